@@ -1,0 +1,1 @@
+"""What both domains share: abstract model bases, application errors, JSON types."""

@@ -1,0 +1,94 @@
+"""Validators of single fields, used by forms, services and imports alike."""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+__all__ = [
+    "validate_json_list",
+    "validate_json_object",
+    "validate_not_blank",
+    "validate_storable",
+    "validate_tags",
+]
+
+TAG_MAX_LENGTH = 50
+
+
+def validate_not_blank(value: str) -> None:
+    """Refuse a text of nothing but white space.
+
+    Raises:
+        ValidationError: code "blank".
+    """
+    if not value.strip():
+        raise ValidationError(_("must not be blank"), code="blank")
+
+
+def validate_storable(value: str) -> None:
+    """Refuse a text that a database cannot give back as it was.
+
+    Raises:
+        ValidationError: code "nul" (the database's string functions end there) or "surrogate"
+            (half a character, which has no UTF-8).
+    """
+    if "\x00" in value:
+        raise ValidationError(
+            _("holds a NUL character at position %(position)d; remove it"),
+            code="nul",
+            params={"position": value.index("\x00") + 1},
+        )
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValidationError(
+            _("holds half of a surrogate pair at position %(position)d; it is not a character"),
+            code="surrogate",
+            params={"position": error.start + 1},
+        ) from error
+
+
+def validate_json_object(value: Any) -> None:
+    """Refuse anything but a JSON object.
+
+    Raises:
+        ValidationError: code "type".
+    """
+    if not isinstance(value, dict):
+        raise ValidationError(_('must be a JSON object, such as {"source": "book"}'), code="type")
+
+
+def validate_json_list(value: Any) -> None:
+    """Refuse anything but a JSON list.
+
+    Raises:
+        ValidationError: code "type".
+    """
+    if not isinstance(value, list):
+        raise ValidationError(_("must be a JSON list, in square brackets"), code="type")
+
+
+def validate_tags(value: Any) -> None:
+    """Refuse anything but a list of distinct words of 1 to 50 characters.
+
+    Raises:
+        ValidationError: codes "type", "tag" and "duplicate".
+    """
+    if not isinstance(value, list) or not all(isinstance(tag, str) for tag in value):
+        raise ValidationError(
+            _('must be a list of words, such as ["support", "日本語"]'), code="type"
+        )
+    for tag in value:
+        if not tag.strip() or len(tag) > TAG_MAX_LENGTH:
+            raise ValidationError(
+                _("holds the tag “%(tag)s”; a tag has 1 to %(limit)d characters"),
+                code="tag",
+                params={"tag": tag[:TAG_MAX_LENGTH], "limit": TAG_MAX_LENGTH},
+            )
+        validate_storable(tag)
+    if len(set(value)) < len(value):
+        twice = next(tag for tag in value if value.count(tag) > 1)
+        raise ValidationError(
+            _("holds the tag “%(tag)s” twice"), code="duplicate", params={"tag": twice}
+        )

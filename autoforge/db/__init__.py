@@ -1,0 +1,1 @@
+"""Database drivers and backends."""

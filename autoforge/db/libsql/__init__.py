@@ -1,0 +1,1 @@
+"""The room of the Django backend for libSQL (`ENGINE = "autoforge.db.libsql"`)."""

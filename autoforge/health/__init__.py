@@ -1,0 +1,1 @@
+"""Is the product well? Probes, `check_health`, `/health/`."""

@@ -1,0 +1,4 @@
+"""Addresses of the health checks."""
+
+app_name = "health"
+urlpatterns: list[object] = []

@@ -1,0 +1,31 @@
+"""Start the application inside a server, or stop the server with one sentence.
+
+Left to others: reading the environment (`autoforge.environment`), the server's own settings
+(`gunicorn.conf.py`).
+"""
+
+import logging
+import sys
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
+
+__all__ = ["load_application"]
+
+# gunicorn stops for good, instead of starting the worker again, when one exits with this status
+# (gunicorn.arbiter.Arbiter.APP_LOAD_ERROR).
+APP_LOAD_ERROR = 4
+
+
+def load_application(factory: str) -> Any:
+    """Return the WSGI or ASGI application that `factory` ("module:name") makes.
+
+    Raises:
+        SystemExit: the environment or the settings are wrong; the sentence is in the log.
+    """
+    try:
+        return import_string(factory.replace(":", "."))()
+    except ImproperlyConfigured as error:
+        logging.getLogger("gunicorn.error").critical("Configuration error: %s", error)
+        sys.exit(APP_LOAD_ERROR)

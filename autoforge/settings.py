@@ -1,0 +1,278 @@
+"""Django's settings, all from the environment (`autoforge.environment` reads and checks it).
+
+Sections: environment, applications, middleware, data, cache, people, pages, security, logs.
+Nothing else of ours is imported here: everything below is named by its dotted path.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import structlog
+from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from django.utils.translation import gettext_lazy as _
+
+from autoforge.environment import load
+
+# --- Environment ----------------------------------------------------------------------------------
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+ENVIRONMENT = load(os.environ, BASE_DIR)
+
+APP_NAME = ENVIRONMENT.app_name
+APP_ENV = ENVIRONMENT.app_env
+DEBUG = ENVIRONMENT.debug
+SECRET_KEY = ENVIRONMENT.secret_key
+ALLOWED_HOSTS = list(ENVIRONMENT.allowed_hosts)
+CSRF_TRUSTED_ORIGINS = list(ENVIRONMENT.csrf_trusted_origins)
+
+IS_LOCAL = APP_ENV == "local"
+HAS_REDIS = ENVIRONMENT.redis_url is not None
+
+# --- Applications ---------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "axes",
+    "corsheaders",
+    "csp",
+    "django_structlog",
+    "autoforge",
+    "autoforge.core",
+    "autoforge.health",
+    "prompts",
+    "evaluations",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django_permissions_policy.PermissionsPolicyMiddleware",
+    "autoforge.middleware.ContentSecurityPolicyMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "autoforge.middleware.LanguageMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",  # last: it answers for a locked-out login
+]
+
+ROOT_URLCONF = "autoforge.urls"
+WSGI_APPLICATION = "autoforge.wsgi.application"
+ASGI_APPLICATION = "autoforge.asgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- Data -----------------------------------------------------------------------------------------
+
+DATABASES = ENVIRONMENT.databases
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Cache ----------------------------------------------------------------------------------------
+
+CACHES = ENVIRONMENT.caches
+# An in-process cache is not shared between processes: sessions are then in the database alone.
+SESSION_ENGINE = (
+    "django.contrib.sessions.backends.cached_db"
+    if HAS_REDIS
+    else "django.contrib.sessions.backends.db"
+)
+
+# --- People ---------------------------------------------------------------------------------------
+
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",  # first: it refuses a locked-out login
+    "django.contrib.auth.backends.ModelBackend",
+]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "admin:login"
+
+AXES_HANDLER = "axes.handlers.cache.AxesCacheHandler"
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = 0.25  # hours
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]  # one person's typos lock nobody else out
+AXES_RESET_ON_SUCCESS = True
+AXES_VERBOSE = False
+
+# --- Pages ----------------------------------------------------------------------------------------
+
+LANGUAGE_CODE = ENVIRONMENT.language_code
+LANGUAGES = [("en", _("English")), ("ja", _("Japanese"))]
+# Where LANGUAGE_CODE is set, it beats what the browser asks for; what a person chose beats both.
+LANGUAGE_IS_SET = ENVIRONMENT.sources.get("LANGUAGE_CODE", "default") != "default"
+LOCALE_PATHS = [BASE_DIR / "locale"]
+TIME_ZONE = ENVIRONMENT.time_zone
+USE_I18N = True
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if IS_LOCAL
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": APP_NAME,
+    "SITE_HEADER": APP_NAME,
+    "SITE_URL": None,
+    "SHOW_LANGUAGES": True,
+    "SHOW_HISTORY": True,
+}
+
+# --- Security -------------------------------------------------------------------------------------
+
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+
+if not IS_LOCAL:
+    # TLS ends at the proxy in front, which says so in this header and drops it from outside.
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_SSL_REDIRECT = True
+    # The health checks of a container or a load balancer come without TLS.
+    SECURE_REDIRECT_EXEMPT = [r"^health/(live|ready)$"]
+    SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    SECURE_HSTS_PRELOAD = True
+    SESSION_COOKIE_SECURE = True
+    CSRF_COOKIE_SECURE = True
+    LANGUAGE_COOKIE_SECURE = True
+
+CONTENT_SECURITY_POLICY: dict[str, Any] = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+# The admin's own: Alpine.js in the theme evaluates attributes, and its widgets set styles.
+ADMIN_CONTENT_SECURITY_POLICY: dict[str, list[str]] = {
+    "default-src": [NONE],
+    "script-src": [SELF, UNSAFE_EVAL, UNSAFE_INLINE],
+    "style-src": [SELF, UNSAFE_INLINE],
+    "img-src": [SELF, "data:"],
+    "font-src": [SELF],
+    "connect-src": [SELF],
+    "base-uri": [NONE],
+    "form-action": [SELF],
+    "frame-ancestors": [NONE],
+}
+PERMISSIONS_POLICY: dict[str, list[str]] = {
+    name: [] for name in ("camera", "geolocation", "microphone", "payment", "usb")
+}
+
+CORS_ALLOWED_ORIGINS = [origin for origin in ENVIRONMENT.cors_origins if origin != "*"]
+CORS_ALLOW_ALL_ORIGINS = "*" in ENVIRONMENT.cors_origins
+CORS_ALLOW_CREDENTIALS = ENVIRONMENT.cors_credentials
+CORS_URLS_REGEX = r"^/(api|health)/"  # the admin is for people of this origin
+
+# --- Services -------------------------------------------------------------------------------------
+
+CLERK_SECRET_KEY = ENVIRONMENT.clerk_secret_key
+CLERK_PUBLIC_KEY = ENVIRONMENT.clerk_public_key
+JWT_SECRET_KEY = ENVIRONMENT.jwt_secret_key
+JWT_ALGORITHM = ENVIRONMENT.jwt_algorithm
+JWT_ACCESS_TOKEN_EXPIRE_MINUTES = ENVIRONMENT.jwt_access_token_expire_minutes
+OPENAI_API_KEY = ENVIRONMENT.openai_api_key
+ANTHROPIC_API_KEY = ENVIRONMENT.anthropic_api_key
+LANGFUSE_PUBLIC_KEY = ENVIRONMENT.langfuse_public_key
+LANGFUSE_SECRET_KEY = ENVIRONMENT.langfuse_secret_key
+
+# --- Logs -----------------------------------------------------------------------------------------
+
+LOG_LEVEL = ENVIRONMENT.log_level
+
+_LOG_PROCESSORS: list[Any] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.StackInfoRenderer(),
+    structlog.processors.UnicodeDecoder(),
+]
+structlog.configure(
+    processors=[
+        structlog.stdlib.filter_by_level,
+        *_LOG_PROCESSORS,
+        structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+    ],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    cache_logger_on_first_use=True,
+)
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "default": {
+            "()": structlog.stdlib.ProcessorFormatter,
+            "foreign_pre_chain": _LOG_PROCESSORS,
+            "processors": [
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *(
+                    [structlog.dev.ConsoleRenderer(colors=False)]
+                    if IS_LOCAL
+                    else [
+                        structlog.processors.dict_tracebacks,
+                        structlog.processors.JSONRenderer(ensure_ascii=False),
+                    ]
+                ),
+            ],
+        },
+    },
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "default"},
+    },
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "loggers": {
+        "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
+        "django.server": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
+    },
+}

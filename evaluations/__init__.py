@@ -1,0 +1,1 @@
+"""Evaluations of prompt versions over test suites."""

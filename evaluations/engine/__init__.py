@@ -1,0 +1,1 @@
+"""The evaluation engine, plain Python: it knows no Django."""

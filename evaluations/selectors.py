@@ -1,0 +1,49 @@
+"""Reads of evaluations: each is one query, whatever the number of rows."""
+
+from datetime import datetime
+
+from django.db.models import Avg, Count, QuerySet
+from django.db.models.functions import TruncDate
+
+from evaluations.models import Evaluation, TestResult, TestSuite
+
+__all__ = [
+    "count_evaluations_by_status",
+    "count_results",
+    "count_suites",
+    "daily_scores",
+    "recent_evaluations",
+]
+
+
+def count_evaluations_by_status() -> dict[str, int]:
+    """Return status → number of evaluations, every status included."""
+    rows = Evaluation.objects.order_by().values_list("status").annotate(Count("pk"))
+    return dict.fromkeys(Evaluation.Status.values, 0) | dict(rows)
+
+
+def count_results() -> int:
+    """Return how many test results there are."""
+    return TestResult.objects.count()
+
+
+def count_suites() -> int:
+    """Return how many test suites are in use."""
+    return TestSuite.objects.count()
+
+
+def daily_scores(since: datetime) -> QuerySet[Evaluation, dict[str, object]]:
+    """Return `day`, `evaluations` and `mean_score` (0 to 1) of each day since `since`."""
+    return (
+        Evaluation.objects.filter(created_at__gte=since)
+        .order_by()
+        .values(day=TruncDate("created_at"))
+        .annotate(evaluations=Count("pk"), mean_score=Avg("overall_score"))
+        .order_by("day")
+    )
+
+
+def recent_evaluations(limit: int = 10) -> QuerySet[Evaluation]:
+    """Return the newest evaluations of prompts that are not deleted, with their prompts."""
+    found = Evaluation.objects.filter(prompt__deleted_at__isnull=True)
+    return found.select_related("prompt", "version")[:limit]

@@ -1,0 +1,34 @@
+#!/usr/bin/env python
+"""Django's command line. A wrong environment is answered with its one sentence."""
+
+import os
+import sys
+
+
+def main() -> int:
+    """Run the command and return its exit status.
+
+    Returns:
+        1 with one line on standard error where the environment or the settings are wrong;
+        what the command itself chose otherwise.
+    """
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "autoforge.settings")
+    try:
+        from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415 (may be missing)
+        from django.core.management import execute_from_command_line  # noqa: PLC0415 (as above)
+    except ImportError:
+        sys.stderr.write(
+            "Django is not installed for this Python: run `make setup`, "
+            "then use .venv/bin/python.\n"
+        )
+        return 1
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as error:
+        sys.stderr.write(f"Configuration error: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Prompts, their immutable versions, and templates to start from."""

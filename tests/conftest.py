@@ -1,0 +1,72 @@
+"""What every test gets: a clean environment, a SQLite file of its own, real servers on request."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def _clean_environment() -> None:
+    """Keep the machine's own configuration out, before anything reads the settings."""
+    from autoforge.environment import VARIABLES
+
+    for variable in VARIABLES:
+        os.environ.pop(variable.name, None)
+        os.environ.pop(f"{variable.name}_FILE", None)
+    os.environ["ENV_FILE"] = str(ROOT / "tests" / "test.env")
+    os.environ["DJANGO_SETTINGS_MODULE"] = "autoforge.settings"
+
+
+_clean_environment()
+
+from tests.support.redis_server import RedisServer  # noqa: E402 (after the environment is clean)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Put the test database into a file: threads then have connections of their own."""
+    from django.conf import settings
+
+    test = settings.DATABASES["default"].setdefault("TEST", {})
+    test["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
+
+
+@pytest.fixture(autouse=True)
+def _fresh_cache() -> Iterator[None]:
+    """Give every test an empty in-process cache (and so no counted failed logins)."""
+    from django.core.cache import cache
+
+    yield
+    cache.clear()
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
+    """Return a real Redis server that runs; the test may kill it."""
+    server = RedisServer(tmp_path)
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def owner(django_user_model):
+    """Return a superuser."""
+    return django_user_model.objects.create_superuser("owner", "owner@example.com", "owner-pass")
+
+
+@pytest.fixture
+def member(django_user_model):
+    """Return a staff user without permissions; a test gives what it needs."""
+    return django_user_model.objects.create_user("member", password="member-pass", is_staff=True)
+
+
+@pytest.fixture
+def stranger(django_user_model):
+    """Return a user who is not staff."""
+    return django_user_model.objects.create_user("stranger", password="stranger-pass")
