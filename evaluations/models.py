@@ -10,7 +10,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from autoforge.core.constraints import not_blank
+from autoforge.core.constraints import is_json, not_blank
+from autoforge.core.fields import JSONDocumentField
 from autoforge.core.models import SoftDeleteModel, TimestampedModel, UUIDModel
 from autoforge.core.validators import (
     validate_json_list,
@@ -81,7 +82,7 @@ class TestCase(UUIDModel, TimestampedModel):
         validators=[validate_not_blank, validate_storable],
         help_text=_("What people call it; unique in its suite."),
     )
-    variables = models.JSONField(
+    variables = JSONDocumentField(
         _("variables"),
         default=dict,
         blank=True,
@@ -91,7 +92,7 @@ class TestCase(UUIDModel, TimestampedModel):
     expected = models.TextField(
         _("expected answer"), blank=True, default="", help_text=_("The answer to compare with.")
     )
-    assertions = models.JSONField(
+    assertions = JSONDocumentField(
         _("assertions"),
         default=list,
         blank=True,
@@ -129,6 +130,16 @@ class TestCase(UUIDModel, TimestampedModel):
                 name="test_cases_weight_not_negative",
                 condition=Q(weight__gte=0),
                 violation_error_message=_("The weight is 0 or more."),
+            ),
+            models.CheckConstraint(
+                name="test_cases_variables_is_object",
+                condition=is_json("variables", "object"),
+                violation_error_message=_("Variables are a JSON object."),
+            ),
+            models.CheckConstraint(
+                name="test_cases_assertions_is_list",
+                condition=is_json("assertions", "array"),
+                violation_error_message=_("Assertions are a JSON list."),
             ),
         )
 
@@ -198,7 +209,7 @@ class Evaluation(UUIDModel, SoftDeleteModel):
     model = models.CharField(
         _("model"), max_length=255, blank=True, default="", help_text=_("The model's name there.")
     )
-    parameters = models.JSONField(
+    parameters = JSONDocumentField(
         _("parameters"),
         default=dict,
         blank=True,
@@ -245,6 +256,11 @@ class Evaluation(UUIDModel, SoftDeleteModel):
                 | Q(started_at__isnull=True)
                 | Q(finished_at__gte=F("started_at")),
                 violation_error_message=_("An evaluation does not end before it starts."),
+            ),
+            models.CheckConstraint(
+                name="evaluations_parameters_is_object",
+                condition=is_json("parameters", "object"),
+                violation_error_message=_("Parameters are a JSON object."),
             ),
         )
 

@@ -11,7 +11,8 @@ from django.db.models.functions import Length
 from django.db.models.lookups import Exact
 from django.utils.translation import gettext_lazy as _
 
-from autoforge.core.constraints import not_blank
+from autoforge.core.constraints import is_json, not_blank
+from autoforge.core.fields import JSONDocumentField
 from autoforge.core.models import ImmutableModel, SoftDeleteModel, UUIDModel
 from autoforge.core.validators import (
     validate_json_list,
@@ -70,14 +71,14 @@ class Prompt(UUIDModel, SoftDeleteModel):
         validators=[MinValueValidator(1)],
         help_text=_("Number of the version whose content this is."),
     )
-    tags = models.JSONField(
+    tags = JSONDocumentField(
         _("tags"),
         default=list,
         blank=True,
         validators=[validate_tags],
         help_text=_('A list of words, such as ["support"].'),
     )
-    metadata = models.JSONField(
+    metadata = JSONDocumentField(
         _("metadata"),
         default=dict,
         blank=True,
@@ -117,6 +118,16 @@ class Prompt(UUIDModel, SoftDeleteModel):
                 name="prompts_current_version_from_1",
                 condition=Q(current_version__gte=1),
                 violation_error_message=_("Versions are numbered from 1."),
+            ),
+            models.CheckConstraint(
+                name="prompts_tags_is_list",
+                condition=is_json("tags", "array"),
+                violation_error_message=_("Tags are a JSON list."),
+            ),
+            models.CheckConstraint(
+                name="prompts_metadata_is_object",
+                condition=is_json("metadata", "object"),
+                violation_error_message=_("Metadata is a JSON object."),
             ),
         )
 
@@ -222,7 +233,7 @@ class PromptTemplate(UUIDModel, SoftDeleteModel):
         validators=TEXT,
         help_text=_("The text, with places such as {{ name }} for the parameters."),
     )
-    parameters = models.JSONField(
+    parameters = JSONDocumentField(
         _("parameters"),
         default=list,
         blank=True,
@@ -252,6 +263,11 @@ class PromptTemplate(UUIDModel, SoftDeleteModel):
                 name="prompt_templates_content_not_blank",
                 condition=not_blank("content"),
                 violation_error_message=_("A template needs content that is not blank."),
+            ),
+            models.CheckConstraint(
+                name="prompt_templates_parameters_is_list",
+                condition=is_json("parameters", "array"),
+                violation_error_message=_("Parameters are a JSON list."),
             ),
         )
 

@@ -3,7 +3,7 @@
 from django.db.models import CharField, F, Func, Q, Value
 from django.db.models.lookups import Exact
 
-__all__ = ["WHITESPACE", "not_blank"]
+__all__ = ["WHITESPACE", "is_json", "not_blank"]
 
 # What str.isspace() calls space, so that the database refuses just what str.strip() would empty.
 # SQL's TRIM(x) alone takes only U+0020 away.
@@ -20,3 +20,12 @@ def not_blank(field: str) -> Q:
     spaces = Func(*(Value(ord(space)) for space in WHITESPACE), function="CHAR")
     trimmed = Func(F(field), spaces, function="TRIM", output_field=CharField())
     return ~Q(Exact(trimmed, Value("")))
+
+
+def is_json(field: str, kind: str) -> Q:
+    """Return the condition "`field` holds a JSON document of that kind".
+
+    `kind` is "array" or "object", as SQLite's json_type() says it.
+    """
+    found = Func(F(field), function="JSON_TYPE", output_field=CharField())
+    return Q(Exact(found, Value(kind)))

@@ -1,0 +1,21 @@
+"""Model fields that both domains use."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+
+__all__ = ["JSONDocumentField"]
+
+if TYPE_CHECKING:
+    JSONField = models.JSONField[Any, Any]
+else:
+    JSONField = models.JSONField
+
+
+class JSONDocumentField(JSONField):
+    """A JSON field whose validators see every document.
+
+    Django's own skips them for `{}`, `[]` and `""`, so that a list's field would take `{}`.
+    """
+
+    empty_values = (None,)  # type: ignore[assignment]  # declared as a list, only ever read

@@ -1,0 +1,195 @@
+"""Every rule that the database holds, broken in the database itself and in a form."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from django.apps import apps
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, models, transaction
+
+from evaluations.models import Evaluation, TestCase, TestResult, TestSuite
+from prompts.models import Prompt, PromptTemplate, PromptVersion
+
+pytestmark = pytest.mark.django_db
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+EARLIER = datetime(2026, 11, 24, 11, tzinfo=UTC)
+BLANKS = ["", " ", "\t\r\n", "\u3000", "\xa0\u2003", "\x1c\x85\u2028"]
+
+
+@pytest.fixture
+def rows():
+    """Return one good row of each table, to copy and break."""
+    prompt = Prompt.objects.create(title="t", content="c")
+    version = PromptVersion.objects.create(
+        prompt=prompt, number=1, content="c", content_hash="0" * 64
+    )
+    suite = TestSuite.objects.create(name="s")
+    case = TestCase.objects.create(suite=suite, name="c")
+    evaluation = Evaluation.objects.create(prompt=prompt, version=version, suite=suite)
+    return {
+        Prompt: prompt,
+        PromptVersion: version,
+        PromptTemplate: PromptTemplate.objects.create(name="t", content="c"),
+        TestSuite: suite,
+        TestCase: case,
+        Evaluation: evaluation,
+        TestResult: TestResult.objects.create(evaluation=evaluation, case=case),
+    }
+
+
+BROKEN = [
+    *((Prompt, {"title": text}, "prompts_title_not_blank") for text in BLANKS),
+    *((Prompt, {"content": text}, "prompts_content_not_blank") for text in BLANKS),
+    (Prompt, {"status": "gone"}, "prompts_status_known"),
+    (Prompt, {"status": "Draft"}, "prompts_status_known"),
+    (Prompt, {"current_version": 0}, "prompts_current_version_from_1"),
+    (Prompt, {"tags": {}}, "prompts_tags_is_list"),
+    (Prompt, {"tags": "a"}, "prompts_tags_is_list"),
+    (Prompt, {"metadata": []}, "prompts_metadata_is_object"),
+    (PromptVersion, {"number": 0}, "prompt_versions_number_from_1"),
+    (PromptVersion, {"number": 1}, "prompt_versions_number_unique"),
+    (PromptVersion, {"number": 2, "content": "\u3000"}, "prompt_versions_content_not_blank"),
+    (PromptVersion, {"number": 2, "content_hash": "abc"}, "prompt_versions_hash_is_sha256"),
+    (PromptTemplate, {"name": "t"}, "prompt_templates_name_unique"),
+    (PromptTemplate, {"name": "\u3000"}, "prompt_templates_name_not_blank"),
+    (PromptTemplate, {"name": "u", "content": "\n"}, "prompt_templates_content_not_blank"),
+    (PromptTemplate, {"name": "u", "parameters": {}}, "prompt_templates_parameters_is_list"),
+    (TestSuite, {"name": "s"}, "test_suites_name_unique"),
+    (TestSuite, {"name": " "}, "test_suites_name_not_blank"),
+    (TestCase, {"name": "c"}, "test_cases_name_unique"),
+    (TestCase, {"name": "\t"}, "test_cases_name_not_blank"),
+    (TestCase, {"name": "d", "weight": -0.1}, "test_cases_weight_not_negative"),
+    (TestCase, {"name": "d", "variables": []}, "test_cases_variables_is_object"),
+    (TestCase, {"name": "d", "assertions": {}}, "test_cases_assertions_is_list"),
+    (Evaluation, {"parameters": []}, "evaluations_parameters_is_object"),
+    (Evaluation, {"status": "done"}, "evaluations_status_known"),
+    (Evaluation, {"overall_score": 1.01}, "evaluations_overall_score_0_to_1"),
+    (Evaluation, {"overall_score": -0.01}, "evaluations_overall_score_0_to_1"),
+    (
+        Evaluation,
+        {"started_at": NOON, "finished_at": EARLIER},
+        "evaluations_finished_after_started",
+    ),
+    (TestResult, {"score": 2.0}, "test_results_score_0_to_1"),
+    (TestResult, {"latency_ms": -1}, "test_results_latency_not_negative"),
+    (TestResult, {"input_tokens": -1}, "test_results_tokens_not_negative"),
+    (TestResult, {"output_tokens": -1}, "test_results_tokens_not_negative"),
+    (TestResult, {"cost_usd": Decimal("-0.01")}, "test_results_cost_not_negative"),
+]
+GOOD = [
+    (Prompt, {"title": "t", "content": "\u3000x\u3000", "status": "archived"}),
+    (PromptVersion, {"number": 2}),
+    (TestSuite, {"name": "S"}),
+    (TestCase, {"name": "d", "weight": 0.0}),
+    (Evaluation, {"overall_score": 0.0}),
+    (Evaluation, {"overall_score": 1.0, "status": "completed"}),
+    (Evaluation, {"started_at": NOON, "finished_at": NOON}),
+    (Evaluation, {"finished_at": NOON, "status": "cancelled"}),
+    (TestResult, {"score": 1.0, "passed": True, "latency_ms": 0, "cost_usd": Decimal(0)}),
+]
+
+
+def copy(row: models.Model, changes: dict) -> models.Model:
+    """Return a new row like `row`, with other values."""
+    names = [field.attname for field in row._meta.concrete_fields if field.name != "id"]
+    values = {name: getattr(row, name) for name in names if name not in {"created_at"}}
+    return type(row)(**(values | changes))
+
+
+def violates(constraint: str, message: str) -> bool:
+    """Whether the database's message is about the constraint: it names it, or its columns."""
+    columns = {
+        "prompt_versions_number_unique": "prompt_versions.prompt_id, prompt_versions.number",
+        "prompt_templates_name_unique": "prompt_templates.name",
+        "test_suites_name_unique": "test_suites.name",
+        "test_cases_name_unique": "test_cases.suite_id, test_cases.name",
+    }
+    # SQLite's own check of an unsigned column stands before ours and has no name.
+    return constraint in message or columns.get(constraint, "CHECK constraint failed") in message
+
+
+@pytest.mark.parametrize(
+    ("model", "changes", "constraint"),
+    BROKEN,
+    ids=[f"{model.__name__}-{constraint}-{n}" for n, (model, _, constraint) in enumerate(BROKEN)],
+)
+def test_the_database_refuses(rows, model, changes, constraint):
+    row = copy(rows[model], changes)
+    with pytest.raises(IntegrityError) as refusal, transaction.atomic():
+        row.save(force_insert=True)
+    assert violates(constraint, str(refusal.value))
+
+
+@pytest.mark.parametrize(
+    ("model", "changes", "constraint"),
+    BROKEN,
+    ids=[f"{model.__name__}-{constraint}-{n}" for n, (model, _, constraint) in enumerate(BROKEN)],
+)
+def test_a_form_says_why(rows, model, changes, constraint):
+    rule = next(rule for rule in model._meta.constraints if rule.name == constraint)
+    with pytest.raises(ValidationError) as refusal:
+        rule.validate(model, copy(rows[model], changes))
+    assert refusal.value.messages == [str(rule.violation_error_message)]
+
+
+@pytest.mark.parametrize(("model", "changes"), GOOD)
+def test_the_database_takes(rows, model, changes):
+    copy(rows[model], changes).save(force_insert=True)
+
+
+def test_a_deleted_rows_name_is_free(rows):
+    rows[PromptTemplate].delete()
+    rows[TestSuite].delete()
+    PromptTemplate.objects.create(name="t", content="c")
+    TestSuite.objects.create(name="s")
+
+
+def test_an_evaluation_names_a_version_of_its_own_prompt(rows):
+    other = Prompt.objects.create(title="other", content="c")
+    evaluation = Evaluation(prompt=other, version=rows[PromptVersion])
+    with pytest.raises(ValidationError, match="This version belongs to another prompt"):
+        evaluation.clean()
+    rows[Evaluation].clean()
+    Evaluation(prompt=other).clean()
+
+
+def our_models() -> list[type[models.Model]]:
+    return [
+        *apps.get_app_config("prompts").get_models(),
+        *apps.get_app_config("evaluations").get_models(),
+    ]
+
+
+def test_every_constraint_is_broken_above_and_has_a_message():
+    tested = {constraint for _, _, constraint in BROKEN}
+    rules = [rule for model in our_models() for rule in model._meta.constraints]
+    assert {rule.name for rule in rules} == tested
+    defaults = {str(rule.default_violation_error_message) for rule in rules}
+    assert not {str(rule.violation_error_message) for rule in rules} & defaults
+
+
+def test_the_tables_and_indexes_have_the_names_that_the_team_uses():
+    tables = {model._meta.db_table for model in our_models()}
+    assert tables == {
+        "prompts",
+        "prompt_versions",
+        "prompt_templates",
+        "evaluations",
+        "test_results",
+        "test_suites",
+        "test_cases",
+    }
+    indexes = {index.name for model in our_models() for index in model._meta.indexes}
+    assert indexes >= {
+        "idx_prompts_user_id",
+        "idx_prompts_status",
+        "idx_evaluations_prompt_id",
+        "idx_evaluations_status",
+    }
+
+
+def test_every_field_explains_itself():
+    fields = [field for model in our_models() for field in model._meta.concrete_fields]
+    assert [str(field) for field in fields if not field.help_text] == []
