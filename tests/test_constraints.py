@@ -15,6 +15,7 @@ pytestmark = pytest.mark.django_db
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 EARLIER = datetime(2026, 11, 24, 11, tzinfo=UTC)
+OURS = ("prompts", "evaluations")
 BLANKS = ["", " ", "\t\r\n", "\u3000", "\xa0\u2003", "\x1c\x85\u2028"]
 
 
@@ -94,7 +95,7 @@ GOOD = [
 def copy(row: models.Model, changes: dict) -> models.Model:
     """Return a new row like `row`, with other values."""
     names = [field.attname for field in row._meta.concrete_fields if field.name != "id"]
-    values = {name: getattr(row, name) for name in names if name not in {"created_at"}}
+    values = {name: getattr(row, name) for name in names if name != "created_at"}
     return type(row)(**(values | changes))
 
 
@@ -156,10 +157,7 @@ def test_an_evaluation_names_a_version_of_its_own_prompt(rows):
 
 
 def our_models() -> list[type[models.Model]]:
-    return [
-        *apps.get_app_config("prompts").get_models(),
-        *apps.get_app_config("evaluations").get_models(),
-    ]
+    return [model for app in OURS for model in apps.get_app_config(app).get_models()]
 
 
 def test_every_constraint_is_broken_above_and_has_a_message():

@@ -82,7 +82,11 @@ def test_relationship():
 
 
 def test_a_rollback_leaves_nothing():
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
-        prompts.create_prompt(title="t", content="c")
-        1 / 0  # noqa: B018 (the failure is the point)
+    def write_and_fail() -> None:
+        with transaction.atomic():
+            prompts.create_prompt(title="t", content="c")
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        write_and_fail()
     assert not Prompt.all_objects.exists()
