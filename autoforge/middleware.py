@@ -12,7 +12,7 @@ from django.utils import translation
 __all__ = ["ContentSecurityPolicyMiddleware", "LanguageMiddleware"]
 
 
-class ContentSecurityPolicyMiddleware(CSPMiddleware):  # type: ignore[misc]  # csp has no types
+class ContentSecurityPolicyMiddleware(CSPMiddleware):
     """The strict policy everywhere, the admin's own below the admin."""
 
     def get_policy_parts(

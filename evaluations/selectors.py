@@ -1,6 +1,7 @@
 """Reads of evaluations: each is one query, whatever the number of rows."""
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime
 
 from django.db.models import Avg, Count, QuerySet
 from django.db.models.functions import TruncDate
@@ -8,12 +9,25 @@ from django.db.models.functions import TruncDate
 from evaluations.models import Evaluation, TestResult, TestSuite
 
 __all__ = [
+    "DailyScore",
     "count_evaluations_by_status",
     "count_results",
     "count_suites",
     "daily_scores",
     "recent_evaluations",
 ]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DailyScore:
+    """How the evaluations of one day scored."""
+
+    day: date
+    """The day, in the current time zone."""
+    evaluations: int
+    """How many evaluations were made that day."""
+    mean_score: float | None
+    """Mean of their overall scores, 0 to 1; None if none has one."""
 
 
 def count_evaluations_by_status() -> dict[str, int]:
@@ -32,15 +46,16 @@ def count_suites() -> int:
     return TestSuite.objects.count()
 
 
-def daily_scores(since: datetime) -> QuerySet[Evaluation, dict[str, object]]:
-    """Return `day`, `evaluations` and `mean_score` (0 to 1) of each day since `since`."""
-    return (
+def daily_scores(since: datetime) -> list[DailyScore]:
+    """Return the days since `since` that have evaluations, the oldest first."""
+    days = (
         Evaluation.objects.filter(created_at__gte=since)
         .order_by()
         .values(day=TruncDate("created_at"))
         .annotate(evaluations=Count("pk"), mean_score=Avg("overall_score"))
         .order_by("day")
     )
+    return [DailyScore(**day) for day in days]
 
 
 def recent_evaluations(limit: int = 10) -> QuerySet[Evaluation]:

@@ -18,4 +18,4 @@ class JSONDocumentField(JSONField):
     Django's own skips them for `{}`, `[]` and `""`, so that a list's field would take `{}`.
     """
 
-    empty_values = (None,)  # type: ignore[assignment]  # declared as a list, only ever read
+    empty_values = (None,)

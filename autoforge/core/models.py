@@ -79,6 +79,14 @@ class TimestampedQuerySet(models.QuerySet[ModelT]):
         return super().update(**kwargs)
 
 
+class TimestampedManager(models.Manager[ModelT]):
+    """Gives the rows of a timestamped table."""
+
+    def get_queryset(self) -> TimestampedQuerySet[ModelT]:
+        """Return all rows."""
+        return TimestampedQuerySet(self.model, using=self._db)
+
+
 class TimestampedModel(models.Model):
     """When the row was made and last written, in UTC, by the database's clock."""
 
@@ -93,7 +101,7 @@ class TimestampedModel(models.Model):
         help_text=_("When this was last changed (UTC in the database)."),
     )
 
-    objects = TimestampedQuerySet.as_manager()
+    objects: ClassVar[TimestampedManager[Self]] = TimestampedManager()
 
     class Meta:
         abstract = True
@@ -130,13 +138,28 @@ class SoftDeleteQuerySet(TimestampedQuerySet[ModelT]):
         return super().delete()
 
 
-class AliveManager(models.Manager.from_queryset(SoftDeleteQuerySet)[ModelT]):  # type: ignore[misc]
+class SoftDeleteManager(TimestampedManager[ModelT]):
+    """Sees every row, deleted or not."""
+
+    def get_queryset(self) -> SoftDeleteQuerySet[ModelT]:
+        """Return all rows."""
+        return SoftDeleteQuerySet(self.model, using=self._db)
+
+    def alive(self) -> SoftDeleteQuerySet[ModelT]:
+        """Return the rows that are not deleted."""
+        return self.get_queryset().alive()
+
+    def deleted(self) -> SoftDeleteQuerySet[ModelT]:
+        """Return the rows that are deleted."""
+        return self.get_queryset().deleted()
+
+
+class AliveManager(SoftDeleteManager[ModelT]):
     """Sees only rows that are not deleted."""
 
     def get_queryset(self) -> SoftDeleteQuerySet[ModelT]:
         """Return the rows that are not deleted."""
-        alive: SoftDeleteQuerySet[ModelT] = super().get_queryset().alive()
-        return alive
+        return super().get_queryset().alive()
 
 
 class SoftDeleteModel(TimestampedModel):
@@ -155,7 +178,7 @@ class SoftDeleteModel(TimestampedModel):
     )
 
     objects: ClassVar[AliveManager[Self]] = AliveManager()
-    all_objects: ClassVar[models.Manager[Self]] = SoftDeleteQuerySet.as_manager()
+    all_objects: ClassVar[SoftDeleteManager[Self]] = SoftDeleteManager()
 
     class Meta(TimestampedModel.Meta):
         abstract = True

@@ -109,8 +109,8 @@ def test_selectors_count_and_list_in_one_query_each(prompt, suite, django_assert
         }
         assert (selectors.count_results(), selectors.count_suites()) == (1, 1)
         assert [row.prompt.title for row in selectors.recent_evaluations()] == ["Reply", "Reply"]
-        days = list(selectors.daily_scores(evaluation.created_at.replace(hour=0, minute=0)))
-    assert [(day["evaluations"], day["mean_score"]) for day in days] == [(2, 0.5)]
+        days = selectors.daily_scores(evaluation.created_at.replace(hour=0, minute=0))
+    assert [(day.evaluations, day.mean_score) for day in days] == [(2, 0.5)]
 
 
 def test_evaluations_of_a_deleted_prompt_are_not_recent(prompt):
