@@ -1,0 +1,1 @@
+"""Stand-in, overwritten by the environment helper."""

@@ -1,0 +1,155 @@
+"""The environment, read strictly: every variable, typed, from the process or from one file.
+
+`load` is all that settings need. Nothing here imports any other part of the project.
+
+Files: `variables` the table · `values` one parser a kind · `files` reading · `layers` which level
+a value comes from · `databases`, `caches` URLs to settings · `rules` over several variables ·
+`errors` the refusal.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from autoforge.environment.caches import cache_settings, redis_url
+from autoforge.environment.databases import database_settings
+from autoforge.environment.errors import ConfigurationError
+from autoforge.environment.layers import Layers, open_layers
+from autoforge.environment.rules import check_rules, find_ineffective
+from autoforge.environment.values import parse
+from autoforge.environment.variables import VARIABLES, Variable
+
+__all__ = ["VARIABLES", "ConfigurationError", "Environment", "Variable", "load"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """Everything that the environment says; its `repr` shows no secret."""
+
+    app_name: str
+    """What this installation is called."""
+    app_env: str
+    """local, staging or production."""
+    debug: bool
+    """Whether pages show tracebacks."""
+    log_level: str
+    """DEBUG, INFO, WARNING, ERROR or CRITICAL."""
+    host: str
+    """The address to serve on; IPv6 without brackets."""
+    port: int
+    """The TCP port to serve on, 1 to 65535."""
+    secret_key: str = field(repr=False)
+    """Signs sessions and forms."""
+    allowed_hosts: tuple[str, ...]
+    """Host names that are served."""
+    csrf_trusted_origins: tuple[str, ...]
+    """Origins whose forms are accepted."""
+    language_code: str
+    """en or ja."""
+    time_zone: str
+    """Name of an IANA time zone."""
+    databases: dict[str, Any] = field(repr=False)
+    """Django's DATABASES."""
+    redis_url: str | None = field(repr=False)
+    """The Redis server with password and database, or None."""
+    redis_cache_ttl_seconds: int
+    """How long a cached value lives."""
+    caches: dict[str, Any] = field(repr=False)
+    """Django's CACHES."""
+    clerk_secret_key: str | None = field(repr=False)
+    """Clerk's secret key."""
+    clerk_public_key: str | None
+    """Clerk's publishable key."""
+    jwt_secret_key: str | None = field(repr=False)
+    """Signs access tokens; None: there are none."""
+    jwt_algorithm: str
+    """HS256, HS384 or HS512."""
+    jwt_access_token_expire_minutes: int
+    """How long an access token lives."""
+    cors_origins: tuple[str, ...]
+    """Origins whose browsers may call the API, or `*`."""
+    cors_credentials: bool
+    """Whether those browsers may send cookies."""
+    openai_api_key: str | None = field(repr=False)
+    """Key of the OpenAI API."""
+    anthropic_api_key: str | None = field(repr=False)
+    """Key of the Anthropic API."""
+    langfuse_public_key: str | None
+    """LangFuse's public key."""
+    langfuse_secret_key: str | None = field(repr=False)
+    """LangFuse's secret key."""
+    file: Path | None
+    """The file that was read, if any."""
+    missing_file: Path | None
+    """The file that ENV_FILE names, where it does not exist."""
+    sources: dict[str, str]
+    """Name of each variable with a value → "process", "file", "secret file" or "default"."""
+    texts: dict[str, str] = field(repr=False)
+    """Name of each variable with a value → its text, secrets included."""
+    unknown: tuple[str, ...]
+    """Names in the file that no variable has."""
+    notes: tuple[str, ...]
+    """A sentence for each variable that is set and has no effect."""
+
+
+def load(process: Mapping[str, str], root: Path) -> Environment:
+    """Return the environment of `process`, with the file in `root` that belongs to it.
+
+    Args:
+        process: the variables of the process; they stand before the file's.
+        root: the project's folder: relative paths begin there.
+
+    Raises:
+        ConfigurationError: with one sentence for the first thing that is wrong.
+    """
+    layers = open_layers(process, root)
+    values = _values(layers)
+    check_rules(layers, values)
+    values |= {"REDIS_URL": redis_url(layers), "DATABASE": database_settings(layers)}
+    found = {variable.name: layers.find(variable) for variable in VARIABLES}
+    return Environment(
+        app_env=layers.app_env,
+        databases={"default": values["DATABASE"]},
+        redis_url=values["REDIS_URL"],
+        redis_cache_ttl_seconds=values["REDIS_CACHE_TTL"],
+        caches=cache_settings(
+            url=values["REDIS_URL"],
+            app_name=values["APP_NAME"],
+            app_env=layers.app_env,
+            timeout_seconds=values["REDIS_CACHE_TTL"],
+        ),
+        file=layers.file,
+        missing_file=layers.missing_file,
+        sources={name: value.source for name, value in found.items() if value},
+        texts={name: value.text for name, value in found.items() if value},
+        unknown=layers.unknown_names(),
+        notes=find_ineffective(layers, values),
+        **{name.lower(): values[name] for name in PLAIN},
+    )
+
+
+def _values(layers: Layers) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for variable in VARIABLES:
+        found = layers.find(variable)
+        values[variable.name] = parse(found) if found else EMPTY.get(variable.kind)
+    return values
+
+
+EMPTY: dict[str, tuple[str, ...]] = dict.fromkeys(("hosts", "csrf_origins", "cors_origins"), ())
+# Variables whose value is the field of the same name in small letters.
+PLAIN = tuple(
+    variable.name
+    for variable in VARIABLES
+    if variable.kind not in {"app_env", "database_url", "libsql_url", "redis_url", "redis_db"}
+    and variable.name
+    not in {
+        "REDIS_HOST",
+        "REDIS_PORT",
+        "REDIS_PASSWORD",
+        "REDIS_CACHE_TTL",
+        "TURSO_AUTH_TOKEN",
+        "TURSO_STAGING_AUTH_TOKEN",
+    }
+)

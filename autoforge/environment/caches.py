@@ -1,0 +1,96 @@
+"""From the Redis variables to one URL, and to Django's CACHES."""
+
+import re
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+
+from autoforge.environment.layers import BY_NAME, Layers
+from autoforge.environment.values import Found, is_host, must_be, parse, refuse
+
+__all__ = ["cache_settings", "redis_url"]
+
+MAX_LOCAL_ENTRIES = 10_000  # some tens of MB at most, in a process without Redis
+SOCKET_SECONDS = 0.5
+
+
+def redis_url(layers: Layers) -> str | None:
+    """Return the whole URL of the Redis server, password and database included, or None.
+
+    Raises:
+        ConfigurationError: a variable is wrong, or two contradict each other.
+    """
+    url = layers.find(BY_NAME["REDIS_URL"])
+    host = layers.find(BY_NAME["REDIS_HOST"])
+    password = layers.find(BY_NAME["REDIS_PASSWORD"])
+    if password is not None:
+        parse(password)
+    if url is None:
+        return _from_parts(layers, host, password) if host else None
+    parse(url)
+    return _complete(layers, url, host, password)
+
+
+def _from_parts(layers: Layers, host: Found, password: Found | None) -> str:
+    name = str(parse(host))
+    return (
+        f"redis://{_credentials(password)}{f'[{name}]' if ':' in name else name}"
+        f":{_number(layers, 'REDIS_PORT')}/{_number(layers, 'REDIS_DB')}"
+    )
+
+
+def _complete(layers: Layers, url: Found, host: Found | None, password: Found | None) -> str:
+    text = url.text.strip()
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise must_be(url) from None
+    is_socket = parts.scheme == "unix" and parts.path not in {"", "/"} and not parts.hostname
+    is_server = parts.scheme in {"redis", "rediss"} and is_host(parts.hostname or "") and port != 0
+    database = re.fullmatch(r"/?([0-9]*)/?", parts.path)
+    if not is_socket and not (is_server and database):
+        raise must_be(url)
+    if host is not None and parse(host) != parts.hostname:
+        raise refuse(url, f"REDIS_HOST names another server ({parse(host)}); keep one of them.")
+    if password is not None and unquote(parts.password or "") not in {"", password.text}:
+        raise refuse(url, "its password differs from REDIS_PASSWORD; keep one of them.")
+    if password is not None and not parts.password:
+        user = quote(parts.username or "", safe="")
+        server = parts.netloc.rpartition("@")[2]
+        parts = parts._replace(netloc=f"{user}{_credentials(password)}{server}")
+    if is_server and database and not database.group(1):
+        parts = parts._replace(path=f"/{_number(layers, 'REDIS_DB')}")
+    return parts.geturl()
+
+
+def _credentials(password: Found | None) -> str:
+    return f":{quote(password.text, safe='')}@" if password else ""
+
+
+def _number(layers: Layers, name: str) -> int:
+    found = layers.find(BY_NAME[name])
+    return int(parse(found)) if found else 0
+
+
+def cache_settings(
+    *, url: str | None, app_name: str, app_env: str, timeout_seconds: int
+) -> dict[str, Any]:
+    """Return Django's CACHES: Redis where there is one, else this process's memory."""
+    slug = re.sub(r"[^a-z0-9]+", "-", app_name.lower()).strip("-") or "autoforge"
+    common = {"TIMEOUT": timeout_seconds, "KEY_PREFIX": f"{slug}:{app_env}"}
+    if url is None:
+        local = {
+            "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+            "LOCATION": "autoforge",
+            "OPTIONS": {"MAX_ENTRIES": MAX_LOCAL_ENTRIES},
+        }
+        return {"default": local | common}
+    redis = {
+        "BACKEND": "autoforge.cache.RedisCache",
+        "LOCATION": url,
+        "OPTIONS": {
+            "SOCKET_CONNECT_TIMEOUT": SOCKET_SECONDS,
+            "SOCKET_TIMEOUT": SOCKET_SECONDS,
+        },
+    }
+    return {"default": redis | common}

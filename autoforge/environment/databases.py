@@ -1,0 +1,138 @@
+"""From a database URL to Django's DATABASES entry."""
+
+import ipaddress
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from autoforge.environment.errors import ConfigurationError
+from autoforge.environment.layers import BY_NAME, Layers
+from autoforge.environment.values import Found, is_host, must_be, parse, refuse
+
+__all__ = ["database_settings", "is_remote"]
+
+LIBSQL_SCHEMES = ("libsql", "https", "http")
+SCHEMES = "sqlite:///path, libsql://host, https://host or http://host"
+Token = Found | None
+
+SQLITE_OPTIONS: dict[str, Any] = {
+    # A transaction that reads first and writes later fails at once with "database is locked" when
+    # somebody wrote in between; taking the write lock at BEGIN makes it wait its turn instead.
+    "transaction_mode": "IMMEDIATE",
+    # Seconds that a writer waits for another's lock (SQLite's busy timeout).
+    "timeout": 20,
+    # WAL: readers go on while somebody writes. NORMAL: with WAL a crash of the process loses
+    # nothing, and each commit saves a flush to disk. The limit gives a WAL file's space back
+    # after a large import. (Django itself turns foreign keys on, on every connection.)
+    "init_command": (
+        "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA journal_size_limit=67108864;"
+    ),
+}
+
+
+def database_settings(layers: Layers) -> dict[str, Any]:
+    """Return Django's DATABASES["default"] for the environment.
+
+    Raises:
+        ConfigurationError: there is no URL, or it is wrong.
+    """
+    prefix = {"staging": "TURSO_STAGING", "production": "TURSO"}.get(layers.app_env)
+    turso = layers.find(BY_NAME[f"{prefix}_DATABASE_URL"]) if prefix else None
+    token = layers.find(BY_NAME[f"{prefix}_AUTH_TOKEN"]) if prefix else None
+    found = turso or layers.find(BY_NAME["DATABASE_URL"])
+    if found is None:
+        raise ConfigurationError(
+            f"{prefix}_DATABASE_URL is not set: {layers.app_env} needs a database; set it to "
+            f"libsql://host with {prefix}_AUTH_TOKEN, or set DATABASE_URL."
+        )
+    parse(found)
+    text = found.text.strip()
+    scheme = text.partition(":")[0].lower()
+    if scheme == "sqlite" and found.variable.kind == "database_url":
+        return _sqlite(found, text, layers.root)
+    if scheme not in LIBSQL_SCHEMES or "://" not in text:
+        raise must_be(found)
+    return _libsql(found, text, token, layers.app_env)
+
+
+def _sqlite(found: Found, text: str, root: Path) -> dict[str, Any]:
+    entry = {"ENGINE": "django.db.backends.sqlite3", "OPTIONS": SQLITE_OPTIONS.copy()}
+    rest = text.partition(":")[2]
+    if rest in {"//:memory:", "///:memory:"}:
+        return entry | {"NAME": ":memory:"}
+    if not rest.startswith("///"):
+        raise refuse(
+            found,
+            "a SQLite file needs three slashes before its path; "
+            f"set {found.variable.name}=sqlite:///{rest.lstrip('/') or 'data/autoforge_dev.db'}.",
+        )
+    if "?" in rest or "#" in rest:
+        raise refuse(found, "a SQLite URL takes no ?… or #…; write such characters as %3F and %23.")
+    # As text, not as a Path: "////x" is absolute, "///x" begins in the project's folder.
+    path = Path(os.path.normpath(root / unquote(rest[3:])))
+    if rest == "///" or path.is_dir() or "\0" in str(path):
+        raise refuse(
+            found,
+            f"that names a folder, not a file; set {found.variable.name}={found.variable.example}.",
+        )
+    # Django asks for health where a connection is kept; a file's connection cannot go stale.
+    return entry | {"NAME": str(path), "CONN_MAX_AGE": 60}
+
+
+def _libsql(found: Found, text: str, token: Token, app_env: str) -> dict[str, Any]:
+    host, in_url = _take_apart(found, text)
+    if token is not None:
+        parse(token)
+    if token is not None and in_url and token.text != in_url:
+        raise refuse(
+            found,
+            f"it carries an authToken that differs from {token.variable.name}; keep one of them.",
+        )
+    auth_token = in_url or (token.text if token else "")
+    if not auth_token and app_env != "local" and is_remote(host):
+        name = "TURSO_AUTH_TOKEN" if app_env == "production" else "TURSO_STAGING_AUTH_TOKEN"
+        raise refuse(
+            found, f"a remote libSQL server needs a token in {app_env}; set {name} as well."
+        )
+    name = text.partition("?")[0].rstrip("/")
+    return {
+        "ENGINE": "autoforge.db.libsql",
+        "NAME": name,
+        "OPTIONS": {"auth_token": auth_token} if auth_token else {},
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+    }
+
+
+def _take_apart(found: Found, text: str) -> tuple[str, str]:
+    """Return the host and the authToken of a libSQL URL."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise refuse(
+            found, "its host or port is not valid; write libsql://host or http://host:8080."
+        ) from None
+    host = parts.hostname or ""
+    if not host or not is_host(host) or port == 0:
+        raise refuse(found, "it has no valid host; write libsql://host or http://host:8080.")
+    if "@" in parts.netloc:
+        raise refuse(
+            found, "it carries a user or password, which libSQL does not take; use a token."
+        )
+    query = [pair.partition("=") for pair in parts.query.split("&") if pair]
+    if parts.fragment or any(key != "authToken" for key, _, _ in query) or len(query) > 1:
+        raise refuse(found, "it takes no parameters but one ?authToken=; remove the others.")
+    in_url = unquote(query[0][2]) if query else ""
+    if any(character.isspace() for character in in_url):
+        raise refuse(found, "its authToken holds white space; copy the token again.")
+    return host, in_url
+
+
+def is_remote(host: str) -> bool:
+    """Whether `host` is another machine, as far as its name tells."""
+    try:
+        return not ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host != "localhost" and not host.endswith(".localhost")

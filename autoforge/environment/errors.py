@@ -1,0 +1,32 @@
+"""The one error of the environment, and how a value may be shown in it."""
+
+import re
+
+from environ.compat import ImproperlyConfigured
+
+__all__ = ["ConfigurationError", "mask", "shown", "shown_url"]
+
+LONGEST_SHOWN = 80  # characters; a whole file pasted into a variable is not repeated
+
+
+class ConfigurationError(ImproperlyConfigured):  # type: ignore[misc]  # environ has no types
+    """The environment is not what it must be; `str()` is one sentence for the user."""
+
+
+def mask(value: str) -> str:
+    """Return what may be said of a secret: that it is there, and how long it is."""
+    return f"**** ({len(value)} characters)"
+
+
+def shown_url(value: str) -> str:
+    """Return `value` in quotes, without credentials, query and fragment."""
+    bare = re.split(r"[?#]", value, maxsplit=1)[0]
+    scheme, separator, rest = bare.rpartition("://")
+    host = rest.rpartition("@")[2]
+    return shown(f"{scheme}{separator}{host}")
+
+
+def shown(value: str) -> str:
+    """Return `value` in quotes on one line, cut after 80 characters."""
+    text = repr(value)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…'"

@@ -1,0 +1,118 @@
+"""Where a variable's value comes from: the process, the file, a secret's own file, the default.
+
+The process stands before the file. On each of the two levels NAME or NAME_FILE may be set, and
+an empty value counts as not set.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from autoforge.environment.errors import ConfigurationError
+from autoforge.environment.files import read_secret_file, read_variables
+from autoforge.environment.values import APP_ENVS, Found, parse
+from autoforge.environment.variables import VARIABLES, Variable
+
+__all__ = ["BY_NAME", "Layers", "open_layers"]
+
+BY_NAME = {variable.name: variable for variable in VARIABLES}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layers:
+    """The levels that values are looked up in."""
+
+    process: Mapping[str, str]
+    """The variables of the process."""
+    file_values: Mapping[str, str]
+    """The variables of the file; empty where there is none."""
+    root: Path
+    """The project's folder: relative paths begin there."""
+    app_env: str
+    """local, staging or production."""
+    file: Path | None
+    """The file that was read, if any."""
+    missing_file: Path | None
+    """The file that ENV_FILE names, where it does not exist."""
+
+    def find(self, variable: Variable) -> Found | None:
+        """Return the variable's value as it was found, or None if it is not set.
+
+        Raises:
+            ConfigurationError: it is set twice on one level, or its own file cannot be read.
+        """
+        for values, source, place in self._levels():
+            found = self._find_on(values, variable, source, place)
+            if found:
+                return found
+        default = variable.default_in(self.app_env)
+        if not default:
+            return None
+        return Found(variable=variable, text=default, source="default", place="the default")
+
+    def unknown_names(self) -> tuple[str, ...]:
+        """Return the names in the file that no variable has."""
+        known = {"ENV_FILE"}
+        for variable in VARIABLES:
+            known |= {variable.name, variable.alias, f"{variable.name}_FILE"}
+        return tuple(sorted(self.file_values.keys() - known))
+
+    def _levels(self) -> Iterator[tuple[Mapping[str, str], str, str]]:
+        yield self.process, "process", "from the environment"
+        if self.file is not None:
+            yield self.file_values, "file", f"from {self.file.name}"
+
+    def _find_on(
+        self, values: Mapping[str, str], variable: Variable, source: str, place: str
+    ) -> Found | None:
+        names = [variable.name, variable.alias] if variable.alias else [variable.name]
+        if variable.takes_file:
+            names.append(f"{variable.name}_FILE")
+        present = [name for name in names if values.get(name, "").strip()]
+        if len({values[name] for name in present}) > 1 or f"{variable.name}_FILE" in present[1:]:
+            raise ConfigurationError(
+                f"{' and '.join(present)} are both set ({place}): they say the same thing in two "
+                "ways; keep one."
+            )
+        if not present:
+            return None
+        text = values[present[0]]
+        if present[0].endswith("_FILE") and present[0] != variable.name:
+            text = read_secret_file(present[0], self.root / text)
+            place, source = f"from the file that {present[0]} names", "secret file"
+        return Found(variable=variable, text=text, source=source, place=place)
+
+
+def open_layers(process: Mapping[str, str], root: Path) -> Layers:
+    """Return the levels, with the file read that belongs to the environment.
+
+    Raises:
+        ConfigurationError: APP_ENV is unknown or contradicts the file, or the file is wrong.
+    """
+    app_env = _parse_app_env(process, "process", "from the environment")
+    named = process.get("ENV_FILE", "").strip()
+    path = root / (named or (".env" if app_env in APP_ENVS[1:] else ".env.local"))
+    exists = path.exists()
+    values = read_variables(path, path.name) if exists else {}
+    in_file = _parse_app_env(values, "file", f"from {path.name}")
+    if app_env is None and in_file not in {None, "local"} and not named:
+        raise ConfigurationError(
+            f"APP_ENV is '{in_file}' (from {path.name}), but that file is read in local alone: "
+            f"set APP_ENV={in_file} in the environment, or remove the line."
+        )
+    return Layers(
+        process=process,
+        file_values=values,
+        root=root,
+        app_env=app_env or in_file or "local",
+        file=path if exists else None,
+        missing_file=path if named and not exists else None,
+    )
+
+
+def _parse_app_env(values: Mapping[str, str], source: str, place: str) -> str | None:
+    text = values.get("APP_ENV", "").strip()
+    if not text:
+        return None
+    found = Found(variable=BY_NAME["APP_ENV"], text=text, source=source, place=place)
+    return str(parse(found))

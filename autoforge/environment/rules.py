@@ -1,0 +1,132 @@
+"""Rules over several variables, and over a variable and where it runs."""
+
+from pathlib import Path
+from typing import Any
+
+from autoforge.environment.errors import ConfigurationError
+from autoforge.environment.layers import BY_NAME, Layers
+from autoforge.environment.values import Found, refuse
+from autoforge.environment.variables import INSECURE_JWT_KEY, INSECURE_SECRET_KEY, VARIABLES
+
+__all__ = ["check_rules", "find_ineffective"]
+
+SHORTEST_SECRET_KEY = 50
+SHORTEST_JWT_KEY = 32
+# Committed files that could carry a secret somebody copies.
+COMMITTED = (
+    ".env.example",
+    ".env.staging",
+    ".env.production",
+    "Dockerfile",
+    "Makefile",
+    "docker-compose*.yml",
+    "README*.md",
+    ".github/workflows/*.yml",
+    "docs/*.md",
+    "tests/**/*.py",
+    "tests/*.env",
+)
+
+
+def check_rules(layers: Layers, values: dict[str, Any]) -> None:
+    """Check what one variable alone cannot show.
+
+    Raises:
+        ConfigurationError: the first rule that is broken.
+    """
+    _check_pairs(values, layers)
+    if layers.app_env == "local":
+        return
+    if values["DEBUG"]:
+        raise refuse(
+            _found(layers, "DEBUG"),
+            f"{layers.app_env} must not show tracebacks; set DEBUG=false or remove it.",
+        )
+    if not values["SECRET_KEY"]:
+        raise ConfigurationError(
+            f"SECRET_KEY is not set: {layers.app_env} needs one of {SHORTEST_SECRET_KEY} or more "
+            f"random characters; {_how_to_make()}."
+        )
+    _check_secret(layers, "SECRET_KEY", SHORTEST_SECRET_KEY)
+    if values["JWT_SECRET_KEY"]:
+        _check_secret(layers, "JWT_SECRET_KEY", SHORTEST_JWT_KEY)
+    if values["JWT_SECRET_KEY"] == values["SECRET_KEY"]:
+        raise refuse(
+            _found(layers, "JWT_SECRET_KEY"),
+            f"it is the same as SECRET_KEY; use another one ({_how_to_make()}).",
+        )
+
+
+def _check_pairs(values: dict[str, Any], layers: Layers) -> None:
+    if values["CORS_CREDENTIALS"] and "*" in values["CORS_ORIGINS"]:
+        raise refuse(
+            _found(layers, "CORS_ORIGINS"),
+            "with CORS_CREDENTIALS=true the origins must be named one by one; name them, "
+            "or set CORS_CREDENTIALS=false.",
+        )
+    names = ("LANGFUSE_PUBLIC_KEY", "LANGFUSE_SECRET_KEY")
+    missing = [name for name in names if not values[name]]
+    if len(missing) == 1:
+        present = next(name for name in names if name not in missing)
+        raise ConfigurationError(
+            f"{present} is set and {missing[0]} is not: LangFuse needs both; "
+            f"set {missing[0]}, or remove {present}."
+        )
+
+
+def _check_secret(layers: Layers, name: str, shortest: int) -> None:
+    found = _found(layers, name)
+    if len(found.text) < shortest:
+        raise refuse(
+            found, f"{layers.app_env} needs {shortest} or more characters; {_how_to_make()}."
+        )
+    if _ships_with_us(found.text, layers.root):
+        raise refuse(
+            found, f"this one ships in the repository, so everybody knows it; {_how_to_make()}."
+        )
+
+
+def _how_to_make() -> str:
+    return "`python3 -c 'import secrets; print(secrets.token_urlsafe(50))'` makes one"
+
+
+def _ships_with_us(value: str, root: Path) -> bool:
+    if value in {INSECURE_SECRET_KEY, INSECURE_JWT_KEY} or value.startswith("django-insecure-"):
+        return True
+    files = (path for pattern in COMMITTED for path in root.glob(pattern))
+    return any(value in path.read_text(encoding="utf-8", errors="ignore") for path in files)
+
+
+def _found(layers: Layers, name: str) -> Found:
+    found = layers.find(BY_NAME[name])
+    if found is None:
+        raise LookupError(name)
+    return found
+
+
+def find_ineffective(layers: Layers, values: dict[str, Any]) -> tuple[str, ...]:
+    """Return a sentence for each variable that is set and has no effect here."""
+    set_names = {
+        variable.name
+        for variable in VARIABLES
+        if (found := layers.find(variable)) and found.source != "default"
+    }
+    notes = []
+    if not values["REDIS_URL"]:
+        parts = ("REDIS_PORT", "REDIS_PASSWORD", "REDIS_DB")
+        notes += [
+            f"{name} has no effect: neither REDIS_URL nor REDIS_HOST is set."
+            for name in parts
+            if name in set_names
+        ]
+    for variable in VARIABLES:
+        if variable.name in set_names and layers.app_env not in variable.environments:
+            where = " and ".join(variable.environments)
+            notes.append(f"{variable.name} has no effect in {layers.app_env}, only in {where}.")
+    for prefix in ("TURSO", "TURSO_STAGING"):
+        token, url = f"{prefix}_AUTH_TOKEN", f"{prefix}_DATABASE_URL"
+        in_use = layers.app_env in BY_NAME[token].environments
+        is_libsql = values["DATABASE"]["ENGINE"] == "autoforge.db.libsql"
+        if token in set_names and in_use and not is_libsql:
+            notes.append(f"{token} has no effect: {url} is not set, and the database is a file.")
+    return tuple(notes)

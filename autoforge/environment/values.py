@@ -1,0 +1,284 @@
+"""From the text of a variable to its value: one small parser a kind.
+
+A parser returns the value, or raises `Refusal` without words ("it must be <allowed>") or with
+its own. Nothing here knows files, other variables or the environment it runs in.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Final
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, available_timezones
+
+from autoforge.environment.errors import ConfigurationError, mask, shown, shown_url
+from autoforge.environment.variables import Variable
+
+__all__ = ["PARSERS", "Found", "Refusal", "find_placeholder", "parse", "refuse"]
+
+LONGEST_APP_NAME = 50
+URL_KINDS = frozenset({"database_url", "libsql_url", "redis_url"})
+MAY_HOLD_A_SECRET = frozenset({"clerk_public", "langfuse_public"})  # by a slip of the hand
+APP_ENVS = ("local", "staging", "production")
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+LANGUAGES = ("en", "ja")
+JWT_ALGORITHMS = ("HS256", "HS384", "HS512")
+BOOLEANS: Final = {
+    **dict.fromkeys(("true", "1", "yes", "on"), True),
+    **dict.fromkeys(("false", "0", "no", "off"), False),
+}
+HOST_NAME = re.compile(r"\.?(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?")
+
+
+class Refusal(Exception):  # noqa: N818 (not an error yet: `parse` makes it one)
+    """A value that is not allowed; `str()` says why where "it must be …" does not."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """A value as it was found."""
+
+    variable: Variable
+    """The variable it belongs to."""
+    text: str
+    """What was found, as it stood there."""
+    source: str
+    """"process", "file", "secret file" or "default"."""
+    place: str
+    """Where, in words: "from the environment", "from .env.local" …"""
+
+
+def refuse(found: Found, why: str) -> ConfigurationError:
+    """Return the error "NAME is VALUE (from PLACE): WHY", with a secret masked."""
+    variable = found.variable
+    if variable.secret or variable.kind in MAY_HOLD_A_SECRET:
+        value = mask(found.text)
+    else:
+        value = shown_url(found.text) if variable.kind in URL_KINDS else shown(found.text)
+    return ConfigurationError(f"{variable.name} is {value} ({found.place}): {why}")
+
+
+def must_be(found: Found, mend: str = "") -> ConfigurationError:
+    """Return the error that says what the variable must be, and how to mend it."""
+    variable = found.variable
+    example = f"set {variable.name}={variable.example}" if variable.example else "set another one"
+    return refuse(found, f"it must be {variable.allowed}; {mend or example}.")
+
+
+def parse(found: Found) -> Any:
+    """Return the value of what was found.
+
+    Raises:
+        ConfigurationError: it is a placeholder, or not allowed.
+    """
+    variable = found.variable
+    placeholder = find_placeholder(found.text, secret=variable.secret)
+    if placeholder:
+        raise refuse(
+            found,
+            "that is a placeholder which nobody has replaced; "
+            f"set {variable.name} to {variable.allowed}.",
+        )
+    text = found.text if variable.secret else found.text.strip()
+    try:
+        return PARSERS[variable.kind](text)
+    except Refusal as refusal:
+        raise must_be(found, str(refusal)) from None
+
+
+# --- Placeholders ---------------------------------------------------------------------------------
+
+PLACEHOLDERS = re.compile(
+    r"\$\{[^}]*\}"  # ${NAME}
+    r"|\A\$[A-Za-z_]\w*\Z"  # $NAME, alone
+    r"|\[[A-Za-z][\w .-]*\]"  # [your-org]; an IPv6 address has colons
+    r"|<[^<>]+>"  # <token>
+    r"|x{5,}",  # xxxxx
+    re.IGNORECASE,
+)
+SECRET_PLACEHOLDERS = re.compile(
+    r"\.\.\.|…|\Achange[-_ ]?me\Z|\Ayour[-_ ][\w -]*\Z",
+    re.IGNORECASE,
+)
+
+
+def find_placeholder(text: str, *, secret: bool) -> str | None:
+    """Return the first piece of `text` that stands for something else, or None."""
+    match = PLACEHOLDERS.search(text) or (SECRET_PLACEHOLDERS.search(text) if secret else None)
+    return match.group() if match else None
+
+
+# --- Parsers --------------------------------------------------------------------------------------
+
+
+def parse_text(text: str) -> str:
+    """Return a short name on one line."""
+    if not text or len(text) > LONGEST_APP_NAME or not text.isprintable():
+        raise Refusal
+    return text
+
+
+def one_of(*choices: str, fold: Callable[[str], str] = str) -> Callable[[str], str]:
+    """Return a parser of just these words; it names the nearest where one was meant."""
+
+    def parser(text: str) -> str:
+        word = fold(text)
+        if word in choices:
+            return word
+        near = get_close_matches(text.lower(), [choice.lower() for choice in choices], n=1)
+        meant = next((choice for choice in choices if near and choice.lower() == near[0]), None)
+        raise Refusal(f"did you mean {meant}?".removesuffix("?") if meant else "")
+
+    return parser
+
+
+def parse_boolean(text: str) -> bool:
+    """Return true for true, 1, yes and on, false for false, 0, no and off, in any case."""
+    try:
+        return BOOLEANS[text.lower()]
+    except KeyError:
+        raise Refusal from None
+
+
+def integer(least: int, most: int) -> Callable[[str], int]:
+    """Return a parser of whole numbers in ASCII digits from `least` to `most`."""
+
+    def parser(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,10}", text) or not least <= int(text) <= most:
+            raise Refusal
+        return int(text)
+
+    return parser
+
+
+def is_host(text: str) -> bool:
+    """Whether `text` is a host name or an IP address, IPv6 with or without brackets."""
+    try:
+        ipaddress.ip_address(text.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return HOST_NAME.fullmatch(text) is not None
+    return True
+
+
+def parse_host(text: str) -> str:
+    """Return a host name or an IP address, IPv6 without brackets."""
+    if not is_host(text) or text.startswith("."):
+        raise Refusal
+    return text.removeprefix("[").removesuffix("]")
+
+
+def split_list(text: str) -> tuple[str, ...]:
+    """Return the parts between commas, without white space, empty ones left out."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def parse_hosts(text: str) -> tuple[str, ...]:
+    """Return host names as Django's ALLOWED_HOSTS takes them: also `.example.com` and `*`."""
+    hosts = split_list(text)
+    for host in hosts:
+        bare_ipv6 = ":" in host and not host.startswith("[")
+        if host != "*" and (not is_host(host) or bare_ipv6):
+            raise Refusal(f"correct {shown(host)}")
+    return hosts
+
+
+def is_origin(text: str) -> bool:
+    """Whether `text` is `http(s)://host` with a port or without, and nothing more."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return False
+    host = parts.hostname or ""
+    exact = f"{parts.scheme}://{parts.netloc}"
+    return (
+        parts.scheme in {"http", "https"}
+        and is_host(host.removeprefix("*."))
+        and "@" not in parts.netloc
+        and port != 0
+        and text == exact
+    )
+
+
+def parse_csrf_origins(text: str) -> tuple[str, ...]:
+    """Return origins; `https://*.example.com` stands for every subdomain."""
+    origins = split_list(text)
+    for origin in origins:
+        if not is_origin(origin):
+            raise Refusal(f"correct {shown(origin)}")
+    return origins
+
+
+def parse_cors_origins(text: str) -> tuple[str, ...]:
+    """Return exact origins, or `*` alone for all."""
+    origins = split_list(text)
+    for origin in origins:
+        if origin != "*" and ("*" in origin or not is_origin(origin)):
+            raise Refusal(f"correct {shown(origin)}")
+    if "*" in origins and len(origins) > 1:
+        raise Refusal("keep either * or the others")
+    return origins
+
+
+def parse_time_zone(text: str) -> str:
+    """Return the name of a time zone that this machine knows."""
+    if text not in available_timezones():
+        near = get_close_matches(text, available_timezones(), n=1)
+        raise Refusal(f"did you mean {near[0]}" if near else "")
+    return ZoneInfo(text).key
+
+
+def parse_secret(text: str) -> str:
+    """Return a secret of visible characters."""
+    if any(character.isspace() or not character.isprintable() for character in text):
+        raise Refusal("take the white space or control characters out of it")
+    return text
+
+
+def starts_with(*prefixes: str, instead: dict[str, str]) -> Callable[[str], str]:
+    """Return a parser of keys with one of these prefixes; `instead` says whose another one is."""
+
+    def parser(text: str) -> str:
+        for prefix, owner in instead.items():
+            if text.startswith(prefix):
+                raise Refusal(f"a key that begins with {prefix} belongs into {owner}")
+        if not text.startswith(prefixes) or text in prefixes:
+            raise Refusal
+        return parse_secret(text)
+
+    return parser
+
+
+def parse_url(text: str) -> str:
+    """Return the text; `autoforge.environment.databases` and `.redis` take it apart."""
+    return text
+
+
+PARSERS: Final[dict[str, Callable[[str], Any]]] = {
+    "app_env": one_of(*APP_ENVS),
+    "boolean": parse_boolean,
+    "clerk_public": starts_with("pk_test_", "pk_live_", instead={"sk_": "CLERK_SECRET_KEY"}),
+    "clerk_secret": starts_with("sk_test_", "sk_live_", instead={"pk_": "CLERK_PUBLIC_KEY"}),
+    "cors_origins": parse_cors_origins,
+    "csrf_origins": parse_csrf_origins,
+    "database_url": parse_url,
+    "host": parse_host,
+    "hosts": parse_hosts,
+    "jwt_algorithm": one_of(*JWT_ALGORITHMS),
+    "langfuse_public": starts_with("pk-lf-", instead={"sk-lf-": "LANGFUSE_SECRET_KEY"}),
+    "langfuse_secret": starts_with("sk-lf-", instead={"pk-lf-": "LANGFUSE_PUBLIC_KEY"}),
+    "language": one_of(*LANGUAGES),
+    "libsql_url": parse_url,
+    "log_level": one_of(*LOG_LEVELS, fold=str.upper),
+    "minutes": integer(1, 7 * 24 * 60),
+    "password": str,
+    "port": integer(1, 65535),
+    "redis_db": integer(0, 15),
+    "redis_url": parse_url,
+    "seconds": integer(1, 365 * 24 * 60 * 60),
+    "secret": parse_secret,
+    "text": parse_text,
+    "time_zone": parse_time_zone,
+}
