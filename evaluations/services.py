@@ -1,18 +1,74 @@
 """Writes to evaluations; the one place where they meet prompts (`prompts.interface`)."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
+from django.utils import timezone
 
 from autoforge.core.errors import InvalidInputError
 from autoforge.core.writing import check_fields, find_row, refuse_unknown
-from evaluations.models import Evaluation, TestSuite
+from evaluations.models import Evaluation, TestCase, TestResult, TestSuite
 from prompts import interface as prompts
 
-__all__ = ["create_evaluation", "delete_evaluation", "restore_evaluation", "restore_suite"]
+__all__ = [
+    "complete_evaluation",
+    "create_case",
+    "create_evaluation",
+    "create_suite",
+    "delete_evaluation",
+    "restore_evaluation",
+    "restore_suite",
+]
 
 OPTIONAL: Final = frozenset({"provider", "model", "parameters"})
+CASE_FIELDS: Final = frozenset({"variables", "expected", "assertions", "weight", "enabled"})
+RESULT_FIELDS: Final = frozenset(
+    {"case", "output", "score", "passed", "latency_ms", "input_tokens", "output_tokens"}
+    | {"cost_usd", "error"}
+)
+
+
+@transaction.atomic
+def create_suite(*, name: str, description: str = "") -> TestSuite:
+    """Create a suite without cases.
+
+    Args:
+        name: 1 to 255 characters; no other suite in use has it.
+        description: what the suite tests, and why.
+
+    Raises:
+        InvalidInputError: with one sentence for each field that is wrong.
+    """
+    suite = TestSuite(name=name, description=description)
+    check_fields(suite)
+    _check_name_is_free(suite)
+    suite.save(force_insert=True)
+    return suite
+
+
+@transaction.atomic
+def create_case(*, suite_id: UUID | str, name: str, **fields: Any) -> TestCase:
+    """Add a case to a suite.
+
+    Args:
+        suite_id: the suite.
+        name: 1 to 255 characters; no other case of the suite has it.
+        **fields: `variables`, `expected`, `assertions`, `weight`, `enabled`.
+
+    Raises:
+        InvalidInputError: with one sentence for each field that is wrong.
+        NotFoundError: there is no such suite, or it is deleted.
+    """
+    refuse_unknown(fields, CASE_FIELDS)
+    suite = find_row(TestSuite, suite_id)
+    case = TestCase(suite=suite, name=name, **fields)
+    check_fields(case, exclude={"suite"})
+    if suite.cases.filter(name=name).exists():
+        raise InvalidInputError({"name": f"this suite has a case “{name}” already"})
+    case.save(force_insert=True)
+    return case
 
 
 @transaction.atomic
@@ -49,6 +105,54 @@ def create_evaluation(
 
 
 @transaction.atomic
+def complete_evaluation(
+    *, evaluation_id: UUID | str, results: Sequence[Mapping[str, Any]]
+) -> Evaluation:
+    """Write the results of an evaluation that is pending, and its overall score.
+
+    Args:
+        evaluation_id: the evaluation.
+        results: one mapping for each answer, with any of `case`, `output`, `score`, `passed`,
+            `latency_ms`, `input_tokens`, `output_tokens`, `cost_usd`, `error`.
+
+    Raises:
+        InvalidInputError: with one sentence for each field that is wrong, or the evaluation is
+            not pending.
+        NotFoundError: there is no such evaluation, or it is deleted.
+    """
+    evaluation = find_row(Evaluation, evaluation_id)
+    if evaluation.status != Evaluation.Status.PENDING:
+        raise InvalidInputError(
+            {"status": f"only a pending evaluation takes results; this one is {evaluation.status}"}
+        )
+    rows = [_new_result(evaluation, fields) for fields in results]
+    TestResult.objects.bulk_create(rows)
+    evaluation.status = Evaluation.Status.COMPLETED
+    evaluation.overall_score = _weighted_mean(rows)
+    evaluation.started_at = evaluation.finished_at = timezone.now()
+    evaluation.save(update_fields={"status", "overall_score", "started_at", "finished_at"})
+    return evaluation
+
+
+def _new_result(evaluation: Evaluation, fields: Mapping[str, Any]) -> TestResult:
+    refuse_unknown(dict(fields), RESULT_FIELDS)
+    result = TestResult(evaluation=evaluation, **fields)
+    check_fields(result, exclude={"evaluation", "case"})
+    return result
+
+
+def _weighted_mean(results: Sequence[TestResult]) -> float | None:
+    """Return the mean of the scores by their cases' weights, or None if nothing counts."""
+    scored = [
+        (row.score, row.case.weight if row.case else 1.0)
+        for row in results
+        if row.score is not None
+    ]
+    total = sum(weight for _, weight in scored)
+    return sum(score * weight for score, weight in scored) / total if total else None
+
+
+@transaction.atomic
 def delete_evaluation(*, evaluation_id: UUID | str) -> None:
     """Mark an evaluation as deleted; its results stay.
 
@@ -79,7 +183,11 @@ def restore_suite(*, suite_id: UUID | str) -> TestSuite:
         NotFoundError: there is no such suite, or it is not deleted.
     """
     suite = find_row(TestSuite, suite_id, deleted=True)
-    if TestSuite.objects.filter(name=suite.name).exists():
-        raise InvalidInputError({"name": f"another test suite is called “{suite.name}” already"})
+    _check_name_is_free(suite)
     suite.restore()
     return suite
+
+
+def _check_name_is_free(suite: TestSuite) -> None:
+    if TestSuite.objects.filter(name=suite.name).exists():
+        raise InvalidInputError({"name": f"another test suite is called “{suite.name}” already"})

@@ -1,0 +1,24 @@
+"""Loads the demo content that `make run` puts into a new database."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from autoforge.demo import DemoLoadedError, load_demo
+
+
+class Command(BaseCommand):
+    """Exit status 0: loaded; 1: refused, with one sentence, and nothing was changed."""
+
+    help = (
+        "Load the demo content: prompts in English and Japanese with their versions, templates, "
+        "a test suite with evaluations. Refused where some of it is in the database already."
+    )
+
+    def handle(self, *_args: Any, **_options: Any) -> None:
+        """Load it and say what it was."""
+        try:
+            content = load_demo()
+        except DemoLoadedError as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"Loaded {content}.")

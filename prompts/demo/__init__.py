@@ -1,0 +1,62 @@
+"""Demo content of this app: prompts with their history, and templates, in English and Japanese.
+
+The texts are in the YAML files beside this one. Written by the services like anybody's input;
+`autoforge.demo` decides when.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+import yaml
+from django.db import transaction
+
+from prompts.models import Prompt, PromptTemplate
+from prompts.services import create_prompt, create_template, edit_prompt
+
+__all__ = ["find_loaded", "load_prompts", "load_templates"]
+
+FOLDER: Final = Path(__file__).resolve().parent
+Entry = Mapping[str, Any]
+
+
+def find_loaded() -> str | None:
+    """Return the title of a demo prompt or template that is here already, deleted ones too."""
+    titles = [entry["title"] for entry in _read("prompts.yaml")]
+    names = [entry["name"] for entry in _read("templates.yaml")]
+    prompts = Prompt.all_objects.filter(title__in=titles).order_by("title")
+    templates = PromptTemplate.all_objects.filter(name__in=names).order_by("name")
+    return (
+        prompts.values_list("title", flat=True).first()
+        or templates.values_list("name", flat=True).first()
+    )
+
+
+@transaction.atomic
+def load_prompts() -> dict[str, UUID]:
+    """Write every demo prompt with its versions; return its key in the file → its id."""
+    return {entry["key"]: _load_prompt(entry) for entry in _read("prompts.yaml")}
+
+
+@transaction.atomic
+def load_templates() -> int:
+    """Write every demo template; return how many there are."""
+    entries = _read("templates.yaml")
+    for entry in entries:
+        create_template(**entry)
+    return len(entries)
+
+
+def _load_prompt(entry: Entry) -> UUID:
+    first, *later = entry["versions"]
+    fields = {name: entry[name] for name in ("title", "status", "user_id", "tags", "metadata")}
+    prompt_id: UUID = create_prompt(**fields, **first).pk
+    for version in later:
+        edit_prompt(prompt_id=prompt_id, **version)
+    return prompt_id
+
+
+def _read(name: str) -> list[dict[str, Any]]:
+    entries: list[dict[str, Any]] = yaml.safe_load((FOLDER / name).read_text(encoding="utf-8"))
+    return entries
