@@ -1,0 +1,65 @@
+# AutoForge's commands. `make` alone lists them.
+#
+#   PYTHON=/path/to/python3.12   the Python to make .venv with (default: the first from 3.11 up)
+#   PORT=8001, HOST=0.0.0.0      where `make run` serves; every other variable works too
+#   ARGS="-k import -x"          more for pytest, with `make test-only` and `make test-matrix`
+
+.DEFAULT_GOAL := help
+VENV ?= .venv
+PYTHON ?=
+ARGS ?=
+export VENV
+export ARGS
+
+BIN := $(VENV)/bin
+# Makes $(VENV) where it is missing or broken and installs what has changed; else takes a moment.
+BOOTSTRAP = python=$$(sh scripts/find_python.sh "$(PYTHON)") && "$$python" scripts/bootstrap.py
+
+.PHONY: run test check fmt help setup test-only test-matrix lock bench shell clean
+
+##@ Use
+
+run: ## Start AutoForge on http://127.0.0.1:8000/ (the first time it sets everything up)
+	@$(BOOTSTRAP) requirements.txt && exec $(BIN)/python scripts/run.py
+
+shell: ## Open a Python shell with Django and the database
+	@$(BOOTSTRAP) requirements.txt && exec $(BIN)/python manage.py shell
+
+##@ Develop
+
+test: setup ## Everything that CI runs: checks, tests, coverage
+	@exec $(BIN)/python scripts/test.py
+
+check: setup ## Format, lint, types, layers, migrations, templates, security
+	@exec $(BIN)/python scripts/check.py
+
+fmt: setup ## Format the code and the templates
+	@$(BIN)/python scripts/check.py --fix
+
+test-only: setup ## The tests alone: make test-only ARGS="tests/prompts -k version"
+	@exec $(BIN)/python -m pytest $(ARGS)
+
+test-matrix: setup ## The tests on every Python that is here, and on Django 6.1 from Python 3.12 up
+	@exec $(BIN)/python scripts/test_matrix.py
+
+bench: setup ## Import 100,000 generated rows; prints time and memory
+	@exec $(BIN)/python benchmarks/import_prompts.py
+
+##@ Maintain
+
+setup: ## Make .venv with everything for development
+	@$(BOOTSTRAP) requirements-dev.txt
+
+lock: setup ## Resolve requirements*.in into requirements*.txt, pinned with hashes
+	@exec $(BIN)/python scripts/lock.py
+
+clean: ## Remove caches, reports and .venv; data and .env.local stay
+	@rm -rf $(VENV) .venv-* .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
+		.hypothesis htmlcov staticfiles test-results
+	@find . -name __pycache__ -type d -not -path './data/*' -prune -exec rm -rf {} +
+
+help: ## List the commands
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@echo

@@ -1,0 +1,73 @@
+"""`make check`: every check that needs no test run; each one's output only where it fails.
+
+All of them run, also after a failure. `--fix` is `make fmt`: it formats instead.
+"""
+
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from launch.terminal import say, set_up, step, warn
+from launch.tools import run
+
+PACKAGES: Final = ("autoforge", "prompts", "evaluations")
+CHECKS: Final[dict[str, tuple[str, ...]]] = {
+    "types": ("mypy", *PACKAGES, "scripts"),
+    "format": ("ruff", "format", "--check", "--quiet", "."),
+    "lint": ("ruff", "check", "--quiet", "."),
+    "layers": ("lint-imports", "--no-cache"),
+    "security": ("bandit", "-q", "-c", "pyproject.toml", "-r", *PACKAGES, "scripts", "manage.py"),
+    "migrations": ("python", "-W", "error", "manage.py", "makemigrations", "--check", "--dry-run"),
+    "system checks": ("python", "-W", "error", "manage.py", "check", "--fail-level", "WARNING"),
+    "template format": ("djlint", "--check", "--quiet", "templates"),
+    "template lint": ("djlint", "--lint", "--quiet", "templates"),
+    "shell": ("python", "scripts/check_shell.py"),
+}
+FIXES: Final[tuple[tuple[str, ...], ...]] = (
+    ("ruff", "check", "--fix-only", "--quiet", "."),
+    ("ruff", "format", "."),
+    ("djlint", "--reformat", "--quiet", "templates"),
+)
+AT_ONCE = 2
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the checks, or format; return 0 if all is well, else 1."""
+    set_up()
+    if "--fix" in arguments:
+        return fix()
+    started = time.monotonic()
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        outcomes = list(pool.map(_check, CHECKS))
+    failed = [name for name, passed in zip(CHECKS, outcomes, strict=True) if not passed]
+    seconds = time.monotonic() - started
+    if failed:
+        say(f"make check: {', '.join(failed)} failed ({seconds:.0f} s)")
+        return 1
+    say(f"make check: all {len(CHECKS)} checks passed ({seconds:.0f} s)")
+    return 0
+
+
+def fix() -> int:
+    """Format code and templates; return 0, or 1 if a tool could not."""
+    statuses = [run(command).returncode for command in FIXES]
+    return int(statuses[1] != 0)  # the linters' own status only says that something is left
+
+
+def _check(name: str) -> bool:
+    command = CHECKS[name]
+    done = run(command, capture=True)
+    if done.returncode == 0:
+        step(name)
+        return True
+    warn(f"{name} failed: {' '.join(command)}\n{done.stdout.rstrip()}\n")
+    return False
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,95 @@
+"""The local server: it holds its port before anything is written, and answers when all is ready.
+
+For one person's machine. Staging and production are served by gunicorn.
+"""
+
+import errno
+import signal
+import socket
+from types import FrameType
+from typing import Any, NoReturn
+
+from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
+
+from launch.errors import LaunchError
+
+__all__ = ["LocalServer", "open_server", "url"]
+
+WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (named here, not bound)
+KNOCK_SECONDS = 0.5
+
+
+class LocalServer(ThreadedWSGIServer):
+    """Answers each request in a thread of its own."""
+
+    daemon_threads = True  # an open download does not hold up Ctrl-C
+
+    def run(self, application: Any) -> None:
+        """Answer requests until SIGINT or SIGTERM, then close the port."""
+        self.set_app(application)
+        signal.signal(signal.SIGTERM, _interrupt)
+        try:
+            self.serve_forever()
+        except KeyboardInterrupt:
+            pass
+        finally:
+            self.server_close()
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def url(host: str, port: int) -> str:
+    """Return the address for a browser on this machine."""
+    name = WILDCARDS.get(host, host)
+    return f"http://[{name}]:{port}/" if ":" in name else f"http://{name}:{port}/"
+
+
+def open_server(host: str, port: int) -> LocalServer:
+    """Take the port; requests wait in line until `run`.
+
+    Raises:
+        LaunchError: the port is in use, or the address cannot be had.
+    """
+    # On some systems two servers may hold one port, 127.0.0.1 and the wildcard: knock first.
+    if _answers(WILDCARDS.get(host, host), port):
+        raise _in_use(port)
+    try:
+        return LocalServer((host, port), WSGIRequestHandler, ipv6=":" in host)
+    except socket.gaierror as error:
+        raise LaunchError(
+            f"HOST is '{host}', a name that leads to no address here: use 127.0.0.1."
+        ) from error
+    except OSError as error:
+        raise _explain(error, host, port) from error
+
+
+def _answers(host: str, port: int) -> bool:
+    try:
+        with socket.create_connection((host, port), timeout=KNOCK_SECONDS):
+            return True
+    except OSError:
+        return False
+
+
+def _explain(error: OSError, host: str, port: int) -> LaunchError:
+    if error.errno == errno.EADDRINUSE:
+        return _in_use(port)
+    if error.errno == errno.EACCES:
+        return LaunchError(
+            f"Port {port} may not be opened by you (ports under 1024 are the system's): choose a "
+            "higher one, as in: make run PORT=8000"
+        )
+    return LaunchError(
+        f"HOST is '{host}', but this machine cannot serve there ({error.strerror}): "
+        "use 127.0.0.1, or 0.0.0.0 for every address."
+    )
+
+
+def _in_use(port: int) -> LaunchError:
+    other = port + 1 if port < 65535 else port - 1  # 65535 is the last port there is
+    return LaunchError(
+        f"Port {port} is in use by another program: stop that one, or take another port, "
+        f"as in: make run PORT={other}"
+    )

@@ -1,0 +1,44 @@
+"""Run development tools in an environment that the machine's configuration cannot change."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from autoforge.environment import VARIABLES
+
+__all__ = ["BIN", "ROOT", "run", "tool_environment"]
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+BIN = Path(sys.prefix) / "bin"
+
+
+def tool_environment() -> dict[str, str]:
+    """Return the process's variables without those of AutoForge, which get their defaults.
+
+    Whatever `.env.local` says, checks and tests give the same answer, and no tool opens or makes
+    the database under `data/`.
+    """
+    ours = {name for row in VARIABLES for name in (row.name, row.alias, f"{row.name}_FILE")}
+    kept = {name: value for name, value in os.environ.items() if name not in ours}
+    return kept | {
+        "DATABASE_URL": "sqlite://:memory:",
+        "ENV_FILE": str(ROOT / "tests" / "test.env"),
+        "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def run(command: Sequence[str], *, capture: bool = False) -> subprocess.CompletedProcess[str]:
+    """Run one of our tools in the project's folder; return its status, and its output if asked."""
+    return subprocess.run(  # noqa: S603 (the commands are our own)
+        [str(BIN / command[0]), *command[1:]],
+        cwd=ROOT,
+        env=tool_environment(),
+        stdout=subprocess.PIPE if capture else None,
+        stderr=subprocess.STDOUT if capture else None,
+        text=True,
+        errors="replace",
+        check=False,
+    )

@@ -1,0 +1,190 @@
+"""Make the virtual environment, and install into it when what is asked for has changed.
+
+A stamp in the environment holds what was installed. It is written last: an install that was
+interrupted is done again. An environment that no longer runs (the checkout was moved, its Python
+was removed) is made anew. Standard library only.
+"""
+
+import argparse
+import fcntl
+import hashlib
+import importlib.util
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from launch.errors import LaunchError
+from launch.pip import install
+from launch.terminal import note, set_up, step
+
+__all__ = ["ROOT", "main", "prepare"]
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Prepare the environment that the command line asks for; return the exit status."""
+    parser = argparse.ArgumentParser(description="Make a virtual environment and install into it.")
+    parser.add_argument("requirements", nargs="+", help="files of pinned packages")
+    parser.add_argument("--venv", default=os.environ.get("VENV") or ".venv", help="its folder")
+    options = parser.parse_args(arguments)
+    set_up()
+    try:
+        with _alone():
+            prepare(ROOT / options.venv, [ROOT / name for name in options.requirements])
+    except LaunchError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped; the next run goes on from here.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def prepare(venv: Path, requirements: Sequence[Path]) -> None:
+    """Make `venv` if it is missing or broken, and install each file that has changed.
+
+    Raises:
+        LaunchError: it cannot be made, or pip failed.
+    """
+    if not _is_usable(venv):
+        _check_permission(venv)
+        _make(venv)
+    for path in requirements:
+        stamp = venv / f".installed-{path.name}"
+        wanted = _fingerprint(venv, path)
+        if _read(stamp) == wanted:
+            continue
+        _check_permission(venv)
+        step(install(venv / "bin" / "python", path, venv / "pip.log"))
+        stamp.write_text(wanted, encoding="utf-8")
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Wait until no other bootstrap works in this checkout."""
+    folder = os.open(ROOT, os.O_RDONLY)
+    try:
+        # Some network file systems have no locks: then two at once are the user's own affair.
+        with suppress(OSError):
+            _lock(folder)
+        yield
+    finally:
+        os.close(folder)
+
+
+def _lock(folder: int) -> None:
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        note("Waiting for another make in this folder")
+        fcntl.flock(folder, fcntl.LOCK_EX)
+
+
+def _is_usable(venv: Path) -> bool:
+    """Whether the environment runs, has pip, stands where it was made and has the asked Python."""
+    python = venv / "bin" / "python"
+    probe = "import sys, pip; print('%d.%d' % sys.version_info[:2], sys.prefix)"
+    try:
+        answer = subprocess.run(  # noqa: S603 (our own interpreter)
+            [str(python), "-I", "-c", probe], capture_output=True, text=True, check=False
+        )
+    except OSError:
+        return False
+    version, _, prefix = answer.stdout.strip().partition(" ")
+    if answer.returncode != 0 or Path(prefix).resolve() != venv.resolve() or _was_moved(venv):
+        return False
+    asked = os.environ.get("PYTHON", "").strip()
+    mine = "{}.{}".format(*sys.version_info[:2])
+    return version == mine if asked else tuple(map(int, version.split("."))) >= (3, 11)
+
+
+def _was_moved(venv: Path) -> bool:
+    """Whether a script of the environment begins with an interpreter of another folder."""
+    # Two lines: a path that is long or holds spaces stands in the second, after #!/bin/sh.
+    script = "\n".join(_read(venv / "bin" / "pip").splitlines()[:2])
+    return bool(script) and f"{venv}/bin/" not in script and f"{venv.resolve()}/bin/" not in script
+
+
+def _make(venv: Path) -> None:
+    if importlib.util.find_spec("ensurepip") is None or importlib.util.find_spec("venv") is None:
+        version = "{}.{}".format(*sys.version_info[:2])
+        raise LaunchError(
+            f"{sys.executable} (Python {version}) cannot make virtual environments, a part of it "
+            f"is missing: on Debian and Ubuntu install it with: sudo apt-get install "
+            f"python{version}-venv"
+        )
+    _remove(venv)
+    made = subprocess.run(  # noqa: S603 (our own interpreter)
+        [_base_python(), "-I", "-m", "venv", str(venv)],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if made.returncode != 0:
+        reason = ((made.stderr or made.stdout).strip().splitlines() or ["no reason given"])[-1]
+        raise LaunchError(f"The virtual environment {venv} could not be made: {reason}")
+    step(f"{_shown(venv)} made with Python {platform.python_version()}")
+
+
+def _base_python() -> str:
+    """Return this interpreter; if it is a virtual environment's, the one that that was made with.
+
+    The environment may be the very one that is made anew.
+    """
+    if sys.prefix == sys.base_prefix:
+        return sys.executable
+    return str(Path(sys.base_prefix) / "bin" / "python{}.{}".format(*sys.version_info[:2]))
+
+
+def _remove(venv: Path) -> None:
+    """Remove what is in the way, if it is a virtual environment."""
+    if not venv.exists() and not venv.is_symlink():
+        return
+    is_venv = (venv / "pyvenv.cfg").is_file() or (venv / "bin" / "python").is_symlink()
+    if venv.is_symlink() or not venv.is_dir() or (any(venv.iterdir()) and not is_venv):
+        raise LaunchError(
+            f"{venv} is in the way and is not a virtual environment that can be made anew: "
+            "move it away, then run the same command again."
+        )
+    note(f"{_shown(venv)} does not run here any more (moved, or another Python): made anew")
+    shutil.rmtree(venv)
+
+
+def _check_permission(venv: Path) -> None:
+    place = venv if venv.is_dir() else venv.parent
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise LaunchError(
+            f"No permission to write in {place}: use a copy of the project that belongs to you, "
+            "or change the folder's owner."
+        )
+
+
+def _fingerprint(venv: Path, requirements: Path) -> str:
+    """Return what was installed where: another hash, folder or Python needs a new install."""
+    try:
+        digest = hashlib.sha256(requirements.read_bytes()).hexdigest()
+    except OSError as error:
+        raise LaunchError(
+            f"{requirements} cannot be read ({error.strerror}): restore it, for example with: "
+            f"git checkout -- {requirements.name}"
+        ) from error
+    libraries = sorted(path.name for path in (venv / "lib").glob("python*"))
+    return f"{digest} {venv.resolve()} {' '.join(libraries)}"
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _shown(path: Path) -> str:
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)

@@ -1,0 +1,49 @@
+"""`make lock`: resolve requirements*.in into requirements*.txt, pinned and hashed.
+
+One resolution for every supported Python; neither an index nor a machine's paths get into a file.
+The Django 6.1 file is for `make test-matrix` alone.
+"""
+
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Final
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from launch.terminal import set_up, step
+from launch.tools import run
+
+COMMON: Final = ("--universal", "--generate-hashes", "--quiet")
+CLEAN: Final = ("--no-emit-index-url", "--no-emit-find-links", "--custom-compile-command")
+LOCKS: Final[dict[str, tuple[str, ...]]] = {
+    "requirements.txt": ("requirements.in", "--python-version", "3.11"),
+    "requirements-dev.txt": ("requirements-dev.in", "--python-version", "3.11"),
+    "requirements-django61.txt": (
+        "requirements-dev.in",
+        *("--override", "requirements-django61.in", "--python-version", "3.12"),
+    ),
+}
+
+
+def main() -> int:
+    """Write every lock file; return the first status that is not 0.
+
+    Versions stay as they are where they can; `make lock ARGS=--upgrade` takes the newest.
+    """
+    more = shlex.split(os.environ.get("ARGS", ""))
+    set_up()
+    for output, sources in LOCKS.items():
+        command = ("uv", "pip", "compile", *sources, *COMMON, *CLEAN, "make lock", "-o", output)
+        # Else the development file could drift from what the runtime pins.
+        same = ("--constraint", "requirements.txt") if output == "requirements-dev.txt" else ()
+        status = run((*command, *same, *more)).returncode
+        if status != 0:
+            return status
+        step(output)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

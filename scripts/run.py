@@ -1,0 +1,146 @@
+"""`make run` inside the virtual environment: prepare what is missing, then serve.
+
+Everything that can be refused is refused before anything is written. The steps are in `launch`;
+making the virtual environment is `bootstrap.py`'s.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from launch import database  # noqa: E402 (the project's folder comes first)
+from launch.env_file import write_env_file  # noqa: E402 (as above)
+from launch.errors import LaunchError  # noqa: E402 (as above)
+from launch.server import LocalServer, open_server, url  # noqa: E402 (as above)
+from launch.terminal import say, set_up, step, strong, warn  # noqa: E402 (as above)
+
+from autoforge.environment import ConfigurationError, Environment, load  # noqa: E402 (as above)
+
+REDIS_TIMEOUT_SECONDS = 1
+
+
+def main() -> int:
+    """Launch; return the exit status: 0 after Ctrl-C or SIGTERM, 1 with a sentence."""
+    set_up()
+    try:
+        environment = _read_environment()
+        with open_server(environment.host, environment.port) as server:
+            database.check_file(environment.databases["default"], ROOT)
+            _write_secrets(environment)
+            _start_django()
+            login = database.prepare(_shown(environment.databases["default"]["NAME"]))
+            _look_for_redis(environment)
+            _serve(server, environment, login)
+    except LaunchError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        say("\nStopped.")
+        return 130
+    return 0
+
+
+def _read_environment() -> Environment:
+    try:
+        environment = load(os.environ, ROOT)
+    except ConfigurationError as error:
+        raise LaunchError(f"Configuration error: {error}") from error
+    if environment.app_env != "local":
+        raise LaunchError(
+            f"make run is for one person's machine and APP_ENV is '{environment.app_env}': unset "
+            "APP_ENV, or serve with gunicorn as docs/deployment.md says."
+        )
+    return environment
+
+
+def _write_secrets(environment: Environment) -> None:
+    if environment.missing_file is not None:
+        warn(
+            f"ENV_FILE names {environment.missing_file}, which does not exist: running on the "
+            "defaults, whose secrets are for a look on one machine only"
+        )
+    elif environment.file is None:
+        write_env_file(ROOT / ".env.local")
+        step(".env.local written with fresh secrets (only you can read it)")
+
+
+def _start_django() -> None:
+    import django  # noqa: PLC0415 (its settings read what was just written)
+    from django.core import checks  # noqa: PLC0415 (as above)
+    from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415 (as above)
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "autoforge.settings")
+    try:
+        django.setup()
+        messages = checks.run_checks()
+    except ImproperlyConfigured as error:
+        raise LaunchError(f"Configuration error: {error}") from error
+    for message in messages:
+        if message.level >= checks.WARNING and not message.is_silenced():
+            warn(" ".join(str(message).replace("HINT:", "").split()))
+    if any(message.is_serious() and not message.is_silenced() for message in messages):
+        raise LaunchError("The checks above found what must be mended first.")
+
+
+def _look_for_redis(environment: Environment) -> None:
+    if environment.redis_url is None:
+        return
+    import redis  # noqa: PLC0415 (only where there is one)
+
+    client = redis.Redis.from_url(
+        environment.redis_url,
+        socket_connect_timeout=REDIS_TIMEOUT_SECONDS,
+        socket_timeout=REDIS_TIMEOUT_SECONDS,
+    )
+    try:
+        client.ping()
+    except redis.RedisError:
+        warn(
+            "Redis is configured and does not answer: pages work without it; "
+            f"{_python()} manage.py check_health says more"
+        )
+    finally:
+        client.close()
+
+
+def _serve(server: LocalServer, environment: Environment, login: database.Login) -> None:
+    from django.core.servers.basehttp import get_internal_wsgi_application  # noqa: PLC0415 (set up)
+
+    application = get_internal_wsgi_application()
+    _announce(url(environment.host, environment.port), login)
+    server.run(application)
+    say("\nStopped.")
+
+
+def _announce(address: str, login: database.Login) -> None:
+    say()
+    say(f"  {strong('AutoForge')} runs at {strong(address)}")
+    change = f"{_python()} manage.py changepassword {database.ADMIN}"
+    if login.password is not None:
+        say(f"  Log in as {strong(database.ADMIN)} with the password {strong(login.password)}")
+        say(f"  It is shown this once; to set another: {change}")
+    elif login.has_admin:
+        say(f"  Log in as {strong(database.ADMIN)} with the password that the first run showed")
+        say(f"  To set another: {change}")
+    else:
+        say("  Log in as one of your users")
+        say(f"  To make an administrator: {_python()} manage.py createsuperuser")
+    say("  Ctrl-C stops it")
+    say()
+
+
+def _python() -> str:
+    return _shown(sys.executable)
+
+
+def _shown(path: Any) -> str:
+    """Return `path`, from the project's folder where it is inside."""
+    return str(Path(path).relative_to(ROOT)) if Path(path).is_relative_to(ROOT) else str(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
