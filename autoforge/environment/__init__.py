@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from autoforge.environment.caches import cache_settings, redis_url
 from autoforge.environment.databases import database_settings
-from autoforge.environment.errors import ConfigurationError
+from autoforge.environment.errors import ConfigurationError, mask, shown_url
 from autoforge.environment.layers import Layers, open_layers
 from autoforge.environment.rules import check_rules, find_ineffective
 from autoforge.environment.values import parse
@@ -91,6 +92,31 @@ class Environment:
     """Names in the file that no variable has."""
     notes: tuple[str, ...]
     """A sentence for each variable that is set and has no effect."""
+
+    def describe(self) -> list[dict[str, str]]:
+        """Return name, value (secrets masked), source and description of every variable."""
+        return [
+            {
+                "name": variable.name,
+                "value": self._shown(variable),
+                "source": self.sources.get(variable.name, "not set"),
+                "description": variable.description,
+            }
+            for variable in VARIABLES
+        ]
+
+    def secrets(self) -> list[str]:
+        """Return every secret in effect, for the log to hide."""
+        texts = [self.texts[v.name] for v in VARIABLES if v.secret and v.name in self.texts]
+        token = self.databases["default"]["OPTIONS"].get("auth_token")
+        password = urlsplit(self.redis_url or "").password
+        return [*texts, *(text for text in (token, password) if text)]
+
+    def _shown(self, variable: Variable) -> str:
+        text = self.texts.get(variable.name, "")
+        if variable.secret:
+            return mask(text) if text else ""
+        return shown_url(text)[1:-1] if variable.takes_file and text else text
 
 
 def load(process: Mapping[str, str], root: Path) -> Environment:

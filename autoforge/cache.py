@@ -1,0 +1,160 @@
+"""Redis as Django's cache, so that pages work while Redis does not.
+
+A cache that is down answers like an empty one. After a failure Redis is left alone for a moment,
+so that a page with twenty cache calls waits once, not twenty times; then it is asked again, and
+so heals by itself. One line a minute (and process) goes to the log.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from django_redis.cache import RedisCache as DjangoRedisCache
+from django_redis.exceptions import ConnectionInterrupted
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+__all__ = ["RedisCache", "server_name"]
+
+REST_SECONDS = 1.0
+LOG_EVERY_SECONDS = 60.0
+SCAN_SIZE = 1000
+
+logger = logging.getLogger(__name__)
+ResultT = TypeVar("ResultT")
+
+
+def server_name(url: str) -> str:
+    """Return host, port and database of a Redis URL, without user and password."""
+    return url.rpartition("@")[2].rpartition("://")[2]
+
+
+class Circuit:
+    """Whether one Redis server is worth asking now; shared by the threads of a process."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._lock = threading.Lock()
+        self._ask_again_at = 0.0
+        self._log_again_at = 0.0
+
+    def is_open(self) -> bool:
+        """Whether the server failed a moment ago."""
+        return time.monotonic() < self._ask_again_at
+
+    def record_failure(self, error: Exception) -> None:
+        """Leave the server alone for a moment; log it once a minute."""
+        now = time.monotonic()
+        with self._lock:
+            self._ask_again_at = now + REST_SECONDS
+            if now < self._log_again_at:
+                return
+            self._log_again_at = now + LOG_EVERY_SECONDS
+        logger.warning(
+            "Redis at %s does not answer (%s); pages go on without a cache",
+            self.name,
+            type(error).__name__,
+        )
+
+
+class RedisCache(DjangoRedisCache):  # type: ignore[misc]  # django-redis has no types
+    """django-redis that never raises because the server is away."""
+
+    _circuits: dict[str, Circuit] = {}
+
+    def __init__(self, server: str, params: dict[str, Any]) -> None:
+        # One try over a new connection, for the one in the pool that a restart has closed. More
+        # would keep a page waiting for a server that is away.
+        pool = {"retry": Retry(NoBackoff(), 1)}
+        options = params.get("OPTIONS", {}) | {"CONNECTION_POOL_KWARGS": pool}
+        super().__init__(server, params | {"OPTIONS": options})
+        self._circuit = self._circuits.setdefault(server, Circuit(server_name(server)))
+
+    def _attempt(self, call: Callable[[], ResultT], *, instead: ResultT) -> ResultT:
+        if self._circuit.is_open():
+            return instead
+        try:
+            return call()
+        except (RedisError, ConnectionInterrupted, OSError) as error:
+            self._circuit.record_failure(error)
+            return instead
+
+    def get(self, key: Any, default: Any = None, version: Any = None, client: Any = None) -> Any:
+        """Return the value, or `default` while Redis is away."""
+        return self._attempt(
+            lambda: super(RedisCache, self).get(key, default, version, client), default
+        )
+
+    def get_many(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the values that are there; none while Redis is away."""
+        return self._attempt(lambda: super(RedisCache, self).get_many(*args, **kwargs), instead={})
+
+    def set(self, *args: Any, **kwargs: Any) -> Any:
+        """Store the value; return whether it was stored."""
+        return self._attempt(lambda: super(RedisCache, self).set(*args, **kwargs), instead=False)
+
+    def set_many(self, data: Any, *args: Any, **kwargs: Any) -> Any:
+        """Store the values; return the keys that were not."""
+        return self._attempt(
+            lambda: super(RedisCache, self).set_many(data, *args, **kwargs) or [],
+            instead=list(data),
+        )
+
+    def add(self, *args: Any, **kwargs: Any) -> Any:
+        """Store the value if there is none; return whether it was stored."""
+        return self._attempt(lambda: super(RedisCache, self).add(*args, **kwargs), instead=False)
+
+    def touch(self, *args: Any, **kwargs: Any) -> Any:
+        """Give the key a new time to live; return whether it is there."""
+        return self._attempt(lambda: super(RedisCache, self).touch(*args, **kwargs), instead=False)
+
+    def delete(self, *args: Any, **kwargs: Any) -> Any:
+        """Remove the key; return whether it was there."""
+        return self._attempt(lambda: super(RedisCache, self).delete(*args, **kwargs), instead=False)
+
+    def delete_many(self, *args: Any, **kwargs: Any) -> Any:
+        """Remove the keys; return how many there were."""
+        return self._attempt(
+            lambda: super(RedisCache, self).delete_many(*args, **kwargs), instead=0
+        )
+
+    def has_key(self, *args: Any, **kwargs: Any) -> Any:
+        """Return whether the key is there; it is not while Redis is away."""
+        return self._attempt(
+            lambda: super(RedisCache, self).has_key(*args, **kwargs), instead=False
+        )
+
+    def incr(self, key: Any, *args: Any, **kwargs: Any) -> Any:
+        """Add to a number.
+
+        Raises:
+            ValueError: there is none of that key, or Redis is away.
+        """
+        return self._number(key, lambda: super(RedisCache, self).incr(key, *args, **kwargs))
+
+    def decr(self, key: Any, *args: Any, **kwargs: Any) -> Any:
+        """Subtract from a number.
+
+        Raises:
+            ValueError: there is none of that key, or Redis is away.
+        """
+        return self._number(key, lambda: super(RedisCache, self).decr(key, *args, **kwargs))
+
+    def _number(self, key: Any, call: Callable[[], int]) -> int:
+        value = self._attempt(call, instead=None)
+        if value is None:
+            raise ValueError(f"Key {key!r} not found")
+        return value
+
+    def clear(self) -> bool:
+        """Remove the keys under our prefix, and no other application's.
+
+        django-redis would empty the whole database of the server.
+        """
+        removed = self._attempt(
+            lambda: self.client.delete_pattern("*", itersize=SCAN_SIZE), instead=None
+        )
+        return removed is not None

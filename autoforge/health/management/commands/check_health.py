@@ -1,0 +1,89 @@
+"""`manage.py check_health`: is the product well? For people, scripts and container checks."""
+
+import argparse
+import difflib
+import json
+import math
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from autoforge.health.probes import PROBES
+from autoforge.health.report import HEALTHY, Report, run_probes
+
+COULD_NOT_ASK = 2
+
+
+class Command(BaseCommand):
+    """Run the probes; exit 0 healthy, 1 unhealthy, 2 could not ask."""
+
+    help = "Asks whether the product is well. Exit status: 0 healthy, 1 unhealthy, 2 could not ask."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Add the options."""
+        parser.add_argument(
+            "--probe",
+            action="append",
+            metavar="NAME",
+            help=f"run this probe alone (repeat for more): {', '.join(PROBES)}",
+        )
+        parser.add_argument("--format", choices=("text", "json"), default="text")
+        parser.add_argument(
+            "--timeout",
+            default="10",
+            metavar="SECONDS",
+            help="how long all probes together may take (default: 10)",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 (Django's signature)
+        """Run the probes, print what they found, and exit."""
+        names = _known(options["probe"])
+        report = run_probes(names, timeout_seconds=_seconds(options["timeout"]))
+        if options["format"] == "json":
+            self.stdout.write(json.dumps(report.as_dict(), ensure_ascii=False, indent=2))
+        else:
+            self._print(report)
+        self.stdout.flush()
+        if report.status != HEALTHY:
+            sys.exit(1)
+
+    def _print(self, report: Report) -> None:
+        width = max(len(check.name) for check in report.checks)
+        for check in report.checks:
+            well = check.status == HEALTHY
+            mark = self.style.SUCCESS("ok  ") if well else self.style.ERROR("FAIL")
+            line = f"{mark}  {check.name:<{width}}  {check.duration_ms:>8.1f} ms  {check.detail}"
+            self.stdout.write(line)
+            if check.hint:
+                self.stdout.write(f"      {'':<{width}}               → {check.hint}")
+        good = sum(check.status == HEALTHY for check in report.checks)
+        style = self.style.SUCCESS if report.status == HEALTHY else self.style.ERROR
+        summary = f"{report.status} ({report.environment}): {good} of {len(report.checks)} checks"
+        self.stdout.write(style(summary))
+
+
+def _known(names: list[str] | None) -> list[str] | None:
+    for name in names or []:
+        if name not in PROBES:
+            near = difflib.get_close_matches(name, PROBES, n=1)
+            meant = f" Did you mean {near[0]}?" if near else ""
+            raise CommandError(
+                f"There is no probe '{name}'; there are {', '.join(PROBES)}.{meant}",
+                returncode=COULD_NOT_ASK,
+            )
+    return list(dict.fromkeys(names)) if names else None
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds <= 3600:
+        raise CommandError(
+            f"--timeout is '{text}': it must be a number of seconds above 0, 3600 at most.",
+            returncode=COULD_NOT_ASK,
+        )
+    return seconds

@@ -1,0 +1,75 @@
+"""`manage.py database_info`: which database this is, and what is in it."""
+
+import argparse
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db.utils import DatabaseError
+
+from autoforge.health.database import count_rows, read_migrations, read_server_facts, size_bytes
+from autoforge.health.errors import ProbeError
+
+
+class Command(BaseCommand):
+    """Print engine, version, place, size, tables and migrations."""
+
+    help = "Shows the database: engine, version, location, size, rows per table, migrations."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Add the options."""
+        parser.add_argument("--format", choices=("text", "json"), default="text")
+
+    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 (Django's signature)
+        """Ask the database and print."""
+        try:
+            facts = gather()
+        except ProbeError as error:
+            raise CommandError(f"The database cannot be asked: {error}. {error.hint}") from error
+        except DatabaseError as error:
+            raise CommandError(f"The database cannot be asked: {error}.") from error
+        if options["format"] == "json":
+            self.stdout.write(json.dumps(facts, ensure_ascii=False, indent=2))
+        else:
+            self._print(facts)
+
+    def _print(self, facts: dict[str, Any]) -> None:
+        for name in ("engine", "version", "location", "size_bytes"):
+            value = facts[name]
+            shown = f"{value:,}" if isinstance(value, int) else value
+            self.stdout.write(f"{name.replace('_bytes', ' (bytes)'):<14} {shown}")
+        width = max((len(name) for name in facts["tables"]), default=0)
+        self.stdout.write(f"\n{'table':<{width}} {'rows':>12}")
+        for name, rows in facts["tables"].items():
+            self.stdout.write(f"{name:<{width}} {rows:>12,}")
+        migrations = facts["migrations"]
+        self.stdout.write(f"\nmigrations: {len(migrations['applied'])} applied")
+        for state in ("applied", "pending", "unknown"):
+            for name in migrations[state]:
+                self.stdout.write(f"  {state:<8} {name}")
+        if not migrations["pending"]:
+            self.stdout.write("  none pending")
+
+
+def gather() -> dict[str, Any]:
+    """Return everything that the command shows.
+
+    Raises:
+        ProbeError: the database does not answer.
+        DatabaseError: it stops answering in the middle.
+    """
+    facts = read_server_facts()
+    migrations = read_migrations()
+    return {
+        "engine": facts.engine,
+        "version": facts.version,
+        "location": facts.location,
+        "size_bytes": size_bytes(),
+        "tables": count_rows(),
+        "migrations": {
+            "applied": list(migrations.applied),
+            "pending": list(migrations.pending),
+            "unknown": list(migrations.unknown),
+        },
+    }

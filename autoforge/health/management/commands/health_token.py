@@ -1,0 +1,23 @@
+"""`manage.py health_token`: a token for `/health/report`."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from autoforge.health import tokens
+
+
+class Command(BaseCommand):
+    """Print a token."""
+
+    help = "Prints a token that opens /health/report until it expires."
+    requires_system_checks: list[str] = []
+
+    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 (Django's signature)
+        """Print the token alone, so that a script can take it; say on stderr how long it lives."""
+        if not settings.JWT_SECRET_KEY:
+            raise CommandError("JWT_SECRET_KEY is not set, so there are no tokens: set it first.")
+        token, ends = tokens.issue()
+        self.stdout.write(token)
+        self.stderr.write(f"Good until {ends:%Y-%m-%d %H:%M} UTC; send it as a Bearer token.")

@@ -1,0 +1,57 @@
+"""Does the cache keep a value, give it back, delete it and forget it in time?"""
+
+import time
+import uuid
+from typing import Any
+
+from django.conf import settings
+from django.core.cache import cache
+from django_redis.exceptions import ConnectionInterrupted
+from redis.exceptions import AuthenticationError, RedisError
+
+from autoforge.cache import RedisCache, server_name
+from autoforge.health.errors import ProbeError
+
+LIFE_SECONDS = 0.05
+NO_REDIS = "in-process cache (no Redis is configured)"
+
+
+def probe() -> str:
+    """Store, read, delete and let expire.
+
+    Raises:
+        ProbeError: the cache does not answer, or answers wrongly.
+    """
+    url = settings.ENVIRONMENT.redis_url
+    if url is None:
+        _exercise(cache)
+        return NO_REDIS
+    # The client below the cache: the cache itself would hide that the server is away.
+    client = RedisCache(url, settings.CACHES["default"]).client
+    try:
+        _exercise(client)
+    except (ConnectionInterrupted, RedisError, OSError) as error:
+        cause = error.__cause__ or error
+        raise ProbeError(
+            f"Redis at {server_name(url)} does not answer ({type(cause).__name__})",
+            "Correct REDIS_PASSWORD, or the password in REDIS_URL."
+            if isinstance(cause, AuthenticationError)
+            else "Start Redis, or correct REDIS_URL or REDIS_HOST; pages go on without a cache.",
+        ) from error
+    return f"Redis at {server_name(url)}"
+
+
+def _exercise(client: Any) -> None:
+    key = f"health:{uuid.uuid4().hex}"
+    client.set(key, "value", timeout=LIFE_SECONDS * 100)
+    _expect(client.get(key), "value", "a stored value does not come back")
+    client.delete(key)
+    _expect(client.get(key), None, "a deleted value comes back")
+    client.set(key, "value", timeout=LIFE_SECONDS)
+    time.sleep(LIFE_SECONDS * 2)
+    _expect(client.get(key), None, "an expired value comes back")
+
+
+def _expect(found: object, wanted: object, fault: str) -> None:
+    if found != wanted:
+        raise ProbeError(fault, "Check the memory limit and eviction policy of the Redis server.")

@@ -1,0 +1,29 @@
+"""Is the schema in step with the code?"""
+
+from django.db.utils import DatabaseError
+
+from autoforge.health.database import read_migrations, read_server_facts
+from autoforge.health.errors import ProbeError
+
+
+def probe() -> str:
+    """Return how many migrations are applied.
+
+    Raises:
+        ProbeError: some are pending, or the database has some that the code has not.
+    """
+    read_server_facts()
+    try:
+        found = read_migrations()
+    except DatabaseError as error:
+        raise ProbeError(
+            f"the migrations cannot be read: {error}", "See the database probe."
+        ) from error
+    if found.pending:
+        raise ProbeError(f"pending: {', '.join(found.pending)}", "Run `manage.py migrate`.")
+    if found.unknown:
+        raise ProbeError(
+            f"applied but not in this code: {', '.join(found.unknown)}",
+            "The database is newer than the code: deploy the newer code, or migrate back with it.",
+        )
+    return f"{len(found.applied)} applied, none pending"

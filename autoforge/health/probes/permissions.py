@@ -1,0 +1,27 @@
+"""Are files with secrets and data for us alone?"""
+
+from django.conf import settings
+
+from autoforge.core.file_modes import find_env_files, readable_by_others, writable_by_all
+from autoforge.health.database import database_file
+from autoforge.health.errors import ProbeError
+
+
+def probe() -> str:
+    """Return how many files were looked at.
+
+    Raises:
+        ProbeError: others may read a file of secrets, or everybody may write the database.
+    """
+    secret_files = find_env_files(settings.BASE_DIR)
+    in_use = settings.ENVIRONMENT.file
+    if in_use is not None and in_use not in secret_files and in_use.name.startswith(".env"):
+        secret_files.append(in_use)
+    open_files = readable_by_others(secret_files)
+    if open_files:
+        names = " ".join(path.name for path in open_files)
+        raise ProbeError(f"others may read {names}", f"Run `chmod 600 {names}`.")
+    path = database_file()
+    if path is not None and writable_by_all(path):
+        raise ProbeError(f"everybody may write {path.name}", f"Run `chmod o-w {path.name}`.")
+    return f"{len(secret_files)} files of secrets, readable by their owner alone"

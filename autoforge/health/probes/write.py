@@ -1,0 +1,40 @@
+"""Can we write? A row is inserted, read back and rolled back."""
+
+import uuid
+
+from django.db import connection, transaction
+from django.db.migrations.recorder import MigrationRecorder
+from django.db.utils import DatabaseError
+
+from autoforge.health.database import read_server_facts
+from autoforge.health.errors import ProbeError
+
+
+def probe() -> str:
+    """Write a row into the table of migrations, and take it back.
+
+    Raises:
+        ProbeError: the row cannot be written, or does not come back.
+    """
+    read_server_facts()
+    name = f"health_probe_{uuid.uuid4().hex}"
+    try:
+        found = _write_and_roll_back(name)
+    except DatabaseError as error:
+        raise ProbeError(
+            f"a row cannot be written: {error}",
+            "Check that the database's file and folder are writable (or its token is not "
+            "read-only), that migrations are applied, and that no other program holds the lock.",
+        ) from error
+    if found != 1:
+        raise ProbeError("a row was written and did not come back", "Check the database's disk.")
+    return "a row was inserted, read back and rolled back"
+
+
+def _write_and_roll_back(name: str) -> int:
+    rows = MigrationRecorder(connection).migration_qs
+    with transaction.atomic(durable=True):
+        rows.create(app="health_probe", name=name)
+        found = rows.filter(app="health_probe", name=name).count()
+        transaction.set_rollback(True)
+    return found

@@ -1,0 +1,34 @@
+"""Access tokens for the full health report, signed with JWT_SECRET_KEY."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import jwt
+from django.conf import settings
+
+__all__ = ["is_valid", "issue"]
+
+AUDIENCE = "health"
+
+
+def issue() -> tuple[str, datetime]:
+    """Return a new token and when it expires, in UTC."""
+    now = datetime.now(UTC)
+    ends = now + timedelta(minutes=settings.JWT_ACCESS_TOKEN_EXPIRE_MINUTES)
+    claims: dict[str, Any] = {"aud": AUDIENCE, "iat": now, "exp": ends}
+    return jwt.encode(claims, settings.JWT_SECRET_KEY, settings.JWT_ALGORITHM), ends
+
+
+def is_valid(token: str) -> bool:
+    """Whether we signed the token for this purpose and it has not expired."""
+    try:
+        jwt.decode(
+            token,
+            settings.JWT_SECRET_KEY,
+            algorithms=[settings.JWT_ALGORITHM],  # never the token's own word for it
+            audience=AUDIENCE,
+            options={"require": ["aud", "exp"]},
+        )
+    except jwt.InvalidTokenError:
+        return False
+    return True

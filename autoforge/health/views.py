@@ -1,0 +1,83 @@
+"""`/health/live`, `/health/ready` for machines that ask all the time, `/health/report` for people.
+
+The first two show names and states alone; the report needs a token of `manage.py health_token`.
+"""
+
+import threading
+import time
+from http import HTTPStatus
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from autoforge.health import tokens
+from autoforge.health.report import HEALTHY, Report, run_probes
+
+__all__ = ["live", "ready", "report"]
+
+READY_PROBES = ("database", "migrations", "cache")
+READY_TIMEOUT_SECONDS = 4.0
+REPORT_TIMEOUT_SECONDS = 10.0
+FRESH_SECONDS = 1.0
+
+
+class _Recent:
+    """The last report, for a second: a flood of requests asks the database once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._report: Report | None = None
+        self._made_at = 0.0
+
+    def get(self) -> Report:
+        with self._lock:
+            if self._report is None or time.monotonic() - self._made_at > FRESH_SECONDS:
+                self._report = run_probes(READY_PROBES, timeout_seconds=READY_TIMEOUT_SECONDS)
+                self._made_at = time.monotonic()
+            return self._report
+
+    def forget(self) -> None:
+        with self._lock:
+            self._report = None
+
+
+recent = _Recent()
+
+
+@never_cache
+@require_safe
+def live(request: HttpRequest) -> JsonResponse:  # noqa: ARG001 (Django's signature)
+    """Answer 200: the process takes requests. Nothing else is asked."""
+    return JsonResponse({"status": HEALTHY})
+
+
+@never_cache
+@require_safe
+def ready(request: HttpRequest) -> JsonResponse:  # noqa: ARG001 (Django's signature)
+    """Answer 200 or 503: database, migrations and cache, as they were within the last second."""
+    found = recent.get()
+    checks = [{"name": check.name, "status": check.status} for check in found.checks]
+    return JsonResponse({"status": found.status, "checks": checks}, status=_http_status(found))
+
+
+@never_cache
+@require_safe
+def report(request: HttpRequest) -> JsonResponse:
+    """Answer the full report to whoever carries a token, 401 to others."""
+    if not settings.JWT_SECRET_KEY:
+        raise Http404
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not tokens.is_valid(token.strip()):
+        return JsonResponse(
+            {"error": "A token is needed: make one with `manage.py health_token`."},
+            status=HTTPStatus.UNAUTHORIZED,
+            headers={"WWW-Authenticate": 'Bearer realm="health"'},
+        )
+    found = run_probes(timeout_seconds=REPORT_TIMEOUT_SECONDS)
+    return JsonResponse(found.as_dict(), status=_http_status(found))
+
+
+def _http_status(found: Report) -> HTTPStatus:
+    return HTTPStatus.OK if found.status == HEALTHY else HTTPStatus.SERVICE_UNAVAILABLE

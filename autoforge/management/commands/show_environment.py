@@ -1,0 +1,32 @@
+"""`manage.py show_environment`: every variable as it is in effect, secrets masked."""
+
+import argparse
+import json
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+
+class Command(BaseCommand):
+    """Print name, value and source of every variable."""
+
+    help = "Shows every variable, what it is now and where that came from; secrets stay hidden."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Add the options."""
+        parser.add_argument("--format", choices=("text", "json"), default="text")
+
+    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 (Django's signature)
+        """Print the table."""
+        rows = settings.ENVIRONMENT.describe()
+        if options["format"] == "json":
+            self.stdout.write(json.dumps(rows, ensure_ascii=False, indent=2))
+            return
+        file = settings.ENVIRONMENT.file
+        self.stdout.write(f"File: {file.name if file else 'none'}\n\n")
+        widths = [max(len(row[key]) for row in rows) for key in ("name", "value")]
+        for row in rows:
+            name, value, source = row["name"], row["value"], row["source"]
+            self.stdout.write(f"{name:<{widths[0]}}  {value:<{widths[1]}}  {source}".rstrip())
