@@ -27,6 +27,8 @@ def main() -> int:
     except ImproperlyConfigured as error:
         sys.stderr.write(f"Configuration error: {error}\n")
         return 1
+    except BrokenPipeError:  # the reader has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 

@@ -85,7 +85,7 @@ class RedisCache(DjangoRedisCache):  # type: ignore[misc]  # django-redis has no
     def get(self, key: Any, default: Any = None, version: Any = None, client: Any = None) -> Any:
         """Return the value, or `default` while Redis is away."""
         return self._attempt(
-            lambda: super(RedisCache, self).get(key, default, version, client), default
+            lambda: super(RedisCache, self).get(key, default, version, client), instead=default
         )
 
     def get_many(self, *args: Any, **kwargs: Any) -> Any:
