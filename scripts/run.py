@@ -4,6 +4,7 @@ Everything that can be refused is refused before anything is written. The steps 
 making the virtual environment is `bootstrap.py`'s.
 """
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -34,6 +35,7 @@ def main() -> int:
             _start_django()
             login = database.prepare(_shown(environment.databases["default"]["NAME"]))
             _look_for_redis(environment)
+            _quieten(environment)
             _serve(server, environment, login)
     except LaunchError as error:
         print(error, file=sys.stderr)
@@ -45,16 +47,21 @@ def main() -> int:
 
 
 def _read_environment() -> Environment:
+    _refuse_deployed(os.environ.get("APP_ENV", "").strip())  # before it asks for their secrets
     try:
         environment = load(os.environ, ROOT)
     except ConfigurationError as error:
         raise LaunchError(f"Configuration error: {error}") from error
-    if environment.app_env != "local":
-        raise LaunchError(
-            f"make run is for one person's machine and APP_ENV is '{environment.app_env}': unset "
-            "APP_ENV, or serve with gunicorn as docs/deployment.md says."
-        )
+    _refuse_deployed(environment.app_env)
     return environment
+
+
+def _refuse_deployed(app_env: str) -> None:
+    if app_env in {"staging", "production"}:
+        raise LaunchError(
+            f"make run is for one person's machine, and APP_ENV is '{app_env}': unset APP_ENV, or "
+            "serve with gunicorn as docs/deployment.md says."
+        )
 
 
 def _write_secrets(environment: Environment) -> None:
@@ -84,6 +91,16 @@ def _start_django() -> None:
             warn(" ".join(str(message).replace("HINT:", "").split()))
     if any(message.is_serious() and not message.is_silenced() for message in messages):
         raise LaunchError("The checks above found what must be mended first.")
+
+
+def _quieten(environment: Environment) -> None:
+    """Keep requests off the terminal, where they would push the password out of sight.
+
+    Warnings and errors stay, and LOG_LEVEL=INFO brings everything back.
+    """
+    if environment.sources.get("LOG_LEVEL") == "default":
+        for name in ("django.server", "django_structlog"):
+            logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _look_for_redis(environment: Environment) -> None:

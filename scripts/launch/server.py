@@ -16,6 +16,7 @@ from launch.errors import LaunchError
 __all__ = ["LocalServer", "open_server", "url"]
 
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (named here, not bound)
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 KNOCK_SECONDS = 0.5
 
 
@@ -53,7 +54,8 @@ def open_server(host: str, port: int) -> LocalServer:
         LaunchError: the port is in use, or the address cannot be had.
     """
     # On some systems two servers may hold one port, 127.0.0.1 and the wildcard: knock first.
-    if _answers(WILDCARDS.get(host, host), port):
+    near = WILDCARDS.get(host, host)
+    if near in LOOPBACK and _answers(near, port):
         raise _in_use(port)
     try:
         return LocalServer((host, port), WSGIRequestHandler, ipv6=":" in host)
