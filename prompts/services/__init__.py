@@ -3,6 +3,12 @@
 Reads are in `prompts.selectors`.
 """
 
+from prompts.services.imports import (
+    ON_DUPLICATE,
+    ImportCounts,
+    ImportOptions,
+    import_rows,
+)
 from prompts.services.prompts import (
     archive_prompt,
     create_prompt,
@@ -19,6 +25,9 @@ from prompts.services.templates import (
 )
 
 __all__ = [
+    "ON_DUPLICATE",
+    "ImportCounts",
+    "ImportOptions",
     "archive_prompt",
     "create_prompt",
     "create_template",
@@ -26,6 +35,7 @@ __all__ = [
     "delete_template",
     "edit_prompt",
     "edit_template",
+    "import_rows",
     "restore_prompt",
     "restore_template",
     "restore_version",

@@ -18,6 +18,7 @@ from prompts.models import Prompt, PromptVersion
 
 __all__ = [
     "archive_prompt",
+    "build_version",
     "content_hash",
     "create_prompt",
     "delete_prompt",
@@ -63,13 +64,9 @@ def new_prompt(
     return prompt
 
 
-def new_version(prompt: Prompt, *, author: str = "", change_note: str = "") -> PromptVersion:
-    """Return the version of what `prompt` says now, checked and not in the database yet.
-
-    Raises:
-        InvalidInputError: with one sentence for each field that is wrong.
-    """
-    version = PromptVersion(
+def build_version(prompt: Prompt, *, author: str = "", change_note: str = "") -> PromptVersion:
+    """Return the version of what `prompt` says now, neither checked nor in the database yet."""
+    return PromptVersion(
         prompt=prompt,
         number=prompt.current_version,
         content=prompt.content,
@@ -77,6 +74,15 @@ def new_version(prompt: Prompt, *, author: str = "", change_note: str = "") -> P
         author=author,
         change_note=change_note,
     )
+
+
+def new_version(prompt: Prompt, *, author: str = "", change_note: str = "") -> PromptVersion:
+    """Return the version of what `prompt` says now, checked and not in the database yet.
+
+    Raises:
+        InvalidInputError: with one sentence for each field that is wrong.
+    """
+    version = build_version(prompt, author=author, change_note=change_note)
     check_fields(version, exclude={"prompt"})
     return version
 

@@ -1,4 +1,4 @@
-"""One file a probe. A probe returns what it saw (its detail, and a hint on a second line), or raises.
+"""One file a probe. It returns what it saw (a hint may stand on a second line), or raises.
 
 To add one: write `<name>.py` with a function `probe`, and a line here.
 """
