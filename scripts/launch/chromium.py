@@ -1,0 +1,74 @@
+"""Find the chromium that the browser tests drive, or install Debian's where that is possible."""
+
+import os
+import platform
+import shutil
+import subprocess
+from typing import Final
+
+from launch.terminal import Progress
+
+__all__ = ["NAMES", "ensure"]
+
+NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+PACKAGES: Final = ("chromium", "fonts-noto-cjk")  # the fonts, so that Japanese pages show text
+UPDATE: Final = ("apt-get", "update", "-qq")
+INSTALL: Final = ("apt-get", "install", "-y", "-qq", "--no-install-recommends", *PACKAGES)
+
+
+def ensure() -> str | None:
+    """Return why the browser tests will be skipped, or None if there is a chromium for them.
+
+    Packages are installed only on Debian, only as root or with a sudo that asks nothing, and not
+    with `CHROMIUM=no` in the environment.
+    """
+    if _find():
+        return None
+    if os.environ.get("CHROMIUM") == "no":
+        return "there is no chromium, and CHROMIUM=no forbids to install it"
+    prefix = _root_prefix()
+    if not _is_debian() or prefix is None:
+        return "there is no chromium; install it (on Debian: sudo apt-get install chromium)"
+    progress = Progress("Installing Debian's chromium for the browser tests (once)")
+    for command in (UPDATE, INSTALL):
+        if not _run([*prefix, *command], progress):
+            progress.clear()
+            return f"there is no chromium, and “{' '.join(command)}” failed"
+    progress.clear()
+    return None if _find() else "there is no chromium, although its package was installed"
+
+
+def _find() -> str | None:
+    return next((path for name in NAMES if (path := shutil.which(name))), None)
+
+
+def _is_debian() -> bool:
+    if shutil.which("apt-get") is None:
+        return False
+    try:  # Ubuntu's package of that name is an empty one that asks for a snap
+        return platform.freedesktop_os_release().get("ID") == "debian"
+    except OSError:
+        return False
+
+
+def _root_prefix() -> list[str] | None:
+    """Return what makes a command run as root without a question, or None if nothing does."""
+    if os.geteuid() == 0:
+        return []
+    sudo = shutil.which("sudo")
+    if sudo is None:
+        return None
+    asked = subprocess.run([sudo, "-n", "true"], capture_output=True, check=False)  # noqa: S603 (a fixed command)
+    return [sudo, "-n"] if asked.returncode == 0 else None
+
+
+def _run(command: list[str], progress: Progress) -> bool:
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    with subprocess.Popen(  # noqa: S603 (a fixed command)
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        while True:
+            try:
+                return process.wait(timeout=1) == 0
+            except subprocess.TimeoutExpired:
+                progress.update(command[-len(PACKAGES)] if command[-1] in PACKAGES else "lists")

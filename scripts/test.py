@@ -1,0 +1,86 @@
+"""`make test`: what CI runs. Checks, tests on every core, coverage with its gates, a summary.
+
+A failure does not stop what comes after it: one run shows everything that is wrong.
+"""
+
+import os
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import check
+from launch import chromium
+from launch.terminal import say, set_up, step, strong, warn
+from launch.tools import ROOT, run
+
+WHOLE_PERCENT: Final = 90
+# What decides over data and start-up is tested branch by branch.
+COMPLETE: Final = ("prompts/services/*", "evaluations/services.py", "autoforge/environment/*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate:
+    """A part of the code and how much of it the tests must have run."""
+
+    name: str
+    """As it is called in the summary."""
+    include: str
+    """Its files, with commas between the patterns; empty: all."""
+    percent: int
+    """Lines and branches together, in per cent."""
+
+
+GATES: Final = (
+    Gate(name="whole", include="", percent=WHOLE_PERCENT),
+    Gate(name="services and environment", include=",".join(COMPLETE), percent=100),
+)
+
+
+def main() -> int:
+    """Run everything; return 0 if all is well, else 1."""
+    set_up()
+    (ROOT / ".cache").mkdir(exist_ok=True)
+    no_browser = chromium.ensure()
+    say(strong("Checks"))
+    checks_passed = check.main([]) == 0
+    say(strong("Tests"))
+    tests_passed = _test()
+    say(strong("Summary"))
+    gates_passed = [_measure(gate) for gate in GATES]
+    if (ROOT / "htmlcov" / "index.html").exists():
+        say("    each line: htmlcov/index.html")
+    if no_browser:
+        warn(f"browser tests skipped: {no_browser}")
+    for name, passed in (("checks", checks_passed), ("tests", tests_passed)):
+        (step if passed else warn)(f"{name} {'passed' if passed else 'failed'}")
+    return 0 if checks_passed and tests_passed and all(gates_passed) else 1
+
+
+def _test() -> bool:
+    run(["python", "-m", "coverage", "erase"])
+    command = ["python", "-m", "pytest", "-n", "auto", "--cov", "--cov-report=html"]
+    return run([*command, *shlex.split(os.environ.get("ARGS", ""))]).returncode == 0
+
+
+def _measure(gate: Gate) -> bool:
+    """Print the coverage of a part, and its gaps where it is too low."""
+    command = ["python", "-m", "coverage", "report", "--precision=2"]
+    command += [f"--include={gate.include}"] if gate.include else []
+    report = run(command, capture=True).stdout
+    total = run([*command, "--format=total"], capture=True).stdout.strip()
+    try:
+        passed = float(total) >= gate.percent
+    except ValueError:
+        passed, total, report = False, "?", total
+    say(f"  coverage of {gate.name}: {total} % (at least {gate.percent} % is asked for)")
+    if not passed:
+        warn(f"coverage of {gate.name} is too low\n{report.rstrip()}")
+    return passed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
