@@ -133,6 +133,7 @@ AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]  # one person's typos lock nobody else out
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
+AXES_LOCKOUT_TEMPLATE = "admin/locked_out.html"
 
 # --- Pages ----------------------------------------------------------------------------------------
 
@@ -166,6 +167,8 @@ UNFOLD: dict[str, Any] = {
     "SITE_URL": None,
     "SHOW_LANGUAGES": True,
     "SHOW_HISTORY": True,
+    "DASHBOARD_CALLBACK": "autoforge.dashboard.fill",
+    "ENVIRONMENT": "autoforge.dashboard.environment_badge",
 }
 
 # --- Security -------------------------------------------------------------------------------------
@@ -249,6 +252,8 @@ LOGGING: dict[str, Any] = {
     "loggers": {
         # Django gives these handlers of their own, which would write each line twice.
         "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
+        # Each successful login would be four lines; a lock-out is a warning.
+        "axes": {"level": "WARNING"},
         "django.server": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
     },
 }

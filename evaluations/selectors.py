@@ -13,6 +13,7 @@ __all__ = [
     "count_evaluations_by_status",
     "count_results",
     "count_suites",
+    "daily_counts",
     "daily_scores",
     "recent_evaluations",
 ]
@@ -56,6 +57,11 @@ def daily_scores(since: datetime) -> list[DailyScore]:
         .order_by("day")
     )
     return [DailyScore(**day) for day in days]
+
+
+def daily_counts(since: datetime) -> dict[date, int]:
+    """Return day (in the current time zone) → number of evaluations made, since `since`."""
+    return {score.day: score.evaluations for score in daily_scores(since)}
 
 
 def recent_evaluations(limit: int = 10) -> QuerySet[Evaluation]:

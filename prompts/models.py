@@ -209,7 +209,9 @@ class PromptVersion(UUIDModel, ImmutableModel):
         )
 
     def __str__(self) -> str:
-        return f"v{self.number}"
+        # The title only where the prompt is loaded: it would cost every list a query a row.
+        title = f"{self.prompt.title} · " if "prompt" in self._state.fields_cache else ""
+        return f"{title}v{self.number}"
 
 
 class PromptTemplate(UUIDModel, SoftDeleteModel):

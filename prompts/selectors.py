@@ -1,9 +1,11 @@
 """Reads of prompts: each is one query, whatever the number of rows."""
 
+from datetime import date, datetime
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db.models import Count, Q, QuerySet
+from django.db.models.functions import TruncDate
 
 from autoforge.core.errors import NotFoundError
 from prompts.models import Prompt, PromptTemplate, PromptVersion
@@ -11,6 +13,7 @@ from prompts.models import Prompt, PromptTemplate, PromptVersion
 __all__ = [
     "count_prompts_by_status",
     "count_templates",
+    "daily_versions",
     "get_prompt",
     "get_version",
     "list_versions",
@@ -67,6 +70,17 @@ def count_prompts_by_status() -> dict[str, int]:
 def count_templates() -> int:
     """Return how many templates are in use."""
     return PromptTemplate.objects.count()
+
+
+def daily_versions(since: datetime) -> dict[date, int]:
+    """Return day (in the current time zone) → number of versions made, since `since`."""
+    rows = (
+        PromptVersion.objects.filter(created_at__gte=since)
+        .order_by()
+        .values_list(TruncDate("created_at"))
+        .annotate(Count("pk"))
+    )
+    return dict(rows)
 
 
 def recent_versions(limit: int = 10) -> QuerySet[PromptVersion]:

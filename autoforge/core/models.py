@@ -232,6 +232,14 @@ class ImmutableQuerySet(models.QuerySet[ModelT]):
         self._refuse()
 
 
+class ImmutableManager(models.Manager[ModelT]):
+    """Gives the rows of an immutable table."""
+
+    def get_queryset(self) -> ImmutableQuerySet[ModelT]:
+        """Return all rows."""
+        return ImmutableQuerySet(self.model, using=self._db)
+
+
 class ImmutableModel(models.Model):
     """A row that is written once and goes only with its parent."""
 
@@ -242,7 +250,7 @@ class ImmutableModel(models.Model):
         help_text=_("When this was created (UTC in the database)."),
     )
 
-    objects = ImmutableQuerySet.as_manager()
+    objects: ClassVar[ImmutableManager[Self]] = ImmutableManager()
 
     class Meta:
         abstract = True

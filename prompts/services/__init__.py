@@ -16,6 +16,7 @@ from prompts.services.prompts import (
     edit_prompt,
     restore_prompt,
     restore_version,
+    set_status,
 )
 from prompts.services.templates import (
     create_template,
@@ -39,4 +40,5 @@ __all__ = [
     "restore_prompt",
     "restore_template",
     "restore_version",
+    "set_status",
 ]

@@ -10,6 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from autoforge.core.errors import NotFoundError, StaleEditError
 from autoforge.core.json import JSONObject
@@ -27,6 +28,7 @@ __all__ = [
     "new_version",
     "restore_prompt",
     "restore_version",
+    "set_status",
 ]
 
 PromptId = UUID | str
@@ -189,6 +191,11 @@ def archive_prompt(*, prompt_id: PromptId) -> Prompt:
         NotFoundError: there is no such prompt, or it is deleted.
     """
     return edit_prompt(prompt_id=prompt_id, status=Prompt.Status.ARCHIVED)
+
+
+def set_status(prompts: QuerySet[Prompt], *, status: Prompt.Status) -> int:
+    """Give all `prompts` the status; return how many had another one."""
+    return prompts.exclude(status=status).update(status=status)
 
 
 @transaction.atomic

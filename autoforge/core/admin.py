@@ -1,0 +1,171 @@
+"""What the admins of both domains share: the theme, soft delete, JSON and tags in forms."""
+
+import json
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+
+from autoforge.core.errors import ApplicationError
+
+__all__ = [
+    "BaseAdmin",
+    "DocumentFormField",
+    "ExactTextFormField",
+    "SoftDeleteAdmin",
+    "StateFilter",
+    "TagsFormField",
+    "first_line",
+]
+
+ROWS_A_PAGE = 50
+
+
+class BaseAdmin(ModelAdmin):
+    """A model's pages: no count of all rows, no select box of all rows."""
+
+    list_per_page = ROWS_A_PAGE
+    show_full_result_count = False
+    list_fullwidth = True
+    warn_unsaved_form = True
+
+
+class StateFilter(admin.SimpleListFilter):
+    """Rows in use (the default), deleted ones, or all."""
+
+    title = _("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ARG002 (Django's signature)
+        """Return the choices besides the default."""
+        return [("deleted", _("Deleted")), ("all", _("All"))]
+
+    def choices(self, changelist: Any) -> Any:
+        """Call the default "In use", not "All"."""
+        for number, choice in enumerate(super().choices(changelist)):
+            yield choice | {"display": _("In use")} if number == 0 else choice
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002 (Django's signature)
+        """Return the rows of the chosen state."""
+        if self.value() == "all":
+            return queryset
+        return queryset.filter(deleted_at__isnull=self.value() != "deleted")
+
+
+class SoftDeleteAdmin(BaseAdmin):
+    """Pages of rows that are deleted softly: deleted ones are read-only and can be restored."""
+
+    list_filter: Any = (StateFilter,)
+    actions: Any = ("restore_selected",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return every row; the filter chooses."""
+        queryset: QuerySet[Any] = self.model.all_objects.get_queryset()
+        return queryset.order_by(*self.get_ordering(request) or self.model._meta.ordering)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Say no for a deleted row: it is shown, and restored from the list."""
+        allowed = bool(super().has_change_permission(request, obj))
+        return allowed and (obj is None or obj.deleted_at is None)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Say no for a deleted row."""
+        allowed = bool(super().has_delete_permission(request, obj))
+        return allowed and (obj is None or obj.deleted_at is None)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Name the rows alone: what hangs on them stays."""
+        rows = [str(obj) for obj in objs]
+        denied = set() if self.has_delete_permission(request) else {self.opts.verbose_name}
+        return rows, {str(self.opts.verbose_name_plural): len(rows)}, denied, []
+
+    def restore_rows(self, rows: QuerySet[Any]) -> int:
+        """Restore deleted rows; a domain with rules of its own does it here."""
+        restored: int = rows.restore()  # type: ignore[attr-defined]  # a SoftDeleteQuerySet
+        return restored
+
+    @admin.action(description=_("Restore selected"), permissions=["change"])
+    def restore_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Take the selected rows back."""
+        try:
+            count = self.restore_rows(queryset.filter(deleted_at__isnull=False))
+        except ApplicationError as error:
+            self.message_user(request, str(error), messages.ERROR)
+            return
+        text = ngettext("%(count)d was restored.", "%(count)d were restored.", count)
+        self.message_user(request, text % {"count": count}, messages.SUCCESS)
+
+
+class ExactTextFormField(forms.CharField):
+    """A text area that gives back exactly what was there unless somebody changes it.
+
+    Browsers send every line end as CR LF. Those become LF, except where nothing but line ends
+    would differ: then the text stays as it is stored. White space at the ends is kept.
+    """
+
+    stored = ""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("widget", UnfoldAdminTextareaWidget(attrs={"rows": 16}))
+        super().__init__(strip=False, **kwargs)
+
+    def clean(self, value: Any) -> Any:
+        """Return the text as it is to be stored."""
+        text = super().clean(value).replace("\r\n", "\n")
+        return self.stored if text == self.stored.replace("\r\n", "\n") else text
+
+
+class TagsFormField(forms.CharField):
+    """Tags as words with commas between them; Japanese commas count too."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("widget", UnfoldAdminTextInputWidget())
+        super().__init__(**kwargs)
+
+    def prepare_value(self, value: Any) -> Any:
+        """Return the text of the input."""
+        return ", ".join(map(str, value)) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> Any:
+        """Return the list of tags, each once."""
+        text = str(value or "").replace("、", ",").replace("，", ",")
+        return list(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Compare lists."""
+        return self.to_python(data) != (initial or [])
+
+
+class DocumentFormField(forms.JSONField):
+    """A JSON document; what is not JSON is refused with its line and column."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        self.empty: Any = kwargs.pop("empty")
+        kwargs.setdefault("widget", UnfoldAdminTextareaWidget(attrs={"rows": 5}))
+        super().__init__(required=False, **kwargs)
+
+    def to_python(self, value: Any) -> Any:
+        """Return the document, the empty one where nothing was written."""
+        if isinstance(value, str) and value.strip():
+            try:
+                json.loads(value)
+            except json.JSONDecodeError as error:
+                raise forms.ValidationError(
+                    _("This is not JSON: %(problem)s at line %(line)d, column %(column)d."),
+                    code="invalid",
+                    params={"problem": error.msg, "line": error.lineno, "column": error.colno},
+                ) from None
+        found = super().to_python(value)
+        return self.empty if found is None else found
+
+
+def first_line(text: str, length: int = 80) -> str:
+    """Return the beginning of `text` on one line, for a list."""
+    line = " ".join(text[: length * 2].split())
+    return line if len(line) <= length else f"{line[: length - 1]}…"

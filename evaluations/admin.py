@@ -1,0 +1,188 @@
+"""The admin of evaluations: suites, cases, evaluations and their results."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from autoforge.core.admin import (
+    BaseAdmin,
+    DocumentFormField,
+    ExactTextFormField,
+    SoftDeleteAdmin,
+    StateFilter,
+    first_line,
+)
+from evaluations import services
+from evaluations.models import Evaluation, TestCase, TestResult, TestSuite
+
+STATUS_COLOURS = {
+    "pending": "info",
+    "running": "info",
+    "completed": "success",
+    "failed": "danger",
+    "cancelled": "warning",
+}
+
+
+@admin.register(TestSuite)
+class TestSuiteAdmin(SoftDeleteAdmin):
+    """Suites; their cases have a list of their own."""
+
+    list_display = ("name", "shown_description", "updated_at")
+    list_filter = (StateFilter,)
+    search_fields = ("name", "description")
+    readonly_fields = ("created_at", "updated_at")
+
+    def restore_rows(self, rows: QuerySet[TestSuite]) -> int:
+        """Restore each through the service: its name must still be free."""
+        keys = list(rows.values_list("pk", flat=True))
+        for key in keys:
+            services.restore_suite(suite_id=key)
+        return len(keys)
+
+    @display(description=_("description"))
+    def shown_description(self, obj: TestSuite) -> str:
+        """Return how the description begins."""
+        return first_line(obj.description) or "–"
+
+
+class TestCaseForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class is not generic at run time
+    """Edits a case."""
+
+    variables = DocumentFormField(label=_("Variables"), empty={})
+    assertions = DocumentFormField(label=_("Assertions"), empty=[])
+    expected = ExactTextFormField(label=_("Expected answer"), required=False)
+
+    class Meta:
+        model = TestCase
+        fields = ("suite", "name", "variables", "expected", "assertions", "weight", "enabled")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["expected"].stored = self.instance.expected  # type: ignore[attr-defined]  # our field
+
+
+@admin.register(TestCase)
+class TestCaseAdmin(BaseAdmin):
+    """Cases of suites."""
+
+    form = TestCaseForm
+    list_display = ("name", "suite", "weight", "enabled", "updated_at")
+    list_filter = ("enabled",)
+    list_select_related = ("suite",)
+    search_fields = ("name", "suite__name", "expected")
+    autocomplete_fields = ("suite",)
+    ordering = ("-updated_at",)
+    readonly_fields = ("created_at", "updated_at")
+
+
+class EvaluationForm(forms.ModelForm):  # type: ignore[type-arg]  # as above
+    """Edits an evaluation."""
+
+    parameters = DocumentFormField(label=_("Parameters"), empty={})
+
+    class Meta:
+        model = Evaluation
+        fields = (
+            "prompt",
+            "version",
+            "suite",
+            "status",
+            "overall_score",
+            "provider",
+            "model",
+            "parameters",
+            "started_at",
+            "finished_at",
+            "error",
+        )
+
+
+@admin.register(Evaluation)
+class EvaluationAdmin(SoftDeleteAdmin):
+    """Evaluations of prompt versions."""
+
+    form = EvaluationForm
+    list_display = (
+        "shown_prompt",
+        "shown_version",
+        "shown_status",
+        "shown_score",
+        "provider",
+        "model",
+        "created_at",
+    )
+    list_filter = (StateFilter, "status")
+    list_select_related = ("prompt", "version", "suite")
+    search_fields = ("prompt__title", "provider", "model", "suite__name")
+    date_hierarchy = "created_at"
+    autocomplete_fields = ("prompt", "version", "suite")
+    readonly_fields = ("created_at", "updated_at")
+
+    @display(description=_("prompt"), ordering="prompt__title")
+    def shown_prompt(self, obj: Evaluation) -> str:
+        """Return the prompt's title."""
+        return obj.prompt.title
+
+    @display(description=_("version"), ordering="version__number")
+    def shown_version(self, obj: Evaluation) -> str:
+        """Return the version's number."""
+        return f"v{obj.version.number}" if obj.version else "–"
+
+    @display(description=_("status"), ordering="status", label=STATUS_COLOURS)
+    def shown_status(self, obj: Evaluation) -> tuple[str, str]:
+        """Return the status as a coloured label."""
+        return obj.status, obj.get_status_display()
+
+    @display(description=_("score"), ordering="overall_score")
+    def shown_score(self, obj: Evaluation) -> str:
+        """Return the overall score in percent."""
+        return "–" if obj.overall_score is None else f"{obj.overall_score:.1%}"
+
+
+@admin.register(TestResult)
+class TestResultAdmin(BaseAdmin):
+    """Results are read: evaluations write them."""
+
+    list_display = ("shown_prompt", "case", "shown_score", "passed", "latency_ms", "created_at")
+    list_filter = ("passed",)
+    list_select_related = ("evaluation__prompt", "case")
+    search_fields = ("evaluation__prompt__title", "case__name", "output", "error")
+    date_hierarchy = "created_at"
+    fields = (
+        "evaluation",
+        "case",
+        "output",
+        "score",
+        "passed",
+        "latency_ms",
+        "input_tokens",
+        "output_tokens",
+        "cost_usd",
+        "error",
+        "created_at",
+    )
+    readonly_fields = fields
+
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 (Django's signature)
+        """Say no: evaluations write results."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 (as above)
+        """Say no: a result is what it was."""
+        return False
+
+    @display(description=_("prompt"), ordering="evaluation__prompt__title")
+    def shown_prompt(self, obj: TestResult) -> str:
+        """Return the title of the prompt that was evaluated."""
+        return obj.evaluation.prompt.title
+
+    @display(description=_("score"), ordering="score")
+    def shown_score(self, obj: TestResult) -> str:
+        """Return the score in percent."""
+        return "–" if obj.score is None else f"{obj.score:.1%}"
