@@ -7,6 +7,7 @@ making the virtual environment is `bootstrap.py`'s.
 import logging
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ sys.path.insert(0, str(ROOT))
 from launch import database  # noqa: E402 (the project's folder comes first)
 from launch.env_file import write_env_file  # noqa: E402 (as above)
 from launch.errors import LaunchError  # noqa: E402 (as above)
-from launch.server import LocalServer, open_server, url  # noqa: E402 (as above)
+from launch.server import LocalServer, end_like_ctrl_c, open_server, url  # noqa: E402 (as above)
 from launch.terminal import say, set_up, step, strong, warn  # noqa: E402 (as above)
 
 from autoforge.environment import ConfigurationError, Environment, load  # noqa: E402 (as above)
@@ -25,8 +26,12 @@ REDIS_TIMEOUT_SECONDS = 1
 
 
 def main() -> int:
-    """Launch; return the exit status: 0 after Ctrl-C or SIGTERM, 1 with a sentence."""
+    """Launch; return the exit status.
+
+    0: stopped by Ctrl-C or SIGTERM while it served, 130: before that, 1: refused in a sentence.
+    """
     set_up()
+    end_like_ctrl_c()
     try:
         environment = _read_environment()
         with open_server(environment.host, environment.port) as server:
@@ -128,8 +133,9 @@ def _serve(server: LocalServer, environment: Environment, login: database.Login)
     from django.core.servers.basehttp import get_internal_wsgi_application  # noqa: PLC0415 (set up)
 
     application = get_internal_wsgi_application()
-    _announce(url(environment.host, environment.port), login)
-    server.run(application)
+    with suppress(KeyboardInterrupt):
+        _announce(url(environment.host, environment.port), login)
+        server.run(application)
     say("\nStopped.")
 
 

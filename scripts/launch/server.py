@@ -13,7 +13,7 @@ from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 
 from launch.errors import LaunchError
 
-__all__ = ["LocalServer", "open_server", "url"]
+__all__ = ["LocalServer", "end_like_ctrl_c", "open_server", "url"]
 
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (named here, not bound)
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -26,15 +26,17 @@ class LocalServer(ThreadedWSGIServer):
     daemon_threads = True  # an open download does not hold up Ctrl-C
 
     def run(self, application: Any) -> None:
-        """Answer requests until SIGINT or SIGTERM, then close the port."""
+        """Answer requests until an exception, such as `KeyboardInterrupt`, then close the port."""
         self.set_app(application)
-        signal.signal(signal.SIGTERM, _interrupt)
         try:
             self.serve_forever()
-        except KeyboardInterrupt:
-            pass
         finally:
             self.server_close()
+
+
+def end_like_ctrl_c() -> None:
+    """Let SIGTERM raise `KeyboardInterrupt`, as SIGINT does."""
+    signal.signal(signal.SIGTERM, _interrupt)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -1,0 +1,180 @@
+"""scripts/bootstrap.py: a virtual environment that is made, kept, mended, or refused."""
+
+import base64
+import hashlib
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.launch.conftest import run_python, without_root_rights
+from tests.support.ports import free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def write_wheel(folder: Path) -> str:
+    """Write the wheel `tiny` 1.0 into `folder`; return its line for a requirements file."""
+    folder.mkdir()
+    files = {
+        "tiny.py": b"WORD = 'here'\n",
+        "tiny-1.0.dist-info/METADATA": b"Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n",
+        "tiny-1.0.dist-info/WHEEL": (
+            b"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        ),
+    }
+    record = ""
+    for name, content in files.items():
+        digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+        record += f"{name},sha256={digest},{len(content)}\n"
+    wheel = folder / "tiny-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+        archive.writestr("tiny-1.0.dist-info/RECORD", f"{record}tiny-1.0.dist-info/RECORD,,\n")
+    return f"tiny==1.0 --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n"
+
+
+@pytest.fixture
+def tiny(project, clean_environ, tmp_path):
+    """Return the project with a requirements file of one package, which is on this disk."""
+    line = write_wheel(tmp_path / "wheels")
+    (project / "tiny.txt").write_text(line)
+    links = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path / "wheels")}
+    return project, clean_environ | links
+
+
+def bootstrap(project: Path, environ: dict[str, str], requirements: str = "tiny.txt"):
+    return run_python(project, environ, "scripts/bootstrap.py", requirements)
+
+
+def can_import(project: Path) -> bool:
+    command = [str(project / ".venv" / "bin" / "python"), "-c", "import tiny"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def test_it_installs_once_repairs_what_was_interrupted_and_follows_a_move(tiny):
+    project, environ = tiny
+    first = bootstrap(project, environ)
+    assert (first.returncode, first.stderr) == (0, "")
+    assert ".venv made with Python" in first.stdout
+    assert "tiny.txt installed: 1 pinned packages" in first.stdout
+    assert can_import(project)
+
+    again = bootstrap(project, environ)
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+
+    (project / ".venv" / ".installed-tiny.txt").unlink()  # as after an install that was stopped
+    repaired = bootstrap(project, environ)
+    assert "made" not in repaired.stdout
+    assert "tiny.txt installed" in repaired.stdout
+
+    moved = project.rename(project.with_name("moved"))
+    followed = bootstrap(moved, environ)
+    assert ".venv does not run here any more" in followed.stdout
+    assert can_import(moved)
+    first_line = (moved / ".venv" / "bin" / "pip").read_text().partition("\n")[0]
+    assert "moved" in first_line or first_line == "#!/bin/sh"
+
+
+def test_a_package_that_was_tampered_with_is_refused(tiny):
+    project, environ = tiny
+    (project / "tiny.txt").write_text(f"tiny==1.0 --hash=sha256:{'0' * 64}\n")
+    refused = bootstrap(project, environ)
+    log = project / ".venv" / "pip.log"
+    assert refused.returncode == 1
+    assert refused.stderr == (
+        "A downloaded package differs from the hash in tiny.txt, so nothing was installed: "
+        f"try again from another network or mirror; {log} names the package.\n"
+    )
+    assert not can_import(project)
+
+
+def test_no_network_is_one_sentence(project, clean_environ):
+    port = free_port()
+    index = {"PIP_INDEX_URL": f"http://127.0.0.1:{port}/simple", "PIP_RETRIES": "0"}
+    refused = bootstrap(project, clean_environ | index, "requirements.txt")
+    assert refused.returncode == 1
+    assert refused.stderr == (
+        f"The packages of requirements.txt could not be downloaded, because 127.0.0.1 (port {port})"
+        " cannot be reached: check the network or the proxy, then run the same command again.\n"
+    )
+    assert not (project / ".venv" / ".installed-requirements.txt").exists()
+
+
+def test_no_permission_is_one_sentence(project, clean_environ):
+    project.chmod(0o555)
+    try:
+        refused = subprocess.run(
+            without_root_rights([sys.executable, "scripts/bootstrap.py", "requirements.txt"]),
+            cwd=project,
+            env=clean_environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    finally:
+        project.chmod(0o755)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == (
+        f"No permission to write in {project}: use a copy of the project that belongs to you, "
+        "or change the folder's owner.\n"
+    )
+
+
+def test_a_folder_that_is_no_virtual_environment_is_left_alone(project, clean_environ):
+    (project / ".venv").mkdir()
+    (project / ".venv" / "thesis.txt").write_text("years of work")
+    refused = bootstrap(project, clean_environ)
+    assert refused.returncode == 1
+    assert refused.stderr == (
+        f"{project / '.venv'} is in the way and is not a virtual environment that can be made "
+        "anew: move it away, then run the same command again.\n"
+    )
+    assert (project / ".venv" / "thesis.txt").read_text() == "years of work"
+
+
+@pytest.mark.parametrize(
+    ("log", "sentence"),
+    [
+        (
+            (
+                "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on "
+                "device\n"
+            ),
+            (
+                "pip could not install some.txt (Could not install packages due to an OSError: "
+                "[Errno 28] No space left on device): the whole log is in some.log."
+            ),
+        ),
+        (
+            "",
+            (
+                "pip could not install some.txt (pip stopped without a reason): "
+                "the whole log is in some.log."
+            ),
+        ),
+        (
+            "NewConnectionError without a host",
+            (
+                "The packages of some.txt could not be downloaded, because the package index "
+                "cannot "
+                "be reached: check the network or the proxy, then run the same command again."
+            ),
+        ),
+    ],
+)
+def test_why_pip_failed_is_one_sentence(log, sentence):
+    from launch.pip import describe_failure
+
+    assert describe_failure(log, "some.txt", Path("some.log")) == sentence
+
+
+def test_the_development_file_pins_what_the_runtime_pins():
+    def pins(name: str) -> set[str]:
+        lines = (ROOT / name).read_text().splitlines()
+        return {line.split()[0] for line in lines if "==" in line and line[0].isalnum()}
+
+    assert pins("requirements.txt") <= pins("requirements-dev.txt")

@@ -1,0 +1,88 @@
+"""The demo content: whole, honest, and loaded once."""
+
+import re
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from evaluations.models import Evaluation, TestCase, TestSuite
+from prompts import services
+from prompts.models import Prompt, PromptTemplate, PromptVersion
+
+pytestmark = pytest.mark.django_db
+PLACE = re.compile(r"{{ (\w+) }}")
+JAPANESE = re.compile("[\u3040-\u30ff]")
+
+
+@pytest.fixture
+def demo():
+    call_command("load_demo", verbosity=0)
+
+
+def test_the_command_says_what_it_loaded(capsys):
+    call_command("load_demo")
+    said = "Loaded 8 prompts, 3 templates, a test suite with 2 evaluations.\n"
+    assert capsys.readouterr().out == said
+
+
+def test_prompts_are_in_two_languages_with_versions_and_every_status(demo):
+    prompts = list(Prompt.objects.all())
+    japanese = [prompt for prompt in prompts if JAPANESE.search(prompt.content)]
+    assert (len(prompts), len(japanese), PromptTemplate.objects.count()) == (8, 4, 3)
+    assert {prompt.status for prompt in prompts} == {"draft", "active", "archived"}
+    assert PromptVersion.objects.count() == sum(prompt.current_version for prompt in prompts) == 17
+    assert not PromptVersion.objects.filter(author="").exists()
+    assert not PromptVersion.objects.filter(change_note="").exists()
+    assert all(prompt.tags for prompt in prompts)
+
+
+def test_every_place_in_a_text_is_described_and_nothing_else(demo):
+    for prompt in Prompt.objects.all():
+        described = {variable["name"] for variable in prompt.metadata["variables"]}
+        assert set(PLACE.findall(prompt.content)) == described, prompt.title
+    for template in PromptTemplate.objects.all():
+        described = {parameter["name"] for parameter in template.parameters}
+        assert set(PLACE.findall(template.content)) == described, template.name
+
+
+def test_evaluations_say_that_they_are_examples_and_measure_nothing(demo):
+    first, second = Evaluation.objects.order_by("version__number")
+    assert first.overall_score == pytest.approx((2 * 0.25 + 2 * 1 / 3 + 1 * 0.5 + 0) / 6)
+    assert second.overall_score == pytest.approx((2 + 2 + 1 + 0.5) / 6)
+    for evaluation in (first, second):
+        assert (evaluation.provider, evaluation.model) == ("demo", "written-by-hand")
+        assert "no model was called" in evaluation.parameters["note"]
+        unmeasured = ("latency_ms", "input_tokens", "output_tokens", "cost_usd")
+        rows = evaluation.results.values_list(*unmeasured)
+        assert set(rows) == {(None, None, None, None)}
+    assert "Example data" in TestSuite.objects.get().description
+
+
+def test_every_case_fills_every_place_of_its_prompt(demo):
+    content = Evaluation.objects.first().prompt.content
+    for case in TestCase.objects.all():
+        assert set(case.variables) == set(PLACE.findall(content))
+
+
+def test_it_is_loaded_beside_other_rows_and_only_once():
+    services.create_prompt(title="Mine", content="stays")
+    call_command("load_demo", verbosity=0)
+    with pytest.raises(CommandError) as refusal:
+        call_command("load_demo")
+    assert str(refusal.value) == (
+        "The demo content is in this database already (“Code review of a small change”, perhaps "
+        "deleted): nothing was changed; it is loaded only where none of its prompts, templates "
+        "and suites is."
+    )
+    assert Prompt.objects.count() == 9
+
+
+@pytest.mark.parametrize("kept", ["template", "suite"])
+def test_one_part_that_is_left_is_enough_for_a_refusal(demo, kept):
+    for row in Prompt.all_objects.all():
+        row.hard_delete()
+    for row in PromptTemplate.all_objects.all() if kept == "suite" else TestSuite.objects.all():
+        row.hard_delete()
+    with pytest.raises(CommandError, match=r"“Extract fields|“Demo: support replies”"):
+        call_command("load_demo")
+    assert not Prompt.all_objects.exists()
