@@ -124,6 +124,7 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
 
 # In the database: every process counts together, with Redis and without.
 AXES_HANDLER = "axes.handlers.database.AxesDatabaseHandler"
@@ -254,6 +255,7 @@ LOGGING: dict[str, Any] = {
         "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
         # Each successful login would be four lines; a lock-out is a warning.
         "axes": {"level": "WARNING"},
-        "django.server": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
+        # The development server's own line a request repeats django-structlog's.
+        "django.server": {"handlers": [], "level": "ERROR", "propagate": True},
     },
 }

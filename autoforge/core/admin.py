@@ -139,7 +139,7 @@ class TagsFormField(forms.CharField):
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         """Compare lists."""
-        return self.to_python(data) != (initial or [])
+        return bool(self.to_python(data) != (initial or []))
 
 
 class DocumentFormField(forms.JSONField):
