@@ -40,7 +40,6 @@ def main() -> int:
             _start_django()
             login = database.prepare(_shown(environment.databases["default"]["NAME"]))
             _look_for_redis(environment)
-            _quieten(environment)
             _serve(server, environment, login)
     except LaunchError as error:
         print(error, file=sys.stderr)
@@ -133,6 +132,7 @@ def _serve(server: LocalServer, environment: Environment, login: database.Login)
     from django.core.servers.basehttp import get_internal_wsgi_application  # noqa: PLC0415 (set up)
 
     application = get_internal_wsgi_application()
+    _quieten(environment)  # after it, for it sets up Django's logging once more
     with suppress(KeyboardInterrupt):
         _announce(url(environment.host, environment.port), login)
         server.run(application)

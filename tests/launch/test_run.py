@@ -111,7 +111,7 @@ def test_the_first_launch_sets_up_and_the_second_changes_nothing(project, launch
     assert not re.search("[lIoO01]", password)
     assert "/admin/logout/" in log_in(first.url, password)
     assert first.stop() == 0
-    assert first.output.endswith("\nStopped.\n")
+    assert first.output.endswith(f"{READY}\n\n\nStopped.\n")  # no request in between
     assert first.output.count(password) == 1
 
     file = project / ".env.local"
@@ -143,6 +143,12 @@ def test_a_database_with_prompts_and_nobody_gets_an_admin_and_no_demo(
     assert PASSWORD.search(started.output)
     assert "Demo" not in started.output
     assert sum("Mine" in row for row in dump(project)) == 1
+
+
+def test_requests_are_shown_where_the_level_is_asked_for(launch):
+    started = launch(LOG_LEVEL="INFO")
+    urllib.request.urlopen(f"{started.url}health/live").close()
+    started.wait("GET /health/live")
 
 
 def test_redis_that_is_down_is_said_and_pages_work(launch):
