@@ -162,10 +162,18 @@ STORAGES = {
     },
 }
 
+
+def _favicon(_request: Any) -> str:
+    from django.templatetags.static import static  # noqa: PLC0415 (needs these settings)
+
+    return static("favicon.svg")
+
+
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": APP_NAME,
     "SITE_HEADER": APP_NAME,
     "SITE_URL": None,
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _favicon}],
     "SHOW_LANGUAGES": True,
     "SHOW_HISTORY": True,
     "DASHBOARD_CALLBACK": "autoforge.dashboard.fill",

@@ -1,11 +1,17 @@
 """Where each address leads. The rooms below hold the logic."""
 
 from django.contrib import admin
+from django.templatetags.static import static
 from django.urls import include, path
+from django.utils.functional import lazy
 from django.views.generic import RedirectView
+
+# Late: the name with its hash is known only where collectstatic has run.
+favicon = lazy(static, str)("favicon.svg")
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
+    path("favicon.ico", RedirectView.as_view(url=favicon), name="favicon"),
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
     path("health/", include("autoforge.health.urls")),
