@@ -1,1 +1,177 @@
-"""Stand-in, overwritten by the environment helper."""
+"""System checks of the environment: what starts, and is still not right.
+
+What must not start at all is refused earlier, by `autoforge.environment`.
+"""
+
+import difflib
+import ipaddress
+import os
+import subprocess
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core import checks
+
+from autoforge.core.file_modes import find_env_files, readable_by_others
+from autoforge.core.jwt_claims import expiry, is_read_only
+
+__all__ = [
+    "check_data_folder",
+    "check_env_files",
+    "check_origins",
+    "check_token",
+    "check_variables",
+]
+
+SOON = timedelta(days=14)
+NEW_TOKEN = "Make a new one with `turso db tokens create`, and set it."
+Messages = list[checks.CheckMessage]
+
+
+@checks.register(checks.Tags.security)
+def check_token(app_configs: Any = None, **kwargs: Any) -> Messages:  # noqa: ARG001 (Django's signature)
+    """Check how long the database's token lives and whether it may write."""
+    token = settings.DATABASES["default"].get("OPTIONS", {}).get("auth_token")
+    if not isinstance(token, str):
+        return []
+    found: Messages = []
+    ends = expiry(token)
+    left = ends - datetime.now(UTC) if ends else None
+    if ends and left is not None and left <= timedelta(0):
+        text = f"The database's auth token expired at {ends:%Y-%m-%d %H:%M} UTC."
+        found.append(checks.Error(text, hint=NEW_TOKEN, id="autoforge.E001"))
+    elif ends and left is not None and left < SOON:
+        text = f"The database's auth token expires at {ends:%Y-%m-%d %H:%M} UTC."
+        found.append(checks.Warning(text, hint=NEW_TOKEN, id="autoforge.W001"))
+    if is_read_only(token):
+        text = "The database's auth token is read-only: nothing can be saved."
+        hint = "Use a token with write access, unless this installation is to be looked at only."
+        found.append(checks.Warning(text, hint=hint, id="autoforge.W002"))
+    return found
+
+
+@checks.register(checks.Tags.security)
+def check_env_files(app_configs: Any = None, **kwargs: Any) -> Messages:  # noqa: ARG001 (Django's signature)
+    """Check that files of secrets are for their owner alone, and not in git."""
+    root = Path(settings.BASE_DIR)
+    files = find_env_files(root)
+    found: Messages = []
+    for path in readable_by_others(files):
+        text = f"{path.name} can be read by its group or by others."
+        hint = f"Run `chmod 600 {path.name}`."
+        found.append(checks.Warning(text, hint=hint, id="autoforge.W003"))
+    for name in _tracked(root, [path.name for path in files]):
+        text = f"{name} holds secrets and is tracked by git."
+        hint = f"Run `git rm --cached {name}`, and replace every secret that was in it."
+        found.append(checks.Error(text, hint=hint, id="autoforge.E002"))
+    for name in _templates_with_values(root):
+        text = f"{name} is committed and holds a value that is no placeholder."
+        hint = "Write ${NAME} there, and keep the value in the deployment's secrets."
+        found.append(checks.Error(text, hint=hint, id="autoforge.E002"))
+    return found
+
+
+def _tracked(root: Path, names: Sequence[str]) -> list[str]:
+    if not names or not (root / ".git").exists():
+        return []
+    # Fixed arguments; a machine without git has nothing tracked.
+    command = ["git", "-C", str(root), "ls-files", "--", *names]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    try:
+        done = subprocess.run(  # noqa: S603 (see above)
+            command, capture_output=True, text=True, check=False, timeout=5, env=environment
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return done.stdout.split()
+
+
+def _templates_with_values(root: Path) -> list[str]:
+    names = []
+    for name in (".env.staging", ".env.production"):
+        path = root / name
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        values = [line.partition("=")[2].strip() for line in lines if line[:1].isalpha()]
+        if any(not (value.startswith("${") and value.endswith("}")) for value in values):
+            names.append(name)
+    return names
+
+
+@checks.register(checks.Tags.security)
+def check_origins(app_configs: Any = None, **kwargs: Any) -> Messages:  # noqa: ARG001 (Django's signature)
+    """Check hosts, origins and services of a production installation."""
+    if settings.APP_ENV != "production":
+        return []
+    found: Messages = []
+    if "*" in settings.ALLOWED_HOSTS:
+        text = "ALLOWED_HOSTS is '*' in production: any host name is served."
+        hint = "Name the hosts, with commas between them."
+        found.append(checks.Error(text, hint=hint, id="autoforge.E003"))
+    origins = [("CORS_ORIGINS", origin) for origin in settings.ENVIRONMENT.cors_origins]
+    origins += [("CSRF_TRUSTED_ORIGINS", origin) for origin in settings.CSRF_TRUSTED_ORIGINS]
+    for name, origin in origins:
+        if not origin.startswith("https://"):
+            text = f"{name} holds '{origin}' in production, which is not https."
+            hint = "Name origins that begin with https://, one by one."
+            found.append(checks.Error(text, hint=hint, id="autoforge.E004"))
+    if settings.ENVIRONMENT.redis_url and _is_loopback(settings.ENVIRONMENT.redis_url):
+        text = "REDIS_URL or REDIS_HOST is this machine itself in production."
+        hint = "Name the Redis server that all processes share."
+        found.append(checks.Warning(text, hint=hint, id="autoforge.W004"))
+    for name in ("CLERK_SECRET_KEY", "CLERK_PUBLIC_KEY"):
+        if (getattr(settings, name) or "").startswith(("sk_test_", "pk_test_")):
+            text = f"{name} is a test key in production."
+            hint = "Use the live key of the Clerk instance."
+            found.append(checks.Warning(text, hint=hint, id="autoforge.W005"))
+    return found
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@checks.register
+def check_variables(app_configs: Any = None, **kwargs: Any) -> Messages:  # noqa: ARG001 (Django's signature)
+    """Check that what is set has an effect."""
+    environment = settings.ENVIRONMENT
+    found: Messages = []
+    if environment.missing_file:
+        text = f"ENV_FILE names '{environment.missing_file}', which does not exist."
+        hint = "Correct the path, or remove ENV_FILE."
+        found.append(checks.Warning(text, hint=hint, id="autoforge.W006"))
+    known = list(environment.table_names())
+    for name in environment.unknown:
+        near = difflib.get_close_matches(name, known, n=1)
+        text = f"{environment.file.name} sets {name}, which AutoForge does not know."
+        hint = (
+            f"Did you mean {near[0]}?" if near else "Remove the line; .env.example has all names."
+        )
+        found.append(checks.Warning(text, hint=hint, id="autoforge.W007"))
+    for note in environment.notes:
+        hint = "Remove it, or set what it belongs to."
+        found.append(checks.Warning(note, hint=hint, id="autoforge.W008"))
+    return found
+
+
+@checks.register
+def check_data_folder(app_configs: Any = None, **kwargs: Any) -> Messages:  # noqa: ARG001 (Django's signature)
+    """Check that a SQLite file can be made where it is to be."""
+    entry = settings.DATABASES["default"]
+    name = str(entry["NAME"])
+    if entry["ENGINE"] != "django.db.backends.sqlite3" or ":memory:" in name:
+        return []
+    folder = Path(name).parent
+    if folder.is_dir() and os.access(folder, os.W_OK):
+        return []
+    fault = "cannot be written" if folder.is_dir() else "does not exist"
+    text = f"The folder of the database, '{folder}', {fault}."
+    hint = "Make it and give this user write access, or correct DATABASE_URL."
+    return [checks.Error(text, hint=hint, id="autoforge.E005")]

@@ -105,6 +105,10 @@ class Environment:
             for variable in VARIABLES
         ]
 
+    def table_names(self) -> tuple[str, ...]:
+        """Return the name of every variable there is."""
+        return tuple(variable.name for variable in VARIABLES)
+
     def secrets(self) -> list[str]:
         """Return every secret in effect, for the log to hide."""
         texts = [self.texts[v.name] for v in VARIABLES if v.secret and v.name in self.texts]
