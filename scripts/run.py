@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT))
 from launch import database  # noqa: E402 (the project's folder comes first)
 from launch.env_file import write_env_file  # noqa: E402 (as above)
 from launch.errors import LaunchError  # noqa: E402 (as above)
-from launch.server import LocalServer, end_like_ctrl_c, open_server, url  # noqa: E402 (as above)
+from launch.server import LOOPBACK, LocalServer, end_like_ctrl_c, open_server, url  # noqa: E402 (as above)
 from launch.terminal import say, set_up, step, strong, warn  # noqa: E402 (as above)
 
 from autoforge.environment import ConfigurationError, Environment, load  # noqa: E402 (as above)
@@ -37,10 +37,11 @@ def main() -> int:
         with open_server(environment.host, environment.port) as server:
             database.check_file(environment.databases["default"], ROOT)
             _write_secrets(environment)
-            _start_django()
-            login = database.prepare(_shown(environment.databases["default"]["NAME"]))
+            application = _start_django(environment)
             _look_for_redis(environment)
-            _serve(server, environment, login)
+            # Nothing comes between this and showing the password.
+            login = database.prepare(_shown(environment.databases["default"]["NAME"]))
+            _serve(server, application, environment, login)
     except LaunchError as error:
         print(error, file=sys.stderr)
         return 1
@@ -79,10 +80,12 @@ def _write_secrets(environment: Environment) -> None:
         step(".env.local written with fresh secrets (only you can read it)")
 
 
-def _start_django() -> None:
+def _start_django(environment: Environment) -> Any:
+    """Return the WSGI application, after the system checks."""
     import django  # noqa: PLC0415 (its settings read what was just written)
     from django.core import checks  # noqa: PLC0415 (as above)
     from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415 (as above)
+    from django.core.servers.basehttp import get_internal_wsgi_application  # noqa: PLC0415 (as above)
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "autoforge.settings")
     try:
@@ -95,6 +98,9 @@ def _start_django() -> None:
             warn(" ".join(str(message).replace("HINT:", "").split()))
     if any(message.is_serious() and not message.is_silenced() for message in messages):
         raise LaunchError("The checks above found what must be mended first.")
+    application = get_internal_wsgi_application()
+    _quieten(environment)  # after it, for it sets up Django's logging once more
+    return application
 
 
 def _quieten(environment: Environment) -> None:
@@ -128,18 +134,17 @@ def _look_for_redis(environment: Environment) -> None:
         client.close()
 
 
-def _serve(server: LocalServer, environment: Environment, login: database.Login) -> None:
-    from django.core.servers.basehttp import get_internal_wsgi_application  # noqa: PLC0415 (set up)
-
-    application = get_internal_wsgi_application()
-    _quieten(environment)  # after it, for it sets up Django's logging once more
+def _serve(
+    server: LocalServer, application: Any, environment: Environment, login: database.Login
+) -> None:
     with suppress(KeyboardInterrupt):
-        _announce(url(environment.host, environment.port), login)
+        _announce(environment, login)
         server.run(application)
     say("\nStopped.")
 
 
-def _announce(address: str, login: database.Login) -> None:
+def _announce(environment: Environment, login: database.Login) -> None:
+    address = url(environment.host, environment.port)
     say()
     say(f"  {strong('AutoForge')} runs at {strong(address)}")
     change = f"{_python()} manage.py changepassword {database.ADMIN}"
@@ -152,6 +157,8 @@ def _announce(address: str, login: database.Login) -> None:
     else:
         say("  Log in as one of your users")
         say(f"  To make an administrator: {_python()} manage.py createsuperuser")
+    if environment.host not in LOOPBACK:
+        say(f"  Answers to the names in ALLOWED_HOSTS: {', '.join(environment.allowed_hosts)}")
     say("  Ctrl-C stops it")
     say()
 

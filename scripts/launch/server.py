@@ -13,7 +13,7 @@ from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 
 from launch.errors import LaunchError
 
-__all__ = ["LocalServer", "end_like_ctrl_c", "open_server", "url"]
+__all__ = ["LOOPBACK", "LocalServer", "end_like_ctrl_c", "open_server", "url"]
 
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (named here, not bound)
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
