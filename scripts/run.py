@@ -140,6 +140,7 @@ def _serve(
     with suppress(KeyboardInterrupt):
         _announce(environment, login)
         server.run(application)
+    database.close()
     say("\nStopped.")
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 from launch.errors import LaunchError
 from launch.terminal import step
 
-__all__ = ["ADMIN", "Login", "check_file", "new_password", "prepare"]
+__all__ = ["ADMIN", "Login", "check_file", "close", "new_password", "prepare"]
 
 ADMIN: Final = "admin"
 LETTERS: Final = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # no l, o, I, O, 0, 1
@@ -123,6 +123,16 @@ def prepare(shown_name: str) -> Login:
             f"The database {shown_name} could not be brought up to date ({error}): look at it with "
             ".venv/bin/python manage.py database_info, or move it away to begin anew."
         ) from error
+
+
+def close() -> None:
+    """Fold SQLite's write-ahead log into the database file, so that a copy of it is whole."""
+    from django.db import connection  # noqa: PLC0415 (as above)
+
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
 
 
 def _migrate(shown_name: str) -> None:

@@ -122,6 +122,9 @@ def test_the_first_launch_sets_up_and_the_second_changes_nothing(project, launch
     assert len(set(values.values())) == 2
     assert not [value for value in values.values() if value in first.output]
 
+    # The database is one whole file again: a copy of it is a copy of everything.
+    log = project / "data" / "autoforge_dev.db-wal"
+    assert not log.exists() or log.stat().st_size == 0
     rows, content = dump(project), file.read_bytes()
     second = launch()
     assert PASSWORD.search(second.output) is None
