@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 SOON = timedelta(days=14)
-NEW_TOKEN = "Make a new one with `turso db tokens create`, and set it."
+RENEW = "Make a new one with `turso db tokens create`, and set it."
 Messages = list[checks.CheckMessage]
 
 
@@ -43,10 +43,10 @@ def check_token(app_configs: Any = None, **kwargs: Any) -> Messages:  # noqa: AR
     left = ends - datetime.now(UTC) if ends else None
     if ends and left is not None and left <= timedelta(0):
         text = f"The database's auth token expired at {ends:%Y-%m-%d %H:%M} UTC."
-        found.append(checks.Error(text, hint=NEW_TOKEN, id="autoforge.E001"))
+        found.append(checks.Error(text, hint=RENEW, id="autoforge.E001"))
     elif ends and left is not None and left < SOON:
         text = f"The database's auth token expires at {ends:%Y-%m-%d %H:%M} UTC."
-        found.append(checks.Warning(text, hint=NEW_TOKEN, id="autoforge.W001"))
+        found.append(checks.Warning(text, hint=RENEW, id="autoforge.W001"))
     if is_read_only(token):
         text = "The database's auth token is read-only: nothing can be saved."
         hint = "Use a token with write access, unless this installation is to be looked at only."

@@ -1,0 +1,30 @@
+# syntax=docker/dockerfile:1
+# One image for web and worker. Built in two stages: the compiler and pip stay behind.
+
+FROM python:3.12-slim-bookworm AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+WORKDIR /app
+RUN python -m venv /venv
+COPY requirements.txt ./
+RUN /venv/bin/pip install --require-hashes -r requirements.txt
+COPY . .
+RUN /venv/bin/python scripts/collect_static.py
+
+FROM python:3.12-slim-bookworm
+ENV PATH=/venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    HOST=0.0.0.0 \
+    PORT=8000
+RUN groupadd --gid 10001 autoforge \
+    && useradd --uid 10001 --gid autoforge --no-create-home --shell /usr/sbin/nologin autoforge
+WORKDIR /app
+COPY --from=build /venv /venv
+COPY --from=build --chown=root:root /app /app
+RUN install -d -o autoforge -g autoforge /app/data
+USER autoforge
+VOLUME /app/data
+EXPOSE 8000
+HEALTHCHECK --interval=15s --timeout=5s --start-period=20s --retries=3 \
+    CMD ["python", "scripts/ask_health.py"]
+CMD ["gunicorn", "autoforge.wsgi"]

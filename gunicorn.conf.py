@@ -1,0 +1,38 @@
+"""Settings of gunicorn. HOST and PORT are the product's own variables.
+
+A wrong environment ends the server with one sentence in this log (`autoforge.serving`).
+"""
+
+import multiprocessing
+import os
+
+_host = os.environ.get("HOST") or "127.0.0.1"
+bind = f"{f'[{_host}]' if ':' in _host else _host}:{os.environ.get('PORT') or '8000'}"
+workers = int(os.environ.get("WEB_CONCURRENCY") or min(2 * multiprocessing.cpu_count() + 1, 9))
+worker_class = "gthread"
+threads = 4
+timeout = 60  # seconds; an import through the web would be the longest request
+graceful_timeout = 30  # seconds
+keepalive = 5  # seconds; longer than most proxies wait between two requests
+max_requests = 10_000  # a slow leak never grows old
+max_requests_jitter = 1_000
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: PTH112, S108 (gunicorn's heartbeat; no disk)
+forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1")
+
+logconfig_dict = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "default": {
+            "()": "autoforge.logs.make_formatter",
+            "json_lines": os.environ.get("APP_ENV", "local") != "local",
+        }
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "default"}},
+    "root": {"handlers": ["console"], "level": "INFO"},
+    "loggers": {
+        "gunicorn.error": {"handlers": ["console"], "level": "INFO", "propagate": False},
+        # Requests are logged by the application, with their id.
+        "gunicorn.access": {"handlers": [], "level": "ERROR", "propagate": False},
+    },
+}
