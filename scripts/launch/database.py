@@ -6,6 +6,7 @@ Nothing is written where nothing is missing: a second launch leaves every row as
 import os
 import secrets
 import sqlite3
+from contextlib import suppress
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -126,13 +127,17 @@ def prepare(shown_name: str) -> Login:
 
 
 def close() -> None:
-    """Fold SQLite's write-ahead log into the database file, so that a copy of it is whole."""
-    from django.db import connection  # noqa: PLC0415 (as above)
+    """Fold SQLite's write-ahead log into the database file, so that a copy of it is whole.
 
-    if connection.vendor == "sqlite":
-        with connection.cursor() as cursor:
-            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    connection.close()
+    Where that fails, the next one that opens the database does it.
+    """
+    from django.db import DatabaseError, connection  # noqa: PLC0415 (as above)
+
+    with suppress(DatabaseError):
+        if connection.vendor == "sqlite":
+            with connection.cursor() as cursor:
+                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.close()
 
 
 def _migrate(shown_name: str) -> None:
