@@ -2,8 +2,6 @@
 
 import pytest
 
-from tests.launch.conftest import ROOT  # noqa: F401 (puts scripts/ on the path)
-
 
 @pytest.fixture
 def programs(tmp_path, monkeypatch):
