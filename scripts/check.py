@@ -16,13 +16,14 @@ from launch.terminal import say, set_up, step, warn
 from launch.tools import run
 
 PACKAGES: Final = ("autoforge", "prompts", "evaluations")
-# bandit leaves out scripts/: all they do is start programs, and ruff judges each such line there.
+# bandit reports from medium severity up and leaves out scripts/: ruff's rules S judge every line
+# that starts a program, each with its reason.
 CHECKS: Final[dict[str, tuple[str, ...]]] = {
     "types": ("mypy", *PACKAGES, "scripts"),
     "format": ("ruff", "format", "--check", "--quiet", "."),
     "lint": ("ruff", "check", "--quiet", "."),
     "layers": ("lint-imports", "--no-cache"),
-    "security": ("bandit", "-q", "-c", "pyproject.toml", "-r", *PACKAGES, "manage.py"),
+    "security": ("bandit", "-q", "-ll", "-c", "pyproject.toml", "-r", *PACKAGES, "manage.py"),
     "migrations": ("python", "-W", "error", "manage.py", "makemigrations", "--check", "--dry-run"),
     "system checks": ("python", "-W", "error", "manage.py", "check", "--fail-level", "WARNING"),
     "template format": ("djlint", "--check", "--quiet", "templates"),
