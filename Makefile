@@ -15,7 +15,7 @@ BIN := $(VENV)/bin
 # Makes $(VENV) where it is missing or broken and installs what has changed; else takes a moment.
 BOOTSTRAP = python=$$(sh scripts/find_python.sh "$(PYTHON)") && "$$python" scripts/bootstrap.py
 
-.PHONY: run test check fmt help setup test-only test-matrix lock bench shell clean
+.PHONY: run test check fmt help setup test-only test-matrix lock bench-import shell clean
 
 ##@ Use
 
@@ -42,7 +42,7 @@ test-only: setup ## The tests alone: make test-only ARGS="tests/prompts -k versi
 test-matrix: setup ## The tests on every Python that is here, and on Django 6.1 from Python 3.12 up
 	@exec $(BIN)/python scripts/test_matrix.py
 
-bench: setup ## Import 100,000 generated rows; prints time and memory
+bench-import: setup ## Import 100,000 generated rows; prints time and memory
 	@exec $(BIN)/python benchmarks/import_prompts.py
 
 ##@ Maintain
