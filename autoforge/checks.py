@@ -150,7 +150,7 @@ def check_variables(app_configs: Any = None, **kwargs: Any) -> Messages:  # noqa
     known = list(environment.table_names())
     for name in environment.unknown:
         near = difflib.get_close_matches(name, known, n=1)
-        text = f"{environment.file.name} sets {name}, which AutoForge does not know."
+        text = f"The file of variables sets {name}, which AutoForge does not know."
         hint = (
             f"Did you mean {near[0]}?" if near else "Remove the line; .env.example has all names."
         )

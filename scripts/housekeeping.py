@@ -1,4 +1,4 @@
-"""The worker's work until there is a queue: forget expired sessions once an hour, until told to end."""
+"""The worker's work until there is a queue: forget expired sessions once an hour."""
 
 import os
 import signal

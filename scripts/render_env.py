@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 LINE = re.compile(r"(?P<name>[A-Z][A-Z0-9_]*)=\$\{(?P<source>[A-Z][A-Z0-9_]*)\}")
@@ -24,9 +24,20 @@ def render(template: str, values: Mapping[str, str]) -> str:
     Raises:
         RenderError: naming every placeholder that is empty and every value with a line break.
     """
-    empty: list[str] = []
-    broken: list[str] = []
-    lines: list[str] = []
+    found = list(_placeholders(template))
+    empty = [place for _, place, optional in found if not optional and not _is_set(values, place)]
+    if empty:
+        raise RenderError(f"empty or not set: {', '.join(empty)}")
+    broken = [place for _, place, _ in found if len(f"{values.get(place, '')}.".splitlines()) > 1]
+    if broken:
+        raise RenderError(f"has a line break: {', '.join(broken)}")
+    return "".join(
+        f"{name}={quote(values[place])}\n" for name, place, _ in found if _is_set(values, place)
+    )
+
+
+def _placeholders(template: str) -> Iterator[tuple[str, str, bool]]:
+    """Yield name, placeholder and whether it may be empty."""
     optional = False
     for number, line in enumerate(template.splitlines(), start=1):
         if not line.strip() or line.startswith("#"):
@@ -35,20 +46,12 @@ def render(template: str, values: Mapping[str, str]) -> str:
         match = LINE.fullmatch(line)
         if match is None:
             raise RenderError(f"line {number} of the template is not NAME=${{PLACEHOLDER}}")
-        name, source = match.group("name", "source")
-        value = values.get(source, "")
-        if len(value.splitlines()) > 1 or value.endswith(("\n", "\r")):
-            broken.append(source)
-        elif value.strip():
-            lines.append(f"{name}={quote(value)}\n")
-        elif not optional:
-            empty.append(source)
+        yield match["name"], match["source"], optional
         optional = False
-    if empty:
-        raise RenderError(f"empty or not set: {', '.join(empty)}")
-    if broken:
-        raise RenderError(f"has a line break: {', '.join(broken)}")
-    return "".join(lines)
+
+
+def _is_set(values: Mapping[str, str], place: str) -> bool:
+    return bool(values.get(place, "").strip())
 
 
 def quote(value: str) -> str:

@@ -22,6 +22,12 @@ def _clean_environment() -> None:
 
 _clean_environment()
 
+from hypothesis import settings as hypothesis_settings  # noqa: E402 (as below)
+
+# A busy machine is no failure.
+hypothesis_settings.register_profile("ours", deadline=None)
+hypothesis_settings.load_profile("ours")
+
 from tests.support.redis_server import RedisServer  # noqa: E402 (after the environment is clean)
 
 

@@ -60,7 +60,8 @@ def _complete(layers: Layers, url: Found, host: Found | None, password: Found | 
         parts = parts._replace(netloc=f"{user}{_credentials(password)}{server}")
     if is_server and database and not database.group(1):
         parts = parts._replace(path=f"/{_number(layers, 'REDIS_DB')}")
-    return parts.geturl()
+    # urllib drops the empty host of unix:///path.
+    return parts.geturl().replace("unix:/", "unix:///") if not parts.netloc else parts.geturl()
 
 
 def _credentials(password: Found | None) -> str:

@@ -1,7 +1,7 @@
 """Rules over several variables, and over a variable and where it runs."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from autoforge.environment.errors import ConfigurationError
 from autoforge.environment.layers import BY_NAME, Layers
@@ -98,10 +98,7 @@ def _ships_with_us(value: str, root: Path) -> bool:
 
 
 def _found(layers: Layers, name: str) -> Found:
-    found = layers.find(BY_NAME[name])
-    if found is None:
-        raise LookupError(name)
-    return found
+    return cast("Found", layers.find(BY_NAME[name]))  # asked only of what has a value
 
 
 def find_ineffective(layers: Layers, values: dict[str, Any]) -> tuple[str, ...]:

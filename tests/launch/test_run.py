@@ -1,5 +1,6 @@
 """scripts/run.py: the first launch, the second, and every refusal before anything is written."""
 
+import errno
 import http.cookiejar
 import os
 import re
@@ -21,6 +22,7 @@ from tests.launch.conftest import run_python, without_root_rights
 from tests.support.ports import free_port
 
 PASSWORD = re.compile(r"the password (\S+)$", re.MULTILINE)
+NO_SUCH_ADDRESS = os.strerror(errno.EADDRNOTAVAIL)
 READY = "Ctrl-C stops it"
 
 
@@ -222,8 +224,8 @@ def test_a_port_in_use_is_refused_before_anything_is_written(project, clean_envi
         (
             {"HOST": "192.0.2.1"},
             (
-                "HOST is '192.0.2.1', but this machine cannot serve there (Cannot assign requested "
-                "address): use 127.0.0.1, or 0.0.0.0 for every address."
+                f"HOST is '192.0.2.1', but this machine cannot serve there ({NO_SUCH_ADDRESS}): "
+                "use 127.0.0.1, or 0.0.0.0 for every address."
             ),
         ),
         (

@@ -1,0 +1,676 @@
+"""The environment as a table: variables → what comes out, or the exact refusal."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from autoforge.environment import VARIABLES, ConfigurationError, Environment, load
+
+ROOT = Path(__file__).resolve().parents[2]
+KEY = "k3y-" * 15
+JWT = "jwt-" * 9
+LIVE = {"SECRET_KEY": KEY, "DATABASE_URL": "sqlite:////srv/a.db"}
+STAGING = {"APP_ENV": "staging", **LIVE}
+PRODUCTION = {"APP_ENV": "production", **LIVE}
+LIBSQL = "autoforge.db.libsql"
+SQLITE = "django.db.backends.sqlite3"
+
+
+def read(tmp_path: Path, variables: dict[str, str], files: dict[str, str] | None = None):
+    for name, text in (files or {}).items():
+        (tmp_path / name).write_bytes(text.encode())
+    return load(variables, tmp_path)
+
+
+def database(environment: Environment) -> tuple[str, str, dict]:
+    entry = environment.databases["default"]
+    options = {key: value for key, value in entry["OPTIONS"].items() if key == "auth_token"}
+    return entry["ENGINE"], entry["NAME"], options
+
+
+GOOD = [
+    ({}, "app_env", "local"),
+    ({"APP_ENV": ""}, "app_env", "local"),
+    ({"APP_ENV": "local"}, "app_env", "local"),
+    (STAGING, "app_env", "staging"),
+    (PRODUCTION, "app_env", "production"),
+    ({}, "debug", True),
+    (PRODUCTION, "debug", False),
+    *(({"DEBUG": text}, "debug", True) for text in ("true", "1", "YES", "on")),
+    *(({"DEBUG": text}, "debug", False) for text in ("False", "0", "no", " off ")),
+    ({"LOG_LEVEL": "debug"}, "log_level", "DEBUG"),
+    ({"HOST": "0.0.0.0"}, "host", "0.0.0.0"),
+    ({"HOST": "[::1]"}, "host", "::1"),
+    ({"PORT": "1"}, "port", 1),
+    ({"PORT": "65535"}, "port", 65535),
+    ({}, "allowed_hosts", ("localhost", "127.0.0.1", "[::1]")),
+    (PRODUCTION, "allowed_hosts", ()),
+    ({"ALLOWED_HOSTS": "a.io, .b.io,,*"}, "allowed_hosts", ("a.io", ".b.io", "*")),
+    ({"ALLOWED_HOSTS": "[::1],10.0.0.1"}, "allowed_hosts", ("[::1]", "10.0.0.1")),
+    (
+        {"CSRF_TRUSTED_ORIGINS": "https://*.a.io,http://b:8000"},
+        "csrf_trusted_origins",
+        ("https://*.a.io", "http://b:8000"),
+    ),
+    ({"CORS_ORIGINS": "https://a.io"}, "cors_origins", ("https://a.io",)),
+    ({"CORS_ORIGINS": "*"}, "cors_origins", ("*",)),
+    ({"CORS_CREDENTIALS": "true"}, "cors_credentials", True),
+    ({"LANGUAGE_CODE": "ja"}, "language_code", "ja"),
+    ({"TIME_ZONE": "Asia/Tokyo"}, "time_zone", "Asia/Tokyo"),
+    ({"APP_NAME": "評価"}, "app_name", "評価"),
+    ({"REDIS_CACHE_TTL": "60"}, "redis_cache_ttl_seconds", 60),
+    ({"JWT_ALGORITHM": "HS512"}, "jwt_algorithm", "HS512"),
+    ({"JWT_ACCESS_TOKEN_EXPIRE_MINUTES": "10080"}, "jwt_access_token_expire_minutes", 10080),
+    (PRODUCTION, "jwt_secret_key", None),
+    (PRODUCTION | {"JWT_SECRET_KEY": JWT}, "jwt_secret_key", JWT),
+    ({"CLERK_PUBLIC_KEY": "pk_test_abc"}, "clerk_public_key", "pk_test_abc"),
+    ({"CLERK_PUBLISHABLE_KEY": "pk_live_abc"}, "clerk_public_key", "pk_live_abc"),
+    ({"CLERK_SECRET_KEY": "sk_live_abc"}, "clerk_secret_key", "sk_live_abc"),
+    ({"OPENAI_API_KEY": "sk-proj-1"}, "openai_api_key", "sk-proj-1"),
+    ({"ANTHROPIC_API_KEY": "sk-ant-1"}, "anthropic_api_key", "sk-ant-1"),
+    (
+        {"LANGFUSE_PUBLIC_KEY": "pk-lf-1", "LANGFUSE_SECRET_KEY": "sk-lf-1"},
+        "langfuse_secret_key",
+        "sk-lf-1",
+    ),
+    ({}, "redis_url", None),
+    ({"REDIS_PORT": "7"}, "redis_url", None),
+    ({"REDIS_HOST": "r"}, "redis_url", "redis://r:6379/0"),
+    ({"REDIS_HOST": "::1", "REDIS_DB": "2"}, "redis_url", "redis://[::1]:6379/2"),
+    (
+        {"REDIS_HOST": "r", "REDIS_PORT": "7", "REDIS_PASSWORD": "p@s/s"},
+        "redis_url",
+        "redis://:p%40s%2Fs@r:7/0",
+    ),
+    ({"REDIS_URL": "redis://r"}, "redis_url", "redis://r/0"),
+    ({"REDIS_URL": "rediss://u:p@r:1/3"}, "redis_url", "rediss://u:p@r:1/3"),
+    ({"REDIS_URL": "unix:///run/redis.sock"}, "redis_url", "unix:///run/redis.sock"),
+    ({"REDIS_URL": "redis://r/1", "REDIS_HOST": "r"}, "redis_url", "redis://r/1"),
+    ({"REDIS_URL": "redis://r", "REDIS_PASSWORD": "pw"}, "redis_url", "redis://:pw@r/0"),
+    ({"REDIS_URL": "redis://u@r", "REDIS_PASSWORD": "pw"}, "redis_url", "redis://u:pw@r/0"),
+    ({"REDIS_URL": "redis://:pw@r/0", "REDIS_PASSWORD": "pw"}, "redis_url", "redis://:pw@r/0"),
+]
+
+
+@pytest.mark.parametrize(("variables", "field", "value"), GOOD)
+def test_what_is_allowed_comes_out_typed(tmp_path, variables, field, value):
+    found = getattr(read(tmp_path, variables), field)
+    assert found == value
+    assert type(found) is type(value)
+
+
+TURSO = {"APP_ENV": "production", "SECRET_KEY": KEY}
+DATABASES = [
+    ({}, SQLITE, "{root}/data/autoforge_dev.db", {}),
+    ({"DATABASE_URL": "sqlite:///x/../y.db"}, SQLITE, "{root}/y.db", {}),
+    ({"DATABASE_URL": "sqlite:////abs/a%20b.db"}, SQLITE, "/abs/a b.db", {}),
+    ({"DATABASE_URL": "sqlite://:memory:"}, SQLITE, ":memory:", {}),
+    ({"DATABASE_URL": "sqlite:///:memory:"}, SQLITE, ":memory:", {}),
+    ({"DATABASE_URL": "libsql://db-acme.turso.io"}, LIBSQL, "libsql://db-acme.turso.io", {}),
+    ({"DATABASE_URL": "http://127.0.0.1:8080/"}, LIBSQL, "http://127.0.0.1:8080", {}),
+    (
+        {"DATABASE_URL": "https://h.io?authToken=a%2Bb"},
+        LIBSQL,
+        "https://h.io",
+        {"auth_token": "a+b"},
+    ),
+    (
+        {
+            "APP_ENV": "staging",
+            "SECRET_KEY": KEY,
+            "TURSO_STAGING_DATABASE_URL": "libsql://s.io",
+            "TURSO_STAGING_AUTH_TOKEN": "tok",
+            "DATABASE_URL": "sqlite:///unused.db",
+        },
+        LIBSQL,
+        "libsql://s.io",
+        {"auth_token": "tok"},
+    ),
+    (
+        TURSO | {"TURSO_DATABASE_URL": "libsql://p.io", "TURSO_AUTH_TOKEN": "tok"},
+        LIBSQL,
+        "libsql://p.io",
+        {"auth_token": "tok"},
+    ),
+    (
+        TURSO | {"DATABASE_URL": "libsql://p.io", "TURSO_AUTH_TOKEN": "tok"},
+        LIBSQL,
+        "libsql://p.io",
+        {"auth_token": "tok"},
+    ),
+    (TURSO | {"TURSO_DATABASE_URL": "http://localhost:1"}, LIBSQL, "http://localhost:1", {}),
+    (
+        TURSO | {"TURSO_DATABASE_URL": "libsql://p.io?authToken=t", "TURSO_AUTH_TOKEN": "t"},
+        LIBSQL,
+        "libsql://p.io",
+        {"auth_token": "t"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("variables", "engine", "name", "options"), DATABASES)
+def test_a_url_becomes_a_database(tmp_path, variables, engine, name, options):
+    expected = (engine, name.format(root=tmp_path), options)
+    assert database(read(tmp_path, variables)) == expected
+
+
+INT = "it must be a whole number from 1 to 65535"
+HOSTS = "it must be host names with commas between them, without scheme, port or path"
+BAD = [
+    (
+        {"APP_ENV": "prodution"},
+        "APP_ENV is 'prodution' (from the environment): it must be local, staging or production; "
+        "did you mean production.",
+    ),
+    (
+        {"APP_ENV": "Staging"},
+        "APP_ENV is 'Staging' (from the environment): it must be local, staging or production; "
+        "did you mean staging.",
+    ),
+    (
+        {"DEBUG": "maybe"},
+        "DEBUG is 'maybe' (from the environment): it must be true or false; set DEBUG=false.",
+    ),
+    *(
+        ({"PORT": text}, f"PORT is {text!r} (from the environment): {INT}; set PORT=8000.")
+        for text in ("abc", "0", "65536", "-1", "8e3", "１２", "1_0", "99999999999")
+    ),
+    (
+        {"REDIS_HOST": "r", "REDIS_PORT": "0"},
+        f"REDIS_PORT is '0' (from the environment): {INT}; set REDIS_PORT=6379.",
+    ),
+    (
+        {"REDIS_DB": "16"},
+        "REDIS_DB is '16' (from the environment): it must be a whole number from 0 to 15; "
+        "set REDIS_DB=0.",
+    ),
+    (
+        {"REDIS_CACHE_TTL": "0"},
+        "REDIS_CACHE_TTL is '0' (from the environment): it must be a whole number of seconds "
+        "from 1 to 31536000; set REDIS_CACHE_TTL=3600.",
+    ),
+    (
+        {"LOG_LEVEL": "WARN"},
+        "LOG_LEVEL is 'WARN' (from the environment): it must be DEBUG, INFO, WARNING, ERROR or "
+        "CRITICAL; did you mean WARNING.",
+    ),
+    (
+        {"HOST": "http://x"},
+        "HOST is 'http://x' (from the environment): it must be a host name or an IP address; "
+        "set HOST=127.0.0.1.",
+    ),
+    (
+        {"ALLOWED_HOSTS": "a.io,https://b.io"},
+        f"ALLOWED_HOSTS is 'a.io,https://b.io' (from the environment): {HOSTS}; "
+        "correct 'https://b.io'.",
+    ),
+    (
+        {"ALLOWED_HOSTS": "a.io:8000"},
+        f"ALLOWED_HOSTS is 'a.io:8000' (from the environment): {HOSTS}; correct 'a.io:8000'.",
+    ),
+    (
+        {"CSRF_TRUSTED_ORIGINS": "a.io"},
+        "CSRF_TRUSTED_ORIGINS is 'a.io' (from the environment): it must be origins such as "
+        "https://autoforge.example.com with commas between them; correct 'a.io'.",
+    ),
+    (
+        {"CORS_ORIGINS": "https://a.io/path"},
+        "CORS_ORIGINS is 'https://a.io/path' (from the environment): it must be origins such as "
+        "https://app.example.com with commas between them, or *; correct 'https://a.io/path'.",
+    ),
+    (
+        {"CORS_ORIGINS": "*,https://a.io"},
+        "CORS_ORIGINS is '*,https://a.io' (from the environment): it must be origins such as "
+        "https://app.example.com with commas between them, or *; keep either * or the others.",
+    ),
+    (
+        {"CORS_ORIGINS": "https://[bad"},
+        "CORS_ORIGINS is 'https://[bad' (from the environment): it must be origins such as "
+        "https://app.example.com with commas between them, or *; correct 'https://[bad'.",
+    ),
+    (
+        {"CORS_ORIGINS": "*", "CORS_CREDENTIALS": "true"},
+        "CORS_ORIGINS is '*' (from the environment): with CORS_CREDENTIALS=true the origins must "
+        "be named one by one; name them, or set CORS_CREDENTIALS=false.",
+    ),
+    (
+        {"LANGUAGE_CODE": "jp"},
+        "LANGUAGE_CODE is 'jp' (from the environment): it must be en or ja; set LANGUAGE_CODE=ja.",
+    ),
+    (
+        {"TIME_ZONE": "Asia/Tokio"},
+        "TIME_ZONE is 'Asia/Tokio' (from the environment): it must be a name of the IANA time "
+        "zone database such as Asia/Tokyo; did you mean Asia/Tokyo.",
+    ),
+    (
+        {"TIME_ZONE": "qqqqqq"},
+        "TIME_ZONE is 'qqqqqq' (from the environment): it must be a name of the IANA time "
+        "zone database such as Asia/Tokyo; set TIME_ZONE=Asia/Tokyo.",
+    ),
+    (
+        {"APP_NAME": "a" * 51},
+        f"APP_NAME is '{'a' * 51}' (from the environment): it must be a name of 1 to 50 "
+        "characters; set APP_NAME=AutoForge.",
+    ),
+    (
+        {"JWT_ALGORITHM": "none"},
+        "JWT_ALGORITHM is 'none' (from the environment): it must be HS256, HS384 or HS512; "
+        "set JWT_ALGORITHM=HS256.",
+    ),
+    (
+        {"JWT_ACCESS_TOKEN_EXPIRE_MINUTES": "-5"},
+        "JWT_ACCESS_TOKEN_EXPIRE_MINUTES is '-5' (from the environment): it must be a whole "
+        "number of minutes from 1 to 10080; set JWT_ACCESS_TOKEN_EXPIRE_MINUTES=30.",
+    ),
+    (
+        {"OPENAI_API_KEY": "sk two"},
+        "OPENAI_API_KEY is **** (6 characters) (from the environment): it must be a key of the "
+        "OpenAI API; take the white space or control characters out of it.",
+    ),
+    (
+        {"CLERK_PUBLIC_KEY": "sk_live_topsecret"},
+        "CLERK_PUBLIC_KEY is **** (17 characters) (from the environment): it must be a key that "
+        "begins with pk_test_ or pk_live_; a key that begins with sk_ belongs into "
+        "CLERK_SECRET_KEY.",
+    ),
+    (
+        {"CLERK_SECRET_KEY": "abc"},
+        "CLERK_SECRET_KEY is **** (3 characters) (from the environment): it must be a key that "
+        "begins with sk_test_ or sk_live_; set another one.",
+    ),
+    (
+        {"CLERK_PUBLIC_KEY": "pk_test_a", "CLERK_PUBLISHABLE_KEY": "pk_test_b"},
+        "CLERK_PUBLIC_KEY and CLERK_PUBLISHABLE_KEY are both set (from the environment): they say "
+        "the same thing in two ways; keep one.",
+    ),
+    (
+        {"LANGFUSE_SECRET_KEY": "sk-lf-1"},
+        "LANGFUSE_SECRET_KEY is set and LANGFUSE_PUBLIC_KEY is not: LangFuse needs both; "
+        "set LANGFUSE_PUBLIC_KEY, or remove LANGFUSE_SECRET_KEY.",
+    ),
+    # Placeholders
+    *(
+        (
+            {"TURSO_AUTH_TOKEN": text},
+            f"TURSO_AUTH_TOKEN is **** ({len(text)} characters) (from the environment): that is a "
+            "placeholder which nobody has replaced; set TURSO_AUTH_TOKEN to the token that "
+            "`turso db tokens create` prints.",
+        )
+        for text in ("${TOKEN}", "$TOKEN", "<token>", "xxxxx", "eyJ...", "eyJ…", "change-me")
+    ),
+    (
+        {"DATABASE_URL": "libsql://db-[your-org].turso.io"},
+        "DATABASE_URL is 'libsql://db-[your-org].turso.io' (from the environment): that is a "
+        "placeholder which nobody has replaced; set DATABASE_URL to sqlite:///path, "
+        "sqlite:////absolute/path, sqlite://:memory:, libsql://host, https://host or http://host.",
+    ),
+    # Databases
+    (
+        {"DATABASE_URL": "sqlite://x.db"},
+        "DATABASE_URL is 'sqlite://x.db' (from the environment): a SQLite file needs three "
+        "slashes before its path; set DATABASE_URL=sqlite:///x.db.",
+    ),
+    (
+        {"DATABASE_URL": "sqlite:///x.db?mode=ro"},
+        "DATABASE_URL is 'sqlite:///x.db' (from the environment): a SQLite URL takes no ?… or "
+        "#…; write such characters as %3F and %23.",
+    ),
+    (
+        {"DATABASE_URL": "sqlite:///"},
+        "DATABASE_URL is 'sqlite:///' (from the environment): that names a folder, not a file; "
+        "set DATABASE_URL=sqlite:///./data/autoforge_dev.db.",
+    ),
+    (
+        {"DATABASE_URL": "postgres://user:hush@h/db"},
+        "DATABASE_URL is 'postgres://h/db' (from the environment): it must be sqlite:///path, "
+        "sqlite:////absolute/path, sqlite://:memory:, libsql://host, https://host or http://host; "
+        "set DATABASE_URL=sqlite:///./data/autoforge_dev.db.",
+    ),
+    (
+        {"DATABASE_URL": "libsql://"},
+        "DATABASE_URL is 'libsql://' (from the environment): it has no valid host; "
+        "write libsql://host or http://host:8080.",
+    ),
+    (
+        {"DATABASE_URL": "http://h:99999"},
+        "DATABASE_URL is 'http://h:99999' (from the environment): its host or port is not valid; "
+        "write libsql://host or http://host:8080.",
+    ),
+    (
+        {"DATABASE_URL": "libsql://user:hush@h.io"},
+        "DATABASE_URL is 'libsql://h.io' (from the environment): it carries a user or password, "
+        "which libSQL does not take; use a token.",
+    ),
+    (
+        {"DATABASE_URL": "libsql://h.io?tls=0"},
+        "DATABASE_URL is 'libsql://h.io' (from the environment): it takes no parameters but one "
+        "?authToken=; remove the others.",
+    ),
+    (
+        {"DATABASE_URL": "libsql://h.io?authToken=a%20b"},
+        "DATABASE_URL is 'libsql://h.io' (from the environment): its authToken holds white space; "
+        "copy the token again.",
+    ),
+    (
+        TURSO,
+        "TURSO_DATABASE_URL is not set: production needs a database; set it to libsql://host with "
+        "TURSO_AUTH_TOKEN, or set DATABASE_URL.",
+    ),
+    (
+        TURSO | {"TURSO_DATABASE_URL": "sqlite:///x.db"},
+        "TURSO_DATABASE_URL is 'sqlite:///x.db' (from the environment): it must be libsql://host, "
+        "https://host or http://host; set TURSO_DATABASE_URL=libsql://autoforge.turso.io.",
+    ),
+    (
+        TURSO | {"TURSO_DATABASE_URL": "libsql://p.io"},
+        "TURSO_DATABASE_URL is 'libsql://p.io' (from the environment): a remote libSQL server "
+        "needs a token in production; set TURSO_AUTH_TOKEN as well.",
+    ),
+    (
+        STAGING | {"TURSO_STAGING_DATABASE_URL": "https://10.0.0.1"},
+        "TURSO_STAGING_DATABASE_URL is 'https://10.0.0.1' (from the environment): a remote libSQL "
+        "server needs a token in staging; set TURSO_STAGING_AUTH_TOKEN as well.",
+    ),
+    (
+        TURSO | {"TURSO_DATABASE_URL": "libsql://p.io?authToken=a", "TURSO_AUTH_TOKEN": "b"},
+        "TURSO_DATABASE_URL is 'libsql://p.io' (from the environment): it carries an authToken "
+        "that differs from TURSO_AUTH_TOKEN; keep one of them.",
+    ),
+    # Redis
+    (
+        {"REDIS_URL": "http://r"},
+        "REDIS_URL is 'http://r' (from the environment): it must be redis://host:port/db, "
+        "rediss://host:port/db or unix:///path; set REDIS_URL=redis://127.0.0.1:6379/0.",
+    ),
+    (
+        {"REDIS_URL": "redis://:hush@r:x"},
+        "REDIS_URL is 'redis://r:x' (from the environment): it must be redis://host:port/db, "
+        "rediss://host:port/db or unix:///path; set REDIS_URL=redis://127.0.0.1:6379/0.",
+    ),
+    (
+        {"REDIS_URL": "redis://a", "REDIS_HOST": "b"},
+        "REDIS_URL is 'redis://a' (from the environment): REDIS_HOST names another server (b); "
+        "keep one of them.",
+    ),
+    (
+        {"REDIS_URL": "redis://:hush@a", "REDIS_PASSWORD": "other"},
+        "REDIS_URL is 'redis://a' (from the environment): its password differs from "
+        "REDIS_PASSWORD; keep one of them.",
+    ),
+    # Staging and production
+    (
+        PRODUCTION | {"DEBUG": "true"},
+        "DEBUG is 'true' (from the environment): production must not show tracebacks; "
+        "set DEBUG=false or remove it.",
+    ),
+]
+HOW = "`python3 -c 'import secrets; print(secrets.token_urlsafe(50))'` makes one"
+INSECURE = "django-insecure-" + "a1" * 30
+BAD += [
+    (
+        {"APP_ENV": "staging", "DATABASE_URL": "sqlite:////a.db"},
+        f"SECRET_KEY is not set: staging needs one of 50 or more random characters; {HOW}.",
+    ),
+    (
+        STAGING | {"SECRET_KEY": "a" * 49},
+        "SECRET_KEY is **** (49 characters) (from the environment): staging needs 50 or more "
+        f"characters; {HOW}.",
+    ),
+    (
+        PRODUCTION | {"SECRET_KEY": INSECURE},
+        f"SECRET_KEY is **** ({len(INSECURE)} characters) (from the environment): this one ships "
+        f"in the repository, so everybody knows it; {HOW}.",
+    ),
+    (
+        PRODUCTION | {"JWT_SECRET_KEY": "short"},
+        "JWT_SECRET_KEY is **** (5 characters) (from the environment): production needs 32 or "
+        f"more characters; {HOW}.",
+    ),
+    (
+        PRODUCTION | {"JWT_SECRET_KEY": KEY},
+        "JWT_SECRET_KEY is **** (60 characters) (from the environment): it is the same as "
+        f"SECRET_KEY; use another one ({HOW}).",
+    ),
+]
+
+
+@pytest.mark.parametrize(("variables", "sentence"), BAD)
+def test_what_is_not_allowed_is_refused_in_one_sentence(tmp_path, variables, sentence):
+    with pytest.raises(ConfigurationError) as refusal:
+        read(tmp_path, variables)
+    assert str(refusal.value) == sentence
+    assert "hush" not in sentence
+
+
+def test_a_secret_in_a_committed_file_is_refused(tmp_path):
+    with pytest.raises(ConfigurationError, match="ships in the repository"):
+        read(tmp_path, PRODUCTION, {".env.example": f"SECRET_KEY={KEY}\n"})
+
+
+def test_a_folder_is_no_database(tmp_path):
+    with pytest.raises(ConfigurationError, match="that names a folder, not a file"):
+        read(tmp_path, {"DATABASE_URL": f"sqlite:///{tmp_path}"})
+
+
+def test_sqlite_is_opened_for_several_writers(tmp_path):
+    options = read(tmp_path, {}).databases["default"]["OPTIONS"]
+    assert (options["transaction_mode"], options["timeout"]) == ("IMMEDIATE", 20)
+    assert "journal_mode=WAL" in options["init_command"]
+    assert "synchronous=NORMAL" in options["init_command"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "backend", "location"),
+    [
+        ({}, "django.core.cache.backends.locmem.LocMemCache", "autoforge"),
+        ({"REDIS_HOST": "r"}, "autoforge.cache.RedisCache", "redis://r:6379/0"),
+    ],
+)
+def test_the_cache_is_redis_where_there_is_one(tmp_path, variables, backend, location):
+    cache = read(tmp_path, variables | {"APP_NAME": "My App!", "REDIS_CACHE_TTL": "5"}).caches
+    entry = cache["default"]
+    assert (entry["BACKEND"], entry["LOCATION"]) == (backend, location)
+    assert (entry["TIMEOUT"], entry["KEY_PREFIX"]) == (5, "my-app:local")
+
+
+# --- Files ----------------------------------------------------------------------------------------
+
+FILES = [
+    ({}, {".env.local": "PORT=1\n"}, 1, "file"),
+    ({"PORT": "2"}, {".env.local": "PORT=1\n"}, 2, "process"),
+    ({"PORT": ""}, {".env.local": "PORT=1\n"}, 1, "file"),
+    ({}, {".env": "PORT=1\n"}, 8000, "default"),
+    (STAGING, {".env": "PORT=3\n", ".env.local": "PORT=1\n"}, 3, "file"),
+    (PRODUCTION, {".env": "PORT=3\n", ".env.production": "PORT=4\n"}, 3, "file"),
+    ({"ENV_FILE": "other.env"}, {"other.env": "PORT=5\n", ".env.local": "PORT=1\n"}, 5, "file"),
+    ({"ENV_FILE": "missing.env"}, {".env.local": "PORT=1\n"}, 8000, "default"),
+    ({}, {".env.local": "\ufeff# comment\r\n\r\nexport  PORT=6\r\n"}, 6, "file"),
+    ({}, {".env.local": "  PORT='7'\n"}, 7, "file"),
+    ({}, {".env.local": 'PORT="8"\n'}, 8, "file"),
+]
+
+
+@pytest.mark.parametrize(("variables", "files", "port", "source"), FILES)
+def test_the_process_stands_before_the_one_file(tmp_path, variables, files, port, source):
+    environment = read(tmp_path, variables, files)
+    assert (environment.port, environment.sources["PORT"]) == (port, source)
+
+
+def test_a_missing_env_file_and_unknown_names_are_remembered(tmp_path):
+    assert read(tmp_path, {"ENV_FILE": "gone"}).missing_file == tmp_path / "gone"
+    environment = read(tmp_path, {}, {".env.local": "REDSI_URL=redis://r\nSECRET_KEY_FILE=\n"})
+    assert environment.unknown == ("REDSI_URL",)
+    assert environment.file == tmp_path / ".env.local"
+
+
+def test_app_env_may_stand_in_the_named_file_only(tmp_path):
+    files = {"live.env": f"APP_ENV=staging\nSECRET_KEY={KEY}\nDATABASE_URL=sqlite:////a.db\n"}
+    assert read(tmp_path, {"ENV_FILE": "live.env"}, files).app_env == "staging"
+    with pytest.raises(ConfigurationError) as refusal:
+        read(tmp_path, {}, {".env.local": "APP_ENV=staging\n"})
+    assert str(refusal.value) == (
+        "APP_ENV is 'staging' (from .env.local), but that file is read in local alone: "
+        "set APP_ENV=staging in the environment, or remove the line."
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (
+            b"PORT=1\nnonsense\n",
+            "Line 2 of .env.local sets nothing: a line must be NAME=value, a comment after #, or "
+            "empty; mend or remove it.",
+        ),
+        (b"A=\xff\n", "'{path}' (.env.local) is not UTF-8 text at byte 3: save it again as UTF-8."),
+        (
+            b"PORT=abc\n",
+            "PORT is 'abc' (from .env.local): it must be a whole number from 1 to 65535; "
+            "set PORT=8000.",
+        ),
+    ],
+)
+def test_a_bad_file_is_refused_with_its_line(tmp_path, content, sentence):
+    path = tmp_path / ".env.local"
+    path.write_bytes(content)
+    with pytest.raises(ConfigurationError) as refusal:
+        load({}, tmp_path)
+    assert str(refusal.value) == sentence.format(path=path)
+
+
+def test_a_file_that_cannot_be_read_is_refused(tmp_path):
+    (tmp_path / ".env.local").mkdir()
+    with pytest.raises(ConfigurationError, match=r"cannot be read \(Is a directory\)"):
+        load({}, tmp_path)
+
+
+def test_secrets_come_from_files(tmp_path):
+    files = {"key": "from-a-file\n", "url": "redis://r:1\n", "local": "OPENAI_API_KEY=line"}
+    environment = read(
+        tmp_path, {"OPENAI_API_KEY_FILE": "key", "REDIS_URL_FILE": str(tmp_path / "url")}, files
+    )
+    assert environment.openai_api_key == "from-a-file"
+    assert environment.redis_url == "redis://r:1/0"
+    assert environment.sources["OPENAI_API_KEY"] == "secret file"
+
+
+@pytest.mark.parametrize(
+    ("variables", "files", "sentence"),
+    [
+        (
+            {"SECRET_KEY_FILE": "gone"},
+            {},
+            "'{root}/gone' (the file that SECRET_KEY_FILE names) cannot be read (No such file or "
+            "directory): correct the path or its permissions.",
+        ),
+        (
+            {"SECRET_KEY_FILE": "key"},
+            {"key": "\n"},
+            "SECRET_KEY_FILE names the file '{root}/key', which is empty: write the value into "
+            "it, or remove SECRET_KEY_FILE.",
+        ),
+        (
+            {"SECRET_KEY_FILE": "key", "SECRET_KEY": "a"},
+            {"key": "b"},
+            "SECRET_KEY and SECRET_KEY_FILE are both set (from the environment): they say the "
+            "same thing in two ways; keep one.",
+        ),
+    ],
+)
+def test_a_bad_secret_file_is_refused(tmp_path, variables, files, sentence):
+    with pytest.raises(ConfigurationError) as refusal:
+        read(tmp_path, variables, files)
+    assert str(refusal.value) == sentence.format(root=tmp_path)
+
+
+def test_a_secret_file_of_the_process_beats_the_files_own_value(tmp_path):
+    files = {"key": "process", ".env.local": "OPENAI_API_KEY=file\n"}
+    assert read(tmp_path, {"OPENAI_API_KEY_FILE": "key"}, files).openai_api_key == "process"
+
+
+@pytest.mark.parametrize(
+    ("variables", "note"),
+    [
+        ({"REDIS_DB": "1"}, "REDIS_DB has no effect: neither REDIS_URL nor REDIS_HOST is set."),
+        ({"TURSO_AUTH_TOKEN": "t"}, "TURSO_AUTH_TOKEN has no effect in local, only in production."),
+        (
+            PRODUCTION | {"TURSO_AUTH_TOKEN": "t"},
+            "TURSO_AUTH_TOKEN has no effect: TURSO_DATABASE_URL is not set, and the database is a "
+            "file.",
+        ),
+    ],
+)
+def test_a_setting_without_effect_is_noted(tmp_path, variables, note):
+    assert read(tmp_path, variables).notes == (note,)
+
+
+def test_describe_names_every_variable_and_masks(tmp_path):
+    environment = read(
+        tmp_path, {"OPENAI_API_KEY": "sk-topsecret", "REDIS_URL": "redis://:hush@r:1/0"}
+    )
+    rows = {row["name"]: row for row in environment.describe()}
+    assert list(rows) == [variable.name for variable in VARIABLES]
+    assert rows["OPENAI_API_KEY"]["value"] == "**** (12 characters)"
+    assert rows["REDIS_URL"]["value"] == "redis://r:1/0"
+    assert rows["CLERK_SECRET_KEY"]["source"] == "not set"
+    assert {"sk-topsecret", "hush"} <= set(environment.secrets())
+
+
+SECRETS = [variable.name for variable in VARIABLES if variable.secret]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+@given(name=st.sampled_from(SECRETS), value=st.text(min_size=6, max_size=60))
+def test_no_secret_ever_shows(tmp_path, name, value):
+    secret = f"s3cr3t{value}".replace("\0", "")
+    try:
+        shown = repr(load({name: secret}, tmp_path))
+    except ConfigurationError as refusal:
+        shown = str(refusal)
+    assert secret not in shown
+    assert "s3cr3t" not in shown
+
+
+def test_loading_leaves_the_process_alone(tmp_path):
+    before = dict(os.environ)
+    read(tmp_path, {}, {".env.local": "APP_NAME=leak\nNEW_NAME=leak\n"})
+    assert dict(os.environ) == before
+
+
+@pytest.mark.parametrize("command", [["check"], ["migrate"], ["import_prompts", "x"]])
+def test_manage_py_says_one_sentence_and_exits_1(command):
+    done = subprocess.run(
+        [sys.executable, "manage.py", *command],
+        cwd=ROOT,
+        env=os.environ | {"PORT": "abc"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert done.stderr == (
+        "Configuration error: PORT is 'abc' (from the environment): it must be a whole number "
+        "from 1 to 65535; set PORT=8000.\n"
+    )
+    assert done.stdout == ""
+
+
+def test_a_libsql_url_is_refused_until_its_backend_is_here():
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        cwd=ROOT,
+        env=os.environ | {"DATABASE_URL": "libsql://h.io?authToken=hush-hush"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "no libSQL backend yet" in done.stderr
+    assert "hush-hush" not in done.stderr
