@@ -5,7 +5,7 @@
 #   ARGS="-k import -x"          more for pytest, with `make test-only` and `make test-matrix`
 
 .DEFAULT_GOAL := help
-VENV ?= .venv
+VENV = .venv
 PYTHON ?=
 ARGS ?=
 export VENV
