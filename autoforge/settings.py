@@ -142,7 +142,7 @@ LANGUAGE_CODE = ENVIRONMENT.language_code
 LANGUAGES = [("en", _("English")), ("ja", _("Japanese"))]
 # Where LANGUAGE_CODE is set, it beats what the browser asks for; what a person chose beats both.
 LANGUAGE_IS_SET = ENVIRONMENT.sources.get("LANGUAGE_CODE", "default") != "default"
-LOCALE_PATHS = [BASE_DIR / "locale"]
+LOCALE_PATHS = [BASE_DIR / "locale", BASE_DIR / "locale_theme"]  # ours, the theme's
 TIME_ZONE = ENVIRONMENT.time_zone
 USE_I18N = True
 USE_TZ = True

@@ -13,6 +13,7 @@ from autoforge.core.admin import (
     BaseAdmin,
     DocumentFormField,
     ExactTextFormField,
+    NamedForm,
     SoftDeleteAdmin,
     StateFilter,
     first_line,
@@ -29,10 +30,19 @@ STATUS_COLOURS = {
 }
 
 
+class TestSuiteForm(NamedForm):
+    """Edits a suite."""
+
+    class Meta:
+        model = TestSuite
+        fields = ("name", "description")
+
+
 @admin.register(TestSuite)
 class TestSuiteAdmin(SoftDeleteAdmin):
     """Suites; their cases have a list of their own."""
 
+    form = TestSuiteForm
     list_display = ("name", "shown_description", "updated_at")
     list_filter = (StateFilter,)
     search_fields = ("name", "description")

@@ -6,7 +6,12 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from autoforge.core.admin import DocumentFormField, ExactTextFormField, TagsFormField
+from autoforge.core.admin import (
+    DocumentFormField,
+    ExactTextFormField,
+    NamedForm,
+    TagsFormField,
+)
 from prompts.models import Prompt, PromptTemplate
 
 __all__ = ["PromptForm", "TemplateForm"]
@@ -63,7 +68,7 @@ class PromptForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class i
         return cleaned
 
 
-class TemplateForm(forms.ModelForm):  # type: ignore[type-arg]  # as above
+class TemplateForm(NamedForm):
     """Edits a template."""
 
     content = ExactTextFormField(label=_("Content"))

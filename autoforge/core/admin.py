@@ -18,6 +18,7 @@ __all__ = [
     "BaseAdmin",
     "DocumentFormField",
     "ExactTextFormField",
+    "NamedForm",
     "SoftDeleteAdmin",
     "StateFilter",
     "TagsFormField",
@@ -100,6 +101,23 @@ class SoftDeleteAdmin(BaseAdmin):
             return
         text = ngettext("%(count)d was restored.", "%(count)d were restored.", count)
         self.message_user(request, text % {"count": count}, messages.SUCCESS)
+
+
+class NamedForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's is not generic at run time
+    """A form of rows whose name no other row in use has.
+
+    Django checks a constraint with a condition only where its fields are in the form, and
+    `deleted_at` is not.
+    """
+
+    def clean_name(self) -> str:
+        """Refuse a name that is taken."""
+        name = str(self.cleaned_data["name"])
+        model = type(self.instance)
+        if model.objects.filter(name=name).exclude(pk=self.instance.pk).exists():
+            rule = next(rule for rule in model._meta.constraints if "name_unique" in rule.name)
+            raise forms.ValidationError(rule.get_violation_error_message(), code="unique")
+        return name
 
 
 class ExactTextFormField(forms.CharField):

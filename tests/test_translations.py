@@ -1,0 +1,70 @@
+"""Japanese is complete, compiled, and in step with the sources."""
+
+import gettext
+import re
+from pathlib import Path
+
+import pytest
+from django.apps import apps
+from django.utils.translation import override
+
+LOCALES = [Path("locale"), Path("locale_theme")]
+ROOT = Path(__file__).resolve().parent.parent
+JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
+ENTRY = re.compile(
+    r'^msgid "((?:[^"\\]|\\.)+)"\n(?:msgid_plural .*\n)?msgstr(?:\[0\])? "(.*)"', re.MULTILINE
+)
+
+
+def entries(folder: Path) -> dict[str, str]:
+    text = (ROOT / folder / "ja" / "LC_MESSAGES" / "django.po").read_text(encoding="utf-8")
+    assert "#, fuzzy" not in text
+    return {
+        key.encode().decode("unicode_escape").encode("latin-1").decode(): value
+        for key, value in ENTRY.findall(text)
+    }
+
+
+@pytest.mark.parametrize("folder", LOCALES, ids=str)
+def test_every_text_has_a_translation_that_is_compiled(folder):
+    found = entries(folder)
+    assert found
+    assert [key for key, value in found.items() if not value] == []
+    with (ROOT / folder / "ja" / "LC_MESSAGES" / "django.mo").open("rb") as file:
+        compiled = gettext.GNUTranslations(file)
+    for key, value in found.items():
+        plain = value.encode().decode("unicode_escape").encode("latin-1").decode()
+        assert compiled.ngettext(key, key, 1) == plain or compiled.gettext(key) == plain
+
+
+def test_every_text_of_the_sources_is_in_the_catalogue():
+    known = entries(Path("locale"))
+    calls = re.compile(r'\b_\(\s*((?:"(?:[^"\\]|\\.)*"\s*)+)\)')
+    single = re.compile(r"\b_\('([^']*)'\)")
+    texts = set()
+    for package in ("autoforge", "prompts", "evaluations"):
+        for path in (ROOT / package).rglob("*.py"):
+            source = path.read_text(encoding="utf-8")
+            for match in calls.findall(source):
+                texts.add("".join(re.findall(r'"((?:[^"\\]|\\.)*)"', match)))
+            texts |= set(single.findall(source))
+    for path in (ROOT / "templates").rglob("*.html"):
+        source = path.read_text(encoding="utf-8")
+        texts |= set(re.findall(r'\{%\s*translate "([^"]*)"', source))
+    unescaped = {text.replace('\\"', '"') for text in texts}
+    assert len(unescaped) > 150
+    assert sorted(unescaped - set(known)) == []
+
+
+def test_every_model_and_field_speaks_japanese():
+    models = [
+        model
+        for app in ("prompts", "evaluations")
+        for model in apps.get_app_config(app).get_models()
+    ]
+    with override("ja"):
+        for model in models:
+            assert JAPANESE.search(str(model._meta.verbose_name))
+            for field in model._meta.concrete_fields:
+                assert JAPANESE.search(str(field.help_text)), field
+                assert field.name == "id" or JAPANESE.search(str(field.verbose_name)), field
