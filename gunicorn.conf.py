@@ -14,6 +14,8 @@ threads = 4
 timeout = 60  # seconds; an import through the web would be the longest request
 graceful_timeout = 30  # seconds
 keepalive = 5  # seconds; longer than most proxies wait between two requests
+# Loaded once, before the workers: a wrong environment is said once, and memory is shared.
+preload_app = True
 max_requests = 10_000  # a slow leak never grows old
 max_requests_jitter = 1_000
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: PTH112, S108 (gunicorn's heartbeat; no disk)

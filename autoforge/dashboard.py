@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from evaluations import selectors as evaluations
 from prompts import selectors as prompts
@@ -89,10 +90,14 @@ def _evaluation_cards() -> list[Card]:
         Card(
             label=_("Test results"),
             count=evaluations.count_results(),
-            note=_("in %(count)d suites") % {"count": evaluations.count_suites()},
+            note=_suites(evaluations.count_suites()),
             url=_list("evaluations_testresult"),
         ),
     ]
+
+
+def _suites(count: int) -> str:
+    return ngettext("in %(count)d suite", "in %(count)d suites", count) % {"count": count}
 
 
 def _list(name: str) -> str:

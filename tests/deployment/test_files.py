@@ -1,0 +1,298 @@
+"""The deployment's files say the same as the code, and what they call is there."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from autoforge.environment import VARIABLES, load
+from autoforge.environment.files import read_variables
+from tests.support.ports import free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+PLACEHOLDER = re.compile(r"^([A-Z0-9_]+)=\$\{([A-Z0-9_]+)\}$", re.MULTILINE)
+DEPLOYED = [("staging", "STAGING"), ("production", "PROD")]
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_the_example_names_every_variable_with_its_comment(tmp_path):
+    text = read(".env.example")
+    assert re.findall(r"^(?:# )?([A-Z][A-Z0-9_]+)=", text, re.MULTILINE) == [
+        v.name for v in VARIABLES
+    ]
+    for variable in VARIABLES:
+        assert re.search(
+            rf"^# {re.escape(variable.description)}\n(# )?{variable.name}=", text, re.MULTILINE
+        )
+    (tmp_path / ".env.local").write_text(text, encoding="utf-8")
+    environment = load({}, tmp_path)
+    assert (environment.app_env, environment.unknown, environment.notes[2:]) == ("local", (), ())
+
+
+def test_the_guide_names_every_variable():
+    rows = re.findall(r"^\| `([A-Z0-9_]+)` \|", read("docs/environment.md"), re.MULTILINE)
+    assert rows[: len(VARIABLES)] == [variable.name for variable in VARIABLES]
+
+
+@pytest.mark.parametrize(("app_env", "prefix"), DEPLOYED)
+def test_a_template_holds_placeholders_for_what_counts_there(app_env, prefix):
+    text = read(f".env.{app_env}")
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    pairs = PLACEHOLDER.findall(text)
+    assert len(pairs) == len(lines)
+    assert [name for name, _ in pairs] == [v.name for v in VARIABLES if app_env in v.environments]
+    for name, place in pairs:
+        assert place == f"{prefix}_{name.replace('TURSO_STAGING_', 'TURSO_')}"
+
+
+@pytest.mark.parametrize(("app_env", "prefix"), DEPLOYED)
+def test_the_workflow_gives_each_placeholder_its_value(app_env, prefix):
+    steps = yaml.safe_load(read(f".github/workflows/deploy-{app_env}.yml"))["jobs"]["deploy"][
+        "steps"
+    ]
+    [render] = [step for step in steps if "render_env.py" in step.get("run", "")]
+    places = [place for _, place in PLACEHOLDER.findall(read(f".env.{app_env}"))]
+    assert list(render["env"]) == places
+    assert render["env"].pop(f"{prefix}_APP_ENV") == app_env
+    for place, value in render["env"].items():
+        assert value in {f"${{{{ secrets.{place} }}}}", f"${{{{ vars.{place} }}}}"}
+    variables = {v.name: v for v in VARIABLES}
+    for name, place in PLACEHOLDER.findall(read(f".env.{app_env}")):
+        if variables[name].secret:
+            assert render["env"][place].startswith("${{ secrets.")
+    order = [step.get("run", "") for step in steps]
+    kinds = ("render_env", "check --deploy", "docker build", "migrate", "deploy.sh", "READY_URL")
+    found = [next(n for n, run in enumerate(order) if kind in run) for kind in kinds]
+    assert found == sorted(found)
+
+
+def test_production_is_deployed_by_tags_in_its_environment():
+    production = yaml.safe_load(read(".github/workflows/deploy-production.yml"))
+    assert production[True] == {"push": {"tags": ["v*"]}}  # YAML 1.1 reads "on" as true
+    assert production["jobs"]["deploy"]["environment"] == "production"
+    staging = yaml.safe_load(read(".github/workflows/deploy-staging.yml"))
+    assert staging[True] == {"push": {"branches": ["develop"]}}
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_workflows_are_pinned_modest_and_keep_secrets_off_command_lines(path):
+    text = path.read_text(encoding="utf-8")
+    workflow = yaml.safe_load(text)
+    assert workflow["permissions"] == {"contents": "read"}
+    assert "concurrency" in workflow
+    for use in re.findall(r"uses: (.*)", text):
+        assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", use)
+    for job in workflow["jobs"].values():
+        assert job["timeout-minutes"] <= 40
+        for step in job["steps"]:
+            assert "${{" not in step.get("run", "")
+            for script in re.findall(r"(?:scripts|\.ci)/[\w.]+", step.get("run", "")):
+                assert (ROOT / script).is_file()
+
+
+@pytest.mark.parametrize("name", ["docker-compose.yml", "docker-compose.prod.yml"])
+def test_compose_files_follow_the_specification(name):
+    schema = json.loads(read("tests/deployment/schemas/compose-spec.json"))
+    jsonschema.Draft7Validator(schema).validate(yaml.safe_load(read(name)))
+
+
+def test_compose_waits_for_health():
+    services = yaml.safe_load(read("docker-compose.yml"))["services"]
+    assert {"web", "worker", "redis", "libsql"} <= set(services)
+    for name, service in services.items():
+        assert "healthcheck" in service or name == "migrate"
+        for needed, how in service.get("depends_on", {}).items():
+            finished = "service_completed_successfully"
+            assert how["condition"] == (finished if needed == "migrate" else "service_healthy")
+        for script in re.findall(r"scripts/\w+\.py", json.dumps(service)):
+            assert (ROOT / script).is_file()
+
+
+def test_the_dockerfile_is_sound():
+    text = read("Dockerfile")
+    instructions = re.findall(r"^([A-Z]+) ", text, re.MULTILINE)
+    known = {
+        *("FROM", "ENV", "WORKDIR", "RUN", "COPY", "USER", "VOLUME", "EXPOSE"),
+        *("HEALTHCHECK", "CMD"),
+    }
+    assert set(instructions) <= known
+    assert instructions.count("FROM") == 2
+    assert re.search(r"^FROM \S+:\d[\w.-]+( AS \w+)?$", text, re.MULTILINE)
+    assert ":latest" not in text
+    assert text.index("USER autoforge") < text.index('CMD ["gunicorn')
+    assert "--require-hashes" in text
+    for script in re.findall(r"scripts/\w+\.py", text):
+        assert (ROOT / script).is_file()
+    assert {".env", ".git", ".env.*"} <= set(read(".dockerignore").split())
+
+
+def test_git_keeps_rendered_files_out():
+    done = subprocess.run(
+        ["git", "check-ignore", ".env", ".env.local", "data/x.db", "staticfiles/x"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert len(done.stdout.split()) == 4
+
+
+# --- Rendering ------------------------------------------------------------------------------------
+
+
+def render(tmp_path: Path, template: str, values: dict[str, str]):
+    (tmp_path / "t").write_text(template, encoding="utf-8")
+    return subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / "render_env.py"), "t", "out"],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"]} | values,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_rendering_writes_for_the_owner_alone(tmp_path):
+    done = render(tmp_path, "# c\nA=${P_A}\n# optional\nB=${P_B}\n", {"P_A": 'x"\\$ #y'})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "out").read_text() == 'A="x\\"\\\\$ #y"\n'
+    assert (tmp_path / "out").stat().st_mode & 0o777 == 0o600
+    assert "#y" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("template", "values", "sentence"),
+    [
+        ("A=${P_A}\nB=${P_B}\n", {}, "empty or not set: P_A, P_B."),
+        ("A=${P_A}\n", {"P_A": "  "}, "empty or not set: P_A."),
+        ("A=${P_A}\n", {"P_A": "x\ny"}, "has a line break: P_A."),
+        ("A=plain\n", {}, "line 1 of the template is not NAME=${PLACEHOLDER}."),
+    ],
+)
+def test_rendering_refuses_by_name_and_writes_nothing(tmp_path, template, values, sentence):
+    done = render(tmp_path, template, values)
+    assert (done.returncode, done.stderr) == (1, f"t cannot be filled: {sentence}\n")
+    assert not (tmp_path / "out").exists()
+
+
+def test_rendering_with_wrong_usage():
+    script = str(ROOT / "scripts" / "render_env.py")
+    assert (
+        subprocess.run([sys.executable, script], capture_output=True, check=False).returncode == 2
+    )
+    done = subprocess.run([sys.executable, script, "/no", "/x"], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (2, b"/no: No such file or directory.\n")
+
+
+VALUE = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1).filter(
+    lambda text: text.strip() == text and len(text) <= 50 and text.isprintable()
+)
+
+
+@settings(max_examples=200)
+@given(value=VALUE)
+def test_what_is_rendered_reads_back_the_same(tmp_path_factory, value):
+    sys.path.insert(0, str(ROOT / "scripts"))
+    try:
+        import render_env
+    finally:
+        sys.path.pop(0)
+    folder = tmp_path_factory.mktemp("render")
+    text = render_env.render("REDIS_PASSWORD=${P}\nREDIS_HOST=${H}\n", {"P": value, "H": "r"})
+    (folder / ".env.local").write_text(text, encoding="utf-8")
+    assert read_variables(folder / ".env.local", ".env.local")["REDIS_PASSWORD"] == value
+
+
+# --- Serving --------------------------------------------------------------------------------------
+
+
+def test_gunicorn_refuses_a_wrong_environment_in_one_sentence():
+    done = subprocess.run(
+        [sys.executable, "-m", "gunicorn", "autoforge.wsgi"],
+        cwd=ROOT,
+        env=os.environ | {"PORT": str(free_port()), "APP_ENV": "production"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode != 0
+    [line] = [line for line in done.stderr.splitlines() if "Configuration error" in line]
+    assert "SECRET_KEY is not set" in line
+    assert "Traceback" not in done.stderr
+
+
+def test_gunicorn_serves_production_with_static_files(tmp_path):
+    port = free_port()
+    environment = os.environ | {
+        "APP_ENV": "production",
+        "SECRET_KEY": "".join(f"{n:02x}" for n in range(40)),
+        "ALLOWED_HOSTS": "shop.example.com",
+        "DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3",
+        "PORT": str(port),
+        "WEB_CONCURRENCY": "1",
+    }
+    environment.pop("DJANGO_ALLOW_ASYNC_UNSAFE", None)  # the browser tests' own
+    subprocess.run(
+        [sys.executable, "scripts/collect_static.py"], cwd=ROOT, check=True, capture_output=True
+    )
+    for command in (["migrate", "--verbosity=0"], ["check", "--deploy", "--fail-level=WARNING"]):
+        subprocess.run(
+            [sys.executable, "manage.py", *command], cwd=ROOT, env=environment, check=True
+        )
+    server = subprocess.Popen(
+        [sys.executable, "-m", "gunicorn", "autoforge.wsgi"],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        wait(port)
+        asked = subprocess.run(
+            [sys.executable, "scripts/ask_health.py"], cwd=ROOT, env=environment, check=False
+        )
+        assert asked.returncode == 0
+        headers = {"Host": "shop.example.com", "X-Forwarded-Proto": "https"}
+        page = get(port, "/admin/login/", headers)
+        style = re.search(r'href="(/static/[^"]+\.css)"', page)[1]
+        assert re.search(r"\.[0-9a-f]{12}\.css", style)
+        assert get(port, style, headers)
+    finally:
+        server.terminate()
+        log = server.communicate(timeout=30)[1]
+    events = [json.loads(line) for line in log.splitlines()]
+    requests = [event for event in events if event["event"] == "request_finished"]
+    assert requests
+    assert all(event["request_id"] for event in requests)
+
+
+def wait(port: int) -> None:
+    for _ in range(200):
+        with socket.socket() as client:
+            if client.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise TimeoutError(port)
+
+
+def get(port: int, path: str, headers: dict[str, str]) -> str:
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers=headers)
+    with urllib.request.urlopen(request, timeout=20) as response:
+        return response.read().decode()
