@@ -15,6 +15,8 @@ REDACTED = "****"
 SHORTEST_SECRET = 8  # a shorter one would blacken ordinary words
 TELLING_NAMES = ("authorization", "cookie", "password", "passwd", "secret", "token", "api_key")
 
+NOT_TEXT = frozenset({"exc_info", "stack_info"})  # rendered later, and hidden then
+
 _secrets: list[str] = []
 
 
@@ -27,7 +29,10 @@ def set_secrets(values: list[str]) -> None:
 
 def hide_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Any:
     """Replace secrets in an event: values under telling names, and known secrets anywhere."""
-    return {key: _hide(key, value) for key, value in event.items()}
+    return {
+        key: value if key in NOT_TEXT or key.startswith("_") else _hide(key, value)
+        for key, value in event.items()
+    }
 
 
 def _hide(key: str, value: Any) -> Any:
@@ -37,7 +42,7 @@ def _hide(key: str, value: Any) -> Any:
         return {inner: _hide(str(inner), content) for inner, content in value.items()}
     if isinstance(value, list | tuple):
         return [_hide("", content) for content in value]
-    if isinstance(value, bool | int | float) or value is None or key.startswith("_"):
+    if isinstance(value, bool | int | float) or value is None:
         return value
     return _hide_text(value if isinstance(value, str) else str(value))
 

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import transaction
+from django.db import reset_queries, transaction
 
 from autoforge.core.errors import InvalidInputError
 from prompts.importing import Rejection, Row
@@ -70,6 +70,7 @@ def import_rows(
     run = _Run(options, on_rejection)
     for batch in _batches(rows):
         run.take(batch)
+        reset_queries()  # with DEBUG Django keeps each statement, these with hundreds of rows
     if options.dry_run or (run.counts.rejected and not options.partial):
         transaction.set_rollback(True)
         run.counts.kept = False
@@ -175,7 +176,7 @@ class _Run:
 
 def storable(titles: Iterable[str]) -> list[str]:
     """Return the titles that a database can be asked for: those that have a UTF-8."""
-    return [title for title in titles if title.isascii() or _has_utf8(title)]
+    return [title for title in titles if _has_utf8(title)]
 
 
 def _has_utf8(text: str) -> bool:
