@@ -22,6 +22,16 @@ __all__ = ["Card", "environment_badge", "fill"]
 DAYS = 30
 ROWS = 6
 ENGINES = {"django.db.backends.sqlite3": "SQLite", "autoforge.db.libsql": "libSQL"}
+# Chart.js: whole numbers, a legend, and no more dates than there is room for.
+CHART_OPTIONS = {
+    "responsive": True,
+    "maintainAspectRatio": False,
+    "plugins": {"legend": {"display": True, "align": "end"}},
+    "scales": {
+        "x": {"grid": {"display": False}, "ticks": {"maxTicksLimit": 10, "maxRotation": 0}},
+        "y": {"beginAtZero": True, "ticks": {"precision": 0}},
+    },
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,6 +67,7 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "versions": _versions() if may_prompts else [],
         "evaluations": _evaluations() if may_evaluations else [],
         "chart": json.dumps(_chart(may_prompts, may_evaluations), default=str) if cards else "",
+        "chart_options": json.dumps(CHART_OPTIONS),
         "system": _system(),
     }
 
