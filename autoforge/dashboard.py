@@ -22,14 +22,18 @@ __all__ = ["Card", "environment_badge", "fill"]
 DAYS = 30
 ROWS = 6
 ENGINES = {"django.db.backends.sqlite3": "SQLite", "autoforge.db.libsql": "libSQL"}
+GREY = "#7c8798"  # readable on white and on the dark scheme's ground
 # Chart.js: whole numbers, a legend, and no more dates than there is room for.
 CHART_OPTIONS = {
     "responsive": True,
     "maintainAspectRatio": False,
-    "plugins": {"legend": {"display": True, "align": "end"}},
+    "plugins": {"legend": {"display": True, "align": "end", "labels": {"color": GREY}}},
     "scales": {
-        "x": {"grid": {"display": False}, "ticks": {"maxTicksLimit": 10, "maxRotation": 0}},
-        "y": {"beginAtZero": True, "ticks": {"precision": 0}},
+        "x": {
+            "grid": {"display": False},
+            "ticks": {"maxTicksLimit": 10, "maxRotation": 0, "color": GREY},
+        },
+        "y": {"beginAtZero": True, "ticks": {"precision": 0, "color": GREY}},
     },
 }
 
