@@ -4,7 +4,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
@@ -48,12 +47,9 @@ class TestSuiteAdmin(SoftDeleteAdmin):
     search_fields = ("name", "description")
     readonly_fields = ("created_at", "updated_at")
 
-    def restore_rows(self, rows: QuerySet[TestSuite]) -> int:
-        """Restore each through the service: its name must still be free."""
-        keys = list(rows.values_list("pk", flat=True))
-        for key in keys:
-            services.restore_suite(suite_id=key)
-        return len(keys)
+    def restore_row(self, key: Any) -> None:
+        """Restore it unless its name is taken by now."""
+        services.restore_suite(suite_id=key)
 
     @display(description=_("description"))
     def shown_description(self, obj: TestSuite) -> str:

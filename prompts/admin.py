@@ -79,6 +79,10 @@ class PromptAdmin(SoftDeleteAdmin):
         """Delete softly."""
         services.delete_prompt(prompt_id=obj.pk)
 
+    def restore_row(self, key: Any) -> None:
+        """Restore through the service."""
+        services.restore_prompt(prompt_id=key)
+
     @display(description=_("status"), ordering="status", label=STATUS_COLOURS)
     def shown_status(self, obj: Prompt) -> tuple[str, str]:
         """Return the status as a coloured label."""
@@ -221,12 +225,9 @@ class PromptTemplateAdmin(SoftDeleteAdmin):
             obj.pk = services.create_template(**values).pk
         obj._state.adding = False
 
-    def restore_rows(self, rows: QuerySet[PromptTemplate]) -> int:
-        """Restore each through the service: its name must still be free."""
-        keys = list(rows.values_list("pk", flat=True))
-        for key in keys:
-            services.restore_template(template_id=key)
-        return len(keys)
+    def restore_row(self, key: Any) -> None:
+        """Restore it unless its name is taken by now."""
+        services.restore_template(template_id=key)
 
     @display(description=_("content"))
     def shown_content(self, obj: PromptTemplate) -> str:
