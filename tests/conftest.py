@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import django
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,6 +22,9 @@ def _clean_environment() -> None:
 
 
 _clean_environment()
+
+# Here, not by an option of pytest: that would read the settings before the line above.
+django.setup()
 
 from hypothesis import settings as hypothesis_settings  # noqa: E402 (as below)
 

@@ -21,7 +21,9 @@ OPTIONS = [
 
 
 def find_chromium() -> str | None:
-    """Return the browser's path: CHROMIUM, or the first that is on the PATH."""
+    """Return the browser's path: CHROMIUM ("no": none), or the first that is on the PATH."""
+    if os.environ.get("CHROMIUM") == "no":
+        return None
     return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
 
 

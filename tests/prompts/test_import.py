@@ -254,6 +254,16 @@ def test_a_bad_row_in_the_middle_stops_everything(tmp_path, capsys):
 
 
 @pytest.mark.django_db
+def test_a_row_that_the_reader_rejects_is_listed_by_the_command(tmp_path, capsys):
+    path = tmp_path / "cells.csv"
+    path.write_text("title,content\na,b\nc,d,e\n")
+    assert run(path) == 1
+    assert capsys.readouterr().err == "line 3: has 3 cells, the header has 2\n"
+    assert run(path, "--partial") == 1
+    assert Prompt.objects.get().title == "a"
+
+
+@pytest.mark.django_db
 def test_duplicates_are_updated_or_refused(good, tmp_path, capsys):
     services.create_prompt(title="Terminal", content="old", metadata={"kept": 1})
     assert run(good, "--on-duplicate", "error") == 1
