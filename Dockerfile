@@ -22,7 +22,7 @@ WORKDIR /app
 COPY --from=build /venv /venv
 COPY --from=build --chown=root:root /app /app
 RUN install -d -o autoforge -g autoforge /app/data
-USER autoforge
+USER 10001:10001
 VOLUME /app/data
 EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=20s --retries=3 \

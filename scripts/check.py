@@ -29,6 +29,7 @@ CHECKS: Final[dict[str, tuple[str, ...]]] = {
     "template format": ("djlint", "--check", "--quiet", "templates"),
     "template lint": ("djlint", "--lint", "--quiet", "templates"),
     "shell": ("python", "scripts/check_shell.py"),
+    "Dockerfile": ("hadolint", "Dockerfile"),
 }
 FIXES: Final[tuple[tuple[str, ...], ...]] = (
     ("ruff", "check", "--fix-only", "--quiet", "."),

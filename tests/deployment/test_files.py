@@ -134,7 +134,7 @@ def test_the_dockerfile_is_sound():
     assert instructions.count("FROM") == 2
     assert re.search(r"^FROM \S+:\d[\w.-]+( AS \w+)?$", text, re.MULTILINE)
     assert ":latest" not in text
-    assert text.index("USER autoforge") < text.index('CMD ["gunicorn')
+    assert text.index("USER 10001:10001") < text.index('CMD ["gunicorn')
     assert "--require-hashes" in text
     for script in re.findall(r"scripts/\w+\.py", text):
         assert (ROOT / script).is_file()
