@@ -39,6 +39,8 @@ class Launch:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             umask=0,
+            # A run in the background of a script ignores SIGINT, and hands that down.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     def wait(self, words: str = READY, timeout_seconds: float = 60) -> None:
