@@ -40,7 +40,7 @@ class Launch:
             stderr=subprocess.STDOUT,
             umask=0,
             # A run in the background of a script ignores SIGINT, and hands that down.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 (no threads here)
         )
 
     def wait(self, words: str = READY, timeout_seconds: float = 60) -> None:
