@@ -10,6 +10,7 @@ from django.db import IntegrityError, models, transaction
 
 from evaluations.models import Evaluation, TestCase, TestResult, TestSuite
 from prompts.models import Prompt, PromptTemplate, PromptVersion
+from tests.support.schema import TABLES
 
 pytestmark = pytest.mark.django_db
 
@@ -170,15 +171,7 @@ def test_every_constraint_is_broken_above_and_has_a_message():
 
 def test_the_tables_and_indexes_have_the_names_that_the_team_uses():
     tables = {model._meta.db_table for model in our_models()}
-    assert tables == {
-        "prompts",
-        "prompt_versions",
-        "prompt_templates",
-        "evaluations",
-        "test_results",
-        "test_suites",
-        "test_cases",
-    }
+    assert tables == TABLES
     indexes = {index.name for model in our_models() for index in model._meta.indexes}
     assert indexes >= {
         "idx_prompts_user_id",

@@ -9,17 +9,9 @@ from evaluations import services as evaluations
 from evaluations.models import TestCase, TestResult, TestSuite
 from prompts import services as prompts
 from prompts.models import Prompt
+from tests.support.schema import TABLES
 
 OURS = ("prompts", "evaluations")
-TABLES = {
-    "prompts",
-    "prompt_versions",
-    "prompt_templates",
-    "evaluations",
-    "test_results",
-    "test_suites",
-    "test_cases",
-}
 
 
 def migrate(*arguments: str) -> None:

@@ -16,17 +16,9 @@ from evaluations import services as evaluations
 from evaluations.models import Evaluation
 from prompts import services as prompts
 from prompts.models import Prompt
+from tests.support.schema import TABLES
 
 ROOT = Path(__file__).resolve().parents[2]
-TABLES = {
-    "prompts",
-    "prompt_versions",
-    "prompt_templates",
-    "evaluations",
-    "test_results",
-    "test_suites",
-    "test_cases",
-}
 
 pytestmark = pytest.mark.django_db
 
