@@ -47,6 +47,15 @@ def django_db_modify_db_settings(
 
 
 @pytest.fixture(autouse=True)
+def _english() -> Iterator[None]:
+    """Begin every test in English: a request in Japanese leaves its language to the thread."""
+    from django.utils import translation
+
+    with translation.override("en"):
+        yield
+
+
+@pytest.fixture(autouse=True)
 def _fresh_cache() -> Iterator[None]:
     """Give every test an empty in-process cache (and so no counted failed logins)."""
     from django.core.cache import cache
