@@ -1,17 +1,19 @@
 """CSV: separated by comma, semicolon or tab, with a header; RFC 4180 quotes."""
 
 import csv
-import itertools
 from collections.abc import Iterator
+from typing import Final
 
-from prompts.importing.columns import ColumnNames, check_header, make_row
+from prompts.importing.columns import ColumnNames, choose_columns
+from prompts.importing.quoting import quoted
+from prompts.importing.records import make_row
 from prompts.importing.rows import Rejection, Row, UnreadableError
 from prompts.importing.source import Source
 
 __all__ = ["read"]
 
-DELIMITERS = (",", ";", "\t")
-LONGEST_CELL = 64 * 1024 * 1024  # characters
+DELIMITERS: Final = (",", ";", "\t")
+LONGEST_CELL: Final = 64 * 1024 * 1024  # characters
 
 
 def read(source: Source, names: ColumnNames) -> Iterator[Row | Rejection]:
@@ -20,29 +22,48 @@ def read(source: Source, names: ColumnNames) -> Iterator[Row | Rejection]:
     Raises:
         UnreadableError: there is no header, it lacks a column, or quotes do not match.
     """
-    lines = source.lines()
-    blank_lines = 0
-    first = ""
-    for first in lines:
-        if first.strip():
-            break
-        blank_lines += 1
-    if not first.strip():
-        raise UnreadableError("the file is empty")
-    csv.field_size_limit(LONGEST_CELL)
-    delimiter = _find_delimiter(first, names)
-    reader = csv.reader(itertools.chain([first], lines), delimiter=delimiter, strict=True)
-    records = _number(reader, blank_lines)
-    _, header = next(records)
-    header = [name.strip() for name in header]
-    title, content = check_header(header, names)
+    lines = _Lines(source)
+    records = _number(lines, _find_delimiter(lines.first, names))
+    _, cells = next(records)
+    header = _check_header(cells)
+    title, content = choose_columns(header, names)
     picked = ColumnNames(title=title, content=content)
     for line, cells in records:
         if len(cells) == len(header):
             yield make_row(line, dict(zip(header, cells, strict=True)), picked)
-        elif cells:
-            reason = f"has {len(cells)} cells, the header has {len(header)}"
+        elif len(cells) > 1 or any(cell.strip() for cell in cells):
+            count = f"{len(cells)} cell{'s' if len(cells) > 1 else ''}"
+            reason = f"has {count}, the header has {len(header)}"
             yield Rejection(line=line, column="", reason=reason)
+
+
+class _Lines:
+    """The lines from the header on.
+
+    Attributes:
+        first: the header's line.
+        last: the line handed out last.
+        before: how many blank lines come before the header.
+        ended: whether there are no more.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._lines = source.lines()
+        self.before = 0
+        self.ended = False
+        self.first = self.last = next(self._lines, "")
+        while self.first and not self.first.strip():
+            self.before += 1
+            self.first = self.last = next(self._lines, "")
+        if not self.first:
+            raise UnreadableError("the file is empty; its first line must name the columns")
+
+    def __iter__(self) -> Iterator[str]:
+        yield self.first
+        for line in self._lines:
+            self.last = line
+            yield line
+        self.ended = True
 
 
 def _find_delimiter(header: str, names: ColumnNames) -> str:
@@ -56,19 +77,46 @@ def _find_delimiter(header: str, names: ColumnNames) -> str:
         picked = names.pick(column.strip() for column in columns)
         return sum(column is not None for column in picked), len(columns)
 
+    csv.field_size_limit(LONGEST_CELL)
     return max(DELIMITERS, key=worth)
 
 
-def _number(records: Iterator[list[str]], before: int) -> Iterator[tuple[int, list[str]]]:
+def _number(lines: _Lines, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """Yield each record with the line of the file where it begins."""
-    reader = records
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
-        line = before + reader.line_num + 1  # type: ignore[attr-defined]  # a csv.reader has it
+        line = lines.before + reader.line_num + 1
         try:
             yield line, next(reader)
         except StopIteration:
             return
         except csv.Error as error:
+            why = _explain(lines, lines.before + reader.line_num, error)
+            raise UnreadableError(f"the record that begins on line {line} {why}") from None
+
+
+def _explain(lines: _Lines, line: int, error: csv.Error) -> str:
+    if lines.ended:
+        return "opens a quote that is never closed"
+    if "\r" in lines.last.rstrip("\r\n"):
+        return (
+            "holds a carriage return outside quotes; end lines with LF or CRLF, "
+            "and put a cell that holds one in quotes"
+        )
+    return (
+        f"breaks CSV's rules on line {line} ({error}); "
+        "a quote inside a quoted cell is written twice"
+    )
+
+
+def _check_header(cells: list[str]) -> list[str]:
+    """Return the names of the columns; one without a name is called by its place."""
+    header = [name.strip() or f"column {place}" for place, name in enumerate(cells, start=1)]
+    seen: set[str] = set()
+    for name in header:
+        if name in seen:
             raise UnreadableError(
-                f"the record that begins on line {line} cannot be read ({error}); check its quotes"
-            ) from None
+                f"the header names the column {quoted(name)} twice; rename one of them"
+            )
+        seen.add(name)
+    return header

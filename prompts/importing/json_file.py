@@ -1,38 +1,38 @@
-"""JSON (a list of objects) and JSON Lines (an object a line)."""
+"""JSON (a list of objects, or an object that holds it as "prompts") and JSON Lines."""
 
 import json
 from collections.abc import Iterator
-from typing import Any, NoReturn
+from typing import Any, Final
 
-from prompts.importing.columns import ColumnNames, make_row
+from prompts.importing.columns import ColumnNames
+from prompts.importing.quoting import quoted
+from prompts.importing.records import Record, make_rows
 from prompts.importing.rows import Rejection, Row, UnreadableError
 from prompts.importing.source import Source
+from prompts.importing.values import TOO_DEEP, TOO_LONG_A_NUMBER, Unusable
 
-__all__ = ["read", "read_lines"]
+__all__ = ["LIST", "read", "read_lines"]
 
-SPACE = " \t\r\n"
-
-
-class NotAllowedError(ValueError):
-    """JSON that Python reads and we do not."""
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise NotAllowedError(f"{name} is not JSON")
+SPACE: Final = " \t\r\n"
+LIST: Final = "prompts"  # where an object around the list holds it
+LONGEST_NUMBER: Final = 4000  # characters; Python refuses to read more than 4300 digits
 
 
-def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        seen: set[str] = set()
-        name = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]  # add() is the else
-        raise NotAllowedError(f"the name '{name}' stands twice in one object")
+def _read_integer(digits: str) -> int | Unusable:
+    return int(digits) if len(digits) <= LONGEST_NUMBER else Unusable(reason=TOO_LONG_A_NUMBER)
+
+
+def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | Unusable:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            return Unusable(reason=f"holds the name {quoted(name)} twice in one object")
+        found[name] = value
     return found
 
 
-DECODER = json.JSONDecoder(
-    object_pairs_hook=_refuse_duplicates, parse_constant=_refuse_constant, strict=True
-)
+# NaN and Infinity are read as such: their record is rejected, the others of the file are not.
+DECODER: Final = json.JSONDecoder(object_pairs_hook=_build_object, parse_int=_read_integer)
 
 
 def read(source: Source, names: ColumnNames) -> Iterator[Row | Rejection]:
@@ -41,73 +41,122 @@ def read(source: Source, names: ColumnNames) -> Iterator[Row | Rejection]:
     Raises:
         UnreadableError: it is not JSON, or not a list; with line and column.
     """
-    text = source.text()
-    place = _skip(text, 0)
-    if place == len(text):
-        raise UnreadableError("the file is empty")
-    if text[place] != "[":
-        raise UnreadableError(
-            f"{_where(text, place)}: the file must be a list of objects, in square brackets"
-        )
-    place = _skip(text, place + 1)
-    line, counted = 1, 0
-    while text[place : place + 1] != "]":
-        line += text.count("\n", counted, place)
-        counted = place
-        value, place = _decode(text, place)
-        yield _row(line, value, names)
-        place = _skip(text, place)
-        if text[place : place + 1] == ",":
-            place = _skip(text, place + 1)
-        elif text[place : place + 1] != "]":
-            raise UnreadableError(f"{_where(text, place)}: expected , or ] after an object")
-    end = _skip(text, place + 1)
-    if end != len(text):
-        raise UnreadableError(f"{_where(text, end)}: something follows the end of the list")
+    yield from make_rows(_records(_Cursor(source.text())), names)
 
 
 def read_lines(source: Source, names: ColumnNames) -> Iterator[Row | Rejection]:
-    """Yield the rows of a file with an object a line; empty lines are passed over."""
+    """Yield the rows of a file with an object a line; empty lines are passed over.
+
+    Raises:
+        UnreadableError: there is no object at all.
+    """
+    yield from make_rows(_line_records(source), names)
+
+
+def _line_records(source: Source) -> Iterator[Record]:
     empty = True
     for line, text in enumerate(source.lines(), start=1):
-        if not text.strip():
-            continue
-        empty = False
-        try:
-            value = DECODER.decode(text)
-        except json.JSONDecodeError as error:
-            reason = f"is not JSON at character {error.colno} ({error.msg})"
-            yield Rejection(line=line, column="", reason=reason)
-        except (NotAllowedError, RecursionError) as error:
-            yield Rejection(line=line, column="", reason=str(error))
-        else:
-            yield _row(line, value, names)
+        if text.strip(SPACE):
+            empty = False
+            yield line, _decode_line(text)
     if empty:
-        raise UnreadableError("the file is empty")
+        raise UnreadableError("the file is empty; each line must be an object")
 
 
-def _row(line: int, value: object, names: ColumnNames) -> Row | Rejection:
-    if not isinstance(value, dict):
-        return Rejection(line=line, column="", reason="must be an object, in curly brackets")
-    return make_row(line, value, names)
-
-
-def _decode(text: str, place: int) -> tuple[Any, int]:
+def _decode_line(text: str) -> Any:
     try:
-        return DECODER.raw_decode(text, place)
+        return DECODER.decode(text)
     except json.JSONDecodeError as error:
-        raise UnreadableError(f"{_where(text, error.pos)}: {error.msg}") from None
-    except (NotAllowedError, RecursionError) as error:
-        raise UnreadableError(f"{_where(text, place)}: {error}") from None
+        return Unusable(reason=f"is not JSON at character {error.pos + 1} ({error.msg})")
+    except RecursionError:
+        return Unusable(reason=TOO_DEEP)
 
 
-def _skip(text: str, place: int) -> int:
-    while place < len(text) and text[place] in SPACE:
-        place += 1
-    return place
+class _Cursor:
+    """A place in a JSON text that moves on.
+
+    Attributes:
+        line: the line of the last place that `peek` has found, from 1.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._place = 0
+        self._counted = 0
+        self.line = 1
+
+    def peek(self) -> str:
+        """Go to the next character that is no white space; return it, "" at the end."""
+        while self._place < len(self._text) and self._text[self._place] in SPACE:
+            self._place += 1
+        self.line += self._text.count("\n", self._counted, self._place)
+        self._counted = self._place
+        return self._text[self._place : self._place + 1]
+
+    def take(self, expected: str, sentence: str) -> str:
+        """Step over one of the characters of `expected` and return it."""
+        found = self.peek()
+        if not found or found not in expected:
+            raise self.error(sentence)
+        self._place += 1
+        return found
+
+    def value(self) -> Any:
+        """Step over a value and return it."""
+        self.peek()
+        try:
+            found, self._place = DECODER.raw_decode(self._text, self._place)
+        except json.JSONDecodeError as error:
+            self._place = error.pos
+            raise self.error(error.msg) from None
+        except RecursionError:
+            raise self.error(f"what begins here {TOO_DEEP}") from None
+        return found
+
+    def error(self, sentence: str) -> UnreadableError:
+        """Return the error that says where this is."""
+        line = self._text.count("\n", 0, self._place) + 1
+        column = self._place - self._text.rfind("\n", 0, self._place)
+        return UnreadableError(f"line {line}, column {column}: {sentence}")
 
 
-def _where(text: str, place: int) -> str:
-    line = text.count("\n", 0, place) + 1
-    column = place - text.rfind("\n", 0, place)
-    return f"line {line}, column {column}"
+def _records(cursor: _Cursor) -> Iterator[Record]:
+    first = cursor.peek()
+    if not first:
+        raise UnreadableError("the file is empty; it must be a list of objects")
+    yield from _members(cursor) if first == "{" else _items(cursor)
+    if cursor.peek():
+        raise cursor.error("something follows the end of the list")
+
+
+def _items(cursor: _Cursor) -> Iterator[Record]:
+    following = cursor.take("[", "the file must be a list of objects, in square brackets")
+    if cursor.peek() == "]":
+        following = cursor.take("]", "")
+    while following != "]":
+        cursor.peek()
+        yield cursor.line, cursor.value()
+        following = cursor.take(",]", "expected , or ] after an object")
+
+
+def _members(cursor: _Cursor) -> Iterator[Record]:
+    """Yield the records of an object's list "prompts"; what else it holds is passed over."""
+    found = False
+    following = cursor.take("{", "")
+    if cursor.peek() == "}":
+        following = cursor.take("}", "")
+    while following != "}":
+        if cursor.peek() != '"':
+            raise cursor.error("expected a name in double quotes")
+        name = cursor.value()
+        cursor.take(":", "expected : after a name")
+        if name == LIST and cursor.peek() == "[":
+            found = True
+            yield from _items(cursor)
+        else:
+            cursor.value()
+        following = cursor.take(",}", "expected , or } after a value")
+    if not found:
+        raise UnreadableError(
+            f'the file must be a list of objects, or an object with that list as "{LIST}"'
+        )

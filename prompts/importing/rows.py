@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from autoforge.core.json import JSONObject
+from prompts.importing.quoting import clean, quoted
 
 __all__ = ["Rejection", "Row", "UnreadableError"]
 
@@ -27,7 +28,7 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rejection:
-    """One record that cannot go in."""
+    """One record that cannot go in; `str()` is one line that says where and why."""
 
     line: int
     """The line of the file where the record begins, from 1."""
@@ -37,8 +38,8 @@ class Rejection:
     """What is wrong with it."""
 
     def __str__(self) -> str:
-        where = f", column {self.column}" if self.column else ""
-        return f"line {self.line}{where}: {self.reason}"
+        where = f", column {quoted(self.column)[1:-1]}" if self.column else ""
+        return f"line {self.line}{where}: {clean(self.reason)}"
 
 
 class UnreadableError(Exception):

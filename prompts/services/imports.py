@@ -1,10 +1,9 @@
 """Many prompts at once, in one transaction: all of them, or none unless asked otherwise."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, Final
-from uuid import UUID
 
 from django.db import reset_queries, transaction
 
@@ -16,7 +15,8 @@ from prompts.services.prompts import build_version, edit_prompt, new_prompt
 __all__ = ["ON_DUPLICATE", "ImportCounts", "ImportOptions", "import_rows"]
 
 ON_DUPLICATE: Final = ("skip", "update", "error")
-BATCH = 500  # rows; two inserts and one look-up each
+BATCH_ROWS: Final = 500  # a look-up and two inserts each
+BATCH_CHARACTERS: Final = 8 * 1024 * 1024  # so that long contents do not pile up
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,9 +37,12 @@ class ImportOptions:
     """Who the versions say wrote them."""
 
 
-@dataclass(kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ImportCounts:
-    """What became of the rows."""
+    """What became of the rows: each is in one of the five counts that follow the first.
+
+    Where a rejected row keeps everything out, the good rows are in none of them.
+    """
 
     rows: int = 0
     """Rows read."""
@@ -48,7 +51,7 @@ class ImportCounts:
     updated: int = 0
     """Prompts that changed."""
     unchanged: int = 0
-    """Prompts that were to be updated and say the same already."""
+    """Rows of prompts that were to be updated and say the same already."""
     skipped: int = 0
     """Rows left out because a prompt has their title."""
     rejected: int = 0
@@ -65,21 +68,46 @@ def import_rows(
 ) -> ImportCounts:
     """Write the rows; tell `on_rejection` of each that cannot go in, in the file's order.
 
-    Nothing is kept where a row is rejected and `partial` is off, or on a dry run.
+    Nothing is kept where a row is rejected and `partial` is off, or on a dry run. A dry run counts
+    what would have been kept.
+
+    Raises:
+        InvalidInputError: an option is wrong; its name is the field's.
     """
+    _check_options(options)
     run = _Run(options, on_rejection)
     for batch in _batches(rows):
         run.take(batch)
         reset_queries()  # with DEBUG Django keeps each statement, these with hundreds of rows
-    if options.dry_run or (run.counts.rejected and not options.partial):
+    refused = run.counter["rejected"] > 0 and not options.partial
+    if refused or options.dry_run:
         transaction.set_rollback(True)
-        run.counts.kept = False
-    return run.counts
+    if refused:
+        run.counter = Counter({name: run.counter[name] for name in ("rows", "rejected")})
+    return ImportCounts(**run.counter, kept=not (refused or options.dry_run))
+
+
+def _check_options(options: ImportOptions) -> None:
+    if options.on_duplicate not in ON_DUPLICATE:
+        raise InvalidInputError({"on_duplicate": f"must be one of {', '.join(ON_DUPLICATE)}"})
+    new_prompt(title="-", content="-", **_owner_and_status(options))
+
+
+def _owner_and_status(options: ImportOptions) -> dict[str, Any]:
+    given = {"status": options.status, "user_id": options.user_id}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _batches(rows: Iterable[Row | Rejection]) -> Iterator[list[Row | Rejection]]:
-    iterator = iter(rows)
-    while batch := list(islice(iterator, BATCH)):
+    batch: list[Row | Rejection] = []
+    characters = 0
+    for row in rows:
+        batch.append(row)
+        characters += len(row.content) if isinstance(row, Row) else 0
+        if len(batch) == BATCH_ROWS or characters > BATCH_CHARACTERS:
+            yield batch
+            batch, characters = [], 0
+    if batch:
         yield batch
 
 
@@ -89,84 +117,76 @@ class _Run:
     def __init__(self, options: ImportOptions, on_rejection: Callable[[Rejection], None]) -> None:
         self.options = options
         self.on_rejection = on_rejection
-        self.counts = ImportCounts()
-        self.known: dict[str, list[UUID]] = {}
+        self.counter: Counter[str] = Counter()
+        self.given = _owner_and_status(options)
+        self.known: dict[str, list[Prompt]] = {}
         self.new: list[Prompt] = []
 
     def take(self, batch: list[Row | Rejection]) -> None:
         """Write one batch."""
-        titles = {row.title for row in batch if isinstance(row, Row)}
-        self.known = {}
-        for title, key in Prompt.objects.filter(title__in=storable(titles)).values_list(
-            "title", "pk"
-        ):
-            self.known.setdefault(title, []).append(key)
+        self.look_up({row.title for row in batch if isinstance(row, Row)})
         for row in batch:
-            self.counts.rows += 1
-            if isinstance(row, Rejection):
-                self.reject(row)
-            else:
-                self.take_row(row)
+            self.counter["rows"] += 1
+            rejections = [row] if isinstance(row, Rejection) else self.take_row(row)
+            self.counter["rejected"] += bool(rejections)
+            for rejection in rejections:
+                self.on_rejection(rejection)
         self.flush()
 
-    def take_row(self, row: Row) -> None:
-        """Create, update, skip or reject."""
+    def look_up(self, titles: set[str]) -> None:
+        """Learn which prompts in use have the titles, those of earlier batches among them."""
+        found = Prompt.objects.filter(title__in=[title for title in titles if _has_utf8(title)])
+        if self.options.on_duplicate != "update":
+            found = found.only("title")
+        self.known = {}
+        for prompt in found:
+            self.known.setdefault(prompt.title, []).append(prompt)
+
+    def take_row(self, row: Row) -> list[Rejection]:
+        """Create, update or skip; return why not where it cannot be."""
         try:
-            if row.title in self.known:
-                self.take_duplicate(row)
-            else:
-                self.create(row)
+            prompt = new_prompt(
+                title=row.title, content=row.content, metadata=row.metadata, **self.given
+            )
         except InvalidInputError as error:
-            for name, reason in error.messages.items():
-                column = {"title": row.title_column, "content": row.content_column}.get(name, name)
-                self.on_rejection(Rejection(line=row.line, column=column, reason=reason))
-            self.counts.rejected += 1
-
-    def create(self, row: Row) -> None:
-        prompt = new_prompt(
-            title=row.title,
-            content=row.content,
-            metadata=row.metadata,
-            status=self.options.status or Prompt.Status.DRAFT,
-            user_id=self.options.user_id or "",
-        )
+            return _in_terms_of_the_file(row, error)
+        if row.title in self.known:
+            return self.take_duplicate(row)
         self.new.append(prompt)
-        self.known[row.title] = [prompt.pk]
-        self.counts.imported += 1
+        self.known[row.title] = [prompt]
+        self.counter["imported"] += 1
+        return []
 
-    def take_duplicate(self, row: Row) -> None:
+    def take_duplicate(self, row: Row) -> list[Rejection]:
+        """Update or skip; return why not where it cannot be."""
+        count = len(self.known[row.title])
         if self.options.on_duplicate == "skip":
-            self.counts.skipped += 1
-        elif self.options.on_duplicate == "error":
-            self.reject(_about_title(row, "a prompt has this title already"))
-        elif len(self.known[row.title]) > 1:
-            count = len(self.known[row.title])
-            self.reject(_about_title(row, f"{count} prompts have this title; which is meant?"))
-        else:
-            self.update(row)
+            self.counter["skipped"] += 1
+            return []
+        if self.options.on_duplicate == "error":
+            return [_about_title(row, "a prompt has this title already")]
+        if count > 1:
+            return [_about_title(row, f"{count} prompts have this title; which is meant?")]
+        self.update(row)
+        return []
 
     def update(self, row: Row) -> None:
-        self.flush()  # the prompt may be one of this batch
-        prompt = Prompt.objects.get(pk=self.known[row.title][0])
+        [prompt] = self.known[row.title]
         changes: dict[str, Any] = {
             "content": row.content,
             "metadata": prompt.metadata | row.metadata,
+            **self.given,
         }
-        if self.options.status:
-            changes["status"] = self.options.status
-        if self.options.user_id is not None:
-            changes["user_id"] = self.options.user_id
         if all(getattr(prompt, name) == value for name, value in changes.items()):
-            self.counts.unchanged += 1
+            self.counter["unchanged"] += 1
             return
-        edit_prompt(prompt_id=prompt.pk, author=self.options.author, **changes)
-        self.counts.updated += 1
-
-    def reject(self, rejection: Rejection) -> None:
-        self.counts.rejected += 1
-        self.on_rejection(rejection)
+        self.flush()  # the prompt may be one of this batch
+        prompt = edit_prompt(prompt_id=prompt.pk, author=self.options.author, **changes)
+        self.known[row.title] = [prompt]
+        self.counter["updated"] += 1
 
     def flush(self) -> None:
+        """Insert the new prompts and their versions."""
         Prompt.objects.bulk_create(self.new)
         PromptVersion.objects.bulk_create(
             [build_version(prompt, author=self.options.author) for prompt in self.new]
@@ -174,13 +194,17 @@ class _Run:
         self.new = []
 
 
-def storable(titles: Iterable[str]) -> list[str]:
-    """Return the titles that a database can be asked for: those that have a UTF-8."""
-    return [title for title in titles if _has_utf8(title)]
-
-
 def _has_utf8(text: str) -> bool:
+    # Half a surrogate pair has none, and no database can be asked for it.
     return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _in_terms_of_the_file(row: Row, error: InvalidInputError) -> list[Rejection]:
+    columns = {"title": row.title_column, "content": row.content_column}
+    return [
+        Rejection(line=row.line, column=columns.get(name, name), reason=reason)
+        for name, reason in error.messages.items()
+    ]
 
 
 def _about_title(row: Row, reason: str) -> Rejection:

@@ -1,33 +1,28 @@
 """`manage.py import_prompts FILE`: prompts from CSV, JSON, JSON Lines or YAML."""
 
 import argparse
-import json
+import os
+import stat
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, no_translations
 from django.db.utils import DatabaseError
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from autoforge.core.errors import InvalidInputError
 from prompts import services
-from prompts.importing import (
-    FORMATS,
-    READERS,
-    SUFFIXES,
-    ColumnNames,
-    Rejection,
-    Row,
-    Source,
-    UnreadableError,
-)
+from prompts.importing import FORMATS, READERS, SUFFIXES, ColumnNames, Source, UnreadableError
+from prompts.management.import_reports import JsonReport, Report, TerminalReport, TextReport
 from prompts.models import Prompt
 
-REJECTED, COULD_NOT_READ, INTERRUPTED = 1, 2, 130
+REJECTED: Final = 1
+COULD_NOT_READ: Final = 2
+INTERRUPTED: Final = 130  # as a shell reports a program that Ctrl-C has ended
+STANDARD_INPUT: Final = "-"
+STOPPED: Final = "Stopped. Nothing was imported."
 
 
 class Command(BaseCommand):
@@ -38,6 +33,7 @@ class Command(BaseCommand):
         "content/prompt/text are recognised, all others go to metadata. "
         "Exit status: 0 all imported, 1 rows rejected, 2 could not read."
     )
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Add the options."""
@@ -59,128 +55,104 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="try everything, keep nothing")
         parser.add_argument("--output", choices=("text", "json"), default="text")
 
+    @no_translations
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 (Django's signature)
         """Import, say what became of the rows, and exit."""
-        name = options["file"]
-        file_format = options["format"] or _format_of(name)
-        rejections: list[Rejection] = []
-        as_json = options["output"] == "json"
+        report = self._make_report(options)
         try:
-            with _opened(name) as stream:
-                counts = self._import(
-                    stream, file_format, options, rejections.append if as_json else self._reject
-                )
-        except UnreadableError as error:
-            raise _unreadable(f"{name} cannot be read: {error}. Nothing was imported.") from error
-        except OSError as error:
-            raise _unreadable(f"{name} cannot be read: {error.strerror}.") from error
-        except DatabaseError as error:
-            raise _unreadable(
-                f"The database does not take the import: {error}. Nothing was imported; "
-                "run `manage.py migrate` and `manage.py check_health`."
-            ) from error
+            options["format"] = options["format"] or _format_of(options["file"])
+            counts = _import(options, report)
+        except (UnreadableError, InvalidInputError, DatabaseError) as error:
+            sentence = _say(error, options["file"])
+            _tell(report, lambda: report.fail(sentence))
+            raise CommandError(sentence, returncode=COULD_NOT_READ) from error
         except KeyboardInterrupt:
-            raise CommandError("Stopped. Nothing was imported.", returncode=INTERRUPTED) from None
-        if as_json:
-            self._print_json(counts, rejections, options, file_format)
-        else:
-            self._print_text(counts, options)
-        self.stdout.flush()
+            _tell(report, lambda: report.fail(STOPPED))
+            raise CommandError(STOPPED, returncode=INTERRUPTED) from None
+        _tell(report, lambda: report.finish(counts))
         if counts.rejected:
             sys.exit(REJECTED)
 
-    def _import(
-        self, stream: BinaryIO, file_format: str, options: dict[str, Any], on_rejection: Any
-    ) -> services.ImportCounts:
+    def _make_report(self, options: dict[str, Any]) -> Report:
+        chosen: type[Report] = TextReport
+        if options["output"] == "json":
+            chosen = JsonReport
+        elif self.stderr.isatty():
+            chosen = TerminalReport
+        return chosen(self.stdout, self.stderr, self.style, options)
+
+
+def _import(options: dict[str, Any], report: Report) -> services.ImportCounts:
+    names = ColumnNames(title=options["title_column"], content=options["content_column"])
+    with _opened(options["file"]) as stream:
         source = Source(stream)
-        names = ColumnNames(title=options["title_column"], content=options["content_column"])
-        rows = READERS[file_format](source, names)
-        show = options["output"] == "text" and sys.stderr.isatty()
-        return services.import_rows(
-            _with_progress(rows, source, stream) if show else rows,
-            services.ImportOptions(
-                status=options["status"],
-                user_id=options["user_id"],
-                on_duplicate=options["on_duplicate"],
-                partial=options["partial"],
-                dry_run=options["dry_run"],
-            ),
-            on_rejection,
-        )
-
-    def _reject(self, rejection: Rejection) -> None:
-        self.stderr.write(self.style.ERROR(str(rejection)))
-
-    def _print_text(self, counts: services.ImportCounts, options: dict[str, Any]) -> None:
-        parts = [f"{'would import' if options['dry_run'] else 'imported'} {counts.imported}"]
-        if options["on_duplicate"] == "update":
-            parts.append(f"updated {counts.updated}, unchanged {counts.unchanged}")
-        parts.append(f"skipped {counts.skipped}, rejected {counts.rejected}")
-        if counts.rejected and not options["partial"]:
-            text = (
-                f"Nothing was imported: {counts.rejected} of {counts.rows} rows were rejected. "
-                "Mend them, or import the others with --partial."
+        rows = READERS[options["format"]](source, names)
+        with report.watch(source, _size_bytes(stream)):
+            return services.import_rows(
+                map(report.row, rows),
+                services.ImportOptions(
+                    status=options["status"],
+                    user_id=options["user_id"],
+                    on_duplicate=options["on_duplicate"],
+                    partial=options["partial"],
+                    dry_run=options["dry_run"],
+                ),
+                report.reject,
             )
-            self.stdout.write(self.style.ERROR(text))
-        else:
-            text = ", ".join(parts)
-            line = f"{text[0].upper()}{text[1:]} (of {counts.rows} rows) from {options['file']}."
-            self.stdout.write(self.style.SUCCESS(line))
-
-    def _print_json(
-        self,
-        counts: services.ImportCounts,
-        rejections: list[Rejection],
-        options: dict[str, Any],
-        file_format: str,
-    ) -> None:
-        numbers = asdict(counts)
-        if not counts.kept and not options["dry_run"]:
-            numbers |= dict.fromkeys(("imported", "updated", "unchanged", "skipped"), 0)
-        result = numbers | {
-            "file": options["file"],
-            "format": file_format,
-            "dry_run": options["dry_run"],
-            "rejections": [asdict(rejection) for rejection in rejections],
-        }
-        self.stdout.write(json.dumps(result, ensure_ascii=False, indent=2))
 
 
-def _unreadable(text: str) -> CommandError:
-    return CommandError(text, returncode=COULD_NOT_READ)
+def _tell(report: Report, say: Callable[[], None]) -> None:
+    """Let the report speak; a reader that has gone, as `head` does, changes no exit status."""
+    try:
+        say()
+        report.out.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _say(error: Exception, name: str) -> str:
+    if isinstance(error, UnreadableError):
+        name = "standard input" if name == STANDARD_INPUT else name
+        return f"{name} cannot be read: {error}. Nothing was imported."
+    if isinstance(error, InvalidInputError):
+        wrong = "; ".join(
+            f"--{field.replace('_', '-')}: {reason}" for field, reason in error.messages.items()
+        )
+        return f"{wrong.rstrip('.')}. Nothing was imported."
+    return (
+        f"The database does not take the import: {error}. Nothing was imported; "
+        "run `manage.py migrate` and `manage.py check_health`."
+    )
 
 
 def _format_of(name: str) -> str:
     suffix = Path(name).suffix.lower()
-    if name == "-" or suffix not in SUFFIXES:
-        raise _unreadable(
-            f"The format of {'standard input' if name == '-' else name} is not known: "
-            f"name it with --format {'|'.join(FORMATS)}."
-        )
+    if name == STANDARD_INPUT or suffix not in SUFFIXES:
+        known = f"its name does not end in {', '.join(SUFFIXES)}"
+        why = "its format is not known" if name == STANDARD_INPUT else known
+        raise UnreadableError(f"{why}; name the format with --format {'|'.join(FORMATS)}")
     return SUFFIXES[suffix]
 
 
 @contextmanager
 def _opened(name: str) -> Iterator[BinaryIO]:
-    if name == "-":
+    if name == STANDARD_INPUT:
+        if sys.stdin is None:  # closed, as by `<&-`
+            raise UnreadableError("it is closed")
         yield sys.stdin.buffer
         return
-    with Path(name).open("rb") as stream:
+    try:
+        stream = Path(name).open("rb")  # noqa: SIM115 (closed below; here only what open() raises)
+    except OSError as error:
+        raise UnreadableError(error.strerror or str(error)) from error
+    with stream:
         yield stream
 
 
-def _with_progress(
-    rows: Iterable[Row | Rejection], source: Source, stream: BinaryIO
-) -> Iterator[Row | Rejection]:
-    total = Path(stream.name).stat().st_size if isinstance(stream.name, str) else None
-    columns = (
-        TextColumn("Importing"),
-        BarColumn(),
-        DownloadColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("import", total=total)
-        for row in rows:
-            progress.update(task, completed=source.consumed)
-            yield row
+def _size_bytes(stream: BinaryIO) -> int | None:
+    """Return how much there is to read, None where that is not known (a pipe, a terminal)."""
+    try:
+        status = os.fstat(stream.fileno())
+    except OSError:  # a stream without a file
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
