@@ -1,1 +1,62 @@
-"""The room of the Hrana driver: PEP 249 over HTTP for libSQL servers, plain Python."""
+"""A PEP 249 driver for libSQL servers, over Hrana 3 on HTTP. Plain Python: it knows no Django.
+
+    connection = connect("http://127.0.0.1:8080", autocommit=True)
+    connection.cursor().execute("SELECT ?", [1]).fetchall()
+
+Layers, each knowing only those to its right:
+connection → cursor → results → stream → transport | messages → endpoint | values → errors
+"""
+
+from autoforge.db.hrana.connection import Connection, connect
+from autoforge.db.hrana.cursor import Cursor
+from autoforge.db.hrana.errors import (
+    AccessDenied,
+    Blocked,
+    Busy,
+    DatabaseError,
+    DatabaseNotFound,
+    DataError,
+    Error,
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    NotSupportedError,
+    OperationalError,
+    OutcomeUnknown,
+    Overloaded,
+    ProgrammingError,
+    TransactionLost,
+    Unreachable,
+    Warning,  # noqa: A004 (PEP 249 names it so)
+)
+
+__all__ = [
+    "AccessDenied",
+    "Blocked",
+    "Busy",
+    "Connection",
+    "Cursor",
+    "DataError",
+    "DatabaseError",
+    "DatabaseNotFound",
+    "Error",
+    "IntegrityError",
+    "InterfaceError",
+    "InternalError",
+    "NotSupportedError",
+    "OperationalError",
+    "OutcomeUnknown",
+    "Overloaded",
+    "ProgrammingError",
+    "TransactionLost",
+    "Unreachable",
+    "Warning",
+    "apilevel",
+    "connect",
+    "paramstyle",
+    "threadsafety",
+]
+
+apilevel = "2.0"
+threadsafety = 1  # threads may share the module, not a connection
+paramstyle = "qmark"

@@ -1,0 +1,146 @@
+"""What kind of statement a SQL text is, as far as the driver must know: does it write, does it
+control the transaction, is it one of the PRAGMAs whose state the driver keeps.
+
+Everything else about SQL is the server's business.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+from typing import Final
+
+__all__ = ["Kind", "Statement", "classify"]
+
+
+class Kind(Enum):
+    """Kinds of statements."""
+
+    READ = "read"
+    WRITE = "write"
+    INSERT = "insert"
+    CHANGE = "change"  # update, delete: rows are counted, nothing else
+    BEGIN = "begin"
+    COMMIT = "commit"
+    ROLLBACK = "rollback"
+    SAVEPOINT = "savepoint"
+    RELEASE = "release"
+    ROLLBACK_TO = "rollback to"
+    FOREIGN_KEYS = "foreign keys"
+
+
+CONTROL: Final = frozenset(
+    {Kind.BEGIN, Kind.COMMIT, Kind.ROLLBACK, Kind.SAVEPOINT, Kind.RELEASE, Kind.ROLLBACK_TO}
+)
+WORDS: Final = {
+    "DELETE": Kind.CHANGE,
+    "EXPLAIN": Kind.READ,
+    "INSERT": Kind.INSERT,
+    "REPLACE": Kind.INSERT,
+    "SELECT": Kind.READ,
+    "UPDATE": Kind.CHANGE,
+    "VALUES": Kind.READ,
+}
+SPACE: Final = r"(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z))*"
+FIRST_WORD: Final = re.compile(rf"[;\s]*{SPACE}\(*([A-Za-z]+)", re.DOTALL)
+NAME: Final = r"""("(?:[^"]|"")*"|'(?:[^']|'')*'|`(?:[^`]|``)*`|\[[^\]]*\]|[^\s;]+)"""
+END: Final = rf"{SPACE};?{SPACE}\Z"
+CONTROLS: Final = tuple(
+    (kind, re.compile(SPACE + pattern.replace(" ", rf"\s{SPACE}") + END, re.DOTALL | re.IGNORECASE))
+    for kind, pattern in (
+        (Kind.BEGIN, r"BEGIN(?: (DEFERRED|IMMEDIATE|EXCLUSIVE))?(?: TRANSACTION)?"),
+        (Kind.COMMIT, r"(?:COMMIT|END)(?: TRANSACTION)?"),
+        (Kind.ROLLBACK_TO, rf"ROLLBACK(?: TRANSACTION)? TO(?: SAVEPOINT)? {NAME}"),
+        (Kind.ROLLBACK, r"ROLLBACK(?: TRANSACTION)?"),
+        (Kind.SAVEPOINT, rf"SAVEPOINT {NAME}"),
+        (Kind.RELEASE, rf"RELEASE(?: SAVEPOINT)? {NAME}"),
+    )
+)
+CONTROL_WORDS: Final = frozenset({"BEGIN", "COMMIT", "END", "RELEASE", "ROLLBACK", "SAVEPOINT"})
+FOREIGN_KEYS: Final = re.compile(
+    rf"{SPACE}PRAGMA\s+foreign_keys\s*(?:=\s*(\w+)|\(\s*(\w+)\s*\))?{END}", re.DOTALL | re.IGNORECASE
+)
+TOKENS: Final = re.compile(
+    r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]|--[^\n]*|/\*.*?\*/|[()]|\w+""", re.DOTALL
+)
+MAX_CACHED_LENGTH: Final = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What a SQL text is."""
+
+    kind: Kind
+    argument: str = ""
+    """BEGIN's mode, the savepoint's name in lower case without quotes, or the PRAGMA's value."""
+
+    @property
+    def is_control(self) -> bool:
+        """Whether it begins, ends or divides a transaction."""
+        return self.kind in CONTROL
+
+    @property
+    def is_read(self) -> bool:
+        """Whether it changes nothing, so that it may be run twice."""
+        return self.kind is Kind.READ
+
+    @property
+    def counts_rows(self) -> bool:
+        """Whether the server's count of affected rows means anything."""
+        return self.kind in {Kind.INSERT, Kind.CHANGE}
+
+
+def classify(sql: str) -> Statement:
+    """Return what `sql` is; anything that is not known to read counts as a write."""
+    if len(sql) > MAX_CACHED_LENGTH:  # long texts seldom come twice
+        return _classify(sql)
+    return _classify_cached(sql)
+
+
+def _classify(sql: str) -> Statement:
+    found = FIRST_WORD.match(sql)
+    word = found[1].upper() if found else ""
+    if word in CONTROL_WORDS:
+        return _control(sql)
+    if word == "PRAGMA":
+        return _pragma(sql)
+    if word == "WITH":
+        return Statement(_after_with(sql))
+    return Statement(WORDS.get(word, Kind.WRITE))
+
+
+_classify_cached = lru_cache(maxsize=1024)(_classify)
+
+
+def _control(sql: str) -> Statement:
+    for kind, pattern in CONTROLS:
+        found = pattern.match(sql)
+        if found:
+            argument = (found[1] or "") if pattern.groups else ""
+            return Statement(kind, argument if kind is Kind.BEGIN else _unquoted(argument))
+    return Statement(Kind.WRITE)
+
+
+def _unquoted(name: str) -> str:
+    for opening, closing in (('"', '"'), ("'", "'"), ("`", "`"), ("[", "]")):
+        if name.startswith(opening) and name.endswith(closing):
+            return name[1:-1].replace(closing * 2, closing).lower()
+    return name.lower()
+
+
+def _pragma(sql: str) -> Statement:
+    found = FOREIGN_KEYS.match(sql)
+    if found:
+        return Statement(Kind.FOREIGN_KEYS, (found[1] or found[2] or "").lower())
+    return Statement(Kind.WRITE if "=" in sql else Kind.READ)
+
+
+def _after_with(sql: str) -> Kind:
+    """Return the kind of the statement behind the common table expressions."""
+    depth = 0
+    for token in TOKENS.findall(sql):
+        depth += (token == "(") - (token == ")")
+        kind = WORDS.get(token.upper()) if not depth else None
+        if kind is not None:
+            return kind
+    return Kind.WRITE

@@ -1,0 +1,254 @@
+"""Python values to Hrana values and back. No messages and no sockets here.
+
+| Python | Hrana | and back |
+|---|---|---|
+| None, NaN | null | None |
+| bool, int within 64 bits | integer | int |
+| float | float | float |
+| str, Decimal, date, time, datetime | text | str |
+| bytes, bytearray, memoryview | blob | bytes |
+
+Columns with a declared type go through a converter where the connection has one.
+
+Source: Hrana 3 specification, "Values"; sqlite3's adapters for dates and decimals.
+"""
+
+import base64
+import binascii
+import datetime
+import decimal
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
+from typing import Any, Final
+
+from msgspec import Struct
+
+from autoforge.db.hrana.errors import DataError, InterfaceError, ProgrammingError
+
+__all__ = [
+    "Blob",
+    "Cell",
+    "Column",
+    "Converter",
+    "Float",
+    "Integer",
+    "Null",
+    "Text",
+    "decode_rows",
+    "encode",
+]
+
+Converter = Callable[[Any], Any]
+
+INTEGER_LIMIT: Final = 1 << 63
+
+
+class Null(Struct, tag_field="type", tag="null", omit_defaults=True, gc=False, frozen=True):
+    """SQL's NULL."""
+
+    value: None = None
+
+
+class Integer(Struct, tag_field="type", tag="integer", gc=False):
+    """A 64-bit integer; as text, for JSON's numbers are only exact to 53 bits."""
+
+    value: str
+
+
+class Float(Struct, tag_field="type", tag="float", gc=False):
+    """A 64-bit float; JSON has no infinity, which the server sends as null."""
+
+    value: float | None
+
+
+class Text(Struct, tag_field="type", tag="text", gc=False):
+    """Unicode text."""
+
+    value: str
+
+
+class Blob(Struct, tag_field="type", tag="blob", gc=False):
+    """Bytes, in base64 with or without padding."""
+
+    base64: str
+
+
+Cell = Null | Integer | Float | Text | Blob
+
+
+class Column(Struct, frozen=True):
+    """A column of a result."""
+
+    name: str | None = None
+    decltype: str | None = None
+
+    @property
+    def type_name(self) -> str:
+        """Declared type in lower case without its length: "varchar(20)" is "varchar"."""
+        return (self.decltype or "").partition("(")[0].partition(" ")[0].lower()
+
+
+NULL: Final = Null()
+
+
+def encode(value: Any) -> Cell:
+    """Return `value` as the server takes it.
+
+    Raises:
+        DataError: an integer beyond 64 bits, infinity, or text that is not Unicode.
+        ProgrammingError: a type that no database value stands for.
+    """
+    encoder = ENCODERS.get(type(value))
+    if encoder is not None:
+        return encoder(value)
+    for kind, encoder in ENCODERS.items():
+        if isinstance(value, kind):
+            return encoder(value)
+    raise ProgrammingError(
+        f"type {type(value).__name__} is not supported as a parameter: pass None, a number, text, "
+        "bytes, a date or a decimal"
+    )
+
+
+def _encode_integer(value: int) -> Cell:
+    if not -INTEGER_LIMIT <= value < INTEGER_LIMIT:
+        raise DataError(
+            "an integer is too large: the database holds 64 bits, from -9223372036854775808 to "
+            "9223372036854775807"
+        )
+    return Integer(str(int(value)))
+
+
+def _encode_float(value: float) -> Cell:
+    if math.isfinite(value):
+        return Float(float(value))
+    if math.isnan(value):
+        return NULL  # as SQLite does
+    raise DataError(
+        "infinity cannot be sent to a libSQL server as a parameter: write 9e999 or -9e999 in the SQL"
+    )
+
+
+def _encode_text(value: str) -> Cell:
+    text = str.__str__(value)
+    if not text.isascii():
+        _refuse_surrogates(text)
+    return Text(text)
+
+
+def _refuse_surrogates(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"a text holds half of a surrogate pair at position {error.start + 1}: it is not a "
+            "character, and the database holds Unicode only"
+        ) from None
+
+
+def _encode_blob(value: bytes | bytearray | memoryview) -> Cell:
+    return Blob(base64.b64encode(value).decode())
+
+
+def _encode_datetime(value: datetime.datetime) -> Cell:
+    return Text(value.isoformat(" "))
+
+
+def _encode_date(value: datetime.date | datetime.time) -> Cell:
+    return Text(value.isoformat())
+
+
+# In this order for subclasses: bool is an int, datetime a date.
+ENCODERS: Final[dict[type, Callable[[Any], Cell]]] = {
+    type(None): lambda _value: NULL,
+    str: _encode_text,
+    bool: _encode_integer,
+    int: _encode_integer,
+    float: _encode_float,
+    bytes: _encode_blob,
+    bytearray: _encode_blob,
+    memoryview: _encode_blob,
+    datetime.datetime: _encode_datetime,
+    datetime.date: _encode_date,
+    datetime.time: _encode_date,
+    decimal.Decimal: lambda value: Text(str(value)),
+}
+
+
+def decode_rows(
+    columns: Sequence[Column],
+    rows: Sequence[Sequence[Cell]],
+    converters: Mapping[str, Converter],
+) -> list[tuple[Any, ...]]:
+    """Return the rows as tuples of Python values.
+
+    A column at a time: most columns hold one kind of cell, which makes one pass in C.
+
+    Raises:
+        DataError: a cell holds infinity, whose sign the server does not send.
+        InterfaceError: the rows are not as long as the columns say, or a cell is not valid.
+    """
+    if not rows:
+        return []
+    if set(map(len, rows)) != {len(columns)}:
+        raise InterfaceError("the server sent rows that do not fit their columns")
+    if not columns:
+        return [()] * len(rows)
+    try:
+        decoded = [
+            _decode_column(cells, converters.get(column.type_name))
+            for column, cells in zip(columns, zip(*rows, strict=True), strict=True)
+        ]
+    except (ValueError, binascii.Error) as error:
+        raise InterfaceError("the server sent a value that is not valid") from error
+    return list(zip(*decoded, strict=True))
+
+
+VALUE: Final = attrgetter("value")
+AS_THEY_ARE: Final = frozenset({Text, Null})
+
+
+def _decode_column(cells: Iterable[Cell], converter: Converter | None) -> Iterable[Any]:
+    kinds = set(map(type, cells))
+    if kinds <= AS_THEY_ARE:
+        values: Iterable[Any] = list(map(VALUE, cells))
+    elif kinds == {Integer}:
+        values = _decode_integers(cells)
+    else:
+        values = [DECODERS[type(cell)](cell) for cell in cells]
+    if converter is None:
+        return values
+    if Null in kinds:
+        return [None if value is None else converter(value) for value in values]
+    return list(map(converter, values))
+
+
+def _decode_integers(cells: Iterable[Cell]) -> list[int]:
+    values = list(map(int, map(VALUE, cells)))
+    if not -INTEGER_LIMIT <= min(values) <= max(values) < INTEGER_LIMIT:
+        raise ValueError("integer beyond 64 bits")
+    return values
+
+
+def _decode_float(cell: Float) -> float:
+    if cell.value is None:
+        raise DataError(
+            "a value in the result is infinite, and the server does not send its sign: read it with "
+            "a CASE or a cast to text in the SQL"
+        )
+    return cell.value
+
+
+def _decode_blob(cell: Blob) -> bytes:
+    text = cell.base64
+    return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+
+
+DECODERS: Final[dict[type, Callable[[Any], Any]]] = {
+    Null: lambda _cell: None,
+    Integer: lambda cell: _decode_integers((cell,))[0],
+    Float: _decode_float,
+    Text: VALUE,
+    Blob: _decode_blob,
+}
