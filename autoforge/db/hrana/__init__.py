@@ -7,8 +7,27 @@ Layers, each knowing only those to its right:
 connection → cursor → results → stream → transport | messages → endpoint | values → errors
 """
 
+from autoforge.db.hrana.admin import Admin
 from autoforge.db.hrana.connection import Connection, connect
 from autoforge.db.hrana.cursor import Cursor
+from autoforge.db.hrana.dbapi import (
+    BINARY,
+    DATETIME,
+    NUMBER,
+    ROWID,
+    STRING,
+    Binary,
+    Date,
+    DateFromTicks,
+    Time,
+    TimeFromTicks,
+    Timestamp,
+    TimestampFromTicks,
+    apilevel,
+    paramstyle,
+    threadsafety,
+)
+from autoforge.db.hrana.endpoint import Endpoint
 from autoforge.db.hrana.errors import (
     AccessDenied,
     Blocked,
@@ -32,22 +51,36 @@ from autoforge.db.hrana.errors import (
 
 __all__ = [
     "AccessDenied",
+    "Admin",
+    "BINARY",
+    "Binary",
     "Blocked",
     "Busy",
     "Connection",
     "Cursor",
+    "DATETIME",
     "DataError",
     "DatabaseError",
     "DatabaseNotFound",
+    "Date",
+    "DateFromTicks",
+    "Endpoint",
     "Error",
     "IntegrityError",
     "InterfaceError",
     "InternalError",
+    "NUMBER",
     "NotSupportedError",
     "OperationalError",
     "OutcomeUnknown",
     "Overloaded",
     "ProgrammingError",
+    "ROWID",
+    "STRING",
+    "Time",
+    "TimeFromTicks",
+    "Timestamp",
+    "TimestampFromTicks",
     "TransactionLost",
     "Unreachable",
     "Warning",
@@ -56,7 +89,3 @@ __all__ = [
     "paramstyle",
     "threadsafety",
 ]
-
-apilevel = "2.0"
-threadsafety = 1  # threads may share the module, not a connection
-paramstyle = "qmark"

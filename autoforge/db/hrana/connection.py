@@ -43,6 +43,7 @@ from autoforge.db.hrana.values import Converter
 __all__ = ["DEFAULT_TIMEOUT_SECONDS", "MODES", "TOO_LARGE", "Connection", "connect"]
 
 Answer = TypeVar("Answer")
+AnyCursor = TypeVar("AnyCursor", bound=Cursor)
 
 MODES: Final = ("auto", "DEFERRED", "IMMEDIATE", "EXCLUSIVE")
 DEFAULT_TIMEOUT_SECONDS: Final = 60.0  # a writer may wait 5 s for each one in front of it
@@ -111,10 +112,10 @@ class Connection:
 
     # PEP 249
 
-    def cursor(self, *, stream: bool = False) -> Cursor:
+    def cursor(self, factory: type[AnyCursor] = Cursor, *, stream: bool = False) -> AnyCursor:  # type: ignore[assignment]  # PEP 696 is not in 3.11
         """Return a cursor; with `stream`, one that holds a part of a large result at a time."""
         self._check_open()
-        return Cursor(self, stream=stream)
+        return factory(self, stream=stream)
 
     def commit(self) -> None:
         """Write what the transaction did; without one, do nothing.

@@ -36,7 +36,8 @@ class Endpoint:
         """Take a database URL apart.
 
         Args:
-            url: `libsql://host` (TLS; `?tls=0` for none), `https://host` or `http://host:port`.
+            url: `libsql://host` (TLS; `?tls=0` for none), `https://host` or `http://host:port`;
+                `?namespace=name` says the same as the argument, and goes before it.
             namespace: name of a database on a server that holds many of them.
 
         Raises:
@@ -53,11 +54,13 @@ class Endpoint:
             raise InterfaceError(
                 "the database URL carries a user, a password or a #: a token goes into auth_token"
             )
+        options = _options(parts.query, parts.scheme)
+        namespace = options.get("namespace", namespace)
         if namespace is not None and not NAMESPACE.fullmatch(namespace):
             raise InterfaceError(
                 "the namespace is not valid: 1 to 63 letters, digits, - and _, with no dot"
             )
-        is_tls = SCHEMES[parts.scheme] and not _is_plain(parts.query, parts.scheme)
+        is_tls = SCHEMES[parts.scheme] and options.get("tls") != "0"
         return cls(
             host=host,
             port=port or PORTS[is_tls],
@@ -96,17 +99,17 @@ class Endpoint:
         return f"{scheme}://{host}{self._suffix}{self.path}{shown}"
 
 
-def _is_plain(query: str, scheme: str) -> bool:
-    """Whether the URL asks for no encryption, by ?tls=0."""
-    values = parse_qsl(query, keep_blank_values=True)
-    if not values:
-        return False
-    if scheme != "libsql" or values not in ([("tls", "0")], [("tls", "1")]):
+def _options(query: str, scheme: str) -> dict[str, str]:
+    """Return what stands behind the ? of the URL."""
+    pairs = parse_qsl(query, keep_blank_values=True)
+    options = dict(pairs)
+    allowed = {"namespace", "tls"} if scheme == "libsql" else {"namespace"}
+    if len(options) != len(pairs) or set(options) - allowed or options.get("tls", "0") not in "01":
         raise InterfaceError(
-            "the database URL takes no parameters but tls=0 after libsql://: a token goes into "
-            "auth_token"
+            "the database URL takes no parameters but namespace=, and tls=0 after libsql://: a "
+            "token goes into auth_token"
         )
-    return values == [("tls", "0")]
+    return options
 
 
 def _is_address(host: str) -> bool:

@@ -121,5 +121,3 @@ def _checked(entry: Any) -> Any:
     if isinstance(entry, CursorError | CursorStepError):
         raise from_server(entry.error.message, entry.error.code)
     return entry
-
-

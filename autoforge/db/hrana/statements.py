@@ -58,7 +58,8 @@ CONTROLS: Final = tuple(
 )
 CONTROL_WORDS: Final = frozenset({"BEGIN", "COMMIT", "END", "RELEASE", "ROLLBACK", "SAVEPOINT"})
 FOREIGN_KEYS: Final = re.compile(
-    rf"{SPACE}PRAGMA\s+foreign_keys\s*(?:=\s*(\w+)|\(\s*(\w+)\s*\))?{END}", re.DOTALL | re.IGNORECASE
+    rf"{SPACE}PRAGMA\s+foreign_keys\s*(?:=\s*(\w+)|\(\s*(\w+)\s*\))?{END}",
+    re.DOTALL | re.IGNORECASE,
 )
 TOKENS: Final = re.compile(
     r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]|--[^\n]*|/\*.*?\*/|[()]|\w+""", re.DOTALL

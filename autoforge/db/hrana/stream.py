@@ -6,6 +6,7 @@ decided in `connection`.
 Source: Hrana 3 specification, "Stateful streams"; `base_url` from "Hrana over HTTP".
 """
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -77,12 +78,21 @@ class Stream:
     """One stream at a time; the first request opens it."""
 
     def __init__(self, endpoint: Endpoint, timeout_seconds: float, token: Token) -> None:
-        self.baton: str | None = None
+        self._baton: str | None = None
+        self._pid = os.getpid()
         self.freshness = Freshness(endpoint)
         self.home = Transport(endpoint, timeout_seconds)
         self._transport = self.home
         self._token_source = token
         self._token: str | None = None
+
+    @property
+    def baton(self) -> str | None:
+        """What names the stream in the next request; None opens another.
+
+        After a fork the stream is the parent's: the child may neither use nor end it.
+        """
+        return self._baton if self._pid == os.getpid() else None
 
     @property
     def is_open(self) -> bool:
@@ -91,7 +101,7 @@ class Stream:
 
     def drop(self) -> None:
         """Forget the stream; the server rolls back what is open on it and ends it by itself."""
-        self.baton = None
+        self._baton = None
         if self._transport is not self.home:
             self._transport.close()
             self._transport = self.home
@@ -201,7 +211,7 @@ class Stream:
 
     def _send(self, body: bytes) -> Response:
         try:
-            return self._transport.post(PIPELINE, body, self._current_token())
+            return self._transport.request(PIPELINE, body, self._current_token())
         except TransportError:
             self.drop()
             self.freshness.forget()
@@ -232,7 +242,7 @@ class Stream:
 
     def _follow(self, baton: str | None, base_url: str | None) -> None:
         """Take the next baton, and go where the server wants the stream to be continued."""
-        self.baton = baton
+        self._baton, self._pid = baton, os.getpid()
         if base_url is None or baton is None:
             return
         endpoint = Endpoint.parse(base_url)

@@ -72,13 +72,13 @@ class Transport:
         self._head = f"Host: {endpoint.header}\r\nContent-Type: application/json\r\n"
         self._accept = "" if endpoint.is_local else "Accept-Encoding: gzip\r\n"  # br takes seconds
 
-    def post(self, path: str, body: bytes, token: str) -> Response:
+    def request(self, path: str, body: bytes, token: str, method: str = "POST") -> Response:
         """Send a request and return its answer, whatever its status.
 
         Raises:
             TransportError: there is none.
         """
-        self._send(path, body, token)
+        self._send(method, path, body, token, accept=self._accept)
         with self._failing_with(was_sent=True):
             status, headers = self._read_head()
             content = self._read_all(headers)
@@ -93,7 +93,7 @@ class Transport:
         Raises:
             TransportError: there is no answer, or (from the iterator) it broke off.
         """
-        self._send(path, body, token, plain=True)
+        self._send("POST", path, body, token, accept="")
         with self._failing_with(was_sent=True):
             status, headers = self._read_head()
         return status, self._lines(headers)
@@ -125,22 +125,19 @@ class Transport:
 
     # Sending
 
-    def _send(self, path: str, body: bytes, token: str, *, plain: bool = False) -> None:
+    def _send(self, method: str, path: str, body: bytes, token: str, *, accept: str) -> None:
         """Send all of a request."""
+        authorization = f"Authorization: Bearer {token}\r\n" if token else ""
+        head = (
+            f"{method} {self.endpoint.path}{path} HTTP/1.1\r\n{self._head}{authorization}{accept}"
+            f"Content-Length: {len(body)}\r\n\r\n"
+        )
         self._deadline = time.monotonic() + self.timeout_seconds
         with self._failing_with(was_sent=False):
             connection = self._connected()
             connection.settimeout(self.timeout_seconds)
-            connection.sendall(self._request(path, body, token, plain=plain))
+            connection.sendall(head.encode("latin-1") + body)
         self.requests += 1
-
-    def _request(self, path: str, body: bytes, token: str, *, plain: bool) -> bytes:
-        authorization = f"Authorization: Bearer {token}\r\n" if token else ""
-        head = (
-            f"POST {self.endpoint.path}{path} HTTP/1.1\r\n{self._head}{authorization}"
-            f"{'' if plain else self._accept}Content-Length: {len(body)}\r\n\r\n"
-        )
-        return head.encode("latin-1") + body
 
     def _connected(self) -> socket.socket:
         if self._pid != os.getpid():  # after a fork the socket is the parent's

@@ -1,0 +1,54 @@
+"""Names that PEP 249 asks of every driver: constructors and type objects."""
+
+import datetime
+from typing import Final
+
+__all__ = [
+    "BINARY",
+    "DATETIME",
+    "NUMBER",
+    "ROWID",
+    "STRING",
+    "Binary",
+    "Date",
+    "DateFromTicks",
+    "Time",
+    "TimeFromTicks",
+    "Timestamp",
+    "TimestampFromTicks",
+    "apilevel",
+    "paramstyle",
+    "threadsafety",
+]
+
+apilevel: Final = "2.0"
+threadsafety: Final = 1  # threads may share the module, not a connection
+paramstyle: Final = "qmark"
+
+Binary = memoryview
+Date = datetime.date
+Time = datetime.time
+Timestamp = datetime.datetime
+
+
+def DateFromTicks(ticks: float) -> datetime.date:  # noqa: N802 (PEP 249 names it so)
+    """Return the local date of a number of seconds since 1970."""
+    return datetime.datetime.fromtimestamp(ticks).astimezone().date()
+
+
+def TimeFromTicks(ticks: float) -> datetime.time:  # noqa: N802 (as above)
+    """Return the local time of day of a number of seconds since 1970."""
+    return datetime.datetime.fromtimestamp(ticks).astimezone().time()
+
+
+def TimestampFromTicks(ticks: float) -> datetime.datetime:  # noqa: N802 (as above)
+    """Return the local date and time of a number of seconds since 1970, without a zone."""
+    return datetime.datetime.fromtimestamp(ticks)  # noqa: DTZ006 (a timestamp has no zone)
+
+
+# Columns carry no type code, so these are equal to nothing but themselves.
+STRING: Final = "STRING"
+BINARY: Final = "BINARY"
+NUMBER: Final = "NUMBER"
+DATETIME: Final = "DATETIME"
+ROWID: Final = "ROWID"

@@ -1,0 +1,49 @@
+"""What a libSQL server can do, as data: flags, and the tests of Django's that cannot pass, each with
+its reason. `make conformance` holds both against the truth.
+"""
+
+from typing import Any, Final
+
+from django.db.backends.sqlite3 import features as sqlite3
+from django.utils.functional import cached_property
+
+__all__ = ["DatabaseFeatures"]
+
+MAX_PARAMETERS: Final = 32_766
+
+EXPECTED_FAILURES: Final[dict[str, set[str]]] = {}
+
+
+class DatabaseFeatures(sqlite3.DatabaseFeatures):
+    """SQLite's features, where the server's differ."""
+
+    minimum_database_version = None  # asking costs a request, and every libSQL is new enough
+    test_db_allows_multiple_connections = True
+    max_query_params = MAX_PARAMETERS
+    can_alter_table_drop_column = True
+    can_return_columns_from_insert = True
+    can_return_rows_from_bulk_insert = True
+    supports_json_field = True
+    can_introspect_json_field = True
+    has_json_object_function = True
+    # Regular expressions run as an automaton in SQL, which has no memory of what it matched.
+    supports_regex_backreferencing = False
+    # The server's own parser stands in front of SQLite's and is older.
+    supports_aggregate_order_by_clause = False
+
+    @cached_property
+    def can_clone_databases(self) -> bool:
+        """Whether parallel tests can have a database each."""
+        return self.connection.settings_dict["TEST"].get("ADMIN_URL") is not None
+
+    @cached_property
+    def django_test_expected_failures(self) -> set[str]:
+        """Tests of Django's that fail here; the reasons are in `EXPECTED_FAILURES`."""
+        return set().union(
+            sqlite3.DatabaseFeatures.django_test_expected_failures, *EXPECTED_FAILURES.values()
+        )
+
+    @cached_property
+    def django_test_skips(self) -> Any:
+        """Tests of Django's that do not apply, by reason."""
+        return super().django_test_skips

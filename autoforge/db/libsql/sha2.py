@@ -1,0 +1,2 @@
+def sha2_sql(operand_sql, *, bits):
+    raise NotImplementedError
