@@ -55,7 +55,7 @@ WRITE_LOCK: Final = "BEGIN IMMEDIATE"
 FAILURES: Final = (TransportError, InterfaceError, DatabaseError)
 
 
-def connect(  # noqa: PLR0913 (all but the first are options by name)
+def connect(
     url: str,
     *,
     auth_token: Token = None,

@@ -1,4 +1,4 @@
-"""A PEP 249 cursor: parameters in, rows out. How statements reach the server is the connection's."""
+"""A PEP 249 cursor: parameters in, rows out. The connection brings statements to the server."""
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -72,8 +72,8 @@ class Cursor:
         statement = classify(sql)
         if statement.is_read or statement.is_control:
             raise ProgrammingError("executemany() can only execute statements that change data.")
-        parts = iter(lambda: list(itertools.islice(requests, STEPS_AT_ONCE)), [])
         requests = (_request(sql, parameters) for parameters in many)
+        parts = iter(lambda: list(itertools.islice(requests, STEPS_AT_ONCE)), [])
         first, second = next(parts, []), next(parts, [])
         if not second:
             self._run_many(first)
@@ -84,7 +84,7 @@ class Cursor:
                 self._run_all([first, second], parts)
         return self
 
-    def executescript(self, script: str) -> Self:
+    def executescript(self, _script: str) -> Self:
         """Not part of Hrana's statements; run them one by one.
 
         Raises:

@@ -1,6 +1,6 @@
 """Names that PEP 249 asks of every driver: constructors and type objects."""
 
-import datetime
+import datetime as dt
 from typing import Final
 
 __all__ = [
@@ -26,24 +26,24 @@ threadsafety: Final = 1  # threads may share the module, not a connection
 paramstyle: Final = "qmark"
 
 Binary = memoryview
-Date = datetime.date
-Time = datetime.time
-Timestamp = datetime.datetime
+Date = dt.date
+Time = dt.time
+Timestamp = dt.datetime
 
 
-def DateFromTicks(ticks: float) -> datetime.date:  # noqa: N802 (PEP 249 names it so)
+def DateFromTicks(ticks: float) -> dt.date:  # noqa: N802 (PEP 249 names it so)
     """Return the local date of a number of seconds since 1970."""
-    return datetime.datetime.fromtimestamp(ticks).astimezone().date()
+    return dt.datetime.fromtimestamp(ticks).astimezone().date()
 
 
-def TimeFromTicks(ticks: float) -> datetime.time:  # noqa: N802 (as above)
+def TimeFromTicks(ticks: float) -> dt.time:  # noqa: N802 (as above)
     """Return the local time of day of a number of seconds since 1970."""
-    return datetime.datetime.fromtimestamp(ticks).astimezone().time()
+    return dt.datetime.fromtimestamp(ticks).astimezone().time()
 
 
-def TimestampFromTicks(ticks: float) -> datetime.datetime:  # noqa: N802 (as above)
+def TimestampFromTicks(ticks: float) -> dt.datetime:  # noqa: N802 (as above)
     """Return the local date and time of a number of seconds since 1970, without a zone."""
-    return datetime.datetime.fromtimestamp(ticks)  # noqa: DTZ006 (a timestamp has no zone)
+    return dt.datetime.fromtimestamp(ticks)  # noqa: DTZ006 (a timestamp has no zone)
 
 
 # Columns carry no type code, so these are equal to nothing but themselves.

@@ -41,7 +41,7 @@ class Endpoint:
             namespace: name of a database on a server that holds many of them.
 
         Raises:
-            InterfaceError: the URL or the namespace is not valid; never repeats what could be secret.
+            InterfaceError: the URL or the namespace is not valid; what may be secret is not shown.
         """
         try:
             parts = urlsplit(url)

@@ -1,6 +1,6 @@
 """Errors of the driver: PEP 249's tree, with a leaf where a caller would act differently.
 
-    Warning
+Warning:
     Error
     ├── InterfaceError            the driver was used wrongly, or the answer is no Hrana
     └── DatabaseError
@@ -52,7 +52,7 @@ __all__ = [
 ]
 
 
-class Warning(Exception):  # noqa: A001, N818 (PEP 249 names it so)
+class Warning(Exception):  # noqa: A001 (PEP 249 names it so)
     """Never raised; PEP 249 asks for the name."""
 
 
@@ -170,8 +170,8 @@ CLASSES: Final[dict[str, type[DatabaseError]]] = {
     "TRANSACTION_TIMEOUT": TransactionLost,
 }
 BUSY: Final = (
-    "database is locked: somebody else wrote since this transaction began to read; run it again, or "
-    "let it begin with the write lock (transaction_mode IMMEDIATE or auto)"
+    "database is locked: somebody else wrote since this transaction began to read; run it again, "
+    "or let it begin with the write lock (transaction_mode IMMEDIATE or auto)"
 )
 SENTENCES: Final[dict[str, str]] = {
     "BLOCKED": (
@@ -189,6 +189,32 @@ SENTENCES: Final[dict[str, str]] = {
         "the server took the transaction away, because it held the write lock for more than 5 "
         "seconds while others waited, and nothing of it was written: make it shorter and run it "
         "again"
+    ),
+}
+EXPIRED: Final = "the token for {place} has expired: make a new one and set it as auth_token"
+UNKNOWN: Final = "{place} asks for a token: set it as auth_token"
+REFUSED: Final = (
+    "{place} refuses the token, which is not valid for this server: copy it again, or make a new "
+    "one for this database, and set it as auth_token"
+)
+READ_ONLY: Final = (
+    "the token for {place} may only read: set an auth_token that may write, or leave the data as "
+    "it is"
+)
+FORBIDDEN: Final = "{place} does not allow this: {message}"
+STATUSES: Final[dict[int, tuple[type[DatabaseError], str]]] = {
+    401: (AccessDenied, ""),
+    403: (AccessDenied, ""),
+    404: (
+        DatabaseNotFound,
+        (
+            "{place} answers, but has no such database: correct the host name in the URL, or the "
+            "namespace ({message})"
+        ),
+    ),
+    429: (
+        Overloaded,
+        "{place} has no room for another connection now: try again, or let fewer processes use it",
     ),
 }
 TOO_BIG: Final = "string or blob too big"
@@ -238,20 +264,6 @@ def _by_status(status: int, message: str, code: str, place: str) -> DatabaseErro
     lower = message.lower()
     if code == "STREAM_EXPIRED" or "stream not found" in lower or "baton" in lower:
         return TransactionLost(SENTENCES["STREAM_EXPIRED"])
-    if status == 401:  # noqa: PLR2004 (HTTP statuses are their own names)
-        return AccessDenied(_unauthorized(lower, place))
-    if status == 403:  # noqa: PLR2004 (as above)
-        return AccessDenied(_forbidden(lower, message, place))
-    if status == 404:  # noqa: PLR2004 (as above)
-        return DatabaseNotFound(
-            f"{place} answers, but has no such database: correct the host name in the URL, or the "
-            f"namespace ({message})"
-        )
-    if status == 429:  # noqa: PLR2004 (as above)
-        return Overloaded(
-            f"{place} has no room for another connection now: try again, or let fewer processes "
-            "use it"
-        )
     if "invalid utf-8" in lower:
         return DataError(
             "a text in the result is not valid UTF-8, so the server cannot send it: read it with "
@@ -259,24 +271,16 @@ def _by_status(status: int, message: str, code: str, place: str) -> DatabaseErro
         )
     if "BLOCKED" in code:
         return from_server(message, "BLOCKED")
+    if status in STATUSES:
+        kind, sentence = STATUSES[status]
+        sentence = sentence or _denied(status, lower)
+        return kind(sentence.format(place=place, message=message))
     return OperationalError(f"{place} answered with HTTP status {status}: {message}")
 
 
-def _unauthorized(message: str, place: str) -> str:
+def _denied(status: int, message: str) -> str:
+    if status == 403:  # the token is known
+        return READ_ONLY if "write permission" in message else FORBIDDEN
     if "expired" in message:
-        return f"the token for {place} has expired: make a new one and set it as auth_token"
-    if "none given" in message or "expected authorization header" in message:
-        return f"{place} asks for a token: set it as auth_token"
-    return (
-        f"{place} refuses the token: it is not valid for this server; copy it again, or make a new "
-        "one for this database"
-    )
-
-
-def _forbidden(message: str, original: str, place: str) -> str:
-    if "write permission" in message:
-        return (
-            f"the token for {place} may only read: set an auth_token that may write, or leave the "
-            "data as it is"
-        )
-    return f"{place} does not allow this: {original}"
+        return EXPIRED
+    return UNKNOWN if "none given" in message else REFUSED

@@ -17,12 +17,12 @@ SERVER_FAULTS = 500
 def unreachable(endpoint: Endpoint, error: Exception) -> Unreachable:
     """Return the error for a server that does not answer, where nothing was done."""
     return Unreachable(
-        f"{endpoint} does not answer ({error}): check that the server runs, and that the URL and the "
-        "network are right"
+        f"{endpoint} does not answer ({error}): check that the server runs, and that the URL and "
+        "the network are right"
     )
 
 
-def lost(endpoint: Endpoint, error: Exception) -> TransactionLost:
+def lost(endpoint: Endpoint, error: BaseException) -> TransactionLost:
     """Return the error for a transaction whose stream ended with a failed request."""
     if isinstance(error, TransactionLost):
         return error
@@ -49,8 +49,8 @@ def again(error: Exception) -> TransactionLost:
 def unknown(endpoint: Endpoint, error: Exception, what: str) -> OutcomeUnknown:
     """Return the error for a write that was sent and has no answer."""
     return OutcomeUnknown(
-        f"{endpoint} gave no answer to {what} ({error}): it was carried out, or it was not; look at "
-        "the data before you run it again"
+        f"{endpoint} gave no answer to {what} ({error}): it was carried out, or it was not; look "
+        "at the data before you run it again"
     )
 
 

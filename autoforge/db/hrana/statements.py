@@ -1,5 +1,6 @@
-"""What kind of statement a SQL text is, as far as the driver must know: does it write, does it
-control the transaction, is it one of the PRAGMAs whose state the driver keeps.
+"""What kind of statement a SQL text is, as far as the driver must know.
+
+Does it write, does it control the transaction, is it the PRAGMA whose state the driver keeps?
 
 Everything else about SQL is the server's business.
 """
@@ -139,9 +140,9 @@ def _pragma(sql: str) -> Statement:
 def _after_with(sql: str) -> Kind:
     """Return the kind of the statement behind the common table expressions."""
     depth = 0
-    for token in TOKENS.findall(sql):
-        depth += (token == "(") - (token == ")")
-        kind = WORDS.get(token.upper()) if not depth else None
+    for word in TOKENS.findall(sql):
+        depth += (word == "(") - (word == ")")
+        kind = WORDS.get(word.upper()) if not depth else None
         if kind is not None:
             return kind
     return Kind.WRITE

@@ -223,7 +223,8 @@ class Stream:
             token = (source() if callable(source) else source) or ""
             if not token.isascii() or any(character.isspace() for character in token):
                 raise AccessDenied(
-                    "the auth_token holds white space or characters that no token has: copy it again"
+                    "the auth_token holds white space or characters that no token has: copy it "
+                    "again"
                 )
             self._token = token
         return self._token

@@ -51,7 +51,7 @@ class Response:
     """Its content, decompressed."""
 
 
-class Malformed(Exception):
+class MalformedError(Exception):
     """The answer is not HTTP/1.1."""
 
 
@@ -177,7 +177,7 @@ class Transport:
             self.close()
             reason = f"no answer within {self.timeout_seconds:g} s"
             raise TransportError(reason, was_sent=was_sent, timed_out=True) from error
-        except (OSError, Malformed, zlib.error, ValueError) as error:
+        except (OSError, MalformedError, zlib.error, ValueError) as error:
             self.close()
             raise TransportError(_reason(error), was_sent=was_sent) from error
         except BaseException:  # such as Ctrl-C: the rest of the answer would be the next one's
@@ -190,26 +190,26 @@ class Transport:
         """Add what has arrived to the buffer."""
         connection = self._socket
         if connection is None:
-            raise Malformed("the connection was closed")
+            raise MalformedError("the connection was closed")
         left = self._deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError
         connection.settimeout(left)
         chunk = connection.recv(RECEIVE_BYTES)
         if not chunk:
-            raise Malformed("the server closed the connection")
+            raise MalformedError("the server closed the connection")
         self._buffer += chunk
 
     def _read_head(self) -> tuple[int, dict[bytes, bytes]]:
         while True:
             while (end := self._buffer.find(b"\r\n\r\n")) < 0:
                 if len(self._buffer) > MAX_HEAD_BYTES:
-                    raise Malformed("the head of the answer is too long")
+                    raise MalformedError("the head of the answer is too long")
                 self._receive()
             head = bytes(self._buffer[:end])
             del self._buffer[: end + 4]
             status, headers = _parse_head(head)
-            if status >= 200:  # noqa: PLR2004 (below are announcements)
+            if status >= 200:
                 return status, headers
 
     def _read_all(self, headers: dict[bytes, bytes]) -> bytes:
@@ -218,7 +218,7 @@ class Transport:
             chunks.append(chunk)
             total += len(chunk)
             if total > MAX_BODY_BYTES:
-                raise Malformed("the answer is too long")
+                raise MalformedError("the answer is too long")
         return b"".join(chunks)
 
     def _read_body(self, headers: dict[bytes, bytes]) -> Iterator[bytes]:
@@ -227,7 +227,7 @@ class Transport:
         elif b"content-length" in headers:
             yield self._take(_length(headers[b"content-length"], 10))
         else:
-            raise Malformed("the answer does not say how long it is")
+            raise MalformedError("the answer does not say how long it is")
 
     def _take(self, count: int) -> bytes:
         """Return exactly `count` bytes."""
@@ -240,7 +240,7 @@ class Transport:
     def _take_line(self) -> bytes:
         while (end := self._buffer.find(b"\r\n")) < 0:
             if len(self._buffer) > MAX_HEAD_BYTES:
-                raise Malformed("a line of the answer is too long")
+                raise MalformedError("a line of the answer is too long")
             self._receive()
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 2]
@@ -250,7 +250,7 @@ class Transport:
         while size := _length(self._take_line().partition(b";")[0], 16):
             yield self._take(size)
             if self._take(2) != b"\r\n":
-                raise Malformed("a chunk of the answer has no end")
+                raise MalformedError("a chunk of the answer has no end")
         while self._take_line():
             pass  # trailers
 
@@ -277,8 +277,8 @@ def _is_dead(connection: socket.socket) -> bool:
 def _parse_head(head: bytes) -> tuple[int, dict[bytes, bytes]]:
     first, *lines = head.split(b"\r\n")
     parts = first.split(None, 2)
-    if len(parts) < 2 or not parts[0].startswith(b"HTTP/1.") or not parts[1].isdigit():  # noqa: PLR2004 (version, status)
-        raise Malformed("the answer is not HTTP/1.1")
+    if len(parts) < 2 or not parts[0].startswith(b"HTTP/1.") or not parts[1].isdigit():
+        raise MalformedError("the answer is not HTTP/1.1")
     headers = {}
     for line in lines:
         name, _, value = line.partition(b":")
@@ -287,13 +287,13 @@ def _parse_head(head: bytes) -> tuple[int, dict[bytes, bytes]]:
 
 
 def _length(text: bytes, base: int) -> int:
-    digits = b"0123456789abcdefABCDEF" if base == 16 else b"0123456789"  # noqa: PLR2004 (hexadecimal)
+    digits = b"0123456789abcdefABCDEF" if base == 16 else b"0123456789"
     text = text.strip()
-    if not text or text.strip(digits) or len(text) > 16:  # noqa: PLR2004 (64 bits)
-        raise Malformed("the answer does not say how long it is")
+    if not text or text.strip(digits) or len(text) > 16:
+        raise MalformedError("the answer does not say how long it is")
     length = int(text, base)
     if length > MAX_BODY_BYTES:
-        raise Malformed("the answer is too long")
+        raise MalformedError("the answer is too long")
     return length
 
 
@@ -301,7 +301,7 @@ def _unzip(content: bytes) -> bytes:
     unzip = zlib.decompressobj(GZIP)
     plain = unzip.decompress(content, MAX_BODY_BYTES)
     if not unzip.eof:
-        raise Malformed("the compressed answer breaks off")
+        raise MalformedError("the compressed answer breaks off")
     return plain
 
 

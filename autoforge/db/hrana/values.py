@@ -15,7 +15,7 @@ Source: Hrana 3 specification, "Values"; sqlite3's adapters for dates and decima
 
 import base64
 import binascii
-import datetime
+import datetime as dt
 import decimal
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -126,7 +126,7 @@ def _encode_float(value: float) -> Cell:
     if math.isnan(value):
         return NULL  # as SQLite does
     raise DataError(
-        "infinity cannot be sent to a libSQL server as a parameter: write 9e999 or -9e999 in the SQL"
+        "infinity cannot be a parameter of a libSQL server: write 9e999 or -9e999 in the SQL"
     )
 
 
@@ -151,11 +151,11 @@ def _encode_blob(value: bytes | bytearray | memoryview) -> Cell:
     return Blob(base64.b64encode(value).decode())
 
 
-def _encode_datetime(value: datetime.datetime) -> Cell:
+def _encode_datetime(value: dt.datetime) -> Cell:
     return Text(value.isoformat(" "))
 
 
-def _encode_date(value: datetime.date | datetime.time) -> Cell:
+def _encode_date(value: dt.date | dt.time) -> Cell:
     return Text(value.isoformat())
 
 
@@ -169,9 +169,9 @@ ENCODERS: Final[dict[type, Callable[[Any], Cell]]] = {
     bytes: _encode_blob,
     bytearray: _encode_blob,
     memoryview: _encode_blob,
-    datetime.datetime: _encode_datetime,
-    datetime.date: _encode_date,
-    datetime.time: _encode_date,
+    dt.datetime: _encode_datetime,
+    dt.date: _encode_date,
+    dt.time: _encode_date,
     decimal.Decimal: lambda value: Text(str(value)),
 }
 
@@ -234,8 +234,8 @@ def _decode_integers(cells: Iterable[Cell]) -> list[int]:
 def _decode_float(cell: Float) -> float:
     if cell.value is None:
         raise DataError(
-            "a value in the result is infinite, and the server does not send its sign: read it with "
-            "a CASE or a cast to text in the SQL"
+            "a value in the result is infinite, and the server does not send its sign: read it "
+            "with CAST(… AS TEXT)"
         )
     return cell.value
 

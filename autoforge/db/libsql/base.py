@@ -77,7 +77,7 @@ class DatabaseWrapper(sqlite3.DatabaseWrapper):
     display_name = "libSQL"
     Database = hrana
     SchemaEditorClass = DatabaseSchemaEditor
-    client_class = DatabaseClient
+    client_class = DatabaseClient  # type: ignore[assignment]  # a sibling of SQLite's, not a child
     creation_class = DatabaseCreation
     features_class = DatabaseFeatures
     introspection_class = DatabaseIntrospection
@@ -110,12 +110,13 @@ class DatabaseWrapper(sqlite3.DatabaseWrapper):
 
     def create_cursor(self, name: str | None = None) -> Cursor:
         """Return a cursor; one with a name holds a part of a large result at a time."""
-        return self.connection.cursor(Cursor, stream=name is not None)
+        connection: hrana.Connection = self.connection
+        return connection.cursor(Cursor, stream=name is not None)
 
     @async_unsafe
     def chunked_cursor(self) -> Any:
         """Return a cursor for `iterator()`, which reads large results in constant memory."""
-        return self._cursor(name="chunked")
+        return self._cursor(name="chunked")  # type: ignore[attr-defined]  # Django's own
 
     def close(self) -> None:
         """Close the connection; what is open is rolled back."""

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db.backends.base.client import BaseDatabaseClient
@@ -19,7 +19,7 @@ class DatabaseClient(BaseDatabaseClient):
 
     @classmethod
     def settings_to_cmd_args_env(
-        cls, settings_dict: Mapping[str, Any], parameters: list[str]
+        cls, settings_dict: Mapping[str, Any], parameters: Iterable[str]
     ) -> tuple[list[str], dict[str, str] | None]:
         """Return the command and what it needs in its environment.
 
@@ -37,7 +37,7 @@ class DatabaseClient(BaseDatabaseClient):
         secret = token() if callable(token) else token
         return [*command, *parameters], {"LIBSQL_AUTH_TOKEN": secret} if secret else None
 
-    def runshell(self, parameters: list[str]) -> None:
+    def runshell(self, parameters: Iterable[str]) -> None:
         """Run the shell."""
         command, more = self.settings_to_cmd_args_env(self.connection.settings_dict, parameters)
         subprocess.run(command, env={**os.environ, **(more or {})}, check=True)  # noqa: S603 (the command is our own)

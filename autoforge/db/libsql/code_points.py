@@ -3,13 +3,14 @@
 A set is a sorted tuple of ranges of code points, both ends included, that do not touch.
 """
 
-import _sre
 import sys
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Final
 
-from re import _casefix, _constants as sre  # type: ignore[attr-defined]  # isort: skip  # re has no public parser
+import _sre  # type: ignore[import-not-found]  # isort: skip  # the table behind re.IGNORECASE
+from re import _casefix  # type: ignore[attr-defined]  # as above
+from re import _constants as sre  # type: ignore[attr-defined]  # re has no public parser
 
 __all__ = ["ALL", "Ranges", "category", "complement", "ignoring_case", "union"]
 
@@ -91,7 +92,7 @@ def ignoring_case(ranges: Ranges, *, is_ascii: bool) -> Ranges:
     if not is_ascii:
         equal = [
             (other, other)
-            for code, others in _casefix._EXTRA_CASES.items()
+            for code, others in _casefix._EXTRA_CASES.items()  # noqa: SLF001 (there is no other way to it)
             if _holds(whole, code)
             for other in others
         ]

@@ -23,7 +23,8 @@ class SQLCompiler(compiler.SQLCompiler):
 
     def compile(self, node: Any) -> tuple[str, Any]:
         """Return the SQL of a node, and its parameters."""
-        implementation = implementation_of(type(node))
+        kind: type = type(node)
+        implementation = implementation_of(kind)
         if implementation is None:
             return self.compile_for_sqlite(node)
         return implementation(node, self, self.connection)

@@ -40,16 +40,17 @@ class DatabaseCreation(sqlite3.DatabaseCreation):
         if self._admin_url is None:
             if not name:
                 raise ImproperlyConfigured(
-                    f"DATABASES[{self.connection.alias!r}]['TEST'] names no database for tests: set "
-                    "ADMIN_URL to the admin API of the server, where each run makes one of its own, "
-                    "or NAME to the URL of an empty database."
+                    f"DATABASES[{self.connection.alias!r}]['TEST'] names no database for tests: "
+                    "set ADMIN_URL to the admin API of the server, where each run makes one of "
+                    "its own, or NAME to the URL of an empty database."
                 )
             return str(name)
         return _with_namespace(settings["NAME"], _namespace(name or self._default_name()))
 
     @property
     def _admin_url(self) -> str | None:
-        return self.connection.settings_dict["TEST"].get("ADMIN_URL")
+        url: str | None = self.connection.settings_dict["TEST"].get("ADMIN_URL")
+        return url
 
     def _default_name(self) -> str:
         return f"test-{self.connection.alias}-{os.getpid()}"
@@ -57,12 +58,12 @@ class DatabaseCreation(sqlite3.DatabaseCreation):
     def _admin(self) -> hrana.Admin:
         if self._admin_url is None:
             raise ImproperlyConfigured(
-                "Parallel tests need a database each: set TEST['ADMIN_URL'] to the admin API of the "
-                "server, or run them without --parallel."
+                "Parallel tests need a database each: set TEST['ADMIN_URL'] to the admin API of "
+                "the server, or run them without --parallel."
             )
         return hrana.Admin(self._admin_url)
 
-    def _create_test_db(self, verbosity: int, autoclobber: bool, keepdb: bool = False) -> str:  # noqa: FBT001, FBT002 (Django's signature)
+    def _create_test_db(self, verbosity: int, autoclobber: bool, keepdb: bool = False) -> str:  # noqa: ARG002, FBT001, FBT002 (Django's signature)
         """Make the test database, or empty it; return its URL."""
         url = self._get_test_db_name()
         if self._admin_url is None:
@@ -143,14 +144,14 @@ class DatabaseCreation(sqlite3.DatabaseCreation):
         """
         connection = self._connect(url)
         try:
-            cursor = connection.cursor()
+            cursor: hrana.Cursor = connection.cursor()
             objects = cursor.execute(OBJECTS).fetchall()
             names = {name for _kind, name in objects}
             if names and MARKER not in names:
                 raise ImproperlyConfigured(
-                    f"DATABASES[{self.connection.alias!r}]['TEST']['NAME'] is a database that holds "
-                    f"{len(names)} tables and was not made for tests: nothing was touched; name an "
-                    "empty database."
+                    f"DATABASES[{self.connection.alias!r}]['TEST']['NAME'] is a database that "
+                    f"holds {len(names)} tables and was not made for tests: nothing was touched; "
+                    "name an empty database."
                 )
             connection.foreign_keys = False
             with connection.transaction():

@@ -17,10 +17,11 @@ Compiled = tuple[str, Any]
 FORMATS = {"DateField": temporal.format_date, "DateTimeField": temporal.format_datetime}
 
 
-def compile_duration(node: DurationExpression, compiler: Any, connection: Any) -> Compiled:
+def compile_duration(node: DurationExpression, compiler: Any) -> Compiled:
     """Return a tree of sums as SQL: microseconds, or the date that they lead to."""
     if node.connector not in "+-":
-        return compiler.compile_for_sqlite(node)  # type: ignore[no-any-return]  # ours, see compiler
+        compiled: Compiled = compiler.compile_for_sqlite(node)
+        return compiled
     sql, params, kind = _microseconds(node, compiler)
     format_it = FORMATS.get(kind or "")
     return (format_it(sql) if format_it else sql), params

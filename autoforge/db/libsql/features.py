@@ -1,5 +1,6 @@
-"""What a libSQL server can do, as data: flags, and the tests of Django's that cannot pass, each with
-its reason. `make conformance` holds both against the truth.
+"""What a libSQL server can do, as data: flags, and the tests of Django's that cannot pass.
+
+`make conformance` holds both against the truth.
 """
 
 from typing import Any, Final
@@ -32,18 +33,18 @@ class DatabaseFeatures(sqlite3.DatabaseFeatures):
     supports_aggregate_order_by_clause = False
 
     @cached_property
-    def can_clone_databases(self) -> bool:
+    def can_clone_databases(self) -> bool:  # type: ignore[override]  # Django's types say attribute
         """Whether parallel tests can have a database each."""
         return self.connection.settings_dict["TEST"].get("ADMIN_URL") is not None
 
     @cached_property
-    def django_test_expected_failures(self) -> set[str]:
+    def django_test_expected_failures(self) -> set[str]:  # type: ignore[override]  # Django's types say attribute
         """Tests of Django's that fail here; the reasons are in `EXPECTED_FAILURES`."""
         return set().union(
             sqlite3.DatabaseFeatures.django_test_expected_failures, *EXPECTED_FAILURES.values()
         )
 
     @cached_property
-    def django_test_skips(self) -> Any:
+    def django_test_skips(self) -> Any:  # type: ignore[override]  # Django's types say attribute
         """Tests of Django's that do not apply, by reason."""
         return super().django_test_skips

@@ -57,7 +57,7 @@ def _operands(node: Any, compiler: Any) -> tuple[list[str], list[Any]]:
 @_implements(DurationExpression)
 def _duration(node: Any, compiler: Any, connection: Any) -> Compiled:
     connection.ops.check_expression_support(node)
-    return compile_duration(node, compiler, connection)
+    return compile_duration(node, compiler)
 
 
 @_implements(functions.Random)
@@ -68,7 +68,8 @@ def _random(_node: Any, _compiler: Any, _connection: Any) -> Compiled:
 
 @_implements(functions.Cot)
 def _cot(node: Any, compiler: Any, _connection: Any) -> Compiled:
-    return compiler.compile_for_sqlite(node, template="(1 / TAN(%(expressions)s))")
+    compiled: Compiled = compiler.compile_for_sqlite(node, template="(1 / TAN(%(expressions)s))")
+    return compiled
 
 
 @_implements(functions.MD5, functions.SHA1, functions.SHA384, functions.SHA512)
@@ -109,15 +110,18 @@ def _repeat(node: Any, compiler: Any, _connection: Any) -> Compiled:
 @_implements(functions.Reverse)
 def _reverse(node: Any, compiler: Any, _connection: Any) -> Compiled:
     (text,), params = _operands(node, compiler)
-    return f"(SELECT CASE WHEN p_t IS NOT NULL THEN REVERSE(p_t) END FROM (SELECT {text} AS p_t))", params
+    return (
+        f"(SELECT CASE WHEN p_t IS NOT NULL THEN REVERSE(p_t) END FROM (SELECT {text} AS p_t))",
+        params,
+    )
 
 
 @_implements(StdDev, Variance)
 def _spread(node: Any, compiler: Any, _connection: Any) -> Compiled:
     """The server says 0 where there are too few values to say anything."""
     sql, params = compiler.compile_for_sqlite(node)
-    expressions = node.get_source_expressions()[:1]
-    count = Count(*expressions, filter=node.filter, distinct=node.distinct)
+    expression = node.get_source_expressions()[0]
+    count = Count(expression, filter=node.filter, distinct=node.distinct)
     count_sql, count_params = compiler.compile(count)
     enough = 1 if node.function.endswith("_SAMP") else 0
     return f"(CASE WHEN {count_sql} > {enough} THEN {sql} END)", (*count_params, *params)
@@ -129,13 +133,11 @@ def _regex(node: Any, compiler: Any, connection: Any) -> Compiled:
     pattern_sql, patterns = node.process_rhs(compiler, connection)
     if pattern_sql != "%s":
         raise NotSupportedError(
-            "libSQL has no regular expressions of its own, and this backend writes them as SQL: the "
-            "pattern must be a constant, not an expression of the database's."
+            "libSQL has no regular expressions of its own, and this backend writes them as SQL: "
+            "the pattern must be a constant, not an expression of the database's."
         )
     try:
-        automaton = regex.compile_regex(
-            str(patterns[0]), ignore_case=node.lookup_name == "iregex"
-        )
+        automaton = regex.compile_regex(str(patterns[0]), ignore_case=node.lookup_name == "iregex")
     except regex.UnsupportedRegex as error:
         raise NotSupportedError(str(error)) from error
     return automaton.sql(operand, params)

@@ -2,7 +2,7 @@
 
 import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from django.conf import settings
@@ -11,6 +11,7 @@ from django.db.backends.sqlite3 import operations as sqlite3
 
 from autoforge.db.hrana.messages import StatementRequest
 from autoforge.db.libsql import temporal
+from autoforge.db.libsql.features import MAX_PARAMETERS
 
 __all__ = ["DatabaseOperations"]
 
@@ -36,7 +37,7 @@ class DatabaseOperations(sqlite3.DatabaseOperations):
         """Return a part of a datetime, in a time zone."""
         return temporal.extract(lookup_type.lower(), *self._in_zone(sql, params, tzname))
 
-    def time_extract_sql(self, lookup_type: str, sql: str, params: Sequence[Any]) -> Sql:
+    def time_extract_sql(self, lookup_type: str, sql: str, params: Sequence[Any]) -> Sql:  # type: ignore[override]  # the types are of an older Django
         """Return a part of a time of day."""
         return temporal.extract_time(lookup_type.lower(), sql, params)
 
@@ -46,13 +47,13 @@ class DatabaseOperations(sqlite3.DatabaseOperations):
         """Return the beginning of a year … day."""
         return temporal.truncate_date(lookup_type.lower(), *self._in_zone(sql, params, tzname))
 
-    def datetime_trunc_sql(
+    def datetime_trunc_sql(  # type: ignore[override]  # as above
         self, lookup_type: str, sql: str, params: Sequence[Any], tzname: str | None
     ) -> Sql:
         """Return the beginning of a year … second, in a time zone."""
         return temporal.truncate_datetime(lookup_type.lower(), *self._in_zone(sql, params, tzname))
 
-    def time_trunc_sql(
+    def time_trunc_sql(  # type: ignore[override]  # as above
         self, lookup_type: str, sql: str, params: Sequence[Any], tzname: str | None = None
     ) -> Sql:
         """Return the beginning of an hour … second."""
@@ -71,9 +72,7 @@ class DatabaseOperations(sqlite3.DatabaseOperations):
     ) -> Sql:
         """Return the microseconds between two dates, datetimes or times of day."""
         measure = (
-            temporal.microseconds_of_time
-            if internal_type == "TimeField"
-            else temporal.microseconds
+            temporal.microseconds_of_time if internal_type == "TimeField" else temporal.microseconds
         )
         left, left_params = measure(*lhs)
         right, right_params = measure(*rhs)
@@ -81,7 +80,7 @@ class DatabaseOperations(sqlite3.DatabaseOperations):
 
     def combine_duration_expression(self, connector: str, sub_expressions: Sequence[str]) -> str:
         """Return a duration times or by a number; sums are `durations`' business."""
-        if len(sub_expressions) != 2:  # noqa: PLR2004 (a left and a right side)
+        if len(sub_expressions) != 2:
             raise ValueError("Too many params for timedelta operations.")
         left, right = sub_expressions
         if connector == "*":
@@ -106,9 +105,9 @@ class DatabaseOperations(sqlite3.DatabaseOperations):
         )
         if not columns:
             return len(objs)
-        return max(1, self.connection.features.max_query_params // columns)
+        return max(1, MAX_PARAMETERS // columns)
 
-    def combine_expression(self, connector: str, sub_expressions: Sequence[str]) -> str:
+    def combine_expression(self, connector: str, sub_expressions: list[str]) -> str:
         """Write XOR without a function of that name, each operand once."""
         if connector == "#":
             a, b = sub_expressions
@@ -119,7 +118,7 @@ class DatabaseOperations(sqlite3.DatabaseOperations):
         """The server refuses HAVING without GROUP BY."""
         return ["GROUP BY TRUE"]
 
-    def last_executed_query(self, cursor: Any, sql: str, params: Any) -> str:
+    def last_executed_query(self, cursor: Any, sql: str, params: Any) -> str:  # noqa: ARG002 (Django's signature)
         """Return the query with its parameters in it, for logs; it asks the server nothing."""
         if not params:
             return sql
@@ -129,20 +128,21 @@ class DatabaseOperations(sqlite3.DatabaseOperations):
 
     def _quoted(self, value: Any) -> str:
         try:
-            return self.connection.SchemaEditorClass.quote_value(None, value)
+            return str(self.connection.schema_editor().quote_value(value))
         except ValueError:
             return repr(value)
 
-    def execute_sql_flush(self, sql_list: Sequence[str]) -> None:
+    def execute_sql_flush(self, sql_list: Iterable[str]) -> None:
         """Run the statements of a flush, hundreds in a request."""
+        statements = list(map(StatementRequest, sql_list))
         with transaction.atomic(
             using=self.connection.alias, savepoint=self.connection.features.can_rollback_ddl
         ):
             self.connection.ensure_connection()
             with self.connection.wrap_database_errors:
-                for start in range(0, len(sql_list), STATEMENTS_AT_ONCE):
-                    part = sql_list[start : start + STATEMENTS_AT_ONCE]
-                    self.connection.connection.run(list(map(StatementRequest, part)), is_read=False)
+                for start in range(0, len(statements), STATEMENTS_AT_ONCE):
+                    part = statements[start : start + STATEMENTS_AT_ONCE]
+                    self.connection.connection.run(part, is_read=False)
 
     @functools.cached_property
     def _references_graph(self) -> Any:

@@ -4,7 +4,8 @@ The server has no REGEXP and takes no functions of ours. A pattern is parsed by 
 and becomes a nondeterministic automaton; a recursive query carries the set of its states from
 character to character, so that its time grows with the length of the text and never explodes. The
 answer equals `re.search`: categories and case follow Unicode as `re` does. What remembers what it
-matched is no regular language and is refused: backreferences, lookaround, conditions, atomic groups.
+matched is no regular language and is refused: backreferences, lookaround, conditions, atomic
+groups.
 
 Limits: text behind a NUL character is not seen; patterns that need more than 5000 states are
 refused.
@@ -63,7 +64,7 @@ REFUSED: Final = {
 }
 
 
-class UnsupportedRegex(ValueError):
+class UnsupportedRegex(ValueError):  # noqa: N818 (named for what the pattern is)
     """A pattern that cannot be run on the server; `str()` says which part, and what to do."""
 
     def __init__(self, construct: str) -> None:
@@ -173,9 +174,7 @@ def compile_regex(pattern: str, *, ignore_case: bool = False) -> Automaton:
     literal = _literal(tree)
     builder = _Builder()
     if literal is not None:
-        return Automaton(
-            literal=literal, edges="[]", classes="[]", end=0, assertions=frozenset()
-        )
+        return Automaton(literal=literal, edges="[]", classes="[]", end=0, assertions=frozenset())
     start, flags = builder.new_state(), tree.state.flags
     if not _is_anchored(tree):
         builder.read(start, ALL, start)
@@ -246,7 +245,7 @@ def _is_anchored(tree: Any) -> bool:
 
 @dataclass(slots=True)
 class _Builder:
-    """Builds the automaton from the parser's tree; each method takes a state and returns the next."""
+    """Builds the automaton from the parser's tree; methods take a state and return the next."""
 
     edges: list[Edge] = field(default_factory=list)
     assertions: set[int] = field(default_factory=set)
@@ -383,7 +382,8 @@ def _characters(operation: Any, argument: Any, flags: int) -> Ranges:
 
 def _set(items: Any, flags: int) -> Ranges:
     """Return the characters of [...]."""
-    is_negated, parts = False, []
+    is_negated = False
+    parts: list[Ranges] = []
     for operation, argument in items:
         if operation is sre.NEGATE:
             is_negated = True

@@ -36,9 +36,7 @@ def sha2_sql(operand_sql: str, *, bits: Literal[224, 256]) -> str:
 
 @lru_cache(maxsize=2)
 def _template(bits: int) -> str:
-    shown = ", ".join(
-        _number("s_s", position) for position in range(bits // 32)
-    )
+    shown = ", ".join(_number("s_s", position) for position in range(bits // 32))
     form = "%%08x" * (bits // 32)
     return (
         "(WITH RECURSIVE "
@@ -125,7 +123,7 @@ def _constants() -> str:
 
 def _initial(bits: int) -> str:
     """Return the state before the first block: fractions of the square roots of primes."""
-    if bits == 256:  # noqa: PLR2004 (the name of the function)
+    if bits == 256:
         return _decimal(isqrt(prime << 64) & MASK for prime in _primes(8))
     return _decimal(isqrt(prime << 128) & MASK for prime in _primes(16)[8:])
 

@@ -16,7 +16,9 @@ from django.db.backends.utils import split_tzname_delta
 
 __all__ = ["Shift", "shift"]
 
-FIRST: Final = dt.datetime(1800, 1, 1, tzinfo=dt.UTC)  # before that, all zones keep their first offset
+FIRST: Final = dt.datetime(
+    1800, 1, 1, tzinfo=dt.UTC
+)  # before that, all zones keep their first offset
 REGULAR_SINCE: Final = 2100  # from here on every zone follows a rule of its own
 SCAN_TO: Final = 2160  # holds each of the 14 kinds of years after REGULAR_SINCE
 STEP: Final = dt.timedelta(days=1)
@@ -133,7 +135,7 @@ def _change(low: dt.datetime, high: dt.datetime, info: zoneinfo.ZoneInfo) -> dt.
 def _kind(year: int) -> tuple[int, bool]:
     """Return what makes calendars of two years the same: the weekday of January 1, and leap."""
     first = dt.date(year, 1, 1)
-    return first.weekday(), (dt.date(year, 12, 31) - first).days == 365  # noqa: PLR2004 (a leap year)
+    return first.weekday(), (dt.date(year, 12, 31) - first).days == 365
 
 
 @lru_cache(maxsize=128)
@@ -147,9 +149,7 @@ def _last_irregular_year(zone: str) -> int:
         by_year.setdefault(moment.year, []).append((f"{moment:%m-%d %H:%M:%S}", before, after))
     rule = {_kind(year): by_year.get(year, []) for year in range(REGULAR_SINCE, SCAN_TO)}
     irregular = (
-        year
-        for year in range(2038, REGULAR_SINCE)
-        if by_year.get(year, []) != rule[_kind(year)]
+        year for year in range(2038, REGULAR_SINCE) if by_year.get(year, []) != rule[_kind(year)]
     )
     return max(irregular, default=2037)
 

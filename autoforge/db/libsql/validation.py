@@ -1,10 +1,11 @@
-"""Are the settings of a libSQL database valid? As system checks, and before a connection is made."""
+"""Are the settings of a libSQL database valid? As system checks, and before one connects."""
 
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from django.core.checks import CheckMessage, Error, Warning
+from django.core import checks
+from django.core.checks import CheckMessage, Error
 from django.db.backends.base.validation import BaseDatabaseValidation
 
 from autoforge.db import hrana
@@ -66,9 +67,7 @@ def _faults(settings: Mapping[str, Any], alias: str) -> Iterator[CheckMessage]:
 
 def _url(value: Any, where: str, number: str, hint: str) -> Iterator[CheckMessage]:
     try:
-        if not isinstance(value, str) or not value:
-            raise hrana.InterfaceError("it is empty or no text")
-        hrana.Endpoint.parse(value)
+        hrana.Endpoint.parse(value if isinstance(value, str) else "")
     except hrana.InterfaceError as error:
         yield Error(f"{where} is improperly configured: {error}.", hint=hint, id=f"libsql.{number}")
 
@@ -78,7 +77,7 @@ def _token(value: Any, where: str) -> Iterator[CheckMessage]:
     if value is not None and not callable(value) and not is_clean:
         yield Error(
             f"{where}['OPTIONS']['auth_token'] is improperly configured (its value is not shown).",
-            hint="Give a token without white space, or a function without arguments that returns it.",
+            hint="Give a token without white space, or a function that returns it.",
             id="libsql.E002",
         )
 
@@ -96,8 +95,8 @@ def _timeout(value: Any, where: str) -> Iterator[CheckMessage]:
 def _mode(value: Any, where: str) -> Iterator[CheckMessage]:
     if value is not None and not (isinstance(value, str) and value.upper() in MODES):
         yield Error(
-            f"{where}['OPTIONS']['transaction_mode'] is improperly configured to '{value}'. Use one "
-            "of 'DEFERRED', 'EXCLUSIVE', 'IMMEDIATE', or None.",
+            f"{where}['OPTIONS']['transaction_mode'] is improperly configured to '{value}'. "
+            "Use one of 'DEFERRED', 'EXCLUSIVE', 'IMMEDIATE', or None.",
             hint="None and 'auto' take the write lock when a transaction begins.",
             id="libsql.E004",
         )
@@ -119,7 +118,7 @@ def _doubts(settings: Mapping[str, Any], alias: str) -> Iterator[CheckMessage]:
     options = settings.get("OPTIONS") or {}
     mode = str(options.get("transaction_mode") or "auto").upper()
     if settings.get("ATOMIC_REQUESTS") and mode != "DEFERRED":
-        yield Warning(
+        yield checks.Warning(
             f"settings.DATABASES[{alias!r}] has ATOMIC_REQUESTS, so that every request waits for "
             "the one write lock of the database.",
             hint="Remove it and use atomic() where it is needed, or set transaction_mode DEFERRED.",
@@ -130,7 +129,7 @@ def _doubts(settings: Mapping[str, Any], alias: str) -> Iterator[CheckMessage]:
     except hrana.InterfaceError:
         return
     if options.get("auth_token") and not endpoint.is_tls and not endpoint.is_local:
-        yield Warning(
+        yield checks.Warning(
             f"settings.DATABASES[{alias!r}] sends its token without encryption to another machine.",
             hint="Use libsql:// or https:// in NAME.",
             id="libsql.W002",
