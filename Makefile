@@ -15,7 +15,7 @@ BIN := $(VENV)/bin
 # Makes $(VENV) where it is missing or broken and installs what has changed; else takes a moment.
 BOOTSTRAP = python=$$(sh scripts/find_python.sh "$(PYTHON)") && "$$python" scripts/bootstrap.py
 
-.PHONY: run test check fmt help setup test-only test-matrix lock bench-import shell clean
+.PHONY: run test check fmt help setup test-only test-matrix lock bench-import conformance conformance-fast shell clean
 
 ##@ Use
 
@@ -42,6 +42,12 @@ test-only: setup ## The tests alone: make test-only ARGS="tests/prompts -k versi
 test-matrix: setup ## The tests on every Python that is here, and on Django 6.1 from Python 3.12 up
 	@exec $(BIN)/python scripts/test_matrix.py
 
+conformance: setup ## Django's own tests on a real libSQL server; writes docs/conformance.md
+	@exec $(BIN)/python scripts/conformance $(ARGS)
+
+conformance-fast: setup ## Those of them that are about databases, in a few minutes
+	@exec $(BIN)/python scripts/conformance --fast
+
 bench-import: setup ## Import 100,000 generated rows; prints time and memory
 	@exec $(BIN)/python benchmarks/import_prompts.py
 
@@ -61,5 +67,5 @@ clean: ## Remove caches, reports and .venv; data and .env.local stay
 help: ## List the commands
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+		/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 	@echo

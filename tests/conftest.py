@@ -1,11 +1,19 @@
-"""What every test gets: a clean environment, a SQLite file of its own, real servers on request."""
+"""What every test gets: a clean environment, a database of its own, real servers on request.
 
+The database is a SQLite file, or with TEST_DATABASE=libsql one on a real libSQL server, which each
+test process starts for itself.
+"""
+
+import atexit
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import django
 import pytest
+from launch.sqld import Server
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -21,7 +29,20 @@ def _clean_environment() -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "autoforge.settings"
 
 
+def _start_libsql() -> Server | None:
+    """Start a libSQL server where it is asked for."""
+    if os.environ.get("TEST_DATABASE") != "libsql":
+        return None
+    folder = Path(tempfile.mkdtemp(prefix="autoforge-libsql-"))
+    server = Server(folder, namespaces=True, idle_seconds=600).start()
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    atexit.register(server.kill)  # the last one registered is the first one run
+    os.environ["DATABASE_URL"] = server.url
+    return server
+
+
 _clean_environment()
+LIBSQL = _start_libsql()
 
 # Here, not by an option of pytest: that would read the settings before the line above.
 django.setup()
@@ -42,7 +63,13 @@ def django_db_modify_db_settings(
     """Put the test database into a file: threads then have connections of their own."""
     from django.conf import settings
 
-    test = settings.DATABASES["default"].setdefault("TEST", {})
+    entry = settings.DATABASES["default"]
+    test = entry.setdefault("TEST", {})
+    if LIBSQL is not None:
+        entry["NAME"] = LIBSQL.url  # xdist's workers read the settings before this file
+        test["ADMIN_URL"] = LIBSQL.admin_url
+        test["NAME"] = "autoforge-tests"
+        return
     test["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
 
 

@@ -104,9 +104,7 @@ class Server:
     """A server process that can be killed and started again, with the same ports and data.
 
     Attributes:
-        url: address of the database, for `NAME`.
-        admin_url: address of the admin API, for `TEST["ADMIN_URL"]`; None without namespaces.
-        port: its TCP port.
+        port: its TCP port, from the first start on.
     """
 
     def __init__(
@@ -114,24 +112,37 @@ class Server:
         folder: Path,
         *,
         namespaces: bool = False,
-        port: int | None = None,
+        port: int = 0,
+        idle_seconds: int = 0,
         arguments: Sequence[str] = (),
     ) -> None:
-        """Choose ports; nothing runs yet.
+        """Nothing runs yet.
 
         Args:
             folder: where the data is or will be.
             namespaces: many databases in one server, made through the admin API.
-            port: a free one where None.
+            port: a free one where 0.
+            idle_seconds: it ends by itself when nobody asks for so long, also where whoever
+                started it was killed; 0: never.
             arguments: more for sqld's command line.
         """
         self.folder = folder
-        self.port = port or free_port()
-        self.admin_port = free_port() if namespaces else None
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.admin_url = f"http://127.0.0.1:{self.admin_port}" if namespaces else None
+        self.port = port
         self.process: subprocess.Popen[bytes] | None = None
-        self._arguments = tuple(arguments)
+        self._admin_port = 0
+        self._namespaces = namespaces
+        idle = ("--idle-shutdown-timeout-s", str(idle_seconds)) if idle_seconds else ()
+        self._arguments = (*idle, *arguments)
+
+    @property
+    def url(self) -> str:
+        """Address of the database, for `NAME`."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def admin_url(self) -> str:
+        """Address of the admin API, for `TEST["ADMIN_URL"]`."""
+        return f"http://127.0.0.1:{self._admin_port}"
 
     def start(self) -> Self:
         """Start it and wait until it answers.
@@ -139,15 +150,23 @@ class Server:
         Raises:
             LaunchError: it does not.
         """
-        command = [str(binary()), "--no-welcome", "--db-path", str(self.folder)]
-        command += ["--http-listen-addr", f"127.0.0.1:{self.port}"]
-        if self.admin_port is not None:
-            command += ["--enable-namespaces", "--admin-listen-addr"]
-            command += [f"127.0.0.1:{self.admin_port}"]
+        executable = binary()
         self.folder.mkdir(parents=True, exist_ok=True)
+        with _locked(CACHE / "sqld.lock"):  # until it listens, another could find the same port
+            self.port = self.port or free_port()
+            command = [str(executable), "--no-welcome", "--db-path", str(self.folder)]
+            command += ["--http-listen-addr", f"127.0.0.1:{self.port}"]
+            if self._namespaces:
+                self._admin_port = self._admin_port or free_port()
+                command += ["--enable-namespaces"]
+                command += ["--admin-listen-addr", f"127.0.0.1:{self._admin_port}"]
+            self._spawn([*command, *self._arguments])
+        return self
+
+    def _spawn(self, command: list[str]) -> None:
         with (self.folder / "sqld.log").open("ab") as log:
             self.process = subprocess.Popen(  # noqa: S603 (the command is our own)
-                [*command, *self._arguments],
+                command,
                 env={**os.environ, "RUST_LOG": "error"},
                 stdout=log,
                 stderr=log,
@@ -158,7 +177,6 @@ class Server:
         except LaunchError:
             self.kill()
             raise
-        return self
 
     def stop(self, seconds: float = 10) -> None:
         """End it in order: open transactions are rolled back."""
@@ -193,9 +211,7 @@ class Server:
         Raises:
             LaunchError: it refused.
         """
-        if self.admin_port is None:
-            raise LaunchError("This server was started without namespaces.")
-        connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self._admin_port, timeout=30)
         try:
             text = json.dumps(body or {})
             connection.request(method, path, text, {"Content-Type": "application/json"})

@@ -77,7 +77,7 @@ class DatabaseWrapper(sqlite3.DatabaseWrapper):
     display_name = "libSQL"
     Database = hrana
     SchemaEditorClass = DatabaseSchemaEditor
-    client_class = DatabaseClient  # type: ignore[assignment]  # a sibling of SQLite's, not a child
+    client_class = DatabaseClient
     creation_class = DatabaseCreation
     features_class = DatabaseFeatures
     introspection_class = DatabaseIntrospection

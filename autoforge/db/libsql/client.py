@@ -1,24 +1,22 @@
 """`manage.py dbshell`: Turso's own shell where it is installed, else a small one of ours."""
 
-import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from django.db.backends.base.client import BaseDatabaseClient
+from django.db.backends.sqlite3 import client as sqlite3
 
 __all__ = ["DatabaseClient"]
 
 
-class DatabaseClient(BaseDatabaseClient):
+class DatabaseClient(sqlite3.DatabaseClient):
     """Opens a shell on the database."""
 
     executable_name = "turso"
 
     @classmethod
-    def settings_to_cmd_args_env(
+    def settings_to_cmd_args_env(  # type: ignore[override]  # SQLite's has no environment
         cls, settings_dict: Mapping[str, Any], parameters: Iterable[str]
     ) -> tuple[list[str], dict[str, str] | None]:
         """Return the command and what it needs in its environment.
@@ -36,8 +34,3 @@ class DatabaseClient(BaseDatabaseClient):
         command += ["--namespace", namespace] if namespace else []
         secret = token() if callable(token) else token
         return [*command, *parameters], {"LIBSQL_AUTH_TOKEN": secret} if secret else None
-
-    def runshell(self, parameters: Iterable[str]) -> None:
-        """Run the shell."""
-        command, more = self.settings_to_cmd_args_env(self.connection.settings_dict, parameters)
-        subprocess.run(command, env={**os.environ, **(more or {})}, check=True)  # noqa: S603 (the command is our own)

@@ -9,6 +9,8 @@ here is exact to the microsecond. What is no date gives NULL.
 from collections.abc import Sequence
 from typing import Any, Final
 
+from django.db.utils import OperationalError
+
 from autoforge.db.libsql.time_zones import Shift, shift
 
 __all__ = [
@@ -80,7 +82,7 @@ def extract(part: str, sql: str, params: Sequence[Any]) -> Sql:
     """Return a part of a date or a datetime as an integer.
 
     Raises:
-        ValueError: there is no such part.
+        OperationalError: there is no such part.
     """
     return _named("extract", part, _fill(_template(PARTS, part), sql, params))
 
@@ -94,7 +96,7 @@ def truncate_date(kind: str, sql: str, params: Sequence[Any]) -> Sql:
     """Return the date on which the year, quarter, month, week or day began.
 
     Raises:
-        ValueError: there is no such kind.
+        OperationalError: there is no such kind.
     """
     return _fill(_template(DATES, kind), sql, params)
 
@@ -193,8 +195,10 @@ def _search(steps: Sequence[tuple[str, int]]) -> str:
 
 
 def _template(templates: dict[str, str], kind: str) -> str:
-    if kind not in templates:
-        raise ValueError(f"there is no such part of a date or time: choose {', '.join(templates)}")
+    if kind not in templates:  # the class that Django's functions for SQLite end in
+        raise OperationalError(
+            f"there is no such part of a date or time: choose one of {', '.join(templates)}"
+        )
     return templates[kind]
 
 

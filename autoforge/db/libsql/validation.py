@@ -21,9 +21,10 @@ URLS: Final = "libsql://host, https://host or http://host:port"
 class DatabaseValidation(BaseDatabaseValidation):
     """Checks of `manage.py check --database`."""
 
-    def check(self, **_kwargs: Any) -> list[CheckMessage]:
+    def check(self, **kwargs: Any) -> list[CheckMessage]:
         """Return what is wrong with the settings."""
-        return check_settings(self.connection.settings_dict, self.connection.alias)
+        messages = super().check(**kwargs)
+        return [*messages, *check_settings(self.connection.settings_dict, self.connection.alias)]
 
 
 def first_fault(settings: Mapping[str, Any], alias: str) -> str | None:

@@ -1,0 +1,30 @@
+"""Settings for Django's `runtests.py`; which database, the environment says."""
+
+import os
+from typing import Any
+
+BACKEND = os.environ["CONFORMANCE_BACKEND"]
+
+if BACKEND == "libsql":
+    DATABASE: dict[str, Any] = {
+        "ENGINE": "autoforge.db.libsql",
+        "NAME": os.environ["CONFORMANCE_URL"],
+        "TEST": {"ADMIN_URL": os.environ["CONFORMANCE_ADMIN_URL"]},
+    }
+    DATABASES: dict[str, Any] = {
+        "default": DATABASE,
+        "other": DATABASE | {"TEST": dict(DATABASE["TEST"])},
+    }
+else:
+    DATABASES = {
+        "default": {"ENGINE": "django.db.backends.sqlite3"},
+        "other": {"ENGINE": "django.db.backends.sqlite3"},
+    }
+
+# As in the settings that Django's own tests bring for SQLite.
+SECRET_KEY = "django_tests_secret_key"  # noqa: S105 (its tests know it)
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
+USE_TZ = False
+
+TEST_RUNNER = "conformance.recording.RecordingRunner"
