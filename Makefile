@@ -1,15 +1,18 @@
 # AutoForge's commands. `make` alone lists them.
 #
 #   PYTHON=/path/to/python3.12   the Python to make .venv with (default: the first from 3.11 up)
+#   DATABASE=libsql              `make run` on a local libSQL server instead of a SQLite file
 #   PORT=8001, HOST=0.0.0.0      where `make run` serves; every other variable works too
 #   ARGS="-k import -x"          more for pytest, with `make test-only` and `make test-matrix`
 
 .DEFAULT_GOAL := help
 VENV = .venv
 PYTHON ?=
+DATABASE ?=
 ARGS ?=
 export VENV
 export ARGS
+export DATABASE
 
 BIN := $(VENV)/bin
 # Makes $(VENV) where it is missing or broken and installs what has changed; else takes a moment.
@@ -20,7 +23,8 @@ BOOTSTRAP = python=$$(sh scripts/find_python.sh "$(PYTHON)") && "$$python" scrip
 ##@ Use
 
 run: ## Start AutoForge on http://127.0.0.1:8000/ (the first time it sets everything up)
-	@$(BOOTSTRAP) requirements.txt && exec $(BIN)/python scripts/run.py
+	@$(BOOTSTRAP) $(if $(filter libsql,$(DATABASE)),requirements-libsql.txt,requirements.txt) \
+		&& exec $(BIN)/python scripts/run.py
 
 shell: ## Open a Python shell with Django and the database
 	@$(BOOTSTRAP) requirements.txt && exec $(BIN)/python manage.py shell

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Django's command line. A wrong environment is answered with its one sentence."""
+"""Django's command line. A wrong environment or a database out of reach gets one sentence."""
 
 import os
 import sys
@@ -9,13 +9,14 @@ def main() -> int:
     """Run the command and return its exit status.
 
     Returns:
-        1 with one line on standard error where the environment or the settings are wrong;
-        what the command itself chose otherwise.
+        1 with one line on standard error where the environment or the settings are wrong, or the
+        database does not answer or refuses us; what the command itself chose otherwise.
     """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "autoforge.settings")
     try:
         from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415 (may be missing)
         from django.core.management import execute_from_command_line  # noqa: PLC0415 (as above)
+        from django.db import Error  # noqa: PLC0415 (as above)
     except ImportError:
         sys.stderr.write(
             "Django is not installed for this Python: run `make setup`, "
@@ -26,6 +27,14 @@ def main() -> int:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
         sys.stderr.write(f"Configuration error: {error}\n")
+        return 1
+    except Error as error:
+        from autoforge.db.libsql.explanation import explain  # noqa: PLC0415 (seldom needed)
+
+        sentence = explain(error)
+        if sentence is None:
+            raise
+        sys.stderr.write(f"Database error: {sentence}.\n")
         return 1
     except BrokenPipeError:  # the reader has seen enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -18,9 +18,11 @@ from django.core import checks
 
 from autoforge.core.file_modes import find_env_files, readable_by_others
 from autoforge.core.jwt_claims import expiry, is_read_only
+from autoforge.db.libsql.validation import ENGINE, check_settings
 
 __all__ = [
     "check_data_folder",
+    "check_databases",
     "check_env_files",
     "check_origins",
     "check_token",
@@ -30,6 +32,17 @@ __all__ = [
 SOON = timedelta(days=14)
 RENEW = "Make a new one with `turso db tokens create`, and set it."
 Messages = list[checks.CheckMessage]
+
+
+@checks.register()
+def check_databases(app_configs: Any = None, **kwargs: Any) -> Messages:  # noqa: ARG001 (Django's signature)
+    """Check the settings of each libSQL database."""
+    return [
+        message
+        for alias, entry in settings.DATABASES.items()
+        if entry.get("ENGINE") == ENGINE
+        for message in check_settings(entry, alias)
+    ]
 
 
 @checks.register(checks.Tags.security)

@@ -16,3 +16,5 @@ urlpatterns = [
     path("i18n/", include("django.conf.urls.i18n")),
     path("health/", include("autoforge.health.urls")),
 ]
+
+handler500 = "autoforge.error_pages.server_error"

@@ -19,12 +19,16 @@ COMMON: Final = ("--universal", "--generate-hashes", "--quiet")
 CLEAN: Final = ("--no-emit-index-url", "--no-emit-find-links", "--custom-compile-command")
 LOCKS: Final[dict[str, tuple[str, ...]]] = {
     "requirements.txt": ("requirements.in", "--python-version", "3.11"),
+    "requirements-libsql.txt": ("requirements-libsql.in", "--python-version", "3.11"),
     "requirements-dev.txt": ("requirements-dev.in", "--python-version", "3.11"),
     "requirements-django61.txt": (
         "requirements-dev.in",
         *("--override", "requirements-django61.in", "--python-version", "3.12"),
     ),
 }
+
+
+SAME: Final = {"requirements-dev.txt", "requirements-libsql.txt"}
 
 
 def main() -> int:
@@ -37,7 +41,7 @@ def main() -> int:
     for output, sources in LOCKS.items():
         command = ("uv", "pip", "compile", *sources, *COMMON, *CLEAN, "make lock", "-o", output)
         # Else the development file could drift from what the runtime pins.
-        same = ("--constraint", "requirements.txt") if output == "requirements-dev.txt" else ()
+        same = ("--constraint", "requirements.txt") if output in SAME else ()
         status = run((*command, *same, *more)).returncode
         if status != 0:
             return status

