@@ -1,0 +1,130 @@
+"""A TCP proxy between a client and a server that breaks a request in a chosen way."""
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+FAULTS = (
+    "cut before",  # the connection is closed before the server gets anything
+    "cut during",  # the server gets half of the request
+    "cut after",  # the server does the work, its answer is swallowed
+    "truncate",  # half of the answer arrives
+    "500",
+    "502",
+    "429",
+)
+
+
+@dataclass
+class Rule:
+    fault: str
+    when: Callable[[bytes], bool]
+    times: int
+
+
+class FaultProxy:
+    """Listens on a free port of loopback and passes HTTP requests on, one by one.
+
+    Attributes:
+        requests: bodies that arrived, in order.
+        connections: how many connections were opened.
+        delay_seconds: each way.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.target = port
+        self.requests: list[bytes] = []
+        self.connections = 0
+        self.delay_seconds = 0.0
+        self._rules: list[Rule] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def fail(
+        self, fault: str, when: Callable[[bytes], bool] = lambda body: True, times: int = 1
+    ) -> None:
+        """Break the next `times` requests whose body is so."""
+        self._rules.append(Rule(fault, when, times))
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _address = self._listener.accept()
+                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self.connections += 1
+                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        server = socket.create_connection(("127.0.0.1", self.target))
+        server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with client, server, contextlib.suppress(OSError, EOFError):
+            while True:
+                head, body = _read_message(client)
+                self.requests.append(body)
+                fault = self._fault(body)
+                time.sleep(self.delay_seconds)
+                if fault == "cut before":
+                    return
+                if fault in {"500", "502", "429"}:
+                    client.sendall(_answer(fault))
+                    continue
+                if fault == "cut during":
+                    server.sendall(head + body[: len(body) // 2])
+                    return
+                server.sendall(head + body)
+                head, body = _read_message(server)
+                time.sleep(self.delay_seconds)
+                if fault == "cut after":
+                    return
+                if fault == "truncate":
+                    client.sendall(head + body[: len(body) // 2])
+                    return
+                client.sendall(head + body)
+
+    def _fault(self, body: bytes) -> str:
+        for rule in self._rules:
+            if rule.times and rule.when(body):
+                rule.times -= 1
+                return rule.fault
+        return ""
+
+
+def _read_message(source: socket.socket) -> tuple[bytes, bytes]:
+    """Return the head and the body of one request or answer, as they came."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        data += _receive(source)
+    head, _, body = data.partition(b"\r\n\r\n")
+    lower = head.lower()
+    if b"transfer-encoding: chunked" in lower:
+        while not body.endswith(b"0\r\n\r\n"):
+            body += _receive(source)
+    else:
+        length = int(lower.partition(b"content-length:")[2].split(b"\r\n")[0] or 0)
+        while len(body) < length:
+            body += _receive(source)
+    return head + b"\r\n\r\n", body
+
+
+def _receive(source: socket.socket) -> bytes:
+    data = source.recv(65_536)
+    if not data:
+        raise EOFError
+    return data
+
+
+def _answer(status: str) -> bytes:
+    body = b'{"error":"made up by the proxy"}'
+    return b"HTTP/1.1 %b Broken\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (
+        status.encode(),
+        len(body),
+        body,
+    )
