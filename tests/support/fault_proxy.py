@@ -123,8 +123,11 @@ def _receive(source: socket.socket) -> bytes:
 
 def _answer(status: str) -> bytes:
     body = b'{"error":"made up by the proxy"}'
-    return b"HTTP/1.1 %b Broken\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (
-        status.encode(),
-        len(body),
-        body,
+    return (
+        b"HTTP/1.1 %b Broken\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
+        % (
+            status.encode(),
+            len(body),
+            body,
+        )
     )

@@ -4,11 +4,11 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from autoforge.db.hrana.errors import DatabaseError, ProgrammingError
+from autoforge.db.hrana.errors import DatabaseError, NotSupportedError, ProgrammingError
 from autoforge.db.hrana.messages import NamedArgument, StatementRequest, StatementResult
 from autoforge.db.hrana.results import decode_in_parts
-from autoforge.db.hrana.statements import Kind, Statement, classify
-from autoforge.db.hrana.values import Column, decode_rows, encode
+from autoforge.db.hrana.statements import Kind, Statement, classify, with_literals
+from autoforge.db.hrana.values import Cell, Column, Literal, decode_rows, encode
 
 if TYPE_CHECKING:
     from autoforge.db.hrana.connection import Connection
@@ -198,6 +198,30 @@ class Cursor:
 
 def _request(sql: str, parameters: Parameters) -> StatementRequest:
     if isinstance(parameters, Mapping):
-        named = [NamedArgument(name, encode(value)) for name, value in parameters.items()]
-        return StatementRequest(sql, named_args=named)
-    return StatementRequest(sql, list(map(encode, parameters)))
+        named = {name: encode(value) for name, value in parameters.items()}
+        sql = _inlined(sql, named)
+        arguments = [
+            NamedArgument(name, value)
+            for name, value in named.items()
+            if not isinstance(value, Literal)
+        ]
+        return StatementRequest(sql, named_args=arguments)
+    values = list(map(encode, parameters))
+    if Literal not in set(map(type, values)):
+        return StatementRequest(sql, values)
+    sql = _inlined(sql, dict(enumerate(values)))
+    return StatementRequest(sql, [value for value in values if not isinstance(value, Literal)])
+
+
+def _inlined(sql: str, values: Mapping[Any, Cell | Literal]) -> str:
+    """Return the statement with those values in it that cannot be parameters."""
+    literals = {key: value.sql for key, value in values.items() if isinstance(value, Literal)}
+    if not literals:
+        return sql
+    try:
+        return with_literals(sql, literals)
+    except ValueError as error:
+        raise NotSupportedError(
+            "infinity, and numbers with 16 or 17 digits, cannot be parameters by number such as "
+            f"{error}: write ? or :name"
+        ) from error

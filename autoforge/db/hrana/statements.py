@@ -5,13 +5,15 @@ Does it write, does it control the transaction, is it the PRAGMA whose state the
 Everything else about SQL is the server's business.
 """
 
+import itertools
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from typing import Final
 
-__all__ = ["Kind", "Statement", "classify"]
+__all__ = ["Kind", "Statement", "classify", "with_literals"]
 
 
 class Kind(Enum):
@@ -65,6 +67,10 @@ FOREIGN_KEYS: Final = re.compile(
 TOKENS: Final = re.compile(
     r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]|--[^\n]*|/\*.*?\*/|[()]|\w+""", re.DOTALL
 )
+PARAMETERS: Final = re.compile(
+    r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]|--[^\n]*|/\*.*?\*/|\?\d*|[:@$]\w+""",
+    re.DOTALL,
+)
 MAX_CACHED_LENGTH: Final = 4000
 
 
@@ -112,6 +118,29 @@ def _classify(sql: str) -> Statement:
 
 
 _classify_cached = lru_cache(maxsize=1024)(_classify)
+
+
+def with_literals(sql: str, literals: Mapping[int | str, str]) -> str:
+    """Return a statement in which some parameters are replaced by SQL.
+
+    Args:
+        sql: the statement, with `?` or `:name`.
+        literals: SQL by the parameter's place, from 0, or by its name.
+
+    Raises:
+        ValueError: it has parameters with numbers, such as ?2, which cannot be told apart.
+    """
+    places = itertools.count()
+
+    def replaced(found: re.Match[str]) -> str:
+        token = found[0]
+        if token == "?":
+            return literals.get(next(places), token)
+        if token.startswith("?"):
+            raise ValueError(token)
+        return literals.get(token[1:], token) if token[0] in ":@$" else token
+
+    return PARAMETERS.sub(replaced, sql)
 
 
 def _control(sql: str) -> Statement:

@@ -4,7 +4,7 @@
 |---|---|---|
 | None, NaN | null | None |
 | bool, int within 64 bits | integer | int |
-| float | float | float |
+| float | float, or a literal in the SQL where JSON would change it | float |
 | str, Decimal, date, time, datetime | text | str |
 | bytes, bytearray, memoryview | blob | bytes |
 
@@ -33,6 +33,7 @@ __all__ = [
     "Converter",
     "Float",
     "Integer",
+    "Literal",
     "Null",
     "Text",
     "decode_rows",
@@ -42,6 +43,8 @@ __all__ = [
 Converter = Callable[[Any], Any]
 
 INTEGER_LIMIT: Final = 1 << 63
+SHORT: Final = 16  # characters: at most 15 digits and a point
+LARGEST_POWER: Final = 308
 
 
 class Null(Struct, tag_field="type", tag="null", omit_defaults=True, gc=False, frozen=True):
@@ -74,6 +77,12 @@ class Blob(Struct, tag_field="type", tag="blob", gc=False):
     base64: str
 
 
+class Literal(Struct, gc=False):
+    """A number that only SQL can carry to the server: it takes the place of its parameter."""
+
+    sql: str
+
+
 Cell = Null | Integer | Float | Text | Blob
 
 
@@ -92,11 +101,11 @@ class Column(Struct, frozen=True):
 NULL: Final = Null()
 
 
-def encode(value: Any) -> Cell:
+def encode(value: Any) -> Cell | Literal:
     """Return `value` as the server takes it.
 
     Raises:
-        DataError: an integer beyond 64 bits, infinity, or text that is not Unicode.
+        DataError: an integer beyond 64 bits, or text that is not Unicode.
         ProgrammingError: a type that no database value stands for.
     """
     encoder = ENCODERS.get(type(value))
@@ -120,14 +129,31 @@ def _encode_integer(value: int) -> Cell:
     return Integer(str(int(value)))
 
 
-def _encode_float(value: float) -> Cell:
-    if math.isfinite(value):
-        return Float(float(value))
+def _encode_float(value: float) -> Cell | Literal:
     if math.isnan(value):
         return NULL  # as SQLite does
-    raise DataError(
-        "infinity cannot be a parameter of a libSQL server: write 9e999 or -9e999 in the SQL"
-    )
+    if not math.isfinite(value):
+        return Literal("9e999" if value > 0 else "(-9e999)")
+    number = float(value)
+    text = repr(number)
+    if len(text) <= SHORT or _as_read(text) == number:
+        return Float(number)
+    return Literal(f"({text})")
+
+
+def _as_read(text: str) -> float:
+    """Return what the server's JSON parser makes of a number: often not the nearest float.
+
+    It takes the digits for an integer, and multiplies or divides that, as a float, by a power of
+    ten, as a float. Of numbers with 16 or 17 digits one in ten gets its last bit wrong.
+    """
+    digits, _, exponent = text.partition("e")
+    whole, _, fraction = digits.partition(".")
+    power = int(exponent or 0) - len(fraction)
+    number = float(int(whole + fraction))
+    if power < -LARGEST_POWER:
+        number, power = number / 1e308, power + LARGEST_POWER
+    return number / float(f"1e{-power}") if power < 0 else number * float(f"1e{power}")
 
 
 def _encode_text(value: str) -> Cell:
@@ -160,7 +186,7 @@ def _encode_date(value: dt.date | dt.time) -> Cell:
 
 
 # In this order for subclasses: bool is an int, datetime a date.
-ENCODERS: Final[dict[type, Callable[[Any], Cell]]] = {
+ENCODERS: Final[dict[type, Callable[[Any], Cell | Literal]]] = {
     type(None): lambda _value: NULL,
     str: _encode_text,
     bool: _encode_integer,
