@@ -16,7 +16,7 @@ def issue() -> tuple[str, datetime]:
     now = datetime.now(UTC)
     ends = now + timedelta(minutes=settings.JWT_ACCESS_TOKEN_EXPIRE_MINUTES)
     claims: dict[str, Any] = {"aud": AUDIENCE, "iat": now, "exp": ends}
-    return jwt.encode(claims, settings.JWT_SECRET_KEY, settings.JWT_ALGORITHM), ends
+    return jwt.encode(claims, str(settings.JWT_SECRET_KEY), settings.JWT_ALGORITHM), ends
 
 
 def is_valid(token: str) -> bool:
@@ -24,7 +24,7 @@ def is_valid(token: str) -> bool:
     try:
         jwt.decode(
             token,
-            settings.JWT_SECRET_KEY,
+            str(settings.JWT_SECRET_KEY),
             algorithms=[settings.JWT_ALGORITHM],  # never the token's own word for it
             audience=AUDIENCE,
             options={"require": ["aud", "exp"]},

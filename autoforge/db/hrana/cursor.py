@@ -207,9 +207,8 @@ def _request(sql: str, parameters: Parameters) -> StatementRequest:
         ]
         return StatementRequest(sql, named_args=arguments)
     values = list(map(encode, parameters))
-    if Literal not in set(map(type, values)):
-        return StatementRequest(sql, values)
-    sql = _inlined(sql, dict(enumerate(values)))
+    if Literal in set(map(type, values)):
+        sql = _inlined(sql, dict(enumerate(values)))
     return StatementRequest(sql, [value for value in values if not isinstance(value, Literal)])
 
 

@@ -133,12 +133,12 @@ def with_literals(sql: str, literals: Mapping[int | str, str]) -> str:
     places = itertools.count()
 
     def replaced(found: re.Match[str]) -> str:
-        token = found[0]
-        if token == "?":
-            return literals.get(next(places), token)
-        if token.startswith("?"):
-            raise ValueError(token)
-        return literals.get(token[1:], token) if token[0] in ":@$" else token
+        text = found[0]
+        if text.startswith("?") and len(text) > 1:
+            raise ValueError(text)
+        if text[0] in ":@$":
+            return literals.get(text[1:], text)
+        return literals.get(next(places), text) if text.startswith("?") else text
 
     return PARAMETERS.sub(replaced, sql)
 
