@@ -18,7 +18,7 @@ BIN := $(VENV)/bin
 # Makes $(VENV) where it is missing or broken and installs what has changed; else takes a moment.
 BOOTSTRAP = python=$$(sh scripts/find_python.sh "$(PYTHON)") && "$$python" scripts/bootstrap.py
 
-.PHONY: run test check fmt help setup test-only test-matrix lock bench-import conformance conformance-fast shell clean
+.PHONY: run test check fmt help setup test-only test-matrix lock bench-db bench-import conformance conformance-fast shell clean
 
 ##@ Use
 
@@ -51,6 +51,9 @@ conformance: setup ## Django's own tests on a real libSQL server; writes docs/co
 
 conformance-fast: setup ## Those of them that are about databases, in a few minutes
 	@exec $(BIN)/python scripts/conformance --fast
+
+bench-db: setup ## The libSQL backend beside SQLite and other clients: times and round trips
+	@exec $(BIN)/python benchmarks/database $(ARGS)
 
 bench-import: setup ## Import 100,000 generated rows; prints time and memory
 	@exec $(BIN)/python benchmarks/import_prompts.py

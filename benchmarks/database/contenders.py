@@ -1,0 +1,92 @@
+"""Who takes part, in which environment, and what is known of each."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from launch.tools import ROOT
+
+__all__ = ["DBAPI", "DJANGO", "OURS", "SQLITE", "Contender", "environment"]
+
+OURS: Final = "ours"
+SQLITE: Final = "SQLite"
+HTTP: Final = "http"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Contender:
+    """A client of the database."""
+
+    name: str
+    """As shown."""
+    packages: Sequence[str] = ()
+    """What its environment holds, pinned; empty: ours."""
+    engine: str = ""
+    """Django's ENGINE."""
+    scheme: str = HTTP
+    """Of the address that it takes."""
+    has_transactions: bool = True
+    """Whether atomic() really is a transaction of the database's."""
+    note: str = ""
+    """What to know when reading its numbers."""
+
+
+DJANGO: Final = (
+    Contender(name=SQLITE, engine="django.db.backends.sqlite3", note="a file: the limit"),
+    Contender(name=OURS, engine="autoforge.db.libsql"),
+    Contender(
+        name="django-libsql-backend",
+        packages=("django-libsql-backend==0.1.3", "django==5.2.19"),
+        engine="django_libsql",
+        has_transactions=False,
+        note=(
+            "no transactions: it keeps writes back until the commit and sends them in one request; "
+            "what atomic() reads does not see them, and concurrent updates are lost"
+        ),
+    ),
+    Contender(
+        name="django-libsql",
+        packages=("django-libsql==0.1.3", "django==5.0.14"),
+        engine="libsql.db.backends.sqlite3",
+        scheme="ws",
+        note="on Django 5.0, the newest that it can migrate on; SQL functions of Django's are missing",
+    ),
+)
+DBAPI: Final = (
+    Contender(name=SQLITE, engine="sqlite3", note="a file: the limit"),
+    Contender(name=OURS, engine="ours"),
+    Contender(name="libsql", packages=("libsql==0.1.11",), engine="libsql"),
+    Contender(name="libsql-client", packages=("libsql-client==0.3.1",), engine="libsql-client"),
+    Contender(
+        name="turso-serverless", packages=("turso-serverless==0.1.0",), engine="turso-serverless"
+    ),
+)
+
+
+def environment(contender: Contender) -> Path:
+    """Return the Python of a contender; its environment is made the first time.
+
+    Raises:
+        RuntimeError: it could not be installed.
+    """
+    if not contender.packages:
+        return Path(sys.executable)
+    folder = ROOT / f".venv-bench-{contender.name}"
+    python = folder / "bin" / "python"
+    done = folder / "installed.txt"
+    wanted = "\n".join(contender.packages)
+    if done.exists() and done.read_text() == wanted:
+        return python
+    uv = Path(sys.prefix) / "bin" / "uv"
+    for command in (
+        [str(uv), "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)],
+        [str(uv), "pip", "install", "--quiet", "--python", str(python), *contender.packages],
+    ):
+        result = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 (our own)
+        if result.returncode:
+            raise RuntimeError((result.stderr.strip().splitlines() or ["uv said nothing"])[-1])
+    done.write_text(wanted)
+    return python

@@ -1,0 +1,184 @@
+"""Runs Django's operations for one contender; speaks JSON lines on standard input and output.
+
+Started with the DATABASES entry as its argument, in the contender's own environment.
+"""
+
+import datetime as dt
+import itertools
+import json
+import sys
+import time
+import traceback
+from decimal import Decimal
+
+import django
+from django.conf import settings
+
+settings.configure(
+    DATABASES={"default": json.loads(sys.argv[1])},
+    INSTALLED_APPS=[
+        "django.contrib.admin",
+        "django.contrib.auth",
+        "django.contrib.contenttypes",
+        "django.contrib.messages",
+        "django.contrib.sessions",
+    ],
+    ROOT_URLCONF="__main__",
+    TEMPLATES=[
+        {
+            "BACKEND": "django.template.backends.django.DjangoTemplates",
+            "APP_DIRS": True,
+            "OPTIONS": {
+                "context_processors": [
+                    "django.template.context_processors.request",
+                    "django.contrib.auth.context_processors.auth",
+                    "django.contrib.messages.context_processors.messages",
+                ]
+            },
+        }
+    ],
+    SECRET_KEY="not secret",
+    DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
+    USE_TZ=True,
+)
+django.setup()
+
+from django.contrib import admin  # noqa: E402 (after the settings)
+from django.contrib.auth.models import User  # noqa: E402 (as above)
+from django.contrib.messages.storage.fallback import FallbackStorage  # noqa: E402 (as above)
+from django.db import connection, models, transaction  # noqa: E402 (as above)
+from django.test import RequestFactory  # noqa: E402 (as above)
+from django.urls import path  # noqa: E402 (as above)
+
+urlpatterns = [path("admin/", admin.site.urls)]
+NOW = dt.datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=dt.UTC)
+ROWS = 10_000
+COUNTER = itertools.count()
+
+
+class Item(models.Model):
+    """A row of six fields."""
+
+    name = models.CharField(max_length=100)
+    number = models.IntegerField()
+    price = models.DecimalField(max_digits=8, decimal_places=2)
+    active = models.BooleanField()
+    created = models.DateTimeField()
+
+    class Meta:
+        app_label = "auth"
+        db_table = "bench_item"
+
+
+def new_item(number=0):
+    """Return an item that is not saved."""
+    return Item(
+        name=f"item {number}", number=number, price=Decimal("12.50"), active=True, created=NOW
+    )
+
+
+def prepare():
+    """Make tables and content; only backends that can are asked to."""
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0)
+    with connection.schema_editor() as editor:
+        editor.create_model(Item)
+    Item.objects.bulk_create([new_item(number) for number in range(ROWS)])
+    User.objects.bulk_create(
+        [User(username=f"user {number}", password="!", is_staff=True) for number in range(100)]
+    )
+    User.objects.create(username="owner", password="!", is_staff=True, is_superuser=True)
+
+
+def get_by_key():
+    Item.objects.get(pk=ROWS // 2)
+
+
+def empty_atomic():
+    with transaction.atomic():
+        pass
+
+
+def single_write():
+    Item.objects.filter(pk=ROWS // 3).update(number=next(COUNTER))
+
+
+def create_in_atomic():
+    with transaction.atomic():
+        new_item(next(COUNTER)).save()
+
+
+def get_save_nested():
+    with transaction.atomic():
+        item = Item.objects.get(pk=ROWS // 2)
+        item.number += 1
+        item.save()
+        with transaction.atomic():
+            new_item(next(COUNTER)).save()
+
+
+def bulk_create():
+    Item.objects.bulk_create([new_item(number) for number in range(1000)])
+
+
+def fetch_all():
+    assert len(list(Item.objects.filter(pk__lte=ROWS))) == ROWS
+
+
+def iterate_all():
+    assert sum(1 for _ in Item.objects.filter(pk__lte=ROWS).iterator()) == ROWS
+
+
+def get_or_create():
+    Item.objects.get_or_create(
+        name=f"new {time.time_ns()}", defaults={"number": 1, "price": 1, "active": 1, "created": NOW}
+    )
+
+
+def changelist():
+    if not hasattr(changelist, "user"):
+        changelist.user = User.objects.get(username="owner")
+    request = RequestFactory().get("/admin/auth/user/")
+    request.user, request.session = changelist.user, {}
+    request._messages = FallbackStorage(request)
+    response = admin.site._registry[User].changelist_view(request).render()
+    assert response.status_code == 200 and b"user 42" in response.content
+
+
+OPERATIONS = {
+    "prepare": prepare,
+    "get by key": get_by_key,
+    "empty atomic()": empty_atomic,
+    "write outside of atomic()": single_write,
+    "create in atomic()": create_in_atomic,
+    "atomic get, save, nested create": get_save_nested,
+    "bulk_create 1000": bulk_create,
+    "fetch 10,000 rows": fetch_all,
+    "iterator() 10,000 rows": iterate_all,
+    "get_or_create, new": get_or_create,
+    "admin changelist, 100 users": changelist,
+}
+
+
+def run(operations):
+    """Answer requests {"operation", "times", "seconds"} until the input ends."""
+    for line in sys.stdin:
+        request = json.loads(line)
+        times = []
+        try:
+            limit = time.perf_counter() + request["seconds"]
+            while len(times) < request["times"] and (not times or time.perf_counter() < limit):
+                started = time.perf_counter()
+                operations[request["operation"]]()
+                times.append(time.perf_counter() - started)
+            answer = {"times": times}
+        except Exception as error:  # noqa: BLE001 (whatever a contender raises is a result)
+            traceback.print_exc()
+            answer = {"error": f"{type(error).__name__}: {error}".splitlines()[0][:200]}
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    run(OPERATIONS)
