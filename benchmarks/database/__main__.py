@@ -19,6 +19,8 @@ from typing import Any, Final
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts"), str(ROOT / "benchmarks")]
 
+from launch.sqld import Server  # noqa: E402 (as above)
+
 from database.contenders import (  # noqa: E402 (the path comes first)
     DBAPI,
     DJANGO,
@@ -28,7 +30,6 @@ from database.contenders import (  # noqa: E402 (the path comes first)
     environment,
 )
 from database.proxy import DelayProxy  # noqa: E402 (as above)
-from launch.sqld import Server  # noqa: E402 (as above)
 
 DELAY_SECONDS: Final = 0.02
 ROUNDS: Final = 3
@@ -221,7 +222,9 @@ def _worker(kind: str, contender: Contender, place: str, log: Path) -> Worker:
         return Worker([str(python), str(script), contender.engine, place, str(ROOT)], log)
     entry = {"ENGINE": contender.engine, "NAME": address, "CONN_MAX_AGE": None}
     code = f"import sys, runpy; sys.path.insert(0, {str(ROOT)!r}); "
-    code += f"sys.argv = ['worker', sys.argv[1]]; runpy.run_path({str(script)!r}, run_name='__main__')"
+    code += (
+        f"sys.argv = ['worker', sys.argv[1]]; runpy.run_path({str(script)!r}, run_name='__main__')"
+    )
     return Worker([str(python), "-c", code, json.dumps(entry)], log)
 
 

@@ -48,7 +48,9 @@ def execute(sql, parameters=()):
 
 
 def prepare():
-    execute("CREATE TABLE bench_item (id INTEGER PRIMARY KEY, name TEXT, number INTEGER, price REAL)")
+    execute(
+        "CREATE TABLE bench_item (id INTEGER PRIMARY KEY, name TEXT, number INTEGER, price REAL)"
+    )
     rows = ((f"item {number}", number, 1.5) for number in range(ROWS))
     sql = "INSERT INTO bench_item (name, number, price) VALUES " + ", ".join(["(?, ?, ?)"] * ROWS)
     execute(sql, itertools.chain.from_iterable(rows))

@@ -132,7 +132,8 @@ def iterate_all():
 
 def get_or_create():
     Item.objects.get_or_create(
-        name=f"new {time.time_ns()}", defaults={"number": 1, "price": 1, "active": 1, "created": NOW}
+        name=f"new {time.time_ns()}",
+        defaults={"number": 1, "price": 1, "active": 1, "created": NOW},
     )
 
 

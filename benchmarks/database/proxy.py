@@ -48,7 +48,12 @@ class DelayProxy:
         self._pump(server, client, asks, from_client=False)
 
     def _pump(
-        self, source: socket.socket, sink: socket.socket, asks: threading.Event, *, from_client: bool
+        self,
+        source: socket.socket,
+        sink: socket.socket,
+        asks: threading.Event,
+        *,
+        from_client: bool,
     ) -> None:
         waiting: queue.Queue[tuple[float, bytes]] = queue.Queue()
 

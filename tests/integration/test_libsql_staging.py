@@ -128,7 +128,9 @@ def test_a_read_only_token_is_enough_to_look(staging):
 
 
 def test_a_token_of_another_server(staging):
-    token = jwt.encode({"a": "rw", "exp": int(time.time()) + 60 * DAY}, Ed25519PrivateKey.generate(), "EdDSA")
+    token = jwt.encode(
+        {"a": "rw", "exp": int(time.time()) + 60 * DAY}, Ed25519PrivateKey.generate(), "EdDSA"
+    )
     done = staging.run("migrate", token=token)
     assert done.returncode == 1
     assert "refuses the token, which is not valid for this server" in done.stderr
@@ -156,8 +158,6 @@ def test_something_that_is_no_libsql_server(staging, tmp_path):
 
 def test_a_token_is_asked_for_again_when_it_has_expired(staging):
     tokens = iter([staging.token(seconds=-HOUR), staging.token()])
-    connection = hrana.connect(
-        staging.server.url, auth_token=lambda: next(tokens), autocommit=True
-    )
+    connection = hrana.connect(staging.server.url, auth_token=lambda: next(tokens), autocommit=True)
     assert connection.cursor().execute("SELECT 1").fetchone() == (1,)
     connection.close()

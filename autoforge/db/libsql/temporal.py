@@ -75,7 +75,7 @@ TIMES: Final = {
     "second": "STRFTIME('%%H:%%M:%%S', SUBSTR({x}, 1, 8))",
 }
 FRACTION: Final = "CAST(SUBSTR(SUBSTR({x}, 21) || '000000', 1, 6) AS INTEGER)"
-LEAF: Final = 1
+BRANCHES: Final = 7  # flat and wide: the server's parser cannot hold a deep tree
 
 
 def extract(part: str, sql: str, params: Sequence[Any]) -> Sql:
@@ -168,9 +168,10 @@ def in_zone(sql: str, params: Sequence[Any], from_zone: str, to_zone: str) -> Sq
         return _fill(f"({moved})", sql, params)
     clock = "SUBSTR(z_x, 1, 19)" if table.cycle is None else _in_cycle(table)
     moved = f"DATETIME(SUBSTR(z_x, 1, 19), {_search(table.steps)} || ' seconds')"
+    # Not subqueries in FROM: the server's parser can hold fewer of those in each other.
     return (
-        f"(SELECT {moved} || SUBSTR(z_x, 20) FROM "
-        f"(SELECT z_x, {clock} AS z_s FROM (SELECT {sql} AS z_x)))"
+        f"(WITH z_o(z_x) AS (SELECT {sql}), z_c(z_x, z_s) AS (SELECT z_x, {clock} FROM z_o) "
+        f"SELECT {moved} || SUBSTR(z_x, 20) FROM z_c)"
     ), tuple(params)
 
 
@@ -186,12 +187,14 @@ def _in_cycle(table: Shift) -> str:
 
 
 def _search(steps: Sequence[tuple[str, int]]) -> str:
-    """Return a binary search over the table: some eight comparisons for any clock."""
-    if len(steps) == LEAF:
+    """Return a search in a tree over the table: a dozen comparisons at most for any clock."""
+    if len(steps) == 1:
         return str(steps[0][1])
-    middle = len(steps) // 2
-    before, after = _search(steps[:middle]), _search(steps[middle:])
-    return f"CASE WHEN z_s < '{steps[middle][0]}' THEN {before} ELSE {after} END"
+    size = -(-len(steps) // BRANCHES)
+    parts = [steps[start : start + size] for start in range(0, len(steps), size)]
+    found = [_search(part) for part in parts]
+    cases = (f"WHEN z_s < '{after[0][0]}' THEN {sql}" for sql, after in zip(found, parts[1:]))  # noqa: B905 (the last has none after it)
+    return f"CASE {' '.join(cases)} ELSE {found[-1]} END"
 
 
 def _template(templates: dict[str, str], kind: str) -> str:

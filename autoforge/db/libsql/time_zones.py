@@ -52,17 +52,17 @@ def shift(from_zone: str, to_zone: str) -> Shift:
     """
     name, sign, offset = split_tzname_delta(to_zone)
     source, target = zoneinfo.ZoneInfo(from_zone), zoneinfo.ZoneInfo(name or from_zone)
-    constant = _seconds(sign, offset)
+    constant = dt.timedelta(seconds=_seconds(sign, offset))
     zones = {from_zone, name or from_zone}
     last = max(_last_irregular_year(zone) for zone in zones)
     years = _years_by_kind(last)
     end = max(years) + 2
     clocks = {EARLIEST}
     for zone in zones:
-        clocks |= set(_wall_clocks(zone, source, end))
+        clocks |= {clock - constant for clock in _wall_clocks(zone, source, end)}
     steps: list[tuple[str, int]] = []
     for clock in sorted(clocks):
-        seconds = constant + _difference(clock, source, target, constant)
+        seconds = _difference(clock, source, target, constant)
         if not steps or steps[-1][1] != seconds:
             steps.append((clock.isoformat(" "), seconds))
     is_late = bool(steps) and steps[-1][0] >= str(last)
@@ -78,12 +78,14 @@ def _seconds(sign: str | None, offset: str | None) -> int:
 
 
 def _difference(
-    clock: dt.datetime, source: zoneinfo.ZoneInfo, target: zoneinfo.ZoneInfo, constant: int
+    clock: dt.datetime,
+    source: zoneinfo.ZoneInfo,
+    target: zoneinfo.ZoneInfo,
+    constant: dt.timedelta,
 ) -> int:
     """Return the seconds from a wall clock in `source` to one in `target`, as Django counts."""
-    moved = clock.replace(tzinfo=source) + dt.timedelta(seconds=constant)
-    there = moved.astimezone(target).replace(tzinfo=None)
-    return round((there - moved.replace(tzinfo=None)).total_seconds())
+    there = (clock.replace(tzinfo=source) + constant).astimezone(target).replace(tzinfo=None)
+    return round((there - clock).total_seconds())
 
 
 def _wall_clocks(zone: str, source: zoneinfo.ZoneInfo, end: int) -> Iterator[dt.datetime]:
