@@ -26,8 +26,8 @@ class Verdict:
     """Tests that pass on SQLite and never came up here."""
     unexpected: tuple[str, ...]
     """Tests that are declared to fail and pass."""
-    undeclared: tuple[str, ...]
-    """Tests that are expected to fail here only, and no reason is given for."""
+    without_reason: tuple[str, ...]
+    """Exceptions that nobody gave a reason for."""
     unknown: tuple[str, ...]
     """Tests that are declared to fail or to be skipped, and do not exist."""
 
@@ -37,15 +37,11 @@ class Verdict:
         found = [f"fails: {name}: {reason}" for name, reason in self.failed.items()]
         found += [f"passes on SQLite, did not run here: {name}" for name in self.not_run]
         found += [f"is declared to fail, but passes: {name}" for name in self.unexpected]
-        found += [
-            f"is expected to fail, but no reason is declared: {name}" for name in self.undeclared
-        ]
+        only = "skipped or expected to fail here only"
+        found += [f"is {only}, without a reason: {name}" for name in self.without_reason]
         found += [f"is declared, but does not exist: {name}" for name in self.unknown]
         if len(self.exceptions) > MAX_EXCEPTIONS:
-            found.append(
-                f"{len(self.exceptions)} tests are skipped or expected to fail here only; "
-                f"{MAX_EXCEPTIONS} are allowed"
-            )
+            found.append(f"{len(self.exceptions)} tests are {only}; {MAX_EXCEPTIONS} are allowed")
         return found
 
 
@@ -77,7 +73,7 @@ def judge(
         unexpected=tuple(
             name for name, here, there in pairs if unexpected == here.outcome != there.outcome
         ),
-        undeclared=tuple(name for name, reason in exceptions.items() if not reason),
+        without_reason=tuple(name for name, reason in exceptions.items() if not reason),
         unknown=tuple(sorted(_unknown(ours, reasons, set(modules)))),
     )
 
