@@ -153,8 +153,9 @@ def _say(ours: Mapping[str, Outcome], verdict: Verdict, complaints: Sequence[str
     if len(complaints) > COMPLAINTS_SHOWN:
         warn(f"and {len(complaints) - COMPLAINTS_SHOWN} more")
     passed = sum(outcome.outcome == "passed" for outcome in ours.values())
+    total = sum(outcome.outcome != "no such test" for outcome in ours.values())
     say(
-        f"{strong('conformance')}: Django {django.get_version()}, {len(ours)} tests on libSQL, "
+        f"{strong('conformance')}: Django {django.get_version()}, {total} tests on libSQL, "
         f"{passed} passed, {len(verdict.failed)} failed, {len(verdict.exceptions)} not as on SQLite"
     )
 

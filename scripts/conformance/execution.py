@@ -99,7 +99,7 @@ def _run(
     if not groups:
         return
     total, done, tests = sum(map(len, groups)), 0, 0
-    progress = Progress(f"{backend}, {total} modules in {len(groups)} processes")
+    progress = Progress(f"{backend}, {total} modules in {len(groups)} groups")
     for number, group in enumerate(groups):
         record = bench.folder / f"{backend}-{number}.jsonl"
         with _started(bench, group, record, {"CONFORMANCE_BACKEND": backend, **where}) as process:

@@ -6,11 +6,12 @@ process, which alone writes.
 
 import json
 import os
+import re
 import unittest
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import connections
@@ -18,6 +19,10 @@ from django.test.runner import DiscoverRunner
 from django.utils.module_loading import import_string
 
 __all__ = ["RecordingResult", "RecordingRunner"]
+
+
+# How unittest's mark for "no message" reads where it came out of another process.
+NO_MESSAGE: Final = re.compile(r"\[<object object at 0x[0-9a-f]+>\] ?")
 
 
 def _write(**row: object) -> None:
@@ -48,7 +53,7 @@ class RecordingResult(unittest.TextTestResult):
         """Record a failed subtest as its test's failure; one that passes says nothing yet."""
         super().addSubTest(test, subtest, err)
         if err is not None:
-            which = subtest.id().removeprefix(test.id()).strip()
+            which = NO_MESSAGE.sub("", subtest.id().removeprefix(test.id())).strip()
             _write(id=test.id(), outcome="failed", reason=f"{which} {_first_line(err)}")
 
     def addSkip(self, test: Any, reason: str) -> None:  # noqa: N802 (as above)

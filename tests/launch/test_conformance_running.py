@@ -282,3 +282,15 @@ def test_an_unknown_option_is_refused(capsys, arguments, message):
 
     assert error.value.code == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("shown", "expected"),
+    [
+        ("[<object object at 0x7f2786f33680>] (name='x')", "(name='x')"),
+        ("[a message] (name='x')", "[a message] (name='x')"),
+        ("(name='<object object at 0x7f>')", "(name='<object object at 0x7f>')"),
+    ],
+)
+def test_a_subtest_is_named_without_the_mark_for_no_message(shown, expected):
+    assert recording.NO_MESSAGE.sub("", shown) == expected
