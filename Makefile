@@ -4,6 +4,7 @@
 #   DATABASE=libsql              `make run` on a local libSQL server instead of a SQLite file
 #   PORT=8001, HOST=0.0.0.0      where `make run` serves; every other variable works too
 #   ARGS="-k import -x"          more for pytest, with `make test-only` and `make test-matrix`
+#   ARGS="queries schema"        Django's test modules, with `make conformance`; also --django 6.1
 
 .DEFAULT_GOAL := help
 VENV = .venv
@@ -50,7 +51,7 @@ conformance: setup ## Django's own tests on a real libSQL server; writes docs/co
 	@exec $(BIN)/python scripts/conformance $(ARGS)
 
 conformance-fast: setup ## Those of them that are about databases, in a few minutes
-	@exec $(BIN)/python scripts/conformance --fast
+	@exec $(BIN)/python scripts/conformance --fast $(ARGS)
 
 bench-db: setup ## The libSQL backend beside SQLite and other clients: times and round trips
 	@exec $(BIN)/python benchmarks/database $(ARGS)

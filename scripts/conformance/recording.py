@@ -1,71 +1,135 @@
-"""A test runner that writes down what became of each test, one JSON object in a line."""
+"""A test runner that writes down what became of each test, one JSON object in a line.
+
+Runs inside Django's `runtests.py`. The outcomes of parallel processes are replayed in the main
+process, which alone writes.
+"""
 
 import json
 import os
+import re
 import unittest
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from django.conf import settings
+from django.db import connections
 from django.test.runner import DiscoverRunner
+from django.utils.module_loading import import_string
 
 __all__ = ["RecordingResult", "RecordingRunner"]
+
+
+# How unittest's mark for "no message" reads where it came out of another process.
+NO_MESSAGE: Final = re.compile(r"\[<object object at 0x[0-9a-f]+>\] ?")
+
+
+def _write(**row: object) -> None:
+    # Opened for each line: what has been said is on the disk, whatever happens next.
+    with Path(os.environ["CONFORMANCE_RECORD"]).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
 
 
 class RecordingResult(unittest.TextTestResult):
     """Also writes each outcome to the file that CONFORMANCE_RECORD names."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._file = Path(os.environ["CONFORMANCE_RECORD"]).open("a", buffering=1)  # noqa: SIM115 (open to the end)
-
-    def _record(self, test: Any, outcome: str, reason: str = "") -> None:
-        test = getattr(test, "test_case", test)  # a subtest's outcome is its test's
-        self._file.write(json.dumps({"id": test.id(), "outcome": outcome, "reason": reason}) + "\n")
-
     def addSuccess(self, test: Any) -> None:  # noqa: N802 (unittest's names)
         """Record it."""
         super().addSuccess(test)
-        self._record(test, "passed")
+        _write(id=test.id(), outcome="passed")
 
     def addError(self, test: Any, err: Any) -> None:  # noqa: N802 (as above)
         """Record it."""
         super().addError(test, err)
-        self._record(test, "failed", _first_line(err))
+        _write(id=test.id(), outcome="failed", reason=_first_line(err))
 
     def addFailure(self, test: Any, err: Any) -> None:  # noqa: N802 (as above)
         """Record it."""
         super().addFailure(test, err)
-        self._record(test, "failed", _first_line(err))
+        _write(id=test.id(), outcome="failed", reason=_first_line(err))
 
     def addSubTest(self, test: Any, subtest: Any, err: Any) -> None:  # noqa: N802 (as above)
-        """Record it."""
+        """Record a failed subtest as its test's failure; one that passes says nothing yet."""
         super().addSubTest(test, subtest, err)
         if err is not None:
-            self._record(test, "failed", _first_line(err))
+            which = NO_MESSAGE.sub("", subtest.id().removeprefix(test.id())).strip()
+            _write(id=test.id(), outcome="failed", reason=f"{which} {_first_line(err)}")
 
     def addSkip(self, test: Any, reason: str) -> None:  # noqa: N802 (as above)
-        """Record it."""
+        """Record it; where a subtest is skipped, its test is."""
         super().addSkip(test, reason)
-        self._record(test, "skipped", reason)
+        _write(id=getattr(test, "test_case", test).id(), outcome="skipped", reason=str(reason))
 
     def addExpectedFailure(self, test: Any, err: Any) -> None:  # noqa: N802 (as above)
         """Record it."""
         super().addExpectedFailure(test, err)
-        self._record(test, "expected failure")
+        _write(id=test.id(), outcome="expected failure", declared_as=_declared_as(test))
 
     def addUnexpectedSuccess(self, test: Any) -> None:  # noqa: N802 (as above)
         """Record it."""
         super().addUnexpectedSuccess(test)
-        self._record(test, "unexpected success")
+        _write(id=test.id(), outcome="unexpected success", declared_as=_declared_as(test))
 
 
 def _first_line(err: Any) -> str:
-    return f"{err[0].__name__}: {err[1]}".strip().splitlines()[0][:300]
+    lines = f"{err[0].__name__}: {err[1]}".strip().splitlines()
+    return lines[0][:300]
+
+
+def _declared_as(test: Any) -> str:
+    """Return the name of the test in the class that has the method: there it was marked."""
+    method = test._testMethodName  # noqa: SLF001 (unittest has no other name for it)
+    owner = next(one for one in type(test).__mro__ if method in vars(one))
+    return f"{owner.__module__}.{owner.__qualname__}.{method}"
 
 
 class RecordingRunner(DiscoverRunner):
-    """Django's runner with that result."""
+    """Django's runner with that result; it also finds declared tests that do not exist."""
 
     def get_resultclass(self) -> type[unittest.TextTestResult]:
         """Return the class that records."""
         return RecordingResult
+
+    def setup_databases(self, **kwargs: Any) -> Any:
+        """Make the databases; Django marks the declared tests while it does so."""
+        for connection in connections.all():
+            creation = connection.creation
+            mark = creation.mark_expected_failures_and_skips
+            creation.mark_expected_failures_and_skips = partial(_mark, connection, mark)  # type: ignore[method-assign]  # of this object only
+        return super().setup_databases(**kwargs)
+
+    def run_suite(self, suite: Any, **kwargs: Any) -> Any:
+        """Run the tests; the last line says that nothing is missing."""
+        result = super().run_suite(suite, **kwargs)
+        _write(finished=result.testsRun)
+        return result
+
+
+def _mark(connection: Any, mark: Callable[[], None]) -> None:
+    for name in sorted(_take_unknown(connection)):
+        _write(id=name, outcome="no such test")
+    mark()
+
+
+def _take_unknown(connection: Any) -> Iterator[str]:
+    """Take the tests that do not exist out of what is declared; Django would stop at the first."""
+    features = connection.features
+    wrong = {name for name in features.django_test_expected_failures if not _exists(name)}
+    features.django_test_expected_failures = features.django_test_expected_failures - wrong
+    yield from wrong
+    skips = features.django_test_skips
+    wrong = {name for names in skips.values() for name in names if not _exists(name)}
+    features.django_test_skips = {reason: set(names) - wrong for reason, names in skips.items()}
+    yield from wrong
+
+
+def _exists(name: str) -> bool:
+    """Whether a test exists; those of modules that are not run here count as existing."""
+    if name.partition(".")[0] not in settings.INSTALLED_APPS:
+        return True
+    case, _, method = name.rpartition(".")
+    try:
+        return callable(getattr(import_string(case), method, None))
+    except ImportError:
+        return False

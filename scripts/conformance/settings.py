@@ -5,21 +5,18 @@ from typing import Any
 
 BACKEND = os.environ["CONFORMANCE_BACKEND"]
 
-if BACKEND == "libsql":
-    DATABASE: dict[str, Any] = {
+
+def _database() -> dict[str, Any]:
+    if BACKEND == "sqlite":
+        return {"ENGINE": "django.db.backends.sqlite3"}
+    return {
         "ENGINE": "autoforge.db.libsql",
         "NAME": os.environ["CONFORMANCE_URL"],
         "TEST": {"ADMIN_URL": os.environ["CONFORMANCE_ADMIN_URL"]},
     }
-    DATABASES: dict[str, Any] = {
-        "default": DATABASE,
-        "other": DATABASE | {"TEST": dict(DATABASE["TEST"])},
-    }
-else:
-    DATABASES = {
-        "default": {"ENGINE": "django.db.backends.sqlite3"},
-        "other": {"ENGINE": "django.db.backends.sqlite3"},
-    }
+
+
+DATABASES = {"default": _database(), "other": _database()}
 
 # As in the settings that Django's own tests bring for SQLite.
 SECRET_KEY = "django_tests_secret_key"  # noqa: S105 (its tests know it)

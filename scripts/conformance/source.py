@@ -10,62 +10,82 @@ from pathlib import Path
 from typing import Final
 
 from launch.errors import LaunchError
+from launch.pip import NO_NETWORK
+from launch.pythons import lock_of
 from launch.tools import ROOT
 
 __all__ = ["fetch_tests"]
 
 CACHE: Final = ROOT / ".cache"
+RETRIES: Final = "2"
 
 
-def fetch_tests(version: str, lock_file: str) -> Path:
+def fetch_tests(version: str) -> Path:
     """Return the folder of the tests of a version of Django; downloads them the first time.
 
     Args:
-        version: as in "5.2.19".
-        lock_file: name of the requirements file that holds the version's hashes.
+        version: as in "5.2.19"; a requirements file must pin it, and says what hash it must have.
 
     Raises:
-        LaunchError: they cannot be had, or are not what the lock file says.
+        LaunchError: they cannot be had, or are not what the requirements file says.
     """
     folder = CACHE / f"django-{version}"
     if not (folder / "tests" / "runtests.py").exists():
+        requirement = _requirement(version)
+        CACHE.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
-            archive = _download(version, ROOT / lock_file, Path(scratch))
-            _unpack(archive, folder)
+            archive = _download(version, requirement, Path(scratch))
+            _unpack(archive, Path(scratch) / "unpacked", folder)
     return folder / "tests"
 
 
-def _download(version: str, lock_file: Path, scratch: Path) -> Path:
-    """Download the source distribution; pip compares it with the hashes of the lock file."""
-    found = re.search(
-        rf"^django=={re.escape(version)}\b.*?(?=^\S)",
-        lock_file.read_text(),
-        re.MULTILINE | re.DOTALL,
-    )
-    if found is None:
+def _requirement(version: str) -> str:
+    """Return the lines that pin Django with its hashes."""
+    lock = lock_of(version)
+    if lock is None:
         raise LaunchError(
-            f"{lock_file.name} pins another Django than the {version} that is installed: make setup"
+            f"No requirements file pins Django {version}, which is installed: run make setup."
         )
-    requirement = scratch / "django.txt"
-    requirement.write_text(found[0].partition("#")[0])
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-    command += ["--no-binary", ":all:", "--require-hashes", "--dest", str(scratch)]
+    pin = rf"^django=={re.escape(version)}\b.*\n(?:    --hash=.*\n?)+"
+    found = re.search(pin, (ROOT / lock).read_text(encoding="utf-8"), re.MULTILINE)
+    if found is None:
+        raise LaunchError(f"{lock} holds no hash for Django {version}: run make lock.")
+    return found[0]
+
+
+def _download(version: str, requirement: str, scratch: Path) -> Path:
+    """Download the source distribution; pip compares it with the hashes."""
+    wanted = scratch / "django.txt"
+    wanted.write_text(requirement, encoding="utf-8")
+    command = [sys.executable, "-m", "pip", "download", "--no-input", "--retries", RETRIES]
+    command += ["--disable-pip-version-check", "--progress-bar", "off", "--no-deps"]
+    command += ["--no-binary", "django", "--require-hashes", "--dest", str(scratch)]
     done = subprocess.run(  # noqa: S603 (the command is our own)
-        [*command, "--requirement", str(requirement)], capture_output=True, text=True, check=False
+        [*command, "--requirement", str(wanted)], capture_output=True, text=True, check=False
     )
     archive = next(iter(scratch.glob("*.tar.gz")), None)
-    if done.returncode or archive is None:
-        reason = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
-        raise LaunchError(f"Django's tests (its source, {version}) cannot be had: {reason}")
+    if done.returncode != 0 or archive is None:
+        raise LaunchError(
+            f"The source of Django {version}, which holds its tests, could not be downloaded: "
+            f"{_reason(done.stdout + done.stderr)}."
+        )
     return archive
 
 
-def _unpack(archive: Path, folder: Path) -> None:
-    unpacked = folder.with_suffix(".new")
-    shutil.rmtree(unpacked, ignore_errors=True)
+def _reason(output: str) -> str:
+    if NO_NETWORK.search(output):
+        return "the package index cannot be reached, check the network or the proxy"
+    if "DO NOT MATCH THE HASHES" in output:
+        return "what came differs from the hash in the requirements file"
+    errors = re.findall(r"ERROR: (.+)", output)
+    return errors[-1].strip().rstrip(".")[:300] if errors else "pip stopped without a reason"
+
+
+def _unpack(archive: Path, scratch: Path, folder: Path) -> None:
+    """Unpack everything but Django itself, which is installed; some tests read its docs."""
     with tarfile.open(archive) as tar:
-        tar.extractall(unpacked, filter="data")
-    (inner,) = unpacked.iterdir()
+        inner = tar.getnames()[0].partition("/")[0]
+        wanted = [one for one in tar if not one.name.startswith(f"{inner}/django/")]
+        tar.extractall(scratch, members=wanted, filter="data")
     shutil.rmtree(folder, ignore_errors=True)
-    inner.rename(folder)
-    unpacked.rmdir()
+    (scratch / inner).rename(folder)  # at once: a folder that is there is whole

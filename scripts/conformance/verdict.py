@@ -1,27 +1,15 @@
-"""From recorded outcomes to a verdict and a report. No processes and no Django here."""
+"""What two runs of the same tests, on libSQL and on SQLite, mean. No processes, no Django here."""
 
-import json
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
-__all__ = ["MAX_EXCEPTIONS", "Outcome", "Verdict", "judge", "read_record", "report"]
+from conformance.outcomes import Outcome, module_of
+
+__all__ = ["MAX_EXCEPTIONS", "Verdict", "compare_with_document", "judge"]
 
 MAX_EXCEPTIONS: Final = 20
-SHOWN: Final = ("passed", "skipped", "expected failure", "failed")
-WORST_FIRST: Final = ("failed", "unexpected success", "expected failure", "skipped", "passed")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
-    """What became of a test."""
-
-    outcome: str
-    """passed, failed, skipped, expected failure or unexpected success."""
-    reason: str = ""
-    """Why it was skipped or failed."""
+DID_NOT_RUN: Final = Outcome(outcome="did not run")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,154 +17,124 @@ class Verdict:
     """What a run means."""
 
     exceptions: Mapping[str, str]
-    """Tests that pass on SQLite and are skipped or expected to fail here, each with its reason."""
+    """Tests that are skipped or expected to fail here and not on SQLite, each with its reason."""
     failed: Mapping[str, str]
     """Tests that fail here and not on SQLite, with the first line of the error."""
+    failed_on_both: tuple[str, ...]
+    """Tests that fail here and on SQLite: the machine's affair, not the backend's."""
+    not_run: tuple[str, ...]
+    """Tests that pass on SQLite and never came up here."""
     unexpected: tuple[str, ...]
-    """Tests that were expected to fail and pass."""
+    """Tests that are declared to fail and pass."""
+    without_reason: tuple[str, ...]
+    """Exceptions that nobody gave a reason for."""
     unknown: tuple[str, ...]
-    """Tests that are expected to fail and do not exist."""
+    """Tests that are declared to fail or to be skipped, and do not exist."""
 
     @property
     def complaints(self) -> list[str]:
-        """Why the run is not good; empty where it is."""
-        found = [f"FAILED {name}: {reason}" for name, reason in sorted(self.failed.items())]
-        found += [f"passes, but is expected to fail: {name}" for name in self.unexpected]
-        found += [f"is expected to fail, but does not exist: {name}" for name in self.unknown]
+        """Why the run is not good, a line each; empty where it is."""
+        found = [f"fails: {name}: {reason}" for name, reason in self.failed.items()]
+        found += [f"passes on SQLite, did not run here: {name}" for name in self.not_run]
+        found += [f"is declared to fail, but passes: {name}" for name in self.unexpected]
+        only = "skipped or expected to fail here only"
+        found += [f"is {only}, without a reason: {name}" for name in self.without_reason]
+        found += [f"is declared, but does not exist: {name}" for name in self.unknown]
         if len(self.exceptions) > MAX_EXCEPTIONS:
-            found.append(f"{len(self.exceptions)} exceptions; {MAX_EXCEPTIONS} are allowed")
+            found.append(f"{len(self.exceptions)} tests are {only}; {MAX_EXCEPTIONS} are allowed")
         return found
-
-
-def read_record(path: Path) -> dict[str, Outcome]:
-    """Return the worst outcome of each test: one failed subtest makes a failed test."""
-    outcomes: dict[str, Outcome] = {}
-    for line in path.read_text().splitlines():
-        row = json.loads(line)
-        outcome = Outcome(outcome=row["outcome"], reason=row["reason"])
-        known = outcomes.get(row["id"])
-        if known is None or _rank(outcome) < _rank(known):
-            outcomes[row["id"]] = outcome
-    return outcomes
-
-
-def _rank(outcome: Outcome) -> int:
-    return WORST_FIRST.index(outcome.outcome)
 
 
 def judge(
     ours: Mapping[str, Outcome],
-    sqlite: Mapping[str, Outcome] | None,
-    reasons: Mapping[str, Iterable[str]],
-    *,
-    is_whole: bool,
+    sqlite: Mapping[str, Outcome],
+    reasons: Mapping[str, str],
+    modules: Iterable[str],
 ) -> Verdict:
-    """Compare two runs.
+    """Compare two runs of the same modules.
 
     Args:
-        ours: outcomes on libSQL.
-        sqlite: outcomes on SQLite; None where it was not run: then every test counts as passing.
-        reasons: tests that are expected to fail, by reason.
-        is_whole: the whole suite was run, so that each expected failure must have come up.
+        ours: outcomes on libSQL, by test.
+        sqlite: outcomes on SQLite, by test.
+        reasons: why a test is declared to fail, by test.
+        modules: all of Django's test modules, also those that were not run.
     """
-    reason_of = {test: reason for reason, tests in reasons.items() for test in tests}
-    exceptions, failed = {}, {}
-    for name, outcome in ours.items():
-        if sqlite is not None and not _passes(sqlite.get(name)):
-            continue
-        if outcome.outcome == "failed":
-            failed[name] = outcome.reason
-        elif outcome.outcome == "expected failure" and name in reason_of:
-            exceptions[name] = reason_of[name]
-        elif outcome.outcome == "skipped" and sqlite is not None:
-            exceptions[name] = outcome.reason
-    unexpected = [name for name, one in ours.items() if one.outcome == "unexpected success"]
-    unknown = sorted(set(reason_of) - set(ours)) if is_whole else []
+    pairs = list(_pairs(ours, sqlite))
+    exceptions = dict(_exceptions(pairs, reasons))
+    failed = [(name, here) for name, here, there in pairs if _fails(here) and not _fails(there)]
+    unexpected = "unexpected success"
     return Verdict(
         exceptions=exceptions,
-        failed=failed,
-        unexpected=tuple(sorted(unexpected)),
-        unknown=tuple(unknown),
+        failed={name: here.reason for name, here in failed},
+        failed_on_both=tuple(name for name, here, there in pairs if _fails(here) and _fails(there)),
+        not_run=tuple(
+            name for name, here, there in pairs if here == DID_NOT_RUN and _passes(there)
+        ),
+        unexpected=tuple(
+            name for name, here, there in pairs if unexpected == here.outcome != there.outcome
+        ),
+        without_reason=tuple(name for name, reason in exceptions.items() if not reason),
+        unknown=tuple(sorted(_unknown(ours, reasons, set(modules)))),
     )
 
 
-def _passes(outcome: Outcome | None) -> bool:
-    return outcome is not None and outcome.outcome == "passed"
+def _pairs(
+    ours: Mapping[str, Outcome], sqlite: Mapping[str, Outcome]
+) -> Iterator[tuple[str, Outcome, Outcome]]:
+    """Yield each test with both outcomes; one whose class was skipped whole is skipped."""
+    for name in sorted(set(ours) | set(sqlite)):
+        here, there = (_find(name, outcomes) for outcomes in (ours, sqlite))
+        yield name, here, there
 
 
-def report(
-    facts: Mapping[str, str],
-    ours: Mapping[str, Outcome],
-    sqlite: Mapping[str, Outcome],
-    verdict: Verdict,
-) -> str:
-    """Return the document: what was run, the exceptions, and each module's numbers."""
-    lines = [
-        "# Django's own tests on libSQL",
-        "",
-        "Written by `make conformance`; do not edit it by hand.",
-        "",
-        *(f"- {name}: {value}" for name, value in facts.items()),
-        "",
-        *_exceptions(verdict),
-        *_on_sqlite_too(ours, sqlite),
-        "## By module",
-        "",
-        "Each cell: SQLite / libSQL. An expected failure on SQLite is Django's own.",
-        "",
-        f"| module | run | {' | '.join(SHOWN)} |",
-        f"|---|{'---:|' * (len(SHOWN) + 1)}",
-        *_table(ours, sqlite),
-        "",
+def _find(name: str, outcomes: Mapping[str, Outcome]) -> Outcome:
+    whole_class = f"setUpClass ({name.rpartition('.')[0]})"
+    return outcomes.get(name) or outcomes.get(whole_class) or DID_NOT_RUN
+
+
+def _exceptions(
+    pairs: Iterable[tuple[str, Outcome, Outcome]], reasons: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    for name, here, there in pairs:
+        if here.outcome == "expected failure":
+            # Also where SQLite skips the test: that it fails here is still to be said.
+            if there.outcome != "expected failure" and not _fails(there):
+                yield name, reasons.get(here.declared_as or name, "")
+        elif here.outcome == "skipped" and _passes(there):
+            yield name, here.reason
+
+
+def _unknown(
+    ours: Mapping[str, Outcome], reasons: Iterable[str], modules: set[str]
+) -> Iterator[str]:
+    yield from (name for name, here in ours.items() if here.outcome == "no such test")
+    yield from (name for name in reasons if module_of(name) not in modules)
+
+
+def _passes(outcome: Outcome) -> bool:
+    return outcome.outcome == "passed"
+
+
+def _fails(outcome: Outcome) -> bool:
+    return outcome.outcome == "failed"
+
+
+def compare_with_document(
+    verdict: Verdict, documented: Iterable[str], modules: Iterable[str]
+) -> list[str]:
+    """Return complaints about a document that says something else than this run.
+
+    Args:
+        verdict: of the run.
+        documented: the exceptions that the document lists.
+        modules: those that were run; the document may hold more.
+    """
+    ran = set(modules)
+    listed = {name for name in documented if module_of(name) in ran}
+    found = [
+        f"is skipped or expected to fail here only, but not in the document: {name} ({reason})"
+        for name, reason in verdict.exceptions.items()
+        if name not in listed
     ]
-    return "\n".join(lines)
-
-
-def _exceptions(verdict: Verdict) -> list[str]:
-    lines = [
-        f"## The {len(verdict.exceptions)} tests that pass on SQLite and not here",
-        "",
-        "| test | why |",
-        "|---|---|",
-    ]
-    lines += [f"| `{name}` | {reason} |" for name, reason in sorted(verdict.exceptions.items())]
-    lines += [f"| `{name}` | **fails**: {why} |" for name, why in sorted(verdict.failed.items())]
-    return [*lines, ""]
-
-
-def _on_sqlite_too(ours: Mapping[str, Outcome], sqlite: Mapping[str, Outcome]) -> list[str]:
-    both = sorted(
-        name
-        for name, outcome in ours.items()
-        if outcome.outcome == "failed" and sqlite.get(name, outcome).outcome == "failed"
-    )
-    if not both:
-        return []
-    return [
-        "## Tests that fail on SQLite as well, on the machine of this run",
-        "",
-        *(f"- `{name}`" for name in both),
-        "",
-    ]
-
-
-def _table(ours: Mapping[str, Outcome], sqlite: Mapping[str, Outcome]) -> list[str]:
-    counts = [_by_module(sqlite), _by_module(ours)]
-    modules = sorted(set(counts[0]) | set(counts[1]))
-    total = [sum(count.values(), Counter()) for count in counts]
-    rows = [_row(module, *(count.get(module, Counter()) for count in counts)) for module in modules]
-    return [*rows, _row("**all**", *total)]
-
-
-def _by_module(outcomes: Mapping[str, Outcome]) -> dict[str, Counter[str]]:
-    counts: dict[str, Counter[str]] = {}
-    for name, outcome in outcomes.items():
-        module = name.partition("(")[2] or name  # setUpClass (module.Class)
-        counts.setdefault(module.partition(".")[0], Counter())[outcome.outcome] += 1
-    return counts
-
-
-def _row(module: str, sqlite: Counter[str], ours: Counter[str]) -> str:
-    cells = [f"{sqlite.total()} / {ours.total()}"]
-    cells += [f"{sqlite[outcome]} / {ours[outcome]}" for outcome in SHOWN]
-    return f"| {module} | {' | '.join(cells)} |"
+    gone = sorted(listed - set(verdict.exceptions))
+    return [*found, *(f"is in the document, but no exception any more: {name}" for name in gone)]
