@@ -157,7 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     else:
         for title, places in tables.items():
             _print(title, places)
-        _print_targets(tables["Django's ORM"], missed)
+        _print_targets(missed)
     return int(bool(missed))
 
 
@@ -221,11 +221,7 @@ def _worker(kind: str, contender: Contender, place: str, log: Path) -> Worker:
     if kind == "dbapi":
         return Worker([str(python), str(script), contender.engine, place, str(ROOT)], log)
     entry = {"ENGINE": contender.engine, "NAME": address, "CONN_MAX_AGE": None}
-    code = f"import sys, runpy; sys.path.insert(0, {str(ROOT)!r}); "
-    code += (
-        f"sys.argv = ['worker', sys.argv[1]]; runpy.run_path({str(script)!r}, run_name='__main__')"
-    )
-    return Worker([str(python), "-c", code, json.dumps(entry)], log)
+    return Worker([str(python), str(script), json.dumps(entry), str(ROOT)], log)
 
 
 def _time(worker: Worker, cell: Cell, operation: str, times: int) -> None:
@@ -295,30 +291,30 @@ def _ratio(one: Cell, other: Cell) -> float | None:
 
 
 def _print(title: str, places: Sequence[Place]) -> None:
-    names = [place.contender.name for place in places]
-    operations = list(dict.fromkeys(operation for operation, _ in places[-1].cells))
     for where, label in (("near", "loopback"), ("far", "20 ms each way")):
-        shown = [place for place in places if where == "near" or place.far is not None]
         print(f"\n{title}, {label}: median in ms" + ("" if where == "near" else ", round trips"))
-        heads = [place.contender.name for place in shown]
-        heads += ["ours/SQLite"] if where == "near" else []
-        rows = [["", *heads, "ours/best peer"]]
-        for operation in operations:
-            row = [operation, *(_shown(place, operation, where) for place in shown)]
-            ours = _named(places, OURS).cell(operation, where)
-            if where == "near":
-                row.append(_times(_ratio(ours, _named(places, SQLITE).cell(operation, where))))
-            best = _best_peer(places, operation, where)
-            row.append(_times(_ratio(ours, best) if best else None))
-            rows.append(row)
-        _print_rows(rows)
-    for number, place in enumerate(places):
-        if place.contender.note:
-            print(f"  {names[number]}: {place.contender.note}")
+        _print_rows(_rows(places, where))
     for place in places:
+        if place.contender.note:
+            print(f"  {place.contender.name}: {place.contender.note}")
         for (operation, where), cell in place.cells.items():
             if cell.error and where == "near":
                 print(f"  {place.contender.name}, {operation}: {cell.error}")
+
+
+def _rows(places: Sequence[Place], where: str) -> list[list[str]]:
+    """Return the table's rows, its head first."""
+    shown = [place for place in places if where == "near" or place.far is not None]
+    heads = [place.contender.name for place in shown]
+    rows = [["", *heads, *(["ours/SQLite"] if where == "near" else []), "ours/best peer"]]
+    for operation in dict.fromkeys(operation for operation, _ in places[-1].cells):
+        ours = _named(places, OURS).cell(operation, where)
+        row = [operation, *(_shown(place, operation, where) for place in shown)]
+        if where == "near":
+            row.append(_times(_ratio(ours, _named(places, SQLITE).cell(operation, where))))
+        best = _best_peer(places, operation, where)
+        rows.append([*row, _times(_ratio(ours, best) if best else None)])
+    return rows
 
 
 def _shown(place: Place, operation: str, where: str) -> str:
@@ -345,7 +341,7 @@ def _print_rows(rows: Sequence[Sequence[str]]) -> None:
         print("  " + "  ".join(cells))
 
 
-def _print_targets(places: Sequence[Place], missed: Sequence[str]) -> None:
+def _print_targets(missed: Sequence[str]) -> None:
     print("\n(n+m) round trips and new connections; * not the same work: no transaction.")
     reached = len(REACH_ROUND_TRIPS) + len(REACH_RATIO)
     print(f"targets: {reached} of round trips and of ratios to SQLite, and the best peer's times")

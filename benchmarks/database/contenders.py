@@ -52,7 +52,7 @@ DJANGO: Final = (
         packages=("django-libsql==0.1.3", "django==5.0.14"),
         engine="libsql.db.backends.sqlite3",
         scheme="ws",
-        note="on Django 5.0, the newest that it can migrate on; SQL functions of Django's are missing",
+        note="on Django 5.0, the newest that it runs on; it lacks Django's SQL functions",
     ),
 )
 DBAPI: Final = (

@@ -1,13 +1,13 @@
-"""Runs DB-API operations for one contender; speaks JSON lines, as `django_worker` does.
+"""Runs DB-API operations for one contender; see `requests_loop` for how it is asked.
 
 Started with the contender's name and the address, in its own environment.
 """
 
 import itertools
-import json
 import sys
 import time
-import traceback
+
+from requests_loop import answer_requests
 
 NAME, URL = sys.argv[1:3]
 ROWS = 10_000
@@ -99,24 +99,5 @@ OPERATIONS = {
 }
 
 
-def run(operations):
-    """Answer requests {"operation", "times", "seconds"} until the input ends."""
-    for line in sys.stdin:
-        request = json.loads(line)
-        times = []
-        try:
-            limit = time.perf_counter() + request["seconds"]
-            while len(times) < request["times"] and (not times or time.perf_counter() < limit):
-                started = time.perf_counter()
-                operations[request["operation"]]()
-                times.append(time.perf_counter() - started)
-            answer = {"times": times}
-        except Exception as error:  # noqa: BLE001 (whatever a contender raises is a result)
-            traceback.print_exc()
-            answer = {"error": f"{type(error).__name__}: {error}".splitlines()[0][:200]}
-        sys.stdout.write(json.dumps(answer) + "\n")
-        sys.stdout.flush()
-
-
 if __name__ == "__main__":
-    run(OPERATIONS)
+    answer_requests(OPERATIONS)

@@ -1,4 +1,4 @@
-"""Runs Django's operations for one contender; speaks JSON lines on standard input and output.
+"""Runs Django's operations for one contender; see `requests_loop` for how it is asked.
 
 Started with the DATABASES entry as its argument, in the contender's own environment.
 """
@@ -8,11 +8,13 @@ import itertools
 import json
 import sys
 import time
-import traceback
 from decimal import Decimal
+
+sys.path.insert(0, sys.argv[2])
 
 import django
 from django.conf import settings
+from requests_loop import answer_requests
 
 settings.configure(
     DATABASES={"default": json.loads(sys.argv[1])},
@@ -43,12 +45,12 @@ settings.configure(
 )
 django.setup()
 
-from django.contrib import admin  # noqa: E402 (after the settings)
-from django.contrib.auth.models import User  # noqa: E402 (as above)
-from django.contrib.messages.storage.fallback import FallbackStorage  # noqa: E402 (as above)
-from django.db import connection, models, transaction  # noqa: E402 (as above)
-from django.test import RequestFactory  # noqa: E402 (as above)
-from django.urls import path  # noqa: E402 (as above)
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.contrib.messages.storage.fallback import FallbackStorage
+from django.db import connection, models, transaction
+from django.test import RequestFactory
+from django.urls import path
 
 urlpatterns = [path("admin/", admin.site.urls)]
 NOW = dt.datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=dt.UTC)
@@ -162,24 +164,5 @@ OPERATIONS = {
 }
 
 
-def run(operations):
-    """Answer requests {"operation", "times", "seconds"} until the input ends."""
-    for line in sys.stdin:
-        request = json.loads(line)
-        times = []
-        try:
-            limit = time.perf_counter() + request["seconds"]
-            while len(times) < request["times"] and (not times or time.perf_counter() < limit):
-                started = time.perf_counter()
-                operations[request["operation"]]()
-                times.append(time.perf_counter() - started)
-            answer = {"times": times}
-        except Exception as error:  # noqa: BLE001 (whatever a contender raises is a result)
-            traceback.print_exc()
-            answer = {"error": f"{type(error).__name__}: {error}".splitlines()[0][:200]}
-        sys.stdout.write(json.dumps(answer) + "\n")
-        sys.stdout.flush()
-
-
 if __name__ == "__main__":
-    run(OPERATIONS)
+    answer_requests(OPERATIONS)

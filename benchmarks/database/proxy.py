@@ -60,23 +60,28 @@ class DelayProxy:
         def receive() -> None:
             with contextlib.suppress(OSError):
                 while data := source.recv(262_144):
-                    if from_client and not asks.is_set():
-                        self.round_trips += 1
-                        asks.set()
-                    elif not from_client:
-                        asks.clear()
+                    self._count(asks, from_client=from_client)
                     waiting.put((time.monotonic() + self._delay_seconds, data))
             waiting.put((0.0, b""))
 
-        def send() -> None:
-            with contextlib.suppress(OSError):
-                while True:
-                    due, data = waiting.get()
-                    if not data:
-                        sink.shutdown(socket.SHUT_WR)
-                        return
-                    time.sleep(max(0.0, due - time.monotonic()))
-                    sink.sendall(data)
+        threading.Thread(target=receive, daemon=True).start()
+        threading.Thread(target=_send, args=(waiting, sink), daemon=True).start()
 
-        for run in (receive, send):
-            threading.Thread(target=run, daemon=True).start()
+    def _count(self, asks: threading.Event, *, from_client: bool) -> None:
+        if not from_client:
+            asks.clear()
+        elif not asks.is_set():
+            self.round_trips += 1
+            asks.set()
+
+
+def _send(waiting: queue.Queue[tuple[float, bytes]], sink: socket.socket) -> None:
+    """Pass on what waits, each piece when it is due."""
+    with contextlib.suppress(OSError):
+        while True:
+            due, data = waiting.get()
+            if not data:
+                sink.shutdown(socket.SHUT_WR)
+                return
+            time.sleep(max(0.0, due - time.monotonic()))
+            sink.sendall(data)

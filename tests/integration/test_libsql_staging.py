@@ -1,4 +1,4 @@
-"""Staging on a libSQL server that asks for Ed25519 tokens: good, expired, read-only and wrong ones."""
+"""Staging on a libSQL server that asks for Ed25519 tokens: good, expired, read-only, foreign."""
 
 import base64
 import os
@@ -58,6 +58,7 @@ class Staging:
             capture_output=True,
             text=True,
             timeout=60,
+            check=False,
         )
 
 
