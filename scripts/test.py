@@ -22,6 +22,21 @@ WHOLE_PERCENT: Final = 90
 COMPLETE: Final = ("prompts/services/*", "evaluations/services.py", "autoforge/environment/*")
 
 
+# What does not touch the product's database, or has a server of its own, is not run twice.
+ON_LIBSQL: Final = (
+    *(
+        "tests/prompts",
+        "tests/evaluations",
+        "tests/integration",
+        "tests/autoforge",
+        "tests/browser",
+    ),
+    *("tests/test_admin.py", "tests/test_constraints.py", "tests/test_migrations.py"),
+    *("tests/test_query_plans.py", "--ignore=tests/autoforge/hrana"),
+    *("--ignore=tests/autoforge/libsql", "--ignore=tests/integration/test_libsql_staging.py"),
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Gate:
     """A part of the code and how much of it the tests must have run."""
@@ -49,21 +64,37 @@ def main() -> int:
     checks_passed = check.main([]) == 0
     say(strong("Tests"))
     tests_passed = _test()
+    say(strong("Tests of the product on libSQL"))
+    libsql_passed = _test_on_libsql()
+    say(strong("Django's own tests on libSQL"))
+    conformance_passed = run(["python", "scripts/conformance", "--fast"]).returncode == 0
     say(strong("Summary"))
     gates_passed = [_measure(gate) for gate in GATES]
     if (ROOT / "htmlcov" / "index.html").exists():
         say("    each line: htmlcov/index.html")
     if no_browser:
         warn(f"browser tests skipped: {no_browser}")
-    for name, passed in (("checks", checks_passed), ("tests", tests_passed)):
+    outcomes = {
+        "checks": checks_passed,
+        "tests": tests_passed,
+        "tests on libSQL": libsql_passed,
+        "Django's tests on libSQL": conformance_passed,
+    }
+    for name, passed in outcomes.items():
         (step if passed else warn)(f"{name} {'passed' if passed else 'failed'}")
-    return 0 if checks_passed and tests_passed and all(gates_passed) else 1
+    return 0 if all((*outcomes.values(), *gates_passed)) else 1
 
 
 def _test() -> bool:
     run(["python", "-m", "coverage", "erase"])
     command = ["python", "-m", "pytest", "-n", "auto", "--cov", "--cov-report=html"]
     return run([*command, *shlex.split(os.environ.get("ARGS", ""))]).returncode == 0
+
+
+def _test_on_libsql() -> bool:
+    """Run the tests that touch the database once more, on a real libSQL server."""
+    command = ["python", "-m", "pytest", "-n", "auto", "--cov", "--cov-append", "--cov-report="]
+    return run([*command, *ON_LIBSQL], TEST_DATABASE="libsql").returncode == 0
 
 
 def _measure(gate: Gate) -> bool:

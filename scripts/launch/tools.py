@@ -30,12 +30,20 @@ def tool_environment() -> dict[str, str]:
     }
 
 
-def run(command: Sequence[str], *, capture: bool = False) -> subprocess.CompletedProcess[str]:
-    """Run one of our tools in the project's folder; return its status, and its output if asked."""
+def run(
+    command: Sequence[str], *, capture: bool = False, **more: str
+) -> subprocess.CompletedProcess[str]:
+    """Run one of our tools in the project's folder; return its status, and its output if asked.
+
+    Args:
+        command: name of the tool, and its arguments.
+        capture: return the output instead of showing it.
+        more: variables of the environment.
+    """
     return subprocess.run(  # noqa: S603 (the commands are our own)
         [str(BIN / command[0]), *command[1:]],
         cwd=ROOT,
-        env=tool_environment(),
+        env=tool_environment() | more,
         stdout=subprocess.PIPE if capture else None,
         stderr=subprocess.STDOUT if capture else None,
         text=True,

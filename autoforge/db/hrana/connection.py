@@ -1,8 +1,9 @@
 """A PEP 249 connection: transactions that cannot lie, and what to do when a request fails.
 
-Outside of a transaction nothing is kept on the server: each statement opens a stream and ends it in
-the same request. A transaction keeps its stream from its first statement to its end; each of its
-statements runs only if the transaction is still open, for the server can have taken it away.
+Outside of a transaction a statement opens a stream and ends it in the same request; only in a burst
+of statements is the stream kept for the next, which saves the server opening the database again. A
+transaction keeps its stream from its first statement to its end; each of its statements runs only
+if the transaction is still open, for the server can have taken it away.
 
 | a request fails          | read, outside | write, outside | in a transaction | COMMIT          |
 |--------------------------|---------------|----------------|------------------|-----------------|
@@ -47,7 +48,8 @@ AnyCursor = TypeVar("AnyCursor", bound=Cursor)
 
 MODES: Final = ("auto", "DEFERRED", "IMMEDIATE", "EXCLUSIVE")
 DEFAULT_TIMEOUT_SECONDS: Final = 60.0  # a writer may wait 5 s for each one in front of it
-PAUSES_SECONDS: Final = (0.1, 0.4)  # before trying again where the server has no room
+# Before trying again where the server has no room: it ends streams that nobody uses in ten seconds.
+PAUSES_SECONDS: Final = (0.1, 0.4, 1.0, 3.0, 5.0)
 GATEWAY_STATUSES: Final = frozenset({502, 503, 504})
 TOO_LARGE: Final = "RESPONSE_TOO_LARGE"
 FOREIGN_KEYS_OFF: Final = "PRAGMA foreign_keys=0"
@@ -134,9 +136,11 @@ class Connection:
             if transaction.is_begun:
                 self._read_ahead()
                 self._commit(transaction)
+        except BaseException:
+            self._stream.end()
+            raise
         finally:
             self._transaction = None
-            self._stream.end()
 
     def rollback(self) -> None:
         """Undo what the transaction did; without one, do nothing. Never fails."""
@@ -150,6 +154,7 @@ class Connection:
         """Roll back what is open and close the network connection."""
         if not self.closed:
             self.rollback()
+            self._stream.release()
             self._stream.close()
             self.closed = True
 
@@ -191,8 +196,14 @@ class Connection:
 
     @foreign_keys.setter
     def foreign_keys(self, value: bool) -> None:
-        if self._transaction is None:
+        if self._transaction is None and value != self._foreign_keys:
             self._foreign_keys = value
+            self._stream.release()
+
+    def release(self) -> None:
+        """Give back what is kept on the server for the next statement of a burst."""
+        if self._transaction is None:
+            self._stream.release()
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
@@ -249,6 +260,8 @@ class Connection:
         self._check_open()
         self._read_ahead()
         transaction = self._current_transaction()
+        if transaction is None or not transaction.is_begun:
+            self._stream.drop_if_idle()
         if transaction is not None:
             return self._run_in(transaction, statements, is_read=is_read)
         return self._run_outside(statements, is_read=is_read)
@@ -343,8 +356,14 @@ class Connection:
     def _send_in(self, transaction: Transaction, request: dict[str, Any]) -> BatchResult:
         if transaction.is_begun:
             return self._stream.run_batch(request, close=False)
-        # Nothing is lost yet: a server without room is asked again.
-        return self._with_room(lambda: self._stream.run_batch(request, close=False))
+        # Nothing is lost yet: a server without room is asked again, and a stream that was kept for
+        # this and is gone is replaced.
+        try:
+            return self._with_room(lambda: self._stream.run_batch(request, close=False))
+        except TransactionLost as error:
+            if not error.status:
+                raise
+        return self._stream.run_batch(request, close=False)
 
     def _fail_in(
         self, transaction: Transaction, error: Exception, *, is_read: bool = True
@@ -389,7 +408,7 @@ class Connection:
         steps = [StatementRequest(sql) for sql in (*transaction.prefix, "COMMIT")]
         request = messages.batch(steps, is_begun=True, finally_rollback=True)
         try:
-            result = self._stream.run_batch(request, close=True)
+            result = self._stream.run_batch(request, close=self._closes)
         except FAILURES as error:
             self._fail_commit(transaction, error)
             return
@@ -415,14 +434,16 @@ class Connection:
         prefix = self._prefix(None)
         if len(statements) == 1 and not prefix:
             request = messages.execute(statements[0])
-            run = lambda: self._stream.run_one(request, close=True)  # noqa: E731 (short, used below)
+            close = self._closes
+            run = lambda: self._stream.run_one(request, close=close)  # noqa: E731 (short, used below)
             return [self._try(run, is_read=is_read)]
         if len(statements) > 1:
             prefix.append(WRITE_LOCK)
         suffix = ["COMMIT"] if len(statements) > 1 else []
         steps = [*map(StatementRequest, prefix), *statements, *map(StatementRequest, suffix)]
         request = messages.batch(steps, is_begun=False, finally_rollback=bool(suffix))
-        result = self._try(lambda: self._stream.run_batch(request, close=True), is_read=is_read)
+        close = self._closes
+        result = self._try(lambda: self._stream.run_batch(request, close=close), is_read=is_read)
         _check_length(result, len(steps) + len(suffix))
         _position, error = _first_error(result)
         if error is not None:
@@ -431,6 +452,11 @@ class Connection:
         if None in mine:
             raise failures.ended()
         return [one for one in mine if one is not None]
+
+    @property
+    def _closes(self) -> bool:
+        """Whether a stream ends with the statement or the COMMIT that is sent now."""
+        return not (self._foreign_keys and self._stream.is_in_burst)
 
     def _try(self, send: Callable[[], Answer], *, is_read: bool) -> Answer:
         """Send, and a second time if nothing came back and it only reads."""
@@ -454,21 +480,19 @@ class Connection:
 
     def _judge(self, error: Exception, *, is_read: bool) -> None:
         """Raise what a failure means; return where the same can be sent again."""
+        status = getattr(error, "status", 0)
+        if isinstance(error, TransactionLost) and status:
+            return  # the stream that was kept is gone: refused before anything was done
         if isinstance(error, DatabaseError) and error.code == TOO_LARGE and not is_read:
             raise _too_large_outside() from error
-        if failures.was_not_done(error):
-            if isinstance(error, TransportError):
-                raise failures.unreachable(self._endpoint, error) from error
-            raise error
-        if not is_read:
+        if not is_read and not failures.was_not_done(error):
             raise failures.unknown(self._endpoint, error, "a statement that writes") from error
-        if isinstance(error, TransportError) and not error.timed_out:
+        if status in GATEWAY_STATUSES:
             return
-        if isinstance(error, DatabaseError) and error.status in GATEWAY_STATUSES:
-            return
-        if isinstance(error, TransportError):
+        if not isinstance(error, TransportError):
+            raise error
+        if not error.was_sent or error.timed_out:
             raise failures.unreachable(self._endpoint, error) from error
-        raise error
 
     # Results that arrive in parts
 

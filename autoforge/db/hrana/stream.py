@@ -6,8 +6,10 @@ decided in `connection`.
 Source: Hrana 3 specification, "Stateful streams"; `base_url` from "Hrana over HTTP".
 """
 
+import math
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -37,6 +39,9 @@ Token = str | Callable[[], str] | None
 
 PIPELINE: Final = "/v3/pipeline"
 CURSOR: Final = "/v3/cursor"
+BURST_SECONDS: Final = 0.1
+KEPT_SECONDS: Final = 2.0  # the server ends a stream after ten
+NEAR_SECONDS: Final = 0.005
 OK: Final = 200
 UNAUTHORIZED: Final = 401
 
@@ -80,6 +85,8 @@ class Stream:
     def __init__(self, endpoint: Endpoint, timeout_seconds: float, token: Token) -> None:
         self._baton: str | None = None
         self._pid = os.getpid()
+        self._answered = -math.inf
+        self._duration_seconds = math.inf
         self.freshness = Freshness(endpoint)
         self.home = Transport(endpoint, timeout_seconds)
         self._transport = self.home
@@ -98,6 +105,25 @@ class Stream:
     def is_open(self) -> bool:
         """Whether the server keeps a SQLite connection for this stream, as far as is known."""
         return self.baton is not None
+
+    @property
+    def is_in_burst(self) -> bool:
+        """Whether the last answer came just now, so that the next request is likely to follow."""
+        return time.monotonic() - self._answered < BURST_SECONDS
+
+    def drop_if_idle(self) -> None:
+        """Forget a stream without a transaction that the server may have ended by now."""
+        if time.monotonic() - self._answered > KEPT_SECONDS:
+            self.drop()
+
+    def release(self) -> None:
+        """Give back the place of a stream without a transaction, where that costs next to nothing.
+
+        On a server that is far away it is left to the server, which ends it within ten seconds.
+        """
+        if self._duration_seconds < NEAR_SECONDS:
+            self.end()
+        self.drop()
 
     def drop(self) -> None:
         """Forget the stream; the server rolls back what is open on it and ends it by itself."""
@@ -210,8 +236,13 @@ class Stream:
         return response
 
     def _send(self, body: bytes) -> Response:
+        token = self._current_token()
         try:
-            return self._transport.request(PIPELINE, body, self._current_token())
+            started = time.monotonic()
+            response = self._transport.request(PIPELINE, body, token)
+            self._answered = time.monotonic()
+            self._duration_seconds = self._answered - started
+            return response
         except TransportError:
             self.drop()
             self.freshness.forget()

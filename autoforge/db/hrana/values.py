@@ -136,7 +136,8 @@ def _encode_float(value: float) -> Cell | Literal:
         return Literal("9e999" if value > 0 else "(-9e999)")
     number = float(value)
     text = repr(number)
-    if len(text) <= SHORT or _as_read(text) == number:
+    is_short = len(text) <= SHORT and "e" not in text
+    if is_short or _as_read(text) == number:
         return Float(number)
     return Literal(f"({text})")
 

@@ -123,6 +123,12 @@ class DatabaseWrapper(sqlite3.DatabaseWrapper):
         self.validate_thread_sharing()
         BaseDatabaseWrapper.close(self)
 
+    def close_if_unusable_or_obsolete(self) -> None:
+        """Do what Django asks for at the end of a request; keep no place on the server after it."""
+        super().close_if_unusable_or_obsolete()
+        if self.connection is not None and not self.in_atomic_block:
+            self.connection.release()
+
     def is_usable(self) -> bool:
         """Whether the connection can be used: it opens its network connection again by itself."""
         return not self.connection.closed

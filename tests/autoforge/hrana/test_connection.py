@@ -52,6 +52,35 @@ class TestRoundTrips:
             connection.cursor().execute(sql)
         assert connection.round_trips - before == expected
 
+    def test_a_burst_keeps_its_stream_and_a_pause_ends_it(self, connection):
+        cursor = connection.cursor()
+        cursor.execute("SELECT 1")
+        assert not connection._stream.is_open
+        cursor.execute("SELECT 2")
+        assert connection._stream.is_open
+        connection.release()
+        assert not connection._stream.is_open
+        for sql in ("SELECT 3", "BEGIN", "SELECT 4", "COMMIT"):
+            cursor.execute(sql)
+        assert connection._stream.is_open
+        cursor.execute("PRAGMA foreign_keys = OFF")  # the server would not know
+        cursor.execute("INSERT INTO t (x, up) VALUES ('a', 99)")
+        assert not connection._stream.is_open
+
+    def test_a_kept_stream_that_the_server_forgot(self, connection):
+        cursor = connection.cursor()
+        for statements in (
+            ["INSERT INTO t (x) VALUES ('a')"],
+            ["BEGIN", "INSERT INTO t (x) VALUES ('b')", "COMMIT"],
+            ["SELECT x FROM t"],
+        ):
+            cursor.execute("SELECT 1")
+            cursor.execute("SELECT 2")
+            connection._stream._baton = "forgotten"
+            for sql in statements:
+                cursor.execute(sql)
+        assert cursor.fetchall() == [("a",), ("b",)]
+
     @pytest.mark.parametrize(("count", "expected"), [(0, 0), (1, 1), (500, 1), (501, 3)])
     def test_of_executemany(self, connection, count, expected):
         before = connection.round_trips
@@ -215,7 +244,7 @@ class TestStolen:
         cursor = connection.cursor()
         cursor.execute("BEGIN")
         cursor.execute("INSERT INTO t (x) VALUES ('a')")
-        time.sleep(10.7)
+        time.sleep(12)
         with pytest.raises(hrana.TransactionLost, match="10 seconds without a statement"):
             cursor.execute("INSERT INTO t (x) VALUES ('b')")
         connection.rollback()
