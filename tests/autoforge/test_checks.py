@@ -133,9 +133,49 @@ def test_variables(settings, changes, expected):
 
 def test_the_folder_of_the_database(settings, monkeypatch, tmp_path):
     entry = settings.DATABASES["default"]
+    monkeypatch.setitem(entry, "ENGINE", "django.db.backends.sqlite3")
     monkeypatch.setitem(entry, "NAME", str(tmp_path / "db.sqlite3"))
     assert checks.check_data_folder() == []
     monkeypatch.setitem(entry, "NAME", str(tmp_path / "none" / "db.sqlite3"))
     assert ids(checks.check_data_folder()) == ["autoforge.E005"]
     monkeypatch.setitem(entry, "NAME", ":memory:")
     assert checks.check_data_folder() == []
+
+
+def test_each_wrong_setting_of_a_libsql_database_is_named(settings, monkeypatch):
+    entry = {
+        "ENGINE": "autoforge.db.libsql",
+        "NAME": "ftp://h",
+        "OPTIONS": {
+            "auth_token": "s3cret with a blank",
+            "timeout": 0,
+            "transaction_mode": "sometimes",
+            "namespace": "a.b",
+            "pool": True,
+        },
+        "TEST": {"ADMIN_URL": "nowhere"},
+    }
+    monkeypatch.setitem(settings.DATABASES, "other", entry)
+    found = checks.check_databases()
+    assert ids(found) == [f"libsql.E00{number}" for number in range(1, 8)]
+    assert all(message.hint for message in found)
+    assert "s3cret" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, []),
+        ({"TEST": {"NAME": "nowhere"}}, ["libsql.E008"]),
+        ({"ATOMIC_REQUESTS": True}, ["libsql.W001"]),
+        ({"ATOMIC_REQUESTS": True, "OPTIONS": {"transaction_mode": "deferred"}}, []),
+        ({"NAME": "http://10.0.0.1", "OPTIONS": {"auth_token": "t"}}, ["libsql.W002"]),
+        ({"NAME": "http://localhost:1", "OPTIONS": {"auth_token": lambda: "t"}}, []),
+        ({"OPTIONS": {"transaction_mode": None, "timeout": 0.5, "namespace": "a-b_1"}}, []),
+    ],
+)
+def test_settings_of_a_libsql_database(settings, monkeypatch, changes, expected):
+    entry = {"ENGINE": "autoforge.db.libsql", "NAME": "libsql://h.io"} | changes
+    monkeypatch.setitem(settings.DATABASES, "other", entry)
+    monkeypatch.setitem(settings.DATABASES, "default", {"ENGINE": "django.db.backends.sqlite3"})
+    assert ids(checks.check_databases()) == expected

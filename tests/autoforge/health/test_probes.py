@@ -169,16 +169,18 @@ def test_redis_with_another_password(database, tmp_path):
     assert "wrong-password" not in json.dumps(check)
 
 
-def test_the_disk_is_nearly_full(settings, monkeypatch):
+def test_the_disk_is_nearly_full(settings, monkeypatch, tmp_path):
     """The probe asks the real disk; only what counts as too little is raised to what there is."""
     from autoforge.health.errors import ProbeError
     from autoforge.health.probes import disk
 
+    entry = settings.DATABASES["default"]
+    monkeypatch.setitem(entry, "ENGINE", "django.db.backends.sqlite3")
+    monkeypatch.setitem(entry, "NAME", str(tmp_path / "db.sqlite3"))
     assert disk.probe().endswith("MiB free")
     monkeypatch.setattr(disk, "LEAST_FREE_BYTES", shutil.disk_usage("/").total * 1024)
     with pytest.raises(ProbeError, match="MiB are needed"):
         disk.probe()
-    entry = settings.DATABASES["default"]
     monkeypatch.setitem(entry, "NAME", "/no/such/folder/db.sqlite3")
     with pytest.raises(ProbeError, match="cannot be asked: No such file or directory"):
         disk.probe()
