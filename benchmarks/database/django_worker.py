@@ -93,6 +93,11 @@ def prepare():
     User.objects.create(username="owner", password="!", is_staff=True, is_superuser=True)
 
 
+def expect_rows(count):
+    if count != ROWS:
+        raise AssertionError(f"{count} rows came, {ROWS} are there")
+
+
 def get_by_key():
     Item.objects.get(pk=ROWS // 2)
 
@@ -125,11 +130,11 @@ def bulk_create():
 
 
 def fetch_all():
-    assert len(list(Item.objects.filter(pk__lte=ROWS))) == ROWS
+    expect_rows(len(list(Item.objects.filter(pk__lte=ROWS))))
 
 
 def iterate_all():
-    assert sum(1 for _ in Item.objects.filter(pk__lte=ROWS).iterator()) == ROWS
+    expect_rows(sum(1 for _ in Item.objects.filter(pk__lte=ROWS).iterator()))
 
 
 def get_or_create():
