@@ -149,6 +149,10 @@ def test_a_transaction_that_was_taken_away_raises_and_writes_nothing():
 
 
 def test_a_child_process_neither_uses_nor_ends_the_parents_transaction():
+    assert in_threads(1, fork_in_a_transaction) == []
+
+
+def fork_in_a_transaction(_number: int) -> None:
     with transaction.atomic():
         template(1).save(force_insert=True)
         child = os.fork()
@@ -174,7 +178,9 @@ def test_asynchronous_queries():
         await PromptTemplate.objects.acreate(name="async", content="c")
         return [row.name async for row in PromptTemplate.objects.all()]
 
-    assert asyncio.run(ask()) == ["async"]
+    found: list[list[str]] = []  # in a thread: the browser's driver has a loop in this one
+    assert in_threads(1, lambda _number: found.append(asyncio.run(ask()))) == []
+    assert found == [["async"]]
 
 
 def test_a_savepoint_undoes_its_part():
