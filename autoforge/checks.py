@@ -179,7 +179,7 @@ def check_data_folder(app_configs: Any = None, **kwargs: Any) -> Messages:  # no
     """Check that a SQLite file can be made where it is to be."""
     entry = settings.DATABASES["default"]
     name = str(entry["NAME"])
-    if entry["ENGINE"] != "django.db.backends.sqlite3" or ":memory:" in name:
+    if entry["ENGINE"] != "autoforge.db.sqlite" or ":memory:" in name:
         return []
     folder = Path(name).parent
     if folder.is_dir() and os.access(folder, os.W_OK):

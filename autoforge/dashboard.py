@@ -21,7 +21,7 @@ __all__ = ["Card", "environment_badge", "fill"]
 
 DAYS = 30
 ROWS = 6
-ENGINES = {"django.db.backends.sqlite3": "SQLite", "autoforge.db.libsql": "libSQL"}
+ENGINES = {"autoforge.db.sqlite": "SQLite", "autoforge.db.libsql": "libSQL"}
 GREY = "#7c8798"  # readable on white and on the dark scheme's ground
 # Chart.js: whole numbers, a legend, and no more dates than there is room for.
 CHART_OPTIONS = {

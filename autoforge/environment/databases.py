@@ -57,7 +57,7 @@ def database_settings(layers: Layers) -> dict[str, Any]:
 
 
 def _sqlite(found: Found, text: str, root: Path) -> dict[str, Any]:
-    entry = {"ENGINE": "django.db.backends.sqlite3", "OPTIONS": SQLITE_OPTIONS.copy()}
+    entry = {"ENGINE": "autoforge.db.sqlite", "OPTIONS": SQLITE_OPTIONS.copy()}
     rest = text.partition(":")[2]
     if rest in {"//:memory:", "///:memory:"}:
         return entry | {"NAME": ":memory:"}

@@ -32,7 +32,7 @@ OUR_TABLES = (
     "test_results",
     "test_suites",
 )
-ENGINES = {"django.db.backends.sqlite3": "SQLite", "autoforge.db.libsql": "libSQL"}
+ENGINES = {"autoforge.db.sqlite": "SQLite", "autoforge.db.libsql": "libSQL"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,7 +63,7 @@ def database_file() -> Path | None:
     """Return the SQLite file, or None where the database is a server or in memory."""
     entry = connection.settings_dict
     name = str(entry["NAME"])
-    if entry["ENGINE"] != "django.db.backends.sqlite3" or ":memory:" in name:
+    if entry["ENGINE"] != "autoforge.db.sqlite" or ":memory:" in name:
         return None
     return Path(name.removeprefix("file:").partition("?")[0])
 

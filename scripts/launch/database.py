@@ -139,7 +139,7 @@ def close() -> None:
     from django.db import DatabaseError, connection  # noqa: PLC0415 (as above)
 
     with suppress(DatabaseError):
-        if connection.settings_dict["ENGINE"] == "django.db.backends.sqlite3":
+        if connection.settings_dict["ENGINE"] == "autoforge.db.sqlite":
             with connection.cursor() as cursor:
                 cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         connection.close()

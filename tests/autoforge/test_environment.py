@@ -18,7 +18,7 @@ LIVE = {"SECRET_KEY": KEY, "DATABASE_URL": "sqlite:////srv/a.db"}
 STAGING = {"APP_ENV": "staging", **LIVE}
 PRODUCTION = {"APP_ENV": "production", **LIVE}
 LIBSQL = "autoforge.db.libsql"
-SQLITE = "django.db.backends.sqlite3"
+SQLITE = "autoforge.db.sqlite"
 
 
 def read(tmp_path: Path, variables: dict[str, str], files: dict[str, str] | None = None):

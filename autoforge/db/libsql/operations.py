@@ -12,6 +12,7 @@ from django.db.backends.sqlite3 import operations as sqlite3
 from autoforge.db.hrana.messages import StatementRequest
 from autoforge.db.libsql import temporal
 from autoforge.db.libsql.features import MAX_PARAMETERS
+from autoforge.db.triggers import FlushesGuardedTables
 
 __all__ = ["DatabaseOperations"]
 
@@ -22,7 +23,7 @@ DELETE_ALL: Final = re.compile(r'DELETE FROM ("[^"]+");\Z')
 Sql = tuple[str, tuple[Any, ...]]
 
 
-class DatabaseOperations(sqlite3.DatabaseOperations):
+class DatabaseOperations(FlushesGuardedTables, sqlite3.DatabaseOperations):
     """Writes SQL for libSQL."""
 
     compiler_module = "autoforge.db.libsql.compiler"
@@ -144,9 +145,13 @@ class DatabaseOperations(sqlite3.DatabaseOperations):
             self.connection.wrap_database_errors,
         ):
             statements = self._needed(list(sql_list))
-            for part in _parts(statements, STATEMENTS_AT_ONCE):
-                requests = list(map(StatementRequest, part))
-                self.connection.connection.run(requests, is_read=False)
+            with self.without_guards(statements):
+                self._run(statements)
+
+    def _run(self, statements: list[str]) -> None:
+        for part in _parts(statements, STATEMENTS_AT_ONCE):
+            requests = list(map(StatementRequest, part))
+            self.connection.connection.run(requests, is_read=False)
 
     def _needed(self, statements: list[str]) -> list[str]:
         """Leave out the DELETEs of tables that are empty: a test database has hundreds of them."""

@@ -5,8 +5,10 @@ Turning foreign keys off costs no request: the driver keeps that state and tells
 
 from django.db.backends.sqlite3 import schema as sqlite3
 
+from autoforge.db.triggers import KeepsTriggers
+
 __all__ = ["DatabaseSchemaEditor"]
 
 
-class DatabaseSchemaEditor(sqlite3.DatabaseSchemaEditor):
-    """Changes tables, in transactions that roll back."""
+class DatabaseSchemaEditor(KeepsTriggers, sqlite3.DatabaseSchemaEditor):
+    """Changes tables and keeps their triggers, in transactions that roll back."""

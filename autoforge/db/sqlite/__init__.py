@@ -1,0 +1,1 @@
+"""Django's SQLite backend, with triggers that outlive its remakes of tables."""
