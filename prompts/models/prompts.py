@@ -1,0 +1,140 @@
+"""The prompt as it stands now."""
+
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from autoforge.core.constraints import is_json, not_blank
+from autoforge.core.fields import JSONDocumentField
+from autoforge.core.models import SoftDeleteModel, UUIDModel
+from autoforge.core.validators import (
+    validate_json_object,
+    validate_storable,
+    validate_tags,
+)
+from prompts.models.wording import TEXT, Wording
+from prompts.naming import NAME_MAX_LENGTH, validate_name
+
+__all__ = ["Prompt"]
+
+
+class Prompt(UUIDModel, Wording, SoftDeleteModel):
+    """A text for a language model, as it stands now."""
+
+    class Status(models.TextChoices):
+        """Where a prompt is in its life."""
+
+        DRAFT = "draft", _("Draft")
+        ACTIVE = "active", _("Active")
+        ARCHIVED = "archived", _("Archived")
+
+    title = models.CharField(
+        _("title"),
+        max_length=255,
+        validators=TEXT,
+        help_text=_("What people call it, 255 characters at most."),
+    )
+    name = models.CharField(
+        _("name"),
+        max_length=NAME_MAX_LENGTH,
+        validators=[validate_name],
+        help_text=_("What programs call it; no other prompt in use has it."),
+    )
+    description = models.CharField(
+        _("description"),
+        max_length=1000,
+        blank=True,
+        default="",
+        validators=[validate_storable],
+        help_text=_("What it is for, 1,000 characters at most."),
+    )
+    user_id = models.CharField(
+        _("user ID"),
+        max_length=255,
+        blank=True,
+        default="",
+        validators=[validate_storable],
+        help_text=_("The owner's ID at the identity provider; empty if nobody owns it."),
+    )
+    status = models.CharField(
+        _("status"),
+        max_length=16,
+        choices=Status.choices,
+        default=Status.DRAFT,
+        help_text=_("Draft while it is written, active in use, archived when it is retired."),
+    )
+    current_version = models.PositiveIntegerField(
+        _("current version"),
+        default=1,
+        editable=False,
+        validators=[MinValueValidator(1)],
+        help_text=_("Number of the version whose content this is."),
+    )
+    tags = JSONDocumentField(
+        _("tags"),
+        default=list,
+        blank=True,
+        validators=[validate_tags],
+        help_text=_('A list of words, such as ["support"].'),
+    )
+    metadata = JSONDocumentField(
+        _("metadata"),
+        default=dict,
+        blank=True,
+        validators=[validate_json_object],
+        help_text=_("Further facts by name, such as the columns of an import."),
+    )
+
+    class Meta(SoftDeleteModel.Meta):
+        db_table = "prompts"
+        verbose_name = _("prompt")
+        verbose_name_plural = _("prompts")
+        ordering = ("-updated_at", "title")
+        permissions = (("purge_prompt", _("Can remove deleted prompts for good")),)
+        indexes = (
+            models.Index(fields=["user_id"], name="idx_prompts_user_id"),
+            models.Index(fields=["status"], name="idx_prompts_status"),
+            models.Index(fields=["title"], name="idx_prompts_title"),
+            models.Index(fields=["-updated_at", "title"], name="idx_prompts_updated_at"),
+            models.Index(fields=["created_at"], name="idx_prompts_created_at"),
+        )
+        constraints = (
+            models.UniqueConstraint(
+                fields=["name"],
+                condition=Q(deleted_at__isnull=True),
+                name="prompts_name_unique",
+                violation_error_message=_("Another prompt has this name already."),
+            ),
+            *Wording.constraints("prompts"),
+            models.CheckConstraint(
+                name="prompts_title_not_blank",
+                condition=not_blank("title"),
+                violation_error_message=_("A prompt needs a title that is not blank."),
+            ),
+            models.CheckConstraint(
+                name="prompts_status_known",
+                condition=Q(status__in=["draft", "active", "archived"]),
+                violation_error_message=_("The status is draft, active or archived."),
+            ),
+            models.CheckConstraint(
+                name="prompts_current_version_from_1",
+                condition=Q(current_version__gte=1),
+                violation_error_message=_("Versions are numbered from 1."),
+            ),
+            models.CheckConstraint(
+                name="prompts_tags_is_list",
+                condition=is_json("tags", "array"),
+                violation_error_message=_("Tags are a JSON list."),
+            ),
+            models.CheckConstraint(
+                name="prompts_metadata_is_object",
+                condition=is_json("metadata", "object"),
+                violation_error_message=_("Metadata is a JSON object."),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.title
+
+
