@@ -116,7 +116,6 @@ class Migration(migrations.Migration):
                     "kind",
                     models.CharField(
                         choices=[
-                            ("created", "created"),
                             ("edited", "edited"),
                             ("status", "status"),
                             ("label", "label"),
@@ -609,7 +608,7 @@ class Migration(migrations.Migration):
             model_name="promptevent",
             constraint=models.CheckConstraint(
                 condition=models.Q(
-                    ("kind__in", ["created", "edited", "status", "label", "deleted", "restored"])
+                    ("kind__in", ["edited", "status", "label", "deleted", "restored"])
                 ),
                 name="prompt_events_kind_known",
                 violation_error_message="An event is of a known kind.",

@@ -34,8 +34,7 @@ def guard(name, event, condition, sentence):
     """Return the operation that makes a trigger which refuses a write."""
     when = f"WHEN {condition} " if condition else ""
     return migrations.RunSQL(
-        f"CREATE TRIGGER {name} BEFORE {event} {when}"
-        f"BEGIN SELECT RAISE(ABORT, '{sentence}'); END",
+        f"CREATE TRIGGER {name} BEFORE {event} {when}BEGIN SELECT RAISE(ABORT, '{sentence}'); END",
         f"DROP TRIGGER {name}",
     )
 

@@ -136,5 +136,3 @@ class Prompt(UUIDModel, Wording, SoftDeleteModel):
 
     def __str__(self) -> str:
         return self.title
-
-

@@ -25,7 +25,6 @@ class PromptEvent(ImmutableModel):
     class Kind(models.TextChoices):
         """What happened."""
 
-        CREATED = "created", _("created")
         EDITED = "edited", _("edited")
         STATUS = "status", _("status")
         LABEL = "label", _("label")
@@ -100,9 +99,7 @@ class PromptEvent(ImmutableModel):
         constraints = (
             models.CheckConstraint(
                 name="prompt_events_kind_known",
-                condition=Q(
-                    kind__in=["created", "edited", "status", "label", "deleted", "restored"]
-                ),
+                condition=Q(kind__in=["edited", "status", "label", "deleted", "restored"]),
                 violation_error_message=_("An event is of a known kind."),
             ),
             models.CheckConstraint(

@@ -1,0 +1,64 @@
+"""Templates of prompts: plain Python that turns content, contract and values into text.
+
+    values ──▶ templates.render ──▶ text or messages
+                  │
+        syntaxes (plain, mustache, jinja)   variables (declarations)   chat (messages)
+
+Nothing here knows Django or a database.
+"""
+
+from prompts.rendering.chat import ROLES, Message, dump_messages, parse_messages
+from prompts.rendering.problems import (
+    SENTENCES,
+    ContractError,
+    Place,
+    Problem,
+    RenderError,
+    TemplateError,
+    ValuesError,
+    nearest,
+)
+from prompts.rendering.syntaxes import SYNTAXES, Reference, Use
+from prompts.rendering.templates import (
+    KINDS,
+    LONGEST,
+    Template,
+    check,
+    find_references,
+    find_uses,
+    propose_variables,
+    render,
+)
+from prompts.rendering.values import as_text
+from prompts.rendering.variables import TYPES, Variable, coerce_values, parse_variables
+
+__all__ = [
+    "KINDS",
+    "LONGEST",
+    "ROLES",
+    "SENTENCES",
+    "SYNTAXES",
+    "TYPES",
+    "ContractError",
+    "Message",
+    "Place",
+    "Problem",
+    "Reference",
+    "RenderError",
+    "Template",
+    "TemplateError",
+    "Use",
+    "ValuesError",
+    "Variable",
+    "as_text",
+    "check",
+    "coerce_values",
+    "dump_messages",
+    "find_references",
+    "find_uses",
+    "nearest",
+    "parse_messages",
+    "parse_variables",
+    "propose_variables",
+    "render",
+]

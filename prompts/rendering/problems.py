@@ -1,0 +1,199 @@
+"""What can be wrong with a template or with the values it gets, in sentences with their places.
+
+Each sentence says what is wrong, what is allowed and how to mend it. It is kept apart from its
+parameters, so that whoever shows it can translate it first.
+"""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+__all__ = [
+    "SENTENCES",
+    "ContractError",
+    "Place",
+    "Problem",
+    "RenderError",
+    "TemplateError",
+    "ValuesError",
+    "nearest",
+]
+
+
+def gettext_noop(text: str) -> str:
+    """Mark a sentence for translation."""
+    return text
+
+
+SENTENCES: Final[Mapping[str, str]] = {
+    "undeclared": gettext_noop(
+        "“%(name)s” is not declared; declare it as a variable or take it out"
+    ),
+    "undeclared-near": gettext_noop(
+        "“%(name)s” is not declared; did you mean “%(near)s”? Otherwise declare it"
+    ),
+    "unused": gettext_noop(
+        "the variable “%(name)s” is declared but the text does not use it; use it or remove it"
+    ),
+    "plain-variables": gettext_noop(
+        "plain text has no variables, and “%(name)s” is declared; choose mustache or jinja, or "
+        "remove it"
+    ),
+    "too-long": gettext_noop("the text has %(size)d characters; a template has at most %(limit)d"),
+    "too-many-variables": gettext_noop(
+        "the text names more than %(limit)d variables; that many cannot be declared"
+    ),
+    "mustache-form": gettext_noop(
+        "“%(found)s” is not a variable; write {{ name }}, or \\{{ for two braces; for logic choose "
+        "jinja, to keep every brace choose plain"
+    ),
+    "mustache-open": gettext_noop("{{ is not closed; write {{ name }}, or \\{{ for two braces"),
+    "jinja-syntax": gettext_noop("Jinja cannot read this: %(reason)s"),
+    "jinja-refused": gettext_noop(
+        "%(construct)s is not allowed here; a prompt may use {{ name }}, {%% if %%}, {%% for %%}, "
+        "{%% set %%}, {%% include %%} and filters"
+    ),
+    "jinja-filter": gettext_noop("there is no filter “%(name)s” here; there are %(allowed)s"),
+    "jinja-filter-near": gettext_noop(
+        "there is no filter “%(name)s” here; did you mean “%(near)s”?"
+    ),
+    "jinja-test-near": gettext_noop("there is no test “%(name)s” here; did you mean “%(near)s”?"),
+    "jinja-test": gettext_noop("there is no test “%(name)s” here; there are %(allowed)s"),
+    "jinja-attribute": gettext_noop(
+        "“%(name)s” cannot be read: names that begin with _ are closed"
+    ),
+    "jinja-depth": gettext_noop(
+        "the template is nested too deeply or has too many parts (at most %(limit)d levels and "
+        "%(nodes)d parts); make it simpler"
+    ),
+    "jinja-loops": gettext_noop(
+        "a loop inside a loop inside a loop is not allowed; two levels are"
+    ),
+    "include-form": gettext_noop(
+        'an include names one prompt in quotes, such as {%% include "tone@production" %%}'
+    ),
+    "include-missing": gettext_noop(
+        "there is no “%(reference)s” to include; name a prompt in use and one of its labels"
+    ),
+    "include-chat": gettext_noop("“%(reference)s” is a chat; only a text can be included"),
+    "include-cycle": gettext_noop(
+        "“%(reference)s” includes this prompt itself; take one of the two includes out"
+    ),
+    "chat-json": gettext_noop(
+        "a chat is a JSON list of messages, each with role and content: %(reason)s"
+    ),
+    "chat-list": gettext_noop(
+        "a chat is a JSON list of at least one message, each with role and content"
+    ),
+    "chat-message": gettext_noop(
+        "a message has exactly a role and a content that is a text; this one has %(found)s"
+    ),
+    "chat-role": gettext_noop("there is no role “%(name)s”; there are %(allowed)s"),
+    "declaration-list": gettext_noop("variables are a list of objects, each with at least a name"),
+    "declaration-name": gettext_noop(
+        "“%(name)s” cannot be the name of a variable; take letters of any script, digits and _, "
+        "not a digit or _ first, and no word of the template language"
+    ),
+    "declaration-twice": gettext_noop("the variable “%(name)s” is declared twice"),
+    "declaration-key": gettext_noop(
+        "the variable “%(name)s” has an unknown entry “%(key)s”; there are %(allowed)s"
+    ),
+    "declaration-type": gettext_noop(
+        "the variable “%(name)s” is of an unknown type “%(type)s”; there are %(allowed)s"
+    ),
+    "declaration-text": gettext_noop("%(key)s of the variable “%(name)s” must be a text"),
+    "declaration-required": gettext_noop(
+        "required of the variable “%(name)s” must be true or false"
+    ),
+    "declaration-value": gettext_noop(
+        "the %(key)s of the variable “%(name)s” must be %(expected)s"
+    ),
+    "declaration-default": gettext_noop(
+        "the variable “%(name)s” is required and has a default; drop one of the two"
+    ),
+    "missing": gettext_noop("the variable “%(name)s” needs a value (%(expected)s)"),
+    "unknown": gettext_noop("there is no variable “%(name)s”; there are %(allowed)s"),
+    "unknown-near": gettext_noop("there is no variable “%(name)s”; did you mean “%(near)s”?"),
+    "none-known": gettext_noop("there is no variable “%(name)s”; this prompt has none"),
+    "value-type": gettext_noop("the variable “%(name)s” must be %(expected)s, not %(found)s"),
+    "value-size": gettext_noop("the values are larger than %(limit)d characters in all; give less"),
+    "output-size": gettext_noop(
+        "the result is longer than %(limit)d characters; give less or make the template simpler"
+    ),
+    "too-many-rounds": gettext_noop(
+        "the loops make more than %(limit)d rounds; give shorter lists"
+    ),
+    "render": gettext_noop("the template cannot be filled: %(reason)s"),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """Where something stands: all from 1, None where it is not known or there is none."""
+
+    line: int | None = None
+    column: int | None = None
+    message: int | None = None
+    """Number of a chat's message; line and column are then within its content."""
+
+    def __str__(self) -> str:
+        parts = (("message", self.message), ("line", self.line), ("column", self.column))
+        return ", ".join(f"{name} {number}" for name, number in parts if number is not None)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Problem:
+    """One thing that is wrong; `str()` says it in English."""
+
+    code: str
+    """A key of SENTENCES."""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    """What the sentence's places hold."""
+    place: Place = Place()
+    """Where it stands in the content."""
+
+    @property
+    def sentence(self) -> str:
+        """The sentence, with its places open."""
+        return SENTENCES[self.code]
+
+    @property
+    def variable(self) -> str:
+        """The variable it is about, empty if none."""
+        return str(self.params.get("name", ""))
+
+    def __str__(self) -> str:
+        where = str(self.place)
+        return f"{where}{': ' if where else ''}{self.sentence % self.params}"
+
+
+class TemplateError(ValueError):
+    """Something is wrong with a template or its values; `str()` names all of it.
+
+    Attributes:
+        problems: one each.
+    """
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(map(str, self.problems)))
+
+
+class ContractError(TemplateError):
+    """The text or its declarations are wrong: mend the prompt."""
+
+
+class ValuesError(TemplateError):
+    """The values do not fit the declarations: give others."""
+
+
+class RenderError(TemplateError):
+    """The template cannot be filled with these values."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that is most like `name`, None where none is."""
+    folded = {other.casefold(): other for other in known}
+    found = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
+    return folded[found[0]] if found else None

@@ -1,0 +1,217 @@
+"""Jinja: read, held against what a prompt may use, compiled, filled within limits.
+
+Jinja's sandbox stops escapes, not exhaustion: `jinja_guard` refuses what could exhaust before
+anything runs, and what only the values decide (lengths, rounds of loops) is counted while it runs.
+Constant folding is off, because it would run a template's constants while it is compiled.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextvars import ContextVar
+from typing import Any, Final
+
+from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, Undefined, nodes
+from jinja2.environment import Template
+from jinja2.exceptions import SecurityError, UndefinedError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from prompts.rendering.problems import Place, Problem, RenderError
+from prompts.rendering.syntaxes import jinja_filters, jinja_guard
+from prompts.rendering.syntaxes.parsed import Parsed, Reference, Use
+
+__all__ = ["parse"]
+
+LONGEST_BITS: Final = 4096
+ROUNDS: Final = 100_000  # of all loops of one rendering
+MARK: Final = "\x00"  # stands for a carriage return; no content holds a NUL
+OPENING: Final = re.compile(r"\{[{%#]")
+CLOSING: Final = {"{{": "}}", "{%": "%}", "{#": "#}"}
+INCLUDED: Final = "_included_%d"  # a variable that no template can name: it begins with _
+UNFIT: Final = (RecursionError, MemoryError, SyntaxError, OverflowError)
+rounds: ContextVar[list[int]] = ContextVar("rounds")
+
+
+class Environment(ImmutableSandboxedEnvironment):
+    """The sandbox, without anything global, whose operators stay within limits."""
+
+    intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%"})
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        """Refuse an operator that would make a text or a list of any size."""
+        if operator == "+" and isinstance(left, str | list) and isinstance(right, str | list):
+            jinja_filters.check_size(len(left) + len(right))
+        elif not isinstance(left, int | float) or not isinstance(right, int | float):
+            raise SecurityError(f"“{operator}” is for two numbers")
+        elif any(isinstance(n, int) and n.bit_length() > LONGEST_BITS for n in (left, right)):
+            raise SecurityError("the number is too large")
+        return super().call_binop(context, operator, left, right)
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """Read an entry of an object before anything that Python gives every value."""
+        if isinstance(obj, dict):
+            return obj.get(attribute, self.undefined(obj=obj, name=attribute))
+        return super().getattr(obj, attribute)
+
+
+def _count_rounds(items: Iterable[Any]) -> Iterator[Any]:
+    left = rounds.get()
+    for item in items:
+        left[0] -= 1
+        if left[0] < 0:
+            raise RenderError([Problem(code="too-many-rounds", params={"limit": ROUNDS})])
+        yield item
+
+
+def _join_texts(parts: Iterable[Any]) -> str:
+    texts = [jinja_filters.checked_text(part) for part in parts]
+    jinja_filters.check_size(sum(map(len, texts)))
+    return "".join(texts)
+
+
+def _finalize(value: Any) -> Any:
+    # An undefined one raises its own, better sentence when it is written.
+    return value if isinstance(value, Undefined) else jinja_filters.checked_text(value)
+
+
+ENVIRONMENT: Final = Environment(
+    undefined=StrictUndefined,
+    optimized=False,
+    autoescape=False,
+    keep_trailing_newline=True,
+    finalize=_finalize,
+    cache_size=0,
+)
+ENVIRONMENT.globals.clear()
+ENVIRONMENT.filters.clear()
+ENVIRONMENT.filters.update(jinja_filters.FILTERS)
+ENVIRONMENT.filters.update({"_rounds": _count_rounds, "_texts": _join_texts})
+ENVIRONMENT.tests = {name: ENVIRONMENT.tests[name] for name in jinja_guard.TESTS}
+
+
+def parse(text: str) -> Parsed:
+    """Read the text and refuse what a prompt may not use; nothing of it runs."""
+    if text.count("{{") + text.count("{%") > jinja_guard.MOST_TAGS:
+        return _refused(jinja_guard.too_deep())
+    try:
+        tree = ENVIRONMENT.parse(_hide_returns(text))
+    except TemplateSyntaxError as error:
+        place = Place(line=error.lineno)
+        reason = (error.message or "").rstrip(".").replace(MARK, " ")
+        return _refused(Problem(code="jinja-syntax", params={"reason": reason}, place=place))
+    except (*UNFIT, ValueError):
+        return _refused(jinja_guard.too_deep())
+    found = jinja_guard.inspect(tree, text, frozenset(jinja_filters.FILTERS))
+    if found.problems:
+        return Parsed(
+            fill=_never, uses=found.uses, references=found.references, problems=found.problems
+        )
+    return _compiled(tree, found.uses, found.references)
+
+
+def _compiled(
+    tree: nodes.Template, uses: tuple[Use, ...], references: tuple[Reference, ...]
+) -> Parsed:
+    names = _rewrite(tree)
+    try:
+        code = ENVIRONMENT.compile(tree)
+    except TemplateSyntaxError as error:
+        problem = Problem(
+            code="jinja-syntax",
+            params={"reason": error.message or ""},
+            place=Place(line=error.lineno),
+        )
+        return _refused(problem)
+    except UNFIT:
+        return _refused(jinja_guard.too_deep())
+    template = Template.from_code(ENVIRONMENT, code, {})
+
+    def fill(values: Mapping[str, Any], included: Mapping[str, str]) -> str:
+        texts = {place: included[reference] for place, reference in names.items()}
+        return _fill(template, {**values, **texts})
+
+    return Parsed(fill=fill, uses=uses, references=references)
+
+
+def _fill(template: Template, values: dict[str, Any]) -> str:
+    token = rounds.set([ROUNDS])
+    pieces, size = [], 0
+    try:
+        for piece in template.root_render_func(template.new_context(values)):
+            size += len(piece)
+            jinja_filters.check_size(size)
+            pieces.append(piece)
+    except UndefinedError as error:
+        raise _cannot(error.message or "something is missing") from None
+    except (TemplateError, SecurityError) as error:
+        raise _cannot(error.message or type(error).__name__) from None
+    except (ArithmeticError, TypeError, ValueError, LookupError, AttributeError) as error:
+        if isinstance(error, RenderError):
+            raise
+        raise _cannot(str(error)) from None
+    except UNFIT:
+        raise _cannot("it is nested too deeply") from None
+    finally:
+        rounds.reset(token)
+    return "".join(pieces)
+
+
+def _cannot(reason: str) -> RenderError:
+    return RenderError([Problem(code="render", params={"reason": reason.rstrip(".")[:300]})])
+
+
+def _never(_values: Mapping[str, Any], _included: Mapping[str, str]) -> str:
+    raise RenderError([Problem(code="render", params={"reason": "it has problems"})])
+
+
+def _refused(*problems: Problem) -> Parsed:
+    return Parsed(fill=_never, problems=problems)
+
+
+def _hide_returns(text: str) -> str:
+    """Keep carriage returns out of Jinja's sight, which would make line feeds of them."""
+    if "\r" not in text:
+        return text
+    pieces, end = [], 0
+    while opening := OPENING.search(text, end):
+        pieces.append(text[end : opening.start()].replace("\r", MARK))
+        closing = text.find(CLOSING[opening[0]], opening.end())
+        end = closing + 2 if closing >= 0 else len(text)
+        pieces.append(text[opening.start() : end].replace("\r", " "))
+    return "".join((*pieces, text[end:].replace("\r", MARK)))
+
+
+def _rewrite(tree: nodes.Template) -> dict[str, str]:
+    """Put our counting in and the includes' variables; return variable → reference."""
+    for data in tree.find_all(nodes.TemplateData):
+        data.data = data.data.replace(MARK, "\r")
+    for loop in list(tree.find_all(nodes.For)):
+        loop.iter = _filtered(loop.iter, "_rounds")  # type: ignore[arg-type]  # an expression
+    included: dict[str, str] = {}
+    _replace(tree, included)
+    return included
+
+
+def _filtered(node: nodes.Expr, name: str) -> nodes.Filter:
+    return nodes.Filter(node, name, [], [], None, None, lineno=node.lineno)
+
+
+def _replace(node: nodes.Node, included: dict[str, str]) -> None:
+    for name, value in list(node.iter_fields()):
+        if isinstance(value, list):
+            setattr(node, name, [_replaced(item, included) for item in value])
+        elif isinstance(value, nodes.Node):
+            setattr(node, name, _replaced(value, included))
+
+
+def _replaced(node: Any, included: dict[str, str]) -> Any:
+    if not isinstance(node, nodes.Node):
+        return node
+    _replace(node, included)
+    if isinstance(node, nodes.Concat):
+        return _filtered(nodes.List(node.nodes, lineno=node.lineno), "_texts")
+    if isinstance(node, nodes.Include):
+        place = INCLUDED % len(included)
+        reference = Reference.read(node.template.value, Place())  # type: ignore[attr-defined]  # inspected: a constant
+        included[place] = str(reference)
+        return nodes.Output([nodes.Name(place, "load", lineno=node.lineno)], lineno=node.lineno)
+    return node

@@ -1,0 +1,129 @@
+"""The filters that a prompt may use; those that could grow a text look at its size first."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from jinja2 import filters as jinja
+from jinja2.exceptions import SecurityError
+
+from prompts.rendering.problems import Problem, RenderError
+from prompts.rendering.syntaxes.parsed import OUTPUT_LIMIT
+from prompts.rendering.values import as_json, as_text, size_of
+
+__all__ = ["FILTERS", "check_size", "checked_text"]
+
+WIDEST: Final = 100  # columns of an indent
+MOST_DIGITS: Final = 20
+
+
+def check_size(size: int) -> None:
+    """Refuse a text that would be too long.
+
+    Raises:
+        RenderError: it would be longer than the limit.
+    """
+    if size > OUTPUT_LIMIT:
+        raise RenderError([Problem(code="output-size", params={"limit": OUTPUT_LIMIT})])
+
+
+def checked_text(value: Any) -> str:
+    """Return a value as a text shows it.
+
+    Raises:
+        RenderError: it would be longer than the limit.
+    """
+    if isinstance(value, list | dict | tuple):
+        check_size(size_of(value))
+    return as_text(value)
+
+
+def _round(value: Any, precision: int = 0, method: str = "common") -> Any:
+    if not isinstance(precision, int) or abs(precision) > MOST_DIGITS:
+        raise SecurityError(f"round takes at most {MOST_DIGITS} digits")
+    return jinja.do_round(value, precision, method)  # type: ignore[arg-type]  # Jinja checks the method
+
+
+def _replace(value: Any, old: str, new: str, count: int = -1) -> str:
+    text, old, new = checked_text(value), checked_text(old), checked_text(new)
+    times = text.count(old) if count < 0 else min(count, text.count(old))
+    check_size(len(text) + times * (len(new) - len(old)))
+    return text.replace(old, new, count)
+
+
+def _join(items: Any, between: str = "") -> str:
+    texts = [checked_text(item) for item in items]
+    between = checked_text(between)
+    check_size(sum(map(len, texts)) + len(between) * len(texts))
+    return between.join(texts)
+
+
+def _indent(value: Any, width: int = 4, first: bool = False, blank: bool = False) -> str:  # noqa: FBT001, FBT002 (as Jinja has it)
+    if not isinstance(width, int) or not 0 <= width <= WIDEST:
+        raise SecurityError(f"indent takes 0 to {WIDEST} columns")
+    text = checked_text(value)
+    check_size(len(text) + width * (text.count("\n") + 1))
+    lines = text.split("\n")
+    margin = " " * width
+    return "\n".join(
+        margin + line if (number or first) and (line.strip() or blank) else line
+        for number, line in enumerate(lines)
+    )
+
+
+def _tojson(value: Any, indent: int | None = None) -> str:
+    check_size(size_of(value))
+    if indent is not None and not 0 <= indent <= WIDEST:
+        raise SecurityError(f"tojson takes an indent of 0 to {WIDEST}")
+    return as_json(value, indent)
+
+
+def _truncate(value: Any, length: int = 255, end: str = "…") -> str:
+    text = checked_text(value)
+    return text if len(text) <= length else text[: max(length - len(end), 0)] + end
+
+
+def _sum(items: Any) -> Any:
+    return sum(item for item in items if isinstance(item, int | float))
+
+
+def _text(apply: Callable[[str], Any]) -> Callable[[Any], Any]:
+    return lambda value: apply(checked_text(value))
+
+
+FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
+    "abs": abs,
+    "capitalize": _text(str.capitalize),
+    "count": len,
+    "d": jinja.do_default,
+    "default": jinja.do_default,
+    "dictsort": jinja.do_dictsort,
+    "first": jinja.do_first,
+    "float": jinja.do_float,
+    "indent": _indent,
+    "int": jinja.do_int,
+    "items": jinja.do_items,
+    "join": _join,
+    "last": jinja.do_last,
+    "length": len,
+    "list": list,
+    "lower": _text(str.lower),
+    "max": jinja.do_max,
+    "min": jinja.do_min,
+    "reject": jinja.do_reject,
+    "rejectattr": jinja.do_rejectattr,
+    "replace": _replace,
+    "reverse": jinja.do_reverse,
+    "round": _round,
+    "select": jinja.do_select,
+    "selectattr": jinja.do_selectattr,
+    "sort": jinja.do_sort,
+    "string": _text(str),
+    "sum": _sum,
+    "title": _text(str.title),
+    "tojson": _tojson,
+    "trim": _text(str.strip),
+    "truncate": _truncate,
+    "unique": jinja.do_unique,
+    "upper": _text(str.upper),
+    "wordcount": _text(lambda text: len(text.split())),
+}

@@ -1,0 +1,240 @@
+"""What a Jinja template may be made of: everything else is refused before anything runs."""
+
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from jinja2 import meta, nodes
+from jinja2.exceptions import TemplateSyntaxError
+
+from prompts.rendering.problems import Place, Problem, nearest
+from prompts.rendering.syntaxes.parsed import MOST_PROBLEMS, Reference, Use
+
+__all__ = ["MOST_TAGS", "TESTS", "Found", "inspect", "too_deep"]
+
+DEEPEST: Final = 60  # levels of nodes
+MOST_NODES: Final = 20_000
+MOST_TAGS: Final = 4_000
+LOOPS_DEEP: Final = 2
+TESTS: Final = (
+    *("boolean", "defined", "divisibleby", "eq", "even", "false", "float", "ge", "gt", "in"),
+    *("integer", "iterable", "le", "lower", "lt", "mapping", "ne", "none", "number", "odd"),
+    *("sequence", "string", "true", "undefined", "upper", "==", "!=", ">", ">=", "<", "<="),
+)
+ALLOWED: Final = (
+    *(nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.Filter),
+    *(nodes.Test, nodes.If, nodes.CondExpr, nodes.For, nodes.Assign, nodes.Include),
+    *(nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not, nodes.Getattr, nodes.Getitem),
+    *(nodes.Slice, nodes.Concat, nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.FloorDiv),
+    *(nodes.Mod, nodes.Neg, nodes.Pos, nodes.List, nodes.Tuple, nodes.Dict, nodes.Pair),
+    nodes.Keyword,
+)
+CONTAINERS: Final = (nodes.List, nodes.Tuple, nodes.Dict)
+TEXTS: Final = (*CONTAINERS, nodes.Concat, nodes.TemplateData)
+CONSTRUCTS: Final = {
+    "Call": "a call",
+    "Pow": "**",
+    "Macro": "{% macro %}",
+    "CallBlock": "{% call %}",
+    "FilterBlock": "{% filter %}",
+    "AssignBlock": "{% set %} with a block",
+    "With": "{% with %}",
+    "Import": "{% import %}",
+    "FromImport": "{% from %}",
+    "Extends": "{% extends %}",
+    "Block": "{% block %}",
+    "NSRef": "a namespace",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """What a tree reads and what is wrong with it."""
+
+    uses: tuple[Use, ...] = ()
+    references: tuple[Reference, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+def too_deep() -> Problem:
+    """Return the problem of a template that is too deep or too large."""
+    return Problem(code="jinja-depth", params={"limit": DEEPEST, "nodes": MOST_NODES})
+
+
+def inspect(tree: nodes.Template, text: str, filters: Collection[str]) -> Found:
+    """Hold every node against what is allowed."""
+    lines = re.split(r"\r\n|\r|\n", text)
+    problems: list[Problem] = []
+    references: list[Reference] = []
+    first_line: dict[str, int] = {}
+    for count, (node, depth, loops) in enumerate(_walk(tree), start=1):
+        if len(problems) >= MOST_PROBLEMS:
+            break
+        if depth > DEEPEST or count > MOST_NODES:
+            return Found(problems=(*problems, too_deep()))
+        view = _View(lines=lines, filters=filters, loops=loops)
+        problem = _fault(node, view)
+        if problem is not None:
+            problems.append(problem)
+        elif isinstance(node, nodes.Include):
+            place = view.at(node, "include")
+            references.append(Reference.read(_constant(node.template), place))  # type: ignore[arg-type]  # else a fault
+        elif isinstance(node, nodes.Name) and node.ctx == "load":
+            first_line.setdefault(node.name, node.lineno)
+    if problems:
+        return Found(problems=tuple(problems))
+    return _with_uses(tree, lines, first_line, tuple(references))
+
+
+def _with_uses(
+    tree: nodes.Template,
+    lines: list[str],
+    first_line: dict[str, int],
+    references: tuple[Reference, ...],
+) -> Found:
+    try:
+        names = meta.find_undeclared_variables(tree)
+    except TemplateSyntaxError as error:
+        place = Place(line=error.lineno)
+        params = {"reason": (error.message or "").rstrip(".")}
+        return Found(problems=(Problem(code="jinja-syntax", params=params, place=place),))
+    uses = [Use(name=name, place=_place_at(first_line.get(name, 1), lines, name)) for name in names]
+    uses.sort(key=lambda use: (use.place.line or 0, use.place.column or 0, use.name))
+    return Found(uses=tuple(uses), references=references)
+
+
+def _walk(tree: nodes.Node) -> Iterator[tuple[nodes.Node, int, int]]:
+    """Yield each node with its depth and the number of loops around it, in the text's order."""
+    todo = [(tree, 1, 0)]
+    while todo:
+        node, depth, loops = todo.pop()
+        yield node, depth, loops
+        inner = loops + isinstance(node, nodes.For)
+        children = [(child, depth + 1, inner) for child in node.iter_child_nodes()]
+        todo.extend(reversed(children))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _View:
+    """What a rule needs to know besides the node."""
+
+    lines: list[str]
+    filters: Collection[str]
+    loops: int
+
+    def at(self, node: nodes.Node, word: str) -> Place:
+        return _place_at(node.lineno, self.lines, word)
+
+    def refuse(self, node: nodes.Node, construct: str) -> Problem:
+        params = {"construct": construct}
+        return Problem(code="jinja-refused", params=params, place=self.at(node, ""))
+
+
+def _fault(node: nodes.Node, view: _View) -> Problem | None:
+    if not isinstance(node, ALLOWED):
+        kind = type(node).__name__
+        return view.refuse(node, CONSTRUCTS.get(kind, kind))
+    rule = RULES.get(type(node))
+    return rule(node, view) if rule else None
+
+
+def _filter(node: nodes.Filter, view: _View) -> Problem | None:
+    return _unknown("jinja-filter", node, view.filters, view)
+
+
+def _test(node: nodes.Test, view: _View) -> Problem | None:
+    return _unknown("jinja-test", node, TESTS, view)
+
+
+def _unknown(
+    code: str, node: nodes.Filter | nodes.Test, known: Collection[str], view: _View
+) -> Problem | None:
+    if node.name in known:
+        return None
+    words = [name for name in sorted(known) if name.isalpha()]
+    near = nearest(node.name, words)
+    params = {"name": node.name, "near": near, "allowed": ", ".join(words)}
+    place = view.at(node, node.name)
+    return Problem(code=f"{code}-near" if near else code, params=params, place=place)
+
+
+def _attribute(node: nodes.Getattr, view: _View) -> Problem | None:
+    return _closed(node, node.attr, view)
+
+
+def _item(node: nodes.Getitem, view: _View) -> Problem | None:
+    return _closed(node, _constant(node.arg), view)
+
+
+def _name(node: nodes.Name, view: _View) -> Problem | None:
+    return _closed(node, node.name, view)
+
+
+def _closed(node: nodes.Node, name: object, view: _View) -> Problem | None:
+    if not isinstance(name, str) or not name.startswith("_"):
+        return None
+    return Problem(code="jinja-attribute", params={"name": name}, place=view.at(node, name))
+
+
+def _product(node: nodes.Mul | nodes.Mod, view: _View) -> Problem | None:
+    if _is_text(node.left) or _is_text(node.right):
+        return view.refuse(node, f"{node.operator} on a text or a list")
+    return None
+
+
+def _loop(node: nodes.For, view: _View) -> Problem | None:
+    if node.recursive:
+        return view.refuse(node, "a recursive loop")
+    if view.loops >= LOOPS_DEEP:
+        return Problem(code="jinja-loops", place=view.at(node, "for"))
+    return None
+
+
+def _assignment(node: nodes.Assign, view: _View) -> Problem | None:
+    if not isinstance(node.target, nodes.Name):
+        return view.refuse(node, "{% set %} of more than one name")
+    # A list of a list of …, each twice the last, would be written out when it is shown.
+    if isinstance(node.node, CONTAINERS) or any(node.node.find(kind) for kind in CONTAINERS):
+        return view.refuse(node, "{% set %} with a list or an object")
+    return None
+
+
+def _include(node: nodes.Include, view: _View) -> Problem | None:
+    text = _constant(node.template)
+    if not isinstance(text, str) or node.ignore_missing or Reference.read(text, Place()) is None:
+        return Problem(code="include-form", place=view.at(node, "include"))
+    return None
+
+
+RULES: Final[Mapping[type, Callable[[Any, _View], Problem | None]]] = {
+    nodes.Filter: _filter,
+    nodes.Test: _test,
+    nodes.Getattr: _attribute,
+    nodes.Getitem: _item,
+    nodes.Name: _name,
+    nodes.Mul: _product,
+    nodes.Mod: _product,
+    nodes.For: _loop,
+    nodes.Assign: _assignment,
+    nodes.Include: _include,
+}
+
+
+def _is_text(node: nodes.Node) -> bool:
+    return isinstance(node, TEXTS) or isinstance(_constant(node), str)
+
+
+def _constant(node: nodes.Node | None) -> object:
+    return node.value if isinstance(node, nodes.Const) else None
+
+
+def _place_at(lineno: int, lines: list[str], word: str) -> Place:
+    """Return the line and, where the word stands inside of a tag there, its column."""
+    if not 1 <= lineno <= len(lines):
+        return Place(line=lineno)
+    line = lines[lineno - 1]
+    opening = re.search(r"\{[{%]", line)
+    start = opening.start() if opening else 0
+    found = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)").search(line, start) if word else opening
+    return Place(line=lineno, column=found.start() + 1 if found else None)

@@ -1,0 +1,95 @@
+r"""Mustache, variables alone: {{ name }}, {{> name@label }} for an include, \{{ for two braces."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from prompts.rendering.problems import Place, Problem, RenderError
+from prompts.rendering.syntaxes.parsed import (
+    MOST_PROBLEMS,
+    MOST_VARIABLES,
+    OUTPUT_LIMIT,
+    Parsed,
+    Places,
+    Reference,
+    Use,
+)
+from prompts.rendering.values import as_text
+from prompts.rendering.variables import is_variable_name
+
+__all__ = ["parse"]
+
+# As in Handlebars: \{{ is two braces, \\{{ a backslash before a variable.
+OPENING: Final = re.compile(r"(\\{0,2})\{\{")
+SHOWN: Final = 40  # characters of what is wrong
+Part = str | Use | Reference
+
+
+def parse(text: str) -> Parsed:
+    """Read the text; whatever follows two braces must be a variable or an include."""
+    parts: list[Part] = []
+    problems: list[Problem] = []
+    places = Places(text)
+    end = 0
+    while (opening := OPENING.search(text, end)) and len(problems) < MOST_PROBLEMS:
+        parts.append(text[end : opening.start()])
+        if opening[1] == "\\":
+            parts.append("{{")
+            end = opening.end()
+            continue
+        parts.append(opening[1][1:])
+        start = opening.end() - 2
+        closing = text.find("}}", opening.end())
+        end = closing + 2 if closing >= 0 else len(text)
+        part = _read(text, start, end, places.at(start))
+        if isinstance(part, Problem):
+            problems.append(part)
+        else:
+            parts.append(part)
+    parts.append(text[end:])
+    uses: dict[str, Use] = {}
+    for part in parts:
+        if isinstance(part, Use):
+            uses.setdefault(part.name, part)
+    if len(uses) > MOST_VARIABLES:
+        problems.append(Problem(code="too-many-variables", params={"limit": MOST_VARIABLES}))
+    return Parsed(
+        fill=_filler(parts),
+        uses=tuple(uses.values()),
+        references=tuple(part for part in parts if isinstance(part, Reference)),
+        problems=tuple(problems),
+    )
+
+
+def _read(text: str, start: int, end: int, place: Place) -> Part | Problem:
+    if not text.endswith("}}", start + 2, end):
+        return Problem(code="mustache-open", place=place)
+    inner = text[start + 2 : end - 2].strip()
+    third = text[end : end + 1] == "}"  # {{{ x }}} or {{ {…} }}
+    if inner.startswith(">"):
+        reference = Reference.read(inner[1:], place)
+        if reference is not None and not third:
+            return reference
+    elif is_variable_name(inner) and not third:
+        return Use(name=inner, place=place)
+    found = text[start : end + third]
+    found = found if len(found) <= SHOWN else f"{found[:SHOWN]}…"
+    return Problem(code="mustache-form", params={"found": found}, place=place)
+
+
+def _filler(parts: list[Part]) -> Any:
+    def fill(values: Mapping[str, Any], included: Mapping[str, str]) -> str:
+        pieces = []
+        size = 0
+        for part in parts:
+            if isinstance(part, Use):
+                piece = as_text(values[part.name])
+            else:
+                piece = included[str(part)] if isinstance(part, Reference) else part
+            size += len(piece)
+            if size > OUTPUT_LIMIT:
+                raise RenderError([Problem(code="output-size", params={"limit": OUTPUT_LIMIT})])
+            pieces.append(piece)
+        return "".join(pieces)
+
+    return fill

@@ -1,0 +1,86 @@
+"""What every syntax makes of a text."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from prompts.rendering.problems import Place, Problem
+
+__all__ = [
+    "DEFAULT_LABEL",
+    "MOST_PROBLEMS",
+    "MOST_VARIABLES",
+    "OUTPUT_LIMIT",
+    "Fill",
+    "Parsed",
+    "Places",
+    "Reference",
+    "Use",
+]
+
+DEFAULT_LABEL: Final = "production"
+OUTPUT_LIMIT: Final = 1_048_576  # characters
+MOST_VARIABLES: Final = 200
+MOST_PROBLEMS: Final = 20  # are named; the rest shows when these are mended
+REFERENCE: Final = re.compile(r"([\w.-]+)(?:@([\w.-]+))?")
+
+Fill = Callable[[Mapping[str, Any], Mapping[str, str]], str]
+"""From values by name and rendered texts by reference to the text; raises RenderError."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Use:
+    """A variable that a text reads, and where first."""
+
+    name: str
+    place: Place
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reference:
+    """Another prompt that a text includes."""
+
+    name: str
+    """Name of the prompt."""
+    label: str
+    """Label of its version."""
+    place: Place
+    """Where the include stands."""
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.label}"
+
+    @classmethod
+    def read(cls, text: str, place: Place) -> "Reference | None":
+        """Return the reference that "name" or "name@label" is, None where it is none."""
+        found = REFERENCE.fullmatch(text.strip())
+        if found is None:
+            return None
+        return cls(name=found[1], label=found[2] or DEFAULT_LABEL, place=place)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parsed:
+    """A text that has been read; with problems it cannot be filled."""
+
+    fill: Fill
+    uses: tuple[Use, ...] = ()
+    references: tuple[Reference, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+class Places:
+    """Lines and columns of positions in a text that are asked for from first to last."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._counted = 0
+        self._line = 1
+
+    def at(self, position: int) -> Place:
+        """Return the place of a position."""
+        self._line += self._text.count("\n", self._counted, position)
+        self._counted = position
+        column = position - self._text.rfind("\n", 0, position)
+        return Place(line=self._line, column=column)

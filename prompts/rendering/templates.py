@@ -1,0 +1,202 @@
+"""A template with its contract: checked, then filled. Pure functions, compiled texts are kept."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any, Final
+
+from prompts.rendering.chat import Message, parse_messages
+from prompts.rendering.problems import ContractError, Place, Problem, nearest
+from prompts.rendering.syntaxes import PARSERS, Parsed, Reference, Use
+from prompts.rendering.variables import Variable, take_values
+
+__all__ = [
+    "KINDS",
+    "LONGEST",
+    "Template",
+    "check",
+    "find_references",
+    "find_uses",
+    "propose_variables",
+    "render",
+]
+
+KINDS: Final = ("text", "chat")
+LONGEST: Final = 131_072  # characters of a template; plain text has no limit
+KEPT: Final = 512  # compiled texts
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Template:
+    """A text or a chat, how it is read, and what it asks for."""
+
+    content: str
+    kind: str = "text"
+    syntax: str = "plain"
+    variables: tuple[Variable, ...] = ()
+    includes: Mapping[str, "Template"] = field(default_factory=dict)
+    """Reference ("name@label") → the template that stands there."""
+
+
+@lru_cache(maxsize=KEPT)
+def _parse(syntax: str, text: str) -> Parsed:
+    return PARSERS[syntax](text)
+
+
+def _parse_checked(syntax: str, text: str) -> Parsed:
+    if syntax != "plain" and len(text) > LONGEST:
+        problem = Problem(code="too-long", params={"size": len(text), "limit": LONGEST})
+        return Parsed(fill=lambda _values, _included: "", problems=(problem,))
+    return _parse(syntax, text)
+
+
+def _texts(template: Template) -> Iterator[tuple[int | None, str]]:
+    """Yield the texts of a template with the numbers of their messages.
+
+    Raises:
+        ContractError: a chat's content is no list of messages.
+    """
+    if template.kind != "chat":
+        yield None, template.content
+        return
+    for number, message in enumerate(parse_messages(template.content), start=1):
+        yield number, message.content
+
+
+def _parsed(template: Template) -> Iterator[tuple[int | None, Parsed]]:
+    for number, text in _texts(template):
+        yield number, _parse_checked(template.syntax, text)
+
+
+def _at(place: Place, message: int | None) -> Place:
+    return replace(place, message=message) if message is not None else place
+
+
+def find_references(template: Template) -> tuple[Reference, ...]:
+    """Return the includes of a template, each with its place; none where it cannot be read."""
+    try:
+        parsed = list(_parsed(template))
+    except ContractError:
+        return ()
+    return tuple(
+        replace(reference, place=_at(reference.place, number))
+        for number, text in parsed
+        for reference in text.references
+    )
+
+
+def find_uses(template: Template) -> tuple[Use, ...]:
+    """Return each variable that the template or an include of it reads, with its first place."""
+    uses: dict[str, Use] = {}
+    for number, text in _parsed(template):
+        for use in text.uses:
+            uses.setdefault(use.name, replace(use, place=_at(use.place, number)))
+        for reference in text.references:
+            included = template.includes.get(str(reference))
+            for variable in included.variables if included else ():
+                use = Use(name=variable.name, place=_at(reference.place, number))
+                uses.setdefault(variable.name, use)
+    return tuple(uses.values())
+
+
+def propose_variables(template: Template) -> tuple[Variable, ...]:
+    """Return the declared variables that are used, then one for each undeclared name.
+
+    Raises:
+        ContractError: a chat's content is no list of messages.
+    """
+    used = {use.name for use in find_uses(template)}
+    declared = [variable for variable in template.variables if variable.name in used]
+    known = {variable.name for variable in declared}
+    of_includes = {
+        variable.name: variable
+        for included in template.includes.values()
+        for variable in included.variables
+    }
+    new = [
+        of_includes.get(use.name) or Variable(name=use.name)
+        for use in find_uses(template)
+        if use.name not in known
+    ]
+    return (*declared, *new)
+
+
+def check(template: Template) -> tuple[Problem, ...]:
+    """Return everything that is wrong with a template; nothing of it runs."""
+    try:
+        parsed = list(_parsed(template))
+    except ContractError as error:
+        return error.problems
+    problems = [
+        replace(problem, place=_at(problem.place, number))
+        for number, text in parsed
+        for problem in text.problems
+    ]
+    for reference in find_references(template):
+        problem = _bad_reference(reference, template)
+        if problem is not None:
+            problems.append(problem)
+    # What a text that cannot be read uses is not known: then nothing is said of it.
+    return tuple(problems) or tuple(_contract(template))
+
+
+def _bad_reference(reference: Reference, template: Template) -> Problem | None:
+    included = template.includes.get(str(reference))
+    code = None
+    if included is None:
+        code = "include-missing"
+    elif included.kind != "text":
+        code = "include-chat"
+    if code is None:
+        return None
+    return Problem(code=code, params={"reference": str(reference)}, place=reference.place)
+
+
+def _contract(template: Template) -> Iterator[Problem]:
+    declared = [variable.name for variable in template.variables]
+    if template.syntax == "plain":
+        for name in declared:
+            yield Problem(code="plain-variables", params={"name": name})
+        return
+    uses = find_uses(template)
+    used = {use.name for use in uses}
+    for use in uses:
+        if use.name not in declared:
+            near = nearest(use.name, [name for name in declared if name not in used])
+            near = near or nearest(use.name, declared)
+            params = {"name": use.name} | ({"near": near} if near else {})
+            code = "undeclared-near" if near else "undeclared"
+            yield Problem(code=code, params=params, place=use.place)
+    for name in declared:
+        if name not in used:
+            yield Problem(code="unused", params={"name": name})
+
+
+def render(template: Template, values: Mapping[str, Any]) -> str | tuple[Message, ...]:
+    """Return the text, or the messages of a chat, with the values in their places.
+
+    Raises:
+        ContractError: the template itself is wrong.
+        ValuesError: values are missing, unknown or of wrong types; each is named.
+        RenderError: it cannot be filled with these values.
+    """
+    problems = check(template)
+    if problems:
+        raise ContractError(problems)
+    taken = take_values(template.variables, values)
+    included = {name: str(_render_part(inner, taken)) for name, inner in template.includes.items()}
+    if template.kind != "chat":
+        return _parse(template.syntax, template.content).fill(taken, included)
+    return tuple(
+        Message(
+            role=message.role,
+            content=_parse(template.syntax, message.content).fill(taken, included),
+        )
+        for message in parse_messages(template.content)
+    )
+
+
+def _render_part(template: Template, values: Mapping[str, Any]) -> str | tuple[Message, ...]:
+    wanted = {variable.name for variable in template.variables}
+    given = {name: value for name, value in values.items() if name in wanted}
+    return render(template, given)

@@ -1,0 +1,35 @@
+"""How a value stands in a text."""
+
+import json
+from typing import Any
+
+__all__ = ["as_json", "as_text", "size_of"]
+
+
+def as_text(value: Any) -> str:
+    """Return a value as a text shows it: nothing for None, true or false, JSON for containers."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | dict | tuple):
+        return as_json(value)
+    return str(value)
+
+
+def as_json(value: Any, indent: int | None = None) -> str:
+    """Return a value as JSON, letters of every script as they are."""
+    return json.dumps(value, ensure_ascii=False, indent=indent)
+
+
+def size_of(value: Any) -> int:
+    """Return about how many characters a value has when it is written."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, list | tuple):
+        return sum(map(size_of, value)) + len(value)
+    if isinstance(value, dict):
+        return sum(size_of(key) + size_of(item) for key, item in value.items())
+    return 1

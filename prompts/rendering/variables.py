@@ -1,0 +1,299 @@
+"""Declarations of variables, and the values that fit them."""
+
+import json
+import keyword
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from prompts.rendering.problems import ContractError, Problem, ValuesError, nearest
+from prompts.rendering.values import size_of
+
+__all__ = [
+    "TYPES",
+    "Variable",
+    "coerce_values",
+    "is_variable_name",
+    "parse_variables",
+    "take_values",
+]
+
+TYPES: Final[Mapping[str, str]] = {
+    "text": "a text",
+    "number": "a number",
+    "boolean": "true or false",
+    "list": "a list",
+    "json": "a JSON value",
+}
+KEYS: Final = ("name", "type", "required", "default", "description", "example")
+WORDS: Final = """
+    true false none not and or if elif else endif for endfor in is set endset include import from
+    block endblock extends macro endmacro call endcall filter endfilter with endwith without
+    context raw endraw recursive loop self super caller varargs kwargs do namespace
+"""
+RESERVED: Final = frozenset(WORDS.split())
+LARGEST: Final = 10_000_000  # characters of all values together
+DEEPEST: Final = 50  # levels
+LONGEST_NUMBER_BITS: Final = 4096
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Variable:
+    """A variable of a template."""
+
+    name: str
+    """An identifier in any script."""
+    type: str = "text"
+    """A key of TYPES."""
+    required: bool = True
+    """Whether a value must be given."""
+    default: Any = None
+    """The value where none is given; None: an empty one of the type."""
+    description: str = ""
+    """What it is, for people."""
+    example: Any = None
+    """A value to try it with."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return every field, in their order."""
+        return asdict(self)
+
+    def empty(self) -> Any:
+        """Return the value where neither a value nor a default is given."""
+        return {"text": "", "number": 0, "boolean": False, "list": []}.get(self.type)
+
+
+def is_variable_name(name: object) -> bool:
+    """Whether a variable can be called so."""
+    return (
+        isinstance(name, str)
+        and name.isidentifier()
+        and not name.startswith("_")
+        and name.lower() not in RESERVED
+        and name not in keyword.kwlist
+        and len(name) <= 100
+    )
+
+
+def parse_variables(value: object) -> tuple[Variable, ...]:
+    """Return the variables that a JSON list of objects declares.
+
+    An entry with a default and without `required` is not required.
+
+    Raises:
+        ContractError: with a problem for each fault.
+    """
+    if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
+        raise ContractError([Problem(code="declaration-list")])
+    problems: list[Problem] = []
+    seen: set[str] = set()
+    for entry in value:
+        problems += _faults(entry)
+        name = entry.get("name")
+        if isinstance(name, str) and name in seen:
+            problems.append(Problem(code="declaration-twice", params={"name": name}))
+        seen.add(name if isinstance(name, str) else "")
+    if problems:
+        raise ContractError(problems)
+    return tuple(_build(entry) for entry in value)
+
+
+def _build(entry: dict[str, Any]) -> Variable:
+    given = {key: value for key, value in entry.items() if value is not None}
+    given.setdefault("required", "default" not in given)
+    return Variable(**given)
+
+
+def _faults(entry: dict[str, Any]) -> list[Problem]:
+    name = entry.get("name")
+    if not is_variable_name(name):
+        return [Problem(code="declaration-name", params={"name": str(name or "")[:100]})]
+    found = [*_wrong_keys(entry), *_wrong_texts(entry), *_wrong_values(entry)]
+    return [Problem(code=code, params={"name": name, **params}) for code, params in found]
+
+
+Fault = tuple[str, dict[str, Any]]  # a code and its parameters
+
+
+def _wrong_keys(entry: dict[str, Any]) -> Iterator[Fault]:
+    for key in entry:
+        if key not in KEYS:
+            yield "declaration-key", {"key": str(key)[:100], "allowed": ", ".join(KEYS)}
+
+
+def _wrong_texts(entry: dict[str, Any]) -> Iterator[Fault]:
+    if not isinstance(entry.get("description") or "", str):
+        yield "declaration-text", {"key": "description"}
+    if not isinstance(entry.get("required") or False, bool):
+        yield "declaration-required", {}
+
+
+def _wrong_values(entry: dict[str, Any]) -> Iterator[Fault]:
+    kind = entry.get("type") or "text"
+    if kind not in list(TYPES):
+        yield "declaration-type", {"type": str(kind)[:100], "allowed": ", ".join(TYPES)}
+        return
+    for key in ("default", "example"):
+        if entry.get(key) is not None and not _fits(entry[key], kind):
+            yield "declaration-value", {"key": key, "expected": TYPES[kind]}
+    if entry.get("required") is True and entry.get("default") is not None:
+        yield "declaration-default", {}
+
+
+def take_values(variables: Iterable[Variable], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a value for each variable: the one given, its default, or an empty one.
+
+    Raises:
+        ValuesError: with a problem for each value that is missing, unknown or of a wrong type.
+    """
+    declared = {variable.name: variable for variable in variables}
+    problems = [_unknown(name, declared) for name in values if name not in declared]
+    taken: dict[str, Any] = {}
+    for name, variable in declared.items():
+        given = values.get(name)
+        if variable.required and _is_missing(variable, values):
+            problems.append(_missing(variable))
+        elif given is None:
+            taken[name] = variable.empty() if variable.default is None else variable.default
+        elif not _fits(given, variable.type):
+            problems.append(_wrong_type(variable, given))
+        else:
+            taken[name] = given
+    if not problems and size_of(taken) > LARGEST:
+        problems.append(Problem(code="value-size", params={"limit": LARGEST}))
+    if problems:
+        raise ValuesError(problems)
+    return taken
+
+
+def coerce_values(variables: Iterable[Variable], texts: Mapping[str, str]) -> dict[str, Any]:
+    """Return values of the declared types from texts, as a command line or a form has them.
+
+    A number is written in digits, a boolean as true or false (yes, no, 1, 0), a list as JSON or
+    one item a line, JSON as JSON.
+
+    Raises:
+        ValuesError: with a problem for each text that is no value of its type.
+    """
+    declared = {variable.name: variable for variable in variables}
+    problems = [_unknown(name, declared) for name in texts if name not in declared]
+    values: dict[str, Any] = {}
+    for name, text in texts.items():
+        if name not in declared:
+            continue
+        value = _READERS[declared[name].type](text)
+        if value is _UNREADABLE:
+            problems.append(_wrong_type(declared[name], text))
+        else:
+            values[name] = value
+    if problems:
+        raise ValuesError(problems)
+    return values
+
+
+_UNREADABLE: Final = object()
+
+
+def _read_number(text: str) -> Any:
+    for read in (int, float):
+        try:
+            value = read(text.strip())
+        except ValueError:
+            continue
+        return value if _fits(value, "number") else _UNREADABLE
+    return _UNREADABLE
+
+
+def _read_boolean(text: str) -> Any:
+    word = text.strip().lower()
+    if word in {"true", "yes", "1", "on"}:
+        return True
+    return False if word in {"false", "no", "0", "off", ""} else _UNREADABLE
+
+
+def _read_json(text: str) -> Any:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return _UNREADABLE
+    return value if _fits(value, "json") else _UNREADABLE
+
+
+def _read_list(text: str) -> Any:
+    value = _read_json(text)
+    if isinstance(value, list):
+        return value
+    return [line for line in text.splitlines() if line.strip()]
+
+
+_READERS: Final = {
+    "text": lambda text: text,
+    "number": _read_number,
+    "boolean": _read_boolean,
+    "list": _read_list,
+    "json": _read_json,
+}
+
+
+def _is_missing(variable: Variable, values: Mapping[str, Any]) -> bool:
+    # Null is a JSON value like any other.
+    return values.get(variable.name) is None and not (
+        variable.type == "json" and variable.name in values
+    )
+
+
+def _unknown(name: str, declared: Mapping[str, Variable]) -> Problem:
+    shown = str(name)[:100]
+    if not declared:
+        return Problem(code="none-known", params={"name": shown})
+    near = nearest(shown, declared)
+    if near:
+        return Problem(code="unknown-near", params={"name": shown, "near": near})
+    return Problem(code="unknown", params={"name": shown, "allowed": ", ".join(declared)})
+
+
+def _missing(variable: Variable) -> Problem:
+    params = {"name": variable.name, "expected": variable.description or TYPES[variable.type]}
+    return Problem(code="missing", params=params)
+
+
+def _wrong_type(variable: Variable, value: object) -> Problem:
+    shown = repr(value) if len(repr(value)) <= 40 else f"{repr(value)[:40]}…"
+    params = {"name": variable.name, "expected": TYPES[variable.type], "found": shown}
+    return Problem(code="value-type", params=params)
+
+
+def _fits(value: object, kind: str) -> bool:
+    return _FITS[kind](value)
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    if isinstance(value, int):
+        return value.bit_length() <= LONGEST_NUMBER_BITS
+    return math.isfinite(value)
+
+
+def _is_plain(value: object, depth: int = 0) -> bool:
+    if value is None or isinstance(value, bool | str):
+        return True
+    if isinstance(value, int | float):
+        return _is_number(value)
+    if depth >= DEEPEST:
+        return False
+    if isinstance(value, list):
+        return all(_is_plain(item, depth + 1) for item in value)
+    return isinstance(value, dict) and all(
+        isinstance(key, str) and _is_plain(item, depth + 1) for key, item in value.items()
+    )
+
+
+_FITS: Final[Mapping[str, Callable[[object], bool]]] = {
+    "text": lambda value: isinstance(value, str),
+    "number": _is_number,
+    "boolean": lambda value: isinstance(value, bool),
+    "list": lambda value: isinstance(value, list) and _is_plain(value),
+    "json": _is_plain,
+}
