@@ -1,11 +1,51 @@
-"""The only door to prompts for other apps: it hands out frozen values, never models."""
+"""The only door to prompts for other apps and programs: it hands out frozen values, never models.
 
+    text = get_prompt("support-reply")                   # where the label production stands
+    text = get_prompt("support-reply", label="staging")
+    text = get_prompt("support-reply", version=3)
+    render("support-reply", {"customer": "…"})
+
+Apps add release checks, panels and scores by what is imported from `prompts.extensions` here.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Final
 from uuid import UUID
 
 from prompts import selectors
+from prompts.extensions import (
+    Candidate,
+    Panel,
+    Verdict,
+    register_check,
+    register_panel,
+    register_scores,
+    unregister_check,
+)
+from prompts.models import PromptVersion
+from prompts.releases_cache import remember
+from prompts.rendering import Message, Template, Variable
+from prompts.rendering import render as render_template
+from prompts.wording import as_template
 
-__all__ = ["PromptText", "get_prompt_text"]
+__all__ = [
+    "Candidate",
+    "Message",
+    "Panel",
+    "PromptText",
+    "Rendered",
+    "Verdict",
+    "get_prompt",
+    "get_prompt_text",
+    "register_check",
+    "register_panel",
+    "register_scores",
+    "render",
+    "unregister_check",
+]
+
+PRODUCTION: Final = "production"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -16,30 +56,120 @@ class PromptText:
     """Key of the prompt."""
     version_id: UUID
     """Key of the version."""
+    name: str
+    """What programs call the prompt."""
     title: str
     """What people call the prompt."""
     number: int
     """Number of the version, from 1."""
     content: str
-    """The text, exactly as it was saved."""
+    """The text, exactly as it was saved; of a chat its messages as JSON."""
     content_hash: str
-    """SHA-256 of the content in UTF-8, 64 hexadecimal characters."""
+    """SHA-256 of all that decides what is rendered, 64 hexadecimal characters."""
+    kind: str
+    """"text" or "chat"."""
+    syntax: str
+    """"plain", "mustache" or "jinja"."""
+    template: Template
+    """The text with its variables and includes, ready to be rendered."""
+
+    @property
+    def variables(self) -> tuple[Variable, ...]:
+        """What the text asks for."""
+        return self.template.variables
+
+    def render(self, values: Mapping[str, Any]) -> str | tuple[Message, ...]:
+        """Return the text, or the messages of a chat, with the values in their places.
+
+        Raises:
+            TemplateError: values are missing, unknown or of wrong types; each is named.
+        """
+        return render_template(self.template, values)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rendered:
+    """A rendered prompt and the version it is of."""
+
+    prompt: PromptText
+    """What was rendered."""
+    text: str
+    """The text; of a chat empty."""
+    messages: tuple[Message, ...]
+    """The messages of a chat; of a text one of the user."""
+
+
+def get_prompt(name: str, *, label: str = PRODUCTION, version: int | None = None) -> PromptText:
+    """Return the version of a prompt that a label stands at, or that of a number.
+
+    Kept in memory where that is safe (see `prompts.releases_cache`): a label that moves is seen by
+    the next call of every process. Without memory it is one query.
+
+    Args:
+        name: the prompt's name, or a title that no other prompt in use has.
+        label: `production` unless said otherwise; `latest` is the newest version.
+        version: a version's number, instead of a label.
+
+    Raises:
+        NotFoundError: there is no such prompt, label or version; says what there is.
+    """
+    key = _key(name, label if version is None else "", version)
+    return remember(key, lambda: _load(name, label, version))
+
+
+def render(
+    name: str,
+    values: Mapping[str, Any],
+    *,
+    label: str = PRODUCTION,
+    version: int | None = None,
+) -> Rendered:
+    """Return a prompt with the values in their places.
+
+    Raises:
+        NotFoundError: there is no such prompt, label or version.
+        TemplateError: values are missing, unknown or of wrong types; each is named.
+    """
+    prompt = get_prompt(name, label=label, version=version)
+    result = prompt.render(values)
+    if isinstance(result, str):
+        return Rendered(
+            prompt=prompt, text=result, messages=(Message(role="user", content=result),)
+        )
+    return Rendered(prompt=prompt, text="", messages=result)
 
 
 def get_prompt_text(*, prompt_id: UUID | str, number: int | None = None) -> PromptText:
-    """Return version `number` of a prompt, or its current one.
+    """Return version `number` of a prompt by its key, or its current one.
 
     Raises:
         NotFoundError: there is no such prompt or version, or the prompt is deleted.
     """
     if number is None:
         number = selectors.get_prompt(prompt_id).current_version
-    version = selectors.get_version(prompt_id, number)
+    return _freeze(selectors.get_version(prompt_id, number))
+
+
+def _key(name: str, label: str, version: int | None) -> str:
+    # Names of prompts may hold what a cache's key must not.
+    text = f"{version or ''}:{label}:{name}"
+    return text.encode("utf-8", "surrogatepass").hex()
+
+
+def _load(name: str, label: str, version: int | None) -> PromptText:
+    return _freeze(selectors.find_released(name, label=label, number=version))
+
+
+def _freeze(version: PromptVersion) -> PromptText:
     return PromptText(
         prompt_id=version.prompt.pk,
         version_id=version.pk,
+        name=version.prompt.name,
         title=version.prompt.title,
         number=version.number,
         content=version.content,
         content_hash=version.content_hash,
+        kind=version.kind,
+        syntax=version.syntax,
+        template=as_template(version),
     )

@@ -1,19 +1,25 @@
 """Reads of prompts: each is one query, whatever the number of rows."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 from django.db.models.functions import TruncDate
 
 from autoforge.core.errors import NotFoundError
 from prompts.models import Prompt, PromptTemplate, PromptVersion
+from prompts.naming import LATEST
+from prompts.rendering import Reference, nearest
+from prompts.search import matching
 
 __all__ = [
     "count_prompts_by_status",
     "count_templates",
     "daily_versions",
+    "find_included",
+    "find_released",
     "get_prompt",
     "get_version",
     "list_versions",
@@ -53,12 +59,76 @@ def list_versions(prompt_id: UUID | str) -> QuerySet[PromptVersion]:
     return PromptVersion.objects.filter(prompt_id=prompt_id).order_by("-number")
 
 
-def search_prompts(text: str) -> QuerySet[Prompt]:
-    """Return prompts whose title or content holds every word of `text`."""
-    found = Prompt.objects.all()
-    for word in text.split():
-        found = found.filter(Q(title__icontains=word) | Q(content__icontains=word))
+def find_included(references: Iterable[Reference]) -> dict[str, PromptVersion]:
+    """Return reference → the version that its label stands at, of prompts in use."""
+    wanted = {(reference.name, reference.label): str(reference) for reference in references}
+    names = {name for name, _ in wanted}
+    labels = {label for _, label in wanted}
+    rows = (
+        PromptVersion.objects.order_by()
+        .filter(prompt__name__in=names, prompt__deleted_at__isnull=True)
+        .filter(Q(labels__name__in=labels) | Q(number=F("prompt__current_version")))
+        .annotate(label=F("labels__name"))
+        .select_related("prompt")
+    )
+    found: dict[str, PromptVersion] = {}
+    for version in rows:
+        prompt = version.prompt
+        for label in {version.label, LATEST if version.number == prompt.current_version else None}:
+            if (prompt.name, label) in wanted:
+                found[wanted[prompt.name, label]] = version
     return found
+
+
+def find_released(name: str, *, label: str = "", number: int | None = None) -> PromptVersion:
+    """Return the version of a prompt that a label stands at, or that of a number: one query.
+
+    Args:
+        name: the prompt's name, or its title where no other prompt in use has that.
+        label: a label; `latest` is the newest version.
+        number: a version's number, instead of a label.
+
+    Raises:
+        NotFoundError: there is no such prompt, label or version; says what there is.
+    """
+    rows = PromptVersion.objects.select_related("prompt").filter(
+        Q(prompt__name=name) | Q(prompt__title=name), prompt__deleted_at__isnull=True
+    )
+    if number is not None:
+        rows = rows.filter(number=number)
+    elif label == LATEST:
+        rows = rows.filter(number=F("prompt__current_version"))
+    else:
+        rows = rows.filter(labels__name=label)
+    found = list(rows.order_by("prompt__created_at")[:3])
+    named = [version for version in found if version.prompt.name == name] or found
+    if len(named) != 1:
+        raise NotFoundError(_why_not_released(name, label, number))
+    return named[0]
+
+
+def _why_not_released(name: str, label: str, number: int | None) -> str:
+    rows = Prompt.objects.filter(Q(name=name) | Q(title=name))
+    prompts = list(rows.prefetch_related("labels")[:10])
+    prompts = [prompt for prompt in prompts if prompt.name == name] or prompts
+    if not prompts:
+        names = Prompt.objects.order_by("-updated_at").values_list("name", flat=True)[:1000]
+        near = nearest(name, names)
+        meant = f"; did you mean “{near}”?" if near else ""
+        return f"there is no prompt “{name[:100]}”{meant}"
+    if len(prompts) > 1:
+        choice = ", ".join(prompt.name for prompt in prompts)
+        return f"{len(prompts)} prompts have the title “{name[:100]}”: use a name ({choice})"
+    [prompt] = prompts
+    if number is not None:
+        return f"“{prompt.name}” has no version {number}; it has 1 to {prompt.current_version}"
+    labels = ", ".join([LATEST, *(found.name for found in prompt.labels.all())])
+    return f"“{prompt.name}” has no label “{label[:100]}”; it has {labels}"
+
+
+def search_prompts(text: str) -> QuerySet[Prompt]:
+    """Return the prompts in use that hold every word of `text`, the best first."""
+    return matching(Prompt.objects.all(), text)
 
 
 def count_prompts_by_status() -> dict[str, int]:

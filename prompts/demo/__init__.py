@@ -13,7 +13,13 @@ import yaml
 from django.db import transaction
 
 from prompts.models import Prompt, PromptTemplate
-from prompts.services import create_prompt, create_template, edit_prompt
+from prompts.services import (
+    create_prompt,
+    create_template,
+    edit_prompt,
+    examine,
+    move_label,
+)
 
 __all__ = ["find_loaded", "load_prompts", "load_templates"]
 
@@ -49,12 +55,25 @@ def load_templates() -> int:
 
 
 def _load_prompt(entry: Entry) -> UUID:
-    first, *later = entry["versions"]
+    first, *later = (_with_contract(version, entry) for version in entry["versions"])
     fields = {name: entry[name] for name in ("title", "status", "user_id", "tags", "metadata")}
+    fields |= {name: entry[name] for name in ("name", "description") if name in entry}
     prompt_id: UUID = create_prompt(**fields, **first).pk
     for version in later:
         edit_prompt(prompt_id=prompt_id, **version)
+    for label, number in entry.get("labels", {}).items():
+        move_label(prompt_id=prompt_id, label=label, number=number, reason=entry["released"])
     return prompt_id
+
+
+def _with_contract(version: Entry, entry: Entry) -> Entry:
+    """Return a version with those of the entry's variables that it uses."""
+    variables = entry.get("variables", [])
+    syntax = version.get("syntax") or entry.get("syntax") or ("mustache" if variables else "plain")
+    kind = version.get("kind") or entry.get("kind", "text")
+    found = examine(kind=kind, syntax=syntax, content=version["content"], variables=variables)
+    used = [variable.as_json() for variable in found.proposed]
+    return {**version, "kind": kind, "syntax": syntax, "variables": used}
 
 
 def _read(name: str) -> list[dict[str, Any]]:

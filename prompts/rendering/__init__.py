@@ -19,6 +19,7 @@ from prompts.rendering.problems import (
     nearest,
 )
 from prompts.rendering.syntaxes import SYNTAXES, Reference, Use
+from prompts.rendering.syntaxes.mustache import fill_partly
 from prompts.rendering.templates import (
     KINDS,
     LONGEST,
@@ -54,6 +55,7 @@ __all__ = [
     "check",
     "coerce_values",
     "dump_messages",
+    "fill_partly",
     "find_references",
     "find_uses",
     "nearest",

@@ -9,7 +9,17 @@ from prompts.services.imports import (
     ImportOptions,
     import_rows,
 )
+from prompts.services.labels import (
+    SYSTEM,
+    GateRefusedError,
+    LabelProtectedError,
+    Mover,
+    move_label,
+    remove_label,
+    roll_back_label,
+)
 from prompts.services.prompts import (
+    add_tags,
     archive_prompt,
     create_prompt,
     delete_prompt,
@@ -22,13 +32,23 @@ from prompts.services.templates import (
     create_template,
     delete_template,
     edit_template,
+    fill_template,
     restore_template,
 )
+from prompts.services.trash import EvaluatedError, find_purgeable, purge_prompts
+from prompts.services.wording import Examined, examine
 
 __all__ = [
     "ON_DUPLICATE",
+    "SYSTEM",
+    "EvaluatedError",
+    "Examined",
+    "GateRefusedError",
     "ImportCounts",
     "ImportOptions",
+    "LabelProtectedError",
+    "Mover",
+    "add_tags",
     "archive_prompt",
     "create_prompt",
     "create_template",
@@ -36,9 +56,16 @@ __all__ = [
     "delete_template",
     "edit_prompt",
     "edit_template",
+    "examine",
+    "fill_template",
+    "find_purgeable",
     "import_rows",
+    "move_label",
+    "purge_prompts",
+    "remove_label",
     "restore_prompt",
     "restore_template",
     "restore_version",
+    "roll_back_label",
     "set_status",
 ]

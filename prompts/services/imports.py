@@ -9,8 +9,11 @@ from django.db import reset_queries, transaction
 
 from autoforge.core.errors import InvalidInputError
 from prompts.importing import Rejection, Row
-from prompts.models import Prompt, PromptVersion
-from prompts.services.prompts import build_version, edit_prompt, new_prompt
+from prompts.models import Prompt, PromptEvent, PromptVersion
+from prompts.releases_cache import forget_releases
+from prompts.services.events import announce
+from prompts.services.fields_of_rows import split_fields
+from prompts.services.prompts import build_version, edit_prompt, free_names, new_prompt
 
 __all__ = ["ON_DUPLICATE", "ImportCounts", "ImportOptions", "import_rows"]
 
@@ -145,19 +148,18 @@ class _Run:
     def take_row(self, row: Row) -> list[Rejection]:
         """Create, update or skip; return why not where it cannot be."""
         try:
-            prompt = new_prompt(
-                title=row.title, content=row.content, metadata=row.metadata, **self.given
-            )
+            fields = split_fields(row) | self.given
+            prompt = new_prompt(**fields)
         except InvalidInputError as error:
             return _in_terms_of_the_file(row, error)
         if row.title in self.known:
-            return self.take_duplicate(row)
+            return self.take_duplicate(row, fields)
         self.new.append(prompt)
         self.known[row.title] = [prompt]
         self.counter["imported"] += 1
         return []
 
-    def take_duplicate(self, row: Row) -> list[Rejection]:
+    def take_duplicate(self, row: Row, fields: dict[str, Any]) -> list[Rejection]:
         """Update or skip; return why not where it cannot be."""
         count = len(self.known[row.title])
         if self.options.on_duplicate == "skip":
@@ -167,30 +169,42 @@ class _Run:
             return [_about_title(row, "a prompt has this title already")]
         if count > 1:
             return [_about_title(row, f"{count} prompts have this title; which is meant?")]
-        self.update(row)
-        return []
+        return self.update(row, fields)
 
-    def update(self, row: Row) -> None:
+    def update(self, row: Row, fields: dict[str, Any]) -> list[Rejection]:
+        """Change the prompt of the row's title; return why not where it cannot be."""
         [prompt] = self.known[row.title]
-        changes: dict[str, Any] = {
-            "content": row.content,
-            "metadata": prompt.metadata | row.metadata,
-            **self.given,
-        }
+        changes = fields | {"metadata": prompt.metadata | fields["metadata"]}
         if all(getattr(prompt, name) == value for name, value in changes.items()):
             self.counter["unchanged"] += 1
-            return
+            return []
         self.flush()  # the prompt may be one of this batch
-        prompt = edit_prompt(prompt_id=prompt.pk, author=self.options.author, **changes)
+        try:
+            prompt = edit_prompt(prompt_id=prompt.pk, author=self.options.author, **changes)
+        except InvalidInputError as error:
+            return _in_terms_of_the_file(row, error)
         self.known[row.title] = [prompt]
         self.counter["updated"] += 1
+        return []
 
     def flush(self) -> None:
         """Insert the new prompts and their versions."""
+        if not self.new:
+            return
+        for prompt, name in zip(self.new, free_names(p.name for p in self.new), strict=True):
+            prompt.name = name
         Prompt.objects.bulk_create(self.new)
         PromptVersion.objects.bulk_create(
             [build_version(prompt, author=self.options.author) for prompt in self.new]
         )
+        if self.options.status not in {None, Prompt.Status.DRAFT}:
+            announce(
+                self.new,
+                kind=PromptEvent.Kind.STATUS,
+                actor=self.options.author,
+                after=str(self.options.status),
+            )
+        forget_releases()
         self.new = []
 
 

@@ -1,29 +1,34 @@
 """Writes to prompts and their versions.
 
-A prompt's content is always that of its newest version: a change of content makes the next one,
+A prompt's wording is always that of its newest version: a change of wording makes the next one,
 and going back to an old one copies it forward. Every writer locks the prompt by the transaction
 it opens (IMMEDIATE on SQLite), so that numbers have no gaps and no twins.
 """
 
-import hashlib
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
 
-from autoforge.core.errors import NotFoundError, StaleEditError
-from autoforge.core.json import JSONObject
+from autoforge.core.errors import InvalidInputError, NotFoundError, StaleEditError
 from autoforge.core.writing import check_fields, find_row, refuse_unknown
-from prompts.models import Prompt, PromptVersion
+from prompts.models import WORDING_FIELDS, Prompt, PromptEvent, PromptVersion
+from prompts.naming import make_name
+from prompts.releases_cache import forget_releases
+from prompts.services.events import announce, describe_changes
+from prompts.services.wording import refuse_problems, settle_wording
+from prompts.wording import content_hash
 
 __all__ = [
+    "EDITABLE",
+    "add_tags",
     "archive_prompt",
     "build_version",
-    "content_hash",
     "create_prompt",
     "delete_prompt",
     "edit_prompt",
+    "free_names",
     "new_prompt",
     "new_version",
     "restore_prompt",
@@ -32,37 +37,26 @@ __all__ = [
 ]
 
 PromptId = UUID | str
-EDITABLE: Final = frozenset({"title", "content", "user_id", "status", "tags", "metadata"})
+WORDING: Final = frozenset(WORDING_FIELDS) - {"includes"}  # which the service itself fills in
+EDITABLE: Final = WORDING | {
+    *("title", "name", "description", "user_id", "status", "tags", "metadata"),
+}
 
 
-def content_hash(content: str) -> str:
-    """Return the SHA-256 of `content` in UTF-8 as 64 hexadecimal characters."""
-    return hashlib.sha256(content.encode("utf-8")).hexdigest()
+def new_prompt(*, known: Mapping[str, PromptVersion] | None = None, **fields: Any) -> Prompt:
+    """Return a checked prompt that is not in the database yet; its name may be taken there.
 
-
-def new_prompt(
-    *,
-    title: str,
-    content: str,
-    user_id: str = "",
-    status: str = Prompt.Status.DRAFT,
-    tags: list[str] | None = None,
-    metadata: JSONObject | None = None,
-) -> Prompt:
-    """Return a checked prompt that is not in the database yet.
+    Args:
+        known: versions that it may include besides those in the database, by reference.
+        **fields: `title`, `content` and any other editable one.
 
     Raises:
         InvalidInputError: with one sentence for each field that is wrong.
     """
-    prompt = Prompt(
-        title=title,
-        content=content,
-        user_id=user_id,
-        status=status,
-        tags=tags or [],
-        metadata=metadata or {},
-    )
-    check_fields(prompt)
+    given = {name: value for name, value in fields.items() if value is not None}
+    prompt = Prompt(**given)
+    prompt.name = prompt.name or make_name(str(prompt.title))
+    _check(prompt, known=known)
     return prompt
 
 
@@ -71,10 +65,10 @@ def build_version(prompt: Prompt, *, author: str = "", change_note: str = "") ->
     return PromptVersion(
         prompt=prompt,
         number=prompt.current_version,
-        content=prompt.content,
-        content_hash=content_hash(prompt.content),
+        content_hash=content_hash(prompt),
         author=author,
         change_note=change_note,
+        **{name: getattr(prompt, name) for name in WORDING_FIELDS},
     )
 
 
@@ -97,7 +91,8 @@ def create_prompt(*, title: str, content: str, author: str = "", **fields: Any) 
         title: 1 to 255 characters.
         content: kept exactly as it is, white space included; not blank.
         author: who writes it, recorded with the version.
-        **fields: `user_id`, `status`, `tags`, `metadata` of the prompt, and the version's
+        **fields: `name` (made of the title if not given), `description`, `kind`, `syntax`,
+            `variables`, `user_id`, `status`, `tags`, `metadata` of the prompt, and the version's
             `change_note`.
 
     Raises:
@@ -106,10 +101,34 @@ def create_prompt(*, title: str, content: str, author: str = "", **fields: Any) 
     change_note = fields.pop("change_note", "")
     refuse_unknown(fields, EDITABLE)
     prompt = new_prompt(title=title, content=content, **fields)
+    if fields.get("name"):
+        _check_name_is_free(prompt)
+    else:
+        [prompt.name] = free_names([prompt.name])
     version = new_version(prompt, author=author, change_note=change_note)
     prompt.save(force_insert=True)
     version.save(force_insert=True)
+    if prompt.status != Prompt.Status.DRAFT:
+        announce([prompt], kind=PromptEvent.Kind.STATUS, actor=author, after=prompt.status)
+    forget_releases()
     return prompt
+
+
+def free_names(wanted: Iterable[str], taken: Collection[str] = ()) -> list[str]:
+    """Return a free name for each that is wanted: itself, or with a number after it."""
+    names = list(wanted)
+    used = set(taken) | set(
+        Prompt.objects.order_by().filter(name__in=names).values_list("name", flat=True)
+    )
+    for stem in sorted({name for name in names if name in used}):
+        beginning = Prompt.objects.order_by().filter(name__startswith=stem[:50])
+        used |= set(beginning.values_list("name", flat=True))
+    found = []
+    for name in names:
+        free = make_name(name, used)
+        used.add(free)
+        found.append(free)
+    return found
 
 
 @transaction.atomic
@@ -121,14 +140,15 @@ def edit_prompt(
     expected_version: int | None = None,
     **changes: Any,
 ) -> Prompt:
-    """Change fields of a prompt; other content becomes the next version.
+    """Change fields of a prompt; another wording becomes the next version.
 
     Args:
         prompt_id: the prompt.
         author: who edits it, recorded with the version.
         change_note: why, recorded with the version.
         expected_version: the current version when the editor began, where that is known.
-        **changes: any of `title`, `content`, `user_id`, `status`, `tags`, `metadata`.
+        **changes: any of `title`, `name`, `description`, `content`, `kind`, `syntax`,
+            `variables`, `user_id`, `status`, `tags`, `metadata`.
 
     Raises:
         InvalidInputError: with one sentence for each field that is wrong.
@@ -142,31 +162,84 @@ def edit_prompt(
             f"“{prompt.title}” is at version {prompt.current_version} by now, and this edit began "
             f"at version {expected_version}: look at the newer version, then edit again"
         )
-    before = {name: getattr(prompt, name) for name in changes}
+    before = {name: getattr(prompt, name) for name in EDITABLE | {"includes"}}
     for name, value in changes.items():
         setattr(prompt, name, value)
-    changed = {name for name in changes if changes[name] != before[name]}
+    changed = {name for name in changes if getattr(prompt, name) != before[name]}
+    if changed & WORDING or "content" in changes:
+        # Settled even where nothing seems to change: what is included may have moved.
+        _check(prompt)
+        changed = {name for name in before if getattr(prompt, name) != before[name]}
+    elif changed:
+        check_fields(prompt)
     if changed:
-        _save_changes(prompt, changed, author=author, change_note=change_note)
+        _save_changes(prompt, before, changed, author=author, change_note=change_note)
     return prompt
 
 
-def _save_changes(prompt: Prompt, changed: set[str], *, author: str, change_note: str) -> None:
-    check_fields(prompt)
-    if "content" in changed:
+def _check(prompt: Prompt, *, known: Mapping[str, PromptVersion] | None = None) -> None:
+    """Raise InvalidInputError for every field that is wrong, the wording's problems among them."""
+    messages: dict[str, str] = {}
+    try:
+        check_fields(prompt)
+    except InvalidInputError as error:
+        messages = error.messages
+    if not messages.keys() & WORDING:
+        try:
+            refuse_problems(settle_wording(prompt, known=known))
+        except InvalidInputError as error:
+            messages |= error.messages
+    if messages:
+        raise InvalidInputError(messages)
+
+
+def _check_name_is_free(prompt: Prompt) -> None:
+    if Prompt.objects.filter(name=prompt.name).exclude(pk=prompt.pk).exists():
+        raise InvalidInputError({"name": f"another prompt is called “{prompt.name}” already"})
+
+
+def _save_changes(
+    prompt: Prompt, before: dict[str, Any], changed: set[str], *, author: str, change_note: str
+) -> None:
+    if "name" in changed:
+        _check_name_is_free(prompt)
+    if changed & set(WORDING_FIELDS):
         prompt.current_version += 1
         new_version(prompt, author=author, change_note=change_note).save(force_insert=True)
         changed = changed | {"current_version"}
+    _announce_changes(prompt, before, changed, actor=author, reason=change_note)
     prompt.save(update_fields=changed)
+    forget_releases()
+
+
+def _announce_changes(
+    prompt: Prompt, before: dict[str, Any], changed: set[str], *, actor: str, reason: str
+) -> None:
+    """Write what the versions do not tell: fields of the prompt itself, and its status."""
+    if "status" in changed:
+        announce(
+            [prompt],
+            kind=PromptEvent.Kind.STATUS,
+            actor=actor,
+            reason=reason,
+            before=before["status"],
+            after=prompt.status,
+        )
+    fields = changed - set(WORDING_FIELDS) - {"status", "current_version"}
+    if fields:
+        details = describe_changes(before, {name: getattr(prompt, name) for name in fields})
+        announce(
+            [prompt], kind=PromptEvent.Kind.EDITED, actor=actor, reason=reason, details=details
+        )
 
 
 @transaction.atomic
 def restore_version(
     *, prompt_id: PromptId, number: int, author: str = "", change_note: str = ""
 ) -> Prompt:
-    """Make the content of version `number` current, as a new version.
+    """Make the wording of version `number` current, as a new version.
 
-    Where the content is current already nothing changes.
+    Where the wording is current already nothing changes.
 
     Raises:
         NotFoundError: there is no such prompt or version, or the prompt is deleted.
@@ -178,43 +251,84 @@ def restore_version(
         raise NotFoundError(f"the prompt has no version {number}")
     return edit_prompt(
         prompt_id=prompt_id,
-        content=version.content,
         author=author,
         change_note=change_note or f"Restored version {number}",
+        **{name: getattr(version, name) for name in WORDING},
     )
 
 
-def archive_prompt(*, prompt_id: PromptId) -> Prompt:
+def archive_prompt(*, prompt_id: PromptId, actor: str = "", reason: str = "") -> Prompt:
     """Retire a prompt; it stays in the lists.
 
     Raises:
         NotFoundError: there is no such prompt, or it is deleted.
     """
-    return edit_prompt(prompt_id=prompt_id, status=Prompt.Status.ARCHIVED)
-
-
-def set_status(prompts: QuerySet[Prompt], *, status: Prompt.Status) -> int:
-    """Give all `prompts` the status; return how many had another one."""
-    return prompts.exclude(status=status).update(status=status)
+    return edit_prompt(
+        prompt_id=prompt_id, status=Prompt.Status.ARCHIVED, author=actor, change_note=reason
+    )
 
 
 @transaction.atomic
-def delete_prompt(*, prompt_id: PromptId) -> None:
-    """Mark a prompt as deleted; its versions and evaluations stay.
+def set_status(
+    prompts: Iterable[Prompt], *, status: Prompt.Status, actor: str = "", reason: str = ""
+) -> int:
+    """Give all `prompts` the status; return how many had another one."""
+    changing = [prompt for prompt in prompts if prompt.status != status]
+    for before in sorted({prompt.status for prompt in changing}):
+        announce(
+            [prompt for prompt in changing if prompt.status == before],
+            kind=PromptEvent.Kind.STATUS,
+            actor=actor,
+            reason=reason,
+            before=before,
+            after=status,
+        )
+    keys = [prompt.pk for prompt in changing]
+    Prompt.objects.filter(pk__in=keys).update(status=status)
+    return len(keys)
+
+
+@transaction.atomic
+def add_tags(prompts: Iterable[Prompt], *, tags: Iterable[str], actor: str = "") -> int:
+    """Give all `prompts` the tags; return how many lacked one.
+
+    Raises:
+        InvalidInputError: a tag is not allowed.
+    """
+    wanted = list(tags)
+    count = 0
+    for prompt in prompts:
+        together = [*prompt.tags, *(tag for tag in wanted if tag not in prompt.tags)]
+        if together != prompt.tags:
+            edit_prompt(prompt_id=prompt.pk, author=actor, tags=together)
+            count += 1
+    return count
+
+
+@transaction.atomic
+def delete_prompt(*, prompt_id: PromptId, actor: str = "", reason: str = "") -> None:
+    """Put a prompt into the trash; its versions and evaluations stay.
 
     Raises:
         NotFoundError: there is no such prompt, or it is deleted already.
     """
-    find_row(Prompt, prompt_id).delete()
+    prompt = find_row(Prompt, prompt_id)
+    announce([prompt], kind=PromptEvent.Kind.DELETED, actor=actor, reason=reason)
+    prompt.delete()
+    forget_releases()
 
 
 @transaction.atomic
-def restore_prompt(*, prompt_id: PromptId) -> Prompt:
+def restore_prompt(*, prompt_id: PromptId, actor: str = "", reason: str = "") -> Prompt:
     """Take a deleted prompt back.
 
     Raises:
+        InvalidInputError: another prompt has taken its name since.
         NotFoundError: there is no such prompt, or it is not deleted.
     """
     prompt = find_row(Prompt, prompt_id, deleted=True)
+    _check_name_is_free(prompt)
+    announce([prompt], kind=PromptEvent.Kind.RESTORED, actor=actor, reason=reason)
     prompt.restore()
+    forget_releases()
     return prompt

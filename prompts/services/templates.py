@@ -1,5 +1,6 @@
 """Writes to prompt templates."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
 
@@ -8,8 +9,24 @@ from django.db import transaction
 from autoforge.core.errors import InvalidInputError
 from autoforge.core.writing import check_fields, find_row, refuse_unknown
 from prompts.models import PromptTemplate
+from prompts.rendering import (
+    ContractError,
+    Template,
+    TemplateError,
+    check,
+    coerce_values,
+    fill_partly,
+    parse_variables,
+)
+from prompts.wording import say_all
 
-__all__ = ["create_template", "delete_template", "edit_template", "restore_template"]
+__all__ = [
+    "create_template",
+    "delete_template",
+    "edit_template",
+    "fill_template",
+    "restore_template",
+]
 
 TemplateId = UUID | str
 EDITABLE: Final = frozenset({"name", "category", "content", "parameters"})
@@ -76,9 +93,48 @@ def restore_template(*, template_id: TemplateId) -> PromptTemplate:
     return template
 
 
+def fill_template(
+    template: PromptTemplate, *, values: Mapping[str, str]
+) -> tuple[str, list[dict[str, Any]]]:
+    """Return the content of a prompt made of a template, and the variables it still has.
+
+    A parameter with a text gets it, one without stays a variable of the prompt.
+
+    Raises:
+        InvalidInputError: the template is wrong, or a value is not of its parameter's type.
+    """
+    try:
+        variables = parse_variables(template.parameters)
+        given = {name: text for name, text in values.items() if text}
+        filled = coerce_values(variables, given)
+        content = fill_partly(template.content, filled)
+    except TemplateError as error:
+        raise InvalidInputError({"content": say_all(error.problems)}) from error
+    rest = [variable.as_json() for variable in variables if variable.name not in filled]
+    return content, rest
+
+
 def _check(template: PromptTemplate) -> None:
     check_fields(template)
+    _check_contract(template)
     _check_name_is_free(template)
+
+
+def _check_contract(template: PromptTemplate) -> None:
+    try:
+        variables = parse_variables(template.parameters)
+    except ContractError as error:
+        raise InvalidInputError({"parameters": say_all(error.problems)}) from error
+    problems = check(Template(content=template.content, syntax="mustache", variables=variables))
+    about_content = [problem for problem in problems if problem.code != "unused"]
+    messages = {
+        "content": say_all(about_content),
+        "parameters": say_all(problem for problem in problems if problem.code == "unused"),
+    }
+    found = {name: text for name, text in messages.items() if text}
+    if found:
+        raise InvalidInputError(found)
+    template.parameters = [variable.as_json() for variable in variables]
 
 
 def _check_name_is_free(template: PromptTemplate) -> None:

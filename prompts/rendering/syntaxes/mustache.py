@@ -17,7 +17,7 @@ from prompts.rendering.syntaxes.parsed import (
 from prompts.rendering.values import as_text
 from prompts.rendering.variables import is_variable_name
 
-__all__ = ["parse"]
+__all__ = ["fill_partly", "parse"]
 
 # As in Handlebars: \{{ is two braces, \\{{ a backslash before a variable.
 OPENING: Final = re.compile(r"(\\{0,2})\{\{")
@@ -93,3 +93,23 @@ def _filler(parts: list[Part]) -> Any:
         return "".join(pieces)
 
     return fill
+
+
+def fill_partly(text: str, values: Mapping[str, Any]) -> str:
+    """Return the text with the variables that `values` names in place, still a template."""
+    pieces: list[str] = []
+    end = 0
+    while opening := OPENING.search(text, end):
+        closing = text.find("}}", opening.end())
+        name = text[opening.end() : closing].strip() if closing >= 0 else ""
+        if opening[1] != "\\" and name in values:
+            pieces += [text[end : opening.start()], opening[1][1:], _as_literal(values[name])]
+            end = closing + 2
+        else:
+            pieces.append(text[end : opening.end()])
+            end = opening.end()
+    return "".join((*pieces, text[end:]))
+
+
+def _as_literal(value: Any) -> str:
+    return as_text(value).replace("{{", "\\{{")

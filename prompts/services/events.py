@@ -1,0 +1,48 @@
+"""Rows of the timeline: each is written before what it announces (the database insists)."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from autoforge.core.errors import InvalidInputError
+from prompts.models import Prompt, PromptEvent
+
+__all__ = ["announce", "describe_changes"]
+
+REASON_MAX_LENGTH: Final = 500
+SHOWN: Final = 500  # characters of a value before and after
+
+
+def announce(
+    prompts: Iterable[Prompt],
+    *,
+    kind: str,
+    actor: str = "",
+    reason: str = "",
+    **fields: Any,
+) -> None:
+    """Write an event for each of the prompts.
+
+    Raises:
+        InvalidInputError: the reason is too long.
+    """
+    if len(reason) > REASON_MAX_LENGTH:
+        raise InvalidInputError(
+            {"reason": f"has {len(reason)} characters; at most {REASON_MAX_LENGTH} are kept"}
+        )
+    PromptEvent.objects.bulk_create(
+        [
+            PromptEvent(prompt=prompt, kind=kind, actor=actor, reason=reason, **fields)
+            for prompt in prompts
+        ]
+    )
+
+
+def describe_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """Return field → [before, after], long texts cut."""
+    return {name: [_shown(before[name]), _shown(after[name])] for name in sorted(after)}
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, str) and len(value) > SHOWN:
+        return f"{value[:SHOWN]}…"
+    return value

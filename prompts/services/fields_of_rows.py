@@ -1,0 +1,58 @@
+"""Which columns of an imported row are fields of a prompt; the rest stays metadata."""
+
+import json
+from typing import Any, Final
+
+from autoforge.core.errors import InvalidInputError
+from prompts.importing import Row
+
+__all__ = ["split_fields"]
+
+TEXTS: Final = ("name", "description", "kind", "syntax")
+
+
+def split_fields(row: Row) -> dict[str, Any]:
+    """Return the fields of the prompt that a row describes.
+
+    A row is plain text unless it declares variables or a syntax: braces are then just braces. In a
+    format without types (CSV) variables are written as JSON, tags as JSON or with commas.
+
+    Raises:
+        InvalidInputError: a column cannot be read.
+    """
+    metadata = dict(row.metadata)
+    fields: dict[str, Any] = {"title": row.title, "content": row.content}
+    for name in TEXTS:
+        value = metadata.get(name)
+        if isinstance(value, str):
+            del metadata[name]
+            if value:
+                fields[name] = value
+    if "tags" in metadata:
+        fields["tags"] = _tags(metadata.pop("tags"))
+    if "variables" in metadata:
+        fields["variables"] = _variables(metadata.pop("variables"))
+    if fields.get("variables") and "syntax" not in fields:
+        fields["syntax"] = "mustache"
+    return fields | {"metadata": metadata}
+
+
+def _tags(value: Any) -> Any:
+    if not isinstance(value, str):
+        return [] if value is None else value
+    if value.strip().startswith("["):
+        return _read("tags", value)
+    return list(dict.fromkeys(word.strip() for word in value.split(",") if word.strip()))
+
+
+def _variables(value: Any) -> Any:
+    if not isinstance(value, str):
+        return [] if value is None else value
+    return _read("variables", value) if value.strip() else []
+
+
+def _read(name: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise InvalidInputError({name: "must be a JSON list, in square brackets"}) from None

@@ -1,0 +1,166 @@
+"""What a prompt says is held against its contract before it is saved; includes are pinned."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from autoforge.core.errors import InvalidInputError
+from prompts import selectors
+from prompts.models import Prompt, PromptVersion
+from prompts.rendering import (
+    ContractError,
+    Problem,
+    Reference,
+    Template,
+    Variable,
+    check,
+    find_references,
+    parse_variables,
+    propose_variables,
+)
+from prompts.wording import as_template, say_all
+
+__all__ = ["Examined", "examine", "settle_wording"]
+
+DEEPEST: Final = 5  # includes within includes
+OF_VARIABLES: Final = ("declaration", "unused", "plain-variables")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Examined:
+    """What was found out about a wording."""
+
+    template: Template | None
+    """None where its variables cannot be read."""
+    includes: tuple[dict[str, Any], ...]
+    """The pinned versions of what it includes."""
+    problems: tuple[Problem, ...]
+    """Everything that is wrong."""
+    proposed: tuple[Variable, ...]
+    """The variables that the text asks for, declared or not."""
+
+
+def examine(
+    *,
+    kind: str,
+    syntax: str,
+    content: str,
+    variables: Any,
+    prompt_id: UUID | None = None,
+    known: Mapping[str, PromptVersion] | None = None,
+) -> Examined:
+    """Hold a wording against its contract; nothing is written.
+
+    Args:
+        kind: "text" or "chat".
+        syntax: "plain", "mustache" or "jinja".
+        content: the text, or the messages as JSON.
+        variables: their declarations.
+        prompt_id: the prompt that would say it, which no include may lead back to.
+        known: versions by reference, instead of a look into the database.
+    """
+    declared: tuple[Variable, ...] = ()
+    faults: tuple[Problem, ...] = ()
+    try:
+        declared = parse_variables(variables)
+    except ContractError as error:
+        faults = error.problems
+    bare = Template(kind=kind, syntax=syntax, content=content, variables=declared)
+    references = find_references(bare)
+    pins, cycles = _pin(references, prompt_id, known)
+    template = Template(
+        kind=kind,
+        syntax=syntax,
+        content=content,
+        variables=declared,
+        includes={pin["reference"]: as_template(pin) for pin in pins},
+    )
+    problems = (*faults, *cycles) or check(template)
+    try:
+        proposed = propose_variables(template)
+    except ContractError:
+        proposed = declared
+    return Examined(
+        template=None if faults else template,
+        includes=pins,
+        problems=problems,
+        proposed=proposed,
+    )
+
+
+def settle_wording(
+    prompt: Prompt, *, known: Mapping[str, PromptVersion] | None = None
+) -> list[Problem]:
+    """Pin the includes of `prompt`, complete its declarations; return what is wrong with it."""
+    found = examine(
+        kind=prompt.kind,
+        syntax=prompt.syntax,
+        content=prompt.content,
+        variables=prompt.variables,
+        prompt_id=prompt.pk,
+        known=known,
+    )
+    if found.template is not None:
+        prompt.variables = [variable.as_json() for variable in found.template.variables]
+        prompt.includes = list(found.includes)
+    return list(found.problems)
+
+
+def refuse_problems(problems: Iterable[Problem]) -> None:
+    """Refuse a wording with problems.
+
+    Raises:
+        InvalidInputError: with the problems under "content" and "variables".
+    """
+    messages: dict[str, list[Problem]] = {}
+    for problem in problems:
+        about_variables = problem.code.startswith(OF_VARIABLES)
+        messages.setdefault("variables" if about_variables else "content", []).append(problem)
+    if messages:
+        raise InvalidInputError({name: say_all(found) for name, found in messages.items()})
+
+
+def _pin(
+    references: Iterable[Reference],
+    prompt_id: UUID | None,
+    known: Mapping[str, PromptVersion] | None,
+) -> tuple[tuple[dict[str, Any], ...], tuple[Problem, ...]]:
+    wanted = {str(reference): reference for reference in references}
+    found = selectors.find_included(wanted.values()) if wanted else {}
+    found = {**found, **(known or {})}
+    pins, problems = [], []
+    for text, reference in wanted.items():
+        version = found.get(text)
+        if version is None:
+            continue  # the check says so
+        pin = _pin_of(text, version)
+        if _leads_to(pin, prompt_id):
+            params = {"reference": text}
+            problems.append(Problem(code="include-cycle", params=params, place=reference.place))
+        else:
+            pins.append(pin)
+    return tuple(pins), tuple(problems)
+
+
+def _pin_of(reference: str, version: PromptVersion) -> dict[str, Any]:
+    return {
+        "reference": reference,
+        "prompt_id": str(version.prompt_id),
+        "number": version.number,
+        "content_hash": version.content_hash,
+        "kind": version.kind,
+        "syntax": version.syntax,
+        "content": version.content,
+        "variables": version.variables,
+        "includes": version.includes,
+    }
+
+
+def _leads_to(pin: Mapping[str, Any], prompt_id: UUID | None, depth: int = 1) -> bool:
+    """Whether the pinned text is of the prompt, or includes one that is, or is too deep."""
+    if prompt_id is not None and pin["prompt_id"] == str(prompt_id):
+        return True
+    return depth > DEEPEST or any(
+        _leads_to(inner, prompt_id, depth + 1) for inner in pin["includes"]
+    )

@@ -1,0 +1,102 @@
+"""From what the tables hold to what `prompts.rendering` reads, and problems in people's words."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Protocol
+
+from django.utils.translation import gettext
+
+from prompts.rendering import Problem, Template, parse_variables
+
+__all__ = [
+    "INCLUDE_FIELDS",
+    "HasWording",
+    "as_template",
+    "content_hash",
+    "say",
+    "say_all",
+]
+
+INCLUDE_FIELDS: Final = (
+    "reference",
+    "prompt_id",
+    "number",
+    "content_hash",
+    "kind",
+    "syntax",
+    "content",
+    "variables",
+    "includes",
+)
+PLAIN_CONTRACT: Final = {"kind": "text", "syntax": "plain", "variables": [], "includes": []}
+
+
+class HasWording(Protocol):
+    """A prompt or a version of one."""
+
+    kind: Any
+    syntax: Any
+    content: Any
+    variables: Any
+    includes: Any
+
+
+def as_template(row: HasWording | Mapping[str, Any]) -> Template:
+    """Return the template that a row, or the entry of an include, describes.
+
+    Raises:
+        ContractError: its variables are not declared as they must be.
+    """
+    read = row.__getitem__ if isinstance(row, Mapping) else lambda name: getattr(row, name)
+    return Template(
+        kind=read("kind"),
+        syntax=read("syntax"),
+        content=read("content"),
+        variables=parse_variables(read("variables")),
+        includes={entry["reference"]: as_template(entry) for entry in read("includes")},
+    )
+
+
+def content_hash(row: HasWording) -> str:
+    """Return the SHA-256 of all that decides what is rendered, as 64 hexadecimal characters.
+
+    Of a plain text it is that of the content in UTF-8. Everything else has its contract after the
+    content, as canonical JSON behind a NUL, which no content holds.
+    """
+    contract = {
+        "kind": str(row.kind),
+        "syntax": str(row.syntax),
+        "variables": row.variables,
+        "includes": [
+            {name: entry[name] for name in ("reference", "content_hash")} for entry in row.includes
+        ],
+    }
+    text = row.content
+    if contract != PLAIN_CONTRACT:
+        canonical = json.dumps(contract, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        text = f"{text}\0{canonical}"
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def say(problem: Problem) -> str:
+    """Return a problem in the language of whoever asks, with its place."""
+    names = (
+        (problem.place.message, gettext("message %(number)d")),
+        (problem.place.line, gettext("line %(number)d")),
+        (problem.place.column, gettext("column %(number)d")),
+    )
+    where = ", ".join(text % {"number": number} for number, text in names if number is not None)
+    params = {name: gettext(value) if value else value for name, value in _words(problem)}
+    sentence = gettext(problem.sentence) % {**problem.params, **params}
+    return f"{where}: {sentence}" if where else sentence
+
+
+def _words(problem: Problem) -> Iterable[tuple[str, str]]:
+    # The only parameter that is our own words: what a value must be.
+    return ((name, value) for name, value in problem.params.items() if name == "expected")
+
+
+def say_all(problems: Iterable[Problem]) -> str:
+    """Return problems as one text, a sentence each."""
+    return "; ".join(map(say, problems))
