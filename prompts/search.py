@@ -20,6 +20,7 @@ TRIGRAM: Final = 3
 LAST: Final = "\U0010ffff"
 QUOTED: Final = re.compile(r'"([^"]+)"|(\S+)')
 AROUND: Final = 60  # characters before and after a match
+NOTHING: Final = "'\"' || char(30, 31, 30) || '\"'"  # a trigram that no text has
 TERMS: Final = (
     "(SELECT group_concat('\"' || replace(term, '\"', '\"\"') || '\"', ' OR ') "
     "FROM prompt_search_terms WHERE term >= %s AND term < %s)"
@@ -61,7 +62,7 @@ def _expression(words: list[str]) -> tuple[str, list[str]]:
             params.append('"{}"'.format(word.replace('"', '""')))
         else:
             folded = word.lower()
-            parts.append(f"'(' || {TERMS} || ')'")
+            parts.append(f"'(' || coalesce({TERMS}, {NOTHING}) || ')'")
             params += [folded, folded + LAST]
     return " || ' AND ' || ".join(parts), params
 

@@ -6,7 +6,7 @@ Left to others: every rule of a domain, and who may delete or restore what.
 import uuid
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeVar
 
-from django.db import models
+from django.db import models, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -134,8 +134,13 @@ class SoftDeleteQuerySet(TimestampedQuerySet[ModelT]):
         return self.deleted().update(deleted_at=None)
 
     def hard_delete(self) -> Deleted:
-        """Remove the rows, and what hangs on them, from the database."""
-        return super().delete()
+        """Remove the rows, and what hangs on them, from the database.
+
+        They are marked first: what guards the rows of a live parent lets them go then.
+        """
+        with transaction.atomic(using=self.db):
+            self.alive().update(deleted_at=Now())
+            return super().delete()
 
 
 class SoftDeleteManager(TimestampedManager[ModelT]):
@@ -202,8 +207,10 @@ class SoftDeleteModel(TimestampedModel):
         self.save(using=using, update_fields=["deleted_at"])
 
     def hard_delete(self, using: str | None = None) -> Deleted:
-        """Remove the row, and what hangs on it, from the database."""
-        return super().delete(using=using)
+        """Remove the row, and what hangs on it, from the database; it is marked first."""
+        with transaction.atomic(using=using):
+            self.delete(using=using)
+            return super().delete(using=using)
 
 
 class ImmutableQuerySet(models.QuerySet[ModelT]):

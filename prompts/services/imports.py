@@ -217,8 +217,12 @@ def _in_terms_of_the_file(row: Row, error: InvalidInputError) -> list[Rejection]
     columns = {"title": row.title_column, "content": row.content_column}
     return [
         Rejection(line=row.line, column=columns.get(name, name), reason=reason)
-        for name, reason in error.messages.items()
+        for name, reason in sorted(error.messages.items(), key=_title_first)
     ]
+
+
+def _title_first(item: tuple[str, str]) -> tuple[bool, bool]:
+    return item[0] != "title", item[0] != "content"
 
 
 def _about_title(row: Row, reason: str) -> Rejection:

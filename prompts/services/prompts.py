@@ -53,7 +53,8 @@ def new_prompt(*, known: Mapping[str, PromptVersion] | None = None, **fields: An
     Raises:
         InvalidInputError: with one sentence for each field that is wrong.
     """
-    given = {name: value for name, value in fields.items() if value is not None}
+    needed = ("title", "content")
+    given = {name: value for name, value in fields.items() if value is not None or name in needed}
     prompt = Prompt(**given)
     prompt.name = prompt.name or make_name(str(prompt.title))
     _check(prompt, known=known)

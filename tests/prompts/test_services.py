@@ -1,5 +1,6 @@
 """Writes to prompts and templates: what they do, and each refusal with its sentence."""
 
+import hashlib
 import threading
 from uuid import uuid4
 
@@ -9,7 +10,8 @@ from django.db import connection
 from autoforge.core.errors import InvalidInputError, NotFoundError, StaleEditError
 from prompts import services
 from prompts.models import Prompt, PromptTemplate, PromptVersion
-from prompts.services.prompts import content_hash
+from prompts.services.prompts import new_prompt
+from prompts.wording import content_hash
 
 TEXTS = [
     "Answer {{ question }} in {language}.",
@@ -39,14 +41,16 @@ def test_content_is_kept_exactly_in_the_prompt_and_in_version_1(content):
     version = prompt.versions.get()
     assert prompt.content == version.content == content
     assert (version.number, version.change_note) == (1, "first")
-    assert version.content_hash == content_hash(content)
+    assert version.content_hash == hashlib.sha256(content.encode()).hexdigest()
 
 
 def test_the_hash_is_sha256_of_utf8():
-    assert content_hash("") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    plain = new_prompt(title="t", content="日本語")
     assert (
-        content_hash("日本語") == "77710aedc74ecfa33685e33a6c7df5cc83004da1bdcef7fb280f5c2b2e97e0a5"
+        content_hash(plain) == "77710aedc74ecfa33685e33a6c7df5cc83004da1bdcef7fb280f5c2b2e97e0a5"
     )
+    read_otherwise = new_prompt(title="t", content="日本語", syntax="jinja")
+    assert content_hash(read_otherwise) != content_hash(plain)
 
 
 def test_defaults(prompt):
@@ -90,7 +94,7 @@ REFUSED = [
     ),
     (
         {"colour": "red"},
-        {"colour": "no such field; there are content, metadata, status, tags, title, user_id"},
+        {"colour": "no such field; there are content, description, kind, metadata, name, status, syntax, tags, title, user_id, variables"},
     ),
     (
         {"author": "x" * 256},
@@ -277,7 +281,7 @@ def test_a_template_is_created_and_edited(template):
     services.edit_template(template_id=template.pk, category="Support", content="Hi {{ name }}")
     template.refresh_from_db()
     assert (template.category, template.content) == ("Support", "Hi {{ name }}")
-    assert template.parameters == [{"name": "name"}]
+    assert [parameter["name"] for parameter in template.parameters] == ["name"]
 
 
 def test_an_edit_without_changes_writes_nothing(template):
