@@ -14,6 +14,9 @@ from django.db import DatabaseError
 __all__ = ["FlushesGuardedTables", "KeepsTriggers", "set_aside"]
 
 TRIGGERS: Final = "SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'trigger'"
+EVENT: Final = re.compile(
+    r"\b(INSERT|DELETE|UPDATE)\b(?:\s+OF\s+([\w\s,\"]+?))?\s+ON\b", re.IGNORECASE
+)
 GUARD: Final = re.compile(r"\A\s*CREATE\s+TRIGGER\s+\S+\s+BEFORE\b", re.IGNORECASE)
 
 
@@ -34,6 +37,19 @@ class Trigger(NamedTuple):
         """Whether it looks at a write before it happens, and so may refuse it."""
         return GUARD.match(self.sql) is not None
 
+    @property
+    def occasion(self) -> str:
+        """A statement that sets it off and touches no row."""
+        found = EVENT.search(self.sql)
+        event = found[1].upper() if found else "DELETE"
+        if event == "INSERT":
+            return f'INSERT INTO "{self.table}" DEFAULT VALUES'
+        if event == "DELETE":
+            return f'DELETE FROM "{self.table}"'
+        columns = (found[2] if found else None) or "rowid"
+        changes = ", ".join(f"{name} = {name}" for name in map(str.strip, columns.split(",")))
+        return f'UPDATE "{self.table}" SET {changes}'
+
 
 @contextmanager
 def set_aside(connection: Any, triggers: Iterable[Trigger]) -> Iterator[None]:
@@ -51,6 +67,8 @@ def set_aside(connection: Any, triggers: Iterable[Trigger]) -> Iterator[None]:
         for trigger in aside:
             try:
                 cursor.execute(trigger.sql)
+                # SQLite takes a trigger as it is and reads it when a statement sets it off.
+                cursor.execute(f"EXPLAIN {trigger.occasion}")
             except DatabaseError as error:
                 raise DatabaseError(
                     f"the trigger {trigger.name} does not fit the changed table: drop it in a "
@@ -77,9 +95,7 @@ class KeepsTriggers:
             return
         # Those that only mention it too: the rename at the end reads the whole schema.
         concerned = [
-            trigger
-            for trigger in _find(self.connection)
-            if trigger.concerns(model._meta.db_table)
+            trigger for trigger in _find(self.connection) if trigger.concerns(model._meta.db_table)
         ]
         with set_aside(self.connection, concerned):
             remake(model, *args, **kwargs)

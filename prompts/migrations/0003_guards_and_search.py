@@ -42,8 +42,21 @@ def guard(name, event, condition, sentence):
 LABEL_WRONG = f"{NUMBER} IS NULL OR {NUMBER} IS NOT {NEWEST_MOVE.format(row='NEW')}"
 GUARDS = [
     guard("prompt_versions_no_update", "UPDATE ON prompt_versions", "", VERSIONS_KEPT),
+    guard(
+        "prompt_versions_no_replace",
+        "INSERT ON prompt_versions",
+        "EXISTS (SELECT 1 FROM prompt_versions WHERE id = NEW.id "
+        "OR (prompt_id = NEW.prompt_id AND number = NEW.number))",
+        VERSIONS_KEPT,
+    ),
     guard("prompt_versions_no_delete", "DELETE ON prompt_versions", IN_USE, VERSIONS_KEPT),
     guard("prompt_events_no_update", "UPDATE ON prompt_events", "", EVENTS_KEPT),
+    guard(
+        "prompt_events_no_replace",
+        "INSERT ON prompt_events",
+        "EXISTS (SELECT 1 FROM prompt_events WHERE id = NEW.id)",
+        EVENTS_KEPT,
+    ),
     guard("prompt_events_no_delete", "DELETE ON prompt_events", IN_USE, EVENTS_KEPT),
     guard(
         "prompts_status_announced",

@@ -46,9 +46,7 @@ def test_content_is_kept_exactly_in_the_prompt_and_in_version_1(content):
 
 def test_the_hash_is_sha256_of_utf8():
     plain = new_prompt(title="t", content="日本語")
-    assert (
-        content_hash(plain) == "77710aedc74ecfa33685e33a6c7df5cc83004da1bdcef7fb280f5c2b2e97e0a5"
-    )
+    assert content_hash(plain) == "77710aedc74ecfa33685e33a6c7df5cc83004da1bdcef7fb280f5c2b2e97e0a5"
     read_otherwise = new_prompt(title="t", content="日本語", syntax="jinja")
     assert content_hash(read_otherwise) != content_hash(plain)
 
@@ -94,7 +92,9 @@ REFUSED = [
     ),
     (
         {"colour": "red"},
-        {"colour": "no such field; there are content, description, kind, metadata, name, status, syntax, tags, title, user_id, variables"},
+        {
+            "colour": "no such field; there are content, description, kind, metadata, name, status, syntax, tags, title, user_id, variables"
+        },
     ),
     (
         {"author": "x" * 256},
