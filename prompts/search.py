@@ -23,7 +23,7 @@ AROUND: Final = 60  # characters before and after a match
 NOTHING: Final = "'\"' || char(30, 31, 30) || '\"'"  # a trigram that no text has
 TERMS: Final = (
     "(SELECT group_concat('\"' || replace(term, '\"', '\"\"') || '\"', ' OR ') "
-    "FROM prompt_search_terms WHERE term >= %s AND term < %s)"
+    "FROM prompt_search_terms WHERE {})"
 )
 
 
@@ -61,10 +61,18 @@ def _expression(words: list[str]) -> tuple[str, list[str]]:
             parts.append("%s")
             params.append('"{}"'.format(word.replace('"', '""')))
         else:
-            folded = word.lower()
-            parts.append(f"'(' || coalesce({TERMS}, {NOTHING}) || ')'")
-            params += [folded, folded + LAST]
+            variants = _variants(word)
+            ranges = " OR ".join(["(term >= %s AND term < %s)"] * len(variants))
+            parts.append(f"'(' || coalesce({TERMS.format(ranges)}, {NOTHING}) || ')'")
+            params += [bound for start in variants for bound in (start, start + LAST)]
     return " || ' AND ' || ".join(parts), params
+
+
+def _variants(word: str) -> list[str]:
+    """Return a short word as the index may have it: SQLite folds some letters otherwise."""
+    lowered = "".join(letter.lower()[0] for letter in word)
+    folded = "".join(c.casefold() if len(c.casefold()) == 1 else c for c in word)
+    return sorted({word, lowered, folded})
 
 
 def excerpt(text: str, words: list[str]) -> str:

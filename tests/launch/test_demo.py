@@ -38,7 +38,7 @@ def test_prompts_are_in_two_languages_with_versions_and_every_status(demo):
 
 def test_every_place_in_a_text_is_described_and_nothing_else(demo):
     for prompt in Prompt.objects.all():
-        described = {variable["name"] for variable in prompt.metadata["variables"]}
+        described = {variable["name"] for variable in prompt.variables}
         assert set(PLACE.findall(prompt.content)) == described, prompt.title
     for template in PromptTemplate.objects.all():
         described = {parameter["name"] for parameter in template.parameters}

@@ -112,7 +112,8 @@ def test_guards_and_index_outlive_a_remake(prompt, model):
 def test_a_trigger_that_does_not_fit_any_more_says_so(prompt):
     with connection.cursor() as cursor:
         cursor.execute(
-            "CREATE TRIGGER odd AFTER UPDATE ON prompts WHEN NEW.description IS NULL BEGIN SELECT 1; END"
+            "CREATE TRIGGER odd AFTER UPDATE ON prompts "
+            "WHEN NEW.description IS NULL BEGIN SELECT 1; END"
         )
     field = Prompt._meta.get_field("description")
     with (

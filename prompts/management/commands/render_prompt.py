@@ -1,0 +1,114 @@
+"""`manage.py render_prompt NAME`: what a prompt says with values in its places."""
+
+import argparse
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser, no_translations
+
+from autoforge.core.errors import NotFoundError
+from prompts import interface
+from prompts.rendering import TemplateError, coerce_values
+
+REFUSED: Final = 1
+WRONG_INPUT: Final = 2
+
+
+class Command(BaseCommand):
+    """Render; exit 0 rendered, 1 the values do not fit, 2 wrong usage or no such prompt."""
+
+    help = (
+        "Prints a prompt with values in the places of its variables, nothing else, so that it can "
+        "be piped on. Exit status: 0 rendered, 1 the values do not fit, 2 wrong usage or no such "
+        "prompt, label or version."
+    )
+    requires_system_checks: list[str] = []
+
+    def create_parser(self, *args: Any, **kwargs: Any) -> CommandParser:
+        """Let our --version take the place of Django's, which prints Django's."""
+        return super().create_parser(*args, **kwargs | {"conflict_handler": "resolve"})
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Add the options."""
+        parser.add_argument("name", metavar="NAME", help="the prompt's name, or its title")
+        which = parser.add_mutually_exclusive_group()
+        which.add_argument("--label", default="production", help="production if not given")
+        which.add_argument(
+            "--version", type=int, metavar="N", dest="number", help="instead of a label"
+        )
+        parser.add_argument(
+            "--var", action="append", default=[], metavar="K=V", help="a value; may be repeated"
+        )
+        parser.add_argument("--vars", metavar="FILE", help="a JSON file with an object of values")
+        parser.add_argument(
+            "--format", choices=("text", "json"), default="text", help="json: with its version"
+        )
+
+    @no_translations
+    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 (Django's signature)
+        """Render and print."""
+        try:
+            prompt = interface.get_prompt(
+                options["name"], label=options["label"], version=options["number"]
+            )
+        except NotFoundError as error:
+            raise CommandError(f"{error}.", returncode=WRONG_INPUT) from error
+        values = _read_file(options["vars"]) if options["vars"] else {}
+        try:
+            values |= coerce_values(prompt.variables, _split(options["var"]))
+            result = prompt.render(values)
+        except TemplateError as error:
+            raise CommandError(f"“{prompt.name}”: {error}.", returncode=REFUSED) from error
+        self._print(prompt, result, options["format"])
+
+    def _print(self, prompt: interface.PromptText, result: Any, chosen: str) -> None:
+        is_text = isinstance(result, str)
+        messages = [] if is_text else [asdict(message) for message in result]
+        if chosen == "json":
+            document = {
+                "name": prompt.name,
+                "version": prompt.number,
+                "content_hash": prompt.content_hash,
+                **({"text": result} if is_text else {"messages": messages}),
+            }
+            self.stdout.write(json.dumps(document, ensure_ascii=False))
+        elif is_text:
+            self.stdout.write(result, ending="" if result.endswith("\n") else "\n")
+        else:
+            self.stdout.write(json.dumps(messages, ensure_ascii=False, indent=2))
+
+
+def _split(pairs: Iterable[str]) -> dict[str, str]:
+    values = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise CommandError(
+                f"--var {pair!r} has no value; write --var name=value.", returncode=WRONG_INPUT
+            )
+        values[name] = value
+    return values
+
+
+def _read_file(name: str) -> dict[str, Any]:
+    try:
+        values = json.loads(Path(name).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CommandError(
+            f"{name} cannot be read: {error.strerror}.", returncode=WRONG_INPUT
+        ) from error
+    except UnicodeDecodeError as error:
+        raise CommandError(
+            f"{name} is not UTF-8; save it as UTF-8.", returncode=WRONG_INPUT
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise CommandError(f"{name} is not JSON: {error}.", returncode=WRONG_INPUT) from error
+    if not isinstance(values, dict):
+        raise CommandError(
+            f'{name} must hold a JSON object of values, such as {{"name": "Aiko"}}.',
+            returncode=WRONG_INPUT,
+        )
+    return values
