@@ -1,10 +1,15 @@
 """The admin's forms of prompts and templates."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminTextInputWidget
+from unfold.widgets import (
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+)
 
 from autoforge.core.admin import (
     DocumentFormField,
@@ -12,15 +17,25 @@ from autoforge.core.admin import (
     NamedForm,
     TagsFormField,
 )
+from autoforge.core.errors import InvalidInputError
+from prompts import services
 from prompts.models import Prompt, PromptTemplate
+from prompts.naming import make_name
 
-__all__ = ["PromptForm", "TemplateForm"]
+__all__ = ["PromptForm", "TemplateForm", "template_fields"]
+
+NEW_SYNTAX = Prompt.Syntax.MUSTACHE  # of what is written here; the services default to plain
 
 
 class PromptForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class is not generic at run time
-    """Edits a prompt; another content needs no more than that: the service makes the version."""
+    """Edits a prompt; another wording needs no more than that: the service makes the version."""
 
     content = ExactTextFormField(label=_("Content"))
+    variables = DocumentFormField(
+        label=_("Variables"),
+        empty=[],
+        help_text=_("What the text asks for. The editor below fills this in."),
+    )
     tags = TagsFormField(
         label=_("Tags"), required=False, help_text=_("Words with commas between them.")
     )
@@ -38,24 +53,65 @@ class PromptForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class i
 
     class Meta:
         model = Prompt
-        fields = ("title", "content", "status", "tags", "user_id", "metadata")
+        fields = (
+            "title",
+            "name",
+            "description",
+            "kind",
+            "syntax",
+            "content",
+            "variables",
+            "status",
+            "tags",
+            "user_id",
+            "metadata",
+        )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.pk and not self.instance._state.adding:
             self.initial["expected_version"] = self.instance.current_version
             self.fields["content"].stored = self.instance.content  # type: ignore[attr-defined]  # our field
+        elif "syntax" in self.fields:
+            self.initial.setdefault("syntax", NEW_SYNTAX)
         if "title" in self.fields:
             self.fields["title"].strip = False  # type: ignore[attr-defined]  # a CharField
+        if "name" in self.fields:
+            self.fields["name"].required = False
+            self.fields["name"].help_text = _(
+                "What programs call it; empty: it is made of the title."
+            )
+        if "description" in self.fields:
+            self.fields["description"].widget = UnfoldAdminTextareaWidget(attrs={"rows": 2})
+
+    def clean_name(self) -> str:
+        """Refuse a name that is taken; leave an empty one to the service."""
+        name = str(self.cleaned_data.get("name") or "")
+        if not name and not self.instance._state.adding:
+            name = make_name(str(self.cleaned_data.get("title") or ""))
+        taken = Prompt.objects.filter(name=name).exclude(pk=self.instance.pk)
+        if name and taken.exists():
+            raise forms.ValidationError(_("Another prompt has this name already."), code="unique")
+        return name
+
+    def _get_validation_exclusions(self) -> set[str]:
+        # An empty name is not the model's business: the service makes one.
+        excluded: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]  # Django's own
+        return excluded if self.cleaned_data.get("name") else excluded | {"name"}
 
     def clean(self) -> dict[str, Any]:
-        """Refuse an edit that began before somebody else saved; what was typed stays here."""
+        """Refuse a stale edit and a broken contract; what was typed stays here."""
         cleaned = super().clean() or self.cleaned_data
+        self._refuse_stale(cleaned)
+        self._check_contract(cleaned)
+        return cleaned
+
+    def _refuse_stale(self, cleaned: dict[str, Any]) -> None:
         expected = cleaned.get("expected_version")
         current = Prompt.all_objects.filter(pk=self.instance.pk).values_list(
             "current_version", flat=True
         )
-        newest = current.first()
+        newest = current.first() if expected else None
         if expected and newest and expected != newest:
             raise forms.ValidationError(
                 _(
@@ -65,7 +121,17 @@ class PromptForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class i
                 code="stale",
                 params={"newest": newest, "began": expected},
             )
-        return cleaned
+
+    def _check_contract(self, cleaned: dict[str, Any]) -> None:
+        wording = {name: cleaned.get(name) for name in ("kind", "syntax", "content", "variables")}
+        if any(value is None for value in wording.values()):
+            return
+        found = services.examine(**wording, prompt_id=self.instance.pk)
+        try:
+            services.refuse_problems(found.problems)
+        except InvalidInputError as error:
+            for field, text in error.messages.items():
+                self.add_error(field, text)
 
 
 class TemplateForm(NamedForm):
@@ -85,3 +151,49 @@ class TemplateForm(NamedForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["content"].stored = self.instance.content  # type: ignore[attr-defined]  # our field
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a content and parameters that do not fit each other."""
+        cleaned = super().clean() or self.cleaned_data
+        if "content" in cleaned and "parameters" in cleaned:
+            try:
+                services.check_template(cleaned["content"], cleaned["parameters"])
+            except InvalidInputError as error:
+                for field, text in error.messages.items():
+                    self.add_error(field, text)
+        return cleaned
+
+
+def template_fields(template: PromptTemplate) -> type[forms.Form]:
+    """Return the form that asks for a template's parameters, and for the prompt's title."""
+    fields: dict[str, Any] = {
+        "title": forms.CharField(
+            label=_("Title"),
+            max_length=255,
+            initial=template.name,
+            widget=UnfoldAdminTextInputWidget(),
+            help_text=_("Of the prompt that is made."),
+        )
+    }
+    for parameter in _declared(template.parameters):
+        fields[f"value_{parameter['name']}"] = _parameter_field(parameter)
+    return type("ParametersForm", (forms.Form,), fields)
+
+
+def _declared(parameters: Any) -> Iterable[dict[str, Any]]:
+    return [entry for entry in parameters if isinstance(entry, dict) and entry.get("name")]
+
+
+def _parameter_field(parameter: dict[str, Any]) -> forms.Field:
+    common: dict[str, Any] = {
+        "label": parameter["name"],
+        "required": False,
+        "help_text": parameter.get("description") or "",
+        "initial": parameter.get("default"),
+    }
+    if parameter.get("type") == "boolean":
+        choices = [("", "–"), ("true", _("Yes")), ("false", _("No"))]
+        return forms.ChoiceField(**common, choices=choices, widget=UnfoldAdminSelectWidget())
+    return forms.CharField(
+        **common, strip=False, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2})
+    )

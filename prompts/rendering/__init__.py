@@ -8,6 +8,7 @@ Nothing here knows Django or a database.
 """
 
 from prompts.rendering.chat import ROLES, Message, dump_messages, parse_messages
+from prompts.rendering.measure import estimate_tokens
 from prompts.rendering.problems import (
     SENTENCES,
     ContractError,
@@ -55,6 +56,7 @@ __all__ = [
     "check",
     "coerce_values",
     "dump_messages",
+    "estimate_tokens",
     "fill_partly",
     "find_references",
     "find_uses",

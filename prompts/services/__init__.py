@@ -27,8 +27,10 @@ from prompts.services.prompts import (
     restore_prompt,
     restore_version,
     set_status,
+    unarchive_prompts,
 )
 from prompts.services.templates import (
+    check_template,
     create_template,
     delete_template,
     edit_template,
@@ -36,7 +38,7 @@ from prompts.services.templates import (
     restore_template,
 )
 from prompts.services.trash import EvaluatedError, find_purgeable, purge_prompts
-from prompts.services.wording import Examined, examine
+from prompts.services.wording import Examined, examine, refuse_problems
 
 __all__ = [
     "ON_DUPLICATE",
@@ -50,6 +52,7 @@ __all__ = [
     "Mover",
     "add_tags",
     "archive_prompt",
+    "check_template",
     "create_prompt",
     "create_template",
     "delete_prompt",
@@ -62,10 +65,12 @@ __all__ = [
     "import_rows",
     "move_label",
     "purge_prompts",
+    "refuse_problems",
     "remove_label",
     "restore_prompt",
     "restore_template",
     "restore_version",
     "roll_back_label",
     "set_status",
+    "unarchive_prompts",
 ]

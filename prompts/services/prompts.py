@@ -34,6 +34,7 @@ __all__ = [
     "restore_prompt",
     "restore_version",
     "set_status",
+    "unarchive_prompts",
 ]
 
 PromptId = UUID | str
@@ -287,6 +288,24 @@ def set_status(
     keys = [prompt.pk for prompt in changing]
     Prompt.objects.filter(pk__in=keys).update(status=status)
     return len(keys)
+
+
+@transaction.atomic
+def unarchive_prompts(prompts: Iterable[Prompt], *, actor: str = "", reason: str = "") -> int:
+    """Give archived prompts back the status that they had before; return how many."""
+    archived = [prompt for prompt in prompts if prompt.status == Prompt.Status.ARCHIVED]
+    before = dict(
+        PromptEvent.objects.filter(
+            prompt__in=archived, kind=PromptEvent.Kind.STATUS, after=Prompt.Status.ARCHIVED
+        )
+        .order_by("id")
+        .values_list("prompt_id", "before")
+    )
+    for status in (Prompt.Status.DRAFT, Prompt.Status.ACTIVE):
+        # One that was archived from the beginning was never in use.
+        rows = [p for p in archived if (before.get(p.pk) or Prompt.Status.DRAFT) == status]
+        set_status(rows, status=status, actor=actor, reason=reason)
+    return len(archived)
 
 
 @transaction.atomic

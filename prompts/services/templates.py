@@ -21,6 +21,7 @@ from prompts.rendering import (
 from prompts.wording import say_all
 
 __all__ = [
+    "check_template",
     "create_template",
     "delete_template",
     "edit_template",
@@ -116,25 +117,30 @@ def fill_template(
 
 def _check(template: PromptTemplate) -> None:
     check_fields(template)
-    _check_contract(template)
+    template.parameters = check_template(template.content, template.parameters)
     _check_name_is_free(template)
 
 
-def _check_contract(template: PromptTemplate) -> None:
+def check_template(content: str, parameters: Any) -> list[dict[str, Any]]:
+    """Return the parameters with all their fields.
+
+    Raises:
+        InvalidInputError: they are not declared as they must be, or do not fit the content.
+    """
     try:
-        variables = parse_variables(template.parameters)
+        variables = parse_variables(parameters)
     except ContractError as error:
         raise InvalidInputError({"parameters": say_all(error.problems)}) from error
-    problems = check(Template(content=template.content, syntax="mustache", variables=variables))
-    about_content = [problem for problem in problems if problem.code != "unused"]
+    problems = check(Template(content=content, syntax="mustache", variables=variables))
+    unused = [problem for problem in problems if problem.code == "unused"]
     messages = {
-        "content": say_all(about_content),
-        "parameters": say_all(problem for problem in problems if problem.code == "unused"),
+        "content": say_all(problem for problem in problems if problem not in unused),
+        "parameters": say_all(unused),
     }
     found = {name: text for name, text in messages.items() if text}
     if found:
         raise InvalidInputError(found)
-    template.parameters = [variable.as_json() for variable in variables]
+    return [variable.as_json() for variable in variables]
 
 
 def _check_name_is_free(template: PromptTemplate) -> None:
