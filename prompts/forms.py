@@ -126,7 +126,7 @@ class PromptForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class i
         wording = {name: cleaned.get(name) for name in ("kind", "syntax", "content", "variables")}
         if any(value is None for value in wording.values()):
             return
-        found = services.examine(**wording, prompt_id=self.instance.pk)
+        found = services.examine(**wording, prompt_id=self.instance.pk)  # type: ignore[arg-type]  # not None
         try:
             services.refuse_problems(found.problems)
         except InvalidInputError as error:

@@ -38,9 +38,10 @@ from prompts.services.templates import (
     restore_template,
 )
 from prompts.services.trash import EvaluatedError, find_purgeable, purge_prompts
-from prompts.services.wording import Examined, examine, refuse_problems
+from prompts.services.wording import OF_VARIABLES, Examined, examine, refuse_problems
 
 __all__ = [
+    "OF_VARIABLES",
     "ON_DUPLICATE",
     "SYSTEM",
     "EvaluatedError",

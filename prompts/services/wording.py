@@ -21,7 +21,7 @@ from prompts.rendering import (
 )
 from prompts.wording import as_template, say_all
 
-__all__ = ["Examined", "examine", "refuse_problems", "settle_wording"]
+__all__ = ["OF_VARIABLES", "Examined", "examine", "refuse_problems", "settle_wording"]
 
 DEEPEST: Final = 5  # includes within includes
 OF_VARIABLES: Final = ("declaration", "unused", "plain-variables")

@@ -1,0 +1,263 @@
+"""What hangs on one prompt: the live preview, comparisons, labels, the trash."""
+
+import json
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import path
+from django.utils.translation import gettext_lazy as _
+
+from autoforge.core.errors import ApplicationError
+from prompts import diffing, services
+from prompts.models import WORDING_FIELDS, Prompt, PromptVersion
+from prompts.previewing import preview
+
+__all__ = ["PromptPages"]
+
+LONGEST_BODY = 4_000_000  # bytes of what the editor sends
+
+
+class PromptPages:
+    """Pages beside the change form; mixed into the admin of prompts."""
+
+    admin_site: Any
+    opts: Any
+    message_user: Any
+    has_view_permission: Any
+    has_change_permission: Any
+    has_add_permission: Any
+
+    def get_urls(self) -> list[Any]:
+        """Add the pages."""
+        view = self.admin_site.admin_view
+        pages = (
+            ("preview/", self.preview, "preview"),
+            ("<uuid:key>/diff/", self.diff, "diff"),
+            ("<uuid:key>/restore-version/", self.restore_version, "restore_version"),
+            ("<uuid:key>/move-label/", self.move_label, "move_label"),
+            ("<uuid:key>/roll-back-label/", self.roll_back_label, "roll_back_label"),
+            ("<uuid:key>/remove-label/", self.remove_label, "remove_label"),
+            ("<uuid:key>/status/", self.change_status, "status"),
+            ("<uuid:key>/restore/", self.restore_from_trash, "restore"),
+        )
+        own = [
+            path(route, view(page), name=f"prompts_prompt_{name}") for route, page, name in pages
+        ]
+        return [*own, *super().get_urls()]  # type: ignore[misc]  # an admin follows
+
+    def preview(self, request: HttpRequest) -> HttpResponse:
+        """Answer the editor: problems, proposals and the rendered text, as JSON."""
+        if not (self.has_add_permission(request) or self.has_change_permission(request)):
+            raise PermissionDenied
+        if request.method != "POST" or len(request.body) > LONGEST_BODY:
+            return JsonResponse({"error": "POST up to 4 MB of JSON"}, status=400)
+        try:
+            sent = json.loads(request.body)
+            return JsonResponse(preview(sent))
+        except (ValueError, RecursionError, TypeError, KeyError, AttributeError):
+            return JsonResponse({"error": "the request cannot be read"}, status=400)
+
+    def diff(self, request: HttpRequest, key: UUID) -> HttpResponse:
+        """Compare two versions."""
+        prompt = self._prompt(request, key)
+        versions = list(
+            prompt.versions.order_by("-number").defer("content", "variables", "includes")
+        )
+        numbers = [version.number for version in versions]
+        left = _number(request, "from", max(numbers[0] - 1, 1))
+        right = _number(request, "to", numbers[0])
+        found = {
+            version.number: version for version in prompt.versions.filter(number__in=(left, right))
+        }
+        if left not in found or right not in found:
+            self.message_user(request, _("There is no such version."), messages.ERROR)
+            return redirect("admin:prompts_prompt_change", key)
+        inline = request.GET.get("view") == "inline"
+        whole = request.GET.get("context") == "all"
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Versions %(left)d and %(right)d") % {"left": left, "right": right},
+            "opts": self.opts,
+            "prompt": prompt,
+            "versions": versions,
+            "left": found[left],
+            "right": found[right],
+            "rows": diffing.compare(
+                found[left].content, found[right].content, context=None if whole else 3
+            ),
+            "contract": _contract_changes(found[left], found[right]),
+            "inline": inline,
+            "whole": whole,
+            "can_change": self.has_change_permission(request, prompt),
+        }
+        return TemplateResponse(request, "admin/prompts/prompt/diff.html", context)
+
+    def restore_version(self, request: HttpRequest, key: UUID) -> HttpResponse:
+        """Make an old version current, as a new one."""
+
+        def restore(prompt: Prompt) -> Any:
+            edited = services.restore_version(
+                prompt_id=prompt.pk,
+                number=_number(request, "number", 0),
+                author=request.user.get_username(),
+            )
+            return _("“%(title)s” is at version %(number)d now.") % {
+                "title": edited.title,
+                "number": edited.current_version,
+            }
+
+        return self._do(request, key, restore, needs="change")
+
+    def move_label(self, request: HttpRequest, key: UUID) -> HttpResponse:
+        """Let a label stand at a version."""
+
+        def move(prompt: Prompt) -> Any:
+            label = request.POST.get("label", "").strip()
+            standing = services.move_label(
+                prompt_id=prompt.pk,
+                label=label,
+                number=_number(request, "number", prompt.current_version),
+                mover=services.Mover.from_user(request.user),
+                reason=request.POST.get("reason", ""),
+                override="override" in request.POST,
+            )
+            return _("“%(label)s” stands at version %(number)d now.") % {
+                "label": label,
+                "number": standing.version.number,
+            }
+
+        return self._do(request, key, move)
+
+    def roll_back_label(self, request: HttpRequest, key: UUID) -> HttpResponse:
+        """Let a label stand where it stood before."""
+
+        def roll_back(prompt: Prompt) -> Any:
+            label = request.POST.get("label", "")
+            standing = services.roll_back_label(
+                prompt_id=prompt.pk,
+                label=label,
+                mover=services.Mover.from_user(request.user),
+                reason=request.POST.get("reason", ""),
+                override="override" in request.POST,
+            )
+            return _("“%(label)s” stands at version %(number)d now.") % {
+                "label": label,
+                "number": standing.version.number,
+            }
+
+        return self._do(request, key, roll_back)
+
+    def remove_label(self, request: HttpRequest, key: UUID) -> HttpResponse:
+        """Take a label off."""
+
+        def remove(prompt: Prompt) -> Any:
+            label = request.POST.get("label", "")
+            services.remove_label(
+                prompt_id=prompt.pk,
+                label=label,
+                mover=services.Mover.from_user(request.user),
+                reason=request.POST.get("reason", ""),
+            )
+            return _("“%(label)s” was taken off.") % {"label": label}
+
+        return self._do(request, key, remove)
+
+    def change_status(self, request: HttpRequest, key: UUID) -> HttpResponse:
+        """Archive a prompt, or take it out of the archive, or put it to use."""
+
+        def change(prompt: Prompt) -> Any:
+            wanted = request.POST.get("status", "")
+            actor = request.user.get_username()
+            reason = request.POST.get("reason", "")
+            if wanted == "unarchive":
+                services.unarchive_prompts([prompt], actor=actor, reason=reason)
+            else:
+                services.edit_prompt(
+                    prompt_id=prompt.pk, status=wanted, author=actor, change_note=reason
+                )
+            prompt.refresh_from_db(fields=["status"])
+            return _("The status is “%(status)s” now.") % {"status": prompt.get_status_display()}
+
+        return self._do(request, key, change, needs="change")
+
+    def restore_from_trash(self, request: HttpRequest, key: UUID) -> HttpResponse:
+        """Take a prompt out of the trash."""
+
+        def restore(prompt: Prompt) -> Any:
+            services.restore_prompt(prompt_id=prompt.pk, actor=request.user.get_username())
+            return _("“%(title)s” is in use again.") % {"title": prompt.title}
+
+        return self._do(request, key, restore, needs="restore")
+
+    def _prompt(self, request: HttpRequest, key: UUID) -> Prompt:
+        # Before the look-up: who may not see prompts does not learn which there are.
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return get_object_or_404(Prompt.all_objects, pk=key)
+
+    def _do(
+        self, request: HttpRequest, key: UUID, change: Any, *, needs: str = "view"
+    ) -> HttpResponse:
+        """Run one change and say how it went, back on the prompt's page."""
+        prompt = self._prompt(request, key)
+        allowed = {
+            "view": True,
+            "change": self.has_change_permission(request, prompt),
+            "restore": request.user.has_perm("prompts.change_prompt"),
+        }
+        if not allowed[needs]:
+            raise PermissionDenied
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        return self._change(request, prompt, change)
+
+    def _change(self, request: HttpRequest, prompt: Prompt, change: Any) -> HttpResponse:
+        try:
+            done = change(prompt)
+        except services.GateRefusedError as error:
+            request.session["gate_refused"] = {
+                "prompt": str(prompt.pk),
+                "label": request.POST.get("label", ""),
+                "number": request.POST.get("number", ""),
+            }
+            self.message_user(request, str(error), messages.ERROR)
+        except ApplicationError as error:
+            self.message_user(request, str(error), messages.ERROR)
+        else:
+            self.message_user(request, done, messages.SUCCESS)
+        tab = request.POST.get("tab", "versions")
+        address = redirect("admin:prompts_prompt_change", prompt.pk)
+        address["Location"] += f"#{tab}" if tab.isidentifier() else ""
+        return address
+
+
+def _number(request: HttpRequest, name: str, default: int) -> int:
+    sent = request.POST.get(name) or request.GET.get(name) or ""
+    return int(sent) if sent.isascii() and sent.isdigit() and len(sent) < 10 else default
+
+
+def _contract_changes(left: PromptVersion, right: PromptVersion) -> list[dict[str, Any]]:
+    """Return what differs besides the content."""
+    changes = []
+    for name in WORDING_FIELDS:
+        before, after = getattr(left, name), getattr(right, name)
+        if name != "content" and before != after:
+            field = PromptVersion._meta.get_field(name)
+            rows = diffing.compare(_as_text(before), _as_text(after))
+            changes.append({"title": field.verbose_name, "rows": rows})  # type: ignore[union-attr]  # a column
+    return changes
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    shown = [
+        {name: entry[name] for name in entry if name in {"reference", "number"} or "type" in entry}
+        for entry in value
+    ]
+    return json.dumps(shown, ensure_ascii=False, indent=2)

@@ -1,0 +1,255 @@
+"""Prompts in the admin: the list, the editor, and the tabs below it."""
+
+from typing import Any, Final
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import CharField, F, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Cast, Concat
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from autoforge.core.admin import SoftDeleteAdmin, StateFilter
+from autoforge.core.aggregates import JSONGroupArray
+from prompts import extensions, selectors, services
+from prompts.admin.bulk import BulkActions
+from prompts.admin.cells import WORKSHOP_MEDIA, chips, label_chips, sparkline
+from prompts.admin.pages import PromptPages
+from prompts.forms import PromptForm
+from prompts.models import LabelRule, Prompt, PromptEvent, PromptLabel
+from prompts.naming import LATEST
+from prompts.search import excerpt, highlight, matching, words_of
+
+__all__ = ["PromptAdmin"]
+
+VERSIONS_SHOWN: Final = 50
+EVENTS_SHOWN: Final = 100
+SCORES_SHOWN: Final = 12
+STATUS_COLOURS: Final = {"draft": "info", "active": "success", "archived": "warning"}
+# Beside the form, not in it: what else the page shows of a prompt.
+WRITING: Final = (
+    "title",
+    "name",
+    "description",
+    ("kind", "syntax"),
+    "content",
+    "variables",
+    "change_note",
+    "expected_version",
+)
+
+
+@admin.register(Prompt)
+class PromptAdmin(PromptPages, BulkActions, SoftDeleteAdmin):
+    """Prompts; each change of wording makes a version."""
+
+    form = PromptForm
+    list_display = (
+        "shown_title",
+        "shown_status",
+        "shown_labels",
+        "shown_scores",
+        "shown_tags",
+        "user_id",
+        "updated_at",
+    )
+    list_filter = (StateFilter, "status")
+    search_fields = ("title",)  # shows the search box; `get_search_results` searches
+    search_help_text = _("Words of the title, the text, the tags or the description.")
+    readonly_fields = ("created_at", "updated_at")
+    actions = (
+        "archive_selected",
+        "activate_selected",
+        "unarchive_selected",
+        "label_selected",
+        "tag_selected",
+        "restore_selected",
+        "purge_selected",
+    )
+    change_form_outer_after_template = "admin/prompts/prompt/tabs.html"
+    fieldsets = (
+        (None, {"fields": WRITING}),
+        (
+            _("Organise"),
+            {"fields": ("status", "tags", "user_id", "metadata", "created_at", "updated_at")},
+        ),
+    )
+
+    Media = WORKSHOP_MEDIA
+
+    # The list
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Prompt]:
+        """Take labels and scores along: a list of any length is one query."""
+        queryset: QuerySet[Prompt] = super().get_queryset(request)
+        standing = Concat(
+            Cast(F("version__number"), CharField()),
+            Value(" "),
+            F("name"),
+            output_field=CharField(),
+        )
+        labels = (
+            PromptLabel.objects.order_by()
+            .filter(prompt=OuterRef("pk"))
+            .values("prompt")
+            .values_list(JSONGroupArray(standing))
+        )
+        annotated = queryset.annotate(label_list=Subquery(labels))
+        scores = extensions.score_source()
+        return annotated.annotate(score_list=scores) if scores is not None else annotated
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str  # noqa: ARG002 (Django's signature)
+    ) -> tuple[QuerySet[Any], bool]:
+        """Search by the full-text index; the best match comes first."""
+        return matching(queryset, search_term), False
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Tell each row which words were looked for."""
+        changelist = super().get_changelist_instance(request)
+        for prompt in changelist.result_list:
+            prompt.searched = words_of(changelist.query)
+        return changelist
+
+    @display(description=_("title"), ordering="title")
+    def shown_title(self, obj: Prompt) -> SafeString:
+        """Return the title and, after a search, the place that was found."""
+        words = getattr(obj, "searched", [])
+        if not words:
+            below = obj.description or obj.name
+            return format_html('{}<span class="wk-below">{}</span>', obj.title, below[:120])
+        found = highlight(excerpt(obj.content, words), words)
+        return format_html('{}<span class="wk-below">{}</span>', highlight(obj.title, words), found)
+
+    @display(description=_("status"), ordering="status", label=STATUS_COLOURS)
+    def shown_status(self, obj: Prompt) -> tuple[str, str]:
+        """Return the status as a coloured label."""
+        return obj.status, obj.get_status_display()
+
+    @display(description=_("labels"))
+    def shown_labels(self, obj: Prompt) -> SafeString | str:
+        """Return each label with the number of its version."""
+        return label_chips([*_labels(obj), (LATEST, obj.current_version)])
+
+    @display(description=_("scores"))
+    def shown_scores(self, obj: Prompt) -> SafeString | str:
+        """Return the latest scores as a line."""
+        return sparkline(list(getattr(obj, "score_list", None) or [])[-SCORES_SHOWN:])
+
+    @display(description=_("tags"))
+    def shown_tags(self, obj: Prompt) -> SafeString | str:
+        """Return the tags."""
+        return chips(obj.tags)
+
+    # The editor and the tabs
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Leave out what there is not yet, and what a reader has no use for."""
+        if obj is None:
+            organise = {"fields": ("status", "tags", "user_id", "metadata")}
+            return (self.fieldsets[0], (self.fieldsets[1][0], organise))
+        if self.has_change_permission(request, obj):
+            return self.fieldsets
+        return ((None, {"fields": WRITING[:-2]}), *self.fieldsets[1:])
+
+    def render_change_form(self, request: HttpRequest, context: Any, **kwargs: Any) -> Any:
+        """Add what the tabs show of a prompt that is saved."""
+        prompt = kwargs.get("obj")
+        if prompt is not None:
+            context.update(self._tabs(request, prompt))
+        return super().render_change_form(request, context, **kwargs)
+
+    def _tabs(self, request: HttpRequest, prompt: Prompt) -> dict[str, Any]:
+        labels = sorted(_labels(prompt))
+        rules = {rule.label: rule for rule in LabelRule.objects.all()}
+        versions = list(
+            selectors.list_versions(prompt.pk).defer("content", "variables", "includes")[
+                :VERSIONS_SHOWN
+            ]
+        )
+        standing: dict[int, list[str]] = {prompt.current_version: [LATEST]}
+        for name, number in labels:
+            standing.setdefault(number, []).append(name)
+        for version in versions:
+            version.shown_labels = label_chips(  # type: ignore[attr-defined]  # for the template
+                (name, version.number) for name in standing.get(version.number, ())
+            )
+        refused = request.session.get("gate_refused", {})
+        if refused.get("prompt") == str(prompt.pk):
+            del request.session["gate_refused"]
+        else:
+            refused = {}
+        names = sorted({"production", "staging", *rules, *(name for name, _ in labels)})
+        return {
+            "prompt": prompt,
+            "labels": [(name, number, rules.get(name)) for name, number in labels],
+            "label_names": names,
+            "versions": versions,
+            "timeline": list(PromptEvent.objects.filter(prompt=prompt)[:EVENTS_SHOWN]),
+            "panels": [
+                {"name": p.name, "title": p.title, "html": p.render(request, prompt.pk)}
+                for p in extensions.panels()
+            ],
+            "mover": services.Mover.from_user(request.user),
+            "can_change": self.has_change_permission(request, prompt),
+            "can_restore": prompt.is_deleted and request.user.has_perm("prompts.change_prompt"),
+            "refused": refused,
+        }
+
+    # Writes
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
+        """Create or edit through the service."""
+        values = {name: form.cleaned_data[name] for name in PromptForm.Meta.fields}
+        common = {
+            "author": request.user.get_username(),
+            "change_note": form.cleaned_data["change_note"],
+        }
+        if change:
+            saved = services.edit_prompt(
+                prompt_id=obj.pk,
+                expected_version=form.cleaned_data["expected_version"],
+                **common,
+                **values,
+            )
+        else:
+            saved = services.create_prompt(**common, **values)
+            obj.pk = saved.pk
+        obj.current_version = saved.current_version
+        obj._state.adding = False
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        """Put it into the trash."""
+        services.delete_prompt(prompt_id=obj.pk, actor=request.user.get_username())
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Put them into the trash, each with its event."""
+        for prompt in queryset.filter(deleted_at__isnull=True):
+            self.delete_model(request, prompt)
+
+    def restore_row(self, key: Any) -> None:
+        """Restore through the service."""
+        services.restore_prompt(prompt_id=key)
+
+    def has_label_permission(self, request: HttpRequest) -> bool:
+        """Whether the user may move labels."""
+        return request.user.has_perm("prompts.move_label")
+
+    def has_purge_permission(self, request: HttpRequest) -> bool:
+        """Whether the user may remove deleted prompts for good."""
+        return request.user.has_perm("prompts.purge_prompt")
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
+        """Refuse those who may not see prompts before anything is looked up."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return super().history_view(request, object_id, extra_context)
+
+
+def _labels(prompt: Prompt) -> list[tuple[str, int]]:
+    """Return the labels that the list's query brought along."""
+    pairs = (standing.split(" ", 1) for standing in getattr(prompt, "label_list", None) or [])
+    return [(name, int(number)) for number, name in pairs]

@@ -1,0 +1,112 @@
+"""What the editor shows while somebody writes: problems in place, proposals, the rendered text."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+from prompts import services
+from prompts.rendering import (
+    Message,
+    Problem,
+    Template,
+    TemplateError,
+    ValuesError,
+    Variable,
+    as_text,
+    coerce_values,
+    estimate_tokens,
+    render,
+)
+from prompts.wording import say
+
+__all__ = ["preview"]
+
+
+def preview(sent: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the editor needs to know of an unsaved wording.
+
+    Args:
+        sent: `kind`, `syntax`, `content`, `variables`, `values` (texts by name) and, of a prompt
+            that is saved, `prompt_id`.
+
+    Returns:
+        `problems` (text, field, place, variable), `proposed` variables, `messages` (one without a
+        role for a text), `missing` (problems of the values), `characters`, `tokens`.
+    """
+    found = services.examine(
+        kind=str(sent["kind"]),
+        syntax=str(sent["syntax"]),
+        content=str(sent["content"]).replace("\r\n", "\n"),
+        variables=sent.get("variables") or [],
+        prompt_id=UUID(sent["prompt_id"]) if sent.get("prompt_id") else None,
+    )
+    answer: dict[str, Any] = {
+        "problems": [_problem(problem) for problem in found.problems],
+        "proposed": [variable.as_json() for variable in found.proposed],
+        "messages": [],
+        "missing": [],
+        "characters": len(str(sent["content"])),
+        "tokens": estimate_tokens(str(sent["content"])),
+    }
+    if found.template is not None and not found.problems:
+        answer |= _rendered(found.template, sent.get("values") or {})
+    return answer
+
+
+def _rendered(template: Template, texts: Mapping[str, str]) -> dict[str, Any]:
+    """Return the rendered text, with names in brackets where values are still missing."""
+    declared = {variable.name: variable for variable in template.variables}
+    given = {name: str(text) for name, text in texts.items() if name in declared and text != ""}
+    missing: list[dict[str, Any]] = []
+    values: dict[str, Any] = {}
+    for name, text in given.items():
+        try:
+            values |= coerce_values([declared[name]], {name: text})
+        except ValuesError as error:
+            missing += map(_problem, error.problems)
+    stand_ins = {
+        variable.name: _stand_in(variable)
+        for variable in declared.values()
+        if variable.name not in values and (variable.required or variable.example is not None)
+    }
+    try:
+        result = render(template, {**stand_ins, **values})
+    except TemplateError as error:
+        return {"missing": [*missing, *map(_problem, error.problems)]}
+    messages = _as_messages(result)
+    text = "\n".join(message["content"] for message in messages)
+    return {
+        "messages": messages,
+        "missing": missing,
+        "characters": len(text),
+        "tokens": estimate_tokens(text),
+    }
+
+
+def _as_messages(result: str | Iterable[Message]) -> list[dict[str, str]]:
+    if isinstance(result, str):
+        return [{"role": "", "content": result}]
+    return [asdict(message) for message in result]
+
+
+def _stand_in(variable: Variable) -> Any:
+    """Return the variable's example, or something of its type that shows where it would stand."""
+    if variable.example is not None:
+        return variable.example
+    shown = f"[{variable.name}]"
+    return {"text": shown, "list": [shown], "json": {}}.get(variable.type, variable.empty())
+
+
+def _problem(problem: Problem) -> dict[str, Any]:
+    about_variables = problem.code.startswith(services.OF_VARIABLES)
+    return {
+        "text": say(problem),
+        "code": problem.code,
+        "field": "variables" if about_variables else "content",
+        "line": problem.place.line,
+        "column": problem.place.column,
+        "message": problem.place.message,
+        "variable": problem.variable,
+        "near": as_text(problem.params.get("near")),
+    }
