@@ -9,3 +9,9 @@ class EvaluationsConfig(AppConfig):
 
     name = "evaluations"
     verbose_name = _("Evaluations")
+
+    def ready(self) -> None:
+        """Add our check, tab and scores to prompts."""
+        from evaluations import for_prompts  # noqa: PLC0415 (needs the models, which are ready now)
+
+        for_prompts.register()

@@ -119,7 +119,7 @@ def register_scores(make: Callable[[], Any]) -> None:
 
     Args:
         make: returns a query expression over a prompt (`OuterRef("pk")`) whose value is a JSON
-            list of its latest scores, from 0 to 1, the oldest first.
+            list of texts "time|score", the times such that they sort, the scores from 0 to 1.
     """
     _scores[:] = [make]
 

@@ -260,4 +260,4 @@ def _as_text(value: Any) -> str:
         {name: entry[name] for name in entry if name in {"reference", "number"} or "type" in entry}
         for entry in value
     ]
-    return json.dumps(shown, ensure_ascii=False, indent=2)
+    return "\n".join(json.dumps(entry, ensure_ascii=False) for entry in shown)

@@ -95,14 +95,18 @@ class PromptAdmin(PromptPages, BulkActions, SoftDeleteAdmin):
             PromptLabel.objects.order_by()
             .filter(prompt=OuterRef("pk"))
             .values("prompt")
-            .values_list(JSONGroupArray(standing))
+            .annotate(standing=JSONGroupArray(standing))
+            .values("standing")
         )
         annotated = queryset.annotate(label_list=Subquery(labels))
         scores = extensions.score_source()
         return annotated.annotate(score_list=scores) if scores is not None else annotated
 
     def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str  # noqa: ARG002 (Django's signature)
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[Any],
+        search_term: str,  # noqa: ARG002 (Django's signature)
     ) -> tuple[QuerySet[Any], bool]:
         """Search by the full-text index; the best match comes first."""
         return matching(queryset, search_term), False
@@ -137,7 +141,8 @@ class PromptAdmin(PromptPages, BulkActions, SoftDeleteAdmin):
     @display(description=_("scores"))
     def shown_scores(self, obj: Prompt) -> SafeString | str:
         """Return the latest scores as a line."""
-        return sparkline(list(getattr(obj, "score_list", None) or [])[-SCORES_SHOWN:])
+        dated = sorted(getattr(obj, "score_list", None) or [])[-SCORES_SHOWN:]
+        return sparkline([float(score.rpartition("|")[2]) for score in dated])
 
     @display(description=_("tags"))
     def shown_tags(self, obj: Prompt) -> SafeString | str:
