@@ -104,9 +104,9 @@ class PromptAdmin(PromptPages, BulkActions, SoftDeleteAdmin):
 
     def get_search_results(
         self,
-        request: HttpRequest,
+        request: HttpRequest,  # noqa: ARG002 (Django's signature)
         queryset: QuerySet[Any],
-        search_term: str,  # noqa: ARG002 (Django's signature)
+        search_term: str,
     ) -> tuple[QuerySet[Any], bool]:
         """Search by the full-text index; the best match comes first."""
         return matching(queryset, search_term), False

@@ -1,4 +1,4 @@
-"""Files of prompts, read row by row: CSV, JSON, JSON Lines, YAML.
+"""Files of prompts, read row by row: CSV, JSON, JSON Lines, YAML, XLSX.
 
 A reader yields a `Row` or a `Rejection` for each record and raises `UnreadableError` where the
 rest of the file makes no sense. Nothing here knows the database: `prompts.services` writes.
@@ -9,7 +9,7 @@ To add a format: one file with a function `read(source, names)`, and a line in `
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from prompts.importing import csv_file, json_file, yaml_file
+from prompts.importing import csv_file, json_file, xlsx_file, yaml_file
 from prompts.importing.columns import ColumnNames
 from prompts.importing.rows import Rejection, Row, UnreadableError
 from prompts.importing.source import Source
@@ -31,6 +31,7 @@ READERS: Final[dict[str, Reader]] = {
     "json": json_file.read,
     "jsonl": json_file.read_lines,
     "yaml": yaml_file.read,
+    "xlsx": xlsx_file.read,
 }
 FORMATS: Final = tuple(READERS)
 SUFFIXES: Final = {
@@ -41,4 +42,5 @@ SUFFIXES: Final = {
     ".ndjson": "jsonl",
     ".yaml": "yaml",
     ".yml": "yaml",
+    ".xlsx": "xlsx",
 }

@@ -4,6 +4,7 @@ import csv
 from collections.abc import Iterator
 from typing import Final
 
+from prompts.exporting.flat import ESCAPED, unescape_formula
 from prompts.importing.columns import ColumnNames, choose_columns
 from prompts.importing.quoting import quoted
 from prompts.importing.records import make_row
@@ -26,11 +27,16 @@ def read(source: Source, names: ColumnNames) -> Iterator[Row | Rejection]:
     records = _number(lines, _find_delimiter(lines.first, names))
     _, cells = next(records)
     header = _check_header(cells)
+    is_ours = header[-1] == ESCAPED
     title, content = choose_columns(header, names)
     picked = ColumnNames(title=title, content=content)
     for line, cells in records:
         if len(cells) == len(header):
-            yield make_row(line, dict(zip(header, cells, strict=True)), picked)
+            record = dict(zip(header, cells, strict=True))
+            if is_ours:
+                del record[ESCAPED]
+                record = {name: unescape_formula(cell) for name, cell in record.items()}
+            yield make_row(line, record, picked)
         elif len(cells) > 1 or any(cell.strip() for cell in cells):
             count = f"{len(cells)} cell{'s' if len(cells) > 1 else ''}"
             reason = f"has {count}, the header has {len(header)}"

@@ -42,6 +42,17 @@ class Source:
                 raise UnreadableError(_not_utf8(number)) from None
             yield text.removeprefix("\ufeff") if number == 1 else text
 
+    def raw(self) -> bytes:
+        """Return everything as it is.
+
+        Raises:
+            UnreadableError: the system cannot read on, or it is larger than 64 MiB.
+        """
+        found = self._read(MOST_AT_ONCE_BYTES + 1)
+        if len(found) > MOST_AT_ONCE_BYTES:
+            raise UnreadableError("the file is larger than 64 MiB, the most for XLSX; write CSV")
+        return found
+
     def text(self) -> str:
         """Return everything.
 

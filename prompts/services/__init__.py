@@ -3,6 +3,7 @@
 Reads are in `prompts.selectors`.
 """
 
+from prompts.services.archives import archive_rows, records_of, restore_archive
 from prompts.services.imports import (
     ON_DUPLICATE,
     ImportCounts,
@@ -53,6 +54,7 @@ __all__ = [
     "Mover",
     "add_tags",
     "archive_prompt",
+    "archive_rows",
     "check_template",
     "create_prompt",
     "create_template",
@@ -66,8 +68,10 @@ __all__ = [
     "import_rows",
     "move_label",
     "purge_prompts",
+    "records_of",
     "refuse_problems",
     "remove_label",
+    "restore_archive",
     "restore_prompt",
     "restore_template",
     "restore_version",

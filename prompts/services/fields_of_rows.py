@@ -8,7 +8,7 @@ from prompts.importing import Row
 
 __all__ = ["split_fields"]
 
-TEXTS: Final = ("name", "description", "kind", "syntax")
+TEXTS: Final = ("name", "description", "kind", "syntax", "status", "user_id")
 
 
 def split_fields(row: Row) -> dict[str, Any]:
@@ -32,6 +32,8 @@ def split_fields(row: Row) -> dict[str, Any]:
         fields["tags"] = _tags(metadata.pop("tags"))
     if "variables" in metadata:
         fields["variables"] = _variables(metadata.pop("variables"))
+    if isinstance(metadata.get("metadata"), str | dict):
+        metadata |= _metadata(metadata.pop("metadata"))
     if fields.get("variables") and "syntax" not in fields:
         fields["syntax"] = "mustache"
     return fields | {"metadata": metadata}
@@ -49,6 +51,15 @@ def _variables(value: Any) -> Any:
     if not isinstance(value, str):
         return [] if value is None else value
     return _read("variables", value) if value.strip() else []
+
+
+def _metadata(value: Any) -> dict[str, Any]:
+    if isinstance(value, dict):
+        return value
+    found = _read("metadata", value) if value.strip() else {}
+    if not isinstance(found, dict):
+        raise InvalidInputError({"metadata": "must be a JSON object"})
+    return found
 
 
 def _read(name: str, text: str) -> Any:

@@ -1,6 +1,7 @@
-"""`manage.py import_prompts FILE`: prompts from CSV, JSON, JSON Lines or YAML."""
+"""`manage.py import_prompts FILE`: prompts from CSV, JSON, JSON Lines, YAML, XLSX, Markdown."""
 
 import argparse
+import json
 import os
 import stat
 import sys
@@ -10,10 +11,12 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from django.core.management.base import BaseCommand, CommandError, no_translations
+from django.db import transaction
 from django.db.utils import DatabaseError
 
 from autoforge.core.errors import InvalidInputError
 from prompts import services
+from prompts.exporting import BrokenFileError, parse
 from prompts.importing import FORMATS, READERS, SUFFIXES, ColumnNames, Source, UnreadableError
 from prompts.management.import_reports import JsonReport, Report, TerminalReport, TextReport
 from prompts.models import Prompt
@@ -30,14 +33,19 @@ class Command(BaseCommand):
 
     help = (
         "Imports prompts from a file, all of them or none. Columns title/name/act and "
-        "content/prompt/text are recognised, all others go to metadata. "
+        "content/prompt/text are recognised; name, description, kind, syntax, variables, tags, status, "
+        "user_id and metadata fill the fields of that name, all others go to metadata. "
         "Exit status: 0 all imported, 1 rows rejected, 2 could not read."
     )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Add the options."""
-        parser.add_argument("file", metavar="FILE", help="the file; - is standard input")
+        parser.add_argument(
+            "file",
+            metavar="FILE",
+            help="the file, or a directory of export_prompts; - is standard input",
+        )
         parser.add_argument("--format", choices=FORMATS, help="by the file's name if not given")
         parser.add_argument("--title-column", metavar="C", help="the column of the title")
         parser.add_argument("--content-column", metavar="C", help="the column of the content")
@@ -58,6 +66,9 @@ class Command(BaseCommand):
     @no_translations
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 (Django's signature)
         """Import, say what became of the rows, and exit."""
+        if Path(options["file"]).is_dir():
+            self._import_directory(Path(options["file"]), options)
+            return
         report = self._make_report(options)
         try:
             options["format"] = options["format"] or _format_of(options["file"])
@@ -73,6 +84,21 @@ class Command(BaseCommand):
         if counts.rejected:
             sys.exit(REJECTED)
 
+    def _import_directory(self, folder: Path, options: dict[str, Any]) -> None:
+        """Take over a directory that `export_prompts` wrote: every version, label and field."""
+        try:
+            counts = _restore(folder, dry_run=options["dry_run"])
+        except (BrokenFileError, InvalidInputError, DatabaseError, OSError) as error:
+            sentence = f"{error}. Nothing was imported."
+            if options["output"] == "json":
+                self.stdout.write(json.dumps({"error": sentence}, ensure_ascii=False))
+            raise CommandError(sentence, returncode=COULD_NOT_READ) from error
+        if options["output"] == "json":
+            self.stdout.write(json.dumps({**counts, "kept": not options["dry_run"]}))
+            return
+        said = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+        self.stdout.write(f"{said}{' (dry run: nothing kept)' if options['dry_run'] else ''}.")
+
     def _make_report(self, options: dict[str, Any]) -> Report:
         chosen: type[Report] = TextReport
         if options["output"] == "json":
@@ -80,6 +106,21 @@ class Command(BaseCommand):
         elif self.stderr.isatty():
             chosen = TerminalReport
         return chosen(self.stdout, self.stderr, self.style, options)
+
+
+def _restore(folder: Path, *, dry_run: bool) -> dict[str, int]:
+    files = {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in (*folder.glob("*.md"), *folder.glob("*.versions/*.md"))
+    }
+    tops = sorted(name for name in files if "/" not in name and files[name].startswith(b"---\n"))
+    if not tops:
+        raise BrokenFileError(f"{folder} holds no prompt; export_prompts writes name.md for each")
+    rows = [parse(name, files) for name in tops]
+    with transaction.atomic():
+        counts = services.restore_archive(rows)
+        transaction.set_rollback(dry_run)
+    return dict(counts)
 
 
 def _import(options: dict[str, Any], report: Report) -> services.ImportCounts:

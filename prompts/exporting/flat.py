@@ -1,0 +1,153 @@
+"""One record a prompt, as CSV, JSON, JSON Lines, YAML or XLSX."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, BinaryIO, Final
+
+import yaml
+from openpyxl import Workbook
+from openpyxl.cell import WriteOnlyCell
+
+__all__ = [
+    "COLUMNS",
+    "CONTENT_TYPES",
+    "ESCAPED",
+    "WRITERS",
+    "Record",
+    "TooLongError",
+    "unescape_cell",
+    "unescape_formula",
+]
+
+Record = Mapping[str, Any]
+Writer = Callable[[Iterable[Record], BinaryIO], None]
+
+COLUMNS: Final = (
+    "name",
+    "title",
+    "content",
+    "description",
+    "kind",
+    "syntax",
+    "variables",
+    "tags",
+    "status",
+    "user_id",
+    "metadata",
+)
+# The last column of a CSV file of ours: its cells are escaped, and the importer takes that back.
+ESCAPED: Final = "autoforge_escaped"
+# What a spreadsheet takes for a formula; any number of our own escapes may come before it.
+FORMULA: Final = re.compile(r"'*[=+\-@\t\r]")
+CELL_MAX: Final = 32_767  # characters; Excel holds no more
+UNFIT_FOR_XML: Final = re.compile(r"[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
+XML_ESCAPE: Final = re.compile(r"_x([0-9A-Fa-f]{4})_")
+
+
+class TooLongError(ValueError):
+    """A text does not fit into a cell; `str()` says which and what to do."""
+
+
+def _as_cells(record: Record) -> list[str]:
+    return [
+        value if isinstance(value := record[name], str) else json.dumps(value, ensure_ascii=False)
+        for name in COLUMNS
+    ]
+
+
+def write_csv(records: Iterable[Record], stream: BinaryIO) -> None:
+    """Write CSV with a header; cells that look like formulae begin with an apostrophe."""
+    text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True)
+    writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    writer.writerow([*COLUMNS, ESCAPED])
+    for record in records:
+        writer.writerow([*map(_escape_formula, _as_cells(record)), "1"])
+    text.detach()
+
+
+def _escape_formula(cell: str) -> str:
+    return f"'{cell}" if FORMULA.match(cell) else cell
+
+
+def unescape_formula(cell: str) -> str:
+    """Return a cell of a CSV file of ours as it was."""
+    return cell[1:] if cell.startswith("'") and FORMULA.match(cell) else cell
+
+
+def write_json(records: Iterable[Record], stream: BinaryIO) -> None:
+    """Write a list of objects, a line each."""
+    separator = "[\n"
+    for record in records:
+        line = json.dumps(dict(record), ensure_ascii=False)
+        stream.write(f"{separator}{line}".encode())
+        separator = ",\n"
+    stream.write(b"[]\n" if separator == "[\n" else b"\n]\n")
+
+
+def write_json_lines(records: Iterable[Record], stream: BinaryIO) -> None:
+    """Write an object a line."""
+    stream.writelines(
+        f"{json.dumps(dict(record), ensure_ascii=False)}\n".encode() for record in records
+    )
+
+
+def write_yaml(records: Iterable[Record], stream: BinaryIO) -> None:
+    """Write a list of objects."""
+    empty = True
+    for record in records:
+        empty = False
+        text = yaml.safe_dump([dict(record)], allow_unicode=True, sort_keys=False, width=10**9)
+        stream.write(text.encode())
+    if empty:
+        stream.write(b"[]\n")
+
+
+def write_xlsx(records: Iterable[Record], stream: BinaryIO) -> None:
+    """Write a workbook of one sheet; every cell is a text, so that none is a formula.
+
+    Raises:
+        TooLongError: a cell has more than 32,767 characters.
+    """
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("prompts")
+    sheet.append(list(COLUMNS))
+    for record in records:
+        sheet.append([_cell(sheet, record, text) for text in _as_cells(record)])
+    book.save(stream)
+
+
+def _cell(sheet: Any, record: Record, text: str) -> Any:
+    escaped = UNFIT_FOR_XML.sub(lambda found: f"_x{ord(found[0]):04X}_", text)
+    if len(escaped) > CELL_MAX:
+        raise TooLongError(
+            f"“{record['name']}” has a text of {len(escaped):,} characters and a cell of XLSX "
+            f"holds {CELL_MAX:,}; export to another format"
+        )
+    cell = WriteOnlyCell(sheet, value=escaped)
+    cell.data_type = "s"  # also where it begins with "="
+    cell.quotePrefix = True
+    return cell
+
+
+def unescape_cell(text: str) -> str:
+    """Return the text of a cell, whose _xHHHH_ stand for characters."""
+    return XML_ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)
+
+
+WRITERS: Final[Mapping[str, Writer]] = {
+    "csv": write_csv,
+    "json": write_json,
+    "jsonl": write_json_lines,
+    "yaml": write_yaml,
+    "xlsx": write_xlsx,
+}
+CONTENT_TYPES: Final[Mapping[str, str]] = {
+    "csv": "text/csv; charset=utf-8",
+    "json": "application/json",
+    "jsonl": "application/x-ndjson",
+    "yaml": "application/yaml",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}

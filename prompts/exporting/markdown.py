@@ -1,0 +1,186 @@
+"""A prompt with all its versions as Markdown files with front matter, made for git.
+
+    support-reply.md                   the newest version; its front matter is the prompt's as well
+    support-reply.versions/0001.md     each older one, which never changes again
+
+The body is the content and one line feed. Everything is in a fixed order, so that an export of
+what has not changed is the same to the byte.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Final
+
+import yaml
+
+__all__ = ["Archived", "ArchivedVersion", "BrokenFileError", "parse", "serialise"]
+
+SUFFIX: Final = ".md"
+FOLDER: Final = ".versions"
+FENCE: Final = "---\n"
+OF_VERSION: Final = (
+    "number",
+    "author",
+    "change_note",
+    "created_at",
+    "kind",
+    "syntax",
+    "variables",
+    "includes",
+)
+OF_PROMPT: Final = (
+    "id",
+    "name",
+    "title",
+    "description",
+    "status",
+    "tags",
+    "user_id",
+    "labels",
+    "metadata",
+)
+KINDS_OF: Final[Mapping[str, tuple[type, str]]] = {
+    **dict.fromkeys(("variables", "includes", "tags"), (list, "a list")),
+    **dict.fromkeys(("labels", "metadata"), (dict, "names with values")),
+}
+
+
+class BrokenFileError(ValueError):
+    """A file is not as it must be; `str()` names it and says why."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ArchivedVersion:
+    """One version."""
+
+    number: int
+    content: str
+    author: str = ""
+    change_note: str = ""
+    created_at: str = ""
+    """ISO 8601; empty: now."""
+    kind: str = "text"
+    syntax: str = "plain"
+    variables: list[Any] = field(default_factory=list)
+    includes: list[Any] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Archived:
+    """A prompt and all its versions, the oldest first."""
+
+    name: str
+    title: str
+    versions: tuple[ArchivedVersion, ...]
+    id: str = ""
+    """Its key, so that it is known again under another name; empty: a new one."""
+    description: str = ""
+    status: str = "draft"
+    tags: list[Any] = field(default_factory=list)
+    user_id: str = ""
+    labels: dict[str, Any] = field(default_factory=dict)
+    """Label → number of its version."""
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+def serialise(prompt: Archived) -> dict[str, bytes]:
+    """Return path → bytes of a prompt's files."""
+    *older, newest = prompt.versions
+    files = {f"{prompt.name}{SUFFIX}": _file(_front(prompt, OF_PROMPT) | _front(newest), newest)}
+    for version in older:
+        files[f"{prompt.name}{FOLDER}/{version.number:04d}{SUFFIX}"] = _file(
+            _front(version), version
+        )
+    return files
+
+
+def _front(row: Archived | ArchivedVersion, names: tuple[str, ...] = OF_VERSION) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in names}
+
+
+def _file(front: Mapping[str, Any], version: ArchivedVersion) -> bytes:
+    text = yaml.safe_dump(dict(front), allow_unicode=True, sort_keys=False, width=10**9)
+    return f"{FENCE}{text}{FENCE}{version.content}\n".encode()
+
+
+def parse(path: str, files: Mapping[str, bytes]) -> Archived:
+    """Return the prompt whose newest version is the file `path`.
+
+    Args:
+        path: of the form "name.md".
+        files: path → bytes, the older versions among them.
+
+    Raises:
+        BrokenFileError: a file is not as it must be.
+    """
+    front, content = _split(path, files[path])
+    folder = f"{path.removesuffix(SUFFIX)}{FOLDER}/"
+    older = [
+        _version(name, *_split(name, files[name]))
+        for name in sorted(files)
+        if name.startswith(folder) and name.endswith(SUFFIX)
+    ]
+    known = {*OF_PROMPT, *OF_VERSION}
+    _refuse_unknown(path, front, known)
+    of_version: dict[str, Any] = {name: front[name] for name in OF_VERSION if name in front}
+    versions = sorted([*older, _version(path, of_version, content)], key=lambda row: row.number)
+    numbers = [version.number for version in versions]
+    if numbers != list(range(1, len(versions) + 1)):
+        raise BrokenFileError(
+            f"{path}: its versions are {', '.join(map(str, numbers))}; they must be 1 to "
+            f"{len(numbers)}, each once, and the newest in {path}"
+        )
+    given = {name: front[name] for name in OF_PROMPT if front.get(name) is not None}
+    _check_kinds(path, given)
+    given.setdefault("name", path.removesuffix(SUFFIX))
+    given.setdefault("title", given["name"])
+    return Archived(versions=tuple(versions), **given)
+
+
+def _version(path: str, front: dict[str, Any], content: str) -> ArchivedVersion:
+    _refuse_unknown(path, front, set(OF_VERSION))
+    given = {name: value for name, value in front.items() if value is not None}
+    number = given.get("number", 1)
+    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+        raise BrokenFileError(f"{path}: number must be a version's number from 1")
+    if isinstance(given.get("created_at"), datetime | date):
+        given["created_at"] = given["created_at"].isoformat()
+    _check_kinds(path, given)
+    return ArchivedVersion(content=content, **given | {"number": number})
+
+
+def _check_kinds(path: str, given: Mapping[str, Any]) -> None:
+    for name, value in given.items():
+        wanted, words = KINDS_OF.get(name, (str, "a text"))
+        if name != "number" and not isinstance(value, wanted):
+            raise BrokenFileError(f"{path}: {name} must be {words}")
+
+
+def _refuse_unknown(path: str, front: Mapping[str, Any], known: set[str]) -> None:
+    unknown = sorted(str(name) for name in front if name not in known)
+    if unknown:
+        raise BrokenFileError(
+            f"{path}: the front matter has “{unknown[0]}”, which is not known; there are "
+            f"{', '.join(sorted(known))}"
+        )
+
+
+def _split(path: str, raw: bytes) -> tuple[dict[str, Any], str]:
+    """Return front matter and content of a file."""
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        raise BrokenFileError(f"{path} is not UTF-8; save it as UTF-8") from None
+    end = text.find(f"\n{FENCE}", len(FENCE) - 1)
+    if not text.startswith(FENCE) or end < 0:
+        raise BrokenFileError(f"{path} has no front matter: it begins and ends with a line ---")
+    try:
+        front = yaml.safe_load(text[len(FENCE) : end + 1])
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        place = getattr(error, "problem_mark", None)
+        where = f" on line {place.line + 2}" if place else ""
+        raise BrokenFileError(f"{path}: the front matter is not YAML{where}") from None
+    if not isinstance(front, dict):
+        raise BrokenFileError(f"{path}: the front matter must be names with values")
+    return front, text[end + 1 + len(FENCE) :].removesuffix("\n")

@@ -1,0 +1,178 @@
+"""`manage.py export_prompts TARGET`: a file of prompts, or a directory of Markdown for git."""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from django.core.management.base import BaseCommand, CommandError, no_translations
+from django.db.models import Q, QuerySet
+
+from prompts import services
+from prompts.exporting import WRITERS, Archived, serialise
+from prompts.exporting.flat import TooLongError
+from prompts.models import Prompt
+
+WRONG_INPUT: Final = 2
+STANDARD_OUTPUT: Final = "-"
+ATTRIBUTES: Final = b"# Contents are kept to the byte.\n*.md -text\n"
+
+
+class Command(BaseCommand):
+    """Export; exit 0 exported, 2 could not write."""
+
+    help = (
+        "Exports prompts: to a file (.csv .json .jsonl .yaml .xlsx) the newest version of each, "
+        "to a directory every version as Markdown with front matter, which import_prompts reads "
+        "back. What has not changed is not written. Exit status: 0 exported, 2 could not."
+    )
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Add the options."""
+        parser.add_argument(
+            "target", metavar="TARGET", help="a directory, or a file; - is standard output"
+        )
+        parser.add_argument("--format", choices=tuple(WRITERS), help="by the file's name")
+        parser.add_argument(
+            "--prompt", action="append", metavar="NAME", help="only this one; may be repeated"
+        )
+        parser.add_argument("--status", choices=Prompt.Status.values, help="only those")
+        parser.add_argument(
+            "--prune", action="store_true", help="remove files of prompts that are gone"
+        )
+        parser.add_argument("--output", choices=("text", "json"), default="text")
+
+    @no_translations
+    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 (Django's signature)
+        """Export and say how much."""
+        target = options["target"]
+        chosen = options["format"] or _format_of(target)
+        rows = _choose(options)
+        try:
+            if chosen is None:
+                counts = _to_directory(Path(target), services.archive_rows(rows), options["prune"])
+            else:
+                counts = {"prompts": _to_file(target, chosen, rows)}
+        except OSError as error:
+            raise CommandError(
+                f"{target} cannot be written: {error.strerror}.", returncode=WRONG_INPUT
+            ) from error
+        except TooLongError as error:
+            raise CommandError(f"{error}.", returncode=WRONG_INPUT) from error
+        self._report(target, counts, options["output"])
+
+    def _report(self, target: str, counts: dict[str, int], form: str) -> None:
+        out = self.stderr if target == STANDARD_OUTPUT else self.stdout
+        if form == "json":
+            out.write(json.dumps({"target": target, **counts}))
+            return
+        said = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+        out.write(f"Exported to {target}: {said}.")
+
+
+def _choose(options: dict[str, Any]) -> QuerySet[Prompt]:
+    rows = Prompt.objects.order_by("name")
+    if options["status"]:
+        rows = rows.filter(status=options["status"])
+    wanted = options["prompt"]
+    if wanted:
+        rows = rows.filter(Q(name__in=wanted) | Q(title__in=wanted))
+        found = {word for row in rows.values_list("name", "title") for word in row}
+        for name in wanted:
+            if name not in found:
+                raise CommandError(f"There is no prompt “{name}”.", returncode=WRONG_INPUT)
+    return rows
+
+
+def _format_of(target: str) -> str | None:
+    """Return the format of a file by its name, None for a directory."""
+    suffix = Path(target).suffix.lower().removeprefix(".")
+    suffix = {"yml": "yaml", "ndjson": "jsonl"}.get(suffix, suffix)
+    if suffix in WRITERS and not Path(target).is_dir():
+        return suffix
+    if target == STANDARD_OUTPUT:
+        raise CommandError("Name the format with --format.", returncode=WRONG_INPUT)
+    return None
+
+
+def _to_file(target: str, chosen: str, rows: QuerySet[Prompt]) -> int:
+    count = 0
+
+    def counted() -> Iterator[dict[str, Any]]:
+        nonlocal count
+        for record in services.records_of(rows):
+            count += 1
+            yield record
+
+    if target == STANDARD_OUTPUT:
+        WRITERS[chosen](counted(), sys.stdout.buffer)
+        return count
+    path = Path(target)
+    with _replacing(path) as stream:
+        WRITERS[chosen](counted(), stream)
+    return count
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
+    """Give a file that takes the place of another when it is whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".export-")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            yield stream
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _to_directory(folder: Path, rows: Iterable[Archived], prune: bool) -> dict[str, int]:  # noqa: FBT001 (an option)
+    if folder.exists() and not folder.is_dir():
+        raise CommandError(
+            f"{folder} is a file; name a directory, or a file that ends in "
+            f"{', '.join(f'.{name}' for name in WRITERS)}.",
+            returncode=WRONG_INPUT,
+        )
+    written = unchanged = prompts = 0
+    keep: set[Path] = set()
+    for row in rows:
+        prompts += 1
+        for name, raw in serialise(row).items():
+            changed = _write(folder / name, raw)
+            written, unchanged = written + changed, unchanged + (not changed)
+            keep.add(folder / name)
+    _write(folder / ".gitattributes", ATTRIBUTES)
+    removed = _prune(folder, keep) if prune else 0
+    return {"prompts": prompts, "written": written, "unchanged": unchanged, "removed": removed}
+
+
+def _write(path: Path, raw: bytes) -> bool:
+    """Write a file unless it says just that already; return whether it was written."""
+    if path.is_file() and path.read_bytes() == raw:
+        return False
+    with _replacing(path) as stream:
+        stream.write(raw)
+    return True
+
+
+def _prune(folder: Path, keep: set[Path]) -> int:
+    """Remove files of our form that no prompt has any more."""
+    gone = (*folder.glob("*.md"), *folder.glob("*.versions/*.md"))
+    removed = 0
+    for path in gone:
+        if path not in keep and path.read_bytes().startswith(b"---\n"):
+            path.unlink()
+            removed += 1
+    for sub in folder.glob("*.versions"):
+        if sub.is_dir() and not any(sub.iterdir()):
+            shutil.rmtree(sub)
+    return removed

@@ -1,0 +1,201 @@
+"""Prompts with all their versions, out of the database and into it."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Prefetch, QuerySet
+from django.utils.dateparse import parse_datetime
+
+from autoforge.core.errors import InvalidInputError
+from autoforge.core.writing import check_fields
+from prompts.exporting import Archived, ArchivedVersion
+from prompts.models import Prompt, PromptEvent, PromptLabel, PromptVersion
+from prompts.releases_cache import forget_releases
+from prompts.rendering import check
+from prompts.services.events import announce
+from prompts.services.labels import SYSTEM, move_label
+from prompts.services.prompts import edit_prompt, new_version
+from prompts.services.wording import refuse_problems
+from prompts.wording import as_template
+
+__all__ = ["archive_rows", "records_of", "restore_archive"]
+
+AT_ONCE = 200  # prompts in memory
+FIELDS = ("name", "title", "description", "status", "tags", "user_id", "metadata")
+
+
+def records_of(prompts: QuerySet[Prompt]) -> Iterator[dict[str, Any]]:
+    """Yield a record for each prompt: its fields and its newest version."""
+    wording = ("content", "kind", "syntax", "variables")
+    for prompt in prompts.iterator(chunk_size=AT_ONCE):
+        yield {name: getattr(prompt, name) for name in (*FIELDS, *wording)}
+
+
+def archive_rows(prompts: QuerySet[Prompt]) -> Iterator[Archived]:
+    """Yield each prompt with all its versions and labels."""
+    versions = Prefetch("versions", PromptVersion.objects.order_by("number"))
+    labels = Prefetch("labels", PromptLabel.objects.select_related("version"))
+    rows = prompts.prefetch_related(versions, labels)
+    for prompt in rows.iterator(chunk_size=AT_ONCE):
+        yield Archived(
+            id=str(prompt.pk),
+            labels={row.name: row.version.number for row in prompt.labels.all()},
+            versions=tuple(
+                ArchivedVersion(
+                    number=version.number,
+                    content=version.content,
+                    author=version.author,
+                    change_note=version.change_note,
+                    created_at=version.created_at.isoformat(),
+                    kind=version.kind,
+                    syntax=version.syntax,
+                    variables=version.variables,
+                    includes=version.includes,
+                )
+                for version in prompt.versions.all()
+            ),
+            **{name: getattr(prompt, name) for name in FIELDS},
+        )
+
+
+@transaction.atomic
+def restore_archive(rows: Iterable[Archived], *, author: str = "import") -> Counter[str]:
+    """Write prompts with all their versions and labels: all of them or none.
+
+    A prompt is known again by its key, else by its name. Versions that it has must be the same;
+    those that it lacks are added, and its fields and labels become those of the archive.
+
+    Returns:
+        "imported", "updated" and "unchanged" → how many prompts.
+
+    Raises:
+        InvalidInputError: with the prompt's name → what is wrong.
+    """
+    counts: Counter[str] = Counter(imported=0, updated=0, unchanged=0)
+    for row in rows:
+        try:
+            counts[_restore(row, author)] += 1
+        except InvalidInputError as error:
+            raise InvalidInputError({row.name: str(error)}) from error
+    forget_releases()
+    return counts
+
+
+def _restore(row: Archived, author: str) -> str:
+    prompt = _find(row)
+    if prompt is None:
+        prompt = _create(row)
+        done = "imported"
+    else:
+        done = "updated" if _update(prompt, row, author) else "unchanged"
+    moved = _move_labels(prompt, row, author)
+    return "updated" if moved and done == "unchanged" else done
+
+
+def _find(row: Archived) -> Prompt | None:
+    key = _key(row)
+    if key is not None:
+        found = Prompt.all_objects.filter(pk=key).first()
+        if found is not None:
+            if found.is_deleted:
+                raise InvalidInputError({"id": "it is in the trash: restore it first"})
+            return found
+    return Prompt.objects.filter(name=row.name).first()
+
+
+def _key(row: Archived) -> UUID | None:
+    if not row.id:
+        return None
+    try:
+        return UUID(row.id)
+    except ValueError:
+        raise InvalidInputError({"id": "must be a UUID, or left out"}) from None
+
+
+def _create(row: Archived) -> Prompt:
+    fields = {name: getattr(row, name) for name in FIELDS}
+    newest = row.versions[-1]
+    prompt = Prompt(**fields, **_wording(newest), current_version=newest.number)
+    prompt.pk = _key(row) or prompt.pk
+    check_fields(prompt)
+    versions = [_build(prompt, version) for version in row.versions]
+    prompt.variables, prompt.includes = versions[-1].variables, versions[-1].includes
+    prompt.save(force_insert=True)
+    PromptVersion.objects.bulk_create(versions)
+    if prompt.status != Prompt.Status.DRAFT:
+        announce([prompt], kind=PromptEvent.Kind.STATUS, actor="import", after=prompt.status)
+    return prompt
+
+
+def _update(prompt: Prompt, row: Archived, author: str) -> bool:
+    """Add the versions that the prompt lacks, take over the fields; return whether any did."""
+    has = dict(prompt.versions.values_list("number", "content_hash"))
+    built = [_build(prompt, version) for version in row.versions]
+    for version in built:
+        if has.get(version.number, version.content_hash) != version.content_hash:
+            raise InvalidInputError(
+                {"versions": f"version {version.number} says something else here; rename one"}
+            )
+    new = [version for version in built if version.number not in has]
+    if new:
+        PromptVersion.objects.bulk_create(new)
+        newest = new[-1]
+        wording = {**_wording(row.versions[-1]), "variables": newest.variables}
+        Prompt.objects.filter(pk=prompt.pk).update(current_version=newest.number, **wording)
+        prompt.refresh_from_db()
+    before = {name: getattr(prompt, name) for name in FIELDS}
+    changes = {name: getattr(row, name) for name in FIELDS if getattr(row, name) != before[name]}
+    if changes:
+        edit_prompt(prompt_id=prompt.pk, author=author, **changes)
+    return bool(new or changes)
+
+
+def _wording(version: ArchivedVersion) -> dict[str, Any]:
+    return {
+        "kind": version.kind,
+        "syntax": version.syntax,
+        "content": version.content,
+        "variables": version.variables,
+        "includes": version.includes,
+    }
+
+
+def _build(prompt: Prompt, archived: ArchivedVersion) -> PromptVersion:
+    """Return a version as it is archived, checked with the includes that it was saved with."""
+    stand_in = Prompt(pk=prompt.pk, current_version=archived.number, **_wording(archived))
+    try:
+        template = as_template(stand_in)
+        refuse_problems(check(template))
+        stand_in.variables = [variable.as_json() for variable in template.variables]
+        version = new_version(stand_in, author=archived.author, change_note=archived.change_note)
+    except (InvalidInputError, ValueError, LookupError, TypeError) as error:
+        raise InvalidInputError({f"version {archived.number}": str(error)}) from error
+    version.prompt = prompt
+    created = parse_datetime(archived.created_at) if archived.created_at else None
+    if created is not None:
+        version.created_at = created
+    return version
+
+
+def _move_labels(prompt: Prompt, row: Archived, author: str) -> int:
+    standing: Mapping[str, int] = dict(prompt.labels.values_list("name", "version__number"))
+    moved = 0
+    for label, number in sorted(row.labels.items()):
+        if not isinstance(number, int) or isinstance(number, bool):
+            raise InvalidInputError({"labels": f"“{label}” must stand at a version's number"})
+        if standing.get(label) == number:
+            continue
+        mover = type(SYSTEM)(name=author, may_move=True, may_move_protected=True, may_override=True)
+        move_label(
+            prompt_id=prompt.pk,
+            label=label,
+            number=number,
+            mover=mover,
+            reason="Imported",
+            override=True,
+        )
+        moved += 1
+    return moved
