@@ -139,8 +139,12 @@ class SoftDeleteQuerySet(TimestampedQuerySet[ModelT]):
         They are marked first: what guards the rows of a live parent lets them go then.
         """
         with transaction.atomic(using=self.db):
-            self.alive().update(deleted_at=Now())
-            return super().delete()
+            keys = list(self.values_list("pk", flat=True))
+            rows = self.model._base_manager.using(self.db).filter(pk__in=keys)  # noqa: SLF001 (Django: public in all but name)
+            SoftDeleteQuerySet(self.model, using=self.db).filter(pk__in=keys).alive().update(
+                deleted_at=Now()
+            )
+            return rows.delete()
 
 
 class SoftDeleteManager(TimestampedManager[ModelT]):

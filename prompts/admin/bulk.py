@@ -1,5 +1,6 @@
 """Actions on many prompts at once."""
 
+import io
 from typing import Any
 
 from django import forms
@@ -11,11 +12,12 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
-from unfold.widgets import UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from autoforge.core.admin import TagsFormField
 from autoforge.core.errors import ApplicationError
 from prompts import services
+from prompts.exporting import CONTENT_TYPES, WRITERS, TooLongError
 from prompts.models import Prompt
 
 __all__ = ["BulkActions"]
@@ -42,6 +44,20 @@ class TagForm(forms.Form):
     """Which tags."""
 
     tags = TagsFormField(label=_("Tags"), help_text=_("Words with commas between them."))
+
+
+class ExportForm(forms.Form):
+    """Which format."""
+
+    format = forms.ChoiceField(
+        label=_("Format"),
+        choices=[(name, name.upper()) for name in WRITERS],
+        widget=UnfoldAdminSelectWidget(),
+        help_text=_(
+            "The newest version of each prompt. All versions go to a directory by the command "
+            "export_prompts."
+        ),
+    )
 
 
 class BulkActions:
@@ -110,6 +126,27 @@ class BulkActions:
 
         return self._ask(request, queryset, TagForm, "tag_selected", _("Add tags"), add)
 
+    @admin.action(description=_("Export…"), permissions=["view"])
+    def export_selected(
+        self, request: HttpRequest, queryset: QuerySet[Prompt]
+    ) -> HttpResponse | None:
+        """Ask for a format; answer with the file."""
+        form = ExportForm(request.POST if "confirmed" in request.POST else None)
+        if form.is_valid():
+            chosen = form.cleaned_data["format"]
+            stream = io.BytesIO()
+            keys = list(queryset.values_list("pk", flat=True))
+            rows = Prompt.objects.filter(pk__in=keys).order_by("name")
+            try:
+                WRITERS[chosen](services.records_of(rows), stream)
+            except TooLongError as error:
+                form.add_error("format", str(error))
+            else:
+                response = HttpResponse(stream.getvalue(), content_type=CONTENT_TYPES[chosen])
+                response["Content-Disposition"] = f'attachment; filename="prompts.{chosen}"'
+                return response
+        return self._show(request, queryset, form, "export_selected", _("Export"))
+
     @admin.action(description=_("Remove for good"), permissions=["purge"])
     def purge_selected(self, request: HttpRequest, queryset: QuerySet[Prompt]) -> None:
         """Remove those of the selected that are in the trash."""
@@ -144,6 +181,16 @@ class BulkActions:
                 text = ngettext("%(count)d was changed.", "%(count)d were changed.", count)
                 self.message_user(request, text % {"count": count}, messages.SUCCESS)
                 return None
+        return self._show(request, queryset, form, action, title)
+
+    def _show(
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[Prompt],
+        form: forms.Form,
+        action: str,
+        title: Any,
+    ) -> HttpResponse:
         context = {
             **self.admin_site.each_context(request),
             "title": title,

@@ -17,6 +17,7 @@ from autoforge.core.aggregates import JSONGroupArray
 from prompts import extensions, selectors, services
 from prompts.admin.bulk import BulkActions
 from prompts.admin.cells import WORKSHOP_MEDIA, chips, label_chips, sparkline
+from prompts.admin.importing import ImportPage
 from prompts.admin.pages import PromptPages
 from prompts.forms import PromptForm
 from prompts.models import LabelRule, Prompt, PromptEvent, PromptLabel
@@ -43,7 +44,7 @@ WRITING: Final = (
 
 
 @admin.register(Prompt)
-class PromptAdmin(PromptPages, BulkActions, SoftDeleteAdmin):
+class PromptAdmin(PromptPages, ImportPage, BulkActions, SoftDeleteAdmin):
     """Prompts; each change of wording makes a version."""
 
     form = PromptForm
@@ -66,9 +67,11 @@ class PromptAdmin(PromptPages, BulkActions, SoftDeleteAdmin):
         "unarchive_selected",
         "label_selected",
         "tag_selected",
+        "export_selected",
         "restore_selected",
         "purge_selected",
     )
+    change_list_template = "admin/prompts/prompt/change_list.html"
     change_form_outer_after_template = "admin/prompts/prompt/tabs.html"
     fieldsets = (
         (None, {"fields": WRITING}),

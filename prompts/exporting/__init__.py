@@ -6,7 +6,7 @@ reads. `markdown` is the form of a directory, which holds every version; it read
 To add a format: a function `write(records, stream)` and a line in `WRITERS`.
 """
 
-from prompts.exporting.flat import CONTENT_TYPES, WRITERS, Record
+from prompts.exporting.flat import CONTENT_TYPES, WRITERS, Record, TooLongError
 from prompts.exporting.markdown import Archived, ArchivedVersion, BrokenFileError, parse, serialise
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "ArchivedVersion",
     "BrokenFileError",
     "Record",
+    "TooLongError",
     "parse",
     "serialise",
 ]

@@ -114,8 +114,12 @@ def write_xlsx(records: Iterable[Record], stream: BinaryIO) -> None:
     book = Workbook(write_only=True)
     sheet = book.create_sheet("prompts")
     sheet.append(list(COLUMNS))
-    for record in records:
-        sheet.append([_cell(sheet, record, text) for text in _as_cells(record)])
+    try:
+        for record in records:
+            sheet.append([_cell(sheet, record, text) for text in _as_cells(record)])
+    except TooLongError:
+        sheet.close()  # else openpyxl's writer complains when it is collected
+        raise
     book.save(stream)
 
 

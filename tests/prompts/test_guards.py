@@ -33,12 +33,12 @@ def versions():
 
 
 REFUSED = {
-    "save": lambda: versions()[0].save(),
+    "save": lambda: versions()[0].save(),  # noqa: PLW0108 (as all the others)
     "save forced": lambda: models.Model.save_base(versions()[0], force_update=True),
     "update": lambda: versions().update(content="x"),
     "update by Django": lambda: models.QuerySet(PromptVersion).update(content="x"),
     "bulk_update": lambda: models.QuerySet(PromptVersion).bulk_update(versions(), ["content"]),
-    "delete": lambda: versions()[0].delete(),
+    "delete": lambda: versions()[0].delete(),  # noqa: PLW0108 (as above)
     "delete by Django": lambda: models.QuerySet(PromptVersion).delete(),
     "raw update": raw("UPDATE prompt_versions SET content = 'x'"),
     "raw number": raw("UPDATE prompt_versions SET number = number + 10"),

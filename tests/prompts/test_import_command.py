@@ -331,18 +331,19 @@ def test_json_says_why_nothing_could_be_read(write, capsys):
 
 UNOPENED = [
     ("gone.csv", [], "gone.csv cannot be read: No such file or directory. Nothing was imported."),
-    (".", ["--format", "csv"], ". cannot be read: Is a directory. Nothing was imported."),
+    (".", [], ". holds no prompt; export_prompts writes name.md for each. Nothing was imported."),
     (
         "x.doc",
         [],
         "x.doc cannot be read: its name does not end in .csv, .tsv, .json, .jsonl, .ndjson, .yaml, "
-        ".yml; name the format with --format csv|json|jsonl|yaml. Nothing was imported.",
+        ".yml, .xlsx; name the format with --format csv|json|jsonl|yaml|xlsx. "
+        "Nothing was imported.",
     ),
     (
         "-",
         [],
         "standard input cannot be read: its format is not known; name the format with --format "
-        "csv|json|jsonl|yaml. Nothing was imported.",
+        "csv|json|jsonl|yaml|xlsx. Nothing was imported.",
     ),
 ]
 

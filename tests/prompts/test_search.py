@@ -9,7 +9,7 @@ from hypothesis.extra.django import TestCase
 
 from prompts import selectors, services
 from prompts.models import Prompt
-from prompts.search import excerpt, highlight, matching, words_of
+from prompts.search import excerpt, highlight, matching
 
 pytestmark = pytest.mark.django_db
 

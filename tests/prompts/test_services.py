@@ -93,7 +93,8 @@ REFUSED = [
     (
         {"colour": "red"},
         {
-            "colour": "no such field; there are content, description, kind, metadata, name, status, syntax, tags, title, user_id, variables"
+            "colour": "no such field; there are content, description, kind, metadata, name, "
+            "status, syntax, tags, title, user_id, variables"
         },
     ),
     (

@@ -15,8 +15,7 @@ from django.core.management.base import BaseCommand, CommandError, no_translatio
 from django.db.models import Q, QuerySet
 
 from prompts import services
-from prompts.exporting import WRITERS, Archived, serialise
-from prompts.exporting.flat import TooLongError
+from prompts.exporting import WRITERS, Archived, TooLongError, serialise
 from prompts.models import Prompt
 
 WRONG_INPUT: Final = 2

@@ -33,8 +33,8 @@ class Command(BaseCommand):
 
     help = (
         "Imports prompts from a file, all of them or none. Columns title/name/act and "
-        "content/prompt/text are recognised; name, description, kind, syntax, variables, tags, status, "
-        "user_id and metadata fill the fields of that name, all others go to metadata. "
+        "content/prompt/text are recognised; name, description, kind, syntax, variables, tags, "
+        "status, user_id and metadata fill the fields of that name, all others go to metadata. "
         "Exit status: 0 all imported, 1 rows rejected, 2 could not read."
     )
     requires_system_checks: list[str] = []
@@ -113,7 +113,14 @@ def _restore(folder: Path, *, dry_run: bool) -> dict[str, int]:
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in (*folder.glob("*.md"), *folder.glob("*.versions/*.md"))
     }
-    tops = sorted(name for name in files if "/" not in name and files[name].startswith(b"---\n"))
+    # Other Markdown may lie beside ours: ours has front matter, or older versions.
+    has_older = {name.split(".versions/")[0] for name in files if "/" in name}
+    tops = sorted(
+        name
+        for name in files
+        if "/" not in name
+        and (files[name].startswith(b"---\n") or name.removesuffix(".md") in has_older)
+    )
     if not tops:
         raise BrokenFileError(f"{folder} holds no prompt; export_prompts writes name.md for each")
     rows = [parse(name, files) for name in tops]

@@ -1,0 +1,122 @@
+"""The page that takes a file of prompts."""
+
+from pathlib import PurePath
+from typing import Any, Final
+
+from django import forms
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import path
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldBooleanSwitchWidget
+
+from autoforge.core.errors import InvalidInputError
+from prompts import services
+from prompts.importing import READERS, SUFFIXES, ColumnNames, Rejection, Source, UnreadableError
+from prompts.models import Prompt
+
+__all__ = ["ImportPage"]
+
+MEBIBYTE: Final = 1024 * 1024
+LARGEST: Final = 20 * MEBIBYTE  # of an upload; larger files go by the command
+REJECTIONS_SHOWN: Final = 100
+
+
+class ImportForm(forms.Form):
+    """A file, and what becomes of titles that are here already."""
+
+    file = forms.FileField(
+        label=_("File"),
+        help_text=_("CSV, JSON, JSON Lines, YAML or XLSX, 20 MB at most; nothing in it is run."),
+    )
+    on_duplicate = forms.ChoiceField(
+        label=_("A title that is here already"),
+        choices=[("skip", _("skip")), ("update", _("update")), ("error", _("refuse"))],
+        widget=UnfoldAdminSelectWidget(),
+    )
+    status = forms.ChoiceField(
+        label=_("Status"),
+        required=False,
+        choices=[("", _("as in the file, else draft")), *Prompt.Status.choices],
+        widget=UnfoldAdminSelectWidget(),
+    )
+    partial = forms.BooleanField(
+        label=_("Import the good rows although some are bad"),
+        required=False,
+        widget=UnfoldBooleanSwitchWidget(),
+    )
+    dry_run = forms.BooleanField(
+        label=_("Only try"),
+        required=False,
+        initial=True,
+        widget=UnfoldBooleanSwitchWidget(),
+        help_text=_("Everything is checked and nothing kept."),
+    )
+
+    def clean_file(self) -> Any:
+        """Refuse a file that is too large or of no known format."""
+        file = self.cleaned_data["file"]
+        if file.size > LARGEST:
+            raise forms.ValidationError(
+                _("The file is larger than 20 MB; use the command import_prompts.")
+            )
+        if PurePath(file.name).suffix.lower() not in SUFFIXES:
+            raise forms.ValidationError(
+                _("The file's name must end in %(known)s."),
+                params={"known": ", ".join(SUFFIXES)},
+            )
+        return file
+
+
+class ImportPage:
+    """Adds the page to the admin of prompts."""
+
+    admin_site: Any
+    opts: Any
+    has_add_permission: Any
+    has_change_permission: Any
+
+    def get_urls(self) -> list[Any]:
+        """Add the page."""
+        view = self.admin_site.admin_view(self.import_file)
+        return [path("import/", view, name="prompts_prompt_import"), *super().get_urls()]  # type: ignore[misc]  # an admin follows
+
+    def import_file(self, request: HttpRequest) -> HttpResponse:
+        """Show the form; take a file and say what became of its rows."""
+        if not (self.has_add_permission(request) and self.has_change_permission(request)):
+            raise PermissionDenied
+        form = ImportForm(request.POST or None, request.FILES or None)
+        counts = None
+        rejections: list[Rejection] = []
+        if request.method == "POST" and form.is_valid():
+            try:
+                counts = _import(form.cleaned_data, request.user.get_username(), rejections)
+            except (UnreadableError, InvalidInputError) as error:
+                form.add_error("file", str(error))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Import prompts"),
+            "opts": self.opts,
+            "form": form,
+            "counts": counts,
+            "rejections": rejections[:REJECTIONS_SHOWN],
+        }
+        return TemplateResponse(request, "admin/prompts/prompt/import.html", context)
+
+
+def _import(
+    chosen: dict[str, Any], author: str, rejections: list[Rejection]
+) -> services.ImportCounts:
+    file = chosen["file"]
+    reader = READERS[SUFFIXES[PurePath(file.name).suffix.lower()]]
+    options = services.ImportOptions(
+        status=chosen["status"] or None,
+        on_duplicate=chosen["on_duplicate"],
+        partial=chosen["partial"],
+        dry_run=chosen["dry_run"],
+        author=author,
+    )
+    return services.import_rows(
+        reader(Source(file.file), ColumnNames()), options, rejections.append
+    )

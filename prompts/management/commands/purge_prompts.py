@@ -1,0 +1,33 @@
+"""`manage.py purge_prompts`: what has been in the trash for long goes for good."""
+
+import argparse
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, no_translations
+
+from autoforge.core.errors import ApplicationError
+from prompts import services
+
+
+class Command(BaseCommand):
+    """Purge; exit 0 done, 2 refused."""
+
+    help = "Removes prompts for good that have been in the trash for long, with all their versions."
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Add the options."""
+        parser.add_argument(
+            "--older-than", type=int, default=30, metavar="DAYS", help="30 if not given"
+        )
+        parser.add_argument("--dry-run", action="store_true", help="only say how many there are")
+
+    @no_translations
+    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 (Django's signature)
+        """Remove them and say how many."""
+        try:
+            keys = services.find_purgeable(older_than_days=options["older_than"])
+            count = len(keys) if options["dry_run"] else services.purge_prompts(keys)
+        except ApplicationError as error:
+            raise CommandError(f"{error}. Nothing was removed.", returncode=2) from error
+        done = "would be removed" if options["dry_run"] else "removed for good"
+        self.stdout.write(f"{count} {done}.")
