@@ -176,6 +176,10 @@ class DocumentFormField(forms.JSONField):
         kwargs.setdefault("widget", UnfoldAdminTextareaWidget(attrs={"rows": 5}))
         super().__init__(required=False, **kwargs)
 
+    def prepare_value(self, value: Any) -> Any:
+        """Return the text of the input; what was left empty shows the empty document."""
+        return super().prepare_value(self.empty if value is None else value)
+
     def to_python(self, value: Any) -> Any:
         """Return the document, the empty one where nothing was written."""
         if isinstance(value, str) and value.strip():

@@ -219,14 +219,14 @@ class PromptPages:
     def _change(self, request: HttpRequest, prompt: Prompt, change: Any) -> HttpResponse:
         try:
             done = change(prompt)
-        except services.GateRefusedError as error:
-            request.session["gate_refused"] = {
-                "prompt": str(prompt.pk),
-                "label": request.POST.get("label", ""),
-                "number": request.POST.get("number", ""),
-            }
-            self.message_user(request, str(error), messages.ERROR)
         except ApplicationError as error:
+            if isinstance(error, services.GateRefusedError) or "override" in request.POST:
+                # The form comes back filled in, and now offers to override.
+                request.session["gate_refused"] = {
+                    "prompt": str(prompt.pk),
+                    "label": request.POST.get("label", ""),
+                    "number": request.POST.get("number", ""),
+                }
             self.message_user(request, str(error), messages.ERROR)
         else:
             self.message_user(request, done, messages.SUCCESS)

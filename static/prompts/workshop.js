@@ -286,14 +286,14 @@
     }
 
     // A chat is a list of messages; the text area holds it as JSON and stays the one that is sent.
-    showChat() {
+    showChat(always = false) {
       const isChat = this.kind.value === "chat";
       this.content.style.display = isChat ? "none" : "";
       if (!isChat) {
         this.chat.replaceChildren();
         return;
       }
-      if (this.chat.contains(document.activeElement)) return;
+      if (!always && this.chat.contains(document.activeElement)) return;
       let messages = parse(this.content.value, null);
       if (!Array.isArray(messages)) {
         messages = [{ role: "user", content: this.content.value }];
@@ -307,7 +307,7 @@
           class: "wk-button",
           onclick: () => {
             this.writeChat([...messages, { role: "user", content: "" }]);
-            this.showChat();
+            this.showChat(true);
           },
         },
         this.words.message,
@@ -350,7 +350,7 @@
           onclick: () => {
             messages.splice(index, 1);
             this.writeChat(messages);
-            this.showChat();
+            this.showChat(true);
           },
         },
         this.words.remove,

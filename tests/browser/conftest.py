@@ -53,7 +53,7 @@ class Watched:
         self.page: Page = context.new_page()
         self.faults: list[str] = []
         self.page.on("request", self._request)
-        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.page.on("pageerror", lambda error: self.faults.append(error.stack or str(error)))
         self.page.on("console", self._console)
 
     def _request(self, request) -> None:
