@@ -64,8 +64,8 @@ SENTENCES: Final[Mapping[str, str]] = {
         "“%(name)s” cannot be read: names that begin with _ are closed"
     ),
     "jinja-depth": gettext_noop(
-        "the template is nested too deeply or has too many parts (at most %(limit)d levels and "
-        "%(nodes)d parts); make it simpler"
+        "the template is too large for Jinja (at most %(tags)d tags of %(length)d characters, "
+        "%(limit)d levels deep); make it simpler"
     ),
     "jinja-loops": gettext_noop(
         "a loop inside a loop inside a loop is not allowed; two levels are"

@@ -90,7 +90,7 @@ ENVIRONMENT.tests = {name: ENVIRONMENT.tests[name] for name in jinja_guard.TESTS
 
 def parse(text: str) -> Parsed:
     """Read the text and refuse what a prompt may not use; nothing of it runs."""
-    if text.count("{{") + text.count("{%") > jinja_guard.MOST_TAGS:
+    if _is_too_large(text):
         return _refused(jinja_guard.too_deep())
     try:
         tree = ENVIRONMENT.parse(_hide_returns(text))
@@ -167,17 +167,26 @@ def _refused(*problems: Problem) -> Parsed:
     return Parsed(fill=_never, problems=problems)
 
 
-def _hide_returns(text: str) -> str:
-    """Keep carriage returns out of Jinja's sight, which would make line feeds of them."""
-    if "\r" not in text:
-        return text
-    pieces, end = [], 0
+def _pieces(text: str) -> Iterator[tuple[str, bool]]:
+    """Yield the parts of a text in turn, and whether each is a tag."""
+    end = 0
     while opening := OPENING.search(text, end):
-        pieces.append(text[end : opening.start()].replace("\r", MARK))
+        yield text[end : opening.start()], False
         closing = text.find(CLOSING[opening[0]], opening.end())
         end = closing + 2 if closing >= 0 else len(text)
-        pieces.append(text[opening.start() : end].replace("\r", " "))
-    return "".join((*pieces, text[end:].replace("\r", MARK)))
+        yield text[opening.start() : end], True
+    yield text[end:], False
+
+
+def _is_too_large(text: str) -> bool:
+    """Whether reading the tags would take long, before Jinja reads them."""
+    tags = [len(piece) for piece, is_tag in _pieces(text) if is_tag and not piece.startswith("{#")]
+    return len(tags) > jinja_guard.MOST_TAGS or max(tags, default=0) > jinja_guard.LONGEST_TAG
+
+
+def _hide_returns(text: str) -> str:
+    """Keep carriage returns out of Jinja's sight, which would make line feeds of them."""
+    return "".join(piece.replace("\r", " " if is_tag else MARK) for piece, is_tag in _pieces(text))
 
 
 def _rewrite(tree: nodes.Template) -> dict[str, str]:

@@ -9,13 +9,14 @@ from jinja2 import meta, nodes
 from jinja2.exceptions import TemplateSyntaxError
 
 from prompts.rendering.problems import Place, Problem, nearest
-from prompts.rendering.syntaxes.parsed import MOST_PROBLEMS, Reference, Use
+from prompts.rendering.syntaxes.parsed import MOST_PROBLEMS, MOST_VARIABLES, Reference, Use
 
-__all__ = ["MOST_TAGS", "TESTS", "Found", "inspect", "too_deep"]
+__all__ = ["LONGEST_TAG", "MOST_TAGS", "TESTS", "Found", "inspect", "too_deep"]
 
 DEEPEST: Final = 60  # levels of nodes
 MOST_NODES: Final = 20_000
-MOST_TAGS: Final = 4_000
+MOST_TAGS: Final = 1_000
+LONGEST_TAG: Final = 4_000  # characters
 LOOPS_DEEP: Final = 2
 TESTS: Final = (
     *("boolean", "defined", "divisibleby", "eq", "even", "false", "float", "ge", "gt", "in"),
@@ -59,7 +60,9 @@ class Found:
 
 def too_deep() -> Problem:
     """Return the problem of a template that is too deep or too large."""
-    return Problem(code="jinja-depth", params={"limit": DEEPEST, "nodes": MOST_NODES})
+    return Problem(
+        code="jinja-depth", params={"limit": DEEPEST, "tags": MOST_TAGS, "length": LONGEST_TAG}
+    )
 
 
 def inspect(tree: nodes.Template, text: str, filters: Collection[str]) -> Found:
@@ -99,6 +102,9 @@ def _with_uses(
         place = Place(line=error.lineno)
         params = {"reason": (error.message or "").rstrip(".")}
         return Found(problems=(Problem(code="jinja-syntax", params=params, place=place),))
+    if len(names) > MOST_VARIABLES:
+        many = Problem(code="too-many-variables", params={"limit": MOST_VARIABLES})
+        return Found(problems=(many,))
     uses = [Use(name=name, place=_place_at(first_line.get(name, 1), lines, name)) for name in names]
     uses.sort(key=lambda use: (use.place.line or 0, use.place.column or 0, use.name))
     return Found(uses=tuple(uses), references=references)
