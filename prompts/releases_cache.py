@@ -83,6 +83,10 @@ def _remember_shared(key: str, load: Callable[[], ValueT]) -> ValueT:
 
 def _load_shared(key: str, generation: str, lock: str, load: Callable[[], ValueT]) -> ValueT:
     try:
+        kept = cache.get(key)  # loaded by another while this one went for the lock
+        if kept is not None and kept[0] == generation:
+            found: ValueT = kept[1]
+            return found
         value = load()
         cache.set(key, (generation, value), TTL_SECONDS)
         return value
