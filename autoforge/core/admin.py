@@ -7,6 +7,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import QuerySet
+from django.forms.fields import InvalidJSONInput
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -14,6 +15,7 @@ from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from autoforge.core.errors import ApplicationError
+from autoforge.core.validators import validate_json_document
 
 __all__ = [
     "BaseAdmin",
@@ -171,10 +173,17 @@ class TagsFormField(forms.CharField):
 class DocumentFormField(forms.JSONField):
     """A JSON document; what is not JSON is refused with its line and column."""
 
+    default_validators = [validate_json_document]
+    empty_values = (None,)  # an empty list is looked at as well
+
     def __init__(self, **kwargs: Any) -> None:
         self.empty: Any = kwargs.pop("empty")
         kwargs.setdefault("widget", UnfoldAdminTextareaWidget(attrs={"rows": 5}))
         super().__init__(required=False, **kwargs)
+
+    def bound_data(self, data: Any, initial: Any) -> Any:  # noqa: ARG002 (Django's signature)
+        """Show what was typed just as it was typed, be it JSON or not."""
+        return InvalidJSONInput(data or "")
 
     def prepare_value(self, value: Any) -> Any:
         """Return the text of the input; what was left empty shows the empty document."""
@@ -185,11 +194,18 @@ class DocumentFormField(forms.JSONField):
         if isinstance(value, str) and value.strip():
             try:
                 json.loads(value)
+            except RecursionError:
+                raise forms.ValidationError(_("This is nested too deeply."), code="depth") from None
             except json.JSONDecodeError as error:
                 raise forms.ValidationError(
                     _("This is not JSON: %(problem)s at line %(line)d, column %(column)d."),
                     code="invalid",
                     params={"problem": error.msg, "line": error.lineno, "column": error.colno},
+                ) from None
+            except ValueError:  # Python reads no number of more than 4300 digits
+                raise forms.ValidationError(
+                    _("holds a number of more than 1,200 digits; write it as a text"),
+                    code="digits",
                 ) from None
         found = super().to_python(value)
         return self.empty if found is None else found

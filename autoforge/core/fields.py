@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import models
 
+from autoforge.core.validators import validate_json_document
+
 __all__ = ["JSONDocumentField"]
 
 if TYPE_CHECKING:
@@ -19,3 +21,4 @@ class JSONDocumentField(JSONField):
     """
 
     empty_values = (None,)
+    default_validators = [validate_json_document]

@@ -1,11 +1,13 @@
 """Validators of single fields, used by forms, services and imports alike."""
 
+import math
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 __all__ = [
+    "validate_json_document",
     "validate_json_list",
     "validate_json_object",
     "validate_not_blank",
@@ -14,6 +16,9 @@ __all__ = [
 ]
 
 TAG_MAX_LENGTH = 50
+SEPARATORS = frozenset(",、，\r\n")  # the admin's field has commas between tags
+JSON_MAX_BITS = 4096  # of a whole number; Python refuses to write more than 4300 digits
+JSON_MAX_DEPTH = 100  # SQLite reads 1000 at most, Python's parser fewer than that
 
 
 def validate_not_blank(value: str) -> None:
@@ -39,14 +44,7 @@ def validate_storable(value: str) -> None:
             code="nul",
             params={"position": value.index("\x00") + 1},
         )
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise ValidationError(
-            _("holds half of a surrogate pair at position %(position)d; it is not a character"),
-            code="surrogate",
-            params={"position": error.start + 1},
-        ) from error
+    _refuse_surrogates(value)
 
 
 def validate_json_object(value: Any) -> None:
@@ -69,11 +67,61 @@ def validate_json_list(value: Any) -> None:
         raise ValidationError(_("must be a JSON list, in square brackets"), code="type")
 
 
+def validate_json_document(value: Any) -> None:
+    """Refuse what Python's `json` writes and JSON does not know, half characters, and depth.
+
+    Raises:
+        ValidationError: code "number", "digits", "depth", "nul" or "surrogate".
+    """
+    level = [value]
+    for _depth in range(JSON_MAX_DEPTH):
+        level = [part for container in level for part in _parts(container)]
+        if not level:
+            return
+    raise ValidationError(
+        _("is nested more than %(limit)d levels deep"),
+        code="depth",
+        params={"limit": JSON_MAX_DEPTH},
+    )
+
+
+def _parts(value: Any) -> list[Any]:
+    """Return what is inside a list or an object; check anything else."""
+    if isinstance(value, dict):
+        return [*value, *value.values()]
+    if isinstance(value, list):
+        return value
+    if isinstance(value, str):
+        validate_storable(value)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValidationError(
+            _("holds %(number)s, which is no number in JSON; write null or leave it out"),
+            code="number",
+            params={"number": str(value)},
+        )
+    elif isinstance(value, int) and value.bit_length() > JSON_MAX_BITS:
+        raise ValidationError(
+            _("holds a number of more than 1,200 digits; write it as a text"), code="digits"
+        )
+    return []
+
+
+def _refuse_surrogates(value: str) -> None:
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValidationError(
+            _("holds half of a surrogate pair at position %(position)d; it is not a character"),
+            code="surrogate",
+            params={"position": error.start + 1},
+        ) from error
+
+
 def validate_tags(value: Any) -> None:
     """Refuse anything but a list of distinct words of 1 to 50 characters.
 
     Raises:
-        ValidationError: codes "type", "tag" and "duplicate".
+        ValidationError: codes "type", "tag", "separator" and "duplicate".
     """
     if not isinstance(value, list) or not all(isinstance(tag, str) for tag in value):
         raise ValidationError(
@@ -86,7 +134,12 @@ def validate_tags(value: Any) -> None:
                 code="tag",
                 params={"tag": tag[:TAG_MAX_LENGTH], "limit": TAG_MAX_LENGTH},
             )
-        validate_storable(tag)
+        if SEPARATORS & set(tag):
+            raise ValidationError(
+                _("holds the tag “%(tag)s”; a tag has no comma (, 、 ，) and no line break"),
+                code="separator",
+                params={"tag": " ".join(tag.split())},
+            )
     if len(set(value)) < len(value):
         twice = next(tag for tag in value if value.count(tag) > 1)
         raise ValidationError(
