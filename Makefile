@@ -19,7 +19,7 @@ BIN := $(VENV)/bin
 # Makes $(VENV) where it is missing or broken and installs what has changed; else takes a moment.
 BOOTSTRAP = python=$$(sh scripts/find_python.sh "$(PYTHON)") && "$$python" scripts/bootstrap.py
 
-.PHONY: run test check fmt help setup test-only test-matrix lock bench-db bench-import conformance conformance-fast shell clean
+.PHONY: run test check fmt help setup test-only test-matrix lock bench-db bench-prompts bench-import conformance conformance-fast shell clean
 
 ##@ Use
 
@@ -55,6 +55,9 @@ conformance-fast: setup ## Those of them that are about databases, in a few minu
 
 bench-db: setup ## The libSQL backend beside SQLite and other clients: times and round trips
 	@exec $(BIN)/python benchmarks/database $(ARGS)
+
+bench-prompts: setup ## Search, released prompts and admin pages: times and round trips
+	@exec $(BIN)/python benchmarks/prompts.py
 
 bench-import: setup ## Import 100,000 generated rows; prints time and memory
 	@exec $(BIN)/python benchmarks/import_prompts.py

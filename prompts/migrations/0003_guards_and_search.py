@@ -101,12 +101,6 @@ SEARCH = [
         "title, content, tags, description, tokenize = 'trigram')",
         "DROP TABLE prompt_search",
     ),
-    # A match in the title is worth most, then one in the tags, in the description, in the text.
-    migrations.RunSQL(
-        "INSERT INTO prompt_search (prompt_search, rank) "
-        "VALUES ('rank', 'bm25(10.0, 1.0, 5.0, 3.0)')",
-        migrations.RunSQL.noop,
-    ),
     migrations.RunSQL(
         "CREATE VIRTUAL TABLE prompt_search_terms USING fts5vocab('prompt_search', 'row')",
         "DROP TABLE prompt_search_terms",
