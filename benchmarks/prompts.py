@@ -25,10 +25,29 @@ PROMPTS = 100_000
 REMOTE_PROMPTS = 500
 DELAY_SECONDS = 0.01  # each way
 RUNS = 15
-WORDS = (
-    "Answer the {question} in 会議の 要約を 三行で ください naïve façade customer report summary "
-    "translate review incident release notes careful tone email"
-).split()
+WORDS = [
+    "Answer",
+    "the",
+    "{question}",
+    "in",
+    "会議の",
+    "要約を",
+    "三行で",
+    "ください",
+    "naïve",
+    "façade",
+    "customer",
+    "report",
+    "summary",
+    "translate",
+    "review",
+    "incident",
+    "release",
+    "notes",
+    "careful",
+    "tone",
+    "email",
+]
 SEARCHES = ("needle", "固有777", "report", "customer report", "要約", "の", "a", "qz", "report の")
 
 
@@ -150,8 +169,9 @@ def run(part: str, **environment: str) -> None:
 
 def main() -> int:
     """Start the servers, run both parts; return 0."""
-    from benchmarks.database.proxy import DelayProxy
     from launch.sqld import Server
+
+    from benchmarks.database.proxy import DelayProxy
     from tests.support.redis_server import RedisServer
 
     with tempfile.TemporaryDirectory() as name:
