@@ -1,3 +1,4 @@
+# ruff: noqa: PLC0415 (each part sets its environment first, then loads what reads it)
 """The prompt workshop's speed: search over 100,000 prompts, fetching a released one, admin pages.
 
     make bench-prompts
@@ -25,29 +26,11 @@ PROMPTS = 100_000
 REMOTE_PROMPTS = 500
 DELAY_SECONDS = 0.01  # each way
 RUNS = 15
-WORDS = [
-    "Answer",
-    "the",
-    "{question}",
-    "in",
-    "会議の",
-    "要約を",
-    "三行で",
-    "ください",
-    "naïve",
-    "façade",
-    "customer",
-    "report",
-    "summary",
-    "translate",
-    "review",
-    "incident",
-    "release",
-    "notes",
-    "careful",
-    "tone",
-    "email",
-]
+TEXT = """
+    Answer the {question} in 会議の 要約を 三行で ください naïve façade customer report summary
+    translate review incident release notes careful tone email
+"""
+WORDS = TEXT.split()
 SEARCHES = ("needle", "固有777", "report", "customer report", "要約", "の", "a", "qz", "report の")
 
 
@@ -127,8 +110,7 @@ def remote() -> None:
     from prompts import interface, releases_cache, selectors, services
     from prompts.models import Prompt
 
-    prompt = Prompt.objects.order_by("name").first()
-    assert prompt is not None
+    prompt = Prompt.objects.order_by("name")[0]
     services.move_label(prompt_id=prompt.pk, label="production", number=1)
     client = Client(SERVER_NAME="localhost")
     client.force_login(User.objects.create_superuser("bench"))

@@ -1,4 +1,4 @@
-"""What the pages of prompts cost, whatever the number of rows: round trips, or queries on SQLite."""
+"""What pages of prompts cost, whatever the number of rows: round trips, on SQLite queries."""
 
 from contextlib import contextmanager
 
