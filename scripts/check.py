@@ -23,8 +23,8 @@ NO_SQL: Final = (
     "manage.py",
 )
 # bandit reports from medium severity up. It leaves out where building SQL is the business (the
-# backend, triggers, migrations) and scripts/: ruff's rules S, which are the same, judge every line of them
-# that starts a program, each with its reason.
+# backend, triggers, migrations) and scripts/: ruff's rules S, which are the same, judge every line
+# of them that starts a program, each with its reason.
 CHECKS: Final[dict[str, tuple[str, ...]]] = {
     "types": ("mypy", *PACKAGES, "scripts"),
     "format": ("ruff", "format", "--check", "--quiet", "."),
