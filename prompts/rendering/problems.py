@@ -17,6 +17,7 @@ __all__ = [
     "RenderError",
     "TemplateError",
     "ValuesError",
+    "gettext_noop",
     "nearest",
 ]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from prompts.rendering.problems import ContractError, Problem, ValuesError, nearest
+from prompts.rendering.problems import ContractError, Problem, ValuesError, gettext_noop, nearest
 from prompts.rendering.values import size_of
 
 __all__ = [
@@ -20,11 +20,11 @@ __all__ = [
 ]
 
 TYPES: Final[Mapping[str, str]] = {
-    "text": "a text",
-    "number": "a number",
-    "boolean": "true or false",
-    "list": "a list",
-    "json": "a JSON value",
+    "text": gettext_noop("a text"),
+    "number": gettext_noop("a number"),
+    "boolean": gettext_noop("true or false"),
+    "list": gettext_noop("a list"),
+    "json": gettext_noop("a JSON value"),
 }
 KEYS: Final = ("name", "type", "required", "default", "description", "example")
 WORDS: Final = """

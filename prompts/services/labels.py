@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from autoforge.core.errors import ApplicationError, InvalidInputError, NotFoundError
 from autoforge.core.writing import find_row
@@ -101,7 +102,9 @@ def move_label(
     rule = _checked_rule(label, mover)
     version = PromptVersion.objects.filter(prompt=prompt, number=number).first()
     if version is None:
-        raise NotFoundError(f"“{prompt.name}” has no version {number}")
+        raise NotFoundError(
+            _("“%(name)s” has no version %(number)d") % {"name": prompt.name, "number": number}
+        )
     standing = _standing(prompt, label)
     if standing is not None and standing.version_id == version.pk:
         return standing
@@ -130,7 +133,9 @@ def remove_label(
     _checked_rule(label, mover)
     standing = _standing(prompt, label)
     if standing is None:
-        raise NotFoundError(f"“{prompt.name}” has no label “{label}”")
+        raise NotFoundError(
+            _("“%(name)s” has no label “%(label)s”") % {"name": prompt.name, "label": label}
+        )
     _announce(prompt, label, standing, "", mover, reason, {})
     standing.delete()
     forget_releases()
@@ -154,13 +159,14 @@ def roll_back_label(
     prompt = find_row(Prompt, prompt_id)
     last = PromptEvent.objects.filter(prompt=prompt, kind="label", label=label).first()
     if last is None or not last.before or not last.after:
-        raise NotFoundError(f"the label “{label}” of “{prompt.name}” has stood nowhere before")
+        sentence = _("the label “%(label)s” of “%(name)s” has stood nowhere before")
+        raise NotFoundError(sentence % {"label": label, "name": prompt.name})
     return move_label(
         prompt_id=prompt.pk,
         label=label,
         number=int(last.before),
         mover=mover,
-        reason=reason or f"Rolled back from version {last.after}",
+        reason=reason or _("Rolled back from version %(number)s") % {"number": last.after},
         override=override,
     )
 
@@ -172,11 +178,14 @@ def _checked_rule(label: str, mover: Mover) -> LabelRule:
         raise InvalidInputError({"label": " ".join(error.messages)}) from error
     rule = LabelRule.objects.filter(label=label).first() or LabelRule(label=label)
     if not mover.may_move:
-        raise LabelProtectedError("moving labels needs the permission “Can move labels”")
+        raise LabelProtectedError(_("moving labels needs the permission “Can move labels”"))
     if rule.is_protected and not mover.may_move_protected:
         raise LabelProtectedError(
-            f"the label “{label}” is protected: ask somebody with the permission "
-            "“Can move protected labels” (the role Publisher has it)"
+            _(
+                "the label “%(label)s” is protected: ask somebody with the permission "
+                "“Can move protected labels” (the role Publisher has it)"
+            )
+            % {"label": label}
         )
     return rule
 
@@ -214,17 +223,22 @@ def _pass_gate(
     why = "; ".join(f"{verdict.check}: {verdict.reason}" for verdict in failed)
     if not override:
         raise GateRefusedError(
-            f"“{label}” cannot move to version {version.number}, a check fails ({why}); mend it, "
-            "or override with the permission for it and a written reason",
+            _(
+                "“%(label)s” cannot move to version %(number)d, a check fails (%(why)s); mend it, "
+                "or override with the permission for it and a written reason"
+            )
+            % {"label": label, "number": version.number, "why": why},
             failed,
         )
     if not mover.may_override:
         raise LabelProtectedError(
-            "moving a label against failed checks needs the permission “Can move a label against "
-            "failed checks” (the role Administrator has it)"
+            _(
+                "moving a label against failed checks needs the permission “Can move a label "
+                "against failed checks” (the role Administrator has it)"
+            )
         )
     if not reason:
-        raise InvalidInputError({"reason": "an override needs a written reason"})
+        raise InvalidInputError({"reason": _("an override needs a written reason")})
     return {"checks": said, "overridden": True}
 
 

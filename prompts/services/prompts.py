@@ -10,6 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from autoforge.core.errors import InvalidInputError, NotFoundError, StaleEditError
 from autoforge.core.writing import check_fields, find_row, refuse_unknown
@@ -161,8 +162,15 @@ def edit_prompt(
     prompt = find_row(Prompt, prompt_id)
     if expected_version is not None and prompt.current_version != expected_version:
         raise StaleEditError(
-            f"“{prompt.title}” is at version {prompt.current_version} by now, and this edit began "
-            f"at version {expected_version}: look at the newer version, then edit again"
+            _(
+                "“%(title)s” is at version %(newest)d by now, and this edit began at version "
+                "%(began)d: look at the newer version, then edit again"
+            )
+            % {
+                "title": prompt.title,
+                "newest": prompt.current_version,
+                "began": expected_version,
+            }
         )
     before = {name: getattr(prompt, name) for name in EDITABLE | {"includes"}}
     for name, value in changes.items():
@@ -197,7 +205,9 @@ def _check(prompt: Prompt, *, known: Mapping[str, PromptVersion] | None = None) 
 
 def _check_name_is_free(prompt: Prompt) -> None:
     if Prompt.objects.filter(name=prompt.name).exclude(pk=prompt.pk).exists():
-        raise InvalidInputError({"name": f"another prompt is called “{prompt.name}” already"})
+        raise InvalidInputError(
+            {"name": _("another prompt is called “%(name)s” already") % {"name": prompt.name}}
+        )
 
 
 def _save_changes(
@@ -254,7 +264,7 @@ def restore_version(
     return edit_prompt(
         prompt_id=prompt_id,
         author=author,
-        change_note=change_note or f"Restored version {number}",
+        change_note=change_note or _("Restored version %(number)d") % {"number": number},
         **{name: getattr(version, name) for name in WORDING},
     )
 
