@@ -16,6 +16,7 @@ from autoforge.core.errors import ImmutableRowError
 __all__ = [
     "ImmutableModel",
     "ImmutableQuerySet",
+    "SerialModel",
     "SoftDeleteModel",
     "SoftDeleteQuerySet",
     "TimestampedModel",
@@ -42,6 +43,19 @@ class UUIDModel(models.Model):
         default=uuid.uuid4,
         editable=False,
         help_text=_("Random identifier, made by AutoForge."),
+    )
+
+    class Meta:
+        abstract = True
+
+
+class SerialModel(models.Model):
+    """A number as the key: it tells which row was made first."""
+
+    id = models.BigAutoField(
+        _("ID"),
+        primary_key=True,
+        help_text=_("Rises with each row."),
     )
 
     class Meta:

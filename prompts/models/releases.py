@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from autoforge.core.constraints import is_json
 from autoforge.core.fields import JSONDocumentField
-from autoforge.core.models import ImmutableModel, TimestampedModel
+from autoforge.core.models import ImmutableModel, SerialModel, TimestampedModel
 from autoforge.core.validators import validate_json_object, validate_storable
 from prompts.models.prompts import Prompt
 from prompts.models.versions import PromptVersion
@@ -15,7 +15,7 @@ from prompts.naming import LABEL_MAX_LENGTH, validate_label
 __all__ = ["LabelRule", "PromptEvent", "PromptLabel"]
 
 
-class PromptEvent(ImmutableModel):
+class PromptEvent(SerialModel, ImmutableModel):
     """One thing that happened to a prompt; written before it happens, never changed.
 
     The database itself refuses a status or a label that the newest event of its kind does not
@@ -113,7 +113,7 @@ class PromptEvent(ImmutableModel):
         return f"{self.kind} {self.label}".rstrip()
 
 
-class PromptLabel(TimestampedModel):
+class PromptLabel(SerialModel, TimestampedModel):
     """Where a label of a prompt stands."""
 
     prompt = models.ForeignKey(
@@ -160,7 +160,7 @@ class PromptLabel(TimestampedModel):
         return self.name
 
 
-class LabelRule(TimestampedModel):
+class LabelRule(SerialModel, TimestampedModel):
     """What it takes to move a label; a label without a rule moves freely."""
 
     label = models.CharField(
