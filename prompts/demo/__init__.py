@@ -61,7 +61,7 @@ def _load_prompt(entry: Entry) -> UUID:
     prompt_id: UUID = create_prompt(**fields, **first).pk
     for version in later:
         edit_prompt(prompt_id=prompt_id, **version)
-    for label, number in entry.get("labels", {}).items():
+    for label, number in sorted(entry.get("labels", {}).items()):
         move_label(prompt_id=prompt_id, label=label, number=number, reason=entry["released"])
     return prompt_id
 

@@ -110,7 +110,7 @@ def test_the_first_launch_sets_up_and_the_second_changes_nothing(project, launch
     first = launch()
     password = PASSWORD.search(first.output).group(1)
     assert first.url in first.output
-    assert "8 prompts, 3 templates" in first.output
+    assert "11 prompts, 3 templates" in first.output
     assert len(password.replace("-", "")) == 20
     assert not re.search("[lIoO01]", password)
     assert "/admin/logout/" in log_in(first.url, password)
