@@ -57,9 +57,10 @@
       input.hidden = true;
       input.style.display = "none";
       const label = document.querySelector(`label[for="${input.id}"]`);
-      const row = input.closest(".field-variables, .field-row, .flex");
+      const row = input.closest('[class*="field-variables"]');
       if (label) label.hidden = true;
-      this.declarationsRow = row;
+      // What the server said of it stays in sight.
+      if (row && input.getAttribute("aria-invalid") !== "true") row.style.display = "none";
     }
 
     get variables() {
