@@ -20,7 +20,6 @@ from autoforge.core.admin import (
 from autoforge.core.errors import InvalidInputError
 from prompts import services
 from prompts.models import Prompt, PromptTemplate
-from prompts.naming import make_name
 
 __all__ = ["PromptForm", "TemplateForm", "template_fields"]
 
@@ -85,10 +84,8 @@ class PromptForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class i
             self.fields["description"].widget = UnfoldAdminTextareaWidget(attrs={"rows": 2})
 
     def clean_name(self) -> str:
-        """Refuse a name that is taken; leave an empty one to the service."""
-        name = str(self.cleaned_data.get("name") or "")
-        if not name and not self.instance._state.adding:
-            name = make_name(str(self.cleaned_data.get("title") or ""))
+        """Refuse a name that is taken; an empty one stays as it was, or the service makes one."""
+        name = str(self.cleaned_data.get("name") or self.instance.name)
         taken = Prompt.objects.filter(name=name).exclude(pk=self.instance.pk)
         if name and taken.exists():
             raise forms.ValidationError(_("Another prompt has this name already."), code="unique")

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models, transaction
 
 from evaluations.models import Evaluation, TestCase, TestResult, TestSuite
-from prompts.models import Prompt, PromptTemplate, PromptVersion
+from prompts.models import Prompt, PromptEvent, PromptLabel, PromptTemplate, PromptVersion
 from tests.support.schema import TABLES
 
 pytestmark = pytest.mark.django_db
@@ -23,16 +23,19 @@ BLANKS = ["", " ", "\t\r\n", "\u3000", "\xa0\u2003", "\x1c\x85\u2028"]
 @pytest.fixture
 def rows():
     """Return one good row of each table, to copy and break."""
-    prompt = Prompt.objects.create(title="t", content="c")
+    prompt = Prompt.objects.create(title="t", name="t", content="c")
     version = PromptVersion.objects.create(
         prompt=prompt, number=1, content="c", content_hash="0" * 64
     )
+    event = PromptEvent.objects.create(prompt=prompt, kind="label", label="own", after="1")
     suite = TestSuite.objects.create(name="s")
     case = TestCase.objects.create(suite=suite, name="c")
     evaluation = Evaluation.objects.create(prompt=prompt, version=version, suite=suite)
     return {
         Prompt: prompt,
         PromptVersion: version,
+        PromptEvent: event,
+        PromptLabel: PromptLabel.objects.create(prompt=prompt, name="own", version=version),
         PromptTemplate: PromptTemplate.objects.create(name="t", content="c"),
         TestSuite: suite,
         TestCase: case,
@@ -50,6 +53,18 @@ BROKEN = [
     (Prompt, {"tags": {}}, "prompts_tags_is_list"),
     (Prompt, {"tags": "a"}, "prompts_tags_is_list"),
     (Prompt, {"metadata": []}, "prompts_metadata_is_object"),
+    (Prompt, {"name": "t"}, "prompts_name_unique"),
+    (Prompt, {"kind": "song"}, "prompts_kind_known"),
+    (Prompt, {"syntax": "php"}, "prompts_syntax_known"),
+    (Prompt, {"variables": {}}, "prompts_variables_is_list"),
+    (Prompt, {"includes": {}}, "prompts_includes_is_list"),
+    (PromptVersion, {"number": 2, "kind": "song"}, "prompt_versions_kind_known"),
+    (PromptVersion, {"number": 2, "syntax": ""}, "prompt_versions_syntax_known"),
+    (PromptVersion, {"number": 2, "variables": {}}, "prompt_versions_variables_is_list"),
+    (PromptVersion, {"number": 2, "includes": {}}, "prompt_versions_includes_is_list"),
+    (PromptEvent, {"kind": "party"}, "prompt_events_kind_known"),
+    (PromptEvent, {"details": []}, "prompt_events_details_is_object"),
+    (PromptLabel, {}, "prompt_labels_name_unique"),
     (PromptVersion, {"number": 0}, "prompt_versions_number_from_1"),
     (PromptVersion, {"number": 1}, "prompt_versions_number_unique"),
     (PromptVersion, {"number": 2, "content": "\u3000"}, "prompt_versions_content_not_blank"),
@@ -81,7 +96,7 @@ BROKEN = [
     (TestResult, {"cost_usd": Decimal("-0.01")}, "test_results_cost_not_negative"),
 ]
 GOOD = [
-    (Prompt, {"title": "t", "content": "\u3000x\u3000", "status": "archived"}),
+    (Prompt, {"title": "t", "name": "u", "content": "\u3000x\u3000", "status": "archived"}),
     (PromptVersion, {"number": 2}),
     (TestSuite, {"name": "S"}),
     (TestCase, {"name": "d", "weight": 0.0}),
@@ -97,12 +112,16 @@ def copy(row: models.Model, changes: dict) -> models.Model:
     """Return a new row like `row`, with other values."""
     names = [field.attname for field in row._meta.concrete_fields if field.name != "id"]
     values = {name: getattr(row, name) for name in names if name != "created_at"}
+    if type(row) is Prompt:
+        changes = {"name": "another"} | changes
     return type(row)(**(values | changes))
 
 
 def violates(constraint: str, message: str) -> bool:
     """Whether the database's message is about the constraint: it names it, or its columns."""
     columns = {
+        "prompts_name_unique": "prompts.name",
+        "prompt_labels_name_unique": "prompt_labels.prompt_id, prompt_labels.name",
         "prompt_versions_number_unique": "prompt_versions.prompt_id, prompt_versions.number",
         "prompt_templates_name_unique": "prompt_templates.name",
         "test_suites_name_unique": "test_suites.name",

@@ -191,6 +191,8 @@ class DocumentFormField(forms.JSONField):
 
     def to_python(self, value: Any) -> Any:
         """Return the document, the empty one where nothing was written."""
+        if isinstance(value, str) and not value.strip():
+            return self.empty
         if isinstance(value, str) and value.strip():
             try:
                 json.loads(value)

@@ -21,4 +21,9 @@ class JSONDocumentField(JSONField):
     """
 
     empty_values = (None,)
-    default_validators = [validate_json_document]
+
+    def validate(self, value: Any, model_instance: Any) -> None:
+        """Refuse what no database can hold, before Django tries to write it as JSON."""
+        if value is not None:
+            validate_json_document(value)
+        super().validate(value, model_instance)

@@ -9,7 +9,11 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import path
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldBooleanSwitchWidget
+from unfold.widgets import (
+    UnfoldAdminFileFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldBooleanSwitchWidget,
+)
 
 from autoforge.core.errors import InvalidInputError
 from prompts import services
@@ -28,6 +32,7 @@ class ImportForm(forms.Form):
 
     file = forms.FileField(
         label=_("File"),
+        widget=UnfoldAdminFileFieldWidget(),
         help_text=_("CSV, JSON, JSON Lines, YAML or XLSX, 20 MB at most; nothing in it is run."),
     )
     on_duplicate = forms.ChoiceField(

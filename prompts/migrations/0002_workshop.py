@@ -413,7 +413,9 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="prompt",
             constraint=models.UniqueConstraint(
-                condition=models.Q(("deleted_at__isnull", True)),
+                condition=models.Q(
+                    ("deleted_at__isnull", True), models.Q(("name", ""), _negated=True)
+                ),
                 fields=("name",),
                 name="prompts_name_unique",
                 violation_error_message="Another prompt has this name already.",

@@ -11,6 +11,11 @@ What they say holds for every writer, raw SQL included:
 from django.db import migrations
 
 VERSIONS_KEPT = "versions never change: save the prompt again, which makes a new one"
+# Stands before the UNIQUE constraint, because INSERT OR REPLACE would go around that.
+VERSION_TAKEN = (
+    "UNIQUE constraint failed: prompt_versions.prompt_id, prompt_versions.number "
+    "(versions never change)"
+)
 EVENTS_KEPT = "the timeline never changes"
 STATUS_ANNOUNCED = "a status changes only with an event that says who and why"
 LABEL_ANNOUNCED = "a label moves only with an event that says who and why"
@@ -47,7 +52,7 @@ GUARDS = [
         "INSERT ON prompt_versions",
         "EXISTS (SELECT 1 FROM prompt_versions WHERE id = NEW.id "
         "OR (prompt_id = NEW.prompt_id AND number = NEW.number))",
-        VERSIONS_KEPT,
+        VERSION_TAKEN,
     ),
     guard("prompt_versions_no_delete", "DELETE ON prompt_versions", IN_USE, VERSIONS_KEPT),
     guard("prompt_events_no_update", "UPDATE ON prompt_events", "", EVENTS_KEPT),

@@ -102,7 +102,7 @@ class Prompt(UUIDModel, Wording, SoftDeleteModel):
         constraints = (
             models.UniqueConstraint(
                 fields=["name"],
-                condition=Q(deleted_at__isnull=True),
+                condition=Q(deleted_at__isnull=True) & ~Q(name=""),
                 name="prompts_name_unique",
                 violation_error_message=_("Another prompt has this name already."),
             ),

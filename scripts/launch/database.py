@@ -55,7 +55,7 @@ def check_file(database: dict[str, Any], root: Path) -> None:
     Raises:
         LaunchError: no permission, not a database, in memory, or in a folder that is not there.
     """
-    if not database["ENGINE"].endswith("sqlite3"):
+    if not database["ENGINE"].endswith("sqlite"):
         return
     if database["NAME"] == ":memory:":
         raise LaunchError(

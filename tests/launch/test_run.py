@@ -149,7 +149,7 @@ def test_a_database_with_prompts_and_nobody_gets_an_admin_and_no_demo(
     started = launch()
     assert PASSWORD.search(started.output)
     assert "Demo" not in started.output
-    assert sum("Mine" in row for row in dump(project)) == 1
+    assert sum('INSERT INTO "prompts"' in row and "Mine" in row for row in dump(project)) == 1
 
 
 def test_requests_are_shown_where_the_level_is_asked_for(launch):

@@ -22,7 +22,7 @@ from prompts.rendering.syntaxes.parsed import Parsed, Reference, Use
 __all__ = ["parse"]
 
 LONGEST_BITS: Final = 4096
-ROUNDS: Final = 100_000  # of all loops of one rendering
+ROUNDS: Final = 20_000  # of all loops of one rendering
 MARK: Final = "\x00"  # stands for a carriage return; no content holds a NUL
 OPENING: Final = re.compile(r"\{[{%#]")
 CLOSING: Final = {"{{": "}}", "{%": "%}", "{#": "#}"}
