@@ -69,13 +69,19 @@ def write_plainly(database: Path, source: Path) -> float:
         while batch := list(islice(rows, BATCH)):
             keyed = [(uuid.uuid4().hex, *row) for row in batch]
             connection.executemany(
-                "INSERT INTO prompts (id, title, content, user_id, status, current_version, tags,"
-                " metadata) VALUES (?, ?, ?, '', 'draft', 1, '[]', json_object('lang', ?))",
-                keyed,
+                "INSERT INTO prompts (id, name, title, content, user_id, status, current_version,"
+                " tags, description, kind, syntax, variables, includes, metadata) VALUES (?, ?, ?,"
+                " ?, '', 'draft', 1, '[]', '', 'text', 'plain', '[]', '[]',"
+                " json_object('lang', ?))",
+                [
+                    (key, title.lower().replace(" ", "-"), title, *rest)
+                    for key, title, *rest in keyed
+                ],
             )
             connection.executemany(
                 "INSERT INTO prompt_versions (id, prompt_id, number, content, content_hash, author,"
-                " change_note) VALUES (?, ?, 1, ?, ?, '', '')",
+                " change_note, kind, syntax, variables, includes)"
+                " VALUES (?, ?, 1, ?, ?, '', '', 'text', 'plain', '[]', '[]')",
                 [
                     (uuid.uuid4().hex, key, text, hashlib.sha256(text.encode()).hexdigest())
                     for key, _, text, _ in keyed
