@@ -47,6 +47,8 @@ def schema() -> list[tuple[str, str]]:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("data", [False, True], ids=["empty", "with-data"])
 def test_down_and_up_again_gives_the_same_schema(data):
+    migrate("prompts", "zero")  # another test may have remade a table, with its columns moved
+    migrate()
     before = schema()
     if data:
         fill()

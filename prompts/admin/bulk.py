@@ -150,11 +150,7 @@ class BulkActions:
     @admin.action(description=_("Remove for good"), permissions=["purge"])
     def purge_selected(self, request: HttpRequest, queryset: QuerySet[Prompt]) -> None:
         """Remove those of the selected that are in the trash."""
-        try:
-            count = services.purge_prompts(queryset.values_list("pk", flat=True))
-        except ApplicationError as error:
-            self.message_user(request, str(error), messages.ERROR)
-            return
+        count = services.purge_prompts(queryset.values_list("pk", flat=True))
         text = ngettext(
             "%(count)d was removed for good.", "%(count)d were removed for good.", count
         )

@@ -38,14 +38,13 @@ from prompts.services.templates import (
     fill_template,
     restore_template,
 )
-from prompts.services.trash import EvaluatedError, find_purgeable, purge_prompts
+from prompts.services.trash import find_purgeable, purge_prompts
 from prompts.services.wording import OF_VARIABLES, Examined, examine, refuse_problems
 
 __all__ = [
     "OF_VARIABLES",
     "ON_DUPLICATE",
     "SYSTEM",
-    "EvaluatedError",
     "Examined",
     "GateRefusedError",
     "ImportCounts",

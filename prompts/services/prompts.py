@@ -5,7 +5,7 @@ and going back to an old one copies it forward. Every writer locks the prompt by
 it opens (IMMEDIATE on SQLite), so that numbers have no gaps and no twins.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from typing import Any, Final
 from uuid import UUID
 
@@ -45,11 +45,10 @@ EDITABLE: Final = WORDING | {
 }
 
 
-def new_prompt(*, known: Mapping[str, PromptVersion] | None = None, **fields: Any) -> Prompt:
+def new_prompt(**fields: Any) -> Prompt:
     """Return a checked prompt that is not in the database yet; its name may be taken there.
 
     Args:
-        known: versions that it may include besides those in the database, by reference.
         **fields: `title`, `content` and any other editable one.
 
     Raises:
@@ -59,7 +58,7 @@ def new_prompt(*, known: Mapping[str, PromptVersion] | None = None, **fields: An
     given = {name: value for name, value in fields.items() if value is not None or name in needed}
     prompt = Prompt(**given)
     prompt.name = prompt.name or make_name(str(prompt.title))
-    _check(prompt, known=known)
+    _check(prompt)
     return prompt
 
 
@@ -187,7 +186,7 @@ def edit_prompt(
     return prompt
 
 
-def _check(prompt: Prompt, *, known: Mapping[str, PromptVersion] | None = None) -> None:
+def _check(prompt: Prompt) -> None:
     """Raise InvalidInputError for every field that is wrong, the wording's problems among them."""
     messages: dict[str, str] = {}
     try:
@@ -196,7 +195,7 @@ def _check(prompt: Prompt, *, known: Mapping[str, PromptVersion] | None = None) 
         messages = error.messages
     if not messages.keys() & WORDING:
         try:
-            refuse_problems(settle_wording(prompt, known=known))
+            refuse_problems(settle_wording(prompt))
         except InvalidInputError as error:
             messages |= error.messages
     if messages:

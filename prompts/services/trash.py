@@ -5,18 +5,13 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import RestrictedError
 from django.utils import timezone
 
-from autoforge.core.errors import ApplicationError, InvalidInputError
+from autoforge.core.errors import InvalidInputError
 from prompts.models import Prompt
 from prompts.releases_cache import forget_releases
 
-__all__ = ["EvaluatedError", "find_purgeable", "purge_prompts"]
-
-
-class EvaluatedError(ApplicationError):
-    """Something that is kept depends on the prompt."""
+__all__ = ["find_purgeable", "purge_prompts"]
 
 
 def find_purgeable(*, older_than_days: int) -> list[UUID]:
@@ -37,19 +32,9 @@ def purge_prompts(keys: Iterable[UUID]) -> int:
     """Remove deleted prompts with all that hangs on them; return how many there were.
 
     Prompts that are in use are left alone.
-
-    Raises:
-        EvaluatedError: something that is kept depends on one; nothing was removed.
     """
-    count = 0
-    for prompt in Prompt.all_objects.deleted().filter(pk__in=list(keys)):
-        try:
-            prompt.hard_delete()
-        except RestrictedError as error:
-            raise EvaluatedError(
-                f"“{prompt.title}” cannot be removed: {len(error.restricted_objects)} rows that "
-                "are kept depend on it"
-            ) from error
-        count += 1
+    rows = list(Prompt.all_objects.deleted().filter(pk__in=list(keys)))
+    for prompt in rows:
+        prompt.hard_delete()
     forget_releases()
-    return count
+    return len(rows)

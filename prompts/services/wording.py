@@ -48,7 +48,6 @@ def examine(
     content: str,
     variables: Any,
     prompt_id: UUID | None = None,
-    known: Mapping[str, PromptVersion] | None = None,
 ) -> Examined:
     """Hold a wording against its contract; nothing is written.
 
@@ -58,7 +57,6 @@ def examine(
         content: the text, or the messages as JSON.
         variables: their declarations.
         prompt_id: the prompt that would say it, which no include may lead back to.
-        known: versions by reference, instead of a look into the database.
     """
     declared: tuple[Variable, ...] = ()
     faults: tuple[Problem, ...] = ()
@@ -68,7 +66,7 @@ def examine(
         faults = error.problems
     bare = Template(kind=kind, syntax=syntax, content=content, variables=declared)
     references = find_references(bare)
-    pins, cycles = _pin(references, prompt_id, known)
+    pins, cycles = _pin(references, prompt_id)
     template = Template(
         kind=kind,
         syntax=syntax,
@@ -89,9 +87,7 @@ def examine(
     )
 
 
-def settle_wording(
-    prompt: Prompt, *, known: Mapping[str, PromptVersion] | None = None
-) -> list[Problem]:
+def settle_wording(prompt: Prompt) -> list[Problem]:
     """Pin the includes of `prompt`, complete its declarations; return what is wrong with it."""
     found = examine(
         kind=prompt.kind,
@@ -99,7 +95,6 @@ def settle_wording(
         content=prompt.content,
         variables=prompt.variables,
         prompt_id=prompt.pk,
-        known=known,
     )
     if found.template is not None:
         prompt.variables = [variable.as_json() for variable in found.template.variables]
@@ -124,11 +119,9 @@ def refuse_problems(problems: Iterable[Problem]) -> None:
 def _pin(
     references: Iterable[Reference],
     prompt_id: UUID | None,
-    known: Mapping[str, PromptVersion] | None,
 ) -> tuple[tuple[dict[str, Any], ...], tuple[Problem, ...]]:
     wanted = {str(reference): reference for reference in references}
     found = selectors.find_included(wanted.values()) if wanted else {}
-    found = {**found, **(known or {})}
     pins, problems = [], []
     for text, reference in wanted.items():
         version = found.get(text)

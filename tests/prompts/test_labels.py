@@ -3,7 +3,7 @@
 import pytest
 
 from autoforge.core.errors import InvalidInputError, NotFoundError
-from prompts import interface, services
+from prompts import extensions, interface, services
 from prompts.models import LabelRule, PromptEvent, PromptLabel
 
 pytestmark = pytest.mark.django_db
@@ -22,8 +22,9 @@ def prompt():
 
 
 @pytest.fixture
-def gate():
-    """Let `production` need checks, and pass those contents that are in the set."""
+def gate(monkeypatch):
+    """Let `production` need one check alone, which passes the contents that are in the set."""
+    monkeypatch.setattr(extensions, "_checks", {})
     good = set()
 
     def check(candidate):
@@ -32,8 +33,13 @@ def gate():
 
     LabelRule.objects.update_or_create(label="production", defaults={"needs_checks": True})
     interface.register_check("evaluated", check)
-    yield good
+    return good
+
+
+def test_a_check_is_forgotten(prompt, gate):
     interface.unregister_check("evaluated")
+    services.move_label(prompt_id=prompt.pk, label="production", number=1, mover=PUBLISHER)
+    assert moves(prompt)[-1][2] == "1"
 
 
 def moves(prompt):

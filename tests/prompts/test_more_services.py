@@ -1,0 +1,211 @@
+"""Services at their edges: archives that are wrong, columns of rows, templates, bulk writes."""
+
+import pytest
+
+from autoforge.core.errors import InvalidInputError, NotFoundError
+from prompts import diffing, services
+from prompts.exporting import Archived, ArchivedVersion
+from prompts.importing import Row
+from prompts.models import Prompt, PromptEvent
+from prompts.previewing import preview
+from prompts.services.fields_of_rows import split_fields
+
+pytestmark = pytest.mark.django_db
+
+
+def archived(**fields):
+    versions = fields.pop("versions", (ArchivedVersion(number=1, content="one"),))
+    return Archived(**{"name": "reply", "title": "Reply", "versions": versions} | fields)
+
+
+def test_an_archive_without_key_and_times_makes_a_prompt_and_is_known_by_its_name():
+    row = archived(status="active")
+    assert services.restore_archive([row])["imported"] == 1
+    assert services.restore_archive([row])["unchanged"] == 1
+    more = (*row.versions, ArchivedVersion(number=2, content="two"))
+    changed = archived(status="active", versions=more, tags=["x"], labels={"staging": 2})
+    assert services.restore_archive([changed])["updated"] == 1
+    labelled = archived(status="active", versions=more, tags=["x"], labels={"staging": 1})
+    assert services.restore_archive([labelled])["updated"] == 1
+    prompt = Prompt.objects.get()
+    assert (prompt.content, prompt.current_version, prompt.tags) == ("two", 2, ["x"])
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"id": "no-uuid"}, "must be a UUID"),
+        ({"labels": {"staging": "1"}}, "must stand at a version's number"),
+        ({"title": ""}, "cannot be blank"),
+        ({"versions": (ArchivedVersion(number=1, content="x", includes=[{}]),)}, "version 1"),
+        ({"versions": (ArchivedVersion(number=1, content="x", variables=["x"]),)}, "version 1"),
+    ],
+)
+def test_a_wrong_archive_changes_nothing(fields, sentence):
+    with pytest.raises(InvalidInputError, match=sentence):
+        services.restore_archive([archived(**fields)])
+    assert not Prompt.objects.exists()
+
+
+def test_an_archive_of_a_prompt_in_the_trash_is_refused():
+    prompt = services.create_prompt(title="Reply", content="one")
+    services.delete_prompt(prompt_id=prompt.pk)
+    with pytest.raises(InvalidInputError, match="it is in the trash"):
+        services.restore_archive([archived(id=str(prompt.pk))])
+
+
+def row(**metadata):
+    return Row(
+        line=1,
+        title="t",
+        content="c",
+        metadata=metadata,
+        title_column="title",
+        content_column="content",
+    )
+
+
+@pytest.mark.parametrize(
+    ("metadata", "fields"),
+    [
+        ({"other": 1}, {"metadata": {"other": 1}}),
+        ({"description": "", "kind": "text"}, {"kind": "text", "metadata": {}}),
+        ({"tags": None, "variables": None}, {"tags": [], "variables": [], "metadata": {}}),
+        ({"tags": "a, b"}, {"tags": ["a", "b"], "metadata": {}}),
+        ({"tags": '["a,"]'}, {"tags": ["a,"], "metadata": {}}),
+        ({"tags": ["a"]}, {"tags": ["a"], "metadata": {}}),
+        ({"variables": " "}, {"variables": [], "metadata": {}}),
+        ({"metadata": {"a": 1}, "b": 2}, {"metadata": {"a": 1, "b": 2}}),
+        ({"metadata": ""}, {"metadata": {}}),
+        ({"metadata": '{"a": 1}'}, {"metadata": {"a": 1}}),
+        (
+            {"variables": '[{"name": "x"}]'},
+            {"variables": [{"name": "x"}], "syntax": "mustache", "metadata": {}},
+        ),
+    ],
+)
+def test_columns_become_fields(metadata, fields):
+    assert split_fields(row(**metadata)) == {"title": "t", "content": "c"} | fields
+
+
+@pytest.mark.parametrize("metadata", [{"variables": "{"}, {"tags": "["}, {"metadata": "[]"}])
+def test_columns_that_cannot_be_read(metadata):
+    with pytest.raises(InvalidInputError, match="must be a JSON"):
+        split_fields(row(**metadata))
+
+
+def test_an_update_that_breaks_the_contract_is_a_rejection():
+    services.create_prompt(
+        title="t", content="{{ x }}", syntax="mustache", variables=[{"name": "x"}]
+    )
+    rejections = []
+    options = services.ImportOptions(on_duplicate="update")
+    services.import_rows([row()], options, rejections.append)
+    assert "is declared but the text does not use it" in str(rejections[0])
+
+
+def test_a_template_is_filled():
+    template = services.create_template(
+        name="T",
+        content="{{ a }} {{ b }}",
+        parameters=[{"name": "a"}, {"name": "b", "type": "number"}],
+    )
+    content, rest = services.fill_template(template, values={"a": "x", "b": ""})
+    assert (content, [entry["name"] for entry in rest]) == ("x {{ b }}", ["b"])
+    with pytest.raises(InvalidInputError, match="must be a number"):
+        services.fill_template(template, values={"b": "many"})
+
+
+@pytest.mark.parametrize(
+    ("content", "parameters", "field"),
+    [("{{ a }}", [], "content"), ("a", [{"name": "a"}], "parameters"), ("a", [3], "parameters")],
+)
+def test_a_template_keeps_its_contract(content, parameters, field):
+    with pytest.raises(InvalidInputError) as caught:
+        services.create_template(name="T", content=content, parameters=parameters)
+    assert list(caught.value.messages) == [field]
+
+
+def test_many_at_once():
+    prompts = [services.create_prompt(title=name, content=name, tags=["x"]) for name in "abc"]
+    services.edit_prompt(prompt_id=prompts[0].pk, status="active")
+    assert services.set_status(Prompt.objects.all(), status=Prompt.Status.ARCHIVED) == 3
+    assert services.unarchive_prompts(Prompt.objects.all(), actor="aiko") == 3
+    assert list(Prompt.objects.order_by("name").values_list("status", flat=True)) == [
+        "active",
+        "draft",
+        "draft",
+    ]
+    assert services.add_tags(Prompt.objects.all(), tags=["x"]) == 0
+    assert services.add_tags(Prompt.objects.all(), tags=["x", "y"], actor="aiko") == 3
+    assert Prompt.objects.first().tags == ["x", "y"]
+
+
+def test_what_is_too_long_or_not_there():
+    prompt = services.create_prompt(title="a", content="a", description="d" * 900)
+    with pytest.raises(InvalidInputError, match="at most 500 are kept"):
+        services.delete_prompt(prompt_id=prompt.pk, reason="x" * 501)
+    services.edit_prompt(prompt_id=prompt.pk, description="e" * 900)
+    assert len(PromptEvent.objects.get().details["description"][0]) == 501
+    with pytest.raises(InvalidInputError, match="must be 0 or more"):
+        services.find_purgeable(older_than_days=-1)
+    with pytest.raises(NotFoundError, match="has no label"):
+        services.remove_label(prompt_id=prompt.pk, label="staging")
+    assert services.edit_prompt(prompt_id=prompt.pk, content="a").current_version == 1
+    assert services.edit_prompt(prompt_id=prompt.pk, title="a").current_version == 1
+
+
+def test_declarations_that_cannot_be_read_are_problems():
+    found = services.examine(kind="text", syntax="jinja", content="{{ x }}", variables=[{"nme": 1}])
+    assert (found.template, [problem.code for problem in found.problems]) == (
+        None,
+        ["declaration-name"],
+    )
+    with pytest.raises(InvalidInputError, match="cannot be the name of a variable"):
+        services.create_prompt(title="t", content="x", syntax="jinja", variables=[{"nme": 1}])
+    broken = services.examine(kind="chat", syntax="jinja", content="{", variables=[])
+    assert [problem.code for problem in broken.problems] == ["chat-json"]
+
+
+def test_the_preview():
+    sent = {
+        "kind": "text",
+        "syntax": "jinja",
+        "content": "{{ a }} {{ n }} {{ l }} {{ o.x }}",
+        "variables": [
+            {"name": "a", "example": "A"},
+            {"name": "n", "type": "number"},
+            {"name": "l", "type": "list"},
+            {"name": "o", "type": "json"},
+        ],
+        "values": {"n": "many", "gone": "1"},
+    }
+    answer = preview(sent)
+    assert answer["problems"] == []
+    assert len(answer["missing"]) == 2
+    answer = preview(sent | {"content": "{{ a }}", "variables": sent["variables"][:1]})
+    assert answer["messages"] == [{"role": "", "content": "A"}]
+    answer = preview(sent | {"content": "{{ aa }}", "variables": sent["variables"][:1]})
+    assert [(p["field"], p["near"]) for p in answer["problems"]] == [
+        ("content", "a"),
+        ("variables", ""),
+    ]
+
+
+def text_of(side):
+    return "".join(text for _, text in side.pieces) if side else None
+
+
+def test_a_comparison():
+    before, after = "a\nsame\nold 言葉\ngone\nz", "a\nsame\nnew 言語\nz\nmore"
+    rows = diffing.compare(before, after)
+    assert [row.kind for row in rows] == ["same", "same", "changed", "removed", "same", "added"]
+    assert rows[2].left.pieces == ((True, "old"), (False, " 言"), (True, "葉"))
+    assert rows[2].right.pieces == ((True, "new"), (False, " 言"), (True, "語"))
+    assert diffing.compare("a", "a") == [diffing.Row(kind="gap")]
+    everything = diffing.compare(before, after, context=None)
+    assert "\n".join(text_of(row.left) for row in everything if row.left) == before
+    assert "\n".join(text_of(row.right) for row in everything if row.right) == after
+    assert [row.kind for row in diffing.compare("x" * 5000, "y" * 5000)] == ["changed"]
+    many = diffing.compare("\n".join("abcdefghij"), "\n".join("Xbcdefghiy"))
+    assert [row.kind for row in many].count("gap") == 1
