@@ -1,7 +1,7 @@
 """Prompts with all their versions, out of the database and into it."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -27,14 +27,14 @@ AT_ONCE = 200  # prompts in memory
 FIELDS = ("name", "title", "description", "status", "tags", "user_id", "metadata")
 
 
-def records_of(prompts: QuerySet[Prompt]) -> Iterator[dict[str, Any]]:
+def records_of(prompts: QuerySet[Prompt]) -> Generator[dict[str, Any], None, None]:
     """Yield a record for each prompt: its fields and its newest version."""
     wording = ("content", "kind", "syntax", "variables")
     for prompt in prompts.iterator(chunk_size=AT_ONCE):
         yield {name: getattr(prompt, name) for name in (*FIELDS, *wording)}
 
 
-def archive_rows(prompts: QuerySet[Prompt]) -> Iterator[Archived]:
+def archive_rows(prompts: QuerySet[Prompt]) -> Generator[Archived, None, None]:
     """Yield each prompt with all its versions and labels."""
     versions = Prefetch("versions", PromptVersion.objects.order_by("number"))
     labels = Prefetch("labels", PromptLabel.objects.select_related("version"))

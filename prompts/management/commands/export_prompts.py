@@ -6,8 +6,8 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -56,7 +56,9 @@ class Command(BaseCommand):
         rows = _choose(options)
         try:
             if chosen is None:
-                counts = _to_directory(Path(target), services.archive_rows(rows), options["prune"])
+                # Closed here, not when it is collected: the database may be gone by then.
+                with closing(services.archive_rows(rows)) as archived:
+                    counts = _to_directory(Path(target), archived, options["prune"])
             else:
                 counts = {"prompts": _to_file(target, chosen, rows)}
         except OSError as error:
@@ -104,18 +106,19 @@ def _format_of(target: str) -> str | None:
 def _to_file(target: str, chosen: str, rows: QuerySet[Prompt]) -> int:
     count = 0
 
-    def counted() -> Iterator[dict[str, Any]]:
+    def counted() -> Generator[dict[str, Any], None, None]:
         nonlocal count
-        for record in services.records_of(rows):
-            count += 1
-            yield record
+        with closing(services.records_of(rows)) as records:
+            for record in records:
+                count += 1
+                yield record
 
     if target == STANDARD_OUTPUT:
         WRITERS[chosen](counted(), sys.stdout.buffer)
         return count
     path = Path(target)
-    with _replacing(path) as stream:
-        WRITERS[chosen](counted(), stream)
+    with _replacing(path) as stream, closing(counted()) as records:
+        WRITERS[chosen](records, stream)
     return count
 
 
