@@ -1,0 +1,1 @@
+"""Readers and writers of suites: one file for each format."""

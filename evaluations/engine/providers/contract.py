@@ -1,0 +1,117 @@
+"""What a provider is: something that answers requests."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Protocol
+
+from evaluations.engine.types import Answer, Request, Vector
+
+__all__ = [
+    "Abilities",
+    "Environment",
+    "Limits",
+    "MakeProvider",
+    "Price",
+    "Provider",
+    "ProviderSpec",
+]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Abilities:
+    """What a provider can do; looked at in one place, the runner."""
+
+    supports_seed: bool = False
+    """The same seed gives the same answer, as far as the service promises it."""
+    supports_schema: bool = False
+    """It keeps to a JSON Schema."""
+    supports_embeddings: bool = False
+    """It has `embed`."""
+    supports_logprobs: bool = False
+    """It reports the tokens' probabilities."""
+    costs_money: bool = False
+    """A call without a known price cannot be held under a cap."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """How hard a provider may be asked."""
+
+    concurrency: int = 4
+    """Calls at a time."""
+    requests_per_minute: int | None = None
+    """None: no limit."""
+    tokens_per_minute: int | None = None
+    """Estimated tokens of prompts and answers; None: no limit."""
+    timeout_seconds: float = 60.0
+    """For one request, from its start to the last byte."""
+    retries: int = 4
+    """How often a request is sent again, where that is safe."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Price:
+    """What a model costs."""
+
+    input_usd_per_million: Decimal
+    """A million tokens of prompts."""
+    output_usd_per_million: Decimal
+    """A million tokens of answers."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProviderSpec:
+    """What to ask, as a person chose it. It holds no key."""
+
+    kind: str
+    """A name in `providers`, such as "openai"."""
+    model: str = ""
+    """The model's name there."""
+    label: str = ""
+    """What people call it; empty: kind:model."""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """Such as temperature; goes into every request."""
+    base_url: str = ""
+    """Another address than the kind's own."""
+    limits: Limits | None = None
+    """None: the kind's own."""
+    price: Price | None = None
+    """None: the known one of the model."""
+    prompts: tuple[str, ...] = ()
+    """Labels of the prompts that go to it; empty: all."""
+
+    @property
+    def name(self) -> str:
+        """What it is shown as."""
+        return self.label or (f"{self.kind}:{self.model}" if self.model else self.kind)
+
+
+class Provider(Protocol):
+    """Answers requests. One instance serves one run, in one event loop."""
+
+    abilities: Abilities
+    limits: Limits
+
+    async def complete(self, request: Request) -> Answer:
+        """Send one request, once.
+
+        Raises:
+            ProviderError: the most specific kind; `may_retry` says whether to send it again.
+        """
+
+    async def embed(self, texts: Sequence[str]) -> list[Vector]:
+        """Return a vector for each text, where `supports_embeddings`.
+
+        Raises:
+            ProviderError: as above.
+        """
+
+    async def close(self) -> None:
+        """Let go of connections and processes."""
+
+
+Environment = Mapping[str, str]
+"""Keys and addresses by the names of their variables; never stored."""
+
+MakeProvider = Callable[[ProviderSpec, Environment], Provider]

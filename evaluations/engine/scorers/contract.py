@@ -1,0 +1,83 @@
+"""What a scorer is, for those that are written and those that call them."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from evaluations.engine.types import Answer, Assertion, Message, Outcome, Request, Vector
+
+__all__ = ["Context", "Scorer", "Services", "no_problems"]
+
+
+class Services(Protocol):
+    """Models that scorers may ask; each call is counted, limited and paid like any other."""
+
+    async def judge(self, request: Request, *, provider: str) -> Answer:
+        """Ask the judge; `provider` is empty for the run's own.
+
+        Raises:
+            ProviderError: there is no judge, or it did not answer.
+        """
+
+    async def embed(self, texts: Sequence[str], *, provider: str) -> list[Vector]:
+        """Return a vector for each text.
+
+        Raises:
+            ProviderError: there are no embeddings, or none came.
+        """
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Context:
+    """What a scorer may know besides the answer."""
+
+    messages: tuple[Message, ...] = ()
+    """What was sent."""
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    """Values of the case."""
+    expected: str = ""
+    """The case's expected answer."""
+    provider_config: Mapping[str, Any] = field(default_factory=dict)
+    """Parameters of the call, such as `tools` and `functions`."""
+    services: Services | None = None
+    """Models to ask, None where there are none."""
+
+
+def no_problems(assertion: Assertion) -> Iterable[str]:  # noqa: ARG001 (the contract's signature)
+    """Accept every value."""
+    return ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scorer:
+    """One type of assertion.
+
+    `score` or `ask` judges an answer as if the assertion was not negated, unless
+    `handles_negation`; `scorers.apply` inverts. It raises ScoringError where the answer cannot be
+    scored, and never lets another exception out.
+    """
+
+    name: str
+    """The assertion's type."""
+    title: str
+    """What it checks, in a few words for people."""
+    score: Callable[[Assertion, Answer, Context], Outcome] | None = None
+    """Judges at once."""
+    ask: Callable[[Assertion, Answer, Context], Awaitable[Outcome]] | None = None
+    """Judges with the help of a model; instead of `score`."""
+    check: Callable[[Assertion], Iterable[str]] = no_problems
+    """Returns what is wrong with an assertion of this type, one sentence each."""
+    normalisation: str = "none"
+    """What is done to both texts before they are compared."""
+    direction: str = "exact"
+    """One of types.DIRECTIONS."""
+    default_threshold: float | None = None
+    """Where the assertion has none."""
+    graded: bool = False
+    """Whether its score is between 0 and 1: then negation inverts the score as well."""
+    negatable: bool = True
+    """Whether `not-` may stand before it."""
+    handles_negation: bool = False
+    """Whether `score` looks at `assertion.negated` itself."""
+    needs: frozenset[str] = frozenset()
+    """"judge" or "embeddings"."""

@@ -1,0 +1,224 @@
+"""Values that the parts of the engine hand to each other. All are frozen."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Final
+
+__all__ = [
+    "DIRECTIONS",
+    "Answer",
+    "Assertion",
+    "Case",
+    "Grade",
+    "Message",
+    "Outcome",
+    "Place",
+    "Request",
+    "Semantics",
+    "Suite",
+    "Vector",
+    "Warned",
+    "parse_type",
+]
+
+DIRECTIONS: Final = ("higher", "lower", "exact")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """One message of a conversation."""
+
+    role: str
+    """"system", "user" or "assistant"."""
+    content: str
+    """The text."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """What exactly is sent to a model."""
+
+    model: str
+    """The model's name at its provider; empty where the provider has only one."""
+    messages: tuple[Message, ...]
+    """At least one, in their order."""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """Such as temperature, max_tokens, seed, tools; what the provider's own API calls them."""
+    response_schema: Mapping[str, Any] | None = None
+    """A JSON Schema that the answer is asked to keep, where the provider can."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What a model answered."""
+
+    text: str
+    """The answer; of a call of tools their JSON."""
+    data: Any = None
+    """The answer as a JSON value where it is not a text, such as a list of tool calls."""
+    latency_ms: int | None = None
+    """From the request to the whole answer; None for an answer that was given, not measured."""
+    input_tokens: int | None = None
+    """Tokens of the prompt, None if it is not known."""
+    output_tokens: int | None = None
+    """Tokens of the answer, None if it is not known."""
+    cost_usd: Decimal | None = None
+    """What the call cost, None if it is not known."""
+    finish_reason: str | None = None
+    """"stop", "length", "content_filter" or "tool_calls", None if it is not known."""
+    cached: bool = False
+    """Whether it was taken from an earlier call."""
+    refused: bool = False
+    """Whether the provider marked it as a refusal."""
+    logprobs: tuple[float, ...] | None = None
+    """Natural logarithm of each token's probability."""
+    flagged: bool | None = None
+    """Whether the provider's guardrails flagged it, None if there are none."""
+    attempts: int = 1
+    """How many requests it took."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Assertion:
+    """One check of an answer."""
+
+    type: str
+    """A name in `scorers`, without `not-`; or "assert-set"."""
+    negated: bool = False
+    """Whether `not-` stood before the type."""
+    value: Any = None
+    """What the answer is compared with; its kind depends on the type."""
+    threshold: float | None = None
+    """What the score or measure is held against; None: the type's default."""
+    weight: float = 1.0
+    """How much it counts; 0: recorded, never decisive."""
+    metric: str = ""
+    """The named metric that it feeds."""
+    config: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of the type, such as the rubric's judge."""
+    assertions: tuple["Assertion", ...] = ()
+    """The members of an assert-set."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Case:
+    """One input with what is expected of the answer."""
+
+    name: str
+    """Unique in its suite."""
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    """Values of the prompt's variables by name."""
+    expected: str = ""
+    """The answer to compare with."""
+    assertions: tuple[Assertion, ...] = ()
+    """The checks; none: every answer passes with the score 1."""
+    threshold: float | None = None
+    """With one, the case passes where its score reaches it, whatever single checks say."""
+    weight: float = 1.0
+    """How much the case counts in the overall score."""
+    tags: tuple[str, ...] = ()
+    """Words to find it by."""
+    enabled: bool = True
+    """Only enabled cases are run."""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    """Anything else that belongs to it."""
+    given_answer: str | None = None
+    """An answer to score instead of asking a model."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """Where in a file something stands."""
+
+    file: str = ""
+    """The file's name."""
+    line: int | None = None
+    """From 1."""
+    column: int | None = None
+    """From 1."""
+    path: str = ""
+    """Such as tests[3].assert[0].type."""
+
+    def __str__(self) -> str:
+        parts = [self.file] if self.file else []
+        if self.line is not None:
+            parts.append(f"line {self.line}")
+        if self.column is not None:
+            parts.append(f"column {self.column}")
+        if self.path:
+            parts.append(self.path)
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Warned:
+    """Something that was read, but perhaps not as its writer meant it."""
+
+    message: str
+    """One sentence: what was found and what became of it."""
+    place: Place = field(default_factory=Place)
+    """Where."""
+
+    def __str__(self) -> str:
+        where = str(self.place)
+        return f"{where}: {self.message}" if where else self.message
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Suite:
+    """Cases with a name."""
+
+    name: str
+    description: str = ""
+    cases: tuple[Case, ...] = ()
+    warnings: tuple[Warned, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Semantics:
+    """Exactly how a scorer compares; stored with every result."""
+
+    normalisation: str
+    """What is done to both texts first, "none" where nothing is."""
+    direction: str
+    """One of DIRECTIONS: whether more is better, less is, or only equality counts."""
+    threshold: float | None = None
+    """What was needed."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """What one assertion says of one answer."""
+
+    passed: bool
+    """Whether it holds."""
+    score: float
+    """From 0 to 1."""
+    reason: str
+    """One sentence for people."""
+    components: tuple["Grade", ...] = ()
+    """Those of an assert-set."""
+    cost_usd: Decimal | None = None
+    """What a judge cost."""
+    named: Mapping[str, float] = field(default_factory=dict)
+    """More measures by name."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Grade:
+    """An assertion, what it says, and how it compared."""
+
+    assertion: Assertion
+    outcome: Outcome
+    semantics: Semantics
+    error: str = ""
+    """Why it could not be scored; then the outcome does not count."""
+
+
+def parse_type(text: str) -> tuple[str, bool]:
+    """Return the base type of an assertion's type, and whether it is negated."""
+    return (text[4:], True) if text.startswith("not-") else (text, False)
+
+
+Vector = Sequence[float]
