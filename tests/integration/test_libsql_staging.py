@@ -84,7 +84,10 @@ def test_with_a_good_token_everything_works(staging):
     assert done.returncode == 0, done.stdout + done.stderr
     done = staging.run("load_demo", token=staging.token())
     assert done.returncode == 0, done.stderr
+    # A fresh checkout has not collected its static files, and this is not about them.
     script = (
+        "from django.conf import settings; settings.STORAGES['staticfiles'] = "
+        "{'BACKEND': 'django.contrib.staticfiles.storage.StaticFilesStorage'}; "
         "from django.test import Client; from django.contrib.auth.models import User; "
         "u = User.objects.create_superuser('owner', password='pass'); c = Client(); "
         "c.force_login(u); options = {'HTTP_HOST': 'staging.example', 'secure': True}; "
