@@ -1,0 +1,31 @@
+"""How far two judges agree (Cohen 1960)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+__all__ = ["Agreement", "cohen_kappa"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Agreement:
+    """Two judges on the same answers."""
+
+    count: int
+    """Answers that both judged."""
+    agreed: float
+    """Share that they judged alike, 0 to 1."""
+    kappa: float | None
+    """Agreement beyond chance, at most 1; None where chance alone would make them agree."""
+
+
+def cohen_kappa(pairs: Iterable[tuple[bool, bool]]) -> Agreement | None:
+    """Return how far two judges agree; None where they have judged nothing together."""
+    rows = list(pairs)
+    if not rows:
+        return None
+    count = len(rows)
+    agreed = sum(one == other for one, other in rows) / count
+    first, second = (sum(row[index] for row in rows) / count for index in (0, 1))
+    chance = first * second + (1 - first) * (1 - second)
+    kappa = None if chance == 1 else (agreed - chance) / (1 - chance)
+    return Agreement(count=count, agreed=agreed, kappa=kappa)
