@@ -137,7 +137,7 @@ def _evaluations() -> list[dict[str, Any]]:
     return [
         {
             "url": reverse("admin:evaluations_evaluation_change", args=[evaluation.pk]),
-            "title": evaluation.prompt.title,
+            "title": evaluation.title,
             "number": evaluation.version.number if evaluation.version else None,
             "status": evaluation.get_status_display(),
             "score": evaluation.overall_score,

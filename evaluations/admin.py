@@ -133,7 +133,7 @@ class EvaluationAdmin(SoftDeleteAdmin):
     @display(description=_("prompt"), ordering="prompt__title")
     def shown_prompt(self, obj: Evaluation) -> str:
         """Return the prompt's title."""
-        return obj.prompt.title
+        return obj.title
 
     @display(description=_("version"), ordering="version__number")
     def shown_version(self, obj: Evaluation) -> str:
@@ -186,7 +186,7 @@ class TestResultAdmin(BaseAdmin):
     @display(description=_("prompt"), ordering="evaluation__prompt__title")
     def shown_prompt(self, obj: TestResult) -> str:
         """Return the title of the prompt that was evaluated."""
-        return obj.evaluation.prompt.title
+        return obj.evaluation.title
 
     @display(description=_("score"), ordering="score")
     def shown_score(self, obj: TestResult) -> str:

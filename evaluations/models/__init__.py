@@ -1,0 +1,29 @@
+"""Tables of evaluations.
+
+    suites (TestSuite ─▶ TestCase)     profiles (ModelProfile)     gates (ReleaseGate)
+    runs (Run ─▶ RunCase) ─▶ evaluations (Evaluation) ─▶ results (TestResult ─▶ Rating)
+
+A run asks cases (copied when it is made, so that it can go on although the suite changes) of one
+or more columns; a column is an Evaluation: one version of a prompt, one model. Rules that the
+database can hold are constraints here; the rest is for `evaluations.services`. Prompts are named by
+string: this app knows the other one's models only through foreign keys.
+"""
+
+from evaluations.models.evaluations import Evaluation
+from evaluations.models.gates import ReleaseGate
+from evaluations.models.profiles import ModelProfile
+from evaluations.models.results import Rating, TestResult
+from evaluations.models.runs import Run, RunCase
+from evaluations.models.suites import TestCase, TestSuite
+
+__all__ = [
+    "Evaluation",
+    "ModelProfile",
+    "Rating",
+    "ReleaseGate",
+    "Run",
+    "RunCase",
+    "TestCase",
+    "TestResult",
+    "TestSuite",
+]

@@ -1,0 +1,211 @@
+"""One column of a run: a prompt's version asked of one model."""
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from autoforge.core.constraints import is_json
+from autoforge.core.fields import JSONDocumentField
+from autoforge.core.models import SoftDeleteModel, UUIDModel
+from autoforge.core.validators import validate_json_object
+from evaluations.models.ranges import SCORE_RANGE
+from evaluations.models.runs import Run
+from evaluations.models.suites import TestSuite
+
+__all__ = ["Evaluation"]
+
+
+class Evaluation(UUIDModel, SoftDeleteModel):
+    """One run of a prompt version over a suite against a model."""
+
+    class Status(models.TextChoices):
+        """Where an evaluation is in its life."""
+
+        PENDING = "pending", _("Pending")
+        RUNNING = "running", _("Running")
+        COMPLETED = "completed", _("Completed")
+        FAILED = "failed", _("Failed")
+        CANCELLED = "cancelled", _("Cancelled")
+        STOPPED = "stopped", _("Stopped at a limit")
+
+    run = models.ForeignKey(
+        Run,
+        on_delete=models.CASCADE,
+        related_name="evaluations",
+        null=True,
+        blank=True,
+        verbose_name=_("run"),
+        help_text=_("The run that it is a column of."),
+    )
+    position = models.PositiveIntegerField(
+        _("position"), default=0, help_text=_("Its place among the run's columns, from 0.")
+    )
+    label = models.CharField(
+        _("label"),
+        max_length=255,
+        blank=True,
+        default="",
+        help_text=_("What the column is called."),
+    )
+    prompt = models.ForeignKey(
+        "prompts.Prompt",
+        on_delete=models.CASCADE,
+        related_name="evaluations",
+        null=True,
+        blank=True,
+        db_index=False,
+        verbose_name=_("prompt"),
+        help_text=_("The prompt that is evaluated; empty where its text came with a file."),
+    )
+    version = models.ForeignKey(
+        "prompts.PromptVersion",
+        on_delete=models.RESTRICT,
+        related_name="evaluations",
+        null=True,
+        blank=True,
+        verbose_name=_("version"),
+        help_text=_("The version that is evaluated; empty until the evaluation starts."),
+    )
+    suite = models.ForeignKey(
+        TestSuite,
+        on_delete=models.SET_NULL,
+        related_name="evaluations",
+        null=True,
+        blank=True,
+        verbose_name=_("test suite"),
+        help_text=_("The suite whose cases are run."),
+    )
+    status = models.CharField(
+        _("status"),
+        max_length=16,
+        choices=Status.choices,
+        default=Status.PENDING,
+        help_text=_("Pending, running, or how it ended."),
+    )
+    overall_score = models.FloatField(
+        _("overall score"),
+        null=True,
+        blank=True,
+        validators=SCORE_RANGE,
+        help_text=_("Weighted mean of the results' scores from 0 to 1; empty if there is none."),
+    )
+    provider = models.CharField(
+        _("provider"),
+        max_length=100,
+        blank=True,
+        default="",
+        help_text=_("Who runs the model, such as openai."),
+    )
+    model = models.CharField(
+        _("model"), max_length=255, blank=True, default="", help_text=_("The model's name there.")
+    )
+    parameters = JSONDocumentField(
+        _("parameters"),
+        default=dict,
+        blank=True,
+        validators=[validate_json_object],
+        help_text=_("What the model is called with, such as the temperature."),
+    )
+    prompt_text = models.TextField(
+        _("prompt text"),
+        blank=True,
+        default="",
+        help_text=_("What was asked, where it came with a file; a chat is its messages as JSON."),
+    )
+    target = JSONDocumentField(
+        _("target"),
+        default=dict,
+        blank=True,
+        validators=[validate_json_object],
+        help_text=_("The model with its address, limits and price; no key."),
+    )
+    summary = JSONDocumentField(
+        _("summary"),
+        default=dict,
+        blank=True,
+        validators=[validate_json_object],
+        help_text=_("Pass rate with interval, errors, cost and latency, when it has ended."),
+    )
+    started_at = models.DateTimeField(
+        _("started at"), null=True, blank=True, help_text=_("When it began to run.")
+    )
+    finished_at = models.DateTimeField(
+        _("finished at"), null=True, blank=True, help_text=_("When it ended.")
+    )
+    error = models.TextField(
+        _("error"), blank=True, default="", help_text=_("Why it failed; empty if it did not.")
+    )
+
+    class Meta(SoftDeleteModel.Meta):
+        db_table = "evaluations"
+        verbose_name = _("evaluation")
+        verbose_name_plural = _("evaluations")
+        ordering = ("-created_at",)
+        indexes = (
+            models.Index(fields=["prompt"], name="idx_evaluations_prompt_id"),
+            models.Index(fields=["status"], name="idx_evaluations_status"),
+            models.Index(fields=["-created_at"], name="idx_evaluations_created_at"),
+        )
+        constraints = (
+            models.CheckConstraint(
+                name="evaluations_status_known",
+                condition=Q(
+                    status__in=["pending", "running", "completed", "failed", "cancelled", "stopped"]
+                ),
+                violation_error_message=_(
+                    "The status is pending, running, completed, stopped, cancelled or failed."
+                ),
+            ),
+            models.CheckConstraint(
+                name="evaluations_overall_score_0_to_1",
+                condition=Q(overall_score__isnull=True) | Q(overall_score__range=(0, 1)),
+                violation_error_message=_("The overall score is from 0 to 1, or empty."),
+            ),
+            models.CheckConstraint(
+                name="evaluations_finished_after_started",
+                # One that fails or is cancelled before it begins has no start.
+                condition=Q(finished_at__isnull=True)
+                | Q(started_at__isnull=True)
+                | Q(finished_at__gte=F("started_at")),
+                violation_error_message=_("An evaluation does not end before it starts."),
+            ),
+            models.CheckConstraint(
+                name="evaluations_target_is_object",
+                condition=is_json("target", "object"),
+                violation_error_message=_("A target is a JSON object."),
+            ),
+            models.CheckConstraint(
+                name="evaluations_summary_is_object",
+                condition=is_json("summary", "object"),
+                violation_error_message=_("A summary is a JSON object."),
+            ),
+            models.UniqueConstraint(
+                fields=["run", "position"],
+                name="evaluations_position_unique",
+                violation_error_message=_("Two columns of a run have the same position."),
+            ),
+            models.CheckConstraint(
+                name="evaluations_parameters_is_object",
+                condition=is_json("parameters", "object"),
+                violation_error_message=_("Parameters are a JSON object."),
+            ),
+        )
+
+    @property
+    def title(self) -> str:
+        """What people call what was asked: the prompt's title, or the label of a file's."""
+        return self.prompt.title if self.prompt else self.label
+
+    def clean(self) -> None:
+        """Refuse a version of another prompt.
+
+        Raises:
+            ValidationError: for the field `version`.
+        """
+        if self.version is not None and self.version.prompt_id != self.prompt_id:
+            raise ValidationError({"version": _("This version belongs to another prompt.")})
+
+    def __str__(self) -> str:
+        # Never the prompt's title: it would cost every list a query a row.
+        return f"{self.get_status_display()} · {str(self.pk)[:8]}"

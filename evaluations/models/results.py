@@ -1,0 +1,232 @@
+"""What models answered, how it was scored, and what people say of it."""
+
+from django.conf import settings
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from autoforge.core.constraints import is_json
+from autoforge.core.fields import JSONDocumentField
+from autoforge.core.models import SerialModel, TimestampedModel, UUIDModel
+from autoforge.core.validators import validate_json_list
+from evaluations.models.evaluations import Evaluation
+from evaluations.models.ranges import SCORE_RANGE
+from evaluations.models.runs import RunCase
+from evaluations.models.suites import TestCase
+
+__all__ = ["Rating", "TestResult"]
+
+
+class TestResult(UUIDModel, TimestampedModel):
+    """What a model answered to one case, and how the answer was scored."""
+
+    __test__ = False  # pytest would collect it by its name
+
+    evaluation = models.ForeignKey(
+        Evaluation,
+        on_delete=models.CASCADE,
+        related_name="results",
+        verbose_name=_("evaluation"),
+        help_text=_("The evaluation that this belongs to."),
+    )
+    case = models.ForeignKey(
+        TestCase,
+        on_delete=models.SET_NULL,
+        related_name="results",
+        null=True,
+        blank=True,
+        verbose_name=_("test case"),
+        help_text=_("The case that was run; empty if it was deleted since."),
+    )
+    run_case = models.ForeignKey(
+        RunCase,
+        on_delete=models.CASCADE,
+        related_name="results",
+        null=True,
+        blank=True,
+        verbose_name=_("case of the run"),
+        help_text=_("The case as it was asked."),
+    )
+    repeat = models.PositiveIntegerField(
+        _("repeat"), default=0, help_text=_("Which time it was asked, from 0.")
+    )
+    request_hash = models.CharField(
+        _("request"),
+        max_length=64,
+        blank=True,
+        default="",
+        help_text=_("SHA-256 of exactly what was sent, and which repeat it was."),
+    )
+    messages = JSONDocumentField(
+        _("messages"),
+        default=list,
+        blank=True,
+        validators=[validate_json_list],
+        help_text=_("What was sent."),
+    )
+    output = models.TextField(
+        _("output"), blank=True, default="", help_text=_("What the model answered.")
+    )
+    score = models.FloatField(
+        _("score"),
+        null=True,
+        blank=True,
+        validators=SCORE_RANGE,
+        help_text=_("From 0 to 1; empty if it could not be scored."),
+    )
+    passed = models.BooleanField(
+        _("passed"),
+        null=True,
+        blank=True,
+        help_text=_("Whether the answer is good enough; empty if it could not be scored."),
+    )
+    components = JSONDocumentField(
+        _("components"),
+        default=list,
+        blank=True,
+        validators=[validate_json_list],
+        help_text=_("What each assertion said, why, and how exactly it compared."),
+    )
+    finish_reason = models.CharField(
+        _("finish reason"),
+        max_length=50,
+        blank=True,
+        default="",
+        help_text=_("Why the model stopped: stop, length, content_filter, tool_calls."),
+    )
+    cached = models.BooleanField(
+        _("earlier answer"), default=False, help_text=_("Taken from an earlier call, free of cost.")
+    )
+    attempts = models.PositiveIntegerField(
+        _("requests"), default=0, help_text=_("How many requests it took.")
+    )
+    grading_calls = models.PositiveIntegerField(
+        _("judge's calls"), default=0, help_text=_("Calls that scoring took.")
+    )
+    grading_cost_usd = models.DecimalField(
+        _("judge's cost (USD)"),
+        max_digits=18,
+        decimal_places=10,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text=_("What scoring cost in US dollars; empty if nothing or not known."),
+    )
+    latency_ms = models.PositiveIntegerField(
+        _("latency (ms)"),
+        null=True,
+        blank=True,
+        help_text=_("Time from the request to the whole answer, in milliseconds."),
+    )
+    input_tokens = models.PositiveIntegerField(
+        _("input tokens"), null=True, blank=True, help_text=_("Tokens of the prompt.")
+    )
+    output_tokens = models.PositiveIntegerField(
+        _("output tokens"), null=True, blank=True, help_text=_("Tokens of the answer.")
+    )
+    cost_usd = models.DecimalField(
+        _("cost (USD)"),
+        max_digits=18,
+        decimal_places=10,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text=_("What the call cost in US dollars; empty if it is not known."),
+    )
+    error = models.TextField(
+        _("error"), blank=True, default="", help_text=_("Why there is no answer; else empty.")
+    )
+
+    class Meta(TimestampedModel.Meta):
+        db_table = "test_results"
+        verbose_name = _("test result")
+        verbose_name_plural = _("test results")
+        ordering = ("-created_at",)
+        indexes = (
+            models.Index(fields=["-created_at"], name="idx_test_results_created_at"),
+            models.Index(
+                fields=["request_hash"],
+                name="idx_test_results_request_hash",
+                condition=~Q(request_hash=""),
+            ),
+        )
+        constraints = (
+            models.UniqueConstraint(
+                fields=["evaluation", "run_case", "repeat"],
+                name="test_results_once",
+                violation_error_message=_("This answer is stored already."),
+            ),
+            models.CheckConstraint(
+                name="test_results_messages_is_list",
+                condition=is_json("messages", "array"),
+                violation_error_message=_("Messages are a JSON list."),
+            ),
+            models.CheckConstraint(
+                name="test_results_components_is_list",
+                condition=is_json("components", "array"),
+                violation_error_message=_("Components are a JSON list."),
+            ),
+            models.CheckConstraint(
+                name="test_results_score_0_to_1",
+                condition=Q(score__isnull=True) | Q(score__range=(0, 1)),
+                violation_error_message=_("The score is from 0 to 1, or empty."),
+            ),
+            models.CheckConstraint(
+                name="test_results_latency_not_negative",
+                condition=Q(latency_ms__isnull=True) | Q(latency_ms__gte=0),
+                violation_error_message=_("The latency is 0 milliseconds or more."),
+            ),
+            models.CheckConstraint(
+                name="test_results_tokens_not_negative",
+                condition=(Q(input_tokens__isnull=True) | Q(input_tokens__gte=0))
+                & (Q(output_tokens__isnull=True) | Q(output_tokens__gte=0)),
+                violation_error_message=_("Token counts are 0 or more."),
+            ),
+            models.CheckConstraint(
+                name="test_results_cost_not_negative",
+                condition=Q(cost_usd__isnull=True) | Q(cost_usd__gte=0),
+                violation_error_message=_("The cost is 0 US dollars or more."),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return str(self.pk)[:8]
+
+
+class Rating(SerialModel, TimestampedModel):
+    """What one person says of an answer."""
+
+    result = models.ForeignKey(
+        TestResult,
+        on_delete=models.CASCADE,
+        related_name="ratings",
+        db_index=False,
+        verbose_name=_("test result"),
+        help_text=_("The answer."),
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="+",
+        verbose_name=_("user"),
+        help_text=_("Who rated it."),
+    )
+    passed = models.BooleanField(_("good"), help_text=_("Whether the answer is good enough."))
+    comment = models.TextField(_("comment"), blank=True, default="", help_text=_("Why."))
+
+    class Meta(TimestampedModel.Meta):
+        db_table = "ratings"
+        verbose_name = _("rating")
+        verbose_name_plural = _("ratings")
+        ordering = ("-created_at",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=["result", "user"],
+                name="ratings_once",
+                violation_error_message=_("You have rated this answer already."),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{'+' if self.passed else '−'} {self.pk}"
