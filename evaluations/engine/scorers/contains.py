@@ -1,0 +1,69 @@
+"""contains and its kin: texts within the answer; with an i in front both are lower-cased."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from evaluations.engine.errors import ScoringError
+from evaluations.engine.scorers.contract import Context, Scorer
+from evaluations.engine.scorers.conversions import as_text, one_text, shortened, values_of
+from evaluations.engine.types import Answer, Assertion, Outcome
+
+__all__ = ["SCORERS"]
+
+Fold = Callable[[str], str]
+
+
+def _one_value(assertion: Assertion) -> Sequence[Any]:
+    value = assertion.value
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number and not (isinstance(value, str) and value):
+        raise ScoringError(f"{assertion.type} needs a text that is not empty, or a number")
+    return (value,)
+
+
+def _missing(assertion: Assertion, answer: Answer, fold: Fold) -> tuple[list[str], int]:
+    take = values_of if assertion.type.endswith(("-any", "-all")) else _one_value
+    wanted = [as_text(value) for value in take(assertion)]
+    text = fold(answer.text)
+    return [value for value in wanted if fold(value) not in text], len(wanted)
+
+
+def _scorer(fold: Fold, *, enough: bool) -> Callable[[Assertion, Answer, Context], Outcome]:
+    def score(assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
+        missing, wanted = _missing(assertion, answer, fold)
+        passed = len(missing) < wanted if enough else not missing
+        listed = ", ".join(f"“{shortened(value, 60)}”" for value in missing)
+        reason = f"the answer does not contain {listed}" if missing else "the answer contains all"
+        return Outcome(passed=passed, score=float(passed), reason=reason)
+
+    return score
+
+
+def _starts_with(assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
+    value = one_text(assertion)
+    passed = answer.text.startswith(value)
+    said = "begins" if passed else "does not begin"
+    return Outcome(
+        passed=passed, score=float(passed), reason=f"the answer {said} with “{shortened(value)}”"
+    )
+
+
+FOLDS: Final = (("", str, "none"), ("i", str.lower, "both are lower-cased"))
+TITLES: Final = (
+    ("contains", False, "contains the value"),
+    ("contains-any", True, "contains one of the values"),
+    ("contains-all", False, "contains all values"),
+)
+SCORERS: Final = (
+    *(
+        Scorer(
+            name=f"{prefix}{name}",
+            title=title,
+            score=_scorer(fold, enough=enough),
+            normalisation=said,
+        )
+        for prefix, fold, said in FOLDS
+        for name, enough, title in TITLES
+    ),
+    Scorer(name="starts-with", title="begins with the value", score=_starts_with),
+)

@@ -1,0 +1,99 @@
+"""is-html, contains-html."""
+
+import re
+from typing import Final
+
+from selectolax.lexbor import LexborHTMLParser
+
+from evaluations.engine.scorers.contract import Context, Scorer
+from evaluations.engine.scorers.conversions import SPACE
+from evaluations.engine.types import Answer, Assertion, Outcome
+
+__all__ = ["SCORERS"]
+
+LONGEST: Final = 10_485_760
+NAMES: Final = """
+    html head title base link meta style body article section nav aside h1 h2 h3 h4 h5 h6 header
+    footer address p hr pre blockquote ol ul li dl dt dd figure figcaption main div a em strong
+    small s cite q dfn abbr ruby rt rp data time code var samp kbd sub sup i b u mark bdi bdo span
+    br wbr img iframe embed object param picture source video audio track map area svg math script
+    noscript canvas ins del table caption colgroup col tbody thead tfoot tr td th form label input
+    button select datalist optgroup option textarea output progress meter fieldset legend details
+    summary dialog menu slot template
+    """
+ELEMENTS: Final = frozenset(NAMES.split())
+WRAPPERS: Final = {name: re.compile(rf"<{name}(?=[\s>/])") for name in ("html", "head", "body")}
+OPENING: Final = re.compile(r"<[a-zA-Z][a-zA-Z0-9-]*(?:\s[^>]*)?>")
+CLOSING: Final = re.compile(r"</[a-zA-Z][a-zA-Z0-9-]*\s*>")
+COMMON: Final = re.compile(
+    r"<(html|head|body|div|span|p|a|img|h[1-6]|ul|ol|li|table|tr|td|th|form|input|button|script"
+    r"|style|link|meta|br|hr)\b",
+    re.IGNORECASE | re.ASCII,
+)
+SIGNS: Final = (  # each with its points
+    (re.compile(r"<[a-zA-Z][a-zA-Z0-9-]*(?:\s[^>]*)?/>"), 1),
+    (re.compile(r"&(?:[a-zA-Z]+|#[0-9]+|#x[0-9a-fA-F]+);"), 1),
+    (re.compile(r"<!DOCTYPE\s+html", re.IGNORECASE), 2),
+    (re.compile(r"<!--[^-]*(?:-[^-]+)*-->"), 1),
+    (re.compile(r"\s[a-zA-Z-]+=\s*[\"'][^\"']*[\"']"), 1),
+    (COMMON, 2),
+)
+ENOUGH: Final = 2
+
+
+def _points(text: str) -> int:
+    opening, closing = bool(OPENING.search(text)), bool(CLOSING.search(text))
+    tags = 2 if opening and closing else int(opening or closing)
+    return tags + sum(points for sign, points in SIGNS if sign.search(text))
+
+
+def _contains_html(_assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
+    points = _points(answer.text) if len(answer.text) <= LONGEST else 0
+    passed = points >= ENOUGH
+    reason = f"{points} signs of HTML, {ENOUGH} are enough"
+    return Outcome(passed=passed, score=float(passed), reason=reason)
+
+
+def _why_not(text: str) -> str | None:
+    """Return why a text is no HTML, None where it is."""
+    trimmed = text.strip(SPACE)
+    if not trimmed:
+        return "the answer is empty"
+    if len(trimmed) > LONGEST:
+        return "the answer is longer than 10 MiB"
+    if trimmed[:5].lower() == "<?xml":
+        return "the answer is XML, not HTML"
+    tree = LexborHTMLParser(trimmed)
+    lower = trimmed.lower()
+    if not WRAPPERS["body"].search(lower) and _text_of_body(tree).strip(SPACE):
+        return "there is text outside of elements"
+    names = {node.tag or "" for node in tree.css("*")}
+    known = {name for name in names if (name in ELEMENTS or "-" in name) and name not in WRAPPERS}
+    known |= {name for name, pattern in WRAPPERS.items() if pattern.search(lower)}
+    return None if known else "there is no element of HTML"
+
+
+def _text_of_body(tree: LexborHTMLParser) -> str:
+    body = tree.body
+    return body.text(deep=False) if body is not None else ""
+
+
+def _is_html(_assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
+    why = _why_not(answer.text)
+    return Outcome(passed=why is None, score=float(why is None), reason=why or "the answer is HTML")
+
+
+SCORERS: Final = (
+    Scorer(
+        name="is-html",
+        title="is HTML",
+        score=_is_html,
+        normalisation="parsed as browsers do; no text outside of elements",
+    ),
+    Scorer(
+        name="contains-html",
+        title="contains HTML",
+        score=_contains_html,
+        normalisation="signs of HTML are counted",
+    ),
+)

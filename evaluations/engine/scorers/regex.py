@@ -1,0 +1,106 @@
+r"""regex: a JavaScript regular expression found in the answer, run by a JavaScript engine.
+
+Python's expressions mean other things here and there (\d, $, lookbehind, named groups), so an
+engine of that language decides. Pattern and text go in as data; nothing of them is run as code.
+"""
+
+import threading
+from typing import Any, Final
+
+from evaluations.engine.errors import ScoringError
+from evaluations.engine.scorers.contract import Context, Scorer
+from evaluations.engine.scorers.conversions import one_text, shortened
+from evaluations.engine.types import Answer, Assertion, Outcome
+
+__all__ = ["SCORERS", "InvalidPatternError", "search"]
+
+SECONDS: Final = 2
+BYTES: Final = 64 * 1024 * 1024
+PROGRAM: Final = """
+var compiled = new Map();
+function search(pattern, text) {
+  var found = compiled.get(pattern);
+  if (found === undefined) {
+    try { found = new RegExp(pattern); } catch (error) { found = error.message; }
+    if (compiled.size > 500) compiled.clear();
+    compiled.set(pattern, found);
+  }
+  if (typeof found === "string") return found;
+  return found.test(text);
+}
+"""
+_engines = threading.local()
+
+
+class InvalidPatternError(ValueError):
+    """The pattern is no regular expression of JavaScript."""
+
+
+def _engine() -> Any:
+    # An engine belongs to the thread that made it.
+    found = getattr(_engines, "search", None)
+    if found is None:
+        import quickjs  # noqa: PLC0415 (only where an expression is used)
+
+        context = quickjs.Context()
+        context.set_memory_limit(BYTES)
+        context.set_time_limit(SECONDS)
+        context.eval(PROGRAM)
+        _engines.context = context
+        found = _engines.search = context.get("search")
+    return found
+
+
+def search(pattern: str, text: str) -> bool:
+    """Whether the expression is found in the text.
+
+    Raises:
+        InvalidPatternError: it is no regular expression.
+        ScoringError: it takes more than two seconds or 64 MiB.
+    """
+    try:
+        found = _engine()(pattern, text)
+    except Exception as error:  # the engine raises nothing more specific
+        _engines.__dict__.clear()
+        raise ScoringError(
+            f"the expression “{shortened(pattern)}” took more than {SECONDS} s or too much memory"
+        ) from error
+    if isinstance(found, str):
+        raise InvalidPatternError(found)
+    return bool(found)
+
+
+def _check(assertion: Assertion) -> list[str]:
+    try:
+        search(one_text(assertion), "")
+    except InvalidPatternError as error:
+        return [f"is no regular expression of JavaScript: {error}"]
+    except ScoringError as error:
+        return [str(error)]
+    return []
+
+
+def _score(assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
+    pattern = one_text(assertion)
+    try:
+        found = search(pattern, answer.text)
+    except InvalidPatternError as error:
+        # As in promptfoo it fails whether or not it is negated.
+        return Outcome(passed=False, score=0.0, reason=f"the expression is not valid: {error}")
+    passed = found is not assertion.negated
+    said = "matches" if found else "does not match"
+    return Outcome(
+        passed=passed, score=float(passed), reason=f"the answer {said} “{shortened(pattern)}”"
+    )
+
+
+SCORERS: Final = (
+    Scorer(
+        name="regex",
+        title="matches a regular expression",
+        score=_score,
+        check=_check,
+        handles_negation=True,
+        normalisation="none; ECMAScript, searched without flags",
+    ),
+)

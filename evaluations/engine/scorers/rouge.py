@@ -1,0 +1,120 @@
+"""rouge-n, and rouge-1, rouge-2, rouge-l of Lin 2004: what a reference says and the answer too.
+
+rouge-n is promptfoo's: lower-cased words as the Penn Treebank divides them, n = 1. The others take
+the words of any script and are F-measures as well (beta = 1).
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from rapidfuzz.distance import LCSseq
+
+from evaluations.engine.errors import ScoringError
+from evaluations.engine.scorers.contract import Context, Scorer
+from evaluations.engine.scorers.conversions import text_list
+from evaluations.engine.scorers.words import count_grams, overlap, words_of
+from evaluations.engine.types import Answer, Assertion, Outcome
+
+__all__ = ["SCORERS", "f_measure", "treebank_words"]
+
+ENOUGH: Final = 0.75
+CONTRACTED: Final = (
+    r"(can)(not)|(d)('ye)|(gim)(me)|(gon)(na)|(got)(ta)|(lem)(me)|(more)('n)|('t)(is)|('t)(was)"
+    r"|(wan)(na)"
+)
+STEPS: Final = (  # Penn Treebank (MacIntyre 1995)
+    (re.compile(r'^"'), "`` "),
+    (re.compile(r'([ (\[{<])"'), r"\1 `` "),
+    (re.compile(r"\.\.\."), " ... "),
+    (re.compile(r"[;@#$%&?!*|~^]"), r" \g<0> "),
+    (re.compile(r"([,:])([^\d])"), r" \1 \2"),
+    (re.compile(r"([^.])(\.)([\]\)}>\"']*)\s*$"), r"\1 \2\3 "),
+    (re.compile(r"[\]\[(){}<>]"), r" \g<0> "),
+    (re.compile(r"--"), " -- "),
+    (re.compile(r"$"), " "),
+    (re.compile(r"^"), " "),
+    (re.compile(r'"'), " '' "),
+    (re.compile(r"([^'])' "), r"\1 ' "),
+    (re.compile(r"'([smd]) ", re.IGNORECASE), r" '\1 "),
+    (re.compile(r"('ll|'re|'ve|n't) ", re.IGNORECASE), r" \1 "),
+)
+TOGETHER: Final = re.compile(rf"\b(?:{CONTRACTED})\b", re.IGNORECASE)
+
+Words = Sequence[str]
+
+
+def treebank_words(text: str) -> list[str]:
+    """Return the words of a text as the Penn Treebank divides them."""
+    for pattern, replacement in STEPS:
+        text = pattern.sub(replacement, text)
+    return TOGETHER.sub(lambda found: " ".join(filter(None, found.groups())), text).split()
+
+
+def f_measure(common: float, mine: int, its: int) -> float:
+    """Return the harmonic mean of precision and recall, 0 where nothing is in common."""
+    return 2 * common / (mine + its) if common else 0.0
+
+
+def _of_size(size: int) -> Callable[[Words, Words], float]:
+    def measure(candidate: Words, reference: Words) -> float:
+        one, other = count_grams(candidate, size), count_grams(reference, size)
+        return f_measure(overlap(one, other), one.total(), other.total())
+
+    return measure
+
+
+def _longest(candidate: Words, reference: Words) -> float:
+    common = LCSseq.similarity(candidate, reference)
+    return f_measure(common, len(candidate), len(reference))
+
+
+def _outcome(assertion: Assertion, score: float, default: float) -> Outcome:
+    limit = default if assertion.threshold is None else assertion.threshold
+    reason = f"{assertion.type} is {score:.4f}, {limit:g} is enough"
+    return Outcome(passed=score >= limit, score=score, reason=reason)
+
+
+def _promptfoo(assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
+    if not isinstance(assertion.value, str):
+        raise ScoringError("rouge-n needs a text as its value")
+    words = treebank_words(answer.text.lower()), treebank_words(assertion.value.lower())
+    return _outcome(assertion, _of_size(1)(*words), ENOUGH)
+
+
+def _scorer(measure: Callable[[Words, Words], float]) -> Callable[..., Outcome]:
+    def score(assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
+        candidate = words_of(answer.text.lower(), assertion)
+        references = [words_of(text.lower(), assertion) for text in text_list(assertion)]
+        best = max(measure(candidate, words) for words in references)
+        return _outcome(assertion, best, ENOUGH)
+
+    return score
+
+
+def _of_paper(name: str, measure: Callable[[Words, Words], float], title: str) -> Scorer:
+    return Scorer(
+        name=name,
+        title=title,
+        score=_scorer(measure),
+        normalisation="lower-cased NFC; words between white space, characters without spaces",
+        direction="higher",
+        default_threshold=ENOUGH,
+        graded=True,
+    )
+
+
+SCORERS: Final = (
+    Scorer(
+        name="rouge-n",
+        title="words of the reference (ROUGE-1)",
+        score=_promptfoo,
+        normalisation="lower-cased, Penn Treebank words, F-measure of clipped counts",
+        direction="higher",
+        default_threshold=ENOUGH,
+        graded=True,
+    ),
+    _of_paper("rouge-1", _of_size(1), "words of a reference (ROUGE-1)"),
+    _of_paper("rouge-2", _of_size(2), "pairs of words of a reference (ROUGE-2)"),
+    _of_paper("rouge-l", _longest, "longest common words of a reference (ROUGE-L)"),
+)

@@ -1,0 +1,115 @@
+"""bleu, gleu and bleu-4: n-grams of the answer that are in a reference.
+
+bleu and gleu are promptfoo's; bleu-4 is that of Papineni et al. 2002 for one sentence, with the
+words of any script.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from evaluations.engine.scorers.contract import Context, Scorer
+from evaluations.engine.scorers.conversions import SPACE, text_list, toward_words
+from evaluations.engine.scorers.words import count_grams, overlap, words_of
+from evaluations.engine.types import Answer, Assertion, Outcome
+
+__all__ = ["SCORERS"]
+
+ORDERS: Final = range(1, 5)
+ALMOST_NOTHING: Final = 1e-7  # in place of a precision of 0, whose logarithm there is not
+ENOUGH: Final = 0.5
+
+Words = Sequence[str]
+Measure = Callable[[Assertion, Answer], float]
+
+
+def bleu(candidate: Words, references: Sequence[Words]) -> float:
+    """Return BLEU of one text, 0 to 1; orders that the text is too short for are left out."""
+    logs = []
+    for size in ORDERS:
+        grams = count_grams(candidate, size)
+        if grams:
+            best = max(overlap(grams, count_grams(words, size)) for words in references)
+            logs.append(math.log(best / grams.total() or ALMOST_NOTHING))
+    if not logs:
+        return 0.0
+    return _brevity(len(candidate), references) * math.exp(math.fsum(logs) / len(logs))
+
+
+def _brevity(length: int, references: Sequence[Words]) -> float:
+    closest = min((abs(len(words) - length), len(words)) for words in references)[1]
+    return 1.0 if length > closest else math.exp(1 - closest / length)
+
+
+def gleu(candidate: Words, reference: Words) -> float:
+    """Return GLEU (Wu et al. 2016), 0 to 1: the lower of precision and recall, n = 1 to 4."""
+    if list(candidate) == list(reference):
+        return 1.0
+    matches = mine = its = 0
+    for size in ORDERS:
+        one, other = count_grams(candidate, size), count_grams(reference, size)
+        matches += overlap(one, other)
+        mine, its = mine + one.total(), its + other.total()
+    return min(matches / mine, matches / its) if mine and its else 0.0
+
+
+def _promptfoo_bleu(assertion: Assertion, answer: Answer) -> float:
+    references = [toward_words(text) for text in text_list(assertion)]
+    return bleu(toward_words(answer.text), references) if answer.text.strip(SPACE) else 0.0
+
+
+def _undotted(text: str) -> list[str]:
+    return [word for word in (one.rstrip(".") for one in toward_words(text)) if word]
+
+
+def _promptfoo_gleu(assertion: Assertion, answer: Answer) -> float:
+    references = [_undotted(text) for text in text_list(assertion)]
+    candidate = _undotted(answer.text)
+    return max(gleu(candidate, words) for words in references) if candidate else 0.0
+
+
+def _paper_bleu(assertion: Assertion, answer: Answer) -> float:
+    references = [words_of(text, assertion) for text in text_list(assertion)]
+    candidate = words_of(answer.text, assertion)
+    return bleu(candidate, references) if candidate else 0.0
+
+
+def _scorer(measure: Measure, name: str) -> Callable[[Assertion, Answer, Context], Outcome]:
+    def score(assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
+        value = min(1.0, measure(assertion, answer))
+        limit = ENOUGH if assertion.threshold is None else assertion.threshold
+        reason = f"{name} is {value:.4f}, {limit:g} is enough"
+        return Outcome(passed=value >= limit, score=value, reason=reason)
+
+    return score
+
+
+SCORERS: Final = (
+    Scorer(
+        name="bleu",
+        title="n-grams of a reference (BLEU)",
+        score=_scorer(_promptfoo_bleu, "BLEU"),
+        normalisation="lower-cased, words between white space; n = 1 to 4; 0 becomes 1e-7",
+        direction="higher",
+        default_threshold=ENOUGH,
+        graded=True,
+    ),
+    Scorer(
+        name="gleu",
+        title="n-grams of a reference (GLEU)",
+        score=_scorer(_promptfoo_gleu, "GLEU"),
+        normalisation="lower-cased, words between white space without dots at their ends",
+        direction="higher",
+        default_threshold=ENOUGH,
+        graded=True,
+    ),
+    Scorer(
+        name="bleu-4",
+        title="n-grams of a reference (BLEU), any script",
+        score=_scorer(_paper_bleu, "BLEU-4"),
+        normalisation="NFC; words between white space, characters of scripts without spaces",
+        direction="higher",
+        default_threshold=ENOUGH,
+        graded=True,
+    ),
+)

@@ -1,0 +1,69 @@
+"""word-count: how many words there are between white space."""
+
+import math
+from typing import Any, Final
+
+from evaluations.engine.errors import ScoringError
+from evaluations.engine.scorers.contract import Context, Scorer
+from evaluations.engine.scorers.conversions import SPACE, SPACES
+from evaluations.engine.types import Answer, Assertion, Outcome
+
+__all__ = ["SCORERS"]
+
+
+def count_words(text: str) -> int:
+    """Return how many words there are."""
+    return sum(map(bool, SPACES.split(text.strip(SPACE))))
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        return float(value or 0)
+    except ValueError:
+        return None
+
+
+def _range(assertion: Assertion) -> tuple[float, float]:
+    value = assertion.value
+    if isinstance(value, dict):
+        low, high = _number(value.get("min", 0)), _number(value.get("max", math.inf))
+        if low is None or high is None or not {"min", "max"} & value.keys():
+            raise ScoringError("word-count needs min or max, or both, as numbers")
+        if low > high:
+            raise ScoringError(f"word-count: min {low:g} is above max {high:g}")
+        return low, high
+    exact = _number(value)
+    if exact is None:
+        raise ScoringError("word-count needs a number, or an object with min and max")
+    return exact, exact
+
+
+def _check(assertion: Assertion) -> list[str]:
+    try:
+        _range(assertion)
+    except ScoringError as error:
+        return [str(error)]
+    return []
+
+
+def _score(assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
+    low, high = _range(assertion)
+    count = count_words(answer.text)
+    passed = low <= count <= high
+    asked = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+    return Outcome(
+        passed=passed, score=float(passed), reason=f"{count} words, {asked} were asked for"
+    )
+
+
+SCORERS: Final = (
+    Scorer(
+        name="word-count",
+        title="number of words",
+        score=_score,
+        check=_check,
+        normalisation="words are what stands between white space",
+    ),
+)

@@ -1,0 +1,109 @@
+"""is-xml, contains-xml: well-formed XML with the elements that are asked for."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final
+from xml.etree.ElementTree import Element, ParseError
+
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+from evaluations.engine.errors import ScoringError
+from evaluations.engine.scorers.contract import Context, Scorer
+from evaluations.engine.types import Answer, Assertion, Outcome
+
+__all__ = ["SCORERS"]
+
+TAG: Final = re.compile(r"<(/?)([A-Za-z_:][\w:.\-]*)((?:\"[^\"]*\"|'[^']*'|[^<>\"'])*?)(/?)>")
+LONGEST: Final = 1_000_000  # characters that are looked through
+
+
+def _required(assertion: Assertion) -> Sequence[str]:
+    value = assertion.value
+    if isinstance(value, dict) and value:
+        value = value.get("requiredElements")
+        if not isinstance(value, list):
+            raise ScoringError(f"{assertion.type} takes an object with the list requiredElements")
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",")]
+    if value is None or isinstance(value, list | dict):
+        return [str(part) for part in value or ()]
+    raise ScoringError(f"{assertion.type} takes paths such as a.b,c, a list of them, or nothing")
+
+
+def _parse(text: str) -> Element | str:
+    """Return the root, or why there is none."""
+    try:
+        root: Element = fromstring(
+            text, forbid_dtd=False, forbid_entities=True, forbid_external=True
+        )
+    except (ParseError, ValueError, LookupError, RecursionError) as error:
+        return f"it is not well-formed: {error}"
+    except DefusedXmlException:
+        return "it declares entities, which are not read"
+    return root
+
+
+def _missing(root: Element, required: Sequence[str]) -> list[str]:
+    return [path for path in required if not _has(root, path.split("."))]
+
+
+def _has(root: Element, path: Sequence[str]) -> bool:
+    if root.tag != path[0]:
+        return False
+    found = [root]
+    for name in path[1:]:
+        found = [child for parent in found for child in parent if child.tag == name]
+    return bool(found)
+
+
+def _is_xml(assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
+    required = _required(assertion)
+    root = _parse(answer.text)
+    if isinstance(root, str):
+        return Outcome(passed=False, score=0.0, reason=root)
+    missing = _missing(root, required)
+    reason = f"elements are missing: {', '.join(missing)}" if missing else "the answer is XML"
+    return Outcome(passed=not missing, score=float(not missing), reason=reason)
+
+
+def _contains_xml(assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
+    required = _required(assertion)
+    for fragment in _fragments(answer.text[:LONGEST]):
+        root = _parse(fragment)
+        if not isinstance(root, str) and not _missing(root, required):
+            return Outcome(passed=True, score=1.0, reason="the answer contains such XML")
+    return Outcome(passed=False, score=0.0, reason="the answer contains no such XML")
+
+
+def _fragments(text: str) -> Iterator[str]:
+    """Yield what stands from an opening tag to its closing one, the outermost first."""
+    opened: list[tuple[str, int]] = []
+    spans: list[tuple[int, int]] = []
+    for tag in TAG.finditer(text):
+        closing, name, _attributes, empty = tag.groups()
+        if empty:
+            spans.append(tag.span())
+        elif not closing:
+            opened.append((name, tag.start()))
+        elif any(name == other for other, _ in opened):
+            while opened[-1][0] != name:
+                opened.pop()
+            spans.append((opened.pop()[1], tag.end()))
+    return (text[start:end] for start, end in sorted(spans, key=lambda span: (span[0], -span[1])))
+
+
+SCORERS: Final = (
+    Scorer(
+        name="is-xml",
+        title="is XML with certain elements",
+        score=_is_xml,
+        normalisation="the whole answer; paths begin at the root",
+    ),
+    Scorer(
+        name="contains-xml",
+        title="contains XML with certain elements",
+        score=_contains_xml,
+        normalisation="any fragment with balanced tags",
+    ),
+)
