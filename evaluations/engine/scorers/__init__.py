@@ -1,1 +1,30 @@
-"""One file for each type of assertion, or family of types."""
+"""Scorers: one file for each type of assertion, or family of types.
+
+contract ◀── the types' modules ◀── registry (by name) ◀── aggregate (a whole case)
+"""
+
+from evaluations.engine.scorers.aggregate import CaseGrade, apply, grade
+from evaluations.engine.scorers.contract import Context, Scorer, Services
+from evaluations.engine.scorers.registry import (
+    SCORERS,
+    SET,
+    UNSUPPORTED,
+    check_assertion,
+    find,
+    nearest,
+)
+
+__all__ = [
+    "SCORERS",
+    "SET",
+    "UNSUPPORTED",
+    "CaseGrade",
+    "Context",
+    "Scorer",
+    "Services",
+    "apply",
+    "check_assertion",
+    "find",
+    "grade",
+    "nearest",
+]

@@ -36,7 +36,8 @@ DEEDS: Final = (
 )
 WITHIN: Final = re.compile(
     rf"\bi ?{ABILITY} {DEEDS}\b|\bas an ai\b|\bthat would not be appropriate\b"
-    r"|\bi don't actually (?:help|provide|recommend)\b|(?:お答え|お手伝い|対応|回答)(?:は)?できません"
+    r"|\bi don't actually (?:help|provide|recommend)\b"
+    r"|(?:お答え|お手伝い|対応|回答)(?:は)?できません"
 )
 
 

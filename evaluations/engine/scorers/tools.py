@@ -58,10 +58,9 @@ def _tool_f1(assertion: Assertion, answer: Answer, _context: Context) -> Outcome
 
 
 def _functions(config: Mapping[str, Any], *, tools: bool) -> dict[str, Any]:
-    if not tools:
-        return {entry.get("name"): entry for entry in config.get("functions") or ()}
-    wanted = (entry.get("function") or {} for entry in config.get("tools") or ())
-    return {entry.get("name"): entry for entry in wanted}
+    entries = config.get("tools" if tools else "functions") or ()
+    wanted = [(entry.get("function") or {}) if tools else entry for entry in entries]
+    return {str(entry.get("name")): entry for entry in wanted}
 
 
 def _why_wrong(call: Any, functions: Mapping[str, Any]) -> str | None:

@@ -1,0 +1,147 @@
+"""All assertions of a case together: promptfoo's rule, except that an error is no failure.
+
+The score is the mean by weight. A case passes where no assertion failed, or, with a threshold,
+where its score reaches it. Weight 0 records and never decides. No assertions: it passes with 1.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+from evaluations.engine.errors import EngineError, ScoringError
+from evaluations.engine.scorers.contract import Context, Scorer
+from evaluations.engine.scorers.registry import SET, UNSUPPORTED, find
+from evaluations.engine.types import Answer, Assertion, Grade, Outcome, Semantics
+
+__all__ = ["CaseGrade", "apply", "grade"]
+
+NOTHING = Semantics(normalisation="none", direction="higher")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CaseGrade:
+    """What all assertions say of one answer."""
+
+    passed: bool | None
+    """None where one of them could not be scored."""
+    score: float | None
+    """0 to 1; None as above."""
+    grades: tuple[Grade, ...] = ()
+    """One for each assertion."""
+    error: str = ""
+    """Why it could not be scored."""
+    named: Mapping[str, float] = field(default_factory=dict)
+    """Metric → weighted mean of the assertions that feed it."""
+
+    @property
+    def cost_usd(self) -> Decimal | None:
+        """What judges cost, None if nothing is known."""
+        costs = [grade.outcome.cost_usd for grade in self.grades if grade.outcome.cost_usd]
+        return sum(costs, Decimal(0)) if costs else None
+
+
+async def grade(
+    assertions: Sequence[Assertion],
+    answer: Answer,
+    context: Context,
+    threshold: float | None = None,
+) -> CaseGrade:
+    """Score an answer; no exception of the engine comes out."""
+    grades = [await _grade_one(assertion, answer, context) for assertion in assertions]
+    named = _named(grades)
+    error = next((grade.error for grade in grades if grade.error), "")
+    if error:
+        return CaseGrade(passed=None, score=None, grades=tuple(grades), error=error, named=named)
+    passed, score = _together(grades, threshold)
+    return CaseGrade(passed=passed, score=score, grades=tuple(grades), named=named)
+
+
+def _together(grades: Sequence[Grade], threshold: float | None) -> tuple[bool, float]:
+    if not grades:
+        return True, 1.0
+    total = sum(grade.assertion.weight for grade in grades)
+    weighted = sum(grade.outcome.score * grade.assertion.weight for grade in grades)
+    score = min(1.0, max(0.0, weighted / total)) if total > 0 else 0.0
+    if threshold is not None:
+        return score >= threshold, score
+    return all(grade.outcome.passed for grade in grades), score
+
+
+def _named(grades: Sequence[Grade]) -> dict[str, float]:
+    sums: dict[str, tuple[float, float]] = {}
+    for one in grades:
+        if one.assertion.metric and not one.error:
+            # A weight of 0 keeps it out of the case's score, not out of its metric.
+            weight = one.assertion.weight or 1.0
+            score, total = sums.get(one.assertion.metric, (0.0, 0.0))
+            sums[one.assertion.metric] = (score + one.outcome.score * weight, total + weight)
+    return {name: score / total for name, (score, total) in sums.items()}
+
+
+async def _grade_one(assertion: Assertion, answer: Answer, context: Context) -> Grade:
+    semantics = NOTHING
+    try:
+        if assertion.type == SET:
+            outcome = await _grade_set(assertion, answer, context)
+        else:
+            scorer = _scorer_of(assertion)
+            semantics = _semantics(scorer, assertion)
+            outcome = await apply(scorer, assertion, answer, context)
+    except EngineError as error:
+        failed = Outcome(passed=False, score=0.0, reason=str(error))
+        return Grade(assertion=assertion, outcome=failed, semantics=semantics, error=str(error))
+    if assertion.weight == 0:
+        outcome = replace(outcome, passed=True)
+    return Grade(assertion=assertion, outcome=outcome, semantics=semantics)
+
+
+def _scorer_of(assertion: Assertion) -> Scorer:
+    if assertion.type == UNSUPPORTED:
+        original = assertion.config.get("original", {})
+        kind = original.get("type", "this") if isinstance(original, Mapping) else "this"
+        raise ScoringError(f"assertions of the type {kind} are not supported")
+    return find(assertion.type)
+
+
+async def _grade_set(assertion: Assertion, answer: Answer, context: Context) -> Outcome:
+    inner = await grade(assertion.assertions, answer, context, assertion.threshold)
+    if inner.passed is None or inner.score is None:
+        raise ScoringError(inner.error)
+    failed = [one.outcome.reason for one in inner.grades if not one.outcome.passed]
+    reason = failed[0] if failed else "all of the set hold"
+    return Outcome(
+        passed=inner.passed,
+        score=inner.score,
+        reason=reason,
+        components=inner.grades,
+        cost_usd=inner.cost_usd,
+    )
+
+
+def _semantics(scorer: Scorer, assertion: Assertion) -> Semantics:
+    limit = scorer.default_threshold if assertion.threshold is None else assertion.threshold
+    return Semantics(
+        normalisation=scorer.normalisation, direction=scorer.direction, threshold=limit
+    )
+
+
+async def apply(scorer: Scorer, assertion: Assertion, answer: Answer, context: Context) -> Outcome:
+    """Return what one assertion says, `not-` considered.
+
+    Raises:
+        ScoringError: the answer cannot be scored.
+        ProviderError: a judge did not answer.
+    """
+    if scorer.score is not None:
+        outcome = scorer.score(assertion, answer, context)
+    elif scorer.ask is not None:
+        outcome = await scorer.ask(assertion, answer, context)
+    else:
+        raise ScoringError(f"{scorer.name} has no way to score")
+    if not assertion.negated or scorer.handles_negation or not scorer.negatable:
+        return outcome
+    passed = not outcome.passed
+    score = 1 - outcome.score if scorer.graded else float(passed)
+    if scorer.name == "tool-call-f1":
+        score = outcome.score  # as in promptfoo: the measure itself is shown
+    return replace(outcome, passed=passed, score=score)

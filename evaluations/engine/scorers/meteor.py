@@ -1,0 +1,70 @@
+"""meteor (Banerjee and Lavie 2005): matched words, rewarded where they stand together.
+
+Words match exactly or by their stems. Synonyms would take WordNet, 30 MB of English words: they are
+not looked up.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from evaluations.engine.scorers.contract import Context, Scorer
+from evaluations.engine.scorers.conversions import text_list
+from evaluations.engine.scorers.stems import stem
+from evaluations.engine.scorers.words import words_of
+from evaluations.engine.types import Answer, Assertion, Outcome
+
+__all__ = ["SCORERS"]
+
+ALPHA: Final = 0.9  # weight of recall
+BETA: Final = 3.0
+GAMMA: Final = 0.5  # the most that broken order costs
+ENOUGH: Final = 0.5
+
+
+def meteor(candidate: Sequence[str], reference: Sequence[str]) -> float:
+    """Return METEOR of two lists of words, 0 to 1."""
+    pairs = _matches(candidate, reference)
+    if not pairs:
+        return 0.0
+    precision, recall = len(pairs) / len(candidate), len(pairs) / len(reference)
+    mean = precision * recall / (ALPHA * precision + (1 - ALPHA) * recall)
+    return mean * (1 - GAMMA * (_chunks(pairs) / len(pairs)) ** BETA)
+
+
+def _matches(candidate: Sequence[str], reference: Sequence[str]) -> list[tuple[int, int]]:
+    mine, its = dict(enumerate(candidate)), dict(enumerate(reference))
+    pairs: list[tuple[int, int]] = []
+    for same in (str, stem):
+        for place, word in list(mine.items()):
+            found = next((other for other in its if same(its[other]) == same(word)), None)
+            if found is not None:
+                pairs.append((place, found))
+                del mine[place], its[found]
+    return sorted(pairs)
+
+
+def _chunks(pairs: Sequence[tuple[int, int]]) -> int:
+    follows = zip(pairs, pairs[1:], strict=False)
+    return 1 + sum((after[0] - one[0], after[1] - one[1]) != (1, 1) for one, after in follows)
+
+
+def _score(assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
+    candidate = words_of(answer.text.lower(), assertion)
+    references = [words_of(text.lower(), assertion) for text in text_list(assertion)]
+    best = max(meteor(candidate, words) for words in references)
+    limit = ENOUGH if assertion.threshold is None else assertion.threshold
+    reason = f"METEOR is {best:.4f}, {limit:g} is enough"
+    return Outcome(passed=best >= limit, score=best, reason=reason)
+
+
+SCORERS: Final = (
+    Scorer(
+        name="meteor",
+        title="words of a reference, in their order (METEOR)",
+        score=_score,
+        normalisation="lower-cased; exact words, then Porter stems; no synonyms",
+        direction="higher",
+        default_threshold=ENOUGH,
+        graded=True,
+    ),
+)

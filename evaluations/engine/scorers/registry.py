@@ -1,0 +1,80 @@
+"""The scorers by name; one more is one more module here and in MODULES."""
+
+import difflib
+from collections.abc import Mapping
+from importlib import import_module
+from types import MappingProxyType
+from typing import Final
+
+from evaluations.engine.errors import SuiteError
+from evaluations.engine.scorers.contract import Scorer
+from evaluations.engine.types import Assertion
+
+__all__ = ["MODULES", "SCORERS", "SET", "UNSUPPORTED", "check_assertion", "find", "nearest"]
+
+MODULES: Final = (
+    "equals",
+    "contains",
+    "regex",
+    "json_schema",
+    "xml",
+    "html",
+    "distance",
+    "rouge",
+    "translation",
+    "meteor",
+    "exact",
+    "word_count",
+    "refusal",
+    "measures",
+    "tools",
+)
+SET: Final = "assert-set"
+UNSUPPORTED: Final = "unsupported"
+
+
+def _load() -> dict[str, Scorer]:
+    found: dict[str, Scorer] = {}
+    for name in MODULES:
+        module = import_module(f"evaluations.engine.scorers.{name}")
+        found |= {scorer.name: scorer for scorer in module.SCORERS}
+    return found
+
+
+SCORERS: Final[Mapping[str, Scorer]] = MappingProxyType(_load())
+
+
+def nearest(name: str) -> str | None:
+    """Return the type that somebody may have meant."""
+    found = difflib.get_close_matches(name, [*SCORERS, SET], n=1, cutoff=0.6)
+    return found[0] if found else None
+
+
+def find(name: str) -> Scorer:
+    """Return the scorer of a type (without `not-`).
+
+    Raises:
+        SuiteError: there is none; it names the nearest.
+    """
+    if name in SCORERS:
+        return SCORERS[name]
+    near = nearest(name)
+    hint = f"did you mean {near}?" if near else f"there are {', '.join(sorted(SCORERS))}"
+    raise SuiteError(f"there is no assertion type “{name}”; {hint}")
+
+
+def check_assertion(assertion: Assertion) -> list[str]:
+    """Return what is wrong with an assertion, one sentence each; its members' as well."""
+    if assertion.type == UNSUPPORTED:
+        return []
+    if assertion.type == SET:
+        found = [text for member in assertion.assertions for text in check_assertion(member)]
+        return found if assertion.assertions else ["assert-set has no assertions"]
+    try:
+        scorer = find(assertion.type)
+    except SuiteError as error:
+        return [str(error)]
+    problems = [f"{assertion.type}: {text}" for text in scorer.check(assertion)]
+    if assertion.negated and not scorer.negatable:
+        problems.append(f"not-{assertion.type}: this type cannot be negated")
+    return problems

@@ -1,0 +1,96 @@
+"""Porter's stemmer (1980), for METEOR's second stage: words without their English endings."""
+
+import re
+from functools import lru_cache
+from typing import Final
+
+__all__ = ["stem"]
+
+STEP_2: Final = (
+    ("ational", "ate"), ("tional", "tion"), ("enci", "ence"), ("anci", "ance"), ("izer", "ize"),
+    ("abli", "able"), ("alli", "al"), ("entli", "ent"), ("eli", "e"), ("ousli", "ous"),
+    ("ization", "ize"), ("ation", "ate"), ("ator", "ate"), ("alism", "al"), ("iveness", "ive"),
+    ("fulness", "ful"), ("ousness", "ous"), ("aliti", "al"), ("iviti", "ive"), ("biliti", "ble"),
+)  # fmt: skip
+STEP_3: Final = (
+    ("icate", "ic"), ("ative", ""), ("alize", "al"), ("iciti", "ic"), ("ical", "ic"),
+    ("ful", ""), ("ness", ""),
+)  # fmt: skip
+STEP_4: Final = (
+    "al", "ance", "ence", "er", "ic", "able", "ible", "ant", "ement", "ment", "ent", "sion", "tion",
+    "ou", "ism", "ate", "iti", "ous", "ive", "ize",
+)  # fmt: skip
+
+
+def _kinds(word: str) -> str:
+    kinds = ""
+    for place, letter in enumerate(word):
+        vowel = letter in "aeiou" or (letter == "y" and place > 0 and kinds[-1] == "c")
+        kinds += "v" if vowel else "c"
+    return kinds
+
+
+def _measure(word: str) -> int:
+    return len(re.findall("v+c+", _kinds(word)))
+
+
+def _short(word: str) -> bool:
+    return len(word) >= 3 and _kinds(word)[-3:] == "cvc" and word[-1] not in "wxy"
+
+
+def _plural(word: str) -> str:
+    for ending, instead in (("sses", "ss"), ("ies", "i"), ("ss", "ss"), ("s", "")):
+        if word.endswith(ending):
+            return word.removesuffix(ending) + instead
+    return word
+
+
+def _past(word: str) -> str:
+    if word.endswith("eed"):
+        return word[:-1] if _measure(word[:-3]) > 0 else word
+    for ending in ("ed", "ing"):
+        base = word.removesuffix(ending)
+        if base != word and "v" in _kinds(base):
+            return _mended(base)
+    return word
+
+
+def _mended(base: str) -> str:
+    if base.endswith(("at", "bl", "iz")):
+        return base + "e"
+    if len(base) > 1 and base[-1] == base[-2] and base[-1] not in "aeioulsz":
+        return base[:-1]
+    return base + "e" if _measure(base) == 1 and _short(base) else base
+
+
+def _replaced(word: str, endings: tuple[tuple[str, str], ...]) -> str:
+    for ending, instead in sorted(endings, key=lambda pair: -len(pair[0])):
+        if word.endswith(ending):
+            base = word.removesuffix(ending)
+            return base + instead if _measure(base) > 0 else word
+    return word
+
+
+def _removed(word: str) -> str:
+    for ending in sorted(STEP_4, key=len, reverse=True):
+        if word.endswith(ending):
+            base = word.removesuffix(ending)
+            base += ending[0] if ending in ("sion", "tion") else ""
+            return base if _measure(base) > 1 else word
+    return word
+
+
+@lru_cache(maxsize=50_000)
+def stem(word: str) -> str:
+    """Return the stem of a lower-case English word; other words come back as they are."""
+    if len(word) < 3 or not word.isascii():
+        return word
+    word = _past(_plural(word))
+    if word.endswith("y") and "v" in _kinds(word[:-1]):
+        word = word[:-1] + "i"
+    word = _removed(_replaced(_replaced(word, STEP_2), STEP_3))
+    if word.endswith("e"):
+        measure = _measure(word[:-1])
+        if measure > 1 or (measure == 1 and not _short(word[:-1])):
+            word = word[:-1]
+    return word[:-1] if _measure(word) > 1 and word.endswith("ll") else word
