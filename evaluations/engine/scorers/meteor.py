@@ -5,6 +5,7 @@ not looked up.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 from evaluations.engine.scorers.contract import Context, Scorer
@@ -27,8 +28,9 @@ def meteor(candidate: Sequence[str], reference: Sequence[str]) -> float:
     if not pairs:
         return 0.0
     precision, recall = len(pairs) / len(candidate), len(pairs) / len(reference)
-    mean = precision * recall / (ALPHA * precision + (1 - ALPHA) * recall)
-    return mean * (1 - GAMMA * (_chunks(pairs) / len(pairs)) ** BETA)
+    mean: float = precision * recall / (ALPHA * precision + (1 - ALPHA) * recall)
+    broken: float = (_chunks(pairs) / len(pairs)) ** BETA
+    return mean * (1 - GAMMA * broken)
 
 
 def _matches(candidate: Sequence[str], reference: Sequence[str]) -> list[tuple[int, int]]:
@@ -44,7 +46,7 @@ def _matches(candidate: Sequence[str], reference: Sequence[str]) -> list[tuple[i
 
 
 def _chunks(pairs: Sequence[tuple[int, int]]) -> int:
-    follows = zip(pairs, pairs[1:], strict=False)
+    follows = pairwise(pairs)
     return 1 + sum((after[0] - one[0], after[1] - one[1]) != (1, 1) for one, after in follows)
 
 

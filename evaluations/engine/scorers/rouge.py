@@ -12,7 +12,7 @@ from rapidfuzz.distance import LCSseq
 
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.contract import Context, Scorer
-from evaluations.engine.scorers.conversions import text_list
+from evaluations.engine.scorers.conversions import SPACES, text_list
 from evaluations.engine.scorers.words import count_grams, overlap, words_of
 from evaluations.engine.types import Answer, Assertion, Outcome
 
@@ -46,6 +46,7 @@ Words = Sequence[str]
 
 def treebank_words(text: str) -> list[str]:
     """Return the words of a text as the Penn Treebank divides them."""
+    text = SPACES.sub(" ", text).strip()
     for pattern, replacement in STEPS:
         text = pattern.sub(replacement, text)
     return TOGETHER.sub(lambda found: " ".join(filter(None, found.groups())), text).split()

@@ -1,7 +1,7 @@
 """is-xml, contains-xml: well-formed XML with the elements that are asked for."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 from xml.etree.ElementTree import Element, ParseError
 
@@ -14,7 +14,12 @@ from evaluations.engine.types import Answer, Assertion, Outcome
 
 __all__ = ["SCORERS"]
 
-TAG: Final = re.compile(r"<(/?)([A-Za-z_:][\w:.\-]*)((?:\"[^\"]*\"|'[^']*'|[^<>\"'])*?)(/?)>")
+TAG: Final = re.compile(r"<(/?)((?:[^\W\d]|[_:])[\w:.\-]*)((?:\"[^\"]*\"|'[^']*'|[^<>\"'])*?)(/?)>")
+ENTITY: Final = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#\d+|#x[0-9a-fA-F]+);)")
+BARE_VALUE: Final = re.compile(r"(\s[\w:.\-]+=)([^\s\"'<>/]+)")
+BARE_NAME: Final = re.compile(
+    r"(<[\w:.\-]+(?:\s+[\w:.\-]+=(?:\"[^\"]*\"|'[^']*'))*\s+[\w:.\-]+)(?=[\s/>])"
+)
 LONGEST: Final = 1_000_000  # characters that are looked through
 
 
@@ -69,15 +74,26 @@ def _is_xml(assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
 
 def _contains_xml(assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
     required = _required(assertion)
-    for fragment in _fragments(answer.text[:LONGEST]):
-        root = _parse(fragment)
-        if not isinstance(root, str) and not _missing(root, required):
+    text = answer.text[:LONGEST]
+    done = 0
+    for start, end in _fragments(text):
+        root = _parse(_mended(text[start:end])) if start >= done else ""
+        if isinstance(root, str):
+            continue
+        if not _missing(root, required):
             return Outcome(passed=True, score=1.0, reason="the answer contains such XML")
+        done = end  # what is inside of it is no document of its own
     return Outcome(passed=False, score=0.0, reason="the answer contains no such XML")
 
 
-def _fragments(text: str) -> Iterator[str]:
-    """Yield what stands from an opening tag to its closing one, the outermost first."""
+def _mended(fragment: str) -> str:
+    """Return a fragment with what people leave out: quotation marks and declared entities."""
+    quoted = BARE_VALUE.sub(r'\1"\2"', fragment)
+    return ENTITY.sub("&amp;", BARE_NAME.sub(r'\1=""', quoted))
+
+
+def _fragments(text: str) -> Sequence[tuple[int, int]]:
+    """Return where what stands from an opening tag to its closing one is, the outermost first."""
     opened: list[tuple[str, int]] = []
     spans: list[tuple[int, int]] = []
     for tag in TAG.finditer(text):
@@ -90,7 +106,7 @@ def _fragments(text: str) -> Iterator[str]:
             while opened[-1][0] != name:
                 opened.pop()
             spans.append((opened.pop()[1], tag.end()))
-    return (text[start:end] for start, end in sorted(spans, key=lambda span: (span[0], -span[1])))
+    return sorted(spans, key=lambda span: (span[0], -span[1]))
 
 
 SCORERS: Final = (

@@ -1,0 +1,56 @@
+"""What our scorers say of a pair, and whether it is what promptfoo said."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from differential.differences import why_different
+
+from evaluations.engine.scorers import Context, grade
+from evaluations.engine.types import Answer, Assertion, parse_type
+
+__all__ = ["disagreements", "our_verdict"]
+
+CLOSE = 1e-6
+
+
+def our_verdict(pair: Mapping[str, Any]) -> dict[str, Any]:
+    """Return {"pass", "score"} of our scorer, or {"error": True}."""
+    raw, given = pair["assertion"], pair["answer"]
+    kind, negated = parse_type(raw["type"])
+    threshold = raw.get("threshold")
+    assertion = Assertion(type=kind, negated=negated, value=raw.get("value"), threshold=threshold)
+    answer = Answer(
+        text=given["text"],
+        data=given.get("data"),
+        latency_ms=1,
+        cost_usd=Decimal(str(given["cost"])) if "cost" in given else None,
+        finish_reason=given.get("finishReason"),
+        logprobs=tuple(given["logProbs"]) if "logProbs" in given else None,
+        flagged=given.get("guardrails", {}).get("flagged"),
+    )
+    found = asyncio.run(grade([assertion], answer, Context()))
+    if found.passed is None:
+        return {"error": True, "reason": found.error}
+    outcome = found.grades[0].outcome
+    return {"pass": outcome.passed, "score": outcome.score, "reason": outcome.reason}
+
+
+def _same(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> bool:
+    if theirs.get("error") or ours.get("error"):
+        return bool(theirs.get("error")) == bool(ours.get("error"))
+    return bool(theirs["pass"] == ours["pass"] and abs(theirs["score"] - ours["score"]) < CLOSE)
+
+
+def disagreements(
+    pairs: Iterable[Mapping[str, Any]], verdicts: Iterable[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return each pair on which we differ, with the reason where it is intended."""
+    found = []
+    for pair, theirs in zip(pairs, verdicts, strict=True):
+        ours = our_verdict(pair)
+        if not _same(theirs, ours):
+            why = why_different(pair, theirs, ours)
+            found.append({"pair": pair, "theirs": theirs, "ours": ours, "why": why})
+    return found
