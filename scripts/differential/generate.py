@@ -78,22 +78,26 @@ PATTERNS: Final = (
 DOCUMENTS: Final = (
     "{}", "[]", "1", "null", "true", '"text"', '{"a": 1}', '{"a": "x", "b": [1, 2]}', "{a: 1}",
     '{"a": 1,}', '```json\n{"a": 1}\n```', ' {"a": 1} ', "{'a': 1}", '{"a": {"b": null}}', "NaN",
-    '{"a": 1} {"b": 2}', '{"a": ', "[1, 2", '{"email": "a@b.example"}', '{"email": "no"}', "01", "1e5",
+    '{"a": 1} {"b": 2}', '{"a": ', "[1, 2", '{"email": "a@b.example"}', '{"email": "no"}', "01",
+    "1e5",
     '{"a": 1, // note\n "b": 2}', "not json", "", '{"日本": "東京"}', '{"a": 1.0}',
 )  # fmt: skip
 SCHEMAS: Final = (
-    {"type": "object"}, {"type": "object", "required": ["a"]}, {"required": ["b"]}, {"type": "array"},
+    {"type": "object"}, {"type": "object", "required": ["a"]}, {"required": ["b"]},
+    {"type": "array"},
     {"type": "object", "properties": {"a": {"type": "integer"}}}, {"enum": [1, None]},
     {"type": "object", "properties": {"email": {"type": "string", "format": "email"}}},
     "type: object\nrequired: [a]", '{"type": "array", "maxItems": 1}', {"not": {"type": "object"}},
 )  # fmt: skip
 MARKUP: Final = (
-    "<a/>", "<a><b>1</b></a>", "<a><b/><c/></a>", "<a>", "<a></b>", "text <a><b>1</b></a> more", "a < b",
+    "<a/>", "<a><b>1</b></a>", "<a><b/><c/></a>", "<a>", "<a></b>", "text <a><b>1</b></a> more",
+    "a < b",
     '<?xml version="1.0"?><root><item>x</item></root>', "<a x='1'/>", "<a x=1/>", "<a>&amp;</a>",
     "<a>&nope;</a>", "", "plain", "<p>Hello</p>", "<p>Hello", "Hello <b>x</b>", "<br>", "<br/>",
     '<div class="x">ok</div>', "<!DOCTYPE html><html><body>x</body></html>", "<x-y>z</x-y>",
     "<foo>bar</foo>", "<!-- note -->", "<h1>題</h1><p>本文</p>", "&amp; &lt;", "1 < 2 and 3 > 2",
-    "```html\n<p>x</p>\n```", "<ul><li>a<li>b</ul>", "<img src='x'>", "<root><a><b>x</b></a></root>",
+    "```html\n<p>x</p>\n```", "<ul><li>a<li>b</ul>", "<img src='x'>",
+    "<root><a><b>x</b></a></root>",
     "<a><![CDATA[x]]></a>", "<a>1</a><a>2</a>", "<日本>x</日本>",
 )  # fmt: skip
 REPLIES: Final = (
@@ -159,7 +163,8 @@ def _several(source: random.Random) -> dict[str, Any]:
         values = source.choice([",", ", ", ",,"]).join(map(str, values))
     elif source.random() < 0.3:
         values = '"a, b", "say ""hi""", cat'
-    return {"value": values, "text": _text(source) + source.choice(["", "a, b", "cat", 'say "hi"'])}
+    end = source.choice(["", "a, b", "cat", 'say "hi"'])
+    return {"value": values, "text": _text(source) + end}
 
 
 def _starts(source: random.Random) -> dict[str, Any]:

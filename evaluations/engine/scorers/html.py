@@ -65,12 +65,21 @@ def _why_not(text: str) -> str | None:
         return "the answer is XML, not HTML"
     tree = LexborHTMLParser(trimmed)
     lower = trimmed.lower()
-    if not WRAPPERS["body"].search(lower) and _text_of_body(tree).strip(SPACE):
+    if not _writes_body(trimmed, lower) and _text_of_body(tree).strip(SPACE):
         return "there is text outside of elements"
     names = {node.tag or "" for node in tree.css("*")}
     known = {name for name in names if (name in ELEMENTS or "-" in name) and name not in WRAPPERS}
     known |= {name for name, pattern in WRAPPERS.items() if pattern.search(lower)}
     return None if known else "there is no element of HTML"
+
+
+def _writes_body(text: str, lower: str) -> bool:
+    """Whether the body is written out: where something stands before it, parsers have begun one."""
+    found = WRAPPERS["body"].search(lower)
+    if found is None:
+        return False
+    before = LexborHTMLParser(text[: found.start()]).body
+    return before is None or not (before.child or before.text(deep=False).strip(SPACE))
 
 
 def _text_of_body(tree: LexborHTMLParser) -> str:

@@ -59,7 +59,8 @@ def _promptfoo_bleu(assertion: Assertion, answer: Answer) -> float:
 
 
 def _undotted(text: str) -> list[str]:
-    return [word for word in (one.rstrip(".") for one in toward_words(text)) if word]
+    words = [word.rstrip(".") for word in toward_words(text)]
+    return words if any(words) else []
 
 
 def _promptfoo_gleu(assertion: Assertion, answer: Answer) -> float:
