@@ -1,0 +1,124 @@
+"""echo and replay: answers without a model."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+from evaluations.engine.errors import ProviderError, SetupError
+from evaluations.engine.providers.contract import Abilities, Environment, Limits, ProviderSpec
+from evaluations.engine.types import Answer, Message, Request, Vector
+
+__all__ = ["EchoProvider", "ReplayProvider", "make_echo", "make_replay", "prompt_key"]
+
+AT_ONCE: Final = Limits(concurrency=512, retries=0)
+
+
+class _Offline:
+    abilities = Abilities(supports_seed=True)
+
+    def __init__(self, spec: ProviderSpec) -> None:
+        self.spec = spec
+        self.limits = spec.limits or AT_ONCE
+
+    async def embed(self, texts: Sequence[str]) -> list[Vector]:  # noqa: ARG002 (the contract's)
+        """Refuse.
+
+        Raises:
+            SetupError: always.
+        """
+        raise SetupError(f"{self.spec.kind} has no embeddings")
+
+    async def close(self) -> None:
+        """Do nothing: there is nothing to let go of."""
+
+
+class EchoProvider(_Offline):
+    """Answers what it was asked: the last message of the user."""
+
+    async def complete(self, request: Request) -> Answer:
+        """Return the last message."""
+        return Answer(text=request.messages[-1].content, latency_ms=0, finish_reason="stop")
+
+
+class ReplayProvider(_Offline):
+    """Answers what was recorded.
+
+    Args:
+        spec: its model is the file's name.
+        answers: key of a prompt → the recorded entry.
+    """
+
+    def __init__(self, spec: ProviderSpec, answers: Mapping[str, Mapping[str, Any]]) -> None:
+        super().__init__(spec)
+        self._answers = answers
+
+    async def complete(self, request: Request) -> Answer:
+        """Return what was recorded.
+
+        Raises:
+            ProviderError: nothing was recorded for this prompt.
+        """
+        found = self._answers.get(prompt_key(request.messages))
+        if found is None:
+            raise ProviderError("nothing was recorded for this prompt")
+        cost = found.get("cost_usd", found.get("cost"))
+        return Answer(
+            text=str(found["output"]),
+            latency_ms=found.get("latency_ms"),
+            input_tokens=found.get("input_tokens"),
+            output_tokens=found.get("output_tokens"),
+            finish_reason=found.get("finish_reason"),
+            cost_usd=None if cost is None else Decimal(str(cost)),
+        )
+
+
+def prompt_key(messages: Sequence[Message]) -> str:
+    """Return what recorded answers are found by: a hash of roles and texts."""
+    rows = [[message.role, message.content] for message in messages]
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+
+
+def make_echo(spec: ProviderSpec, environment: Environment) -> EchoProvider:  # noqa: ARG001 (the contract's)
+    """Return a provider that answers what it was asked."""
+    return EchoProvider(spec)
+
+
+def make_replay(spec: ProviderSpec, environment: Environment) -> ReplayProvider:  # noqa: ARG001 (as above)
+    """Return a provider of the answers in the file that the spec's model names.
+
+    The file is a JSON list, or JSON Lines, of objects with `prompt` (or `messages`) and `output`.
+
+    Raises:
+        SetupError: there is no such file, or it cannot be read; says which line.
+    """
+    path = Path(spec.model)
+    try:
+        rows = _rows(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise SetupError(f"{path} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise SetupError(f"{path} holds no recorded answers: {error}") from None
+    answers = {}
+    for number, row in enumerate(rows, start=1):
+        answers[_key(row, path, number)] = row
+    return ReplayProvider(spec, answers)
+
+
+def _rows(text: str) -> list[Any]:
+    if text.lstrip().startswith("["):
+        found = json.loads(text)
+        return found if isinstance(found, list) else []
+    return [json.loads(line) for line in text.splitlines() if line.strip()]
+
+
+def _key(row: Any, path: Path, number: int) -> str:
+    if not isinstance(row, dict) or "output" not in row or not {"prompt", "messages"} & row.keys():
+        raise SetupError(f"{path}, entry {number}: needs prompt (or messages) and output")
+    given = row.get("messages") or [{"role": "user", "content": row.get("prompt")}]
+    try:
+        return prompt_key([Message(role=one["role"], content=one["content"]) for one in given])
+    except (TypeError, KeyError):
+        raise SetupError(f"{path}, entry {number}: a message has a role and a content") from None
