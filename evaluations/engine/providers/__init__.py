@@ -1,1 +1,33 @@
-"""One file for each provider of models."""
+"""Providers of models: one file each.
+
+contract ◀── openai, anthropic, local, offline ◀── specs (by name)
+             http, keys                            calling (pace, retries)   prices
+"""
+
+from evaluations.engine.providers.calling import Pace, with_retries
+from evaluations.engine.providers.contract import (
+    Abilities,
+    Environment,
+    Limits,
+    Price,
+    Provider,
+    ProviderSpec,
+)
+from evaluations.engine.providers.prices import cost_of, price_of
+from evaluations.engine.providers.specs import PROVIDERS, make, parse_spec
+
+__all__ = [
+    "PROVIDERS",
+    "Abilities",
+    "Environment",
+    "Limits",
+    "Pace",
+    "Price",
+    "Provider",
+    "ProviderSpec",
+    "cost_of",
+    "make",
+    "parse_spec",
+    "price_of",
+    "with_retries",
+]

@@ -1,0 +1,86 @@
+"""How a provider is asked: at its pace, and again where that is safe."""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+from evaluations.engine.errors import ProviderError
+from evaluations.engine.providers.contract import Limits
+
+__all__ = ["Pace", "with_retries"]
+
+FIRST_WAIT_SECONDS: Final = 0.5
+LONGEST_WAIT_SECONDS: Final = 60.0
+MINUTE: Final = 60.0
+
+ResultT = TypeVar("ResultT")
+Sleep = Callable[[float], Awaitable[object]]
+
+
+async def with_retries(
+    call: Callable[[], Awaitable[ResultT]],
+    limits: Limits,
+    *,
+    sleep: Sleep = asyncio.sleep,
+    draw: Callable[[], float] = random.random,
+) -> tuple[ResultT, int]:
+    """Return what `call` returns, and how many requests it took.
+
+    Only errors that say so are tried again: those after which nothing has been paid. The wait is
+    what the service asks for, else twice as long each time, less a random part, so that many
+    callers do not come back at once.
+
+    Raises:
+        ProviderError: the last one, or one that is not to be tried again.
+    """
+    for attempt in range(limits.retries + 1):
+        try:
+            return await call(), attempt + 1
+        except ProviderError as error:
+            if not error.may_retry or attempt == limits.retries:
+                raise
+            await sleep(_wait_seconds(error, attempt, draw()))
+    raise AssertionError("unreachable")  # the loop ends by return or raise
+
+
+def _wait_seconds(error: ProviderError, attempt: int, drawn: float) -> float:
+    if error.retry_after_seconds is not None:
+        # Spread after the moment the service named, never before it.
+        return min(LONGEST_WAIT_SECONDS, error.retry_after_seconds) * (1 + 0.1 * drawn)
+    return min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2.0**attempt) * (0.5 + 0.5 * drawn)
+
+
+class Pace:
+    """Keeps requests and tokens a minute within limits, first come, first served.
+
+    Args:
+        limits: those of the provider.
+        clock: seconds that only go forward.
+        sleep: waits so many seconds.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self._per_minute = (limits.requests_per_minute, limits.tokens_per_minute)
+        self._next = [0.0, 0.0]
+        self._clock = clock
+        self._sleep = sleep
+
+    async def wait(self, tokens: int) -> None:
+        """Wait until a request of so many tokens may be sent."""
+        if self._per_minute == (None, None):
+            return
+        now = self._clock()
+        start = max(now, *self._next)
+        for place, (most, amount) in enumerate(zip(self._per_minute, (1, tokens), strict=True)):
+            if most:
+                self._next[place] = start + MINUTE * amount / most
+        if start > now:
+            await self._sleep(start - now)
