@@ -81,7 +81,9 @@ def _parse_object(given: Mapping[str, Any]) -> ProviderSpec:
         raise SetupError(f"{spec.name}: {secret} is not read from files; set it in the environment")
     base = next((str(config[name]) for name in ADDRESSES if config.get(name)), spec.base_url)
     parameters = {
-        RENAMED.get(name, name): value for name, value in config.items() if name not in ADDRESSES
+        RENAMED.get(str(name), str(name)): value
+        for name, value in config.items()
+        if name not in ADDRESSES
     }
     prompts = given.get("prompts") or ()
     return ProviderSpec(

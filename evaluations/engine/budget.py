@@ -1,0 +1,73 @@
+"""What a run may still spend: calls, money, time. No call begins beyond a limit."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+
+__all__ = ["Budget", "Caps", "Spent"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Caps:
+    """Limits of a run; None: no limit."""
+
+    cost_usd: Decimal | None = None
+    calls: int | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Spent:
+    """What earlier workers of the run have spent."""
+
+    cost_usd: Decimal = Decimal(0)
+    calls: int = 0
+    seconds: float = 0.0
+
+
+class Budget:
+    """Counts what is spent, and says when to stop.
+
+    Args:
+        caps: the limits.
+        spent: before this worker.
+        clock: seconds that only go forward.
+    """
+
+    def __init__(
+        self, caps: Caps, spent: Spent, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._caps = caps
+        self._clock = clock
+        self._started = clock()
+        self._before_seconds = spent.seconds
+        self.cost_usd = spent.cost_usd
+        self.calls = spent.calls
+
+    @property
+    def seconds(self) -> float:
+        """How long the run has been worked on, all workers together."""
+        return self._before_seconds + self._clock() - self._started
+
+    def why_stop(self) -> str:
+        """Return which limit is reached, "" where none is."""
+        caps = self._caps
+        if caps.calls is not None and self.calls >= caps.calls:
+            return f"the limit of {caps.calls} calls is reached"
+        if caps.cost_usd is not None and self.cost_usd >= caps.cost_usd:
+            return f"the limit of {caps.cost_usd:f} US dollars is reached"
+        if caps.seconds is not None and self.seconds >= caps.seconds:
+            return f"the limit of {caps.seconds:g} seconds is reached"
+        return ""
+
+    def begin_call(self) -> str:
+        """Count a call, or return which limit forbids it."""
+        why = self.why_stop()
+        if not why:
+            self.calls += 1
+        return why
+
+    def add_cost(self, cost_usd: Decimal | None) -> None:
+        """Count what a call cost."""
+        self.cost_usd += cost_usd or 0

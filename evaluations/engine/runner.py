@@ -1,0 +1,417 @@
+"""Runs everything once: asks, scores, stores. Plain asyncio; where it is stored is the caller's.
+
+    store.page ──▶ column's workers ──▶ ask (cache, pace, retries) ──▶ score ──▶ Committer ──▶ store
+
+A worker keeps its provider's slot until its answer is stored, so what is lost with a process is at
+most what was in flight. Answers that wait at the same time are stored together.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import json
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any, Final, Protocol, TypeVar
+
+from evaluations.engine.budget import Budget, Caps, Spent
+from evaluations.engine.errors import (
+    AuthenticationError,
+    EngineError,
+    ProviderError,
+    SetupError,
+)
+from evaluations.engine.providers import Pace, Price, Provider, cost_of, with_retries
+from evaluations.engine.scorers import CaseGrade, Context, Services, grade
+from evaluations.engine.types import Answer, Case, Message, Request
+
+__all__ = [
+    "BEAT_SECONDS",
+    "Column",
+    "Ending",
+    "Finished",
+    "Lost",
+    "Orders",
+    "Store",
+    "Task",
+    "request_hash",
+    "run",
+]
+
+BEAT_SECONDS: Final = 2.0
+PAGE: Final = 500  # tasks of a column that are in memory at a time
+CHARACTERS_PER_TOKEN: Final = 4
+ANSWER_TOKENS: Final = 256  # reserved where no max_tokens is set
+
+ResultT = TypeVar("ResultT")
+
+
+class Lost(Exception):  # noqa: N818 (named for what happened)
+    """Another worker has the run now."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Column:
+    """One version of a prompt, asked of one model."""
+
+    key: str
+    """What the store knows it by."""
+    name: str
+    """What people call it."""
+    model: str
+    """The model's name at its provider."""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """What goes into every request."""
+    provider: Provider
+    """Who is asked; columns may share one, and then share its slots."""
+    price: Price | None = None
+    """None: not known."""
+    identity: str = ""
+    """What makes answers interchangeable: kind and address of the provider."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Task:
+    """One case to ask once."""
+
+    case_key: Any
+    """What the store knows the case by."""
+    case: Case
+    repeat: int
+    """From 0."""
+    messages: tuple[Message, ...] = ()
+    """What to send."""
+    error: str = ""
+    """Why it cannot be sent."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finished:
+    """What became of a task; `answer` or `error` is there, or both."""
+
+    column: Column
+    task: Task
+    request_hash: str
+    answer: Answer | None = None
+    graded: CaseGrade | None = None
+    error: str = ""
+    grading_calls: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Orders:
+    """What the store says at each heartbeat."""
+
+    cancel: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ending:
+    """How a run ended here."""
+
+    status: str
+    """"completed", "stopped", "cancelled", "failed" or "lost"."""
+    message: str
+    """Why, where it is not completed."""
+    seconds: float
+    """How long it has been worked on, all workers together."""
+
+
+class Store(Protocol):
+    """Where tasks come from and answers go; its methods block and are called one at a time."""
+
+    def page(self, column: Column, after: Any, limit: int) -> tuple[Sequence[Task], Any]:
+        """Return the next tasks of a column without a result, and what to pass as `after` next.
+
+        No more where that is None.
+        """
+
+    def find_answers(self, hashes: Sequence[str]) -> Mapping[str, Answer]:
+        """Return earlier answers by request hash."""
+
+    def save(self, finished: Sequence[Finished]) -> None:
+        """Store all or nothing; what is stored already stays as it is.
+
+        Raises:
+            Lost: another worker has the run.
+        """
+
+    def beat(self, seconds: float) -> Orders:
+        """Renew the lease.
+
+        Raises:
+            Lost: another worker has the run.
+        """
+
+
+def request_hash(column: Column, task: Task) -> str:
+    """Return the SHA-256 of exactly what is sent, to whom, and which repeat it is."""
+    content = {
+        "to": column.identity,
+        "model": column.model,
+        "parameters": dict(column.parameters),
+        "messages": [[message.role, message.content] for message in task.messages],
+        "repeat": task.repeat,
+    }
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class _Blocking:
+    """Runs the store's methods in one thread, one at a time."""
+
+    def __init__(self) -> None:
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 (only for runs)
+
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
+
+    async def __call__(self, function: Callable[..., ResultT], *args: Any) -> ResultT:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, function, *args)
+
+    def close(self, last: Callable[[], object]) -> None:
+        self._pool.submit(last)
+        self._pool.shutdown(wait=True)
+
+
+class _Committer:
+    """Group commit: whatever waits when the store is free goes in together."""
+
+    def __init__(self, save: Callable[[Sequence[Finished]], Any]) -> None:
+        self._save = save
+        self._waiting: list[tuple[Finished, asyncio.Future[None]]] = []
+        self._wake = asyncio.Event()
+
+    async def store(self, finished: Finished) -> None:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((finished, future))
+        self._wake.set()
+        await future
+
+    async def work(self) -> None:
+        while True:
+            await self._wake.wait()
+            # Whoever is ready in this turn of the loop comes along.
+            await asyncio.sleep(0)
+            self._wake.clear()
+            group, self._waiting = self._waiting, []
+            try:
+                await self._save([finished for finished, _ in group])
+            except BaseException as error:
+                for _, future in group:
+                    if not future.done():
+                        future.set_exception(error)
+                if not isinstance(error, Exception):
+                    raise
+            else:
+                for _, future in group:
+                    if not future.done():
+                        future.set_result(None)
+
+
+class _Run:
+    """The state of one run in one process."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        budget: Budget,
+        use_cache: bool,
+        only_stored: bool,
+        services: Services | None,
+        on_finished: Callable[[Finished], object],
+    ) -> None:
+        self.store = store
+        self.blocking = _Blocking()
+        self.budget = budget
+        self.use_cache = use_cache
+        self.only_stored = only_stored
+        self.services = services
+        self.on_finished = on_finished
+        self.committer = _Committer(lambda group: self.blocking(store.save, group))
+        self.stopping = ""
+        self.status = "completed"
+        self._slots: dict[int, asyncio.Semaphore] = {}
+        self._paces: dict[int, Pace] = {}
+
+    def stop(self, status: str, message: str) -> None:
+        """Begin no more calls; the first reason is the one that is told."""
+        if not self.stopping:
+            self.status, self.stopping = status, message
+
+    def slots(self, provider: Provider) -> asyncio.Semaphore:
+        limits = provider.limits
+        return self._slots.setdefault(id(provider), asyncio.Semaphore(limits.concurrency))
+
+    def pace(self, provider: Provider) -> Pace:
+        return self._paces.setdefault(id(provider), Pace(provider.limits))
+
+    async def column(self, column: Column) -> None:
+        """Work through one column."""
+        tasks = self._tasks(column)
+        lock = asyncio.Lock()
+        workers = column.provider.limits.concurrency
+        async with asyncio.TaskGroup() as group:
+            for _ in range(workers):
+                group.create_task(self._work(column, tasks, lock))
+
+    async def _tasks(self, column: Column) -> AsyncIterator[tuple[Task, str, Answer | None]]:
+        after: Any = 0
+        while after is not None and not self.stopping:
+            tasks, after = await self.blocking(self.store.page, column, after, PAGE)
+            hashes = {id(task): request_hash(column, task) for task in tasks}
+            known: Mapping[str, Answer] = {}
+            if self.use_cache and tasks:
+                known = await self.blocking(self.store.find_answers, list(hashes.values()))
+            for task in tasks:
+                yield task, hashes[id(task)], known.get(hashes[id(task)])
+
+    async def _work(
+        self,
+        column: Column,
+        tasks: AsyncIterator[tuple[Task, str, Answer | None]],
+        lock: asyncio.Lock,
+    ) -> None:
+        slots = self.slots(column.provider)
+        while not self.stopping:
+            async with lock:
+                found = await anext(tasks, None)
+            if found is None:
+                return
+            async with slots:
+                finished = await self._do(column, *found)
+                if finished is None:
+                    return
+                await self.committer.store(finished)
+            self.on_finished(finished)
+
+    async def _do(
+        self, column: Column, task: Task, key: str, known: Answer | None
+    ) -> Finished | None:
+        """Return what became of a task, None where no call may begin."""
+        part = Finished(column=column, task=task, request_hash=key)
+        if task.error:
+            return replace(part, error=task.error)
+        answer: Answer | None
+        if task.case.given_answer is not None:
+            answer = Answer(text=task.case.given_answer)
+        elif known is not None:
+            answer = replace(known, cached=True, cost_usd=Decimal(0), attempts=0)
+        elif self.only_stored:
+            return replace(part, error="there is no stored answer to this request")
+        else:
+            try:
+                answer = await self._ask(column, task)
+            except (SetupError, AuthenticationError) as error:
+                self.stop("failed", str(error))  # no other call would fare better
+                return None
+            except ProviderError as error:
+                return replace(part, error=str(error))
+            if answer is None:
+                return None
+        return await self._score(part, answer)
+
+    async def _ask(self, column: Column, task: Task) -> Answer | None:
+        request = Request(model=column.model, messages=task.messages, parameters=column.parameters)
+        await self.pace(column.provider).wait(_estimated_tokens(request))
+        why = self.stopping or self.budget.begin_call()
+        if why:
+            self.stop("stopped", why)
+            return None
+        answer, attempts = await with_retries(
+            lambda: column.provider.complete(request), column.provider.limits
+        )
+        cost = answer.cost_usd
+        if cost is None:
+            cost = cost_of(column.price, answer.input_tokens, answer.output_tokens)
+        self.budget.add_cost(cost)
+        return replace(answer, cost_usd=cost, attempts=attempts)
+
+    async def _score(self, part: Finished, answer: Answer) -> Finished:
+        case = part.task.case
+        context = Context(
+            messages=part.task.messages,
+            variables=case.variables,
+            expected=case.expected,
+            provider_config=part.column.parameters,
+            services=self.services,
+        )
+        graded = await grade(case.assertions, answer, context, case.threshold)
+        self.budget.add_cost(graded.cost_usd)
+        return replace(part, answer=answer, graded=graded, error=graded.error)
+
+    async def beats(self, seconds: float) -> None:
+        """Renew the lease until cancelled; do what the store says."""
+        while True:
+            await asyncio.sleep(seconds)
+            orders = await self.blocking(self.store.beat, self.budget.seconds)
+            if orders.cancel:
+                self.stop("cancelled", "it was cancelled")
+
+
+def _estimated_tokens(request: Request) -> int:
+    sent = sum(len(message.content) for message in request.messages) // CHARACTERS_PER_TOKEN
+    limit = request.parameters.get("max_tokens")
+    return sent + (limit if isinstance(limit, int) else ANSWER_TOKENS)
+
+
+async def run(
+    store: Store,
+    columns: Sequence[Column],
+    *,
+    caps: Caps | None = None,
+    spent: Spent | None = None,
+    use_cache: bool = True,
+    only_stored: bool = False,
+    services: Services | None = None,
+    on_finished: Callable[[Finished], object] = lambda _finished: None,
+    beat_seconds: float = BEAT_SECONDS,
+    last: Callable[[], object] = lambda: None,
+) -> Ending:
+    """Work through all columns at a time and return how it ended.
+
+    Args:
+        store: where tasks come from and answers go.
+        columns: what is asked of whom.
+        caps: limits of the whole run.
+        spent: what earlier workers have spent.
+        use_cache: whether earlier answers to exactly the same requests are taken.
+        only_stored: whether nobody is asked: what has no earlier answer becomes an error.
+        services: models that scorers may ask.
+        on_finished: called after each stored answer.
+        beat_seconds: how often the lease is renewed.
+        last: called in the store's thread when all is done, to close its connection.
+    """
+    budget = Budget(caps or Caps(), spent or Spent())
+    state = _Run(
+        store,
+        budget=budget,
+        use_cache=use_cache,
+        only_stored=only_stored,
+        services=services,
+        on_finished=on_finished,
+    )
+    try:
+        await _work_through(state, columns, beat_seconds)
+    except* Lost:
+        state.status, state.stopping = "lost", "another worker has taken it over"
+    finally:
+        for provider in {id(column.provider): column.provider for column in columns}.values():
+            with contextlib.suppress(EngineError, OSError):
+                await provider.close()
+        state.blocking.close(last)
+    return Ending(status=state.status, message=state.stopping, seconds=budget.seconds)
+
+
+async def _work_through(state: _Run, columns: Sequence[Column], beat_seconds: float) -> None:
+    async with asyncio.TaskGroup() as group:
+        helpers = [
+            group.create_task(state.committer.work()),
+            group.create_task(state.beats(beat_seconds)),
+        ]
+        async with asyncio.TaskGroup() as work:
+            for column in columns:
+                work.create_task(state.column(column))
+        for helper in helpers:
+            helper.cancel()
