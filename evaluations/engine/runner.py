@@ -32,6 +32,7 @@ __all__ = [
     "Ending",
     "Finished",
     "Lost",
+    "Options",
     "Orders",
     "Store",
     "Task",
@@ -67,6 +68,8 @@ class Column:
     """Who is asked; columns may share one, and then share its slots."""
     price: Price | None = None
     """None: not known."""
+    cacheable: bool = True
+    """Whether earlier answers are worth looking up."""
     identity: str = ""
     """What makes answers interchangeable: kind and address of the provider."""
 
@@ -104,6 +107,24 @@ class Orders:
     """What the store says at each heartbeat."""
 
     cancel: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """How a run is to go."""
+
+    caps: Caps = field(default_factory=Caps)
+    """Limits of the whole run."""
+    spent: Spent = field(default_factory=Spent)
+    """What earlier workers have spent."""
+    use_cache: bool = True
+    """Whether earlier answers to exactly the same requests are taken."""
+    only_stored: bool = False
+    """Whether nobody is asked: what has no earlier answer becomes an error."""
+    services: Services | None = None
+    """Models that scorers may ask."""
+    beat_seconds: float = BEAT_SECONDS
+    """How often the lease is renewed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -195,18 +216,22 @@ class _Committer:
             await asyncio.sleep(0)
             self._wake.clear()
             group, self._waiting = self._waiting, []
+            error: Exception | None = None
             try:
                 await self._save([finished for finished, _ in group])
-            except BaseException as error:
-                for _, future in group:
-                    if not future.done():
-                        future.set_exception(error)
-                if not isinstance(error, Exception):
-                    raise
-            else:
-                for _, future in group:
-                    if not future.done():
-                        future.set_result(None)
+            except Exception as failure:  # noqa: BLE001 (each of the group gets it)
+                error = failure
+            for _, future in group:
+                _settle(future, error)
+
+
+def _settle(future: "asyncio.Future[None]", error: Exception | None) -> None:
+    if future.done():  # its worker was cancelled meanwhile
+        return
+    if error is None:
+        future.set_result(None)
+    else:
+        future.set_exception(error)
 
 
 class _Run:
@@ -215,19 +240,13 @@ class _Run:
     def __init__(
         self,
         store: Store,
-        *,
-        budget: Budget,
-        use_cache: bool,
-        only_stored: bool,
-        services: Services | None,
+        options: Options,
         on_finished: Callable[[Finished], object],
     ) -> None:
         self.store = store
         self.blocking = _Blocking()
-        self.budget = budget
-        self.use_cache = use_cache
-        self.only_stored = only_stored
-        self.services = services
+        self.budget = Budget(options.caps, options.spent)
+        self.options = options
         self.on_finished = on_finished
         self.committer = _Committer(lambda group: self.blocking(store.save, group))
         self.stopping = ""
@@ -262,7 +281,7 @@ class _Run:
             tasks, after = await self.blocking(self.store.page, column, after, PAGE)
             hashes = {id(task): request_hash(column, task) for task in tasks}
             known: Mapping[str, Answer] = {}
-            if self.use_cache and tasks:
+            if self.options.use_cache and column.cacheable and tasks:
                 known = await self.blocking(self.store.find_answers, list(hashes.values()))
             for task in tasks:
                 yield task, hashes[id(task)], known.get(hashes[id(task)])
@@ -298,7 +317,7 @@ class _Run:
             answer = Answer(text=task.case.given_answer)
         elif known is not None:
             answer = replace(known, cached=True, cost_usd=Decimal(0), attempts=0)
-        elif self.only_stored:
+        elif self.options.only_stored:
             return replace(part, error="there is no stored answer to this request")
         else:
             try:
@@ -335,7 +354,7 @@ class _Run:
             variables=case.variables,
             expected=case.expected,
             provider_config=part.column.parameters,
-            services=self.services,
+            services=self.options.services,
         )
         graded = await grade(case.assertions, answer, context, case.threshold)
         self.budget.add_cost(graded.cost_usd)
@@ -359,14 +378,9 @@ def _estimated_tokens(request: Request) -> int:
 async def run(
     store: Store,
     columns: Sequence[Column],
+    options: Options | None = None,
     *,
-    caps: Caps | None = None,
-    spent: Spent | None = None,
-    use_cache: bool = True,
-    only_stored: bool = False,
-    services: Services | None = None,
     on_finished: Callable[[Finished], object] = lambda _finished: None,
-    beat_seconds: float = BEAT_SECONDS,
     last: Callable[[], object] = lambda: None,
 ) -> Ending:
     """Work through all columns at a time and return how it ended.
@@ -374,26 +388,14 @@ async def run(
     Args:
         store: where tasks come from and answers go.
         columns: what is asked of whom.
-        caps: limits of the whole run.
-        spent: what earlier workers have spent.
-        use_cache: whether earlier answers to exactly the same requests are taken.
-        only_stored: whether nobody is asked: what has no earlier answer becomes an error.
-        services: models that scorers may ask.
+        options: limits, cache, judges.
         on_finished: called after each stored answer.
-        beat_seconds: how often the lease is renewed.
         last: called in the store's thread when all is done, to close its connection.
     """
-    budget = Budget(caps or Caps(), spent or Spent())
-    state = _Run(
-        store,
-        budget=budget,
-        use_cache=use_cache,
-        only_stored=only_stored,
-        services=services,
-        on_finished=on_finished,
-    )
+    options = options or Options()
+    state = _Run(store, options, on_finished)
     try:
-        await _work_through(state, columns, beat_seconds)
+        await _work_through(state, columns, options.beat_seconds)
     except* Lost:
         state.status, state.stopping = "lost", "another worker has taken it over"
     finally:
@@ -401,7 +403,7 @@ async def run(
             with contextlib.suppress(EngineError, OSError):
                 await provider.close()
         state.blocking.close(last)
-    return Ending(status=state.status, message=state.stopping, seconds=budget.seconds)
+    return Ending(status=state.status, message=state.stopping, seconds=state.budget.seconds)
 
 
 async def _work_through(state: _Run, columns: Sequence[Column], beat_seconds: float) -> None:

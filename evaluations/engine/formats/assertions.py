@@ -1,0 +1,105 @@
+"""Assertions as the objects that configurations hold, and back."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from evaluations.engine.errors import SuiteError
+from evaluations.engine.scorers import SET, UNSUPPORTED, check_assertion, nearest
+from evaluations.engine.scorers.registry import SCORERS
+from evaluations.engine.types import Assertion, parse_type
+
+__all__ = ["KEYS", "RUNS_CODE", "UNKNOWN_HERE", "assertion_as_dict", "parse_assertion"]
+
+KEYS: Final = ("type", "value", "threshold", "weight", "metric", "config", "assert")
+# Known to promptfoo, read and kept, and an error of the case where they are scored.
+RUNS_CODE: Final = frozenset({"javascript", "python", "ruby", "webhook"})
+UNKNOWN_HERE: Final = frozenset(
+    """
+    is-sql contains-sql skill-used trajectory:tool-used trajectory:tool-args-match
+    trajectory:tool-sequence trajectory:step-count trajectory:goal-success trace-span-count
+    trace-span-duration trace-error-spans classifier moderation g-eval answer-relevance
+    context-recall context-relevance context-faithfulness conversation-relevance search-rubric
+    agent-rubric pi select-best max-score similar similar:dot similar:euclidean llm-rubric
+    factuality model-graded-closedqa
+    """.split()  # noqa: SIM905 (a table of words)
+)
+
+
+def parse_assertion(given: object) -> Assertion:
+    """Return the assertion that an object means.
+
+    Raises:
+        SuiteError: one sentence: what is wrong and what is allowed.
+    """
+    if not isinstance(given, Mapping):
+        raise SuiteError(
+            "an assertion is an object with a type, such as {type: contains, value: …}"
+        )
+    kind = given.get("type")
+    if not isinstance(kind, str):
+        raise SuiteError("an assertion needs a type, such as contains")
+    name, negated = parse_type(kind)
+    if name in RUNS_CODE or (name in UNKNOWN_HERE and name not in SCORERS):
+        config = {"original": dict(given)}
+        return Assertion(type=UNSUPPORTED, config=config, weight=_number(given, "weight", 1.0))
+    if name not in SCORERS and name != SET:
+        near = nearest(name)
+        hint = f"; did you mean {near}?" if near else ""
+        raise SuiteError(f"there is no assertion type “{kind}”{hint}")
+    assertion = _build(given, name, negated=negated)
+    problems = check_assertion(assertion)
+    if problems:
+        raise SuiteError(problems[0])
+    return assertion
+
+
+def _build(given: Mapping[str, Any], name: str, *, negated: bool) -> Assertion:
+    members = given.get("assert") or ()
+    if not isinstance(members, list | tuple):
+        raise SuiteError(f"{name}: assert is a list of assertions")
+    config = given.get("config") or {}
+    if not isinstance(config, Mapping):
+        raise SuiteError(f"{name}: config is an object")
+    threshold = given.get("threshold")
+    return Assertion(
+        type=name,
+        negated=negated,
+        value=given.get("value"),
+        threshold=None if threshold is None else _number(given, "threshold", 0.0),
+        weight=_number(given, "weight", 1.0),
+        metric=str(given.get("metric") or ""),
+        config=dict(config),
+        assertions=tuple(parse_assertion(member) for member in members),
+    )
+
+
+def _number(given: Mapping[str, Any], key: str, default: float) -> float:
+    value = given.get(key, default)
+    value = default if value is None else value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise SuiteError(f"{given.get('type')}: {key} is a number")
+    if key == "weight" and value < 0:
+        raise SuiteError(f"{given.get('type')}: the weight is 0 or more")
+    return float(value)
+
+
+def assertion_as_dict(assertion: Assertion) -> dict[str, Any]:
+    """Return an assertion as an object, without what is as usual."""
+    if assertion.type == UNSUPPORTED:
+        return dict(assertion.config.get("original", {}))
+    found: dict[str, Any] = {
+        "type": f"not-{assertion.type}" if assertion.negated else assertion.type
+    }
+    if assertion.value is not None:
+        found["value"] = assertion.value
+    if assertion.threshold is not None:
+        found["threshold"] = assertion.threshold
+    if assertion.weight != 1:
+        found["weight"] = assertion.weight
+    if assertion.metric:
+        found["metric"] = assertion.metric
+    if assertion.config:
+        found["config"] = dict(assertion.config)
+    if assertion.assertions:
+        found["assert"] = [assertion_as_dict(member) for member in assertion.assertions]
+    return found

@@ -1,0 +1,54 @@
+"""Cases as JSON documents: what a run keeps of them, and what they are recognised by."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from evaluations.engine.formats.assertions import assertion_as_dict, parse_assertion
+from evaluations.engine.types import Case
+
+__all__ = ["case_as_document", "case_from_document", "case_key"]
+
+
+def case_as_document(case: Case) -> dict[str, Any]:
+    """Return everything of a case but its name and weight, without what is empty."""
+    found = {
+        "variables": dict(case.variables),
+        "expected": case.expected,
+        "assertions": [assertion_as_dict(one) for one in case.assertions],
+        "threshold": case.threshold,
+        "tags": list(case.tags),
+        "metadata": dict(case.metadata),
+        "given_answer": case.given_answer,
+    }
+    return {key: value for key, value in found.items() if value not in (None, "", [], {})} | (
+        {"given_answer": ""} if case.given_answer == "" else {}
+    )
+
+
+def case_from_document(name: str, document: Mapping[str, Any], weight: float = 1.0) -> Case:
+    """Return the case that a document is of.
+
+    Raises:
+        SuiteError: an assertion in it is wrong.
+    """
+    return Case(
+        name=name,
+        variables=document.get("variables", {}),
+        expected=document.get("expected", ""),
+        assertions=tuple(parse_assertion(one) for one in document.get("assertions", ())),
+        threshold=document.get("threshold"),
+        weight=weight,
+        tags=tuple(document.get("tags", ())),
+        metadata=document.get("metadata", {}),
+        given_answer=document.get("given_answer"),
+    )
+
+
+def case_key(document: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of what is asked and checked: the same case in every run."""
+    names = ("variables", "expected", "assertions", "threshold", "given_answer")
+    content = {name: document[name] for name in names if name in document}
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
