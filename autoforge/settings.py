@@ -241,6 +241,8 @@ JWT_ALGORITHM = ENVIRONMENT.jwt_algorithm
 JWT_ACCESS_TOKEN_EXPIRE_MINUTES = ENVIRONMENT.jwt_access_token_expire_minutes
 OPENAI_API_KEY = ENVIRONMENT.openai_api_key
 ANTHROPIC_API_KEY = ENVIRONMENT.anthropic_api_key
+# What providers of models may read; evaluations hand it to them and to nobody else.
+PROVIDER_ENVIRONMENT = ENVIRONMENT.of_providers()
 LANGFUSE_PUBLIC_KEY = ENVIRONMENT.langfuse_public_key
 LANGFUSE_SECRET_KEY = ENVIRONMENT.langfuse_secret_key
 

@@ -9,7 +9,7 @@ Apps add release checks, panels and scores by what is imported from `prompts.ext
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
 
@@ -25,7 +25,14 @@ from prompts.extensions import (
 )
 from prompts.models import PromptVersion
 from prompts.releases_cache import remember
-from prompts.rendering import Message, Template, Variable
+from prompts.rendering import (
+    Message,
+    Template,
+    TemplateError,
+    Variable,
+    parse_messages,
+    propose_variables,
+)
 from prompts.rendering import render as render_template
 from prompts.wording import as_template
 
@@ -35,13 +42,17 @@ __all__ = [
     "Panel",
     "PromptText",
     "Rendered",
+    "Template",
+    "TemplateError",
     "Verdict",
+    "free_template",
     "get_prompt",
     "get_prompt_text",
     "register_check",
     "register_panel",
     "register_scores",
     "render",
+    "render_template",
     "unregister_check",
 ]
 
@@ -148,6 +159,22 @@ def get_prompt_text(*, prompt_id: UUID | str, number: int | None = None) -> Prom
     if number is None:
         number = selectors.get_prompt(prompt_id).current_version
     return _freeze(selectors.get_version(prompt_id, number))
+
+
+def free_template(text: str) -> Template:
+    """Return the template of a text that belongs to no prompt, such as a file's.
+
+    It is a chat where the text is a JSON list of messages. Its variables are all optional.
+    """
+    template = Template(content=text, syntax="jinja")
+    try:
+        parse_messages(text)
+    except TemplateError:
+        pass
+    else:
+        template = replace(template, kind="chat")
+    optional = [replace(one, required=False, type="json") for one in propose_variables(template)]
+    return replace(template, variables=tuple(optional))
 
 
 def _key(name: str, label: str, version: int | None) -> str:

@@ -76,6 +76,16 @@ class Environment:
     """Key of the OpenAI API."""
     anthropic_api_key: str | None = field(repr=False)
     """Key of the Anthropic API."""
+    openai_base_url: str | None
+    """Where the OpenAI API is."""
+    anthropic_base_url: str | None
+    """Where the Anthropic API is."""
+    openai_compatible_base_url: str | None
+    """A service that speaks OpenAI's API."""
+    openai_compatible_api_key: str | None = field(repr=False)
+    """Key of that service."""
+    local_model: str | None
+    """The local model's file."""
     langfuse_public_key: str | None
     """LangFuse's public key."""
     langfuse_secret_key: str | None = field(repr=False)
@@ -104,6 +114,11 @@ class Environment:
             }
             for variable in VARIABLES
         ]
+
+    def of_providers(self) -> dict[str, str]:
+        """Return the variables that providers of models read, secrets included."""
+        wanted = ("OPENAI_", "ANTHROPIC_", "LOCAL_MODEL")
+        return {name: text for name, text in self.texts.items() if name.startswith(wanted)}
 
     def table_names(self) -> tuple[str, ...]:
         """Return the name of every variable there is."""

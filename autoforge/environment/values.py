@@ -256,7 +256,16 @@ def parse_url(text: str) -> str:
     return text
 
 
+def parse_api_url(text: str) -> str:
+    """Return the address of an HTTP API, without user name, password or query."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.username:
+        raise Refusal
+    return text.rstrip("/")
+
+
 PARSERS: Final[dict[str, Callable[[str], Any]]] = {
+    "api_url": parse_api_url,
     "app_env": one_of(*APP_ENVS),
     "boolean": parse_boolean,
     "clerk_public": starts_with("pk_test_", "pk_live_", instead={"sk_": "CLERK_SECRET_KEY"}),

@@ -1,0 +1,269 @@
+"""Runs being run: taken by one worker, worked through, ended; taken up again after any death.
+
+A lease of 30 seconds, renewed every 2, says who works on a run. A worker that is dead on the same
+machine loses it at once, any other when it ends. Results are stored only while the lease is held.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+from django.conf import settings
+from django.db import DatabaseError, connection, transaction
+from django.db.models import Count, Q, Sum
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from autoforge.core.errors import InvalidInputError
+from autoforge.core.writing import find_row
+from evaluations.engine.budget import Caps, Spent
+from evaluations.engine.errors import EngineError
+from evaluations.engine.providers import Provider, ProviderSpec, make, price_of
+from evaluations.engine.runner import Column, Ending, Finished, Options
+from evaluations.engine.runner import run as run_engine
+from evaluations.models import Evaluation, Run, TestResult
+from evaluations.storage import LEASE, DatabaseStore
+from evaluations.summaries import summarise_evaluation
+from evaluations.wording import spec_of_target
+from evaluations.workers import is_dead, worker_name
+from prompts import interface as prompts
+
+__all__ = [
+    "cancel_run",
+    "execute_run",
+    "forget_errors",
+    "raise_limits",
+    "runs_to_resume",
+    "spent_on",
+]
+
+UNCACHED: Final = ("echo", "replay")  # as fast as looking it up
+OPEN: Final = (Run.Status.PENDING, Run.Status.RUNNING)
+
+
+def execute_run(
+    run_id: UUID | str, *, on_finished: Callable[[Finished], object] = lambda _finished: None
+) -> Run:
+    """Work on a run until it is done, a limit is reached, or somebody cancels it.
+
+    A run that was begun goes on where it was: what is stored is neither asked nor paid again.
+
+    Args:
+        run_id: the run.
+        on_finished: called after each stored answer.
+
+    Returns:
+        The run as it ended; its status says how.
+
+    Raises:
+        NotFoundError: there is no such run, or it is deleted.
+        InvalidInputError: another worker has it, or it cannot be begun (a key is missing, say).
+    """
+    run = _claim(find_row(Run, run_id))
+    try:
+        evaluations = list(run.evaluations.select_related("prompt", "version").order_by("position"))
+        columns = _columns(evaluations)
+        templates = {str(row.pk): _template(row) for row in evaluations}
+        ending = asyncio.run(
+            run_engine(
+                DatabaseStore(run, templates),
+                columns,
+                _options(run),
+                on_finished=on_finished,
+                last=connection.close,
+            )
+        )
+    except EngineError as error:
+        ending = Ending(status="failed", message=str(error), seconds=run.seconds_used)
+    except BaseException:
+        # The lease goes, so that whoever mends it can go on at once.
+        _release(run)
+        raise
+    return _finish(run, ending)
+
+
+def _claim(run: Run) -> Run:
+    name = worker_name()
+    now = timezone.now()
+    free = Q(worker="") | Q(worker_until__lt=now) | Q(worker_until__isnull=True)
+    if run.worker and is_dead(run.worker):
+        free |= Q(worker=run.worker)
+    taken = (
+        Run.objects.filter(free, pk=run.pk)
+        .exclude(status=Run.Status.COMPLETED)
+        .update(
+            worker=name,
+            worker_until=now + LEASE,
+            status=Run.Status.RUNNING,
+            cancel_requested=False,
+            message="",
+            started_at=Coalesce("started_at", now),
+            finished_at=None,
+        )
+    )
+    run.refresh_from_db()
+    if not taken:
+        if run.status == Run.Status.COMPLETED:
+            raise InvalidInputError({"run": "it is completed; nothing is left to do"})
+        sentence = "another worker is at it; it can be taken over when that one is gone"
+        raise InvalidInputError({"run": sentence})
+    return run
+
+
+def _release(run: Run) -> None:
+    with contextlib.suppress(DatabaseError):  # else it ends by itself
+        Run.objects.filter(pk=run.pk, worker=run.worker).update(worker="", worker_until=None)
+
+
+def _options(run: Run) -> Options:
+    caps = Caps(cost_usd=run.max_cost_usd, calls=run.max_calls, seconds=run.max_seconds)
+    return Options(
+        caps=caps,
+        spent=spent_on(run),
+        use_cache=run.use_cache,
+        only_stored=run.only_stored,
+    )
+
+
+def spent_on(run: Run) -> Spent:
+    """Return what the stored answers of a run have cost."""
+    found = TestResult.objects.filter(evaluation__run=run).aggregate(
+        cost=Sum("cost_usd"),
+        grading=Sum("grading_cost_usd"),
+        judged=Sum("grading_calls"),
+        calls=Count("pk", filter=Q(attempts__gt=0)),
+    )
+    money = (found["cost"] or Decimal(0)) + (found["grading"] or Decimal(0))
+    calls = found["calls"] + (found["judged"] or 0)
+    return Spent(cost_usd=money, calls=calls, seconds=run.seconds_used)
+
+
+def _columns(evaluations: Sequence[Evaluation]) -> list[Column]:
+    providers: dict[str, Provider] = {}
+    columns = []
+    for row in evaluations:
+        spec = spec_of_target(row.target)
+        shared = repr((spec.kind, spec.model, spec.base_url, spec.label))
+        if shared not in providers:
+            providers[shared] = make(spec, settings.PROVIDER_ENVIRONMENT)
+        columns.append(_column(row, spec, providers[shared]))
+    return columns
+
+
+def _column(row: Evaluation, spec: ProviderSpec, provider: Provider) -> Column:
+    return Column(
+        key=str(row.pk),
+        name=row.label,
+        model=spec.model,
+        parameters=spec.parameters,
+        provider=provider,
+        price=price_of(spec),
+        cacheable=spec.kind not in UNCACHED,
+        identity=f"{spec.kind} {spec.base_url}",
+    )
+
+
+def _template(row: Evaluation) -> prompts.Template:
+    if row.prompt_id is None or row.version is None:
+        return prompts.free_template(row.prompt_text)
+    text = prompts.get_prompt_text(prompt_id=row.prompt_id, number=row.version.number)
+    return text.template
+
+
+def _finish(run: Run, ending: Ending) -> Run:
+    """Write how it ended, and the figures of its columns; a lost run is another worker's."""
+    rows = Run.objects.filter(pk=run.pk, worker=run.worker)
+    summaries = {}
+    if ending.status != "lost":
+        summaries = {row: summarise_evaluation(row) for row in run.evaluations.all()}
+    now = timezone.now()
+    with transaction.atomic():
+        still_ours = rows.update(
+            status=ending.status if ending.status != "lost" else Run.Status.RUNNING,
+            message=ending.message,
+            seconds_used=ending.seconds,
+            worker="",
+            worker_until=None,
+            finished_at=now,
+        )
+        for row, summary in summaries.items() if still_ours else ():
+            row.status = ending.status
+            row.summary = summary
+            row.overall_score = summary["mean_score"]
+            row.started_at, row.finished_at = run.started_at, now
+            row.error = ending.message if ending.status == "failed" else ""
+            row.save(
+                update_fields={
+                    "status",
+                    "summary",
+                    "overall_score",
+                    "started_at",
+                    "finished_at",
+                    "error",
+                }
+            )
+    run.refresh_from_db()
+    return run
+
+
+@transaction.atomic
+def cancel_run(run_id: UUID | str) -> Run:
+    """Ask a run's worker to stop; one that nobody works on is cancelled at once.
+
+    Raises:
+        NotFoundError: there is no such run, or it is deleted.
+    """
+    run = find_row(Run, run_id)
+    if run.status in OPEN:
+        run.cancel_requested = True
+        if not run.worker:
+            run.status, run.message = Run.Status.CANCELLED, "it was cancelled"
+        run.save(update_fields={"cancel_requested", "status", "message"})
+    return run
+
+
+@transaction.atomic
+def raise_limits(run_id: UUID | str, **limits: Any) -> Run:
+    """Set a run's limits anew, so that it can be taken up again.
+
+    Args:
+        run_id: the run.
+        **limits: any of `max_cost_usd`, `max_calls`, `max_seconds`.
+
+    Raises:
+        NotFoundError: there is no such run, or it is deleted.
+    """
+    run = find_row(Run, run_id)
+    for name, value in limits.items():
+        setattr(run, name, value)
+    run.save(update_fields=set(limits))
+    return run
+
+
+@transaction.atomic
+def forget_errors(run_id: UUID | str) -> int:
+    """Forget a run's errors, so that those cases alone are asked again; return how many.
+
+    Raises:
+        NotFoundError: there is no such run, or it is deleted.
+    """
+    run = find_row(Run, run_id)
+    count, _ = TestResult.objects.filter(evaluation__run=run).exclude(error="").delete()
+    if count:
+        run.status = Run.Status.PENDING
+        run.save(update_fields={"status"})
+    return count
+
+
+def runs_to_resume() -> list[UUID]:
+    """Return the runs whose worker died: begun, not ended, and nobody's lease."""
+    now = timezone.now()
+    rows = Run.objects.filter(status=Run.Status.RUNNING).values_list("pk", "worker", "worker_until")
+    return [
+        key
+        for key, worker, until in rows
+        if not worker or until is None or until < now or is_dead(worker)
+    ]

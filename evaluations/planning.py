@@ -1,0 +1,267 @@
+"""A run before it starts: its cases copied, its columns, and what it will probably cost."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import islice
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import transaction
+
+from autoforge.core.errors import InvalidInputError
+from autoforge.core.writing import check_fields, find_row
+from evaluations.engine.errors import SuiteError
+from evaluations.engine.formats.documents import (
+    case_as_document,
+    case_from_document,
+    case_key,
+)
+from evaluations.engine.providers import ProviderSpec, cost_of, price_of
+from evaluations.engine.types import Case
+from evaluations.models import Evaluation, Run, RunCase, TestCase, TestSuite
+from evaluations.storage import insert_rows
+from evaluations.wording import fill, spec_as_target
+from prompts import interface as prompts
+
+__all__ = [
+    "Estimate",
+    "Plan",
+    "PlannedColumn",
+    "cases_of_suite",
+    "create_run",
+    "estimate_run",
+]
+
+PAGE: Final = 2000
+SAMPLE: Final = 200  # cases that an estimate looks at
+CHARACTERS_PER_TOKEN: Final = 4
+ANSWER_TOKENS: Final = 256  # expected where nothing is known
+CASE_COLUMNS: Final = ("run_id", "position", "case_id", "key", "name", "weight", "document")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlannedColumn:
+    """What is asked of whom."""
+
+    spec: ProviderSpec
+    """The model."""
+    prompt: prompts.PromptText | None = None
+    """A stored version of a prompt; else `text`."""
+    text: str = ""
+    """A prompt that came with a file."""
+    label: str = ""
+    """What the column is called; made of prompt and model if empty."""
+
+    @property
+    def template(self) -> prompts.Template:
+        """What is filled with the cases' variables."""
+        return self.prompt.template if self.prompt else prompts.free_template(self.text)
+
+    @property
+    def name(self) -> str:
+        """What the column is called."""
+        if self.label:
+            return self.label
+        wording = f"{self.prompt.name} v{self.prompt.number}" if self.prompt else self.text[:60]
+        return f"{wording} · {self.spec.name}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """Everything that a run is to be."""
+
+    columns: Sequence[PlannedColumn]
+    """At least one."""
+    name: str = ""
+    repeats: int = 1
+    suite: TestSuite | None = None
+    use_cache: bool = True
+    only_stored: bool = False
+    max_cost_usd: Decimal | None = None
+    max_calls: int | None = None
+    max_seconds: float | None = None
+    baseline: Run | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    user: Any = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Estimate:
+    """What a run will probably take."""
+
+    calls: int
+    """Answers that have to be asked for, were nothing known."""
+    input_tokens: int
+    """About four characters each."""
+    output_tokens: int
+    """By max_tokens, else 256 an answer."""
+    cost_usd: Decimal | None
+    """None where a price is not known."""
+    unpriced: tuple[str, ...]
+    """Models without a known price."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as a run keeps it."""
+        return {
+            "calls": self.calls,
+            "input_tokens": self.input_tokens,
+            "output_tokens": self.output_tokens,
+            "cost_usd": None if self.cost_usd is None else float(self.cost_usd),
+            "unpriced": list(self.unpriced),
+        }
+
+
+def cases_of_suite(suite_id: UUID | str) -> Iterator[tuple[UUID | None, Case]]:
+    """Yield the enabled cases of a suite in their order, each with its key.
+
+    Raises:
+        NotFoundError: there is no such suite, or it is deleted.
+        InvalidInputError: an assertion is wrong; names the case.
+    """
+    suite = find_row(TestSuite, suite_id)
+    rows = TestCase.objects.filter(suite=suite, enabled=True).order_by("position", "name")
+    for row in rows.iterator(chunk_size=PAGE):
+        document = {
+            "variables": row.variables,
+            "expected": row.expected,
+            "assertions": row.assertions,
+            "threshold": row.threshold,
+            "tags": row.tags,
+            "metadata": row.metadata,
+        }
+        try:
+            yield row.pk, case_from_document(row.name, document, row.weight)
+        except SuiteError as error:
+            raise InvalidInputError({"assertions": f"case “{row.name}”: {error}"}) from error
+
+
+def estimate_run(plan: Plan, cases: Sequence[Case], count: int) -> Estimate:
+    """Return what a run will probably take.
+
+    Args:
+        plan: the run.
+        cases: some of its cases, the more the better.
+        count: how many cases it has.
+    """
+    calls = input_tokens = output_tokens = 0
+    cost: Decimal | None = Decimal(0)
+    unpriced: list[str] = []
+    for column in plan.columns:
+        asked = count * plan.repeats
+        sent = asked * _mean_tokens(column, cases)
+        limit = column.spec.parameters.get("max_tokens")
+        answered = asked * (limit if isinstance(limit, int) else ANSWER_TOKENS)
+        price = cost_of(price_of(column.spec), sent, answered)
+        if price is None:
+            unpriced.append(column.spec.name)
+        cost = None if cost is None or price is None else cost + price
+        calls, input_tokens = calls + asked, input_tokens + sent
+        output_tokens += answered
+    return Estimate(
+        calls=calls,
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        cost_usd=cost,
+        unpriced=tuple(dict.fromkeys(unpriced)),
+    )
+
+
+def _mean_tokens(column: PlannedColumn, cases: Sequence[Case]) -> int:
+    template = column.template
+    sizes = []
+    for case in cases[:SAMPLE]:
+        try:
+            messages = fill(template, case.variables)
+        except prompts.TemplateError:
+            continue  # it will be an error of the case, and costs nothing
+        sizes.append(sum(len(message.content) for message in messages))
+    return round(sum(sizes) / len(sizes) / CHARACTERS_PER_TOKEN) + 1 if sizes else 0
+
+
+@transaction.atomic
+def create_run(plan: Plan, cases: Iterable[tuple[UUID | None, Case]]) -> Run:
+    """Write a pending run with copies of its cases.
+
+    Args:
+        plan: what it is to be.
+        cases: key of the stored case (None for a file's) and the case; read page by page.
+
+    Raises:
+        InvalidInputError: there is no case or no column, a cost limit cannot be kept, or a field is
+            wrong.
+    """
+    if not plan.columns:
+        raise InvalidInputError({"columns": "a run needs a prompt and a model"})
+    run = Run(
+        name=plan.name,
+        suite=plan.suite,
+        repeats=plan.repeats,
+        use_cache=plan.use_cache,
+        only_stored=plan.only_stored,
+        max_cost_usd=plan.max_cost_usd,
+        max_calls=plan.max_calls,
+        max_seconds=plan.max_seconds,
+        baseline=plan.baseline,
+        settings=plan.settings,
+        user=plan.user,
+    )
+    check_fields(run, exclude={"suite", "baseline", "user"})
+    run.save(force_insert=True)
+    count, sample = _copy_cases(run, cases)
+    estimate = estimate_run(plan, sample, count)
+    _check_cap(plan, estimate)
+    run.planned = count * plan.repeats * len(plan.columns)
+    run.estimate = estimate.as_json()
+    run.save(update_fields={"planned", "estimate"})
+    _write_columns(run, plan.columns)
+    return run
+
+
+def _check_cap(plan: Plan, estimate: Estimate) -> None:
+    if plan.max_cost_usd is not None and estimate.unpriced:
+        names = ", ".join(estimate.unpriced)
+        sentence = (
+            f"a cost limit needs prices, and {names} has none: give it one in a model profile"
+        )
+        raise InvalidInputError({"max_cost_usd": sentence})
+
+
+def _copy_cases(run: Run, cases: Iterable[tuple[UUID | None, Case]]) -> tuple[int, Sequence[Case]]:
+    count, sample = 0, list[Case]()
+    pending = iter(cases)
+    while page := list(islice(pending, PAGE)):
+        rows = []
+        for place, (key, case) in enumerate(page, start=count):
+            document = case_as_document(case)
+            text = json.dumps(document, ensure_ascii=False)
+            hexed = None if key is None else key.hex
+            found = case_key(document)
+            rows.append((run.pk.hex, place, hexed, found, case.name[:255], case.weight, text))
+        insert_rows(RunCase._meta.db_table, CASE_COLUMNS, rows)
+        sample += [case for _, case in page[: SAMPLE - len(sample)]]
+        count += len(page)
+    if not count:
+        raise InvalidInputError({"cases": "there is no enabled case to run"})
+    return count, sample
+
+
+def _write_columns(run: Run, columns: Sequence[PlannedColumn]) -> None:
+    rows = [
+        Evaluation(
+            run=run,
+            position=place,
+            label=column.name[:255],
+            suite=run.suite,
+            prompt_id=column.prompt.prompt_id if column.prompt else None,
+            version_id=column.prompt.version_id if column.prompt else None,
+            prompt_text="" if column.prompt else column.text,
+            provider=column.spec.kind,
+            model=column.spec.model[:255],
+            parameters=dict(column.spec.parameters),
+            target=spec_as_target(column.spec),
+        )
+        for place, column in enumerate(columns)
+    ]
+    Evaluation.objects.bulk_create(rows)

@@ -1,0 +1,220 @@
+"""Where runs are kept: rows in bulk, one statement and one round trip for any number.
+
+Rows go in as one JSON parameter that the database takes apart: neither 999 parameters nor Django's
+compiler limit them, and what is stored already stays (`ON CONFLICT DO NOTHING`).
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from django.db import connection
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.utils import timezone
+
+from autoforge.core.aggregates import JSONGroupArray
+from evaluations.engine.formats.assertions import assertion_as_dict
+from evaluations.engine.formats.documents import case_from_document
+from evaluations.engine.runner import Column, Finished, Lost, Orders, Task
+from evaluations.engine.types import Answer, Grade, Message
+from evaluations.models import Run, RunCase, TestResult
+from evaluations.wording import fill
+from prompts import interface as prompts
+
+__all__ = ["LEASE", "DatabaseStore", "insert_rows"]
+
+LEASE: Final = timedelta(seconds=30)
+NUL: Final = str.maketrans({"\0": "\ufffd"})  # no text of SQLite holds one
+COLUMNS: Final = (
+    "id", "evaluation_id", "run_case_id", "case_id", "repeat", "request_hash", "messages", "output",
+    "components", "score", "passed", "finish_reason", "cached", "attempts", "grading_calls",
+    "grading_cost_usd", "latency_ms", "input_tokens", "output_tokens", "cost_usd", "error",
+)  # fmt: skip
+
+
+def insert_rows(
+    table: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    only_if: tuple[str, Sequence[Any]] = ("1", ()),
+) -> int:
+    """Insert rows by one statement; return how many are new.
+
+    Args:
+        table: its name.
+        columns: names of its columns.
+        rows: values that JSON can hold, one for each column.
+        only_if: an SQL condition with its parameters.
+    """
+    quote = connection.ops.quote_name
+    names = ", ".join(map(quote, columns))
+    fields = ", ".join(f"json_extract(value, '$[{place}]')" for place in range(len(columns)))
+    condition, params = only_if
+    sql = (
+        f"INSERT INTO {quote(table)} ({names}) SELECT {fields} FROM json_each(%s) "  # noqa: S608  # nosec B608 (names are ours)
+        f"WHERE {condition} ON CONFLICT DO NOTHING"
+    )
+    text = json.dumps(list(rows), ensure_ascii=False)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [_storable(text), *params])
+        return int(cursor.rowcount)
+
+
+def _storable(text: str) -> str:
+    # Half of a surrogate pair is no character: no database takes it.
+    return text.encode("utf-8", "replace").decode()
+
+
+class DatabaseStore:
+    """The store of one run, for one worker that holds its lease.
+
+    Args:
+        run: the run.
+        templates: column's key → what it asks.
+        cases_of: column's key → whether all of its cases are still to be asked.
+        wait: sleeps so many seconds where the database is away; None: gives up at once.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        templates: Mapping[str, prompts.Template],
+        *,
+        wait: Callable[[float], object] | None = None,
+    ) -> None:
+        self._run = run
+        self._templates = templates
+        self._wait = wait
+
+    def page(self, column: Column, after: Any, limit: int) -> tuple[Sequence[Task], Any]:
+        """Return tasks of the next cases that have no result yet, and where to go on."""
+        count = max(1, limit // self._run.repeats)
+        done = (
+            TestResult.objects.filter(run_case=OuterRef("pk"), evaluation=UUID(column.key))
+            .order_by()
+            .values("run_case")
+            .annotate(repeats=JSONGroupArray("repeat"))
+            .values("repeats")
+        )
+        rows = list(
+            RunCase.objects.filter(run=self._run, position__gte=after)
+            .annotate(done=Subquery(done))
+            .order_by("position")[:count]
+        )
+        tasks = [task for row in rows for task in self._tasks(column, row)]
+        return tasks, rows[-1].position + 1 if len(rows) == count else None
+
+    def _tasks(self, column: Column, row: Any) -> Iterable[Task]:
+        done = set(row.done if isinstance(row.done, list) else json.loads(row.done or "[]"))
+        missing = [repeat for repeat in range(self._run.repeats) if repeat not in done]
+        if not missing:
+            return
+        case = case_from_document(row.name, row.document, row.weight)
+        messages: tuple[Message, ...] = ()
+        error = ""
+        try:
+            messages = fill(self._templates[column.key], case.variables)
+        except prompts.TemplateError as problem:
+            error = f"the prompt cannot be filled: {problem}"
+        for repeat in missing:
+            key = (row.pk, row.case_id)
+            yield Task(case_key=key, case=case, repeat=repeat, messages=messages, error=error)
+
+    def find_answers(self, hashes: Sequence[str]) -> Mapping[str, Answer]:
+        """Return earlier answers to the same requests, the newest of each."""
+        rows: QuerySet[TestResult] = TestResult.objects.filter(
+            Q(request_hash__in=list(hashes)), attempts__gt=0
+        ).order_by("created_at")
+        return {row.request_hash: _answer_of(row) for row in rows}
+
+    def save(self, finished: Sequence[Finished]) -> None:
+        """Store results; only while the lease is ours.
+
+        Raises:
+            Lost: another worker has the run.
+        """
+        rows = [_row(one) for one in finished]
+        ours = "EXISTS (SELECT 1 FROM evaluation_runs WHERE id = %s AND worker = %s)"
+        params = (self._run.pk.hex, self._run.worker)
+        new = insert_rows("test_results", COLUMNS, rows, only_if=(ours, params))
+        if new < len(rows) and not self._is_ours():
+            raise Lost
+
+    def _is_ours(self) -> bool:
+        return Run.objects.filter(pk=self._run.pk, worker=self._run.worker).exists()
+
+    def beat(self, seconds: float) -> Orders:
+        """Renew the lease.
+
+        Raises:
+            Lost: another worker has the run.
+        """
+        rows = Run.objects.filter(pk=self._run.pk, worker=self._run.worker)
+        if not rows.update(worker_until=timezone.now() + LEASE, seconds_used=seconds):
+            raise Lost
+        cancel = rows.values_list("cancel_requested", flat=True).first()
+        return Orders(cancel=bool(cancel))
+
+
+def _answer_of(row: TestResult) -> Answer:
+    return Answer(
+        text=row.output,
+        latency_ms=row.latency_ms,
+        input_tokens=row.input_tokens,
+        output_tokens=row.output_tokens,
+        finish_reason=row.finish_reason or None,
+    )
+
+
+def _money(value: Decimal | None) -> float | None:
+    return None if value is None else float(value)
+
+
+def _row(one: Finished) -> tuple[Any, ...]:
+    answer, graded = one.answer, one.graded
+    messages = [{"role": part.role, "content": part.content} for part in one.task.messages]
+    case_key, case_id = one.task.case_key
+    return (
+        uuid4().hex,
+        UUID(one.column.key).hex,
+        case_key,
+        None if case_id is None else case_id.hex,
+        one.task.repeat,
+        one.request_hash,
+        json.dumps(messages, ensure_ascii=False),
+        (answer.text if answer else "").translate(NUL),
+        json.dumps([_component(part) for part in graded.grades] if graded else []),
+        graded.score if graded else None,
+        None if graded is None or graded.passed is None else int(graded.passed),
+        ((answer.finish_reason if answer else None) or "")[:50],
+        int(answer.cached) if answer else 0,
+        answer.attempts if answer and answer.latency_ms is not None else 0,
+        one.grading_calls,
+        _money(graded.cost_usd) if graded else None,
+        answer.latency_ms if answer else None,
+        answer.input_tokens if answer else None,
+        answer.output_tokens if answer else None,
+        _money(answer.cost_usd) if answer else None,
+        one.error.translate(NUL),
+    )
+
+
+def _component(part: Grade) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "assertion": assertion_as_dict(part.assertion),
+        "pass": part.outcome.passed,
+        "score": part.outcome.score,
+        "reason": part.outcome.reason,
+        "normalisation": part.semantics.normalisation,
+        "direction": part.semantics.direction,
+        "threshold": part.semantics.threshold,
+    }
+    if part.error:
+        found["error"] = part.error
+    if part.outcome.components:
+        found["components"] = [_component(inner) for inner in part.outcome.components]
+    return found

@@ -1,0 +1,90 @@
+"""Figures of runs from their stored results, and comparisons of two."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from django.db.models import Count, Q, Sum
+
+from evaluations.engine.statistics import (
+    Comparison,
+    Interval,
+    Observation,
+    Summary,
+    Verdict,
+    compare,
+    judge_comparison,
+    quantile,
+    summarise,
+)
+from evaluations.models import Evaluation, TestResult
+
+__all__ = ["compare_evaluations", "observations", "summarise_evaluation"]
+
+CHUNK: Final = 5000
+
+
+def observations(evaluation: Evaluation) -> Iterator[Observation]:
+    """Yield what became of each case, in one query."""
+    rows = (
+        TestResult.objects.filter(evaluation=evaluation, run_case__isnull=False)
+        .order_by("run_case__position", "repeat")
+        .values_list("run_case__key", "passed", "score", "run_case__weight", "run_case__name")
+    )
+    for key, passed, score, weight, name in rows.iterator(chunk_size=CHUNK):
+        yield Observation(case=key, passed=passed, score=score, weight=weight, name=name)
+
+
+def summarise_evaluation(evaluation: Evaluation) -> dict[str, Any]:
+    """Return a column's figures as the JSON that it keeps."""
+    summary = summarise(observations(evaluation))
+    return _figures(summary) | _spending(evaluation)
+
+
+def _figures(summary: Summary) -> dict[str, Any]:
+    return {
+        "answers": summary.answers,
+        "cases": summary.cases,
+        "passed": summary.passed,
+        "failed": summary.failed,
+        "errors": summary.errors,
+        "pass_rate": summary.pass_rate,
+        "pass_interval": _interval(summary.pass_interval),
+        "mean_score": summary.mean_score,
+        "score_interval": _interval(summary.score_interval),
+        "repeats": summary.repeats,
+        "pass_hat_k": summary.pass_hat_k,
+        "score_variance": summary.score_variance,
+        "smallest_difference": summary.smallest_difference,
+    }
+
+
+def _interval(found: Interval | None) -> list[float] | None:
+    return None if found is None else [found.low, found.high]
+
+
+def _spending(evaluation: Evaluation) -> dict[str, Any]:
+    rows = TestResult.objects.filter(evaluation=evaluation)
+    sums = rows.aggregate(
+        cost=Sum("cost_usd"),
+        grading=Sum("grading_cost_usd"),
+        input=Sum("input_tokens"),
+        output=Sum("output_tokens"),
+        cached=Count("pk", filter=Q(cached=True)),
+    )
+    measured = rows.filter(cached=False).values_list("latency_ms", flat=True)
+    latencies = [value for value in measured if value is not None]
+    return {
+        "cost_usd": None if sums["cost"] is None else float(sums["cost"]),
+        "grading_cost_usd": None if sums["grading"] is None else float(sums["grading"]),
+        "input_tokens": sums["input"],
+        "output_tokens": sums["output"],
+        "cached": sums["cached"],
+        "latency_ms_median": quantile(latencies, 0.5),
+        "latency_ms_95": quantile(latencies, 0.95),
+    }
+
+
+def compare_evaluations(old: Evaluation, new: Evaluation) -> tuple[Comparison, Verdict]:
+    """Return what changed from one column to another, and the verdict."""
+    comparison = compare(observations(old), observations(new))
+    return comparison, judge_comparison(comparison, old=old.label, new=new.label)

@@ -1,0 +1,97 @@
+"""From what the tables hold to what the engine asks: prompts to messages, targets to specs."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from evaluations.engine.providers import Limits, Price, ProviderSpec
+from evaluations.engine.types import Message
+from evaluations.models import ModelProfile
+from prompts import interface as prompts
+
+__all__ = ["fill", "spec_as_target", "spec_of_profile", "spec_of_target"]
+
+
+def fill(template: prompts.Template, values: Mapping[str, Any]) -> tuple[Message, ...]:
+    """Return the messages that a template and a case's variables make.
+
+    Variables that the template does not ask for are left out: a suite serves several versions.
+
+    Raises:
+        prompts.TemplateError: values are missing or of wrong types; each is named.
+    """
+    wanted = {variable.name for variable in template.variables}
+    given = {name: value for name, value in values.items() if name in wanted}
+    found = prompts.render_template(template, given)
+    if isinstance(found, str):
+        return (Message(role="user", content=found),)
+    return tuple(Message(role=one.role, content=one.content) for one in found)
+
+
+def spec_of_profile(profile: ModelProfile) -> ProviderSpec:
+    """Return what a model profile asks."""
+    prices = profile.input_usd_per_million, profile.output_usd_per_million
+    price = None
+    if prices != (None, None):
+        price = Price(
+            input_usd_per_million=prices[0] or Decimal(0),
+            output_usd_per_million=prices[1] or Decimal(0),
+        )
+    return ProviderSpec(
+        kind=profile.provider,
+        model=profile.model,
+        label=profile.name,
+        parameters=profile.parameters,
+        base_url=profile.base_url,
+        price=price,
+        limits=Limits(
+            concurrency=profile.concurrency,
+            requests_per_minute=profile.requests_per_minute,
+            tokens_per_minute=profile.tokens_per_minute,
+            timeout_seconds=profile.timeout_seconds,
+        ),
+    )
+
+
+def spec_as_target(spec: ProviderSpec) -> dict[str, Any]:
+    """Return a spec as the JSON that an evaluation keeps; it holds no key."""
+    limits = spec.limits
+    return {
+        "kind": spec.kind,
+        "model": spec.model,
+        "label": spec.label,
+        "base_url": spec.base_url,
+        "parameters": dict(spec.parameters),
+        "price": spec.price
+        and [str(spec.price.input_usd_per_million), str(spec.price.output_usd_per_million)],
+        "limits": limits
+        and [
+            limits.concurrency,
+            limits.requests_per_minute,
+            limits.tokens_per_minute,
+            limits.timeout_seconds,
+        ],
+    }
+
+
+def spec_of_target(target: Mapping[str, Any]) -> ProviderSpec:
+    """Return the spec that `spec_as_target` made a JSON object of."""
+    price, limits = target.get("price"), target.get("limits")
+    return ProviderSpec(
+        kind=target["kind"],
+        model=target["model"],
+        label=target["label"],
+        base_url=target["base_url"],
+        parameters=target["parameters"],
+        price=price
+        and Price(
+            input_usd_per_million=Decimal(price[0]), output_usd_per_million=Decimal(price[1])
+        ),
+        limits=limits
+        and Limits(
+            concurrency=limits[0],
+            requests_per_minute=limits[1],
+            tokens_per_minute=limits[2],
+            timeout_seconds=limits[3],
+        ),
+    )

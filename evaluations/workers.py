@@ -1,0 +1,45 @@
+"""Who works on a run: a name for this process, and whether another one still lives."""
+
+import os
+import socket
+from functools import lru_cache
+from pathlib import Path
+from uuid import uuid4
+
+__all__ = ["is_dead", "worker_name"]
+
+
+@lru_cache(maxsize=1)
+def _host() -> str:
+    # Containers of one image may share a name; what the kernel booted with tells hosts apart.
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()[:8]
+    except OSError:
+        boot = ""
+    return f"{socket.gethostname()[:60]}/{boot}"
+
+
+def _began(pid: int) -> str:
+    """Return when a process began, "" where that cannot be told."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return text.rpartition(")")[2].split()[19]
+
+
+def worker_name() -> str:
+    """Return a name for one piece of work in this process: host, process, its begin, a number."""
+    pid = os.getpid()
+    return f"{_host()} {pid} {_began(pid)} {uuid4().hex[:8]}"
+
+
+def is_dead(name: str) -> bool:
+    """Whether the process of that name is known to have ended: then its lease is nobody's."""
+    parts = name.rsplit(" ", 3)
+    if len(parts) != 4 or parts[0] != _host() or not parts[1].isdigit():
+        return False
+    pid = int(parts[1])
+    if not Path("/proc").is_dir():  # no way to tell a new process of the same number
+        return False
+    return _began(pid) != parts[2]
