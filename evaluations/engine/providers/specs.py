@@ -2,10 +2,10 @@
 
 import difflib
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any, Final
 
 from evaluations.engine.errors import SetupError
-from evaluations.engine.providers.anthropic import make_anthropic
 from evaluations.engine.providers.contract import (
     Environment,
     Limits,
@@ -13,19 +13,27 @@ from evaluations.engine.providers.contract import (
     Provider,
     ProviderSpec,
 )
-from evaluations.engine.providers.local import make_local
-from evaluations.engine.providers.offline import make_echo, make_replay
-from evaluations.engine.providers.openai import make_compatible, make_openai
 
 __all__ = ["PROVIDERS", "make", "parse_spec"]
 
+
+def _lazy(module: str, name: str) -> MakeProvider:
+    # An HTTP client is 10 MB and 0.1 s: only those who use it pay for it.
+    def make_provider(spec: ProviderSpec, environment: Environment) -> Provider:
+        found: MakeProvider = getattr(import_module(f"{PACKAGE}.{module}"), name)
+        return found(spec, environment)
+
+    return make_provider
+
+
+PACKAGE: Final = "evaluations.engine.providers"
 PROVIDERS: Final[Mapping[str, MakeProvider]] = {
-    "openai": make_openai,
-    "anthropic": make_anthropic,
-    "openai-compatible": make_compatible,
-    "local": make_local,
-    "replay": make_replay,
-    "echo": make_echo,
+    "openai": _lazy("openai", "make_openai"),
+    "anthropic": _lazy("anthropic", "make_anthropic"),
+    "openai-compatible": _lazy("openai", "make_compatible"),
+    "local": _lazy("local", "make_local"),
+    "replay": _lazy("offline", "make_replay"),
+    "echo": _lazy("offline", "make_echo"),
 }
 MIDDLES: Final = {"openai": ("chat",), "anthropic": ("messages",)}
 OLLAMA: Final = "http://127.0.0.1:11434/v1"

@@ -1,9 +1,7 @@
 """is-html, contains-html."""
 
 import re
-from typing import Final
-
-from selectolax.lexbor import LexborHTMLParser
+from typing import Any, Final
 
 from evaluations.engine.scorers.contract import Context, Scorer
 from evaluations.engine.scorers.conversions import SPACE
@@ -41,6 +39,12 @@ SIGNS: Final = (  # each with its points
 ENOUGH: Final = 2
 
 
+def _parse(text: str) -> Any:
+    from selectolax.lexbor import LexborHTMLParser  # noqa: PLC0415 (only where HTML is asked for)
+
+    return LexborHTMLParser(text)
+
+
 def _points(text: str) -> int:
     opening, closing = bool(OPENING.search(text)), bool(CLOSING.search(text))
     tags = 2 if opening and closing else int(opening or closing)
@@ -63,7 +67,7 @@ def _why_not(text: str) -> str | None:
         return "the answer is longer than 10 MiB"
     if trimmed[:5].lower() == "<?xml":
         return "the answer is XML, not HTML"
-    tree = LexborHTMLParser(trimmed)
+    tree = _parse(trimmed)
     lower = trimmed.lower()
     if not _writes_body(trimmed, lower) and _text_of_body(tree).strip(SPACE):
         return "there is text outside of elements"
@@ -78,11 +82,11 @@ def _writes_body(text: str, lower: str) -> bool:
     found = WRAPPERS["body"].search(lower)
     if found is None:
         return False
-    before = LexborHTMLParser(text[: found.start()]).body
+    before = _parse(text[: found.start()]).body
     return before is None or not (before.child or before.text(deep=False).strip(SPACE))
 
 
-def _text_of_body(tree: LexborHTMLParser) -> str:
+def _text_of_body(tree: Any) -> str:
     body = tree.body
     return body.text(deep=False) if body is not None else ""
 

@@ -6,9 +6,6 @@ from functools import lru_cache
 from typing import Any, Final
 
 import yaml
-from jsonschema import Draft7Validator, FormatChecker
-from jsonschema.exceptions import SchemaError
-from jsonschema.validators import validator_for
 
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.contract import Context, Scorer
@@ -19,7 +16,6 @@ from evaluations.engine.types import Answer, Assertion, Outcome
 __all__ = ["SCORERS", "why_invalid"]
 
 LONGEST_OBJECT: Final = 100_000  # characters of one object that is looked for in a text
-FORMATS: Final = FormatChecker()
 SLASH_COMMENT: Final = re.compile(r'("(?:\\.|[^"\\])*")|//[^\n]*')
 
 
@@ -52,10 +48,15 @@ def why_invalid(schema: Any, document: Any) -> str | None:
     Raises:
         ScoringError: the schema itself is wrong.
     """
+    # 10 MB that most suites never need.
+    from jsonschema import Draft7Validator, FormatChecker  # noqa: PLC0415
+    from jsonschema.exceptions import SchemaError  # noqa: PLC0415
+    from jsonschema.validators import validator_for  # noqa: PLC0415
+
     kind = validator_for(schema, default=Draft7Validator)
     try:
         kind.check_schema(schema)
-        error = next(kind(schema, format_checker=FORMATS).iter_errors(document), None)
+        error = next(kind(schema, format_checker=FormatChecker()).iter_errors(document), None)
     except SchemaError as problem:
         raise ScoringError(f"the JSON Schema is wrong: {problem.message}") from None
     except (RecursionError, re.error) as problem:
