@@ -10,15 +10,13 @@ from evaluations.engine.statistics import (
     Interval,
     Observation,
     Summary,
-    Verdict,
     compare,
-    judge_comparison,
     quantile,
     summarise,
 )
 from evaluations.models import Evaluation, TestResult
 
-__all__ = ["compare_evaluations", "observations", "summarise_evaluation"]
+__all__ = ["compare_columns", "observations", "summarise_evaluation"]
 
 CHUNK: Final = 5000
 
@@ -84,7 +82,6 @@ def _spending(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def compare_evaluations(old: Evaluation, new: Evaluation) -> tuple[Comparison, Verdict]:
-    """Return what changed from one column to another, and the verdict."""
-    comparison = compare(observations(old), observations(new))
-    return comparison, judge_comparison(comparison, old=old.label, new=new.label)
+def compare_columns(old: Evaluation, new: Evaluation) -> Comparison:
+    """Return what changed from one column to another, case by case."""
+    return compare(observations(old), observations(new))

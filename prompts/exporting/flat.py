@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, BinaryIO, Final
 
 import yaml
-from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
 
 __all__ = [
     "COLUMNS",
@@ -111,6 +109,8 @@ def write_xlsx(records: Iterable[Record], stream: BinaryIO) -> None:
     Raises:
         TooLongError: a cell has more than 32,767 characters.
     """
+    from openpyxl import Workbook  # noqa: PLC0415 (10 MB that only this needs)
+
     book = Workbook(write_only=True)
     sheet = book.create_sheet("prompts")
     sheet.append(list(COLUMNS))
@@ -130,6 +130,8 @@ def _cell(sheet: Any, record: Record, text: str) -> Any:
             f"“{record['name']}” has a text of {len(escaped):,} characters and a cell of XLSX "
             f"holds {CELL_MAX:,}; export to another format"
         )
+    from openpyxl.cell import WriteOnlyCell  # noqa: PLC0415 (as above)
+
     cell = WriteOnlyCell(sheet, value=escaped)
     cell.data_type = "s"  # also where it begins with "="
     cell.quotePrefix = True

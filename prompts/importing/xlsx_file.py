@@ -9,8 +9,6 @@ import zipfile
 from collections.abc import Iterator
 from typing import Any, Final
 
-from openpyxl import load_workbook
-
 from prompts.exporting.flat import unescape_cell
 from prompts.importing.columns import ColumnNames, choose_columns
 from prompts.importing.records import make_row
@@ -48,6 +46,8 @@ def read(source: Source, names: ColumnNames) -> Iterator[Row | Rejection]:
 
 
 def _rows(raw: bytes) -> Iterator[tuple[Any, ...]]:
+    from openpyxl import load_workbook  # noqa: PLC0415 (10 MB that only this needs)
+
     if _unpacked_bytes(raw) > LARGEST_UNPACKED:
         raise UnreadableError("the workbook is larger than 512 MiB when it is unpacked")
     try:

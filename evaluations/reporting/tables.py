@@ -1,0 +1,54 @@
+"""A report as a table for the terminal."""
+
+import io
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from evaluations.engine.statistics import SENTENCES
+from evaluations.reporting.report import Report
+
+__all__ = ["as_table"]
+
+SHOWN = 10  # flipped cases that are named
+
+
+def as_table(report: Report, *, width: int) -> str:
+    """Return the run's columns, verdicts and flipped cases."""
+    from rich.console import Console  # noqa: PLC0415 (only where a person reads)
+    from rich.table import Table  # noqa: PLC0415 (as above)
+
+    table = Table(title=report.run.name or None)
+    for title in (_("Column"), _("Passed"), _("95 % CI"), _("Score"), _("Errors"), _("Cost"), "ms"):
+        table.add_column(title, overflow="fold")
+    for column in report.columns:
+        table.add_row(column.label, *_figures(column.summary))
+    stream = io.StringIO()
+    console = Console(file=stream, width=width, no_color=True, highlight=False, markup=False)
+    console.print(table)
+    for one in report.comparisons:
+        console.print(_(SENTENCES[one.verdict.code]) % one.verdict.params)
+        for title, pairs in (
+            (_("Fixed"), one.comparison.fixed),
+            (_("Broken"), one.comparison.broken),
+        ):
+            names = ", ".join(pair.name for pair in pairs[:SHOWN])
+            if names:
+                more = f" … (+{len(pairs) - SHOWN})" if len(pairs) > SHOWN else ""
+                console.print(f"  {title}: {names}{more}")
+    return stream.getvalue()
+
+
+def _figures(summary: dict[str, Any]) -> list[str]:
+    rate, interval = summary.get("pass_rate"), summary.get("pass_interval")
+    scored = (summary.get("passed") or 0) + (summary.get("failed") or 0)
+    score, cost = summary.get("mean_score"), summary.get("cost_usd")
+    median = summary.get("latency_ms_median")
+    return [
+        "–" if rate is None else f"{summary['passed']}/{scored} ({rate:.1%})",
+        "–" if not interval else f"{interval[0]:.1%}–{interval[1]:.1%}",
+        "–" if score is None else f"{score:.3f}",
+        str(summary.get("errors", 0)),
+        "–" if cost is None else f"${cost:.4f}",
+        "–" if median is None else f"{median:.0f}",
+    ]

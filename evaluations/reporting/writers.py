@@ -1,0 +1,209 @@
+"""Reports as tables, JSON, JUnit, HTML, and promptfoo's own result."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+from xml.etree import ElementTree as ET  # nosec B405 (written, never read)
+
+from django.template.loader import render_to_string
+
+from evaluations.models import TestResult
+from evaluations.reporting.report import Report
+from evaluations.reporting.tables import as_table
+
+__all__ = ["write"]
+
+NO_FAILURE, ASSERT_FAILED, ERROR = 0, 1, 2
+CHUNK: Final = 1000
+UNFIT_FOR_XML: Final = dict.fromkeys((*range(9), 11, 12, *range(14, 32), *range(55296, 57344), 65534, 65535))
+
+
+def write(report: Report, kind: str, *, width: int = 100) -> str:
+    """Return a report in one of FORMATS."""
+    return WRITERS[kind](report) if kind != "table" else as_table(report, width=width)
+
+
+def _results(report: Report) -> Iterator[tuple[int, TestResult]]:
+    for place, column in enumerate(report.columns):
+        rows = (
+            TestResult.objects.filter(evaluation=column.evaluation)
+            .select_related("run_case")
+            .order_by("run_case__position", "repeat")
+        )
+        for row in rows.iterator(chunk_size=CHUNK):
+            yield place, row
+
+
+def _as_json(report: Report) -> str:
+    run = report.run
+    document = {
+        "run": str(run.pk),
+        "name": run.name,
+        "status": run.status,
+        "message": run.message,
+        "estimate": run.estimate,
+        "columns": [
+            {"label": column.label, "evaluation": str(column.evaluation.pk), **column.summary}
+            for column in report.columns
+        ],
+        "comparisons": [_comparison(one) for one in report.comparisons],
+        "results": [_result(place, row) for place, row in _results(report)],
+    }
+    return json.dumps(document, ensure_ascii=False, indent=1)
+
+
+def _comparison(one: Any) -> dict[str, Any]:
+    found = one.comparison
+    return {
+        "old": one.old,
+        "new": one.new,
+        "verdict": one.verdict.code,
+        "sentence": str(one.verdict),
+        "pairs": found.pairs,
+        "difference": found.difference,
+        "interval": None if found.interval is None else [found.interval.low, found.interval.high],
+        "p_value": found.p_value,
+        "adjusted_p_value": one.adjusted_p,
+        "test": found.test,
+        "score_difference": found.score_difference,
+        "score_p_value": found.score_p_value,
+        "effect_size": found.effect_size,
+        "fixed": [pair.name for pair in found.fixed],
+        "broken": [pair.name for pair in found.broken],
+    }
+
+
+def _result(place: int, row: TestResult) -> dict[str, Any]:
+    return {
+        "column": place,
+        "case": row.run_case.name if row.run_case else "",
+        "repeat": row.repeat,
+        "passed": row.passed,
+        "score": row.score,
+        "output": row.output,
+        "error": row.error,
+        "cached": row.cached,
+        "latency_ms": row.latency_ms,
+        "input_tokens": row.input_tokens,
+        "output_tokens": row.output_tokens,
+        "cost_usd": None if row.cost_usd is None else float(row.cost_usd),
+        "components": row.components,
+    }
+
+
+def _as_junit(report: Report) -> str:
+    root = ET.Element("testsuites", name=report.run.name or "evaluation")
+    suites = [
+        ET.SubElement(root, "testsuite", name=_clean(column.label)) for column in report.columns
+    ]
+    for place, row in _results(report):
+        name = row.run_case.name if row.run_case else str(row.pk)
+        seconds = f"{(row.latency_ms or 0) / 1000:.3f}"
+        case = ET.SubElement(suites[place], "testcase", name=_clean(name), time=seconds)
+        if row.passed is None:
+            ET.SubElement(case, "error", message=_clean(row.error))
+        elif not row.passed:
+            reason = next((one["reason"] for one in row.components if not one["pass"]), "")
+            ET.SubElement(case, "failure", message=_clean(reason)).text = _clean(row.output)
+    for suite, column in zip(suites, report.columns, strict=True):
+        summary = column.summary
+        suite.set("tests", str(summary.get("answers", 0)))
+        suite.set("failures", str(summary.get("failed", 0)))
+        suite.set("errors", str(summary.get("errors", 0)))
+    return ET.tostring(root, encoding="unicode", xml_declaration=True)
+
+
+def _clean(text: str) -> str:
+    return text.translate(UNFIT_FOR_XML)
+
+
+def _as_html(report: Report) -> str:
+    rows = [_result(place, row) for place, row in _results(report)]
+    for row in rows:
+        row["label"] = report.columns[row["column"]].label
+    context = {"report": report, "results": rows}
+    return render_to_string("evaluations/report.html", context)
+
+
+def _as_promptfoo(report: Report) -> str:
+    results = [_promptfoo_result(report, place, row) for place, row in _results(report)]
+    sums = [column.summary for column in report.columns]
+    stats = {
+        "successes": sum(one.get("passed", 0) for one in sums),
+        "failures": sum(one.get("failed", 0) for one in sums),
+        "errors": sum(one.get("errors", 0) for one in sums),
+    }
+    prompts = [
+        {"raw": column.evaluation.prompt_text, "label": column.label, "provider": _provider(column)}
+        for column in report.columns
+    ]
+    summary = {
+        "version": 3,
+        "timestamp": report.run.created_at.isoformat(),
+        "prompts": prompts,
+        "results": results,
+        "stats": stats,
+    }
+    document = {
+        "evalId": str(report.run.pk),
+        "results": summary,
+        "config": {},
+        "shareableUrl": None,
+    }
+    return json.dumps(document, ensure_ascii=False, indent=1)
+
+
+def _provider(column: Any) -> str:
+    row = column.evaluation
+    return f"{row.provider}:{row.model}" if row.model else str(row.provider)
+
+
+def _promptfoo_result(report: Report, place: int, row: TestResult) -> dict[str, Any]:
+    failed = {True: NO_FAILURE, False: ASSERT_FAILED, None: ERROR}[row.passed]
+    document: Mapping[str, Any] = row.run_case.document if row.run_case else {}
+    column = report.columns[place]
+    return {
+        "testIdx": row.run_case.position if row.run_case else 0,
+        "promptIdx": place,
+        "success": row.passed is True,
+        "score": row.score or 0,
+        "failureReason": failed,
+        "error": row.error or None,
+        "provider": {"id": _provider(column), "label": column.label},
+        "prompt": {"raw": _raw(row), "label": column.label},
+        "vars": document.get("variables", {}),
+        "testCase": {
+            "description": row.run_case.name if row.run_case else "",
+            "vars": document.get("variables", {}),
+            "assert": document.get("assertions", []),
+        },
+        "response": {"output": row.output, "cached": row.cached},
+        "latencyMs": row.latency_ms or 0,
+        "cost": float(row.cost_usd or 0),
+        "gradingResult": None
+        if row.passed is None
+        else {
+            "pass": row.passed,
+            "score": row.score,
+            "reason": next((one["reason"] for one in row.components if not one["pass"]), "")
+            or "All assertions passed",
+            "componentResults": [
+                {key: one[key] for key in ("pass", "score", "reason", "assertion")}
+                for one in row.components
+            ],
+        },
+    }
+
+
+def _raw(row: TestResult) -> str:
+    if len(row.messages) == 1:
+        return str(row.messages[0]["content"])
+    return json.dumps(row.messages, ensure_ascii=False)
+
+
+WRITERS: Final[dict[str, Callable[[Report], str]]] = {
+    "json": _as_json,
+    "junit": _as_junit,
+    "html": _as_html,
+    "promptfoo": _as_promptfoo,
+}
