@@ -15,7 +15,9 @@ __all__ = ["write"]
 
 NO_FAILURE, ASSERT_FAILED, ERROR = 0, 1, 2
 CHUNK: Final = 1000
-UNFIT_FOR_XML: Final = dict.fromkeys((*range(9), 11, 12, *range(14, 32), *range(55296, 57344), 65534, 65535))
+UNFIT_FOR_XML: Final = dict.fromkeys(
+    (*range(9), 11, 12, *range(14, 32), *range(55296, 57344), 65534, 65535)
+)
 
 
 def write(report: Report, kind: str, *, width: int = 100) -> str:

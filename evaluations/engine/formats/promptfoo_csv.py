@@ -1,0 +1,179 @@
+"""promptfoo's tables of tests: columns are variables, columns with two underscores are special."""
+
+import csv
+import difflib
+import io
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from evaluations.engine.errors import SuiteError
+from evaluations.engine.formats.assertions import RUNS_CODE, UNKNOWN_HERE
+from evaluations.engine.scorers import SCORERS
+from evaluations.engine.types import Place, Warned
+
+__all__ = ["parse_cell", "tests_of_csv", "tests_of_rows"]
+
+CELL: Final = re.compile(r"^(not-)?([a-z][a-z0-9:-]*?)(?:\((\d+(?:\.\d+)?)\))?(?::([\s\S]*))?$")
+PREFIX: Final = re.compile(r"^((?:not-)?[A-Za-z][A-Za-z-]{2,30})(?:\([\d.]+\))?:\S")
+EXPECTED: Final = re.compile(r"__expected(\d*)\Z")
+THRESHOLD_OF: Final = re.compile(r"__config:__expected(\d*):threshold\Z")
+SPECIAL: Final = ("__prefix", "__suffix", "__description", "__providerOutput", "__metric")
+ALIASES: Final = {"fn": "javascript", "eval": "javascript", "grade": "llm-rubric"}
+DEFAULTS: Final = {"similar": 0.8, "starts-with": None}
+WITH_THRESHOLD: Final = frozenset(
+    {"answer-relevance", "classifier", "context-faithfulness", "context-recall"}
+    | {"context-relevance", "cost", "latency", "levenshtein", "perplexity", "perplexity-score"}
+    | {"rouge-n", "similar", "starts-with"}
+)
+USUAL: Final = 0.75
+
+Found = tuple[dict[str, Any], str]  # an assertion, and a warning or ""
+
+
+def parse_cell(text: str) -> Found:
+    """Return the assertion that a cell of `__expected` means, and what to warn of."""
+    found = CELL.match(text)
+    name = ALIASES.get(found[2], found[2]) if found else ""
+    known = name in SCORERS or name in UNKNOWN_HERE or name in RUNS_CODE
+    if not found or not known:
+        return {"type": "equals", "value": text}, _trap(text)
+    negated, _, bracket, value = found.groups()
+    assertion: dict[str, Any] = {"type": f"{negated or ''}{name}"}
+    if value is not None:
+        listed = name.endswith(("-any", "-all"))
+        assertion["value"] = [one.strip() for one in value.split(",")] if listed else value.strip()
+    return _with_threshold(assertion, name, bracket, text)
+
+
+def _with_threshold(assertion: dict[str, Any], name: str, bracket: str | None, text: str) -> Found:
+    if name not in WITH_THRESHOLD:
+        said = f"promptfoo drops the ({bracket}) of “{text[:60]}”; so it is here" if bracket else ""
+        return assertion, said
+    if bracket is not None:
+        return assertion | {"threshold": float(bracket)}, ""
+    usual = DEFAULTS.get(name, USUAL)
+    if usual is None:
+        return assertion, ""
+    said = (
+        f"“{text[:60]}” has no ({'n'}): promptfoo takes {usual:g}, which here means equality; write "
+        f"{name}(5): for up to 5 edits"
+        if name == "levenshtein"
+        else ""
+    )
+    return assertion | {"threshold": usual}, said
+
+
+def _trap(text: str) -> str:
+    found = PREFIX.match(text)
+    if not found:
+        return ""
+    name = found[1].removeprefix("not-")
+    near = difflib.get_close_matches(name, SCORERS, n=1, cutoff=0.6)
+    if not near:
+        return ""
+    return (
+        f"“{found[1]}:” is no assertion type, so the whole cell is what the answer has to equal; "
+        f"did you mean {near[0]}:?"
+    )
+
+
+def tests_of_csv(text: str, file: str) -> tuple[list[dict[str, Any]], list[Warned]]:
+    """Return the tests of a CSV file, in the words of a configuration.
+
+    Raises:
+        SuiteError: a row has more fields than the header, or a special column is wrong.
+    """
+    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff")), strict=True)
+    try:
+        rows = [(reader.line_num, row) for row in reader]
+    except csv.Error as error:
+        raise SuiteError(f"{file}, line {reader.line_num}: this is not CSV: {error}") from None
+    return tests_of_rows(iter(rows), file)
+
+
+def tests_of_rows(
+    rows: Iterator[tuple[int, list[str]]], file: str
+) -> tuple[list[dict[str, Any]], list[Warned]]:
+    """Return the tests of a table whose first row names the columns."""
+    _, header = next(rows, (1, []))
+    names = [name.strip() for name in header]
+    warnings = [
+        Warned(message=f"the column “{name}” has one underscore and is a variable", place=Place(file=file, line=1))
+        for name in names
+        if name.startswith("_") and not name.startswith("__")
+    ]  # fmt: skip
+    tests = []
+    for line, row in rows:
+        if not any(row):
+            continue
+        if len(row) > len(names):
+            raise SuiteError(f"{file}, line {line}: {len(row)} fields, and {len(names)} columns")
+        place = Place(file=file, line=line)
+        test, said = _test(dict(zip(names, row, strict=False)), place)
+        tests.append(test)
+        warnings += [Warned(message=one, place=place) for one in said]
+    return tests, warnings
+
+
+def _test(row: Mapping[str, str], place: Place) -> tuple[dict[str, Any], list[str]]:
+    test: dict[str, Any] = {"vars": {}, "assert": [], "metadata": {}, "options": {}}
+    warnings: list[str] = []
+    numbered: dict[str, dict[str, Any]] = {}
+    for name, cell in row.items():
+        expected = EXPECTED.match(name)
+        if expected:
+            if cell.strip():
+                assertion, said = parse_cell(cell.strip())
+                warnings += [said] if said else []
+                numbered[expected[1] or "1"] = assertion
+                test["assert"].append(assertion)
+        elif not name.startswith("__"):
+            test["vars"][name] = cell
+        else:
+            warnings += _special(test, name, cell, place)
+    _configure(row, numbered, place)
+    for assertion in test["assert"]:
+        if row.get("__metric"):
+            assertion["metric"] = row["__metric"]
+    return test, warnings
+
+
+def _special(test: dict[str, Any], name: str, cell: str, place: Place) -> list[str]:
+    if not cell and name != "__threshold":
+        return []
+    if name == "__threshold":
+        if cell:
+            test["threshold"] = _number(cell, name, place)
+        zero = cell and test["threshold"] == 0
+        return (
+            ["promptfoo drops a __threshold of 0; here it counts: it always passes"] if zero else []
+        )
+    if name.startswith("__metadata:"):
+        key = name.removeprefix("__metadata:")
+        parts = [one.replace("\\,", ",").strip() for one in re.split(r"(?<!\\),", cell)]
+        test["metadata"][key.removesuffix("[]")] = parts if key.endswith("[]") else cell
+    elif name in SPECIAL:
+        key = name.removeprefix("__")
+        (test["options"] if key in ("prefix", "suffix") else test)[key] = cell
+    elif not THRESHOLD_OF.match(name):
+        return [f"there is no special column “{name}”; it is left out"]
+    return []
+
+
+def _configure(row: Mapping[str, str], numbered: dict[str, dict[str, Any]], place: Place) -> None:
+    for name, cell in row.items():
+        found = THRESHOLD_OF.match(name)
+        if found and cell.strip():
+            number = found[1] or "1"
+            if number not in numbered:
+                raise SuiteError(f"{place}: {name} belongs to no __expected{found[1]} of this row")
+            numbered[number]["threshold"] = _number(cell, name, place)
+
+
+def _number(cell: str, name: str, place: Place) -> float:
+    try:
+        return float(json.loads(cell.strip()))
+    except (ValueError, TypeError):
+        raise SuiteError(f"{place}: {name} is a number, not “{cell}”") from None
