@@ -4,7 +4,7 @@ import difflib
 import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,7 +31,10 @@ TEST: Final = frozenset(
     """.split()  # noqa: SIM905 (as above)
 )
 ASSERTION: Final = frozenset(
-    ["type", "value", "threshold", "weight", "metric", "provider", "rubricPrompt", "config", "transform", "contextTransform", "assert", "$ref"]
+    """
+    type value threshold weight metric provider rubricPrompt config transform contextTransform
+    assert $ref
+    """.split()  # noqa: SIM905 (as above)
 )
 REMOTE: Final = (
     "http://",
@@ -240,7 +243,8 @@ class _Reader:
     def _assertions(self, given: Any, place: Place) -> Iterable[Assertion]:
         if not isinstance(given, list):
             raise SuiteError(f"{place}: assert is a list of assertions")
-        for entry in given:
+        for given_entry in given:
+            entry = given_entry
             templates = self.config.get("assertionTemplates") or {}
             if isinstance(entry, Mapping) and isinstance(entry.get("$ref"), str):
                 name = entry["$ref"].rpartition("/")[2]
@@ -260,9 +264,9 @@ class _Reader:
 
     def _resolved(self, variables: Mapping[str, Any], place: Place) -> dict[str, Any]:
         found = {}
-        for name, value in variables.items():
-            if isinstance(value, str) and value.startswith("file://"):
-                value = _text(self._path(value, place))
+        for name, given in variables.items():
+            is_file = isinstance(given, str) and given.startswith("file://")
+            value = _text(self._path(given, place)) if is_file else given
             found[name] = value.removesuffix("\n") if isinstance(value, str) else value
         for _ in range(PASSES):
             changed = {name: _filled(value, found) for name, value in found.items()}
@@ -343,8 +347,6 @@ def _filled(value: Any, variables: Mapping[str, Any]) -> Any:
 
 
 def _rendered(assertion: Assertion, variables: Mapping[str, Any]) -> Assertion:
-    from dataclasses import replace  # noqa: PLC0415 (here alone)
-
     value = assertion.value
     if isinstance(value, str):
         value = _filled(value, variables)

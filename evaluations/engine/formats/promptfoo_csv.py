@@ -49,15 +49,15 @@ def parse_cell(text: str) -> Found:
 
 def _with_threshold(assertion: dict[str, Any], name: str, bracket: str | None, text: str) -> Found:
     if name not in WITH_THRESHOLD:
-        said = f"promptfoo drops the ({bracket}) of “{text[:60]}”; so it is here" if bracket else ""
-        return assertion, said
+        said = f"promptfoo drops the ({bracket}) of “{text[:60]}”; so it is here"
+        return assertion, said if bracket else ""
     if bracket is not None:
         return assertion | {"threshold": float(bracket)}, ""
     usual = DEFAULTS.get(name, USUAL)
     if usual is None:
         return assertion, ""
     said = (
-        f"“{text[:60]}” has no ({'n'}): promptfoo takes {usual:g}, which here means equality; write "
+        f"“{text[:60]}” has no (n): promptfoo takes {usual:g}, which here means equality; write "
         f"{name}(5): for up to 5 edits"
         if name == "levenshtein"
         else ""
@@ -99,8 +99,9 @@ def tests_of_rows(
     """Return the tests of a table whose first row names the columns."""
     _, header = next(rows, (1, []))
     names = [name.strip() for name in header]
+    first = Place(file=file, line=1)
     warnings = [
-        Warned(message=f"the column “{name}” has one underscore and is a variable", place=Place(file=file, line=1))
+        Warned(message=f"the column “{name}” has one underscore and is a variable", place=first)
         for name in names
         if name.startswith("_") and not name.startswith("__")
     ]  # fmt: skip
@@ -146,10 +147,8 @@ def _special(test: dict[str, Any], name: str, cell: str, place: Place) -> list[s
     if name == "__threshold":
         if cell:
             test["threshold"] = _number(cell, name, place)
-        zero = cell and test["threshold"] == 0
-        return (
-            ["promptfoo drops a __threshold of 0; here it counts: it always passes"] if zero else []
-        )
+        said = "promptfoo drops a __threshold of 0; here it counts: it always passes"
+        return [said] if cell and test["threshold"] == 0 else []
     if name.startswith("__metadata:"):
         key = name.removeprefix("__metadata:")
         parts = [one.replace("\\,", ",").strip() for one in re.split(r"(?<!\\),", cell)]

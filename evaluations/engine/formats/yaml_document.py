@@ -113,18 +113,21 @@ class _Reader:
 
     def _scalar(self, node: yaml.Node) -> Any:
         text = str(node.value)
-        if node.tag.endswith((":str",)) and (node.style or not text):
-            return text
-        if node.style:  # quoted or a block: a text whatever it looks like
-            return text
-        return _plain(text)
+        # Quoted or a block, it is a text whatever it looks like.
+        return text if getattr(node, "style", None) else _plain(text)
 
 
 def _plain(text: str) -> Any:
+    """Return what a text without quotation marks is (YAML 1.2, core schema)."""
     if text in NULLS:
         return None
     if text in BOOLEANS:
         return BOOLEANS[text]
+    number = _number(text)
+    return text if number is None else number
+
+
+def _number(text: str) -> float | int | None:
     if INTEGER.match(text) and len(text) < 400:
         return int(text)
     if OCTAL_OR_HEX.match(text):
@@ -132,6 +135,4 @@ def _plain(text: str) -> Any:
     if FLOAT.match(text):
         return float(text)
     infinite = INFINITE.match(text)
-    if infinite:
-        return -math.inf if infinite[1] == "-" else math.inf
-    return text
+    return math.copysign(math.inf, -1 if infinite[1] == "-" else 1) if infinite else None

@@ -1,0 +1,279 @@
+"""`manage.py evaluate`: run a suite or a promptfoo configuration, and say whether to ship."""
+
+import argparse
+import sys
+from collections.abc import Iterable, Iterator
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, no_translations
+
+from autoforge.core.errors import ApplicationError, InvalidInputError, NotFoundError
+from evaluations import reporting
+from evaluations.engine.errors import EngineError
+from evaluations.engine.formats.promptfoo import PromptfooConfig, read_config
+from evaluations.engine.providers import ProviderSpec, make, parse_spec
+from evaluations.engine.types import Case
+from evaluations.execution import execute_run, forget_errors, raise_limits
+from evaluations.management.progress import Progress
+from evaluations.models import ModelProfile, Run, TestSuite
+from evaluations.planning import Plan, PlannedColumn, cases_of_suite, create_run
+from evaluations.wording import spec_of_profile
+from prompts import interface as prompts
+
+WRONG_INPUT: Final = 2
+INTERRUPTED: Final = 130
+ERRORS_SHOWN: Final = 20
+
+Cases = Iterable[tuple[UUID | None, Case]]
+
+
+class Command(BaseCommand):
+    """Evaluate; exit 0 pass, 1 fail, 2 wrong input, 3 stopped by a limit, 4 errors in the run."""
+
+    help = (
+        "Asks models the cases of a suite or of a promptfoo configuration (YAML or JSON), scores "
+        "every answer, compares versions and says, with statistics, which is better. Nothing "
+        "that is stored is asked again: --resume goes on with a run. Exit status: 0 passed, "
+        "1 failed, 2 wrong usage or input, 3 stopped by a limit, 4 errors in the run."
+    )
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Add the options."""
+        parser.add_argument("file", nargs="?", metavar="FILE", help="a promptfoo configuration")
+        parser.add_argument("--suite", metavar="NAME", help="a stored test suite")
+        parser.add_argument(
+            "--prompt",
+            action="append",
+            default=[],
+            metavar="NAME[@LABEL|:N]",
+            help="a stored prompt at a label or version; may be given several times",
+        )
+        parser.add_argument(
+            "--provider",
+            action="append",
+            default=[],
+            metavar="P",
+            help="a model profile, or such as openai:gpt-4.1-mini, local, echo; several times",
+        )
+        parser.add_argument("--repeat", type=int, metavar="N", help="ask each case N times")
+        parser.add_argument("--max-cost", metavar="X", help="stop at X US dollars")
+        parser.add_argument("--max-calls", type=int, metavar="N", help="stop after N calls")
+        parser.add_argument("--max-seconds", type=float, metavar="S", help="stop after S seconds")
+        parser.add_argument("--resume", metavar="ID", help="go on with a run, its limits raised")
+        parser.add_argument("--retry-errors", metavar="ID", help="ask a run's errors again")
+        parser.add_argument("--rescore", metavar="ID", help="score stored answers again, no calls")
+        parser.add_argument("--baseline", metavar="RUN", help="compare with this run")
+        parser.add_argument("--no-cache", action="store_true", help="ask again what was asked")
+        parser.add_argument("--estimate", action="store_true", help="say what it takes, ask nobody")
+        parser.add_argument(
+            "--format", choices=reporting.FORMATS, default="table", help="default: table"
+        )
+        parser.add_argument("--output", metavar="F", help="write the report to a file")
+
+    @no_translations
+    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 (Django's signature)
+        """Run, report, exit."""
+        try:
+            run = self._run(options)
+            if run is None:
+                return
+            report = reporting.build_report(run)
+            self._write(reporting.write(report, options["format"], width=100), options["output"])
+        except (ApplicationError, EngineError, OSError) as error:
+            raise CommandError(str(error), returncode=WRONG_INPUT) from error
+        if run.message:
+            self.stderr.write(f"{run.get_status_display()}: {run.message}.")
+        if run.status != Run.Status.COMPLETED:
+            self.stderr.write(f"Go on with: manage.py evaluate --resume {run.pk}")
+        code = reporting.exit_code(report)
+        if code:
+            sys.exit(code)
+
+    def _run(self, options: dict[str, Any]) -> Run | None:
+        run = self._chosen_run(options)
+        if options["estimate"]:
+            self.stdout.write(_say_estimate(run))
+            run.hard_delete()
+            return None
+        self.stderr.write(f"Run {run.pk}")
+        with Progress(run, self.stderr) as progress:
+            try:
+                return execute_run(run.pk, on_finished=progress.step)
+            except KeyboardInterrupt:
+                sentence = f"Stopped. Go on with: manage.py evaluate --resume {run.pk}"
+                raise CommandError(sentence, returncode=INTERRUPTED) from None
+
+    def _chosen_run(self, options: dict[str, Any]) -> Run:
+        if options["resume"] or options["retry_errors"]:
+            run = _find_run(options["resume"] or options["retry_errors"])
+            limits = {name: value for name, value in _limits(options).items() if value is not None}
+            if options["retry_errors"]:
+                forget_errors(run.pk)
+            return raise_limits(run.pk, **limits) if limits else run
+        return self._new_run(options)
+
+    def _new_run(self, options: dict[str, Any]) -> Run:
+        specs = [_find_spec(text) for text in options["provider"]]
+        again = _find_run(options["rescore"]) if options["rescore"] else None
+        config = read_config(Path(options["file"])) if options["file"] else None
+        suite = again.suite if again is not None else None
+        if options["suite"]:
+            suite = _find_suite(options["suite"])
+        if config is not None:
+            self._warn(config)
+        if config is None and suite is None:
+            raise InvalidInputError({"evaluate": "give a FILE or --suite NAME (or --resume ID)"})
+        columns = _columns(options, config, specs, again)
+        for spec in {column.spec.name: column.spec for column in columns}.values():
+            make(spec, settings.PROVIDER_ENVIRONMENT)  # a missing key is said before anything runs
+        baseline = _find_run(options["baseline"]) if options["baseline"] else None
+        plan = Plan(
+            columns=columns,
+            name=_name(config, suite),
+            repeats=_repeats(options, config),
+            suite=suite,
+            use_cache=not options["no_cache"],
+            only_stored=again is not None,
+            baseline=baseline,
+            **_limits(options),
+        )
+        return create_run(plan, _cases(config, suite))
+
+    def _warn(self, config: PromptfooConfig) -> None:
+        for warning in config.warnings[:ERRORS_SHOWN]:
+            self.stderr.write(f"Warning: {warning}")
+        if len(config.warnings) > ERRORS_SHOWN:
+            self.stderr.write(f"… and {len(config.warnings) - ERRORS_SHOWN} more warnings.")
+
+    def _write(self, text: str, output: str | None) -> None:
+        if output:
+            Path(output).write_text(text, encoding="utf-8")
+            self.stderr.write(f"Written: {output}")
+        else:
+            self.stdout.write(text)
+
+
+def _name(config: PromptfooConfig | None, suite: TestSuite | None) -> str:
+    if config is not None:
+        return config.suite.name[:255]
+    return suite.name if suite else ""
+
+
+def _cases(config: PromptfooConfig | None, suite: TestSuite | None) -> Cases:
+    if config is not None:
+        return ((None, case) for case in config.suite.cases)
+    assert suite is not None  # noqa: S101  # nosec B101 (checked where it was chosen)
+    return cases_of_suite(suite.pk)
+
+
+def _repeats(options: dict[str, Any], config: PromptfooConfig | None) -> int:
+    chosen = options["repeat"]
+    if chosen is None and config is not None:
+        chosen = config.options.get("repeat")
+    if chosen is None:
+        return 1
+    if isinstance(chosen, bool) or not isinstance(chosen, int) or not 1 <= chosen <= 1000:
+        raise InvalidInputError({"repeat": "a whole number from 1 to 1000"})
+    return chosen
+
+
+def _limits(options: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "max_cost_usd": _money(options["max_cost"]),
+        "max_calls": options["max_calls"],
+        "max_seconds": options["max_seconds"],
+    }
+
+
+def _money(text: str | None) -> Decimal | None:
+    if text is None:
+        return None
+    try:
+        found = Decimal(text)
+    except InvalidOperation:
+        found = Decimal(-1)
+    if not found.is_finite() or found < 0:
+        raise InvalidInputError({"max-cost": f"US dollars from 0 up such as 0.50, not “{text}”"})
+    return found
+
+
+def _columns(
+    options: dict[str, Any],
+    config: PromptfooConfig | None,
+    specs: list[ProviderSpec],
+    again: Run | None,
+) -> list[PlannedColumn]:
+    if again is not None and not options["prompt"]:
+        return list(_columns_again(again))
+    specs = specs or [parse_spec(one) for one in (config.providers if config else ())]
+    if not specs:
+        raise InvalidInputError({"provider": "say who is asked, such as --provider local"})
+    stored = [_find_prompt(text) for text in options["prompt"]]
+    if stored:
+        return [PlannedColumn(spec=spec, prompt=one) for one in stored for spec in specs]
+    if config is None:
+        raise InvalidInputError({"prompt": "say what is asked, such as --prompt support-reply"})
+    return [
+        PlannedColumn(spec=spec, text=one.raw, label=f"{one.label} · {spec.name}")
+        for one in config.prompts
+        for spec in specs
+        if not spec.prompts or one.label in spec.prompts
+    ]
+
+
+def _columns_again(run: Run) -> Iterator[PlannedColumn]:
+    from evaluations.wording import spec_of_target  # noqa: PLC0415 (here alone)
+
+    for row in run.evaluations.select_related("version").order_by("position"):
+        prompt = None
+        if row.prompt_id is not None and row.version is not None:
+            prompt = prompts.get_prompt_text(prompt_id=row.prompt_id, number=row.version.number)
+        spec = spec_of_target(row.target)
+        yield PlannedColumn(spec=spec, prompt=prompt, text=row.prompt_text, label=row.label)
+
+
+def _find_prompt(text: str) -> prompts.PromptText:
+    """Return the version that NAME, NAME@LABEL or NAME:N means; NAME alone is the newest."""
+    name, _, label = text.rpartition("@")
+    if name:
+        return prompts.get_prompt(name, label=label)
+    name, _, number = text.rpartition(":")
+    if name and number.isdigit():
+        return prompts.get_prompt(name, version=int(number))
+    return prompts.get_prompt(text, label="latest")
+
+
+def _find_spec(text: str) -> ProviderSpec:
+    profile = ModelProfile.objects.filter(name=text).first()
+    return spec_of_profile(profile) if profile else parse_spec(text)
+
+
+def _find_suite(name: str) -> TestSuite:
+    found = TestSuite.objects.filter(name=name).first()
+    if found is None:
+        names = ", ".join(TestSuite.objects.values_list("name", flat=True)[:10]) or "none yet"
+        raise NotFoundError(f"there is no test suite “{name}”; there are: {names}")
+    return found
+
+
+def _find_run(text: str) -> Run:
+    """Return a run by its ID or the first eight characters of it."""
+    hexed = text.replace("-", "").lower()
+    rows = list(Run.objects.filter(pk__startswith=hexed)[:2]) if len(hexed) >= 8 else []
+    if len(rows) != 1:
+        raise NotFoundError(f"there is no run {text}; an ID has 8 characters or more")
+    return rows[0]
+
+
+def _say_estimate(run: Run) -> str:
+    found = run.estimate
+    cost = "not known" if found["cost_usd"] is None else f"${found['cost_usd']:.4f}"
+    return (
+        f"{found['calls']:,} calls, about {found['input_tokens']:,} tokens in and "
+        f"{found['output_tokens']:,} out at most, cost {cost}"
+    )
