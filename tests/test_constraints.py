@@ -8,7 +8,17 @@ from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models, transaction
 
-from evaluations.models import Evaluation, TestCase, TestResult, TestSuite
+from evaluations.models import (
+    Evaluation,
+    ModelProfile,
+    Rating,
+    ReleaseGate,
+    Run,
+    RunCase,
+    TestCase,
+    TestResult,
+    TestSuite,
+)
 from prompts.models import Prompt, PromptEvent, PromptLabel, PromptTemplate, PromptVersion
 from tests.support.schema import TABLES
 
@@ -21,7 +31,7 @@ BLANKS = ["", " ", "\t\r\n", "\u3000", "\xa0\u2003", "\x1c\x85\u2028"]
 
 
 @pytest.fixture
-def rows():
+def rows(owner):
     """Return one good row of each table, to copy and break."""
     prompt = Prompt.objects.create(title="t", name="t", content="c")
     version = PromptVersion.objects.create(
@@ -30,8 +40,16 @@ def rows():
     event = PromptEvent.objects.create(prompt=prompt, kind="label", label="own", after="1")
     suite = TestSuite.objects.create(name="s")
     case = TestCase.objects.create(suite=suite, name="c")
-    evaluation = Evaluation.objects.create(prompt=prompt, version=version, suite=suite)
+    run = Run.objects.create(suite=suite)
+    evaluation = Evaluation.objects.create(prompt=prompt, version=version, suite=suite, run=run)
+    run_case = RunCase.objects.create(run=run, position=0, name="c", key="0" * 64)
+    result = TestResult.objects.create(evaluation=evaluation, case=case, run_case=run_case)
     return {
+        Run: run,
+        RunCase: run_case,
+        ModelProfile: ModelProfile.objects.create(name="m", provider="echo"),
+        ReleaseGate: ReleaseGate.objects.create(prompt=prompt, suite=suite),
+        Rating: Rating.objects.create(result=result, user=owner, passed=True),
         Prompt: prompt,
         PromptVersion: version,
         PromptEvent: event,
@@ -40,7 +58,7 @@ def rows():
         TestSuite: suite,
         TestCase: case,
         Evaluation: evaluation,
-        TestResult: TestResult.objects.create(evaluation=evaluation, case=case),
+        TestResult: result,
     }
 
 
@@ -80,31 +98,57 @@ BROKEN = [
     (TestCase, {"name": "d", "weight": -0.1}, "test_cases_weight_not_negative"),
     (TestCase, {"name": "d", "variables": []}, "test_cases_variables_is_object"),
     (TestCase, {"name": "d", "assertions": {}}, "test_cases_assertions_is_list"),
-    (Evaluation, {"parameters": []}, "evaluations_parameters_is_object"),
-    (Evaluation, {"status": "done"}, "evaluations_status_known"),
-    (Evaluation, {"overall_score": 1.01}, "evaluations_overall_score_0_to_1"),
-    (Evaluation, {"overall_score": -0.01}, "evaluations_overall_score_0_to_1"),
+    (TestCase, {"name": "d", "threshold": 1.5}, "test_cases_threshold_0_to_1"),
+    (TestCase, {"name": "d", "tags": {}}, "test_cases_tags_is_list"),
+    (TestCase, {"name": "d", "metadata": []}, "test_cases_metadata_is_object"),
+    (Run, {"status": "done"}, "evaluation_runs_status_known"),
+    (Run, {"repeats": 0}, "evaluation_runs_repeats_from_1"),
+    (Run, {"max_cost_usd": Decimal(-1)}, "evaluation_runs_limits_not_negative"),
+    (Run, {"max_seconds": -1.0}, "evaluation_runs_limits_not_negative"),
+    (Run, {"settings": []}, "evaluation_runs_settings_is_object"),
+    (Run, {"estimate": []}, "evaluation_runs_estimate_is_object"),
+    (RunCase, {}, "evaluation_run_cases_position_unique"),
+    (RunCase, {"position": 1, "document": []}, "evaluation_run_cases_document_is_object"),
+    (ModelProfile, {"name": " "}, "model_profiles_name_not_blank"),
+    (ModelProfile, {"name": "n", "parameters": []}, "model_profiles_parameters_is_object"),
+    (ModelProfile, {"name": "n", "concurrency": 0}, "model_profiles_concurrency_from_1"),
+    (ReleaseGate, {}, "release_gates_once"),
+    (ReleaseGate, {"pass_rate": 1.5}, "release_gates_rates_0_to_1"),
+    (Rating, {}, "ratings_once"),
+    (Evaluation, {}, "evaluations_position_unique"),
+    (Evaluation, {"position": 1, "target": []}, "evaluations_target_is_object"),
+    (Evaluation, {"position": 1, "summary": []}, "evaluations_summary_is_object"),
+    (TestResult, {}, "test_results_once"),
+    (TestResult, {"repeat": 1, "messages": {}}, "test_results_messages_is_list"),
+    (TestResult, {"repeat": 1, "components": {}}, "test_results_components_is_list"),
+    (Evaluation, {"position": 1, "parameters": []}, "evaluations_parameters_is_object"),
+    (Evaluation, {"position": 1, "status": "done"}, "evaluations_status_known"),
+    (Evaluation, {"position": 1, "overall_score": 1.01}, "evaluations_overall_score_0_to_1"),
+    (Evaluation, {"position": 1, "overall_score": -0.01}, "evaluations_overall_score_0_to_1"),
     (
         Evaluation,
-        {"started_at": NOON, "finished_at": EARLIER},
+        {"position": 1, "started_at": NOON, "finished_at": EARLIER},
         "evaluations_finished_after_started",
     ),
-    (TestResult, {"score": 2.0}, "test_results_score_0_to_1"),
-    (TestResult, {"latency_ms": -1}, "test_results_latency_not_negative"),
-    (TestResult, {"input_tokens": -1}, "test_results_tokens_not_negative"),
-    (TestResult, {"output_tokens": -1}, "test_results_tokens_not_negative"),
-    (TestResult, {"cost_usd": Decimal("-0.01")}, "test_results_cost_not_negative"),
+    (TestResult, {"repeat": 1, "score": 2.0}, "test_results_score_0_to_1"),
+    (TestResult, {"repeat": 1, "latency_ms": -1}, "test_results_latency_not_negative"),
+    (TestResult, {"repeat": 1, "input_tokens": -1}, "test_results_tokens_not_negative"),
+    (TestResult, {"repeat": 1, "output_tokens": -1}, "test_results_tokens_not_negative"),
+    (TestResult, {"repeat": 1, "cost_usd": Decimal("-0.01")}, "test_results_cost_not_negative"),
 ]
 GOOD = [
     (Prompt, {"title": "t", "name": "u", "content": "\u3000x\u3000", "status": "archived"}),
     (PromptVersion, {"number": 2}),
     (TestSuite, {"name": "S"}),
     (TestCase, {"name": "d", "weight": 0.0}),
-    (Evaluation, {"overall_score": 0.0}),
-    (Evaluation, {"overall_score": 1.0, "status": "completed"}),
-    (Evaluation, {"started_at": NOON, "finished_at": NOON}),
-    (Evaluation, {"finished_at": NOON, "status": "cancelled"}),
-    (TestResult, {"score": 1.0, "passed": True, "latency_ms": 0, "cost_usd": Decimal(0)}),
+    (Evaluation, {"position": 1, "overall_score": 0.0}),
+    (Evaluation, {"position": 1, "overall_score": 1.0, "status": "completed"}),
+    (Evaluation, {"position": 1, "started_at": NOON, "finished_at": NOON}),
+    (Evaluation, {"position": 1, "finished_at": NOON, "status": "cancelled"}),
+    (
+        TestResult,
+        {"repeat": 1, "score": 1.0, "passed": True, "latency_ms": 0, "cost_usd": Decimal(0)},
+    ),
 ]
 
 
@@ -126,6 +170,11 @@ def violates(constraint: str, message: str) -> bool:
         "prompt_templates_name_unique": "prompt_templates.name",
         "test_suites_name_unique": "test_suites.name",
         "test_cases_name_unique": "test_cases.suite_id, test_cases.name",
+        "evaluation_run_cases_position_unique": "evaluation_run_cases.run_id, evaluation_run_cases",
+        "release_gates_once": "release_gates.prompt_id, release_gates.suite_id",
+        "ratings_once": "ratings.result_id, ratings.user_id",
+        "evaluations_position_unique": "evaluations.run_id, evaluations.position",
+        "test_results_once": "test_results.evaluation_id, test_results.run_case_id",
     }
     # SQLite's own check of an unsigned column stands before ours and has no name.
     return constraint in message or columns.get(constraint, "CHECK constraint failed") in message

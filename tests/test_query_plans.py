@@ -6,7 +6,7 @@ docs/database.md shows the plans; `QuerySet.explain()` prints each.
 import pytest
 from django.db.models import QuerySet
 
-from evaluations.models import Evaluation, TestCase, TestResult
+from evaluations.models import Evaluation, Run, RunCase, TestCase, TestResult
 from prompts.models import Prompt, PromptTemplate, PromptVersion
 
 pytestmark = pytest.mark.django_db
@@ -51,6 +51,22 @@ PLANS: dict[str, tuple[QuerySet, str]] = {
     "evaluation list": (
         Evaluation.objects.order_by("-created_at", "-pk")[:ADMIN_PAGE],
         "idx_evaluations_created_at",
+    ),
+    "run list": (
+        Run.objects.order_by("-created_at", "-pk")[:ADMIN_PAGE],
+        "idx_evaluation_runs_created_at",
+    ),
+    "runs by status": (
+        Run.all_objects.filter(status="running").order_by(),
+        "idx_evaluation_runs_status",
+    ),
+    "cases of a run": (
+        RunCase.objects.filter(run_id=KEY, position__gte=500).order_by("position")[:500],
+        "sqlite_autoindex_evaluation_run_cases_1",
+    ),
+    "earlier answers": (
+        TestResult.objects.filter(request_hash__in=["a", "b"]).order_by(),
+        "idx_test_results_request_hash",
     ),
     "case list": (
         TestCase.objects.order_by("-updated_at", "-pk")[:ADMIN_PAGE],

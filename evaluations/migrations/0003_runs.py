@@ -1130,11 +1130,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="testresult",
-            index=models.Index(
-                condition=models.Q(("request_hash", ""), _negated=True),
-                fields=["request_hash"],
-                name="idx_test_results_request_hash",
-            ),
+            index=models.Index(fields=["request_hash"], name="idx_test_results_request_hash"),
         ),
         migrations.AddConstraint(
             model_name="testresult",

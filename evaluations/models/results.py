@@ -145,11 +145,7 @@ class TestResult(UUIDModel, TimestampedModel):
         ordering = ("-created_at",)
         indexes = (
             models.Index(fields=["-created_at"], name="idx_test_results_created_at"),
-            models.Index(
-                fields=["request_hash"],
-                name="idx_test_results_request_hash",
-                condition=~Q(request_hash=""),
-            ),
+            models.Index(fields=["request_hash"], name="idx_test_results_request_hash"),
         )
         constraints = (
             models.UniqueConstraint(

@@ -11,4 +11,9 @@ TABLES = {
     "test_results",
     "test_suites",
     "test_cases",
+    "evaluation_runs",
+    "evaluation_run_cases",
+    "model_profiles",
+    "release_gates",
+    "ratings",
 }

@@ -17,7 +17,6 @@ def main() -> int:
     parameters.model.path = path
     parameters.n_parallel = parallel
     parameters.n_ctx = 2048 * parallel
-    parameters.hostname = "127.0.0.1"
     parameters.port = 0
     parameters.warmup = False
     server = xllamacpp.Server(parameters)
