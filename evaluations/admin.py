@@ -26,6 +26,7 @@ STATUS_COLOURS = {
     "completed": "success",
     "failed": "danger",
     "cancelled": "warning",
+    "stopped": "warning",
 }
 
 
