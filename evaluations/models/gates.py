@@ -40,7 +40,9 @@ class ReleaseGate(UUIDModel, TimestampedModel):
         null=True,
         blank=True,
         validators=SCORE_RANGE,
-        help_text=_("What the 95 % interval of the pass rate must not reach below; empty: any."),
+        help_text=_(
+            "The 95 percent interval of the pass rate has to begin at this or above; empty: anywhere."
+        ),
     )
 
     class Meta(TimestampedModel.Meta):

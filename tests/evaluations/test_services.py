@@ -106,7 +106,7 @@ def test_selectors_count_and_list_in_one_query_each(prompt, suite, django_assert
             "completed": 1,
             "failed": 0,
             "cancelled": 0,
-        "stopped": 0,
+            "stopped": 0,
         }
         assert (selectors.count_results(), selectors.count_suites()) == (1, 1)
         assert [row.prompt.title for row in selectors.recent_evaluations()] == ["Reply", "Reply"]
