@@ -19,7 +19,7 @@ BIN := $(VENV)/bin
 # Makes $(VENV) where it is missing or broken and installs what has changed; else takes a moment.
 BOOTSTRAP = python=$$(sh scripts/find_python.sh "$(PYTHON)") && "$$python" scripts/bootstrap.py
 
-.PHONY: run test check fmt help setup test-only test-matrix lock bench-db bench-prompts bench-import conformance conformance-fast shell clean
+.PHONY: run test check fmt help setup test-only test-matrix lock local-model differential bench-db bench-prompts bench-import conformance conformance-fast shell clean
 
 ##@ Use
 
@@ -29,6 +29,9 @@ run: ## Start AutoForge on http://127.0.0.1:8000/ (the first time it sets everyt
 
 shell: ## Open a Python shell with Django and the database
 	@$(BOOTSTRAP) requirements.txt && exec $(BIN)/python manage.py shell
+
+local-model: ## Fetch a small real model, so that evaluations need no key and no network
+	@$(BOOTSTRAP) requirements.txt && $(BIN)/python scripts/local_model.py
 
 ##@ Develop
 
@@ -52,6 +55,9 @@ conformance: setup ## Django's own tests on a real libSQL server; writes docs/co
 
 conformance-fast: setup ## Those of them that are about databases, in a few minutes
 	@exec $(BIN)/python scripts/conformance --fast $(ARGS)
+
+differential: setup ## Our scorers beside the real promptfoo (npm): ARGS="--seed 7 --count 2800"
+	@exec $(BIN)/python scripts/differential $(ARGS)
 
 bench-db: setup ## The libSQL backend beside SQLite and other clients: times and round trips
 	@exec $(BIN)/python benchmarks/database $(ARGS)

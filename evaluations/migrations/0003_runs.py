@@ -280,7 +280,7 @@ class Migration(migrations.Migration):
                     "lower_bound",
                     models.FloatField(
                         blank=True,
-                        help_text="The 95 percent interval of the pass rate has to begin at this or above; empty: anywhere.",
+                        help_text="The 95 percent interval of the pass rate has to begin here or above; empty: anywhere.",
                         null=True,
                         validators=[
                             django.core.validators.MinValueValidator(0.0),

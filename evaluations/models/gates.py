@@ -41,7 +41,7 @@ class ReleaseGate(UUIDModel, TimestampedModel):
         blank=True,
         validators=SCORE_RANGE,
         help_text=_(
-            "The 95 percent interval of the pass rate has to begin at this or above; empty: anywhere."
+            "The 95 percent interval of the pass rate has to begin here or above; empty: anywhere."
         ),
     )
 

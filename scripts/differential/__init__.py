@@ -1,0 +1,1 @@
+"""Our scorers beside the real promptfoo (`make differential`)."""
