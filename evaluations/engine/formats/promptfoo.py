@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from evaluations.engine.errors import EngineError, SuiteError
 from evaluations.engine.formats.assertions import parse_assertion
-from evaluations.engine.formats.promptfoo_csv import tests_of_csv, tests_of_rows
+from evaluations.engine.formats.promptfoo_csv import csv_tests, table_tests
 from evaluations.engine.formats.yaml_document import Document, load_document
 from evaluations.engine.scorers import UNSUPPORTED
 from evaluations.engine.types import Assertion, Case, Place, Suite, Warned
@@ -206,9 +206,9 @@ class _Reader:
         if suffix in (".csv", ".xlsx"):
             rows = _sheet(path, reference) if suffix == ".xlsx" else None
             tests, warned = (
-                tests_of_csv(_text(path), path.name)
+                csv_tests(_text(path), path.name)
                 if rows is None
-                else tests_of_rows(iter(rows), path.name)
+                else table_tests(iter(rows), path.name)
             )
             self.warnings += warned
             yield from ((test, Place(file=path.name, line=None)) for test in tests)
@@ -320,7 +320,8 @@ def _merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
     for key in ("vars", "metadata"):
         found[key] = {**(one.get(key) or {}), **(other.get(key) or {})}
     inherited = [] if options.get("disableDefaultAsserts") else one.get("assert") or []
-    found["assert"] = [*inherited, *(other.get("assert") or [])]
+    own = other.get("assert") or []
+    found["assert"] = [*inherited, *own] if isinstance(own, list) else own
     return {**found, "options": options}
 
 

@@ -13,7 +13,7 @@ from evaluations.engine.formats.assertions import RUNS_CODE, UNKNOWN_HERE
 from evaluations.engine.scorers import SCORERS
 from evaluations.engine.types import Place, Warned
 
-__all__ = ["parse_cell", "tests_of_csv", "tests_of_rows"]
+__all__ = ["csv_tests", "parse_cell", "table_tests"]
 
 CELL: Final = re.compile(r"^(not-)?([a-z][a-z0-9:-]*?)(?:\((\d+(?:\.\d+)?)\))?(?::([\s\S]*))?$")
 PREFIX: Final = re.compile(r"^((?:not-)?[A-Za-z][A-Za-z-]{2,30})(?:\([\d.]+\))?:\S")
@@ -79,7 +79,7 @@ def _trap(text: str) -> str:
     )
 
 
-def tests_of_csv(text: str, file: str) -> tuple[list[dict[str, Any]], list[Warned]]:
+def csv_tests(text: str, file: str) -> tuple[list[dict[str, Any]], list[Warned]]:
     """Return the tests of a CSV file, in the words of a configuration.
 
     Raises:
@@ -90,10 +90,10 @@ def tests_of_csv(text: str, file: str) -> tuple[list[dict[str, Any]], list[Warne
         rows = [(reader.line_num, row) for row in reader]
     except csv.Error as error:
         raise SuiteError(f"{file}, line {reader.line_num}: this is not CSV: {error}") from None
-    return tests_of_rows(iter(rows), file)
+    return table_tests(iter(rows), file)
 
 
-def tests_of_rows(
+def table_tests(
     rows: Iterator[tuple[int, list[str]]], file: str
 ) -> tuple[list[dict[str, Any]], list[Warned]]:
     """Return the tests of a table whose first row names the columns."""

@@ -1,0 +1,135 @@
+"""How people name models, and what is refused."""
+
+import asyncio
+import json
+from decimal import Decimal
+
+import pytest
+
+from evaluations.engine.errors import ProviderError, SetupError
+from evaluations.engine.providers import (
+    Limits,
+    Pace,
+    ProviderSpec,
+    cost_of,
+    make,
+    parse_spec,
+    price_of,
+)
+from evaluations.engine.types import Message, Request
+
+GOOD = [
+    ("openai:gpt-4.1-mini", "openai", "gpt-4.1-mini"),
+    ("openai:chat:gpt-4o", "openai", "gpt-4o"),
+    ("anthropic:messages:claude-x", "anthropic", "claude-x"),
+    ("openai-compatible:llama3:8b", "openai-compatible", "llama3:8b"),
+    ("ollama:chat:qwen3", "openai-compatible", "qwen3"),
+    ("echo", "echo", ""),
+    ("local", "local", ""),
+    ("replay:answers.jsonl", "replay", "answers.jsonl"),
+    ({"id": "openai:gpt-4o", "label": "big", "config": {"temperature": 0}}, "openai", "gpt-4o"),
+    ({"openai:gpt-4o": {"config": {"maxTokens": 3}}}, "openai", "gpt-4o"),
+]
+BAD = [
+    ("opnai:x", "there is no provider “opnai”; did you mean openai?"),
+    ("exec:rm", "“exec:rm” would run code, which is never done here"),
+    ("file://provider.js", "would run code"),
+    (3, "a provider is a text such as"),
+    ({"label": "x", "config": {}}, "needs the text id"),
+    ({"id": "echo", "config": {"apiKey": "sk-hidden"}}, "apiKey is not read from files"),
+    ({"id": "echo", "concurrency": 0}, "concurrency is a whole number from 1 up"),
+    ({"id": "echo", "config": []}, None),
+]
+
+
+@pytest.mark.parametrize(("given", "kind", "model"), GOOD)
+def test_good(given, kind, model):
+    found = parse_spec(given)
+    assert (found.kind, found.model) == (kind, model)
+
+
+@pytest.mark.parametrize(("given", "sentence"), BAD)
+def test_bad(given, sentence):
+    if sentence is None:
+        assert parse_spec(given).parameters == {}
+        return
+    with pytest.raises(SetupError) as caught:
+        parse_spec(given)
+    assert sentence in str(caught.value)
+    assert "sk-hidden" not in str(caught.value)
+
+
+def test_names_of_parameters_and_addresses():
+    config = {"maxTokens": 3, "apiBaseUrl": "http://127.0.0.1:9/v1"}
+    found = parse_spec({"id": "openai-compatible:m", "config": config, "prompts": "one"})
+    assert found.parameters == {"max_tokens": 3}
+    assert found.base_url == "http://127.0.0.1:9/v1"
+    assert found.prompts == ("one",)
+    assert found.name == "openai-compatible:m"
+
+
+def ask(provider, text="hi"):
+    request = Request(model="", messages=(Message(role="user", content=text),))
+    return asyncio.run(provider.complete(request))
+
+
+def test_echo_and_replay(tmp_path):
+    assert ask(make(parse_spec("echo"), {})).text == "hi"
+    rows = [{"prompt": "hi", "output": "recorded", "cost": 0.5}]
+    path = tmp_path / "answers.json"
+    path.write_text(json.dumps(rows))
+    replay = make(ProviderSpec(kind="replay", model=str(path)), {})
+    assert ask(replay).cost_usd == Decimal("0.5")
+    with pytest.raises(ProviderError, match="nothing was recorded"):
+        ask(replay, "other")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("{", "holds no recorded answers"),
+        ('{"output": 1}', "entry 1: needs prompt"),
+        (None, "cannot be read"),
+    ],
+)
+def test_recordings_that_cannot_be_read(tmp_path, text, sentence):
+    path = tmp_path / "answers.jsonl"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(SetupError, match=sentence):
+        make(ProviderSpec(kind="replay", model=str(path)), {})
+
+
+def test_prices():
+    known = price_of(parse_spec("openai:gpt-4o-mini"))
+    assert known is not None
+    assert cost_of(known, 1_000_000, 0) == known.input_usd_per_million
+    assert price_of(parse_spec("openai:no-such-model-at-all")) is None
+    assert price_of(parse_spec("openai-compatible:x")) is None
+    assert cost_of(None, 1, 1) is None
+    assert cost_of(price_of(parse_spec("echo")), 5, 5) == 0
+
+
+def test_pace_keeps_requests_and_tokens_apart():
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    async def run():
+        pace = Pace(
+            Limits(requests_per_minute=60, tokens_per_minute=600), clock=lambda: 0.0, sleep=sleep
+        )
+        await pace.wait(10)
+        await pace.wait(100)
+        await pace.wait(1)
+
+    asyncio.run(run())
+    assert waits == [1.0, 11.0]
+
+
+def test_no_local_model(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: object())
+    with pytest.raises(SetupError, match="run `make local-model` once"):
+        make(parse_spec("local"), {})

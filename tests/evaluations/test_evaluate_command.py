@@ -1,0 +1,158 @@
+"""`manage.py evaluate`: what it takes, says, writes, and how it exits."""
+
+import json
+from contextlib import closing
+from xml.etree import ElementTree as ET
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from evaluations.models import ModelProfile, Run
+from evaluations.services import create_case, create_suite
+from prompts.services import create_prompt
+from tests.support.fake_models import FakeModels, Step
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+CONFIG = """
+description: Greetings
+prompts: ["Hello {{name}}", "Bye {{name}} 日本"]
+providers: [echo]
+tests:
+  - {vars: {name: [Ada, 花子]}, assert: [{type: contains, value: "{{name}}"}]}
+  - vars: {name: Bob}
+    assert:
+      - {type: contains, value: Hello, metric: greets}
+      - {type: not-contains, value: "<x>"}
+"""
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / "promptfooconfig.yaml"
+    path.write_text(CONFIG, encoding="utf-8")
+    return path
+
+
+def run(*arguments, **options):
+    """Return the exit status; the output is the test's to capture."""
+    try:
+        call_command("evaluate", *map(str, arguments), **options)
+    except SystemExit as end:
+        return end.code
+    except CommandError as error:
+        return error.returncode, str(error)
+    return 0
+
+
+def test_a_table_with_its_verdict(config, capsys):
+    assert run(config) == 1
+    out = capsys.readouterr().out
+    assert "3/3 (100.0%)" in out
+    assert "2/3 (66.7%)" in out
+    assert "Too few cases" in out
+    assert "Broken: 3" in out
+
+
+def test_machines_read_json(config, capsys):
+    assert run(config, "--format", "json", "--repeat", 2) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert [column["passed"] for column in found["columns"]] == [6, 4]
+    assert found["comparisons"][0]["test"] == "sign-flip"
+    assert found["results"][0]["output"] == "Hello Ada"
+    assert len(found["results"]) == 12
+
+
+def test_promptfoo_s_own_result(config, capsys):
+    run(config, "--format", "promptfoo")
+    rows = json.loads(capsys.readouterr().out)["results"]["results"]
+    assert [(row["testIdx"], row["promptIdx"]) for row in rows] == [
+        (0, 0), (1, 0), (2, 0), (0, 1), (1, 1), (2, 1),
+    ]  # fmt: skip
+    last = rows[-1]
+    assert (last["success"], last["failureReason"], last["score"]) == (False, 1, 0.5)
+    assert last["response"]["output"] == "Bye Bob 日本"
+    parts = last["gradingResult"]["componentResults"]
+    assert [part["pass"] for part in parts] == [False, True]
+    assert parts[0]["assertion"] == {"type": "contains", "value": "Hello", "metric": "greets"}
+
+
+def test_junit_and_html_go_into_files(config, tmp_path, capsys):
+    junit, html = tmp_path / "out.xml", tmp_path / "out.html"
+    run(config, "--format", "junit", "--output", junit)
+    suites = ET.parse(junit).getroot().findall("testsuite")
+    assert [suite.get("failures") for suite in suites] == ["0", "1"]
+    run(config, "--format", "html", "--output", html)
+    text = html.read_text(encoding="utf-8")
+    assert "花子" in text
+    assert "&lt;x&gt;" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ((), "give a FILE or --suite NAME"),
+        (("no-such.yaml",), "no-such.yaml cannot be read"),
+        (("--suite", "x"), "there is no test suite “x”; there are: none yet"),
+        (("--resume", "abc"), "there is no run abc"),
+        (("{config}", "--provider", "ehco"), "did you mean echo?"),
+        (("{config}", "--max-cost", "dear"), "max-cost: US dollars from 0 up"),
+        (("{config}", "--repeat", "0"), "repeat: a whole number from 1 to 1000"),
+        (("{config}", "--prompt", "nothing"), "there is no prompt"),
+        (("{config}", "--provider", "openai:gpt-4o"), "OPENAI_API_KEY is not set"),
+    ],
+)
+def test_wrong_input_is_one_sentence_and_leaves_nothing(config, arguments, sentence):
+    code, said = run(*(one.format(config=config) for one in arguments))
+    assert code == 2
+    assert sentence in said
+    assert "\n" not in said
+    assert not Run.objects.exists()
+
+
+def test_an_estimate_asks_nobody(config, capsys):
+    assert run(config, "--estimate") == 0
+    assert "6 calls, about" in capsys.readouterr().out
+    assert not Run.objects.exists()
+
+
+def test_a_suite_with_stored_prompts_and_a_profile(capsys):
+    with closing(FakeModels()) as fake:
+        ModelProfile.objects.create(
+            name="ours", provider="openai-compatible", model="m", base_url=f"{fake.url}/v1"
+        )
+        suite = create_suite(name="S")
+        for number in range(3):
+            create_case(
+                suite_id=suite.pk,
+                name=f"c{number}",
+                variables={"x": f"v{number}"},
+                assertions=[{"type": "contains", "value": f"v{number}"}],
+            )
+        fields = {"syntax": "mustache", "variables": [{"name": "x"}]}
+        create_prompt(title="Ask", name="ask", content="{{x}}?", **fields)
+        assert run("--suite", "S", "--prompt", "ask:1", "--provider", "ours", "--max-calls", 2) == 3
+        stopped = Run.objects.get()
+        assert "limit of 2 calls" in capsys.readouterr().err
+        assert run("--resume", str(stopped.pk)[:8], "--max-calls", 9) == 0
+        assert set(fake.counts.values()) == {1}
+        assert run("--rescore", stopped.pk) == 0
+        assert sum(fake.counts.values()) == 3
+        fake.script = [Step(status=400, body="no")]
+        arguments = ("--suite", "S", "--prompt", "ask", "--provider", "ours", "--no-cache")
+        assert run(*arguments, "--baseline", stopped.pk) == 4
+        newest = Run.objects.order_by("-created_at").first()
+        capsys.readouterr()
+        assert run("--retry-errors", newest.pk, "--format", "json") == 0
+        assert json.loads(capsys.readouterr().out)["comparisons"][0]["pairs"] == 3
+
+
+def test_warnings_name_the_place(tmp_path, capsys):
+    (tmp_path / "tests.csv").write_text("x,__expected\na,contians:a\n", encoding="utf-8")
+    path = tmp_path / "c.yaml"
+    path.write_text("prompts: ['{{x}}']\nproviders: echo\ntets: 1\ntests: file://tests.csv\n")
+    assert run(path) == 1
+    said = capsys.readouterr().err
+    assert "c.yaml, line 3, column 1, tets: there is no “tets” here" in said
+    assert "did you mean tests?" in said
+    assert "tests.csv, line 2: “contians:” is no assertion type" in said

@@ -1,0 +1,323 @@
+"""Runs from plan to figures: limits, resuming, errors, earlier answers, leases."""
+
+import threading
+from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from autoforge.core.errors import InvalidInputError, NotFoundError
+from evaluations import execution
+from evaluations.engine.providers import Limits, Price, ProviderSpec
+from evaluations.engine.runner import Lost
+from evaluations.engine.types import Assertion, Case
+from evaluations.execution import (
+    cancel_run,
+    execute_run,
+    forget_errors,
+    raise_limits,
+    runs_to_resume,
+    spent_on,
+)
+from evaluations.models import ModelProfile, Run, TestResult
+from evaluations.planning import Plan, PlannedColumn, cases_of_suite, create_run
+from evaluations.reporting import build_report, exit_code
+from evaluations.services import create_case, create_suite
+from evaluations.storage import DatabaseStore
+from evaluations.wording import spec_as_target, spec_of_profile, spec_of_target
+from evaluations.workers import is_dead, worker_name
+from prompts.interface import get_prompt
+from prompts.services import create_prompt
+from tests.support.fake_models import FakeModels, Step
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def fake():
+    with closing(FakeModels()) as server:
+        yield server
+
+
+def spec(fake, concurrency=4, price=None) -> ProviderSpec:
+    return ProviderSpec(
+        kind="openai-compatible",
+        model="m",
+        base_url=f"{fake.url}/v1",
+        price=price,
+        limits=Limits(concurrency=concurrency, timeout_seconds=5, retries=0),
+    )
+
+
+def cases(count=6):
+    return [
+        (
+            None,
+            Case(
+                name=f"case {number}",
+                variables={"x": f"question {number}"},
+                assertions=(Assertion(type="contains", value=f"question {number}"),),
+            ),
+        )
+        for number in range(count)
+    ]
+
+
+def plan(*columns, **fields) -> Plan:
+    return Plan(columns=columns, **fields)
+
+
+def test_every_case_is_asked_once_and_scored(fake):
+    column = PlannedColumn(spec=spec(fake), text="Tell me {{x}}")
+    run = execute_run(create_run(plan(column, repeats=2), cases()).pk)
+    assert (run.status, run.message, run.worker) == ("completed", "", "")
+    assert run.planned == 12
+    assert set(fake.counts.values()) == {2}
+    summary = run.evaluations.get().summary
+    assert (summary["passed"], summary["failed"], summary["errors"]) == (12, 0, 0)
+    assert summary["pass_hat_k"] == 1.0
+    result = TestResult.objects.first()
+    assert result.messages[0]["content"].startswith("Tell me question")
+    assert result.components[0]["normalisation"] == "none"
+    with pytest.raises(InvalidInputError, match="completed"):
+        execute_run(run.pk)
+
+
+def test_errors_are_no_failures_and_are_asked_again_alone(fake):
+    fake.script = [Step(status=400, body="no"), Step(status=400, body="no")]
+    column = PlannedColumn(spec=spec(fake, 1), text="{{x}}")
+    run = execute_run(create_run(plan(column), cases(4)).pk)
+    summary = run.evaluations.get().summary
+    assert (summary["passed"], summary["failed"], summary["errors"]) == (2, 0, 2)
+    assert summary["pass_rate"] == 1.0
+    assert exit_code(build_report(run)) == 4
+    assert forget_errors(run.pk) == 2
+    run = execute_run(run.pk)
+    assert run.evaluations.get().summary["errors"] == 0
+    assert sum(fake.counts.values()) == 6
+    assert exit_code(build_report(run)) == 0
+
+
+def test_a_run_of_errors_alone_has_no_score(fake):
+    fake.script = [Step(status=400, body="no")] * 3
+    run = execute_run(create_run(plan(PlannedColumn(spec=spec(fake), text="{{x}}")), cases(3)).pk)
+    evaluation = run.evaluations.get()
+    assert evaluation.overall_score is None
+    assert evaluation.summary["pass_rate"] is None
+
+
+@pytest.mark.parametrize("limit", ["calls", "cost"])
+def test_a_limit_stops_and_is_raised(fake, limit):
+    million = Decimal(1_000_000)
+    price = Price(input_usd_per_million=million, output_usd_per_million=Decimal(0))
+    fields = {"max_calls": 5} if limit == "calls" else {"max_cost_usd": Decimal(50)}
+    column = PlannedColumn(spec=spec(fake, 2, price), text="{{x}}")
+    run = execute_run(create_run(plan(column, **fields), cases(20)).pk)
+    assert run.status == "stopped"
+    assert exit_code(build_report(run)) == 3
+    made = sum(fake.counts.values())
+    assert made == 5 if limit == "calls" else 5 <= made <= 5 + 2
+    assert spent_on(run).cost_usd == made * 10
+    more = {"max_calls": None} if limit == "calls" else {"max_cost_usd": Decimal(1000)}
+    raise_limits(run.pk, **more)
+    run = execute_run(run.pk)
+    assert run.status == "completed"
+    assert set(fake.counts.values()) == {1}
+    assert len(fake.counts) == 20
+
+
+def test_time_is_a_limit(fake):
+    column = PlannedColumn(spec=spec(fake), text="{{x}}")
+    run = execute_run(create_run(plan(column, max_seconds=0.0), cases()).pk)
+    assert run.status == "stopped"
+    assert "seconds is reached" in run.message
+    assert not fake.counts
+
+
+def test_earlier_answers_cost_nothing(fake):
+    column = PlannedColumn(spec=spec(fake), text="{{x}}")
+    execute_run(create_run(plan(column), cases()).pk)
+    again = execute_run(create_run(plan(column), cases()).pk)
+    assert again.evaluations.get().summary["cached"] == 6
+    assert sum(fake.counts.values()) == 6
+    fresh = execute_run(create_run(plan(column, use_cache=False), cases(2)).pk)
+    assert fresh.evaluations.get().summary["cached"] == 0
+    assert sum(fake.counts.values()) == 8
+    third = [(None, Case(name="new", variables={"x": "new"}, assertions=()))]
+    scored = execute_run(create_run(plan(column, only_stored=True), cases(2) + third).pk)
+    summary = scored.evaluations.get().summary
+    assert (summary["cached"], summary["errors"]) == (2, 1)
+    assert sum(fake.counts.values()) == 8
+
+
+def test_a_wrong_key_ends_the_run_at_once(fake):
+    fake.script = [Step(status=401, body="no")] * 50
+    run = execute_run(create_run(plan(PlannedColumn(spec=spec(fake), text="{{x}}")), cases(40)).pk)
+    assert run.status == "failed"
+    assert "does not accept the key" in run.message
+    assert sum(fake.counts.values()) <= 4
+    fake.script = []
+    assert execute_run(run.pk).status == "completed"
+
+
+def test_two_versions_are_compared(fake):
+    prompt = create_prompt(title="Greeting", content="Say {{x}}", syntax="mustache",
+                           variables=[{"name": "x"}])  # fmt: skip
+    text = get_prompt(prompt.name, version=1)
+    columns = (
+        PlannedColumn(spec=spec(fake), text="nothing of it"),
+        PlannedColumn(spec=spec(fake), prompt=text),
+    )
+    run = execute_run(create_run(plan(*columns), cases(8)).pk)
+    report = build_report(run)
+    assert report.comparisons[0].verdict.code == "better"
+    assert len(report.comparisons[0].comparison.fixed) == 8
+    assert "is better than" in str(report.comparisons[0].verdict)
+    assert exit_code(report) == 1
+    later = execute_run(create_run(plan(columns[1], baseline=run, use_cache=False), cases(8)).pk)
+    assert build_report(later).comparisons[0].verdict.code in ("better", "same")
+
+
+def test_missing_variables_are_errors_of_their_case(fake):
+    prompt = create_prompt(title="Two", content="{{x}} {{y}}", syntax="mustache",
+                           variables=[{"name": "x"}, {"name": "y"}])  # fmt: skip
+    column = PlannedColumn(spec=spec(fake), prompt=get_prompt(prompt.name, version=1))
+    run = execute_run(create_run(plan(column), cases(2)).pk)
+    assert run.evaluations.get().summary["errors"] == 2
+    assert "cannot be filled" in TestResult.objects.first().error
+    assert not fake.counts
+
+
+def test_a_suite_s_cases_are_copied(fake):
+    suite = create_suite(name="S")
+    checks = [{"type": "contains", "value": "q"}]
+    one = create_case(suite_id=suite.pk, name="a", variables={"x": "q"}, assertions=checks)
+    create_case(suite_id=suite.pk, name="off", enabled=False)
+    column = PlannedColumn(spec=spec(fake), text="{{x}}")
+    run = create_run(plan(column, suite=suite), cases_of_suite(suite.pk))
+    one.variables = {"x": "changed"}
+    one.save()
+    execute_run(run.pk)
+    assert list(fake.counts) == ["q"]
+    create_case(suite_id=suite.pk, name="bad", assertions=[{"type": "contians"}])
+    with pytest.raises(InvalidInputError, match=r"case “bad”: .*did you mean contains"):
+        list(cases_of_suite(suite.pk))
+
+
+def test_what_cannot_be_planned(fake):
+    column = PlannedColumn(spec=spec(fake), text="{{x}}")
+    with pytest.raises(InvalidInputError, match="a prompt and a model"):
+        create_run(plan(), cases())
+    with pytest.raises(InvalidInputError, match="no enabled case"):
+        create_run(plan(column), [])
+    with pytest.raises(InvalidInputError, match="has none: give it one in a model profile"):
+        create_run(plan(column, max_cost_usd=Decimal(1)), cases())
+    assert not Run.objects.exists()
+
+
+def test_leases(fake, monkeypatch):
+    run = create_run(plan(PlannedColumn(spec=spec(fake), text="{{x}}")), cases(2))
+    soon = timezone.now() + timedelta(seconds=60)
+    Run.objects.filter(pk=run.pk).update(
+        worker="elsewhere 1 2 3", worker_until=soon, status="running"
+    )
+    with pytest.raises(InvalidInputError, match="another worker is at it"):
+        execute_run(run.pk)
+    assert runs_to_resume() == []
+    host = worker_name().rsplit(" ", 3)[0]
+    Run.objects.filter(pk=run.pk).update(worker=f"{host} 999999999 1 abc")
+    assert runs_to_resume() == [run.pk]
+    assert execute_run(run.pk).status == "completed"
+    assert not is_dead(worker_name())
+    assert not is_dead("nonsense")
+
+
+def test_a_worker_that_lost_its_lease_stores_nothing(fake):
+    run = create_run(plan(PlannedColumn(spec=spec(fake), text="{{x}}")), cases(2))
+    Run.objects.filter(pk=run.pk).update(worker="another")
+    run.worker = "me"
+    store = DatabaseStore(run, {})
+    with pytest.raises(Lost):
+        store.beat(1.0)
+
+    def steal(_finished) -> None:
+        Run.objects.filter(pk=run.pk).update(worker="another")
+
+    Run.objects.filter(pk=run.pk).update(worker="")
+    fresh = Run.objects.get(pk=run.pk)
+    more = create_run(plan(PlannedColumn(spec=spec(fake, 1), text="{{x}}")), cases(5))
+    seen = []
+
+    def take(finished) -> None:
+        seen.append(finished)
+
+    monkey = execution.DatabaseStore.save
+
+    def save(self, finished):
+        Run.objects.filter(pk=more.pk).update(worker="another")
+        return monkey(self, finished)
+
+    execution.DatabaseStore.save = save
+    try:
+        ended = execute_run(more.pk, on_finished=take)
+    finally:
+        execution.DatabaseStore.save = monkey
+    assert ended.worker == "another"
+    assert TestResult.objects.filter(evaluation__run=more).count() == 0
+    assert fresh.worker == ""
+
+
+def test_cancelling(fake):
+    run = create_run(plan(PlannedColumn(spec=spec(fake), text="{{x}}")), cases(2))
+    assert cancel_run(run.pk).status == "cancelled"
+    assert execute_run(run.pk).status == "completed"
+    assert cancel_run(run.pk).status == "completed"
+    with pytest.raises(NotFoundError):
+        cancel_run("0" * 32)
+
+
+def test_cancelling_while_it_runs(fake, monkeypatch):
+    fake.delay_seconds = 0.05
+    run = create_run(plan(PlannedColumn(spec=spec(fake, 1), text="{{x}}")), cases(100))
+    original = execution._options
+    monkeypatch.setattr(
+        execution, "_options", lambda one: replace(original(one), beat_seconds=0.05)
+    )
+
+    def cancel() -> None:
+        cancel_run(run.pk)
+        connection.close()
+
+    threads = []
+
+    def at_the_third(_finished) -> None:
+        threads.append(threading.Thread(target=cancel))
+        if len(threads) == 3:
+            threads[-1].start()
+
+    ended = execute_run(run.pk, on_finished=at_the_third)
+    threads[2].join()
+    assert ended.status == "cancelled"
+    assert 3 <= sum(fake.counts.values()) < 100
+    assert TestResult.objects.filter(evaluation__run=run).count() == sum(fake.counts.values())
+
+
+def test_targets_keep_everything_of_a_profile(db):
+    profile = ModelProfile(
+        name="ours",
+        provider="openai-compatible",
+        model="m",
+        base_url="http://127.0.0.1:1/v1",
+        parameters={"temperature": 0},
+        requests_per_minute=60,
+        input_usd_per_million=Decimal("0.5"),
+    )
+    found = spec_of_profile(profile)
+    assert spec_of_target(spec_as_target(found)) == found
+    assert found.name == "ours"
+    bare = ProviderSpec(kind="echo")
+    assert spec_of_target(spec_as_target(bare)) == bare

@@ -1,0 +1,119 @@
+"""A FAKE of OpenAI's and Anthropic's services, over real HTTP on loopback, that counts.
+
+It answers each request by the next step of a script: a status with headers and a body, a delay, a
+cut. Run as a program it prints its address and counts how often each prompt was asked (GET /count).
+"""
+
+import argparse
+import json
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass
+class Step:
+    """What happens to one request."""
+
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    body: Any = None  # None: a good answer; a text as it is; else JSON
+    delay_seconds: float = 0.0
+    cut: bool = False
+
+
+class FakeModels:
+    """The server; `script` is used up from its front, then every answer is good."""
+
+    def __init__(self, *steps: Step, answer: str = "", delay_seconds: float = 0.0) -> None:
+        self.script = list(steps)
+        self.answer = answer
+        self.delay_seconds = delay_seconds
+        self.requests: list[tuple[str, dict[str, str], dict[str, Any]]] = []
+        self.counts: Counter[str] = Counter()
+        self.lock = threading.Lock()
+        fake = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_args: Any) -> None:
+                pass
+
+            def do_GET(self) -> None:
+                self._send(200, {}, json.dumps(fake.counts).encode())
+
+            def do_POST(self) -> None:
+                raw = self.rfile.read(int(self.headers["Content-Length"]))
+                fake.serve(self, json.loads(raw))
+
+            def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def serve(self, handler: Any, body: dict[str, Any]) -> None:
+        prompt = body["messages"][-1]["content"]
+        with self.lock:
+            self.requests.append((handler.path, dict(handler.headers), body))
+            self.counts[prompt] += 1
+            step = self.script.pop(0) if self.script else Step()
+        time.sleep(step.delay_seconds or self.delay_seconds)
+        content = step.body
+        if content is None:
+            content = self._good(handler.path, self.answer or f"answer to {prompt}")
+        raw = content.encode() if isinstance(content, str) else json.dumps(content).encode()
+        try:
+            if step.cut:
+                handler.send_response(200)
+                handler.send_header("Content-Length", str(len(raw)))
+                handler.end_headers()
+                handler.wfile.write(raw[: len(raw) // 2])
+                handler.wfile.flush()
+                handler.close_connection = True
+                return
+            handler._send(step.status, step.headers, raw)
+        except OSError:
+            pass  # the client has gone
+
+    def _good(self, path: str, text: str) -> dict[str, Any]:
+        if path.endswith("/embeddings"):
+            return {"data": [{"index": 0, "embedding": [1.0, 0.0]}]}
+        if path.endswith("/messages"):
+            return {
+                "content": [{"type": "text", "text": text}],
+                "stop_reason": "end_turn",
+                "usage": {"input_tokens": 10, "output_tokens": 5},
+            }
+        return {
+            "choices": [{"message": {"content": text}, "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": 10, "completion_tokens": 5},
+        }
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--delay-ms", type=float, default=20)
+    fake = FakeModels(delay_seconds=parser.parse_args().delay_ms / 1000)
+    print(fake.url, flush=True)  # noqa: T201 (how a program tells its address)
+    threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()
