@@ -158,9 +158,14 @@ def test_values_are_written_as_in_javascript():
 
 
 VALUES = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.lists(st.text(), max_size=3),
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(),
+    st.lists(st.text(), max_size=3),
     st.dictionaries(st.text(), st.integers(), max_size=2),
-)  # fmt: skip
+)
 
 
 @given(
