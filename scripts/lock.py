@@ -15,7 +15,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from launch.terminal import set_up, step
 from launch.tools import run
 
-COMMON: Final = ("--universal", "--generate-hashes", "--quiet")
+# Extras stay in the pins: else pip takes the newest release for `coverage[toml]` and finds no hash.
+COMMON: Final = ("--universal", "--generate-hashes", "--no-strip-extras", "--quiet")
 CLEAN: Final = ("--no-emit-index-url", "--no-emit-find-links", "--custom-compile-command")
 LOCKS: Final[dict[str, tuple[str, ...]]] = {
     "requirements.txt": ("requirements.in", "--python-version", "3.11"),
