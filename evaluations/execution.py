@@ -25,7 +25,7 @@ from evaluations.engine.providers import Provider, ProviderSpec, make, price_of
 from evaluations.engine.runner import Column, Ending, Finished, Options
 from evaluations.engine.runner import run as run_engine
 from evaluations.models import Evaluation, Run, TestResult
-from evaluations.storage import LEASE, DatabaseStore
+from evaluations.storage import LEASE, DatabaseStore, patiently
 from evaluations.summaries import summarise_evaluation
 from evaluations.wording import spec_of_target
 from evaluations.workers import is_dead, worker_name
@@ -82,7 +82,7 @@ def execute_run(
         # The lease goes, so that whoever mends it can go on at once.
         _release(run)
         raise
-    return _finish(run, ending)
+    return patiently(lambda: _finish(run, ending))
 
 
 def _claim(run: Run) -> Run:

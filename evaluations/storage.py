@@ -5,13 +5,14 @@ compiler limit them, and what is stored already stays (`ON CONFLICT DO NOTHING`)
 """
 
 import json
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import UUID, uuid4
 
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
@@ -24,15 +25,41 @@ from evaluations.models import Run, RunCase, TestResult
 from evaluations.wording import fill
 from prompts import interface as prompts
 
-__all__ = ["LEASE", "DatabaseStore", "insert_rows"]
+__all__ = ["LEASE", "DatabaseStore", "insert_rows", "patiently"]
+
+ResultT = TypeVar("ResultT")
 
 LEASE: Final = timedelta(seconds=30)
+PATIENCE_SECONDS: Final = 300.0  # how long a database may be away before a run gives up
+FIRST_WAIT_SECONDS: Final = 0.1
+LONGEST_WAIT_SECONDS: Final = 3.0
 NUL: Final = str.maketrans({"\0": "\ufffd"})  # no text of SQLite holds one
 COLUMNS: Final = (
     "id", "evaluation_id", "run_case_id", "case_id", "repeat", "request_hash", "messages", "output",
     "components", "score", "passed", "finish_reason", "cached", "attempts", "grading_calls",
     "grading_cost_usd", "latency_ms", "input_tokens", "output_tokens", "cost_usd", "error",
 )  # fmt: skip
+
+
+def patiently(work: Callable[[], ResultT]) -> ResultT:
+    """Return what `work` returns; while the database is away, wait and do it again.
+
+    `work` must be safe to repeat. Slots stay taken meanwhile, so nobody is asked in vain.
+
+    Raises:
+        DatabaseError: the database was away for five minutes.
+    """
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    wait = FIRST_WAIT_SECONDS
+    while True:
+        try:
+            return work()
+        except (OperationalError, InterfaceError):
+            if time.monotonic() > deadline or connection.in_atomic_block:
+                raise
+            connection.close()
+            time.sleep(wait)
+            wait = min(LONGEST_WAIT_SECONDS, wait * 2)
 
 
 def insert_rows(
@@ -76,19 +103,11 @@ class DatabaseStore:
         run: the run.
         templates: column's key → what it asks.
         cases_of: column's key → whether all of its cases are still to be asked.
-        wait: sleeps so many seconds where the database is away; None: gives up at once.
     """
 
-    def __init__(
-        self,
-        run: Run,
-        templates: Mapping[str, prompts.Template],
-        *,
-        wait: Callable[[float], object] | None = None,
-    ) -> None:
+    def __init__(self, run: Run, templates: Mapping[str, prompts.Template]) -> None:
         self._run = run
         self._templates = templates
-        self._wait = wait
 
     def page(self, column: Column, after: Any, limit: int) -> tuple[Sequence[Task], Any]:
         """Return tasks of the next cases that have no result yet, and where to go on."""
@@ -100,11 +119,9 @@ class DatabaseStore:
             .annotate(repeats=JSONGroupArray("repeat"))
             .values("repeats")
         )
-        rows = list(
-            RunCase.objects.filter(run=self._run, position__gte=after)
-            .annotate(done=Subquery(done))
-            .order_by("position")[:count]
-        )
+        found = RunCase.objects.filter(run=self._run, position__gte=after)
+        found = found.annotate(done=Subquery(done)).order_by("position")[:count]
+        rows = patiently(lambda: list(found.all()))
         tasks = [task for row in rows for task in self._tasks(column, row)]
         return tasks, rows[-1].position + 1 if len(rows) == count else None
 
@@ -129,7 +146,7 @@ class DatabaseStore:
         rows: QuerySet[TestResult] = TestResult.objects.filter(
             Q(request_hash__in=list(hashes)), attempts__gt=0
         ).order_by("created_at")
-        return {row.request_hash: _answer_of(row) for row in rows}
+        return patiently(lambda: {row.request_hash: _answer_of(row) for row in rows.all()})
 
     def save(self, finished: Sequence[Finished]) -> None:
         """Store results; only while the lease is ours.
@@ -140,8 +157,8 @@ class DatabaseStore:
         rows = [_row(one) for one in finished]
         ours = "EXISTS (SELECT 1 FROM evaluation_runs WHERE id = %s AND worker = %s)"
         params = (self._run.pk.hex, self._run.worker)
-        new = insert_rows("test_results", COLUMNS, rows, only_if=(ours, params))
-        if new < len(rows) and not self._is_ours():
+        new = patiently(lambda: insert_rows("test_results", COLUMNS, rows, only_if=(ours, params)))
+        if new < len(rows) and not patiently(self._is_ours):
             raise Lost
 
     def _is_ours(self) -> bool:
@@ -153,6 +170,9 @@ class DatabaseStore:
         Raises:
             Lost: another worker has the run.
         """
+        return patiently(lambda: self._beat(seconds))
+
+    def _beat(self, seconds: float) -> Orders:
         rows = Run.objects.filter(pk=self._run.pk, worker=self._run.worker)
         if not rows.update(worker_until=timezone.now() + LEASE, seconds_used=seconds):
             raise Lost

@@ -1,0 +1,1 @@
+"""Runs of evaluations that are killed at random moments (`make crash-test`)."""

@@ -1,0 +1,183 @@
+"""`make crash-test`: kill -9 at random moments of runs, and nothing is lost or paid twice.
+
+    --kills 50              how often
+    --victim worker|server  what is killed: `manage.py evaluate`, or the libSQL server
+    --database sqlite|libsql
+    --cases 500 --seed 1
+
+A service that counts answers over real HTTP. A run is taken up again after each kill until it is
+complete, then the next one begins. Status 1 where an answer that was stored was asked for again,
+more calls were repeated than were in flight, a result is missing, or the database was "locked".
+"""
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+from urllib.request import urlopen
+
+ROOT: Final = Path(__file__).resolve().parent.parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
+
+from launch.sqld import Server  # noqa: E402 (needs the path above)
+
+CONCURRENCY: Final = 8
+DELAY_MS: Final = 20
+LONGEST_WAIT_SECONDS: Final = 2.5
+PROMPT: Final = "Question {{x}}"
+
+
+class Crashes:
+    """One test: a database, a counting service, runs that are killed."""
+
+    def __init__(self, options: argparse.Namespace, folder: Path) -> None:
+        self.options = options
+        self.folder = folder
+        self.random = random.Random(options.seed)  # noqa: S311  # nosec B311 (moments)
+        self.server = Server(folder / "libsql").start() if options.database == "libsql" else None
+        url = self.server.url if self.server else f"sqlite:///{folder / 'test.sqlite3'}"
+        script = ROOT / "tests" / "support" / "fake_models.py"
+        self.fake = subprocess.Popen(  # noqa: S603 (our own program)
+            [sys.executable, str(script), "--delay-ms", str(DELAY_MS)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self.fake.stdout is not None  # noqa: S101 (for types: it is a pipe)
+        self.address = self.fake.stdout.readline().strip()
+        empty = folder / "empty.env"
+        empty.write_text("")
+        self.environment = {**os.environ, "DATABASE_URL": url, "ENV_FILE": str(empty)}
+        self.errors: list[str] = []
+        self.kills = self.runs = 0
+
+    def close(self) -> None:
+        """End what was started."""
+        self.fake.kill()
+        self.fake.wait()
+        if self.server is not None:
+            self.server.kill()
+
+    def manage(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start a command of manage.py."""
+        return subprocess.Popen(  # noqa: S603 (our own program)
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def work(self) -> None:
+        """Kill as often as asked; report what went wrong."""
+        migrated = self.manage("migrate", "--verbosity=0")
+        _, said = migrated.communicate()
+        if migrated.returncode:
+            raise SystemExit(said)
+        while self.kills < self.options.kills:
+            self.one_run()
+
+    def one_run(self) -> None:
+        """Take a run through its kills to its end, and check it."""
+        self.runs += 1
+        config = self.folder / f"run{self.runs}.json"
+        names = [f"{self.runs}-{number}" for number in range(self.options.cases)]
+        tests = [
+            {"vars": {"x": name}, "assert": [{"type": "contains", "value": name}]} for name in names
+        ]
+        provider = {
+            "id": "openai-compatible:m",
+            "concurrency": CONCURRENCY,
+            "config": {"apiBaseUrl": f"{self.address}/v1"},
+        }
+        content = {"prompts": [PROMPT], "providers": [provider], "tests": tests}
+        config.write_text(json.dumps(content))
+        before, run = self.kills, ""
+        again: tuple[str, ...] = ("evaluate", str(config))
+        while True:
+            process = self.manage(*again, "--format", "json")
+            killed = self.maybe_kill(process)
+            out, said = process.communicate()
+            if "locked" in said:
+                self.errors.append(f"run {self.runs}: {said.strip()[-300:]}")
+            run = run or next(
+                (line.split()[1] for line in said.splitlines() if line.startswith("Run ")), ""
+            )
+            if not killed:
+                break
+            again = ("evaluate", "--resume", run) if run else again
+        self.check(names, process.returncode, out, said, self.kills - before)
+
+    def maybe_kill(self, process: subprocess.Popen[str]) -> bool:
+        """Kill after a random time; return whether the worker is dead by it."""
+        if self.kills >= self.options.kills:
+            return False
+        try:
+            process.wait(self.random.uniform(0.3, LONGEST_WAIT_SECONDS))
+        except subprocess.TimeoutExpired:
+            self.kills += 1
+        else:
+            return False
+        if self.options.victim == "worker" or self.server is None:
+            process.kill()
+            return True
+        self.server.kill()
+        time.sleep(self.random.uniform(0.0, 0.5))
+        self.server.start()
+        return self.maybe_kill(process)
+
+    def check(self, names: list[str], status: int, out: str, said: str, kills: int) -> None:
+        """Hold the end of a run against what the service has counted."""
+        where = f"run {self.runs} ({kills} kills)"
+        if status != 0:
+            self.errors.append(f"{where}: status {status}: {said.strip()[-300:]}")
+            return
+        found: Mapping[str, Any] = json.loads(out)
+        passed = {row["case"] for row in found["results"] if row["passed"]}
+        if len(passed) != len(names) or len(found["results"]) != len(names):
+            self.errors.append(f"{where}: {len(found['results'])} results, {len(passed)} passed")
+        counts = json.loads(urlopen(f"{self.address}/count").read())  # noqa: S310  # nosec B310 (loopback)
+        calls = [counts.get(f"Question {name}", 0) for name in names]
+        repeated = sum(calls) - len(names)
+        # A server's death loses no answer: its worker keeps them until they are stored.
+        allowed = kills * CONCURRENCY if self.options.victim == "worker" else 0
+        if min(calls) < 1 or repeated > allowed:
+            self.errors.append(f"{where}: {repeated} calls repeated, {allowed} were in flight")
+        print(f"{where}: complete, {repeated} of at most {allowed} calls repeated", flush=True)
+
+
+def main() -> int:
+    """Run the test; return 0 where nothing was lost or paid twice."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--victim", choices=("worker", "server"), default="worker")
+    parser.add_argument("--database", choices=("sqlite", "libsql"), default="sqlite")
+    parser.add_argument("--cases", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    if options.victim == "server":
+        options.database = "libsql"
+    with tempfile.TemporaryDirectory() as name:
+        crashes = Crashes(options, Path(name))
+        try:
+            crashes.work()
+        finally:
+            crashes.close()
+    for error in crashes.errors:
+        print(f"! {error}")
+    print(
+        f"{options.victim} of {options.database}: {crashes.kills} kills, {crashes.runs} runs of "
+        f"{options.cases} cases, {len(crashes.errors)} faults"
+    )
+    return 1 if crashes.errors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
