@@ -19,7 +19,7 @@ BIN := $(VENV)/bin
 # Makes $(VENV) where it is missing or broken and installs what has changed; else takes a moment.
 BOOTSTRAP = python=$$(sh scripts/find_python.sh "$(PYTHON)") && "$$python" scripts/bootstrap.py
 
-.PHONY: run test check fmt help setup test-only test-matrix lock local-model differential bench-db bench-prompts bench-import conformance conformance-fast shell clean
+.PHONY: run test check fmt help setup test-only test-matrix lock local-model differential crash-test bench-db bench-prompts bench-import conformance conformance-fast shell clean
 
 ##@ Use
 
@@ -58,6 +58,9 @@ conformance-fast: setup ## Those of them that are about databases, in a few minu
 
 differential: setup ## Our scorers beside the real promptfoo (npm): ARGS="--seed 7 --count 2800"
 	@exec $(BIN)/python scripts/differential $(ARGS)
+
+crash-test: setup ## Runs killed at random moments: ARGS="--kills 50 --victim server --database libsql"
+	@exec $(BIN)/python scripts/crashes $(ARGS)
 
 bench-db: setup ## The libSQL backend beside SQLite and other clients: times and round trips
 	@exec $(BIN)/python benchmarks/database $(ARGS)

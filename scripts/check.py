@@ -28,7 +28,7 @@ NO_SQL: Final = (
 CHECKS: Final[dict[str, tuple[str, ...]]] = {
     "types": ("mypy", *PACKAGES, "scripts"),
     "format": ("ruff", "format", "--check", "--quiet", "."),
-    "lint": ("ruff", "check", "--quiet", "."),
+    "lint": ("ruff", "check", "--quiet", "--no-cache", "."),
     "layers": ("lint-imports", "--no-cache"),
     "security": ("bandit", "-q", "-ll", "-c", "pyproject.toml", *NO_SQL, *PACKAGES),
     "migrations": ("python", "-W", "error", "manage.py", "makemigrations", "--check", "--dry-run"),

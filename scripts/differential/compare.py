@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any
 
 from differential.differences import why_different
-
 from evaluations.engine.scorers import Context, grade
 from evaluations.engine.types import Answer, Assertion, parse_type
 

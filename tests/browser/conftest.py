@@ -1,4 +1,4 @@
-"""A real chromium (Debian's), one for the session; each test has a context of its own."""
+"""A real chromium (Debian's), one for a module; each test has a context of its own."""
 
 import os
 import shutil
@@ -36,7 +36,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason=reason))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # not the session: its event loop would stay for all later tests
 def browser() -> Iterator[Browser]:
     options = [*OPTIONS, "--no-sandbox"] if os.geteuid() == 0 else OPTIONS
     with sync_playwright() as playwright:
