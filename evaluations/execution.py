@@ -20,10 +20,11 @@ from django.utils import timezone
 from autoforge.core.errors import InvalidInputError
 from autoforge.core.writing import find_row
 from evaluations.engine.budget import Caps, Spent
-from evaluations.engine.errors import EngineError
+from evaluations.engine.errors import EngineError, SetupError
 from evaluations.engine.providers import Provider, ProviderSpec, make, price_of
 from evaluations.engine.runner import Column, Ending, Finished, Options
 from evaluations.engine.runner import run as run_engine
+from evaluations.engine.services import ModelServices
 from evaluations.models import Evaluation, Run, TestResult
 from evaluations.storage import LEASE, DatabaseStore, patiently
 from evaluations.summaries import summarise_evaluation
@@ -125,6 +126,24 @@ def _options(run: Run) -> Options:
         spent=spent_on(run),
         use_cache=run.use_cache,
         only_stored=run.only_stored,
+        services=_services(run),
+    )
+
+
+def _services(run: Run) -> ModelServices:
+    """Return the models that scorers may ask: what the run fixed when it was made."""
+    models = run.settings.get("models", {})
+
+    def find(name: str) -> ProviderSpec:
+        if name not in models:
+            raise SetupError(f"this run was made without the model {name}; make it anew")
+        return spec_of_target(models[name])
+
+    return ModelServices(
+        judge=run.settings.get("judge", ""),
+        embeddings=run.settings.get("embeddings", ""),
+        find=find,
+        make=lambda spec: make(spec, settings.PROVIDER_ENVIRONMENT),
     )
 
 
@@ -245,17 +264,22 @@ def raise_limits(run_id: UUID | str, **limits: Any) -> Run:
 
 @transaction.atomic
 def forget_errors(run_id: UUID | str) -> int:
-    """Forget a run's errors, so that those cases alone are asked again; return how many.
+    """Forget a run's errors, so that those cases alone are done again; return how many.
+
+    An answer that was paid and could not be scored is kept aside and scored anew, not asked again.
 
     Raises:
         NotFoundError: there is no such run, or it is deleted.
     """
     run = find_row(Run, run_id)
-    count, _ = TestResult.objects.filter(evaluation__run=run).exclude(error="").delete()
-    if count:
+    rows = TestResult.objects.filter(evaluation__run=run, run_case__isnull=False)
+    rows = rows.exclude(error="")
+    kept = rows.filter(attempts__gt=0).update(run_case=None)
+    count, _ = rows.delete()
+    if kept + count:
         run.status = Run.Status.PENDING
         run.save(update_fields={"status"})
-    return count
+    return kept + count
 
 
 def runs_to_resume() -> list[UUID]:

@@ -19,10 +19,11 @@ from evaluations.engine.formats.documents import (
     case_key,
 )
 from evaluations.engine.providers import ProviderSpec, cost_of, price_of
+from evaluations.engine.scorers import needs_of, service_calls
 from evaluations.engine.types import Case
 from evaluations.models import Evaluation, Run, RunCase, TestCase, TestSuite
 from evaluations.storage import insert_rows
-from evaluations.wording import fill, spec_as_target
+from evaluations.wording import fill, find_spec, spec_as_target
 from prompts import interface as prompts
 
 __all__ = [
@@ -38,6 +39,13 @@ PAGE: Final = 2000
 SAMPLE: Final = 200  # cases that an estimate looks at
 CHARACTERS_PER_TOKEN: Final = 4
 ANSWER_TOKENS: Final = 256  # expected where nothing is known
+NEEDED: Final = {
+    "judge": "some cases are judged by a model: name it, such as --judge openai:gpt-4.1-mini",
+    "embeddings": "some cases are compared by meaning: name a model of embeddings, such as "
+    "--embeddings openai:text-embedding-3-small",
+}
+JUDGE_TOKENS: Final = 600  # rules, question, answer and rubric, about
+REPLY_TOKENS: Final = 100
 CASE_COLUMNS: Final = ("run_id", "position", "case_id", "key", "name", "weight", "document")
 
 
@@ -82,6 +90,10 @@ class Plan:
     max_cost_usd: Decimal | None = None
     max_calls: int | None = None
     max_seconds: float | None = None
+    judge: str = ""
+    """What assertions that need a judge ask, where they name none."""
+    embeddings: str = ""
+    """The same for embeddings."""
     baseline: Run | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     user: Any = None
@@ -159,13 +171,29 @@ def estimate_run(plan: Plan, cases: Sequence[Case], count: int) -> Estimate:
         cost = None if cost is None or price is None else cost + price
         calls, input_tokens = calls + asked, input_tokens + sent
         output_tokens += answered
+    judged = _judge_calls(plan, cases, count)
+    needs = needs_of(one for case in cases for one in case.assertions)
+    chosen = {"judge": plan.judge, "embeddings": plan.embeddings}
+    for name in {named or chosen[need] for need, named in needs} - {""}:
+        price = cost_of(price_of(find_spec(name)), judged * JUDGE_TOKENS, judged * REPLY_TOKENS)
+        if price is None:
+            unpriced.append(name)
+        cost = None if cost is None or price is None else cost + price
     return Estimate(
-        calls=calls,
+        calls=calls + judged,
         input_tokens=input_tokens,
         output_tokens=output_tokens,
         cost_usd=cost,
         unpriced=tuple(dict.fromkeys(unpriced)),
     )
+
+
+def _judge_calls(plan: Plan, cases: Sequence[Case], count: int) -> int:
+    """Return about how many calls judges and embeddings will take."""
+    if not cases:
+        return 0
+    mean = sum(service_calls(case.assertions) for case in cases) / len(cases)
+    return round(mean * count * plan.repeats * len(plan.columns))
 
 
 def _mean_tokens(column: PlannedColumn, cases: Sequence[Case]) -> int:
@@ -209,12 +237,13 @@ def create_run(plan: Plan, cases: Iterable[tuple[UUID | None, Case]]) -> Run:
     )
     check_fields(run, exclude={"suite", "baseline", "user"})
     run.save(force_insert=True)
-    count, sample = _copy_cases(run, cases)
+    count, sample, needs = _copy_cases(run, cases)
+    run.settings = plan.settings | _models(plan, needs)
     estimate = estimate_run(plan, sample, count)
     _check_cap(plan, estimate)
     run.planned = count * plan.repeats * len(plan.columns)
     run.estimate = estimate.as_json()
-    run.save(update_fields={"planned", "estimate"})
+    run.save(update_fields={"planned", "estimate", "settings"})
     _write_columns(run, plan.columns)
     return run
 
@@ -228,8 +257,30 @@ def _check_cap(plan: Plan, estimate: Estimate) -> None:
         raise InvalidInputError({"max_cost_usd": sentence})
 
 
-def _copy_cases(run: Run, cases: Iterable[tuple[UUID | None, Case]]) -> tuple[int, Sequence[Case]]:
-    count, sample = 0, list[Case]()
+def _models(plan: Plan, needs: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """Return the judges and embeddings that the cases need, as the run keeps them.
+
+    Raises:
+        InvalidInputError: one is needed, and neither the assertion nor the run names it.
+        SetupError: there is no such model.
+    """
+    chosen = {"judge": plan.judge, "embeddings": plan.embeddings}
+    models: dict[str, Any] = {}
+    for need, named in sorted(needs):
+        name = named or chosen[need]
+        if not name:
+            raise InvalidInputError({need: NEEDED[need]})
+        models[name] = spec_as_target(find_spec(name))
+    found = {"models": models} | chosen if models else {}
+    return {key: value for key, value in found.items() if value}
+
+
+Copied = tuple[int, Sequence[Case], set[tuple[str, str]]]
+
+
+def _copy_cases(run: Run, cases: Iterable[tuple[UUID | None, Case]]) -> Copied:
+    """Write the cases page by page; return how many, some of them, and what they need."""
+    count, sample, needs = 0, list[Case](), set[tuple[str, str]]()
     pending = iter(cases)
     while page := list(islice(pending, PAGE)):
         rows = []
@@ -239,12 +290,13 @@ def _copy_cases(run: Run, cases: Iterable[tuple[UUID | None, Case]]) -> tuple[in
             hexed = None if key is None else key.hex
             found = case_key(document)
             rows.append((run.pk.hex, place, hexed, found, case.name[:255], case.weight, text))
+            needs |= needs_of(case.assertions)
         insert_rows(RunCase._meta.db_table, CASE_COLUMNS, rows)
         sample += [case for _, case in page[: SAMPLE - len(sample)]]
         count += len(page)
     if not count:
         raise InvalidInputError({"cases": "there is no enabled case to run"})
-    return count, sample
+    return count, sample, needs
 
 
 def _write_columns(run: Run, columns: Sequence[PlannedColumn]) -> None:

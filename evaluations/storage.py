@@ -141,11 +141,13 @@ class DatabaseStore:
             key = (row.pk, row.case_id)
             yield Task(case_key=key, case=case, repeat=repeat, messages=messages, error=error)
 
-    def find_answers(self, hashes: Sequence[str]) -> Mapping[str, Answer]:
+    def find_answers(self, hashes: Sequence[str], *, own: bool) -> Mapping[str, Answer]:
         """Return earlier answers to the same requests, the newest of each."""
         rows: QuerySet[TestResult] = TestResult.objects.filter(
             Q(request_hash__in=list(hashes)), attempts__gt=0
         ).order_by("created_at")
+        if own:
+            rows = rows.filter(evaluation__run=self._run)
         return patiently(lambda: {row.request_hash: _answer_of(row) for row in rows.all()})
 
     def save(self, finished: Sequence[Finished]) -> None:
@@ -214,7 +216,7 @@ def _row(one: Finished) -> tuple[Any, ...]:
         int(answer.cached) if answer else 0,
         answer.attempts if answer and answer.latency_ms is not None else 0,
         one.grading_calls,
-        _money(graded.cost_usd) if graded else None,
+        _money(one.grading_cost_usd),
         answer.latency_ms if answer else None,
         answer.input_tokens if answer else None,
         answer.output_tokens if answer else None,

@@ -61,7 +61,7 @@ def _interval(found: Interval | None) -> list[float] | None:
 
 
 def _spending(evaluation: Evaluation) -> dict[str, Any]:
-    rows = TestResult.objects.filter(evaluation=evaluation)
+    rows = TestResult.objects.filter(evaluation=evaluation)  # also what is kept aside: it was paid
     sums = rows.aggregate(
         cost=Sum("cost_usd"),
         grading=Sum("grading_cost_usd"),

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from evaluations.engine.providers import Limits, Price, ProviderSpec
+from evaluations.engine.providers import Limits, Price, ProviderSpec, parse_spec
 from evaluations.engine.types import Message
 from evaluations.models import ModelProfile
 from prompts import interface as prompts
 
-__all__ = ["fill", "spec_as_target", "spec_of_profile", "spec_of_target"]
+__all__ = ["fill", "find_spec", "spec_as_target", "spec_of_profile", "spec_of_target"]
 
 
 def fill(template: prompts.Template, values: Mapping[str, Any]) -> tuple[Message, ...]:
@@ -51,6 +51,16 @@ def spec_of_profile(profile: ModelProfile) -> ProviderSpec:
             timeout_seconds=profile.timeout_seconds,
         ),
     )
+
+
+def find_spec(text: str) -> ProviderSpec:
+    """Return the model that a profile's name, or a text such as openai:gpt-4.1-mini, means.
+
+    Raises:
+        SetupError: it means none; says what there is.
+    """
+    profile = ModelProfile.objects.filter(name=text).first()
+    return spec_of_profile(profile) if profile else parse_spec(text)
 
 
 def spec_as_target(spec: ProviderSpec) -> dict[str, Any]:

@@ -50,10 +50,10 @@ class Budget:
         """How long the run has been worked on, all workers together."""
         return self._before_seconds + self._clock() - self._started
 
-    def why_stop(self) -> str:
-        """Return which limit is reached, "" where none is."""
+    def why_stop(self, calls: int = 1) -> str:
+        """Return which limit leaves no room for so many calls, "" where none does."""
         caps = self._caps
-        if caps.calls is not None and self.calls >= caps.calls:
+        if caps.calls is not None and self.calls + calls > caps.calls:
             return f"the limit of {caps.calls} calls is reached"
         if caps.cost_usd is not None and self.cost_usd >= caps.cost_usd:
             return f"the limit of {caps.cost_usd:f} US dollars is reached"
@@ -61,11 +61,11 @@ class Budget:
             return f"the limit of {caps.seconds:g} seconds is reached"
         return ""
 
-    def begin_call(self) -> str:
-        """Count a call, or return which limit forbids it."""
-        why = self.why_stop()
+    def begin_calls(self, calls: int = 1) -> str:
+        """Count calls that belong together, or return which limit forbids them."""
+        why = self.why_stop(calls)
         if not why:
-            self.calls += 1
+            self.calls += calls
         return why
 
     def add_cost(self, cost_usd: Decimal | None) -> None:

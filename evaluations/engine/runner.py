@@ -13,6 +13,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
 from evaluations.engine.budget import Budget, Caps, Spent
@@ -23,7 +24,8 @@ from evaluations.engine.errors import (
     SetupError,
 )
 from evaluations.engine.providers import Pace, Price, Provider, cost_of, with_retries
-from evaluations.engine.scorers import CaseGrade, Context, Services, grade
+from evaluations.engine.scorers import CaseGrade, Context, grade, service_calls
+from evaluations.engine.services import ModelServices, Tally
 from evaluations.engine.types import Answer, Case, Message, Request
 
 __all__ = [
@@ -100,6 +102,9 @@ class Finished:
     graded: CaseGrade | None = None
     error: str = ""
     grading_calls: int = 0
+    """How many calls of judges and embeddings it took."""
+    grading_cost_usd: Decimal | None = None
+    """What those cost, None where none was made or no price is known."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -121,8 +126,8 @@ class Options:
     """Whether earlier answers to exactly the same requests are taken."""
     only_stored: bool = False
     """Whether nobody is asked: what has no earlier answer becomes an error."""
-    services: Services | None = None
-    """Models that scorers may ask."""
+    services: ModelServices | None = None
+    """Models that scorers may ask; the run closes them."""
     beat_seconds: float = BEAT_SECONDS
     """How often the lease is renewed."""
 
@@ -148,8 +153,8 @@ class Store(Protocol):
         No more where that is None.
         """
 
-    def find_answers(self, hashes: Sequence[str]) -> Mapping[str, Answer]:
-        """Return earlier answers by request hash."""
+    def find_answers(self, hashes: Sequence[str], *, own: bool) -> Mapping[str, Answer]:
+        """Return earlier answers by request hash; `own`: of this run alone."""
 
     def save(self, finished: Sequence[Finished]) -> None:
         """Store all or nothing; what is stored already stays as it is.
@@ -280,11 +285,16 @@ class _Run:
         while after is not None and not self.stopping:
             tasks, after = await self.blocking(self.store.page, column, after, PAGE)
             hashes = {id(task): request_hash(column, task) for task in tasks}
-            known: Mapping[str, Answer] = {}
-            if self.options.use_cache and column.cacheable and tasks:
-                known = await self.blocking(self.store.find_answers, list(hashes.values()))
+            known = await self._known(column, list(hashes.values()))
             for task in tasks:
                 yield task, hashes[id(task)], known.get(hashes[id(task)])
+
+    async def _known(self, column: Column, hashes: list[str]) -> Mapping[str, Answer]:
+        """Return answers that were paid already; of this run itself also without the cache."""
+        if not hashes or not (column.cacheable or self.options.only_stored):
+            return {}
+        find = partial(self.store.find_answers, own=not self.options.use_cache)
+        return await self.blocking(find, hashes)
 
     async def _work(
         self,
@@ -312,32 +322,32 @@ class _Run:
         part = Finished(column=column, task=task, request_hash=key)
         if task.error:
             return replace(part, error=task.error)
-        answer: Answer | None
-        if task.case.given_answer is not None:
-            answer = Answer(text=task.case.given_answer)
-        elif known is not None:
-            answer = replace(known, cached=True, cost_usd=Decimal(0), attempts=0)
-        elif self.options.only_stored:
+        answer = _answer_at_hand(task, known)
+        if answer is None and self.options.only_stored:
             return replace(part, error="there is no stored answer to this request")
-        else:
-            try:
-                answer = await self._ask(column, task)
-            except (SetupError, AuthenticationError) as error:
-                self.stop("failed", str(error))  # no other call would fare better
-                return None
-            except ProviderError as error:
-                return replace(part, error=str(error))
-            if answer is None:
-                return None
-        return await self._score(part, answer)
+        judged = service_calls(task.case.assertions)
+        if not await self._begin(column, task, calls=judged + (answer is None), ask=answer is None):
+            return None
+        try:
+            answer = answer or await self._ask(column, task)
+            return await self._score(part, answer)
+        except (SetupError, AuthenticationError) as error:
+            self.stop("failed", str(error))  # no other call would fare better
+            return None if answer is None else replace(part, answer=answer, error=str(error))
+        except ProviderError as error:
+            return replace(part, error=str(error))
 
-    async def _ask(self, column: Column, task: Task) -> Answer | None:
-        request = Request(model=column.model, messages=task.messages, parameters=column.parameters)
-        await self.pace(column.provider).wait(_estimated_tokens(request))
-        why = self.stopping or self.budget.begin_call()
+    async def _begin(self, column: Column, task: Task, *, calls: int, ask: bool) -> bool:
+        """Wait for the column's pace and count what is about to be called; False: it may not."""
+        if ask:
+            await self.pace(column.provider).wait(_estimated_tokens(_request(column, task)))
+        why = self.stopping or (self.budget.begin_calls(calls) if calls else "")
         if why:
             self.stop("stopped", why)
-            return None
+        return not why
+
+    async def _ask(self, column: Column, task: Task) -> Answer:
+        request = _request(column, task)
         answer, attempts = await with_retries(
             lambda: column.provider.complete(request), column.provider.limits
         )
@@ -349,16 +359,22 @@ class _Run:
 
     async def _score(self, part: Finished, answer: Answer) -> Finished:
         case = part.task.case
+        tally = None if self.options.services is None else Tally(self.options.services)
         context = Context(
             messages=part.task.messages,
             variables=case.variables,
             expected=case.expected,
             provider_config=part.column.parameters,
-            services=self.options.services,
+            services=tally,
         )
         graded = await grade(case.assertions, answer, context, case.threshold)
-        self.budget.add_cost(graded.cost_usd)
-        return replace(part, answer=answer, graded=graded, error=graded.error)
+        part = replace(part, answer=answer, graded=graded, error=graded.error)
+        if tally is None:
+            return part
+        self.budget.add_cost(tally.cost_usd)
+        if tally.setup_error:
+            self.stop("failed", tally.setup_error)
+        return replace(part, grading_calls=tally.calls, grading_cost_usd=tally.cost_usd)
 
     async def beats(self, seconds: float) -> None:
         """Renew the lease until cancelled; do what the store says."""
@@ -367,6 +383,16 @@ class _Run:
             orders = await self.blocking(self.store.beat, self.budget.seconds)
             if orders.cancel:
                 self.stop("cancelled", "it was cancelled")
+
+
+def _answer_at_hand(task: Task, known: Answer | None) -> Answer | None:
+    if task.case.given_answer is not None:
+        return Answer(text=task.case.given_answer)
+    return known and replace(known, cached=True, cost_usd=Decimal(0), attempts=0)
+
+
+def _request(column: Column, task: Task) -> Request:
+    return Request(model=column.model, messages=task.messages, parameters=column.parameters)
 
 
 def _estimated_tokens(request: Request) -> int:
@@ -402,6 +428,8 @@ async def run(
         for provider in {id(column.provider): column.provider for column in columns}.values():
             with contextlib.suppress(EngineError, OSError):
                 await provider.close()
+        if options.services is not None:
+            await options.services.close()
         state.blocking.close(last)
     return Ending(status=state.status, message=state.stopping, seconds=state.budget.seconds)
 

@@ -199,8 +199,6 @@ class Outcome:
     """One sentence for people."""
     components: tuple["Grade", ...] = ()
     """Those of an assert-set."""
-    cost_usd: Decimal | None = None
-    """What a judge cost."""
     named: Mapping[str, float] = field(default_factory=dict)
     """More measures by name."""
 

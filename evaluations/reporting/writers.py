@@ -28,7 +28,7 @@ def write(report: Report, kind: str, *, width: int = 100) -> str:
 def _results(report: Report) -> Iterator[tuple[int, TestResult]]:
     for place, column in enumerate(report.columns):
         rows = (
-            TestResult.objects.filter(evaluation=column.evaluation)
+            TestResult.objects.filter(evaluation=column.evaluation, run_case__isnull=False)
             .select_related("run_case")
             .order_by("run_case__position", "repeat")
         )

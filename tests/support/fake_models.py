@@ -9,6 +9,7 @@ import json
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -28,9 +29,15 @@ class Step:
 class FakeModels:
     """The server; `script` is used up from its front, then every answer is good."""
 
-    def __init__(self, *steps: Step, answer: str = "", delay_seconds: float = 0.0) -> None:
+    def __init__(
+        self,
+        *steps: Step,
+        answer: str | Callable[[dict[str, Any]], str] = "",
+        delay_seconds: float = 0.0,
+    ) -> None:
         self.script = list(steps)
         self.answer = answer
+        self.vectors: dict[str, list[float]] = {}
         self.delay_seconds = delay_seconds
         self.requests: list[tuple[str, dict[str, str], dict[str, Any]]] = []
         self.counts: Counter[str] = Counter()
@@ -65,7 +72,7 @@ class FakeModels:
         threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
 
     def serve(self, handler: Any, body: dict[str, Any]) -> None:
-        prompt = body["messages"][-1]["content"]
+        prompt = body["messages"][-1]["content"] if "messages" in body else str(body["input"])
         with self.lock:
             self.requests.append((handler.path, dict(handler.headers), body))
             self.counts[prompt] += 1
@@ -73,7 +80,8 @@ class FakeModels:
         time.sleep(step.delay_seconds or self.delay_seconds)
         content = step.body
         if content is None:
-            content = self._good(handler.path, self.answer or f"answer to {prompt}")
+            answer = self.answer(body) if callable(self.answer) else self.answer
+            content = self._good(handler.path, answer or f"answer to {prompt}", body)
         raw = content.encode() if isinstance(content, str) else json.dumps(content).encode()
         try:
             if step.cut:
@@ -88,9 +96,10 @@ class FakeModels:
         except OSError:
             pass  # the client has gone
 
-    def _good(self, path: str, text: str) -> dict[str, Any]:
+    def _good(self, path: str, text: str, body: dict[str, Any]) -> dict[str, Any]:
         if path.endswith("/embeddings"):
-            return {"data": [{"index": 0, "embedding": [1.0, 0.0]}]}
+            vectors = [self.vectors.get(one, [1.0, 0.0]) for one in body["input"]]
+            return {"data": [{"index": n, "embedding": one} for n, one in enumerate(vectors)]}
         if path.endswith("/messages"):
             return {
                 "content": [{"type": "text", "text": text}],

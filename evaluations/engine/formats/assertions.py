@@ -10,7 +10,7 @@ from evaluations.engine.types import Assertion, parse_type
 
 __all__ = ["KEYS", "RUNS_CODE", "UNKNOWN_HERE", "assertion_as_dict", "parse_assertion"]
 
-KEYS: Final = ("type", "value", "threshold", "weight", "metric", "config", "assert")
+KEYS: Final = ("type", "value", "threshold", "weight", "metric", "provider", "config", "assert")
 # Known to promptfoo, read and kept, and an error of the case where they are scored.
 RUNS_CODE: Final = frozenset({"javascript", "python", "ruby", "webhook"})
 UNKNOWN_HERE: Final = frozenset(
@@ -19,8 +19,7 @@ UNKNOWN_HERE: Final = frozenset(
     trajectory:tool-sequence trajectory:step-count trajectory:goal-success trace-span-count
     trace-span-duration trace-error-spans classifier moderation g-eval answer-relevance
     context-recall context-relevance context-faithfulness conversation-relevance search-rubric
-    agent-rubric pi select-best max-score similar similar:dot similar:euclidean llm-rubric
-    factuality model-graded-closedqa
+    agent-rubric pi select-best max-score
     """.split()  # noqa: SIM905 (a table of words)
 )
 
@@ -68,9 +67,21 @@ def _build(given: Mapping[str, Any], name: str, *, negated: bool) -> Assertion:
         threshold=None if threshold is None else _number(given, "threshold", 0.0),
         weight=_number(given, "weight", 1.0),
         metric=str(given.get("metric") or ""),
-        config=dict(config),
+        config=dict(config) | _provider(given),
         assertions=tuple(parse_assertion(member) for member in members),
     )
+
+
+def _provider(given: Mapping[str, Any]) -> dict[str, str]:
+    """Return the judge or the embeddings that an assertion names, as its config keeps it."""
+    named = given.get("provider")
+    if isinstance(named, Mapping):
+        named = named.get("id")
+    if named is None:
+        return {}
+    if not isinstance(named, str):
+        raise SuiteError(f"{given.get('type')}: provider is a text such as openai:gpt-4.1-mini")
+    return {"provider": named}
 
 
 def _number(given: Mapping[str, Any], key: str, default: float) -> float:

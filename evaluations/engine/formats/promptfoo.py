@@ -32,7 +32,7 @@ TEST: Final = frozenset(
 )
 ASSERTION: Final = frozenset(
     """
-    type value threshold weight metric provider rubricPrompt config transform contextTransform
+    type value threshold weight metric provider config transform contextTransform
     assert $ref
     """.split()  # noqa: SIM905 (as above)
 )
@@ -65,6 +65,8 @@ class PromptfooConfig:
     providers: tuple[Any, ...]
     suite: Suite
     options: Mapping[str, Any]
+    models: Mapping[str, str]
+    """What the file names as "judge" and as "embeddings" of all tests."""
     warnings: tuple[Warned, ...]
 
 
@@ -106,6 +108,7 @@ class _Reader:
             providers=tuple(self._providers()),
             suite=suite,
             options=self.config.get("evaluateOptions") or {},
+            models=_models(default.get("options") or {}),
             warnings=tuple(self.warnings),
         )
 
@@ -274,6 +277,17 @@ class _Reader:
                 break
             found = changed
         return found
+
+
+def _models(options: Mapping[str, Any]) -> dict[str, str]:
+    """Return the judge and the embeddings that the options of all tests name."""
+    given = options.get("provider")
+    if isinstance(given, Mapping) and "id" not in given:
+        named = {"judge": given.get("text"), "embeddings": given.get("embedding")}
+    else:
+        named = {"judge": given}
+    ids = {need: one.get("id") if isinstance(one, Mapping) else one for need, one in named.items()}
+    return {need: one for need, one in ids.items() if isinstance(one, str) and one}
 
 
 def _text(path: Path) -> str:

@@ -12,6 +12,8 @@ from evaluations.engine.scorers.registry import (
     check_assertion,
     find,
     nearest,
+    needs_of,
+    service_calls,
 )
 
 __all__ = [
@@ -27,4 +29,6 @@ __all__ = [
     "find",
     "grade",
     "nearest",
+    "needs_of",
+    "service_calls",
 ]

@@ -6,7 +6,6 @@ where its score reaches it. Weight 0 records and never decides. No assertions: i
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 
 from evaluations.engine.errors import EngineError, ScoringError
 from evaluations.engine.scorers.contract import Context, Scorer
@@ -32,12 +31,6 @@ class CaseGrade:
     """Why it could not be scored."""
     named: Mapping[str, float] = field(default_factory=dict)
     """Metric → weighted mean of the assertions that feed it."""
-
-    @property
-    def cost_usd(self) -> Decimal | None:
-        """What judges cost, None if nothing is known."""
-        costs = [grade.outcome.cost_usd for grade in self.grades if grade.outcome.cost_usd]
-        return sum(costs, Decimal(0)) if costs else None
 
 
 async def grade(
@@ -114,7 +107,6 @@ async def _grade_set(assertion: Assertion, answer: Answer, context: Context) -> 
         score=inner.score,
         reason=reason,
         components=inner.grades,
-        cost_usd=inner.cost_usd,
     )
 
 

@@ -81,3 +81,5 @@ class Scorer:
     """Whether `score` looks at `assertion.negated` itself."""
     needs: frozenset[str] = frozenset()
     """"judge" or "embeddings"."""
+    calls: int = 0
+    """How many calls of such models one answer takes."""

@@ -1,7 +1,7 @@
 """The scorers by name; one more is one more module here and in MODULES."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 from types import MappingProxyType
 from typing import Final
@@ -10,7 +10,17 @@ from evaluations.engine.errors import SuiteError
 from evaluations.engine.scorers.contract import Scorer
 from evaluations.engine.types import Assertion
 
-__all__ = ["MODULES", "SCORERS", "SET", "UNSUPPORTED", "check_assertion", "find", "nearest"]
+__all__ = [
+    "MODULES",
+    "SCORERS",
+    "SET",
+    "UNSUPPORTED",
+    "check_assertion",
+    "find",
+    "nearest",
+    "needs_of",
+    "service_calls",
+]
 
 MODULES: Final = (
     "equals",
@@ -28,6 +38,9 @@ MODULES: Final = (
     "refusal",
     "measures",
     "tools",
+    "similar",
+    "rubric",
+    "pairwise",
 )
 SET: Final = "assert-set"
 UNSUPPORTED: Final = "unsupported"
@@ -78,3 +91,23 @@ def check_assertion(assertion: Assertion) -> list[str]:
     if assertion.negated and not scorer.negatable:
         problems.append(f"not-{assertion.type}: this type cannot be negated")
     return problems
+
+
+def _flat(assertions: Iterable[Assertion]) -> Iterator[Assertion]:
+    for one in assertions:
+        yield from _flat(one.assertions) if one.type == SET else (one,)
+
+
+def service_calls(assertions: Iterable[Assertion]) -> int:
+    """Return how many calls of judges and embeddings the scoring of one answer takes."""
+    return sum(SCORERS[one.type].calls for one in _flat(assertions) if one.type in SCORERS)
+
+
+def needs_of(assertions: Iterable[Assertion]) -> set[tuple[str, str]]:
+    """Return what assertions need: ("judge" or "embeddings", the model they name or "")."""
+    return {
+        (need, str(one.config.get("provider") or ""))
+        for one in _flat(assertions)
+        if one.type in SCORERS
+        for need in SCORERS[one.type].needs
+    }

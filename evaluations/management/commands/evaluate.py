@@ -19,9 +19,9 @@ from evaluations.engine.providers import ProviderSpec, make, parse_spec
 from evaluations.engine.types import Case
 from evaluations.execution import execute_run, forget_errors, raise_limits
 from evaluations.management.progress import Progress
-from evaluations.models import ModelProfile, Run, TestSuite
+from evaluations.models import Run, TestSuite
 from evaluations.planning import Plan, PlannedColumn, cases_of_suite, create_run
-from evaluations.wording import spec_of_profile
+from evaluations.wording import find_spec
 from prompts import interface as prompts
 
 WRONG_INPUT: Final = 2
@@ -59,6 +59,10 @@ class Command(BaseCommand):
             default=[],
             metavar="P",
             help="a model profile, or such as openai:gpt-4.1-mini, local, echo; several times",
+        )
+        parser.add_argument("--judge", default="", metavar="P", help="the model that judges")
+        parser.add_argument(
+            "--embeddings", default="", metavar="P", help="the model that similar compares by"
         )
         parser.add_argument("--repeat", type=int, metavar="N", help="ask each case N times")
         parser.add_argument("--max-cost", metavar="X", help="stop at X US dollars")
@@ -118,7 +122,7 @@ class Command(BaseCommand):
         return self._new_run(options)
 
     def _new_run(self, options: dict[str, Any]) -> Run:
-        specs = [_find_spec(text) for text in options["provider"]]
+        specs = [find_spec(text) for text in options["provider"]]
         again = _find_run(options["rescore"]) if options["rescore"] else None
         config = read_config(Path(options["file"])) if options["file"] else None
         suite = again.suite if again is not None else None
@@ -140,6 +144,8 @@ class Command(BaseCommand):
             use_cache=not options["no_cache"],
             only_stored=again is not None,
             baseline=baseline,
+            judge=_judge(options, config, again, "judge"),
+            embeddings=_judge(options, config, again, "embeddings"),
             **_limits(options),
         )
         return create_run(plan, _cases(config, suite))
@@ -156,6 +162,14 @@ class Command(BaseCommand):
             self.stderr.write(f"Written: {output}")
         else:
             self.stdout.write(text)
+
+
+def _judge(
+    options: dict[str, Any], config: PromptfooConfig | None, again: Run | None, need: str
+) -> str:
+    """Return the model for a need: the option, else what the file or the earlier run says."""
+    before = again.settings.get(need, "") if again is not None else ""
+    return str(options[need] or (config.models.get(need) if config else "") or before)
 
 
 def _name(config: PromptfooConfig | None, suite: TestSuite | None) -> str:
@@ -246,11 +260,6 @@ def _find_prompt(text: str) -> prompts.PromptText:
     if name and number.isdigit():
         return prompts.get_prompt(name, version=int(number))
     return prompts.get_prompt(text, label="latest")
-
-
-def _find_spec(text: str) -> ProviderSpec:
-    profile = ModelProfile.objects.filter(name=text).first()
-    return spec_of_profile(profile) if profile else parse_spec(text)
 
 
 def _find_suite(name: str) -> TestSuite:

@@ -1,0 +1,129 @@
+"""llm-rubric, factuality, model-graded-closedqa: a judge's opinion of one answer."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from evaluations.engine.errors import ScoringError
+from evaluations.engine.scorers.contract import Context, Scorer
+from evaluations.engine.scorers.judge import ask_judge, fenced, unit_score, yes_or_no
+from evaluations.engine.types import Answer, Assertion, Outcome
+
+__all__ = ["SCORERS"]
+
+REASON: Final = {"type": "string", "description": "one or two sentences"}
+YES_OR_NO: Final = {"type": "boolean"}
+RUBRIC_REPLY: Final[Mapping[str, Any]] = {
+    "reason": REASON,
+    "pass": YES_OR_NO,
+    "score": {"type": "number", "description": "from 0 (not at all) to 1 (fully)"},
+}
+CRITERION_REPLY: Final[Mapping[str, Any]] = {"reason": REASON, "pass": YES_OR_NO}
+RELATIONS: Final[Mapping[str, tuple[str, bool]]] = {
+    "A": ("the answer's facts are a part of the reference's, and agree with it", True),
+    "B": ("the answer holds all of the reference's facts and more, and agrees with it", True),
+    "C": ("the answer holds the same facts as the reference", True),
+    "D": ("the answer contradicts the reference", False),
+    "E": ("they differ, and the difference does not matter for the facts", True),
+}
+RELATION_REPLY: Final[Mapping[str, Any]] = {
+    "reason": REASON,
+    "category": {"type": "string", "enum": list(RELATIONS)},
+}
+
+
+def _text(assertion: Assertion, context: Context) -> str:
+    value = assertion.value if assertion.value not in (None, "") else context.expected
+    if not isinstance(value, str) or not value.strip():
+        raise ScoringError(f"{assertion.type} needs a text as its value")
+    return value
+
+
+def _check(assertion: Assertion) -> Iterable[str]:
+    if not isinstance(assertion.value, str | None):
+        yield "the value is a text: what the judge looks for"
+    provider = assertion.config.get("provider")
+    if not isinstance(provider, str | None):
+        yield "provider is a text such as openai:gpt-4.1-mini"
+
+
+def _question(context: Context) -> list[str]:
+    asked = "\n\n".join(f"{one.role}: {one.content}" for one in context.messages)
+    return [f"This was asked:\n{fenced('question', asked)}"] if asked else []
+
+
+async def _rubric(assertion: Assertion, answer: Answer, context: Context) -> Outcome:
+    parts = [
+        f"Judge the answer by this rubric:\n{fenced('rubric', _text(assertion, context))}",
+        f"This is the answer:\n{fenced('answer', answer.text)}",
+        "Say in `pass` whether the answer meets the rubric, and in `score` how far, from 0 to 1.",
+    ]
+    reply = await ask_judge(assertion, context, parts, RUBRIC_REPLY, [answer.text])
+    score = unit_score(reply, "score")
+    passed = yes_or_no(reply, "pass")
+    enough = assertion.threshold is None or score >= assertion.threshold
+    return Outcome(passed=passed and enough, score=score, reason=_reason(reply))
+
+
+async def _criterion(assertion: Assertion, answer: Answer, context: Context) -> Outcome:
+    parts = [
+        *_question(context),
+        f"The criterion:\n{fenced('criterion', _text(assertion, context))}",
+        f"This is the answer:\n{fenced('answer', answer.text)}",
+        "Say in `pass` whether the answer meets the criterion.",
+    ]
+    reply = await ask_judge(assertion, context, parts, CRITERION_REPLY, [answer.text])
+    passed = yes_or_no(reply, "pass")
+    return Outcome(passed=passed, score=float(passed), reason=_reason(reply))
+
+
+async def _facts(assertion: Assertion, answer: Answer, context: Context) -> Outcome:
+    relations = "\n".join(f"{letter}: {said}" for letter, (said, _) in RELATIONS.items())
+    parts = [
+        *_question(context),
+        f"The reference:\n{fenced('reference', _text(assertion, context))}",
+        f"This is the answer:\n{fenced('answer', answer.text)}",
+        f"Compare facts alone, not style. Which holds, as `category`?\n{relations}",
+    ]
+    reply = await ask_judge(assertion, context, parts, RELATION_REPLY, [answer.text])
+    letter = reply["category"]
+    if not isinstance(letter, str) or letter not in RELATIONS:
+        raise ScoringError(f"the judge's category is one of {', '.join(RELATIONS)}")
+    said, passed = RELATIONS[letter]
+    return Outcome(passed=passed, score=float(passed), reason=_reason(reply) or said)
+
+
+def _reason(reply: Mapping[str, Any]) -> str:
+    return str(reply["reason"])
+
+
+SCORERS: Final = (
+    Scorer(
+        name="llm-rubric",
+        title="a judge finds that it meets the rubric",
+        ask=_rubric,
+        check=_check,
+        normalisation="none; a model judges",
+        direction="higher",
+        graded=True,
+        needs=frozenset({"judge"}),
+        calls=1,
+    ),
+    Scorer(
+        name="model-graded-closedqa",
+        title="a judge finds that it meets the criterion",
+        ask=_criterion,
+        check=_check,
+        normalisation="none; a model judges",
+        needs=frozenset({"judge"}),
+        calls=1,
+    ),
+    Scorer(
+        name="factuality",
+        title="a judge finds that its facts agree with the reference",
+        ask=_facts,
+        check=_check,
+        normalisation="none; a model judges facts, not style",
+        needs=frozenset({"judge"}),
+        calls=1,
+    ),
+)

@@ -1,0 +1,92 @@
+"""similar, similar:dot, similar:euclidean: nearness in meaning, by embeddings."""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from evaluations.engine.errors import ScoringError
+from evaluations.engine.scorers.contract import Context, Scorer
+from evaluations.engine.scorers.judge import provider_of
+from evaluations.engine.types import Answer, Assertion, Outcome, Vector
+
+__all__ = ["SCORERS"]
+
+DEFAULT: Final = 0.75
+
+Measure = Callable[[Vector, Vector], float]
+
+
+def _dot(one: Vector, other: Vector) -> float:
+    if len(one) != len(other):
+        raise ScoringError(f"the embeddings have {len(one)} and {len(other)} dimensions")
+    return math.fsum(left * right for left, right in zip(one, other, strict=True))
+
+
+def _cosine(one: Vector, other: Vector) -> float:
+    lengths = math.hypot(*one) * math.hypot(*other)
+    if not lengths:
+        raise ScoringError("an embedding has no direction: all of it is 0")
+    return _dot(one, other) / lengths
+
+
+def _distance(one: Vector, other: Vector) -> float:
+    _dot(one, other)  # the same number of dimensions
+    return math.dist(one, other)
+
+
+def _texts(assertion: Assertion, context: Context) -> list[str]:
+    value = assertion.value if assertion.value not in (None, "") else context.expected
+    found = value if isinstance(value, list) else [value]
+    if not found or not all(isinstance(one, str) and one for one in found):
+        raise ScoringError(f"{assertion.type} needs a text, or a list of texts, as its value")
+    return found
+
+
+def _check(assertion: Assertion) -> Iterable[str]:
+    values = assertion.value if isinstance(assertion.value, list) else [assertion.value]
+    if not all(isinstance(one, str | None) for one in values):
+        yield "the value is a text or a list of texts"
+
+
+def _scorer(name: str, measure: Measure, *, nearer: str, title: str) -> Scorer:
+    lower = nearer == "lower"
+
+    async def ask(assertion: Assertion, answer: Answer, context: Context) -> Outcome:
+        wanted = _texts(assertion, context)
+        if context.services is None:
+            sentence = "needs embeddings: name a model, as --embeddings does"
+            raise ScoringError(f"{assertion.type} {sentence}")
+        vectors = await context.services.embed(
+            [answer.text, *wanted], provider=provider_of(assertion)
+        )
+        return _outcome(assertion, vectors)
+
+    def _outcome(assertion: Assertion, vectors: Sequence[Vector]) -> Outcome:
+        found = [measure(vectors[0], other) for other in vectors[1:]]
+        best = min(found) if lower else max(found)
+        limit = DEFAULT if assertion.threshold is None else assertion.threshold
+        passed = best <= limit if lower else best >= limit
+        score = 1 / (1 + best) if lower else min(1.0, max(0.0, best))
+        sign = "≤" if lower else "≥"
+        reason = f"{title} {best:.4f}, needed {sign} {limit:g}"
+        return Outcome(passed=passed, score=score, reason=reason)
+
+    return Scorer(
+        name=name,
+        title=f"near in meaning: {title}",
+        ask=ask,
+        check=_check,
+        normalisation="none; embeddings are compared",
+        direction=nearer,
+        default_threshold=DEFAULT,
+        graded=True,
+        needs=frozenset({"embeddings"}),
+        calls=1,
+    )
+
+
+SCORERS: Final = (
+    _scorer("similar", _cosine, nearer="higher", title="cosine"),
+    _scorer("similar:dot", _dot, nearer="higher", title="dot product"),
+    _scorer("similar:euclidean", _distance, nearer="lower", title="distance"),
+)
