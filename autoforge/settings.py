@@ -1,6 +1,7 @@
 """Django's settings, all from the environment (`autoforge.environment` reads and checks it).
 
-Sections: environment, applications, middleware, data, cache, people, pages, security, logs.
+Sections: environment, applications, middleware, data, cache, background, people, pages, security,
+logs.
 Nothing else of ours is imported here: everything below is named by its dotted path.
 """
 
@@ -45,6 +46,7 @@ INSTALLED_APPS = [
     "corsheaders",
     "csp",
     "django_structlog",
+    "django_tasks",
     "autoforge",
     "autoforge.core",
     "autoforge.health",
@@ -103,6 +105,45 @@ SESSION_ENGINE = (
     if HAS_REDIS
     else "django.contrib.sessions.backends.db"
 )
+
+# --- Background -----------------------------------------------------------------------------------
+
+QUEUE = ENVIRONMENT.queue
+TASKS = {
+    "default": {
+        "BACKEND": "autoforge.background.InProcessBackend"
+        if QUEUE == "in-process"
+        else "huey.contrib.djhuey.tasks_backend.HueyBackend",
+        "ENQUEUE_ON_COMMIT": False,
+    }
+}
+# What a worker does by itself: dotted path → every how many minutes.
+PERIODIC_TASKS = {
+    "evaluations.tasks.resume_runs": 1,
+    "autoforge.background.forget_sessions": 60,
+}
+
+
+def _huey() -> Any:
+    if QUEUE == "in-process":
+        return None
+    from huey import PriorityRedisExpireHuey, SqliteHuey  # noqa: PLC0415 (only where there is one)
+    from huey.serializer import SignedSerializer  # noqa: PLC0415 (as above)
+
+    serializer = SignedSerializer(secret=SECRET_KEY, salt="huey")
+    if QUEUE == "redis":
+        return PriorityRedisExpireHuey(
+            APP_NAME, url=ENVIRONMENT.redis_url, serializer=serializer, immediate=False
+        )
+    return SqliteHuey(
+        APP_NAME,
+        filename=str(ENVIRONMENT.queue_file),
+        serializer=serializer,
+        immediate=False,
+    )
+
+
+HUEY = _huey()
 
 # --- People ---------------------------------------------------------------------------------------
 

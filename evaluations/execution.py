@@ -7,12 +7,13 @@ machine loses it at once, any other when it ends. Results are stored only while 
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, connections, transaction
 from django.db.models import Count, Q, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
@@ -42,6 +43,7 @@ __all__ = [
 ]
 
 UNCACHED: Final = ("echo", "replay")  # as fast as looking it up
+TOLD_WITHIN: Final = timedelta(seconds=30)
 OPEN: Final = (Run.Status.PENDING, Run.Status.RUNNING)
 
 
@@ -74,7 +76,7 @@ def execute_run(
                 columns,
                 _options(run),
                 on_finished=on_finished,
-                last=connection.close,
+                last=connections.close_all,  # of its own thread
             )
         )
     except EngineError as error:
@@ -283,11 +285,16 @@ def forget_errors(run_id: UUID | str) -> int:
 
 
 def runs_to_resume() -> list[UUID]:
-    """Return the runs whose worker died: begun, not ended, and nobody's lease."""
+    """Return the background's runs that nobody works on: their worker died, or was never told."""
     now = timezone.now()
-    rows = Run.objects.filter(status=Run.Status.RUNNING).values_list("pk", "worker", "worker_until")
+    begun = Q(status=Run.Status.RUNNING)
+    untold = Q(status=Run.Status.PENDING, updated_at__lt=now - TOLD_WITHIN)
+    rows = Run.objects.filter(begun | untold).values_list(
+        "pk", "worker", "worker_until", "settings"
+    )
     return [
         key
-        for key, worker, until in rows
-        if not worker or until is None or until < now or is_dead(worker)
+        for key, worker, until, settings_of_run in rows
+        if settings_of_run.get("background")
+        and (not worker or until is None or until < now or is_dead(worker))
     ]

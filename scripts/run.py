@@ -145,9 +145,19 @@ def _serve(
 ) -> None:
     with suppress(KeyboardInterrupt):
         _announce(environment, login)
+        _take_up_runs()
         server.run(application)
     database.close()
     say("\nStopped.")
+
+
+def _take_up_runs() -> None:
+    """Go on with evaluations that an earlier process of this machine left."""
+    from evaluations.tasks import resume_runs  # noqa: PLC0415 (needs Django's settings)
+
+    count = resume_runs()
+    if count:
+        step(f"Going on with {count} evaluation{'s' if count > 1 else ''} left by the last run")
 
 
 def _announce(environment: Environment, login: database.Login) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from autoforge.environment.caches import cache_settings, redis_url
+from autoforge.environment.caches import cache_settings, queue_kind, redis_url
 from autoforge.environment.databases import database_settings
 from autoforge.environment.errors import ConfigurationError, mask, shown_url
 from autoforge.environment.layers import Layers, open_layers
@@ -58,6 +58,10 @@ class Environment:
     """How long a cached value lives."""
     caches: dict[str, Any] = field(repr=False)
     """Django's CACHES."""
+    queue: str
+    """in-process, sqlite or redis."""
+    queue_file: Path
+    """Where the queue is, if it is SQLite's: beside the database, else in data/."""
     clerk_secret_key: str | None = field(repr=False)
     """Clerk's secret key."""
     clerk_public_key: str | None
@@ -152,6 +156,7 @@ def load(process: Mapping[str, str], root: Path) -> Environment:
     values = _values(layers)
     check_rules(layers, values)
     values |= {"REDIS_URL": redis_url(layers), "DATABASE": database_settings(layers)}
+    values["QUEUE"] = queue_kind(layers, values["QUEUE"], values["REDIS_URL"])
     found = {variable.name: layers.find(variable) for variable in VARIABLES}
     return Environment(
         app_env=layers.app_env,
@@ -164,6 +169,7 @@ def load(process: Mapping[str, str], root: Path) -> Environment:
             app_env=layers.app_env,
             timeout_seconds=values["REDIS_CACHE_TTL"],
         ),
+        queue_file=_queue_file(values["DATABASE"], root),
         file=layers.file,
         missing_file=layers.missing_file,
         sources={name: value.source for name, value in found.items() if value},
@@ -172,6 +178,12 @@ def load(process: Mapping[str, str], root: Path) -> Environment:
         notes=find_ineffective(layers, values),
         **{name.lower(): values[name] for name in PLAIN},
     )
+
+
+def _queue_file(database: Mapping[str, Any], root: Path) -> Path:
+    name = Path(database["NAME"])
+    folder = name.parent if name.is_absolute() else root / "data"
+    return folder / "queue.sqlite3"
 
 
 def _values(layers: Layers) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""From the Redis variables to one URL, and to Django's CACHES."""
+"""From the Redis variables to one URL, to Django's CACHES, and to where runs wait."""
 
 import re
 from typing import Any
@@ -7,7 +7,7 @@ from urllib.parse import quote, unquote, urlsplit
 from autoforge.environment.layers import BY_NAME, Layers
 from autoforge.environment.values import Found, is_host, must_be, parse, refuse
 
-__all__ = ["cache_settings", "redis_url"]
+__all__ = ["cache_settings", "queue_kind", "redis_url"]
 
 MAX_LOCAL_ENTRIES = 10_000  # some tens of MB at most, in a process without Redis
 SOCKET_SECONDS = 0.5
@@ -95,3 +95,19 @@ def cache_settings(
         },
     }
     return {"default": redis | common}
+
+
+def queue_kind(layers: Layers, chosen: str | None, url: str | None) -> str:
+    """Return where runs of evaluations wait.
+
+    Raises:
+        ConfigurationError: it is Redis, and there is none.
+    """
+    found = layers.find(BY_NAME["QUEUE"])
+    if found is not None and chosen == "redis" and url is None:
+        raise refuse(found, "there is no Redis; set REDIS_URL, or QUEUE=sqlite.")
+    if chosen is not None:
+        return chosen
+    if layers.app_env == "local":
+        return "in-process"
+    return "sqlite" if url is None else "redis"

@@ -24,6 +24,7 @@ MAY_HOLD_A_SECRET = frozenset({"clerk_public", "langfuse_public"})  # by a slip 
 APP_ENVS = ("local", "staging", "production")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 LANGUAGES = ("en", "ja")
+QUEUES = ("in-process", "sqlite", "redis")
 JWT_ALGORITHMS = ("HS256", "HS384", "HS512")
 BOOLEANS: Final = {
     **dict.fromkeys(("true", "1", "yes", "on"), True),
@@ -284,6 +285,7 @@ PARSERS: Final[dict[str, Callable[[str], Any]]] = {
     "minutes": integer(1, 7 * 24 * 60),
     "password": str,
     "port": integer(1, 65535),
+    "queue": one_of(*QUEUES),
     "redis_db": integer(0, 15),
     "redis_url": parse_url,
     "seconds": integer(1, 365 * 24 * 60 * 60),

@@ -263,6 +263,14 @@ REDIS = (
         description="How long a cached value lives, in seconds.",
         group="Redis",
     ),
+    Variable(
+        name="QUEUE",
+        kind="queue",
+        allowed="in-process, sqlite or redis",
+        example="in-process",
+        description="Where runs of evaluations wait: in this process, or for `manage.py run_huey`.",
+        group="Redis",
+    ),
 )
 SIGN_IN = (
     Variable(

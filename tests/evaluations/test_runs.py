@@ -220,7 +220,8 @@ def test_what_cannot_be_planned(fake):
 
 
 def test_leases(fake, monkeypatch):
-    run = create_run(plan(PlannedColumn(spec=spec(fake), text="{{x}}")), cases(2))
+    column = PlannedColumn(spec=spec(fake), text="{{x}}")
+    run = create_run(plan(column, settings={"background": True}), cases(2))
     soon = timezone.now() + timedelta(seconds=60)
     Run.objects.filter(pk=run.pk).update(
         worker="elsewhere 1 2 3", worker_until=soon, status="running"

@@ -21,6 +21,7 @@ from evaluations.execution import execute_run, forget_errors, raise_limits
 from evaluations.management.progress import Progress
 from evaluations.models import Run, TestSuite
 from evaluations.planning import Plan, PlannedColumn, cases_of_suite, create_run
+from evaluations.tasks import enqueue_run
 from evaluations.wording import find_spec
 from prompts import interface as prompts
 
@@ -75,6 +76,9 @@ class Command(BaseCommand):
         parser.add_argument("--no-cache", action="store_true", help="ask again what was asked")
         parser.add_argument("--estimate", action="store_true", help="say what it takes, ask nobody")
         parser.add_argument(
+            "--background", action="store_true", help="leave it to a worker (manage.py run_huey)"
+        )
+        parser.add_argument(
             "--format", choices=reporting.FORMATS, default="table", help="default: table"
         )
         parser.add_argument("--output", metavar="F", help="write the report to a file")
@@ -99,10 +103,16 @@ class Command(BaseCommand):
             sys.exit(code)
 
     def _run(self, options: dict[str, Any]) -> Run | None:
+        if options["background"] and settings.HUEY is None:
+            sentence = "the queue is in this process: set QUEUE=sqlite or QUEUE=redis"
+            raise InvalidInputError({"background": sentence})
         run = self._chosen_run(options)
         if options["estimate"]:
             self.stdout.write(_say_estimate(run))
             run.hard_delete()
+            return None
+        if options["background"]:
+            self._enqueue(run)
             return None
         self.stderr.write(f"Run {run.pk}")
         with Progress(run, self.stderr) as progress:
@@ -111,6 +121,11 @@ class Command(BaseCommand):
             except KeyboardInterrupt:
                 sentence = f"Stopped. Go on with: manage.py evaluate --resume {run.pk}"
                 raise CommandError(sentence, returncode=INTERRUPTED) from None
+
+    def _enqueue(self, run: Run) -> None:
+        if not enqueue_run(run.pk):
+            self.stderr.write("The queue cannot be reached; a worker will find the run later.")
+        self.stdout.write(f"Run {run.pk}")
 
     def _chosen_run(self, options: dict[str, Any]) -> Run:
         if options["resume"] or options["retry_errors"]:

@@ -149,7 +149,9 @@ def test_a_wrong_key_is_told_to_the_run():
     assert "does not accept the key" in tallies[0].setup_error
 
 
-@pytest.mark.parametrize(("letter", "passed"), [*zip("ABCDE", [True, True, True, False, True], strict=True)])
+@pytest.mark.parametrize(
+    ("letter", "passed"), [*zip("ABCDE", [True, True, True, False, True], strict=True)]
+)
 def test_factuality(letter, passed):
     assertion = Assertion(type="factuality", value="Paris is the capital")
     reply = json.dumps({"reason": "", "category": letter})

@@ -1,0 +1,82 @@
+"""Work outside of requests: one thread of this process where no worker is to be run.
+
+`QUEUE` chooses: in-process is the backend here, sqlite and redis are huey's, with workers that
+`manage.py run_huey` starts. What has to survive a dead process keeps its state in rows of its own:
+a queue only rings the bell.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from typing import Any
+from uuid import uuid4
+
+from django.core.management import call_command
+from django.db import close_old_connections, connections, transaction
+from django.utils import timezone
+from django_tasks import TaskResult, TaskResultStatus
+from django_tasks.backends.base import BaseTaskBackend
+from django_tasks.base import Task
+
+__all__ = ["InProcessBackend", "forget_sessions", "wait_until_idle"]
+
+logger = logging.getLogger(__name__)
+
+
+@lru_cache(maxsize=1)
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="background")
+
+
+class InProcessBackend(BaseTaskBackend):
+    """Runs tasks one after the other in a thread of this process, after the commit."""
+
+    supports_defer = False
+    supports_async_task = False
+    supports_get_result = False
+
+    def enqueue(
+        self, task: Task[Any, Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> TaskResult[Any]:
+        """Have a task run soon; its result is for whoever keeps rows of it."""
+        self.validate_task(task)
+        transaction.on_commit(lambda: _pool().submit(_run, task, args, kwargs))
+        return TaskResult(
+            task=task,
+            id=str(uuid4()),
+            status=TaskResultStatus.READY,
+            enqueued_at=timezone.now(),
+            started_at=None,
+            finished_at=None,
+            last_attempted_at=None,
+            args=list(args),
+            kwargs=dict(kwargs),
+            backend=self.alias,
+            errors=[],
+            worker_ids=[],
+        )
+
+
+def _run(task: Task[Any, Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+    close_old_connections()
+    try:
+        task.call(*args, **kwargs)
+    except Exception:
+        logger.exception("A task failed: %s", task.name)
+    finally:
+        connections.close_all()
+
+
+def wait_until_idle(seconds: float) -> None:
+    """Wait until everything that was enqueued in this process is done.
+
+    Raises:
+        TimeoutError: it took longer.
+    """
+    _pool().submit(lambda: None).result(timeout=seconds)
+
+
+def forget_sessions() -> None:
+    """Delete sessions that have expired."""
+    call_command("clearsessions")

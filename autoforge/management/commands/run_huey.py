@@ -1,0 +1,54 @@
+"""`manage.py run_huey`: a worker of the queue."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.module_loading import autodiscover_modules, import_string
+
+
+class Command(BaseCommand):
+    """Work through the queue until SIGINT (what is under way is finished) or SIGTERM."""
+
+    help = (
+        "Runs what waits in the queue, such as evaluations, until it is stopped: SIGINT finishes "
+        "what is under way first. Takes up runs whose worker died. Any number of workers may run."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add the options."""
+        parser.add_argument(
+            "--workers", type=int, default=2, metavar="N", help="runs at a time (default: 2)"
+        )
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Work."""
+        if settings.HUEY is None:
+            raise CommandError(
+                "QUEUE is in-process: the server runs evaluations itself, there is no queue to "
+                "work on. Set QUEUE=sqlite (one machine) or QUEUE=redis (any number)."
+            )
+        if options["workers"] < 1:
+            raise CommandError("--workers is a whole number from 1 up")
+        from huey.contrib.djhuey import HUEY, close_db  # noqa: PLC0415 (only where there is one)
+
+        autodiscover_modules("tasks")
+        for path, minutes in settings.PERIODIC_TASKS.items():
+            work = close_db(import_string(path))
+            HUEY.periodic_task(_every(minutes), name=path)(work)
+            HUEY.on_startup(name=path)(work)
+        self.stderr.write(f"Working on the queue ({settings.QUEUE}); Ctrl-C stops")
+        consumer = HUEY.create_consumer(workers=options["workers"], check_worker_health=True)
+        consumer.run()
+
+
+def _every(minutes: int) -> Callable[..., bool]:
+    from huey import crontab  # noqa: PLC0415 (as above)
+
+    found: Callable[..., bool] = (
+        crontab(minute="0", hour=f"*/{minutes // 60}")
+        if minutes >= 60
+        else crontab(minute=f"*/{minutes}")
+    )
+    return found

@@ -1,0 +1,54 @@
+"""Evaluations in the background: the queue rings the bell, the rows say what there is to do."""
+
+import logging
+from uuid import UUID
+
+from django.db import connection, transaction
+from django_tasks import task
+
+from autoforge.core.errors import InvalidInputError, NotFoundError
+from evaluations.execution import execute_run, runs_to_resume
+from evaluations.models import Run
+
+__all__ = ["enqueue_run", "resume_runs", "run_evaluation"]
+
+logger = logging.getLogger(__name__)
+
+
+@task()
+def run_evaluation(run_id: str) -> str:
+    """Work on a run; return how it ended. One that somebody else is at is left to them."""
+    try:
+        run = execute_run(run_id)
+    except (InvalidInputError, NotFoundError) as error:
+        logger.info("A run was left alone: %s", error)
+        return "left alone"
+    return str(run.status)
+
+
+def enqueue_run(run_id: UUID | str) -> bool:
+    """Have a run worked on soon; False where the queue is away: then a worker finds it later."""
+    run = Run.objects.get(pk=run_id)
+    run.settings["background"] = True
+    run.save(update_fields={"settings"})
+    if connection.in_atomic_block:
+        transaction.on_commit(lambda: _ring(run_id))
+        return True
+    return _ring(run_id)
+
+
+def _ring(run_id: UUID | str) -> bool:
+    try:
+        run_evaluation.enqueue(str(run_id))
+    except Exception:  # the queue's own, of whichever kind
+        logger.warning("The queue cannot be reached; the run waits for a worker", exc_info=True)
+        return False
+    return True
+
+
+def resume_runs() -> int:
+    """Enqueue runs whose worker died, and those that nobody was told of; return how many."""
+    found = runs_to_resume()
+    for run_id in found:
+        _ring(run_id)
+    return len(found)
