@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from autoforge.core.errors import InvalidInputError
 from autoforge.core.writing import find_row
+from evaluations.comparing import as_stored, compare_run
 from evaluations.engine.budget import Caps, Spent
 from evaluations.engine.errors import EngineError, SetupError
 from evaluations.engine.providers import Provider, ProviderSpec, make, price_of
@@ -199,7 +200,7 @@ def _finish(run: Run, ending: Ending) -> Run:
     rows = Run.objects.filter(pk=run.pk, worker=run.worker)
     summaries = {}
     if ending.status != "lost":
-        summaries = {row: summarise_evaluation(row) for row in run.evaluations.all()}
+        summaries = _summaries(run)
     now = timezone.now()
     with transaction.atomic():
         still_ours = rows.update(
@@ -228,6 +229,15 @@ def _finish(run: Run, ending: Ending) -> Run:
             )
     run.refresh_from_db()
     return run
+
+
+def _summaries(run: Run) -> dict[Evaluation, dict[str, Any]]:
+    """Return what each column is to keep: its figures, and how it compares."""
+    rows = list(run.evaluations.order_by("position"))
+    found = {row: summarise_evaluation(row) for row in rows}
+    for one in compare_run(run, rows) if rows else ():
+        found[one.new_column]["comparison"] = as_stored(one)
+    return found
 
 
 @transaction.atomic

@@ -11,6 +11,7 @@ from evaluations.engine.statistics import (
     Observation,
     Summary,
     compare,
+    histogram,
     quantile,
     summarise,
 )
@@ -19,6 +20,7 @@ from evaluations.models import Evaluation, TestResult
 __all__ = ["compare_columns", "observations", "summarise_evaluation"]
 
 CHUNK: Final = 5000
+BOX: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 def observations(evaluation: Evaluation) -> Iterator[Observation]:
@@ -34,8 +36,9 @@ def observations(evaluation: Evaluation) -> Iterator[Observation]:
 
 def summarise_evaluation(evaluation: Evaluation) -> dict[str, Any]:
     """Return a column's figures as the JSON that it keeps."""
-    summary = summarise(observations(evaluation))
-    return _figures(summary) | _spending(evaluation)
+    rows = list(observations(evaluation))
+    scores = histogram(row.score for row in rows if row.score is not None)
+    return _figures(summarise(rows)) | {"histogram": scores} | _spending(evaluation)
 
 
 def _figures(summary: Summary) -> dict[str, Any]:
@@ -79,6 +82,7 @@ def _spending(evaluation: Evaluation) -> dict[str, Any]:
         "cached": sums["cached"],
         "latency_ms_median": quantile(latencies, 0.5),
         "latency_ms_95": quantile(latencies, 0.95),
+        "latency_ms_box": [quantile(latencies, part) for part in BOX] if latencies else None,
     }
 
 

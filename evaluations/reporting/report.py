@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from evaluations.engine.statistics import Comparison, Verdict, holm, judge_comparison
+from evaluations.comparing import Comparing, compare_run
 from evaluations.models import Evaluation, Run
-from evaluations.summaries import compare_columns
 
-__all__ = ["FORMATS", "ColumnReport", "Comparing", "Report", "build_report", "exit_code"]
+__all__ = ["FORMATS", "ColumnReport", "Report", "build_report", "exit_code"]
 
-FORMATS: Final = ("table", "json", "junit", "html", "promptfoo")
+FORMATS: Final = ("table", "json", "csv", "junit", "html", "promptfoo")
 PASS, FAIL, CAP, ERRORS = 0, 1, 3, 4
 
 
@@ -21,17 +20,6 @@ class ColumnReport:
     label: str
     evaluation: Evaluation
     summary: dict[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Comparing:
-    """Two columns."""
-
-    old: str
-    new: str
-    comparison: Comparison
-    verdict: Verdict
-    adjusted_p: float | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,47 +35,7 @@ def build_report(run: Run) -> Report:
     """Return what is to be said of a run; it is compared with its baseline, else within itself."""
     rows = list(run.evaluations.order_by("position"))
     columns = [ColumnReport(label=row.label, evaluation=row, summary=row.summary) for row in rows]
-    pairs = _pairs(run, rows)
-    compared = [(old, new, compare_columns(old, new)) for old, new in pairs]
-    p_values = {
-        place: found.p_value
-        for place, (_, _, found) in enumerate(compared)
-        if found.p_value is not None
-    }
-    adjusted = holm(p_values)
-    return Report(
-        run=run,
-        columns=columns,
-        comparisons=[
-            Comparing(
-                old=_name(old, run),
-                new=new.label,
-                comparison=found,
-                verdict=judge_comparison(
-                    found, old=_name(old, run), new=new.label, p_value=adjusted.get(place)
-                ),
-                adjusted_p=adjusted.get(place),
-            )
-            for place, (old, new, found) in enumerate(compared)
-        ],
-    )
-
-
-def _name(row: Evaluation, run: Run) -> str:
-    return row.label if row.run_id == run.pk else f"{row.label} (baseline)"
-
-
-def _pairs(run: Run, rows: Sequence[Evaluation]) -> list[tuple[Evaluation, Evaluation]]:
-    """Return (old, new): each column with the baseline's like it, else with the first one."""
-    if run.baseline is None:
-        return [(rows[0], row) for row in rows[1:]]
-    before = list(run.baseline.evaluations.order_by("position"))
-    found = []
-    for row in rows:
-        same = [one for one in before if (one.provider, one.model) == (row.provider, row.model)]
-        by_place = same[row.position :] or same or before[row.position :] or before
-        found += [(by_place[0], row)] if by_place else []
-    return found
+    return Report(run=run, columns=columns, comparisons=compare_run(run, rows))
 
 
 def exit_code(report: Report) -> int:

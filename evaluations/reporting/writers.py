@@ -1,5 +1,7 @@
 """Reports as tables, JSON, JUnit, HTML, and promptfoo's own result."""
 
+import csv
+import io
 import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
@@ -203,8 +205,34 @@ def _raw(row: TestResult) -> str:
     return json.dumps(row.messages, ensure_ascii=False)
 
 
+CSV_COLUMNS: Final = (
+    "column", "case", "repeat", "passed", "score", "output", "error", "cached", "latency_ms",
+    "input_tokens", "output_tokens", "cost_usd", "reasons",
+)  # fmt: skip
+FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+
+
+def _as_csv(report: Report) -> str:
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, CSV_COLUMNS, extrasaction="ignore")
+    writer.writeheader()
+    for place, row in _results(report):
+        found = _result(place, row) | {"column": report.columns[place].label}
+        found["reasons"] = "\n".join(
+            f"{one['assertion']['type']}: {one['reason']}" for one in row.components
+        )
+        writer.writerow({name: _harmless(value) for name, value in found.items()})
+    return stream.getvalue()
+
+
+def _harmless(value: Any) -> Any:
+    """Return a cell that a spreadsheet takes for text, not for a formula."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+
+
 WRITERS: Final[dict[str, Callable[[Report], str]]] = {
     "json": _as_json,
+    "csv": _as_csv,
     "junit": _as_junit,
     "html": _as_html,
     "promptfoo": _as_promptfoo,
