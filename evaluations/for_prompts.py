@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from autoforge.core.aggregates import JSONGroupArray
+from evaluations import presenting
 from evaluations.models import Evaluation
 from prompts.interface import (
     Candidate,
@@ -82,6 +83,13 @@ def render_panel(request: HttpRequest, prompt_id: UUID) -> str:
     """Return the tab of a prompt's evaluations."""
     if not request.user.has_perm("evaluations.view_evaluation"):
         return render_to_string("evaluations/prompt_panel.html", {"allowed": False})
-    rows = Evaluation.objects.filter(prompt_id=prompt_id).select_related("version", "suite")
-    context = {"allowed": True, "evaluations": rows.order_by("-created_at")[:SHOWN]}
+    found = Evaluation.objects.filter(prompt_id=prompt_id).select_related("version", "suite")
+    rows = list(found.order_by("-created_at")[:SHOWN])
+    context = {
+        "allowed": True,
+        "evaluations": rows,
+        "trend": presenting.trend_of(rows),
+        "prompt_id": prompt_id,
+        "can_start": request.user.has_perm("evaluations.add_run"),
+    }
     return render_to_string("evaluations/prompt_panel.html", context)

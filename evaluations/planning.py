@@ -27,6 +27,7 @@ from evaluations.wording import fill, find_spec, spec_as_target
 from prompts import interface as prompts
 
 __all__ = [
+    "SAMPLE",
     "Estimate",
     "Plan",
     "PlannedColumn",

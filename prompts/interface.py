@@ -40,14 +40,18 @@ __all__ = [
     "Candidate",
     "Message",
     "Panel",
+    "PromptChoice",
     "PromptText",
     "Rendered",
     "Template",
     "TemplateError",
     "Verdict",
+    "find_prompt",
     "free_template",
+    "get_choice",
     "get_prompt",
     "get_prompt_text",
+    "list_prompts",
     "register_check",
     "register_panel",
     "register_scores",
@@ -128,6 +132,21 @@ def get_prompt(name: str, *, label: str = PRODUCTION, version: int | None = None
     return remember(key, lambda: _load(name, label, version))
 
 
+def find_prompt(text: str) -> PromptText:
+    """Return the version that NAME, NAME@LABEL or NAME:N means; NAME alone is the newest.
+
+    Raises:
+        NotFoundError: there is no such prompt, label or version; says what there is.
+    """
+    name, _, label = text.rpartition("@")
+    if name:
+        return get_prompt(name, label=label)
+    name, _, number = text.rpartition(":")
+    if name and number.isascii() and number.isdigit() and len(number) < 10:
+        return get_prompt(name, version=int(number))
+    return get_prompt(text, label="latest")
+
+
 def render(
     name: str,
     values: Mapping[str, Any],
@@ -159,6 +178,47 @@ def get_prompt_text(*, prompt_id: UUID | str, number: int | None = None) -> Prom
     if number is None:
         number = selectors.get_prompt(prompt_id).current_version
     return _freeze(selectors.get_version(prompt_id, number))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PromptChoice:
+    """A prompt to choose, with what its versions are called."""
+
+    prompt_id: UUID
+    """Key of the prompt."""
+    name: str
+    """What programs call it."""
+    title: str
+    """What people call it."""
+    newest: int
+    """Number of its newest version; the others are 1 up to it."""
+    labels: Mapping[str, int]
+    """Label → number of the version where it stands."""
+
+
+def list_prompts(limit: int = 200) -> list[PromptChoice]:
+    """Return prompts to choose from, the ones changed last first; two queries."""
+    rows = selectors.recent_prompts(limit)
+    return [_choice(prompt) for prompt in rows]
+
+
+def get_choice(prompt_id: UUID | str) -> PromptChoice:
+    """Return one prompt to choose versions of.
+
+    Raises:
+        NotFoundError: there is no such prompt, or it is deleted.
+    """
+    return _choice(selectors.get_prompt(prompt_id))
+
+
+def _choice(prompt: Any) -> PromptChoice:
+    return PromptChoice(
+        prompt_id=prompt.pk,
+        name=prompt.name,
+        title=prompt.title,
+        newest=prompt.current_version,
+        labels={label.name: label.version.number for label in prompt.labels.all()},
+    )
 
 
 def free_template(text: str) -> Template:

@@ -23,6 +23,7 @@ __all__ = [
     "get_prompt",
     "get_version",
     "list_versions",
+    "recent_prompts",
     "recent_versions",
     "search_prompts",
 ]
@@ -151,6 +152,12 @@ def daily_versions(since: datetime) -> dict[date, int]:
         .annotate(Count("pk"))
     )
     return dict(rows)
+
+
+def recent_prompts(limit: int) -> QuerySet[Prompt]:
+    """Return the prompts in use that changed last, with their labels."""
+    rows = Prompt.objects.order_by("-updated_at").prefetch_related("labels__version")
+    return rows[:limit]
 
 
 def recent_versions(limit: int = 10) -> QuerySet[PromptVersion]:

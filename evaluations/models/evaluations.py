@@ -197,6 +197,18 @@ class Evaluation(UUIDModel, SoftDeleteModel):
         """What people call what was asked: the prompt's title, or the label of a file's."""
         return self.prompt.title if self.prompt else self.label
 
+    @property
+    def percent_passed(self) -> str:
+        """The pass rate of an evaluation that has ended, such as 87.5 %."""
+        rate = self.summary.get("pass_rate")
+        return "–" if rate is None else f"{rate:.1%}"
+
+    @property
+    def percent_interval(self) -> str:
+        """The 95 percent interval of the pass rate."""
+        interval = self.summary.get("pass_interval")
+        return "–" if not interval else f"{interval[0]:.1%}–{interval[1]:.1%}"
+
     def clean(self) -> None:
         """Refuse a version of another prompt.
 

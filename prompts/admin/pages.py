@@ -12,8 +12,9 @@ from django.template.response import TemplateResponse
 from django.urls import path
 from django.utils.translation import gettext_lazy as _
 
+from autoforge.core import diffing
 from autoforge.core.errors import ApplicationError
-from prompts import diffing, services
+from prompts import services
 from prompts.models import WORDING_FIELDS, Prompt, PromptVersion
 from prompts.previewing import preview
 

@@ -2,8 +2,9 @@
 
 import pytest
 
+from autoforge.core import diffing
 from autoforge.core.errors import InvalidInputError, NotFoundError
-from prompts import diffing, services
+from prompts import services
 from prompts.exporting import Archived, ArchivedVersion
 from prompts.importing import Row
 from prompts.models import Prompt, PromptEvent

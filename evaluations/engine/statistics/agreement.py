@@ -17,6 +17,16 @@ class Agreement:
     kappa: float | None
     """Agreement beyond chance, at most 1; None where chance alone would make them agree."""
 
+    @property
+    def percent(self) -> str:
+        """The share that they judged alike, such as 83 %."""
+        return f"{self.agreed:.0%}"
+
+    @property
+    def kappa_text(self) -> str:
+        """Kappa with two digits, a dash where there is none."""
+        return "–" if self.kappa is None else f"{self.kappa:.2f}"
+
 
 def cohen_kappa(pairs: Iterable[tuple[bool, bool]]) -> Agreement | None:
     """Return how far two judges agree; None where they have judged nothing together."""

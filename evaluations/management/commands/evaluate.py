@@ -115,6 +115,8 @@ class Command(BaseCommand):
             self._enqueue(run)
             return None
         self.stderr.write(f"Run {run.pk}")
+        if run.status == Run.Status.COMPLETED:
+            return run  # resumed, and nothing is left to do: it is reported
         with Progress(run, self.stderr) as progress:
             try:
                 return execute_run(run.pk, on_finished=progress.step)
@@ -242,7 +244,7 @@ def _columns(
     specs = specs or [parse_spec(one) for one in (config.providers if config else ())]
     if not specs:
         raise InvalidInputError({"provider": "say who is asked, such as --provider local"})
-    stored = [_find_prompt(text) for text in options["prompt"]]
+    stored = [prompts.find_prompt(text) for text in options["prompt"]]
     if stored:
         return [PlannedColumn(spec=spec, prompt=one) for one in stored for spec in specs]
     if config is None:
@@ -264,17 +266,6 @@ def _columns_again(run: Run) -> Iterator[PlannedColumn]:
             prompt = prompts.get_prompt_text(prompt_id=row.prompt_id, number=row.version.number)
         spec = spec_of_target(row.target)
         yield PlannedColumn(spec=spec, prompt=prompt, text=row.prompt_text, label=row.label)
-
-
-def _find_prompt(text: str) -> prompts.PromptText:
-    """Return the version that NAME, NAME@LABEL or NAME:N means; NAME alone is the newest."""
-    name, _, label = text.rpartition("@")
-    if name:
-        return prompts.get_prompt(name, label=label)
-    name, _, number = text.rpartition(":")
-    if name and number.isdigit():
-        return prompts.get_prompt(name, version=int(number))
-    return prompts.get_prompt(text, label="latest")
 
 
 def _find_suite(name: str) -> TestSuite:

@@ -1,4 +1,4 @@
-"""The admin of evaluations: suites, cases, evaluations and their results."""
+"""Single evaluations and results: what runs, and programs that write their own, have stored."""
 
 from typing import Any
 
@@ -11,14 +11,10 @@ from unfold.decorators import display
 from autoforge.core.admin import (
     BaseAdmin,
     DocumentFormField,
-    ExactTextFormField,
-    NamedForm,
     SoftDeleteAdmin,
     StateFilter,
-    first_line,
 )
-from evaluations import services
-from evaluations.models import Evaluation, TestCase, TestResult, TestSuite
+from evaluations.models import Evaluation, TestResult
 
 STATUS_COLOURS = {
     "pending": "info",
@@ -30,65 +26,7 @@ STATUS_COLOURS = {
 }
 
 
-class TestSuiteForm(NamedForm):
-    """Edits a suite."""
-
-    class Meta:
-        model = TestSuite
-        fields = ("name", "description")
-
-
-@admin.register(TestSuite)
-class TestSuiteAdmin(SoftDeleteAdmin):
-    """Suites; their cases have a list of their own."""
-
-    form = TestSuiteForm
-    list_display = ("name", "shown_description", "updated_at")
-    list_filter = (StateFilter,)
-    search_fields = ("name", "description")
-    readonly_fields = ("created_at", "updated_at")
-
-    def restore_row(self, key: Any) -> None:
-        """Restore it unless its name is taken by now."""
-        services.restore_suite(suite_id=key)
-
-    @display(description=_("description"))
-    def shown_description(self, obj: TestSuite) -> str:
-        """Return how the description begins."""
-        return first_line(obj.description) or "–"
-
-
-class TestCaseForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class is not generic at run time
-    """Edits a case."""
-
-    variables = DocumentFormField(label=_("Variables"), empty={})
-    assertions = DocumentFormField(label=_("Assertions"), empty=[])
-    expected = ExactTextFormField(label=_("Expected answer"), required=False)
-
-    class Meta:
-        model = TestCase
-        fields = ("suite", "name", "variables", "expected", "assertions", "weight", "enabled")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["expected"].stored = self.instance.expected  # type: ignore[attr-defined]  # our field
-
-
-@admin.register(TestCase)
-class TestCaseAdmin(BaseAdmin):
-    """Cases of suites."""
-
-    form = TestCaseForm
-    list_display = ("name", "suite", "weight", "enabled", "updated_at")
-    list_filter = ("enabled",)
-    list_select_related = ("suite",)
-    search_fields = ("name", "suite__name", "expected")
-    autocomplete_fields = ("suite",)
-    ordering = ("-updated_at",)
-    readonly_fields = ("created_at", "updated_at")
-
-
-class EvaluationForm(forms.ModelForm):  # type: ignore[type-arg]  # as above
+class EvaluationForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class is not generic at run time
     """Edits an evaluation."""
 
     parameters = DocumentFormField(label=_("Parameters"), empty={})

@@ -1,0 +1,91 @@
+"""Model profiles, and the gates that prompts have to pass."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminSelectWidget
+
+from autoforge.core.admin import BaseAdmin, DocumentFormField
+from evaluations.engine.providers import PROVIDERS
+from evaluations.models import ModelProfile, ReleaseGate
+
+__all__ = ["ModelProfileAdmin", "ReleaseGateAdmin"]
+
+
+class ModelProfileForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class is not generic at run time
+    """Edits a model profile."""
+
+    provider = forms.ChoiceField(
+        label=_("Provider"),
+        choices=[(name, name) for name in PROVIDERS],
+        widget=UnfoldAdminSelectWidget(),
+    )
+    parameters = DocumentFormField(label=_("Parameters"), empty={})
+
+    class Meta:
+        model = ModelProfile
+        fields = (
+            "name",
+            "provider",
+            "model",
+            "base_url",
+            "parameters",
+            "concurrency",
+            "requests_per_minute",
+            "tokens_per_minute",
+            "timeout_seconds",
+            "input_usd_per_million",
+            "output_usd_per_million",
+        )
+
+    def clean_parameters(self) -> Any:
+        """Refuse a key: keys come from the environment alone."""
+        given = self.cleaned_data["parameters"]
+        secret = next((name for name in given if _looks_secret(name)), None)
+        if secret is not None:
+            raise forms.ValidationError(
+                _("“%(name)s” is not kept here: keys are set in the environment."),
+                params={"name": secret},
+            )
+        return given
+
+
+def _looks_secret(name: str) -> bool:
+    bare = name.lower().replace("_", "").replace("-", "")
+    return bare.endswith(("apikey", "secret", "password", "authorization")) or bare == "key"
+
+
+@admin.register(ModelProfile)
+class ModelProfileAdmin(BaseAdmin):
+    """Models under names of the team's own."""
+
+    form = ModelProfileForm
+    list_display = ("name", "provider", "model", "concurrency", "updated_at")
+    list_filter = ("provider",)
+    search_fields = ("name", "model")
+    readonly_fields = ("created_at", "updated_at")
+
+
+@admin.register(ReleaseGate)
+class ReleaseGateAdmin(BaseAdmin):
+    """What a prompt has to show before a label that needs checks may move."""
+
+    list_display = ("prompt", "suite", "shown_rate", "shown_bound", "updated_at")
+    list_select_related = ("prompt", "suite")
+    search_fields = ("prompt__title", "suite__name")
+    autocomplete_fields = ("prompt", "suite")
+    fields = ("prompt", "suite", "pass_rate", "lower_bound", "created_at", "updated_at")
+    readonly_fields = ("created_at", "updated_at")
+
+    @display(description=_("pass rate"), ordering="pass_rate")
+    def shown_rate(self, obj: ReleaseGate) -> str:
+        """Return the rate in percent."""
+        return f"{obj.pass_rate:.0%}"
+
+    @display(description=_("lower bound"), ordering="lower_bound")
+    def shown_bound(self, obj: ReleaseGate) -> str:
+        """Return the bound in percent."""
+        return "–" if obj.lower_bound is None else f"{obj.lower_bound:.0%}"

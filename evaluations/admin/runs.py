@@ -1,0 +1,348 @@
+"""Runs: started, watched, read, compared, rated, exported."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, cast
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import path
+from django.utils.translation import gettext as translate
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from autoforge.core.admin import SoftDeleteAdmin, StateFilter
+from autoforge.core.errors import ApplicationError
+from evaluations import execution, presenting, reporting
+from evaluations.admin.records import STATUS_COLOURS
+from evaluations.admin.starting import StartForm, find_choice
+from evaluations.engine.errors import EngineError
+from evaluations.models import Evaluation, Rating, Run, RunCase, TestResult
+from evaluations.tasks import enqueue_run
+from prompts import interface as prompts
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+__all__ = ["RunAdmin"]
+
+TYPES: Final = {
+    "json": "application/json",
+    "csv": "text/csv; charset=utf-8",
+    "html": "text/html; charset=utf-8",
+    "junit": "application/xml",
+    "promptfoo": "application/json",
+}
+SUFFIXES: Final = {"junit": "xml", "promptfoo": "promptfoo.json"}
+
+
+@admin.register(Run)
+class RunAdmin(SoftDeleteAdmin):
+    """Runs; adding one is starting it, and changing one is watching it."""
+
+    list_display = (
+        "shown_name",
+        "shown_status",
+        "shown_passed",
+        "planned",
+        "shown_cost",
+        "created_at",
+    )
+    list_filter = (StateFilter, "status")
+    list_select_related = ("suite",)
+    search_fields = ("name", "suite__name")
+    date_hierarchy = "created_at"
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """Return runs with their columns' figures: two queries for a page of them."""
+        return super().get_queryset(request).prefetch_related("evaluations")
+
+    def get_urls(self) -> list[Any]:
+        """Add the pages."""
+        pages = (
+            ("<uuid:key>/status/", self.status, "status"),
+            ("<uuid:key>/case/<int:case>/", self.case, "case"),
+            ("<uuid:key>/compare/", self.compare, "compare"),
+            ("<uuid:key>/export/", self.export, "export"),
+            ("<uuid:key>/rate/", self.rate, "rate"),
+            ("<uuid:key>/cancel/", self.cancel, "cancel"),
+            ("<uuid:key>/resume/", self.resume, "resume"),
+            ("<uuid:key>/retry/", self.retry, "retry"),
+        )
+        view = self.admin_site.admin_view
+        own = [
+            path(route, view(page), name=f"evaluations_run_{name}") for route, page, name in pages
+        ]
+        return [*own, *super().get_urls()]
+
+    # --- the list
+
+    @display(description=_("run"), ordering="name")
+    def shown_name(self, obj: Run) -> str:
+        """Return the run's name and its columns."""
+        labels = ", ".join(row.label for row in obj.evaluations.all()[:3])
+        return f"{obj} — {labels}" if labels else str(obj)
+
+    @display(description=_("status"), ordering="status", label=STATUS_COLOURS)
+    def shown_status(self, obj: Run) -> tuple[str, str]:
+        """Return the status as a coloured label."""
+        return obj.status, obj.get_status_display()
+
+    @display(description=_("passed"))
+    def shown_passed(self, obj: Run) -> str:
+        """Return each column's pass rate."""
+        rates = [row.summary.get("pass_rate") for row in obj.evaluations.all()]
+        return " · ".join("–" if rate is None else f"{rate:.0%}" for rate in rates) or "–"
+
+    @display(description=_("cost"))
+    def shown_cost(self, obj: Run) -> str:
+        """Return what all columns cost."""
+        costs = [row.summary.get("cost_usd") for row in obj.evaluations.all()]
+        known = [cost for cost in costs if cost is not None]
+        return f"${sum(known):.4f}" if known else "–"
+
+    # --- start
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> Any:  # noqa: ARG002 (Django's signature)
+        """Show the form; say what a run takes, or start it."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        sent = request.POST if request.method == "POST" else None
+        choice = find_choice(request.GET.get("prompt", ""))
+        initial = {"suite": request.GET.get("suite"), "others": request.GET.get("others", "")}
+        form = StartForm(sent, choice=choice, initial=initial)
+        preview = None
+        if sent is not None and form.is_valid():
+            try:
+                if "start" in sent:
+                    return self._start(request, form)
+                preview = form.preview()
+            except (ApplicationError, EngineError, ValidationError) as error:
+                said = error.messages if isinstance(error, ValidationError) else str(error)
+                form.add_error(None, said)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Start a run"),
+            "opts": self.opts,
+            "form": form,
+            "choice": choice,
+            "choices": prompts.list_prompts() if choice is None else (),
+            "suite_id": request.GET.get("suite", ""),
+            "preview": preview,
+        }
+        return TemplateResponse(request, "admin/evaluations/run/start.html", context)
+
+    def _start(self, request: HttpRequest, form: StartForm) -> HttpResponse:
+        run = form.create(request.user)
+        self._enqueue(request, run)
+        return redirect("admin:evaluations_run_change", run.pk)
+
+    def _enqueue(self, request: HttpRequest, run: Run) -> None:
+        if not enqueue_run(run.pk):
+            said = _("The queue cannot be reached; a worker will find the run later.")
+            self.message_user(request, said, messages.WARNING)
+
+    # --- the run's page
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",  # noqa: ARG002 (Django's signature)
+        extra_context: Any = None,  # noqa: ARG002 (as above)
+    ) -> HttpResponse:
+        """Show a run: live while it runs, then its figures, verdicts, plots and answers."""
+        run, columns = self._run(request, object_id)
+        grid = presenting.build_grid(
+            run,
+            columns,
+            chosen=request.GET.get("show", "all"),
+            text=request.GET.get("q", "").strip(),
+            start=_number(request.GET.get("from")),
+        )
+        context = {
+            **self.admin_site.each_context(request),
+            "title": str(run),
+            "opts": self.opts,
+            "run": run,
+            "columns": columns,
+            "grid": grid,
+            "filters": [(name, FILTER_NAMES[name]) for name in presenting.FILTERS],
+            "verdicts": presenting.verdicts_of(columns),
+            "plots": presenting.plots_of(columns),
+            "agreement": presenting.agreement_of(run),
+            "active": run.status in (Run.Status.PENDING, Run.Status.RUNNING),
+            "formats": [name for name in reporting.FORMATS if name in TYPES],
+            "can_change": self.has_change_permission(request, run),
+            "has_errors": any(column.summary.get("errors") for column in columns),
+            "words": {"away": translate("The server does not answer; asking again.")},
+        }
+        return TemplateResponse(request, "admin/evaluations/run/run.html", context)
+
+    def _run(self, request: HttpRequest, key: Any) -> tuple[Run, list[Evaluation]]:
+        """Return a run with its columns; one query."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        try:
+            columns = presenting.columns_of(UUID(str(key)))
+        except ValueError:
+            raise Http404 from None
+        if not columns or columns[0].run is None:
+            raise Http404
+        return columns[0].run, columns
+
+    def status(self, request: HttpRequest, key: UUID) -> HttpResponse:
+        """Answer the page that watches: how far the run is, as JSON."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return JsonResponse(presenting.progress_of(get_object_or_404(Run, pk=key)))
+
+    def case(self, request: HttpRequest, key: UUID, case: int) -> HttpResponse:
+        """Show one case: what was asked, each answer, each scorer's reason."""
+        run, columns = self._run(request, key)
+        found = get_object_or_404(RunCase, run=run, pk=case)
+        results = list(
+            TestResult.objects.filter(run_case=found, evaluation__in=columns)
+            .order_by("evaluation__position", "repeat")
+            .prefetch_related("ratings__user")
+        )
+        labels = {column.pk: column.label for column in columns}
+        context = {
+            **self.admin_site.each_context(request),
+            "title": found.name,
+            "opts": self.opts,
+            "run": run,
+            "case": found,
+            "answers": presenting.answers_of(results, labels, request.user),
+            "can_rate": request.user.has_perm("evaluations.add_rating"),
+        }
+        return TemplateResponse(request, "admin/evaluations/run/case.html", context)
+
+    def compare(self, request: HttpRequest, key: UUID) -> HttpResponse:
+        """Show what flipped between two columns, with the answers' differences."""
+        run, columns = self._run(request, key)
+        new = next((one for one in columns if str(one.pk) == request.GET.get("new")), columns[-1])
+        stored = new.summary.get("comparison") or {}
+        wanted = request.GET.get("old") or stored.get("old") or str(columns[0].pk)
+        try:
+            old = get_object_or_404(Evaluation, pk=UUID(wanted))
+        except ValueError:
+            raise Http404 from None
+        start = _number(request.GET.get("from"))
+        flips, count = presenting.flips_of(old, new, start=start)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": translate("%(old)s and %(new)s") % {"old": old.label, "new": new.label},
+            "opts": self.opts,
+            "run": run,
+            "columns": columns,
+            "old": old,
+            "new": new,
+            "verdict": presenting.verdict_between(old, new),
+            "flips": flips,
+            "count": count,
+            "next": start + len(flips) if start + len(flips) < count else None,
+        }
+        return TemplateResponse(request, "admin/evaluations/run/compare.html", context)
+
+    def export(self, request: HttpRequest, key: UUID) -> HttpResponse:
+        """Hand out a report as a file."""
+        run, _columns = self._run(request, key)
+        kind = request.GET.get("format", "json")
+        if kind not in TYPES:
+            raise Http404
+        text = reporting.write(reporting.build_report(run), kind)
+        response = HttpResponse(text, content_type=TYPES[kind])
+        name = f"run-{str(run.pk)[:8]}.{SUFFIXES.get(kind, kind)}"
+        response["Content-Disposition"] = f'attachment; filename="{name}"'
+        return response
+
+    # --- changes
+
+    def rate(self, request: HttpRequest, key: UUID) -> HttpResponse:
+        """Keep what somebody says of an answer; saying it again replaces it."""
+        if not request.user.has_perm("evaluations.add_rating"):
+            raise PermissionDenied
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        results = TestResult.objects.filter(evaluation__run=key, run_case__isnull=False)
+        try:
+            result = get_object_or_404(results, pk=UUID(request.POST.get("result", "")))
+        except ValueError:
+            raise Http404 from None
+        Rating.objects.update_or_create(
+            result=result,
+            user=cast("User", request.user),  # has_perm is never true of another
+            defaults={
+                "passed": request.POST.get("passed") == "1",
+                "comment": request.POST.get("comment", "").strip()[:2000],
+            },
+        )
+        return redirect("admin:evaluations_run_case", key, result.run_case_id)
+
+    def cancel(self, request: HttpRequest, key: UUID) -> HttpResponse:
+        """Ask the run's worker to stop."""
+
+        def cancel() -> Any:
+            execution.cancel_run(key)
+            return _("The run stops as soon as its worker sees it; what is stored stays.")
+
+        return self._do(request, key, cancel)
+
+    def resume(self, request: HttpRequest, key: UUID) -> HttpResponse:
+        """Go on with a run, its limits as they are sent."""
+
+        def resume() -> Any:
+            execution.raise_limits(key, **_limits(request))
+            self._enqueue(request, Run.objects.get(pk=key))
+            return _("The run goes on where it was.")
+
+        return self._do(request, key, resume)
+
+    def retry(self, request: HttpRequest, key: UUID) -> HttpResponse:
+        """Do a run's errors again."""
+
+        def retry() -> Any:
+            count = execution.forget_errors(key)
+            self._enqueue(request, Run.objects.get(pk=key))
+            return _("%(count)d errors are done again.") % {"count": count}
+
+        return self._do(request, key, retry)
+
+    def _do(self, request: HttpRequest, key: UUID, change: Callable[[], Any]) -> HttpResponse:
+        if not self.has_change_permission(request, get_object_or_404(Run, pk=key)):
+            raise PermissionDenied
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        try:
+            self.message_user(request, change(), messages.SUCCESS)
+        except (ApplicationError, ValidationError) as error:
+            said = error.messages[0] if isinstance(error, ValidationError) else str(error)
+            self.message_user(request, said, messages.ERROR)
+        return redirect("admin:evaluations_run_change", key)
+
+
+FILTER_NAMES: Final = {
+    "all": _("all"),
+    "failed": _("failed"),
+    "errors": _("errors"),
+    "different": _("different"),
+}
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else 0
+
+
+def _limits(request: HttpRequest) -> dict[str, Any]:
+    """Return the limits of a form; an empty field is no limit.
+
+    Raises:
+        ValidationError: one is no number from 0 up.
+    """
+    names = ("max_cost_usd", "max_calls", "max_seconds")
+    found = {name: StartForm.base_fields[name].clean(request.POST.get(name, "")) for name in names}
+    return {name: value for name, value in found.items() if name in request.POST}

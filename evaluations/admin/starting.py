@@ -1,0 +1,280 @@
+"""The page that starts a run: what is asked of whom, what it will take, within which limits."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final
+
+from django import forms
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminDecimalFieldWidget,
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanSwitchWidget,
+)
+
+from autoforge.core.errors import ApplicationError, NotFoundError
+from evaluations.engine.errors import EngineError
+from evaluations.engine.providers import ProviderSpec, make
+from evaluations.engine.statistics import smallest_difference
+from evaluations.engine.types import Case
+from evaluations.models import ModelProfile, Run, TestSuite
+from evaluations.planning import (
+    SAMPLE,
+    Estimate,
+    Plan,
+    PlannedColumn,
+    cases_of_suite,
+    create_run,
+    estimate_run,
+)
+from evaluations.wording import find_spec
+from prompts import interface as prompts
+
+__all__ = ["Preview", "StartForm", "find_choice"]
+
+VERSIONS: Final = 20  # that are offered as boxes
+BASELINES: Final = 30
+
+
+def find_choice(key: str) -> prompts.PromptChoice | None:
+    """Return the prompt that an address names, None where there is none."""
+    try:
+        return prompts.get_choice(key) if key else None
+    except NotFoundError:
+        return None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Preview:
+    """What a run will take, before it starts."""
+
+    cases: int
+    columns: Sequence[str]
+    estimate: Estimate
+    smallest: float | None
+    """The difference of pass rates that so many cases show four times out of five."""
+
+
+class StartForm(forms.Form):
+    """A run to be.
+
+    Args:
+        data: what was sent, None at first.
+        choice: the prompt whose versions are offered, None: prompts are named in words.
+    """
+
+    suite = forms.ModelChoiceField(
+        label=_("Test suite"),
+        queryset=TestSuite.objects.order_by("name"),
+        widget=UnfoldAdminSelectWidget(),
+        help_text=_("Its enabled cases are copied as they are now."),
+    )
+    versions = forms.MultipleChoiceField(
+        label=_("Versions"), required=False, widget=UnfoldAdminCheckboxSelectMultipleWidget()
+    )
+    others = forms.CharField(
+        label=_("Prompts"),
+        required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
+        help_text=_("One a line: a name, name@label or name:number; the first is compared with."),
+    )
+    profiles = forms.ModelMultipleChoiceField(
+        label=_("Model profiles"),
+        required=False,
+        queryset=ModelProfile.objects.order_by("name"),
+        widget=UnfoldAdminCheckboxSelectMultipleWidget(),
+    )
+    providers = forms.CharField(
+        label=_("Models"),
+        required=False,
+        widget=UnfoldAdminTextInputWidget(),
+        help_text=_(
+            "With commas between: local, echo, openai:gpt-4.1-mini, anthropic:claude-sonnet-4-5, "
+            "ollama:llama3.2. Keys come from the environment."
+        ),
+    )
+    judge = forms.CharField(
+        label=_("Judge"),
+        required=False,
+        widget=UnfoldAdminTextInputWidget(),
+        help_text=_("The model that judges, where cases need one."),
+    )
+    embeddings = forms.CharField(
+        label=_("Embeddings"),
+        required=False,
+        widget=UnfoldAdminTextInputWidget(),
+        help_text=_("The model that compares meanings, where cases need one."),
+    )
+    baseline = forms.ModelChoiceField(
+        label=_("Compare with"),
+        required=False,
+        queryset=Run.objects.none(),
+        empty_label=_("the first version"),
+        widget=UnfoldAdminSelectWidget(),
+    )
+    repeats = forms.IntegerField(
+        label=_("Repeats"),
+        initial=1,
+        min_value=1,
+        max_value=1000,
+        widget=UnfoldAdminIntegerFieldWidget(),
+    )
+    max_cost_usd = forms.DecimalField(
+        label=_("Cost limit (USD)"),
+        required=False,
+        min_value=0,
+        decimal_places=6,
+        max_digits=12,
+        widget=UnfoldAdminDecimalFieldWidget(),
+    )
+    max_calls = forms.IntegerField(
+        label=_("Call limit"),
+        required=False,
+        min_value=0,
+        widget=UnfoldAdminIntegerFieldWidget(),
+    )
+    max_seconds = forms.FloatField(
+        label=_("Time limit (s)"),
+        required=False,
+        min_value=0,
+        widget=UnfoldAdminDecimalFieldWidget(),
+    )
+    use_cache = forms.BooleanField(
+        label=_("Use earlier answers"),
+        required=False,
+        initial=True,
+        widget=UnfoldBooleanSwitchWidget(),
+        help_text=_("An answer to exactly the same request is taken again, free of cost."),
+    )
+
+    def __init__(
+        self,
+        data: QueryDict | None = None,
+        *,
+        choice: prompts.PromptChoice | None = None,
+        initial: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(data, initial=initial)
+        self.choice = choice
+        offered = _version_choices(choice) if choice else []
+        self.fields["versions"].choices = offered  # type: ignore[attr-defined]  # a choice field
+        if choice is None:
+            del self.fields["versions"]
+        elif offered and not self.is_bound:
+            self.initial["versions"] = [value for value, _label in offered[:2]]
+        if not ModelProfile.objects.exists():
+            del self.fields["profiles"]
+        ended = Run.objects.filter(status=Run.Status.COMPLETED).order_by("-created_at")
+        self.fields["baseline"].queryset = ended[:BASELINES] if data is None else ended  # type: ignore[attr-defined]  # as above
+        self.plan: Plan | None = None
+
+    def clean(self) -> dict[str, Any]:
+        """Find everything that is named; each that is not found says so at its field."""
+        found = super().clean() or self.cleaned_data
+        texts = [f"{self.choice.name}:{number}" for number in found.get("versions", ())] if (
+            self.choice
+        ) else []  # fmt: skip
+        texts += [line.strip() for line in found.get("others", "").splitlines() if line.strip()]
+        asked = [one for text in texts if (one := self._find("others", prompts.find_prompt, text))]
+        specs = [find_spec(profile.name) for profile in found.get("profiles", ())]
+        for text in filter(None, map(str.strip, found.get("providers", "").split(","))):
+            spec = self._find("providers", find_spec, text)
+            specs += [spec] if spec else []
+        for spec in specs:
+            self._find("providers", _ready, spec)
+        for name in ("judge", "embeddings"):
+            if found.get(name):
+                self._find(name, _ready, self._find(name, find_spec, found[name]))
+        if not asked and "others" not in self.errors:
+            self.add_error("others", _("Choose at least one version of a prompt."))
+        if not specs and "providers" not in self.errors:
+            self.add_error("providers", _("Say who is asked, such as local."))
+        if not self.errors:
+            self.plan = self._plan(found, asked, specs)
+        return found
+
+    def _find(self, name: str, find: Any, given: Any) -> Any:
+        try:
+            return given and find(given)
+        except (ApplicationError, EngineError) as error:
+            self.add_error(name, str(error))
+            return None
+
+    def _plan(
+        self,
+        found: dict[str, Any],
+        asked: Sequence[prompts.PromptText],
+        specs: Sequence[ProviderSpec],
+    ) -> Plan:
+        return Plan(
+            columns=[PlannedColumn(spec=spec, prompt=one) for one in asked for spec in specs],
+            name=found["suite"].name,
+            suite=found["suite"],
+            repeats=found["repeats"],
+            use_cache=found["use_cache"],
+            judge=found["judge"],
+            embeddings=found["embeddings"],
+            baseline=found["baseline"],
+            max_cost_usd=found["max_cost_usd"],
+            max_calls=found["max_calls"],
+            max_seconds=found["max_seconds"],
+        )
+
+    def preview(self) -> Preview:
+        """Return what the run will take.
+
+        Raises:
+            ApplicationError: a case is wrong, or there is none.
+        """
+        plan = self._planned()
+        pending = cases_of_suite(plan.suite.pk)  # type: ignore[union-attr]  # the form needs one
+        sample: list[Case] = [case for _key, case in islice(pending, SAMPLE)]
+        count = len(sample) + sum(1 for _case in pending)
+        if not count:
+            raise ValidationError(_("This suite has no enabled case."))
+        return Preview(
+            cases=count,
+            columns=[column.name for column in plan.columns],
+            estimate=estimate_run(plan, sample, count),
+            smallest=smallest_difference(count),
+        )
+
+    def create(self, user: Any) -> Run:
+        """Write the run, pending.
+
+        Raises:
+            ApplicationError: a case is wrong, a judge or a price is missing.
+            EngineError: a model is wrong.
+        """
+        plan = self._planned()
+        plan_of_user = {name: getattr(plan, name) for name in Plan.__slots__} | {"user": user}
+        return create_run(Plan(**plan_of_user), cases_of_suite(plan.suite.pk))  # type: ignore[union-attr]  # as above
+
+    def _planned(self) -> Plan:
+        if self.plan is None:
+            raise ValidationError(_("The form has errors."))
+        return self.plan
+
+
+def _version_choices(choice: prompts.PromptChoice) -> list[tuple[str, str]]:
+    labels: dict[int, list[str]] = {}
+    for label, number in choice.labels.items():
+        labels.setdefault(number, []).append(label)
+    offered = sorted({*range(max(1, choice.newest - VERSIONS + 1), choice.newest + 1), *labels})
+    return [
+        (str(number), f"v{number}" + "".join(f" · {label}" for label in labels.get(number, ())))
+        for number in offered[-VERSIONS - len(labels) :]
+    ][::-1]
+
+
+def _ready(spec: ProviderSpec) -> ProviderSpec:
+    make(spec, settings.PROVIDER_ENVIRONMENT)  # a missing key is said before anything runs
+    return spec

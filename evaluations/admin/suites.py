@@ -1,0 +1,136 @@
+"""Test suites and their cases."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import action, display
+
+from autoforge.core.admin import (
+    BaseAdmin,
+    DocumentFormField,
+    ExactTextFormField,
+    NamedForm,
+    SoftDeleteAdmin,
+    StateFilter,
+    TagsFormField,
+    first_line,
+)
+from evaluations import services
+from evaluations.engine.errors import SuiteError
+from evaluations.engine.formats.assertions import parse_assertion
+from evaluations.models import TestCase, TestSuite
+
+__all__ = ["TestCaseAdmin", "TestSuiteAdmin"]
+
+
+class TestSuiteForm(NamedForm):
+    """Edits a suite."""
+
+    class Meta:
+        model = TestSuite
+        fields = ("name", "description")
+
+
+@admin.register(TestSuite)
+class TestSuiteAdmin(SoftDeleteAdmin):
+    """Suites; their cases have a list of their own."""
+
+    form = TestSuiteForm
+    list_display = ("name", "shown_description", "updated_at")
+    list_filter = (StateFilter,)
+    search_fields = ("name", "description")
+    readonly_fields = ("created_at", "updated_at")
+    actions_detail = ("start_run", "list_cases")
+
+    @action(description=_("Start a run"), url_path="start-run", permissions=["start_run"])
+    def start_run(self, request: HttpRequest, object_id: str) -> HttpResponse:  # noqa: ARG002 (unfold's signature)
+        """Go to the page that starts a run of this suite."""
+        return redirect(f"{reverse('admin:evaluations_run_add')}?suite={object_id}")
+
+    def has_start_run_permission(self, request: HttpRequest, object_id: Any = None) -> bool:  # noqa: ARG002 (as above)
+        """Return whether somebody may start runs."""
+        return request.user.has_perm("evaluations.add_run")
+
+    @action(description=_("Its cases"), url_path="cases")
+    def list_cases(self, request: HttpRequest, object_id: str) -> HttpResponse:  # noqa: ARG002 (as above)
+        """Go to the suite's cases."""
+        address = reverse("admin:evaluations_testcase_changelist")
+        return redirect(f"{address}?suite__id__exact={object_id}")
+
+    def restore_row(self, key: Any) -> None:
+        """Restore it unless its name is taken by now."""
+        services.restore_suite(suite_id=key)
+
+    @display(description=_("description"))
+    def shown_description(self, obj: TestSuite) -> str:
+        """Return how the description begins."""
+        return first_line(obj.description) or "–"
+
+
+class TestCaseForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class is not generic at run time
+    """Edits a case."""
+
+    variables = DocumentFormField(label=_("Variables"), empty={})
+    assertions = DocumentFormField(label=_("Assertions"), empty=[])
+    tags = TagsFormField(label=_("Tags"), required=False)
+    metadata = DocumentFormField(label=_("Metadata"), empty={})
+    expected = ExactTextFormField(label=_("Expected answer"), required=False)
+
+    class Meta:
+        model = TestCase
+        fields = (
+            "suite",
+            "name",
+            "variables",
+            "expected",
+            "assertions",
+            "threshold",
+            "weight",
+            "tags",
+            "metadata",
+            "position",
+            "enabled",
+        )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["expected"].stored = self.instance.expected  # type: ignore[attr-defined]  # our field
+
+    def clean_assertions(self) -> Any:
+        """Refuse what no scorer understands; each wrong one is named by its place."""
+        given = self.cleaned_data["assertions"]
+        problems = []
+        for number, one in enumerate(given if isinstance(given, list) else [], start=1):
+            try:
+                parse_assertion(one)
+            except SuiteError as error:
+                sentence = _("Assertion %(number)d: %(problem)s.")
+                problems.append(sentence % {"number": number, "problem": error})
+        if problems:
+            raise forms.ValidationError(problems)
+        return given
+
+
+@admin.register(TestCase)
+class TestCaseAdmin(BaseAdmin):
+    """Cases of suites."""
+
+    form = TestCaseForm
+    list_display = ("name", "suite", "checks", "weight", "enabled", "updated_at")
+    list_filter = ("enabled",)
+    list_select_related = ("suite",)
+    search_fields = ("name", "suite__name", "expected")
+    autocomplete_fields = ("suite",)
+    ordering = ("-updated_at",)
+    readonly_fields = ("created_at", "updated_at")
+
+    @display(description=_("checks"))
+    def checks(self, obj: TestCase) -> str:
+        """Return the types of the case's assertions."""
+        kinds = [str(one.get("type", "?")) for one in obj.assertions if isinstance(one, dict)]
+        return ", ".join(kinds[:4]) + (" …" if len(kinds) > 4 else "") or "–"

@@ -1,0 +1,379 @@
+"""What the pages of runs show, as plain values: progress, the grid, plots, flipped cases, trends.
+
+Each function says how many queries it makes: a remote database takes tens of milliseconds for each.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models.functions import Left
+
+from autoforge.core.diffing import Row, compare
+from evaluations.comparing import sentence_of
+from evaluations.engine.statistics import Agreement, cohen_kappa, judge_comparison
+from evaluations.models import Evaluation, Rating, Run, RunCase, TestResult
+from evaluations.summaries import compare_columns
+
+__all__ = [
+    "FILTERS",
+    "PAGE",
+    "Cell",
+    "Flip",
+    "Grid",
+    "GridRow",
+    "agreement_of",
+    "answers_of",
+    "build_grid",
+    "columns_of",
+    "flips_of",
+    "plots_of",
+    "progress_of",
+    "trend_of",
+    "verdict_between",
+    "verdicts_of",
+]
+
+PAGE: Final = 50  # cases on a page of the grid
+SHOWN: Final = 160  # characters of an answer in the grid
+FLIPS: Final = 20  # flipped cases on a page, with their answers
+FILTERS: Final = ("all", "failed", "errors", "different")
+WIDTH, HEIGHT = 240, 64  # of a plot, in its own units
+
+
+def columns_of(run_id: UUID) -> list[Evaluation]:
+    """Return a run's columns with the run itself, its suite and its baseline; one query."""
+    rows = Evaluation.objects.filter(run=run_id).order_by("position")
+    return list(rows.select_related("run__suite", "run__baseline", "prompt", "version"))
+
+
+def progress_of(run: Run) -> dict[str, Any]:
+    """Return how far a run is, as JSON for the page that watches it; one query."""
+    scored = Q(passed__isnull=False)
+    rows = (
+        TestResult.objects.filter(evaluation__run=run, run_case__isnull=False)
+        .order_by()
+        .values("evaluation")
+        .annotate(
+            done=Count("pk"),
+            passed=Count("pk", filter=Q(passed=True)),
+            failed=Count("pk", filter=Q(passed=False)),
+            errors=Count("pk", filter=~scored),
+            cached=Count("pk", filter=Q(cached=True)),
+            cost=Sum("cost_usd"),
+            grading=Sum("grading_cost_usd"),
+        )
+    )
+    columns = {str(row["evaluation"]): _numbers(dict(row)) for row in rows}
+    total = {
+        name: sum(column[name] for column in columns.values())
+        for name in ("done", "passed", "failed", "errors", "cached", "cost")
+    }
+    seconds = run.seconds_used
+    rate = (total["done"] - total["cached"]) / seconds if seconds > 0 else None
+    left = run.planned - total["done"]
+    return total | {
+        "status": run.status,
+        "status_text": str(run.get_status_display()),
+        "message": run.message,
+        "planned": run.planned,
+        "rate": rate,
+        "seconds": seconds,
+        "seconds_left": left / rate if rate else None,
+        "active": run.status in (Run.Status.PENDING, Run.Status.RUNNING),
+        "columns": columns,
+    }
+
+
+def _numbers(row: dict[str, Any]) -> dict[str, Any]:
+    cost = float(row["cost"] or 0) + float(row["grading"] or 0)
+    names = ("done", "passed", "failed", "errors", "cached")
+    return {name: row[name] for name in names} | {"cost": cost}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cell:
+    """What one column says of one case, its repeats together."""
+
+    results: tuple[Mapping[str, Any], ...] = ()
+    """id, passed, score, output, error, cached, latency of each repeat."""
+
+    @property
+    def state(self) -> str:
+        """One of pass, fail, error, mixed (repeats differ) and waiting."""
+        found = {row["passed"] for row in self.results}
+        if not found:
+            return "waiting"
+        if None in found:
+            return "error"
+        return "mixed" if len(found) > 1 else ("pass" if True in found else "fail")
+
+    @property
+    def text(self) -> str:
+        """How the first answer, or its error, begins."""
+        return str(self.results[0]["shown"] or self.results[0]["wrong"]) if self.results else ""
+
+    @property
+    def score(self) -> float | None:
+        """The mean score, None where nothing was scored."""
+        scores = [row["score"] for row in self.results if row["score"] is not None]
+        return sum(scores) / len(scores) if scores else None
+
+    @property
+    def passes(self) -> str:
+        """Such as 2/3, where a case was asked more than once."""
+        passed = sum(row["passed"] is True for row in self.results)
+        return f"{passed}/{len(self.results)}" if len(self.results) > 1 else ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GridRow:
+    """One case with a cell for each column."""
+
+    case: RunCase
+    cells: Sequence[Cell]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Grid:
+    """A page of cases."""
+
+    rows: Sequence[GridRow]
+    start: int
+    """Where the page begins, from 0."""
+    has_next: bool
+    chosen: str
+    """One of FILTERS."""
+    text: str = ""
+    """What the cases' names hold."""
+
+    @property
+    def before(self) -> int:
+        """Where the page before begins."""
+        return max(0, self.start - PAGE)
+
+    @property
+    def after(self) -> int:
+        """Where the next page begins."""
+        return self.start + PAGE
+
+
+def build_grid(
+    run: Run, columns: Sequence[Evaluation], *, chosen: str = "all", text: str = "", start: int = 0
+) -> Grid:
+    """Return a page of the results; two queries."""
+    cases = _filtered(RunCase.objects.filter(run=run), columns, chosen)
+    if text:
+        cases = cases.filter(name__icontains=text)
+    found = list(cases.order_by("position").defer("document")[start : start + PAGE + 1])
+    cells = _cells(columns, found[:PAGE])
+    return Grid(
+        rows=[
+            GridRow(case=case, cells=[cells[case.pk, column.pk] for column in columns])
+            for case in found[:PAGE]
+        ],
+        start=start,
+        has_next=len(found) > PAGE,
+        chosen=chosen,
+        text=text,
+    )
+
+
+def _filtered(
+    cases: QuerySet[RunCase], columns: Sequence[Evaluation], chosen: str
+) -> QuerySet[RunCase]:
+    results = TestResult.objects.filter(run_case=OuterRef("pk"), evaluation__in=columns)
+    passed, failed = Exists(results.filter(passed=True)), Exists(results.filter(passed=False))
+    wanted = {
+        "failed": failed,
+        "errors": Exists(results.filter(passed__isnull=True)),
+        "different": Q(passed) & Q(failed),
+    }
+    return cases.filter(wanted[chosen]) if chosen in wanted else cases
+
+
+def _cells(columns: Sequence[Evaluation], cases: Sequence[RunCase]) -> dict[Any, Cell]:
+    rows = (
+        TestResult.objects.filter(evaluation__in=columns, run_case__in=[case.pk for case in cases])
+        .order_by("repeat")
+        .values(
+            "id", "evaluation_id", "run_case_id", "passed", "score", "cached", "latency_ms",
+            shown=Left("output", SHOWN), wrong=Left("error", SHOWN),
+        )
+    )  # fmt: skip
+    found: dict[Any, list[Mapping[str, Any]]] = defaultdict(list)
+    for row in rows:
+        found[row["run_case_id"], row["evaluation_id"]].append(row)
+    return defaultdict(Cell, {key: Cell(results=tuple(group)) for key, group in found.items()})
+
+
+def plots_of(columns: Sequence[Evaluation]) -> list[dict[str, Any]]:
+    """Return what is drawn of each column that has ended; no query."""
+    boxes = [column.summary.get("latency_ms_box") for column in columns]
+    slowest = max((box[-1] for box in boxes if box), default=0) or 1
+    costs = [_cost(column.summary) for column in columns]
+    dearest = max((cost for cost in costs if cost), default=0) or 1
+    return [
+        {
+            "label": column.label,
+            "bars": _bars(column.summary.get("histogram") or []),
+            "box": box and [round(WIDTH * value / slowest, 1) for value in box],
+            "box_width": round(WIDTH * (box[3] - box[1]) / slowest, 1) if box else 0,
+            "box_ms": box and [round(value) for value in box],
+            "cost": cost,
+            "cost_width": round(WIDTH * cost / dearest, 1) if cost else 0,
+        }
+        for column, box, cost in zip(columns, boxes, costs, strict=True)
+        if column.summary
+    ]
+
+
+def _cost(summary: Mapping[str, Any]) -> float | None:
+    known = [summary.get(name) for name in ("cost_usd", "grading_cost_usd")]
+    found = [value for value in known if value is not None]
+    return sum(found) if found else None
+
+
+def _bars(counts: Sequence[int]) -> list[dict[str, Any]]:
+    most = max(counts, default=0) or 1
+    width = WIDTH / max(1, len(counts))
+    return [
+        {
+            "x": round(place * width, 1),
+            "width": round(width - 2, 1),
+            "y": round(HEIGHT * (1 - count / most), 1),
+            "height": round(HEIGHT * count / most, 1),
+            "count": count,
+            "low": f"{place / len(counts):.1f}",
+            "high": f"{(place + 1) / len(counts):.1f}",
+        }
+        for place, count in enumerate(counts)
+    ]
+
+
+def agreement_of(run: Run) -> Agreement | None:
+    """Return how far people agree with the scores; one query."""
+    pairs = Rating.objects.filter(result__evaluation__run=run, result__passed__isnull=False)
+    rows = pairs.values_list("passed", "result__passed")
+    return cohen_kappa((person, scored is True) for person, scored in rows)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Flip:
+    """A case whose outcome changed, with both answers compared."""
+
+    name: str
+    fixed: bool
+    old: TestResult
+    new: TestResult
+
+    @property
+    def rows(self) -> list[Row]:
+        """What changed in the answer, line by line."""
+        return compare(self.old.output or self.old.error, self.new.output or self.new.error)
+
+
+def flips_of(old: Evaluation, new: Evaluation, *, start: int = 0) -> tuple[list[Flip], int]:
+    """Return a page of flipped cases (first repeats), and how many there are; three queries."""
+    before, after = _outcomes(old), _outcomes(new)
+    keys = [
+        key
+        for key, (passed, _result) in after.items()
+        if key in before and before[key][0] is not passed
+    ]
+    page = keys[start : start + FLIPS]
+    wanted = [before[key][1] for key in page] + [after[key][1] for key in page]
+    rows = TestResult.objects.filter(pk__in=wanted).select_related("run_case")
+    found = {row.pk: row for row in rows}
+    flips = [
+        Flip(
+            name=_case_name(found[after[key][1]]),
+            fixed=after[key][0],
+            old=found[before[key][1]],
+            new=found[after[key][1]],
+        )
+        for key in page
+    ]
+    return flips, len(keys)
+
+
+def _case_name(result: TestResult) -> str:
+    return result.run_case.name if result.run_case else str(result)
+
+
+def _outcomes(column: Evaluation) -> dict[str, tuple[bool, UUID]]:
+    rows = TestResult.objects.filter(
+        evaluation=column, run_case__isnull=False, repeat=0, passed__isnull=False
+    )
+    pairs = rows.order_by("run_case__position").values_list("run_case__key", "passed", "pk")
+    return {key: (passed is True, pk) for key, passed, pk in pairs}
+
+
+def trend_of(rows: Iterable[Evaluation]) -> dict[str, Any] | None:
+    """Return pass rates over time as points of a line, the oldest first; None of fewer than 2."""
+    found = [row for row in rows if row.summary.get("pass_rate") is not None]
+    found.sort(key=lambda row: row.created_at)
+    if len(found) < 2:
+        return None
+    step = WIDTH / (len(found) - 1)
+    points = [
+        {
+            "x": round(place * step, 1),
+            "y": round(HEIGHT * (1 - row.summary["pass_rate"]), 1),
+            "low": _y(row.summary.get("pass_interval"), 0, row.summary["pass_rate"]),
+            "high": _y(row.summary.get("pass_interval"), 1, row.summary["pass_rate"]),
+            "label": f"{row.label}: {row.summary['pass_rate']:.1%}",
+            "number": row.version.number if row.version else "",
+        }
+        for place, row in enumerate(found)
+    ]
+    return {"points": points, "line": " ".join(f"{one['x']},{one['y']}" for one in points)}
+
+
+def _y(interval: Sequence[float] | None, end: int, rate: float) -> float:
+    return round(HEIGHT * (1 - (interval[end] if interval else rate)), 1)
+
+
+def verdict_between(old: Evaluation, new: Evaluation) -> dict[str, Any] | None:
+    """Return the stored verdict of two columns, else one made now; none or two queries."""
+    stored = new.summary.get("comparison")
+    if not stored or stored["old"] != str(old.pk):
+        found = compare_columns(old, new)
+        verdict = judge_comparison(found, old=old.label, new=new.label)
+        stored = {"code": verdict.code, "params": dict(verdict.params)}
+    return {"code": stored["code"], "sentence": sentence_of(stored)}
+
+
+def answers_of(
+    results: Sequence[TestResult], labels: Mapping[UUID, str], user: Any
+) -> list[dict[str, Any]]:
+    """Return the answers to one case with what people said of them; no query."""
+    first = results[0].output if results else ""
+    return [
+        {
+            "label": labels[result.evaluation_id],
+            "result": result,
+            "state": "error" if result.passed is None else "pass" if result.passed else "fail",
+            "rows": compare(first, result.output) if place and result.output != first else None,
+            "ratings": list(result.ratings.all()),
+            "own": next((one for one in result.ratings.all() if one.user_id == user.pk), None),
+        }
+        for place, result in enumerate(results)
+    ]
+
+
+def verdicts_of(columns: Sequence[Evaluation]) -> list[dict[str, Any]]:
+    """Return the stored verdicts of the columns that were compared; no query."""
+    return [
+        {
+            "column": column,
+            "sentence": sentence_of(column.summary["comparison"]),
+            "code": column.summary["comparison"]["code"],
+            "stored": column.summary["comparison"],
+        }
+        for column in columns
+        if column.summary.get("comparison")
+    ]
