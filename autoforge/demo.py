@@ -28,12 +28,12 @@ class DemoContent:
     templates: int
     """Number of templates."""
     evaluations: int
-    """Number of evaluations, all of one test suite."""
+    """Number of evaluated versions, in two runs of a test suite each."""
 
     def __str__(self) -> str:
         return (
             f"{self.prompts} prompts, {self.templates} templates, "
-            f"a test suite with {self.evaluations} evaluations"
+            f"2 test suites with {self.evaluations} evaluations"
         )
 
 
@@ -55,5 +55,5 @@ def load_demo() -> DemoContent:
     return DemoContent(
         prompts=len(prompt_ids),
         templates=templates,
-        evaluations=evaluations.load_evaluations(prompt_ids),
+        evaluations=evaluations.load_runs(prompt_ids),
     )

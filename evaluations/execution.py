@@ -24,6 +24,7 @@ from evaluations.comparing import as_stored, compare_run
 from evaluations.engine.budget import Caps, Spent
 from evaluations.engine.errors import EngineError, SetupError
 from evaluations.engine.providers import Provider, ProviderSpec, make, price_of
+from evaluations.engine.providers.offline import EchoProvider
 from evaluations.engine.runner import Column, Ending, Finished, Options
 from evaluations.engine.runner import run as run_engine
 from evaluations.engine.services import ModelServices
@@ -36,11 +37,14 @@ from prompts import interface as prompts
 
 __all__ = [
     "cancel_run",
+    "column_of",
     "execute_run",
+    "finish_run",
     "forget_errors",
     "raise_limits",
     "runs_to_resume",
     "spent_on",
+    "template_of",
 ]
 
 UNCACHED: Final = ("echo", "replay")  # as fast as looking it up
@@ -70,7 +74,7 @@ def execute_run(
     try:
         evaluations = list(run.evaluations.select_related("prompt", "version").order_by("position"))
         columns = _columns(evaluations)
-        templates = {str(row.pk): _template(row) for row in evaluations}
+        templates = {str(row.pk): template_of(row) for row in evaluations}
         ending = asyncio.run(
             run_engine(
                 DatabaseStore(run, templates),
@@ -86,7 +90,7 @@ def execute_run(
         # The lease goes, so that whoever mends it can go on at once.
         _release(run)
         raise
-    return patiently(lambda: _finish(run, ending))
+    return patiently(lambda: finish_run(run, ending))
 
 
 def _claim(run: Run) -> Run:
@@ -171,31 +175,33 @@ def _columns(evaluations: Sequence[Evaluation]) -> list[Column]:
         shared = repr((spec.kind, spec.model, spec.base_url, spec.label))
         if shared not in providers:
             providers[shared] = make(spec, settings.PROVIDER_ENVIRONMENT)
-        columns.append(_column(row, spec, providers[shared]))
+        columns.append(column_of(row, spec, providers[shared]))
     return columns
 
 
-def _column(row: Evaluation, spec: ProviderSpec, provider: Provider) -> Column:
+def column_of(row: Evaluation, spec: ProviderSpec, provider: Provider | None) -> Column:
+    """Return a column as the engine knows it; without a provider nobody can be asked."""
     return Column(
         key=str(row.pk),
         name=row.label,
         model=spec.model,
         parameters=spec.parameters,
-        provider=provider,
+        provider=provider or EchoProvider(spec),
         price=price_of(spec),
         cacheable=spec.kind not in UNCACHED,
         identity=f"{spec.kind} {spec.base_url}",
     )
 
 
-def _template(row: Evaluation) -> prompts.Template:
+def template_of(row: Evaluation) -> prompts.Template:
+    """Return what a column fills with its cases' variables."""
     if row.prompt_id is None or row.version is None:
         return prompts.free_template(row.prompt_text)
     text = prompts.get_prompt_text(prompt_id=row.prompt_id, number=row.version.number)
     return text.template
 
 
-def _finish(run: Run, ending: Ending) -> Run:
+def finish_run(run: Run, ending: Ending) -> Run:
     """Write how it ended, and the figures of its columns; a lost run is another worker's."""
     rows = Run.objects.filter(pk=run.pk, worker=run.worker)
     summaries = {}

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from django.db.models import Avg, Count, QuerySet
 from django.db.models.functions import TruncDate
 
+from autoforge.core.errors import NotFoundError
 from evaluations.models import Evaluation, TestResult, TestSuite
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "count_suites",
     "daily_counts",
     "daily_scores",
+    "find_suite",
     "recent_evaluations",
 ]
 
@@ -45,6 +47,19 @@ def count_results() -> int:
 def count_suites() -> int:
     """Return how many test suites are in use."""
     return TestSuite.objects.count()
+
+
+def find_suite(name: str) -> TestSuite:
+    """Return the suite of a name.
+
+    Raises:
+        NotFoundError: there is none; names what there is.
+    """
+    found = TestSuite.objects.filter(name=name).first()
+    if found is None:
+        names = ", ".join(TestSuite.objects.values_list("name", flat=True)[:10]) or "none yet"
+        raise NotFoundError(f"there is no test suite “{name}”; there are: {names}")
+    return found
 
 
 def daily_scores(since: datetime) -> list[DailyScore]:

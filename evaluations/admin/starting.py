@@ -174,14 +174,16 @@ class StartForm(forms.Form):
             del self.fields["profiles"]
         ended = Run.objects.filter(status=Run.Status.COMPLETED).order_by("-created_at")
         self.fields["baseline"].queryset = ended[:BASELINES] if data is None else ended  # type: ignore[attr-defined]  # as above
+        suites = list(TestSuite.objects.values_list("pk", flat=True)[:2])
+        if len(suites) == 1 and not self.initial.get("suite"):
+            self.initial["suite"] = suites[0]
         self.plan: Plan | None = None
 
     def clean(self) -> dict[str, Any]:
         """Find everything that is named; each that is not found says so at its field."""
         found = super().clean() or self.cleaned_data
-        texts = [f"{self.choice.name}:{number}" for number in found.get("versions", ())] if (
-            self.choice
-        ) else []  # fmt: skip
+        numbers = sorted(found.get("versions", ()), key=int)
+        texts = [f"{self.choice.name}:{number}" for number in numbers] if self.choice else []
         texts += [line.strip() for line in found.get("others", "").splitlines() if line.strip()]
         asked = [one for text in texts if (one := self._find("others", prompts.find_prompt, text))]
         specs = [find_spec(profile.name) for profile in found.get("profiles", ())]

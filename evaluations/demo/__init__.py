@@ -1,83 +1,102 @@
-"""Demo content of this app: a suite, and evaluations whose answers people wrote by hand.
+"""Demo content of this app: two suites, each with a run whose answers were recorded.
 
-Nothing is invented but the answers: scores are worked out from the suite's assertions, and what
-nobody measured (times, tokens, costs) stays empty. `autoforge.demo` decides when it is loaded.
+Nothing is invented: the answers of the first are a real model's (SmolLM2-135M, recorded with their
+times and tokens), those of the second were written by hand and say so. Scores, intervals and
+verdicts are worked out when this is loaded, as for any other run. `autoforge.demo` decides when.
 """
 
-from collections.abc import Mapping, Sequence
+import asyncio
+import json
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-import yaml
 from django.db import transaction
 
-from evaluations.models import TestCase, TestSuite
-from evaluations.services import (
-    complete_evaluation,
-    create_case,
-    create_evaluation,
-    create_suite,
-)
+from evaluations.engine.providers import ProviderSpec
+from evaluations.engine.runner import Column, Ending, Finished, request_hash
+from evaluations.engine.scorers import Context, grade
+from evaluations.engine.types import Answer
+from evaluations.exchanging import read_suite, store_suite
+from evaluations.execution import column_of, finish_run, template_of
+from evaluations.models import TestSuite
+from evaluations.planning import Plan, PlannedColumn, cases_of_suite, create_run
+from evaluations.storage import DatabaseStore
+from prompts import interface as prompts
 
-__all__ = ["find_loaded", "load_evaluations"]
+__all__ = ["find_loaded", "load_runs"]
 
-FILE: Final = Path(__file__).resolve().parent / "suite.yaml"
-PROVIDER: Final = "demo"
-MODEL: Final = "written-by-hand"
-PARAMETERS: Final = {"note": "Example data: answers written by hand, no model was called."}
-Assertion = Mapping[str, Any]
+FOLDER: Final = Path(__file__).resolve().parent
+SUITES: Final = ("support", "minutes")
+PAGE: Final = 1000
 
 
 def find_loaded() -> str | None:
-    """Return the name of the demo suite if it is here already, deleted or not."""
-    name: str = _read()["name"]
-    return name if TestSuite.all_objects.filter(name=name).exists() else None
+    """Return the name of a demo suite that is here already, deleted or not."""
+    names = [read_suite(FOLDER / f"{one}.yaml").name for one in SUITES]
+    return TestSuite.all_objects.filter(name__in=names).values_list("name", flat=True).first()
 
 
 @transaction.atomic
-def load_evaluations(prompt_ids: Mapping[str, UUID]) -> int:
-    """Write the demo suite with its cases and evaluations.
+def load_runs(prompt_ids: Mapping[str, UUID]) -> int:
+    """Write the demo suites and their runs; return how many columns those have.
 
     Args:
         prompt_ids: key of each demo prompt → its id.
-
-    Returns:
-        How many evaluations there are.
     """
-    demo = _read()
-    suite = create_suite(name=demo["name"], description=demo["description"])
-    cases = [create_case(suite_id=suite.pk, **fields) for fields in demo["cases"]]
-    for entry in demo["evaluations"]:
-        evaluation = create_evaluation(
-            prompt_id=prompt_ids[demo["prompt"]],
-            number=entry["version"],
-            suite_id=suite.pk,
-            provider=PROVIDER,
-            model=MODEL,
-            parameters=PARAMETERS,
+    recorded = json.loads((FOLDER / "answers.json").read_text(encoding="utf-8"))
+    return sum(_load(one, prompt_ids[one["prompt"]]) for one in recorded)
+
+
+def _load(recorded: Mapping[str, Any], prompt_id: UUID) -> int:
+    suite, _count = store_suite(read_suite(FOLDER / f"{recorded['suite']}.yaml"))
+    names = ("model", "label", "parameters")
+    spec = ProviderSpec(kind=recorded["provider"], **{name: recorded[name] for name in names})
+    columns = [
+        PlannedColumn(
+            spec=spec,
+            prompt=prompts.get_prompt_text(prompt_id=prompt_id, number=column["version"]),
         )
-        results = [_result(case, entry["answers"][case.name]) for case in cases]
-        complete_evaluation(evaluation_id=evaluation.pk, results=results)
-    return len(demo["evaluations"])
+        for column in recorded["columns"]
+    ]
+    plan = Plan(columns=columns, name=suite.name, suite=suite, settings={"demo": True})
+    run = create_run(plan, cases_of_suite(suite.pk))
+    rows = list(run.evaluations.select_related("version").order_by("position"))
+    store = DatabaseStore(run, {str(row.pk): template_of(row) for row in rows})
+    for row, column in zip(rows, recorded["columns"], strict=True):
+        _answer(store, column_of(row, spec, provider=None), column["answers"])
+    finish_run(run, Ending(status="completed", message="", seconds=_seconds(recorded)))
+    return len(rows)
 
 
-def _result(case: TestCase, output: str) -> dict[str, Any]:
-    score = _share_that_holds(output, case.assertions)
-    return {"case": case, "output": output, "score": score, "passed": score == 1}
+def _answer(store: DatabaseStore, column: Column, answers: Mapping[str, Any]) -> None:
+    tasks, _after = store.page(column, 0, PAGE)
+    finished = []
+    for task in tasks:
+        answer = Answer(**answers[task.case.name])
+        context = Context(variables=task.case.variables, expected=task.case.expected)
+        graded = _in_a_thread(grade(task.case.assertions, answer, context, task.case.threshold))
+        finished.append(
+            Finished(
+                column=column,
+                task=task,
+                request_hash=request_hash(column, task),
+                answer=answer,
+                graded=graded,
+                error=graded.error,
+            )
+        )
+    store.save(finished)
 
 
-def _share_that_holds(output: str, assertions: Sequence[Assertion]) -> float:
-    return sum(_holds(output, assertion) for assertion in assertions) / len(assertions)
+def _in_a_thread(coroutine: Any) -> Any:
+    # The caller's thread may have an event loop of its own.
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
 
 
-def _holds(output: str, assertion: Assertion) -> bool:
-    kind, value = assertion["type"], assertion["value"]
-    if kind == "max-words":
-        return len(output.split()) <= int(value)
-    return (str(value) in output) is (kind == "contains")
-
-
-def _read() -> dict[str, Any]:
-    demo: dict[str, Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
-    return demo
+def _seconds(recorded: Mapping[str, Any]) -> float:
+    answers = (one for column in recorded["columns"] for one in column["answers"].values())
+    return float(sum(one.get("latency_ms", 0) for one in answers)) / 1000

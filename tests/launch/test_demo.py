@@ -5,7 +5,8 @@ import re
 import pytest
 from django.core.management import CommandError, call_command
 
-from evaluations.models import Evaluation, TestCase, TestSuite
+from evaluations.comparing import sentence_of
+from evaluations.models import Run, TestCase, TestResult, TestSuite
 from prompts import services
 from prompts.models import Prompt, PromptTemplate, PromptVersion
 
@@ -21,7 +22,7 @@ def demo():
 
 def test_the_command_says_what_it_loaded(capsys):
     call_command("load_demo")
-    said = "Loaded 11 prompts, 3 templates, a test suite with 2 evaluations.\n"
+    said = "Loaded 11 prompts, 3 templates, 2 test suites with 5 evaluations.\n"
     assert capsys.readouterr().out == said
 
 
@@ -46,23 +47,28 @@ def test_every_place_in_a_text_is_described_and_nothing_else(demo):
         assert set(PLACE.findall(template.content)) == described, template.name
 
 
-def test_evaluations_say_that_they_are_examples_and_measure_nothing(demo):
-    first, second = Evaluation.objects.order_by("version__number")
-    assert first.overall_score == pytest.approx((2 * 0.25 + 2 * 1 / 3 + 1 * 0.5 + 0) / 6)
-    assert second.overall_score == pytest.approx((2 + 2 + 1 + 0.5) / 6)
-    for evaluation in (first, second):
-        assert (evaluation.provider, evaluation.model) == ("demo", "written-by-hand")
-        assert "no model was called" in evaluation.parameters["note"]
-        unmeasured = ("latency_ms", "input_tokens", "output_tokens", "cost_usd")
-        rows = evaluation.results.values_list(*unmeasured)
-        assert set(rows) == {(None, None, None, None)}
-    assert "Example data" in TestSuite.objects.get().description
+def test_runs_have_recorded_answers_and_figures_that_were_worked_out(demo):
+    real, written = Run.objects.order_by("-planned")
+    assert (real.status, real.planned, written.planned) == ("completed", 36, 8)
+    rates = [row.summary["pass_rate"] for row in real.evaluations.order_by("position")]
+    assert rates == [pytest.approx(n / 12) for n in (2, 3, 5)]
+    results = TestResult.objects.filter(evaluation__run=real)
+    assert all(row.latency_ms and row.output_tokens and row.components for row in results)
+    assert written.evaluations.filter(model="written-by-hand").count() == 2
+    unmeasured = ("latency_ms", "input_tokens", "output_tokens", "cost_usd")
+    rows = TestResult.objects.filter(evaluation__run=written).values_list(*unmeasured)
+    assert set(rows) == {(None, None, None, None)}
+    verdicts = [sentence_of(row.summary["comparison"]) for row in real.evaluations.all()
+                if "comparison" in row.summary]  # fmt: skip
+    assert len(verdicts) == 2
+    assert all("No difference is shown" in one for one in verdicts)
 
 
 def test_every_case_fills_every_place_of_its_prompt(demo):
-    content = Evaluation.objects.first().prompt.content
-    for case in TestCase.objects.all():
-        assert set(case.variables) == set(PLACE.findall(content))
+    for run in Run.objects.all():
+        content = run.evaluations.order_by("position").last().version.content
+        for case in TestCase.objects.filter(suite=run.suite):
+            assert set(case.variables) == set(PLACE.findall(content))
 
 
 def test_it_is_loaded_beside_other_rows_and_only_once():

@@ -12,7 +12,7 @@ class Command(BaseCommand):
 
     help = (
         "Load the demo content: prompts in English and Japanese with their versions, templates, "
-        "a test suite with evaluations. Refused where some of it is in the database already."
+        "test suites with evaluations. Refused where some of it is in the database already."
     )
 
     def handle(self, *_args: Any, **_options: Any) -> None:

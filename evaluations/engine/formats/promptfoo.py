@@ -70,20 +70,28 @@ class PromptfooConfig:
     warnings: tuple[Warned, ...]
 
 
-def read_config(path: Path) -> PromptfooConfig:
+def read_config(path: Path, *, tests_only: bool = False) -> PromptfooConfig:
     """Read a configuration and the files that it names.
+
+    Args:
+        path: the configuration; with `tests_only` a table of tests.
+        tests_only: whether the file holds tests and nothing else.
 
     Raises:
         SuiteError: one sentence with file, line and column.
     """
-    return _Reader(path).read()
+    return _Reader(path, tests_only=tests_only).read()
 
 
 class _Reader:
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, tests_only: bool = False) -> None:
         self.folder = path.resolve().parent
         self.warnings: list[Warned] = []
-        self.document = load_document(_text(path), path.name)
+        self.document = (
+            Document(value={"tests": path.name}, file=path.name)
+            if tests_only
+            else load_document(_text(path), path.name)
+        )
         if not isinstance(self.document.value, dict):
             raise SuiteError(f"{path.name}: a configuration is an object with prompts and tests")
         self.config: dict[str, Any] = self.document.value

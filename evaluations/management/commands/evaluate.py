@@ -21,6 +21,7 @@ from evaluations.execution import execute_run, forget_errors, raise_limits
 from evaluations.management.progress import Progress
 from evaluations.models import Run, TestSuite
 from evaluations.planning import Plan, PlannedColumn, cases_of_suite, create_run
+from evaluations.selectors import find_suite
 from evaluations.tasks import enqueue_run
 from evaluations.wording import find_spec
 from prompts import interface as prompts
@@ -144,7 +145,7 @@ class Command(BaseCommand):
         config = read_config(Path(options["file"])) if options["file"] else None
         suite = again.suite if again is not None else None
         if options["suite"]:
-            suite = _find_suite(options["suite"])
+            suite = find_suite(options["suite"])
         if config is not None:
             self._warn(config)
         if config is None and suite is None:
@@ -266,14 +267,6 @@ def _columns_again(run: Run) -> Iterator[PlannedColumn]:
             prompt = prompts.get_prompt_text(prompt_id=row.prompt_id, number=row.version.number)
         spec = spec_of_target(row.target)
         yield PlannedColumn(spec=spec, prompt=prompt, text=row.prompt_text, label=row.label)
-
-
-def _find_suite(name: str) -> TestSuite:
-    found = TestSuite.objects.filter(name=name).first()
-    if found is None:
-        names = ", ".join(TestSuite.objects.values_list("name", flat=True)[:10]) or "none yet"
-        raise NotFoundError(f"there is no test suite “{name}”; there are: {names}")
-    return found
 
 
 def _find_run(text: str) -> Run:

@@ -1,0 +1,54 @@
+"""A suite as promptfoo's own configuration; what it has no word for goes into metadata."""
+
+from typing import Any
+
+import yaml
+
+from evaluations.engine.formats.assertions import assertion_as_dict
+from evaluations.engine.types import Assertion, Case, Suite
+
+__all__ = ["write_promptfoo"]
+
+
+def write_promptfoo(suite: Suite) -> str:
+    """Return the YAML; disabled cases are left out, as promptfoo knows none."""
+    tests = [_test(case) for case in suite.cases if case.enabled]
+    content = {"description": suite.name, "prompts": ["{{prompt}}"], "tests": tests}
+    return yaml.safe_dump(content, allow_unicode=True, sort_keys=False, width=100)
+
+
+def _test(case: Case) -> dict[str, Any]:
+    metadata = dict(case.metadata)
+    if case.expected:
+        metadata["expected"] = case.expected
+    if case.tags:
+        metadata["tags"] = list(case.tags)
+    if case.weight != 1:
+        metadata["weight"] = case.weight
+    found = {
+        "description": case.name,
+        "vars": {name: _quoted(value) for name, value in case.variables.items()},
+        "assert": [_assertion(one) for one in case.assertions],
+        "threshold": case.threshold,
+        "metadata": metadata,
+        "providerOutput": case.given_answer,
+    }
+    return {key: value for key, value in found.items() if value not in (None, [], {})}
+
+
+def _assertion(one: Assertion) -> dict[str, Any]:
+    found = assertion_as_dict(one)
+    if isinstance(found.get("value"), str):
+        found["value"] = _quoted(found["value"])
+    if found.get("config", {}).get("provider"):
+        config = dict(found.pop("config"))
+        found["provider"] = config.pop("provider")
+        found |= {"config": config} if config else {}
+    return found
+
+
+def _quoted(value: Any) -> Any:
+    """Return a value that promptfoo's templates give back as it is."""
+    if isinstance(value, str) and any(sign in value for sign in ("{{", "{%", "{#")):
+        return f"{{% raw %}}{value}{{% endraw %}}"
+    return value

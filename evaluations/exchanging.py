@@ -1,0 +1,187 @@
+"""Suites in and out of files: read whole and checked before anything is written."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import transaction
+
+from autoforge.core.errors import InvalidInputError
+from autoforge.core.writing import check_fields, find_row
+from evaluations.engine.errors import SuiteError
+from evaluations.engine.formats.assertions import assertion_as_dict
+from evaluations.engine.formats.documents import case_from_document
+from evaluations.engine.formats.promptfoo import read_config
+from evaluations.engine.formats.promptfoo_csv import csv_tests
+from evaluations.engine.formats.promptfoo_export import write_promptfoo
+from evaluations.engine.formats.suite_file import is_suite_file, read_suite_file, write_suite_file
+from evaluations.engine.formats.tables import read_table, write_csv, write_jsonl
+from evaluations.engine.formats.yaml_document import load_document
+from evaluations.engine.types import Case, Suite
+from evaluations.models import TestCase, TestSuite
+
+__all__ = ["FORMATS", "read_suite", "store_suite", "suite_of_row", "write_suite"]
+
+FORMATS: Final = ("yaml", "promptfoo", "csv", "jsonl")
+SUFFIXES: Final = (".yaml", ".yml", ".json", ".jsonl", ".csv", ".xlsx")
+WRITERS: Final = {
+    "yaml": write_suite_file,
+    "promptfoo": write_promptfoo,
+    "csv": write_csv,
+    "jsonl": write_jsonl,
+}
+BATCH: Final = 500
+
+
+def read_suite(
+    path: Path,
+    *,
+    name: str = "",
+    mapping: Mapping[str, str] | None = None,
+    assertion: Mapping[str, Any] | None = None,
+) -> Suite:
+    """Return the suite that a file holds, whatever of the known formats it is in.
+
+    A table whose header has columns with two underscores is promptfoo's; with a mapping it is not.
+
+    Args:
+        path: the file.
+        name: what the suite is to be called; else what the file says, else the file's name.
+        mapping: for plain tables: column → part of a case.
+        assertion: for plain tables: the check of each case that has none.
+
+    Raises:
+        SuiteError: one sentence with file, line and column.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise SuiteError(f"{path.name}: the name must end in {', '.join(SUFFIXES)}")
+    text = "" if suffix == ".xlsx" else _text(path)
+    plain = {"name": name or path.stem, "mapping": mapping, "assertion": assertion}
+    if suffix == ".csv" and (mapping or "__" not in text.partition("\n")[0]):
+        return read_table(text, path.name, **plain)  # type: ignore[arg-type]  # one dictionary for both
+    if suffix in (".csv", ".xlsx"):
+        return _promptfoo_table(path, name)
+    if suffix == ".jsonl" or text.lstrip().startswith("["):
+        return read_table(text, path.name, **plain)  # type: ignore[arg-type]  # as above
+    document = load_document(text, path.name)
+    if is_suite_file(document):
+        found = read_suite_file(text, path.name)
+        return replace(found, name=name) if name else found
+    suite = read_config(path).suite
+    return replace(_unique(suite), name=name or suite.name[:255])
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise SuiteError(f"{path.name} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise SuiteError(f"{path.name} is not UTF-8 (byte {error.start + 1})") from None
+
+
+def _promptfoo_table(path: Path, name: str) -> Suite:
+    """Return a table in promptfoo's columns, read by way of a configuration that names it."""
+    if path.suffix.lower() == ".csv":
+        csv_tests(_text(path), path.name)  # its errors name the file's lines
+    suite = read_config(path, tests_only=True).suite
+    return replace(_unique(suite), name=name or path.stem)
+
+
+def _unique(suite: Suite) -> Suite:
+    """Return a suite whose cases have different names: the second x is called x (2)."""
+    seen: Counter[str] = Counter()
+    cases = []
+    for case in suite.cases:
+        seen[case.name] += 1
+        number = seen[case.name]
+        name = case.name[:240] if number == 1 else f"{case.name[:240]} ({number})"
+        cases.append(replace(case, name=name))
+    return replace(suite, cases=tuple(cases))
+
+
+@transaction.atomic
+def store_suite(suite: Suite, *, replace_cases: bool = False) -> tuple[TestSuite, int]:
+    """Write a suite with its cases, all or nothing; return it and how many cases it has now.
+
+    Args:
+        suite: what was read.
+        replace_cases: whether the cases of a suite of this name are replaced; earlier runs keep
+            their copies.
+
+    Raises:
+        InvalidInputError: the name is taken, or a case does not fit; names the case.
+    """
+    row = TestSuite.objects.filter(name=suite.name).first()
+    if row is not None and not replace_cases:
+        sentence = f"a suite is called “{suite.name}” already; rename this one or replace its cases"
+        raise InvalidInputError({"name": sentence})
+    if row is None:
+        row = TestSuite(name=suite.name, description=suite.description)
+        check_fields(row)
+        row.save(force_insert=True)
+    else:
+        row.cases.all().delete()
+    rows = [_row(row, case, place) for place, case in enumerate(suite.cases)]
+    TestCase.objects.bulk_create(rows, batch_size=BATCH)
+    return row, len(rows)
+
+
+def _row(suite: TestSuite, case: Case, position: int) -> TestCase:
+    metadata = dict(case.metadata)
+    row = TestCase(
+        suite=suite,
+        name=case.name,
+        variables=dict(case.variables),
+        expected=case.expected,
+        assertions=[assertion_as_dict(one) for one in case.assertions],
+        threshold=case.threshold,
+        weight=case.weight,
+        tags=list(case.tags),
+        metadata=metadata,
+        position=position,
+        enabled=case.enabled,
+    )
+    try:
+        check_fields(row, exclude={"suite"})
+    except InvalidInputError as error:
+        raise InvalidInputError({"cases": f"case “{case.name}”: {error}"}) from error
+    return row
+
+
+def suite_of_row(suite_id: UUID | str) -> Suite:
+    """Return a stored suite with all of its cases.
+
+    Raises:
+        NotFoundError: there is no such suite, or it is deleted.
+        SuiteError: an assertion of it is wrong; names the case.
+    """
+    row = find_row(TestSuite, suite_id)
+    cases = TestCase.objects.filter(suite=row).order_by("position", "name")
+    return Suite(name=row.name, description=row.description, cases=tuple(_cases(cases)))
+
+
+def _cases(rows: Iterable[TestCase]) -> Iterable[Case]:
+    for row in rows:
+        document = {
+            "variables": row.variables,
+            "expected": row.expected,
+            "assertions": row.assertions,
+            "threshold": row.threshold,
+            "tags": row.tags,
+            "metadata": row.metadata,
+        }
+        try:
+            case = case_from_document(row.name, document, row.weight)
+        except SuiteError as error:
+            raise SuiteError(f"case “{row.name}”: {error}") from error
+        yield replace(case, enabled=row.enabled)
+
+
+def write_suite(suite: Suite, kind: str) -> str:
+    """Return a suite as a file in one of FORMATS."""
+    return WRITERS[kind](suite)

@@ -1,0 +1,44 @@
+"""`manage.py export_suite`: a test suite as a file."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, no_translations
+
+from autoforge.core.errors import ApplicationError
+from evaluations.engine.errors import EngineError
+from evaluations.exchanging import FORMATS, suite_of_row, write_suite
+from evaluations.selectors import find_suite
+
+WRONG_INPUT = 2
+
+
+class Command(BaseCommand):
+    """Write a suite as a file or to standard output."""
+
+    help = (
+        "Exports a test suite: yaml holds everything and is imported back exactly; promptfoo is "
+        "its configuration; csv and jsonl are plain tables."
+    )
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Add the options."""
+        parser.add_argument("name", metavar="NAME")
+        parser.add_argument("--format", choices=FORMATS, default="yaml", help="default: yaml")
+        parser.add_argument("--output", metavar="F", help="write to a file")
+
+    @no_translations
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Export."""
+        try:
+            suite = suite_of_row(find_suite(options["name"]).pk)
+            text = write_suite(suite, options["format"])
+            if options["output"]:
+                Path(options["output"]).write_text(text, encoding="utf-8", newline="")
+            else:
+                self.stdout.write(text, ending="")
+        except (ApplicationError, EngineError, OSError) as error:
+            raise CommandError(str(error), returncode=WRONG_INPUT) from error
+        if options["output"]:
+            self.stderr.write(f"Written: {options['output']} ({len(suite.cases)} cases)")
