@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from autoforge.core.aggregates import JSONGroupArray
 from evaluations import presenting
-from evaluations.models import Evaluation
+from evaluations.models import Evaluation, ReleaseGate
 from prompts.interface import (
     Candidate,
     Panel,
@@ -44,7 +44,60 @@ def _completed() -> QuerySet[Evaluation]:
 
 
 def check_release(candidate: Candidate) -> Verdict:
-    """Pass a version whose very content has been evaluated with a good score."""
+    """Pass a version whose very content has passed each gate of its prompt.
+
+    A prompt without gates needs one good evaluation of that content, of whatever suite.
+    """
+    gates = ReleaseGate.objects.filter(prompt_id=candidate.prompt_id).select_related("suite")
+    reasons = []
+    for gate in gates:
+        verdict = _check_gate(gate, candidate)
+        if not verdict.passed:
+            return verdict
+        reasons.append(verdict.reason)
+    if reasons:
+        return Verdict(passed=True, reason="; ".join(reasons))
+    return _check_score(candidate)
+
+
+def _check_gate(gate: ReleaseGate, candidate: Candidate) -> Verdict:
+    params = {"suite": gate.suite.name}
+    newest = (
+        Evaluation.objects.filter(
+            status=Evaluation.Status.COMPLETED,
+            suite=gate.suite,
+            version__content_hash=candidate.content_hash,
+        )
+        .order_by("-created_at")
+        .first()
+    )
+    summary = newest.summary if newest is not None else {}
+    rate, interval = summary.get("pass_rate"), summary.get("pass_interval")
+    if rate is None or not interval:
+        reason = _("this content has never been run over the suite “%(suite)s”")
+        return Verdict(passed=False, reason=reason % params)
+    params |= {
+        "rate": f"{rate:.1%}",
+        "low": f"{interval[0]:.1%}",
+        "needed": f"{gate.pass_rate:.1%}",
+        "bound": f"{gate.lower_bound or 0:.1%}",
+        "errors": summary.get("errors", 0),
+    }
+    for wrong, reason in (
+        (summary.get("errors"), _("its run over “%(suite)s” has %(errors)d errors: do them again")),
+        (rate < gate.pass_rate, _("“%(suite)s” passes at %(rate)s; it takes %(needed)s")),
+        (
+            interval[0] < (gate.lower_bound or 0),
+            _("“%(suite)s” passes at %(rate)s, its interval begins at %(low)s; it takes %(bound)s"),
+        ),
+    ):
+        if wrong:
+            return Verdict(passed=False, reason=reason % params)
+    reason = _("“%(suite)s” passes at %(rate)s, its interval begins at %(low)s")
+    return Verdict(passed=True, reason=reason % params)
+
+
+def _check_score(candidate: Candidate) -> Verdict:
     newest = (
         _completed()
         .filter(version__content_hash=candidate.content_hash)

@@ -3,6 +3,7 @@
 Each function says how many queries it makes: a remote database takes tens of milliseconds for each.
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -52,17 +53,16 @@ def columns_of(run_id: UUID) -> list[Evaluation]:
 
 def progress_of(run: Run) -> dict[str, Any]:
     """Return how far a run is, as JSON for the page that watches it; one query."""
-    scored = Q(passed__isnull=False)
     rows = (
         TestResult.objects.filter(evaluation__run=run, run_case__isnull=False)
         .order_by()
         .values("evaluation")
         .annotate(
             done=Count("pk"),
-            passed=Count("pk", filter=Q(passed=True)),
-            failed=Count("pk", filter=Q(passed=False)),
-            errors=Count("pk", filter=~scored),
-            cached=Count("pk", filter=Q(cached=True)),
+            passes=Count("pk", filter=Q(passed=True)),
+            failures=Count("pk", filter=Q(passed=False)),
+            errors=Count("pk", filter=Q(passed__isnull=True)),
+            known=Count("pk", filter=Q(cached=True)),
             cost=Sum("cost_usd"),
             grading=Sum("grading_cost_usd"),
         )
@@ -90,8 +90,9 @@ def progress_of(run: Run) -> dict[str, Any]:
 
 def _numbers(row: dict[str, Any]) -> dict[str, Any]:
     cost = float(row["cost"] or 0) + float(row["grading"] or 0)
-    names = ("done", "passed", "failed", "errors", "cached")
-    return {name: row[name] for name in names} | {"cost": cost}
+    names = {"passes": "passed", "failures": "failed", "known": "cached"}  # unlike the columns
+    found = {names.get(name, name): row[name] for name in ("done", "errors", *names)}
+    return found | {"cost": cost}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -356,6 +357,7 @@ def answers_of(
         {
             "label": labels[result.evaluation_id],
             "result": result,
+            "checks": [_check(one) for one in result.components],
             "state": "error" if result.passed is None else "pass" if result.passed else "fail",
             "rows": compare(first, result.output) if place and result.output != first else None,
             "ratings": list(result.ratings.all()),
@@ -363,6 +365,13 @@ def answers_of(
         }
         for place, result in enumerate(results)
     ]
+
+
+def _check(component: Mapping[str, Any]) -> dict[str, Any]:
+    """Return one scorer's part of a result, its value as people write it."""
+    value = component["assertion"].get("value", "")
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return {**component, "shown_value": text}
 
 
 def verdicts_of(columns: Sequence[Evaluation]) -> list[dict[str, Any]]:

@@ -9,7 +9,15 @@ from django.contrib.auth.models import Permission
 from django.urls import reverse
 
 from evaluations import services as evaluations
-from evaluations.models import TestCase, TestResult, TestSuite
+from evaluations.models import (
+    Evaluation,
+    ModelProfile,
+    ReleaseGate,
+    Run,
+    TestCase,
+    TestResult,
+    TestSuite,
+)
 from prompts import services as prompts
 from prompts.models import Prompt, PromptTemplate, PromptVersion
 
@@ -23,6 +31,9 @@ LISTS = [
     "evaluations_testcase",
     "evaluations_evaluation",
     "evaluations_testresult",
+    "evaluations_run",
+    "evaluations_modelprofile",
+    "evaluations_releasegate",
     "auth_user",
     "auth_group",
 ]
@@ -39,6 +50,10 @@ def fill(count: int) -> None:
         TestResult.objects.create(
             evaluation=evaluation, case=case, score=0.5, passed=True, cost_usd=Decimal("0.01")
         )
+        run = Run.objects.create(name=f"Run {number}", suite=suite)
+        Evaluation.objects.create(run=run, prompt=prompt, label="column", suite=suite)
+        ModelProfile.objects.create(name=f"Model {number}", provider="echo")
+        ReleaseGate.objects.create(prompt=prompt, suite=suite)
 
 
 @pytest.fixture
@@ -90,7 +105,7 @@ def test_the_dashboard_empty_and_full(admin, django_assert_max_num_queries):
     assert "3 draft" in page
     chart = json.loads(html.unescape(page.split('data-value="')[1].split('"')[0]))
     assert len(chart["labels"]) == 30
-    assert [series["data"][-1] for series in chart["datasets"]] == [3, 3]
+    assert [series["data"][-1] for series in chart["datasets"]] == [3, 6]
 
 
 def form(prompt: Prompt | None = None, **changes) -> dict[str, str]:

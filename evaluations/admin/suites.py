@@ -9,6 +9,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
+from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
 from autoforge.core.admin import (
     BaseAdmin,
@@ -80,6 +81,13 @@ class TestCaseForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class
     tags = TagsFormField(label=_("Tags"), required=False)
     metadata = DocumentFormField(label=_("Metadata"), empty={})
     expected = ExactTextFormField(label=_("Expected answer"), required=False)
+    position = forms.IntegerField(
+        label=_("Position"),
+        required=False,
+        min_value=0,
+        widget=UnfoldAdminIntegerFieldWidget(),
+        help_text=_("Its place in the suite; then by name."),
+    )
 
     class Meta:
         model = TestCase
@@ -100,6 +108,10 @@ class TestCaseForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["expected"].stored = self.instance.expected  # type: ignore[attr-defined]  # our field
+
+    def clean_position(self) -> int:
+        """Return the place; none is the first."""
+        return int(self.cleaned_data["position"] or 0)
 
     def clean_assertions(self) -> Any:
         """Refuse what no scorer understands; each wrong one is named by its place."""

@@ -16,7 +16,7 @@ from evaluations.engine.types import Place, Warned
 __all__ = ["csv_tests", "parse_cell", "table_tests"]
 
 CELL: Final = re.compile(r"^(not-)?([a-z][a-z0-9:-]*?)(?:\((\d+(?:\.\d+)?)\))?(?::([\s\S]*))?$")
-PREFIX: Final = re.compile(r"^((?:not-)?[A-Za-z][A-Za-z-]{2,30})(?:\([\d.]+\))?:\S")
+PREFIX: Final = re.compile(r"^((?:not-)?[A-Za-z][A-Za-z-]{2,30})(?:\([\d.]+\))?: ?\S")
 EXPECTED: Final = re.compile(r"__expected(\d*)\Z")
 THRESHOLD_OF: Final = re.compile(r"__config:__expected(\d*):threshold\Z")
 SPECIAL: Final = ("__prefix", "__suffix", "__description", "__providerOutput", "__metric")

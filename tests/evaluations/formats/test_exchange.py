@@ -1,0 +1,205 @@
+"""Suites in and out of files: exact round trips, mapped tables, wrong input with its place."""
+
+import json
+
+import pytest
+import yaml
+from django.core.management import CommandError, call_command
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evaluations.engine.errors import SuiteError
+from evaluations.engine.formats.promptfoo import read_config
+from evaluations.engine.formats.suite_file import read_suite_file, write_suite_file
+from evaluations.engine.formats.tables import read_table, write_csv, write_jsonl
+from evaluations.engine.types import Assertion, Case, Suite
+from evaluations.exchanging import read_suite, store_suite, suite_of_row
+from evaluations.models import TestCase, TestSuite
+
+TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=40)
+VALUES = st.recursive(
+    TEXTS | st.booleans() | st.integers(-99, 99),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=6,
+)
+CASES = st.lists(
+    st.builds(
+        Case,
+        name=TEXTS.filter(str.strip),
+        variables=st.dictionaries(TEXTS, VALUES, max_size=3),
+        expected=TEXTS,
+        assertions=st.lists(
+            st.builds(
+                Assertion,
+                type=st.sampled_from(["contains", "equals", "starts-with"]),
+                negated=st.booleans(),
+                value=TEXTS,
+                weight=st.sampled_from([0.0, 1.0, 2.5]),
+                metric=st.sampled_from(["", "tone"]),
+            ),
+            max_size=2,
+        ).map(tuple),
+        threshold=st.none() | st.sampled_from([0.0, 0.5, 1.0]),
+        weight=st.sampled_from([0.0, 1.0, 3.5]),
+        tags=st.lists(TEXTS.filter(str.strip), max_size=2).map(tuple),
+        metadata=st.dictionaries(TEXTS, VALUES, max_size=2),
+        enabled=st.booleans(),
+        given_answer=st.none() | TEXTS,
+    ),
+    max_size=4,
+    unique_by=lambda case: case.name,
+).map(tuple)
+
+
+@given(CASES)
+def test_our_own_file_gives_back_exactly_the_same(cases):
+    suite = Suite(name="名前: [x]", description="a\nb", cases=cases)
+    assert read_suite_file(write_suite_file(suite), "s.yaml") == suite
+
+
+CASE = Case(
+    name="一",
+    variables={"q": "two\nlines", "n": 3},
+    expected="ok",
+    assertions=(Assertion(type="contains", value="{{ raw }}"),),
+    threshold=0.5,
+    weight=2.0,
+    tags=("a", "b"),
+    metadata={"k": [1]},
+)
+OFF = Case(name="off", enabled=False, variables={"q": "x", "n": ""})
+
+
+@pytest.mark.parametrize("kind", ["yaml", "jsonl", "csv"])
+def test_other_files_keep_what_they_can(tmp_path, kind):
+    suite = Suite(name="s", cases=(CASE, OFF))
+    write = {"yaml": write_suite_file, "jsonl": write_jsonl, "csv": write_csv}[kind]
+    path = tmp_path / f"s.{kind}"
+    path.write_text(write(suite), encoding="utf-8", newline="")
+    found = read_suite(path)
+    first = found.cases[0]
+    assert [case.name for case in found.cases] == ["一", "off"]
+    assert (first.assertions, first.threshold, first.weight) == (CASE.assertions, 0.5, 2.0)
+    assert (first.tags, first.expected) == (CASE.tags, "ok")
+    assert first.variables["q"] == "two\nlines"
+    assert found.cases[1].enabled is False
+
+
+def test_promptfoo_reads_what_we_write(tmp_path):
+    from evaluations.exchanging import write_suite
+
+    path = tmp_path / "promptfooconfig.yaml"
+    path.write_text(write_suite(Suite(name="s", cases=(CASE, OFF)), "promptfoo"))
+    test = yaml.safe_load(path.read_text())["tests"][0]
+    assert test["assert"][0]["value"] == "{% raw %}{{ raw }}{% endraw %}"
+    assert test["metadata"]["weight"] == 2.0
+    assert [case.name for case in read_config(path).suite.cases] == ["一"]
+
+
+def test_a_mapped_table(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("ID,Question,Answer,Note\n7,何?,いい,x\n8,b,c,\n", encoding="utf-8-sig")
+    suite = read_suite(
+        path,
+        name="T",
+        mapping={"ID": "name", "Question": "variables.q", "Answer": "expected"},
+        assertion={"type": "f1", "threshold": 0.5},
+    )
+    first = suite.cases[0]
+    assert (first.name, first.variables, first.expected) == ("7", {"q": "何?"}, "いい")
+    assert first.assertions == (Assertion(type="f1", value="いい", threshold=0.5),)
+
+
+WRONG_TABLES = [
+    ("a,b\n1,2,3\n", {}, "t.csv, line 2: 3 fields, and 2 columns"),
+    ('a\n"open\n', {}, "this is not CSV"),
+    ("weight\nheavy\n", {}, "t.csv, line 2, column 1: weight is a number, not “heavy”"),
+    ("name\nx\nx\n", {}, "two cases are called “x”"),
+    ("threshold\n2\n", {}, "threshold is a number from 0 to 1"),
+    ("name\nx\n", {"mapping": {"Nope": "expected"}}, "there is no column “Nope”"),
+    ("name\nx\n", {"assertion": {"type": "contians"}}, "did you mean contains?"),
+    ("assertions\n[1]\n", {}, "an assertion is an object"),
+]
+
+
+@pytest.mark.parametrize(("text", "fields", "sentence"), WRONG_TABLES)
+def test_wrong_tables(text, fields, sentence):
+    with pytest.raises(SuiteError) as caught:
+        read_table(text, "t.csv", name="t", **fields)
+    assert sentence in str(caught.value)
+
+
+WRONG_FILES = [
+    ("autoforge: suite/2\nname: x\n", "begins with “autoforge: suite/1”"),
+    ("autoforge: suite/1\n", "a suite needs a name"),
+    ("autoforge: suite/1\nname: x\ncaes: []\n", "line 3, column 1, caes: there is no “caes”"),
+    ("autoforge: suite/1\nname: x\ncases:\n- name: a\n  weight: -1\n", "line 5"),
+    ("autoforge: suite/1\nname: x\ncases:\n- name: a\n- name: a\n", "called “a” already"),
+    (
+        "autoforge: suite/1\nname: x\ncases:\n- name: a\n  assertions:\n  - type: contians\n",
+        "line 6, column 5, cases[0].assertions[0]: there is no assertion type “contians”",
+    ),
+    ("autoforge: suite/1\nname: x\ncases: 3\n", "cases is a list"),
+    ("autoforge: suite/1\nname: x\ncases: [a]\n", "a case is an object with a name"),
+    ("autoforge: suite/1\nname: x\ncases: [{variables: {}}]\n", "a case needs a name"),
+    ("autoforge: suite/1\nname: x\ncases: [{name: a, enabled: 7}]\n", "enabled is true or false"),
+]
+
+
+@pytest.mark.parametrize(("text", "sentence"), WRONG_FILES)
+def test_wrong_files(text, sentence):
+    with pytest.raises(SuiteError) as caught:
+        read_suite_file(text, "s.yaml")
+    assert sentence in str(caught.value)
+
+
+@pytest.mark.django_db
+def test_the_commands(tmp_path, capsys):
+    path = tmp_path / "s.yaml"
+    path.write_text(write_suite_file(Suite(name="S", description="d", cases=(CASE, OFF))))
+    call_command("import_suite", str(path), dry_run=True)
+    assert "nothing was kept" in capsys.readouterr().out
+    assert not TestSuite.objects.exists()
+    call_command("import_suite", str(path))
+    assert "Imported “S” with 2 cases." in capsys.readouterr().out
+    with pytest.raises(CommandError, match="called “S” already"):
+        call_command("import_suite", str(path))
+    call_command("import_suite", str(path), "--replace")
+    assert TestCase.objects.count() == 2
+    capsys.readouterr()
+    call_command("export_suite", "S")
+    assert capsys.readouterr().out == path.read_text()
+    target = tmp_path / "out.jsonl"
+    call_command("export_suite", "S", format="jsonl", output=str(target))
+    assert json.loads(target.read_text().splitlines()[0])["name"] == "一"
+    with pytest.raises(CommandError, match="there is no test suite “T”; there are: S"):
+        call_command("export_suite", "T")
+    with pytest.raises(CommandError, match="PART=COLUMN"):
+        call_command("import_suite", str(path), map=["x"])
+
+
+@pytest.mark.django_db
+def test_promptfoo_s_table_of_tests(tmp_path):
+    path = tmp_path / "tests.csv"
+    path.write_text("q,__expected,__description\na,contains:b,first\nc,contians: d,first\n")
+    suite = read_suite(path)
+    assert [case.name for case in suite.cases] == ["first", "first (2)"]
+    assert [one.type for one in suite.cases[0].assertions] == ["contains"]
+    assert "did you mean contains:?" in str(suite.warnings[0])
+    row, count = store_suite(suite)
+    assert count == 2
+    assert suite_of_row(row.pk).cases[0].variables == {"q": "a"}
+
+
+@pytest.mark.django_db
+def test_nothing_is_kept_of_a_suite_with_a_wrong_case():
+    cases = (CASE, Case(name="x" * 300))
+    with pytest.raises(Exception, match="case “xxx"):
+        store_suite(Suite(name="S", cases=cases))
+    assert not TestSuite.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["s.txt", "none.yaml"])
+def test_files_that_are_none(tmp_path, name):
+    with pytest.raises(SuiteError, match=r"must end in|cannot be read"):
+        read_suite(tmp_path / name)
