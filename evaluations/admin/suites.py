@@ -1,6 +1,7 @@
 """Test suites and their cases."""
 
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin
@@ -22,6 +23,7 @@ from autoforge.core.admin import (
     first_line,
 )
 from evaluations import services
+from evaluations.admin.suite_files import SuiteFiles
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.assertions import parse_assertion
 from evaluations.models import TestCase, TestSuite
@@ -38,7 +40,7 @@ class TestSuiteForm(NamedForm):
 
 
 @admin.register(TestSuite)
-class TestSuiteAdmin(SoftDeleteAdmin):
+class TestSuiteAdmin(SuiteFiles, SoftDeleteAdmin):
     """Suites; their cases have a list of their own."""
 
     form = TestSuiteForm
@@ -46,7 +48,40 @@ class TestSuiteAdmin(SoftDeleteAdmin):
     list_filter = (StateFilter,)
     search_fields = ("name", "description")
     readonly_fields = ("created_at", "updated_at")
-    actions_detail = ("start_run", "list_cases")
+    actions_list = ("import_suite",)
+    actions_detail = (
+        "start_run",
+        "list_cases",
+        {"title": _("Export"), "items": ["export_yaml", "export_promptfoo", "export_csv"]},
+    )
+
+    @action(description=_("Import"), url_path="import-suite", permissions=["start_import"])
+    def import_suite(self, request: HttpRequest) -> HttpResponse:  # noqa: ARG002 (unfold's signature)
+        """Go to the page that takes a file."""
+        return redirect("admin:evaluations_testsuite_import")
+
+    def has_start_import_permission(self, request: HttpRequest) -> bool:
+        """Return whether somebody may import suites."""
+        return bool(self.has_add_permission(request) and self.has_change_permission(request))
+
+    def _export(self, object_id: str, kind: str) -> HttpResponse:
+        address = reverse("admin:evaluations_testsuite_export", args=[UUID(object_id)])
+        return redirect(f"{address}?format={kind}")
+
+    @action(description=_("As YAML, everything"), url_path="export-yaml")
+    def export_yaml(self, request: HttpRequest, object_id: str) -> HttpResponse:  # noqa: ARG002 (as above)
+        """Hand out our own file."""
+        return self._export(object_id, "yaml")
+
+    @action(description=_("As promptfoo's configuration"), url_path="export-promptfoo")
+    def export_promptfoo(self, request: HttpRequest, object_id: str) -> HttpResponse:  # noqa: ARG002 (as above)
+        """Hand out promptfoo's configuration."""
+        return self._export(object_id, "promptfoo")
+
+    @action(description=_("As CSV"), url_path="export-csv")
+    def export_csv(self, request: HttpRequest, object_id: str) -> HttpResponse:  # noqa: ARG002 (as above)
+        """Hand out a plain table."""
+        return self._export(object_id, "csv")
 
     @action(description=_("Start a run"), url_path="start-run", permissions=["start_run"])
     def start_run(self, request: HttpRequest, object_id: str) -> HttpResponse:  # noqa: ARG002 (unfold's signature)

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -17,7 +18,7 @@ from autoforge.background import wait_until_idle
 from evaluations.engine.providers import ProviderSpec
 from evaluations.engine.types import Assertion, Case
 from evaluations.execution import execute_run
-from evaluations.models import ModelProfile, Rating, Run, RunCase, TestCase, TestResult
+from evaluations.models import ModelProfile, Rating, Run, RunCase, TestCase, TestResult, TestSuite
 from evaluations.planning import Plan, PlannedColumn, create_run
 from evaluations.roles import PERMISSIONS
 from evaluations.services import create_case, create_suite
@@ -258,6 +259,25 @@ def test_assertions_of_a_case_are_checked_with_their_places(admin, suite):
     assert admin.post(url("testcase_change", case.pk), sent).status_code == 302
     case.refresh_from_db()
     assert (case.tags, case.threshold) == (["a", "b"], 0.5)
+
+
+def test_suites_are_imported_and_exported_by_pages(admin, suite):
+    text = b"autoforge: suite/1\nname: N\ncases:\n- name: a\n"
+    for fields, kept in (({"dry_run": "on"}, 0), ({}, 1), ({}, 1), ({"replace_cases": "on"}, 1)):
+        sent = fields | {"file": SimpleUploadedFile("s.yaml", text)}
+        page = admin.post(url("testsuite_import"), sent).content.decode()
+        assert TestSuite.objects.filter(name="N").count() == kept
+    assert "Imported" in page
+    wrong = {"file": SimpleUploadedFile("s.yaml", text + b"- nome: b\n")}
+    page = admin.post(url("testsuite_import"), wrong).content.decode()
+    assert "s.yaml, line 5, column 3, cases[1].nome: there is no “nome”" in page
+    for kind, word in (("yaml", "autoforge: suite/1"), ("promptfoo", "tests:"), ("csv", "name,")):
+        found = admin.get(url("testsuite_export", suite.pk, format=kind))
+        assert word in found.content.decode()
+    assert admin.get(url("testsuite_export", suite.pk, format="exe")).status_code == 404
+    page = admin.get(url("testsuite_change", suite.pk)).content.decode()
+    assert "As promptfoo" in page
+    assert "import-suite" in admin.get(url("testsuite_changelist")).content.decode()
 
 
 def test_a_profile_keeps_no_key(admin):

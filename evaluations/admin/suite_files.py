@@ -1,0 +1,162 @@
+"""Suites in and out of files, by pages."""
+
+import tempfile
+from pathlib import Path, PurePath
+from typing import Any, Final
+from uuid import UUID
+
+from django import forms
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import path
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import (
+    UnfoldAdminFileFieldWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanSwitchWidget,
+)
+
+from autoforge.core.errors import ApplicationError
+from evaluations.engine.errors import EngineError
+from evaluations.engine.formats.tables import parse_mapping
+from evaluations.engine.types import Suite
+from evaluations.exchanging import FORMATS, read_suite, store_suite, suite_of_row, write_suite
+from evaluations.models import TestSuite
+
+__all__ = ["SuiteFiles"]
+
+LARGEST: Final = 20 * 1024 * 1024
+SUFFIXES: Final = {"yaml": "yaml", "promptfoo": "promptfooconfig.yaml", "csv": "csv",
+                   "jsonl": "jsonl"}  # fmt: skip
+
+
+class ImportForm(forms.Form):
+    """A file, and what its suite is to be called."""
+
+    file = forms.FileField(
+        label=_("File"),
+        widget=UnfoldAdminFileFieldWidget(),
+        help_text=_(
+            "Our YAML, a promptfoo configuration or table of tests, a plain CSV, JSON or JSON "
+            "Lines; 20 MB at most; nothing in it is run."
+        ),
+    )
+    name = forms.CharField(
+        label=_("Name"),
+        required=False,
+        max_length=255,
+        widget=UnfoldAdminTextInputWidget(),
+        help_text=_("Empty: as the file says."),
+    )
+    mapping = forms.CharField(
+        label=_("Columns"),
+        required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+        help_text=_("Of a plain table, one a line: expected=Answer, variables.question=Question."),
+    )
+    assertion = forms.CharField(
+        label=_("Check"),
+        required=False,
+        widget=UnfoldAdminTextInputWidget(),
+        help_text=_("Of a plain table: how an answer is compared with the expected one: exact."),
+    )
+    replace_cases = forms.BooleanField(
+        label=_("Replace the cases of a suite of this name"),
+        required=False,
+        widget=UnfoldBooleanSwitchWidget(),
+    )
+    dry_run = forms.BooleanField(
+        label=_("Only try"),
+        required=False,
+        initial=True,
+        widget=UnfoldBooleanSwitchWidget(),
+        help_text=_("Everything is checked and nothing kept."),
+    )
+
+    def clean_file(self) -> Any:
+        """Refuse a file that is too large."""
+        file = self.cleaned_data["file"]
+        if file.size > LARGEST:
+            raise forms.ValidationError(
+                _("The file is larger than 20 MB; use the command import_suite.")
+            )
+        return file
+
+    def read(self) -> Suite:
+        """Return the suite of the file.
+
+        Raises:
+            SuiteError: one sentence with its place.
+        """
+        found = self.cleaned_data
+        with tempfile.TemporaryDirectory() as folder:
+            target = Path(folder) / (PurePath(found["file"].name).name or "suite")
+            target.write_bytes(found["file"].read())
+            return read_suite(
+                target,
+                name=found["name"],
+                mapping=parse_mapping(filter(None, found["mapping"].splitlines())) or None,
+                assertion={"type": found["assertion"]} if found["assertion"] else None,
+            )
+
+
+class SuiteFiles:
+    """Pages beside the suites' own; mixed into their admin."""
+
+    admin_site: Any
+    opts: Any
+    has_view_permission: Any
+    has_change_permission: Any
+    has_add_permission: Any
+
+    def get_urls(self) -> list[Any]:
+        """Add the pages."""
+        view = self.admin_site.admin_view
+        own = [
+            path("import/", view(self.import_file), name="evaluations_testsuite_import"),
+            path("<uuid:key>/export/", view(self.export), name="evaluations_testsuite_export"),
+        ]
+        return [*own, *super().get_urls()]  # type: ignore[misc]  # an admin follows
+
+    def import_file(self, request: HttpRequest) -> HttpResponse:
+        """Take a file; say what it holds, and keep it unless it is only tried."""
+        if not (self.has_add_permission(request) and self.has_change_permission(request)):
+            raise PermissionDenied
+        form = ImportForm(request.POST or None, request.FILES or None)
+        suite = kept = None
+        if request.method == "POST" and form.is_valid():
+            try:
+                suite = form.read()
+                if not form.cleaned_data["dry_run"]:
+                    replace = form.cleaned_data["replace_cases"]
+                    kept, _count = store_suite(suite, replace_cases=replace)
+            except (ApplicationError, EngineError) as error:
+                form.add_error("file", str(error))
+                suite = None
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Import a suite"),
+            "opts": self.opts,
+            "form": form,
+            "suite": suite,
+            "kept": kept,
+        }
+        return TemplateResponse(request, "admin/evaluations/testsuite/import.html", context)
+
+    def export(self, request: HttpRequest, key: UUID) -> HttpResponse:
+        """Hand out a suite as a file."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        kind = request.GET.get("format", "yaml")
+        if kind not in FORMATS or not TestSuite.objects.filter(pk=key).exists():
+            raise Http404
+        try:
+            text = write_suite(suite_of_row(key), kind)
+        except (ApplicationError, EngineError) as error:
+            return HttpResponse(str(error), status=409, content_type="text/plain; charset=utf-8")
+        response = HttpResponse(text, content_type="text/plain; charset=utf-8")
+        name = f"suite-{str(key)[:8]}.{SUFFIXES[kind]}"
+        response["Content-Disposition"] = f'attachment; filename="{name}"'
+        return response
