@@ -1,4 +1,4 @@
-"""Gates: which suite a version's very content has to pass before a label that needs checks moves."""
+"""Gates: which suite exactly this content has to pass before a label that needs checks moves."""
 
 from uuid import uuid4
 
