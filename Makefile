@@ -19,7 +19,7 @@ BIN := $(VENV)/bin
 # Makes $(VENV) where it is missing or broken and installs what has changed; else takes a moment.
 BOOTSTRAP = python=$$(sh scripts/find_python.sh "$(PYTHON)") && "$$python" scripts/bootstrap.py
 
-.PHONY: run test check fmt help setup test-only test-matrix lock local-model differential crash-test bench-db bench-prompts bench-import conformance conformance-fast shell clean
+.PHONY: run test check fmt help setup test-only test-matrix lock local-model differential crash-test bench-db bench-eval bench-prompts bench-import conformance conformance-fast shell clean
 
 ##@ Use
 
@@ -64,6 +64,9 @@ crash-test: setup ## Runs killed at random moments: ARGS="--kills 50 --victim se
 
 bench-db: setup ## The libSQL backend beside SQLite and other clients: times and round trips
 	@exec $(BIN)/python benchmarks/database $(ARGS)
+
+bench-eval: setup ## The evaluation engine beside the real promptfoo (npm): ARGS="--only memory,libsql"
+	@exec $(BIN)/python benchmarks/evaluations.py $(ARGS)
 
 bench-prompts: setup ## Search, released prompts and admin pages: times and round trips
 	@exec $(BIN)/python benchmarks/prompts.py

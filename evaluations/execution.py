@@ -6,7 +6,7 @@ machine loses it at once, any other when it ends. Results are stored only while 
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -48,6 +48,7 @@ __all__ = [
 ]
 
 UNCACHED: Final = ("echo", "replay")  # as fast as looking it up
+ENDED: Final = {"status", "summary", "overall_score", "started_at", "finished_at", "error"}
 TOLD_WITHIN: Final = timedelta(seconds=30)
 OPEN: Final = (Run.Status.PENDING, Run.Status.RUNNING)
 
@@ -99,25 +100,29 @@ def _claim(run: Run) -> Run:
     free = Q(worker="") | Q(worker_until__lt=now) | Q(worker_until__isnull=True)
     if run.worker and is_dead(run.worker):
         free |= Q(worker=run.worker)
-    taken = (
-        Run.objects.filter(free, pk=run.pk)
-        .exclude(status=Run.Status.COMPLETED)
-        .update(
-            worker=name,
-            worker_until=now + LEASE,
-            status=Run.Status.RUNNING,
-            cancel_requested=False,
-            message="",
-            started_at=Coalesce("started_at", now),
-            finished_at=None,
-        )
-    )
-    run.refresh_from_db()
-    if not taken:
+    fields = {
+        "worker": name,
+        "worker_until": now + LEASE,
+        "status": Run.Status.RUNNING,
+        "cancel_requested": False,
+        "message": "",
+        "finished_at": None,
+    }
+    rows = Run.objects.filter(free, pk=run.pk).exclude(status=Run.Status.COMPLETED)
+    if not rows.update(**fields, started_at=Coalesce("started_at", now)):
+        run.refresh_from_db()
         if run.status == Run.Status.COMPLETED:
             raise InvalidInputError({"run": "it is completed; nothing is left to do"})
         sentence = "another worker is at it; it can be taken over when that one is gone"
         raise InvalidInputError({"run": sentence})
+    # What was written, without asking for it.
+    run.started_at = run.started_at or now
+    return _with(run, fields)
+
+
+def _with(run: Run, fields: Mapping[str, Any]) -> Run:
+    for field, value in fields.items():
+        setattr(run, field, value)
     return run
 
 
@@ -204,35 +209,28 @@ def template_of(row: Evaluation) -> prompts.Template:
 def finish_run(run: Run, ending: Ending) -> Run:
     """Write how it ended, and the figures of its columns; a lost run is another worker's."""
     rows = Run.objects.filter(pk=run.pk, worker=run.worker)
-    summaries = {}
-    if ending.status != "lost":
-        summaries = _summaries(run)
     now = timezone.now()
+    lost = ending.status == "lost"
+    fields = {
+        "status": Run.Status.RUNNING if lost else ending.status,
+        "message": ending.message,
+        "seconds_used": ending.seconds,
+        "worker": "",
+        "worker_until": None,
+        "finished_at": now,
+    }
+    summaries = {} if lost else _summaries(run)
     with transaction.atomic():
-        still_ours = rows.update(
-            status=ending.status if ending.status != "lost" else Run.Status.RUNNING,
-            message=ending.message,
-            seconds_used=ending.seconds,
-            worker="",
-            worker_until=None,
-            finished_at=now,
-        )
+        still_ours = rows.update(**fields)
         for row, summary in summaries.items() if still_ours else ():
             row.status = ending.status
             row.summary = summary
             row.overall_score = summary["mean_score"]
             row.started_at, row.finished_at = run.started_at, now
             row.error = ending.message if ending.status == "failed" else ""
-            row.save(
-                update_fields={
-                    "status",
-                    "summary",
-                    "overall_score",
-                    "started_at",
-                    "finished_at",
-                    "error",
-                }
-            )
+            row.save(update_fields=ENDED)
+    if still_ours:
+        return _with(run, fields)
     run.refresh_from_db()
     return run
 

@@ -120,10 +120,10 @@ class DatabaseStore:
             .values("repeats")
         )
         found = RunCase.objects.filter(run=self._run, position__gte=after)
-        found = found.annotate(done=Subquery(done)).order_by("position")[:count]
+        found = found.annotate(done=Subquery(done)).order_by("position")[: count + 1]
         rows = patiently(lambda: list(found.all()))
-        tasks = [task for row in rows for task in self._tasks(column, row)]
-        return tasks, rows[-1].position + 1 if len(rows) == count else None
+        tasks = [task for row in rows[:count] for task in self._tasks(column, row)]
+        return tasks, rows[count].position if len(rows) > count else None
 
     def _tasks(self, column: Column, row: Any) -> Iterable[Task]:
         done = set(row.done if isinstance(row.done, list) else json.loads(row.done or "[]"))

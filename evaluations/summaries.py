@@ -12,14 +12,16 @@ from evaluations.engine.statistics import (
     Summary,
     compare,
     histogram,
-    quantile,
+    quantile_of_counts,
     summarise,
 )
+from evaluations.large_summaries import large_figures, latency_counts
 from evaluations.models import Evaluation, TestResult
 
-__all__ = ["compare_columns", "observations", "summarise_evaluation"]
+__all__ = ["compare_columns", "observations", "small_figures", "summarise_evaluation"]
 
 CHUNK: Final = 5000
+LARGE: Final = 5000  # answers: from here on the database works the figures out
 BOX: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -35,10 +37,17 @@ def observations(evaluation: Evaluation) -> Iterator[Observation]:
 
 
 def summarise_evaluation(evaluation: Evaluation) -> dict[str, Any]:
-    """Return a column's figures as the JSON that it keeps."""
+    """Return a column's figures as the JSON that it keeps; many answers are never held at once."""
+    spending = _spending(evaluation)
+    large = spending.pop("stored") > LARGE
+    return (large_figures if large else small_figures)(evaluation) | spending
+
+
+def small_figures(evaluation: Evaluation) -> dict[str, Any]:
+    """Return the figures from all answers in memory, with bootstrap intervals."""
     rows = list(observations(evaluation))
     scores = histogram(row.score for row in rows if row.score is not None)
-    return _figures(summarise(rows)) | {"histogram": scores} | _spending(evaluation)
+    return _figures(summarise(rows)) | {"histogram": scores}
 
 
 def _figures(summary: Summary) -> dict[str, Any]:
@@ -66,23 +75,26 @@ def _interval(found: Interval | None) -> list[float] | None:
 def _spending(evaluation: Evaluation) -> dict[str, Any]:
     rows = TestResult.objects.filter(evaluation=evaluation)  # also what is kept aside: it was paid
     sums = rows.aggregate(
+        stored=Count("pk"),
         cost=Sum("cost_usd"),
         grading=Sum("grading_cost_usd"),
         input=Sum("input_tokens"),
         output=Sum("output_tokens"),
         cached=Count("pk", filter=Q(cached=True)),
     )
-    measured = rows.filter(cached=False).values_list("latency_ms", flat=True)
-    latencies = [value for value in measured if value is not None]
+    latencies = latency_counts(evaluation)
     return {
+        "stored": sums["stored"],
         "cost_usd": None if sums["cost"] is None else float(sums["cost"]),
         "grading_cost_usd": None if sums["grading"] is None else float(sums["grading"]),
         "input_tokens": sums["input"],
         "output_tokens": sums["output"],
         "cached": sums["cached"],
-        "latency_ms_median": quantile(latencies, 0.5),
-        "latency_ms_95": quantile(latencies, 0.95),
-        "latency_ms_box": [quantile(latencies, part) for part in BOX] if latencies else None,
+        "latency_ms_median": quantile_of_counts(latencies, 0.5),
+        "latency_ms_95": quantile_of_counts(latencies, 0.95),
+        "latency_ms_box": [quantile_of_counts(latencies, part) for part in BOX]
+        if latencies
+        else None,
     }
 
 

@@ -43,7 +43,7 @@ __all__ = [
 ]
 
 BEAT_SECONDS: Final = 2.0
-PAGE: Final = 500  # tasks of a column that are in memory at a time
+PAGE: Final = 1000  # tasks of a column that are in memory at a time
 CHARACTERS_PER_TOKEN: Final = 4
 ANSWER_TOKENS: Final = 256  # reserved where no max_tokens is set
 

@@ -13,7 +13,7 @@ from evaluations.engine.types import Answer, Message, Request, Vector
 
 __all__ = ["EchoProvider", "ReplayProvider", "make_echo", "make_replay", "prompt_key"]
 
-AT_ONCE: Final = Limits(concurrency=512, retries=0)
+AT_ONCE: Final = Limits(concurrency=1024, retries=0)
 
 
 class _Offline:

@@ -15,6 +15,7 @@ from evaluations.engine.statistics.intervals import (
     bootstrap_mean,
     newcombe_paired,
     t_mean,
+    t_of_sums,
     wilson,
 )
 from evaluations.engine.statistics.paired import holm, mcnemar_exact, sign_flip
@@ -25,6 +26,7 @@ from evaluations.engine.statistics.summary import (
     histogram,
     pass_hat,
     quantile,
+    quantile_of_counts,
     summarise,
 )
 from evaluations.engine.statistics.verdict import SENTENCES, Verdict, judge_comparison
@@ -49,9 +51,11 @@ __all__ = [
     "newcombe_paired",
     "pass_hat",
     "quantile",
+    "quantile_of_counts",
     "sign_flip",
     "smallest_difference",
     "summarise",
     "t_mean",
+    "t_of_sums",
     "wilson",
 ]

@@ -18,6 +18,7 @@ __all__ = [
     "bootstrap_mean",
     "newcombe_paired",
     "t_mean",
+    "t_of_sums",
     "wilson",
 ]
 
@@ -114,6 +115,25 @@ def t_mean(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval 
         return None
     mean = math.fsum(values) / count
     variance = math.fsum((value - mean) ** 2 for value in values) / (count - 1)
+    spread = t_quantile((1 + confidence) / 2, count - 1) * math.sqrt(variance / count)
+    return Interval(low=mean - spread, high=mean + spread, method="t", confidence=confidence)
+
+
+def t_of_sums(
+    count: int, total: float, squares: float, confidence: float = CONFIDENCE
+) -> Interval | None:
+    """Return Student's interval of a mean from sums; None for fewer than two values.
+
+    Args:
+        count: how many values.
+        total: their sum.
+        squares: the sum of their squares.
+        confidence: between 0 and 1.
+    """
+    if count < 2:
+        return None
+    mean = total / count
+    variance = max(0.0, squares - count * mean * mean) / (count - 1)
     spread = t_quantile((1 + confidence) / 2, count - 1) * math.sqrt(variance / count)
     return Interval(low=mean - spread, high=mean + spread, method="t", confidence=confidence)
 

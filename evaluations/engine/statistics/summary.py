@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from evaluations.engine.statistics.intervals import Interval, bootstrap_mean, percentile, wilson
 from evaluations.engine.statistics.power import smallest_difference
 
-__all__ = ["Observation", "Summary", "histogram", "pass_hat", "quantile", "summarise"]
+__all__ = [
+    "Observation",
+    "Summary",
+    "histogram",
+    "pass_hat",
+    "quantile",
+    "quantile_of_counts",
+    "summarise",
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -144,6 +152,25 @@ def quantile(values: Iterable[float], fraction: float) -> float | None:
     """Return a quantile, None of nothing."""
     ordered = sorted(values)
     return percentile(ordered, fraction) if ordered else None
+
+
+def quantile_of_counts(counts: Sequence[tuple[int, int]], fraction: float) -> float | None:
+    """Return a quantile of values given as (value, how often), in order; None of nothing."""
+    total = sum(count for _value, count in counts)
+    if not total:
+        return None
+    place = fraction * (total - 1)
+    below = _at(counts, math.floor(place))
+    above = _at(counts, min(math.floor(place) + 1, total - 1))
+    return below + (above - below) * (place - math.floor(place))
+
+
+def _at(counts: Sequence[tuple[int, int]], place: int) -> float:
+    for value, count in counts:
+        place -= count
+        if place < 0:
+            return value
+    raise IndexError(place)
 
 
 def histogram(scores: Iterable[float], bins: int = 10) -> list[int]:

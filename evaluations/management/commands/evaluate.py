@@ -136,6 +136,7 @@ class Command(BaseCommand):
             limits = {name: value for name, value in _limits(options).items() if value is not None}
             if options["retry_errors"]:
                 forget_errors(run.pk)
+                run.refresh_from_db()
             return raise_limits(run.pk, **limits) if limits else run
         return self._new_run(options)
 
