@@ -9,7 +9,7 @@ from evaluations.models import Evaluation, Run
 
 __all__ = ["FORMATS", "ColumnReport", "Report", "build_report", "exit_code"]
 
-FORMATS: Final = ("table", "json", "csv", "junit", "html", "promptfoo")
+FORMATS: Final = ("table", "json", "csv", "markdown", "junit", "html", "promptfoo")
 PASS, FAIL, CAP, ERRORS = 0, 1, 3, 4
 
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from evaluations.engine.statistics import SENTENCES
 from evaluations.reporting.report import Report
 
-__all__ = ["as_table"]
+__all__ = ["as_markdown", "as_table"]
 
 SHOWN = 10  # flipped cases that are named
 
@@ -37,6 +37,33 @@ def as_table(report: Report, *, width: int) -> str:
                 more = f" … (+{len(pairs) - SHOWN})" if len(pairs) > SHOWN else ""
                 console.print(f"  {title}: {names}{more}")
     return stream.getvalue()
+
+
+def as_markdown(report: Report) -> str:
+    """Return the same for a page or a comment: verdicts, columns, flipped cases."""
+    titles = (_("Column"), _("Passed"), _("95 % CI"), _("Score"), _("Errors"), _("Cost"), "ms")
+    lines = [f"### {_cell(str(report.run))}", ""]
+    for one in report.comparisons:
+        mark = "✅" if one.verdict.better else "❌" if one.verdict.worse else "➖"
+        lines += [f"{mark} {_cell(_(SENTENCES[one.verdict.code]) % one.verdict.params)}", ""]
+    lines += [f"| {' | '.join(titles)} |", f"|{'---|' * len(titles)}"]
+    for column in report.columns:
+        cells = (column.label, *_figures(column.summary))
+        lines.append(f"| {' | '.join(map(_cell, cells))} |")
+    for one in report.comparisons:
+        for title, pairs in (
+            (_("Fixed"), one.comparison.fixed),
+            (_("Broken"), one.comparison.broken),
+        ):
+            names = ", ".join(_cell(pair.name) for pair in pairs[:SHOWN])
+            lines += ["", f"**{title}** ({len(pairs)}): {names}"] if names else []
+    return "\n".join([*lines, ""])
+
+
+def _cell(text: str) -> str:
+    """Return a text that ends no cell, begins no tag and mentions nobody."""
+    plain = " ".join(text.split()).replace("\\", "\\\\").replace("|", "\\|")
+    return plain.replace("<", "&lt;").replace("@", "&#64;").replace("`", "&#96;")
 
 
 def _figures(summary: dict[str, Any]) -> list[str]:

@@ -11,7 +11,7 @@ from django.template.loader import render_to_string
 
 from evaluations.models import TestResult
 from evaluations.reporting.report import Report
-from evaluations.reporting.tables import as_table
+from evaluations.reporting.tables import as_markdown, as_table
 
 __all__ = ["write"]
 
@@ -233,6 +233,7 @@ def _harmless(value: Any) -> Any:
 WRITERS: Final[dict[str, Callable[[Report], str]]] = {
     "json": _as_json,
     "csv": _as_csv,
+    "markdown": as_markdown,
     "junit": _as_junit,
     "html": _as_html,
     "promptfoo": _as_promptfoo,

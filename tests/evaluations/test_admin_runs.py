@@ -5,6 +5,7 @@ import io
 import json
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -20,6 +21,7 @@ from evaluations.engine.types import Assertion, Case
 from evaluations.execution import execute_run
 from evaluations.models import ModelProfile, Rating, Run, RunCase, TestCase, TestResult, TestSuite
 from evaluations.planning import Plan, PlannedColumn, create_run
+from evaluations.reporting import build_report, write
 from evaluations.roles import PERMISSIONS
 from evaluations.services import create_case, create_suite
 from evaluations.storage import insert_rows
@@ -196,6 +198,18 @@ def test_a_formula_in_an_answer_is_no_formula_in_the_table(admin):
     run = execute_run(make(1, texts=("=1+1",)).pk)
     text = admin.get(url("run_export", run.pk, format="csv")).content.decode()
     assert "'=1+1" in text
+
+
+def test_a_comment_says_the_verdict_and_nothing_breaks_out_of_it():
+    given = cases(8)
+    odd = replace(given[0][1], name="<img> @team | `x`")
+    columns = [PlannedColumn(spec=ProviderSpec(kind="echo"), text=text)
+               for text in ("{{x}}", "please {{x}}")]  # fmt: skip
+    run = execute_run(create_run(Plan(columns=columns, name="R"), [(None, odd), *given[1:]]).pk)
+    text = write(build_report(run), "markdown")
+    assert "✅ please {{x}} · echo is better than {{x}} · echo: +100.0 points" in text
+    assert "| {{x}} · echo | 0/8 (0.0%) |" in text
+    assert "**Fixed** (8): &lt;img> &#64;team \\| &#96;x&#96;, case 1" in text
 
 
 def test_progress_cancel_resume_and_errors(admin):
