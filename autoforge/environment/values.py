@@ -19,7 +19,7 @@ from autoforge.environment.variables import Variable
 __all__ = ["PARSERS", "Found", "Refusal", "find_placeholder", "parse", "refuse"]
 
 LONGEST_APP_NAME = 50
-URL_KINDS = frozenset({"database_url", "libsql_url", "redis_url"})
+URL_KINDS = frozenset({"api_url", "database_url", "libsql_url", "redis_url"})
 MAY_HOLD_A_SECRET = frozenset({"clerk_public", "langfuse_public"})  # by a slip of the hand
 APP_ENVS = ("local", "staging", "production")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")

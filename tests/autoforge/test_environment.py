@@ -73,6 +73,14 @@ GOOD = [
     ({"CLERK_SECRET_KEY": "sk_live_abc"}, "clerk_secret_key", "sk_live_abc"),
     ({"OPENAI_API_KEY": "sk-proj-1"}, "openai_api_key", "sk-proj-1"),
     ({"ANTHROPIC_API_KEY": "sk-ant-1"}, "anthropic_api_key", "sk-ant-1"),
+    ({"OPENAI_BASE_URL": "http://h:1/v1/"}, "openai_base_url", "http://h:1/v1"),
+    ({}, "queue", "in-process"),
+    ({"REDIS_URL": "redis://r"}, "queue", "in-process"),
+    ({"QUEUE": "sqlite"}, "queue", "sqlite"),
+    ({"QUEUE": "redis", "REDIS_URL": "redis://r"}, "queue", "redis"),
+    (STAGING, "queue", "sqlite"),
+    (STAGING | {"REDIS_URL": "redis://r"}, "queue", "redis"),
+    (STAGING | {"REDIS_URL": "redis://r", "QUEUE": "in-process"}, "queue", "in-process"),
     (
         {"LANGFUSE_PUBLIC_KEY": "pk-lf-1", "LANGFUSE_SECRET_KEY": "sk-lf-1"},
         "langfuse_secret_key",
@@ -411,7 +419,31 @@ BAD = [
 ]
 HOW = "`python3 -c 'import secrets; print(secrets.token_urlsafe(50))'` makes one"
 INSECURE = "django-insecure-" + "a1" * 30
+API = "it must be an address such as https://api.openai.com/v1; "
 BAD += [
+    *(
+        (
+            {"OPENAI_BASE_URL": address},
+            f"OPENAI_BASE_URL is '{shown}' (from the environment): {API}"
+            "set OPENAI_BASE_URL=https://api.openai.com/v1.",
+        )
+        for address, shown in (
+            ("ftp://host", "ftp://host"),
+            ("https://", "https://"),
+            ("https://me:hush@host/v1", "https://host/v1"),
+            ("https://host/v1?key=hush", "https://host/v1"),
+        )
+    ),
+    (
+        {"QUEUE": "rabbit"},
+        "QUEUE is 'rabbit' (from the environment): it must be in-process, sqlite or redis; "
+        "set QUEUE=in-process.",
+    ),
+    (
+        {"QUEUE": "redis"},
+        "QUEUE is 'redis' (from the environment): there is no Redis; set REDIS_URL, or "
+        "QUEUE=sqlite.",
+    ),
     (
         {"APP_ENV": "staging", "DATABASE_URL": "sqlite:////a.db"},
         f"SECRET_KEY is not set: staging needs one of 50 or more random characters; {HOW}.",
