@@ -29,9 +29,7 @@ def main() -> int:
         sys.stderr.write(f"Configuration error: {error}\n")
         return 1
     except Error as error:
-        from autoforge.db.libsql.explanation import explain  # noqa: PLC0415 (seldom needed)
-
-        sentence = explain(error)
+        sentence = _explanation(error)
         if sentence is None:
             raise
         sys.stderr.write(f"Database error: {sentence}.\n")
@@ -39,6 +37,19 @@ def main() -> int:
     except BrokenPipeError:  # the reader has seen enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
+
+
+def _explanation(error: Exception) -> str | None:
+    """Return what is wrong with the database, not with the program; None: the program is."""
+    from autoforge.db.libsql.explanation import explain  # noqa: PLC0415 (seldom needed)
+
+    if not any(part in str(error) for part in ("no such table", "no such column", "no column")):
+        return explain(error)
+    from autoforge.health.database import read_migrations  # noqa: PLC0415 (as above)
+
+    pending = len(read_migrations().pending)
+    sentence = f"{error}: {pending} migrations are not applied; run `manage.py migrate`"
+    return sentence if pending else None
 
 
 if __name__ == "__main__":

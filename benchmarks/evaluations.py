@@ -76,8 +76,14 @@ def measured(command: list[str], environment: Mapping[str, str], folder: Path) -
 def ours(folder: Path, **variables: str) -> dict[str, str]:
     """Return the environment of our command, with a database in a folder."""
     (folder / "empty.env").write_text("")
-    database = {"DATABASE_URL": f"sqlite:///{folder / 'bench.sqlite3'}"}
-    return {**os.environ, **database, "ENV_FILE": str(folder / "empty.env"), **variables}
+    own = {
+        "DATABASE_URL": f"sqlite:///{folder / 'bench.sqlite3'}",
+        "ENV_FILE": str(folder / "empty.env"),
+        # As an installed program: compiled once, by the first command.
+        "PYTHONDONTWRITEBYTECODE": "",
+        "PYTHONPYCACHEPREFIX": str(folder / "compiled"),
+    }
+    return {**os.environ, **own, **variables}
 
 
 def manage(environment: Mapping[str, str], *arguments: str) -> None:

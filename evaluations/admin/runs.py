@@ -6,7 +6,14 @@ from uuid import UUID
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    JsonResponse,
+    StreamingHttpResponse,
+)
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import path
@@ -248,14 +255,14 @@ class RunAdmin(SoftDeleteAdmin):
         }
         return TemplateResponse(request, "admin/evaluations/run/compare.html", context)
 
-    def export(self, request: HttpRequest, key: UUID) -> HttpResponse:
+    def export(self, request: HttpRequest, key: UUID) -> StreamingHttpResponse:
         """Hand out a report as a file."""
         run, _columns = self._run(request, key)
         kind = request.GET.get("format", "json")
         if kind not in TYPES:
             raise Http404
-        text = reporting.write(reporting.build_report(run), kind)
-        response = HttpResponse(text, content_type=TYPES[kind])
+        parts = reporting.write(reporting.build_report(run), kind)
+        response = StreamingHttpResponse(parts, content_type=TYPES[kind])
         name = f"run-{str(run.pk)[:8]}.{SUFFIXES.get(kind, kind)}"
         response["Content-Disposition"] = f'attachment; filename="{name}"'
         return response

@@ -1,9 +1,12 @@
-"""Reports as tables, JSON, JUnit, HTML, and promptfoo's own result."""
+"""Reports as tables, JSON, JUnit, HTML, and promptfoo's own result.
+
+A writer yields its text in parts, so that a run of any size is never in memory whole.
+"""
 
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 from xml.etree import ElementTree as ET  # nosec B405 (written, never read)
 
@@ -17,28 +20,30 @@ __all__ = ["write"]
 
 NO_FAILURE, ASSERT_FAILED, ERROR = 0, 1, 2
 CHUNK: Final = 1000
+PART: Final = 65536  # characters
 UNFIT_FOR_XML: Final = dict.fromkeys(
     (*range(9), 11, 12, *range(14, 32), *range(55296, 57344), 65534, 65535)
 )
 
 
-def write(report: Report, kind: str, *, width: int = 100) -> str:
-    """Return a report in one of FORMATS."""
-    return WRITERS[kind](report) if kind != "table" else as_table(report, width=width)
+def write(report: Report, kind: str, *, width: int = 100) -> Iterator[str]:
+    """Yield a report in one of FORMATS, part by part."""
+    return WRITERS[kind](report) if kind != "table" else iter((as_table(report, width=width),))
 
 
-def _results(report: Report) -> Iterator[tuple[int, TestResult]]:
+def _results(report: Report, *without: str) -> Iterator[tuple[int, TestResult]]:
     for place, column in enumerate(report.columns):
         rows = (
             TestResult.objects.filter(evaluation=column.evaluation, run_case__isnull=False)
             .select_related("run_case")
+            .defer(*without)
             .order_by("run_case__position", "repeat")
         )
         for row in rows.iterator(chunk_size=CHUNK):
             yield place, row
 
 
-def _as_json(report: Report) -> str:
+def _as_json(report: Report) -> Iterator[str]:
     run = report.run
     document = {
         "run": str(run.pk),
@@ -51,9 +56,23 @@ def _as_json(report: Report) -> str:
             for column in report.columns
         ],
         "comparisons": [_comparison(one) for one in report.comparisons],
-        "results": [_result(place, row) for place, row in _results(report)],
+        "results": [],
     }
-    return json.dumps(document, ensure_ascii=False, indent=1)
+    rows = _results(report, "messages", "run_case__document")
+    yield from _json_with_results(document, (_result(place, row) for place, row in rows))
+
+
+def _json_with_results(
+    document: Mapping[str, Any], results: Iterable[Mapping[str, Any]]
+) -> Iterator[str]:
+    """Yield a document whose one empty list "results": [] is filled, a line for each."""
+    head, tail = json.dumps(document, ensure_ascii=False, indent=1).rsplit('"results": []', 1)
+    yield f'{head}"results": ['
+    separator = "\n"
+    for one in results:
+        yield separator + json.dumps(one, ensure_ascii=False)
+        separator = ",\n"
+    yield f"\n]{tail}"
 
 
 def _comparison(one: Any) -> dict[str, Any]:
@@ -95,7 +114,7 @@ def _result(place: int, row: TestResult) -> dict[str, Any]:
     }
 
 
-def _as_junit(report: Report) -> str:
+def _as_junit(report: Report) -> Iterator[str]:
     root = ET.Element("testsuites", name=report.run.name or "evaluation")
     suites = [
         ET.SubElement(root, "testsuite", name=_clean(column.label)) for column in report.columns
@@ -114,23 +133,23 @@ def _as_junit(report: Report) -> str:
         suite.set("tests", str(summary.get("answers", 0)))
         suite.set("failures", str(summary.get("failed", 0)))
         suite.set("errors", str(summary.get("errors", 0)))
-    return ET.tostring(root, encoding="unicode", xml_declaration=True)
+    yield ET.tostring(root, encoding="unicode", xml_declaration=True)
 
 
 def _clean(text: str) -> str:
     return text.translate(UNFIT_FOR_XML)
 
 
-def _as_html(report: Report) -> str:
-    rows = [_result(place, row) for place, row in _results(report)]
-    for row in rows:
-        row["label"] = report.columns[row["column"]].label
+def _as_html(report: Report) -> Iterator[str]:
+    rows = (
+        _result(place, row) | {"label": report.columns[place].label}
+        for place, row in _results(report, "messages", "run_case__document")
+    )
     context = {"report": report, "results": rows}
-    return render_to_string("evaluations/report.html", context)
+    yield render_to_string("evaluations/report.html", context)
 
 
-def _as_promptfoo(report: Report) -> str:
-    results = [_promptfoo_result(report, place, row) for place, row in _results(report)]
+def _as_promptfoo(report: Report) -> Iterator[str]:
     sums = [column.summary for column in report.columns]
     stats = {
         "successes": sum(one.get("passed", 0) for one in sums),
@@ -141,20 +160,21 @@ def _as_promptfoo(report: Report) -> str:
         {"raw": column.evaluation.prompt_text, "label": column.label, "provider": _provider(column)}
         for column in report.columns
     ]
-    summary = {
-        "version": 3,
-        "timestamp": report.run.created_at.isoformat(),
-        "prompts": prompts,
-        "results": results,
-        "stats": stats,
-    }
     document = {
         "evalId": str(report.run.pk),
-        "results": summary,
         "config": {},
         "shareableUrl": None,
+        "results": {
+            "version": 3,
+            "timestamp": report.run.created_at.isoformat(),
+            "prompts": prompts,
+            "stats": stats,
+            "results": [],
+        },
     }
-    return json.dumps(document, ensure_ascii=False, indent=1)
+    rows = _results(report)
+    found = (_promptfoo_result(report, place, row) for place, row in rows)
+    yield from _json_with_results(document, found)
 
 
 def _provider(column: Any) -> str:
@@ -212,17 +232,21 @@ CSV_COLUMNS: Final = (
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
-def _as_csv(report: Report) -> str:
+def _as_csv(report: Report) -> Iterator[str]:
     stream = io.StringIO()
     writer = csv.DictWriter(stream, CSV_COLUMNS, extrasaction="ignore")
     writer.writeheader()
-    for place, row in _results(report):
+    for place, row in _results(report, "messages", "run_case__document"):
         found = _result(place, row) | {"column": report.columns[place].label}
         found["reasons"] = "\n".join(
             f"{one['assertion']['type']}: {one['reason']}" for one in row.components
         )
         writer.writerow({name: _harmless(value) for name, value in found.items()})
-    return stream.getvalue()
+        if stream.tell() > PART:
+            yield stream.getvalue()
+            stream.seek(0)
+            stream.truncate()
+    yield stream.getvalue()
 
 
 def _harmless(value: Any) -> Any:
@@ -230,10 +254,10 @@ def _harmless(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
-WRITERS: Final[dict[str, Callable[[Report], str]]] = {
+WRITERS: Final[dict[str, Callable[[Report], Iterator[str]]]] = {
     "json": _as_json,
     "csv": _as_csv,
-    "markdown": as_markdown,
+    "markdown": lambda report: iter((as_markdown(report),)),
     "junit": _as_junit,
     "html": _as_html,
     "promptfoo": _as_promptfoo,

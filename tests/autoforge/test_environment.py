@@ -693,6 +693,21 @@ def test_manage_py_says_one_sentence_and_exits_1(command):
     assert done.stdout == ""
 
 
+def test_manage_py_says_that_migrations_are_missing(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "manage.py", "export_prompts", str(tmp_path / "out.json")],
+        cwd=ROOT,
+        env=os.environ | {"DATABASE_URL": f"sqlite:///{tmp_path / 'empty.sqlite3'}"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("Database error: no such table: prompts: ")
+    assert done.stderr.endswith("migrations are not applied; run `manage.py migrate`.\n")
+
+
 def test_a_libsql_url_chooses_the_libsql_backend():
     script = "from django.db import connection; print(connection.display_name, connection.vendor)"
     done = subprocess.run(

@@ -110,6 +110,15 @@ def test_wrong_input_is_one_sentence_and_leaves_nothing(config, arguments, sente
     assert not Run.objects.exists()
 
 
+def test_a_report_that_has_no_place_is_refused_before_anybody_is_asked(config, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    for target in (tmp_path, tmp_path / "file" / "report.json"):
+        with pytest.raises(CommandError, match=r"^output: no file can be written at .*folder of"):
+            call_command("evaluate", str(config), f"--output={target}")
+    assert not Run.objects.exists()
+    assert (tmp_path / "file").read_text() == "mine"
+
+
 def test_an_estimate_asks_nobody(config, capsys):
     assert run(config, "--estimate") == 0
     assert "6 calls, about" in capsys.readouterr().out

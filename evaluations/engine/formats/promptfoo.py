@@ -11,12 +11,13 @@ from typing import Any, Final
 from evaluations.engine.errors import EngineError, SuiteError
 from evaluations.engine.formats.assertions import parse_assertion
 from evaluations.engine.formats.promptfoo_csv import csv_tests, table_tests
-from evaluations.engine.formats.yaml_document import Document, load_document
+from evaluations.engine.formats.yaml_document import Document, Spot, load_document
 from evaluations.engine.scorers import UNSUPPORTED
 from evaluations.engine.types import Assertion, Case, Place, Suite, Warned
 
 __all__ = ["PromptSource", "PromptfooConfig", "read_config"]
 
+Where = Place | Spot
 TOP: Final = frozenset(
     """
     $schema description tags prompts providers targets tests defaultTest scenarios evaluateOptions
@@ -120,8 +121,9 @@ class _Reader:
             warnings=tuple(self.warnings),
         )
 
-    def _warn(self, message: str, place: Place) -> None:
-        self.warnings.append(Warned(message=message, place=place))
+    def _warn(self, message: str, place: Where) -> None:
+        known = place.place if isinstance(place, Spot) else place
+        self.warnings.append(Warned(message=message, place=known))
 
     def _warn_unknown(
         self, found: Mapping[str, Any], known: frozenset[str], document: Document, path: Any
@@ -134,7 +136,7 @@ class _Reader:
                     f"there is no “{key}” here, it is left out{hint}", document.place(*path, key)
                 )
 
-    def _path(self, reference: str, place: Place) -> Path:
+    def _path(self, reference: str, place: Where) -> Path:
         if reference.startswith(REMOTE):
             raise SuiteError(f"{place}: “{reference}” is not on this machine; save it as a file")
         path = (self.folder / reference.removeprefix("file://").partition("#")[0]).resolve()
@@ -152,7 +154,7 @@ class _Reader:
         given = self.config.get("prompts", "{{prompt}}")
         entries = given if isinstance(given, list) else [given]
         for number, entry in enumerate(entries):
-            place = self.document.place("prompts", number)
+            place = self.document.spot("prompts", number)
             if isinstance(entry, Mapping):
                 raw = entry.get("raw") or entry.get("id") or ""
                 label = str(entry.get("label") or "")
@@ -160,7 +162,7 @@ class _Reader:
                 raw, label = entry, ""
             yield from self._prompt(str(raw), label, place)
 
-    def _prompt(self, raw: str, label: str, place: Place) -> Iterable[PromptSource]:
+    def _prompt(self, raw: str, label: str, place: Where) -> Iterable[PromptSource]:
         if raw.startswith("exec:") or raw.partition(":")[0].endswith(CODE) or raw.endswith(CODE):
             raise SuiteError(f"{place}: “{raw}” would run code, which is never done here")
         if raw.startswith(REMOTE):
@@ -182,11 +184,11 @@ class _Reader:
 
     # --- tests
 
-    def _tests(self) -> Iterable[tuple[Mapping[str, Any], Place]]:
+    def _tests(self) -> Iterable[tuple[Mapping[str, Any], Where]]:
         yield from self._listed(self.config.get("tests") or [], self.document, ("tests",))
         for number, scenario in enumerate(self.config.get("scenarios") or []):
             path = ("scenarios", number)
-            place = self.document.place(*path)
+            place = self.document.spot(*path)
             tests = list(
                 self._listed(scenario.get("tests") or [{}], self.document, (*path, "tests"))
             )
@@ -196,9 +198,9 @@ class _Reader:
 
     def _listed(
         self, given: Any, document: Document, path: tuple[Any, ...]
-    ) -> Iterable[tuple[Mapping[str, Any], Place]]:
+    ) -> Iterable[tuple[Mapping[str, Any], Where]]:
         for number, test in enumerate(given if isinstance(given, list) else [given]):
-            place = document.place(*path, number)
+            place = document.spot(*path, number)
             if isinstance(test, str):
                 yield from self._tests_of_file(test, place)
             elif isinstance(test, Mapping):
@@ -208,8 +210,8 @@ class _Reader:
                 raise SuiteError(f"{place}: a test is an object with vars and assert, or a file")
 
     def _tests_of_file(
-        self, reference: str, place: Place
-    ) -> Iterable[tuple[Mapping[str, Any], Place]]:
+        self, reference: str, place: Where
+    ) -> Iterable[tuple[Mapping[str, Any], Where]]:
         path = self._path(reference, place)
         suffix = path.suffix.lower()
         if suffix in CODE:
@@ -232,7 +234,7 @@ class _Reader:
             yield from self._listed(document.value or [], document, ())
 
     def _cases(
-        self, test: Mapping[str, Any], default: Mapping[str, Any], place: Place, count: int
+        self, test: Mapping[str, Any], default: Mapping[str, Any], place: Where, count: int
     ) -> Iterable[Case]:
         both = _merged(default, test)
         options = both.get("options") or {}
@@ -251,7 +253,7 @@ class _Reader:
                 given_answer=both.get("providerOutput"),
             )
 
-    def _assertions(self, given: Any, place: Place) -> Iterable[Assertion]:
+    def _assertions(self, given: Any, place: Where) -> Iterable[Assertion]:
         if not isinstance(given, list):
             raise SuiteError(f"{place}: assert is a list of assertions")
         for given_entry in given:
@@ -273,7 +275,7 @@ class _Reader:
                 self._warn(f"{kind} is not supported; scoring it will be an error", place)
             yield assertion
 
-    def _resolved(self, variables: Mapping[str, Any], place: Place) -> dict[str, Any]:
+    def _resolved(self, variables: Mapping[str, Any], place: Where) -> dict[str, Any]:
         found = {}
         for name, given in variables.items():
             is_file = isinstance(given, str) and given.startswith("file://")
@@ -381,7 +383,7 @@ def _rendered(assertion: Assertion, variables: Mapping[str, Any]) -> Assertion:
     )
 
 
-def _threshold(value: Any, place: Place) -> float | None:
+def _threshold(value: Any, place: Where) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-import yaml
-
 from evaluations.engine.formats.assertions import assertion_as_dict
+from evaluations.engine.formats.yaml_document import dump_document
 from evaluations.engine.types import Assertion, Case, Suite
 
 __all__ = ["write_promptfoo"]
@@ -14,7 +13,7 @@ def write_promptfoo(suite: Suite) -> str:
     """Return the YAML; disabled cases are left out, as promptfoo knows none."""
     tests = [_test(case) for case in suite.cases if case.enabled]
     content = {"description": suite.name, "prompts": ["{{prompt}}"], "tests": tests}
-    return yaml.safe_dump(content, allow_unicode=True, sort_keys=False, width=100)
+    return dump_document(content)
 
 
 def _test(case: Case) -> dict[str, Any]:

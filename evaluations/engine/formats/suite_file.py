@@ -4,11 +4,9 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-import yaml
-
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.assertions import assertion_as_dict, parse_assertion
-from evaluations.engine.formats.yaml_document import Document, load_document
+from evaluations.engine.formats.yaml_document import Document, dump_document, load_document
 from evaluations.engine.types import Assertion, Case, Suite
 
 __all__ = ["CASE_KEYS", "KIND", "case_of", "is_suite_file", "read_suite_file", "write_suite_file"]
@@ -159,18 +157,6 @@ def _assertions(
             raise SuiteError(f"{document.place(*path, 'assertions', number)}: {error}") from None
 
 
-class _Dumper(yaml.SafeDumper):
-    """Long texts as blocks, so that people can read and compare them."""
-
-
-def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    style = "|" if "\n" in text else None
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
-
-
-_Dumper.add_representer(str, _represent_text)
-
-
 def write_suite_file(suite: Suite) -> str:
     """Return a suite as a file; `read_suite_file` gives back exactly the same."""
     cases = []
@@ -191,6 +177,4 @@ def write_suite_file(suite: Suite) -> str:
             kept["given_answer"] = case.given_answer
         cases.append(kept)
     content = {"autoforge": KIND, "name": suite.name, "description": suite.description}
-    return yaml.dump(
-        content | {"cases": cases}, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=100
-    )
+    return dump_document(content | {"cases": cases})

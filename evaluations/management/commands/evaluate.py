@@ -1,6 +1,7 @@
 """`manage.py evaluate`: run a suite or a promptfoo configuration, and say whether to ship."""
 
 import argparse
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from decimal import Decimal, InvalidOperation
@@ -12,6 +13,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, no_translations
 
 from autoforge.core.errors import ApplicationError, InvalidInputError, NotFoundError
+from autoforge.core.files import replacing
 from evaluations import reporting
 from evaluations.engine.errors import EngineError
 from evaluations.engine.formats.promptfoo import PromptfooConfig, read_config
@@ -88,6 +90,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 (Django's signature)
         """Run, report, exit."""
         try:
+            if options["output"]:
+                _refuse_unwritable(Path(options["output"]))
             run = self._run(options)
             if run is None:
                 return
@@ -175,12 +179,23 @@ class Command(BaseCommand):
         if len(config.warnings) > ERRORS_SHOWN:
             self.stderr.write(f"… and {len(config.warnings) - ERRORS_SHOWN} more warnings.")
 
-    def _write(self, text: str, output: str | None) -> None:
+    def _write(self, parts: Iterable[str], output: str | None) -> None:
         if output:
-            Path(output).write_text(text, encoding="utf-8")
+            with replacing(Path(output)) as stream:
+                stream.writelines(part.encode(errors="replace") for part in parts)
             self.stderr.write(f"Written: {output}")
-        else:
-            self.stdout.write(text)
+            return
+        for part in parts:
+            self.stdout.write(part, ending="")
+        self.stdout.write()
+
+
+def _refuse_unwritable(path: Path) -> None:
+    """Before anything is paid for, say that the report could not be written."""
+    folder = next(one for one in path.absolute().parents if one.exists())
+    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        sentence = f"no file can be written at {path}; name one in a folder of yours"
+        raise InvalidInputError({"output": sentence})
 
 
 def _judge(

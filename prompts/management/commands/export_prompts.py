@@ -2,18 +2,17 @@
 
 import argparse
 import json
-import os
 import shutil
 import sys
-import tempfile
-from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Generator, Iterable
+from contextlib import closing
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError, no_translations
 from django.db.models import Q, QuerySet
 
+from autoforge.core.files import replacing
 from prompts import services
 from prompts.exporting import WRITERS, Archived, TooLongError, serialise
 from prompts.models import Prompt
@@ -117,24 +116,9 @@ def _to_file(target: str, chosen: str, rows: QuerySet[Prompt]) -> int:
         WRITERS[chosen](counted(), sys.stdout.buffer)
         return count
     path = Path(target)
-    with _replacing(path) as stream, closing(counted()) as records:
+    with replacing(path) as stream, closing(counted()) as records:
         WRITERS[chosen](records, stream)
     return count
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """Give a file that takes the place of another when it is whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".export-")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            yield stream
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _to_directory(folder: Path, rows: Iterable[Archived], prune: bool) -> dict[str, int]:  # noqa: FBT001 (an option)
@@ -161,7 +145,7 @@ def _write(path: Path, raw: bytes) -> bool:
     """Write a file unless it says just that already; return whether it was written."""
     if path.is_file() and path.read_bytes() == raw:
         return False
-    with _replacing(path) as stream:
+    with replacing(path) as stream:
         stream.write(raw)
     return True
 

@@ -1,6 +1,7 @@
 """promptfoo's configurations and tables: what is read, what is warned of, what is refused."""
 
 import json
+import re
 
 import pytest
 from openpyxl import Workbook
@@ -235,3 +236,25 @@ def test_cases_there_and_back():
     assert case_key(document) == case_key(dict(reversed(document.items())))
     assert case_key(document) != case_key({**document, "expected": "f"})
     assert case_key(document) == case_key({**document, "tags": []})
+
+
+JSON_FILES = [
+    ('{"a": 1, "a": 2}', "line 1, column 10: “a” stands here for the second time"),
+    ('{"a": [1, 2}', "line 1, column 12: this is neither YAML nor JSON"),
+    ("[" * 200 + "]" * 200, "too many or too deep values"),
+]
+
+
+@pytest.mark.parametrize(("text", "sentence"), JSON_FILES)
+def test_a_fault_in_json_is_shown_with_its_place(text, sentence):
+    with pytest.raises(SuiteError, match=re.escape(sentence)):
+        load_document(text, "x.json")
+
+
+def test_json_is_read_as_json():
+    text = '{"face": "\\ud83d\\ude00", "no": "no",\n\t"list": [1, 1.5, {"deep": null}]}'
+    found = load_document(text, "x.json")
+    assert found.value == {"face": "😀", "no": "no", "list": [1, 1.5, {"deep": None}]}
+    assert str(found.spot("list", 2, "deep")) == "x.json, list[2].deep"  # YAML takes no tabs
+    found = load_document(text.replace("\t", " "), "x.json")
+    assert str(found.spot("list", 2, "deep")).startswith("x.json, line 2, column 20")
