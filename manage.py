@@ -1,8 +1,14 @@
 #!/usr/bin/env python
 """Django's command line. A wrong environment or a database out of reach gets one sentence."""
 
+import atexit
+import gc
 import os
 import sys
+
+# Django, once loaded, is a million objects that stay. To look through them at every 700 new ones,
+# as Python does, is a tenth of the time that a command takes.
+GARBAGE_THRESHOLD = 50_000
 
 
 def main() -> int:
@@ -12,6 +18,8 @@ def main() -> int:
         1 with one line on standard error where the environment or the settings are wrong, or the
         database does not answer or refuses us; what the command itself chose otherwise.
     """
+    gc.set_threshold(GARBAGE_THRESHOLD)
+    atexit.register(gc.freeze)  # nor once more at the end
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "autoforge.settings")
     try:
         from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415 (may be missing)

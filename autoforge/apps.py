@@ -2,13 +2,15 @@
 
 from django.apps import AppConfig
 from django.conf import settings
+from django.db.backends.signals import connection_created
 from django.utils.translation import gettext_lazy as _
 
+from autoforge.db.statements_log import keep_on_demand
 from autoforge.logs import set_secrets
 
 
 class AutoforgeConfig(AppConfig):
-    """Registers the system checks of the environment, and tells the log what to hide."""
+    """Registers the system checks, tells the log what to hide and Django what not to keep."""
 
     name = "autoforge"
     verbose_name = _("AutoForge")
@@ -17,4 +19,5 @@ class AutoforgeConfig(AppConfig):
         """Import the checks, which registers them; hand the secrets to the log."""
         from autoforge import checks  # noqa: F401, PLC0415 (registers on import, needs the apps)
 
+        connection_created.connect(keep_on_demand, dispatch_uid="statements_log")
         set_secrets(settings.ENVIRONMENT.secrets())

@@ -121,7 +121,8 @@ class DatabaseStore:
         )
         found = RunCase.objects.filter(run=self._run, position__gte=after)
         found = found.annotate(done=Subquery(done)).order_by("position")[: count + 1]
-        rows = patiently(lambda: list(found.all()))
+        names = ("pk", "position", "case_id", "name", "document", "weight", "done")
+        rows = patiently(lambda: list(found.values_list(*names, named=True)))
         tasks = [task for row in rows[:count] for task in self._tasks(column, row)]
         return tasks, rows[count].position if len(rows) > count else None
 

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import hashlib
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
@@ -43,7 +43,8 @@ __all__ = [
 ]
 
 BEAT_SECONDS: Final = 2.0
-PAGE: Final = 1000  # tasks of a column that are in memory at a time
+PAGE: Final = (64, 1000)  # tasks that are read at a time: at least, at most
+PAGE_PER_SLOT: Final = 4
 CHARACTERS_PER_TOKEN: Final = 4
 ANSWER_TOKENS: Final = 256  # reserved where no max_tokens is set
 
@@ -184,6 +185,12 @@ def request_hash(column: Column, task: Task) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+_Ready = tuple[Task, str, Answer | None]
+"""A task, the hash of its request, and an earlier answer to it."""
+_Page = tuple[list[_Ready], Any]
+"""Tasks, and where the next page begins; no more where that is None."""
+
+
 class _Blocking:
     """Runs the store's methods in one thread, one at a time."""
 
@@ -273,21 +280,38 @@ class _Run:
 
     async def column(self, column: Column) -> None:
         """Work through one column."""
-        tasks = self._tasks(column)
         lock = asyncio.Lock()
         workers = column.provider.limits.concurrency
-        async with asyncio.TaskGroup() as group:
+        async with (
+            contextlib.aclosing(self._tasks(column)) as tasks,
+            asyncio.TaskGroup() as group,
+        ):
             for _ in range(workers):
                 group.create_task(self._work(column, tasks, lock))
 
-    async def _tasks(self, column: Column) -> AsyncIterator[tuple[Task, str, Answer | None]]:
-        after: Any = 0
-        while after is not None and not self.stopping:
-            tasks, after = await self.blocking(self.store.page, column, after, PAGE)
-            hashes = {id(task): request_hash(column, task) for task in tasks}
-            known = await self._known(column, list(hashes.values()))
-            for task in tasks:
-                yield task, hashes[id(task)], known.get(hashes[id(task)])
+    async def _tasks(self, column: Column) -> AsyncGenerator[_Ready, None]:
+        """Yield what is to be done; the next page is read while one is worked on."""
+        page: asyncio.Task[_Page] | None = asyncio.create_task(self._page(column, 0))
+        try:
+            while page is not None:
+                ready, after = await page
+                page = None
+                if after is not None and not self.stopping:
+                    page = asyncio.create_task(self._page(column, after))
+                for one in ready:
+                    yield one
+        finally:
+            if page is not None:
+                page.cancel()
+                await asyncio.gather(page, return_exceptions=True)
+
+    async def _page(self, column: Column, after: Any) -> _Page:
+        least, most = PAGE
+        size = min(most, max(least, PAGE_PER_SLOT * column.provider.limits.concurrency))
+        tasks, after = await self.blocking(self.store.page, column, after, size)
+        hashes = [request_hash(column, task) for task in tasks]
+        known = await self._known(column, hashes)
+        return [(task, key, known.get(key)) for task, key in zip(tasks, hashes, strict=True)], after
 
     async def _known(self, column: Column, hashes: list[str]) -> Mapping[str, Answer]:
         """Return answers that were paid already; of this run itself also without the cache."""
@@ -299,7 +323,7 @@ class _Run:
     async def _work(
         self,
         column: Column,
-        tasks: AsyncIterator[tuple[Task, str, Answer | None]],
+        tasks: AsyncIterator[_Ready],
         lock: asyncio.Lock,
     ) -> None:
         slots = self.slots(column.provider)
@@ -368,13 +392,13 @@ class _Run:
             services=tally,
         )
         graded = await grade(case.assertions, answer, context, case.threshold)
-        part = replace(part, answer=answer, graded=graded, error=graded.error)
+        scored = partial(replace, part, answer=answer, graded=graded, error=graded.error)
         if tally is None:
-            return part
+            return scored()
         self.budget.add_cost(tally.cost_usd)
         if tally.setup_error:
             self.stop("failed", tally.setup_error)
-        return replace(part, grading_calls=tally.calls, grading_cost_usd=tally.cost_usd)
+        return scored(grading_calls=tally.calls, grading_cost_usd=tally.cost_usd)
 
     async def beats(self, seconds: float) -> None:
         """Renew the lease until cancelled; do what the store says."""

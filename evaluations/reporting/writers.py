@@ -21,6 +21,10 @@ __all__ = ["write"]
 NO_FAILURE, ASSERT_FAILED, ERROR = 0, 1, 2
 CHUNK: Final = 1000
 PART: Final = 65536  # characters
+PLAIN: Final = (
+    "repeat", "passed", "score", "output", "error", "cached", "latency_ms", "input_tokens",
+    "output_tokens", "cost_usd", "components", "run_case__name",
+)  # fmt: skip
 UNFIT_FOR_XML: Final = dict.fromkeys(
     (*range(9), 11, 12, *range(14, 32), *range(55296, 57344), 65534, 65535)
 )
@@ -31,12 +35,12 @@ def write(report: Report, kind: str, *, width: int = 100) -> Iterator[str]:
     return WRITERS[kind](report) if kind != "table" else iter((as_table(report, width=width),))
 
 
-def _results(report: Report, *without: str) -> Iterator[tuple[int, TestResult]]:
+def _results(report: Report, *only: str) -> Iterator[tuple[int, TestResult]]:
     for place, column in enumerate(report.columns):
         rows = (
             TestResult.objects.filter(evaluation=column.evaluation, run_case__isnull=False)
             .select_related("run_case")
-            .defer(*without)
+            .only(*only)
             .order_by("run_case__position", "repeat")
         )
         for row in rows.iterator(chunk_size=CHUNK):
@@ -58,7 +62,7 @@ def _as_json(report: Report) -> Iterator[str]:
         "comparisons": [_comparison(one) for one in report.comparisons],
         "results": [],
     }
-    rows = _results(report, "messages", "run_case__document")
+    rows = _results(report, *PLAIN)
     yield from _json_with_results(document, (_result(place, row) for place, row in rows))
 
 
@@ -143,7 +147,7 @@ def _clean(text: str) -> str:
 def _as_html(report: Report) -> Iterator[str]:
     rows = (
         _result(place, row) | {"label": report.columns[place].label}
-        for place, row in _results(report, "messages", "run_case__document")
+        for place, row in _results(report, *PLAIN)
     )
     context = {"report": report, "results": rows}
     yield render_to_string("evaluations/report.html", context)
@@ -236,7 +240,7 @@ def _as_csv(report: Report) -> Iterator[str]:
     stream = io.StringIO()
     writer = csv.DictWriter(stream, CSV_COLUMNS, extrasaction="ignore")
     writer.writeheader()
-    for place, row in _results(report, "messages", "run_case__document"):
+    for place, row in _results(report, *PLAIN):
         found = _result(place, row) | {"column": report.columns[place].label}
         found["reasons"] = "\n".join(
             f"{one['assertion']['type']}: {one['reason']}" for one in row.components

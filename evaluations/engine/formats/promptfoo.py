@@ -378,6 +378,8 @@ def _rendered(assertion: Assertion, variables: Mapping[str, Any]) -> Assertion:
     elif isinstance(value, list):
         value = [_filled(one, variables) for one in value]
     members: Sequence[Assertion] = assertion.assertions
+    if value is assertion.value and not members:
+        return assertion
     return replace(
         assertion, value=value, assertions=tuple(_rendered(one, variables) for one in members)
     )

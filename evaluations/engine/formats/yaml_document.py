@@ -25,6 +25,7 @@ NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
 BOOLEANS: Final = {text: text.lower() == "true" for one in ("true", "false") for text in (
     one, one.capitalize(), one.upper())}  # fmt: skip
 INFINITE: Final = re.compile(r"([-+]?)\.(?:inf|Inf|INF)\Z")
+SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 Path = tuple[Any, ...]
 
 
@@ -91,9 +92,11 @@ class Spot:
 def _marks_of(text: str) -> Mapping[Path, tuple[int, int]]:
     if not text:
         return {}
+    # What JSON may hold and YAML may not, by what is as long: tabs, halves of surrogate pairs.
+    text = SURROGATE.sub("______", text).replace("\t", " ")
     try:
         return _load_yaml(text, "")[1]
-    except SuiteError:  # JSON that YAML does not take, with tabs say: then without lines
+    except SuiteError:
         return {}
 
 

@@ -5,6 +5,7 @@ engine of that language decides. Pattern and text go in as data; nothing of them
 """
 
 import threading
+from functools import lru_cache
 from typing import Any, Final
 
 from evaluations.engine.errors import ScoringError
@@ -71,13 +72,18 @@ def search(pattern: str, text: str) -> bool:
 
 
 def _check(assertion: Assertion) -> list[str]:
+    return list(_problems(one_text(assertion)))
+
+
+@lru_cache(maxsize=1000)
+def _problems(pattern: str) -> tuple[str, ...]:
     try:
-        search(one_text(assertion), "")
+        search(pattern, "")
     except InvalidPatternError as error:
-        return [f"is no regular expression of JavaScript: {error}"]
+        return (f"is no regular expression of JavaScript: {error}",)
     except ScoringError as error:
-        return [str(error)]
-    return []
+        return (str(error),)
+    return ()
 
 
 def _score(assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
