@@ -34,23 +34,19 @@ DELAY_SECONDS = 0.01  # each way
 WORDS = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "東京", "大阪"]
 
 
-def tests(count: int) -> list[dict[str, Any]]:
-    """Return cases of three assertions each, the same at each call."""
+def tests(count: int) -> Iterator[dict[str, Any]]:
+    """Yield cases of three assertions each, the same at each call."""
     chance = random.Random(1)  # noqa: S311 (data, no secret)
-    found = []
     for number in range(count):
         text = f"{number} " + " ".join(chance.choices(WORDS, k=8))
-        found.append(
-            {
-                "vars": {"x": text},
-                "assert": [
-                    {"type": "contains", "value": chance.choice(WORDS)},
-                    {"type": "regex", "value": r"\d+ \w+"},
-                    {"type": "levenshtein", "value": f"Say {text}!", "threshold": 5},
-                ],
-            }
-        )
-    return found
+        yield {
+            "vars": {"x": text},
+            "assert": [
+                {"type": "contains", "value": chance.choice(WORDS)},
+                {"type": "regex", "value": r"\d+ \w+"},
+                {"type": "levenshtein", "value": f"Say {text}!", "threshold": 5},
+            ],
+        }
 
 
 def measured(command: list[str], environment: Mapping[str, str], folder: Path) -> tuple[float, int]:
@@ -100,7 +96,7 @@ def beside_promptfoo(options: argparse.Namespace) -> None:
     folder = install(options.promptfoo)
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
-        config = {"prompts": ["Say {{x}}"], "providers": ["echo"], "tests": tests(CASES)}
+        config = {"prompts": ["Say {{x}}"], "providers": ["echo"], "tests": list(tests(CASES))}
         (place / "config.json").write_text(json.dumps(config))
         theirs = [*command(folder), "eval", "-c", "config.json", "-o", "out.json", "--no-table"]
         theirs += ["--no-cache", "--no-progress-bar", "-j", "4"]
@@ -141,11 +137,12 @@ def memory(_options: argparse.Namespace) -> None:
             place = Path(name)
             environment = ours(place)
             manage(environment, "migrate", "--verbosity=0")
-            lines = "".join(
-                json.dumps({"variables": one["vars"], "assertions": one["assert"]}) + "\n"
-                for one in tests(count)
-            )
-            (place / "suite.jsonl").write_text(lines)
+            # One by one: a program's peak begins at the memory of the process that starts it.
+            with (place / "suite.jsonl").open("w") as stream:
+                stream.writelines(
+                    json.dumps({"variables": one["vars"], "assertions": one["assert"]}) + "\n"
+                    for one in tests(count)
+                )
             manage(environment, "import_suite", str(place / "suite.jsonl"), "--name", "S")
             own = [sys.executable, str(ROOT / "manage.py"), "evaluate", "--suite", "S"]
             own += ["--prompt", "p", "--provider", "echo"]
