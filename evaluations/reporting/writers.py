@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 from xml.etree import ElementTree as ET  # nosec B405 (written, never read)
 
+from django.db.models import F
 from django.template.loader import render_to_string
 
 from evaluations.models import TestResult
@@ -23,7 +24,7 @@ CHUNK: Final = 1000
 PART: Final = 65536  # characters
 PLAIN: Final = (
     "repeat", "passed", "score", "output", "error", "cached", "latency_ms", "input_tokens",
-    "output_tokens", "cost_usd", "components", "run_case__name",
+    "output_tokens", "cost_usd", "components",
 )  # fmt: skip
 UNFIT_FOR_XML: Final = dict.fromkeys(
     (*range(9), 11, 12, *range(14, 32), *range(55296, 57344), 65534, 65535)
@@ -35,13 +36,14 @@ def write(report: Report, kind: str, *, width: int = 100) -> Iterator[str]:
     return WRITERS[kind](report) if kind != "table" else iter((as_table(report, width=width),))
 
 
-def _results(report: Report, *only: str) -> Iterator[tuple[int, TestResult]]:
+def _results(report: Report, **more: str) -> Iterator[tuple[int, Any]]:
+    names = {"case_name": F("run_case__name")} | {name: F(path) for name, path in more.items()}
     for place, column in enumerate(report.columns):
         rows = (
             TestResult.objects.filter(evaluation=column.evaluation, run_case__isnull=False)
-            .select_related("run_case")
-            .only(*only)
             .order_by("run_case__position", "repeat")
+            .annotate(**names)
+            .values_list(*PLAIN, *names, named=True)
         )
         for row in rows.iterator(chunk_size=CHUNK):
             yield place, row
@@ -62,7 +64,7 @@ def _as_json(report: Report) -> Iterator[str]:
         "comparisons": [_comparison(one) for one in report.comparisons],
         "results": [],
     }
-    rows = _results(report, *PLAIN)
+    rows = _results(report)
     yield from _json_with_results(document, (_result(place, row) for place, row in rows))
 
 
@@ -100,10 +102,10 @@ def _comparison(one: Any) -> dict[str, Any]:
     }
 
 
-def _result(place: int, row: TestResult) -> dict[str, Any]:
+def _result(place: int, row: Any) -> dict[str, Any]:
     return {
         "column": place,
-        "case": row.run_case.name if row.run_case else "",
+        "case": row.case_name,
         "repeat": row.repeat,
         "passed": row.passed,
         "score": row.score,
@@ -124,7 +126,7 @@ def _as_junit(report: Report) -> Iterator[str]:
         ET.SubElement(root, "testsuite", name=_clean(column.label)) for column in report.columns
     ]
     for place, row in _results(report):
-        name = row.run_case.name if row.run_case else str(row.pk)
+        name = row.case_name
         seconds = f"{(row.latency_ms or 0) / 1000:.3f}"
         case = ET.SubElement(suites[place], "testcase", name=_clean(name), time=seconds)
         if row.passed is None:
@@ -147,7 +149,7 @@ def _clean(text: str) -> str:
 def _as_html(report: Report) -> Iterator[str]:
     rows = (
         _result(place, row) | {"label": report.columns[place].label}
-        for place, row in _results(report, *PLAIN)
+        for place, row in _results(report)
     )
     context = {"report": report, "results": rows}
     yield render_to_string("evaluations/report.html", context)
@@ -176,7 +178,9 @@ def _as_promptfoo(report: Report) -> Iterator[str]:
             "results": [],
         },
     }
-    rows = _results(report)
+    rows = _results(
+        report, position="run_case__position", document="run_case__document", sent="messages"
+    )
     found = (_promptfoo_result(report, place, row) for place, row in rows)
     yield from _json_with_results(document, found)
 
@@ -186,12 +190,12 @@ def _provider(column: Any) -> str:
     return f"{row.provider}:{row.model}" if row.model else str(row.provider)
 
 
-def _promptfoo_result(report: Report, place: int, row: TestResult) -> dict[str, Any]:
+def _promptfoo_result(report: Report, place: int, row: Any) -> dict[str, Any]:
     failed = {True: NO_FAILURE, False: ASSERT_FAILED, None: ERROR}[row.passed]
-    document: Mapping[str, Any] = row.run_case.document if row.run_case else {}
+    document: Mapping[str, Any] = row.document
     column = report.columns[place]
     return {
-        "testIdx": row.run_case.position if row.run_case else 0,
+        "testIdx": row.position,
         "promptIdx": place,
         "success": row.passed is True,
         "score": row.score or 0,
@@ -201,7 +205,7 @@ def _promptfoo_result(report: Report, place: int, row: TestResult) -> dict[str, 
         "prompt": {"raw": _raw(row), "label": column.label},
         "vars": document.get("variables", {}),
         "testCase": {
-            "description": row.run_case.name if row.run_case else "",
+            "description": row.case_name,
             "vars": document.get("variables", {}),
             "assert": document.get("assertions", []),
         },
@@ -223,10 +227,10 @@ def _promptfoo_result(report: Report, place: int, row: TestResult) -> dict[str, 
     }
 
 
-def _raw(row: TestResult) -> str:
-    if len(row.messages) == 1:
-        return str(row.messages[0]["content"])
-    return json.dumps(row.messages, ensure_ascii=False)
+def _raw(row: Any) -> str:
+    if len(row.sent) == 1:
+        return str(row.sent[0]["content"])
+    return json.dumps(row.sent, ensure_ascii=False)
 
 
 CSV_COLUMNS: Final = (
@@ -240,7 +244,7 @@ def _as_csv(report: Report) -> Iterator[str]:
     stream = io.StringIO()
     writer = csv.DictWriter(stream, CSV_COLUMNS, extrasaction="ignore")
     writer.writeheader()
-    for place, row in _results(report, *PLAIN):
+    for place, row in _results(report):
         found = _result(place, row) | {"column": report.columns[place].label}
         found["reasons"] = "\n".join(
             f"{one['assertion']['type']}: {one['reason']}" for one in row.components
