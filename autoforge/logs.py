@@ -7,9 +7,7 @@ import logging
 from collections.abc import MutableMapping
 from typing import Any
 
-import structlog
-
-__all__ = ["REDACTED", "hide_secrets", "make_formatter", "set_secrets"]
+__all__ = ["REDACTED", "hide_secrets", "hide_text", "make_formatter", "set_secrets"]
 
 REDACTED = "****"
 SHORTEST_SECRET = 8  # a shorter one would blacken ordinary words
@@ -44,57 +42,33 @@ def _hide(key: str, value: Any) -> Any:
         return [_hide("", content) for content in value]
     if isinstance(value, bool | int | float) or value is None:
         return value
-    return _hide_text(value if isinstance(value, str) else str(value))
+    return hide_text(value if isinstance(value, str) else str(value))
 
 
-def _hide_text(text: str) -> str:
+def hide_text(text: str) -> str:
+    """Return a text without the secrets in it."""
     for secret in _secrets:
         text = text.replace(secret, REDACTED)
     return text
 
 
-SHARED: list[Any] = [
-    structlog.contextvars.merge_contextvars,
-    structlog.stdlib.add_log_level,
-    structlog.stdlib.add_logger_name,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
-    structlog.processors.UnicodeDecoder(),
-]
+class _OnDemand(logging.Formatter):
+    """Makes the real formatter for the first line: structlog is a tenth of a command's start."""
 
-
-class LastLineFormatter(structlog.stdlib.ProcessorFormatter):
-    """Hides secrets in what comes out too: a traceback is rendered late."""
+    def __init__(self, *, json_lines: bool) -> None:
+        super().__init__()
+        self._json_lines = json_lines
+        self._real: logging.Formatter | None = None
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line, without any known secret."""
-        return _hide_text(super().format(record))
+        """Return the line."""
+        if self._real is None:
+            from autoforge.structured_logs import build_formatter  # noqa: PLC0415 (on demand)
+
+            self._real = build_formatter(json_lines=self._json_lines)
+        return self._real.format(record)
 
 
 def make_formatter(json_lines: bool = True) -> logging.Formatter:  # noqa: FBT001, FBT002 (named in LOGGING)
-    """Return the formatter of the console handler, and configure structlog to feed it."""
-    structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *SHARED,
-            structlog.stdlib.PositionalArgumentsFormatter(),
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=True,
-    )
-    render: list[Any] = (
-        [
-            structlog.processors.dict_tracebacks,
-            structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
-        ]
-        if json_lines
-        else [structlog.dev.ConsoleRenderer(colors=False)]
-    )
-    return LastLineFormatter(
-        foreign_pre_chain=SHARED,
-        processors=[
-            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            hide_secrets,
-            *render,
-        ],
-    )
+    """Return the formatter of the console handler."""
+    return _OnDemand(json_lines=json_lines)

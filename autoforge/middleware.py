@@ -12,6 +12,8 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.deprecation import MiddlewareMixin
 
+from autoforge import structured_logs  # noqa: F401 (configures structlog for django-structlog)
+
 __all__ = ["ContentSecurityPolicyMiddleware", "LanguageMiddleware", "RequestIdMiddleware"]
 
 
