@@ -1,6 +1,5 @@
 """A run before it starts: its cases copied, its columns, and what it will probably cost."""
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -11,6 +10,7 @@ from uuid import UUID
 from django.db import transaction
 
 from autoforge.core.errors import InvalidInputError
+from autoforge.core.json import dump
 from autoforge.core.writing import check_fields, find_row
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.documents import (
@@ -287,7 +287,7 @@ def _copy_cases(run: Run, cases: Iterable[tuple[UUID | None, Case]]) -> Copied:
         rows = []
         for place, (key, case) in enumerate(page, start=count):
             document = case_as_document(case)
-            text = json.dumps(document, ensure_ascii=False)
+            text = dump(document)
             hexed = None if key is None else key.hex
             found = case_key(document)
             rows.append((run.pk.hex, place, hexed, found, case.name[:255], case.weight, text))

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final, TypeVar
 from uuid import UUID, uuid4
 
@@ -17,12 +18,13 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from autoforge.core.aggregates import JSONGroupArray
+from autoforge.core.json import dump
 from evaluations.engine.formats.assertions import assertion_as_dict
 from evaluations.engine.formats.documents import case_from_document
 from evaluations.engine.runner import Column, Finished, Lost, Orders, Task
 from evaluations.engine.types import Answer, Grade, Message
 from evaluations.models import Run, RunCase, TestResult
-from evaluations.wording import fill
+from evaluations.wording import prepare
 from prompts import interface as prompts
 
 __all__ = ["LEASE", "DatabaseStore", "insert_rows", "patiently"]
@@ -85,7 +87,7 @@ def insert_rows(
         f"INSERT INTO {quote(table)} ({names}) SELECT {fields} FROM json_each(%s) "  # noqa: S608  # nosec B608 (names are ours)
         f"WHERE {condition} ON CONFLICT DO NOTHING"
     )
-    text = json.dumps(list(rows), ensure_ascii=False)
+    text = dump(list(rows))
     with connection.cursor() as cursor:
         cursor.execute(sql, [_storable(text), *params])
         return int(cursor.rowcount)
@@ -102,12 +104,12 @@ class DatabaseStore:
     Args:
         run: the run.
         templates: column's key → what it asks.
-        cases_of: column's key → whether all of its cases are still to be asked.
     """
 
     def __init__(self, run: Run, templates: Mapping[str, prompts.Template]) -> None:
         self._run = run
         self._templates = templates
+        self._prepare = lru_cache(lambda key: prepare(self._templates[key]))
 
     def page(self, column: Column, after: Any, limit: int) -> tuple[Sequence[Task], Any]:
         """Return tasks of the next cases that have no result yet, and where to go on."""
@@ -135,7 +137,7 @@ class DatabaseStore:
         messages: tuple[Message, ...] = ()
         error = ""
         try:
-            messages = fill(self._templates[column.key], case.variables)
+            messages = self._prepare(column.key)(case.variables)
         except prompts.TemplateError as problem:
             error = f"the prompt cannot be filled: {problem}"
         for repeat in missing:
@@ -208,9 +210,9 @@ def _row(one: Finished) -> tuple[Any, ...]:
         None if case_id is None else case_id.hex,
         one.task.repeat,
         one.request_hash,
-        json.dumps(messages, ensure_ascii=False),
+        dump(messages),
         (answer.text if answer else "").translate(NUL),
-        json.dumps([_component(part) for part in graded.grades] if graded else []),
+        dump([_component(part) for part in graded.grades] if graded else []),
         graded.score if graded else None,
         None if graded is None or graded.passed is None else int(graded.passed),
         ((answer.finish_reason if answer else None) or "")[:50],

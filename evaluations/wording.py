@@ -1,6 +1,6 @@
 """From what the tables hold to what the engine asks: prompts to messages, targets to specs."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -9,7 +9,7 @@ from evaluations.engine.types import Message
 from evaluations.models import ModelProfile
 from prompts import interface as prompts
 
-__all__ = ["fill", "find_spec", "spec_as_target", "spec_of_profile", "spec_of_target"]
+__all__ = ["fill", "find_spec", "prepare", "spec_as_target", "spec_of_profile", "spec_of_target"]
 
 
 def fill(template: prompts.Template, values: Mapping[str, Any]) -> tuple[Message, ...]:
@@ -20,12 +20,25 @@ def fill(template: prompts.Template, values: Mapping[str, Any]) -> tuple[Message
     Raises:
         prompts.TemplateError: values are missing or of wrong types; each is named.
     """
+    return prepare(template)(values)
+
+
+def prepare(template: prompts.Template) -> Callable[[Mapping[str, Any]], tuple[Message, ...]]:
+    """Return `fill` of one template, for many cases.
+
+    Raises:
+        prompts.TemplateError: the template itself is wrong.
+    """
+    filler = prompts.prepare_template(template)
     wanted = {variable.name for variable in template.variables}
-    given = {name: value for name, value in values.items() if name in wanted}
-    found = prompts.render_template(template, given)
-    if isinstance(found, str):
-        return (Message(role="user", content=found),)
-    return tuple(Message(role=one.role, content=one.content) for one in found)
+
+    def fill_case(values: Mapping[str, Any]) -> tuple[Message, ...]:
+        found = filler({name: value for name, value in values.items() if name in wanted})
+        if isinstance(found, str):
+            return (Message(role="user", content=found),)
+        return tuple(Message(role=one.role, content=one.content) for one in found)
+
+    return fill_case
 
 
 def spec_of_profile(profile: ModelProfile) -> ProviderSpec:

@@ -33,6 +33,7 @@ from prompts.rendering import (
     parse_messages,
     propose_variables,
 )
+from prompts.rendering import prepare as prepare_template
 from prompts.rendering import render as render_template
 from prompts.wording import as_template
 
@@ -52,6 +53,7 @@ __all__ = [
     "get_prompt",
     "get_prompt_text",
     "list_prompts",
+    "prepare_template",
     "register_check",
     "register_panel",
     "register_scores",

@@ -1,9 +1,23 @@
-"""Types of JSON values as Python's json module reads them."""
+"""Types of JSON values as Python's json module reads them, and a fast way to write them."""
 
-from typing import Any, TypeAlias
+import json
+from typing import Any, Final, TypeAlias
 
-__all__ = ["JSONObject", "JSONValue"]
+import msgspec
+
+__all__ = ["JSONObject", "JSONValue", "dump"]
 
 # mypy cannot follow a recursive alias through Django's JSONField, hence Any inside containers.
 JSONObject: TypeAlias = dict[str, Any]
 JSONValue: TypeAlias = bool | int | float | str | list[Any] | JSONObject | None
+
+ENCODER: Final = msgspec.json.Encoder()
+
+
+def dump(value: Any) -> str:
+    """Return a value as JSON; no number (NaN) is null, other characters stay as they are."""
+    try:
+        return ENCODER.encode(value).decode()
+    except (OverflowError, TypeError, ValueError):
+        # Halves of surrogate pairs and numbers of more than 64 bits: slowly, but faithfully.
+        return json.dumps(value, ensure_ascii=False)

@@ -363,8 +363,9 @@ class _Run:
 
     async def _begin(self, column: Column, task: Task, *, calls: int, ask: bool) -> bool:
         """Wait for the column's pace and count what is about to be called; False: it may not."""
-        if ask:
-            await self.pace(column.provider).wait(_estimated_tokens(_request(column, task)))
+        pace = self.pace(column.provider)
+        if ask and pace.is_limited:
+            await pace.wait(_estimated_tokens(_request(column, task)))
         why = self.stopping or (self.budget.begin_calls(calls) if calls else "")
         if why:
             self.stop("stopped", why)
@@ -392,13 +393,20 @@ class _Run:
             services=tally,
         )
         graded = await grade(case.assertions, answer, context, case.threshold)
-        scored = partial(replace, part, answer=answer, graded=graded, error=graded.error)
-        if tally is None:
-            return scored()
-        self.budget.add_cost(tally.cost_usd)
-        if tally.setup_error:
-            self.stop("failed", tally.setup_error)
-        return scored(grading_calls=tally.calls, grading_cost_usd=tally.cost_usd)
+        if tally is not None:
+            self.budget.add_cost(tally.cost_usd)
+            if tally.setup_error:
+                self.stop("failed", tally.setup_error)
+        return Finished(
+            column=part.column,
+            task=part.task,
+            request_hash=part.request_hash,
+            answer=answer,
+            graded=graded,
+            error=graded.error,
+            grading_calls=tally.calls if tally else 0,
+            grading_cost_usd=tally.cost_usd if tally else None,
+        )
 
     async def beats(self, seconds: float) -> None:
         """Renew the lease until cancelled; do what the store says."""

@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET  # nosec B405 (written, never read)
 from django.db.models import F
 from django.template.loader import render_to_string
 
+from autoforge.core.json import dump
 from evaluations.models import TestResult
 from evaluations.reporting.report import Report
 from evaluations.reporting.tables import as_markdown, as_table
@@ -76,7 +77,7 @@ def _json_with_results(
     yield f'{head}"results": ['
     separator = "\n"
     for one in results:
-        yield separator + json.dumps(one, ensure_ascii=False)
+        yield separator + dump(one)
         separator = ",\n"
     yield f"\n]{tail}"
 

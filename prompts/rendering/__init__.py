@@ -28,6 +28,7 @@ from prompts.rendering.templates import (
     check,
     find_references,
     find_uses,
+    prepare,
     propose_variables,
     render,
 )
@@ -63,6 +64,7 @@ __all__ = [
     "nearest",
     "parse_messages",
     "parse_variables",
+    "prepare",
     "propose_variables",
     "render",
 ]

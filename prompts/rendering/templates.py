@@ -1,6 +1,6 @@
 """A template with its contract: checked, then filled. Pure functions, compiled texts are kept."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Final
@@ -17,10 +17,12 @@ __all__ = [
     "check",
     "find_references",
     "find_uses",
+    "prepare",
     "propose_variables",
     "render",
 ]
 
+Filler = Callable[[Mapping[str, Any]], "str | tuple[Message, ...]"]
 KINDS: Final = ("text", "chat")
 LONGEST: Final = 131_072  # characters of a template; plain text has no limit
 KEPT: Final = 512  # compiled texts
@@ -180,20 +182,34 @@ def render(template: Template, values: Mapping[str, Any]) -> str | tuple[Message
         ValuesError: values are missing, unknown or of wrong types; each is named.
         RenderError: it cannot be filled with these values.
     """
+    return prepare(template)(values)
+
+
+def prepare(template: Template) -> Filler:
+    """Return `render` of one template, for many values: it is checked and read once.
+
+    Raises:
+        ContractError: the template itself is wrong.
+    """
     problems = check(template)
     if problems:
         raise ContractError(problems)
-    taken = take_values(template.variables, values)
-    included = {name: str(_render_part(inner, taken)) for name, inner in template.includes.items()}
-    if template.kind != "chat":
-        return _parse(template.syntax, template.content).fill(taken, included)
-    return tuple(
-        Message(
-            role=message.role,
-            content=_parse(template.syntax, message.content).fill(taken, included),
-        )
-        for message in parse_messages(template.content)
-    )
+    is_chat = template.kind == "chat"
+    roles = [one.role for one in parse_messages(template.content)] if is_chat else [""]
+    parsed = [_parse(template.syntax, text) for _, text in _texts(template)]
+
+    def fill(values: Mapping[str, Any]) -> str | tuple[Message, ...]:
+        taken = take_values(template.variables, values)
+        included = {
+            name: str(_render_part(inner, taken)) for name, inner in template.includes.items()
+        }
+        filled = [one.fill(taken, included) for one in parsed]
+        if not is_chat:
+            return filled[0]
+        parts = zip(roles, filled, strict=True)
+        return tuple(Message(role=role, content=text) for role, text in parts)
+
+    return fill
 
 
 def _render_part(template: Template, values: Mapping[str, Any]) -> str | tuple[Message, ...]:

@@ -73,9 +73,14 @@ class Pace:
         self._clock = clock
         self._sleep = sleep
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether there is anything to wait for."""
+        return self._per_minute != (None, None)
+
     async def wait(self, tokens: int) -> None:
         """Wait until a request of so many tokens may be sent."""
-        if self._per_minute == (None, None):
+        if not self.is_limited:
             return
         now = self._clock()
         start = max(now, *self._next)
