@@ -23,14 +23,16 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.request import urlopen
 
+import django
+
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
 from launch.sqld import Server  # noqa: E402 (needs the path above)
 
-CONCURRENCY: Final = 8
-DELAY_MS: Final = 20
-LONGEST_WAIT_SECONDS: Final = 2.5
+CONCURRENCY: Final = 16
+DELAY_MS: Final = 10
+WAIT_SECONDS: Final = (0.5, 5.0)  # a start takes about 1, 500 cases about 2
 PROMPT: Final = "Question {{x}}"
 
 
@@ -54,6 +56,8 @@ class Crashes:
         empty = folder / "empty.env"
         empty.write_text("")
         self.environment = {**os.environ, "DATABASE_URL": url, "ENV_FILE": str(empty)}
+        os.environ |= self.environment | {"DJANGO_SETTINGS_MODULE": "autoforge.settings"}
+        django.setup()
         self.errors: list[str] = []
         self.kills = self.runs = 0
 
@@ -100,6 +104,7 @@ class Crashes:
         content = {"prompts": [PROMPT], "providers": [provider], "tests": tests}
         config.write_text(json.dumps(content))
         before, run = self.kills, ""
+        stored: dict[str, int] = {}
         again: tuple[str, ...] = ("evaluate", str(config))
         while True:
             process = self.manage(*again, "--format", "json")
@@ -113,14 +118,36 @@ class Crashes:
             if not killed:
                 break
             again = ("evaluate", "--resume", run) if run else again
+            stored |= self.stored(run, stored)
         self.check(names, process.returncode, out, said, self.kills - before)
+        counts = self.counts()
+        for case in (case for case, count in stored.items() if counts[case] > count):
+            self.errors.append(f"run {self.runs}: {case} was stored, and asked again")
+
+    def counts(self) -> dict[str, int]:
+        """Return how often each case has been asked."""
+        with urlopen(f"{self.address}/count") as answer:  # noqa: S310  # nosec B310 (loopback)
+            counts: Mapping[str, int] = json.load(answer)
+        return {asked.removeprefix("Question "): count for asked, count in counts.items()}
+
+    def stored(self, run: str, known: Mapping[str, int]) -> dict[str, int]:
+        """Return the newly stored cases of a run, and how often each has been asked so far."""
+        from django.db import connection  # noqa: PLC0415 (needs the settings)
+
+        from evaluations.models import TestResult  # noqa: PLC0415 (as above)
+
+        connection.close()
+        rows = TestResult.objects.filter(evaluation__run=run) if run else TestResult.objects.none()
+        cases = rows.values_list("run_case__document__variables__x", flat=True)
+        counts = self.counts()
+        return {case: counts[case] for case in cases if case not in known}
 
     def maybe_kill(self, process: subprocess.Popen[str]) -> bool:
         """Kill after a random time; return whether the worker is dead by it."""
         if self.kills >= self.options.kills:
             return False
         try:
-            process.wait(self.random.uniform(0.3, LONGEST_WAIT_SECONDS))
+            process.wait(self.random.uniform(*WAIT_SECONDS))
         except subprocess.TimeoutExpired:
             self.kills += 1
         else:
@@ -143,8 +170,8 @@ class Crashes:
         passed = {row["case"] for row in found["results"] if row["passed"]}
         if len(passed) != len(names) or len(found["results"]) != len(names):
             self.errors.append(f"{where}: {len(found['results'])} results, {len(passed)} passed")
-        counts = json.loads(urlopen(f"{self.address}/count").read())  # noqa: S310  # nosec B310 (loopback)
-        calls = [counts.get(f"Question {name}", 0) for name in names]
+        counts = self.counts()
+        calls = [counts.get(name, 0) for name in names]
         repeated = sum(calls) - len(names)
         # A server's death loses no answer: its worker keeps them until they are stored.
         allowed = kills * CONCURRENCY if self.options.victim == "worker" else 0
