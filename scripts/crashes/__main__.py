@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -137,7 +138,9 @@ class Crashes:
         from evaluations.models import TestResult  # noqa: PLC0415 (as above)
 
         connection.close()
-        rows = TestResult.objects.filter(evaluation__run=run) if run else TestResult.objects.none()
+        if not run:
+            return {}
+        rows = TestResult.objects.filter(evaluation__run_id=uuid.UUID(run))
         cases = rows.values_list("run_case__document__variables__x", flat=True)
         counts = self.counts()
         return {case: counts[case] for case in cases if case not in known}
