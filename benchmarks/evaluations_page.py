@@ -13,8 +13,8 @@ CASES = 5000
 RUNS = 9
 NAMES = (
     "id", "evaluation_id", "run_case_id", "repeat", "request_hash", "messages", "output",
-    "components", "score", "passed", "finish_reason", "cached", "attempts", "grading_calls",
-    "error",
+    "components", "details", "score", "passed", "finish_reason", "cached", "attempts",
+    "grading_calls", "error",
 )  # fmt: skip
 
 
@@ -76,7 +76,7 @@ def _fill() -> Any:
             "test_results",
             NAMES,
             [
-                (uuid4().hex, column.pk.hex, key, 0, "", "[]", "an answer " * 30, "[]",
+                (uuid4().hex, column.pk.hex, key, 0, "", "[]", "an answer " * 30, "[]", "{}",
                  (place + number) % 2, (place + number) % 2, "", 0, 1, 0, "")
                 for place, key in enumerate(keys)
             ],

@@ -120,6 +120,12 @@ def _claim(run: Run) -> Run:
     return _with(run, fields)
 
 
+def _is_free(run: Run) -> bool:
+    """Whether nobody works on a run, as far as can be told."""
+    until = run.worker_until
+    return not run.worker or until is None or until < timezone.now() or is_dead(run.worker)
+
+
 def _with(run: Run, fields: Mapping[str, Any]) -> Run:
     for field, value in fields.items():
         setattr(run, field, value)
@@ -286,11 +292,14 @@ def forget_errors(run_id: UUID | str) -> int:
 
     Raises:
         NotFoundError: there is no such run, or it is deleted.
+        InvalidInputError: a worker is at it.
     """
     run = find_row(Run, run_id)
+    if not _is_free(run):
+        raise InvalidInputError({"run": "a worker is at it; wait for its end, or cancel it"})
     rows = TestResult.objects.filter(evaluation__run=run, run_case__isnull=False)
     rows = rows.exclude(error="")
-    kept = rows.filter(attempts__gt=0).update(run_case=None)
+    kept = rows.filter(attempts__gt=0).update(run_case=None)  # what was asked for stays counted
     count, _ = rows.delete()
     if kept + count:
         run.status = Run.Status.PENDING
@@ -303,12 +312,5 @@ def runs_to_resume() -> list[UUID]:
     now = timezone.now()
     begun = Q(status=Run.Status.RUNNING)
     untold = Q(status=Run.Status.PENDING, updated_at__lt=now - TOLD_WITHIN)
-    rows = Run.objects.filter(begun | untold).values_list(
-        "pk", "worker", "worker_until", "settings"
-    )
-    return [
-        key
-        for key, worker, until, settings_of_run in rows
-        if settings_of_run.get("background")
-        and (not worker or until is None or until < now or is_dead(worker))
-    ]
+    rows = Run.objects.filter(begun | untold).only("worker", "worker_until", "settings")
+    return [run.pk for run in rows if run.settings.get("background") and _is_free(run)]

@@ -163,23 +163,23 @@ def estimate_run(plan: Plan, cases: Sequence[Case], count: int) -> Estimate:
     unpriced: list[str] = []
     for column in plan.columns:
         asked = count * plan.repeats
-        sent = asked * _mean_tokens(column, cases)
+        sent = _mean_tokens(column, cases)
         limit = column.spec.parameters.get("max_tokens")
-        answered = asked * (limit if isinstance(limit, int) else ANSWER_TOKENS)
-        price = cost_of(price_of(column.spec), sent, answered)
-        if price is None:
+        answered = limit if isinstance(limit, int) else ANSWER_TOKENS
+        each = cost_of(price_of(column.spec), sent, answered)
+        if each is None:
             unpriced.append(column.spec.name)
-        cost = None if cost is None or price is None else cost + price
-        calls, input_tokens = calls + asked, input_tokens + sent
-        output_tokens += answered
+        cost = None if cost is None or each is None else cost + asked * each
+        calls, input_tokens = calls + asked, input_tokens + asked * sent
+        output_tokens += asked * answered
     judged = _judge_calls(plan, cases, count)
     needs = needs_of(one for case in cases for one in case.assertions)
     chosen = {"judge": plan.judge, "embeddings": plan.embeddings}
     for name in {named or chosen[need] for need, named in needs} - {""}:
-        price = cost_of(price_of(find_spec(name)), judged * JUDGE_TOKENS, judged * REPLY_TOKENS)
-        if price is None:
+        each = cost_of(price_of(find_spec(name)), JUDGE_TOKENS, REPLY_TOKENS)
+        if each is None:
             unpriced.append(name)
-        cost = None if cost is None or price is None else cost + price
+        cost = None if cost is None or each is None else cost + judged * each
     return Estimate(
         calls=calls + judged,
         input_tokens=input_tokens,

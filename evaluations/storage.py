@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 from uuid import UUID, uuid4
 
 from django.db import InterfaceError, OperationalError, connection
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import OuterRef, Q, Subquery
 from django.utils import timezone
 
 from autoforge.core.aggregates import JSONGroupArray
@@ -27,7 +27,7 @@ from evaluations.models import Run, RunCase, TestResult
 from evaluations.wording import prepare
 from prompts import interface as prompts
 
-__all__ = ["LEASE", "DatabaseStore", "insert_rows", "patiently"]
+__all__ = ["ANSWERED", "LEASE", "DatabaseStore", "insert_rows", "patiently"]
 
 ResultT = TypeVar("ResultT")
 
@@ -35,11 +35,16 @@ LEASE: Final = timedelta(seconds=30)
 PATIENCE_SECONDS: Final = 300.0  # how long a database may be away before a run gives up
 FIRST_WAIT_SECONDS: Final = 0.1
 LONGEST_WAIT_SECONDS: Final = 3.0
+ANSWERED: Final = Q(attempts__gt=0, latency_ms__isnull=False)  # a model was asked, and answered
+ANSWER: Final = (
+    "output", "details", "latency_ms", "input_tokens", "output_tokens", "finish_reason",
+)  # fmt: skip
 NUL: Final = str.maketrans({"\0": "\ufffd"})  # no text of SQLite holds one
 COLUMNS: Final = (
     "id", "evaluation_id", "run_case_id", "case_id", "repeat", "request_hash", "messages", "output",
-    "components", "score", "passed", "finish_reason", "cached", "attempts", "grading_calls",
-    "grading_cost_usd", "latency_ms", "input_tokens", "output_tokens", "cost_usd", "error",
+    "components", "details", "score", "passed", "finish_reason", "cached", "attempts",
+    "grading_calls", "grading_cost_usd", "latency_ms", "input_tokens", "output_tokens", "cost_usd",
+    "error",
 )  # fmt: skip
 
 
@@ -146,12 +151,12 @@ class DatabaseStore:
 
     def find_answers(self, hashes: Sequence[str], *, own: bool) -> Mapping[str, Answer]:
         """Return earlier answers to the same requests, the newest of each."""
-        rows: QuerySet[TestResult] = TestResult.objects.filter(
-            Q(request_hash__in=list(hashes)), attempts__gt=0
-        ).order_by("created_at")
+        rows = TestResult.objects.filter(ANSWERED, request_hash__in=list(hashes))
         if own:
-            rows = rows.filter(evaluation__run=self._run)
-        return patiently(lambda: {row.request_hash: _answer_of(row) for row in rows.all()})
+            # Those that were kept aside when their errors were forgotten.
+            rows = rows.filter(evaluation__run=self._run, run_case__isnull=True)
+        found = rows.order_by("created_at").values_list("request_hash", *ANSWER, named=True)
+        return patiently(lambda: {row.request_hash: _answer_of(row) for row in found.all()})
 
     def save(self, finished: Sequence[Finished]) -> None:
         """Store results; only while the lease is ours.
@@ -185,14 +190,33 @@ class DatabaseStore:
         return Orders(cancel=bool(cancel))
 
 
-def _answer_of(row: TestResult) -> Answer:
+def _answer_of(row: Any) -> Answer:
+    details = row.details
+    logprobs = details.get("logprobs")
     return Answer(
         text=row.output,
+        data=details.get("data"),
+        refused=bool(details.get("refused")),
+        flagged=details.get("flagged"),
+        logprobs=tuple(logprobs) if logprobs else None,
         latency_ms=row.latency_ms,
         input_tokens=row.input_tokens,
         output_tokens=row.output_tokens,
         finish_reason=row.finish_reason or None,
     )
+
+
+def _details_of(answer: Answer | None) -> dict[str, Any]:
+    """Return what `_answer_of` needs to make the same answer again; mostly nothing."""
+    if answer is None:
+        return {}
+    found = {
+        "data": answer.data,
+        "refused": answer.refused or None,
+        "flagged": answer.flagged,
+        "logprobs": answer.logprobs,
+    }
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _money(value: Decimal | None) -> float | None:
@@ -213,11 +237,12 @@ def _row(one: Finished) -> tuple[Any, ...]:
         dump(messages),
         (answer.text if answer else "").translate(NUL),
         dump([_component(part) for part in graded.grades] if graded else []),
+        dump(_details_of(answer)).replace("\\u0000", "\\ufffd"),
         graded.score if graded else None,
         None if graded is None or graded.passed is None else int(graded.passed),
         ((answer.finish_reason if answer else None) or "")[:50],
         int(answer.cached) if answer else 0,
-        answer.attempts if answer and answer.latency_ms is not None else 0,
+        one.attempts,
         one.grading_calls,
         _money(one.grading_cost_usd),
         answer.latency_ms if answer else None,

@@ -93,6 +93,7 @@ def spec_as_target(spec: ProviderSpec) -> dict[str, Any]:
             limits.requests_per_minute,
             limits.tokens_per_minute,
             limits.timeout_seconds,
+            limits.retries,
         ],
     }
 
@@ -116,5 +117,6 @@ def spec_of_target(target: Mapping[str, Any]) -> ProviderSpec:
             requests_per_minute=limits[1],
             tokens_per_minute=limits[2],
             timeout_seconds=limits[3],
+            retries=limits[4],
         ),
     )

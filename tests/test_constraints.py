@@ -121,6 +121,7 @@ BROKEN = [
     (TestResult, {}, "test_results_once"),
     (TestResult, {"repeat": 1, "messages": {}}, "test_results_messages_is_list"),
     (TestResult, {"repeat": 1, "components": {}}, "test_results_components_is_list"),
+    (TestResult, {"repeat": 1, "details": []}, "test_results_details_is_object"),
     (Evaluation, {"position": 1, "parameters": []}, "evaluations_parameters_is_object"),
     (Evaluation, {"position": 1, "status": "done"}, "evaluations_status_known"),
     (Evaluation, {"position": 1, "overall_score": 1.01}, "evaluations_overall_score_0_to_1"),

@@ -1,5 +1,6 @@
 """What a run may still spend: calls, money, time. No call begins beyond a limit."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -50,6 +51,11 @@ class Budget:
         """How long the run has been worked on, all workers together."""
         return self._before_seconds + self._clock() - self._started
 
+    @property
+    def seconds_left(self) -> float:
+        """How long calls may still begin; endless without a limit."""
+        return math.inf if self._caps.seconds is None else self._caps.seconds - self.seconds
+
     def why_stop(self, calls: int = 1) -> str:
         """Return which limit leaves no room for so many calls, "" where none does."""
         caps = self._caps
@@ -57,9 +63,12 @@ class Budget:
             return f"the limit of {caps.calls} calls is reached"
         if caps.cost_usd is not None and self.cost_usd >= caps.cost_usd:
             return f"the limit of {caps.cost_usd:f} US dollars is reached"
-        if caps.seconds is not None and self.seconds >= caps.seconds:
-            return f"the limit of {caps.seconds:g} seconds is reached"
-        return ""
+        return self.sentence_of_time if self.seconds_left <= 0 else ""
+
+    @property
+    def sentence_of_time(self) -> str:
+        """What is said where the limit of time is reached."""
+        return f"the limit of {self._caps.seconds:g} seconds is reached"
 
     def begin_calls(self, calls: int = 1) -> str:
         """Count calls that belong together, or return which limit forbids them."""

@@ -6,7 +6,7 @@
     └── ProviderError         a model did not answer
         ├── SetupError        a key, an address or a package is missing, or the name is unknown
         ├── RefusedError      this request is wrong for this model: trying again is no help
-        │   ├── AuthenticationError   the key is wrong or may not do this
+        │   ├── AuthenticationError   the key is wrong, may not do this, or its account is empty
         │   ├── ContextTooLongError   the prompt is longer than the model reads
         │   └── ContentFilterError    the service refused the content
         ├── RateLimitError    too many requests: again after `retry_after_seconds`
@@ -55,6 +55,7 @@ class ProviderError(EngineError):
     Attributes:
         may_retry: whether the same request may be sent again without paying twice.
         retry_after_seconds: how long the service asks to wait, None where it did not say.
+        attempts: how many requests were sent, 0 where none was.
     """
 
     may_retry: ClassVar[bool] = False
@@ -62,6 +63,7 @@ class ProviderError(EngineError):
     def __init__(self, message: str, *, retry_after_seconds: float | None = None) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
+        self.attempts = 0
 
 
 class SetupError(ProviderError):
@@ -73,7 +75,7 @@ class RefusedError(ProviderError):
 
 
 class AuthenticationError(RefusedError):
-    """The key is wrong, or may not do this."""
+    """The key is wrong, may not do this, or its account is empty."""
 
 
 class ContextTooLongError(RefusedError):

@@ -55,6 +55,10 @@ class Lost(Exception):  # noqa: N818 (named for what happened)
     """Another worker has the run now."""
 
 
+class _Stopped(Exception):  # noqa: N818 (as above)
+    """The run stops: what waits to be sent is not sent any more."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Column:
     """One version of a prompt, asked of one model."""
@@ -102,6 +106,8 @@ class Finished:
     answer: Answer | None = None
     graded: CaseGrade | None = None
     error: str = ""
+    attempts: int = 0
+    """How many requests were sent for it; 0 for an earlier or a given answer."""
     grading_calls: int = 0
     """How many calls of judges and embeddings it took."""
     grading_cost_usd: Decimal | None = None
@@ -262,6 +268,8 @@ class _Run:
         self.on_finished = on_finished
         self.committer = _Committer(lambda group: self.blocking(store.save, group))
         self.stopping = ""
+        self.stopped = asyncio.Event()
+        self.abandoned = asyncio.Event()
         self.status = "completed"
         self._slots: dict[int, asyncio.Semaphore] = {}
         self._paces: dict[int, Pace] = {}
@@ -270,13 +278,33 @@ class _Run:
         """Begin no more calls; the first reason is the one that is told."""
         if not self.stopping:
             self.status, self.stopping = status, message
+            self.stopped.set()
+            if status != "stopped":
+                self.abandoned.set()
+
+    async def pause(self, seconds: float, *, until: asyncio.Event | None = None) -> None:
+        """Wait before a request is sent, at most until the run stops (or another event).
+
+        Raises:
+            _Stopped: it is not to be sent; or it would be beyond the run's time.
+        """
+        until = until or self.stopped
+        if seconds >= self.budget.seconds_left:
+            self.stop("stopped", self.budget.sentence_of_time)
+            raise _Stopped
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await until.wait()
+        if until.is_set():
+            raise _Stopped
 
     def slots(self, provider: Provider) -> asyncio.Semaphore:
         limits = provider.limits
         return self._slots.setdefault(id(provider), asyncio.Semaphore(limits.concurrency))
 
     def pace(self, provider: Provider) -> Pace:
-        return self._paces.setdefault(id(provider), Pace(provider.limits))
+        limits = provider.limits
+        return self._paces.setdefault(id(provider), Pace(limits, sleep=self.pause))
 
     async def column(self, column: Column) -> None:
         """Work through one column."""
@@ -350,37 +378,47 @@ class _Run:
         if answer is None and self.options.only_stored:
             return replace(part, error="there is no stored answer to this request")
         judged = service_calls(task.case.assertions)
-        if not await self._begin(column, task, calls=judged + (answer is None), ask=answer is None):
-            return None
         try:
-            answer = answer or await self._ask(column, task)
+            await self._begin(column, task, calls=judged + (answer is None), ask=answer is None)
+            if answer is None:
+                answer, attempts = await self._ask(column, task)
+                part = replace(part, attempts=attempts)
             return await self._score(part, answer)
+        except _Stopped:
+            return None
         except (SetupError, AuthenticationError) as error:
             self.stop("failed", str(error))  # no other call would fare better
-            return None if answer is None else replace(part, answer=answer, error=str(error))
+            return None
         except ProviderError as error:
-            return replace(part, error=str(error))
+            return replace(part, error=str(error), attempts=error.attempts)
 
-    async def _begin(self, column: Column, task: Task, *, calls: int, ask: bool) -> bool:
-        """Wait for the column's pace and count what is about to be called; False: it may not."""
+    async def _begin(self, column: Column, task: Task, *, calls: int, ask: bool) -> None:
+        """Wait for the column's pace and count what is about to be called.
+
+        Raises:
+            _Stopped: no call may begin.
+        """
         pace = self.pace(column.provider)
         if ask and pace.is_limited:
             await pace.wait(_estimated_tokens(_request(column, task)))
         why = self.stopping or (self.budget.begin_calls(calls) if calls else "")
         if why:
             self.stop("stopped", why)
-        return not why
+            raise _Stopped
 
-    async def _ask(self, column: Column, task: Task) -> Answer:
+    async def _ask(self, column: Column, task: Task) -> tuple[Answer, int]:
         request = _request(column, task)
+        # What has begun is within the limits: only a cancelled or failed run gives it up.
         answer, attempts = await with_retries(
-            lambda: column.provider.complete(request), column.provider.limits
+            lambda: column.provider.complete(request),
+            column.provider.limits,
+            sleep=partial(self.pause, until=self.abandoned),
         )
         cost = answer.cost_usd
         if cost is None:
             cost = cost_of(column.price, answer.input_tokens, answer.output_tokens)
         self.budget.add_cost(cost)
-        return replace(answer, cost_usd=cost, attempts=attempts)
+        return replace(answer, cost_usd=cost), attempts
 
     async def _score(self, part: Finished, answer: Answer) -> Finished:
         case = part.task.case
@@ -397,10 +435,8 @@ class _Run:
             self.budget.add_cost(tally.cost_usd)
             if tally.setup_error:
                 self.stop("failed", tally.setup_error)
-        return Finished(
-            column=part.column,
-            task=part.task,
-            request_hash=part.request_hash,
+        return replace(
+            part,
             answer=answer,
             graded=graded,
             error=graded.error,
@@ -420,7 +456,7 @@ class _Run:
 def _answer_at_hand(task: Task, known: Answer | None) -> Answer | None:
     if task.case.given_answer is not None:
         return Answer(text=task.case.given_answer)
-    return known and replace(known, cached=True, cost_usd=Decimal(0), attempts=0)
+    return known and replace(known, cached=True, cost_usd=Decimal(0))
 
 
 def _request(column: Column, task: Task) -> Request:

@@ -75,8 +75,6 @@ class Answer:
     """Natural logarithm of each token's probability."""
     flagged: bool | None = None
     """Whether the provider's guardrails flagged it, None if there are none."""
-    attempts: int = 1
-    """How many requests it took."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -689,6 +689,17 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="testresult",
+            name="details",
+            field=autoforge.core.fields.JSONDocumentField(
+                blank=True,
+                default=dict,
+                help_text="What scorers need of the answer besides its text: calls of tools as data, refused, flagged, logprobs.",
+                validators=[autoforge.core.validators.validate_json_object],
+                verbose_name="details",
+            ),
+        ),
+        migrations.AddField(
+            model_name="testresult",
             name="attempts",
             field=models.PositiveIntegerField(
                 default=0, help_text="How many requests it took.", verbose_name="requests"
@@ -1155,6 +1166,23 @@ class Migration(migrations.Migration):
                 ),
                 name="test_results_messages_is_list",
                 violation_error_message="Messages are a JSON list.",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="testresult",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    django.db.models.lookups.Exact(
+                        models.Func(
+                            models.F("details"),
+                            function="JSON_TYPE",
+                            output_field=models.CharField(),
+                        ),
+                        models.Value("object"),
+                    )
+                ),
+                name="test_results_details_is_object",
+                violation_error_message="Details are a JSON object.",
             ),
         ),
         migrations.AddConstraint(

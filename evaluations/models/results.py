@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from autoforge.core.constraints import is_json
 from autoforge.core.fields import JSONDocumentField
 from autoforge.core.models import SerialModel, TimestampedModel, UUIDModel
-from autoforge.core.validators import validate_json_list
+from autoforge.core.validators import validate_json_list, validate_json_object
 from evaluations.models.evaluations import Evaluation
 from evaluations.models.ranges import SCORE_RANGE
 from evaluations.models.runs import RunCase
@@ -88,6 +88,16 @@ class TestResult(UUIDModel, TimestampedModel):
         validators=[validate_json_list],
         help_text=_("What each assertion said, why, and how exactly it compared."),
     )
+    details = JSONDocumentField(
+        _("details"),
+        default=dict,
+        blank=True,
+        validators=[validate_json_object],
+        help_text=_(
+            "What scorers need of the answer besides its text: calls of tools as data, "
+            "refused, flagged, logprobs."
+        ),
+    )
     finish_reason = models.CharField(
         _("finish reason"),
         max_length=50,
@@ -162,6 +172,11 @@ class TestResult(UUIDModel, TimestampedModel):
                 name="test_results_components_is_list",
                 condition=is_json("components", "array"),
                 violation_error_message=_("Components are a JSON list."),
+            ),
+            models.CheckConstraint(
+                name="test_results_details_is_object",
+                condition=is_json("details", "object"),
+                violation_error_message=_("Details are a JSON object."),
             ),
             models.CheckConstraint(
                 name="test_results_score_0_to_1",

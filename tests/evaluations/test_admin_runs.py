@@ -326,15 +326,15 @@ def test_the_page_of_10_000_results_takes_6_round_trips(admin):
     )
     keys = list(RunCase.objects.filter(run=run).values_list("pk", flat=True))
     names = ("id", "evaluation_id", "run_case_id", "repeat", "request_hash", "messages", "output",
-             "components", "score", "passed", "finish_reason", "cached", "attempts",
+             "components", "details", "score", "passed", "finish_reason", "cached", "attempts",
              "grading_calls", "error")  # fmt: skip
     for column in columns:
         insert_rows(
             "test_results",
             names,
             [
-                (uuid4().hex, column.pk.hex, key, 0, "", "[]", "an answer " * 20, "[]", 1, 1, "",
-                 0, 1, 0, "")
+                (uuid4().hex, column.pk.hex, key, 0, "", "[]", "an answer " * 20, "[]", "{}",
+                 1, 1, "", 0, 1, 0, "")
                 for key in keys
             ],
         )  # fmt: skip

@@ -1,6 +1,7 @@
 """Runs from plan to figures: limits, resuming, errors, earlier answers, leases."""
 
 import threading
+import time
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
@@ -128,6 +129,62 @@ def test_a_limit_stops_and_is_raised(fake, limit):
     assert run.status == "completed"
     assert set(fake.counts.values()) == {1}
     assert len(fake.counts) == 20
+
+
+def test_errors_count_as_calls_when_a_run_is_taken_up_again(fake):
+    fake.script = [Step(status=400, body="no")] * 3
+    column = PlannedColumn(spec=spec(fake, 1), text="{{x}}")
+    run = execute_run(create_run(plan(column, max_calls=5), cases(20)).pk)
+    assert spent_on(run).calls == 5
+    assert execute_run(run.pk).status == "stopped"
+    assert len(fake.requests) == 5
+    assert forget_errors(run.pk) == 3
+    assert spent_on(run).calls == 5
+    raise_limits(run.pk, max_calls=7)
+    assert execute_run(run.pk).status == "stopped"
+    assert len(fake.requests) == 7
+
+
+WAITS = Limits(concurrency=2, timeout_seconds=5, retries=3)
+
+
+def test_no_request_is_sent_again_beyond_the_time(fake):
+    fake.script = [Step(status=429, headers={"Retry-After": "300"}, body="wait")] * 2
+    column = PlannedColumn(spec=replace(spec(fake), limits=WAITS), text="{{x}}")
+    started = time.monotonic()
+    run = execute_run(create_run(plan(column, max_seconds=20.0), cases(2)).pk)
+    assert (run.status, run.message) == ("stopped", "the limit of 20 seconds is reached")
+    assert time.monotonic() - started < 20
+    assert not TestResult.objects.exists()
+    raise_limits(run.pk, max_seconds=None)
+    assert execute_run(run.pk).status == "completed"
+
+
+def test_a_cancelled_run_does_not_wait_for_services(fake, monkeypatch):
+    fake.script = [Step(status=503, headers={"Retry-After": "300"}, body="wait")] * 2
+    column = PlannedColumn(spec=replace(spec(fake), limits=WAITS), text="{{x}}")
+    run = create_run(plan(column), cases(6))
+    original = execution._options
+    monkeypatch.setattr(
+        execution, "_options", lambda one: replace(original(one), beat_seconds=0.05)
+    )
+
+    def cancel() -> None:
+        cancel_run(run.pk)
+        connection.close()
+
+    timer = threading.Timer(0.5, cancel)
+    timer.start()
+    assert execute_run(run.pk).status == "cancelled"
+    timer.join()
+    assert len(fake.requests) == 2
+
+
+def test_a_rate_that_is_used_up_stops_with_the_run(fake):
+    slow = replace(WAITS, concurrency=1, requests_per_minute=1)
+    column = PlannedColumn(spec=replace(spec(fake), limits=slow), text="{{x}}")
+    run = execute_run(create_run(plan(column, max_seconds=30.0), cases(3)).pk)
+    assert (run.status, len(fake.requests)) == ("stopped", 1)
 
 
 def test_time_is_a_limit(fake):

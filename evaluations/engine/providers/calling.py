@@ -13,6 +13,7 @@ __all__ = ["Pace", "with_retries"]
 
 FIRST_WAIT_SECONDS: Final = 0.5
 LONGEST_WAIT_SECONDS: Final = 60.0
+LONGEST_ASKED_SECONDS: Final = 600.0  # a service that asks for more is not waited for
 MINUTE: Final = 60.0
 
 ResultT = TypeVar("ResultT")
@@ -29,17 +30,19 @@ async def with_retries(
     """Return what `call` returns, and how many requests it took.
 
     Only errors that say so are tried again: those after which nothing has been paid. The wait is
-    what the service asks for, else twice as long each time, less a random part, so that many
-    callers do not come back at once.
+    what the service asks for (up to ten minutes), else twice as long each time, less a random part,
+    so that many callers do not come back at once.
 
     Raises:
-        ProviderError: the last one, or one that is not to be tried again.
+        ProviderError: the last one, or one that is not to be tried again; it knows its attempts.
     """
     for attempt in range(limits.retries + 1):
         try:
             return await call(), attempt + 1
         except ProviderError as error:
-            if not error.may_retry or attempt == limits.retries:
+            error.attempts = attempt + 1
+            asked = error.retry_after_seconds or 0.0
+            if not error.may_retry or attempt == limits.retries or asked > LONGEST_ASKED_SECONDS:
                 raise
             await sleep(_wait_seconds(error, attempt, draw()))
     raise AssertionError("unreachable")  # the loop ends by return or raise
@@ -48,7 +51,7 @@ async def with_retries(
 def _wait_seconds(error: ProviderError, attempt: int, drawn: float) -> float:
     if error.retry_after_seconds is not None:
         # Spread after the moment the service named, never before it.
-        return min(LONGEST_WAIT_SECONDS, error.retry_after_seconds) * (1 + 0.1 * drawn)
+        return error.retry_after_seconds * (1 + 0.1 * drawn)
     return min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2.0**attempt) * (0.5 + 0.5 * drawn)
 
 

@@ -13,6 +13,7 @@ __all__ = [
     "Limits",
     "MakeProvider",
     "Price",
+    "PriceTier",
     "Provider",
     "ProviderSpec",
 ]
@@ -51,6 +52,18 @@ class Limits:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PriceTier:
+    """What a call costs whose prompt is long."""
+
+    above_input_tokens: int
+    """A prompt of more tokens than these."""
+    input_usd_per_million: Decimal
+    """A million tokens of prompts, all of them."""
+    output_usd_per_million: Decimal
+    """A million tokens of answers, all of them."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Price:
     """What a model costs."""
 
@@ -58,6 +71,8 @@ class Price:
     """A million tokens of prompts."""
     output_usd_per_million: Decimal
     """A million tokens of answers."""
+    tiers: tuple[PriceTier, ...] = ()
+    """Other prices of long prompts, the shortest first."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -3,7 +3,8 @@
 import asyncio
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
@@ -25,17 +26,59 @@ __all__ = ["Client", "error_of_status"]
 
 LARGEST_ANSWER: Final = 32 * 1024 * 1024
 SHOWN: Final = 300  # characters of a service's own message
-BUSY: Final = 529  # Anthropic: overloaded
-CONTEXT_SIGNS: Final = (
-    "context_length",
-    "context length",
-    "maximum context",
-    "prompt is too long",
-    "too many tokens",
-    "exceed_context_size",
-    "exceeds the available context",
+ANY: Final = range(1000)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Meaning:
+    """What an answer without success means, by its status or by what its body holds."""
+
+    kind: type[ProviderError]
+    sentence: str
+    statuses: Container[int] = ()
+    signs: tuple[str, ...] = ()
+    """In lower case."""
+
+
+# The first that fits counts.
+MEANINGS: Final = (
+    _Meaning(
+        kind=AuthenticationError, statuses=(401, 403), sentence="{name} does not accept the key"
+    ),
+    _Meaning(
+        kind=AuthenticationError,
+        statuses=(402,),
+        signs=("insufficient_quota", "credit balance is too low", "billing_hard_limit"),
+        sentence="the account at {name} has nothing left",
+    ),
+    _Meaning(kind=RateLimitError, statuses=(429,), sentence="{name} has had too many requests"),
+    # Whether the work was done behind a gateway that gave up, nobody knows.
+    _Meaning(
+        kind=UnansweredError,
+        statuses=(408, 504, 524),
+        sentence="{name} did not answer its gateway in time",
+    ),
+    _Meaning(kind=ServiceError, statuses=range(500, 1000), sentence="{name} failed"),
+    _Meaning(
+        kind=ContextTooLongError,
+        signs=(
+            "context_length",
+            "context length",
+            "maximum context",
+            "prompt is too long",
+            "too many tokens",
+            "exceed_context_size",
+            "exceeds the available context",
+        ),
+        sentence="the prompt is too long for this model of {name}",
+    ),
+    _Meaning(
+        kind=ContentFilterError,
+        signs=("content_filter", "content_policy", "responsibleai"),
+        sentence="the content filter of {name} refused the prompt",
+    ),
+    _Meaning(kind=RefusedError, statuses=ANY, sentence="{name} refused the request"),
 )
-FILTER_SIGNS: Final = ("content_filter", "content_policy", "responsibleai")
 
 
 class Client:
@@ -140,21 +183,15 @@ class Client:
 
 def error_of_status(name: str, status: int, headers: Mapping[str, str], text: str) -> ProviderError:
     """Return the error that an answer with another status than 200 stands for."""
-    said = _message(text)
     lower = text.lower()
-    if status in (401, 403):
-        return AuthenticationError(f"{name} does not accept the key ({status}): {said}")
-    if status == 429:
-        wait = _wait_seconds(headers)
-        return RateLimitError(f"{name} has had too many requests: {said}", retry_after_seconds=wait)
-    if status >= 500:
-        wait = _wait_seconds(headers)
-        return ServiceError(f"{name} failed ({status}): {said}", retry_after_seconds=wait)
-    if any(sign in lower for sign in CONTEXT_SIGNS):
-        return ContextTooLongError(f"the prompt is too long for this model of {name}: {said}")
-    if any(sign in lower for sign in FILTER_SIGNS):
-        return ContentFilterError(f"the content filter of {name} refused the prompt: {said}")
-    return RefusedError(f"{name} refused the request ({status}): {said}")
+    kind, sentence = next(
+        (one.kind, one.sentence)
+        for one in MEANINGS
+        if status in one.statuses or any(sign in lower for sign in one.signs)
+    )
+    wait = _wait_seconds(headers) if kind.may_retry else None
+    message = f"{sentence.format(name=name)} ({status}): {_message(text)}"
+    return kind(message, retry_after_seconds=wait)
 
 
 def _message(text: str) -> str:

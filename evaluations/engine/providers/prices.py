@@ -2,15 +2,15 @@
 
 from decimal import Decimal
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
-from evaluations.engine.providers.contract import Price, ProviderSpec
+from evaluations.engine.providers.contract import Price, PriceTier, ProviderSpec
 
 __all__ = ["cost_of", "price_of"]
 
 MILLION: Final = Decimal(1_000_000)
 PUBLISHED: Final = ("openai", "anthropic")
-FREE: Final = ("echo", "replay", "local")
+FREE: Final = ("echo", "replay", "local", "local-embeddings")
 
 
 def price_of(spec: ProviderSpec) -> Price | None:
@@ -26,23 +26,38 @@ def price_of(spec: ProviderSpec) -> Price | None:
 def _published(kind: str, model: str) -> Price | None:
     from genai_prices import Usage, calc_price  # noqa: PLC0415 (only where something costs)
 
+    def price_above(tokens: int) -> dict[str, Decimal]:
+        # One token more than the limit, so that the tier's own prices are what is charged.
+        usage = Usage(input_tokens=tokens + 1, output_tokens=1_000_000)
+        found = calc_price(usage, model_ref=model, provider_id=kind)
+        return {
+            "input_usd_per_million": found.input_price / (tokens + 1) * MILLION,
+            "output_usd_per_million": found.output_price,
+        }
+
     try:
-        found = calc_price(
-            Usage(input_tokens=1_000_000, output_tokens=1_000_000),
-            model_ref=model,
-            provider_id=kind,
-        )
+        usual = calc_price(Usage(input_tokens=1), model_ref=model, provider_id=kind)
+        limits = _tier_limits(usual.model_price)
+        tiers = tuple(PriceTier(above_input_tokens=one, **price_above(one)) for one in limits)
+        return Price(**price_above(0), tiers=tiers)
     except LookupError:
         return None
-    return Price(input_usd_per_million=found.input_price, output_usd_per_million=found.output_price)
+
+
+def _tier_limits(model_price: Any) -> list[int]:
+    """Return from how many tokens of a prompt on a model costs something else."""
+    parts = (model_price.input_mtok, model_price.output_mtok)
+    return sorted({tier.start for part in parts for tier in getattr(part, "tiers", ())})
 
 
 def cost_of(
     price: Price | None, input_tokens: int | None, output_tokens: int | None
 ) -> Decimal | None:
-    """Return what a call cost in US dollars, None where price or tokens are not known."""
+    """Return what one call cost in US dollars, None where price or tokens are not known."""
     if price is None or input_tokens is None or output_tokens is None:
         return None
+    reached = [tier for tier in price.tiers if input_tokens > tier.above_input_tokens]
+    found = reached[-1] if reached else price
     return (
-        price.input_usd_per_million * input_tokens + price.output_usd_per_million * output_tokens
+        found.input_usd_per_million * input_tokens + found.output_usd_per_million * output_tokens
     ) / MILLION

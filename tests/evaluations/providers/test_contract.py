@@ -90,6 +90,7 @@ def test_a_good_answer(kind):
 
 MALFORMED = {"error": {"message": f"bad key {KEY}"}}
 TOO_LONG = {"error": {"message": "prompt is too long", "code": "context_length_exceeded"}}
+NO_QUOTA = {"error": {"message": "quota exceeded", "code": "insufficient_quota"}}
 FILTERED = {"error": {"message": "flagged", "code": "content_filter"}}
 BAD = [
     (Step(status=401, body=MALFORMED), AuthenticationError, "does not accept the key (401)", 1),
@@ -100,6 +101,9 @@ BAD = [
     (Step(status=429, body="slow"), RateLimitError, "too many requests", 3),
     (Step(status=500, body="oops"), ServiceError, "failed (500)", 3),
     (Step(status=529, body="busy"), ServiceError, "failed (529)", 3),
+    (Step(status=504, body="late"), UnansweredError, "gateway in time (504): late", 1),
+    (Step(status=402, body="pay"), AuthenticationError, "has nothing left (402): pay", 1),
+    (Step(status=429, body=NO_QUOTA), AuthenticationError, "has nothing left (429)", 1),
     (Step(body="{not json"), BrokenAnswerError, "is not JSON", 1),
     (Step(body="[]"), BrokenAnswerError, "no JSON object", 1),
     (Step(body={"unexpected": 1}), BrokenAnswerError, "has no", 1),
@@ -138,6 +142,15 @@ def test_it_waits_and_asks_again(kind, status):
     assert (answer.text, attempts) == ("now", 3)
     assert fake.waits[0] == 7
     assert 25 < fake.waits[1] <= 31
+
+
+@pytest.mark.parametrize(("asked", "requests"), [("400", 3), ("601", 1)])
+def test_it_waits_as_long_as_it_is_asked_to_or_not_at_all(asked, requests):
+    step = Step(status=429, headers={"Retry-After": asked}, body="wait")
+    with closing(FakeModels(*[step] * 4)) as fake, pytest.raises(RateLimitError) as caught:
+        ask("openai", fake)
+    assert caught.value.attempts == len(fake.requests) == requests
+    assert fake.waits == [float(asked)] * (requests - 1)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -105,6 +105,11 @@ def test_prices():
     assert known is not None
     assert cost_of(known, 1_000_000, 0) == known.input_usd_per_million
     assert price_of(parse_spec("openai:no-such-model-at-all")) is None
+    long = price_of(parse_spec("anthropic:claude-sonnet-4-5"))
+    # Published per million: 3 and 15 dollars, beyond prompts of 200,000 tokens 6 and 22.50.
+    assert cost_of(long, 1000, 1000) == Decimal("0.018")
+    assert cost_of(long, 200_000, 0) == Decimal("0.6")
+    assert cost_of(long, 200_001, 1_000_000) == Decimal("1.200006") + Decimal("22.5")
     assert price_of(parse_spec("openai-compatible:x")) is None
     assert cost_of(None, 1, 1) is None
     assert cost_of(price_of(parse_spec("echo")), 5, 5) == 0
