@@ -19,7 +19,7 @@ BIN := $(VENV)/bin
 # Makes $(VENV) where it is missing or broken and installs what has changed; else takes a moment.
 BOOTSTRAP = python=$$(sh scripts/find_python.sh "$(PYTHON)") && "$$python" scripts/bootstrap.py
 
-.PHONY: run test check fmt help setup test-only test-matrix lock local-model differential crash-test bench-db bench-eval bench-prompts bench-import conformance conformance-fast shell clean
+.PHONY: run test check fmt help setup test-only test-matrix lock local-model local-embeddings differential crash-test bench-db bench-eval bench-prompts bench-import conformance conformance-fast shell clean
 
 ##@ Use
 
@@ -32,6 +32,9 @@ shell: ## Open a Python shell with Django and the database
 
 local-model: ## Fetch a small real model, so that evaluations need no key and no network
 	@$(BOOTSTRAP) requirements.txt && $(BIN)/python scripts/local_model.py
+
+local-embeddings: ## Fetch a small model for `similar`: meaning without key and network
+	@$(BOOTSTRAP) requirements.txt && $(BIN)/python scripts/local_embeddings.py
 
 ##@ Develop
 

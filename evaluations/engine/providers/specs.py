@@ -32,6 +32,7 @@ PROVIDERS: Final[Mapping[str, MakeProvider]] = {
     "anthropic": _lazy("anthropic", "make_anthropic"),
     "openai-compatible": _lazy("openai", "make_compatible"),
     "local": _lazy("local", "make_local"),
+    "local-embeddings": _lazy("local_embeddings", "make_local_embeddings"),
     "replay": _lazy("offline", "make_replay"),
     "echo": _lazy("offline", "make_echo"),
 }
