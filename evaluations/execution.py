@@ -19,7 +19,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from autoforge.core.errors import InvalidInputError
-from autoforge.core.writing import find_row
+from autoforge.core.writing import check_fields, find_row
 from evaluations.comparing import as_stored, compare_run
 from evaluations.engine.budget import Caps, Spent
 from evaluations.engine.errors import EngineError, SetupError
@@ -276,10 +276,10 @@ def raise_limits(run_id: UUID | str, **limits: Any) -> Run:
 
     Raises:
         NotFoundError: there is no such run, or it is deleted.
+        InvalidInputError: a limit is below 0.
     """
-    run = find_row(Run, run_id)
-    for name, value in limits.items():
-        setattr(run, name, value)
+    run = _with(find_row(Run, run_id), limits)
+    check_fields(run, exclude={"suite", "baseline", "user"})
     run.save(update_fields=set(limits))
     return run
 

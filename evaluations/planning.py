@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any, Final
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 
 from autoforge.core.errors import InvalidInputError
@@ -18,7 +19,7 @@ from evaluations.engine.formats.documents import (
     case_from_document,
     case_key,
 )
-from evaluations.engine.providers import ProviderSpec, cost_of, price_of
+from evaluations.engine.providers import ProviderSpec, cost_of, make, price_of
 from evaluations.engine.scorers import needs_of, service_calls
 from evaluations.engine.types import Case
 from evaluations.models import Evaluation, Run, RunCase, TestCase, TestSuite
@@ -263,7 +264,7 @@ def _models(plan: Plan, needs: Iterable[tuple[str, str]]) -> dict[str, Any]:
 
     Raises:
         InvalidInputError: one is needed, and neither the assertion nor the run names it.
-        SetupError: there is no such model.
+        SetupError: there is no such model, or its key is missing.
     """
     chosen = {"judge": plan.judge, "embeddings": plan.embeddings}
     models: dict[str, Any] = {}
@@ -271,7 +272,9 @@ def _models(plan: Plan, needs: Iterable[tuple[str, str]]) -> dict[str, Any]:
         name = named or chosen[need]
         if not name:
             raise InvalidInputError({need: NEEDED[need]})
-        models[name] = spec_as_target(find_spec(name))
+        spec = find_spec(name)
+        make(spec, settings.PROVIDER_ENVIRONMENT)  # said before any answer is paid for
+        models[name] = spec_as_target(spec)
     found = {"models": models} | chosen if models else {}
     return {key: value for key, value in found.items() if value}
 

@@ -98,6 +98,8 @@ def test_junit_and_html_go_into_files(config, tmp_path, capsys):
         (("{config}", "--provider", "ehco"), "did you mean echo?"),
         (("{config}", "--max-cost", "dear"), "max-cost: US dollars from 0 up"),
         (("{config}", "--repeat", "0"), "repeat: a whole number from 1 to 1000"),
+        (("{config}", "--max-seconds", "nan"), "max-seconds: seconds from 0 up, not nan"),
+        (("{config}", "--max-calls", "-1"), "max_calls: Ensure this value is greater"),
         (("{config}", "--prompt", "nothing"), "there is no prompt"),
         (("{config}", "--provider", "openai:gpt-4o"), "OPENAI_API_KEY is not set"),
     ],

@@ -1,6 +1,7 @@
 """`manage.py evaluate`: run a suite or a promptfoo configuration, and say whether to ship."""
 
 import argparse
+import math
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -234,8 +235,14 @@ def _limits(options: dict[str, Any]) -> dict[str, Any]:
     return {
         "max_cost_usd": _money(options["max_cost"]),
         "max_calls": options["max_calls"],
-        "max_seconds": options["max_seconds"],
+        "max_seconds": _seconds(options["max_seconds"]),
     }
+
+
+def _seconds(number: float | None) -> float | None:
+    if number is not None and not (math.isfinite(number) and number >= 0):
+        raise InvalidInputError({"max-seconds": f"seconds from 0 up, not {number:g}"})
+    return number
 
 
 def _money(text: str | None) -> Decimal | None:
