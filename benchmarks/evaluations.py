@@ -31,6 +31,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "scripts"), str(ROOT / "benchmarks")]
 CASES = 2000
 SIZES = (2_000, 20_000, 100_000)
 DELAY_SECONDS = 0.01  # each way
+CALLS, AT_ONCE, CALL_SECONDS = 1600, 32, 0.1
 WORDS = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "東京", "大阪"]
 
 
@@ -192,7 +193,7 @@ def _django(url: str) -> None:
     call_command("migrate", verbosity=0)
 
 
-def _run(count: int, kind: str = "echo", **fields: Any) -> Any:
+def _run(count: int, spec: Any = None, **fields: Any) -> Any:
     from evaluations.engine.providers import ProviderSpec
     from evaluations.engine.types import Assertion, Case
     from evaluations.planning import Plan, PlannedColumn, create_run
@@ -201,7 +202,7 @@ def _run(count: int, kind: str = "echo", **fields: Any) -> Any:
     cases = (
         (None, Case(name=str(n), variables={"x": f"q{n}"}, assertions=checks)) for n in range(count)
     )
-    column = PlannedColumn(spec=ProviderSpec(kind=kind), text="{{x}}")
+    column = PlannedColumn(spec=spec or ProviderSpec(kind="echo"), text="{{x}}")
     return create_run(Plan(columns=[column], **fields), cases)
 
 
@@ -222,37 +223,70 @@ def round_trips(_options: argparse.Namespace) -> None:
 
 
 def slots(_options: argparse.Namespace) -> None:
-    """Print how far a run is from the time that its calls have to take."""
-    count, at_once, seconds = 1600, 32, 0.1
+    """Print how far a run is from the time that its calls have to take: over HTTP, and without."""
     with tempfile.TemporaryDirectory() as name:
         _django(f"sqlite:///{name}/bench.sqlite3")
-        import asyncio
+        print(f"{CALLS:,} calls of {1000 * CALL_SECONDS:.0f} ms, {AT_ONCE} at a time, each stored")
+        for title, spec in (("in the process", _sleeper()), ("over real HTTP", None)):
+            with slow_model() as url:
+                taken = _timed_run(spec or _http(url))
+            ideal = CALLS / AT_ONCE * CALL_SECONDS
+            over = f"{taken / ideal - 1:+.1%} (limit: +10 %)"
+            print(f"{title}: {taken:.2f} s; the calls alone take {ideal:.2f} s: {over}")
+    print()
 
-        from evaluations.engine.providers import Limits
-        from evaluations.engine.providers.offline import EchoProvider
-        from evaluations.engine.providers.specs import PROVIDERS
-        from evaluations.execution import execute_run
 
-        class Sleeper(EchoProvider):
-            """Answers after a while."""
+def _timed_run(spec: Any) -> float:
+    from evaluations.execution import execute_run
 
-            async def complete(self, request: Any) -> Any:
-                """Wait, then answer."""
-                await asyncio.sleep(seconds)
-                return await super().complete(request)
+    run = _run(CALLS, spec, use_cache=False)
+    started = time.perf_counter()
+    ended = execute_run(run.pk)
+    taken = time.perf_counter() - started
+    summary = ended.evaluations.get().summary
+    if summary["passed"] != CALLS:
+        raise SystemExit(f"not all answers came: {summary}")
+    return taken
 
-        def make(spec: Any, _environment: Any) -> Any:
-            found = Sleeper(spec)
-            found.limits = Limits(concurrency=at_once)
-            return found
 
-        PROVIDERS["sleeper"] = make  # type: ignore[index]  # a benchmark's own
-        run = _run(count, "sleeper", use_cache=False)
-        started = time.perf_counter()
-        execute_run(run.pk)
-        taken, ideal = time.perf_counter() - started, count / at_once * seconds
-        print(f"{count:,} calls of {1000 * seconds:.0f} ms, {at_once} at a time, each stored")
-        print(f"{taken:.2f} s; the calls alone take {ideal:.2f} s: {taken / ideal - 1:+.1%}\n")
+def _sleeper() -> Any:
+    """Return the spec of a provider of this process that waits, then answers."""
+    import asyncio
+
+    from evaluations.engine.providers import Limits, ProviderSpec
+    from evaluations.engine.providers.offline import EchoProvider
+    from evaluations.engine.providers.specs import PROVIDERS
+
+    class Sleeper(EchoProvider):
+        """Answers after a while."""
+
+        async def complete(self, request: Any) -> Any:
+            """Wait, then answer."""
+            await asyncio.sleep(CALL_SECONDS)
+            return await super().complete(request)
+
+    PROVIDERS["sleeper"] = lambda spec, _environment: Sleeper(spec)  # type: ignore[index]  # a benchmark's own
+    return ProviderSpec(kind="sleeper", limits=Limits(concurrency=AT_ONCE))
+
+
+def _http(url: str) -> Any:
+    from evaluations.engine.providers import Limits, ProviderSpec
+
+    limits = Limits(concurrency=AT_ONCE)
+    return ProviderSpec(kind="openai-compatible", model="slow", base_url=url, limits=limits)
+
+
+@contextmanager
+def slow_model() -> Iterator[str]:
+    """Yield the address of a model, in a process of its own, that takes its time."""
+    command = [sys.executable, str(ROOT / "benchmarks" / "slow_model.py"), str(CALL_SECONDS)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 (our own program)
+    assert process.stdout is not None  # noqa: S101 (for types: it is a pipe)
+    try:
+        yield process.stdout.readline().strip()
+    finally:
+        process.kill()
+        process.wait()
 
 
 def page(_options: argparse.Namespace) -> None:

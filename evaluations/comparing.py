@@ -10,6 +10,7 @@ from evaluations.engine.statistics import (
     SENTENCES,
     Comparison,
     Verdict,
+    deciding_p,
     holm,
     judge_comparison,
 )
@@ -34,7 +35,7 @@ class Comparing:
     comparison: Comparison
     verdict: Verdict
     adjusted_p: float | None
-    """After Holm's correction for the comparisons of the run."""
+    """Of the test that decides, after Holm's correction for the comparisons of the run."""
 
 
 def compare_run(run: Run, rows: Sequence[Evaluation]) -> list[Comparing]:
@@ -42,9 +43,9 @@ def compare_run(run: Run, rows: Sequence[Evaluation]) -> list[Comparing]:
     pairs = _pairs(run, rows)
     compared = [(old, new, compare_columns(old, new)) for old, new in pairs]
     p_values = {
-        place: found.p_value
+        place: p_value
         for place, (_old, _new, found) in enumerate(compared)
-        if found.p_value is not None
+        if (p_value := deciding_p(found)) is not None
     }
     adjusted = holm(p_values)
     return [

@@ -29,7 +29,12 @@ from evaluations.engine.statistics.summary import (
     quantile_of_counts,
     summarise,
 )
-from evaluations.engine.statistics.verdict import SENTENCES, Verdict, judge_comparison
+from evaluations.engine.statistics.verdict import (
+    SENTENCES,
+    Verdict,
+    deciding_p,
+    judge_comparison,
+)
 
 __all__ = [
     "SENTENCES",
@@ -44,6 +49,7 @@ __all__ = [
     "cases_needed",
     "cohen_kappa",
     "compare",
+    "deciding_p",
     "histogram",
     "holm",
     "judge_comparison",

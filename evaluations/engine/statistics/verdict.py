@@ -7,7 +7,7 @@ from typing import Any, Final
 from evaluations.engine.statistics.comparison import Comparison
 from evaluations.engine.statistics.power import FEWEST_FLIPS
 
-__all__ = ["ALPHA", "SENTENCES", "Verdict", "judge_comparison"]
+__all__ = ["ALPHA", "SENTENCES", "Verdict", "deciding_p", "judge_comparison"]
 
 ALPHA: Final = 0.05
 
@@ -84,37 +84,46 @@ def judge_comparison(
         comparison: the two runs.
         old: what the old one is called.
         new: what the new one is called.
-        p_value: that of the pass rates after a correction for several comparisons.
+        p_value: `deciding_p` after a correction for several comparisons.
     """
-    p_value = comparison.p_value if p_value is None else p_value
+    p_value = deciding_p(comparison) if p_value is None else p_value
     params = _params(comparison, p_value) | {"old": old, "new": new}
     return Verdict(code=_code(comparison, p_value), params=params)
+
+
+def deciding_p(comparison: Comparison) -> float | None:
+    """Return the p-value of the one test that decides, None where nothing was paired."""
+    return comparison.score_p_value if _scores_decide(comparison) else comparison.p_value
+
+
+def _scores_decide(comparison: Comparison) -> bool:
+    return comparison.changed < FEWEST_FLIPS
 
 
 def _code(comparison: Comparison, p_value: float | None) -> str:
     if not comparison.pairs or p_value is None:
         return "nothing"
-    difference, score = comparison.difference or 0.0, comparison.score_difference or 0.0
+    by_score = _scores_decide(comparison)
+    difference = (comparison.score_difference if by_score else comparison.difference) or 0.0
     if p_value <= ALPHA and difference:
-        return "better" if difference > 0 else "worse"
-    by_score = comparison.score_p_value
-    if comparison.changed < FEWEST_FLIPS and by_score is not None and by_score <= ALPHA:
-        return "score-better" if score > 0 else "score-worse"
+        better = "better" if difference > 0 else "worse"
+        return f"score-{better}" if by_score else better
     return "too-few" if comparison.smallest_difference is None else "same"
 
 
-def _params(comparison: Comparison, p_value: float | None) -> dict[str, Any]:
+def _params(comparison: Comparison, decided: float | None) -> dict[str, Any]:
     interval, scores = comparison.interval, comparison.score_interval
+    by_score = _scores_decide(comparison)
     smallest = comparison.smallest_difference
     return {
         "difference": _points(comparison.difference),
         "low": _points(interval.low if interval else None),
         "high": _points(interval.high if interval else None),
-        "p": p_text(p_value),
+        "p": p_text(comparison.p_value if by_score else decided),
         "score": _points(comparison.score_difference),
         "score_low": _points(scores.low if scores else None),
         "score_high": _points(scores.high if scores else None),
-        "score_p": p_text(comparison.score_p_value),
+        "score_p": p_text(decided if by_score else comparison.score_p_value),
         "fixed": len(comparison.fixed),
         "broken": len(comparison.broken),
         "pairs": comparison.pairs,

@@ -10,6 +10,7 @@ from scipy import stats
 from evaluations.engine.statistics import (
     bootstrap_mean,
     compare,
+    deciding_p,
     holm,
     judge_comparison,
     mcnemar_exact,
@@ -210,3 +211,29 @@ def test_verdicts_on_nothing_are_wrong_in_at_most_seven_percent(kind, monkeypatc
         wrong += verdict.better or verdict.worse
     assert wrong / 2000 <= 0.07
     assert not math.isnan(wrong)
+
+
+def test_many_columns_of_nothing_are_together_wrong_in_at_most_seven_percent(monkeypatch):
+    """Few cases change, so the scores decide: they are corrected for their number as well."""
+    monkeypatch.setattr("evaluations.engine.statistics.paired.ROUNDS", 399)
+    monkeypatch.setattr("evaluations.engine.statistics.intervals.RESAMPLES", 5)
+    source = random.Random("columns")
+    wrong = 0
+    for _ in range(400):
+        compared = []
+        for _column in range(5):
+            old, new = (
+                [
+                    Observation(case=str(n), passed=True, score=source.uniform(0.6, 1))
+                    for n in range(12)
+                ]
+                for _side in (0, 1)
+            )
+            compared.append(compare(old, new))
+        adjusted = holm({place: deciding_p(one) for place, one in enumerate(compared)})
+        verdicts = [
+            judge_comparison(one, old="a", new="b", p_value=adjusted[place])
+            for place, one in enumerate(compared)
+        ]
+        wrong += any(one.better or one.worse for one in verdicts)
+    assert 0 < wrong / 400 <= 0.07
