@@ -1,9 +1,13 @@
 """Progress of a run on a terminal: answers, rate, cost, errors; elsewhere nothing."""
 
+from decimal import Decimal
 from types import TracebackType
 from typing import Any, Self
 
+from django.db.models import Count, Q
+
 from evaluations.engine.runner import Finished
+from evaluations.execution import spent_on
 from evaluations.models import Run, TestResult
 
 __all__ = ["Progress"]
@@ -21,18 +25,19 @@ class Progress:
         self._run = run
         self._stream = stream
         self._errors = 0
-        self._cost = 0.0
+        self._cost = Decimal(0)
         self._bar: Any = None
 
     def __enter__(self) -> Self:
         if self._stream.isatty():
-            from rich.console import Console  # noqa: PLC0415 (only on a terminal)
-            from rich.progress import Progress as Bar  # noqa: PLC0415 (as above)
-
-            done = TestResult.objects.filter(evaluation__run=self._run).count()
-            self._bar = Bar(console=Console(file=self._stream), transient=True)
+            rows = TestResult.objects.filter(evaluation__run=self._run, run_case__isnull=False)
+            stored = rows.aggregate(done=Count("pk"), errors=Count("pk", filter=~Q(error="")))
+            self._errors, self._cost = stored["errors"], spent_on(self._run).cost_usd
+            self._bar = _bar(self._stream)
             self._bar.start()
-            self._task = self._bar.add_task("", total=self._run.planned, completed=done)
+            self._task = self._bar.add_task(
+                self._said(), total=self._run.planned, completed=stored["done"]
+            )
         return self
 
     def __exit__(
@@ -49,7 +54,32 @@ class Progress:
         if self._bar is None:
             return
         self._errors += bool(finished.error)
-        if finished.answer and finished.answer.cost_usd:
-            self._cost += float(finished.answer.cost_usd)
-        said = f"${self._cost:.4f}, {self._errors} errors"
-        self._bar.update(self._task, advance=1, description=said)
+        asked = finished.answer.cost_usd if finished.answer else None
+        self._cost += (asked or 0) + (finished.grading_cost_usd or 0)
+        self._bar.update(self._task, advance=1, description=self._said())
+
+    def _said(self) -> str:
+        return f"${self._cost:.4f}, {self._errors} errors"
+
+
+def _bar(stream: Any) -> Any:
+    """Return a bar with cost, errors, answers, answers a second and the time that is left."""
+    from rich import progress  # noqa: PLC0415 (only on a terminal)
+    from rich.console import Console  # noqa: PLC0415 (as above)
+
+    class Rate(progress.ProgressColumn):
+        """Answers a second."""
+
+        def render(self, task: progress.Task) -> str:
+            """Return the rate of the last half minute."""
+            return "" if task.speed is None else f"{task.speed:.1f}/s"
+
+    return progress.Progress(
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        Rate(),
+        progress.TimeRemainingColumn(),
+        console=Console(file=stream),
+        transient=True,
+    )
