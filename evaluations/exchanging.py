@@ -20,8 +20,9 @@ from evaluations.engine.formats.promptfoo_export import write_promptfoo
 from evaluations.engine.formats.suite_file import is_suite_file, read_suite_file, write_suite_file
 from evaluations.engine.formats.tables import read_table, write_csv, write_jsonl
 from evaluations.engine.formats.yaml_document import load_document
-from evaluations.engine.types import Case, Suite
+from evaluations.engine.types import Case, Suite, Warned
 from evaluations.models import TestCase, TestSuite
+from prompts import interface as prompts
 
 __all__ = ["FORMATS", "read_suite", "store_suite", "suite_of_row", "write_suite"]
 
@@ -71,8 +72,19 @@ def read_suite(
     if is_suite_file(document):
         found = read_suite_file(text, path.name)
         return replace(found, name=name) if name else found
-    suite = read_config(path).suite
+    suite = _without_surroundings(read_config(path, prompts.fill_text).suite)
     return replace(_unique(suite), name=name or suite.name[:255])
+
+
+def _without_surroundings(suite: Suite) -> Suite:
+    """Return a suite whose cases do not depend on the configuration's prompts."""
+    if not any(case.prefix or case.suffix for case in suite.cases):
+        return suite
+    said = Warned(
+        message="prefix and suffix belong to prompts; a suite has none, they are left out"
+    )
+    cases = (replace(case, prefix="", suffix="") for case in suite.cases)
+    return replace(suite, cases=tuple(cases), warnings=(*suite.warnings, said))
 
 
 def _text(path: Path) -> str:
@@ -88,7 +100,7 @@ def _promptfoo_table(path: Path, name: str) -> Suite:
     """Return a table in promptfoo's columns, read by way of a configuration that names it."""
     if path.suffix.lower() == ".csv":
         csv_tests(_text(path), path.name)  # its errors name the file's lines
-    suite = read_config(path, tests_only=True).suite
+    suite = _without_surroundings(read_config(path, prompts.fill_text, tests_only=True).suite)
     return replace(_unique(suite), name=name or path.stem)
 
 

@@ -24,7 +24,7 @@ from evaluations.engine.scorers import needs_of, service_calls
 from evaluations.engine.types import Case
 from evaluations.models import Evaluation, Run, RunCase, TestCase, TestSuite
 from evaluations.storage import insert_rows
-from evaluations.wording import fill, find_spec, spec_as_target
+from evaluations.wording import find_spec, prepare, spec_as_target
 from prompts import interface as prompts
 
 __all__ = [
@@ -203,7 +203,7 @@ def _mean_tokens(column: PlannedColumn, cases: Sequence[Case]) -> int:
     sizes = []
     for case in cases[:SAMPLE]:
         try:
-            messages = fill(template, case.variables)
+            messages = prepare(template, case.prefix, case.suffix)(case.variables)
         except prompts.TemplateError:
             continue  # it will be an error of the case, and costs nothing
         sizes.append(sum(len(message.content) for message in messages))
@@ -239,11 +239,11 @@ def create_run(plan: Plan, cases: Iterable[tuple[UUID | None, Case]]) -> Run:
     )
     check_fields(run, exclude={"suite", "baseline", "user"})
     run.save(force_insert=True)
-    count, sample, needs = _copy_cases(run, cases)
+    count, asked, sample, needs = _copy_cases(run, cases, len(plan.columns))
     run.settings = plan.settings | _models(plan, needs)
     estimate = estimate_run(plan, sample, count)
     _check_cap(plan, estimate)
-    run.planned = count * plan.repeats * len(plan.columns)
+    run.planned = asked * plan.repeats
     run.estimate = estimate.as_json()
     run.save(update_fields={"planned", "estimate", "settings"})
     _write_columns(run, plan.columns)
@@ -279,12 +279,15 @@ def _models(plan: Plan, needs: Iterable[tuple[str, str]]) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value}
 
 
-Copied = tuple[int, Sequence[Case], set[tuple[str, str]]]
+Copied = tuple[int, int, Sequence[Case], set[tuple[str, str]]]
 
 
-def _copy_cases(run: Run, cases: Iterable[tuple[UUID | None, Case]]) -> Copied:
-    """Write the cases page by page; return how many, some of them, and what they need."""
-    count, sample, needs = 0, list[Case](), set[tuple[str, str]]()
+def _copy_cases(run: Run, cases: Iterable[tuple[UUID | None, Case]], columns: int) -> Copied:
+    """Write the cases page by page.
+
+    Returns how many, how many answers they ask for, some of them, and what they need.
+    """
+    count, asked, sample, needs = 0, 0, list[Case](), set[tuple[str, str]]()
     pending = iter(cases)
     while page := list(islice(pending, PAGE)):
         rows = []
@@ -295,12 +298,13 @@ def _copy_cases(run: Run, cases: Iterable[tuple[UUID | None, Case]]) -> Copied:
             found = case_key(document)
             rows.append((run.pk.hex, place, hexed, found, case.name[:255], case.weight, text))
             needs |= needs_of(case.assertions)
+            asked += columns if case.columns is None else len(case.columns)
         insert_rows(RunCase._meta.db_table, CASE_COLUMNS, rows)
         sample += [case for _, case in page[: SAMPLE - len(sample)]]
         count += len(page)
     if not count:
         raise InvalidInputError({"cases": "there is no enabled case to run"})
-    return count, sample, needs
+    return count, asked, sample, needs
 
 
 def _write_columns(run: Run, columns: Sequence[PlannedColumn]) -> None:

@@ -114,7 +114,8 @@ class DatabaseStore:
     def __init__(self, run: Run, templates: Mapping[str, prompts.Template]) -> None:
         self._run = run
         self._templates = templates
-        self._prepare = lru_cache(lambda key: prepare(self._templates[key]))
+        self._prepare = lru_cache(lambda key, *around: prepare(self._templates[key], *around))
+        self._places = {key: place for place, key in enumerate(templates)}
 
     def page(self, column: Column, after: Any, limit: int) -> tuple[Sequence[Task], Any]:
         """Return tasks of the next cases that have no result yet, and where to go on."""
@@ -139,10 +140,12 @@ class DatabaseStore:
         if not missing:
             return
         case = case_from_document(row.name, row.document, row.weight)
+        if case.columns is not None and self._places[column.key] not in case.columns:
+            return
         messages: tuple[Message, ...] = ()
         error = ""
         try:
-            messages = self._prepare(column.key)(case.variables)
+            messages = self._prepare(column.key, case.prefix, case.suffix)(case.variables)
         except prompts.TemplateError as problem:
             error = f"the prompt cannot be filled: {problem}"
         for repeat in missing:

@@ -23,16 +23,26 @@ def fill(template: prompts.Template, values: Mapping[str, Any]) -> tuple[Message
     return prepare(template)(values)
 
 
-def prepare(template: prompts.Template) -> Callable[[Mapping[str, Any]], tuple[Message, ...]]:
+def prepare(
+    template: prompts.Template, before: str = "", after: str = ""
+) -> Callable[[Mapping[str, Any]], tuple[Message, ...]]:
     """Return `fill` of one template, for many cases.
+
+    Args:
+        template: a stored prompt's, or one of a text that came with a file.
+        before: stands before such a text, and is a part of it.
+        after: stands after it.
 
     Raises:
         prompts.TemplateError: the template itself is wrong.
     """
+    template = prompts.surrounded(template, before, after)
     filler = prompts.prepare_template(template)
     wanted = {variable.name for variable in template.variables}
+    resolve = prompts.fill_free_values if template.syntax == "nunjucks" else dict
 
     def fill_case(values: Mapping[str, Any]) -> tuple[Message, ...]:
+        values = resolve(values)
         found = filler({name: value for name, value in values.items() if name in wanted})
         if isinstance(found, str):
             return (Message(role="user", content=found),)

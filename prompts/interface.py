@@ -8,6 +8,8 @@
 Apps add release checks, panels and scores by what is imported from `prompts.extensions` here.
 """
 
+import contextlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -30,6 +32,8 @@ from prompts.rendering import (
     Template,
     TemplateError,
     Variable,
+    fill_free_values,
+    fill_text,
     parse_messages,
     propose_variables,
 )
@@ -47,6 +51,8 @@ __all__ = [
     "Template",
     "TemplateError",
     "Verdict",
+    "fill_free_values",
+    "fill_text",
     "find_prompt",
     "free_template",
     "get_choice",
@@ -59,6 +65,7 @@ __all__ = [
     "register_scores",
     "render",
     "render_template",
+    "surrounded",
     "unregister_check",
 ]
 
@@ -226,17 +233,30 @@ def _choice(prompt: Any) -> PromptChoice:
 def free_template(text: str) -> Template:
     """Return the template of a text that belongs to no prompt, such as a file's.
 
-    It is a chat where the text is a JSON list of messages. Its variables are all optional.
+    It is read as promptfoo reads prompts: Nunjucks; a JSON list of messages is a chat, and in other
+    JSON each text is filled by itself. Its variables are all optional.
     """
-    template = Template(content=text, syntax="jinja")
-    try:
+    template = Template(content=text, syntax="nunjucks-json" if _is_json(text) else "nunjucks")
+    with contextlib.suppress(TemplateError):
         parse_messages(text)
-    except TemplateError:
-        pass
-    else:
-        template = replace(template, kind="chat")
+        template = replace(template, kind="chat", syntax="nunjucks-value")
     optional = [replace(one, required=False, type="json") for one in propose_variables(template)]
     return replace(template, variables=tuple(optional))
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def surrounded(template: Template, before: str, after: str) -> Template:
+    """Return a free template with texts around it; one of a stored prompt stays as it is."""
+    if not (before or after) or not template.syntax.startswith("nunjucks"):
+        return template
+    return free_template(before + template.content + after)
 
 
 def _key(name: str, label: str, version: int | None) -> str:

@@ -10,6 +10,7 @@ from unfold.widgets import UnfoldAdminSelectWidget
 
 from autoforge.core.admin import BaseAdmin, DocumentFormField
 from evaluations.engine.providers import PROVIDERS
+from evaluations.engine.providers.keys import find_secret
 from evaluations.models import ModelProfile, ReleaseGate
 
 __all__ = ["ModelProfileAdmin", "ReleaseGateAdmin"]
@@ -44,18 +45,13 @@ class ModelProfileForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's c
     def clean_parameters(self) -> Any:
         """Refuse a key: keys come from the environment alone."""
         given = self.cleaned_data["parameters"]
-        secret = next((name for name in given if _looks_secret(name)), None)
-        if secret is not None:
+        secret = find_secret(given)
+        if secret:
             raise forms.ValidationError(
                 _("“%(name)s” is not kept here: keys are set in the environment."),
                 params={"name": secret},
             )
         return given
-
-
-def _looks_secret(name: str) -> bool:
-    bare = name.lower().replace("_", "").replace("-", "")
-    return bare.endswith(("apikey", "secret", "password", "authorization")) or bare == "key"
 
 
 @admin.register(ModelProfile)

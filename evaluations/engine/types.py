@@ -123,6 +123,12 @@ class Case:
     """Anything else that belongs to it."""
     given_answer: str | None = None
     """An answer to score instead of asking a model."""
+    prefix: str = ""
+    """Stands before the text of a prompt that came with a file."""
+    suffix: str = ""
+    """Stands after it."""
+    columns: tuple[int, ...] | None = None
+    """Positions of the columns that ask it; None: all of them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -21,6 +21,8 @@ from prompts.rendering.problems import (
 )
 from prompts.rendering.syntaxes import SYNTAXES, Reference, Use
 from prompts.rendering.syntaxes.mustache import fill_partly
+from prompts.rendering.syntaxes.nunjucks import fill_text
+from prompts.rendering.syntaxes.nunjucks import fill_values as fill_free_values
 from prompts.rendering.templates import (
     KINDS,
     LONGEST,
@@ -58,7 +60,9 @@ __all__ = [
     "coerce_values",
     "dump_messages",
     "estimate_tokens",
+    "fill_free_values",
     "fill_partly",
+    "fill_text",
     "find_references",
     "find_uses",
     "nearest",

@@ -4,11 +4,19 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from evaluations.engine.errors import SuiteError
+from evaluations.engine.providers.keys import find_secret
 from evaluations.engine.scorers import SET, UNSUPPORTED, check_assertion, nearest
 from evaluations.engine.scorers.registry import SCORERS
 from evaluations.engine.types import Assertion, parse_type
 
-__all__ = ["KEYS", "RUNS_CODE", "UNKNOWN_HERE", "assertion_as_dict", "parse_assertion"]
+__all__ = [
+    "KEYS",
+    "RUNS_CODE",
+    "UNKNOWN_HERE",
+    "assertion_as_dict",
+    "parse_assertion",
+    "unsupported",
+]
 
 KEYS: Final = ("type", "value", "threshold", "weight", "metric", "provider", "config", "assert")
 # Known to promptfoo, read and kept, and an error of the case where they are scored.
@@ -37,7 +45,13 @@ def parse_assertion(given: object) -> Assertion:
     kind = given.get("type")
     if not isinstance(kind, str):
         raise SuiteError("an assertion needs a type, such as contains")
+    secret = find_secret({key: given.get(key) for key in ("provider", "config")})
+    if secret:
+        raise SuiteError(f"{kind}: {secret} is not read from files; set it in the environment")
     name, negated = parse_type(kind)
+    if name == UNSUPPORTED:
+        config = dict(given.get("config") or {})
+        return Assertion(type=UNSUPPORTED, config=config, weight=_number(given, "weight", 1.0))
     if name in RUNS_CODE or (name in UNKNOWN_HERE and name not in SCORERS):
         config = {"original": dict(given)}
         return Assertion(type=UNSUPPORTED, config=config, weight=_number(given, "weight", 1.0))
@@ -50,6 +64,20 @@ def parse_assertion(given: object) -> Assertion:
     if problems:
         raise SuiteError(problems[0])
     return assertion
+
+
+def unsupported(given: Mapping[str, Any], why: str) -> dict[str, Any]:
+    """Return the object of an assertion that is kept, and is an error where it is scored.
+
+    Args:
+        given: what it was.
+        why: the error; one sentence.
+    """
+    return {
+        "type": UNSUPPORTED,
+        "weight": given.get("weight", 1.0),
+        "config": {"why": why, "original": dict(given)},
+    }
 
 
 def _build(given: Mapping[str, Any], name: str, *, negated: bool) -> Assertion:
@@ -96,7 +124,7 @@ def _number(given: Mapping[str, Any], key: str, default: float) -> float:
 
 def assertion_as_dict(assertion: Assertion) -> dict[str, Any]:
     """Return an assertion as an object, without what is as usual."""
-    if assertion.type == UNSUPPORTED:
+    if assertion.type == UNSUPPORTED and "why" not in assertion.config:
         return dict(assertion.config.get("original", {}))
     found: dict[str, Any] = {
         "type": f"not-{assertion.type}" if assertion.negated else assertion.type

@@ -21,10 +21,13 @@ def case_as_document(case: Case) -> dict[str, Any]:
         "tags": list(case.tags),
         "metadata": dict(case.metadata),
         "given_answer": case.given_answer,
+        "prefix": case.prefix,
+        "suffix": case.suffix,
+        "columns": None if case.columns is None else list(case.columns),
     }
-    return {key: value for key, value in found.items() if value not in (None, "", [], {})} | (
-        {"given_answer": ""} if case.given_answer == "" else {}
-    )
+    kept = {key: value for key, value in found.items() if value not in (None, "", [], {})}
+    meant = {"given_answer": "", "columns": []}  # empty, and not the same as nothing
+    return kept | {key: empty for key, empty in meant.items() if found[key] == empty}
 
 
 def case_from_document(name: str, document: Mapping[str, Any], weight: float = 1.0) -> Case:
@@ -43,12 +46,15 @@ def case_from_document(name: str, document: Mapping[str, Any], weight: float = 1
         tags=tuple(document.get("tags", ())),
         metadata=document.get("metadata", {}),
         given_answer=document.get("given_answer"),
+        prefix=document.get("prefix", ""),
+        suffix=document.get("suffix", ""),
+        columns=None if document.get("columns") is None else tuple(document["columns"]),
     )
 
 
 def case_key(document: Mapping[str, Any]) -> str:
     """Return the SHA-256 of what is asked and checked: the same case in every run."""
-    names = ("variables", "expected", "assertions", "threshold", "given_answer")
+    names = ("variables", "expected", "assertions", "threshold", "given_answer", "prefix", "suffix")
     content = {name: document[name] for name in names if name in document}
     text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -8,9 +8,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from evaluations.engine.errors import SuiteError
+from evaluations.engine.errors import ScoringError, SuiteError
 from evaluations.engine.formats.assertions import RUNS_CODE, UNKNOWN_HERE
+from evaluations.engine.formats.promptfoo_files import CODE
 from evaluations.engine.scorers import SCORERS
+from evaluations.engine.scorers.conversions import split_fields
 from evaluations.engine.types import Place, Warned
 
 __all__ = ["csv_tests", "parse_cell", "table_tests"]
@@ -30,10 +32,13 @@ WITH_THRESHOLD: Final = frozenset(
 USUAL: Final = 0.75
 
 Found = tuple[dict[str, Any], str]  # an assertion, and a warning or ""
+Numbered = tuple[int, dict[str, Any]]  # a line, and a test
 
 
 def parse_cell(text: str) -> Found:
     """Return the assertion that a cell of `__expected` means, and what to warn of."""
+    if text.startswith("file://") and text.endswith(CODE):
+        return {"type": "python" if text.endswith(".py") else "javascript", "value": text}, ""
     found = CELL.match(text)
     name = ALIASES.get(found[2], found[2]) if found else ""
     known = name in SCORERS or name in UNKNOWN_HERE or name in RUNS_CODE
@@ -43,8 +48,15 @@ def parse_cell(text: str) -> Found:
     assertion: dict[str, Any] = {"type": f"{negated or ''}{name}"}
     if value is not None:
         listed = name.endswith(("-any", "-all"))
-        assertion["value"] = [one.strip() for one in value.split(",")] if listed else value.strip()
+        assertion["value"] = _fields(value) if listed else value.strip()
     return _with_threshold(assertion, name, bracket, text)
+
+
+def _fields(value: str) -> list[str] | str:
+    try:
+        return split_fields(value)
+    except ScoringError:
+        return value  # the assertion says what is wrong with it
 
 
 def _with_threshold(assertion: dict[str, Any], name: str, bracket: str | None, text: str) -> Found:
@@ -79,8 +91,8 @@ def _trap(text: str) -> str:
     )
 
 
-def csv_tests(text: str, file: str) -> tuple[list[dict[str, Any]], list[Warned]]:
-    """Return the tests of a CSV file, in the words of a configuration.
+def csv_tests(text: str, file: str) -> tuple[list[Numbered], list[Warned]]:
+    """Return the tests of a CSV file with their lines, in the words of a configuration.
 
     Raises:
         SuiteError: a row has more fields than the header, or a special column is wrong.
@@ -95,8 +107,8 @@ def csv_tests(text: str, file: str) -> tuple[list[dict[str, Any]], list[Warned]]
 
 def table_tests(
     rows: Iterator[tuple[int, list[str]]], file: str
-) -> tuple[list[dict[str, Any]], list[Warned]]:
-    """Return the tests of a table whose first row names the columns."""
+) -> tuple[list[Numbered], list[Warned]]:
+    """Return the tests of a table whose first row names the columns, with their lines."""
     _, header = next(rows, (1, []))
     names = [name.strip() for name in header]
     first = Place(file=file, line=1)
@@ -113,7 +125,7 @@ def table_tests(
             raise SuiteError(f"{file}, line {line}: {len(row)} fields, and {len(names)} columns")
         place = Place(file=file, line=line)
         test, said = _test(dict(zip(names, row, strict=False)), place)
-        tests.append(test)
+        tests.append((line, test))
         warnings += [Warned(message=one, place=place) for one in said]
     return tests, warnings
 
@@ -147,8 +159,7 @@ def _special(test: dict[str, Any], name: str, cell: str, place: Place) -> list[s
     if name == "__threshold":
         if cell:
             test["threshold"] = _number(cell, name, place)
-        said = "promptfoo drops a __threshold of 0; here it counts: it always passes"
-        return [said] if cell and test["threshold"] == 0 else []
+        return []
     if name.startswith("__metadata:"):
         key = name.removeprefix("__metadata:")
         parts = [one.replace("\\,", ",").strip() for one in re.split(r"(?<!\\),", cell)]

@@ -36,6 +36,8 @@ def _test(case: Case) -> dict[str, Any]:
 
 
 def _assertion(one: Assertion) -> dict[str, Any]:
+    if isinstance(one.config.get("original"), dict):
+        return dict(one.config["original"])
     found = assertion_as_dict(one)
     if isinstance(found.get("value"), str):
         found["value"] = _quoted(found["value"])

@@ -63,6 +63,10 @@ class Document:
                 return Place(file=self.file, line=mark[0], column=mark[1], path=shown.lstrip("."))
         return Place(file=self.file, path=shown.lstrip("."))
 
+    def with_value(self, value: Any) -> "Document":
+        """Return a document of the same file that holds another value."""
+        return Document(value=value, file=self.file, marks=self._marks, text=self._text)
+
     def spot(self, *path: Any) -> "Spot":
         """Return the same, looked up only when it is shown."""
         return Spot(document=self, path=path)

@@ -14,7 +14,7 @@ from evaluations.engine.providers.contract import (
     ProviderSpec,
 )
 from evaluations.engine.providers.prices import cost_of, price_of
-from evaluations.engine.providers.specs import PROVIDERS, make, parse_spec
+from evaluations.engine.providers.specs import PROVIDERS, left_out_of, make, parse_spec
 
 __all__ = [
     "PROVIDERS",
@@ -26,6 +26,7 @@ __all__ = [
     "Provider",
     "ProviderSpec",
     "cost_of",
+    "left_out_of",
     "make",
     "parse_spec",
     "price_of",

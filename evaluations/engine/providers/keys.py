@@ -1,11 +1,62 @@
 """Keys and addresses from the environment; a key goes nowhere but where it belongs."""
 
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
 from urllib.parse import urlsplit
 
 from evaluations.engine.errors import SetupError
 from evaluations.engine.providers.contract import Environment
 
-__all__ = ["address", "key_for"]
+__all__ = ["address", "find_secret", "key_for"]
+
+SECRET_ENDS: Final = (
+    *("apikey", "apitoken", "accesskey", "accesskeyid", "privatekey", "subscriptionkey"),
+    *("secret", "password", "passwd", "passphrase", "authorization", "bearer", "credential"),
+    *("credentials", "cookie", "token"),
+)
+SECRET_WORDS: Final = frozenset({"key", "auth", "pat", "pwd"})
+# Ends in "token", and is a word of tokenizers.
+TOKENIZER: Final = re.compile(r"(?:bos|eos|pad|unk|sep|cls|mask|stop|end|start|decoderstart)token")
+SECRET_VALUE: Final = re.compile(
+    r"(?:bearer|basic)\s+\S{6,}.*|(?:sk|pk|rk)[-_][\w-]{6,}|gh[pousr]_\w{16,}|xox[abprs]-[\w-]{8,}"
+    r"|hf_\w{16,}|akia[0-9a-z]{16}|aiza[\w-]{30,}|eyj[\w-]{10,}\.[\w-]+\.[\w-]*|-----begin .*"
+    r"|https?://\S*[?&](?:api[-_]?key|key|token|sig|secret)=\S+",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def find_secret(value: object) -> str:
+    """Return the path of the first entry that looks like a secret, "" where none does.
+
+    Names count where a text or a number stands under them: a schema may describe a password.
+
+    Args:
+        value: settings, of any depth.
+    """
+    return next(_secrets(value, "", named=False), "")
+
+
+def _secrets(value: object, path: str, *, named: bool) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            below = f"{path}.{name}" if path else str(name)
+            yield from _secrets(inner, below, named=_names_secret(str(name)))
+    elif isinstance(value, list | tuple):
+        for place, inner in enumerate(value):
+            yield from _secrets(inner, f"{path}[{place}]", named=named)
+    elif isinstance(value, str):
+        if value.strip() and (named or SECRET_VALUE.fullmatch(value.strip())):
+            yield path or "a text"
+    elif named and isinstance(value, int | float) and not isinstance(value, bool):
+        yield path
+
+
+def _names_secret(name: str) -> bool:
+    bare = re.sub(r"[^a-z0-9]", "", name.lower())
+    if TOKENIZER.fullmatch(bare):
+        return False
+    return bare in SECRET_WORDS or bare.endswith(SECRET_ENDS)
 
 
 def _origin(url: str) -> tuple[str, str]:

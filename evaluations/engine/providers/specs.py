@@ -13,8 +13,9 @@ from evaluations.engine.providers.contract import (
     Provider,
     ProviderSpec,
 )
+from evaluations.engine.providers.keys import find_secret
 
-__all__ = ["PROVIDERS", "make", "parse_spec"]
+__all__ = ["PROVIDERS", "left_out_of", "make", "parse_spec"]
 
 
 def _lazy(module: str, name: str) -> MakeProvider:
@@ -36,12 +37,33 @@ PROVIDERS: Final[Mapping[str, MakeProvider]] = {
     "replay": _lazy("offline", "make_replay"),
     "echo": _lazy("offline", "make_echo"),
 }
-MIDDLES: Final = {"openai": ("chat",), "anthropic": ("messages",)}
+MIDDLES: Final = {
+    "openai": ("chat", "responses", "embedding", "embeddings"),
+    "openai-compatible": ("chat", "embedding", "embeddings"),
+    "anthropic": ("messages",),
+    "ollama": ("chat", "completion", "embeddings", "embedding"),
+}
+# Other services of the same houses; they do not answer a chat.
+OTHER_SERVICES: Final = {
+    "openai": (
+        *("completion", "assistant", "image", "moderation", "realtime", "audio", "speech"),
+        *("transcription", "video", "agents", "chatkit", "codex", "codex-sdk"),
+    ),
+    "anthropic": ("completion", "claude-agent-sdk", "claude-code"),
+}
 OLLAMA: Final = "http://127.0.0.1:11434/v1"
 RUNS_CODE: Final = ("exec", "python", "javascript", "ruby", "golang", "file", "webhook")
-SECRETS: Final = ("apiKey", "api_key", "apikey", "key", "token", "secret", "password")
 RENAMED: Final = {"maxTokens": "max_tokens", "topP": "top_p", "max_output_tokens": "max_tokens"}
 ADDRESSES: Final = ("apiBaseUrl", "baseUrl", "base_url", "apiHost")
+# Settings of promptfoo's own client: no model knows them, so they are not sent.
+CLIENT_SETTINGS: Final = frozenset(
+    """
+    apiKeyEnvar apiKeyEnvVar apiKeyRequired organization project headers cost inputCost outputCost
+    basePath maxRetries max_retries timeout timeoutMs retry omitDefaults functionToolCallbacks mcp
+    showThinking extra_headers stream streaming verbose audioInputCost audioOutputCost
+    """.split()  # noqa: SIM905 (a table of words)
+)
+OBJECT_KEYS: Final = frozenset({"id", "label", "config", "prompts", "concurrency"})
 
 
 def parse_spec(given: object) -> ProviderSpec:
@@ -54,29 +76,70 @@ def parse_spec(given: object) -> ProviderSpec:
         return _parse_text(given)
     if not isinstance(given, Mapping):
         raise SetupError("a provider is a text such as openai:gpt-4.1-mini, or an object with id")
-    if len(given) == 1 and "id" not in given:
-        (name, inner), *_ = given.items()
-        given = {"id": name, **(inner if isinstance(inner, Mapping) else {})}
+    given = _with_id(given)
     if not isinstance(given.get("id"), str):
         raise SetupError("a provider's object needs the text id, such as openai:gpt-4.1-mini")
     return _parse_object(given)
 
 
+def left_out_of(given: object) -> list[tuple[tuple[str, ...], str]]:
+    """Return what of a provider is not carried out: the path to it, and one sentence.
+
+    Args:
+        given: what `parse_spec` takes.
+    """
+    if isinstance(given, str):
+        return _left_out_of_id(given)
+    if not isinstance(given, Mapping):
+        return []
+    given = _with_id(given)
+    found = _left_out_of_id(str(given.get("id", "")))
+    found += [((key,), _left_out(key)) for key in given if key not in OBJECT_KEYS]
+    config = given.get("config")
+    names = config if isinstance(config, Mapping) else ()
+    unsent = [name for name in names if name in CLIENT_SETTINGS]
+    return found + [(("config", name), f"“{name}” is not sent to the model") for name in unsent]
+
+
+def _left_out_of_id(text: str) -> list[tuple[tuple[str, ...], str]]:
+    if not text.startswith("openai:responses:"):
+        return []
+    return [((), "the model is asked by chat completions, not by responses")]
+
+
+def _left_out(key: str) -> str:
+    if key == "transform":
+        return "transform would run code; the answer is scored as it came"
+    return f"“{key}” of a provider is left out"
+
+
+def _with_id(given: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    """Return {name: {…}} as {id: name, …}."""
+    if len(given) != 1 or "id" in given:
+        return given
+    (name, inner), *_ = given.items()
+    return {"id": name, **(inner if isinstance(inner, Mapping) else {})}
+
+
 def _parse_text(text: str) -> ProviderSpec:
     kind, _, model = text.strip().partition(":")
+    middle, _, rest = model.partition(":")
+    if middle in OTHER_SERVICES.get(kind, ()):
+        raise SetupError(f"“{text}” is no chat; write {kind}:MODEL for a model that answers one")
+    if rest and middle in MIDDLES.get(kind, ()):
+        model = rest
     if kind == "ollama":
-        model = model.removeprefix("chat:").removeprefix("completion:")
         return ProviderSpec(
             kind="openai-compatible", model=model, base_url=OLLAMA, label=f"ollama:{model}"
         )
+    if kind == "file" and text.endswith((".yaml", ".yml", ".json")):
+        raise SetupError(f"“{text}” is a list of models: only a configuration can name it")
     if kind in RUNS_CODE:
         raise SetupError(f"“{text}” would run code, which is never done here")
     if kind not in PROVIDERS:
         near = difflib.get_close_matches(kind, PROVIDERS, n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(PROVIDERS)}"
         raise SetupError(f"there is no provider “{kind}”; {hint}")
-    for middle in MIDDLES.get(kind, ()):
-        model = model.removeprefix(f"{middle}:")
     return ProviderSpec(kind=kind, model=model)
 
 
@@ -85,14 +148,16 @@ def _parse_object(given: Mapping[str, Any]) -> ProviderSpec:
     config = given.get("config") or {}
     if not isinstance(config, Mapping):
         raise SetupError(f"the config of {spec.name} is an object")
-    secret = next((name for name in config if name in SECRETS), None)
-    if secret is not None:
-        raise SetupError(f"{spec.name}: {secret} is not read from files; set it in the environment")
+    secret = find_secret({name: value for name, value in given.items() if name != "id"})
+    if secret:
+        path = secret.removeprefix("config.")
+        raise SetupError(f"{spec.name}: {path} is not read from files; set it in the environment")
     base = next((str(config[name]) for name in ADDRESSES if config.get(name)), spec.base_url)
+    through = config.get("passthrough")
     parameters = {
         RENAMED.get(str(name), str(name)): value
-        for name, value in config.items()
-        if name not in ADDRESSES
+        for name, value in (dict(config) | (through if isinstance(through, dict) else {})).items()
+        if name not in ADDRESSES and name not in CLIENT_SETTINGS and name != "passthrough"
     }
     prompts = given.get("prompts") or ()
     return ProviderSpec(

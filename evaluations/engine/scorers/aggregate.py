@@ -92,7 +92,8 @@ def _scorer_of(assertion: Assertion) -> Scorer:
     if assertion.type == UNSUPPORTED:
         original = assertion.config.get("original", {})
         kind = original.get("type", "this") if isinstance(original, Mapping) else "this"
-        raise ScoringError(f"assertions of the type {kind} are not supported")
+        usual = f"assertions of the type {kind} are not supported"
+        raise ScoringError(str(assertion.config.get("why") or usual))
     return find(assertion.type)
 
 

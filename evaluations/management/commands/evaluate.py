@@ -4,7 +4,8 @@ import argparse
 import math
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Final
@@ -18,9 +19,10 @@ from autoforge.core.files import replacing
 from evaluations import reporting
 from evaluations.engine.errors import EngineError
 from evaluations.engine.formats.promptfoo import PromptfooConfig, read_config
-from evaluations.engine.providers import ProviderSpec, make, parse_spec
+from evaluations.engine.providers import ProviderSpec, make
 from evaluations.engine.types import Case
 from evaluations.execution import execute_run, forget_errors, raise_limits
+from evaluations.management.configured import Filters, columns_of, with_limits
 from evaluations.management.progress import Progress
 from evaluations.models import Run, TestSuite
 from evaluations.planning import Plan, PlannedColumn, cases_of_suite, create_run
@@ -148,7 +150,8 @@ class Command(BaseCommand):
     def _new_run(self, options: dict[str, Any]) -> Run:
         specs = [find_spec(text) for text in options["provider"]]
         again = _find_run(options["rescore"]) if options["rescore"] else None
-        config = read_config(Path(options["file"])) if options["file"] else None
+        file = options["file"]
+        config = read_config(Path(file), prompts.fill_text) if file else None
         suite = again.suite if again is not None else None
         if options["suite"]:
             suite = find_suite(options["suite"])
@@ -156,29 +159,35 @@ class Command(BaseCommand):
             self._warn(config)
         if config is None and suite is None:
             raise InvalidInputError({"evaluate": "give a FILE or --suite NAME (or --resume ID)"})
-        columns = _columns(options, config, specs, again)
-        for spec in {column.spec.name: column.spec for column in columns}.values():
-            make(spec, settings.PROVIDER_ENVIRONMENT)  # a missing key is said before anything runs
+        columns = _made(_columns(options, config, specs, again), config)
+        if config is not None:
+            self._warn_of_stored(config, columns)
         baseline = _find_run(options["baseline"]) if options["baseline"] else None
         plan = Plan(
             columns=columns,
             name=_name(config, suite),
             repeats=_repeats(options, config),
             suite=suite,
-            use_cache=not options["no_cache"],
+            use_cache=not options["no_cache"] and (config is None or config.options.use_cache),
             only_stored=again is not None,
             baseline=baseline,
             judge=_judge(options, config, again, "judge"),
             embeddings=_judge(options, config, again, "embeddings"),
-            **_limits(options),
+            **_limits(options, config),
         )
-        return create_run(plan, _cases(config, suite))
+        return create_run(plan, _cases(config, suite, columns))
 
     def _warn(self, config: PromptfooConfig) -> None:
         for warning in config.warnings[:ERRORS_SHOWN]:
             self.stderr.write(f"Warning: {warning}")
         if len(config.warnings) > ERRORS_SHOWN:
             self.stderr.write(f"… and {len(config.warnings) - ERRORS_SHOWN} more warnings.")
+
+    def _warn_of_stored(self, config: PromptfooConfig, columns: Sequence[PlannedColumn]) -> None:
+        around = any(case.prefix or case.suffix for case in config.suite.cases)
+        if around and any(column.prompt for column in columns):
+            sentence = "prefix and suffix of the tests are not put around stored prompts"
+            self.stderr.write(f"Warning: {sentence}")
 
     def _write(self, parts: Iterable[str], output: str | None) -> None:
         if output:
@@ -189,6 +198,18 @@ class Command(BaseCommand):
         for part in parts:
             self.stdout.write(part, ending="")
         self.stdout.write()
+
+
+def _made(
+    columns: Sequence[PlannedColumn], config: PromptfooConfig | None
+) -> Sequence[PlannedColumn]:
+    """Return the columns with their limits; a missing key is said before anything runs."""
+    specs = {column.spec.name: column.spec for column in columns}
+    for name, spec in specs.items():
+        provider = make(spec, settings.PROVIDER_ENVIRONMENT)
+        if config is not None:
+            specs[name] = with_limits(spec, provider.limits, config.options)
+    return [replace(column, spec=specs[column.spec.name]) for column in columns]
 
 
 def _refuse_unwritable(path: Path) -> None:
@@ -213,9 +234,12 @@ def _name(config: PromptfooConfig | None, suite: TestSuite | None) -> str:
     return suite.name if suite else ""
 
 
-def _cases(config: PromptfooConfig | None, suite: TestSuite | None) -> Cases:
+def _cases(
+    config: PromptfooConfig | None, suite: TestSuite | None, columns: Sequence[PlannedColumn]
+) -> Cases:
     if config is not None:
-        return ((None, case) for case in config.suite.cases)
+        filters = Filters(config, columns)
+        return ((None, filters.case(found)) for found in config.found)
     assert suite is not None  # noqa: S101  # nosec B101 (checked where it was chosen)
     return cases_of_suite(suite.pk)
 
@@ -223,7 +247,7 @@ def _cases(config: PromptfooConfig | None, suite: TestSuite | None) -> Cases:
 def _repeats(options: dict[str, Any], config: PromptfooConfig | None) -> int:
     chosen = options["repeat"]
     if chosen is None and config is not None:
-        chosen = config.options.get("repeat")
+        chosen = config.options.repeat
     if chosen is None:
         return 1
     if isinstance(chosen, bool) or not isinstance(chosen, int) or not 1 <= chosen <= 1000:
@@ -231,11 +255,14 @@ def _repeats(options: dict[str, Any], config: PromptfooConfig | None) -> int:
     return chosen
 
 
-def _limits(options: dict[str, Any]) -> dict[str, Any]:
+def _limits(options: dict[str, Any], config: PromptfooConfig | None = None) -> dict[str, Any]:
+    seconds = _seconds(options["max_seconds"])
+    if seconds is None and config is not None:
+        seconds = config.options.max_seconds
     return {
         "max_cost_usd": _money(options["max_cost"]),
         "max_calls": options["max_calls"],
-        "max_seconds": _seconds(options["max_seconds"]),
+        "max_seconds": seconds,
     }
 
 
@@ -265,7 +292,7 @@ def _columns(
 ) -> list[PlannedColumn]:
     if again is not None and not options["prompt"]:
         return list(_columns_again(again))
-    specs = specs or [parse_spec(one) for one in (config.providers if config else ())]
+    specs = specs or [one.spec for one in (config.providers if config else ())]
     if not specs:
         raise InvalidInputError({"provider": "say who is asked, such as --provider local"})
     stored = [prompts.find_prompt(text) for text in options["prompt"]]
@@ -273,12 +300,7 @@ def _columns(
         return [PlannedColumn(spec=spec, prompt=one) for one in stored for spec in specs]
     if config is None:
         raise InvalidInputError({"prompt": "say what is asked, such as --prompt support-reply"})
-    return [
-        PlannedColumn(spec=spec, text=one.raw, label=f"{one.label} · {spec.name}")
-        for one in config.prompts
-        for spec in specs
-        if not spec.prompts or one.label in spec.prompts
-    ]
+    return columns_of(config, specs)
 
 
 def _columns_again(run: Run) -> Iterator[PlannedColumn]:

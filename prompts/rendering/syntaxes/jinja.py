@@ -6,8 +6,9 @@ Constant folding is off, because it would run a template's constants while it is
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any, Final
 
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, Undefined, nodes
@@ -19,7 +20,7 @@ from prompts.rendering.problems import Place, Problem, RenderError
 from prompts.rendering.syntaxes import jinja_filters, jinja_guard
 from prompts.rendering.syntaxes.parsed import Parsed, Reference, Use
 
-__all__ = ["parse"]
+__all__ = ["Dialect", "Environment", "count_rounds", "parse", "parse_as", "pieces_of"]
 
 LONGEST_BITS: Final = 4096
 ROUNDS: Final = 20_000  # of all loops of one rendering
@@ -53,7 +54,8 @@ class Environment(ImmutableSandboxedEnvironment):
         return super().getattr(obj, attribute)
 
 
-def _count_rounds(items: Iterable[Any]) -> Iterator[Any]:
+def count_rounds(items: Iterable[Any]) -> Iterator[Any]:
+    """Yield the items; all loops of a rendering together have a limit."""
     left = rounds.get()
     for item in items:
         left[0] -= 1
@@ -84,36 +86,60 @@ ENVIRONMENT: Final = Environment(
 ENVIRONMENT.globals.clear()
 ENVIRONMENT.filters.clear()
 ENVIRONMENT.filters.update(jinja_filters.FILTERS)
-ENVIRONMENT.filters.update({"_rounds": _count_rounds, "_texts": _join_texts})
+ENVIRONMENT.filters.update({"_rounds": count_rounds, "_texts": _join_texts})
 ENVIRONMENT.tests = {name: ENVIRONMENT.tests[name] for name in jinja_guard.TESTS}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dialect:
+    """A language that Jinja's parser reads."""
+
+    environment: Environment
+    """The sandbox that compiles it."""
+    filters: Collection[str]
+    """Names of the filters that a text may use."""
+    rewrite: Callable[[nodes.Template], None] = lambda _tree: None
+    """Changes the tree before it is compiled."""
+
+
+JINJA: Final = Dialect(environment=ENVIRONMENT, filters=frozenset(jinja_filters.FILTERS))
 
 
 def parse(text: str) -> Parsed:
     """Read the text and refuse what a prompt may not use; nothing of it runs."""
+    return parse_as(text, JINJA)
+
+
+def parse_as(text: str, dialect: Dialect) -> Parsed:
+    """Do the same for another dialect."""
     if _is_too_large(text):
         return _refused(jinja_guard.too_deep())
     try:
-        tree = ENVIRONMENT.parse(_hide_returns(text))
+        tree = dialect.environment.parse(_hide_returns(text))
     except TemplateSyntaxError as error:
         place = Place(line=error.lineno)
         reason = (error.message or "").rstrip(".").replace(MARK, " ")
         return _refused(Problem(code="jinja-syntax", params={"reason": reason}, place=place))
     except (*UNFIT, ValueError):
         return _refused(jinja_guard.too_deep())
-    found = jinja_guard.inspect(tree, text, frozenset(jinja_filters.FILTERS))
+    found = jinja_guard.inspect(tree, text, dialect.filters)
     if found.problems:
         return Parsed(
             fill=_never, uses=found.uses, references=found.references, problems=found.problems
         )
-    return _compiled(tree, found.uses, found.references)
+    return _compiled(tree, dialect, found.uses, found.references)
 
 
 def _compiled(
-    tree: nodes.Template, uses: tuple[Use, ...], references: tuple[Reference, ...]
+    tree: nodes.Template,
+    dialect: Dialect,
+    uses: tuple[Use, ...],
+    references: tuple[Reference, ...],
 ) -> Parsed:
+    dialect.rewrite(tree)
     names = _rewrite(tree)
     try:
-        code = ENVIRONMENT.compile(tree)
+        code = dialect.environment.compile(tree)
     except TemplateSyntaxError as error:
         problem = Problem(
             code="jinja-syntax",
@@ -123,7 +149,7 @@ def _compiled(
         return _refused(problem)
     except UNFIT:
         return _refused(jinja_guard.too_deep())
-    template = Template.from_code(ENVIRONMENT, code, {})
+    template = Template.from_code(dialect.environment, code, {})
 
     def fill(values: Mapping[str, Any], included: Mapping[str, str]) -> str:
         texts = {place: included[reference] for place, reference in names.items()}
@@ -167,7 +193,7 @@ def _refused(*problems: Problem) -> Parsed:
     return Parsed(fill=_never, problems=problems)
 
 
-def _pieces(text: str) -> Iterator[tuple[str, bool]]:
+def pieces_of(text: str) -> Iterator[tuple[str, bool]]:
     """Yield the parts of a text in turn, and whether each is a tag."""
     end = 0
     while opening := OPENING.search(text, end):
@@ -180,13 +206,17 @@ def _pieces(text: str) -> Iterator[tuple[str, bool]]:
 
 def _is_too_large(text: str) -> bool:
     """Whether reading the tags would take long, before Jinja reads them."""
-    tags = [len(piece) for piece, is_tag in _pieces(text) if is_tag and not piece.startswith("{#")]
+    tags = [
+        len(piece) for piece, is_tag in pieces_of(text) if is_tag and not piece.startswith("{#")
+    ]
     return len(tags) > jinja_guard.MOST_TAGS or max(tags, default=0) > jinja_guard.LONGEST_TAG
 
 
 def _hide_returns(text: str) -> str:
     """Keep carriage returns out of Jinja's sight, which would make line feeds of them."""
-    return "".join(piece.replace("\r", " " if is_tag else MARK) for piece, is_tag in _pieces(text))
+    return "".join(
+        piece.replace("\r", " " if is_tag else MARK) for piece, is_tag in pieces_of(text)
+    )
 
 
 def _rewrite(tree: nodes.Template) -> dict[str, str]:

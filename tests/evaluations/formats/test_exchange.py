@@ -15,6 +15,7 @@ from evaluations.engine.formats.tables import read_table, write_csv, write_jsonl
 from evaluations.engine.types import Assertion, Case, Suite
 from evaluations.exchanging import read_suite, store_suite, suite_of_row
 from evaluations.models import TestCase, TestSuite
+from prompts.interface import fill_text
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=40)
 VALUES = st.recursive(
@@ -93,7 +94,7 @@ def test_promptfoo_reads_what_we_write(tmp_path):
     test = yaml.safe_load(path.read_text())["tests"][0]
     assert test["assert"][0]["value"] == "{% raw %}{{ raw }}{% endraw %}"
     assert test["metadata"]["weight"] == 2.0
-    assert [case.name for case in read_config(path).suite.cases] == ["一"]
+    assert [case.name for case in read_config(path, fill_text).suite.cases] == ["一"]
 
 
 def test_a_mapped_table(tmp_path):

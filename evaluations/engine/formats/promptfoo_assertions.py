@@ -1,0 +1,151 @@
+"""The assertions of a test: read, their files loaded, their texts filled with the variables."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from evaluations.engine.errors import SuiteError
+from evaluations.engine.formats.assertions import parse_assertion, unsupported
+from evaluations.engine.formats.promptfoo_files import CODE, Source, Where, read_text
+from evaluations.engine.formats.promptfoo_keys import ASSERTION, warn_of_keys
+from evaluations.engine.formats.yaml_document import Document, load_document
+from evaluations.engine.scorers import SCORERS, UNSUPPORTED
+from evaluations.engine.types import Assertion, parse_type
+
+__all__ = ["filled", "read_assertions"]
+
+CODE_KEYS: Final = ("transform", "contextTransform")
+
+Path = tuple[Any, ...]
+
+
+def read_assertions(
+    source: Source, given: Any, document: Document, path: Path, judge: Any
+) -> tuple[Assertion, ...]:
+    """Return the assertions of a list.
+
+    Args:
+        source: the configuration.
+        given: the list.
+        document: where it stands.
+        path: and at which place.
+        judge: what the test's options name as judge; for those that name none.
+
+    Raises:
+        SuiteError: one is wrong; names the place.
+    """
+    if not isinstance(given, list):
+        raise SuiteError(f"{document.spot(*path)}: assert is a list of assertions")
+    return tuple(
+        _assertion(source, entry, document, (*path, number), judge)
+        for number, entry in enumerate(given)
+    )
+
+
+def _assertion(source: Source, entry: Any, document: Document, path: Path, judge: Any) -> Assertion:
+    spot = document.spot(*path)
+    _warn(source, entry, document, path)
+    try:
+        assertion = parse_assertion(_prepared(source, entry, spot, judge))
+    except SuiteError as error:
+        raise SuiteError(f"{spot}: {error}") from None
+    if assertion.type == UNSUPPORTED and "why" not in assertion.config:
+        source.warn(f"{entry.get('type')} is not supported; scoring it will be an error", spot)
+    return assertion
+
+
+def _warn(source: Source, entry: Any, document: Document, path: Path) -> None:
+    warn_of_keys(source, entry, ASSERTION, document, path)
+    if not isinstance(entry, Mapping):
+        return
+    provider = entry.get("provider")
+    if isinstance(provider, Mapping) and set(provider) - {"id", "label"}:
+        spot = document.spot(*path, "provider")
+        source.warn("of a judge only the id is taken; keep its settings in a model profile", spot)
+    members = entry.get("assert")
+    for number, member in enumerate(members if isinstance(members, list) else ()):
+        _warn(source, member, document, (*path, "assert", number))
+
+
+def _prepared(source: Source, entry: Any, spot: Where, judge: Any) -> Any:
+    """Return an entry with its files loaded, and without what would run code."""
+    if not isinstance(entry, Mapping):
+        return entry
+    found = dict(entry)
+    if isinstance(found.get("assert"), list):
+        found["assert"] = [_prepared(source, one, spot, judge) for one in found["assert"]]
+    value = found.get("value")
+    code = next((key for key in CODE_KEYS if key in found), None)
+    if code is None and isinstance(value, str) and _is_code(value):
+        code = value
+        source.warn(f"“{value}” would run code; scoring it will be an error", spot)
+    if code is not None:
+        return unsupported(entry, f"“{code}” would run code, which is never done here")
+    if judge is not None and "provider" not in found and _needs_judge(found.get("type")):
+        found["provider"] = judge
+    if "value" in found:
+        found["value"] = _loaded(source, value, spot)
+    return found
+
+
+def _is_code(value: str) -> bool:
+    bare = value.rpartition(":")[0] if value.count(":") > 1 else value
+    return value.startswith("package:") or (
+        value.startswith("file://") and (value.endswith(CODE) or bare.endswith(CODE))
+    )
+
+
+def _needs_judge(kind: object) -> bool:
+    name = parse_type(kind)[0] if isinstance(kind, str) else ""
+    return name in SCORERS and "judge" in SCORERS[name].needs
+
+
+def _loaded(source: Source, value: Any, spot: Where) -> Any:
+    if isinstance(value, list):
+        return [_loaded(source, one, spot) if isinstance(one, str) else one for one in value]
+    if not isinstance(value, str) or not value.startswith("file://"):
+        return value
+    path = source.path(value, spot)
+    text = read_text(path)
+    suffix = path.suffix.lower()
+    if suffix in (".json", ".yaml", ".yml"):
+        return _as_it_stands(load_document(text, path.name).value)
+    if suffix != ".txt":
+        raise SuiteError(f"“{value}” is no .txt, .json, .yaml or .yml")
+    return _as_it_stands(text.strip())
+
+
+def _as_it_stands(value: Any) -> Any:
+    """Return what a file holds so that filling its texts changes nothing."""
+    if isinstance(value, list):
+        return [_as_it_stands(one) for one in value]
+    if isinstance(value, str) and any(sign in value for sign in ("{{", "{%", "{#")):
+        return f"{{% raw %}}{value}{{% endraw %}}"
+    return value
+
+
+def filled(
+    source: Source, assertion: Assertion, variables: Mapping[str, Any], place: Where
+) -> Assertion:
+    """Return an assertion whose texts are filled; one that cannot be is an error of its case."""
+    try:
+        return _filled(source, assertion, variables)
+    except ValueError as error:
+        sentence = f"the assertion cannot be filled: {error}"
+        source.warn(f"{sentence}; scoring it will be an error", place)
+        entry = {"type": assertion.type, "value": assertion.value, "weight": assertion.weight}
+        return parse_assertion(unsupported(entry, sentence))
+
+
+def _filled(source: Source, assertion: Assertion, variables: Mapping[str, Any]) -> Assertion:
+    value = assertion.value
+    if isinstance(value, str):
+        value = source.render(value, variables)
+    elif isinstance(value, list):
+        value = [source.render(one, variables) if isinstance(one, str) else one for one in value]
+    metric = source.render(assertion.metric, variables)
+    members = tuple(_filled(source, one, variables) for one in assertion.assertions)
+    same = value == assertion.value and metric == assertion.metric
+    if same and members == assertion.assertions:
+        return assertion
+    return replace(assertion, value=value, metric=metric, assertions=members)

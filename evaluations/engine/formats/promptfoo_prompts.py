@@ -1,0 +1,222 @@
+"""The prompts of a configuration: texts, and files of every kind that promptfoo reads."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from evaluations.engine.errors import SuiteError
+from evaluations.engine.formats.promptfoo_files import CODE, Source, Where, read_text
+from evaluations.engine.formats.promptfoo_values import stringify
+from evaluations.engine.formats.yaml_document import Document, load_document
+
+__all__ = ["PromptSource", "matches", "read_prompts"]
+
+FILES: Final = (".txt", ".md", ".j2", ".json", ".jsonl", ".yaml", ".yml", ".csv")
+SHOWN: Final = 60  # characters of a label
+CHAT_IN_YAML: Final = re.compile(r"\s*- role:")
+KEYS: Final = frozenset({"id", "label", "raw"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PromptSource:
+    """A prompt of a configuration."""
+
+    label: str
+    """What it is called here."""
+    raw: str
+    """The text with its tags."""
+    names: tuple[str, ...] = ()
+    """What tests and providers may call it."""
+
+
+def matches(reference: str, names: Iterable[str]) -> bool:
+    """Whether a reference of a filter means something that has these names.
+
+    It is a name, the beginning of one before a colon, or a beginning with * after it.
+    """
+    for name in names:
+        if name == reference or name.startswith(f"{reference}:"):
+            return True
+        if reference.endswith("*") and name.startswith(reference[:-1]):
+            return True
+    return False
+
+
+def read_prompts(source: Source, document: Document) -> list[PromptSource]:
+    """Return the prompts of a configuration, in their order and each once.
+
+    Raises:
+        SuiteError: a file cannot be read, or would run code; names the place.
+    """
+    given = document.value.get("prompts") or "{{prompt}}"
+    if isinstance(given, Mapping):
+        given = [{"id": path, "label": label} for path, label in given.items()]
+    found: list[PromptSource] = []
+    seen: list[Any] = []
+    for number, entry in enumerate(given if isinstance(given, list) else [given]):
+        if entry not in seen:
+            found += _entry(source, entry, document, number)
+            seen.append(entry)
+    return found
+
+
+def _entry(source: Source, entry: Any, document: Document, number: int) -> Iterator[PromptSource]:
+    place = document.spot("prompts", number)
+    if isinstance(entry, str):
+        return _read(source, entry, {}, place)
+    if not isinstance(entry, Mapping):
+        raise SuiteError(f"{place}: a prompt is a text, a file or an object with raw or id")
+    if "function" in entry:
+        raise SuiteError(f"{place}: function would run code, which is never done here")
+    for key in entry:
+        if key not in KEYS:
+            spot = document.spot("prompts", number, key)
+            source.warn(f"“{key}” of a prompt is left out", spot)
+    return _read(source, str(entry.get("raw") or entry.get("id") or ""), entry, place)
+
+
+def _read(
+    source: Source, raw: str, entry: Mapping[str, Any], place: Where
+) -> Iterator[PromptSource]:
+    label = str(entry.get("label") or "")
+    names = tuple(str(entry[key]) for key in ("label", "id") if entry.get(key))
+    if raw.startswith("exec:"):
+        raise SuiteError(f"{place}: “{raw}” would run code, which is never done here")
+    paths = _paths(source, raw, place)
+    if paths is None:
+        _warn_of_chat(source, raw, place)
+        yield PromptSource(label=label or raw[:SHOWN], raw=raw, names=names or (raw,))
+        return
+    for path in paths:
+        parts = list(_parts(path))
+        if not parts:
+            raise SuiteError(f"{place}: there is no prompt in {path.name}")
+        for position, (text, name) in enumerate(parts, start=1):
+            _warn_of_chat(source, text, place)
+            shown = path.name if len(parts) == 1 else f"{path.name} #{position}"
+            own = (name,) if name else names
+            called = (*own, *(f"{one}: {text}" for one in own), raw, f"{raw}: {text}")
+            yield PromptSource(label=name or label or shown, raw=text, names=called)
+
+
+def _paths(source: Source, raw: str, place: Where) -> list[Path] | None:
+    """Return the files that a text names, None where it is the prompt itself."""
+    named = raw.startswith("file://")
+    if not named and not _looks_like_a_file(raw):
+        if raw.startswith(("langfuse://", "portkey://", "helicone://", "http://", "https://")):
+            source.path(raw, place)  # refuses it
+        return None
+    found = source.paths(raw, place)
+    if found and (named or all(path.is_file() for path in found)):
+        return found
+    if named:
+        raise SuiteError(f"{place}: no file matches “{raw}”")
+    if " " in raw:
+        return None
+    if "*" not in raw:
+        raise SuiteError(f"{place}: {raw} cannot be read: there is no such file")
+    source.warn(f"no file matches “{raw}”, so this is the prompt itself", place)
+    return None
+
+
+def _looks_like_a_file(raw: str) -> bool:
+    if "\n" in raw or "{{" in raw or "{%" in raw:
+        return False
+    bare = raw.rpartition(":")[0] if raw.rpartition(":")[0].endswith(CODE) else raw
+    return bare.endswith((*FILES, *CODE)) or ("*" in raw and "/" in raw)
+
+
+def _warn_of_chat(source: Source, raw: str, place: Where) -> None:
+    if CHAT_IN_YAML.match(raw):
+        source.warn("a chat written as YAML is sent as one text; write it as JSON", place)
+        return
+    try:
+        found = json.loads(raw) if raw.lstrip().startswith(("[", "{")) else None
+    except (ValueError, RecursionError):
+        return
+    messages = found if isinstance(found, list) else []
+    is_chat = bool(messages) and isinstance(messages[0], dict) and "role" in messages[0]
+    if is_chat and not all(map(_is_message, messages)):
+        source.warn("a message has more than role and content; the chat is sent as one text", place)
+
+
+def _is_message(one: Any) -> bool:
+    return isinstance(one, dict) and set(one) == {"role", "content"} and isinstance(
+        one["content"], str
+    )  # fmt: skip
+
+
+Part = tuple[str, str]  # a text, and its own label or ""
+
+
+def _parts(path: Path) -> Iterator[Part]:
+    """Yield the prompts of a file."""
+    suffix = path.suffix.lower()
+    reader = READERS.get(suffix)
+    if reader is None:
+        there = ", ".join(FILES)
+        raise SuiteError(f"{path.name}: a file of prompts ends in {there}, not “{suffix}”")
+    return iter(reader(read_text(path)))
+
+
+def _divided(text: str) -> Iterator[Part]:
+    part: list[str] = []
+    for line in [*text.splitlines(), "---"]:
+        if line.strip() != "---":
+            part.append(line)
+            continue
+        found = "\n".join(part).strip()
+        part = []
+        if found:
+            yield found, ""
+
+
+def _whole(text: str) -> Iterator[Part]:
+    yield text, ""
+
+
+def _json(text: str) -> Iterator[Part]:
+    try:
+        yield stringify(json.loads(text)), ""
+    except (ValueError, RecursionError):
+        yield text, ""  # as promptfoo takes it
+
+
+def _yaml(text: str) -> Iterator[Part]:
+    try:
+        yield stringify(load_document(text).value), ""
+    except SuiteError:
+        yield text, ""  # as promptfoo takes it
+
+
+def _lines(text: str) -> Iterator[Part]:
+    yield from ((line, "") for line in text.splitlines() if line)
+
+
+def _table(text: str) -> Iterator[Part]:
+    if "," not in text:
+        lines = [line for line in text.splitlines() if line.strip()]
+        first = 1 if lines and lines[0].strip().lower() == "prompt" else 0
+        yield from ((line, "") for line in lines[first:])
+        return
+    for row in csv.DictReader(io.StringIO(text), skipinitialspace=True):
+        fields = {str(key).strip(): str(cell or "").strip() for key, cell in row.items()}
+        if fields.get("prompt"):
+            yield fields["prompt"], fields.get("label", "")
+
+
+READERS: Final[Mapping[str, Callable[[str], Iterable[Part]]]] = {
+    ".txt": _divided,
+    ".md": _whole,
+    ".j2": _whole,
+    ".json": _json,
+    ".yaml": _yaml,
+    ".yml": _yaml,
+    ".jsonl": _lines,
+    ".csv": _table,
+}

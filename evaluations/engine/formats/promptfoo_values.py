@@ -1,0 +1,113 @@
+"""Variables of a test: lists expanded, files loaded, names resolved; as promptfoo does it."""
+
+import itertools
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from evaluations.engine.errors import SuiteError
+from evaluations.engine.formats.promptfoo_files import Source, Where, read_text
+from evaluations.engine.formats.yaml_document import load_document
+from evaluations.engine.scorers.conversions import as_text
+
+__all__ = ["combinations", "resolved", "stringify"]
+
+PASSES: Final = 5
+NAME: Final = re.compile(r"\{\{\s*(\w+)\s*\}\}", re.ASCII)
+EXACT: Final = 2**53  # JavaScript writes larger whole numbers otherwise
+MEDIA: Final = (
+    *(".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".svg", ".tif", ".tiff", ".ico", ".avif"),
+    *(".heic", ".mp3", ".wav", ".m4a", ".ogg", ".flac", ".aac", ".mp4", ".mov", ".avi", ".webm"),
+    *(".mkv", ".pdf"),
+)
+
+
+def stringify(value: Any) -> str:
+    """Return a value as `JSON.stringify` writes it."""
+    return json.dumps(_whole_numbers(value), ensure_ascii=False, separators=(",", ":"))
+
+
+def _whole_numbers(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _whole_numbers(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_whole_numbers(one) for one in value]
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < EXACT
+    return int(value) if whole else value
+
+
+def combinations(
+    source: Source, variables: Mapping[str, Any], place: Where, *, expanded: bool
+) -> Iterator[dict[str, Any]]:
+    """Yield each combination of the lists of texts and of the files that patterns match.
+
+    Args:
+        source: the configuration.
+        variables: as the test gives them.
+        place: where they stand.
+        expanded: whether lists and patterns are taken apart.
+    """
+    choices = [
+        [(name, one) for one in (_choices(source, value, place) if expanded else [value])]
+        for name, value in variables.items()
+    ]
+    return (dict(combination) for combination in itertools.product(*choices))
+
+
+def _choices(source: Source, value: Any, place: Where) -> list[Any]:
+    if isinstance(value, str) and value.startswith("file://"):
+        paths = source.paths(value, place)
+        if not paths:
+            raise SuiteError(f"{place}: no file matches “{value}”")
+        return [f"file://{path.relative_to(source.folder)}" for path in paths]
+    expands = isinstance(value, list) and value and isinstance(value[0], str)
+    return value if expands else [value]
+
+
+def resolved(source: Source, variables: Mapping[str, Any], place: Where) -> dict[str, Any]:
+    """Return variables with files read and the names of other variables filled in.
+
+    Raises:
+        SuiteError: a file cannot be read as a text; names the place.
+    """
+    found = {
+        name: _without_end(_loaded(source, value, place) if _is_file(value) else value)
+        for name, value in variables.items()
+    }
+    for _ in range(PASSES):
+        if not _pass(found):
+            break
+    return found
+
+
+def _is_file(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith("file://")
+
+
+def _without_end(value: Any) -> Any:
+    return value.removesuffix("\n") if isinstance(value, str) else value
+
+
+def _loaded(source: Source, reference: str, place: Where) -> str:
+    path: Path = source.path(reference, place)
+    suffix = path.suffix.lower()
+    if suffix in MEDIA:
+        raise SuiteError(f"{place}: “{reference}” is no text; only texts are asked here")
+    text = read_text(path)
+    if suffix in (".yaml", ".yml"):
+        return stringify(load_document(text, path.name).value)
+    return text.strip()
+
+
+def _pass(variables: dict[str, Any]) -> bool:
+    """Fill in the first name of each text; whether there was one."""
+    changed = False
+    for name, value in variables.items():
+        match = NAME.search(value) if isinstance(value, str) else None
+        if match and match[1] in variables:
+            shown = as_text(variables[match[1]])
+            variables[name] = value.replace(match[0], shown, 1)
+            changed = True
+    return changed

@@ -1,0 +1,290 @@
+"""Nunjucks, as promptfoo fills prompts: Jinja's parser and sandbox, JavaScript's meaning of values.
+
+What is not defined is empty; texts and numbers compare and add as JavaScript does; an empty list is
+true; objects are written as [object Object] (`dump` writes JSON); === means ==. Where the sandbox
+knows less than Nunjucks (calls, macros, regular expressions), a sentence says so.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any, Final
+
+from jinja2 import ChainableUndefined, nodes
+from jinja2.runtime import LoopContext
+
+from prompts.rendering.problems import RenderError
+from prompts.rendering.syntaxes import jinja, jinja_filters, jinja_guard
+from prompts.rendering.syntaxes.nunjucks_filters import FILTERS
+from prompts.rendering.syntaxes.nunjucks_values import (
+    add,
+    as_json,
+    as_number,
+    as_text,
+    compare,
+    is_true,
+    present,
+)
+from prompts.rendering.syntaxes.parsed import Parsed, Reference, Use
+
+__all__ = ["fill_text", "fill_values", "parse", "parse_json", "parse_value"]
+
+KEPT: Final = 512  # read texts
+QUOTED: Final = re.compile(r"(\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')")
+SPELLINGS: Final = (
+    (re.compile(r"^(\{%[-+]?\s*)elseif\b"), r"\1elif"),
+    (re.compile(r"^(\{%[-+]?\s*)(end)?verbatim\b"), r"\1\2raw"),
+    (re.compile(r"===|!=="), lambda found: found[0][:2]),
+)
+# A text in which something opens and does not close before the line ends is no template.
+OPEN: Final = re.compile(r"\{%[^%]*$|\{\{[^}]*$|\{#[^#]*$", re.MULTILINE)
+RAW: Final = re.compile(r"\{%\s*raw\s*%\}[\s\S]*\{%\s*endraw\s*%\}")
+TAG: Final = re.compile(r"\{[{%#]")
+READS: Final = re.compile(r"\{\{\s*([A-Za-z_]\w*)|\{%-?\s*(?:if|for\s+\w+\s+in)\s+([A-Za-z_]\w*)")
+
+
+class Environment(jinja.Environment):
+    """The sandbox with JavaScript's operators."""
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:  # noqa: ARG002 (Jinja's signature)
+        """Compute as JavaScript does; nothing can grow beyond the limits."""
+        if operator == "+":
+            total = add(left, right)
+            if isinstance(total, str):
+                jinja_filters.check_size(len(total))
+            return _bounded(total)
+        return _bounded(_compute(operator, as_number(left), as_number(right)))
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """Read an entry of an object, or the length of a text or a list."""
+        if isinstance(obj, LoopContext):
+            return super().getattr(obj, attribute)
+        return self.getitem(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        """Read an entry; what is not there is not defined, and so on below it."""
+        missing = self.undefined(obj=obj, name=argument)
+        if isinstance(obj, dict):
+            return obj.get(as_text(argument), missing)
+        if not isinstance(obj, str | list | tuple):
+            return missing
+        if argument == "length":
+            return FILTERS["length"](obj)
+        place = as_number(argument)
+        whole = isinstance(place, int) and 0 <= place < len(obj)
+        return obj[place] if whole else missing  # type: ignore[index]  # a whole number
+
+
+def _compute(operator: str, left: float, right: float) -> float:
+    if operator == "-":
+        return left - right
+    if operator == "*":
+        return left * right
+    if not right:
+        return math.nan if not left or operator == "%" else math.copysign(math.inf, left)
+    if operator == "%":
+        return math.fmod(left, right)
+    return math.floor(left / right) if operator == "//" else left / right
+
+
+def _bounded(value: Any) -> Any:
+    too_long = isinstance(value, int) and value.bit_length() > jinja.LONGEST_BITS
+    return math.inf if too_long else value
+
+
+def _finalize(value: Any) -> str:
+    text = as_text(value)
+    jinja_filters.check_size(len(text))
+    return text
+
+
+def _members(value: Any, names: int) -> list[Any]:
+    """Return what a loop over a value goes through, with so many names for each member."""
+    value = present(value)
+    if isinstance(value, dict):
+        return list(value.items()) if names == 2 else []
+    members = list(value) if isinstance(value, str | list | tuple) else []
+    if names == 1:
+        return members
+    return [_padded(member, names) for member in members]
+
+
+def _padded(member: Any, names: int) -> list[Any]:
+    parts = list(member) if isinstance(member, str | list | tuple) else []
+    return (parts + [None] * names)[:names]
+
+
+def _texts(parts: Any) -> str:
+    texts = [as_text(part) for part in parts]
+    jinja_filters.check_size(sum(map(len, texts)))
+    return "".join(texts)
+
+
+def _rewrite(tree: nodes.Template) -> None:
+    for loop in list(tree.find_all(nodes.For)):
+        names = len(loop.target.items) if isinstance(loop.target, nodes.Tuple) else 1
+        loop.iter = _call("_members", loop.iter, nodes.Const(names))  # type: ignore[arg-type]  # an expression
+    for branch in [*tree.find_all(nodes.If), *tree.find_all(nodes.CondExpr)]:
+        branch.test = _call("_true", branch.test)  # type: ignore[attr-defined]  # both have
+    for negation in list(tree.find_all(nodes.Not)):
+        negation.node = _call("_true", negation.node)
+    for parent in reversed([tree, *tree.find_all(nodes.Node)]):  # what is inside first
+        for field, value in list(parent.iter_fields()):
+            if isinstance(value, list):
+                setattr(parent, field, [_compared(one) for one in value])
+            else:
+                setattr(parent, field, _compared(value))
+
+
+def _compared(node: Any) -> Any:
+    """Return a comparison as a call of ours; (a < b) < c where there are several."""
+    if not isinstance(node, nodes.Compare):
+        return node
+    found: nodes.Expr = node.expr
+    for operand in node.ops:
+        found = _call("_compare", found, nodes.Const(operand.op), operand.expr)
+    return found
+
+
+def _call(name: str, value: nodes.Expr, *arguments: nodes.Expr) -> nodes.Filter:
+    return nodes.Filter(value, name, list(arguments), [], None, None, lineno=value.lineno)
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        undefined=ChainableUndefined,
+        optimized=False,
+        autoescape=False,
+        keep_trailing_newline=True,
+        finalize=_finalize,
+        cache_size=0,
+    )
+    environment.globals.clear()
+    environment.filters.clear()
+    environment.filters.update(FILTERS)
+    environment.filters.update(
+        {
+            "_rounds": jinja.count_rounds,
+            "_texts": _texts,
+            "_members": _members,
+            "_true": is_true,
+            "_compare": compare,
+        }
+    )
+    environment.tests = {name: environment.tests[name] for name in jinja_guard.TESTS}
+    return environment
+
+
+NUNJUCKS: Final = jinja.Dialect(
+    environment=_environment(), filters=frozenset(FILTERS), rewrite=_rewrite
+)
+
+
+def parse(text: str) -> Parsed:
+    """Read a prompt; one in which something is opened and never closed is taken as it stands."""
+    if OPEN.search(text) and not RAW.search(text):
+        return Parsed(fill=lambda _values, _included: text)
+    return parse_value(text)
+
+
+@lru_cache(maxsize=KEPT)
+def parse_value(text: str) -> Parsed:
+    """Read the text of an assertion or of a value."""
+    return jinja.parse_as(_respelled(text), NUNJUCKS)
+
+
+def _respelled(text: str) -> str:
+    """Return the text with Nunjucks' words in Jinja's spelling."""
+    return "".join(
+        _respelled_tag(piece) if is_tag and not piece.startswith("{#") else piece
+        for piece, is_tag in jinja.pieces_of(text)
+    )
+
+
+def _respelled_tag(tag: str) -> str:
+    parts = QUOTED.split(tag)
+    for place in range(0, len(parts), 2):
+        for found, spelling in SPELLINGS:
+            parts[place] = found.sub(spelling, parts[place])
+    return "".join(parts)
+
+
+def parse_json(text: str) -> Parsed:
+    """Read a prompt that is JSON: each text in it is filled by itself, so it stays JSON."""
+    value = json.loads(text)
+    parsed = {one: parse_value(one) for one in _texts_in(value) if TAG.search(one)}
+
+    def fill(values: Mapping[str, Any], included: Mapping[str, str]) -> str:
+        def filled(one: Any) -> Any:
+            if isinstance(one, dict):
+                return {key: filled(inner) for key, inner in one.items()}
+            if isinstance(one, list):
+                return [filled(inner) for inner in one]
+            return parsed[one].fill(values, included) if one in parsed else one
+
+        return as_json(filled(value), indent=2)
+
+    return Parsed(
+        fill=fill,
+        uses=tuple(_once_each(use for one in parsed.values() for use in one.uses)),
+        references=tuple(_references(parsed)),
+        problems=tuple(problem for one in parsed.values() for problem in one.problems),
+    )
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _texts_in(inner)
+
+
+def _once_each(uses: Iterator[Use]) -> Iterator[Use]:
+    found: dict[str, Use] = {}
+    for use in uses:
+        found.setdefault(use.name, use)
+    yield from found.values()
+
+
+def _references(parsed: Mapping[str, Parsed]) -> Iterator[Reference]:
+    for one in parsed.values():
+        yield from one.references
+
+
+def fill_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values in which those that are templates themselves are filled with the others.
+
+    One that reads what is not there, or cannot be read, stays as it is.
+    """
+    return {
+        name: _filled(value, values) if isinstance(value, str) and TAG.search(value) else value
+        for name, value in values.items()
+    }
+
+
+def _filled(text: str, values: Mapping[str, Any]) -> str:
+    names = {found[1] or found[2] for found in READS.finditer(text)}
+    if any(values.get(name) is None for name in names):
+        return text
+    parsed = parse(text)
+    try:
+        return text if parsed.problems else parsed.fill(values, {})
+    except RenderError:
+        return text
+
+
+def fill_text(text: str, values: Mapping[str, Any]) -> str:
+    """Return a text with its tags filled, such as the value of an assertion.
+
+    Raises:
+        RenderError: it cannot be read, or not be filled with these values.
+    """
+    if not TAG.search(text):
+        return text
+    parsed = parse_value(text)
+    if parsed.problems:
+        raise RenderError(parsed.problems)
+    return parsed.fill(values, {})
