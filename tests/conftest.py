@@ -34,7 +34,7 @@ def _start_libsql() -> Server | None:
     if os.environ.get("TEST_DATABASE") != "libsql":
         return None
     folder = Path(tempfile.mkdtemp(prefix="autoforge-libsql-"))
-    server = Server(folder, namespaces=True, idle_seconds=600).start()
+    server = Server(folder, namespaces=True, idle_seconds=7200).start()
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     atexit.register(server.kill)  # the last one registered is the first one run
     os.environ["DATABASE_URL"] = server.url

@@ -15,7 +15,7 @@ NUMBERS = itertools.count()
 @pytest.fixture(scope="session")
 def libsql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Return a server with namespaces that all tests of this process share."""
-    with Server(tmp_path_factory.mktemp("sqld"), namespaces=True, idle_seconds=600) as server:
+    with Server(tmp_path_factory.mktemp("sqld"), namespaces=True, idle_seconds=7200) as server:
         yield server
 
 

@@ -29,8 +29,10 @@ def mcnemar_exact(fixed: int, broken: int) -> float:
     total = fixed + broken
     if total == 0:
         return 1.0
-    fewer = min(fixed, broken)
-    tail = sum(math.comb(total, count) for count in range(fewer + 1))
+    tail = ways = 1  # of `total` pairs none is of the rarer kind, then one more at a time
+    for count in range(min(fixed, broken)):
+        ways = ways * (total - count) // (count + 1)
+        tail += ways
     # Exact integers: a float would overflow from 1,024 pairs on.
     return min(1.0, float(Fraction(2 * tail, 2**total)))
 

@@ -121,6 +121,14 @@ def test_newcombe_gives_the_published_interval():
     assert (found.low, found.high) == pytest.approx((0.0569, 0.3404), abs=5e-4)
 
 
+@pytest.fixture
+def quick(monkeypatch):
+    """Fewer rounds and resamples: these tests are about how often a test rejects."""
+    monkeypatch.setattr("evaluations.engine.statistics.paired.ROUNDS", 399)
+    monkeypatch.setattr("evaluations.engine.statistics.paired.EXACT_UP_TO", 8)
+    monkeypatch.setattr("evaluations.engine.statistics.intervals.RESAMPLES", 5)
+
+
 def _null_pairs(source: random.Random, count: int, kind: str) -> list[tuple[float, float]]:
     if kind == "binary":
         return [(float(source.random() < 0.6), float(source.random() < 0.6)) for _ in range(count)]
@@ -141,13 +149,13 @@ def _null_pairs(source: random.Random, count: int, kind: str) -> list[tuple[floa
 
 @pytest.mark.parametrize("count", [30, 60])
 @pytest.mark.parametrize("kind", ["binary", "graded", "repeats"])
-def test_two_thousand_comparisons_of_nothing(kind, count):
+def test_two_thousand_comparisons_of_nothing(kind, count, quick):
     source = random.Random(f"{kind}{count}")
     rejected = {"mcnemar": 0, "sign-flip": 0, "interval": 0, "newcombe": 0}
     for _ in range(2000):
         pairs = _null_pairs(source, count, kind)
         differences = [new - old for old, new in pairs]
-        rejected["sign-flip"] += _quick_sign_flip(differences) <= 0.05
+        rejected["sign-flip"] += sign_flip(differences) <= 0.05
         found = t_mean(differences)
         rejected["interval"] += found is not None and not found.holds(0)
         if kind == "binary":
@@ -165,37 +173,19 @@ def test_two_thousand_comparisons_of_nothing(kind, count):
         assert 0.01 <= rates["newcombe"] <= 0.07, rates
 
 
-def _quick_sign_flip(differences: list[float]) -> float:
-    """Return the p-value with fewer rounds: the test is about how often it rejects."""
-    from evaluations.engine.statistics import paired
-
-    rounds, paired.ROUNDS = paired.ROUNDS, 399
-    try:
-        return sign_flip(differences)
-    finally:
-        paired.ROUNDS = rounds
-
-
-def test_bootstrap_intervals_of_nothing():
+def test_bootstrap_intervals_of_nothing(monkeypatch):
+    monkeypatch.setattr("evaluations.engine.statistics.intervals.RESAMPLES", 300)
     source = random.Random(5)
-    from evaluations.engine.statistics import intervals
-
-    rounds, intervals.RESAMPLES = intervals.RESAMPLES, 300
-    try:
-        missed = 0
-        for _ in range(2000):
-            values = [source.gauss(0, 0.3) for _ in range(25)]
-            found = bootstrap_mean(values)
-            missed += found is not None and not found.holds(0)
-    finally:
-        intervals.RESAMPLES = rounds
+    missed = 0
+    for _ in range(2000):
+        values = [source.gauss(0, 0.3) for _ in range(25)]
+        found = bootstrap_mean(values)
+        missed += found is not None and not found.holds(0)
     assert 0.01 <= missed / 2000 <= 0.07
 
 
 @pytest.mark.parametrize("kind", ["binary", "graded", "repeats"])
-def test_verdicts_on_nothing_are_wrong_in_at_most_seven_percent(kind, monkeypatch):
-    monkeypatch.setattr("evaluations.engine.statistics.paired.ROUNDS", 399)
-    monkeypatch.setattr("evaluations.engine.statistics.intervals.RESAMPLES", 5)
+def test_verdicts_on_nothing_are_wrong_in_at_most_seven_percent(kind, quick):
     source = random.Random(kind)
     wrong = 0
     for _ in range(2000):
@@ -213,10 +203,8 @@ def test_verdicts_on_nothing_are_wrong_in_at_most_seven_percent(kind, monkeypatc
     assert not math.isnan(wrong)
 
 
-def test_many_columns_of_nothing_are_together_wrong_in_at_most_seven_percent(monkeypatch):
+def test_many_columns_of_nothing_are_together_wrong_in_at_most_seven_percent(quick):
     """Few cases change, so the scores decide: they are corrected for their number as well."""
-    monkeypatch.setattr("evaluations.engine.statistics.paired.ROUNDS", 399)
-    monkeypatch.setattr("evaluations.engine.statistics.intervals.RESAMPLES", 5)
     source = random.Random("columns")
     wrong = 0
     for _ in range(400):
