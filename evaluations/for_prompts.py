@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from autoforge.core.aggregates import JSONGroupArray
-from evaluations import presenting
+from evaluations import drawing
 from evaluations.models import Evaluation, ReleaseGate
 from prompts.interface import (
     Candidate,
@@ -141,7 +141,7 @@ def render_panel(request: HttpRequest, prompt_id: UUID) -> str:
     context = {
         "allowed": True,
         "evaluations": rows,
-        "trend": presenting.trend_of(rows),
+        "trends": drawing.trend_of(rows),
         "prompt_id": prompt_id,
         "can_start": request.user.has_perm("evaluations.add_run"),
     }

@@ -1,17 +1,19 @@
-"""What the pages of runs show, as plain values: progress, the grid, plots, flipped cases, trends.
+"""What the pages of runs show, as plain values: progress, the grid, flipped cases, answers.
 
 Each function says how many queries it makes: a remote database takes tens of milliseconds for each.
 """
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 from django.db.models.functions import Left
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from autoforge.core.diffing import Row, compare
 from evaluations.comparing import sentence_of
@@ -21,9 +23,11 @@ from evaluations.summaries import compare_columns
 
 __all__ = [
     "FILTERS",
+    "FLIPS",
     "PAGE",
     "Cell",
     "Flip",
+    "Flips",
     "Grid",
     "GridRow",
     "agreement_of",
@@ -31,9 +35,8 @@ __all__ = [
     "build_grid",
     "columns_of",
     "flips_of",
-    "plots_of",
+    "neighbours_of",
     "progress_of",
-    "trend_of",
     "verdict_between",
     "verdicts_of",
 ]
@@ -42,7 +45,10 @@ PAGE: Final = 50  # cases on a page of the grid
 SHOWN: Final = 160  # characters of an answer in the grid
 FLIPS: Final = 20  # flipped cases on a page, with their answers
 FILTERS: Final = ("all", "failed", "errors", "different")
-WIDTH, HEIGHT = 240, 64  # of a plot, in its own units
+LIMITS: Final = {
+    "higher": gettext_lazy("at least %(limit)s"),
+    "lower": gettext_lazy("at most %(limit)s"),
+}
 
 
 def columns_of(run_id: UUID) -> list[Evaluation]:
@@ -115,7 +121,8 @@ class Cell:
     @property
     def text(self) -> str:
         """How the first answer, or its error, begins."""
-        return str(self.results[0]["shown"] or self.results[0]["wrong"]) if self.results else ""
+        text = str(self.results[0]["shown"] or self.results[0]["wrong"]) if self.results else ""
+        return text + ("…" if len(text) == SHOWN else "")
 
     @property
     def score(self) -> float | None:
@@ -149,7 +156,7 @@ class Grid:
     chosen: str
     """One of FILTERS."""
     text: str = ""
-    """What the cases' names hold."""
+    """What a case's name or one of its answers holds."""
 
     @property
     def before(self) -> int:
@@ -168,7 +175,10 @@ def build_grid(
     """Return a page of the results; two queries."""
     cases = _filtered(RunCase.objects.filter(run=run), columns, chosen)
     if text:
-        cases = cases.filter(name__icontains=text)
+        answers = TestResult.objects.filter(
+            run_case=OuterRef("pk"), evaluation__in=columns, output__icontains=text
+        )
+        cases = cases.filter(Q(name__icontains=text) | Q(Exists(answers)))
     found = list(cases.order_by("position").defer("document")[start : start + PAGE + 1])
     cells = _cells(columns, found[:PAGE])
     return Grid(
@@ -211,50 +221,6 @@ def _cells(columns: Sequence[Evaluation], cases: Sequence[RunCase]) -> dict[Any,
     return defaultdict(Cell, {key: Cell(results=tuple(group)) for key, group in found.items()})
 
 
-def plots_of(columns: Sequence[Evaluation]) -> list[dict[str, Any]]:
-    """Return what is drawn of each column that has ended; no query."""
-    boxes = [column.summary.get("latency_ms_box") for column in columns]
-    slowest = max((box[-1] for box in boxes if box), default=0) or 1
-    costs = [_cost(column.summary) for column in columns]
-    dearest = max((cost for cost in costs if cost), default=0) or 1
-    return [
-        {
-            "label": column.label,
-            "bars": _bars(column.summary.get("histogram") or []),
-            "box": box and [round(WIDTH * value / slowest, 1) for value in box],
-            "box_width": round(WIDTH * (box[3] - box[1]) / slowest, 1) if box else 0,
-            "box_ms": box and [round(value) for value in box],
-            "cost": cost,
-            "cost_width": round(WIDTH * cost / dearest, 1) if cost else 0,
-        }
-        for column, box, cost in zip(columns, boxes, costs, strict=True)
-        if column.summary
-    ]
-
-
-def _cost(summary: Mapping[str, Any]) -> float | None:
-    known = [summary.get(name) for name in ("cost_usd", "grading_cost_usd")]
-    found = [value for value in known if value is not None]
-    return sum(found) if found else None
-
-
-def _bars(counts: Sequence[int]) -> list[dict[str, Any]]:
-    most = max(counts, default=0) or 1
-    width = WIDTH / max(1, len(counts))
-    return [
-        {
-            "x": round(place * width, 1),
-            "width": round(width - 2, 1),
-            "y": round(HEIGHT * (1 - count / most), 1),
-            "height": round(HEIGHT * count / most, 1),
-            "count": count,
-            "low": f"{place / len(counts):.1f}",
-            "high": f"{(place + 1) / len(counts):.1f}",
-        }
-        for place, count in enumerate(counts)
-    ]
-
-
 def agreement_of(run: Run) -> Agreement | None:
     """Return how far people agree with the scores; one query."""
     pairs = Rating.objects.filter(result__evaluation__run=run, result__passed__isnull=False)
@@ -277,7 +243,21 @@ class Flip:
         return compare(self.old.output or self.old.error, self.new.output or self.new.error)
 
 
-def flips_of(old: Evaluation, new: Evaluation, *, start: int = 0) -> tuple[list[Flip], int]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Flips:
+    """A page of flipped cases, and how many there are of each kind."""
+
+    page: Sequence[Flip]
+    fixed: int
+    broken: int
+
+    @property
+    def count(self) -> int:
+        """How many cases flipped."""
+        return self.fixed + self.broken
+
+
+def flips_of(old: Evaluation, new: Evaluation, *, start: int = 0) -> Flips:
     """Return a page of flipped cases (first repeats), and how many there are; three queries."""
     before, after = _outcomes(old), _outcomes(new)
     keys = [
@@ -285,6 +265,7 @@ def flips_of(old: Evaluation, new: Evaluation, *, start: int = 0) -> tuple[list[
         for key, (passed, _result) in after.items()
         if key in before and before[key][0] is not passed
     ]
+    fixed = sum(after[key][0] for key in keys)
     page = keys[start : start + FLIPS]
     wanted = [before[key][1] for key in page] + [after[key][1] for key in page]
     rows = TestResult.objects.filter(pk__in=wanted).select_related("run_case")
@@ -298,7 +279,7 @@ def flips_of(old: Evaluation, new: Evaluation, *, start: int = 0) -> tuple[list[
         )
         for key in page
     ]
-    return flips, len(keys)
+    return Flips(page=flips, fixed=fixed, broken=len(keys) - fixed)
 
 
 def _case_name(result: TestResult) -> str:
@@ -311,31 +292,6 @@ def _outcomes(column: Evaluation) -> dict[str, tuple[bool, UUID]]:
     )
     pairs = rows.order_by("run_case__position").values_list("run_case__key", "passed", "pk")
     return {key: (passed is True, pk) for key, passed, pk in pairs}
-
-
-def trend_of(rows: Iterable[Evaluation]) -> dict[str, Any] | None:
-    """Return pass rates over time as points of a line, the oldest first; None of fewer than 2."""
-    found = [row for row in rows if row.summary.get("pass_rate") is not None]
-    found.sort(key=lambda row: row.created_at)
-    if len(found) < 2:
-        return None
-    step = WIDTH / (len(found) - 1)
-    points = [
-        {
-            "x": round(place * step, 1),
-            "y": round(HEIGHT * (1 - row.summary["pass_rate"]), 1),
-            "low": _y(row.summary.get("pass_interval"), 0, row.summary["pass_rate"]),
-            "high": _y(row.summary.get("pass_interval"), 1, row.summary["pass_rate"]),
-            "label": f"{row.label}: {row.summary['pass_rate']:.1%}",
-            "number": row.version.number if row.version else "",
-        }
-        for place, row in enumerate(found)
-    ]
-    return {"points": points, "line": " ".join(f"{one['x']},{one['y']}" for one in points)}
-
-
-def _y(interval: Sequence[float] | None, end: int, rate: float) -> float:
-    return round(HEIGHT * (1 - (interval[end] if interval else rate)), 1)
 
 
 def verdict_between(old: Evaluation, new: Evaluation) -> dict[str, Any] | None:
@@ -367,11 +323,28 @@ def answers_of(
     ]
 
 
+def neighbours_of(case: RunCase) -> tuple[RunCase | None, RunCase | None]:
+    """Return the cases before and after one, None at either end; two queries."""
+    cases = RunCase.objects.filter(run=case.run_id).only("pk", "name")
+    before = cases.filter(position__lt=case.position).order_by("-position").first()
+    return before, cases.filter(position__gt=case.position).order_by("position").first()
+
+
 def _check(component: Mapping[str, Any]) -> dict[str, Any]:
-    """Return one scorer's part of a result, its value as people write it."""
+    """Return one scorer's part of a result, its value and its limit as people write them."""
     value = component["assertion"].get("value", "")
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return {**component, "shown_value": text}
+    return {**component, "shown_value": text, "how": _how(component)}
+
+
+def _how(component: Mapping[str, Any]) -> str:
+    """Return how exactly it compared; empty where it took both as they are."""
+    said = component.get("normalisation") or "none"
+    parts = [] if said == "none" else [_(said.removeprefix("none; "))]
+    limit = component.get("threshold")
+    if limit is not None and component.get("direction") in LIMITS:
+        parts.append(LIMITS[component["direction"]] % {"limit": f"{limit:g}"})
+    return "; ".join(map(str, parts))
 
 
 def verdicts_of(columns: Sequence[Evaluation]) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from autoforge.core.admin import BaseAdmin, DocumentFormField
+from evaluations.admin.cells import PAGE_MEDIA
 from evaluations.engine.providers import PROVIDERS
 from evaluations.engine.providers.keys import find_secret
 from evaluations.models import ModelProfile, ReleaseGate
@@ -58,6 +59,7 @@ class ModelProfileForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's c
 class ModelProfileAdmin(BaseAdmin):
     """Models under names of the team's own."""
 
+    Media = PAGE_MEDIA
     form = ModelProfileForm
     list_display = ("name", "provider", "model", "concurrency", "updated_at")
     list_filter = ("provider",)
@@ -69,6 +71,7 @@ class ModelProfileAdmin(BaseAdmin):
 class ReleaseGateAdmin(BaseAdmin):
     """What a prompt has to show before a label that needs checks may move."""
 
+    Media = PAGE_MEDIA
     list_display = ("prompt", "suite", "shown_rate", "shown_bound", "updated_at")
     list_select_related = ("prompt", "suite")
     search_fields = ("prompt__title", "suite__name")

@@ -14,6 +14,7 @@ from autoforge.core.admin import (
     SoftDeleteAdmin,
     StateFilter,
 )
+from evaluations.admin.cells import PAGE_MEDIA
 from evaluations.models import Evaluation, TestResult
 
 STATUS_COLOURS = {
@@ -52,6 +53,7 @@ class EvaluationForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's cla
 class EvaluationAdmin(SoftDeleteAdmin):
     """Evaluations of prompt versions."""
 
+    Media = PAGE_MEDIA
     form = EvaluationForm
     list_display = (
         "shown_prompt",
@@ -94,6 +96,7 @@ class EvaluationAdmin(SoftDeleteAdmin):
 class TestResultAdmin(BaseAdmin):
     """Results are read: evaluations write them."""
 
+    Media = PAGE_MEDIA
     list_display = ("shown_prompt", "case", "shown_score", "passed", "latency_ms", "created_at")
     list_filter = ("passed",)
     list_select_related = ("evaluation__prompt", "case")

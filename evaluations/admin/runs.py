@@ -23,7 +23,8 @@ from unfold.decorators import display
 
 from autoforge.core.admin import SoftDeleteAdmin, StateFilter
 from autoforge.core.errors import ApplicationError
-from evaluations import execution, presenting, reporting
+from evaluations import drawing, execution, presenting, reporting
+from evaluations.admin.cells import PAGE_MEDIA, named
 from evaluations.admin.records import STATUS_COLOURS
 from evaluations.admin.starting import StartForm, find_choice
 from evaluations.engine.errors import EngineError
@@ -40,16 +41,27 @@ TYPES: Final = {
     "json": "application/json",
     "csv": "text/csv; charset=utf-8",
     "html": "text/html; charset=utf-8",
+    "markdown": "text/markdown; charset=utf-8",
     "junit": "application/xml",
     "promptfoo": "application/json",
 }
-SUFFIXES: Final = {"junit": "xml", "promptfoo": "promptfoo.json"}
+SHOWN: Final = 3  # columns of a run that the list names
+SUFFIXES: Final = {"junit": "xml", "markdown": "md", "promptfoo": "promptfoo.json"}
+FORMAT_NAMES: Final = {
+    "json": "JSON",
+    "csv": "CSV",
+    "html": "HTML",
+    "markdown": "Markdown",
+    "junit": "JUnit",
+    "promptfoo": "promptfoo",
+}
 
 
 @admin.register(Run)
 class RunAdmin(SoftDeleteAdmin):
     """Runs; adding one is starting it, and changing one is watching it."""
 
+    Media = PAGE_MEDIA
     list_display = (
         "shown_name",
         "shown_status",
@@ -90,8 +102,9 @@ class RunAdmin(SoftDeleteAdmin):
     @display(description=_("run"), ordering="name")
     def shown_name(self, obj: Run) -> str:
         """Return the run's name and its columns."""
-        labels = ", ".join(row.label for row in obj.evaluations.all()[:3])
-        return f"{obj} — {labels}" if labels else str(obj)
+        labels = [row.label for row in obj.evaluations.all()]
+        more = f" + {len(labels) - SHOWN}" if len(labels) > SHOWN else ""
+        return named(str(obj), ", ".join(labels[:SHOWN]) + more)
 
     @display(description=_("status"), ordering="status", label=STATUS_COLOURS)
     def shown_status(self, obj: Run) -> tuple[str, str]:
@@ -107,7 +120,7 @@ class RunAdmin(SoftDeleteAdmin):
     @display(description=_("cost"))
     def shown_cost(self, obj: Run) -> str:
         """Return what all columns cost."""
-        costs = [row.summary.get("cost_usd") for row in obj.evaluations.all()]
+        costs = [drawing.cost_of(row.summary) for row in obj.evaluations.all()]
         known = [cost for cost in costs if cost is not None]
         return f"${sum(known):.4f}" if known else "–"
 
@@ -179,13 +192,16 @@ class RunAdmin(SoftDeleteAdmin):
             "grid": grid,
             "filters": [(name, FILTER_NAMES[name]) for name in presenting.FILTERS],
             "verdicts": presenting.verdicts_of(columns),
-            "plots": presenting.plots_of(columns),
+            "plots": drawing.plots_of(columns),
             "agreement": presenting.agreement_of(run),
             "active": run.status in (Run.Status.PENDING, Run.Status.RUNNING),
-            "formats": [name for name in reporting.FORMATS if name in TYPES],
+            "formats": FORMAT_NAMES.items(),
             "can_change": self.has_change_permission(request, run),
             "has_errors": any(column.summary.get("errors") for column in columns),
-            "words": {"away": translate("The server does not answer; asking again.")},
+            "words": {
+                "away": translate("The server does not answer; asking again."),
+                "rate": translate("%(number)s answers/s") % {"number": "{}"},
+            },
         }
         return TemplateResponse(request, "admin/evaluations/run/run.html", context)
 
@@ -217,12 +233,15 @@ class RunAdmin(SoftDeleteAdmin):
             .prefetch_related("ratings__user")
         )
         labels = {column.pk: column.label for column in columns}
+        before, after = presenting.neighbours_of(found)
         context = {
             **self.admin_site.each_context(request),
             "title": found.name,
             "opts": self.opts,
             "run": run,
             "case": found,
+            "before": before,
+            "after": after,
             "answers": presenting.answers_of(results, labels, request.user),
             "can_rate": request.user.has_perm("evaluations.add_rating"),
         }
@@ -239,7 +258,8 @@ class RunAdmin(SoftDeleteAdmin):
         except ValueError:
             raise Http404 from None
         start = _number(request.GET.get("from"))
-        flips, count = presenting.flips_of(old, new, start=start)
+        flips = presenting.flips_of(old, new, start=start)
+        end = start + len(flips.page)
         context = {
             **self.admin_site.each_context(request),
             "title": translate("%(old)s and %(new)s") % {"old": old.label, "new": new.label},
@@ -250,8 +270,9 @@ class RunAdmin(SoftDeleteAdmin):
             "new": new,
             "verdict": presenting.verdict_between(old, new),
             "flips": flips,
-            "count": count,
-            "next": start + len(flips) if start + len(flips) < count else None,
+            "start": start,
+            "before": max(0, start - presenting.FLIPS),
+            "next": end if end < flips.count else None,
         }
         return TemplateResponse(request, "admin/evaluations/run/compare.html", context)
 
@@ -333,10 +354,10 @@ class RunAdmin(SoftDeleteAdmin):
 
 
 FILTER_NAMES: Final = {
-    "all": _("all"),
-    "failed": _("failed"),
-    "errors": _("errors"),
-    "different": _("different"),
+    "all": _("All cases"),
+    "failed": _("Failed"),
+    "errors": _("Errors"),
+    "different": _("Different between columns"),
 }
 
 

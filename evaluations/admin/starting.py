@@ -42,6 +42,15 @@ __all__ = ["Preview", "StartForm", "find_choice"]
 
 VERSIONS: Final = 20  # that are offered as boxes
 BASELINES: Final = 30
+NO_LIMIT: Final = {"placeholder": _("no limit")}
+GROUPS: Final = (
+    (_("What is asked"), ("suite", "versions", "others", "baseline")),
+    (_("Who is asked"), ("profiles", "providers", "judge", "embeddings")),
+    (
+        _("How often, and how far"),
+        ("repeats", "max_cost_usd", "max_calls", "max_seconds", "use_cache"),
+    ),
+)
 
 
 def find_choice(key: str) -> prompts.PromptChoice | None:
@@ -119,6 +128,7 @@ class StartForm(forms.Form):
         queryset=Run.objects.none(),
         empty_label=_("the first version"),
         widget=UnfoldAdminSelectWidget(),
+        help_text=_("An earlier run whose columns these are compared with."),
     )
     repeats = forms.IntegerField(
         label=_("Repeats"),
@@ -126,6 +136,7 @@ class StartForm(forms.Form):
         min_value=1,
         max_value=1000,
         widget=UnfoldAdminIntegerFieldWidget(),
+        help_text=_("How often each case is asked; more show how steady the answers are."),
     )
     max_cost_usd = forms.DecimalField(
         label=_("Cost limit (USD)"),
@@ -133,19 +144,19 @@ class StartForm(forms.Form):
         min_value=0,
         decimal_places=6,
         max_digits=12,
-        widget=UnfoldAdminDecimalFieldWidget(),
+        widget=UnfoldAdminDecimalFieldWidget(attrs=NO_LIMIT),
     )
     max_calls = forms.IntegerField(
         label=_("Call limit"),
         required=False,
         min_value=0,
-        widget=UnfoldAdminIntegerFieldWidget(),
+        widget=UnfoldAdminIntegerFieldWidget(attrs=NO_LIMIT),
     )
     max_seconds = forms.FloatField(
         label=_("Time limit (s)"),
         required=False,
         min_value=0,
-        widget=UnfoldAdminDecimalFieldWidget(),
+        widget=UnfoldAdminDecimalFieldWidget(attrs=NO_LIMIT),
     )
     use_cache = forms.BooleanField(
         label=_("Use earlier answers"),
@@ -168,7 +179,9 @@ class StartForm(forms.Form):
         self.fields["versions"].choices = offered  # type: ignore[attr-defined]  # a choice field
         if choice is None:
             del self.fields["versions"]
-        elif offered and not self.is_bound:
+        else:
+            self.fields["others"].label = _("Other prompts")
+        if choice is not None and not self.is_bound:
             self.initial["versions"] = [value for value, _label in offered[:2]]
         if not ModelProfile.objects.exists():
             del self.fields["profiles"]
@@ -178,6 +191,14 @@ class StartForm(forms.Form):
         if len(suites) == 1 and not self.initial.get("suite"):
             self.initial["suite"] = suites[0]
         self.plan: Plan | None = None
+
+    @property
+    def groups(self) -> list[tuple[Any, list[forms.BoundField]]]:
+        """The fields under their titles, as the page shows them."""
+        return [
+            (title, [self[name] for name in names if name in self.fields])
+            for title, names in GROUPS
+        ]
 
     def clean(self) -> dict[str, Any]:
         """Find everything that is named; each that is not found says so at its field."""

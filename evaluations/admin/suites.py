@@ -5,9 +5,11 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import admin
+from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminIntegerFieldWidget
@@ -23,6 +25,7 @@ from autoforge.core.admin import (
     first_line,
 )
 from evaluations import services
+from evaluations.admin.cells import PAGE_MEDIA, named
 from evaluations.admin.suite_files import SuiteFiles
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.assertions import parse_assertion
@@ -43,8 +46,9 @@ class TestSuiteForm(NamedForm):
 class TestSuiteAdmin(SuiteFiles, SoftDeleteAdmin):
     """Suites; their cases have a list of their own."""
 
+    Media = PAGE_MEDIA
     form = TestSuiteForm
-    list_display = ("name", "shown_description", "updated_at")
+    list_display = ("shown_name", "shown_cases", "updated_at")
     list_filter = (StateFilter,)
     search_fields = ("name", "description")
     readonly_fields = ("created_at", "updated_at")
@@ -102,10 +106,20 @@ class TestSuiteAdmin(SuiteFiles, SoftDeleteAdmin):
         """Restore it unless its name is taken by now."""
         services.restore_suite(suite_id=key)
 
-    @display(description=_("description"))
-    def shown_description(self, obj: TestSuite) -> str:
-        """Return how the description begins."""
-        return first_line(obj.description) or "–"
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """Return suites with how many of their cases are asked: one query."""
+        count = Count("cases", filter=Q(cases__enabled=True))
+        return super().get_queryset(request).annotate(enabled_cases=count)
+
+    @display(description=_("name"), ordering="name")
+    def shown_name(self, obj: TestSuite) -> SafeString | str:
+        """Return the name and how the description begins."""
+        return named(obj.name, first_line(obj.description))
+
+    @display(description=_("enabled cases"), ordering="enabled_cases")
+    def shown_cases(self, obj: Any) -> int:
+        """Return how many cases a run asks."""
+        return int(obj.enabled_cases)
 
 
 class TestCaseForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class is not generic at run time
@@ -167,6 +181,7 @@ class TestCaseForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class
 class TestCaseAdmin(BaseAdmin):
     """Cases of suites."""
 
+    Media = PAGE_MEDIA
     form = TestCaseForm
     list_display = ("name", "suite", "checks", "weight", "enabled", "updated_at")
     list_filter = ("enabled",)

@@ -10,10 +10,21 @@
   const language = document.documentElement.lang || "en";
   const number = new Intl.NumberFormat(language);
   const money = new Intl.NumberFormat(language, { style: "currency", currency: "USD", minimumFractionDigits: 4 });
+  const title = document.title;
   let wait = EVERY_MS;
 
   function show(name, text) {
     for (const element of panel.querySelectorAll(`[data-ev="${name}"]`)) element.textContent = text;
+  }
+
+  // Columns have the same figures, in a table below.
+  function showColumns(columns) {
+    for (const [key, found] of Object.entries(columns)) {
+      for (const cell of document.querySelectorAll(`[data-column="${key}"] [data-ev]`)) {
+        const value = found[cell.dataset.ev];
+        if (value != null) cell.textContent = cell.dataset.ev === "cost" ? money.format(value) : number.format(value);
+      }
+    }
   }
 
   function lasting(seconds) {
@@ -30,9 +41,11 @@
     show("done", `${number.format(found.done)} / ${number.format(found.planned)}`);
     for (const name of ["passed", "failed", "errors", "cached"]) show(name, number.format(found[name]));
     show("cost", money.format(found.cost));
-    show("rate", found.rate == null ? "–" : `${number.format(Math.round(found.rate * 10) / 10)}/s`);
+    show("rate", found.rate == null ? "–" : words.rate.replace("{}", number.format(Math.round(found.rate * 10) / 10)));
     show("left", lasting(found.seconds_left));
     show("message", found.message || "");
+    showColumns(found.columns);
+    document.title = `${Math.floor((100 * found.done) / bar.max)} % · ${title}`;
   }
 
   async function look() {
