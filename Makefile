@@ -59,7 +59,7 @@ conformance: setup ## Django's own tests on a real libSQL server; writes docs/co
 conformance-fast: setup ## Those of them that are about databases, in a few minutes
 	@exec $(BIN)/python scripts/conformance --fast $(ARGS)
 
-differential: setup ## Our scorers beside the real promptfoo (npm): ARGS="--seed 7 --count 2800"
+differential: setup ## Scorers and configurations beside the real promptfoo (npm): ARGS="--seed 7"
 	@exec $(BIN)/python scripts/differential $(ARGS)
 
 crash-test: setup ## Runs killed at random moments: ARGS="--kills 50 --victim server --database libsql"

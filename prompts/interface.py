@@ -28,6 +28,7 @@ from prompts.extensions import (
 from prompts.models import PromptVersion
 from prompts.releases_cache import remember
 from prompts.rendering import (
+    UNDEFINED,
     Message,
     Template,
     TemplateError,
@@ -240,8 +241,11 @@ def free_template(text: str) -> Template:
     with contextlib.suppress(TemplateError):
         parse_messages(text)
         template = replace(template, kind="chat", syntax="nunjucks-value")
-    optional = [replace(one, required=False, type="json") for one in propose_variables(template)]
-    return replace(template, variables=tuple(optional))
+    variables = (
+        replace(one, required=False, type="json", default=UNDEFINED)
+        for one in propose_variables(template)
+    )
+    return replace(template, variables=tuple(variables))
 
 
 def _is_json(text: str) -> bool:

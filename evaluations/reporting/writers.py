@@ -222,10 +222,17 @@ def _promptfoo_result(report: Report, place: int, row: Any) -> dict[str, Any]:
             or "All assertions passed",
             "componentResults": [
                 {key: one[key] for key in ("pass", "score", "reason", "assertion")}
-                for one in row.components
+                for one in _with_members(row.components)
             ],
         },
     }
+
+
+def _with_members(components: Iterable[Any]) -> Iterator[Any]:
+    """Yield the results of assertions; after that of a set those of its members."""
+    for one in components:
+        yield one
+        yield from one.get("components", ())
 
 
 def _raw(row: Any) -> str:

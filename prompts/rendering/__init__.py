@@ -21,7 +21,7 @@ from prompts.rendering.problems import (
 )
 from prompts.rendering.syntaxes import SYNTAXES, Reference, Use
 from prompts.rendering.syntaxes.mustache import fill_partly
-from prompts.rendering.syntaxes.nunjucks import fill_text
+from prompts.rendering.syntaxes.nunjucks import UNDEFINED, fill_text
 from prompts.rendering.syntaxes.nunjucks import fill_values as fill_free_values
 from prompts.rendering.templates import (
     KINDS,
@@ -44,6 +44,7 @@ __all__ = [
     "SENTENCES",
     "SYNTAXES",
     "TYPES",
+    "UNDEFINED",
     "ContractError",
     "Message",
     "Place",

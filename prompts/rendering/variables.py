@@ -154,7 +154,7 @@ def take_values(variables: Iterable[Variable], values: Mapping[str, Any]) -> dic
         given = values.get(name)
         if variable.required and _is_missing(variable, values):
             problems.append(_missing(variable))
-        elif given is None:
+        elif given is None and not _is_null(variable, values):
             taken[name] = variable.empty() if variable.default is None else variable.default
         elif not _fits(given, variable.type):
             problems.append(_wrong_type(variable, given))
@@ -238,9 +238,11 @@ _READERS: Final = {
 
 def _is_missing(variable: Variable, values: Mapping[str, Any]) -> bool:
     # Null is a JSON value like any other.
-    return values.get(variable.name) is None and not (
-        variable.type == "json" and variable.name in values
-    )
+    return values.get(variable.name) is None and not _is_null(variable, values)
+
+
+def _is_null(variable: Variable, values: Mapping[str, Any]) -> bool:
+    return variable.type == "json" and variable.name in values and values[variable.name] is None
 
 
 def _unknown(name: str, declared: Mapping[str, Variable]) -> Problem:

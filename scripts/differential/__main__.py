@@ -1,5 +1,8 @@
-"""`make differential`: our scorers beside the real promptfoo, on pairs that a seed draws.
+"""`make differential`: what we say beside what the real promptfoo says.
 
+--pairs                  scorers alone, on pairs of an answer and an assertion that a seed draws
+--configs                whole configurations, by `manage.py evaluate`; without either, both
+--only NAME              one of the configurations
 --seed 7 --count 1500    which pairs
 --record                 keep promptfoo's answers as data for `make test`
 --promptfoo FOLDER       where it is installed (default: .cache/promptfoo, installed if missing)
@@ -9,35 +12,59 @@ import argparse
 import json
 import sys
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
 from differential.compare import disagreements  # noqa: E402 (needs the path above)
+from differential.configs import FOLDERS, differing, our_rows, their_rows  # noqa: E402
+from differential.evaluating import Refused, database, evaluate  # noqa: E402
 from differential.generate import TYPES, generate  # noqa: E402
 from differential.promptfoo import VERSION, install, judge  # noqa: E402
 
-RECORD = ROOT / "tests" / "evaluations" / "scorers" / "promptfoo_answers.json"
+TESTS = ROOT / "tests" / "evaluations"
+PAIRS = TESTS / "scorers" / "promptfoo_answers.json"
+CONFIGS = TESTS / "formats" / "promptfoo_configs.json"
 
 
 def main() -> int:
-    """Generate, ask promptfoo, compare, print; return 1 where they disagree."""
+    """Compare, print; return 1 where we disagree."""
+    options = _options()
+    promptfoo = install(options.promptfoo)
+    both = options.pairs == options.configs
+    wrong = 0
+    if options.pairs or (both and not options.only):
+        wrong += compare_pairs(options, promptfoo)
+    if options.configs or both:
+        wrong += compare_configs(options, promptfoo)
+    return 1 if wrong else 0
+
+
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
+    parser.add_argument("--pairs", action="store_true")
+    parser.add_argument("--configs", action="store_true")
+    parser.add_argument("--only", default="")
     parser.add_argument("--seed", type=int, default=20261124)
     parser.add_argument("--count", type=int, default=1500)
     parser.add_argument("--record", action="store_true")
     parser.add_argument("--promptfoo", type=Path, default=ROOT / ".cache" / "promptfoo")
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def compare_pairs(options: argparse.Namespace, promptfoo: Path) -> int:
+    """Draw pairs, ask both, print; return how often we disagree."""
     pairs = list(generate(options.seed, options.count))
-    verdicts = judge(install(options.promptfoo), pairs)
+    verdicts = judge(promptfoo, pairs)
     if options.record:
         rows = [
             {**pair, "verdict": {key: value for key, value in verdict.items() if key != "reason"}}
             for pair, verdict in zip(pairs, verdicts, strict=True)
         ]
-        lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
-        RECORD.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+        _record(PAIRS, map(_line, rows), "[]")
     found = disagreements(pairs, verdicts)
     unexplained = [one for one in found if one["why"] is None]
     wrong = Counter(
@@ -46,15 +73,59 @@ def main() -> int:
     drawn = Counter(str(pair["assertion"]["type"]).removeprefix("not-") for pair in pairs)
     for name in TYPES:
         print(f"{name:18} {drawn[name] - wrong[name]:4} of {drawn[name]:4} agree")
-    for why, count in Counter(one["why"] for one in found if one["why"]).items():
-        print(f"intended: {count} × {why}")
-    for one in unexplained[:60]:
-        print(json.dumps(one, ensure_ascii=False))
+    _print_differences(found, unexplained)
     print(
         f"promptfoo {VERSION}, seed {options.seed}: {len(pairs)} pairs, "
         f"{len(unexplained)} disagreements, {len(found) - len(unexplained)} intended differences"
     )
-    return 1 if unexplained else 0
+    return len(unexplained)
+
+
+def compare_configs(options: argparse.Namespace, promptfoo: Path) -> int:
+    """Run each configuration twice, print; return on how many rows we disagree."""
+    folders = [one for one in FOLDERS if not options.only or one.name == options.only]
+    theirs = {one.name: their_rows(promptfoo, one) for one in folders}
+    if options.record and not options.only:
+        _record(CONFIGS, (f"{_line(name)}: {_line(rows)}" for name, rows in theirs.items()), "{}")
+    found: list[dict[str, Any]] = []
+    refused = 0
+    with database():
+        for folder in folders:
+            try:
+                rows = our_rows(folder, evaluate)
+            except Refused as error:
+                print(f"{folder.name:28} refused: {error}")
+                refused += 1
+                continue
+            differences = differing(folder.name, theirs[folder.name], rows)
+            wrong = [one for one in differences if one["why"] is None]
+            print(f"{folder.name:28} {len(rows) - len(wrong):4} of {len(rows):4} rows agree")
+            found += differences
+    unexplained = [one for one in found if one["why"] is None]
+    _print_differences(found, unexplained)
+    print(
+        f"promptfoo {VERSION}: {len(folders)} configurations, {refused} refused, "
+        f"{len(unexplained)} disagreements, {len(found) - len(unexplained)} intended differences"
+    )
+    return len(unexplained) + refused
+
+
+def _print_differences(
+    found: Iterable[Mapping[str, Any]], unexplained: list[dict[str, Any]]
+) -> None:
+    for why, count in Counter(one["why"] for one in found if one["why"]).items():
+        print(f"intended: {count} × {why}")
+    for one in unexplained[:60]:
+        print(_line(one))
+
+
+def _line(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _record(path: Path, lines: Iterable[str], ends: str) -> None:
+    body = ",\n".join(lines)
+    path.write_text(f"{ends[0]}\n{body}\n{ends[1]}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

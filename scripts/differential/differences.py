@@ -1,9 +1,10 @@
 """Where we mean something else than promptfoo 0.123.1, and why. Everything else has to agree."""
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-__all__ = ["DIFFERENCES", "why_different"]
+__all__ = ["DIFFERENCES", "ROWS", "why_different", "why_row_differs"]
 
 Pair = Mapping[str, Any]
 Verdict = Mapping[str, Any]
@@ -25,3 +26,55 @@ DIFFERENCES: Final[tuple[tuple[str, Callable[[Pair, Verdict, Verdict], bool]], .
 def why_different(pair: Pair, theirs: Verdict, ours: Verdict) -> str | None:
     """Return the reason of an intended difference, None where there is none."""
     return next((why for why, applies in DIFFERENCES if applies(pair, theirs, ours)), None)
+
+
+Row = Mapping[str, Any]
+
+
+def _shown_raw(_name: str, theirs: Row, ours: Row, parts: list[str]) -> bool:
+    return parts == ["vars"] and all(
+        _is_raw(value) for name, value in theirs["vars"].items() if ours["vars"].get(name) != value
+    )
+
+
+def _is_raw(value: object) -> bool:
+    if not isinstance(value, str):
+        return False
+    return value.startswith(("file://", "{", "[")) or "{{" in value or value.endswith("\n")
+
+
+def _chat(_name: str, theirs: Row, ours: Row, parts: list[str]) -> bool:
+    if parts != ["output"] or not theirs["output"].startswith("["):
+        return False
+    return bool(json.loads(theirs["output"])[-1]["content"] == ours["output"])
+
+
+def _code(name: str, _theirs: Row, ours: Row, _parts: list[str]) -> bool:
+    return name == "code" and bool(ours["error"])
+
+
+def _idle_set(name: str, _theirs: Row, _ours: Row, parts: list[str]) -> bool:
+    return name == "sets" and parts == ["parts"]
+
+
+RAW: Final = (
+    "variables are shown as they were filled in, files read and names resolved; promptfoo shows "
+    "what the configuration says"
+)
+CHAT: Final = "a chat is sent as messages and echo answers the last; promptfoo echoes the JSON"
+IDLE: Final = "a set of weight 0 passes, as any assertion of weight 0 does; in promptfoo it fails"
+ROWS: Final[tuple[tuple[str, Callable[[str, Row, Row, list[str]], bool]], ...]] = (
+    (RAW, _shown_raw),
+    (CHAT, _chat),
+    ("what would run code is an error of the case", _code),
+    (IDLE, _idle_set),
+)
+
+
+def why_row_differs(
+    name: str, theirs: Row | None, ours: Row | None, parts: list[str]
+) -> str | None:
+    """Return the reason why a row of a configuration differs, None where it should not."""
+    if theirs is None or ours is None:
+        return None
+    return next((why for why, applies in ROWS if applies(name, theirs, ours, parts)), None)

@@ -216,10 +216,16 @@ def _with_default(
         if both.get(key) is None and key in default.given:
             both[key] = default.given[key]
     both["vars"] = {**_variables(source, default), **_variables(source, test)}
-    both["options"] = {**_object(default, "options"), **_object(test, "options")}
+    both["options"] = _options(_object(default, "options"), _object(test, "options"))
     both["metadata"] = {**(_object(default, "metadata") or general.get("metadata", {})),
                         **_object(test, "metadata")}  # fmt: skip
     return both
+
+
+def _options(default: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    # An empty prefix or suffix of a test is none: that of all tests stays.
+    empty = {key for key in ("prefix", "suffix") if not own.get(key)}
+    return {**default, **{key: value for key, value in own.items() if key not in empty}}
 
 
 def _variables(source: Source, test: FoundTest) -> Mapping[str, Any]:

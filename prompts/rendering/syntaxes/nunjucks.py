@@ -29,7 +29,7 @@ from prompts.rendering.syntaxes.nunjucks_values import (
 )
 from prompts.rendering.syntaxes.parsed import Parsed, Reference, Use
 
-__all__ = ["fill_text", "fill_values", "parse", "parse_json", "parse_value"]
+__all__ = ["UNDEFINED", "fill_text", "fill_values", "parse", "parse_json", "parse_value"]
 
 KEPT: Final = 512  # read texts
 QUOTED: Final = re.compile(r"(\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')")
@@ -41,6 +41,8 @@ SPELLINGS: Final = (
 # A text in which something opens and does not close before the line ends is no template.
 OPEN: Final = re.compile(r"\{%[^%]*$|\{\{[^}]*$|\{#[^#]*$", re.MULTILINE)
 RAW: Final = re.compile(r"\{%\s*raw\s*%\}[\s\S]*\{%\s*endraw\s*%\}")
+UNDEFINED: Final = ChainableUndefined()
+"""What a variable is that has no value; null is one."""
 TAG: Final = re.compile(r"\{[{%#]")
 READS: Final = re.compile(r"\{\{\s*([A-Za-z_]\w*)|\{%-?\s*(?:if|for\s+\w+\s+in)\s+([A-Za-z_]\w*)")
 
@@ -257,7 +259,10 @@ def _references(parsed: Mapping[str, Parsed]) -> Iterator[Reference]:
 def fill_values(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return values in which those that are templates themselves are filled with the others.
 
-    One that reads what is not there, or cannot be read, stays as it is.
+    One that reads what is not there stays as it is.
+
+    Raises:
+        RenderError: one cannot be read, or not be filled.
     """
     return {
         name: _filled(value, values) if isinstance(value, str) and TAG.search(value) else value
@@ -270,10 +275,9 @@ def _filled(text: str, values: Mapping[str, Any]) -> str:
     if any(values.get(name) is None for name in names):
         return text
     parsed = parse(text)
-    try:
-        return text if parsed.problems else parsed.fill(values, {})
-    except RenderError:
-        return text
+    if parsed.problems:
+        raise RenderError(parsed.problems)
+    return parsed.fill(values, {})
 
 
 def fill_text(text: str, values: Mapping[str, Any]) -> str:

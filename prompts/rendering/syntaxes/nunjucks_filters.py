@@ -30,7 +30,23 @@ ELLIPSIS: Final = "..."
 
 
 def _text(apply: Callable[[str], Any]) -> Callable[[Any], Any]:
-    return lambda value: apply(as_text(value))
+    return lambda value: apply(_given_text(value))
+
+
+def _given_text(value: Any) -> str:
+    """Return a text; nothing is an empty one, and of anything else these filters make nothing."""
+    value = present(value)
+    if value is None or value is False:
+        return ""
+    if not isinstance(value, str):
+        raise SecurityError("this filter is for a text; write | string before it")
+    return value
+
+
+def _given_list(value: Any) -> list[Any]:
+    if not isinstance(value, list | tuple):
+        raise SecurityError("this filter is for a list")
+    return list(value)
 
 
 def _capitalize(text: str) -> str:
@@ -87,7 +103,7 @@ def _dump(value: Any, indent: Any = None) -> str:
 
 
 def _join(items: Any, between: Any = "", name: Any = None) -> str:
-    texts = [as_text(one if name is None else _entry(one, name)) for one in _members(items)]
+    texts = [as_text(one if name is None else _entry(one, name)) for one in _given_list(items)]
     mark = as_text(between)
     check_size(sum(map(len, texts)) + len(mark) * len(texts))
     return mark.join(texts)
@@ -103,7 +119,7 @@ def _replace(value: Any, old: Any, new: Any = "", most: Any = -1) -> str:
 
 def _indent(value: Any, width: Any = 4, first: Any = False) -> str:  # noqa: FBT002 (as Nunjucks has it)
     width = _within(width)
-    lines = as_text(value).split("\n")
+    lines = _given_text(value).split("\n")
     check_size(sum(map(len, lines)) + width * len(lines))
     margin = " " * width
     return "\n".join(
@@ -127,7 +143,7 @@ def _center(value: Any, width: Any = 80) -> str:
 
 
 def _truncate(value: Any, length: Any = 255, cut: Any = False, end: Any = None) -> str:  # noqa: FBT002 (as above)
-    text, length = as_text(value), int(as_number(length))
+    text, length = _given_text(value), int(as_number(length))
     if len(text) <= length:
         return text
     kept = text[:length]
@@ -158,7 +174,7 @@ def _float(value: Any, other: Any = None) -> Any:
 
 
 def _sum(items: Any, name: Any = None, start: Any = 0) -> Any:
-    numbers = [one if present(name) is None else _entry(one, name) for one in _members(items)]
+    numbers = [one if present(name) is None else _entry(one, name) for one in _given_list(items)]
     return sum(map(as_number, numbers), as_number(start))
 
 
@@ -170,7 +186,7 @@ def _sort(items: Any, down: Any = False, cased: Any = False, name: Any = None) -
     def order(left: Any, right: Any) -> int:
         return compare(key(left), "gt", key(right)) - compare(key(left), "lt", key(right))
 
-    return sorted(_members(items), key=cmp_to_key(order), reverse=is_true(down))
+    return sorted(_given_list(items), key=cmp_to_key(order), reverse=is_true(down))
 
 
 def _pairs(value: Any, cased: Any = False, by: Any = "key") -> list[list[Any]]:  # noqa: FBT002 (as above)
@@ -210,7 +226,7 @@ def _reverse(value: Any) -> Any:
 
 
 def _striptags(value: Any, keep: Any = False) -> str:  # noqa: FBT002 (as above)
-    text = re.sub(r"</?[a-zA-Z][^>]*>|<!--[\s\S]*?-->", "", as_text(value)).strip()
+    text = re.sub(r"</?[a-zA-Z][^>]*>|<!--[\s\S]*?-->", "", _given_text(value)).strip()
     return text if is_true(keep) else re.sub(r"\s+", " ", text)
 
 
@@ -245,11 +261,11 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "default": _default,
     "dictsort": _pairs,
     "dump": _dump,
-    "e": _text(_escape),
-    "escape": _text(_escape),
+    "e": lambda value: _escape(as_text(value)),
+    "escape": lambda value: _escape(as_text(value)),
     "first": _edge(0),
     "float": _float,
-    "forceescape": _text(_escape),
+    "forceescape": lambda value: _escape(as_text(value)),
     "groupby": _groups,
     "indent": _indent,
     "int": _int,
@@ -277,5 +293,5 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "truncate": _truncate,
     "upper": _text(str.upper),
     "urlencode": _urlencode,
-    "wordcount": lambda value: len(re.findall(r"[A-Za-z0-9_]+", as_text(value))) or None,
+    "wordcount": lambda value: len(re.findall(r"[A-Za-z0-9_]+", _given_text(value))) or None,
 }

@@ -121,6 +121,7 @@ def test_a_configuration_with_everything(tmp_path):
     book.active.append(["sheet", "contains:s"])
     book.save(tmp_path / "t.xlsx")
     alone = {"disableDefaultAsserts": True}
+    template = "#/assertionTemplates/t"
     parts = [{"vars": {"x": "s1"}}, {"vars": {"x": "s2"}}]
     config = {
         "prompts": ["file://p.txt", {"raw": "Three", "label": "third"}],
@@ -128,7 +129,7 @@ def test_a_configuration_with_everything(tmp_path):
         "defaultTest": {"assert": [{"type": "is-json"}], "threshold": 0.5, "vars": {"y": "d"}},
         "assertionTemplates": {"t": {"type": "contains", "value": "{{x}}"}},
         "tests": [
-            {"vars": {"x": ["a", "b"], "z": ["c", "d"]}, "assert": [{"$ref": "#/assertionTemplates/t"}]},
+            {"vars": {"x": ["a", "b"], "z": ["c", "d"]}, "assert": [{"$ref": template}]},
             {"description": "whole", "vars": {"x": [1, "b"]}},
             {"vars": {"x": "file://long.txt", "n": "<{{x}}>"}, "options": alone},
             "file://rows.jsonl",
@@ -174,7 +175,10 @@ def test_a_configuration_with_everything(tmp_path):
         ({"tests": [{"assert": [{"type": "contians"}]}]}, "did you mean contains?"),
         ({"tests": [{"assert": [{"type": "regex", "value": "("}]}]}, "no regular expression"),
         ({"tests": [{"assert": {"type": "x"}}]}, "assert is a list"),
-        ({"tests": [{"assert": [{"$ref": "#/assertionTemplates/none"}]}]}, "no assertion template “none”"),
+        (
+            {"tests": [{"assert": [{"$ref": "#/assertionTemplates/none"}]}]},
+            "no assertion template “none”",
+        ),
         ({"tests": [{"threshold": 3}]}, "threshold is a number from 0 to 1"),
         ({"tests": [{"vars": []}]}, None),
         ([], "a configuration is an object"),

@@ -1,0 +1,52 @@
+"""`manage.py evaluate` in this process, on a database that is thrown away."""
+
+import contextlib
+import io
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+__all__ = ["Refused", "database", "evaluate"]
+
+
+class Refused(Exception):  # noqa: N818 (named for what happened)
+    """The command took the file for wrong."""
+
+
+@contextlib.contextmanager
+def database() -> Iterator[None]:
+    """Have Django on a new database, as long as it lasts."""
+    with tempfile.TemporaryDirectory() as name:
+        empty = Path(name) / "empty.env"
+        empty.touch()
+        os.environ |= {
+            "DATABASE_URL": f"sqlite:///{name}/differential.sqlite3",
+            "ENV_FILE": str(empty),
+            "DJANGO_SETTINGS_MODULE": "autoforge.settings",
+        }
+        import django  # noqa: PLC0415 (after the settings are known)
+        from django.core.management import call_command  # noqa: PLC0415 (as above)
+
+        django.setup()
+        call_command("migrate", verbosity=0)
+        yield
+
+
+def evaluate(config: Path, out: Path) -> list[str]:
+    """Evaluate a configuration into promptfoo's structure; return what was said of it.
+
+    Raises:
+        Refused: it is wrong; says why.
+    """
+    from django.core.management import CommandError, call_command  # noqa: PLC0415 (as above)
+
+    said = io.StringIO()
+    fields = {"format": "promptfoo", "output": str(out), "stderr": said, "stdout": io.StringIO()}
+    try:
+        call_command("evaluate", str(config), **fields)
+    except SystemExit:
+        pass  # an answer failed, or is an error
+    except CommandError as error:
+        raise Refused(str(error)) from error
+    return said.getvalue().splitlines()
