@@ -9,6 +9,7 @@
   const words = JSON.parse(document.getElementById("ev-words").textContent);
   const language = document.documentElement.lang || "en";
   const number = new Intl.NumberFormat(language);
+  const rate = new Intl.NumberFormat(language, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
   const money = new Intl.NumberFormat(language, { style: "currency", currency: "USD", minimumFractionDigits: 4 });
   const title = document.title;
   let wait = EVERY_MS;
@@ -41,7 +42,7 @@
     show("done", `${number.format(found.done)} / ${number.format(found.planned)}`);
     for (const name of ["passed", "failed", "errors", "cached"]) show(name, number.format(found[name]));
     show("cost", money.format(found.cost));
-    show("rate", found.rate == null ? "–" : words.rate.replace("{}", number.format(Math.round(found.rate * 10) / 10)));
+    show("rate", found.rate == null ? "–" : words.rate.replace("{}", rate.format(found.rate)));
     show("left", lasting(found.seconds_left));
     show("message", found.message || "");
     showColumns(found.columns);

@@ -223,7 +223,7 @@ def test_answers_are_filtered_opened_and_rated(view):
     pressed = answers.nth(1).get_by_role("button", name="Good", exact=True)
     expect(pressed).to_have_attribute("aria-pressed", "true")
     answers.nth(0).get_by_role("button", name="Good", exact=True).click()
-    expect(answers.nth(0).get_by_role("img", name="Good", exact=True)).to_be_visible()
+    expect(answers.nth(0).get_by_text("Good owner")).to_be_visible()
     assert Rating.objects.filter(passed=True).count() == 2
     page.get_by_role("link", name="Next case").click()
     expect(page.locator(".ev-title")).to_have_text("case 1")

@@ -9,6 +9,8 @@ from autoforge.environment import VARIABLES
 
 ROOT = Path(__file__).resolve().parents[2]
 FRONT_PAGES = ("README.md", "README.ja.md", "CONTRIBUTING.md", "CHANGELOG.md")
+GUIDES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md"))
+CODE = re.compile(r"^```.*?^```|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 ROW = re.compile(r"^\| (`[A-Z_`、, ]+`) \| ([^|]+) \|", re.MULTILINE)
 
@@ -20,10 +22,11 @@ def rows(page: str) -> list[tuple[list[str], list[str]]]:
     return [(names, defaults) for names, defaults in found]
 
 
-@pytest.mark.parametrize("page", FRONT_PAGES)
-def test_every_link_leads_to_a_file(page):
-    links = LINK.findall((ROOT / page).read_text(encoding="utf-8"))
-    assert [link for link in links if not (ROOT / link).exists()] == []
+@pytest.mark.parametrize("page", [*FRONT_PAGES, *GUIDES])
+def test_every_link_and_picture_leads_to_a_file(page):
+    text = CODE.sub("", (ROOT / page).read_text(encoding="utf-8"))
+    folder = (ROOT / page).parent
+    assert [link for link in LINK.findall(text) if not (folder / link).exists()] == []
 
 
 @pytest.mark.parametrize("page", ["README.md", "README.ja.md"])
