@@ -14,11 +14,12 @@ from autoforge.core.writing import check_fields, find_row
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.assertions import assertion_as_dict
 from evaluations.engine.formats.documents import case_from_document
-from evaluations.engine.formats.promptfoo import read_config
+from evaluations.engine.formats.promptfoo import PromptfooConfig, read_config
 from evaluations.engine.formats.promptfoo_csv import csv_tests
 from evaluations.engine.formats.promptfoo_export import write_promptfoo
 from evaluations.engine.formats.suite_file import is_suite_file, read_suite_file, write_suite_file
-from evaluations.engine.formats.tables import read_table, write_csv, write_jsonl
+from evaluations.engine.formats.table_writers import write_csv, write_jsonl
+from evaluations.engine.formats.tables import is_our_table, read_table
 from evaluations.engine.formats.yaml_document import load_document
 from evaluations.engine.types import Case, Suite, Warned
 from evaluations.models import TestCase, TestSuite
@@ -62,7 +63,8 @@ def read_suite(
         raise SuiteError(f"{path.name}: the name must end in {', '.join(SUFFIXES)}")
     text = "" if suffix == ".xlsx" else _text(path)
     plain = {"name": name or path.stem, "mapping": mapping, "assertion": assertion}
-    if suffix == ".csv" and (mapping or "__" not in text.partition("\n")[0]):
+    is_plain = bool(mapping) or "__" not in text.partition("\n")[0] or is_our_table(text)
+    if suffix == ".csv" and is_plain:
         return read_table(text, path.name, **plain)  # type: ignore[arg-type]  # one dictionary for both
     if suffix in (".csv", ".xlsx"):
         return _promptfoo_table(path, name)
@@ -72,24 +74,26 @@ def read_suite(
     if is_suite_file(document):
         found = read_suite_file(text, path.name)
         return replace(found, name=name) if name else found
-    suite = _without_surroundings(read_config(path, prompts.fill_text).suite)
+    suite = _without_prompts(read_config(path, prompts.fill_text))
     return replace(_unique(suite), name=name or suite.name[:255])
 
 
-def _without_surroundings(suite: Suite) -> Suite:
-    """Return a suite whose cases do not depend on the configuration's prompts."""
-    if not any(case.prefix or case.suffix for case in suite.cases):
-        return suite
-    said = Warned(
-        message="prefix and suffix belong to prompts; a suite has none, they are left out"
-    )
+def _without_prompts(config: PromptfooConfig) -> Suite:
+    """Return the suite of a configuration; what depends on its prompts is left out, and said."""
+    suite = config.suite
+    said = []
+    if any(case.prefix or case.suffix for case in suite.cases):
+        said.append("prefix and suffix belong to prompts, and a suite has none: they are left out")
+    if any((one.prompts, one.providers) != (None, None) for one in config.found):
+        said.append("a suite is for all prompts and models: prompts and providers are left out")
     cases = (replace(case, prefix="", suffix="") for case in suite.cases)
-    return replace(suite, cases=tuple(cases), warnings=(*suite.warnings, said))
+    warnings = (*suite.warnings, *(Warned(message=one) for one in said))
+    return replace(suite, cases=tuple(cases), warnings=warnings)
 
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return path.read_bytes().decode("utf-8-sig")  # line ends as they are
     except OSError as error:
         raise SuiteError(f"{path.name} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
@@ -100,7 +104,7 @@ def _promptfoo_table(path: Path, name: str) -> Suite:
     """Return a table in promptfoo's columns, read by way of a configuration that names it."""
     if path.suffix.lower() == ".csv":
         csv_tests(_text(path), path.name)  # its errors name the file's lines
-    suite = _without_surroundings(read_config(path, prompts.fill_text, tests_only=True).suite)
+    suite = _without_prompts(read_config(path, prompts.fill_text, tests_only=True))
     return replace(_unique(suite), name=name or path.stem)
 
 

@@ -35,7 +35,7 @@ def read_text(path: Path) -> str:
         SuiteError: it cannot be read; says why.
     """
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return path.read_bytes().decode("utf-8-sig")  # line ends as they are
     except OSError as error:
         raise SuiteError(f"{path.name} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:

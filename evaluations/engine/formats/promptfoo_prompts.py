@@ -18,6 +18,7 @@ __all__ = ["PromptSource", "matches", "read_prompts"]
 
 FILES: Final = (".txt", ".md", ".j2", ".json", ".jsonl", ".yaml", ".yml", ".csv")
 SHOWN: Final = 60  # characters of a label
+LINE_END: Final = re.compile(r"\r?\n")
 CHAT_IN_YAML: Final = re.compile(r"\s*- role:")
 KEYS: Final = frozenset({"id", "label", "raw"})
 
@@ -166,7 +167,7 @@ def _parts(path: Path) -> Iterator[Part]:
 
 def _divided(text: str) -> Iterator[Part]:
     part: list[str] = []
-    for line in [*text.splitlines(), "---"]:
+    for line in [*LINE_END.split(text), "---"]:
         if line.strip() != "---":
             part.append(line)
             continue
@@ -195,12 +196,12 @@ def _yaml(text: str) -> Iterator[Part]:
 
 
 def _lines(text: str) -> Iterator[Part]:
-    yield from ((line, "") for line in text.splitlines() if line)
+    yield from ((line, "") for line in LINE_END.split(text) if line)
 
 
 def _table(text: str) -> Iterator[Part]:
     if "," not in text:
-        lines = [line for line in text.splitlines() if line.strip()]
+        lines = [line for line in LINE_END.split(text) if line.strip()]
         first = 1 if lines and lines[0].strip().lower() == "prompt" else 0
         yield from ((line, "") for line in lines[first:])
         return

@@ -2,28 +2,44 @@
 
 A mapping says which column is what: `expected=Answer`, `name=ID`, `variables.question=Question`.
 Without one, columns called name, expected, assertions, threshold, weight and tags are that, and
-every other column is a variable.
+every other column is a variable. Tables of our own are read back as they were (`table_cells`).
 """
 
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from evaluations.engine.errors import SuiteError
-from evaluations.engine.formats.assertions import assertion_as_dict
 from evaluations.engine.formats.suite_file import case_of
-from evaluations.engine.formats.yaml_document import Document
+from evaluations.engine.formats.table_cells import ESCAPED, read_tags, unescape
+from evaluations.engine.formats.yaml_document import Document, load_document
 from evaluations.engine.types import Case, Suite
 
-__all__ = ["PARTS", "parse_mapping", "read_table", "write_csv", "write_jsonl"]
+__all__ = ["PARTS", "is_our_table", "parse_mapping", "read_table"]
 
 PARTS: Final = ("name", "expected", "assertions", "threshold", "weight", "tags", "enabled")
-WRITTEN: Final = ("name", "expected", "assertions", "threshold", "weight", "tags", "enabled")
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+MORE_PARTS: Final = ("variables", "metadata", "given_answer")
+TEXTS: Final = ("name", "expected", "given_answer")
 
-Row = Mapping[str, Any]
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """A row of a table, or an entry of a list."""
+
+    values: Mapping[str, Any]
+    document: Document
+    path: tuple[Any, ...] = ()
+    is_ours: bool = False
+    """Whether its variables are named in full where they could be something else."""
+
+
+def is_our_table(text: str) -> bool:
+    """Whether a CSV file is one that we wrote."""
+    header = next(csv.reader(io.StringIO(text.removeprefix("\ufeff"))), [])
+    return bool(header) and header[-1] == ESCAPED
 
 
 def parse_mapping(texts: Iterable[str]) -> dict[str, str]:
@@ -66,144 +82,152 @@ def read_table(
     Raises:
         SuiteError: one sentence with file and line.
     """
-    rows = _csv_rows(text, file) if file.lower().endswith(".csv") else _json_rows(text, file)
+    is_csv = file.lower().endswith(".csv")
+    rows = list(_csv_rows(text, file) if is_csv else _json_rows(text, file))
+    if mapping:
+        _check_columns(mapping, rows, file)
     cases: list[Case] = []
-    for line, row in rows:
-        document = Document(value=None, file=file, marks={(): (line, 1)})
-        given = _given(row, mapping or {}, document)
+    for row in rows:
+        given = _given(row, mapping or {})
         if assertion is not None and not given.get("assertions"):
             value = {} if "value" in assertion else {"value": given.get("expected", "")}
             given["assertions"] = [{**assertion, **value}]
-        cases.append(case_of(given, document, (), name=str(len(cases) + 1)))
+        cases.append(case_of(given, row.document, row.path, name=str(len(cases) + 1)))
     _refuse_doubles(cases, file)
-    if mapping:
-        _check_columns(mapping, cases, text, file)
     return Suite(name=name, cases=tuple(cases))
 
 
 def _refuse_doubles(cases: Sequence[Case], file: str) -> None:
-    names = [case.name for case in cases]
-    double = next((one for place, one in enumerate(names) if one in names[:place]), None) if len(
-        set(names)
-    ) < len(names) else None  # fmt: skip
-    if double is not None:
-        raise SuiteError(f"{file}: two cases are called “{double}”; map another column to name")
+    seen: set[str] = set()
+    for case in cases:
+        if case.name in seen:
+            sentence = f"two cases are called “{case.name}”; map another column to name"
+            raise SuiteError(f"{file}: {sentence}")
+        seen.add(case.name)
 
 
-def _check_columns(mapping: Mapping[str, str], cases: Sequence[Case], text: str, file: str) -> None:
-    missing = [column for column in mapping if column not in text]
-    if cases and missing:
-        raise SuiteError(f"{file}: there is no column “{missing[0]}”")
+def _check_columns(mapping: Collection[str], rows: Sequence[Row], file: str) -> None:
+    there = list(dict.fromkeys(column for row in rows for column in row.values))
+    missing = [column for column in mapping if column not in there]
+    if rows and missing:
+        columns = ", ".join(map(str, there))
+        raise SuiteError(f"{file}: there is no column “{missing[0]}”; there are {columns}")
 
 
-def _csv_rows(text: str, file: str) -> Iterator[tuple[int, Row]]:
+def _csv_rows(text: str, file: str) -> Iterator[Row]:
     reader = csv.reader(io.StringIO(text.removeprefix("\ufeff")), strict=True)
     try:
-        header = [name.strip() for name in next(reader, [])]
+        header = next(reader, [])
+        is_ours = bool(header) and header[-1] == ESCAPED
+        names = list(map(unescape, header)) if is_ours else [name.strip() for name in header]
         for fields in reader:
             if not any(fields):
                 continue
-            if len(fields) > len(header):
-                count = f"{len(fields)} fields, and {len(header)} columns"
+            if len(fields) > len(names):
+                count = f"{len(fields)} fields, and {len(names)} columns"
                 raise SuiteError(f"{file}, line {reader.line_num}: {count}")
-            yield reader.line_num, dict(zip(header, fields, strict=False))
+            document = Document(value=None, file=file, marks={(): (reader.line_num, 1)})
+            values = dict(zip(names, fields, strict=False))
+            if is_ours:
+                values = _as_it_was(values, document)
+            yield Row(values=values, document=document, is_ours=is_ours)
     except csv.Error as error:
         raise SuiteError(f"{file}, line {reader.line_num}: this is not CSV: {error}") from None
 
 
-def _json_rows(text: str, file: str) -> Iterator[tuple[int, Row]]:
-    lines = [(1, text)] if text.lstrip().startswith("[") else list(enumerate(text.splitlines(), 1))
-    for line, part in lines:
-        if not part.strip():
+def _as_it_was(values: Mapping[str, str], document: Document) -> dict[str, Any]:
+    """Return a row of a table of ours with its values as they were written."""
+    cells = {name: unescape(cell) for name, cell in values.items() if name != ESCAPED}
+    marks = _json(values.get(ESCAPED) or "{}", ESCAPED, "JSON", document)
+    if not isinstance(marks, dict):
+        raise SuiteError(f"{document.place()}: {ESCAPED} is a JSON object")
+    found: dict[str, Any] = {}
+    for column, cell in cells.items():
+        name = column.removeprefix("variables.")
+        if name in marks.get("none", ()) and not (column == name and _is_part(column)):
             continue
-        try:
-            found = json.loads(part)
-        except ValueError as error:
-            raise SuiteError(f"{file}, line {line}: this is not JSON: {error}") from None
-        for row in found if isinstance(found, list) else [found]:
-            if not isinstance(row, dict):
-                raise SuiteError(f"{file}, line {line}: a case is an object")
-            yield line, row
+        is_json = name in marks.get("json", ()) and not (column == name and _is_part(column))
+        found[column] = _json(cell, column, "JSON", document) if is_json else cell
+    if "given_answer" in marks.get("empty", ()):
+        found["given_answer"] = _Empty("")
+    return found
 
 
-def _given(row: Row, mapping: Mapping[str, str], document: Document) -> dict[str, Any]:
+class _Empty(str):
+    """An empty text that was written, not left out."""
+
+    __slots__ = ()
+
+
+def _is_part(column: str) -> bool:
+    return column in PARTS or column in MORE_PARTS
+
+
+def _json_rows(text: str, file: str) -> Iterator[Row]:
+    if text.lstrip().startswith("["):
+        document = load_document(text, file)
+        entries = document.value if isinstance(document.value, list) else []
+        for number, entry in enumerate(entries):
+            yield _row(entry, document, (number,))
+        return
+    for line, part in enumerate(text.split("\n"), start=1):
+        if part.strip():
+            yield from _line(part, file, line)
+
+
+def _line(part: str, file: str, line: int) -> Iterator[Row]:
+    try:
+        found = json.loads(part)
+    except ValueError as error:
+        raise SuiteError(f"{file}, line {line}: this is not JSON: {error}") from None
+    document = Document(value=None, file=file, marks={(): (line, 1)})
+    for entry in found if isinstance(found, list) else [found]:
+        yield _row(entry, document, ())
+
+
+def _row(entry: Any, document: Document, path: tuple[Any, ...]) -> Row:
+    if not isinstance(entry, dict):
+        raise SuiteError(f"{document.place(*path)}: a case is an object")
+    if entry.get("given_answer") == "":
+        entry = {**entry, "given_answer": _Empty("")}
+    return Row(values=entry, document=document, path=path)
+
+
+def _given(row: Row, mapping: Mapping[str, str]) -> dict[str, Any]:
     given: dict[str, Any] = {"variables": {}}
-    for column, value in row.items():
-        part = mapping.get(column) or (column if column in PARTS else "")
-        if not part and column in ("variables", "metadata", "given_answer"):
-            part = column
-        if not part and not any(one.startswith("variables.") for one in mapping.values()):
-            part = f"variables.{column}"
+    for column, value in row.values.items():
+        part = _part(column, row, mapping)
         if part.startswith("variables."):
             given["variables"][part.removeprefix("variables.")] = value
         elif part == "variables" and isinstance(value, dict):
             given["variables"] |= value
-        elif part and value not in ("", None):
-            given[part] = _typed(part, value, document)
+        elif part and (value not in ("", None) or isinstance(value, _Empty)):
+            given[part] = _typed(part, value, row)
     return given
 
 
-def _typed(part: str, value: Any, document: Document) -> Any:
-    if not isinstance(value, str) or part in ("name", "expected", "given_answer"):
-        return value
+def _part(column: str, row: Row, mapping: Mapping[str, str]) -> str:
+    """Return what a column is, "" where it is left out."""
+    if column in mapping:
+        return mapping[column]
+    if _is_part(column) or (row.is_ours and column.startswith("variables.")):
+        return column
+    named = any(one.startswith("variables.") for one in mapping.values())
+    return "" if named else f"variables.{column}"
+
+
+def _typed(part: str, value: Any, row: Row) -> Any:
+    if not isinstance(value, str) or part in TEXTS:
+        return str(value) if isinstance(value, _Empty) else value
     if part == "tags":
-        return [word.strip() for word in value.split(",") if word.strip()]
+        return read_tags(value)
+    kinds = {"assertions": "a JSON list", "enabled": "true or false", "metadata": "JSON"}
+    return _json(value, part, kinds.get(part, "a number"), row.document, *row.path)
+
+
+def _json(value: str, part: str, kind: str, document: Document, *path: Any) -> Any:
     try:
         return json.loads(value)
     except ValueError:
-        kinds = {"assertions": "a JSON list", "enabled": "true or false", "metadata": "JSON"}
-        kind = kinds.get(part, "a number")
-        raise SuiteError(f"{document.place()}: {part} is {kind}, not “{value[:60]}”") from None
-
-
-def write_csv(suite: Suite) -> str:
-    """Return a suite as a table: a column for each part, and one for each variable."""
-    names = list(dict.fromkeys(name for case in suite.cases for name in case.variables))
-    stream = io.StringIO()
-    writer = csv.writer(stream)
-    writer.writerow([*WRITTEN, *names])
-    for case in suite.cases:
-        assertions = [assertion_as_dict(one) for one in case.assertions]
-        cells = [
-            case.name,
-            case.expected,
-            json.dumps(assertions, ensure_ascii=False) if assertions else "",
-            "" if case.threshold is None else case.threshold,
-            case.weight,
-            ", ".join(case.tags),
-            "true" if case.enabled else "false",
-            *(_cell(case.variables.get(name, "")) for name in names),
-        ]
-        writer.writerow([_harmless(cell) for cell in cells])
-    return stream.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _harmless(cell: Any) -> Any:
-    # A spreadsheet would take it for a formula.
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
-
-
-def write_jsonl(suite: Suite) -> str:
-    """Return a suite as JSON Lines, a case each."""
-    return "".join(
-        json.dumps(
-            {
-                "name": case.name,
-                "variables": dict(case.variables),
-                "expected": case.expected,
-                "assertions": [assertion_as_dict(one) for one in case.assertions],
-                "threshold": case.threshold,
-                "weight": case.weight,
-                "tags": list(case.tags),
-                "metadata": dict(case.metadata),
-                "enabled": case.enabled,
-            },
-            ensure_ascii=False,
-        )
-        + "\n"
-        for case in suite.cases
-    )
+        sentence = f"{part} is {kind}, not “{value[:60]}”"
+        raise SuiteError(f"{document.place(*path)}: {sentence}") from None

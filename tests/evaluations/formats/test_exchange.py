@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.promptfoo import read_config
 from evaluations.engine.formats.suite_file import read_suite_file, write_suite_file
-from evaluations.engine.formats.tables import read_table, write_csv, write_jsonl
+from evaluations.engine.formats.table_writers import write_csv, write_jsonl
+from evaluations.engine.formats.tables import read_table
 from evaluations.engine.types import Assertion, Case, Suite
 from evaluations.exchanging import read_suite, store_suite, suite_of_row
 from evaluations.models import TestCase, TestSuite
@@ -56,6 +57,32 @@ CASES = st.lists(
 def test_our_own_file_gives_back_exactly_the_same(cases):
     suite = Suite(name="名前: [x]", description="a\nb", cases=cases)
     assert read_suite_file(write_suite_file(suite), "s.yaml") == suite
+
+
+@given(CASES)
+def test_tables_of_ours_give_back_exactly_the_same(cases):
+    suite = Suite(name="s", cases=cases)
+    assert read_table(write_csv(suite), "s.csv", name="s") == suite
+    assert read_table(write_jsonl(suite), "s.jsonl", name="s") == suite
+
+
+FORMULAE = ("=1+1", "'=1", "''-2", "+x", "@a", "\tb", "'quoted'", "a, b", "two\r\nlines", "")
+
+
+@pytest.mark.parametrize("text", FORMULAE)
+def test_what_looks_like_a_formula_comes_back(tmp_path, text):
+    case = Case(
+        name=f"n{text}",
+        variables={"v": text, "=name": text, "name": 3, "variables.x": "y", " ": "blank"},
+        expected=text,
+        tags=tuple(filter(str.strip, (text, "[b]"))),
+        given_answer=text,
+    )
+    path = tmp_path / "s.csv"
+    path.write_text(write_csv(Suite(name="s", cases=(case,))), encoding="utf-8", newline="")
+    assert read_suite(path).cases == (case,)
+    cells = path.read_text(encoding="utf-8").split(",")
+    assert not any(cell.startswith(("=", "+", "@")) for cell in cells)
 
 
 CASE = Case(
@@ -117,7 +144,9 @@ WRONG_TABLES = [
     ("weight\nheavy\n", {}, "t.csv, line 2, column 1: weight is a number, not “heavy”"),
     ("name\nx\nx\n", {}, "two cases are called “x”"),
     ("threshold\n2\n", {}, "threshold is a number from 0 to 1"),
-    ("name\nx\n", {"mapping": {"Nope": "expected"}}, "there is no column “Nope”"),
+    ("name\nx\n", {"mapping": {"Nope": "expected"}}, "no column “Nope”; there are name"),
+    ("name\nNope\n", {"mapping": {"Nope": "expected"}}, "there is no column “Nope”"),
+    ("name,autoforge_escaped\nx,[]\n", {}, "autoforge_escaped is a JSON object"),
     ("name\nx\n", {"assertion": {"type": "contians"}}, "did you mean contains?"),
     ("assertions\n[1]\n", {}, "an assertion is an object"),
 ]
@@ -127,6 +156,21 @@ WRONG_TABLES = [
 def test_wrong_tables(text, fields, sentence):
     with pytest.raises(SuiteError) as caught:
         read_table(text, "t.csv", name="t", **fields)
+    assert sentence in str(caught.value)
+
+
+WRONG_LISTS = [
+    ('[{"name": "a"},\n 3]', {}, "t.json, line 2, column 2, [1]: a case is an object"),
+    ('[{},\n {"weight": "x"}]', {}, "t.json, line 2, column 2, [1]: weight is a number"),
+    ('[{"a": 1}]', {"mapping": {"b": "name"}}, "there is no column “b”; there are a"),
+    ('{"a": 1}\n{"weight": -1}', {}, "t.json, line 2, column 1, weight: weight is a number"),
+]
+
+
+@pytest.mark.parametrize(("text", "fields", "sentence"), WRONG_LISTS)
+def test_wrong_lists_name_the_entry(text, fields, sentence):
+    with pytest.raises(SuiteError) as caught:
+        read_table(text, "t.json", name="t", **fields)
     assert sentence in str(caught.value)
 
 
