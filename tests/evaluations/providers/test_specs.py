@@ -12,15 +12,20 @@ from evaluations.engine.providers import (
     Pace,
     ProviderSpec,
     cost_of,
+    left_out_of,
     make,
     parse_spec,
     price_of,
 )
+from evaluations.engine.providers.keys import find_secret
 from evaluations.engine.types import Message, Request
 
 GOOD = [
     ("openai:gpt-4.1-mini", "openai", "gpt-4.1-mini"),
     ("openai:chat:gpt-4o", "openai", "gpt-4o"),
+    ("openai:responses:gpt-4.1", "openai", "gpt-4.1"),
+    ("openai:embedding:text-embedding-3-small", "openai", "text-embedding-3-small"),
+    ("openai:ft:gpt-4o:org::id", "openai", "ft:gpt-4o:org::id"),
     ("anthropic:messages:claude-x", "anthropic", "claude-x"),
     ("openai-compatible:llama3:8b", "openai-compatible", "llama3:8b"),
     ("ollama:chat:qwen3", "openai-compatible", "qwen3"),
@@ -37,6 +42,11 @@ BAD = [
     (3, "a provider is a text such as"),
     ({"label": "x", "config": {}}, "needs the text id"),
     ({"id": "echo", "config": {"apiKey": "sk-hidden"}}, "apiKey is not read from files"),
+    ({"id": "echo", "config": {"a": {"x-api-key": "sk-hidden"}}}, "echo: a.x-api-key is not read"),
+    ({"id": "echo", "config": {"note": "Bearer sk-hidden"}}, "echo: note is not read from files"),
+    ({"id": "echo", "env": {"OPENAI_API_KEY": "sk-hidden"}}, "env.OPENAI_API_KEY is not read"),
+    ("openai:image:dall-e-3", "“openai:image:dall-e-3” is no chat; write openai:MODEL"),
+    ("file://models.yaml", "only a configuration can name it"),
     ({"id": "echo", "concurrency": 0}, "concurrency is a whole number from 1 up"),
     ({"id": "echo", "config": []}, None),
 ]
@@ -57,6 +67,45 @@ def test_bad(given, sentence):
         parse_spec(given)
     assert sentence in str(caught.value)
     assert "sk-hidden" not in str(caught.value)
+
+
+SECRETS = [
+    ({"apiKey": "x"}, "apiKey"),
+    ({"api_key": "x"}, "api_key"),
+    ({"headers": {"Authorization": "x"}}, "headers.Authorization"),
+    ({"headers": [{"Cookie": "x"}]}, "headers[0].Cookie"),
+    ({"a": {"b": [{"client-secret": "x"}]}}, "a.b[0].client-secret"),
+    ({"token": 123456}, "token"),
+    ({"accessToken": "x"}, "accessToken"),
+    ({"PASSWORD": "x"}, "PASSWORD"),
+    ({"bearer": ["x"]}, "bearer[0]"),
+    ({"note": "sk-proj-abcdefghij"}, "note"),
+    ({"note": ["Bearer abcdefghij"]}, "note[0]"),
+    ({"url": "https://x.example/?api_key=1"}, "url"),
+    ({"max_tokens": 5, "maxTokens": 5, "max_completion_tokens": 5}, ""),
+    ({"stop_token": "END", "eos_token": "</s>"}, ""),
+    ({"apiKey": "", "password": None, "secret": False}, ""),
+    ({"tools": [{"parameters": {"properties": {"password": {"type": "string"}}}}]}, ""),
+    ({"system": "Never tell the key sk-x to anybody, and no password."}, ""),
+    ({"apiKeyEnvar": "MY_KEY", "prompt_cache_key": "x", "top_p": 1}, ""),
+]
+
+
+@pytest.mark.parametrize(("given", "path"), SECRETS, ids=range(len(SECRETS)))
+def test_what_looks_like_a_secret(given, path):
+    assert find_secret(given) == path
+
+
+def test_settings_of_a_client_are_not_sent():
+    config = {"apiKeyEnvar": "K", "organization": "o", "headers": {"X-Team": "a"}, "top_p": 1}
+    given = {"id": "openai:m", "config": config | {"passthrough": {"store": True}}, "delay": 3}
+    assert parse_spec(given).parameters == {"top_p": 1, "store": True}
+    assert [path for path, _ in left_out_of(given)] == [
+        ("delay",),
+        ("config", "apiKeyEnvar"),
+        ("config", "organization"),
+        ("config", "headers"),
+    ]
 
 
 def test_names_of_parameters_and_addresses():

@@ -1,0 +1,198 @@
+"""What of a configuration is not carried out is named with its place; what cannot be is refused."""
+
+import pytest
+
+from evaluations.engine.errors import SuiteError
+from evaluations.engine.formats.promptfoo import read_config
+from evaluations.engine.types import Assertion
+from prompts.interface import fill_text
+
+
+def read(tmp_path, text, **files):
+    for name, content in files.items():
+        (tmp_path / name.replace("__", ".")).write_text(content, encoding="utf-8")
+    path = tmp_path / "c.yaml"
+    path.write_text(text, encoding="utf-8")
+    return read_config(path, fill_text)
+
+
+def said(tmp_path, text, **files):
+    return [str(one) for one in read(tmp_path, text, **files).warnings]
+
+
+NAMED = [
+    ("env: {A: b}", "c.yaml, line 1, column 1, env: “env” is not read"),
+    ("extensions: [x]", "“extensions” would run code"),
+    ("derivedMetrics: []", "“derivedMetrics” are not computed"),
+    ("nunjucksFilters: {f: f.js}", "“nunjucksFilters” would run code"),
+    ("outputPath: out.html", "“outputPath” is not written; use --format and --output"),
+    (
+        "evaluateOptions:\n  delay: 3",
+        "line 2, column 3, evaluateOptions.delay: “delay” is left out",
+    ),
+    ("evaluateOptions: {maxConcurency: 3}", "did you mean maxConcurrency?"),
+    ("commandLineOptions: {grader: x}", "“grader” is left out; use --judge"),
+    ("tests:\n- provider: openai:x", "tests[0].provider: “provider” of a test is left out"),
+    ("tests:\n- assertScoringFunction: file://f.js", "scoring the case will be an error"),
+    (
+        "tests:\n- options:\n    storeOutputAs: y",
+        "line 3, column 5, tests[0].options.storeOutputAs",
+    ),
+    ("tests:\n- options: {transform: x}", "“transform” would run code"),
+    ("tests:\n- options: {transfrom: x}", "there is no “transfrom” here"),
+    ("defaultTest:\n  options: {rubricPrompt: x}", "defaultTest.options.rubricPrompt"),
+    (
+        "tests:\n- assert: [{type: contains, value: x, transform: y}]",
+        "tests[0].assert[0].transform: “transform” would run code; scoring it will be an error",
+    ),
+    ("tests:\n- assert: [{type: contains, value: x, treshold: 1}]", "did you mean threshold?"),
+    (
+        "tests:\n- assert: [{type: llm-rubric, value: x, provider: {id: echo, config: {a: 1}}}]",
+        "of a judge only the id is taken",
+    ),
+    ("providers: [{id: echo, delay: 5}]", "providers[0].delay: “delay” of a provider is left out"),
+    ("providers: [{id: echo, transform: x}]", "transform would run code; the answer is scored"),
+    (
+        "providers: [{id: openai:gpt-4o, config: {organization: x}}]",
+        "providers[0].config.organization: “organization” is not sent to the model",
+    ),
+    ("providers: [openai:responses:gpt-4o]", "asked by chat completions, not by responses"),
+    ("prompts: [{raw: x, config: {a: 1}}]", "“config” of a prompt is left out"),
+    ("prompts: [prompts/*.txt]", "no file matches “prompts/*.txt”, so this is the prompt itself"),
+    ('prompts: ["- role: user\\n  content: x"]', "a chat written as YAML is sent as one text"),
+    (
+        """prompts: ['[{"role": "user", "content": [{"type": "text"}]}]']""",
+        "a message has more than role and content",
+    ),
+    ('prompts: ["key {{ env.KEY }}"]', "prompts[0]: variables of the environment are not read"),
+    ("tests:\n- assert: [{type: contains, value: '{{ x | nope }}'}]", "cannot be filled"),
+    ("tests:\n- assert: [{type: equals, value: 'file://f.py'}]", "“file://f.py” would run code"),
+    ("tests:\n- assert: [{type: select-best, value: x}]", "select-best is not supported"),
+]
+
+
+@pytest.mark.parametrize(("text", "sentence"), NAMED, ids=range(len(NAMED)))
+def test_what_is_not_carried_out_is_named(tmp_path, text, sentence):
+    found = said(tmp_path, text)
+    assert len(found) == 1
+    assert sentence in found[0]
+    assert "c.yaml, line" in found[0]
+
+
+QUIET = """
+$schema: x
+description: d
+tags: {a: b}
+metadata: {team: x}
+sharing: false
+prompts: ["{{x}}"]
+providers: [{id: echo, label: e, config: {temperature: 0}, prompts: ["{{x}}"]}]
+evaluateOptions: {maxConcurrency: 2, cache: false, timeoutMs: 5000, maxEvalTimeMs: 60000}
+commandLineOptions: {repeat: 3, table: false}
+defaultTest: {options: {prefix: "> "}, threshold: 0.5}
+tests:
+- {description: t, vars: {x: 1}, prompts: ["{{x}}"], providers: [e], metadata: {k: 1}}
+"""
+
+
+def test_what_is_carried_out_is_not_named(tmp_path):
+    found = read(tmp_path, QUIET)
+    assert found.warnings == ()
+    assert found.options.repeat == 3
+    assert found.options.concurrency == 2
+    assert found.options.timeout_seconds == 5
+    assert found.options.max_seconds == 60
+    assert found.options.use_cache is False
+    (case,) = found.suite.cases
+    assert (case.prefix, case.threshold) == ("> ", 0.5)
+    assert case.metadata == {"team": "x", "k": 1}
+    assert (found.found[0].prompts, found.found[0].providers) == (("{{x}}",), ("e",))
+
+
+REFUSED = [
+    ("providers: [file://p.js]", "would run code"),
+    ("providers: [file://none.yaml]", "none.yaml cannot be read"),
+    ("providers: [openai:image:x]", "“openai:image:x” is no chat"),
+    ("providers: [{id: echo, config: {apiKey: sk-secret-1}}]", "apiKey is not read from files"),
+    ("providers: [{id: echo, env: {OPENAI_API_KEY: sk-secret-1}}]", "env.OPENAI_API_KEY"),
+    (
+        "providers: [{id: echo, config: {headers: {Authorization: Bearer secret-1}}}]",
+        "c.yaml, line 1, column 13, providers[0]: echo: headers.Authorization is not read from",
+    ),
+    (
+        "tests:\n- assert:\n  - {type: llm-rubric, provider: {id: e, config: {token: secret-1}}}",
+        "line 3, column 5, tests[0].assert[0]: llm-rubric: provider.config.token is not read",
+    ),
+    ("prompts: [file://none*.txt]", "no file matches “file://none*.txt”"),
+    ("prompts: [none.txt]", "none.txt cannot be read: there is no such file"),
+    ("prompts: [file://p.pdf]", "a file of prompts ends in .txt, .md"),
+    ("prompts: [3]", "a prompt is a text, a file or an object"),
+    ("prompts: [{raw: x, function: f}]", "function would run code"),
+    ("tests: [file://none*.csv]", "no file matches “file://none*.csv”"),
+    ("tests: [{vars: {x: file://none.txt}}]", "none.txt cannot be read"),
+    ("tests: [{vars: {x: file://p.png}}]", "is no text; only texts are asked here"),
+    ("tests: [{vars: {x: file://p.py}}]", "would run code"),
+    ("prompts: [a]\ntests: [{prompts: [b]}]", "tests[0]: there is no prompt “b”; there are a"),
+    ("providers: [echo]\ntests: [{providers: [b]}]", "there is no provider “b”; there are echo"),
+    ("tests: [{prompts: b}]", "prompts is a list of names"),
+    ("tests: [{options: 3}]", "options is an object of names and values"),
+    ("scenarios: [3]", "a scenario is an object with config"),
+    ("evaluateOptions: {maxConcurrency: 0}", "maxConcurrency is a whole number from 1 up"),
+    ("evaluateOptions: {timeoutMs: x}", "timeoutMs is a number from 0 up"),
+    ("a: &a {$ref: '#/a'}", "“#/a” leads back to itself"),
+    ("tests: [{$ref: '#/nowhere'}]", "“#/nowhere” leads nowhere"),
+    ("tests: [{$ref: '../up.yaml#/x'}]", "outside of the configuration's folder"),
+]
+
+
+@pytest.mark.parametrize(("text", "sentence"), REFUSED, ids=range(len(REFUSED)))
+def test_what_is_refused(tmp_path, text, sentence):
+    with pytest.raises(SuiteError) as caught:
+        read(tmp_path, text, p__pdf="x", p__png="x")
+    assert sentence in str(caught.value)
+    assert "secret-1" not in str(caught.value)
+
+
+def test_what_would_run_code_stays_an_error_when_it_is_stored(tmp_path):
+    from evaluations.engine.formats.documents import case_as_document, case_from_document
+
+    text = "tests:\n- assert: [{type: contains, value: x, transform: y, weight: 2}]"
+    (case,) = read(tmp_path, text).suite.cases
+    (one,) = case.assertions
+    assert (one.type, one.weight) == ("unsupported", 2.0)
+    assert one.config["why"] == "“transform” would run code, which is never done here"
+    assert case_from_document(case.name, case_as_document(case)) == case
+
+
+def test_a_schema_s_own_references_stay(tmp_path):
+    schema = "{definitions: {a: {type: string}}, items: {$ref: '#/definitions/a'}}"
+    text = f"tests:\n- assert: [{{type: is-json, value: {schema}}}]"
+    (case,) = read(tmp_path, text).suite.cases
+    assert case.assertions[0].value["items"] == {"$ref": "#/definitions/a"}
+
+
+def test_the_judge_of_a_test_is_that_of_its_assertions(tmp_path):
+    text = """
+tests:
+- options: {provider: openai:judge}
+  assert:
+  - {type: llm-rubric, value: kind}
+  - {type: llm-rubric, value: short, provider: openai:other}
+  - {type: contains, value: x}
+"""
+    (case,) = read(tmp_path, text).suite.cases
+    assert [one.config.get("provider") for one in case.assertions] == [
+        "openai:judge",
+        "openai:other",
+        None,
+    ]
+    assert case.assertions[2] == Assertion(type="contains", value="x")
+
+
+def test_settings_of_models_come_from_files_too(tmp_path):
+    text = "providers: [{id: openai:m, config: {tools: 'file://t.yaml', system: 'file://s.txt'}}]"
+    found = read(tmp_path, text, t__yaml="- {type: function}", s__txt="Be kind.")
+    assert found.providers[0].spec.parameters == {
+        "tools": [{"type": "function"}],
+        "system": "Be kind.",
+    }

@@ -1,0 +1,105 @@
+"""Nunjucks as promptfoo fills it; `make differential` holds the filters against the real one."""
+
+import pytest
+
+from prompts.interface import fill_text, free_template, prepare_template, surrounded
+from prompts.rendering import RenderError, Template, check, fill_free_values, render
+
+VALUES = {"x": "hello", "n": 3, "s": "3", "l": [1, "b"], "o": {"a": {"b": "c"}}, "e": [], "z": None}
+FILLED = [
+    ("{{ x | upper }} {{ missing }}|{{ missing.a.b }}", "HELLO |"),
+    ("{{ l }} {{ o }} {{ o | dump }}", '1,b [object Object] {"a":{"b":"c"}}'),
+    ("{% if e %}yes{% endif %}{% if n == s %}same{% endif %}", "yessame"),
+    ("{% for k, v in o %}{{ k }}{% else %}none{% endfor %}", "a"),
+    ("{% for i in missing %}x{% else %}none{% endfor %}", "none"),
+    ("{{ n + 1 }} {{ x + 1 }} {{ s * 2 }} {{ 4 / 2 }} {{ 1 / 0 }} {{ 7 // 2 }}",
+     "4 hello1 6 2 Infinity 3"),
+    ("{% if z %}{% elseif x %}two{% endif %}", "two"),
+    ("{% verbatim %}{{ x }}{% endverbatim %}", "{{ x }}"),
+    ("{{ l.length }} {{ l[1] }} {{ l[7] }} {{ x[0] }}", "2 b  h"),
+    ("{{ z | default('d') }}|{{ missing | default('d') }}", "|d"),
+    ("no tags, {one} brace", "no tags, {one} brace"),
+]  # fmt: skip
+WRONG = [
+    ("{{ x.toUpperCase() }}", "a call is not allowed here"),
+    ("{{ x | no_such }}", "there is no filter “no_such” here"),
+    ("{{ x | join }}", "this filter is for a list"),
+    ("{{ l | upper }}", "this filter is for a text"),
+    ("{% for %}", "Jinja cannot read this"),
+    ("{{ 'a' | center(100000) }}", "a width is a whole number from 0 to 1000"),
+    ("{{ x | load }}", "load is for a text that is JSON"),
+    ("{{ __class__ }}", "names that begin with _ are closed"),
+]
+
+
+@pytest.mark.parametrize(("text", "filled"), FILLED)
+def test_filled(text, filled):
+    assert fill_text(text, VALUES) == filled
+
+
+@pytest.mark.parametrize(("text", "sentence"), WRONG)
+def test_what_is_refused(text, sentence):
+    with pytest.raises(RenderError) as caught:
+        fill_text(text, VALUES)
+    assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{{ o.__class__ }}", "{{ (x | list).__len__ }}", "{{ x['__class__'] }}", "{{ o[x].__a__ }}"],
+)
+def test_nothing_of_python_is_reached(text):
+    with pytest.raises(RenderError, match="closed"):
+        fill_text(text, VALUES)
+    assert fill_text("{{ l.append }}{{ x.format }}{{ o.items }}{{ n.real }}", VALUES) == ""
+
+
+def test_nothing_grows_without_limit():
+    doubling = "{% set a = 'xxxxxxxxxx' %}" + "{% set a = a + a %}" * 30
+    with pytest.raises(RenderError, match="longer than"):
+        fill_text(doubling + "{{ a }}", {})
+    loops = "{% for a in l %}{% for b in l %}x{% endfor %}{% endfor %}"
+    with pytest.raises(RenderError, match="rounds"):
+        fill_text(loops, {"l": [1] * 1000})
+    big = "{% set n = 9 %}" + "{% set n = n * n %}" * 30 + "{{ n }}"
+    assert fill_text(big, {}) == "Infinity"
+
+
+def test_a_prompt_that_is_json_stays_json():
+    template = free_template('{"q": "{{x}}", "l": ["{{ x | upper }}", 1.0, null]}')
+    text = render(template, {"x": 'say "no"'})
+    assert text == (
+        '{\n  "q": "say \\"no\\"",\n  "l": [\n    "SAY \\"NO\\"",\n    1,\n    null\n  ]\n}'
+    )
+
+
+def test_a_chat_is_filled_message_by_message():
+    template = free_template('[{"role": "user", "content": "Tell {{x}}"}]')
+    (message,) = prepare_template(template)({"x": '"a"'})
+    assert (message.role, message.content) == ("user", 'Tell "a"')
+
+
+def test_what_is_opened_and_never_closed_is_no_template():
+    assert render(free_template("{{x}}\nUse {{ here\n"), {"x": 1}) == "{{x}}\nUse {{ here\n"
+    assert render(free_template("{% raw %}{{{% endraw %}{{x}}"), {"x": 1}) == "{{1"
+
+
+def test_values_that_are_templates():
+    values = {"a": "{{ b | upper }}", "b": "x", "c": "{{ nobody }}", "d": 3}
+    assert fill_free_values(values) == values | {"a": "X"}
+    with pytest.raises(RenderError):
+        fill_free_values({"a": "{{ b | no_such }}", "b": "x"})
+
+
+def test_texts_around_a_prompt():
+    around = surrounded(free_template("{{x}}"), "<{{y}} ", ">")
+    assert render(around, {"x": 1, "y": 2}) == "<2 1>"
+    stored = Template(content="{{x}}", syntax="mustache")
+    assert surrounded(stored, "<", ">") is stored
+
+
+def test_an_explicit_null_is_not_what_is_missing():
+    template = free_template("{{ a | default('d') }}|{{ a is undefined }}")
+    assert check(template) == ()
+    assert render(template, {"a": None}) == "|false"
+    assert render(template, {}) == "d|true"
