@@ -80,7 +80,7 @@ def test_a_chat_is_filled_message_by_message():
 
 
 def test_what_is_opened_and_never_closed_is_no_template():
-    assert render(free_template("{{x}}\nUse {{ here\n"), {"x": 1}) == "{{x}}\nUse {{ here\n"
+    assert render(free_template("{{x}}\nUse {{ here\n"), {}) == "{{x}}\nUse {{ here\n"
     assert render(free_template("{% raw %}{{{% endraw %}{{x}}"), {"x": 1}) == "{{1"
 
 
