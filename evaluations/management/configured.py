@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from evaluations.engine.formats.promptfoo import PromptfooConfig, PromptSource, RunOptions
+from evaluations.engine.formats.promptfoo_cases import FoundCase
 from evaluations.engine.formats.promptfoo_prompts import matches
-from evaluations.engine.formats.promptfoo_tests import FoundCase
 from evaluations.engine.providers import Limits, ProviderSpec
 from evaluations.engine.types import Case
 from evaluations.planning import PlannedColumn

@@ -45,7 +45,8 @@ def parse_assertion(given: object) -> Assertion:
     kind = given.get("type")
     if not isinstance(kind, str):
         raise SuiteError("an assertion needs a type, such as contains")
-    secret = find_secret({key: given.get(key) for key in ("provider", "config")})
+    settings = {key: given[key] for key in ("provider", "config") if key in given}
+    secret = find_secret(settings) if settings else ""
     if secret:
         raise SuiteError(f"{kind}: {secret} is not read from files; set it in the environment")
     name, negated = parse_type(kind)

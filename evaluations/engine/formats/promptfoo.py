@@ -1,6 +1,6 @@
 """promptfoo's configurations: prompts, providers and tests, read from files, nothing executed.
 
-    promptfoo ──▶ prompts, providers, tests ──▶ assertions, values ──▶ files, keys
+    promptfoo ──▶ prompts, providers, tests ──▶ cases ──▶ assertions, values ──▶ files, keys
 
 Everything that is read and not carried out is a warning with its place.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from evaluations.engine.errors import SuiteError
+from evaluations.engine.formats.promptfoo_cases import FoundCase
 from evaluations.engine.formats.promptfoo_files import Render, Source, Where
 from evaluations.engine.formats.promptfoo_keys import COMMAND_LINE, RUN, TOP, warn_of_keys
 from evaluations.engine.formats.promptfoo_prompts import PromptSource, matches, read_prompts
@@ -20,7 +21,7 @@ from evaluations.engine.formats.promptfoo_providers import (
     models_of,
     read_providers,
 )
-from evaluations.engine.formats.promptfoo_tests import FoundCase, read_default, read_tests
+from evaluations.engine.formats.promptfoo_tests import read_default, read_tests
 from evaluations.engine.formats.yaml_document import Document
 from evaluations.engine.types import Suite, Warned
 
