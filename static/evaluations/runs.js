@@ -3,6 +3,7 @@
   "use strict";
 
   const EVERY_MS = 1000;
+  const FILL_EVERY_MS = 3000;
   const LONGEST_WAIT_MS = 15000;
   const panel = document.getElementById("ev-live");
   if (!panel) return;
@@ -13,6 +14,7 @@
   const money = new Intl.NumberFormat(language, { style: "currency", currency: "USD", minimumFractionDigits: 4 });
   const title = document.title;
   let wait = EVERY_MS;
+  let filled = { done: 0, at: 0 };
 
   function show(name, text) {
     for (const element of panel.querySelectorAll(`[data-ev="${name}"]`)) element.textContent = text;
@@ -49,6 +51,16 @@
     document.title = `${Math.floor((100 * found.done) / bar.max)} % · ${title}`;
   }
 
+  // The grid shows answers as they come; somebody who is inside of it is not disturbed.
+  async function fill(done) {
+    if (done === filled.done || Date.now() - filled.at < FILL_EVERY_MS) return;
+    filled = { done, at: Date.now() };
+    const response = await fetch(window.location.href);
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    const [old, fresh] = [document, page].map((one) => one.querySelector(".ev-grid tbody"));
+    if (old && fresh && !old.contains(document.activeElement)) old.replaceWith(fresh);
+  }
+
   async function look() {
     try {
       const response = await fetch(panel.dataset.url, { headers: { Accept: "application/json" } });
@@ -60,6 +72,7 @@
         window.location.reload();
         return;
       }
+      await fill(found.done);
     } catch {
       // The server is away or being started anew: the page keeps what it shows and asks again.
       wait = Math.min(LONGEST_WAIT_MS, wait * 2);
