@@ -16,7 +16,8 @@ def main() -> int:
 
     Returns:
         1 with one line on standard error where the environment or the settings are wrong, or the
-        database does not answer or refuses us; what the command itself chose otherwise.
+        database does not answer or refuses us (a command for which 1 means something else names
+        another as `exit_status` of the error); what the command itself chose otherwise.
     """
     gc.set_threshold(GARBAGE_THRESHOLD)
     atexit.register(gc.freeze)  # nor once more at the end
@@ -41,7 +42,7 @@ def main() -> int:
         if sentence is None:
             raise
         sys.stderr.write(f"Database error: {sentence}.\n")
-        return 1
+        return int(getattr(error, "exit_status", 1))
     except BrokenPipeError:  # the reader has seen enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0

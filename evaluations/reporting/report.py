@@ -7,7 +7,7 @@ from typing import Any, Final
 from evaluations.comparing import Comparing, compare_run
 from evaluations.models import Evaluation, Run
 
-__all__ = ["FORMATS", "ColumnReport", "Report", "build_report", "exit_code"]
+__all__ = ["ERRORS", "FORMATS", "ColumnReport", "Report", "build_report", "exit_code"]
 
 FORMATS: Final = ("table", "json", "csv", "markdown", "junit", "html", "promptfoo")
 PASS, FAIL, CAP, ERRORS = 0, 1, 3, 4

@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -32,8 +33,11 @@ sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 from launch.sqld import Server  # noqa: E402 (needs the path above)
 
 CONCURRENCY: Final = 16
-DELAY_MS: Final = 10
-WAIT_SECONDS: Final = (0.5, 5.0)  # a start takes about 1, 500 cases about 2
+DELAY_MS: Final = 50  # 500 cases take 1.6 s and more
+WORKING_SECONDS: Final = (0.0, 3.0)  # after the run is named; its first calls come a second later
+STARTING_SECONDS: Final = (0.0, 1.5)  # after the program has
+STARTING: Final = 0.1  # how often a kill is meant for a program that only starts
+NAMED: Final = re.compile(r"^Run (\S+)$", re.MULTILINE)
 PROMPT: Final = "Question {{x}}"
 
 
@@ -43,6 +47,7 @@ class Crashes:
     def __init__(self, options: argparse.Namespace, folder: Path) -> None:
         self.options = options
         self.folder = folder
+        self.report = folder / "report.json"
         self.random = random.Random(options.seed)  # noqa: S311  # nosec B311 (moments)
         self.server = Server(folder / "libsql").start() if options.database == "libsql" else None
         url = self.server.url if self.server else f"sqlite:///{folder / 'test.sqlite3'}"
@@ -108,19 +113,19 @@ class Crashes:
         stored: dict[str, int] = {}
         again: tuple[str, ...] = ("evaluate", str(config))
         while True:
-            process = self.manage(*again, "--format", "json")
-            killed = self.maybe_kill(process)
-            out, said = process.communicate()
+            # Into a file: a pipe that nobody reads would hold the program up until it is killed.
+            process = self.manage(*again, "--format", "json", "--output", str(self.report))
+            head, killed = self.maybe_kill(process)
+            said = head + process.communicate()[1]
             if "locked" in said:
                 self.errors.append(f"run {self.runs}: {said.strip()[-300:]}")
-            run = run or next(
-                (line.split()[1] for line in said.splitlines() if line.startswith("Run ")), ""
-            )
+            found = NAMED.search(said)
+            run = run or (found[1] if found else "")
             if not killed:
                 break
             again = ("evaluate", "--resume", run) if run else again
             stored |= self.stored(run, stored)
-        self.check(names, process.returncode, out, said, self.kills - before)
+        self.check(names, process.returncode, said, self.kills - before)
         counts = self.counts()
         for case in (case for case, count in stored.items() if counts[case] > count):
             self.errors.append(f"run {self.runs}: {case} was stored, and asked again")
@@ -145,12 +150,28 @@ class Crashes:
         counts = self.counts()
         return {case: counts[case] for case in cases if case not in known}
 
-    def maybe_kill(self, process: subprocess.Popen[str]) -> bool:
-        """Kill after a random time; return whether the worker is dead by it."""
+    def maybe_kill(self, process: subprocess.Popen[str]) -> tuple[str, bool]:
+        """Kill at a random moment; return what was said, and whether to start again."""
+        if self.random.random() < STARTING and self.killed(process, STARTING_SECONDS):
+            return "", True
+        head = ""
+        assert process.stderr is not None  # noqa: S101 (for types: it is a pipe)
+        for line in process.stderr:
+            head += line
+            if line.startswith("Run "):
+                break
+        if self.options.victim == "worker":
+            return head, self.killed(process, WORKING_SECONDS)
+        while self.killed(process, WORKING_SECONDS):
+            pass  # the worker waits for its database, and goes on
+        return head, False
+
+    def killed(self, process: subprocess.Popen[str], seconds: tuple[float, float]) -> bool:
+        """Kill within so many seconds; False where the program ends before, or all is done."""
         if self.kills >= self.options.kills:
             return False
         try:
-            process.wait(self.random.uniform(*WAIT_SECONDS))
+            process.wait(self.random.uniform(*seconds))
         except subprocess.TimeoutExpired:
             self.kills += 1
         else:
@@ -161,15 +182,15 @@ class Crashes:
         self.server.kill()
         time.sleep(self.random.uniform(0.0, 0.5))
         self.server.start()
-        return self.maybe_kill(process)
+        return True
 
-    def check(self, names: list[str], status: int, out: str, said: str, kills: int) -> None:
+    def check(self, names: list[str], status: int, said: str, kills: int) -> None:
         """Hold the end of a run against what the service has counted."""
         where = f"run {self.runs} ({kills} kills)"
         if status != 0:
             self.errors.append(f"{where}: status {status}: {said.strip()[-300:]}")
             return
-        found: Mapping[str, Any] = json.loads(out)
+        found: Mapping[str, Any] = json.loads(self.report.read_text())
         passed = {row["case"] for row in found["results"] if row["passed"]}
         if len(passed) != len(names) or len(found["results"]) != len(names):
             self.errors.append(f"{where}: {len(found['results'])} results, {len(passed)} passed")

@@ -1,6 +1,9 @@
 """`manage.py evaluate`: what it takes, says, writes, and how it exits."""
 
 import json
+import os
+import subprocess
+import sys
 from contextlib import closing
 from xml.etree import ElementTree as ET
 
@@ -77,6 +80,60 @@ def test_promptfoo_s_own_result(config, capsys):
     assert parts[0]["assertion"] == {"type": "contains", "value": "Hello", "metric": "greets"}
 
 
+FILTERED = """
+prompts: [{raw: "Hello {{name}}", label: hello}, {raw: "Bye {{name}}", label: bye}]
+providers: [{id: echo, label: one}, {id: echo, label: two, concurrency: 3}]
+evaluateOptions: {maxConcurrency: 2, timeoutMs: 1500, maxEvalTimeMs: 60000}
+tests:
+  - {vars: {name: Ada}}
+  - {vars: {name: Bob}, prompts: [bye], providers: [two]}
+  - {vars: {name: Eve}, prompts: [hello], options: {prefix: "{{name}}: "}}
+"""
+
+
+def test_tests_choose_prompts_and_models(tmp_path, capsys):
+    path = tmp_path / "c.yaml"
+    path.write_text(FILTERED, encoding="utf-8")
+    run(path, "--estimate")
+    assert "7 calls" in capsys.readouterr().out
+    assert run(path, "--format", "json") == 0
+    found = json.loads(capsys.readouterr().out)
+    answers = [(row["column"], row["case"], row["output"]) for row in found["results"]]
+    assert answers == [
+        (0, "1", "Hello Ada"),
+        (0, "3", "Eve: Hello Eve"),
+        (1, "1", "Bye Ada"),
+        (2, "1", "Hello Ada"),
+        (2, "3", "Eve: Hello Eve"),
+        (3, "1", "Bye Ada"),
+        (3, "2", "Bye Bob"),
+    ]
+    made = Run.objects.get()
+    assert (made.planned, made.max_seconds, made.status) == (7, 60.0, Run.Status.COMPLETED)
+    limits = [row.target["limits"] for row in made.evaluations.order_by("position")]
+    assert [one[0] for one in limits] == [2, 2, 3, 3]
+    assert [one[3] for one in limits] == [1.5, 1.5, 60.0, 60.0]
+
+
+def test_what_is_not_carried_out_is_said(tmp_path, capsys):
+    path = tmp_path / "c.yaml"
+    path.write_text("prompts: [x]\nproviders: [{id: echo, delay: 5}]\nenv: {A: b}\n")
+    assert run(path) == 0
+    said = capsys.readouterr().err
+    assert "Warning: c.yaml, line 3, column 1, env: “env” is not read" in said
+    assert "Warning: c.yaml, line 2, column 24, providers[0].delay: “delay” of a provider" in said
+
+
+def test_a_key_in_a_file_is_refused_and_not_repeated(tmp_path):
+    path = tmp_path / "c.yaml"
+    path.write_text("prompts: [x]\nproviders: [{id: echo, config: {apiKey: sk-hidden-1234}}]\n")
+    code, said = run(path)
+    assert code == 2
+    assert "line 2, column 13, providers[0]: echo: apiKey is not read from files" in said
+    assert "hidden" not in said
+    assert not Run.objects.exists()
+
+
 def test_junit_and_html_go_into_files(config, tmp_path, capsys):
     junit, html = tmp_path / "out.xml", tmp_path / "out.html"
     run(config, "--format", "junit", "--output", junit)
@@ -119,6 +176,17 @@ def test_a_report_that_has_no_place_is_refused_before_anybody_is_asked(config, t
             call_command("evaluate", str(config), f"--output={target}")
     assert not Run.objects.exists()
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_database_without_tables_is_an_error_and_no_failure(config, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "manage.py", "evaluate", str(config)],
+        env=os.environ | {"DATABASE_URL": f"sqlite:///{tmp_path / 'empty.sqlite3'}"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 4
+    assert "run `manage.py migrate`" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_an_estimate_asks_nobody(config, capsys):

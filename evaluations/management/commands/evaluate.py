@@ -13,6 +13,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, no_translations
+from django.db import Error as DatabaseError
 
 from autoforge.core.errors import ApplicationError, InvalidInputError, NotFoundError
 from autoforge.core.files import replacing
@@ -102,6 +103,9 @@ class Command(BaseCommand):
             self._write(reporting.write(report, options["format"], width=100), options["output"])
         except (ApplicationError, EngineError, OSError) as error:
             raise CommandError(str(error), returncode=WRONG_INPUT) from error
+        except DatabaseError as error:
+            error.exit_status = reporting.ERRORS  # type: ignore[attr-defined]  # manage.py looks for it
+            raise
         if run.message:
             self.stderr.write(f"{run.get_status_display()}: {run.message}.")
         if run.status != Run.Status.COMPLETED:
