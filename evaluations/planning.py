@@ -162,8 +162,8 @@ def estimate_run(plan: Plan, cases: Sequence[Case], count: int) -> Estimate:
     calls = input_tokens = output_tokens = 0
     cost: Decimal | None = Decimal(0)
     unpriced: list[str] = []
-    for column in plan.columns:
-        asked = count * plan.repeats
+    for place, column in enumerate(plan.columns):
+        asked = round(count * plan.repeats * _share(cases, place))
         sent = _mean_tokens(column, cases)
         limit = column.spec.parameters.get("max_tokens")
         answered = limit if isinstance(limit, int) else ANSWER_TOKENS
@@ -196,6 +196,12 @@ def _judge_calls(plan: Plan, cases: Sequence[Case], count: int) -> int:
         return 0
     mean = sum(service_calls(case.assertions) for case in cases) / len(cases)
     return round(mean * count * plan.repeats * len(plan.columns))
+
+
+def _share(cases: Sequence[Case], place: int) -> float:
+    """Return which part of the cases a column asks."""
+    asked = [case.columns is None or place in case.columns for case in cases]
+    return sum(asked) / len(asked) if asked else 1.0
 
 
 def _mean_tokens(column: PlannedColumn, cases: Sequence[Case]) -> int:
