@@ -5,11 +5,10 @@
 Everything that is read and not carried out is a warning with its place.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.promptfoo_cases import FoundCase
@@ -26,8 +25,6 @@ from evaluations.engine.formats.yaml_document import Document
 from evaluations.engine.types import Suite, Warned
 
 __all__ = ["PromptSource", "PromptfooConfig", "ProviderSource", "RunOptions", "read_config"]
-
-ENVIRONMENT: Final = re.compile(r"\{\{[^}]*\benv[.\[]")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,7 +82,6 @@ def read_config(path: Path, render: Render, *, tests_only: bool = False) -> Prom
 def _read(source: Source, document: Document) -> PromptfooConfig:
     config = document.value
     warn_of_keys(source, config, TOP, document, ())
-    _warn_of_environment(source, config, document, ())
     options = _options(source, document)
     default = read_default(source, document)
     found = tuple(read_tests(source, document, default))
@@ -106,19 +102,6 @@ def _read(source: Source, document: Document) -> PromptfooConfig:
         found=found,
         warnings=warnings,
     )
-
-
-def _warn_of_environment(
-    source: Source, value: Any, document: Document, path: tuple[Any, ...]
-) -> None:
-    if isinstance(value, str) and ENVIRONMENT.search(value):
-        source.warn(
-            "variables of the environment are not read; they are empty", document.spot(*path)
-        )
-    elif isinstance(value, dict | list):
-        entries: Iterable[Any] = value.items() if isinstance(value, dict) else enumerate(value)
-        for key, inner in entries:
-            _warn_of_environment(source, inner, document, (*path, key))
 
 
 def _refuse_unknown(found: Iterable[FoundCase], kind: str, names: list[tuple[str, ...]]) -> None:

@@ -9,10 +9,11 @@ from evaluations.engine.formats.assertions import parse_assertion, unsupported
 from evaluations.engine.formats.promptfoo_files import CODE, Source, Where, read_text
 from evaluations.engine.formats.promptfoo_keys import ASSERTION, warn_of_keys
 from evaluations.engine.formats.yaml_document import Document, load_document
+from evaluations.engine.providers.keys import find_secret
 from evaluations.engine.scorers import SCORERS, UNSUPPORTED
 from evaluations.engine.types import Assertion, parse_type
 
-__all__ = ["filled", "read_assertions"]
+__all__ = ["filled", "read_assertions", "warn_of_judge"]
 
 CODE_KEYS: Final = ("transform", "contextTransform")
 
@@ -58,13 +59,29 @@ def _warn(source: Source, entry: Any, document: Document, path: Path) -> None:
     warn_of_keys(source, entry, ASSERTION, document, path)
     if not isinstance(entry, Mapping):
         return
-    provider = entry.get("provider")
-    if isinstance(provider, Mapping) and set(provider) - {"id", "label"}:
-        spot = document.spot(*path, "provider")
-        source.warn("of a judge only the id is taken; keep its settings in a model profile", spot)
+    warn_of_judge(source, entry.get("provider"), document, (*path, "provider"))
     members = entry.get("assert")
     for number, member in enumerate(members if isinstance(members, list) else ()):
         _warn(source, member, document, (*path, "assert", number))
+
+
+def warn_of_judge(source: Source, provider: Any, document: Document, path: Path) -> None:
+    """Warn of the settings of a judge, which are not taken; refuse a key among them.
+
+    Raises:
+        SuiteError: there is a key; names it.
+    """
+    if not isinstance(provider, Mapping):
+        return
+    spot = document.spot(*path)
+    secret = find_secret(provider)
+    if secret:
+        raise SuiteError(f"{spot}: {secret} is not read from files; set it in the environment")
+    kinds = [one for one in provider.values() if isinstance(one, Mapping) and "id" in one]
+    for one in kinds if "id" not in provider else [provider]:
+        if set(one) - {"id", "label"}:
+            said = "of a judge only the id is taken; keep its settings in a model profile"
+            source.warn(said, spot)
 
 
 def _prepared(source: Source, entry: Any, spot: Where, judge: Any) -> Any:

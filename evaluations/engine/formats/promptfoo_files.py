@@ -11,7 +11,17 @@ from evaluations.engine.formats.promptfoo_references import resolve_references
 from evaluations.engine.formats.yaml_document import Document, Spot, load_document
 from evaluations.engine.types import Place, Warned
 
-__all__ = ["CODE", "REMOTE", "Render", "Rows", "Source", "Where", "read_sheet", "read_text"]
+__all__ = [
+    "CODE",
+    "ENVIRONMENT",
+    "REMOTE",
+    "Render",
+    "Rows",
+    "Source",
+    "Where",
+    "read_sheet",
+    "read_text",
+]
 
 REMOTE: Final = (
     *("http://", "https://", "langfuse://", "portkey://", "helicone://", "huggingface://"),
@@ -21,6 +31,8 @@ CODE: Final = (".py", ".js", ".ts", ".mjs", ".cjs", ".mts", ".cts", ".rb", ".go"
 RUNS: Final = re.compile(rf"(?:{'|'.join(map(re.escape, CODE))})(?::\w+)?\Z")
 MAGIC: Final = re.compile(r"[*?\[]")
 BRACES: Final = re.compile(r"\{([^{}]*,[^{}]*)\}")
+
+ENVIRONMENT: Final = re.compile(r"\{\{[^}]*\benv[.\[]")
 
 Where = Place | Spot
 Rows = list[tuple[int, list[str]]]
@@ -94,7 +106,21 @@ class Source:
     def document(self, path: Path) -> Document:
         """Return a YAML or JSON file, its `$ref` in place."""
         document = load_document(read_text(path), path.name)
+        self.warn_of_environment(document.value, document, ())
         return resolve_references(document, self._referenced)
+
+    def warn_of_environment(self, value: Any, document: Document, path: tuple[Any, ...]) -> None:
+        """Warn of each text that reads variables of the environment."""
+        if isinstance(value, str):
+            if ENVIRONMENT.search(value):
+                said = "variables of the environment are not read; they are empty"
+                self.warn(said, document.spot(*path))
+        elif isinstance(value, dict):
+            for key, inner in value.items():
+                self.warn_of_environment(inner, document, (*path, key))
+        elif isinstance(value, list):
+            for number, inner in enumerate(value):
+                self.warn_of_environment(inner, document, (*path, number))
 
     def _referenced(self, reference: str, place: Where) -> Any:
         path = self.path(reference, place)

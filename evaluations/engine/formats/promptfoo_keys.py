@@ -7,7 +7,17 @@ from typing import Any, Final
 from evaluations.engine.formats.promptfoo_files import Source
 from evaluations.engine.formats.yaml_document import Document
 
-__all__ = ["ASSERTION", "COMMAND_LINE", "OPTIONS", "RUN", "TEST", "TOP", "warn_of_keys"]
+__all__ = [
+    "ASSERTION",
+    "COMMAND_LINE",
+    "OPTIONS",
+    "PATH",
+    "RUN",
+    "SCENARIO",
+    "TEST",
+    "TOP",
+    "warn_of_keys",
+]
 
 Keys = Mapping[str, str]
 """A key, and what becomes of it; empty where it is carried out, or changes nothing."""
@@ -35,6 +45,8 @@ TEST: Final[Keys] = {
     "assertScoringFunction": "would run code; scoring the case will be an error",
     "provider": "of a test is left out; the models of the columns are asked",
 }
+SCENARIO: Final[Keys] = _known("description config tests")
+PATH: Final[Keys] = {"path": "", "config": "of a file of tests is for code; it is left out"}
 OPTIONS: Final[Keys] = {
     **_known("prefix suffix provider disableVarExpansion disableDefaultAsserts"),
     **_known("disableConversationVar"),

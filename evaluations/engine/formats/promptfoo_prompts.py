@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from evaluations.engine.errors import SuiteError
-from evaluations.engine.formats.promptfoo_files import CODE, Source, Where, read_text
+from evaluations.engine.formats.promptfoo_files import CODE, ENVIRONMENT, Source, Where, read_text
 from evaluations.engine.formats.promptfoo_values import stringify
 from evaluations.engine.formats.yaml_document import Document, load_document
+from evaluations.engine.types import Place
 
 __all__ = ["PromptSource", "matches", "read_prompts"]
 
@@ -98,11 +99,29 @@ def _read(
         if not parts:
             raise SuiteError(f"{place}: there is no prompt in {path.name}")
         for position, (text, name) in enumerate(parts, start=1):
-            _warn_of_chat(source, text, place)
+            _warn_of_file(source, text, path)
             shown = path.name if len(parts) == 1 else f"{path.name} #{position}"
             own = (name,) if name else names
             called = (*own, *(f"{one}: {text}" for one in own), raw, f"{raw}: {text}")
             yield PromptSource(label=name or label or shown, raw=text, names=called)
+
+
+def _warn_of_file(source: Source, text: str, path: Path) -> None:
+    place = Place(file=path.name)
+    _warn_of_chat(source, text, place)
+    whole = read_text(path)
+    found = ENVIRONMENT.search(whole)
+    if found is not None:
+        source.warn_of_environment(whole, _document_at(whole, found.start(), path.name), ())
+    if path.suffix.lower() in (".json", ".yaml", ".yml") and '"file://' in text:
+        source.warn("a file that a prompt's file names is not read", place)
+
+
+def _document_at(text: str, start: int, file: str) -> Document:
+    """Return a document whose one value stands where something in its text does."""
+    line = text.count("\n", 0, start) + 1
+    column = start - text.rfind("\n", 0, start)
+    return Document(value=text, file=file, marks={(): (line, column)})
 
 
 def _paths(source: Source, raw: str, place: Where) -> list[Path] | None:

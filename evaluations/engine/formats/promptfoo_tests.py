@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluations.engine.errors import SuiteError
+from evaluations.engine.formats.promptfoo_assertions import warn_of_judge
 from evaluations.engine.formats.promptfoo_cases import (
     CaseMaker,
     FoundCase,
@@ -14,7 +15,7 @@ from evaluations.engine.formats.promptfoo_cases import (
 )
 from evaluations.engine.formats.promptfoo_csv import csv_tests, table_tests
 from evaluations.engine.formats.promptfoo_files import Source, Where, read_sheet, read_text
-from evaluations.engine.formats.promptfoo_keys import OPTIONS, TEST, warn_of_keys
+from evaluations.engine.formats.promptfoo_keys import OPTIONS, PATH, SCENARIO, TEST, warn_of_keys
 from evaluations.engine.formats.yaml_document import Document
 
 __all__ = ["read_default", "read_tests"]
@@ -55,7 +56,10 @@ def read_tests(source: Source, document: Document, default: FoundTest) -> list[F
 
 def _warn(source: Source, test: Mapping[str, Any], document: Document, path: Keys) -> None:
     warn_of_keys(source, test, TEST, document, path)
-    warn_of_keys(source, test.get("options"), OPTIONS, document, (*path, "options"))
+    options = test.get("options")
+    warn_of_keys(source, options, OPTIONS, document, (*path, "options"))
+    if isinstance(options, Mapping):
+        warn_of_judge(source, options.get("provider"), document, (*path, "options", "provider"))
 
 
 def _of_scenarios(source: Source, document: Document) -> Iterator[FoundTest]:
@@ -67,6 +71,7 @@ def _of_scenarios(source: Source, document: Document) -> Iterator[FoundTest]:
         here = (*path, number)
         if not isinstance(scenario, Mapping):
             raise SuiteError(f"{document.spot(*here)}: a scenario is an object with config")
+        warn_of_keys(source, scenario, SCENARIO, document, here)
         tests = list(_listed(source, scenario.get("tests") or [{}], document, (*here, "tests")))
         parts = list(_listed(source, scenario.get("config") or [{}], document, (*here, "config")))
         for part in parts:
@@ -88,6 +93,7 @@ def _listed(source: Source, given: Any, document: Document, path: Keys) -> Itera
         here = (*path, number) if isinstance(given, list) else path
         spot = document.spot(*here)
         if isinstance(test, Mapping) and isinstance(test.get("path"), str):
+            warn_of_keys(source, test, PATH, document, here)
             test = test["path"]  # noqa: PLW2901 (its config is for code alone)
         if isinstance(test, str):
             yield from _of_files(source, test, spot)

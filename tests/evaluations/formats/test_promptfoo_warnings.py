@@ -50,6 +50,12 @@ NAMED = [
         "tests:\n- assert: [{type: llm-rubric, value: x, provider: {id: echo, config: {a: 1}}}]",
         "of a judge only the id is taken",
     ),
+    (
+        "defaultTest: {options: {provider: {id: openai:x, config: {temperature: 1}}}}",
+        "defaultTest.options.provider: of a judge only the id is taken",
+    ),
+    ("scenarios: [{config: [{}], test: []}]", "scenarios[0].test: there is no “test” here"),
+    ("tests: [{path: t.csv, config: {a: 1}}]", "tests[0].config: “config” of a file of tests"),
     ("providers: [{id: echo, delay: 5}]", "providers[0].delay: “delay” of a provider is left out"),
     ("providers: [{id: echo, transform: x}]", "transform would run code; the answer is scored"),
     (
@@ -73,7 +79,7 @@ NAMED = [
 
 @pytest.mark.parametrize(("text", "sentence"), NAMED, ids=range(len(NAMED)))
 def test_what_is_not_carried_out_is_named(tmp_path, text, sentence):
-    found = said(tmp_path, text)
+    found = said(tmp_path, text, t__csv="x\n1\n")
     assert len(found) == 1
     assert sentence in found[0]
     assert "c.yaml, line" in found[0]
@@ -121,7 +127,11 @@ REFUSED = [
     ),
     (
         "tests:\n- assert:\n  - {type: llm-rubric, provider: {id: e, config: {token: secret-1}}}",
-        "line 3, column 5, tests[0].assert[0]: llm-rubric: provider.config.token is not read",
+        "line 3, column 24, tests[0].assert[0].provider: config.token is not read from files",
+    ),
+    (
+        "defaultTest: {options: {provider: {text: {id: openai:x, config: {apiKey: secret-1}}}}}",
+        "defaultTest.options.provider: text.config.apiKey is not read from files",
     ),
     ("prompts: [file://none*.txt]", "no file matches “file://none*.txt”"),
     ("prompts: [none.txt]", "none.txt cannot be read: there is no such file"),
@@ -162,6 +172,30 @@ def test_what_would_run_code_stays_an_error_when_it_is_stored(tmp_path):
     assert (one.type, one.weight) == ("unsupported", 2.0)
     assert one.config["why"] == "“transform” would run code, which is never done here"
     assert case_from_document(case.name, case_as_document(case)) == case
+
+
+FILES = """
+prompts: [file://p.txt, file://p.json]
+tests: file://t.yaml
+"""
+
+
+def test_files_that_are_named_have_warnings_of_their_own(tmp_path):
+    found = said(
+        tmp_path,
+        FILES,
+        p__txt="First\nkey {{ env.KEY }}\n---\nSecond\n",
+        p__json='{"a": "file://x.txt"}',
+        t__yaml="- vars:\n    x: '{{ env.X }}'\n  optoins: {}",
+    )
+    assert found == [
+        "t.yaml, line 2, column 5, [0].vars.x: variables of the environment are not read; they are "
+        "empty",
+        "t.yaml, line 3, column 3, [0].optoins: there is no “optoins” here, it is left out; did "
+        "you mean options?",
+        "p.txt, line 2, column 5: variables of the environment are not read; they are empty",
+        "p.json: a file that a prompt's file names is not read",
+    ]
 
 
 def test_a_schema_s_own_references_stay(tmp_path):
