@@ -22,7 +22,7 @@ WHOLE_PERCENT: Final = 90
 COMPLETE: Final = ("prompts/services/*", "evaluations/services.py", "autoforge/environment/*")
 
 
-# What does not touch the product's database, or has a server of its own, is not run twice.
+# What has a server of its own is not run twice; tests/conftest.py leaves out what asks no database.
 ON_LIBSQL: Final = (
     *(
         "tests/prompts",

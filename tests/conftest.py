@@ -43,6 +43,7 @@ def _start_libsql() -> Server | None:
 
 _clean_environment()
 LIBSQL = _start_libsql()
+DATABASE_FIXTURES = {"db", "transactional_db", "django_db_serialized_rollback", "live_server"}
 
 # Here, not by an option of pytest: that would read the settings before the line above.
 django.setup()
@@ -54,6 +55,22 @@ hypothesis_settings.register_profile("ours", deadline=None)
 hypothesis_settings.load_profile("ours")
 
 from tests.support.redis_server import RedisServer  # noqa: E402 (after the environment is clean)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On libSQL, leave out what asks no database of the product: it was run on SQLite."""
+    if LIBSQL is None:
+        return
+    chosen = [item for item in items if _asks_a_database(item)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
+    items[:] = chosen
+
+
+def _asks_a_database(item: pytest.Item) -> bool:
+    if item.path.is_relative_to(ROOT / "tests" / "integration"):  # it starts programs that do
+        return True
+    fixtures = set(getattr(item, "fixturenames", ()))
+    return bool(item.get_closest_marker("django_db") or fixtures & DATABASE_FIXTURES)
 
 
 @pytest.fixture(scope="session")
