@@ -115,6 +115,18 @@ def test_tests_choose_prompts_and_models(tmp_path, capsys):
     assert [one[3] for one in limits] == [1.5, 1.5, 60.0, 60.0]
 
 
+def test_two_settings_of_one_model_stay_two(tmp_path, capsys):
+    path = tmp_path / "c.yaml"
+    path.write_text(
+        "prompts: [x]\n"
+        "providers: [{id: echo, config: {seed: 1}}, {id: echo, config: {seed: 2}}]\n"
+        "evaluateOptions: {maxConcurrency: 1}\n"
+    )
+    assert run(path) == 0
+    rows = Run.objects.get().evaluations.order_by("position")
+    assert [row.parameters for row in rows] == [{"seed": 1}, {"seed": 2}]
+
+
 def test_what_is_not_carried_out_is_said(tmp_path, capsys):
     path = tmp_path / "c.yaml"
     path.write_text("prompts: [x]\nproviders: [{id: echo, delay: 5}]\nenv: {A: b}\n")

@@ -20,7 +20,7 @@ from autoforge.core.files import replacing
 from evaluations import reporting
 from evaluations.engine.errors import EngineError
 from evaluations.engine.formats.promptfoo import PromptfooConfig, read_config
-from evaluations.engine.providers import ProviderSpec, make
+from evaluations.engine.providers import Limits, ProviderSpec, make
 from evaluations.engine.types import Case
 from evaluations.execution import execute_run, forget_errors, raise_limits
 from evaluations.management.configured import Filters, columns_of, with_limits
@@ -208,12 +208,17 @@ def _made(
     columns: Sequence[PlannedColumn], config: PromptfooConfig | None
 ) -> Sequence[PlannedColumn]:
     """Return the columns with their limits; a missing key is said before anything runs."""
-    specs = {column.spec.name: column.spec for column in columns}
-    for name, spec in specs.items():
-        provider = make(spec, settings.PROVIDER_ENVIRONMENT)
+    usual: dict[tuple[str, str, str], Limits] = {}
+    made = []
+    for column in columns:
+        spec = column.spec
+        key = (spec.kind, spec.model, spec.base_url)
+        if key not in usual:
+            usual[key] = make(replace(spec, limits=None), settings.PROVIDER_ENVIRONMENT).limits
         if config is not None:
-            specs[name] = with_limits(spec, provider.limits, config.options)
-    return [replace(column, spec=specs[column.spec.name]) for column in columns]
+            spec = with_limits(spec, usual[key], config.options)
+        made.append(replace(column, spec=spec))
+    return made
 
 
 def _refuse_unwritable(path: Path) -> None:
