@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
+from django.urls import get_resolver
 from django.utils.module_loading import import_string
 
 __all__ = ["load_application"]
@@ -25,7 +26,10 @@ def load_application(factory: str) -> Any:
         SystemExit: the environment or the settings are wrong; the sentence is in the log.
     """
     try:
-        return import_string(factory.replace(":", "."))()
+        application = import_string(factory.replace(":", "."))()
+        # Read before there are workers, not by the first request of each.
+        get_resolver().url_patterns  # noqa: B018 (it is read by being asked for)
+        return application
     except ImproperlyConfigured as error:
         logging.getLogger("gunicorn.error").critical("Configuration error: %s", error)
         sys.exit(APP_LOAD_ERROR)

@@ -35,7 +35,7 @@ HAS_REDIS = ENVIRONMENT.redis_url is not None
 INSTALLED_APPS = [
     "unfold",
     "unfold.contrib.filters",
-    "django.contrib.admin",
+    "autoforge.admin_app.AdminConfig",  # django.contrib.admin
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

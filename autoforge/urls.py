@@ -6,6 +6,8 @@ from django.urls import include, path
 from django.utils.functional import lazy
 from django.views.generic import RedirectView
 
+admin.autodiscover()
+
 # Late: the name with its hash is known only where collectstatic has run.
 favicon = lazy(static, str)("favicon.svg")
 

@@ -7,6 +7,8 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 
@@ -141,7 +143,8 @@ class Client:
                 timeout=self._timeout,
                 headers=self._headers,
                 connector=aiohttp.TCPConnector(limit=0),
-                trust_env=True,
+                # Not trust_env: each request would read ~/.netrc, and send what is there.
+                proxy=_proxy_for(self.base_url),
             )
         url = f"{self.base_url}{path}"
         async with self._session.post(url, json=body, allow_redirects=False) as response:
@@ -179,6 +182,14 @@ class Client:
             # Transports end in the next turns of the loop.
             await asyncio.sleep(0)
             self._session = None
+
+
+def _proxy_for(url: str) -> str | None:
+    """Return the proxy that this machine has for an address (HTTPS_PROXY, NO_PROXY …)."""
+    parts = urlsplit(url)
+    if proxy_bypass(parts.netloc):
+        return None
+    return getproxies().get(parts.scheme)
 
 
 def error_of_status(name: str, status: int, headers: Mapping[str, str], text: str) -> ProviderError:

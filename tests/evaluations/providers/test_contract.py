@@ -214,3 +214,25 @@ def test_structured_answers():
             assert asyncio.run(run()).text == '{"score": 1}'
         sent = fake.requests[0][2]
         assert ("tool_choice" in sent) or ("response_format" in sent)
+
+
+def test_a_proxy_of_the_environment_is_asked(monkeypatch, tmp_path):
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine api.example login me password from-netrc\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    with closing(FakeModels(answer="through the proxy")) as fake:
+        monkeypatch.setenv("http_proxy", fake.url)
+        monkeypatch.setenv("no_proxy", "inside.example")
+        url = "http://api.example/v1"
+        given = {"OPENAI_COMPATIBLE_BASE_URL": url, "OPENAI_COMPATIBLE_API_KEY": KEY}
+        provider = make(ProviderSpec(kind="openai-compatible", model="m"), given)
+
+        async def run():
+            found = await provider.complete(REQUEST)
+            await provider.close()
+            return found
+
+        assert asyncio.run(run()).text == "through the proxy"
+        path, headers, _body = fake.requests[0]
+    assert path == f"{url}/chat/completions"
+    assert headers["Authorization"] == f"Bearer {KEY}"
