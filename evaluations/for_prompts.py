@@ -1,10 +1,21 @@
 """What evaluations add to prompts: a release check, a tab, and scores in the list."""
 
+from collections.abc import Iterator
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import CharField, F, OuterRef, QuerySet, Subquery, Value
-from django.db.models.functions import Cast, Concat
+from django.db.models import (
+    CharField,
+    Count,
+    Exists,
+    F,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+)
+from django.db.models.functions import Cast, Coalesce, Concat
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
@@ -12,7 +23,7 @@ from django.utils.translation import gettext_lazy
 
 from autoforge.core.aggregates import JSONGroupArray
 from evaluations import drawing
-from evaluations.models import Evaluation, ReleaseGate
+from evaluations.models import Evaluation, ReleaseGate, Run, RunCase, TestCase
 from prompts.interface import (
     Candidate,
     Panel,
@@ -26,6 +37,7 @@ __all__ = ["GOOD_SCORE", "register"]
 
 GOOD_SCORE: Final = 0.8  # of the newest evaluation of exactly what would be released
 SHOWN: Final = 20
+LOOKED_AT: Final = 20  # newest runs of a suite among which a gate looks for one that is complete
 
 
 def register() -> None:
@@ -37,16 +49,30 @@ def register() -> None:
     register_scores(latest_scores)
 
 
+def _kept() -> QuerySet[Evaluation]:
+    """Return the evaluations whose run, if they have one, is not deleted."""
+    return Evaluation.objects.filter(Q(run__isnull=True) | Q(run__deleted_at__isnull=True))
+
+
 def _completed() -> QuerySet[Evaluation]:
-    return Evaluation.objects.filter(
-        status=Evaluation.Status.COMPLETED, overall_score__isnull=False
+    return _kept().filter(status=Evaluation.Status.COMPLETED)
+
+
+def _of_runs(candidate: Candidate) -> QuerySet[Evaluation]:
+    """Return what completed runs found of this very content, the newest first.
+
+    What people and programs write themselves releases nothing: nobody saw the answers.
+    """
+    found = _completed().filter(
+        run__status=Run.Status.COMPLETED, version__content_hash=candidate.content_hash
     )
+    return found.order_by("-created_at")
 
 
 def check_release(candidate: Candidate) -> Verdict:
     """Pass a version whose very content has passed each gate of its prompt.
 
-    A prompt without gates needs one good evaluation of that content, of whatever suite.
+    A prompt without gates needs one good run of that content, over whatever suite.
     """
     gates = ReleaseGate.objects.filter(prompt_id=candidate.prompt_id).select_related("suite")
     reasons = []
@@ -61,49 +87,77 @@ def check_release(candidate: Candidate) -> Verdict:
 
 
 def _check_gate(gate: ReleaseGate, candidate: Candidate) -> Verdict:
-    params = {"suite": gate.suite.name}
-    newest = (
-        Evaluation.objects.filter(
-            status=Evaluation.Status.COMPLETED,
-            suite=gate.suite,
-            version__content_hash=candidate.content_hash,
-        )
-        .order_by("-created_at")
-        .first()
-    )
+    newest = _newest_over(gate, candidate)
     summary = newest.summary if newest is not None else {}
-    rate, interval = summary.get("pass_rate"), summary.get("pass_interval")
-    if rate is None or not interval:
-        reason = _("this content has never been run over the suite “%(suite)s”")
-        return Verdict(passed=False, reason=reason % params)
-    params |= {
-        "rate": f"{rate:.1%}",
+    params = _shown(gate, summary)
+    for wrong, reason in _reasons(gate, summary):
+        if wrong:
+            return Verdict(passed=False, reason=reason % params)
+    if summary.get("pass_interval"):
+        reason = _("“%(suite)s” passes at %(rate)s, its interval begins at %(low)s")
+    else:
+        reason = _("“%(suite)s” passes at %(rate)s")
+    return Verdict(passed=True, reason=reason % params)
+
+
+def _newest_over(gate: ReleaseGate, candidate: Candidate) -> Evaluation | None:
+    """Return the newest column that asked every case that is enabled in the suite.
+
+    A file's run may bear the suite's name and ask other cases, and a column may ask a part only.
+    """
+    copied = RunCase.objects.filter(run=OuterRef(OuterRef("run")), case=OuterRef("pk"))
+    enabled = TestCase.objects.filter(suite=gate.suite, enabled=True)
+    of_suite = RunCase.objects.filter(run=OuterRef("run"), case__suite=gate.suite)
+    cases = RunCase.objects.filter(run=OuterRef("run")).order_by().values("run")
+    found = (
+        _of_runs(candidate)
+        .filter(~Exists(enabled.filter(~Exists(copied))), Exists(of_suite), suite=gate.suite)
+        .annotate(cases=Coalesce(Subquery(cases.annotate(n=Count("pk")).values("n")), 0))
+        .select_related("run")
+    )
+    return next((row for row in found[:LOOKED_AT] if _asked_all(row)), None)
+
+
+def _asked_all(row: Any) -> bool:
+    return bool(row.summary.get("answers") == row.cases * row.run.repeats)
+
+
+def _reasons(gate: ReleaseGate, summary: dict[str, Any]) -> Iterator[tuple[bool, str]]:
+    """Yield what may be wrong, and whether it is: in the order in which it is told."""
+    errors, rate = summary.get("errors"), summary.get("pass_rate")
+    yield bool(errors), _("its run over “%(suite)s” has %(errors)d errors: do them again")
+    yield rate is None, _("this content has never been run over the suite “%(suite)s”")
+    yield (rate or 0) < gate.pass_rate, _("“%(suite)s” passes at %(rate)s; it takes %(needed)s")
+    if gate.lower_bound is None:
+        return
+    interval = summary.get("pass_interval")
+    yield (
+        not interval,
+        _(
+            "“%(suite)s” passes at %(rate)s, but so few cases give no interval, and it has to "
+            "begin at %(bound)s: add cases"
+        ),
+    )
+    yield (
+        (interval or [0])[0] < gate.lower_bound,
+        _("“%(suite)s” passes at %(rate)s, its interval begins at %(low)s; it takes %(bound)s"),
+    )
+
+
+def _shown(gate: ReleaseGate, summary: dict[str, Any]) -> dict[str, Any]:
+    interval = summary.get("pass_interval") or [0]
+    return {
+        "suite": gate.suite.name,
+        "rate": f"{summary.get('pass_rate') or 0:.1%}",
         "low": f"{interval[0]:.1%}",
         "needed": f"{gate.pass_rate:.1%}",
         "bound": f"{gate.lower_bound or 0:.1%}",
         "errors": summary.get("errors", 0),
     }
-    for wrong, reason in (
-        (summary.get("errors"), _("its run over “%(suite)s” has %(errors)d errors: do them again")),
-        (rate < gate.pass_rate, _("“%(suite)s” passes at %(rate)s; it takes %(needed)s")),
-        (
-            interval[0] < (gate.lower_bound or 0),
-            _("“%(suite)s” passes at %(rate)s, its interval begins at %(low)s; it takes %(bound)s"),
-        ),
-    ):
-        if wrong:
-            return Verdict(passed=False, reason=reason % params)
-    reason = _("“%(suite)s” passes at %(rate)s, its interval begins at %(low)s")
-    return Verdict(passed=True, reason=reason % params)
 
 
 def _check_score(candidate: Candidate) -> Verdict:
-    newest = (
-        _completed()
-        .filter(version__content_hash=candidate.content_hash)
-        .order_by("-created_at")
-        .first()
-    )
+    newest = _of_runs(candidate).filter(overall_score__isnull=False).first()
     if newest is None or newest.overall_score is None:
         return Verdict(passed=False, reason=_("this content has never been evaluated"))
     params = {"score": f"{newest.overall_score:.2f}", "needed": f"{GOOD_SCORE:.2f}"}
@@ -124,7 +178,7 @@ def latest_scores() -> Any:
     rows = (
         _completed()
         .order_by()
-        .filter(prompt=OuterRef("pk"))
+        .filter(prompt=OuterRef("pk"), overall_score__isnull=False)
         .values("prompt")
         .annotate(scores=JSONGroupArray(dated))
         .values("scores")
@@ -136,7 +190,7 @@ def render_panel(request: HttpRequest, prompt_id: UUID) -> str:
     """Return the tab of a prompt's evaluations."""
     if not request.user.has_perm("evaluations.view_evaluation"):
         return render_to_string("evaluations/prompt_panel.html", {"allowed": False})
-    found = Evaluation.objects.filter(prompt_id=prompt_id).select_related("version", "suite")
+    found = _kept().filter(prompt_id=prompt_id).select_related("version", "suite")
     rows = list(found.order_by("-created_at")[:SHOWN])
     context = {
         "allowed": True,

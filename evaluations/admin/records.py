@@ -71,6 +71,11 @@ class EvaluationAdmin(SoftDeleteAdmin):
     autocomplete_fields = ("prompt", "version", "suite")
     readonly_fields = ("created_at", "updated_at")
 
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Say no for a column of a run: what it found is read, and releases rest on it."""
+        allowed = super().has_change_permission(request, obj)
+        return allowed and (obj is None or obj.run_id is None)
+
     @display(description=_("prompt"), ordering="prompt__title")
     def shown_prompt(self, obj: Evaluation) -> str:
         """Return the prompt's title."""
