@@ -6,6 +6,7 @@ machine loses it at once, any other when it ends. Results are stored only while 
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
@@ -13,19 +14,19 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
-from django.db import DatabaseError, connections, transaction
-from django.db.models import Count, Q, Sum
+from django.db import DatabaseError, InterfaceError, connections, transaction
+from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from autoforge.core.errors import InvalidInputError
+from autoforge.core.errors import ApplicationError, InvalidInputError
 from autoforge.core.writing import check_fields, find_row
 from evaluations.comparing import as_stored, compare_run
 from evaluations.engine.budget import Caps, Spent
 from evaluations.engine.errors import EngineError, SetupError
-from evaluations.engine.providers import Provider, ProviderSpec, make, price_of
+from evaluations.engine.providers import Provider, ProviderSpec, identity_of, make, price_of
 from evaluations.engine.providers.offline import EchoProvider
-from evaluations.engine.runner import Column, Ending, Finished, Options
+from evaluations.engine.runner import INTERRUPTED, Column, Ending, Finished, Options
 from evaluations.engine.runner import run as run_engine
 from evaluations.engine.services import ModelServices
 from evaluations.models import Evaluation, Run, TestResult
@@ -47,14 +48,20 @@ __all__ = [
     "template_of",
 ]
 
+logger = logging.getLogger(__name__)
+
 UNCACHED: Final = ("echo", "replay")  # as fast as looking it up
 ENDED: Final = {"status", "summary", "overall_score", "started_at", "finished_at", "error"}
 TOLD_WITHIN: Final = timedelta(seconds=30)
 OPEN: Final = (Run.Status.PENDING, Run.Status.RUNNING)
+TO_RESUME: Final = (Run.Status.STOPPED, Run.Status.CANCELLED, Run.Status.FAILED)
 
 
 def execute_run(
-    run_id: UUID | str, *, on_finished: Callable[[Finished], object] = lambda _finished: None
+    run_id: UUID | str,
+    *,
+    on_finished: Callable[[Finished], object] = lambda _finished: None,
+    only_open: bool = False,
 ) -> Run:
     """Work on a run until it is done, a limit is reached, or somebody cancels it.
 
@@ -63,6 +70,7 @@ def execute_run(
     Args:
         run_id: the run.
         on_finished: called after each stored answer.
+        only_open: whether a run that was stopped, cancelled or has failed is left alone.
 
     Returns:
         The run as it ended; its status says how.
@@ -71,22 +79,28 @@ def execute_run(
         NotFoundError: there is no such run, or it is deleted.
         InvalidInputError: another worker has it, or it cannot be begun (a key is missing, say).
     """
-    run = _claim(find_row(Run, run_id))
+    run = find_row(Run, run_id)
+    was_begun = run.started_at is not None
+    run = _claim(run, only_open=only_open)
     try:
+        if was_begun:
+            _forget(_results(run).filter(error=INTERRUPTED))
         evaluations = list(run.evaluations.select_related("prompt", "version").order_by("position"))
         columns = _columns(evaluations)
         templates = {str(row.pk): template_of(row) for row in evaluations}
         ending = asyncio.run(
             run_engine(
-                DatabaseStore(run, templates),
+                DatabaseStore(run, templates, {str(row.pk): row.position for row in evaluations}),
                 columns,
                 _options(run),
                 on_finished=on_finished,
                 last=connections.close_all,  # of its own thread
             )
         )
-    except EngineError as error:
+    except (EngineError, ApplicationError) as error:
         ending = Ending(status="failed", message=str(error), seconds=run.seconds_used)
+    except Exception as error:  # noqa: BLE001 (it is logged, and ends the run)
+        ending = _ending_of(run, _first_of(error))
     except BaseException:
         # The lease goes, so that whoever mends it can go on at once.
         _release(run)
@@ -94,7 +108,28 @@ def execute_run(
     return patiently(lambda: finish_run(run, ending))
 
 
-def _claim(run: Run) -> Run:
+def _first_of(error: BaseException) -> BaseException:
+    """Return the error that began it: tasks that run together give theirs in a group."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _ending_of(run: Run, error: BaseException) -> Ending:
+    """Return the end of a run that an error of ours brought; a database's is the caller's.
+
+    Without an end, the run would be taken up again every minute, and pay each time.
+    """
+    if isinstance(error, DatabaseError | InterfaceError) or not isinstance(error, Exception):
+        _release(run)
+        raise error
+    logger.error("A run failed unexpectedly", exc_info=error)
+    name = type(error).__name__
+    message = f"an unexpected error ({name}); the log says more"
+    return Ending(status="failed", message=message, seconds=run.seconds_used)
+
+
+def _claim(run: Run, *, only_open: bool) -> Run:
     name = worker_name()
     now = timezone.now()
     free = Q(worker="") | Q(worker_until__lt=now) | Q(worker_until__isnull=True)
@@ -109,10 +144,14 @@ def _claim(run: Run) -> Run:
         "finished_at": None,
     }
     rows = Run.objects.filter(free, pk=run.pk).exclude(status=Run.Status.COMPLETED)
+    if only_open:
+        rows = rows.filter(status__in=OPEN, cancel_requested=False)
     if not rows.update(**fields, started_at=Coalesce("started_at", now)):
         run.refresh_from_db()
         if run.status == Run.Status.COMPLETED:
             raise InvalidInputError({"run": "it is completed; nothing is left to do"})
+        if only_open and (run.status not in OPEN or run.cancel_requested):
+            raise InvalidInputError({"run": "it has ended; whoever wants it resumes it"})
         sentence = "another worker is at it; it can be taken over when that one is gone"
         raise InvalidInputError({"run": sentence})
     # What was written, without asking for it.
@@ -200,7 +239,7 @@ def column_of(row: Evaluation, spec: ProviderSpec, provider: Provider | None) ->
         provider=provider or EchoProvider(spec),
         price=price_of(spec),
         cacheable=spec.kind not in UNCACHED,
-        identity=f"{spec.kind} {spec.base_url}",
+        identity=identity_of(spec, settings.PROVIDER_ENVIRONMENT),
     )
 
 
@@ -260,15 +299,15 @@ def cancel_run(run_id: UUID | str) -> Run:
     run = find_row(Run, run_id)
     if run.status in OPEN:
         run.cancel_requested = True
-        if not run.worker:
-            run.status, run.message = Run.Status.CANCELLED, "it was cancelled"
-        run.save(update_fields={"cancel_requested", "status", "message"})
+        if _is_free(run):
+            run.status, run.message, run.worker = Run.Status.CANCELLED, "it was cancelled", ""
+        run.save(update_fields={"cancel_requested", "status", "message", "worker"})
     return run
 
 
 @transaction.atomic
 def raise_limits(run_id: UUID | str, **limits: Any) -> Run:
-    """Set a run's limits anew, so that it can be taken up again.
+    """Set a run's limits anew and open it, so that it can be taken up again.
 
     Args:
         run_id: the run.
@@ -280,7 +319,9 @@ def raise_limits(run_id: UUID | str, **limits: Any) -> Run:
     """
     run = _with(find_row(Run, run_id), limits)
     check_fields(run, exclude={"suite", "baseline", "user"})
-    run.save(update_fields=set(limits))
+    if run.status in TO_RESUME:
+        run.status, run.cancel_requested = Run.Status.PENDING, False
+    run.save(update_fields={*limits, "status", "cancel_requested"})
     return run
 
 
@@ -297,13 +338,22 @@ def forget_errors(run_id: UUID | str) -> int:
     run = find_row(Run, run_id)
     if not _is_free(run):
         raise InvalidInputError({"run": "a worker is at it; wait for its end, or cancel it"})
-    rows = TestResult.objects.filter(evaluation__run=run, run_case__isnull=False)
-    rows = rows.exclude(error="")
-    kept = rows.filter(attempts__gt=0).update(run_case=None)  # what was asked for stays counted
+    count = _forget(_results(run).exclude(error=""))
+    if count:
+        run.status, run.cancel_requested = Run.Status.PENDING, False
+        run.save(update_fields={"status", "cancel_requested"})
+    return count
+
+
+def _results(run: Run) -> QuerySet[TestResult]:
+    return TestResult.objects.filter(evaluation__run=run, run_case__isnull=False)
+
+
+def _forget(rows: QuerySet[TestResult]) -> int:
+    """Make room for results anew; what was asked for stays aside, and counted."""
+    asked = Q(attempts__gt=0) | Q(grading_calls__gt=0)
+    kept = rows.filter(asked).update(run_case=None)
     count, _ = rows.delete()
-    if kept + count:
-        run.status = Run.Status.PENDING
-        run.save(update_fields={"status"})
     return kept + count
 
 

@@ -1,8 +1,10 @@
 """A run before it starts: its cases copied, its columns, and what it will probably cost."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from hashlib import sha256
 from itertools import islice
 from typing import Any, Final
 from uuid import UUID
@@ -248,7 +250,7 @@ def create_run(plan: Plan, cases: Iterable[tuple[UUID | None, Case]]) -> Run:
     count, asked, sample, needs = _copy_cases(run, cases, len(plan.columns))
     run.settings = plan.settings | _models(plan, needs)
     estimate = estimate_run(plan, sample, count)
-    _check_cap(plan, estimate)
+    _check_cap(plan, estimate, run.settings.get("models", {}))
     run.planned = asked * plan.repeats
     run.estimate = estimate.as_json()
     run.save(update_fields={"planned", "estimate", "settings"})
@@ -256,9 +258,11 @@ def create_run(plan: Plan, cases: Iterable[tuple[UUID | None, Case]]) -> Run:
     return run
 
 
-def _check_cap(plan: Plan, estimate: Estimate) -> None:
-    if plan.max_cost_usd is not None and estimate.unpriced:
-        names = ", ".join(estimate.unpriced)
+def _check_cap(plan: Plan, estimate: Estimate, models: Mapping[str, Any]) -> None:
+    judges = [name for name in models if price_of(find_spec(name)) is None]
+    unpriced = dict.fromkeys([*estimate.unpriced, *judges])
+    if plan.max_cost_usd is not None and unpriced:
+        names = ", ".join(unpriced)
         sentence = (
             f"a cost limit needs prices, and {names} has none: give it one in a model profile"
         )
@@ -294,6 +298,7 @@ def _copy_cases(run: Run, cases: Iterable[tuple[UUID | None, Case]], columns: in
     Returns how many, how many answers they ask for, some of them, and what they need.
     """
     count, asked, sample, needs = 0, 0, list[Case](), set[tuple[str, str]]()
+    keys = _Keys()
     pending = iter(cases)
     while page := list(islice(pending, PAGE)):
         rows = []
@@ -301,7 +306,7 @@ def _copy_cases(run: Run, cases: Iterable[tuple[UUID | None, Case]], columns: in
             document = case_as_document(case)
             text = dump(document)
             hexed = None if key is None else key.hex
-            found = case_key(document)
+            found = keys.next(case_key(document))
             rows.append((run.pk.hex, place, hexed, found, case.name[:255], case.weight, text))
             needs |= needs_of(case.assertions)
             asked += columns if case.columns is None else len(case.columns)
@@ -311,6 +316,23 @@ def _copy_cases(run: Run, cases: Iterable[tuple[UUID | None, Case]], columns: in
     if not count:
         raise InvalidInputError({"cases": "there is no enabled case to run"})
     return count, asked, sample, needs
+
+
+class _Keys:
+    """Keys of a run's cases: of cases that are the same in all, the second one has its own."""
+
+    def __init__(self) -> None:
+        self._seen: set[int] = set()  # small: a run may have a hundred thousand cases
+        self._again: Counter[str] = Counter()
+
+    def next(self, key: str) -> str:
+        """Return the key, or that of its next occurrence; the same in each run of these cases."""
+        short = int(key[:16], 16)
+        if short not in self._seen:
+            self._seen.add(short)
+            return key
+        self._again[key] += 1
+        return sha256(f"{key} {self._again[key] + 1}".encode()).hexdigest()
 
 
 def _write_columns(run: Run, columns: Sequence[PlannedColumn]) -> None:

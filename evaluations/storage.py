@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any, Final, TypeVar
 from uuid import UUID, uuid4
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError, connection
 from django.db.models import OuterRef, Q, Subquery
 from django.utils import timezone
 
@@ -38,7 +38,17 @@ LONGEST_WAIT_SECONDS: Final = 3.0
 ANSWERED: Final = Q(attempts__gt=0, latency_ms__isnull=False)  # a model was asked, and answered
 ANSWER: Final = (
     "output", "details", "latency_ms", "input_tokens", "output_tokens", "finish_reason",
+    "cost_usd",
 )  # fmt: skip
+# What stays of a row that the database refuses: what was asked, and how often.
+KEPT: Final = (
+    "id", "evaluation_id", "run_case_id", "case_id", "repeat", "request_hash", "messages",
+    "attempts",
+)  # fmt: skip
+EMPTY: Final = {
+    "output": "", "components": "[]", "details": "{}", "finish_reason": "", "cached": 0,
+    "grading_calls": 0,
+}  # fmt: skip
 NUL: Final = str.maketrans({"\0": "\ufffd"})  # no text of SQLite holds one
 COLUMNS: Final = (
     "id", "evaluation_id", "run_case_id", "case_id", "repeat", "request_hash", "messages", "output",
@@ -109,13 +119,19 @@ class DatabaseStore:
     Args:
         run: the run.
         templates: column's key → what it asks.
+        places: column's key → its place among the run's columns; in their order if not given.
     """
 
-    def __init__(self, run: Run, templates: Mapping[str, prompts.Template]) -> None:
+    def __init__(
+        self,
+        run: Run,
+        templates: Mapping[str, prompts.Template],
+        places: Mapping[str, int] | None = None,
+    ) -> None:
         self._run = run
         self._templates = templates
         self._prepare = lru_cache(lambda key, *around: prepare(self._templates[key], *around))
-        self._places = {key: place for place, key in enumerate(templates)}
+        self._places = places or {key: place for place, key in enumerate(templates)}
 
     def page(self, column: Column, after: Any, limit: int) -> tuple[Sequence[Task], Any]:
         """Return tasks of the next cases that have no result yet, and where to go on."""
@@ -170,9 +186,30 @@ class DatabaseStore:
         rows = [_row(one) for one in finished]
         ours = "EXISTS (SELECT 1 FROM evaluation_runs WHERE id = %s AND worker = %s)"
         params = (self._run.pk.hex, self._run.worker)
-        new = patiently(lambda: insert_rows("test_results", COLUMNS, rows, only_if=(ours, params)))
+
+        def insert(some: Sequence[tuple[Any, ...]]) -> int:
+            return patiently(
+                lambda: insert_rows("test_results", COLUMNS, some, only_if=(ours, params))
+            )
+
+        try:
+            new = insert(rows)
+        except (IntegrityError, DataError):
+            new = sum(self._insert_one(insert, row) for row in rows)
         if new < len(rows) and not patiently(self._is_ours):
             raise Lost
+
+    def _insert_one(
+        self, insert: Callable[[Sequence[tuple[Any, ...]]], int], row: tuple[Any, ...]
+    ) -> int:
+        """Store one of a group that the database refused; the wrong one becomes an error."""
+        try:
+            return insert([row])
+        except (IntegrityError, DataError) as error:
+            why = f"the database refused what came: {error}"
+            kept = dict(zip(COLUMNS, row, strict=True))
+            bare = dict.fromkeys(COLUMNS) | {name: kept[name] for name in KEPT}
+            return insert([tuple((bare | EMPTY | {"error": why})[name] for name in COLUMNS)])
 
     def _is_ours(self) -> bool:
         return Run.objects.filter(pk=self._run.pk, worker=self._run.worker).exists()
@@ -206,6 +243,7 @@ def _answer_of(row: Any) -> Answer:
         input_tokens=row.input_tokens,
         output_tokens=row.output_tokens,
         finish_reason=row.finish_reason or None,
+        cost_usd=row.cost_usd,  # what it cost then: what is asserted of it; it is not paid again
     )
 
 
@@ -224,6 +262,10 @@ def _details_of(answer: Answer | None) -> dict[str, Any]:
 
 def _money(value: Decimal | None) -> float | None:
     return None if value is None else float(value)
+
+
+def _paid(answer: Answer) -> float | None:
+    return 0.0 if answer.cached else _money(answer.cost_usd)
 
 
 def _row(one: Finished) -> tuple[Any, ...]:
@@ -251,7 +293,7 @@ def _row(one: Finished) -> tuple[Any, ...]:
         answer.latency_ms if answer else None,
         answer.input_tokens if answer else None,
         answer.output_tokens if answer else None,
-        _money(answer.cost_usd) if answer else None,
+        _paid(answer) if answer else None,
         one.error.translate(NUL),
     )
 

@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 def run_evaluation(run_id: str) -> str:
     """Work on a run; return how it ended. One that somebody else is at is left to them."""
     try:
-        run = execute_run(run_id)
+        run = execute_run(run_id, only_open=True)
     except (InvalidInputError, NotFoundError) as error:
         logger.info("A run was left alone: %s", error)
         return "left alone"

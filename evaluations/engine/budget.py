@@ -77,6 +77,10 @@ class Budget:
             self.calls += calls
         return why
 
+    def give_back(self, calls: int) -> None:
+        """Take back calls that were counted and not made."""
+        self.calls -= calls
+
     def add_cost(self, cost_usd: Decimal | None) -> None:
         """Count what a call cost."""
         self.cost_usd += cost_usd or 0

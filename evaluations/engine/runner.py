@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import hashlib
 import json
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -19,8 +20,10 @@ from typing import Any, Final, Protocol, TypeVar
 from evaluations.engine.budget import Budget, Caps, Spent
 from evaluations.engine.errors import (
     AuthenticationError,
+    BrokenAnswerError,
     EngineError,
     ProviderError,
+    ScoringError,
     SetupError,
 )
 from evaluations.engine.providers import Pace, Price, Provider, cost_of, with_retries
@@ -30,6 +33,7 @@ from evaluations.engine.types import Answer, Case, Message, Request
 
 __all__ = [
     "BEAT_SECONDS",
+    "INTERRUPTED",
     "Column",
     "Ending",
     "Finished",
@@ -42,11 +46,16 @@ __all__ = [
     "run",
 ]
 
+logger = logging.getLogger(__name__)
+
 BEAT_SECONDS: Final = 2.0
 PAGE: Final = (64, 1000)  # tasks that are read at a time: at least, at most
 PAGE_PER_SLOT: Final = 4
 CHARACTERS_PER_TOKEN: Final = 4
 ANSWER_TOKENS: Final = 256  # reserved where no max_tokens is set
+SHARED: Final = 4096  # answers that the same request may still take: more than is read ahead
+MOST_WORKERS: Final = 1024  # of a column: each is a task of its own
+INTERRUPTED: Final = "the run stopped while its judge was waited for"
 
 ResultT = TypeVar("ResultT")
 
@@ -271,6 +280,7 @@ class _Run:
         self.stopped = asyncio.Event()
         self.abandoned = asyncio.Event()
         self.status = "completed"
+        self._asked: dict[str, asyncio.Future[Answer | None]] = {}
         self._slots: dict[int, asyncio.Semaphore] = {}
         self._paces: dict[int, Pace] = {}
 
@@ -309,7 +319,7 @@ class _Run:
     async def column(self, column: Column) -> None:
         """Work through one column."""
         lock = asyncio.Lock()
-        workers = column.provider.limits.concurrency
+        workers = min(column.provider.limits.concurrency, MOST_WORKERS)
         async with (
             contextlib.aclosing(self._tasks(column)) as tasks,
             asyncio.TaskGroup() as group,
@@ -377,20 +387,54 @@ class _Run:
         answer = _answer_at_hand(task, known)
         if answer is None and self.options.only_stored:
             return replace(part, error="there is no stored answer to this request")
-        judged = service_calls(task.case.assertions)
         try:
+            if answer is None:
+                answer = await self._asked_meanwhile(column, key)
+            judged = service_calls(task.case.assertions)
             await self._begin(column, task, calls=judged + (answer is None), ask=answer is None)
             if answer is None:
-                answer, attempts = await self._ask(column, task)
+                answer, attempts = await self._ask_once(column, task, key)
                 part = replace(part, attempts=attempts)
-            return await self._score(part, answer)
+            return await self._score(part, answer, judged)
         except _Stopped:
             return None
         except (SetupError, AuthenticationError) as error:
             self.stop("failed", str(error))  # no other call would fare better
             return None
         except ProviderError as error:
+            self.budget.give_back(judged)  # nothing came that could be judged
             return replace(part, error=str(error), attempts=error.attempts)
+
+    async def _asked_meanwhile(self, column: Column, key: str) -> Answer | None:
+        """Return the answer to exactly the same request of this run, if one was asked for.
+
+        Both were read before the first one was stored: the store does not know of it yet.
+        """
+        pending = self._asked.get(key) if self._may_share(column) else None
+        if pending is None:
+            return None
+        answer = await asyncio.shield(pending)
+        return answer and replace(answer, cached=True)
+
+    def _may_share(self, column: Column) -> bool:
+        return column.cacheable and self.options.use_cache
+
+    async def _ask_once(self, column: Column, task: Task, key: str) -> tuple[Answer, int]:
+        """Ask, and let others with the same request wait for the answer."""
+        if not self._may_share(column):
+            return await self._ask(column, task)
+        answers = asyncio.get_running_loop().create_future()
+        self._asked[key] = answers
+        if len(self._asked) > SHARED:
+            self._asked.pop(next(iter(self._asked)))
+        try:
+            answer, attempts = await self._ask(column, task)
+        except BaseException:
+            self._asked.pop(key, None)
+            answers.set_result(None)  # who waits asks for itself
+            raise
+        answers.set_result(answer)
+        return answer, attempts
 
     async def _begin(self, column: Column, task: Task, *, calls: int, ask: bool) -> None:
         """Wait for the column's pace and count what is about to be called.
@@ -408,19 +452,29 @@ class _Run:
 
     async def _ask(self, column: Column, task: Task) -> tuple[Answer, int]:
         request = _request(column, task)
+        pause = partial(self.pause, until=self.abandoned)
         # What has begun is within the limits: only a cancelled or failed run gives it up.
         answer, attempts = await with_retries(
-            lambda: column.provider.complete(request),
-            column.provider.limits,
-            sleep=partial(self.pause, until=self.abandoned),
+            lambda: _completed(column.provider, request), column.provider.limits, sleep=pause
         )
         cost = answer.cost_usd
         if cost is None:
-            cost = cost_of(column.price, answer.input_tokens, answer.output_tokens)
+            cost = _cost_of_answer(column.price, request, answer)
         self.budget.add_cost(cost)
         return replace(answer, cost_usd=cost), attempts
 
-    async def _score(self, part: Finished, answer: Answer) -> Finished:
+    async def judge_pause(self, seconds: float) -> None:
+        """Wait before a judge is asked again.
+
+        Raises:
+            ScoringError: the run was cancelled, or has no time left.
+        """
+        try:
+            await self.pause(seconds, until=self.abandoned)
+        except _Stopped:
+            raise ScoringError(INTERRUPTED) from None
+
+    async def _score(self, part: Finished, answer: Answer, judged: int) -> Finished:
         case = part.task.case
         tally = None if self.options.services is None else Tally(self.options.services)
         context = Context(
@@ -431,6 +485,7 @@ class _Run:
             services=tally,
         )
         graded = await grade(case.assertions, answer, context, case.threshold)
+        self.budget.give_back(judged - (tally.calls if tally else 0))
         if tally is not None:
             self.budget.add_cost(tally.cost_usd)
             if tally.setup_error:
@@ -456,17 +511,44 @@ class _Run:
 def _answer_at_hand(task: Task, known: Answer | None) -> Answer | None:
     if task.case.given_answer is not None:
         return Answer(text=task.case.given_answer)
-    return known and replace(known, cached=True, cost_usd=Decimal(0))
+    return known and replace(known, cached=True)
+
+
+async def _completed(provider: Provider, request: Request) -> Answer:
+    try:
+        return await provider.complete(request)
+    except EngineError:
+        raise
+    except Exception as error:
+        # A bug of one provider is an error of one case; what it is stands in the log.
+        logger.exception("A provider failed unexpectedly")
+        name = type(error).__name__
+        raise BrokenAnswerError(f"the answer could not be read ({name})") from error
+
+
+def _cost_of_answer(price: Price | None, request: Request, answer: Answer) -> Decimal | None:
+    """Return what an answer cost; where the service counts no tokens, about four characters each.
+
+    A limit of cost would never act else.
+    """
+    sent, came = answer.input_tokens, answer.output_tokens
+    if price is not None and price.input_usd_per_million + price.output_usd_per_million > 0:
+        sent = _sent_tokens(request) if sent is None else sent
+        came = len(answer.text) // CHARACTERS_PER_TOKEN + 1 if came is None else came
+    return cost_of(price, sent, came)
 
 
 def _request(column: Column, task: Task) -> Request:
     return Request(model=column.model, messages=task.messages, parameters=column.parameters)
 
 
+def _sent_tokens(request: Request) -> int:
+    return sum(len(message.content) for message in request.messages) // CHARACTERS_PER_TOKEN
+
+
 def _estimated_tokens(request: Request) -> int:
-    sent = sum(len(message.content) for message in request.messages) // CHARACTERS_PER_TOKEN
     limit = request.parameters.get("max_tokens")
-    return sent + (limit if isinstance(limit, int) else ANSWER_TOKENS)
+    return _sent_tokens(request) + (limit if isinstance(limit, int) else ANSWER_TOKENS)
 
 
 async def run(
@@ -488,6 +570,8 @@ async def run(
     """
     options = options or Options()
     state = _Run(store, options, on_finished)
+    if options.services is not None:
+        options.services.sleep = state.judge_pause
     try:
         await _work_through(state, columns, options.beat_seconds)
     except* Lost:

@@ -31,6 +31,7 @@ REPLY_TOKENS: Final = 256
 DETERMINISTIC: Final = {"temperature": 0}
 
 ResultT = TypeVar("ResultT")
+Sleep = Callable[[float], Awaitable[object]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,6 +65,8 @@ class ModelServices:
         self._find = find
         self._make = make
         self._models: dict[str, _Model] = {}
+        self.sleep: Sleep = asyncio.sleep
+        """Waits so many seconds; the run's own, which ends with it."""
 
     def _model(self, need: str, name: str) -> _Model:
         name = name or self._names[need]
@@ -77,7 +80,7 @@ class ModelServices:
                 provider=provider,
                 price=price_of(spec),
                 slots=asyncio.Semaphore(provider.limits.concurrency),
-                pace=Pace(provider.limits),
+                pace=Pace(provider.limits, sleep=self.sleep),
             )
         return self._models[name]
 
@@ -97,7 +100,9 @@ class ModelServices:
             response_schema=schema,
         )
         sent = sum(len(one.content) for one in request.messages) // CHARACTERS_PER_TOKEN
-        answer = await _asked(model, sent + REPLY_TOKENS, lambda: model.provider.complete(request))
+        answer = await self._asked(
+            model, sent + REPLY_TOKENS, lambda: model.provider.complete(request)
+        )
         if answer.cost_usd is not None:
             return answer
         cost = cost_of(model.price, answer.input_tokens, answer.output_tokens)
@@ -116,21 +121,22 @@ class ModelServices:
         if not model.provider.abilities.supports_embeddings:
             raise SetupError(f"{model.spec.name} has no embeddings")
         tokens = sum(map(len, texts)) // CHARACTERS_PER_TOKEN + 1
-        vectors = await _asked(model, tokens, lambda: model.provider.embed(texts))
+        vectors = await self._asked(model, tokens, lambda: model.provider.embed(texts))
         return vectors, cost_of(model.price, tokens, 0)
+
+    async def _asked(
+        self, model: _Model, tokens: int, call: Callable[[], Awaitable[ResultT]]
+    ) -> ResultT:
+        async with model.slots:
+            await model.pace.wait(tokens)
+            found, _ = await with_retries(call, model.provider.limits, sleep=self.sleep)
+            return found
 
     async def close(self) -> None:
         """Close all connections."""
         for model in self._models.values():
             with contextlib.suppress(EngineError, OSError):
                 await model.provider.close()
-
-
-async def _asked(model: _Model, tokens: int, call: Callable[[], Awaitable[ResultT]]) -> ResultT:
-    async with model.slots:
-        await model.pace.wait(tokens)
-        found, _ = await with_retries(call, model.provider.limits)
-        return found
 
 
 class Tally:

@@ -54,7 +54,8 @@ class Progress:
         if self._bar is None:
             return
         self._errors += bool(finished.error)
-        asked = finished.answer.cost_usd if finished.answer else None
+        answer = finished.answer
+        asked = answer.cost_usd if answer and not answer.cached else None
         self._cost += (asked or 0) + (finished.grading_cost_usd or 0)
         self._bar.update(self._task, advance=1, description=self._said())
 

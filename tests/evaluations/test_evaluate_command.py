@@ -238,6 +238,35 @@ def test_a_suite_with_stored_prompts_and_a_profile(capsys):
         assert json.loads(capsys.readouterr().out)["comparisons"][0]["pairs"] == 3
 
 
+def test_an_estimate_touches_no_run_that_exists(config, capsys):
+    assert run(config, "--repeat", 2) == 1
+    made = Run.objects.get()
+    for option in ("--resume", "--retry-errors"):
+        code, said = run(option, made.pk, "--estimate")
+        assert (code, said) == (2, "estimate: it is of a run to be, not of one that exists")
+    assert Run.objects.get() == made
+    capsys.readouterr()
+
+
+def test_a_run_is_scored_again_with_its_repeats(capsys):
+    with closing(FakeModels()) as fake:
+        ModelProfile.objects.create(
+            name="ours", provider="openai-compatible", model="m", base_url=f"{fake.url}/v1"
+        )
+        suite = create_suite(name="S")
+        create_case(suite_id=suite.pk, name="c", variables={"x": "v"})
+        fields = {"syntax": "mustache", "variables": [{"name": "x"}]}
+        create_prompt(title="Ask", name="ask", content="{{x}}?", **fields)
+        asked = ("--suite", "S", "--prompt", "ask", "--provider", "ours", "--repeat", 3)
+        assert run(*asked) == 0
+        capsys.readouterr()
+        first = Run.objects.get()
+        assert run("--rescore", first.pk, "--format", "json") == 0
+        found = json.loads(capsys.readouterr().out)
+        assert (found["columns"][0]["cached"], len(found["results"])) == (3, 3)
+        assert len(fake.requests) == 3
+
+
 def test_warnings_name_the_place(tmp_path, capsys):
     (tmp_path / "tests.csv").write_text("x,__expected\na,contians:a\n", encoding="utf-8")
     path = tmp_path / "c.yaml"

@@ -13,6 +13,7 @@ from evaluations.engine.providers.contract import (
     Provider,
     ProviderSpec,
 )
+from evaluations.engine.providers.identity import identity_of
 from evaluations.engine.providers.prices import cost_of, price_of
 from evaluations.engine.providers.specs import PROVIDERS, left_out_of, make, parse_spec
 
@@ -26,6 +27,7 @@ __all__ = [
     "Provider",
     "ProviderSpec",
     "cost_of",
+    "identity_of",
     "left_out_of",
     "make",
     "parse_spec",

@@ -4,6 +4,7 @@ The score is the mean by weight. A case passes where no assertion failed, or, wi
 where its score reaches it. Weight 0 records and never decides. No assertions: it passes with 1.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -13,6 +14,8 @@ from evaluations.engine.scorers.registry import SET, UNSUPPORTED, find
 from evaluations.engine.types import Answer, Assertion, Grade, Outcome, Semantics
 
 __all__ = ["CaseGrade", "apply", "grade"]
+
+logger = logging.getLogger(__name__)
 
 NOTHING = Semantics(normalisation="none", direction="higher")
 
@@ -81,11 +84,20 @@ async def _grade_one(assertion: Assertion, answer: Answer, context: Context) -> 
             semantics = _semantics(scorer, assertion)
             outcome = await apply(scorer, assertion, answer, context)
     except EngineError as error:
-        failed = Outcome(passed=False, score=0.0, reason=str(error))
-        return Grade(assertion=assertion, outcome=failed, semantics=semantics, error=str(error))
+        return _unscored(assertion, semantics, str(error))
+    except Exception as error:
+        # A bug of one scorer is an error of one case; what it is stands in the log.
+        logger.exception("A scorer failed unexpectedly: %s", assertion.type)
+        why = f"{assertion.type} could not be scored ({type(error).__name__})"
+        return _unscored(assertion, semantics, why)
     if assertion.weight == 0:
         outcome = replace(outcome, passed=True)
     return Grade(assertion=assertion, outcome=outcome, semantics=semantics)
+
+
+def _unscored(assertion: Assertion, semantics: Semantics, why: str) -> Grade:
+    failed = Outcome(passed=False, score=0.0, reason=why)
+    return Grade(assertion=assertion, outcome=failed, semantics=semantics, error=why)
 
 
 def _scorer_of(assertion: Assertion) -> Scorer:

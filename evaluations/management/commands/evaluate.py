@@ -118,6 +118,8 @@ class Command(BaseCommand):
         if options["background"] and settings.HUEY is None:
             sentence = "the queue is in this process: set QUEUE=sqlite or QUEUE=redis"
             raise InvalidInputError({"background": sentence})
+        if options["estimate"] and (options["resume"] or options["retry_errors"]):
+            raise InvalidInputError({"estimate": "it is of a run to be, not of one that exists"})
         run = self._chosen_run(options)
         if options["estimate"]:
             self.stdout.write(_say_estimate(run))
@@ -170,7 +172,7 @@ class Command(BaseCommand):
         plan = Plan(
             columns=columns,
             name=_name(config, suite),
-            repeats=_repeats(options, config),
+            repeats=_repeats(options, config, again),
             suite=suite,
             use_cache=not options["no_cache"] and (config is None or config.options.use_cache),
             only_stored=again is not None,
@@ -253,8 +255,12 @@ def _cases(
     return cases_of_suite(suite.pk)
 
 
-def _repeats(options: dict[str, Any], config: PromptfooConfig | None) -> int:
+def _repeats(
+    options: dict[str, Any], config: PromptfooConfig | None, again: Run | None = None
+) -> int:
     chosen = options["repeat"]
+    if chosen is None and again is not None:
+        chosen = again.repeats
     if chosen is None and config is not None:
         chosen = config.options.repeat
     if chosen is None:

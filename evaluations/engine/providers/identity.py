@@ -1,0 +1,32 @@
+"""Which service answers: what makes the answers of two models interchangeable, or not."""
+
+from typing import Final
+
+from evaluations.engine.errors import SetupError
+from evaluations.engine.providers.contract import Environment, ProviderSpec
+
+__all__ = ["identity_of"]
+
+ADDRESSES: Final = {
+    "openai": "OPENAI_BASE_URL",
+    "anthropic": "ANTHROPIC_BASE_URL",
+    "openai-compatible": "OPENAI_COMPATIBLE_BASE_URL",
+}
+
+
+def identity_of(spec: ProviderSpec, environment: Environment) -> str:
+    """Return the kind of a provider and where it is: its address, or the file of a local model."""
+    where = spec.base_url or environment.get(ADDRESSES.get(spec.kind, ""), "")
+    if spec.kind == "local":
+        where = _file_of(environment)
+    return f"{spec.kind} {where.rstrip('/')}"
+
+
+def _file_of(environment: Environment) -> str:
+    from evaluations.engine.providers.local import find_model  # noqa: PLC0415 (loads an HTTP client)
+
+    try:
+        path = find_model(environment)
+        return f"{path.name} {path.stat().st_size}"
+    except (SetupError, OSError):
+        return ""
