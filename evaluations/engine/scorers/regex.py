@@ -19,12 +19,13 @@ SECONDS: Final = 2
 BYTES: Final = 64 * 1024 * 1024
 PROGRAM: Final = """
 var compiled = new Map();
-function search(pattern, text) {
-  var found = compiled.get(pattern);
+function search(pattern, text, flags) {
+  var key = flags + "/" + pattern;
+  var found = compiled.get(key);
   if (found === undefined) {
-    try { found = new RegExp(pattern); } catch (error) { found = error.message; }
+    try { found = new RegExp(pattern, flags); } catch (error) { found = error.message; }
     if (compiled.size > 500) compiled.clear();
-    compiled.set(pattern, found);
+    compiled.set(key, found);
   }
   if (typeof found === "string") return found;
   return found.test(text);
@@ -52,15 +53,20 @@ def _engine() -> Any:
     return found
 
 
-def search(pattern: str, text: str) -> bool:
+def search(pattern: str, text: str, *, flags: str = "") -> bool:
     """Whether the expression is found in the text.
+
+    Args:
+        pattern: the expression.
+        text: where it is looked for; half of a surrogate pair counts as a question mark.
+        flags: such as u.
 
     Raises:
         InvalidPatternError: it is no regular expression.
         ScoringError: it takes more than two seconds or 64 MiB.
     """
     try:
-        found = _engine()(pattern, text)
+        found = _engine()(_whole(pattern), _whole(text), flags)
     except Exception as error:  # the engine raises nothing more specific
         _engines.__dict__.clear()
         raise ScoringError(
@@ -69,6 +75,10 @@ def search(pattern: str, text: str) -> bool:
     if isinstance(found, str):
         raise InvalidPatternError(found)
     return bool(found)
+
+
+def _whole(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
 
 
 def _check(assertion: Assertion) -> list[str]:

@@ -1,0 +1,196 @@
+"""JSON Schemas: whether one can be used, and whether a document keeps to it.
+
+Nothing is fetched, and regular expressions are ECMAScript's, as JSON Schema asks for (2020-12 core,
+6.4), run by the engine of `regex` and within its limits. Loaded only where a schema is used.
+"""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache, lru_cache
+from typing import Any, Final
+
+from jsonschema import Draft7Validator, FormatChecker
+from jsonschema.exceptions import SchemaError, ValidationError
+from jsonschema.validators import extend, validator_for
+from jsonschema_specifications import REGISTRY
+from referencing import Registry
+from referencing.exceptions import Unresolvable
+from referencing.jsonschema import DRAFT7, specification_with
+
+from evaluations.engine.errors import ScoringError
+from evaluations.engine.scorers.conversions import shortened
+from evaluations.engine.scorers.regex import SECONDS, InvalidPatternError, search
+
+__all__ = ["first_fault", "refuse_unusable"]
+
+REFERENCES: Final = ("$ref", "$dynamicRef")
+# What the validator and the values in a schema or a document raise where they do not fit.
+MISFITS: Final = (
+    *(TypeError, AttributeError, ArithmeticError, ValueError, LookupError, RecursionError),
+    Unresolvable,
+)
+_until: ContextVar[float] = ContextVar("_until")
+
+
+def first_fault(schema: Any, document: Any) -> str | None:
+    """Return where a document does not keep to a schema, None where it does.
+
+    Raises:
+        ScoringError: the schema cannot be used, or not on this document.
+    """
+    with _translated("the JSON Schema cannot be used"):
+        validator = _validator(_as_text(schema))
+    _until.set(time.monotonic() + SECONDS)
+    with _translated("the answer cannot be held against the JSON Schema"):
+        error = next(validator.iter_errors(document), None)
+        if error is None:
+            return None
+        where = "".join(f"[{part!r}]" for part in error.absolute_path)
+        return shortened(f"{where or 'the document'}: {error.message}", 300)
+
+
+def refuse_unusable(schema: Any) -> None:
+    """Refuse a schema that no document could be held against.
+
+    Raises:
+        ScoringError: one sentence: what is wrong with it.
+    """
+    with _translated("the JSON Schema cannot be used"):
+        _validator(_as_text(schema))
+
+
+@contextmanager
+def _translated(what: str) -> Iterator[None]:
+    try:
+        yield
+    except SchemaError as error:
+        raise ScoringError(f"the JSON Schema is wrong: {shortened(error.message, 300)}") from None
+    except InvalidPatternError as error:
+        raise ScoringError(f"{what}: {error}") from None
+    except RecursionError:
+        raise ScoringError(f"{what}: it is nested too deeply, or refers to itself") from None
+    except MISFITS as error:
+        raise ScoringError(f"{what}: {shortened(str(error), 300)}") from error
+
+
+def _as_text(schema: Any) -> str:
+    return json.dumps(schema, default=str)
+
+
+@lru_cache(maxsize=256)
+def _validator(text: str) -> Any:
+    schema = json.loads(text)
+    named = schema.get("$schema", "") if isinstance(schema, dict) else ""
+    if not isinstance(named, str):
+        raise ScoringError("the JSON Schema is wrong: its $schema is a text")
+    kind = validator_for(schema, default=Draft7Validator)
+    # Its regular expressions are checked below: the validator's own check is Python's.
+    kind.check_schema(schema, format_checker=None)
+    _look_through(schema, kind)
+    return _kind(kind)(schema, format_checker=_formats(), registry=Registry())
+
+
+def _look_through(schema: Any, kind: Any) -> None:
+    """Refuse what only some documents would come upon, in every schema within a schema."""
+    specification = specification_with(kind.META_SCHEMA["$schema"], default=DRAFT7)
+    resource = specification.create_resource(schema)
+    waiting = [(resource, REGISTRY.resolver_with_root(resource))]
+    while waiting:
+        resource, resolver = waiting.pop()
+        if isinstance(resource.contents, dict):
+            _check_one(resource.contents, resolver)
+        waiting += [(one, resolver.in_subresource(one)) for one in resource.subresources()]
+
+
+def _check_one(schema: Mapping[str, Any], resolver: Any) -> None:
+    for name in REFERENCES:
+        if isinstance(schema.get(name), str):
+            _look_up(schema[name], resolver)
+    patterns = schema.get("patternProperties", {})
+    if patterns and "unevaluatedProperties" in schema:
+        said = "unevaluatedProperties beside patternProperties is not supported"
+        raise ScoringError(f"the JSON Schema cannot be used: {said}")
+    for pattern in [*patterns, *([schema["pattern"]] if "pattern" in schema else [])]:
+        _is_found(pattern, "")
+
+
+def _look_up(reference: str, resolver: Any) -> None:
+    try:
+        resolver.lookup(reference)
+    except Unresolvable:
+        said = f"it refers to “{shortened(reference)}”, which it does not hold"
+        raise ScoringError(f"the JSON Schema cannot be used: {said}") from None
+
+
+def _is_found(pattern: str, text: str) -> bool:
+    """Whether an expression is found; read with the flag u, as Ajv does, else without.
+
+    Raises:
+        InvalidPatternError: it is none of ECMAScript's.
+        ScoringError: it, or all of one document's, took too long.
+    """
+    if time.monotonic() > _until.get(time.monotonic() + SECONDS):
+        raise ScoringError(f"the expressions of the JSON Schema took more than {SECONDS} s")
+    try:
+        return search(pattern, text, flags="u")
+    except InvalidPatternError:
+        pass
+    try:
+        return search(pattern, text)
+    except InvalidPatternError as error:
+        said = f"“{shortened(pattern)}” is no regular expression of JavaScript: {error}"
+        raise InvalidPatternError(said) from None
+
+
+def _pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) -> Iterator[Any]:
+    if isinstance(instance, str) and not _is_found(pattern, instance):
+        yield ValidationError(f"{instance!r} does not match {pattern!r}")
+
+
+def _pattern_properties(
+    validator: Any, patterns: Mapping[str, Any], instance: Any, _schema: Any
+) -> Iterator[Any]:
+    for pattern, schema in patterns.items() if isinstance(instance, dict) else ():
+        for name, value in instance.items():
+            if _is_found(pattern, name):
+                yield from validator.descend(value, schema, path=name, schema_path=pattern)
+
+
+@cache
+def _kind(kind: Any) -> Any:
+    """Return a validator that leaves regular expressions to us."""
+    usual = kind.VALIDATORS["additionalProperties"]
+
+    def additional(validator: Any, allowed: Any, instance: Any, schema: Any) -> Iterator[Any]:
+        patterns = schema.get("patternProperties")
+        if patterns and isinstance(instance, dict):
+            instance = {
+                name: value
+                for name, value in instance.items()
+                if not any(_is_found(pattern, name) for pattern in patterns)
+            }
+            schema = {key: value for key, value in schema.items() if key != "patternProperties"}
+        yield from usual(validator, allowed, instance, schema)
+
+    own = {
+        "pattern": _pattern,
+        "patternProperties": _pattern_properties,
+        "additionalProperties": additional,
+    }
+    return extend(kind, own)
+
+
+@cache
+def _formats() -> FormatChecker:
+    checker = FormatChecker()
+    checker.checks("regex", raises=InvalidPatternError)(_is_expression)
+    return checker
+
+
+def _is_expression(instance: object) -> bool:
+    if isinstance(instance, str):
+        _is_found(instance, "")
+    return True

@@ -1,0 +1,158 @@
+"""JSON Schemas that cannot be used, expressions in them, and objects within texts."""
+
+import asyncio
+import json
+import time
+
+import pytest
+
+from evaluations.engine.errors import SuiteError
+from evaluations.engine.formats.assertions import parse_assertion
+from evaluations.engine.scorers import Context, grade
+from evaluations.engine.scorers.embedded_json import find_objects
+from evaluations.engine.types import Answer, Assertion
+
+NAMED_2020 = "https://json-schema.org/draft/2020-12/schema"
+
+
+def graded(kind, text, value=None):
+    return asyncio.run(grade([Assertion(type=kind, value=value)], Answer(text=text), Context()))
+
+
+def deep(levels):
+    schema = {}
+    for _ in range(levels):
+        schema = {"properties": {"a": schema}}
+    return schema
+
+
+UNUSABLE = [
+    (
+        {"properties": {"a": {"$ref": "#/definitions/b"}}},
+        "it refers to “#/definitions/b”, which it",
+    ),
+    (
+        {"properties": {"a": {"$ref": "http://127.0.0.1:1/s"}}},
+        "it refers to “http://127.0.0.1:1/s”",
+    ),
+    ({"items": {"$ref": "#here"}}, "it refers to “#here”"),
+    ({"$schema": 5}, "its $schema is a text"),
+    ({"$schema": ["a"]}, "its $schema is a text"),
+    ({"type": "objekt"}, "the JSON Schema is wrong: 'objekt' is not valid"),
+    ({"properties": 5}, "the JSON Schema is wrong: 5 is not of type 'object'"),
+    ({"pattern": "(a"}, "“(a” is no regular expression of JavaScript: "),
+    ({"patternProperties": {"[": {}}}, "“[” is no regular expression of JavaScript: "),
+    (
+        {"$schema": NAMED_2020, "patternProperties": {"a": {}}, "unevaluatedProperties": False},
+        "unevaluatedProperties beside patternProperties is not supported",
+    ),
+    (deep(3000), "it is nested too deeply"),
+    ('{"a": ' * 3000 + "1" + "}" * 3000, "nested too deeply"),
+    ("a: &x [1]\nb: [*x, *x]", "the schema has aliases"),
+    ("a: !!bool x", "the schema is neither JSON nor YAML"),
+    ("a: [", "the schema is neither JSON nor YAML"),
+    ("3", "the schema is not an object"),
+]
+
+
+@pytest.mark.parametrize("kind", ["is-json", "json-schema", "contains-json"])
+@pytest.mark.parametrize(("schema", "sentence"), UNUSABLE, ids=range(len(UNUSABLE)))
+def test_a_schema_that_cannot_be_used_is_refused_and_never_scored(kind, schema, sentence):
+    with pytest.raises(SuiteError) as refusal:
+        parse_assertion({"type": kind, "value": schema})
+    assert sentence in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+    assert sentence in graded(kind, '{"a": {"a": 1}}', schema).error
+
+
+FITS = [
+    ('{"a": 1}', {"$ref": "#/$defs/x", "$defs": {"x": {"required": ["a"]}}}, True),
+    ('{"a": 1}', {"properties": {"a": {"$ref": "#"}}, "type": ["object", "integer"]}, True),
+    ('{"type": 1}', {"$ref": "http://json-schema.org/draft-07/schema#"}, False),
+    ('"2020-01-01"', "const: 2020-01-01", True),
+    ('"über"', {"pattern": r"^\p{L}+$"}, True),
+    ('"x-y"', {"pattern": r"^x\-y$"}, True),
+    ('"5"', {"pattern": r"^\d$"}, True),
+    ('"٥"', {"pattern": r"^\d$"}, False),
+    ('"b"', {"pattern": "a"}, False),
+    ('"a\\ud800b"', {"pattern": "b"}, True),
+    ("3", {"pattern": "a"}, True),
+    ('"(?<y>a)"', {"format": "regex"}, True),
+    ('"(a"', {"format": "regex"}, False),
+    ('{"s_a": 1, "b": 2}', {"patternProperties": {"^s_": {"type": "integer"}}}, True),
+    ('{"s_a": "1"}', {"patternProperties": {"^s_": {"type": "integer"}}}, False),
+    ('{"s_a": 1}', {"patternProperties": {"^s_": {}}, "additionalProperties": False}, True),
+    ('{"b": 1}', {"patternProperties": {"^s_": {}}, "additionalProperties": False}, False),
+    (
+        '{"b": 1, "s_a": "x"}',
+        {"patternProperties": {"^s_": {}}, "additionalProperties": {"type": "integer"}},
+        True,
+    ),
+    ('{"b": 1}', {"properties": {"b": {}}, "additionalProperties": False}, True),
+]
+
+
+@pytest.mark.parametrize(("text", "schema", "passed"), FITS)
+def test_a_document_keeps_to_a_schema_or_not(text, schema, passed):
+    found = graded("is-json", text, schema)
+    assert (found.error, found.passed) == ("", passed)
+
+
+SLOW = "(a+)+$"
+UNHELD = [
+    ("1e400", {"multipleOf": 0.01}, "the answer cannot be held against the JSON Schema: "),
+    ("1", {"$ref": "#"}, "it is nested too deeply, or refers to itself"),
+    ('"' + "a" * 40 + 'b"', {"pattern": SLOW}, "took more than 2 s"),
+    ('{"' + "a" * 40 + 'b": 1}', {"patternProperties": {SLOW: {}}}, "took more than 2 s"),
+    (
+        '{"' + "a" * 40 + 'b": 1}',
+        {"patternProperties": {SLOW: {}}, "additionalProperties": False},
+        "took more than 2 s",
+    ),
+    (json.dumps(["a" * 22 + "b"] * 500), {"contains": {"pattern": SLOW}}, "more than 2 s"),
+]
+
+
+@pytest.mark.parametrize(("text", "schema", "sentence"), UNHELD, ids=range(len(UNHELD)))
+def test_an_answer_that_cannot_be_held_against_a_schema_is_an_error(text, schema, sentence):
+    parse_assertion({"type": "is-json", "value": schema})
+    assert sentence in graded("is-json", text, schema).error
+
+
+OBJECTS = [
+    ("no object", []),
+    ('a {"b": 1} c {"d": {}}', [{"b": 1}, {"d": {}}]),
+    ("{b: 1, // why\n c: 'x'}", [{"b": 1, "c": "x"}]),
+    ('{"u": "http://x"} // {"no": 1}', [{"u": "http://x"}, {"no": 1}]),
+    ('{"a": {"b": 1', [{"a": {"b": 1}}]),
+    ("{ not: [closed } {a: 1}", [{"a": 1}]),
+    ("} {a: 1} }", [{"a": 1}]),
+    ("{{a: 1}", [{"a": 1}]),
+    ('{"a": ' * 200 + "1" + "}" * 200, 1),
+    ("{" * 200 + '"a": 1' + "}" * 200, [{"a": 1}]),
+    ("{a: !!bool x} {a: !!int ''} {a: 2020-99-99} {a: 1}", [{"a": 1}]),
+    ("{a: &x [1], b: [*x, *x]} {a: b & c * d}", [{"a": "b & c * d"}]),
+    ("{" * 400, [{}]),  # the last one, closed
+    ("{" * 3000, [{}]),
+    ("{a: " + "[" * 3000 + "}", []),
+    ('{"' + '\\"' * 40_000, []),
+    ("x" * 200_000 + " {a: 1}", [{"a": 1}]),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), OBJECTS, ids=range(len(OBJECTS)))
+def test_objects_in_a_text_are_found_in_little_time(text, expected):
+    started = time.process_time()
+    found = list(find_objects(text))
+    assert time.process_time() - started < 2
+    assert (len(found) if isinstance(expected, int) else found) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["{" * 100_000, '{"a":' * 50_000, "{a b: c: " * 20_000, "{x}{y: :}" * 50_000]
+)
+def test_too_many_braces_are_an_error_in_little_time(text):
+    started = time.process_time()
+    found = graded("contains-json", text, {"required": ["z"]})
+    assert time.process_time() - started < 4
+    assert found.error == "" or "too many braces to look for JSON" in found.error
