@@ -17,9 +17,10 @@ from evaluations.engine.statistics import (
 from evaluations.models import Evaluation, Run
 from evaluations.summaries import compare_columns
 
-__all__ = ["Comparing", "as_stored", "compare_run", "sentence_of"]
+__all__ = ["Comparing", "Judged", "as_stored", "compare_run", "judge_run", "sentence_of"]
 
 NAMED: Final = 50  # flipped cases that are kept by name
+OPEN: Final = (Run.Status.PENDING, Run.Status.RUNNING)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +37,41 @@ class Comparing:
     verdict: Verdict
     adjusted_p: float | None
     """Of the test that decides, after Holm's correction for the comparisons of the run."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judged:
+    """What most reports say of two columns: it is stored when a run ends."""
+
+    verdict: Verdict
+    fixed: Sequence[str]
+    """Names of the first NAMED cases; the verdict's params count all."""
+    broken: Sequence[str]
+    """The same of the broken ones."""
+
+
+def judge_run(run: Run, rows: Sequence[Evaluation]) -> list[Judged]:
+    """Return the verdicts of a run, its columns given in their order.
+
+    They are read from the columns where the run has ended; else all its outcomes are compared now.
+    """
+    stored = [_stored(old, new) for old, new in _pairs(run, rows)] if rows else []
+    if run.status in OPEN or not all(stored):
+        stored = [as_stored(one) for one in compare_run(run, rows)]
+    return [
+        Judged(
+            verdict=Verdict(code=one["code"], params=one["params"]),
+            fixed=one["fixed"],
+            broken=one["broken"],
+        )
+        for one in stored
+    ]
+
+
+def _stored(old: Evaluation, new: Evaluation) -> dict[str, Any]:
+    """Return what the new column keeps of these two; empty where that is of another one."""
+    found: dict[str, Any] = new.summary.get("comparison") or {}
+    return found if found.get("old") == str(old.pk) else {}
 
 
 def compare_run(run: Run, rows: Sequence[Evaluation]) -> list[Comparing]:

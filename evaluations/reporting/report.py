@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
-from evaluations.comparing import Comparing, compare_run
+from evaluations.comparing import Comparing, Judged, compare_run, judge_run
 from evaluations.models import Evaluation, Run
 
 __all__ = ["ERRORS", "FORMATS", "ColumnReport", "Report", "build_report", "exit_code"]
@@ -22,20 +23,33 @@ class ColumnReport:
     summary: dict[str, Any]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Report:
-    """A run with its comparisons."""
+    """A run; it is compared with its baseline, else within itself."""
 
     run: Run
     columns: Sequence[ColumnReport]
-    comparisons: Sequence[Comparing]
+
+    @cached_property
+    def verdicts(self) -> Sequence[Judged]:
+        """Its verdicts: those that are stored where it has ended."""
+        return judge_run(self.run, self._rows)
+
+    @cached_property
+    def comparisons(self) -> Sequence[Comparing]:
+        """The same with every figure and every flipped case: all outcomes are read for it."""
+        return compare_run(self.run, self._rows)
+
+    @property
+    def _rows(self) -> list[Evaluation]:
+        return [column.evaluation for column in self.columns]
 
 
 def build_report(run: Run) -> Report:
-    """Return what is to be said of a run; it is compared with its baseline, else within itself."""
-    rows = list(run.evaluations.order_by("position"))
+    """Return what is to be said of a run; one query, and what is asked of it reads the rest."""
+    rows = run.evaluations.order_by("position")
     columns = [ColumnReport(label=row.label, evaluation=row, summary=row.summary) for row in rows]
-    return Report(run=run, columns=columns, comparisons=compare_run(run, rows))
+    return Report(run=run, columns=columns)
 
 
 def exit_code(report: Report) -> int:
@@ -48,7 +62,7 @@ def exit_code(report: Report) -> int:
         return ERRORS
     if report.run.baseline is not None or len(report.columns) > 1:
         # Compared: what counts is whether the new one is worse.
-        return FAIL if any(one.verdict.worse for one in report.comparisons) else _failures(report)
+        return FAIL if any(one.verdict.worse for one in report.verdicts) else _failures(report)
     return _failures(report)
 
 

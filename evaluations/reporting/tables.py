@@ -1,10 +1,12 @@
 """A report as a table for the terminal."""
 
 import io
+from collections.abc import Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
 
+from evaluations.comparing import Judged
 from evaluations.engine.statistics import SENTENCES
 from evaluations.reporting.report import Report
 
@@ -26,15 +28,12 @@ def as_table(report: Report, *, width: int) -> str:
     stream = io.StringIO()
     console = Console(file=stream, width=width, no_color=True, highlight=False, markup=False)
     console.print(table)
-    for one in report.comparisons:
+    for one in report.verdicts:
         console.print(_(SENTENCES[one.verdict.code]) % one.verdict.params)
-        for title, pairs in (
-            (_("Fixed"), one.comparison.fixed),
-            (_("Broken"), one.comparison.broken),
-        ):
-            names = ", ".join(pair.name for pair in pairs[:SHOWN])
+        for title, flipped, count in _flips(one):
+            names = ", ".join(flipped)
             if names:
-                more = f" … (+{len(pairs) - SHOWN})" if len(pairs) > SHOWN else ""
+                more = f" … (+{count - SHOWN})" if count > SHOWN else ""
                 console.print(f"  {title}: {names}{more}")
     return stream.getvalue()
 
@@ -43,21 +42,27 @@ def as_markdown(report: Report) -> str:
     """Return the same for a page or a comment: verdicts, columns, flipped cases."""
     titles = (_("Column"), _("Passed"), _("95 % CI"), _("Score"), _("Errors"), _("Cost"), "ms")
     lines = [f"### {_cell(str(report.run))}", ""]
-    for one in report.comparisons:
+    for one in report.verdicts:
         mark = "✅" if one.verdict.better else "❌" if one.verdict.worse else "➖"
         lines += [f"{mark} {_cell(_(SENTENCES[one.verdict.code]) % one.verdict.params)}", ""]
     lines += [f"| {' | '.join(titles)} |", f"|{'---|' * len(titles)}"]
     for column in report.columns:
         cells = (column.label, *_figures(column.summary))
         lines.append(f"| {' | '.join(map(_cell, cells))} |")
-    for one in report.comparisons:
-        for title, pairs in (
-            (_("Fixed"), one.comparison.fixed),
-            (_("Broken"), one.comparison.broken),
-        ):
-            names = ", ".join(_cell(pair.name) for pair in pairs[:SHOWN])
-            lines += ["", f"**{title}** ({len(pairs)}): {names}"] if names else []
+    for one in report.verdicts:
+        for title, flipped, count in _flips(one):
+            names = ", ".join(map(_cell, flipped))
+            lines += ["", f"**{title}** ({count}): {names}"] if names else []
     return "\n".join([*lines, ""])
+
+
+def _flips(one: Judged) -> list[tuple[str, Sequence[str], int]]:
+    """Return fixed and broken cases: a title, the first names, and how many there are."""
+    params = one.verdict.params
+    return [
+        (_("Fixed"), one.fixed[:SHOWN], params["fixed"]),
+        (_("Broken"), one.broken[:SHOWN], params["broken"]),
+    ]
 
 
 def _cell(text: str) -> str:

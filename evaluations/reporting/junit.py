@@ -1,0 +1,59 @@
+"""A report as JUnit XML, written element by element."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+from xml.etree import ElementTree as ET  # nosec B405 (written, never read)
+
+from evaluations.reporting.report import ColumnReport, Report
+from evaluations.reporting.rows import column_results
+
+__all__ = ["as_junit"]
+
+HEAD: Final = "<?xml version='1.0' encoding='utf-8'?>\n"
+UNFIT_FOR_XML: Final = dict.fromkeys(
+    (*range(9), 11, 12, *range(14, 32), *range(55296, 57344), 65534, 65535)
+)
+
+
+def as_junit(report: Report) -> Iterator[str]:
+    """Yield a suite for each column, its counts first, and a case for each answer."""
+    begin, end = _around(ET.Element("testsuites", name=_clean(report.run.name) or "evaluation"))
+    yield HEAD + begin
+    for column in report.columns:
+        yield from _suite(column)
+    yield end
+
+
+def _suite(column: ColumnReport) -> Iterator[str]:
+    counts = {"tests": "answers", "failures": "failed", "errors": "errors"}
+    found = {name: str(column.summary.get(key, 0)) for name, key in counts.items()}
+    begin, end = _around(ET.Element("testsuite", {"name": _clean(column.label)} | found))
+    yield begin
+    for row in column_results(column):
+        yield _text(_case(row))
+    yield end
+
+
+def _case(row: Any) -> ET.Element:
+    seconds = f"{(row.latency_ms or 0) / 1000:.3f}"
+    case = ET.Element("testcase", name=_clean(row.case_name), time=seconds)
+    if row.passed is None:
+        ET.SubElement(case, "error", message=_clean(row.error))
+    elif not row.passed:
+        reason = next((one["reason"] for one in row.components if not one["pass"]), "")
+        ET.SubElement(case, "failure", message=_clean(reason)).text = _clean(row.output)
+    return case
+
+
+def _around(element: ET.Element) -> tuple[str, str]:
+    """Return an element's start tag and its end tag."""
+    end = f"</{element.tag}>"
+    return _text(element, empty=False).removesuffix(end), end
+
+
+def _text(element: ET.Element, *, empty: bool = True) -> str:
+    return ET.tostring(element, encoding="unicode", short_empty_elements=empty)
+
+
+def _clean(text: str) -> str:
+    return text.translate(UNFIT_FOR_XML)

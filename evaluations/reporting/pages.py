@@ -1,0 +1,24 @@
+"""A report as one HTML page: its head, its rows as they are read, its foot."""
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+from django.template.loader import get_template, render_to_string
+
+from evaluations.reporting.report import Report
+from evaluations.reporting.rows import result_as_json, results
+
+__all__ = ["as_html"]
+
+
+def as_html(report: Report) -> Iterator[str]:
+    """Yield the page."""
+    here = uuid4().hex  # in no name and in no label
+    page = render_to_string("evaluations/report.html", {"report": report, "rows": here})
+    head, foot = page.split(here)
+    row_template = get_template("evaluations/report_row.html")
+    yield head
+    for place, row in results(report):
+        named = result_as_json(place, row) | {"label": report.columns[place].label}
+        yield row_template.render({"row": named})
+    yield foot

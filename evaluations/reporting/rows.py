@@ -1,0 +1,70 @@
+"""The results of a report, read a page at a time, and texts joined to parts of a fair size."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from django.db.models import F
+
+from evaluations.models import TestResult
+from evaluations.reporting.report import ColumnReport, Report
+
+__all__ = ["PART", "column_results", "in_parts", "result_as_json", "results"]
+
+CHUNK: Final = 1000
+PART: Final = 65536  # characters
+PLAIN: Final = (
+    "repeat", "passed", "score", "output", "error", "cached", "latency_ms", "input_tokens",
+    "output_tokens", "cost_usd", "components",
+)  # fmt: skip
+
+
+def results(report: Report, **more: str) -> Iterator[tuple[int, Any]]:
+    """Yield the place of a column and a row, column by column, case by case; a query for each."""
+    for place, column in enumerate(report.columns):
+        for row in column_results(column, **more):
+            yield place, row
+
+
+def column_results(column: ColumnReport, **more: str) -> Iterator[Any]:
+    """Yield the rows of one column: PLAIN, `case_name`, and `more` by the names given."""
+    names = {"case_name": F("run_case__name")} | {name: F(path) for name, path in more.items()}
+    rows = (
+        TestResult.objects.filter(evaluation=column.evaluation, run_case__isnull=False)
+        .order_by("run_case__position", "repeat")
+        .annotate(**names)
+        .values_list(*PLAIN, *names, named=True)
+    )
+    yield from rows.iterator(chunk_size=CHUNK)
+
+
+def result_as_json(place: int, row: Any) -> dict[str, Any]:
+    """Return a row as JSON has it."""
+    return {
+        "column": place,
+        "case": row.case_name,
+        "repeat": row.repeat,
+        "passed": row.passed,
+        "score": row.score,
+        "output": row.output,
+        "error": row.error,
+        "cached": row.cached,
+        "latency_ms": row.latency_ms,
+        "input_tokens": row.input_tokens,
+        "output_tokens": row.output_tokens,
+        "cost_usd": None if row.cost_usd is None else float(row.cost_usd),
+        "components": row.components,
+    }
+
+
+def in_parts(texts: Iterable[str]) -> Iterator[str]:
+    """Yield texts joined until there are PART characters: one answer alone may be more."""
+    pending: list[str] = []
+    size = 0
+    for text in texts:
+        pending.append(text)
+        size += len(text)
+        if size >= PART:
+            yield "".join(pending)
+            pending, size = [], 0
+    if pending:
+        yield "".join(pending)
