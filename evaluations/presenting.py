@@ -7,10 +7,12 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet, Sum
 from django.db.models.functions import Left
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -257,25 +259,50 @@ class Flips:
         return self.fixed + self.broken
 
 
+@dataclass(kw_only=True, slots=True)
+class _Outcome:
+    """What a column said of one case over its repeats, and where an answer of each kind stands."""
+
+    answers: int = 0
+    passes: int = 0
+    passing: tuple[int, int] | None = None
+    """Case of the run and repeat of the first answer that passed."""
+    failing: tuple[int, int] | None = None
+    """The same of the first that failed."""
+
+    @property
+    def good(self) -> bool:
+        """Whether half of the answers or more passed: what verdicts count by."""
+        return 2 * self.passes >= self.answers
+
+    @property
+    def shown(self) -> tuple[int, int]:
+        """The first answer that is as the case came out."""
+        found = self.passing if self.good else self.failing
+        assert found is not None  # noqa: S101  # nosec B101 (the larger half is not empty)
+        return found
+
+
 def flips_of(old: Evaluation, new: Evaluation, *, start: int = 0) -> Flips:
-    """Return a page of flipped cases (first repeats), and how many there are; three queries."""
+    """Return a page of flipped cases, and how many there are; three queries.
+
+    Cases are paired, and their repeats averaged, as `engine.statistics.compare` does it.
+    """
     before, after = _outcomes(old), _outcomes(new)
     keys = [
-        key
-        for key, (passed, _result) in after.items()
-        if key in before and before[key][0] is not passed
+        key for key, found in after.items() if key in before and before[key].good is not found.good
     ]
-    fixed = sum(after[key][0] for key in keys)
+    fixed = sum(after[key].good for key in keys)
     page = keys[start : start + FLIPS]
-    wanted = [before[key][1] for key in page] + [after[key][1] for key in page]
-    rows = TestResult.objects.filter(pk__in=wanted).select_related("run_case")
-    found = {row.pk: row for row in rows}
+    answers = _answers(
+        [(old, before[key].shown) for key in page] + [(new, after[key].shown) for key in page]
+    )
     flips = [
         Flip(
-            name=_case_name(found[after[key][1]]),
-            fixed=after[key][0],
-            old=found[before[key][1]],
-            new=found[after[key][1]],
+            name=_case_name(answers[new.pk, after[key].shown]),
+            fixed=after[key].good,
+            old=answers[old.pk, before[key].shown],
+            new=answers[new.pk, after[key].shown],
         )
         for key in page
     ]
@@ -286,12 +313,45 @@ def _case_name(result: TestResult) -> str:
     return result.run_case.name if result.run_case else str(result)
 
 
-def _outcomes(column: Evaluation) -> dict[str, tuple[bool, UUID]]:
-    rows = TestResult.objects.filter(
-        evaluation=column, run_case__isnull=False, repeat=0, passed__isnull=False
+def _outcomes(column: Evaluation) -> dict[str, _Outcome]:
+    """Return what became of each case by its key, in the run's order; no answer is held."""
+    passed = Q(passed=True)
+    rows = (
+        TestResult.objects.filter(
+            evaluation=column, run_case__isnull=False, passed__isnull=False, score__isnull=False
+        )
+        .values("run_case", "run_case__key", "run_case__position")
+        .annotate(
+            answers=Count("pk"),
+            passes=Count("pk", filter=passed),
+            first_pass=Min("repeat", filter=passed),
+            first_failure=Min("repeat", filter=~passed),
+        )
+        .order_by("run_case__position")
     )
-    pairs = rows.order_by("run_case__position").values_list("run_case__key", "passed", "pk")
-    return {key: (passed is True, pk) for key, passed, pk in pairs}
+    found: dict[str, _Outcome] = defaultdict(_Outcome)
+    for row in rows:
+        one = found[row["run_case__key"]]
+        one.answers += row["answers"]
+        one.passes += row["passes"]
+        if one.passing is None and row["first_pass"] is not None:
+            one.passing = row["run_case"], row["first_pass"]
+        if one.failing is None and row["first_failure"] is not None:
+            one.failing = row["run_case"], row["first_failure"]
+    return found
+
+
+def _answers(
+    wanted: Sequence[tuple[Evaluation, tuple[int, int]]],
+) -> dict[tuple[UUID, tuple[int | None, int]], TestResult]:
+    """Return answers by column, case and repeat; one query."""
+    places = [
+        Q(evaluation=column, run_case=case, repeat=repeat) for column, (case, repeat) in wanted
+    ]
+    if not places:
+        return {}
+    rows = TestResult.objects.filter(reduce(or_, places)).select_related("run_case")
+    return {(row.evaluation_id, (row.run_case_id, row.repeat)): row for row in rows}
 
 
 def verdict_between(old: Evaluation, new: Evaluation) -> dict[str, Any] | None:
