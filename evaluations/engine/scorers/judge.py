@@ -9,12 +9,12 @@ already is an error as well.
 
 import hashlib
 import json
-import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from evaluations.engine.errors import ScoringError
+from evaluations.engine.numbers import finite
 from evaluations.engine.scorers.contract import Context
 from evaluations.engine.types import Assertion, Message, Request
 
@@ -149,9 +149,9 @@ def unit_score(reply: Mapping[str, Any], key: str) -> float:
     Raises:
         ScoringError: it is no number from 0 to 1.
     """
-    value = reply[key]
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ScoringError(f"the judge's {key} is a number, not {_shown(str(value))}")
+    value = finite(reply[key])
+    if value is None:
+        raise ScoringError(f"the judge's {key} is a number, not {_shown(str(reply[key]))}")
     if not 0 <= value <= 1:
         raise ScoringError(f"the judge's {key} is from 0 to 1, not {value:g}")
-    return float(value)
+    return value

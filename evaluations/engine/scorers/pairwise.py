@@ -4,7 +4,7 @@ Judges favour a place; asked in both orders, an opinion that turns with the orde
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from typing import Any, Final
 
 from evaluations.engine.errors import ScoringError
@@ -21,6 +21,8 @@ REPLY: Final[Mapping[str, Any]] = {
     "better": {"type": "string", "enum": list(POINTS)},
 }
 
+Reply = dict[str, Any]
+
 
 def _check(assertion: Assertion) -> Iterable[str]:
     if not isinstance(assertion.value, str | None):
@@ -33,7 +35,7 @@ async def _score(assertion: Assertion, answer: Answer, context: Context) -> Outc
     reference = assertion.value or context.expected
     if not isinstance(reference, str) or not reference:
         raise ScoringError("pairwise needs a text as its value, or the case an expected answer")
-    first, second = await asyncio.gather(
+    first, second = await _both(
         _ask(assertion, context, answer.text, reference),
         _ask(assertion, context, reference, answer.text),
     )
@@ -45,7 +47,16 @@ async def _score(assertion: Assertion, answer: Answer, context: Context) -> Outc
     return Outcome(passed=score >= limit, score=score, reason=reason)
 
 
-async def _ask(assertion: Assertion, context: Context, one: str, other: str) -> dict[str, Any]:
+async def _both(*calls: Awaitable[Reply]) -> list[Reply]:
+    """Return what both calls say; where one fails the other still ends, and its cost is known."""
+    found = await asyncio.gather(*calls, return_exceptions=True)
+    for one in found:
+        if isinstance(one, BaseException):
+            raise one
+    return [one for one in found if not isinstance(one, BaseException)]
+
+
+async def _ask(assertion: Assertion, context: Context, one: str, other: str) -> Reply:
     criterion = assertion.config.get("criterion") or "which helps the one who asked more"
     asked = "\n\n".join(f"{part.role}: {part.content}" for part in context.messages)
     parts = [
@@ -56,7 +67,7 @@ async def _ask(assertion: Assertion, context: Context, one: str, other: str) -> 
         "Say in `better` which is better: first, second or tie. Their order means nothing.",
     ]
     reply = await ask_judge(assertion, context, parts, REPLY, [one, other])
-    if reply["better"] not in POINTS:
+    if not isinstance(reply["better"], str) or reply["better"] not in POINTS:
         raise ScoringError(f"the judge's better is one of {', '.join(POINTS)}")
     return reply
 

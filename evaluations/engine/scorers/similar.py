@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from evaluations.engine.errors import ScoringError
+from evaluations.engine.numbers import finite
 from evaluations.engine.scorers.contract import Context, Scorer
 from evaluations.engine.scorers.judge import provider_of
 from evaluations.engine.types import Answer, Assertion, Outcome, Vector
@@ -32,6 +33,16 @@ def _cosine(one: Vector, other: Vector) -> float:
 def _distance(one: Vector, other: Vector) -> float:
     _dot(one, other)  # the same number of dimensions
     return math.dist(one, other)
+
+
+def _measured(measure: Measure, one: Vector, other: Vector) -> float:
+    try:
+        found = finite(measure(one, other))
+    except (OverflowError, ValueError):  # of fsum: too large on the way, or infinite both ways
+        found = None
+    if found is None:
+        raise ScoringError("the embeddings hold numbers that are too large to compare")
+    return found
 
 
 def _texts(assertion: Assertion, context: Context) -> list[str]:
@@ -62,7 +73,7 @@ def _scorer(name: str, measure: Measure, *, nearer: str, title: str) -> Scorer:
         return _outcome(assertion, vectors)
 
     def _outcome(assertion: Assertion, vectors: Sequence[Vector]) -> Outcome:
-        found = [measure(vectors[0], other) for other in vectors[1:]]
+        found = [_measured(measure, vectors[0], other) for other in vectors[1:]]
         best = min(found) if lower else max(found)
         limit = DEFAULT if assertion.threshold is None else assertion.threshold
         passed = best <= limit if lower else best >= limit

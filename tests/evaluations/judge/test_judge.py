@@ -91,6 +91,9 @@ def test_a_judge_that_quotes_the_answer_gives_its_own_verdict_or_none(answer):
         ('{"pass": true, "score": "1"}', "is a number"),
         ('{"pass": true, "score": true}', "is a number"),
         ('{"pass": true, "score": NaN}', "is a number"),
+        (f'{{"pass": true, "score": 1{"0" * 400}}}', "is a number, not 1000"),
+        (f'{{"pass": true, "score": 1{"0" * 9000}}}', "not one JSON object"),
+        ('{"pass": true, "score": 1e400}', "is a number"),
         ('{"pass": true, "score": 2}', "from 0 to 1"),
         ('{"pass": true, "score": -0.1}', "from 0 to 1"),
         ('{"pass": true, "pass": false, "score": 1}', "not one JSON object"),
@@ -208,6 +211,26 @@ def test_pairwise_asks_in_both_orders(said_first, said_second, score, passed):
     assert sorted(fenced("second", "mine") in text for text in texts) == [False, True]
 
 
+@pytest.mark.parametrize("better", [["first"], {}, None, 1, "First"])
+def test_pairwise_takes_one_of_three_words(better):
+    assertion = Assertion(type="pairwise", value="reference")
+    with closing(FakeModels(answer=json.dumps({"reason": "r", "better": better}))) as fake:
+        found = judged(fake, "mine", assertion)
+    assert (found.passed, found.score) == (None, None)
+    assert "the judge's better is one of first, tie, second" in found.error
+
+
+def test_where_one_order_fails_the_other_is_paid_all_the_same():
+    price = Price(input_usd_per_million=Decimal(1), output_usd_per_million=Decimal(2))
+    assertion = Assertion(type="pairwise", value="reference")
+    tallies = []
+    steps = Step(status=400, body="no"), Step(delay_seconds=0.3)
+    with closing(FakeModels(*steps, answer='{"better": "tie"}')) as fake:
+        found = judged(fake, "mine", assertion, tally=tallies, price=price)
+    assert "refused the request (400): no" in found.error
+    assert tallies[0].cost_usd == Decimal("0.00002")
+
+
 VECTORS = {"a": [1.0, 0.0], "b": [0.6, 0.8], "c": [0.0, 1.0], "zero": [0.0, 0.0]}
 
 
@@ -237,6 +260,16 @@ def test_similar_of_nothing_is_an_error():
     with closing(FakeModels()) as fake:
         fake.vectors = VECTORS
         assert "no direction" in judged(fake, "zero", Assertion(type="similar", value="a")).error
+
+
+@pytest.mark.parametrize("kind", ["similar", "similar:dot", "similar:euclidean"])
+@pytest.mark.parametrize("vector", [[1e308, 1e308], [1e308, -1e308, 1e308, 1e308]])
+def test_similar_of_numbers_that_are_too_large_is_an_error(kind, vector):
+    opposite = [-one for one in vector]
+    with closing(FakeModels()) as fake:
+        fake.vectors = {"a": vector, "b": opposite}
+        found = judged(fake, "a", Assertion(type=kind, value="b"))
+    assert "the embeddings hold numbers that are too large to compare" in found.error
 
 
 @pytest.mark.parametrize("kind", ["llm-rubric", "pairwise", "similar"])
