@@ -8,6 +8,7 @@ from evaluations.engine.errors import BrokenAnswerError, SetupError
 from evaluations.engine.providers.contract import Abilities, Environment, Limits, ProviderSpec
 from evaluations.engine.providers.http import Client
 from evaluations.engine.providers.keys import address, key_for
+from evaluations.engine.providers.replies import count_of, object_of, reason_of, text_of
 from evaluations.engine.types import Answer, Request, Vector
 
 __all__ = ["AnthropicProvider", "make_anthropic"]
@@ -52,20 +53,20 @@ class AnthropicProvider:
         if not isinstance(blocks, list) or not all(isinstance(one, dict) for one in blocks):
             raise BrokenAnswerError("the answer of Anthropic has no content")
         calls = [block for block in blocks if block.get("type") == "tool_use"]
-        text = "".join(str(one.get("text", "")) for one in blocks if one.get("type") == "text")
+        text = "".join(text_of(one.get("text")) for one in blocks if one.get("type") == "text")
         if structured and calls:
             text = json.dumps(calls[0].get("input"), ensure_ascii=False)
         elif calls and not text:
             text = json.dumps(calls, ensure_ascii=False)
-        usage = found.get("usage") or {}
-        reason = found.get("stop_reason")
+        usage = object_of(found.get("usage"))
+        reason = reason_of(found.get("stop_reason"))
         return Answer(
             text=text,
             data=None if structured or not calls else calls,
             latency_ms=milliseconds,
-            input_tokens=usage.get("input_tokens"),
-            output_tokens=usage.get("output_tokens"),
-            finish_reason=REASONS.get(str(reason), reason),
+            input_tokens=count_of(usage.get("input_tokens")),
+            output_tokens=count_of(usage.get("output_tokens")),
+            finish_reason=REASONS.get(reason or "", reason),
             refused=reason == "refusal",
         )
 

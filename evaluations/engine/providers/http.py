@@ -164,7 +164,7 @@ class Client:
     def _object(self, text: str) -> dict[str, Any]:
         try:
             found = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise BrokenAnswerError(f"the answer of {self.name} is not JSON") from None
         if not isinstance(found, dict):
             raise BrokenAnswerError(f"the answer of {self.name} is no JSON object")
@@ -210,7 +210,7 @@ def _message(text: str) -> str:
         found = json.loads(text)
         error = found.get("error", found)
         said = error.get("message", text) if isinstance(error, dict) else str(error)
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         said = text
     said = " ".join(str(said).split()) or "no message"
     return said if len(said) <= SHOWN else f"{said[: SHOWN - 1]}…"

@@ -8,11 +8,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from evaluations.engine.errors import ProviderError, SetupError
+from evaluations.engine.numbers import finite
 from evaluations.engine.providers.contract import Abilities, Environment, Limits, ProviderSpec
+from evaluations.engine.providers.replies import LARGEST_COUNT, count_of, reason_of
 from evaluations.engine.types import Answer, Message, Request, Vector
 
 __all__ = ["EchoProvider", "ReplayProvider", "make_echo", "make_replay", "prompt_key"]
 
+WHOLE: Final = ("latency_ms", "input_tokens", "output_tokens")
+COSTS: Final = ("cost_usd", "cost")
+MOST_USD: Final = 1_000_000
 AT_ONCE: Final = Limits(concurrency=1024, retries=0)
 
 
@@ -70,7 +75,7 @@ class ReplayProvider(_Offline):
             latency_ms=found.get("latency_ms"),
             input_tokens=found.get("input_tokens"),
             output_tokens=found.get("output_tokens"),
-            finish_reason=found.get("finish_reason"),
+            finish_reason=reason_of(found.get("finish_reason")),
             cost_usd=None if cost is None else Decimal(str(cost)),
         )
 
@@ -99,11 +104,12 @@ def make_replay(spec: ProviderSpec, environment: Environment) -> ReplayProvider:
         rows = _rows(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise SetupError(f"{path} cannot be read: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SetupError(f"{path} holds no recorded answers: {error}") from None
     answers = {}
     for number, row in enumerate(rows, start=1):
         answers[_key(row, path, number)] = row
+        _check_numbers(row, path, number)
     return ReplayProvider(spec, answers)
 
 
@@ -122,3 +128,15 @@ def _key(row: Any, path: Path, number: int) -> str:
         return prompt_key([Message(role=one["role"], content=one["content"]) for one in given])
     except (TypeError, KeyError):
         raise SetupError(f"{path}, entry {number}: a message has a role and a content") from None
+
+
+def _check_numbers(row: Mapping[str, Any], path: Path, number: int) -> None:
+    for name in WHOLE:
+        if row.get(name) is not None and count_of(row[name]) is None:
+            sentence = f"{name} is a whole number from 0 to {LARGEST_COUNT}"
+            raise SetupError(f"{path}, entry {number}: {sentence}")
+    for name in COSTS:
+        cost = finite(row.get(name))
+        if row.get(name) is not None and (cost is None or not 0 <= cost <= MOST_USD):
+            sentence = f"{name} is a number of US dollars from 0 to {MOST_USD}"
+            raise SetupError(f"{path}, entry {number}: {sentence}")

@@ -1,12 +1,21 @@
 """OpenAI's chat completions and embeddings, and everything that speaks the same (compatible)."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from evaluations.engine.errors import BrokenAnswerError, SetupError
+from evaluations.engine.numbers import finite
 from evaluations.engine.providers.contract import Abilities, Environment, Limits, ProviderSpec
 from evaluations.engine.providers.http import Client
 from evaluations.engine.providers.keys import address, key_for
+from evaluations.engine.providers.replies import (
+    count_of,
+    object_of,
+    reason_of,
+    text_of,
+    vector_of,
+)
 from evaluations.engine.types import Answer, Request, Vector
 
 __all__ = ["OpenAIProvider", "make_compatible", "make_openai"]
@@ -54,17 +63,19 @@ class OpenAIProvider:
             content, calls = message.get("content"), message.get("tool_calls")
         except (KeyError, IndexError, TypeError, AttributeError):
             raise BrokenAnswerError(f"the answer of {self._client.name} has no message") from None
-        usage = found.get("usage") or {}
+        if not isinstance(content, str | list | None) or not isinstance(calls, list | None):
+            raise BrokenAnswerError(f"the message of {self._client.name} is no text")
+        usage = object_of(found.get("usage"))
         refusal = message.get("refusal")
         return Answer(
-            text=_text(content if content is not None else refusal, calls),
+            text=_text(text_of(refusal) if content is None else content, calls),
             data=calls,
             latency_ms=milliseconds,
-            input_tokens=_count(usage.get("prompt_tokens")),
-            output_tokens=_count(usage.get("completion_tokens")),
-            finish_reason=choice.get("finish_reason"),
+            input_tokens=count_of(usage.get("prompt_tokens")),
+            output_tokens=count_of(usage.get("completion_tokens")),
+            finish_reason=reason_of(choice.get("finish_reason")),
             refused=bool(refusal),
-            logprobs=_logprobs(choice.get("logprobs")),
+            logprobs=_logprobs(object_of(choice.get("logprobs")).get("content")),
         )
 
     async def embed(self, texts: Sequence[str]) -> list[Vector]:
@@ -77,7 +88,7 @@ class OpenAIProvider:
         found, _ = await self._client.post("/embeddings", body)
         try:
             rows = sorted(found["data"], key=lambda row: row["index"])
-            vectors: list[Vector] = [list(map(float, row["embedding"])) for row in rows]
+            vectors: list[Vector] = [vector_of(row["embedding"]) for row in rows]
         except (KeyError, TypeError, ValueError):
             raise BrokenAnswerError(f"{self._client.name} sent no embeddings") from None
         if len(vectors) != len(texts):
@@ -89,25 +100,19 @@ class OpenAIProvider:
         await self._client.close()
 
 
-def _text(content: Any, calls: Any) -> str:
-    if isinstance(content, str) and content:
-        return content
+def _text(content: str | list[Any], calls: list[Any] | None) -> str:
     if isinstance(content, list):
-        return "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
-    if calls:
-        import json  # noqa: PLC0415 (rare)
-
-        return json.dumps(calls, ensure_ascii=False)
-    return ""
+        return "".join(text_of(part.get("text")) for part in content if isinstance(part, dict))
+    return content or (json.dumps(calls, ensure_ascii=False) if calls else "")
 
 
-def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and value >= 0 else None
-
-
-def _logprobs(found: Any) -> tuple[float, ...] | None:
-    entries = found.get("content") if isinstance(found, dict) else None
-    return tuple(float(entry["logprob"]) for entry in entries) if entries else None
+def _logprobs(entries: object) -> tuple[float, ...] | None:
+    """Return the tokens' logarithms; None where one of them is missing: a part means nothing."""
+    if not isinstance(entries, list):
+        return None
+    numbers = [finite(object_of(entry).get("logprob")) for entry in entries]
+    found = tuple(one for one in numbers if one is not None)
+    return found if found and len(found) == len(numbers) else None
 
 
 def _client(name: str, url: str, key: str, spec: ProviderSpec, limits: Limits) -> Client:
