@@ -21,7 +21,8 @@ __all__ = ["LocalProvider", "find_model", "make_local"]
 FOLDER: Final = Path("data") / "models"
 START_SECONDS: Final = 60
 LIMITS: Final = Limits(concurrency=2, timeout_seconds=120, retries=1)
-REPEATABLE: Final = {"temperature": 0, "seed": 1, "max_tokens": 128}
+# Without the cache of prompts: what a slot has kept changes the last digits, and so the answer.
+REPEATABLE: Final = {"temperature": 0, "seed": 1, "max_tokens": 128, "cache_prompt": False}
 
 
 class LocalProvider:
