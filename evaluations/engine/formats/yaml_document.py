@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import yaml
+from yaml.composer import Composer
 
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.types import Place
@@ -18,6 +19,8 @@ LARGEST: Final = 50 * 1024 * 1024
 MOST_NODES: Final = 2_000_000  # what aliases may multiply a file to
 DEEPEST: Final = 100
 LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+MANY: Final = 1000  # brackets of a file, of which each may be within the one before
+INDENTED: Final = re.compile(r"^[ \t?-]{500}", re.MULTILINE)
 INTEGER: Final = re.compile(r"[-+]?[0-9]+\Z")
 OCTAL_OR_HEX: Final = re.compile(r"0o[0-7]+\Z|0x[0-9a-fA-F]+\Z")
 FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
@@ -152,7 +155,7 @@ def _no_constant(name: str) -> Any:
 
 def _load_yaml(text: str, file: str) -> tuple[Any, Mapping[Path, tuple[int, int]]]:
     try:
-        node = yaml.compose(text, Loader=LOADER)
+        node = yaml.compose(text, Loader=_Careful if _may_be_deep(text) else LOADER)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = Place(
@@ -167,6 +170,18 @@ def _load_yaml(text: str, file: str) -> tuple[Any, Mapping[Path, tuple[int, int]
     reader = _Reader(file)
     value = reader.build(node, ()) if node is not None else None
     return value, reader.marks
+
+
+# The C library's own composer ends the process where a file is nested too deeply; Python's, which
+# takes twice as long, raises RecursionError.
+class _Careful(Composer, LOADER):  # type: ignore[misc, valid-type]  # one of two classes
+    def __init__(self, text: str) -> None:
+        LOADER.__init__(self, text)
+        Composer.__init__(self)
+
+
+def _may_be_deep(text: str) -> bool:
+    return text.count("[") + text.count("{") > MANY or bool(INDENTED.search(text))
 
 
 class _Reader:

@@ -98,6 +98,12 @@ def test_documents_that_are_refused(text, sentence):
     assert sentence in str(caught.value)
 
 
+@pytest.mark.parametrize("text", ["[" * 100_000, "- " * 100_000, "? " * 100_000, "{a: " * 50_000])
+def test_a_file_that_is_nested_too_deeply_is_refused(text):
+    with pytest.raises(SuiteError, match=r"^x\.yaml.*(nested too deeply|too deep|neither YAML)"):
+        load_document(text, "x.yaml")
+
+
 def test_aliases_do_not_multiply():
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 8)]
@@ -213,7 +219,10 @@ def test_assertions_there_and_back(given):
     [
         ("contains", "an assertion is an object"),
         ({}, "an assertion needs a type"),
-        ({"type": "contains", "value": "x", "weight": -1}, "the weight is 0 or more"),
+        (
+            {"type": "contains", "value": "x", "weight": -1},
+            "contains: weight is a number from 0 up",
+        ),
         ({"type": "contains", "value": "x", "threshold": "a"}, "threshold is a number"),
         ({"type": "assert-set"}, "assert-set has no assertions"),
         ({"type": "not-is-valid-function-call"}, "cannot be negated"),
