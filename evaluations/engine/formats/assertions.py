@@ -1,9 +1,11 @@
 """Assertions as the objects that configurations hold, and back."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, Final
 
 from evaluations.engine.errors import SuiteError
+from evaluations.engine.formats.numbers import number_in
 from evaluations.engine.providers.keys import find_secret
 from evaluations.engine.scorers import SET, UNSUPPORTED, check_assertion, nearest
 from evaluations.engine.scorers.registry import SCORERS
@@ -116,11 +118,8 @@ def _provider(given: Mapping[str, Any]) -> dict[str, str]:
 def _number(given: Mapping[str, Any], key: str, default: float) -> float:
     value = given.get(key, default)
     value = default if value is None else value
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise SuiteError(f"{given.get('type')}: {key} is a number")
-    if key == "weight" and value < 0:
-        raise SuiteError(f"{given.get('type')}: the weight is 0 or more")
-    return float(value)
+    least = 0 if key == "weight" else -math.inf
+    return number_in(value, key, given.get("type"), least=least, most=math.inf)
 
 
 def assertion_as_dict(assertion: Assertion) -> dict[str, Any]:

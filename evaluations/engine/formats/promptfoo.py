@@ -5,12 +5,14 @@
 Everything that is read and not carried out is a warning with its place.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from evaluations.engine.errors import SuiteError
+from evaluations.engine.formats.numbers import number_in
 from evaluations.engine.formats.promptfoo_cases import FoundCase
 from evaluations.engine.formats.promptfoo_files import Render, Source, Where
 from evaluations.engine.formats.promptfoo_keys import COMMAND_LINE, RUN, TOP, warn_of_keys
@@ -22,6 +24,7 @@ from evaluations.engine.formats.promptfoo_providers import (
 )
 from evaluations.engine.formats.promptfoo_tests import read_default, read_tests
 from evaluations.engine.formats.yaml_document import Document
+from evaluations.engine.providers.contract import MOST_AT_A_TIME
 from evaluations.engine.types import Suite, Warned
 
 __all__ = ["PromptSource", "PromptfooConfig", "ProviderSource", "RunOptions", "read_config"]
@@ -126,7 +129,7 @@ def _options(source: Source, document: Document) -> RunOptions:
     longest = _number(found, "maxEvalTimeMs", place)
     return RunOptions(
         repeat=_whole(found, "repeat", place),
-        concurrency=_whole(found, "maxConcurrency", place),
+        concurrency=_whole(found, "maxConcurrency", place, most=MOST_AT_A_TIME),
         timeout_seconds=timeout / 1000 if timeout else None,
         max_seconds=longest / 1000 if longest else None,
         use_cache=found.get("cache") is not False,
@@ -142,15 +145,14 @@ def _objects(given: Iterable[Any], place: Where) -> Iterator[tuple[str, Any]]:
 
 def _number(found: Mapping[str, Any], key: str, place: Where) -> float | None:
     value = found.get(key)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-        raise SuiteError(f"{place}: {key} is a number from 0 up")
-    return float(value)
+    return None if value is None else number_in(value, key, place, least=0, most=math.inf)
 
 
-def _whole(found: Mapping[str, Any], key: str, place: Where) -> int | None:
+def _whole(
+    found: Mapping[str, Any], key: str, place: Where, *, most: float = math.inf
+) -> int | None:
     value = _number(found, key, place)
-    if value is not None and (value < 1 or value != int(value)):
-        raise SuiteError(f"{place}: {key} is a whole number from 1 up")
+    if value is not None and not (1 <= value <= most and value.is_integer()):
+        allowed = "from 1 up" if most == math.inf else f"from 1 to {most}"
+        raise SuiteError(f"{place}: {key} is a whole number {allowed}")
     return None if value is None else int(value)

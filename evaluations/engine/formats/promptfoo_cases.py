@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.assertions import parse_assertion, unsupported
+from evaluations.engine.formats.numbers import number_in
 from evaluations.engine.formats.promptfoo_assertions import filled, read_assertions
 from evaluations.engine.formats.promptfoo_files import Source, Where, read_text
 from evaluations.engine.formats.promptfoo_values import combinations, resolved, stringify
@@ -187,8 +188,4 @@ def _answer(given: Any) -> str | None:
 
 
 def _threshold(value: Any, place: Where) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise SuiteError(f"{place}: threshold is a number from 0 to 1")
-    return float(value)
+    return None if value is None else number_in(value, "threshold", place, least=0, most=1)

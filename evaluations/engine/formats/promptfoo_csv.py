@@ -11,6 +11,7 @@ from typing import Any, Final
 from evaluations.engine.errors import ScoringError, SuiteError
 from evaluations.engine.formats.assertions import RUNS_CODE, UNKNOWN_HERE
 from evaluations.engine.formats.promptfoo_files import CODE
+from evaluations.engine.numbers import finite
 from evaluations.engine.scorers import SCORERS
 from evaluations.engine.scorers.conversions import split_fields
 from evaluations.engine.types import Place, Warned
@@ -184,6 +185,9 @@ def _configure(row: Mapping[str, str], numbered: dict[str, dict[str, Any]], plac
 
 def _number(cell: str, name: str, place: Place) -> float:
     try:
-        return float(json.loads(cell.strip()))
-    except (ValueError, TypeError):
-        raise SuiteError(f"{place}: {name} is a number, not “{cell}”") from None
+        found = finite(json.loads(cell.strip()))
+    except (ValueError, RecursionError):
+        found = None
+    if found is None:
+        raise SuiteError(f"{place}: {name} is a number, not “{cell[:60]}”")
+    return found

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.assertions import assertion_as_dict, parse_assertion
+from evaluations.engine.formats.numbers import number_in
 from evaluations.engine.formats.yaml_document import Document, dump_document, load_document
 from evaluations.engine.types import Assertion, Case, Suite
 
@@ -140,11 +141,7 @@ def _number(
 ) -> float:
     value = given.get(key)
     value = default if value is None else value
-    good = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= most
-    if not good or math.isinf(value):
-        allowed = "from 0 to 1" if most == 1 else "from 0 up"
-        raise SuiteError(f"{document.place(*path, key)}: {key} is a number {allowed}")
-    return float(value)
+    return number_in(value, key, document.spot(*path, key), least=0, most=most)
 
 
 def _assertions(

@@ -178,7 +178,7 @@ def _json_rows(text: str, file: str) -> Iterator[Row]:
 def _line(part: str, file: str, line: int) -> Iterator[Row]:
     try:
         found = json.loads(part)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SuiteError(f"{file}, line {line}: this is not JSON: {error}") from None
     document = Document(value=None, file=file, marks={(): (line, 1)})
     for entry in found if isinstance(found, list) else [found]:
@@ -228,6 +228,6 @@ def _typed(part: str, value: Any, row: Row) -> Any:
 def _json(value: str, part: str, kind: str, document: Document, *path: Any) -> Any:
     try:
         return json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         sentence = f"{part} is {kind}, not “{value[:60]}”"
         raise SuiteError(f"{document.place(*path)}: {sentence}") from None

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from evaluations.engine.types import Answer, Request, Vector
 
 __all__ = [
+    "MOST_AT_A_TIME",
     "Abilities",
     "Environment",
     "Limits",
@@ -17,6 +18,9 @@ __all__ = [
     "Provider",
     "ProviderSpec",
 ]
+
+
+MOST_AT_A_TIME: Final = 1024  # calls of one model; each is a connection and a task
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,7 +44,7 @@ class Limits:
     """How hard a provider may be asked."""
 
     concurrency: int = 4
-    """Calls at a time."""
+    """Calls at a time, from 1 to MOST_AT_A_TIME."""
     requests_per_minute: int | None = None
     """None: no limit."""
     tokens_per_minute: int | None = None

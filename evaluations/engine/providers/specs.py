@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from evaluations.engine.errors import SetupError
 from evaluations.engine.providers.contract import (
+    MOST_AT_A_TIME,
     Environment,
     Limits,
     MakeProvider,
@@ -175,8 +176,9 @@ def _limits(given: Mapping[str, Any]) -> Limits | None:
     concurrency = given.get("concurrency")
     if concurrency is None:
         return None
-    if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
-        raise SetupError("concurrency is a whole number from 1 up")
+    is_whole = isinstance(concurrency, int) and not isinstance(concurrency, bool)
+    if not is_whole or not 1 <= concurrency <= MOST_AT_A_TIME:
+        raise SetupError(f"concurrency is a whole number from 1 to {MOST_AT_A_TIME}")
     return Limits(concurrency=concurrency)
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import Any, Final
 
 from evaluations.engine.errors import ScoringError
+from evaluations.engine.numbers import finite
 from evaluations.engine.scorers.contract import Context, Scorer
 from evaluations.engine.scorers.conversions import as_text, shortened
 from evaluations.engine.scorers.rouge import f_measure
@@ -87,10 +88,10 @@ def last_number(text: str) -> float | None:
 
 
 def _tolerance(assertion: Assertion, name: str) -> float:
-    value = assertion.config.get(name, 0.0)
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+    value = finite(assertion.config.get(name, 0.0))
+    if value is None or value < 0:
         raise ScoringError(f"{name} is a number from 0 up")
-    return float(value)
+    return value
 
 
 def _check_numeric(assertion: Assertion) -> list[str]:

@@ -20,9 +20,10 @@ def _number(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
-        return float(value or 0)
-    except ValueError:
+        found = float(value or 0)
+    except (ValueError, OverflowError):
         return None
+    return None if math.isnan(found) else found
 
 
 def _range(assertion: Assertion) -> tuple[float, float]:

@@ -147,7 +147,7 @@ REFUSED = [
     ("tests: [{prompts: b}]", "prompts is a list of names"),
     ("tests: [{options: 3}]", "options is an object of names and values"),
     ("scenarios: [3]", "a scenario is an object with config"),
-    ("evaluateOptions: {maxConcurrency: 0}", "maxConcurrency is a whole number from 1 up"),
+    ("evaluateOptions: {maxConcurrency: 0}", "maxConcurrency is a whole number from 1 to 1024"),
     ("evaluateOptions: {timeoutMs: x}", "timeoutMs is a number from 0 up"),
     ("a: &a {$ref: '#/a'}", "“#/a” leads back to itself"),
     ("tests: [{$ref: '#/nowhere'}]", "“#/nowhere” leads nowhere"),

@@ -47,7 +47,7 @@ BAD = [
     ({"id": "echo", "env": {"OPENAI_API_KEY": "sk-hidden"}}, "env.OPENAI_API_KEY is not read"),
     ("openai:image:dall-e-3", "“openai:image:dall-e-3” is no chat; write openai:MODEL"),
     ("file://models.yaml", "only a configuration can name it"),
-    ({"id": "echo", "concurrency": 0}, "concurrency is a whole number from 1 up"),
+    ({"id": "echo", "concurrency": 0}, "concurrency is a whole number from 1 to 1024"),
     ({"id": "echo", "config": []}, None),
 ]
 

@@ -1,0 +1,33 @@
+"""Numbers that files give: weights, thresholds and limits."""
+
+import math
+
+from evaluations.engine.errors import SuiteError
+from evaluations.engine.numbers import finite
+
+__all__ = ["number_in"]
+
+
+def number_in(value: object, name: str, place: object, *, least: float, most: float) -> float:
+    """Return a number of a file.
+
+    Args:
+        value: what stands there.
+        name: what it is called.
+        place: where it stands; looked up only where it is shown.
+        least: the smallest one that is allowed.
+        most: the largest one.
+
+    Raises:
+        SuiteError: it is no finite number of that range; one sentence.
+    """
+    found = finite(value)
+    if found is None or not least <= found <= most:
+        raise SuiteError(f"{place}: {name} is a number{_range(least, most)}")
+    return found
+
+
+def _range(least: float, most: float) -> str:
+    if most < math.inf:
+        return f" from {least:g} to {most:g}"
+    return f" from {least:g} up" if least > -math.inf else ", and a finite one"
