@@ -42,6 +42,7 @@ def read_suite(
     path: Path,
     *,
     name: str = "",
+    usual_name: str = "",
     mapping: Mapping[str, str] | None = None,
     assertion: Mapping[str, Any] | None = None,
 ) -> Suite:
@@ -51,23 +52,24 @@ def read_suite(
 
     Args:
         path: the file.
-        name: what the suite is to be called; else what the file says, else the file's name.
+        name: what the suite is to be called; else what the file says, else `usual_name`.
+        usual_name: else the file's name.
         mapping: for plain tables: column → part of a case.
         assertion: for plain tables: the check of each case that has none.
 
     Raises:
         SuiteError: one sentence with file, line and column.
     """
-    suffix = path.suffix.lower()
+    suffix, usual_name = path.suffix.lower(), usual_name or path.stem
     if suffix not in SUFFIXES:
         raise SuiteError(f"{path.name}: the name must end in {', '.join(SUFFIXES)}")
     text = "" if suffix == ".xlsx" else _text(path)
-    plain = {"name": name or path.stem, "mapping": mapping, "assertion": assertion}
+    plain = {"name": name or usual_name, "mapping": mapping, "assertion": assertion}
     is_plain = bool(mapping) or "__" not in text.partition("\n")[0] or is_our_table(text)
     if suffix == ".csv" and is_plain:
         return read_table(text, path.name, **plain)  # type: ignore[arg-type]  # one dictionary for both
     if suffix in (".csv", ".xlsx"):
-        return _promptfoo_table(path, name)
+        return replace(_promptfoo_table(path), name=name or usual_name)
     if suffix == ".jsonl" or text.lstrip().startswith("["):
         return read_table(text, path.name, **plain)  # type: ignore[arg-type]  # as above
     document = load_document(text, path.name)
@@ -100,12 +102,11 @@ def _text(path: Path) -> str:
         raise SuiteError(f"{path.name} is not UTF-8 (byte {error.start + 1})") from None
 
 
-def _promptfoo_table(path: Path, name: str) -> Suite:
+def _promptfoo_table(path: Path) -> Suite:
     """Return a table in promptfoo's columns, read by way of a configuration that names it."""
     if path.suffix.lower() == ".csv":
         csv_tests(_text(path), path.name)  # its errors name the file's lines
-    suite = _without_prompts(read_config(path, prompts.fill_text, tests_only=True))
-    return replace(_unique(suite), name=name or path.stem)
+    return _unique(_without_prompts(read_config(path, prompts.fill_text, tests_only=True)))
 
 
 def _unique(suite: Suite) -> Suite:
@@ -126,8 +127,8 @@ def store_suite(suite: Suite, *, replace_cases: bool = False) -> tuple[TestSuite
 
     Args:
         suite: what was read.
-        replace_cases: whether the cases of a suite of this name are replaced; earlier runs keep
-            their copies.
+        replace_cases: whether the cases of a suite of this name are replaced, and its description
+            where the file has one; earlier runs keep their copies.
 
     Raises:
         InvalidInputError: the name is taken, or a case does not fit; names the case.
@@ -141,6 +142,9 @@ def store_suite(suite: Suite, *, replace_cases: bool = False) -> tuple[TestSuite
         check_fields(row)
         row.save(force_insert=True)
     else:
+        row.description = suite.description or row.description
+        check_fields(row)
+        row.save()
         row.cases.all().delete()
     rows = [_row(row, case, place) for place, case in enumerate(suite.cases)]
     TestCase.objects.bulk_create(rows, batch_size=BATCH)

@@ -28,6 +28,7 @@ from evaluations.models import TestSuite
 __all__ = ["SuiteFiles"]
 
 LARGEST: Final = 20 * 1024 * 1024
+LONGEST: Final = 100  # bytes of a file's name; of most file systems 255
 SUFFIXES: Final = {"yaml": "yaml", "promptfoo": "promptfooconfig.yaml", "csv": "csv",
                    "jsonl": "jsonl"}  # fmt: skip
 
@@ -92,14 +93,21 @@ class ImportForm(forms.Form):
         """
         found = self.cleaned_data
         with tempfile.TemporaryDirectory() as folder:
-            target = Path(folder) / (PurePath(found["file"].name).name or "suite")
+            given = PurePath(found["file"].name)
+            target = Path(folder) / f"{_short(given.stem) or 'suite'}{_short(given.suffix)}"
             target.write_bytes(found["file"].read())
             return read_suite(
                 target,
                 name=found["name"],
+                usual_name=given.stem,
                 mapping=parse_mapping(filter(None, found["mapping"].splitlines())) or None,
                 assertion={"type": found["assertion"]} if found["assertion"] else None,
             )
+
+
+def _short(name: str) -> str:
+    """Return as much of a name as every file system takes; messages show the file by it."""
+    return name.replace("\0", "").encode("utf-8", "ignore")[:LONGEST].decode("utf-8", "ignore")
 
 
 class SuiteFiles:

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from evaluations.engine.errors import EngineError, SuiteError
+from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.promptfoo_references import resolve_references
 from evaluations.engine.formats.yaml_document import Document, Spot, load_document
 from evaluations.engine.types import Place, Warned
@@ -148,15 +149,22 @@ def read_sheet(path: Path, reference: str) -> Rows:
     """
     from openpyxl import load_workbook  # noqa: PLC0415 (10 MB that only this needs)
 
-    wanted = reference.partition("#")[2]
     try:
-        book = load_workbook(path, read_only=True, data_only=True)
-    except (OSError, ValueError, KeyError, EngineError) as error:
-        raise SuiteError(f"{path.name} is no workbook: {error}") from None
+        with closing(load_workbook(path, read_only=True, data_only=True)) as book:
+            return _rows(book, reference.partition("#")[2], path.name)
+    except SuiteError:
+        raise
+    except OSError as error:
+        raise SuiteError(f"{path.name} cannot be read: {error.strerror}") from None
+    except Exception as error:  # openpyxl lets out whatever a damaged file makes it come upon
+        raise SuiteError(f"{path.name} is no workbook (.xlsx)") from error
+
+
+def _rows(book: Any, wanted: str, name: str) -> Rows:
     if wanted.isdigit() and 0 < int(wanted) <= len(book.sheetnames):
         wanted = book.sheetnames[int(wanted) - 1]
     if wanted and wanted not in book.sheetnames:
-        raise SuiteError(f"{path.name} has no sheet “{wanted}”; there are {book.sheetnames}")
+        raise SuiteError(f"{name} has no sheet “{wanted}”; there are {book.sheetnames}")
     sheet = book[wanted] if wanted else book.worksheets[0]
     return [
         (line, [_cell(cell) for cell in row])

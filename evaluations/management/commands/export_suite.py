@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, no_translations
 
 from autoforge.core.errors import ApplicationError
+from autoforge.core.files import replacing
 from evaluations.engine.errors import EngineError
 from evaluations.exchanging import FORMATS, suite_of_row, write_suite
 from evaluations.selectors import find_suite
@@ -35,7 +36,8 @@ class Command(BaseCommand):
             suite = suite_of_row(find_suite(options["name"]).pk)
             text = write_suite(suite, options["format"])
             if options["output"]:
-                Path(options["output"]).write_text(text, encoding="utf-8", newline="")
+                with replacing(Path(options["output"])) as stream:
+                    stream.write(text.encode())
             else:
                 self.stdout.write(text, ending="")
         except (ApplicationError, EngineError, OSError) as error:

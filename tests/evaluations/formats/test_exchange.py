@@ -1,7 +1,9 @@
 """Suites in and out of files: exact round trips, mapped tables, wrong input with its place."""
 
 import json
+import zipfile
 
+import openpyxl
 import pytest
 import yaml
 from django.core.management import CommandError, call_command
@@ -221,6 +223,60 @@ def test_the_commands(tmp_path, capsys):
         call_command("export_suite", "T")
     with pytest.raises(CommandError, match="PART=COLUMN"):
         call_command("import_suite", str(path), map=["x"])
+
+
+@pytest.mark.django_db
+def test_replacing_takes_the_description_of_a_file_that_has_one():
+    row, _ = store_suite(Suite(name="S", description="old", cases=(CASE,)))
+    for said, kept in (("new", "new"), ("", "new")):
+        store_suite(Suite(name="S", description=said, cases=(OFF,)), replace_cases=True)
+        row.refresh_from_db()
+        assert (row.description, row.cases.get().name) == (kept, "off")
+
+
+@pytest.mark.django_db
+def test_an_export_that_fails_leaves_the_file_as_it_was(tmp_path, monkeypatch):
+    store_suite(Suite(name="S", cases=(CASE,)))
+    target = tmp_path / "deep" / "out.yaml"
+    call_command("export_suite", "S", output=str(target))
+    before = target.read_text(encoding="utf-8")
+    assert read_suite(target).cases == (CASE,)
+
+    def fail(*_args):
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr("pathlib.Path.replace", fail)
+    with pytest.raises(CommandError, match="the disk is full"):
+        call_command("export_suite", "S", output=str(target))
+    assert [(one.name, one.read_text(encoding="utf-8")) for one in target.parent.iterdir()] == [
+        ("out.yaml", before)
+    ]
+
+
+@pytest.mark.parametrize("holds", ["nothing", "text", "zip", "sheet"])
+def test_a_workbook_that_is_none(tmp_path, holds):
+    path = tmp_path / "t.xlsx"
+    path.write_bytes(b"q,__expected" if holds == "text" else b"")
+    if holds in ("zip", "sheet"):
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("xl/workbook.xml" if holds == "sheet" else "a", "<odd")
+    with pytest.raises(SuiteError, match=r"^t\.xlsx is no workbook \(\.xlsx\)$"):
+        read_suite(path)
+
+
+def test_a_damaged_sheet_is_refused_and_a_whole_one_is_read(tmp_path):
+    book = openpyxl.Workbook()
+    book.active.append(["q", "__expected"])
+    book.active.append(["a", "contains:b"])
+    whole, damaged = tmp_path / "whole.xlsx", tmp_path / "damaged.xlsx"
+    book.save(whole)
+    assert read_suite(whole).cases[0].variables == {"q": "a"}
+    with zipfile.ZipFile(whole) as old, zipfile.ZipFile(damaged, "w") as new:
+        for name in old.namelist():
+            text = old.read(name)
+            new.writestr(name, text[: len(text) // 2] if "sheet1" in name else text)
+    with pytest.raises(SuiteError, match=r"^damaged\.xlsx is no workbook \(\.xlsx\)$"):
+        read_suite(damaged)
 
 
 @pytest.mark.django_db
