@@ -10,8 +10,10 @@ from unfold.widgets import UnfoldAdminSelectWidget
 
 from autoforge.core.admin import BaseAdmin, DocumentFormField
 from evaluations.admin.cells import PAGE_MEDIA
+from evaluations.engine.errors import SetupError
 from evaluations.engine.providers import PROVIDERS
-from evaluations.engine.providers.keys import find_secret
+from evaluations.engine.providers.contract import MOST_AT_A_TIME
+from evaluations.engine.providers.keys import check_address, find_secret
 from evaluations.models import ModelProfile, ReleaseGate
 
 __all__ = ["ModelProfileAdmin", "ReleaseGateAdmin"]
@@ -42,6 +44,31 @@ class ModelProfileForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's c
             "input_usd_per_million",
             "output_usd_per_million",
         )
+
+    def clean_base_url(self) -> str:
+        """Refuse what no model is asked at, and secrets: the address is shown and kept."""
+        given: str = self.cleaned_data["base_url"]
+        try:
+            if given:
+                check_address(given)
+        except SetupError as error:
+            raise forms.ValidationError(
+                _(
+                    "An address begins with http:// or https://, has a host, and holds no user "
+                    "name, no password and no key."
+                )
+            ) from error
+        return given
+
+    def clean_concurrency(self) -> int:
+        """Refuse more calls than one process can have under way."""
+        given: int = self.cleaned_data["concurrency"]
+        if not 1 <= given <= MOST_AT_A_TIME:
+            raise forms.ValidationError(
+                _("Calls at a time are a whole number from 1 to %(most)s."),
+                params={"most": MOST_AT_A_TIME},
+            )
+        return given
 
     def clean_parameters(self) -> Any:
         """Refuse a key: keys come from the environment alone."""

@@ -293,6 +293,55 @@ def test_suites_are_imported_and_exported_by_pages(admin, suite):
     assert "import-suite" in admin.get(url("testsuite_changelist")).content.decode()
 
 
+@pytest.mark.parametrize("suffix", [".yaml", ".csv", ".jsonl"])
+def test_a_file_with_a_long_name_is_imported(admin, suffix):
+    texts = {".yaml": b"autoforge: suite/1\nname: N\ncases:\n- name: a\n",
+             ".csv": b"name,q\na,b\n", ".jsonl": b'{"name": "a"}\n'}  # fmt: skip
+    sent = {"file": SimpleUploadedFile("質" * 100 + suffix, texts[suffix])}
+    page = admin.post(url("testsuite_import"), sent).content.decode()
+    assert "Imported" in page
+    assert TestSuite.objects.get().name == ("N" if suffix == ".yaml" else "質" * 100)
+    wrong = {"file": SimpleUploadedFile("質" * 100 + suffix, b'"')}
+    assert f"{'質' * 33}{suffix}" in admin.post(url("testsuite_import"), wrong).content.decode()
+
+
+ADDRESS = (
+    "An address begins with http:// or https://, has a host, and holds no user name, no password"
+)
+CALLS = "Calls at a time are a whole number from 1 to 1024."
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [
+        ("base_url", "https://u:pw@h/v1?api_key=sk-0123456789", ADDRESS),
+        ("base_url", "https://u@h/v1", ADDRESS),
+        ("base_url", "https://h/v1?api_key=abc", ADDRESS),
+        ("base_url", "https://h/v1?x=sk-0123456789", ADDRESS),
+        ("base_url", "https://h/v1#token=abc", ADDRESS),
+        ("base_url", "ftp://h/v1", ADDRESS),
+        ("base_url", "localhost:11434", ADDRESS),
+        ("base_url", "http://[::1", ADDRESS),
+        ("base_url", "http://h:99999", ADDRESS),
+        ("base_url", "", None),
+        ("base_url", "http://127.0.0.1:11434/v1?api-version=2024-10-21", None),
+        ("concurrency", "2000000000", CALLS),
+        ("concurrency", "1025", CALLS),
+        ("concurrency", "0", CALLS),
+        ("concurrency", "1024", None),
+    ],
+)
+def test_addresses_and_calls_of_a_profile(admin, field, value, sentence):
+    sent = {"name": "m", "provider": "openai", "model": "g", "concurrency": 1,
+            "timeout_seconds": 5, "parameters": "{}"} | {field: value}  # fmt: skip
+    found = admin.post(url("modelprofile_add"), sent)
+    if sentence is None:
+        assert (found.status_code, ModelProfile.objects.count()) == (302, 1)
+        return
+    assert found.content.decode().count(sentence) == 1
+    assert not ModelProfile.objects.exists()
+
+
 def test_a_profile_keeps_no_key(admin):
     sent = {"name": "m", "provider": "openai", "model": "g", "concurrency": 1,
             "timeout_seconds": 5, "parameters": '{"api_key": "sk-secret"}'}  # fmt: skip

@@ -3,12 +3,12 @@
 import re
 from collections.abc import Iterator, Mapping
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from evaluations.engine.errors import SetupError
 from evaluations.engine.providers.contract import Environment
 
-__all__ = ["address", "find_secret", "key_for"]
+__all__ = ["address", "check_address", "find_secret", "key_for"]
 
 SECRET_ENDS: Final = (
     *("apikey", "apitoken", "accesskey", "accesskeyid", "privatekey", "subscriptionkey"),
@@ -68,17 +68,35 @@ def address(wanted: str, environment: Environment, variable: str, default: str) 
     """Return the address to use: the chosen one, the environment's, the usual one.
 
     Raises:
-        SetupError: it is none of HTTP.
+        SetupError: there is none, or `check_address` refuses it.
     """
     url = wanted or environment.get(variable, "") or default
     if not url:
         raise SetupError(f"no address: set {variable}, or give the model one")
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    check_address(url)
+    return url
+
+
+def check_address(url: str) -> None:
+    """Refuse what no model is asked at, and what would keep a secret.
+
+    Raises:
+        SetupError: it is none of HTTP, or holds a user name, a password or a key.
+    """
+    try:
+        parts = urlsplit(url)
+        is_http = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # of brackets and ports
+        is_http = False
+    if not is_http:
         raise SetupError("an address of a model begins with http:// or https:// and has a host")
     if parts.username or parts.password:
         raise SetupError("an address of a model holds no user name and no password")
-    return url
+    secret = find_secret(dict(parse_qsl(parts.query))) or find_secret(
+        dict(parse_qsl(parts.fragment))
+    )
+    if secret:
+        raise SetupError(f"an address of a model holds no key: {secret} is set in the environment")
 
 
 def key_for(url: str, environment: Environment, variable: str, trusted: tuple[str, ...]) -> str:

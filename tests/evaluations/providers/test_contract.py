@@ -189,10 +189,25 @@ def test_a_compatible_service_gets_no_foreign_key():
     assert KEY not in str(fake.requests)
 
 
-@pytest.mark.parametrize("url", ["ftp://x", "nothing", "http://user:pw@host/v1"])
-def test_an_address_is_one_of_http(url):
-    with pytest.raises(SetupError, match="address"):
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("ftp://x", "begins with http:// or https:// and has a host"),
+        ("nothing", "begins with http:// or https:// and has a host"),
+        ("http://", "begins with http:// or https:// and has a host"),
+        ("http://[::1", "begins with http:// or https:// and has a host"),
+        ("http://h:99999", "begins with http:// or https:// and has a host"),
+        ("http://user:pw@host/v1", "holds no user name and no password"),
+        ("http://user@host/v1", "holds no user name and no password"),
+        ("http://h/v1?api_key=abc", "holds no key: api_key is set in the environment"),
+        ("http://h/v1?a=b&x=sk-0123456789", "holds no key: x is set in the environment"),
+        ("http://h/v1#token=abc", "holds no key: token is set in the environment"),
+    ],
+)
+def test_an_address_is_one_of_http_and_holds_no_secret(url, sentence):
+    with pytest.raises(SetupError) as refusal:
         make(ProviderSpec(kind="openai-compatible", model="m", base_url=url), {})
+    assert str(refusal.value) == f"an address of a model {sentence}"
 
 
 def test_structured_answers():
