@@ -41,9 +41,9 @@ def first_fault(schema: Any, document: Any) -> str | None:
     Raises:
         ScoringError: the schema cannot be used, or not on this document.
     """
+    _until.set(time.monotonic() + SECONDS)
     with _translated("the JSON Schema cannot be used"):
         validator = _validator(_as_text(schema))
-    _until.set(time.monotonic() + SECONDS)
     with _translated("the answer cannot be held against the JSON Schema"):
         error = next(validator.iter_errors(document), None)
         if error is None:
@@ -58,6 +58,7 @@ def refuse_unusable(schema: Any) -> None:
     Raises:
         ScoringError: one sentence: what is wrong with it.
     """
+    _until.set(time.monotonic() + SECONDS)
     with _translated("the JSON Schema cannot be used"):
         _validator(_as_text(schema))
 
@@ -132,7 +133,7 @@ def _is_found(pattern: str, text: str) -> bool:
         InvalidPatternError: it is none of ECMAScript's.
         ScoringError: it, or all of one document's, took too long.
     """
-    if time.monotonic() > _until.get(time.monotonic() + SECONDS):
+    if time.monotonic() > _until.get():
         raise ScoringError(f"the expressions of the JSON Schema took more than {SECONDS} s")
     try:
         return search(pattern, text, flags="u")

@@ -3,12 +3,13 @@
 import asyncio
 import json
 import time
+from types import SimpleNamespace
 
 import pytest
 
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.assertions import parse_assertion
-from evaluations.engine.scorers import Context, grade
+from evaluations.engine.scorers import Context, grade, schemas
 from evaluations.engine.scorers.embedded_json import find_objects
 from evaluations.engine.types import Answer, Assertion
 
@@ -117,6 +118,18 @@ UNHELD = [
 def test_an_answer_that_cannot_be_held_against_a_schema_is_an_error(text, schema, sentence):
     parse_assertion({"type": "is-json", "value": schema})
     assert sentence in graded("is-json", text, schema).error
+
+
+def test_each_answer_has_its_own_time(monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(schemas, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    for number in range(3):
+        schema = {"pattern": f"^{number}"}
+        schemas.refuse_unusable(schema)
+        clock[0] += 5
+        assert schemas.first_fault(schema, "x") == f"the document: 'x' does not match '^{number}'"
+        clock[0] += 5
+        assert schemas.first_fault({"pattern": f"{number}$"}, str(number)) is None
 
 
 OBJECTS = [
