@@ -29,7 +29,9 @@ class Command(BaseCommand):
         parser.add_argument("file", metavar="FILE")
         parser.add_argument("--name", default="", help="what the suite is to be called")
         parser.add_argument(
-            "--replace", action="store_true", help="replace the cases of a suite of this name"
+            "--replace",
+            action="store_true",
+            help="replace the cases of a suite of this name; its description if the file has one",
         )
         parser.add_argument(
             "--map",
