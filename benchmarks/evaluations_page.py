@@ -59,8 +59,8 @@ def show(url: str, proxy: Any) -> None:
 
 def _fill() -> Any:
     from evaluations.engine.providers import ProviderSpec
-    from evaluations.engine.runner import Ending
     from evaluations.engine.types import Case
+    from evaluations.engine.work import Ending
     from evaluations.execution import finish_run
     from evaluations.models import RunCase
     from evaluations.planning import Plan, PlannedColumn, create_run

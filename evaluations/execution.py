@@ -26,9 +26,9 @@ from evaluations.engine.budget import Caps, Spent
 from evaluations.engine.errors import EngineError, SetupError
 from evaluations.engine.providers import Provider, ProviderSpec, identity_of, make, price_of
 from evaluations.engine.providers.offline import EchoProvider
-from evaluations.engine.runner import INTERRUPTED, Column, Ending, Finished, Options
 from evaluations.engine.runner import run as run_engine
 from evaluations.engine.services import ModelServices
+from evaluations.engine.work import INTERRUPTED, Column, Ending, Finished, Options
 from evaluations.models import Evaluation, Run, TestResult
 from evaluations.storage import LEASE, DatabaseStore, patiently
 from evaluations.summaries import summarise_evaluation

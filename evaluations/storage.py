@@ -21,8 +21,8 @@ from autoforge.core.aggregates import JSONGroupArray
 from autoforge.core.json import dump
 from evaluations.engine.formats.assertions import assertion_as_dict
 from evaluations.engine.formats.documents import case_from_document
-from evaluations.engine.runner import Column, Finished, Lost, Orders, Task
 from evaluations.engine.types import Answer, Grade, Message
+from evaluations.engine.work import Column, Finished, Lost, Orders, Task
 from evaluations.models import Run, RunCase, TestResult
 from evaluations.wording import prepare
 from prompts import interface as prompts

@@ -16,9 +16,9 @@ from uuid import UUID
 from django.db import transaction
 
 from evaluations.engine.providers import ProviderSpec
-from evaluations.engine.runner import Column, Ending, Finished, request_hash
 from evaluations.engine.scorers import Context, grade
 from evaluations.engine.types import Answer
+from evaluations.engine.work import Column, Ending, Finished, request_hash
 from evaluations.exchanging import read_suite, store_suite
 from evaluations.execution import column_of, finish_run, template_of
 from evaluations.models import TestSuite

@@ -8,197 +8,49 @@ most what was in flight. Answers that wait at the same time are stored together.
 
 import asyncio
 import contextlib
-import hashlib
-import json
-import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from decimal import Decimal
+from dataclasses import replace
 from functools import partial
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final
 
-from evaluations.engine.budget import Budget, Caps, Spent
+from evaluations.engine.asking import (
+    answer_at_hand,
+    completed,
+    cost_of_answer,
+    estimated_tokens,
+    request_of,
+)
+from evaluations.engine.budget import Budget
 from evaluations.engine.errors import (
     AuthenticationError,
-    BrokenAnswerError,
     EngineError,
     ProviderError,
     ScoringError,
     SetupError,
 )
-from evaluations.engine.providers import Pace, Price, Provider, cost_of, with_retries
-from evaluations.engine.scorers import CaseGrade, Context, grade, service_calls
-from evaluations.engine.services import ModelServices, Tally
-from evaluations.engine.types import Answer, Case, Message, Request
+from evaluations.engine.group_commit import Blocking, Committer
+from evaluations.engine.providers import Pace, Provider, with_retries
+from evaluations.engine.scorers import Context, grade, service_calls
+from evaluations.engine.services import Tally
+from evaluations.engine.types import Answer
+from evaluations.engine.work import (
+    INTERRUPTED,
+    Column,
+    Ending,
+    Finished,
+    Lost,
+    Options,
+    Store,
+    Task,
+    request_hash,
+)
 
-__all__ = [
-    "BEAT_SECONDS",
-    "INTERRUPTED",
-    "Column",
-    "Ending",
-    "Finished",
-    "Lost",
-    "Options",
-    "Orders",
-    "Store",
-    "Task",
-    "request_hash",
-    "run",
-]
+__all__ = ["run"]
 
-logger = logging.getLogger(__name__)
-
-BEAT_SECONDS: Final = 2.0
 PAGE: Final = (64, 1000)  # tasks that are read at a time: at least, at most
 PAGE_PER_SLOT: Final = 4
-CHARACTERS_PER_TOKEN: Final = 4
-ANSWER_TOKENS: Final = 256  # reserved where no max_tokens is set
 SHARED: Final = 4096  # answers that the same request may still take: more than is read ahead
 MOST_WORKERS: Final = 1024  # of a column: each is a task of its own
-INTERRUPTED: Final = "the run stopped while its judge was waited for"
-
-ResultT = TypeVar("ResultT")
-
-
-class Lost(Exception):  # noqa: N818 (named for what happened)
-    """Another worker has the run now."""
-
-
-class _Stopped(Exception):  # noqa: N818 (as above)
-    """The run stops: what waits to be sent is not sent any more."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Column:
-    """One version of a prompt, asked of one model."""
-
-    key: str
-    """What the store knows it by."""
-    name: str
-    """What people call it."""
-    model: str
-    """The model's name at its provider."""
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    """What goes into every request."""
-    provider: Provider
-    """Who is asked; columns may share one, and then share its slots."""
-    price: Price | None = None
-    """None: not known."""
-    cacheable: bool = True
-    """Whether earlier answers are worth looking up."""
-    identity: str = ""
-    """What makes answers interchangeable: kind and address of the provider."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Task:
-    """One case to ask once."""
-
-    case_key: Any
-    """What the store knows the case by."""
-    case: Case
-    repeat: int
-    """From 0."""
-    messages: tuple[Message, ...] = ()
-    """What to send."""
-    error: str = ""
-    """Why it cannot be sent."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Finished:
-    """What became of a task; `answer` or `error` is there, or both."""
-
-    column: Column
-    task: Task
-    request_hash: str
-    answer: Answer | None = None
-    graded: CaseGrade | None = None
-    error: str = ""
-    attempts: int = 0
-    """How many requests were sent for it; 0 for an earlier or a given answer."""
-    grading_calls: int = 0
-    """How many calls of judges and embeddings it took."""
-    grading_cost_usd: Decimal | None = None
-    """What those cost, None where none was made or no price is known."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Orders:
-    """What the store says at each heartbeat."""
-
-    cancel: bool = False
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Options:
-    """How a run is to go."""
-
-    caps: Caps = field(default_factory=Caps)
-    """Limits of the whole run."""
-    spent: Spent = field(default_factory=Spent)
-    """What earlier workers have spent."""
-    use_cache: bool = True
-    """Whether earlier answers to exactly the same requests are taken."""
-    only_stored: bool = False
-    """Whether nobody is asked: what has no earlier answer becomes an error."""
-    services: ModelServices | None = None
-    """Models that scorers may ask; the run closes them."""
-    beat_seconds: float = BEAT_SECONDS
-    """How often the lease is renewed."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Ending:
-    """How a run ended here."""
-
-    status: str
-    """"completed", "stopped", "cancelled", "failed" or "lost"."""
-    message: str
-    """Why, where it is not completed."""
-    seconds: float
-    """How long it has been worked on, all workers together."""
-
-
-class Store(Protocol):
-    """Where tasks come from and answers go; its methods block and are called one at a time."""
-
-    def page(self, column: Column, after: Any, limit: int) -> tuple[Sequence[Task], Any]:
-        """Return the next tasks of a column without a result, and what to pass as `after` next.
-
-        No more where that is None.
-        """
-
-    def find_answers(self, hashes: Sequence[str], *, own: bool) -> Mapping[str, Answer]:
-        """Return earlier answers by request hash; `own`: of this run alone."""
-
-    def save(self, finished: Sequence[Finished]) -> None:
-        """Store all or nothing; what is stored already stays as it is.
-
-        Raises:
-            Lost: another worker has the run.
-        """
-
-    def beat(self, seconds: float) -> Orders:
-        """Renew the lease.
-
-        Raises:
-            Lost: another worker has the run.
-        """
-
-
-def request_hash(column: Column, task: Task) -> str:
-    """Return the SHA-256 of exactly what is sent, to whom, and which repeat it is."""
-    content = {
-        "to": column.identity,
-        "model": column.model,
-        "parameters": dict(column.parameters),
-        "messages": [[message.role, message.content] for message in task.messages],
-        "repeat": task.repeat,
-    }
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
-
 
 _Ready = tuple[Task, str, Answer | None]
 """A task, the hash of its request, and an earlier answer to it."""
@@ -206,59 +58,8 @@ _Page = tuple[list[_Ready], Any]
 """Tasks, and where the next page begins; no more where that is None."""
 
 
-class _Blocking:
-    """Runs the store's methods in one thread, one at a time."""
-
-    def __init__(self) -> None:
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 (only for runs)
-
-        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
-
-    async def __call__(self, function: Callable[..., ResultT], *args: Any) -> ResultT:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, function, *args)
-
-    def close(self, last: Callable[[], object]) -> None:
-        self._pool.submit(last)
-        self._pool.shutdown(wait=True)
-
-
-class _Committer:
-    """Group commit: whatever waits when the store is free goes in together."""
-
-    def __init__(self, save: Callable[[Sequence[Finished]], Any]) -> None:
-        self._save = save
-        self._waiting: list[tuple[Finished, asyncio.Future[None]]] = []
-        self._wake = asyncio.Event()
-
-    async def store(self, finished: Finished) -> None:
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((finished, future))
-        self._wake.set()
-        await future
-
-    async def work(self) -> None:
-        while True:
-            await self._wake.wait()
-            # Whoever is ready in this turn of the loop comes along.
-            await asyncio.sleep(0)
-            self._wake.clear()
-            group, self._waiting = self._waiting, []
-            error: Exception | None = None
-            try:
-                await self._save([finished for finished, _ in group])
-            except Exception as failure:  # noqa: BLE001 (each of the group gets it)
-                error = failure
-            for _, future in group:
-                _settle(future, error)
-
-
-def _settle(future: "asyncio.Future[None]", error: Exception | None) -> None:
-    if future.done():  # its worker was cancelled meanwhile
-        return
-    if error is None:
-        future.set_result(None)
-    else:
-        future.set_exception(error)
+class _Stopped(Exception):  # noqa: N818 (named for what happened)
+    """The run stops: what waits to be sent is not sent any more."""
 
 
 class _Run:
@@ -271,11 +72,11 @@ class _Run:
         on_finished: Callable[[Finished], object],
     ) -> None:
         self.store = store
-        self.blocking = _Blocking()
+        self.blocking = Blocking()
         self.budget = Budget(options.caps, options.spent)
         self.options = options
         self.on_finished = on_finished
-        self.committer = _Committer(lambda group: self.blocking(store.save, group))
+        self.committer = Committer(lambda group: self.blocking(store.save, group))
         self.stopping = ""
         self.stopped = asyncio.Event()
         self.abandoned = asyncio.Event()
@@ -384,7 +185,7 @@ class _Run:
         part = Finished(column=column, task=task, request_hash=key)
         if task.error:
             return replace(part, error=task.error)
-        answer = _answer_at_hand(task, known)
+        answer = answer_at_hand(task, known)
         if answer is None and self.options.only_stored:
             return replace(part, error="there is no stored answer to this request")
         try:
@@ -444,22 +245,22 @@ class _Run:
         """
         pace = self.pace(column.provider)
         if ask and pace.is_limited:
-            await pace.wait(_estimated_tokens(_request(column, task)))
+            await pace.wait(estimated_tokens(request_of(column, task)))
         why = self.stopping or (self.budget.begin_calls(calls) if calls else "")
         if why:
             self.stop("stopped", why)
             raise _Stopped
 
     async def _ask(self, column: Column, task: Task) -> tuple[Answer, int]:
-        request = _request(column, task)
+        request = request_of(column, task)
         pause = partial(self.pause, until=self.abandoned)
         # What has begun is within the limits: only a cancelled or failed run gives it up.
         answer, attempts = await with_retries(
-            lambda: _completed(column.provider, request), column.provider.limits, sleep=pause
+            lambda: completed(column.provider, request), column.provider.limits, sleep=pause
         )
         cost = answer.cost_usd
         if cost is None:
-            cost = _cost_of_answer(column.price, request, answer)
+            cost = cost_of_answer(column.price, request, answer)
         self.budget.add_cost(cost)
         return replace(answer, cost_usd=cost), attempts
 
@@ -506,49 +307,6 @@ class _Run:
             orders = await self.blocking(self.store.beat, self.budget.seconds)
             if orders.cancel:
                 self.stop("cancelled", "it was cancelled")
-
-
-def _answer_at_hand(task: Task, known: Answer | None) -> Answer | None:
-    if task.case.given_answer is not None:
-        return Answer(text=task.case.given_answer)
-    return known and replace(known, cached=True)
-
-
-async def _completed(provider: Provider, request: Request) -> Answer:
-    try:
-        return await provider.complete(request)
-    except EngineError:
-        raise
-    except Exception as error:
-        # A bug of one provider is an error of one case; what it is stands in the log.
-        logger.exception("A provider failed unexpectedly")
-        name = type(error).__name__
-        raise BrokenAnswerError(f"the answer could not be read ({name})") from error
-
-
-def _cost_of_answer(price: Price | None, request: Request, answer: Answer) -> Decimal | None:
-    """Return what an answer cost; where the service counts no tokens, about four characters each.
-
-    A limit of cost would never act else.
-    """
-    sent, came = answer.input_tokens, answer.output_tokens
-    if price is not None and price.input_usd_per_million + price.output_usd_per_million > 0:
-        sent = _sent_tokens(request) if sent is None else sent
-        came = len(answer.text) // CHARACTERS_PER_TOKEN + 1 if came is None else came
-    return cost_of(price, sent, came)
-
-
-def _request(column: Column, task: Task) -> Request:
-    return Request(model=column.model, messages=task.messages, parameters=column.parameters)
-
-
-def _sent_tokens(request: Request) -> int:
-    return sum(len(message.content) for message in request.messages) // CHARACTERS_PER_TOKEN
-
-
-def _estimated_tokens(request: Request) -> int:
-    limit = request.parameters.get("max_tokens")
-    return _sent_tokens(request) + (limit if isinstance(limit, int) else ANSWER_TOKENS)
 
 
 async def run(

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from django.db.models import Count, Q
 
-from evaluations.engine.runner import Finished
+from evaluations.engine.work import Finished
 from evaluations.execution import spent_on
 from evaluations.models import Run, TestResult
 

@@ -14,8 +14,8 @@ from django.utils import timezone
 from autoforge.core.errors import InvalidInputError, NotFoundError
 from evaluations import execution
 from evaluations.engine.providers import Limits, Price, ProviderSpec
-from evaluations.engine.runner import Lost
 from evaluations.engine.types import Assertion, Case
+from evaluations.engine.work import Lost
 from evaluations.execution import (
     cancel_run,
     execute_run,

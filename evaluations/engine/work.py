@@ -1,0 +1,170 @@
+"""What the runner and its store hand to each other: columns, tasks, results, orders, and the store.
+
+Left to others: who asks and scores (`runner`), and where results are kept (`evaluations.storage`).
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Final, Protocol
+
+from evaluations.engine.budget import Caps, Spent
+from evaluations.engine.providers import Price, Provider
+from evaluations.engine.scorers import CaseGrade
+from evaluations.engine.services import ModelServices
+from evaluations.engine.types import Answer, Case, Message
+
+__all__ = [
+    "BEAT_SECONDS",
+    "INTERRUPTED",
+    "Column",
+    "Ending",
+    "Finished",
+    "Lost",
+    "Options",
+    "Orders",
+    "Store",
+    "Task",
+    "request_hash",
+]
+
+BEAT_SECONDS: Final = 2.0
+INTERRUPTED: Final = "the run stopped while its judge was waited for"
+
+
+class Lost(Exception):  # noqa: N818 (named for what happened)
+    """Another worker has the run now."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Column:
+    """One version of a prompt, asked of one model."""
+
+    key: str
+    """What the store knows it by."""
+    name: str
+    """What people call it."""
+    model: str
+    """The model's name at its provider."""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """What goes into every request."""
+    provider: Provider
+    """Who is asked; columns may share one, and then share its slots."""
+    price: Price | None = None
+    """None: not known."""
+    cacheable: bool = True
+    """Whether earlier answers are worth looking up."""
+    identity: str = ""
+    """What makes answers interchangeable: kind and address of the provider."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Task:
+    """One case to ask once."""
+
+    case_key: Any
+    """What the store knows the case by."""
+    case: Case
+    repeat: int
+    """From 0."""
+    messages: tuple[Message, ...] = ()
+    """What to send."""
+    error: str = ""
+    """Why it cannot be sent."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finished:
+    """What became of a task; `answer` or `error` is there, or both."""
+
+    column: Column
+    task: Task
+    request_hash: str
+    answer: Answer | None = None
+    graded: CaseGrade | None = None
+    error: str = ""
+    attempts: int = 0
+    """How many requests were sent for it; 0 for an earlier or a given answer."""
+    grading_calls: int = 0
+    """How many calls of judges and embeddings it took."""
+    grading_cost_usd: Decimal | None = None
+    """What those cost, None where none was made or no price is known."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Orders:
+    """What the store says at each heartbeat."""
+
+    cancel: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """How a run is to go."""
+
+    caps: Caps = field(default_factory=Caps)
+    """Limits of the whole run."""
+    spent: Spent = field(default_factory=Spent)
+    """What earlier workers have spent."""
+    use_cache: bool = True
+    """Whether earlier answers to exactly the same requests are taken."""
+    only_stored: bool = False
+    """Whether nobody is asked: what has no earlier answer becomes an error."""
+    services: ModelServices | None = None
+    """Models that scorers may ask; the run closes them."""
+    beat_seconds: float = BEAT_SECONDS
+    """How often the lease is renewed."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ending:
+    """How a run ended here."""
+
+    status: str
+    """"completed", "stopped", "cancelled", "failed" or "lost"."""
+    message: str
+    """Why, where it is not completed."""
+    seconds: float
+    """How long it has been worked on, all workers together."""
+
+
+class Store(Protocol):
+    """Where tasks come from and answers go; its methods block and are called one at a time."""
+
+    def page(self, column: Column, after: Any, limit: int) -> tuple[Sequence[Task], Any]:
+        """Return the next tasks of a column without a result, and what to pass as `after` next.
+
+        No more where that is None.
+        """
+
+    def find_answers(self, hashes: Sequence[str], *, own: bool) -> Mapping[str, Answer]:
+        """Return earlier answers by request hash; `own`: of this run alone."""
+
+    def save(self, finished: Sequence[Finished]) -> None:
+        """Store all or nothing; what is stored already stays as it is.
+
+        Raises:
+            Lost: another worker has the run.
+        """
+
+    def beat(self, seconds: float) -> Orders:
+        """Renew the lease.
+
+        Raises:
+            Lost: another worker has the run.
+        """
+
+
+def request_hash(column: Column, task: Task) -> str:
+    """Return the SHA-256 of exactly what is sent, to whom, and which repeat it is."""
+    content = {
+        "to": column.identity,
+        "model": column.model,
+        "parameters": dict(column.parameters),
+        "messages": [[message.role, message.content] for message in task.messages],
+        "repeat": task.repeat,
+    }
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
