@@ -20,7 +20,6 @@ from evaluations.summaries import compare_columns
 __all__ = ["Comparing", "Judged", "as_stored", "compare_run", "judge_run", "sentence_of"]
 
 NAMED: Final = 50  # flipped cases that are kept by name
-OPEN: Final = (Run.Status.PENDING, Run.Status.RUNNING)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,7 +55,7 @@ def judge_run(run: Run, rows: Sequence[Evaluation]) -> list[Judged]:
     They are read from the columns where the run has ended; else all its outcomes are compared now.
     """
     stored = [_stored(old, new) for old, new in _pairs(run, rows)] if rows else []
-    if run.status in OPEN or not all(stored):
+    if run.is_open or not all(stored):
         stored = [as_stored(one) for one in compare_run(run, rows)]
     return [
         Judged(

@@ -30,6 +30,7 @@ from evaluations.engine.runner import run as run_engine
 from evaluations.engine.services import ModelServices
 from evaluations.engine.work import INTERRUPTED, Column, Ending, Finished, Options
 from evaluations.models import Evaluation, Run, TestResult
+from evaluations.models.runs import OPEN
 from evaluations.storage import LEASE, DatabaseStore, patiently
 from evaluations.summaries import summarise_evaluation
 from evaluations.wording import spec_of_target
@@ -53,7 +54,6 @@ logger = logging.getLogger(__name__)
 UNCACHED: Final = ("echo", "replay")  # as fast as looking it up
 ENDED: Final = {"status", "summary", "overall_score", "started_at", "finished_at", "error"}
 TOLD_WITHIN: Final = timedelta(seconds=30)
-OPEN: Final = (Run.Status.PENDING, Run.Status.RUNNING)
 TO_RESUME: Final = (Run.Status.STOPPED, Run.Status.CANCELLED, Run.Status.FAILED)
 
 
@@ -150,7 +150,7 @@ def _claim(run: Run, *, only_open: bool) -> Run:
         run.refresh_from_db()
         if run.status == Run.Status.COMPLETED:
             raise InvalidInputError({"run": "it is completed; nothing is left to do"})
-        if only_open and (run.status not in OPEN or run.cancel_requested):
+        if only_open and (not run.is_open or run.cancel_requested):
             raise InvalidInputError({"run": "it has ended; whoever wants it resumes it"})
         sentence = "another worker is at it; it can be taken over when that one is gone"
         raise InvalidInputError({"run": sentence})
@@ -297,7 +297,7 @@ def cancel_run(run_id: UUID | str) -> Run:
         NotFoundError: there is no such run, or it is deleted.
     """
     run = find_row(Run, run_id)
-    if run.status in OPEN:
+    if run.is_open:
         run.cancel_requested = True
         if _is_free(run):
             run.status, run.message, run.worker = Run.Status.CANCELLED, "it was cancelled", ""

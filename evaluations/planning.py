@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache, partial
 from hashlib import sha256
 from itertools import islice
 from typing import Any, Final
@@ -23,6 +24,7 @@ from evaluations.engine.formats.documents import (
 )
 from evaluations.engine.providers import ProviderSpec, cost_of, make, price_of
 from evaluations.engine.scorers import needs_of, service_calls
+from evaluations.engine.tokens import CHARACTERS_PER_TOKEN
 from evaluations.engine.types import Case
 from evaluations.models import Evaluation, Run, RunCase, TestCase, TestSuite
 from evaluations.storage import insert_rows
@@ -41,7 +43,6 @@ __all__ = [
 
 PAGE: Final = 2000
 SAMPLE: Final = 200  # cases that an estimate looks at
-CHARACTERS_PER_TOKEN: Final = 4
 ANSWER_TOKENS: Final = 256  # expected where nothing is known
 NEEDED: Final = {
     "judge": "some cases are judged by a model: name it, such as --judge openai:gpt-4.1-mini",
@@ -207,11 +208,11 @@ def _share(cases: Sequence[Case], place: int) -> float:
 
 
 def _mean_tokens(column: PlannedColumn, cases: Sequence[Case]) -> int:
-    template = column.template
+    prepared = lru_cache(partial(prepare, column.template))
     sizes = []
     for case in cases[:SAMPLE]:
         try:
-            messages = prepare(template, case.prefix, case.suffix)(case.variables)
+            messages = prepared(case.prefix, case.suffix)(case.variables)
         except prompts.TemplateError:
             continue  # it will be an error of the case, and costs nothing
         sizes.append(sum(len(message.content) for message in messages))

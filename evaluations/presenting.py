@@ -91,7 +91,7 @@ def progress_of(run: Run) -> dict[str, Any]:
         "rate": rate,
         "seconds": seconds,
         "seconds_left": left / rate if rate else None,
-        "active": run.status in (Run.Status.PENDING, Run.Status.RUNNING),
+        "active": run.is_open,
         "columns": columns,
     }
 

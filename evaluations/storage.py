@@ -27,7 +27,7 @@ from evaluations.models import Run, RunCase, TestResult
 from evaluations.wording import prepare
 from prompts import interface as prompts
 
-__all__ = ["ANSWERED", "LEASE", "DatabaseStore", "insert_rows", "patiently"]
+__all__ = ["LEASE", "DatabaseStore", "insert_rows", "patiently"]
 
 ResultT = TypeVar("ResultT")
 

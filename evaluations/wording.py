@@ -9,24 +9,16 @@ from evaluations.engine.types import Message
 from evaluations.models import ModelProfile
 from prompts import interface as prompts
 
-__all__ = ["fill", "find_spec", "prepare", "spec_as_target", "spec_of_profile", "spec_of_target"]
-
-
-def fill(template: prompts.Template, values: Mapping[str, Any]) -> tuple[Message, ...]:
-    """Return the messages that a template and a case's variables make.
-
-    Variables that the template does not ask for are left out: a suite serves several versions.
-
-    Raises:
-        prompts.TemplateError: values are missing or of wrong types; each is named.
-    """
-    return prepare(template)(values)
+__all__ = ["find_spec", "prepare", "spec_as_target", "spec_of_profile", "spec_of_target"]
 
 
 def prepare(
     template: prompts.Template, before: str = "", after: str = ""
 ) -> Callable[[Mapping[str, Any]], tuple[Message, ...]]:
-    """Return `fill` of one template, for many cases.
+    """Return what makes messages of a template and a case's variables, for many cases.
+
+    Variables that the template does not ask for are left out: a suite serves several versions. It
+    raises prompts.TemplateError where values are missing or of wrong types; each is named.
 
     Args:
         template: a stored prompt's, or one of a text that came with a file.

@@ -194,7 +194,7 @@ class RunAdmin(SoftDeleteAdmin):
             "verdicts": presenting.verdicts_of(columns),
             "plots": drawing.plots_of(columns),
             "agreement": presenting.agreement_of(run),
-            "active": run.status in (Run.Status.PENDING, Run.Status.RUNNING),
+            "active": run.is_open,
             "formats": FORMAT_NAMES.items(),
             "can_change": self.has_change_permission(request, run),
             "has_errors": any(column.summary.get("errors") for column in columns),

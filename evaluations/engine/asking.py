@@ -7,6 +7,7 @@ from typing import Final
 
 from evaluations.engine.errors import BrokenAnswerError, EngineError
 from evaluations.engine.providers import Price, Provider, cost_of
+from evaluations.engine.tokens import CHARACTERS_PER_TOKEN, tokens_of
 from evaluations.engine.types import Answer, Request
 from evaluations.engine.work import Column, Task
 
@@ -14,7 +15,6 @@ __all__ = ["answer_at_hand", "completed", "cost_of_answer", "estimated_tokens", 
 
 logger = logging.getLogger(__name__)
 
-CHARACTERS_PER_TOKEN: Final = 4
 ANSWER_TOKENS: Final = 256  # reserved where no max_tokens is set
 
 
@@ -49,7 +49,7 @@ def cost_of_answer(price: Price | None, request: Request, answer: Answer) -> Dec
     """
     sent, came = answer.input_tokens, answer.output_tokens
     if price is not None and price.input_usd_per_million + price.output_usd_per_million > 0:
-        sent = _sent_tokens(request) if sent is None else sent
+        sent = tokens_of(request.messages) if sent is None else sent
         came = len(answer.text) // CHARACTERS_PER_TOKEN + 1 if came is None else came
     return cost_of(price, sent, came)
 
@@ -59,11 +59,7 @@ def request_of(column: Column, task: Task) -> Request:
     return Request(model=column.model, messages=task.messages, parameters=column.parameters)
 
 
-def _sent_tokens(request: Request) -> int:
-    return sum(len(message.content) for message in request.messages) // CHARACTERS_PER_TOKEN
-
-
 def estimated_tokens(request: Request) -> int:
     """Return about how many tokens a request and its answer take."""
     limit = request.parameters.get("max_tokens")
-    return _sent_tokens(request) + (limit if isinstance(limit, int) else ANSWER_TOKENS)
+    return tokens_of(request.messages) + (limit if isinstance(limit, int) else ANSWER_TOKENS)

@@ -22,11 +22,11 @@ from evaluations.engine.providers import (
     price_of,
     with_retries,
 )
+from evaluations.engine.tokens import CHARACTERS_PER_TOKEN, tokens_of
 from evaluations.engine.types import Answer, Request, Vector
 
 __all__ = ["ModelServices", "Tally"]
 
-CHARACTERS_PER_TOKEN: Final = 4
 REPLY_TOKENS: Final = 256
 DETERMINISTIC: Final = {"temperature": 0}
 
@@ -99,7 +99,7 @@ class ModelServices:
             parameters=DETERMINISTIC | dict(model.spec.parameters),
             response_schema=schema,
         )
-        sent = sum(len(one.content) for one in request.messages) // CHARACTERS_PER_TOKEN
+        sent = tokens_of(request.messages)
         answer = await self._asked(
             model, sent + REPLY_TOKENS, lambda: model.provider.complete(request)
         )

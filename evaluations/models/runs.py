@@ -1,5 +1,7 @@
 """Runs: what is asked of whom, within which limits, and who is at it."""
 
+from typing import Final
+
 from django.conf import settings as django_settings
 from django.core.validators import MinValueValidator
 from django.db import models
@@ -12,7 +14,7 @@ from autoforge.core.models import SerialModel, SoftDeleteModel, UUIDModel
 from autoforge.core.validators import validate_json_object, validate_storable
 from evaluations.models.suites import TestCase, TestSuite
 
-__all__ = ["Run", "RunCase"]
+__all__ = ["OPEN", "Run", "RunCase"]
 
 
 class Run(UUIDModel, SoftDeleteModel):
@@ -205,8 +207,16 @@ class Run(UUIDModel, SoftDeleteModel):
             ),
         )
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it is worked on, or will be."""
+        return self.status in OPEN
+
     def __str__(self) -> str:
         return self.name or str(self.pk)[:8]
+
+
+OPEN: Final = (Run.Status.PENDING, Run.Status.RUNNING)
 
 
 class RunCase(SerialModel):
