@@ -125,6 +125,23 @@ SENTENCES: Final[Mapping[str, str]] = {
     "too-many-rounds": gettext_noop(
         "the loops make more than %(limit)d rounds; give shorter lists"
     ),
+    "no-entry": gettext_noop(
+        "the object has no “%(entry)s”; add it to the value, or give a fallback with | default('…')"
+    ),
+    "no-member": gettext_noop(
+        "the list has no “%(entry)s”; read items by number (from 0) or loop over them"
+    ),
+    "no-entry-of-text": gettext_noop(
+        "a text has no “%(entry)s”; declare the variable as JSON and pass an object, or use a "
+        "filter such as | title"
+    ),
+    "no-entry-of-value": gettext_noop(
+        "only objects have entries, and “%(entry)s” is read from something else; declare the "
+        "variable as JSON and pass an object"
+    ),
+    "no-text": gettext_noop(
+        "only texts, numbers, true, false, lists and objects can be written into a prompt"
+    ),
     "render": gettext_noop("the template cannot be filled: %(reason)s"),
 }
 

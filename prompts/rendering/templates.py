@@ -8,6 +8,7 @@ from typing import Any, Final
 from prompts.rendering.chat import Message, parse_messages
 from prompts.rendering.problems import ContractError, Place, Problem, nearest
 from prompts.rendering.syntaxes import PARSERS, Parsed, Reference, Use
+from prompts.rendering.syntaxes.jinja_types import TYPE_OF_HINT
 from prompts.rendering.variables import Variable, take_values
 
 __all__ = [
@@ -92,7 +93,8 @@ def find_uses(template: Template) -> tuple[Use, ...]:
     uses: dict[str, Use] = {}
     for number, text in _parsed(template):
         for use in text.uses:
-            uses.setdefault(use.name, replace(use, place=_at(use.place, number)))
+            first = uses.get(use.name) or replace(use, place=_at(use.place, number))
+            uses[use.name] = replace(first, hints=first.hints | use.hints)
         for reference in text.references:
             included = template.includes.get(str(reference))
             for variable in included.variables if included else ():
@@ -116,11 +118,17 @@ def propose_variables(template: Template) -> tuple[Variable, ...]:
         for variable in included.variables
     }
     new = [
-        of_includes.get(use.name) or Variable(name=use.name)
+        of_includes.get(use.name) or Variable(name=use.name, type=_likely_type(use))
         for use in find_uses(template)
         if use.name not in known
     ]
     return (*declared, *new)
+
+
+def _likely_type(use: Use) -> str:
+    """Return the type that the text takes a variable to be, text where it does not say."""
+    types = (kind for hint, kind in TYPE_OF_HINT.items() if hint in use.hints)
+    return next(types, "text")
 
 
 def check(template: Template) -> tuple[Problem, ...]:

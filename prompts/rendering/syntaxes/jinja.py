@@ -14,6 +14,7 @@ from typing import Any, Final
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, Undefined, nodes
 from jinja2.environment import Template
 from jinja2.exceptions import SecurityError, UndefinedError
+from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from prompts.rendering.problems import Place, Problem, RenderError
@@ -28,6 +29,12 @@ MARK: Final = "\x00"  # stands for a carriage return; no content holds a NUL
 OPENING: Final = re.compile(r"\{[{%#]")
 CLOSING: Final = {"{{": "}}", "{%": "%}", "{#": "#}"}
 INCLUDED: Final = "_included_%d"  # a variable that no template can name: it begins with _
+LOOP_FACTS: Final = frozenset(
+    {
+        *("index", "index0", "revindex", "revindex0", "first", "last", "length"),
+        *("depth", "depth0", "previtem", "nextitem"),
+    }
+)
 UNFIT: Final = (RecursionError, MemoryError, SyntaxError, OverflowError)
 rounds: ContextVar[list[int]] = ContextVar("rounds")
 
@@ -48,10 +55,43 @@ class Environment(ImmutableSandboxedEnvironment):
         return super().call_binop(context, operator, left, right)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        """Read an entry of an object before anything that Python gives every value."""
+        """Read an entry of an object, or what a loop knows of itself; a text has no attributes."""
+        if isinstance(obj, LoopContext):
+            return (
+                getattr(obj, attribute) if attribute in LOOP_FACTS else self.missing(obj, attribute)
+            )
+        return self.getitem(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        """Read an entry of an object, or a member of a list or a text by its number.
+
+        Jinja falls back on what Python gives every value: `{{ name.title }}` of a text would
+        write the method itself into the prompt.
+        """
+        if isinstance(obj, Undefined):
+            return getattr(obj, str(argument))  # says what is undefined
         if isinstance(obj, dict):
-            return obj.get(attribute, self.undefined(obj=obj, name=attribute))
-        return super().getattr(obj, attribute)
+            known = isinstance(argument, str) and argument in obj
+            return obj[argument] if known else self.missing(obj, argument)
+        is_number = isinstance(argument, int) and not isinstance(argument, bool)
+        if is_number and isinstance(obj, list | tuple | str) and -len(obj) <= argument < len(obj):
+            return obj[argument]
+        return self.missing(obj, argument)
+
+    def missing(self, obj: Any, name: Any) -> Undefined:
+        """Return what stands for an entry that is not there: an error where it is used."""
+        shown = str(name)[:100] if isinstance(name, str | int | float | Undefined) else "…"
+        problem = Problem(code=_kind_of(obj), params={"entry": shown})
+        return self.undefined(obj=obj, name=name, exc=lambda _message: RenderError([problem]))  # type: ignore[arg-type]  # Jinja calls it with a sentence
+
+
+def _kind_of(obj: Any) -> str:
+    """Return the code of the problem that such a value has no entry of some name."""
+    if isinstance(obj, dict):
+        return "no-entry"
+    if isinstance(obj, list | tuple):
+        return "no-member"
+    return "no-entry-of-text" if isinstance(obj, str) else "no-entry-of-value"
 
 
 def count_rounds(items: Iterable[Any]) -> Iterator[Any]:

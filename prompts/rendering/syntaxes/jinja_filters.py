@@ -1,8 +1,10 @@
 """The filters that a prompt may use; those that could grow a text look at its size first."""
 
 from collections.abc import Callable, Mapping
+from functools import wraps
 from typing import Any, Final
 
+from jinja2 import Undefined
 from jinja2 import filters as jinja
 from jinja2.exceptions import SecurityError
 
@@ -34,6 +36,8 @@ def checked_text(value: Any) -> str:
     """
     if isinstance(value, list | dict | tuple):
         check_size(size_of(value))
+    elif value is not None and not isinstance(value, str | int | float | Undefined):
+        raise RenderError([Problem(code="no-text")])  # not <LoopContext …> into a prompt
     return as_text(value)
 
 
@@ -90,6 +94,17 @@ def _text(apply: Callable[[str], Any]) -> Callable[[Any], Any]:
     return lambda value: apply(checked_text(value))
 
 
+def _listed(apply: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a filter of Jinja's whose iterator is a list: it can be counted, indexed, written."""
+
+    @wraps(apply)  # keeps what Jinja has written on it: that it takes the context
+    def listed(*args: Any, **kwargs: Any) -> Any:
+        result = apply(*args, **kwargs)
+        return result if isinstance(result, str) else list(result)
+
+    return listed
+
+
 FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "abs": abs,
     "capitalize": _text(str.capitalize),
@@ -101,7 +116,7 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "float": jinja.do_float,
     "indent": _indent,
     "int": jinja.do_int,
-    "items": jinja.do_items,
+    "items": _listed(jinja.do_items),
     "join": _join,
     "last": jinja.do_last,
     "length": len,
@@ -109,13 +124,13 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "lower": _text(str.lower),
     "max": jinja.do_max,
     "min": jinja.do_min,
-    "reject": jinja.do_reject,
-    "rejectattr": jinja.do_rejectattr,
+    "reject": _listed(jinja.do_reject),
+    "rejectattr": _listed(jinja.do_rejectattr),
     "replace": _replace,
-    "reverse": jinja.do_reverse,
+    "reverse": _listed(jinja.do_reverse),
     "round": _round,
-    "select": jinja.do_select,
-    "selectattr": jinja.do_selectattr,
+    "select": _listed(jinja.do_select),
+    "selectattr": _listed(jinja.do_selectattr),
     "sort": jinja.do_sort,
     "string": _text(str),
     "sum": _sum,
@@ -123,7 +138,7 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "tojson": _tojson,
     "trim": _text(str.strip),
     "truncate": _truncate,
-    "unique": jinja.do_unique,
+    "unique": _listed(jinja.do_unique),
     "upper": _text(str.upper),
     "wordcount": _text(lambda text: len(text.split())),
 }

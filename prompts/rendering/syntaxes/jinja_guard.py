@@ -9,6 +9,7 @@ from jinja2 import meta, nodes
 from jinja2.exceptions import TemplateSyntaxError
 
 from prompts.rendering.problems import Place, Problem, nearest
+from prompts.rendering.syntaxes.jinja_types import collect_hints
 from prompts.rendering.syntaxes.parsed import MOST_PROBLEMS, MOST_VARIABLES, Reference, Use
 
 __all__ = ["LONGEST_TAG", "MOST_TAGS", "TESTS", "Found", "inspect", "too_deep"]
@@ -105,7 +106,15 @@ def _with_uses(
     if len(names) > MOST_VARIABLES:
         many = Problem(code="too-many-variables", params={"limit": MOST_VARIABLES})
         return Found(problems=(many,))
-    uses = [Use(name=name, place=_place_at(first_line.get(name, 1), lines, name)) for name in names]
+    hints = collect_hints(tree)
+    uses = [
+        Use(
+            name=name,
+            place=_place_at(first_line.get(name, 1), lines, name),
+            hints=hints.get(name, frozenset()),
+        )
+        for name in names
+    ]
     uses.sort(key=lambda use: (use.place.line or 0, use.place.column or 0, use.name))
     return Found(uses=tuple(uses), references=references)
 

@@ -62,7 +62,8 @@ class Environment(jinja.Environment):
     def getattr(self, obj: Any, attribute: str) -> Any:
         """Read an entry of an object, or the length of a text or a list."""
         if isinstance(obj, LoopContext):
-            return super().getattr(obj, attribute)
+            missing = self.undefined(obj=obj, name=attribute)
+            return getattr(obj, attribute) if attribute in jinja.LOOP_FACTS else missing
         return self.getitem(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:

@@ -33,7 +33,7 @@ def as_text(value: Any) -> str:
         return _number_text(value)
     if isinstance(value, list | tuple):
         return ",".join(as_text(one) for one in value)
-    return "[object Object]" if isinstance(value, dict) else str(value)
+    return str(value) if isinstance(value, int) else "[object Object]"
 
 
 def _number_text(value: float) -> str:

@@ -35,6 +35,8 @@ class Use:
 
     name: str
     place: Place
+    hints: frozenset[str] = frozenset()
+    """What the text says of its type: keys of `jinja_types.TYPE_OF_HINT`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

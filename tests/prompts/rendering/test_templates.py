@@ -112,7 +112,7 @@ def test_jinja_says_what_is_wrong_and_where(content, variables, sentence):
 @pytest.mark.parametrize(
     ("content", "variables", "values", "sentence"),
     [
-        ("{{ data.a.b }}", DATA, {"data": {}}, "has no attribute 'a'"),
+        ("{{ data.a.b }}", DATA, {"data": {}}, "the object has no “a”"),
         ("{{ n / 0 }}", NUMBER, {"n": 1}, "division by zero"),
         ("{{ n + 'a' }}", NUMBER, {"n": 1}, "“+” is for two numbers"),
         ("{{ x|indent(1000) }}", X, {"x": ""}, "indent takes"),
