@@ -8,6 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from autoforge.core.errors import InvalidInputError
 from autoforge.core.writing import check_fields, find_row
@@ -62,7 +63,10 @@ def read_suite(
     """
     suffix, usual_name = path.suffix.lower(), usual_name or path.stem
     if suffix not in SUFFIXES:
-        raise SuiteError(f"{path.name}: the name must end in {', '.join(SUFFIXES)}")
+        raise SuiteError(
+            _("%(name)s: the name must end in %(known)s")
+            % {"name": path.name, "known": ", ".join(SUFFIXES)}
+        )
     text = "" if suffix == ".xlsx" else _text(path)
     plain = {"name": name or usual_name, "mapping": mapping, "assertion": assertion}
     is_plain = bool(mapping) or "__" not in text.partition("\n")[0] or is_our_table(text)
@@ -97,9 +101,14 @@ def _text(path: Path) -> str:
     try:
         return path.read_bytes().decode("utf-8-sig")  # line ends as they are
     except OSError as error:
-        raise SuiteError(f"{path.name} cannot be read: {error.strerror}") from None
+        raise SuiteError(
+            _("%(name)s cannot be read: %(reason)s") % {"name": path.name, "reason": error.strerror}
+        ) from None
     except UnicodeDecodeError as error:
-        raise SuiteError(f"{path.name} is not UTF-8 (byte {error.start + 1})") from None
+        raise SuiteError(
+            _("%(name)s is not UTF-8 (byte %(byte)d)")
+            % {"name": path.name, "byte": error.start + 1}
+        ) from None
 
 
 def _promptfoo_table(path: Path) -> Suite:
@@ -135,7 +144,9 @@ def store_suite(suite: Suite, *, replace_cases: bool = False) -> tuple[TestSuite
     """
     row = TestSuite.objects.filter(name=suite.name).first()
     if row is not None and not replace_cases:
-        sentence = f"a suite is called “{suite.name}” already; rename this one or replace its cases"
+        sentence = _(
+            "a suite is called “%(name)s” already; rename this one or replace its cases"
+        ) % {"name": suite.name}
         raise InvalidInputError({"name": sentence})
     if row is None:
         row = TestSuite(name=suite.name, description=suite.description)
@@ -169,7 +180,9 @@ def _row(suite: TestSuite, case: Case, position: int) -> TestCase:
     try:
         check_fields(row, exclude={"suite"})
     except InvalidInputError as error:
-        raise InvalidInputError({"cases": f"case “{case.name}”: {error}"}) from error
+        raise InvalidInputError(
+            {"cases": _("case “%(name)s”: %(error)s") % {"name": case.name, "error": error}}
+        ) from error
     return row
 
 
@@ -198,7 +211,9 @@ def _cases(rows: Iterable[TestCase]) -> Iterable[Case]:
         try:
             case = case_from_document(row.name, document, row.weight)
         except SuiteError as error:
-            raise SuiteError(f"case “{row.name}”: {error}") from error
+            raise SuiteError(
+                _("case “%(name)s”: %(error)s") % {"name": row.name, "error": error}
+            ) from error
         yield replace(case, enabled=row.enabled)
 
 

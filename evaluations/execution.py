@@ -18,6 +18,7 @@ from django.db import DatabaseError, InterfaceError, connections, transaction
 from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from autoforge.core.errors import ApplicationError, InvalidInputError
 from autoforge.core.writing import check_fields, find_row
@@ -149,10 +150,10 @@ def _claim(run: Run, *, only_open: bool) -> Run:
     if not rows.update(**fields, started_at=Coalesce("started_at", now)):
         run.refresh_from_db()
         if run.status == Run.Status.COMPLETED:
-            raise InvalidInputError({"run": "it is completed; nothing is left to do"})
+            raise InvalidInputError({"run": _("it is completed; nothing is left to do")})
         if only_open and (not run.is_open or run.cancel_requested):
-            raise InvalidInputError({"run": "it has ended; whoever wants it resumes it"})
-        sentence = "another worker is at it; it can be taken over when that one is gone"
+            raise InvalidInputError({"run": _("it has ended; whoever wants it resumes it")})
+        sentence = _("another worker is at it; it can be taken over when that one is gone")
         raise InvalidInputError({"run": sentence})
     # What was written, without asking for it.
     run.started_at = run.started_at or now
@@ -193,7 +194,9 @@ def _services(run: Run) -> ModelServices:
 
     def find(name: str) -> ProviderSpec:
         if name not in models:
-            raise SetupError(f"this run was made without the model {name}; make it anew")
+            raise SetupError(
+                _("this run was made without the model %(name)s; make it anew") % {"name": name}
+            )
         return spec_of_target(models[name])
 
     return ModelServices(
@@ -337,7 +340,7 @@ def forget_errors(run_id: UUID | str) -> int:
     """
     run = find_row(Run, run_id)
     if not _is_free(run):
-        raise InvalidInputError({"run": "a worker is at it; wait for its end, or cancel it"})
+        raise InvalidInputError({"run": _("a worker is at it; wait for its end, or cancel it")})
     count = _forget(_results(run).exclude(error=""))
     if count:
         run.status, run.cancel_requested = Run.Status.PENDING, False

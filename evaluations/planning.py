@@ -12,6 +12,8 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from autoforge.core.errors import InvalidInputError
 from autoforge.core.json import dump
@@ -45,9 +47,13 @@ PAGE: Final = 2000
 SAMPLE: Final = 200  # cases that an estimate looks at
 ANSWER_TOKENS: Final = 256  # expected where nothing is known
 NEEDED: Final = {
-    "judge": "some cases are judged by a model: name it, such as --judge openai:gpt-4.1-mini",
-    "embeddings": "some cases are compared by meaning: name a model of embeddings, such as "
-    "--embeddings openai:text-embedding-3-small",
+    "judge": gettext_noop(
+        "some cases are judged by a model: name it, such as --judge openai:gpt-4.1-mini"
+    ),
+    "embeddings": gettext_noop(
+        "some cases are compared by meaning: name a model of embeddings, such as "
+        "--embeddings openai:text-embedding-3-small"
+    ),
 }
 JUDGE_TOKENS: Final = 600  # rules, question, answer and rubric, about
 REPLY_TOKENS: Final = 100
@@ -151,7 +157,9 @@ def cases_of_suite(suite_id: UUID | str) -> Iterator[tuple[UUID | None, Case]]:
         try:
             yield row.pk, case_from_document(row.name, document, row.weight)
         except SuiteError as error:
-            raise InvalidInputError({"assertions": f"case “{row.name}”: {error}"}) from error
+            raise InvalidInputError(
+                {"assertions": _("case “%(name)s”: %(error)s") % {"name": row.name, "error": error}}
+            ) from error
 
 
 def estimate_run(plan: Plan, cases: Sequence[Case], count: int) -> Estimate:
@@ -232,7 +240,7 @@ def create_run(plan: Plan, cases: Iterable[tuple[UUID | None, Case]]) -> Run:
             wrong.
     """
     if not plan.columns:
-        raise InvalidInputError({"columns": "a run needs a prompt and a model"})
+        raise InvalidInputError({"columns": _("a run needs a prompt and a model")})
     run = Run(
         name=plan.name,
         suite=plan.suite,
@@ -264,9 +272,9 @@ def _check_cap(plan: Plan, estimate: Estimate, models: Mapping[str, Any]) -> Non
     unpriced = dict.fromkeys([*estimate.unpriced, *judges])
     if plan.max_cost_usd is not None and unpriced:
         names = ", ".join(unpriced)
-        sentence = (
-            f"a cost limit needs prices, and {names} has none: give it one in a model profile"
-        )
+        sentence = _(
+            "a cost limit needs prices, and %(names)s has none: give it one in a model profile"
+        ) % {"names": names}
         raise InvalidInputError({"max_cost_usd": sentence})
 
 
@@ -282,7 +290,7 @@ def _models(plan: Plan, needs: Iterable[tuple[str, str]]) -> dict[str, Any]:
     for need, named in sorted(needs):
         name = named or chosen[need]
         if not name:
-            raise InvalidInputError({need: NEEDED[need]})
+            raise InvalidInputError({need: _(NEEDED[need])})
         spec = find_spec(name)
         make(spec, settings.PROVIDER_ENVIRONMENT)  # said before any answer is paid for
         models[name] = spec_as_target(spec)
@@ -315,7 +323,7 @@ def _copy_cases(run: Run, cases: Iterable[tuple[UUID | None, Case]], columns: in
         sample += [case for _, case in page[: SAMPLE - len(sample)]]
         count += len(page)
     if not count:
-        raise InvalidInputError({"cases": "there is no enabled case to run"})
+        raise InvalidInputError({"cases": _("there is no enabled case to run")})
     return count, asked, sample, needs
 
 

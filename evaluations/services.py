@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from autoforge.core.errors import InvalidInputError
 from autoforge.core.writing import check_fields, find_row, refuse_unknown
@@ -66,7 +67,9 @@ def create_case(*, suite_id: UUID | str, name: str, **fields: Any) -> TestCase:
     case = TestCase(suite=suite, name=name, **fields)
     check_fields(case, exclude={"suite"})
     if suite.cases.filter(name=name).exists():
-        raise InvalidInputError({"name": f"this suite has a case “{name}” already"})
+        raise InvalidInputError(
+            {"name": _("this suite has a case “%(name)s” already") % {"name": name}}
+        )
     case.save(force_insert=True)
     return case
 
@@ -123,7 +126,10 @@ def complete_evaluation(
     evaluation = find_row(Evaluation, evaluation_id)
     if evaluation.status != Evaluation.Status.PENDING:
         raise InvalidInputError(
-            {"status": f"only a pending evaluation takes results; this one is {evaluation.status}"}
+            {
+                "status": _("only a pending evaluation takes results; this one is %(status)s")
+                % {"status": evaluation.status}
+            }
         )
     rows = [_new_result(evaluation, fields) for fields in results]
     TestResult.objects.bulk_create(rows)
@@ -190,4 +196,6 @@ def restore_suite(*, suite_id: UUID | str) -> TestSuite:
 
 def _check_name_is_free(suite: TestSuite) -> None:
     if TestSuite.objects.filter(name=suite.name).exists():
-        raise InvalidInputError({"name": f"another test suite is called “{suite.name}” already"})
+        raise InvalidInputError(
+            {"name": _("another test suite is called “%(name)s” already") % {"name": suite.name}}
+        )

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.db.models import Count, F, Q, QuerySet
 from django.db.models.functions import TruncDate
+from django.utils.translation import gettext as _
 
 from autoforge.core.errors import NotFoundError
 from prompts.models import Prompt, PromptTemplate, PromptVersion
@@ -38,7 +39,7 @@ def get_prompt(prompt_id: UUID | str) -> Prompt:
     try:
         return Prompt.objects.get(pk=prompt_id)
     except (Prompt.DoesNotExist, ValidationError) as error:
-        raise NotFoundError(f"there is no prompt {prompt_id}") from error
+        raise NotFoundError(_("there is no prompt %(key)s") % {"key": prompt_id}) from error
 
 
 def get_version(prompt_id: UUID | str, number: int) -> PromptVersion:
@@ -52,7 +53,10 @@ def get_version(prompt_id: UUID | str, number: int) -> PromptVersion:
             prompt_id=prompt_id, prompt__deleted_at__isnull=True, number=number
         )
     except (PromptVersion.DoesNotExist, ValidationError) as error:
-        raise NotFoundError(f"there is no version {number} of a prompt {prompt_id}") from error
+        raise NotFoundError(
+            _("there is no version %(number)d of a prompt %(key)s")
+            % {"number": number, "key": prompt_id}
+        ) from error
 
 
 def list_versions(prompt_id: UUID | str) -> QuerySet[PromptVersion]:
@@ -115,16 +119,25 @@ def _why_not_released(name: str, label: str, number: int | None) -> str:
     if not prompts:
         names = Prompt.objects.order_by("-updated_at").values_list("name", flat=True)[:1000]
         near = nearest(name, names)
-        meant = f"; did you mean “{near}”?" if near else ""
-        return f"there is no prompt “{name[:100]}”{meant}"
+        params: dict[str, object] = {"name": name[:100], "near": near}
+        if near:
+            return _("there is no prompt “%(name)s”; did you mean “%(near)s”?") % params
+        return _("there is no prompt “%(name)s”") % params
     if len(prompts) > 1:
+        sentence = _("%(count)d prompts have the title “%(name)s”: use a name (%(choice)s)")
         choice = ", ".join(prompt.name for prompt in prompts)
-        return f"{len(prompts)} prompts have the title “{name[:100]}”: use a name ({choice})"
+        return sentence % {"count": len(prompts), "name": name[:100], "choice": choice}
     [prompt] = prompts
     if number is not None:
-        return f"“{prompt.name}” has no version {number}; it has 1 to {prompt.current_version}"
+        sentence = _("“%(name)s” has no version %(number)d; it has 1 to %(newest)d")
+        return sentence % {
+            "name": prompt.name,
+            "number": number,
+            "newest": prompt.current_version,
+        }
     labels = ", ".join([LATEST, *(found.name for found in prompt.labels.all())])
-    return f"“{prompt.name}” has no label “{label[:100]}”; it has {labels}"
+    sentence = _("“%(name)s” has no label “%(label)s”; it has %(labels)s")
+    return sentence % {"name": prompt.name, "label": label[:100], "labels": labels}
 
 
 def search_prompts(text: str) -> QuerySet[Prompt]:

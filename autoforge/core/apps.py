@@ -1,6 +1,9 @@
 """The shared room as a Django app; it has no tables of its own."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext
+
+from autoforge.core.language import translate_with
 
 
 class CoreConfig(AppConfig):
@@ -8,3 +11,7 @@ class CoreConfig(AppConfig):
 
     name = "autoforge.core"
     label = "core"
+
+    def ready(self) -> None:
+        """Let Django translate what plain Python says."""
+        translate_with(gettext)

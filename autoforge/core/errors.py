@@ -7,7 +7,12 @@
     └── ImmutableRowError     the row may never change: make a new one instead
 
 None of them is worth a retry with the same input; `StaleEditError` is after a fresh read.
+
+Every sentence goes through gettext where it is raised: the page's language in a request,
+LANGUAGE_CODE in a command. `tests/test_refusals.py` reads the sources for one that does not.
 """
+
+from autoforge.core.language import gettext as _
 
 __all__ = [
     "ApplicationError",
@@ -31,7 +36,7 @@ class InvalidInputError(ApplicationError):
 
     def __init__(self, messages: dict[str, str]) -> None:
         self.messages = messages
-        super().__init__("; ".join(f"{field}: {text}" for field, text in messages.items()))
+        super().__init__("; ".join(f"{_(field)}: {text}" for field, text in messages.items()))
 
 
 class NotFoundError(ApplicationError):

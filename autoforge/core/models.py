@@ -236,7 +236,7 @@ class ImmutableQuerySet(models.QuerySet[ModelT]):
 
     def _refuse(self) -> NoReturn:
         name = self.model._meta.verbose_name_plural
-        raise ImmutableRowError(f"{name} never change: add a new row instead")
+        raise ImmutableRowError(_("%(name)s never change: add a new row instead") % {"name": name})
 
     def update(self, **kwargs: Any) -> NoReturn:  # noqa: ARG002 (Django's signature)
         """Refuse: the rows are immutable."""
@@ -287,9 +287,13 @@ class ImmutableModel(models.Model):
             ImmutableRowError: it is in the database already.
         """
         if not self._state.adding:
-            raise ImmutableRowError(f"{self._meta.verbose_name} never changes: add a new one")
+            raise ImmutableRowError(
+                _("%(name)s never changes: add a new one") % {"name": self._meta.verbose_name}
+            )
         super().save(*args, **kwargs)
 
     def delete(self, using: str | None = None, keep_parents: bool = False) -> NoReturn:  # noqa: ARG002, FBT001, FBT002 (Django's signature)
         """Refuse: the row goes only with what it belongs to."""
-        raise ImmutableRowError(f"{self._meta.verbose_name} is kept as long as what it belongs to")
+        raise ImmutableRowError(
+            _("%(name)s is kept as long as what it belongs to") % {"name": self._meta.verbose_name}
+        )

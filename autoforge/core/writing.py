@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils.translation import gettext as _
 
 from autoforge.core.errors import InvalidInputError, NotFoundError
 from autoforge.core.models import SoftDeleteModel
@@ -36,7 +37,11 @@ def refuse_unknown(fields: dict[str, Any], allowed: frozenset[str]) -> None:
     unknown = fields.keys() - allowed
     if unknown:
         names = ", ".join(sorted(allowed))
-        raise InvalidInputError(dict.fromkeys(sorted(unknown), f"no such field; there are {names}"))
+        raise InvalidInputError(
+            dict.fromkeys(
+                sorted(unknown), _("no such field; there are %(names)s") % {"names": names}
+            )
+        )
 
 
 def find_row(model: type[ModelT], key: UUID | str, *, deleted: bool = False) -> ModelT:
@@ -50,6 +55,10 @@ def find_row(model: type[ModelT], key: UUID | str, *, deleted: bool = False) -> 
     except ValidationError:  # not a UUID: then no row has it
         row = None
     if row is None or row.is_deleted is not deleted:
-        state = "deleted " if deleted else ""
-        raise NotFoundError(f"there is no {state}{model._meta.model_name} {key}")
+        sentence = (
+            _("there is no deleted %(kind)s %(key)s")
+            if deleted
+            else _("there is no %(kind)s %(key)s")
+        )
+        raise NotFoundError(sentence % {"kind": model._meta.verbose_name, "key": key})
     return row

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Prefetch, QuerySet
 from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
 
 from autoforge.core.errors import InvalidInputError
 from autoforge.core.writing import check_fields
@@ -101,7 +102,7 @@ def _find(row: Archived) -> Prompt | None:
         found = Prompt.all_objects.filter(pk=key).first()
         if found is not None:
             if found.is_deleted:
-                raise InvalidInputError({"id": "it is in the trash: restore it first"})
+                raise InvalidInputError({"id": _("it is in the trash: restore it first")})
             return found
     return Prompt.objects.filter(name=row.name).first()
 
@@ -112,7 +113,7 @@ def _key(row: Archived) -> UUID | None:
     try:
         return UUID(row.id)
     except ValueError:
-        raise InvalidInputError({"id": "must be a UUID, or left out"}) from None
+        raise InvalidInputError({"id": _("must be a UUID, or left out")}) from None
 
 
 def _create(row: Archived) -> Prompt:
@@ -137,7 +138,10 @@ def _update(prompt: Prompt, row: Archived, author: str) -> bool:
     for version in built:
         if has.get(version.number, version.content_hash) != version.content_hash:
             raise InvalidInputError(
-                {"versions": f"version {version.number} says something else here; rename one"}
+                {
+                    "versions": _("version %(number)s says something else here; rename one")
+                    % {"number": version.number}
+                }
             )
     new = [version for version in built if version.number not in has]
     if new:
@@ -185,7 +189,9 @@ def _move_labels(prompt: Prompt, row: Archived, author: str) -> int:
     moved = 0
     for label, number in sorted(row.labels.items()):
         if not isinstance(number, int) or isinstance(number, bool):
-            raise InvalidInputError({"labels": f"“{label}” must stand at a version's number"})
+            raise InvalidInputError(
+                {"labels": _("“%(label)s” must stand at a version's number") % {"label": label}}
+            )
         if standing.get(label) == number:
             continue
         mover = type(SYSTEM)(name=author, may_move=True, may_move_protected=True, may_override=True)

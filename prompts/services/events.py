@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from django.utils.translation import gettext as _
+
 from autoforge.core.errors import InvalidInputError
 from prompts.models import Prompt, PromptEvent
 
@@ -27,7 +29,10 @@ def announce(
     """
     if len(reason) > REASON_MAX_LENGTH:
         raise InvalidInputError(
-            {"reason": f"has {len(reason)} characters; at most {REASON_MAX_LENGTH} are kept"}
+            {
+                "reason": _("has %(size)d characters; at most %(limit)d are kept")
+                % {"size": len(reason), "limit": REASON_MAX_LENGTH}
+            }
         )
     PromptEvent.objects.bulk_create(
         [

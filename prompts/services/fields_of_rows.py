@@ -3,6 +3,8 @@
 import json
 from typing import Any, Final
 
+from django.utils.translation import gettext as _
+
 from autoforge.core.errors import InvalidInputError
 from prompts.importing import Row
 
@@ -58,7 +60,7 @@ def _metadata(value: Any) -> dict[str, Any]:
         return value
     found = _read("metadata", value) if value.strip() else {}
     if not isinstance(found, dict):
-        raise InvalidInputError({"metadata": "must be a JSON object"})
+        raise InvalidInputError({"metadata": _("must be a JSON object")})
     return found
 
 
@@ -66,4 +68,4 @@ def _read(name: str, text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        raise InvalidInputError({name: "must be a JSON list, in square brackets"}) from None
+        raise InvalidInputError({name: _("must be a JSON list, in square brackets")}) from None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from django.db import reset_queries, transaction
+from django.utils.translation import gettext as _
 
 from autoforge.core.errors import InvalidInputError
 from prompts.importing import Rejection, Row
@@ -92,7 +93,9 @@ def import_rows(
 
 def _check_options(options: ImportOptions) -> None:
     if options.on_duplicate not in ON_DUPLICATE:
-        raise InvalidInputError({"on_duplicate": f"must be one of {', '.join(ON_DUPLICATE)}"})
+        raise InvalidInputError(
+            {"on_duplicate": _("must be one of %(allowed)s") % {"allowed": ", ".join(ON_DUPLICATE)}}
+        )
     new_prompt(title="-", content="-", **_owner_and_status(options))
 
 
@@ -166,9 +169,10 @@ class _Run:
             self.counter["skipped"] += 1
             return []
         if self.options.on_duplicate == "error":
-            return [_about_title(row, "a prompt has this title already")]
+            return [_about_title(row, _("a prompt has this title already"))]
         if count > 1:
-            return [_about_title(row, f"{count} prompts have this title; which is meant?")]
+            sentence = _("%(count)d prompts have this title; which is meant?") % {"count": count}
+            return [_about_title(row, sentence)]
         return self.update(row, fields)
 
     def update(self, row: Row, fields: dict[str, Any]) -> list[Rejection]:

@@ -259,7 +259,7 @@ def restore_version(
         prompt=find_row(Prompt, prompt_id), number=number
     ).first()
     if version is None:
-        raise NotFoundError(f"the prompt has no version {number}")
+        raise NotFoundError(_("the prompt has no version %(number)d") % {"number": number})
     return edit_prompt(
         prompt_id=prompt_id,
         author=author,

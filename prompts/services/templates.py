@@ -5,6 +5,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from autoforge.core.errors import InvalidInputError
 from autoforge.core.writing import check_fields, find_row, refuse_unknown
@@ -145,4 +146,6 @@ def check_template(content: str, parameters: Any) -> list[dict[str, Any]]:
 
 def _check_name_is_free(template: PromptTemplate) -> None:
     if PromptTemplate.objects.filter(name=template.name).exclude(pk=template.pk).exists():
-        raise InvalidInputError({"name": f"another template is called “{template.name}” already"})
+        raise InvalidInputError(
+            {"name": _("another template is called “%(name)s” already") % {"name": template.name}}
+        )

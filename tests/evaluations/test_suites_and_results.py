@@ -69,7 +69,7 @@ def test_a_case_with_bad_input_is_refused_by_field(suite, fields, messages):
 
 def test_a_case_needs_a_suite():
     key = uuid4()
-    with pytest.raises(NotFoundError, match=f"there is no testsuite {key}"):
+    with pytest.raises(NotFoundError, match=f"there is no test suite {key}"):
         services.create_case(suite_id=key, name="a")
 
 

@@ -322,5 +322,5 @@ def test_a_deleted_templates_name_is_free_and_it_comes_back_only_while_it_is(tem
         services.restore_template(template_id=template.pk)
     services.edit_template(template_id=successor.pk, name="Reply 2")
     assert not services.restore_template(template_id=template.pk).is_deleted
-    with pytest.raises(NotFoundError, match="there is no deleted prompttemplate"):
+    with pytest.raises(NotFoundError, match="there is no deleted prompt template"):
         services.restore_template(template_id=template.pk)

@@ -14,6 +14,7 @@ from uuid import UUID
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, no_translations
 from django.db import Error as DatabaseError
+from django.utils.translation import gettext as _
 
 from autoforge.core.errors import ApplicationError, InvalidInputError, NotFoundError
 from autoforge.core.files import replacing
@@ -116,10 +117,10 @@ class Command(BaseCommand):
 
     def _run(self, options: dict[str, Any]) -> Run | None:
         if options["background"] and settings.HUEY is None:
-            sentence = "the queue is in this process: set QUEUE=sqlite or QUEUE=redis"
+            sentence = _("the queue is in this process: set QUEUE=sqlite or QUEUE=redis")
             raise InvalidInputError({"background": sentence})
         if options["estimate"] and (options["resume"] or options["retry_errors"]):
-            raise InvalidInputError({"estimate": "it is of a run to be, not of one that exists"})
+            raise InvalidInputError({"estimate": _("it is of a run to be, not of one that exists")})
         run = self._chosen_run(options)
         if options["estimate"]:
             self.stdout.write(_say_estimate(run))
@@ -135,7 +136,9 @@ class Command(BaseCommand):
             try:
                 return execute_run(run.pk, on_finished=progress.step)
             except KeyboardInterrupt:
-                sentence = f"Stopped. Go on with: manage.py evaluate --resume {run.pk}"
+                sentence = _("Stopped. Go on with: manage.py evaluate --resume %(pk)s") % {
+                    "pk": run.pk
+                }
                 raise CommandError(sentence, returncode=INTERRUPTED) from None
 
     def _enqueue(self, run: Run) -> None:
@@ -164,7 +167,7 @@ class Command(BaseCommand):
         if config is not None:
             self._warn(config)
         if config is None and suite is None:
-            raise InvalidInputError({"evaluate": "give a FILE or --suite NAME (or --resume ID)"})
+            raise InvalidInputError({"evaluate": _("give a FILE or --suite NAME (or --resume ID)")})
         columns = _made(_columns(options, config, specs, again), config)
         if config is not None:
             self._warn_of_stored(config, columns)
@@ -192,7 +195,7 @@ class Command(BaseCommand):
     def _warn_of_stored(self, config: PromptfooConfig, columns: Sequence[PlannedColumn]) -> None:
         around = any(case.prefix or case.suffix for case in config.suite.cases)
         if around and any(column.prompt for column in columns):
-            sentence = "prefix and suffix of the tests are not put around stored prompts"
+            sentence = _("prefix and suffix of the tests are not put around stored prompts")
             self.stderr.write(f"Warning: {sentence}")
 
     def _write(self, parts: Iterable[str], output: str | None) -> None:
@@ -227,7 +230,9 @@ def _refuse_unwritable(path: Path) -> None:
     """Before anything is paid for, say that the report could not be written."""
     folder = next(one for one in path.absolute().parents if one.exists())
     if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
-        sentence = f"no file can be written at {path}; name one in a folder of yours"
+        sentence = _("no file can be written at %(path)s; name one in a folder of yours") % {
+            "path": path
+        }
         raise InvalidInputError({"output": sentence})
 
 
@@ -266,7 +271,7 @@ def _repeats(
     if chosen is None:
         return 1
     if isinstance(chosen, bool) or not isinstance(chosen, int) or not 1 <= chosen <= 1000:
-        raise InvalidInputError({"repeat": "a whole number from 1 to 1000"})
+        raise InvalidInputError({"repeat": _("a whole number from 1 to 1000")})
     return chosen
 
 
@@ -283,7 +288,9 @@ def _limits(options: dict[str, Any], config: PromptfooConfig | None = None) -> d
 
 def _seconds(number: float | None) -> float | None:
     if number is not None and not (math.isfinite(number) and number >= 0):
-        raise InvalidInputError({"max-seconds": f"seconds from 0 up, not {number:g}"})
+        raise InvalidInputError(
+            {"max-seconds": _("seconds from 0 up, not %(number)s") % {"number": f"{number:g}"}}
+        )
     return number
 
 
@@ -295,7 +302,9 @@ def _money(text: str | None) -> Decimal | None:
     except InvalidOperation:
         found = Decimal(-1)
     if not found.is_finite() or found < 0:
-        raise InvalidInputError({"max-cost": f"US dollars from 0 up such as 0.50, not “{text}”"})
+        raise InvalidInputError(
+            {"max-cost": _("US dollars from 0 up such as 0.50, not “%(text)s”") % {"text": text}}
+        )
     return found
 
 
@@ -309,12 +318,12 @@ def _columns(
         return list(_columns_again(again))
     specs = specs or [one.spec for one in (config.providers if config else ())]
     if not specs:
-        raise InvalidInputError({"provider": "say who is asked, such as --provider local"})
+        raise InvalidInputError({"provider": _("say who is asked, such as --provider local")})
     stored = [prompts.find_prompt(text) for text in options["prompt"]]
     if stored:
         return [PlannedColumn(spec=spec, prompt=one) for one in stored for spec in specs]
     if config is None:
-        raise InvalidInputError({"prompt": "say what is asked, such as --prompt support-reply"})
+        raise InvalidInputError({"prompt": _("say what is asked, such as --prompt support-reply")})
     return columns_of(config, specs)
 
 
@@ -334,7 +343,9 @@ def _find_run(text: str) -> Run:
     hexed = text.replace("-", "").lower()
     rows = list(Run.objects.filter(pk__startswith=hexed)[:2]) if len(hexed) >= 8 else []
     if len(rows) != 1:
-        raise NotFoundError(f"there is no run {text}; an ID has 8 characters or more")
+        raise NotFoundError(
+            _("there is no run %(text)s; an ID has 8 characters or more") % {"text": text}
+        )
     return rows[0]
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, no_translations
+from django.utils.translation import gettext as _
 
 from autoforge.core.errors import ApplicationError
 from evaluations.engine.errors import EngineError
@@ -80,6 +81,6 @@ def _assertion(text: str | None) -> dict[str, Any] | None:
     try:
         found = json.loads(text)
     except ValueError as error:
-        sentence = f"--assert is a type or a JSON object: {error}"
+        sentence = _("--assert is a type or a JSON object: %(error)s") % {"error": error}
         raise CommandError(sentence, returncode=WRONG_INPUT) from error
     return dict(found)
