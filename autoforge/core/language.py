@@ -2,8 +2,9 @@
 
 Readers, rendering and the engine know no Django; what they refuse is read on pages of several
 languages all the same. They call the `gettext` of this module as Django's code calls its own:
-the sentence first, its parameters after a `%`. Until somebody names a translator, English stays English;
-`CoreConfig` names Django's, which knows the language of the request, and LANGUAGE_CODE elsewhere.
+the sentence first, its parameters after a `%`. Until somebody names a translator, English stays
+English; `CoreConfig` names Django's, which knows the language of the request, and LANGUAGE_CODE
+elsewhere.
 """
 
 from collections.abc import Callable
