@@ -2,7 +2,8 @@
 
 import re
 import uuid
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 from csp.middleware import CSPMiddleware, PolicyParts
 from django.conf import settings
@@ -13,8 +14,28 @@ from django.utils import translation
 from django.utils.deprecation import MiddlewareMixin
 
 from autoforge import structured_logs  # noqa: F401 (configures structlog for django-structlog)
+from autoforge.core import bounded
 
-__all__ = ["ContentSecurityPolicyMiddleware", "LanguageMiddleware", "RequestIdMiddleware"]
+__all__ = [
+    "ContentSecurityPolicyMiddleware",
+    "LanguageMiddleware",
+    "RequestIdMiddleware",
+    "bounded_patience",
+]
+
+PATIENCE_SECONDS: Final = 0.25
+
+
+def bounded_patience(
+    get_response: Callable[[HttpRequest], HttpResponseBase],
+) -> Callable[[HttpRequest], HttpResponseBase]:
+    """Let requests wait very little for bounded work, so that threads stay for other people."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        with bounded.patience_of(PATIENCE_SECONDS):
+            return get_response(request)
+
+    return middleware
 
 
 class ContentSecurityPolicyMiddleware(CSPMiddleware):

@@ -69,6 +69,7 @@ MIDDLEWARE = [
     "django_structlog.middlewares.RequestMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "autoforge.middleware.bounded_patience",
     "axes.middleware.AxesMiddleware",  # last: it answers for a locked-out login
 ]
 

@@ -1,0 +1,69 @@
+"""What the tests let workers do; nothing of it is run by the tests' own process."""
+
+import os
+import sys
+import time
+
+
+def echo(value):
+    return value
+
+
+def process_id():
+    return os.getpid()
+
+
+def nap(seconds):
+    time.sleep(seconds)
+
+
+def spin():
+    while True:
+        pass
+
+
+def sort_without_end():
+    """One operation of the interpreter, which no signal handler of Python interrupts."""
+    return sorted(range(2_000_000), key=lambda number: str(number) * 200)
+
+
+def fill_memory():
+    return len([bytearray(10_000_000) for _ in range(1000)])
+
+
+def abort():
+    os.abort()
+
+
+def leave():
+    os._exit(7)
+
+
+def fail():
+    raise ValueError("no")
+
+
+def return_object():
+    return lambda: None
+
+
+def return_class():
+    return OSError("told")
+
+
+def surroundings():
+    files = (
+        [
+            os.readlink(f"/proc/self/fd/{name}")
+            for name in os.listdir("/proc/self/fd")
+            if os.path.exists(f"/proc/self/fd/{name}")
+        ]
+        if os.path.isdir("/proc/self/fd")
+        else []
+    )
+    return {
+        "environment": dict(os.environ),
+        "files": files,
+        "folder": os.getcwd(),
+        "django": "django" in sys.modules,
+    }
