@@ -155,7 +155,7 @@ def _renew() -> None:
 
 
 os.register_at_fork(after_in_child=_renew)
-atexit.register(lambda: _pool.close())
+atexit.register(lambda: _pool.close())  # noqa: PLW0108 (the pool of that time)
 
 
 def call(target: str, *arguments: Any, seconds: float = SECONDS) -> Any:

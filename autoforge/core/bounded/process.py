@@ -52,7 +52,7 @@ class Worker:
             # A group of its own: a terminal's Ctrl+C is for the caller, who decides.
             self._process = subprocess.Popen(  # noqa: S603 (our own program)
                 command,
-                stdin=theirs,
+                stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 env=environment,
@@ -110,7 +110,7 @@ class Worker:
 
     def _wait(self) -> int:
         try:
-            return self._process.wait(timeout=5)
+            return int(self._process.wait(timeout=5))
         except subprocess.TimeoutExpired:
             self.kill()
             return -signal.SIGKILL

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from evaluations.engine.errors import EngineError, ScoringError
 from evaluations.engine.scorers.contract import Context, Scorer
+from evaluations.engine.scorers.effort import score_within
 from evaluations.engine.scorers.registry import SET, UNSUPPORTED, find
 from evaluations.engine.types import Answer, Assertion, Grade, Outcome, Semantics
 
@@ -138,7 +139,7 @@ async def apply(scorer: Scorer, assertion: Assertion, answer: Answer, context: C
         ProviderError: a judge did not answer.
     """
     if scorer.score is not None:
-        outcome = scorer.score(assertion, answer, context)
+        outcome = await score_within(scorer, assertion, answer, context)
     elif scorer.ask is not None:
         outcome = await scorer.ask(assertion, answer, context)
     else:

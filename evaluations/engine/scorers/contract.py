@@ -2,11 +2,22 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from evaluations.engine.types import Answer, Assertion, Message, Outcome, Request, Vector
 
-__all__ = ["Context", "Scorer", "Services", "no_problems"]
+__all__ = [
+    "Context",
+    "Scorer",
+    "Services",
+    "length_of",
+    "linear_cost",
+    "marks_cost",
+    "no_problems",
+    "product_cost",
+]
+
+MOST: Final = 1_000_000  # characters that are counted: more is just as much too much
 
 
 class Services(Protocol):
@@ -48,6 +59,38 @@ def no_problems(assertion: Assertion) -> Iterable[str]:  # noqa: ARG001 (the con
     return ()
 
 
+def length_of(value: Any) -> int:
+    """Return about how many characters a value has; of one that is large only that it is."""
+    length, waiting = 0, [value]
+    while waiting and length <= MOST:
+        part = waiting.pop()
+        if isinstance(part, str):
+            length += len(part)
+        elif isinstance(part, Mapping):
+            waiting += [*part, *part.values()]
+        elif isinstance(part, list | tuple):
+            waiting += part
+        length += 1
+    return length
+
+
+def linear_cost(assertion: Assertion, answer: Answer, context: Context) -> float:
+    """Return a microsecond for each character of the answer and what it is compared with."""
+    return len(answer.text) + length_of(assertion.value) + len(context.expected)
+
+
+def product_cost(assertion: Assertion, answer: Answer, _context: Context) -> float:
+    """Return the cost of a table of all pairs of characters, 64 of them a step."""
+    length, other = len(answer.text), length_of(assertion.value)
+    return length + other + length * other / 10_000
+
+
+def marks_cost(assertion: Assertion, answer: Answer, _context: Context) -> float:
+    """Return the cost of markup in which each of the tags may look through all of the text."""
+    text = answer.text
+    return len(text) + length_of(assertion.value) + text.count("<") * len(text) / 10
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Scorer:
     """One type of assertion.
@@ -73,6 +116,8 @@ class Scorer:
     """One of types.DIRECTIONS."""
     default_threshold: float | None = None
     """Where the assertion has none."""
+    cost: Callable[[Assertion, Answer, Context], float] = linear_cost
+    """At most how many microseconds `score` takes; where that is much it runs in a worker."""
     graded: bool = False
     """Whether its score is between 0 and 1: then negation inverts the score as well."""
     negatable: bool = True

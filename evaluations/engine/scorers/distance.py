@@ -5,13 +5,16 @@ from typing import Final
 from rapidfuzz.distance import Levenshtein
 
 from evaluations.engine.errors import ScoringError
-from evaluations.engine.scorers.contract import Context, Scorer
+from evaluations.engine.scorers.contract import Context, Scorer, product_cost
 from evaluations.engine.types import Answer, Assertion, Outcome
 
 __all__ = ["SCORERS"]
 
 DEFAULT: Final = 5.0
 ASTRAL: Final = 0xFFFF
+MOST_PAIRS: Final = 4_000_000_000  # of characters; about 0.2 s
+
+Units = str | list[int]
 
 
 def _units(text: str) -> str | list[int]:
@@ -30,13 +33,27 @@ def _score(assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
             list(map(ord, one)) if isinstance(one, str) else one,
             (list(map(ord, other)) if isinstance(other, str) else other),
         )
-    distance = Levenshtein.distance(one, other)
     limit = DEFAULT if assertion.threshold is None else assertion.threshold
+    distance, counted = _count(one, other, limit)
     passed = distance <= limit
     said = "within" if passed else "above"
     return Outcome(
-        passed=passed, score=float(passed), reason=f"{distance} edits, {said} the limit {limit:g}"
+        passed=passed, score=float(passed), reason=f"{counted} edits, {said} the limit {limit:g}"
     )
+
+
+def _count(one: Units, other: Units, limit: float) -> tuple[int, str]:
+    """Return the number of edits, and how it is told.
+
+    All of them are counted where that takes little; of long texts only whether they are within the
+    limit, which takes time in proportion to the limit and not to the other text.
+    """
+    if len(one) * len(other) <= MOST_PAIRS or not 0 <= limit < max(len(one), len(other)):
+        distance = Levenshtein.distance(one, other)
+        return distance, str(distance)
+    most = int(limit)
+    distance = Levenshtein.distance(one, other, score_cutoff=most)
+    return distance, f"more than {most}" if distance > most else str(distance)
 
 
 SCORERS: Final = (
@@ -46,6 +63,7 @@ SCORERS: Final = (
         score=_score,
         normalisation="none; edits of UTF-16 units",
         direction="lower",
+        cost=product_cost,
         default_threshold=DEFAULT,
     ),
 )

@@ -14,6 +14,7 @@ from typing import Any, Final
 import yaml
 
 from evaluations.engine.errors import ScoringError
+from evaluations.engine.scorers.effort import check_effort
 from evaluations.engine.scorers.equals import parse_json
 
 __all__ = ["YAML_FAULTS", "find_objects", "has_aliases"]
@@ -120,6 +121,7 @@ class _Reader:
 
     def read(self, text: str, height: int) -> Any:
         """Return the object that a text is, None where it is none."""
+        check_effort()
         try:
             return parse_json(text)
         except ValueError as error:

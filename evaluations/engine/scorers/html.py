@@ -3,7 +3,7 @@
 import re
 from typing import Any, Final
 
-from evaluations.engine.scorers.contract import Context, Scorer
+from evaluations.engine.scorers.contract import Context, Scorer, marks_cost
 from evaluations.engine.scorers.conversions import SPACE
 from evaluations.engine.types import Answer, Assertion, Outcome
 
@@ -21,7 +21,8 @@ NAMES: Final = """
     """
 ELEMENTS: Final = frozenset(NAMES.split())
 WRAPPERS: Final = {name: re.compile(rf"<{name}(?=[\s>/])") for name in ("html", "head", "body")}
-OPENING: Final = re.compile(r"<[a-zA-Z][a-zA-Z0-9-]*(?:\s[^>]*)?>")
+NAMED: Final = re.compile(r"<[a-zA-Z][a-zA-Z0-9-]*(?:\s|\Z)")
+NAMED_EMPTY: Final = re.compile(r"<[a-zA-Z][a-zA-Z0-9-]*(?:\s|/\Z)")
 CLOSING: Final = re.compile(r"</[a-zA-Z][a-zA-Z0-9-]*\s*>")
 COMMON: Final = re.compile(
     r"<(html|head|body|div|span|p|a|img|h[1-6]|ul|ol|li|table|tr|td|th|form|input|button|script"
@@ -29,7 +30,6 @@ COMMON: Final = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 SIGNS: Final = (  # each with its points
-    (re.compile(r"<[a-zA-Z][a-zA-Z0-9-]*(?:\s[^>]*)?/>"), 1),
     (re.compile(r"&(?:[a-zA-Z]+|#[0-9]+|#x[0-9a-fA-F]+);"), 1),
     (re.compile(r"<!DOCTYPE\s+html", re.IGNORECASE), 2),
     (re.compile(r"<!--[^-]*(?:-[^-]+)*-->"), 1),
@@ -46,9 +46,14 @@ def _parse(text: str) -> Any:
 
 
 def _points(text: str) -> int:
-    opening, closing = bool(OPENING.search(text)), bool(CLOSING.search(text))
+    # A tag ends at the first > after it. Looked for part by part: from each < that is never closed,
+    # one expression for the whole tag would run to the end of the text.
+    parts = text.split(">")[:-1]
+    opening = any(map(NAMED.search, parts))
+    empty = any(part.endswith("/") and NAMED_EMPTY.search(part) for part in parts)
+    closing = bool(CLOSING.search(text))
     tags = 2 if opening and closing else int(opening or closing)
-    return tags + sum(points for sign, points in SIGNS if sign.search(text))
+    return tags + empty + sum(points for sign, points in SIGNS if sign.search(text))
 
 
 def _contains_html(_assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
@@ -102,6 +107,7 @@ SCORERS: Final = (
         title="is HTML",
         score=_is_html,
         normalisation="parsed as browsers do; no text outside of elements",
+        cost=marks_cost,
     ),
     Scorer(
         name="contains-html",

@@ -4,6 +4,7 @@ Words match exactly or by their stems. Synonyms would take WordNet, 30 MB of Eng
 not looked up.
 """
 
+from collections import deque
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
@@ -34,14 +35,19 @@ def meteor(candidate: Sequence[str], reference: Sequence[str]) -> float:
 
 
 def _matches(candidate: Sequence[str], reference: Sequence[str]) -> list[tuple[int, int]]:
+    """Return pairs of places: each word with the first one like it that is still free."""
     mine, its = dict(enumerate(candidate)), dict(enumerate(reference))
     pairs: list[tuple[int, int]] = []
     for same in (str, stem):
+        free: dict[str, deque[int]] = {}
+        for place, word in its.items():
+            free.setdefault(same(word), deque()).append(place)
         for place, word in list(mine.items()):
-            found = next((other for other in its if same(its[other]) == same(word)), None)
-            if found is not None:
-                pairs.append((place, found))
-                del mine[place], its[found]
+            places = free.get(same(word))
+            if places:
+                other = places.popleft()
+                pairs.append((place, other))
+                del mine[place], its[other]
     return sorted(pairs)
 
 

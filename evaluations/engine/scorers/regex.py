@@ -11,11 +11,15 @@ from typing import Any, Final
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.contract import Context, Scorer
 from evaluations.engine.scorers.conversions import one_text, shortened
+from evaluations.engine.scorers.effort import TooExpensiveError, is_here
 from evaluations.engine.types import Answer, Assertion, Outcome
 
 __all__ = ["SCORERS", "InvalidPatternError", "search"]
 
-SECONDS: Final = 2
+SECONDS: Final = 0.7
+"""Of one expression in one text; a worker would be killed a little later."""
+SECONDS_HERE: Final = 0.02
+LONGEST_HERE: Final = 500  # characters of an expression: the engine compiles it uninterrupted
 BYTES: Final = 64 * 1024 * 1024
 PROGRAM: Final = """
 var compiled = new Map();
@@ -32,25 +36,24 @@ function search(pattern, text, flags) {
 }
 """
 _engines = threading.local()
+"""An engine for each limit of time, of each thread: it belongs to the thread that made it."""
 
 
 class InvalidPatternError(ValueError):
     """The pattern is no regular expression of JavaScript."""
 
 
-def _engine() -> Any:
-    # An engine belongs to the thread that made it.
-    found = getattr(_engines, "search", None)
-    if found is None:
+def _engine(seconds: float) -> Any:
+    name = f"within {seconds:g} s"
+    if name not in _engines.__dict__:
         import quickjs  # noqa: PLC0415 (only where an expression is used)
 
         context = quickjs.Context()
         context.set_memory_limit(BYTES)
-        context.set_time_limit(SECONDS)
+        context.set_time_limit(seconds)
         context.eval(PROGRAM)
-        _engines.context = context
-        found = _engines.search = context.get("search")
-    return found
+        _engines.__dict__[name] = context.get("search"), context
+    return _engines.__dict__[name][0]
 
 
 def search(pattern: str, text: str, *, flags: str = "") -> bool:
@@ -63,14 +66,20 @@ def search(pattern: str, text: str, *, flags: str = "") -> bool:
 
     Raises:
         InvalidPatternError: it is no regular expression.
-        ScoringError: it takes more than two seconds or 64 MiB.
+        ScoringError: it takes more than its time or 64 MiB.
+        TooExpensiveError: it has to be done in a worker.
     """
+    here = is_here()
+    if here and len(pattern) > LONGEST_HERE:
+        raise TooExpensiveError
     try:
-        found = _engine()(_whole(pattern), _whole(text), flags)
+        found = _engine(SECONDS_HERE if here else SECONDS)(_whole(pattern), _whole(text), flags)
     except Exception as error:  # the engine raises nothing more specific
         _engines.__dict__.clear()
+        if here:
+            raise TooExpensiveError from error
         raise ScoringError(
-            f"the expression “{shortened(pattern)}” took more than {SECONDS} s or too much memory"
+            f"the expression “{shortened(pattern)}” took more than {SECONDS:g} s or too much memory"
         ) from error
     if isinstance(found, str):
         raise InvalidPatternError(found)

@@ -8,6 +8,7 @@ from typing import Final
 
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.scorers.contract import Scorer
+from evaluations.engine.scorers.effort import check_within
 from evaluations.engine.types import Assertion
 
 __all__ = [
@@ -87,7 +88,7 @@ def check_assertion(assertion: Assertion) -> list[str]:
         scorer = find(assertion.type)
     except SuiteError as error:
         return [str(error)]
-    problems = [f"{assertion.type}: {text}" for text in scorer.check(assertion)]
+    problems = [f"{assertion.type}: {text}" for text in check_within(scorer, assertion)]
     if assertion.negated and not scorer.negatable:
         problems.append(f"not-{assertion.type}: this type cannot be negated")
     return problems

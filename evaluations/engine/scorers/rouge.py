@@ -11,7 +11,7 @@ from typing import Final
 from rapidfuzz.distance import LCSseq
 
 from evaluations.engine.errors import ScoringError
-from evaluations.engine.scorers.contract import Context, Scorer
+from evaluations.engine.scorers.contract import Context, Scorer, product_cost
 from evaluations.engine.scorers.conversions import SPACES, text_list
 from evaluations.engine.scorers.words import count_grams, overlap, words_of
 from evaluations.engine.types import Answer, Assertion, Outcome
@@ -103,6 +103,7 @@ def _of_paper(name: str, measure: Callable[[Words, Words], float], title: str) -
         direction="higher",
         default_threshold=ENOUGH,
         graded=True,
+        cost=product_cost,
     )
 
 

@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from functools import cache, lru_cache
 from typing import Any, Final
 
+from attrs import fields
 from jsonschema import Draft7Validator, FormatChecker
 from jsonschema.exceptions import SchemaError, ValidationError
 from jsonschema.validators import extend, validator_for
@@ -22,17 +23,33 @@ from referencing.jsonschema import DRAFT7, specification_with
 
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.conversions import shortened
+from evaluations.engine.scorers.effort import check_effort
 from evaluations.engine.scorers.regex import SECONDS, InvalidPatternError, search
 
 __all__ = ["first_fault", "refuse_unusable"]
 
 REFERENCES: Final = ("$ref", "$dynamicRef")
+DYNAMIC: Final = ("$dynamicRef", "$recursiveRef")  # mean what the way to them says
 # What the validator and the values in a schema or a document raise where they do not fit.
 MISFITS: Final = (
     *(TypeError, AttributeError, ArithmeticError, ValueError, LookupError, RecursionError),
     Unresolvable,
 )
-_until: ContextVar[float] = ContextVar("_until")
+
+
+class _Held:
+    """What is known while one document is held against one schema."""
+
+    def __init__(self, schema: str) -> None:
+        self.until = time.monotonic() + SECONDS
+        self.remembers = not any(name in schema for name in DYNAMIC)
+        self.kept: set[tuple[int, int]] = set()
+        """Schema and value, by identity, of references that hold: each is looked at once."""
+        self.members: dict[int, frozenset[Any]] = {}
+        """List of an enum, by identity → its members, comparable."""
+
+
+_held: ContextVar[_Held] = ContextVar("_held")
 
 
 def first_fault(schema: Any, document: Any) -> str | None:
@@ -41,9 +58,10 @@ def first_fault(schema: Any, document: Any) -> str | None:
     Raises:
         ScoringError: the schema cannot be used, or not on this document.
     """
-    _until.set(time.monotonic() + SECONDS)
     with _translated("the JSON Schema cannot be used"):
-        validator = _validator(_as_text(schema))
+        text = _as_text(schema)
+        _held.set(_Held(text))
+        validator = _validator(text)
     with _translated("the answer cannot be held against the JSON Schema"):
         error = next(validator.iter_errors(document), None)
         if error is None:
@@ -58,9 +76,10 @@ def refuse_unusable(schema: Any) -> None:
     Raises:
         ScoringError: one sentence: what is wrong with it.
     """
-    _until.set(time.monotonic() + SECONDS)
     with _translated("the JSON Schema cannot be used"):
-        _validator(_as_text(schema))
+        text = _as_text(schema)
+        _held.set(_Held(text))
+        _validator(text)
 
 
 @contextmanager
@@ -89,9 +108,16 @@ def _validator(text: str) -> Any:
         raise ScoringError("the JSON Schema is wrong: its $schema is a text")
     kind = validator_for(schema, default=Draft7Validator)
     # Its regular expressions are checked below: the validator's own check is Python's.
-    kind.check_schema(schema, format_checker=None)
+    _check_schema(kind, schema)
     _look_through(schema, kind)
     return _kind(kind)(schema, format_checker=_formats(), registry=Registry())
+
+
+def _check_schema(kind: Any, schema: Any) -> None:
+    """Refuse what is no schema, as `kind.check_schema` does, with our own keywords."""
+    own = _kind(kind)(kind.META_SCHEMA)
+    for error in own.iter_errors(schema):
+        raise SchemaError.create_from(error)
 
 
 def _look_through(schema: Any, kind: Any) -> None:
@@ -133,7 +159,7 @@ def _is_found(pattern: str, text: str) -> bool:
         InvalidPatternError: it is none of ECMAScript's.
         ScoringError: it, or all of one document's, took too long.
     """
-    if time.monotonic() > _until.get():
+    if time.monotonic() > _held.get().until:
         raise ScoringError(f"the expressions of the JSON Schema took more than {SECONDS} s")
     try:
         return search(pattern, text, flags="u")
@@ -177,11 +203,83 @@ def _kind(kind: Any) -> Any:
         yield from usual(validator, allowed, instance, schema)
 
     own = {
+        "uniqueItems": _unique_items,
+        "enum": _enum,
+        "$ref": _once(kind.VALIDATORS["$ref"]),
         "pattern": _pattern,
         "patternProperties": _pattern_properties,
         "additionalProperties": additional,
     }
-    return extend(kind, own)
+    every = {**kind.VALIDATORS, **own}
+    found = extend(kind, {name: _counted(keyword) for name, keyword in every.items()})
+    found.evolve = _evolve
+    return found
+
+
+def _evolve(self: Any, **changes: Any) -> Any:
+    """Return the validator of a part; `$schema` within a schema does not bring other keywords."""
+    check_effort()
+    for part in fields(type(self)):
+        if part.init and part.alias not in changes:
+            changes[part.alias] = getattr(self, part.name)
+    return type(self)(**changes)
+
+
+def _counted(keyword: Any) -> Any:
+    """Return a keyword that gives up where its schema takes too long here."""
+
+    def counted(validator: Any, value: Any, instance: Any, schema: Any) -> Any:
+        check_effort()
+        return keyword(validator, value, instance, schema)
+
+    return counted
+
+
+def _once(reference: Any) -> Any:
+    """Return a reference that looks once at a value, however many ways lead to it.
+
+    A definition that refers twice to the next one, and that to the next, has as many ways as two to
+    the power of their number.
+    """
+
+    def once(validator: Any, name: Any, instance: Any, schema: Any) -> Iterator[Any]:
+        held, key = _held.get(), (id(schema), id(instance))
+        if key in held.kept:
+            return
+        is_kept = True
+        for error in reference(validator, name, instance, schema) or ():
+            is_kept = False
+            yield error
+        if is_kept and held.remembers:
+            held.kept.add(key)
+
+    return once
+
+
+def _comparable(value: Any) -> Any:
+    """Return what is equal, and has the same hash, where JSON values are the same."""
+    if isinstance(value, bool):
+        return "boolean", value
+    if isinstance(value, dict):
+        return "object", frozenset((name, _comparable(part)) for name, part in value.items())
+    if isinstance(value, list):
+        return "list", tuple(map(_comparable, value))
+    return value
+
+
+def _unique_items(_validator: Any, unique: Any, instance: Any, _schema: Any) -> Iterator[Any]:
+    if not unique or not isinstance(instance, list):
+        return
+    if len(set(map(_comparable, instance))) < len(instance):
+        yield ValidationError(f"{instance!r} has non-unique elements")
+
+
+def _enum(_validator: Any, allowed: Any, instance: Any, _schema: Any) -> Iterator[Any]:
+    members = _held.get().members
+    if id(allowed) not in members:
+        members[id(allowed)] = frozenset(map(_comparable, allowed))
+    if _comparable(instance) not in members[id(allowed)]:
+        yield ValidationError(f"{instance!r} is not one of {allowed!r}")
 
 
 @cache

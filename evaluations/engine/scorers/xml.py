@@ -1,6 +1,7 @@
 """is-xml, contains-xml: well-formed XML with the elements that are asked for."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 from xml.etree.ElementTree import Element, ParseError
@@ -9,7 +10,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from evaluations.engine.errors import ScoringError
-from evaluations.engine.scorers.contract import Context, Scorer
+from evaluations.engine.scorers.contract import Context, Scorer, marks_cost
 from evaluations.engine.types import Answer, Assertion, Outcome
 
 __all__ = ["SCORERS"]
@@ -21,6 +22,7 @@ BARE_NAME: Final = re.compile(
     r"(<[\w:.\-]+(?:\s+[\w:.\-]+=(?:\"[^\"]*\"|'[^']*'))*\s+[\w:.\-]+)(?=[\s/>])"
 )
 LONGEST: Final = 1_000_000  # characters that are looked through
+MOST_READ: Final = 5_000_000  # characters of all attempts, in elements within elements
 
 
 def _required(assertion: Assertion) -> Sequence[str]:
@@ -75,9 +77,17 @@ def _is_xml(assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
 def _contains_xml(assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
     required = _required(assertion)
     text = answer.text[:LONGEST]
-    done = 0
+    done = read = 0
     for start, end in _fragments(text):
-        root = _parse(_mended(text[start:end])) if start >= done else ""
+        if start < done:
+            continue
+        read += end - start
+        if read > MOST_READ:
+            raise ScoringError(
+                f"the answer nests so many broken elements that only {MOST_READ:,} characters of "
+                "them were looked through for XML"
+            )
+        root = _parse(_mended(text[start:end]))
         if isinstance(root, str):
             continue
         if not _missing(root, required):
@@ -95,6 +105,7 @@ def _mended(fragment: str) -> str:
 def _fragments(text: str) -> Sequence[tuple[int, int]]:
     """Return where what stands from an opening tag to its closing one is, the outermost first."""
     opened: list[tuple[str, int]] = []
+    names: Counter[str] = Counter()  # of what is open
     spans: list[tuple[int, int]] = []
     for tag in TAG.finditer(text):
         closing, name, _attributes, empty = tag.groups()
@@ -102,9 +113,11 @@ def _fragments(text: str) -> Sequence[tuple[int, int]]:
             spans.append(tag.span())
         elif not closing:
             opened.append((name, tag.start()))
-        elif any(name == other for other, _ in opened):
+            names[name] += 1
+        elif names[name]:
             while opened[-1][0] != name:
-                opened.pop()
+                names[opened.pop()[0]] -= 1
+            names[name] -= 1
             spans.append((opened.pop()[1], tag.end()))
     return sorted(spans, key=lambda span: (span[0], -span[1]))
 
@@ -121,5 +134,6 @@ SCORERS: Final = (
         title="contains XML with certain elements",
         score=_contains_xml,
         normalisation="any fragment with balanced tags",
+        cost=marks_cost,
     ),
 )

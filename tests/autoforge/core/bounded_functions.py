@@ -1,6 +1,7 @@
 """What the tests let workers do; nothing of it is run by the tests' own process."""
 
 import os
+import pathlib
 import sys
 import time
 
@@ -52,18 +53,11 @@ def return_class():
 
 
 def surroundings():
-    files = (
-        [
-            os.readlink(f"/proc/self/fd/{name}")
-            for name in os.listdir("/proc/self/fd")
-            if os.path.exists(f"/proc/self/fd/{name}")
-        ]
-        if os.path.isdir("/proc/self/fd")
-        else []
-    )
+    folder = pathlib.Path("/proc/self/fd")
+    files = [os.path.realpath(file) for file in folder.iterdir()] if folder.is_dir() else []
     return {
         "environment": dict(os.environ),
         "files": files,
-        "folder": os.getcwd(),
+        "folder": str(pathlib.Path.cwd()),
         "django": "django" in sys.modules,
     }

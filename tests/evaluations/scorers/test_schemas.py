@@ -103,14 +103,14 @@ SLOW = "(a+)+$"
 UNHELD = [
     ("1e400", {"multipleOf": 0.01}, "the answer cannot be held against the JSON Schema: "),
     ("1", {"$ref": "#"}, "it is nested too deeply, or refers to itself"),
-    ('"' + "a" * 40 + 'b"', {"pattern": SLOW}, "took more than 2 s"),
-    ('{"' + "a" * 40 + 'b": 1}', {"patternProperties": {SLOW: {}}}, "took more than 2 s"),
+    ('"' + "a" * 40 + 'b"', {"pattern": SLOW}, "took more than 0.7 s"),
+    ('{"' + "a" * 40 + 'b": 1}', {"patternProperties": {SLOW: {}}}, "took more than 0.7 s"),
     (
         '{"' + "a" * 40 + 'b": 1}',
         {"patternProperties": {SLOW: {}}, "additionalProperties": False},
-        "took more than 2 s",
+        "took more than 0.7 s",
     ),
-    (json.dumps(["a" * 22 + "b"] * 500), {"contains": {"pattern": SLOW}}, "more than 2 s"),
+    (json.dumps(["a" * 22 + "b"] * 500), {"contains": {"pattern": SLOW}}, "more than 0.7 s"),
 ]
 
 

@@ -1,0 +1,116 @@
+"""Where an answer is scored: here where that is surely cheap, else in a process that ends.
+
+    cost of the scorer ≤ CHEAP ──▶ here, and given up when it takes longer than was thought
+                       > CHEAP ──▶ a worker of `autoforge.core.bounded`, killed at its limits
+
+A cost is an upper bound in microseconds, and as easily found as the length of a text. What no
+length bounds (a schema, an expression) asks `check_effort` as it goes.
+"""
+
+import pickle
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from hashlib import sha256
+from typing import Final
+
+from autoforge.core import bounded
+from evaluations.engine.errors import ScoringError
+from evaluations.engine.scorers.contract import Context, Scorer, length_of
+from evaluations.engine.types import Answer, Assertion, Outcome
+
+__all__ = ["CHEAP", "TooExpensiveError", "check_effort", "check_within", "is_here", "score_within"]
+
+CHEAP: Final = 20_000
+"""Microseconds that nobody notices, who shares the process."""
+SECONDS_HERE: Final = 0.03
+MODULE: Final = "evaluations.engine.scorers.in_worker"
+KEPT: Final = 1000  # expensive assertions whose check is remembered
+_checked: dict[bytes, tuple[str, ...]] = {}
+_until: ContextVar[float | None] = ContextVar("_until", default=None)
+
+
+class TooExpensiveError(Exception):
+    """It takes longer than was thought: it is done again, in a worker."""
+
+
+@contextmanager
+def _little_effort() -> Iterator[None]:
+    token = _until.set(time.thread_time() + SECONDS_HERE)
+    try:
+        yield
+    finally:
+        _until.reset(token)
+
+
+def check_effort() -> None:
+    """Give up here what takes too long; in a worker its own limits do.
+
+    Raises:
+        TooExpensiveError: it has taken longer than it may here.
+    """
+    until = _until.get()
+    if until is not None and time.thread_time() > until:
+        raise TooExpensiveError
+
+
+def is_here() -> bool:
+    """Whether others share this process: then nothing may take long."""
+    return _until.get() is not None
+
+
+async def score_within(
+    scorer: Scorer, assertion: Assertion, answer: Answer, context: Context
+) -> Outcome:
+    """Return what a scorer says, within limits of time and memory.
+
+    Raises:
+        ScoringError: the answer cannot be scored, or not within the limits.
+    """
+    if scorer.cost(assertion, answer, context) <= CHEAP:
+        try:
+            with _little_effort():
+                return scorer.score(assertion, answer, context)  # type: ignore[misc]  # the caller's: it has one
+        except TooExpensiveError:
+            pass
+    known = {"expected": context.expected, "provider_config": dict(context.provider_config)}
+    try:
+        result = await bounded.call_async(f"{MODULE}:score", assertion, answer, known)
+    except RecursionError:
+        raise ScoringError(
+            f"the value of {assertion.type} cannot be used: it is nested too deeply"
+        ) from None
+    except bounded.BoundedError as error:
+        raise ScoringError(f"scoring this answer by {assertion.type} {error}") from error
+    if isinstance(result, str):
+        raise ScoringError(result)
+    passed, score, reason = result
+    return Outcome(passed=passed, score=score, reason=reason)
+
+
+def check_within(scorer: Scorer, assertion: Assertion) -> Iterable[str]:
+    """Return what is wrong with an assertion, one sentence each; within the same limits."""
+    if length_of(assertion.value) <= CHEAP:
+        try:
+            with _little_effort():
+                return list(scorer.check(assertion))
+        except TooExpensiveError:
+            pass
+    # A case is read more often than once, and of one suite many cases have the same assertion.
+    try:
+        key = sha256(pickle.dumps((assertion.type, assertion.value))).digest()
+    except RecursionError:
+        return ("its value cannot be used: it is nested too deeply",)
+    if key not in _checked:
+        if len(_checked) >= KEPT:
+            _checked.clear()
+        _checked[key] = _check_in_worker(assertion)
+    return _checked[key]
+
+
+def _check_in_worker(assertion: Assertion) -> tuple[str, ...]:
+    try:
+        return tuple(bounded.call(f"{MODULE}:check", assertion))
+    except bounded.BoundedError as error:
+        return (f"its value cannot be used: reading it {error}",)
