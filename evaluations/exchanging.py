@@ -3,16 +3,18 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Final
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from autoforge.core.errors import InvalidInputError
 from autoforge.core.writing import check_fields, find_row
 from evaluations.engine.errors import SuiteError
+from evaluations.engine.files import Files, Folder
 from evaluations.engine.formats.assertions import assertion_as_dict
 from evaluations.engine.formats.documents import case_from_document
 from evaluations.engine.formats.promptfoo import PromptfooConfig, read_config
@@ -22,11 +24,20 @@ from evaluations.engine.formats.suite_file import is_suite_file, read_suite_file
 from evaluations.engine.formats.table_writers import write_csv, write_jsonl
 from evaluations.engine.formats.tables import is_our_table, read_table
 from evaluations.engine.formats.yaml_document import load_document
+from evaluations.engine.providers.keys import find_secret
 from evaluations.engine.types import Case, Suite, Warned
 from evaluations.models import TestCase, TestSuite
 from prompts import interface as prompts
 
-__all__ = ["FORMATS", "read_suite", "store_suite", "suite_of_row", "write_suite"]
+__all__ = [
+    "FORMATS",
+    "folder_beside",
+    "read_suite",
+    "read_suite_of",
+    "store_suite",
+    "suite_of_row",
+    "write_suite",
+]
 
 FORMATS: Final = ("yaml", "promptfoo", "csv", "jsonl")
 SUFFIXES: Final = (".yaml", ".yml", ".json", ".jsonl", ".csv", ".xlsx")
@@ -43,6 +54,36 @@ def read_suite(
     path: Path,
     *,
     name: str = "",
+    mapping: Mapping[str, str] | None = None,
+    assertion: Mapping[str, Any] | None = None,
+) -> Suite:
+    """Return the suite of a file of this machine that somebody typed; for commands alone.
+
+    Args:
+        path: the file; what it names is read in its folder and nowhere else.
+        name: what the suite is to be called; else what the file says, else the file's name.
+        mapping: for plain tables: column → part of a case.
+        assertion: for plain tables: the check of each case that has none.
+
+    Raises:
+        SuiteError: one sentence with file, line and column.
+    """
+    files = folder_beside(path)
+    return read_suite_of(files, path.name, name=name, mapping=mapping, assertion=assertion)
+
+
+def folder_beside(path: Path) -> Folder:
+    """Return the folder of a file that somebody typed; no file in it may hold a key of ours."""
+    environment = settings.PROVIDER_ENVIRONMENT
+    keys = {key: text for key, text in environment.items() if find_secret({key: text})}
+    return Folder.beside(path, secrets={"SECRET_KEY": settings.SECRET_KEY, **keys})
+
+
+def read_suite_of(
+    files: Files,
+    file: str,
+    *,
+    name: str = "",
     usual_name: str = "",
     mapping: Mapping[str, str] | None = None,
     assertion: Mapping[str, Any] | None = None,
@@ -52,7 +93,8 @@ def read_suite(
     A table whose header has columns with two underscores is promptfoo's; with a mapping it is not.
 
     Args:
-        path: the file.
+        files: where the file is, and everything that it may name.
+        file: its name there.
         name: what the suite is to be called; else what the file says, else `usual_name`.
         usual_name: else the file's name.
         mapping: for plain tables: column → part of a case.
@@ -61,26 +103,26 @@ def read_suite(
     Raises:
         SuiteError: one sentence with file, line and column.
     """
-    suffix, usual_name = path.suffix.lower(), usual_name or path.stem
+    suffix, usual_name = PurePath(file).suffix.lower(), usual_name or PurePath(file).stem
     if suffix not in SUFFIXES:
         raise SuiteError(
             _("%(name)s: the name must end in %(known)s")
-            % {"name": path.name, "known": ", ".join(SUFFIXES)}
+            % {"name": file, "known": ", ".join(SUFFIXES)}
         )
-    text = "" if suffix == ".xlsx" else _text(path)
+    text = "" if suffix == ".xlsx" else _text(files, file)
     plain = {"name": name or usual_name, "mapping": mapping, "assertion": assertion}
     is_plain = bool(mapping) or "__" not in text.partition("\n")[0] or is_our_table(text)
     if suffix == ".csv" and is_plain:
-        return read_table(text, path.name, **plain)  # type: ignore[arg-type]  # one dictionary for both
+        return read_table(text, file, **plain)  # type: ignore[arg-type]  # one dictionary for both
     if suffix in (".csv", ".xlsx"):
-        return replace(_promptfoo_table(path), name=name or usual_name)
+        return replace(_promptfoo_table(files, file), name=name or usual_name)
     if suffix == ".jsonl" or text.lstrip().startswith("["):
-        return read_table(text, path.name, **plain)  # type: ignore[arg-type]  # as above
-    document = load_document(text, path.name)
+        return read_table(text, file, **plain)  # type: ignore[arg-type]  # as above
+    document = load_document(text, file)
     if is_suite_file(document):
-        found = read_suite_file(text, path.name)
+        found = read_suite_file(text, file)
         return replace(found, name=name) if name else found
-    suite = _without_prompts(read_config(path, prompts.fill_text))
+    suite = _without_prompts(read_config(files, file, prompts.fill_text))
     return replace(_unique(suite), name=name or suite.name[:255])
 
 
@@ -97,25 +139,20 @@ def _without_prompts(config: PromptfooConfig) -> Suite:
     return replace(suite, cases=tuple(cases), warnings=warnings)
 
 
-def _text(path: Path) -> str:
+def _text(files: Files, file: str) -> str:
     try:
-        return path.read_bytes().decode("utf-8-sig")  # line ends as they are
-    except OSError as error:
-        raise SuiteError(
-            _("%(name)s cannot be read: %(reason)s") % {"name": path.name, "reason": error.strerror}
-        ) from None
+        return files.read(files.locate(file)).decode("utf-8-sig")  # line ends as they are
     except UnicodeDecodeError as error:
         raise SuiteError(
-            _("%(name)s is not UTF-8 (byte %(byte)d)")
-            % {"name": path.name, "byte": error.start + 1}
+            _("%(name)s is not UTF-8 (byte %(byte)d)") % {"name": file, "byte": error.start + 1}
         ) from None
 
 
-def _promptfoo_table(path: Path) -> Suite:
+def _promptfoo_table(files: Files, file: str) -> Suite:
     """Return a table in promptfoo's columns, read by way of a configuration that names it."""
-    if path.suffix.lower() == ".csv":
-        csv_tests(_text(path), path.name)  # its errors name the file's lines
-    return _unique(_without_prompts(read_config(path, prompts.fill_text, tests_only=True)))
+    if file.lower().endswith(".csv"):
+        csv_tests(_text(files, file), file)  # its errors name the file's lines
+    return _unique(_without_prompts(read_config(files, file, prompts.fill_text, tests_only=True)))
 
 
 def _unique(suite: Suite) -> Suite:

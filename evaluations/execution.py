@@ -25,6 +25,7 @@ from autoforge.core.writing import check_fields, find_row
 from evaluations.comparing import as_stored, compare_run
 from evaluations.engine.budget import Caps, Spent
 from evaluations.engine.errors import EngineError, SetupError
+from evaluations.engine.files import NO_FILES, RunFiles
 from evaluations.engine.providers import Provider, ProviderSpec, identity_of, make, price_of
 from evaluations.engine.providers.offline import EchoProvider
 from evaluations.engine.runner import run as run_engine
@@ -63,6 +64,7 @@ def execute_run(
     *,
     on_finished: Callable[[Finished], object] = lambda _finished: None,
     only_open: bool = False,
+    files: RunFiles = NO_FILES,
 ) -> Run:
     """Work on a run until it is done, a limit is reached, or somebody cancels it.
 
@@ -72,6 +74,7 @@ def execute_run(
         run_id: the run.
         on_finished: called after each stored answer.
         only_open: whether a run that was stopped, cancelled or has failed is left alone.
+        files: where its recorded answers are read; a worker has none.
 
     Returns:
         The run as it ended; its status says how.
@@ -87,13 +90,13 @@ def execute_run(
         if was_begun:
             _forget(_results(run).filter(error=INTERRUPTED))
         evaluations = list(run.evaluations.select_related("prompt", "version").order_by("position"))
-        columns = _columns(evaluations)
+        columns = _columns(evaluations, files)
         templates = {str(row.pk): template_of(row) for row in evaluations}
         ending = asyncio.run(
             run_engine(
                 DatabaseStore(run, templates, {str(row.pk): row.position for row in evaluations}),
                 columns,
-                _options(run),
+                _options(run, files),
                 on_finished=on_finished,
                 last=connections.close_all,  # of its own thread
             )
@@ -177,18 +180,18 @@ def _release(run: Run) -> None:
         Run.objects.filter(pk=run.pk, worker=run.worker).update(worker="", worker_until=None)
 
 
-def _options(run: Run) -> Options:
+def _options(run: Run, files: RunFiles) -> Options:
     caps = Caps(cost_usd=run.max_cost_usd, calls=run.max_calls, seconds=run.max_seconds)
     return Options(
         caps=caps,
         spent=spent_on(run),
         use_cache=run.use_cache,
         only_stored=run.only_stored,
-        services=_services(run),
+        services=_services(run, files),
     )
 
 
-def _services(run: Run) -> ModelServices:
+def _services(run: Run, files: RunFiles) -> ModelServices:
     """Return the models that scorers may ask: what the run fixed when it was made."""
     models = run.settings.get("models", {})
 
@@ -203,7 +206,7 @@ def _services(run: Run) -> ModelServices:
         judge=run.settings.get("judge", ""),
         embeddings=run.settings.get("embeddings", ""),
         find=find,
-        make=lambda spec: make(spec, settings.PROVIDER_ENVIRONMENT),
+        make=lambda spec: make(spec, settings.PROVIDER_ENVIRONMENT, files),
     )
 
 
@@ -220,14 +223,14 @@ def spent_on(run: Run) -> Spent:
     return Spent(cost_usd=money, calls=calls, seconds=run.seconds_used)
 
 
-def _columns(evaluations: Sequence[Evaluation]) -> list[Column]:
+def _columns(evaluations: Sequence[Evaluation], files: RunFiles) -> list[Column]:
     providers: dict[str, Provider] = {}
     columns = []
     for row in evaluations:
         spec = spec_of_target(row.target)
         shared = repr((spec.kind, spec.model, spec.base_url, spec.label))
         if shared not in providers:
-            providers[shared] = make(spec, settings.PROVIDER_ENVIRONMENT)
+            providers[shared] = make(spec, settings.PROVIDER_ENVIRONMENT, files)
         columns.append(column_of(row, spec, providers[shared]))
     return columns
 

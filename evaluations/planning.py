@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import lru_cache, partial
 from hashlib import sha256
@@ -18,7 +18,8 @@ from django.utils.translation import gettext_noop
 from autoforge.core.errors import InvalidInputError
 from autoforge.core.json import dump
 from autoforge.core.writing import check_fields, find_row
-from evaluations.engine.errors import SuiteError
+from evaluations.engine.errors import SetupError, SuiteError
+from evaluations.engine.files import NO_FILES, RunFiles
 from evaluations.engine.formats.documents import (
     case_as_document,
     case_from_document,
@@ -41,6 +42,7 @@ __all__ = [
     "cases_of_suite",
     "create_run",
     "estimate_run",
+    "with_full_name",
 ]
 
 PAGE: Final = 2000
@@ -107,6 +109,8 @@ class Plan:
     """The same for embeddings."""
     baseline: Run | None = None
     settings: dict[str, Any] = field(default_factory=dict)
+    files: RunFiles = NO_FILES
+    """Where recorded answers are read; only a command has any."""
     user: Any = None
 
 
@@ -267,6 +271,20 @@ def create_run(plan: Plan, cases: Iterable[tuple[UUID | None, Case]]) -> Run:
     return run
 
 
+def with_full_name(spec: ProviderSpec, files: RunFiles) -> ProviderSpec:
+    """Return a spec whose recorded answers a later command finds, wherever it is called.
+
+    Raises:
+        SetupError: they may not be read.
+    """
+    if spec.kind != "replay":
+        return spec
+    try:
+        return replace(spec, model=files.full_name(spec.model), label=spec.name)
+    except SuiteError as error:
+        raise SetupError(f"replay: {error}") from None
+
+
 def _check_cap(plan: Plan, estimate: Estimate, models: Mapping[str, Any]) -> None:
     judges = [name for name in models if price_of(find_spec(name)) is None]
     unpriced = dict.fromkeys([*estimate.unpriced, *judges])
@@ -291,8 +309,8 @@ def _models(plan: Plan, needs: Iterable[tuple[str, str]]) -> dict[str, Any]:
         name = named or chosen[need]
         if not name:
             raise InvalidInputError({need: _(NEEDED[need])})
-        spec = find_spec(name)
-        make(spec, settings.PROVIDER_ENVIRONMENT)  # said before any answer is paid for
+        spec = with_full_name(find_spec(name), plan.files)
+        make(spec, settings.PROVIDER_ENVIRONMENT, plan.files)  # said before any answer is paid for
         models[name] = spec_as_target(spec)
     found = {"models": models} | chosen if models else {}
     return {key: value for key, value in found.items() if value}

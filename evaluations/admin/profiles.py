@@ -24,7 +24,8 @@ class ModelProfileForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's c
 
     provider = forms.ChoiceField(
         label=_("Provider"),
-        choices=[(name, name) for name in PROVIDERS],
+        # Recorded answers are files of the machine that a command runs on; pages open none.
+        choices=[(name, name) for name in PROVIDERS if name != "replay"],
         widget=UnfoldAdminSelectWidget(),
     )
     parameters = DocumentFormField(label=_("Parameters"), empty={})

@@ -1,7 +1,6 @@
 """Suites in and out of files, by pages."""
 
-import tempfile
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Any, Final
 from uuid import UUID
 
@@ -19,10 +18,12 @@ from unfold.widgets import (
 )
 
 from autoforge.core.errors import ApplicationError
+from evaluations.admin.uploads import FilesField, unpack_uploads
 from evaluations.engine.errors import EngineError
+from evaluations.engine.files import Uploads
 from evaluations.engine.formats.tables import parse_mapping
 from evaluations.engine.types import Suite
-from evaluations.exchanging import FORMATS, read_suite, store_suite, suite_of_row, write_suite
+from evaluations.exchanging import FORMATS, read_suite_of, store_suite, suite_of_row, write_suite
 from evaluations.models import TestSuite
 
 __all__ = ["SuiteFiles"]
@@ -42,6 +43,14 @@ class ImportForm(forms.Form):
         help_text=_(
             "Our YAML, a promptfoo configuration or table of tests, a plain CSV, JSON or JSON "
             "Lines; 20 MB at most; nothing in it is run."
+        ),
+    )
+    more = FilesField(
+        label=_("Files that it names"),
+        required=False,
+        help_text=_(
+            "What the file names with file://, several at once or as a ZIP file that keeps their "
+            "folders. Nothing is read from this machine."
         ),
     )
     name = forms.CharField(
@@ -92,22 +101,25 @@ class ImportForm(forms.Form):
             SuiteError: one sentence with its place.
         """
         found = self.cleaned_data
-        with tempfile.TemporaryDirectory() as folder:
-            given = PurePath(found["file"].name)
-            target = Path(folder) / f"{_short(given.stem) or 'suite'}{_short(given.suffix)}"
-            target.write_bytes(found["file"].read())
-            return read_suite(
-                target,
-                name=found["name"],
-                usual_name=given.stem,
-                mapping=parse_mapping(filter(None, found["mapping"].splitlines())) or None,
-                assertion={"type": found["assertion"]} if found["assertion"] else None,
-            )
+        sent = PurePath(found["file"].name)
+        name = f"{_short(sent.stem).lstrip('.') or 'suite'}{_short(sent.suffix)}"
+        contents = unpack_uploads(found["more"], limit=LARGEST)
+        # In memory: on this machine there is no file that a suite could name.
+        files = Uploads({**contents, name: found["file"].read()})
+        return read_suite_of(
+            files,
+            name,
+            name=found["name"],
+            usual_name=sent.stem,
+            mapping=parse_mapping(filter(None, found["mapping"].splitlines())) or None,
+            assertion={"type": found["assertion"]} if found["assertion"] else None,
+        )
 
 
 def _short(name: str) -> str:
-    """Return as much of a name as every file system takes; messages show the file by it."""
-    return name.replace("\0", "").encode("utf-8", "ignore")[:LONGEST].decode("utf-8", "ignore")
+    """Return as much of a name as a sentence takes."""
+    plain = "".join(sign for sign in name if sign.isprintable() and sign != "/")
+    return plain.encode("utf-8", "ignore")[:LONGEST].decode("utf-8", "ignore")
 
 
 class SuiteFiles:

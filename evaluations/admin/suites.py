@@ -28,6 +28,7 @@ from evaluations import services
 from evaluations.admin.cells import PAGE_MEDIA, named
 from evaluations.admin.suite_files import SuiteFiles
 from evaluations.engine.errors import SuiteError
+from evaluations.engine.files import find_reference
 from evaluations.engine.formats.assertions import parse_assertion
 from evaluations.models import TestCase, TestSuite
 
@@ -162,6 +163,12 @@ class TestCaseForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class
         """Return the place; none is the first."""
         return int(self.cleaned_data["position"] or 0)
 
+    def clean_variables(self) -> Any:
+        """Refuse names of files: none is read here."""
+        given = self.cleaned_data["variables"]
+        _refuse_files(given)
+        return given
+
     def clean_assertions(self) -> Any:
         """Refuse what no scorer understands; each wrong one is named by its place."""
         given = self.cleaned_data["assertions"]
@@ -174,7 +181,21 @@ class TestCaseForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class
                 problems.append(sentence % {"number": number, "problem": error})
         if problems:
             raise forms.ValidationError(problems)
+        _refuse_files(given)
         return given
+
+
+def _refuse_files(value: Any) -> None:
+    """Refuse a text that names a file: it would be taken as it stands."""
+    reference = find_reference(value)
+    if reference:
+        raise forms.ValidationError(
+            _(
+                "“%(name)s” names a file, and none is read here: paste its text, or import the "
+                "suite together with its files."
+            ),
+            params={"name": reference[:100]},
+        )
 
 
 @admin.register(TestCase)

@@ -8,10 +8,10 @@ Everything that is read and not carried out is a warning with its place.
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from evaluations.engine.errors import SuiteError
+from evaluations.engine.files import Files
 from evaluations.engine.formats.numbers import number_in
 from evaluations.engine.formats.promptfoo_cases import FoundCase
 from evaluations.engine.formats.promptfoo_files import Render, Source, Where
@@ -62,23 +62,26 @@ class PromptfooConfig:
     warnings: tuple[Warned, ...]
 
 
-def read_config(path: Path, render: Render, *, tests_only: bool = False) -> PromptfooConfig:
+def read_config(
+    files: Files, name: str, render: Render, *, tests_only: bool = False
+) -> PromptfooConfig:
     """Read a configuration and the files that it names.
 
     Args:
-        path: the configuration; with `tests_only` a table of tests.
+        files: where the configuration is, and everything that it may name.
+        name: the configuration's name there; with `tests_only` that of a table of tests.
         render: fills the texts of assertions with variables; ValueError where it cannot.
         tests_only: whether the file holds tests and nothing else.
 
     Raises:
         SuiteError: one sentence with file, line and column.
     """
-    source = Source(folder=path.resolve().parent, render=render)
+    source = Source(files=files, render=render)
     if tests_only:
-        return _read(source, Document(value={"tests": path.name}, file=path.name))
-    document = source.document(path)
+        return _read(source, Document(value={"tests": name}, file=name))
+    document = source.document(files.locate(name))
     if not isinstance(document.value, dict):
-        raise SuiteError(f"{path.name}: a configuration is an object with prompts and tests")
+        raise SuiteError(f"{name}: a configuration is an object with prompts and tests")
     return _read(source, document)
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.assertions import parse_assertion, unsupported
-from evaluations.engine.formats.promptfoo_files import CODE, Source, Where, read_text
+from evaluations.engine.formats.promptfoo_files import CODE, Source, Where
 from evaluations.engine.formats.promptfoo_keys import ASSERTION, warn_of_keys
 from evaluations.engine.formats.yaml_document import Document, load_document
 from evaluations.engine.providers.keys import find_secret
@@ -123,7 +123,7 @@ def _loaded(source: Source, value: Any, spot: Where) -> Any:
     if not isinstance(value, str) or not value.startswith("file://"):
         return value
     path = source.path(value, spot)
-    text = read_text(path)
+    text = source.load_text(path)
     suffix = path.suffix.lower()
     if suffix in (".json", ".yaml", ".yml"):
         return _as_it_stands(load_document(text, path.name).value)

@@ -8,7 +8,7 @@ from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.assertions import parse_assertion, unsupported
 from evaluations.engine.formats.numbers import number_in
 from evaluations.engine.formats.promptfoo_assertions import filled, read_assertions
-from evaluations.engine.formats.promptfoo_files import Source, Where, read_text
+from evaluations.engine.formats.promptfoo_files import Source, Where
 from evaluations.engine.formats.promptfoo_values import combinations, resolved, stringify
 from evaluations.engine.formats.yaml_document import Document, load_document
 from evaluations.engine.types import Assertion, Case
@@ -158,7 +158,7 @@ def _variables(source: Source, test: FoundTest) -> Mapping[str, Any]:
         raise SuiteError(f"{spot}: vars is an object of names and values, or files with some")
     found: dict[str, Any] = {}
     for path in (path for one in references for path in source.paths(one, spot)):
-        value = load_document(read_text(path), path.name).value
+        value = load_document(source.load_text(path), path.name).value
         if not isinstance(value, dict):
             raise SuiteError(f"{path.name}: a file of variables is an object of names and values")
         found |= value

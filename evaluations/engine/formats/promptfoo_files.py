@@ -1,27 +1,29 @@
-"""The files that a configuration names, read inside of its folder and nowhere else."""
+"""The files that a configuration names: what a reference means, and what its file holds."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from io import BytesIO
+from pathlib import PurePosixPath
 from typing import Any, Final
 
 from evaluations.engine.errors import SuiteError
+from evaluations.engine.files import Files, is_pattern
 from evaluations.engine.formats.promptfoo_references import resolve_references
 from evaluations.engine.formats.yaml_document import Document, Spot, load_document
+from evaluations.engine.providers.keys import find_secret
 from evaluations.engine.types import Place, Warned
 
 __all__ = [
     "CODE",
-    "ENVIRONMENT",
     "REMOTE",
     "Render",
     "Rows",
     "Source",
     "Where",
+    "find_environment",
     "read_sheet",
-    "read_text",
 ]
 
 REMOTE: Final = (
@@ -30,10 +32,16 @@ REMOTE: Final = (
 )
 CODE: Final = (".py", ".js", ".ts", ".mjs", ".cjs", ".mts", ".cts", ".rb", ".go", ".sh")
 RUNS: Final = re.compile(rf"(?:{'|'.join(map(re.escape, CODE))})(?::\w+)?\Z")
-MAGIC: Final = re.compile(r"[*?\[]")
-BRACES: Final = re.compile(r"\{([^{}]*,[^{}]*)\}")
 
-ENVIRONMENT: Final = re.compile(r"\{\{[^}]*\benv[.\[]")
+# Without what stands around it: `{{[^}]*` before it would take the square of a long text's length.
+ENVIRONMENT: Final = re.compile(r"""\benv\s{0,9}(?:\.\s{0,9}(\w+)|\[\s{0,9}["']?(\w*))""")
+TAG_LENGTH: Final = 1000  # characters in which a tag begins before what it reads
+SECRETS: Final = frozenset(
+    """
+    AUTH COOKIE CREDENTIAL CREDENTIALS KEY KEYS PASS PASSPHRASE PASSWD PASSWORD PAT PWD SECRET
+    SECRETS TOKEN TOKENS DSN URI URL
+    """.split()  # noqa: SIM905 (a table of words; an address often holds a password)
+)
 
 Where = Place | Spot
 Rows = list[tuple[int, list[str]]]
@@ -41,26 +49,12 @@ Render = Callable[[str, Mapping[str, Any]], str]
 """Fills a text with values; ValueError with one sentence where it cannot."""
 
 
-def read_text(path: Path) -> str:
-    """Return what a file says.
-
-    Raises:
-        SuiteError: it cannot be read; says why.
-    """
-    try:
-        return path.read_bytes().decode("utf-8-sig")  # line ends as they are
-    except OSError as error:
-        raise SuiteError(f"{path.name} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise SuiteError(f"{path.name} is not UTF-8 (byte {error.start + 1})") from None
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
     """A configuration that is being read."""
 
-    folder: Path
-    """Where it lies; no file is read outside of it."""
+    files: Files
+    """Where the files that it names are; nothing else is opened."""
     render: Render
     """How texts are filled with values."""
     warnings: list[Warned] = field(default_factory=list)
@@ -71,42 +65,49 @@ class Source:
         known = place.place if isinstance(place, Spot) else place
         self.warnings.append(Warned(message=message, place=known))
 
-    def path(self, reference: str, place: Where) -> Path:
-        """Return the file that a reference means.
+    def path(self, reference: str, place: Where) -> PurePosixPath:
+        """Return the file that a reference means, as a path in the configuration's folder.
 
         Raises:
             SuiteError: it is elsewhere, or would run code.
         """
-        bare = self._bare(reference, place).partition("#")[0]
-        path = (self.folder / bare).resolve()
-        if not path.is_relative_to(self.folder):
-            raise SuiteError(f"{place}: “{reference}” is outside of the configuration's folder")
-        return path
+        name = self._name(reference, place).partition("#")[0]
+        with _at(place):
+            return self.files.locate(name)
 
-    def paths(self, reference: str, place: Where) -> list[Path]:
+    def paths(self, reference: str, place: Where) -> list[PurePosixPath]:
         """Return the files that a path or a pattern means, sorted; of a pattern perhaps none.
 
         Raises:
             SuiteError: as `path` does.
         """
-        bare = self._bare(reference, place)
-        if not MAGIC.search(bare) and not BRACES.search(bare):
+        name = self._name(reference, place)
+        if not is_pattern(name):
             return [self.path(reference, place)]
-        if bare.startswith("/") or ".." in Path(bare).parts:
-            raise SuiteError(f"{place}: “{reference}” is outside of the configuration's folder")
-        found = {path for one in _without_braces(bare) for path in self.folder.glob(one)}
-        return sorted(path for path in found if path.is_file())
+        with _at(place):
+            return self.files.match(name)
 
-    def _bare(self, reference: str, place: Where) -> str:
+    def _name(self, reference: str, place: Where) -> str:
         if reference.startswith(REMOTE):
             raise SuiteError(f"{place}: “{reference}” is not on this machine; save it as a file")
         if RUNS.search(reference):
             raise SuiteError(f"{place}: “{reference}” would run code, which is never done here")
         return reference.removeprefix("file://")
 
-    def document(self, path: Path) -> Document:
+    def load_text(self, path: PurePosixPath) -> str:
+        """Return the text of a file that `path` or `paths` gave; line ends as they are.
+
+        Raises:
+            SuiteError: it cannot be read; says why.
+        """
+        try:
+            return self.files.read(path).decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise SuiteError(f"{path.name} is not UTF-8 (byte {error.start + 1})") from None
+
+    def document(self, path: PurePosixPath) -> Document:
         """Return a YAML or JSON file, its `$ref` in place."""
-        text = read_text(path)
+        text = self.load_text(path)
         document = load_document(text, path.name)
         # Most files hold neither, and to walk through thousands of tests takes a while.
         if "env" in text:
@@ -114,11 +115,20 @@ class Source:
         return resolve_references(document, self._referenced) if "$ref" in text else document
 
     def warn_of_environment(self, value: Any, document: Document, path: tuple[Any, ...]) -> None:
-        """Warn of each text that reads variables of the environment."""
+        """Warn of each text that reads variables of the environment.
+
+        Raises:
+            SuiteError: it is one that holds a key.
+        """
         if isinstance(value, str):
-            if ENVIRONMENT.search(value):
-                said = "variables of the environment are not read; they are empty"
-                self.warn(said, document.spot(*path))
+            variable = find_environment(value)
+            if variable is not None:
+                name = variable[1]
+                place = document.spot(*path)
+                if _is_secret(name):
+                    sentence = "holds a key or an address; neither enters prompts, cases or answers"
+                    raise SuiteError(f"{place}: the variable {name} {sentence}")
+                self.warn("variables of the environment are not read; they are empty", place)
         elif isinstance(value, dict):
             for key, inner in value.items():
                 self.warn_of_environment(inner, document, (*path, key))
@@ -128,20 +138,41 @@ class Source:
 
     def _referenced(self, reference: str, place: Where) -> Any:
         path = self.path(reference, place)
-        return load_document(read_text(path), path.name).value
+        return load_document(self.load_text(path), path.name).value
 
 
-def _without_braces(pattern: str) -> Iterator[str]:
-    """Yield the patterns that one with {a,b} stands for."""
-    found = BRACES.search(pattern)
-    if found is None:
-        yield pattern
-        return
-    for part in found[1].split(","):
-        yield from _without_braces(pattern[: found.start()] + part + pattern[found.end() :])
+def find_environment(text: str) -> tuple[int, str] | None:
+    """Return where a tag begins that reads a variable of the environment, and which.
+
+    Of several the first one that looks like a key.
+    """
+    reads: list[tuple[int, str]] = []
+    for match in ENVIRONMENT.finditer(text):
+        first = max(0, match.start() - TAG_LENGTH)
+        before = text[first : match.start()]
+        opened = max(before.rfind("{{"), before.rfind("{%"))
+        if opened > max(before.rfind("}}"), before.rfind("%}")):
+            reads.append((first + opened, match[1] or match[2] or ""))
+    secrets = (read for read in reads if _is_secret(read[1]))
+    return next(secrets, reads[0] if reads else None)
 
 
-def read_sheet(path: Path, reference: str) -> Rows:
+def _is_secret(variable: str) -> bool:
+    """Whether a variable of the environment holds a key, or an address that may."""
+    words = variable.upper().split("_")
+    return not SECRETS.isdisjoint(words) or bool(find_secret({variable: "a text"}))
+
+
+@contextmanager
+def _at(place: Where) -> Iterator[None]:
+    """Begin the sentence of a refusal with the place of the reference."""
+    try:
+        yield
+    except SuiteError as error:
+        raise SuiteError(f"{place}: {error}") from None
+
+
+def read_sheet(content: bytes, file: str, reference: str) -> Rows:
     """Return the rows of a workbook's first sheet, or of the one after the # of a reference.
 
     Raises:
@@ -150,14 +181,12 @@ def read_sheet(path: Path, reference: str) -> Rows:
     from openpyxl import load_workbook  # noqa: PLC0415 (10 MB that only this needs)
 
     try:
-        with closing(load_workbook(path, read_only=True, data_only=True)) as book:
-            return _rows(book, reference.partition("#")[2], path.name)
+        with closing(load_workbook(BytesIO(content), read_only=True, data_only=True)) as book:
+            return _rows(book, reference.partition("#")[2], file)
     except SuiteError:
         raise
-    except OSError as error:
-        raise SuiteError(f"{path.name} cannot be read: {error.strerror}") from None
     except Exception as error:  # openpyxl lets out whatever a damaged file makes it come upon
-        raise SuiteError(f"{path.name} is no workbook (.xlsx)") from error
+        raise SuiteError(f"{file} is no workbook (.xlsx)") from error
 
 
 def _rows(book: Any, wanted: str, name: str) -> Rows:

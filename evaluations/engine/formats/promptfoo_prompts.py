@@ -6,11 +6,11 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import Any, Final
 
 from evaluations.engine.errors import SuiteError
-from evaluations.engine.formats.promptfoo_files import CODE, ENVIRONMENT, Source, Where, read_text
+from evaluations.engine.formats.promptfoo_files import CODE, Source, Where, find_environment
 from evaluations.engine.formats.promptfoo_values import stringify
 from evaluations.engine.formats.yaml_document import Document, load_document
 from evaluations.engine.types import Place
@@ -19,6 +19,7 @@ __all__ = ["PromptSource", "matches", "read_prompts"]
 
 FILES: Final = (".txt", ".md", ".j2", ".json", ".jsonl", ".yaml", ".yml", ".csv")
 SHOWN: Final = 60  # characters of a label
+MAX_REFERENCE: Final = 1000  # characters; what is longer is a prompt and no path
 LINE_END: Final = re.compile(r"\r?\n")
 CHAT_IN_YAML: Final = re.compile(r"\s*- role:")
 KEYS: Final = frozenset({"id", "label", "raw"})
@@ -95,9 +96,11 @@ def _read(
         yield PromptSource(label=label or raw[:SHOWN], raw=raw, names=names or (raw,))
         return
     for path in paths:
-        parts = list(_parts(path))
+        whole = source.load_text(path)
+        parts = list(_parts(path, whole))
         if not parts:
             raise SuiteError(f"{place}: there is no prompt in {path.name}")
+        _warn_of_environment(source, whole, path)
         for position, (text, name) in enumerate(parts, start=1):
             _warn_of_file(source, text, path)
             shown = path.name if len(parts) == 1 else f"{path.name} #{position}"
@@ -106,15 +109,18 @@ def _read(
             yield PromptSource(label=name or label or shown, raw=text, names=called)
 
 
-def _warn_of_file(source: Source, text: str, path: Path) -> None:
+def _warn_of_file(source: Source, text: str, path: PurePosixPath) -> None:
     place = Place(file=path.name)
     _warn_of_chat(source, text, place)
-    whole = read_text(path)
-    found = ENVIRONMENT.search(whole)
-    if found is not None:
-        source.warn_of_environment(whole, _document_at(whole, found.start(), path.name), ())
     if path.suffix.lower() in (".json", ".yaml", ".yml") and '"file://' in text:
         source.warn("a file that a prompt's file names is not read", place)
+
+
+def _warn_of_environment(source: Source, whole: str, path: PurePosixPath) -> None:
+    variable = find_environment(whole)
+    if variable is not None:
+        document = _document_at(whole, variable[0], path.name)
+        source.warn_of_environment(whole, document, ())
 
 
 def _document_at(text: str, start: int, file: str) -> Document:
@@ -124,20 +130,28 @@ def _document_at(text: str, start: int, file: str) -> Document:
     return Document(value=text, file=file, marks={(): (line, column)})
 
 
-def _paths(source: Source, raw: str, place: Where) -> list[Path] | None:
+def _paths(source: Source, raw: str, place: Where) -> list[PurePosixPath] | None:
     """Return the files that a text names, None where it is the prompt itself."""
-    named = raw.startswith("file://")
-    if not named and not _looks_like_a_file(raw):
-        if raw.startswith(("langfuse://", "portkey://", "helicone://", "http://", "https://")):
-            source.path(raw, place)  # refuses it
-        return None
-    found = source.paths(raw, place)
-    if found and (named or all(path.is_file() for path in found)):
-        return found
-    if named:
-        raise SuiteError(f"{place}: no file matches “{raw}”")
-    if " " in raw:
-        return None
+    if raw.startswith("file://"):
+        paths = source.paths(raw, place)
+        if not paths:
+            raise SuiteError(f"{place}: no file matches “{raw}”")
+        return paths
+    if raw.startswith(("langfuse://", "portkey://", "helicone://", "http://", "https://")):
+        source.path(raw, place)  # refuses it
+    return _bare_paths(source, raw, place) if _looks_like_a_file(raw) else None
+
+
+def _bare_paths(source: Source, raw: str, place: Where) -> list[PurePosixPath] | None:
+    """Return the files that a text without file:// names, None where it is the prompt itself."""
+    try:
+        paths = [path for path in source.paths(raw, place) if source.files.exists(path)]
+    except SuiteError:
+        if " " in raw:
+            return None  # a sentence with a stroke or dots in it is no path
+        raise
+    if paths or " " in raw:
+        return paths or None
     if "*" not in raw:
         raise SuiteError(f"{place}: {raw} cannot be read: there is no such file")
     source.warn(f"no file matches “{raw}”, so this is the prompt itself", place)
@@ -145,7 +159,7 @@ def _paths(source: Source, raw: str, place: Where) -> list[Path] | None:
 
 
 def _looks_like_a_file(raw: str) -> bool:
-    if "\n" in raw or "{{" in raw or "{%" in raw:
+    if len(raw) > MAX_REFERENCE or "\n" in raw or "{{" in raw or "{%" in raw:
         return False
     bare = raw.rpartition(":")[0] if raw.rpartition(":")[0].endswith(CODE) else raw
     return bare.endswith((*FILES, *CODE)) or ("*" in raw and "/" in raw)
@@ -174,14 +188,14 @@ def _is_message(one: Any) -> bool:
 Part = tuple[str, str]  # a text, and its own label or ""
 
 
-def _parts(path: Path) -> Iterator[Part]:
+def _parts(path: PurePosixPath, whole: str) -> Iterator[Part]:
     """Yield the prompts of a file."""
     suffix = path.suffix.lower()
     reader = READERS.get(suffix)
     if reader is None:
         there = ", ".join(FILES)
         raise SuiteError(f"{path.name}: a file of prompts ends in {there}, not “{suffix}”")
-    return iter(reader(read_text(path)))
+    return iter(reader(whole))
 
 
 def _divided(text: str) -> Iterator[Part]:

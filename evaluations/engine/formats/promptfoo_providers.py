@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evaluations.engine.errors import SetupError, SuiteError
-from evaluations.engine.formats.promptfoo_files import CODE, Source, Where, read_text
+from evaluations.engine.formats.promptfoo_files import CODE, Source, Where
 from evaluations.engine.formats.yaml_document import Document
 from evaluations.engine.providers import ProviderSpec, left_out_of, parse_spec
 
@@ -78,7 +78,7 @@ def _with_files(source: Source, given: Any, spot: Where) -> Any:
     path = source.path(given, spot)
     if path.suffix.lower() in (".yaml", ".yml", ".json"):
         return source.document(path).value
-    return read_text(path)
+    return source.load_text(path)
 
 
 def models_of(options: Mapping[str, Any]) -> dict[str, str]:

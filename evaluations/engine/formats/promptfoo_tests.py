@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import Any
 
 from evaluations.engine.errors import SuiteError
@@ -14,7 +14,7 @@ from evaluations.engine.formats.promptfoo_cases import (
     entries_of,
 )
 from evaluations.engine.formats.promptfoo_csv import csv_tests, table_tests
-from evaluations.engine.formats.promptfoo_files import Source, Where, read_sheet, read_text
+from evaluations.engine.formats.promptfoo_files import Source, Where, read_sheet
 from evaluations.engine.formats.promptfoo_keys import OPTIONS, PATH, SCENARIO, TEST, warn_of_keys
 from evaluations.engine.formats.yaml_document import Document
 
@@ -119,19 +119,21 @@ def _of_files(source: Source, reference: str, spot: Where) -> Iterator[FoundTest
             yield from _listed(source, document.value or [], document, ())
 
 
-def _of_table(source: Source, path: Path, reference: str) -> Iterator[FoundTest]:
+def _of_table(source: Source, path: PurePosixPath, reference: str) -> Iterator[FoundTest]:
     if path.suffix.lower() == ".xlsx":
-        tests, warned = table_tests(iter(read_sheet(path, reference)), path.name)
+        tests, warned = table_tests(
+            iter(read_sheet(source.files.read(path), path.name, reference)), path.name
+        )
     else:
-        tests, warned = csv_tests(read_text(path), path.name)
+        tests, warned = csv_tests(source.load_text(path), path.name)
     source.warnings.extend(warned)
     for line, test in tests:
         document = Document(value=test, file=path.name, marks={(): (line, 1)})
         yield FoundTest(given=test, document=document, path=())
 
 
-def _of_lines(source: Source, path: Path) -> Iterator[FoundTest]:
-    for number, line in enumerate(read_text(path).split("\n"), start=1):
+def _of_lines(source: Source, path: PurePosixPath) -> Iterator[FoundTest]:
+    for number, line in enumerate(source.load_text(path).split("\n"), start=1):
         if not line.strip():
             continue
         document = Document(

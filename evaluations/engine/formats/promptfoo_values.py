@@ -4,11 +4,10 @@ import itertools
 import json
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, Final
 
 from evaluations.engine.errors import SuiteError
-from evaluations.engine.formats.promptfoo_files import Source, Where, read_text
+from evaluations.engine.formats.promptfoo_files import Source, Where
 from evaluations.engine.formats.yaml_document import load_document
 from evaluations.engine.scorers.conversions import as_text
 
@@ -61,7 +60,7 @@ def _choices(source: Source, value: Any, place: Where) -> list[Any]:
         paths = source.paths(value, place)
         if not paths:
             raise SuiteError(f"{place}: no file matches “{value}”")
-        return [f"file://{path.relative_to(source.folder)}" for path in paths]
+        return [f"file://{path}" for path in paths]
     expands = isinstance(value, list) and value and isinstance(value[0], str)
     return value if expands else [value]
 
@@ -91,11 +90,11 @@ def _without_end(value: Any) -> Any:
 
 
 def _loaded(source: Source, reference: str, place: Where) -> str:
-    path: Path = source.path(reference, place)
+    path = source.path(reference, place)
     suffix = path.suffix.lower()
     if suffix in MEDIA:
         raise SuiteError(f"{place}: “{reference}” is no text; only texts are asked here")
-    text = read_text(path)
+    text = source.load_text(path)
     if suffix in (".yaml", ".yml"):
         return stringify(load_document(text, path.name).value)
     return text.strip()

@@ -7,7 +7,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from evaluations.engine.errors import ProviderError, SetupError
+from evaluations.engine.errors import ProviderError, SetupError, SuiteError
+from evaluations.engine.files import RunFiles
 from evaluations.engine.numbers import finite
 from evaluations.engine.providers.contract import Abilities, Environment, Limits, ProviderSpec
 from evaluations.engine.providers.replies import LARGEST_COUNT, count_of, reason_of
@@ -91,21 +92,22 @@ def make_echo(spec: ProviderSpec, environment: Environment) -> EchoProvider:  # 
     return EchoProvider(spec)
 
 
-def make_replay(spec: ProviderSpec, environment: Environment) -> ReplayProvider:  # noqa: ARG001 (as above)
+def make_replay(spec: ProviderSpec, files: RunFiles) -> ReplayProvider:
     """Return a provider of the answers in the file that the spec's model names.
 
     The file is a JSON list, or JSON Lines, of objects with `prompt` (or `messages`) and `output`.
 
     Raises:
-        SetupError: there is no such file, or it cannot be read; says which line.
+        SetupError: there is no such file, it may not or cannot be read; says which line.
     """
-    path = Path(spec.model)
+    path = Path(spec.model).name
     try:
-        rows = _rows(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise SetupError(f"{path} cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        raise SetupError(f"{path} holds no recorded answers: {error}") from None
+        rows = _rows(files.read(spec.model).decode("utf-8-sig"))
+    except SuiteError as error:
+        raise SetupError(f"replay: {error}") from None
+    except (ValueError, RecursionError):
+        sentence = "holds no recorded answers: it is a JSON list, or JSON Lines, of objects"
+        raise SetupError(f"{path} {sentence} with prompt (or messages) and output") from None
     answers = {}
     for number, row in enumerate(rows, start=1):
         answers[_key(row, path, number)] = row
@@ -120,7 +122,7 @@ def _rows(text: str) -> list[Any]:
     return [json.loads(line) for line in text.splitlines() if line.strip()]
 
 
-def _key(row: Any, path: Path, number: int) -> str:
+def _key(row: Any, path: str, number: int) -> str:
     if not isinstance(row, dict) or "output" not in row or not {"prompt", "messages"} & row.keys():
         raise SetupError(f"{path}, entry {number}: needs prompt (or messages) and output")
     given = row.get("messages") or [{"role": "user", "content": row.get("prompt")}]
@@ -130,7 +132,7 @@ def _key(row: Any, path: Path, number: int) -> str:
         raise SetupError(f"{path}, entry {number}: a message has a role and a content") from None
 
 
-def _check_numbers(row: Mapping[str, Any], path: Path, number: int) -> None:
+def _check_numbers(row: Mapping[str, Any], path: str, number: int) -> None:
     for name in WHOLE:
         if row.get(name) is not None and count_of(row[name]) is None:
             sentence = f"{name} is a whole number from 0 to {LARGEST_COUNT}"

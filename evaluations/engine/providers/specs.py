@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any, Final
 
 from evaluations.engine.errors import SetupError
+from evaluations.engine.files import NO_FILES, RunFiles
 from evaluations.engine.providers.contract import (
     MOST_AT_A_TIME,
     Environment,
@@ -15,6 +16,7 @@ from evaluations.engine.providers.contract import (
     ProviderSpec,
 )
 from evaluations.engine.providers.keys import find_secret
+from evaluations.engine.providers.offline import make_replay
 
 __all__ = ["PROVIDERS", "left_out_of", "make", "parse_spec"]
 
@@ -28,6 +30,12 @@ def _lazy(module: str, name: str) -> MakeProvider:
     return make_provider
 
 
+def _without_files(spec: ProviderSpec, environment: Environment) -> Provider:  # noqa: ARG001 (the contract's)
+    # Recorded answers are a file, the only one that a provider's name can mean: `make` hands over
+    # what may be read, and everybody else gets the refusal.
+    return make_replay(spec, NO_FILES)
+
+
 PACKAGE: Final = "evaluations.engine.providers"
 PROVIDERS: Final[Mapping[str, MakeProvider]] = {
     "openai": _lazy("openai", "make_openai"),
@@ -35,7 +43,7 @@ PROVIDERS: Final[Mapping[str, MakeProvider]] = {
     "openai-compatible": _lazy("openai", "make_compatible"),
     "local": _lazy("local", "make_local"),
     "local-embeddings": _lazy("local_embeddings", "make_local_embeddings"),
-    "replay": _lazy("offline", "make_replay"),
+    "replay": _without_files,
     "echo": _lazy("offline", "make_echo"),
 }
 MIDDLES: Final = {
@@ -182,10 +190,17 @@ def _limits(given: Mapping[str, Any]) -> Limits | None:
     return Limits(concurrency=concurrency)
 
 
-def make(spec: ProviderSpec, environment: Environment) -> Provider:
+def make(spec: ProviderSpec, environment: Environment, files: RunFiles = NO_FILES) -> Provider:
     """Return a provider, ready to be asked.
+
+    Args:
+        spec: what to ask.
+        environment: keys and addresses.
+        files: what recorded answers may be read from; for commands alone.
 
     Raises:
         SetupError: a key, an address or a file is missing; says which.
     """
+    if spec.kind == "replay":
+        return make_replay(spec, files)
     return PROVIDERS[spec.kind](spec, environment)

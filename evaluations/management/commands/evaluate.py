@@ -20,14 +20,16 @@ from autoforge.core.errors import ApplicationError, InvalidInputError, NotFoundE
 from autoforge.core.files import replacing
 from evaluations import reporting
 from evaluations.engine.errors import EngineError
+from evaluations.engine.files import RunFiles
 from evaluations.engine.formats.promptfoo import PromptfooConfig, read_config
 from evaluations.engine.providers import Limits, ProviderSpec, make
 from evaluations.engine.types import Case
+from evaluations.exchanging import folder_beside
 from evaluations.execution import execute_run, forget_errors, raise_limits
 from evaluations.management.configured import Filters, columns_of, with_limits
 from evaluations.management.progress import Progress
 from evaluations.models import Run, TestSuite
-from evaluations.planning import Plan, PlannedColumn, cases_of_suite, create_run
+from evaluations.planning import Plan, PlannedColumn, cases_of_suite, create_run, with_full_name
 from evaluations.selectors import find_suite
 from evaluations.tasks import enqueue_run
 from evaluations.wording import find_spec
@@ -134,7 +136,8 @@ class Command(BaseCommand):
             return run  # resumed, and nothing is left to do: it is reported
         with Progress(run, self.stderr) as progress:
             try:
-                return execute_run(run.pk, on_finished=progress.step)
+                files = RunFiles(typed=_recorded_files(run))
+                return execute_run(run.pk, on_finished=progress.step, files=files)
             except KeyboardInterrupt:
                 sentence = _("Stopped. Go on with: manage.py evaluate --resume %(pk)s") % {
                     "pk": run.pk
@@ -160,7 +163,8 @@ class Command(BaseCommand):
         specs = [find_spec(text) for text in options["provider"]]
         again = _find_run(options["rescore"]) if options["rescore"] else None
         file = options["file"]
-        config = read_config(Path(file), prompts.fill_text) if file else None
+        folder = folder_beside(Path(file)) if file else None
+        config = read_config(folder, Path(file).name, prompts.fill_text) if folder else None
         suite = again.suite if again is not None else None
         if options["suite"]:
             suite = find_suite(options["suite"])
@@ -168,7 +172,10 @@ class Command(BaseCommand):
             self._warn(config)
         if config is None and suite is None:
             raise InvalidInputError({"evaluate": _("give a FILE or --suite NAME (or --resume ID)")})
-        columns = _made(_columns(options, config, specs, again), config)
+        files = RunFiles(folder=folder, typed=_typed_files(options) | _recorded_files(again))
+        columns = _made(_columns(options, config, specs, again), config, files)
+        if options["background"]:
+            _refuse_recorded(columns, options)
         if config is not None:
             self._warn_of_stored(config, columns)
         baseline = _find_run(options["baseline"]) if options["baseline"] else None
@@ -180,6 +187,7 @@ class Command(BaseCommand):
             use_cache=not options["no_cache"] and (config is None or config.options.use_cache),
             only_stored=again is not None,
             baseline=baseline,
+            files=files,
             judge=_judge(options, config, again, "judge"),
             embeddings=_judge(options, config, again, "embeddings"),
             **_limits(options, config),
@@ -210,20 +218,47 @@ class Command(BaseCommand):
 
 
 def _made(
-    columns: Sequence[PlannedColumn], config: PromptfooConfig | None
+    columns: Sequence[PlannedColumn], config: PromptfooConfig | None, files: RunFiles
 ) -> Sequence[PlannedColumn]:
     """Return the columns with their limits; a missing key is said before anything runs."""
     usual: dict[tuple[str, str, str], Limits] = {}
     made = []
     for column in columns:
-        spec = column.spec
+        spec = with_full_name(column.spec, files)
         key = (spec.kind, spec.model, spec.base_url)
         if key not in usual:
-            usual[key] = make(replace(spec, limits=None), settings.PROVIDER_ENVIRONMENT).limits
+            usual[key] = make(
+                replace(column.spec, limits=None), settings.PROVIDER_ENVIRONMENT, files
+            ).limits
         if config is not None:
             spec = with_limits(spec, usual[key], config.options)
         made.append(replace(column, spec=spec))
     return made
+
+
+def _typed_files(options: dict[str, Any]) -> frozenset[str]:
+    """Return the files of recorded answers that were typed: those may lie anywhere."""
+    texts = [*options["provider"], options["judge"], options["embeddings"]]
+    return frozenset(text.partition(":")[2] for text in texts if text.startswith("replay:"))
+
+
+def _refuse_recorded(columns: Sequence[PlannedColumn], options: dict[str, Any]) -> None:
+    """Refuse to leave recorded answers to a worker, which opens no files."""
+    judges = (options["judge"], options["embeddings"])
+    recorded = [column.spec.name for column in columns if column.spec.kind == "replay"]
+    recorded += [text for text in judges if text.startswith("replay:")]
+    if recorded:
+        sentence = _("%(name)s is a file that this command alone reads; leave --background away")
+        raise InvalidInputError({"background": sentence % {"name": recorded[0]}})
+
+
+def _recorded_files(run: Run | None) -> frozenset[str]:
+    """Return the files of recorded answers of a run that a command made: they were checked then."""
+    if run is None:
+        return frozenset()
+    targets = [row.target for row in run.evaluations.all()]
+    targets += run.settings.get("models", {}).values()
+    return frozenset(target["model"] for target in targets if target["kind"] == "replay")
 
 
 def _refuse_unwritable(path: Path) -> None:

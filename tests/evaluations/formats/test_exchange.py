@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluations.engine.errors import SuiteError
+from evaluations.engine.files import Folder
 from evaluations.engine.formats.promptfoo import read_config
 from evaluations.engine.formats.suite_file import read_suite_file, write_suite_file
 from evaluations.engine.formats.table_writers import write_csv, write_jsonl
@@ -123,7 +124,9 @@ def test_promptfoo_reads_what_we_write(tmp_path):
     test = yaml.safe_load(path.read_text())["tests"][0]
     assert test["assert"][0]["value"] == "{% raw %}{{ raw }}{% endraw %}"
     assert test["metadata"]["weight"] == 2.0
-    assert [case.name for case in read_config(path, fill_text).suite.cases] == ["一"]
+    assert [
+        case.name for case in read_config(Folder.beside(path), path.name, fill_text).suite.cases
+    ] == ["一"]
 
 
 def test_a_mapped_table(tmp_path):

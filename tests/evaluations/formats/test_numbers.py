@@ -5,6 +5,7 @@ import json
 import pytest
 
 from evaluations.engine.errors import SetupError, SuiteError
+from evaluations.engine.files import Folder
 from evaluations.engine.formats.assertions import parse_assertion
 from evaluations.engine.formats.promptfoo import read_config
 from evaluations.engine.formats.promptfoo_csv import csv_tests
@@ -104,7 +105,7 @@ def test_in_a_configuration(tmp_path, config, sentence):
     path = tmp_path / "c.json"
     path.write_text(json.dumps(config), encoding="utf-8")
     with pytest.raises(SuiteError) as refusal:
-        read_config(path, fill_text)
+        read_config(Folder.beside(path), path.name, fill_text)
     assert sentence in str(refusal.value)
 
 
@@ -113,7 +114,7 @@ def test_a_threshold_of_a_cell(tmp_path, odd):
     path = tmp_path / "t.csv"
     path.write_text(f"__expected\n{odd}\n", encoding="utf-8")
     with pytest.raises(SuiteError, match="similar: threshold is a number, and a finite one"):
-        read_config(path, fill_text, tests_only=True)
+        read_config(Folder.beside(path), path.name, fill_text, tests_only=True)
 
 
 @pytest.mark.parametrize("odd", [0, -1, 1025, 2_000_000_000, 1.5, True, "4", LONG])

@@ -7,6 +7,7 @@ import pytest
 from openpyxl import Workbook
 
 from evaluations.engine.errors import SuiteError
+from evaluations.engine.files import Folder
 from evaluations.engine.formats.assertions import assertion_as_dict, parse_assertion
 from evaluations.engine.formats.documents import case_as_document, case_from_document, case_key
 from evaluations.engine.formats.promptfoo import read_config
@@ -144,7 +145,7 @@ def test_a_configuration_with_everything(tmp_path):
         ],
         "scenarios": [{"config": parts, "tests": [{}, {}]}],
     }  # fmt: skip
-    found = read_config(write(tmp_path, "c.json", config), fill_text)
+    found = read_config(Folder.beside(write(tmp_path, "c.json", config)), "c.json", fill_text)
     assert [prompt.raw for prompt in found.prompts] == ["One {{x}}", "Two {{x}}", "Three"]
     assert [prompt.label for prompt in found.prompts] == ["p.txt #1", "p.txt #2", "third"]
     cases = found.suite.cases
@@ -193,10 +194,10 @@ def test_a_configuration_with_everything(tmp_path):
 def test_configurations_that_are_refused(tmp_path, config, sentence):
     path = write(tmp_path, "c.json", config)
     if sentence is None:
-        assert len(read_config(path, fill_text).suite.cases) == 1
+        assert len(read_config(Folder.beside(path), path.name, fill_text).suite.cases) == 1
         return
     with pytest.raises(SuiteError) as caught:
-        read_config(path, fill_text)
+        read_config(Folder.beside(path), path.name, fill_text)
     assert sentence in str(caught.value)
 
 

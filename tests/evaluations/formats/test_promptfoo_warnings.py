@@ -3,6 +3,7 @@
 import pytest
 
 from evaluations.engine.errors import SuiteError
+from evaluations.engine.files import Folder
 from evaluations.engine.formats.promptfoo import read_config
 from evaluations.engine.types import Assertion
 from prompts.interface import fill_text
@@ -13,7 +14,7 @@ def read(tmp_path, text, **files):
         (tmp_path / name.replace("__", ".")).write_text(content, encoding="utf-8")
     path = tmp_path / "c.yaml"
     path.write_text(text, encoding="utf-8")
-    return read_config(path, fill_text)
+    return read_config(Folder.beside(path), path.name, fill_text)
 
 
 def said(tmp_path, text, **files):
@@ -70,7 +71,7 @@ NAMED = [
         """prompts: ['[{"role": "user", "content": [{"type": "text"}]}]']""",
         "a message has more than role and content",
     ),
-    ('prompts: ["key {{ env.KEY }}"]', "prompts[0]: variables of the environment are not read"),
+    ('prompts: ["key {{ env.REGION }}"]', "prompts[0]: variables of the environment are not read"),
     ("tests:\n- assert: [{type: contains, value: '{{ x | nope }}'}]", "cannot be filled"),
     ("tests:\n- assert: [{type: equals, value: 'file://f.py'}]", "“file://f.py” would run code"),
     ("tests:\n- assert: [{type: select-best, value: x}]", "select-best is not supported"),
@@ -184,7 +185,7 @@ def test_files_that_are_named_have_warnings_of_their_own(tmp_path):
     found = said(
         tmp_path,
         FILES,
-        p__txt="First\nkey {{ env.KEY }}\n---\nSecond\n",
+        p__txt="First\nkey {{ env.REGION }}\n---\nSecond\n",
         p__json='{"a": "file://x.txt"}',
         t__yaml="- vars:\n    x: '{{ env.X }}'\n  optoins: {}",
     )

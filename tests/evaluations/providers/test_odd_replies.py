@@ -10,6 +10,7 @@ from contextlib import closing
 import pytest
 
 from evaluations.engine.errors import BrokenAnswerError, SetupError
+from evaluations.engine.files import Folder, RunFiles
 from evaluations.engine.providers import ProviderSpec, make
 from evaluations.engine.types import Message, Request
 from tests.evaluations.providers.test_contract import ask, environment
@@ -158,7 +159,8 @@ def replayed(tmp_path, **said):
     path = tmp_path / "answers.jsonl"
     entry = {"prompt": "hi", "output": "x"}
     path.write_text(f"{json.dumps(entry)}\n{json.dumps(entry | said)}", encoding="utf-8")
-    provider = make(ProviderSpec(kind="replay", model=str(path)), {})
+    files = RunFiles(folder=Folder(tmp_path))
+    provider = make(ProviderSpec(kind="replay", model=path.name), {}, files)
     request = Request(model="", messages=(Message(role="user", content="hi"),))
     return asyncio.run(provider.complete(request))
 

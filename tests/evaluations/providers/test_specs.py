@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from evaluations.engine.errors import ProviderError, SetupError
+from evaluations.engine.files import Folder, RunFiles
 from evaluations.engine.providers import (
     Limits,
     Pace,
@@ -127,7 +128,9 @@ def test_echo_and_replay(tmp_path):
     rows = [{"prompt": "hi", "output": "recorded", "cost": 0.5}]
     path = tmp_path / "answers.json"
     path.write_text(json.dumps(rows))
-    replay = make(ProviderSpec(kind="replay", model=str(path)), {})
+    replay = make(
+        ProviderSpec(kind="replay", model=path.name), {}, RunFiles(folder=Folder(tmp_path))
+    )
     assert ask(replay).cost_usd == Decimal("0.5")
     with pytest.raises(ProviderError, match="nothing was recorded"):
         ask(replay, "other")
@@ -146,7 +149,7 @@ def test_recordings_that_cannot_be_read(tmp_path, text, sentence):
     if text is not None:
         path.write_text(text)
     with pytest.raises(SetupError, match=sentence):
-        make(ProviderSpec(kind="replay", model=str(path)), {})
+        make(ProviderSpec(kind="replay", model=path.name), {}, RunFiles(folder=Folder(tmp_path)))
 
 
 def test_prices():
