@@ -1,12 +1,14 @@
 """The project as a Django app: it brings the system checks and the commands of no domain."""
 
+import logging
+
 from django.apps import AppConfig
 from django.conf import settings
 from django.db.backends.signals import connection_created
 from django.utils.translation import gettext_lazy as _
 
 from autoforge.db.statements_log import keep_on_demand
-from autoforge.logs import set_secrets
+from autoforge.logs import Record, set_secrets
 
 
 class AutoforgeConfig(AppConfig):
@@ -21,3 +23,4 @@ class AutoforgeConfig(AppConfig):
 
         connection_created.connect(keep_on_demand, dispatch_uid="statements_log")
         set_secrets(settings.ENVIRONMENT.secrets())
+        logging.setLogRecordFactory(Record)

@@ -2,7 +2,7 @@
 
 A cache that is down answers like an empty one. After a failure Redis is left alone for a moment,
 so that a page with twenty cache calls waits once, not twenty times; then it is asked again, and
-so heals by itself. One line a minute (and process) goes to the log.
+so heals by itself. One line a minute (and process) goes to the log, with how many were held back.
 """
 
 import logging
@@ -17,10 +17,11 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from autoforge.log_limits import REDIS, held_back_words, limits
+
 __all__ = ["RedisCache", "server_name"]
 
 REST_SECONDS = 1.0
-LOG_EVERY_SECONDS = 60.0
 SCAN_SIZE = 1000
 
 logger = logging.getLogger(__name__)
@@ -39,7 +40,6 @@ class Circuit:
         self.name = name
         self._lock = threading.Lock()
         self._ask_again_at = 0.0
-        self._log_again_at = 0.0
 
     def is_open(self) -> bool:
         """Whether the server failed a moment ago."""
@@ -47,16 +47,16 @@ class Circuit:
 
     def record_failure(self, error: Exception) -> None:
         """Leave the server alone for a moment; log it once a minute."""
-        now = time.monotonic()
         with self._lock:
-            self._ask_again_at = now + REST_SECONDS
-            if now < self._log_again_at:
-                return
-            self._log_again_at = now + LOG_EVERY_SECONDS
+            self._ask_again_at = time.monotonic() + REST_SECONDS
+        held_back = limits.take(REDIS)
+        if held_back is None:
+            return
         logger.warning(
-            "Redis at %s does not answer (%s); pages go on without a cache",
+            "Redis at %s does not answer (%s); pages go on without a cache%s",
             self.name,
             type(error).__name__,
+            held_back_words(held_back),
         )
 
 

@@ -1,27 +1,21 @@
-"""What every request and answer gets: its id, its language, its Content-Security-Policy."""
+"""What every request and answer gets: its language, its Content-Security-Policy.
 
-import re
-import uuid
+Its id and its line in the log are in `autoforge.request_log`.
+"""
+
 from collections.abc import Callable
 from typing import Any, Final
 
 from csp.middleware import CSPMiddleware, PolicyParts
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase
 from django.middleware.locale import LocaleMiddleware
 from django.urls import reverse
 from django.utils import translation
-from django.utils.deprecation import MiddlewareMixin
 
-from autoforge import structured_logs  # noqa: F401 (configures structlog for django-structlog)
 from autoforge.core import bounded
 
-__all__ = [
-    "ContentSecurityPolicyMiddleware",
-    "LanguageMiddleware",
-    "RequestIdMiddleware",
-    "bounded_patience",
-]
+__all__ = ["ContentSecurityPolicyMiddleware", "LanguageMiddleware", "bounded_patience"]
 
 PATIENCE_SECONDS: Final = 0.25
 
@@ -61,22 +55,3 @@ class LanguageMiddleware(LocaleMiddleware):
             request.LANGUAGE_CODE = translation.get_language()
             return
         super().process_request(request)
-
-
-class RequestIdMiddleware(MiddlewareMixin):
-    """An id for each request: the caller's if it is sane, else a new one; it is in every log line.
-
-    It stands before django-structlog, which binds the id to the log, and answers with it.
-    """
-
-    SANE = re.compile(r"[A-Za-z0-9._-]{1,64}")
-
-    def process_request(self, request: HttpRequest) -> None:
-        """Give the request its id."""
-        if not self.SANE.fullmatch(request.META.get("HTTP_X_REQUEST_ID", "")):
-            request.META["HTTP_X_REQUEST_ID"] = uuid.uuid4().hex
-
-    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
-        """Answer with the request's id."""
-        response["X-Request-ID"] = request.META["HTTP_X_REQUEST_ID"]
-        return response

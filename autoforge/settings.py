@@ -45,7 +45,6 @@ INSTALLED_APPS = [
     "axes",
     "corsheaders",
     "csp",
-    "django_structlog",
     "django_tasks",
     "autoforge",
     "autoforge.core",
@@ -55,6 +54,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "autoforge.request_log.RequestLogMiddleware",  # first: it sees every answer
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django_permissions_policy.PermissionsPolicyMiddleware",
@@ -65,8 +65,6 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "autoforge.middleware.RequestIdMiddleware",
-    "django_structlog.middlewares.RequestMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "autoforge.middleware.bounded_patience",
@@ -136,6 +134,9 @@ def _huey() -> Any:
         return PriorityRedisExpireHuey(
             APP_NAME, url=ENVIRONMENT.redis_url, serializer=serializer, immediate=False
         )
+    from autoforge.private_files import keep_private  # noqa: PLC0415 (as above)
+
+    keep_private(ENVIRONMENT.queue_file)
     return SqliteHuey(
         APP_NAME,
         filename=str(ENVIRONMENT.queue_file),
@@ -169,14 +170,22 @@ LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
 
 # In the database: every process counts together, with Redis and without.
-AXES_HANDLER = "axes.handlers.database.AxesDatabaseHandler"
+AXES_HANDLER = "autoforge.lockout.LockoutHandler"
 AXES_ENABLE_ADMIN = False
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]  # one person's typos lock nobody else out
+# One person's typos lock nobody else out; the second limit, of an address, is the handler's.
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"], ["ip_address"]]
+AXES_CLIENT_IP_CALLABLE = "autoforge.client_address.find_client_network"
 AXES_RESET_ON_SUCCESS = True
+# Else an impatient person stays locked out for ever, whatever the page promises.
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_VERBOSE = False
-AXES_LOCKOUT_TEMPLATE = "admin/locked_out.html"
+AXES_LOCKOUT_CALLABLE = "autoforge.lockout.answer_locked_out"
+# What axes keeps of a failed login: never a token of the form, nor a password typed as a name.
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "csrfmiddlewaretoken", "next"]
+# How many proxies of ours stand in front: so many entries of X-Forwarded-For are believed.
+TRUSTED_PROXIES = ENVIRONMENT.trusted_proxies
 
 # --- Pages ----------------------------------------------------------------------------------------
 
@@ -298,16 +307,29 @@ LOGGING: dict[str, Any] = {
     "formatters": {
         "default": {"()": "autoforge.logs.make_formatter", "json_lines": not IS_LOCAL},
     },
+    "filters": {
+        "requests": {"()": "autoforge.log_filters.JoinRequests"},
+        "repeats": {"()": "autoforge.log_filters.HoldBackRepeats"},
+    },
     "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": "default"},
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "default",
+            "filters": ["requests", "repeats"],
+        },
     },
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         # Django gives these handlers of their own, which would write each line twice.
         "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
-        # Each successful login would be four lines; a lock-out is a warning.
-        "axes": {"level": "WARNING"},
-        # The development server's own line a request repeats django-structlog's.
+        # Each login would be lines of its own; a lock-out is logged by `autoforge.lockout`.
+        "axes": {"level": "ERROR"},
+        # The development server's own line a request repeats ours.
         "django.server": {"handlers": [], "level": "ERROR", "propagate": True},
+        # Without a handler of ours huey adds one that knows nothing of secrets and limits.
+        "huey": {"handlers": ["console"], "level": LOG_LEVEL, "propagate": False},
     },
 }
+# An error page or an e-mail about an error shows no locals and no secrets, with DEBUG too.
+DEFAULT_EXCEPTION_REPORTER = "autoforge.error_reports.Reporter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "autoforge.error_reports.HideSecrets"

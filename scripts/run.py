@@ -115,7 +115,7 @@ def _quieten(environment: Environment) -> None:
     Warnings and errors stay, and LOG_LEVEL=INFO brings everything back.
     """
     if environment.sources.get("LOG_LEVEL") == "default":
-        for name in ("django.server", "django_structlog"):
+        for name in ("django.server", "autoforge.requests"):
             logging.getLogger(name).setLevel(logging.WARNING)
 
 

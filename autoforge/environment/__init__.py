@@ -46,6 +46,8 @@ class Environment:
     """Host names that are served."""
     csrf_trusted_origins: tuple[str, ...]
     """Origins whose forms are accepted."""
+    trusted_proxies: int
+    """How many proxies of ours a request has come through, 0 to 10."""
     language_code: str
     """en or ja."""
     time_zone: str

@@ -285,6 +285,7 @@ PARSERS: Final[dict[str, Callable[[str], Any]]] = {
     "minutes": integer(1, 7 * 24 * 60),
     "password": str,
     "port": integer(1, 65535),
+    "proxies": integer(0, 10),
     "queue": one_of(*QUEUES),
     "redis_db": integer(0, 15),
     "redis_url": parse_url,

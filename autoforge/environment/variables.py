@@ -139,6 +139,19 @@ APPLICATION = (
         group="Application",
     ),
     Variable(
+        name="TRUSTED_PROXIES",
+        kind="proxies",
+        default="1",
+        local_default="0",
+        allowed="a whole number from 0 to 10",
+        example="1",
+        description=(
+            "How many proxies stand in front: so many entries of X-Forwarded-For are believed, "
+            "from its end."
+        ),
+        group="Application",
+    ),
+    Variable(
         name="LANGUAGE_CODE",
         kind="language",
         default="en",

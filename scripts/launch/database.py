@@ -12,6 +12,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, Final
 
+from autoforge.private_files import keep_private
 from launch.errors import LaunchError
 from launch.terminal import step
 
@@ -65,6 +66,7 @@ def check_file(database: dict[str, Any], root: Path) -> None:
     path = Path(database["NAME"])
     _check_folder(path, root)
     if path.exists():
+        keep_private(path)
         _check_content(path)
 
 

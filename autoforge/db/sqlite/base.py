@@ -1,6 +1,10 @@
-"""The database wrapper of SQLite files: Django's, but for what triggers need."""
+"""The database wrapper of SQLite files: Django's, but for what triggers need.
+
+The files are for their owner alone.
+"""
 
 from collections.abc import Iterable
+from typing import Any
 
 from django.db import transaction
 from django.db.backends.sqlite3 import base as sqlite3
@@ -8,6 +12,7 @@ from django.db.backends.sqlite3.operations import DatabaseOperations as SQLiteOp
 from django.db.backends.sqlite3.schema import DatabaseSchemaEditor as SQLiteSchemaEditor
 
 from autoforge.db.triggers import FlushesGuardedTables, KeepsTriggers
+from autoforge.private_files import keep_private
 
 __all__ = ["DatabaseWrapper"]
 
@@ -34,3 +39,10 @@ class DatabaseWrapper(sqlite3.DatabaseWrapper):
 
     SchemaEditorClass = DatabaseSchemaEditor
     ops_class = DatabaseOperations
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        """Open the file, which only its owner may read: prompts and password hashes are in it."""
+        name = str(conn_params["database"])
+        if name != ":memory:" and not name.startswith("file:"):
+            keep_private(name)
+        return super().get_new_connection(conn_params)

@@ -5,13 +5,14 @@ from django.conf import settings
 from autoforge.core.file_modes import find_env_files, readable_by_others, writable_by_all
 from autoforge.health.database import database_file
 from autoforge.health.errors import ProbeError
+from autoforge.private_files import list_files_of
 
 
 def probe() -> str:
     """Return how many files were looked at.
 
     Raises:
-        ProbeError: others may read a file of secrets, or everybody may write the database.
+        ProbeError: others may read a file of secrets or of data.
     """
     secret_files = find_env_files(settings.BASE_DIR)
     in_use = settings.ENVIRONMENT.file
@@ -23,5 +24,12 @@ def probe() -> str:
         raise ProbeError(f"others may read {names}", f"Run `chmod 600 {names}`.")
     path = database_file()
     if path is not None and writable_by_all(path):
-        raise ProbeError(f"everybody may write {path.name}", f"Run `chmod o-w {path.name}`.")
+        raise ProbeError(f"everybody may write {path.name}", f"Run `chmod 600 {path.name}`.")
+    data_files = list(list_files_of(path)) if path is not None else []
+    if settings.QUEUE == "sqlite":
+        data_files += list_files_of(settings.ENVIRONMENT.queue_file)
+    open_files = readable_by_others(data_files)
+    if open_files:
+        names = " ".join(file.name for file in open_files)
+        raise ProbeError(f"others may read {names}", f"Run `chmod 600 {names}`.")
     return f"{len(secret_files)} files of secrets, readable by their owner alone"

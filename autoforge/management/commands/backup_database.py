@@ -1,0 +1,82 @@
+"""`manage.py backup_database`: a whole copy of a SQLite database, while it is in use."""
+
+import os
+import sqlite3
+import tempfile
+from argparse import ArgumentParser
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any, Final
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from autoforge.private_files import list_files_of
+
+PAGES_AT_A_TIME: Final = 1_000  # so that writers get their turn
+
+
+class Command(BaseCommand):
+    """Copies the database into a file that only its owner may read."""
+
+    help = (
+        "Copy the SQLite database into a file, whole and while it is in use; only you can read "
+        "the copy."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take the file."""
+        parser.add_argument("file", type=Path, help="where the copy goes")
+        parser.add_argument("--replace", action="store_true", help="overwrite the file")
+
+    def handle(self, *_arguments: Any, **options: Any) -> None:
+        """Write the copy beside its place and move it there when it is whole."""
+        entry = settings.DATABASES["default"]
+        if entry["ENGINE"] != "autoforge.db.sqlite":
+            raise CommandError(
+                "The database is a libSQL server, which copies itself: use "
+                "`turso db shell NAME .dump`, or the server's own replication."
+            )
+        source, target = Path(entry["NAME"]), options["file"]
+        if not source.is_file():
+            raise CommandError(f"There is no database at {source}: run `manage.py migrate` first.")
+        _check_target(target, source, replace=options["replace"])
+        try:
+            size = _copy(source, target)
+        except (OSError, sqlite3.Error) as error:
+            raise CommandError(f"The copy could not be written to {target}: {error}.") from error
+        self.stdout.write(f"{source.name} copied to {target} ({size:,} bytes)")
+
+
+def _check_target(target: Path, source: Path, *, replace: bool) -> None:
+    if target.is_dir():
+        raise CommandError(f"{target} is a folder: name a file in it.")
+    if not target.parent.is_dir():
+        raise CommandError(f"The folder {target.parent} does not exist: make it first.")
+    if target.exists() and any(target.samefile(file) for file in list_files_of(source)):
+        raise CommandError(f"{target} is the database itself: name another file.")
+    if target.exists() and not replace:
+        raise CommandError(f"{target} exists: name another file, or add --replace.")
+
+
+def _copy(source: Path, target: Path) -> int:
+    """Copy the database; return its size in bytes."""
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".backup-")  # mode 600, always
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        with (
+            closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as reading,
+            closing(sqlite3.connect(temporary)) as writing,
+        ):
+            reading.backup(writing, pages=PAGES_AT_A_TIME, sleep=0.01)
+            # One file, not one and a -wal beside it.
+            writing.execute("PRAGMA journal_mode=DELETE")
+            [verdict] = writing.execute("PRAGMA quick_check(1)").fetchone()
+            if verdict != "ok":
+                raise sqlite3.DatabaseError(f"the copy is damaged ({verdict})")
+        temporary.replace(target)
+        return target.stat().st_size
+    finally:
+        with suppress(FileNotFoundError):
+            temporary.unlink()

@@ -1,0 +1,49 @@
+"""`manage.py open_login`: let somebody in again who is locked out."""
+
+import ipaddress
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from autoforge.client_address import network_of
+from autoforge.lockout import open_logins
+
+
+class Command(BaseCommand):
+    """Forgets the failed logins of names or of addresses."""
+
+    help = "Open logins that too many wrong passwords have closed: of a name, or of an address."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take names and addresses."""
+        parser.add_argument("names", nargs="*", metavar="NAME", help="a user's name")
+        parser.add_argument(
+            "--address",
+            action="append",
+            default=[],
+            metavar="IP",
+            help="an IP address, as the page that refused shows it; may be given more than once",
+        )
+
+    def handle(self, *_arguments: Any, **options: Any) -> None:
+        """Open them and say how many failures were forgotten."""
+        if not options["names"] and not options["address"]:
+            raise CommandError("Name a user, or an address with --address.")
+        addresses = [_parse(text) for text in options["address"]]
+        count = open_logins(names=options["names"], addresses=addresses)
+        what = "failed login" if count == 1 else "failed logins"
+        self.stdout.write(f"{count} {what} forgotten.")
+        if not count:
+            self.stderr.write(
+                "Nothing was closed by that name or address: look at how it is written."
+            )
+
+
+def _parse(text: str) -> str:
+    try:
+        return network_of(ipaddress.ip_address(text.strip()))
+    except ValueError:
+        raise CommandError(
+            f"{text!r} is no IP address: write one such as 203.0.113.7 or 2001:db8::1."
+        ) from None
