@@ -139,7 +139,7 @@ def _evaluations() -> list[dict[str, Any]]:
             "url": reverse("admin:evaluations_evaluation_change", args=[evaluation.pk]),
             "title": evaluation.title,
             "number": evaluation.version.number if evaluation.version else None,
-            "status": evaluation.get_status_display(),
+            "status": evaluation.outcome[1],
             "score": evaluation.overall_score,
             "at": evaluation.created_at,
         }

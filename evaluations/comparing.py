@@ -1,8 +1,10 @@
 """Columns of runs compared: with the baseline's like them, else with the run's first one."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from uuid import UUID
 
 from django.utils.translation import gettext as _
 
@@ -17,7 +19,17 @@ from evaluations.engine.statistics import (
 from evaluations.models import Evaluation, Run
 from evaluations.summaries import compare_columns
 
-__all__ = ["Comparing", "Judged", "as_stored", "compare_run", "judge_run", "sentence_of"]
+__all__ = [
+    "Comparing",
+    "Judged",
+    "Pairing",
+    "as_stored",
+    "compare_run",
+    "judge_run",
+    "pair_columns",
+    "remarks_on",
+    "sentence_of",
+]
 
 NAMED: Final = 50  # flipped cases that are kept by name
 
@@ -54,7 +66,8 @@ def judge_run(run: Run, rows: Sequence[Evaluation]) -> list[Judged]:
 
     They are read from the columns where the run has ended; else all its outcomes are compared now.
     """
-    stored = [_stored(old, new) for old, new in _pairs(run, rows)] if rows else []
+    pairs = pair_columns(run, rows).pairs if rows else []
+    stored = [_stored(old, new) for old, new in pairs]
     if run.is_open or not all(stored):
         stored = [as_stored(one) for one in compare_run(run, rows)]
     return [
@@ -75,7 +88,7 @@ def _stored(old: Evaluation, new: Evaluation) -> dict[str, Any]:
 
 def compare_run(run: Run, rows: Sequence[Evaluation]) -> list[Comparing]:
     """Return the comparisons of a run, its columns given in their order."""
-    pairs = _pairs(run, rows)
+    pairs = pair_columns(run, rows).pairs
     compared = [(old, new, compare_columns(old, new)) for old, new in pairs]
     p_values = {
         place: p_value
@@ -103,17 +116,125 @@ def _name(row: Evaluation, run: Run) -> str:
     return row.label if row.run_id == run.pk else f"{row.label} (baseline)"
 
 
-def _pairs(run: Run, rows: Sequence[Evaluation]) -> list[tuple[Evaluation, Evaluation]]:
-    """Return (old, new): each column with the baseline's like it, else with the first one."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pairing:
+    """Which columns are compared, and which have no partner."""
+
+    pairs: Sequence[tuple[Evaluation, Evaluation]]
+    """(old, new)."""
+    only_new: Sequence[Evaluation] = ()
+    """Columns of the run without a partner in its baseline."""
+    only_old: Sequence[Evaluation] = ()
+    """Columns of the baseline without a partner in the run."""
+
+
+def pair_columns(run: Run, rows: Sequence[Evaluation]) -> Pairing:
+    """Return each column with the baseline's like it, else with the run's first one.
+
+    A column is like another one where both ask the same text of the same model; then where they
+    ask the same prompt; then by their place. Two stored prompts are never taken for one another.
+    """
     if run.baseline is None:
-        return [(rows[0], row) for row in rows[1:]]
-    before = list(run.baseline.evaluations.order_by("position"))
-    found = []
+        return Pairing(pairs=[(rows[0], row) for row in rows[1:]])
+    old = list(run.baseline.evaluations.order_by("position"))
+    new = list(rows)
+    partners: dict[UUID, Evaluation] = {}
+    for likeness in LIKENESSES:
+        for row in new:
+            if row.pk in partners:
+                continue
+            partner = next((one for one in old if _alike(one, row, likeness)), None)
+            if partner is not None:
+                partners[row.pk] = partner
+                old.remove(partner)
+    return Pairing(
+        pairs=[(partners[row.pk], row) for row in new if row.pk in partners],
+        only_new=[row for row in new if row.pk not in partners],
+        only_old=old,
+    )
+
+
+def _alike(old: Evaluation, new: Evaluation, likeness: Callable[[Evaluation], Any]) -> bool:
+    if _differ(old, new):
+        return False
+    what_counts = likeness(new)
+    return what_counts is not None and likeness(old) == what_counts
+
+
+def _differ(old: Evaluation, new: Evaluation) -> bool:
+    """Whether the columns ask two prompts of which neither can be an edit of the other."""
+    return None not in (old.prompt_id, new.prompt_id) and old.prompt_id != new.prompt_id
+
+
+def _wording(row: Evaluation) -> tuple[Any, ...]:
+    return ("version", row.version_id) if row.version_id else ("text", row.prompt_text)
+
+
+def _model(row: Evaluation) -> tuple[str, str]:
+    return row.provider, row.model
+
+
+def _target(row: Evaluation) -> str:
+    return json.dumps(row.target, sort_keys=True, default=str)
+
+
+# What makes columns alike, the closest likeness first. None is like nothing.
+LIKENESSES: Final[Sequence[Callable[[Evaluation], Any]]] = (
+    lambda row: (_wording(row), _model(row), _target(row)),
+    lambda row: (_wording(row), _model(row)),
+    lambda row: row.prompt_id and (row.prompt_id, _model(row), _target(row)),
+    lambda row: row.prompt_id and (row.prompt_id, _model(row)),
+    lambda row: (row.position, _model(row)),
+    _model,
+    lambda row: row.position,
+)
+
+
+def remarks_on(run: Run, rows: Sequence[Evaluation]) -> list[str]:
+    """Return what a reader of the figures has to know, in their language.
+
+    What was not checked, what could not be paired with the baseline, and what did not fit when the
+    run was made; one query where there is a baseline.
+    """
+    remarks = _unchecked_remarks(rows)
+    if run.baseline is not None:
+        pairing = pair_columns(run, rows)
+        remarks += [
+            _("“%(column)s” has no partner in the baseline run and is not compared.")
+            % {"column": row.label}
+            for row in pairing.only_new
+        ]
+        remarks += [
+            _("“%(column)s” of the baseline run has no partner in this one.")
+            % {"column": row.label}
+            for row in pairing.only_old
+        ]
+    return remarks
+
+
+def _unchecked_remarks(rows: Sequence[Evaluation]) -> list[str]:
+    remarks = []
     for row in rows:
-        same = [one for one in before if (one.provider, one.model) == (row.provider, row.model)]
-        by_place = same[row.position :] or same or before[row.position :] or before
-        found += [(by_place[0], row)] if by_place else []
-    return found
+        unchecked, answers = row.summary.get("unchecked") or 0, row.summary.get("answers")
+        params = {"column": row.label, "count": unchecked, "answers": answers}
+        asked_nothing = answers == 0 and row.status == Evaluation.Status.COMPLETED
+        if asked_nothing or (unchecked and unchecked == answers):
+            remarks.append(
+                _(
+                    "“%(column)s”: nothing was checked, so there is no pass rate. Add assertions "
+                    "to the cases, or import the suite again with --assert."
+                )
+                % params
+            )
+        elif unchecked:
+            remarks.append(
+                _(
+                    "“%(column)s”: %(count)d of %(answers)d answers were not checked; they count "
+                    "neither as passed nor as failed."
+                )
+                % params
+            )
+    return remarks
 
 
 def as_stored(one: Comparing) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from django.utils.translation import gettext_lazy
 
 from autoforge.core.aggregates import JSONGroupArray
 from evaluations import drawing
-from evaluations.models import Evaluation, ReleaseGate, Run, RunCase, TestCase
+from evaluations.models import UNCHECKED, Evaluation, ReleaseGate, Run, RunCase, TestCase
 from prompts.interface import (
     Candidate,
     Panel,
@@ -89,8 +89,9 @@ def check_release(candidate: Candidate) -> Verdict:
 def _check_gate(gate: ReleaseGate, candidate: Candidate) -> Verdict:
     newest = _newest_over(gate, candidate)
     summary = newest.summary if newest is not None else {}
-    params = _shown(gate, summary)
-    for wrong, reason in _reasons(gate, summary):
+    unchecked = _count_unchecked(newest)
+    params = _shown(gate, summary) | {"unchecked": unchecked}
+    for wrong, reason in _reasons(gate, summary, unchecked):
         if wrong:
             return Verdict(passed=False, reason=reason % params)
     if summary.get("pass_interval"):
@@ -118,14 +119,35 @@ def _newest_over(gate: ReleaseGate, candidate: Candidate) -> Evaluation | None:
     return next((row for row in found[:LOOKED_AT] if _asked_all(row)), None)
 
 
+def _count_unchecked(column: Evaluation | None) -> int:
+    """Return how many answers of a column were compared with nothing.
+
+    The results are asked, not the figures that the column keeps: those of older versions counted
+    such answers as passed.
+    """
+    if column is None:
+        return 0
+    rows = column.results.filter(run_case__isnull=False)
+    return rows.filter(UNCHECKED | Q(passed=True, components=[])).count()
+
+
 def _asked_all(row: Any) -> bool:
     return bool(row.summary.get("answers") == row.cases * row.run.repeats)
 
 
-def _reasons(gate: ReleaseGate, summary: dict[str, Any]) -> Iterator[tuple[bool, str]]:
+def _reasons(
+    gate: ReleaseGate, summary: dict[str, Any], unchecked: int
+) -> Iterator[tuple[bool, str]]:
     """Yield what may be wrong, and whether it is: in the order in which it is told."""
     errors, rate = summary.get("errors"), summary.get("pass_rate")
     yield bool(errors), _("its run over “%(suite)s” has %(errors)d errors: do them again")
+    yield (
+        bool(unchecked),
+        _(
+            "%(unchecked)d answers of its run over “%(suite)s” were not checked: add assertions to "
+            "the cases, and run it again"
+        ),
+    )
     yield rate is None, _("this content has never been run over the suite “%(suite)s”")
     yield (rate or 0) < gate.pass_rate, _("“%(suite)s” passes at %(rate)s; it takes %(needed)s")
     if gate.lower_bound is None:
@@ -157,9 +179,19 @@ def _shown(gate: ReleaseGate, summary: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_score(candidate: Candidate) -> Verdict:
-    newest = _of_runs(candidate).filter(overall_score__isnull=False).first()
-    if newest is None or newest.overall_score is None:
+    newest = _of_runs(candidate).first()
+    if newest is None:
         return Verdict(passed=False, reason=_("this content has never been evaluated"))
+    if newest.summary.get("errors"):
+        reason = _("its newest evaluation has %(errors)d errors: do them again")
+        return Verdict(passed=False, reason=reason % {"errors": newest.summary["errors"]})
+    unchecked = _count_unchecked(newest)
+    if unchecked or newest.overall_score is None:
+        reason = _(
+            "%(unchecked)d answers of its newest evaluation were not checked: add assertions to "
+            "the cases, and run it again"
+        )
+        return Verdict(passed=False, reason=reason % {"unchecked": unchecked})
     params = {"score": f"{newest.overall_score:.2f}", "needed": f"{GOOD_SCORE:.2f}"}
     if newest.overall_score < GOOD_SCORE:
         reason = _("its newest evaluation has the score %(score)s; it takes %(needed)s")

@@ -34,9 +34,10 @@ PASSES: Final = f"SELECT n, k, COUNT(*) FROM ({BY_CASE}) GROUP BY n, k"  # noqa:
 SCORES: Final = f"""
     SELECT MIN({BINS - 1}, CAST(r.score * {BINS} AS INTEGER)) AS bin, COUNT(*) {SCORED} GROUP BY bin
 """
-ERRORS: Final = """
-    SELECT COUNT(*) FROM test_results WHERE evaluation_id = %s AND run_case_id IS NOT NULL
-        AND (passed IS NULL OR score IS NULL)
+# Without a verdict: an error, or, where there is none, an answer that nothing checked.
+UNSCORED: Final = """
+    SELECT COALESCE(SUM(error <> ''), 0), COALESCE(SUM(error = ''), 0) FROM test_results
+    WHERE evaluation_id = %s AND run_case_id IS NOT NULL AND (passed IS NULL OR score IS NULL)
 """
 LATENCIES: Final = """
     SELECT latency_ms, COUNT(*) FROM test_results
@@ -47,14 +48,15 @@ LATENCIES: Final = """
 def large_figures(evaluation: Evaluation) -> dict[str, Any]:
     """Return a column's figures as the JSON that it keeps."""
     (found,) = _ask(MOMENTS, evaluation)
-    (errors,) = _ask(ERRORS, evaluation)[0]
+    errors, unchecked = _ask(UNSCORED, evaluation)[0]
     cases, scored, passed, repeats, *_rest = found
     return {
-        "answers": int(scored) + errors,
+        "answers": int(scored) + errors + unchecked,
         "cases": cases,
         "passed": int(passed),
         "failed": int(scored) - int(passed),
         "errors": errors,
+        "unchecked": unchecked,
         "pass_rate": passed / scored if scored else None,
         "pass_interval": _pass_interval(found),
         "smallest_difference": smallest_difference(cases),

@@ -29,6 +29,7 @@ from evaluations.engine.providers import ProviderSpec, cost_of, make, price_of
 from evaluations.engine.scorers import needs_of, service_calls
 from evaluations.engine.tokens import CHARACTERS_PER_TOKEN
 from evaluations.engine.types import Case
+from evaluations.fit import Survey
 from evaluations.models import Evaluation, Run, RunCase, TestCase, TestSuite
 from evaluations.storage import insert_rows
 from evaluations.wording import find_spec, prepare, spec_as_target
@@ -260,8 +261,12 @@ def create_run(plan: Plan, cases: Iterable[tuple[UUID | None, Case]]) -> Run:
     )
     check_fields(run, exclude={"suite", "baseline", "user"})
     run.save(force_insert=True)
-    count, asked, sample, needs = _copy_cases(run, cases, len(plan.columns))
+    survey = Survey()
+    count, asked, sample, needs = _copy_cases(run, cases, len(plan.columns), survey)
     run.settings = plan.settings | _models(plan, needs)
+    misfits = survey.misfits(plan.columns)
+    if misfits:
+        run.settings["misfits"] = [misfit.as_json() for misfit in misfits]
     estimate = estimate_run(plan, sample, count)
     _check_cap(plan, estimate, run.settings.get("models", {}))
     run.planned = asked * plan.repeats
@@ -319,7 +324,9 @@ def _models(plan: Plan, needs: Iterable[tuple[str, str]]) -> dict[str, Any]:
 Copied = tuple[int, int, Sequence[Case], set[tuple[str, str]]]
 
 
-def _copy_cases(run: Run, cases: Iterable[tuple[UUID | None, Case]], columns: int) -> Copied:
+def _copy_cases(
+    run: Run, cases: Iterable[tuple[UUID | None, Case]], columns: int, survey: Survey
+) -> Copied:
     """Write the cases page by page.
 
     Returns how many, how many answers they ask for, some of them, and what they need.
@@ -336,6 +343,7 @@ def _copy_cases(run: Run, cases: Iterable[tuple[UUID | None, Case]], columns: in
             found = keys.next(case_key(document))
             rows.append((run.pk.hex, place, hexed, found, case.name[:255], case.weight, text))
             needs |= needs_of(case.assertions)
+            survey.add(case)
             asked += columns if case.columns is None else len(case.columns)
         insert_rows(RunCase._meta.db_table, CASE_COLUMNS, rows)
         sample += [case for _, case in page[: SAMPLE - len(sample)]]

@@ -5,7 +5,7 @@ Each function says how many queries it makes: a remote database takes tens of mi
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
@@ -20,7 +20,17 @@ from django.utils.translation import gettext_lazy
 from autoforge.core.diffing import Row, compare
 from evaluations.comparing import sentence_of
 from evaluations.engine.statistics import Agreement, cohen_kappa, judge_comparison
-from evaluations.models import Evaluation, Rating, Run, RunCase, TestResult
+from evaluations.models import (
+    ERRORS,
+    UNCHECKED,
+    Evaluation,
+    Rating,
+    Run,
+    RunCase,
+    TestResult,
+    completed_outcome,
+    result_state,
+)
 from evaluations.summaries import compare_columns
 
 __all__ = [
@@ -38,6 +48,7 @@ __all__ = [
     "columns_of",
     "flips_of",
     "neighbours_of",
+    "outcome_of",
     "progress_of",
     "verdict_between",
     "verdicts_of",
@@ -46,7 +57,7 @@ __all__ = [
 PAGE: Final = 50  # cases on a page of the grid
 SHOWN: Final = 160  # characters of an answer in the grid
 FLIPS: Final = 20  # flipped cases on a page, with their answers
-FILTERS: Final = ("all", "failed", "errors", "different")
+FILTERS: Final = ("all", "failed", "errors", "unchecked", "different")
 LIMITS: Final = {
     "higher": gettext_lazy("at least %(limit)s"),
     "lower": gettext_lazy("at most %(limit)s"),
@@ -59,6 +70,15 @@ def columns_of(run_id: UUID) -> list[Evaluation]:
     return list(rows.select_related("run__suite", "run__baseline", "prompt", "version"))
 
 
+def outcome_of(run: Run, columns: Iterable[Evaluation]) -> tuple[str, str]:
+    """Return how a run stands: a code for its colour, and the words for it; no query."""
+    if run.status == Run.Status.COMPLETED:
+        outcome = completed_outcome([column.summary for column in columns])
+        if outcome is not None:
+            return outcome.value, str(outcome.label)
+    return run.status, run.get_status_display()
+
+
 def progress_of(run: Run) -> dict[str, Any]:
     """Return how far a run is, as JSON for the page that watches it; one query."""
     rows = (
@@ -69,7 +89,8 @@ def progress_of(run: Run) -> dict[str, Any]:
             done=Count("pk"),
             passes=Count("pk", filter=Q(passed=True)),
             failures=Count("pk", filter=Q(passed=False)),
-            errors=Count("pk", filter=Q(passed__isnull=True)),
+            wrong=Count("pk", filter=ERRORS),
+            open=Count("pk", filter=UNCHECKED),
             known=Count("pk", filter=Q(cached=True)),
             cost=Sum("cost_usd"),
             grading=Sum("grading_cost_usd"),
@@ -78,7 +99,7 @@ def progress_of(run: Run) -> dict[str, Any]:
     columns = {str(row["evaluation"]): _numbers(dict(row)) for row in rows}
     total = {
         name: sum(column[name] for column in columns.values())
-        for name in ("done", "passed", "failed", "errors", "cached", "cost")
+        for name in ("done", "passed", "failed", "errors", "unchecked", "cached", "cost")
     }
     seconds = run.seconds_used
     rate = (total["done"] - total["cached"]) / seconds if seconds > 0 else None
@@ -98,9 +119,16 @@ def progress_of(run: Run) -> dict[str, Any]:
 
 def _numbers(row: dict[str, Any]) -> dict[str, Any]:
     cost = float(row["cost"] or 0) + float(row["grading"] or 0)
-    names = {"passes": "passed", "failures": "failed", "known": "cached"}  # unlike the columns
-    found = {names.get(name, name): row[name] for name in ("done", "errors", *names)}
-    return found | {"cost": cost}
+    # Annotations may not be called like the table's own columns.
+    return {
+        "done": row["done"],
+        "passed": row["passes"],
+        "failed": row["failures"],
+        "errors": row["wrong"],
+        "unchecked": row["open"],
+        "cached": row["known"],
+        "cost": cost,
+    }
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,13 +140,14 @@ class Cell:
 
     @property
     def state(self) -> str:
-        """One of pass, fail, error, mixed (repeats differ) and waiting."""
-        found = {row["passed"] for row in self.results}
-        if not found:
+        """One of pass, fail, error, unchecked, mixed (repeats differ) and waiting."""
+        states = {result_state(row["passed"], row["wrong"]) for row in self.results}
+        if not states:
             return "waiting"
-        if None in found:
-            return "error"
-        return "mixed" if len(found) > 1 else ("pass" if True in found else "fail")
+        for state in ("error", "unchecked"):
+            if state in states:
+                return state
+        return "mixed" if len(states) > 1 else states.pop()
 
     @property
     def text(self) -> str:
@@ -202,7 +231,8 @@ def _filtered(
     passed, failed = Exists(results.filter(passed=True)), Exists(results.filter(passed=False))
     wanted = {
         "failed": failed,
-        "errors": Exists(results.filter(passed__isnull=True)),
+        "errors": Exists(results.filter(ERRORS)),
+        "unchecked": Exists(results.filter(UNCHECKED)),
         "different": Q(passed) & Q(failed),
     }
     return cases.filter(wanted[chosen]) if chosen in wanted else cases
@@ -374,7 +404,7 @@ def answers_of(
             "label": labels[result.evaluation_id],
             "result": result,
             "checks": [_check(one) for one in result.components],
-            "state": "error" if result.passed is None else "pass" if result.passed else "fail",
+            "state": result.state,
             "rows": compare(first, result.output) if place and result.output != first else None,
             "ratings": list(result.ratings.all()),
             "own": next((one for one in result.ratings.all() if one.user_id == user.pk), None),

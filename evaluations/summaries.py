@@ -16,7 +16,7 @@ from evaluations.engine.statistics import (
     summarise,
 )
 from evaluations.large_summaries import large_figures, latency_counts
-from evaluations.models import Evaluation, TestResult
+from evaluations.models import UNCHECKED, Evaluation, TestResult
 
 __all__ = ["compare_columns", "observations", "small_figures", "summarise_evaluation"]
 
@@ -30,10 +30,15 @@ def observations(evaluation: Evaluation) -> Iterator[Observation]:
     rows = (
         TestResult.objects.filter(evaluation=evaluation, run_case__isnull=False)
         .order_by("run_case__position", "repeat")
-        .values_list("run_case__key", "passed", "score", "run_case__weight", "run_case__name")
+        .annotate(unchecked=UNCHECKED)
+        .values_list(
+            "run_case__key", "passed", "score", "run_case__weight", "run_case__name", "unchecked"
+        )
     )
-    for key, passed, score, weight, name in rows.iterator(chunk_size=CHUNK):
-        yield Observation(case=key, passed=passed, score=score, weight=weight, name=name)
+    for key, passed, score, weight, name, unchecked in rows.iterator(chunk_size=CHUNK):
+        yield Observation(
+            case=key, passed=passed, score=score, weight=weight, name=name, checked=not unchecked
+        )
 
 
 def summarise_evaluation(evaluation: Evaluation) -> dict[str, Any]:
@@ -57,6 +62,7 @@ def _figures(summary: Summary) -> dict[str, Any]:
         "passed": summary.passed,
         "failed": summary.failed,
         "errors": summary.errors,
+        "unchecked": summary.unchecked,
         "pass_rate": summary.pass_rate,
         "pass_interval": _interval(summary.pass_interval),
         "mean_score": summary.mean_score,

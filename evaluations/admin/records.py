@@ -24,6 +24,9 @@ STATUS_COLOURS = {
     "failed": "danger",
     "cancelled": "warning",
     "stopped": "warning",
+    "only-errors": "danger",
+    "some-errors": "warning",
+    "nothing-checked": "warning",
 }
 
 
@@ -89,7 +92,7 @@ class EvaluationAdmin(SoftDeleteAdmin):
     @display(description=_("status"), ordering="status", label=STATUS_COLOURS)
     def shown_status(self, obj: Evaluation) -> tuple[str, str]:
         """Return the status as a coloured label."""
-        return obj.status, obj.get_status_display()
+        return obj.outcome
 
     @display(description=_("score"), ordering="overall_score")
     def shown_score(self, obj: Evaluation) -> str:

@@ -27,7 +27,9 @@ from evaluations import drawing, execution, presenting, reporting
 from evaluations.admin.cells import PAGE_MEDIA, named
 from evaluations.admin.records import STATUS_COLOURS
 from evaluations.admin.starting import StartForm, find_choice
+from evaluations.comparing import remarks_on
 from evaluations.engine.errors import EngineError
+from evaluations.fit import misfits_from_json
 from evaluations.models import Evaluation, Rating, Run, RunCase, TestResult
 from evaluations.tasks import enqueue_run
 from prompts import interface as prompts
@@ -108,8 +110,8 @@ class RunAdmin(SoftDeleteAdmin):
 
     @display(description=_("status"), ordering="status", label=STATUS_COLOURS)
     def shown_status(self, obj: Run) -> tuple[str, str]:
-        """Return the status as a coloured label."""
-        return obj.status, obj.get_status_display()
+        """Return how the run stands as a coloured label: red where nothing but errors came."""
+        return presenting.outcome_of(obj, obj.evaluations.all())
 
     @display(description=_("passed"))
     def shown_passed(self, obj: Run) -> str:
@@ -192,6 +194,9 @@ class RunAdmin(SoftDeleteAdmin):
             "grid": grid,
             "filters": [(name, FILTER_NAMES[name]) for name in presenting.FILTERS],
             "verdicts": presenting.verdicts_of(columns),
+            "outcome": presenting.outcome_of(run, columns),
+            "remarks": remarks_on(run, columns),
+            "misfits": misfits_from_json(run.settings.get("misfits", ())) if run.is_open else (),
             "plots": drawing.plots_of(columns),
             "agreement": presenting.agreement_of(run),
             "active": run.is_open,
@@ -357,6 +362,7 @@ FILTER_NAMES: Final = {
     "all": _("All cases"),
     "failed": _("Failed"),
     "errors": _("Errors"),
+    "unchecked": _("Not checked"),
     "different": _("Different between columns"),
 }
 

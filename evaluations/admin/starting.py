@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, Final
 
 from django import forms
@@ -25,6 +24,7 @@ from evaluations.engine.errors import EngineError
 from evaluations.engine.providers import ProviderSpec, make
 from evaluations.engine.statistics import smallest_difference
 from evaluations.engine.types import Case
+from evaluations.fit import Misfit, Survey
 from evaluations.models import ModelProfile, Run, TestSuite
 from evaluations.planning import (
     SAMPLE,
@@ -70,6 +70,8 @@ class Preview:
     estimate: Estimate
     smallest: float | None
     """The difference of pass rates that so many cases show four times out of five."""
+    misfits: Sequence[Misfit] = ()
+    """What does not fit between cases and prompts, and what nothing checks."""
 
 
 class StartForm(forms.Form):
@@ -259,8 +261,14 @@ class StartForm(forms.Form):
         """
         plan = self._planned()
         pending = cases_of_suite(plan.suite.pk)  # type: ignore[union-attr]  # the form needs one
-        sample: list[Case] = [case for _key, case in islice(pending, SAMPLE)]
-        count = len(sample) + sum(1 for _case in pending)
+        survey = Survey()
+        sample: list[Case] = []
+        count = 0
+        for _key, case in pending:
+            survey.add(case)
+            count += 1
+            if len(sample) < SAMPLE:
+                sample.append(case)
         if not count:
             raise ValidationError(_("This suite has no enabled case."))
         return Preview(
@@ -268,6 +276,7 @@ class StartForm(forms.Form):
             columns=[column.name for column in plan.columns],
             estimate=estimate_run(plan, sample, count),
             smallest=smallest_difference(count),
+            misfits=survey.misfits(plan.columns),
         )
 
     def create(self, user: Any) -> Run:

@@ -11,14 +11,18 @@ string: this app knows the other one's models only through foreign keys.
 
 from evaluations.models.evaluations import Evaluation
 from evaluations.models.gates import ReleaseGate
+from evaluations.models.outcomes import Outcome, completed_outcome
 from evaluations.models.profiles import ModelProfile
-from evaluations.models.results import Rating, TestResult
+from evaluations.models.results import ERRORS, UNCHECKED, Rating, TestResult, result_state
 from evaluations.models.runs import Run, RunCase
 from evaluations.models.suites import TestCase, TestSuite
 
 __all__ = [
+    "ERRORS",
+    "UNCHECKED",
     "Evaluation",
     "ModelProfile",
+    "Outcome",
     "Rating",
     "ReleaseGate",
     "Run",
@@ -26,4 +30,6 @@ __all__ = [
     "TestCase",
     "TestResult",
     "TestSuite",
+    "completed_outcome",
+    "result_state",
 ]

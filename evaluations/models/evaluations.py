@@ -9,6 +9,7 @@ from autoforge.core.constraints import is_json
 from autoforge.core.fields import JSONDocumentField
 from autoforge.core.models import SoftDeleteModel, UUIDModel
 from autoforge.core.validators import validate_json_object
+from evaluations.models.outcomes import completed_outcome
 from evaluations.models.ranges import SCORE_RANGE
 from evaluations.models.runs import Run
 from evaluations.models.suites import TestSuite
@@ -196,6 +197,15 @@ class Evaluation(UUIDModel, SoftDeleteModel):
     def title(self) -> str:
         """What people call what was asked: the prompt's title, or the label of a file's."""
         return self.prompt.title if self.prompt else self.label
+
+    @property
+    def outcome(self) -> tuple[str, str]:
+        """How it stands: a code for its colour, and the words for it."""
+        if self.status == self.Status.COMPLETED:
+            came_out = completed_outcome([self.summary])
+            if came_out is not None:
+                return came_out.value, str(came_out.label)
+        return self.status, self.get_status_display()
 
     @property
     def percent_passed(self) -> str:

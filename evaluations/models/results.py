@@ -1,5 +1,7 @@
 """What models answered, how it was scored, and what people say of it."""
 
+from typing import Final
+
 from django.conf import settings
 from django.core.validators import MinValueValidator
 from django.db import models
@@ -15,7 +17,11 @@ from evaluations.models.ranges import SCORE_RANGE
 from evaluations.models.runs import RunCase
 from evaluations.models.suites import TestCase
 
-__all__ = ["Rating", "TestResult"]
+__all__ = ["ERRORS", "UNCHECKED", "Rating", "TestResult", "result_state"]
+
+# Two kinds of results have neither passed nor failed; the sentence tells them apart.
+ERRORS: Final = Q(passed__isnull=True) & ~Q(error="")
+UNCHECKED: Final = Q(passed__isnull=True, error="")
 
 
 class TestResult(UUIDModel, TimestampedModel):
@@ -79,7 +85,9 @@ class TestResult(UUIDModel, TimestampedModel):
         _("passed"),
         null=True,
         blank=True,
-        help_text=_("Whether the answer is good enough; empty if it could not be scored."),
+        help_text=_(
+            "Whether the answer is good enough; empty if it could not be scored or was not checked."
+        ),
     )
     components = JSONDocumentField(
         _("components"),
@@ -203,6 +211,18 @@ class TestResult(UUIDModel, TimestampedModel):
 
     def __str__(self) -> str:
         return str(self.pk)[:8]
+
+    @property
+    def state(self) -> str:
+        """One of pass, fail, error and unchecked."""
+        return result_state(self.passed, self.error)
+
+
+def result_state(passed: bool | None, error: str) -> str:  # noqa: FBT001 (a column of a row)
+    """Return what became of an answer: pass, fail, error or unchecked."""
+    if passed is None:
+        return "error" if error else "unchecked"
+    return "pass" if passed else "fail"
 
 
 class Rating(SerialModel, TimestampedModel):

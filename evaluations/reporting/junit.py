@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 from xml.etree import ElementTree as ET  # nosec B405 (written, never read)
 
-from evaluations.reporting.report import ColumnReport, Report
+from evaluations.models import result_state
+from evaluations.reporting.report import NOT_CHECKED, ColumnReport, Report
 from evaluations.reporting.rows import column_results
 
 __all__ = ["as_junit"]
@@ -25,7 +26,12 @@ def as_junit(report: Report) -> Iterator[str]:
 
 
 def _suite(column: ColumnReport) -> Iterator[str]:
-    counts = {"tests": "answers", "failures": "failed", "errors": "errors"}
+    counts = {
+        "tests": "answers",
+        "failures": "failed",
+        "errors": "errors",
+        "skipped": "unchecked",
+    }
     found = {name: str(column.summary.get(key, 0)) for name, key in counts.items()}
     begin, end = _around(ET.Element("testsuite", {"name": _clean(column.label)} | found))
     yield begin
@@ -37,9 +43,12 @@ def _suite(column: ColumnReport) -> Iterator[str]:
 def _case(row: Any) -> ET.Element:
     seconds = f"{(row.latency_ms or 0) / 1000:.3f}"
     case = ET.Element("testcase", name=_clean(row.case_name), time=seconds)
-    if row.passed is None:
+    state = result_state(row.passed, row.error)
+    if state == "error":
         ET.SubElement(case, "error", message=_clean(row.error))
-    elif not row.passed:
+    elif state == "unchecked":
+        ET.SubElement(case, "skipped", message=NOT_CHECKED)
+    elif state == "fail":
         reason = next((one["reason"] for one in row.components if not one["pass"]), "")
         ET.SubElement(case, "failure", message=_clean(reason)).text = _clean(row.output)
     return case

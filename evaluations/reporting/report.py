@@ -5,13 +5,22 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
-from evaluations.comparing import Comparing, Judged, compare_run, judge_run
+from evaluations.comparing import Comparing, Judged, compare_run, judge_run, remarks_on
 from evaluations.models import Evaluation, Run
 
-__all__ = ["ERRORS", "FORMATS", "ColumnReport", "Report", "build_report", "exit_code"]
+__all__ = [
+    "ERRORS",
+    "FORMATS",
+    "NOT_CHECKED",
+    "ColumnReport",
+    "Report",
+    "build_report",
+    "exit_code",
+]
 
 FORMATS: Final = ("table", "json", "csv", "markdown", "junit", "html", "promptfoo")
 PASS, FAIL, CAP, ERRORS = 0, 1, 3, 4
+NOT_CHECKED: Final = "not checked: the case has no assertion that can fail"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +49,11 @@ class Report:
         """The same with every figure and every flipped case: all outcomes are read for it."""
         return compare_run(self.run, self._rows)
 
+    @cached_property
+    def remarks(self) -> Sequence[str]:
+        """What a reader of the figures has to know: what was not checked or not compared."""
+        return remarks_on(self.run, self._rows)
+
     @property
     def _rows(self) -> list[Evaluation]:
         return [column.evaluation for column in self.columns]
@@ -53,17 +67,28 @@ def build_report(run: Run) -> Report:
 
 
 def exit_code(report: Report) -> int:
-    """Return 0 all passed and none is worse, 1 something failed, 3 stopped at a limit, 4 errors."""
+    """Return how the process ends.
+
+    0: all that was checked passed, and nothing is worse; 1: something failed; 3: stopped at a
+    limit; 4: errors, or a column in which nothing was checked.
+    """
     if report.run.status == Run.Status.STOPPED:
         return CAP
     if report.run.status != Run.Status.COMPLETED:
         return ERRORS
     if any(column.summary.get("errors") for column in report.columns):
         return ERRORS
+    if not all(_is_checked(column.summary) for column in report.columns):
+        return ERRORS
     if report.run.baseline is not None or len(report.columns) > 1:
         # Compared: what counts is whether the new one is worse.
         return FAIL if any(one.verdict.worse for one in report.verdicts) else _failures(report)
     return _failures(report)
+
+
+def _is_checked(summary: dict[str, Any]) -> bool:
+    """Whether at least one answer was compared; figures of an old version say nothing of it."""
+    return summary.get("pass_rate") is not None or "answers" not in summary
 
 
 def _failures(report: Report) -> int:

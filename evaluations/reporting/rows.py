@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from django.db.models import F
 
-from evaluations.models import TestResult
+from evaluations.models import TestResult, result_state
 from evaluations.reporting.report import ColumnReport, Report
 
 __all__ = ["PART", "column_results", "in_parts", "result_as_json", "results"]
@@ -43,6 +43,7 @@ def result_as_json(place: int, row: Any) -> dict[str, Any]:
         "column": place,
         "case": row.case_name,
         "repeat": row.repeat,
+        "state": result_state(row.passed, row.error),
         "passed": row.passed,
         "score": row.score,
         "output": row.output,

@@ -21,7 +21,7 @@ def as_table(report: Report, *, width: int) -> str:
     from rich.table import Table  # noqa: PLC0415 (as above)
 
     table = Table(title=report.run.name or None)
-    for title in (_("Column"), _("Passed"), _("95 % CI"), _("Score"), _("Errors"), _("Cost"), "ms"):
+    for title in _titles():
         table.add_column(title, overflow="fold")
     for column in report.columns:
         table.add_row(column.label, *_figures(column.summary))
@@ -35,12 +35,14 @@ def as_table(report: Report, *, width: int) -> str:
             if names:
                 more = f" … (+{count - SHOWN})" if count > SHOWN else ""
                 console.print(f"  {title}: {names}{more}")
+    for remark in report.remarks:
+        console.print(remark)
     return stream.getvalue()
 
 
 def as_markdown(report: Report) -> str:
     """Return the same for a page or a comment: verdicts, columns, flipped cases."""
-    titles = (_("Column"), _("Passed"), _("95 % CI"), _("Score"), _("Errors"), _("Cost"), "ms")
+    titles = _titles()
     lines = [f"### {_cell(str(report.run))}", ""]
     for one in report.verdicts:
         mark = "✅" if one.verdict.better else "❌" if one.verdict.worse else "➖"
@@ -53,7 +55,22 @@ def as_markdown(report: Report) -> str:
         for title, flipped, count in _flips(one):
             names = ", ".join(map(_cell, flipped))
             lines += ["", f"**{title}** ({count}): {names}"] if names else []
+    for remark in report.remarks:
+        lines += ["", f"⚠️ {_cell(remark)}"]
     return "\n".join([*lines, ""])
+
+
+def _titles() -> tuple[str, ...]:
+    return (
+        _("Column"),
+        _("Passed"),
+        _("95 % CI"),
+        _("Score"),
+        _("Errors"),
+        _("Not checked"),
+        _("Cost"),
+        "ms",
+    )
 
 
 def _flips(one: Judged) -> list[tuple[str, Sequence[str], int]]:
@@ -81,6 +98,7 @@ def _figures(summary: dict[str, Any]) -> list[str]:
         "–" if not interval else f"{interval[0]:.1%}–{interval[1]:.1%}",
         "–" if score is None else f"{score:.3f}",
         str(summary.get("errors", 0)),
+        str(summary.get("unchecked", 0)),
         "–" if cost is None else f"${cost:.4f}",
         "–" if median is None else f"{median:.0f}",
     ]

@@ -10,15 +10,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from autoforge.core.json import dump
+from evaluations.models import result_state
 from evaluations.reporting.junit import as_junit
 from evaluations.reporting.pages import as_html
-from evaluations.reporting.report import Report
+from evaluations.reporting.report import NOT_CHECKED, Report
 from evaluations.reporting.rows import in_parts, result_as_json, results
 from evaluations.reporting.tables import as_markdown, as_table
 
 __all__ = ["write"]
 
-NO_FAILURE, ASSERT_FAILED, ERROR = 0, 1, 2
+# Numbers of promptfoo's own; it has none for what was not checked, and counts it as passed.
+FAILURE_REASONS: Final = {"pass": 0, "unchecked": 0, "fail": 1, "error": 2}
 
 
 def write(report: Report, kind: str, *, width: int = 100) -> Iterator[str]:
@@ -41,6 +43,7 @@ def _as_json(report: Report) -> Iterator[str]:
             for column in report.columns
         ],
         "comparisons": [_comparison(one) for one in report.comparisons],
+        "remarks": list(report.remarks),
         "results": [],
     }
     rows = results(report)
@@ -87,6 +90,7 @@ def _as_promptfoo(report: Report) -> Iterator[str]:
         "successes": sum(one.get("passed", 0) for one in sums),
         "failures": sum(one.get("failed", 0) for one in sums),
         "errors": sum(one.get("errors", 0) for one in sums),
+        "unchecked": sum(one.get("unchecked", 0) for one in sums),
     }
     prompts = [
         {"raw": column.evaluation.prompt_text, "label": column.label, "provider": _provider(column)}
@@ -117,7 +121,7 @@ def _provider(column: Any) -> str:
 
 
 def _promptfoo_result(report: Report, place: int, row: Any) -> dict[str, Any]:
-    failed = {True: NO_FAILURE, False: ASSERT_FAILED, None: ERROR}[row.passed]
+    state = result_state(row.passed, row.error)
     document: Mapping[str, Any] = row.document
     column = report.columns[place]
     return {
@@ -125,8 +129,8 @@ def _promptfoo_result(report: Report, place: int, row: Any) -> dict[str, Any]:
         "promptIdx": place,
         "success": row.passed is True,
         "score": row.score or 0,
-        "failureReason": failed,
-        "error": row.error or None,
+        "failureReason": FAILURE_REASONS[state],
+        "error": NOT_CHECKED if state == "unchecked" else row.error or None,
         "provider": {"id": _provider(column), "label": column.label},
         "prompt": {"raw": _raw(row), "label": column.label},
         "vars": document.get("variables", {}),
@@ -167,8 +171,8 @@ def _raw(row: Any) -> str:
 
 
 CSV_COLUMNS: Final = (
-    "column", "case", "repeat", "passed", "score", "output", "error", "cached", "latency_ms",
-    "input_tokens", "output_tokens", "cost_usd", "reasons",
+    "column", "case", "repeat", "state", "passed", "score", "output", "error", "cached",
+    "latency_ms", "input_tokens", "output_tokens", "cost_usd", "reasons",
 )  # fmt: skip
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 

@@ -30,7 +30,7 @@ def our_verdict(pair: Mapping[str, Any]) -> dict[str, Any]:
         flagged=given.get("guardrails", {}).get("flagged"),
     )
     found = asyncio.run(grade([assertion], answer, Context()))
-    if found.passed is None:
+    if found.error:
         return {"error": True, "reason": found.error}
     outcome = found.grades[0].outcome
     return {"pass": outcome.passed, "score": outcome.score, "reason": outcome.reason}

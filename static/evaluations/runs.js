@@ -42,7 +42,7 @@
     bar.value = found.done;
     show("status", found.status_text);
     show("done", `${number.format(found.done)} / ${number.format(found.planned)}`);
-    for (const name of ["passed", "failed", "errors", "cached"]) show(name, number.format(found[name]));
+    for (const name of ["passed", "failed", "errors", "unchecked", "cached"]) show(name, number.format(found[name]));
     show("cost", money.format(found.cost));
     show("rate", found.rate == null ? "–" : words.rate.replace("{}", rate.format(found.rate)));
     show("left", lasting(found.seconds_left));

@@ -81,6 +81,7 @@ def test_promptfoo_s_own_result(config, capsys):
 
 
 FILTERED = """
+defaultTest: {assert: [{type: contains, value: "{{name}}"}]}
 prompts: [{raw: "Hello {{name}}", label: hello}, {raw: "Bye {{name}}", label: bye}]
 providers: [{id: echo, label: one}, {id: echo, label: two, concurrency: 3}]
 evaluateOptions: {maxConcurrency: 2, timeoutMs: 1500, maxEvalTimeMs: 60000}
@@ -121,6 +122,7 @@ def test_two_settings_of_one_model_stay_two(tmp_path, capsys):
         "prompts: [x]\n"
         "providers: [{id: echo, config: {seed: 1}}, {id: echo, config: {seed: 2}}]\n"
         "evaluateOptions: {maxConcurrency: 1}\n"
+        "tests: [{assert: [{type: equals, value: x}]}]\n"
     )
     assert run(path) == 0
     rows = Run.objects.get().evaluations.order_by("position")
@@ -129,7 +131,10 @@ def test_two_settings_of_one_model_stay_two(tmp_path, capsys):
 
 def test_what_is_not_carried_out_is_said(tmp_path, capsys):
     path = tmp_path / "c.yaml"
-    path.write_text("prompts: [x]\nproviders: [{id: echo, delay: 5}]\nenv: {A: b}\n")
+    path.write_text(
+        "prompts: [x]\nproviders: [{id: echo, delay: 5}]\nenv: {A: b}\n"
+        "tests: [{assert: [{type: equals, value: x}]}]\n"
+    )
     assert run(path) == 0
     said = capsys.readouterr().err
     assert "Warning: c.yaml, line 3, column 1, env: “env” is not read" in said
@@ -254,7 +259,8 @@ def test_a_run_is_scored_again_with_its_repeats(capsys):
             name="ours", provider="openai-compatible", model="m", base_url=f"{fake.url}/v1"
         )
         suite = create_suite(name="S")
-        create_case(suite_id=suite.pk, name="c", variables={"x": "v"})
+        checks = [{"type": "contains", "value": "v"}]
+        create_case(suite_id=suite.pk, name="c", variables={"x": "v"}, assertions=checks)
         fields = {"syntax": "mustache", "variables": [{"name": "x"}]}
         create_prompt(title="Ask", name="ask", content="{{x}}?", **fields)
         asked = ("--suite", "S", "--prompt", "ask", "--provider", "ours", "--repeat", 3)

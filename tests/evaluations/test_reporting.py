@@ -109,6 +109,7 @@ def whole_junit(run):
         suite = ET.SubElement(
             root, "testsuite", name=clean(row.label), tests=str(found["answers"]),
             failures=str(found["failed"]), errors=str(found["errors"]),
+            skipped=str(found["unchecked"]),
         )  # fmt: skip
         for one in row.results.order_by("run_case__position").select_related("run_case"):
             seconds = f"{(one.latency_ms or 0) / 1000:.3f}"

@@ -35,6 +35,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 PRICE = Price(input_usd_per_million=Decimal(1_000_000), output_usd_per_million=Decimal(0))
 BACKGROUND = {"background": True}
+PASSES = Assertion(type="contains", negated=True, value="what no model says")
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def cases(*questions, assertions=()):
     ]
 
 
-def make_run(*columns, questions=("a", "b", "c"), assertions=(), **fields) -> Run:
+def make_run(*columns, questions=("a", "b", "c"), assertions=(PASSES,), **fields) -> Run:
     return create_run(Plan(columns=columns, **fields), cases(*questions, assertions=assertions))
 
 

@@ -1,10 +1,11 @@
 """Scorers: one file for each type of assertion, or family of types.
 
-contract ◀── the types' modules ◀── registry (by name) ◀── aggregate (a whole case)
+contract ◀── the types' modules ◀── registry (by name) ◀── deciding ◀── aggregate (a whole case)
 """
 
 from evaluations.engine.scorers.aggregate import CaseGrade, apply, grade
 from evaluations.engine.scorers.contract import Context, Scorer, Services
+from evaluations.engine.scorers.deciding import can_fail, is_checked
 from evaluations.engine.scorers.registry import (
     SCORERS,
     SET,
@@ -25,9 +26,11 @@ __all__ = [
     "Scorer",
     "Services",
     "apply",
+    "can_fail",
     "check_assertion",
     "find",
     "grade",
+    "is_checked",
     "nearest",
     "needs_of",
     "service_calls",

@@ -1,7 +1,8 @@
 """All assertions of a case together: promptfoo's rule, except that an error is no failure.
 
 The score is the mean by weight. A case passes where no assertion failed, or, with a threshold,
-where its score reaches it. Weight 0 records and never decides. No assertions: it passes with 1.
+where its score reaches it. Weight 0 records and never decides. Where nothing decides, the answer
+is unchecked: it has neither passed nor failed, and it has no score.
 """
 
 import logging
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from evaluations.engine.errors import EngineError, ScoringError
 from evaluations.engine.scorers.contract import Context, Scorer
+from evaluations.engine.scorers.deciding import is_checked
 from evaluations.engine.scorers.effort import score_within
 from evaluations.engine.scorers.registry import SET, UNSUPPORTED, find
 from evaluations.engine.types import Answer, Assertion, Grade, Outcome, Semantics
@@ -26,13 +28,13 @@ class CaseGrade:
     """What all assertions say of one answer."""
 
     passed: bool | None
-    """None where one of them could not be scored."""
+    """None where one of them could not be scored, or where none of them decides."""
     score: float | None
     """0 to 1; None as above."""
     grades: tuple[Grade, ...] = ()
     """One for each assertion."""
     error: str = ""
-    """Why it could not be scored."""
+    """Why it could not be scored; empty for an unchecked answer."""
     named: Mapping[str, float] = field(default_factory=dict)
     """Metric → weighted mean of the assertions that feed it."""
 
@@ -44,6 +46,18 @@ async def grade(
     threshold: float | None = None,
 ) -> CaseGrade:
     """Score an answer; no exception of the engine comes out."""
+    graded = await _grade_all(assertions, answer, context, threshold)
+    if graded.error or is_checked(assertions, threshold):
+        return graded
+    return replace(graded, passed=None, score=None)
+
+
+async def _grade_all(
+    assertions: Sequence[Assertion],
+    answer: Answer,
+    context: Context,
+    threshold: float | None,
+) -> CaseGrade:
     grades = [await _grade_one(assertion, answer, context) for assertion in assertions]
     named = _named(grades)
     error = next((grade.error for grade in grades if grade.error), "")
@@ -54,8 +68,6 @@ async def grade(
 
 
 def _together(grades: Sequence[Grade], threshold: float | None) -> tuple[bool, float]:
-    if not grades:
-        return True, 1.0
     total = sum(grade.assertion.weight for grade in grades)
     weighted = sum(grade.outcome.score * grade.assertion.weight for grade in grades)
     score = min(1.0, max(0.0, weighted / total)) if total > 0 else 0.0
@@ -111,7 +123,7 @@ def _scorer_of(assertion: Assertion) -> Scorer:
 
 
 async def _grade_set(assertion: Assertion, answer: Answer, context: Context) -> Outcome:
-    inner = await grade(assertion.assertions, answer, context, assertion.threshold)
+    inner = await _grade_all(assertion.assertions, answer, context, assertion.threshold)
     if inner.passed is None or inner.score is None:
         raise ScoringError(inner.error)
     failed = [one.outcome.reason for one in inner.grades if not one.outcome.passed]

@@ -118,6 +118,9 @@ class Scorer:
     """Where the assertion has none."""
     cost: Callable[[Assertion, Answer, Context], float] = linear_cost
     """At most how many microseconds `score` takes; where that is much it runs in a worker."""
+    decides_by_threshold: bool = False
+    """Whether the threshold alone decides: without one, or where every score reaches it, it cannot
+    fail."""
     graded: bool = False
     """Whether its score is between 0 and 1: then negation inverts the score as well."""
     negatable: bool = True

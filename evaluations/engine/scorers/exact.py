@@ -133,6 +133,7 @@ SCORERS: Final = (
         normalisation="NFKC, lower-cased, no punctuation, no articles; words of any script",
         direction="higher",
         default_threshold=F1_ENOUGH,
+        decides_by_threshold=True,
         graded=True,
     ),
     Scorer(

@@ -73,6 +73,7 @@ SCORERS: Final = (
         normalisation="lower-cased; exact words, then Porter stems; no synonyms",
         direction="higher",
         default_threshold=ENOUGH,
+        decides_by_threshold=True,
         graded=True,
     ),
 )

@@ -102,6 +102,7 @@ def _of_paper(name: str, measure: Callable[[Words, Words], float], title: str) -
         normalisation="lower-cased NFC; words between white space, characters without spaces",
         direction="higher",
         default_threshold=ENOUGH,
+        decides_by_threshold=True,
         graded=True,
         cost=product_cost,
     )
@@ -115,6 +116,7 @@ SCORERS: Final = (
         normalisation="lower-cased, Penn Treebank words, F-measure of clipped counts",
         direction="higher",
         default_threshold=ENOUGH,
+        decides_by_threshold=True,
         graded=True,
     ),
     _of_paper("rouge-1", _of_size(1), "words of a reference (ROUGE-1)"),

@@ -90,6 +90,7 @@ def _scorer(name: str, measure: Measure, *, nearer: str, title: str) -> Scorer:
         normalisation="none; embeddings are compared",
         direction=nearer,
         default_threshold=DEFAULT,
+        decides_by_threshold=True,
         graded=True,
         needs=frozenset({"embeddings"}),
         calls=1,

@@ -93,6 +93,7 @@ SCORERS: Final = (
         normalisation="lower-cased, words between white space; n = 1 to 4; 0 becomes 1e-7",
         direction="higher",
         default_threshold=ENOUGH,
+        decides_by_threshold=True,
         graded=True,
     ),
     Scorer(
@@ -102,6 +103,7 @@ SCORERS: Final = (
         normalisation="lower-cased, words between white space without dots at their ends",
         direction="higher",
         default_threshold=ENOUGH,
+        decides_by_threshold=True,
         graded=True,
     ),
     Scorer(
@@ -111,6 +113,7 @@ SCORERS: Final = (
         normalisation="NFC; words between white space, characters of scripts without spaces",
         direction="higher",
         default_threshold=ENOUGH,
+        decides_by_threshold=True,
         graded=True,
     ),
 )

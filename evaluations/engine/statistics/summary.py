@@ -26,27 +26,31 @@ class Observation:
     case: str
     """What the case is known by in every run: the same words for the same case."""
     passed: bool | None
-    """None for an error."""
+    """None for an error, and where nothing checked the answer."""
     score: float | None
-    """0 to 1; None for an error."""
+    """0 to 1; None as above."""
     weight: float = 1.0
     """The case's weight."""
     name: str = ""
     """What people call the case."""
+    checked: bool = True
+    """False where nothing decides over the answer: it is no error, and it has not passed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Summary:
-    """One run in figures; errors count in none but `errors`."""
+    """One run in figures; errors and unchecked answers count in none but their own."""
 
     answers: int
-    """Observations, errors included."""
+    """Observations, errors and unchecked answers included."""
     passed: int
     """Answers that passed."""
     failed: int
     """Answers that failed."""
     errors: int
     """Answers that never came or could not be scored."""
+    unchecked: int
+    """Answers that nothing checked."""
     cases: int
     """Different cases with at least one scored answer."""
     pass_rate: float | None
@@ -71,6 +75,7 @@ def summarise(observations: Iterable[Observation]) -> Summary:
     """Return the figures of one run."""
     rows = list(observations)
     scored = [row for row in rows if row.passed is not None and row.score is not None]
+    unchecked = sum(not row.checked for row in rows)
     by_case: dict[str, list[Observation]] = defaultdict(list)
     for row in scored:
         by_case[row.case].append(row)
@@ -82,7 +87,8 @@ def summarise(observations: Iterable[Observation]) -> Summary:
         answers=len(rows),
         passed=passed,
         failed=len(scored) - passed,
-        errors=len(rows) - len(scored),
+        errors=len(rows) - len(scored) - unchecked,
+        unchecked=unchecked,
         cases=len(by_case),
         pass_rate=passed / len(scored) if scored else None,
         pass_interval=_pass_interval(by_case, passed, len(scored), repeats),

@@ -26,6 +26,7 @@ from evaluations.engine.providers import Limits, ProviderSpec, make
 from evaluations.engine.types import Case
 from evaluations.exchanging import folder_beside
 from evaluations.execution import execute_run, forget_errors, raise_limits
+from evaluations.fit import misfits_from_json
 from evaluations.management.configured import Filters, columns_of, with_limits
 from evaluations.management.progress import Progress
 from evaluations.models import Run, TestSuite
@@ -109,6 +110,7 @@ class Command(BaseCommand):
         except DatabaseError as error:
             error.exit_status = reporting.ERRORS  # type: ignore[attr-defined]  # manage.py looks for it
             raise
+        self._say_remarks(report, options)
         if run.message:
             self.stderr.write(f"{run.get_status_display()}: {run.message}.")
         if run.status != Run.Status.COMPLETED:
@@ -117,6 +119,13 @@ class Command(BaseCommand):
         if code:
             sys.exit(code)
 
+    def _say_remarks(self, report: reporting.Report, options: dict[str, Any]) -> None:
+        """Say what was not checked or not compared, where the report on the terminal does not."""
+        if options["format"] == "table" and not options["output"]:
+            return
+        for remark in report.remarks:
+            self.stderr.write(remark)
+
     def _run(self, options: dict[str, Any]) -> Run | None:
         if options["background"] and settings.HUEY is None:
             sentence = _("the queue is in this process: set QUEUE=sqlite or QUEUE=redis")
@@ -124,6 +133,7 @@ class Command(BaseCommand):
         if options["estimate"] and (options["resume"] or options["retry_errors"]):
             raise InvalidInputError({"estimate": _("it is of a run to be, not of one that exists")})
         run = self._chosen_run(options)
+        self._warn_of_misfits(run)
         if options["estimate"]:
             self.stdout.write(_say_estimate(run))
             run.hard_delete()
@@ -143,6 +153,12 @@ class Command(BaseCommand):
                     "pk": run.pk
                 }
                 raise CommandError(sentence, returncode=INTERRUPTED) from None
+
+    def _warn_of_misfits(self, run: Run) -> None:
+        """Before anything is asked, say what of the cases and the prompts does not fit."""
+        if run.status != Run.Status.COMPLETED:
+            for misfit in misfits_from_json(run.settings.get("misfits", ())):
+                self.stderr.write(f"Warning: {misfit}")
 
     def _enqueue(self, run: Run) -> None:
         if not enqueue_run(run.pk):

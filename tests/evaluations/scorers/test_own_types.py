@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluations.engine.errors import SuiteError
-from evaluations.engine.scorers import SCORERS, Context, find, grade
+from evaluations.engine.scorers import SCORERS, Context, find, grade, is_checked
 from evaluations.engine.scorers.conversions import as_text
 from evaluations.engine.scorers.stems import stem
 from evaluations.engine.types import Answer, Assertion
@@ -100,10 +100,8 @@ YES, NO = Assertion(type="contains", value="a"), Assertion(type="contains", valu
 
 def test_a_case_s_assertions_together():
     heavy = Assertion(type="contains", value="a", weight=3.0, metric="m")
-    assert (together().passed, together().score) == (True, 1.0)
     assert (together(heavy, NO).passed, together(heavy, NO).score) == (False, 0.75)
     assert together(heavy, NO, threshold=0.7).passed is True
-    assert together(NO, threshold=0.0).passed is True
     assert together(heavy, NO).named == {"m": 1.0}
     silent = Assertion(type="contains", value="z", weight=0.0, metric="silent")
     found = together(YES, silent)
@@ -115,6 +113,55 @@ def test_a_case_s_assertions_together():
     assert together(wrong, YES).passed is None
     code = Assertion(type="unsupported", config={"original": {"type": "javascript"}})
     assert "javascript are not supported" in together(YES, code).error
+
+
+def weighted(weight, **fields):
+    return Assertion(type="contains", value="a", weight=weight, **fields)
+
+
+A_SET = {"type": "assert-set", "assertions": (YES,)}
+UNCHECKED = {
+    "no assertion": ((), None),
+    "no assertion, but a threshold": ((), 0.5),
+    "a weight of 0": ((weighted(0),), None),
+    "a threshold that every score reaches": ((YES, NO), 0.0),
+    "a set of weight 0": ((Assertion(**A_SET, weight=0),), None),
+    "a set that every score reaches": ((Assertion(**A_SET, threshold=0.0),), None),
+    "a set of members that only record": (
+        (Assertion(type="assert-set", assertions=(weighted(0),)),),
+        None,
+    ),
+    "a similarity of 0": ((Assertion(type="rouge-n", value="a", threshold=0.0),), None),
+}
+
+
+@pytest.mark.parametrize(("assertions", "threshold"), UNCHECKED.values(), ids=list(UNCHECKED))
+def test_an_answer_that_nothing_can_fail_is_unchecked(assertions, threshold):
+    graded = together(*assertions, threshold=threshold)
+    assert (graded.passed, graded.score, graded.error) == (None, None, "")
+    assert not is_checked(assertions, threshold)
+
+
+CHECKED = {
+    "one that decides among others": ((weighted(0), YES), None),
+    "a negated similarity": (
+        (Assertion(type="rouge-n", negated=True, value="a", threshold=0.0),),
+        None,
+    ),
+    "a distance of 0": ((Assertion(type="levenshtein", value="abc", threshold=0.0),), None),
+    "what cannot be scored": ((Assertion(type="unsupported", config={}),), None),
+    "a set with one member that decides": (
+        (Assertion(type="assert-set", assertions=(weighted(0), YES)),),
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize(("assertions", "threshold"), CHECKED.values(), ids=list(CHECKED))
+def test_an_answer_that_something_can_fail_is_checked(assertions, threshold):
+    assert is_checked(assertions, threshold)
+    graded = together(*assertions, threshold=threshold)
+    assert graded.passed is not None or graded.error
 
 
 def test_tools():
@@ -179,6 +226,6 @@ def test_no_text_and_no_value_breaks_a_scorer(kind, text, value, negated, thresh
     assertion = Assertion(type=kind, value=value, negated=negated, threshold=threshold)
     answer = Answer(text=text, latency_ms=1, cost_usd=Decimal(1), logprobs=(-0.5,))
     found = asyncio.run(grade([assertion], answer, Context()))
-    assert (found.passed is None) == bool(found.error)
+    assert (found.passed is None) == (bool(found.error) or not is_checked([assertion]))
     if found.score is not None:
         assert 0 <= found.score <= 1

@@ -1,0 +1,163 @@
+"""Whether a run's cases fit its prompts, and whether anything checks the answers.
+
+It is said before anything is asked and paid for. What it says is kept with the run as codes and
+parameters, so that a page shows it in its reader's language.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from django.utils.translation import gettext, gettext_noop
+
+from autoforge.core.json import dump
+from evaluations.engine.formats.assertions import assertion_as_dict
+from evaluations.engine.scorers import is_checked
+from evaluations.engine.types import Case
+from prompts import interface as prompts
+
+__all__ = ["SENTENCES", "Misfit", "Survey", "misfits_from_json"]
+
+SENTENCES: Final[Mapping[str, str]] = {
+    "nothing-checked": gettext_noop(
+        "No case has a check that can fail, so no answer will be compared with anything: the run "
+        "will have no pass rate and open no gate. Add assertions to the cases, or import the suite "
+        "again with --assert."
+    ),
+    "unchecked": gettext_noop(
+        "%(count)d of %(cases)d cases have no check that can fail: their answers will count "
+        "neither as passed nor as failed."
+    ),
+    "missing": gettext_noop(
+        "“%(column)s” needs %(names)s, and %(count)d of %(cases)d cases do not give it: these "
+        "cases will be errors."
+    ),
+    "never-given": gettext_noop(
+        "“%(column)s” uses %(names)s, which no case gives: it stays empty."
+    ),
+    "unused": gettext_noop("The cases give %(names)s, which “%(column)s” does not use."),
+}
+NUNJUCKS_GLOBALS: Final = frozenset({"env", "range", "cycler", "joiner", "_conversation"})
+NAMES_SHOWN: Final = 5
+DISTINCT_SHAPES: Final = 10_000  # a run may have a hundred thousand cases, each with its own names
+
+
+class PlannedColumnLike(Protocol):
+    """What is asked of whom; see `planning.PlannedColumn`."""
+
+    @property
+    def name(self) -> str:
+        """What the column is called."""
+
+    @property
+    def prompt(self) -> prompts.PromptText | None:
+        """A stored version of a prompt, None for a text that came with a file."""
+
+    @property
+    def template(self) -> prompts.Template:
+        """What is filled with the cases' variables."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Misfit:
+    """One thing that will not go as its author probably meant it."""
+
+    code: str
+    """A key of SENTENCES."""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    """What the sentence is filled with."""
+
+    def __str__(self) -> str:
+        return gettext(SENTENCES[self.code]) % self.params
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as a run keeps it."""
+        return {"code": self.code, "params": dict(self.params)}
+
+
+def misfits_from_json(stored: Iterable[Mapping[str, Any]]) -> list[Misfit]:
+    """Return what a run keeps, without what a later version may have written."""
+    return [
+        Misfit(code=row["code"], params=row["params"]) for row in stored if row["code"] in SENTENCES
+    ]
+
+
+class Survey:
+    """Counts which variables the cases of a run give, and how many of them have a check."""
+
+    def __init__(self) -> None:
+        self._cases = 0
+        self._unchecked = 0
+        self._shapes: Counter[tuple[frozenset[str], tuple[int, ...] | None]] = Counter()
+        self._asserted: set[str] = set()
+
+    def add(self, case: Case) -> None:
+        """Count one case."""
+        self._cases += 1
+        if not is_checked(case.assertions, case.threshold):
+            self._unchecked += 1
+        shape = (frozenset(case.variables), case.columns)
+        if shape in self._shapes or len(self._shapes) < DISTINCT_SHAPES:
+            self._shapes[shape] += 1
+        unseen = [name for name in case.variables if name not in self._asserted]
+        if unseen and case.assertions:
+            text = dump([assertion_as_dict(assertion) for assertion in case.assertions])
+            self._asserted.update(name for name in unseen if name in text)
+
+    def misfits(self, columns: Sequence[PlannedColumnLike]) -> list[Misfit]:
+        """Return what does not fit, the gravest first."""
+        misfits = self._checks()
+        for position, column in enumerate(columns):
+            misfits += self._variables(position, column)
+        return misfits
+
+    def _checks(self) -> list[Misfit]:
+        if not self._unchecked:
+            return []
+        if self._unchecked == self._cases:
+            return [Misfit(code="nothing-checked")]
+        return [Misfit(code="unchecked", params={"count": self._unchecked, "cases": self._cases})]
+
+    def _variables(self, position: int, column: PlannedColumnLike) -> list[Misfit]:
+        given: Counter[str] = Counter()
+        cases = 0
+        for (names, columns), count in self._shapes.items():
+            if columns is None or position in columns:
+                cases += count
+                given.update(dict.fromkeys(names, count))
+        if not cases:
+            return []
+        if column.prompt is None:
+            return self._of_file(column, given)
+        return self._of_stored(column, given, cases)
+
+    def _of_file(self, column: PlannedColumnLike, given: Counter[str]) -> list[Misfit]:
+        """Return what a text that came with a file misses: there, nothing is required."""
+        used = [variable.name for variable in column.template.variables]
+        missing = [name for name in used if name not in given and name not in NUNJUCKS_GLOBALS]
+        if not missing:
+            return []
+        return [Misfit(code="never-given", params=_params(column, missing))]
+
+    def _of_stored(
+        self, column: PlannedColumnLike, given: Counter[str], cases: int
+    ) -> list[Misfit]:
+        variables = column.template.variables
+        misfits = []
+        missing = [one.name for one in variables if one.required and given[one.name] < cases]
+        if missing:
+            count = cases - min(given[name] for name in missing)
+            params = _params(column, missing) | {"count": count, "cases": cases}
+            misfits.append(Misfit(code="missing", params=params))
+        used = {variable.name for variable in variables} | self._asserted
+        unused = sorted(name for name in given if name not in used)
+        if unused:
+            misfits.append(Misfit(code="unused", params=_params(column, unused)))
+        return misfits
+
+
+def _params(column: PlannedColumnLike, names: Sequence[str]) -> dict[str, Any]:
+    shown = ", ".join(f"“{name}”" for name in names[:NAMES_SHOWN])
+    more = len(names) - NAMES_SHOWN
+    return {"column": column.name, "names": f"{shown} (+{more})" if more > 0 else shown}

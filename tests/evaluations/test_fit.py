@@ -1,0 +1,113 @@
+"""What does not fit between cases and prompts is said before anything is asked."""
+
+import pytest
+from django.core.management import call_command
+from django.urls import reverse
+from django.utils import translation
+
+from evaluations.engine.providers import ProviderSpec
+from evaluations.engine.types import Assertion, Case
+from evaluations.fit import Misfit, Survey, misfits_from_json
+from evaluations.models import Run
+from evaluations.planning import PlannedColumn
+from evaluations.services import create_case, create_suite
+from prompts.interface import find_prompt
+from prompts.services import create_prompt
+
+CHECK = Assertion(type="contains", value="{{topic}}")
+ECHO = ProviderSpec(kind="echo")
+
+
+def stored(*variables):
+    content = "Say " + " ".join(f"{{{{{name['name']}}}}}" for name in variables)
+    create_prompt(title="P", name="p", content=content, syntax="mustache", variables=list(variables))
+    return PlannedColumn(spec=ECHO, prompt=find_prompt("p:1"))
+
+
+def told(column, *cases):
+    survey = Survey()
+    for variables in cases:
+        survey.add(Case(name="c", variables=variables, assertions=(CHECK,)))
+    return [(misfit.code, misfit.params.get("names")) for misfit in survey.misfits([column])]
+
+
+NAME, TONE = {"name": "name"}, {"name": "tone", "required": False, "default": "kind"}
+STORED = [
+    ([NAME], [{"name": "x"}, {"name": "y"}], []),
+    ([NAME], [{"name": "x"}, {}], [("missing", "“name”")]),
+    ([NAME], [{"nmae": "x"}], [("missing", "“name”"), ("unused", "“nmae”")]),
+    ([NAME, TONE], [{"name": "x"}], []),  # it has a default
+    ([NAME], [{"name": "x", "more": 1}], [("unused", "“more”")]),
+    ([NAME], [{"name": "x", "topic": 1}], []),  # an assertion uses it
+    ([], [{f"v{n}": n for n in range(8)}], [("unused", "“v0”, “v1”, “v2”, “v3”, “v4” (+3)")]),
+]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("variables", "cases", "expected"), STORED)
+def test_variables_of_a_stored_prompt(variables, cases, expected):
+    assert told(stored(*variables), *cases) == expected
+
+
+FILE = [
+    ("Say {{name}}", [{"name": "x"}, {}], []),  # empty for some is usual in promptfoo
+    ("Say {{name}}", [{"nmae": "x"}], [("never-given", "“name”")]),
+    ("Say {{env.HOME}}", [{}], []),
+    ("Say", [{"x": 1}], []),
+]
+
+
+@pytest.mark.parametrize(("text", "cases", "expected"), FILE)
+def test_variables_of_a_file_s_prompt(text, cases, expected):
+    assert told(PlannedColumn(spec=ECHO, text=text), *cases) == expected
+
+
+@pytest.mark.django_db
+def test_only_cases_that_a_column_asks_count():
+    survey = Survey()
+    survey.add(Case(name="a", variables={"name": 1}, assertions=(CHECK,), columns=(0,)))
+    survey.add(Case(name="b", variables={}, assertions=(CHECK,), columns=(1,)))
+    column = stored(NAME)
+    assert [(one.code, one.params["count"]) for one in survey.misfits([column, column])] == [
+        ("missing", 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cases", "code"),
+    [
+        ([(CHECK,), (CHECK,)], []),
+        ([(CHECK,), ()], ["unchecked"]),
+        ([(), ()], ["nothing-checked"]),
+    ],
+)
+def test_cases_without_a_check_are_counted(cases, code):
+    survey = Survey()
+    for assertions in cases:
+        survey.add(Case(name="c", assertions=assertions))
+    assert [misfit.code for misfit in survey.misfits([])] == code
+
+
+@pytest.mark.django_db(transaction=True)
+def test_commands_and_pages_say_it_before_anything_is_asked(admin_client, capsys):
+    suite = create_suite(name="S")
+    checks = [{"type": "contains", "value": "x"}]
+    create_case(suite_id=suite.pk, name="a", variables={"name": "x"}, assertions=checks)
+    create_case(suite_id=suite.pk, name="b", variables={"nmae": "x"})
+    stored(NAME)
+    call_command("evaluate", "--suite", "S", "--prompt", "p:1", "--provider", "echo", "--estimate")
+    said = capsys.readouterr().err
+    assert "Warning: 1 of 2 cases have no check that can fail" in said
+    assert "needs “name”, and 1 of 2 cases do not give it: these cases will be errors" in said
+    form = {"suite": suite.pk, "others": "p:1", "providers": "echo", "repeats": 1, "estimate": 1}
+    page = admin_client.post(reverse("admin:evaluations_run_add"), form)
+    assert "needs “name”, and 1 of 2 cases do not give it" in page.text
+    assert not Run.objects.exists()
+
+
+def test_a_run_s_misfits_are_said_in_the_reader_s_language():
+    misfit = Misfit(code="unchecked", params={"count": 1, "cases": 2})
+    (again,) = misfits_from_json([misfit.as_json(), {"code": "of a later version", "params": {}}])
+    assert again == misfit
+    with translation.override("ja"):
+        assert "2 件" in str(again)
