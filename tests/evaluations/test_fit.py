@@ -20,7 +20,9 @@ ECHO = ProviderSpec(kind="echo")
 
 def stored(*variables):
     content = "Say " + " ".join(f"{{{{{name['name']}}}}}" for name in variables)
-    create_prompt(title="P", name="p", content=content, syntax="mustache", variables=list(variables))
+    create_prompt(
+        title="P", name="p", content=content, syntax="mustache", variables=list(variables)
+    )
     return PlannedColumn(spec=ECHO, prompt=find_prompt("p:1"))
 
 
