@@ -1,4 +1,4 @@
-"""The ASGI door. It holds no logic but the refusal of a wrong environment."""
+"""The ASGI door. It holds no logic but the refusal of a wrong environment and of large bodies."""
 
 import os
 
@@ -6,4 +6,4 @@ from autoforge.serving import load_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "autoforge.settings")
 
-application = load_application("django.core.asgi:get_asgi_application")
+application = load_application("autoforge.body_limits:get_limited_application")

@@ -63,6 +63,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "autoforge.middleware.LanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "autoforge.body_limits.BodyLimitMiddleware",  # before the next, which reads the form
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -233,6 +234,10 @@ UNFOLD: dict[str, Any] = {
 
 # --- Security -------------------------------------------------------------------------------------
 
+# A body is refused by its length before it is read (autoforge.body_limits), also with files, which
+# this number does not count: it is never the narrower one.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024 * 1024
+FILE_UPLOAD_PERMISSIONS = 0o600
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"

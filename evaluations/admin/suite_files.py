@@ -18,6 +18,7 @@ from unfold.widgets import (
 )
 
 from autoforge.core.errors import ApplicationError
+from autoforge.core.uploads import MEBIBYTE, accepts_upload
 from evaluations.admin.uploads import FilesField, unpack_uploads
 from evaluations.engine.errors import EngineError
 from evaluations.engine.files import Uploads
@@ -28,7 +29,7 @@ from evaluations.models import TestSuite
 
 __all__ = ["SuiteFiles"]
 
-LARGEST: Final = 20 * 1024 * 1024
+LARGEST: Final = 20 * MEBIBYTE  # of the file, and of what comes with it
 LONGEST: Final = 100  # bytes of a file's name; of most file systems 255
 SUFFIXES: Final = {"yaml": "yaml", "promptfoo": "promptfooconfig.yaml", "csv": "csv",
                    "jsonl": "jsonl"}  # fmt: skip
@@ -140,6 +141,7 @@ class SuiteFiles:
         ]
         return [*own, *super().get_urls()]  # type: ignore[misc]  # an admin follows
 
+    @accepts_upload(2 * LARGEST + MEBIBYTE, command="import_suite")
     def import_file(self, request: HttpRequest) -> HttpResponse:
         """Take a file; say what it holds, and keep it unless it is only tried."""
         if not (self.has_add_permission(request) and self.has_change_permission(request)):

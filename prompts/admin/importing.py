@@ -16,13 +16,13 @@ from unfold.widgets import (
 )
 
 from autoforge.core.errors import InvalidInputError
+from autoforge.core.uploads import MEBIBYTE, accepts_upload
 from prompts import services
 from prompts.importing import READERS, SUFFIXES, ColumnNames, Rejection, Source, UnreadableError
 from prompts.models import Prompt
 
 __all__ = ["ImportPage"]
 
-MEBIBYTE: Final = 1024 * 1024
 LARGEST: Final = 20 * MEBIBYTE  # of an upload; larger files go by the command
 REJECTIONS_SHOWN: Final = 100
 
@@ -87,6 +87,7 @@ class ImportPage:
         view = self.admin_site.admin_view(self.import_file)
         return [path("import/", view, name="prompts_prompt_import"), *super().get_urls()]  # type: ignore[misc]  # an admin follows
 
+    @accepts_upload(LARGEST + MEBIBYTE, command="import_prompts")
     def import_file(self, request: HttpRequest) -> HttpResponse:
         """Show the form; take a file and say what became of its rows."""
         if not (self.has_add_permission(request) and self.has_change_permission(request)):
