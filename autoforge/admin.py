@@ -7,12 +7,14 @@ from django.contrib.auth.models import Group, User
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from autoforge.core.changelists import CheckedListMixin
+
 admin.site.unregister(User)
 admin.site.unregister(Group)
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]  # Django's is not generic at run time
+class UserAdmin(CheckedListMixin, DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]  # Django's is not generic at run time
     """People who work here."""
 
     form = UserChangeForm
@@ -22,7 +24,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]  # Djang
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
+class GroupAdmin(CheckedListMixin, DjangoGroupAdmin, ModelAdmin):
     """Groups of people with the same rights."""
 
     show_full_result_count = False

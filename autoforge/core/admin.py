@@ -14,6 +14,7 @@ from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
+from autoforge.core.changelists import CheckedListMixin
 from autoforge.core.errors import ApplicationError
 from autoforge.core.validators import validate_json_document
 
@@ -31,7 +32,7 @@ __all__ = [
 ROWS_A_PAGE = 50
 
 
-class BaseAdmin(ModelAdmin):
+class BaseAdmin(CheckedListMixin, ModelAdmin):
     """A model's pages: no count of all rows, no select box of all rows."""
 
     list_per_page = ROWS_A_PAGE

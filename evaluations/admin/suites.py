@@ -206,6 +206,7 @@ class TestCaseAdmin(BaseAdmin):
     form = TestCaseForm
     list_display = ("name", "suite", "checks", "weight", "enabled", "updated_at")
     list_filter = ("enabled",)
+    linked_lookups = ("suite__id__exact",)  # of "Its cases" on a suite's page
     list_select_related = ("suite",)
     search_fields = ("name", "suite__name", "expected")
     autocomplete_fields = ("suite",)

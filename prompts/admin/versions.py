@@ -24,6 +24,7 @@ class PromptVersionAdmin(BaseAdmin):
     list_select_related = ("prompt",)
     search_fields = ("prompt__title", "content", "author", "change_note")
     search_help_text = _("Words of the prompt's title, the text, the author or the note.")
+    linked_lookups = ("prompt__id__exact",)  # of "All versions" on a prompt's page
     actions = ("make_current",)
     fields = (
         "prompt",
@@ -43,11 +44,6 @@ class PromptVersionAdmin(BaseAdmin):
         """Take the prompts along: names of versions show their titles."""
         queryset: QuerySet[PromptVersion] = super().get_queryset(request)
         return queryset.select_related("prompt")
-
-    def lookup_allowed(self, lookup: str, value: str, request: Any = None) -> bool:
-        """Allow the link "all versions" of a prompt's page."""
-        allowed: bool = super().lookup_allowed(lookup, value, request)
-        return allowed or lookup == "prompt__id__exact"
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 (Django's signature)
         """Say no: versions come from edits of prompts."""

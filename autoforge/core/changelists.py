@@ -1,0 +1,236 @@
+"""Which parameters the address of a list in the admin may have: those that the list itself offers.
+
+Django takes any lookup of any field there: `?content__regex=` runs Python's `re` in the database's
+thread, and `?user__password__startswith=` tells a secret letter by letter. Here a name or a value
+that no filter, heading, page or link of the list could have sent is a message, and no query.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, ClassVar, Final, cast
+
+from django.contrib import messages
+from django.contrib.admin import SimpleListFilter, filters
+from django.contrib.admin.exceptions import DisallowedModelAdminLookup, DisallowedModelAdminToField
+from django.contrib.admin.options import (
+    IS_FACETS_VAR,
+    IS_POPUP_VAR,
+    TO_FIELD_VAR,
+    IncorrectLookupParameters,
+)
+from django.contrib.admin.utils import get_fields_from_path
+from django.contrib.admin.views.main import (
+    ALL_VAR,
+    ORDER_VAR,
+    PAGE_VAR,
+    SEARCH_VAR,
+)
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import DataError
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.translation import gettext as _
+
+Values = Collection[str] | re.Pattern[str] | None
+"""What a parameter may be; None: its filter finds out."""
+
+__all__ = ["MAX_SEARCH", "MAX_WORDS", "CheckedListMixin", "is_searchable"]
+
+MAX_SEARCH: Final = 1000  # characters of what is searched for
+MAX_WORDS: Final = 32  # each is a condition on every field that is searched; SQLite takes few
+MAX_VALUE: Final = 300
+MAX_PARAMETERS: Final = 50
+SHOWN: Final = 60
+CONTROL: Final = re.compile(r"[\0-\x08\x0e-\x1f]")
+# What Django's own parameters look like where the list wrote them.
+SHAPES: Final = {
+    ORDER_VAR: re.compile(r"(?:-?\d{1,2}(?:\.-?\d{1,2}){0,20})?\Z"),
+    PAGE_VAR: re.compile(r"[1-9]\d{0,6}\Z"),
+    ALL_VAR: re.compile(r"[\w-]{0,10}\Z"),
+    IS_FACETS_VAR: re.compile(r"\w{0,10}\Z"),
+    IS_POPUP_VAR: re.compile(r"1\Z"),
+    TO_FIELD_VAR: re.compile(r"\w{1,100}\Z"),
+}
+DATES: Final = {
+    "year": re.compile(r"[1-9]\d{3}\Z"),
+    "month": re.compile(r"(?:0?[1-9]|1[0-2])\Z"),
+    "day": re.compile(r"(?:0?[1-9]|[12]\d|3[01])\Z"),
+}
+TRUTHS: Final = frozenset({"0", "1", "True", "False"})
+UNUSABLE: Final = (
+    *(IncorrectLookupParameters, DisallowedModelAdminLookup, DisallowedModelAdminToField),
+    *(ValidationError, ValueError, TypeError, OverflowError, DataError),
+)
+
+
+def is_searchable(text: str) -> bool:
+    """Whether a text is short enough, and of few enough words, to be searched for."""
+    return len(text) <= MAX_SEARCH and "\0" not in text and len(text.split()) <= MAX_WORDS
+
+
+class CheckedListMixin:
+    """Refuses what a list does not offer; stands before Django's `ModelAdmin`."""
+
+    linked_lookups: ClassVar[tuple[str, ...]] = ()
+    """Lookups that links of our own pages send, besides those of the filters."""
+
+    model: Any
+    date_hierarchy: Any
+    get_list_display: Any
+    get_list_filter: Any
+    to_field_allowed: Any
+    has_view_or_change_permission: Any
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Show the list, or say what of its address it does not offer and show the whole list."""
+        if not self.has_view_or_change_permission(request):
+            raise PermissionDenied
+        problem = self._find_problem(request)
+        if problem:
+            return _lead_to_whole_list(request, problem)
+        try:
+            return super().changelist_view(request, extra_context)  # type: ignore[misc,no-any-return]  # a ModelAdmin follows
+        except _UnusableError:
+            return _lead_to_whole_list(request, _("A value in the address fits no filter here."))
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Return the list; values that no filter takes are told apart from errors of ours."""
+        try:
+            changelist = super().get_changelist_instance(request)  # type: ignore[misc]  # as above
+        except UNUSABLE as error:
+            if not request.GET:
+                raise  # not the address's fault
+            raise _UnusableError from error
+        # Where all rows fit on one page, Django takes any number for it.
+        if changelist.page_num > max(1, changelist.paginator.num_pages):
+            raise _UnusableError
+        return changelist
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+        """Allow what the list offers; the address has been checked for it before."""
+        if request is None:
+            return bool(super().lookup_allowed(lookup, value, request))  # type: ignore[misc]  # as above
+        return lookup in self.find_lookups(request)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Search; nothing is found for a text that is too long (of a box that completes names)."""
+        if not is_searchable(search_term):
+            return queryset.none(), False
+        return super().get_search_results(request, queryset, search_term)  # type: ignore[misc,no-any-return]  # as above
+
+    def find_lookups(self, request: HttpRequest) -> dict[str, Values]:
+        """Return what filters, the dates' navigation and our own links send, with the values."""
+        lookups: dict[str, Values] = dict.fromkeys(self.linked_lookups)
+        if self.date_hierarchy:
+            lookups |= {f"{self.date_hierarchy}__{unit}": DATES[unit] for unit in DATES}
+        for list_filter in self.get_list_filter(request):
+            if isinstance(list_filter, type) and issubclass(list_filter, SimpleListFilter):
+                choices = list_filter(request, {}, self.model, cast("Any", self)).lookup_choices
+                lookups[str(list_filter.parameter_name)] = {str(value) for value, _label in choices}
+            else:
+                lookups.update(_lookups_of_field(list_filter, self.model))
+        return lookups
+
+    def _find_problem(self, request: HttpRequest) -> str:
+        """Return one sentence about the first parameter that is not offered, "" if all are."""
+        if len(request.GET) > MAX_PARAMETERS:
+            return _("The address has too many parameters.")
+        lookups = self.find_lookups(request)
+        for name, values in request.GET.lists():
+            for value in values:
+                problem = self._find_value_problem(request, name, value, lookups)
+                if problem:
+                    return problem
+        return ""
+
+    def _find_value_problem(
+        self, request: HttpRequest, name: str, value: str, lookups: Mapping[str, Values]
+    ) -> str:
+        if name == SEARCH_VAR:
+            return _find_search_problem(value)
+        if name in SHAPES:
+            is_allowed = bool(SHAPES[name].match(value))
+            if name == TO_FIELD_VAR:
+                is_allowed = is_allowed and self.to_field_allowed(request, value)
+            if name == ORDER_VAR and is_allowed:
+                columns = [int(column) for column in re.findall(r"\d+", value)]
+                is_allowed = max(columns, default=0) <= len(self.get_list_display(request))
+            return "" if is_allowed else _describe(name, value)
+        if name not in lookups:
+            return _("This list has no filter “%(name)s”.") % {"name": _shorten(name)}
+        is_allowed = _is_value(value, lookups[name])
+        if self.date_hierarchy and name.startswith(f"{self.date_hierarchy}__"):
+            # A month stands below a year, a day below a month: alone each is another lookup.
+            date, unit = name.rsplit("__", 1)
+            above = {"month": "year", "day": "month"}.get(unit)
+            is_allowed = is_allowed and (above is None or f"{date}__{above}" in request.GET)
+        return "" if is_allowed else _describe(name, value)
+
+
+class _UnusableError(Exception):
+    """A value of an address is none that its filter can take."""
+
+
+def _is_value(value: str, values: Values) -> bool:
+    """Whether a filter may have sent a value; an empty one is what a form of filters sends."""
+    if len(value) > MAX_VALUE or CONTROL.search(value):
+        return False
+    if not value or values is None:
+        return True
+    return bool(values.match(value)) if isinstance(values, re.Pattern) else value in values
+
+
+def _lookups_of_field(list_filter: Any, model: Any) -> Iterator[tuple[str, Values]]:
+    """Yield the parameters of a field in `list_filter`, without asking the database."""
+    path, kind = list_filter, None
+    if isinstance(list_filter, tuple | list):
+        path, kind = list_filter
+    field: Any = get_fields_from_path(model, path)[-1]
+    kind = kind or _filter_class(field)
+    yield f"{path}__isnull", TRUTHS
+    if issubclass(kind, filters.RelatedFieldListFilter):
+        yield f"{path}__{field.target_field.name}__exact", None
+    elif issubclass(kind, filters.DateFieldListFilter):
+        yield from ((f"{path}__gte", None), (f"{path}__lt", None))
+    elif issubclass(kind, filters.AllValuesFieldListFilter):
+        yield path, None
+    elif issubclass(kind, filters.EmptyFieldListFilter):
+        yield f"{path}__isempty", TRUTHS
+    elif field.flatchoices:
+        yield f"{path}__exact", {str(value) for value, _label in field.flatchoices}
+    else:  # of yes or no
+        yield f"{path}__exact", TRUTHS
+
+
+def _filter_class(field: Any) -> type[Any]:
+    """Return the filter that Django makes for a field."""
+    # The table has no public name, and making a filter asks the database for its choices.
+    registered: list[tuple[Any, type[Any]]] = vars(filters.FieldListFilter)["_field_list_filters"]
+    return next(kind for test, kind in registered if test(field))
+
+
+def _find_search_problem(text: str) -> str:
+    if is_searchable(text):
+        return ""
+    limits = {"words": MAX_WORDS, "characters": MAX_SEARCH}
+    return _("Search for at most %(words)d words and %(characters)d characters.") % limits
+
+
+def _describe(name: str, value: str) -> str:
+    shown = {"name": _shorten(name), "value": _shorten(value)}
+    return _("“%(value)s” is no value of “%(name)s” here.") % shown
+
+
+def _shorten(text: str) -> str:
+    plain = "".join(sign if sign.isprintable() else "�" for sign in text[:SHOWN])
+    return plain if len(text) <= SHOWN else f"{plain}…"
+
+
+def _lead_to_whole_list(request: HttpRequest, problem: str) -> HttpResponse:
+    """Say what was wrong, and go to the list without parameters."""
+    text = _("%(problem)s The whole list is shown.") % {"problem": problem}
+    messages.error(request, text)
+    popup = f"?{IS_POPUP_VAR}=1" if request.GET.get(IS_POPUP_VAR) == "1" else ""
+    return HttpResponseRedirect(f"{request.path}{popup}")
