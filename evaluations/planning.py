@@ -18,6 +18,7 @@ from django.utils.translation import gettext_noop
 from autoforge.core.errors import InvalidInputError
 from autoforge.core.json import dump
 from autoforge.core.writing import check_fields, find_row
+from evaluations.engine.costs import answer_limit
 from evaluations.engine.errors import SetupError, SuiteError
 from evaluations.engine.files import NO_FILES, RunFiles
 from evaluations.engine.formats.documents import (
@@ -181,8 +182,7 @@ def estimate_run(plan: Plan, cases: Sequence[Case], count: int) -> Estimate:
     for place, column in enumerate(plan.columns):
         asked = round(count * plan.repeats * _share(cases, place))
         sent = _mean_tokens(column, cases)
-        limit = column.spec.parameters.get("max_tokens")
-        answered = limit if isinstance(limit, int) else ANSWER_TOKENS
+        answered = answer_limit(column.spec.parameters, ANSWER_TOKENS)
         each = cost_of(price_of(column.spec), sent, answered)
         if each is None:
             unpriced.append(column.spec.name)

@@ -20,6 +20,8 @@ from django.utils.translation import gettext_lazy
 from autoforge.core.diffing import Row, compare
 from evaluations.comparing import sentence_of
 from evaluations.engine.statistics import Agreement, cohen_kappa, judge_comparison
+from evaluations.engine.types import UNFINISHED
+from evaluations.finishes import explain_finish
 from evaluations.models import (
     ERRORS,
     UNCHECKED,
@@ -162,6 +164,12 @@ class Cell:
         return sum(scores) / len(scores) if scores else None
 
     @property
+    def unfinished(self) -> str:
+        """Why the first answer that is not whole ended: length, content_filter, error; else ""."""
+        reasons = (row["finish_reason"] for row in self.results)
+        return next((reason for reason in reasons if reason in UNFINISHED), "")
+
+    @property
     def passes(self) -> str:
         """Such as 2/3, where a case was asked more than once."""
         passed = sum(row["passed"] is True for row in self.results)
@@ -244,6 +252,7 @@ def _cells(columns: Sequence[Evaluation], cases: Sequence[RunCase]) -> dict[Any,
         .order_by("repeat")
         .values(
             "id", "evaluation_id", "run_case_id", "passed", "score", "cached", "latency_ms",
+            "finish_reason",
             shown=Left("output", SHOWN), wrong=Left("error", SHOWN),
         )
     )  # fmt: skip
@@ -403,6 +412,12 @@ def answers_of(
         {
             "label": labels[result.evaluation_id],
             "result": result,
+            "note": explain_finish(
+                output=result.output,
+                error=result.error,
+                finish_reason=result.finish_reason,
+                details=result.details,
+            ),
             "checks": [_check(one) for one in result.components],
             "state": result.state,
             "rows": compare(first, result.output) if place and result.output != first else None,

@@ -7,6 +7,7 @@ compiler limit them, and what is stored already stays (`ON CONFLICT DO NOTHING`)
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -21,7 +22,7 @@ from autoforge.core.aggregates import JSONGroupArray
 from autoforge.core.json import dump
 from evaluations.engine.formats.assertions import assertion_as_dict
 from evaluations.engine.formats.documents import case_from_document
-from evaluations.engine.types import Answer, Grade, Message
+from evaluations.engine.types import UNFINISHED, Answer, CacheTokens, Grade, Message
 from evaluations.engine.work import Column, Finished, Lost, Orders, Task
 from evaluations.models import Run, RunCase, TestResult
 from evaluations.wording import prepare
@@ -168,9 +169,13 @@ class DatabaseStore:
             key = (row.pk, row.case_id)
             yield Task(case_key=key, case=case, repeat=repeat, messages=messages, error=error)
 
-    def find_answers(self, hashes: Sequence[str], *, own: bool) -> Mapping[str, Answer]:
+    def find_answers(
+        self, hashes: Sequence[str], *, own: bool, whole: bool
+    ) -> Mapping[str, Answer]:
         """Return earlier answers to the same requests, the newest of each."""
         rows = TestResult.objects.filter(ANSWERED, request_hash__in=list(hashes))
+        # What a service broke off is an error, never an answer.
+        rows = rows.exclude(finish_reason__in=UNFINISHED if whole else ["error"])
         if own:
             # Those that were kept aside when their errors were forgotten.
             rows = rows.filter(evaluation__run=self._run, run_case__isnull=True)
@@ -232,13 +237,16 @@ class DatabaseStore:
 
 def _answer_of(row: Any) -> Answer:
     details = row.details
-    logprobs = details.get("logprobs")
+    logprobs, cache = details.get("logprobs"), details.get("cache_tokens")
     return Answer(
         text=row.output,
         data=details.get("data"),
         refused=bool(details.get("refused")),
         flagged=details.get("flagged"),
         logprobs=tuple(logprobs) if logprobs else None,
+        cache=CacheTokens(**cache) if cache else None,
+        reasoning_tokens=details.get("reasoning_tokens"),
+        service_reason=details.get("service_reason"),
         latency_ms=row.latency_ms,
         input_tokens=row.input_tokens,
         output_tokens=row.output_tokens,
@@ -256,6 +264,9 @@ def _details_of(answer: Answer | None) -> dict[str, Any]:
         "refused": answer.refused or None,
         "flagged": answer.flagged,
         "logprobs": answer.logprobs,
+        "cache_tokens": answer.cache and asdict(answer.cache),
+        "reasoning_tokens": answer.reasoning_tokens,
+        "service_reason": answer.service_reason,
     }
     return {name: value for name, value in found.items() if value is not None}
 

@@ -1,8 +1,8 @@
 """From what the tables hold to what the engine asks: prompts to messages, targets to specs."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from evaluations.engine.providers import Limits, Price, ProviderSpec, parse_spec
 from evaluations.engine.types import Message
@@ -10,6 +10,15 @@ from evaluations.models import ModelProfile
 from prompts import interface as prompts
 
 __all__ = ["find_spec", "prepare", "spec_as_target", "spec_of_profile", "spec_of_target"]
+
+
+RATES: Final = (
+    "input_usd_per_million",
+    "output_usd_per_million",
+    "cache_read_usd_per_million",
+    "cache_write_usd_per_million",
+    "cache_write_1h_usd_per_million",
+)
 
 
 def prepare(
@@ -87,8 +96,7 @@ def spec_as_target(spec: ProviderSpec) -> dict[str, Any]:
         "label": spec.label,
         "base_url": spec.base_url,
         "parameters": dict(spec.parameters),
-        "price": spec.price
-        and [str(spec.price.input_usd_per_million), str(spec.price.output_usd_per_million)],
+        "price": spec.price and _rates_as_texts(spec.price),
         "limits": limits
         and [
             limits.concurrency,
@@ -100,6 +108,22 @@ def spec_as_target(spec: ProviderSpec) -> dict[str, Any]:
     }
 
 
+def _rates_as_texts(price: Price) -> list[str | None]:
+    """Return a price's rates in the order of RATES; what is not set at the end is left out."""
+    rates = [getattr(price, name) for name in RATES]
+    while rates[-1] is None:
+        rates.pop()
+    return [None if rate is None else str(rate) for rate in rates]
+
+
+def _price_of_texts(texts: Sequence[str | None]) -> Price:
+    rates: dict[str, Any] = {
+        name: None if text is None else Decimal(text)
+        for name, text in zip(RATES, texts, strict=False)
+    }
+    return Price(**rates)
+
+
 def spec_of_target(target: Mapping[str, Any]) -> ProviderSpec:
     """Return the spec that `spec_as_target` made a JSON object of."""
     price, limits = target.get("price"), target.get("limits")
@@ -109,10 +133,7 @@ def spec_of_target(target: Mapping[str, Any]) -> ProviderSpec:
         label=target["label"],
         base_url=target["base_url"],
         parameters=target["parameters"],
-        price=price
-        and Price(
-            input_usd_per_million=Decimal(price[0]), output_usd_per_million=Decimal(price[1])
-        ),
+        price=price and _price_of_texts(price),
         limits=limits
         and Limits(
             concurrency=limits[0],

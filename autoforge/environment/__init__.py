@@ -90,6 +90,8 @@ class Environment:
     """A service that speaks OpenAI's API."""
     openai_compatible_api_key: str | None = field(repr=False)
     """Key of that service."""
+    model_allowed_networks: tuple[str, ...]
+    """Where models may be besides public addresses."""
     local_model: str | None
     """The local model's file."""
     langfuse_public_key: str | None
@@ -123,7 +125,7 @@ class Environment:
 
     def of_providers(self) -> dict[str, str]:
         """Return the variables that providers of models read, secrets included."""
-        wanted = ("OPENAI_", "ANTHROPIC_", "LOCAL_MODEL")
+        wanted = ("OPENAI_", "ANTHROPIC_", "LOCAL_MODEL", "MODEL_ALLOWED_NETWORKS")
         return {name: text for name, text in self.texts.items() if name.startswith(wanted)}
 
     def table_names(self) -> tuple[str, ...]:
@@ -196,7 +198,8 @@ def _values(layers: Layers) -> dict[str, Any]:
     return values
 
 
-EMPTY: dict[str, tuple[str, ...]] = dict.fromkeys(("hosts", "csrf_origins", "cors_origins"), ())
+LISTS = ("hosts", "csrf_origins", "cors_origins", "networks")
+EMPTY: dict[str, tuple[str, ...]] = dict.fromkeys(LISTS, ())
 # Variables whose value is the field of the same name in small letters.
 PLAIN = tuple(
     variable.name

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from autoforge.environment.errors import ConfigurationError, mask, shown, shown_url
@@ -30,6 +30,7 @@ BOOLEANS: Final = {
     **dict.fromkeys(("true", "1", "yes", "on"), True),
     **dict.fromkeys(("false", "0", "no", "off"), False),
 }
+SECRET_NAME = re.compile(r"key|token|secret|password|passwd|pwd|sig|auth|cred", re.IGNORECASE)
 HOST_NAME = re.compile(r"\.?(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?")
 
 
@@ -185,6 +186,18 @@ def parse_hosts(text: str) -> tuple[str, ...]:
     return hosts
 
 
+def parse_networks(text: str) -> tuple[str, ...]:
+    """Return networks, host names and the words loopback and private."""
+    entries = split_list(text)
+    for entry in entries:
+        try:
+            ipaddress.ip_network(entry, strict=False)
+        except ValueError:
+            if "/" in entry or not HOST_NAME.fullmatch(entry) or entry.startswith("."):
+                raise Refusal(f"correct {shown(entry)}") from None
+    return entries
+
+
 def is_origin(text: str) -> bool:
     """Whether `text` is `http(s)://host` with a port or without, and nothing more."""
     try:
@@ -258,9 +271,15 @@ def parse_url(text: str) -> str:
 
 
 def parse_api_url(text: str) -> str:
-    """Return the address of an HTTP API, without user name, password or query."""
+    """Return the address of an HTTP API, without user name, password or key.
+
+    A query is a part of some addresses, such as `?api-version=…` of Azure.
+    """
     parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.username:
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+        raise Refusal
+    names = [name for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
+    if any(SECRET_NAME.search(name) for name in names) or (parts.query and not names):
         raise Refusal
     return text.rstrip("/")
 
@@ -283,6 +302,7 @@ PARSERS: Final[dict[str, Callable[[str], Any]]] = {
     "libsql_url": parse_url,
     "log_level": one_of(*LOG_LEVELS, fold=str.upper),
     "minutes": integer(1, 7 * 24 * 60),
+    "networks": parse_networks,
     "password": str,
     "port": integer(1, 65535),
     "proxies": integer(0, 10),

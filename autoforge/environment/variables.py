@@ -406,6 +406,18 @@ SERVICES = (
         group="Models and traces",
     ),
     Variable(
+        name="MODEL_ALLOWED_NETWORKS",
+        kind="networks",
+        default="",
+        local_default="loopback,private",
+        allowed="networks such as 10.0.0.0/8, host names, loopback or private, with commas "
+        "between them",
+        example="10.0.0.0/8,ollama.internal",
+        description="Where models may be besides public addresses: networks, hosts, loopback, "
+        "private.",
+        group="Models and traces",
+    ),
+    Variable(
         name="LOCAL_MODEL",
         kind="text",
         allowed="a file of the kind GGUF",

@@ -1,17 +1,17 @@
-"""One request of a run: what is sent, what it takes, what its answer cost."""
+"""One request of a run: what is sent, what it takes, what comes of it."""
 
 import logging
 from dataclasses import replace
-from decimal import Decimal
 from typing import Final
 
-from evaluations.engine.errors import BrokenAnswerError, EngineError
-from evaluations.engine.providers import Price, Provider, cost_of
-from evaluations.engine.tokens import CHARACTERS_PER_TOKEN, tokens_of
+from evaluations.engine.costs import answer_limit
+from evaluations.engine.errors import BrokenAnswerError, ContentFilterError, EngineError
+from evaluations.engine.providers import Provider
+from evaluations.engine.tokens import tokens_of
 from evaluations.engine.types import Answer, Request
 from evaluations.engine.work import Column, Task
 
-__all__ = ["answer_at_hand", "completed", "cost_of_answer", "estimated_tokens", "request_of"]
+__all__ = ["answer_at_hand", "answer_of_refusal", "completed", "estimated_tokens", "request_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -42,18 +42,6 @@ async def completed(provider: Provider, request: Request) -> Answer:
         raise BrokenAnswerError(f"the answer could not be read ({name})") from error
 
 
-def cost_of_answer(price: Price | None, request: Request, answer: Answer) -> Decimal | None:
-    """Return what an answer cost; where the service counts no tokens, about four characters each.
-
-    A limit of cost would never act else.
-    """
-    sent, came = answer.input_tokens, answer.output_tokens
-    if price is not None and price.input_usd_per_million + price.output_usd_per_million > 0:
-        sent = tokens_of(request.messages) if sent is None else sent
-        came = len(answer.text) // CHARACTERS_PER_TOKEN + 1 if came is None else came
-    return cost_of(price, sent, came)
-
-
 def request_of(column: Column, task: Task) -> Request:
     """Return what is sent."""
     return Request(model=column.model, messages=task.messages, parameters=column.parameters)
@@ -61,5 +49,9 @@ def request_of(column: Column, task: Task) -> Request:
 
 def estimated_tokens(request: Request) -> int:
     """Return about how many tokens a request and its answer take."""
-    limit = request.parameters.get("max_tokens")
-    return tokens_of(request.messages) + (limit if isinstance(limit, int) else ANSWER_TOKENS)
+    return tokens_of(request.messages) + answer_limit(request.parameters, ANSWER_TOKENS)
+
+
+def answer_of_refusal(error: ContentFilterError) -> Answer:
+    """Return the answer that a service's filter stands for, for checks that ask about it."""
+    return Answer(text=str(error), finish_reason="content_filter", refused=True, flagged=True)

@@ -55,14 +55,25 @@ class ProviderError(EngineError):
     Attributes:
         may_retry: whether the same request may be sent again without paying twice.
         retry_after_seconds: how long the service asks to wait, None where it did not say.
+        status: the HTTP status it stands for, None where there was none.
+        most_retries: how often it is worth trying again at most; None: as the provider's limits.
         attempts: how many requests were sent, 0 where none was.
     """
 
     may_retry: ClassVar[bool] = False
 
-    def __init__(self, message: str, *, retry_after_seconds: float | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after_seconds: float | None = None,
+        status: int | None = None,
+        most_retries: int | None = None,
+    ) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
+        self.status = status
+        self.most_retries = most_retries
         self.attempts = 0
 
 

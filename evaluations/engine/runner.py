@@ -15,14 +15,16 @@ from typing import Any, Final
 
 from evaluations.engine.asking import (
     answer_at_hand,
+    answer_of_refusal,
     completed,
-    cost_of_answer,
     estimated_tokens,
     request_of,
 )
 from evaluations.engine.budget import Budget
+from evaluations.engine.costs import cost_of_answer
 from evaluations.engine.errors import (
     AuthenticationError,
+    ContentFilterError,
     EngineError,
     ProviderError,
     ScoringError,
@@ -30,7 +32,7 @@ from evaluations.engine.errors import (
 )
 from evaluations.engine.group_commit import Blocking, Committer
 from evaluations.engine.providers import Pace, Provider, with_retries
-from evaluations.engine.scorers import Context, grade, service_calls
+from evaluations.engine.scorers import Context, asks_about_refusals, grade, service_calls
 from evaluations.engine.services import Tally
 from evaluations.engine.types import Answer
 from evaluations.engine.work import (
@@ -154,9 +156,12 @@ class _Run:
 
     async def _known(self, column: Column, hashes: list[str]) -> Mapping[str, Answer]:
         """Return answers that were paid already; of this run itself also without the cache."""
-        if not hashes or not (column.cacheable or self.options.only_stored):
+        options = self.options
+        if not hashes or not (column.cacheable or options.only_stored):
             return {}
-        find = partial(self.store.find_answers, own=not self.options.use_cache)
+        # What was cut or filtered is scored again as it is, and asked again where it may be.
+        whole = options.use_cache and not options.only_stored
+        find = partial(self.store.find_answers, own=not options.use_cache, whole=whole)
         return await self.blocking(find, hashes)
 
     async def _work(
@@ -234,7 +239,7 @@ class _Run:
             self._asked.pop(key, None)
             answers.set_result(None)  # who waits asks for itself
             raise
-        answers.set_result(answer)
+        answers.set_result(answer if answer.is_whole else None)
         return answer, attempts
 
     async def _begin(self, column: Column, task: Task, *, calls: int, ask: bool) -> None:
@@ -255,12 +260,17 @@ class _Run:
         request = request_of(column, task)
         pause = partial(self.pause, until=self.abandoned)
         # What has begun is within the limits: only a cancelled or failed run gives it up.
-        answer, attempts = await with_retries(
-            lambda: completed(column.provider, request), column.provider.limits, sleep=pause
-        )
+        try:
+            answer, attempts = await with_retries(
+                lambda: completed(column.provider, request), column.provider.limits, sleep=pause
+            )
+        except ContentFilterError as error:
+            if not asks_about_refusals(task.case.assertions):
+                raise
+            return answer_of_refusal(error), error.attempts
         cost = answer.cost_usd
         if cost is None:
-            cost = cost_of_answer(column.price, request, answer)
+            cost = cost_of_answer(column.price, request.messages, answer)
         self.budget.add_cost(cost)
         return replace(answer, cost_usd=cost), attempts
 
@@ -276,6 +286,9 @@ class _Run:
             raise ScoringError(INTERRUPTED) from None
 
     async def _score(self, part: Finished, answer: Answer, judged: int) -> Finished:
+        if answer.broken_off:
+            self.budget.give_back(judged)
+            return replace(part, answer=answer, error=answer.broken_off)
         case = part.task.case
         tally = None if self.options.services is None else Tally(self.options.services)
         context = Context(

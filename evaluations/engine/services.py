@@ -2,14 +2,17 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Final, TypeVar
+from functools import partial
+from typing import Any, Final, TypeVar
 
+from evaluations.engine.costs import cost_of_answer
 from evaluations.engine.errors import (
     AuthenticationError,
     EngineError,
+    RefusedError,
     ScoringError,
     SetupError,
 )
@@ -28,19 +31,33 @@ from evaluations.engine.types import Answer, Request, Vector
 __all__ = ["ModelServices", "Tally"]
 
 REPLY_TOKENS: Final = 256
-DETERMINISTIC: Final = {"temperature": 0}
+DETERMINISTIC: Final[Mapping[str, Any]] = {"temperature": 0}
+# How services refuse a parameter, some of them within a 200 or as if there were no such model.
+OF_THE_REQUEST: Final = (200, 400, 404, 422)
+SCHEMA, OBJECT, PLAIN = "schema", "object", "plain"
 
 ResultT = TypeVar("ResultT")
 Sleep = Callable[[float], Awaitable[object]]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class _Model:
     spec: ProviderSpec
     provider: Provider
     price: Price | None
     slots: asyncio.Semaphore
     pace: Pace
+    form: int = 0
+    """Which of `forms` the service takes; those before it were refused in this run."""
+    defaults: Mapping[str, Any] = field(default_factory=lambda: DETERMINISTIC)
+    """Parameters that nobody set; none after the service has refused them."""
+
+    @property
+    def forms(self) -> list[str]:
+        """How a judge may be asked for JSON, the strictest first."""
+        abilities = self.provider.abilities
+        offered = {SCHEMA: abilities.supports_schema, OBJECT: abilities.supports_json, PLAIN: True}
+        return [form for form, is_offered in offered.items() if is_offered]
 
 
 class ModelServices:
@@ -92,21 +109,31 @@ class ModelServices:
             ScoringError: there is none.
         """
         model = self._model("judge", provider)
-        schema = request.response_schema if model.provider.abilities.supports_schema else None
-        request = replace(
-            request,
-            model=model.spec.model,
-            parameters=DETERMINISTIC | dict(model.spec.parameters),
-            response_schema=schema,
-        )
-        sent = tokens_of(request.messages)
-        answer = await self._asked(
-            model, sent + REPLY_TOKENS, lambda: model.provider.complete(request)
-        )
+        form, defaults = model.form, model.defaults
+        while True:
+            shaped = _shape(request, model, form, defaults)
+            try:
+                answer = await self._asked(
+                    model,
+                    tokens_of(request.messages) + REPLY_TOKENS,
+                    partial(model.provider.complete, shaped),
+                )
+            except RefusedError as error:
+                if type(error) is not RefusedError or error.status not in OF_THE_REQUEST:
+                    raise  # the key, the length, the content: no other form would be taken
+                if defaults and "temperature" in str(error):
+                    defaults = {}  # services name the parameter in their message alone
+                elif form + 1 < len(model.forms):
+                    form += 1
+                else:
+                    raise
+                continue
+            # It stays so for the run: what was refused once is refused always.
+            model.form, model.defaults = max(form, model.form), defaults
+            break
         if answer.cost_usd is not None:
             return answer
-        cost = cost_of(model.price, answer.input_tokens, answer.output_tokens)
-        return replace(answer, cost_usd=cost)
+        return replace(answer, cost_usd=cost_of_answer(model.price, request.messages, answer))
 
     async def embed(
         self, texts: Sequence[str], *, provider: str
@@ -137,6 +164,21 @@ class ModelServices:
         for model in self._models.values():
             with contextlib.suppress(EngineError, OSError):
                 await model.provider.close()
+
+
+def _shape(request: Request, model: _Model, form: int, defaults: Mapping[str, Any]) -> Request:
+    """Return a request as a judge takes it."""
+    own = dict(model.spec.parameters)
+    # Services advise against both, and some refuse them together.
+    added = {} if "top_p" in own else defaults
+    name = model.forms[form]
+    return replace(
+        request,
+        model=model.spec.model,
+        parameters={**added, **own},
+        response_schema=request.response_schema if name == SCHEMA else None,
+        as_json=name == OBJECT,
+    )
 
 
 class Tally:

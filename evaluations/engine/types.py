@@ -7,8 +7,10 @@ from typing import Any, Final
 
 __all__ = [
     "DIRECTIONS",
+    "UNFINISHED",
     "Answer",
     "Assertion",
+    "CacheTokens",
     "Case",
     "Grade",
     "Message",
@@ -23,6 +25,8 @@ __all__ = [
 ]
 
 DIRECTIONS: Final = ("higher", "lower", "exact")
+# Why an answer ended that is not all the model had to say.
+UNFINISHED: Final = ("length", "content_filter", "error")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,6 +51,20 @@ class Request:
     """Such as temperature, max_tokens, seed, tools; what the provider's own API calls them."""
     response_schema: Mapping[str, Any] | None = None
     """A JSON Schema that the answer is asked to keep, where the provider can."""
+    as_json: bool = False
+    """Whether any JSON object is asked for, where no schema is and the provider can."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CacheTokens:
+    """Tokens of a prompt that a service keeps, or kept, and prices apart."""
+
+    read: int = 0
+    """Read from the cache."""
+    written: int = 0
+    """Written to the cache; for five minutes, where the service has several times."""
+    written_for_an_hour: int = 0
+    """Written to the cache for an hour."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,13 +78,24 @@ class Answer:
     latency_ms: int | None = None
     """From the request to the whole answer; None for an answer that was given, not measured."""
     input_tokens: int | None = None
-    """Tokens of the prompt, None if it is not known."""
+    """Tokens of the whole prompt, those of a cache among them; None if it is not known."""
     output_tokens: int | None = None
-    """Tokens of the answer, None if it is not known."""
+    """Tokens of the answer, its reasoning among them; None if it is not known."""
+    cache: CacheTokens | None = None
+    """Which of the prompt's tokens have a price of their own; None: none of them, or unknown."""
+    reasoning_tokens: int | None = None
+    """Tokens of the answer that were reasoning and are not in its text; None if it is not known."""
     cost_usd: Decimal | None = None
     """What the call cost, None if it is not known."""
     finish_reason: str | None = None
-    """"stop", "length", "content_filter" or "tool_calls", None if it is not known."""
+    """"stop", "length", "content_filter", "tool_calls" or "error", None if it is not known.
+
+    A word of the service that means none of them stands here as it came.
+    """
+    service_reason: str | None = None
+    """The service's own word for it, where that is another one."""
+    broken_off: str = ""
+    """What the service said went wrong while it answered; then the answer is not scored."""
     cached: bool = False
     """Whether it was taken from an earlier call."""
     refused: bool = False
@@ -75,6 +104,11 @@ class Answer:
     """Natural logarithm of each token's probability."""
     flagged: bool | None = None
     """Whether the provider's guardrails flagged it, None if there are none."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it ended by itself: not cut, not filtered, not broken off."""
+        return not self.broken_off and self.finish_reason not in UNFINISHED
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

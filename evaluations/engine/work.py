@@ -139,8 +139,16 @@ class Store(Protocol):
         No more where that is None.
         """
 
-    def find_answers(self, hashes: Sequence[str], *, own: bool) -> Mapping[str, Answer]:
-        """Return earlier answers by request hash; `own`: of this run alone."""
+    def find_answers(
+        self, hashes: Sequence[str], *, own: bool, whole: bool
+    ) -> Mapping[str, Answer]:
+        """Return earlier answers by request hash.
+
+        Args:
+            hashes: of the requests.
+            own: whether those of this run alone count.
+            whole: whether those that were cut or filtered do not count.
+        """
 
     def save(self, finished: Sequence[Finished]) -> None:
         """Store all or nothing; what is stored already stays as it is.

@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET  # nosec B405 (written, never read)
 
 from evaluations.models import result_state
 from evaluations.reporting.report import NOT_CHECKED, ColumnReport, Report
-from evaluations.reporting.rows import column_results
+from evaluations.reporting.rows import column_results, note_of
 
 __all__ = ["as_junit"]
 
@@ -43,6 +43,7 @@ def _suite(column: ColumnReport) -> Iterator[str]:
 def _case(row: Any) -> ET.Element:
     seconds = f"{(row.latency_ms or 0) / 1000:.3f}"
     case = ET.Element("testcase", name=_clean(row.case_name), time=seconds)
+    note = _clean(note_of(row))
     state = result_state(row.passed, row.error)
     if state == "error":
         ET.SubElement(case, "error", message=_clean(row.error))
@@ -50,7 +51,10 @@ def _case(row: Any) -> ET.Element:
         ET.SubElement(case, "skipped", message=NOT_CHECKED)
     elif state == "fail":
         reason = next((one["reason"] for one in row.components if not one["pass"]), "")
-        ET.SubElement(case, "failure", message=_clean(reason)).text = _clean(row.output)
+        message = f"{_clean(reason)} ({note})" if note else _clean(reason)
+        ET.SubElement(case, "failure", message=message).text = _clean(row.output)
+    if note:
+        ET.SubElement(case, "system-out").text = note
     return case
 
 

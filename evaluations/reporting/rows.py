@@ -5,16 +5,17 @@ from typing import Any, Final
 
 from django.db.models import F
 
+from evaluations.finishes import explain_finish
 from evaluations.models import TestResult, result_state
 from evaluations.reporting.report import ColumnReport, Report
 
-__all__ = ["PART", "column_results", "in_parts", "result_as_json", "results"]
+__all__ = ["PART", "column_results", "in_parts", "note_of", "result_as_json", "results"]
 
 CHUNK: Final = 1000
 PART: Final = 65536  # characters
 PLAIN: Final = (
     "repeat", "passed", "score", "output", "error", "cached", "latency_ms", "input_tokens",
-    "output_tokens", "cost_usd", "components",
+    "output_tokens", "cost_usd", "components", "finish_reason", "details",
 )  # fmt: skip
 
 
@@ -53,8 +54,17 @@ def result_as_json(place: int, row: Any) -> dict[str, Any]:
         "input_tokens": row.input_tokens,
         "output_tokens": row.output_tokens,
         "cost_usd": None if row.cost_usd is None else float(row.cost_usd),
+        "finish_reason": row.finish_reason,
+        "note": note_of(row),
         "components": row.components,
     }
+
+
+def note_of(row: Any) -> str:
+    """Return what there is to say of an answer besides its text: cut, filtered, empty; else ""."""
+    return explain_finish(
+        output=row.output, error=row.error, finish_reason=row.finish_reason, details=row.details
+    )
 
 
 def in_parts(texts: Iterable[str]) -> Iterator[str]:

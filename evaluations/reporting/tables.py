@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from evaluations.comparing import Judged
 from evaluations.engine.statistics import SENTENCES
+from evaluations.reporting.notes import notes_of
 from evaluations.reporting.report import Report
 
 __all__ = ["as_markdown", "as_table"]
@@ -37,6 +38,8 @@ def as_table(report: Report, *, width: int) -> str:
                 console.print(f"  {title}: {names}{more}")
     for remark in report.remarks:
         console.print(remark)
+    for note in notes_of(report):
+        console.print(note, soft_wrap=True)
     return stream.getvalue()
 
 
@@ -57,6 +60,8 @@ def as_markdown(report: Report) -> str:
             lines += ["", f"**{title}** ({count}): {names}"] if names else []
     for remark in report.remarks:
         lines += ["", f"⚠️ {_cell(remark)}"]
+    notes = [f"- {_cell(note)}" for note in notes_of(report)]
+    lines += ["", *notes] if notes else []
     return "\n".join([*lines, ""])
 
 

@@ -14,7 +14,7 @@ from evaluations.models import result_state
 from evaluations.reporting.junit import as_junit
 from evaluations.reporting.pages import as_html
 from evaluations.reporting.report import NOT_CHECKED, Report
-from evaluations.reporting.rows import in_parts, result_as_json, results
+from evaluations.reporting.rows import in_parts, note_of, result_as_json, results
 from evaluations.reporting.tables import as_markdown, as_table
 
 __all__ = ["write"]
@@ -139,7 +139,7 @@ def _promptfoo_result(report: Report, place: int, row: Any) -> dict[str, Any]:
             "vars": document.get("variables", {}),
             "assert": document.get("assertions", []),
         },
-        "response": {"output": row.output, "cached": row.cached},
+        "response": _response(row),
         "latencyMs": row.latency_ms or 0,
         "cost": float(row.cost_usd or 0),
         "gradingResult": None
@@ -157,6 +157,16 @@ def _promptfoo_result(report: Report, place: int, row: Any) -> dict[str, Any]:
     }
 
 
+def _response(row: Any) -> dict[str, Any]:
+    response = {"output": row.output, "cached": row.cached}
+    if row.finish_reason:
+        response["finishReason"] = row.finish_reason
+    if row.details.get("flagged") is not None:
+        response["guardrails"] = {"flagged": row.details["flagged"]}
+    note = note_of(row)
+    return response | ({"metadata": {"note": note}} if note else {})
+
+
 def _with_members(components: Iterable[Any]) -> Iterator[Any]:
     """Yield the results of assertions; after that of a set those of its members."""
     for one in components:
@@ -172,7 +182,7 @@ def _raw(row: Any) -> str:
 
 CSV_COLUMNS: Final = (
     "column", "case", "repeat", "state", "passed", "score", "output", "error", "cached",
-    "latency_ms", "input_tokens", "output_tokens", "cost_usd", "reasons",
+    "latency_ms", "input_tokens", "output_tokens", "cost_usd", "finish_reason", "note", "reasons",
 )  # fmt: skip
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 

@@ -74,6 +74,18 @@ GOOD = [
     ({"OPENAI_API_KEY": "sk-proj-1"}, "openai_api_key", "sk-proj-1"),
     ({"ANTHROPIC_API_KEY": "sk-ant-1"}, "anthropic_api_key", "sk-ant-1"),
     ({"OPENAI_BASE_URL": "http://h:1/v1/"}, "openai_base_url", "http://h:1/v1"),
+    (
+        {"OPENAI_BASE_URL": "http://h/x?api-version=1"},
+        "openai_base_url",
+        "http://h/x?api-version=1",
+    ),
+    ({}, "model_allowed_networks", ("loopback", "private")),
+    (STAGING, "model_allowed_networks", ()),
+    (
+        {"MODEL_ALLOWED_NETWORKS": "10.0.0.1/8, ollama.internal,fd00::/8,,private"},
+        "model_allowed_networks",
+        ("10.0.0.1/8", "ollama.internal", "fd00::/8", "private"),
+    ),
     ({}, "queue", "in-process"),
     ({"REDIS_URL": "redis://r"}, "queue", "in-process"),
     ({"QUEUE": "sqlite"}, "queue", "sqlite"),
@@ -225,6 +237,28 @@ BAD = [
         {"CSRF_TRUSTED_ORIGINS": "a.io"},
         "CSRF_TRUSTED_ORIGINS is 'a.io' (from the environment): it must be origins such as "
         "https://autoforge.example.com with commas between them; correct 'a.io'.",
+    ),
+    *(
+        (
+            {"MODEL_ALLOWED_NETWORKS": f"private,{entry}"},
+            f"MODEL_ALLOWED_NETWORKS is 'private,{entry}' (from the environment): it must be "
+            "networks such as 10.0.0.0/8, host names, loopback or private, with commas between "
+            f"them; correct '{entry}'.",
+        )
+        for entry in ("10.0.0.0/99", "a b", ".inside", "http://h")
+    ),
+    *(
+        (
+            {"OPENAI_BASE_URL": url},
+            f"OPENAI_BASE_URL is '{shown}' (from the environment): it must be an address such as "
+            "https://api.openai.com/v1; set OPENAI_BASE_URL=https://api.openai.com/v1.",
+        )
+        for url, shown in (
+            ("http://h/v1?api_key=1", "http://h/v1"),
+            ("http://h/v1?Sig=1", "http://h/v1"),
+            ("ftp://h", "ftp://h"),
+            ("http://u@h", "http://h"),
+        )
     ),
     (
         {"CORS_ORIGINS": "https://a.io/path"},

@@ -21,7 +21,7 @@ class Step:
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
-    body: Any = None  # None: a good answer; a text as it is; else JSON
+    body: Any = None  # None: a good answer; a text or bytes as they are; else JSON
     delay_seconds: float = 0.0
     cut: bool = False
 
@@ -88,7 +88,9 @@ class FakeModels:
         if content is None:
             answer = self.answer(body) if callable(self.answer) else self.answer
             content = self._good(handler.path, answer or f"answer to {prompt}", body)
-        raw = content.encode() if isinstance(content, str) else json.dumps(content).encode()
+        if isinstance(content, str):
+            content = content.encode()
+        raw = content if isinstance(content, bytes) else json.dumps(content).encode()
         try:
             if step.cut:
                 handler.send_response(200)

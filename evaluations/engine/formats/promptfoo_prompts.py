@@ -21,6 +21,8 @@ FILES: Final = (".txt", ".md", ".j2", ".json", ".jsonl", ".yaml", ".yml", ".csv"
 SHOWN: Final = 60  # characters of a label
 MAX_REFERENCE: Final = 1000  # characters; what is longer is a prompt and no path
 LINE_END: Final = re.compile(r"\r?\n")
+# The roles of a stored chat (prompts.rendering); with any other the text is no chat.
+CHAT_ROLES: Final = ("system", "developer", "user", "assistant", "tool")
 CHAT_IN_YAML: Final = re.compile(r"\s*- role:")
 KEYS: Final = frozenset({"id", "label", "raw"})
 
@@ -175,8 +177,17 @@ def _warn_of_chat(source: Source, raw: str, place: Where) -> None:
         return
     messages = found if isinstance(found, list) else []
     is_chat = bool(messages) and isinstance(messages[0], dict) and "role" in messages[0]
-    if is_chat and not all(map(_is_message, messages)):
+    if not is_chat:
+        return
+    if not all(map(_is_message, messages)):
         source.warn("a message has more than role and content; the chat is sent as one text", place)
+        return
+    strange = dict.fromkeys(one["role"] for one in messages if one["role"] not in CHAT_ROLES)
+    if strange:
+        names = ", ".join(f"“{str(role)[:SHOWN]}”" for role in strange)
+        allowed = ", ".join(CHAT_ROLES)
+        sentence = f"there is no role {names}, so the chat is sent as one text; there are {allowed}"
+        source.warn(sentence, place)
 
 
 def _is_message(one: Any) -> bool:

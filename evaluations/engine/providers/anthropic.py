@@ -5,25 +5,27 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from evaluations.engine.errors import BrokenAnswerError, SetupError
+from evaluations.engine.providers.addresses import make_policy
 from evaluations.engine.providers.contract import Abilities, Environment, Limits, ProviderSpec
+from evaluations.engine.providers.families import fit_parameters, thinks
 from evaluations.engine.providers.http import Client
 from evaluations.engine.providers.keys import address, key_for
-from evaluations.engine.providers.replies import count_of, object_of, reason_of, text_of
-from evaluations.engine.types import Answer, Request, Vector
+from evaluations.engine.providers.replies import (
+    count_of,
+    normalise_reason,
+    object_of,
+    text_of,
+)
+from evaluations.engine.types import Answer, CacheTokens, Message, Request, Vector
 
 __all__ = ["AnthropicProvider", "make_anthropic"]
 
 USUAL: Final = "https://api.anthropic.com"
 VERSION: Final = "2023-06-01"
 MAX_TOKENS: Final = 1024  # the API asks for a number; this where nothing is said
-REASONS: Final = {
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "max_tokens": "length",
-    "tool_use": "tool_calls",
-    "refusal": "content_filter",
-}
+SYSTEM_ROLES: Final = ("system", "developer")  # both stand in `system` here
 STRUCTURED: Final = "answer"  # the tool by which a schema is kept
+THINKING: Final = ("thinking", "redacted_thinking")
 
 
 class AnthropicProvider:
@@ -45,11 +47,12 @@ class AnthropicProvider:
         Raises:
             ProviderError: the most specific kind.
         """
-        found, milliseconds = await self._client.post("/v1/messages", _body(request))
-        return self._answer(found, milliseconds, structured=request.response_schema is not None)
+        body = _body(request)
+        reply, milliseconds = await self._client.post("/messages", body)
+        return self._answer(reply, milliseconds, structured="tool_choice" in body)
 
-    def _answer(self, found: Mapping[str, Any], milliseconds: int, *, structured: bool) -> Answer:
-        blocks = found.get("content")
+    def _answer(self, reply: Mapping[str, Any], milliseconds: int, *, structured: bool) -> Answer:
+        blocks = reply.get("content")
         if not isinstance(blocks, list) or not all(isinstance(one, dict) for one in blocks):
             raise BrokenAnswerError("the answer of Anthropic has no content")
         calls = [block for block in blocks if block.get("type") == "tool_use"]
@@ -58,16 +61,25 @@ class AnthropicProvider:
             text = json.dumps(calls[0].get("input"), ensure_ascii=False)
         elif calls and not text:
             text = json.dumps(calls, ensure_ascii=False)
-        usage = object_of(found.get("usage"))
-        reason = reason_of(found.get("stop_reason"))
+        usage = object_of(reply.get("usage"))
+        output_tokens = count_of(usage.get("output_tokens"))
+        reason, own_reason = normalise_reason(reply.get("stop_reason"))
+        cache = _cache(usage)
+        refused = own_reason == "refusal"
+        thought = any(block.get("type") in THINKING for block in blocks)
         return Answer(
             text=text,
             data=None if structured or not calls else calls,
             latency_ms=milliseconds,
-            input_tokens=count_of(usage.get("input_tokens")),
-            output_tokens=count_of(usage.get("output_tokens")),
-            finish_reason=REASONS.get(reason or "", reason),
-            refused=reason == "refusal",
+            input_tokens=_prompt_tokens(usage, cache),
+            output_tokens=output_tokens,
+            cache=cache,
+            # Not counted apart: where there is no other text, all tokens were thinking.
+            reasoning_tokens=output_tokens if thought and not text else None,
+            finish_reason=reason,
+            service_reason=own_reason,
+            refused=refused,
+            flagged=True if refused else None,
         )
 
     async def embed(self, texts: Sequence[str]) -> list[Vector]:  # noqa: ARG002 (the contract's)
@@ -83,21 +95,58 @@ class AnthropicProvider:
         await self._client.close()
 
 
+def _cache(usage: Mapping[str, Any]) -> CacheTokens | None:
+    """Return which tokens of the prompt came from the cache or went into it.
+
+    `cache_creation` divides what was written by how long it lives; without it all live five
+    minutes: https://platform.claude.com/docs/en/build-with-claude/prompt-caching
+    """
+    read = count_of(usage.get("cache_read_input_tokens")) or 0
+    written = count_of(usage.get("cache_creation_input_tokens")) or 0
+    lives = object_of(usage.get("cache_creation"))
+    for_an_hour = count_of(lives.get("ephemeral_1h_input_tokens")) or 0
+    for_minutes = count_of(lives.get("ephemeral_5m_input_tokens"))
+    if for_minutes is None:
+        for_minutes = max(0, written - for_an_hour)
+    if not (read or for_minutes or for_an_hour):
+        return None
+    return CacheTokens(read=read, written=for_minutes, written_for_an_hour=for_an_hour)
+
+
+def _prompt_tokens(usage: Mapping[str, Any], cache: CacheTokens | None) -> int | None:
+    """Return the tokens of the whole prompt; `input_tokens` leaves those of the cache out."""
+    rest = count_of(usage.get("input_tokens"))
+    if rest is None or cache is None:
+        return rest
+    return rest + cache.read + cache.written + cache.written_for_an_hour
+
+
 def _body(request: Request) -> dict[str, Any]:
-    system = [one.content for one in request.messages if one.role == "system"]
-    others = [one for one in request.messages if one.role != "system"]
+    system = [one.content for one in request.messages if one.role in SYSTEM_ROLES]
+    others = [one for one in request.messages if one.role not in SYSTEM_ROLES]
+    if not others:
+        # A chat of instructions alone: the API asks for a message, so they are the user's.
+        others, system = [Message(role="user", content="\n\n".join(system))], []
+    parameters = fit_parameters("anthropic", request.model, request.parameters)
     body: dict[str, Any] = {
         "model": request.model,
-        "max_tokens": MAX_TOKENS,
+        "max_tokens": MAX_TOKENS + _budget(parameters),
         "messages": [{"role": one.role, "content": one.content} for one in others],
-        **request.parameters,
+        **parameters,
     }
     if system:
         body["system"] = "\n\n".join(system)
-    if request.response_schema is not None:
+    if request.response_schema is not None and not thinks(parameters):
+        # While it thinks no tool may be forced; the judge's words ask for JSON all the same.
         tool = {"name": STRUCTURED, "input_schema": dict(request.response_schema)}
         body |= {"tools": [tool], "tool_choice": {"type": "tool", "name": STRUCTURED}}
     return body
+
+
+def _budget(parameters: Mapping[str, Any]) -> int:
+    """Return how many tokens of the answer are for thinking."""
+    thinking = object_of(parameters.get("thinking"))
+    return count_of(thinking.get("budget_tokens")) or 0
 
 
 def make_anthropic(spec: ProviderSpec, environment: Environment) -> AnthropicProvider:
@@ -125,5 +174,7 @@ def make_anthropic(spec: ProviderSpec, environment: Environment) -> AnthropicPro
         headers={"x-api-key": key, "anthropic-version": VERSION},
         secrets=(key,),
         timeout_seconds=limits.timeout_seconds,
+        policy=make_policy(environment, environment.get("ANTHROPIC_BASE_URL", "")),
+        version="/v1",
     )
     return AnthropicProvider(spec, client, limits)

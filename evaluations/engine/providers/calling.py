@@ -42,7 +42,10 @@ async def with_retries(
         except ProviderError as error:
             error.attempts = attempt + 1
             asked = error.retry_after_seconds or 0.0
-            if not error.may_retry or attempt == limits.retries or asked > LONGEST_ASKED_SECONDS:
+            most = limits.retries
+            if error.most_retries is not None:
+                most = min(most, error.most_retries)
+            if not error.may_retry or attempt >= most or asked > LONGEST_ASKED_SECONDS:
                 raise
             await sleep(_wait_seconds(error, attempt, draw()))
     raise AssertionError("unreachable")  # the loop ends by return or raise

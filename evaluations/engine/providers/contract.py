@@ -17,6 +17,7 @@ __all__ = [
     "PriceTier",
     "Provider",
     "ProviderSpec",
+    "Rates",
 ]
 
 
@@ -31,6 +32,8 @@ class Abilities:
     """The same seed gives the same answer, as far as the service promises it."""
     supports_schema: bool = False
     """It keeps to a JSON Schema."""
+    supports_json: bool = False
+    """It can be told to answer with some JSON object."""
     supports_embeddings: bool = False
     """It has `embed`."""
     supports_logprobs: bool = False
@@ -56,25 +59,33 @@ class Limits:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PriceTier:
-    """What a call costs whose prompt is long."""
+class Rates:
+    """US dollars for a million tokens of each kind."""
 
-    above_input_tokens: int
-    """A prompt of more tokens than these."""
     input_usd_per_million: Decimal
-    """A million tokens of prompts, all of them."""
+    """Tokens of prompts."""
     output_usd_per_million: Decimal
-    """A million tokens of answers, all of them."""
+    """Tokens of answers."""
+    cache_read_usd_per_million: Decimal | None = None
+    """Tokens of prompts that came from the service's cache; None: as other tokens of prompts."""
+    cache_write_usd_per_million: Decimal | None = None
+    """Tokens that were written to it; None: as other tokens of prompts."""
+    cache_write_1h_usd_per_million: Decimal | None = None
+    """The same for an hour; None: as what is written."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Price:
+class PriceTier(Rates):
+    """What a call costs whose prompt is long."""
+
+    above_input_tokens: int
+    """A prompt of more tokens than these; all of its tokens have these rates."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Price(Rates):
     """What a model costs."""
 
-    input_usd_per_million: Decimal
-    """A million tokens of prompts."""
-    output_usd_per_million: Decimal
-    """A million tokens of answers."""
     tiers: tuple[PriceTier, ...] = ()
     """Other prices of long prompts, the shortest first."""
 

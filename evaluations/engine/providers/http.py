@@ -2,85 +2,62 @@
 
 import asyncio
 import json
+import socket
 import time
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 
 from evaluations.engine.errors import (
-    AuthenticationError,
     BrokenAnswerError,
     ContentFilterError,
     ContextTooLongError,
     ProviderError,
-    RateLimitError,
     RefusedError,
     ServiceError,
+    SetupError,
     UnansweredError,
 )
+from evaluations.engine.providers.addresses import GuardedResolver, Policy, join_url
+from evaluations.engine.providers.failures import (
+    error_of_embedded,
+    error_of_status,
+    find_embedded,
+    shorten,
+)
+from evaluations.engine.providers.replies import clean
 
-__all__ = ["Client", "error_of_status"]
+__all__ = ["Client"]
 
 LARGEST_ANSWER: Final = 32 * 1024 * 1024
-SHOWN: Final = 300  # characters of a service's own message
-ANY: Final = range(1000)
+MASK: Final = "[key masked]"
+# A shorter key, such as “test”, is a word that answers hold anyway; a real key is longer.
+SHORTEST_MASKED: Final = 8
+# After so many requests in a row that were refused for good, no other would fare better. A service
+# that has answered refuses some requests for what they say, such as a firewall, so it has longer.
+HOPELESS: Final = 10
+HOPELESS_AFTER_ANSWERS: Final = 100
+# Refusals that are of the key, the address or the model rather than of one request.
+FOR_GOOD: Final = frozenset({301, 302, 303, 307, 308, 403, 404, 405})
+TEMPORARY_DNS_RETRIES: Final = 2
+CERTIFICATE: Final = (
+    "the certificate of {name} at {address} is not trusted: {reason}; if it is your own service, "
+    "name its authority's certificate in SSL_CERT_FILE"
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Meaning:
-    """What an answer without success means, by its status or by what its body holds."""
+class _Reply:
+    """An answer as it came."""
 
-    kind: type[ProviderError]
-    sentence: str
-    statuses: Container[int] = ()
-    signs: tuple[str, ...] = ()
-    """In lower case."""
-
-
-# The first that fits counts.
-MEANINGS: Final = (
-    _Meaning(
-        kind=AuthenticationError, statuses=(401, 403), sentence="{name} does not accept the key"
-    ),
-    _Meaning(
-        kind=AuthenticationError,
-        statuses=(402,),
-        signs=("insufficient_quota", "credit balance is too low", "billing_hard_limit"),
-        sentence="the account at {name} has nothing left",
-    ),
-    _Meaning(kind=RateLimitError, statuses=(429,), sentence="{name} has had too many requests"),
-    # Whether the work was done behind a gateway that gave up, nobody knows.
-    _Meaning(
-        kind=UnansweredError,
-        statuses=(408, 504, 524),
-        sentence="{name} did not answer its gateway in time",
-    ),
-    _Meaning(kind=ServiceError, statuses=range(500, 1000), sentence="{name} failed"),
-    _Meaning(
-        kind=ContextTooLongError,
-        signs=(
-            "context_length",
-            "context length",
-            "maximum context",
-            "prompt is too long",
-            "too many tokens",
-            "exceed_context_size",
-            "exceeds the available context",
-        ),
-        sentence="the prompt is too long for this model of {name}",
-    ),
-    _Meaning(
-        kind=ContentFilterError,
-        signs=("content_filter", "content_policy", "responsibleai"),
-        sentence="the content filter of {name} refused the prompt",
-    ),
-    _Meaning(kind=RefusedError, statuses=ANY, sentence="{name} refused the request"),
-)
+    status: int
+    headers: Mapping[str, str]
+    text: str
 
 
 class Client:
@@ -88,10 +65,12 @@ class Client:
 
     Args:
         name: what the service is called in messages.
-        base_url: what paths are appended to.
+        base_url: what paths are joined to; its own path and query stay.
         headers: sent with each request; their values never show.
         secrets: texts that are masked wherever the service repeats them.
         timeout_seconds: for one request, from its start to the last byte.
+        policy: which addresses may be connected to.
+        version: what stands before each path and may be missing in the address, such as /v1.
     """
 
     def __init__(
@@ -102,13 +81,22 @@ class Client:
         headers: Mapping[str, str],
         secrets: tuple[str, ...],
         timeout_seconds: float,
+        policy: Policy,
+        version: str = "",
     ) -> None:
         self.name = name
-        self.base_url = base_url.rstrip("/")
+        self.base_url = base_url
+        self._version = version
         self._headers = dict(headers)
         self._secrets = tuple(filter(None, secrets))
+        self._masked_in_answers = [key for key in self._secrets if len(key) >= SHORTEST_MASKED]
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
+        self._policy = policy
         self._session: aiohttp.ClientSession | None = None
+        self._refused_in_a_row = 0
+        self._has_answered = False
+        host = urlsplit(base_url).hostname or ""
+        policy.check_host(host)
 
     def __repr__(self) -> str:
         return f"Client(name={self.name!r}, base_url={self.base_url!r})"
@@ -118,10 +106,43 @@ class Client:
 
         Raises:
             ProviderError: the most specific kind.
+            SetupError: the address may not be asked, or everything was refused for a long time.
         """
+        url = join_url(self.base_url, path, version=self._version)
         started = time.perf_counter()
         try:
-            status, headers, text = await self._send(path, body)
+            reply = await self._exchange(url, body)
+            milliseconds = round((time.perf_counter() - started) * 1000)
+            answer = self._read(reply, url)
+        except RefusedError as error:
+            self._count(error)
+            raise
+        self._note_answer()
+        return answer, milliseconds
+
+    def _note_answer(self) -> None:
+        self._has_answered, self._refused_in_a_row = True, 0
+
+    def _count(self, error: RefusedError) -> None:
+        """Count what is refused for good.
+
+        Raises:
+            SetupError: so much was refused that the next request would be as well.
+        """
+        is_of_request = isinstance(error, ContentFilterError | ContextTooLongError)
+        if is_of_request or (error.status is not None and error.status not in FOR_GOOD):
+            # It looked at the request: key and address are good.
+            self._note_answer()
+            return
+        self._refused_in_a_row += 1
+        most = HOPELESS_AFTER_ANSWERS if self._has_answered else HOPELESS
+        if self._refused_in_a_row >= most:
+            which = "last" if self._has_answered else "first"
+            raise SetupError(f"the {which} {most} requests were all refused, at the end: {error}")
+
+    async def _exchange(self, url: str, body: Mapping[str, Any]) -> _Reply:
+        try:
+            return await self._send(url, body)
         except TimeoutError:
             seconds = self._timeout.total
             raise UnansweredError(f"{self.name} did not answer within {seconds:g} s") from None
@@ -130,49 +151,132 @@ class Client:
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
             raise self._unreachable(error) from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            said = self._masked(str(error))
-            raise RefusedError(f"{self.name} could not be asked: {said}") from None
-        milliseconds = round((time.perf_counter() - started) * 1000)
-        if status != 200:
-            raise error_of_status(self.name, status, headers, self._masked(text))
-        return self._object(text), milliseconds
+            reason = self._mask(str(error))
+            raise RefusedError(f"{self.name} could not be asked: {reason}") from None
 
-    async def _send(self, path: str, body: Mapping[str, Any]) -> tuple[int, Mapping[str, str], str]:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                timeout=self._timeout,
-                headers=self._headers,
-                connector=aiohttp.TCPConnector(limit=0),
-                # Not trust_env: each request would read ~/.netrc, and send what is there.
-                proxy=_proxy_for(self.base_url),
-            )
-        url = f"{self.base_url}{path}"
-        async with self._session.post(url, json=body, allow_redirects=False) as response:
-            raw = await response.content.read(LARGEST_ANSWER + 1)
+    async def _send(self, url: str, body: Mapping[str, Any]) -> _Reply:
+        session = self._session or self._open()
+        raw = bytearray()
+        # Redirects are not followed: the key would go along, and the address would be unchecked.
+        async with session.post(url, json=body, allow_redirects=False) as response:
             while chunk := await response.content.read(LARGEST_ANSWER):
                 raw += chunk
                 if len(raw) > LARGEST_ANSWER:
-                    break
-            return response.status, response.headers, raw.decode("utf-8", "replace")
+                    size = LARGEST_ANSWER // 1024**2
+                    raise BrokenAnswerError(f"the answer of {self.name} is longer than {size} MiB")
+            text = self._decode(raw, response)
+            return _Reply(status=response.status, headers=response.headers, text=text)
+
+    def _open(self) -> aiohttp.ClientSession:
+        proxy = _proxy_for(self.base_url)
+        # The machine's own settings name the proxy, and it resolves the name of the service.
+        free = frozenset({urlsplit(proxy).hostname or ""}) if proxy else frozenset[str]()
+        resolver = GuardedResolver(self._policy, free)
+        self._session = aiohttp.ClientSession(
+            timeout=self._timeout,
+            headers=self._headers,
+            connector=aiohttp.TCPConnector(limit=0, resolver=resolver),
+            # Not trust_env: each request would read ~/.netrc, and send what is there.
+            proxy=proxy,
+        )
+        return self._session
+
+    def _decode(self, raw: bytearray, response: aiohttp.ClientResponse) -> str:
+        try:
+            return raw.decode(response.charset or "utf-8")
+        except (UnicodeDecodeError, LookupError):
+            if response.ok:
+                message = f"the answer of {self.name} is not the UTF-8 that JSON is written in"
+                raise BrokenAnswerError(message) from None
+            return raw.decode("utf-8", "replace")
 
     def _unreachable(self, error: Exception) -> ProviderError:
+        where = _shown(self.base_url)
+        if isinstance(error, aiohttp.ClientConnectorCertificateError):
+            reason = getattr(error.certificate_error, "verify_message", "") or "it is not valid"
+            return RefusedError(CERTIFICATE.format(name=self.name, address=where, reason=reason))
+        if isinstance(error, aiohttp.ClientConnectorSSLError):
+            reason = getattr(error.os_error, "reason", "") or "it answered in another way"
+            message = f"{self.name} does not speak TLS (https) as expected at {where}: {reason}"
+            return RefusedError(message)
+        if isinstance(error, aiohttp.ClientConnectorDNSError):
+            return self._unresolved(error, where)
         # Refused before it was sent, the work was not done; cut afterwards, nobody knows.
         if isinstance(error, aiohttp.ClientConnectorError):
-            return ServiceError(f"{self.name} cannot be reached at {self.base_url}")
+            return ServiceError(f"{self.name} cannot be reached at {where}: {_cause(error)}")
         return BrokenAnswerError(f"{self.name} closed the connection without an answer")
 
-    def _object(self, text: str) -> dict[str, Any]:
-        try:
-            found = json.loads(text)
-        except (ValueError, RecursionError):
-            raise BrokenAnswerError(f"the answer of {self.name} is not JSON") from None
-        if not isinstance(found, dict):
-            raise BrokenAnswerError(f"the answer of {self.name} is no JSON object")
-        return found
+    def _unresolved(self, error: aiohttp.ClientConnectorDNSError, where: str) -> ProviderError:
+        host = urlsplit(self.base_url).hostname
+        message = f"{self.name} cannot be reached at {where}: "
+        if error.os_error.errno == socket.EAI_AGAIN:
+            message += f"the name {host} cannot be resolved at the moment (DNS)"
+            return ServiceError(message, most_retries=TEMPORARY_DNS_RETRIES)
+        return RefusedError(f"{message}there is no host of the name {host} (DNS)")
 
-    def _masked(self, text: str) -> str:
+    def _read(self, reply: _Reply, url: str) -> dict[str, Any]:
+        """Return the object that a reply holds; every 2xx with one is an answer.
+
+        Raises:
+            ProviderError: it holds none, or an error.
+        """
+        if HTTPStatus.MULTIPLE_CHOICES <= reply.status < HTTPStatus.BAD_REQUEST:
+            raise self._redirected(reply)
+        if not HTTPStatus.OK <= reply.status < HTTPStatus.MULTIPLE_CHOICES:
+            raise self._failed(reply, url)
+        body = self._object(reply)
+        embedded = find_embedded(body)
+        if embedded is not None:
+            raise error_of_embedded(self.name, embedded, reply.headers)
+        return body
+
+    def _failed(self, reply: _Reply, url: str) -> ProviderError:
+        error = error_of_status(self.name, reply.status, reply.headers, self._mask(reply.text))
+        if reply.status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
+            # A wrong address and an unknown model look the same: say what was asked.
+            error = type(error)(f"{error} (asked at {_shown(url)})", status=error.status)
+        return error
+
+    def _redirected(self, reply: _Reply) -> ProviderError:
+        location = _shown(self._mask(reply.headers.get("Location", ""))) or "nowhere"
+        message = (
+            f"{self.name} answered with a redirect ({reply.status}) to {location}, which is not "
+            "followed: set the address that it really has"
+        )
+        return RefusedError(message, status=reply.status)
+
+    def _object(self, reply: _Reply) -> dict[str, Any]:
+        try:
+            body = json.loads(reply.text)
+        except (ValueError, RecursionError):
+            raise BrokenAnswerError(self._no_json(reply)) from None
+        if not isinstance(body, dict):
+            raise BrokenAnswerError(f"the answer of {self.name} is no JSON object")
+        cleaned: dict[str, Any] = clean(body, self._masked_in_answers, MASK)
+        return cleaned
+
+    def _no_json(self, reply: _Reply) -> str:
+        """Return what an answer is that is no JSON, as far as it can be told."""
+        start = reply.text.lstrip()[:100].lower()
+        kind = reply.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if not start:
+            return f"the answer of {self.name} is empty ({reply.status}), not JSON"
+        if kind == "text/event-stream" or start.startswith(("data:", "event:")):
+            return (
+                f"the answer of {self.name} is a stream of events, not JSON: it was not asked to "
+                "stream; turn that off at the service"
+            )
+        if start.startswith(("<!doctype", "<html")):
+            page = shorten(self._mask(_text_of_page(reply.text)))
+            return (
+                f"the answer of {self.name} is a web page, not JSON: “{page[:100]}”; is the "
+                "address right, and does no proxy or sign-in stand between?"
+            )
+        return f"the answer of {self.name} is not JSON"
+
+    def _mask(self, text: str) -> str:
         for secret in self._secrets:
-            text = text.replace(secret, "…")
+            text = text.replace(secret, MASK)
         return text
 
     async def close(self) -> None:
@@ -184,54 +288,33 @@ class Client:
             self._session = None
 
 
+def _text_of_page(text: str) -> str:
+    """Return what a web page says, without its tags; for people, so it need not be exact."""
+    parts = text[:10_000].replace("<", "\0<").replace(">", ">\0").split("\0")
+    return " ".join(part.strip() for part in parts if part.strip() and part[0] != "<")
+
+
+def _cause(error: aiohttp.ClientConnectorError) -> str:
+    """Return why there is no connection."""
+    system = error.os_error
+    if isinstance(system, ConnectionRefusedError):
+        return "the connection was refused; is the service running there?"
+    return system.strerror or type(system).__name__
+
+
+def _shown(url: str) -> str:
+    """Return an address without what may be a secret in it."""
+    try:
+        parts = urlsplit(url)
+        netloc = parts.netloc.rpartition("@")[2]
+    except ValueError:
+        return "an address that is none"
+    return urlunsplit((parts.scheme, netloc, parts.path, "", ""))
+
+
 def _proxy_for(url: str) -> str | None:
     """Return the proxy that this machine has for an address (HTTPS_PROXY, NO_PROXY …)."""
     parts = urlsplit(url)
     if proxy_bypass(parts.netloc):
         return None
     return getproxies().get(parts.scheme)
-
-
-def error_of_status(name: str, status: int, headers: Mapping[str, str], text: str) -> ProviderError:
-    """Return the error that an answer with another status than 200 stands for."""
-    lower = text.lower()
-    kind, sentence = next(
-        (one.kind, one.sentence)
-        for one in MEANINGS
-        if status in one.statuses or any(sign in lower for sign in one.signs)
-    )
-    wait = _wait_seconds(headers) if kind.may_retry else None
-    message = f"{sentence.format(name=name)} ({status}): {_message(text)}"
-    return kind(message, retry_after_seconds=wait)
-
-
-def _message(text: str) -> str:
-    try:
-        found = json.loads(text)
-        error = found.get("error", found)
-        said = error.get("message", text) if isinstance(error, dict) else str(error)
-    except (ValueError, AttributeError, RecursionError):
-        said = text
-    said = " ".join(str(said).split()) or "no message"
-    return said if len(said) <= SHOWN else f"{said[: SHOWN - 1]}…"
-
-
-def _wait_seconds(headers: Mapping[str, str]) -> float | None:
-    """Return what Retry-After says (RFC 9110, 10.2.3): seconds or a date."""
-    if "retry-after-ms" in headers:
-        return _float(headers["retry-after-ms"], 1000)
-    value = headers.get("retry-after", headers.get("Retry-After", ""))
-    seconds = _float(value, 1)
-    if seconds is not None or not value:
-        return seconds
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except (ValueError, TypeError):
-        return None
-
-
-def _float(text: str, unit: float) -> float | None:
-    try:
-        return max(0.0, float(text) / unit)
-    except ValueError:
-        return None

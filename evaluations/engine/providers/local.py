@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from evaluations.engine.errors import ServiceError, SetupError
+from evaluations.engine.providers.addresses import LOOPBACK, Policy
 from evaluations.engine.providers.contract import Abilities, Environment, Limits, ProviderSpec
 from evaluations.engine.providers.http import Client
 from evaluations.engine.providers.openai import OpenAIProvider
@@ -20,6 +21,7 @@ __all__ = ["LocalProvider", "find_model", "make_local"]
 
 FOLDER: Final = Path("data") / "models"
 START_SECONDS: Final = 60
+THIS_MACHINE: Final = Policy(kinds=frozenset({LOOPBACK}))
 LIMITS: Final = Limits(concurrency=2, timeout_seconds=120, retries=1)
 # Without the cache of prompts: what a slot has kept changes the last digits, and so the answer.
 REPEATABLE: Final = {"temperature": 0, "seed": 1, "max_tokens": 128, "cache_prompt": False}
@@ -74,6 +76,7 @@ class LocalProvider:
             headers={},
             secrets=(),
             timeout_seconds=self.limits.timeout_seconds,
+            policy=THIS_MACHINE,
         )
         self._inner = OpenAIProvider(
             self.spec, client, abilities=self.abilities, limits=self.limits

@@ -3,24 +3,29 @@
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from evaluations.engine.errors import BrokenAnswerError, SetupError
 from evaluations.engine.numbers import finite
+from evaluations.engine.providers.addresses import Policy, make_policy
 from evaluations.engine.providers.contract import Abilities, Environment, Limits, ProviderSpec
+from evaluations.engine.providers.failures import error_of_embedded, find_embedded
+from evaluations.engine.providers.families import fit_parameters
 from evaluations.engine.providers.http import Client
 from evaluations.engine.providers.keys import address, key_for
 from evaluations.engine.providers.replies import (
     count_of,
+    normalise_reason,
     object_of,
-    reason_of,
+    order_vectors,
     text_of,
-    vector_of,
 )
-from evaluations.engine.types import Answer, Request, Vector
+from evaluations.engine.types import Answer, CacheTokens, Request, Vector
 
 __all__ = ["OpenAIProvider", "make_compatible", "make_openai"]
 
 USUAL: Final = "https://api.openai.com/v1"
+AZURE: Final = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
 
 
 class OpenAIProvider:
@@ -48,35 +53,77 @@ class OpenAIProvider:
             "messages": [
                 {"role": message.role, "content": message.content} for message in request.messages
             ],
-            **request.parameters,
+            **fit_parameters(self.spec.kind, request.model, request.parameters),
         }
         if request.response_schema is not None:
             schema = {"name": "answer", "strict": True, "schema": dict(request.response_schema)}
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
-        found, milliseconds = await self._client.post("/chat/completions", body)
-        return self._answer(found, milliseconds)
+        elif request.as_json:
+            body["response_format"] = {"type": "json_object"}
+        reply, milliseconds = await self._client.post("/chat/completions", body)
+        return self._answer(reply, milliseconds)
 
-    def _answer(self, found: Mapping[str, Any], milliseconds: int) -> Answer:
-        try:
-            choice = found["choices"][0]
-            message = choice["message"]
-            content, calls = message.get("content"), message.get("tool_calls")
-        except (KeyError, IndexError, TypeError, AttributeError):
-            raise BrokenAnswerError(f"the answer of {self._client.name} has no message") from None
+    def _answer(self, reply: Mapping[str, Any], milliseconds: int) -> Answer:
+        choice, message = self._choice(reply)
+        content, calls = message.get("content"), message.get("tool_calls")
         if not isinstance(content, str | list | None) or not isinstance(calls, list | None):
             raise BrokenAnswerError(f"the message of {self._client.name} is no text")
-        usage = object_of(found.get("usage"))
-        refusal = message.get("refusal")
+        refusal = text_of(message.get("refusal")) or _refusal(content)
+        reason, own_reason = normalise_reason(choice.get("finish_reason"))
+        text = _text(content, calls) or refusal
+        broken_off = self._broken_off(choice, reason, text)
+        filtered = reason == "content_filter"
+        usage = object_of(reply.get("usage"))
+        output_tokens = count_of(usage.get("completion_tokens", reply.get("eval_count")))
         return Answer(
-            text=_text(text_of(refusal) if content is None else content, calls),
-            data=calls,
+            text=text,
+            data=calls or None,
             latency_ms=milliseconds,
-            input_tokens=count_of(usage.get("prompt_tokens")),
-            output_tokens=count_of(usage.get("completion_tokens")),
-            finish_reason=reason_of(choice.get("finish_reason")),
+            input_tokens=count_of(usage.get("prompt_tokens", reply.get("prompt_eval_count"))),
+            output_tokens=output_tokens,
+            cache=_cache(usage),
+            reasoning_tokens=_reasoning_tokens(usage, message, text, output_tokens),
+            finish_reason=reason,
+            service_reason=own_reason,
+            broken_off=broken_off,
             refused=bool(refusal),
+            flagged=True if filtered else None,
             logprobs=_logprobs(object_of(choice.get("logprobs")).get("content")),
         )
+
+    def _choice(self, reply: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """Return an answer's choice and its message, of the shapes that there are.
+
+        Raises:
+            BrokenAnswerError: it has none.
+        """
+        choices = reply.get("choices")
+        choice = choices[0] if isinstance(choices, list) and choices else None
+        if choice is None and isinstance(reply.get("message"), dict):
+            # Ollama's own shape.
+            choice = {"message": reply["message"], "finish_reason": reply.get("done_reason")}
+        if isinstance(choice, dict):
+            message = choice.get("message")
+            if isinstance(message, dict):
+                return choice, message
+            if message is None and isinstance(choice.get("text"), str):
+                # The shape of completions before there were chats.
+                return choice, {"content": choice["text"]}
+        raise BrokenAnswerError(f"the answer of {self._client.name} has no message")
+
+    def _broken_off(self, choice: Mapping[str, Any], reason: str | None, text: str) -> str:
+        """Return what went wrong while the service answered, "" where nothing did.
+
+        Raises:
+            ProviderError: it went wrong before there was any text: as if the status said so.
+        """
+        embedded = find_embedded(choice)
+        if embedded is None:
+            return f"{self._client.name} broke off its answer" if reason == "error" else ""
+        error = error_of_embedded(self._client.name, embedded, {})
+        if not text:
+            raise error
+        return f"{self._client.name} broke off its answer: {embedded.message}"
 
     async def embed(self, texts: Sequence[str]) -> list[Vector]:
         """Return a vector for each text.
@@ -85,14 +132,14 @@ class OpenAIProvider:
             ProviderError: the most specific kind.
         """
         body = {"model": self.spec.model, "input": list(texts)}
-        found, _ = await self._client.post("/embeddings", body)
+        reply, _ = await self._client.post("/embeddings", body)
         try:
-            rows = sorted(found["data"], key=lambda row: row["index"])
-            vectors: list[Vector] = [vector_of(row["embedding"]) for row in rows]
+            vectors = order_vectors(reply["data"])
         except (KeyError, TypeError, ValueError):
             raise BrokenAnswerError(f"{self._client.name} sent no embeddings") from None
         if len(vectors) != len(texts):
-            raise BrokenAnswerError(f"{self._client.name} sent too few embeddings")
+            counts = f"{len(vectors)} embeddings for {len(texts)} texts"
+            raise BrokenAnswerError(f"{self._client.name} sent {counts}")
         return vectors
 
     async def close(self) -> None:
@@ -100,10 +147,42 @@ class OpenAIProvider:
         await self._client.close()
 
 
-def _text(content: str | list[Any], calls: list[Any] | None) -> str:
+def _text(content: str | list[Any] | None, calls: list[Any] | None) -> str:
     if isinstance(content, list):
-        return "".join(text_of(part.get("text")) for part in content if isinstance(part, dict))
+        # Reasoning and refusals are parts of other kinds.
+        texts = [text_of(part.get("text")) for part in content if isinstance(part, dict)]
+        return "".join(texts)
     return content or (json.dumps(calls, ensure_ascii=False) if calls else "")
+
+
+def _refusal(content: object) -> str:
+    """Return the refusal among the parts of a message, "" where there is none."""
+    parts = content if isinstance(content, list) else []
+    texts = [text_of(part.get("refusal")) for part in parts if isinstance(part, dict)]
+    return "".join(texts)
+
+
+def _cache(usage: Mapping[str, Any]) -> CacheTokens | None:
+    """Return which tokens of the prompt came from a cache or went into one.
+
+    OpenAI and OpenRouter count them in `prompt_tokens_details`, DeepSeek beside the others.
+    """
+    details = object_of(usage.get("prompt_tokens_details"))
+    read = count_of(details.get("cached_tokens", usage.get("prompt_cache_hit_tokens"))) or 0
+    written = count_of(details.get("cache_write_tokens")) or 0
+    return CacheTokens(read=read, written=written) if read or written else None
+
+
+def _reasoning_tokens(
+    usage: Mapping[str, Any], message: Mapping[str, Any], text: str, output_tokens: int | None
+) -> int | None:
+    details = object_of(usage.get("completion_tokens_details"))
+    counted = count_of(details.get("reasoning_tokens"))
+    if counted is not None:
+        return counted
+    reasoning = text_of(message.get("reasoning_content")) or text_of(message.get("reasoning"))
+    # Not counted apart: where there is no other text, all tokens were reasoning.
+    return output_tokens if reasoning and not text else None
 
 
 def _logprobs(entries: object) -> tuple[float, ...] | None:
@@ -115,14 +194,19 @@ def _logprobs(entries: object) -> tuple[float, ...] | None:
     return found if found and len(found) == len(numbers) else None
 
 
-def _client(name: str, url: str, key: str, spec: ProviderSpec, limits: Limits) -> Client:
+def _client(
+    name: str, url: str, key: str, spec: ProviderSpec, limits: Limits, policy: Policy
+) -> Client:
     headers = {"Authorization": f"Bearer {key}"} if key else {}
+    if key and (urlsplit(url).hostname or "").endswith(AZURE):
+        headers["api-key"] = key  # what Azure calls the same
     return Client(
         name=name,
         base_url=url,
         headers=headers,
         secrets=(key,),
         timeout_seconds=(spec.limits or limits).timeout_seconds,
+        policy=policy,
     )
 
 
@@ -142,12 +226,14 @@ def make_openai(spec: ProviderSpec, environment: Environment) -> OpenAIProvider:
     abilities = Abilities(
         supports_seed=True,
         supports_schema=True,
+        supports_json=True,
         supports_embeddings=True,
         supports_logprobs=True,
         costs_money=True,
     )
     limits = Limits(concurrency=8)
-    client = _client("OpenAI", url, key, spec, limits)
+    policy = make_policy(environment, environment.get("OPENAI_BASE_URL", ""))
+    client = _client("OpenAI", url, key, spec, limits, policy)
     return OpenAIProvider(spec, client, abilities=abilities, limits=limits)
 
 
@@ -161,13 +247,18 @@ def make_compatible(spec: ProviderSpec, environment: Environment) -> OpenAIProvi
     """Return a provider for Ollama, vLLM, llama.cpp and others that speak OpenAI's API.
 
     Raises:
-        SetupError: it has no address.
+        SetupError: it has no model or no address, or may not be asked there.
     """
+    if not spec.model:
+        raise SetupError("openai-compatible needs a model, such as openai-compatible:llama3.2")
     variable = "OPENAI_COMPATIBLE_BASE_URL"
     url = address(spec.base_url, environment, variable, "")
     trusted = (environment.get(variable, ""),)
     key = key_for(url, environment, "OPENAI_COMPATIBLE_API_KEY", trusted)
-    abilities = Abilities(supports_seed=True, supports_schema=True, supports_embeddings=True)
+    abilities = Abilities(
+        supports_seed=True, supports_schema=True, supports_json=True, supports_embeddings=True
+    )
     limits = Limits(concurrency=4, timeout_seconds=300)
-    client = _client(spec.name, url, key, spec, limits)
+    policy = make_policy(environment, *trusted)
+    client = _client(spec.name, url, key, spec, limits, policy)
     return OpenAIProvider(spec, client, abilities=abilities, limits=limits)

@@ -1,14 +1,53 @@
 """What services say beside the answer itself, taken where it is of the kind that was promised."""
 
-from collections.abc import Mapping
+import base64
+import binascii
+import struct
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from evaluations.engine.numbers import finite
+from evaluations.engine.types import Vector
 
-__all__ = ["LARGEST_COUNT", "count_of", "object_of", "reason_of", "text_of", "vector_of"]
+__all__ = [
+    "LARGEST_COUNT",
+    "clean",
+    "count_of",
+    "normalise_reason",
+    "object_of",
+    "order_vectors",
+    "reason_of",
+    "text_of",
+    "vector_of",
+]
 
 LONGEST_REASON: Final = 50  # characters; those that are known have fewer than 20
 LARGEST_COUNT: Final = 2**31 - 1  # what a database keeps
+FLOAT_BYTES: Final = 4
+# Why an answer ended, as services write it, and what it is called here.
+REASONS: Final = {
+    # Anthropic: https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "pause_turn": "length",  # its turn is not over: the rest would come with another request
+    "tool_use": "tool_calls",
+    "refusal": "content_filter",
+    # OpenAI and what speaks the same: Mistral, DeepSeek, vLLM, Gemini's compatible endpoint
+    "function_call": "tool_calls",
+    "eos": "stop",
+    "eos_token": "stop",
+    "max_output_tokens": "length",
+    "model_length": "length",
+    "safety": "content_filter",
+    "recitation": "content_filter",
+    "content-filter": "content_filter",
+    "content_filtered": "content_filter",
+    "insufficient_system_resource": "error",
+    "abort": "error",
+}
+KNOWN: Final = frozenset({"stop", "length", "content_filter", "tool_calls", "error"})
 
 
 def object_of(value: object) -> Mapping[str, Any]:
@@ -18,6 +57,8 @@ def object_of(value: object) -> Mapping[str, Any]:
 
 def count_of(value: object) -> int | None:
     """Return a number of tokens or milliseconds, None for what is none."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
         return None
     return value if 0 <= value <= LARGEST_COUNT else None
@@ -28,19 +69,82 @@ def reason_of(value: object) -> str | None:
     return value[:LONGEST_REASON] or None if isinstance(value, str) else None
 
 
+def normalise_reason(value: object) -> tuple[str | None, str | None]:
+    """Return why an answer ended as it is called here, and the service's own word for it.
+
+    The second is None where both are the same. A word that means nothing here stays as it is.
+    """
+    own = reason_of(value)
+    if own is None:
+        return None, None
+    lower = own.lower()
+    reason = lower if lower in KNOWN else REASONS.get(lower, own)
+    return reason, own if own != reason else None
+
+
 def text_of(value: object) -> str:
     """Return a text, an empty one for anything else."""
     return value if isinstance(value, str) else ""
 
 
-def vector_of(value: object) -> list[float]:
-    """Return an embedding.
+def clean(value: Any, secrets: Sequence[str], mask: str) -> Any:
+    """Return a JSON value whose texts hold no secret, and no half of a surrogate pair.
+
+    Services repeat what they are sent; a key would be stored with the answer. Half of a pair is no
+    character: neither a database nor a file takes it.
+    """
+    if isinstance(value, str):
+        for secret in secrets:
+            value = value.replace(secret, mask)
+        # Both halves of a pair become their character, a lone half the replacement character.
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [clean(inner, secrets, mask) for inner in value]
+    if isinstance(value, dict):
+        return {
+            clean(name, secrets, mask): clean(inner, secrets, mask) for name, inner in value.items()
+        }
+    return value
+
+
+def order_vectors(rows: Any) -> list[Vector]:
+    """Return the embeddings of an answer in the order of their texts.
+
+    Args:
+        rows: objects with `embedding` and mostly `index`; without any index they are in order.
 
     Raises:
-        ValueError: it is no list of finite numbers, or empty.
+        TypeError, KeyError, ValueError: they are not what was promised.
     """
-    numbers = [finite(one) for one in value] if isinstance(value, list) else []
-    found = [one for one in numbers if one is not None]
-    if not found or len(found) < len(numbers):
+    indices = [row.get("index") for row in rows if isinstance(row, dict)]
+    if any(index is not None for index in indices):
+        rows = sorted(rows, key=lambda row: row["index"])
+        if [row["index"] for row in rows] != list(range(len(rows))):
+            raise ValueError("the indices are no numbers from 0")
+    return [vector_of(row["embedding"]) for row in rows]
+
+
+def vector_of(value: object) -> list[float]:
+    """Return an embedding: a list of numbers, or 32-bit floats as base64.
+
+    Raises:
+        ValueError: it is neither, holds a number that is not finite, or is empty.
+    """
+    if isinstance(value, str):
+        value = _unpacked(value)
+    numbers = [finite(number) for number in value] if isinstance(value, list) else []
+    vector = [number for number in numbers if number is not None]
+    if not vector or len(vector) < len(numbers):
         raise ValueError("no list of finite numbers")
-    return found
+    return vector
+
+
+def _unpacked(text: str) -> list[float]:
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise ValueError("no base64") from error
+    if len(raw) % FLOAT_BYTES:
+        raise ValueError("no 32-bit floats")
+    # Little-endian, as OpenAI's own client reads it.
+    return list(struct.unpack(f"<{len(raw) // FLOAT_BYTES}f", raw))

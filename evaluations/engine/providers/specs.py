@@ -1,7 +1,7 @@
 """How people name models: texts such as openai:gpt-4.1-mini, and promptfoo's objects."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from evaluations.engine.providers.contract import (
     Provider,
     ProviderSpec,
 )
+from evaluations.engine.providers.families import why_unsent
 from evaluations.engine.providers.keys import find_secret
 from evaluations.engine.providers.offline import make_replay
 
@@ -63,7 +64,16 @@ OTHER_SERVICES: Final = {
 OLLAMA: Final = "http://127.0.0.1:11434/v1"
 RUNS_CODE: Final = ("exec", "python", "javascript", "ruby", "golang", "file", "webhook")
 RENAMED: Final = {"maxTokens": "max_tokens", "topP": "top_p", "max_output_tokens": "max_tokens"}
-ADDRESSES: Final = ("apiBaseUrl", "baseUrl", "base_url", "apiHost")
+ADDRESSES: Final = ("apiBaseUrl", "baseUrl", "base_url")
+HOST: Final = "apiHost"  # a host without a scheme, as promptfoo has it
+# What has no answer of its own without a model, and how one is named.
+EXAMPLES: Final = {
+    "openai": "openai:gpt-4.1-mini",
+    "anthropic": "anthropic:claude-sonnet-4-5",
+    "openai-compatible": "openai-compatible:llama3.2",
+    "ollama": "ollama:llama3.2",
+    "replay": "replay:answers.jsonl",
+}
 # Settings of promptfoo's own client: no model knows them, so they are not sent.
 CLIENT_SETTINGS: Final = frozenset(
     """
@@ -107,7 +117,24 @@ def left_out_of(given: object) -> list[tuple[tuple[str, ...], str]]:
     config = given.get("config")
     names = config if isinstance(config, Mapping) else ()
     unsent = [name for name in names if name in CLIENT_SETTINGS]
-    return found + [(("config", name), f"“{name}” is not sent to the model") for name in unsent]
+    found += [(("config", name), f"“{name}” is not sent to the model") for name in unsent]
+    return found + _changed_parameters(given, names)
+
+
+def _changed_parameters(
+    given: Mapping[str, Any], config: Iterable[Any]
+) -> list[tuple[tuple[str, ...], str]]:
+    """Return which parameters the model does not take as they stand; see `families`."""
+    try:
+        spec = parse_spec(given)
+    except SetupError:
+        return []  # refused elsewhere
+    changed = why_unsent(spec.kind, spec.model, spec.parameters)
+    written = {RENAMED.get(str(name), str(name)): str(name) for name in config}
+    return [
+        (("config", written[name]) if name in written else ("config",), sentence)
+        for name, sentence in changed.items()
+    ]
 
 
 def _left_out_of_id(text: str) -> list[tuple[tuple[str, ...], str]]:
@@ -135,8 +162,11 @@ def _parse_text(text: str) -> ProviderSpec:
     middle, _, rest = model.partition(":")
     if middle in OTHER_SERVICES.get(kind, ()):
         raise SetupError(f"“{text}” is no chat; write {kind}:MODEL for a model that answers one")
-    if rest and middle in MIDDLES.get(kind, ()):
-        model = rest
+    if middle in MIDDLES.get(kind, ()):
+        model = rest or middle
+    if kind in EXAMPLES and (not model or model in MIDDLES.get(kind, ())):
+        what = "a file" if kind == "replay" else "a model"
+        raise SetupError(f"{kind} needs {what}, such as {EXAMPLES[kind]}")
     if kind == "ollama":
         return ProviderSpec(
             kind="openai-compatible", model=model, base_url=OLLAMA, label=f"ollama:{model}"
@@ -161,12 +191,12 @@ def _parse_object(given: Mapping[str, Any]) -> ProviderSpec:
     if secret:
         path = secret.removeprefix("config.")
         raise SetupError(f"{spec.name}: {path} is not read from files; set it in the environment")
-    base = next((str(config[name]) for name in ADDRESSES if config.get(name)), spec.base_url)
+    base = _base_url(config) or spec.base_url
     through = config.get("passthrough")
     parameters = {
         RENAMED.get(str(name), str(name)): value
         for name, value in (dict(config) | (through if isinstance(through, dict) else {})).items()
-        if name not in ADDRESSES and name not in CLIENT_SETTINGS and name != "passthrough"
+        if name not in (*ADDRESSES, HOST, "passthrough") and name not in CLIENT_SETTINGS
     }
     prompts = given.get("prompts") or ()
     return ProviderSpec(
@@ -178,6 +208,15 @@ def _parse_object(given: Mapping[str, Any]) -> ProviderSpec:
         prompts=tuple(map(str, [prompts] if isinstance(prompts, str) else prompts)),
         limits=_limits(given),
     )
+
+
+def _base_url(config: Mapping[str, Any]) -> str:
+    """Return the address that a config names, "" where it names none."""
+    for name in ADDRESSES:
+        if config.get(name):
+            return str(config[name])
+    host = str(config.get(HOST) or "")
+    return host if not host or "://" in host else f"https://{host}/v1"
 
 
 def _limits(given: Mapping[str, Any]) -> Limits | None:

@@ -131,3 +131,5 @@ class Scorer:
     """"judge" or "embeddings"."""
     calls: int = 0
     """How many calls of such models one answer takes."""
+    asks_about_refusals: bool = False
+    """Whether it scores a request that the service's filter refused; others need an answer."""

@@ -79,8 +79,14 @@ def _finish_reason(assertion: Assertion, answer: Answer, _context: Context) -> O
 
 
 def _guardrails(_assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
-    passed = not answer.flagged
-    reason = "nothing was flagged" if passed else "the provider's guardrails flagged it"
+    filtered = answer.finish_reason == "content_filter"
+    passed = not (answer.flagged or filtered)
+    if passed:
+        reason = "nothing was flagged"
+    elif filtered:
+        reason = "the provider's content filter acted (finish reason content_filter)"
+    else:
+        reason = "the provider's guardrails flagged it"
     return Outcome(passed=passed, score=float(passed), reason=reason)
 
 
@@ -126,5 +132,10 @@ SCORERS: Final = (
         score=_finish_reason,
         normalisation="both are lower-cased",
     ),
-    Scorer(name="guardrails", title="not flagged by guardrails", score=_guardrails),
+    Scorer(
+        name="guardrails",
+        title="not flagged by guardrails",
+        score=_guardrails,
+        asks_about_refusals=True,
+    ),
 )

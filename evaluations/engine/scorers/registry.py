@@ -16,6 +16,7 @@ __all__ = [
     "SCORERS",
     "SET",
     "UNSUPPORTED",
+    "asks_about_refusals",
     "check_assertion",
     "find",
     "nearest",
@@ -102,6 +103,12 @@ def _flat(assertions: Iterable[Assertion]) -> Iterator[Assertion]:
 def service_calls(assertions: Iterable[Assertion]) -> int:
     """Return how many calls of judges and embeddings the scoring of one answer takes."""
     return sum(SCORERS[one.type].calls for one in _flat(assertions) if one.type in SCORERS)
+
+
+def asks_about_refusals(assertions: Iterable[Assertion]) -> bool:
+    """Return whether one of the assertions scores a request that a service's filter refused."""
+    types = {one.type for one in _flat(assertions)}
+    return any(SCORERS[name].asks_about_refusals for name in types if name in SCORERS)
 
 
 def needs_of(assertions: Iterable[Assertion]) -> set[tuple[str, str]]:

@@ -224,10 +224,10 @@ def test_where_one_order_fails_the_other_is_paid_all_the_same():
     price = Price(input_usd_per_million=Decimal(1), output_usd_per_million=Decimal(2))
     assertion = Assertion(type="pairwise", value="reference")
     tallies = []
-    steps = Step(status=400, body="no"), Step(delay_seconds=0.3)
+    steps = Step(status=413, body="no"), Step(delay_seconds=0.3)
     with closing(FakeModels(*steps, answer='{"better": "tie"}')) as fake:
         found = judged(fake, "mine", assertion, tally=tallies, price=price)
-    assert "refused the request (400): no" in found.error
+    assert "refused the request (413): no" in found.error
     assert tallies[0].cost_usd == Decimal("0.00002")
 
 

@@ -84,7 +84,7 @@ def test_a_limit_of_calls_counts_the_judge_and_keeps_each_answer_with_its_verdic
 
 
 def test_an_answer_that_could_not_be_judged_is_judged_again_and_not_asked_again(asked, judge):
-    judge.script = [Step(status=400, body="no")] * 2
+    judge.script = [Step(status=413, body="no")] * 2
     run = execute_run(make(asked, judge="strict judge", use_cache=False).pk)
     assert run.evaluations.get().summary["errors"] == 2
     assert forget_errors(run.pk) == 2

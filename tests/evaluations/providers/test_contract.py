@@ -94,7 +94,7 @@ NO_QUOTA = {"error": {"message": "quota exceeded", "code": "insufficient_quota"}
 FILTERED = {"error": {"message": "flagged", "code": "content_filter"}}
 BAD = [
     (Step(status=401, body=MALFORMED), AuthenticationError, "does not accept the key (401)", 1),
-    (Step(status=403, body="no"), AuthenticationError, "does not accept the key (403)", 1),
+    (Step(status=403, body="no"), RefusedError, "refused the request (403): no", 1),
     (Step(status=400, body=TOO_LONG), ContextTooLongError, "too long for this model", 1),
     (Step(status=400, body=FILTERED), ContentFilterError, "content filter", 1),
     (Step(status=404, body={"error": "no such model"}), RefusedError, "no such model", 1),

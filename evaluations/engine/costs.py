@@ -1,0 +1,37 @@
+"""What an answer cost, where the service says how many tokens it took and where it does not."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+from evaluations.engine.providers import Price, cost_of
+from evaluations.engine.tokens import CHARACTERS_PER_TOKEN, tokens_of
+from evaluations.engine.types import Answer, Message
+
+__all__ = ["answer_limit", "cost_of_answer"]
+
+# What services call the most tokens of an answer.
+LIMITS: Final = ("max_completion_tokens", "max_tokens")
+
+
+def cost_of_answer(
+    price: Price | None, messages: Sequence[Message], answer: Answer
+) -> Decimal | None:
+    """Return what an answer cost; where the service counts no tokens, about four characters each.
+
+    A limit of cost would never act else.
+    """
+    sent, came = answer.input_tokens, answer.output_tokens
+    if price is not None and price.input_usd_per_million + price.output_usd_per_million > 0:
+        sent = tokens_of(messages) if sent is None else sent
+        came = len(answer.text) // CHARACTERS_PER_TOKEN + 1 if came is None else came
+    return cost_of(price, sent, came, answer.cache)
+
+
+def answer_limit(parameters: Mapping[str, Any], usual: int) -> int:
+    """Return the most tokens that an answer may have, `usual` where parameters do not say."""
+    for name in LIMITS:
+        limit = parameters.get(name)
+        if isinstance(limit, int) and not isinstance(limit, bool):
+            return limit
+    return usual

@@ -1,0 +1,255 @@
+"""What a service means by an answer that is none: by its status, by its body, or by both.
+
+Some services answer 200 and put the error into the body; what it says there counts as if it were
+the status.
+"""
+
+import json
+import time
+from collections.abc import Container, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any, Final
+
+from evaluations.engine.errors import (
+    AuthenticationError,
+    ContentFilterError,
+    ContextTooLongError,
+    ProviderError,
+    RateLimitError,
+    RefusedError,
+    ServiceError,
+    UnansweredError,
+)
+from evaluations.engine.providers.calling import LONGEST_ASKED_SECONDS
+
+__all__ = ["Embedded", "error_of_embedded", "error_of_status", "find_embedded", "shorten"]
+
+SHOWN: Final = 300  # characters of a service's own message
+ANY: Final = range(1000)
+ERROR_STATUSES: Final = range(400, 600)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Meaning:
+    """What an answer without success means, by its status or by what its body holds."""
+
+    kind: type[ProviderError]
+    sentence: str
+    statuses: Container[int] = ()
+    signs: tuple[str, ...] = ()
+    """In lower case."""
+
+
+FILTER_SIGNS: Final = ("content_filter", "content_policy", "content management policy")
+FILTERED: Final = "the content filter of {name} refused the prompt"
+# The first that fits counts.
+MEANINGS: Final = (
+    _Meaning(kind=AuthenticationError, statuses=(401,), sentence="{name} does not accept the key"),
+    _Meaning(
+        kind=AuthenticationError,
+        statuses=(402,),
+        signs=("insufficient_quota", "credit balance is too low", "billing_hard_limit"),
+        sentence="the account at {name} has nothing left",
+    ),
+    _Meaning(kind=RateLimitError, statuses=(429,), sentence="{name} has had too many requests"),
+    # Whether the work was done behind a gateway that gave up, nobody knows.
+    _Meaning(
+        kind=UnansweredError,
+        statuses=(408, 504, 524),
+        sentence="{name} did not answer its gateway in time",
+    ),
+    _Meaning(kind=ServiceError, statuses=range(500, 1000), sentence="{name} failed"),
+    _Meaning(
+        kind=ContextTooLongError,
+        signs=(
+            "context_length",
+            "context length",
+            "maximum context",
+            "prompt is too long",
+            "too many tokens",
+            "exceed_context_size",
+            "exceeds the available context",
+        ),
+        sentence="the prompt is too long for this model of {name}",
+    ),
+    _Meaning(
+        kind=ContentFilterError,
+        signs=(*FILTER_SIGNS, "responsibleai", "flagged", "moderation"),
+        sentence=FILTERED,
+    ),
+    _Meaning(kind=RefusedError, statuses=ANY, sentence="{name} refused the request"),
+)
+# What services write instead of a number, and the status that it stands for.
+STATUS_OF_WORD: Final = {
+    "authentication_error": 401,
+    "invalid_api_key": 401,
+    "unauthorized": 401,
+    "billing_error": 402,
+    "insufficient_quota": 402,
+    "permission_error": 403,
+    "permission_denied": 403,
+    "forbidden": 403,
+    "not_found": 404,
+    "not_found_error": 404,
+    "model_not_found": 404,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "rate_limit_exceeded": 429,
+    "rate_limited": 429,
+    "resource_exhausted": 429,
+    "requests": 429,
+    "tokens": 429,
+    "api_error": 500,
+    "internal_error": 500,
+    "internal_server_error": 500,
+    "server_error": 500,
+    "bad_gateway": 502,
+    "provider_error": 502,
+    "service_unavailable": 503,
+    "unavailable": 503,
+    "timeout": 504,
+    "timeout_error": 504,
+    "overloaded": 529,
+    "overloaded_error": 529,
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Embedded:
+    """An error in the body of an answer."""
+
+    status: int | None
+    """The status that it stands for, None where it does not say."""
+    message: str
+    """What the service says."""
+    text: str
+    """All of it, to look for signs in."""
+
+
+def find_embedded(body: Mapping[str, Any]) -> Embedded | None:
+    """Return the error that a body holds, None where it holds none.
+
+    Known shapes: {"error": {…}} of OpenAI and OpenRouter, {"type": "error", "error": {…}} of
+    Anthropic, {"object": "error", …} of vLLM, {"errors": [{…}]}, {"error": "…"}.
+    """
+    error = body.get("error")
+    if not error and body.get("object") == "error":
+        error = body
+    if not error and isinstance(body.get("errors"), list) and body["errors"]:
+        error = body["errors"][0]
+    if isinstance(error, str) and error.strip():
+        return Embedded(status=_status_of(body), message=shorten(error), text=error)
+    if not isinstance(error, Mapping) or not any(error.values()):
+        return None
+    message = error.get("message") or error.get("detail") or json.dumps(dict(error))
+    metadata = error.get("metadata")
+    if isinstance(metadata, Mapping) and isinstance(metadata.get("raw"), str):
+        message = f"{message}: {metadata['raw']}"
+    status = _status_of(error)
+    return Embedded(
+        status=_status_of(body) if status is None else status,
+        message=shorten(str(message)),
+        text=json.dumps(dict(error)),
+    )
+
+
+def _status_of(error: Mapping[str, Any]) -> int | None:
+    """Return the status that an error's numbers or words stand for."""
+    for name in ("status", "status_code", "code", "type"):
+        value = error.get(name)
+        if isinstance(value, str) and value.isdecimal() and len(value) == len("429"):
+            value = int(value)
+        if isinstance(value, int) and value in ERROR_STATUSES:
+            return value
+        if isinstance(value, str) and value.lower() in STATUS_OF_WORD:
+            return STATUS_OF_WORD[value.lower()]
+    return None
+
+
+def error_of_embedded(name: str, embedded: Embedded, headers: Mapping[str, str]) -> ProviderError:
+    """Return the error that a body of a good status holds."""
+    status = embedded.status or HTTPStatus.OK
+    kind, sentence = _meaning_of(status, embedded.text)
+    shown = f" ({embedded.status})" if embedded.status else ""
+    return _built(kind, f"{sentence.format(name=name)}{shown}: {embedded.message}", headers, status)
+
+
+def error_of_status(name: str, status: int, headers: Mapping[str, str], text: str) -> ProviderError:
+    """Return the error that an answer with another status than a good one stands for."""
+    kind, sentence = _meaning_of(status, text)
+    message = f"{sentence.format(name=name)} ({status}): {_message(text)}"
+    return _built(kind, message, headers, status)
+
+
+def _meaning_of(status: int, text: str) -> tuple[type[ProviderError], str]:
+    lower = text.lower()
+    return next(
+        (meaning.kind, meaning.sentence)
+        for meaning in MEANINGS
+        if status in meaning.statuses or any(sign in lower for sign in meaning.signs)
+    )
+
+
+def _built(
+    kind: type[ProviderError], message: str, headers: Mapping[str, str], status: int
+) -> ProviderError:
+    wait = _wait_seconds(headers) if kind.may_retry else None
+    if wait is not None and wait > LONGEST_ASKED_SECONDS:
+        message = f"{message} (it asks to wait {wait:,.0f} s, so it is not tried again)"
+    return kind(message, retry_after_seconds=wait, status=status)
+
+
+def _message(text: str) -> str:
+    """Return what a body says, whatever it is: JSON of some shape, a web page, a text."""
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        return shorten(_title_of(text))
+    if isinstance(body, list) and body:
+        body = body[0]
+    if isinstance(body, Mapping):
+        embedded = find_embedded(body)
+        if embedded is not None:
+            return embedded.message
+        for name in ("message", "detail", "error_description"):
+            if isinstance(body.get(name), str):
+                return shorten(body[name])
+    return shorten(text)
+
+
+def _title_of(text: str) -> str:
+    """Return the title of a web page, another text as it is."""
+    lower = text.lower()
+    start, end = lower.find("<title>"), lower.find("</title>")
+    if "<html" not in lower or not 0 <= start < end:
+        return text
+    return f"a web page, “{text[start + len('<title>') : end].strip()}”"
+
+
+def shorten(text: str) -> str:
+    """Return a service's own words on one line, not too long."""
+    line = " ".join(text.split()) or "no message"
+    return line if len(line) <= SHOWN else f"{line[: SHOWN - 1]}…"
+
+
+def _wait_seconds(headers: Mapping[str, str]) -> float | None:
+    """Return what Retry-After says (RFC 9110, 10.2.3): seconds or a date."""
+    if "retry-after-ms" in headers:
+        return _float(headers["retry-after-ms"], 1000)
+    value = headers.get("retry-after", headers.get("Retry-After", ""))
+    seconds = _float(value, 1)
+    if seconds is not None or not value:
+        return seconds
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    except (ValueError, TypeError):
+        return None
+
+
+def _float(text: str, unit: float) -> float | None:
+    try:
+        return max(0.0, float(text) / unit)
+    except ValueError:
+        return None

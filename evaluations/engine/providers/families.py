@@ -1,0 +1,185 @@
+"""What each family of models takes, in one table, each row with its source.
+
+A parameter that a model refuses is not sent, or sent by the name that the model knows; whose
+configuration sets one is warned. Models that no row fits take whatever they are sent.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+__all__ = ["FAMILIES", "Family", "find_family", "fit_parameters", "thinks", "why_unsent"]
+
+SAMPLING: Final = frozenset({"temperature", "top_p"})
+OPENAI_SAMPLING: Final = SAMPLING | {
+    "presence_penalty", "frequency_penalty", "logit_bias", "logprobs", "top_logprobs",
+}  # fmt: skip
+CLAUDE_SAMPLING: Final = SAMPLING | {"top_k"}
+OPENAI_KINDS: Final = ("openai", "openai-compatible")
+RENAMED: Final = {"max_tokens": "max_completion_tokens"}
+REASONING_GUIDE: Final = (
+    "https://learn.microsoft.com/azure/ai-foundry/openai/how-to/reasoning (not supported: "
+    "temperature, top_p, penalties, logprobs, logit_bias, max_tokens)"
+)
+THINKING_GUIDE: Final = "https://platform.claude.com/docs/en/build-with-claude/extended-thinking"
+MIGRATION_GUIDE: Final = "https://platform.claude.com/docs/en/about-claude/models/migration-guide"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Family:
+    """Models that take the same parameters."""
+
+    title: str
+    """What people call them."""
+    names: re.Pattern[str]
+    """What the whole name of such a model looks like, without the house before a slash."""
+    kinds: tuple[str, ...]
+    """The providers at which the name means these models."""
+    source: str
+    """Where it is documented."""
+    refused: frozenset[str] = frozenset()
+    """Parameters that are refused, but for what `accepts` says."""
+    accepts_sampling_with: tuple[str, str] = ("", "")
+    """A parameter and the value with which nothing is refused; empty: there is none."""
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    """Parameters that have another name here."""
+    one_of_sampling: bool = False
+    """Whether temperature and top_p are refused together."""
+    budget_thinking: bool = True
+    """Whether `thinking` may have a budget of tokens."""
+
+
+# The first that fits counts. Names are matched whole; a date or a fine-tuner's name may follow.
+FAMILIES: Final = (
+    Family(
+        title="OpenAI's chat models of GPT-5",
+        names=re.compile(r"gpt-5(\.\d+)?-chat.*"),
+        kinds=OPENAI_KINDS,
+        source="https://platform.openai.com/docs/models/gpt-5-chat-latest",
+        renamed=RENAMED,
+    ),
+    Family(
+        title="GPT-5.1 and later",
+        names=re.compile(r"gpt-5\.\d+.*"),
+        kinds=OPENAI_KINDS,
+        source="https://platform.openai.com/docs/guides/latest-model (parameter compatibility: "
+        "sampling only where reasoning_effort is none)",
+        refused=OPENAI_SAMPLING,
+        accepts_sampling_with=("reasoning_effort", "none"),
+        renamed=RENAMED,
+    ),
+    Family(
+        title="OpenAI's reasoning models (o1, o3, o4, GPT-5)",
+        names=re.compile(r"(o\d+(-.*)?|gpt-5(-.*)?|codex-mini.*)"),
+        kinds=OPENAI_KINDS,
+        source=REASONING_GUIDE,
+        refused=OPENAI_SAMPLING,
+        renamed=RENAMED,
+    ),
+    Family(
+        title="Claude Opus 4.7 and later, Claude 5 and later",
+        names=re.compile(r"claude-(opus-4-([7-9]|\d\d)(?!\d)|[a-z]+-([5-9]|\d\d)(?!\d)|mythos).*"),
+        kinds=("anthropic",),
+        source=MIGRATION_GUIDE,
+        refused=CLAUDE_SAMPLING,
+        budget_thinking=False,
+    ),
+    Family(
+        title="Claude 4.1 to 4.6",
+        names=re.compile(r"claude-[a-z]+-4-[1-6](?!\d).*"),
+        kinds=("anthropic",),
+        source=MIGRATION_GUIDE,
+        one_of_sampling=True,
+    ),
+)
+# OpenRouter and others write the house before the model, fine-tuned ones have more around it.
+AROUND: Final = re.compile(r"(?:ft:)?(?:[\w.-]+/)*(?P<name>[^:/]+)(?::.*)?")
+
+
+def find_family(kind: str, model: str) -> Family | None:
+    """Return the row that a model belongs to, None where it is not known."""
+    around = AROUND.fullmatch(model.lower())
+    name = around["name"] if around else model.lower()
+    for family in FAMILIES:
+        if kind in family.kinds and family.names.fullmatch(name):
+            return family
+    return None
+
+
+def fit_parameters(kind: str, model: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters as a model takes them: without what it refuses, by its own names."""
+    family = find_family(kind, model)
+    unsent = _unsent(kind, family, parameters)
+    fitted = {name: value for name, value in parameters.items() if name not in unsent}
+    if family is None:
+        return fitted
+    for name, own in family.renamed.items():
+        if name in fitted:
+            # Where both are set, the model's own name is what counts.
+            value = fitted.pop(name)
+            fitted.setdefault(own, value)
+    if not family.budget_thinking and _has_budget(parameters):
+        fitted["thinking"] = {"type": "adaptive"}
+    return fitted
+
+
+def why_unsent(kind: str, model: str, parameters: Mapping[str, Any]) -> dict[str, str]:
+    """Return what of the parameters is not sent as it stands: its name and one sentence."""
+    family = find_family(kind, model)
+    sentences = _unsent(kind, family, parameters)
+    if family is None:
+        return sentences
+    for name, own in family.renamed.items():
+        if name in parameters:
+            sentences[name] = f"“{name}” is sent as {own}, as {family.title} call it"
+    if not family.budget_thinking and _has_budget(parameters):
+        sentences["thinking"] = (
+            f"“thinking” is sent as adaptive: {family.title} take no budget of tokens for it"
+        )
+    return sentences
+
+
+def _unsent(kind: str, family: Family | None, parameters: Mapping[str, Any]) -> dict[str, str]:
+    """Return the names that are not sent, each with its sentence."""
+    sentences: dict[str, str] = {}
+    if family is not None:
+        sentences |= _refused(family, parameters)
+        if family.one_of_sampling and parameters.keys() >= SAMPLING:
+            sentences["top_p"] = f"“top_p” is not sent: {family.title} take it or temperature"
+    if kind == "anthropic" and thinks(parameters):
+        for name, accepts in THINKING_ACCEPTS.items():
+            if name in parameters and not accepts(parameters[name]):
+                sentences[name] = f"“{name}” is not sent as it is: no Claude takes it with thinking"
+    return sentences
+
+
+# What may stand beside `thinking` (source: THINKING_GUIDE).
+THINKING_ACCEPTS: Final[Mapping[str, Callable[[Any], bool]]] = {
+    "temperature": lambda value: value == 1,
+    "top_k": lambda _value: False,
+    "top_p": lambda value: isinstance(value, int | float) and 0.95 <= value <= 1,
+}
+
+
+def _refused(family: Family, parameters: Mapping[str, Any]) -> dict[str, str]:
+    switch, value = family.accepts_sampling_with
+    if switch and parameters.get(switch) == value:
+        return {}
+    hint = f" unless {switch} is {value}" if switch else ""
+    return {
+        name: f"“{name}” is not sent: {family.title} do not take it{hint}"
+        for name in parameters
+        if name in family.refused
+    }
+
+
+def thinks(parameters: Mapping[str, Any]) -> bool:
+    """Whether parameters ask a Claude to think before it answers."""
+    thinking = parameters.get("thinking")
+    return isinstance(thinking, Mapping) and thinking.get("type") in ("enabled", "adaptive")
+
+
+def _has_budget(parameters: Mapping[str, Any]) -> bool:
+    thinking = parameters.get("thinking")
+    return isinstance(thinking, Mapping) and thinking.get("type") == "enabled"

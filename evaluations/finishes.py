@@ -1,0 +1,50 @@
+"""Why an answer ended, in a sentence for people: reports and pages show the same one."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from django.db.models import Q
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
+__all__ = ["REMARKABLE", "explain_finish"]
+
+ORDINARY: Final = ("", "stop", "tool_calls")
+# Results about which there is more to say than their text.
+REMARKABLE: Final = ~Q(finish_reason__in=ORDINARY) | Q(error="", output="")
+SENTENCES: Final = {
+    "length": gettext_noop("The answer was cut at the limit of tokens"),
+    "content_filter": gettext_noop("The content filter of the service acted"),
+    "error": gettext_noop("The service broke off the answer"),
+}
+ALL_REASONING: Final = gettext_noop(
+    "The answer is empty: all its tokens went into reasoning; allow the model more of them"
+)
+EMPTY_AT_LIMIT: Final = gettext_noop("The answer is empty: it was cut at the limit of tokens")
+EMPTY: Final = gettext_noop("The answer is empty")
+OTHER: Final = gettext_noop("The model stopped for a reason of its own")
+
+
+def explain_finish(
+    *, output: str, error: str, finish_reason: str, details: Mapping[str, Any]
+) -> str:
+    """Return why an answer is not all that the model had to say; "" where there is nothing to say.
+
+    Args:
+        output: the answer's text.
+        error: why it is an error, if it is one.
+        finish_reason: as the engine has it: stop, length, content_filter, tool_calls, error.
+        details: what is stored besides: `reasoning_tokens`, `service_reason`.
+    """
+    if finish_reason in ORDINARY and (output or error):
+        return ""
+    sentence = SENTENCES.get(finish_reason, OTHER)
+    if finish_reason == "length" and not output:
+        sentence = ALL_REASONING if details.get("reasoning_tokens") else EMPTY_AT_LIMIT
+    if finish_reason in ORDINARY:
+        sentence = EMPTY
+    if not finish_reason:
+        return _(sentence)
+    own = details.get("service_reason")
+    reason = f"{finish_reason}, {own}" if own else finish_reason
+    return f"{_(sentence)} (finish_reason {reason})"
