@@ -6,6 +6,7 @@ Nothing else of ours is imported here: everything below is named by its dotted p
 """
 
 import os
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -215,17 +216,22 @@ STORAGES = {
 }
 
 
-def _favicon(_request: Any) -> str:
-    from django.templatetags.static import static  # noqa: PLC0415 (needs these settings)
+def _static(name: str) -> Callable[[Any], str]:
+    def address(_request: Any) -> str:
+        from django.templatetags.static import static  # noqa: PLC0415 (needs these settings)
 
-    return static("favicon.svg")
+        return static(name)
+
+    return address
 
 
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": APP_NAME,
     "SITE_HEADER": APP_NAME,
     "SITE_URL": None,
-    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _favicon}],
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _static("favicon.svg")}],
+    "STYLES": [_static("autoforge/admin.css")],
+    "SCRIPTS": [_static("autoforge/names.js"), _static("autoforge/drafts.js")],
     "SHOW_LANGUAGES": True,
     "SHOW_HISTORY": True,
     "DASHBOARD_CALLBACK": "autoforge.dashboard.fill",

@@ -6,6 +6,8 @@ from django.urls import include, path
 from django.utils.functional import lazy
 from django.views.generic import RedirectView
 
+from autoforge.session_state import session_state
+
 admin.autodiscover()
 
 # Late: the name with its hash is known only where collectstatic has run.
@@ -14,6 +16,7 @@ favicon = lazy(static, str)("favicon.svg")
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
     path("favicon.ico", RedirectView.as_view(url=favicon), name="favicon"),
+    path("admin/session/", session_state, name="session"),
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
     path("health/", include("autoforge.health.urls")),

@@ -21,8 +21,9 @@ from autoforge.core.errors import InvalidInputError
 from prompts import services
 from prompts.models import Prompt, PromptTemplate
 
-__all__ = ["PromptForm", "TemplateForm", "template_fields"]
+__all__ = ["TAKE_OVER", "PromptForm", "TemplateForm", "template_fields"]
 
+TAKE_OVER = "_take_over"  # a button of the page that shows a conflict: version and time it showed
 NEW_SYNTAX = Prompt.Syntax.MUSTACHE  # of what is written here; the services default to plain
 
 
@@ -49,6 +50,9 @@ class PromptForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class i
         help_text=_("Why the content is changed; kept with the new version."),
     )
     expected_version = forms.IntegerField(required=False, widget=forms.HiddenInput())
+    expected_updated = forms.CharField(required=False, widget=forms.HiddenInput())
+    conflict: Prompt | None = None
+    """What somebody else saved since this edit began, where that is not what is sent."""
 
     class Meta:
         model = Prompt
@@ -70,6 +74,7 @@ class PromptForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class i
         super().__init__(*args, **kwargs)
         if self.instance.pk and not self.instance._state.adding:
             self.initial["expected_version"] = self.instance.current_version
+            self.initial["expected_updated"] = self.instance.updated_at.isoformat()
             self.fields["content"].stored = self.instance.content  # type: ignore[attr-defined]  # our field
         elif "syntax" in self.fields:
             self.initial.setdefault("syntax", NEW_SYNTAX)
@@ -104,20 +109,35 @@ class PromptForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class i
         return cleaned
 
     def _refuse_stale(self, cleaned: dict[str, Any]) -> None:
-        expected = cleaned.get("expected_version")
-        current = Prompt.all_objects.filter(pk=self.instance.pk).values_list(
-            "current_version", flat=True
-        )
-        newest = current.first() if expected else None
-        if expected and newest and expected != newest:
+        """Refuse to write over what nobody has seen; `TAKE_OVER` says what somebody has seen."""
+        seen_version, _space, seen_updated = str(self.data.get(TAKE_OVER, "")).partition(" ")
+        if seen_version.isdecimal():
+            cleaned["expected_version"] = int(seen_version[:9])
+            cleaned["expected_updated"] = seen_updated
+        began, updated = cleaned.get("expected_version"), cleaned.get("expected_updated")
+        newest = Prompt.all_objects.filter(pk=self.instance.pk).first() if began else None
+        if newest is None:
+            return
+        is_stale = began != newest.current_version
+        is_changed = bool(updated) and updated != newest.updated_at.isoformat()
+        if is_stale or (is_changed and self._differs(cleaned, newest)):
+            self.conflict = newest
             raise forms.ValidationError(
                 _(
                     "Somebody else saved version %(newest)d while you edited version %(began)d. "
-                    "Your text is still below: copy it, open the prompt again and merge."
+                    "Nothing is lost: both texts are below."
+                )
+                if is_stale
+                else _(
+                    "Somebody else changed this prompt while you edited it. Nothing is lost: what "
+                    "differs is below."
                 ),
                 code="stale",
-                params={"newest": newest, "began": expected},
+                params={"newest": newest.current_version, "began": began},
             )
+
+    def _differs(self, cleaned: dict[str, Any], newest: Prompt) -> bool:
+        return any(cleaned.get(name) != getattr(newest, name) for name in PromptForm.Meta.fields)
 
     def _check_contract(self, cleaned: dict[str, Any]) -> None:
         wording = {name: cleaned.get(name) for name in ("kind", "syntax", "content", "variables")}

@@ -1,14 +1,19 @@
 """What the admins of both domains share: the theme, soft delete, JSON and tags in forms."""
 
 import json
+from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import QuerySet
 from django.forms.fields import InvalidJSONInput
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin
@@ -16,6 +21,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from autoforge.core.changelists import CheckedListMixin
 from autoforge.core.errors import ApplicationError
+from autoforge.core.reading import reader_of
 from autoforge.core.validators import validate_json_document
 
 __all__ = [
@@ -27,9 +33,12 @@ __all__ = [
     "StateFilter",
     "TagsFormField",
     "first_line",
+    "map_fields",
 ]
 
 ROWS_A_PAGE = 50
+STAMPS = ("created_at", "updated_at")  # the database sets them when the row is written
+SAVED_SECONDS = 60  # until the next page has read it
 
 
 class BaseAdmin(CheckedListMixin, ModelAdmin):
@@ -39,6 +48,66 @@ class BaseAdmin(CheckedListMixin, ModelAdmin):
     show_full_result_count = False
     list_fullwidth = True
     warn_unsaved_form = True
+    change_form_before_template = "admin/keep_typed.html"
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Leave out times that are not yet; show to readers what they can read."""
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None:
+            return map_fields(fieldsets, lambda name: None if name in STAMPS else name)
+        if self.has_change_permission(request, obj):
+            return fieldsets
+        return map_fields(fieldsets, lambda name: self.readers.get(name, name))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Add what shows fields to readers."""
+        fields = super().get_readonly_fields(request, obj)
+        if obj is None or self.has_change_permission(request, obj):
+            return fields
+        return (*fields, *self.readers.values())
+
+    @cached_property
+    def readers(self) -> dict[str, Any]:
+        """Field's name → what shows it to those who may not edit."""
+        found = {field.name: reader_of(field) for field in self.opts.concrete_fields}
+        return {name: reader for name, reader in found.items() if reader is not None}
+
+    def response_add(self, request: HttpRequest, obj: Any, *args: Any, **kwargs: Any) -> Any:
+        """Say to the browser that its draft is saved."""
+        return _say_saved(request, super().response_add(request, obj, *args, **kwargs))
+
+    def response_change(self, request: HttpRequest, obj: Any) -> Any:
+        """Say to the browser that its draft is saved."""
+        return _say_saved(request, super().response_change(request, obj))
+
+
+def map_fields(fieldsets: Any, change: Callable[[Any], Any]) -> Any:
+    """Return fieldsets with each field changed, and without those that become None."""
+
+    def change_entry(entry: Any) -> Any:
+        if isinstance(entry, list | tuple):
+            return tuple(part for name in entry if (part := change(name)) is not None)
+        return change(entry)
+
+    mapped = []
+    for title, options in fieldsets:
+        fields = dict.fromkeys(change_entry(entry) for entry in options["fields"])
+        kept = tuple(field for field in fields if field not in (None, ()))
+        mapped.append((title, {**options, "fields": kept}))
+    return mapped
+
+
+def _say_saved(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    # A script reads it; it names the draft, and lets nobody in.
+    response.set_cookie(
+        "autoforge-saved",
+        quote(f"{request.user.pk}:{request.path}", safe=""),
+        max_age=SAVED_SECONDS,
+        path=reverse("admin:index"),
+        secure=settings.SESSION_COOKIE_SECURE,
+        samesite="Lax",
+    )
+    return response
 
 
 class StateFilter(admin.SimpleListFilter):

@@ -7,7 +7,7 @@ from difflib import SequenceMatcher
 from itertools import zip_longest
 from typing import Final
 
-__all__ = ["Row", "Side", "compare"]
+__all__ = ["Row", "Side", "compare", "merge"]
 
 # A word, a run of spaces, a sign, or one character of a script that is written without spaces.
 WORD: Final = re.compile(r"[぀-ヿ㐀-䶿一-鿿豈-﫿]|[^\W぀-ヿ㐀-䶿一-鿿豈-﫿]+|\s+|[^\w\s]")
@@ -112,3 +112,48 @@ def _with_gaps(rows: list[Row], context: int) -> Iterator[Row]:
             yield row
         elif number - 1 in kept or number == 0:
             yield Row(kind="gap")
+
+
+def merge(base: str, mine: str, theirs: str) -> tuple[str, int]:
+    """Return both changes of a text together, and how many places both changed differently.
+
+    Such a place holds both, between the marks that people know from version control.
+
+    Args:
+        base: what both began with.
+        mine: one changed text.
+        theirs: the other.
+    """
+    old, left, right = base.split("\n"), mine.split("\n"), theirs.split("\n")
+    lines: list[str] = []
+    conflicts = 0
+    start = start_left = start_right = 0
+    for line, in_left, in_right in [*_anchors(old, left, right), (len(old), len(left), len(right))]:
+        was, ours, others = old[start:line], left[start_left:in_left], right[start_right:in_right]
+        if others in (ours, was):
+            lines += ours
+        elif ours == was:
+            lines += others
+        else:
+            conflicts += 1
+            lines += ["<<<<<<<", *ours, "=======", *others, ">>>>>>>"]
+        lines += old[line : line + 1]
+        start, start_left, start_right = line + 1, in_left + 1, in_right + 1
+    return "\n".join(lines), conflicts
+
+
+def _anchors(old: list[str], left: list[str], right: list[str]) -> Iterator[tuple[int, int, int]]:
+    """Yield the lines that stand in all three: their numbers in each."""
+    in_left, in_right = _same_lines(old, left), _same_lines(old, right)
+    for number in range(len(old)):
+        if number in in_left and number in in_right:
+            yield number, in_left[number], in_right[number]
+
+
+def _same_lines(old: list[str], new: list[str]) -> dict[int, int]:
+    matcher = SequenceMatcher(None, old, new, autojunk=len(old) + len(new) > LONGEST_LINE)
+    return {
+        a + offset: b + offset
+        for a, b, size in matcher.get_matching_blocks()
+        for offset in range(size)
+    }

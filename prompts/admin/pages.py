@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from autoforge.core import diffing
 from autoforge.core.errors import ApplicationError
 from prompts import services
+from prompts.admin.reading import content_as_text
 from prompts.models import WORDING_FIELDS, Prompt, PromptVersion
 from prompts.previewing import preview
 
@@ -89,7 +90,8 @@ class PromptPages:
             "left": found[left],
             "right": found[right],
             "rows": diffing.compare(
-                found[left].content, found[right].content, context=None if whole else 3
+                *(content_as_text(found[side].kind, found[side].content) for side in (left, right)),
+                context=None if whole else 3,
             ),
             "contract": _contract_changes(found[left], found[right]),
             "inline": inline,

@@ -7,18 +7,21 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import CharField, F, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Cast, Concat
 from django.http import HttpRequest
+from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from autoforge.core.admin import SoftDeleteAdmin, StateFilter
+from autoforge.core.admin import SoftDeleteAdmin, StateFilter, map_fields
 from autoforge.core.aggregates import JSONGroupArray
 from prompts import extensions, selectors, services
 from prompts.admin.bulk import BulkActions
 from prompts.admin.cells import WORKSHOP_MEDIA, chips, label_chips, sparkline
+from prompts.admin.conflicts import describe_conflict
 from prompts.admin.importing import ImportPage
 from prompts.admin.pages import PromptPages
+from prompts.admin.reading import content_as_html
 from prompts.forms import PromptForm
 from prompts.models import LabelRule, Prompt, PromptEvent, PromptLabel
 from prompts.naming import LATEST
@@ -40,7 +43,9 @@ WRITING: Final = (
     "variables",
     "change_note",
     "expected_version",
+    "expected_updated",
 )
+NOT_READ: Final = ("change_note", "expected_version", "expected_updated")
 
 
 @admin.register(Prompt)
@@ -155,19 +160,23 @@ class PromptAdmin(PromptPages, ImportPage, BulkActions, SoftDeleteAdmin):
     # The editor and the tabs
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Leave out what there is not yet, and what a reader has no use for."""
-        if obj is None:
-            organise = {"fields": ("status", "tags", "user_id", "metadata")}
-            return (self.fieldsets[0], (self.fieldsets[1][0], organise))
-        if self.has_change_permission(request, obj):
-            return self.fieldsets
-        return ((None, {"fields": WRITING[:-2]}), *self.fieldsets[1:])
+        """Leave out what a reader has no use for."""
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None or self.has_change_permission(request, obj):
+            return fieldsets
+        return map_fields(fieldsets, lambda name: None if name in NOT_READ else name)
+
+    @cached_property
+    def readers(self) -> dict[str, Any]:
+        """Show a chat as its messages."""
+        return super().readers | {"content": content_as_html}
 
     def render_change_form(self, request: HttpRequest, context: Any, **kwargs: Any) -> Any:
         """Add what the tabs show of a prompt that is saved."""
         prompt = kwargs.get("obj")
         if prompt is not None:
             context.update(self._tabs(request, prompt))
+            context["conflict"] = describe_conflict(context["adminform"].form)
         return super().render_change_form(request, context, **kwargs)
 
     def _tabs(self, request: HttpRequest, prompt: Prompt) -> dict[str, Any]:

@@ -5,11 +5,13 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from autoforge.core.admin import BaseAdmin
 from prompts import services
+from prompts.admin.reading import content_as_html
 from prompts.models import PromptVersion
 
 __all__ = ["PromptVersionAdmin"]
@@ -44,6 +46,11 @@ class PromptVersionAdmin(BaseAdmin):
         """Take the prompts along: names of versions show their titles."""
         queryset: QuerySet[PromptVersion] = super().get_queryset(request)
         return queryset.select_related("prompt")
+
+    @cached_property
+    def readers(self) -> dict[str, Any]:
+        """Show a chat as its messages."""
+        return super().readers | {"content": content_as_html}
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 (Django's signature)
         """Say no: versions come from edits of prompts."""

@@ -26,6 +26,24 @@
     }
   }
 
+  function messagesOf(text) {
+    const list = parse(text, null);
+    const isChat = Array.isArray(list) && list.length && list.every((one) => one && typeof one.content === "string");
+    return isChat ? list : null;
+  }
+
+  function asChat(text) {
+    return messagesOf(text) ? text : JSON.stringify([{ role: "user", content: text }], null, 2);
+  }
+
+  // One message of a user is its text; of several, each begins with its role.
+  function asText(value) {
+    const list = messagesOf(value);
+    if (!list) return value;
+    if (list.length === 1 && list[0].role === "user") return list[0].content;
+    return list.map((one) => `${one.role}: ${one.content}`).join("\n\n");
+  }
+
   class Editor {
     constructor(root) {
       const field = (name) => document.querySelector(`[name="${name}"]`);
@@ -39,6 +57,7 @@
       this.timer = null;
       this.asked = 0;
       this.proposed = [];
+      this.left = null; // what the other kind held
       if (!this.content || !this.declarations) return;
       this.hide(this.declarations);
       this.chat = make("div", { id: "wk-chat" });
@@ -47,7 +66,9 @@
         input.addEventListener("input", () => this.changed());
         input.addEventListener("change", () => this.changed());
       }
+      this.content.form.addEventListener("autoforge:filled", () => this.filled());
       document.getElementById("wk-adopt").addEventListener("click", () => this.declare(this.proposed));
+      this.shownKind = this.kind.value;
       this.showChat();
       this.showVariables();
       this.ask();
@@ -73,7 +94,16 @@
       this.declarations.dispatchEvent(new Event("change", { bubbles: true }));
     }
 
+    // The form holds other texts than before: a draft was put back.
+    filled() {
+      this.shownKind = this.kind.value;
+      this.showChat(true);
+      this.showVariables();
+      this.ask();
+    }
+
     changed() {
+      this.kindChanged();
       this.showChat();
       clearTimeout(this.timer);
       this.timer = setTimeout(() => this.ask(), WAIT_MS);
@@ -99,10 +129,12 @@
           },
           body: JSON.stringify(body),
         });
-        if (!response.ok) throw new Error(response.statusText);
+        // An ended session answers with the page of the login.
+        if (!response.ok || response.redirected) throw new Error(response.statusText);
         answer = await response.json();
       } catch {
         answer = null;
+        document.dispatchEvent(new CustomEvent("autoforge:unanswered"));
       }
       if (number === this.asked) this.show(answer);
     }
@@ -286,6 +318,21 @@
       );
     }
 
+    // A text becomes the first message of a chat, and messages become a text: nothing is lost
+    // either way, and going back and forth without typing gives what was there before.
+    kindChanged() {
+      const [before, now] = [this.shownKind, this.kind.value];
+      if (before === now) return;
+      const value = this.content.value;
+      const kept = this.left && this.left.kind === now && this.left.became === value ? this.left.value : null;
+      this.shownKind = now;
+      if (kept !== null) this.content.value = kept;
+      else if (now === "chat") this.content.value = asChat(value);
+      else if (before === "chat") this.content.value = asText(value);
+      this.left = { kind: before, value, became: this.content.value };
+      this.content.dispatchEvent(new Event("input", { bubbles: true }));
+    }
+
     // A chat is a list of messages; the text area holds it as JSON and stays the one that is sent.
     showChat(always = false) {
       const isChat = this.kind.value === "chat";
@@ -385,17 +432,23 @@
     choose(location.hash.slice(1));
   }
 
+  // A conflict: both changes together go into the form, to be read there and saved.
+  function startFilling(button) {
+    button.hidden = false;
+    button.addEventListener("click", () => {
+      const content = document.querySelector("[name=content]");
+      content.value = document.getElementById(button.dataset.fill).value;
+      content.dispatchEvent(new Event("input", { bubbles: true }));
+      content.form.dispatchEvent(new CustomEvent("autoforge:filled"));
+      content.scrollIntoView({ block: "center" });
+    });
+  }
+
   document.addEventListener("DOMContentLoaded", () => {
+    document.querySelectorAll("[data-fill]").forEach(startFilling);
     const editor = document.getElementById("wk-editor");
     if (editor) new Editor(editor);
     const tabs = document.getElementById("wk-tabs");
     if (tabs) startTabs(tabs);
-    document.addEventListener("keydown", (event) => {
-      if ((event.ctrlKey || event.metaKey) && event.key === "s" && editor) {
-        event.preventDefault();
-        const save = document.querySelector("[name=_continue]") || document.querySelector("[name=_save]");
-        if (save) save.click();
-      }
-    });
   });
 })();

@@ -1,0 +1,35 @@
+"""A prompt's text for readers: a chat as its messages, everything else as it stands."""
+
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from autoforge.core.reading import messages_as_html, text_as_html
+from prompts.models import Prompt, PromptVersion
+from prompts.rendering import ContractError, parse_messages
+
+__all__ = ["content_as_html", "content_as_text"]
+
+
+@display(description=_("content"))
+def content_as_html(row: Prompt | PromptVersion) -> SafeString | str:
+    """Return the content of a prompt or a version."""
+    messages = _messages(row.kind, row.content)
+    return messages_as_html(messages) if messages else text_as_html(row.content)
+
+
+def content_as_text(kind: str, content: str) -> str:
+    """Return the content for a comparison line by line: of a chat the role, then its lines."""
+    messages = _messages(kind, content)
+    if not messages:
+        return content
+    return "\n\n".join(f"{role}:\n{text}" for role, text in messages)
+
+
+def _messages(kind: str, content: str) -> list[tuple[str, str]]:
+    if kind != Prompt.Kind.CHAT:
+        return []
+    try:
+        return [(message.role, message.content) for message in parse_messages(content)]
+    except ContractError:
+        return []
