@@ -1,0 +1,42 @@
+"""One reader of tables for the whole project: CSV, TSV, XLSX, JSON, JSON Lines and YAML.
+
+    open_table ──▶ delimited, workbook ──▶ header ──▶ Table of Records
+               ──▶ json_text, yaml_text ───────────▶ Table of Records
+
+It knows encodings, delimiters, headers, limits and places, and nothing of prompts or suites: what a
+column means is the caller's business. Plain Python; nothing that a file holds is ever run.
+Every sentence is kept apart from its parameters, so that whoever shows it can translate it first.
+"""
+
+from autoforge.core.tables.delimited import read_delimited
+from autoforge.core.tables.formulas import ESCAPED, escape_formula, unescape_formula
+from autoforge.core.tables.limits import Limits
+from autoforge.core.tables.opening import (
+    FORMATS,
+    SUFFIXES,
+    format_of,
+    open_table,
+    read_bytes,
+    read_file,
+)
+from autoforge.core.tables.records import Record, Table, Unusable
+from autoforge.core.tables.sentences import Sentence, UnreadableError
+
+__all__ = [
+    "ESCAPED",
+    "FORMATS",
+    "SUFFIXES",
+    "Limits",
+    "Record",
+    "Sentence",
+    "Table",
+    "UnreadableError",
+    "Unusable",
+    "escape_formula",
+    "format_of",
+    "open_table",
+    "read_bytes",
+    "read_delimited",
+    "read_file",
+    "unescape_formula",
+]

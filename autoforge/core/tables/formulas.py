@@ -1,0 +1,23 @@
+"""Cells of tables of ours: no spreadsheet takes one for a formula, and each is read back as it was.
+
+The last column of such a table is called ESCAPED: it says that the other cells are escaped.
+"""
+
+import re
+from typing import Any, Final
+
+__all__ = ["ESCAPED", "escape_formula", "unescape_formula"]
+
+ESCAPED: Final = "autoforge_escaped"
+# What a spreadsheet takes for a formula; any number of our own escapes may come before it.
+FORMULA: Final = re.compile(r"'*[=+\-@\t\r]")
+
+
+def escape_formula(cell: Any) -> Any:
+    """Return a cell that no spreadsheet takes for a formula."""
+    return f"'{cell}" if isinstance(cell, str) and FORMULA.match(cell) else cell
+
+
+def unescape_formula(cell: str) -> str:
+    """Return a cell of a table of ours as it was."""
+    return cell[1:] if cell.startswith("'") and FORMULA.match(cell) else cell
