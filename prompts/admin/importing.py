@@ -1,5 +1,6 @@
 """The page that takes a file of prompts."""
 
+from collections.abc import Iterator
 from pathlib import PurePath
 from typing import Any, Final
 
@@ -18,12 +19,22 @@ from unfold.widgets import (
 from autoforge.core.errors import InvalidInputError
 from autoforge.core.uploads import MEBIBYTE, accepts_upload
 from prompts import services
-from prompts.importing import READERS, SUFFIXES, ColumnNames, Rejection, Source, UnreadableError
+from prompts.importing import (
+    SUFFIXES,
+    ColumnNames,
+    Limits,
+    Rejection,
+    Row,
+    Source,
+    UnreadableError,
+    read_rows,
+)
 from prompts.models import Prompt
 
 __all__ = ["ImportPage"]
 
 LARGEST: Final = 20 * MEBIBYTE  # of an upload; larger files go by the command
+LIMITS: Final = Limits(size_bytes=LARGEST, records=10_000, values=500_000)
 REJECTIONS_SHOWN: Final = 100
 
 
@@ -95,9 +106,11 @@ class ImportPage:
         form = ImportForm(request.POST or None, request.FILES or None)
         counts = None
         rejections: list[Rejection] = []
+        notes: list[str] = []
         if request.method == "POST" and form.is_valid():
             try:
-                counts = _import(form.cleaned_data, request.user.get_username(), rejections)
+                author = request.user.get_username()
+                counts = _import(form.cleaned_data, author, rejections, notes)
             except (UnreadableError, InvalidInputError) as error:
                 form.add_error("file", str(error))
         context = {
@@ -106,16 +119,17 @@ class ImportPage:
             "opts": self.opts,
             "form": form,
             "counts": counts,
+            "notes": notes[:REJECTIONS_SHOWN],
             "rejections": rejections[:REJECTIONS_SHOWN],
         }
         return TemplateResponse(request, "admin/prompts/prompt/import.html", context)
 
 
 def _import(
-    chosen: dict[str, Any], author: str, rejections: list[Rejection]
+    chosen: dict[str, Any], author: str, rejections: list[Rejection], notes: list[str]
 ) -> services.ImportCounts:
     file = chosen["file"]
-    reader = READERS[SUFFIXES[PurePath(file.name).suffix.lower()]]
+    file_format = SUFFIXES[PurePath(file.name).suffix.lower()]
     options = services.ImportOptions(
         status=chosen["status"] or None,
         on_duplicate=chosen["on_duplicate"],
@@ -123,6 +137,17 @@ def _import(
         dry_run=chosen["dry_run"],
         author=author,
     )
-    return services.import_rows(
-        reader(Source(file.file), ColumnNames()), options, rejections.append
-    )
+    source = Source(file.file, LIMITS)
+    rows = read_rows(file_format, source, ColumnNames())
+    counts = services.import_rows(_noted(rows, notes), options, rejections.append)
+    if source.table is not None:
+        notes[:0] = [str(note) for note in source.table.notes]
+    return counts
+
+
+def _noted(rows: Iterator[Row | Rejection], notes: list[str]) -> Iterator[Row | Rejection]:
+    """Yield the rows; keep what is to be said of each."""
+    for row in rows:
+        if isinstance(row, Row):
+            notes += [str(row.reject("", note)) for note in row.notes]
+        yield row

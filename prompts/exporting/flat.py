@@ -7,17 +7,15 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, BinaryIO, Final
 
-import yaml
+from autoforge.core.tables import ESCAPED, escape_formula
+from autoforge.core.tables.yaml_text import dump_yaml
 
 __all__ = [
     "COLUMNS",
     "CONTENT_TYPES",
-    "ESCAPED",
     "WRITERS",
     "Record",
     "TooLongError",
-    "unescape_cell",
-    "unescape_formula",
 ]
 
 Record = Mapping[str, Any]
@@ -36,13 +34,8 @@ COLUMNS: Final = (
     "user_id",
     "metadata",
 )
-# The last column of a CSV file of ours: its cells are escaped, and the importer takes that back.
-ESCAPED: Final = "autoforge_escaped"
-# What a spreadsheet takes for a formula; any number of our own escapes may come before it.
-FORMULA: Final = re.compile(r"'*[=+\-@\t\r]")
 CELL_MAX: Final = 32_767  # characters; Excel holds no more
 UNFIT_FOR_XML: Final = re.compile(r"[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
-XML_ESCAPE: Final = re.compile(r"_x([0-9A-Fa-f]{4})_")
 
 
 class TooLongError(ValueError):
@@ -62,17 +55,8 @@ def write_csv(records: Iterable[Record], stream: BinaryIO) -> None:
     writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writerow([*COLUMNS, ESCAPED])
     for record in records:
-        writer.writerow([*map(_escape_formula, _as_cells(record)), "1"])
+        writer.writerow([*map(escape_formula, _as_cells(record)), "1"])
     text.detach()
-
-
-def _escape_formula(cell: str) -> str:
-    return f"'{cell}" if FORMULA.match(cell) else cell
-
-
-def unescape_formula(cell: str) -> str:
-    """Return a cell of a CSV file of ours as it was."""
-    return cell[1:] if cell.startswith("'") and FORMULA.match(cell) else cell
 
 
 def write_json(records: Iterable[Record], stream: BinaryIO) -> None:
@@ -97,7 +81,7 @@ def write_yaml(records: Iterable[Record], stream: BinaryIO) -> None:
     empty = True
     for record in records:
         empty = False
-        text = yaml.safe_dump([dict(record)], allow_unicode=True, sort_keys=False, width=10**9)
+        text = dump_yaml([dict(record)], width=10**9)
         stream.write(text.encode())
     if empty:
         stream.write(b"[]\n")
@@ -136,11 +120,6 @@ def _cell(sheet: Any, record: Record, text: str) -> Any:
     cell.data_type = "s"  # also where it begins with "="
     cell.quotePrefix = True
     return cell
-
-
-def unescape_cell(text: str) -> str:
-    """Return the text of a cell, whose _xHHHH_ stand for characters."""
-    return XML_ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)
 
 
 WRITERS: Final[Mapping[str, Writer]] = {

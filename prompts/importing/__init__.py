@@ -1,46 +1,33 @@
-"""Files of prompts, read row by row: CSV, JSON, JSON Lines, YAML, XLSX.
+"""Files of prompts, record by record: CSV, JSON, JSON Lines, YAML, XLSX.
 
-A reader yields a `Row` or a `Rejection` for each record and raises `UnreadableError` where the
-rest of the file makes no sense. Nothing here knows the database: `prompts.services` writes.
-
-To add a format: one file with a function `read(source, names)`, and a line in `READERS`.
+`read_rows` yields a `Row` or a `Rejection` for each record and raises `UnreadableError` where the
+file as a whole makes no sense. `autoforge.core.tables` reads the file; here is what its columns
+mean. Nothing here knows the database: `prompts.services` writes.
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final
 
-from prompts.importing import csv_file, json_file, xlsx_file, yaml_file
+from autoforge.core.tables import FORMATS, SUFFIXES, Limits, UnreadableError
 from prompts.importing.columns import ColumnNames
-from prompts.importing.rows import Rejection, Row, UnreadableError
-from prompts.importing.source import Source
+from prompts.importing.reading import Source, read_rows
+from prompts.importing.rows import Rejection, Row
 
 __all__ = [
     "FORMATS",
     "READERS",
     "SUFFIXES",
     "ColumnNames",
+    "Limits",
     "Rejection",
     "Row",
     "Source",
     "UnreadableError",
+    "read_rows",
 ]
 
 Reader = Callable[[Source, ColumnNames], Iterator[Row | Rejection]]
 READERS: Final[dict[str, Reader]] = {
-    "csv": csv_file.read,
-    "json": json_file.read,
-    "jsonl": json_file.read_lines,
-    "yaml": yaml_file.read,
-    "xlsx": xlsx_file.read,
-}
-FORMATS: Final = tuple(READERS)
-SUFFIXES: Final = {
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".json": "json",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".yaml": "yaml",
-    ".yml": "yaml",
-    ".xlsx": "xlsx",
+    file_format: partial(read_rows, file_format) for file_format in FORMATS
 }

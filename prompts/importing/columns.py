@@ -5,13 +5,29 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from prompts.importing.quoting import listed, quoted
-from prompts.importing.rows import UnreadableError
+from autoforge.core.language import gettext_noop
+from autoforge.core.tables import Sentence
+from autoforge.core.tables.sentences import listed, quoted
 
-__all__ = ["CONTENTS", "TITLES", "ColumnNames", "choose_columns", "find_column"]
+__all__ = ["CONTENTS", "TITLES", "ColumnNames", "find_column", "find_fault"]
 
 TITLES: Final = ("title", "name", "act")
 CONTENTS: Final = ("content", "prompt", "text")
+ROLES: Final = {"title": gettext_noop("title"), "content": gettext_noop("content")}
+NOT_THERE: Final = gettext_noop(
+    "there is no column %(name)s for the %(role)s; the file has %(columns)s"
+)
+NOT_THERE_NEAR: Final = gettext_noop(
+    "there is no column %(name)s for the %(role)s; the file has %(columns)s; did you mean %(near)s"
+)
+NOT_RECOGNISED: Final = gettext_noop(
+    "no column is recognised as the %(role)s (%(known)s); the file has %(columns)s; name one with "
+    "--%(option)s-column"
+)
+BOTH: Final = gettext_noop(
+    "the column %(name)s cannot be both title and content; name another one with --title-column "
+    "or --content-column"
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,6 +38,13 @@ class ColumnNames:
     """The column of the title."""
     content: str | None = None
     """The column of the content."""
+
+    @property
+    def known(self) -> frozenset[str]:
+        """The names of columns that tell the right delimiter of a table, in lower case."""
+        titles = TITLES if self.title is None else (self.title,)
+        contents = CONTENTS if self.content is None else (self.content,)
+        return frozenset(name.strip().casefold() for name in (*titles, *contents))
 
     def pick(self, columns: Iterable[str]) -> tuple[str | None, str | None]:
         """Return the columns of title and content, None for one that is not there.
@@ -38,46 +61,37 @@ class ColumnNames:
         return title, content
 
 
-def find_column(columns: list[str], wanted: Iterable[str]) -> str | None:
-    """Return the first of `wanted` that `columns` has, whatever its case and outer spaces."""
+def find_column(columns: list[str], names: Iterable[str]) -> str | None:
+    """Return the first of `names` that `columns` has, whatever its case and outer spaces."""
     folded = {column.strip().casefold(): column for column in reversed(columns)}
-    for name in wanted:
+    for name in names:
         if name in columns:
             return name
-        found = folded.get(name.strip().casefold())
-        if found is not None:
-            return found
+        column = folded.get(name.strip().casefold())
+        if column is not None:
+            return column
     return None
 
 
-def choose_columns(columns: Collection[str], names: ColumnNames) -> tuple[str, str]:
-    """Return the columns of title and content of a file that has `columns`.
-
-    Raises:
-        UnreadableError: one is missing, or both are the same.
-    """
+def find_fault(columns: Collection[str], names: ColumnNames) -> Sentence | None:
+    """Return what is wrong with the columns of a file as a whole; None: title and content are."""
     title, content = names.pick(columns)
     if title is None:
-        raise UnreadableError(_missing("title", names.title, TITLES, columns))
+        return _missing("title", names.title, TITLES, columns)
     if content is None:
-        raise UnreadableError(_missing("content", names.content, CONTENTS, columns))
+        return _missing("content", names.content, CONTENTS, columns)
     if title == content:
-        raise UnreadableError(
-            f"the column {quoted(title)} cannot be both title and content; name another one with "
-            "--title-column or --content-column"
-        )
-    return title, content
+        return Sentence(BOTH, name=quoted(title))
+    return None
 
 
-def _missing(role: str, named: str | None, known: tuple[str, ...], columns: Collection[str]) -> str:
-    if named is not None:
-        near = difflib.get_close_matches(named, columns, n=1)
-        meant = f"; did you mean {quoted(near[0])}" if near else ""
-        return (
-            f"there is no column {quoted(named)} for the {role}; "
-            f"the file has {listed(columns)}{meant}"
-        )
-    return (
-        f"no column is recognised as the {role} ({', '.join(known)}); "
-        f"the file has {listed(columns)}; name one with --{role}-column"
-    )
+def _missing(
+    role: str, named: str | None, known: tuple[str, ...], columns: Collection[str]
+) -> Sentence:
+    common = {"role": Sentence(ROLES[role]), "columns": listed(columns)}
+    if named is None:
+        return Sentence(NOT_RECOGNISED, known=", ".join(known), option=role, **common)
+    near = difflib.get_close_matches(named, columns, n=1)
+    if near:
+        return Sentence(NOT_THERE_NEAR, name=quoted(named), near=quoted(near[0]), **common)
+    return Sentence(NOT_THERE, name=quoted(named), **common)

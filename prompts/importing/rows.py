@@ -1,11 +1,13 @@
-"""What readers hand out: rows, rejections, and the error of a file that cannot be read."""
+"""What the reader hands out: rows, and rejections of records that are none."""
 
 from dataclasses import dataclass
 
 from autoforge.core.json import JSONObject
-from prompts.importing.quoting import clean, quoted
+from autoforge.core.language import gettext as _
+from autoforge.core.tables.records import place_of
+from autoforge.core.tables.sentences import clean, quoted
 
-__all__ = ["Rejection", "Row", "UnreadableError"]
+__all__ = ["Rejection", "Row"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -13,17 +15,31 @@ class Row:
     """One prompt of a file."""
 
     line: int
-    """The line of the file where the record begins, from 1."""
+    """The line of the file, or the row of the sheet, where the record begins, from 1."""
     title: str
     """Exactly as it stands in the file."""
     content: str
-    """Exactly as it stands in the file, white space included."""
+    """Exactly as it stands in the file, white space included; of a chat its messages as JSON."""
     metadata: JSONObject
     """Every other column."""
     title_column: str
     """What the file calls the title."""
     content_column: str
     """What the file calls the content."""
+    record: int = 0
+    """Which record of the file it is, from 1, where several may share a line; else 0."""
+    unit: str = "line"
+    """What `line` counts: "line" or "row"."""
+    version: int | None = None
+    """Which version of its prompt it is, where the file holds several; None: the only one."""
+    notes: tuple[str, ...] = ()
+    """What was read otherwise than it stands in the file; one sentence each."""
+
+    def reject(self, column: str, reason: str) -> "Rejection":
+        """Return why this row cannot go in."""
+        return Rejection(
+            line=self.line, column=column, reason=reason, record=self.record, unit=self.unit
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,16 +47,25 @@ class Rejection:
     """One record that cannot go in; `str()` is one line that says where and why."""
 
     line: int
-    """The line of the file where the record begins, from 1."""
+    """The line of the file, or the row of the sheet, where the record begins, from 1."""
     column: str
     """The column that is wrong; empty where it is the record as a whole."""
     reason: str
     """What is wrong with it."""
+    record: int = 0
+    """Which record of the file it is, from 1, where several may share a line; else 0."""
+    unit: str = "line"
+    """What `line` counts: "line" or "row"."""
 
     def __str__(self) -> str:
-        where = f", column {quoted(self.column)[1:-1]}" if self.column else ""
-        return f"line {self.line}{where}: {clean(self.reason)}"
+        return f"{self.place}: {clean(self.reason)}"
 
-
-class UnreadableError(Exception):
-    """The file cannot be read (on); `str()` is one sentence that says where and why."""
+    @property
+    def place(self) -> str:
+        """Where it is, such as “record 2, line 1, column title”."""
+        parts = [str(place_of(self.line, self.unit))]
+        if self.record:
+            parts.insert(0, _("record %(number)d") % {"number": self.record})
+        if self.column:
+            parts.append(_("column %(name)s") % {"name": quoted(self.column)[1:-1]})
+        return ", ".join(parts)

@@ -14,7 +14,7 @@ from typing import IO, Any, Final
 from django.core.management.base import OutputWrapper
 from django.core.management.color import Style
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from prompts.importing import Rejection, Row, Source
@@ -37,9 +37,10 @@ class Report(ABC):
         self.style = style
         self.options = options
         self.columns: dict[str, str] = {}
+        self.said_of_file = False
 
     @contextmanager
-    def watch(self, source: Source, total_bytes: int | None) -> Iterator[None]:  # noqa: ARG002 (for those who show it)
+    def watch(self, source: Source) -> Iterator[None]:  # noqa: ARG002 (for those who show it)
         """Be told what there is to read while it is read."""
         yield
 
@@ -47,7 +48,14 @@ class Report(ABC):
         """Hear of a row that was read; return it."""
         if not self.columns and isinstance(row, Row):
             self.columns = {"title": row.title_column, "content": row.content_column}
+        if isinstance(row, Row):
+            for note in row.notes:
+                self.note(str(row.reject("", note)))
         return row
+
+    @abstractmethod
+    def note(self, sentence: str) -> None:
+        """Hear of something that was read otherwise than it stands in the file."""
 
     @abstractmethod
     def reject(self, rejection: Rejection) -> None:
@@ -64,6 +72,11 @@ class Report(ABC):
 
 class TextReport(Report):
     """Lines for people."""
+
+    def note(self, sentence: str) -> None:
+        """Say it at once."""
+        with suppress(BrokenPipeError):
+            self.err.write(f"Note: {sentence}")
 
     def reject(self, rejection: Rejection) -> None:
         """Say it at once."""
@@ -91,7 +104,7 @@ class TextReport(Report):
 
     def _numbers(self, counts: ImportCounts) -> str:
         parts = [f"{'Would import' if self.options['dry_run'] else 'Imported'} {counts.imported}"]
-        if self.options["on_duplicate"] == "update":
+        if self.options["on_duplicate"] == "update" or counts.updated:
             parts.append(f"updated {counts.updated}, unchanged {counts.unchanged}")
         parts.append(f"skipped {counts.skipped}, rejected {counts.rejected}")
         return ", ".join(parts)
@@ -106,7 +119,6 @@ class TerminalReport(TextReport):
         self.progress = Progress(
             TextColumn("Importing {task.fields[rows]:,} rows"),
             BarColumn(),
-            DownloadColumn(),
             TimeRemainingColumn(),
             console=self.console,
             transient=True,
@@ -114,19 +126,24 @@ class TerminalReport(TextReport):
         self.rows = 0
 
     @contextmanager
-    def watch(self, source: Source, total_bytes: int | None) -> Iterator[None]:
+    def watch(self, source: Source) -> Iterator[None]:
         """Show the bar."""
         self.source = source
-        self.task = self.progress.add_task("import", total=total_bytes, rows=0)
+        self.task = self.progress.add_task("import", total=None, rows=0)
         with self.progress:
             yield
 
     def row(self, row: Row | Rejection) -> Row | Rejection:
         """Move the bar."""
         self.rows += 1
-        if self.rows % ROWS_A_STEP == 0:
-            self.progress.update(self.task, completed=self.source.consumed_bytes, rows=self.rows)
+        if self.rows % ROWS_A_STEP == 0 and self.source.table is not None:
+            total = len(self.source.table)
+            self.progress.update(self.task, completed=self.rows, total=total, rows=self.rows)
         return super().row(row)
+
+    def note(self, sentence: str) -> None:
+        """Say it above the bar."""
+        self.console.print(Text(f"Note: {sentence}"), soft_wrap=True)
 
     def reject(self, rejection: Rejection) -> None:
         """Say it above the bar."""
@@ -138,9 +155,14 @@ class JsonReport(Report):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
+        self.notes: list[str] = []
         self.rejections: IO[str] = tempfile.SpooledTemporaryFile(  # noqa: SIM115 (closed when it is printed)
             SPOOL_BYTES, mode="w+", encoding="utf-8", newline="\n"
         )
+
+    def note(self, sentence: str) -> None:
+        """Keep it for the end."""
+        self.notes.append(sentence)
 
     def reject(self, rejection: Rejection) -> None:
         """Keep it for the end, in a file where there are many."""
@@ -160,6 +182,7 @@ class JsonReport(Report):
             "format": self.options["format"],
             "dry_run": self.options["dry_run"],
             "columns": self.columns or None,
+            "notes": self.notes,
             "error": error,
         }
         members = [f"  {_as_json(name)}: {_as_json(value)}" for name, value in told.items()]

@@ -1,15 +1,18 @@
 """Which columns of an imported row are fields of a prompt; the rest stays metadata."""
 
 import json
-from typing import Any, Final
+from typing import Any, Final, cast
 
+from django.db.models import Field
 from django.utils.translation import gettext as _
 
 from autoforge.core.errors import InvalidInputError
 from prompts.importing import Row
+from prompts.models import Prompt
 
 __all__ = ["split_fields"]
 
+CHOICES: Final = ("kind", "syntax", "status")
 TEXTS: Final = ("name", "description", "kind", "syntax", "status", "user_id")
 
 
@@ -29,7 +32,7 @@ def split_fields(row: Row) -> dict[str, Any]:
         if isinstance(value, str):
             del metadata[name]
             if value:
-                fields[name] = value
+                fields[name] = _choose(name, value) if name in CHOICES else value
     if "tags" in metadata:
         fields["tags"] = _tags(metadata.pop("tags"))
     if "variables" in metadata:
@@ -39,6 +42,19 @@ def split_fields(row: Row) -> dict[str, Any]:
     if fields.get("variables") and "syntax" not in fields:
         fields["syntax"] = "mustache"
     return fields | {"metadata": metadata}
+
+
+def _choose(name: str, value: str) -> str:
+    """Return the choice that a cell means, whatever its case and the blanks around it."""
+    choices = cast("Field[Any, Any]", Prompt._meta.get_field(name)).flatchoices
+    allowed = [str(choice) for choice, _label in choices]
+    choice = value.strip().casefold()
+    if choice not in allowed:
+        sentence = _("must be one of %(allowed)s, not “%(value)s”")
+        raise InvalidInputError(
+            {name: sentence % {"allowed": ", ".join(allowed), "value": value[:60]}}
+        )
+    return choice
 
 
 def _tags(value: Any) -> Any:

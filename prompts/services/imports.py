@@ -1,5 +1,11 @@
-"""Many prompts at once, in one transaction: all of them, or none unless asked otherwise."""
+"""Many prompts at once: all of them, or none unless asked otherwise.
 
+Rows are checked first, without a transaction, for that takes a hundred times as long as writing
+them: nobody waits for the database meanwhile. What is good is then written in one transaction,
+which looks up the titles again; a dry run ends before it.
+"""
+
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -14,11 +20,20 @@ from prompts.models import Prompt, PromptEvent, PromptVersion
 from prompts.releases_cache import forget_releases
 from prompts.services.events import announce
 from prompts.services.fields_of_rows import split_fields
-from prompts.services.prompts import build_version, edit_prompt, free_names, new_prompt
+from prompts.services.prompts import (
+    EDITABLE,
+    build_version,
+    check_name_is_free,
+    edit_prompt,
+    free_names,
+    new_prompt,
+)
 
 __all__ = ["ON_DUPLICATE", "ImportCounts", "ImportOptions", "import_rows"]
 
 ON_DUPLICATE: Final = ("skip", "update", "error")
+NOTHING: Final[list[Any]] = []  # one for all prompts without variables and includes
+Settled = tuple[str, list[Any], list[Any]]
 BATCH_ROWS: Final = 500  # a look-up and two inserts each
 BATCH_CHARACTERS: Final = 8 * 1024 * 1024  # so that long contents do not pile up
 
@@ -64,7 +79,6 @@ class ImportCounts:
     """Whether the database keeps what was written."""
 
 
-@transaction.atomic
 def import_rows(
     rows: Iterable[Row | Rejection],
     options: ImportOptions,
@@ -79,16 +93,35 @@ def import_rows(
         InvalidInputError: an option is wrong; its name is the field's.
     """
     _check_options(options)
-    run = _Run(options, on_rejection)
+    checking = _Checking(options, on_rejection)
     for batch in _batches(rows):
-        run.take(batch)
+        checking.take(batch)
         reset_queries()  # with DEBUG Django keeps each statement, these with hundreds of rows
-    refused = run.counter["rejected"] > 0 and not options.partial
-    if refused or options.dry_run:
-        transaction.set_rollback(True)
+    counter = checking.counter
+    if options.dry_run or _is_refused(counter, options):
+        return _count(counter, options)
+    writing = _Writing(options, on_rejection, checking.settled)
+    with transaction.atomic():
+        for batch in _batches(checking.good):
+            writing.take(batch)
+            reset_queries()
+        counter = writing.counter
+        for name in ("rows", "rejected"):
+            counter[name] += checking.counter["rejected"]
+        if _is_refused(counter, options):  # somebody else wrote in between
+            transaction.set_rollback(True)
+    return _count(counter, options)
+
+
+def _is_refused(counter: Counter[str], options: ImportOptions) -> bool:
+    return counter["rejected"] > 0 and not options.partial
+
+
+def _count(counter: Counter[str], options: ImportOptions) -> ImportCounts:
+    refused = _is_refused(counter, options)
     if refused:
-        run.counter = Counter({name: run.counter[name] for name in ("rows", "rejected")})
-    return ImportCounts(**run.counter, kept=not (refused or options.dry_run))
+        counter = Counter({name: counter[name] for name in ("rows", "rejected")})
+    return ImportCounts(**counter, kept=not (refused or options.dry_run))
 
 
 def _check_options(options: ImportOptions) -> None:
@@ -117,8 +150,14 @@ def _batches(rows: Iterable[Row | Rejection]) -> Iterator[list[Row | Rejection]]
         yield batch
 
 
-class _Run:
-    """One import: its counts, and the batch that is not written yet."""
+class _Importing(ABC):
+    """What becomes of rows, batch by batch; `_Checking` finds out, `_Writing` carries it out.
+
+    Attributes:
+        counter: as the fields of ImportCounts.
+        known: title → the prompts in use that have it, for the batch at hand.
+        own: the titles of prompts that this import made or changed.
+    """
 
     def __init__(self, options: ImportOptions, on_rejection: Callable[[Rejection], None]) -> None:
         self.options = options
@@ -126,10 +165,43 @@ class _Run:
         self.counter: Counter[str] = Counter()
         self.given = _owner_and_status(options)
         self.known: dict[str, list[Prompt]] = {}
-        self.new: list[Prompt] = []
+        self.own: set[str] = set()
+
+    @abstractmethod
+    def prepare(self, row: Row, fields: dict[str, Any]) -> Prompt:
+        """Return the prompt that a row would be.
+
+        Raises:
+            InvalidInputError: it cannot be one.
+        """
+
+    @abstractmethod
+    def create(self, prompt: Prompt) -> None:
+        """Take a new prompt."""
+
+    @abstractmethod
+    def change(self, prompt: Prompt, changes: dict[str, Any]) -> Prompt:
+        """Return a prompt that was changed.
+
+        Raises:
+            InvalidInputError: it cannot be changed so.
+        """
+
+    def look_up(self, titles: set[str]) -> None:
+        """Learn which prompts in use have the titles."""
+        rows = Prompt.objects.filter(title__in=[title for title in titles if _has_utf8(title)])
+        if not self.needs_all_fields(titles):
+            rows = rows.only("title")
+        self.known = {}
+        for prompt in rows:
+            self.known.setdefault(prompt.title, []).append(prompt)
+
+    def needs_all_fields(self, titles: set[str]) -> bool:
+        """Whether a prompt of one of the titles may be changed."""
+        return self.options.on_duplicate == "update" or not self.own.isdisjoint(titles)
 
     def take(self, batch: list[Row | Rejection]) -> None:
-        """Write one batch."""
+        """Take one batch."""
         self.look_up({row.title for row in batch if isinstance(row, Row)})
         for row in batch:
             self.counter["rows"] += 1
@@ -137,79 +209,151 @@ class _Run:
             self.counter["rejected"] += bool(rejections)
             for rejection in rejections:
                 self.on_rejection(rejection)
-        self.flush()
-
-    def look_up(self, titles: set[str]) -> None:
-        """Learn which prompts in use have the titles, those of earlier batches among them."""
-        found = Prompt.objects.filter(title__in=[title for title in titles if _has_utf8(title)])
-        if self.options.on_duplicate != "update":
-            found = found.only("title")
-        self.known = {}
-        for prompt in found:
-            self.known.setdefault(prompt.title, []).append(prompt)
 
     def take_row(self, row: Row) -> list[Rejection]:
         """Create, update or skip; return why not where it cannot be."""
         try:
             fields = split_fields(row) | self.given
-            prompt = new_prompt(**fields)
+            prompt = self.prepare(row, fields)
+            if row.title in self.known:
+                return self.take_duplicate(row, fields)
         except InvalidInputError as error:
             return _in_terms_of_the_file(row, error)
-        if row.title in self.known:
-            return self.take_duplicate(row, fields)
-        self.new.append(prompt)
+        self.create(prompt)
         self.known[row.title] = [prompt]
+        self.own.add(row.title)
         self.counter["imported"] += 1
         return []
 
     def take_duplicate(self, row: Row, fields: dict[str, Any]) -> list[Rejection]:
         """Update or skip; return why not where it cannot be."""
         count = len(self.known[row.title])
-        if self.options.on_duplicate == "skip":
+        # A later version of a prompt that came with this file is no duplicate.
+        is_version = row.version is not None and row.title in self.own
+        if self.options.on_duplicate == "skip" and not is_version:
             self.counter["skipped"] += 1
             return []
-        if self.options.on_duplicate == "error":
+        if self.options.on_duplicate == "error" and not is_version:
             return [_about_title(row, _("a prompt has this title already"))]
         if count > 1:
             sentence = _("%(count)d prompts have this title; which is meant?") % {"count": count}
             return [_about_title(row, sentence)]
-        return self.update(row, fields)
-
-    def update(self, row: Row, fields: dict[str, Any]) -> list[Rejection]:
-        """Change the prompt of the row's title; return why not where it cannot be."""
-        [prompt] = self.known[row.title]
-        changes = fields | {"metadata": prompt.metadata | fields["metadata"]}
-        if all(getattr(prompt, name) == value for name, value in changes.items()):
-            self.counter["unchanged"] += 1
-            return []
-        self.flush()  # the prompt may be one of this batch
-        try:
-            prompt = edit_prompt(prompt_id=prompt.pk, author=self.options.author, **changes)
-        except InvalidInputError as error:
-            return _in_terms_of_the_file(row, error)
-        self.known[row.title] = [prompt]
-        self.counter["updated"] += 1
+        self.update(row, fields)
         return []
 
-    def flush(self) -> None:
-        """Insert the new prompts and their versions."""
-        if not self.new:
+    def update(self, row: Row, fields: dict[str, Any]) -> None:
+        """Change the prompt of the row's title."""
+        [prompt] = self.known[row.title]
+        changes = fields | {"metadata": prompt.metadata | fields["metadata"]}
+        self.own.add(row.title)
+        if all(getattr(prompt, name) == value for name, value in changes.items()):
+            self.counter["unchanged"] += 1
             return
-        for prompt, name in zip(self.new, free_names(p.name for p in self.new), strict=True):
+        self.known[row.title] = [self.change(prompt, changes)]
+        self.counter["updated"] += 1
+
+
+class _Checking(_Importing):
+    """Checks rows without writing.
+
+    Attributes:
+        good: the rows that can go in.
+        settled: what the check found for each of them: its name, variables and includes.
+    """
+
+    def __init__(self, options: ImportOptions, on_rejection: Callable[[Rejection], None]) -> None:
+        super().__init__(options, on_rejection)
+        self.good: list[Row] = []
+        self.settled: list[Settled] = []
+        self.changed: dict[str, list[Prompt]] = {}
+        self._last: Settled = ("", [], [])
+
+    def look_up(self, titles: set[str]) -> None:
+        """Learn it, as if the earlier batches had been written."""
+        super().look_up(titles)
+        for title in titles & self.changed.keys():
+            self.known[title] = self.changed[title]
+
+    def take_row(self, row: Row) -> list[Rejection]:
+        """Keep a good row for the writing."""
+        rejections = super().take_row(row)
+        if not rejections:
+            self.good.append(row)
+            self.settled.append(self._last)
+            if row.title in self.own:
+                self.changed[row.title] = self.known[row.title]
+        return rejections
+
+    def prepare(self, row: Row, fields: dict[str, Any]) -> Prompt:  # noqa: ARG002 (of `_Importing`)
+        """Check it."""
+        prompt = new_prompt(**fields)
+        self._last = (prompt.name, prompt.variables or NOTHING, prompt.includes or NOTHING)
+        return prompt
+
+    def create(self, prompt: Prompt) -> None:
+        """Nothing more is to be done."""
+
+    def change(self, prompt: Prompt, changes: dict[str, Any]) -> Prompt:
+        """Check what it would be."""
+        before = {name: getattr(prompt, name) for name in EDITABLE}
+        changed = new_prompt(id=prompt.pk, **before | changes)
+        if changed.name != prompt.name:
+            check_name_is_free(changed)
+        return changed
+
+
+class _Writing(_Importing):
+    """Writes rows that were checked."""
+
+    def __init__(
+        self,
+        options: ImportOptions,
+        on_rejection: Callable[[Rejection], None],
+        settled: Iterable[Settled],
+    ) -> None:
+        super().__init__(options, on_rejection)
+        self._settled = iter(settled)
+        self._new: list[Prompt] = []
+
+    def take(self, batch: list[Row | Rejection]) -> None:
+        """Write one batch."""
+        super().take(batch)
+        self._flush()
+
+    def prepare(self, row: Row, fields: dict[str, Any]) -> Prompt:  # noqa: ARG002 (of `_Importing`)
+        """Build it of what was checked."""
+        name, variables, includes = next(self._settled)
+        settled = {"name": name, "variables": variables, "includes": includes}
+        return Prompt(**fields | settled)
+
+    def create(self, prompt: Prompt) -> None:
+        """Insert it with its batch."""
+        self._new.append(prompt)
+
+    def change(self, prompt: Prompt, changes: dict[str, Any]) -> Prompt:
+        """Write it."""
+        self._flush()  # the prompt may be one of this batch
+        return edit_prompt(prompt_id=prompt.pk, author=self.options.author, **changes)
+
+    def _flush(self) -> None:
+        """Insert the new prompts and their versions."""
+        if not self._new:
+            return
+        for prompt, name in zip(self._new, free_names(p.name for p in self._new), strict=True):
             prompt.name = name
-        Prompt.objects.bulk_create(self.new)
+        Prompt.objects.bulk_create(self._new)
         PromptVersion.objects.bulk_create(
-            [build_version(prompt, author=self.options.author) for prompt in self.new]
+            [build_version(prompt, author=self.options.author) for prompt in self._new]
         )
         if self.options.status not in {None, Prompt.Status.DRAFT}:
             announce(
-                self.new,
+                self._new,
                 kind=PromptEvent.Kind.STATUS,
                 actor=self.options.author,
                 after=str(self.options.status),
             )
         forget_releases()
-        self.new = []
+        self._new = []
 
 
 def _has_utf8(text: str) -> bool:
@@ -220,7 +364,7 @@ def _has_utf8(text: str) -> bool:
 def _in_terms_of_the_file(row: Row, error: InvalidInputError) -> list[Rejection]:
     columns = {"title": row.title_column, "content": row.content_column}
     return [
-        Rejection(line=row.line, column=columns.get(name, name), reason=reason)
+        row.reject(columns.get(name, name), reason)
         for name, reason in sorted(error.messages.items(), key=_title_first)
     ]
 
@@ -230,4 +374,4 @@ def _title_first(item: tuple[str, str]) -> tuple[bool, bool]:
 
 
 def _about_title(row: Row, reason: str) -> Rejection:
-    return Rejection(line=row.line, column=row.title_column, reason=f"“{row.title}”: {reason}")
+    return row.reject(row.title_column, f"“{row.title}”: {reason}")

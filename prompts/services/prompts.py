@@ -26,6 +26,7 @@ __all__ = [
     "add_tags",
     "archive_prompt",
     "build_version",
+    "check_name_is_free",
     "create_prompt",
     "delete_prompt",
     "edit_prompt",
@@ -104,7 +105,7 @@ def create_prompt(*, title: str, content: str, author: str = "", **fields: Any) 
     refuse_unknown(fields, EDITABLE)
     prompt = new_prompt(title=title, content=content, **fields)
     if fields.get("name"):
-        _check_name_is_free(prompt)
+        check_name_is_free(prompt)
     else:
         [prompt.name] = free_names([prompt.name])
     version = new_version(prompt, author=author, change_note=change_note)
@@ -202,7 +203,8 @@ def _check(prompt: Prompt) -> None:
         raise InvalidInputError(messages)
 
 
-def _check_name_is_free(prompt: Prompt) -> None:
+def check_name_is_free(prompt: Prompt) -> None:
+    """Raise InvalidInputError where another prompt has its name."""
     if Prompt.objects.filter(name=prompt.name).exclude(pk=prompt.pk).exists():
         raise InvalidInputError(
             {"name": _("another prompt is called “%(name)s” already") % {"name": prompt.name}}
@@ -213,7 +215,7 @@ def _save_changes(
     prompt: Prompt, before: dict[str, Any], changed: set[str], *, author: str, change_note: str
 ) -> None:
     if "name" in changed:
-        _check_name_is_free(prompt)
+        check_name_is_free(prompt)
     if changed & set(WORDING_FIELDS):
         prompt.current_version += 1
         new_version(prompt, author=author, change_note=change_note).save(force_insert=True)
@@ -356,7 +358,7 @@ def restore_prompt(*, prompt_id: PromptId, actor: str = "", reason: str = "") ->
         NotFoundError: there is no such prompt, or it is not deleted.
     """
     prompt = find_row(Prompt, prompt_id, deleted=True)
-    _check_name_is_free(prompt)
+    check_name_is_free(prompt)
     announce([prompt], kind=PromptEvent.Kind.RESTORED, actor=actor, reason=reason)
     prompt.restore()
     forget_releases()

@@ -91,12 +91,11 @@ def test_contents_of_many_languages_go_in_as_they_are():
     assert dict(PromptVersion.objects.values_list("prompt__title", "content")) == expected
 
 
-BAD = f'title,content\na,b\n"{"x" * 256}",c\n ,\ne,f\ng,h,i\n'
+BAD = f'title,content\na,b\n"{"x" * 256}",c\nx,\ne,f\ng,h,i\n'
 BAD_LINES = [
     "line 3, column title: Ensure this value has at most 255 characters (it has 256).",
-    "line 4, column title: This field cannot be blank.",
     "line 4, column content: This field cannot be blank.",
-    "line 6: has 3 cells, the header has 2",
+    "line 6: has more cells (3) than the header (2)",
 ]
 
 
@@ -284,12 +283,15 @@ def test_json_output_is_one_object(write, capsys):
         "format": "jsonl",
         "dry_run": False,
         "columns": {"title": "name", "content": "content"},
+        "notes": [],
         "error": None,
         "rejections": [
             {
                 "line": 2,
                 "column": "name",
                 "reason": "holds half of a surrogate pair at position 2; it is not a character",
+                "record": 0,
+                "unit": "line",
             }
         ],
     }
@@ -301,7 +303,7 @@ def test_json_counts_nothing_where_nothing_goes_in(write, capsys, options):
     result = json.loads(capsys.readouterr().out)
     assert (result["rows"], result["imported"], result["rejected"]) == (5, 0, 3)
     assert result["kept"] is False
-    assert [rejection["line"] for rejection in result["rejections"]] == [3, 4, 4, 6]
+    assert [rejection["line"] for rejection in result["rejections"]] == [3, 4, 6]
 
 
 def test_json_lists_every_rejection_of_many(write, capsys):
@@ -335,8 +337,8 @@ UNOPENED = [
     (
         "x.doc",
         [],
-        "x.doc cannot be read: its name does not end in .csv, .tsv, .json, .jsonl, .ndjson, .yaml, "
-        ".yml, .xlsx; name the format with --format csv|json|jsonl|yaml|xlsx. "
+        "x.doc cannot be read: its name does not end in .csv, .tsv, .tab, .json, .jsonl, .ndjson, "
+        ".yaml, .yml, .xlsx, .xlsm; name the format with --format csv|json|jsonl|yaml|xlsx. "
         "Nothing was imported.",
     ),
     (
@@ -371,7 +373,8 @@ def test_a_file_that_breaks_in_the_middle_imports_nothing(write, capsys, options
     path = write(b"title,content\n" + rows + b"\xff,x\n")
     assert run(path, *options) == 2
     assert capsys.readouterr().err == (
-        f"{path} cannot be read: line 1502 is not UTF-8; save the file as UTF-8. "
+        f"{path} cannot be read: line 1502 is not UTF-8, nor is the file UTF-16 or CP932 "
+        "(Shift-JIS); save it as UTF-8 (in Excel: “CSV UTF-8”). "
         "Nothing was imported.\n"
     )
     assert not Prompt.objects.exists()

@@ -5,7 +5,7 @@
 
 It knows encodings, delimiters, headers, limits and places, and nothing of prompts or suites: what a
 column means is the caller's business. Plain Python; nothing that a file holds is ever run.
-Every sentence is kept apart from its parameters, so that whoever shows it can translate it first.
+Every sentence is in the language of whoever reads it.
 """
 
 from autoforge.core.tables.delimited import read_delimited

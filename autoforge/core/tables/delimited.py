@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Final
 
 from autoforge.core.tables.header import TOO_MANY_ROWS, Cell, Row, build_table, is_blank
-from autoforge.core.tables.limits import Limits
+from autoforge.core.tables.limits import Limits, count_lines
 from autoforge.core.tables.records import Table
 from autoforge.core.tables.sentences import Sentence, UnreadableError, gettext_noop
 
@@ -82,7 +82,7 @@ def read_delimited(
     if separator:
         delimiter = separator[1]
         start = separator.end()
-        line += _count_lines(text, 0, start)
+        line += count_lines(text, 0, start)
         if delimiter not in DELIMITERS:
             raise UnreadableError(UNKNOWN_SEPARATOR, delimiter=delimiter)
     if not delimiter:
@@ -90,11 +90,6 @@ def read_delimited(
         delimiter = _find_delimiter(sample, known, limits)
     scanner = _Scanner(text, start, line, limits)
     return build_table(scanner.rows(delimiter), limits, unit="line", notes=notes)
-
-
-def _count_lines(text: str, start: int, end: int) -> int:
-    both = text.count("\r\n", start, end)
-    return text.count("\n", start, end) + text.count("\r", start, end) - both
 
 
 class _Scanner:
@@ -121,7 +116,7 @@ class _Scanner:
             blank = skip_blank_lines(text, position)
             if blank and blank.end() > position:
                 position = blank.end()
-                line += _count_lines(text, start, position)
+                line += count_lines(text, start, position)
                 continue
             cells, position, ended_by = self._row(delimiter, position, line)
             line_end = line_end or ended_by
@@ -134,7 +129,7 @@ class _Scanner:
                 blank_left -= 1
                 if blank_left < 0:
                     raise UnreadableError(TOO_MANY_ROWS, limit=f"{self._limits.records:,}")
-            line += _count_lines(text, start, position)
+            line += count_lines(text, start, position)
 
     def _row(self, delimiter: str, position: int, line: int) -> tuple[list[Cell], int, str]:
         """Return a row's cells, where it ends, and which line end is there."""
@@ -161,7 +156,7 @@ class _Scanner:
         closed = QUOTED_CELL.match(self._text, position)
         if closed is None:
             return UnreadableError(OPEN_QUOTE, line=line)
-        last = self._line + _count_lines(self._text, self._start, closed.end())
+        last = self._line + count_lines(self._text, self._start, closed.end())
         return UnreadableError(STRAY_QUOTE, line=line, last=last)
 
 

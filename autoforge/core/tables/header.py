@@ -6,7 +6,7 @@ from typing import Final
 
 from autoforge.core.tables.formulas import ESCAPED, unescape_formula
 from autoforge.core.tables.limits import Limits
-from autoforge.core.tables.records import Record, Table, Unusable
+from autoforge.core.tables.records import Record, Table, Unusable, place_of
 from autoforge.core.tables.sentences import Sentence, UnreadableError, gettext_noop, quoted
 
 __all__ = ["TOO_MANY_ROWS", "Cell", "Row", "build_table", "is_blank"]
@@ -17,14 +17,14 @@ Row = tuple[int, list[Cell]]
 
 EMPTY: Final = gettext_noop("the file is empty; its first row must name the columns")
 TWICE: Final = gettext_noop(
-    "the header (%(unit)s %(line)d) names the column %(column)s twice; rename one of them"
+    "the header (%(place)s) names the column %(column)s twice; rename one of them"
 )
-UNUSABLE_NAME: Final = gettext_noop("the header (%(unit)s %(line)d): a name %(reason)s")
+UNUSABLE_NAME: Final = gettext_noop("the header (%(place)s): a name %(reason)s")
 TOO_MANY_ROWS: Final = gettext_noop(
     "the file has more than %(limit)s rows below its header; split it"
 )
 TOO_MANY_CELLS: Final = gettext_noop("the file has more than %(limit)s cells; split it")
-TOO_LONG: Final = gettext_noop("has %(cells)d cells, and the header has %(columns)d")
+TOO_LONG: Final = gettext_noop("has more cells (%(cells)d) than the header (%(columns)d)")
 
 
 def is_blank(cells: Iterable[Cell]) -> bool:
@@ -70,9 +70,10 @@ def _name_columns(cells: Sequence[Cell], line: int, unit: str) -> tuple[tuple[st
     Columns without a name at the end are none; others are called by their position.
     """
     names: list[str] = []
+    place = place_of(line, unit)
     for cell in cells:
         if isinstance(cell, Unusable):
-            raise UnreadableError(UNUSABLE_NAME, unit=unit, line=line, reason=cell.reason)
+            raise UnreadableError(UNUSABLE_NAME, place=place, reason=cell.reason)
         names.append(cell)
     while names and not names[-1].strip():
         names.pop()
@@ -83,7 +84,7 @@ def _name_columns(cells: Sequence[Cell], line: int, unit: str) -> tuple[tuple[st
         names = [name.strip() or f"column {number}" for number, name in enumerate(names, start=1)]
     name, count = Counter(names).most_common(1)[0]
     if count > 1:
-        raise UnreadableError(TWICE, unit=unit, line=line, column=quoted(name))
+        raise UnreadableError(TWICE, place=place, column=quoted(name))
     return tuple(names), escaped
 
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Collection, Iterator
 from typing import Any, Final
 
-from autoforge.core.tables.limits import Limits
+from autoforge.core.tables.limits import Limits, count_lines
 from autoforge.core.tables.records import Record, Table, Unusable
 from autoforge.core.tables.sentences import Sentence, UnreadableError, gettext_noop, quoted
 from autoforge.core.tables.values import TOO_DEEP, TOO_LONG_A_NUMBER, describe_depth
@@ -88,7 +88,7 @@ def read_json_lines(text: str, limits: Limits, notes: tuple[Sentence, ...] = ())
 def _refuse_many_values(text: str, limits: Limits) -> None:
     # Each bracket and comma can be a value: a file of three bytes a value would fill the memory.
     values = text.count("[") + text.count("{") + text.count(",")
-    if values > 4 * limits.values:  # texts hold commas too
+    if values > limits.values:  # those in texts among them
         raise UnreadableError(TOO_MANY_VALUES, limit=f"{limits.values:,}")
 
 
@@ -103,15 +103,12 @@ def _collect(found: Iterator[Found], limits: Limits) -> list[Record]:
 
 def _lines(text: str) -> Iterator[Found]:
     start, line = 0, 1
-    while start <= len(text):
-        end = LINE_END.search(text, start)
-        part = text[start : end.start() if end else len(text)]
-        if part.strip(SPACE):
-            yield line, _decode_line(part)
-        if end is None:
-            return
-        start = end.end()
-        line += 1
+    while begins := NOT_SPACE.search(text, start):
+        line += count_lines(text, start, begins.start())
+        end = LINE_END.search(text, begins.start())
+        stop = end.start() if end else len(text)
+        yield line, _decode_line(text[begins.start() : stop])
+        start = stop
 
 
 def _decode_line(text: str) -> Any:
@@ -141,7 +138,7 @@ class _Cursor:
         """Go to the next character that is no white space; return it, "" at the end."""
         match = NOT_SPACE.search(self._text, self._position)
         self._position = match.start() if match else len(self._text)
-        self.line += self._text.count("\n", self._counted, self._position)
+        self.line += count_lines(self._text, self._counted, self._position)
         self._counted = self._position
         return self._text[self._position : self._position + 1]
 
@@ -167,7 +164,7 @@ class _Cursor:
 
     def error(self, what: Sentence) -> UnreadableError:
         """Return the error that says where this is."""
-        line = self._text.count("\n", 0, self._position) + 1
+        line = count_lines(self._text, 0, self._position) + 1
         column = self._position - self._text.rfind("\n", 0, self._position)
         return UnreadableError(AT, line=line, column=column, what=what)
 

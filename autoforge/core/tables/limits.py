@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["MEBIBYTE", "Limits"]
+__all__ = ["MEBIBYTE", "Limits", "count_lines"]
 
 MEBIBYTE: Final = 1024 * 1024
 
@@ -24,3 +24,9 @@ class Limits:
     """Cells of a table, or single values of a JSON or YAML file."""
     cell_characters: int = 5_000_000
     """Of one cell."""
+
+
+def count_lines(text: str, start: int, end: int) -> int:
+    """Return how many lines end between two positions: with CR, LF or both."""
+    both = text.count("\r\n", start, end)
+    return text.count("\n", start, end) + text.count("\r", start, end) - both

@@ -40,7 +40,7 @@ OTHER_KINDS: Final = {
     b"%PDF": gettext_noop("it is a PDF, not a table; save the table as CSV or XLSX"),
 }
 TOO_LARGE: Final = gettext_noop("the file is larger than %(limit)d MiB; split it")
-UNREADABLE: Final = gettext_noop("%(reason)s")
+UNREADABLE: Final = "%(reason)s"  # the system's own words
 
 
 def format_of(name: str) -> str | None:

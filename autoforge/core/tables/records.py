@@ -2,11 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from autoforge.core.tables.sentences import Sentence
+from autoforge.core.tables.sentences import Sentence, gettext_noop
 
-__all__ = ["Record", "Table", "Unusable"]
+__all__ = ["Record", "Table", "Unusable", "place_of"]
+
+PLACES: Final = {
+    "line": gettext_noop("line %(number)d"),
+    "row": gettext_noop("row %(number)d"),
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,3 +60,8 @@ class Table:
 
     def __iter__(self) -> Iterator[Record]:
         return iter(self.records)
+
+
+def place_of(line: int, unit: str) -> Sentence:
+    """Return “line 3”, or “row 3” of a sheet."""
+    return Sentence(PLACES[unit], number=line)

@@ -4,19 +4,16 @@ from collections.abc import Collection
 from itertools import islice
 from typing import Any, Final
 
+from autoforge.core.language import gettext, gettext_noop
+
 __all__ = ["Sentence", "UnreadableError", "clean", "gettext_noop", "listed", "quoted"]
 
 LONGEST_TEXT: Final = 60  # characters of a file that a sentence repeats
 MOST_NAMES: Final = 20
 
 
-def gettext_noop(text: str) -> str:
-    """Mark a sentence for translation."""
-    return text
-
-
 class Sentence:
-    """What is wrong: a template with %(name)s, and its parameters; `str()` is English.
+    """What is wrong: a template with %(name)s, and its parameters; `str()` translates it.
 
     Args:
         template: marked for translation where it is written.
@@ -28,7 +25,7 @@ class Sentence:
         self.params = params
 
     def __str__(self) -> str:
-        return self.template % self.params
+        return gettext(self.template) % self.params
 
     def __repr__(self) -> str:
         return f"Sentence({str(self)!r})"
@@ -44,12 +41,15 @@ class UnreadableError(Exception):
     """The file cannot be read; `str()` is one sentence that says where and why.
 
     Attributes:
-        sentence: the same, for whoever translates it.
+        sentence: the same, before it is translated.
     """
 
     def __init__(self, sentence: Sentence | str, **params: Any) -> None:
         self.sentence = Sentence(sentence, **params) if isinstance(sentence, str) else sentence
-        super().__init__(str(self.sentence))
+        super().__init__(self.sentence)
+
+    def __str__(self) -> str:
+        return str(self.sentence)
 
 
 def clean(text: str) -> str:

@@ -46,7 +46,10 @@ class UnfitError(ValueError):
 
     def __init__(self, sentence: Sentence) -> None:
         self.sentence = sentence
-        super().__init__(str(sentence))
+        super().__init__(sentence)
+
+    def __str__(self) -> str:
+        return str(self.sentence)
 
 
 def describe_depth(template: str) -> Sentence:

@@ -100,8 +100,7 @@ def read_yaml(
             records.append(Record(number=len(records) + 1, line=line, value=value))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        what = Sentence(NOT_YAML, reason=error.problem)
-        raise UnreadableError(*_at(mark, what)) from None
+        raise _error_at(mark, Sentence(NOT_YAML, reason=error.problem)) from None
     except yaml.YAMLError as error:
         raise UnreadableError(NOT_YAML, reason=str(error).partition("\n")[0]) from None
     if not records and not builder.has_list:
@@ -114,6 +113,14 @@ def _refuse_control_characters(text: str) -> None:
     if bad:
         line = text.count("\n", 0, bad.start()) + 1
         raise UnreadableError(CONTROL, line=line, character=f"U+{ord(bad[0]):04X}")
+
+
+def _line_of(event: Any) -> int:
+    return int(event.start_mark.line) + 1
+
+
+def _error_at(mark: Any, what: Sentence) -> UnreadableError:
+    return UnreadableError(AT, line=mark.line + 1, column=mark.column + 1, what=what)
 
 
 class _Builder:
@@ -137,20 +144,19 @@ class _Builder:
         self._next()  # the stream begins
         while not isinstance(self._loader.peek_event(), yaml.StreamEndEvent):
             self._next()  # a document begins
+            self._count()
             yield from self._document(lists)
             self._next()  # the document ends
             self._anchors = {}
 
     def _document(self, lists: Collection[str]) -> Iterator[tuple[int, Any]]:
         event = self._next()
-        line = event.start_mark.line + 1
         if isinstance(event, yaml.SequenceStartEvent):
             yield from self._items()
         elif isinstance(event, yaml.MappingStartEvent):
             yield from self._members(event, lists)
         elif not isinstance(event, yaml.ScalarEvent) or self._scalar(event) is not None:
-            column = event.start_mark.column + 1
-            raise UnreadableError(AT, line=line, column=column, what=Sentence(NO_LIST))
+            raise _error_at(event.start_mark, Sentence(NO_LIST))
 
     def _items(self) -> Iterator[tuple[int, Any]]:
         self.has_list = True
@@ -160,7 +166,7 @@ class _Builder:
 
     def _record(self) -> tuple[int, Any]:
         event = self._next()
-        self._line = event.start_mark.line + 1
+        self._line = _line_of(event)
         self._fault = None
         line = self._line
         value, _ = self._value(event, 1)
@@ -170,7 +176,7 @@ class _Builder:
         self, start: yaml.MappingStartEvent, lists: Collection[str]
     ) -> Iterator[tuple[int, Any]]:
         """Yield the records of a mapping's list; without such a list it is a record itself."""
-        line = start.start_mark.line + 1
+        line = _line_of(start)
         self._line, self._fault = line, None
         has_list = False
         members: dict[str, Any] = {}
@@ -189,40 +195,45 @@ class _Builder:
     def _next(self) -> Any:
         return self._loader.get_event()
 
+    def _count(self) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise UnreadableError(TOO_MANY_VALUES, limit=f"{self._most:,}")
+
     def _refuse(self, sentence: Sentence) -> None:
         self._fault = self._fault or sentence
 
     def _value(self, event: Any, depth: int) -> tuple[Any, int]:
         """Return the value that begins with `event`, and its weight with aliases written out."""
-        self._left -= 1
-        if self._left < 0:
-            raise UnreadableError(TOO_MANY_VALUES, limit=f"{self._most:,}")
+        self._count()
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event)
         anchor = event.anchor
         if anchor is not None:
-            self._anchors[anchor] = None
+            self._anchors[anchor] = None  # what it stands for has not ended yet
         before = self._weight
         self._add(NODE_WEIGHT)
         if isinstance(event, yaml.ScalarEvent):
             self._add(len(event.value))
             value = self._scalar(event)
-        elif depth > DEEPEST:
-            line, column = event.start_mark.line + 1, event.start_mark.column + 1
-            what = describe_depth(TOO_DEEP)
-            raise UnreadableError(AT, line=line, column=column, what=what)
-        elif isinstance(event, yaml.SequenceStartEvent):
-            self._check_tag(event.tag, "seq")
-            value = []
-            while not isinstance(item := self._next(), yaml.SequenceEndEvent):
-                value.append(self._value(item, depth + 1)[0])
         else:
-            self._check_tag(event.tag, "map")
-            value = self._mapping(depth)
+            value = self._collection(event, depth)
         weight = self._weight - before
         if anchor is not None:
             self._anchors[anchor] = (value, weight)
         return value, weight
+
+    def _collection(self, event: Any, depth: int) -> Any:
+        if depth > DEEPEST:
+            raise _error_at(event.start_mark, describe_depth(TOO_DEEP))
+        if isinstance(event, yaml.MappingStartEvent):
+            self._check_tag(event.tag, "map")
+            return self._mapping(depth)
+        self._check_tag(event.tag, "seq")
+        items = []
+        while not isinstance(item := self._next(), yaml.SequenceEndEvent):
+            items.append(self._value(item, depth + 1)[0])
+        return items
 
     def _mapping(self, depth: int) -> dict[str, Any]:
         members: dict[str, Any] = {}
@@ -253,11 +264,9 @@ class _Builder:
             self._refuse(Sentence(TWICE, name=quoted(name)))
         members[name] = value
 
-    def _alias(self, event: yaml.AliasEvent) -> tuple[Any, int]:
+    def _alias(self, event: Any) -> tuple[Any, int]:
         if event.anchor not in self._anchors:
-            line, column = event.start_mark.line + 1, event.start_mark.column + 1
-            what = Sentence(NO_ANCHOR, name=quoted(event.anchor))
-            raise UnreadableError(AT, line=line, column=column, what=what)
+            raise _error_at(event.start_mark, Sentence(NO_ANCHOR, name=quoted(event.anchor)))
         target = self._anchors[event.anchor]
         if target is None:
             self._refuse(Sentence(OWN_ALIAS))

@@ -3,7 +3,6 @@
 import argparse
 import json
 import os
-import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +16,16 @@ from django.db.utils import DatabaseError
 from autoforge.core.errors import InvalidInputError
 from prompts import services
 from prompts.exporting import BrokenFileError, parse
-from prompts.importing import FORMATS, READERS, SUFFIXES, ColumnNames, Source, UnreadableError
+from prompts.importing import (
+    FORMATS,
+    SUFFIXES,
+    ColumnNames,
+    Rejection,
+    Row,
+    Source,
+    UnreadableError,
+    read_rows,
+)
 from prompts.management.import_reports import JsonReport, Report, TerminalReport, TextReport
 from prompts.models import Prompt
 
@@ -134,10 +142,10 @@ def _import(options: dict[str, Any], report: Report) -> services.ImportCounts:
     names = ColumnNames(title=options["title_column"], content=options["content_column"])
     with _opened(options["file"]) as stream:
         source = Source(stream)
-        rows = READERS[options["format"]](source, names)
-        with report.watch(source, _size_bytes(stream)):
+        rows = read_rows(options["format"], source, names)
+        with report.watch(source):
             return services.import_rows(
-                map(report.row, rows),
+                _noted(map(report.row, rows), source, report),
                 services.ImportOptions(
                     status=options["status"],
                     user_id=options["user_id"],
@@ -147,6 +155,18 @@ def _import(options: dict[str, Any], report: Report) -> services.ImportCounts:
                 ),
                 report.reject,
             )
+
+
+def _noted(
+    rows: Iterator[Row | Rejection], source: Source, report: Report
+) -> Iterator[Row | Rejection]:
+    """Yield the rows; before the first of them say what is to be said of the file."""
+    for row in rows:
+        if source.table is not None and not report.said_of_file:
+            report.said_of_file = True
+            for note in source.table.notes:
+                report.note(str(note))
+        yield row
 
 
 def _tell(report: Report, say: Callable[[], None]) -> None:
@@ -195,12 +215,3 @@ def _opened(name: str) -> Iterator[BinaryIO]:
         raise UnreadableError(error.strerror or str(error)) from error
     with stream:
         yield stream
-
-
-def _size_bytes(stream: BinaryIO) -> int | None:
-    """Return how much there is to read, None where that is not known (a pipe, a terminal)."""
-    try:
-        status = os.fstat(stream.fileno())
-    except OSError:  # a stream without a file
-        return None
-    return status.st_size if stat.S_ISREG(status.st_mode) else None

@@ -1,0 +1,99 @@
+"""Prompts as Langfuse exports them: chats with placeholders, and versions of one prompt.
+
+A record is recognised by what only Langfuse has: a `prompt` with a `type` of text or chat beside
+it. Its variables are written {{name}}, which is mustache here (langfuse.com/docs/prompts).
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from autoforge.core.language import gettext_noop
+from autoforge.core.tables import Sentence
+from autoforge.core.tables.values import UnfitError
+from prompts.rendering import (
+    ContractError,
+    Message,
+    Template,
+    TemplateError,
+    dump_messages,
+    propose_variables,
+)
+
+__all__ = ["is_langfuse", "read_langfuse"]
+
+TYPES: Final = ("text", "chat")
+SIGNS: Final = frozenset({"version", "labels", "config", "commitMessage", "projectId"})
+PLACEHOLDER: Final = "placeholder"
+NO_CHAT: Final = gettext_noop("is a text, and its type says that it is a chat")
+NO_MESSAGE: Final = gettext_noop(
+    "holds a message %(number)d that is none; it needs a role and a content, both texts"
+)
+NO_NAME: Final = gettext_noop("holds a placeholder without a name (message %(number)d)")
+BECAME_A_MESSAGE: Final = gettext_noop(
+    "the placeholder “%(name)s” stands for messages at Langfuse; here message %(number)d is one of "
+    "the user whose text is the variable “%(name)s”"
+)
+
+
+def is_langfuse(record: Mapping[str, Any]) -> bool:
+    """Whether a record is a prompt of Langfuse."""
+    return (
+        record.get("type") in TYPES
+        and isinstance(record.get("name"), str)
+        and isinstance(record.get("prompt"), str | list)
+        and not SIGNS.isdisjoint(record)
+    )
+
+
+def read_langfuse(record: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return a record in our own words, and what was read otherwise than it stands there.
+
+    Raises:
+        UnfitError: a message of a chat is none.
+    """
+    notes: list[str] = []
+    changed = dict(record)
+    content = changed["prompt"]
+    kind = changed.pop("type")
+    if isinstance(content, list):
+        kind, content = "chat", _read_messages(content, notes)
+    elif kind == "chat":
+        raise UnfitError(Sentence(NO_CHAT))
+    changed |= {"prompt": content, "kind": kind, "syntax": "mustache"}
+    changed.setdefault("variables", _propose(kind, content))
+    return changed, notes
+
+
+def _read_messages(messages: list[Any], notes: list[str]) -> str:
+    read = []
+    for number, message in enumerate(messages, start=1):
+        if isinstance(message, dict) and message.get("type") == PLACEHOLDER:
+            read.append(_read_placeholder(message, number, notes))
+            continue
+        role = message.get("role") if isinstance(message, dict) else None
+        content = message.get("content") if isinstance(message, dict) else None
+        if not isinstance(role, str) or not isinstance(content, str):
+            raise UnfitError(Sentence(NO_MESSAGE, number=number))
+        read.append(Message(role=role, content=content))
+    return dump_messages(read)
+
+
+def _read_placeholder(message: Mapping[str, Any], number: int, notes: list[str]) -> Message:
+    """Return a message whose text is what the placeholder stands for, and note it."""
+    name = message.get("name")
+    if not isinstance(name, str) or not name:
+        raise UnfitError(Sentence(NO_NAME, number=number))
+    notes.append(str(Sentence(BECAME_A_MESSAGE, name=name, number=number)))
+    return Message(role="user", content=f"{{{{{name}}}}}")
+
+
+def _propose(kind: str, content: str) -> list[dict[str, Any]]:
+    """Return declarations of the variables that a text uses; of a faulty text none.
+
+    What is wrong with it is said when it is checked.
+    """
+    try:
+        template = Template(kind=kind, syntax="mustache", content=content)
+        return [variable.as_json() for variable in propose_variables(template)]
+    except (ContractError, TemplateError):
+        return []

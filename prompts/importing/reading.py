@@ -1,0 +1,216 @@
+"""From a file to rows: the columns of its records are told apart, its values checked."""
+
+import json
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any, BinaryIO, Final
+
+from autoforge.core.language import gettext as _
+from autoforge.core.language import gettext_noop
+from autoforge.core.tables import (
+    ESCAPED,
+    Limits,
+    Record,
+    Table,
+    UnreadableError,
+    Unusable,
+    open_table,
+    read_bytes,
+)
+from autoforge.core.tables.records import place_of
+from autoforge.core.tables.sentences import listed
+from autoforge.core.tables.values import UnfitError, kind, plain, storable
+from prompts.importing.columns import ColumnNames, find_fault
+from prompts.importing.langfuse import is_langfuse, read_langfuse
+from prompts.importing.rows import Rejection, Row
+
+__all__ = ["LISTS", "Source", "read_rows"]
+
+LISTS: Final = ("prompts", "data")  # where an object around the list holds it; Langfuse says data
+LOOK_AHEAD: Final = 100  # records
+HEADER: Final = gettext_noop("%(place)s, the header: %(what)s")
+
+
+class Source:
+    """A binary stream, or bytes, of a file.
+
+    Args:
+        stream: what is read, once.
+        limits: how much of it.
+
+    Attributes:
+        table: what was read, once it was.
+    """
+
+    def __init__(self, stream: BinaryIO, limits: Limits | None = None) -> None:
+        self._stream = stream
+        self._limits = limits or Limits()
+        self.table: Table | None = None
+
+    def open_table(self, file_format: str, names: ColumnNames) -> Table:
+        """Return the table of the file.
+
+        Raises:
+            UnreadableError: it cannot be read.
+        """
+        raw = read_bytes(self._stream, self._limits)
+        self.table = open_table(
+            raw, file_format, limits=self._limits, known=names.known, lists=LISTS
+        )
+        return self.table
+
+
+def read_rows(file_format: str, source: Source, names: ColumnNames) -> Iterator[Row | Rejection]:
+    """Yield a row, or why it is none, for each record of a file.
+
+    Several versions of one prompt come one after the other, the oldest first.
+
+    Raises:
+        UnreadableError: the file cannot be read, or none of its records has a title and a content.
+    """
+    table = source.open_table(file_format, names)
+    _check_columns(table, names)
+    rows = [_RowMaker(table, names).make(record) for record in table]
+    yield from _in_order(rows)
+
+
+def _check_columns(table: Table, names: ColumnNames) -> None:
+    """Refuse a file of which no record has a title, or none a content.
+
+    One sentence about the file then says more than one for each record.
+    """
+    columns = table.columns
+    if columns is None:
+        values = [record.value for record in islice(table, LOOK_AHEAD)]
+        entries = [value for value in values if isinstance(value, dict)]
+        columns = tuple(dict.fromkeys(name for entry in entries for name in entry))
+        if not columns:
+            return
+    fault = find_fault(columns, names)
+    if fault is None:
+        return
+    if table.columns is None:
+        raise UnreadableError(fault)
+    place = place_of(table.header_line, table.unit)
+    raise UnreadableError(HEADER, place=place, what=fault)
+
+
+def _in_order(rows: Iterable[Row | Rejection]) -> Iterator[Row | Rejection]:
+    """Yield rows so that versions of one prompt follow their numbers, wherever they stand."""
+    rows = list(rows)
+    versions: dict[str, list[Row]] = {}
+    for row in rows:
+        if isinstance(row, Row) and row.version is not None:
+            versions.setdefault(row.title, []).append(row)
+    for row in rows:
+        if isinstance(row, Rejection) or row.version is None:
+            yield row
+        elif row.title in versions:
+            yield from sorted(versions.pop(row.title), key=_number_of)
+
+
+def _number_of(row: Row) -> int:
+    return row.version or 0
+
+
+class _RowMaker:
+    """Makes rows of the records of one table."""
+
+    def __init__(self, table: Table, names: ColumnNames) -> None:
+        self._table = table
+        self._names = names
+
+    def make(self, record: Record) -> Row | Rejection:
+        """Return the row of a record, or why it is none."""
+        value = record.value
+        if isinstance(value, Unusable):
+            return self._reject(record, "", str(value.reason))
+        if not isinstance(value, dict):
+            reason = _("must be an object with names and values, not %(kind)s")
+            return self._reject(record, "", reason % {"kind": kind(value)})
+        if record.missing:
+            cells = len(value)
+            reason = _("has fewer cells (%(cells)d) than the header (%(columns)d)")
+            columns = cells + len(record.missing)
+            return self._reject(record, "", reason % {"cells": cells, "columns": columns})
+        version = None
+        notes: list[str] = []
+        if is_langfuse(value):
+            try:
+                version = _version_of(value)
+                value, notes = read_langfuse(value)
+            except UnfitError as error:
+                return self._reject(record, "prompt", str(error))
+        return self._split(record, value, version, notes)
+
+    def _reject(self, record: Record, column: str, reason: str) -> Rejection:
+        number = record.number if self._table.numbered else 0
+        return Rejection(
+            line=record.line, column=column, reason=reason, record=number, unit=self._table.unit
+        )
+
+    def _split(
+        self, record: Record, value: dict[str, Any], version: int | None, notes: list[str]
+    ) -> Row | Rejection:
+        title, content = self._names.pick(value)
+        if title is None or content is None:
+            names = self._names
+            column = names.title or "title" if title is None else names.content or "content"
+            reason = _("is missing; the record has %(columns)s") % {"columns": listed(value)}
+            return self._reject(record, column, reason)
+        if title == content:
+            return self._reject(record, title, _("cannot be both title and content"))
+        value = _as_chat(value, content)
+        for column in (title, content):
+            if not isinstance(value[column], str):
+                return self._reject(record, column, _not_a_text(value[column]))
+        metadata: dict[str, Any] = {}
+        for key, cell in value.items():
+            if key in {title, content, self._table.escaped and ESCAPED}:
+                continue
+            try:
+                metadata[storable(key)] = plain(cell)
+            except UnfitError as error:
+                return self._reject(record, key, str(error))
+        return Row(
+            line=record.line,
+            title=value[title],
+            content=value[content],
+            metadata=metadata,
+            title_column=title,
+            content_column=content,
+            record=record.number if self._table.numbered else 0,
+            unit=self._table.unit,
+            version=version,
+            notes=tuple(notes),
+        )
+
+
+def _version_of(record: dict[str, Any]) -> int | None:
+    version = record.get("version")
+    return version if isinstance(version, int) and not isinstance(version, bool) else None
+
+
+def _as_chat(record: dict[str, Any], content: str) -> dict[str, Any]:
+    """Return a record whose content, if it is a list, is the messages of a chat."""
+    messages = record[content]
+    if not isinstance(messages, list) or record.get("kind", "chat") != "chat":
+        return record
+    return {**record, content: _dump(messages), "kind": "chat"}
+
+
+def _dump(messages: list[Any]) -> Any:
+    """Return a list of messages as the JSON of a chat; what JSON cannot hold stays as it is."""
+    try:
+        return json.dumps(plain(messages), ensure_ascii=False, indent=2)
+    except UnfitError as error:
+        return Unusable(reason=error.sentence)
+
+
+def _not_a_text(value: object) -> str:
+    if isinstance(value, Unusable):
+        return str(value.reason)
+    sentence = _("must be a text, not %(kind)s") % {"kind": kind(value)}
+    if value is None or isinstance(value, list | dict):
+        return sentence
+    return _("%(what)s; put it in quotes") % {"what": sentence}
