@@ -11,7 +11,9 @@ import re
 from collections.abc import ItemsView
 from typing import Any, Final
 
-from django.http import HttpRequest, QueryDict
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.utils.deprecation import MiddlewareMixin
 from django.utils.safestring import SafeString, mark_safe
 from django.views.debug import ExceptionReporter, SafeExceptionReporterFilter
 
@@ -24,7 +26,7 @@ from autoforge.logs import (
     list_request_secrets,
 )
 
-__all__ = ["HideSecrets", "Reporter"]
+__all__ = ["HideSecrets", "Reporter", "TechnicalPagesMiddleware"]
 
 # Names of settings and headers whose values hold addresses and credentials somewhere inside.
 HIDDEN: Final = re.compile(
@@ -32,6 +34,7 @@ HIDDEN: Final = re.compile(
     r"|^DATABASES$|^CACHES$|^HUEY$|^ENVIRONMENT$|^PROVIDER_|LOCATION|REDIS|DSN|DATABASE_URL",
     re.IGNORECASE,
 )
+NOT_FOUND: Final = 404
 # Settings that match and are what somebody looks for on such a page.
 SHOWN: Final = frozenset({"AUTHENTICATION_BACKENDS", "AUTH_USER_MODEL", "PASSWORD_HASHERS"})
 
@@ -78,6 +81,18 @@ def _cleanse(fields: Any, substitute: str) -> QueryDict:
         hidden = HIDDEN.search(name) or is_telling(name)
         shown.setlist(name, [substitute if hidden else hide_text(value) for value in values])
     return shown
+
+
+class TechnicalPagesMiddleware(MiddlewareMixin):
+    """Hides secrets in what Django shows with DEBUG and without a reporter: an unknown address."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        """Return the page without the secrets of the address."""
+        if settings.DEBUG and response.status_code == NOT_FOUND and not response.streaming:
+            text = response.content.decode(response.charset)
+            text = hide_values(hide_text(text), list_request_secrets(request))
+            response.content = text.encode(response.charset)
+        return response
 
 
 class Reporter(ExceptionReporter):

@@ -61,6 +61,7 @@ TELLING: Final = (
     + "|".join(re.escape(name) for name in TELLING_NAMES)
     + r")[A-Za-z0-9_.-]{0,60}"
 )
+QUOTED: Final = r"""b?(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')"""
 SHAPES: Final = (
     # user:password@ of any URL
     (re.compile(r"(?<=://)[^/?#\s@'\"]{0,500}@"), rf"{REDACTED}@"),
@@ -77,11 +78,11 @@ SHAPES: Final = (
         re.compile(rf"(?i)(?<![A-Za-z0-9_.-])({TELLING}=)[^&\s'\"<>;,]+"),
         rf"\1{REDACTED}",
     ),
-    # "name": "value" of JSON or of a dictionary
+    # "name": "value" of JSON or of a dictionary, and of a form, whose values are lists
     (
         re.compile(
             rf"""(?i)(["']{TELLING}["']\s{{0,5}}:\s{{0,5}})"""
-            r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')"""
+            rf"(?:{QUOTED}|\[{QUOTED}(?:, ?{QUOTED}){{0,50}}\])"
         ),
         rf'\1"{REDACTED}"',
     ),

@@ -1,10 +1,12 @@
 """What a probe raises."""
 
+from autoforge.logs import hide_text
+
 __all__ = ["ProbeError"]
 
 
 class ProbeError(Exception):
-    """Something is not well.
+    """Something is not well; the text holds no secret, whatever a driver has written into it.
 
     Attributes:
         hint: how to mend it, one sentence.
@@ -12,4 +14,4 @@ class ProbeError(Exception):
 
     def __init__(self, detail: str, hint: str) -> None:
         self.hint = hint
-        super().__init__(detail)
+        super().__init__(hide_text(detail))

@@ -94,6 +94,8 @@ def test_telling_names_are_hidden_at_any_depth():
         ("basic authentication is needed", "basic authentication is needed"),
         ("{'password': 'it\\'s', 'name': 'x'}", "{'password': \"****\", 'name': 'x'}"),
         ('{"api_key": "a\\"b", "n": 1}', '{"api_key": "****", "n": 1}'),
+        ("{'password': ['a', 'b'], 'n': ['x']}", "{'password': \"****\", 'n': ['x']}"),
+        ("{'password': b'a'}", "{'password': \"****\"}"),
         ("key sk-ant-0123456789abcdef refused", "key **** refused"),
         ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln", "****"),
         ("The token of the database has expired", "The token of the database has expired"),
