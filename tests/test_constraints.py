@@ -10,6 +10,7 @@ from django.db import IntegrityError, models, transaction
 
 from evaluations.models import (
     Evaluation,
+    GateEvent,
     ModelProfile,
     Rating,
     ReleaseGate,
@@ -49,6 +50,7 @@ def rows(owner):
         RunCase: run_case,
         ModelProfile: ModelProfile.objects.create(name="m", provider="echo"),
         ReleaseGate: ReleaseGate.objects.create(prompt=prompt, suite=suite),
+        GateEvent: GateEvent.objects.create(prompt=prompt, gate=suite.pk, kind="created"),
         Rating: Rating.objects.create(result=result, user=owner, passed=True),
         Prompt: prompt,
         PromptVersion: version,
@@ -114,6 +116,8 @@ BROKEN = [
     (ModelProfile, {"name": "n", "concurrency": 0}, "model_profiles_concurrency_from_1"),
     (ReleaseGate, {}, "release_gates_once"),
     (ReleaseGate, {"pass_rate": 1.5}, "release_gates_rates_0_to_1"),
+    (GateEvent, {"kind": "party"}, "gate_events_kind_known"),
+    (GateEvent, {"changes": []}, "gate_events_changes_is_object"),
     (Rating, {}, "ratings_once"),
     (Evaluation, {}, "evaluations_position_unique"),
     (Evaluation, {"position": 1, "target": []}, "evaluations_target_is_object"),

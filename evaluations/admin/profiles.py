@@ -4,11 +4,18 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.formats import date_format
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from autoforge.core.admin import BaseAdmin, DocumentFormField
+from evaluations import gates
 from evaluations.admin.cells import PAGE_MEDIA
 from evaluations.engine.errors import SetupError
 from evaluations.engine.providers import PROVIDERS
@@ -95,17 +102,79 @@ class ModelProfileAdmin(BaseAdmin):
     readonly_fields = ("created_at", "updated_at")
 
 
+class ReleaseGateForm(forms.ModelForm):  # type: ignore[type-arg]  # as above
+    """Edits a gate."""
+
+    class Meta:
+        model = ReleaseGate
+        fields = ("prompt", "suite", "pass_rate", "lower_bound")
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a suite that checks nothing: every content would pass."""
+        values = super().clean() or self.cleaned_data
+        suite = values.get("suite")
+        if suite is not None:
+            problems = gates.check_gate(suite=suite, pass_rate=values.get("pass_rate"))
+            for name, sentence in problems.items():
+                self.add_error(name, f"{sentence[:1].upper()}{sentence[1:]}.")
+        return values
+
+
 @admin.register(ReleaseGate)
 class ReleaseGateAdmin(BaseAdmin):
     """What a prompt has to show before a label that needs checks may move."""
 
     Media = PAGE_MEDIA
+    form = ReleaseGateForm
     list_display = ("prompt", "suite", "shown_rate", "shown_bound", "updated_at")
     list_select_related = ("prompt", "suite")
     search_fields = ("prompt__title", "suite__name")
     autocomplete_fields = ("prompt", "suite")
-    fields = ("prompt", "suite", "pass_rate", "lower_bound", "created_at", "updated_at")
-    readonly_fields = ("created_at", "updated_at")
+    fields = ("prompt", "suite", "pass_rate", "lower_bound", "created_at", "updated_at", "changes")
+    readonly_fields = ("created_at", "updated_at", "changes")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Leave out what there is not yet."""
+        return super().get_fields(request, obj) if obj else self.fields[:4]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Keep a gate with its prompt, and so with the prompt's history."""
+        fields = super().get_readonly_fields(request, obj)
+        return (*fields, "prompt") if obj else fields
+
+    @display(description=_("history"))
+    def changes(self, obj: ReleaseGate) -> SafeString:
+        """Return who made and changed the gate, and what: the newest first."""
+        lines = (
+            (
+                date_format(localtime(event.created_at), "SHORT_DATETIME_FORMAT"),
+                event.get_kind_display(),
+                event.actor or "–",
+                gates.describe_event(event),
+            )
+            for event in gates.list_events(gate_id=obj.pk)
+        )
+        line_end = mark_safe("<br>")
+        return format_html_join(line_end, "{} · {} · <bdi>{}</bdi> · {}", lines) or mark_safe("–")
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:  # noqa: ARG002 (Django's signature)
+        """Create or change it through the service, which names the person."""
+        fields = {name: getattr(obj, name) for name in ("suite_id", "pass_rate", "lower_bound")}
+        actor = request.user.get_username()
+        if change:
+            gates.edit_gate(gate_id=obj.pk, actor=actor, **fields)
+        else:
+            obj.pk = gates.create_gate(actor=actor, prompt_id=obj.prompt_id, **fields).pk
+            obj._state.adding = False
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        """Delete it through the service."""
+        gates.delete_gate(gate_id=obj.pk, actor=request.user.get_username())
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Delete them through the service, each with its event."""
+        for gate in queryset:
+            self.delete_model(request, gate)
 
     @display(description=_("pass rate"), ordering="pass_rate")
     def shown_rate(self, obj: ReleaseGate) -> str:

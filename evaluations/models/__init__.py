@@ -1,6 +1,6 @@
 """Tables of evaluations.
 
-    suites (TestSuite ─▶ TestCase)     profiles (ModelProfile)     gates (ReleaseGate)
+    suites (TestSuite ─▶ TestCase)     profiles (ModelProfile)     gates (ReleaseGate, GateEvent)
     runs (Run ─▶ RunCase) ─▶ evaluations (Evaluation) ─▶ results (TestResult ─▶ Rating)
 
 A run asks cases (copied when it is made, so that it can go on although the suite changes) of one
@@ -10,7 +10,7 @@ string: this app knows the other one's models only through foreign keys.
 """
 
 from evaluations.models.evaluations import Evaluation
-from evaluations.models.gates import ReleaseGate
+from evaluations.models.gates import GateEvent, ReleaseGate
 from evaluations.models.outcomes import Outcome, completed_outcome
 from evaluations.models.profiles import ModelProfile
 from evaluations.models.results import ERRORS, UNCHECKED, Rating, TestResult, result_state
@@ -21,6 +21,7 @@ __all__ = [
     "ERRORS",
     "UNCHECKED",
     "Evaluation",
+    "GateEvent",
     "ModelProfile",
     "Outcome",
     "Rating",

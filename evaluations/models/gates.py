@@ -1,14 +1,17 @@
-"""What a prompt must have shown before a label that needs checks may move to it."""
+"""What a prompt must have shown before a label that needs checks may move; who decided so."""
 
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from autoforge.core.models import TimestampedModel, UUIDModel
+from autoforge.core.constraints import is_json
+from autoforge.core.fields import JSONDocumentField
+from autoforge.core.models import ImmutableModel, SerialModel, TimestampedModel, UUIDModel
+from autoforge.core.validators import validate_json_object, validate_storable
 from evaluations.models.ranges import SCORE_RANGE
 from evaluations.models.suites import TestSuite
 
-__all__ = ["ReleaseGate"]
+__all__ = ["GateEvent", "ReleaseGate"]
 
 
 class ReleaseGate(UUIDModel, TimestampedModel):
@@ -66,3 +69,65 @@ class ReleaseGate(UUIDModel, TimestampedModel):
 
     def __str__(self) -> str:
         return f"{self.pass_rate:.0%} · {str(self.pk)[:8]}"
+
+
+class GateEvent(SerialModel, ImmutableModel):
+    """One change of a gate: who made it, and what was before and after. It outlives the gate."""
+
+    class Kind(models.TextChoices):
+        """What happened."""
+
+        CREATED = "created", _("created")
+        CHANGED = "changed", _("changed")
+        DELETED = "deleted", _("deleted")
+
+    prompt = models.ForeignKey(
+        "prompts.Prompt",
+        on_delete=models.CASCADE,
+        related_name="gate_events",
+        db_index=False,
+        verbose_name=_("prompt"),
+        help_text=_("The prompt whose gate it was."),
+    )
+    gate = models.UUIDField(_("release gate"), help_text=_("The ID of the gate."))
+    kind = models.CharField(
+        _("kind"), max_length=16, choices=Kind.choices, help_text=_("What happened.")
+    )
+    actor = models.CharField(
+        _("who"),
+        max_length=255,
+        blank=True,
+        default="",
+        validators=[validate_storable],
+        help_text=_("Who did it; empty if nobody is known."),
+    )
+    changes = JSONDocumentField(
+        _("changes"),
+        default=dict,
+        blank=True,
+        validators=[validate_json_object],
+        help_text=_("Fields with their values before and after."),
+    )
+
+    class Meta(ImmutableModel.Meta):
+        db_table = "gate_events"
+        verbose_name = _("gate event")
+        verbose_name_plural = _("gate events")
+        ordering = ("-id",)
+        default_permissions = ()
+        indexes = (models.Index(fields=["prompt", "-id"], name="idx_gate_events_prompt"),)
+        constraints = (
+            models.CheckConstraint(
+                name="gate_events_kind_known",
+                condition=Q(kind__in=["created", "changed", "deleted"]),
+                violation_error_message=_("An event is of a known kind."),
+            ),
+            models.CheckConstraint(
+                name="gate_events_changes_is_object",
+                condition=is_json("changes", "object"),
+                violation_error_message=_("Changes are a JSON object."),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.actor}".rstrip()

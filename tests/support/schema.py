@@ -15,5 +15,6 @@ TABLES = {
     "evaluation_run_cases",
     "model_profiles",
     "release_gates",
+    "gate_events",
     "ratings",
 }

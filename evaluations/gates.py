@@ -1,0 +1,171 @@
+"""Release gates: written together with who wrote them, and only over suites that check something.
+
+What a gate compares with its rates are answers that were checked. A suite in which nothing is
+checked would let every content through, so no gate stands on one.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from autoforge.core.errors import ApplicationError, InvalidInputError, NotFoundError
+from autoforge.core.writing import check_fields, refuse_unknown
+from evaluations.engine.scorers import is_checked
+from evaluations.models import GateEvent, ReleaseGate, TestSuite
+from evaluations.planning import cases_of_suite
+
+__all__ = ["check_gate", "create_gate", "delete_gate", "describe_event", "edit_gate", "list_events"]
+
+RULES: Final = frozenset({"suite_id", "pass_rate", "lower_bound"})
+EVENTS_SHOWN: Final = 50
+
+
+@transaction.atomic
+def create_gate(*, actor: str = "", **fields: Any) -> ReleaseGate:
+    """Create a gate.
+
+    Args:
+        actor: who does it; named in the gate's history.
+        **fields: `prompt_id`, `suite_id`, `pass_rate`, `lower_bound`.
+
+    Raises:
+        InvalidInputError: a field is wrong, or the suite checks nothing.
+    """
+    refuse_unknown(fields, RULES | {"prompt_id"})
+    gate = ReleaseGate(**fields)
+    _check(gate)
+    gate.save(force_insert=True)
+    after = _values(gate)
+    _record(gate, GateEvent.Kind.CREATED, actor, {name: [None, after[name]] for name in after})
+    return gate
+
+
+@transaction.atomic
+def edit_gate(*, gate_id: UUID | str, actor: str = "", **fields: Any) -> ReleaseGate:
+    """Change a gate, which stays with its prompt; nothing is written where nothing differs.
+
+    Args:
+        gate_id: the gate.
+        actor: who does it; named in the gate's history.
+        **fields: any of `suite_id`, `pass_rate`, `lower_bound`.
+
+    Raises:
+        NotFoundError: there is no such gate.
+        InvalidInputError: a field is wrong, or the suite checks nothing.
+    """
+    refuse_unknown(fields, RULES)
+    gate = _find(gate_id)
+    before = _values(gate)
+    for name, value in fields.items():
+        setattr(gate, name, value)
+    _check(gate)
+    after = _values(gate)
+    changes = {name: [before[name], after[name]] for name in after if before[name] != after[name]}
+    if changes:
+        gate.save()
+        _record(gate, GateEvent.Kind.CHANGED, actor, changes)
+    return gate
+
+
+@transaction.atomic
+def delete_gate(*, gate_id: UUID | str, actor: str = "") -> None:
+    """Delete a gate; its history stays with its prompt.
+
+    Raises:
+        NotFoundError: there is no such gate.
+    """
+    gate = _find(gate_id)
+    before = _values(gate)
+    _record(gate, GateEvent.Kind.DELETED, actor, {name: [before[name], None] for name in before})
+    gate.delete()
+
+
+def check_gate(*, suite: TestSuite, pass_rate: float | None) -> Mapping[str, str]:
+    """Return field → sentence of what would let every content through; empty if nothing does."""
+    problems: dict[str, str] = {}
+    if pass_rate is not None and pass_rate <= 0:
+        problems["pass_rate"] = _("a gate at 0 opens for every answer; it takes more")
+    try:
+        checks = (
+            is_checked(case.assertions, case.threshold) for _key, case in cases_of_suite(suite.pk)
+        )
+        has_check = any(checks)
+    except ApplicationError as error:
+        problems["suite"] = str(error)
+        return problems
+    if not has_check:
+        sentence = _(
+            "no enabled case of “%(suite)s” has a check, so a gate would open for any answer: add "
+            "assertions to its cases first"
+        )
+        problems["suite"] = sentence % {"suite": suite.name}
+    return problems
+
+
+def _check(gate: ReleaseGate) -> None:
+    check_fields(gate, exclude={"prompt", "suite"})
+    suite = TestSuite.objects.filter(pk=gate.suite_id).first()
+    if suite is None:
+        raise InvalidInputError({"suite": _("there is no such suite, or it is deleted")})
+    twins = ReleaseGate.objects.filter(prompt_id=gate.prompt_id, suite=suite).exclude(pk=gate.pk)
+    if twins.exists():
+        raise InvalidInputError({"suite": _("This prompt has a gate with this suite already.")})
+    problems = check_gate(suite=suite, pass_rate=gate.pass_rate)
+    if problems:
+        raise InvalidInputError(dict(problems))
+
+
+def _find(gate_id: UUID | str) -> ReleaseGate:
+    gate = ReleaseGate.objects.select_related("prompt", "suite").filter(pk=gate_id).first()
+    if gate is None:
+        raise NotFoundError(_("there is no release gate %(key)s") % {"key": gate_id})
+    return gate
+
+
+def _values(gate: ReleaseGate) -> dict[str, Any]:
+    """Return what a gate says; names still mean something when prompt and suite are gone."""
+    return {
+        "prompt": gate.prompt.name,
+        "suite": gate.suite.name,
+        "pass_rate": gate.pass_rate,
+        "lower_bound": gate.lower_bound,
+    }
+
+
+def _record(gate: ReleaseGate, kind: str, actor: str, changes: Mapping[str, Any]) -> None:
+    event = GateEvent(
+        prompt_id=gate.prompt_id, gate=gate.pk, kind=kind, actor=actor[:255], changes=dict(changes)
+    )
+    check_fields(event, exclude={"prompt"})
+    event.save(force_insert=True)
+
+
+def list_events(*, gate_id: UUID | str = "", prompt_id: UUID | str = "") -> list[GateEvent]:
+    """Return the newest events of a gate, or of all gates that a prompt has or had."""
+    rows = GateEvent.objects.filter(gate=gate_id) if gate_id else GateEvent.objects
+    if prompt_id:
+        rows = rows.filter(prompt_id=prompt_id)
+    return list(rows.order_by("-id")[:EVENTS_SHOWN])
+
+
+def describe_event(event: GateEvent) -> str:
+    """Return what changed: each field with its value before and after."""
+    parts = []
+    for name, (before, after) in event.changes.items():
+        title = _title(name)
+        parts.append(f"{title}: {_shown(before)} → {_shown(after)}")
+    return "; ".join(parts)
+
+
+def _title(name: str) -> str:
+    field: Any = ReleaseGate._meta.get_field(name)
+    return str(field.verbose_name)
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.1%}" if isinstance(value, float) else str(value)
