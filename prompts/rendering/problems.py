@@ -142,6 +142,20 @@ SENTENCES: Final[Mapping[str, str]] = {
     "no-text": gettext_noop(
         "only texts, numbers, true, false, lists and objects can be written into a prompt"
     ),
+    "limit-time": gettext_noop(
+        "filling the template takes longer than %(seconds)g s of processor time; give shorter "
+        "values or make the template simpler"
+    ),
+    "limit-memory": gettext_noop(
+        "filling the template needs more than %(megabytes)d MB of memory; give shorter values or "
+        "make the template simpler"
+    ),
+    "limit-busy": gettext_noop(
+        "filling the template takes long, and others are being filled; try again in a moment"
+    ),
+    "limit-ended": gettext_noop(
+        "filling the template ended unexpectedly; give shorter values or make the template simpler"
+    ),
     "render": gettext_noop("the template cannot be filled: %(reason)s"),
 }
 

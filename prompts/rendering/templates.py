@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from prompts.rendering.chat import Message, parse_messages
+from prompts.rendering.effort import spend, weigh, within_limits
 from prompts.rendering.problems import ContractError, Place, Problem, nearest
 from prompts.rendering.syntaxes import PARSERS, Parsed, Reference, Use
 from prompts.rendering.syntaxes.jinja_types import TYPE_OF_HINT
@@ -16,6 +17,7 @@ __all__ = [
     "LONGEST",
     "Template",
     "check",
+    "fill_here",
     "find_references",
     "find_uses",
     "prepare",
@@ -199,6 +201,23 @@ def prepare(template: Template) -> Filler:
     Raises:
         ContractError: the template itself is wrong.
     """
+    here = _prepare_here(template)
+
+    def fill(values: Mapping[str, Any]) -> str | tuple[Message, ...]:
+        filled = within_limits(lambda: here(values), "fill_template", template, dict(values))
+        if isinstance(filled, list):  # of a worker
+            return tuple(Message(role=role, content=text) for role, text in filled)
+        return filled
+
+    return fill
+
+
+def fill_here(template: Template, values: Mapping[str, Any]) -> str | tuple[Message, ...]:
+    """Do what `render` does in this process, whatever it takes."""
+    return _prepare_here(template)(values)
+
+
+def _prepare_here(template: Template) -> Filler:
     problems = check(template)
     if problems:
         raise ContractError(problems)
@@ -207,6 +226,7 @@ def prepare(template: Template) -> Filler:
     parsed = [_parse(template.syntax, text) for _, text in _texts(template)]
 
     def fill(values: Mapping[str, Any]) -> str | tuple[Message, ...]:
+        spend(sum(map(weigh, values.values())))
         taken = take_values(template.variables, values)
         included = {
             name: str(_render_part(inner, taken)) for name, inner in template.includes.items()
@@ -223,4 +243,4 @@ def prepare(template: Template) -> Filler:
 def _render_part(template: Template, values: Mapping[str, Any]) -> str | tuple[Message, ...]:
     wanted = {variable.name for variable in template.variables}
     given = {name: value for name, value in values.items() if name in wanted}
-    return render(template, given)
+    return fill_here(template, given)

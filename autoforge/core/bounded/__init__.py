@@ -22,7 +22,7 @@ from autoforge.core.bounded.errors import (
     TooMuchMemoryError,
     WorkerDiedError,
 )
-from autoforge.core.bounded.pool import call, call_async, patience_of
+from autoforge.core.bounded.pool import allowance_of, call, call_async, patience_of, use_up
 from autoforge.core.bounded.process import MEGABYTES, SECONDS
 
 __all__ = [
@@ -33,7 +33,9 @@ __all__ = [
     "TooMuchMemoryError",
     "TookTooLongError",
     "WorkerDiedError",
+    "allowance_of",
     "call",
     "call_async",
     "patience_of",
+    "use_up",
 ]

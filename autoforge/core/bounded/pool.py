@@ -10,14 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from typing import Any, Final
 
-from autoforge.core.bounded.errors import BusyError
+from autoforge.core.bounded.errors import BusyError, TookTooLongError
 from autoforge.core.bounded.process import SECONDS, Worker
 
-__all__ = ["call", "call_async", "patience_of"]
+__all__ = ["allowance_of", "call", "call_async", "patience_of", "use_up"]
 
 WORKERS: Final = 2
 """Calls at a time of one process; they only compute, so more would only share processors."""
 PATIENCE_SECONDS: Final = 120.0
+_allowance: ContextVar[list[float] | None] = ContextVar("_allowance", default=None)
 _patience: ContextVar[float] = ContextVar("_patience", default=PATIENCE_SECONDS)
 
 
@@ -33,6 +34,26 @@ def patience_of(seconds: float) -> Iterator[None]:
         yield
     finally:
         _patience.reset(token)
+
+
+@contextlib.contextmanager
+def allowance_of(seconds: float) -> Iterator[None]:
+    """Give all calls within so much processor time together.
+
+    A file may hold ten thousand templates, each of which takes almost its whole time.
+    """
+    token = _allowance.set([seconds])
+    try:
+        yield
+    finally:
+        _allowance.reset(token)
+
+
+def use_up(seconds: float) -> None:
+    """Take what was done without a worker off the allowance."""
+    left = _allowance.get()
+    if left is not None:
+        left[0] -= seconds
 
 
 class _Call:
@@ -171,7 +192,16 @@ def call(target: str, *arguments: Any, seconds: float = SECONDS) -> Any:
         RuntimeError: the function raised something.
     """
     module, _, name = target.partition(":")
-    return _pool.run(_Call(), _patience.get(), module, name, seconds, arguments)
+    left = _allowance.get()
+    if left is None:
+        return _pool.run(_Call(), _patience.get(), module, name, seconds, arguments)[0]
+    if left[0] <= 0:
+        raise TookTooLongError("came after the time for all of them was used up")
+    allowed = min(seconds, left[0])
+    left[0] -= allowed  # unless it comes back and says that it took less
+    result, used = _pool.run(_Call(), _patience.get(), module, name, allowed, arguments)
+    left[0] += allowed - used
+    return result
 
 
 async def call_async(target: str, *arguments: Any, seconds: float = SECONDS) -> Any:
@@ -182,4 +212,4 @@ async def call_async(target: str, *arguments: Any, seconds: float = SECONDS) -> 
         RuntimeError: the function raised something.
     """
     module, _, name = target.partition(":")
-    return await _pool.run_async(module, name, seconds, arguments)
+    return (await _pool.run_async(module, name, seconds, arguments))[0]

@@ -61,8 +61,10 @@ class Worker:
         self._channel = ours
         self._lock = threading.Lock()
 
-    def call(self, module: str, name: str, seconds: float, arguments: tuple[Any, ...]) -> Any:
-        """Return what a function returns.
+    def call(
+        self, module: str, name: str, seconds: float, arguments: tuple[Any, ...]
+    ) -> tuple[Any, float]:
+        """Return what a function returns, and the seconds of processor time that it took.
 
         Raises:
             BoundedError: it took too long, needed too much memory, or its process ended. The worker
@@ -70,14 +72,16 @@ class Worker:
             EOFError: the worker had given up before the call began; another one can do it.
             RuntimeError: the function raised something; that is a bug of it.
         """
-        kind, result = self._exchange(pickle.dumps((module, name, seconds, arguments)), seconds)
+        kind, result, used = self._exchange(
+            pickle.dumps((module, name, seconds, arguments)), seconds
+        )
         if kind == MEMORY:
             raise self._too_large()
         if kind != DONE:
             raise RuntimeError(f"{module}:{name} failed in a worker: {result}")
-        return result
+        return result, used
 
-    def _exchange(self, message: bytes, seconds: float) -> tuple[str, Any]:
+    def _exchange(self, message: bytes, seconds: float) -> tuple[str, Any, float]:
         deadline = time.monotonic() + WALL_SECONDS
         self._channel.settimeout(WALL_SECONDS)
         try:
@@ -90,8 +94,8 @@ class Worker:
             answer = None
         if answer is None:
             raise self._ended(seconds)
-        kind, result = _Plain(io.BytesIO(answer)).load()
-        return kind, result
+        kind, result, used = _Plain(io.BytesIO(answer)).load()
+        return kind, result, used
 
     def _ended(self, seconds: float) -> Exception:
         """Return the error that says why the process has ended."""

@@ -13,6 +13,7 @@ import signal
 import socket
 import struct
 import sys
+import time
 from typing import Final
 
 __all__ = ["DONE", "FAILED", "LENGTH", "MEMORY", "main", "receive", "send"]
@@ -60,14 +61,16 @@ def _answer(message: bytes) -> tuple[str, bytes]:
         function = getattr(importlib.import_module(module), name)
         _begin(seconds)
         try:
+            started = time.process_time()
             result = function(*arguments)
-            return DONE, pickle.dumps((DONE, result))
+            return DONE, pickle.dumps((DONE, result, time.process_time() - started))
         finally:
             _begin(0)
     except MemoryError:
-        return MEMORY, pickle.dumps((MEMORY, ""))
+        return MEMORY, pickle.dumps((MEMORY, "", 0.0))
     except Exception as error:  # noqa: BLE001 (a bug of the function is the caller's to tell)
-        return FAILED, pickle.dumps((FAILED, f"{type(error).__name__}: {error}"[:1000]))
+        why = f"{type(error).__name__}: {error}"[:1000]
+        return FAILED, pickle.dumps((FAILED, why, 0.0))
 
 
 def _begin(seconds: float) -> None:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, Undefined, nodes
 from jinja2.environment import Template
@@ -17,14 +17,28 @@ from jinja2.exceptions import SecurityError, UndefinedError
 from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from prompts.rendering.effort import metered, spend, weigh
 from prompts.rendering.problems import Place, Problem, RenderError
 from prompts.rendering.syntaxes import jinja_filters, jinja_guard
 from prompts.rendering.syntaxes.parsed import Parsed, Reference, Use
 
-__all__ = ["Dialect", "Environment", "count_rounds", "parse", "parse_as", "pieces_of"]
+__all__ = [
+    "Dialect",
+    "Environment",
+    "count_rounds",
+    "is_too_large",
+    "looked_at",
+    "parse",
+    "parse_as",
+    "pieces_of",
+]
 
 LONGEST_BITS: Final = 4096
 ROUNDS: Final = 20_000  # of all loops of one rendering
+ROUND: Final = 5  # units of effort of one, besides those of its parts
+MOST_IN_TAGS: Final = (
+    40_000  # characters of all tags; reading them takes at most about half a second
+)
 MARK: Final = "\x00"  # stands for a carriage return; no content holds a NUL
 OPENING: Final = re.compile(r"\{[{%#]")
 CLOSING: Final = {"{{": "}}", "{%": "%}", "{#": "#}"}
@@ -46,6 +60,7 @@ class Environment(ImmutableSandboxedEnvironment):
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         """Refuse an operator that would make a text or a list of any size."""
+        spend(weigh(left) + weigh(right))
         if operator == "+" and isinstance(left, str | list) and isinstance(right, str | list):
             jinja_filters.check_size(len(left) + len(right))
         elif not isinstance(left, int | float) or not isinstance(right, int | float):
@@ -94,14 +109,26 @@ def _kind_of(obj: Any) -> str:
     return "no-entry-of-text" if isinstance(obj, str) else "no-entry-of-value"
 
 
-def count_rounds(items: Iterable[Any]) -> Iterator[Any]:
-    """Yield the items; all loops of a rendering together have a limit."""
+def count_rounds(items: Iterable[Any], parts: int) -> Iterator[Any]:
+    """Yield the items; all loops of a rendering together have a limit.
+
+    Args:
+        items: what the loop goes through.
+        parts: of which the loop's body is made.
+    """
     left = rounds.get()
     for item in items:
+        spend(ROUND + parts)
         left[0] -= 1
         if left[0] < 0:
             raise RenderError([Problem(code="too-many-rounds", params={"limit": ROUNDS})])
         yield item
+
+
+def looked_at(value: Any) -> Any:
+    """Return a value that is going to be looked at as a whole."""
+    spend(weigh(value))
+    return value
 
 
 def _join_texts(parts: Iterable[Any]) -> str:
@@ -111,6 +138,7 @@ def _join_texts(parts: Iterable[Any]) -> str:
 
 
 def _finalize(value: Any) -> Any:
+    spend(weigh(value))
     # An undefined one raises its own, better sentence when it is written.
     return value if isinstance(value, Undefined) else jinja_filters.checked_text(value)
 
@@ -126,8 +154,12 @@ ENVIRONMENT: Final = Environment(
 ENVIRONMENT.globals.clear()
 ENVIRONMENT.filters.clear()
 ENVIRONMENT.filters.update(jinja_filters.FILTERS)
-ENVIRONMENT.filters.update({"_rounds": count_rounds, "_texts": _join_texts})
-ENVIRONMENT.tests = {name: ENVIRONMENT.tests[name] for name in jinja_guard.TESTS}
+ENVIRONMENT.filters.update(
+    {"_rounds": count_rounds, "_texts": metered(_join_texts), "_looked_at": looked_at}
+)
+ENVIRONMENT.tests = {
+    name: metered(cast("Callable[..., Any]", ENVIRONMENT.tests[name])) for name in jinja_guard.TESTS
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -152,7 +184,7 @@ def parse(text: str) -> Parsed:
 
 def parse_as(text: str, dialect: Dialect) -> Parsed:
     """Do the same for another dialect."""
-    if _is_too_large(text):
+    if is_too_large(text):
         return _refused(jinja_guard.too_deep())
     try:
         tree = dialect.environment.parse(_hide_returns(text))
@@ -244,12 +276,16 @@ def pieces_of(text: str) -> Iterator[tuple[str, bool]]:
     yield text[end:], False
 
 
-def _is_too_large(text: str) -> bool:
+def is_too_large(text: str) -> bool:
     """Whether reading the tags would take long, before Jinja reads them."""
     tags = [
         len(piece) for piece, is_tag in pieces_of(text) if is_tag and not piece.startswith("{#")
     ]
-    return len(tags) > jinja_guard.MOST_TAGS or max(tags, default=0) > jinja_guard.LONGEST_TAG
+    return (
+        len(tags) > jinja_guard.MOST_TAGS
+        or max(tags, default=0) > jinja_guard.LONGEST_TAG
+        or sum(tags) > MOST_IN_TAGS
+    )
 
 
 def _hide_returns(text: str) -> str:
@@ -264,14 +300,23 @@ def _rewrite(tree: nodes.Template) -> dict[str, str]:
     for data in tree.find_all(nodes.TemplateData):
         data.data = data.data.replace(MARK, "\r")
     for loop in list(tree.find_all(nodes.For)):
-        loop.iter = _filtered(loop.iter, "_rounds")  # type: ignore[arg-type]  # an expression
+        parts = sum(1 for _part in loop.find_all(nodes.Node))
+        loop.iter = _filtered(loop.iter, "_rounds", parts)  # type: ignore[arg-type]  # an expression
+    for comparison in list(tree.find_all(nodes.Compare)):
+        comparison.expr = _filtered(comparison.expr, "_looked_at")
+        for operand in comparison.ops:
+            operand.expr = _filtered(operand.expr, "_looked_at")
+    for item in list(tree.find_all(nodes.Getitem)):
+        if isinstance(item.arg, nodes.Slice):
+            item.node = _filtered(item.node, "_looked_at")
     included: dict[str, str] = {}
     _replace(tree, included)
     return included
 
 
-def _filtered(node: nodes.Expr, name: str) -> nodes.Filter:
-    return nodes.Filter(node, name, [], [], None, None, lineno=node.lineno)
+def _filtered(node: nodes.Expr, name: str, *arguments: int) -> nodes.Filter:
+    constants: list[nodes.Expr] = [nodes.Const(one, lineno=node.lineno) for one in arguments]
+    return nodes.Filter(node, name, constants, [], None, None, lineno=node.lineno)
 
 
 def _replace(node: nodes.Node, included: dict[str, str]) -> None:

@@ -8,6 +8,7 @@ from jinja2 import Undefined
 from jinja2 import filters as jinja
 from jinja2.exceptions import SecurityError
 
+from prompts.rendering.effort import metered
 from prompts.rendering.problems import Problem, RenderError
 from prompts.rendering.syntaxes.parsed import OUTPUT_LIMIT
 from prompts.rendering.values import as_json, as_text, size_of
@@ -105,7 +106,7 @@ def _listed(apply: Callable[..., Any]) -> Callable[..., Any]:
     return listed
 
 
-FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
+_FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "abs": abs,
     "capitalize": _text(str.capitalize),
     "count": len,
@@ -141,4 +142,11 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "unique": _listed(jinja.do_unique),
     "upper": _text(str.upper),
     "wordcount": _text(lambda text: len(text.split())),
+}
+# What they look at of their value is the same however large it is.
+AT_ONCE: Final = frozenset({"count", "d", "default", "first", "last", "length"})
+ORDERING: Final = dict.fromkeys(("dictsort", "max", "min", "sort", "unique"), 10)
+FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
+    name: apply if name in AT_ONCE else metered(apply, ORDERING.get(name, 1))
+    for name, apply in _FILTERS.items()
 }

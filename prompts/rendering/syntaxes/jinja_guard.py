@@ -15,7 +15,7 @@ from prompts.rendering.syntaxes.parsed import MOST_PROBLEMS, MOST_VARIABLES, Ref
 __all__ = ["LONGEST_TAG", "MOST_TAGS", "TESTS", "Found", "inspect", "too_deep"]
 
 DEEPEST: Final = 60  # levels of nodes
-MOST_NODES: Final = 20_000
+MOST_NODES: Final = 8_000
 MOST_TAGS: Final = 1_000
 LONGEST_TAG: Final = 4_000  # characters
 LOOPS_DEEP: Final = 2
@@ -98,7 +98,7 @@ def _with_uses(
     references: tuple[Reference, ...],
 ) -> Found:
     try:
-        names = meta.find_undeclared_variables(tree)
+        names = _undeclared(tree)
     except TemplateSyntaxError as error:
         place = Place(line=error.lineno)
         params = {"reason": (error.message or "").rstrip(".")}
@@ -117,6 +117,18 @@ def _with_uses(
     ]
     uses.sort(key=lambda use: (use.place.line or 0, use.place.column or 0, use.name))
     return Found(uses=tuple(uses), references=references)
+
+
+def _undeclared(tree: nodes.Template) -> set[str]:
+    """Return the names that a tree reads and does not set, as `meta.find_undeclared_variables`.
+
+    That one folds constants: it would run the filters of a template while it is read, and of a
+    chain of filters each with all before it.
+    """
+    generator = meta.TrackingCodeGenerator(tree.environment)  # type: ignore[arg-type]  # the parser's
+    generator.optimizer = None
+    generator.visit(tree)
+    return generator.undeclared_identifiers
 
 
 def _walk(tree: nodes.Node) -> Iterator[tuple[nodes.Node, int, int]]:

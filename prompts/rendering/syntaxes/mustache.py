@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from prompts.rendering.effort import spend, weigh
 from prompts.rendering.problems import Place, Problem, RenderError
 from prompts.rendering.syntaxes.parsed import (
     MOST_PROBLEMS,
@@ -83,6 +84,7 @@ def _filler(parts: list[Part]) -> Any:
         size = 0
         for part in parts:
             if isinstance(part, Use):
+                spend(weigh(values[part.name]))
                 piece = as_text(values[part.name])
             else:
                 piece = included[str(part)] if isinstance(part, Reference) else part

@@ -15,8 +15,9 @@ from typing import Any, Final
 from jinja2 import ChainableUndefined, nodes
 from jinja2.runtime import LoopContext
 
+from prompts.rendering.effort import metered, spend, weigh, within_limits
 from prompts.rendering.problems import RenderError
-from prompts.rendering.syntaxes import jinja, jinja_filters, jinja_guard
+from prompts.rendering.syntaxes import jinja, jinja_filters
 from prompts.rendering.syntaxes.nunjucks_filters import FILTERS
 from prompts.rendering.syntaxes.nunjucks_values import (
     add,
@@ -32,15 +33,15 @@ from prompts.rendering.syntaxes.parsed import Parsed, Reference, Use
 __all__ = ["UNDEFINED", "fill_text", "fill_values", "parse", "parse_json", "parse_value"]
 
 KEPT: Final = 512  # read texts
-QUOTED: Final = re.compile(r"(\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')")
+# One that does not end goes to the end: from each mark in it, it would be looked for again.
+QUOTED: Final = re.compile(r"(\"(?:[^\"\\]|\\.)*+(?:\"|\Z)|'(?:[^'\\]|\\.)*+(?:'|\Z))")
 SPELLINGS: Final = (
     (re.compile(r"^(\{%[-+]?\s*)elseif\b"), r"\1elif"),
     (re.compile(r"^(\{%[-+]?\s*)(end)?verbatim\b"), r"\1\2raw"),
     (re.compile(r"===|!=="), lambda found: found[0][:2]),
 )
-# A text in which something opens and does not close before the line ends is no template.
-OPEN: Final = re.compile(r"\{%[^%]*$|\{\{[^}]*$|\{#[^#]*$", re.MULTILINE)
-RAW: Final = re.compile(r"\{%\s*raw\s*%\}[\s\S]*\{%\s*endraw\s*%\}")
+RAW: Final = re.compile(r"\{%\s*raw\s*%\}")
+END_OF_RAW: Final = re.compile(r"\{%\s*endraw\s*%\}")
 UNDEFINED: Final = ChainableUndefined()
 """What a variable is that has no value; null is one."""
 TAG: Final = re.compile(r"\{[{%#]")
@@ -52,6 +53,7 @@ class Environment(jinja.Environment):
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:  # noqa: ARG002 (Jinja's signature)
         """Compute as JavaScript does; nothing can grow beyond the limits."""
+        spend(weigh(left) + weigh(right))
         if operator == "+":
             total = add(left, right)
             if isinstance(total, str):
@@ -98,6 +100,7 @@ def _bounded(value: Any) -> Any:
 
 
 def _finalize(value: Any) -> str:
+    spend(weigh(value))
     text = as_text(value)
     jinja_filters.check_size(len(text))
     return text
@@ -170,13 +173,14 @@ def _environment() -> Environment:
     environment.filters.update(
         {
             "_rounds": jinja.count_rounds,
-            "_texts": _texts,
-            "_members": _members,
+            "_texts": metered(_texts),
+            "_members": metered(_members),
             "_true": is_true,
-            "_compare": compare,
+            "_compare": metered(compare),
+            "_looked_at": jinja.looked_at,
         }
     )
-    environment.tests = {name: environment.tests[name] for name in jinja_guard.TESTS}
+    environment.tests = jinja.ENVIRONMENT.tests
     return environment
 
 
@@ -187,14 +191,37 @@ NUNJUCKS: Final = jinja.Dialect(
 
 def parse(text: str) -> Parsed:
     """Read a prompt; one in which something is opened and never closed is taken as it stands."""
-    if OPEN.search(text) and not RAW.search(text):
+    if _has_open_tag(text) and not _has_raw(text):
         return Parsed(fill=lambda _values, _included: text)
     return parse_value(text)
+
+
+def _has_open_tag(text: str) -> bool:
+    """Whether something opens and no %, } or # follows it before a line ends: no template, then.
+
+    From one tag that is open to the next such sign or end everything is read once.
+    """
+    for sign, mark in (("{%", "%"), ("{{", "}"), ("{#", "#")):
+        place = text.find(sign)
+        while place >= 0:
+            closing = text.find(mark, place + 2)
+            if closing < 0 or text.find("\n", place + 2, closing) >= 0:
+                return True
+            place = text.find(sign, closing - 1)  # whose % may be that of the next {%
+    return False
+
+
+def _has_raw(text: str) -> bool:
+    """Whether {% raw %} stands in the text, and {% endraw %} somewhere after it."""
+    opening = RAW.search(text)
+    return opening is not None and END_OF_RAW.search(text, opening.end()) is not None
 
 
 @lru_cache(maxsize=KEPT)
 def parse_value(text: str) -> Parsed:
     """Read the text of an assertion or of a value."""
+    if jinja.is_too_large(text):
+        return jinja.parse_as(text, NUNJUCKS)  # says so
     return jinja.parse_as(_respelled(text), NUNJUCKS)
 
 
@@ -265,6 +292,13 @@ def fill_values(values: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         RenderError: one cannot be read, or not be filled.
     """
+    if not any(isinstance(value, str) and TAG.search(value) for value in values.values()):
+        return dict(values)
+    return within_limits(lambda: fill_values_here(values), "fill_values", dict(values))
+
+
+def fill_values_here(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Do the same in this process, whatever it takes."""
     return {
         name: _filled(value, values) if isinstance(value, str) and TAG.search(value) else value
         for name, value in values.items()
@@ -289,6 +323,11 @@ def fill_text(text: str, values: Mapping[str, Any]) -> str:
     """
     if not TAG.search(text):
         return text
+    return within_limits(lambda: fill_text_here(text, values), "fill_text", text, dict(values))
+
+
+def fill_text_here(text: str, values: Mapping[str, Any]) -> str:
+    """Do the same in this process, whatever it takes."""
     parsed = parse_value(text)
     if parsed.problems:
         raise RenderError(parsed.problems)

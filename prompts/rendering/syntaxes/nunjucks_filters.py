@@ -12,6 +12,7 @@ from urllib.parse import quote
 from jinja2 import Undefined
 from jinja2.exceptions import SecurityError
 
+from prompts.rendering.effort import metered
 from prompts.rendering.syntaxes.jinja_filters import check_size
 from prompts.rendering.syntaxes.nunjucks_values import (
     as_json,
@@ -27,6 +28,7 @@ __all__ = ["FILTERS"]
 
 WIDEST: Final = 1000
 ELLIPSIS: Final = "..."
+TAG_OR_COMMENT: Final = re.compile(r"<!--|</?[a-zA-Z]")
 
 
 def _text(apply: Callable[[str], Any]) -> Callable[[Any], Any]:
@@ -226,8 +228,26 @@ def _reverse(value: Any) -> Any:
 
 
 def _striptags(value: Any, keep: Any = False) -> str:  # noqa: FBT002 (as above)
-    text = re.sub(r"</?[a-zA-Z][^>]*>|<!--[\s\S]*?-->", "", _given_text(value)).strip()
+    text = _without_tags(_given_text(value)).strip()
     return text if is_true(keep) else re.sub(r"\s+", " ", text)
+
+
+def _without_tags(text: str) -> str:
+    """Return a text without its tags and comments, read once from its beginning to its end."""
+    pieces, end = [], 0
+    ends = {"<!--": "-->", "<": ">"}
+    for opening in TAG_OR_COMMENT.finditer(text):
+        start = opening.start()
+        if start < end:
+            continue  # within the comment or the tag before
+        mark = "<!--" if opening[0] == "<!--" else "<"
+        closing = text.find(ends[mark], opening.end()) if ends[mark] else -1
+        if closing < 0:
+            ends[mark] = ""  # and none after any later one
+            continue
+        pieces.append(text[end:start])
+        end = closing + len(ends[mark])
+    return "".join((*pieces, text[end:]))
 
 
 def _urlencode(value: Any) -> str:
@@ -249,10 +269,14 @@ def _load(value: Any) -> Any:
 
 
 def _edge(place: int) -> Callable[[Any], Any]:
-    return lambda value: next(iter(_members(value)[place:][:1]), None)
+    def edge(value: Any) -> Any:
+        value = present(value)
+        return value[place] if isinstance(value, str | list | tuple) and value else None
+
+    return edge
 
 
-FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
+_FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "abs": lambda value: abs(as_number(value)),
     "batch": _batch,
     "capitalize": _text(_capitalize),
@@ -294,4 +318,11 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "upper": _text(str.upper),
     "urlencode": _urlencode,
     "wordcount": lambda value: len(re.findall(r"[A-Za-z0-9_]+", _given_text(value))) or None,
+}
+# What they look at of their value is the same however large it is.
+AT_ONCE: Final = frozenset({"d", "default", "first", "last"})
+ORDERING: Final = {"dictsort": 10, "groupby": 10, "sort": 200}
+FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
+    name: apply if name in AT_ONCE else metered(apply, ORDERING.get(name, 1))
+    for name, apply in _FILTERS.items()
 }

@@ -40,7 +40,7 @@ def test_plain_data_comes_back_as_it_went(value):
     ("name", "error", "sentence"),
     [
         ("spin", bounded.TookTooLongError, "took longer than 0.2 s of processor time"),
-        ("sort_without_end", bounded.TookTooLongError, "took longer than 0.2 s of processor time"),
+        ("sum_without_end", bounded.TookTooLongError, "took longer than 0.2 s of processor time"),
         ("fill_memory", bounded.TooMuchMemoryError, "needed more than 200 MB of memory"),
         ("abort", bounded.TooMuchMemoryError, "needed more than 200 MB of memory"),
         ("leave", bounded.WorkerDiedError, "ended its process (status 7)"),
