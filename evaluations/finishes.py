@@ -17,6 +17,13 @@ SENTENCES: Final = {
     "content_filter": gettext_noop("The content filter of the service acted"),
     "error": gettext_noop("The service broke off the answer"),
 }
+# The service's own words that say more than ours.
+OWN_SENTENCES: Final = {
+    "pause_turn": gettext_noop("The model paused before its answer was done"),
+    "model_context_window_exceeded": gettext_noop(
+        "The answer was cut where the model's context was full"
+    ),
+}
 ALL_REASONING: Final = gettext_noop(
     "The answer is empty: all its tokens went into reasoning; allow the model more of them"
 )
@@ -38,13 +45,13 @@ def explain_finish(
     """
     if finish_reason in ORDINARY and (output or error):
         return ""
-    sentence = SENTENCES.get(finish_reason, OTHER)
+    own = str(details.get("service_reason") or "")
+    sentence = OWN_SENTENCES.get(own) or SENTENCES.get(finish_reason, OTHER)
     if finish_reason == "length" and not output:
         sentence = ALL_REASONING if details.get("reasoning_tokens") else EMPTY_AT_LIMIT
     if finish_reason in ORDINARY:
         sentence = EMPTY
     if not finish_reason:
         return _(sentence)
-    own = details.get("service_reason")
     reason = f"{finish_reason}, {own}" if own else finish_reason
     return f"{_(sentence)} (finish_reason {reason})"

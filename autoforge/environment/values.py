@@ -279,7 +279,7 @@ def parse_api_url(text: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
         raise Refusal
     names = [name for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
-    if any(SECRET_NAME.search(name) for name in names) or (parts.query and not names):
+    if any(SECRET_NAME.search(name) for name in names):
         raise Refusal
     return text.rstrip("/")
 

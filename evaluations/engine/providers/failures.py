@@ -24,7 +24,15 @@ from evaluations.engine.errors import (
 )
 from evaluations.engine.providers.calling import LONGEST_ASKED_SECONDS
 
-__all__ = ["Embedded", "error_of_embedded", "error_of_status", "find_embedded", "shorten"]
+__all__ = [
+    "Embedded",
+    "error_of_embedded",
+    "error_of_status",
+    "find_embedded",
+    "is_page",
+    "shorten",
+    "text_of_page",
+]
 
 SHOWN: Final = 300  # characters of a service's own message
 ANY: Final = range(1000)
@@ -206,7 +214,7 @@ def _message(text: str) -> str:
     try:
         body = json.loads(text)
     except (ValueError, RecursionError):
-        return shorten(_title_of(text))
+        return f"a web page, “{shorten(text_of_page(text))}”" if is_page(text) else shorten(text)
     if isinstance(body, list) and body:
         body = body[0]
     if isinstance(body, Mapping):
@@ -219,18 +227,21 @@ def _message(text: str) -> str:
     return shorten(text)
 
 
-def _title_of(text: str) -> str:
-    """Return the title of a web page, another text as it is."""
-    lower = text.lower()
-    start, end = lower.find("<title>"), lower.find("</title>")
-    if "<html" not in lower or not 0 <= start < end:
-        return text
-    return f"a web page, “{text[start + len('<title>') : end].strip()}”"
+def text_of_page(text: str) -> str:
+    """Return what a web page says, without its tags; for people, so it need not be exact."""
+    parts = text[:10_000].replace("<", "\0<").replace(">", ">\0").split("\0")
+    return " ".join(part.strip() for part in parts if part.strip() and part[0] != "<")
+
+
+def is_page(text: str) -> bool:
+    """Whether a text is a web page."""
+    return text.lstrip()[:100].lower().startswith(("<!doctype", "<html"))
 
 
 def shorten(text: str) -> str:
-    """Return a service's own words on one line, not too long."""
-    line = " ".join(text.split()) or "no message"
+    """Return a service's own words on one line, not too long, fit for a terminal."""
+    printable = "".join(letter if letter.isprintable() else " " for letter in text)
+    line = " ".join(printable.split()) or "no message"
     return line if len(line) <= SHOWN else f"{line[: SHOWN - 1]}…"
 
 

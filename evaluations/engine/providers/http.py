@@ -28,7 +28,9 @@ from evaluations.engine.providers.failures import (
     error_of_embedded,
     error_of_status,
     find_embedded,
+    is_page,
     shorten,
+    text_of_page,
 )
 from evaluations.engine.providers.replies import clean
 
@@ -266,8 +268,8 @@ class Client:
                 f"the answer of {self.name} is a stream of events, not JSON: it was not asked to "
                 "stream; turn that off at the service"
             )
-        if start.startswith(("<!doctype", "<html")):
-            page = shorten(self._mask(_text_of_page(reply.text)))
+        if is_page(reply.text):
+            page = shorten(self._mask(text_of_page(reply.text)))
             return (
                 f"the answer of {self.name} is a web page, not JSON: “{page[:100]}”; is the "
                 "address right, and does no proxy or sign-in stand between?"
@@ -286,12 +288,6 @@ class Client:
             # Transports end in the next turns of the loop.
             await asyncio.sleep(0)
             self._session = None
-
-
-def _text_of_page(text: str) -> str:
-    """Return what a web page says, without its tags; for people, so it need not be exact."""
-    parts = text[:10_000].replace("<", "\0<").replace(">", ">\0").split("\0")
-    return " ".join(part.strip() for part in parts if part.strip() and part[0] != "<")
 
 
 def _cause(error: aiohttp.ClientConnectorError) -> str:

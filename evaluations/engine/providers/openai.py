@@ -72,7 +72,6 @@ class OpenAIProvider:
         reason, own_reason = normalise_reason(choice.get("finish_reason"))
         text = _text(content, calls) or refusal
         broken_off = self._broken_off(choice, reason, text)
-        filtered = reason == "content_filter"
         usage = object_of(reply.get("usage"))
         output_tokens = count_of(usage.get("completion_tokens", reply.get("eval_count")))
         return Answer(
@@ -87,7 +86,7 @@ class OpenAIProvider:
             service_reason=own_reason,
             broken_off=broken_off,
             refused=bool(refusal),
-            flagged=True if filtered else None,
+            flagged=True if reason == "content_filter" else _flagged(reply, choice),
             logprobs=_logprobs(object_of(choice.get("logprobs")).get("content")),
         )
 
@@ -98,7 +97,9 @@ class OpenAIProvider:
             BrokenAnswerError: it has none.
         """
         choices = reply.get("choices")
-        choice = choices[0] if isinstance(choices, list) and choices else None
+        if choices == []:
+            raise BrokenAnswerError(f"the answer of {self._client.name} has no message: no choices")
+        choice = choices[0] if isinstance(choices, list) else None
         if choice is None and isinstance(reply.get("message"), dict):
             # Ollama's own shape.
             choice = {"message": reply["message"], "finish_reason": reply.get("done_reason")}
@@ -160,6 +161,23 @@ def _refusal(content: object) -> str:
     parts = content if isinstance(content, list) else []
     texts = [text_of(part.get("refusal")) for part in parts if isinstance(part, dict)]
     return "".join(texts)
+
+
+def _flagged(reply: Mapping[str, Any], choice: Mapping[str, Any]) -> bool | None:
+    """Return whether Azure's filters found something, None where there are none.
+
+    They look at the answer (`content_filter_results`) and at the prompt (`prompt_filter_results`).
+    """
+    prompts = reply.get("prompt_filter_results")
+    holders = [choice, *map(object_of, prompts if isinstance(prompts, list) else [])]
+    results = [
+        object_of(result)
+        for holder in holders
+        for result in object_of(holder.get("content_filter_results")).values()
+    ]
+    if not results:
+        return None
+    return any(result.get("filtered") is True for result in results)
 
 
 def _cache(usage: Mapping[str, Any]) -> CacheTokens | None:

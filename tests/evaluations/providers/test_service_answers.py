@@ -113,7 +113,9 @@ OPENAI = [
     bad(Step(body="<html><title>Sign in</title></html>"), "is a web page, not JSON: “Sign in”"),
     bad(Step(body='data: {"choices": []}\n\ndata: [DONE]\n\n'), "is a stream of events"),
     bad(Step(status=204, body=""), "is empty (204), not JSON"),
-    bad(Step(body={"choices": []}), "has no message"),
+    bad(Step(status=502, body="<html><b>Bad\x1b[31m Gateway</b></html>"),
+        "failed (502): a web page, “Bad [31m Gateway”", requests=3),
+    bad(Step(body={"choices": []}), "has no message: no choices"),
     bad(Step(body=b'{"choices":[{"message":{"content":"Caf\xe9"}}]}'), "is not the UTF-8"),
     bad(Step(body="x" * (32 * 1024**2 + 1)), "is longer than 32 MiB"),
     bad(Step(cut=True), "was cut"),
@@ -243,6 +245,7 @@ def test_an_answer_that_is_not_whole_is_no_earlier_answer(settings, finish, requ
 
 
 REFUSED = Step(status=400, body=error("no", code="content_filter"))
+AZURE = {"hate": {"filtered": False}, "violence": {"filtered": True, "severity": "high"}}
 GUARDS = [
     (Step(body=chat("", "content_filter")), "guardrails", False, False),
     (Step(body=chat("", "content_filter")), "guardrails", True, True),
@@ -251,6 +254,19 @@ GUARDS = [
     (REFUSED, "guardrails", True, True),
     (REFUSED, "is-refusal", False, True),
     (REFUSED, "contains", False, None),
+    (Step(body=chat("fine", content_filter_results=AZURE)), "guardrails", False, False),
+    (
+        Step(body=chat("fine") | {"prompt_filter_results": [{"content_filter_results": AZURE}]}),
+        "guardrails",
+        False,
+        False,
+    ),
+    (
+        Step(body=chat("fine", content_filter_results={"hate": {"filtered": False}})),
+        "guardrails",
+        False,
+        True,
+    ),
     (Step(body=chat("fine")), "guardrails", False, True),
     (Step(body=chat("fine")), "is-refusal", False, False),
 ]
