@@ -17,8 +17,8 @@ def main() -> int:
 
     Returns:
         1 with one line on standard error where the environment or the settings are wrong, or the
-        database does not answer or refuses us (a command for which 1 means something else names
-        another as `exit_status` of the error); what the command itself chose otherwise.
+        database does not answer or refuses what we ask (a command for which 1 means something else
+        names another as `exit_status` of the error); what the command itself chose otherwise.
     """
     if sys.argv[1:2] not in [[name] for name in SERVERS]:
         gc.set_threshold(GARBAGE_THRESHOLD)
@@ -40,27 +40,23 @@ def main() -> int:
         sys.stderr.write(f"Configuration error: {error}\n")
         return 1
     except Error as error:
-        sentence = _explanation(error)
-        if sentence is None:
+        if "--traceback" in sys.argv:
             raise
-        sys.stderr.write(f"Database error: {sentence}.\n")
+        sys.stderr.write(f"Database error: {_explain(error)}.\n")
         return int(getattr(error, "exit_status", 1))
     except BrokenPipeError:  # the reader has seen enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
-def _explanation(error: Exception) -> str | None:
-    """Return what is wrong with the database, not with the program; None: the program is."""
-    from autoforge.db.libsql.explanation import explain  # noqa: PLC0415 (seldom needed)
+def _explain(error: Exception) -> str:
+    """Return what is wrong with the database, or with the program, in one sentence."""
+    from autoforge.db.explanation import explain  # noqa: PLC0415 (seldom needed)
 
-    if not any(part in str(error) for part in ("no such table", "no such column", "no column")):
-        return explain(error)
-    from autoforge.health.database import read_migrations  # noqa: PLC0415 (as above)
-
-    pending = len(read_migrations().pending)
-    sentence = f"{error}: {pending} migrations are not applied; run `manage.py migrate`"
-    return sentence if pending else None
+    sentence = explain(error)
+    if sentence is not None:
+        return sentence
+    return f"{error}; this is a fault of AutoForge: run it again with --traceback, and report it"
 
 
 if __name__ == "__main__":

@@ -174,9 +174,18 @@ def check_variables(app_configs: Any = None, **kwargs: Any) -> Messages:  # noqa
     return found
 
 
-@checks.register
-def check_data_folder(app_configs: Any = None, **kwargs: Any) -> Messages:  # noqa: ARG001 (Django's signature)
-    """Check that a SQLite file can be made where it is to be."""
+@checks.register(checks.Tags.database)
+def check_data_folder(
+    app_configs: Any = None,  # noqa: ARG001 (Django's signature)
+    databases: Any = ("default",),
+    **kwargs: Any,  # noqa: ARG001 (as above)
+) -> Messages:
+    """Check that a SQLite file can be made where it is to be; only where databases are asked for.
+
+    Any command that uses the database says the same in one sentence, by `autoforge.db.outages`.
+    """
+    if not databases:
+        return []
     entry = settings.DATABASES["default"]
     name = str(entry["NAME"])
     if entry["ENGINE"] != "autoforge.db.sqlite" or ":memory:" in name:

@@ -1,49 +1,87 @@
 """What people see when something goes wrong that they did not do."""
 
+import logging
 import sys
 from typing import Final
 
+from django.db import Error as DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 from django.views.defaults import server_error as django_server_error
 
-from autoforge.db import hrana
-from autoforge.db.libsql.explanation import find_cause
+from autoforge.db.outages import Outage, OutageKind, find_outage
 
-__all__ = ["server_error"]
+__all__ = ["database_unavailable", "server_error"]
 
-# By the driver's error; the server's address and the remedy are for the log.
+logger = logging.getLogger(__name__)
+
+# The database's address and the remedy are for the log.
 SENTENCES: Final = {
-    hrana.AccessDenied: _(
+    OutageKind.ACCESS_DENIED: _(
         "The database does not let this site in, or only lets it read: nothing was saved. Tell "
         "your administrator."
     ),
-    hrana.Blocked: _(
+    OutageKind.BLOCKED: _(
         "The database is blocked, most often because a quota is used up: nothing was saved. Tell "
         "your administrator."
     ),
-    hrana.Busy: _("Somebody else saved at the same moment: nothing was saved. Try again."),
-    hrana.DatabaseNotFound: _("The database is not there. Tell your administrator."),
-    hrana.OutcomeUnknown: _(
+    OutageKind.BUSY: _("Somebody else saved at the same moment: nothing was saved. Try again."),
+    OutageKind.DAMAGED: _(
+        "The database is damaged, or is none: nothing was saved. Tell your administrator."
+    ),
+    OutageKind.DISK: _(
+        "The disk of the database is full or fails: nothing was saved. Tell your administrator."
+    ),
+    OutageKind.LOCKED: _(
+        "Another program is writing to the database: nothing was saved. Try again soon."
+    ),
+    OutageKind.NOT_FOUND: _("The database is not there. Tell your administrator."),
+    OutageKind.OUTCOME_UNKNOWN: _(
         "The connection to the database broke while it saved. Look whether your change is there "
         "before you repeat it."
     ),
-    hrana.Overloaded: _("The database is too busy now: nothing was saved. Try again."),
-    hrana.TransactionLost: _("The database was too busy: nothing was saved. Try again."),
-    hrana.Unreachable: _("The database does not answer now: nothing was saved. Try again soon."),
-    hrana.InterfaceError: _("The database does not answer now: nothing was saved. Try again soon."),
+    OutageKind.OVERLOADED: _("The database is too busy now: nothing was saved. Try again."),
+    OutageKind.TRANSACTION_LOST: _("The database was too busy: nothing was saved. Try again."),
+    OutageKind.UNREACHABLE: _(
+        "The database does not answer now: nothing was saved. Try again soon."
+    ),
 }
+NOT_AS_EXPECTED: Final = _(
+    "The database does not fit this version of the site: nothing was saved. Tell your "
+    "administrator."
+)
 UNAVAILABLE: Final = 503
 RETRY_AFTER_SECONDS: Final = 10
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer 503 with one sentence where the database has a bad day, else 500."""
-    cause = find_cause(sys.exc_info()[1])
-    if cause is None:
-        return django_server_error(request)
-    sentence = next(text for kind, text in SENTENCES.items() if isinstance(cause, kind))
+    return database_unavailable(request, sys.exc_info()[1]) or django_server_error(request)
+
+
+def database_unavailable(request: HttpRequest, error: BaseException | None) -> HttpResponse | None:
+    """Answer 503 with one sentence, and log the cause with its remedy.
+
+    Returns:
+        None where the error has nothing to do with the state of the database.
+    """
+    sentence, cause = _sentence_for(error)
+    if not cause:
+        return None
+    logger.error("The database cannot be used: %s", cause)
     response = render(request, "503.html", {"sentence": sentence}, status=UNAVAILABLE)
     response["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
+
+
+def _sentence_for(error: BaseException | None) -> tuple[object, str]:
+    """Return the sentence for the reader, and the one for the log; empty where there is none."""
+    outage: Outage | None = find_outage(error)
+    if outage is not None:
+        return SENTENCES[outage.kind], outage.sentence
+    if not isinstance(error, DatabaseError):
+        return "", ""
+    from autoforge.db.explanation import describe_schema_fault  # noqa: PLC0415 (seldom needed)
+
+    return NOT_AS_EXPECTED, describe_schema_fault(error) or ""

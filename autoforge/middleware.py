@@ -8,14 +8,22 @@ from typing import Any, Final
 
 from csp.middleware import CSPMiddleware, PolicyParts
 from django.conf import settings
-from django.http import HttpRequest, HttpResponseBase
+from django.db import Error as DatabaseError
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.locale import LocaleMiddleware
 from django.urls import reverse
 from django.utils import translation
+from django.utils.deprecation import MiddlewareMixin
 
 from autoforge.core import bounded
+from autoforge.error_pages import database_unavailable
 
-__all__ = ["ContentSecurityPolicyMiddleware", "LanguageMiddleware", "bounded_patience"]
+__all__ = [
+    "ContentSecurityPolicyMiddleware",
+    "DatabaseOutageMiddleware",
+    "LanguageMiddleware",
+    "bounded_patience",
+]
 
 PATIENCE_SECONDS: Final = 0.25
 
@@ -43,6 +51,14 @@ class ContentSecurityPolicyMiddleware(CSPMiddleware):
         if request.path_info.startswith(reverse("admin:index")) and not kwargs.get("report_only"):
             parts.config = settings.ADMIN_CONTENT_SECURITY_POLICY
         return parts
+
+
+class DatabaseOutageMiddleware(MiddlewareMixin):
+    """A database's bad day is a page of one sentence, with DEBUG too: it is nobody's bug."""
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Answer 503 where the database cannot be used; leave other errors alone."""
+        return database_unavailable(request, error) if isinstance(error, DatabaseError) else None
 
 
 class LanguageMiddleware(LocaleMiddleware):

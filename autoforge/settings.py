@@ -71,7 +71,8 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "autoforge.middleware.bounded_patience",
-    "axes.middleware.AxesMiddleware",  # last: it answers for a locked-out login
+    "axes.middleware.AxesMiddleware",  # it answers for a locked-out login
+    "autoforge.middleware.DatabaseOutageMiddleware",  # last: the first to hear of an error
 ]
 
 ROOT_URLCONF = "autoforge.urls"

@@ -22,6 +22,8 @@ from django.utils.translation import gettext as _
 
 from autoforge.core.errors import ApplicationError, InvalidInputError
 from autoforge.core.writing import check_fields, find_row
+from autoforge.db.explanation import explain
+from autoforge.db.outages import find_outage
 from evaluations.comparing import as_stored, compare_run
 from evaluations.engine.budget import Caps, Spent
 from evaluations.engine.errors import EngineError, SetupError
@@ -120,16 +122,21 @@ def _first_of(error: BaseException) -> BaseException:
 
 
 def _ending_of(run: Run, error: BaseException) -> Ending:
-    """Return the end of a run that an error of ours brought; a database's is the caller's.
+    """Return the end of a run that an error brought; a database that is away is the caller's.
 
     Without an end, the run would be taken up again every minute, and pay each time.
     """
-    if isinstance(error, DatabaseError | InterfaceError) or not isinstance(error, Exception):
+    if find_outage(error) is not None or not isinstance(error, Exception):
         _release(run)
         raise error
+    message = f"an unexpected error ({type(error).__name__}); the log says more"
+    if isinstance(error, DatabaseError | InterfaceError):
+        cause = explain(error)
+        message = f"the database refused a statement ({cause or error})"
+        if cause is not None:  # the remedy is known: no traceback tells more
+            logger.error("Run %s failed: %s", run.pk, message)
+            return Ending(status="failed", message=message, seconds=run.seconds_used)
     logger.error("A run failed unexpectedly", exc_info=error)
-    name = type(error).__name__
-    message = f"an unexpected error ({name}); the log says more"
     return Ending(status="failed", message=message, seconds=run.seconds_used)
 
 
@@ -176,7 +183,7 @@ def _with(run: Run, fields: Mapping[str, Any]) -> Run:
 
 
 def _release(run: Run) -> None:
-    with contextlib.suppress(DatabaseError):  # else it ends by itself
+    with contextlib.suppress(DatabaseError, InterfaceError):  # else it ends by itself
         Run.objects.filter(pk=run.pk, worker=run.worker).update(worker="", worker_until=None)
 
 

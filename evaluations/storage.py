@@ -14,12 +14,14 @@ from functools import lru_cache
 from typing import Any, Final, TypeVar
 from uuid import UUID, uuid4
 
-from django.db import DataError, IntegrityError, InterfaceError, OperationalError, connection
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, connection
 from django.db.models import OuterRef, Q, Subquery
 from django.utils import timezone
 
 from autoforge.core.aggregates import JSONGroupArray
 from autoforge.core.json import dump
+from autoforge.db.outages import find_outage
+from autoforge.db.waiting import announcer
 from evaluations.engine.formats.assertions import assertion_as_dict
 from evaluations.engine.formats.documents import case_from_document
 from evaluations.engine.types import UNFINISHED, Answer, CacheTokens, Grade, Message
@@ -60,24 +62,33 @@ COLUMNS: Final = (
 
 
 def patiently(work: Callable[[], ResultT]) -> ResultT:
-    """Return what `work` returns; while the database is away, wait and do it again.
+    """Return what `work` returns; while the database is away, wait, say so, and do it again.
 
     `work` must be safe to repeat. Slots stay taken meanwhile, so nobody is asked in vain.
 
     Raises:
-        DatabaseError: the database was away for five minutes.
+        DatabaseError: the database was away for five minutes, or refuses what no waiting mends.
     """
     deadline = time.monotonic() + PATIENCE_SECONDS
     wait = FIRST_WAIT_SECONDS
     while True:
         try:
-            return work()
-        except (OperationalError, InterfaceError):
-            if time.monotonic() > deadline or connection.in_atomic_block:
+            result = work()
+        except (DatabaseError, InterfaceError) as error:
+            outage = find_outage(error)
+            if outage is None or not outage.may_pass or connection.in_atomic_block:
                 raise
+            if time.monotonic() > deadline:
+                announcer.gives_up()
+                raise
+            if wait > FIRST_WAIT_SECONDS:  # the first may be over before anybody has read of it
+                announcer.waits(outage.sentence)
             connection.close()
             time.sleep(wait)
             wait = min(LONGEST_WAIT_SECONDS, wait * 2)
+        else:
+            announcer.goes_on()
+            return result
 
 
 def insert_rows(

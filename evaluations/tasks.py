@@ -3,10 +3,12 @@
 import logging
 from uuid import UUID
 
+from django.db import Error as DatabaseError
 from django.db import connection, transaction
 from django_tasks import task
 
 from autoforge.core.errors import InvalidInputError, NotFoundError
+from autoforge.db.outages import find_outage
 from evaluations.execution import execute_run, runs_to_resume
 from evaluations.models import Run
 
@@ -23,6 +25,12 @@ def run_evaluation(run_id: str) -> str:
     except (InvalidInputError, NotFoundError) as error:
         logger.info("A run was left alone: %s", error)
         return "left alone"
+    except DatabaseError as error:
+        outage = find_outage(error)
+        if outage is None:
+            raise
+        logger.error("Run %s is interrupted, and goes on later: %s", run_id, outage.sentence)  # noqa: TRY400 (a sentence, no traceback)
+        return "interrupted"
     return str(run.status)
 
 

@@ -1,37 +1,20 @@
 """What the database says of itself, without secrets."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
-from django.conf import settings
-from django.db import connection, connections
-from django.db.migrations.executor import MigrationExecutor
+from django.db import connection
 from django.db.utils import DatabaseError
 
+from autoforge.db.outages import database_file, find_outage, show_path
 from autoforge.health.errors import ProbeError
 
 __all__ = [
-    "OUR_TABLES",
-    "Migrations",
     "ServerFacts",
     "count_rows",
-    "database_file",
-    "location",
-    "read_migrations",
     "read_server_facts",
     "size_bytes",
 ]
 
-OUR_TABLES = (
-    "evaluations",
-    "prompt_templates",
-    "prompt_versions",
-    "prompts",
-    "test_cases",
-    "test_results",
-    "test_suites",
-)
 ENGINES = {"autoforge.db.sqlite": "SQLite", "autoforge.db.libsql": "libSQL"}
 
 
@@ -47,37 +30,6 @@ class ServerFacts:
     """File (inside the project: relative to it) or server, without secrets."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Migrations:
-    """Migrations as "app.name", sorted."""
-
-    applied: tuple[str, ...]
-    """Those that the database has."""
-    pending: tuple[str, ...]
-    """Those that the code has and the database has not."""
-    unknown: tuple[str, ...]
-    """Those that the database has and the code has not."""
-
-
-def database_file() -> Path | None:
-    """Return the SQLite file, or None where the database is a server or in memory."""
-    entry = connection.settings_dict
-    name = str(entry["NAME"])
-    if entry["ENGINE"] != "autoforge.db.sqlite" or ":memory:" in name:
-        return None
-    return Path(name.removeprefix("file:").partition("?")[0])
-
-
-def location() -> str:
-    """Return where the database is, without secrets."""
-    path = database_file()
-    if path is None:
-        return str(connection.settings_dict["NAME"]).partition("?")[0]
-    return str(
-        path.relative_to(settings.BASE_DIR) if path.is_relative_to(settings.BASE_DIR) else path
-    )
-
-
 def read_server_facts() -> ServerFacts:
     """Ask the database for its version.
 
@@ -86,9 +38,8 @@ def read_server_facts() -> ServerFacts:
     """
     path = database_file()
     if path is not None and not path.exists():
-        # Connecting would make an empty file, and look well.
         raise ProbeError(
-            f"there is no database at {location()}",
+            f"there is no database at {_location()}",
             "Run `manage.py migrate`, or correct DATABASE_URL.",
         )
     try:
@@ -97,37 +48,28 @@ def read_server_facts() -> ServerFacts:
             version = str(cursor.fetchone()[0])
             cursor.execute("SELECT COUNT(*) FROM sqlite_master")
     except DatabaseError as error:
-        raise ProbeError(
-            f"{location()} does not answer: {error}",
-            "Check DATABASE_URL, and that the file is a database which this user may open."
-            if path
-            else "Check the database's URL and token, and that the server runs.",
-        ) from error
+        raise ProbeError(*_say(error)) from error
     engine = ENGINES.get(connection.settings_dict["ENGINE"], connection.vendor)
-    return ServerFacts(engine=engine, version=version, location=location())
+    return ServerFacts(engine=engine, version=version, location=_location())
 
 
-def read_migrations() -> Migrations:
-    """Compare the migrations of the code with those of the database.
-
-    Raises:
-        DatabaseError: the database does not answer.
-    """
-    executor = MigrationExecutor(connections["default"])
-    loader = executor.loader
-    plan = executor.migration_plan(loader.graph.leaf_nodes())
-    applied = set(loader.applied_migrations)
-    return Migrations(
-        applied=_names(applied),
-        pending=_names({(migration.app_label, migration.name) for migration, _ in plan}),
-        unknown=_names(
-            key for key in applied - set(loader.disk_migrations) if key[0] in loader.migrated_apps
-        ),
-    )
+def _say(error: DatabaseError) -> tuple[str, str]:
+    """Return what is wrong, and how to mend it."""
+    hint = "Check the database's URL and token, and that the server runs."
+    if database_file() is not None:
+        hint = "Check DATABASE_URL, and that the file is a database which this user may open."
+    outage = find_outage(error)
+    if outage is None:
+        return f"{_location()} does not answer: {error}", hint
+    remedy = outage.remedy
+    return outage.cause, f"{remedy[:1].upper()}{remedy[1:]}." if remedy else hint
 
 
-def _names(keys: Iterable[tuple[str, str]]) -> tuple[str, ...]:
-    return tuple(sorted(f"{app}.{name}" for app, name in keys))
+def _location() -> str:
+    """Return where the database is, without secrets."""
+    if database_file() is None:
+        return str(connection.settings_dict["NAME"]).partition("?")[0]
+    return show_path()
 
 
 def size_bytes() -> int | None:

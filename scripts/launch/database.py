@@ -118,15 +118,15 @@ def prepare(shown_name: str) -> Login:
     from django.db import DatabaseError  # noqa: PLC0415 (Django is set up by now, not on import)
     from django.db.migrations.exceptions import InconsistentMigrationHistory  # noqa: PLC0415
 
-    from autoforge.db.libsql.explanation import explain  # noqa: PLC0415 (as above)
+    from autoforge.db.outages import find_outage  # noqa: PLC0415 (as above)
 
     try:
         _migrate(shown_name)
         return _fill()
     except (DatabaseError, InconsistentMigrationHistory) as error:
-        sentence = explain(error)
-        if sentence is not None:
-            raise LaunchError(f"Database error: {sentence}.") from error
+        outage = find_outage(error)
+        if outage is not None:
+            raise LaunchError(f"Database error: {outage.sentence}.") from error
         raise LaunchError(
             f"The database {shown_name} could not be brought up to date ({error}): look at it with "
             ".venv/bin/python manage.py database_info, or move it away to begin anew."

@@ -1,11 +1,15 @@
 """A database's bad day is a page with one sentence and status 503, never a traceback."""
 
+import sqlite3
+
 import pytest
 from django.db import OperationalError
 from django.test import Client
 
+from autoforge import error_pages
 from autoforge.db import hrana
-from autoforge.db.libsql.explanation import explain
+from autoforge.db.explanation import explain
+from autoforge.db.outages import OutageKind, find_outage
 
 
 def wrapped(cause: BaseException) -> OperationalError:
@@ -43,14 +47,38 @@ def broken(monkeypatch):
         (hrana.InterfaceError("x"), "does not answer now"),
     ],
 )
-def test_each_bad_day_has_its_sentence(broken, cause, sentence):
+def test_each_bad_day_of_a_server_has_its_sentence(broken, cause, sentence):
     answer = broken(wrapped(cause))
     assert answer.status_code == 503
     assert answer["Retry-After"] == "10"
     assert sentence in answer.content.decode()
     assert "s3cret" not in answer.content.decode()
     assert "db.example" not in answer.content.decode()
-    assert explain(wrapped(cause)) == str(cause)
+    assert find_outage(wrapped(cause)).sentence == str(cause)
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        (sqlite3.SQLITE_BUSY, "Another program is writing to the database: nothing was saved"),
+        (sqlite3.SQLITE_READONLY, "only lets it read: nothing was saved"),
+        (sqlite3.SQLITE_CORRUPT, "The database is damaged, or is none: nothing was saved"),
+        (sqlite3.SQLITE_NOTADB, "The database is damaged, or is none: nothing was saved"),
+        (sqlite3.SQLITE_FULL, "The disk of the database is full or fails: nothing was saved"),
+        (sqlite3.SQLITE_IOERR_WRITE, "The disk of the database is full or fails"),
+    ],
+)
+def test_each_bad_day_of_a_file_has_its_sentence(broken, code, sentence):
+    cause = sqlite3.OperationalError("s3cret")
+    cause.sqlite_errorcode, cause.sqlite_errorname = code, "SQLITE_X"
+    answer = broken(wrapped(cause))
+    assert answer.status_code == 503
+    assert sentence in answer.content.decode()
+    assert "s3cret" not in answer.content.decode()
+
+
+def test_every_kind_of_outage_has_a_sentence_for_readers():
+    assert set(error_pages.SENTENCES) == set(OutageKind)
 
 
 def test_in_japanese(broken):
@@ -58,6 +86,7 @@ def test_in_japanese(broken):
     assert "データベースが応答しません" in answer.content.decode()
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     "error", [ValueError("x"), OperationalError("no such table: x"), wrapped(KeyError("x"))]
 )

@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 
 from autoforge.db import hrana
-from autoforge.db.libsql.explanation import explain
+from autoforge.db.explanation import explain
 from prompts import services
 from prompts.models import Prompt, PromptTemplate
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from autoforge.health.database import database_file
+from autoforge.db.outages import database_file
 from autoforge.health.errors import ProbeError
 
 MEBIBYTE = 1024 * 1024

@@ -2,7 +2,8 @@
 
 from django.db.utils import DatabaseError
 
-from autoforge.health.database import read_migrations, read_server_facts
+from autoforge.db.applied import read_migrations
+from autoforge.health.database import read_server_facts
 from autoforge.health.errors import ProbeError
 
 

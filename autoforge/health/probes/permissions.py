@@ -3,7 +3,7 @@
 from django.conf import settings
 
 from autoforge.core.file_modes import find_env_files, readable_by_others, writable_by_all
-from autoforge.health.database import database_file
+from autoforge.db.outages import database_file
 from autoforge.health.errors import ProbeError
 from autoforge.private_files import list_files_of
 

@@ -1,29 +1,49 @@
-"""Are our tables there?"""
+"""Are all tables there, as models and migrations say: columns, constraints, indexes, triggers?"""
 
-from django.db import connection
+from collections.abc import Sequence
+from typing import Final
+
 from django.db.utils import DatabaseError
 
-from autoforge.health.database import OUR_TABLES, read_server_facts
+from autoforge.db.drift import Difference, count_expected, find_differences
+from autoforge.health.database import read_server_facts
 from autoforge.health.errors import ProbeError
+
+SHOWN: Final = 10
+MIGRATE: Final = "Run `manage.py migrate`; if it finds nothing to do, "
+RESTORE: Final = "restore the newest backup, or bring by hand what is named to what its model says."
 
 
 def probe() -> str:
-    """Return how many tables there are.
+    """Return how many tables, indexes and triggers there are.
 
     Raises:
-        ProbeError: some are missing.
+        ProbeError: some are missing, or other than they should be.
     """
     read_server_facts()
     try:
-        present = set(connection.introspection.table_names())
+        differences = find_differences()
     except DatabaseError as error:
         raise ProbeError(
-            f"the tables cannot be listed: {error}", "See the database probe."
+            f"the schema cannot be read: {error}", "See the database probe."
         ) from error
-    missing = [name for name in OUR_TABLES if name not in present]
-    if missing:
-        raise ProbeError(
-            f"missing: {', '.join(missing)}",
-            "Run `manage.py migrate`; if it finds nothing to do, restore the database's backup.",
-        )
-    return f"all {len(OUR_TABLES)} tables exist"
+    if differences:
+        raise ProbeError(_describe(differences), MIGRATE + _advise(differences))
+    counts = count_expected()
+    return (
+        f"{counts['table']} tables with {counts['index']} indexes and {counts['trigger']} triggers "
+        "are as models and migrations say"
+    )
+
+
+def _describe(differences: Sequence[Difference]) -> str:
+    shown = "; ".join(str(difference) for difference in differences[:SHOWN])
+    more = len(differences) - SHOWN
+    return f"{shown}; and {more} more" if more > 0 else shown
+
+
+def _advise(differences: Sequence[Difference]) -> str:
+    remedies = [difference.remedy for difference in differences]
+    if all(remedies):
+        return f"run in `manage.py dbshell`: {' '.join(remedies)}"
+    return RESTORE

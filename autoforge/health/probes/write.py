@@ -6,6 +6,7 @@ from django.db import connection, transaction
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.utils import DatabaseError
 
+from autoforge.db.outages import find_outage
 from autoforge.health.database import read_server_facts
 from autoforge.health.errors import ProbeError
 
@@ -21,8 +22,9 @@ def probe() -> str:
     try:
         found = _write_and_roll_back(name)
     except DatabaseError as error:
+        outage = find_outage(error)
         raise ProbeError(
-            f"a row cannot be written: {error}",
+            f"a row cannot be written: {outage.cause if outage else error}",
             "Check that the database's file and folder are writable (or its token is not "
             "read-only), that migrations are applied, and that no other program holds the lock.",
         ) from error

@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.utils import DatabaseError
 
 from autoforge.core.errors import InvalidInputError
+from autoforge.db.explanation import explain
 from prompts import services
 from prompts.exporting import BrokenFileError, parse
 from prompts.importing import (
@@ -81,10 +82,14 @@ class Command(BaseCommand):
         try:
             options["format"] = options["format"] or _format_of(options["file"])
             counts = _import(options, report)
-        except (UnreadableError, InvalidInputError, DatabaseError) as error:
+        except (UnreadableError, InvalidInputError) as error:
             sentence = _say(error, options["file"])
             _tell(report, lambda: report.fail(sentence))
             raise CommandError(sentence, returncode=COULD_NOT_READ) from error
+        except DatabaseError as error:
+            sentence = f"{explain(error) or error}. Nothing was imported."
+            _tell(report, lambda: report.fail(sentence))
+            raise  # manage.py says it, as for every command
         except KeyboardInterrupt:
             _tell(report, lambda: report.fail(STOPPED))
             raise CommandError(STOPPED, returncode=INTERRUPTED) from None
@@ -96,11 +101,16 @@ class Command(BaseCommand):
         """Take over a directory that `export_prompts` wrote: every version, label and field."""
         try:
             counts = _restore(folder, dry_run=options["dry_run"])
-        except (BrokenFileError, InvalidInputError, DatabaseError, OSError) as error:
+        except (BrokenFileError, InvalidInputError, OSError) as error:
             sentence = f"{error}. Nothing was imported."
             if options["output"] == "json":
                 self.stdout.write(json.dumps({"error": sentence}, ensure_ascii=False))
             raise CommandError(sentence, returncode=COULD_NOT_READ) from error
+        except DatabaseError as error:
+            if options["output"] == "json":
+                sentence = f"{explain(error) or error}. Nothing was imported."
+                self.stdout.write(json.dumps({"error": sentence}, ensure_ascii=False))
+            raise  # as above
         if options["output"] == "json":
             self.stdout.write(json.dumps({**counts, "kept": not options["dry_run"]}))
             return
@@ -178,19 +188,14 @@ def _tell(report: Report, say: Callable[[], None]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _say(error: Exception, name: str) -> str:
+def _say(error: UnreadableError | InvalidInputError, name: str) -> str:
     if isinstance(error, UnreadableError):
         name = "standard input" if name == STANDARD_INPUT else name
         return f"{name} cannot be read: {error}. Nothing was imported."
-    if isinstance(error, InvalidInputError):
-        wrong = "; ".join(
-            f"--{field.replace('_', '-')}: {reason}" for field, reason in error.messages.items()
-        )
-        return f"{wrong.rstrip('.')}. Nothing was imported."
-    return (
-        f"The database does not take the import: {error}. Nothing was imported; "
-        "run `manage.py migrate` and `manage.py check_health`."
+    wrong = "; ".join(
+        f"--{field.replace('_', '-')}: {reason}" for field, reason in error.messages.items()
     )
+    return f"{wrong.rstrip('.')}. Nothing was imported."
 
 
 def _format_of(name: str) -> str:

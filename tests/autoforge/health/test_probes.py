@@ -90,7 +90,8 @@ def test_database_is_another_file(tmp_path):
     path.write_text("not a database, but long enough to be read as one " * 100)
     status, check = probe("database", path)
     assert status == 1
-    assert "file is not a database" in check["detail"]
+    assert check["detail"] == f"{path} is not a SQLite database"
+    assert check["hint"].startswith("Correct DATABASE_URL, or move the file away and run")
 
 
 def test_migrations_pending_and_unknown(database):
@@ -116,7 +117,7 @@ def test_a_table_is_gone(database):
     with sqlite3.connect(database) as connection:
         connection.execute("DROP TABLE test_results")
     status, check = probe("tables", database)
-    assert (status, check["detail"]) == (1, "missing: test_results")
+    assert (status, check["detail"]) == (1, "the table test_results is missing")
 
 
 def test_writing_is_refused_and_a_good_write_leaves_nothing(database):

@@ -7,7 +7,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db.utils import DatabaseError
 
-from autoforge.health.database import count_rows, read_migrations, read_server_facts, size_bytes
+from autoforge.db.applied import read_migrations
+from autoforge.db.explanation import explain
+from autoforge.health.database import count_rows, read_server_facts, size_bytes
 from autoforge.health.errors import ProbeError
 
 
@@ -28,7 +30,8 @@ class Command(BaseCommand):
         except ProbeError as error:
             raise CommandError(f"The database cannot be asked: {error}. {error.hint}") from error
         except DatabaseError as error:
-            raise CommandError(f"The database cannot be asked: {error}.") from error
+            reason = explain(error) or error
+            raise CommandError(f"The database cannot be asked: {reason}.") from error
         if options["format"] == "json":
             self.stdout.write(json.dumps(facts, ensure_ascii=False, indent=2))
         else:
