@@ -5,6 +5,7 @@ import atexit
 import gc
 import os
 import sys
+import warnings
 
 # Django, once loaded, is a million objects that stay. To look through them at every 700 new ones,
 # as Python does, is a fifth of the time that a command takes; what a command makes is no garbage.
@@ -22,6 +23,8 @@ def main() -> int:
     """
     if sys.argv[1:2] not in [[name] for name in SERVERS]:
         gc.set_threshold(GARBAGE_THRESHOLD)
+    # Migrations are written without a database too; none is made for it.
+    warnings.filterwarnings("ignore", message="Got an error checking .*unable to open database")
     atexit.register(gc.freeze)  # nor once more at the end
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "autoforge.settings")
     try:
