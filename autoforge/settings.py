@@ -202,6 +202,9 @@ TIME_ZONE = ENVIRONMENT.time_zone
 USE_I18N = True
 USE_TZ = True
 
+# A list's rows may be named one by one: as many as one action takes, and its form.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 11_000
+
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]

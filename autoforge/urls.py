@@ -6,6 +6,7 @@ from django.urls import include, path
 from django.utils.functional import lazy
 from django.views.generic import RedirectView
 
+from autoforge.core.bulk_pages import bulk_view
 from autoforge.session_state import session_state
 
 admin.autodiscover()
@@ -17,6 +18,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
     path("favicon.ico", RedirectView.as_view(url=favicon), name="favicon"),
     path("admin/session/", session_state, name="session"),
+    path("admin/bulk/<slug:token>/", admin.site.admin_view(bulk_view), name="bulk"),
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
     path("health/", include("autoforge.health.urls")),

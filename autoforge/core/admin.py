@@ -8,24 +8,28 @@ from urllib.parse import quote
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
-from django.db import transaction
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.options import IS_POPUP_VAR
+from django.contrib.admin.templatetags.admin_urls import add_preserved_filters
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.forms.fields import InvalidJSONInput
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
+from autoforge.core.bulk import Outcome
 from autoforge.core.changelists import CheckedListMixin
-from autoforge.core.errors import ApplicationError
+from autoforge.core.deleting import RestoreSelected, trash_sentences
 from autoforge.core.reading import reader_of
 from autoforge.core.validators import validate_json_document
 
 __all__ = [
     "BaseAdmin",
+    "BulkMixin",
     "DocumentFormField",
     "ExactTextFormField",
     "NamedForm",
@@ -41,7 +45,25 @@ STAMPS = ("created_at", "updated_at")  # the database sets them when the row is 
 SAVED_SECONDS = 60  # until the next page has read it
 
 
-class BaseAdmin(CheckedListMixin, ModelAdmin):
+class BulkMixin:
+    """A list whose selected rows are named by a browser: keys that are none are told."""
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+        """Carry an action out; Django's answer to a key that is none would be an error page."""
+        is_named = request.POST.get("select_across", "0") == "0"
+        keys = request.POST.getlist(ACTION_CHECKBOX_NAME) if is_named else []
+        try:
+            queryset.filter(pk__in=keys)
+        except (ValidationError, ValueError):
+            text = _(
+                "The selection names a row that cannot exist. Select the rows in the list again."
+            )
+            messages.error(request, text)
+            return None
+        return super().response_action(request, queryset)  # type: ignore[misc]  # an admin follows
+
+
+class BaseAdmin(BulkMixin, CheckedListMixin, ModelAdmin):
     """A model's pages: no count of all rows, no select box of all rows."""
 
     list_per_page = ROWS_A_PAGE
@@ -136,7 +158,8 @@ class SoftDeleteAdmin(BaseAdmin):
     """Pages of rows that are deleted softly: deleted ones are read-only and can be restored."""
 
     list_filter: Any = (StateFilter,)
-    actions: Any = ("restore_selected",)
+    actions: Any = (RestoreSelected(),)
+    delete_confirmation_template = "admin/trash_confirmation.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Return every row; the filter chooses."""
@@ -159,28 +182,30 @@ class SoftDeleteAdmin(BaseAdmin):
         denied = set() if self.has_delete_permission(request) else {self.opts.verbose_name}
         return rows, {str(self.opts.verbose_name_plural): len(rows)}, denied, []
 
-    def restore_row(self, key: Any) -> None:
-        """Restore one row by its service, where the domain has rules of its own for it."""
-        self.model.all_objects.get(pk=key).restore()
+    def restore_rows(self, rows: QuerySet[Any]) -> Outcome:
+        """Take deleted rows back; a domain with rules of its own for it asks its service."""
+        return Outcome(changed=rows.restore())  # type: ignore[attr-defined]  # rows of all_objects
 
-    def restore_rows(self, rows: QuerySet[Any]) -> int:
-        """Restore deleted rows; return how many. One that is refused stops the rest."""
-        keys = list(rows.values_list("pk", flat=True))
-        with transaction.atomic():
-            for key in keys:
-                self.restore_row(key)
-        return len(keys)
+    def describe_deletion(self, rows: QuerySet[Any]) -> list[str]:
+        """Return what deleting these rows means, one thought each."""
+        return trash_sentences(rows.count())
 
-    @admin.action(description=_("Restore selected"), permissions=["change"])
-    def restore_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        """Take the selected rows back."""
-        try:
-            count = self.restore_rows(queryset.filter(deleted_at__isnull=False))
-        except ApplicationError as error:
-            self.message_user(request, str(error), messages.ERROR)
-            return
-        text = ngettext("%(count)d was restored.", "%(count)d were restored.", count)
-        self.message_user(request, text % {"count": count}, messages.SUCCESS)
+    def render_delete_form(self, request: HttpRequest, context: dict[str, Any]) -> Any:
+        """Say on the page what deleting means."""
+        rows = self.model.all_objects.filter(pk=context["object"].pk)
+        return super().render_delete_form(
+            request, {**context, "sentences": self.describe_deletion(rows)}
+        )
+
+    def response_delete(self, request: HttpRequest, obj_display: str, obj_id: Any) -> Any:
+        """Say where the row is now: Django would say that it is gone."""
+        if IS_POPUP_VAR in request.POST:
+            return super().response_delete(request, obj_display, obj_id)
+        text = _("“%(name)s” is in the trash. Choose “Deleted” under “state” to get it back.")
+        self.message_user(request, text % {"name": obj_display}, messages.SUCCESS)
+        address = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+        filters = {"preserved_filters": self.get_preserved_filters(request), "opts": self.opts}
+        return HttpResponseRedirect(add_preserved_filters(filters, address))
 
 
 class NamedForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's is not generic at run time

@@ -1,16 +1,17 @@
 """Test suites and their cases."""
 
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
@@ -24,15 +25,18 @@ from autoforge.core.admin import (
     TagsFormField,
     first_line,
 )
+from autoforge.core.bulk import Outcome, change_each
 from evaluations import services
 from evaluations.admin.cells import PAGE_MEDIA, named
 from evaluations.admin.suite_files import SuiteFiles
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.files import find_reference
 from evaluations.engine.formats.assertions import parse_assertion
-from evaluations.models import TestCase, TestSuite
+from evaluations.models import ReleaseGate, TestCase, TestSuite
 
 __all__ = ["TestCaseAdmin", "TestSuiteAdmin"]
+
+GATES_NAMED: Final = 3
 
 
 class TestSuiteForm(NamedForm):
@@ -103,9 +107,27 @@ class TestSuiteAdmin(SuiteFiles, SoftDeleteAdmin):
         address = reverse("admin:evaluations_testcase_changelist")
         return redirect(f"{address}?suite__id__exact={object_id}")
 
-    def restore_row(self, key: Any) -> None:
-        """Restore it unless its name is taken by now."""
-        services.restore_suite(suite_id=key)
+    def restore_rows(self, rows: QuerySet[Any]) -> Outcome:
+        """Restore each unless its name is taken by now."""
+        return change_each(rows, lambda row: services.restore_suite(suite_id=row.pk))
+
+    def describe_deletion(self, rows: QuerySet[Any]) -> list[str]:
+        """Say which release gates rest on the suites."""
+        gates = ReleaseGate.objects.filter(suite__in=rows.order_by().values("pk"))
+        titles = list(gates.order_by("prompt__title").values_list("prompt__title", flat=True))
+        sentences = super().describe_deletion(rows)
+        if not titles:
+            return sentences
+        text = ngettext(
+            "%(count)d release gate rests on it (%(prompts)s): it stays, and no new run can open "
+            "it until the suite is restored.",
+            "%(count)d release gates rest on it (%(prompts)s): they stay, and no new run can open "
+            "them until the suite is restored.",
+            len(titles),
+        )
+        named = [f"“{title}”" for title in titles[:GATES_NAMED]]
+        prompts = ", ".join([*named, *(["…"] if len(titles) > GATES_NAMED else [])])
+        return [text % {"count": len(titles), "prompts": prompts}, *sentences]
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """Return suites with how many of their cases are asked: one query."""

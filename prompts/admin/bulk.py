@@ -1,32 +1,36 @@
 """Actions on many prompts at once."""
 
 import io
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
 from django import forms
-from django.contrib import admin, messages
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
+from django.utils.translation import gettext as translate
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from autoforge.core.admin import TagsFormField
+from autoforge.core.bulk import BulkAction, Outcome, Question, split_trash
+from autoforge.core.deleting import RestoreSelected, log_deletions
 from autoforge.core.errors import ApplicationError
 from prompts import services
+from prompts.admin.consequences import describe_losses, has_protected_label
 from prompts.exporting import CONTENT_TYPES, WRITERS, TooLongError
 from prompts.models import Prompt
 
-__all__ = ["BulkActions"]
-
-MOST = 1000  # prompts at once
+__all__ = ["PROMPT_ACTIONS"]
 
 
 class LabelForm(forms.Form):
-    """Which label, and why."""
+    """Which label, and why.
+
+    Args:
+        data: what was sent, None at first.
+        mover: who moves it; what no prompt could allow is refused before any is touched.
+    """
 
     label = forms.CharField(
         label=_("Label"),
@@ -38,6 +42,40 @@ class LabelForm(forms.Form):
     reason = forms.CharField(
         label=_("Why"), required=False, max_length=500, widget=UnfoldAdminTextInputWidget()
     )
+
+    def __init__(self, data: Any = None, *, mover: services.Mover) -> None:
+        super().__init__(data)
+        self.mover = mover
+
+    def clean_label(self) -> str:
+        """Refuse a label that is none, or that the person may not move."""
+        label = str(self.cleaned_data["label"]).strip()
+        try:
+            services.check_mover(label, self.mover)
+        except ApplicationError as error:
+            raise forms.ValidationError(str(error)) from error
+        return label
+
+
+class PurgeForm(forms.Form):
+    """Why prompts are removed for good.
+
+    Args:
+        data: what was sent, None at first.
+        needs_reason: whether a protected label stands at one of them.
+    """
+
+    reason = forms.CharField(
+        label=_("Why"),
+        required=False,
+        max_length=500,
+        widget=UnfoldAdminTextInputWidget(),
+        help_text=_("It is kept in the admin's log."),
+    )
+
+    def __init__(self, data: Any = None, *, needs_reason: bool) -> None:
+        super().__init__(data)
+        self.fields["reason"].required = needs_reason
 
 
 class TagForm(forms.Form):
@@ -60,144 +98,202 @@ class ExportForm(forms.Form):
     )
 
 
-class BulkActions:
-    """Actions of the list of prompts; mixed into its admin."""
+def _outcome(changes: services.Changes, failures: Sequence[tuple[str, str]] = ()) -> Outcome:
+    refused = [(str(prompt), str(error)) for prompt, error in changes.refused]
+    return Outcome(changed=changes.changed, failures=[*failures, *refused])
 
-    message_user: Any
-    admin_site: Any
-    opts: Any
 
-    @admin.action(description=_("Archive selected"), permissions=["change"])
-    def archive_selected(self, request: HttpRequest, queryset: QuerySet[Prompt]) -> None:
-        """Set the status to archived."""
-        self._set_status(request, queryset, Prompt.Status.ARCHIVED)
+class RestorePrompts(RestoreSelected):
+    """Takes prompts out of the trash, with who did it."""
 
-    @admin.action(description=_("Activate selected"), permissions=["change"])
-    def activate_selected(self, request: HttpRequest, queryset: QuerySet[Prompt]) -> None:
-        """Set the status to active."""
-        self._set_status(request, queryset, Prompt.Status.ACTIVE)
+    def run(self, admin: Any, request: HttpRequest, rows: QuerySet[Any], values: Any) -> Outcome:  # noqa: ARG002 (there is no form)
+        """Restore those whose names are still free."""
+        return _outcome(services.restore_prompts(rows, actor=request.user.get_username()))
 
-    def _set_status(
-        self, request: HttpRequest, queryset: QuerySet[Prompt], status: Prompt.Status
-    ) -> None:
-        count = services.set_status(
-            _in_use(queryset), status=status, actor=request.user.get_username()
-        )
-        text = _("%(count)d changed to “%(status)s”.") % {"count": count, "status": status.label}
-        self.message_user(request, text, messages.SUCCESS)
 
-    @admin.action(description=_("Take out of the archive"), permissions=["change"])
-    def unarchive_selected(self, request: HttpRequest, queryset: QuerySet[Prompt]) -> None:
-        """Give archived prompts their status from before."""
-        count = services.unarchive_prompts(_in_use(queryset), actor=request.user.get_username())
+class SetStatus(BulkAction):
+    """Gives prompts a status.
+
+    Args:
+        name: the action's name.
+        title: what the select box says.
+        status: the status.
+    """
+
+    def __init__(self, name: str, title: Any, status: Prompt.Status) -> None:
+        self.name = name
+        self.title = title
+        self.status = status
+
+    def run(self, admin: Any, request: HttpRequest, rows: QuerySet[Any], values: Any) -> Outcome:  # noqa: ARG002 (there is no form)
+        """Set the status of those in use."""
+        prompts, failures = split_trash(rows)
+        actor = request.user.get_username()
+        count = services.set_status(prompts, status=self.status, actor=actor)
+        return Outcome(changed=count, failures=failures)
+
+    def done(self, count: int, values: Any) -> str:  # noqa: ARG002 (there is no form)
+        """Say how many have the status now."""
+        text = translate("%(count)d changed to “%(status)s”.")
+        return text % {"count": count, "status": self.status.label}
+
+
+class Unarchive(BulkAction):
+    """Gives archived prompts their status from before."""
+
+    name = "unarchive_selected"
+    title = _("Take out of the archive")
+
+    def run(self, admin: Any, request: HttpRequest, rows: QuerySet[Any], values: Any) -> Outcome:  # noqa: ARG002 (there is no form)
+        """Unarchive those in use."""
+        prompts, failures = split_trash(rows)
+        count = services.unarchive_prompts(prompts, actor=request.user.get_username())
+        return Outcome(changed=count, failures=failures)
+
+    def done(self, count: int, values: Any) -> str:  # noqa: ARG002 (there is no form)
+        """Say how many are back."""
         text = ngettext("%(count)d was restored.", "%(count)d were restored.", count)
-        self.message_user(request, text % {"count": count}, messages.SUCCESS)
+        return text % {"count": count}
 
-    @admin.action(description=_("Move a label…"), permissions=["label"])
-    def label_selected(
-        self, request: HttpRequest, queryset: QuerySet[Prompt]
-    ) -> HttpResponse | None:
-        """Ask for a label; let it stand at the newest version of each."""
+
+class MoveLabel(BulkAction):
+    """Lets a label stand at the newest version of each prompt."""
+
+    name = "label_selected"
+    title = _("Move a label…")
+    button = _("Move a label")
+    permissions = ("label",)
+    form_class = LabelForm
+
+    def build_form(
+        self,
+        data: Any,
+        admin: Any,  # noqa: ARG002 (of those that need it)
+        request: HttpRequest,
+        rows: QuerySet[Any] | None = None,  # noqa: ARG002 (as above)
+    ) -> forms.Form:
+        """Return the form, which knows what the person may."""
+        return LabelForm(data, mover=services.Mover.from_user(request.user))
+
+    def run(self, admin: Any, request: HttpRequest, rows: QuerySet[Any], values: Any) -> Outcome:  # noqa: ARG002 (of those that need it)
+        """Move it on each; a check that fails stops that prompt alone."""
+        prompts, failures = split_trash(rows)
         mover = services.Mover.from_user(request.user)
+        return _outcome(services.label_newest(prompts, mover=mover, **values), failures)
 
-        def move(form: LabelForm) -> int:
-            rows = _in_use(queryset)
-            for prompt in rows:
-                services.move_label(
-                    prompt_id=prompt.pk,
-                    number=prompt.current_version,
-                    mover=mover,
-                    **form.cleaned_data,
-                )
-            return len(rows)
 
-        return self._ask(request, queryset, LabelForm, "label_selected", _("Move a label"), move)
+class AddTags(BulkAction):
+    """Gives prompts tags."""
 
-    @admin.action(description=_("Add tags…"), permissions=["change"])
-    def tag_selected(self, request: HttpRequest, queryset: QuerySet[Prompt]) -> HttpResponse | None:
-        """Ask for tags; give them to each."""
+    name = "tag_selected"
+    title = _("Add tags…")
+    button = _("Add tags")
+    form_class = TagForm
 
-        def add(form: TagForm) -> int:
-            return services.add_tags(
-                _in_use(queryset),
-                tags=form.cleaned_data["tags"],
-                actor=request.user.get_username(),
-            )
+    def run(self, admin: Any, request: HttpRequest, rows: QuerySet[Any], values: Any) -> Outcome:  # noqa: ARG002 (of those that need it)
+        """Add them to each."""
+        prompts, failures = split_trash(rows)
+        actor = request.user.get_username()
+        return _outcome(services.add_tags(prompts, tags=values["tags"], actor=actor), failures)
 
-        return self._ask(request, queryset, TagForm, "tag_selected", _("Add tags"), add)
 
-    @admin.action(description=_("Export…"), permissions=["view"])
-    def export_selected(
-        self, request: HttpRequest, queryset: QuerySet[Prompt]
+class Export(BulkAction):
+    """Answers with a file of the prompts; nothing is changed."""
+
+    name = "export_selected"
+    title = _("Export…")
+    button = _("Export")
+    permissions = ("view",)
+    form_class = ExportForm
+
+    def ask(self, admin: Any, request: HttpRequest, rows: QuerySet[Any]) -> Question:  # noqa: ARG002 (of those that need them)
+        """Say what is left out."""
+        count = rows.filter(deleted_at__isnull=False).count()
+        text = ngettext(
+            "%(count)d of them is in the trash and is not exported.",
+            "%(count)d of them are in the trash and are not exported.",
+            count,
+        )
+        return Question(sentences=[text % {"count": count}] if count else [])
+
+    def respond(
+        self,
+        admin: Any,  # noqa: ARG002 (of those that need it)
+        request: HttpRequest,  # noqa: ARG002 (as above)
+        rows: QuerySet[Any],
+        form: Any,
     ) -> HttpResponse | None:
-        """Ask for a format; answer with the file."""
-        form = ExportForm(request.POST if "confirmed" in request.POST else None)
-        if form.is_valid():
-            chosen = form.cleaned_data["format"]
-            stream = io.BytesIO()
-            keys = list(queryset.values_list("pk", flat=True))
-            rows = Prompt.objects.filter(pk__in=keys).order_by("name")
-            try:
-                WRITERS[chosen](services.records_of(rows), stream)
-            except TooLongError as error:
-                form.add_error("format", str(error))
-            else:
-                response = HttpResponse(stream.getvalue(), content_type=CONTENT_TYPES[chosen])
-                response["Content-Disposition"] = f'attachment; filename="prompts.{chosen}"'
-                return response
-        return self._show(request, queryset, form, "export_selected", _("Export"))
+        """Return the file; None where the rows do not fit into one, which the form says."""
+        chosen = form.cleaned_data["format"]
+        stream = io.BytesIO()
+        in_use = rows.filter(deleted_at__isnull=True).order_by("name")
+        try:
+            WRITERS[chosen](services.records_of(in_use), stream)
+        except TooLongError as error:
+            form.add_error("format", str(error))
+            return None
+        response = HttpResponse(stream.getvalue(), content_type=CONTENT_TYPES[chosen])
+        response["Content-Disposition"] = f'attachment; filename="prompts.{chosen}"'
+        return response
 
-    @admin.action(description=_("Remove for good"), permissions=["purge"])
-    def purge_selected(self, request: HttpRequest, queryset: QuerySet[Prompt]) -> None:
-        """Remove those of the selected that are in the trash."""
-        count = services.purge_prompts(queryset.values_list("pk", flat=True))
+
+class Purge(BulkAction):
+    """Removes what is in the trash for good."""
+
+    name = "purge_selected"
+    title = _("Remove for good")
+    permissions = ("purge",)
+    form_class = PurgeForm
+    is_destructive = True
+
+    def build_form(
+        self,
+        data: Any,
+        admin: Any,  # noqa: ARG002 (of those that need it)
+        request: HttpRequest,  # noqa: ARG002 (as above)
+        rows: QuerySet[Any] | None = None,
+    ) -> forms.Form:
+        """Return the form; it wants a reason where a protected label stands."""
+        needs_reason = rows is not None and has_protected_label(_deleted(rows))
+        return PurgeForm(data, needs_reason=needs_reason)
+
+    def ask(self, admin: Any, request: HttpRequest, rows: QuerySet[Any]) -> Question:  # noqa: ARG002 (of those that need them)
+        """Say what is lost with the prompts."""
+        return Question(sentences=describe_losses(_deleted(rows)))
+
+    def run(self, admin: Any, request: HttpRequest, rows: QuerySet[Any], values: Any) -> Outcome:  # noqa: ARG002 (of those that need it)
+        """Remove those of the chunk that are in the trash."""
+        listed = list(rows)
+        in_use = [
+            (str(row), translate("it is in use; delete it first"))
+            for row in listed
+            if not row.is_deleted
+        ]
+        deleted = [row for row in listed if row.is_deleted]
+        log_deletions(request, deleted, values.get("reason", ""))
+        count = services.purge_prompts([row.pk for row in deleted])
+        return Outcome(changed=count, failures=in_use)
+
+    def done(self, count: int, values: Any) -> str:  # noqa: ARG002 (of those that say more)
+        """Say how many are gone."""
         text = ngettext(
             "%(count)d was removed for good.", "%(count)d were removed for good.", count
         )
-        self.message_user(request, text % {"count": count}, messages.SUCCESS)
-
-    def _ask(
-        self,
-        request: HttpRequest,
-        queryset: QuerySet[Prompt],
-        form_class: type[forms.Form],
-        action: str,
-        title: Any,
-        run: Any,
-    ) -> HttpResponse | None:
-        """Show a form; when it is sent and right, run the action, on all or on none."""
-        form = form_class(request.POST if "confirmed" in request.POST else None)
-        if form.is_valid():
-            try:
-                with transaction.atomic():
-                    count = run(form)
-            except ApplicationError as error:
-                form.add_error(None, str(error))
-            else:
-                text = ngettext("%(count)d was changed.", "%(count)d were changed.", count)
-                self.message_user(request, text % {"count": count}, messages.SUCCESS)
-                return None
-        return self._show(request, queryset, form, action, title)
-
-    def _show(
-        self,
-        request: HttpRequest,
-        queryset: QuerySet[Prompt],
-        form: forms.Form,
-        action: str,
-        title: Any,
-    ) -> HttpResponse:
-        context = {
-            **self.admin_site.each_context(request),
-            "title": title,
-            "opts": self.opts,
-            "form": form,
-            "action": action,
-            "chosen": list(queryset[:MOST]),
-            "checkbox": ACTION_CHECKBOX_NAME,
-        }
-        return TemplateResponse(request, "admin/prompts/prompt/bulk.html", context)
+        return text % {"count": count}
 
 
-def _in_use(queryset: QuerySet[Prompt]) -> list[Prompt]:
-    return list(queryset.filter(deleted_at__isnull=True)[:MOST])
+def _deleted(rows: QuerySet[Any]) -> QuerySet[Any]:
+    return rows.filter(deleted_at__isnull=False)
+
+
+PROMPT_ACTIONS: Final = (
+    SetStatus("archive_selected", _("Archive selected"), Prompt.Status.ARCHIVED),
+    SetStatus("activate_selected", _("Activate selected"), Prompt.Status.ACTIVE),
+    Unarchive(),
+    MoveLabel(),
+    AddTags(),
+    Export(),
+    RestorePrompts(),
+    Purge(),
+)
+"""In the order of the select box."""

@@ -1,6 +1,7 @@
 """What hangs on one prompt: the live preview, comparisons, labels, the trash."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from autoforge.core import diffing
 from autoforge.core.errors import ApplicationError
 from prompts import services
 from prompts.admin.reading import content_as_text
-from prompts.models import WORDING_FIELDS, Prompt, PromptVersion
+from prompts.models import WORDING_FIELDS, LabelRule, Prompt, PromptVersion
 from prompts.previewing import preview
 
 __all__ = ["PromptPages"]
@@ -137,29 +138,42 @@ class PromptPages:
         return self._do(request, key, move)
 
     def roll_back_label(self, request: HttpRequest, key: UUID) -> HttpResponse:
-        """Let a label stand where it stood before."""
+        """Ask, then let a label stand where it stood before."""
+        prompt, label, rule = self._label(request, key)
 
-        def roll_back(prompt: Prompt) -> Any:
-            label = request.POST.get("label", "")
+        def roll_back(step: services.RollBack) -> Any:
             standing = services.roll_back_label(
                 prompt_id=prompt.pk,
                 label=label,
                 mover=services.Mover.from_user(request.user),
                 reason=request.POST.get("reason", ""),
-                override="override" in request.POST,
+                expected=_shown_step(request) or step,
             )
             return _("“%(label)s” stands at version %(number)d now.") % {
                 "label": label,
                 "number": standing.version.number,
             }
 
-        return self._do(request, key, roll_back)
+        try:
+            step = services.find_roll_back(prompt_id=prompt.pk, label=label)
+        except ApplicationError as error:
+            self.message_user(request, str(error), messages.ERROR)
+            return _back_to(prompt, "labels")
+        question = {
+            "title": _("Roll back “%(label)s”") % {"label": label},
+            "button": _("Roll back"),
+            "label": label,
+            "rule": rule,
+            "step": step,
+            "versions": prompt.versions.filter(number__in=(step.current, step.target)),
+        }
+        return self._confirm(request, prompt, question, lambda: roll_back(step))
 
     def remove_label(self, request: HttpRequest, key: UUID) -> HttpResponse:
-        """Take a label off."""
+        """Take a label off; a protected one asks first."""
+        prompt, label, rule = self._label(request, key)
 
-        def remove(prompt: Prompt) -> Any:
-            label = request.POST.get("label", "")
+        def remove() -> Any:
             services.remove_label(
                 prompt_id=prompt.pk,
                 label=label,
@@ -168,7 +182,52 @@ class PromptPages:
             )
             return _("“%(label)s” was taken off.") % {"label": label}
 
-        return self._do(request, key, remove)
+        standing = prompt.labels.filter(name=label).select_related("version").first()
+        if standing is None or not rule.is_protected:
+            return self._do(request, key, lambda _prompt: remove())
+        question = {
+            "title": _("Take off “%(label)s”") % {"label": label},
+            "button": _("Take off"),
+            "label": label,
+            "rule": rule,
+            "standing": standing,
+        }
+        return self._confirm(request, prompt, question, remove)
+
+    def _label(self, request: HttpRequest, key: UUID) -> tuple[Prompt, str, LabelRule]:
+        """Return what a question about a label is about; refuse who may not move labels."""
+        prompt = self._prompt(request, key)
+        if not request.user.has_perm("prompts.move_label"):
+            raise PermissionDenied
+        label = (request.POST.get("label") or request.GET.get("label") or "").strip()
+        rule = LabelRule.objects.filter(label=label).first() or LabelRule(label=label)
+        return prompt, label, rule
+
+    def _confirm(
+        self,
+        request: HttpRequest,
+        prompt: Prompt,
+        question: dict[str, Any],
+        change: Callable[[], Any],
+    ) -> HttpResponse:
+        """Show a question; when it is answered, make the change. What was typed is kept."""
+        problem = ""
+        if request.method == "POST" and "confirmed" in request.POST:
+            try:
+                self.message_user(request, change(), messages.SUCCESS)
+            except ApplicationError as error:
+                problem = str(error)
+            else:
+                return _back_to(prompt, "labels")
+        context = {
+            **self.admin_site.each_context(request),
+            **question,
+            "opts": self.opts,
+            "prompt": prompt,
+            "problem": problem,
+            "reason": request.POST.get("reason", ""),
+        }
+        return TemplateResponse(request, "admin/prompts/prompt/label_question.html", context)
 
     def change_status(self, request: HttpRequest, key: UUID) -> HttpResponse:
         """Archive a prompt, or take it out of the archive, or put it to use."""
@@ -233,10 +292,20 @@ class PromptPages:
             self.message_user(request, str(error), messages.ERROR)
         else:
             self.message_user(request, done, messages.SUCCESS)
-        tab = request.POST.get("tab", "versions")
-        address = redirect("admin:prompts_prompt_change", prompt.pk)
-        address["Location"] += f"#{tab}" if tab.isidentifier() else ""
-        return address
+        return _back_to(prompt, request.POST.get("tab", "versions"))
+
+
+def _back_to(prompt: Prompt, tab: str) -> HttpResponse:
+    """Return the way back to a tab of the prompt's page."""
+    address = redirect("admin:prompts_prompt_change", prompt.pk)
+    address["Location"] += f"#{tab}" if tab.isidentifier() else ""
+    return address
+
+
+def _shown_step(request: HttpRequest) -> services.RollBack | None:
+    """Return the roll back that the person was shown, None where the request names none."""
+    current, target = _number(request, "current", 0), _number(request, "target", 0)
+    return services.RollBack(current=current, target=target) if current and target else None
 
 
 def _number(request: HttpRequest, name: str, default: int) -> int:

@@ -16,9 +16,10 @@ from unfold.decorators import display
 from autoforge.core.admin import SoftDeleteAdmin, StateFilter, map_fields
 from autoforge.core.aggregates import JSONGroupArray
 from prompts import extensions, selectors, services
-from prompts.admin.bulk import BulkActions
+from prompts.admin.bulk import PROMPT_ACTIONS
 from prompts.admin.cells import WORKSHOP_MEDIA, chips, label_chips, sparkline
 from prompts.admin.conflicts import describe_conflict
+from prompts.admin.consequences import describe_labels
 from prompts.admin.importing import ImportPage
 from prompts.admin.pages import PromptPages
 from prompts.admin.reading import content_as_html
@@ -49,7 +50,7 @@ NOT_READ: Final = ("change_note", "expected_version", "expected_updated")
 
 
 @admin.register(Prompt)
-class PromptAdmin(PromptPages, ImportPage, BulkActions, SoftDeleteAdmin):
+class PromptAdmin(PromptPages, ImportPage, SoftDeleteAdmin):
     """Prompts; each change of wording makes a version."""
 
     form = PromptForm
@@ -66,16 +67,7 @@ class PromptAdmin(PromptPages, ImportPage, BulkActions, SoftDeleteAdmin):
     search_fields = ("title",)  # shows the search box; `get_search_results` searches
     search_help_text = _("Words of the title, the text, the tags or the description.")
     readonly_fields = ("created_at", "updated_at")
-    actions = (
-        "archive_selected",
-        "activate_selected",
-        "unarchive_selected",
-        "label_selected",
-        "tag_selected",
-        "export_selected",
-        "restore_selected",
-        "purge_selected",
-    )
+    actions = PROMPT_ACTIONS
     change_list_template = "admin/prompts/prompt/change_list.html"
     change_form_outer_after_template = "admin/prompts/prompt/tabs.html"
     fieldsets = (
@@ -244,12 +236,12 @@ class PromptAdmin(PromptPages, ImportPage, BulkActions, SoftDeleteAdmin):
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """Put them into the trash, each with its event."""
-        for prompt in queryset.filter(deleted_at__isnull=True):
-            self.delete_model(request, prompt)
+        keys = queryset.order_by().values_list("pk", flat=True)
+        services.delete_prompts(keys, actor=request.user.get_username())
 
-    def restore_row(self, key: Any) -> None:
-        """Restore through the service."""
-        services.restore_prompt(prompt_id=key)
+    def describe_deletion(self, rows: QuerySet[Any]) -> list[str]:
+        """Say which labels stand at the prompts, and what programs will see."""
+        return [*describe_labels(rows), *super().describe_deletion(rows)]
 
     def has_label_permission(self, request: HttpRequest) -> bool:
         """Whether the user may move labels."""

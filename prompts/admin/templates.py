@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -15,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from autoforge.core.admin import SoftDeleteAdmin, StateFilter, first_line
+from autoforge.core.bulk import Outcome, change_each
 from autoforge.core.errors import InvalidInputError
 from prompts import services
 from prompts.admin.cells import WORKSHOP_MEDIA
@@ -46,9 +48,9 @@ class PromptTemplateAdmin(SoftDeleteAdmin):
             obj.pk = services.create_template(**values).pk
         obj._state.adding = False
 
-    def restore_row(self, key: Any) -> None:
-        """Restore it unless its name is taken by now."""
-        services.restore_template(template_id=key)
+    def restore_rows(self, rows: QuerySet[Any]) -> Outcome:
+        """Restore each unless its name is taken by now."""
+        return change_each(rows, lambda row: services.restore_template(template_id=row.pk))
 
     def get_urls(self) -> list[Any]:
         """Add the gallery and the page that fills a template in."""

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from autoforge.core.errors import InvalidInputError
 from prompts.models import Prompt, PromptEvent
 
-__all__ = ["announce", "describe_changes"]
+__all__ = ["announce", "check_reason", "describe_changes"]
 
 REASON_MAX_LENGTH: Final = 500
 SHOWN: Final = 500  # characters of a value before and after
@@ -27,6 +27,21 @@ def announce(
     Raises:
         InvalidInputError: the reason is too long.
     """
+    check_reason(reason)
+    PromptEvent.objects.bulk_create(
+        [
+            PromptEvent(prompt=prompt, kind=kind, actor=actor, reason=reason, **fields)
+            for prompt in prompts
+        ]
+    )
+
+
+def check_reason(reason: str) -> None:
+    """Refuse a reason that does not fit.
+
+    Raises:
+        InvalidInputError: it is too long.
+    """
     if len(reason) > REASON_MAX_LENGTH:
         raise InvalidInputError(
             {
@@ -34,12 +49,6 @@ def announce(
                 % {"size": len(reason), "limit": REASON_MAX_LENGTH}
             }
         )
-    PromptEvent.objects.bulk_create(
-        [
-            PromptEvent(prompt=prompt, kind=kind, actor=actor, reason=reason, **fields)
-            for prompt in prompts
-        ]
-    )
 
 
 def describe_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:

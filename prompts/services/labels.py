@@ -5,11 +5,18 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils import translation
 from django.utils.translation import gettext as _
 
-from autoforge.core.errors import ApplicationError, InvalidInputError, NotFoundError
+from autoforge.core.errors import (
+    ApplicationError,
+    InvalidInputError,
+    NotFoundError,
+    StaleEditError,
+)
 from autoforge.core.writing import find_row
 from prompts import extensions
 from prompts.models import LabelRule, Prompt, PromptEvent, PromptLabel, PromptVersion
@@ -22,7 +29,11 @@ __all__ = [
     "GateRefusedError",
     "LabelProtectedError",
     "Mover",
+    "RollBack",
+    "check_mover",
+    "find_roll_back",
     "move_label",
+    "pass_gate",
     "remove_label",
     "roll_back_label",
 ]
@@ -99,7 +110,7 @@ def move_label(
         GateRefusedError: a check fails.
     """
     prompt = find_row(Prompt, prompt_id)
-    rule = _checked_rule(label, mover)
+    rule = check_mover(label, mover)
     version = PromptVersion.objects.filter(prompt=prompt, number=number).first()
     if version is None:
         raise NotFoundError(
@@ -108,14 +119,9 @@ def move_label(
     standing = _standing(prompt, label)
     if standing is not None and standing.version_id == version.pk:
         return standing
-    details = _pass_gate(prompt, version, label, rule, mover, reason.strip(), override)
+    details = pass_gate(prompt, version, label, rule, mover, reason.strip(), override)
     _announce(prompt, label, standing, str(number), mover, reason, details)
-    if standing is None:
-        standing = PromptLabel(prompt=prompt, name=label)
-    standing.version = version
-    standing.save()
-    forget_releases()
-    return standing
+    return _stand(prompt, label, standing, version)
 
 
 @transaction.atomic
@@ -124,21 +130,55 @@ def remove_label(
 ) -> None:
     """Take a label off a prompt.
 
+    Args:
+        prompt_id: the prompt.
+        label: its label.
+        mover: who does it.
+        reason: why; required where the label is protected.
+
     Raises:
-        InvalidInputError: it is `latest`, which moves by itself.
+        InvalidInputError: it is `latest`, which moves by itself; or a reason is missing.
         NotFoundError: there is no such prompt or label.
         LabelProtectedError: the mover may not.
     """
     prompt = find_row(Prompt, prompt_id)
-    _checked_rule(label, mover)
+    rule = check_mover(label, mover)
     standing = _standing(prompt, label)
     if standing is None:
         raise NotFoundError(
             _("“%(name)s” has no label “%(label)s”") % {"name": prompt.name, "label": label}
         )
+    _need_reason(rule, reason)
     _announce(prompt, label, standing, "", mover, reason, {})
     standing.delete()
     forget_releases()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RollBack:
+    """From where to where a label rolls back."""
+
+    current: int
+    """The version that it stands at."""
+    target: int
+    """The version that it stood at before."""
+
+
+def find_roll_back(*, prompt_id: UUID | str, label: str) -> RollBack:
+    """Return where a label goes when it is rolled back.
+
+    That is the version that stood before the current one in the label's history. What was rolled
+    back is out of that history: the next roll back goes further back, never forward again.
+
+    Raises:
+        NotFoundError: there is no such prompt, its label stands nowhere or stood nowhere before.
+    """
+    prompt = find_row(Prompt, prompt_id)
+    numbers = _history(prompt, label)
+    if _standing(prompt, label) is None or len(numbers) < 2:
+        sentence = _("the label “%(label)s” of “%(name)s” has stood nowhere before")
+        raise NotFoundError(sentence % {"label": label, "name": prompt.name})
+    return RollBack(current=numbers[-1], target=numbers[-2])
 
 
 @transaction.atomic
@@ -148,30 +188,98 @@ def roll_back_label(
     label: str,
     mover: Mover = SYSTEM,
     reason: str = "",
-    override: bool = False,
+    expected: RollBack | None = None,
 ) -> PromptLabel:
-    """Let a label stand where it stood before its last move; the same rules hold.
+    """Let a label stand where it stood before.
+
+    The version has stood there already: release checks are not run again, and the history says so.
+
+    Args:
+        prompt_id: the prompt.
+        label: its label.
+        mover: who does it.
+        reason: why; required where the label is protected.
+        expected: what a person was shown; refused if the label has moved since.
 
     Raises:
         NotFoundError: there is no such prompt, or its label has not moved yet.
-        InvalidInputError, LabelProtectedError, GateRefusedError: as for `move_label`.
+        StaleEditError: the label has moved since.
+        InvalidInputError: a reason is missing.
+        LabelProtectedError: the mover may not.
     """
     prompt = find_row(Prompt, prompt_id)
-    last = PromptEvent.objects.filter(prompt=prompt, kind="label", label=label).first()
-    if last is None or not last.before or not last.after:
-        sentence = _("the label “%(label)s” of “%(name)s” has stood nowhere before")
-        raise NotFoundError(sentence % {"label": label, "name": prompt.name})
-    return move_label(
-        prompt_id=prompt.pk,
-        label=label,
-        number=int(last.before),
-        mover=mover,
-        reason=reason or _("Rolled back from version %(number)s") % {"number": last.after},
-        override=override,
-    )
+    rule = check_mover(label, mover)
+    step = find_roll_back(prompt_id=prompt.pk, label=label)
+    if expected is not None and expected != step:
+        raise StaleEditError(
+            _("“%(label)s” has moved to version %(number)d meanwhile: look again before it moves")
+            % {"label": label, "number": step.current}
+        )
+    _need_reason(rule, reason)
+    version = PromptVersion.objects.get(prompt=prompt, number=step.target)
+    standing = _standing(prompt, label)
+    details = {"rolled_back": True, **({"checks_skipped": True} if rule.needs_checks else {})}
+    why = reason.strip() or _rolled_back_from(step.current)
+    _announce(prompt, label, standing, str(step.target), mover, why, details)
+    return _stand(prompt, label, standing, version)
 
 
-def _checked_rule(label: str, mover: Mover) -> LabelRule:
+def _history(prompt: Prompt, label: str) -> list[int]:
+    """Return the versions that a label stood at, the current one last, without what was undone."""
+    numbers: list[int] = []
+    moves = PromptEvent.objects.filter(prompt=prompt, kind=PromptEvent.Kind.LABEL, label=label)
+    for move in moves.order_by("id"):
+        if not move.after:  # taken off: where it stood still counts
+            continue
+        number = int(move.after)
+        if _is_roll_back(move) and number in numbers:
+            while numbers[-1] != number:
+                numbers.pop()
+        elif number not in numbers[-1:]:
+            numbers.append(number)
+    return numbers
+
+
+def _is_roll_back(move: PromptEvent) -> bool:
+    if move.details.get("rolled_back"):
+        return True
+    # Before roll backs were marked, nothing but their reason told them apart.
+    sentences = set()
+    for language, _name in settings.LANGUAGES:
+        with translation.override(language):
+            sentences.add(_rolled_back_from(move.before))
+    return move.reason in sentences
+
+
+def _rolled_back_from(number: object) -> str:
+    return _("Rolled back from version %(number)s") % {"number": number}
+
+
+def _stand(
+    prompt: Prompt, label: str, standing: PromptLabel | None, version: PromptVersion
+) -> PromptLabel:
+    """Let a label stand at a version; the event that announces it is written."""
+    if standing is None:
+        standing = PromptLabel(prompt=prompt, name=label)
+    standing.version = version
+    standing.save()
+    forget_releases()
+    return standing
+
+
+def _need_reason(rule: LabelRule, reason: str) -> None:
+    if rule.is_protected and not reason.strip():
+        sentence = _("the label “%(label)s” is protected: write why")
+        raise InvalidInputError({"reason": sentence % {"label": rule.label}})
+
+
+def check_mover(label: str, mover: Mover) -> LabelRule:
+    """Return the rule of a label, an empty one where it has none.
+
+    Raises:
+        InvalidInputError: it is no label, or it is `latest`, which moves by itself.
+        LabelProtectedError: the mover may not move it.
+    """
     try:
         validate_label(label)
     except ValidationError as error:
@@ -194,16 +302,22 @@ def _standing(prompt: Prompt, label: str) -> PromptLabel | None:
     return PromptLabel.objects.select_related("version").filter(prompt=prompt, name=label).first()
 
 
-def _pass_gate(
+def pass_gate(
     prompt: Prompt,
     version: PromptVersion,
     label: str,
     rule: LabelRule,
     mover: Mover,
-    reason: str,
-    override: bool,  # noqa: FBT001 (a step of move_label, named there)
+    reason: str = "",
+    override: bool = False,  # noqa: FBT001, FBT002 (a step of move_label, named there)
 ) -> dict[str, Any]:
-    """Return what the event keeps of the checks; refuse where one fails."""
+    """Return what the event keeps of the checks.
+
+    Raises:
+        GateRefusedError: one fails.
+        LabelProtectedError: it is to be overridden, and the mover may not.
+        InvalidInputError: an override has no reason.
+    """
     if not rule.needs_checks:
         return {}
     verdicts = extensions.run_checks(

@@ -23,7 +23,6 @@ from prompts.wording import content_hash
 
 __all__ = [
     "EDITABLE",
-    "add_tags",
     "archive_prompt",
     "build_version",
     "check_name_is_free",
@@ -317,23 +316,6 @@ def unarchive_prompts(prompts: Iterable[Prompt], *, actor: str = "", reason: str
         rows = [p for p in archived if (before.get(p.pk) or Prompt.Status.DRAFT) == status]
         set_status(rows, status=status, actor=actor, reason=reason)
     return len(archived)
-
-
-@transaction.atomic
-def add_tags(prompts: Iterable[Prompt], *, tags: Iterable[str], actor: str = "") -> int:
-    """Give all `prompts` the tags; return how many lacked one.
-
-    Raises:
-        InvalidInputError: a tag is not allowed.
-    """
-    wanted = list(tags)
-    count = 0
-    for prompt in prompts:
-        together = [*prompt.tags, *(tag for tag in wanted if tag not in prompt.tags)]
-        if together != prompt.tags:
-            edit_prompt(prompt_id=prompt.pk, author=actor, tags=together)
-            count += 1
-    return count
 
 
 @transaction.atomic

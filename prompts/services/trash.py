@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Final
 from uuid import UUID
 
 from django.db import transaction
@@ -13,6 +14,8 @@ from prompts.models import Prompt
 from prompts.releases_cache import forget_releases
 
 __all__ = ["find_purgeable", "purge_prompts"]
+
+CHUNK: Final = 100  # prompts that are removed by one statement a table
 
 
 def find_purgeable(*, older_than_days: int) -> list[UUID]:
@@ -34,8 +37,9 @@ def purge_prompts(keys: Iterable[UUID]) -> int:
 
     Prompts that are in use are left alone.
     """
-    rows = list(Prompt.all_objects.deleted().filter(pk__in=list(keys)))
-    for prompt in rows:
-        prompt.hard_delete()
+    found = Prompt.all_objects.deleted().filter(pk__in=list(keys))
+    purged = list(found.values_list("pk", flat=True))
+    for start in range(0, len(purged), CHUNK):
+        Prompt.all_objects.get_queryset().filter(pk__in=purged[start : start + CHUNK]).hard_delete()
     forget_releases()
-    return len(rows)
+    return len(purged)

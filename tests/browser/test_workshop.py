@@ -114,7 +114,10 @@ def test_compare_release_override_and_roll_back(view):
     assert PromptEvent.objects.first().reason == "急ぎ"
 
     LabelRule.objects.filter(label="production").update(needs_checks=False)
-    page.locator("form[action$='roll-back-label/'] button").click()
+    page.get_by_role("link", name="Roll back").click()
+    expect(page.get_by_text("goes from version 2 back to version 1")).to_be_visible()
+    page.locator("[name=reason]").fill("悪化した")
+    page.get_by_role("button", name="Roll back").click()
     expect(page.get_by_text("“production” stands at version 1 now.").first).to_be_visible()
     page.get_by_role("tab", name="History").click()
     expect(page.locator(".wk-timeline")).to_contain_text("against failed checks")

@@ -97,7 +97,7 @@ def test_a_move_is_seen_by_the_next_fetch(prompt):
     assert interface.get_prompt("support-reply").number == 1
     elsewhere(lambda: services.move_label(prompt_id=prompt.pk, label="production", number=2))
     assert interface.get_prompt("support-reply").number == 2
-    services.roll_back_label(prompt_id=prompt.pk, label="production")
+    services.roll_back_label(prompt_id=prompt.pk, label="production", reason="worse")
     assert interface.get_prompt("support-reply").number == 1
     services.delete_prompt(prompt_id=prompt.pk)
     with pytest.raises(NotFoundError):

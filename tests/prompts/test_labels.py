@@ -1,10 +1,11 @@
 """Labels: who may move them, what must hold before, what is recorded."""
 
 import pytest
+from django.utils.translation import gettext, override
 
-from autoforge.core.errors import InvalidInputError, NotFoundError
+from autoforge.core.errors import InvalidInputError, NotFoundError, StaleEditError
 from prompts import extensions, interface, services
-from prompts.models import LabelRule, PromptEvent, PromptLabel
+from prompts.models import LabelRule, Prompt, PromptEvent, PromptLabel
 
 pytestmark = pytest.mark.django_db
 
@@ -69,10 +70,141 @@ def test_roll_back(prompt):
     assert moves(prompt)[-1] == ("staging", "3", "1", "ed", "Rolled back from version 3")
 
 
-def test_there_must_be_something_to_roll_back_to(prompt):
-    services.move_label(prompt_id=prompt.pk, label="staging", number=1)
+# Moves in turn ("back" rolls back, "off" takes the label off), then where it stands after each
+# further roll back; None: there is nothing before.
+HISTORIES = [
+    ([1], [None]),
+    ([1, 2, 3], [2, 1, None]),
+    ([1, 2, 3, "back"], [1, None]),
+    ([1, 2, "back", 3], [1, None]),
+    ([1, 2, 3, "back", 3], [2, 1, None]),
+    ([1, 2, "back", 2, 3], [2, 1, None]),
+    ([1, 2, 1], [2, 1, None]),
+    ([3, 1, 2], [1, 3, None]),
+    ([1, "off", 2], [1, None]),
+    ([1, 2, "off", 2], [1, None]),
+    ([1, 2, "off", 3], [2, 1, None]),
+    ([1, "off"], [None]),
+]
+
+
+@pytest.mark.parametrize(("history", "further"), HISTORIES)
+def test_rolling_back_goes_further_back_each_time(prompt, history, further):
+    of_staging = {"prompt_id": prompt.pk, "label": "staging"}
+    for step in history:
+        if step == "back":
+            services.roll_back_label(**of_staging)
+        elif step == "off":
+            services.remove_label(**of_staging)
+        else:
+            services.move_label(**of_staging, number=step)
+    for number in further:
+        if number is None:
+            with pytest.raises(NotFoundError, match="has stood nowhere before"):
+                services.find_roll_back(**of_staging)
+            with pytest.raises(NotFoundError, match="has stood nowhere before"):
+                services.roll_back_label(**of_staging)
+            continue
+        shown = services.find_roll_back(**of_staging)
+        standing = services.roll_back_label(**of_staging, expected=shown)
+        assert (shown.target, standing.version.number) == (number, number)
+        event = PromptEvent.objects.filter(kind="label").first()
+        assert (event.before, event.after) == (str(shown.current), str(number))
+        assert event.details == {"rolled_back": True}
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_roll_backs_of_before_they_were_marked_are_known_by_their_reason(prompt, language):
+    with override(language):
+        reason = gettext("Rolled back from version %(number)s") % {"number": 2}
+    for number, why in ((1, ""), (2, ""), (1, reason)):
+        services.move_label(prompt_id=prompt.pk, label="staging", number=number, reason=why)
     with pytest.raises(NotFoundError, match="has stood nowhere before"):
         services.roll_back_label(prompt_id=prompt.pk, label="staging")
+
+
+def test_a_label_that_has_moved_meanwhile_is_not_rolled_back(prompt):
+    of_staging = {"prompt_id": prompt.pk, "label": "staging"}
+    for number in (1, 2):
+        services.move_label(**of_staging, number=number)
+    shown = services.find_roll_back(**of_staging)
+    services.move_label(**of_staging, number=3)
+    with pytest.raises(StaleEditError, match="“staging” has moved to version 3 meanwhile"):
+        services.roll_back_label(**of_staging, expected=shown)
+    assert PromptLabel.objects.get().version.number == 3
+
+
+@pytest.mark.parametrize("change", [services.remove_label, services.roll_back_label])
+def test_a_protected_label_wants_a_reason(prompt, change):
+    of_production = {"prompt_id": prompt.pk, "label": "production"}
+    for number in (1, 2):
+        services.move_label(**of_production, number=number)
+    for reason in ("", "  "):
+        with pytest.raises(InvalidInputError, match="“production” is protected: write why"):
+            change(**of_production, mover=PUBLISHER, reason=reason)
+    with pytest.raises(services.LabelProtectedError, match="is protected: ask somebody"):
+        change(**of_production, mover=EDITOR, reason="why")
+    assert PromptLabel.objects.get().version.number == 2
+    change(**of_production, mover=PUBLISHER, reason=" wrong answers ")
+    assert moves(prompt)[-1][3:] == ("pat", "wrong answers")
+
+
+def test_rolling_back_passes_the_gate_and_the_history_says_so(prompt, gate):
+    of_production = {"prompt_id": prompt.pk, "label": "production"}
+    for number in (1, 2):
+        services.move_label(**of_production, number=number, override=True, reason="x")
+    with pytest.raises(services.GateRefusedError):
+        services.move_label(**of_production, number=1, mover=PUBLISHER, reason="x")
+    services.roll_back_label(**of_production, mover=PUBLISHER, reason="wrong answers")
+    event = PromptEvent.objects.filter(kind="label").first()
+    assert (event.before, event.after, event.reason) == ("2", "1", "wrong answers")
+    assert event.details == {"rolled_back": True, "checks_skipped": True}
+
+
+def test_a_label_of_many_prompts(prompt, gate):
+    others = [services.create_prompt(title=f"t{n}", content=f"c{n}") for n in range(3)]
+    gate.update(prompt.versions.values_list("content_hash", flat=True))
+    gate.update(others[0].versions.values_list("content_hash", flat=True))
+    services.move_label(prompt_id=prompt.pk, label="production", number=1)
+    services.move_label(
+        prompt_id=others[1].pk, label="production", number=1, override=True, reason="x"
+    )
+    prompt.refresh_from_db()
+    rows = [prompt, *others]
+    changes = services.label_newest(rows, label="production", mover=PUBLISHER, reason=" all ")
+    assert changes.changed == 2
+    [(refused, error)] = changes.refused
+    assert refused == others[2]
+    assert "never evaluated" in str(error)
+    assert moves(prompt)[-1] == ("production", "1", "3", "pat", "all")
+    assert moves(others[0])[-1] == ("production", "", "1", "pat", "all")
+    again = services.label_newest([prompt, *others[:2]], label="production", mover=PUBLISHER)
+    assert (again.changed, again.refused) == (0, [])
+    with pytest.raises(services.LabelProtectedError):
+        services.label_newest(rows, label="production", mover=EDITOR)
+    with pytest.raises(InvalidInputError, match="at most 500"):
+        services.label_newest(rows, label="staging", reason="x" * 501)
+
+
+def test_tags_and_the_trash_of_many_prompts():
+    rows = [services.create_prompt(title=f"t{n}", content="c") for n in range(3)]
+    services.edit_prompt(prompt_id=rows[0].pk, tags=[f"tag{n}" for n in range(20)])
+    rows[0].refresh_from_db()
+    changes = services.add_tags(rows, tags=["x" * 50, "y" * 51])
+    assert changes.changed == 0
+    assert [prompt for prompt, _error in changes.refused] == rows
+    assert services.restore_prompts(rows).changed == 0  # none is deleted
+    assert services.delete_prompts([row.pk for row in rows], actor="ed") == 3
+    assert services.delete_prompts([row.pk for row in rows]) == 0
+    services.create_prompt(title="new", name=rows[1].name, content="c")
+    Prompt.all_objects.filter(pk=rows[2].pk).update(name=rows[0].name)
+    deleted = list(Prompt.all_objects.deleted().order_by("title"))
+    changes = services.restore_prompts(deleted, actor="ed")
+    assert changes.changed == 1
+    assert [(prompt.title, str(error)) for prompt, error in changes.refused] == [
+        ("t1", "name: another prompt is called “t1” already"),
+        ("t2", "name: another prompt is called “t0” already"),
+    ]
 
 
 @pytest.mark.parametrize(

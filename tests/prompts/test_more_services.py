@@ -137,8 +137,9 @@ def test_many_at_once():
         "draft",
         "draft",
     ]
-    assert services.add_tags(Prompt.objects.all(), tags=["x"]) == 0
-    assert services.add_tags(Prompt.objects.all(), tags=["x", "y"], actor="aiko") == 3
+    assert services.add_tags(Prompt.objects.all(), tags=["x"]).changed == 0
+    changes = services.add_tags(Prompt.objects.all(), tags=["x", "y"], actor="aiko")
+    assert (changes.changed, changes.refused) == (3, [])
     assert Prompt.objects.first().tags == ["x", "y"]
 
 

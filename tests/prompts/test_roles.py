@@ -84,7 +84,12 @@ def test_what_each_role_may(enter, prompt, role, may):
     if client.get("/admin/prompts/labelrule/add/").status_code == 200:
         done.add("rules")
     client.post(f"{base}delete/", {"post": "yes"})
-    rows = {"action": "purge_selected", "_selected_action": str(prompt.pk)}
+    rows = {
+        "action": "purge_selected",
+        "_selected_action": str(prompt.pk),
+        "confirmed": "yes",
+        "reason": "an order",
+    }
     client.post("/admin/prompts/prompt/?state=deleted", rows)
     done |= set() if Prompt.all_objects.exists() else {"purge"}
     assert done == may
