@@ -199,7 +199,7 @@ def test_a_selection_is_that_of_the_filter_and_the_search(admin):
     confirm(admin, page, tags="old")
     assert Prompt.objects.exclude(tags=[]).count() == 12
     page = act(admin, Prompt, "tag_selected", query="?q=Prompt+001")
-    assert "10 rows are selected" in text_of(page)
+    assert "11 rows are selected" in text_of(page)
 
 
 def test_keys_that_a_browser_sends_one_by_one(admin):
