@@ -287,7 +287,7 @@ def with_full_name(spec: ProviderSpec, files: RunFiles) -> ProviderSpec:
     try:
         return replace(spec, model=files.full_name(spec.model), label=spec.name)
     except SuiteError as error:
-        raise SetupError(f"replay: {error}") from None
+        raise SetupError(_("replay: %(error)s") % {"error": error}) from None
 
 
 def _check_cap(plan: Plan, estimate: Estimate, models: Mapping[str, Any]) -> None:

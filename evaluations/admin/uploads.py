@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
+from django.utils.translation import gettext as _
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from evaluations.engine.errors import SuiteError
@@ -58,11 +59,20 @@ def unpack_uploads(files: Sequence[UploadedFile[Any]], *, limit: int) -> dict[st
             left -= len(content)
             if left < 0:
                 megabytes = limit // 1024 // 1024
-                raise SuiteError(f"{name}: the files hold more than {megabytes} MB together")
+                raise SuiteError(
+                    _("%(name)s: the files hold more than %(megabytes)s MB together")
+                    % {"name": name, "megabytes": megabytes}
+                )
             if member in contents:
-                raise SuiteError(f"{name}: there are two files called “{member}”")
+                raise SuiteError(
+                    _("%(name)s: there are two files called “%(member)s”")
+                    % {"name": name, "member": member}
+                )
             if len(contents) == MAX_FILES:
-                raise SuiteError(f"{name}: there are more than {MAX_FILES} files")
+                raise SuiteError(
+                    _("%(name)s: there are more than %(limit)s files")
+                    % {"name": name, "limit": MAX_FILES}
+                )
             contents[member] = content
     return contents
 
@@ -78,14 +88,22 @@ def _members(file: UploadedFile[Any], limit: int) -> Iterator[tuple[str, bytes]]
                 if member.is_dir() or parts[0] == "__MACOSX" or parts[-1].startswith("."):
                     continue
                 if len(name) > NAME_LENGTH or name.startswith("/") or ".." in parts:
-                    raise SuiteError(f"{file.name}: a name in it leads outside, or is too long")
+                    raise SuiteError(
+                        _("%(file)s: a name in it leads outside, or is too long")
+                        % {"file": file.name}
+                    )
                 if member.flag_bits & 1 or member.compress_type not in METHODS:
-                    raise SuiteError(f"{file.name}: “{name}” is encrypted or packed in an odd way")
+                    raise SuiteError(
+                        _("%(file)s: “%(name)s” is encrypted or packed in an odd way")
+                        % {"file": file.name, "name": name}
+                    )
                 content = _unpack(archive, member, left)
                 left -= len(content)
                 yield name, content
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, OSError):
-        raise SuiteError(f"{file.name} is not a ZIP file, or it is damaged") from None
+        raise SuiteError(
+            _("%(file)s is not a ZIP file, or it is damaged") % {"file": file.name}
+        ) from None
 
 
 def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, limit: int) -> bytes:

@@ -4,6 +4,7 @@ import logging
 from dataclasses import replace
 from typing import Final
 
+from autoforge.core.language import gettext as _
 from evaluations.engine.costs import answer_limit
 from evaluations.engine.errors import BrokenAnswerError, ContentFilterError, EngineError
 from evaluations.engine.providers import Provider
@@ -39,7 +40,9 @@ async def completed(provider: Provider, request: Request) -> Answer:
         # A bug of one provider is an error of one case; what it is stands in the log.
         logger.exception("A provider failed unexpectedly")
         name = type(error).__name__
-        raise BrokenAnswerError(f"the answer could not be read ({name})") from error
+        raise BrokenAnswerError(
+            _("the answer could not be read (%(name)s)") % {"name": name}
+        ) from error
 
 
 def request_of(column: Column, task: Task) -> Request:

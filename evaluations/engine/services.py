@@ -8,6 +8,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, Final, TypeVar
 
+from autoforge.core.language import gettext as _
 from evaluations.engine.costs import cost_of_answer
 from evaluations.engine.errors import (
     AuthenticationError,
@@ -88,7 +89,7 @@ class ModelServices:
     def _model(self, need: str, name: str) -> _Model:
         name = name or self._names[need]
         if not name:
-            raise ScoringError(f"this run has no model for: {need}")
+            raise ScoringError(_("this run has no model for: %(need)s") % {"need": need})
         if name not in self._models:
             spec = self._find(name)
             provider = self._make(spec)
@@ -146,7 +147,7 @@ class ModelServices:
         """
         model = self._model("embeddings", provider)
         if not model.provider.abilities.supports_embeddings:
-            raise SetupError(f"{model.spec.name} has no embeddings")
+            raise SetupError(_("%(name)s has no embeddings") % {"name": model.spec.name})
         tokens = sum(map(len, texts)) // CHARACTERS_PER_TOKEN + 1
         vectors = await self._asked(model, tokens, lambda: model.provider.embed(texts))
         return vectors, cost_of(model.price, tokens, 0)
@@ -156,7 +157,7 @@ class ModelServices:
     ) -> ResultT:
         async with model.slots:
             await model.pace.wait(tokens)
-            found, _ = await with_retries(call, model.provider.limits, sleep=self.sleep)
+            found, _attempts = await with_retries(call, model.provider.limits, sleep=self.sleep)
             return found
 
     async def close(self) -> None:

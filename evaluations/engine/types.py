@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
+from autoforge.core.language import gettext as _
+
 __all__ = [
     "DIRECTIONS",
     "UNFINISHED",
@@ -181,9 +183,9 @@ class Place:
     def __str__(self) -> str:
         parts = [self.file] if self.file else []
         if self.line is not None:
-            parts.append(f"line {self.line}")
+            parts.append(_("line %(number)d") % {"number": self.line})
         if self.column is not None:
-            parts.append(f"column {self.column}")
+            parts.append(_("column %(number)d") % {"number": self.column})
         if self.path:
             parts.append(self.path)
         return ", ".join(parts)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
+from autoforge.core.language import gettext as _
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.numbers import number_in
 from evaluations.engine.providers.keys import find_secret
@@ -42,15 +43,18 @@ def parse_assertion(given: object) -> Assertion:
     """
     if not isinstance(given, Mapping):
         raise SuiteError(
-            "an assertion is an object with a type, such as {type: contains, value: …}"
+            _("an assertion is an object with a type, such as {type: contains, value: …}")
         )
     kind = given.get("type")
     if not isinstance(kind, str):
-        raise SuiteError("an assertion needs a type, such as contains")
+        raise SuiteError(_("an assertion needs a type, such as contains"))
     settings = {key: given[key] for key in ("provider", "config") if key in given}
     secret = find_secret(settings) if settings else ""
     if secret:
-        raise SuiteError(f"{kind}: {secret} is not read from files; set it in the environment")
+        raise SuiteError(
+            _("%(kind)s: %(secret)s is not read from files; set it in the environment")
+            % {"kind": kind, "secret": secret}
+        )
     name, negated = parse_type(kind)
     if name == UNSUPPORTED:
         config = dict(given.get("config") or {})
@@ -60,8 +64,10 @@ def parse_assertion(given: object) -> Assertion:
         return Assertion(type=UNSUPPORTED, config=config, weight=_number(given, "weight", 1.0))
     if name not in SCORERS and name != SET:
         near = nearest(name)
-        hint = f"; did you mean {near}?" if near else ""
-        raise SuiteError(f"there is no assertion type “{kind}”{hint}")
+        hint = _("; did you mean %(near)s?") % {"near": near} if near else ""
+        raise SuiteError(
+            _("there is no assertion type “%(kind)s”%(hint)s") % {"kind": kind, "hint": hint}
+        )
     assertion = _build(given, name, negated=negated)
     problems = check_assertion(assertion)
     if problems:
@@ -86,10 +92,10 @@ def unsupported(given: Mapping[str, Any], why: str) -> dict[str, Any]:
 def _build(given: Mapping[str, Any], name: str, *, negated: bool) -> Assertion:
     members = given.get("assert") or ()
     if not isinstance(members, list | tuple):
-        raise SuiteError(f"{name}: assert is a list of assertions")
+        raise SuiteError(_("%(name)s: assert is a list of assertions") % {"name": name})
     config = given.get("config") or {}
     if not isinstance(config, Mapping):
-        raise SuiteError(f"{name}: config is an object")
+        raise SuiteError(_("%(name)s: config is an object") % {"name": name})
     threshold = given.get("threshold")
     return Assertion(
         type=name,
@@ -111,7 +117,10 @@ def _provider(given: Mapping[str, Any]) -> dict[str, str]:
     if named is None:
         return {}
     if not isinstance(named, str):
-        raise SuiteError(f"{given.get('type')}: provider is a text such as openai:gpt-4.1-mini")
+        raise SuiteError(
+            _("%(type)s: provider is a text such as openai:gpt-4.1-mini")
+            % {"type": given.get("type")}
+        )
     return {"provider": named}
 
 

@@ -2,6 +2,7 @@
 
 import math
 
+from autoforge.core.language import gettext as _
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.numbers import finite
 
@@ -23,11 +24,16 @@ def number_in(value: object, name: str, place: object, *, least: float, most: fl
     """
     found = finite(value)
     if found is None or not least <= found <= most:
-        raise SuiteError(f"{place}: {name} is a number{_range(least, most)}")
+        raise SuiteError(
+            _("%(place)s: %(name)s is a number%(range)s")
+            % {"place": place, "name": name, "range": _range(least, most)}
+        )
     return found
 
 
 def _range(least: float, most: float) -> str:
     if most < math.inf:
-        return f" from {least:g} to {most:g}"
-    return f" from {least:g} up" if least > -math.inf else ", and a finite one"
+        return _(" from %(least)s to %(most)s") % {"least": f"{least:g}", "most": f"{most:g}"}
+    if least > -math.inf:
+        return _(" from %(least)s up") % {"least": f"{least:g}"}
+    return _(", and a finite one")

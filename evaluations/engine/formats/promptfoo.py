@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from autoforge.core.language import gettext as _
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.files import Files
 from evaluations.engine.formats.numbers import number_in
@@ -81,7 +82,9 @@ def read_config(
         return _read(source, Document(value={"tests": name}, file=name))
     document = source.document(files.locate(name))
     if not isinstance(document.value, dict):
-        raise SuiteError(f"{name}: a configuration is an object with prompts and tests")
+        raise SuiteError(
+            _("%(name)s: a configuration is an object with prompts and tests") % {"name": name}
+        )
     return _read(source, document)
 
 
@@ -117,7 +120,8 @@ def _refuse_unknown(found: Iterable[FoundCase], kind: str, names: list[tuple[str
             if names and not any(matches(reference, known) for known in names):
                 there = ", ".join(known[0][:60] for known in names[:20])
                 raise SuiteError(
-                    f"{one.place}: there is no {kind} “{reference}”; there are {there}"
+                    _("%(place)s: there is no %(kind)s “%(reference)s”; there are %(there)s")
+                    % {"place": one.place, "kind": kind, "reference": reference, "there": there}
                 )
 
 
@@ -142,7 +146,7 @@ def _options(source: Source, document: Document) -> RunOptions:
 def _objects(given: Iterable[Any], place: Where) -> Iterator[tuple[str, Any]]:
     for one in given:
         if one is not None and not isinstance(one, Mapping):
-            raise SuiteError(f"{place}: evaluateOptions is an object")
+            raise SuiteError(_("%(place)s: evaluateOptions is an object") % {"place": place})
         yield from (one or {}).items()
 
 
@@ -156,6 +160,9 @@ def _whole(
 ) -> int | None:
     value = _number(found, key, place)
     if value is not None and not (1 <= value <= most and value.is_integer()):
-        allowed = "from 1 up" if most == math.inf else f"from 1 to {most}"
-        raise SuiteError(f"{place}: {key} is a whole number {allowed}")
+        allowed = _("from 1 up") if most == math.inf else _("from 1 to %(most)s") % {"most": most}
+        raise SuiteError(
+            _("%(place)s: %(key)s is a whole number %(allowed)s")
+            % {"place": place, "key": key, "allowed": allowed}
+        )
     return None if value is None else int(value)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from autoforge.core.language import gettext as _
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.assertions import parse_assertion, unsupported
 from evaluations.engine.formats.promptfoo_files import CODE, Source, Where
@@ -36,7 +37,9 @@ def read_assertions(
         SuiteError: one is wrong; names the place.
     """
     if not isinstance(given, list):
-        raise SuiteError(f"{document.spot(*path)}: assert is a list of assertions")
+        raise SuiteError(
+            _("%(spot)s: assert is a list of assertions") % {"spot": document.spot(*path)}
+        )
     return tuple(
         _assertion(source, entry, document, (*path, number), judge)
         for number, entry in enumerate(given)
@@ -76,7 +79,10 @@ def warn_of_judge(source: Source, provider: Any, document: Document, path: Path)
     spot = document.spot(*path)
     secret = find_secret(provider)
     if secret:
-        raise SuiteError(f"{spot}: {secret} is not read from files; set it in the environment")
+        raise SuiteError(
+            _("%(spot)s: %(secret)s is not read from files; set it in the environment")
+            % {"spot": spot, "secret": secret}
+        )
     kinds = [one for one in provider.values() if isinstance(one, Mapping) and "id" in one]
     for one in kinds if "id" not in provider else [provider]:
         if set(one) - {"id", "label"}:
@@ -128,7 +134,7 @@ def _loaded(source: Source, value: Any, spot: Where) -> Any:
     if suffix in (".json", ".yaml", ".yml"):
         return _as_it_stands(load_document(text, path.name).value)
     if suffix != ".txt":
-        raise SuiteError(f"“{value}” is no .txt, .json, .yaml or .yml")
+        raise SuiteError(_("“%(value)s” is no .txt, .json, .yaml or .yml") % {"value": value})
     return _as_it_stands(text.strip())
 
 
@@ -148,7 +154,7 @@ def filled(
     try:
         return _filled(source, assertion, variables)
     except ValueError as error:
-        sentence = f"the assertion cannot be filled: {error}"
+        sentence = _("the assertion cannot be filled: %(error)s") % {"error": error}
         source.warn(f"{sentence}; scoring it will be an error", place)
         entry = {"type": assertion.type, "value": assertion.value, "weight": assertion.weight}
         return parse_assertion(unsupported(entry, sentence))

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from autoforge.core.language import gettext as _
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.assertions import parse_assertion, unsupported
 from evaluations.engine.formats.numbers import number_in
@@ -58,7 +59,7 @@ def entries_of(test: FoundTest, key: str) -> Mapping[str, Any]:
     """
     value = test.given.get(key) or {}
     if not isinstance(value, Mapping):
-        sentence = f"{key} is an object of names and values"
+        sentence = _("%(key)s is an object of names and values") % {"key": key}
         raise SuiteError(f"{test.document.spot(*test.path, key)}: {sentence}")
     return value
 
@@ -124,7 +125,9 @@ class CaseMaker:
         code += ["assertScoringFunction"] if both.get("assertScoringFunction") else []
         if not code or not found:
             return found
-        why = f"“{code[0]}” of the test would run code, which is never done here"
+        why = _("“%(code)s” of the test would run code, which is never done here") % {
+            "code": code[0]
+        }
         return [*found, parse_assertion(unsupported({"weight": 1.0}, why))]
 
     def _inherited(self, judge: Any) -> tuple[Assertion, ...]:
@@ -155,12 +158,18 @@ def _variables(source: Source, test: FoundTest) -> Mapping[str, Any]:
     references = [given] if isinstance(given, str) else given
     spot = test.document.spot(*test.path, "vars")
     if not isinstance(references, list) or not all(isinstance(one, str) for one in references):
-        raise SuiteError(f"{spot}: vars is an object of names and values, or files with some")
+        raise SuiteError(
+            _("%(spot)s: vars is an object of names and values, or files with some")
+            % {"spot": spot}
+        )
     found: dict[str, Any] = {}
     for path in (path for one in references for path in source.paths(one, spot)):
         value = load_document(source.load_text(path), path.name).value
         if not isinstance(value, dict):
-            raise SuiteError(f"{path.name}: a file of variables is an object of names and values")
+            raise SuiteError(
+                _("%(name)s: a file of variables is an object of names and values")
+                % {"name": path.name}
+            )
         found |= value
     return found
 
@@ -169,7 +178,7 @@ def _names(given: Any, key: str, spot: Where) -> tuple[str, ...] | None:
     if given is None:
         return None
     if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
-        raise SuiteError(f"{spot}: {key} is a list of names")
+        raise SuiteError(_("%(spot)s: %(key)s is a list of names") % {"spot": spot, "key": key})
     return tuple(given)
 
 

@@ -8,6 +8,7 @@ from io import BytesIO
 from pathlib import PurePosixPath
 from typing import Any, Final
 
+from autoforge.core.language import gettext as _
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.files import Files, is_pattern
 from evaluations.engine.formats.promptfoo_references import resolve_references
@@ -89,9 +90,15 @@ class Source:
 
     def _name(self, reference: str, place: Where) -> str:
         if reference.startswith(REMOTE):
-            raise SuiteError(f"{place}: “{reference}” is not on this machine; save it as a file")
+            raise SuiteError(
+                _("%(place)s: “%(reference)s” is not on this machine; save it as a file")
+                % {"place": place, "reference": reference}
+            )
         if RUNS.search(reference):
-            raise SuiteError(f"{place}: “{reference}” would run code, which is never done here")
+            raise SuiteError(
+                _("%(place)s: “%(reference)s” would run code, which is never done here")
+                % {"place": place, "reference": reference}
+            )
         return reference.removeprefix("file://")
 
     def load_text(self, path: PurePosixPath) -> str:
@@ -103,7 +110,10 @@ class Source:
         try:
             return self.files.read(path).decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            raise SuiteError(f"{path.name} is not UTF-8 (byte {error.start + 1})") from None
+            raise SuiteError(
+                _("%(name)s is not UTF-8 (byte %(byte)d)")
+                % {"name": path.name, "byte": error.start + 1}
+            ) from None
 
     def document(self, path: PurePosixPath) -> Document:
         """Return a YAML or JSON file, its `$ref` in place."""
@@ -126,8 +136,13 @@ class Source:
                 name = variable[1]
                 place = document.spot(*path)
                 if _is_secret(name):
-                    sentence = "holds a key or an address; neither enters prompts, cases or answers"
-                    raise SuiteError(f"{place}: the variable {name} {sentence}")
+                    sentence = _(
+                        "holds a key or an address; neither enters prompts, cases or answers"
+                    )
+                    raise SuiteError(
+                        _("%(place)s: the variable %(name)s %(sentence)s")
+                        % {"place": place, "name": name, "sentence": sentence}
+                    )
                 self.warn("variables of the environment are not read; they are empty", place)
         elif isinstance(value, dict):
             for key, inner in value.items():
@@ -186,14 +201,17 @@ def read_sheet(content: bytes, file: str, reference: str) -> Rows:
     except SuiteError:
         raise
     except Exception as error:  # openpyxl lets out whatever a damaged file makes it come upon
-        raise SuiteError(f"{file} is no workbook (.xlsx)") from error
+        raise SuiteError(_("%(file)s is no workbook (.xlsx)") % {"file": file}) from error
 
 
 def _rows(book: Any, wanted: str, name: str) -> Rows:
     if wanted.isdigit() and 0 < int(wanted) <= len(book.sheetnames):
         wanted = book.sheetnames[int(wanted) - 1]
     if wanted and wanted not in book.sheetnames:
-        raise SuiteError(f"{name} has no sheet “{wanted}”; there are {book.sheetnames}")
+        raise SuiteError(
+            _("%(name)s has no sheet “%(wanted)s”; there are %(sheets)s")
+            % {"name": name, "wanted": wanted, "sheets": book.sheetnames}
+        )
     sheet = book[wanted] if wanted else book.worksheets[0]
     return [
         (line, [_cell(cell) for cell in row])

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, Final
 
+from autoforge.core.language import gettext as _
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.promptfoo_files import CODE, Source, Where, find_environment
 from evaluations.engine.formats.promptfoo_values import stringify
@@ -75,9 +76,14 @@ def _entry(source: Source, entry: Any, document: Document, number: int) -> Itera
     if isinstance(entry, str):
         return _read(source, entry, {}, place)
     if not isinstance(entry, Mapping):
-        raise SuiteError(f"{place}: a prompt is a text, a file or an object with raw or id")
+        raise SuiteError(
+            _("%(place)s: a prompt is a text, a file or an object with raw or id")
+            % {"place": place}
+        )
     if "function" in entry:
-        raise SuiteError(f"{place}: function would run code, which is never done here")
+        raise SuiteError(
+            _("%(place)s: function would run code, which is never done here") % {"place": place}
+        )
     for key in entry:
         if key not in KEYS:
             spot = document.spot("prompts", number, key)
@@ -91,7 +97,10 @@ def _read(
     label = str(entry.get("label") or "")
     names = tuple(str(entry[key]) for key in ("label", "id") if entry.get(key))
     if raw.startswith("exec:"):
-        raise SuiteError(f"{place}: “{raw}” would run code, which is never done here")
+        raise SuiteError(
+            _("%(place)s: “%(raw)s” would run code, which is never done here")
+            % {"place": place, "raw": raw}
+        )
     paths = _paths(source, raw, place)
     if paths is None:
         _warn_of_chat(source, raw, place)
@@ -101,7 +110,9 @@ def _read(
         whole = source.load_text(path)
         parts = list(_parts(path, whole))
         if not parts:
-            raise SuiteError(f"{place}: there is no prompt in {path.name}")
+            raise SuiteError(
+                _("%(place)s: there is no prompt in %(name)s") % {"place": place, "name": path.name}
+            )
         _warn_of_environment(source, whole, path)
         for position, (text, name) in enumerate(parts, start=1):
             _warn_of_file(source, text, path)
@@ -137,7 +148,9 @@ def _paths(source: Source, raw: str, place: Where) -> list[PurePosixPath] | None
     if raw.startswith("file://"):
         paths = source.paths(raw, place)
         if not paths:
-            raise SuiteError(f"{place}: no file matches “{raw}”")
+            raise SuiteError(
+                _("%(place)s: no file matches “%(raw)s”") % {"place": place, "raw": raw}
+            )
         return paths
     if raw.startswith(("langfuse://", "portkey://", "helicone://", "http://", "https://")):
         source.path(raw, place)  # refuses it
@@ -155,7 +168,10 @@ def _bare_paths(source: Source, raw: str, place: Where) -> list[PurePosixPath] |
     if paths or " " in raw:
         return paths or None
     if "*" not in raw:
-        raise SuiteError(f"{place}: {raw} cannot be read: there is no such file")
+        raise SuiteError(
+            _("%(place)s: %(raw)s cannot be read: there is no such file")
+            % {"place": place, "raw": raw}
+        )
     source.warn(f"no file matches “{raw}”, so this is the prompt itself", place)
     return None
 
@@ -186,7 +202,9 @@ def _warn_of_chat(source: Source, raw: str, place: Where) -> None:
     if strange:
         names = ", ".join(f"“{str(role)[:SHOWN]}”" for role in strange)
         allowed = ", ".join(CHAT_ROLES)
-        sentence = f"there is no role {names}, so the chat is sent as one text; there are {allowed}"
+        sentence = _(
+            "there is no role %(names)s, so the chat is sent as one text; there are %(allowed)s"
+        ) % {"names": names, "allowed": allowed}
         source.warn(sentence, place)
 
 
@@ -205,7 +223,10 @@ def _parts(path: PurePosixPath, whole: str) -> Iterator[Part]:
     reader = READERS.get(suffix)
     if reader is None:
         there = ", ".join(FILES)
-        raise SuiteError(f"{path.name}: a file of prompts ends in {there}, not “{suffix}”")
+        raise SuiteError(
+            _("%(name)s: a file of prompts ends in %(there)s, not “%(suffix)s”")
+            % {"name": path.name, "there": there, "suffix": suffix}
+        )
     return iter(reader(whole))
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
+from autoforge.core.language import gettext as _
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.yaml_document import Document, Spot
 
@@ -55,7 +56,10 @@ class _Resolver:
         spot = self.document.spot(*path)
         self.count += 1
         if reference in within or self.count > MOST:
-            raise SuiteError(f"{spot}: “{reference}” leads back to itself")
+            raise SuiteError(
+                _("%(spot)s: “%(reference)s” leads back to itself")
+                % {"spot": spot, "reference": reference}
+            )
         target = self._target(reference, spot)
         if target is MISSING:
             if "value" in path:
@@ -66,7 +70,7 @@ class _Resolver:
         return {**target, **rest} if isinstance(target, dict) else target
 
     def _target(self, reference: str, spot: Spot) -> Any:
-        file, _, pointer = reference.partition("#")
+        file, _hash, pointer = reference.partition("#")
         value = self.load(file, spot) if file else self.document.value
         for part in pointer.split("/")[1:]:
             name = part.replace("~1", "/").replace("~0", "~")

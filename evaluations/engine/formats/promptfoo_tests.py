@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from autoforge.core.language import gettext as _
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.promptfoo_assertions import warn_of_judge
 from evaluations.engine.formats.promptfoo_cases import (
@@ -30,7 +31,10 @@ def read_default(source: Source, document: Document) -> FoundTest:
         document, path = source.document(source.path(given, document.spot(*path))), ()  # type: ignore[assignment]  # shorter
         given = document.value or {}
     if not isinstance(given, Mapping):
-        raise SuiteError(f"{document.spot(*path)}: defaultTest is an object or a file with one")
+        raise SuiteError(
+            _("%(spot)s: defaultTest is an object or a file with one")
+            % {"spot": document.spot(*path)}
+        )
     _warn(source, given, document, path)
     return FoundTest(given=given, document=document, path=path)
 
@@ -70,7 +74,9 @@ def _of_scenarios(source: Source, document: Document) -> Iterator[FoundTest]:
     for number, scenario in enumerate(given if isinstance(given, list) else [given]):
         here = (*path, number)
         if not isinstance(scenario, Mapping):
-            raise SuiteError(f"{document.spot(*here)}: a scenario is an object with config")
+            raise SuiteError(
+                _("%(spot)s: a scenario is an object with config") % {"spot": document.spot(*here)}
+            )
         warn_of_keys(source, scenario, SCENARIO, document, here)
         tests = list(_listed(source, scenario.get("tests") or [{}], document, (*here, "tests")))
         parts = list(_listed(source, scenario.get("config") or [{}], document, (*here, "config")))
@@ -101,13 +107,17 @@ def _listed(source: Source, given: Any, document: Document, path: Keys) -> Itera
             _warn(source, test, document, here)
             yield FoundTest(given=test, document=document, path=here)
         else:
-            raise SuiteError(f"{spot}: a test is an object with vars and assert, or a file")
+            raise SuiteError(
+                _("%(spot)s: a test is an object with vars and assert, or a file") % {"spot": spot}
+            )
 
 
 def _of_files(source: Source, reference: str, spot: Where) -> Iterator[FoundTest]:
     paths = source.paths(reference, spot)
     if not paths:
-        raise SuiteError(f"{spot}: no file matches “{reference}”")
+        raise SuiteError(
+            _("%(spot)s: no file matches “%(reference)s”") % {"spot": spot, "reference": reference}
+        )
     for path in paths:
         suffix = path.suffix.lower()
         if suffix in (".csv", ".xlsx"):
@@ -147,7 +157,13 @@ def _json_line(line: str, file: str, number: int) -> Mapping[str, Any]:
     try:
         found = json.loads(line)
     except ValueError as error:
-        raise SuiteError(f"{file}, line {number}: this is not JSON: {error}") from None
+        raise SuiteError(
+            _("%(file)s, line %(number)s: this is not JSON: %(error)s")
+            % {"file": file, "number": number, "error": error}
+        ) from None
     if not isinstance(found, dict):
-        raise SuiteError(f"{file}, line {number}: a test is an object with vars and assert")
+        raise SuiteError(
+            _("%(file)s, line %(number)s: a test is an object with vars and assert")
+            % {"file": file, "number": number}
+        )
     return found

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from autoforge.core.language import gettext as _
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.promptfoo_files import Source, Where
 from evaluations.engine.formats.yaml_document import load_document
@@ -59,7 +60,9 @@ def _choices(source: Source, value: Any, place: Where) -> list[Any]:
     if isinstance(value, str) and value.startswith("file://"):
         paths = source.paths(value, place)
         if not paths:
-            raise SuiteError(f"{place}: no file matches “{value}”")
+            raise SuiteError(
+                _("%(place)s: no file matches “%(value)s”") % {"place": place, "value": value}
+            )
         return [f"file://{path}" for path in paths]
     expands = isinstance(value, list) and value and isinstance(value[0], str)
     return value if expands else [value]
@@ -75,7 +78,7 @@ def resolved(source: Source, variables: Mapping[str, Any], place: Where) -> dict
         name: _without_end(_loaded(source, value, place) if _is_file(value) else value)
         for name, value in variables.items()
     }
-    for _ in range(PASSES):
+    for _pass_number in range(PASSES):
         if not _pass(found):
             break
     return found
@@ -93,7 +96,10 @@ def _loaded(source: Source, reference: str, place: Where) -> str:
     path = source.path(reference, place)
     suffix = path.suffix.lower()
     if suffix in MEDIA:
-        raise SuiteError(f"{place}: “{reference}” is no text; only texts are asked here")
+        raise SuiteError(
+            _("%(place)s: “%(reference)s” is no text; only texts are asked here")
+            % {"place": place, "reference": reference}
+        )
     text = source.load_text(path)
     if suffix in (".yaml", ".yml"):
         return stringify(load_document(text, path.name).value)

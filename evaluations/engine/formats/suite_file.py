@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from autoforge.core.language import gettext as _
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.assertions import assertion_as_dict, parse_assertion
 from evaluations.engine.formats.numbers import number_in
@@ -35,14 +36,16 @@ def read_suite_file(text: str, file: str) -> Suite:
     document = load_document(text, file)
     found = document.value
     if not isinstance(found, dict) or found.get("autoforge") != KIND:
-        raise SuiteError(f"{file}: a suite begins with “autoforge: {KIND}”")
+        raise SuiteError(
+            _("%(file)s: a suite begins with “autoforge: %(kind)s”") % {"file": file, "kind": KIND}
+        )
     _refuse_unknown(found, TOP, document, ())
     cases = found.get("cases") or []
     if not isinstance(cases, list):
-        raise SuiteError(f"{document.place('cases')}: cases is a list")
+        raise SuiteError(_("%(place)s: cases is a list") % {"place": document.place("cases")})
     name = found.get("name")
     if not isinstance(name, str) or not name.strip():
-        raise SuiteError(f"{document.place('name')}: a suite needs a name")
+        raise SuiteError(_("%(place)s: a suite needs a name") % {"place": document.place("name")})
     read = [case_of(one, document, ("cases", number)) for number, one in enumerate(cases)]
     _refuse_doubles(read, document)
     return Suite(name=name, description=_text(found, "description", document), cases=tuple(read))
@@ -55,7 +58,9 @@ def case_of(given: Any, document: Document, path: tuple[Any, ...], name: str = "
         SuiteError: one sentence with its place.
     """
     if not isinstance(given, Mapping):
-        raise SuiteError(f"{document.place(*path)}: a case is an object with a name")
+        raise SuiteError(
+            _("%(place)s: a case is an object with a name") % {"place": document.place(*path)}
+        )
     _refuse_unknown(given, CASE_KEYS, document, path)
     threshold = given.get("threshold")
     return Case(
@@ -78,7 +83,7 @@ def _name(given: Mapping[str, Any], document: Document, path: tuple[Any, ...], n
     found = given.get("name", name)
     text = str(found) if isinstance(found, str | int | float) else ""
     if not text.strip() or len(text) > LONGEST_NAME:
-        sentence = f"a case needs a name of 1 to {LONGEST_NAME} characters"
+        sentence = _("a case needs a name of 1 to %(limit)s characters") % {"limit": LONGEST_NAME}
         raise SuiteError(f"{document.place(*path, 'name')}: {sentence}")
     return text
 
@@ -90,7 +95,8 @@ def _refuse_unknown(
         if key not in known:
             there = ", ".join(known)
             raise SuiteError(
-                f"{document.place(*path, key)}: there is no “{key}”; there are {there}"
+                _("%(place)s: there is no “%(key)s”; there are %(there)s")
+                % {"place": document.place(*path, key), "key": key, "there": there}
             )
 
 
@@ -99,7 +105,10 @@ def _refuse_doubles(cases: Iterable[Case], document: Document) -> None:
     for number, case in enumerate(cases):
         if case.name in seen:
             place = document.place("cases", number, "name")
-            raise SuiteError(f"{place}: a case is called “{case.name}” already")
+            raise SuiteError(
+                _("%(place)s: a case is called “%(case)s” already")
+                % {"place": place, "case": case.name}
+            )
         seen.add(case.name)
 
 
@@ -115,8 +124,11 @@ def _kind(
     if value is None:
         return default
     if not isinstance(value, kind):
-        names = {dict: "an object", list: "a list", bool: "true or false"}
-        raise SuiteError(f"{document.place(*path, key)}: {key} is {names[kind]}")
+        names = {dict: _("an object"), list: _("a list"), bool: _("true or false")}
+        raise SuiteError(
+            _("%(place)s: %(key)s is %(names)s")
+            % {"place": document.place(*path, key), "key": key, "names": names[kind]}
+        )
     return value
 
 
@@ -127,7 +139,9 @@ def _text(
     if value is None:
         return ""
     if isinstance(value, dict | list):
-        raise SuiteError(f"{document.place(*path, key)}: {key} is a text")
+        raise SuiteError(
+            _("%(place)s: %(key)s is a text") % {"place": document.place(*path, key), "key": key}
+        )
     return str(value)
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 import yaml
 from yaml.composer import Composer
 
+from autoforge.core.language import gettext as _
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.types import Place
 
@@ -114,7 +115,7 @@ def load_document(text: str, file: str = "") -> Document:
         SuiteError: it cannot be read; names line and column.
     """
     if len(text) > LARGEST:
-        raise SuiteError(f"{file}: larger than 50 MiB; divide it")
+        raise SuiteError(_("%(file)s: larger than 50 MiB; divide it") % {"file": file})
     try:
         return Document(value=_load_json(text), file=file, text=text)
     except (ValueError, RecursionError):
@@ -163,10 +164,15 @@ def _load_yaml(text: str, file: str) -> tuple[Any, Mapping[Path, tuple[int, int]
             line=mark.line + 1 if mark else None,
             column=mark.column + 1 if mark else None,
         )
-        raise SuiteError(f"{place}: this is neither YAML nor JSON: {error.problem}") from None
+        raise SuiteError(
+            _("%(place)s: this is neither YAML nor JSON: %(problem)s")
+            % {"place": place, "problem": error.problem}
+        ) from None
     except (yaml.YAMLError, RecursionError) as error:
-        said = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise SuiteError(f"{file}: this is neither YAML nor JSON: {said}") from None
+        said = _("it is nested too deeply") if isinstance(error, RecursionError) else str(error)
+        raise SuiteError(
+            _("%(file)s: this is neither YAML nor JSON: %(said)s") % {"file": file, "said": said}
+        ) from None
     reader = _Reader(file)
     value = reader.build(node, ()) if node is not None else None
     return value, reader.marks
@@ -194,7 +200,10 @@ class _Reader:
         self._left -= 1
         mark = node.start_mark
         if self._left < 0 or len(path) > DEEPEST:
-            raise SuiteError(f"{self.file}: too many or too deep values; aliases may repeat them")
+            raise SuiteError(
+                _("%(file)s: too many or too deep values; aliases may repeat them")
+                % {"file": self.file}
+            )
         self.marks[path] = (mark.line + 1, mark.column + 1)
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
@@ -213,7 +222,10 @@ class _Reader:
                 continue
             if key in found:
                 place = Place(file=self.file, line=mark.line + 1, column=mark.column + 1)
-                raise SuiteError(f"{place}: “{key}” stands here for the second time")
+                raise SuiteError(
+                    _("%(place)s: “%(key)s” stands here for the second time")
+                    % {"place": place, "key": key}
+                )
             found[key] = self.build(value_node, (*path, key))
             self.marks[(*path, key)] = (mark.line + 1, mark.column + 1)
         return {**merged, **found}

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from autoforge.core.language import gettext as _
 from evaluations.engine.errors import BrokenAnswerError, SetupError
 from evaluations.engine.providers.addresses import make_policy
 from evaluations.engine.providers.contract import Abilities, Environment, Limits, ProviderSpec
@@ -54,7 +55,7 @@ class AnthropicProvider:
     def _answer(self, reply: Mapping[str, Any], milliseconds: int, *, structured: bool) -> Answer:
         blocks = reply.get("content")
         if not isinstance(blocks, list) or not all(isinstance(one, dict) for one in blocks):
-            raise BrokenAnswerError("the answer of Anthropic has no content")
+            raise BrokenAnswerError(_("the answer of Anthropic has no content"))
         calls = [block for block in blocks if block.get("type") == "tool_use"]
         text = "".join(text_of(one.get("text")) for one in blocks if one.get("type") == "text")
         if structured and calls:
@@ -88,7 +89,7 @@ class AnthropicProvider:
         Raises:
             SetupError: always; Anthropic has no embeddings.
         """
-        raise SetupError("Anthropic has no embeddings: choose another provider for them")
+        raise SetupError(_("Anthropic has no embeddings: choose another provider for them"))
 
     async def close(self) -> None:
         """Close the connections."""
@@ -156,17 +157,19 @@ def make_anthropic(spec: ProviderSpec, environment: Environment) -> AnthropicPro
         SetupError: the key is missing, or would go elsewhere.
     """
     if not spec.model:
-        raise SetupError("anthropic needs a model, such as anthropic:claude-sonnet-4-5")
+        raise SetupError(_("anthropic needs a model, such as anthropic:claude-sonnet-4-5"))
     url = address(spec.base_url, environment, "ANTHROPIC_BASE_URL", USUAL)
     trusted = (USUAL, environment.get("ANTHROPIC_BASE_URL", ""))
     key = key_for(url, environment, "ANTHROPIC_API_KEY", trusted)
     if not key:
         if environment.get("ANTHROPIC_API_KEY"):
             raise SetupError(
-                "ANTHROPIC_API_KEY is not sent to another address than its own: set "
-                "ANTHROPIC_BASE_URL to allow that one"
+                _(
+                    "ANTHROPIC_API_KEY is not sent to another address than its own: set "
+                    "ANTHROPIC_BASE_URL to allow that one"
+                )
             )
-        raise SetupError("ANTHROPIC_API_KEY is not set: put the key into the environment")
+        raise SetupError(_("ANTHROPIC_API_KEY is not set: put the key into the environment"))
     limits = spec.limits or Limits(concurrency=4)
     client = Client(
         name="Anthropic",

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
+from autoforge.core.language import gettext as _
 from evaluations.engine.errors import SetupError
 from evaluations.engine.providers.contract import Environment
 
@@ -72,7 +73,9 @@ def address(wanted: str, environment: Environment, variable: str, default: str) 
     """
     url = wanted or environment.get(variable, "") or default
     if not url:
-        raise SetupError(f"no address: set {variable}, or give the model one")
+        raise SetupError(
+            _("no address: set %(variable)s, or give the model one") % {"variable": variable}
+        )
     check_address(url)
     return url
 
@@ -89,14 +92,17 @@ def check_address(url: str) -> None:
     except ValueError:  # of brackets and ports
         is_http = False
     if not is_http:
-        raise SetupError("an address of a model begins with http:// or https:// and has a host")
+        raise SetupError(_("an address of a model begins with http:// or https:// and has a host"))
     if parts.username or parts.password:
-        raise SetupError("an address of a model holds no user name and no password")
+        raise SetupError(_("an address of a model holds no user name and no password"))
     secret = find_secret(dict(parse_qsl(parts.query))) or find_secret(
         dict(parse_qsl(parts.fragment))
     )
     if secret:
-        raise SetupError(f"an address of a model holds no key: {secret} is set in the environment")
+        raise SetupError(
+            _("an address of a model holds no key: %(secret)s is set in the environment")
+            % {"secret": secret}
+        )
 
 
 def key_for(url: str, environment: Environment, variable: str, trusted: tuple[str, ...]) -> str:

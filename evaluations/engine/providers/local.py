@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from autoforge.core.language import gettext as _
 from evaluations.engine.errors import ServiceError, SetupError
 from evaluations.engine.providers.addresses import LOOPBACK, Policy
 from evaluations.engine.providers.contract import Abilities, Environment, Limits, ProviderSpec
@@ -93,7 +94,7 @@ class LocalProvider:
                         return f"{text}/v1"
         except TimeoutError:
             pass
-        raise ServiceError("the local model did not start; run `make local-model` again")
+        raise ServiceError(_("the local model did not start; run `make local-model` again"))
 
     async def embed(self, texts: Sequence[str]) -> list[Vector]:  # noqa: ARG002 (the contract's)
         """Refuse.
@@ -101,7 +102,7 @@ class LocalProvider:
         Raises:
             SetupError: always.
         """
-        raise SetupError("the local model has no embeddings")
+        raise SetupError(_("the local model has no embeddings"))
 
     async def close(self) -> None:
         """End the model's process."""
@@ -123,7 +124,7 @@ def find_model(environment: Environment) -> Path:
     chosen = environment.get("LOCAL_MODEL", "")
     found = [Path(chosen)] if chosen else sorted(FOLDER.glob("*.gguf"))
     if not found or not found[0].is_file():
-        raise SetupError("there is no local model yet: run `make local-model` once")
+        raise SetupError(_("there is no local model yet: run `make local-model` once"))
     return found[0]
 
 
@@ -136,5 +137,5 @@ def make_local(spec: ProviderSpec, environment: Environment) -> Any:
     from importlib.util import find_spec  # noqa: PLC0415 (rare)
 
     if find_spec("xllamacpp") is None:
-        raise SetupError("llama.cpp is not installed yet: run `make local-model` once")
+        raise SetupError(_("llama.cpp is not installed yet: run `make local-model` once"))
     return LocalProvider(spec, find_model(environment))

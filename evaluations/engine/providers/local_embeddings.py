@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from autoforge.core.language import gettext as _
 from evaluations.engine.errors import SetupError
 from evaluations.engine.providers.contract import Abilities, Environment, Limits, ProviderSpec
 from evaluations.engine.providers.wordpiece import WordPiece
@@ -74,7 +75,7 @@ class LocalEmbeddings:
         Raises:
             SetupError: always.
         """
-        raise SetupError("local-embeddings answers nothing: name it with --embeddings")
+        raise SetupError(_("local-embeddings answers nothing: name it with --embeddings"))
 
     async def embed(self, texts: Sequence[str]) -> list[Vector]:
         """Return a vector of 384 numbers and length 1 for each text; 256 tokens of it count.
@@ -109,7 +110,8 @@ def _load(folder: Path) -> _Model:
         )
     except Exception as error:  # onnxruntime's errors have no base of their own
         raise SetupError(
-            f"the files in {folder} cannot be read: remove them and run `make local-embeddings`"
+            _("the files in %(folder)s cannot be read: remove them and run `make local-embeddings`")
+            % {"folder": folder}
         ) from error
 
 
@@ -123,9 +125,12 @@ def make_local_embeddings(
         SetupError: another model is asked for, or a package or a file is missing.
     """
     if spec.model not in ("", NAME):
-        raise SetupError(f"local-embeddings has one model, {NAME}, and no “{spec.model}”")
+        raise SetupError(
+            _("local-embeddings has one model, %(name)s, and no “%(model)s”")
+            % {"name": NAME, "model": spec.model}
+        )
     if importlib.util.find_spec("onnxruntime") is None:
-        raise SetupError("onnxruntime is not installed yet: run `make local-embeddings` once")
+        raise SetupError(_("onnxruntime is not installed yet: run `make local-embeddings` once"))
     if not all((FOLDER / name).is_file() for name in FILES):
-        raise SetupError("there are no local embeddings yet: run `make local-embeddings` once")
+        raise SetupError(_("there are no local embeddings yet: run `make local-embeddings` once"))
     return LocalEmbeddings(spec, FOLDER)

@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from autoforge.core.language import gettext as _
 from evaluations.engine.errors import ProviderError, SetupError, SuiteError
 from evaluations.engine.files import RunFiles
 from evaluations.engine.numbers import finite
@@ -35,7 +36,7 @@ class _Offline:
         Raises:
             SetupError: always.
         """
-        raise SetupError(f"{self.spec.kind} has no embeddings")
+        raise SetupError(_("%(kind)s has no embeddings") % {"kind": self.spec.kind})
 
     async def close(self) -> None:
         """Do nothing: there is nothing to let go of."""
@@ -69,7 +70,7 @@ class ReplayProvider(_Offline):
         """
         found = self._answers.get(prompt_key(request.messages))
         if found is None:
-            raise ProviderError("nothing was recorded for this prompt")
+            raise ProviderError(_("nothing was recorded for this prompt"))
         cost = found.get("cost_usd", found.get("cost"))
         return Answer(
             text=str(found["output"]),
@@ -104,10 +105,13 @@ def make_replay(spec: ProviderSpec, files: RunFiles) -> ReplayProvider:
     try:
         rows = _rows(files.read(spec.model).decode("utf-8-sig"))
     except SuiteError as error:
-        raise SetupError(f"replay: {error}") from None
+        raise SetupError(_("replay: %(error)s") % {"error": error}) from None
     except (ValueError, RecursionError):
-        sentence = "holds no recorded answers: it is a JSON list, or JSON Lines, of objects"
-        raise SetupError(f"{path} {sentence} with prompt (or messages) and output") from None
+        sentence = _("holds no recorded answers: it is a JSON list, or JSON Lines, of objects")
+        raise SetupError(
+            _("%(path)s %(sentence)s with prompt (or messages) and output")
+            % {"path": path, "sentence": sentence}
+        ) from None
     answers = {}
     for number, row in enumerate(rows, start=1):
         answers[_key(row, path, number)] = row
@@ -124,21 +128,39 @@ def _rows(text: str) -> list[Any]:
 
 def _key(row: Any, path: str, number: int) -> str:
     if not isinstance(row, dict) or "output" not in row or not {"prompt", "messages"} & row.keys():
-        raise SetupError(f"{path}, entry {number}: needs prompt (or messages) and output")
+        raise SetupError(
+            _("%(path)s, entry %(number)s: needs prompt (or messages) and output")
+            % {"path": path, "number": number}
+        )
     given = row.get("messages") or [{"role": "user", "content": row.get("prompt")}]
     try:
         return prompt_key([Message(role=one["role"], content=one["content"]) for one in given])
     except (TypeError, KeyError):
-        raise SetupError(f"{path}, entry {number}: a message has a role and a content") from None
+        raise SetupError(
+            _("%(path)s, entry %(number)s: a message has a role and a content")
+            % {"path": path, "number": number}
+        ) from None
 
 
 def _check_numbers(row: Mapping[str, Any], path: str, number: int) -> None:
     for name in WHOLE:
         if row.get(name) is not None and count_of(row[name]) is None:
-            sentence = f"{name} is a whole number from 0 to {LARGEST_COUNT}"
-            raise SetupError(f"{path}, entry {number}: {sentence}")
+            sentence = _("%(name)s is a whole number from 0 to %(limit)s") % {
+                "name": name,
+                "limit": LARGEST_COUNT,
+            }
+            raise SetupError(
+                _("%(path)s, entry %(number)s: %(sentence)s")
+                % {"path": path, "number": number, "sentence": sentence}
+            )
     for name in COSTS:
         cost = finite(row.get(name))
         if row.get(name) is not None and (cost is None or not 0 <= cost <= MOST_USD):
-            sentence = f"{name} is a number of US dollars from 0 to {MOST_USD}"
-            raise SetupError(f"{path}, entry {number}: {sentence}")
+            sentence = _("%(name)s is a number of US dollars from 0 to %(limit)s") % {
+                "name": name,
+                "limit": MOST_USD,
+            }
+            raise SetupError(
+                _("%(path)s, entry %(number)s: %(sentence)s")
+                % {"path": path, "number": number, "sentence": sentence}
+            )

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import Any, Final
 
+from autoforge.core.language import gettext as _
 from evaluations.engine.errors import SetupError
 from evaluations.engine.files import NO_FILES, RunFiles
 from evaluations.engine.providers.contract import (
@@ -94,10 +95,12 @@ def parse_spec(given: object) -> ProviderSpec:
     if isinstance(given, str):
         return _parse_text(given)
     if not isinstance(given, Mapping):
-        raise SetupError("a provider is a text such as openai:gpt-4.1-mini, or an object with id")
+        raise SetupError(
+            _("a provider is a text such as openai:gpt-4.1-mini, or an object with id")
+        )
     given = _with_id(given)
     if not isinstance(given.get("id"), str):
-        raise SetupError("a provider's object needs the text id, such as openai:gpt-4.1-mini")
+        raise SetupError(_("a provider's object needs the text id, such as openai:gpt-4.1-mini"))
     return _parse_object(given)
 
 
@@ -158,27 +161,41 @@ def _with_id(given: Mapping[Any, Any]) -> Mapping[Any, Any]:
 
 
 def _parse_text(text: str) -> ProviderSpec:
-    kind, _, model = text.strip().partition(":")
-    middle, _, rest = model.partition(":")
+    kind, _colon, model = text.strip().partition(":")
+    middle, _colon, rest = model.partition(":")
     if middle in OTHER_SERVICES.get(kind, ()):
-        raise SetupError(f"“{text}” is no chat; write {kind}:MODEL for a model that answers one")
+        raise SetupError(
+            _("“%(text)s” is no chat; write %(kind)s:MODEL for a model that answers one")
+            % {"text": text, "kind": kind}
+        )
     if middle in MIDDLES.get(kind, ()):
         model = rest or middle
     if kind in EXAMPLES and (not model or model in MIDDLES.get(kind, ())):
-        what = "a file" if kind == "replay" else "a model"
-        raise SetupError(f"{kind} needs {what}, such as {EXAMPLES[kind]}")
+        what = _("a file") if kind == "replay" else _("a model")
+        raise SetupError(
+            _("%(kind)s needs %(what)s, such as %(examples)s")
+            % {"kind": kind, "what": what, "examples": EXAMPLES[kind]}
+        )
     if kind == "ollama":
         return ProviderSpec(
             kind="openai-compatible", model=model, base_url=OLLAMA, label=f"ollama:{model}"
         )
     if kind == "file" and text.endswith((".yaml", ".yml", ".json")):
-        raise SetupError(f"“{text}” is a list of models: only a configuration can name it")
+        raise SetupError(
+            _("“%(text)s” is a list of models: only a configuration can name it") % {"text": text}
+        )
     if kind in RUNS_CODE:
-        raise SetupError(f"“{text}” would run code, which is never done here")
+        raise SetupError(_("“%(text)s” would run code, which is never done here") % {"text": text})
     if kind not in PROVIDERS:
         near = difflib.get_close_matches(kind, PROVIDERS, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(PROVIDERS)}"
-        raise SetupError(f"there is no provider “{kind}”; {hint}")
+        hint = (
+            _("did you mean %(near)s?") % {"near": near[0]}
+            if near
+            else _("there are %(known)s") % {"known": ", ".join(PROVIDERS)}
+        )
+        raise SetupError(
+            _("there is no provider “%(kind)s”; %(hint)s") % {"kind": kind, "hint": hint}
+        )
     return ProviderSpec(kind=kind, model=model)
 
 
@@ -186,11 +203,14 @@ def _parse_object(given: Mapping[str, Any]) -> ProviderSpec:
     spec = _parse_text(str(given["id"]))
     config = given.get("config") or {}
     if not isinstance(config, Mapping):
-        raise SetupError(f"the config of {spec.name} is an object")
+        raise SetupError(_("the config of %(spec)s is an object") % {"spec": spec.name})
     secret = find_secret({name: value for name, value in given.items() if name != "id"})
     if secret:
         path = secret.removeprefix("config.")
-        raise SetupError(f"{spec.name}: {path} is not read from files; set it in the environment")
+        raise SetupError(
+            _("%(spec)s: %(path)s is not read from files; set it in the environment")
+            % {"spec": spec.name, "path": path}
+        )
     base = _base_url(config) or spec.base_url
     through = config.get("passthrough")
     parameters = {
@@ -225,7 +245,9 @@ def _limits(given: Mapping[str, Any]) -> Limits | None:
         return None
     is_whole = isinstance(concurrency, int) and not isinstance(concurrency, bool)
     if not is_whole or not 1 <= concurrency <= MOST_AT_A_TIME:
-        raise SetupError(f"concurrency is a whole number from 1 to {MOST_AT_A_TIME}")
+        raise SetupError(
+            _("concurrency is a whole number from 1 to %(limit)s") % {"limit": MOST_AT_A_TIME}
+        )
     return Limits(concurrency=concurrency)
 
 

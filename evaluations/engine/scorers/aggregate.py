@@ -9,6 +9,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from autoforge.core.language import gettext as _
 from evaluations.engine.errors import EngineError, ScoringError
 from evaluations.engine.scorers.contract import Context, Scorer
 from evaluations.engine.scorers.deciding import is_checked
@@ -101,7 +102,10 @@ async def _grade_one(assertion: Assertion, answer: Answer, context: Context) -> 
     except Exception as error:
         # A bug of one scorer is an error of one case; what it is stands in the log.
         logger.exception("A scorer failed unexpectedly: %s", assertion.type)
-        why = f"{assertion.type} could not be scored ({type(error).__name__})"
+        why = _("%(type)s could not be scored (%(name)s)") % {
+            "type": assertion.type,
+            "name": type(error).__name__,
+        }
         return _unscored(assertion, semantics, why)
     if assertion.weight == 0:
         outcome = replace(outcome, passed=True)
@@ -117,7 +121,7 @@ def _scorer_of(assertion: Assertion) -> Scorer:
     if assertion.type == UNSUPPORTED:
         original = assertion.config.get("original", {})
         kind = original.get("type", "this") if isinstance(original, Mapping) else "this"
-        usual = f"assertions of the type {kind} are not supported"
+        usual = _("assertions of the type %(kind)s are not supported") % {"kind": kind}
         raise ScoringError(str(assertion.config.get("why") or usual))
     return find(assertion.type)
 
@@ -155,7 +159,7 @@ async def apply(scorer: Scorer, assertion: Assertion, answer: Answer, context: C
     elif scorer.ask is not None:
         outcome = await scorer.ask(assertion, answer, context)
     else:
-        raise ScoringError(f"{scorer.name} has no way to score")
+        raise ScoringError(_("%(scorer)s has no way to score") % {"scorer": scorer.name})
     if not assertion.negated or scorer.handles_negation or not scorer.negatable:
         return outcome
     passed = not outcome.passed

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from autoforge.core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.contract import Context, Scorer
 from evaluations.engine.scorers.conversions import as_text, one_text, shortened, values_of
@@ -17,7 +18,9 @@ def _one_value(assertion: Assertion) -> Sequence[Any]:
     value = assertion.value
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number and not (isinstance(value, str) and value):
-        raise ScoringError(f"{assertion.type} needs a text that is not empty, or a number")
+        raise ScoringError(
+            _("%(type)s needs a text that is not empty, or a number") % {"type": assertion.type}
+        )
     return (value,)
 
 

@@ -4,6 +4,7 @@ from typing import Final
 
 from rapidfuzz.distance import Levenshtein
 
+from autoforge.core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.contract import Context, Scorer, product_cost
 from evaluations.engine.types import Answer, Assertion, Outcome
@@ -26,7 +27,7 @@ def _units(text: str) -> str | list[int]:
 
 def _score(assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
     if not isinstance(assertion.value, str):
-        raise ScoringError("levenshtein needs a text as its value")
+        raise ScoringError(_("levenshtein needs a text as its value"))
     one, other = _units(answer.text), _units(assertion.value)
     if isinstance(one, str) is not isinstance(other, str):
         one, other = (

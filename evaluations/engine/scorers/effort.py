@@ -16,6 +16,7 @@ from hashlib import sha256
 from typing import Final
 
 from autoforge.core import bounded
+from autoforge.core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.contract import Context, Scorer, length_of
 from evaluations.engine.types import Answer, Assertion, Outcome
@@ -79,10 +80,14 @@ async def score_within(
         result = await bounded.call_async(f"{MODULE}:score", assertion, answer, known)
     except RecursionError:
         raise ScoringError(
-            f"the value of {assertion.type} cannot be used: it is nested too deeply"
+            _("the value of %(type)s cannot be used: it is nested too deeply")
+            % {"type": assertion.type}
         ) from None
     except bounded.BoundedError as error:
-        raise ScoringError(f"scoring this answer by {assertion.type} {error}") from error
+        raise ScoringError(
+            _("scoring this answer by %(type)s %(error)s")
+            % {"type": assertion.type, "error": error}
+        ) from error
     if isinstance(result, str):
         raise ScoringError(result)
     passed, score, reason = result

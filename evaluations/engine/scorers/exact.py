@@ -6,6 +6,7 @@ import unicodedata
 from collections import Counter
 from typing import Any, Final
 
+from autoforge.core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.numbers import finite
 from evaluations.engine.scorers.contract import Context, Scorer
@@ -27,7 +28,9 @@ def _references(assertion: Assertion, context: Context) -> list[str]:
     value = context.expected if assertion.value is None else assertion.value
     values = value if isinstance(value, list) else [value]
     if not values or any(isinstance(one, dict | list) for one in values):
-        raise ScoringError(f"{assertion.type} needs a text or a list of texts as its value")
+        raise ScoringError(
+            _("%(type)s needs a text or a list of texts as its value") % {"type": assertion.type}
+        )
     return [as_text(one) for one in values]
 
 
@@ -90,7 +93,7 @@ def last_number(text: str) -> float | None:
 def _tolerance(assertion: Assertion, name: str) -> float:
     value = finite(assertion.config.get(name, 0.0))
     if value is None or value < 0:
-        raise ScoringError(f"{name} is a number from 0 up")
+        raise ScoringError(_("%(name)s is a number from 0 up") % {"name": name})
     return value
 
 
@@ -106,7 +109,7 @@ def _check_numeric(assertion: Assertion) -> list[str]:
 def _numeric(assertion: Assertion, answer: Answer, context: Context) -> Outcome:
     wanted = last_number(_references(assertion, context)[0])
     if wanted is None:
-        raise ScoringError("numeric needs a number as its value, or as the expected answer")
+        raise ScoringError(_("numeric needs a number as its value, or as the expected answer"))
     found = last_number(answer.text)
     if found is None:
         return Outcome(passed=False, score=0.0, reason="the answer holds no number")

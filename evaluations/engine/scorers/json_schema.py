@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import yaml
 
+from autoforge.core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.contract import Context, Scorer
 from evaluations.engine.scorers.conversions import shortened
@@ -25,7 +26,9 @@ def _schema(assertion: Assertion) -> Any:
         return _read_schema(value)
     if isinstance(value, dict):
         return value
-    raise ScoringError(f"{assertion.type} takes a JSON Schema: an object, or its text")
+    raise ScoringError(
+        _("%(type)s takes a JSON Schema: an object, or its text") % {"type": assertion.type}
+    )
 
 
 @lru_cache(maxsize=256)
@@ -35,20 +38,22 @@ def _read_schema(text: str) -> Any:
     except (ValueError, RecursionError):
         found = _read_yaml(text)
     if not isinstance(found, dict | bool):
-        raise ScoringError("the schema is not an object")
+        raise ScoringError(_("the schema is not an object"))
     return found
 
 
 def _read_yaml(text: str) -> Any:
     try:
         if has_aliases(text):
-            raise ScoringError("the schema has aliases (*name), which could make it endless")
+            raise ScoringError(_("the schema has aliases (*name), which could make it endless"))
         return yaml.safe_load(text)
     except RecursionError:
-        raise ScoringError("the schema is nested too deeply") from None
+        raise ScoringError(_("the schema is nested too deeply")) from None
     except YAML_FAULTS as error:
         said = " ".join(str(error).split())
-        raise ScoringError(f"the schema is neither JSON nor YAML: {shortened(said, 300)}") from None
+        raise ScoringError(
+            _("the schema is neither JSON nor YAML: %(said)s") % {"said": shortened(said, 300)}
+        ) from None
 
 
 def why_invalid(schema: Any, document: Any) -> str | None:

@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from autoforge.core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.numbers import finite
 from evaluations.engine.scorers.contract import Context
@@ -59,7 +60,9 @@ async def ask_judge(
         ProviderError: the judge did not answer.
     """
     if context.services is None:
-        raise ScoringError(f"{assertion.type} needs a judge: name a model, as --judge does")
+        raise ScoringError(
+            _("%(type)s needs a judge: name a model, as --judge does") % {"type": assertion.type}
+        )
     whole = {
         "type": "object",
         "properties": dict(schema),
@@ -83,17 +86,17 @@ async def ask_judge(
     verdict = _without_thoughts(answer.text)
     reply = parse_reply(verdict, schema)
     if any(_bare(verdict) in _bare(text) for text in judged):
-        raise ScoringError("the judge only repeated what stands in the answer")
+        raise ScoringError(_("the judge only repeated what stands in the answer"))
     return reply
 
 
 def _why_not_whole(answer: Answer) -> str:
     """Return why a reply is no verdict: half of one may say the opposite of the whole."""
     if answer.broken_off:
-        return f"the judge's reply is not whole: {answer.broken_off}"
+        return _("the judge's reply is not whole: %(reason)s") % {"reason": answer.broken_off}
     if answer.finish_reason == "length":
-        return "the judge's reply was cut at its limit of tokens: give the judge a higher one"
-    return "the content filter of the judge's service acted: there is no verdict"
+        return _("the judge's reply was cut at its limit of tokens: give the judge a higher one")
+    return _("the content filter of the judge's service acted: there is no verdict")
 
 
 def _without_thoughts(text: str) -> str:
@@ -125,18 +128,25 @@ def parse_reply(text: str, schema: Mapping[str, Any]) -> dict[str, Any]:
     try:
         found = json.loads(block["inside"] if block else bare, object_pairs_hook=_once)
     except (ValueError, RecursionError):
-        raise ScoringError(f"the judge's reply is not one JSON object: {_shown(bare)}") from None
+        raise ScoringError(
+            _("the judge's reply is not one JSON object: %(shown)s") % {"shown": _shown(bare)}
+        ) from None
     if not isinstance(found, dict):
-        raise ScoringError(f"the judge's reply is not one JSON object: {_shown(bare)}")
+        raise ScoringError(
+            _("the judge's reply is not one JSON object: %(shown)s") % {"shown": _shown(bare)}
+        )
     missing = [name for name in schema if name not in found and name != "reason"]
     strange = [name for name in found if name not in schema]
     if missing or strange:
         wrong = missing or strange
-        said = "has no" if missing else "has a key that was not asked for:"
-        raise ScoringError(f"the judge's reply {said} {', '.join(map(str, wrong))}")
+        said = _("has no") if missing else _("has a key that was not asked for:")
+        raise ScoringError(
+            _("the judge's reply %(said)s %(known)s")
+            % {"said": said, "known": ", ".join(map(str, wrong))}
+        )
     reason = found.get("reason", "")
     if not isinstance(reason, str):
-        raise ScoringError("the judge's reason is a text")
+        raise ScoringError(_("the judge's reason is a text"))
     found["reason"] = reason[:LONGEST_REASON]
     return found
 
@@ -161,7 +171,10 @@ def yes_or_no(reply: Mapping[str, Any], key: str) -> bool:
     """
     value = reply[key]
     if not isinstance(value, bool):
-        raise ScoringError(f"the judge's {key} is true or false, not {_shown(str(value))}")
+        raise ScoringError(
+            _("the judge's %(key)s is true or false, not %(shown)s")
+            % {"key": key, "shown": _shown(str(value))}
+        )
     return value
 
 
@@ -173,7 +186,13 @@ def unit_score(reply: Mapping[str, Any], key: str) -> float:
     """
     value = finite(reply[key])
     if value is None:
-        raise ScoringError(f"the judge's {key} is a number, not {_shown(str(reply[key]))}")
+        raise ScoringError(
+            _("the judge's %(key)s is a number, not %(shown)s")
+            % {"key": key, "shown": _shown(str(reply[key]))}
+        )
     if not 0 <= value <= 1:
-        raise ScoringError(f"the judge's {key} is from 0 to 1, not {value:g}")
+        raise ScoringError(
+            _("the judge's %(key)s is from 0 to 1, not %(value)s")
+            % {"key": key, "value": f"{value:g}"}
+        )
     return value

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
+from autoforge.core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.contract import Context, Scorer
 from evaluations.engine.types import Answer, Assertion, Outcome
@@ -19,7 +20,7 @@ def _at_most(measure: float, limit: float, what: str) -> Outcome:
 
 def _limit(assertion: Assertion) -> float:
     if assertion.threshold is None:
-        raise ScoringError(f"{assertion.type} needs a threshold")
+        raise ScoringError(_("%(type)s needs a threshold") % {"type": assertion.type})
     return assertion.threshold
 
 
@@ -30,20 +31,22 @@ def _check_limit(assertion: Assertion) -> Sequence[str]:
 def _latency(assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
     limit = _limit(assertion)
     if answer.cached or answer.latency_ms is None:
-        raise ScoringError("an earlier or given answer has no latency: run without the cache")
+        raise ScoringError(_("an earlier or given answer has no latency: run without the cache"))
     return _at_most(answer.latency_ms, limit, f"{answer.latency_ms} ms,")
 
 
 def _cost(assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
     limit = _limit(assertion)
     if answer.cost_usd is None:
-        raise ScoringError("what the answer cost is not known: give the model a price")
+        raise ScoringError(_("what the answer cost is not known: give the model a price"))
     return _at_most(float(answer.cost_usd), limit, f"{answer.cost_usd:f} US dollars,")
 
 
 def _perplexity_of(assertion: Assertion, answer: Answer) -> float:
     if not answer.logprobs:
-        raise ScoringError(f"{assertion.type} needs the tokens' probabilities, and none came")
+        raise ScoringError(
+            _("%(type)s needs the tokens' probabilities, and none came") % {"type": assertion.type}
+        )
     try:
         return math.exp(-math.fsum(answer.logprobs) / len(answer.logprobs))
     except OverflowError:
@@ -71,7 +74,7 @@ def _perplexity_score(assertion: Assertion, answer: Answer, _context: Context) -
 
 def _finish_reason(assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
     if not isinstance(assertion.value, str):
-        raise ScoringError("finish-reason needs a text as its value, such as stop")
+        raise ScoringError(_("finish-reason needs a text as its value, such as stop"))
     found = answer.finish_reason
     passed = bool(found) and str(found).lower() == assertion.value.lower()
     reason = f"the model stopped by “{found}”" if found else "the provider did not say why"

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Iterable, Mapping
 from typing import Any, Final
 
+from autoforge.core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.contract import Context, Scorer
 from evaluations.engine.scorers.judge import ask_judge, fenced
@@ -34,7 +35,7 @@ def _check(assertion: Assertion) -> Iterable[str]:
 async def _score(assertion: Assertion, answer: Answer, context: Context) -> Outcome:
     reference = assertion.value or context.expected
     if not isinstance(reference, str) or not reference:
-        raise ScoringError("pairwise needs a text as its value, or the case an expected answer")
+        raise ScoringError(_("pairwise needs a text as its value, or the case an expected answer"))
     first, second = await _both(
         _ask(assertion, context, answer.text, reference),
         _ask(assertion, context, reference, answer.text),
@@ -68,7 +69,9 @@ async def _ask(assertion: Assertion, context: Context, one: str, other: str) -> 
     ]
     reply = await ask_judge(assertion, context, parts, REPLY, [one, other])
     if not isinstance(reply["better"], str) or reply["better"] not in POINTS:
-        raise ScoringError(f"the judge's better is one of {', '.join(POINTS)}")
+        raise ScoringError(
+            _("the judge's better is one of %(known)s") % {"known": ", ".join(POINTS)}
+        )
     return reply
 
 

@@ -8,6 +8,7 @@ import threading
 from functools import lru_cache
 from typing import Any, Final
 
+from autoforge.core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.contract import Context, Scorer
 from evaluations.engine.scorers.conversions import one_text, shortened
@@ -79,7 +80,8 @@ def search(pattern: str, text: str, *, flags: str = "") -> bool:
         if here:
             raise TooExpensiveError from error
         raise ScoringError(
-            f"the expression “{shortened(pattern)}” took more than {SECONDS:g} s or too much memory"
+            _("the expression “%(pattern)s” took more than %(seconds)s s or too much memory")
+            % {"pattern": shortened(pattern), "seconds": f"{SECONDS:g}"}
         ) from error
     if isinstance(found, str):
         raise InvalidPatternError(found)

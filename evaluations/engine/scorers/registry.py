@@ -6,6 +6,7 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import Final
 
+from autoforge.core.language import gettext as _
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.scorers.contract import Scorer
 from evaluations.engine.scorers.effort import check_within
@@ -74,8 +75,14 @@ def find(name: str) -> Scorer:
     if name in SCORERS:
         return SCORERS[name]
     near = nearest(name)
-    hint = f"did you mean {near}?" if near else f"there are {', '.join(sorted(SCORERS))}"
-    raise SuiteError(f"there is no assertion type “{name}”; {hint}")
+    hint = (
+        _("did you mean %(near)s?") % {"near": near}
+        if near
+        else _("there are %(known)s") % {"known": ", ".join(sorted(SCORERS))}
+    )
+    raise SuiteError(
+        _("there is no assertion type “%(name)s”; %(hint)s") % {"name": name, "hint": hint}
+    )
 
 
 def check_assertion(assertion: Assertion) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Final
 
 from rapidfuzz.distance import LCSseq
 
+from autoforge.core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.contract import Context, Scorer, product_cost
 from evaluations.engine.scorers.conversions import SPACES, text_list
@@ -79,7 +80,7 @@ def _outcome(assertion: Assertion, score: float, default: float) -> Outcome:
 
 def _promptfoo(assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
     if not isinstance(assertion.value, str):
-        raise ScoringError("rouge-n needs a text as its value")
+        raise ScoringError(_("rouge-n needs a text as its value"))
     words = treebank_words(answer.text.lower()), treebank_words(assertion.value.lower())
     return _outcome(assertion, _of_size(1)(*words), ENOUGH)
 

@@ -21,6 +21,7 @@ from referencing import Registry
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT7, specification_with
 
+from autoforge.core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.conversions import shortened
 from evaluations.engine.scorers.effort import check_effort
@@ -58,11 +59,11 @@ def first_fault(schema: Any, document: Any) -> str | None:
     Raises:
         ScoringError: the schema cannot be used, or not on this document.
     """
-    with _translated("the JSON Schema cannot be used"):
+    with _translated(_("the JSON Schema cannot be used")):
         text = _as_text(schema)
         _held.set(_Held(text))
         validator = _validator(text)
-    with _translated("the answer cannot be held against the JSON Schema"):
+    with _translated(_("the answer cannot be held against the JSON Schema")):
         error = next(validator.iter_errors(document), None)
         if error is None:
             return None
@@ -76,7 +77,7 @@ def refuse_unusable(schema: Any) -> None:
     Raises:
         ScoringError: one sentence: what is wrong with it.
     """
-    with _translated("the JSON Schema cannot be used"):
+    with _translated(_("the JSON Schema cannot be used")):
         text = _as_text(schema)
         _held.set(_Held(text))
         _validator(text)
@@ -87,11 +88,15 @@ def _translated(what: str) -> Iterator[None]:
     try:
         yield
     except SchemaError as error:
-        raise ScoringError(f"the JSON Schema is wrong: {shortened(error.message, 300)}") from None
+        raise ScoringError(
+            _("the JSON Schema is wrong: %(message)s") % {"message": shortened(error.message, 300)}
+        ) from None
     except InvalidPatternError as error:
         raise ScoringError(f"{what}: {error}") from None
     except RecursionError:
-        raise ScoringError(f"{what}: it is nested too deeply, or refers to itself") from None
+        raise ScoringError(
+            _("%(what)s: it is nested too deeply, or refers to itself") % {"what": what}
+        ) from None
     except MISFITS as error:
         raise ScoringError(f"{what}: {shortened(str(error), 300)}") from error
 
@@ -105,7 +110,7 @@ def _validator(text: str) -> Any:
     schema = json.loads(text)
     named = schema.get("$schema", "") if isinstance(schema, dict) else ""
     if not isinstance(named, str):
-        raise ScoringError("the JSON Schema is wrong: its $schema is a text")
+        raise ScoringError(_("the JSON Schema is wrong: its $schema is a text"))
     kind = validator_for(schema, default=Draft7Validator)
     # Its regular expressions are checked below: the validator's own check is Python's.
     _check_schema(kind, schema)
@@ -138,8 +143,8 @@ def _check_one(schema: Mapping[str, Any], resolver: Any) -> None:
             _look_up(schema[name], resolver)
     patterns = schema.get("patternProperties", {})
     if patterns and "unevaluatedProperties" in schema:
-        said = "unevaluatedProperties beside patternProperties is not supported"
-        raise ScoringError(f"the JSON Schema cannot be used: {said}")
+        said = _("unevaluatedProperties beside patternProperties is not supported")
+        raise ScoringError(_("the JSON Schema cannot be used: %(said)s") % {"said": said})
     for pattern in [*patterns, *([schema["pattern"]] if "pattern" in schema else [])]:
         _is_found(pattern, "")
 
@@ -148,8 +153,10 @@ def _look_up(reference: str, resolver: Any) -> None:
     try:
         resolver.lookup(reference)
     except Unresolvable:
-        said = f"it refers to “{shortened(reference)}”, which it does not hold"
-        raise ScoringError(f"the JSON Schema cannot be used: {said}") from None
+        said = _("it refers to “%(reference)s”, which it does not hold") % {
+            "reference": shortened(reference)
+        }
+        raise ScoringError(_("the JSON Schema cannot be used: %(said)s") % {"said": said}) from None
 
 
 def _is_found(pattern: str, text: str) -> bool:
@@ -160,7 +167,10 @@ def _is_found(pattern: str, text: str) -> bool:
         ScoringError: it, or all of one document's, took too long.
     """
     if time.monotonic() > _held.get().until:
-        raise ScoringError(f"the expressions of the JSON Schema took more than {SECONDS} s")
+        raise ScoringError(
+            _("the expressions of the JSON Schema took more than %(seconds)s s")
+            % {"seconds": SECONDS}
+        )
     try:
         return search(pattern, text, flags="u")
     except InvalidPatternError:
@@ -168,13 +178,19 @@ def _is_found(pattern: str, text: str) -> bool:
     try:
         return search(pattern, text)
     except InvalidPatternError as error:
-        said = f"“{shortened(pattern)}” is no regular expression of JavaScript: {error}"
+        said = _("“%(pattern)s” is no regular expression of JavaScript: %(error)s") % {
+            "pattern": shortened(pattern),
+            "error": error,
+        }
         raise InvalidPatternError(said) from None
 
 
 def _pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) -> Iterator[Any]:
     if isinstance(instance, str) and not _is_found(pattern, instance):
-        yield ValidationError(f"{instance!r} does not match {pattern!r}")
+        yield ValidationError(
+            _("%(instance)s does not match %(pattern)s")
+            % {"instance": f"{instance!r}", "pattern": f"{pattern!r}"}
+        )
 
 
 def _pattern_properties(
@@ -271,7 +287,9 @@ def _unique_items(_validator: Any, unique: Any, instance: Any, _schema: Any) -> 
     if not unique or not isinstance(instance, list):
         return
     if len(set(map(_comparable, instance))) < len(instance):
-        yield ValidationError(f"{instance!r} has non-unique elements")
+        yield ValidationError(
+            _("%(instance)s has non-unique elements") % {"instance": f"{instance!r}"}
+        )
 
 
 def _enum(_validator: Any, allowed: Any, instance: Any, _schema: Any) -> Iterator[Any]:
@@ -279,7 +297,10 @@ def _enum(_validator: Any, allowed: Any, instance: Any, _schema: Any) -> Iterato
     if id(allowed) not in members:
         members[id(allowed)] = frozenset(map(_comparable, allowed))
     if _comparable(instance) not in members[id(allowed)]:
-        yield ValidationError(f"{instance!r} is not one of {allowed!r}")
+        yield ValidationError(
+            _("%(instance)s is not one of %(allowed)s")
+            % {"instance": f"{instance!r}", "allowed": f"{allowed!r}"}
+        )
 
 
 @cache

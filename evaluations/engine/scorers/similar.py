@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
+from autoforge.core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.numbers import finite
 from evaluations.engine.scorers.contract import Context, Scorer
@@ -19,14 +20,17 @@ Measure = Callable[[Vector, Vector], float]
 
 def _dot(one: Vector, other: Vector) -> float:
     if len(one) != len(other):
-        raise ScoringError(f"the embeddings have {len(one)} and {len(other)} dimensions")
+        raise ScoringError(
+            _("the embeddings have %(left)d and %(right)d dimensions")
+            % {"left": len(one), "right": len(other)}
+        )
     return math.fsum(left * right for left, right in zip(one, other, strict=True))
 
 
 def _cosine(one: Vector, other: Vector) -> float:
     lengths = math.hypot(*one) * math.hypot(*other)
     if not lengths:
-        raise ScoringError("an embedding has no direction: all of it is 0")
+        raise ScoringError(_("an embedding has no direction: all of it is 0"))
     return _dot(one, other) / lengths
 
 
@@ -41,7 +45,7 @@ def _measured(measure: Measure, one: Vector, other: Vector) -> float:
     except (OverflowError, ValueError):  # of fsum: too large on the way, or infinite both ways
         found = None
     if found is None:
-        raise ScoringError("the embeddings hold numbers that are too large to compare")
+        raise ScoringError(_("the embeddings hold numbers that are too large to compare"))
     return found
 
 
@@ -49,7 +53,9 @@ def _texts(assertion: Assertion, context: Context) -> list[str]:
     value = assertion.value if assertion.value not in (None, "") else context.expected
     found = value if isinstance(value, list) else [value]
     if not found or not all(isinstance(one, str) and one for one in found):
-        raise ScoringError(f"{assertion.type} needs a text, or a list of texts, as its value")
+        raise ScoringError(
+            _("%(type)s needs a text, or a list of texts, as its value") % {"type": assertion.type}
+        )
     return found
 
 
@@ -65,7 +71,7 @@ def _scorer(name: str, measure: Measure, *, nearer: str, title: str) -> Scorer:
     async def ask(assertion: Assertion, answer: Answer, context: Context) -> Outcome:
         wanted = _texts(assertion, context)
         if context.services is None:
-            sentence = "needs embeddings: name a model, as --embeddings does"
+            sentence = _("needs embeddings: name a model, as --embeddings does")
             raise ScoringError(f"{assertion.type} {sentence}")
         vectors = await context.services.embed(
             [answer.text, *wanted], provider=provider_of(assertion)

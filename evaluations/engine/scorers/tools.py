@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from autoforge.core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.contract import Context, Scorer
 from evaluations.engine.scorers.equals import parse_json
@@ -45,7 +46,7 @@ def _expected(assertion: Assertion) -> set[str]:
         found = {str(name).strip() for name in names} - {""}
         if found:
             return found
-    raise ScoringError("tool-call-f1 needs the names of tools: a list, or commas between them")
+    raise ScoringError(_("tool-call-f1 needs the names of tools: a list, or commas between them"))
 
 
 def _tool_f1(assertion: Assertion, answer: Answer, _context: Context) -> Outcome:

@@ -3,6 +3,7 @@
 import math
 from typing import Any, Final
 
+from autoforge.core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.contract import Context, Scorer
 from evaluations.engine.scorers.conversions import SPACE, SPACES
@@ -31,13 +32,16 @@ def _range(assertion: Assertion) -> tuple[float, float]:
     if isinstance(value, dict):
         low, high = _number(value.get("min", 0)), _number(value.get("max", math.inf))
         if low is None or high is None or not {"min", "max"} & value.keys():
-            raise ScoringError("word-count needs min or max, or both, as numbers")
+            raise ScoringError(_("word-count needs min or max, or both, as numbers"))
         if low > high:
-            raise ScoringError(f"word-count: min {low:g} is above max {high:g}")
+            raise ScoringError(
+                _("word-count: min %(low)s is above max %(high)s")
+                % {"low": f"{low:g}", "high": f"{high:g}"}
+            )
         return low, high
     exact = _number(value)
     if exact is None:
-        raise ScoringError("word-count needs a number, or an object with min and max")
+        raise ScoringError(_("word-count needs a number, or an object with min and max"))
     return exact, exact
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
+from autoforge.core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.types import Assertion
 
@@ -32,7 +33,9 @@ def words_of(text: str, assertion: Assertion) -> list[str]:
     """
     how = assertion.config.get("words", "auto")
     if how not in WORDS:
-        raise ScoringError(f"words is one of {', '.join(WORDS)}, not “{how}”")
+        raise ScoringError(
+            _("words is one of %(known)s, not “%(how)s”") % {"known": ", ".join(WORDS), "how": how}
+        )
     return split_words(text, how)
 
 
