@@ -166,7 +166,7 @@ def test_a_cancelled_run_does_not_wait_for_services(fake, monkeypatch):
     run = create_run(plan(column), cases(6))
     original = execution._options
     monkeypatch.setattr(
-        execution, "_options", lambda one: replace(original(one), beat_seconds=0.05)
+        execution, "_options", lambda *parts: replace(original(*parts), beat_seconds=0.05)
     )
 
     def cancel() -> None:
@@ -343,7 +343,7 @@ def test_cancelling_while_it_runs(fake, monkeypatch):
     run = create_run(plan(PlannedColumn(spec=spec(fake, 1), text="{{x}}")), cases(100))
     original = execution._options
     monkeypatch.setattr(
-        execution, "_options", lambda one: replace(original(one), beat_seconds=0.05)
+        execution, "_options", lambda *parts: replace(original(*parts), beat_seconds=0.05)
     )
 
     def cancel() -> None:

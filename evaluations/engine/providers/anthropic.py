@@ -132,7 +132,7 @@ def _body(request: Request) -> dict[str, Any]:
     body: dict[str, Any] = {
         "model": request.model,
         "max_tokens": MAX_TOKENS + _budget(parameters),
-        "messages": [{"role": one.role, "content": one.content} for one in others],
+        "messages": [{"role": _role(one), "content": one.content} for one in others],
         **parameters,
     }
     if system:
@@ -142,6 +142,11 @@ def _body(request: Request) -> dict[str, Any]:
         tool = {"name": STRUCTURED, "input_schema": dict(request.response_schema)}
         body |= {"tools": [tool], "tool_choice": {"type": "tool", "name": STRUCTURED}}
     return body
+
+
+def _role(message: Message) -> str:
+    """Return a message's role as the API knows it: what tools answer comes from the user there."""
+    return "assistant" if message.role == "assistant" else "user"
 
 
 def _budget(parameters: Mapping[str, Any]) -> int:

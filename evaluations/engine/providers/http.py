@@ -249,13 +249,12 @@ class Client:
 
     def _object(self, reply: _Reply) -> dict[str, Any]:
         try:
-            body = json.loads(reply.text)
+            body = clean(json.loads(reply.text), self._masked_in_answers, MASK)
         except (ValueError, RecursionError):
             raise BrokenAnswerError(self._no_json(reply)) from None
         if not isinstance(body, dict):
             raise BrokenAnswerError(f"the answer of {self.name} is no JSON object")
-        cleaned: dict[str, Any] = clean(body, self._masked_in_answers, MASK)
-        return cleaned
+        return body
 
     def _no_json(self, reply: _Reply) -> str:
         """Return what an answer is that is no JSON, as far as it can be told."""

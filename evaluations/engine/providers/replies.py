@@ -96,6 +96,8 @@ def clean(value: Any, secrets: Sequence[str], mask: str) -> Any:
     if isinstance(value, str):
         for secret in secrets:
             value = value.replace(secret, mask)
+        if value.isascii():
+            return value
         # Both halves of a pair become their character, a lone half the replacement character.
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, list):

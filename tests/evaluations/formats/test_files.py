@@ -384,6 +384,7 @@ HARMLESS = {
     ("formats/promptfoo_files.py", "load_workbook"),
     ("formats/promptfoo_prompts.py", "exists"),  # `Files.exists`
     ("formats/promptfoo_references.py", "resolve"),  # of $ref
+    ("providers/addresses.py", "resolve"),  # names of hosts
 }
 
 

@@ -129,6 +129,7 @@ CHATS = [
     ([("developer", "a"), ("user", "u")], "a", ["u"]),
     ([("system", "a"), ("developer", "b"), ("user", "u"), ("assistant", "v")], "a\n\nb",
      ["u", "v"]),
+    ([("user", "u"), ("assistant", "v"), ("tool", "w")], None, ["u", "v", "w"]),
     ([("system", "a")], None, ["a"]),
     ([("system", "a"), ("developer", "b")], None, ["a\n\nb"]),
 ]  # fmt: skip

@@ -112,6 +112,10 @@ BROKEN = [
     ("openai", openai({"content": "a", "tool_calls": {"a": 1}}), "is no text"),
     *(("anthropic", {"content": odd}, "has no content") for odd in (None, 3, "a", {}, [None])),
     *((kind, '{"a":' * 100_000, "is not JSON") for kind in ("openai", "anthropic")),
+    *(
+        (kind, '{"a":' * 990 + "1" + "}" * 990, "(is not JSON|has no )")
+        for kind in ("openai", "anthropic")
+    ),
 ]
 
 
@@ -141,7 +145,36 @@ def test_embeddings_come_in_their_order():
     assert embedded({"data": rows([1, 2], [0.5, 0])["data"][::-1]}) == [[1.0, 2.0], [0.5, 0.0]]
 
 
+VECTORS = [
+    # as OpenAI sends them for a service that leaves `index` out, and as base64 of 32-bit floats
+    {"data": [{"embedding": [1, 2]}, {"embedding": [3, 4]}]},
+    {"data": [{"embedding": [1, 2], "index": None}, {"embedding": [3, 4], "index": None}]},
+    {
+        "data": [
+            {"index": 1, "embedding": "AABAQAAAgEA="},
+            {"index": 0, "embedding": "AACAPwAAAEA="},
+        ]
+    },
+]
+
+
+@pytest.mark.parametrize("body", VECTORS, ids=range(len(VECTORS)))
+def test_embeddings_of_other_shapes(body):
+    assert embedded(body) == [[1.0, 2.0], [3.0, 4.0]]
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_wrong_number_of_embeddings_is_said(count):
+    with pytest.raises(BrokenAnswerError, match=f"sent {count} embeddings for 2 texts"):
+        embedded(rows(*[[1.0]] * count))
+
+
 EMBEDDINGS = [
+    *(
+        {"data": [{"index": one, "embedding": [1]}, {"index": other, "embedding": [1]}]}
+        for one, other in ((0, 0), (1, 2), (0, 5), (-1, 0), (0, None))
+    ),
+    *(rows([1.0], odd) for odd in ("AACAPwA", "AACAPw", "????", "AADAfw==")),  # the last one is NaN
     *(rows([1.0], odd) for odd in (None, "12", [], ["1"], [None], [True], {}, 3, [[1.0]])),
     *(json.dumps(rows([1.0], [7777])).replace("7777", odd) for odd in ("NaN", "1e400", DIGITS)),
     *({"data": odd} for odd in (None, 3, "ab", {"a": 1}, [None], [{"index": 0}])),

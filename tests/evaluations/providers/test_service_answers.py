@@ -10,11 +10,12 @@ from contextlib import closing
 from decimal import Decimal
 
 import pytest
+from django.urls import reverse
 
 from evaluations.engine.providers import Limits, Price, ProviderSpec
-from evaluations.engine.types import Assertion, Case
+from evaluations.engine.types import UNFINISHED, Assertion, Case
 from evaluations.execution import execute_run
-from evaluations.models import TestResult
+from evaluations.models import RunCase, TestResult
 from evaluations.planning import Plan, PlannedColumn, create_run
 from evaluations.reporting import FORMATS, build_report, write
 from tests.support.fake_models import FakeModels, Step
@@ -300,3 +301,42 @@ def test_a_limit_of_cost_counts_what_the_cache_costs(settings):
         assert (run.status, len(fake.requests)) == ("stopped", 2)
     costs = TestResult.objects.filter(evaluation__run=run).values_list("cost_usd", flat=True)
     assert list(costs) == [Decimal("0.037665")] * 2
+
+
+def test_the_pages_of_a_run_say_why_an_answer_ended(settings, client, owner):
+    settings.SESSION_ENGINE = "django.contrib.sessions.backends.db"
+    steps = [
+        Step(body=chat("", "length", message=REASONED)),
+        Step(body=chat("Paris", "content_filter")),
+        Step(body=chat("Paris")),
+    ]
+    with closing(FakeModels(*steps)) as fake:
+        run = execute_run(make(fake, settings, cases=3).pk)
+    client.force_login(owner)
+    grid = client.get(reverse("admin:evaluations_run_change", args=[run.pk])).content.decode()
+    assert all(f'<span class="wk-chip">{reason}</span>' in grid for reason in UNFINISHED[:2])
+    cases = RunCase.objects.filter(run=run).order_by("position")
+    pages = [
+        client.get(reverse("admin:evaluations_run_case", args=[run.pk, case.pk])).content.decode()
+        for case in cases
+    ]
+    assert ALL_REASONING in pages[0]
+    assert FILTERED in pages[1]
+    assert "finish_reason" not in pages[2]
+    settings.LANGUAGE_CODE = "ja"
+    address = reverse("admin:evaluations_run_case", args=[run.pk, cases[0].pk])
+    page = client.get(address, headers={"accept-language": "ja"}).content.decode()
+    assert "トークンがすべて推論に使われました" in page
+
+
+def test_many_notes_are_counted_and_cut(settings):
+    bodies = [error(f"reason {number}") for number in range(14)] + [chat("", "length")] * 8
+    with closing(FakeModels(*[Step(body=body) for body in bodies])) as fake:
+        run = execute_run(make(fake, settings, cases=len(bodies)).pk)
+    lines = [line for line in report_of(run, "table").splitlines() if line.startswith("Capital")]
+    assert len(lines) == 11
+    assert lines[0].endswith("refused the request: reason 0 [1 × case 0]")
+    assert lines[-1].endswith("… and 12 more notes")
+    with closing(FakeModels(*[Step(body=chat("", "length"))] * 8)) as fake:
+        run = execute_run(make(fake, settings, cases=8).pk)
+    assert "[8 × case 0, case 1, case 2, case 3, case 4 … (+3)]" in report_of(run, "markdown")
