@@ -23,7 +23,7 @@ from django.utils.translation import gettext as _
 from autoforge.core.errors import ApplicationError, InvalidInputError
 from autoforge.core.writing import check_fields, find_row
 from autoforge.db.explanation import explain
-from autoforge.db.outages import find_outage
+from autoforge.db.outages import is_refusal
 from evaluations.comparing import as_stored, compare_run
 from evaluations.engine.budget import Caps, Spent
 from evaluations.engine.errors import EngineError, SetupError
@@ -126,11 +126,12 @@ def _ending_of(run: Run, error: BaseException) -> Ending:
 
     Without an end, the run would be taken up again every minute, and pay each time.
     """
-    if find_outage(error) is not None or not isinstance(error, Exception):
+    is_of_database = isinstance(error, DatabaseError | InterfaceError)
+    if not isinstance(error, Exception) or (is_of_database and not is_refusal(error)):
         _release(run)
         raise error
     message = f"an unexpected error ({type(error).__name__}); the log says more"
-    if isinstance(error, DatabaseError | InterfaceError):
+    if is_of_database:
         cause = explain(error)
         message = f"the database refused a statement ({cause or error})"
         if cause is not None:  # the remedy is known: no traceback tells more

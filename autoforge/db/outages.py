@@ -20,7 +20,7 @@ from django.db import connection
 
 from autoforge.db import hrana
 
-__all__ = ["Outage", "OutageKind", "database_file", "find_outage", "show_path"]
+__all__ = ["Outage", "OutageKind", "database_file", "find_outage", "is_refusal", "show_path"]
 
 PRIMARY_CODE: Final = 0xFF  # an extended code of SQLite carries its primary one in the low byte
 
@@ -104,6 +104,16 @@ def find_outage(error: BaseException | None) -> Outage | None:
         if outage is not None:
             return outage
     return None
+
+
+def is_refusal(error: BaseException | None) -> bool:
+    """Whether the database answered and refused a statement, which it would do again.
+
+    Args:
+        error: Django's error or the driver's; one that no driver raised is no refusal.
+    """
+    of_driver = any(isinstance(cause, hrana.Error | sqlite3.Error) for cause in _chain(error))
+    return of_driver and find_outage(error) is None
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

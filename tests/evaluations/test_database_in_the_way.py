@@ -1,0 +1,185 @@
+"""Runs whose database is away, or refuses what they write: who waits says so, the rest ends."""
+
+import sqlite3
+from contextlib import contextmanager
+
+import pytest
+from django.core.management import call_command
+from django.db import DatabaseError, IntegrityError, OperationalError, connection
+
+from autoforge.db import hrana
+from autoforge.db.explanation import explain
+from autoforge.db.waiting import Announcer
+from evaluations import storage, tasks
+from evaluations.engine.providers import ProviderSpec
+from evaluations.engine.types import Case
+from evaluations.execution import execute_run, runs_to_resume
+from evaluations.models import Run, TestResult
+from evaluations.planning import Plan, PlannedColumn, create_run
+
+ECHO = PlannedColumn(spec=ProviderSpec(kind="echo"), text="{{x}}")
+
+
+def make_run() -> Run:
+    run = create_run(Plan(columns=[ECHO]), [(None, Case(name="c", variables={"x": "hello"}))])
+    run.settings["background"] = True
+    run.save(update_fields={"settings"})
+    return run
+
+
+def raised(cause: Exception, kind: type[Exception] = OperationalError) -> Exception:
+    error = kind("the text does not matter")
+    error.__cause__ = cause
+    return error
+
+
+def file_error(code: int) -> sqlite3.Error:
+    error = sqlite3.OperationalError("the text does not matter")
+    error.sqlite_errorcode, error.sqlite_errorname = code, "SQLITE_X"
+    return error
+
+
+AWAY = raised(hrana.Unreachable("db.example does not answer: start it"))
+LOCKED = raised(file_error(sqlite3.SQLITE_BUSY))
+FULL = raised(file_error(sqlite3.SQLITE_FULL))
+LOST = raised(hrana.TransactionLost("run it again"))
+READ_ONLY = raised(file_error(sqlite3.SQLITE_READONLY))
+NO_DATABASE = raised(file_error(sqlite3.SQLITE_NOTADB), DatabaseError)
+DENIED = raised(hrana.AccessDenied("the token has expired"))
+NO_COLUMN = raised(file_error(sqlite3.SQLITE_ERROR))
+CONSTRAINT = raised(file_error(sqlite3.SQLITE_CONSTRAINT), IntegrityError)
+
+
+@pytest.fixture
+def quick(monkeypatch) -> None:
+    monkeypatch.setattr(storage, "FIRST_WAIT_SECONDS", 0.001)
+    monkeypatch.setattr(storage, "LONGEST_WAIT_SECONDS", 0.002)
+    monkeypatch.setattr(storage, "announcer", Announcer())
+    monkeypatch.setattr("django.db.connection.close", lambda: None, raising=False)
+
+
+def failing(error: Exception, times: int):
+    left = [error] * times
+
+    def work() -> str:
+        if left:
+            raise left.pop()
+        return "done"
+
+    return work
+
+
+@pytest.mark.usefixtures("quick")
+class TestPatience:
+    """`patiently` waits for what may pass, and for nothing else."""
+
+    @pytest.mark.parametrize("error", [AWAY, LOCKED, FULL, LOST])
+    def test_what_may_pass_is_waited_for_and_said(self, caplog, error):
+        assert storage.patiently(failing(error, 5)) == "done"
+        said = [record.getMessage() for record in caplog.records]
+        assert said[0].startswith("Waiting for the database: ")
+        assert said[1].startswith("The database answers again, ")
+        assert len(said) == 2  # not once for each attempt
+
+    def test_one_that_is_back_at_once_is_no_news(self, caplog):
+        assert storage.patiently(failing(AWAY, 1)) == "done"
+        assert caplog.records == []
+
+    @pytest.mark.parametrize("error", [READ_ONLY, NO_DATABASE, DENIED, NO_COLUMN, CONSTRAINT])
+    def test_what_no_waiting_mends_is_raised_at_once(self, caplog, error):
+        with pytest.raises(type(error)):
+            storage.patiently(failing(error, 1))
+        assert caplog.records == []
+
+    def test_patience_ends(self, monkeypatch, caplog):
+        monkeypatch.setattr(storage, "PATIENCE_SECONDS", 0.02)
+        with pytest.raises(OperationalError):
+            storage.patiently(failing(AWAY, 1000))
+        assert len(caplog.records) == 1
+
+
+def test_the_wait_is_said_once_a_minute(monkeypatch, caplog):
+    now = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    announcer = Announcer()
+    for now[0] in (1.0, 2.0, 59.0, 61.0, 62.0, 119.0):
+        announcer.waits("it is away")
+    assert [record.getMessage() for record in caplog.records] == [
+        "Waiting for the database: it is away"
+    ] * 2
+    now[0] = 130.0
+    announcer.goes_on()
+    announcer.goes_on()
+    assert caplog.messages[2:] == ["The database answers again, 129 s later: going on"]
+    announcer.waits("it is away again")
+    announcer.gives_up()
+    announcer.waits("it is away once more")
+    assert len(caplog.records) == 5
+
+
+def test_a_quiet_log_still_tells_the_person_at_the_terminal(monkeypatch, capsys):
+    from autoforge.db import waiting
+
+    monkeypatch.setattr(waiting.logger, "level", 50)
+    monkeypatch.setattr(waiting.logger, "disabled", True)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    Announcer().waits("it is away")
+    assert capsys.readouterr().err == "Waiting for the database: it is away\n"
+
+
+# --- whole runs
+
+
+@contextmanager
+def without_details():
+    """Take away the column that holds what scorers need of an answer, as an old database."""
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE test_results RENAME COLUMN details TO set_aside")
+        try:
+            yield
+        finally:
+            cursor.execute("ALTER TABLE test_results RENAME COLUMN set_aside TO details")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_column_that_is_missing_ends_the_run_at_once_with_its_cause(caplog):
+    run = make_run()
+    with without_details():
+        ended = execute_run(run.pk)
+    assert ended.status == "failed"
+    assert "the column details of test_results is missing" in ended.message
+    assert "check_health --probe tables" in ended.message
+    assert "Traceback" not in caplog.text
+    assert runs_to_resume() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_evaluate_says_the_cause_and_exits_with_4(tmp_path, capsys):
+    file = tmp_path / "config.yaml"
+    file.write_text("prompts: [hi]\nproviders: [echo]\ntests: [{}]\n")
+    with without_details():
+        with pytest.raises(OperationalError) as refusal:  # manage.py says it in one sentence
+            call_command("evaluate", str(file))
+        assert "the column details of test_results is missing" in explain(refusal.value)
+    assert refusal.value.exit_status == 4
+    assert "Traceback" not in capsys.readouterr().err
+    assert Run.objects.get().status == "failed"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_whose_database_is_away_says_one_sentence_and_leaves_the_run(monkeypatch, caplog):
+    run = make_run()
+
+    def away(_self, _finished):
+        raise READ_ONLY
+
+    monkeypatch.setattr(storage.DatabaseStore, "save", away)
+    assert tasks.run_evaluation.func(str(run.pk)) == "interrupted"
+    assert f"Run {run.pk} is interrupted, and goes on later: " in caplog.text
+    assert "Traceback" not in caplog.text
+    run.refresh_from_db()
+    assert (run.status, run.worker) == ("running", "")
+    assert runs_to_resume() == [run.pk]
+    monkeypatch.undo()
+    assert execute_run(run.pk).status == "completed"
+    assert TestResult.objects.count() == 1
