@@ -1,9 +1,11 @@
 """Model profiles, and the gates that prompts have to pass."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from django import forms
-from django.contrib import admin
+from django.conf import settings as django_settings
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.formats import date_format
@@ -19,9 +21,13 @@ from evaluations import gates
 from evaluations.admin.cells import PAGE_MEDIA
 from evaluations.engine.errors import SetupError
 from evaluations.engine.providers import PROVIDERS
+from evaluations.engine.providers.addresses import make_policy
 from evaluations.engine.providers.contract import MOST_AT_A_TIME
+from evaluations.engine.providers.families import why_unsent
 from evaluations.engine.providers.keys import check_address, find_secret
 from evaluations.models import ModelProfile, ReleaseGate
+
+NEEDS_MODEL = ("openai", "anthropic", "openai-compatible")
 
 __all__ = ["ModelProfileAdmin", "ReleaseGateAdmin"]
 
@@ -66,7 +72,25 @@ class ModelProfileForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's c
                     "name, no password and no key."
                 )
             ) from error
+        try:
+            make_policy(django_settings.PROVIDER_ENVIRONMENT).check_host(
+                urlsplit(given).hostname or ""
+            )
+        except SetupError as error:
+            raise forms.ValidationError(
+                _(
+                    "No model is asked at this address: it is link-local, private or this "
+                    "machine's own, and MODEL_ALLOWED_NETWORKS does not name it."
+                )
+            ) from error
         return given
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a provider that would have to guess its model."""
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        if data.get("provider") in NEEDS_MODEL and not data.get("model"):
+            self.add_error("model", _("This provider needs a model."))
+        return data
 
     def clean_concurrency(self) -> int:
         """Refuse more calls than one process can have under way."""
@@ -100,6 +124,15 @@ class ModelProfileAdmin(BaseAdmin):
     list_filter = ("provider",)
     search_fields = ("name", "model")
     readonly_fields = ("created_at", "updated_at")
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001 (Django's signature)
+        """Save, and name the parameters that the model does not take."""
+        super().save_model(request, obj, form, change)
+        unsent = why_unsent(obj.provider, obj.model, obj.parameters)
+        if unsent:
+            names = ", ".join(unsent)
+            sentence = _("This model does not take these parameters as they are: %(names)s.")
+            self.message_user(request, sentence % {"names": names}, level=messages.WARNING)
 
 
 class ReleaseGateForm(forms.ModelForm):  # type: ignore[type-arg]  # as above

@@ -2,23 +2,20 @@
 
 An address of a model may come from a configuration in a pull request, or from a form: it must not
 reach the machine's own metadata, nor services behind the firewall. What counts is the address that
-is connected to, so it is checked after each resolution (`GuardedResolver`) and, where the host is a
+is connected to, so it is checked after each resolution (`resolving`) and, where the host is a
 number already, before.
 """
 
 import ipaddress
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
-from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.resolver import ThreadedResolver
-
 from evaluations.engine.errors import SetupError
+from evaluations.engine.providers.identity import ADDRESSES
 
-__all__ = ["ALLOWED_NETWORKS", "LOOPBACK", "GuardedResolver", "Policy", "join_url", "make_policy"]
+__all__ = ["ALLOWED_NETWORKS", "LOOPBACK", "Policy", "join_url", "make_policy"]
 
 ALLOWED_NETWORKS: Final = "MODEL_ALLOWED_NETWORKS"
 
@@ -136,17 +133,13 @@ def _kind_of(address: IPAddress) -> str:
     return PUBLIC if address.is_global and not address.is_multicast else PRIVATE
 
 
-def make_policy(environment: Mapping[str, str], *own: str) -> Policy:
+def make_policy(environment: Mapping[str, str]) -> Policy:
     """Return which addresses may be connected to.
 
     MODEL_ALLOWED_NETWORKS names what is allowed besides public addresses. Its default in local is
     this machine and private networks, where models of a laptop run; in staging and production it is
     nothing. Hosts that the operator's own variables name may be there anyway. Link-local and
     metadata addresses are refused everywhere unless a network or a host among them is named.
-
-    Args:
-        environment: the variables.
-        own: addresses of models that the operator's variables name.
     """
     kinds = {PUBLIC}
     networks, named = [], set()
@@ -159,48 +152,11 @@ def make_policy(environment: Mapping[str, str], *own: str) -> Policy:
             networks.append(ipaddress.ip_network(text, strict=False))
         except ValueError:
             named.add(text)
-    hosts = {urlsplit(url).hostname or "" for url in own if url}
+    own = (environment.get(variable, "") for variable in ADDRESSES.values())
+    hosts = {urlsplit(url).hostname or "" for url in own}
     return Policy(
         kinds=frozenset(kinds),
         networks=tuple(networks),
         hosts=frozenset(hosts - {""}),
         named_hosts=frozenset(named - {""}),
     )
-
-
-class GuardedResolver(AbstractResolver):
-    """Resolves names, and refuses what the policy refuses: what it returns is what is connected to.
-
-    Args:
-        policy: which addresses are allowed.
-        free: hosts that are not checked: proxies, which the machine's own settings name.
-    """
-
-    def __init__(self, policy: Policy, free: frozenset[str] = frozenset()) -> None:
-        self._policy = policy
-        self._free = free
-        self._resolver = ThreadedResolver()
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        """Return the addresses of a host.
-
-        Raises:
-            SetupError: one of them is refused. A name with a good and a bad address is not tried:
-                which of them is connected to would be chance.
-            OSError: the name is not known.
-        """
-        results: list[ResolveResult] = await self._resolver.resolve(host, port, family)
-        if host not in self._free:
-            for result in results:
-                self._policy.check(host, ipaddress.ip_address(_bare(result)))
-        return results
-
-    async def close(self) -> None:
-        """Let go of the resolver."""
-        await self._resolver.close()
-
-
-def _bare(result: Any) -> str:
-    return str(result["host"]).partition("%")[0]

@@ -182,7 +182,7 @@ def make_anthropic(spec: ProviderSpec, environment: Environment) -> AnthropicPro
         headers={"x-api-key": key, "anthropic-version": VERSION},
         secrets=(key,),
         timeout_seconds=limits.timeout_seconds,
-        policy=make_policy(environment, environment.get("ANTHROPIC_BASE_URL", "")),
+        policy=make_policy(environment),
         version="/v1",
     )
     return AnthropicProvider(spec, client, limits)

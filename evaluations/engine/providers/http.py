@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import socket
 import time
 from collections.abc import Mapping
@@ -23,7 +24,7 @@ from evaluations.engine.errors import (
     SetupError,
     UnansweredError,
 )
-from evaluations.engine.providers.addresses import GuardedResolver, Policy, join_url
+from evaluations.engine.providers.addresses import Policy, join_url
 from evaluations.engine.providers.failures import (
     error_of_embedded,
     error_of_status,
@@ -33,6 +34,7 @@ from evaluations.engine.providers.failures import (
     text_of_page,
 )
 from evaluations.engine.providers.replies import clean
+from evaluations.engine.providers.resolving import GuardedResolver
 
 __all__ = ["Client"]
 
@@ -277,7 +279,11 @@ class Client:
 
     def _mask(self, text: str) -> str:
         for secret in self._secrets:
-            text = text.replace(secret, MASK)
+            if len(secret) >= SHORTEST_MASKED:
+                text = text.replace(secret, MASK)
+            else:
+                # A short one may be a part of other words.
+                text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", MASK, text)
         return text
 
     async def close(self) -> None:

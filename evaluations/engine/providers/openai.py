@@ -250,7 +250,7 @@ def make_openai(spec: ProviderSpec, environment: Environment) -> OpenAIProvider:
         costs_money=True,
     )
     limits = Limits(concurrency=8)
-    policy = make_policy(environment, environment.get("OPENAI_BASE_URL", ""))
+    policy = make_policy(environment)
     client = _client("OpenAI", url, key, spec, limits, policy)
     return OpenAIProvider(spec, client, abilities=abilities, limits=limits)
 
@@ -277,6 +277,6 @@ def make_compatible(spec: ProviderSpec, environment: Environment) -> OpenAIProvi
         supports_seed=True, supports_schema=True, supports_json=True, supports_embeddings=True
     )
     limits = Limits(concurrency=4, timeout_seconds=300)
-    policy = make_policy(environment, *trusted)
+    policy = make_policy(environment)
     client = _client(spec.name, url, key, spec, limits, policy)
     return OpenAIProvider(spec, client, abilities=abilities, limits=limits)

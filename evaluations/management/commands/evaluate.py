@@ -23,6 +23,7 @@ from evaluations.engine.errors import EngineError
 from evaluations.engine.files import RunFiles
 from evaluations.engine.formats.promptfoo import PromptfooConfig, read_config
 from evaluations.engine.providers import Limits, ProviderSpec, make
+from evaluations.engine.providers.families import why_unsent
 from evaluations.engine.types import Case
 from evaluations.exchanging import folder_beside
 from evaluations.execution import execute_run, forget_errors, raise_limits
@@ -177,6 +178,7 @@ class Command(BaseCommand):
 
     def _new_run(self, options: dict[str, Any]) -> Run:
         specs = [find_spec(text) for text in options["provider"]]
+        self._warn_of_parameters(specs)
         again = _find_run(options["rescore"]) if options["rescore"] else None
         file = options["file"]
         folder = folder_beside(Path(file)) if file else None
@@ -209,6 +211,12 @@ class Command(BaseCommand):
             **_limits(options, config),
         )
         return create_run(plan, _cases(config, suite, columns))
+
+    def _warn_of_parameters(self, specs: Iterable[ProviderSpec]) -> None:
+        """Name what of a profile's parameters its model does not take; a file warns of its own."""
+        for spec in specs:
+            for sentence in why_unsent(spec.kind, spec.model, spec.parameters).values():
+                self.stderr.write(f"Warning: {spec.name}: {sentence}")
 
     def _warn(self, config: PromptfooConfig) -> None:
         for warning in config.warnings[:ERRORS_SHOWN]:

@@ -8,7 +8,8 @@ import pytest
 
 from evaluations.engine.errors import ProviderError, RefusedError, ServiceError, SetupError
 from evaluations.engine.providers import Limits, ProviderSpec, make, with_retries
-from evaluations.engine.providers.addresses import GuardedResolver, join_url, make_policy
+from evaluations.engine.providers.addresses import join_url, make_policy
+from evaluations.engine.providers.resolving import GuardedResolver
 from evaluations.engine.types import Message, Request
 from tests.support.fake_models import FakeModels, Step
 

@@ -142,7 +142,6 @@ ANTHROPIC = [
     bad(Step(status=529, body={"type": "error", "error": {"message": "Overloaded"}}),
         "failed (529): Overloaded", requests=3),
 ]  # fmt: skip
-ROWS = [("openai", *row) for row in OPENAI] + [("anthropic", *row) for row in ANTHROPIC]
 VARIABLES = {
     "openai": ("OPENAI_BASE_URL", "OPENAI_API_KEY"),
     "anthropic": ("ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY"),
@@ -171,35 +170,49 @@ def report_of(run, kind):
     return "".join(write(build_report(run), kind))
 
 
-@pytest.mark.parametrize(("kind", "step", "expected"), ROWS, ids=range(len(ROWS)))
-def test_what_is_kept_of_an_answer(settings, kind, step, expected):
-    with closing(FakeModels(*[step] * 3)) as fake:
-        run = execute_run(make(fake, settings, kind=kind).pk)
-        assert len(fake.requests) == expected.get("requests", 1)
+@pytest.mark.parametrize(("kind", "rows"), [("openai", OPENAI), ("anthropic", ANTHROPIC)])
+def test_what_is_kept_of_each_answer(settings, monkeypatch, kind, rows):
+    """One run asks a case for each row, one after the other."""
+    monkeypatch.setattr("evaluations.reporting.notes.NOTES_SHOWN", len(rows))
+    steps = [step for step, expected in rows for _ in range(expected.get("requests", 1))]
+    with closing(FakeModels(*steps)) as fake:
+        run = execute_run(make(fake, settings, kind=kind, cases=len(rows)).pk)
+        assert len(fake.requests) == len(steps)
     assert run.status == "completed"
-    result = TestResult.objects.get(evaluation__run=run)
-    assert result.passed is expected["passed"]
-    assert expected.get("error", "") in result.error
-    assert bool(result.error) is ("error" in expected)
-    for name, field in (("output", "output"), ("reason", "finish_reason")):
-        if name in expected:
-            assert getattr(result, field) == expected[name]
-    if "input_tokens" in expected:
-        assert result.input_tokens == expected["input_tokens"]
-    cost = expected.get("cost")
-    if cost is not None:
-        assert result.cost_usd > 0 if cost is True else result.cost_usd == cost
-    written = {name: report_of(run, name) for name in FORMATS}
-    assert KEY not in f"{written} {result.output} {result.error} {result.details}"
-    (row,) = csv.DictReader(io.StringIO(written["csv"]))
-    note = expected.get("note", "")
-    assert note in row["note"]
-    assert row["finish_reason"] == result.finish_reason
-    assert json.loads(written["json"])["results"][0]["note"] == row["note"]
-    if note:
-        assert all(note in text for text in written.values())
-    if "error" in expected:
-        assert all(result.error.split("“")[0] in unescaped(text) for text in written.values())
+    written = {name: unescaped(report_of(run, name)) for name in FORMATS}
+    results = TestResult.objects.filter(evaluation__run=run).order_by("run_case__position")
+    in_csv = list(csv.DictReader(io.StringIO(report_of(run, "csv"))))
+    in_json = json.loads(report_of(run, "json"))["results"]
+    assert len(rows) == len(results) == len(in_csv) == len(in_json)
+    assert KEY not in f"{written} {list(results.values())}"
+    for number, (_, expected) in enumerate(rows):
+        row = in_csv[number]
+        assert in_json[number]["note"] == row["note"], number
+        assert in_json[number]["finish_reason"] == row["finish_reason"], number
+        check_row(number, expected, results[number], row, written)
+
+
+def check_row(number, expected, result, row, written):
+    """Hold one result, and what reports say of it, against what the row expects."""
+    kept = {
+        "output": result.output,
+        "passed": result.passed,
+        "reason": result.finish_reason,
+        "input_tokens": result.input_tokens,
+        "requests": result.attempts,
+        "cost": result.cost_usd,
+    }
+    exact = {name: value for name, value in expected.items() if name in kept and value is not True}
+    assert {name: kept[name] for name in exact} == exact, number
+    assert expected.get("cost") is not True or result.cost_usd > 0, number
+    assert expected["passed"] is result.passed, number
+    assert expected.get("error", "") in result.error, number
+    assert bool(result.error) is ("error" in expected), number
+    assert expected.get("note", "") in row["note"], number
+    assert row["finish_reason"] == result.finish_reason, number
+    for name, text in written.items():
+        assert not row["note"] or expected.get("note", "") in text, (number, name)
+        assert result.error.split("“")[0] in text, (number, name)
 
 
 def unescaped(text):
