@@ -26,15 +26,19 @@ __all__ = [
 ]
 
 PATIENCE_SECONDS: Final = 0.25
+ALLOWANCE_SECONDS: Final = 2.0  # of processor time, for all bounded work of a request
 
 
 def bounded_patience(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Let requests wait very little for bounded work, so that threads stay for other people."""
+    """Limit how long a request waits for bounded work, and how much of it there is.
+
+    Threads have to stay for other people.
+    """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        with bounded.patience_of(PATIENCE_SECONDS):
+        with bounded.patience_of(PATIENCE_SECONDS), bounded.allowance_of(ALLOWANCE_SECONDS):
             return get_response(request)
 
     return middleware

@@ -36,6 +36,7 @@ ResultT = TypeVar("ResultT")
 
 LEASE: Final = timedelta(seconds=30)
 PATIENCE_SECONDS: Final = 300.0  # how long a database may be away before a run gives up
+FILLING_SECONDS: Final = 1.0  # that templates are filled for before others have their turn
 FIRST_WAIT_SECONDS: Final = 0.1
 LONGEST_WAIT_SECONDS: Final = 3.0
 ANSWERED: Final = Q(attempts__gt=0, latency_ms__isnull=False)  # a model was asked, and answered
@@ -159,7 +160,13 @@ class DatabaseStore:
         found = found.annotate(done=Subquery(done)).order_by("position")[: count + 1]
         names = ("pk", "position", "case_id", "name", "document", "weight", "done")
         rows = patiently(lambda: list(found.values_list(*names, named=True)))
-        tasks = [task for row in rows[:count] for task in self._tasks(column, row)]
+        tasks: list[Task] = []
+        until = time.monotonic() + FILLING_SECONDS
+        for place, row in enumerate(rows[:count], start=1):
+            tasks += self._tasks(column, row)
+            # The lease is renewed by the same thread: it must not wait for a thousand templates.
+            if time.monotonic() > until and place < len(rows):
+                return tasks, rows[place].position
         return tasks, rows[count].position if len(rows) > count else None
 
     def _tasks(self, column: Column, row: Any) -> Iterable[Task]:

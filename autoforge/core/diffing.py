@@ -1,17 +1,26 @@
-"""What changed between two texts: line by line, and word by word within a line."""
+"""What changed between two texts: line by line, and word by word within a line.
+
+The longest common subsequence decides (64 pairs a step, by rapidfuzz). What would take long all the
+same is limited: what is beyond a limit is not shown, and a row of its own says so.
+"""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from typing import Final
+
+from rapidfuzz.distance import LCSseq
 
 __all__ = ["Row", "Side", "compare", "merge"]
 
 # A word, a run of spaces, a sign, or one character of a script that is written without spaces.
 WORD: Final = re.compile(r"[぀-ヿ㐀-䶿一-鿿豈-﫿]|[^\W぀-ヿ㐀-䶿一-鿿豈-﫿]+|\s+|[^\w\s]")
+LONGEST: Final = 500_000  # characters of a text that are compared
 LONGEST_LINE: Final = 4000  # characters that are compared word by word
+MOST_ROWS: Final = 5000
+PAIRS_OF_LINES: Final = 200_000_000  # that are compared; a byte of memory for eight of them
+PAIRS_OF_WORDS: Final = 50_000_000  # the same, for all lines of a comparison together
 UNLIKE: Final = 0.25  # lines less alike than this are shown as one gone and one new
 CONTEXT: Final = 3  # unchanged lines around a change
 
@@ -31,50 +40,116 @@ class Side:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
-    """One line of a comparison; a gap has neither side."""
+    """One line of a comparison; a gap and a cut have neither side."""
 
     kind: str
-    """"same", "changed", "removed", "added" or "gap"."""
+    """"same", "changed", "removed", "added", "gap", or "cut" where the rest is not shown."""
     left: Side | None = None
     right: Side | None = None
 
 
 def compare(before: str, after: str, *, context: int | None = CONTEXT) -> list[Row]:
-    """Return the rows of a comparison.
+    """Return the rows of a comparison; the last one is a cut where not everything is shown.
 
     Args:
         before: the older text.
         after: the newer text.
         context: how many unchanged lines to keep around changes; None: all.
     """
-    rows = list(_rows(_lines(before), _lines(after)))
-    return rows if context is None else list(_with_gaps(rows, context))
+    left, right = _lines(before[:LONGEST]), _lines(after[:LONGEST])
+    rows = list(islice(_rows(left, right, context), MOST_ROWS + 1))
+    if max(len(before), len(after)) <= LONGEST and len(rows) <= MOST_ROWS:
+        return rows
+    return [*rows[:MOST_ROWS], Row(kind="cut")]
 
 
 def _lines(text: str) -> list[str]:
     return text.replace("\r", "␍").split("\n")
 
 
-def _rows(left: list[str], right: list[str]) -> Iterator[Row]:
-    matcher = SequenceMatcher(None, left, right, autojunk=len(left) + len(right) > LONGEST_LINE)
-    for tag, i, i_end, j, j_end in matcher.get_opcodes():
-        if tag == "equal":
-            for offset in range(i_end - i):
-                pieces = ((False, left[i + offset]),)
-                yield Row(
-                    kind="same",
-                    left=Side(number=i + offset + 1, pieces=pieces),
-                    right=Side(number=j + offset + 1, pieces=pieces),
-                )
-        else:
-            pairs = zip_longest(range(i, i_end), range(j, j_end))
-            for a, b in pairs:
-                yield from _changed(left, right, a, b)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Block:
+    """Parts of both sides that stand beside each other."""
+
+    same: bool
+    left: range
+    right: range
 
 
-def _changed(left: list[str], right: list[str], a: int | None, b: int | None) -> Iterator[Row]:
+def _blocks(left: Sequence[str], right: Sequence[str]) -> Iterator[_Block]:
+    """Yield the parts of two lists in turn, those that are the same and those that are not."""
+    done_left = done_right = 0
+    for step in LCSseq.opcodes(left, right):
+        if step.tag != "equal":
+            continue
+        if done_left < step.src_start or done_right < step.dest_start:
+            changed = range(done_left, step.src_start), range(done_right, step.dest_start)
+            yield _Block(same=False, left=changed[0], right=changed[1])
+        done_left, done_right = step.src_end, step.dest_end
+        same = range(step.src_start, done_left), range(step.dest_start, done_right)
+        yield _Block(same=True, left=same[0], right=same[1])
+    if done_left < len(left) or done_right < len(right):
+        rest = range(done_left, len(left)), range(done_right, len(right))
+        yield _Block(same=False, left=rest[0], right=rest[1])
+
+
+def _blocks_of_lines(left: list[str], right: list[str]) -> list[_Block]:
+    pairs = zip(left, right, strict=False)
+    before = next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(left), len(right)))
+    ends = zip(reversed(left[before:]), reversed(right[before:]), strict=False)
+    most = min(len(left), len(right)) - before
+    after = next((n for n, (a, b) in enumerate(ends) if a != b), most)
+    if (len(left) - before - after) * (len(right) - before - after) <= PAIRS_OF_LINES:
+        return list(_blocks(left, right))
+    i, j = len(left) - after, len(right) - after
+    blocks = (
+        _Block(same=True, left=range(before), right=range(before)),
+        _Block(same=False, left=range(before, i), right=range(before, j)),
+        _Block(same=True, left=range(i, len(left)), right=range(j, len(right))),
+    )
+    return [block for block in blocks if block.left or block.right]
+
+
+def _rows(left: list[str], right: list[str], context: int | None) -> Iterator[Row]:
+    words = _Words()
+    blocks = _blocks_of_lines(left, right)
+    for number, block in enumerate(blocks):
+        if not block.same:
+            for a, b in zip_longest(block.left, block.right):
+                yield from _changed(left, right, a, b, words)
+            continue
+        for offset in _shown(block, context, first=not number, last=number == len(blocks) - 1):
+            yield Row(kind="gap") if offset is None else _unchanged(left, block, offset)
+
+
+def _shown(block: _Block, context: int | None, *, first: bool, last: bool) -> Iterator[int | None]:
+    """Yield which lines of an unchanged part are shown; None for those between."""
+    count = len(block.left)
+    head = 0 if first else context
+    tail = 0 if last else context
+    if context is None or head is None or tail is None or head + tail >= count:
+        yield from range(count)
+        return
+    yield from range(head)
+    yield None
+    yield from range(count - tail, count)
+
+
+def _unchanged(left: list[str], block: _Block, offset: int) -> Row:
+    a, b = block.left[offset], block.right[offset]
+    pieces = ((False, left[a]),)
+    return Row(
+        kind="same",
+        left=Side(number=a + 1, pieces=pieces),
+        right=Side(number=b + 1, pieces=pieces),
+    )
+
+
+def _changed(
+    left: list[str], right: list[str], a: int | None, b: int | None, words: "_Words"
+) -> Iterator[Row]:
     if a is not None and b is not None:
-        before, after, likeness = _words(left[a], right[b])
+        before, after, likeness = words.compare(left[a], right[b])
         if likeness >= UNLIKE:
             yield Row(
                 kind="changed",
@@ -88,30 +163,33 @@ def _changed(left: list[str], right: list[str], a: int | None, b: int | None) ->
         yield Row(kind="added", right=Side(number=b + 1, pieces=((True, right[b]),)))
 
 
-def _words(before: str, after: str) -> tuple[tuple[Piece, ...], tuple[Piece, ...], float]:
-    """Return both lines in pieces, and how much they are alike from 0 to 1."""
-    if max(len(before), len(after)) > LONGEST_LINE:
-        return ((True, before),), ((True, after),), 1.0
-    left, right = WORD.findall(before), WORD.findall(after)
-    matcher = SequenceMatcher(None, left, right, autojunk=False)
-    pieces: tuple[list[Piece], list[Piece]] = ([], [])
-    for tag, i, i_end, j, j_end in matcher.get_opcodes():
-        for side, text in zip(
-            pieces, ("".join(left[i:i_end]), "".join(right[j:j_end])), strict=True
-        ):
-            if text:
-                side.append((tag != "equal", text))
-    return tuple(pieces[0]), tuple(pieces[1]), matcher.ratio()
+class _Words:
+    """Compares lines word by word, as long as the comparison may take it."""
 
+    def __init__(self) -> None:
+        self._pairs_left = PAIRS_OF_WORDS
 
-def _with_gaps(rows: list[Row], context: int) -> Iterator[Row]:
-    changed = [number for number, row in enumerate(rows) if row.kind != "same"]
-    kept = {near for number in changed for near in range(number - context, number + context + 1)}
-    for number, row in enumerate(rows):
-        if number in kept:
-            yield row
-        elif number - 1 in kept or number == 0:
-            yield Row(kind="gap")
+    def compare(
+        self, before: str, after: str
+    ) -> tuple[tuple[Piece, ...], tuple[Piece, ...], float]:
+        """Return both lines in pieces, and how much they are alike from 0 to 1."""
+        whole = ((True, before),), ((True, after),), 1.0
+        if max(len(before), len(after)) > LONGEST_LINE or self._pairs_left < 0:
+            return whole
+        left, right = WORD.findall(before), WORD.findall(after)
+        self._pairs_left -= len(left) * len(right)
+        if self._pairs_left < 0:
+            return whole
+        pieces: tuple[list[Piece], list[Piece]] = ([], [])
+        common = 0
+        for block in _blocks(left, right):
+            common += len(block.left) if block.same else 0
+            texts = "".join(left[n] for n in block.left), "".join(right[n] for n in block.right)
+            for side, text in zip(pieces, texts, strict=True):
+                if text:
+                    side.append((not block.same, text))
+        likeness = 2 * common / (len(left) + len(right)) if left or right else 1.0
+        return tuple(pieces[0]), tuple(pieces[1]), likeness
 
 
 def merge(base: str, mine: str, theirs: str) -> tuple[str, int]:
@@ -151,9 +229,5 @@ def _anchors(old: list[str], left: list[str], right: list[str]) -> Iterator[tupl
 
 
 def _same_lines(old: list[str], new: list[str]) -> dict[int, int]:
-    matcher = SequenceMatcher(None, old, new, autojunk=len(old) + len(new) > LONGEST_LINE)
-    return {
-        a + offset: b + offset
-        for a, b, size in matcher.get_matching_blocks()
-        for offset in range(size)
-    }
+    blocks = [block for block in _blocks_of_lines(old, new) if block.same]
+    return {a: b for block in blocks for a, b in zip(block.left, block.right, strict=True)}

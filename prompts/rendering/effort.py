@@ -133,10 +133,13 @@ def within_limits(here: Callable[[], ResultT], elsewhere: str, *arguments: Any) 
     if is_counted():
         return here()
     try:
+        bounded.check_allowance()
         with _little():
             return here()
     except TooMuchEffortError:
         pass
+    except bounded.BoundedError as error:
+        raise RenderError([_limit(error)]) from error
     try:
         kind, result = bounded.call(f"{MODULE}:{elsewhere}", *arguments)
     except bounded.BoundedError as error:

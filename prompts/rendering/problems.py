@@ -42,6 +42,7 @@ SENTENCES: Final[Mapping[str, str]] = {
         "remove it"
     ),
     "too-long": gettext_noop("the text has %(size)d characters; a template has at most %(limit)d"),
+    "too-many-declared": gettext_noop("at most %(limit)d variables can be declared"),
     "too-many-variables": gettext_noop(
         "the text names more than %(limit)d variables; that many cannot be declared"
     ),

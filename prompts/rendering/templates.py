@@ -10,6 +10,7 @@ from prompts.rendering.effort import spend, weigh, within_limits
 from prompts.rendering.problems import ContractError, Place, Problem, nearest
 from prompts.rendering.syntaxes import PARSERS, Parsed, Reference, Use
 from prompts.rendering.syntaxes.jinja_types import TYPE_OF_HINT
+from prompts.rendering.syntaxes.parsed import MOST_PROBLEMS
 from prompts.rendering.variables import Variable, take_values
 
 __all__ = [
@@ -172,10 +173,13 @@ def _contract(template: Template) -> Iterator[Problem]:
         return
     uses = find_uses(template)
     used = {use.name for use in uses}
+    looked_for = 0
     for use in uses:
         if use.name not in declared:
-            near = nearest(use.name, [name for name in declared if name not in used])
-            near = near or nearest(use.name, declared)
+            looked_for += 1  # in at most so many: each is compared with every declared name
+            may_look = looked_for <= MOST_PROBLEMS
+            unused = [name for name in declared if name not in used]
+            near = (nearest(use.name, unused) or nearest(use.name, declared)) if may_look else None
             params = {"name": use.name} | ({"near": near} if near else {})
             code = "undeclared-near" if near else "undeclared"
             yield Problem(code=code, params=params, place=use.place)

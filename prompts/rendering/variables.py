@@ -5,6 +5,7 @@ import keyword
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any, Final
 
 from prompts.rendering.problems import ContractError, Problem, ValuesError, gettext_noop, nearest
@@ -34,6 +35,8 @@ WORDS: Final = """
 """
 RESERVED: Final = frozenset(WORDS.split())
 LARGEST: Final = 10_000_000  # characters of all values together
+MOST_PROBLEMS: Final = 20  # of unknown names; the rest shows when these are mended
+MOST_DECLARED: Final = 500
 DEEPEST: Final = 50  # levels
 LONGEST_NUMBER_BITS: Final = 4096
 
@@ -86,6 +89,8 @@ def parse_variables(value: object) -> tuple[Variable, ...]:
     """
     if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
         raise ContractError([Problem(code="declaration-list")])
+    if len(value) > MOST_DECLARED:
+        raise ContractError([Problem(code="too-many-declared", params={"limit": MOST_DECLARED})])
     problems: list[Problem] = []
     seen: set[str] = set()
     for entry in value:
@@ -148,7 +153,8 @@ def take_values(variables: Iterable[Variable], values: Mapping[str, Any]) -> dic
         ValuesError: with a problem for each value that is missing, unknown or of a wrong type.
     """
     declared = {variable.name: variable for variable in variables}
-    problems = [_unknown(name, declared) for name in values if name not in declared]
+    unknown = (name for name in values if name not in declared)
+    problems = [_unknown(name, declared) for name in islice(unknown, MOST_PROBLEMS)]
     taken: dict[str, Any] = {}
     for name, variable in declared.items():
         given = values.get(name)
@@ -177,7 +183,8 @@ def coerce_values(variables: Iterable[Variable], texts: Mapping[str, str]) -> di
         ValuesError: with a problem for each text that is no value of its type.
     """
     declared = {variable.name: variable for variable in variables}
-    problems = [_unknown(name, declared) for name in texts if name not in declared]
+    unknown = (name for name in texts if name not in declared)
+    problems = [_unknown(name, declared) for name in islice(unknown, MOST_PROBLEMS)]
     values: dict[str, Any] = {}
     for name, text in texts.items():
         if name not in declared:

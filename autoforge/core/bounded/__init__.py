@@ -22,7 +22,14 @@ from autoforge.core.bounded.errors import (
     TooMuchMemoryError,
     WorkerDiedError,
 )
-from autoforge.core.bounded.pool import allowance_of, call, call_async, patience_of, use_up
+from autoforge.core.bounded.pool import (
+    allowance_of,
+    call,
+    call_async,
+    check_allowance,
+    patience_of,
+    use_up,
+)
 from autoforge.core.bounded.process import MEGABYTES, SECONDS
 
 __all__ = [
@@ -36,6 +43,7 @@ __all__ = [
     "allowance_of",
     "call",
     "call_async",
+    "check_allowance",
     "patience_of",
     "use_up",
 ]

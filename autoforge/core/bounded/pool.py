@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from autoforge.core.bounded.errors import BusyError, TookTooLongError
 from autoforge.core.bounded.process import SECONDS, Worker
+from autoforge.core.language import gettext as _
 
-__all__ = ["allowance_of", "call", "call_async", "patience_of", "use_up"]
+__all__ = ["allowance_of", "call", "call_async", "check_allowance", "patience_of", "use_up"]
 
 WORKERS: Final = 2
 """Calls at a time of one process; they only compute, so more would only share processors."""
@@ -47,6 +48,17 @@ def allowance_of(seconds: float) -> Iterator[None]:
         yield
     finally:
         _allowance.reset(token)
+
+
+def check_allowance() -> None:
+    """Refuse to begin where the allowance is used up.
+
+    Raises:
+        TookTooLongError: it is.
+    """
+    left = _allowance.get()
+    if left is not None and left[0] <= 0:
+        raise TookTooLongError(_("came after the time for all of them was used up"))
 
 
 def use_up(seconds: float) -> None:
@@ -95,7 +107,7 @@ class _Pool:
     def run(self, call: _Call, patience: float, *what: Any) -> Any:
         """Do a call by a worker of ours."""
         if not self._turns.acquire(timeout=patience):
-            raise BusyError("has to wait: others are being worked on; try again in a moment")
+            raise BusyError(_("has to wait: others are being worked on; try again in a moment"))
         try:
             while True:
                 worker = self._take()
@@ -195,8 +207,7 @@ def call(target: str, *arguments: Any, seconds: float = SECONDS) -> Any:
     left = _allowance.get()
     if left is None:
         return _pool.run(_Call(), _patience.get(), module, name, seconds, arguments)[0]
-    if left[0] <= 0:
-        raise TookTooLongError("came after the time for all of them was used up")
+    check_allowance()
     allowed = min(seconds, left[0])
     left[0] -= allowed  # unless it comes back and says that it took less
     result, used = _pool.run(_Call(), _patience.get(), module, name, allowed, arguments)

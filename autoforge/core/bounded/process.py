@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from autoforge.core.bounded.errors import TookTooLongError, TooMuchMemoryError, WorkerDiedError
 from autoforge.core.bounded.worker import DONE, MEMORY, receive, send
+from autoforge.core.language import gettext as _
 
 __all__ = ["MEGABYTES", "SECONDS", "Worker"]
 
@@ -89,7 +90,9 @@ class Worker:
             self._channel.settimeout(max(0.001, deadline - time.monotonic()))
             answer = receive(self._channel)
         except TimeoutError:
-            raise TookTooLongError(f"took longer than {WALL_SECONDS:g} s") from None
+            raise TookTooLongError(
+                _("took longer than %(seconds)g s") % {"seconds": WALL_SECONDS}
+            ) from None
         except OSError:
             answer = None
         if answer is None:
@@ -103,14 +106,18 @@ class Worker:
         if status == 0:
             return EOFError("the worker gave up before it was called")
         if -status in OUT_OF_TIME:
-            return TookTooLongError(f"took longer than {seconds:g} s of processor time")
+            return TookTooLongError(
+                _("took longer than %(seconds)g s of processor time") % {"seconds": seconds}
+            )
         if -status in (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS):
             # Libraries in C end like this where they get no memory.
             return self._too_large()
-        return WorkerDiedError(f"ended its process (status {status})")
+        return WorkerDiedError(_("ended its process (status %(status)d)") % {"status": status})
 
     def _too_large(self) -> TooMuchMemoryError:
-        return TooMuchMemoryError(f"needed more than {MEGABYTES} MB of memory")
+        return TooMuchMemoryError(
+            _("needed more than %(megabytes)d MB of memory") % {"megabytes": MEGABYTES}
+        )
 
     def _wait(self) -> int:
         try:

@@ -8,8 +8,9 @@ Everything that is read and not carried out is a warning with its place.
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
+from autoforge.core import bounded
 from autoforge.core.language import gettext as _
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.files import Files
@@ -29,6 +30,9 @@ from evaluations.engine.providers.contract import MOST_AT_A_TIME
 from evaluations.engine.types import Suite, Warned
 
 __all__ = ["PromptSource", "PromptfooConfig", "ProviderSource", "RunOptions", "read_config"]
+
+SECONDS: Final = 2.0
+"""Processor time of all texts of a file that are expensive to fill or to check."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,10 +81,14 @@ def read_config(
     Raises:
         SuiteError: one sentence with file, line and column.
     """
-    source = Source(files=files, render=render)
+    with bounded.allowance_of(SECONDS):
+        return _read_within(Source(files=files, render=render), name, tests_only=tests_only)
+
+
+def _read_within(source: Source, name: str, *, tests_only: bool) -> PromptfooConfig:
     if tests_only:
         return _read(source, Document(value={"tests": name}, file=name))
-    document = source.document(files.locate(name))
+    document = source.document(source.files.locate(name))
     if not isinstance(document.value, dict):
         raise SuiteError(
             _("%(name)s: a configuration is an object with prompts and tests") % {"name": name}

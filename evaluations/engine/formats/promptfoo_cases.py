@@ -18,6 +18,7 @@ __all__ = ["CaseMaker", "FoundCase", "FoundTest", "entries_of"]
 
 # What a test takes over from defaultTest where it says nothing itself.
 INHERITED: Final = ("threshold", "prompts", "providers", "assertScoringFunction")
+LONGEST_FILLED: Final = 30_000_000  # characters of all texts of a file that are filled in
 CODE_OPTIONS: Final = ("transform", "postprocess")
 
 Keys = tuple[Any, ...]
@@ -77,6 +78,7 @@ class CaseMaker:
         self._source = source
         self._default = default
         self._general = general
+        self._filled = 0
         self._of_default: dict[str, tuple[Assertion, ...]] = {}
 
     def cases(self, test: FoundTest, count: int) -> Iterator[FoundCase]:
@@ -90,6 +92,7 @@ class CaseMaker:
         taken = combinations(self._source, both["vars"], spot, expanded=expanded)
         for number, given in enumerate(taken):
             variables = resolved(self._source, given, spot)
+            self._count(given, variables, spot)
             checks = (filled(self._source, one, variables, spot) for one in assertions)
             case = Case(
                 name=_name(both, count, number),
@@ -102,6 +105,20 @@ class CaseMaker:
                 suffix=str(options.get("suffix") or ""),
             )
             yield FoundCase(case=case, place=spot, **filters)
+
+    def _count(self, given: Mapping[str, Any], variables: Mapping[str, Any], spot: Where) -> None:
+        """Refuse a file whose texts, filled in, would not fit into memory."""
+        for name, value in variables.items():
+            if isinstance(value, str) and value is not given.get(name):
+                self._filled += len(value)
+        if self._filled > LONGEST_FILLED:
+            raise SuiteError(
+                _(
+                    "%(place)s: the texts that are filled into variables are longer than %(most)s "
+                    "characters in all; divide the file"
+                )
+                % {"place": spot, "most": f"{LONGEST_FILLED:,}"}
+            )
 
     def _with_default(self, test: FoundTest) -> dict[str, Any]:
         default, both = self._default, dict(test.given)

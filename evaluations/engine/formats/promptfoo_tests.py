@@ -17,6 +17,7 @@ from evaluations.engine.formats.promptfoo_cases import (
 from evaluations.engine.formats.promptfoo_csv import csv_tests, table_tests
 from evaluations.engine.formats.promptfoo_files import Source, Where, read_sheet
 from evaluations.engine.formats.promptfoo_keys import OPTIONS, PATH, SCENARIO, TEST, warn_of_keys
+from evaluations.engine.formats.promptfoo_values import MOST_CASES, refuse_many
 from evaluations.engine.formats.yaml_document import Document
 
 __all__ = ["read_default", "read_tests"]
@@ -55,6 +56,7 @@ def read_tests(source: Source, document: Document, default: FoundTest) -> list[F
     found: list[FoundCase] = []
     for test in tests:
         found += maker.cases(test, len(found))
+        refuse_many(len(found), test.spot, MOST_CASES)
     return found
 
 
@@ -80,6 +82,7 @@ def _of_scenarios(source: Source, document: Document) -> Iterator[FoundTest]:
         warn_of_keys(source, scenario, SCENARIO, document, here)
         tests = list(_listed(source, scenario.get("tests") or [{}], document, (*here, "tests")))
         parts = list(_listed(source, scenario.get("config") or [{}], document, (*here, "config")))
+        refuse_many(len(parts) * len(tests), document.spot(*here))
         for part in parts:
             yield from (_joined(part, test) for test in tests)
 

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -12,9 +13,12 @@ from evaluations.engine.formats.promptfoo_files import Source, Where
 from evaluations.engine.formats.yaml_document import load_document
 from evaluations.engine.scorers.conversions import as_text
 
-__all__ = ["combinations", "resolved", "stringify"]
+__all__ = ["MOST_CASES", "combinations", "refuse_many", "resolved", "stringify"]
 
 PASSES: Final = 5
+MOST_COMBINATIONS: Final = 10_000  # of the lists of one test, or of a scenario
+MOST_CASES: Final = 100_000  # of a file
+LARGEST: Final = 1_000_000  # characters of a case's variables where they are filled in
 NAME: Final = re.compile(r"\{\{\s*(\w+)\s*\}\}", re.ASCII)
 EXACT: Final = 2**53  # JavaScript writes larger whole numbers otherwise
 MEDIA: Final = (
@@ -53,7 +57,24 @@ def combinations(
         [(name, one) for one in (_choices(source, value, place) if expanded else [value])]
         for name, value in variables.items()
     ]
+    refuse_many(math.prod(map(len, choices)), place)
     return (dict(combination) for combination in itertools.product(*choices))
+
+
+def refuse_many(count: int, place: Where, most: int = MOST_COMBINATIONS) -> None:
+    """Refuse more cases than a test or a file may make, before any of them is made.
+
+    Raises:
+        SuiteError: there are too many; says how many.
+    """
+    if count > most:
+        raise SuiteError(
+            _(
+                "%(place)s: this makes %(count)s cases, and at most %(most)s are allowed; give "
+                "shorter lists, or divide them into several files"
+            )
+            % {"place": place, "count": f"{count:,}", "most": f"{most:,}"}
+        )
 
 
 def _choices(source: Source, value: Any, place: Where) -> list[Any]:
@@ -79,7 +100,7 @@ def resolved(source: Source, variables: Mapping[str, Any], place: Where) -> dict
         for name, value in variables.items()
     }
     for _pass_number in range(PASSES):
-        if not _pass(found):
+        if not _pass(found, place):
             break
     return found
 
@@ -106,13 +127,24 @@ def _loaded(source: Source, reference: str, place: Where) -> str:
     return text.strip()
 
 
-def _pass(variables: dict[str, Any]) -> bool:
+def _pass(variables: dict[str, Any], place: Where) -> bool:
     """Fill in the first name of each text; whether there was one."""
     changed = False
+    filled = 0
     for name, value in variables.items():
         match = NAME.search(value) if isinstance(value, str) else None
         if match and match[1] in variables:
             shown = as_text(variables[match[1]])
             variables[name] = value.replace(match[0], shown, 1)
             changed = True
+            # Each may take in the one before, and that one what it has taken in.
+            filled += len(variables[name])
+            if filled > LARGEST:
+                raise SuiteError(
+                    _(
+                        "%(place)s: filled into each other, the variables are longer than "
+                        "%(most)s characters; give shorter texts"
+                    )
+                    % {"place": place, "most": f"{LARGEST:,}"}
+                )
     return changed

@@ -27,6 +27,7 @@ CHEAP: Final = 20_000
 """Microseconds that nobody notices, who shares the process."""
 SECONDS_HERE: Final = 0.03
 MODULE: Final = "evaluations.engine.scorers.in_worker"
+WORTH_COUNTING: Final = 0.001  # seconds; a large file may well have very many of less
 KEPT: Final = 1000  # expensive assertions whose check is remembered
 _checked: dict[bytes, tuple[str, ...]] = {}
 _until: ContextVar[float | None] = ContextVar("_until", default=None)
@@ -38,11 +39,15 @@ class TooExpensiveError(Exception):
 
 @contextmanager
 def _little_effort() -> Iterator[None]:
-    token = _until.set(time.thread_time() + SECONDS_HERE)
+    started = time.thread_time()
+    token = _until.set(started + SECONDS_HERE)
     try:
         yield
     finally:
         _until.reset(token)
+        took = time.thread_time() - started
+        if took > WORTH_COUNTING:
+            bounded.use_up(took)
 
 
 def check_effort() -> None:
@@ -98,24 +103,28 @@ def check_within(scorer: Scorer, assertion: Assertion) -> Iterable[str]:
     """Return what is wrong with an assertion, one sentence each; within the same limits."""
     if length_of(assertion.value) <= CHEAP:
         try:
+            bounded.check_allowance()
             with _little_effort():
                 return list(scorer.check(assertion))
         except TooExpensiveError:
             pass
+        except bounded.BoundedError as error:
+            return _cannot_be_read(error)
     # A case is read more often than once, and of one suite many cases have the same assertion.
     try:
         key = sha256(pickle.dumps((assertion.type, assertion.value))).digest()
     except RecursionError:
-        return ("its value cannot be used: it is nested too deeply",)
+        return (_("its value cannot be used: it is nested too deeply"),)
     if key not in _checked:
+        try:
+            problems = tuple(bounded.call(f"{MODULE}:check", assertion))
+        except bounded.BoundedError as error:
+            return _cannot_be_read(error)  # at another time it may be
         if len(_checked) >= KEPT:
             _checked.clear()
-        _checked[key] = _check_in_worker(assertion)
+        _checked[key] = problems
     return _checked[key]
 
 
-def _check_in_worker(assertion: Assertion) -> tuple[str, ...]:
-    try:
-        return tuple(bounded.call(f"{MODULE}:check", assertion))
-    except bounded.BoundedError as error:
-        return (f"its value cannot be used: reading it {error}",)
+def _cannot_be_read(error: bounded.BoundedError) -> tuple[str]:
+    return (_("its value cannot be used: reading it %(error)s") % {"error": error},)

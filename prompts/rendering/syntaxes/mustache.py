@@ -22,6 +22,7 @@ __all__ = ["fill_partly", "parse"]
 
 # As in Handlebars: \{{ is two braces, \\{{ a backslash before a variable.
 OPENING: Final = re.compile(r"(\\{0,2})\{\{")
+LONGEST_NAME: Final = 1000  # characters, with the blanks around it
 SHOWN: Final = 40  # characters of what is wrong
 Part = str | Use | Reference
 
@@ -102,7 +103,7 @@ def fill_partly(text: str, values: Mapping[str, Any]) -> str:
     pieces: list[str] = []
     end = 0
     while opening := OPENING.search(text, end):
-        closing = text.find("}}", opening.end())
+        closing = text.find("}}", opening.end(), opening.end() + LONGEST_NAME)
         name = text[opening.end() : closing].strip() if closing >= 0 else ""
         if opening[1] != "\\" and name in values:
             pieces += [text[end : opening.start()], opening[1][1:], _as_literal(values[name])]
