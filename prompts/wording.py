@@ -5,8 +5,6 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Protocol
 
-from django.utils.translation import gettext
-
 from prompts.rendering import Problem, Template, parse_variables
 
 __all__ = [
@@ -81,20 +79,7 @@ def content_hash(row: HasWording) -> str:
 
 def say(problem: Problem) -> str:
     """Return a problem in the language of whoever asks, with its place."""
-    names = (
-        (problem.place.message, gettext("message %(number)d")),
-        (problem.place.line, gettext("line %(number)d")),
-        (problem.place.column, gettext("column %(number)d")),
-    )
-    where = ", ".join(text % {"number": number} for number, text in names if number is not None)
-    params = {name: gettext(value) if value else value for name, value in _words(problem)}
-    sentence = gettext(problem.sentence) % {**problem.params, **params}
-    return f"{where}: {sentence}" if where else sentence
-
-
-def _words(problem: Problem) -> Iterable[tuple[str, str]]:
-    # The only parameter that is our own words: what a value must be.
-    return ((name, value) for name, value in problem.params.items() if name == "expected")
+    return str(problem)
 
 
 def say_all(problems: Iterable[Problem]) -> str:

@@ -196,17 +196,7 @@ class Reader:
             self.fault(call, f"not in django.po: {text.value}")
 
 
-LATER = (
-    "evaluations/engine/providers/http.py",
-    "evaluations/engine/providers/openai.py",
-    "evaluations/engine/formats/tables.py",
-    "evaluations/engine/formats/promptfoo_csv.py",
-    "prompts/rendering",
-    "prompts/importing",
-    "prompts/exporting",
-    "prompts/management",
-    "evaluations/management",
-)
+LATER = ("prompts/management", "evaluations/management")
 FIELDS = re.compile(r'InvalidInputError\(\s*\{\s*"(\w+)"')
 """Fields that refusals begin with; names of a command's options have a hyphen."""
 COMMANDS_ALONE = {"background", "evaluate"}

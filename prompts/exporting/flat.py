@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, BinaryIO, Final
 
+from autoforge.core.language import gettext as _
 from autoforge.core.tables import ESCAPED, escape_formula
 from autoforge.core.tables.yaml_text import dump_yaml
 
@@ -111,8 +112,15 @@ def _cell(sheet: Any, record: Record, text: str) -> Any:
     escaped = UNFIT_FOR_XML.sub(lambda found: f"_x{ord(found[0]):04X}_", text)
     if len(escaped) > CELL_MAX:
         raise TooLongError(
-            f"“{record['name']}” has a text of {len(escaped):,} characters and a cell of XLSX "
-            f"holds {CELL_MAX:,}; export to another format"
+            _(
+                "“%(name)s” has a text of %(size)s characters and a cell of XLSX holds "
+                "%(limit)s; export to another format"
+            )
+            % {
+                "name": record["name"],
+                "size": f"{len(escaped):,}",
+                "limit": f"{CELL_MAX:,}",
+            }
         )
     from openpyxl.cell import WriteOnlyCell  # noqa: PLC0415 (as above)
 

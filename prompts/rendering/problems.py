@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from autoforge.core.language import gettext, gettext_noop
+
 __all__ = [
     "SENTENCES",
     "ContractError",
@@ -22,10 +24,8 @@ __all__ = [
 ]
 
 
-def gettext_noop(text: str) -> str:
-    """Mark a sentence for translation."""
-    return text
-
+OUR_WORDS: Final = ("expected", "reason")
+"""Parameters that hold words of ours, where they are not somebody else's."""
 
 SENTENCES: Final[Mapping[str, str]] = {
     "undeclared": gettext_noop(
@@ -171,13 +171,19 @@ class Place:
     """Number of a chat's message; line and column are then within its content."""
 
     def __str__(self) -> str:
-        parts = (("message", self.message), ("line", self.line), ("column", self.column))
-        return ", ".join(f"{name} {number}" for name, number in parts if number is not None)
+        parts = (
+            (gettext_noop("message %(number)d"), self.message),
+            (gettext_noop("line %(number)d"), self.line),
+            (gettext_noop("column %(number)d"), self.column),
+        )
+        return ", ".join(
+            gettext(text) % {"number": part} for text, part in parts if part is not None
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Problem:
-    """One thing that is wrong; `str()` says it in English."""
+    """One thing that is wrong; `str()` says it in the language of whoever reads it."""
 
     code: str
     """A key of SENTENCES."""
@@ -198,7 +204,9 @@ class Problem:
 
     def __str__(self) -> str:
         where = str(self.place)
-        return f"{where}{': ' if where else ''}{self.sentence % self.params}"
+        ours = {name: gettext(self.params[name]) for name in OUR_WORDS if self.params.get(name)}
+        sentence = gettext(self.sentence) % {**self.params, **ours}
+        return f"{where}: {sentence}" if where else sentence
 
 
 class TemplateError(ValueError):
@@ -211,6 +219,10 @@ class TemplateError(ValueError):
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("; ".join(map(str, self.problems)))
+
+    def __str__(self) -> str:
+        # Anew: it may have been raised in a process that knows no language but English.
+        return "; ".join(map(str, self.problems))
 
 
 class ContractError(TemplateError):

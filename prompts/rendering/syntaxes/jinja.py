@@ -17,6 +17,7 @@ from jinja2.exceptions import SecurityError, UndefinedError
 from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from autoforge.core.language import gettext as _
 from prompts.rendering.effort import metered, spend, weigh
 from prompts.rendering.problems import Place, Problem, RenderError
 from prompts.rendering.syntaxes import jinja_filters, jinja_guard
@@ -64,9 +65,9 @@ class Environment(ImmutableSandboxedEnvironment):
         if operator == "+" and isinstance(left, str | list) and isinstance(right, str | list):
             jinja_filters.check_size(len(left) + len(right))
         elif not isinstance(left, int | float) or not isinstance(right, int | float):
-            raise SecurityError(f"“{operator}” is for two numbers")
+            raise SecurityError(_("“%(operator)s” is for two numbers") % {"operator": operator})
         elif any(isinstance(n, int) and n.bit_length() > LONGEST_BITS for n in (left, right)):
-            raise SecurityError("the number is too large")
+            raise SecurityError(_("the number is too large"))
         return super().call_binop(context, operator, left, right)
 
     def getattr(self, obj: Any, attribute: str) -> Any:

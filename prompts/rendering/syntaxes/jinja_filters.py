@@ -8,6 +8,7 @@ from jinja2 import Undefined
 from jinja2 import filters as jinja
 from jinja2.exceptions import SecurityError
 
+from autoforge.core.language import gettext as _
 from prompts.rendering.effort import metered
 from prompts.rendering.problems import Problem, RenderError
 from prompts.rendering.syntaxes.parsed import OUTPUT_LIMIT
@@ -44,7 +45,9 @@ def checked_text(value: Any) -> str:
 
 def _round(value: Any, precision: int = 0, method: str = "common") -> Any:
     if not isinstance(precision, int) or abs(precision) > MOST_DIGITS:
-        raise SecurityError(f"round takes at most {MOST_DIGITS} digits")
+        raise SecurityError(
+            _("round takes at most %(most_digits)s digits") % {"most_digits": MOST_DIGITS}
+        )
     return jinja.do_round(value, precision, method)  # type: ignore[arg-type]  # Jinja checks the method
 
 
@@ -64,7 +67,7 @@ def _join(items: Any, between: str = "") -> str:
 
 def _indent(value: Any, width: int = 4, first: bool = False, blank: bool = False) -> str:  # noqa: FBT001, FBT002 (as Jinja has it)
     if not isinstance(width, int) or not 0 <= width <= WIDEST:
-        raise SecurityError(f"indent takes 0 to {WIDEST} columns")
+        raise SecurityError(_("indent takes 0 to %(widest)s columns") % {"widest": WIDEST})
     text = checked_text(value)
     check_size(len(text) + width * (text.count("\n") + 1))
     lines = text.split("\n")
@@ -78,7 +81,7 @@ def _indent(value: Any, width: int = 4, first: bool = False, blank: bool = False
 def _tojson(value: Any, indent: int | None = None) -> str:
     check_size(size_of(value))
     if indent is not None and not 0 <= indent <= WIDEST:
-        raise SecurityError(f"tojson takes an indent of 0 to {WIDEST}")
+        raise SecurityError(_("tojson takes an indent of 0 to %(widest)s") % {"widest": WIDEST})
     return as_json(value, indent)
 
 

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from jinja2 import Undefined
 from jinja2.exceptions import SecurityError
 
+from autoforge.core.language import gettext as _
 from prompts.rendering.effort import metered
 from prompts.rendering.syntaxes.jinja_filters import check_size
 from prompts.rendering.syntaxes.nunjucks_values import (
@@ -41,13 +42,13 @@ def _given_text(value: Any) -> str:
     if value is None or value is False:
         return ""
     if not isinstance(value, str):
-        raise SecurityError("this filter is for a text; write | string before it")
+        raise SecurityError(_("this filter is for a text; write | string before it"))
     return value
 
 
 def _given_list(value: Any) -> list[Any]:
     if not isinstance(value, list | tuple):
-        raise SecurityError("this filter is for a list")
+        raise SecurityError(_("this filter is for a list"))
     return list(value)
 
 
@@ -100,7 +101,7 @@ def _dump(value: Any, indent: Any = None) -> str:
         return ""
     check_size(size_of(present(value)))
     if indent is not None and (not isinstance(indent, int) or not 0 <= indent <= 10):
-        raise SecurityError("dump takes an indent of 0 to 10")
+        raise SecurityError(_("dump takes an indent of 0 to 10"))
     return as_json(value, indent or None)
 
 
@@ -132,7 +133,9 @@ def _indent(value: Any, width: Any = 4, first: Any = False) -> str:  # noqa: FBT
 
 def _within(width: Any) -> int:
     if not isinstance(width, int) or not 0 <= width <= WIDEST:
-        raise SecurityError(f"a width is a whole number from 0 to {WIDEST}")
+        raise SecurityError(
+            _("a width is a whole number from 0 to %(widest)s") % {"widest": WIDEST}
+        )
     return width
 
 
@@ -194,7 +197,7 @@ def _sort(items: Any, down: Any = False, cased: Any = False, name: Any = None) -
 def _pairs(value: Any, cased: Any = False, by: Any = "key") -> list[list[Any]]:  # noqa: FBT002 (as above)
     value = present(value)
     if not isinstance(value, dict):
-        raise SecurityError("dictsort is for an object")
+        raise SecurityError(_("dictsort is for an object"))
     place = 1 if by == "value" else 0
 
     def key(pair: list[Any]) -> str:
@@ -265,7 +268,7 @@ def _load(value: Any) -> Any:
     try:
         return json.loads(as_text(value))
     except (ValueError, RecursionError):
-        raise SecurityError("load is for a text that is JSON") from None
+        raise SecurityError(_("load is for a text that is JSON")) from None
 
 
 def _edge(place: int) -> Callable[[Any], Any]:
