@@ -31,7 +31,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     reason = "no chromium on this machine: `apt install chromium` brings it"
     for item in items:
         if "browser" in item.keywords:
-            item.add_marker(pytest.mark.xdist_group("browser"))
+            # The longest file has a browser of its own, beside that of the others.
+            is_long = item.path.stem == "test_accessibility"
+            item.add_marker(pytest.mark.xdist_group("browser-long" if is_long else "browser"))
             if find_chromium() is None:
                 item.add_marker(pytest.mark.skip(reason=reason))
 

@@ -1,0 +1,144 @@
+"""axe-core finds nothing that shuts people out, on any page, in light and dark, wide and narrow."""
+
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.base import AXE_SCRIPT
+from django.contrib import admin
+from django.contrib.auth.models import Permission, User
+from django.template.loader import render_to_string
+from django.urls import reverse
+
+from autoforge.demo import load_demo
+from evaluations.models import Run, TestCase, TestResult, TestSuite
+from prompts.models import Prompt, PromptTemplate, PromptVersion
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+GRAVE = {"serious", "critical"}
+RUN = """(rules) => {
+    const only = rules.length ? {runOnly: {type: "rule", values: rules}} : {};
+    return axe.run(document, {resultTypes: ["violations"], ...only}).then((found) =>
+        found.violations.map(({id, impact, help, nodes}) => ({id, impact, help, nodes: nodes.map(
+            ({target, html, failureSummary}) =>
+                `${target.join(" ")} ${html.slice(0, 200)} ${failureSummary}`
+        )}))
+    );
+}"""
+OTHER_SCHEME = """() => {
+    const still = new CSSStyleSheet();
+    still.replaceSync("*, *::before, *::after { transition: none !important; }");
+    document.adoptedStyleSheets = [still];
+    document.documentElement.classList.toggle("dark");
+}"""
+ERROR_PAGES = ("400", "403", "403_csrf", "404", "500", "503", "admin/locked_out")
+THOROUGH = {"prompt", "run", "user"}
+"""Models of which also the pages are visited that are the same for all."""
+
+
+def admin_pages() -> Iterator[str]:
+    """Yield the pages of every model."""
+    for model in admin.site._registry:
+        name = model._meta.model_name
+        base = reverse(f"admin:{model._meta.app_label}_{name}_changelist")
+        row = model._default_manager.first()
+        yield from (base, f"{base}add/")
+        if row is not None:
+            yield f"{base}{row.pk}/change/"
+        if row is not None and name in THOROUGH:
+            yield from (
+                f"{base}?q=%E7%84%A1",
+                f"{base}{row.pk}/delete/",
+                f"{base}{row.pk}/history/",
+            )
+
+
+def own_pages() -> Iterator[str]:
+    """Yield the pages that belong to no model's usual ones."""
+    prompt = Prompt.objects.filter(current_version__gt=1).first()
+    run = Run.objects.first()
+    yield from (
+        "/admin/",
+        "/admin/prompts/",
+        "/admin/password_change/",
+        "/admin/nothing/",
+        "/admin/prompts/prompt/import/",
+        f"/admin/prompts/prompt/{prompt.pk}/diff/",
+        f"/admin/prompts/prompt/{prompt.pk}/diff/?view=inline",
+        f"/admin/prompts/prompt/{prompt.pk}/change/#history",
+        "/admin/prompts/prompt/?state=deleted",
+        "/admin/prompts/prompttemplate/gallery/",
+        f"/admin/prompts/prompttemplate/{PromptTemplate.objects.first().pk}/use/",
+        "/admin/evaluations/testsuite/import/",
+        f"/admin/evaluations/run/add/?suite={TestSuite.objects.first().pk}",
+        f"/admin/evaluations/run/{run.pk}/case/0/",
+        f"/admin/evaluations/run/{run.pk}/compare/",
+    )
+
+
+def violations(page, name: str) -> list[str]:
+    """Return what axe finds, in the scheme of the page and of colours alone in the other one."""
+    page.evaluate(AXE_SCRIPT)
+    found = page.evaluate(RUN, [])
+    page.evaluate(OTHER_SCHEME)
+    found += page.evaluate(RUN, ["color-contrast", "link-in-text-block"])
+    return [
+        f"{name}: {one['id']} ({one['impact']}, {one['help']}): {node}"
+        for one in found
+        if one["impact"] in GRAVE
+        for node in one["nodes"]
+    ]
+
+
+@pytest.mark.timeout(600)
+def test_axe_finds_nothing_serious_on_any_page(owner, open_browser):
+    load_demo()
+    view = open_browser()
+    view.go("/admin/")
+    faults = violations(view.page, "login")
+    view.go("/admin/")
+    view.login("owner", "wrong")
+    faults += violations(view.page, "login refused")
+    view.login("owner", "owner-pass")
+    for path in [*own_pages(), *admin_pages()]:
+        view.go(path)
+        faults += violations(view.page, path)
+    for template in ERROR_PAGES:
+        view.page.set_content(render_to_string(f"{template}.html"))
+        faults += violations(view.page, template)
+    assert not faults, "\n".join(faults)
+
+
+def test_axe_finds_nothing_serious_on_a_phone_in_japanese(owner, client, open_browser):
+    load_demo()
+    view = open_browser(390, 844, "dark", "ja")
+    client.force_login(owner)
+    view.enter(client)
+    prompt, run = Prompt.objects.first(), Run.objects.first()
+    faults = []
+    for path in (
+        "/admin/",
+        "/admin/prompts/prompt/",
+        f"/admin/prompts/prompt/{prompt.pk}/change/",
+        f"/admin/evaluations/run/{run.pk}/change/",
+    ):
+        view.go(path)
+        faults += violations(view.page, path)
+    assert not faults, "\n".join(faults)
+
+
+def test_axe_finds_nothing_serious_for_readers(client, open_browser):
+    """Those who may not edit see other pages of the same rows."""
+    load_demo()
+    viewer = User.objects.create_user("viewer", password="viewer-pass", is_staff=True)
+    viewer.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    view = open_browser()
+    client.force_login(viewer)
+    view.enter(client)
+    faults = []
+    for model in (Prompt, PromptVersion, PromptTemplate, TestSuite, TestCase, TestResult):
+        row = model.objects.first()
+        path = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
+        view.go(path)
+        faults += violations(view.page, path)
+    assert not faults, "\n".join(faults)
