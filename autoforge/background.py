@@ -6,20 +6,23 @@ a queue only rings the bell.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import lru_cache, wraps
 from typing import Any
 from uuid import uuid4
 
 from django.core.management import call_command
+from django.db import Error as DatabaseError
 from django.db import close_old_connections, connections, transaction
 from django.utils import timezone
 from django_tasks import TaskResult, TaskResultStatus
 from django_tasks.backends.base import BaseTaskBackend
 from django_tasks.base import Task
 
-__all__ = ["InProcessBackend", "forget_sessions", "wait_until_idle"]
+from autoforge.db.explanation import explain
+
+__all__ = ["InProcessBackend", "calmly", "forget_sessions", "wait_until_idle"]
 
 logger = logging.getLogger(__name__)
 
@@ -61,11 +64,31 @@ class InProcessBackend(BaseTaskBackend):
 def _run(task: Task[Any, Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
     close_old_connections()
     try:
-        task.call(*args, **kwargs)
+        calmly(task.call)(*args, **kwargs)
     except Exception:
         logger.exception("A task failed: %s", task.name)
     finally:
         connections.close_all()
+
+
+def calmly(work: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `work` for the background: a database's bad day is one line of the log, no traceback.
+
+    What is done again by itself, such as taking up runs, need not do more about it.
+    """
+
+    @wraps(work)
+    def attempt(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return work(*args, **kwargs)
+        except DatabaseError as error:
+            cause = explain(error)
+            if cause is None:
+                raise
+            logger.error("%s could not be done: %s", work.__name__, cause)  # noqa: TRY400 (a sentence, no traceback)
+            return None
+
+    return attempt
 
 
 def wait_until_idle(seconds: float) -> None:

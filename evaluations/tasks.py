@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from django_tasks import task
 
 from autoforge.core.errors import InvalidInputError, NotFoundError
-from autoforge.db.outages import find_outage
+from autoforge.db.explanation import explain
 from evaluations.execution import execute_run, runs_to_resume
 from evaluations.models import Run
 
@@ -26,10 +26,10 @@ def run_evaluation(run_id: str) -> str:
         logger.info("A run was left alone: %s", error)
         return "left alone"
     except DatabaseError as error:
-        outage = find_outage(error)
-        if outage is None:
+        cause = explain(error)
+        if cause is None:
             raise
-        logger.error("Run %s is interrupted, and goes on later: %s", run_id, outage.sentence)  # noqa: TRY400 (a sentence, no traceback)
+        logger.error("Run %s is interrupted, and goes on later: %s", run_id, cause)  # noqa: TRY400 (a sentence, no traceback)
         return "interrupted"
     return str(run.status)
 

@@ -7,6 +7,7 @@ import pytest
 from django.core.management import call_command
 from django.db import DatabaseError, IntegrityError, OperationalError, connection
 
+from autoforge.background import calmly
 from autoforge.db import hrana
 from autoforge.db.explanation import explain
 from autoforge.db.waiting import Announcer
@@ -183,3 +184,21 @@ def test_a_worker_whose_database_is_away_says_one_sentence_and_leaves_the_run(mo
     monkeypatch.undo()
     assert execute_run(run.pk).status == "completed"
     assert TestResult.objects.count() == 1
+
+
+@pytest.mark.parametrize("error", [AWAY, LOCKED, READ_ONLY, NO_DATABASE])
+def test_work_in_the_background_says_one_sentence(caplog, error):
+    def forget_sessions() -> None:
+        raise error
+
+    assert calmly(forget_sessions)() is None
+    assert caplog.messages[0].startswith("forget_sessions could not be done: ")
+    assert "Traceback" not in caplog.text
+
+
+def test_a_bug_in_the_background_stays_one():
+    def work() -> None:
+        raise KeyError("x")
+
+    with pytest.raises(KeyError):
+        calmly(work)()

@@ -3,9 +3,13 @@
 import io
 
 import pytest
+from django.apps import apps
 from django.contrib.auth.models import Group
 from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
 
+from autoforge.core.roles import grant
 from prompts import services
 from prompts.models import Prompt
 
@@ -108,3 +112,11 @@ def test_the_command_brings_roles_back(member):
         run("--check")
     assert "Editor: prompts: 1 added" in run()
     assert "Every role has just what is declared" in run("--check")
+
+
+def test_an_old_migration_meets_grants_of_tables_that_come_later():
+    old = MigrationLoader(connection).project_state(("prompts", "0004_roles")).apps
+    grants = {"Viewer": ["view_prompt", "view_tablethatcomeslater"]}
+    assert grant(old, "default", "prompts", grants)["Viewer"][0] == 0
+    with pytest.raises(KeyError, match="view_tablethatcomeslater"):
+        grant(apps, "default", "prompts", grants)

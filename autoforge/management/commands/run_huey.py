@@ -7,6 +7,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.module_loading import autodiscover_modules, import_string
 
+from autoforge.background import calmly
+
 
 class Command(BaseCommand):
     """Work through the queue until SIGINT (what is under way is finished) or SIGTERM."""
@@ -35,7 +37,7 @@ class Command(BaseCommand):
 
         autodiscover_modules("tasks")
         for path, minutes in settings.PERIODIC_TASKS.items():
-            work = close_db(import_string(path))
+            work = close_db(calmly(import_string(path)))
             HUEY.periodic_task(_every(minutes), name=path)(work)
             HUEY.on_startup(name=path)(work)
         self.stderr.write(f"Working on the queue ({settings.QUEUE}); Ctrl-C stops")
