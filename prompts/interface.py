@@ -66,6 +66,7 @@ __all__ = [
     "register_scores",
     "render",
     "render_template",
+    "search_prompts",
     "surrounded",
     "unregister_check",
 ]
@@ -209,6 +210,12 @@ class PromptChoice:
 def list_prompts(limit: int = 200) -> list[PromptChoice]:
     """Return prompts to choose from, the ones changed last first; two queries."""
     rows = selectors.recent_prompts(limit)
+    return [_choice(prompt) for prompt in rows]
+
+
+def search_prompts(text: str, limit: int = 20) -> list[PromptChoice]:
+    """Return prompts in use that hold every word of `text`, the best match first; two queries."""
+    rows = selectors.search_prompts(text).prefetch_related("labels__version")[:limit]
     return [_choice(prompt) for prompt in rows]
 
 

@@ -3,7 +3,8 @@
 The index (`prompt_search`, kept by triggers) holds trigrams, so that a word is found inside of
 others and in languages without spaces. A word of one or two characters has no trigram of its own:
 it stands for every trigram of the index that begins with it, and each text ends in two separators,
-so that its last characters begin one too.
+so that its last characters begin one too. Texts and words are folded alike: full-width letters are
+half-width ones, half-width kana full-width ones (`autoforge.core.folding`).
 """
 
 import re
@@ -14,6 +15,8 @@ from django.db.models.expressions import RawSQL
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from autoforge.core.folding import fold, make_pattern
+
 __all__ = ["excerpt", "highlight", "matching", "words_of"]
 
 MOST_WORDS: Final = 10
@@ -22,20 +25,28 @@ LAST: Final = "\U0010ffff"
 QUOTED: Final = re.compile(r'"([^"]+)"|(\S+)')
 AROUND: Final = 60  # characters before and after a match
 NOTHING: Final = "'\"' || char(30, 31, 30) || '\"'"  # a trigram that no text has
-# A letter or a digit alone is in nearly every text: the newest texts are read until it is enough.
-READ: Final = "instr(lower(title || content || tags || description), %s) > 0"
-# The newest matches: to rank every match of a frequent word takes the index half a second.
+# A letter or a digit alone is in nearly every text: reading the texts takes less than the index.
+READ: Final = "instr(lower(title || name || content || tags || description), %s) > 0"
 FOUND: Final = (
-    "SELECT prompt_id FROM prompt_search_keys WHERE id IN (SELECT rowid FROM prompt_search "
-    "WHERE {condition} ORDER BY rowid DESC LIMIT 1000)"
+    "SELECT prompt_id FROM prompt_search_keys WHERE id IN "
+    "(SELECT rowid FROM prompt_search WHERE {condition})"
 )
+# Where a word stands says more than how often: a title comes before all of the others together.
+# Of a long text the beginning is counted, so that ranking many prompts stays quick.
 WORTH: Final = (
-    "20 * (instr(lower(prompts.title), lower(%s)) > 0)"
-    " + 10 * EXISTS (SELECT 1 FROM json_each(prompts.tags)"
-    " WHERE instr(lower(json_each.value), lower(%s)) > 0)"
-    " + 6 * (instr(lower(prompts.description), lower(%s)) > 0)"
-    " + min(5, length(prompts.content)"
-    " - length(replace(lower(prompts.content), lower(%s), substr(lower(%s), 2))))"
+    "200 * (instr(lower(s.title), lower(%s)) > 0)"
+    " + 80 * (instr(lower(s.name), lower(%s)) > 0)"
+    " + 20 * (instr(lower(s.tags), lower(%s)) > 0)"
+    " + 10 * (instr(lower(s.description), lower(%s)) > 0)"
+    " + min(5, length(substr(s.content, 1, 10000))"
+    " - length(replace(lower(substr(s.content, 1, 10000)), lower(%s), substr(lower(%s), 2))))"
+)
+WHOLE: Final = (
+    "1000 * (prompts.name = %s OR lower(s.title) = lower(%s) || char(31, 31))"  # it, by its name
+)
+RANK: Final = (
+    "(SELECT {worth} FROM prompt_search AS s WHERE s.rowid = "
+    "(SELECT id FROM prompt_search_keys WHERE prompt_id = prompts.id))"
 )
 TERMS: Final = (
     "(SELECT group_concat('\"' || replace(term, '\"', '\"\"') || '\"', ' OR ') "
@@ -44,28 +55,30 @@ TERMS: Final = (
 
 
 def words_of(text: str) -> list[str]:
-    """Return the words to look for; "several in quotes" are one."""
-    found = [quoted or word for quoted, word in QUOTED.findall(text.replace("\0", " "))]
+    """Return the words to look for, folded; "several in quotes" are one."""
+    found = [quoted or word for quoted, word in QUOTED.findall(fold(text.replace("\0", " ")))]
     return list(dict.fromkeys(found))[:MOST_WORDS]
 
 
 def matching(rows: QuerySet[Any], text: str) -> QuerySet[Any]:
     """Return those of `rows` that hold every word of `text`, the best match first.
 
-    Of more than 1,000 prompts that hold them, those that came last are looked at. A word in
-    the title counts most, then one in the tags, in the description, and how often it is in the
-    text; what counts the same is ordered by its last change.
+    The prompt that is called so comes first. Then a word in the title counts most, then one in the
+    name, in the tags, in the description, and how often it is in the text; what counts the same
+    is ordered by its last change.
     """
     words = words_of(text)
     if not words:
         return rows
     condition, params = _condition(words)
     found = FOUND.format(condition=condition)
-    terms = " + ".join([WORTH] * len(words))
-    worth = RawSQL(terms, [word for word in words for _ in range(WORTH.count("%s"))])  # noqa: S611 (constants; what was typed is a parameter)  # nosec B611
+    whole = fold(text).strip()
+    worth = RANK.format(worth=" + ".join([WHOLE, *[WORTH] * len(words)]))
+    values = [whole, whole, *(word for word in words for _ in range(WORTH.count("%s")))]
+    rank = RawSQL(worth, values)  # noqa: S611 (constants; what was typed is a parameter)  # nosec B611
     found_rows: QuerySet[Any] = (
         rows.filter(pk__in=RawSQL(found, params))  # noqa: S611 (as above)  # nosec B611
-        .annotate(search_worth=worth)
+        .annotate(search_worth=rank)
         .order_by("-search_worth", "-updated_at")
     )
     return found_rows
@@ -110,12 +123,11 @@ def _variants(word: str) -> list[str]:
 
 def excerpt(text: str, words: list[str]) -> str:
     """Return the part of `text` around the first of the words, on one line."""
-    folded = text.lower()
-    places = [place for word in words if (place := folded.find(word.lower())) >= 0]
-    if not places or len(folded) != len(text):
+    match = _pattern(words).search(text) if words else None
+    if match is None:
         return " ".join(text[: 2 * AROUND].split())
-    start = max(min(places) - AROUND, 0)
-    end = min(places) + AROUND + max(map(len, words))
+    start = max(match.start() - AROUND, 0)
+    end = match.end() + AROUND
     line = " ".join(text[start:end].split())
     return f"{'…' if start else ''}{line}{'…' if end < len(text) else ''}"
 
@@ -124,9 +136,7 @@ def highlight(text: str, words: list[str]) -> SafeString:
     """Return `text` as HTML with the words marked."""
     if not words:
         return format_html("{}", text)
-    longest_first = sorted(words, key=len, reverse=True)
-    pattern = re.compile("(" + "|".join(map(re.escape, longest_first)) + ")", re.IGNORECASE)
-    pieces = pattern.split(text)
+    pieces = _pattern(words).split(text)
     return format_html_join(
         "",
         "{}",
@@ -135,3 +145,9 @@ def highlight(text: str, words: list[str]) -> SafeString:
             for number, piece in enumerate(pieces)
         ),
     )
+
+
+def _pattern(words: list[str]) -> re.Pattern[str]:
+    """Return what finds the words, however wide their letters are."""
+    longest_first = sorted(words, key=len, reverse=True)
+    return re.compile(f"({'|'.join(map(make_pattern, longest_first))})", re.IGNORECASE)

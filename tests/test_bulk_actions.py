@@ -202,6 +202,12 @@ def test_a_selection_is_that_of_the_filter_and_the_search(admin):
     assert "11 rows are selected" in text_of(page)
 
 
+def test_a_search_that_finds_more_than_a_thousand_selects_them_all(admin):
+    make_prompts(MANY)
+    page = act(admin, Prompt, "archive_selected", query="?q=prompt")
+    assert f"{MANY} changed to “Archived”." in text_of(page)
+
+
 def test_keys_that_a_browser_sends_one_by_one(admin):
     rows = make_prompts(MANY)
     page = act(admin, Prompt, "archive_selected", rows=rows)

@@ -16,7 +16,8 @@ from django.http import (
 )
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
-from django.urls import path
+from django.urls import path, reverse
+from django.utils.http import urlencode
 from django.utils.translation import gettext as translate
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
@@ -26,13 +27,12 @@ from autoforge.core.errors import ApplicationError
 from evaluations import drawing, execution, presenting, reporting
 from evaluations.admin.cells import PAGE_MEDIA, named
 from evaluations.admin.records import STATUS_COLOURS
-from evaluations.admin.starting import StartForm, find_choice
+from evaluations.admin.starting import OFFERED, StartForm, find_choices
 from evaluations.comparing import remarks_on
 from evaluations.engine.errors import EngineError
 from evaluations.fit import misfits_from_json
 from evaluations.models import Evaluation, Rating, Run, RunCase, TestResult
 from evaluations.tasks import enqueue_run
-from prompts import interface as prompts
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -84,6 +84,7 @@ class RunAdmin(SoftDeleteAdmin):
     def get_urls(self) -> list[Any]:
         """Add the pages."""
         pages = (
+            ("find-prompts/", self.find_prompts, "find_prompts"),
             ("<uuid:key>/status/", self.status, "status"),
             ("<uuid:key>/case/<int:case>/", self.case, "case"),
             ("<uuid:key>/compare/", self.compare, "compare"),
@@ -133,7 +134,9 @@ class RunAdmin(SoftDeleteAdmin):
         if not self.has_add_permission(request):
             raise PermissionDenied
         sent = request.POST if request.method == "POST" else None
-        choice = find_choice(request.GET.get("prompt", ""))
+        asked = request.GET.get("prompt", "")
+        choices = find_choices(asked)
+        choice = choices[0] if asked and len(choices) == 1 else None
         initial = {"suite": request.GET.get("suite"), "others": request.GET.get("others", "")}
         form = StartForm(sent, choice=choice, initial=initial)
         preview = None
@@ -151,11 +154,26 @@ class RunAdmin(SoftDeleteAdmin):
             "opts": self.opts,
             "form": form,
             "choice": choice,
-            "choices": prompts.list_prompts() if choice is None else (),
+            "choices": choices,
+            "asked": asked,
+            "is_cut": len(choices) == OFFERED,
             "suite_id": request.GET.get("suite", ""),
             "preview": preview,
         }
         return TemplateResponse(request, "admin/evaluations/run/start.html", context)
+
+    def find_prompts(self, request: HttpRequest) -> JsonResponse:
+        """Answer the search box while somebody types: prompts and where each is chosen."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        address = reverse("admin:evaluations_run_add")
+        suite = request.GET.get("suite", "")
+        matches = []
+        for choice in find_choices(request.GET.get("prompt", "")):
+            query = urlencode({"prompt": str(choice.prompt_id), "suite": suite})
+            match = {"title": choice.title, "name": choice.name, "address": f"{address}?{query}"}
+            matches.append(match)
+        return JsonResponse({"matches": matches})
 
     def _start(self, request: HttpRequest, form: StartForm) -> HttpResponse:
         run = form.create(request.user)

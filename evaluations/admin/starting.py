@@ -1,6 +1,7 @@
 """The page that starts a run: what is asked of whom, what it will take, within which limits."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
+from autoforge.core.changelists import is_searchable
 from autoforge.core.errors import ApplicationError, NotFoundError
 from evaluations.engine.errors import EngineError
 from evaluations.engine.providers import ProviderSpec, make
@@ -38,8 +40,9 @@ from evaluations.planning import (
 from evaluations.wording import find_spec
 from prompts import interface as prompts
 
-__all__ = ["Preview", "StartForm", "find_choice"]
+__all__ = ["Preview", "StartForm", "find_choices"]
 
+OFFERED: Final = 20  # prompts to choose from; a search finds any other
 VERSIONS: Final = 20  # that are offered as boxes
 BASELINES: Final = 30
 NO_LIMIT: Final = {"placeholder": _("no limit")}
@@ -53,12 +56,22 @@ GROUPS: Final = (
 )
 
 
-def find_choice(key: str) -> prompts.PromptChoice | None:
-    """Return the prompt that an address names, None where there is none."""
-    try:
-        return prompts.get_choice(key) if key else None
-    except NotFoundError:
-        return None
+def find_choices(text: str) -> list[prompts.PromptChoice]:
+    """Return the prompts that an address or a person may mean, the likeliest first.
+
+    Args:
+        text: a prompt's key, its name or title, or words of it; empty: those that changed last.
+    """
+    text = text.strip()
+    if not text:
+        return prompts.list_prompts(OFFERED)
+    with suppress(NotFoundError):
+        return [prompts.get_choice(text)]
+    if not is_searchable(text):
+        return []
+    matches = prompts.search_prompts(text, OFFERED)
+    called = [one for one in matches if text in (one.name, one.title)]
+    return called if len(called) == 1 else matches
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

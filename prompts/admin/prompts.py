@@ -65,7 +65,7 @@ class PromptAdmin(PromptPages, ImportPage, SoftDeleteAdmin):
     )
     list_filter = (StateFilter, "status")
     search_fields = ("title",)  # shows the search box; `get_search_results` searches
-    search_help_text = _("Words of the title, the text, the tags or the description.")
+    search_help_text = _("Words of the title, the name, the text, the tags or the description.")
     readonly_fields = ("created_at", "updated_at")
     actions = PROMPT_ACTIONS
     change_list_template = "admin/prompts/prompt/change_list.html"

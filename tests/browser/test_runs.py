@@ -118,6 +118,7 @@ def test_a_run_is_started_from_a_suite_and_watched_without_reloading(
     models.script = [Step(), Step(status=400, body={"error": {"message": "no"}})]
     view.go(f"/admin/evaluations/testsuite/{suite.pk}/change/")
     page.get_by_role("link", name="Start a run").click()
+    page.get_by_role("searchbox", name="Prompt").fill(prompt.name)
     page.get_by_role("button", name="Choose its versions").click()
     page.get_by_label("v2").check()
     page.get_by_label("v1").check()

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
+from autoforge.core.folding import FOLDS, fold
 from prompts import selectors, services
 from prompts.models import Prompt
 from prompts.search import excerpt, highlight, matching
@@ -60,12 +61,93 @@ def test_finding(prompts, text, titles):
     assert (set(found) if isinstance(titles, set) else found) == titles
 
 
+WIDE = [
+    # title, content, what is looked for
+    ("ＡＢＣ報告", "c", "abc"),
+    ("ABC報告", "c", "ＡＢＣ"),
+    ("abc報告", "c", "ＡｂＣ報告"),
+    ("t", "ﾌﾟﾛﾝﾌﾟﾄを書く", "プロンプト"),
+    ("t", "プロンプトを書く", "ﾌﾟﾛﾝﾌﾟﾄ"),
+    ("t", "プロンプトを書く", "ﾌﾟ"),
+    ("t", "カ\u3099ラス", "ガラス"),
+    ("t", "ガラス", "カ\u3099ラス"),
+    ("t", "ガラス", "ｶ\u3099ﾗｽ"),
+    ("t", "第１２回", "12"),
+    ("t", "第12回", "第１２"),
+    ("t", "㈱山田", "(株)山田"),
+    ("t", "①まず", "1まず"),
+    ("t", "a\u3000b", '"a b"'),
+    ("t", "ｘ", "x"),
+    ("t", "100％", "100%"),
+    ("タイトル！", "c", "タイトル!"),
+]
+
+
+@pytest.mark.parametrize(("title", "content", "text"), WIDE)
+def test_width_does_not_matter(title, content, text):
+    services.create_prompt(title="other", content="nothing")
+    made = services.create_prompt(title=title, content=content)
+    assert list(selectors.search_prompts(text)) == [made]
+    tagged = services.create_prompt(title="tagged", content="c", description=title + content)
+    assert set(selectors.search_prompts(text)) == {made, tagged}
+    Prompt.objects.filter(pk=made.pk).update(title="new", name="new", content="new")
+    assert list(selectors.search_prompts(text)) == [tagged]
+
+
+def test_a_name_is_found_and_a_title_comes_before_mentions():
+    make = services.create_prompt
+    mentions = make(
+        title="Notes",
+        content="invoice " * 9,
+        tags=["invoice", "invoices"],
+        description="an invoice",
+    )
+    named = make(title="Rechnung", name="invoice-writer", content="c")
+    titled = make(title="The invoice, again", name="x", content="c")
+    exact = make(title="Invoice", name="y", content="c")
+    for number in range(3):
+        make(title=f"Later {number}", content="an invoice")
+    found = list(selectors.search_prompts("invoice"))
+    assert found[:4] == [exact, titled, named, mentions]
+    assert list(selectors.search_prompts("invoice-writer")) == [named]
+    assert list(selectors.search_prompts("INVOICE-WRI")) == [named]
+    assert selectors.search_prompts("ＩＮＶＯＩＣＥ")[0] == exact
+    services.edit_prompt(prompt_id=named.pk, name="bill-writer")
+    assert list(selectors.search_prompts("bill-writer")) == [named]
+    assert list(selectors.search_prompts("invoice-writer")) == []
+
+
+def test_the_oldest_title_of_many_mentions_is_found():
+    first = services.create_prompt(title="Frequent", content="c")
+    rows = [Prompt(title=f"t{n}", name=f"t{n}", content="frequent") for n in range(1010)]
+    Prompt.objects.bulk_create(rows)
+    found = selectors.search_prompts("frequent")
+    assert found.count() == 1011
+    assert found[0] == first
+
+
+def test_the_index_folds_as_the_search_does():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT source, target FROM prompt_search_folds ORDER BY position")
+        assert tuple(map(tuple, cursor.fetchall())) == FOLDS
+    every = "".join(source for source, _target in FOLDS)
+    prompt = services.create_prompt(title="t", content=f"a{every}b")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT content FROM prompt_search")
+        [[stored]] = cursor.fetchall()
+    assert stored == fold(prompt.content) + "\x1f\x1f"
+    replaced = every
+    for source, target in FOLDS:
+        replaced = replaced.replace(source, target)
+    assert fold(every) == replaced
+
+
 def test_the_index_follows_every_write(prompts):
     def titles(text):
         return [prompt.title for prompt in selectors.search_prompts(text)]
 
     prompt = Prompt.objects.get(title="Summary")
-    Prompt.objects.filter(pk=prompt.pk).update(title="Digest", tags=["新しい"])
+    Prompt.objects.filter(pk=prompt.pk).update(title="Digest", name="d", tags=["新しい"])
     assert titles("summary") == []
     assert titles("digest") == titles("新しい") == titles("しい") == ["Digest"]
     services.delete_prompt(prompt_id=prompt.pk)
@@ -98,4 +180,8 @@ def test_excerpt_and_highlight():
     text = "a" * 200 + " the needle here " + "b" * 200
     assert "needle" in excerpt(text, ["needle"])
     assert len(excerpt(text, ["needle"])) < 150
+    assert highlight("ﾌﾟﾛとプロ、ＡbC", ["プロ", "abc"]) == (
+        "<mark>ﾌﾟﾛ</mark>と<mark>プロ</mark>、<mark>ＡbC</mark>"
+    )
+    assert excerpt("x" * 99 + "ＡＢＣ", ["abc"]).endswith("ＡＢＣ")
     assert highlight("<b>Reply</b>", ["reply"]) == "&lt;b&gt;<mark>Reply</mark>&lt;/b&gt;"
