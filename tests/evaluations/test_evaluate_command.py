@@ -282,3 +282,41 @@ def test_warnings_name_the_place(tmp_path, capsys):
     assert "c.yaml, line 3, column 1, tets: there is no “tets” here" in said
     assert "did you mean tests?" in said
     assert "tests.csv, line 2: “contians:” is no assertion type" in said
+
+
+def test_recorded_answers_stay_in_the_folder(tmp_path, monkeypatch, capsys):
+    suites = tmp_path / "suites"
+    suites.mkdir()
+    recorded = json.dumps([{"prompt": "Hello Ada", "output": "recorded-here"}])
+    for path in (suites / "a.json", tmp_path / "b.json"):
+        path.write_text(recorded)
+    config = suites / "c.yaml"
+    text = """
+prompts: ["Hello {{name}}"]
+tests: [{vars: {name: Ada}, assert: [{type: contains, value: recorded-here}]}]
+providers: [replay:%s]
+"""
+    monkeypatch.chdir(tmp_path)
+    config.write_text(text % "a.json")
+    assert run(config) == 0
+    config.write_text(text % "../b.json")
+    code, sentence = run(config)
+    assert (code, "is outside of the configuration's folder" in sentence) == (2, True)
+    config.write_text(text % "a.json")
+    # What a person types may lie anywhere; a later command finds it from elsewhere.
+    assert run(config, "--provider", "replay:b.json") == 0
+    made = Run.objects.latest("created_at")
+    monkeypatch.chdir("/")
+    assert run("--resume", made.pk) == 0
+    made.evaluations.get().results.update(error="x", passed=None, score=None)
+    assert run("--retry-errors", made.pk) == 0
+    assert "replay:b.json" in capsys.readouterr().out
+    # A profile, or a case of a stored suite, is no person at this keyboard.
+    ModelProfile.objects.create(name="old", provider="replay", model=str(tmp_path / "b.json"))
+    code, sentence = run(config, "--provider", "old")
+    assert (code, "outside of the configuration's folder" in sentence) == (2, True)
+    suite, prompt = create_suite(name="S"), create_prompt(title="P", name="p", content="x")
+    judged = {"type": "llm-rubric", "value": "x", "provider": f"replay:{tmp_path / 'b.json'}"}
+    create_case(suite_id=suite.pk, name="a", assertions=[judged])
+    code, sentence = run("--suite", "S", "--prompt", prompt.name, "--provider", "echo")
+    assert (code, "recorded answers are files" in sentence) == (2, True)

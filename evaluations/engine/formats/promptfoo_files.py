@@ -36,6 +36,7 @@ RUNS: Final = re.compile(rf"(?:{'|'.join(map(re.escape, CODE))})(?::\w+)?\Z")
 
 # Without what stands around it: `{{[^}]*` before it would take the square of a long text's length.
 ENVIRONMENT: Final = re.compile(r"""\benv\s{0,9}(?:\.\s{0,9}(\w+)|\[\s{0,9}["']?(\w*))""")
+MAX_LISTS: Final = 2000  # that lists name: each may name the next one several times
 TAG_LENGTH: Final = 1000  # characters in which a tag begins before what it reads
 SECRETS: Final = frozenset(
     """
@@ -60,6 +61,33 @@ class Source:
     """How texts are filled with values."""
     warnings: list[Warned] = field(default_factory=list)
     """What has been found so far."""
+    lists: list[PurePosixPath] = field(default_factory=list)
+    """Files that lists in files named, each as often as it was opened."""
+
+    def open_list(
+        self, path: PurePosixPath, place: Where, within: tuple[PurePosixPath, ...]
+    ) -> tuple[PurePosixPath, ...]:
+        """Return the files that a list in a file stands in, itself the last one.
+
+        Args:
+            path: the file.
+            place: where it is named.
+            within: the files that this place stands in.
+
+        Raises:
+            SuiteError: a file leads back to itself, or lists name each other without end.
+        """
+        if path in within:
+            raise SuiteError(
+                _("%(spot)s: “%(reference)s” leads back to itself")
+                % {"spot": place, "reference": path}
+            )
+        if within:
+            self.lists.append(path)
+        if len(self.lists) > MAX_LISTS:
+            sentence = _("%(spot)s: lists in files name more than %(limit)s files")
+            raise SuiteError(sentence % {"spot": place, "limit": f"{MAX_LISTS:,}"})
+        return (*within, path)
 
     def warn(self, message: str, place: Where) -> None:
         """Note what was read and not carried out."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
 from evaluations.engine.errors import SetupError, SuiteError
@@ -42,13 +43,20 @@ Listed = tuple[Any, Document, tuple[Any, ...]]
 
 
 def _listed(
-    source: Source, given: Any, document: Document, path: tuple[Any, ...]
+    source: Source,
+    given: Any,
+    document: Document,
+    path: tuple[Any, ...],
+    within: tuple[PurePosixPath, ...] = (),
 ) -> Iterator[Listed]:
     for number, one in enumerate(given if isinstance(given, list) else [given]):
         here = (*path, number) if isinstance(given, list) else path
         if isinstance(one, str) and one.startswith("file://") and not one.endswith(CODE):
-            inner = source.document(source.path(one, document.spot(*here)))
-            yield from _listed(source, inner.value or [], inner, ())
+            spot = document.spot(*here)
+            file = source.path(one, spot)
+            inside = source.open_list(file, spot, within)
+            inner = source.document(file)
+            yield from _listed(source, inner.value or [], inner, (), inside)
         else:
             yield one, document, here
 
@@ -60,6 +68,8 @@ def _read(source: Source, given: Any, document: Document, path: tuple[Any, ...])
         spec = parse_spec(loaded)
     except SetupError as error:
         raise SuiteError(f"{spot}: {error}") from None
+    if spec.kind == "replay":
+        source.path(spec.model, spot)  # refuses a file outside, whether it is there or not
     for inside, sentence in left_out_of(given):
         source.warn(sentence, document.spot(*path, *inside))
     written = given if isinstance(given, str) else str(given.get("id") or next(iter(given)))

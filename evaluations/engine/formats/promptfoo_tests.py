@@ -23,6 +23,7 @@ from evaluations.engine.formats.yaml_document import Document
 __all__ = ["read_default", "read_tests"]
 
 Keys = tuple[Any, ...]
+Within = tuple[PurePosixPath, ...]
 
 
 def read_default(source: Source, document: Document) -> FoundTest:
@@ -95,7 +96,9 @@ def _joined(part: FoundTest, test: FoundTest) -> FoundTest:
     return FoundTest(given=both, document=test.document, path=test.path, parts=parts)
 
 
-def _listed(source: Source, given: Any, document: Document, path: Keys) -> Iterator[FoundTest]:
+def _listed(
+    source: Source, given: Any, document: Document, path: Keys, within: Within = ()
+) -> Iterator[FoundTest]:
     if isinstance(given, Mapping) and isinstance(given.get("path"), str):
         given = [given]
     for number, test in enumerate(given if isinstance(given, list) else [given]):
@@ -105,7 +108,7 @@ def _listed(source: Source, given: Any, document: Document, path: Keys) -> Itera
             warn_of_keys(source, test, PATH, document, here)
             test = test["path"]  # noqa: PLW2901 (its config is for code alone)
         if isinstance(test, str):
-            yield from _of_files(source, test, spot)
+            yield from _of_files(source, test, spot, within)
         elif isinstance(test, Mapping):
             _warn(source, test, document, here)
             yield FoundTest(given=test, document=document, path=here)
@@ -115,13 +118,14 @@ def _listed(source: Source, given: Any, document: Document, path: Keys) -> Itera
             )
 
 
-def _of_files(source: Source, reference: str, spot: Where) -> Iterator[FoundTest]:
+def _of_files(source: Source, reference: str, spot: Where, within: Within) -> Iterator[FoundTest]:
     paths = source.paths(reference, spot)
     if not paths:
         raise SuiteError(
             _("%(spot)s: no file matches “%(reference)s”") % {"spot": spot, "reference": reference}
         )
     for path in paths:
+        inside = source.open_list(path, spot, within)
         suffix = path.suffix.lower()
         if suffix in (".csv", ".xlsx"):
             yield from _of_table(source, path, reference)
@@ -129,7 +133,7 @@ def _of_files(source: Source, reference: str, spot: Where) -> Iterator[FoundTest
             yield from _of_lines(source, path)
         else:
             document = source.document(path)
-            yield from _listed(source, document.value or [], document, ())
+            yield from _listed(source, document.value or [], document, (), inside)
 
 
 def _of_table(source: Source, path: PurePosixPath, reference: str) -> Iterator[FoundTest]:

@@ -127,6 +127,9 @@ PLACES = {
     "default's vars": lambda name: {"defaultTest": {"vars": {"a": name}}, "tests": [{}]},
     "scenarios": lambda name: {"scenarios": name},
     "scenario's tests": lambda name: {"scenarios": [{"config": [{}], "tests": name}]},
+    "recorded answers": lambda name: {
+        "providers": [f"replay:{name.removeprefix('file://')}"], "tests": [{}]
+    },
     "reference": lambda name: {"tests": [{"$ref": f"{name.removeprefix('file://')}#/a"}]},
 }  # fmt: skip
 
@@ -172,6 +175,8 @@ def test_names_of_no_file(tmp_path, reference):
 def test_wherever_a_file_can_be_named(tmp_path, place, reference):
     room = plant(tmp_path, outside=True)
     assert "is outside of the configuration's folder" in attempt(room, PLACES[place](reference))
+    if place == "recorded answers":
+        return  # an import takes the cases alone
     contents = {"s.json": json.dumps(PLACES[place](reference)).encode()}
     sentence = refusal(lambda: read_suite_of(Uploads(contents), "s.json"))
     assert "outside of the" in sentence or "was not uploaded" in sentence
@@ -239,6 +244,23 @@ def test_what_lies_inside_is_read(tmp_path):
         (room / "suite.json").write_text(json.dumps(in_vars(reference)))
         cases = read_suite(room / "suite.json").cases
         assert sorted(case.variables["a"] for case in cases) == texts, reference
+
+
+@pytest.mark.parametrize("key", ["tests", "providers", "scenarios"])
+def test_lists_that_name_each_other_without_end(tmp_path, key):
+    path = tmp_path / "suite.json"
+    path.write_text(json.dumps({"prompts": ["x"], key: "file://a.yaml"}))
+    (tmp_path / "a.yaml").write_text("- file://b.yaml\n- file://b.yaml\n")
+    (tmp_path / "b.yaml").write_text("- file://a.yaml\n")
+    sentence = refusal(lambda: read_suite(path))
+    assert "leads back to itself" in sentence or key == "scenarios"
+    for number in range(30):  # each names the next one four times
+        text = f"- file://{number + 1}.yaml\n" * 4
+        (tmp_path / f"{number}.yaml").write_text(text)
+    (tmp_path / "30.yaml").write_text("[]")
+    path.write_text(json.dumps({"prompts": ["x"], key: "file://0.yaml"}))
+    sentence = refusal(lambda: read_suite(path))
+    assert "name more than 2,000 files" in sentence or key == "scenarios"
 
 
 def test_what_was_uploaded_is_read():
