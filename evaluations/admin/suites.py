@@ -6,7 +6,7 @@ from uuid import UUID
 from django import forms
 from django.contrib import admin
 from django.db.models import Count, Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.safestring import SafeString
@@ -74,7 +74,10 @@ class TestSuiteAdmin(SuiteFiles, SoftDeleteAdmin):
         return bool(self.has_add_permission(request) and self.has_change_permission(request))
 
     def _export(self, object_id: str, kind: str) -> HttpResponse:
-        address = reverse("admin:evaluations_testsuite_export", args=[UUID(object_id)])
+        try:
+            address = reverse("admin:evaluations_testsuite_export", args=[UUID(object_id)])
+        except ValueError:
+            raise Http404 from None
         return redirect(f"{address}?format={kind}")
 
     @action(description=_("As YAML, everything"), url_path="export-yaml")
