@@ -152,6 +152,7 @@ def _migrate(shown_name: str) -> None:
     from django.db import connection  # noqa: PLC0415 (as above)
     from django.db.migrations.executor import MigrationExecutor  # noqa: PLC0415 (as above)
 
+    connection.prepare_database()  # allows that the file is made
     executor = MigrationExecutor(connection)
     pending = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
     if not pending:
