@@ -19,7 +19,7 @@ BIN := $(VENV)/bin
 # Makes $(VENV) where it is missing or broken and installs what has changed; else takes a moment.
 BOOTSTRAP = python=$$(sh scripts/find_python.sh "$(PYTHON)") && "$$python" scripts/bootstrap.py
 
-.PHONY: run test check fmt help setup test-only test-matrix lock local-model local-embeddings differential crash-test bench-db bench-eval bench-prompts bench-import conformance conformance-fast shell clean
+.PHONY: run test check fmt help setup test-only test-matrix lock local-model local-embeddings differential mutants crash-test bench-db bench-eval bench-prompts bench-import conformance conformance-fast shell clean
 
 ##@ Use
 
@@ -61,6 +61,9 @@ conformance-fast: setup ## Those of them that are about databases, in a few minu
 
 differential: setup ## Scorers and configurations beside the real promptfoo (npm): ARGS="--seed 7"
 	@exec $(BIN)/python scripts/differential $(ARGS)
+
+mutants: setup ## Changes deciding code a little, many times: do its tests notice? ARGS="budget labels --show"
+	@exec $(BIN)/python scripts/mutants $(ARGS)
 
 crash-test: setup ## Runs killed at random moments: ARGS="--kills 50 --victim server --database libsql"
 	@exec $(BIN)/python scripts/crashes $(ARGS)

@@ -1,0 +1,245 @@
+"""`make mutants`: change deciding code a little, many times, and see whether its tests notice.
+
+ARGS="budget labels"     targets or files; without any, those that differ from main
+ARGS="--all"             every target
+ARGS="--show"            also what was not noticed, as differences
+
+At least 90 % must be noticed. A change that alters nothing that anybody could see is listed in
+`equal.yaml` with its reason and does not count.
+"""
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Final
+
+import yaml
+
+ROOT: Final = Path(__file__).resolve().parent.parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
+
+from launch.terminal import say, set_up, step, strong, warn  # noqa: E402 (needs the path above)
+from launch.tools import tool_environment  # noqa: E402
+from mutants.targets import TARGETS, Target  # noqa: E402
+
+PERCENT: Final = 90.0
+WORK: Final = ROOT / ".cache" / "mutants"
+EQUAL: Final = Path(__file__).with_name("equal.yaml")
+SOURCES: Final = ("autoforge", "prompts", "evaluations")
+ALSO: Final = ("scripts", "templates", "static", "locale", "manage.py", "docs")
+CONFIGURATION: Final = """[mutmut]
+source_paths=
+{sources}
+only_mutate=
+{files}
+also_copy=
+{also}
+pytest_add_cli_args_test_selection=
+{tests}
+pytest_add_cli_args=
+    -p
+    no:randomly
+    -p
+    no:cacheprovider
+"""
+SURVIVED: Final = 0  # the status of a test run in which everything passed
+NO_TESTS: Final = 33  # mutmut's own status: no test runs the function
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Survivor:
+    """A change that no test noticed."""
+
+    file: str
+    removed: str
+    added: str
+
+    @classmethod
+    def from_diff(cls, file: str, diff: str) -> "Survivor":
+        """Return what a unified difference says."""
+        lines = [line for line in diff.splitlines() if not line.startswith(("---", "+++"))]
+        return cls(
+            file=file,
+            removed=_joined(lines, "-"),
+            added=_joined(lines, "+"),
+        )
+
+
+def _joined(lines: Iterable[str], sign: str) -> str:
+    return " ".join(line[1:].strip() for line in lines if line.startswith(sign))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """What became of the changes of one target."""
+
+    target: Target
+    total: int
+    noticed: int
+    equal: int
+    survivors: Sequence[Survivor]
+
+    @property
+    def percent(self) -> float:
+        """Noticed among those that are not equal."""
+        counted = self.total - self.equal
+        return 100.0 * self.noticed / counted if counted else 100.0
+
+
+def main() -> int:
+    """Change, test, print a table; return 1 where too little was noticed."""
+    set_up()
+    options = _options()
+    targets = _chosen(options)
+    if not targets:
+        say("No file of a target differs from main; name a target, or --all.")
+        return 0
+    outcomes = [_try(target) for target in targets]
+    _print_table(outcomes)
+    if options.show:
+        for outcome in outcomes:
+            _print_survivors(outcome)
+    return 0 if all(outcome.percent >= PERCENT for outcome in outcomes) else 1
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", help="targets or files")
+    parser.add_argument("--all", action="store_true", help="every target")
+    parser.add_argument("--show", action="store_true", help="print what was not noticed")
+    return parser.parse_args()
+
+
+def _chosen(options: argparse.Namespace) -> list[Target]:
+    if options.all:
+        return list(TARGETS)
+    names = options.names or _changed_files()
+    chosen = [target for target in TARGETS if target.name in names]
+    for name in names:
+        if any(name == target.name for target in TARGETS):
+            continue
+        target = next((one for one in TARGETS if _holds(one, name)), None)
+        if target is not None:
+            chosen.append(Target(name=name, files=(name,), tests=target.tests))
+        elif options.names:
+            known = ", ".join(target.name for target in TARGETS)
+            raise SystemExit(f"{name} is no target and no file of one; there are: {known}")
+    return chosen
+
+
+def _holds(target: Target, file: str) -> bool:
+    return any(fnmatch(file, pattern) for pattern in target.files)
+
+
+def _changed_files() -> list[str]:
+    command = ["git", "diff", "--name-only", "main"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 (our own command)
+    return [name for name in listed.stdout.split() if any(_holds(one, name) for one in TARGETS)]
+
+
+def _try(target: Target) -> Outcome:
+    folder = WORK / target.name.replace("/", "-")
+    _prepare(folder, target)
+    say(f"{strong(target.name)}: {', '.join(target.files)}")
+    log = folder / "log.txt"
+    with log.open("wb") as stream:
+        done = subprocess.run(  # noqa: S603 (our own command)
+            [sys.executable, str(Path(__file__).with_name("change.py")), "run", "--max-children=2"],
+            cwd=folder,
+            env=tool_environment(),
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    results = dict(_results(folder))
+    if done.returncode or not results:
+        lines = log.read_text(errors="replace").replace("\r", "\n").splitlines()
+        raise SystemExit("\n".join(["The changes could not be tried:", *lines[-40:]]))
+    return _judge(target, folder, results)
+
+
+def _prepare(folder: Path, target: Target) -> None:
+    """Make a copy of the project in which mutmut finds its configuration."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    unneeded = shutil.ignore_patterns("__pycache__", "*.pyc")
+    for name in (*SOURCES, *ALSO, "tests"):
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=unneeded)
+        else:
+            shutil.copy(source, folder / name)
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    (folder / "data").mkdir()
+    values = {
+        "sources": SOURCES,
+        "files": target.files,
+        "also": (*ALSO, "data"),
+        "tests": target.tests,
+    }
+    lines = {name: "\n".join(f"    {value}" for value in rows) for name, rows in values.items()}
+    (folder / "setup.cfg").write_text(CONFIGURATION.format(**lines), encoding="utf-8")
+
+
+def _results(folder: Path) -> Iterator[tuple[str, int | None]]:
+    """Yield each change with the status of its test run."""
+    for path in sorted((folder / "mutants").rglob("*.meta")):
+        data = json.loads(path.read_text(encoding="utf-8"))
+        yield from data["exit_code_by_key"].items()
+
+
+def _judge(target: Target, folder: Path, results: dict[str, int | None]) -> Outcome:
+    unnoticed = [key for key, status in results.items() if status in (SURVIVED, NO_TESTS, None)]
+    survivors = [_survivor(folder, key) for key in unnoticed]
+    known = {Survivor(**{name: row[name] for name in Survivor.__slots__}) for row in _equal()}
+    left = [survivor for survivor in survivors if survivor not in known]
+    return Outcome(
+        target=target,
+        total=len(results),
+        noticed=len(results) - len(unnoticed),
+        equal=len(survivors) - len(left),
+        survivors=left,
+    )
+
+
+def _survivor(folder: Path, key: str) -> Survivor:
+    command = [sys.executable, str(Path(__file__).with_name("change.py")), "show", key]
+    shown = subprocess.run(  # noqa: S603 (our own command)
+        command, cwd=folder, env=tool_environment(), capture_output=True, text=True, check=False
+    ).stdout
+    module = key.rpartition(".")[0].replace(".", "/")
+    return Survivor.from_diff(f"{module}.py", shown)
+
+
+def _equal() -> list[dict[str, str]]:
+    rows = yaml.safe_load(EQUAL.read_text(encoding="utf-8")) if EQUAL.exists() else []
+    for row in rows or []:
+        if not row.get("reason"):
+            raise SystemExit(f"{EQUAL.name}: {row.get('file')} lists a change without a reason")
+    return rows or []
+
+
+def _print_table(outcomes: Iterable[Outcome]) -> None:
+    say("")
+    say(f"  {'target':24} {'changes':>8} {'noticed':>8} {'equal':>6} {'share':>7}")
+    for outcome in outcomes:
+        line = (
+            f"{outcome.target.name:24} {outcome.total:8} {outcome.noticed:8} {outcome.equal:6} "
+            f"{outcome.percent:6.1f}%"
+        )
+        (step if outcome.percent >= PERCENT else warn)(line)
+
+
+def _print_survivors(outcome: Outcome) -> None:
+    for survivor in outcome.survivors:
+        say(f"\n{survivor.file}\n  - {survivor.removed}\n  + {survivor.added}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

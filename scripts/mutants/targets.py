@@ -1,0 +1,81 @@
+"""Which code is changed, and which tests have to notice it: what decides over releases and data."""
+
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["TARGETS", "Target"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Target:
+    """Code that decides something, and the tests beside it."""
+
+    name: str
+    """What it is called on the command line and in the table."""
+    files: tuple[str, ...]
+    """Patterns of its files, from the project's folder."""
+    tests: tuple[str, ...]
+    """Files or folders of tests; the shorter they run, the better."""
+
+
+TARGETS: Final = (
+    Target(
+        name="statistics",
+        files=("evaluations/engine/statistics/*.py",),
+        tests=(
+            "tests/evaluations/statistics/test_against_scipy.py",
+            "tests/evaluations/statistics/test_figures.py",
+        ),
+    ),
+    Target(
+        name="budget",
+        files=("evaluations/engine/budget.py",),
+        tests=("tests/evaluations/test_budget.py",),
+    ),
+    Target(
+        name="scorers",
+        files=("evaluations/engine/scorers/*.py",),
+        tests=("tests/evaluations/scorers", "tests/evaluations/judge/test_judge.py"),
+    ),
+    Target(
+        name="gates",
+        files=("evaluations/for_prompts.py", "evaluations/comparing.py", "evaluations/fit.py"),
+        tests=(
+            "tests/evaluations/test_gates.py",
+            "tests/evaluations/test_unchecked.py",
+            "tests/evaluations/test_pairing.py",
+            "tests/evaluations/test_fit.py",
+        ),
+    ),
+    Target(
+        name="labels",
+        files=("prompts/services/labels.py",),
+        tests=("tests/prompts/test_labels.py",),
+    ),
+    Target(
+        name="variables",
+        files=("prompts/rendering/variables.py",),
+        tests=("tests/prompts/rendering/test_variables.py",),
+    ),
+    Target(
+        name="rendering",
+        files=(
+            "prompts/rendering/*.py",
+            "prompts/rendering/syntaxes/*.py",
+        ),
+        tests=("tests/prompts/rendering",),
+    ),
+    Target(
+        name="tables",
+        files=("autoforge/core/tables/*.py",),
+        tests=("tests/autoforge/core/tables",),
+    ),
+    Target(
+        name="transactions",
+        files=("autoforge/db/hrana/transaction.py", "autoforge/db/hrana/failures.py"),
+        tests=(
+            "tests/autoforge/hrana/test_connection.py",
+            "tests/autoforge/hrana/test_pure.py",
+        ),
+    ),
+)
