@@ -1,0 +1,1 @@
+"""Small changes of deciding code, and whether its tests notice them."""
