@@ -26,6 +26,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
 from launch.terminal import say, set_up, step, strong, warn  # noqa: E402 (needs the path above)
 from launch.tools import tool_environment  # noqa: E402
+
 from mutants.targets import TARGETS, Target  # noqa: E402
 
 PERCENT: Final = 90.0
