@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any, Final
 from uuid import UUID
@@ -12,17 +12,19 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from autoforge.core.errors import InvalidInputError
+from autoforge.core.tables import SUFFIXES, Limits, Table, UnreadableError, format_of
+from autoforge.core.tables.encodings import decode
 from autoforge.core.writing import check_fields, find_row
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.files import Files, Folder
 from evaluations.engine.formats.assertions import assertion_as_dict
 from evaluations.engine.formats.documents import case_from_document
 from evaluations.engine.formats.promptfoo import PromptfooConfig, read_config
-from evaluations.engine.formats.promptfoo_csv import csv_tests
+from evaluations.engine.formats.promptfoo_csv import find_special
 from evaluations.engine.formats.promptfoo_export import write_promptfoo
 from evaluations.engine.formats.suite_file import is_suite_file, read_suite_file, write_suite_file
 from evaluations.engine.formats.table_writers import write_csv, write_jsonl
-from evaluations.engine.formats.tables import is_our_table, read_table
+from evaluations.engine.formats.tables import open_suite_table, read_table
 from evaluations.engine.formats.yaml_document import load_document
 from evaluations.engine.providers.keys import find_secret
 from evaluations.engine.types import Case, Suite, Warned
@@ -31,6 +33,7 @@ from prompts import interface as prompts
 
 __all__ = [
     "FORMATS",
+    "check_suite",
     "folder_beside",
     "read_suite",
     "read_suite_of",
@@ -40,7 +43,6 @@ __all__ = [
 ]
 
 FORMATS: Final = ("yaml", "promptfoo", "csv", "jsonl")
-SUFFIXES: Final = (".yaml", ".yml", ".json", ".jsonl", ".csv", ".xlsx")
 WRITERS: Final = {
     "yaml": write_suite_file,
     "promptfoo": write_promptfoo,
@@ -87,10 +89,11 @@ def read_suite_of(
     usual_name: str = "",
     mapping: Mapping[str, str] | None = None,
     assertion: Mapping[str, Any] | None = None,
+    limits: Limits | None = None,
 ) -> Suite:
     """Return the suite that a file holds, whatever of the known formats it is in.
 
-    A table whose header has columns with two underscores is promptfoo's; with a mapping it is not.
+    A table with one of promptfoo's own columns, such as __expected, is promptfoo's.
 
     Args:
         files: where the file is, and everything that it may name.
@@ -99,31 +102,110 @@ def read_suite_of(
         usual_name: else the file's name.
         mapping: for plain tables: column → part of a case.
         assertion: for plain tables: the check of each case that has none.
+        limits: how much of a table is read.
 
     Raises:
-        SuiteError: one sentence with file, line and column.
+        SuiteError: one sentence with file, line and column; also where there is no case at all.
+        InvalidInputError: `mapping` or `assertion` does not apply to the file.
     """
-    suffix, usual_name = PurePath(file).suffix.lower(), usual_name or PurePath(file).stem
-    if suffix not in SUFFIXES:
-        raise SuiteError(
-            _("%(name)s: the name must end in %(known)s")
-            % {"name": file, "known": ", ".join(SUFFIXES)}
+    usual_name = usual_name or PurePath(file).stem
+    file_format = format_of(file)
+    if file_format is None:
+        sentence = _("%(name)s: the name must end in %(known)s")
+        raise SuiteError(sentence % {"name": file, "known": ", ".join(SUFFIXES)})
+    plain = _Plain(name=name or usual_name, mapping=mapping, assertion=assertion)
+    if file_format in ("csv", "xlsx"):
+        suite = _read_columns(files, file, plain, limits)
+    elif file_format == "jsonl":
+        suite = _read_list(files, file, plain, limits)
+    else:
+        suite = _read_document(files, file, name, plain, limits)
+    if not suite.cases:
+        raise SuiteError(_("%(name)s: no tests: there is no case in it") % {"name": file})
+    return suite
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Plain:
+    """What is said of a plain table from outside."""
+
+    name: str
+    """What its suite is to be called."""
+    mapping: Mapping[str, str] | None
+    """Column → part of a case."""
+    assertion: Mapping[str, Any] | None
+    """The check of each case that has none."""
+
+    def read(self, table: Table, file: str) -> Suite:
+        """Return the suite of a plain table."""
+        return read_table(
+            table, file, name=self.name, mapping=self.mapping, assertion=self.assertion
         )
-    text = "" if suffix == ".xlsx" else _text(files, file)
-    plain = {"name": name or usual_name, "mapping": mapping, "assertion": assertion}
-    is_plain = bool(mapping) or "__" not in text.partition("\n")[0] or is_our_table(text)
-    if suffix == ".csv" and is_plain:
-        return read_table(text, file, **plain)  # type: ignore[arg-type]  # one dictionary for both
-    if suffix in (".csv", ".xlsx"):
-        return replace(_promptfoo_table(files, file), name=name or usual_name)
-    if suffix == ".jsonl" or text.lstrip().startswith("["):
-        return read_table(text, file, **plain)  # type: ignore[arg-type]  # as above
+
+    def refuse_options(self, kind: str) -> None:
+        """Refuse what does not apply to a file that says itself what is checked.
+
+        Raises:
+            InvalidInputError: with the option.
+        """
+        sentence = _("is for plain tables, and this file is %(kind)s: leave it out") % {
+            "kind": kind
+        }
+        given = {"mapping": self.mapping, "assertion": self.assertion}
+        messages = {option: sentence for option, value in given.items() if value}
+        if messages:
+            raise InvalidInputError(messages)
+
+
+def _read_columns(files: Files, file: str, plain: _Plain, limits: Limits | None) -> Suite:
+    """Return the suite of a table with a header, ours, promptfoo's or a plain one."""
+    raw = files.read(files.locate(file))
+    table = open_suite_table(raw, file, limits=limits, mapping=plain.mapping or ())
+    special = find_special(table)
+    if special is None:
+        return plain.read(table, file)
+    kind = _("a table with promptfoo's own column “%(column)s”") % {"column": special}
+    plain.refuse_options(kind)
+    return _read_tests(files, file, plain.name)
+
+
+def _read_list(files: Files, file: str, plain: _Plain, limits: Limits | None) -> Suite:
+    """Return the suite of a list of promptfoo's tests, or of rows of a plain table."""
+    table = open_suite_table(files.read(files.locate(file)), file, limits=limits)
+    if not any(_is_test(record.value) for record in table):
+        return plain.read(table, file)
+    plain.refuse_options(_("a list of promptfoo's tests"))
+    return _read_tests(files, file, plain.name)
+
+
+def _is_test(value: object) -> bool:
+    """Whether an entry of a list is one of promptfoo's tests."""
+    if not isinstance(value, dict) or value.keys() & {"variables", "assertions"}:
+        return False
+    return isinstance(value.get("vars"), dict) or isinstance(value.get("assert"), list)
+
+
+def _read_document(
+    files: Files, file: str, name: str, plain: _Plain, limits: Limits | None
+) -> Suite:
+    """Return the suite of YAML or JSON: ours, a promptfoo configuration, or a list."""
+    text = _text(files, file)
     document = load_document(text, file)
+    if isinstance(document.value, list):
+        return _read_list(files, file, plain, limits)
     if is_suite_file(document):
-        found = read_suite_file(text, file)
-        return replace(found, name=name) if name else found
+        plain.refuse_options(_("a suite of AutoForge"))
+        suite = read_suite_file(text, file)
+        return replace(suite, name=name) if name else suite
+    plain.refuse_options(_("a promptfoo configuration"))
     suite = _without_prompts(read_config(files, file, prompts.fill_text))
     return replace(_unique(suite), name=name or suite.name[:255])
+
+
+def _read_tests(files: Files, file: str, name: str) -> Suite:
+    """Return promptfoo's tests, read by way of a configuration that names them."""
+    config = read_config(files, file, prompts.fill_text, tests_only=True)
+    return replace(_unique(_without_prompts(config)), name=name)
 
 
 def _without_prompts(config: PromptfooConfig) -> Suite:
@@ -141,18 +223,9 @@ def _without_prompts(config: PromptfooConfig) -> Suite:
 
 def _text(files: Files, file: str) -> str:
     try:
-        return files.read(files.locate(file)).decode("utf-8-sig")  # line ends as they are
-    except UnicodeDecodeError as error:
-        raise SuiteError(
-            _("%(name)s is not UTF-8 (byte %(byte)d)") % {"name": file, "byte": error.start + 1}
-        ) from None
-
-
-def _promptfoo_table(files: Files, file: str) -> Suite:
-    """Return a table in promptfoo's columns, read by way of a configuration that names it."""
-    if file.lower().endswith(".csv"):
-        csv_tests(_text(files, file), file)  # its errors name the file's lines
-    return _unique(_without_prompts(read_config(files, file, prompts.fill_text, tests_only=True)))
+        return decode(files.read(files.locate(file)))[0]  # line ends as they are
+    except UnreadableError as error:
+        raise SuiteError(f"{file}: {error}") from None
 
 
 def _unique(suite: Suite) -> Suite:
@@ -167,14 +240,8 @@ def _unique(suite: Suite) -> Suite:
     return replace(suite, cases=tuple(cases))
 
 
-@transaction.atomic
-def store_suite(suite: Suite, *, replace_cases: bool = False) -> tuple[TestSuite, int]:
-    """Write a suite with its cases, all or nothing; return it and how many cases it has now.
-
-    Args:
-        suite: what was read.
-        replace_cases: whether the cases of a suite of this name are replaced, and its description
-            where the file has one; earlier runs keep their copies.
+def check_suite(suite: Suite, *, replace_cases: bool = False) -> tuple[TestSuite, list[TestCase]]:
+    """Return the rows that a suite would be, checked; nothing is written and nothing locked.
 
     Raises:
         InvalidInputError: the name is taken, or a case does not fit; names the case.
@@ -187,16 +254,29 @@ def store_suite(suite: Suite, *, replace_cases: bool = False) -> tuple[TestSuite
         raise InvalidInputError({"name": sentence})
     if row is None:
         row = TestSuite(name=suite.name, description=suite.description)
-        check_fields(row)
-        row.save(force_insert=True)
     else:
         row.description = suite.description or row.description
-        check_fields(row)
+    check_fields(row)
+    return row, [_row(row, case, position) for position, case in enumerate(suite.cases)]
+
+
+def store_suite(suite: Suite, *, replace_cases: bool = False) -> tuple[TestSuite, int]:
+    """Write a suite with its cases, all or nothing; return it and how many cases it has now.
+
+    Args:
+        suite: what was read.
+        replace_cases: whether the cases of a suite of this name are replaced, and its description
+            where the file has one; earlier runs keep their copies.
+
+    Raises:
+        InvalidInputError: the name is taken, or a case does not fit; names the case.
+    """
+    row, cases = check_suite(suite, replace_cases=replace_cases)
+    with transaction.atomic():  # after the checks, which take longest
         row.save()
         row.cases.all().delete()
-    rows = [_row(row, case, place) for place, case in enumerate(suite.cases)]
-    TestCase.objects.bulk_create(rows, batch_size=BATCH)
-    return row, len(rows)
+        TestCase.objects.bulk_create(cases, batch_size=BATCH)
+    return row, len(cases)
 
 
 def _row(suite: TestSuite, case: Case, position: int) -> TestCase:

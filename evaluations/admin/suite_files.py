@@ -17,19 +17,29 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
-from autoforge.core.errors import ApplicationError
+from autoforge.core.errors import ApplicationError, InvalidInputError
+from autoforge.core.tables import Limits
 from autoforge.core.uploads import MEBIBYTE, accepts_upload
 from evaluations.admin.uploads import FilesField, unpack_uploads
 from evaluations.engine.errors import EngineError
 from evaluations.engine.files import Uploads
-from evaluations.engine.formats.tables import parse_mapping
+from evaluations.engine.formats.summary import describe_checks
+from evaluations.engine.formats.tables import parse_check, parse_mapping
 from evaluations.engine.types import Suite
-from evaluations.exchanging import FORMATS, read_suite_of, store_suite, suite_of_row, write_suite
+from evaluations.exchanging import (
+    FORMATS,
+    check_suite,
+    read_suite_of,
+    store_suite,
+    suite_of_row,
+    write_suite,
+)
 from evaluations.models import TestSuite
 
 __all__ = ["SuiteFiles"]
 
 LARGEST: Final = 20 * MEBIBYTE  # of the file, and of what comes with it
+LIMITS: Final = Limits(size_bytes=LARGEST, records=10_000, values=500_000)
 LONGEST: Final = 100  # bytes of a file's name; of most file systems 255
 SUFFIXES: Final = {"yaml": "yaml", "promptfoo": "promptfooconfig.yaml", "csv": "csv",
                    "jsonl": "jsonl"}  # fmt: skip
@@ -113,7 +123,8 @@ class ImportForm(forms.Form):
             name=found["name"],
             usual_name=sent.stem,
             mapping=parse_mapping(filter(None, found["mapping"].splitlines())) or None,
-            assertion={"type": found["assertion"]} if found["assertion"] else None,
+            assertion=parse_check(found["assertion"]),
+            limits=LIMITS,
         )
 
 
@@ -151,9 +162,15 @@ class SuiteFiles:
         if request.method == "POST" and form.is_valid():
             try:
                 suite = form.read()
-                if not form.cleaned_data["dry_run"]:
-                    replace = form.cleaned_data["replace_cases"]
+                replace = form.cleaned_data["replace_cases"]
+                if form.cleaned_data["dry_run"]:
+                    check_suite(suite, replace_cases=replace)
+                else:
                     kept, _count = store_suite(suite, replace_cases=replace)
+            except InvalidInputError as error:
+                for field, text in error.messages.items():
+                    form.add_error(field if field in form.fields else "file", text)
+                suite = None
             except (ApplicationError, EngineError) as error:
                 form.add_error("file", str(error))
                 suite = None
@@ -163,6 +180,7 @@ class SuiteFiles:
             "opts": self.opts,
             "form": form,
             "suite": suite,
+            "checks": describe_checks(suite) if suite else [],
             "kept": kept,
         }
         return TemplateResponse(request, "admin/evaluations/testsuite/import.html", context)

@@ -123,7 +123,7 @@ class _Scanner:
             # In a file of CR lines every CR ends one; in another it is part of a careless cell.
             if ended_by == "\r" and line_end != "\r":
                 raise UnreadableError(LONE_RETURN, line=line)
-            if not is_blank(cells):
+            if any(cells) and not is_blank(cells):
                 yield line, cells
             else:  # of quotes around nothing
                 blank_left -= 1
@@ -146,11 +146,11 @@ class _Scanner:
             cell = bare or "" if quoted_text is None else quoted_text.replace('""', '"')
             cells.append(cell)
             position = match.end()
-            if ended_by != delimiter:
-                return cells, position, ended_by
             # Some spreadsheets write every row with thousands of delimiters and nothing between.
             if len(cells) > most and (cell or len(cells) > WIDEST_SHEET):
                 raise UnreadableError(TOO_MANY_COLUMNS, line=line, limit=f"{most:,}")
+            if ended_by != delimiter:
+                return cells, position, ended_by
 
     def _explain(self, position: int, line: int) -> UnreadableError:
         closed = QUOTED_CELL.match(self._text, position)

@@ -29,7 +29,7 @@ TOO_LONG: Final = gettext_noop("has more cells (%(cells)d) than the header (%(co
 
 def is_blank(cells: Iterable[Cell]) -> bool:
     """Whether a row says nothing."""
-    return not any(isinstance(cell, Unusable) or cell.strip() for cell in cells)
+    return all(isinstance(cell, str) and not cell.strip() for cell in cells)
 
 
 def build_table(
@@ -53,6 +53,8 @@ def build_table(
         cells_left -= len(cells)
         if cells_left < 0:
             raise UnreadableError(TOO_MANY_CELLS, limit=f"{limits.values:,}")
+        if unit == "row":  # a sheet has no end of a row: what is not there is empty
+            cells.extend([""] * (len(columns) - len(cells)))
         records.append(_build_record(len(records) + 1, line, cells, columns, escaped=escaped))
     return Table(
         records=records,
@@ -91,7 +93,7 @@ def _name_columns(cells: Sequence[Cell], line: int, unit: str) -> tuple[tuple[st
 def _build_record(
     number: int, line: int, cells: list[Cell], columns: tuple[str, ...], *, escaped: bool
 ) -> Record:
-    if not is_blank(cells[len(columns) :]):
+    if len(cells) > len(columns) and not is_blank(cells[len(columns) :]):
         while is_blank(cells[-1:]):
             cells.pop()
         reason = Sentence(TOO_LONG, cells=len(cells), columns=len(columns))

@@ -207,7 +207,8 @@ class CellReader:
             # Excel counts a 29 February 1900 that never was: days before it are one later.
             moment = EPOCH if number >= 61 else EPOCH + timedelta(days=1)
         moment += timedelta(days=int(number), seconds=seconds)
-        return str(moment) if moment.time() else str(moment.date())
+        has_time = moment.hour or moment.minute or moment.second
+        return str(moment) if has_time else str(moment.date())
 
 
 class SheetHandler:

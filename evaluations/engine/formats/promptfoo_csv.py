@@ -1,28 +1,30 @@
 """promptfoo's tables of tests: columns are variables, columns with two underscores are special."""
 
-import csv
 import difflib
-import io
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
+from autoforge.core.tables import Table, Unusable
 from evaluations.engine.errors import ScoringError, SuiteError
 from evaluations.engine.formats.assertions import RUNS_CODE, UNKNOWN_HERE
 from evaluations.engine.formats.promptfoo_files import CODE
+from evaluations.engine.formats.tables import document_of
+from evaluations.engine.formats.yaml_document import Document
 from evaluations.engine.numbers import finite
 from evaluations.engine.scorers import SCORERS
 from evaluations.engine.scorers.conversions import split_fields
 from evaluations.engine.types import Place, Warned
 
-__all__ = ["csv_tests", "parse_cell", "table_tests"]
+__all__ = ["find_special", "is_special", "parse_cell", "table_tests"]
 
 CELL: Final = re.compile(r"^(not-)?([a-z][a-z0-9:-]*?)(?:\((\d+(?:\.\d+)?)\))?(?::([\s\S]*))?$")
 PREFIX: Final = re.compile(r"^((?:not-)?[A-Za-z][A-Za-z-]{2,30})(?:\([\d.]+\))?: ?\S")
 EXPECTED: Final = re.compile(r"__expected(\d*)\Z")
 THRESHOLD_OF: Final = re.compile(r"__config:__expected(\d*):threshold\Z")
 SPECIAL: Final = ("__prefix", "__suffix", "__description", "__providerOutput", "__metric")
+SPECIAL_NAMES: Final = frozenset({*SPECIAL, "__threshold"})
 ALIASES: Final = {"fn": "javascript", "eval": "javascript", "grade": "llm-rubric"}
 DEFAULTS: Final = {"similar": 0.8, "starts-with": None}
 WITH_THRESHOLD: Final = frozenset(
@@ -33,7 +35,7 @@ WITH_THRESHOLD: Final = frozenset(
 USUAL: Final = 0.75
 
 Found = tuple[dict[str, Any], str]  # an assertion, and a warning or ""
-Numbered = tuple[int, dict[str, Any]]  # a line, and a test
+FoundRow = tuple[Document, dict[str, Any]]  # where it stands, and a test
 
 
 def parse_cell(text: str) -> Found:
@@ -92,43 +94,67 @@ def _trap(text: str) -> str:
     )
 
 
-def csv_tests(text: str, file: str) -> tuple[list[Numbered], list[Warned]]:
-    """Return the tests of a CSV file with their lines, in the words of a configuration.
+def find_special(table: Table) -> str | None:
+    """Return the first of promptfoo's own columns of a table, None where it has none.
+
+    Only whole names of promptfoo's are: two underscores inside of a name mean nothing.
+    """
+    names = (column for column in table.columns or () if is_special(column))
+    return None if table.escaped else next(names, None)
+
+
+def is_special(column: str) -> bool:
+    """Whether a column is one of promptfoo's own, in any case."""
+    folded = _fold(column)
+    return folded in SPECIAL_NAMES or bool(
+        EXPECTED.match(folded) or folded.startswith(("__metadata:", "__config:"))
+    )
+
+
+def _fold(column: str) -> str:
+    """Return the name that promptfoo gives a column; a metadata's name keeps its case."""
+    if not column.startswith("__"):
+        return column
+    name, sign, rest = column.partition(":")
+    known = {special.casefold(): special for special in SPECIAL_NAMES}
+    if name.casefold() == "__metadata":
+        return f"__metadata{sign}{rest}"
+    return known.get(column.casefold(), column.casefold())
+
+
+def table_tests(table: Table, file: str) -> tuple[list[FoundRow], list[Warned]]:
+    """Return the tests of a table with their records, in the words of a configuration.
 
     Raises:
-        SuiteError: a row has more fields than the header, or a special column is wrong.
+        SuiteError: a row has more cells than the header, or a special column is wrong.
     """
-    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff")), strict=True)
-    try:
-        rows = [(reader.line_num, row) for row in reader]
-    except csv.Error as error:
-        raise SuiteError(f"{file}, line {reader.line_num}: this is not CSV: {error}") from None
-    return table_tests(iter(rows), file)
-
-
-def table_tests(
-    rows: Iterator[tuple[int, list[str]]], file: str
-) -> tuple[list[Numbered], list[Warned]]:
-    """Return the tests of a table whose first row names the columns, with their lines."""
-    _, header = next(rows, (1, []))
-    names = [name.strip() for name in header]
-    first = Place(file=file, line=1)
+    first = Place(file=file, line=table.header_line)
     warnings = [
         Warned(message=f"the column “{name}” has one underscore and is a variable", place=first)
-        for name in names
+        for name in table.columns or ()
         if name.startswith("_") and not name.startswith("__")
-    ]  # fmt: skip
+    ]
+    warnings += [Warned(message=str(note), place=Place(file=file)) for note in table.notes]
     tests = []
-    for line, row in rows:
-        if not any(row):
-            continue
-        if len(row) > len(names):
-            raise SuiteError(f"{file}, line {line}: {len(row)} fields, and {len(names)} columns")
-        place = Place(file=file, line=line)
-        test, said = _test(dict(zip(names, row, strict=False)), place)
-        tests.append((line, test))
-        warnings += [Warned(message=one, place=place) for one in said]
+    for record in table:
+        document = document_of(table, record, file)
+        place = document.place()
+        if isinstance(record.value, Unusable):
+            raise SuiteError(f"{place}: {record.value.reason}")
+        row = {_fold(column): _cell(cell, place) for column, cell in record.value.items()}
+        if record.missing and any(EXPECTED.match(_fold(column)) for column in record.missing):
+            said = f"the row ends before the column “{record.missing[0]}”, so it has no such check"
+            warnings.append(Warned(message=said, place=place))
+        test, messages = _test(row, place)
+        tests.append((document, test))
+        warnings += [Warned(message=message, place=place) for message in messages]
     return tests, warnings
+
+
+def _cell(cell: str | Unusable, place: Place) -> str:
+    if isinstance(cell, Unusable):
+        raise SuiteError(f"{place}: {cell.reason}")
+    return cell
 
 
 def _test(row: Mapping[str, str], place: Place) -> tuple[dict[str, Any], list[str]]:

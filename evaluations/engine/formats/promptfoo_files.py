@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from io import BytesIO
 from pathlib import PurePosixPath
 from typing import Any, Final
 
 from autoforge.core.language import gettext as _
+from autoforge.core.tables import UnreadableError
+from autoforge.core.tables.encodings import decode
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.files import Files, is_pattern
 from evaluations.engine.formats.promptfoo_references import resolve_references
@@ -20,11 +21,9 @@ __all__ = [
     "CODE",
     "REMOTE",
     "Render",
-    "Rows",
     "Source",
     "Where",
     "find_environment",
-    "read_sheet",
 ]
 
 REMOTE: Final = (
@@ -46,7 +45,6 @@ SECRETS: Final = frozenset(
 )
 
 Where = Place | Spot
-Rows = list[tuple[int, list[str]]]
 Render = Callable[[str, Mapping[str, Any]], str]
 """Fills a text with values; ValueError with one sentence where it cannot."""
 
@@ -136,12 +134,12 @@ class Source:
             SuiteError: it cannot be read; says why.
         """
         try:
-            return self.files.read(path).decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise SuiteError(
-                _("%(name)s is not UTF-8 (byte %(byte)d)")
-                % {"name": path.name, "byte": error.start + 1}
-            ) from None
+            text, notes = decode(self.files.read(path))
+        except UnreadableError as error:
+            raise SuiteError(f"{path.name}: {error}") from None
+        for note in notes:
+            self.warn(str(note), Place(file=path.name))
+        return text
 
     def document(self, path: PurePosixPath) -> Document:
         """Return a YAML or JSON file, its `$ref` in place."""
@@ -213,41 +211,3 @@ def _at(place: Where) -> Iterator[None]:
         yield
     except SuiteError as error:
         raise SuiteError(f"{place}: {error}") from None
-
-
-def read_sheet(content: bytes, file: str, reference: str) -> Rows:
-    """Return the rows of a workbook's first sheet, or of the one after the # of a reference.
-
-    Raises:
-        SuiteError: it is no workbook, or has no such sheet.
-    """
-    from openpyxl import load_workbook  # noqa: PLC0415 (10 MB that only this needs)
-
-    try:
-        with closing(load_workbook(BytesIO(content), read_only=True, data_only=True)) as book:
-            return _rows(book, reference.partition("#")[2], file)
-    except SuiteError:
-        raise
-    except Exception as error:  # openpyxl lets out whatever a damaged file makes it come upon
-        raise SuiteError(_("%(file)s is no workbook (.xlsx)") % {"file": file}) from error
-
-
-def _rows(book: Any, wanted: str, name: str) -> Rows:
-    if wanted.isdigit() and 0 < int(wanted) <= len(book.sheetnames):
-        wanted = book.sheetnames[int(wanted) - 1]
-    if wanted and wanted not in book.sheetnames:
-        raise SuiteError(
-            _("%(name)s has no sheet “%(wanted)s”; there are %(sheets)s")
-            % {"name": name, "wanted": wanted, "sheets": book.sheetnames}
-        )
-    sheet = book[wanted] if wanted else book.worksheets[0]
-    return [
-        (line, [_cell(cell) for cell in row])
-        for line, row in enumerate(sheet.iter_rows(values_only=True), start=1)
-    ]
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,11 +1,12 @@
 """The tests of a configuration, wherever they stand."""
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
 from autoforge.core.language import gettext as _
+from autoforge.core.tables import format_of
+from autoforge.core.tables.values import UnfitError, plain
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.promptfoo_assertions import warn_of_judge
 from evaluations.engine.formats.promptfoo_cases import (
@@ -14,10 +15,11 @@ from evaluations.engine.formats.promptfoo_cases import (
     FoundTest,
     entries_of,
 )
-from evaluations.engine.formats.promptfoo_csv import csv_tests, table_tests
-from evaluations.engine.formats.promptfoo_files import Source, Where, read_sheet
+from evaluations.engine.formats.promptfoo_csv import table_tests
+from evaluations.engine.formats.promptfoo_files import Source, Where
 from evaluations.engine.formats.promptfoo_keys import OPTIONS, PATH, SCENARIO, TEST, warn_of_keys
 from evaluations.engine.formats.promptfoo_values import MOST_CASES, refuse_many
+from evaluations.engine.formats.tables import document_of, open_suite_table
 from evaluations.engine.formats.yaml_document import Document
 
 __all__ = ["read_default", "read_tests"]
@@ -50,6 +52,10 @@ def read_tests(source: Source, document: Document, default: FoundTest) -> list[F
     config = document.value
     general = config["metadata"] if isinstance(config.get("metadata"), dict) else {}
     tests = list(_listed(source, config.get("tests") or [], document, ("tests",)))
+    if not tests and config.get("tests"):
+        what = str(config["tests"])[:100]
+        sentence = _("no tests: “%(what)s” holds none") % {"what": what}
+        raise SuiteError(f"{document.spot('tests')}: {sentence}")
     if not tests and not config.get("scenarios"):
         tests = [FoundTest(given={}, document=document, path=())]
     tests += _of_scenarios(source, document)
@@ -126,10 +132,10 @@ def _of_files(source: Source, reference: str, spot: Where, within: Within) -> It
         )
     for path in paths:
         inside = source.open_list(path, spot, within)
-        suffix = path.suffix.lower()
-        if suffix in (".csv", ".xlsx"):
+        file_format = format_of(path.name)
+        if file_format in ("csv", "xlsx"):
             yield from _of_table(source, path, reference)
-        elif suffix == ".jsonl":
+        elif file_format == "jsonl":
             yield from _of_lines(source, path)
         else:
             document = source.document(path)
@@ -137,40 +143,24 @@ def _of_files(source: Source, reference: str, spot: Where, within: Within) -> It
 
 
 def _of_table(source: Source, path: PurePosixPath, reference: str) -> Iterator[FoundTest]:
-    if path.suffix.lower() == ".xlsx":
-        tests, warned = table_tests(
-            iter(read_sheet(source.files.read(path), path.name, reference)), path.name
-        )
-    else:
-        tests, warned = csv_tests(source.load_text(path), path.name)
+    table = open_suite_table(source.files.read(path), path.name, sheet=reference.partition("#")[2])
+    tests, warned = table_tests(table, path.name)
     source.warnings.extend(warned)
-    for line, test in tests:
-        document = Document(value=test, file=path.name, marks={(): (line, 1)})
-        yield FoundTest(given=test, document=document, path=())
+    for document, test in tests:
+        yield FoundTest(given=test, document=document.with_value(test), path=())
 
 
 def _of_lines(source: Source, path: PurePosixPath) -> Iterator[FoundTest]:
-    for number, line in enumerate(source.load_text(path).split("\n"), start=1):
-        if not line.strip():
-            continue
-        document = Document(
-            value=_json_line(line, path.name, number), file=path.name, marks={(): (number, 1)}
-        )
-        _warn(source, document.value, document, ())
-        yield FoundTest(given=document.value, document=document, path=())
-
-
-def _json_line(line: str, file: str, number: int) -> Mapping[str, Any]:
-    try:
-        found = json.loads(line)
-    except ValueError as error:
-        raise SuiteError(
-            _("%(file)s, line %(number)s: this is not JSON: %(error)s")
-            % {"file": file, "number": number, "error": error}
-        ) from None
-    if not isinstance(found, dict):
-        raise SuiteError(
-            _("%(file)s, line %(number)s: a test is an object with vars and assert")
-            % {"file": file, "number": number}
-        )
-    return found
+    table = open_suite_table(source.files.read(path), path.name)
+    for record in table:
+        document = document_of(table, record, path.name)
+        try:
+            value = plain(record.value)
+        except UnfitError as error:
+            raise SuiteError(f"{document.place()}: {error}") from None
+        if not isinstance(value, dict):
+            sentence = _("a test is an object with vars and assert")
+            raise SuiteError(f"{document.place()}: {sentence}")
+        document = document.with_value(value)
+        _warn(source, value, document, ())
+        yield FoundTest(given=value, document=document, path=())

@@ -6,8 +6,9 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final
 
+from autoforge.core.tables import ESCAPED, escape_formula
 from evaluations.engine.formats.assertions import assertion_as_dict
-from evaluations.engine.formats.table_cells import ESCAPED, escape, write_tags
+from evaluations.engine.formats.table_cells import write_tags
 from evaluations.engine.types import Case, Suite
 
 __all__ = ["write_csv", "write_jsonl"]
@@ -25,11 +26,11 @@ def write_csv(suite: Suite) -> str:
     used = [name for name in COLUMNS if name not in RARE or _is_used(suite, name)]
     stream = io.StringIO()
     writer = csv.writer(stream)
-    writer.writerow([*used, *(escape(_column(name)) for name in names), ESCAPED])
+    writer.writerow([*used, *(escape_formula(_column(name)) for name in names), ESCAPED])
     for case in suite.cases:
         parts = _parts(case)
         cells = [*(parts[name] for name in used), *(_cell(case, name) for name in names)]
-        writer.writerow([*map(escape, cells), _marks(case, names)])
+        writer.writerow([*map(escape_formula, cells), _marks(case, names)])
     return stream.getvalue()
 
 

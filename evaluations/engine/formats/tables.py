@@ -1,45 +1,97 @@
-"""Plain tables of cases: CSV, JSON and JSON Lines, whose columns are mapped to a case's parts.
+"""Tables of cases: CSV, TSV, XLSX, JSON, JSON Lines and YAML, whose columns are a case's parts.
 
-A mapping says which column is what: `expected=Answer`, `name=ID`, `variables.question=Question`.
-Without one, columns called name, expected, assertions, threshold, weight and tags are that, and
-every other column is a variable. Tables of our own are read back as they were (`table_cells`).
+`autoforge.core.tables` reads the file; here is what its columns mean. A mapping says which column
+is what: `expected=Answer`, `name=ID`, `variables.question=Question`. Without one, columns called
+name, expected, assertions, threshold, weight and tags are that, in any case, and every other column
+is a variable. Tables of our own are read back as they were (`table_cells`).
 """
 
-import csv
-import io
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
+from autoforge.core.language import gettext as _
+from autoforge.core.tables import (
+    ESCAPED,
+    Limits,
+    Record,
+    Table,
+    UnreadableError,
+    Unusable,
+    format_of,
+    header,
+    json_text,
+    open_table,
+    yaml_text,
+)
+from autoforge.core.tables.records import place_of
+from autoforge.core.tables.values import UnfitError, plain
 from evaluations.engine.errors import SuiteError
+from evaluations.engine.formats.assertions import parse_assertion
 from evaluations.engine.formats.suite_file import case_of
-from evaluations.engine.formats.table_cells import ESCAPED, read_tags, unescape
-from evaluations.engine.formats.yaml_document import Document, load_document
-from evaluations.engine.types import Case, Suite
+from evaluations.engine.formats.table_cells import read_tags
+from evaluations.engine.formats.yaml_document import Document
+from evaluations.engine.types import Case, Suite, Warned
 
-__all__ = ["PARTS", "is_our_table", "parse_mapping", "read_table"]
+__all__ = ["PARTS", "document_of", "open_suite_table", "parse_check", "parse_mapping", "read_table"]
 
 PARTS: Final = ("name", "expected", "assertions", "threshold", "weight", "tags", "enabled")
 MORE_PARTS: Final = ("variables", "metadata", "given_answer")
+EMPTY_FILES: Final = frozenset({header.EMPTY, json_text.EMPTY, json_text.NO_LINES, yaml_text.EMPTY})
 TEXTS: Final = ("name", "expected", "given_answer")
+# promptfoo's own columns that tell a delimiter from a wrong one, besides ours.
+KNOWN: Final = frozenset({*PARTS, *MORE_PARTS, "__expected", "__expected1", "__description"})
+# Types that look at the answer alone; all others compare it with a value.
+WITHOUT_EXPECTED: Final = frozenset(
+    """
+    is-json json-schema contains-json is-xml contains-xml is-html contains-html is-refusal
+    perplexity perplexity-score finish-reason guardrails word-count latency cost
+    is-valid-function-call is-valid-openai-function-call is-valid-openai-tools-call
+    """.split()  # noqa: SIM905 (a table of words)
+)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Row:
-    """A row of a table, or an entry of a list."""
+def open_suite_table(
+    raw: bytes,
+    file: str,
+    *,
+    limits: Limits | None = None,
+    mapping: Iterable[str] = (),
+    sheet: str = "",
+) -> Table:
+    """Return the table of a file of cases or tests.
 
-    values: Mapping[str, Any]
-    document: Document
-    path: tuple[Any, ...] = ()
-    is_ours: bool = False
-    """Whether its variables are named in full where they could be something else."""
+    Args:
+        raw: the file.
+        file: its name, whose ending is that of its format.
+        limits: how much is read.
+        mapping: names of columns that are known to be in it.
+        sheet: of a workbook; else the first.
+
+    Raises:
+        SuiteError: it cannot be read; names the place.
+    """
+    known = KNOWN | {column.strip().casefold() for column in mapping}
+    try:
+        return open_table(
+            raw, format_of(file) or "csv", limits=limits, known=known, lists=(), sheet=sheet
+        )
+    except UnreadableError as error:
+        if error.sentence.template in EMPTY_FILES:
+            raise SuiteError(f"{file}: {_('no tests')}: {error}") from None
+        raise SuiteError(f"{file}: {error}") from None
 
 
-def is_our_table(text: str) -> bool:
-    """Whether a CSV file is one that we wrote."""
-    header = next(csv.reader(io.StringIO(text.removeprefix("\ufeff"))), [])
-    return bool(header) and header[-1] == ESCAPED
+def document_of(table: Table, record: Record, file: str) -> Document:
+    """Return a document that stands for one record, for the places of what is wrong in it."""
+    place = str(place_of(record.line, table.unit))
+    if table.numbered:
+        number = _("record %(number)d") % {"number": record.number}
+        return Document(value=record.value, file=f"{file}, {number}, {place}", marks={})
+    if table.unit == "row":
+        return Document(value=record.value, file=f"{file}, {place}", marks={})
+    return Document(value=record.value, file=file, marks={(): (record.line, None)})
 
 
 def parse_mapping(texts: Iterable[str]) -> dict[str, str]:
@@ -48,21 +100,42 @@ def parse_mapping(texts: Iterable[str]) -> dict[str, str]:
     Raises:
         SuiteError: one is not PART=COLUMN, or names no part.
     """
-    found: dict[str, str] = {}
+    mapping: dict[str, str] = {}
     for text in texts:
-        part, sign, column = text.partition("=")
+        part, sign, column = (piece.strip() for piece in text.partition("="))
         if not sign or not column:
-            raise SuiteError(f"“{text}” is no mapping; write PART=COLUMN, as expected=Answer")
+            sentence = _("“%(text)s” is no mapping; write PART=COLUMN, as expected=Answer")
+            raise SuiteError(sentence % {"text": text})
         if part not in PARTS and not (part.startswith("variables.") and part != "variables."):
-            raise SuiteError(
-                f"there is no part “{part}”; there are {', '.join(PARTS)} and variables.NAME"
-            )
-        found[column] = part
-    return found
+            sentence = _("there is no part “%(part)s”; there are %(parts)s and variables.NAME")
+            raise SuiteError(sentence % {"part": part, "parts": ", ".join(PARTS)})
+        if mapping.get(column, part) != part:
+            sentence = _("the column “%(column)s” is mapped twice")
+            raise SuiteError(sentence % {"column": column})
+        mapping[column] = part
+    return mapping
+
+
+def parse_check(text: str) -> dict[str, Any] | None:
+    """Return the check that a type or a JSON object names; None where there is no text.
+
+    Raises:
+        SuiteError: it begins as an object and is none.
+    """
+    text = text.strip()
+    if not text:
+        return None
+    if not text.startswith("{"):
+        return {"type": text}
+    try:
+        return dict(json.loads(text))
+    except (ValueError, TypeError, RecursionError) as error:
+        sentence = _("a check is a type or a JSON object: %(error)s")
+        raise SuiteError(sentence % {"error": error}) from error
 
 
 def read_table(
-    text: str,
+    table: Table,
     file: str,
     *,
     name: str,
@@ -72,85 +145,31 @@ def read_table(
     """Return the suite that a table holds.
 
     Args:
-        text: the file's content.
-        file: its name; .csv, .json or .jsonl.
+        table: the file's.
+        file: its name, for places.
         name: what the suite is to be called.
         mapping: column → part; unmapped columns are then left out, except by their own names.
         assertion: a check that each case without one gets; its value is the expected answer where
-            it has none.
+            it has none. A case without an expected answer gets no such check, and a warning.
 
     Raises:
         SuiteError: one sentence with file and line.
     """
-    is_csv = file.lower().endswith(".csv")
-    rows = list(_csv_rows(text, file) if is_csv else _json_rows(text, file))
-    if mapping:
-        _check_columns(mapping, rows, file)
-    cases: list[Case] = []
-    for row in rows:
-        given = _given(row, mapping or {})
-        if assertion is not None and not given.get("assertions"):
-            value = {} if "value" in assertion else {"value": given.get("expected", "")}
-            given["assertions"] = [{**assertion, **value}]
-        cases.append(case_of(given, row.document, row.path, name=str(len(cases) + 1)))
+    reader = _Reader(table=table, file=file, mapping=dict(mapping or {}), assertion=assertion)
+    reader.check()
+    cases = [reader.read(record) for record in table]
     _refuse_doubles(cases, file)
-    return Suite(name=name, cases=tuple(cases))
+    notes = (Warned(message=f"{file}: {note}") for note in table.notes)
+    return Suite(name=name, cases=tuple(cases), warnings=(*notes, *reader.warnings))
 
 
 def _refuse_doubles(cases: Sequence[Case], file: str) -> None:
     seen: set[str] = set()
     for case in cases:
         if case.name in seen:
-            sentence = f"two cases are called “{case.name}”; map another column to name"
-            raise SuiteError(f"{file}: {sentence}")
+            sentence = _("two cases are called “%(name)s”; map another column to name")
+            raise SuiteError(f"{file}: {sentence % {'name': case.name}}")
         seen.add(case.name)
-
-
-def _check_columns(mapping: Collection[str], rows: Sequence[Row], file: str) -> None:
-    there = list(dict.fromkeys(column for row in rows for column in row.values))
-    missing = [column for column in mapping if column not in there]
-    if rows and missing:
-        columns = ", ".join(map(str, there))
-        raise SuiteError(f"{file}: there is no column “{missing[0]}”; there are {columns}")
-
-
-def _csv_rows(text: str, file: str) -> Iterator[Row]:
-    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff")), strict=True)
-    try:
-        header = next(reader, [])
-        is_ours = bool(header) and header[-1] == ESCAPED
-        names = list(map(unescape, header)) if is_ours else [name.strip() for name in header]
-        for fields in reader:
-            if not any(fields):
-                continue
-            if len(fields) > len(names):
-                count = f"{len(fields)} fields, and {len(names)} columns"
-                raise SuiteError(f"{file}, line {reader.line_num}: {count}")
-            document = Document(value=None, file=file, marks={(): (reader.line_num, 1)})
-            values = dict(zip(names, fields, strict=False))
-            if is_ours:
-                values = _as_it_was(values, document)
-            yield Row(values=values, document=document, is_ours=is_ours)
-    except csv.Error as error:
-        raise SuiteError(f"{file}, line {reader.line_num}: this is not CSV: {error}") from None
-
-
-def _as_it_was(values: Mapping[str, str], document: Document) -> dict[str, Any]:
-    """Return a row of a table of ours with its values as they were written."""
-    cells = {name: unescape(cell) for name, cell in values.items() if name != ESCAPED}
-    marks = _json(values.get(ESCAPED) or "{}", ESCAPED, "JSON", document)
-    if not isinstance(marks, dict):
-        raise SuiteError(f"{document.place()}: {ESCAPED} is a JSON object")
-    found: dict[str, Any] = {}
-    for column, cell in cells.items():
-        name = column.removeprefix("variables.")
-        if name in marks.get("none", ()) and not (column == name and _is_part(column)):
-            continue
-        is_json = name in marks.get("json", ()) and not (column == name and _is_part(column))
-        found[column] = _json(cell, column, "JSON", document) if is_json else cell
-    if "given_answer" in marks.get("empty", ()):
-        found["given_answer"] = _Empty("")
-    return found
 
 
 class _Empty(str):
@@ -159,75 +178,167 @@ class _Empty(str):
     __slots__ = ()
 
 
-def _is_part(column: str) -> bool:
-    return column in PARTS or column in MORE_PARTS
+@dataclass(kw_only=True, slots=True)
+class _Reader:
+    """Reads the records of one table as cases."""
+
+    table: Table
+    file: str
+    mapping: dict[str, str]
+    assertion: Mapping[str, Any] | None
+    warnings: list[Warned] = field(default_factory=list)
+    _compares: bool = False
+    _parts: dict[str, str] = field(default_factory=dict)
+    _folded: dict[str, str] = field(default_factory=dict)
+    _names_variables: bool = False
+
+    def check(self) -> None:
+        """Refuse a mapping or an assertion that is wrong whatever the records are."""
+        self._folded = {column.strip().casefold(): part for column, part in self.mapping.items()}
+        self._names_variables = any(part.startswith("variables.") for part in self.mapping.values())
+        if self.assertion is not None:
+            kind = str(self.assertion.get("type", ""))
+            name = kind.removeprefix("not-")
+            self._compares = "value" not in self.assertion and name not in WITHOUT_EXPECTED
+            parse_assertion({**self.assertion, **({"value": "x"} if self._compares else {})})
+        columns = self._columns()
+        there = {column.strip().casefold() for column in columns}
+        missing = [column for column in self.mapping if column.strip().casefold() not in there]
+        if missing and (columns or self.table.columns is not None):
+            sentence = _("there is no column “%(name)s”; there are %(columns)s")
+            values = {"name": missing[0], "columns": ", ".join(columns)}
+            raise SuiteError(f"{self.file}: {sentence % values}")
+        self._refuse_two_of_a_part(columns)
+
+    def _columns(self) -> list[str]:
+        if self.table.columns is not None:
+            return [column for column in self.table.columns if column != ESCAPED]
+        records = (record.value for record in self.table)
+        return list(
+            dict.fromkeys(key for value in records if isinstance(value, dict) for key in value)
+        )
+
+    def _refuse_two_of_a_part(self, columns: Iterable[str]) -> None:
+        taken: dict[str, str] = {}
+        for column in columns if self.table.columns is not None else ():
+            part = self._part(column)
+            if part and part in taken:
+                sentence = _("the columns “%(one)s” and “%(other)s” are both %(part)s; rename one")
+                values = {"one": taken[part], "other": column, "part": part}
+                raise SuiteError(f"{self.file}: {sentence % values}")
+            taken[part] = column
+
+    def read(self, record: Record) -> Case:
+        """Return the case of a record."""
+        document = document_of(self.table, record, self.file)
+        values = self._values(record, document)
+        given = self._given(values, document)
+        self._add_check(given, record, document)
+        return case_of(given, document, (), name=str(record.number))
+
+    def _values(self, record: Record, document: Document) -> dict[str, Any]:
+        value = record.value
+        if isinstance(value, Unusable):
+            raise SuiteError(f"{document.place()}: {value.reason}")
+        if not isinstance(value, dict):
+            raise SuiteError(f"{document.place()}: {_('a case is an object')}")
+        if record.missing:
+            sentence = _("the row ends before the column “%(column)s”; what it lacks is left out")
+            self._warn(sentence % {"column": record.missing[0]}, document)
+        for key, cell in value.items():
+            try:
+                value[key] = plain(cell)
+            except UnfitError as error:
+                raise SuiteError(f"{document.place(key)}: {error}") from None
+        if self.table.escaped:
+            return _as_it_was(value, document)
+        if self.table.columns is None and value.get("given_answer") == "":
+            return {**value, "given_answer": _Empty("")}
+        return value
+
+    def _given(self, values: Mapping[str, Any], document: Document) -> dict[str, Any]:
+        given: dict[str, Any] = {"variables": {}}
+        for column, value in values.items():
+            part = self._part(column)
+            if part.startswith("variables."):
+                given["variables"][part.removeprefix("variables.")] = value
+            elif part == "variables" and isinstance(value, dict):
+                given["variables"] |= value
+            elif part and not self._is_nothing(value):
+                given[part] = _typed(part, value, document)
+        return given
+
+    def _is_nothing(self, value: Any) -> bool:
+        if isinstance(value, _Empty):
+            return False
+        # A cell of blanks looks empty to whoever fills in a sheet; what a program wrote is exact.
+        is_cell = self.table.columns is not None and not self.table.escaped
+        text = value.strip() if is_cell else value
+        return text in ("", None)
+
+    def _part(self, column: str) -> str:
+        """Return what a column is, "" where it is left out."""
+        folded = column.strip().casefold()
+        if folded in self._folded:
+            return self._folded[folded]
+        if self.table.escaped:  # ours are named exactly
+            is_ours = column in (*PARTS, *MORE_PARTS) or column.startswith("variables.")
+            return column if is_ours else f"variables.{column}"
+        if folded in (*PARTS, *MORE_PARTS):
+            return folded
+        return "" if self._names_variables else f"variables.{column}"
+
+    def _add_check(self, given: dict[str, Any], record: Record, document: Document) -> None:
+        if self.assertion is None or given.get("assertions"):
+            return
+        if not self._compares:
+            given["assertions"] = [dict(self.assertion)]
+        elif "expected" in given:
+            given["assertions"] = [{**self.assertion, "value": given["expected"]}]
+        else:
+            name = given.get("name", record.number)
+            sentence = _("case “%(name)s” has no expected answer, so it gets no check")
+            self._warn(sentence % {"name": name}, document)
+
+    def _warn(self, sentence: str, document: Document) -> None:
+        self.warnings.append(Warned(message=sentence, place=document.place()))
 
 
-def _json_rows(text: str, file: str) -> Iterator[Row]:
-    if text.lstrip().startswith("["):
-        document = load_document(text, file)
-        entries = document.value if isinstance(document.value, list) else []
-        for number, entry in enumerate(entries):
-            yield _row(entry, document, (number,))
-        return
-    for line, part in enumerate(text.split("\n"), start=1):
-        if part.strip():
-            yield from _line(part, file, line)
+def _as_it_was(values: Mapping[str, str], document: Document) -> dict[str, Any]:
+    """Return a row of a table of ours with its values as they were written."""
+    cells = {name: cell for name, cell in values.items() if name != ESCAPED}
+    marks = _json(values.get(ESCAPED) or "{}", ESCAPED, "JSON", document)
+    if not isinstance(marks, dict):
+        sentence = _("%(column)s is a JSON object") % {"column": ESCAPED}
+        raise SuiteError(f"{document.place()}: {sentence}")
+    found: dict[str, Any] = {}
+    for column, cell in cells.items():
+        name = column.removeprefix("variables.")
+        is_part = column == name and column in (*PARTS, *MORE_PARTS)
+        if name in marks.get("none", ()) and not is_part:
+            continue
+        is_json = name in marks.get("json", ()) and not is_part
+        found[column] = _json(cell, column, "JSON", document) if is_json else cell
+    if "given_answer" in marks.get("empty", ()):
+        found["given_answer"] = _Empty("")
+    return found
 
 
-def _line(part: str, file: str, line: int) -> Iterator[Row]:
-    try:
-        found = json.loads(part)
-    except (ValueError, RecursionError) as error:
-        raise SuiteError(f"{file}, line {line}: this is not JSON: {error}") from None
-    document = Document(value=None, file=file, marks={(): (line, 1)})
-    for entry in found if isinstance(found, list) else [found]:
-        yield _row(entry, document, ())
-
-
-def _row(entry: Any, document: Document, path: tuple[Any, ...]) -> Row:
-    if not isinstance(entry, dict):
-        raise SuiteError(f"{document.place(*path)}: a case is an object")
-    if entry.get("given_answer") == "":
-        entry = {**entry, "given_answer": _Empty("")}
-    return Row(values=entry, document=document, path=path)
-
-
-def _given(row: Row, mapping: Mapping[str, str]) -> dict[str, Any]:
-    given: dict[str, Any] = {"variables": {}}
-    for column, value in row.values.items():
-        part = _part(column, row, mapping)
-        if part.startswith("variables."):
-            given["variables"][part.removeprefix("variables.")] = value
-        elif part == "variables" and isinstance(value, dict):
-            given["variables"] |= value
-        elif part and (value not in ("", None) or isinstance(value, _Empty)):
-            given[part] = _typed(part, value, row)
-    return given
-
-
-def _part(column: str, row: Row, mapping: Mapping[str, str]) -> str:
-    """Return what a column is, "" where it is left out."""
-    if column in mapping:
-        return mapping[column]
-    if _is_part(column) or (row.is_ours and column.startswith("variables.")):
-        return column
-    named = any(one.startswith("variables.") for one in mapping.values())
-    return "" if named else f"variables.{column}"
-
-
-def _typed(part: str, value: Any, row: Row) -> Any:
+def _typed(part: str, value: Any, document: Document) -> Any:
     if not isinstance(value, str) or part in TEXTS:
         return str(value) if isinstance(value, _Empty) else value
     if part == "tags":
         return read_tags(value)
+    if part == "enabled":
+        value = value.strip().lower()  # spreadsheets write TRUE
     kinds = {"assertions": "a JSON list", "enabled": "true or false", "metadata": "JSON"}
-    return _json(value, part, kinds.get(part, "a number"), row.document, *row.path)
+    return _json(value, part, kinds.get(part, "a number"), document)
 
 
-def _json(value: str, part: str, kind: str, document: Document, *path: Any) -> Any:
+def _json(value: str, part: str, kind: str, document: Document) -> Any:
     try:
         return json.loads(value)
     except (ValueError, RecursionError):
-        sentence = f"{part} is {kind}, not “{value[:60]}”"
-        raise SuiteError(f"{document.place(*path)}: {sentence}") from None
+        sentence = _("%(part)s is %(kind)s, not “%(value)s”")
+        shown = sentence % {"part": part, "kind": kind, "value": value[:60]}
+        raise SuiteError(f"{document.place()}: {shown}") from None

@@ -1,7 +1,6 @@
 """YAML and JSON with the place of every value, as js-yaml reads them: yes and no are texts."""
 
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import yaml
 from yaml.composer import Composer
 
 from autoforge.core.language import gettext as _
+from autoforge.core.tables.yaml_text import dump_yaml, plain_scalar
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.types import Place
 
@@ -22,13 +22,6 @@ DEEPEST: Final = 100
 LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MANY: Final = 1000  # brackets of a file, of which each may be within the one before
 INDENTED: Final = re.compile(r"^[ \t?-]{500}", re.MULTILINE)
-INTEGER: Final = re.compile(r"[-+]?[0-9]+\Z")
-OCTAL_OR_HEX: Final = re.compile(r"0o[0-7]+\Z|0x[0-9a-fA-F]+\Z")
-FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
-NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
-BOOLEANS: Final = {text: text.lower() == "true" for one in ("true", "false") for text in (
-    one, one.capitalize(), one.upper())}  # fmt: skip
-INFINITE: Final = re.compile(r"([-+]?)\.(?:inf|Inf|INF)\Z")
 SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 Path = tuple[Any, ...]
 
@@ -39,7 +32,7 @@ class Document:
     Args:
         value: what it holds.
         file: its name.
-        marks: path of keys and numbers → line and column, from 1.
+        marks: path of keys and numbers → line and column, from 1; None: no column is known.
         text: where the marks are found when somebody asks; finding them takes longer than reading.
     """
 
@@ -48,7 +41,7 @@ class Document:
         *,
         value: Any,
         file: str = "",
-        marks: Mapping[Path, tuple[int, int]] | None = None,
+        marks: Mapping[Path, tuple[int, int | None]] | None = None,
         text: str = "",
     ) -> None:
         self.value = value
@@ -97,7 +90,7 @@ class Spot:
         return self.document.file
 
 
-def _marks_of(text: str) -> Mapping[Path, tuple[int, int]]:
+def _marks_of(text: str) -> Mapping[Path, tuple[int, int | None]]:
     if not text:
         return {}
     # What JSON may hold and YAML may not, by what is as long: tabs, halves of surrogate pairs.
@@ -154,7 +147,7 @@ def _no_constant(name: str) -> Any:
     raise ValueError(name)  # NaN and Infinity are no JSON
 
 
-def _load_yaml(text: str, file: str) -> tuple[Any, Mapping[Path, tuple[int, int]]]:
+def _load_yaml(text: str, file: str) -> tuple[Any, Mapping[Path, tuple[int, int | None]]]:
     try:
         node = yaml.compose(text, Loader=_Careful if _may_be_deep(text) else LOADER)
     except yaml.MarkedYAMLError as error:
@@ -193,7 +186,7 @@ def _may_be_deep(text: str) -> bool:
 class _Reader:
     def __init__(self, file: str) -> None:
         self.file = file
-        self.marks: dict[Path, tuple[int, int]] = {}
+        self.marks: dict[Path, tuple[int, int | None]] = {}
         self._left = MOST_NODES
 
     def build(self, node: yaml.Node, path: Path) -> Any:
@@ -239,44 +232,9 @@ class _Reader:
     def _scalar(self, node: yaml.Node) -> Any:
         text = str(node.value)
         # Quoted or a block, it is a text whatever it looks like.
-        return text if getattr(node, "style", None) else _plain(text)
-
-
-def _plain(text: str) -> Any:
-    """Return what a text without quotation marks is (YAML 1.2, core schema)."""
-    if text in NULLS:
-        return None
-    if text in BOOLEANS:
-        return BOOLEANS[text]
-    number = _number(text)
-    return text if number is None else number
-
-
-def _number(text: str) -> float | int | None:
-    if INTEGER.match(text) and len(text) < 400:
-        return int(text)
-    if OCTAL_OR_HEX.match(text):
-        return int(text, 0)
-    if FLOAT.match(text):
-        return float(text)
-    infinite = INFINITE.match(text)
-    return math.copysign(math.inf, -1 if infinite[1] == "-" else 1) if infinite else None
-
-
-class _Dumper(yaml.SafeDumper):
-    """Long texts as blocks, so that people can read and compare them; the rest as js-yaml reads."""
-
-
-def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    style = "|" if "\n" in text else None
-    if not isinstance(_plain(text), str):
-        style = "'"  # 0E0 is a text for PyYAML and a number for everybody who reads YAML 1.2
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
-
-
-_Dumper.add_representer(str, _represent_text)
+        return text if getattr(node, "style", None) else plain_scalar(text)
 
 
 def dump_document(value: Any) -> str:
     """Return YAML that `load_document` and js-yaml read as the same value."""
-    return yaml.dump(value, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=100)
+    return dump_yaml(value)

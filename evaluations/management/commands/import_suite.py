@@ -1,20 +1,20 @@
 """`manage.py import_suite`: a test suite from a file."""
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, no_translations
-from django.utils.translation import gettext as _
 
-from autoforge.core.errors import ApplicationError
+from autoforge.core.errors import ApplicationError, InvalidInputError
 from evaluations.engine.errors import EngineError
-from evaluations.engine.formats.tables import parse_mapping
-from evaluations.exchanging import read_suite, store_suite
+from evaluations.engine.formats.summary import describe_checks
+from evaluations.engine.formats.tables import parse_check, parse_mapping
+from evaluations.exchanging import check_suite, read_suite, store_suite
 
 WRONG_INPUT = 2
 WARNINGS_SHOWN = 20
+OPTIONS = {"mapping": "--map", "assertion": "--assert"}
 
 
 class Command(BaseCommand):
@@ -22,7 +22,8 @@ class Command(BaseCommand):
 
     help = (
         "Imports a test suite: our YAML, a promptfoo configuration or its table of tests (YAML, "
-        "JSON, CSV, XLSX), or a plain table (CSV, JSON, JSON Lines). Nothing in it is run."
+        "JSON, JSON Lines, CSV, XLSX), or a plain table (CSV, XLSX, JSON, JSON Lines, YAML). "
+        "Nothing in it is run."
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -58,29 +59,22 @@ class Command(BaseCommand):
                 Path(options["file"]),
                 name=options["name"],
                 mapping=parse_mapping(options["map"]) or None,
-                assertion=_assertion(options["assertion"]),
+                assertion=parse_check(options["assertion"] or ""),
             )
             for warning in suite.warnings[:WARNINGS_SHOWN]:
                 self.stderr.write(f"Warning: {warning}")
             if len(suite.warnings) > WARNINGS_SHOWN:
                 self.stderr.write(f"… and {len(suite.warnings) - WARNINGS_SHOWN} more warnings.")
+            for sentence in describe_checks(suite):
+                self.stdout.write(sentence)
             if options["dry_run"]:
+                check_suite(suite, replace_cases=options["replace"])
                 self.stdout.write(f"“{suite.name}”: {len(suite.cases)} cases; nothing was kept.")
                 return
             row, count = store_suite(suite, replace_cases=options["replace"])
+        except InvalidInputError as error:
+            messages = {OPTIONS.get(name, name): text for name, text in error.messages.items()}
+            raise CommandError(str(InvalidInputError(messages)), returncode=WRONG_INPUT) from error
         except (ApplicationError, EngineError) as error:
             raise CommandError(str(error), returncode=WRONG_INPUT) from error
         self.stdout.write(f"Imported “{row.name}” with {count} cases.")
-
-
-def _assertion(text: str | None) -> dict[str, Any] | None:
-    if text is None:
-        return None
-    if not text.lstrip().startswith("{"):
-        return {"type": text}
-    try:
-        found = json.loads(text)
-    except ValueError as error:
-        sentence = _("--assert is a type or a JSON object: %(error)s") % {"error": error}
-        raise CommandError(sentence, returncode=WRONG_INPUT) from error
-    return dict(found)

@@ -11,10 +11,11 @@ from evaluations.engine.files import Folder
 from evaluations.engine.formats.assertions import assertion_as_dict, parse_assertion
 from evaluations.engine.formats.documents import case_as_document, case_from_document, case_key
 from evaluations.engine.formats.promptfoo import read_config
-from evaluations.engine.formats.promptfoo_csv import csv_tests, parse_cell
+from evaluations.engine.formats.promptfoo_csv import parse_cell
 from evaluations.engine.formats.yaml_document import load_document
 from evaluations.engine.types import Assertion, Case
 from prompts.interface import fill_text
+from tests.support.tables import csv_tests
 
 CELLS = [
     ("Paris", {"type": "equals", "value": "Paris"}, ""),
@@ -49,8 +50,8 @@ def test_special_columns():
         'hi,levenshtein:x,contains:y,m,0,first,"a,b\\,c",4,z,w\n'
     )
     tests, warnings = csv_tests(text, "t.csv")
-    line, test = tests[0]
-    assert line == 2
+    document, test = tests[0]
+    assert document.place().line == 2
     assert test["vars"] == {"q": "hi", "_one": "z"}
     assert [one["metric"] for one in test["assert"]] == ["m", "m"]
     assert test["assert"][0]["threshold"] == 4.0
@@ -64,10 +65,10 @@ def test_special_columns():
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("a\n1,2\n", "t.csv, line 2: 2 fields, and 1 columns"),
+        ("a\n1,2\n", "t.csv, line 2: has more cells (2) than the header (1)"),
         ("a,__threshold\n1,much\n", "t.csv, line 2: __threshold is a number, not “much”"),
         ("a,__config:__expected2:threshold\n1,3\n", "belongs to no __expected2"),
-        ('a\n"x" y\n', "this is not CSV"),
+        ('a\n"x" y\n', "text after a closing quote on line 2"),
     ],
 )
 def test_tables_that_are_refused(text, sentence):
