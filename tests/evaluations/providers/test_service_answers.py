@@ -10,6 +10,7 @@ from contextlib import closing
 from decimal import Decimal
 
 import pytest
+from django.core.management import call_command
 from django.urls import reverse
 
 from evaluations.engine.providers import Limits, Price, ProviderSpec
@@ -242,6 +243,10 @@ def test_a_request_that_is_refused_ends_its_case_alone(settings):
     steps = [Step(body=chat("Paris"))] + [Step(status=403, body=error("no"))] * 12
     with closing(FakeModels(*steps, answer="Paris")) as fake:
         run = execute_run(make(fake, settings, cases=14).pk)
+        # Going on with it changes nothing, and asks nobody.
+        with pytest.raises(SystemExit) as ended:
+            call_command("evaluate", resume=str(run.pk), stdout=io.StringIO(), stderr=io.StringIO())
+        assert (ended.value.code, len(fake.requests)) == (4, 14)
     assert run.status == "completed"
     summary = run.evaluations.get().summary
     assert (summary["passed"], summary["errors"]) == (2, 12)
