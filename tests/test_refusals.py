@@ -197,8 +197,6 @@ class Reader:
 
 
 LATER = (
-    "evaluations/engine/providers/http.py",
-    "evaluations/engine/providers/openai.py",
     "evaluations/engine/formats/tables.py",
     "evaluations/engine/formats/promptfoo_csv.py",
     "prompts/management",

@@ -11,18 +11,20 @@ from django.utils.translation import override
 LOCALES = [Path("locale"), Path("locale_theme")]
 ROOT = Path(__file__).resolve().parent.parent
 JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
-ENTRY = re.compile(
-    r'^msgid "((?:[^"\\]|\\.)+)"\n(?:msgid_plural .*\n)?msgstr(?:\[0\])? "(.*)"', re.MULTILINE
-)
+TEXT = r'((?:"(?:[^"\\]|\\.)*"\n)+)'
+ENTRY = re.compile(rf"^msgid {TEXT}(?:msgid_plural {TEXT})?msgstr(?:\[0\])? {TEXT}", re.MULTILINE)
+LINE = re.compile(r'"((?:[^"\\]|\\.)*)"\n')
 
 
 def entries(folder: Path) -> dict[str, str]:
     text = (ROOT / folder / "ja" / "LC_MESSAGES" / "django.po").read_text(encoding="utf-8")
     assert "#, fuzzy" not in text
-    return {
-        key.encode().decode("unicode_escape").encode("latin-1").decode(): value
-        for key, value in ENTRY.findall(text)
-    }
+    found = {}
+    for parts in ENTRY.findall(f"{text}\n"):
+        key, _plural, value = ("".join(LINE.findall(part)) for part in parts)
+        if key:  # the first one is the head of the file
+            found[key.encode().decode("unicode_escape").encode("latin-1").decode()] = value
+    return found
 
 
 @pytest.mark.parametrize("folder", LOCALES, ids=str)

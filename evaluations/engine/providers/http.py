@@ -14,6 +14,8 @@ from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 
+from autoforge.core.language import gettext as _
+from autoforge.core.language import gettext_noop
 from evaluations.engine.errors import (
     BrokenAnswerError,
     ContentFilterError,
@@ -49,9 +51,9 @@ HOPELESS_AFTER_ANSWERS: Final = 100
 # Refusals that are of the key, the address or the model rather than of one request.
 FOR_GOOD: Final = frozenset({301, 302, 303, 307, 308, 403, 404, 405})
 TEMPORARY_DNS_RETRIES: Final = 2
-CERTIFICATE: Final = (
-    "the certificate of {name} at {address} is not trusted: {reason}; if it is your own service, "
-    "name its authority's certificate in SSL_CERT_FILE"
+CERTIFICATE: Final = gettext_noop(
+    "the certificate of %(name)s at %(address)s is not trusted: %(reason)s; if it is your own "
+    "service, name its authority's certificate in SSL_CERT_FILE"
 )
 
 
@@ -141,22 +143,32 @@ class Client:
         self._refused_in_a_row += 1
         most = HOPELESS_AFTER_ANSWERS if self._has_answered else HOPELESS
         if self._refused_in_a_row >= most:
-            which = "last" if self._has_answered else "first"
-            raise SetupError(f"the {which} {most} requests were all refused, at the end: {error}")
+            which = _("last") if self._has_answered else _("first")
+            raise SetupError(
+                _("the %(which)s %(most)s requests were all refused, at the end: %(error)s")
+                % {"which": which, "most": most, "error": error}
+            )
 
     async def _exchange(self, url: str, body: Mapping[str, Any]) -> _Reply:
         try:
             return await self._send(url, body)
         except TimeoutError:
             seconds = self._timeout.total
-            raise UnansweredError(f"{self.name} did not answer within {seconds:g} s") from None
+            raise UnansweredError(
+                _("%(name)s did not answer within %(seconds)s s")
+                % {"name": self.name, "seconds": f"{seconds:g}"}
+            ) from None
         except aiohttp.ClientPayloadError:
-            raise BrokenAnswerError(f"the answer of {self.name} was cut") from None
+            raise BrokenAnswerError(
+                _("the answer of %(name)s was cut") % {"name": self.name}
+            ) from None
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
             raise self._unreachable(error) from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             reason = self._mask(str(error))
-            raise RefusedError(f"{self.name} could not be asked: {reason}") from None
+            raise RefusedError(
+                _("%(name)s could not be asked: %(reason)s") % {"name": self.name, "reason": reason}
+            ) from None
 
     async def _send(self, url: str, body: Mapping[str, Any]) -> _Reply:
         session = self._session or self._open()
@@ -167,7 +179,10 @@ class Client:
                 raw += chunk
                 if len(raw) > LARGEST_ANSWER:
                     size = LARGEST_ANSWER // 1024**2
-                    raise BrokenAnswerError(f"the answer of {self.name} is longer than {size} MiB")
+                    raise BrokenAnswerError(
+                        _("the answer of %(name)s is longer than %(size)s MiB")
+                        % {"name": self.name, "size": size}
+                    )
             text = self._decode(raw, response)
             return _Reply(status=response.status, headers=response.headers, text=text)
 
@@ -190,33 +205,50 @@ class Client:
             return raw.decode(response.charset or "utf-8")
         except (UnicodeDecodeError, LookupError):
             if response.ok:
-                message = f"the answer of {self.name} is not the UTF-8 that JSON is written in"
+                message = _("the answer of %(name)s is not the UTF-8 that JSON is written in") % {
+                    "name": self.name
+                }
                 raise BrokenAnswerError(message) from None
             return raw.decode("utf-8", "replace")
 
     def _unreachable(self, error: Exception) -> ProviderError:
         where = _shown(self.base_url)
         if isinstance(error, aiohttp.ClientConnectorCertificateError):
-            reason = getattr(error.certificate_error, "verify_message", "") or "it is not valid"
-            return RefusedError(CERTIFICATE.format(name=self.name, address=where, reason=reason))
+            reason = getattr(error.certificate_error, "verify_message", "") or _("it is not valid")
+            params = {"name": self.name, "address": where, "reason": reason}
+            return RefusedError(_(CERTIFICATE) % params)
         if isinstance(error, aiohttp.ClientConnectorSSLError):
-            reason = getattr(error.os_error, "reason", "") or "it answered in another way"
-            message = f"{self.name} does not speak TLS (https) as expected at {where}: {reason}"
+            reason = getattr(error.os_error, "reason", "") or _("it answered in another way")
+            message = _(
+                "%(name)s does not speak TLS (https) as expected at %(where)s: %(reason)s"
+            ) % {"name": self.name, "where": where, "reason": reason}
             return RefusedError(message)
         if isinstance(error, aiohttp.ClientConnectorDNSError):
             return self._unresolved(error, where)
         # Refused before it was sent, the work was not done; cut afterwards, nobody knows.
         if isinstance(error, aiohttp.ClientConnectorError):
-            return ServiceError(f"{self.name} cannot be reached at {where}: {_cause(error)}")
-        return BrokenAnswerError(f"{self.name} closed the connection without an answer")
+            return ServiceError(
+                _("%(name)s cannot be reached at %(where)s: %(cause)s")
+                % {"name": self.name, "where": where, "cause": _cause(error)}
+            )
+        return BrokenAnswerError(
+            _("%(name)s closed the connection without an answer") % {"name": self.name}
+        )
 
     def _unresolved(self, error: aiohttp.ClientConnectorDNSError, where: str) -> ProviderError:
         host = urlsplit(self.base_url).hostname
-        message = f"{self.name} cannot be reached at {where}: "
+        message = _("%(name)s cannot be reached at %(where)s: ") % {
+            "name": self.name,
+            "where": where,
+        }
         if error.os_error.errno == socket.EAI_AGAIN:
-            message += f"the name {host} cannot be resolved at the moment (DNS)"
+            message += _("the name %(host)s cannot be resolved at the moment (DNS)") % {
+                "host": host
+            }
             return ServiceError(message, most_retries=TEMPORARY_DNS_RETRIES)
-        return RefusedError(f"{message}there is no host of the name {host} (DNS)")
+        return RefusedError(
+            message + _("there is no host of the name %(host)s (DNS)") % {"host": host}
+        )
 
     def _read(self, reply: _Reply, url: str) -> dict[str, Any]:
         """Return the object that a reply holds; every 2xx with one is an answer.
@@ -243,10 +275,10 @@ class Client:
 
     def _redirected(self, reply: _Reply) -> ProviderError:
         location = _shown(self._mask(reply.headers.get("Location", ""))) or "nowhere"
-        message = (
-            f"{self.name} answered with a redirect ({reply.status}) to {location}, which is not "
+        message = _(
+            "%(name)s answered with a redirect (%(status)s) to %(location)s, which is not "
             "followed: set the address that it really has"
-        )
+        ) % {"name": self.name, "status": reply.status, "location": location}
         return RefusedError(message, status=reply.status)
 
     def _object(self, reply: _Reply) -> dict[str, Any]:
@@ -255,7 +287,9 @@ class Client:
         except (ValueError, RecursionError):
             raise BrokenAnswerError(self._no_json(reply)) from None
         if not isinstance(body, dict):
-            raise BrokenAnswerError(f"the answer of {self.name} is no JSON object")
+            raise BrokenAnswerError(
+                _("the answer of %(name)s is no JSON object") % {"name": self.name}
+            )
         return body
 
     def _no_json(self, reply: _Reply) -> str:
@@ -309,7 +343,7 @@ def _shown(url: str) -> str:
         parts = urlsplit(url)
         netloc = parts.netloc.rpartition("@")[2]
     except ValueError:
-        return "an address that is none"
+        return _("an address that is none")
     return urlunsplit((parts.scheme, netloc, parts.path, "", ""))
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from autoforge.core.language import gettext as _
 from evaluations.engine.errors import BrokenAnswerError, SetupError
 from evaluations.engine.numbers import finite
 from evaluations.engine.providers.addresses import Policy, make_policy
@@ -67,7 +68,9 @@ class OpenAIProvider:
         choice, message = self._choice(reply)
         content, calls = message.get("content"), message.get("tool_calls")
         if not isinstance(content, str | list | None) or not isinstance(calls, list | None):
-            raise BrokenAnswerError(f"the message of {self._client.name} is no text")
+            raise BrokenAnswerError(
+                _("the message of %(name)s is no text") % {"name": self._client.name}
+            )
         refusal = text_of(message.get("refusal")) or _refusal(content)
         reason, own_reason = normalise_reason(choice.get("finish_reason"))
         text = _text(content, calls) or refusal
@@ -98,7 +101,9 @@ class OpenAIProvider:
         """
         choices = reply.get("choices")
         if choices == []:
-            raise BrokenAnswerError(f"the answer of {self._client.name} has no message: no choices")
+            raise BrokenAnswerError(
+                _("the answer of %(name)s has no message: no choices") % {"name": self._client.name}
+            )
         choice = choices[0] if isinstance(choices, list) else None
         if choice is None and isinstance(reply.get("message"), dict):
             # Ollama's own shape.
@@ -110,7 +115,9 @@ class OpenAIProvider:
             if message is None and isinstance(choice.get("text"), str):
                 # The shape of completions before there were chats.
                 return choice, {"content": choice["text"]}
-        raise BrokenAnswerError(f"the answer of {self._client.name} has no message")
+        raise BrokenAnswerError(
+            _("the answer of %(name)s has no message") % {"name": self._client.name}
+        )
 
     def _broken_off(self, choice: Mapping[str, Any], reason: str | None, text: str) -> str:
         """Return what went wrong while the service answered, "" where nothing did.
@@ -133,14 +140,21 @@ class OpenAIProvider:
             ProviderError: the most specific kind.
         """
         body = {"model": self.spec.model, "input": list(texts)}
-        reply, _ = await self._client.post("/embeddings", body)
+        reply, _headers = await self._client.post("/embeddings", body)
         try:
             vectors = order_vectors(reply["data"])
         except (KeyError, TypeError, ValueError):
-            raise BrokenAnswerError(f"{self._client.name} sent no embeddings") from None
+            raise BrokenAnswerError(
+                _("%(name)s sent no embeddings") % {"name": self._client.name}
+            ) from None
         if len(vectors) != len(texts):
-            counts = f"{len(vectors)} embeddings for {len(texts)} texts"
-            raise BrokenAnswerError(f"{self._client.name} sent {counts}")
+            counts = _("%(vectors)s embeddings for %(texts)s texts") % {
+                "vectors": len(vectors),
+                "texts": len(texts),
+            }
+            raise BrokenAnswerError(
+                _("%(name)s sent %(counts)s") % {"name": self._client.name, "counts": counts}
+            )
         return vectors
 
     async def close(self) -> None:
@@ -235,7 +249,7 @@ def make_openai(spec: ProviderSpec, environment: Environment) -> OpenAIProvider:
         SetupError: the key is missing, or would go elsewhere.
     """
     if not spec.model:
-        raise SetupError("openai needs a model, such as openai:gpt-4.1-mini")
+        raise SetupError(_("openai needs a model, such as openai:gpt-4.1-mini"))
     url = address(spec.base_url, environment, "OPENAI_BASE_URL", USUAL)
     trusted = (USUAL, environment.get("OPENAI_BASE_URL", ""))
     key = key_for(url, environment, "OPENAI_API_KEY", trusted)
@@ -257,8 +271,10 @@ def make_openai(spec: ProviderSpec, environment: Environment) -> OpenAIProvider:
 
 def _no_key(key: str, environment: Environment, base: str) -> str:
     if environment.get(key):
-        return f"{key} is not sent to another address than its own: set {base} to allow that one"
-    return f"{key} is not set: put the key into the environment"
+        return _(
+            "%(key)s is not sent to another address than its own: set %(base)s to allow that one"
+        ) % {"key": key, "base": base}
+    return _("%(key)s is not set: put the key into the environment") % {"key": key}
 
 
 def make_compatible(spec: ProviderSpec, environment: Environment) -> OpenAIProvider:
@@ -268,7 +284,7 @@ def make_compatible(spec: ProviderSpec, environment: Environment) -> OpenAIProvi
         SetupError: it has no model or no address, or may not be asked there.
     """
     if not spec.model:
-        raise SetupError("openai-compatible needs a model, such as openai-compatible:llama3.2")
+        raise SetupError(_("openai-compatible needs a model, such as openai-compatible:llama3.2"))
     variable = "OPENAI_COMPATIBLE_BASE_URL"
     url = address(spec.base_url, environment, variable, "")
     trusted = (environment.get(variable, ""),)
