@@ -56,7 +56,7 @@ class BodyLimitMiddleware(MiddlewareMixin):
         if size <= limit and refused is None:
             return None
         if refused is None:
-            _discard(request, LARGEST_BYTES if is_known else MEBIBYTE)
+            _discard(request, size if _reads_the_rest(request) else _most_discarded(is_known))
         context = {
             "size": filesizeformat(size),
             "limit": filesizeformat(limit),
@@ -78,6 +78,15 @@ def _length(text: str | None) -> int:
         return int(text or 0)
     except ValueError:  # Django reads nothing of such a body either
         return 0
+
+
+def _reads_the_rest(request: HttpRequest) -> bool:
+    """Whether the server reads what is left, and into memory: the development server does."""
+    return str(request.META.get("SERVER_SOFTWARE", "")).startswith("WSGIServer")
+
+
+def _most_discarded(is_known: bool) -> int:  # noqa: FBT001 (the one thing it depends on)
+    return LARGEST_BYTES if is_known else MEBIBYTE
 
 
 def _discard(request: HttpRequest, most_bytes: int) -> None:
@@ -147,7 +156,7 @@ class _Remainder:
 
     def __init__(self, receive: Receive, limit: int) -> None:
         self._receive = receive
-        self._most = LARGEST_BYTES if limit > ANONYMOUS_BYTES else MEBIBYTE
+        self._most = _most_discarded(limit > ANONYMOUS_BYTES)
         self._is_begun = False
 
     async def receive(self) -> Message:

@@ -2,13 +2,15 @@
 
 import asyncio
 import tempfile
+from io import BytesIO
 
 import pytest
+from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.db import SessionStore
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import AsyncRequestFactory, Client
 
-from autoforge.body_limits import LimitBodies
+from autoforge.body_limits import BodyLimitMiddleware, LimitBodies
 from autoforge.core.uploads import (
     FORM_BYTES,
     LARGEST_BYTES,
@@ -79,6 +81,26 @@ def test_who_has_logged_in_sends_what_the_page_takes(client, owner, path, size, 
     assert answer.status_code == status
     if status == 413 and path != PASSWORD:
         assert "manage.py import_" in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("server", "most"), [("gunicorn/27", MEBIBYTE), ("WSGIServer/0.2 CPython/3.11", 4 * MEBIBYTE)]
+)
+def test_how_much_is_read_only_to_be_thrown_away(rf, server, most):
+    class Body(BytesIO):
+        largest = 0
+
+        def read(self, size=-1):
+            Body.largest = max(Body.largest, size)
+            return super().read(size)
+
+    body = Body(b"x" * 4 * MEBIBYTE)
+    request = rf.post(LOGIN, SERVER_SOFTWARE=server, CONTENT_LENGTH=4 * MEBIBYTE)
+    request._stream, request.user = body, AnonymousUser()
+    answer = BodyLimitMiddleware(lambda _request: None).process_view(request, None, (), {})
+    assert answer.status_code == 413
+    assert body.tell() == most
+    assert Body.largest <= 64 * 1024
 
 
 def test_in_japanese():

@@ -60,6 +60,8 @@ GOOD = [
     ({"CORS_ORIGINS": "https://a.io"}, "cors_origins", ("https://a.io",)),
     ({"CORS_ORIGINS": "*"}, "cors_origins", ("*",)),
     ({"CORS_CREDENTIALS": "true"}, "cors_credentials", True),
+    ({"TRUSTED_PROXIES": "2"}, "trusted_proxies", 2),
+    ({}, "trusted_proxies", 0),
     ({"LANGUAGE_CODE": "ja"}, "language_code", "ja"),
     ({"TIME_ZONE": "Asia/Tokyo"}, "time_zone", "Asia/Tokyo"),
     ({"APP_NAME": "評価"}, "app_name", "評価"),
@@ -279,6 +281,11 @@ BAD = [
         {"CORS_ORIGINS": "*", "CORS_CREDENTIALS": "true"},
         "CORS_ORIGINS is '*' (from the environment): with CORS_CREDENTIALS=true the origins must "
         "be named one by one; name them, or set CORS_CREDENTIALS=false.",
+    ),
+    (
+        {"TRUSTED_PROXIES": "11"},
+        "TRUSTED_PROXIES is '11' (from the environment): it must be a whole number from 0 to 10; "
+        "set TRUSTED_PROXIES=1.",
     ),
     (
         {"LANGUAGE_CODE": "jp"},

@@ -108,7 +108,7 @@ def provoke(client: Any) -> Iterator[tuple[str, Callable[[], Any]]]:
         "400 fields",
         lambda: client.post(
             f"{login}{QUERY}",
-            "&".join([f"password={PASSWORD}", *(f"f{n}=" for n in range(12_000))])[:60_000],
+            "&".join([f"password={PASSWORD}", *(f"f{n}=" for n in range(1_500))]),
             content_type="application/x-www-form-urlencoded",
             headers=HEADERS,
         ),
@@ -140,8 +140,11 @@ def forbid(request: Any) -> None:
 
 def provoke_all(when: str) -> None:
     """Show what each error answers."""
-    for kind, client in list(clients())[: 2 if when == "well" else 1]:
+    for number, (kind, client) in enumerate(clients()):
         for name, ask in provoke(client):
+            # The second client sees the other form of the technical pages: they are made of errors.
+            if number and not (when == "well" and name in {"404", "login", "500 get", "403"}):
+                continue
             show(f"{when}, {name}, {kind}", ask())
 
 
@@ -237,6 +240,7 @@ def main() -> None:
     settings.STORAGES["staticfiles"]["BACKEND"] = (
         "django.contrib.staticfiles.storage.StaticFilesStorage"
     )
+    settings.DATA_UPLOAD_MAX_NUMBER_FIELDS = 1_000
     settings.ADMINS = [("Admin", "admin@example.com")]
     setup_test_environment(debug=debug)
     settings.ALLOWED_HOSTS = [host for host in settings.ALLOWED_HOSTS if host != "testserver"]
