@@ -17,9 +17,10 @@ from django.utils.safestring import SafeString
 
 from autoforge.core.folding import fold, make_pattern
 
-__all__ = ["excerpt", "highlight", "matching", "words_of"]
+__all__ = ["MOST_MATCHES", "excerpt", "highlight", "matching", "words_of"]
 
 MOST_WORDS: Final = 10
+MOST_MATCHES: Final = 10_000  # are listed (LIMIT below); the list says where there are more
 TRIGRAM: Final = 3
 LAST: Final = "\U0010ffff"
 QUOTED: Final = re.compile(r'"([^"]+)"|(\S+)')
@@ -27,9 +28,14 @@ AROUND: Final = 60  # characters before and after a match
 NOTHING: Final = "'\"' || char(30, 31, 30) || '\"'"  # a trigram that no text has
 # A letter or a digit alone is in nearly every text: reading the texts takes less than the index.
 READ: Final = "instr(lower(title || name || content || tags || description), %s) > 0"
+READ_TITLES: Final = "instr(lower(title || name), %s) > 0"
+# What matches, newest first, and what has the words in its title or name, however old.
 FOUND: Final = (
-    "SELECT prompt_id FROM prompt_search_keys WHERE id IN "
-    "(SELECT rowid FROM prompt_search WHERE {condition})"
+    "SELECT prompt_id FROM prompt_search_keys WHERE id IN ("
+    "SELECT rowid FROM (SELECT rowid FROM prompt_search WHERE {condition} "
+    "ORDER BY rowid DESC LIMIT 10000) UNION "
+    "SELECT rowid FROM (SELECT rowid FROM prompt_search WHERE {in_titles} "
+    "ORDER BY rowid DESC LIMIT 10000))"
 )
 # Where a word stands says more than how often: a title comes before all of the others together.
 # Of a long text the beginning is counted, so that ranking many prompts stays quick.
@@ -44,10 +50,17 @@ WORTH: Final = (
 WHOLE: Final = (
     "1000 * (prompts.name = %s OR lower(s.title) = lower(%s) || char(31, 31))"  # it, by its name
 )
+# To rank every match of a word that is in nearly every text would take a second: ranked are the
+# newest matches, and those in titles and names. The others come after these.
 RANK: Final = (
-    "(SELECT {worth} FROM prompt_search AS s WHERE s.rowid = "
-    "(SELECT id FROM prompt_search_keys WHERE prompt_id = prompts.id))"
+    "(SELECT CASE WHEN k.id IN (SELECT rowid FROM (SELECT rowid FROM prompt_search "
+    "WHERE {condition} ORDER BY rowid DESC LIMIT 1000)) "
+    "OR k.id IN (SELECT rowid FROM (SELECT rowid FROM prompt_search "
+    "WHERE {in_titles} ORDER BY rowid DESC LIMIT 5000)) "
+    "THEN (SELECT {worth} FROM prompt_search AS s WHERE s.rowid = k.id) ELSE -1 END "
+    "FROM prompt_search_keys AS k WHERE k.prompt_id = prompts.id)"
 )
+TITLES: Final = "'{{title name}} : (' || {expression} || ')'"
 TERMS: Final = (
     "(SELECT group_concat('\"' || replace(term, '\"', '\"\"') || '\"', ' OR ') "
     "FROM prompt_search_terms WHERE {})"
@@ -71,20 +84,24 @@ def matching(rows: QuerySet[Any], text: str) -> QuerySet[Any]:
     if not words:
         return rows
     condition, params = _condition(words)
-    found = FOUND.format(condition=condition)
+    in_titles, of_titles = _condition(words, in_titles=True)
+    found = FOUND.format(condition=condition, in_titles=in_titles)
     whole = fold(text).strip()
-    worth = RANK.format(worth=" + ".join([WHOLE, *[WORTH] * len(words)]))
+    worth = " + ".join([WHOLE, *[WORTH] * len(words)])
     values = [whole, whole, *(word for word in words for _ in range(WORTH.count("%s")))]
-    rank = RawSQL(worth, values)  # noqa: S611 (constants; what was typed is a parameter)  # nosec B611
+    rank = RawSQL(  # noqa: S611 (constants; what was typed is a parameter)  # nosec B611
+        RANK.format(condition=condition, in_titles=in_titles, worth=worth),
+        [*params, *of_titles, *values],
+    )
     found_rows: QuerySet[Any] = (
-        rows.filter(pk__in=RawSQL(found, params))  # noqa: S611 (as above)  # nosec B611
+        rows.filter(pk__in=RawSQL(found, [*params, *of_titles]))  # noqa: S611 (as above)  # nosec B611
         .annotate(search_worth=rank)
         .order_by("-search_worth", "-updated_at")
     )
     return found_rows
 
 
-def _condition(words: list[str]) -> tuple[str, list[str]]:
+def _condition(words: list[str], *, in_titles: bool = False) -> tuple[str, list[str]]:
     """Return the SQL of what a row of the index must be, and its parameters."""
     frequent = [
         word.lower() for word in words if len(word) == 1 and word.isascii() and word.isalnum()
@@ -94,8 +111,10 @@ def _condition(words: list[str]) -> tuple[str, list[str]]:
     params: list[str] = []
     if others:
         expression, params = _expression(others)
-        conditions.append(f"prompt_search MATCH {expression}")
-    return " AND ".join([*conditions, *[READ] * len(frequent)]), [*params, *frequent]
+        query = TITLES.format(expression=expression) if in_titles else expression
+        conditions.append(f"prompt_search MATCH {query}")
+    reads = [READ_TITLES if in_titles else READ] * len(frequent)
+    return " AND ".join([*conditions, *reads]), [*params, *frequent]
 
 
 def _expression(words: list[str]) -> tuple[str, list[str]]:

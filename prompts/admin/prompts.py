@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import CharField, F, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Cast, Concat
@@ -26,7 +26,7 @@ from prompts.admin.reading import content_as_html
 from prompts.forms import PromptForm
 from prompts.models import LabelRule, Prompt, PromptEvent, PromptLabel
 from prompts.naming import LATEST
-from prompts.search import excerpt, highlight, matching, words_of
+from prompts.search import MOST_MATCHES, excerpt, highlight, matching, words_of
 
 __all__ = ["PromptAdmin"]
 
@@ -114,6 +114,12 @@ class PromptAdmin(PromptPages, ImportPage, SoftDeleteAdmin):
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Tell each row which words were looked for."""
         changelist = super().get_changelist_instance(request)
+        if changelist.query and changelist.result_count >= MOST_MATCHES and request.method == "GET":
+            text = _(
+                "%(count)s prompts or more match, the newest of them are listed: add a word to "
+                "find fewer."
+            )
+            messages.warning(request, text % {"count": f"{MOST_MATCHES:,}"})
         for prompt in changelist.result_list:
             prompt.searched = words_of(changelist.query)
         return changelist

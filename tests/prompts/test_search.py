@@ -126,6 +126,16 @@ def test_the_oldest_title_of_many_mentions_is_found():
     assert found[0] == first
 
 
+def test_a_list_that_is_cut_says_so(client, owner, monkeypatch):
+    client.force_login(owner)
+    for number in range(3):
+        services.create_prompt(title=f"t{number}", content="frequent")
+    address = "/admin/prompts/prompt/?q=frequent"
+    assert "the newest of them are listed" not in client.get(address).content.decode()
+    monkeypatch.setattr("prompts.admin.prompts.MOST_MATCHES", 3)
+    assert "3 prompts or more match" in client.get(address).content.decode()
+
+
 def test_the_index_folds_as_the_search_does():
     with connection.cursor() as cursor:
         cursor.execute("SELECT source, target FROM prompt_search_folds ORDER BY position")
