@@ -49,8 +49,9 @@ def read_assertions(
 def _assertion(source: Source, entry: Any, document: Document, path: Path, judge: Any) -> Assertion:
     spot = document.spot(*path)
     _warn(source, entry, document, path)
+    prepared = _prepared(source, entry, spot, judge)  # its errors name the place themselves
     try:
-        assertion = parse_assertion(_prepared(source, entry, spot, judge))
+        assertion = parse_assertion(prepared)
     except SuiteError as error:
         raise SuiteError(f"{spot}: {error}") from None
     if assertion.type == UNSUPPORTED and "why" not in assertion.config:
@@ -134,7 +135,8 @@ def _loaded(source: Source, value: Any, spot: Where) -> Any:
     if suffix in (".json", ".yaml", ".yml"):
         return _as_it_stands(load_document(text, path.name).value)
     if suffix != ".txt":
-        raise SuiteError(_("“%(value)s” is no .txt, .json, .yaml or .yml") % {"value": value})
+        sentence = _("“%(value)s” is no .txt, .json, .yaml or .yml") % {"value": value}
+        raise SuiteError(f"{spot}: {sentence}")
     return _as_it_stands(text.strip())
 
 

@@ -396,7 +396,7 @@ def test_recorded_answers_are_read_where_a_person_said(tmp_path, monkeypatch):
 
 OPENING = {
     *("open", "read_text", "read_bytes", "write_text", "write_bytes", "glob", "rglob", "iterdir"),
-    *("scandir", "listdir", "walk", "exists", "is_file", "is_dir", "stat", "lstat", "resolve"),
+    *("scandir", "listdir", "walk", "exists", "is_file", "is_dir", "stat", "lstat"),
     *("realpath", "expanduser", "fdopen", "ZipFile", "fopen", "load_workbook", "unlink", "touch"),
 }
 # The local models' own files, below data/models: no text of a suite names them.
@@ -405,7 +405,6 @@ OPERATORS = {"providers/local.py", "providers/local_embeddings.py", "providers/i
 HARMLESS = {
     ("formats/promptfoo_files.py", "load_workbook"),
     ("formats/promptfoo_prompts.py", "exists"),  # `Files.exists`
-    ("formats/promptfoo_references.py", "resolve"),  # of $ref
     ("providers/addresses.py", "resolve"),  # names of hosts
 }
 
