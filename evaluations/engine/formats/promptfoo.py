@@ -31,7 +31,7 @@ from evaluations.engine.types import Suite, Warned
 
 __all__ = ["PromptSource", "PromptfooConfig", "ProviderSource", "RunOptions", "read_config"]
 
-SECONDS: Final = 2.0
+SECONDS: Final = 0.5
 """Processor time of all texts of a file that are expensive to fill or to check."""
 
 

@@ -17,7 +17,8 @@ from evaluations.engine.types import Place
 __all__ = ["Document", "Spot", "dump_document", "load_document"]
 
 LARGEST: Final = 50 * 1024 * 1024
-MOST_NODES: Final = 2_000_000  # what aliases may multiply a file to
+MOST_NODES: Final = 2_000_000
+REPEATED: Final = 100_000  # values that aliases may add to those of a file
 DEEPEST: Final = 100
 LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MANY: Final = 1000  # brackets of a file, of which each may be within the one before
@@ -166,7 +167,7 @@ def _load_yaml(text: str, file: str) -> tuple[Any, Mapping[Path, tuple[int, int 
         raise SuiteError(
             _("%(file)s: this is neither YAML nor JSON: %(said)s") % {"file": file, "said": said}
         ) from None
-    reader = _Reader(file)
+    reader = _Reader(file, len(text))
     value = reader.build(node, ()) if node is not None else None
     return value, reader.marks
 
@@ -184,10 +185,11 @@ def _may_be_deep(text: str) -> bool:
 
 
 class _Reader:
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, size: int) -> None:
         self.file = file
         self.marks: dict[Path, tuple[int, int | None]] = {}
-        self._left = MOST_NODES
+        # Each character may be a value; what aliases repeat on top of that is limited.
+        self._left = min(MOST_NODES, size + REPEATED)
 
     def build(self, node: yaml.Node, path: Path) -> Any:
         self._left -= 1
