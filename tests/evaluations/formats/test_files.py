@@ -405,7 +405,7 @@ OPERATORS = {"providers/local.py", "providers/local_embeddings.py", "providers/i
 HARMLESS = {
     ("formats/promptfoo_files.py", "load_workbook"),
     ("formats/promptfoo_prompts.py", "exists"),  # `Files.exists`
-    ("providers/addresses.py", "resolve"),  # names of hosts
+    ("providers/resolving.py", "resolve"),  # names of hosts
 }
 
 
