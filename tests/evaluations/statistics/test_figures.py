@@ -202,6 +202,22 @@ def test_scores_decide_where_fewer_than_six_cases_changed():
     assert (six.changed, deciding_p(six)) == (6, six.p_value)
 
 
+def test_rates_decide_from_six_changed_cases_on_whatever_the_scores_say():
+    old = scored(*[0.45] * 9, *[1.0] * 6)
+    new = scored(*[0.55] * 9, *[0.6] * 6)
+    comparison = compare(old, new)
+    assert comparison.score_difference < 0 < comparison.difference
+    assert deciding_p(comparison) == comparison.p_value == mcnemar_exact(9, 0)
+    assert comparison.p_value != comparison.score_p_value
+    verdict = judge_comparison(comparison, old="old", new="new")
+    assert verdict.code == "better"
+    assert verdict.params["score_p"] == p_text(comparison.score_p_value)
+    assert verdict.params["p"] == p_text(comparison.p_value)
+    interval = comparison.score_interval
+    shown = [f"{100 * end:+.1f}".replace("-", "−") for end in (interval.low, interval.high)]
+    assert [verdict.params["score_low"], verdict.params["score_high"]] == shown
+
+
 def test_a_corrected_p_value_decides_and_is_shown():
     assert verdict_of("-" * 6, "+" * 6, p_value=0.05).code == "better"
     corrected = verdict_of("-" * 6, "+" * 6, p_value=0.0501)
@@ -267,6 +283,22 @@ def test_scores_count_by_weight_and_then_have_no_interval():
     assert (found.mean_score, found.score_interval) == (0.75, None)
     assert summarise(scored(1.0, 0.0, weights=[0.0, 0.0])).mean_score is None
     assert summarise(scored(1.0, 0.0, 1.0, weights=[2.0, 2.0, 2.0])).score_interval is not None
+    assert summarise(scored(1.0, 0.0, 1.0, weights=[2.0, 1.0, 2.0])).score_interval is None
+
+
+def test_two_answers_to_each_case_are_repeats():
+    rates = {"a": "+-", "b": "++", "c": "--", "d": "+-"}
+    rows = [
+        Observation(case=case, passed=letter == "+", score=float(letter == "+"))
+        for case, letters in rates.items()
+        for letter in letters
+    ]
+    found = summarise(rows)
+    means = bootstrap_mean([0.5, 1.0, 0.0, 0.5])
+    assert (found.pass_interval.low, found.pass_interval.high) == (means.low, means.high)
+    assert found.pass_interval.method == "bootstrap"
+    assert found.score_variance == pytest.approx((0.5 + 0 + 0 + 0.5) / 4)
+    assert (found.repeats, found.pass_hat_k) == (2, 0.25)
 
 
 def test_repeats_are_means_of_their_case():
