@@ -68,7 +68,7 @@ TARGETS: Final = (
     Target(
         name="tables",
         files=("autoforge/core/tables/*.py",),
-        tests=("tests/autoforge/core/tables",),
+        tests=("tests/autoforge/core/test_tables.py",),
     ),
     Target(
         name="transactions",

@@ -271,6 +271,20 @@ def test_a_summary_by_hand():
     assert summarise(seen("+" * 6)).smallest_difference == 1.0
 
 
+def test_a_verdict_without_a_score_is_an_error():
+    found = summarise([*seen("+"), Observation(case="x", passed=True, score=None)])
+    assert (found.answers, found.passed, found.errors, found.cases) == (2, 1, 1, 1)
+    other = [*seen("+"), Observation(case="x", passed=None, score=0.5)]
+    assert (summarise(other).passed, summarise(other).errors) == (1, 1)
+    assert compare(other, [*seen("+"), *scored(1.0)]).pairs == 1
+
+
+def test_a_case_that_was_answered_once_among_repeats_has_no_variance():
+    once = Observation(case="once", passed=True, score=1.0)
+    twice = [Observation(case="twice", passed=score > 0, score=score) for score in (0.0, 1.0)]
+    assert summarise([once, *twice]).score_variance == 0.5
+
+
 def test_a_summary_of_nothing():
     for rows in ([], seen("!?")):
         found = summarise(rows)
@@ -341,8 +355,8 @@ def test_quantiles():
     ]  # fmt: skip
     assert quantile([], 0.5) is None
     assert percentile([7.0], 0.5) == 7.0
-    counts = [(10, 2), (20, 1), (40, 3)]
-    spread = [10, 10, 20, 40, 40, 40]
+    counts = [(10, 2), (20, 1), (40, 2), (50, 1)]
+    spread = [10, 10, 20, 40, 40, 50]
     for part in (0, 0.1, 0.25, 0.3, 0.5, 0.55, 0.6, 0.9, 1):
         assert quantile_of_counts(counts, part) == pytest.approx(quantile(spread, part))
     assert quantile_of_counts([], 0.5) is None
@@ -446,6 +460,7 @@ def test_sign_flips_of_sixteen_are_counted_and_of_seventeen_drawn():
 
 def test_holm_never_exceeds_one_and_never_falls():
     assert holm({"a": 0.5, "b": 0.6}) == {"a": 1.0, "b": 1.0}
+    assert holm({"a": 0.6, "b": 0.7}) == {"a": 1.0, "b": 1.0}
     assert holm({"a": 0.01, "b": 0.011}) == {"a": 0.02, "b": 0.02}
     assert holm({"a": 0.3}) == {"a": 0.3}
 
