@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from autoforge.core.language import gettext as _
 from autoforge.core.tables import Table, Unusable
 from evaluations.engine.errors import ScoringError, SuiteError
 from evaluations.engine.formats.assertions import RUNS_CODE, UNKNOWN_HERE
@@ -47,7 +48,7 @@ def parse_cell(text: str) -> Found:
     known = name in SCORERS or name in UNKNOWN_HERE or name in RUNS_CODE
     if not found or not known:
         return {"type": "equals", "value": text}, _trap(text)
-    negated, _, bracket, value = found.groups()
+    negated, _name, bracket, value = found.groups()
     assertion: dict[str, Any] = {"type": f"{negated or ''}{name}"}
     if value is not None:
         listed = name.endswith(("-any", "-all"))
@@ -64,7 +65,10 @@ def _fields(value: str) -> list[str] | str:
 
 def _with_threshold(assertion: dict[str, Any], name: str, bracket: str | None, text: str) -> Found:
     if name not in WITH_THRESHOLD:
-        said = f"promptfoo drops the ({bracket}) of “{text[:60]}”; so it is here"
+        said = _("promptfoo drops the (%(bracket)s) of “%(text)s”; so it is here") % {
+            "bracket": bracket,
+            "text": text[:60],
+        }
         return assertion, said if bracket else ""
     if bracket is not None:
         return assertion | {"threshold": float(bracket)}, ""
@@ -72,8 +76,11 @@ def _with_threshold(assertion: dict[str, Any], name: str, bracket: str | None, t
     if usual is None:
         return assertion, ""
     said = (
-        f"“{text[:60]}” has no (n): promptfoo takes {usual:g}, which here means equality; write "
-        f"{name}(5): for up to 5 edits"
+        _(
+            "“%(text)s” has no (n): promptfoo takes %(usual)s, which here means equality; write "
+            "%(name)s(5): for up to 5 edits"
+        )
+        % {"text": text[:60], "usual": f"{usual:g}", "name": name}
         if name == "levenshtein"
         else ""
     )
@@ -143,7 +150,9 @@ def table_tests(table: Table, file: str) -> tuple[list[FoundRow], list[Warned]]:
             raise SuiteError(f"{place}: {record.value.reason}")
         row = {_fold(column): _cell(cell, place) for column, cell in record.value.items()}
         if record.missing and any(EXPECTED.match(_fold(column)) for column in record.missing):
-            said = f"the row ends before the column “{record.missing[0]}”, so it has no such check"
+            said = _("the row ends before the column “%(missing)s”, so it has no such check") % {
+                "missing": record.missing[0]
+            }
             warnings.append(Warned(message=said, place=place))
         test, messages = _test(row, place)
         tests.append((document, test))
@@ -205,7 +214,10 @@ def _configure(row: Mapping[str, str], numbered: dict[str, dict[str, Any]], plac
         if found and cell.strip():
             number = found[1] or "1"
             if number not in numbered:
-                raise SuiteError(f"{place}: {name} belongs to no __expected{found[1]} of this row")
+                raise SuiteError(
+                    _("%(place)s: %(name)s belongs to no __expected%(found)s of this row")
+                    % {"place": place, "name": name, "found": found[1]}
+                )
             numbered[number]["threshold"] = _number(cell, name, place)
 
 
@@ -215,5 +227,8 @@ def _number(cell: str, name: str, place: Place) -> float:
     except (ValueError, RecursionError):
         found = None
     if found is None:
-        raise SuiteError(f"{place}: {name} is a number, not “{cell[:60]}”")
+        raise SuiteError(
+            _("%(place)s: %(name)s is a number, not “%(cell)s”")
+            % {"place": place, "name": name, "cell": cell[:60]}
+        )
     return found
