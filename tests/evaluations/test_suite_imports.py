@@ -154,3 +154,10 @@ def test_the_page_says_the_same(page):
     assert "more than 10,000 rows" in str(answer.context["form"].errors["file"])
     page("t.csv", b"q,expected\na,x\n", assertion="exact")
     assert TestCase.objects.get().assertions == [{"type": "exact", "value": "x"}]
+
+
+def test_references_that_repeat_a_long_list_are_refused(tmp_path):
+    tests = "\n".join(["- vars: {a: {$ref: '#/big'}}"] * 1000)
+    text = f"prompts: [x]\nbig: {[1] * 2000}\ntests:\n{tests}\n"
+    with pytest.raises(CommandError, match="the file holds more than 1,000,000 values"):
+        load(write(tmp_path, text, "c.yaml"))

@@ -10,6 +10,7 @@ from evaluations.engine.formats.yaml_document import Document, Spot
 __all__ = ["resolve_references"]
 
 MOST: Final = 10_000  # references; each may hold others
+MOST_VALUES: Final = 1_000_000  # with all that references repeat
 MISSING: Final = object()
 
 Load = Callable[[str, Spot], Any]
@@ -38,8 +39,13 @@ class _Resolver:
         self.document = document
         self.load = load
         self.count = 0
+        self._left = MOST_VALUES
 
     def resolve(self, value: Any, path: tuple[Any, ...], within: tuple[str, ...]) -> Any:
+        self._left -= 1
+        if self._left < 0:
+            sentence = _("the file holds more than %(limit)s values; split it")
+            raise SuiteError(f"{self.document.file}: {sentence % {'limit': f'{MOST_VALUES:,}'}}")
         if isinstance(value, list):
             return [self.resolve(one, (*path, place), within) for place, one in enumerate(value)]
         if not isinstance(value, dict):
