@@ -154,8 +154,9 @@ def test_a_database_with_prompts_and_nobody_gets_an_admin_and_no_demo(
 
 def test_requests_are_shown_where_the_level_is_asked_for(launch):
     started = launch(LOG_LEVEL="INFO")
-    urllib.request.urlopen(f"{started.url}health/live").close()
-    started.wait("GET /health/live")
+    urllib.request.urlopen(f"{started.url}admin/login/?token=planted").close()
+    started.wait("path=/admin/login/")
+    assert "planted" not in started.output
 
 
 def test_redis_that_is_down_is_said_and_pages_work(launch):
