@@ -142,18 +142,7 @@ def _promptfoo_result(report: Report, place: int, row: Any) -> dict[str, Any]:
         "response": _response(row),
         "latencyMs": row.latency_ms or 0,
         "cost": float(row.cost_usd or 0),
-        "gradingResult": None
-        if row.passed is None
-        else {
-            "pass": row.passed,
-            "score": row.score,
-            "reason": next((one["reason"] for one in row.components if not one["pass"]), "")
-            or "All assertions passed",
-            "componentResults": [
-                {key: one[key] for key in ("pass", "score", "reason", "assertion")}
-                for one in _with_members(row.components)
-            ],
-        },
+        "gradingResult": None if state == "error" else _grading(row),
     }
 
 
@@ -165,6 +154,21 @@ def _response(row: Any) -> dict[str, Any]:
         response["guardrails"] = {"flagged": row.details["flagged"]}
     note = note_of(row)
     return response | ({"metadata": {"note": note}} if note else {})
+
+
+def _grading(row: Any) -> dict[str, Any]:
+    """Return what the assertions say together; of an unchecked answer only what they recorded."""
+    failed = next((one["reason"] for one in row.components if not one["pass"]), "")
+    reason = NOT_CHECKED if row.passed is None else failed or "All assertions passed"
+    return {
+        "pass": row.passed is True,
+        "score": row.score or 0,
+        "reason": reason,
+        "componentResults": [
+            {key: one[key] for key in ("pass", "score", "reason", "assertion")}
+            for one in _with_members(row.components)
+        ],
+    }
 
 
 def _with_members(components: Iterable[Any]) -> Iterator[Any]:

@@ -22,6 +22,8 @@ CLOSE: Final = 1e-9
 FOLDERS: Final = tuple(
     sorted(path for path in (Path(__file__).parent / "configs").iterdir() if path.is_dir())
 )
+# Promptfoo passes what nothing checks, with the score 1; ours says so instead and has no verdict.
+UNCHECKED: Final = "not checked"
 OFF: Final = ("--no-table", "--no-cache", "--no-progress-bar", "--no-write")
 
 
@@ -85,13 +87,13 @@ def _rows(found: Mapping[str, Any]) -> list[Row]:
 
 def _row(row: Mapping[str, Any]) -> Row:
     failed = row["failureReason"] == 2
+    unchecked = str(row.get("error") or "").startswith(UNCHECKED)
     grading = row.get("gradingResult") or {}
     return {
         "test": row["testIdx"],
         "prompt": row["promptIdx"],
         "output": None if failed else _output((row.get("response") or {}).get("output")),
-        "success": row["success"],
-        "score": row["score"],
+        **({} if unchecked else {"success": row["success"], "score": row["score"]}),
         "reason": row["failureReason"],
         "error": failed,
         "vars": row["vars"],
@@ -127,7 +129,8 @@ def differing(name: str, theirs: list[Row], ours: list[Row]) -> list[dict[str, A
 def _parts(their: Row | None, our: Row | None) -> list[str]:
     if their is None or our is None:
         return ["row"]
-    return [key for key in their if not _same(their[key], our[key])]
+    compared = their if "success" in our else their.keys() - {"success", "score"}
+    return [key for key in their if key in compared and not _same(their[key], our[key])]
 
 
 def _same(one: Any, other: Any) -> bool:
