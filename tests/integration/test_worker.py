@@ -72,7 +72,8 @@ def config_of(fake: FakeModels, folder: Path) -> Path:
         "concurrency": CONCURRENCY,
         "config": {"apiBaseUrl": f"{fake.url}/v1"},
     }
-    tests = [{"vars": {"x": f"q{n}"}} for n in range(CASES)]
+    check = {"type": "contains", "value": "q"}
+    tests = [{"vars": {"x": f"q{n}"}, "assert": [check]} for n in range(CASES)]
     path = folder / "config.json"
     path.write_text(json.dumps({"prompts": ["{{x}}"], "providers": [provider], "tests": tests}))
     return path
