@@ -123,4 +123,5 @@ class Reporter(ExceptionReporter):
     def _hide(self, report: str) -> SafeString:
         request = self.request or current_request.get()
         hidden = hide_values(hide_text(report), list_request_secrets(request))
-        return mark_safe(hidden)  # noqa: S308 (Django escaped it; only stars were put in)
+        # Django escaped it; only stars were put in.
+        return mark_safe(hidden)  # noqa: S308  # nosec B308 B703

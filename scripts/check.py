@@ -18,7 +18,7 @@ from launch.tools import run
 PACKAGES: Final = ("autoforge", "prompts", "evaluations")
 NO_SQL: Final = (
     "-x",
-    "autoforge/db/libsql,autoforge/db/triggers.py,prompts/migrations",
+    "autoforge/db/libsql,autoforge/db/triggers.py,prompts/migrations,evaluations/migrations",
     "-r",
     "manage.py",
 )

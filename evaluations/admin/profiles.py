@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.formats import date_format
 from django.utils.html import format_html_join
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
@@ -176,7 +176,7 @@ class ReleaseGateAdmin(BaseAdmin):
         return (*fields, "prompt") if obj else fields
 
     @display(description=_("history"))
-    def changes(self, obj: ReleaseGate) -> SafeString:
+    def changes(self, obj: ReleaseGate) -> SafeString | str:
         """Return who made and changed the gate, and what: the newest first."""
         lines = (
             (
@@ -187,8 +187,7 @@ class ReleaseGateAdmin(BaseAdmin):
             )
             for event in gates.list_events(gate_id=obj.pk)
         )
-        line_end = mark_safe("<br>")
-        return format_html_join(line_end, "{} · {} · <bdi>{}</bdi> · {}", lines) or mark_safe("–")
+        return format_html_join("", "<div>{} · {} · <bdi>{}</bdi> · {}</div>", lines) or "–"
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:  # noqa: ARG002 (Django's signature)
         """Create or change it through the service, which names the person."""
