@@ -58,7 +58,7 @@ from tests.support.redis_server import RedisServer  # noqa: E402 (after the envi
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On libSQL, leave out what asks no database of the product: it was run on SQLite."""
+    """On libSQL, leave out what another database cannot change: it was run on SQLite."""
     if LIBSQL is None:
         return
     chosen = [item for item in items if _asks_a_database(item)]
@@ -67,6 +67,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _asks_a_database(item: pytest.Item) -> bool:
+    if item.get_closest_marker("once"):
+        return False
     if item.path.is_relative_to(ROOT / "tests" / "integration"):  # it starts programs that do
         return True
     fixtures = set(getattr(item, "fixturenames", ()))

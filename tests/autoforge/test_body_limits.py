@@ -18,7 +18,7 @@ from autoforge.core.uploads import (
     accepts_upload,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 LOGIN = "/admin/login/"
 IMPORT = "/admin/prompts/prompt/import/"
 SUITES = "/admin/evaluations/testsuite/import/"

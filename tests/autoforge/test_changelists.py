@@ -20,7 +20,7 @@ from autoforge.core.changelists import MAX_WORDS, CheckedListMixin
 from evaluations.services import create_case, create_suite
 from prompts.services import create_prompt
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 PAGES = list(admin.site._registry.items())
 IDS = [model._meta.label_lower for model, _page in PAGES]

@@ -50,7 +50,7 @@ def test_an_ipv6_customer_counts_as_one(rf):
     assert other != first
 
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from autoforge.demo import load_demo
 from evaluations.models import Run, TestCase, TestResult, TestSuite
 from prompts.models import Prompt, PromptTemplate, PromptVersion
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.once]
 
 GRAVE = {"serious", "critical"}
 RUN = """(rules) => {

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 from evaluations.models import Run, TestCase, TestSuite
 from prompts import services
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.once]
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 from prompts import services
 from prompts.models import Prompt
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.once]
 
 ROWS = 55  # two pages of a list
 

@@ -12,7 +12,7 @@ from evaluations.models import ModelProfile, Run, TestCase, TestSuite
 from evaluations.services import create_case, create_suite
 from prompts.services import create_prompt
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 IMPORT = "admin:evaluations_testsuite_import"
 SUITE = {"prompts": ["x"], "tests": [{"vars": {"a": "file://texts/*.txt"}}]}

@@ -19,6 +19,7 @@ def test_each_configuration_is_recorded():
     assert sum(map(len, RECORDED.values())) >= 200
 
 
+@pytest.mark.once
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_we_agree_with_promptfoo_but_for_the_written_differences(folder):

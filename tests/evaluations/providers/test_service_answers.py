@@ -21,7 +21,7 @@ from evaluations.planning import Plan, PlannedColumn, create_run
 from evaluations.reporting import FORMATS, build_report, write
 from tests.support.fake_models import FakeModels, Step
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.once]
 
 KEY = "sk-very-secret-0123456789"
 PRICE = Price(
