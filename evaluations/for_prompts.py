@@ -22,7 +22,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from autoforge.core.aggregates import JSONGroupArray
-from evaluations import drawing, gates
+from evaluations import drawing
 from evaluations.models import UNCHECKED, Evaluation, ReleaseGate, Run, RunCase, TestCase
 from prompts.interface import (
     Candidate,
@@ -227,9 +227,6 @@ def render_panel(request: HttpRequest, prompt_id: UUID) -> str:
     context = {
         "allowed": True,
         "evaluations": rows,
-        "gate_events": [
-            (event, gates.describe_event(event)) for event in gates.list_events(prompt_id=prompt_id)
-        ],
         "trends": drawing.trend_of(rows),
         "prompt_id": prompt_id,
         "can_start": request.user.has_perm("evaluations.add_run"),

@@ -2,12 +2,16 @@
 
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from django import forms
 from django.conf import settings as django_settings
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import path
 from django.utils.formats import date_format
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
@@ -174,6 +178,26 @@ class ReleaseGateAdmin(BaseAdmin):
         """Keep a gate with its prompt, and so with the prompt's history."""
         fields = super().get_readonly_fields(request, obj)
         return (*fields, "prompt") if obj else fields
+
+    def get_urls(self) -> list[Any]:
+        """Add the history of all gates that a prompt has or had, also of those that are gone."""
+        view = self.admin_site.admin_view(self.of_prompt)
+        name = "evaluations_releasegate_of_prompt"
+        return [path("of-prompt/<uuid:prompt_id>/", view, name=name), *super().get_urls()]
+
+    def of_prompt(self, request: HttpRequest, prompt_id: UUID) -> HttpResponse:
+        """Show who made, changed and deleted a prompt's gates."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        events = gates.list_events(prompt_id=prompt_id)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Who changed its release gates"),
+            "opts": self.opts,
+            "prompt_id": prompt_id,
+            "events": [(event, gates.describe_event(event)) for event in events],
+        }
+        return TemplateResponse(request, "admin/evaluations/releasegate/history.html", context)
 
     @display(description=_("history"))
     def changes(self, obj: ReleaseGate) -> SafeString | str:

@@ -27,9 +27,8 @@ def modes(folder: Path) -> dict[str, int]:
 PROGRAM = """
 import django
 django.setup()
-from django.db import connection
-with connection.cursor() as cursor:
-    cursor.execute("CREATE TABLE t (x)")
+from django.core.management import call_command
+call_command("migrate", "contenttypes", verbosity=0)
 """
 
 

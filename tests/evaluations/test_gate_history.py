@@ -102,7 +102,10 @@ def test_who_made_changed_and_deleted_a_gate_is_named(publisher, prompt):
         ("changed", "鈴木"),
         ("created", "鈴木"),
     ]
+    history = reverse("admin:evaluations_releasegate_of_prompt", args=[prompt.pk])
     page = publisher.get(reverse("admin:prompts_prompt_change", args=[prompt.pk])).content.decode()
+    assert history in page
+    page = publisher.get(history).content.decode()
     for part in ("Who changed its release gates", changed, "test suite: T → –"):
         assert part in page
 

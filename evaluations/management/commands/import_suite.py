@@ -10,6 +10,7 @@ from autoforge.core.errors import ApplicationError, InvalidInputError
 from evaluations.engine.errors import EngineError
 from evaluations.engine.formats.summary import describe_checks
 from evaluations.engine.formats.tables import parse_check, parse_mapping
+from evaluations.engine.types import Suite
 from evaluations.exchanging import check_suite, read_suite, store_suite
 
 WRONG_INPUT = 2
@@ -65,16 +66,19 @@ class Command(BaseCommand):
                 self.stderr.write(f"Warning: {warning}")
             if len(suite.warnings) > WARNINGS_SHOWN:
                 self.stderr.write(f"… and {len(suite.warnings) - WARNINGS_SHOWN} more warnings.")
-            for sentence in describe_checks(suite):
-                self.stdout.write(sentence)
-            if options["dry_run"]:
-                check_suite(suite, replace_cases=options["replace"])
-                self.stdout.write(f"“{suite.name}”: {len(suite.cases)} cases; nothing was kept.")
-                return
-            row, count = store_suite(suite, replace_cases=options["replace"])
+            said = self._store(suite, options)
         except InvalidInputError as error:
             messages = {OPTIONS.get(name, name): text for name, text in error.messages.items()}
             raise CommandError(str(InvalidInputError(messages)), returncode=WRONG_INPUT) from error
         except (ApplicationError, EngineError) as error:
             raise CommandError(str(error), returncode=WRONG_INPUT) from error
-        self.stdout.write(f"Imported “{row.name}” with {count} cases.")
+        for sentence in (*describe_checks(suite), said):
+            self.stdout.write(sentence)
+
+    def _store(self, suite: Suite, options: dict[str, Any]) -> str:
+        """Store the suite, or only try it; return what became of it."""
+        if options["dry_run"]:
+            check_suite(suite, replace_cases=options["replace"])
+            return f"“{suite.name}”: {len(suite.cases)} cases; nothing was kept."
+        row, count = store_suite(suite, replace_cases=options["replace"])
+        return f"Imported “{row.name}” with {count} cases."
