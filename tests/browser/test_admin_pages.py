@@ -27,6 +27,7 @@ def content(owner):
     return services.create_prompt(title="Support reply", content="Answer {{ question }}.")
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)], ids=["desk", "phone"])
 @pytest.mark.parametrize(("scheme", "locale"), [("light", "en"), ("dark", "ja")])
 def test_pages_fit_and_ask_nobody_else(content, open_browser, width, height, scheme, locale):
@@ -102,6 +103,7 @@ def test_a_stale_edit_in_two_windows(content, open_browser):
     assert (content.content, content.current_version) == ("theirs", 2)
 
 
+@pytest.mark.once
 def test_wrong_logins_end_at_a_clear_page(owner, open_browser):
     view = open_browser(locale="ja")
     for _ in range(5):

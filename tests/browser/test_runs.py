@@ -278,6 +278,7 @@ HEADINGS = {
 ENGLISH = re.compile(r"^\s*(Passed|Failed|Errors|Score|Latency|Export|Search|What|Reason|Nobody)\b")
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("width", "height", "scheme", "locale"),
     [(1280, 900, "light", "en"), (1280, 900, "dark", "ja"), (390, 844, "dark", "ja")],

@@ -207,6 +207,7 @@ def test_labels_of_many(view):
 PAGES = ["", "add/", "{key}/change/", "{key}/diff/", "import/", "?q=要約"]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)], ids=["desk", "phone"])
 @pytest.mark.parametrize(("scheme", "locale"), [("light", "en"), ("dark", "ja")])
 def test_pages_fit(owner, open_browser, width, height, scheme, locale):

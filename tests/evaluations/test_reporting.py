@@ -179,6 +179,7 @@ COUNTED = {
 }
 
 
+@pytest.mark.once
 def test_20_000_results_are_handed_out_in_parts(many):
     for kind, count in COUNTED.items():
         parts = list(write(build_report(many), kind))

@@ -15,6 +15,8 @@ import pytest
 from tests.support.fake_models import FakeModels
 from tests.support.redis_server import RedisServer
 
+pytestmark = pytest.mark.once  # its workers have SQLite files of their own
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 CASES = 120
 CONCURRENCY = 4

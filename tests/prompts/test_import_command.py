@@ -306,6 +306,7 @@ def test_json_counts_nothing_where_nothing_goes_in(write, capsys, options):
     assert [rejection["line"] for rejection in result["rejections"]] == [3, 4, 6]
 
 
+@pytest.mark.once
 def test_json_lists_every_rejection_of_many(write, capsys):
     path = write("title,content\n" + "日本,\n" * 30_000)
     assert run(path, "--output", "json") == 1
