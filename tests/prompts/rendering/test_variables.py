@@ -7,6 +7,8 @@ import pytest
 from prompts.rendering.problems import ContractError, Problem, ValuesError
 from prompts.rendering.variables import (
     KEYS,
+    MOST_DECLARED,
+    MOST_PROBLEMS,
     TYPES,
     Variable,
     coerce_values,
@@ -106,6 +108,31 @@ def test_every_fault_of_a_declaration_is_named(value, problems):
     with pytest.raises(ContractError) as caught:
         parse_variables(value)
     assert codes(caught.value) == problems
+
+
+def test_so_many_variables_and_no_more():
+    most = [{"name": f"v{number}"} for number in range(MOST_DECLARED)]
+    assert len(parse_variables(most)) == MOST_DECLARED
+    with pytest.raises(ContractError) as caught:
+        parse_variables([*most, {"name": "more"}])
+    assert codes(caught.value) == [("too-many-declared", {"limit": MOST_DECLARED})]
+
+
+def test_objects_are_nested_as_deeply_as_lists():
+    deepest = 1
+    for _ in range(50):
+        deepest = {"k": deepest}
+    variable = Variable(name="x", type="json")
+    assert take_values([variable], {"x": deepest}) == {"x": deepest}
+    with pytest.raises(ValuesError):
+        take_values([variable], {"x": {"k": deepest}})
+
+
+def test_of_many_unknown_values_the_first_are_named():
+    many = {f"q{number}": 1 for number in range(MOST_PROBLEMS + 10)}
+    with pytest.raises(ValuesError) as caught:
+        take_values([], many)
+    assert len(caught.value.problems) == MOST_PROBLEMS
 
 
 def test_two_entries_without_a_name_are_not_the_same_variable():
