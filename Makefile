@@ -77,7 +77,7 @@ bench-eval: setup ## The evaluation engine beside the real promptfoo (npm): ARGS
 bench-prompts: setup ## Search, released prompts and admin pages: times and round trips
 	@exec $(BIN)/python benchmarks/prompts.py
 
-bench-import: setup ## Import 100,000 generated rows; prints time and memory
+bench-import: setup ## Import 50,000 generated rows; prints time and memory
 	@exec $(BIN)/python benchmarks/import_prompts.py
 
 ##@ Maintain

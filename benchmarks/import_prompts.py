@@ -1,4 +1,4 @@
-"""Import 10,000 and 100,000 generated rows with the real command; print time and memory.
+"""Import 10,000 and 50,000 generated rows with the real command; print time and memory.
 
 Each run is a process of its own on a fresh SQLite file. The limit it is held against is measured
 in the same run: the same rows read by the csv module and written by plain sqlite3 into tables of
@@ -21,7 +21,7 @@ from itertools import islice
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-SIZES = (10_000, 100_000)
+SIZES = (10_000, 50_000)
 BATCH = 500
 WORDS = (
     "Answer",
