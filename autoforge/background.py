@@ -66,6 +66,7 @@ def _run(task: Task[Any, Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -
     try:
         calmly(task.call)(*args, **kwargs)
     except Exception:
+        # Nobody waits for the thread: whatever a task raises would be lost but for this line.
         logger.exception("A task failed: %s", task.name)
     finally:
         connections.close_all()
