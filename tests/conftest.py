@@ -48,6 +48,14 @@ DATABASE_FIXTURES = {"db", "transactional_db", "django_db_serialized_rollback", 
 # Here, not by an option of pytest: that would read the settings before the line above.
 django.setup()
 
+from django.conf import settings as django_settings  # noqa: E402 (django is set up first)
+
+# What the processes that tests start hash stays as slow as the product's, and both are read.
+django_settings.PASSWORD_HASHERS = [
+    "tests.support.hashers.QuickArgon2",
+    *django_settings.PASSWORD_HASHERS[1:],
+]
+
 from hypothesis import settings as hypothesis_settings  # noqa: E402 (as below)
 
 # A busy machine is no failure.

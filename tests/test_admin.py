@@ -7,7 +7,9 @@ from decimal import Decimal
 import pytest
 from django.contrib.auth.models import Permission
 from django.urls import reverse
+from django.utils.module_loading import import_string
 
+from autoforge import settings as product_settings
 from evaluations import services as evaluations
 from evaluations.models import (
     Evaluation,
@@ -389,5 +391,10 @@ def test_headers(client):
     assert client.get("/favicon.ico").status_code == 302
 
 
-def test_passwords_are_argon2(owner):
-    assert owner.password.startswith("argon2$")
+def test_passwords_are_argon2_at_full_cost():
+    """The tests' own people have a cheap hash; this is the product's."""
+    hasher = import_string(product_settings.PASSWORD_HASHERS[0])()
+    parameters = hasher.decode(hasher.encode("secret", hasher.salt()))
+    assert (parameters["algorithm"], parameters["variety"]) == ("argon2", "argon2id")
+    assert parameters["memory_cost"] >= 19 * 1024  # KiB: the least that OWASP advises
+    assert parameters["time_cost"] >= 2

@@ -1,6 +1,7 @@
 """A TCP proxy between a client and a server that breaks a request in a chosen way."""
 
 import contextlib
+import json
 import socket
 import threading
 import time
@@ -16,6 +17,8 @@ FAULTS = (
     "502",
     "429",
 )
+
+LOCKED = "locked"  # the first statement is refused with SQLITE_BUSY; no status says so
 
 
 @dataclass
@@ -73,6 +76,9 @@ class FaultProxy:
                 time.sleep(self.delay_seconds)
                 if fault == "cut before":
                     return
+                if fault == LOCKED:
+                    client.sendall(_refuse_the_lock(json.loads(body)))
+                    continue
                 if fault in {"500", "502", "429"}:
                     client.sendall(_answer(fault))
                     continue
@@ -131,3 +137,25 @@ def _answer(status: str) -> bytes:
             body,
         )
     )
+
+
+def _refuse_the_lock(request: dict) -> bytes:
+    error = {"message": "SQLite error: database is locked", "code": "SQLITE_BUSY"}
+    head = {"baton": None, "base_url": None}
+    if "batch" in request:  # of a cursor
+        lines = (head, {"type": "step_error", "step": 0, "error": error})
+        return _ok("\n".join(map(json.dumps, lines)))
+    first, *others = request["requests"]
+    if first["type"] == "execute":
+        result = {"type": "error", "error": error}
+    else:
+        nothing = [None] * (len(first["batch"]["steps"]) - 1)
+        batch = {"step_results": [None, *nothing], "step_errors": [error, *nothing]}
+        result = {"type": "ok", "response": {"type": "batch", "result": batch}}
+    closed = [{"type": "ok", "response": {"type": "close"}} for _ in others]
+    return _ok(json.dumps({**head, "results": [result, *closed]}))
+
+
+def _ok(text: str) -> bytes:
+    body = text.encode()
+    return b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body) + body

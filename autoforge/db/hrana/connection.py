@@ -10,6 +10,7 @@ if the transaction is still open, for the server can have taken it away.
 | before it was sent whole | Unreachable   | Unreachable    | TransactionLost  | TransactionLost |
 | after it was sent        | tried again   | OutcomeUnknown | TransactionLost  | OutcomeUnknown  |
 | refused: no room (429)   | tried again   | tried again    | TransactionLost  | TransactionLost |
+| refused: no lock, BEGIN  | tried again   | tried again    | tried again      |                 |
 | refused: expired token   | with a new token, where `auth_token` is a function              |||
 """
 
@@ -23,6 +24,7 @@ from autoforge.db.hrana.cursor import Cursor
 from autoforge.db.hrana.endpoint import Endpoint
 from autoforge.db.hrana.errors import (
     AccessDenied,
+    Busy,
     DatabaseError,
     DatabaseNotFound,
     DataError,
@@ -282,9 +284,12 @@ class Connection:
             stream = self._stream.sibling()
             lines = self._try(lambda: stream.lines(request), is_read=True)
             return ArrivingRows(_ending(stream, lines), len(prefix), self.converters)
+
+        def arrive() -> ArrivingRows:
+            return ArrivingRows(self._stream.lines(request), len(prefix), self.converters)
+
         try:
-            lines = self._stream.lines(request)
-            self._arriving = ArrivingRows(lines, len(prefix), self.converters)
+            self._arriving = arrive() if is_begun else self._with_room(arrive)
         except FAILURES as error:
             self._fail_in(transaction, error)
         transaction.sent()
@@ -344,7 +349,7 @@ class Connection:
         request = messages.batch(steps, is_begun=transaction.is_begun)
         transaction.has_written |= not is_read
         try:
-            result = self._send_in(transaction, request)
+            result = self._send_in(transaction, request, len(prefix))
         except FAILURES as error:
             self._fail_in(transaction, error, is_read=is_read)
         except BaseException as error:  # such as Ctrl-C: nobody knows what the server does now
@@ -353,17 +358,32 @@ class Connection:
             raise
         return self._results_in(transaction, result, len(prefix), len(steps))
 
-    def _send_in(self, transaction: Transaction, request: dict[str, Any]) -> BatchResult:
+    def _send_in(
+        self, transaction: Transaction, request: dict[str, Any], before: int
+    ) -> BatchResult:
         if transaction.is_begun:
             return self._stream.run_batch(request, close=False)
         # Nothing is lost yet: a server without room is asked again, and a stream that was kept for
         # this and is gone is replaced.
         try:
-            return self._with_room(lambda: self._stream.run_batch(request, close=False))
+            return self._with_room(lambda: self._run_from_begin(request, before, close=False))
         except TransactionLost as error:
             if not error.status:
                 raise
-        return self._stream.run_batch(request, close=False)
+        return self._run_from_begin(request, before, close=False)
+
+    def _run_from_begin(self, request: dict[str, Any], before: int, *, close: bool) -> BatchResult:
+        """Run a batch whose first steps, as many as `before`, begin a transaction.
+
+        Raises:
+            Busy: the server refused the lock at BEGIN, as it does now and then when it has little
+                processor time: nothing was begun.
+        """
+        result = self._stream.run_batch(request, close=close)
+        position, error = _first_error(result)
+        if isinstance(error, Busy) and position < before:
+            raise error
+        return result
 
     def _fail_in(
         self, transaction: Transaction, error: Exception, *, is_read: bool = True
@@ -443,7 +463,9 @@ class Connection:
         steps = [*map(StatementRequest, prefix), *statements, *map(StatementRequest, suffix)]
         request = messages.batch(steps, is_begun=False, finally_rollback=bool(suffix))
         close = self._closes
-        result = self._try(lambda: self._stream.run_batch(request, close=close), is_read=is_read)
+        result = self._try(
+            lambda: self._run_from_begin(request, len(prefix), close=close), is_read=is_read
+        )
         _check_length(result, len(steps) + len(suffix))
         _position, error = _first_error(result)
         if error is not None:
@@ -470,11 +492,11 @@ class Connection:
             raise failures.unreachable(self._endpoint, error) from error
 
     def _with_room(self, send: Callable[[], Answer]) -> Answer:
-        """Send; where the server has no room, nothing was done, and it is sent again."""
+        """Send; where the server has no room or no lock, nothing was done, and it is sent again."""
         for pause_seconds in PAUSES_SECONDS:
             try:
                 return send()
-            except Overloaded:
+            except (Overloaded, Busy):
                 time.sleep(pause_seconds)
         return send()
 

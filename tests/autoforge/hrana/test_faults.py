@@ -163,6 +163,38 @@ def test_a_server_without_room_is_asked_again(connect, proxy, monkeypatch):
         cursor.execute("SELECT 1")
 
 
+ASKS = {
+    "a write": lambda cursor: cursor.execute("INSERT INTO t VALUES ('a')"),
+    "many writes": lambda cursor: cursor.executemany("INSERT INTO t VALUES (?)", [("a",), ("b",)]),
+    "a transaction": lambda cursor: cursor.connection.autocommit or cursor.execute("SELECT 1"),
+    "rows that arrive": lambda cursor: cursor.connection.cursor(stream=True).execute("SELECT 1"),
+}
+
+
+@pytest.mark.parametrize("autocommit", [True, False])
+@pytest.mark.parametrize("ask", ASKS)
+@pytest.mark.usefixtures("table")
+def test_a_lock_that_is_refused_at_the_beginning_is_asked_for_again(
+    connect, proxy, monkeypatch, ask, autocommit
+):
+    """Seen where eight threads write and the server has little processor time."""
+    monkeypatch.setattr("autoforge.db.hrana.connection.PAUSES_SECONDS", (0, 0))
+    if autocommit and "a transaction" in ask:
+        return
+    connection = connect(proxy.url, autocommit=autocommit)
+    if not (autocommit and ask == "rows that arrive"):  # a read by itself needs no lock
+        proxy.fail("locked", times=2)
+        ASKS[ask](connection.cursor())
+        connection.commit()
+    written = rows(connect)
+    proxy.fail("locked", times=3)
+    with pytest.raises(hrana.Busy) as caught:
+        ASKS[ask](connection.cursor())
+    assert caught.value.retryable
+    connection.rollback()
+    assert rows(connect) == written
+
+
 def test_an_answer_that_never_comes(connect, proxy):
     cursor = connect(proxy.url, timeout=0.2).cursor()
     proxy.delay_seconds = 1

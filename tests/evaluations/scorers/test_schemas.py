@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from evaluations.engine.errors import SuiteError
+from evaluations.engine.errors import ScoringError, SuiteError
 from evaluations.engine.formats.assertions import parse_assertion
 from evaluations.engine.scorers import Context, grade, schemas
 from evaluations.engine.scorers.embedded_json import find_objects
@@ -118,6 +118,30 @@ UNHELD = [
 def test_an_answer_that_cannot_be_held_against_a_schema_is_an_error(text, schema, sentence):
     parse_assertion({"type": "is-json", "value": schema})
     assert sentence in graded("is-json", text, schema).error
+
+
+@pytest.mark.parametrize(
+    ("schema", "document"),
+    [
+        ({"$ref": "#"}, 1),
+        ({"items": {"$ref": "#"}}, json.loads("[" * 400 + "]" * 400)),
+        ({"properties": {"a": {"$ref": "#"}}}, json.loads('{"a":' * 300 + "1" + "}" * 300)),
+        (json.loads('{"allOf":[' * 200 + "{}" + "]}" * 200), 1),
+    ],
+    ids=["itself", "lists", "objects", "schemas"],
+)
+def test_a_stack_that_ends_anywhere_is_an_error_of_the_answer(schema, document):
+    """A library in Rust panics where the stack ends within it: then it is no exception."""
+
+    def at(depth: int) -> str:
+        if depth:
+            return at(depth - 1)
+        with pytest.raises(ScoringError) as caught:
+            schemas.first_fault(schema, document)
+        return str(caught.value)
+
+    said = {at(depth) for depth in range(0, 120, 3)}
+    assert all(sentence.endswith("nested too deeply, or refers to itself") for sentence in said)
 
 
 def test_each_answer_has_its_own_time(monkeypatch):
