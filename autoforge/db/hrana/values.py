@@ -18,6 +18,7 @@ import binascii
 import datetime as dt
 import decimal
 import math
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Final
@@ -45,6 +46,7 @@ Converter = Callable[[Any], Any]
 INTEGER_LIMIT: Final = 1 << 63
 SHORT: Final = 16  # characters: at most 15 digits and a point
 LARGEST_POWER: Final = 308
+LARGEST_SHIFT: Final = 62  # a power of two that is still an integer to the server
 
 
 class Null(Struct, tag_field="type", tag="null", omit_defaults=True, gc=False, frozen=True):
@@ -139,7 +141,24 @@ def _encode_float(value: float) -> Cell | Literal:
     is_short = len(text) <= SHORT and "e" not in text
     if is_short or _as_read(text) == number:
         return Float(number)
-    return Literal(f"({text})")
+    return Literal(_exact(number))
+
+
+def _exact(number: float) -> str:
+    """Return SQL for a number to its last bit: an integer times, or by, powers of two.
+
+    Its decimal digits would not do: of numbers far from one, SQLite reads one in some ten thousand
+    as the next float.
+    """
+    fraction, exponent = math.frexp(number)
+    integer = int(math.ldexp(fraction, sys.float_info.mant_dig))
+    exponent -= sys.float_info.mant_dig
+    zeros = (integer & -integer).bit_length() - 1
+    integer, exponent = integer >> zeros, exponent + zeros
+    sign = "*" if exponent > 0 else "/"
+    largest, rest = divmod(abs(exponent), LARGEST_SHIFT)
+    factors = [1 << LARGEST_SHIFT] * largest + [1 << rest]
+    return f"({integer}.0" + "".join(f"{sign}{factor}" for factor in factors) + ")"
 
 
 def _as_read(text: str) -> float:

@@ -4,6 +4,8 @@ import datetime as dt
 import decimal
 import enum
 import math
+import random
+import struct
 from collections.abc import Iterator
 
 import pytest
@@ -87,7 +89,8 @@ def test_encode_refuses(value, kind, message):
     ("value", "expected"),
     [
         (0.30000000000000004, Float(0.30000000000000004)),
-        (3.355343274261666e257, Literal("(3.355343274261666e+257)")),
+        (-3.6306974429264516, Literal("(-4087801912764645.0/1125899906842624)")),
+        (9.97367136385104e39, Literal(f"(4125013794076447.0*{2**62}*{2**19})")),
         (float("inf"), Literal("9e999")),
         (float("-inf"), Literal("(-9e999)")),
     ],
@@ -104,6 +107,18 @@ def test_every_float_arrives_as_it_is(floats, value):
     if math.isfinite(value):
         assert floats.execute("SELECT ?", [value]).fetchone() == (value,)
         assert floats.execute("SELECT :a -- :a\n", {"a": value}).fetchone() == (value,)
+
+
+def test_no_float_of_any_size_is_the_next_one(floats):
+    """Read from digits, SQLite takes one in ten thousand for its neighbour: these two, among all."""
+    random.seed(20260101)
+    anywhere = struct.unpack("<3000d", random.randbytes(3000 * 8))
+    near = [random.uniform(-1, 1) * 10 ** random.randint(-30, 30) for _ in range(3000)]
+    values = [*filter(math.isfinite, (*anywhere, *near)), 2.990306479151305e-170, 5e-324]
+    for start in range(0, len(values), 500):
+        part = values[start : start + 500]
+        floats.execute(" UNION ALL ".join(["SELECT ?"] * len(part)), part)
+        assert [value for (value,) in floats.fetchall()] == part
 
 
 def test_infinity_arrives_too(floats):
