@@ -21,7 +21,7 @@ __all__ = ["dump_yaml", "plain_scalar", "read_yaml"]
 
 LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # parsed in C where PyYAML has it
 NODE_WEIGHT: Final = 16  # what a node weighs besides its characters
-VALUES_SHARE: Final = 5  # YAML takes this much longer than the other formats, value for value
+VALUES_SHARE: Final = 8  # YAML takes this much longer than the other formats, value for value
 HEAVIEST: Final = 64 * 1024 * 1024  # characters of a file with its aliases written out
 LONGEST_NUMBER: Final = 400  # digits; a longer one is a text
 INTEGER: Final = re.compile(r"[-+]?[0-9]+\Z")

@@ -110,7 +110,7 @@ def test_every_float_arrives_as_it_is(floats, value):
 
 
 def test_no_float_of_any_size_is_the_next_one(floats):
-    """Read from digits, SQLite takes one in ten thousand for its neighbour: these two, among all."""
+    """Read from digits, SQLite takes one in some ten thousand for its neighbour."""
     random.seed(20260101)
     anywhere = struct.unpack("<3000d", random.randbytes(3000 * 8))
     near = [random.uniform(-1, 1) * 10 ** random.randint(-30, 30) for _ in range(3000)]
