@@ -17,7 +17,6 @@ from autoforge.core.tables.opening import (
     format_of,
     open_table,
     read_bytes,
-    read_file,
 )
 from autoforge.core.tables.records import Record, Table, Unusable
 from autoforge.core.tables.sentences import Sentence, UnreadableError
@@ -37,6 +36,5 @@ __all__ = [
     "open_table",
     "read_bytes",
     "read_delimited",
-    "read_file",
     "unescape_formula",
 ]

@@ -1,7 +1,7 @@
 """From a file to its table: which format it is, its bytes within the limit, and its reader."""
 
 from collections.abc import Collection
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import BinaryIO, Final
 
 from autoforge.core.tables.delimited import read_delimited
@@ -13,7 +13,7 @@ from autoforge.core.tables.sentences import UnreadableError, gettext_noop
 from autoforge.core.tables.workbook import read_workbook
 from autoforge.core.tables.yaml_text import read_yaml
 
-__all__ = ["FORMATS", "SUFFIXES", "format_of", "open_table", "read_bytes", "read_file"]
+__all__ = ["FORMATS", "SUFFIXES", "format_of", "open_table", "read_bytes"]
 
 FORMATS: Final = ("csv", "json", "jsonl", "yaml", "xlsx")
 SUFFIXES: Final = {
@@ -61,19 +61,6 @@ def read_bytes(stream: BinaryIO, limits: Limits) -> bytes:
     if len(raw) > limits.size_bytes:
         raise UnreadableError(TOO_LARGE, limit=limits.size_bytes // MEBIBYTE)
     return raw
-
-
-def read_file(path: Path, limits: Limits | None = None) -> bytes:
-    """Return everything that a file holds.
-
-    Raises:
-        UnreadableError: the system cannot read it, or it is larger than the limit.
-    """
-    try:
-        with path.open("rb") as stream:
-            return read_bytes(stream, limits or Limits())
-    except OSError as error:
-        raise UnreadableError(UNREADABLE, reason=error.strerror or str(error)) from error
 
 
 def open_table(

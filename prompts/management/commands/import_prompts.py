@@ -14,6 +14,8 @@ from django.db import transaction
 from django.db.utils import DatabaseError
 
 from autoforge.core.errors import InvalidInputError
+from autoforge.core.tables import Limits
+from autoforge.core.typed_files import open_typed, read_typed
 from autoforge.db.explanation import explain
 from prompts import services
 from prompts.exporting import BrokenFileError, parse
@@ -128,7 +130,7 @@ class Command(BaseCommand):
 
 def _restore(folder: Path, *, dry_run: bool) -> dict[str, int]:
     files = {
-        path.relative_to(folder).as_posix(): path.read_bytes()
+        path.relative_to(folder).as_posix(): _read_inside(path, folder)
         for path in (*folder.glob("*.md"), *folder.glob("*.versions/*.md"))
     }
     # Other Markdown may lie beside ours: ours has front matter, or older versions.
@@ -146,6 +148,13 @@ def _restore(folder: Path, *, dry_run: bool) -> dict[str, int]:
         counts = services.restore_archive(rows)
         transaction.set_rollback(dry_run)
     return dict(counts)
+
+
+def _read_inside(path: Path, folder: Path) -> bytes:
+    try:
+        return read_typed(path, most_bytes=Limits().size_bytes, border=folder)
+    except UnreadableError as error:
+        raise BrokenFileError(f"{path} cannot be read: {error}") from error
 
 
 def _import(options: dict[str, Any], report: Report) -> services.ImportCounts:
@@ -214,9 +223,5 @@ def _opened(name: str) -> Iterator[BinaryIO]:
             raise UnreadableError("it is closed")
         yield sys.stdin.buffer
         return
-    try:
-        stream = Path(name).open("rb")  # noqa: SIM115 (closed below; here only what open() raises)
-    except OSError as error:
-        raise UnreadableError(error.strerror or str(error)) from error
-    with stream:
+    with open_typed(Path(name)) as stream:
         yield stream

@@ -10,6 +10,8 @@ from typing import Any, Final
 from django.core.management.base import BaseCommand, CommandError, CommandParser, no_translations
 
 from autoforge.core.errors import NotFoundError
+from autoforge.core.tables import Limits, UnreadableError
+from autoforge.core.typed_files import read_typed
 from prompts import interface
 from prompts.rendering import TemplateError, coerce_values
 
@@ -95,11 +97,10 @@ def _split(pairs: Iterable[str]) -> dict[str, str]:
 
 def _read_file(name: str) -> dict[str, Any]:
     try:
-        values = json.loads(Path(name).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CommandError(
-            f"{name} cannot be read: {error.strerror}.", returncode=WRONG_INPUT
-        ) from error
+        raw = read_typed(Path(name), most_bytes=Limits().size_bytes)
+        values = json.loads(raw.decode("utf-8"))
+    except UnreadableError as error:
+        raise CommandError(f"{name} cannot be read: {error}.", returncode=WRONG_INPUT) from error
     except UnicodeDecodeError as error:
         raise CommandError(
             f"{name} is not UTF-8; save it as UTF-8.", returncode=WRONG_INPUT
