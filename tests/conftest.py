@@ -13,6 +13,7 @@ from pathlib import Path
 
 import django
 import pytest
+import pytest_django
 from launch.sqld import Server
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -84,20 +85,49 @@ def _asks_a_database(item: pytest.Item) -> bool:
 
 
 @pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """Take the database that is there: `django_db_modify_db_settings` puts a copy."""
+    return True
+
+
+@pytest.fixture(scope="session")
 def django_db_modify_db_settings(
-    django_db_modify_db_settings, tmp_path_factory: pytest.TempPathFactory
+    django_db_modify_db_settings,
+    django_db_blocker: pytest_django.DjangoDbBlocker,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     """Put the test database into a file: threads then have connections of their own."""
     from django.conf import settings
 
+    from tests.support import migrated
+
     entry = settings.DATABASES["default"]
     test = entry.setdefault("TEST", {})
-    if LIBSQL is not None:
-        entry["NAME"] = LIBSQL.url  # xdist's workers read the settings before this file
-        test["ADMIN_URL"] = LIBSQL.admin_url
-        test["NAME"] = "autoforge-tests"
+    if LIBSQL is None:
+        test["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
+        with django_db_blocker.unblock():
+            migrated.copy_file(Path(test["NAME"]))
         return
-    test["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
+    entry["NAME"] = LIBSQL.url  # xdist's workers read the settings before this file
+    test["ADMIN_URL"] = LIBSQL.admin_url
+    test["NAME"] = migrated.NAMESPACE
+    LIBSQL.stop()
+    shutil.rmtree(LIBSQL.folder)
+    with django_db_blocker.unblock():
+        migrated.copy_server(LIBSQL.folder)
+    LIBSQL.start()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_db_setup, django_db_blocker: pytest_django.DjangoDbBlocker
+) -> Iterator[None]:
+    """Close what a database that is kept leaves open; its folder goes with the others."""
+    from django.db import connections
+
+    yield
+    with django_db_blocker.unblock():
+        connections.close_all()
 
 
 @pytest.fixture(autouse=True)
