@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Final
@@ -48,9 +48,16 @@ pytest_add_cli_args=
     no:randomly
     -p
     no:cacheprovider
-"""
-SURVIVED: Final = 0  # the status of a test run in which everything passed
-NO_TESTS: Final = 33  # mutmut's own status: no test runs the function
+    --timeout=600{leave_out}
+timeout_constant=10
+timeout_multiplier=6
+"""  # time-outs far above what a busy machine takes: what is ended by one counts as noticed
+UNNOTICED: Final = (
+    0,  # everything passed
+    5,  # pytest found no test
+    33,  # mutmut: no test runs the function
+    None,  # not tried
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -127,7 +134,7 @@ def _chosen(options: argparse.Namespace) -> list[Target]:
             continue
         target = next((one for one in TARGETS if _holds(one, name)), None)
         if target is not None:
-            chosen.append(Target(name=name, files=(name,), tests=target.tests))
+            chosen.append(replace(target, name=name, files=(name,)))
         elif options.names:
             known = ", ".join(target.name for target in TARGETS)
             raise SystemExit(f"{name} is no target and no file of one; there are: {known}")
@@ -185,6 +192,10 @@ def _prepare(folder: Path, target: Target) -> None:
         "tests": target.tests,
     }
     lines = {name: "\n".join(f"    {value}" for value in rows) for name, rows in values.items()}
+    lines["leave_out"] = ""
+    if target.leave_out:
+        names = " or ".join(target.leave_out)
+        lines["leave_out"] = f"\n    -k\n    not ({names})"
     (folder / "setup.cfg").write_text(CONFIGURATION.format(**lines), encoding="utf-8")
 
 
@@ -196,7 +207,7 @@ def _results(folder: Path) -> Iterator[tuple[str, int | None]]:
 
 
 def _judge(target: Target, folder: Path, results: dict[str, int | None]) -> Outcome:
-    unnoticed = [key for key, status in results.items() if status in (SURVIVED, NO_TESTS, None)]
+    unnoticed = [key for key, status in results.items() if status in UNNOTICED]
     survivors = [_survivor(folder, key) for key in unnoticed]
     known = {Survivor(**{name: row[name] for name in Survivor.__slots__}) for row in _equal()}
     left = [survivor for survivor in survivors if survivor not in known]

@@ -1,16 +1,36 @@
-"""Runs mutmut in the folder where it is started, without its changes of texts.
+"""Runs mutmut in the folder where it is started, with two changes of its own.
 
-Whether a sentence is worded so or otherwise decides nothing; tests that match sentences are the
-place for it. What is left: operators, comparisons, numbers, conditions, arguments, assignments.
+Without its changes of texts: whether a sentence is worded so or otherwise decides nothing; tests
+that match sentences are the place for it. What is left: operators, comparisons, numbers,
+conditions, arguments, assignments.
+
+With services: mutmut leaves decorated functions alone, since a decorator may do something when it
+is applied. `transaction.atomic` does nothing before the call, and twice is as good as once.
 """
 
 import libcst as cst
+import libcst.matchers as m
 from mutmut.__main__ import cli
 from mutmut.mutation import mutators
+from mutmut.mutation.file_mutation import MutationVisitor
+
+ATOMIC = m.FunctionDef(
+    decorators=[m.Decorator(decorator=m.Attribute(m.Name("transaction"), m.Name("atomic")))]
+)
 
 # In place: mutmut's other modules have imported the list already.
 operators = list(mutators.mutation_operators)
 for entry in operators:
     if entry[0] is cst.BaseString:
         mutators.mutation_operators.remove(entry)  # type: ignore[attr-defined]  # it is a list
+
+is_left_alone = MutationVisitor._skip_node_and_children  # noqa: SLF001 (mutmut has no option for it)
+
+
+def is_left_alone_here(self: MutationVisitor, node: cst.CSTNode) -> bool:
+    """Answer as mutmut does, except for the functions that are one transaction."""
+    return not m.matches(node, ATOMIC) and is_left_alone(self, node)
+
+
+MutationVisitor._skip_node_and_children = is_left_alone_here  # type: ignore[method-assign]  # noqa: SLF001 (as above)
 cli()

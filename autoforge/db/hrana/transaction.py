@@ -50,8 +50,9 @@ class Transaction:
         position = self._position(name)
         del self._savepoints[position:]
         unsent = self._unsent(name)
-        if unsent is None:
-            self._waiting.append(f"RELEASE {_quoted(name)}")
+        if unsent is None:  # all that waits is inside of it, and gone with it; undone stays undone
+            undone = [sql for sql in self._waiting if sql.startswith("ROLLBACK TO")]
+            self._waiting = [*undone, f"RELEASE {_quoted(name)}"]
         else:
             del self._waiting[unsent:]
 
