@@ -140,10 +140,10 @@ class _Scanner:
             match = match_cell(self._text, position)
             if match is None:
                 raise self._explain(position, line)
-            if match.end() - position > longest:
-                raise UnreadableError(LONG_CELL, line=line, limit=f"{longest:,}")
             quoted_text, bare, ended_by = match.groups()
             cell = bare or "" if quoted_text is None else quoted_text.replace('""', '"')
+            if len(cell) > longest:
+                raise UnreadableError(LONG_CELL, line=line, limit=f"{longest:,}")
             cells.append(cell)
             position = match.end()
             # Some spreadsheets write every row with thousands of delimiters and nothing between.
