@@ -25,7 +25,7 @@ from prompts.extensions import (
     register_scores,
     unregister_check,
 )
-from prompts.models import PromptVersion
+from prompts.models import LabelRule, PromptVersion
 from prompts.releases_cache import remember
 from prompts.rendering import (
     UNDEFINED,
@@ -59,6 +59,7 @@ __all__ = [
     "get_choice",
     "get_prompt",
     "get_prompt_text",
+    "list_checked_labels",
     "list_prompts",
     "prepare_template",
     "register_check",
@@ -226,6 +227,12 @@ def get_choice(prompt_id: UUID | str) -> PromptChoice:
         NotFoundError: there is no such prompt, or it is deleted.
     """
     return _choice(selectors.get_prompt(prompt_id))
+
+
+def list_checked_labels() -> list[str]:
+    """Return the labels that move only to a version that passes every check, by name."""
+    rules = LabelRule.objects.filter(needs_checks=True)
+    return list(rules.order_by("label").values_list("label", flat=True))
 
 
 def _choice(prompt: Any) -> PromptChoice:

@@ -30,6 +30,7 @@ from evaluations.engine.providers.contract import MOST_AT_A_TIME
 from evaluations.engine.providers.families import why_unsent
 from evaluations.engine.providers.keys import check_address, find_secret
 from evaluations.models import ModelProfile, ReleaseGate
+from prompts.interface import list_checked_labels
 
 NEEDS_MODEL = ("openai", "anthropic", "openai-compatible")
 
@@ -222,6 +223,21 @@ class ReleaseGateAdmin(BaseAdmin):
         else:
             obj.pk = gates.create_gate(actor=actor, prompt_id=obj.prompt_id, **fields).pk
             obj._state.adding = False
+        self._warn_if_idle(request)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Say above the list where no gate of it stops anything."""
+        if request.method == "GET" and self.has_view_permission(request):
+            self._warn_if_idle(request)
+        return super().changelist_view(request, extra_context)
+
+    def _warn_if_idle(self, request: HttpRequest) -> None:
+        if ReleaseGate.objects.exists() and not list_checked_labels():
+            sentence = _(
+                "No label needs checks, so release gates stop nothing yet: tick “needs checks” in "
+                "the label rule of the label that they guard, such as production."
+            )
+            self.message_user(request, sentence, level=messages.WARNING)
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         """Delete it through the service."""

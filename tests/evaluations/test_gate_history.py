@@ -10,6 +10,7 @@ from autoforge.core.errors import InvalidInputError, NotFoundError
 from evaluations import gates
 from evaluations.models import GateEvent, ReleaseGate, TestCase
 from evaluations.services import create_case, create_suite
+from prompts.models import LabelRule
 from prompts.services import create_prompt
 
 pytestmark = pytest.mark.django_db
@@ -145,3 +146,20 @@ def test_what_a_gate_refuses(prompt):
     with pytest.raises(NotFoundError, match="there is no release gate"):
         gates.delete_gate(gate_id=gate.pk)
     assert str(GateEvent.objects.first()) == "deleted"
+
+
+def test_a_gate_that_stops_nothing_yet_says_so(client, owner):
+    """Without a label rule that needs checks, every label moves past every gate."""
+    client.force_login(owner)
+    warning = "release gates stop nothing yet"
+    changelist = reverse("admin:evaluations_releasegate_changelist")
+    assert warning not in client.get(changelist).content.decode()
+    prompt, suite = create_prompt(title="P", content="c"), create_suite(name="S")
+    create_case(suite_id=suite.pk, name="a", assertions=[{"type": "contains", "value": "a"}])
+    data = {"prompt": prompt.pk, "suite": suite.pk, "pass_rate": "1", "lower_bound": ""}
+    answer = client.post(reverse("admin:evaluations_releasegate_add"), data, follow=True)
+    assert ReleaseGate.objects.count() == 1
+    assert warning in answer.content.decode()
+    assert warning in client.get(changelist).content.decode()
+    LabelRule.objects.update_or_create(label="production", defaults={"needs_checks": True})
+    assert warning not in client.get(changelist).content.decode()
