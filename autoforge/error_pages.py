@@ -10,9 +10,10 @@ from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 from django.views.defaults import server_error as django_server_error
 
+from autoforge.db import hrana
 from autoforge.db.outages import Outage, OutageKind, find_outage
 
-__all__ = ["database_unavailable", "server_error"]
+__all__ = ["content_too_large", "database_unavailable", "server_error"]
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +52,11 @@ NOT_AS_EXPECTED: Final = _(
     "The database does not fit this version of the site: nothing was saved. Tell your "
     "administrator."
 )
+TOO_LARGE: Final = _(
+    "The database takes less than 5 MiB for all fields of an entry together: nothing was saved. Go "
+    "back and divide it."
+)
+CONTENT_TOO_LARGE: Final = 413
 UNAVAILABLE: Final = 503
 RETRY_AFTER_SECONDS: Final = 10
 
@@ -73,6 +79,17 @@ def database_unavailable(request: HttpRequest, error: BaseException | None) -> H
     response = render(request, "503.html", {"sentence": sentence}, status=UNAVAILABLE)
     response["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
+
+
+def content_too_large(request: HttpRequest, error: DatabaseError) -> HttpResponse | None:
+    """Answer 413 where all that is to be saved as one is more than the database takes.
+
+    Returns:
+        None for another error.
+    """
+    if not isinstance(error.__cause__, hrana.TooLarge):
+        return None
+    return render(request, "413.html", {"sentence": TOO_LARGE}, status=CONTENT_TOO_LARGE)
 
 
 def _sentence_for(error: BaseException | None) -> tuple[object, str]:

@@ -16,7 +16,7 @@ from django.utils import translation
 from django.utils.deprecation import MiddlewareMixin
 
 from autoforge.core import bounded
-from autoforge.error_pages import database_unavailable
+from autoforge.error_pages import content_too_large, database_unavailable
 
 __all__ = [
     "ContentSecurityPolicyMiddleware",
@@ -61,8 +61,10 @@ class DatabaseOutageMiddleware(MiddlewareMixin):
     """A database's bad day is a page of one sentence, with DEBUG too: it is nobody's bug."""
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """Answer 503 where the database cannot be used; leave other errors alone."""
-        return database_unavailable(request, error) if isinstance(error, DatabaseError) else None
+        """Answer 503 where the database cannot be used, 413 where it takes no text of that size."""
+        if not isinstance(error, DatabaseError):
+            return None
+        return content_too_large(request, error) or database_unavailable(request, error)
 
 
 class LanguageMiddleware(LocaleMiddleware):

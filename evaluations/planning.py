@@ -11,7 +11,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DataError, transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
@@ -345,7 +345,14 @@ def _copy_cases(
             needs |= needs_of(case.assertions)
             survey.add(case)
             asked += columns if case.columns is None else len(case.columns)
-        insert_rows(RunCase._meta.db_table, CASE_COLUMNS, rows)
+        try:
+            insert_rows(RunCase._meta.db_table, CASE_COLUMNS, rows)
+        except DataError as error:
+            name = max(page, key=lambda entry: len(dump(case_as_document(entry[1]))))[1].name
+            sentence = _("the case “%(name)s” is too large for the database (%(reason)s)")
+            raise InvalidInputError(
+                {"cases": sentence % {"name": name[:255], "reason": error}}
+            ) from error
         sample += [case for _, case in page[: SAMPLE - len(sample)]]
         count += len(page)
     if not count:

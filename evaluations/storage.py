@@ -6,7 +6,7 @@ compiler limit them, and what is stored already stays (`ON CONFLICT DO NOTHING`)
 
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from decimal import Decimal
@@ -35,6 +35,8 @@ __all__ = ["LEASE", "DatabaseStore", "insert_rows", "patiently"]
 ResultT = TypeVar("ResultT")
 
 LEASE: Final = timedelta(seconds=30)
+# libSQL takes a value below 5 MiB; many rows go as one, as JSON.
+STATEMENT_BYTES: Final = 4 * 1024 * 1024
 PATIENCE_SECONDS: Final = 300.0  # how long a database may be away before a run gives up
 FILLING_SECONDS: Final = 1.0  # that templates are filled for before others have their turn
 FIRST_WAIT_SECONDS: Final = 0.1
@@ -99,7 +101,7 @@ def insert_rows(
     *,
     only_if: tuple[str, Sequence[Any]] = ("1", ()),
 ) -> int:
-    """Insert rows by one statement; return how many are new.
+    """Insert rows, by one statement if they are not too large for it; return how many are new.
 
     Args:
         table: its name.
@@ -108,17 +110,49 @@ def insert_rows(
         only_if: an SQL condition with its parameters.
     """
     quote = connection.ops.quote_name
-    names = ", ".join(map(quote, columns))
-    fields = ", ".join(f"json_extract(value, '$[{place}]')" for place in range(len(columns)))
+    head = f"INSERT INTO {quote(table)} ({', '.join(map(quote, columns))}) SELECT"
     condition, params = only_if
-    sql = (
-        f"INSERT INTO {quote(table)} ({names}) SELECT {fields} FROM json_each(%s) "  # noqa: S608  # nosec B608 (names are ours)
-        f"WHERE {condition} ON CONFLICT DO NOTHING"
-    )
-    text = dump(list(rows))
+    tail = f"WHERE {condition} ON CONFLICT DO NOTHING"
+    of_json = ", ".join(f"json_extract(value, '$[{place}]')" for place in range(len(columns)))
+    by_text = f"{head} {of_json} FROM json_each(%s) {tail}"
+    by_value = f"{head} {', '.join(['%s'] * len(columns))} {tail}"
+    count = 0
     with connection.cursor() as cursor:
-        cursor.execute(sql, [_storable(text), *params])
-        return int(cursor.rowcount)
+        for texts, row in _parts(rows):
+            if row is None:
+                cursor.execute(by_text, [f"[{','.join(texts)}]", *params])
+            else:
+                cursor.execute(by_value, [*map(_as_value, row), *params])
+            count += int(cursor.rowcount)
+    return count
+
+
+def _parts(
+    rows: Iterable[Sequence[Any]],
+) -> Iterator[tuple[list[str], Sequence[Any] | None]]:
+    """Yield what one statement takes: rows as JSON; or one row, too large to be one value of it."""
+    texts: list[str] = []
+    size = 0
+    for row in rows:
+        text = _storable(dump(list(row)))
+        length = len(text.encode())
+        if length > STATEMENT_BYTES:
+            yield [], row
+            continue
+        if texts and size + length > STATEMENT_BYTES:
+            yield texts, None
+            texts, size = [], 0
+        texts.append(text)
+        size += length
+    if texts:
+        yield texts, None
+
+
+def _as_value(value: Any) -> Any:
+    """Return what SQL's json_extract makes of a value."""
+    if isinstance(value, list | dict):
+        return _storable(dump(value))
+    return _storable(value) if isinstance(value, str) else value
 
 
 def _storable(text: str) -> str:

@@ -44,6 +44,7 @@ from autoforge.db.hrana.errors import (
     OutcomeUnknown,
     Overloaded,
     ProgrammingError,
+    TooLarge,
     TransactionLost,
     Unreachable,
     Warning,  # noqa: A004 (PEP 249 names it so)
@@ -81,6 +82,7 @@ __all__ = [
     "TimeFromTicks",
     "Timestamp",
     "TimestampFromTicks",
+    "TooLarge",
     "TransactionLost",
     "Unreachable",
     "Warning",

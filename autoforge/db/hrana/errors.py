@@ -44,6 +44,7 @@ __all__ = [
     "OutcomeUnknown",
     "Overloaded",
     "ProgrammingError",
+    "TooLarge",
     "TransactionLost",
     "Unreachable",
     "Warning",
@@ -139,6 +140,10 @@ class Blocked(OperationalError):
     """The account may not read or write for now, most often because a quota is used up."""
 
 
+class TooLarge(DataError):
+    """A value, or all of a row together, is larger than the database takes."""
+
+
 CONSTRAINT: Final = re.compile(
     r"(?:UNIQUE|NOT NULL|CHECK|FOREIGN KEY|PRIMARY KEY) constraint failed|datatype mismatch"
     r"|cannot store \w+ value in \w+ column"
@@ -219,8 +224,8 @@ STATUSES: Final[dict[int, tuple[type[DatabaseError], str]]] = {
 }
 TOO_BIG: Final = "string or blob too big"
 TOO_BIG_SENTENCE: Final = (
-    "a text or blob is too large: the server takes values below 5 MiB (5,242,880 bytes); store it "
-    "in parts, or raise the database's max_row_size"
+    "a text, a blob or a row is too large: the server takes less than 5 MiB (5,242,880 bytes) for "
+    "all of a row; store it in parts, or raise the database's max_row_size"
 )
 TOO_MANY: Final = "too many SQL variables"
 TOO_MANY_SENTENCE: Final = (
@@ -236,7 +241,7 @@ def from_server(message: str, code: str | None) -> DatabaseError:
     if CONSTRAINT.search(text):
         error = IntegrityError(text)
     elif TOO_BIG in text:
-        error = DataError(TOO_BIG_SENTENCE)
+        error = TooLarge(TOO_BIG_SENTENCE)
     elif TOO_MANY in text:
         error = DataError(TOO_MANY_SENTENCE)
     else:

@@ -125,7 +125,7 @@ def test_endpoint_refuses(url, message):
             "the server blocks this database (Operation was blocked: too much): the plan's quota",
         ),
         ("Transaction timed out", "TRANSACTION_TIMEOUT", hrana.TransactionLost, "the server took"),
-        ("string or blob too big", "ARGS_INVALID", hrana.DataError, "a text or blob is too large"),
+        ("string or blob too big", "ARGS_INVALID", hrana.TooLarge, "a text, a blob or a row is"),
         ("wrong number", "ARGS_INVALID", hrana.ProgrammingError, "wrong number"),
         ("x", "SQLITE_CORRUPT", hrana.DatabaseError, "x"),
         ("x", "SQLITE_INTERNAL", hrana.InternalError, "x"),
