@@ -18,11 +18,13 @@ from evaluations.engine.types import Assertion, Case
 from evaluations.engine.work import Lost
 from evaluations.execution import (
     cancel_run,
+    column_of,
     execute_run,
     forget_errors,
     raise_limits,
     runs_to_resume,
     spent_on,
+    template_of,
 )
 from evaluations.models import ModelProfile, Run, TestResult
 from evaluations.planning import Plan, PlannedColumn, cases_of_suite, create_run
@@ -379,3 +381,21 @@ def test_targets_keep_everything_of_a_profile(db):
     assert found.name == "ours"
     bare = ProviderSpec(kind="echo")
     assert spec_of_target(spec_as_target(bare)) == bare
+
+
+@pytest.mark.parametrize("seconds", [0.0, 60.0], ids=["slow templates", "quick ones"])
+def test_pages_hold_every_case_once_however_long_templates_take(monkeypatch, seconds):
+    """The thread that fills templates renews the lease too: a page ends when its time does."""
+    monkeypatch.setattr("evaluations.storage.FILLING_SECONDS", seconds)
+    column = PlannedColumn(spec=ProviderSpec(kind="echo"), text="{{x}}")
+    run = create_run(plan(column, repeats=2), cases(7))
+    row = run.evaluations.get()
+    store = DatabaseStore(run, {str(row.pk): template_of(row)})
+    asked = column_of(row, column.spec, None)
+    after, pages = 0, []
+    while after is not None:
+        tasks, after = store.page(asked, after, 8)
+        pages.append([(task.case.name, task.repeat) for task in tasks])
+    expected = [(f"case {number}", repeat) for number in range(7) for repeat in range(2)]
+    assert [task for page in pages for task in page] == expected
+    assert [len(page) for page in pages] == ([8, 6] if seconds else [2] * 7)

@@ -173,3 +173,39 @@ def test_a_fork_has_workers_of_its_own(own_pool):
 
 def test_it_is_plain_python():
     assert "tests.autoforge.core.bounded_functions" not in sys.modules
+
+
+def test_calls_share_an_allowance():
+    with bounded.allowance_of(0.3):
+        for _ in range(20):
+            assert call("echo", 1) == 1  # gives back what it did not take
+        with pytest.raises(bounded.TookTooLongError, match=r"longer than 0\.2 s"):
+            call("spin", seconds=0.2)
+        with pytest.raises(bounded.TookTooLongError) as caught:
+            call("spin", seconds=0.2)
+        assert "0.2 s" not in str(caught.value)  # it had what the others left
+        for refused in (lambda: call("echo", 1), bounded.check_allowance):
+            with pytest.raises(bounded.TookTooLongError, match="time for all of them was used up"):
+                refused()
+    assert call("echo", 1) == 1
+    bounded.check_allowance()
+
+
+def test_what_is_done_here_counts_against_the_allowance():
+    with bounded.allowance_of(1):
+        bounded.use_up(0.9)
+        bounded.check_allowance()
+        bounded.use_up(0.2)
+        with pytest.raises(bounded.TookTooLongError, match="used up"):
+            call("echo", 1)
+    bounded.use_up(5)  # nobody counts
+    assert call("echo", 1) == 1
+
+
+def test_an_allowance_within_another_is_its_own():
+    with bounded.allowance_of(1):
+        with bounded.allowance_of(0.1):
+            bounded.use_up(1)
+            with pytest.raises(bounded.TookTooLongError):
+                bounded.check_allowance()
+        assert call("echo", 1) == 1
