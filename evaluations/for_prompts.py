@@ -22,6 +22,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from autoforge.core.aggregates import JSONGroupArray
+from autoforge.core.errors import InvalidInputError
 from evaluations import drawing
 from evaluations.models import UNCHECKED, Evaluation, ReleaseGate, Run, RunCase, TestCase
 from prompts.interface import (
@@ -90,8 +91,9 @@ def _check_gate(gate: ReleaseGate, candidate: Candidate) -> Verdict:
     newest = _newest_over(gate, candidate)
     summary = newest.summary if newest is not None else {}
     unchecked = _count_unchecked(newest)
-    params = _shown(gate, summary) | {"unchecked": unchecked}
-    for wrong, reason in _reasons(gate, summary, unchecked):
+    changed = "" if newest is None else _find_changed(gate, newest)
+    params = _shown(gate, summary) | {"unchecked": unchecked, "case": changed}
+    for wrong, reason in _reasons(gate, summary, unchecked, changed):
         if wrong:
             return Verdict(passed=False, reason=reason % params)
     if summary.get("pass_interval"):
@@ -131,12 +133,32 @@ def _count_unchecked(column: Evaluation | None) -> int:
     return rows.filter(UNCHECKED | Q(passed=True, components=[])).count()
 
 
+def _find_changed(gate: ReleaseGate, column: Evaluation) -> str:
+    """Return the name of a case that asks or checks something else than in a run, "" for none."""
+    from evaluations.engine.formats.documents import case_as_document, case_key  # noqa: PLC0415 (only where a label moves)
+    from evaluations.planning import case_of_row  # noqa: PLC0415 (as above)
+
+    since = column.run.created_at if column.run else column.created_at
+    edited = TestCase.objects.filter(suite=gate.suite, enabled=True, updated_at__gte=since)
+    asked = dict(
+        RunCase.objects.filter(run=column.run, case__in=edited).values_list("case", "document")
+    )
+    for row in edited:
+        try:
+            key = case_key(case_as_document(case_of_row(row)))
+        except InvalidInputError:
+            return row.name  # its assertions are wrong by now
+        if key != case_key(asked[row.pk]):
+            return row.name
+    return ""
+
+
 def _asked_all(row: Any) -> bool:
     return bool(row.summary.get("answers") == row.cases * row.run.repeats)
 
 
 def _reasons(
-    gate: ReleaseGate, summary: dict[str, Any], unchecked: int
+    gate: ReleaseGate, summary: dict[str, Any], unchecked: int, changed: str
 ) -> Iterator[tuple[bool, str]]:
     """Yield what may be wrong, and whether it is: in the order in which it is told."""
     errors, rate = summary.get("errors"), summary.get("pass_rate")
@@ -147,6 +169,10 @@ def _reasons(
             "%(unchecked)d answers of its run over “%(suite)s” were not checked: add assertions to "
             "the cases, and run it again"
         ),
+    )
+    yield (
+        bool(changed),
+        _("the case “%(case)s” of “%(suite)s” was changed after its run: run it again"),
     )
     yield rate is None, _("this content has never been run over the suite “%(suite)s”")
     yield (rate or 0) < gate.pass_rate, _("“%(suite)s” passes at %(rate)s; it takes %(needed)s")

@@ -41,6 +41,7 @@ __all__ = [
     "Estimate",
     "Plan",
     "PlannedColumn",
+    "case_of_row",
     "cases_of_suite",
     "create_run",
     "estimate_run",
@@ -152,20 +153,29 @@ def cases_of_suite(suite_id: UUID | str) -> Iterator[tuple[UUID | None, Case]]:
     suite = find_row(TestSuite, suite_id)
     rows = TestCase.objects.filter(suite=suite, enabled=True).order_by("position", "name")
     for row in rows.iterator(chunk_size=PAGE):
-        document = {
-            "variables": row.variables,
-            "expected": row.expected,
-            "assertions": row.assertions,
-            "threshold": row.threshold,
-            "tags": row.tags,
-            "metadata": row.metadata,
-        }
-        try:
-            yield row.pk, case_from_document(row.name, document, row.weight)
-        except SuiteError as error:
-            raise InvalidInputError(
-                {"assertions": _("case “%(name)s”: %(error)s") % {"name": row.name, "error": error}}
-            ) from error
+        yield row.pk, case_of_row(row)
+
+
+def case_of_row(row: TestCase) -> Case:
+    """Return a stored case as the engine asks it.
+
+    Raises:
+        InvalidInputError: an assertion is wrong; names the case.
+    """
+    document = {
+        "variables": row.variables,
+        "expected": row.expected,
+        "assertions": row.assertions,
+        "threshold": row.threshold,
+        "tags": row.tags,
+        "metadata": row.metadata,
+    }
+    try:
+        return case_from_document(row.name, document, row.weight)
+    except SuiteError as error:
+        raise InvalidInputError(
+            {"assertions": _("case “%(name)s”: %(error)s") % {"name": row.name, "error": error}}
+        ) from error
 
 
 def estimate_run(plan: Plan, cases: Sequence[Case], count: int) -> Estimate:

@@ -183,3 +183,34 @@ def test_other_content_needs_its_own_run(candidate, suite):
     changed = Candidate(**{name: getattr(candidate, name) for name in Candidate.__slots__}
                         | {"content_hash": uuid4().hex})  # fmt: skip
     assert not check_release(changed).passed
+
+
+CHANGES = [
+    ({"assertions": [{"type": "contains", "value": "zebra"}]}, False),
+    ({"assertions": []}, False),
+    ({"assertions": [{"type": "no such check"}]}, False),
+    ({"variables": {"x": "other"}}, False),
+    ({"expected": "zebra"}, False),
+    ({"name": "another name"}, True),
+    ({"assertions": [{"value": "c", "type": "contains"}]}, True),
+]
+
+
+@pytest.mark.parametrize(("change", "passed"), CHANGES, ids=range(len(CHANGES)))
+def test_a_case_that_was_changed_after_the_run_has_to_be_asked_again(change, passed):
+    """An answer that was compared with something else was not compared."""
+    made = create_suite(name="S")
+    for name in ("one", "two"):
+        create_case(suite_id=made.pk, name=name, assertions=[{"type": "contains", "value": "c"}])
+    text = get_prompt_text(prompt_id=create_prompt(title="P", content="c").pk)
+    column = PlannedColumn(spec=ProviderSpec(kind="echo"), prompt=text)
+    execute_run(create_run(Plan(columns=[column], suite=made), cases_of_suite(made.pk)).pk)
+    gate(candidate_of(text), made, pass_rate=1.0)
+    assert check_release(candidate_of(text)).passed
+    made.cases.filter(name="two").update(**change)
+    verdict = check_release(candidate_of(text))
+    assert verdict.passed is passed
+    if not passed:
+        assert verdict.reason == "the case “two” of “S” was changed after its run: run it again"
+        made.cases.filter(name="two").update(enabled=False)
+        assert check_release(candidate_of(text)).passed
