@@ -4,7 +4,7 @@ What a gate compares with its rates are answers that were checked. A suite in wh
 checked would let every content through, so no gate stands on one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 from uuid import UUID
 
@@ -17,7 +17,15 @@ from evaluations.engine.scorers import is_checked
 from evaluations.models import GateEvent, ReleaseGate, TestSuite
 from evaluations.planning import cases_of_suite
 
-__all__ = ["check_gate", "create_gate", "delete_gate", "describe_event", "edit_gate", "list_events"]
+__all__ = [
+    "check_gate",
+    "create_gate",
+    "delete_gate",
+    "delete_gates",
+    "describe_event",
+    "edit_gate",
+    "list_events",
+]
 
 RULES: Final = frozenset({"suite_id", "pass_rate", "lower_bound"})
 EVENTS_SHOWN: Final = 50
@@ -78,9 +86,25 @@ def delete_gate(*, gate_id: UUID | str, actor: str = "") -> None:
         NotFoundError: there is no such gate.
     """
     gate = _find(gate_id)
-    before = _values(gate)
-    _record(gate, GateEvent.Kind.DELETED, actor, {name: [before[name], None] for name in before})
-    gate.delete()
+    delete_gates([gate.pk], actor=actor)
+
+
+@transaction.atomic
+def delete_gates(gate_ids: Iterable[UUID | str], *, actor: str = "") -> int:
+    """Delete gates; their history stays with their prompts.
+
+    Returns:
+        how many were there to be deleted.
+    """
+    gates = list(ReleaseGate.objects.select_related("prompt", "suite").filter(pk__in=gate_ids))
+    events = []
+    for gate in gates:
+        before = _values(gate)
+        changes = {name: [before[name], None] for name in before}
+        events.append(_build_event(gate, GateEvent.Kind.DELETED, actor, changes))
+    GateEvent.objects.bulk_create(events)
+    ReleaseGate.objects.filter(pk__in=[gate.pk for gate in gates]).delete()
+    return len(gates)
 
 
 def check_gate(*, suite: TestSuite, pass_rate: float | None) -> Mapping[str, str]:
@@ -136,11 +160,15 @@ def _values(gate: ReleaseGate) -> dict[str, Any]:
 
 
 def _record(gate: ReleaseGate, kind: str, actor: str, changes: Mapping[str, Any]) -> None:
+    _build_event(gate, kind, actor, changes).save(force_insert=True)
+
+
+def _build_event(gate: ReleaseGate, kind: str, actor: str, changes: Mapping[str, Any]) -> GateEvent:
     event = GateEvent(
         prompt_id=gate.prompt_id, gate=gate.pk, kind=kind, actor=actor[:255], changes=dict(changes)
     )
     check_fields(event, exclude={"prompt"})
-    event.save(force_insert=True)
+    return event
 
 
 def list_events(*, gate_id: UUID | str = "", prompt_id: UUID | str = "") -> list[GateEvent]:

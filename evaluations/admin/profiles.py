@@ -245,8 +245,7 @@ class ReleaseGateAdmin(BaseAdmin):
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """Delete them through the service, each with its event."""
-        for gate in queryset:
-            self.delete_model(request, gate)
+        gates.delete_gates(queryset.values_list("pk", flat=True), actor=request.user.get_username())
 
     @display(description=_("pass rate"), ordering="pass_rate")
     def shown_rate(self, obj: ReleaseGate) -> str:
