@@ -5,6 +5,7 @@ import json
 from decimal import Decimal
 
 import pytest
+from django.contrib import admin as django_admin
 from django.contrib.auth.models import Permission
 from django.urls import reverse
 from django.utils.module_loading import import_string
@@ -72,8 +73,12 @@ def url(name: str, *arguments) -> str:
     return reverse(f"admin:{name}", args=arguments)
 
 
-@pytest.mark.parametrize("rows", [0, 3, 60])
-def test_no_list_asks_more_than_8_times_at_any_length(admin, rows, django_assert_max_num_queries):
+@pytest.mark.parametrize("rows", [0, 3, 24])
+def test_no_list_asks_more_than_8_times_at_any_length(
+    admin, rows, monkeypatch, django_assert_max_num_queries
+):
+    for page in django_admin.site._registry.values():
+        monkeypatch.setattr(page, "list_per_page", 20)  # 24 are more than one page
     fill(rows)
     for name in LISTS:
         for query in ("", "?q=text", "?state=all&o=1"):

@@ -71,11 +71,11 @@ def refusals(trees: dict[Path, ast.Module]) -> set[str]:
 class Reader:
     """Follows what is shown to the texts it is made of."""
 
-    def __init__(self, tree: ast.Module, errors: set[str], known: set[str]) -> None:
+    def __init__(self, tree: ast.Module, errors: set[str]) -> None:
         self.errors = errors
-        self.known = known
         self.tree = tree
         self.faults: list[tuple[int, str]] = []
+        self.keys: list[tuple[int, str]] = []
         self.seen: set[ast.AST] = set()
         self.functions = {
             node.name: node
@@ -98,14 +98,22 @@ class Reader:
             if isinstance(node, ast.Call):
                 self.calls.setdefault(name_of(node), []).append(node)
 
-    def read(self) -> list[tuple[int, str]]:
+    def read(self, known: set[str]) -> list[tuple[int, str]]:
+        """Return line and text of what is shown and not translated."""
+        self.follow_all()
+        missing = [
+            (line, f"not in django.po: {key}") for line, key in self.keys if key not in known
+        ]
+        return sorted({*self.faults, *missing})
+
+    @cache  # noqa: B019 (a module is followed once, whatever is known)
+    def follow_all(self) -> None:
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Call) and name_of(node) in TRANSLATORS:
                 self.translated(node)
             elif isinstance(node, ast.Call):
                 for shown in self.shown_by(node):
                     self.follow(shown)
-        return sorted(set(self.faults))
 
     def shown_by(self, call: ast.Call) -> Iterator[ast.AST]:
         name = name_of(call)
@@ -192,8 +200,8 @@ class Reader:
 
     def translated(self, call: ast.Call) -> None:
         text = call.args[0]  # a plural's singular is its key
-        if isinstance(text, ast.Constant) and text.value not in self.known:
-            self.fault(call, f"not in django.po: {text.value}")
+        if isinstance(text, ast.Constant):
+            self.keys.append((call.lineno, text.value))
 
 
 COMMANDS = ("prompts/management", "evaluations/management")
@@ -203,18 +211,27 @@ FIELDS = re.compile(r'InvalidInputError\(\s*\{\s*"(\w+)"')
 COMMANDS_ALONE = {"background", "evaluate"}
 
 
+@cache
 def known_texts() -> set[str]:
     return set(entries(Path("locale")))
 
 
-def untranslated(known: set[str]) -> list[str]:
+@cache
+def readers() -> dict[Path, Reader]:
     trees = sources()
     errors = refusals(trees)
-    return [
-        f"{path}:{line}: {text}"
+    return {
+        path: Reader(tree, errors)
         for path, tree in trees.items()
         if not str(path).startswith(COMMANDS)
-        for line, text in Reader(tree, errors, known).read()
+    }
+
+
+def untranslated(known: set[str]) -> list[str]:
+    return [
+        f"{path}:{line}: {text}"
+        for path, reader in readers().items()
+        for line, text in reader.read(known)
     ]
 
 
@@ -246,8 +263,8 @@ def test_a_translation_that_is_taken_out_is_missed():
     ],
 )
 def test_what_is_not_translated_is_noticed(source):
-    reader = Reader(ast.parse(source), ROOTS | {"SuiteError", "InvalidInputError"}, known_texts())
-    assert reader.read()
+    reader = Reader(ast.parse(source), ROOTS | {"SuiteError", "InvalidInputError"})
+    assert reader.read(known_texts())
 
 
 @pytest.mark.parametrize(
@@ -261,7 +278,7 @@ def test_what_is_not_translated_is_noticed(source):
     ],
 )
 def test_what_is_translated_is_no_fault(source):
-    assert Reader(ast.parse(source), {"SuiteError"}, known_texts()).read() == []
+    assert Reader(ast.parse(source), {"SuiteError"}).read(known_texts()) == []
 
 
 def test_every_field_that_a_refusal_names_has_a_translation():

@@ -218,7 +218,7 @@ case_lists = st.lists(
 
 
 @settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(kinds=case_lists, with_gate=st.booleans(), repeats=st.sampled_from([1, 2]))
 def test_no_gate_opens_where_an_answer_was_not_compared(kinds, with_gate, repeats):

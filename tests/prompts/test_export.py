@@ -62,7 +62,7 @@ def state():
 class TestAnyText(TestCase):
     """Any text goes out of one database and into another unchanged."""
 
-    @settings(max_examples=60)
+    @settings(max_examples=30)
     @given(content=CONTENT, form=st.sampled_from(sorted(WRITERS)))
     def test_through_every_format(self, content, form):
         services.create_prompt(title="Reply", content=content)
@@ -75,7 +75,7 @@ class TestAnyText(TestCase):
         assert counts.imported == 1
         assert interface.render("reply", {}, label="latest").text == content
 
-    @settings(max_examples=60)
+    @settings(max_examples=30)
     @given(content=CONTENT, older=CONTENT)
     def test_through_a_directory(self, content, older):
         prompt = services.create_prompt(title="Reply", content=older)

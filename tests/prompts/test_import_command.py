@@ -308,11 +308,11 @@ def test_json_counts_nothing_where_nothing_goes_in(write, capsys, options):
 
 @pytest.mark.once
 def test_json_lists_every_rejection_of_many(write, capsys):
-    path = write("title,content\n" + "日本,\n" * 30_000)
+    path = write("title,content\n" + "日本,\n" * 12_000)  # more than are kept in memory
     assert run(path, "--output", "json") == 1
     result = json.loads(capsys.readouterr().out)
-    assert result["rejected"] == len(result["rejections"]) == 30_000
-    assert result["rejections"][-1]["line"] == 30_001
+    assert result["rejected"] == len(result["rejections"]) == 12_000
+    assert result["rejections"][-1]["line"] == 12_001
 
 
 def test_json_can_name_what_has_no_utf8(write, capsys):
@@ -392,7 +392,7 @@ def test_its_sentences_are_english_in_every_language(write, capsys):
 STORABLE = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(contents=st.lists(STORABLE.filter(str.strip), min_size=1, max_size=5))
 def test_any_content_is_in_the_database_as_it_was_in_the_file(contents):
     table = io.StringIO()

@@ -7,7 +7,7 @@ import openpyxl
 import pytest
 import yaml
 from django.core.management import CommandError, call_command
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evaluations.engine.errors import SuiteError
@@ -56,12 +56,14 @@ CASES = st.lists(
 ).map(tuple)
 
 
+@settings(max_examples=50)
 @given(CASES)
 def test_our_own_file_gives_back_exactly_the_same(cases):
     suite = Suite(name="名前: [x]", description="a\nb", cases=cases)
     assert read_suite_file(write_suite_file(suite), "s.yaml") == suite
 
 
+@settings(max_examples=50)
 @given(CASES.filter(bool))
 def test_tables_of_ours_give_back_exactly_the_same(cases):
     suite = Suite(name="s", cases=cases)
