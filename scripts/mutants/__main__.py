@@ -48,6 +48,8 @@ pytest_add_cli_args=
     no:randomly
     -p
     no:cacheprovider
+    -p
+    mutants.quick_database
     --timeout=600{leave_out}
 timeout_constant=10
 timeout_multiplier=6
@@ -160,7 +162,7 @@ def _try(target: Target) -> Outcome:
         done = subprocess.run(  # noqa: S603 (our own command)
             [sys.executable, str(Path(__file__).with_name("change.py")), "run", "--max-children=2"],
             cwd=folder,
-            env=tool_environment(),
+            env=tool_environment() | {"PYTHONPATH": str(ROOT / "scripts")},  # for the plugin
             stdout=stream,
             stderr=subprocess.STDOUT,
             check=False,
@@ -208,7 +210,7 @@ def _results(folder: Path) -> Iterator[tuple[str, int | None]]:
 
 def _judge(target: Target, folder: Path, results: dict[str, int | None]) -> Outcome:
     unnoticed = [key for key, status in results.items() if status in UNNOTICED]
-    survivors = [_survivor(folder, key) for key in unnoticed]
+    survivors = list(_survivors(folder, unnoticed))
     known = {Survivor(**{name: row[name] for name in Survivor.__slots__}) for row in _equal()}
     left = [survivor for survivor in survivors if survivor not in known]
     return Outcome(
@@ -220,13 +222,14 @@ def _judge(target: Target, folder: Path, results: dict[str, int | None]) -> Outc
     )
 
 
-def _survivor(folder: Path, key: str) -> Survivor:
-    command = [sys.executable, str(Path(__file__).with_name("change.py")), "show", key]
+def _survivors(folder: Path, keys: Sequence[str]) -> Iterator[Survivor]:
+    command = [sys.executable, str(Path(__file__).with_name("change.py")), "differences", *keys]
     shown = subprocess.run(  # noqa: S603 (our own command)
-        command, cwd=folder, env=tool_environment(), capture_output=True, text=True, check=False
+        command, cwd=folder, env=tool_environment(), capture_output=True, text=True, check=True
     ).stdout
-    module = key.rpartition(".")[0].replace(".", "/")
-    return Survivor.from_diff(f"{module}.py", shown)
+    for key, difference in json.loads(shown).items():
+        module = key.rpartition(".")[0].replace(".", "/")
+        yield Survivor.from_diff(f"{module}.py", difference)
 
 
 def _equal() -> list[dict[str, str]]:

@@ -8,10 +8,14 @@ With services: mutmut leaves decorated functions alone, since a decorator may do
 is applied. `transaction.atomic` does nothing before the call, and twice is as good as once.
 """
 
+import json
+
+import click
 import libcst as cst
 import libcst.matchers as m
 from mutmut.__main__ import cli
 from mutmut.mutation import mutators
+from mutmut.mutation.diff_apply import get_diff_for_mutant
 from mutmut.mutation.file_mutation import MutationVisitor
 
 ATOMIC = m.FunctionDef(
@@ -33,4 +37,13 @@ def is_left_alone_here(self: MutationVisitor, node: cst.CSTNode) -> bool:
 
 
 MutationVisitor._skip_node_and_children = is_left_alone_here  # type: ignore[method-assign]  # noqa: SLF001 (as above)
+
+
+@cli.command()
+@click.argument("keys", nargs=-1)
+def differences(keys: tuple[str, ...]) -> None:
+    """Print the differences that changes make, as a JSON object."""
+    click.echo(json.dumps({key: get_diff_for_mutant(key) for key in keys}))
+
+
 cli()

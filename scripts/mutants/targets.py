@@ -45,6 +45,7 @@ TARGETS: Final = (
         tests=(
             "tests/evaluations/test_gates.py",
             "tests/evaluations/test_unchecked.py",
+            "tests/evaluations/test_comparing.py",
             "tests/evaluations/test_pairing.py",
             "tests/evaluations/test_fit.py",
         ),

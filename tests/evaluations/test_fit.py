@@ -5,6 +5,7 @@ from django.core.management import call_command
 from django.urls import reverse
 from django.utils import translation
 
+from evaluations import fit
 from evaluations.engine.providers import ProviderSpec
 from evaluations.engine.types import Assertion, Case
 from evaluations.fit import Misfit, Survey, misfits_from_json
@@ -73,6 +74,96 @@ def test_only_cases_that_a_column_asks_count():
     assert [(one.code, one.params["count"]) for one in survey.misfits([column, column])] == [
         ("missing", 1)
     ]
+
+
+@pytest.mark.django_db
+def test_what_is_missing_is_counted_over_the_cases_of_the_column():
+    column = stored(NAME, {"name": "city"}, TONE)
+    survey = Survey()
+    for variables in ({"name": 1, "city": 1}, {"name": 1}, {"city": 1}, {"name": 1}):
+        survey.add(Case(name="c", variables=variables, assertions=(CHECK,)))
+    survey.add(Case(name="other", variables={"tone": 1}, assertions=(CHECK,), columns=(1,)))
+    (misfit,) = survey.misfits([column])
+    assert misfit.params == {
+        "column": "p v1 · echo", "names": "“name”, “city”", "count": 2, "cases": 4
+    }  # fmt: skip
+    assert str(misfit) == (
+        "“p v1 · echo” needs “name”, “city”, and 2 of 4 cases do not give it: these cases will be "
+        "errors."
+    )
+    assert [one.params["cases"] for one in survey.misfits([column, column])] == [4, 5]
+    assert survey.misfits([]) == []
+
+
+@pytest.mark.django_db
+def test_a_column_that_no_case_asks_misses_nothing():
+    survey = Survey()
+    survey.add(Case(name="a", variables={"nmae": 1}, assertions=(CHECK,), columns=(1,)))
+    assert survey.misfits([stored(NAME)]) == []
+
+
+@pytest.mark.django_db
+def test_a_variable_is_used_where_any_assertion_names_it():
+    survey = Survey()
+    for value in ("nothing", "{{ more }}", "nothing"):
+        check = Assertion(type="contains", value=value)
+        variables = {"name": 1, "more": 1, "rest": 1}
+        survey.add(Case(name="c", variables=variables, assertions=(check,)))
+    (misfit,) = survey.misfits([stored(NAME)])
+    assert (misfit.code, misfit.params) == (
+        "unused", {"column": "p v1 · echo", "names": "“rest”"}
+    )  # fmt: skip
+
+
+@pytest.mark.django_db
+def test_kinds_of_cases_beyond_the_limit_are_not_remembered(monkeypatch):
+    monkeypatch.setattr(fit, "DISTINCT_SHAPES", 2)
+    survey = Survey()
+    for variables in ({"name": 1}, {}, {"name": 1, "late": 1}, {"name": 1}, {}):
+        survey.add(Case(name="c", variables=variables, assertions=(CHECK,)))
+    (misfit,) = survey.misfits([stored(NAME)])
+    assert misfit.params["names"] == "“name”"
+    assert (misfit.params["count"], misfit.params["cases"]) == (2, 4)
+
+
+@pytest.mark.parametrize(
+    ("count", "names"),
+    [
+        (1, "“v0”"),
+        (5, "“v0”, “v1”, “v2”, “v3”, “v4”"),
+        (6, "“v0”, “v1”, “v2”, “v3”, “v4” (+1)"),
+    ],
+)
+def test_five_names_are_shown(count, names):
+    text = " ".join(f"{{{{v{number}}}}}" for number in range(count))
+    assert told(PlannedColumn(spec=ECHO, text=text), {"x": 1}) == [("never-given", names)]
+
+
+def test_of_a_text_what_no_case_gives_is_said_by_name():
+    column = PlannedColumn(spec=ECHO, text="{{ a }} {{ b }} {{ env.HOME }}", label="L")
+    survey = Survey()
+    survey.add(Case(name="c", variables={"b": 1}, assertions=(CHECK,)))
+    (misfit,) = survey.misfits([column])
+    assert str(misfit) == "“L” uses “a”, which no case gives: it stays empty."
+
+
+@pytest.mark.parametrize(
+    ("case", "unchecked"),
+    [
+        ({"assertions": (CHECK,)}, 1),
+        ({"assertions": (CHECK,), "threshold": 0.5}, 1),
+        ({"assertions": (CHECK,), "threshold": 0}, 2),  # every score reaches it
+        ({"assertions": (Assertion(type="contains", value="x", weight=0),)}, 2),
+    ],
+)
+def test_a_check_that_cannot_fail_is_none(case, unchecked):
+    survey = Survey()
+    survey.add(Case(name="checked", assertions=(CHECK,)))
+    survey.add(Case(name="unchecked"))
+    survey.add(Case(name="c", **case))
+    (misfit,) = survey.misfits([])
+    assert (misfit.code, misfit.params) == ("unchecked", {"count": unchecked, "cases": 3})
+    assert str(misfit).startswith(f"{unchecked} of 3 cases have no check that can fail")
 
 
 @pytest.mark.parametrize(

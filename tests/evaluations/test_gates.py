@@ -3,19 +3,21 @@
 from uuid import uuid4
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.urls import reverse
 
 from evaluations.engine.providers import ProviderSpec
 from evaluations.execution import execute_run
-from evaluations.for_prompts import check_release, latest_scores
-from evaluations.models import Evaluation, ReleaseGate, Run, RunCase
+from evaluations.for_prompts import check_release, latest_scores, register, render_panel
+from evaluations.models import Evaluation, ReleaseGate, Run, RunCase, TestResult
 from evaluations.planning import Plan, PlannedColumn, cases_of_suite, create_run
 from evaluations.services import create_case, create_evaluation, create_suite
+from prompts import extensions
 from prompts.interface import Candidate, get_prompt_text
 from prompts.models import Prompt
 from prompts.services import create_prompt
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
@@ -83,6 +85,7 @@ def test_a_gate(candidate, suite, found, rules, passed, reason):
     assert (verdict.passed, reason in verdict.reason) == (passed, True), verdict.reason
 
 
+@pytest.mark.django_db(transaction=True)  # a run writes from threads of its own
 def test_one_case_that_is_asked_three_times_passes():
     made = create_suite(name="S")
     create_case(suite_id=made.pk, name="one", assertions=[{"type": "contains", "value": "c"}])
@@ -109,6 +112,9 @@ def test_errors_unfinished_runs_and_other_suites_do_not_count(candidate, suite):
     assert "has 2 errors: do them again" in check_release(candidate).reason
     Run.objects.filter(pk=row.run_id).update(status="pending")  # its errors are done again
     assert check_release(candidate).reason == NEVER
+    row = run(candidate, suite, 1.0, 0.9)
+    Evaluation.objects.filter(pk=row.pk).update(status="failed")
+    assert check_release(candidate).reason == NEVER
 
 
 def test_a_run_that_did_not_ask_the_whole_suite_does_not_count(candidate, suite):
@@ -121,6 +127,8 @@ def test_a_run_that_did_not_ask_the_whole_suite_does_not_count(candidate, suite)
     assert check_release(candidate).passed
     case = create_case(suite_id=suite.pk, name="later")
     assert check_release(candidate).reason == NEVER
+    run(candidate, suite, 1.0, 0.9, asked=3, status="stopped")  # asked it, and did not end
+    assert check_release(candidate).reason == NEVER
     case.enabled = False
     case.save()
     assert check_release(candidate).passed
@@ -131,6 +139,7 @@ def test_a_file_s_cases_under_a_suite_s_name_do_not_count(candidate, suite):
     row = run(candidate, suite, 1.0, 0.9)
     RunCase.objects.filter(run=row.run_id).update(case=None)
     assert check_release(candidate).reason == NEVER
+    run(candidate, suite, 1.0, 0.9, status="stopped")  # another one did ask the suite's own
     suite.cases.update(enabled=False)
     assert check_release(candidate).reason == NEVER
 
@@ -171,8 +180,13 @@ def test_each_gate_has_to_be_passed_and_the_newest_run_counts(candidate, suite):
         gate(candidate, one)
     run(candidate, suite, 1.0, 0.9)
     assert "“T”" in check_release(candidate).reason
-    run(candidate, second, 1.0, 0.9)
-    assert check_release(candidate).passed
+    run(candidate, second, 1.0, None)
+    verdict = check_release(candidate)
+    assert verdict.passed
+    assert sorted(verdict.reason.split("; ")) == [
+        "“S” passes at 100.0%, its interval begins at 90.0%",
+        "“T” passes at 100.0%",
+    ]
     run(candidate, second, 0.1, 0.0)
     assert not check_release(candidate).passed
 
@@ -196,6 +210,7 @@ CHANGES = [
 ]
 
 
+@pytest.mark.django_db(transaction=True)  # as above
 @pytest.mark.parametrize(("change", "passed"), CHANGES, ids=range(len(CHANGES)))
 def test_a_case_that_was_changed_after_the_run_has_to_be_asked_again(change, passed):
     """An answer that was compared with something else was not compared."""
@@ -214,3 +229,140 @@ def test_a_case_that_was_changed_after_the_run_has_to_be_asked_again(change, pas
         assert verdict.reason == "the case “two” of “S” was changed after its run: run it again"
         made.cases.filter(name="two").update(enabled=False)
         assert check_release(candidate_of(text)).passed
+
+
+RESULTS = [
+    # of two answers: what is stored of the first, how many were compared with nothing
+    ({"passed": True, "components": [{"type": "equals"}]}, 0),
+    ({"passed": False, "components": []}, 0),
+    ({"passed": None, "error": ""}, 1),
+    ({"passed": None, "error": "no answer"}, 0),
+    ({"passed": True, "components": []}, 1),  # an older version called it passed
+    ({"passed": None, "error": "", "run_case": None}, 0),  # kept aside
+]
+
+
+@pytest.mark.parametrize("with_gate", [True, False])
+@pytest.mark.parametrize(("fields", "unchecked"), RESULTS)
+def test_an_answer_that_was_compared_with_nothing_releases_nothing(
+    candidate, suite, fields, unchecked, with_gate
+):
+    if with_gate:
+        gate(candidate, suite)
+    row = run(candidate, suite, 1.0, 0.9)
+    first, second = RunCase.objects.filter(run=row.run_id)
+    TestResult.objects.create(**{"evaluation": row, "run_case": first} | fields)
+    TestResult.objects.create(
+        evaluation=row, run_case=second, passed=True, components=[{"type": "equals"}]
+    )
+    where = "its run over “S”" if with_gate else "its newest evaluation"
+    verdict = check_release(candidate)
+    assert verdict.passed is not bool(unchecked)
+    if unchecked:
+        assert verdict.reason == (
+            f"1 answers of {where} were not checked: add assertions to the cases, and run it again"
+        )
+
+
+WITHOUT_GATES = [
+    ({"rate": 0.8}, True, "its newest evaluation has the score 0.80"),
+    ({"rate": 0.79}, False, "its newest evaluation has the score 0.79; it takes 0.80"),
+    ({"rate": 1.0, "errors": 2}, False, "its newest evaluation has 2 errors: do them again"),
+    (
+        {"rate": None},
+        False,
+        "0 answers of its newest evaluation were not checked: add assertions to the cases, and "
+        "run it again",
+    ),
+]
+
+
+@pytest.mark.parametrize(("found", "passed", "reason"), WITHOUT_GATES)
+def test_without_gates_the_newest_run_needs_a_good_score(candidate, suite, found, passed, reason):
+    run(candidate, suite, *((0.1, 0.0) if passed else (1.0, 0.9)))
+    run(candidate, suite, found["rate"], None, errors=found.get("errors", 0))
+    verdict = check_release(candidate)
+    assert (verdict.passed, verdict.reason) == (passed, reason)
+
+
+def test_what_other_runs_asked_does_not_change_what_this_one_asked(candidate, suite):
+    gate(candidate, suite)
+    small = create_suite(name="small")
+    create_case(suite_id=small.pk, name="alone")
+    for _ in range(4):  # whichever of them comes first
+        run(candidate, small, 0.0, 0.0, asked=1)
+    run(candidate, suite, 1.0, 0.9)
+    for _ in range(4):
+        run(candidate, small, 0.0, 0.0, asked=1)
+    assert check_release(candidate).passed
+
+
+def test_scores_of_the_list_are_dated_and_of_the_prompt_itself(candidate, suite):
+    other = candidate_of(get_prompt_text(prompt_id=create_prompt(title="Q", content="d").pk))
+    row = run(candidate, suite, 0.9, 0.8)
+    run(candidate, suite, None, None)
+    run(candidate, suite, 0.7, 0.6, status="failed")
+    run(other, suite, 0.4, 0.3)
+    newer = run(candidate, suite, 0.5, 0.4)
+    scores = Prompt.objects.annotate(found=latest_scores()).get(pk=candidate.prompt_id).found
+    times = [str(one.created_at)[:19] for one in (row, newer)]
+    assert sorted((one[:19], one.partition("|")[2]) for one in scores) == sorted(
+        zip(times, ["0.9", "0.5"], strict=True)
+    )
+
+
+def test_prompts_are_told_of_the_check_the_tab_and_the_scores(monkeypatch):
+    for name, empty in (("_checks", {}), ("_panels", {}), ("_scores", [])):
+        monkeypatch.setattr(extensions, name, empty)
+    register()
+    assert extensions._checks == {"evaluated": check_release}
+    (panel,) = extensions.panels()
+    assert (panel.name, panel.title) == ("evaluations", "Evaluations")
+    assert panel.render is render_panel
+    assert extensions._scores == [latest_scores]
+
+
+def panel_of(rf, user, candidate):
+    request = rf.get("/")
+    request.user = user
+    return render_panel(request, candidate.prompt_id)
+
+
+@pytest.mark.parametrize(
+    ("permissions", "sees", "starts"),
+    [
+        ([], False, False),
+        (["add_run"], False, False),
+        (["view_evaluation"], True, False),
+        (["view_evaluation", "add_run"], True, True),
+    ],
+)
+def test_the_tab_shows_what_its_reader_may_see(
+    candidate, suite, rf, member, permissions, sees, starts
+):
+    run(candidate, suite, 0.9, 0.8, provider="acme")
+    rows = Permission.objects.filter(content_type__app_label="evaluations")
+    member.user_permissions.set(rows.filter(codename__in=permissions))
+    page = panel_of(rf, member, candidate)
+    assert ("acme" in page) is sees
+    assert ("for people who may see them" in page) is not sees
+    address = reverse("admin:evaluations_run_add")
+    assert (f'href="{address}?prompt={candidate.prompt_id}"' in page) is starts
+
+
+def test_the_tab_shows_the_newest_twenty_of_this_prompt_and_their_trend(
+    candidate, suite, rf, owner, django_assert_num_queries
+):
+    other = candidate_of(get_prompt_text(prompt_id=create_prompt(title="Q", content="d").pk))
+    for number in range(22):
+        run(candidate, suite, 0.9, 0.8, provider="acme", model=f"m{number}.")
+        run(other, suite, 0.9, 0.8, provider="stranger")
+    with django_assert_num_queries(1):  # however many rows
+        page = panel_of(rf, owner, candidate)
+    shown = [number for number in range(22) if f"acme m{number}.<" in page]
+    assert shown == list(range(2, 22))
+    assert page.index("acme m21.<") < page.index("acme m2.<")
+    assert "stranger" not in page
+    assert "Pass rate over time" not in page  # each of another model: nothing to join
+    run(candidate, suite, 0.5, 0.4, provider="acme", model="m21.")
+    assert "Pass rate over time" in panel_of(rf, owner, candidate)

@@ -11,7 +11,7 @@ from evaluations.planning import Plan, PlannedColumn, create_run
 from evaluations.reporting import build_report, exit_code, write
 from prompts.services import create_prompt, edit_prompt
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 def make(names, baseline=None, prompts=None):
@@ -69,6 +69,30 @@ def test_columns_pair_by_text_and_model_then_by_place(old, new, pairs, only_new,
     assert [row.label for row in pairing.only_old] == only_old.split()
 
 
+def test_the_same_text_pairs_by_its_settings_whatever_their_order():
+    def of(*targets, baseline=None):
+        run = Run.objects.create(status="completed", baseline=baseline)
+        for position, target in enumerate(targets):
+            Evaluation.objects.create(
+                run=run, position=position, prompt_text="a", provider="p", model="m", target=target
+            )
+        return run, list(run.evaluations.order_by("position"))
+
+    cold, warm = {"top_p": 1, "temperature": 0}, {"top_p": 1, "temperature": 1}
+    baseline, old = of(cold, warm)
+    run, new = of({"temperature": 1, "top_p": 1}, {"temperature": 0, "top_p": 1}, baseline=baseline)
+    assert pair_columns(run, new).pairs == [(old[1], new[0]), (old[0], new[1])]
+
+
+def test_a_baseline_s_columns_are_taken_in_their_order():
+    baseline = make(["a.1"] * 6)
+    for row in baseline.evaluations.all():  # stored in another order than that of their places
+        Evaluation.objects.filter(pk=row.pk).update(position=15 - row.position)
+    run = make(["a.1"] * 6, baseline=baseline)
+    pairs = pair_columns(run, list(run.evaluations.order_by("position"))).pairs
+    assert [old.position for old, _new in pairs] == list(range(10, 16))
+
+
 def test_without_a_baseline_the_first_column_is_it():
     run = make(["a.1", "b.1", "a.2"])
     rows = list(run.evaluations.order_by("position"))
@@ -90,6 +114,7 @@ def run_of(texts, models, baseline=None):
     return execute_run(create_run(Plan(columns=columns, baseline=baseline), cases).pk)
 
 
+@pytest.mark.django_db(transaction=True)  # a run writes from threads of its own
 def test_a_second_run_of_the_same_is_no_worse():
     texts, models = ("GOOD answer to {{n}}", "bad answer to {{n}}"), ("one", "two")
     first = run_of(texts, models)
@@ -99,6 +124,7 @@ def test_a_second_run_of_the_same_is_no_worse():
     assert not again.remarks
 
 
+@pytest.mark.django_db(transaction=True)  # a run writes from threads of its own
 def test_what_has_no_partner_is_said():
     first = run_of(("GOOD {{n}}",), ("one",))
     report = build_report(run_of(("GOOD {{n}}", "other {{n}} GOOD"), ("one",), baseline=first))

@@ -1,6 +1,7 @@
 """Labels: who may move them, what must hold before, what is recorded."""
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.utils.translation import gettext, override
 
 from autoforge.core.errors import InvalidInputError, NotFoundError, StaleEditError
@@ -85,6 +86,8 @@ HISTORIES = [
     ([1, 2, "off", 2], [1, None]),
     ([1, 2, "off", 3], [2, 1, None]),
     ([1, "off"], [None]),
+    ([1, "off", 1], [None]),
+    ([1, 2, 3, 2], [3, 2, 1, None]),
 ]
 
 
@@ -93,7 +96,7 @@ def test_rolling_back_goes_further_back_each_time(prompt, history, further):
     of_staging = {"prompt_id": prompt.pk, "label": "staging"}
     for step in history:
         if step == "back":
-            services.roll_back_label(**of_staging)
+            services.roll_back_label(**of_staging, reason="wrong answers")
         elif step == "off":
             services.remove_label(**of_staging)
         else:
@@ -111,6 +114,29 @@ def test_rolling_back_goes_further_back_each_time(prompt, history, further):
         event = PromptEvent.objects.filter(kind="label").first()
         assert (event.before, event.after) == (str(shown.current), str(number))
         assert event.details == {"rolled_back": True}
+
+
+def test_the_labels_of_other_prompts_and_other_labels_stay_where_they_are(prompt):
+    other = services.create_prompt(title="Other", content="uno")
+    services.edit_prompt(prompt_id=other.pk, content="due")
+    for label, number in (("staging", 2), ("staging", 1), ("beta", 1), ("beta", 2)):
+        services.move_label(prompt_id=other.pk, label=label, number=number)
+    for label, number in (("beta", 2), ("staging", 1), ("staging", 3), ("gamma", 1), ("gamma", 2)):
+        services.move_label(prompt_id=prompt.pk, label=label, number=number)
+    shown = services.find_roll_back(prompt_id=prompt.pk, label="staging")
+    assert (shown.current, shown.target) == (3, 1)
+    services.roll_back_label(prompt_id=prompt.pk, label="staging")
+    services.remove_label(prompt_id=prompt.pk, label="gamma")
+    rows = PromptLabel.objects.exclude(name="latest").order_by("prompt__title", "name")
+    assert list(rows.values_list("prompt__title", "name", "version__number")) == [
+        ("Other", "beta", 2),
+        ("Other", "staging", 1),
+        ("Reply", "beta", 2),
+        ("Reply", "staging", 1),
+    ]
+    assert len(moves(other)) == 4
+    for row in PromptLabel.objects.select_related("version"):
+        assert row.version.prompt_id == row.prompt_id
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
@@ -232,6 +258,67 @@ def test_the_gate_opens_for_exactly_this_content(prompt, gate):
         services.move_label(prompt_id=prompt.pk, label="production", number=2, mover=PUBLISHER)
     event = PromptEvent.objects.get(prompt=prompt, kind="label")
     assert event.details == {"checks": {"evaluated": [True, "seen"]}}
+
+
+def test_a_check_is_told_what_is_to_move_and_a_refusal_what_each_said(prompt, gate):
+    seen = []
+
+    def check(candidate):
+        seen.append(candidate)
+        return interface.Verdict(passed=True, reason="looks good")
+
+    interface.register_check("looked at", check)
+    version = prompt.versions.get(number=2)
+    with pytest.raises(services.GateRefusedError) as caught:
+        services.move_label(prompt_id=prompt.pk, label="production", number=2, mover=PUBLISHER)
+    assert seen == [
+        interface.Candidate(
+            prompt_id=prompt.pk,
+            version_id=version.pk,
+            name=prompt.name,
+            number=2,
+            content_hash=version.content_hash,
+            label="production",
+        )
+    ]
+    assert [(one.check, one.passed, one.reason) for one in caught.value.verdicts] == [
+        ("evaluated", False, "never evaluated")
+    ]
+    assert str(caught.value) == (
+        "“production” cannot move to version 2, a check fails (evaluated: never evaluated); mend "
+        "it, or override with the permission for it and a written reason"
+    )
+    services.move_label(
+        prompt_id=prompt.pk, label="production", number=2, mover=ADMIN, reason="x", override=True
+    )
+    assert PromptEvent.objects.get(prompt=prompt, kind="label").details == {
+        "checks": {"evaluated": [False, "never evaluated"], "looked at": [True, "looks good"]},
+        "overridden": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("permissions", "may"),
+    [
+        ([], (False, False, False)),
+        (["move_label"], (True, False, False)),
+        (["move_label", "move_protected_label"], (True, True, False)),
+        (["override_gate"], (False, False, True)),
+    ],
+)
+def test_a_user_moves_what_their_permissions_allow(member, permissions, may):
+    member.user_permissions.set(
+        Permission.objects.filter(content_type__app_label="prompts", codename__in=permissions)
+    )
+    mover = services.Mover.from_user(member)
+    assert mover.name == "member"
+    assert (mover.may_move, mover.may_move_protected, mover.may_override) == may
+
+
+def test_a_label_that_is_nowhere_cannot_be_taken_off(prompt):
+    with pytest.raises(NotFoundError, match=f"^“{prompt.name}” has no label “staging”$"):
+        services.remove_label(prompt_id=prompt.pk, label="staging")
+    assert moves(prompt) == []
 
 
 def test_an_override_needs_a_permission_and_a_reason(prompt, gate):

@@ -14,30 +14,30 @@ REFUSED = TransportError("connection refused", was_sent=False)
 
 
 @pytest.mark.parametrize(
-    ("error", "kind", "sentence", "retryable"),
+    ("make", "kind", "sentence", "retryable"),
     [
         (
-            failures.unreachable(SERVER, REFUSED),
+            lambda: failures.unreachable(SERVER, REFUSED),
             Unreachable,
             f"{WHERE} does not answer (connection refused): check that the server runs, and that "
             "the URL and the network are right",
             True,
         ),
         (
-            failures.lost(SERVER, CUT),
+            lambda: failures.lost(SERVER, CUT),
             TransactionLost,
             f"the transaction on {WHERE} broke off (connection reset), and nothing of it was "
             "written: run it again",
             True,
         ),
         (
-            failures.ended(),
+            failures.ended,
             TransactionLost,
             "the server has ended the transaction, and nothing of it was written: run it again",
             True,
         ),
         (
-            failures.unknown(SERVER, CUT, "COMMIT"),
+            lambda: failures.unknown(SERVER, CUT, "COMMIT"),
             OutcomeUnknown,
             f"{WHERE} gave no answer to COMMIT (connection reset): it was carried out, or it was "
             "not; look at the data before you run it again",
@@ -45,7 +45,8 @@ REFUSED = TransportError("connection refused", was_sent=False)
         ),
     ],
 )
-def test_what_is_said(error, kind, sentence, retryable):
+def test_what_is_said(make, kind, sentence, retryable):
+    error = make()
     assert (type(error), str(error), error.retryable) == (kind, sentence, retryable)
 
 
