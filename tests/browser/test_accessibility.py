@@ -15,16 +15,31 @@ from prompts.models import Prompt, PromptTemplate, PromptVersion
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.once]
 
-GRAVE = {"serious", "critical"}
-RUN = """(rules) => {
-    const only = rules.length ? {runOnly: {type: "rule", values: rules}} : {};
-    return axe.run(document, {resultTypes: ["violations"], ...only}).then((found) =>
-        found.violations.map(({id, impact, help, nodes}) => ({id, impact, help, nodes: nodes.map(
-            ({target, html, failureSummary}) =>
-                `${target.join(" ")} ${html.slice(0, 200)} ${failureSummary}`
-        )}))
-    );
+GRAVE = ["serious", "critical"]
+# Each rule of axe has one weight: those of no grave one are not run. A page names few colours, but
+# axe parses them anew for every element, which was half of its time.
+PREPARE = """(grave) => {
+    const {rules, tagExclude} = axe._audit;
+    globalThis.graveRules = rules.filter(({enabled, impact, tags}) =>
+        enabled && grave.includes(impact) && !tags.some((tag) => tagExclude.includes(tag))
+    ).map(({id}) => id);
+    const {Color} = axe.commons.color;
+    const parse = Color.prototype.parseString;
+    const parsed = new Map();
+    Color.prototype.parseString = function (text) {
+        if (!parsed.has(text)) parsed.set(text, parse.call(new Color(), text));
+        const {r, g, b, alpha} = parsed.get(text);
+        return Object.assign(this, {r, g, b, alpha});
+    };
+    return graveRules.length;
 }"""
+RUN = """(rules) => axe.run(document, {
+    resultTypes: ["violations"], runOnly: {type: "rule", values: rules ?? graveRules},
+}).then(({violations}) => violations.map(({id, impact, help, nodes}) => ({
+    id, impact, help, nodes: nodes.map(({target, html, failureSummary}) =>
+        `${target.join(" ")} ${html.slice(0, 200)} ${failureSummary}`
+    ),
+})))"""
 OTHER_SCHEME = """() => {
     const still = new CSSStyleSheet();
     still.replaceSync("*, *::before, *::after { transition: none !important; }");
@@ -61,6 +76,7 @@ def own_pages() -> Iterator[str]:
         "/admin/",
         "/admin/prompts/",
         "/admin/password_change/",
+        f"/admin/auth/user/{User.objects.first().pk}/password/",
         "/admin/nothing/",
         "/admin/prompts/prompt/import/",
         f"/admin/prompts/prompt/{prompt.pk}/diff/",
@@ -79,19 +95,42 @@ def own_pages() -> Iterator[str]:
 def violations(page, name: str) -> list[str]:
     """Return what axe finds, in the scheme of the page and of colours alone in the other one."""
     page.evaluate(AXE_SCRIPT)
-    found = page.evaluate(RUN, [])
+    assert page.evaluate(PREPARE, GRAVE) > 50
+    broken = page.evaluate(RUN)
     page.evaluate(OTHER_SCHEME)
-    found += page.evaluate(RUN, ["color-contrast", "link-in-text-block"])
+    broken += page.evaluate(RUN, ["color-contrast", "link-in-text-block"])
     return [
-        f"{name}: {one['id']} ({one['impact']}, {one['help']}): {node}"
-        for one in found
-        if one["impact"] in GRAVE
-        for node in one["nodes"]
+        f"{name}: {rule['id']} ({rule['impact']}, {rule['help']}): {node}"
+        for rule in broken
+        for node in rule["nodes"]
     ]
 
 
+def opens(view, path: str) -> list[str]:
+    """Open a page that Alpine has begun on, and return what axe finds."""
+    view.go(path)
+    # Alpine takes this attribute off.
+    view.page.wait_for_function("!document.documentElement.hasAttribute('x-cloak')")
+    return violations(view.page, path)
+
+
+def test_the_rules_see_what_they_should(open_browser):
+    """What is grave is found, in either scheme; what is not is left out."""
+    page = open_browser().page
+    page.set_content(
+        """<html lang="en"><title>x</title><style>
+        p { color: oklch(0.9 0 0); background: white } .dark p { color: black }
+        .dark b { display: block; color: oklch(0.3 0 0); background: black }
+        </style><main><h1>x</h1><h3>a level is left out: moderate</h3>
+        <img src="data:,"><p>pale</p><b>dark</b></main>"""
+    )
+    rules = [line.split()[1] for line in violations(page, "page:")]
+    assert sorted(rules) == ["color-contrast", "color-contrast", "image-alt"]
+
+
 @pytest.mark.timeout(600)
-def test_axe_finds_nothing_serious_on_any_page(owner, open_browser):
+def test_every_page_is_whole_and_axe_finds_nothing_serious(owner, open_browser):
+    """Under the policy every attribute of the theme is carried out, and nothing is refused."""
     load_demo()
     view = open_browser()
     view.go("/admin/")
@@ -101,19 +140,18 @@ def test_axe_finds_nothing_serious_on_any_page(owner, open_browser):
     faults += violations(view.page, "login refused")
     view.login("owner", "owner-pass")
     for path in [*own_pages(), *admin_pages()]:
-        view.go(path)
-        faults += violations(view.page, path)
+        faults += opens(view, path)
+    assert view.faults == []
     for template in ERROR_PAGES:
         view.page.set_content(render_to_string(f"{template}.html"))
         faults += violations(view.page, template)
     assert not faults, "\n".join(faults)
 
 
-def test_axe_finds_nothing_serious_on_a_phone_in_japanese(owner, client, open_browser):
+def test_axe_finds_nothing_serious_on_a_phone_in_japanese(owner, open_browser):
     load_demo()
     view = open_browser(390, 844, "dark", "ja")
-    client.force_login(owner)
-    view.enter(client)
+    view.enter(owner)
     prompt, run = Prompt.objects.first(), Run.objects.first()
     faults = []
     for path in (
@@ -122,23 +160,20 @@ def test_axe_finds_nothing_serious_on_a_phone_in_japanese(owner, client, open_br
         f"/admin/prompts/prompt/{prompt.pk}/change/",
         f"/admin/evaluations/run/{run.pk}/change/",
     ):
-        view.go(path)
-        faults += violations(view.page, path)
+        faults += opens(view, path)
     assert not faults, "\n".join(faults)
 
 
-def test_axe_finds_nothing_serious_for_readers(client, open_browser):
+def test_axe_finds_nothing_serious_for_readers(open_browser):
     """Those who may not edit see other pages of the same rows."""
     load_demo()
     viewer = User.objects.create_user("viewer", password="viewer-pass", is_staff=True)
     viewer.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
     view = open_browser()
-    client.force_login(viewer)
-    view.enter(client)
+    view.enter(viewer)
     faults = []
     for model in (Prompt, PromptVersion, PromptTemplate, TestSuite, TestCase, TestResult):
         row = model.objects.first()
         path = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
-        view.go(path)
-        faults += violations(view.page, path)
+        faults += opens(view, path)
     assert not faults, "\n".join(faults)

@@ -16,10 +16,9 @@ def made(owner):
 
 
 @pytest.fixture
-def view(made, owner, client, open_browser):
+def view(made, owner, open_browser):
     opened = open_browser()
-    client.force_login(owner)
-    opened.enter(client)
+    opened.enter(owner)
     opened.go(f"/admin/prompts/prompt/{made.pk}/change/")
     yield opened
     assert opened.faults == []

@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 @pytest.fixture
 def view(owner, open_browser):
     opened = open_browser()
-    opened.login("owner", "owner-pass")
+    opened.enter(owner)
     yield opened
     assert opened.faults == []
 
@@ -207,22 +207,29 @@ def test_labels_of_many(view):
 PAGES = ["", "add/", "{key}/change/", "{key}/diff/", "import/", "?q=要約"]
 
 
+DESK, PHONE = (1440, 900), (390, 844)
+
+
 @pytest.mark.once
-@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)], ids=["desk", "phone"])
-@pytest.mark.parametrize(("scheme", "locale"), [("light", "en"), ("dark", "ja")])
-def test_pages_fit(owner, open_browser, width, height, scheme, locale):
+@pytest.mark.parametrize(
+    ("scheme", "locale", "opened", "then"),
+    [("light", "en", DESK, PHONE), ("dark", "ja", PHONE, DESK)],
+    ids=["light-en", "dark-ja"],
+)
+def test_pages_fit(owner, open_browser, scheme, locale, opened, then):
+    """A page is opened at one width and then moved to the other; it fits both."""
     made = services.create_prompt(
         title="議事録の要約" * 10, content="要約" * 500, tags=[f"tag{n}" for n in range(12)]
     )
     services.edit_prompt(prompt_id=made.pk, content="x" * 300)
     services.move_label(prompt_id=made.pk, label="production", number=1, reason="長い理由" * 40)
-    opened = open_browser(width, height, scheme, locale)
-    opened.login("owner", "owner-pass")
+    view = open_browser(*opened, scheme, locale)
+    view.enter(owner)
     pages = [f"/admin/prompts/prompt/{page.format(key=made.pk)}" for page in PAGES]
     for path in [*pages, "/admin/prompts/prompttemplate/gallery/"]:
-        opened.go(path)
-        too_wide = opened.page.evaluate(
-            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        )
-        assert too_wide <= 0, path
-    assert opened.faults == []
+        view.resize(*opened)
+        view.go(path)
+        assert view.excess_px() <= 0, (path, opened)
+        view.resize(*then)
+        assert view.excess_px() <= 0, (path, then)
+    assert view.faults == []
