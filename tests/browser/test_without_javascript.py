@@ -12,20 +12,17 @@ ROWS = 55  # two pages of a list
 
 
 @pytest.fixture
-def page(browser, live_server, owner):
+def page(contexts, live_server, owner):
     for number in range(ROWS):
         services.create_prompt(title=f"Prompt {number:02}", content="text", status="active")
     services.create_prompt(title="議事録の要約", content="三行で。")
-    context = browser.new_context(java_script_enabled=False, locale="en")
-    context.set_default_timeout(15_000)
-    opened = context.new_page()
+    opened = contexts(java_script_enabled=False, locale="en").new_page()
     opened.goto(f"{live_server.url}/admin/")
     opened.fill("[name=username]", "owner")
     opened.fill("[name=password]", "owner-pass")
     opened.locator("form#login-form [type=submit]").click()
     expect(opened).to_have_title("Dashboard | AutoForge")
-    yield opened
-    context.close()
+    return opened
 
 
 def rows(page):
