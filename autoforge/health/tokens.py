@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import jwt
 from django.conf import settings
 
 __all__ = ["is_valid", "issue"]
@@ -13,6 +12,8 @@ AUDIENCE = "health"
 
 def issue() -> tuple[str, datetime]:
     """Return a new token and when it expires, in UTC."""
+    import jwt  # noqa: PLC0415 (it brings cryptography, which few processes need)
+
     now = datetime.now(UTC)
     ends = now + timedelta(minutes=settings.JWT_ACCESS_TOKEN_EXPIRE_MINUTES)
     claims: dict[str, Any] = {"aud": AUDIENCE, "iat": now, "exp": ends}
@@ -21,6 +22,8 @@ def issue() -> tuple[str, datetime]:
 
 def is_valid(token: str) -> bool:
     """Whether we signed the token for this purpose and it has not expired."""
+    import jwt  # noqa: PLC0415 (as above)
+
     try:
         jwt.decode(
             token,

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.core.management import call_command
 from django.db import Error, OperationalError, connection, connections
 from django.test import Client
 
@@ -50,14 +49,10 @@ def pointed_elsewhere() -> Iterator[Callable[..., None]]:
     connection._may_create = False  # what `migrate` allowed
 
 
-@pytest.fixture(scope="module")
-def migrated(tmp_path_factory, django_db_blocker) -> Path:
+@pytest.fixture
+def migrated(migrated_file) -> Path:
     """Return a migrated database, to copy."""
-    path = tmp_path_factory.mktemp("migrated") / "db.sqlite3"
-    with django_db_blocker.unblock(), pointed_elsewhere() as point:
-        point(path)
-        call_command("migrate", verbosity=0)
-    return path
+    return migrated_file
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -33,11 +34,11 @@ def redis_server(tmp_path):
 class Place:
     """A database with a queue, and workers on it."""
 
-    def __init__(self, folder: Path, **variables: str) -> None:
+    def __init__(self, folder: Path, migrated_file: Path, **variables: str) -> None:
         self.database = folder / "db.sqlite3"
         self.environment = os.environ | {"DATABASE_URL": f"sqlite:///{self.database}"} | variables
         self.workers: list[subprocess.Popen] = []
-        assert self.manage("migrate", "-v0").returncode == 0
+        shutil.copy(migrated_file, self.database)
 
     def manage(self, *arguments: str) -> subprocess.CompletedProcess:
         return subprocess.run(
@@ -86,16 +87,16 @@ COUNT = "SELECT count(*) > 20 FROM test_results"
 
 
 @pytest.mark.parametrize("queue", ["sqlite", "redis"])
-def test_a_dead_worker_s_run_is_taken_over(tmp_path, redis_server, queue):
+def test_a_dead_worker_s_run_is_taken_over(tmp_path, migrated_file, redis_server, queue):
     variables = {"QUEUE": queue, "REDIS_URL": redis_server.url}
     with (
         closing(FakeModels(delay_seconds=0.05)) as fake,
-        closing(Place(tmp_path, **variables)) as place,
+        closing(Place(tmp_path, migrated_file, **variables)) as place,
     ):
         config = config_of(fake, tmp_path)
         first = place.start_worker()
         said = place.manage("evaluate", str(config), "--background")
-        assert (said.returncode, said.stdout[:4]) == (0, "Run ")
+        assert (said.returncode, said.stdout[:4]) == (0, "Run "), said.stderr
         place.wait_for(COUNT, 1)
         first.kill()
         first.wait()
@@ -108,9 +109,10 @@ def test_a_dead_worker_s_run_is_taken_over(tmp_path, redis_server, queue):
         assert second.wait(timeout=20) == 0
 
 
-def test_a_run_that_no_queue_was_told_of_is_found(tmp_path, redis_server):
+def test_a_run_that_no_queue_was_told_of_is_found(tmp_path, migrated_file, redis_server):
     variables = {"QUEUE": "redis", "REDIS_URL": redis_server.url}
-    with closing(FakeModels()) as fake, closing(Place(tmp_path, **variables)) as place:
+    place = Place(tmp_path, migrated_file, **variables)
+    with closing(FakeModels()) as fake, closing(place):
         config = config_of(fake, tmp_path)
         redis_server.kill()
         said = place.manage("evaluate", str(config), "--background")
@@ -123,8 +125,8 @@ def test_a_run_that_no_queue_was_told_of_is_found(tmp_path, redis_server):
         place.wait_for(STATUS, "completed")
 
 
-def test_without_a_queue_there_is_no_worker(tmp_path):
-    with closing(Place(tmp_path, QUEUE="in-process")) as place:
+def test_without_a_queue_there_is_no_worker(tmp_path, migrated_file):
+    with closing(Place(tmp_path, migrated_file, QUEUE="in-process")) as place:
         said = place.manage("run_huey")
         assert said.returncode == 1
         assert "QUEUE is in-process" in said.stderr

@@ -4,8 +4,10 @@ A set is a sorted tuple of ranges of code points, both ends included, that do no
 """
 
 import sys
+from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from functools import lru_cache
+from operator import itemgetter
 from typing import Final
 
 import _sre  # type: ignore[import-not-found]  # isort: skip  # the table behind re.IGNORECASE
@@ -80,13 +82,11 @@ def _matching(test: Callable[[str], bool], end: int) -> Ranges:
     return tuple(found)
 
 
+@lru_cache(maxsize=64)
 def ignoring_case(ranges: Ranges, *, is_ascii: bool) -> Ranges:
     """Return every character whose lower case equals that of a character in the set."""
     lower = _lower_cases(is_ascii)
-    lowered = set()
-    for low, high in ranges:
-        lowered |= {code for code in lower if low <= code <= high}
-    folded = {lower[code] for code in lowered}
+    folded = {folding for code, folding in lower.items() if _holds(ranges, code)}
     kept = _without(ranges, lower)
     whole = union(kept, ((code, code) for code in folded))
     if not is_ascii:
@@ -108,7 +108,9 @@ def _without(ranges: Ranges, codes: Iterable[int]) -> Ranges:
 
 
 def _holds(ranges: Ranges, code: int) -> bool:
-    return any(low <= code <= high for low, high in ranges)
+    # \w alone has over seven hundred ranges, and is asked for every letter that has a case.
+    following = bisect_right(ranges, code, key=itemgetter(0))
+    return following > 0 and code <= ranges[following - 1][1]
 
 
 @lru_cache(maxsize=2)

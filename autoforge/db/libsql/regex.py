@@ -19,6 +19,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import takewhile
 from re import _constants as sre  # type: ignore[attr-defined]  # re has no public parser
 from re import _parser  # type: ignore[attr-defined]  # as above
 from typing import Any, Final
@@ -260,12 +261,11 @@ class _Builder:
 
     def read(self, state: int, ranges: Ranges, following: int) -> None:
         """Go on when the next character is in the set."""
-        others = union(_beyond_ascii(ranges))
+        low, high, others = _split(ranges)
         if others == BEYOND_ASCII:
             number: int | None = ANYTHING
         else:
             number = self.classes.setdefault(others, len(self.classes)) if others else None
-        low, high = _bits(ranges, 0), _bits(ranges, 64)
         self.edges.append((state, low, high, number, following))
 
     def skip(self, state: int, following: int, assertion: int = 0) -> None:
@@ -336,6 +336,12 @@ class _Builder:
         return following
 
 
+@lru_cache(maxsize=64)
+def _split(ranges: Ranges) -> tuple[int, int, Ranges]:
+    """Return a set as the bits of its ASCII characters, twice 64 of them, and the others."""
+    return _bits(ranges, 0), _bits(ranges, 64), union(_beyond_ascii(ranges))
+
+
 def _beyond_ascii(ranges: Ranges) -> Iterator[tuple[int, int]]:
     """Yield the part of a set that is not ASCII."""
     for low, high in ranges:
@@ -347,7 +353,7 @@ def _bits(ranges: Ranges, first: int) -> int:
     """Return which of the 64 characters from `first` on are in the set, as a signed integer."""
     bits = sum(
         1 << (code - first)
-        for low, high in ranges
+        for low, high in takewhile(lambda pair: pair[0] < first + 64, ranges)
         for code in range(max(low, first), min(high, first + 63) + 1)
     )
     return bits - (1 << 64) if bits >> 63 else bits
