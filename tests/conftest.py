@@ -7,12 +7,8 @@ test process starts for itself.
 import atexit
 import os
 import shutil
-import sqlite3
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import django
@@ -135,32 +131,17 @@ def django_db_setup(
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Also keep a copy of the migrated database, before any test writes into it; return its path.
-
-    Nothing is at that path on libSQL, and where no test that was collected asks for a database.
-    """
-    from django.conf import settings
-
-    path = tmp_path_factory.mktemp("migrated") / "db.sqlite3"
-    migrated = Path(settings.DATABASES["default"]["TEST"]["NAME"] or "none")
-    if LIBSQL is None and migrated.is_file():
-        with closing(sqlite3.connect(migrated)) as source, closing(sqlite3.connect(path)) as copy:
-            source.backup(copy)
-    return path
-
-
-@pytest.fixture(scope="session")
-def migrated_file(django_db_setup: Path) -> Path:
+def migrated_file(
+    django_db_blocker: pytest_django.DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """Return a migrated SQLite file without rows of ours, to copy: migrations take seconds."""
-    if not django_db_setup.exists():
-        subprocess.run(
-            [sys.executable, "manage.py", "migrate", "--verbosity=0"],
-            cwd=ROOT,
-            env=os.environ | {"DATABASE_URL": f"sqlite:///{django_db_setup}"},
-            check=True,
-        )
-    return django_db_setup
+    from tests.support import migrated
+
+    assert LIBSQL is None, "it is made with the backend for SQLite"
+    path = tmp_path_factory.mktemp("migrated") / "db.sqlite3"
+    with django_db_blocker.unblock():
+        migrated.copy_file(path)
+    return path
 
 
 @pytest.fixture(autouse=True)
