@@ -3,6 +3,7 @@
 ARGS="budget labels"     targets or files; without any, those that differ from main
 ARGS="--all"             every target
 ARGS="--show"            also what was not noticed, as differences
+ARGS="--sample 500"      so many changes of each target, drawn at random: --seed draws others
 
 At least 90 % must be noticed. A change that alters nothing that anybody could see is listed in
 `equal.yaml` with its reason and does not count.
@@ -90,7 +91,10 @@ class Outcome:
     """What became of the changes of one target."""
 
     target: Target
+    possible: int
+    """All changes that there are."""
     total: int
+    """Those that were tried."""
     noticed: int
     equal: int
     survivors: Sequence[Survivor]
@@ -110,7 +114,7 @@ def main() -> int:
     if not targets:
         say("No file of a target differs from main; name a target, or --all.")
         return 0
-    outcomes = [_try(target) for target in targets]
+    outcomes = [_try(target, options.sample, options.seed) for target in targets]
     _print_table(outcomes)
     if options.show:
         for outcome in outcomes:
@@ -123,6 +127,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("names", nargs="*", help="targets or files")
     parser.add_argument("--all", action="store_true", help="every target")
     parser.add_argument("--show", action="store_true", help="print what was not noticed")
+    parser.add_argument("--sample", type=int, default=0, help="try so many changes of each target")
+    parser.add_argument("--seed", type=int, default=1, help="which ones are drawn (default: 1)")
     return parser.parse_args()
 
 
@@ -153,7 +159,7 @@ def _changed_files() -> list[str]:
     return [name for name in listed.stdout.split() if any(_holds(one, name) for one in TARGETS)]
 
 
-def _try(target: Target) -> Outcome:
+def _try(target: Target, sample: int, seed: int) -> Outcome:
     folder = WORK / target.name.replace("/", "-")
     _prepare(folder, target)
     say(f"{strong(target.name)}: {', '.join(target.files)}")
@@ -162,7 +168,9 @@ def _try(target: Target) -> Outcome:
         done = subprocess.run(  # noqa: S603 (our own command)
             [sys.executable, str(Path(__file__).with_name("change.py")), "run", "--max-children=2"],
             cwd=folder,
-            env=tool_environment() | {"PYTHONPATH": str(ROOT / "scripts")},  # for the plugin
+            env=tool_environment()
+            | {"PYTHONPATH": str(ROOT / "scripts")}  # for the plugin
+            | {"MUTANTS_SAMPLE": str(sample), "MUTANTS_SEED": str(seed)},
             stdout=stream,
             stderr=subprocess.STDOUT,
             check=False,
@@ -171,7 +179,10 @@ def _try(target: Target) -> Outcome:
     if done.returncode or not results:
         lines = log.read_text(errors="replace").replace("\r", "\n").splitlines()
         raise SystemExit("\n".join(["The changes could not be tried:", *lines[-40:]]))
-    return _judge(target, folder, results)
+    possible = len(results)
+    if 0 < sample < possible:  # those that were not drawn have no status
+        results = {key: status for key, status in results.items() if status is not None}
+    return _judge(target, folder, results, possible)
 
 
 def _prepare(folder: Path, target: Target) -> None:
@@ -208,13 +219,14 @@ def _results(folder: Path) -> Iterator[tuple[str, int | None]]:
         yield from data["exit_code_by_key"].items()
 
 
-def _judge(target: Target, folder: Path, results: dict[str, int | None]) -> Outcome:
+def _judge(target: Target, folder: Path, results: dict[str, int | None], possible: int) -> Outcome:
     unnoticed = [key for key, status in results.items() if status in UNNOTICED]
     survivors = list(_survivors(folder, unnoticed))
     known = {Survivor(**{name: row[name] for name in Survivor.__slots__}) for row in _equal()}
     left = [survivor for survivor in survivors if survivor not in known]
     return Outcome(
         target=target,
+        possible=possible,
         total=len(results),
         noticed=len(results) - len(unnoticed),
         equal=len(survivors) - len(left),
@@ -248,6 +260,8 @@ def _print_table(outcomes: Iterable[Outcome]) -> None:
             f"{outcome.target.name:24} {outcome.total:8} {outcome.noticed:8} {outcome.equal:6} "
             f"{outcome.percent:6.1f}%"
         )
+        if outcome.total < outcome.possible:
+            line += f"  drawn from {outcome.possible:,}"
         (step if outcome.percent >= PERCENT else warn)(line)
 
 

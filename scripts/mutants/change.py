@@ -1,4 +1,4 @@
-"""Runs mutmut in the folder where it is started, with two changes of its own.
+"""Runs mutmut in the folder where it is started, with three changes of its own.
 
 Without its changes of texts: whether a sentence is worded so or otherwise decides nothing; tests
 that match sentences are the place for it. What is left: operators, comparisons, numbers,
@@ -6,17 +6,23 @@ conditions, arguments, assignments.
 
 With services: mutmut leaves decorated functions alone, since a decorator may do something when it
 is applied. `transaction.atomic` does nothing before the call, and twice is as good as once.
+
+With a sample, where MUTANTS_SAMPLE says how many changes are tried.
 """
 
 import json
+import os
+import random
+from typing import Any
 
 import click
 import libcst as cst
 import libcst.matchers as m
-from mutmut.__main__ import cli
+import mutmut.__main__ as mutmut_main
 from mutmut.mutation import mutators
 from mutmut.mutation.diff_apply import get_diff_for_mutant
 from mutmut.mutation.file_mutation import MutationVisitor
+from once import collect_once  # type: ignore[import-not-found]  # beside this file
 
 ATOMIC = m.FunctionDef(
     decorators=[m.Decorator(decorator=m.Attribute(m.Name("transaction"), m.Name("atomic")))]
@@ -39,11 +45,26 @@ def is_left_alone_here(self: MutationVisitor, node: cst.CSTNode) -> bool:
 MutationVisitor._skip_node_and_children = is_left_alone_here  # type: ignore[method-assign]  # noqa: SLF001 (as above)
 
 
-@cli.command()
+@mutmut_main.cli.command()
 @click.argument("keys", nargs=-1)
 def differences(keys: tuple[str, ...]) -> None:
     """Print the differences that changes make, as a JSON object."""
     click.echo(json.dumps({key: get_diff_for_mutant(key) for key in keys}))
 
 
-cli()
+list_changes = mutmut_main.collect_source_file_mutation_data
+
+
+def draw_changes(*, mutant_names: Any) -> Any:
+    """Draw MUTANTS_SAMPLE changes by MUTANTS_SEED, the same ones each time; all of them for 0."""
+    changes, files = list_changes(mutant_names=mutant_names)
+    size = int(os.environ.get("MUTANTS_SAMPLE", "0"))
+    if 0 < size < len(changes):
+        draw = random.Random(int(os.environ["MUTANTS_SEED"]))  # noqa: S311 (no secret)
+        changes = draw.sample(sorted(changes, key=lambda change: change[1]), size)
+    return changes, files
+
+
+mutmut_main.collect_source_file_mutation_data = draw_changes
+collect_once()
+mutmut_main.cli()

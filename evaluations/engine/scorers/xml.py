@@ -51,10 +51,10 @@ def _parse(text: str) -> Element | str:
         root: Element = fromstring(
             text, forbid_dtd=False, forbid_entities=True, forbid_external=True
         )
+    except DefusedXmlException:  # a ValueError, so it comes first
+        return "it declares entities, which are not read"
     except (ParseError, ValueError, LookupError, RecursionError) as error:
         return f"it is not well-formed: {error}"
-    except DefusedXmlException:
-        return "it declares entities, which are not read"
     return root
 
 

@@ -1,0 +1,103 @@
+"""Collects the tests once, and tries each change in a copy of the process that has them all.
+
+mutmut starts pytest anew in each copy, which takes longer than most of our tests: a second of the
+processor, thousands of times.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from _pytest.config import _prepareconfig  # pytest has no public way to keep what it collected
+from mutmut.configuration import config
+from mutmut.runners.harness import PytestRunner
+from mutmut.utils.file_utils import change_cwd
+from mutmut.workers.isolation import ForkRunner
+
+__all__ = ["collect_once"]
+
+OPTIONS = ("-x", "-q", "-s", "--rootdir=.", "--tb=native")
+
+start_runner = ForkRunner.startup
+run_pytest = PytestRunner.run_tests
+
+
+class ForChanges:
+    """A plugin of pytest: as little as says whether a change was noticed."""
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_configure(self) -> None:
+        """Try few examples, and the same for each change."""
+        import hypothesis  # noqa: PLC0415 (pytest has prepared it by now)
+
+        hypothesis.settings.register_profile(
+            "changes", max_examples=20, derandomize=True, database=None, deadline=None
+        )
+        hypothesis.settings.load_profile("changes")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> None:
+        """End the process with the first failure: nobody reads a report of it."""
+        if call.excinfo and not call.excinfo.errisinstance(pytest.skip.Exception):
+            os._exit(1)
+
+
+class Collected:
+    """A session of pytest that has its tests and has run none of them."""
+
+    def __init__(self, arguments: Iterable[str]) -> None:
+        # pytest reports to what is the standard output now, as long as it lives.
+        nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 (as above)
+        with contextlib.redirect_stdout(nowhere):
+            prepared = _prepareconfig([*OPTIONS, *arguments], plugins=[ForChanges()])
+            prepared._do_configure()  # noqa: SLF001 (as above)
+            self.session = pytest.Session.from_config(prepared)
+            prepared.hook.pytest_sessionstart(session=self.session)
+            prepared.hook.pytest_collection(session=self.session)
+        self.items = {item.nodeid: item for item in self.session.items}
+
+    def run(self, tests: Iterable[str]) -> int:
+        """Run some of the tests in their order; return the status if none fails."""
+        session = self.session
+        session.items = [self.items[name] for name in tests]
+        session.config.hook.pytest_runtestloop(session=session)
+        return 0
+
+
+def start(self: ForkRunner) -> None:
+    """Collect, then begin as mutmut does."""
+    runner: Any = self.test_runner
+    with change_cwd("mutants"):
+        runner.collected = Collected(
+            [*config().pytest_add_cli_args_test_selection, *config().pytest_add_cli_args]
+        )
+    _refuse_broken(runner.collected)
+    start_runner(self)
+
+
+def _refuse_broken(collected: Collected) -> None:
+    """End where tests fail without any change: every change would seem to be noticed."""
+    child = os.fork()
+    if not child:
+        with change_cwd("mutants"):
+            os._exit(collected.run(collected.items))
+    _, status = os.waitpid(child, 0)
+    if status:
+        raise SystemExit("The tests fail in a copy of the process, without any change.")
+
+
+def run_tests(self: Any, *, mutant_name: str | None, tests: Iterable[str]) -> Any:
+    """Run what was collected; without a change, all of pytest as mutmut does."""
+    if mutant_name is None:
+        return run_pytest(self, mutant_name=mutant_name, tests=tests)
+    with change_cwd("mutants"):
+        return self.collected.run(tests)
+
+
+def collect_once() -> None:
+    """Make mutmut do so from now on."""
+    ForkRunner.startup = start  # type: ignore[method-assign]
+    PytestRunner.run_tests = run_tests  # type: ignore[method-assign]
