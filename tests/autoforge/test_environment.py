@@ -697,7 +697,7 @@ def test_describe_names_every_variable_and_masks(tmp_path):
 SECRETS = [variable.name for variable in VARIABLES if variable.secret]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(name=st.sampled_from(SECRETS), value=st.text(min_size=6, max_size=60))
 def test_no_secret_ever_shows(tmp_path, name, value):
     secret = f"s3cr3t{value}".replace("\0", "")
