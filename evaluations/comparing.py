@@ -66,7 +66,7 @@ def judge_run(run: Run, rows: Sequence[Evaluation]) -> list[Judged]:
 
     They are read from the columns where the run has ended; else all its outcomes are compared now.
     """
-    pairs = pair_columns(run, rows).pairs if rows else []
+    pairs = pair_columns(run, rows).pairs
     stored = [_stored(old, new) for old, new in pairs]
     if run.is_open or not all(stored):
         stored = [as_stored(one) for one in compare_run(run, rows)]

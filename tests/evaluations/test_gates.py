@@ -61,6 +61,13 @@ def gate(candidate, suite, **fields):
     return ReleaseGate.objects.create(prompt_id=candidate.prompt_id, suite=suite, **fields)
 
 
+def refused(candidate):
+    """Return why a candidate may not be released."""
+    verdict = check_release(candidate)
+    assert verdict.passed is False
+    return verdict.reason
+
+
 NEVER = "this content has never been run over the suite “S”"
 TABLE = [
     (None, {}, False, "never been run over the suite “S”"),
@@ -100,35 +107,35 @@ def test_one_case_that_is_asked_three_times_passes():
     assert (verdict.passed, verdict.reason) == (True, "“S” passes at 100.0%")
     rule.lower_bound = 0.5
     rule.save()
-    assert "so few cases give no interval" in check_release(candidate_of(text)).reason
+    assert "so few cases give no interval" in refused(candidate_of(text))
 
 
 def test_errors_unfinished_runs_and_other_suites_do_not_count(candidate, suite):
     gate(candidate, suite)
     run(candidate, suite_of_two("T"), 1.0, 0.9)
     run(candidate, suite, 1.0, 0.9, status="stopped")
-    assert check_release(candidate).reason == NEVER
+    assert refused(candidate) == NEVER
     row = run(candidate, suite, 1.0, 0.9, errors=2)
-    assert "has 2 errors: do them again" in check_release(candidate).reason
+    assert "has 2 errors: do them again" in refused(candidate)
     Run.objects.filter(pk=row.run_id).update(status="pending")  # its errors are done again
-    assert check_release(candidate).reason == NEVER
+    assert refused(candidate) == NEVER
     row = run(candidate, suite, 1.0, 0.9)
     Evaluation.objects.filter(pk=row.pk).update(status="failed")
-    assert check_release(candidate).reason == NEVER
+    assert refused(candidate) == NEVER
 
 
 def test_a_run_that_did_not_ask_the_whole_suite_does_not_count(candidate, suite):
     gate(candidate, suite)
     run(candidate, suite, 1.0, 0.9, asked=1)
-    assert check_release(candidate).reason == NEVER
+    assert refused(candidate) == NEVER
     run(candidate, suite, 1.0, 0.9, repeats=3)
     assert check_release(candidate).passed
     run(candidate, suite, 0.0, 0.0, asked=1)
     assert check_release(candidate).passed
     case = create_case(suite_id=suite.pk, name="later")
-    assert check_release(candidate).reason == NEVER
+    assert refused(candidate) == NEVER
     run(candidate, suite, 1.0, 0.9, asked=3, status="stopped")  # asked it, and did not end
-    assert check_release(candidate).reason == NEVER
+    assert refused(candidate) == NEVER
     case.enabled = False
     case.save()
     assert check_release(candidate).passed
@@ -138,19 +145,19 @@ def test_a_file_s_cases_under_a_suite_s_name_do_not_count(candidate, suite):
     gate(candidate, suite)
     row = run(candidate, suite, 1.0, 0.9)
     RunCase.objects.filter(run=row.run_id).update(case=None)
-    assert check_release(candidate).reason == NEVER
+    assert refused(candidate) == NEVER
     run(candidate, suite, 1.0, 0.9, status="stopped")  # another one did ask the suite's own
     suite.cases.update(enabled=False)
-    assert check_release(candidate).reason == NEVER
+    assert refused(candidate) == NEVER
 
 
 def test_what_nobody_ran_releases_nothing(candidate, suite):
     row = run(candidate, suite, 1.0, 0.9)
     assert check_release(candidate).passed
     Evaluation.objects.filter(pk=row.pk).update(run=None)
-    assert check_release(candidate).reason == "this content has never been evaluated"
+    assert refused(candidate) == "this content has never been evaluated"
     gate(candidate, suite)
-    assert check_release(candidate).reason == NEVER
+    assert refused(candidate) == NEVER
 
 
 def test_deleted_runs_count_nowhere(candidate, suite, client, owner):
@@ -168,10 +175,10 @@ def test_deleted_runs_count_nowhere(candidate, suite, client, owner):
     assert check_release(candidate).passed
     assert seen() == (["0.5", "0.9"], True, True)
     row.run.delete()
-    assert check_release(candidate).reason == "this content has never been evaluated"
+    assert refused(candidate) == "this content has never been evaluated"
     assert seen() == (["0.5"], False, True)
     gate(candidate, suite)
-    assert check_release(candidate).reason == NEVER
+    assert refused(candidate) == NEVER
 
 
 def test_each_gate_has_to_be_passed_and_the_newest_run_counts(candidate, suite):
@@ -179,7 +186,7 @@ def test_each_gate_has_to_be_passed_and_the_newest_run_counts(candidate, suite):
     for one in (suite, second):
         gate(candidate, one)
     run(candidate, suite, 1.0, 0.9)
-    assert "“T”" in check_release(candidate).reason
+    assert "“T”" in refused(candidate)
     run(candidate, second, 1.0, None)
     verdict = check_release(candidate)
     assert verdict.passed
