@@ -97,7 +97,13 @@ def run_tests(self: Any, *, mutant_name: str | None, tests: Iterable[str]) -> An
         return self.collected.run(tests)
 
 
+def run_clean_tests(_runner: ForkRunner, tests: Iterable[str]) -> int:  # noqa: ARG001 (mutmut's)
+    """Do nothing: `start` runs them in a copy of the process."""
+    return 0
+
+
 def collect_once() -> None:
     """Make mutmut do so from now on."""
     ForkRunner.startup = start  # type: ignore[method-assign]
+    ForkRunner.run_clean_tests = run_clean_tests  # type: ignore[method-assign, assignment]
     PytestRunner.run_tests = run_tests  # type: ignore[method-assign]

@@ -21,6 +21,7 @@ from autoforge.core.tables import (
     open_table,
     read_bytes,
     unescape_formula,
+    workbook_cells,
 )
 from autoforge.core.tables.sentences import clean, listed, quoted
 from autoforge.core.tables.values import UnfitError, kind, plain
@@ -56,6 +57,7 @@ DELIMITED = [
     ("a cell of the greatest length", "a\n" + "x" * 10 + "\n", [(2, {"a": "x" * 10})]),
     ("one of that length in quotes", 'a\n"' + "x" * 9 + '"""\n', [(2, {"a": "x" * 9 + '"'})]),
     ("as many empty quotes as rows", 'a\n""\n""\n""\n1\n', [(5, {"a": "1"})]),
+    ("quotes around blanks say nothing", 'a\n" "\n1\n', [(3, {"a": "1"})]),
     ("blank lines do not count", "a\n\n\n\n\n\n1\n", [(7, {"a": "1"})]),
     ("lines after a separator line", "sep=;\n\na;b\n1;2\n", [(4, {"a": "1", "b": "2"})]),
     ("a separator line with delimiters after it", "sep=;;;  \r\na;b\r\n1;2\r\n", [(3, {"a": "1", "b": "2"})]),
@@ -104,6 +106,13 @@ def test_the_cells_of_all_rows_together_are_limited():
 def test_no_row_has_more_cells_than_the_widest_sheet():
     assert read(b"a,b\n1" + b"," * 16_383 + b"\n", "csv") == [(2, {"a": "1", "b": ""})]
     assert "has more than 1,000 cells" in refusal(b"a,b\n1" + b"," * 16_384 + b"\n", "csv")
+
+
+def test_known_names_say_more_than_columns_do():
+    raw = b"a;b,c,d\n1;2,3,4\n"
+    assert list(open_table(raw, "csv").columns) == ["a;b", "c", "d"]
+    assert list(open_table(raw, "csv", known={"a"}).columns) == ["a", "b,c,d"]
+    assert list(open_table(b" A ;b,c,d\n", "csv", known={"a"}).columns) == ["A", "b,c,d"]
 
 
 def test_a_delimiter_is_chosen_by_the_first_rows_alone():
@@ -188,6 +197,7 @@ def test_every_text_format_says_how_it_was_read(file_format):
 NINES = "9" * 4000
 JSON = [
     ("json", '[{"a": 1, "a": 2}, {"b": [{"a": 1, "a": 2}]}]', {}, [(1, "holds the name 'a' twice in one object")]),
+    ("json", '[{"a": 1, "b": 2, "b": 3}]', {}, [(1, "holds the name 'b' twice in one object")]),
     ("json", "[" + NINES + "]", {}, [(1, int("9" * 10))]),
     ("json", "[9" + NINES + "]", {}, [(1, "holds a number of more than 1,200 digits; write it as a text")]),
     ("json", ' \n{"a": 1}\n {"b":\n2}', {}, [(2, {"a": 1}), (3, {"b": 2})]),
@@ -216,6 +226,9 @@ JSON_REFUSED = [
     ("json", "1", "line 1, column 1: the file must be a list of objects, in square brackets"),
     ("json", "\n [1 2]", "line 2, column 5: expected , or ] after an object"),
     ("json", "[1,\n]", "line 2, column 1: this is not JSON (Expecting value)"),
+    ("json", "[1 2]\n\n 3\n", "line 1, column 4: expected , or ] after an object"),
+    ("json", "[1\n 2]\n 3\n", "line 2, column 2: expected , or ] after an object"),
+    ("json", "{}\n }\n\n", "line 2, column 2: something follows the end of the list"),
     ("json", "[1]\n 2", "line 2, column 2: something follows the end of the list"),
     ("json", '{"a": 1}\r\n\r\n]', "line 3, column 1: something follows the end of the list"),
     ("json", '{"a": 1 "b"}', "line 1, column 9: expected , or } after a value"),
@@ -320,6 +333,7 @@ YAML_REFUSED = [
     ("- a\n- *b", "line 2, column 3: there is no anchor 'b' before this alias"),
     ("--- [&a 1]\n--- [*a]", "line 2, column 6: there is no anchor 'a' before this alias"),
     (f"- 1\n-  [{DEEP}]", "line 2, column 104: is nested deeper than 100 levels"),
+    ("\na\n\x07\n\n", "line 3 holds the character U+0007; YAML takes it only as an escape, in double quotes"),
     ("a\n\n\x07", "line 3 holds the character U+0007; YAML takes it only as an escape, in double quotes"),
     ("- [1", "line 2, column 1: this is not YAML (did not find expected ',' or ']')"),
 ]  # fmt: skip
@@ -353,10 +367,24 @@ def test_aliases_weigh_as_much_as_what_they_repeat():
     assert refusal(f"{written}- *a\n".encode(), "yaml") == sentence
 
 
+def test_only_what_an_alias_repeats_weighs_again():
+    text = f"- {'x' * 1024**2}\n- &b x\n" + "- *b\n" * 100
+    assert len(read(text.encode(), "yaml")) == 102
+
+
+def test_mappings_are_as_deep_as_lists_may_be():
+    def text(levels):
+        return ("- " + "{a: " * levels + "1" + "}" * levels).encode()
+
+    assert len(read(text(100), "yaml")) == 1
+    assert refusal(text(101), "yaml").endswith("is nested deeper than 100 levels")
+
+
 def test_yaml_that_we_write():
     value = {"b": "yes", "a": ["1", "a\nb", "~", "東京", 1.5]}
     text = dump_yaml(value)
     assert text == "b: 'yes'\na:\n- '1'\n- |-\n  a\n  b\n- '~'\n- 東京\n- 1.5\n"
+    assert dump_yaml(["0E0", "0o17"]) == "- '0E0'\n- '0o17'\n"
     long = dump_yaml("word " * 40)
     assert max(map(len, long.splitlines())) > 80
     assert len(dump_yaml("word " * 40, width=1000).splitlines()) == 1
@@ -522,8 +550,8 @@ NUMBERS = [
     ("<c><v>1000000000000000</v></c>", "1e+15"), ("<c><v>-1000000000000000</v></c>", "-1e+15"),
     ("<c><v>0.1234567890123456</v></c>", "0.123456789012346"), ("<c><v>x</v></c>", "x"),
     ("<c t='b'><v> 1 </v></c>", "TRUE"), ("<c t='b'><v>2</v></c>", "FALSE"),
-    ("<c t='s'><v> 0 </v></c>", "A_x"), ("<c t='s'><v>1</v></c>", "refers to a text that the workbook does not have"),
-    ("<c t='s'><v>-1</v></c>", "refers to a text that the workbook does not have"),
+    ("<c t='s'><v> 0 </v></c>", "A_x"), ("<c t='s'><v>3</v></c>", "refers to a text that the workbook does not have"),
+    ("<c t='s'><v>x</v></c>", "refers to a text that the workbook does not have"),
     ("<c t='s'><v>00000000000000000000</v></c>", "refers to a text that the workbook does not have"),
     ("<c t='s'><v>0000000000000000000</v></c>", "A_x"),
     ("<c t='str'><v>_x0041__x00e9__x1_</v></c>", "Aé_x1_"),
@@ -531,7 +559,9 @@ NUMBERS = [
     ("<c t='inlineStr'><is><t>a</t><rPh><t>b</t></rPh><t>c</t></is></c>", "ac"),
     ("<c><f>1</f></c>", "holds a formula without its value; open the workbook in a spreadsheet and save it"),
 ]  # fmt: skip
-STRINGS = f'<sst xmlns="{MAIN}"><si><rPh><t>no</t></rPh><t>_x0041_</t><t>_x</t></si></sst>'
+STRINGS = (
+    f'<sst xmlns="{MAIN}"><si><rPh><t>no</t></rPh><t>_x0041_</t>junk<t>_x</t></si><si/><si/></sst>'
+)
 
 
 @pytest.mark.parametrize(("cell", "text"), NUMBERS)
@@ -558,6 +588,20 @@ def test_from_which_year_days_are_counted(book_tags, text):
     xml = '<row><c s="3"><v>43831</v></c></row>'
     raw = make_workbook(make_sheet([["a"]], xml=xml), styles=STYLES, book=book_tags)
     assert read(raw, "xlsx") == [(2, {"a": text})]
+
+
+@pytest.mark.parametrize("tag", ["xf", "numFmt"])
+def test_styles_are_limited(tag, monkeypatch):
+    monkeypatch.setattr(workbook_cells, "MOST_STYLES", 3)
+
+    def raw(count):
+        # Another tag follows, at which the limit is seen.
+        tags = "".join(f'<{tag} numFmtId="{n}"/>' for n in range(count))
+        styles = f"<styleSheet><cellXfs>{tags}<x/></cellXfs></styleSheet>"
+        return make_workbook(make_sheet([["a"]]), styles=styles)
+
+    assert open_table(raw(3), "xlsx").columns == ("a",)
+    assert refusal(raw(4), "xlsx") == DAMAGED
 
 
 def places(xml, **options):
@@ -672,6 +716,13 @@ def nested(levels):
     return value
 
 
+def named(levels):
+    value = {}
+    for _ in range(levels - 1):
+        value = {"a": value}
+    return value
+
+
 PLAIN = [
     (date(2024, 1, 2), "2024-01-02"),
     (datetime(2024, 1, 2, 3, 4), "2024-01-02T03:04:00"),
@@ -680,6 +731,7 @@ PLAIN = [
     (2**4096 - 1, 2**4096 - 1),
     (-(2**4096) + 1, -(2**4096) + 1),
     (nested(100), nested(100)),
+    (named(100), named(100)),
 ]
 
 
@@ -699,6 +751,7 @@ UNFIT = [
     ("a\0", "holds a NUL character; remove it"),
     ({"a\0": 1}, "holds a NUL character; remove it"),
     (["\ud800"], "holds half of a surrogate pair; it is not a character"),
+    (named(101), "is nested deeper than 100 levels"),
     (nested(101), "is nested deeper than 100 levels"),
     ({"a": nested(100)}, "is nested deeper than 100 levels"),
     (Unusable(reason=Sentence("is odd")), "is odd"),
