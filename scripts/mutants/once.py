@@ -15,13 +15,14 @@ from _pytest.config import _prepareconfig  # pytest has no public way to keep wh
 from mutmut.configuration import config
 from mutmut.runners.harness import PytestRunner
 from mutmut.utils.file_utils import change_cwd
-from mutmut.workers.isolation import ForkRunner
+from mutmut.workers.isolation import ForkRunner, MutantResult
 
 __all__ = ["collect_once"]
 
 OPTIONS = ("-x", "-q", "-s", "--rootdir=.", "--tb=native")
 
 start_runner = ForkRunner.startup
+wait_for_result = ForkRunner.wait_for_result
 run_pytest = PytestRunner.run_tests
 
 
@@ -102,8 +103,16 @@ def run_clean_tests(_runner: ForkRunner, tests: Iterable[str]) -> int:  # noqa: 
     return 0
 
 
+def wait(self: ForkRunner, timeout: float | None = None) -> MutantResult:
+    """Wait for a change; other children are workers that tests have left behind."""
+    while True:
+        with contextlib.suppress(KeyError):
+            return wait_for_result(self, timeout)
+
+
 def collect_once() -> None:
     """Make mutmut do so from now on."""
     ForkRunner.startup = start  # type: ignore[method-assign]
+    ForkRunner.wait_for_result = wait  # type: ignore[method-assign]
     ForkRunner.run_clean_tests = run_clean_tests  # type: ignore[method-assign, assignment]
     PytestRunner.run_tests = run_tests  # type: ignore[method-assign]

@@ -1,6 +1,7 @@
 """contains and its kin: texts within the answer; with an i in front both are lower-cased."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 from autoforge.core.language import gettext as _
@@ -31,15 +32,14 @@ def _missing(assertion: Assertion, answer: Answer, fold: Fold) -> tuple[list[str
     return [value for value in wanted if fold(value) not in text], len(wanted)
 
 
-def _scorer(fold: Fold, *, enough: bool) -> Callable[[Assertion, Answer, Context], Outcome]:
-    def score(assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
-        missing, wanted = _missing(assertion, answer, fold)
-        passed = len(missing) < wanted if enough else not missing
-        listed = ", ".join(f"“{shortened(value, 60)}”" for value in missing)
-        reason = f"the answer does not contain {listed}" if missing else "the answer contains all"
-        return Outcome(passed=passed, score=float(passed), reason=reason)
-
-    return score
+def _contains(
+    assertion: Assertion, answer: Answer, _context: Context, *, fold: Fold, enough: bool
+) -> Outcome:
+    missing, wanted = _missing(assertion, answer, fold)
+    passed = len(missing) < wanted if enough else not missing
+    listed = ", ".join(f"“{shortened(value, 60)}”" for value in missing)
+    reason = f"the answer does not contain {listed}" if missing else "the answer contains all"
+    return Outcome(passed=passed, score=float(passed), reason=reason)
 
 
 def _starts_with(assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
@@ -62,7 +62,7 @@ SCORERS: Final = (
         Scorer(
             name=f"{prefix}{name}",
             title=title,
-            score=_scorer(fold, enough=enough),
+            score=partial(_contains, fold=fold, enough=enough),
             normalisation=said,
         )
         for prefix, fold, said in FOLDS

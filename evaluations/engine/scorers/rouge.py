@@ -6,6 +6,7 @@ the words of any script and are F-measures as well (beta = 1).
 
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 from rapidfuzz.distance import LCSseq
@@ -44,6 +45,7 @@ STEPS: Final = (  # Penn Treebank (MacIntyre 1995)
 TOGETHER: Final = re.compile(rf"\b(?:{CONTRACTED})\b", re.IGNORECASE)
 
 Words = Sequence[str]
+Measure = Callable[[Words, Words], float]
 
 
 def treebank_words(text: str) -> list[str]:
@@ -59,12 +61,9 @@ def f_measure(common: float, mine: int, its: int) -> float:
     return 2 * common / (mine + its) if common else 0.0
 
 
-def _of_size(size: int) -> Callable[[Words, Words], float]:
-    def measure(candidate: Words, reference: Words) -> float:
-        one, other = count_grams(candidate, size), count_grams(reference, size)
-        return f_measure(overlap(one, other), one.total(), other.total())
-
-    return measure
+def _grams(candidate: Words, reference: Words, *, size: int) -> float:
+    one, other = count_grams(candidate, size), count_grams(reference, size)
+    return f_measure(overlap(one, other), one.total(), other.total())
 
 
 def _longest(candidate: Words, reference: Words) -> float:
@@ -82,33 +81,21 @@ def _promptfoo(assertion: Assertion, answer: Answer, _context: Context) -> Outco
     if not isinstance(assertion.value, str):
         raise ScoringError(_("rouge-n needs a text as its value"))
     words = treebank_words(answer.text.lower()), treebank_words(assertion.value.lower())
-    return _outcome(assertion, _of_size(1)(*words), ENOUGH)
+    return _outcome(assertion, _grams(*words, size=1), ENOUGH)
 
 
-def _scorer(measure: Callable[[Words, Words], float]) -> Callable[..., Outcome]:
-    def score(assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
-        candidate = words_of(answer.text.lower(), assertion)
-        references = [words_of(text.lower(), assertion) for text in text_list(assertion)]
-        best = max(measure(candidate, words) for words in references)
-        return _outcome(assertion, best, ENOUGH)
-
-    return score
+def _best(assertion: Assertion, answer: Answer, _context: Context, *, measure: Measure) -> Outcome:
+    candidate = words_of(answer.text.lower(), assertion)
+    references = [words_of(text.lower(), assertion) for text in text_list(assertion)]
+    best = max(measure(candidate, words) for words in references)
+    return _outcome(assertion, best, ENOUGH)
 
 
-def _of_paper(name: str, measure: Callable[[Words, Words], float], title: str) -> Scorer:
-    return Scorer(
-        name=name,
-        title=title,
-        score=_scorer(measure),
-        normalisation="lower-cased NFC; words between white space, characters without spaces",
-        direction="higher",
-        default_threshold=ENOUGH,
-        decides_by_threshold=True,
-        graded=True,
-        cost=product_cost,
-    )
-
-
+OF_THE_PAPER: Final[tuple[tuple[str, Measure, str], ...]] = (
+    ("rouge-1", partial(_grams, size=1), "words of a reference (ROUGE-1)"),
+    ("rouge-2", partial(_grams, size=2), "pairs of words of a reference (ROUGE-2)"),
+    ("rouge-l", _longest, "longest common words of a reference (ROUGE-L)"),
+)
 SCORERS: Final = (
     Scorer(
         name="rouge-n",
@@ -120,7 +107,18 @@ SCORERS: Final = (
         decides_by_threshold=True,
         graded=True,
     ),
-    _of_paper("rouge-1", _of_size(1), "words of a reference (ROUGE-1)"),
-    _of_paper("rouge-2", _of_size(2), "pairs of words of a reference (ROUGE-2)"),
-    _of_paper("rouge-l", _longest, "longest common words of a reference (ROUGE-L)"),
+    *(
+        Scorer(
+            name=name,
+            title=title,
+            score=partial(_best, measure=measure),
+            normalisation="lower-cased NFC; words between white space, characters without spaces",
+            direction="higher",
+            default_threshold=ENOUGH,
+            decides_by_threshold=True,
+            graded=True,
+            cost=product_cost,
+        )
+        for name, measure, title in OF_THE_PAPER
+    ),
 )

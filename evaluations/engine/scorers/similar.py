@@ -1,7 +1,8 @@
 """similar, similar:dot, similar:euclidean: nearness in meaning, by embeddings."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Final
 
 from autoforge.core.language import gettext as _
@@ -65,33 +66,41 @@ def _check(assertion: Assertion) -> Iterable[str]:
         yield "the value is a text or a list of texts"
 
 
-def _scorer(name: str, measure: Measure, *, nearer: str, title: str) -> Scorer:
+async def _ask(
+    assertion: Assertion,
+    answer: Answer,
+    context: Context,
+    *,
+    measure: Measure,
+    nearer: str,
+    title: str,
+) -> Outcome:
+    wanted = _texts(assertion, context)
+    if context.services is None:
+        sentence = _("needs embeddings: name a model, as --embeddings does")
+        raise ScoringError(f"{assertion.type} {sentence}")
+    vectors = await context.services.embed([answer.text, *wanted], provider=provider_of(assertion))
+    found = [_measured(measure, vectors[0], other) for other in vectors[1:]]
     lower = nearer == "lower"
+    best = min(found) if lower else max(found)
+    limit = DEFAULT if assertion.threshold is None else assertion.threshold
+    passed = best <= limit if lower else best >= limit
+    score = 1 / (1 + best) if lower else min(1.0, max(0.0, best))
+    sign = "≤" if lower else "≥"
+    reason = f"{title} {best:.4f}, needed {sign} {limit:g}"
+    return Outcome(passed=passed, score=score, reason=reason)
 
-    async def ask(assertion: Assertion, answer: Answer, context: Context) -> Outcome:
-        wanted = _texts(assertion, context)
-        if context.services is None:
-            sentence = _("needs embeddings: name a model, as --embeddings does")
-            raise ScoringError(f"{assertion.type} {sentence}")
-        vectors = await context.services.embed(
-            [answer.text, *wanted], provider=provider_of(assertion)
-        )
-        return _outcome(assertion, vectors)
 
-    def _outcome(assertion: Assertion, vectors: Sequence[Vector]) -> Outcome:
-        found = [_measured(measure, vectors[0], other) for other in vectors[1:]]
-        best = min(found) if lower else max(found)
-        limit = DEFAULT if assertion.threshold is None else assertion.threshold
-        passed = best <= limit if lower else best >= limit
-        score = 1 / (1 + best) if lower else min(1.0, max(0.0, best))
-        sign = "≤" if lower else "≥"
-        reason = f"{title} {best:.4f}, needed {sign} {limit:g}"
-        return Outcome(passed=passed, score=score, reason=reason)
-
-    return Scorer(
+MEASURES: Final[tuple[tuple[str, Measure, str, str], ...]] = (
+    ("similar", _cosine, "higher", "cosine"),
+    ("similar:dot", _dot, "higher", "dot product"),
+    ("similar:euclidean", _distance, "lower", "distance"),
+)
+SCORERS: Final = tuple(
+    Scorer(
         name=name,
         title=f"near in meaning: {title}",
-        ask=ask,
+        ask=partial(_ask, measure=measure, nearer=nearer, title=title),
         check=_check,
         normalisation="none; embeddings are compared",
         direction=nearer,
@@ -101,10 +110,5 @@ def _scorer(name: str, measure: Measure, *, nearer: str, title: str) -> Scorer:
         needs=frozenset({"embeddings"}),
         calls=1,
     )
-
-
-SCORERS: Final = (
-    _scorer("similar", _cosine, nearer="higher", title="cosine"),
-    _scorer("similar:dot", _dot, nearer="higher", title="dot product"),
-    _scorer("similar:euclidean", _distance, nearer="lower", title="distance"),
+    for name, measure, nearer, title in MEASURES
 )

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any, Final
 
 from autoforge.core.language import gettext as _
@@ -77,17 +78,14 @@ def _why_wrong(call: Any, functions: Mapping[str, Any]) -> str | None:
     return why_invalid(declared.get("parameters") or {}, arguments)
 
 
-def _valid(*, tools: bool) -> Any:
-    def score(_assertion: Assertion, answer: Answer, context: Context) -> Outcome:
-        functions = _functions(context.provider_config, tools=tools)
-        calls: list[Any] = [entry.get("function") if tools else entry for entry in _calls(answer)]
-        if not calls:
-            return Outcome(passed=False, score=0.0, reason="the answer calls no function")
-        why = next(filter(None, (_why_wrong(call, functions) for call in calls)), None)
-        reason = why or "every call keeps to its function's schema"
-        return Outcome(passed=why is None, score=float(why is None), reason=reason)
-
-    return score
+def _valid(_assertion: Assertion, answer: Answer, context: Context, *, tools: bool) -> Outcome:
+    functions = _functions(context.provider_config, tools=tools)
+    calls: list[Any] = [entry.get("function") if tools else entry for entry in _calls(answer)]
+    if not calls:
+        return Outcome(passed=False, score=0.0, reason="the answer calls no function")
+    why = next(filter(None, (_why_wrong(call, functions) for call in calls)), None)
+    reason = why or "every call keeps to its function's schema"
+    return Outcome(passed=why is None, score=float(why is None), reason=reason)
 
 
 SCORERS: Final = (
@@ -104,7 +102,7 @@ SCORERS: Final = (
         Scorer(
             name=name,
             title="calls keep to their schema",
-            score=_valid(tools=tools),
+            score=partial(_valid, tools=tools),
             normalisation="names and arguments as the model's settings declare them",
             negatable=False,
         )

@@ -6,6 +6,7 @@ words of any script.
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 from evaluations.engine.scorers.contract import Context, Scorer
@@ -75,21 +76,20 @@ def _paper_bleu(assertion: Assertion, answer: Answer) -> float:
     return bleu(candidate, references) if candidate else 0.0
 
 
-def _scorer(measure: Measure, name: str) -> Callable[[Assertion, Answer, Context], Outcome]:
-    def score(assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
-        value = min(1.0, measure(assertion, answer))
-        limit = ENOUGH if assertion.threshold is None else assertion.threshold
-        reason = f"{name} is {value:.4f}, {limit:g} is enough"
-        return Outcome(passed=value >= limit, score=value, reason=reason)
-
-    return score
+def _score(
+    assertion: Assertion, answer: Answer, _context: Context, *, measure: Measure, name: str
+) -> Outcome:
+    value = min(1.0, measure(assertion, answer))
+    limit = ENOUGH if assertion.threshold is None else assertion.threshold
+    reason = f"{name} is {value:.4f}, {limit:g} is enough"
+    return Outcome(passed=value >= limit, score=value, reason=reason)
 
 
 SCORERS: Final = (
     Scorer(
         name="bleu",
         title="n-grams of a reference (BLEU)",
-        score=_scorer(_promptfoo_bleu, "BLEU"),
+        score=partial(_score, measure=_promptfoo_bleu, name="BLEU"),
         normalisation="lower-cased, words between white space; n = 1 to 4; 0 becomes 1e-7",
         direction="higher",
         default_threshold=ENOUGH,
@@ -99,7 +99,7 @@ SCORERS: Final = (
     Scorer(
         name="gleu",
         title="n-grams of a reference (GLEU)",
-        score=_scorer(_promptfoo_gleu, "GLEU"),
+        score=partial(_score, measure=_promptfoo_gleu, name="GLEU"),
         normalisation="lower-cased, words between white space without dots at their ends",
         direction="higher",
         default_threshold=ENOUGH,
@@ -109,7 +109,7 @@ SCORERS: Final = (
     Scorer(
         name="bleu-4",
         title="n-grams of a reference (BLEU), any script",
-        score=_scorer(_paper_bleu, "BLEU-4"),
+        score=partial(_score, measure=_paper_bleu, name="BLEU-4"),
         normalisation="NFC; words between white space, characters of scripts without spaces",
         direction="higher",
         default_threshold=ENOUGH,
