@@ -457,6 +457,19 @@ def test_where_all_sheets_are_hidden_the_first_is_read():
     assert open_table(raw, "xlsx").columns == ("first",)
 
 
+def test_a_sheet_is_visible_unless_it_says_otherwise():
+    raw = book(
+        '<sheet sheetId="9"/><sheet name="Nowhere" sheetId="8" r:id="r8"/>'
+        + sheet_tag("A", 1)
+        + sheet_tag("B", 2, "visible"),
+        "<Relationship/>" + relation(1, "worksheet", "a.xml") + relation(2, "worksheet", "b.xml"),
+        {"xl/a.xml": "first", "xl/b.xml": "second"},
+    )
+    assert open_table(raw, "xlsx").columns == ("first",)
+    with pytest.raises(UnreadableError, match="there is no sheet 'x'; there are 'A', 'B'"):
+        open_table(raw, "xlsx", sheet="x")
+
+
 DAMAGED = "the workbook is damaged; open it and save it again"
 NO_WORKBOOK = "it is no workbook (.xlsx)"
 BROKEN = [
