@@ -1,5 +1,6 @@
 """Model profiles, and the gates that prompts have to pass."""
 
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -227,9 +228,11 @@ class ReleaseGateAdmin(BaseAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """Say above the list where no gate of it stops anything."""
-        if request.method == "GET" and self.has_view_permission(request):
+        answer = super().changelist_view(request, extra_context)
+        # Not where the address is corrected: the list that follows would say it twice.
+        if request.method == "GET" and answer.status_code == HTTPStatus.OK:
             self._warn_if_idle(request)
-        return super().changelist_view(request, extra_context)
+        return answer
 
     def _warn_if_idle(self, request: HttpRequest) -> None:
         if ReleaseGate.objects.exists() and not list_checked_labels():

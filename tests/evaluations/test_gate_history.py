@@ -161,5 +161,7 @@ def test_a_gate_that_stops_nothing_yet_says_so(client, owner):
     assert ReleaseGate.objects.count() == 1
     assert warning in answer.content.decode()
     assert warning in client.get(changelist).content.decode()
+    corrected = client.get(f"{changelist}?state=all", follow=True)
+    assert corrected.content.decode().count(warning) == 1
     LabelRule.objects.update_or_create(label="production", defaults={"needs_checks": True})
     assert warning not in client.get(changelist).content.decode()
