@@ -75,6 +75,7 @@ TABLE = [
     ((0.9, 0.8), {"lower_bound": 0.8}, True, "begins at 80.0%"),
     ((0.9, 0.79), {"lower_bound": 0.8}, False, "begins at 79.0%; it takes 80.0%"),
     ((0.79, 0.7), {}, False, "passes at 79.0%; it takes 80.0%"),
+    ((0.0, 0.0), {}, False, "passes at 0.0%; it takes 80.0%"),
     ((0.8, 0.7), {"pass_rate": 0.8}, True, "passes at 80.0%"),
     ((1.0, None), {}, True, "“S” passes at 100.0%"),
     ((1.0, None), {"lower_bound": 0.5}, False, "passes at 100.0%, but so few cases give no"),
@@ -228,6 +229,8 @@ def test_a_case_that_was_changed_after_the_run_has_to_be_asked_again(change, pas
     column = PlannedColumn(spec=ProviderSpec(kind="echo"), prompt=text)
     execute_run(create_run(Plan(columns=[column], suite=made), cases_of_suite(made.pk)).pk)
     gate(candidate_of(text), made, pass_rate=1.0)
+    assert check_release(candidate_of(text)).passed
+    create_case(suite_id=create_suite(name="T").pk, name="of no concern")
     assert check_release(candidate_of(text)).passed
     made.cases.filter(name="two").update(**change)
     verdict = check_release(candidate_of(text))

@@ -123,6 +123,7 @@ def test_the_labels_of_other_prompts_and_other_labels_stay_where_they_are(prompt
         services.move_label(prompt_id=other.pk, label=label, number=number)
     for label, number in (("beta", 2), ("staging", 1), ("staging", 3), ("gamma", 1), ("gamma", 2)):
         services.move_label(prompt_id=prompt.pk, label=label, number=number)
+    services.move_label(prompt_id=other.pk, label="staging", number=2)  # the newest of that name
     shown = services.find_roll_back(prompt_id=prompt.pk, label="staging")
     assert (shown.current, shown.target) == (3, 1)
     services.roll_back_label(prompt_id=prompt.pk, label="staging")
@@ -130,11 +131,11 @@ def test_the_labels_of_other_prompts_and_other_labels_stay_where_they_are(prompt
     rows = PromptLabel.objects.exclude(name="latest").order_by("prompt__title", "name")
     assert list(rows.values_list("prompt__title", "name", "version__number")) == [
         ("Other", "beta", 2),
-        ("Other", "staging", 1),
+        ("Other", "staging", 2),
         ("Reply", "beta", 2),
         ("Reply", "staging", 1),
     ]
-    assert len(moves(other)) == 4
+    assert len(moves(other)) == 5
     for row in PromptLabel.objects.select_related("version"):
         assert row.version.prompt_id == row.prompt_id
 
