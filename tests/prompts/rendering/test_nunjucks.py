@@ -37,6 +37,34 @@ def test_filled(text, filled):
     assert fill_text(text, VALUES) == filled
 
 
+# What Nunjucks 3 itself answers.
+COMPUTED = [
+    ("{% for c in 'abc' %}{{ c }}-{% endfor %}", "a-b-c-"),
+    ("{% for a, b in [[1, 2, 3], [4], 'xy', 5] %}{{ a }},{{ b }};{% endfor %}", "1,2;4,;x,y;,;"),
+    ("{% for a in o %}x{% else %}none{% endfor %}", "none"),
+    ("{% for a, b, c in o %}x{% else %}none{% endfor %}", "none"),
+    ("{% for a in n %}x{% else %}none{% endfor %}", "none"),
+    ("{{ 7 % 3 }} {{ -7 % 3 }} {{ 7.5 % 2 }} {{ 5 % 0 }}", "1 -1 1.5 NaN"),
+    ("{{ 7 // 2 }} {{ -7 // 2 }} {{ 5 // 0 }}", "3 -4 Infinity"),
+    ("{{ -1 / 0 }} {{ 0 / 0 }}", "-Infinity NaN"),
+    ("{{ 7 - 2 }} {{ 3 * 2 }} {{ 7 / 2 }} {{ '7' - '2' }}", "5 6 3.5 5"),
+    ("{{ 1 < 2 }} {{ 2 <= 2 }} {{ 2 > 2 }} {{ 3 >= 2 }} {{ 1 != 2 }}", "true true false true true"),
+    ("{{ 1 === 1 }} {{ 1 !== 1 }} {{ '1 === 1' }}", "true false 1 === 1"),
+    ("{{ 3 > 2 > 1 }} {{ 1 < 2 < 3 }}", "false true"),
+    ("{%- if not x -%} a {%- elseif n -%} b {%- else -%} c {%- endif -%}", "b"),
+    ("{% verbatim %}{{ x }}{% endverbatim %}{{ n }}", "{{ x }}3"),
+    ("{{ 'elseif' }}{# === {{ x }} #}", "elseif"),
+    ("{{ x[1] }}{{ x[-1] }}{{ x[9] }}{{ x['2'] }}{{ x.length }}{{ l.length }}", "el52"),
+    ("{{ o['a']['b'] }}{{ o.a.none.none }}{{ n.any }}", "c"),
+    ("{% for i in l %}{{ loop.index }}{{ loop.first }}{% endfor %}", "1true2false"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "filled"), COMPUTED)
+def test_computed_as_javascript_does(text, filled):
+    assert fill_text(text, VALUES) == filled
+
+
 @pytest.mark.parametrize(("text", "sentence"), WRONG)
 def test_what_is_refused(text, sentence):
     with pytest.raises(RenderError) as caught:
@@ -79,8 +107,19 @@ def test_a_chat_is_filled_message_by_message():
     assert (message.role, message.content) == ("user", 'Tell "a"')
 
 
-def test_what_is_opened_and_never_closed_is_no_template():
-    assert render(free_template("{{x}}\nUse {{ here\n"), {}) == "{{x}}\nUse {{ here\n"
+# Something opens and does not close on its line.
+UNTOUCHED = [
+    *("{{ x", "{% if", "{# a", "{{ x }} {{ n", "{{ x }} and {% n", "{% if x %}{{"),
+    *("{{ x\n}}", "{%\nif x %}", "{#\n#}", "{{x}}\nUse {{ here\n", "a {", "{"),
+]
+
+
+@pytest.mark.parametrize("text", UNTOUCHED)
+def test_what_is_opened_and_never_closed_is_no_template(text):
+    assert render(free_template(text), {}) == text
+
+
+def test_a_verbatim_part_may_hold_what_is_never_closed():
     assert render(free_template("{% raw %}{{{% endraw %}{{x}}"), {"x": 1}) == "{{1"
 
 
