@@ -46,7 +46,7 @@ def _copy(kind: str, target: Path, make: Callable[[Path], None]) -> None:
             unfinished = FOLDER / f"{kind}-unfinished"
             make(unfinished)
             unfinished.rename(kept)
-        copy = shutil.copytree if kept.is_dir() else shutil.copyfile
+        copy = shutil.copytree if kept.is_dir() else shutil.copy  # its mode too
         copy(kept, target)
 
 
