@@ -2,6 +2,7 @@
 """Templates, their contracts and values: exact results, and exact places of what is wrong."""
 
 import contextlib
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -22,6 +23,7 @@ from prompts.rendering import (
     estimate_tokens,
     fill_partly,
     find_references,
+    find_uses,
     parse_messages,
     parse_variables,
     propose_variables,
@@ -181,6 +183,25 @@ def test_includes():
     chat = Template(content='[{"role": "user", "content": "x"}]', kind="chat")
     with pytest.raises(ContractError, match="is a chat; only a text can be included"):
         fill("{{> tone }}", [], {}, "mustache", includes={"tone@production": chat})
+
+
+def test_what_is_wrong_in_a_chat_is_said_of_its_message():
+    messages = [("system", "Hello."), ("user", "So:\n{{> tone }}"), ("user", "{{> tone }}{{ y }}")]
+    content = dump_messages([Message(role=role, content=text) for role, text in messages])
+    chat = Template(content=content, kind="chat", syntax="mustache")
+    assert [str(reference.place) for reference in find_references(chat)] == [
+        "message 2, line 2, column 1",
+        "message 3, line 1, column 1",
+    ]
+    said = [str(problem) for problem in check(chat)]
+    assert len(said) == 2
+    assert said[0].startswith("message 2, line 2, column 1: ")
+    known = replace(chat, includes={"tone@production": TONE})
+    uses = {use.name: str(use.place) for use in find_uses(known)}
+    assert uses == {"x": "message 2, line 2, column 1", "y": "message 3, line 1, column 12"}
+    assert [variable.name for variable in propose_variables(known)] == ["x", "y"]
+    filled = render(replace(known, variables=propose_variables(known)), {"x": "calm", "y": "!"})
+    assert [message.content for message in filled] == ["Hello.", "So:\nBe calm.", "Be calm.!"]
 
 
 @pytest.mark.parametrize(
