@@ -317,16 +317,8 @@ def suite_of_row(suite_id: UUID | str) -> Suite:
 
 def _cases(rows: Iterable[TestCase]) -> Iterable[Case]:
     for row in rows:
-        document = {
-            "variables": row.variables,
-            "expected": row.expected,
-            "assertions": row.assertions,
-            "threshold": row.threshold,
-            "tags": row.tags,
-            "metadata": row.metadata,
-        }
         try:
-            case = case_from_document(row.name, document, row.weight)
+            case = case_from_document(row.name, row.as_document(), row.weight)
         except SuiteError as error:
             raise SuiteError(
                 _("case “%(name)s”: %(error)s") % {"name": row.name, "error": error}

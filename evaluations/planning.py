@@ -162,16 +162,8 @@ def case_of_row(row: TestCase) -> Case:
     Raises:
         InvalidInputError: an assertion is wrong; names the case.
     """
-    document = {
-        "variables": row.variables,
-        "expected": row.expected,
-        "assertions": row.assertions,
-        "threshold": row.threshold,
-        "tags": row.tags,
-        "metadata": row.metadata,
-    }
     try:
-        return case_from_document(row.name, document, row.weight)
+        return case_from_document(row.name, row.as_document(), row.weight)
     except SuiteError as error:
         raise InvalidInputError(
             {"assertions": _("case “%(name)s”: %(error)s") % {"name": row.name, "error": error}}

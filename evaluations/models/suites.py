@@ -1,5 +1,7 @@
 """Suites of test cases."""
 
+from typing import Any
+
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
@@ -179,3 +181,8 @@ class TestCase(UUIDModel, TimestampedModel):
 
     def __str__(self) -> str:
         return self.name
+
+    def as_document(self) -> dict[str, Any]:
+        """Return what is asked and checked, as `case_from_document` reads it."""
+        names = ("variables", "expected", "assertions", "threshold", "tags", "metadata")
+        return {name: getattr(self, name) for name in names}
