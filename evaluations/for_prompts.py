@@ -148,7 +148,7 @@ def _find_changed(gate: ReleaseGate, column: Evaluation) -> str:
             key = case_key(case_as_document(case_of_row(row)))
         except InvalidInputError:
             return row.name  # its assertions are wrong by now
-        if key != case_key(asked[row.pk]):
+        if row.pk not in asked or key != case_key(asked[row.pk]):  # or it has come just now
             return row.name
     return ""
 

@@ -5,6 +5,7 @@ from playwright.sync_api import expect
 
 from prompts import services
 from prompts.models import Prompt
+from tests.support.widths import at_both_widths
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -27,15 +28,8 @@ def content(owner):
     return services.create_prompt(title="Support reply", content="Answer {{ question }}.")
 
 
-DESK, PHONE = (1440, 900), (390, 844)
-
-
 @pytest.mark.once
-@pytest.mark.parametrize(
-    ("scheme", "locale", "opened", "then"),
-    [("light", "en", DESK, PHONE), ("dark", "ja", PHONE, DESK)],
-    ids=["light-en", "dark-ja"],
-)
+@at_both_widths
 def test_pages_fit_and_ask_nobody_else(content, owner, open_browser, scheme, locale, opened, then):
     """A page is opened at one width and then moved to the other; it fits both."""
     view = open_browser(*opened, scheme, locale)

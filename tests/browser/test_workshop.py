@@ -5,6 +5,7 @@ from playwright.sync_api import expect
 
 from prompts import interface, services
 from prompts.models import LabelRule, Prompt, PromptEvent
+from tests.support.widths import at_both_widths
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -207,15 +208,8 @@ def test_labels_of_many(view):
 PAGES = ["", "add/", "{key}/change/", "{key}/diff/", "import/", "?q=要約"]
 
 
-DESK, PHONE = (1440, 900), (390, 844)
-
-
 @pytest.mark.once
-@pytest.mark.parametrize(
-    ("scheme", "locale", "opened", "then"),
-    [("light", "en", DESK, PHONE), ("dark", "ja", PHONE, DESK)],
-    ids=["light-en", "dark-ja"],
-)
+@at_both_widths
 def test_pages_fit(owner, open_browser, scheme, locale, opened, then):
     """A page is opened at one width and then moved to the other; it fits both."""
     made = services.create_prompt(
