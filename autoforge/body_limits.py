@@ -25,7 +25,12 @@ from django.utils.deprecation import MiddlewareMixin
 
 from autoforge.core.uploads import ANONYMOUS_BYTES, FORM_BYTES, LARGEST_BYTES, MEBIBYTE
 
-__all__ = ["BodyLimitMiddleware", "LimitBodies", "get_limited_application"]
+__all__ = [
+    "CONTENT_TOO_LARGE",
+    "BodyLimitMiddleware",
+    "LimitBodies",
+    "get_limited_application",
+]
 
 CONTENT_TOO_LARGE: Final = 413
 PIECE_BYTES: Final = 64 * 1024

@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 from django.views.defaults import server_error as django_server_error
 
+from autoforge.body_limits import CONTENT_TOO_LARGE
 from autoforge.db import hrana
 from autoforge.db.outages import Outage, OutageKind, find_outage
 
@@ -56,7 +57,6 @@ TOO_LARGE: Final = _(
     "The database takes less than 5 MiB for all fields of an entry together: nothing was saved. Go "
     "back and divide it."
 )
-CONTENT_TOO_LARGE: Final = 413
 UNAVAILABLE: Final = 503
 RETRY_AFTER_SECONDS: Final = 10
 
