@@ -1,6 +1,6 @@
 """Settings of gunicorn. HOST and PORT are the product's own variables.
 
-A wrong environment ends the server with one sentence in this log (`autoforge.serving`).
+A wrong environment ends the server with one sentence in this log (`autoforge.web.app_loader`).
 """
 
 import multiprocessing
@@ -26,7 +26,7 @@ logconfig_dict = {
     "disable_existing_loggers": False,
     "formatters": {
         "default": {
-            "()": "autoforge.logs.make_formatter",
+            "()": "autoforge.logging.formatters.make_formatter",
             "json_lines": os.environ.get("APP_ENV", "local") != "local",
         }
     },

@@ -54,7 +54,7 @@ def main() -> int:
 
 def _explain(error: Exception) -> str:
     """Return what is wrong with the database, or with the program, in one sentence."""
-    from autoforge.db.explanation import explain  # noqa: PLC0415 (seldom needed)
+    from core.database.explanation import explain  # noqa: PLC0415 (seldom needed)
 
     sentence = explain(error)
     if sentence is not None:

@@ -7,9 +7,9 @@ from django.contrib.auth.models import Group, User
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from autoforge.core.admin import BulkMixin
-from autoforge.core.changelists import CheckedListMixin
-from autoforge.core.deleting import DeleteSelected
+from core.admin import BulkMixin
+from core.changelists import CheckedListMixin
+from core.deleting import DeleteSelected
 
 # In the place of Django's, which writes every selected row into its page and ends near 1,000.
 admin.site.add_action(DeleteSelected(), "delete_selected")

@@ -7,8 +7,9 @@ from django.conf import settings
 from django.db.backends.signals import connection_created
 from django.utils.translation import gettext_lazy as _
 
-from autoforge.db.statements_log import keep_on_demand
-from autoforge.logs import Record, set_secrets
+from autoforge.logging.formatters import Record
+from autoforge.logging.secrets import set_secrets
+from core.database.statements_log import keep_on_demand
 
 
 class AutoforgeConfig(AppConfig):

@@ -2,8 +2,8 @@
 
 import os
 
-from autoforge.serving import load_application
+from autoforge.web.app_loader import load_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "autoforge.settings")
 
-application = load_application("autoforge.body_limits:get_limited_application")
+application = load_application("autoforge.web.body_limits:get_limited_application")

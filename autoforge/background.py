@@ -20,7 +20,7 @@ from django_tasks import TaskResult, TaskResultStatus
 from django_tasks.backends.base import BaseTaskBackend
 from django_tasks.base import Task
 
-from autoforge.db.explanation import explain
+from core.database.explanation import explain
 
 __all__ = ["InProcessBackend", "calmly", "forget_sessions", "wait_until_idle"]
 

@@ -17,7 +17,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from autoforge.log_limits import REDIS, held_back_words, limits
+from autoforge.logging.limits import REDIS, held_back_words, limits
 
 __all__ = ["RedisCache", "server_name"]
 

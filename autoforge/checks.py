@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core import checks
 
-from autoforge.core.file_modes import find_env_files, readable_by_others
-from autoforge.core.jwt_claims import expiry, is_read_only
-from autoforge.db.libsql.validation import ENGINE, check_settings
+from core.file_modes import find_env_files, readable_by_others
+from core.jwt_claims import expiry, is_read_only
+from django_hrana.validation import ENGINE, check_settings
 
 __all__ = [
     "check_data_folder",
@@ -182,13 +182,13 @@ def check_data_folder(
 ) -> Messages:
     """Check that a SQLite file can be made where it is to be; only where databases are asked for.
 
-    Any command that uses the database says the same in one sentence, by `autoforge.db.outages`.
+    Any command that uses the database says the same in one sentence, by `core.database.outages`.
     """
     if not databases:
         return []
     entry = settings.DATABASES["default"]
     name = str(entry["NAME"])
-    if entry["ENGINE"] != "autoforge.db.sqlite" or ":memory:" in name:
+    if entry["ENGINE"] != "core.sqlite" or ":memory:" in name:
         return []
     folder = Path(name).parent
     if folder.is_dir() and os.access(folder, os.W_OK):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from autoforge.core.errors import ApplicationError
+from core.errors import ApplicationError
 from evaluations import demo as evaluations
 from prompts import demo as prompts
 

@@ -36,7 +36,7 @@ HAS_REDIS = ENVIRONMENT.redis_url is not None
 INSTALLED_APPS = [
     "unfold",
     "unfold.contrib.filters",
-    "autoforge.admin_app.AdminConfig",  # django.contrib.admin
+    "autoforge.site.admin_config.AdminConfig",  # django.contrib.admin
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -48,31 +48,31 @@ INSTALLED_APPS = [
     "csp",
     "django_tasks",
     "autoforge",
-    "autoforge.core",
+    "core",
     "autoforge.health",
     "prompts",
     "evaluations",
 ]
 
 MIDDLEWARE = [
-    "autoforge.request_log.RequestLogMiddleware",  # first: it sees every answer
-    "autoforge.error_reports.TechnicalPagesMiddleware",
+    "autoforge.web.request_log.RequestLogMiddleware",  # first: it sees every answer
+    "autoforge.web.error_reports.TechnicalPagesMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django_permissions_policy.PermissionsPolicyMiddleware",
-    "autoforge.middleware.ContentSecurityPolicyMiddleware",
+    "autoforge.web.middleware.ContentSecurityPolicyMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "autoforge.middleware.LanguageMiddleware",
+    "autoforge.web.middleware.LanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "autoforge.body_limits.BodyLimitMiddleware",  # before the next, which reads the form
+    "autoforge.web.body_limits.BodyLimitMiddleware",  # before the next, which reads the form
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "autoforge.middleware.bounded_patience",
+    "autoforge.web.middleware.bounded_patience",
     "axes.middleware.AxesMiddleware",  # it answers for a locked-out login
-    "autoforge.middleware.DatabaseOutageMiddleware",  # last: the first to hear of an error
+    "autoforge.web.middleware.DatabaseOutageMiddleware",  # last: the first to hear of an error
 ]
 
 ROOT_URLCONF = "autoforge.urls"
@@ -138,7 +138,7 @@ def _huey() -> Any:
         return PriorityRedisExpireHuey(
             APP_NAME, url=ENVIRONMENT.redis_url, serializer=serializer, immediate=False
         )
-    from autoforge.private_files import keep_private  # noqa: PLC0415 (as above)
+    from core.private_files import keep_private  # noqa: PLC0415 (as above)
 
     keep_private(ENVIRONMENT.queue_file)
     return SqliteHuey(
@@ -174,18 +174,18 @@ LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
 
 # In the database: every process counts together, with Redis and without.
-AXES_HANDLER = "autoforge.lockout.LockoutHandler"
+AXES_HANDLER = "autoforge.web.lockout.LockoutHandler"
 AXES_ENABLE_ADMIN = False
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 # One person's typos lock nobody else out; the second limit, of an address, is the handler's.
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"], ["ip_address"]]
-AXES_CLIENT_IP_CALLABLE = "autoforge.client_address.find_client_network"
+AXES_CLIENT_IP_CALLABLE = "autoforge.web.client_address.find_client_network"
 AXES_RESET_ON_SUCCESS = True
 # Else an impatient person stays locked out for ever, whatever the page promises.
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_VERBOSE = False
-AXES_LOCKOUT_CALLABLE = "autoforge.lockout.answer_locked_out"
+AXES_LOCKOUT_CALLABLE = "autoforge.web.lockout.answer_locked_out"
 # What axes keeps of a failed login: never a token of the form, nor a password typed as a name.
 AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "csrfmiddlewaretoken", "next"]
 # How many proxies of ours stand in front: so many entries of X-Forwarded-For are believed.
@@ -243,14 +243,14 @@ UNFOLD: dict[str, Any] = {
     ],
     "SHOW_LANGUAGES": True,
     "SHOW_HISTORY": True,
-    "DASHBOARD_CALLBACK": "autoforge.dashboard.fill",
-    "ENVIRONMENT": "autoforge.dashboard.environment_badge",
+    "DASHBOARD_CALLBACK": "autoforge.site.dashboard.fill",
+    "ENVIRONMENT": "autoforge.site.dashboard.environment_badge",
 }
 
 # --- Security -------------------------------------------------------------------------------------
 
-# A body is refused by its length before it is read (autoforge.body_limits), also with files, which
-# this number does not count: it is never the narrower one.
+# A body is refused by its length before it is read (autoforge.web.body_limits), also with files,
+# which this number does not count: it is never the narrower one.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024 * 1024
 FILE_UPLOAD_PERMISSIONS = 0o600
 SECURE_CONTENT_TYPE_NOSNIFF = True
@@ -326,11 +326,14 @@ LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "default": {"()": "autoforge.logs.make_formatter", "json_lines": not IS_LOCAL},
+        "default": {
+            "()": "autoforge.logging.formatters.make_formatter",
+            "json_lines": not IS_LOCAL,
+        },
     },
     "filters": {
-        "requests": {"()": "autoforge.log_filters.JoinRequests"},
-        "repeats": {"()": "autoforge.log_filters.HoldBackRepeats"},
+        "requests": {"()": "autoforge.logging.filters.JoinRequests"},
+        "repeats": {"()": "autoforge.logging.filters.HoldBackRepeats"},
     },
     "handlers": {
         "console": {
@@ -343,7 +346,7 @@ LOGGING: dict[str, Any] = {
     "loggers": {
         # Django gives these handlers of their own, which would write each line twice.
         "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
-        # Each login would be lines of its own; a lock-out is logged by `autoforge.lockout`.
+        # Each login would be lines of its own; a lock-out is logged by `autoforge.web.lockout`.
         "axes": {"level": "ERROR"},
         # The development server's own line a request repeats ours.
         "django.server": {"handlers": [], "level": "ERROR", "propagate": True},
@@ -352,5 +355,5 @@ LOGGING: dict[str, Any] = {
     },
 }
 # An error page or an e-mail about an error shows no locals and no secrets, with DEBUG too.
-DEFAULT_EXCEPTION_REPORTER = "autoforge.error_reports.Reporter"
-DEFAULT_EXCEPTION_REPORTER_FILTER = "autoforge.error_reports.HideSecrets"
+DEFAULT_EXCEPTION_REPORTER = "autoforge.web.error_reports.Reporter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "autoforge.web.error_reports.HideSecrets"

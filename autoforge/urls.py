@@ -10,8 +10,8 @@ from django.urls import include, path
 from django.utils.functional import lazy
 from django.views.generic import RedirectView
 
-from autoforge.core.bulk_pages import bulk_view
-from autoforge.session_state import session_state
+from autoforge.site.session_state import session_state
+from core.bulk.views import bulk_view
 
 admin.autodiscover()
 
@@ -42,4 +42,4 @@ urlpatterns = [
     path("health/", include("autoforge.health.urls")),
 ]
 
-handler500 = "autoforge.error_pages.server_error"
+handler500 = "autoforge.web.error_pages.server_error"

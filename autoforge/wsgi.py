@@ -2,7 +2,7 @@
 
 import os
 
-from autoforge.serving import load_application
+from autoforge.web.app_loader import load_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "autoforge.settings")
 

@@ -11,10 +11,10 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from autoforge.core.errors import InvalidInputError
-from autoforge.core.tables import SUFFIXES, Limits, Table, UnreadableError, format_of
-from autoforge.core.tables.encodings import decode
-from autoforge.core.writing import check_fields, find_row
+from core.errors import InvalidInputError
+from core.tables import SUFFIXES, Limits, Table, UnreadableError, format_of
+from core.tables.encodings import decode
+from core.writing import check_fields, find_row
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.files import Files, Folder
 from evaluations.engine.formats.assertions import assertion_as_dict

@@ -20,10 +20,10 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from autoforge.core.errors import ApplicationError, InvalidInputError
-from autoforge.core.writing import check_fields, find_row
-from autoforge.db.explanation import explain
-from autoforge.db.outages import is_refusal
+from core.database.explanation import explain
+from core.database.outages import is_refusal
+from core.errors import ApplicationError, InvalidInputError
+from core.writing import check_fields, find_row
 from evaluations.comparing import as_stored, compare_run
 from evaluations.engine.budget import Caps, Spent
 from evaluations.engine.errors import EngineError, SetupError

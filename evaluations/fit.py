@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 
 from django.utils.translation import gettext, gettext_noop
 
-from autoforge.core.json import dump
+from core.json import dump
 from evaluations.engine.formats.assertions import assertion_as_dict
 from evaluations.engine.scorers import is_checked
 from evaluations.engine.types import Case

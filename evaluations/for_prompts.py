@@ -21,8 +21,8 @@ from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from autoforge.core.aggregates import JSONGroupArray
-from autoforge.core.errors import InvalidInputError
+from core.aggregates import JSONGroupArray
+from core.errors import InvalidInputError
 from evaluations import drawing
 from evaluations.models import UNCHECKED, Evaluation, ReleaseGate, Run, RunCase, TestCase
 from prompts.interface import (

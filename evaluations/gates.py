@@ -11,8 +11,8 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from autoforge.core.errors import ApplicationError, InvalidInputError, NotFoundError
-from autoforge.core.writing import check_fields, refuse_unknown
+from core.errors import ApplicationError, InvalidInputError, NotFoundError
+from core.writing import check_fields, refuse_unknown
 from evaluations.engine.scorers import is_checked
 from evaluations.models import GateEvent, ReleaseGate, TestSuite
 from evaluations.planning import cases_of_suite

@@ -15,9 +15,9 @@ from django.db import DataError, transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from autoforge.core.errors import InvalidInputError
-from autoforge.core.json import dump
-from autoforge.core.writing import check_fields, find_row
+from core.errors import InvalidInputError
+from core.json import dump
+from core.writing import check_fields, find_row
 from evaluations.engine.costs import answer_limit
 from evaluations.engine.errors import SetupError, SuiteError
 from evaluations.engine.files import NO_FILES, RunFiles

@@ -17,7 +17,7 @@ from django.db.models.functions import Left
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from autoforge.core.diffing import Row, compare
+from core.diffing import Row, compare
 from evaluations.comparing import sentence_of
 from evaluations.engine.statistics import Agreement, cohen_kappa, judge_comparison
 from evaluations.engine.types import UNFINISHED

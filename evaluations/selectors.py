@@ -7,7 +7,7 @@ from django.db.models import Avg, Count, QuerySet
 from django.db.models.functions import TruncDate
 from django.utils.translation import gettext as _
 
-from autoforge.core.errors import NotFoundError
+from core.errors import NotFoundError
 from evaluations.models import Evaluation, TestResult, TestSuite
 
 __all__ = [

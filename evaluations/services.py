@@ -8,8 +8,8 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from autoforge.core.errors import InvalidInputError
-from autoforge.core.writing import check_fields, find_row, refuse_unknown
+from core.errors import InvalidInputError
+from core.writing import check_fields, find_row, refuse_unknown
 from evaluations.models import Evaluation, TestCase, TestResult, TestSuite
 from prompts import interface as prompts
 

@@ -18,10 +18,10 @@ from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, 
 from django.db.models import OuterRef, Q, Subquery
 from django.utils import timezone
 
-from autoforge.core.aggregates import JSONGroupArray
-from autoforge.core.json import dump
-from autoforge.db.outages import find_outage
-from autoforge.db.waiting import announcer
+from core.aggregates import JSONGroupArray
+from core.database.outages import find_outage
+from core.database.waiting import announcer
+from core.json import dump
 from evaluations.engine.formats.assertions import assertion_as_dict
 from evaluations.engine.formats.documents import case_from_document
 from evaluations.engine.types import UNFINISHED, Answer, CacheTokens, Grade, Message

@@ -7,8 +7,8 @@ from django.db import Error as DatabaseError
 from django.db import connection, transaction
 from django_tasks import task
 
-from autoforge.core.errors import InvalidInputError, NotFoundError
-from autoforge.db.explanation import explain
+from core.database.explanation import explain
+from core.errors import InvalidInputError, NotFoundError
 from evaluations.execution import execute_run, runs_to_resume
 from evaluations.models import Run
 

@@ -11,13 +11,13 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from autoforge.core.admin import (
+from core.admin import (
     DocumentFormField,
     ExactTextFormField,
     NamedForm,
     TagsFormField,
 )
-from autoforge.core.errors import InvalidInputError
+from core.errors import InvalidInputError
 from prompts import services
 from prompts.models import Prompt, PromptTemplate
 

@@ -4,7 +4,7 @@ The index (`prompt_search`, kept by triggers) holds trigrams, so that a word is 
 others and in languages without spaces. A word of one or two characters has no trigram of its own:
 it stands for every trigram of the index that begins with it, and each text ends in two separators,
 so that its last characters begin one too. Texts and words are folded alike: full-width letters are
-half-width ones, half-width kana full-width ones (`autoforge.core.folding`).
+half-width ones, half-width kana full-width ones (`core.folding`).
 """
 
 import re
@@ -15,7 +15,7 @@ from django.db.models.expressions import RawSQL
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from autoforge.core.folding import fold, make_pattern
+from core.folding import fold, make_pattern
 
 __all__ = ["MOST_MATCHES", "excerpt", "highlight", "matching", "words_of"]
 

@@ -9,7 +9,7 @@ from django.db.models import Count, F, Q, QuerySet
 from django.db.models.functions import TruncDate
 from django.utils.translation import gettext as _
 
-from autoforge.core.errors import NotFoundError
+from core.errors import NotFoundError
 from prompts.models import Prompt, PromptTemplate, PromptVersion
 from prompts.naming import LATEST
 from prompts.rendering import Reference, nearest

@@ -15,10 +15,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from launch.terminal import say, set_up, step, warn
 from launch.tools import run
 
-PACKAGES: Final = ("autoforge", "prompts", "evaluations")
+PACKAGES: Final = (
+    "autoforge",
+    "core",
+    "evaluations",
+    "packages/django-hrana/src/django_hrana",
+    "prompts",
+)
 NO_SQL: Final = (
     "-x",
-    "autoforge/db/libsql,autoforge/db/triggers.py,prompts/migrations,evaluations/migrations",
+    "packages,prompts/migrations,evaluations/migrations",
     "-r",
     "manage.py",
 )

@@ -29,11 +29,12 @@ ON_LIBSQL: Final = (
         "tests/evaluations",
         "tests/integration",
         "tests/autoforge",
+        "tests/core",
         "tests/browser",
     ),
     *("tests/test_admin.py", "tests/test_constraints.py", "tests/test_migrations.py"),
-    *("tests/test_query_plans.py", "--ignore=tests/autoforge/hrana"),
-    *("--ignore=tests/autoforge/libsql", "--ignore=tests/integration/test_libsql_staging.py"),
+    *("tests/test_query_plans.py", "--ignore=tests/django_hrana/driver"),
+    *("--ignore=tests/django_hrana/backend", "--ignore=tests/integration/test_libsql_staging.py"),
 )
 
 

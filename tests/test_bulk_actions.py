@@ -10,7 +10,7 @@ from django.contrib.auth.models import Group, User
 from django.contrib.sessions.models import Session
 from django.urls import reverse
 
-from autoforge.core import bulk
+from core.bulk import jobs
 from evaluations.models import (
     Evaluation,
     ModelProfile,
@@ -186,7 +186,7 @@ def test_every_list_has_actions_that_are_ours():
         names = [name for _func, name, _title in model_admin._get_base_actions()]
         assert "delete_selected" in names
         for action, name, _title in model_admin._get_base_actions():
-            is_ours = isinstance(action, bulk.BulkAction)
+            is_ours = isinstance(action, jobs.BulkAction)
             assert is_ours or (model is PromptVersion and name == "make_current")
 
 
@@ -215,7 +215,7 @@ def test_keys_that_a_browser_sends_one_by_one(admin):
 
 
 def test_what_is_long_goes_on_in_the_next_request(admin, monkeypatch):
-    monkeypatch.setattr(bulk, "SLICE_SECONDS", 0)
+    monkeypatch.setattr(jobs, "SLICE_SECONDS", 0)
     make_prompts(250)
     data = {"action": "archive_selected", "_selected_action": ["x"], "select_across": "1"}
     page = admin.post(changelist(Prompt, "?o=1"), data, follow=True)
@@ -235,7 +235,7 @@ def test_what_is_long_goes_on_in_the_next_request(admin, monkeypatch):
 def test_a_job_is_its_owners_and_needs_the_permission_to_its_end(
     admin, client, member, owner, monkeypatch
 ):
-    monkeypatch.setattr(bulk, "SLICE_SECONDS", 0)
+    monkeypatch.setattr(jobs, "SLICE_SECONDS", 0)
     make_prompts(150)
     data = {"action": "archive_selected", "_selected_action": ["x"], "select_across": "1"}
     address = admin.post(changelist(Prompt), data, follow=True).request["PATH_INFO"]
@@ -252,20 +252,20 @@ def test_another_request_that_ended_the_job_does_nothing_twice(admin, rf, owner)
     rows = make_prompts(3)
     model_admin = django_admin.site._registry[Prompt]
     [action] = [one for one in model_admin.actions if one.name == "archive_selected"]
-    job = bulk.Job(
+    job = jobs.Job(
         owner=str(owner.pk), model="prompts.Prompt", action=action.name, keys=[str(rows[0].pk)]
     )
     request = rf.post("/")
     request.user = owner
     token = job.save()
-    assert bulk.advance(job, action, model_admin, request, token).changed == 1
-    assert bulk.advance(job, action, model_admin, request, token).changed == 1  # not done again
-    bulk.Job.forget(token)
-    assert bulk.advance(job, action, model_admin, request, token) is None
+    assert jobs.advance(job, action, model_admin, request, token).changed == 1
+    assert jobs.advance(job, action, model_admin, request, token).changed == 1  # not done again
+    jobs.Job.forget(token)
+    assert jobs.advance(job, action, model_admin, request, token) is None
 
 
 def test_too_many_are_refused_by_number_before_anything_is_done(admin, monkeypatch):
-    monkeypatch.setattr(bulk, "MOST_ROWS", 20)
+    monkeypatch.setattr(jobs, "MOST_ROWS", 20)
     make_prompts(30)
     page = text_of(act(admin, Prompt, "archive_selected"))
     assert "30 rows are selected, and at most 20 are taken at once" in page

@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.urls import reverse
 
-from autoforge.core.reading import document_as_html
+from core.reading import document_as_html
 from evaluations.models import ModelProfile, TestCase, TestResult
 from evaluations.services import complete_evaluation, create_case, create_evaluation, create_suite
 from prompts import services

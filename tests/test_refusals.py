@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 from django.utils.translation import override
 
-from autoforge.core.errors import InvalidInputError
+from core.errors import InvalidInputError
 from evaluations import services as evaluation_services
 from prompts import services
 from tests.test_translations import ROOT, entries
 
-PACKAGES = ("autoforge/core", "prompts", "evaluations")
+PACKAGES = ("core", "prompts", "evaluations")
 ROOTS = {
     "ApplicationError",
     "BrokenFileError",

@@ -57,7 +57,7 @@ def database_settings(layers: Layers) -> dict[str, Any]:
 
 
 def _sqlite(found: Found, text: str, root: Path) -> dict[str, Any]:
-    entry = {"ENGINE": "autoforge.db.sqlite", "OPTIONS": SQLITE_OPTIONS.copy()}
+    entry = {"ENGINE": "core.sqlite", "OPTIONS": SQLITE_OPTIONS.copy()}
     rest = text.partition(":")[2]
     if rest in {"//:memory:", "///:memory:"}:
         return entry | {"NAME": ":memory:"}
@@ -97,7 +97,7 @@ def _libsql(found: Found, text: str, token: Token, app_env: str) -> dict[str, An
         )
     name = text.partition("?")[0].rstrip("/")
     return {
-        "ENGINE": "autoforge.db.libsql",
+        "ENGINE": "django_hrana",
         "NAME": name,
         "OPTIONS": {"auth_token": auth_token} if auth_token else {},
         "CONN_MAX_AGE": 60,

@@ -123,7 +123,7 @@ def find_ineffective(layers: Layers, values: dict[str, Any]) -> tuple[str, ...]:
     for prefix in ("TURSO", "TURSO_STAGING"):
         token, url = f"{prefix}_AUTH_TOKEN", f"{prefix}_DATABASE_URL"
         in_use = layers.app_env in BY_NAME[token].environments
-        is_libsql = values["DATABASE"]["ENGINE"] == "autoforge.db.libsql"
+        is_libsql = values["DATABASE"]["ENGINE"] == "django_hrana"
         if token in set_names and in_use and not is_libsql:
             notes.append(f"{token} has no effect: {url} is not set, and the database is a file.")
     return tuple(notes)

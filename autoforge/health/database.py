@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from django.db import connection
 from django.db.utils import DatabaseError
 
-from autoforge.db.outages import database_file, find_outage, show_path
 from autoforge.health.errors import ProbeError
+from core.database.outages import database_file, find_outage, show_path
 
 __all__ = [
     "ServerFacts",
@@ -15,7 +15,7 @@ __all__ = [
     "size_bytes",
 ]
 
-ENGINES = {"autoforge.db.sqlite": "SQLite", "autoforge.db.libsql": "libSQL"}
+ENGINES = {"core.sqlite": "SQLite", "django_hrana": "libSQL"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,6 +1,6 @@
 """What a probe raises."""
 
-from autoforge.logs import hide_text
+from autoforge.logging.secrets import hide_text
 
 __all__ = ["ProbeError"]
 

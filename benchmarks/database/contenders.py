@@ -36,7 +36,7 @@ class Contender:
 
 DJANGO: Final = (
     Contender(name=SQLITE, engine="django.db.backends.sqlite3", note="a file: the limit"),
-    Contender(name=OURS, engine="autoforge.db.libsql"),
+    Contender(name=OURS, engine="django_hrana"),
     Contender(
         name="django-libsql-backend",
         packages=("django-libsql-backend==0.1.3", "django==5.2.19"),

@@ -22,9 +22,9 @@ def connect():
         return sqlite3.connect(URL, isolation_level=None)
     if NAME == "ours":
         sys.path.insert(0, sys.argv[3])
-        from autoforge.db import hrana
+        from django_hrana import driver
 
-        return hrana.connect(URL, autocommit=True)
+        return driver.connect(URL, autocommit=True)
     if NAME == "libsql":
         import libsql
 

@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from autoforge.core.admin import BaseAdmin, DocumentFormField
+from core.admin import BaseAdmin, DocumentFormField
 from evaluations import gates
 from evaluations.admin.cells import PAGE_MEDIA
 from evaluations.engine.errors import SetupError

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from autoforge.core.admin import (
+from core.admin import (
     BaseAdmin,
     DocumentFormField,
     SoftDeleteAdmin,

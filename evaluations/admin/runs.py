@@ -22,8 +22,8 @@ from django.utils.translation import gettext as translate
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from autoforge.core.admin import SoftDeleteAdmin, StateFilter
-from autoforge.core.errors import ApplicationError
+from core.admin import SoftDeleteAdmin, StateFilter
+from core.errors import ApplicationError
 from evaluations import drawing, execution, presenting, reporting
 from evaluations.admin.cells import PAGE_MEDIA, named
 from evaluations.admin.records import STATUS_COLOURS

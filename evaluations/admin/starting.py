@@ -20,8 +20,8 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
-from autoforge.core.changelists import is_searchable
-from autoforge.core.errors import ApplicationError, NotFoundError
+from core.changelists import is_searchable
+from core.errors import ApplicationError, NotFoundError
 from evaluations.engine.errors import EngineError
 from evaluations.engine.providers import ProviderSpec, make
 from evaluations.engine.statistics import smallest_difference

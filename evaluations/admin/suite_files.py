@@ -17,9 +17,9 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
-from autoforge.core.errors import ApplicationError, InvalidInputError
-from autoforge.core.tables import Limits
-from autoforge.core.uploads import MEBIBYTE, accepts_upload
+from core.errors import ApplicationError, InvalidInputError
+from core.tables import Limits
+from core.uploads import MEBIBYTE, accepts_upload
 from evaluations.admin.uploads import FilesField, unpack_uploads
 from evaluations.engine.errors import EngineError
 from evaluations.engine.files import Uploads

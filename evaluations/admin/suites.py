@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
-from autoforge.core.admin import (
+from core.admin import (
     BaseAdmin,
     DocumentFormField,
     ExactTextFormField,
@@ -25,7 +25,7 @@ from autoforge.core.admin import (
     TagsFormField,
     first_line,
 )
-from autoforge.core.bulk import Outcome, change_each
+from core.bulk.jobs import Outcome, change_each
 from evaluations import services
 from evaluations.admin.cells import PAGE_MEDIA, named
 from evaluations.admin.suite_files import SuiteFiles

@@ -4,7 +4,7 @@ import logging
 from dataclasses import replace
 from typing import Final
 
-from autoforge.core.language import gettext as _
+from core.language import gettext as _
 from evaluations.engine.costs import answer_limit
 from evaluations.engine.errors import BrokenAnswerError, ContentFilterError, EngineError
 from evaluations.engine.providers import Provider

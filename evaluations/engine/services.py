@@ -8,7 +8,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from autoforge.core.language import gettext as _
+from core.language import gettext as _
 from evaluations.engine.costs import cost_of_answer
 from evaluations.engine.errors import (
     AuthenticationError,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
-from autoforge.core.language import gettext as _
+from core.language import gettext as _
 
 __all__ = [
     "DIRECTIONS",

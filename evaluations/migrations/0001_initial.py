@@ -8,9 +8,9 @@ import django.db.models.functions.datetime
 import django.db.models.lookups
 from django.db import migrations, models
 
-import autoforge.core.fields
-import autoforge.core.models
-import autoforge.core.validators
+import core.fields
+import core.models
+import core.validators
 
 
 class Migration(migrations.Migration):
@@ -46,7 +46,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "updated_at",
-                    autoforge.core.models.UpdatedAtField(
+                    core.models.UpdatedAtField(
                         db_default=django.db.models.functions.datetime.Now(),
                         editable=False,
                         help_text="When this was last changed (UTC in the database).",
@@ -69,8 +69,8 @@ class Migration(migrations.Migration):
                         help_text="What people call it; no other suite has it.",
                         max_length=255,
                         validators=[
-                            autoforge.core.validators.validate_not_blank,
-                            autoforge.core.validators.validate_storable,
+                            core.validators.validate_not_blank,
+                            core.validators.validate_storable,
                         ],
                         verbose_name="name",
                     ),
@@ -173,7 +173,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "updated_at",
-                    autoforge.core.models.UpdatedAtField(
+                    core.models.UpdatedAtField(
                         db_default=django.db.models.functions.datetime.Now(),
                         editable=False,
                         help_text="When this was last changed (UTC in the database).",
@@ -186,19 +186,19 @@ class Migration(migrations.Migration):
                         help_text="What people call it; unique in its suite.",
                         max_length=255,
                         validators=[
-                            autoforge.core.validators.validate_not_blank,
-                            autoforge.core.validators.validate_storable,
+                            core.validators.validate_not_blank,
+                            core.validators.validate_storable,
                         ],
                         verbose_name="name",
                     ),
                 ),
                 (
                     "variables",
-                    autoforge.core.fields.JSONDocumentField(
+                    core.fields.JSONDocumentField(
                         blank=True,
                         default=dict,
                         help_text="Values of the prompt's variables by name.",
-                        validators=[autoforge.core.validators.validate_json_object],
+                        validators=[core.validators.validate_json_object],
                         verbose_name="variables",
                     ),
                 ),
@@ -213,11 +213,11 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "assertions",
-                    autoforge.core.fields.JSONDocumentField(
+                    core.fields.JSONDocumentField(
                         blank=True,
                         default=list,
                         help_text="A list of checks of the answer, each an object with a type and a value.",
-                        validators=[autoforge.core.validators.validate_json_list],
+                        validators=[core.validators.validate_json_list],
                         verbose_name="assertions",
                     ),
                 ),
@@ -283,7 +283,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "updated_at",
-                    autoforge.core.models.UpdatedAtField(
+                    core.models.UpdatedAtField(
                         db_default=django.db.models.functions.datetime.Now(),
                         editable=False,
                         help_text="When this was last changed (UTC in the database).",
@@ -351,11 +351,11 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "parameters",
-                    autoforge.core.fields.JSONDocumentField(
+                    core.fields.JSONDocumentField(
                         blank=True,
                         default=dict,
                         help_text="What the model is called with, such as the temperature.",
-                        validators=[autoforge.core.validators.validate_json_object],
+                        validators=[core.validators.validate_json_object],
                         verbose_name="parameters",
                     ),
                 ),
@@ -455,7 +455,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "updated_at",
-                    autoforge.core.models.UpdatedAtField(
+                    core.models.UpdatedAtField(
                         db_default=django.db.models.functions.datetime.Now(),
                         editable=False,
                         help_text="When this was last changed (UTC in the database).",

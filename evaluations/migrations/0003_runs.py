@@ -9,9 +9,9 @@ import django.db.models.lookups
 from django.conf import settings
 from django.db import migrations, models
 
-import autoforge.core.fields
-import autoforge.core.models
-import autoforge.core.validators
+import core.fields
+import core.models
+import core.validators
 
 
 def delete_file_runs(apps, schema_editor):
@@ -54,7 +54,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "updated_at",
-                    autoforge.core.models.UpdatedAtField(
+                    core.models.UpdatedAtField(
                         db_default=django.db.models.functions.datetime.Now(),
                         editable=False,
                         help_text="When this was last changed (UTC in the database).",
@@ -68,8 +68,8 @@ class Migration(migrations.Migration):
                         max_length=100,
                         unique=True,
                         validators=[
-                            autoforge.core.validators.validate_not_blank,
-                            autoforge.core.validators.validate_storable,
+                            core.validators.validate_not_blank,
+                            core.validators.validate_storable,
                         ],
                         verbose_name="name",
                     ),
@@ -104,11 +104,11 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "parameters",
-                    autoforge.core.fields.JSONDocumentField(
+                    core.fields.JSONDocumentField(
                         blank=True,
                         default=dict,
                         help_text="What the model is called with, such as the temperature.",
-                        validators=[autoforge.core.validators.validate_json_object],
+                        validators=[core.validators.validate_json_object],
                         verbose_name="parameters",
                     ),
                 ),
@@ -204,7 +204,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "updated_at",
-                    autoforge.core.models.UpdatedAtField(
+                    core.models.UpdatedAtField(
                         db_default=django.db.models.functions.datetime.Now(),
                         editable=False,
                         help_text="When this was last changed (UTC in the database).",
@@ -257,7 +257,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "updated_at",
-                    autoforge.core.models.UpdatedAtField(
+                    core.models.UpdatedAtField(
                         db_default=django.db.models.functions.datetime.Now(),
                         editable=False,
                         help_text="When this was last changed (UTC in the database).",
@@ -323,7 +323,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "updated_at",
-                    autoforge.core.models.UpdatedAtField(
+                    core.models.UpdatedAtField(
                         db_default=django.db.models.functions.datetime.Now(),
                         editable=False,
                         help_text="When this was last changed (UTC in the database).",
@@ -347,7 +347,7 @@ class Migration(migrations.Migration):
                         default="",
                         help_text="What people call it.",
                         max_length=255,
-                        validators=[autoforge.core.validators.validate_storable],
+                        validators=[core.validators.validate_storable],
                         verbose_name="name",
                     ),
                 ),
@@ -442,21 +442,21 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "settings",
-                    autoforge.core.fields.JSONDocumentField(
+                    core.fields.JSONDocumentField(
                         blank=True,
                         default=dict,
                         help_text="The judge, the embeddings, where the cases came from.",
-                        validators=[autoforge.core.validators.validate_json_object],
+                        validators=[core.validators.validate_json_object],
                         verbose_name="settings",
                     ),
                 ),
                 (
                     "estimate",
-                    autoforge.core.fields.JSONDocumentField(
+                    core.fields.JSONDocumentField(
                         blank=True,
                         default=dict,
                         help_text="Calls, tokens and cost as they were expected before the start.",
-                        validators=[autoforge.core.validators.validate_json_object],
+                        validators=[core.validators.validate_json_object],
                         verbose_name="estimate",
                     ),
                 ),
@@ -563,10 +563,10 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "document",
-                    autoforge.core.fields.JSONDocumentField(
+                    core.fields.JSONDocumentField(
                         default=dict,
                         help_text="Variables, expected answer, assertions, threshold, tags, metadata.",
-                        validators=[autoforge.core.validators.validate_json_object],
+                        validators=[core.validators.validate_json_object],
                         verbose_name="document",
                     ),
                 ),
@@ -623,33 +623,33 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="evaluation",
             name="summary",
-            field=autoforge.core.fields.JSONDocumentField(
+            field=core.fields.JSONDocumentField(
                 blank=True,
                 default=dict,
                 help_text="Pass rate with interval, errors, cost and latency, when it has ended.",
-                validators=[autoforge.core.validators.validate_json_object],
+                validators=[core.validators.validate_json_object],
                 verbose_name="summary",
             ),
         ),
         migrations.AddField(
             model_name="evaluation",
             name="target",
-            field=autoforge.core.fields.JSONDocumentField(
+            field=core.fields.JSONDocumentField(
                 blank=True,
                 default=dict,
                 help_text="The model with its address, limits and price; no key.",
-                validators=[autoforge.core.validators.validate_json_object],
+                validators=[core.validators.validate_json_object],
                 verbose_name="target",
             ),
         ),
         migrations.AddField(
             model_name="testcase",
             name="metadata",
-            field=autoforge.core.fields.JSONDocumentField(
+            field=core.fields.JSONDocumentField(
                 blank=True,
                 default=dict,
                 help_text="Anything else that belongs to the case.",
-                validators=[autoforge.core.validators.validate_json_object],
+                validators=[core.validators.validate_json_object],
                 verbose_name="metadata",
             ),
         ),
@@ -665,11 +665,11 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="testcase",
             name="tags",
-            field=autoforge.core.fields.JSONDocumentField(
+            field=core.fields.JSONDocumentField(
                 blank=True,
                 default=list,
                 help_text="Words to find the case by.",
-                validators=[autoforge.core.validators.validate_tags],
+                validators=[core.validators.validate_tags],
                 verbose_name="tags",
             ),
         ),
@@ -690,11 +690,11 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="testresult",
             name="details",
-            field=autoforge.core.fields.JSONDocumentField(
+            field=core.fields.JSONDocumentField(
                 blank=True,
                 default=dict,
                 help_text="What scorers need of the answer besides its text: calls of tools as data, refused, flagged, logprobs.",
-                validators=[autoforge.core.validators.validate_json_object],
+                validators=[core.validators.validate_json_object],
                 verbose_name="details",
             ),
         ),
@@ -717,11 +717,11 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="testresult",
             name="components",
-            field=autoforge.core.fields.JSONDocumentField(
+            field=core.fields.JSONDocumentField(
                 blank=True,
                 default=list,
                 help_text="What each assertion said, why, and how exactly it compared.",
-                validators=[autoforge.core.validators.validate_json_list],
+                validators=[core.validators.validate_json_list],
                 verbose_name="components",
             ),
         ),
@@ -759,11 +759,11 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="testresult",
             name="messages",
-            field=autoforge.core.fields.JSONDocumentField(
+            field=core.fields.JSONDocumentField(
                 blank=True,
                 default=list,
                 help_text="What was sent.",
-                validators=[autoforge.core.validators.validate_json_list],
+                validators=[core.validators.validate_json_list],
                 verbose_name="messages",
             ),
         ),

@@ -3,7 +3,7 @@
 from django.contrib.auth.management import create_permissions
 from django.db import migrations
 
-from autoforge.core.roles import ROLES, grant
+from core.roles import ROLES, grant
 from evaluations.roles import PERMISSIONS
 
 NEW = ("run", "runcase", "modelprofile", "releasegate", "rating")

@@ -5,8 +5,8 @@ import django.db.models.functions.datetime
 import django.db.models.lookups
 from django.db import migrations, models
 
-import autoforge.core.fields
-import autoforge.core.validators
+import core.fields
+import core.validators
 
 
 class Migration(migrations.Migration):
@@ -61,17 +61,17 @@ class Migration(migrations.Migration):
                         default="",
                         help_text="Who did it; empty if nobody is known.",
                         max_length=255,
-                        validators=[autoforge.core.validators.validate_storable],
+                        validators=[core.validators.validate_storable],
                         verbose_name="who",
                     ),
                 ),
                 (
                     "changes",
-                    autoforge.core.fields.JSONDocumentField(
+                    core.fields.JSONDocumentField(
                         blank=True,
                         default=dict,
                         help_text="Fields with their values before and after.",
-                        validators=[autoforge.core.validators.validate_json_object],
+                        validators=[core.validators.validate_json_object],
                         verbose_name="changes",
                     ),
                 ),

@@ -4,10 +4,10 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from autoforge.core.constraints import is_json
-from autoforge.core.fields import JSONDocumentField
-from autoforge.core.models import ImmutableModel, SerialModel, TimestampedModel, UUIDModel
-from autoforge.core.validators import validate_json_object, validate_storable
+from core.constraints import is_json
+from core.fields import JSONDocumentField
+from core.models import ImmutableModel, SerialModel, TimestampedModel, UUIDModel
+from core.validators import validate_json_object, validate_storable
 from evaluations.models.ranges import SCORE_RANGE
 from evaluations.models.suites import TestSuite
 

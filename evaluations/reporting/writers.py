@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from autoforge.core.json import dump
+from core.json import dump
 from evaluations.models import result_state
 from evaluations.reporting.junit import as_junit
 from evaluations.reporting.pages import as_html

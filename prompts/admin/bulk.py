@@ -12,10 +12,11 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from autoforge.core.admin import TagsFormField
-from autoforge.core.bulk import BulkAction, Outcome, Question, split_trash
-from autoforge.core.deleting import RestoreSelected, log_deletions
-from autoforge.core.errors import ApplicationError
+from core.admin import TagsFormField
+from core.bulk.actions import BulkAction, Question
+from core.bulk.jobs import Outcome, split_trash
+from core.deleting import RestoreSelected, log_deletions
+from core.errors import ApplicationError
 from prompts import services
 from prompts.admin.consequences import describe_losses, has_protected_label
 from prompts.exporting import CONTENT_TYPES, WRITERS, TooLongError

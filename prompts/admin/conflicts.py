@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from autoforge.core import diffing
+from core import diffing
 from prompts.admin.reading import content_as_text
 from prompts.forms import TAKE_OVER, PromptForm
 from prompts.models import Prompt, PromptVersion

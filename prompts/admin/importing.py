@@ -16,8 +16,8 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
-from autoforge.core.errors import InvalidInputError
-from autoforge.core.uploads import MEBIBYTE, accepts_upload
+from core.errors import InvalidInputError
+from core.uploads import MEBIBYTE, accepts_upload
 from prompts import services
 from prompts.importing import (
     SUFFIXES,

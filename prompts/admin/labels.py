@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from autoforge.core.admin import BaseAdmin
+from core.admin import BaseAdmin
 from prompts.models import LabelRule
 
 __all__ = ["LabelRuleAdmin"]

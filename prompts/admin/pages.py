@@ -13,8 +13,8 @@ from django.template.response import TemplateResponse
 from django.urls import path
 from django.utils.translation import gettext_lazy as _
 
-from autoforge.core import diffing
-from autoforge.core.errors import ApplicationError
+from core import diffing
+from core.errors import ApplicationError
 from prompts import services
 from prompts.admin.reading import content_as_text
 from prompts.models import WORDING_FIELDS, LabelRule, Prompt, PromptVersion

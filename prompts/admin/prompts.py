@@ -13,8 +13,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from autoforge.core.admin import SoftDeleteAdmin, StateFilter, map_fields
-from autoforge.core.aggregates import JSONGroupArray
+from core.admin import SoftDeleteAdmin, StateFilter, map_fields
+from core.aggregates import JSONGroupArray
 from prompts import extensions, selectors, services
 from prompts.admin.bulk import PROMPT_ACTIONS
 from prompts.admin.cells import WORKSHOP_MEDIA, chips, label_chips, sparkline

@@ -4,7 +4,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from autoforge.core.reading import messages_as_html, text_as_html
+from core.reading import messages_as_html, text_as_html
 from prompts.models import Prompt, PromptVersion
 from prompts.rendering import ContractError, parse_messages
 

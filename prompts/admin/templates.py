@@ -15,9 +15,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from autoforge.core.admin import SoftDeleteAdmin, StateFilter, first_line
-from autoforge.core.bulk import Outcome, change_each
-from autoforge.core.errors import InvalidInputError
+from core.admin import SoftDeleteAdmin, StateFilter, first_line
+from core.bulk.jobs import Outcome, change_each
+from core.errors import InvalidInputError
 from prompts import services
 from prompts.admin.cells import WORKSHOP_MEDIA
 from prompts.forms import TemplateForm, template_fields

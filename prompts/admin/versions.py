@@ -9,7 +9,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from autoforge.core.admin import BaseAdmin
+from core.admin import BaseAdmin
 from prompts import services
 from prompts.admin.reading import content_as_html
 from prompts.models import PromptVersion

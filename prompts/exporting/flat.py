@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, BinaryIO, Final
 
-from autoforge.core.language import gettext as _
-from autoforge.core.tables import ESCAPED, escape_formula
-from autoforge.core.tables.yaml_text import dump_yaml
+from core.language import gettext as _
+from core.tables import ESCAPED, escape_formula
+from core.tables.yaml_text import dump_yaml
 
 __all__ = [
     "COLUMNS",

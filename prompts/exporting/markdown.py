@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import yaml
 
-from autoforge.core.language import gettext as _
+from core.language import gettext as _
 
 __all__ = ["Archived", "ArchivedVersion", "BrokenFileError", "parse", "serialise"]
 

@@ -1,7 +1,7 @@
 """Files of prompts, record by record: CSV, JSON, JSON Lines, YAML, XLSX.
 
 `read_rows` yields a `Row` or a `Rejection` for each record and raises `UnreadableError` where the
-file as a whole makes no sense. `autoforge.core.tables` reads the file; here is what its columns
+file as a whole makes no sense. `core.tables` reads the file; here is what its columns
 mean. Nothing here knows the database: `prompts.services` writes.
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final
 
-from autoforge.core.tables import FORMATS, SUFFIXES, Limits, UnreadableError
+from core.tables import FORMATS, SUFFIXES, Limits, UnreadableError
 from prompts.importing.columns import ColumnNames
 from prompts.importing.reading import Source, read_rows
 from prompts.importing.rows import Rejection, Row

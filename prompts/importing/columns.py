@@ -5,9 +5,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from autoforge.core.language import gettext_noop
-from autoforge.core.tables import Sentence
-from autoforge.core.tables.sentences import listed, quoted
+from core.language import gettext_noop
+from core.tables import Sentence
+from core.tables.sentences import listed, quoted
 
 __all__ = ["CONTENTS", "TITLES", "ColumnNames", "find_column", "find_fault"]
 

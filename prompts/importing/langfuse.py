@@ -7,9 +7,9 @@ it. Its variables are written {{name}}, which is mustache here (langfuse.com/doc
 from collections.abc import Mapping
 from typing import Any, Final
 
-from autoforge.core.language import gettext_noop
-from autoforge.core.tables import Sentence
-from autoforge.core.tables.values import UnfitError
+from core.language import gettext_noop
+from core.tables import Sentence
+from core.tables.values import UnfitError
 from prompts.rendering import (
     ContractError,
     Message,

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, BinaryIO, Final
 
-from autoforge.core.language import gettext as _
-from autoforge.core.language import gettext_noop
-from autoforge.core.tables import (
+from core.language import gettext as _
+from core.language import gettext_noop
+from core.tables import (
     ESCAPED,
     Limits,
     Record,
@@ -17,9 +17,9 @@ from autoforge.core.tables import (
     open_table,
     read_bytes,
 )
-from autoforge.core.tables.records import place_of
-from autoforge.core.tables.sentences import listed
-from autoforge.core.tables.values import UnfitError, kind, plain, storable
+from core.tables.records import place_of
+from core.tables.sentences import listed
+from core.tables.values import UnfitError, kind, plain, storable
 from prompts.importing.columns import ColumnNames, find_fault
 from prompts.importing.langfuse import is_langfuse, read_langfuse
 from prompts.importing.rows import Rejection, Row

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from autoforge.core.json import JSONObject
-from autoforge.core.language import gettext as _
-from autoforge.core.tables.records import place_of
-from autoforge.core.tables.sentences import clean, quoted
+from core.json import JSONObject
+from core.language import gettext as _
+from core.tables.records import place_of
+from core.tables.sentences import clean, quoted
 
 __all__ = ["Rejection", "Row"]
 

@@ -9,9 +9,9 @@ import django.db.models.functions.text
 import django.db.models.lookups
 from django.db import migrations, models
 
-import autoforge.core.fields
-import autoforge.core.models
-import autoforge.core.validators
+import core.fields
+import core.models
+import core.validators
 
 
 class Migration(migrations.Migration):
@@ -45,7 +45,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "updated_at",
-                    autoforge.core.models.UpdatedAtField(
+                    core.models.UpdatedAtField(
                         db_default=django.db.models.functions.datetime.Now(),
                         editable=False,
                         help_text="When this was last changed (UTC in the database).",
@@ -68,8 +68,8 @@ class Migration(migrations.Migration):
                         help_text="What people call it, 255 characters at most.",
                         max_length=255,
                         validators=[
-                            autoforge.core.validators.validate_not_blank,
-                            autoforge.core.validators.validate_storable,
+                            core.validators.validate_not_blank,
+                            core.validators.validate_storable,
                         ],
                         verbose_name="title",
                     ),
@@ -79,8 +79,8 @@ class Migration(migrations.Migration):
                     models.TextField(
                         help_text="The text that goes to the model. Each change makes a new version.",
                         validators=[
-                            autoforge.core.validators.validate_not_blank,
-                            autoforge.core.validators.validate_storable,
+                            core.validators.validate_not_blank,
+                            core.validators.validate_storable,
                         ],
                         verbose_name="content",
                     ),
@@ -92,7 +92,7 @@ class Migration(migrations.Migration):
                         default="",
                         help_text="The owner's ID at the identity provider; empty if nobody owns it.",
                         max_length=255,
-                        validators=[autoforge.core.validators.validate_storable],
+                        validators=[core.validators.validate_storable],
                         verbose_name="user ID",
                     ),
                 ),
@@ -122,21 +122,21 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "tags",
-                    autoforge.core.fields.JSONDocumentField(
+                    core.fields.JSONDocumentField(
                         blank=True,
                         default=list,
                         help_text='A list of words, such as ["support"].',
-                        validators=[autoforge.core.validators.validate_tags],
+                        validators=[core.validators.validate_tags],
                         verbose_name="tags",
                     ),
                 ),
                 (
                     "metadata",
-                    autoforge.core.fields.JSONDocumentField(
+                    core.fields.JSONDocumentField(
                         blank=True,
                         default=dict,
                         help_text="Further facts by name, such as the columns of an import.",
-                        validators=[autoforge.core.validators.validate_json_object],
+                        validators=[core.validators.validate_json_object],
                         verbose_name="metadata",
                     ),
                 ),
@@ -315,7 +315,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "updated_at",
-                    autoforge.core.models.UpdatedAtField(
+                    core.models.UpdatedAtField(
                         db_default=django.db.models.functions.datetime.Now(),
                         editable=False,
                         help_text="When this was last changed (UTC in the database).",
@@ -338,8 +338,8 @@ class Migration(migrations.Migration):
                         help_text="What people call it; no other template has it.",
                         max_length=255,
                         validators=[
-                            autoforge.core.validators.validate_not_blank,
-                            autoforge.core.validators.validate_storable,
+                            core.validators.validate_not_blank,
+                            core.validators.validate_storable,
                         ],
                         verbose_name="name",
                     ),
@@ -359,19 +359,19 @@ class Migration(migrations.Migration):
                     models.TextField(
                         help_text="The text, with places such as {{ name }} for the parameters.",
                         validators=[
-                            autoforge.core.validators.validate_not_blank,
-                            autoforge.core.validators.validate_storable,
+                            core.validators.validate_not_blank,
+                            core.validators.validate_storable,
                         ],
                         verbose_name="content",
                     ),
                 ),
                 (
                     "parameters",
-                    autoforge.core.fields.JSONDocumentField(
+                    core.fields.JSONDocumentField(
                         blank=True,
                         default=list,
                         help_text="A list of objects with name, description, required and default.",
-                        validators=[autoforge.core.validators.validate_json_list],
+                        validators=[core.validators.validate_json_list],
                         verbose_name="parameters",
                     ),
                 ),
@@ -539,8 +539,8 @@ class Migration(migrations.Migration):
                     models.TextField(
                         help_text="The text of this version.",
                         validators=[
-                            autoforge.core.validators.validate_not_blank,
-                            autoforge.core.validators.validate_storable,
+                            core.validators.validate_not_blank,
+                            core.validators.validate_storable,
                         ],
                         verbose_name="content",
                     ),
@@ -560,7 +560,7 @@ class Migration(migrations.Migration):
                         default="",
                         help_text="Who wrote this version; empty if nobody is known.",
                         max_length=255,
-                        validators=[autoforge.core.validators.validate_storable],
+                        validators=[core.validators.validate_storable],
                         verbose_name="author",
                     ),
                 ),
@@ -571,7 +571,7 @@ class Migration(migrations.Migration):
                         default="",
                         help_text="Why the content was changed, 500 characters at most.",
                         max_length=500,
-                        validators=[autoforge.core.validators.validate_storable],
+                        validators=[core.validators.validate_storable],
                         verbose_name="change note",
                     ),
                 ),

@@ -5,9 +5,9 @@ import django.db.models.functions.datetime
 import django.db.models.lookups
 from django.db import migrations, models
 
-import autoforge.core.fields
-import autoforge.core.models
-import autoforge.core.validators
+import core.fields
+import core.models
+import core.validators
 import prompts.naming
 
 BATCH = 500
@@ -55,7 +55,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "updated_at",
-                    autoforge.core.models.UpdatedAtField(
+                    core.models.UpdatedAtField(
                         db_default=django.db.models.functions.datetime.Now(),
                         editable=False,
                         help_text="When this was last changed (UTC in the database).",
@@ -140,7 +140,7 @@ class Migration(migrations.Migration):
                         default="",
                         help_text="Who did it; empty if nobody is known.",
                         max_length=255,
-                        validators=[autoforge.core.validators.validate_storable],
+                        validators=[core.validators.validate_storable],
                         verbose_name="who",
                     ),
                 ),
@@ -151,7 +151,7 @@ class Migration(migrations.Migration):
                         default="",
                         help_text="Why, 500 characters at most.",
                         max_length=500,
-                        validators=[autoforge.core.validators.validate_storable],
+                        validators=[core.validators.validate_storable],
                         verbose_name="why",
                     ),
                 ),
@@ -187,11 +187,11 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "details",
-                    autoforge.core.fields.JSONDocumentField(
+                    core.fields.JSONDocumentField(
                         blank=True,
                         default=dict,
                         help_text="Changed fields with their values before and after, failed checks.",
-                        validators=[autoforge.core.validators.validate_json_object],
+                        validators=[core.validators.validate_json_object],
                         verbose_name="details",
                     ),
                 ),
@@ -227,7 +227,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "updated_at",
-                    autoforge.core.models.UpdatedAtField(
+                    core.models.UpdatedAtField(
                         db_default=django.db.models.functions.datetime.Now(),
                         editable=False,
                         help_text="When this was last changed (UTC in the database).",
@@ -274,19 +274,19 @@ class Migration(migrations.Migration):
                 default="",
                 help_text="What it is for, 1,000 characters at most.",
                 max_length=1000,
-                validators=[autoforge.core.validators.validate_storable],
+                validators=[core.validators.validate_storable],
                 verbose_name="description",
             ),
         ),
         migrations.AddField(
             model_name="prompt",
             name="includes",
-            field=autoforge.core.fields.JSONDocumentField(
+            field=core.fields.JSONDocumentField(
                 blank=True,
                 default=list,
                 editable=False,
                 help_text="The versions of other prompts that stand in this text, as of saving it.",
-                validators=[autoforge.core.validators.validate_json_list],
+                validators=[core.validators.validate_json_list],
                 verbose_name="includes",
             ),
         ),
@@ -331,23 +331,23 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="prompt",
             name="variables",
-            field=autoforge.core.fields.JSONDocumentField(
+            field=core.fields.JSONDocumentField(
                 blank=True,
                 default=list,
                 help_text="What the text asks for: name, type, required, default, description, example.",
-                validators=[autoforge.core.validators.validate_json_list],
+                validators=[core.validators.validate_json_list],
                 verbose_name="variables",
             ),
         ),
         migrations.AddField(
             model_name="promptversion",
             name="includes",
-            field=autoforge.core.fields.JSONDocumentField(
+            field=core.fields.JSONDocumentField(
                 blank=True,
                 default=list,
                 editable=False,
                 help_text="The versions of other prompts that stand in this text, as of saving it.",
-                validators=[autoforge.core.validators.validate_json_list],
+                validators=[core.validators.validate_json_list],
                 verbose_name="includes",
             ),
         ),
@@ -380,11 +380,11 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="promptversion",
             name="variables",
-            field=autoforge.core.fields.JSONDocumentField(
+            field=core.fields.JSONDocumentField(
                 blank=True,
                 default=list,
                 help_text="What the text asks for: name, type, required, default, description, example.",
-                validators=[autoforge.core.validators.validate_json_list],
+                validators=[core.validators.validate_json_list],
                 verbose_name="variables",
             ),
         ),
@@ -394,8 +394,8 @@ class Migration(migrations.Migration):
             field=models.TextField(
                 help_text="The text that goes to the model. Each change makes a new version.",
                 validators=[
-                    autoforge.core.validators.validate_not_blank,
-                    autoforge.core.validators.validate_storable,
+                    core.validators.validate_not_blank,
+                    core.validators.validate_storable,
                 ],
                 verbose_name="content",
             ),

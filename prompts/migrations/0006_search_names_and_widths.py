@@ -2,7 +2,7 @@
 
 The folding happens in the triggers, so that raw SQL is indexed like everything else. SQL has no
 normalisation of its own: a table holds what is replaced by what, in order, and only what a text
-contains is replaced in it. `autoforge.core.folding` folds what people look for in the same way; it
+contains is replaced in it. `core.folding` folds what people look for in the same way; it
 is repeated here, because a migration that has landed does not change with the code.
 """
 

@@ -5,10 +5,10 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from autoforge.core.constraints import is_json, not_blank
-from autoforge.core.fields import JSONDocumentField
-from autoforge.core.models import SoftDeleteModel, UUIDModel
-from autoforge.core.validators import (
+from core.constraints import is_json, not_blank
+from core.fields import JSONDocumentField
+from core.models import SoftDeleteModel, UUIDModel
+from core.validators import (
     validate_json_object,
     validate_storable,
     validate_tags,

@@ -7,8 +7,8 @@ from django.db.models.functions import Length
 from django.db.models.lookups import Exact
 from django.utils.translation import gettext_lazy as _
 
-from autoforge.core.models import ImmutableModel, UUIDModel
-from autoforge.core.validators import validate_storable
+from core.models import ImmutableModel, UUIDModel
+from core.validators import validate_storable
 from prompts.models.prompts import Prompt
 from prompts.models.wording import Wording
 

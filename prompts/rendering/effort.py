@@ -2,7 +2,7 @@
 
 Every filter, operator, comparison and round of a loop spends units in proportion to what it looks
 at (a unit is at most about 100 ns). A template that spends more than LITTLE is filled again from
-its beginning in a worker of `autoforge.core.bounded`, which ends at its limits: what is small never
+its beginning in a worker of `core.bounded`, which ends at its limits: what is small never
 pays for a process, and what is not cannot keep others waiting.
 """
 
@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from functools import wraps
 from typing import Any, Final, TypeVar
 
-from autoforge.core import bounded
+from core import bounded
 from prompts.rendering.problems import (
     ContractError,
     Place,

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from autoforge.core.language import gettext, gettext_noop
+from core.language import gettext, gettext_noop
 
 __all__ = [
     "SENTENCES",

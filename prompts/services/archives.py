@@ -10,8 +10,8 @@ from django.db.models import Prefetch, QuerySet
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
-from autoforge.core.errors import InvalidInputError
-from autoforge.core.writing import check_fields
+from core.errors import InvalidInputError
+from core.writing import check_fields
 from prompts.exporting import Archived, ArchivedVersion
 from prompts.models import Prompt, PromptEvent, PromptLabel, PromptVersion
 from prompts.releases_cache import forget_releases

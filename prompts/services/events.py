@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from django.utils.translation import gettext as _
 
-from autoforge.core.errors import InvalidInputError
+from core.errors import InvalidInputError
 from prompts.models import Prompt, PromptEvent
 
 __all__ = ["announce", "check_reason", "describe_changes"]

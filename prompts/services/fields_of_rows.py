@@ -6,7 +6,7 @@ from typing import Any, Final, cast
 from django.db.models import Field
 from django.utils.translation import gettext as _
 
-from autoforge.core.errors import InvalidInputError
+from core.errors import InvalidInputError
 from prompts.importing import Row
 from prompts.models import Prompt
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 from django.db import reset_queries, transaction
 from django.utils.translation import gettext as _
 
-from autoforge.core.errors import InvalidInputError
+from core.errors import InvalidInputError
 from prompts.importing import Rejection, Row
 from prompts.models import Prompt, PromptEvent, PromptVersion
 from prompts.releases_cache import forget_releases

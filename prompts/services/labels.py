@@ -11,13 +11,13 @@ from django.db import transaction
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from autoforge.core.errors import (
+from core.errors import (
     ApplicationError,
     InvalidInputError,
     NotFoundError,
     StaleEditError,
 )
-from autoforge.core.writing import find_row
+from core.writing import find_row
 from prompts import extensions
 from prompts.models import LabelRule, Prompt, PromptEvent, PromptLabel, PromptVersion
 from prompts.naming import validate_label

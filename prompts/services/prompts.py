@@ -12,8 +12,8 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from autoforge.core.errors import InvalidInputError, NotFoundError, StaleEditError
-from autoforge.core.writing import check_fields, find_row, refuse_unknown
+from core.errors import InvalidInputError, NotFoundError, StaleEditError
+from core.writing import check_fields, find_row, refuse_unknown
 from prompts.models import WORDING_FIELDS, Prompt, PromptEvent, PromptVersion
 from prompts.naming import make_name
 from prompts.releases_cache import forget_releases

@@ -7,8 +7,8 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from autoforge.core.errors import InvalidInputError
-from autoforge.core.writing import check_fields, find_row, refuse_unknown
+from core.errors import InvalidInputError
+from core.writing import check_fields, find_row, refuse_unknown
 from prompts.models import PromptTemplate
 from prompts.rendering import (
     ContractError,

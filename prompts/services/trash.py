@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from autoforge.core.errors import InvalidInputError
+from core.errors import InvalidInputError
 from prompts.models import Prompt
 from prompts.releases_cache import forget_releases
 

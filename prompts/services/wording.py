@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from autoforge.core.errors import InvalidInputError
+from core.errors import InvalidInputError
 from prompts import selectors
 from prompts.models import Prompt, PromptVersion
 from prompts.rendering import (

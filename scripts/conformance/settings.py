@@ -10,7 +10,7 @@ def _database() -> dict[str, Any]:
     if BACKEND == "sqlite":
         return {"ENGINE": "django.db.backends.sqlite3"}
     return {
-        "ENGINE": "autoforge.db.libsql",
+        "ENGINE": "django_hrana",
         "NAME": os.environ["CONFORMANCE_URL"],
         "TEST": {"ADMIN_URL": os.environ["CONFORMANCE_ADMIN_URL"]},
     }

@@ -12,7 +12,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, Final
 
-from autoforge.private_files import keep_private
+from core.private_files import keep_private
 from launch.errors import LaunchError
 from launch.terminal import step
 
@@ -118,7 +118,7 @@ def prepare(shown_name: str) -> Login:
     from django.db import DatabaseError  # noqa: PLC0415 (Django is set up by now, not on import)
     from django.db.migrations.exceptions import InconsistentMigrationHistory  # noqa: PLC0415
 
-    from autoforge.db.outages import find_outage  # noqa: PLC0415 (as above)
+    from core.database.outages import find_outage  # noqa: PLC0415 (as above)
 
     try:
         _migrate(shown_name)
@@ -141,7 +141,7 @@ def close() -> None:
     from django.db import DatabaseError, connection  # noqa: PLC0415 (as above)
 
     with suppress(DatabaseError):
-        if connection.settings_dict["ENGINE"] == "autoforge.db.sqlite":
+        if connection.settings_dict["ENGINE"] == "core.sqlite":
             with connection.cursor() as cursor:
                 cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         connection.close()

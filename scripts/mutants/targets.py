@@ -83,19 +83,22 @@ TARGETS: Final = (
     ),
     Target(
         name="tables",
-        files=("autoforge/core/tables/*.py",),
+        files=("core/tables/*.py",),
         tests=(
-            "tests/autoforge/core/test_tables.py",
-            "tests/autoforge/core/test_table_edges.py",
+            "tests/core/test_tables.py",
+            "tests/core/test_table_edges.py",
         ),
         leave_out=("hostile", "whatever_the_process_read_before", "comes_back"),
     ),
     Target(
         name="transactions",
-        files=("autoforge/db/hrana/transaction.py", "autoforge/db/hrana/failures.py"),
+        files=(
+            "packages/django-hrana/src/django_hrana/driver/transaction.py",
+            "packages/django-hrana/src/django_hrana/driver/failures.py",
+        ),
         tests=(
-            "tests/autoforge/hrana/test_failures.py",
-            "tests/autoforge/hrana/test_transaction.py",
+            "tests/django_hrana/driver/test_failures.py",
+            "tests/django_hrana/driver/test_transaction.py",
         ),
     ),
 )

@@ -10,8 +10,8 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import AsyncRequestFactory, Client
 
-from autoforge.body_limits import BodyLimitMiddleware, LimitBodies
-from autoforge.core.uploads import (
+from autoforge.web.body_limits import BodyLimitMiddleware, LimitBodies
+from core.uploads import (
     FORM_BYTES,
     LARGEST_BYTES,
     MEBIBYTE,

@@ -8,7 +8,7 @@ from django.core.cache.backends.base import BaseCache
 
 from autoforge import cache as cache_module
 from autoforge.cache import RedisCache, server_name
-from autoforge.log_limits import limits
+from autoforge.logging.limits import limits
 
 
 def make(url: str, prefix: str = "autoforge:test") -> BaseCache:

@@ -133,7 +133,7 @@ def test_variables(settings, changes, expected):
 
 def test_the_folder_of_the_database(settings, monkeypatch, tmp_path):
     entry = settings.DATABASES["default"]
-    monkeypatch.setitem(entry, "ENGINE", "autoforge.db.sqlite")
+    monkeypatch.setitem(entry, "ENGINE", "core.sqlite")
     monkeypatch.setitem(entry, "NAME", str(tmp_path / "db.sqlite3"))
     assert checks.check_data_folder() == []
     monkeypatch.setitem(entry, "NAME", str(tmp_path / "none" / "db.sqlite3"))
@@ -144,7 +144,7 @@ def test_the_folder_of_the_database(settings, monkeypatch, tmp_path):
 
 def test_each_wrong_setting_of_a_libsql_database_is_named(settings, monkeypatch):
     entry = {
-        "ENGINE": "autoforge.db.libsql",
+        "ENGINE": "django_hrana",
         "NAME": "ftp://h",
         "OPTIONS": {
             "auth_token": "s3cret with a blank",
@@ -175,7 +175,7 @@ def test_each_wrong_setting_of_a_libsql_database_is_named(settings, monkeypatch)
     ],
 )
 def test_settings_of_a_libsql_database(settings, monkeypatch, changes, expected):
-    entry = {"ENGINE": "autoforge.db.libsql", "NAME": "libsql://h.io"} | changes
+    entry = {"ENGINE": "django_hrana", "NAME": "libsql://h.io"} | changes
     monkeypatch.setitem(settings.DATABASES, "other", entry)
-    monkeypatch.setitem(settings.DATABASES, "default", {"ENGINE": "autoforge.db.sqlite"})
+    monkeypatch.setitem(settings.DATABASES, "default", {"ENGINE": "core.sqlite"})
     assert ids(checks.check_databases()) == expected

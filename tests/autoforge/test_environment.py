@@ -17,8 +17,8 @@ JWT = "jwt-" * 9
 LIVE = {"SECRET_KEY": KEY, "DATABASE_URL": "sqlite:////srv/a.db"}
 STAGING = {"APP_ENV": "staging", **LIVE}
 PRODUCTION = {"APP_ENV": "production", **LIVE}
-LIBSQL = "autoforge.db.libsql"
-SQLITE = "autoforge.db.sqlite"
+LIBSQL = "django_hrana"
+SQLITE = "core.sqlite"
 
 
 def read(tmp_path: Path, variables: dict[str, str], files: dict[str, str] | None = None):

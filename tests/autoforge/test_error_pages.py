@@ -6,10 +6,10 @@ import pytest
 from django.db import OperationalError
 from django.test import Client
 
-from autoforge import error_pages
-from autoforge.db import hrana
-from autoforge.db.explanation import explain
-from autoforge.db.outages import OutageKind, find_outage
+from autoforge.web import error_pages
+from core.database.explanation import explain
+from core.database.outages import OutageKind, find_outage
+from django_hrana import driver
 
 
 def wrapped(cause: BaseException) -> OperationalError:
@@ -36,15 +36,15 @@ def broken(monkeypatch):
 @pytest.mark.parametrize(
     ("cause", "sentence"),
     [
-        (hrana.AccessDenied("https://db.example s3cret"), "only lets it read: nothing was saved"),
-        (hrana.Blocked("x"), "a quota is used up"),
-        (hrana.Busy("x"), "Somebody else saved at the same moment"),
-        (hrana.DatabaseNotFound("x"), "The database is not there"),
-        (hrana.OutcomeUnknown("x"), "Look whether your change is there"),
-        (hrana.Overloaded("x"), "too busy now"),
-        (hrana.TransactionLost("x"), "was too busy: nothing was saved"),
-        (hrana.Unreachable("x"), "does not answer now"),
-        (hrana.InterfaceError("x"), "does not answer now"),
+        (driver.AccessDenied("https://db.example s3cret"), "only lets it read: nothing was saved"),
+        (driver.Blocked("x"), "a quota is used up"),
+        (driver.Busy("x"), "Somebody else saved at the same moment"),
+        (driver.DatabaseNotFound("x"), "The database is not there"),
+        (driver.OutcomeUnknown("x"), "Look whether your change is there"),
+        (driver.Overloaded("x"), "too busy now"),
+        (driver.TransactionLost("x"), "was too busy: nothing was saved"),
+        (driver.Unreachable("x"), "does not answer now"),
+        (driver.InterfaceError("x"), "does not answer now"),
     ],
 )
 def test_each_bad_day_of_a_server_has_its_sentence(broken, cause, sentence):
@@ -82,7 +82,7 @@ def test_every_kind_of_outage_has_a_sentence_for_readers():
 
 
 def test_in_japanese(broken):
-    answer = broken(wrapped(hrana.Unreachable("x")), "ja")
+    answer = broken(wrapped(driver.Unreachable("x")), "ja")
     assert "データベースが応答しません" in answer.content.decode()
 
 

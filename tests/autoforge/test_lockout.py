@@ -7,8 +7,8 @@ from axes.models import AccessAttempt
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from autoforge.client_address import find_client_address, find_client_network
-from autoforge.lockout import FAILURES_OF_ADDRESS
+from autoforge.web.client_address import find_client_address, find_client_network
+from autoforge.web.lockout import FAILURES_OF_ADDRESS
 
 LOGIN = "/admin/login/"
 
@@ -192,11 +192,11 @@ def test_nothing_secret_is_kept_of_a_failed_login(owner):
 
 
 def test_the_log_names_the_address_and_no_name(owner, caplog):
-    from autoforge.log_limits import limits
+    from autoforge.logging.limits import limits
 
     limits.forget()
     fail("owner", 7, HTTP_X_FORWARDED_FOR="192.0.2.1")
-    lines = [r.getMessage() for r in caplog.records if r.name == "autoforge.lockout"]
+    lines = [r.getMessage() for r in caplog.records if r.name == "autoforge.web.lockout"]
     assert lines[0] == "A login is closed: too many failures from 127.0.0.1"
     assert "TRUSTED_PROXIES is 0" in lines[1]
     assert len(lines) == 2

@@ -12,19 +12,19 @@ from django.utils.functional import SimpleLazyObject
 from huey import PriorityRedisExpireHuey
 from huey.consumer import Worker
 
-from autoforge import logs
-from autoforge.log_limits import LOG_EVERY_SECONDS, Limits, limits
+from autoforge.logging import formatters, secrets
+from autoforge.logging.limits import LOG_EVERY_SECONDS, Limits, limits
 from tests.support.ports import free_port
 
 
 @pytest.fixture
 def line():
     """Return a function that logs through a formatter and gives back the line."""
-    before = list(logs._secrets)
-    logs.set_secrets(["hunter2-hunter2", "short"])
+    before = list(secrets._secrets)
+    secrets.set_secrets(["hunter2-hunter2", "short"])
 
     def write(message, *arguments, json_lines=True, **extra) -> str:
-        formatter = logs.make_formatter(json_lines=json_lines)
+        formatter = formatters.make_formatter(json_lines=json_lines)
         make = logging.getLogRecordFactory()
         record = make("app", logging.INFO, "f", 1, message, arguments, None)
         for name, value in extra.items():
@@ -32,7 +32,7 @@ def line():
         return formatter.format(record)
 
     yield write
-    logs.set_secrets(before)
+    secrets.set_secrets(before)
 
 
 def test_a_json_line_is_one_object(line):
@@ -54,7 +54,7 @@ def test_the_request_id_is_in_every_line(line):
 def test_secrets_never_show(line):
     assert "hunter2" not in line("the key is %s", "hunter2-hunter2")
     assert "hunter2" not in line("x", json_lines=False, exc_text="Traceback: hunter2-hunter2")
-    formatter = logs.make_formatter(json_lines=True)
+    formatter = formatters.make_formatter(json_lines=True)
     with pytest.raises(ValueError, match="hunter2") as caught:
         int("hunter2-hunter2")
     failure = (caught.type, caught.value, caught.tb)
@@ -72,7 +72,7 @@ def test_telling_names_are_hidden_at_any_depth():
         "count": 3,
         "token": None,
     }
-    assert logs.hide_secrets(None, "", event) == {
+    assert secrets.hide_secrets(None, "", event) == {
         "password": "****",
         "headers": {"Authorization": "****", "Accept": "z"},
         "list": [{"api_key": "****"}, "hello"],
@@ -103,14 +103,14 @@ def test_telling_names_are_hidden_at_any_depth():
     ],
 )
 def test_shapes_of_secrets_are_hidden_whatever_their_value(text, shown):
-    assert logs.hide_text(text) == shown
+    assert secrets.hide_text(text) == shown
 
 
 @pytest.mark.parametrize(
     "text", ["x" * 200_000, "://" * 60_000, "password" * 30_000, "'a" * 90_000]
 )
 def test_hiding_takes_linear_time(text):
-    assert len(logs.hide_text(text)) <= len(text)
+    assert len(secrets.hide_text(text)) <= len(text)
 
 
 @pytest.mark.parametrize(
@@ -118,13 +118,13 @@ def test_hiding_takes_linear_time(text):
 )
 @pytest.mark.parametrize("json_lines", [True, False])
 def test_a_secret_is_hidden_in_every_spelling(line, secret, json_lines):
-    logs.set_secrets([secret])
-    for spelling in logs.list_spellings([secret]):
+    secrets.set_secrets([secret])
+    for spelling in secrets.list_spellings([secret]):
         for text in (
             line("%s", spelling, json_lines=json_lines),
             line("%r", {"x": spelling}, json_lines=json_lines),
         ):
-            assert not any(other in text for other in logs.list_spellings([secret]))
+            assert not any(other in text for other in secrets.list_spellings([secret]))
             assert not json_lines or json.loads(text)["event"]
 
 
@@ -142,7 +142,7 @@ class TestTracebacks:
         except ValueError as error:
             failure = (type(error), error, error.__traceback__)
         record = logging.LogRecord("a", logging.ERROR, "f", 1, "failed", None, failure)
-        text = logs.make_formatter(json_lines=json_lines).format(record)
+        text = formatters.make_formatter(json_lines=json_lines).format(record)
         assert "ValueError" in text
         assert "local-variable-1" not in text.lower()
 
@@ -195,7 +195,7 @@ class TestRepeats:
         handler = Keep()
         for name in names:
             handler.addFilter(import_filter(settings.LOGGING["filters"][name]["()"]))
-        handler.setFormatter(logs.make_formatter(json_lines=True))
+        handler.setFormatter(formatters.make_formatter(json_lines=True))
         huey = logging.getLogger("huey")
         kept, huey.handlers = huey.handlers, [handler]
         logging.root.handlers = [handler]
@@ -223,7 +223,7 @@ class TestRepeats:
 
     def test_how_many_were_held_back_is_in_the_next_line(self, lines, monkeypatch):
         clock = [1000.0]
-        monkeypatch.setattr("autoforge.log_limits.time.monotonic", lambda: clock[0])
+        monkeypatch.setattr("autoforge.logging.limits.time.monotonic", lambda: clock[0])
         for _ in range(4):
             fail_and_log("the disk is full")
         fail_and_log("something else")

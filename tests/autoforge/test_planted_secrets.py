@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from autoforge.environment import VARIABLES
-from autoforge.logs import list_spellings
+from autoforge.logging.secrets import list_spellings
 from tests.support import ports
 
 ROOT = Path(__file__).resolve().parents[2]

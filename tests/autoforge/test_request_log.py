@@ -9,9 +9,9 @@ from django.contrib.auth.models import AnonymousUser
 from django.test import AsyncClient, Client
 from django.utils.module_loading import import_string
 
-from autoforge import logs
-from autoforge.log_limits import limits
-from autoforge.request_log import find_user_id
+from autoforge.logging import formatters
+from autoforge.logging.limits import limits
+from autoforge.web.request_log import find_user_id
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def events(settings):
     handler = Keep()
     for entry in settings.LOGGING["filters"].values():
         handler.addFilter(import_string(entry["()"])())
-    handler.setFormatter(logs.make_formatter(json_lines=True))
+    handler.setFormatter(formatters.make_formatter(json_lines=True))
     logging.root.addHandler(handler)
     yield lines
     logging.root.removeHandler(handler)

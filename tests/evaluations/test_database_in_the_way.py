@@ -8,9 +8,9 @@ from django.core.management import call_command
 from django.db import DatabaseError, IntegrityError, OperationalError, connection
 
 from autoforge.background import calmly
-from autoforge.db import hrana
-from autoforge.db.explanation import explain
-from autoforge.db.waiting import Announcer
+from core.database.explanation import explain
+from core.database.waiting import Announcer
+from django_hrana import driver
 from evaluations import storage, tasks
 from evaluations.engine.providers import ProviderSpec
 from evaluations.engine.types import Case
@@ -40,13 +40,13 @@ def file_error(code: int) -> sqlite3.Error:
     return error
 
 
-AWAY = raised(hrana.Unreachable("db.example does not answer: start it"))
+AWAY = raised(driver.Unreachable("db.example does not answer: start it"))
 LOCKED = raised(file_error(sqlite3.SQLITE_BUSY))
 FULL = raised(file_error(sqlite3.SQLITE_FULL))
-LOST = raised(hrana.TransactionLost("run it again"))
+LOST = raised(driver.TransactionLost("run it again"))
 READ_ONLY = raised(file_error(sqlite3.SQLITE_READONLY))
 NO_DATABASE = raised(file_error(sqlite3.SQLITE_NOTADB), DatabaseError)
-DENIED = raised(hrana.AccessDenied("the token has expired"))
+DENIED = raised(driver.AccessDenied("the token has expired"))
 NO_COLUMN = raised(file_error(sqlite3.SQLITE_ERROR))
 CONSTRAINT = raised(file_error(sqlite3.SQLITE_CONSTRAINT), IntegrityError)
 
@@ -119,7 +119,7 @@ def test_the_wait_is_said_once_a_minute(monkeypatch, caplog):
 
 
 def test_a_quiet_log_still_tells_the_person_at_the_terminal(monkeypatch, capsys):
-    from autoforge.db import waiting
+    from core.database import waiting
 
     monkeypatch.setattr(waiting.logger, "level", 50)
     monkeypatch.setattr(waiting.logger, "disabled", True)

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import Group
 from django.urls import reverse
 
-from autoforge.core.errors import InvalidInputError, NotFoundError
+from core.errors import InvalidInputError, NotFoundError
 from evaluations import gates
 from evaluations.models import GateEvent, ReleaseGate, TestCase
 from evaluations.services import create_case, create_suite

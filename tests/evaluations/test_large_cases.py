@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.urls import reverse
 
-from autoforge.core.errors import InvalidInputError
+from core.errors import InvalidInputError
 from evaluations.engine.providers import ProviderSpec
 from evaluations.engine.types import Case
 from evaluations.execution import execute_run

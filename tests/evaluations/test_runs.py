@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from autoforge.core.errors import InvalidInputError, NotFoundError
+from core.errors import InvalidInputError, NotFoundError
 from evaluations import execution
 from evaluations.engine.providers import Limits, Price, ProviderSpec
 from evaluations.engine.types import Assertion, Case

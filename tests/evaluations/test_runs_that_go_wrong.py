@@ -10,7 +10,7 @@ import pytest
 from django.db import DatabaseError
 from django.utils import timezone
 
-from autoforge.core.errors import InvalidInputError
+from core.errors import InvalidInputError
 from evaluations import storage
 from evaluations.engine.providers import Limits, Price, ProviderSpec
 from evaluations.engine.providers.offline import EchoProvider

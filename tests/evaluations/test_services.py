@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from autoforge.core.errors import InvalidInputError, NotFoundError
+from core.errors import InvalidInputError, NotFoundError
 from evaluations import selectors, services
 from evaluations.models import Evaluation, TestResult, TestSuite
 from prompts import services as prompts

@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from autoforge.core.errors import InvalidInputError, NotFoundError
+from core.errors import InvalidInputError, NotFoundError
 from evaluations import services
 from evaluations.models import TestCase, TestSuite
 from prompts import services as prompts

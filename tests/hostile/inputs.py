@@ -357,7 +357,7 @@ def try_suite(name, make):
 
 
 def try_diff(before, after):
-    from autoforge.core import diffing
+    from core import diffing
 
     return diffing.compare(before, after, context=None)[-1].kind
 
@@ -377,7 +377,7 @@ ROWS = {
 
 def run(name):
     """Try a row in this process, which ends with it."""
-    from autoforge.core.bounded import pool
+    from core.bounded import pool
 
     resource.setrlimit(resource.RLIMIT_CPU, (20, 20))
     attempt, row = ROWS[name]

@@ -10,7 +10,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
 
-from autoforge.core.diffing import MOST_ROWS
+from core.diffing import MOST_ROWS
 from prompts import services
 from tests.hostile.inputs import BIG, JINJA, MANY, product
 

@@ -12,16 +12,14 @@ from django.db import IntegrityError, OperationalError, connection, transaction
 from django.test import Client
 from django.urls import reverse
 
-from autoforge.db import hrana
-from autoforge.db.explanation import explain
+from core.database.explanation import explain
+from django_hrana import driver
 from prompts import services
 from prompts.models import Prompt, PromptTemplate
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(
-        connection.settings_dict["ENGINE"] != "autoforge.db.libsql", reason="about libSQL"
-    ),
+    pytest.mark.skipif(connection.settings_dict["ENGINE"] != "django_hrana", reason="about libSQL"),
 ]
 
 
@@ -143,7 +141,7 @@ def test_a_transaction_that_was_taken_away_raises_and_writes_nothing():
         template(1).save(force_insert=True)
         connection.connection._stream.drop()  # as if the server had ended it
         template(2).save(force_insert=True)
-    assert isinstance(caught.value.__cause__, hrana.TransactionLost)
+    assert isinstance(caught.value.__cause__, driver.TransactionLost)
     assert "run it again" in explain(caught.value)
     assert not PromptTemplate.objects.exists()
 

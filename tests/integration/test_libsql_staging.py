@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from launch.sqld import Server
 
-from autoforge.db import hrana
+from django_hrana import driver
 from tests.support.redis_server import RedisServer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -72,7 +72,7 @@ def staging(tmp_path_factory) -> Iterator[Staging]:
 
 
 def tables(staging: Staging) -> set[str]:
-    connection = hrana.connect(staging.server.url, auth_token=staging.token(access="ro"))
+    connection = driver.connect(staging.server.url, auth_token=staging.token(access="ro"))
     found = connection.cursor().execute("SELECT name FROM sqlite_master").fetchall()
     connection.close()
     return {name for (name,) in found}
@@ -162,6 +162,8 @@ def test_something_that_is_no_libsql_server(staging, tmp_path):
 
 def test_a_token_is_asked_for_again_when_it_has_expired(staging):
     tokens = iter([staging.token(seconds=-HOUR), staging.token()])
-    connection = hrana.connect(staging.server.url, auth_token=lambda: next(tokens), autocommit=True)
+    connection = driver.connect(
+        staging.server.url, auth_token=lambda: next(tokens), autocommit=True
+    )
     assert connection.cursor().execute("SELECT 1").fetchone() == (1,)
     connection.close()

@@ -5,7 +5,7 @@ import threading
 import pytest
 from django.db import connection
 
-from autoforge.core.errors import StaleEditError
+from core.errors import StaleEditError
 from prompts import services
 from prompts.models import Prompt, PromptEvent
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 from openpyxl import load_workbook
 
-from autoforge.core.errors import InvalidInputError
+from core.errors import InvalidInputError
 from prompts import interface, services
 from prompts.exporting import WRITERS, BrokenFileError, parse, serialise
 from prompts.importing import READERS, ColumnNames, Source

@@ -4,7 +4,7 @@ import pytest
 from django.core.management import call_command
 from django.db import DatabaseError, connection, models, transaction
 
-from autoforge.core.errors import ImmutableRowError
+from core.errors import ImmutableRowError
 from prompts import services
 from prompts.models import Prompt, PromptEvent, PromptLabel, PromptVersion
 

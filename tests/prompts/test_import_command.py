@@ -15,7 +15,7 @@ from django.utils import translation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autoforge.core.errors import InvalidInputError
+from core.errors import InvalidInputError
 from prompts import services
 from prompts.importing import READERS, ColumnNames, Row, Source
 from prompts.models import Prompt, PromptVersion

@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from autoforge.core.errors import NotFoundError
+from core.errors import NotFoundError
 from prompts import interface, releases_cache, services
 from prompts.rendering import ValuesError
 

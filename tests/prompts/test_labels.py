@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.utils.translation import gettext, override
 
-from autoforge.core.errors import InvalidInputError, NotFoundError, StaleEditError
+from core.errors import InvalidInputError, NotFoundError, StaleEditError
 from prompts import extensions, interface, services
 from prompts.models import LabelRule, Prompt, PromptEvent, PromptLabel
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from autoforge.core import diffing
-from autoforge.core.errors import InvalidInputError, NotFoundError
+from core import diffing
+from core.errors import InvalidInputError, NotFoundError
 from prompts import services
 from prompts.exporting import Archived, ArchivedVersion
 from prompts.importing import Row

@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 
-from autoforge.core.roles import grant
+from core.roles import grant
 from prompts import services
 from prompts.models import Prompt
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from autoforge.core.folding import FOLDS, fold
+from core.folding import FOLDS, fold
 from prompts import selectors, services
 from prompts.models import Prompt
 from prompts.search import excerpt, highlight, matching

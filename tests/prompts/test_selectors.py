@@ -2,7 +2,7 @@ from uuid import uuid4
 
 import pytest
 
-from autoforge.core.errors import NotFoundError
+from core.errors import NotFoundError
 from prompts import interface, selectors, services
 
 pytestmark = pytest.mark.django_db

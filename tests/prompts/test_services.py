@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 
-from autoforge.core.errors import InvalidInputError, NotFoundError, StaleEditError
+from core.errors import InvalidInputError, NotFoundError, StaleEditError
 from prompts import services
 from prompts.models import Prompt, PromptTemplate, PromptVersion
 from prompts.services.prompts import new_prompt

@@ -2,7 +2,7 @@
 
 import pytest
 
-from autoforge.core.errors import InvalidInputError
+from core.errors import InvalidInputError
 from prompts import interface, services
 from prompts.models import Prompt
 from prompts.naming import make_name

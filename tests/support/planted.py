@@ -167,12 +167,12 @@ def break_the_database() -> None:
     """Let the database refuse from here on, with its address and token in the text."""
     from django.db import connection
 
-    from autoforge.db import hrana
+    from django_hrana import driver
 
     def refuse(_execute: Any, sql: str, parameters: Any, *_more: Any) -> None:
         secret = os.environ["TURSO_AUTH_TOKEN"]
         error = django.db.OperationalError(f"refused: {secret} in {sql} with {parameters}")
-        raise error from hrana.Unreachable(f"https://user:{PLANTED}-in-address@db/?authToken=x")
+        raise error from driver.Unreachable(f"https://user:{PLANTED}-in-address@db/?authToken=x")
 
     connection.execute_wrappers.append(refuse)
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from django.conf import settings
 
-from autoforge.db.outages import database_file
 from autoforge.health.errors import ProbeError
+from core.database.outages import database_file
 
 MEBIBYTE = 1024 * 1024
 # Below this a WAL that grows during an import, or a migration that rebuilds a table, may fail.

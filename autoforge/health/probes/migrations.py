@@ -2,9 +2,9 @@
 
 from django.db.utils import DatabaseError
 
-from autoforge.db.applied import read_migrations
 from autoforge.health.database import read_server_facts
 from autoforge.health.errors import ProbeError
+from core.database.applied import read_migrations
 
 
 def probe() -> str:

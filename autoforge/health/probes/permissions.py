@@ -2,10 +2,10 @@
 
 from django.conf import settings
 
-from autoforge.core.file_modes import find_env_files, readable_by_others, writable_by_all
-from autoforge.db.outages import database_file
 from autoforge.health.errors import ProbeError
-from autoforge.private_files import list_files_of
+from core.database.outages import database_file
+from core.file_modes import find_env_files, readable_by_others, writable_by_all
+from core.private_files import list_files_of
 
 
 def probe() -> str:

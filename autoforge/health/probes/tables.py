@@ -5,9 +5,9 @@ from typing import Final
 
 from django.db.utils import DatabaseError
 
-from autoforge.db.drift import Difference, count_expected, find_differences
 from autoforge.health.database import read_server_facts
 from autoforge.health.errors import ProbeError
+from core.database.drift import Difference, count_expected, find_differences
 
 SHOWN: Final = 10
 MIGRATE: Final = "Run `manage.py migrate`; if it finds nothing to do, "

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 
-from autoforge.core.jwt_claims import expiry, is_read_only
 from autoforge.health.errors import ProbeError
+from core.jwt_claims import expiry, is_read_only
 
 SOON = timedelta(days=14)
 RENEW = "Make a new one with `turso db tokens create`, and set it."

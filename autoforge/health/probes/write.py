@@ -6,9 +6,9 @@ from django.db import connection, transaction
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.utils import DatabaseError
 
-from autoforge.db.outages import find_outage
 from autoforge.health.database import read_server_facts
 from autoforge.health.errors import ProbeError
+from core.database.outages import find_outage
 
 
 def probe() -> str:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from autoforge.private_files import list_files_of
+from core.private_files import list_files_of
 
 PAGES_AT_A_TIME: Final = 1_000  # so that writers get their turn
 
@@ -32,7 +32,7 @@ class Command(BaseCommand):
     def handle(self, *_arguments: Any, **options: Any) -> None:
         """Write the copy beside its place and move it there when it is whole."""
         entry = settings.DATABASES["default"]
-        if entry["ENGINE"] != "autoforge.db.sqlite":
+        if entry["ENGINE"] != "core.sqlite":
             raise CommandError(
                 "The database is a libSQL server, which copies itself: use "
                 "`turso db shell NAME .dump`, or the server's own replication."

@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from autoforge.client_address import network_of
-from autoforge.lockout import open_logins
+from autoforge.web.client_address import network_of
+from autoforge.web.lockout import open_logins
 
 
 class Command(BaseCommand):

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-from autoforge.core.language import gettext as _
+from core.language import gettext as _
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.numbers import number_in
 from evaluations.engine.providers.keys import find_secret

@@ -2,7 +2,7 @@
 
 import math
 
-from autoforge.core.language import gettext as _
+from core.language import gettext as _
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.numbers import finite
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from autoforge.core import bounded
-from autoforge.core.language import gettext as _
+from core import bounded
+from core.language import gettext as _
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.files import Files
 from evaluations.engine.formats.numbers import number_in

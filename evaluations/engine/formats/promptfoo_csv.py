@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from autoforge.core.language import gettext as _
-from autoforge.core.tables import Table, Unusable
+from core.language import gettext as _
+from core.tables import Table, Unusable
 from evaluations.engine.errors import ScoringError, SuiteError
 from evaluations.engine.formats.assertions import RUNS_CODE, UNKNOWN_HERE
 from evaluations.engine.formats.promptfoo_files import CODE

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from autoforge.core.language import gettext as _
-from autoforge.core.tables import UnreadableError
-from autoforge.core.tables.encodings import decode
+from core.language import gettext as _
+from core.tables import UnreadableError
+from core.tables.encodings import decode
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.files import Files, is_pattern
 from evaluations.engine.formats.promptfoo_references import resolve_references

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from autoforge.core.language import gettext as _
+from core.language import gettext as _
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.promptfoo_files import CODE, Source, Where, find_environment
 from evaluations.engine.formats.promptfoo_values import stringify

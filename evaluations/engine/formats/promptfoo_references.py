@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from autoforge.core.language import gettext as _
+from core.language import gettext as _
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.yaml_document import Document, Spot
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from autoforge.core.language import gettext as _
-from autoforge.core.tables import format_of
-from autoforge.core.tables.values import UnfitError, plain
+from core.language import gettext as _
+from core.tables import format_of
+from core.tables.values import UnfitError, plain
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.promptfoo_assertions import warn_of_judge
 from evaluations.engine.formats.promptfoo_cases import (

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
-from autoforge.core.language import gettext as _
+from core.language import gettext as _
 from evaluations.engine.types import Assertion, Suite
 
 __all__ = ["describe_checks", "has_check"]

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final
 
-from autoforge.core.tables import ESCAPED, escape_formula
+from core.tables import ESCAPED, escape_formula
 from evaluations.engine.formats.assertions import assertion_as_dict
 from evaluations.engine.formats.table_cells import write_tags
 from evaluations.engine.types import Case, Suite

@@ -1,6 +1,6 @@
 """Tables of cases: CSV, TSV, XLSX, JSON, JSON Lines and YAML, whose columns are a case's parts.
 
-`autoforge.core.tables` reads the file; here is what its columns mean. A mapping says which column
+`core.tables` reads the file; here is what its columns mean. A mapping says which column
 is what: `expected=Answer`, `name=ID`, `variables.question=Question`. Without one, columns called
 name, expected, assertions, threshold, weight and tags are that, in any case, and every other column
 is a variable. Tables of our own are read back as they were (`table_cells`).
@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from autoforge.core.language import gettext as _
-from autoforge.core.tables import (
+from core.language import gettext as _
+from core.tables import (
     ESCAPED,
     Limits,
     Record,
@@ -25,8 +25,8 @@ from autoforge.core.tables import (
     open_table,
     yaml_text,
 )
-from autoforge.core.tables.records import place_of
-from autoforge.core.tables.values import UnfitError, plain
+from core.tables.records import place_of
+from core.tables.values import UnfitError, plain
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.assertions import parse_assertion
 from evaluations.engine.formats.suite_file import case_of

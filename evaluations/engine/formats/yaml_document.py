@@ -9,8 +9,8 @@ from typing import Any, Final
 import yaml
 from yaml.composer import Composer
 
-from autoforge.core.language import gettext as _
-from autoforge.core.tables.yaml_text import dump_yaml, plain_scalar
+from core.language import gettext as _
+from core.tables.yaml_text import dump_yaml, plain_scalar
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.types import Place
 

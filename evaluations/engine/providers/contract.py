@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 from evaluations.engine.types import Answer, Request, Vector
 
 __all__ = [
+    "ADDRESSES",
     "MOST_AT_A_TIME",
     "Abilities",
     "Environment",
@@ -21,6 +22,12 @@ __all__ = [
 ]
 
 
+ADDRESSES: Final = {
+    "openai": "OPENAI_BASE_URL",
+    "anthropic": "ANTHROPIC_BASE_URL",
+    "openai-compatible": "OPENAI_COMPATIBLE_BASE_URL",
+}
+"""The variable that holds a service's address, by the kind of its provider."""
 MOST_AT_A_TIME: Final = 1024  # calls of one model; each is a connection and a task
 
 

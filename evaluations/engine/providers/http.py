@@ -14,8 +14,8 @@ from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 
-from autoforge.core.language import gettext as _
-from autoforge.core.language import gettext_noop
+from core.language import gettext as _
+from core.language import gettext_noop
 from evaluations.engine.errors import (
     BrokenAnswerError,
     ContentFilterError,

@@ -1,17 +1,9 @@
 """Which service answers: what makes the answers of two models interchangeable, or not."""
 
-from typing import Final
-
 from evaluations.engine.errors import SetupError
-from evaluations.engine.providers.contract import Environment, ProviderSpec
+from evaluations.engine.providers.contract import ADDRESSES, Environment, ProviderSpec
 
 __all__ = ["identity_of"]
-
-ADDRESSES: Final = {
-    "openai": "OPENAI_BASE_URL",
-    "anthropic": "ANTHROPIC_BASE_URL",
-    "openai-compatible": "OPENAI_COMPATIBLE_BASE_URL",
-}
 
 
 def identity_of(spec: ProviderSpec, environment: Environment) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from autoforge.core.language import gettext as _
+from core.language import gettext as _
 from evaluations.engine.errors import ServiceError, SetupError
 from evaluations.engine.providers.addresses import LOOPBACK, Policy
 from evaluations.engine.providers.contract import Abilities, Environment, Limits, ProviderSpec

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from autoforge.core.language import gettext as _
+from core.language import gettext as _
 from evaluations.engine.errors import SetupError
 from evaluations.engine.providers.contract import Abilities, Environment, Limits, ProviderSpec
 from evaluations.engine.providers.wordpiece import WordPiece

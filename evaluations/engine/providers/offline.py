@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from autoforge.core.language import gettext as _
+from core.language import gettext as _
 from evaluations.engine.errors import ProviderError, SetupError, SuiteError
 from evaluations.engine.files import RunFiles
 from evaluations.engine.numbers import finite

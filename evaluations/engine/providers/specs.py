@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import Any, Final
 
-from autoforge.core.language import gettext as _
+from core.language import gettext as _
 from evaluations.engine.errors import SetupError
 from evaluations.engine.files import NO_FILES, RunFiles
 from evaluations.engine.providers.contract import (

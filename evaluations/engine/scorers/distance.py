@@ -4,7 +4,7 @@ from typing import Final
 
 from rapidfuzz.distance import Levenshtein
 
-from autoforge.core.language import gettext as _
+from core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.contract import Context, Scorer, product_cost
 from evaluations.engine.types import Answer, Assertion, Outcome

@@ -1,7 +1,7 @@
 """Where an answer is scored: here where that is surely cheap, else in a process that ends.
 
     cost of the scorer ≤ CHEAP ──▶ here, and given up when it takes longer than was thought
-                       > CHEAP ──▶ a worker of `autoforge.core.bounded`, killed at its limits
+                       > CHEAP ──▶ a worker of `core.bounded`, killed at its limits
 
 A cost is an upper bound in microseconds, and as easily found as the length of a text. What no
 length bounds (a schema, an expression) asks `check_effort` as it goes.
@@ -15,8 +15,8 @@ from contextvars import ContextVar
 from hashlib import sha256
 from typing import Final
 
-from autoforge.core import bounded
-from autoforge.core.language import gettext as _
+from core import bounded
+from core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.contract import Context, Scorer, length_of
 from evaluations.engine.types import Answer, Assertion, Outcome

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import yaml
 
-from autoforge.core.language import gettext as _
+from core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.effort import check_effort
 from evaluations.engine.scorers.equals import parse_json

@@ -6,7 +6,7 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import Final
 
-from autoforge.core.language import gettext as _
+from core.language import gettext as _
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.scorers.contract import Scorer
 from evaluations.engine.scorers.effort import check_within

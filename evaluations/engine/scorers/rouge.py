@@ -11,7 +11,7 @@ from typing import Final
 
 from rapidfuzz.distance import LCSseq
 
-from autoforge.core.language import gettext as _
+from core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.contract import Context, Scorer, product_cost
 from evaluations.engine.scorers.conversions import SPACES, text_list

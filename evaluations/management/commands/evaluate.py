@@ -16,8 +16,8 @@ from django.core.management.base import BaseCommand, CommandError, no_translatio
 from django.db import Error as DatabaseError
 from django.utils.translation import gettext as _
 
-from autoforge.core.errors import ApplicationError, InvalidInputError, NotFoundError
-from autoforge.core.files import replacing
+from core.errors import ApplicationError, InvalidInputError, NotFoundError
+from core.files import replacing
 from evaluations import reporting
 from evaluations.engine.errors import EngineError
 from evaluations.engine.files import RunFiles

@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, no_translations
 
-from autoforge.core.errors import ApplicationError
-from autoforge.core.files import replacing
+from core.errors import ApplicationError
+from core.files import replacing
 from evaluations.engine.errors import EngineError
 from evaluations.exchanging import FORMATS, suite_of_row, write_suite
 from evaluations.selectors import find_suite

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, no_translations
 
-from autoforge.core.errors import ApplicationError, InvalidInputError
+from core.errors import ApplicationError, InvalidInputError
 from evaluations.engine.errors import EngineError
 from evaluations.engine.formats.summary import describe_checks
 from evaluations.engine.formats.tables import parse_check, parse_mapping

@@ -13,10 +13,10 @@ from django.core.management.base import BaseCommand, CommandError, no_translatio
 from django.db import transaction
 from django.db.utils import DatabaseError
 
-from autoforge.core.errors import InvalidInputError
-from autoforge.core.tables import Limits
-from autoforge.core.typed_files import open_typed, read_typed
-from autoforge.db.explanation import explain
+from core.database.explanation import explain
+from core.errors import InvalidInputError
+from core.tables import Limits
+from core.typed_files import open_typed, read_typed
 from prompts import services
 from prompts.exporting import BrokenFileError, parse
 from prompts.importing import (

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, no_translations
 
-from autoforge.core.errors import ApplicationError
+from core.errors import ApplicationError
 from prompts import services
 
 

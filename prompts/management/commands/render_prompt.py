@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser, no_translations
 
-from autoforge.core.errors import NotFoundError
-from autoforge.core.tables import Limits, UnreadableError
-from autoforge.core.typed_files import read_typed
+from core.errors import NotFoundError
+from core.tables import Limits, UnreadableError
+from core.typed_files import read_typed
 from prompts import interface
 from prompts.rendering import TemplateError, coerce_values
 

@@ -17,7 +17,7 @@ from jinja2.exceptions import SecurityError, UndefinedError
 from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from autoforge.core.language import gettext as _
+from core.language import gettext as _
 from prompts.rendering.effort import metered, spend, weigh
 from prompts.rendering.problems import Place, Problem, RenderError
 from prompts.rendering.syntaxes import jinja_filters, jinja_guard

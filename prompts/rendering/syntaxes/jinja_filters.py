@@ -8,7 +8,7 @@ from jinja2 import Undefined
 from jinja2 import filters as jinja
 from jinja2.exceptions import SecurityError
 
-from autoforge.core.language import gettext as _
+from core.language import gettext as _
 from prompts.rendering.effort import metered
 from prompts.rendering.problems import Problem, RenderError
 from prompts.rendering.syntaxes.parsed import OUTPUT_LIMIT

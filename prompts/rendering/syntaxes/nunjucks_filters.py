@@ -12,7 +12,7 @@ from urllib.parse import quote
 from jinja2 import Undefined
 from jinja2.exceptions import SecurityError
 
-from autoforge.core.language import gettext as _
+from core.language import gettext as _
 from prompts.rendering.effort import metered
 from prompts.rendering.syntaxes.jinja_filters import check_size
 from prompts.rendering.syntaxes.nunjucks_values import (

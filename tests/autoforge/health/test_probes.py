@@ -177,7 +177,7 @@ def test_the_disk_is_nearly_full(settings, monkeypatch, tmp_path):
     from autoforge.health.probes import disk
 
     entry = settings.DATABASES["default"]
-    monkeypatch.setitem(entry, "ENGINE", "autoforge.db.sqlite")
+    monkeypatch.setitem(entry, "ENGINE", "core.sqlite")
     monkeypatch.setitem(entry, "NAME", str(tmp_path / "db.sqlite3"))
     assert disk.probe().endswith("MiB free")
     monkeypatch.setattr(disk, "LEAST_FREE_BYTES", shutil.disk_usage("/").total * 1024)

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from autoforge.core.errors import InvalidInputError
+from core.errors import InvalidInputError
 from evaluations.engine.providers import Limits, Price, ProviderSpec
 from evaluations.engine.types import Assertion, Case
 from evaluations.execution import execute_run, forget_errors, raise_limits, spent_on

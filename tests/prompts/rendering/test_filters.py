@@ -7,7 +7,7 @@ import math
 import pytest
 from jinja2 import Undefined
 
-from autoforge.core import bounded
+from core import bounded
 from prompts.rendering import (
     RenderError,
     Template,

@@ -7,10 +7,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db.utils import DatabaseError
 
-from autoforge.db.applied import read_migrations
-from autoforge.db.explanation import explain
 from autoforge.health.database import count_rows, read_server_facts, size_bytes
 from autoforge.health.errors import ProbeError
+from core.database.applied import read_migrations
+from core.database.explanation import explain
 
 
 class Command(BaseCommand):

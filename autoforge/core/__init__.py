@@ -1,1 +1,0 @@
-"""What both domains share: abstract model bases, application errors, JSON types."""

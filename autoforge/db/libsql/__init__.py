@@ -1,1 +1,0 @@
-"""The room of the Django backend for libSQL (`ENGINE = "autoforge.db.libsql"`)."""

@@ -1,0 +1,183 @@
+"""The admin's front page: counts, recent activity and one chart, each for who may see it."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from evaluations import selectors as evaluations
+from prompts import selectors as prompts
+
+__all__ = ["Card", "environment_badge", "fill"]
+
+DAYS = 30
+ROWS = 6
+ENGINES = {"core.sqlite": "SQLite", "django_hrana": "libSQL"}
+GREY = "#7c8798"  # readable on white and on the dark scheme's ground
+# Chart.js: whole numbers, a legend, and no more dates than there is room for.
+CHART_OPTIONS = {
+    "responsive": True,
+    "maintainAspectRatio": False,
+    "plugins": {"legend": {"display": True, "align": "end", "labels": {"color": GREY}}},
+    "scales": {
+        "x": {
+            "grid": {"display": False},
+            "ticks": {"maxTicksLimit": 10, "maxRotation": 0, "color": GREY},
+        },
+        "y": {"beginAtZero": True, "ticks": {"precision": 0, "color": GREY}},
+    },
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Card:
+    """One number with what it counts."""
+
+    label: str
+    """What is counted."""
+    count: int
+    """How many there are."""
+    note: str
+    """How they divide."""
+    url: str
+    """The list of them."""
+
+
+def environment_badge(request: HttpRequest) -> list[str]:  # noqa: ARG001 (unfold's signature)
+    """Return name and colour of the environment, for the page's head."""
+    colours = {"local": "info", "staging": "warning", "production": "danger"}
+    return [settings.APP_ENV, colours[settings.APP_ENV]]
+
+
+def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Add what the front page shows to `context`."""
+    may_prompts = request.user.has_perm("prompts.view_prompt")
+    may_evaluations = request.user.has_perm("evaluations.view_evaluation")
+    cards = (_prompt_cards() if may_prompts else []) + (
+        _evaluation_cards() if may_evaluations else []
+    )
+    return context | {
+        "cards": cards,
+        "is_empty": bool(cards) and not any(card.count for card in cards),
+        "versions": _versions() if may_prompts else [],
+        "evaluations": _evaluations() if may_evaluations else [],
+        "chart": json.dumps(_chart(may_prompts, may_evaluations), default=str) if cards else "",
+        "chart_options": json.dumps(CHART_OPTIONS),
+        "system": _system(),
+    }
+
+
+def _prompt_cards() -> list[Card]:
+    counts = prompts.count_prompts_by_status()
+    note = _("%(active)d active, %(draft)d draft, %(archived)d archived") % counts
+    return [
+        Card(
+            label=_("Prompts"), count=sum(counts.values()), note=note, url=_list("prompts_prompt")
+        ),
+        Card(
+            label=_("Templates"),
+            count=prompts.count_templates(),
+            note=_("to start a prompt from"),
+            url=_list("prompts_prompttemplate"),
+        ),
+    ]
+
+
+def _evaluation_cards() -> list[Card]:
+    counts = evaluations.count_evaluations_by_status()
+    note = _("%(completed)d completed, %(running)d running, %(failed)d failed") % counts
+    return [
+        Card(
+            label=_("Evaluations"),
+            count=sum(counts.values()),
+            note=note,
+            url=_list("evaluations_evaluation"),
+        ),
+        Card(
+            label=_("Test results"),
+            count=evaluations.count_results(),
+            note=_suites(evaluations.count_suites()),
+            url=_list("evaluations_testresult"),
+        ),
+    ]
+
+
+def _suites(count: int) -> str:
+    return ngettext("in %(count)d suite", "in %(count)d suites", count) % {"count": count}
+
+
+def _list(name: str) -> str:
+    return reverse(f"admin:{name}_changelist")
+
+
+def _versions() -> list[dict[str, Any]]:
+    return [
+        {
+            "url": reverse("admin:prompts_promptversion_change", args=[version.pk]),
+            "title": version.prompt.title,
+            "number": version.number,
+            "author": version.author,
+            "note": version.change_note,
+            "at": version.created_at,
+        }
+        for version in prompts.recent_versions(ROWS)
+    ]
+
+
+def _evaluations() -> list[dict[str, Any]]:
+    return [
+        {
+            "url": reverse("admin:evaluations_evaluation_change", args=[evaluation.pk]),
+            "title": evaluation.title,
+            "number": evaluation.version.number if evaluation.version else None,
+            "status": evaluation.outcome[1],
+            "score": evaluation.overall_score,
+            "at": evaluation.created_at,
+        }
+        for evaluation in evaluations.recent_evaluations(ROWS)
+    ]
+
+
+def _chart(may_prompts: bool, may_evaluations: bool) -> dict[str, Any]:  # noqa: FBT001 (a pair of rights)
+    today = timezone.localdate()
+    days = [today - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
+    since = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(
+        days=DAYS - 1
+    )
+    series: list[tuple[str, str, Callable[[], dict[date, int]]]] = []
+    if may_prompts:
+        series.append((_("New versions"), "#9333ea", lambda: prompts.daily_versions(since)))
+    if may_evaluations:
+        series.append((_("Evaluations"), "#0ea5e9", lambda: evaluations.daily_counts(since)))
+    datasets = []
+    for label, colour, read in series:
+        counts = read()
+        data = [counts.get(day, 0) for day in days]
+        datasets.append({"label": label, "data": data, "backgroundColor": colour})
+    return {"labels": [date_format(day, "MONTH_DAY_FORMAT") for day in days], "datasets": datasets}
+
+
+def _system() -> list[tuple[str, str]]:
+    """Return facts of the installation: which, never what the secrets are."""
+    yes, no = _("configured"), _("not configured")
+    services = {
+        "OpenAI": settings.OPENAI_API_KEY,
+        "Anthropic": settings.ANTHROPIC_API_KEY,
+        "LangFuse": settings.LANGFUSE_SECRET_KEY,
+        "Clerk": settings.CLERK_SECRET_KEY,
+    }
+    engine = settings.DATABASES["default"]["ENGINE"]
+    return [
+        (_("Database"), ENGINES.get(engine, engine)),
+        (_("Cache"), "Redis" if settings.HAS_REDIS else _("in this process")),
+        *((name, yes if key else no) for name, key in services.items()),
+    ]

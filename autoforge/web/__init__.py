@@ -1,0 +1,1 @@
+"""What a request meets before and after the pages: limits, who asks, lockout, pages of errors."""

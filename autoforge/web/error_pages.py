@@ -1,0 +1,104 @@
+"""What people see when something goes wrong that they did not do."""
+
+import logging
+import sys
+from typing import Final
+
+from django.db import Error as DatabaseError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext_lazy as _
+from django.views.defaults import server_error as django_server_error
+
+from autoforge.web.body_limits import CONTENT_TOO_LARGE
+from core.database.outages import Outage, OutageKind, find_outage
+from django_hrana import driver
+
+__all__ = ["content_too_large", "database_unavailable", "server_error"]
+
+logger = logging.getLogger(__name__)
+
+# The database's address and the remedy are for the log.
+SENTENCES: Final = {
+    OutageKind.ACCESS_DENIED: _(
+        "The database does not let this site in, or only lets it read: nothing was saved. Tell "
+        "your administrator."
+    ),
+    OutageKind.BLOCKED: _(
+        "The database is blocked, most often because a quota is used up: nothing was saved. Tell "
+        "your administrator."
+    ),
+    OutageKind.BUSY: _("Somebody else saved at the same moment: nothing was saved. Try again."),
+    OutageKind.DAMAGED: _(
+        "The database is damaged, or is none: nothing was saved. Tell your administrator."
+    ),
+    OutageKind.DISK: _(
+        "The disk of the database is full or fails: nothing was saved. Tell your administrator."
+    ),
+    OutageKind.LOCKED: _(
+        "Another program is writing to the database: nothing was saved. Try again soon."
+    ),
+    OutageKind.NOT_FOUND: _("The database is not there. Tell your administrator."),
+    OutageKind.OUTCOME_UNKNOWN: _(
+        "The connection to the database broke while it saved. Look whether your change is there "
+        "before you repeat it."
+    ),
+    OutageKind.OVERLOADED: _("The database is too busy now: nothing was saved. Try again."),
+    OutageKind.TRANSACTION_LOST: _("The database was too busy: nothing was saved. Try again."),
+    OutageKind.UNREACHABLE: _(
+        "The database does not answer now: nothing was saved. Try again soon."
+    ),
+}
+NOT_AS_EXPECTED: Final = _(
+    "The database does not fit this version of the site: nothing was saved. Tell your "
+    "administrator."
+)
+TOO_LARGE: Final = _(
+    "The database takes less than 5 MiB for all fields of an entry together: nothing was saved. Go "
+    "back and divide it."
+)
+UNAVAILABLE: Final = 503
+RETRY_AFTER_SECONDS: Final = 10
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer 503 with one sentence where the database has a bad day, else 500."""
+    return database_unavailable(request, sys.exc_info()[1]) or django_server_error(request)
+
+
+def database_unavailable(request: HttpRequest, error: BaseException | None) -> HttpResponse | None:
+    """Answer 503 with one sentence, and log the cause with its remedy.
+
+    Returns:
+        None where the error has nothing to do with the state of the database.
+    """
+    sentence, cause = _sentence_for(error)
+    if not cause:
+        return None
+    logger.error("The database cannot be used: %s", cause)
+    response = render(request, "503.html", {"sentence": sentence}, status=UNAVAILABLE)
+    response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response
+
+
+def content_too_large(request: HttpRequest, error: DatabaseError) -> HttpResponse | None:
+    """Answer 413 where all that is to be saved as one is more than the database takes.
+
+    Returns:
+        None for another error.
+    """
+    if not isinstance(error.__cause__, driver.TooLarge):
+        return None
+    return render(request, "413.html", {"sentence": TOO_LARGE}, status=CONTENT_TOO_LARGE)
+
+
+def _sentence_for(error: BaseException | None) -> tuple[object, str]:
+    """Return the sentence for the reader, and the one for the log; empty where there is none."""
+    outage: Outage | None = find_outage(error)
+    if outage is not None:
+        return SENTENCES[outage.kind], outage.sentence
+    if not isinstance(error, DatabaseError):
+        return "", ""
+    from core.database.explanation import describe_schema_fault  # noqa: PLC0415 (seldom needed)
+
+    return NOT_AS_EXPECTED, describe_schema_fault(error) or ""

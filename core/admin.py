@@ -1,0 +1,314 @@
+"""What the admins of both domains share: the theme, soft delete, JSON and tags in forms."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.options import IS_POPUP_VAR
+from django.contrib.admin.templatetags.admin_urls import add_preserved_filters
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.forms.fields import InvalidJSONInput
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.functional import cached_property
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+
+from core.bulk.jobs import Outcome
+from core.changelists import CheckedListMixin
+from core.deleting import RestoreSelected, trash_sentences
+from core.reading import reader_of
+from core.validators import validate_json_document
+
+__all__ = [
+    "BaseAdmin",
+    "BulkMixin",
+    "DocumentFormField",
+    "ExactTextFormField",
+    "NamedForm",
+    "SoftDeleteAdmin",
+    "StateFilter",
+    "TagsFormField",
+    "first_line",
+    "map_fields",
+]
+
+ROWS_A_PAGE = 50
+STAMPS = ("created_at", "updated_at")  # the database sets them when the row is written
+SAVED_SECONDS = 60  # until the next page has read it
+
+
+class BulkMixin:
+    """A list whose selected rows are named by a browser: keys that are none are told."""
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+        """Carry an action out; Django's answer to a key that is none would be an error page."""
+        is_named = request.POST.get("select_across", "0") == "0"
+        keys = request.POST.getlist(ACTION_CHECKBOX_NAME) if is_named else []
+        try:
+            queryset.filter(pk__in=keys)
+        except (ValidationError, ValueError):
+            text = _(
+                "The selection names a row that cannot exist. Select the rows in the list again."
+            )
+            messages.error(request, text)
+            return None
+        return super().response_action(request, queryset)  # type: ignore[misc]  # an admin follows
+
+
+class BaseAdmin(BulkMixin, CheckedListMixin, ModelAdmin):
+    """A model's pages: no count of all rows, no select box of all rows."""
+
+    list_per_page = ROWS_A_PAGE
+    show_full_result_count = False
+    list_fullwidth = True
+    warn_unsaved_form = True
+    change_form_before_template = "admin/keep_typed.html"
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Leave out times that are not yet; show to readers what they can read."""
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None:
+            return map_fields(fieldsets, lambda name: None if name in STAMPS else name)
+        if self.has_change_permission(request, obj):
+            return fieldsets
+        return map_fields(fieldsets, lambda name: self.readers.get(name, name))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Add what shows fields to readers."""
+        fields = super().get_readonly_fields(request, obj)
+        if obj is None or self.has_change_permission(request, obj):
+            return fields
+        return (*fields, *self.readers.values())
+
+    @cached_property
+    def readers(self) -> dict[str, Any]:
+        """Field's name → what shows it to those who may not edit."""
+        found = {field.name: reader_of(field) for field in self.opts.concrete_fields}
+        return {name: reader for name, reader in found.items() if reader is not None}
+
+    def response_add(self, request: HttpRequest, obj: Any, *args: Any, **kwargs: Any) -> Any:
+        """Say to the browser that its draft is saved."""
+        return _say_saved(request, super().response_add(request, obj, *args, **kwargs))
+
+    def response_change(self, request: HttpRequest, obj: Any) -> Any:
+        """Say to the browser that its draft is saved."""
+        return _say_saved(request, super().response_change(request, obj))
+
+
+def map_fields(fieldsets: Any, change: Callable[[Any], Any]) -> Any:
+    """Return fieldsets with each field changed, and without those that become None."""
+
+    def change_entry(entry: Any) -> Any:
+        if isinstance(entry, list | tuple):
+            return tuple(part for name in entry if (part := change(name)) is not None)
+        return change(entry)
+
+    mapped = []
+    for title, options in fieldsets:
+        fields = dict.fromkeys(change_entry(entry) for entry in options["fields"])
+        kept = tuple(field for field in fields if field not in (None, ()))
+        mapped.append((title, {**options, "fields": kept}))
+    return mapped
+
+
+def _say_saved(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    # A script reads it; it names the draft, and lets nobody in.
+    response.set_cookie(
+        "autoforge-saved",
+        quote(f"{request.user.pk}:{request.path}", safe=""),
+        max_age=SAVED_SECONDS,
+        path=reverse("admin:index"),
+        secure=settings.SESSION_COOKIE_SECURE,
+        samesite="Lax",
+    )
+    return response
+
+
+class StateFilter(admin.SimpleListFilter):
+    """Rows in use (the default), deleted ones, or all."""
+
+    title = _("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ARG002 (Django's signature)
+        """Return the choices besides the default."""
+        return [("deleted", _("Deleted")), ("all", _("All"))]
+
+    def choices(self, changelist: Any) -> Any:
+        """Call the default "In use", not "All"."""
+        for number, choice in enumerate(super().choices(changelist)):
+            yield choice | {"display": _("In use")} if number == 0 else choice
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002 (Django's signature)
+        """Return the rows of the chosen state."""
+        if self.value() == "all":
+            return queryset
+        return queryset.filter(deleted_at__isnull=self.value() != "deleted")
+
+
+class SoftDeleteAdmin(BaseAdmin):
+    """Pages of rows that are deleted softly: deleted ones are read-only and can be restored."""
+
+    list_filter: Any = (StateFilter,)
+    actions: Any = (RestoreSelected(),)
+    delete_confirmation_template = "admin/trash_confirmation.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return every row; the filter chooses."""
+        queryset: QuerySet[Any] = self.model.all_objects.get_queryset()
+        return queryset.order_by(*self.get_ordering(request) or self.model._meta.ordering)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Say no for a deleted row: it is shown, and restored from the list."""
+        allowed = bool(super().has_change_permission(request, obj))
+        return allowed and (obj is None or obj.deleted_at is None)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Say no for a deleted row."""
+        allowed = bool(super().has_delete_permission(request, obj))
+        return allowed and (obj is None or obj.deleted_at is None)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Name the rows alone: what hangs on them stays."""
+        rows = [str(obj) for obj in objs]
+        denied = set() if self.has_delete_permission(request) else {self.opts.verbose_name}
+        return rows, {str(self.opts.verbose_name_plural): len(rows)}, denied, []
+
+    def restore_rows(self, rows: QuerySet[Any]) -> Outcome:
+        """Take deleted rows back; a domain with rules of its own for it asks its service."""
+        return Outcome(changed=rows.restore())  # type: ignore[attr-defined]  # rows of all_objects
+
+    def describe_deletion(self, rows: QuerySet[Any]) -> list[str]:
+        """Return what deleting these rows means, one thought each."""
+        return trash_sentences(rows.count())
+
+    def render_delete_form(self, request: HttpRequest, context: dict[str, Any]) -> Any:
+        """Say on the page what deleting means."""
+        rows = self.model.all_objects.filter(pk=context["object"].pk)
+        return super().render_delete_form(
+            request, {**context, "sentences": self.describe_deletion(rows)}
+        )
+
+    def response_delete(self, request: HttpRequest, obj_display: str, obj_id: Any) -> Any:
+        """Say where the row is now: Django would say that it is gone."""
+        if IS_POPUP_VAR in request.POST:
+            return super().response_delete(request, obj_display, obj_id)
+        text = _("“%(name)s” is in the trash. Choose “Deleted” under “state” to get it back.")
+        self.message_user(request, text % {"name": obj_display}, messages.SUCCESS)
+        address = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+        filters = {"preserved_filters": self.get_preserved_filters(request), "opts": self.opts}
+        return HttpResponseRedirect(add_preserved_filters(filters, address))
+
+
+class NamedForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's is not generic at run time
+    """A form of rows whose name no other row in use has.
+
+    Django checks a constraint with a condition only where its fields are in the form, and
+    `deleted_at` is not.
+    """
+
+    def clean_name(self) -> str:
+        """Refuse a name that is taken."""
+        name = str(self.cleaned_data["name"])
+        model = type(self.instance)
+        if model.objects.filter(name=name).exclude(pk=self.instance.pk).exists():
+            rule = next(rule for rule in model._meta.constraints if "name_unique" in rule.name)
+            raise forms.ValidationError(rule.get_violation_error_message(), code="unique")
+        return name
+
+
+class ExactTextFormField(forms.CharField):
+    """A text area that gives back exactly what was there unless somebody changes it.
+
+    Browsers send every line end as CR LF. Those become LF, except where nothing but line ends
+    would differ: then the text stays as it is stored. White space at the ends is kept.
+    """
+
+    stored = ""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("widget", UnfoldAdminTextareaWidget(attrs={"rows": 16}))
+        super().__init__(strip=False, **kwargs)
+
+    def clean(self, value: Any) -> Any:
+        """Return the text as it is to be stored."""
+        text = super().clean(value).replace("\r\n", "\n")
+        return self.stored if text == self.stored.replace("\r\n", "\n") else text
+
+
+class TagsFormField(forms.CharField):
+    """Tags as words with commas between them; Japanese commas count too."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("widget", UnfoldAdminTextInputWidget())
+        super().__init__(**kwargs)
+
+    def prepare_value(self, value: Any) -> Any:
+        """Return the text of the input."""
+        return ", ".join(map(str, value)) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> Any:
+        """Return the list of tags, each once."""
+        text = str(value or "").replace("、", ",").replace("，", ",")
+        return list(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Compare lists."""
+        return bool(self.to_python(data) != (initial or []))
+
+
+class DocumentFormField(forms.JSONField):
+    """A JSON document; what is not JSON is refused with its line and column."""
+
+    default_validators = [validate_json_document]
+    empty_values = (None,)  # an empty list is looked at as well
+
+    def __init__(self, **kwargs: Any) -> None:
+        self.empty: Any = kwargs.pop("empty")
+        kwargs.setdefault("widget", UnfoldAdminTextareaWidget(attrs={"rows": 5}))
+        super().__init__(required=False, **kwargs)
+
+    def bound_data(self, data: Any, initial: Any) -> Any:  # noqa: ARG002 (Django's signature)
+        """Show what was typed just as it was typed, be it JSON or not."""
+        return InvalidJSONInput(data or "")
+
+    def prepare_value(self, value: Any) -> Any:
+        """Return the text of the input; what was left empty shows the empty document."""
+        return super().prepare_value(self.empty if value is None else value)
+
+    def to_python(self, value: Any) -> Any:
+        """Return the document, the empty one where nothing was written."""
+        if isinstance(value, str) and not value.strip():
+            return self.empty
+        if isinstance(value, str) and value.strip():
+            try:
+                json.loads(value)
+            except RecursionError:
+                raise forms.ValidationError(_("This is nested too deeply."), code="depth") from None
+            except json.JSONDecodeError as error:
+                raise forms.ValidationError(
+                    _("This is not JSON: %(problem)s at line %(line)d, column %(column)d."),
+                    code="invalid",
+                    params={"problem": error.msg, "line": error.lineno, "column": error.colno},
+                ) from None
+            except ValueError:  # Python reads no number of more than 4300 digits
+                raise forms.ValidationError(
+                    _("holds a number of more than 1,200 digits; write it as a text"),
+                    code="digits",
+                ) from None
+        found = super().to_python(value)
+        return self.empty if found is None else found
+
+
+def first_line(text: str, length: int = 80) -> str:
+    """Return the beginning of `text` on one line, for a list."""
+    line = " ".join(text[: length * 2].split())
+    return line if len(line) <= length else f"{line[: length - 1]}…"

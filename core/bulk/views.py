@@ -1,0 +1,34 @@
+"""The address of a job that does not fit into one request."""
+
+from typing import Any
+
+from django.apps import apps
+from django.contrib import admin as django_admin
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+
+from core.bulk import pages
+from core.bulk.actions import BulkAction
+from core.bulk.jobs import Job
+
+__all__ = ["bulk_view"]
+
+
+def bulk_view(request: HttpRequest, token: str) -> HttpResponse:
+    """Show the page of a job, or go on with it."""
+    job = Job.load(token)
+    if job is None:
+        raise Http404
+    if job.owner != str(request.user.pk):
+        raise PermissionDenied
+    admin = django_admin.site._registry[apps.get_model(job.model)]  # noqa: SLF001 (Django 5.2 has no public way)
+    # Asked again: the person may have lost a permission since.
+    entry = admin.get_actions(request).get(job.action)
+    action: Any = entry[0] if entry else None
+    if not isinstance(action, BulkAction):
+        raise PermissionDenied
+    work = pages.Work(request=request, admin=admin, action=action, job=job, token=token)
+    has_begun = job.position > 0 or not action.has_page
+    if request.method == "POST":
+        return pages.go_on(work) if has_begun else pages.start(work)
+    return pages.show_progress(work) if has_begun else pages.ask(work)

@@ -1,0 +1,1 @@
+"""What a database's bad day means, how a database differs from the models, who waits for one."""

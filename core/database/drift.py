@@ -1,0 +1,214 @@
+"""How the database differs from what models and migrations say that it is.
+
+Tables, columns, constraints and indexes are the models'; triggers, and tables without a model, are
+those that migrations make by SQL (`RunSQL`). One query reads the whole schema, on SQLite and on
+libSQL. More than is asked for is no fault, unless it can refuse a row.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+from django.apps import apps
+from django.db import connection, migrations, models, router
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
+
+from core.database.ddl import Statement, parse
+
+__all__ = ["Difference", "count_expected", "find_differences"]
+
+KINDS: Final = ("table", "column", "constraint", "index", "trigger")
+SCHEMA: Final = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Difference:
+    """One thing that is not as it is expected."""
+
+    kind: str
+    """table, column, constraint, index or trigger."""
+    name: str
+    """Its name; of a constraint without one its text."""
+    table: str
+    """The table that it belongs to."""
+    state: str
+    """missing, other, or unexpected."""
+    remedy: str = ""
+    """SQL that mends it, where no row can be in the way; else empty."""
+
+    def __str__(self) -> str:
+        if self.kind == "table":
+            return f"the table {self.name} is {self.state}"
+        return f"the {self.kind} {self.name} of {self.table} is {self.state}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Expected:
+    """A statement with the SQL that it was read from."""
+
+    statement: Statement
+    sql: str
+
+
+def find_differences() -> tuple[Difference, ...]:
+    """Return what is missing or other in the database, tables first; () where all is well.
+
+    Raises:
+        DatabaseError: the database does not answer.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(SCHEMA)
+        actual = [statement for (sql,) in cursor.fetchall() if (statement := parse(sql))]
+    differences = _compare(_expected(), actual)
+    return tuple(sorted(differences, key=_rank))
+
+
+def _rank(difference: Difference) -> tuple[int, str, str]:
+    """Put first what the rest may follow from."""
+    return KINDS.index(difference.kind), difference.table, difference.name
+
+
+def count_expected() -> Mapping[str, int]:
+    """Return how many tables, indexes and triggers are expected."""
+    kinds = [item.statement.kind.removeprefix("virtual ") for item in _expected()]
+    return {kind: kinds.count(kind) for kind in ("table", "index", "trigger")}
+
+
+# --- what is expected
+
+
+@lru_cache(maxsize=1)
+def _expected() -> tuple[Expected, ...]:
+    by_name: dict[str, Expected] = {}
+    for sql in (*_statements_of_models(), *_statements_of_migrations()):
+        statement = parse(sql)
+        if statement is not None:
+            by_name[statement.name] = Expected(statement=statement, sql=sql)
+        elif sql.lower().startswith("drop "):
+            by_name.pop(sql.split()[-1].strip('"').lower(), None)
+    return tuple(by_name.values())
+
+
+def _statements_of_models() -> Iterator[str]:
+    """Return the statements that would make every table anew; nothing is run."""
+    editor: Any = connection.SchemaEditorClass(connection, collect_sql=True, atomic=False)
+    # What entering the editor does, without its questions to the database.
+    editor.deferred_sql = []
+    for model in _models():
+        editor.create_model(model)
+    yield from editor.collected_sql
+    yield from map(str, editor.deferred_sql)
+
+
+def _models() -> Iterator[type[models.Model]]:
+    yield MigrationRecorder.Migration
+    # The table of a many-to-many field comes with the model that has the field.
+    for model in apps.get_models():
+        options = model._meta
+        is_ours_to_make = options.can_migrate(connection) and not options.swapped
+        if is_ours_to_make and router.allow_migrate_model(connection.alias, model):
+            yield model
+
+
+def _statements_of_migrations() -> Iterator[str]:
+    """Return the statements of every `RunSQL`, in the order of the migrations."""
+    loader = MigrationLoader(None)
+    seen: set[tuple[str, str]] = set()
+    for leaf in loader.graph.leaf_nodes():
+        for key in loader.graph.forwards_plan(leaf):
+            if key not in seen:
+                seen.add(key)
+                yield from _statements_of(loader.graph.nodes[key].operations)
+
+
+def _statements_of(operations: Iterable[Any]) -> Iterator[str]:
+    for operation in operations:
+        if isinstance(operation, migrations.SeparateDatabaseAndState):
+            yield from _statements_of(operation.database_operations)
+        if not isinstance(operation, migrations.RunSQL):
+            continue
+        parts = [operation.sql] if isinstance(operation.sql, str) else operation.sql
+        for part in parts:
+            sql = part if isinstance(part, str) else part[0]
+            yield sql.strip()
+
+
+# --- how it compares
+
+
+def _compare(expected: Iterable[Expected], actual: Iterable[Statement]) -> Iterator[Difference]:
+    by_name = {(item.kind, item.name): item for item in actual}
+    bodies = {(item.kind, item.table, item.body) for item in actual}
+    wanted = list(expected)
+    tables_there = {item.name for item in actual if item.kind.endswith("table")}
+    for item in wanted:
+        statement = item.statement
+        there = by_name.get((statement.kind, statement.name))
+        if statement.kind == "table" and there is not None:
+            yield from _compare_tables(statement, there)
+        elif statement.kind.endswith("table"):
+            if there is None or there.body != statement.body:
+                yield _difference(statement, there)
+        elif statement.table in tables_there and _is_other(statement, there, bodies):
+            yield _difference(statement, there, item.sql)
+    yield from _unexpected_unique_indexes(wanted, actual)
+
+
+def _is_other(
+    statement: Statement, there: Statement | None, bodies: set[tuple[str, str, str]]
+) -> bool:
+    if there is not None:
+        return there.body != statement.body or there.is_unique != statement.is_unique
+    # Django makes up names of some indexes: one that does the same under another name will do.
+    is_replaced = (statement.kind, statement.table, statement.body) in bodies
+    return not (statement.kind == "index" and is_replaced)
+
+
+def _difference(statement: Statement, there: Statement | None, sql: str = "") -> Difference:
+    kind = statement.kind.removeprefix("virtual ")
+    is_index_or_trigger = kind in ("index", "trigger")
+    # A unique index may not come into being over rows that are there.
+    remedy = sql.rstrip(";") if is_index_or_trigger and not statement.is_unique else ""
+    if remedy and there is not None:
+        remedy = f"DROP {kind.upper()} {statement.name}; {remedy}"
+    return Difference(
+        kind=kind,
+        name=statement.name,
+        table=statement.table,
+        state="missing" if there is None else "other",
+        remedy=f"{remedy};" if remedy else "",
+    )
+
+
+def _compare_tables(expected: Statement, actual: Statement) -> Iterator[Difference]:
+    for kind, wanted, there in (
+        ("column", expected.columns, actual.columns),
+        ("constraint", expected.rules, actual.rules),
+    ):
+        for name, text in wanted.items():
+            if there.get(name) != text:
+                state = "other" if name in there else "missing"
+                yield Difference(kind=kind, name=name, table=expected.name, state=state)
+        for name in there.keys() - wanted.keys():
+            if kind == "constraint" or _is_required(there[name]):
+                yield Difference(kind=kind, name=name, table=expected.name, state="unexpected")
+
+
+def _is_required(definition: str) -> bool:
+    """Whether no row can be written without a value for a column that the models do not know."""
+    return "not null" in definition and "default" not in definition
+
+
+def _unexpected_unique_indexes(
+    expected: Iterable[Expected], actual: Iterable[Statement]
+) -> Iterator[Difference]:
+    statements = [item.statement for item in expected]
+    tables = {item.name for item in statements if item.kind == "table"}
+    known = {(item.table, item.body) for item in statements if item.is_unique}
+    names = {item.name for item in statements}
+    for item in actual:
+        is_new = (item.table, item.body) not in known and item.name not in names
+        if item.is_unique and item.table in tables and is_new:
+            yield Difference(kind="index", name=item.name, table=item.table, state="unexpected")

@@ -1,0 +1,53 @@
+"""Every error of a database as one sentence for whoever runs the product: cause and remedy.
+
+A bad day (`core.database.outages`) is said as it is. SQL that is refused mostly means that the
+database is not as the code expects it: that is found out by asking the database, not by reading the
+message. What remains is a fault of ours.
+"""
+
+from django.db import DatabaseError, Error, IntegrityError, connection
+
+from core.database.applied import read_migrations
+from core.database.drift import find_differences
+from core.database.outages import find_outage
+
+__all__ = ["describe_schema_fault", "explain"]
+
+
+def explain(error: BaseException) -> str | None:
+    """Return what happened and how to mend it, without secrets; None: the program is at fault.
+
+    Args:
+        error: Django's error or the driver's.
+    """
+    outage = find_outage(error)
+    return outage.sentence if outage else describe_schema_fault(error)
+
+
+def describe_schema_fault(error: BaseException) -> str | None:
+    """Return how the database's schema differs from the code's, where an error may come from that.
+
+    Args:
+        error: Django's error; SQL that was refused, not a row.
+
+    Returns:
+        One sentence with the remedy; None where the schema is right, or cannot be asked for now.
+    """
+    if not isinstance(error, Error) or isinstance(error, IntegrityError):
+        return None
+    if connection.in_atomic_block:
+        return None
+    try:
+        pending = read_migrations().pending
+        differences = () if pending else find_differences()
+    except DatabaseError:
+        return None
+    if pending:
+        count = "a migration is" if len(pending) == 1 else f"{len(pending)} migrations are"
+        return f"{error}: {count} not applied; run `manage.py migrate`"
+    if differences:
+        return (
+            f"{error}: the database is not as its migrations made it ({differences[0]}); "
+            "`manage.py check_health --probe tables` names all that differs and says what to do"
+        )
+    return None

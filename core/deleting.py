@@ -1,0 +1,112 @@
+"""Deleting and restoring selected rows: what the pages say before, and what happens then."""
+
+from typing import Any, cast
+
+from django.contrib.admin.actions import delete_selected
+from django.contrib.admin.models import DELETION, LogEntry
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from core.bulk.actions import BulkAction, Question
+from core.bulk.jobs import REFUSALS, Outcome, change_each
+
+__all__ = ["DeleteSelected", "RestoreSelected", "log_deletions", "trash_sentences"]
+
+
+def trash_sentences(count: int) -> list[str]:
+    """Return what the trash means for so many rows."""
+    goes = ngettext(
+        "It goes to the trash; nothing is removed.",
+        "They go to the trash; nothing is removed.",
+        count,
+    )
+    back = _("To get it back, choose “Deleted” under “state” in the list, then “Restore selected”.")
+    return [goes, back]
+
+
+def log_deletions(request: HttpRequest, rows: Any, reason: str = "") -> None:
+    """Write into the admin's log who deleted which rows, and why."""
+    LogEntry.objects.log_actions(
+        user_id=cast("int", request.user.pk),
+        queryset=rows,
+        action_flag=DELETION,
+        change_message=reason,
+    )
+
+
+class DeleteSelected(BulkAction):
+    """Deletes: into the trash what has one, for good what has none. Replaces Django's own."""
+
+    name = "delete_selected"
+    title = delete_selected.short_description  # type: ignore[attr-defined]  # a decorator sets it
+    permissions = ("delete",)
+    asks = True
+    is_destructive = True
+    button = gettext_lazy("Delete")
+
+    def ask(self, admin: Any, request: HttpRequest, rows: QuerySet[Any]) -> Question:
+        """Say what goes, where to, and what stands on it."""
+        if hasattr(admin, "describe_deletion"):
+            in_use = rows.filter(deleted_at__isnull=True)
+            return Question(sentences=admin.describe_deletion(in_use))
+        _objects, counts, denied, protected = admin.get_deleted_objects(rows, request)
+        if denied or protected:
+            return Question(refusal=_refusal(denied, protected))
+        together = ", ".join(f"{count} {name}" for name, count in counts.items())
+        lost = _("This removes for good: %(rows)s. It cannot be undone.") % {"rows": together}
+        return Question(sentences=[lost])
+
+    def run(self, admin: Any, request: HttpRequest, rows: QuerySet[Any], values: Any) -> Outcome:  # noqa: ARG002 (there is no form)
+        """Delete a chunk at once, or row by row where one of them is refused."""
+        if hasattr(admin, "describe_deletion"):
+            rows = rows.filter(deleted_at__isnull=True)
+        listed = list(rows)
+        try:
+            with transaction.atomic():
+                log_deletions(request, listed)
+                admin.delete_queryset(request, rows)
+        except REFUSALS:
+            return change_each(listed, lambda row: self._delete(admin, request, row))
+        return Outcome(changed=len(listed))
+
+    def _delete(self, admin: Any, request: HttpRequest, row: Any) -> bool:
+        log_deletions(request, [row])
+        admin.delete_model(request, row)
+        return True
+
+    def done(self, count: int, values: Any) -> str:  # noqa: ARG002 (there is no form)
+        """Say how many were deleted."""
+        text = ngettext("%(count)d was deleted.", "%(count)d were deleted.", count)
+        return text % {"count": count}
+
+
+def _refusal(denied: Any, protected: Any) -> str:
+    if denied:
+        names = ", ".join(sorted(map(str, denied)))
+        sentence = _("Other rows would go with them, and you may not delete these: %(names)s.")
+        return sentence % {"names": names}
+    shown = ", ".join(map(str, protected[:10]))
+    count = len(protected)
+    sentence = _("%(count)d other rows need them and are protected: %(names)s.")
+    return sentence % {"count": count, "names": shown}
+
+
+class RestoreSelected(BulkAction):
+    """Takes rows out of the trash."""
+
+    name = "restore_selected"
+    title = gettext_lazy("Restore selected")
+    permissions = ("change",)
+
+    def run(self, admin: Any, request: HttpRequest, rows: QuerySet[Any], values: Any) -> Outcome:  # noqa: ARG002 (there is no form)
+        """Restore those of the chunk that are deleted."""
+        outcome: Outcome = admin.restore_rows(rows.filter(deleted_at__isnull=False))
+        return outcome
+
+    def done(self, count: int, values: Any) -> str:  # noqa: ARG002 (there is no form)
+        """Say how many were restored."""
+        text = ngettext("%(count)d was restored.", "%(count)d were restored.", count)
+        return text % {"count": count}

@@ -1,0 +1,104 @@
+"""Rows of cells, of CSV and sheets alike: which one is the header, what the others hold."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from core.tables.formulas import ESCAPED, unescape_formula
+from core.tables.limits import Limits
+from core.tables.records import Record, Table, Unusable, place_of
+from core.tables.sentences import Sentence, UnreadableError, gettext_noop, quoted
+
+__all__ = ["TOO_MANY_ROWS", "Cell", "Row", "build_table", "is_blank"]
+
+Cell = str | Unusable
+Row = tuple[int, list[Cell]]
+"""The line where it begins, and its cells; blank rows are not among them."""
+
+EMPTY: Final = gettext_noop("the file is empty; its first row must name the columns")
+TWICE: Final = gettext_noop(
+    "the header (%(place)s) names the column %(column)s twice; rename one of them"
+)
+UNUSABLE_NAME: Final = gettext_noop("the header (%(place)s): a name %(reason)s")
+TOO_MANY_ROWS: Final = gettext_noop(
+    "the file has more than %(limit)s rows below its header; split it"
+)
+TOO_MANY_CELLS: Final = gettext_noop("the file has more than %(limit)s cells; split it")
+TOO_LONG: Final = gettext_noop("has more cells (%(cells)d) than the header (%(columns)d)")
+
+
+def is_blank(cells: Iterable[Cell]) -> bool:
+    """Whether a row says nothing."""
+    return all(isinstance(cell, str) and not cell.strip() for cell in cells)
+
+
+def build_table(
+    rows: Iterable[Row], limits: Limits, *, unit: str, notes: tuple[Sentence, ...] = ()
+) -> Table:
+    """Return the table of rows whose first one is the header.
+
+    Raises:
+        UnreadableError: there is no header, it names a column twice, or a limit is reached.
+    """
+    iterator = iter(rows)
+    header_line, header = next(iterator, (0, []))
+    if not header:
+        raise UnreadableError(EMPTY)
+    columns, escaped = _name_columns(header, header_line, unit)
+    records: list[Record] = []
+    cells_left = limits.values
+    for line, cells in iterator:
+        if len(records) == limits.records:
+            raise UnreadableError(TOO_MANY_ROWS, limit=f"{limits.records:,}")
+        cells_left -= len(cells)
+        if cells_left < 0:
+            raise UnreadableError(TOO_MANY_CELLS, limit=f"{limits.values:,}")
+        if unit == "row":  # a sheet has no end of a row: what is not there is empty
+            cells.extend([""] * (len(columns) - len(cells)))
+        records.append(_build_record(len(records) + 1, line, cells, columns, escaped=escaped))
+    return Table(
+        records=records,
+        columns=columns,
+        header_line=header_line,
+        escaped=escaped,
+        unit=unit,
+        notes=notes,
+    )
+
+
+def _name_columns(cells: Sequence[Cell], line: int, unit: str) -> tuple[tuple[str, ...], bool]:
+    """Return the columns' names, and whether the table is one of ours.
+
+    Columns without a name at the end are none; others are called by their position.
+    """
+    names: list[str] = []
+    place = place_of(line, unit)
+    for cell in cells:
+        if isinstance(cell, Unusable):
+            raise UnreadableError(UNUSABLE_NAME, place=place, reason=cell.reason)
+        names.append(cell)
+    while names and not names[-1].strip():
+        names.pop()
+    escaped = names[-1].strip() == ESCAPED
+    if escaped:  # ours keep the blanks in a name
+        names = [*map(unescape_formula, names[:-1]), ESCAPED]
+    else:
+        names = [name.strip() or f"column {number}" for number, name in enumerate(names, start=1)]
+    name, count = Counter(names).most_common(1)[0]
+    if count > 1:
+        raise UnreadableError(TWICE, place=place, column=quoted(name))
+    return tuple(names), escaped
+
+
+def _build_record(
+    number: int, line: int, cells: list[Cell], columns: tuple[str, ...], *, escaped: bool
+) -> Record:
+    if len(cells) > len(columns) and not is_blank(cells[len(columns) :]):
+        while is_blank(cells[-1:]):
+            cells.pop()
+        reason = Sentence(TOO_LONG, cells=len(cells), columns=len(columns))
+        return Record(number=number, line=line, value=Unusable(reason=reason))
+    if escaped:
+        cells = [cell if isinstance(cell, Unusable) else unescape_formula(cell) for cell in cells]
+    value = dict(zip(columns, cells, strict=False))
+    return Record(number=number, line=line, value=value, missing=columns[len(cells) :])

@@ -1,0 +1,214 @@
+"""JSON (a list of objects, an object that holds one, or a single object) and JSON Lines."""
+
+import json
+import re
+from collections.abc import Collection, Iterator
+from typing import Any, Final
+
+from core.tables.limits import Limits, count_lines
+from core.tables.records import Record, Table, Unusable
+from core.tables.sentences import Sentence, UnreadableError, gettext_noop, quoted
+from core.tables.values import TOO_DEEP, TOO_LONG_A_NUMBER, describe_depth
+
+__all__ = ["read_json", "read_json_lines"]
+
+SPACE: Final = " \t\r\n"
+NOT_SPACE: Final = re.compile(r"[^ \t\r\n]")
+LINE_END: Final = re.compile(r"\r\n|\n|\r")
+LONGEST_NUMBER: Final = 4000  # characters; Python refuses to read more than 4300 digits
+TWICE: Final = gettext_noop("holds the name %(name)s twice in one object")
+NOT_JSON_LINE: Final = gettext_noop("is not JSON at character %(position)d (%(reason)s)")
+NO_LINES: Final = gettext_noop("the file is empty; each line must be an object")
+EMPTY: Final = gettext_noop("the file is empty; it must be a list of objects")
+AT: Final = gettext_noop("line %(line)d, column %(column)d: %(what)s")
+NO_LIST: Final = gettext_noop("the file must be a list of objects, in square brackets")
+FOLLOWS: Final = gettext_noop("something follows the end of the list")
+AFTER_OBJECT: Final = gettext_noop("expected , or ] after an object")
+AFTER_VALUE: Final = gettext_noop("expected , or } after a value")
+NO_NAME: Final = gettext_noop("expected a name in double quotes")
+NO_COLON: Final = gettext_noop("expected : after a name")
+DEEP_HERE: Final = gettext_noop("what begins here %(why)s")
+NOT_JSON: Final = gettext_noop("this is not JSON (%(reason)s)")
+TOO_MANY: Final = gettext_noop("the file has more than %(limit)s records; split it")
+TOO_MANY_VALUES: Final = gettext_noop("the file holds more than %(limit)s values; split it")
+
+Found = tuple[int, Any]  # the line where a record begins, and what stands there
+
+
+def _read_integer(digits: str) -> int | Unusable:
+    if len(digits) > LONGEST_NUMBER:
+        return Unusable(reason=Sentence(TOO_LONG_A_NUMBER))
+    return int(digits)
+
+
+def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | Unusable:
+    members = dict(pairs)
+    if len(members) == len(pairs):
+        return members
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            return Unusable(reason=Sentence(TWICE, name=quoted(name)))
+        seen.add(name)
+    return members
+
+
+# NaN and Infinity are read as such: their record is refused, the others of the file are not.
+DECODER: Final = json.JSONDecoder(object_pairs_hook=_build_object, parse_int=_read_integer)
+
+
+def read_json(
+    text: str, limits: Limits, lists: Collection[str] = (), notes: tuple[Sentence, ...] = ()
+) -> Table:
+    """Return the records of a list, of an object's list called one of `lists`, or one object.
+
+    Raises:
+        UnreadableError: it is not JSON, holds no list, or a limit is reached.
+    """
+    _refuse_many_values(text, limits)
+    records = _collect(_records(_Cursor(text), lists), limits)
+    return Table(records=records, numbered=True, notes=notes)
+
+
+def read_json_lines(text: str, limits: Limits, notes: tuple[Sentence, ...] = ()) -> Table:
+    """Return the records of a text with an object a line; empty lines are passed over.
+
+    Raises:
+        UnreadableError: there is no object at all, or a limit is reached.
+    """
+    if text[:1] == "[" or text.lstrip(SPACE)[:1] == "[":
+        return read_json(text, limits, (), notes)  # a list, under the wrong name
+    _refuse_many_values(text, limits)
+    records = _collect(_lines(text), limits)
+    if not records:
+        raise UnreadableError(NO_LINES)
+    return Table(records=records, notes=notes)
+
+
+def _refuse_many_values(text: str, limits: Limits) -> None:
+    # Each bracket and comma can be a value: a file of three bytes a value would fill the memory.
+    values = text.count("[") + text.count("{") + text.count(",")
+    if values > limits.values:  # those in texts among them
+        raise UnreadableError(TOO_MANY_VALUES, limit=f"{limits.values:,}")
+
+
+def _collect(found: Iterator[Found], limits: Limits) -> list[Record]:
+    records: list[Record] = []
+    for line, value in found:
+        if len(records) == limits.records:
+            raise UnreadableError(TOO_MANY, limit=f"{limits.records:,}")
+        records.append(Record(number=len(records) + 1, line=line, value=value))
+    return records
+
+
+def _lines(text: str) -> Iterator[Found]:
+    start, line = 0, 1
+    while begins := NOT_SPACE.search(text, start):
+        line += count_lines(text, start, begins.start())
+        end = LINE_END.search(text, begins.start())
+        stop = end.start() if end else len(text)
+        yield line, _decode_line(text[begins.start() : stop])
+        start = stop
+
+
+def _decode_line(text: str) -> Any:
+    try:
+        return DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        reason = Sentence(NOT_JSON_LINE, position=error.pos + 1, reason=error.msg)
+        return Unusable(reason=reason)
+    except RecursionError:
+        return Unusable(reason=describe_depth(TOO_DEEP))
+
+
+class _Cursor:
+    """A position in a JSON text that moves on.
+
+    Attributes:
+        line: the line of the last position that `peek` has come to, from 1.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._position = 0
+        self._counted = 0
+        self.line = 1
+
+    def peek(self) -> str:
+        """Go to the next character that is no white space; return it, "" at the end."""
+        match = NOT_SPACE.search(self._text, self._position)
+        self._position = match.start() if match else len(self._text)
+        self.line += count_lines(self._text, self._counted, self._position)
+        self._counted = self._position
+        return self._text[self._position : self._position + 1]
+
+    def take(self, expected: str, sentence: str) -> str:
+        """Step over one of the characters of `expected` and return it."""
+        character = self.peek()
+        if not character or character not in expected:
+            raise self.error(Sentence(sentence))
+        self._position += 1
+        return character
+
+    def value(self) -> Any:
+        """Step over a value and return it."""
+        self.peek()
+        try:
+            value, self._position = DECODER.raw_decode(self._text, self._position)
+        except json.JSONDecodeError as error:
+            self._position = error.pos
+            raise self.error(Sentence(NOT_JSON, reason=error.msg)) from None
+        except RecursionError:
+            raise self.error(Sentence(DEEP_HERE, why=describe_depth(TOO_DEEP))) from None
+        return value
+
+    def error(self, what: Sentence) -> UnreadableError:
+        """Return the error that says where this is."""
+        line = count_lines(self._text, 0, self._position) + 1
+        column = self._position - self._text.rfind("\n", 0, self._position)
+        return UnreadableError(AT, line=line, column=column, what=what)
+
+
+def _records(cursor: _Cursor, lists: Collection[str]) -> Iterator[Found]:
+    first = cursor.peek()
+    if not first:
+        raise UnreadableError(EMPTY)
+    if first != "{":
+        yield from _items(cursor)
+    while cursor.peek() == "{":  # one object, or several one after the other
+        yield from _object(cursor, lists)
+    if cursor.peek():
+        raise cursor.error(Sentence(FOLLOWS))
+
+
+def _items(cursor: _Cursor) -> Iterator[Found]:
+    following = cursor.take("[", NO_LIST)
+    if cursor.peek() == "]":
+        following = cursor.take("]", AFTER_OBJECT)
+    while following != "]":
+        cursor.peek()
+        yield cursor.line, cursor.value()
+        following = cursor.take(",]", AFTER_OBJECT)
+
+
+def _object(cursor: _Cursor, lists: Collection[str]) -> Iterator[Found]:
+    """Yield the records of an object's list; an object without such a list is a record itself."""
+    line = cursor.line
+    pairs: list[tuple[str, Any]] = []
+    has_list = False
+    following = cursor.take("{", NO_NAME)
+    if cursor.peek() == "}":
+        following = cursor.take("}", AFTER_VALUE)
+    while following != "}":
+        if cursor.peek() != '"':
+            raise cursor.error(Sentence(NO_NAME))
+        name = cursor.value()
+        cursor.take(":", NO_COLON)
+        if name in lists and cursor.peek() == "[":
+            has_list = True
+            yield from _items(cursor)
+        else:
+            pairs.append((name, cursor.value()))
+        following = cursor.take(",}", AFTER_VALUE)
+    if not has_list:
+        yield line, _build_object(pairs)

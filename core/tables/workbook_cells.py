@@ -1,0 +1,300 @@
+"""Cells of a workbook as texts: shared texts, numbers, days, and what formulas last said."""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from core.tables.header import Cell, Row
+from core.tables.limits import Limits
+from core.tables.records import Unusable
+from core.tables.sentences import Sentence, UnreadableError, gettext_noop
+from core.tables.workbook_xml import DAMAGED
+
+__all__ = ["CellReader", "SheetHandler", "StringsHandler", "Styles"]
+
+# ECMA-376, part 1, 22.9.2.19: a character that XML cannot hold.
+ESCAPE: Final = re.compile(r"_x([0-9A-Fa-f]{4})_")
+# The built-in formats of days and times (18.8.30); 27 to 36 and 50 to 58 are East Asian.
+DAYS: Final = frozenset({*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)})
+# Letters of a format that is for days, once texts in it are taken away.
+NOT_A_DAY: Final = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]|_.|\*.')
+DAY: Final = re.compile(r"[ymdhs]", re.IGNORECASE)
+SECONDS_A_DAY: Final = 86_400
+EPOCH: Final = datetime(1899, 12, 30)  # noqa: DTZ001 (a sheet's days have no zone)
+EPOCH_1904: Final = datetime(1904, 1, 1)  # noqa: DTZ001 (as above)
+LAST_DAY: Final = 2_958_466  # 31 December 9999, and one
+SIGNIFICANT_DIGITS: Final = 15  # what spreadsheets show of a number
+ROWS_OF_A_SHEET: Final = 1_048_576
+COLUMNS_OF_A_SHEET: Final = 16_384
+MOST_STYLES: Final = 65_490  # of cells; Excel takes no more
+NO_VALUE: Final = gettext_noop(
+    "holds a formula without its value; open the workbook in a spreadsheet and save it"
+)
+NO_SUCH_TEXT: Final = gettext_noop("refers to a text that the workbook does not have")
+
+
+LONG_TEXT: Final = gettext_noop("the workbook has a cell of more than %(limit)s characters")
+FAR_ROW: Final = gettext_noop(
+    "the workbook is damaged: it names row %(row)s, and a sheet has at most %(limit)s"
+)
+FAR_COLUMN: Final = gettext_noop(
+    "row %(row)d has a value in column %(column)s; a table has at most %(limit)s columns"
+)
+
+
+def _unescape(text: str) -> str:
+    if "_x" not in text:
+        return text
+    return ESCAPE.sub(lambda match: chr(int(match[1], 16)), text)
+
+
+class _Text:
+    """The text of a cell or a string item while it is read, within the limit of a cell."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limit = limits.cell_characters
+        self._parts: list[str] = []
+        self._length = 0
+
+    def add(self, text: str) -> None:
+        self._length += len(text)
+        if self._length > self._limit:
+            raise UnreadableError(LONG_TEXT, limit=f"{self._limit:,}")
+        self._parts.append(text)
+
+    def take(self) -> str:
+        text = "".join(self._parts)
+        self._parts.clear()
+        self._length = 0
+        return text
+
+
+class StringsHandler:
+    """Reads the texts that cells share; most workbooks keep all of their texts there.
+
+    Attributes:
+        texts: by their number.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._text = _Text(limits)
+        self._is_text = False
+        self._aids = 0
+        self.texts: list[str] = []
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:  # noqa: ARG002 (the protocol's)
+        """A text begins, or a reading aid of Japanese, which is none of the cell's text."""
+        if name == "t":
+            self._is_text = not self._aids
+        elif name == "rPh":
+            self._aids += 1
+
+    def end(self, name: str) -> None:
+        """Keep an item that has ended."""
+        if name == "t":
+            self._is_text = False
+        elif name == "rPh":
+            self._aids -= 1
+        elif name == "si":
+            self.texts.append(_unescape(self._text.take()))
+
+    def text(self, text: str) -> None:
+        """Take a part of a text."""
+        if self._is_text:
+            self._text.add(text)
+
+
+class Styles:
+    """Which styles of a workbook show numbers as days or times.
+
+    Args:
+        is_1904: whether days are counted from 1904.
+    """
+
+    def __init__(self, *, is_1904: bool) -> None:
+        self.is_1904 = is_1904
+        self._formats: dict[str, str] = {}
+        self._of_days: list[bool] = []
+        self._is_of_cells = False
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        """Learn a format of numbers, or the style of some cells."""
+        if len(self._of_days) > MOST_STYLES or len(self._formats) > MOST_STYLES:
+            raise UnreadableError(DAMAGED)
+        if name == "numFmt":
+            self._formats[attributes.get("numFmtId", "")] = attributes.get("formatCode", "")
+        elif name == "cellXfs":
+            self._is_of_cells = True
+        elif name == "xf" and self._is_of_cells:
+            self._of_days.append(_is_of_days(attributes.get("numFmtId", "0"), self._formats))
+
+    def end(self, name: str) -> None:
+        """The styles of cells have ended; others are of no interest."""
+        if name == "cellXfs":
+            self._is_of_cells = False
+
+    def text(self, text: str) -> None:
+        """Nothing follows from it."""
+
+    def is_day(self, style: str) -> bool:
+        """Whether a cell of a style is a day or a time."""
+        number = int(style) if style.isdecimal() and len(style) < 6 else len(self._of_days)
+        return number < len(self._of_days) and self._of_days[number]
+
+
+def _is_of_days(number: str, formats: dict[str, str]) -> bool:
+    if number in formats:
+        # [h] and [mm] count hours and minutes; other brackets are colours and conditions.
+        code = re.sub(r"\[([hms]+)\]", r"\1", formats[number][:255], flags=re.IGNORECASE)
+        return bool(DAY.search(NOT_A_DAY.sub("", code.partition(";")[0])))
+    return number.isdecimal() and len(number) < 4 and int(number) in DAYS
+
+
+class CellReader:
+    """Reads what a cell holds as the text that it shows.
+
+    Args:
+        strings: the texts that cells share.
+        styles: which cells are days.
+    """
+
+    def __init__(self, strings: Sequence[str], styles: Styles) -> None:
+        self._strings = strings
+        self._styles = styles
+
+    def read(self, kind: str, style: str, value: str) -> Cell:
+        """Return the text of a cell.
+
+        Args:
+            kind: its type, as the sheet has it; "n" is a number.
+            style: the number of its style.
+            value: what stands in the sheet.
+        """
+        if kind == "s":
+            return self._shared(value)
+        if kind == "b":
+            return "TRUE" if value.strip() == "1" else "FALSE"
+        if kind == "n":
+            return self._number(value.strip(), style)
+        return _unescape(value)  # a formula's text, an error, a text, or a day in ISO 8601
+
+    def _shared(self, value: str) -> Cell:
+        number = int(value) if value.strip().isdecimal() and len(value) < 20 else -1
+        if 0 <= number < len(self._strings):
+            return self._strings[number]
+        return Unusable(reason=Sentence(NO_SUCH_TEXT))
+
+    def _number(self, text: str, style: str) -> str:
+        try:
+            number = float(text)
+        except ValueError:
+            return text
+        if self._styles.is_day(style) and 0 <= number < LAST_DAY:
+            return self._day(number)
+        if number.is_integer() and abs(number) < 10**SIGNIFICANT_DIGITS:
+            return str(int(number))
+        return f"{number:.{SIGNIFICANT_DIGITS}g}"
+
+    def _day(self, number: float) -> str:
+        """Return a day, a time, or both, in the order of ISO 8601."""
+        seconds = round((number % 1) * SECONDS_A_DAY)
+        if number < 1:
+            return str((EPOCH + timedelta(seconds=seconds)).time())
+        if self._styles.is_1904:
+            moment = EPOCH_1904
+        else:
+            # Excel counts a 29 February 1900 that never was: days before it are one later.
+            moment = EPOCH if number >= 61 else EPOCH + timedelta(days=1)
+        moment += timedelta(days=int(number), seconds=seconds)
+        has_time = moment.hour or moment.minute or moment.second
+        return str(moment) if has_time else str(moment.date())
+
+
+class SheetHandler:
+    """Reads the rows of a sheet.
+
+    Attributes:
+        rows: those that have ended since somebody took them away.
+    """
+
+    def __init__(self, reader: CellReader, limits: Limits) -> None:
+        self._reader = reader
+        self._limits = limits
+        self._line = 0
+        self._column = 0
+        self._cells: list[Cell] = []
+        self._kind = self._style = ""
+        self._text = _Text(limits)
+        self._collects = False
+        self._has_value = self._has_formula = False
+        self._aids = 0
+        self.rows: list[Row] = []
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        """Begin a row, a cell, or a value of a cell."""
+        if name == "c":
+            reference = attributes.get("r")
+            self._column = (reference and _column_number(reference)) or self._column + 1
+            self._kind, self._style = attributes.get("t", "n"), attributes.get("s", "")
+            self._has_value = self._has_formula = False
+        elif name in ("v", "t"):
+            self._collects = not self._aids
+            self._has_value = True
+        elif name == "row":
+            self._line = _row_number(attributes.get("r", ""), self._line + 1)
+            self._column = 0
+            self._cells = []
+        elif name == "f":
+            self._has_formula = True
+        elif name == "rPh":
+            self._aids += 1
+
+    def end(self, name: str) -> None:
+        """End one."""
+        if name in ("v", "t"):
+            self._collects = False
+        elif name == "c":
+            self._end_cell()
+        elif name == "row":
+            self.rows.append((self._line, self._cells))
+            self._cells = []
+        elif name == "rPh":
+            self._aids -= 1
+
+    def text(self, text: str) -> None:
+        """Take a part of a cell's value."""
+        if self._collects:
+            self._text.add(text)
+
+    def _end_cell(self) -> None:
+        value: Cell = ""
+        if self._has_value:
+            value = self._reader.read(self._kind, self._style, self._text.take())
+        elif self._has_formula:
+            value = Unusable(reason=Sentence(NO_VALUE))
+        if value == "":
+            return  # styled and empty, as whole columns are in some sheets
+        if self._column > self._limits.columns:
+            column, limit = f"{self._column:,}", f"{self._limits.columns:,}"
+            raise UnreadableError(FAR_COLUMN, row=self._line, column=column, limit=limit)
+        self._cells.extend([""] * (self._column - len(self._cells)))
+        self._cells[self._column - 1] = value
+
+
+def _row_number(text: str, following: int) -> int:
+    """Return a row's number: what it says where that can be, else the one after the row before."""
+    number = int(text) if text.isdecimal() and len(text) < 20 else following
+    if number > ROWS_OF_A_SHEET:
+        raise UnreadableError(FAR_ROW, row=f"{number:,}", limit=f"{ROWS_OF_A_SHEET:,}")
+    return max(number, following)
+
+
+def _column_number(reference: str) -> int:
+    """Return the number of a column such as AB in AB12; 0 where there is no reference."""
+    number = 0
+    for character in reference:
+        if not "A" <= character <= "Z" or number > COLUMNS_OF_A_SHEET:
+            break
+        number = number * 26 + ord(character) - ord("A") + 1
+    return number

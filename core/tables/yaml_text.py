@@ -1,0 +1,319 @@
+"""YAML: a list of mappings (alone, or under a name), or a mapping a document. Safe types alone.
+
+Built of the parser's events one record at a time, so that no record's fault is another's, and
+neither depth nor aliases of aliases reach further than the limits. Plain scalars are what YAML 1.2
+says (core schema): yes, no and dates are texts, as they are for every reader of JavaScript.
+"""
+
+import math
+import re
+from collections.abc import Collection, Iterator
+from typing import Any, Final
+
+import yaml
+
+from core.tables.limits import Limits
+from core.tables.records import Record, Table, Unusable
+from core.tables.sentences import Sentence, UnreadableError, gettext_noop, quoted
+from core.tables.values import DEEPEST, TOO_DEEP, describe_depth
+
+__all__ = ["dump_yaml", "plain_scalar", "read_yaml"]
+
+LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # parsed in C where PyYAML has it
+NODE_WEIGHT: Final = 16  # what a node weighs besides its characters
+VALUES_SHARE: Final = 8  # YAML takes this much longer than the other formats, value for value
+HEAVIEST: Final = 64 * 1024 * 1024  # characters of a file with its aliases written out
+LONGEST_NUMBER: Final = 400  # digits; a longer one is a text
+INTEGER: Final = re.compile(r"[-+]?[0-9]+\Z")
+OCTAL_OR_HEX: Final = re.compile(r"0o[0-7]+\Z|0x[0-9a-fA-F]+\Z")
+FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
+INFINITE: Final = re.compile(r"([-+]?)\.(?:inf|Inf|INF)\Z")
+NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
+BOOLEANS: Final = {
+    spelling: word == "true"
+    for word in ("true", "false")
+    for spelling in (word, word.capitalize(), word.upper())
+}
+PREFIX: Final = "tag:yaml.org,2002:"
+# What YAML calls printable, section 5.1: the parser itself would name no line.
+FORBIDDEN: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+AT: Final = gettext_noop("line %(line)d, column %(column)d: %(what)s")
+NOT_YAML: Final = gettext_noop("this is not YAML (%(reason)s)")
+NO_ANCHOR: Final = gettext_noop("there is no anchor %(name)s before this alias")
+EMPTY: Final = gettext_noop("the file is empty; it must be a list of mappings")
+NO_LIST: Final = gettext_noop("the file must be a list of mappings, or a mapping a document")
+CONTROL: Final = gettext_noop(
+    "line %(line)d holds the character %(character)s; YAML takes it only as an escape, in double "
+    "quotes"
+)
+HEAVY: Final = gettext_noop(
+    "line %(line)d: with its aliases written out the file is larger than %(limit)d MiB"
+)
+TOO_MANY: Final = gettext_noop("the file has more than %(limit)s records; split it")
+TOO_MANY_VALUES: Final = gettext_noop("the file holds more than %(limit)s values; split it")
+TWICE: Final = gettext_noop("holds the name %(name)s twice in one mapping")
+COMPLEX_NAME: Final = gettext_noop("holds a name that is a list or a mapping, not a text")
+OWN_ALIAS: Final = gettext_noop("holds an alias inside what it repeats")
+UNKNOWN_TAG: Final = gettext_noop("holds a value with the tag %(tag)s, which is not read")
+
+
+def plain_scalar(text: str) -> Any:
+    """Return what a text without quotation marks is (YAML 1.2, core schema)."""
+    if text in NULLS:
+        return None
+    if text in BOOLEANS:
+        return BOOLEANS[text]
+    number = _number(text)
+    return text if number is None else number
+
+
+def _number(text: str) -> float | int | None:
+    if len(text) > LONGEST_NUMBER:
+        return None
+    if INTEGER.match(text):
+        return int(text)
+    if OCTAL_OR_HEX.match(text):
+        return int(text, 0)
+    if FLOAT.match(text):
+        return float(text)
+    if text in (".nan", ".NaN", ".NAN"):
+        return math.nan
+    infinite = INFINITE.match(text)
+    return math.copysign(math.inf, -1 if infinite[1] == "-" else 1) if infinite else None
+
+
+def read_yaml(
+    text: str, limits: Limits, lists: Collection[str] = (), notes: tuple[Sentence, ...] = ()
+) -> Table:
+    """Return the records of a list, of a mapping's list called one of `lists`, or of documents.
+
+    Raises:
+        UnreadableError: it is not YAML, neither a list nor mappings, or a limit is reached.
+    """
+    _refuse_control_characters(text)
+    builder = _Builder(text, limits)
+    records: list[Record] = []
+    try:
+        for line, value in builder.records(lists):
+            if len(records) == limits.records:
+                raise UnreadableError(TOO_MANY, limit=f"{limits.records:,}")
+            records.append(Record(number=len(records) + 1, line=line, value=value))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise _error_at(mark, Sentence(NOT_YAML, reason=error.problem)) from None
+    except yaml.YAMLError as error:
+        raise UnreadableError(NOT_YAML, reason=str(error).partition("\n")[0]) from None
+    if not records and not builder.has_list:
+        raise UnreadableError(EMPTY)
+    return Table(records=records, numbered=True, notes=notes)
+
+
+def _refuse_control_characters(text: str) -> None:
+    bad = FORBIDDEN.search(text)
+    if bad:
+        line = text.count("\n", 0, bad.start()) + 1
+        raise UnreadableError(CONTROL, line=line, character=f"U+{ord(bad[0]):04X}")
+
+
+def _line_of(event: Any) -> int:
+    return int(event.start_mark.line) + 1
+
+
+def _error_at(mark: Any, what: Sentence) -> UnreadableError:
+    return UnreadableError(AT, line=mark.line + 1, column=mark.column + 1, what=what)
+
+
+class _Builder:
+    """Builds values of the parser's events.
+
+    Attributes:
+        has_list: whether the file holds a list, be it an empty one.
+    """
+
+    def __init__(self, text: str, limits: Limits) -> None:
+        self._loader = LOADER(text)
+        self._left = self._most = limits.values // VALUES_SHARE
+        self._weight = 0
+        self._anchors: dict[str, tuple[Any, int] | None] = {}
+        self._fault: Sentence | None = None
+        self._line = 1
+        self.has_list = False
+
+    def records(self, lists: Collection[str]) -> Iterator[tuple[int, Any]]:
+        """Yield the line and the value of each record."""
+        self._next()  # the stream begins
+        while not isinstance(self._loader.peek_event(), yaml.StreamEndEvent):
+            self._next()  # a document begins
+            self._count()
+            yield from self._document(lists)
+            self._next()  # the document ends
+            self._anchors = {}
+
+    def _document(self, lists: Collection[str]) -> Iterator[tuple[int, Any]]:
+        event = self._next()
+        if isinstance(event, yaml.SequenceStartEvent):
+            yield from self._items()
+        elif isinstance(event, yaml.MappingStartEvent):
+            yield from self._members(event, lists)
+        elif not isinstance(event, yaml.ScalarEvent) or self._scalar(event) is not None:
+            raise _error_at(event.start_mark, Sentence(NO_LIST))
+
+    def _items(self) -> Iterator[tuple[int, Any]]:
+        self.has_list = True
+        while not isinstance(self._loader.peek_event(), yaml.SequenceEndEvent):
+            yield self._record()
+        self._next()
+
+    def _record(self) -> tuple[int, Any]:
+        event = self._next()
+        self._line = _line_of(event)
+        self._fault = None
+        line = self._line
+        value, _ = self._value(event, 1)
+        return line, (Unusable(reason=self._fault) if self._fault else value)
+
+    def _members(
+        self, start: yaml.MappingStartEvent, lists: Collection[str]
+    ) -> Iterator[tuple[int, Any]]:
+        """Yield the records of a mapping's list; without such a list it is a record itself."""
+        line = _line_of(start)
+        self._line, self._fault = line, None
+        has_list = False
+        members: dict[str, Any] = {}
+        merged: dict[str, Any] = {}
+        while not isinstance(key := self._next(), yaml.MappingEndEvent):
+            is_list = isinstance(self._loader.peek_event(), yaml.SequenceStartEvent)
+            if isinstance(key, yaml.ScalarEvent) and key.value in lists and is_list:
+                has_list = True
+                self._next()
+                yield from self._items()
+            else:
+                self._member(key, members, merged, 1)
+        if not has_list:
+            yield line, (Unusable(reason=self._fault) if self._fault else {**merged, **members})
+
+    def _next(self) -> Any:
+        return self._loader.get_event()
+
+    def _count(self) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise UnreadableError(TOO_MANY_VALUES, limit=f"{self._most:,}")
+
+    def _refuse(self, sentence: Sentence) -> None:
+        self._fault = self._fault or sentence
+
+    def _value(self, event: Any, depth: int) -> tuple[Any, int]:
+        """Return the value that begins with `event`, and its weight with aliases written out."""
+        self._count()
+        if isinstance(event, yaml.AliasEvent):
+            return self._alias(event)
+        anchor = event.anchor
+        if anchor is not None:
+            self._anchors[anchor] = None  # what it stands for has not ended yet
+        before = self._weight
+        self._add(NODE_WEIGHT)
+        if isinstance(event, yaml.ScalarEvent):
+            self._add(len(event.value))
+            value = self._scalar(event)
+        else:
+            value = self._collection(event, depth)
+        weight = self._weight - before
+        if anchor is not None:
+            self._anchors[anchor] = (value, weight)
+        return value, weight
+
+    def _collection(self, event: Any, depth: int) -> Any:
+        if depth > DEEPEST:
+            raise _error_at(event.start_mark, describe_depth(TOO_DEEP))
+        if isinstance(event, yaml.MappingStartEvent):
+            self._check_tag(event.tag, "map")
+            return self._mapping(depth)
+        self._check_tag(event.tag, "seq")
+        items = []
+        while not isinstance(item := self._next(), yaml.SequenceEndEvent):
+            items.append(self._value(item, depth + 1)[0])
+        return items
+
+    def _mapping(self, depth: int) -> dict[str, Any]:
+        members: dict[str, Any] = {}
+        merged: dict[str, Any] = {}
+        while not isinstance(key := self._next(), yaml.MappingEndEvent):
+            self._member(key, members, merged, depth)
+        return {**merged, **members} if merged else members
+
+    def _member(
+        self, key: Any, members: dict[str, Any], merged: dict[str, Any], depth: int
+    ) -> None:
+        """Take a name and its value; a merge key's members yield to a mapping's own."""
+        if isinstance(key, yaml.ScalarEvent):
+            name = key.value
+            if key.anchor is not None:
+                self._anchors[key.anchor] = (name, NODE_WEIGHT + len(name))
+        else:
+            named, _ = self._value(key, depth + 1)
+            name = named if isinstance(named, str) else ""
+            if not isinstance(named, str):
+                self._refuse(Sentence(COMPLEX_NAME))
+        value, _ = self._value(self._next(), depth + 1)
+        if name == "<<" and not getattr(key, "style", None):
+            for part in reversed(value if isinstance(value, list) else [value]):
+                merged.update(part if isinstance(part, dict) else {})
+            return
+        if name in members:
+            self._refuse(Sentence(TWICE, name=quoted(name)))
+        members[name] = value
+
+    def _alias(self, event: Any) -> tuple[Any, int]:
+        if event.anchor not in self._anchors:
+            raise _error_at(event.start_mark, Sentence(NO_ANCHOR, name=quoted(event.anchor)))
+        target = self._anchors[event.anchor]
+        if target is None:
+            self._refuse(Sentence(OWN_ALIAS))
+            return None, 0
+        value, weight = target
+        self._add(weight)
+        return value, weight
+
+    def _add(self, weight: int) -> None:
+        self._weight += weight
+        if self._weight > HEAVIEST:
+            raise UnreadableError(HEAVY, line=self._line, limit=HEAVIEST // 1024**2)
+
+    def _scalar(self, event: yaml.ScalarEvent) -> Any:
+        text, tag = event.value, event.tag
+        if tag in (None, "!", f"{PREFIX}str"):
+            # Quoted, a block or called a text, it is a text whatever it looks like.
+            return plain_scalar(text) if event.implicit[0] and not event.style else text
+        value = plain_scalar(text)
+        if tag == f"{PREFIX}int" and isinstance(value, int):
+            return value
+        if tag == f"{PREFIX}float" and isinstance(value, int | float):
+            return float(value)
+        if tag in (f"{PREFIX}bool", f"{PREFIX}null") and isinstance(value, bool | None):
+            return value
+        self._check_tag(tag, "")
+        return None
+
+    def _check_tag(self, tag: str | None, usual: str) -> None:
+        if tag not in (None, "!", f"{PREFIX}{usual}"):
+            self._refuse(Sentence(UNKNOWN_TAG, tag=quoted(str(tag))))
+
+
+class _Dumper(yaml.SafeDumper):
+    """Long texts are blocks, so that people can read and compare them."""
+
+
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in text else None
+    if not isinstance(plain_scalar(text), str):
+        style = "'"  # 0E0 is a text for PyYAML and a number for everybody who reads YAML 1.2
+    return dumper.represent_scalar(f"{PREFIX}str", text, style=style)
+
+
+_Dumper.add_representer(str, _represent_text)
+
+
+def dump_yaml(value: Any, width: int = 100) -> str:
+    """Return YAML that this reader and js-yaml read as the same value."""
+    return yaml.dump(value, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=width)

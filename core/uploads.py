@@ -1,0 +1,35 @@
+"""How much a page takes in one request. `autoforge.web.body_limits` refuses the rest, unread."""
+
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+__all__ = ["ANONYMOUS_BYTES", "FORM_BYTES", "LARGEST_BYTES", "MEBIBYTE", "accepts_upload"]
+
+MEBIBYTE: Final = 1024 * 1024
+# Who has not logged in sends a name and a password.
+ANONYMOUS_BYTES: Final = 64 * 1024
+# A form with the longest text that a database takes (5 MiB), each byte written as %XX.
+FORM_BYTES: Final = 16 * MEBIBYTE
+# No page takes more; what Django counts itself (fields without their files) is never less.
+LARGEST_BYTES: Final = 64 * MEBIBYTE
+
+ViewT = TypeVar("ViewT", bound=Callable[..., Any])
+
+
+def accepts_upload(limit_bytes: int, *, command: str) -> Callable[[ViewT], ViewT]:
+    """Let a view take files.
+
+    Args:
+        limit_bytes: of the whole request: the files, and some more for the other fields.
+        command: the command of `manage.py` that takes larger files.
+    """
+    if not FORM_BYTES < limit_bytes <= LARGEST_BYTES:
+        raise ValueError(f"An upload takes from {FORM_BYTES} to {LARGEST_BYTES} bytes.")
+
+    def mark(view: ViewT) -> ViewT:
+        # Kept by functools.update_wrapper, with which the admin wraps its views.
+        view.body_limit_bytes = limit_bytes  # type: ignore[attr-defined]  # read by body_limits
+        view.upload_command = command  # type: ignore[attr-defined]  # as above
+        return view
+
+    return mark

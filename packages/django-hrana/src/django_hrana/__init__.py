@@ -1,0 +1,1 @@
+"""Django's backend for libSQL servers (`ENGINE = "django_hrana"`); its driver is `driver`."""

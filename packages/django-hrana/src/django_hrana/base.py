@@ -1,0 +1,156 @@
+"""The database wrapper: Django's SQLite backend, spoken to a libSQL server.
+
+SQL is SQLite's, so that almost all of Django's SQLite backend holds; the connection is our driver's
+(`django_hrana.driver`). Functions that Django registers inside of the sqlite3 library cannot be
+there: `compiler` and `operations` write them as SQL.
+"""
+
+import itertools
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property, lru_cache
+from typing import Any, Final
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.sqlite3 import base as sqlite3
+from django.utils.asyncio import async_unsafe
+from django.utils.dateparse import parse_date, parse_datetime, parse_time
+
+from django_hrana import driver
+from django_hrana.client import DatabaseClient
+from django_hrana.creation import DatabaseCreation
+from django_hrana.features import DatabaseFeatures
+from django_hrana.introspection import DatabaseIntrospection
+from django_hrana.operations import DatabaseOperations
+from django_hrana.schema import DatabaseSchemaEditor
+from django_hrana.validation import DatabaseValidation, first_fault
+
+__all__ = ["DatabaseWrapper"]
+
+# As Django registers them for the sqlite3 library; columns of other types come as they are.
+CONVERTERS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "bool": lambda value: str(value) == "1",
+    "date": lambda value: parse_date(_text(value)),
+    "datetime": lambda value: parse_datetime(_text(value)),
+    "time": lambda value: parse_time(_text(value)),
+    "timestamp": lambda value: parse_datetime(_text(value)),
+}
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+@lru_cache(maxsize=512)
+def _qmark(query: str) -> str:
+    """Return a query with Django's %s as ?, %% as %."""
+    return "%".join(part.replace("%s", "?") for part in query.split("%%"))
+
+
+class Cursor(driver.Cursor):
+    """The driver's cursor with Django's placeholders."""
+
+    def execute(self, sql: str, parameters: Any = None) -> "Cursor":
+        """Run a statement; without parameters % is just a %."""
+        if parameters is None:
+            return super().execute(sql)
+        return super().execute(_converted(sql, parameters), parameters)
+
+    def executemany(self, sql: str, many: Iterable[Any]) -> "Cursor":
+        """Run a statement with each of many parameters."""
+        parameters = iter(many)
+        first = next(parameters, None)
+        if first is None:
+            return self
+        return super().executemany(_converted(sql, first), itertools.chain([first], parameters))
+
+
+def _converted(sql: str, parameters: Any) -> str:
+    if isinstance(parameters, Mapping):
+        return sql % {name: f":{name}" for name in parameters}
+    return _qmark(sql)
+
+
+class DatabaseWrapper(sqlite3.DatabaseWrapper):
+    """A connection of Django's to a libSQL server."""
+
+    display_name = "libSQL"
+    Database = driver
+    SchemaEditorClass = DatabaseSchemaEditor
+    client_class = DatabaseClient
+    creation_class = DatabaseCreation
+    features_class = DatabaseFeatures
+    introspection_class = DatabaseIntrospection
+    ops_class = DatabaseOperations
+    validation_class = DatabaseValidation
+
+    def get_connection_params(self) -> dict[str, Any]:
+        """Return the arguments of `driver.connect`.
+
+        Raises:
+            ImproperlyConfigured: a setting is not valid.
+        """
+        fault = first_fault(self.settings_dict, self.alias)
+        if fault is not None:
+            raise ImproperlyConfigured(fault)
+        options = dict(self.settings_dict["OPTIONS"])
+        mode = options.pop("transaction_mode", None)
+        self.transaction_mode = mode.upper() if mode and mode.lower() != "auto" else None
+        return {
+            **options,
+            "url": self.settings_dict["NAME"],
+            "transaction_mode": self.transaction_mode or "auto",
+        }
+
+    @async_unsafe
+    def get_new_connection(self, conn_params: dict[str, Any]) -> driver.Connection:
+        """Return a connection of the driver's; nothing is sent before the first statement."""
+        with self.wrap_database_errors:
+            return driver.connect(**conn_params, autocommit=True, converters=CONVERTERS)
+
+    def create_cursor(self, name: str | None = None) -> Cursor:
+        """Return a cursor; one with a name holds a part of a large result at a time."""
+        connection: driver.Connection = self.connection
+        return connection.cursor(Cursor, stream=name is not None)
+
+    @async_unsafe
+    def chunked_cursor(self) -> Any:
+        """Return a cursor for `iterator()`, which reads large results in constant memory."""
+        return self._cursor(name="chunked")  # type: ignore[attr-defined]  # Django's own
+
+    def close(self) -> None:
+        """Close the connection; what is open is rolled back."""
+        self.validate_thread_sharing()
+        BaseDatabaseWrapper.close(self)
+
+    def close_if_unusable_or_obsolete(self) -> None:
+        """Do what Django asks for at the end of a request; keep no place on the server after it."""
+        super().close_if_unusable_or_obsolete()
+        if self.connection is not None and not self.in_atomic_block:
+            self.connection.release()
+
+    def is_usable(self) -> bool:
+        """Whether the connection can be used: it opens its network connection again by itself."""
+        return not self.connection.closed
+
+    def is_in_memory_db(self) -> bool:
+        """Never: the data is the server's."""
+        return False
+
+    def get_database_version(self) -> tuple[int, ...]:
+        """Return the version of the SQLite inside of the server, asked for once."""
+        return self._server_version
+
+    @cached_property
+    def _server_version(self) -> tuple[int, ...]:
+        with self.temporary_connection() as cursor:
+            cursor.execute("SELECT sqlite_version()")
+            (text,) = cursor.fetchone()
+        return tuple(map(int, text.split(".")))
+
+    def check_database_version_supported(self) -> None:
+        """Ask nothing: every libSQL server has a newer SQLite than Django wants."""
+
+    def _set_autocommit(self, autocommit: bool) -> None:  # noqa: FBT001 (Django's signature)
+        with self.wrap_database_errors:
+            self.connection.autocommit = autocommit

@@ -1,0 +1,182 @@
+"""Test databases: namespaces of a server with an admin API, or one scratch database without it."""
+
+import os
+import re
+from typing import Any, Final
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db.backends.base.creation import BaseDatabaseCreation
+from django.db.backends.sqlite3 import creation as sqlite3
+
+from django_hrana import driver
+
+__all__ = ["MARKER", "DatabaseCreation"]
+
+MARKER: Final = "_libsql_test_database"
+MAX_NAME: Final = 63
+OBJECTS: Final = (
+    "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'view') "
+    "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+)
+
+
+class DatabaseCreation(sqlite3.DatabaseCreation):
+    """Makes and removes databases for tests.
+
+    `TEST = {"ADMIN_URL": …}`: each run makes a database of its own, and one more for each parallel
+    process. `TEST = {"NAME": url}`: that database is emptied before and after; it must be empty, or
+    have been used by tests before, which a table says.
+    """
+
+    @staticmethod
+    def is_in_memory_db(database_name: Any) -> bool:  # noqa: ARG004 (Django's signature)
+        """Never: the data is the server's."""
+        return False
+
+    def _get_test_db_name(self) -> str:
+        """Return the URL of the test database."""
+        settings = self.connection.settings_dict
+        name = settings["TEST"]["NAME"]
+        if self._admin_url is None:
+            if not name:
+                raise ImproperlyConfigured(
+                    f"DATABASES[{self.connection.alias!r}]['TEST'] names no database for tests: "
+                    "set ADMIN_URL to the admin API of the server, where each run makes one of "
+                    "its own, or NAME to the URL of an empty database."
+                )
+            return str(name)
+        return _with_namespace(settings["NAME"], _namespace(name or self._default_name()))
+
+    @property
+    def _admin_url(self) -> str | None:
+        url: str | None = self.connection.settings_dict["TEST"].get("ADMIN_URL")
+        return url
+
+    def _default_name(self) -> str:
+        return f"test-{self.connection.alias}-{os.getpid()}"
+
+    def _admin(self) -> driver.Admin:
+        if self._admin_url is None:
+            raise ImproperlyConfigured(
+                "Parallel tests need a database each: set TEST['ADMIN_URL'] to the admin API of "
+                "the server, or run them without --parallel."
+            )
+        return driver.Admin(self._admin_url)
+
+    def _create_test_db(self, verbosity: int, autoclobber: bool, keepdb: bool = False) -> str:  # noqa: ARG002, FBT001, FBT002 (Django's signature)
+        """Make the test database, or empty it; return its URL."""
+        url = self._get_test_db_name()
+        if self._admin_url is None:
+            if not keepdb:
+                self._empty(url)
+            return url
+        admin, name = self._admin(), _namespace_of(url)
+        try:
+            if not keepdb or not self._exists(url):
+                admin.delete(name)
+                admin.create(name)
+        finally:
+            admin.close()
+        return url
+
+    def get_test_db_clone_settings(self, suffix: str) -> dict[str, Any]:
+        """Return the settings of the copy for one of the parallel processes."""
+        settings = self.connection.settings_dict
+        url = str(settings["NAME"])
+        if self._admin_url is None:
+            return dict(settings)
+        return {**settings, "NAME": _with_namespace(url, f"{_namespace_of(url)}-{suffix}")}
+
+    def _clone_test_db(self, suffix: str, verbosity: int, keepdb: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 (Django's signature)
+        """Copy the test database on the server."""
+        source = _namespace_of(self.connection.settings_dict["NAME"])
+        target = self.get_test_db_clone_settings(suffix)["NAME"]
+        admin = self._admin()
+        try:
+            if keepdb and self._exists(target):
+                return
+            admin.delete(_namespace_of(target))
+            admin.fork(source, _namespace_of(target))
+        finally:
+            admin.close()
+
+    def _destroy_test_db(self, test_database_name: str, verbosity: int) -> None:  # noqa: ARG002 (Django's signature)
+        if self._admin_url is None:
+            self._empty(test_database_name)
+            return
+        admin = self._admin()
+        try:
+            admin.delete(_namespace_of(test_database_name))
+        finally:
+            admin.close()
+
+    def test_db_signature(self) -> tuple[Any, ...]:
+        """Return what tells two test databases apart."""
+        settings = self.connection.settings_dict
+        if self._admin_url is None:
+            return (settings["NAME"], settings["TEST"]["NAME"])
+        return (settings["NAME"], self._get_test_db_name())
+
+    def setup_worker_connection(self, _worker_id: Any) -> None:
+        """Turn to the copy of one of the parallel processes."""
+        BaseDatabaseCreation.setup_worker_connection(self, _worker_id)
+
+    def _connect(self, url: str) -> driver.Connection:
+        options = self.connection.settings_dict["OPTIONS"]
+        known = {name: options[name] for name in ("auth_token", "timeout") if name in options}
+        return driver.connect(url, autocommit=True, **known)
+
+    def _exists(self, url: str) -> bool:
+        connection = self._connect(url)
+        try:
+            connection.cursor().execute("SELECT 1")
+        except driver.DatabaseNotFound:
+            return False
+        finally:
+            connection.close()
+        return True
+
+    def _empty(self, url: str) -> None:
+        """Remove everything from a scratch database.
+
+        Raises:
+            ImproperlyConfigured: it holds tables, and none that says that it is for tests.
+        """
+        connection = self._connect(url)
+        try:
+            cursor: driver.Cursor = connection.cursor()
+            objects = cursor.execute(OBJECTS).fetchall()
+            names = {name for _kind, name in objects}
+            if names and MARKER not in names:
+                raise ImproperlyConfigured(
+                    f"DATABASES[{self.connection.alias!r}]['TEST']['NAME'] is a database that "
+                    f"holds {len(names)} tables and was not made for tests: nothing was touched; "
+                    "name an empty database."
+                )
+            connection.foreign_keys = False
+            with connection.transaction():
+                for kind, name in objects:
+                    cursor.execute(f"DROP {kind} {_quoted(name)}")
+                cursor.execute(f"CREATE TABLE {MARKER} (made_by TEXT)")
+        finally:
+            connection.close()
+
+
+def _namespace(name: str) -> str:
+    """Return a name that a Host header can carry."""
+    clean = re.sub(r"[^A-Za-z0-9_-]+", "-", str(name)).strip("-").lower()
+    return clean[-MAX_NAME:].strip("-") or "test"
+
+
+def _with_namespace(url: str, namespace: str) -> str:
+    base, _, query = str(url).partition("?")
+    kept = [pair for pair in query.split("&") if pair and not pair.startswith("namespace=")]
+    return f"{base}?{'&'.join([*kept, f'namespace={namespace}'])}"
+
+
+def _namespace_of(url: Any) -> str:
+    return driver.Endpoint.parse(str(url)).namespace or "default"
+
+
+def _quoted(name: str) -> str:
+    return '"{}"'.format(name.replace('"', '""'))

@@ -1,0 +1,589 @@
+"""A PEP 249 connection: transactions that cannot lie, and what to do when a request fails.
+
+Outside of a transaction a statement opens a stream and ends it in the same request; only in a burst
+of statements is the stream kept for the next, which saves the server opening the database again. A
+transaction keeps its stream from its first statement to its end; each of its statements runs only
+if the transaction is still open, for the server can have taken it away.
+
+| a request fails          | read, outside | write, outside | in a transaction | COMMIT          |
+|--------------------------|---------------|----------------|------------------|-----------------|
+| before it was sent whole | Unreachable   | Unreachable    | TransactionLost  | TransactionLost |
+| after it was sent        | tried again   | OutcomeUnknown | TransactionLost  | OutcomeUnknown  |
+| refused: no room (429)   | tried again   | tried again    | TransactionLost  | TransactionLost |
+| refused: no lock, BEGIN  | tried again   | tried again    | tried again      |                 |
+| refused: expired token   | with a new token, where `auth_token` is a function              |||
+"""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, NoReturn, Self, TypeVar
+
+from django_hrana.driver import failures, messages
+from django_hrana.driver.cursor import Cursor
+from django_hrana.driver.endpoint import Endpoint
+from django_hrana.driver.errors import (
+    AccessDenied,
+    Busy,
+    DatabaseError,
+    DatabaseNotFound,
+    DataError,
+    InterfaceError,
+    OperationalError,
+    Overloaded,
+    ProgrammingError,
+    TransactionLost,
+    from_server,
+)
+from django_hrana.driver.messages import BatchResult, StatementRequest, StatementResult
+from django_hrana.driver.results import ArrivingRows
+from django_hrana.driver.statements import Kind, Statement
+from django_hrana.driver.stream import Stream, Token
+from django_hrana.driver.transaction import Transaction
+from django_hrana.driver.transport import TransportError
+from django_hrana.driver.values import Converter
+
+__all__ = ["DEFAULT_TIMEOUT_SECONDS", "MODES", "TOO_LARGE", "Connection", "connect"]
+
+Answer = TypeVar("Answer")
+AnyCursor = TypeVar("AnyCursor", bound=Cursor)
+
+MODES: Final = ("auto", "DEFERRED", "IMMEDIATE", "EXCLUSIVE")
+DEFAULT_TIMEOUT_SECONDS: Final = 60.0  # a writer may wait 5 s for each one in front of it
+# Before trying again where the server has no room: it ends streams that nobody uses in ten seconds.
+PAUSES_SECONDS: Final = (0.1, 0.4, 1.0, 3.0, 5.0)
+GATEWAY_STATUSES: Final = frozenset({502, 503, 504})
+TOO_LARGE: Final = "RESPONSE_TOO_LARGE"
+FOREIGN_KEYS_OFF: Final = "PRAGMA foreign_keys=0"
+WRITE_LOCK: Final = "BEGIN IMMEDIATE"
+FAILURES: Final = (TransportError, InterfaceError, DatabaseError)
+
+
+def connect(
+    url: str,
+    *,
+    auth_token: Token = None,
+    timeout: float = DEFAULT_TIMEOUT_SECONDS,
+    transaction_mode: str = "auto",
+    namespace: str | None = None,
+    autocommit: bool = False,
+    converters: Mapping[str, Converter] | None = None,
+) -> "Connection":
+    """Return a connection to a libSQL server; nothing is sent before the first statement.
+
+    Args:
+        url: `libsql://host`, `https://host` or `http://host:port`.
+        auth_token: the token, or a function that returns it, which is asked again when it expired.
+        timeout: seconds to wait for an answer.
+        transaction_mode: how transactions begin: "auto" (with the write lock, so that what was read
+            is still true when it is written), "DEFERRED", "IMMEDIATE" or "EXCLUSIVE".
+        namespace: name of the database on a server that holds many.
+        autocommit: False, as PEP 249 has it: a transaction begins with the first statement.
+        converters: functions by declared type in lower case; they get a column's value.
+
+    Raises:
+        InterfaceError: an argument is not valid.
+    """
+    if transaction_mode not in MODES:
+        raise InterfaceError(f"transaction_mode is not valid: choose one of {', '.join(MODES)}")
+    if not timeout > 0:
+        raise InterfaceError("timeout is not valid: give a number of seconds above 0")
+    stream = Stream(Endpoint.parse(url, namespace), timeout, auth_token)
+    return Connection(
+        stream, mode=transaction_mode, autocommit=autocommit, converters=converters or {}
+    )
+
+
+class Connection:
+    """A PEP 249 connection; one thread at a time may use it."""
+
+    def __init__(
+        self, stream: Stream, *, mode: str, autocommit: bool, converters: Mapping[str, Converter]
+    ) -> None:
+        """Use `connect` instead."""
+        self.converters = converters
+        self.closed = False
+        self._foreign_keys = True
+        self._stream = stream
+        self._begin = _begin(mode)
+        self._autocommit = autocommit
+        self._transaction: Transaction | None = None
+        self._arriving: ArrivingRows | None = None
+
+    def __repr__(self) -> str:
+        """Return the address; never the token."""
+        return f"<Connection to {self._endpoint}>"
+
+    # PEP 249
+
+    def cursor(self, factory: type[AnyCursor] = Cursor, *, stream: bool = False) -> AnyCursor:  # type: ignore[assignment]  # PEP 696 is not in 3.11
+        """Return a cursor; with `stream`, one that holds a part of a large result at a time."""
+        self._check_open()
+        return factory(self, stream=stream)
+
+    def commit(self) -> None:
+        """Write what the transaction did; without one, do nothing.
+
+        Raises:
+            IntegrityError: a deferred constraint is violated; everything is rolled back.
+            TransactionLost: the server took the transaction away: nothing was written.
+            OutcomeUnknown: no answer came: all of it was written, or nothing.
+        """
+        self._check_open()
+        transaction = self._transaction
+        if transaction is None:
+            return
+        try:
+            self._check_not_lost(transaction)
+            if transaction.is_begun:
+                self._read_ahead()
+                self._commit(transaction)
+        except BaseException:
+            self._stream.end()
+            raise
+        finally:
+            self._transaction = None
+
+    def rollback(self) -> None:
+        """Undo what the transaction did; without one, do nothing. Never fails."""
+        self._check_open()
+        transaction, self._transaction = self._transaction, None
+        self._abandon_reading()
+        if transaction is not None:
+            self._stream.end()  # the server rolls back what is open on a stream that ends
+
+    def close(self) -> None:
+        """Roll back what is open and close the network connection."""
+        if not self.closed:
+            self.rollback()
+            self._stream.release()
+            self._stream.close()
+            self.closed = True
+
+    def __enter__(self) -> Self:
+        """Return the connection; leaving commits, or rolls back after an exception."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_error: object) -> None:
+        if kind is None:
+            self.commit()
+        else:
+            self.rollback()
+
+    # Beyond PEP 249
+
+    @property
+    def autocommit(self) -> bool:
+        """Whether each statement outside of BEGIN … COMMIT is a transaction of its own."""
+        return self._autocommit
+
+    @autocommit.setter
+    def autocommit(self, value: bool) -> None:
+        if value and not self._autocommit:
+            self.commit()
+        self._autocommit = value
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction was begun, also where the server has not heard of it yet."""
+        return self._transaction is not None
+
+    @property
+    def foreign_keys(self) -> bool:
+        """Whether the server checks foreign keys; as in SQLite, fixed while in a transaction.
+
+        Kept here and told to each new stream, so that it costs no request.
+        """
+        return self._foreign_keys
+
+    @foreign_keys.setter
+    def foreign_keys(self, value: bool) -> None:
+        if self._transaction is None and value != self._foreign_keys:
+            self._foreign_keys = value
+            self._stream.release()
+
+    def release(self) -> None:
+        """Give back what is kept on the server for the next statement of a burst."""
+        if self._transaction is None:
+            self._stream.release()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Begin a transaction, and commit it, or roll it back after an exception."""
+        self._begin_by_hand("")
+        with self:
+            yield
+
+    @property
+    def round_trips(self) -> int:
+        """How many requests were sent so far."""
+        return self._stream.home.requests
+
+    @property
+    def _endpoint(self) -> Endpoint:
+        return self._stream.home.endpoint
+
+    # For cursors
+
+    def control(self, statement: Statement) -> None:
+        """Begin, end or divide a transaction, as SQL asked for it.
+
+        Raises:
+            OperationalError: it does not fit the state of the transaction.
+        """
+        self._check_open()
+        name = statement.argument
+        match statement.kind:
+            case Kind.BEGIN:
+                self._begin_by_hand(name.upper())
+            case Kind.COMMIT:
+                self._demand_transaction("commit")
+                self.commit()
+            case Kind.ROLLBACK:
+                self._demand_transaction("rollback")
+                self.rollback()
+            case Kind.SAVEPOINT:
+                self._transaction_for_savepoint().save(name)
+            case Kind.RELEASE:
+                self._release(name)
+            case Kind.ROLLBACK_TO:
+                self._transaction_with_savepoint(name).roll_back_to(name)
+
+    def run(
+        self, statements: Sequence[StatementRequest], *, is_read: bool
+    ) -> list[StatementResult]:
+        """Run statements one after the other, in one request.
+
+        Outside of a transaction several of them are one transaction all the same.
+
+        Raises:
+            Error: see the table at the top of the module.
+        """
+        self._check_open()
+        self._read_ahead()
+        transaction = self._current_transaction()
+        if transaction is None or not transaction.is_begun:
+            self._stream.drop_if_idle()
+        if transaction is not None:
+            return self._run_in(transaction, statements, is_read=is_read)
+        return self._run_outside(statements, is_read=is_read)
+
+    def arriving(self, statement: StatementRequest) -> ArrivingRows:
+        """Run a statement that reads; return its rows while they arrive.
+
+        Outside of a transaction they come over a network connection of their own.
+        """
+        self._check_open()
+        self._read_ahead()
+        transaction = self._current_transaction()
+        prefix = self._prefix(transaction)
+        is_begun = transaction is not None and transaction.is_begun
+        steps = [*map(StatementRequest, prefix), statement]
+        request = messages.batch(steps, is_begun=is_begun)
+        if transaction is None:
+            stream = self._stream.sibling()
+            lines = self._try(lambda: stream.lines(request), is_read=True)
+            return ArrivingRows(_ending(stream, lines), len(prefix), self.converters)
+
+        def arrive() -> ArrivingRows:
+            return ArrivingRows(self._stream.lines(request), len(prefix), self.converters)
+
+        try:
+            self._arriving = arrive() if is_begun else self._with_room(arrive)
+        except FAILURES as error:
+            self._fail_in(transaction, error)
+        transaction.sent()
+        return self._arriving
+
+    # The state of the transaction
+
+    def _begin_by_hand(self, mode: str) -> None:
+        if self._transaction is not None:
+            raise OperationalError("cannot start a transaction within a transaction")
+        self._transaction = Transaction(f"BEGIN {mode}" if mode else self._begin)
+
+    def _demand_transaction(self, what: str) -> None:
+        if self._transaction is None:
+            raise OperationalError(f"cannot {what} - no transaction is active")
+
+    def _current_transaction(self) -> Transaction | None:
+        if self._transaction is None and not self._autocommit:
+            self._transaction = Transaction(self._begin)
+        if self._transaction is not None:
+            self._check_not_lost(self._transaction)
+        return self._transaction
+
+    def _check_not_lost(self, transaction: Transaction) -> None:
+        if transaction.lost is not None:
+            raise failures.again(transaction.lost)
+
+    def _transaction_for_savepoint(self) -> Transaction:
+        """Return the transaction; as in SQLite, a savepoint begins one where there is none."""
+        if self._transaction is None:
+            self._transaction = Transaction(self._begin, ends_with_savepoints=self._autocommit)
+        return self._transaction
+
+    def _transaction_with_savepoint(self, name: str) -> Transaction:
+        if self._transaction is None:
+            raise OperationalError(f"no such savepoint: {name}")
+        return self._transaction
+
+    def _release(self, name: str) -> None:
+        transaction = self._transaction_with_savepoint(name)
+        transaction.release(name)
+        if transaction.is_over:
+            self.commit()
+
+    def _prefix(self, transaction: Transaction | None) -> list[str]:
+        """Return what must go in front of the next statement."""
+        is_told = self._foreign_keys or self._stream.is_open
+        return ([] if is_told else [FOREIGN_KEYS_OFF]) + (transaction.prefix if transaction else [])
+
+    # In a transaction
+
+    def _run_in(
+        self, transaction: Transaction, statements: Sequence[StatementRequest], *, is_read: bool
+    ) -> list[StatementResult]:
+        prefix = self._prefix(transaction)
+        steps = [*map(StatementRequest, prefix), *statements]
+        request = messages.batch(steps, is_begun=transaction.is_begun)
+        transaction.has_written |= not is_read
+        try:
+            result = self._send_in(transaction, request, len(prefix))
+        except FAILURES as error:
+            self._fail_in(transaction, error, is_read=is_read)
+        except BaseException as error:  # such as Ctrl-C: nobody knows what the server does now
+            transaction.lost = failures.lost(self._endpoint, error)
+            self._stream.drop()
+            raise
+        return self._results_in(transaction, result, len(prefix), len(steps))
+
+    def _send_in(
+        self, transaction: Transaction, request: dict[str, Any], before: int
+    ) -> BatchResult:
+        if transaction.is_begun:
+            return self._stream.run_batch(request, close=False)
+        # Nothing is lost yet: a server without room is asked again, and a stream that was kept for
+        # this and is gone is replaced.
+        try:
+            return self._with_room(lambda: self._run_from_begin(request, before, close=False))
+        except TransactionLost as error:
+            if not error.status:
+                raise
+        return self._run_from_begin(request, before, close=False)
+
+    def _run_from_begin(self, request: dict[str, Any], before: int, *, close: bool) -> BatchResult:
+        """Run a batch whose first steps, as many as `before`, begin a transaction.
+
+        Raises:
+            Busy: the server refused the lock at BEGIN, as it does now and then when it has little
+                processor time: nothing was begun.
+        """
+        result = self._stream.run_batch(request, close=close)
+        position, error = _first_error(result)
+        if isinstance(error, Busy) and position < before:
+            raise error
+        return result
+
+    def _fail_in(
+        self, transaction: Transaction, error: Exception, *, is_read: bool = True
+    ) -> NoReturn:
+        """Raise what a request that failed as a whole means for its transaction."""
+        if isinstance(error, DatabaseError) and error.code == TOO_LARGE:
+            transaction.sent()
+            if not is_read:
+                transaction.lost = failures.lost(self._endpoint, error)
+                raise _too_large_in() from error
+            raise error
+        if isinstance(error, DatabaseError) and not error.status:
+            raise error  # refused before its first step: the stream and the transaction stay
+        self._stream.drop()
+        if not transaction.is_begun and failures.was_not_done(error):
+            if isinstance(error, TransportError):
+                raise failures.unreachable(self._endpoint, error) from error
+            raise error
+        transaction.lost = failures.lost(self._endpoint, error)
+        if isinstance(error, InterfaceError | AccessDenied | DatabaseNotFound | DataError):
+            raise error  # says more than that the transaction is lost
+        raise transaction.lost from error
+
+    def _results_in(
+        self, transaction: Transaction, result: BatchResult, before: int, count: int
+    ) -> list[StatementResult]:
+        """Return the statements' results; the steps before them were the prefix."""
+        _check_length(result, count)
+        position, error = _first_error(result)
+        if error is None and None in result.step_results:  # the guard found no open transaction
+            position, error = 0, failures.ended()
+        if error is None or (position >= before and not isinstance(error, TransactionLost)):
+            transaction.sent()
+        if isinstance(error, TransactionLost):
+            transaction.lost = error
+            self._stream.end()
+        if error is not None:
+            raise error
+        return [one for one in result.step_results[before:] if one is not None]
+
+    def _commit(self, transaction: Transaction) -> None:
+        steps = [StatementRequest(sql) for sql in (*transaction.prefix, "COMMIT")]
+        request = messages.batch(steps, is_begun=True, finally_rollback=True)
+        try:
+            result = self._stream.run_batch(request, close=self._closes)
+        except FAILURES as error:
+            self._fail_commit(transaction, error)
+            return
+        _check_length(result, len(steps) + 1)
+        _position, refused = _first_error(result)
+        if refused is not None:
+            raise refused
+        if None in result.step_results[: len(steps)]:
+            raise failures.ended()
+
+    def _fail_commit(self, transaction: Transaction, error: Exception) -> None:
+        """Raise what it means that a COMMIT has no good answer; return if it means nothing."""
+        if failures.was_not_done(error):
+            raise failures.lost(self._endpoint, error) from error
+        if transaction.has_written:
+            raise failures.unknown(self._endpoint, error, "COMMIT") from error
+
+    # Outside of transactions
+
+    def _run_outside(
+        self, statements: Sequence[StatementRequest], *, is_read: bool
+    ) -> list[StatementResult]:
+        prefix = self._prefix(None)
+        if len(statements) == 1 and not prefix:
+            request = messages.execute(statements[0])
+            close = self._closes
+            run = lambda: self._stream.run_one(request, close=close)  # noqa: E731 (short, used below)
+            return [self._try(run, is_read=is_read)]
+        if len(statements) > 1:
+            prefix.append(WRITE_LOCK)
+        suffix = ["COMMIT"] if len(statements) > 1 else []
+        steps = [*map(StatementRequest, prefix), *statements, *map(StatementRequest, suffix)]
+        request = messages.batch(steps, is_begun=False, finally_rollback=bool(suffix))
+        close = self._closes
+        result = self._try(
+            lambda: self._run_from_begin(request, len(prefix), close=close), is_read=is_read
+        )
+        _check_length(result, len(steps) + len(suffix))
+        _position, error = _first_error(result)
+        if error is not None:
+            raise error
+        mine = result.step_results[len(prefix) : len(prefix) + len(statements)]
+        if None in mine:
+            raise failures.ended()
+        return [one for one in mine if one is not None]
+
+    @property
+    def _closes(self) -> bool:
+        """Whether a stream ends with the statement or the COMMIT that is sent now."""
+        return not (self._foreign_keys and self._stream.is_in_burst)
+
+    def _try(self, send: Callable[[], Answer], *, is_read: bool) -> Answer:
+        """Send, and a second time if nothing came back and it only reads."""
+        try:
+            return self._with_room(send)
+        except FAILURES as error:
+            self._judge(error, is_read=is_read)
+        try:
+            return self._with_room(send)
+        except TransportError as error:
+            raise failures.unreachable(self._endpoint, error) from error
+
+    def _with_room(self, send: Callable[[], Answer]) -> Answer:
+        """Send; where the server has no room or no lock, nothing was done, and it is sent again."""
+        for pause_seconds in PAUSES_SECONDS:
+            try:
+                return send()
+            except (Overloaded, Busy):
+                time.sleep(pause_seconds)
+        return send()
+
+    def _judge(self, error: Exception, *, is_read: bool) -> None:
+        """Raise what a failure means; return where the same can be sent again."""
+        status = getattr(error, "status", 0)
+        if isinstance(error, TransactionLost) and status:
+            return  # the stream that was kept is gone: refused before anything was done
+        if isinstance(error, DatabaseError) and error.code == TOO_LARGE and not is_read:
+            raise _too_large_outside() from error
+        if not is_read and not failures.was_not_done(error):
+            raise failures.unknown(self._endpoint, error, "a statement that writes") from error
+        if status in GATEWAY_STATUSES:
+            return
+        if not isinstance(error, TransportError):
+            raise error
+        if not error.was_sent or error.timed_out:
+            raise failures.unreachable(self._endpoint, error) from error
+
+    # Results that arrive in parts
+
+    def _read_ahead(self) -> None:
+        """Take what is still arriving on the transaction's stream out of the way."""
+        arriving, self._arriving = self._arriving, None
+        if arriving is not None:
+            try:
+                arriving.read_ahead()
+            except TransportError as error:
+                self._lose(error)
+
+    def _lose(self, error: TransportError) -> NoReturn:
+        self._stream.drop()
+        lost = failures.lost(self._endpoint, error)
+        if self._transaction is not None:
+            self._transaction.lost = lost
+        raise lost from error
+
+    def _abandon_reading(self) -> None:
+        if self._arriving is not None and not self._arriving.is_complete:
+            self._stream.home.close()  # its answer would be taken for the next one's
+        self._arriving = None
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise ProgrammingError("Cannot operate on a closed database.")
+
+
+def _begin(mode: str) -> str:
+    """Return the statement that begins transactions.
+
+    "auto" takes the write lock at once: a transaction that reads first and takes it later fails
+    when somebody else wrote in between, and who modifies what was read cannot go on.
+    """
+    return {"auto": WRITE_LOCK, "DEFERRED": "BEGIN"}.get(mode, f"BEGIN {mode}")
+
+
+def _check_length(result: BatchResult, count: int) -> None:
+    if not len(result.step_results) == len(result.step_errors) == count:
+        raise InterfaceError(messages.NOT_HRANA)
+
+
+def _first_error(result: BatchResult) -> tuple[int, DatabaseError | None]:
+    """Return the first step that failed, and why."""
+    for position, error in enumerate(result.step_errors):
+        if error is not None:
+            return position, from_server(error.message, error.code)
+    return len(result.step_errors), None
+
+
+def _ending(stream: Stream, lines: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the lines, then end the stream that they came from, also when nobody wants more."""
+    try:
+        yield from lines
+        stream.end()
+    finally:
+        stream.close()
+
+
+def _too_large_in() -> DataError:
+    return DataError(
+        "the statement's answer is larger than the 10 MB that the server sends, so the transaction "
+        "is rolled back: return fewer columns or rows"
+    )
+
+
+def _too_large_outside() -> DataError:
+    return DataError(
+        "the statement was carried out, but its answer is larger than the 10 MB that the server "
+        "sends: return fewer columns or rows"
+    )

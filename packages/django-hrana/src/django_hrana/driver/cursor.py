@@ -1,0 +1,226 @@
+"""A PEP 249 cursor: parameters in, rows out. The connection brings statements to the server."""
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from django_hrana.driver.errors import DatabaseError, NotSupportedError, ProgrammingError
+from django_hrana.driver.messages import NamedArgument, StatementRequest, StatementResult
+from django_hrana.driver.results import decode_in_parts
+from django_hrana.driver.statements import Kind, Statement, classify, with_literals
+from django_hrana.driver.values import Cell, Column, Literal, decode_rows, encode
+
+if TYPE_CHECKING:
+    from django_hrana.driver.connection import Connection
+
+__all__ = ["Cursor"]
+
+Parameters = Sequence[Any] | Mapping[str, Any]
+Row = tuple[Any, ...]
+
+STEPS_AT_ONCE: Final = 500  # statements of executemany() in one request
+ON: Final = frozenset({"on", "1", "true", "yes"})
+NO_ROWS: Final = -1
+
+
+class Cursor:
+    """A PEP 249 cursor.
+
+    Attributes:
+        description: a 7-tuple for each column of the result, only the name is known; None where
+            there is no result.
+        rowcount: rows that INSERT, UPDATE or DELETE changed; -1 for anything else.
+        lastrowid: the row that the last INSERT made, where it made one.
+        arraysize: rows that `fetchmany` returns if it is not told.
+    """
+
+    def __init__(self, connection: "Connection", *, stream: bool = False) -> None:
+        """Use `Connection.cursor` instead."""
+        self.connection = connection
+        self.description: tuple[tuple[Any, ...], ...] | None = None
+        self.rowcount = NO_ROWS
+        self.lastrowid: int | None = None
+        self.arraysize = 1
+        self._stream = stream
+        self._rows: Iterator[Row] = iter(())
+        self._closed = False
+
+    def execute(self, sql: str, parameters: Parameters = ()) -> Self:
+        """Run a statement; `?` stands for a parameter, `:name` for one with a name.
+
+        Raises:
+            Error: see the table in `connection`.
+        """
+        self._reset()
+        statement = classify(sql)
+        if statement.is_control:
+            self.connection.control(statement)
+        elif statement.kind is Kind.FOREIGN_KEYS:
+            self._foreign_keys(statement)
+        else:
+            self._run(sql, parameters, statement)
+        return self
+
+    def executemany(self, sql: str, many: Iterable[Parameters]) -> Self:
+        """Run a statement with each of many parameters: all of them, or none.
+
+        Raises:
+            ProgrammingError: the statement reads, or controls the transaction.
+            Error: see the table in `connection`.
+        """
+        self._reset()
+        statement = classify(sql)
+        if statement.is_read or statement.is_control:
+            raise ProgrammingError("executemany() can only execute statements that change data.")
+        requests = (_request(sql, parameters) for parameters in many)
+        parts = iter(lambda: list(itertools.islice(requests, STEPS_AT_ONCE)), [])
+        first, second = next(parts, []), next(parts, [])
+        if not second:
+            self._run_many(first)
+        elif self.connection.in_transaction or not self.connection.autocommit:
+            self._run_all([first, second], parts)
+        else:
+            with self.connection.transaction():
+                self._run_all([first, second], parts)
+        return self
+
+    def executescript(self, _script: str) -> Self:
+        """Not part of Hrana's statements; run them one by one.
+
+        Raises:
+            ProgrammingError: always.
+        """
+        raise ProgrammingError(
+            "executescript() is not there: run each statement by execute(), in a transaction"
+        )
+
+    def fetchone(self) -> Row | None:
+        """Return the next row, or None."""
+        self._check_open()
+        return next(self._rows, None)
+
+    def fetchmany(self, size: int | None = None) -> list[Row]:
+        """Return the next `size` rows, fewer at the end."""
+        self._check_open()
+        return list(itertools.islice(self._rows, self.arraysize if size is None else size))
+
+    def fetchall(self) -> list[Row]:
+        """Return all rows that are left."""
+        self._check_open()
+        return list(self._rows)
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Row:
+        self._check_open()
+        return next(self._rows)
+
+    def close(self) -> None:
+        """End the cursor; what is left of its result is thrown away."""
+        self._forget_rows()
+        self._closed = True
+
+    def setinputsizes(self, sizes: Sequence[Any]) -> None:
+        """Do nothing, as PEP 249 allows."""
+
+    def setoutputsize(self, size: int, column: int | None = None) -> None:
+        """Do nothing, as PEP 249 allows."""
+
+    def _run(self, sql: str, parameters: Parameters, statement: Statement) -> None:
+        request = _request(sql, parameters)
+        try:
+            result = self.connection.run([request], is_read=statement.is_read)[0]
+        except DatabaseError as error:
+            if error.code != "RESPONSE_TOO_LARGE" or not statement.is_read:
+                raise
+            arriving = self.connection.arriving(request)
+            self._describe(arriving.columns)
+            self._rows = iter(arriving)
+            return
+        self._take(result, statement)
+
+    def _take(self, result: StatementResult, statement: Statement) -> None:
+        self._describe(result.cols)
+        if statement.counts_rows:
+            self.rowcount = result.affected_row_count
+        # The server repeats the previous row's number where nothing was inserted.
+        if statement.kind is Kind.INSERT and result.affected_row_count:
+            self.lastrowid = int(result.last_insert_rowid or 0) or None
+        converters = self.connection.converters
+        if self._stream:
+            self._rows = decode_in_parts(result.cols, result.rows, converters)
+        elif result.rows:
+            self._rows = iter(decode_rows(result.cols, result.rows, converters))
+
+    def _describe(self, columns: Sequence[Column]) -> None:
+        if columns:
+            self.description = tuple((column.name, *[None] * 6) for column in columns)
+
+    def _run_all(
+        self, first: list[list[StatementRequest]], rest: Iterator[list[StatementRequest]]
+    ) -> None:
+        for part in itertools.chain(first, rest):
+            self._run_many(part)
+
+    def _run_many(self, part: list[StatementRequest]) -> None:
+        if part:
+            results = self.connection.run(part, is_read=False)
+            count = sum(result.affected_row_count for result in results)
+            self.rowcount = max(self.rowcount, 0) + count
+
+    def _foreign_keys(self, statement: Statement) -> None:
+        """Answer PRAGMA foreign_keys, whose state the connection keeps."""
+        if statement.argument:
+            self.connection.foreign_keys = statement.argument in ON
+            return
+        self._describe([Column("foreign_keys")])
+        self._rows = iter([(int(self.connection.foreign_keys),)])
+
+    def _reset(self) -> None:
+        self._check_open()
+        self._forget_rows()
+        self.description = None
+        self.rowcount = NO_ROWS
+
+    def _forget_rows(self) -> None:
+        close = getattr(self._rows, "close", None)
+        if close is not None:
+            close()
+        self._rows = iter(())
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ProgrammingError("Cannot operate on a closed cursor.")
+        if self.connection.closed:
+            raise ProgrammingError("Cannot operate on a closed database.")
+
+
+def _request(sql: str, parameters: Parameters) -> StatementRequest:
+    if isinstance(parameters, Mapping):
+        named = {name: encode(value) for name, value in parameters.items()}
+        sql = _inlined(sql, named)
+        arguments = [
+            NamedArgument(name, value)
+            for name, value in named.items()
+            if not isinstance(value, Literal)
+        ]
+        return StatementRequest(sql, named_args=arguments)
+    values = list(map(encode, parameters))
+    if Literal in set(map(type, values)):
+        sql = _inlined(sql, dict(enumerate(values)))
+    return StatementRequest(sql, [value for value in values if not isinstance(value, Literal)])
+
+
+def _inlined(sql: str, values: Mapping[Any, Cell | Literal]) -> str:
+    """Return the statement with those values in it that cannot be parameters."""
+    literals = {key: value.sql for key, value in values.items() if isinstance(value, Literal)}
+    if not literals:
+        return sql
+    try:
+        return with_literals(sql, literals)
+    except ValueError as error:
+        raise NotSupportedError(
+            "infinity, and numbers with 16 or 17 digits, cannot be parameters by number such as "
+            f"{error}: write ? or :name"
+        ) from error

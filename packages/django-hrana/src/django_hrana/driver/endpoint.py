@@ -1,0 +1,120 @@
+"""Where a database is: its URL taken apart. No sockets here, and no secrets."""
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from typing import Final, Self
+from urllib.parse import parse_qsl, urlsplit
+
+from django_hrana.driver.errors import InterfaceError
+
+__all__ = ["Endpoint"]
+
+SCHEMES: Final = {"libsql": True, "https": True, "http": False}
+PORTS: Final = {True: 443, False: 80}
+NAMESPACE: Final = re.compile(r"[A-Za-z0-9_-]{1,63}")
+ALLOWED: Final = "write libsql://host, https://host or http://host:port"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Endpoint:
+    """Address of one database."""
+
+    host: str
+    """Name or IP address to connect to, without brackets."""
+    port: int
+    """TCP port."""
+    is_tls: bool
+    """Whether the connection is encrypted."""
+    namespace: str | None = None
+    """Name of the database on a server with many of them; None: the host's name says it."""
+    path: str = ""
+    """What comes before /v3 on a server behind a path; no slash at its end."""
+
+    @classmethod
+    def parse(cls, url: str, namespace: str | None = None) -> Self:
+        """Take a database URL apart.
+
+        Args:
+            url: `libsql://host` (TLS; `?tls=0` for none), `https://host` or `http://host:port`;
+                `?namespace=name` says the same as the argument, and goes before it.
+            namespace: name of a database on a server that holds many of them.
+
+        Raises:
+            InterfaceError: the URL or the namespace is not valid; what may be secret is not shown.
+        """
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname, parts.port
+        except ValueError as error:
+            raise InterfaceError(f"the database URL is not valid: {ALLOWED}") from error
+        if parts.scheme not in SCHEMES or not host or port == 0 or re.search(r"[\s\0]", host):
+            raise InterfaceError(f"the database URL has no valid scheme or host: {ALLOWED}")
+        if "@" in parts.netloc or parts.fragment:
+            raise InterfaceError(
+                "the database URL carries a user, a password or a #: a token goes into auth_token"
+            )
+        options = _options(parts.query, parts.scheme)
+        namespace = options.get("namespace", namespace)
+        if namespace is not None and not NAMESPACE.fullmatch(namespace):
+            raise InterfaceError(
+                "the namespace is not valid: 1 to 63 letters, digits, - and _, with no dot"
+            )
+        is_tls = SCHEMES[parts.scheme] and options.get("tls") != "0"
+        return cls(
+            host=host,
+            port=port or PORTS[is_tls],
+            is_tls=is_tls,
+            namespace=namespace,
+            path=parts.path.rstrip("/"),
+        )
+
+    @property
+    def header(self) -> str:
+        """The Host header, whose first label chooses the database on a server with many.
+
+        An IP address has no such label: its first number would be taken for a database.
+        """
+        name = "localhost" if _is_address(self.host) else self.host
+        name = f"{self.namespace}.{name}" if self.namespace else name
+        return f"{name}{self._suffix}"
+
+    @property
+    def _suffix(self) -> str:
+        return "" if self.port == PORTS[self.is_tls] else f":{self.port}"
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is on this machine, as far as its name tells."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost" or self.host.endswith(".localhost")
+
+    def __str__(self) -> str:
+        """Return the address for messages."""
+        scheme = "https" if self.is_tls else "http"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        shown = f" (namespace {self.namespace})" if self.namespace else ""
+        return f"{scheme}://{host}{self._suffix}{self.path}{shown}"
+
+
+def _options(query: str, scheme: str) -> dict[str, str]:
+    """Return what stands behind the ? of the URL."""
+    pairs = parse_qsl(query, keep_blank_values=True)
+    options = dict(pairs)
+    allowed = {"namespace", "tls"} if scheme == "libsql" else {"namespace"}
+    if len(options) != len(pairs) or set(options) - allowed or options.get("tls", "0") not in "01":
+        raise InterfaceError(
+            "the database URL takes no parameters but namespace=, and tls=0 after libsql://: a "
+            "token goes into auth_token"
+        )
+    return options
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

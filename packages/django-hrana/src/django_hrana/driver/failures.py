@@ -1,0 +1,66 @@
+"""What it means for the caller that a request failed: lost, unknown, unreachable. No I/O here."""
+
+from django_hrana.driver.endpoint import Endpoint
+from django_hrana.driver.errors import (
+    DatabaseError,
+    OutcomeUnknown,
+    TransactionLost,
+    Unreachable,
+)
+from django_hrana.driver.transport import TransportError
+
+__all__ = ["again", "ended", "is_server_fault", "lost", "unknown", "unreachable", "was_not_done"]
+
+SERVER_FAULTS = 500
+
+
+def unreachable(endpoint: Endpoint, error: Exception) -> Unreachable:
+    """Return the error for a server that does not answer, where nothing was done."""
+    return Unreachable(
+        f"{endpoint} does not answer ({error}): check that the server runs, and that the URL and "
+        "the network are right"
+    )
+
+
+def lost(endpoint: Endpoint, error: BaseException) -> TransactionLost:
+    """Return the error for a transaction whose stream ended with a failed request."""
+    if isinstance(error, TransactionLost):
+        return error
+    return TransactionLost(
+        f"the transaction on {endpoint} broke off ({error}), and nothing of it was written: run it "
+        "again"
+    )
+
+
+def ended() -> TransactionLost:
+    """Return the error for a statement that was not run, since no transaction is open any more."""
+    return TransactionLost(
+        "the server has ended the transaction, and nothing of it was written: run it again"
+    )
+
+
+def again(error: Exception) -> TransactionLost:
+    """Return the error for the use of a transaction that was lost before."""
+    repeated = TransactionLost(str(error))
+    repeated.__cause__ = error
+    return repeated
+
+
+def unknown(endpoint: Endpoint, error: Exception, what: str) -> OutcomeUnknown:
+    """Return the error for a write that was sent and has no answer."""
+    return OutcomeUnknown(
+        f"{endpoint} gave no answer to {what} ({error}): it was carried out, or it was not; look "
+        "at the data before you run it again"
+    )
+
+
+def is_server_fault(error: DatabaseError) -> bool:
+    """Whether the HTTP status says nothing about what was done."""
+    return error.status >= SERVER_FAULTS
+
+
+def was_not_done(error: Exception) -> bool:
+    """Whether the server cannot have carried the request out."""
+    if isinstance(error, TransportError):
+        return not error.was_sent
+    return isinstance(error, DatabaseError) and not is_server_fault(error)

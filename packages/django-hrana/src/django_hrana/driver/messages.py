@@ -1,0 +1,277 @@
+"""Hrana 3 messages over HTTP, as JSON: what is asked and what is answered. No sockets here.
+
+Answers are checked against these types while they are decoded: what does not fit is refused, never
+guessed at.
+
+Source: Hrana 3 specification, "Messages" and "Hrana over HTTP"; `replication_index` is the
+server's own addition.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct, field
+
+from django_hrana.driver.errors import InterfaceError
+from django_hrana.driver.values import Cell, Column
+
+__all__ = [
+    "BatchResult",
+    "CursorError",
+    "CursorHead",
+    "CursorRow",
+    "CursorStepBegin",
+    "CursorStepEnd",
+    "CursorStepError",
+    "NamedArgument",
+    "PipelineResponse",
+    "ServerError",
+    "StatementRequest",
+    "StatementResult",
+    "batch",
+    "cursor_request",
+    "decode_cursor_line",
+    "decode_pipeline",
+    "describe_failure",
+    "execute",
+    "pipeline",
+]
+
+CLOSE: Final = {"type": "close"}
+IN_TRANSACTION: Final = {"type": "not", "cond": {"type": "is_autocommit"}}
+MAX_SHOWN: Final = 300  # characters of an answer that is repeated in a message
+
+
+class NamedArgument(Struct):
+    """A parameter with a name."""
+
+    name: str
+    value: Cell
+
+
+class StatementRequest(Struct, omit_defaults=True):
+    """A statement to run."""
+
+    sql: str
+    args: Sequence[Cell] = field(default_factory=list)
+    named_args: Sequence[NamedArgument] = field(default_factory=list)
+    replication_index: str | None = None
+
+
+class ServerError(Struct):
+    """Why the server refused a statement."""
+
+    message: str
+    code: str | None = None
+
+
+class StatementResult(Struct):
+    """What a statement gave."""
+
+    cols: list[Column]
+    rows: list[list[Cell]]
+    affected_row_count: int = 0
+    last_insert_rowid: str | None = None
+    replication_index: str | int | None = None
+
+
+class RawResult(Struct):
+    """The same with its rows not decoded yet."""
+
+    cols: list[Column]
+    rows: msgspec.Raw
+    affected_row_count: int = 0
+    last_insert_rowid: str | None = None
+    replication_index: str | int | None = None
+
+
+class BatchResult(Struct):
+    """What the steps of a batch gave; a step that was not run has neither result nor error."""
+
+    step_results: list[StatementResult | None]
+    step_errors: list[ServerError | None]
+    replication_index: str | int | None = None
+
+
+class ExecuteAnswer(Struct, tag_field="type", tag="execute"):
+    result: StatementResult
+
+
+class BatchAnswer(Struct, tag_field="type", tag="batch"):
+    result: BatchResult
+
+
+class CloseAnswer(Struct, tag_field="type", tag="close"):
+    pass
+
+
+class Ok(Struct, tag_field="type", tag="ok"):
+    response: ExecuteAnswer | BatchAnswer | CloseAnswer
+
+
+class Failed(Struct, tag_field="type", tag="error"):
+    error: ServerError
+
+
+class PipelineResponse(Struct):
+    """The answer to a pipeline: one result for each request."""
+
+    baton: str | None
+    results: list[Ok | Failed]
+    base_url: str | None = None
+
+
+class CursorHead(Struct):
+    """The first line of a cursor's answer."""
+
+    baton: str | None
+    base_url: str | None = None
+
+
+class CursorStepBegin(Struct, tag_field="type", tag="step_begin"):
+    """A step gives rows from here on."""
+
+    step: int
+    cols: list[Column]
+
+
+class CursorStepEnd(Struct, tag_field="type", tag="step_end"):
+    """The step is done."""
+
+    affected_row_count: int = 0
+    last_insert_rowid: str | None = None
+
+
+class CursorStepError(Struct, tag_field="type", tag="step_error"):
+    """The step failed."""
+
+    step: int
+    error: ServerError
+
+
+class CursorRow(Struct, tag_field="type", tag="row"):
+    """A row of the step that began last."""
+
+    row: list[Cell]
+
+
+class CursorError(Struct, tag_field="type", tag="error"):
+    """The whole batch failed."""
+
+    error: ServerError
+
+
+class CursorReplicationIndex(Struct, tag_field="type", tag="replication_index"):
+    """The server's own addition, the last line."""
+
+
+CursorEntry = (
+    CursorStepBegin
+    | CursorStepEnd
+    | CursorStepError
+    | CursorRow
+    | CursorError
+    | CursorReplicationIndex
+)
+
+ENCODER: Final = msgspec.json.Encoder()
+PIPELINE: Final = msgspec.json.Decoder(PipelineResponse)
+HEAD: Final = msgspec.json.Decoder(CursorHead)
+ENTRY: Final = msgspec.json.Decoder(CursorEntry)
+NOT_HRANA: Final = (
+    "the server's answer is not Hrana 3: check that the URL names a libSQL server, and that "
+    "nothing else answers in its place"
+)
+
+
+def execute(statement: StatementRequest) -> dict[str, Any]:
+    """Return the request that runs one statement."""
+    return {"type": "execute", "stmt": statement}
+
+
+def batch(
+    statements: Sequence[StatementRequest],
+    *,
+    is_begun: bool,
+    finally_rollback: bool = False,
+) -> dict[str, Any]:
+    """Return the request that runs statements one after the other, until the first that fails.
+
+    Args:
+        statements: what to run.
+        is_begun: there is a transaction, and nothing may run outside of it: each step asks
+            whether it is still open, for the server can have taken it away.
+        finally_rollback: whatever is still open after the last one is rolled back.
+    """
+    steps: list[dict[str, Any]] = []
+    for position, statement in enumerate(statements):
+        conditions: list[dict[str, Any]] = [{"type": "ok", "step": position - 1}][: bool(position)]
+        if is_begun:
+            conditions.append(IN_TRANSACTION)
+        steps.append({"stmt": statement} | _condition(conditions))
+    if finally_rollback:
+        steps.append({"stmt": StatementRequest("ROLLBACK")} | _condition([IN_TRANSACTION]))
+    return {"type": "batch", "batch": {"steps": steps}}
+
+
+def _condition(conditions: list[dict[str, Any]]) -> dict[str, Any]:
+    if not conditions:
+        return {}
+    if len(conditions) == 1:
+        return {"condition": conditions[0]}
+    return {"condition": {"type": "and", "conds": conditions}}
+
+
+def pipeline(baton: str | None, requests: Iterable[dict[str, Any]]) -> bytes:
+    """Return the body of a request to /v3/pipeline."""
+    return ENCODER.encode({"baton": baton, "requests": list(requests)})
+
+
+def cursor_request(baton: str | None, request: dict[str, Any]) -> bytes:
+    """Return the body of a request to /v3/cursor, for a batch."""
+    return ENCODER.encode({"baton": baton, "batch": request["batch"]})
+
+
+def decode_pipeline(body: bytes, expected: int) -> PipelineResponse:
+    """Return a pipeline's answer.
+
+    Raises:
+        InterfaceError: it is not Hrana, or has not `expected` results.
+    """
+    try:
+        response = PIPELINE.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise InterfaceError(NOT_HRANA) from error
+    if len(response.results) != expected:
+        raise InterfaceError(NOT_HRANA)
+    return response
+
+
+def decode_cursor_line(line: bytes, *, is_head: bool = False) -> Any:
+    """Return one line of a cursor's answer: its head, or an entry.
+
+    Raises:
+        InterfaceError: it is not Hrana.
+    """
+    try:
+        return (HEAD if is_head else ENTRY).decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise InterfaceError(NOT_HRANA) from error
+
+
+def describe_failure(body: bytes) -> tuple[str, str]:
+    """Return what an HTTP error says and its code, which is often empty.
+
+    The server has three shapes for it: {"message", "code"}, {"error"} and plain text.
+    """
+    text = body.decode("utf-8", "replace").strip()
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        return text[:MAX_SHOWN], ""
+    if not isinstance(content, dict):
+        return text[:MAX_SHOWN], ""
+    message = content.get("message") or content.get("error") or ""
+    return str(message)[:MAX_SHOWN], str(content.get("code") or "")

@@ -1,0 +1,284 @@
+"""A stream: one SQLite connection on the server, which lives as long as its batons are answered.
+
+Requests are sent and answers taken apart here. What to send, and what to do about a failure, is
+decided in `connection`.
+
+Source: Hrana 3 specification, "Stateful streams"; `base_url` from "Hrana over HTTP".
+"""
+
+import math
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from django_hrana.driver import messages
+from django_hrana.driver.endpoint import Endpoint
+from django_hrana.driver.errors import (
+    AccessDenied,
+    DatabaseError,
+    Error,
+    InterfaceError,
+    TransactionLost,
+    from_server,
+    from_status,
+)
+from django_hrana.driver.messages import (
+    BatchAnswer,
+    BatchResult,
+    ExecuteAnswer,
+    Failed,
+    StatementResult,
+)
+from django_hrana.driver.transport import Response, Transport, TransportError
+
+__all__ = ["Freshness", "Stream", "Token"]
+
+Token = str | Callable[[], str] | None
+
+PIPELINE: Final = "/v3/pipeline"
+CURSOR: Final = "/v3/cursor"
+BURST_SECONDS: Final = 0.1
+KEPT_SECONDS: Final = 2.0  # the server ends a stream after ten
+NEAR_SECONDS: Final = 0.005
+OK: Final = 200
+UNAUTHORIZED: Final = 401
+
+
+class Freshness:
+    """The newest state of a database that this process has seen, on whatever connection.
+
+    Sent along with each statement, it makes a replica wait until it has that state: what one
+    request wrote, the next one reads, also where another thread answers it.
+    """
+
+    _newest: Final[dict[str, int]] = {}
+    _lock: Final = threading.Lock()
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._key = f"{endpoint} {endpoint.header}"
+
+    @property
+    def index(self) -> int | None:
+        """The newest state's number; None where nothing is known."""
+        return self._newest.get(self._key)
+
+    def saw(self, index: str | int | None) -> None:
+        """Remember a state that the server named."""
+        if index is None:
+            return
+        number = int(index)
+        with self._lock:
+            if number > self._newest.get(self._key, -1):
+                self._newest[self._key] = number
+
+    def forget(self) -> None:
+        """Forget it: after a restore, the server would wait for a state that never comes."""
+        with self._lock:
+            self._newest.pop(self._key, None)
+
+
+class Stream:
+    """One stream at a time; the first request opens it."""
+
+    def __init__(self, endpoint: Endpoint, timeout_seconds: float, token: Token) -> None:
+        self._baton: str | None = None
+        self._pid = os.getpid()
+        self._answered = -math.inf
+        self._duration_seconds = math.inf
+        self.freshness = Freshness(endpoint)
+        self.home = Transport(endpoint, timeout_seconds)
+        self._transport = self.home
+        self._token_source = token
+        self._token: str | None = None
+
+    @property
+    def baton(self) -> str | None:
+        """What names the stream in the next request; None opens another.
+
+        After a fork the stream is the parent's: the child may neither use nor end it.
+        """
+        return self._baton if self._pid == os.getpid() else None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the server keeps a SQLite connection for this stream, as far as is known."""
+        return self.baton is not None
+
+    @property
+    def is_in_burst(self) -> bool:
+        """Whether the last answer came just now, so that the next request is likely to follow."""
+        return time.monotonic() - self._answered < BURST_SECONDS
+
+    def drop_if_idle(self) -> None:
+        """Forget a stream without a transaction that the server may have ended by now."""
+        if time.monotonic() - self._answered > KEPT_SECONDS:
+            self.drop()
+
+    def release(self) -> None:
+        """Give back the place of a stream without a transaction, where that costs next to nothing.
+
+        On a server that is far away it is left to the server, which ends it within ten seconds.
+        """
+        if self._duration_seconds < NEAR_SECONDS:
+            self.end()
+        self.drop()
+
+    def drop(self) -> None:
+        """Forget the stream; the server rolls back what is open on it and ends it by itself."""
+        self._baton = None
+        if self._transport is not self.home:
+            self._transport.close()
+            self._transport = self.home
+
+    def close(self) -> None:
+        """Forget the stream and close the network connection."""
+        self.drop()
+        self.home.close()
+
+    def sibling(self) -> "Stream":
+        """Return another stream to the same database, over a network connection of its own."""
+        home = self.home
+        return Stream(home.endpoint, home.timeout_seconds, self._token_source)
+
+    def run_one(self, request: dict[str, Any], *, close: bool) -> StatementResult:
+        """Run a statement.
+
+        Args:
+            request: made by `messages.execute`.
+            close: end the stream with it.
+
+        Raises:
+            DatabaseError: the server refused it.
+            TransportError: no answer came.
+            InterfaceError: the answer is no Hrana.
+        """
+        answer = self._run(request, close=close)
+        if not isinstance(answer, ExecuteAnswer):
+            raise InterfaceError(messages.NOT_HRANA)
+        self.freshness.saw(answer.result.replication_index)
+        return answer.result
+
+    def run_batch(self, request: dict[str, Any], *, close: bool) -> BatchResult:
+        """Run a batch, made by `messages.batch`; otherwise as `run_one`."""
+        answer = self._run(request, close=close)
+        if not isinstance(answer, BatchAnswer):
+            raise InterfaceError(messages.NOT_HRANA)
+        self.freshness.saw(answer.result.replication_index)
+        return answer.result
+
+    def _run(self, request: dict[str, Any], *, close: bool) -> Any:
+        self._demand_freshness(request)
+        requests = [request, messages.CLOSE] if close else [request]
+        try:
+            response = self._post(messages.pipeline(self.baton, requests))
+            answer = messages.decode_pipeline(response.body, len(requests))
+            self._follow(answer.baton, answer.base_url)
+        except InterfaceError:
+            self.close()
+            raise
+        finally:
+            if close:
+                self.drop()
+        first = answer.results[0]
+        if isinstance(first, Failed):
+            raise from_server(first.error.message, first.error.code)
+        return first.response
+
+    def end(self) -> None:
+        """End the stream, if there is one: its place on the server is free at once."""
+        if self.is_open:
+            try:
+                self._post(messages.pipeline(self.baton, [messages.CLOSE]))
+            except (Error, TransportError):
+                pass  # the server ends it after ten seconds
+            finally:
+                self.drop()
+
+    def lines(self, request: dict[str, Any]) -> Iterator[bytes]:
+        """Run a batch and return its answer line by line, while it arrives.
+
+        Until the last line was read, nothing else may run on this stream.
+
+        Raises:
+            DatabaseError: the server refused it.
+            TransportError: no answer came, or (from the iterator) it broke off.
+            InterfaceError: the answer is no Hrana.
+        """
+        self._demand_freshness(request)
+        body = messages.cursor_request(self.baton, request)
+        token = self._current_token()
+        status, lines = self._transport.post_for_lines(CURSOR, body, token)
+        if status != OK:
+            raise self._failure(Response(status, b"\n".join(lines)))
+        head = messages.decode_cursor_line(next(lines, b""), is_head=True)
+        self._follow(head.baton, head.base_url)
+        return lines
+
+    def _demand_freshness(self, request: dict[str, Any]) -> None:
+        index = self.freshness.index
+        if index is None:
+            return
+        if request["type"] == "execute":
+            request["stmt"].replication_index = str(index)
+        else:
+            request["batch"]["replication_index"] = str(index)
+
+    def _post(self, body: bytes) -> Response:
+        """Send a request; return an answer that has status 200."""
+        response = self._send(body)
+        if response.status == UNAUTHORIZED and callable(self._token_source):
+            self._token = None  # it may have expired since; nothing was executed
+            response = self._send(body)
+        if response.status != OK:
+            raise self._failure(response)
+        return response
+
+    def _send(self, body: bytes) -> Response:
+        token = self._current_token()
+        try:
+            started = time.monotonic()
+            response = self._transport.request(PIPELINE, body, token)
+            self._answered = time.monotonic()
+            self._duration_seconds = self._answered - started
+            return response
+        except TransportError:
+            self.drop()
+            self.freshness.forget()
+            raise
+
+    def _current_token(self) -> str:
+        if self._token is None:
+            source = self._token_source
+            token = (source() if callable(source) else source) or ""
+            if not token.isascii() or any(character.isspace() for character in token):
+                raise AccessDenied(
+                    "the auth_token holds white space or characters that no token has: copy it "
+                    "again"
+                )
+            self._token = token
+        return self._token
+
+    def _failure(self, response: Response) -> DatabaseError:
+        """Return the error for a status; the stream is gone but for 401."""
+        message, code = messages.describe_failure(response.body)
+        if self._token:
+            message = message.replace(self._token, "(token)")
+        error = from_status(response.status, message, code, str(self.home.endpoint))
+        if response.status != UNAUTHORIZED:
+            self.drop()
+        if isinstance(error, TransactionLost):
+            self.freshness.forget()
+        return error
+
+    def _follow(self, baton: str | None, base_url: str | None) -> None:
+        """Take the next baton, and go where the server wants the stream to be continued."""
+        self._baton, self._pid = baton, os.getpid()
+        if base_url is None or baton is None:
+            return
+        endpoint = Endpoint.parse(base_url)
+        if self.home.endpoint.is_tls and not endpoint.is_tls:
+            raise InterfaceError("the server asks to go on without encryption, which is refused")
+        if endpoint != self._transport.endpoint:
+            self._transport = Transport(endpoint, self.home.timeout_seconds)

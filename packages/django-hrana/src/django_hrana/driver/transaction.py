@@ -1,0 +1,100 @@
+"""The state of a transaction as the client asked for it, with what the server has not heard yet.
+
+BEGIN, SAVEPOINT, RELEASE and ROLLBACK TO are not sent by themselves: they wait here and go in front
+of the next statement, in the same request. Pairs that nothing came between are never sent. No
+network here, no SQL beyond these words.
+"""
+
+from django_hrana.driver.errors import OperationalError
+
+__all__ = ["Transaction"]
+
+
+class Transaction:
+    """A transaction from its BEGIN, which may not be sent yet, to its end."""
+
+    def __init__(self, begin: str, *, ends_with_savepoints: bool = False) -> None:
+        """Begin.
+
+        Args:
+            begin: the statement that begins it, as it will be sent.
+            ends_with_savepoints: a savepoint began it: releasing the outermost one commits.
+        """
+        self.begin = begin
+        self.is_begun = False
+        """The server has confirmed the BEGIN."""
+        self.has_written = False
+        """A statement was sent that may have changed something."""
+        self.lost: OperationalError | None = None
+        """Why the server ended it; from then on only a rollback is possible."""
+        self._waiting: list[str] = []
+        self._savepoints: list[str] = []
+        self._ends_with_savepoints = ends_with_savepoints
+
+    @property
+    def is_over(self) -> bool:
+        """Whether releasing its outermost savepoint has ended it."""
+        return self._ends_with_savepoints and not self._savepoints
+
+    def save(self, name: str) -> None:
+        """Note a savepoint."""
+        self._savepoints.append(name)
+        self._waiting.append(f"SAVEPOINT {_quoted(name)}")
+
+    def release(self, name: str) -> None:
+        """Note that a savepoint, and those inside it, are no longer needed.
+
+        Raises:
+            OperationalError: there is no such savepoint.
+        """
+        position = self._position(name)
+        del self._savepoints[position:]
+        unsent = self._unsent(name)
+        if unsent is None:  # all that waits is inside of it, and gone with it; undone stays undone
+            undone = [sql for sql in self._waiting if sql.startswith("ROLLBACK TO")]
+            self._waiting = [*undone, f"RELEASE {_quoted(name)}"]
+        else:
+            del self._waiting[unsent:]
+
+    def roll_back_to(self, name: str) -> None:
+        """Note that everything since a savepoint is undone.
+
+        Raises:
+            OperationalError: there is no such savepoint.
+        """
+        position = self._position(name)
+        del self._savepoints[position + 1 :]
+        unsent = self._unsent(name)
+        if unsent is None:  # all that waits is inside of it
+            self._waiting = [f"ROLLBACK TO {_quoted(name)}"]
+        else:
+            del self._waiting[unsent + 1 :]
+
+    @property
+    def prefix(self) -> list[str]:
+        """What must go in front of the next statement."""
+        return [*([] if self.is_begun else [self.begin]), *self._waiting]
+
+    def sent(self) -> None:
+        """Note that the server has done all of `prefix`."""
+        self.is_begun = True
+        self._waiting.clear()
+
+    def _position(self, name: str) -> int:
+        """Return the place of the newest savepoint of this name."""
+        for position in reversed(range(len(self._savepoints))):
+            if self._savepoints[position] == name:
+                return position
+        raise OperationalError(f"no such savepoint: {name}")
+
+    def _unsent(self, name: str) -> int | None:
+        """Return where the savepoint waits, or None where the server knows it."""
+        text = f"SAVEPOINT {_quoted(name)}"
+        for position in reversed(range(len(self._waiting))):
+            if self._waiting[position] == text:
+                return position
+        return None
+
+
+def _quoted(name: str) -> str:
+    return '"{}"'.format(name.replace('"', '""'))

@@ -1,0 +1,193 @@
+"""SQL that differs from Django's for SQLite, and what is asked of the server in bulk."""
+
+import functools
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from django.conf import settings
+from django.db import DatabaseError, models, transaction
+from django.db.backends.sqlite3 import operations as sqlite3
+
+from django_hrana import temporal
+from django_hrana.driver.messages import StatementRequest
+from django_hrana.features import MAX_PARAMETERS
+from django_hrana.triggers import FlushesGuardedTables
+
+__all__ = ["DatabaseOperations"]
+
+STATEMENTS_AT_ONCE: Final = 400
+TABLES_AT_ONCE: Final = 400  # a compound SELECT has at most 500 terms
+DELETE_ALL: Final = re.compile(r'DELETE FROM ("[^"]+");\Z')
+
+Sql = tuple[str, tuple[Any, ...]]
+
+
+class DatabaseOperations(FlushesGuardedTables, sqlite3.DatabaseOperations):
+    """Writes SQL for libSQL."""
+
+    compiler_module = "django_hrana.compiler"
+
+    # Dates and times
+
+    def date_extract_sql(self, lookup_type: str, sql: str, params: Sequence[Any]) -> Sql:
+        """Return a part of a date."""
+        return temporal.extract(lookup_type.lower(), sql, params)
+
+    def datetime_extract_sql(
+        self, lookup_type: str, sql: str, params: Sequence[Any], tzname: str | None
+    ) -> Sql:
+        """Return a part of a datetime, in a time zone."""
+        return temporal.extract(lookup_type.lower(), *self._in_zone(sql, params, tzname))
+
+    def time_extract_sql(self, lookup_type: str, sql: str, params: Sequence[Any]) -> Sql:  # type: ignore[override]  # the types are of an older Django
+        """Return a part of a time of day."""
+        return temporal.extract_time(lookup_type.lower(), sql, params)
+
+    def date_trunc_sql(
+        self, lookup_type: str, sql: str, params: Sequence[Any], tzname: str | None = None
+    ) -> Sql:
+        """Return the beginning of a year … day."""
+        return temporal.truncate_date(lookup_type.lower(), *self._in_zone(sql, params, tzname))
+
+    def datetime_trunc_sql(  # type: ignore[override]  # as above
+        self, lookup_type: str, sql: str, params: Sequence[Any], tzname: str | None
+    ) -> Sql:
+        """Return the beginning of a year … second, in a time zone."""
+        return temporal.truncate_datetime(lookup_type.lower(), *self._in_zone(sql, params, tzname))
+
+    def time_trunc_sql(  # type: ignore[override]  # as above
+        self, lookup_type: str, sql: str, params: Sequence[Any], tzname: str | None = None
+    ) -> Sql:
+        """Return the beginning of an hour … second."""
+        return temporal.truncate_time(lookup_type.lower(), *self._in_zone(sql, params, tzname))
+
+    def datetime_cast_date_sql(self, sql: str, params: Sequence[Any], tzname: str | None) -> Sql:
+        """Return the date of a datetime, in a time zone."""
+        return temporal.cast_date(*self._in_zone(sql, params, tzname))
+
+    def datetime_cast_time_sql(self, sql: str, params: Sequence[Any], tzname: str | None) -> Sql:
+        """Return the time of day of a datetime, in a time zone."""
+        return temporal.cast_time(*self._in_zone(sql, params, tzname))
+
+    def subtract_temporals(
+        self, internal_type: str, lhs: tuple[str, Any], rhs: tuple[str, Any]
+    ) -> Sql:
+        """Return the microseconds between two dates, datetimes or times of day."""
+        measure = (
+            temporal.microseconds_of_time if internal_type == "TimeField" else temporal.microseconds
+        )
+        left, left_params = measure(*lhs)
+        right, right_params = measure(*rhs)
+        return f"({left} - {right})", (*left_params, *right_params)
+
+    def combine_duration_expression(self, connector: str, sub_expressions: Sequence[str]) -> str:
+        """Return a duration times or by a number; sums are `durations`' business."""
+        if len(sub_expressions) != 2:
+            raise ValueError("Too many params for timedelta operations.")
+        left, right = sub_expressions
+        if connector == "*":
+            return f"({left} * {right})"
+        if connector == "/":
+            return f"({left} / CAST({right} AS REAL))"
+        raise DatabaseError(f"Invalid connector for timedelta: {connector}.")
+
+    def _in_zone(self, sql: str, params: Sequence[Any], tzname: str | None) -> Sql:
+        ours = self.connection.timezone_name
+        if not tzname or not settings.USE_TZ or tzname == ours:
+            return sql, tuple(params)
+        return temporal.in_zone(sql, params, ours, tzname)
+
+    # Everything else
+
+    def bulk_batch_size(self, fields: Sequence[Any], objs: Sequence[Any]) -> int:
+        """Return how many rows one INSERT may hold: as many as the server takes parameters for."""
+        columns = sum(
+            len(field.fields) if isinstance(field, models.CompositePrimaryKey) else 1
+            for field in fields
+        )
+        if not columns:
+            return len(objs)
+        return max(1, MAX_PARAMETERS // columns)
+
+    def combine_expression(self, connector: str, sub_expressions: list[str]) -> str:
+        """Write XOR without a function of that name, each operand once."""
+        if connector == "#":
+            a, b = sub_expressions
+            return f"(SELECT (x_a | x_b) - (x_a & x_b) FROM (SELECT {a} AS x_a, {b} AS x_b))"
+        return super().combine_expression(connector, sub_expressions)
+
+    def force_group_by(self) -> list[str]:
+        """The server refuses HAVING without GROUP BY."""
+        return ["GROUP BY TRUE"]
+
+    def last_executed_query(self, cursor: Any, sql: str, params: Any) -> str:  # noqa: ARG002 (Django's signature)
+        """Return the query with its parameters in it, for logs; it asks the server nothing."""
+        if not params:
+            return sql
+        if isinstance(params, Mapping):
+            return sql % {name: self._quoted(value) for name, value in params.items()}
+        return sql % tuple(map(self._quoted, params))
+
+    def _quoted(self, value: Any) -> str:
+        try:
+            return str(self.connection.schema_editor().quote_value(value))
+        except ValueError:
+            return repr(value)
+
+    def execute_sql_flush(self, sql_list: Iterable[str]) -> None:
+        """Run the statements of a flush, hundreds in a request, for tables that hold something."""
+        self.connection.ensure_connection()
+        with (
+            transaction.atomic(
+                using=self.connection.alias, savepoint=self.connection.features.can_rollback_ddl
+            ),
+            self.connection.wrap_database_errors,
+        ):
+            statements = self._needed(list(sql_list))
+            with self.without_guards(statements):
+                self._run(statements)
+
+    def _run(self, statements: list[str]) -> None:
+        for part in _parts(statements, STATEMENTS_AT_ONCE):
+            requests = list(map(StatementRequest, part))
+            self.connection.connection.run(requests, is_read=False)
+
+    def _needed(self, statements: list[str]) -> list[str]:
+        """Leave out the DELETEs of tables that are empty: a test database has hundreds of them."""
+        tables = {found[1]: sql for sql in statements if (found := DELETE_ALL.match(sql))}
+        filled: set[str] = set()
+        for part in _parts(list(tables), TABLES_AT_ONCE):
+            queries = (f"SELECT {_literal(t)} WHERE EXISTS (SELECT 1 FROM {t})" for t in part)
+            request = StatementRequest(" UNION ALL ".join(queries))
+            (result,) = self.connection.connection.run([request], is_read=True)
+            filled |= {str(cell.value) for (cell,) in result.rows}
+        empty = {sql for table, sql in tables.items() if table not in filled}
+        return [sql for sql in statements if sql not in empty]
+
+    @functools.cached_property
+    def _references_graph(self) -> Any:
+        """Return the function that says which tables refer to one, directly or not."""
+        return functools.lru_cache(maxsize=512)(self._referring_tables)
+
+    def _referring_tables(self, table: str) -> list[str]:
+        with self.connection.cursor() as cursor:
+            cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'")
+            tables = [(name, sql or "") for name, sql in cursor.fetchall()]
+        found, todo = [table], [table]
+        while todo:
+            refers = re.compile(
+                rf"\sreferences\s+[\"']?{re.escape(todo.pop())}[\"']?\s*\(", re.IGNORECASE
+            )
+            new = [name for name, sql in tables if name not in found and refers.search(sql)]
+            found += new
+            todo += new
+        return found
+
+
+def _parts(items: list[Any], size: int) -> Iterator[list[Any]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def _literal(text: str) -> str:
+    return "'{}'".format(text.replace("'", "''"))

@@ -1,0 +1,411 @@
+"""Regular expressions without REGEXP: Python's patterns as automata that SQL runs.
+
+The server has no REGEXP and takes no functions of ours. A pattern is parsed by Python's own parser
+and becomes a nondeterministic automaton; a recursive query carries the set of its states from
+character to character, so that its time grows with the length of the text and never explodes. The
+answer equals `re.search`: categories and case follow Unicode as `re` does. What remembers what it
+matched is no regular language and is refused: backreferences, lookaround, conditions, atomic
+groups.
+
+Limits: text behind a NUL character is not seen; patterns that need more than 5000 states are
+refused.
+
+Source: K. Thompson, "Regular Expression Search Algorithm", 1968.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import takewhile
+from re import _constants as sre  # type: ignore[attr-defined]  # re has no public parser
+from re import _parser  # type: ignore[attr-defined]  # as above
+from typing import Any, Final
+
+from django_hrana.code_points import (
+    ALL,
+    Ranges,
+    category,
+    complement,
+    ignoring_case,
+    union,
+)
+
+Edge = tuple[int, int | None, int, int | None, int]
+
+__all__ = ["MAX_STATES", "Automaton", "UnsupportedRegex", "compile_regex"]
+
+MAX_STATES: Final = 5000
+BLOCK_BITS: Final = 9
+ANYTHING: Final = -1  # the class of everything beyond ASCII
+BEYOND_ASCII: Final = ((128, sys.maxunicode),)
+NEWLINE: Final = 10
+ASSERTIONS: Final = {
+    # The number that stands for it: in SQL, p is how many characters were read, c is the next one,
+    # n is the length.
+    "start": 1,
+    "end": 2,
+    "very end": 3,
+    "start of line": 4,
+    "end of line": 5,
+    "word boundary": 6,
+    "no word boundary": 7,
+    "word boundary, ASCII": 8,
+    "no word boundary, ASCII": 9,
+}
+REFUSED: Final = {
+    sre.ASSERT: "lookahead or lookbehind",
+    sre.ASSERT_NOT: "negative lookahead or lookbehind",
+    sre.ATOMIC_GROUP: "atomic groups",
+    sre.GROUPREF: "backreferences",
+    sre.GROUPREF_EXISTS: "conditions on groups",
+    sre.POSSESSIVE_REPEAT: "possessive repeats",
+}
+
+
+class UnsupportedRegex(ValueError):  # noqa: N818 (named for what the pattern is)
+    """A pattern that cannot be run on the server; `str()` says which part, and what to do."""
+
+    def __init__(self, construct: str) -> None:
+        super().__init__(
+            f"Regular expressions with {construct} cannot be run on a libSQL server: write the "
+            "pattern without, or filter in Python."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Automaton:
+    """A pattern, ready to become SQL."""
+
+    literal: str | None
+    """The text to look for, where the pattern is nothing else."""
+    edges: str
+    """JSON: [from, bits, bits, class, to] for each way from state to state. The bits say which of
+    the characters 0 to 63 and 64 to 127 may be read, the class which others. Where no character is
+    read, the first bits are null, and the second are the assertion that must hold."""
+    classes: str
+    """JSON: [class, block, low, high] for sets beyond ASCII; a block is 512 characters."""
+    end: int
+    """The state in which the pattern has matched; 0 is the first."""
+    assertions: frozenset[int]
+    """Assertions in it."""
+
+    def sql(self, operand: str, params: Sequence[Any]) -> tuple[str, tuple[Any, ...]]:
+        """Return an expression that is 1, 0, or NULL where the operand is.
+
+        Args:
+            operand: SQL of the text; it comes once.
+            params: its parameters.
+        """
+        if self.literal is not None:
+            return f"(INSTR(CAST({operand} AS TEXT), %s) > 0)", (*params, self.literal)
+        sql = SQL.replace("{operand}", operand).replace("{end}", str(self.end))
+        sql = sql.replace("{asserted}", _assertions_sql(self.assertions))
+        return sql, (*params, self.edges, self.classes)
+
+
+NEXT: Final = "UNICODE(SUBSTR(s, p + 1, 1))"
+PREVIOUS: Final = "UNICODE(SUBSTR(s, p, 1))"
+SQL: Final = (
+    "(WITH RECURSIVE "
+    "r_x(s, n) AS MATERIALIZED (SELECT r_t, LENGTH(r_t) FROM "
+    "(SELECT CAST({operand} AS TEXT) AS r_t)), "
+    "r_e(f, a, b, k, t) AS MATERIALIZED (SELECT value ->> 0, value ->> 1, value ->> 2, "
+    "value ->> 3, value ->> 4 FROM JSON_EACH(%s)), "
+    "r_k(k, b, lo, hi) AS MATERIALIZED (SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 "
+    "FROM JSON_EACH(%s)), "
+    "r_run(p, q, c) AS (SELECT 0, 0, UNICODE(s) FROM r_x UNION "
+    "SELECT p + (e.a IS NOT NULL), e.t, "
+    "CASE WHEN e.a IS NULL THEN c ELSE UNICODE(SUBSTR(s, p + 2, 1)) END "
+    "FROM r_run CROSS JOIN r_x CROSS JOIN r_e AS e WHERE e.f = q AND "
+    "CASE WHEN e.a IS NULL THEN {asserted} WHEN c < 64 THEN e.a >> c & 1 "
+    "WHEN c < 128 THEN e.b >> (c - 64) & 1 WHEN e.k < 0 THEN c IS NOT NULL "
+    "ELSE e.k IS NOT NULL AND EXISTS (SELECT 1 FROM r_k WHERE r_k.k = e.k AND r_k.b = c >> 9 "
+    "AND c BETWEEN r_k.lo AND r_k.hi) END) "
+    "SELECT CASE WHEN s IS NOT NULL THEN EXISTS (SELECT 1 FROM r_run WHERE q = {end}) END FROM r_x)"
+)
+WORD_CLASS: Final = {False: -1, True: -2}
+
+
+def _is_word(character: str, *, is_ascii: bool) -> str:
+    number = WORD_CLASS[is_ascii]
+    return (
+        f"EXISTS (SELECT 1 FROM r_k WHERE r_k.k = {number} AND r_k.b = {character} >> {BLOCK_BITS} "
+        f"AND {character} BETWEEN r_k.lo AND r_k.hi)"
+    )
+
+
+def _boundary(*, is_ascii: bool) -> str:
+    before = f"(p > 0 AND {_is_word(PREVIOUS, is_ascii=is_ascii)})"
+    after = f"(p < n AND {_is_word('c', is_ascii=is_ascii)})"
+    return f"{before} <> {after}"
+
+
+CONDITIONS: Final = {
+    "start": "p = 0",
+    "end": f"p = n OR (p = n - 1 AND c = {NEWLINE})",
+    "very end": "p = n",
+    "start of line": f"p = 0 OR {PREVIOUS} = {NEWLINE}",
+    "end of line": f"p = n OR c = {NEWLINE}",
+    "word boundary": _boundary(is_ascii=False),
+    "no word boundary": f"NOT ({_boundary(is_ascii=False)})",
+    "word boundary, ASCII": _boundary(is_ascii=True),
+    "no word boundary, ASCII": f"NOT ({_boundary(is_ascii=True)})",
+}
+
+
+def _assertions_sql(assertions: Iterable[int]) -> str:
+    """Return the SQL that says whether the assertion e.b holds; 0 always does."""
+    names = {number: name for name, number in ASSERTIONS.items()}
+    cases = " ".join(f"WHEN {one} THEN ({CONDITIONS[names[one]]})" for one in sorted(assertions))
+    return f"CASE e.b WHEN 0 THEN 1 {cases} END"
+
+
+@lru_cache(maxsize=512)
+def compile_regex(pattern: str, *, ignore_case: bool = False) -> Automaton:
+    """Return the automaton of one of Python's regular expressions.
+
+    Raises:
+        re.error: the pattern is not valid.
+        UnsupportedRegex: it is no regular language, or too large.
+    """
+    tree = _parser.parse(pattern, re.IGNORECASE if ignore_case else 0)
+    literal = _literal(tree)
+    builder = _Builder()
+    if literal is not None:
+        return Automaton(literal=literal, edges="[]", classes="[]", end=0, assertions=frozenset())
+    start, flags = builder.new_state(), tree.state.flags
+    if not _is_anchored(tree):
+        builder.read(start, ALL, start)
+    first = builder.new_state()
+    builder.skip(start, first)
+    end = builder.sequence(tree, first, flags)
+    edges = _without_skips(builder.edges, end)
+    return Automaton(
+        literal=None,
+        edges=json.dumps(edges, separators=(",", ":")),
+        classes=json.dumps(builder.class_rows(), separators=(",", ":")),
+        end=end,
+        assertions=frozenset(builder.assertions),
+    )
+
+
+def _without_skips(edges: Sequence[Edge], end: int) -> list[Edge]:
+    """Return the same automaton in which nearly every edge reads a character.
+
+    What is left without reading: assertions, and the last step to the end.
+    """
+    leaving: dict[int, list[Edge]] = {}
+    for edge in edges:
+        leaving.setdefault(edge[0], []).append(edge)
+    done: set[int] = set()
+    todo, kept = [0], []
+    while todo:
+        state = todo.pop()
+        if state in done:
+            continue
+        done.add(state)
+        near = _reached(state, leaving)
+        for _from, low, high, number, to in (edge for one in near for edge in leaving.get(one, ())):
+            if low is not None or high > 0:
+                kept.append((state, low, high, number, to))
+                todo.append(to)
+        if end in near and state != end:
+            kept.append((state, None, 0, None, end))
+    return list(dict.fromkeys(kept))
+
+
+def _reached(state: int, leaving: dict[int, list[Edge]]) -> set[int]:
+    """Return the states that can be reached without reading and without assertions."""
+    reached, todo = {state}, [state]
+    while todo:
+        for _from, low, assertion, _number, to in leaving.get(todo.pop(), ()):
+            if low is None and not assertion and to not in reached:
+                reached.add(to)
+                todo.append(to)
+    return reached
+
+
+def _literal(tree: Any) -> str | None:
+    is_literal = all(operation is sre.LITERAL for operation, _ in tree)
+    if not is_literal or tree.state.flags & re.IGNORECASE:
+        return None
+    return "".join(chr(code) for _, code in tree)
+
+
+def _is_anchored(tree: Any) -> bool:
+    """Whether it can match at the beginning of the text only."""
+    if not len(tree):
+        return False
+    operation, argument = tree[0]
+    is_start = argument is sre.AT_BEGINNING and not tree.state.flags & re.MULTILINE
+    return operation is sre.AT and (is_start or argument is sre.AT_BEGINNING_STRING)
+
+
+@dataclass(slots=True)
+class _Builder:
+    """Builds the automaton from the parser's tree; methods take a state and return the next."""
+
+    edges: list[Edge] = field(default_factory=list)
+    assertions: set[int] = field(default_factory=set)
+    states: int = 0
+    classes: dict[Ranges, int] = field(default_factory=dict)
+
+    def new_state(self) -> int:
+        self.states += 1
+        if self.states > MAX_STATES:
+            raise UnsupportedRegex(f"so many repeats that they need over {MAX_STATES} states")
+        return self.states - 1
+
+    def read(self, state: int, ranges: Ranges, following: int) -> None:
+        """Go on when the next character is in the set."""
+        low, high, others = _split(ranges)
+        if others == BEYOND_ASCII:
+            number: int | None = ANYTHING
+        else:
+            number = self.classes.setdefault(others, len(self.classes)) if others else None
+        self.edges.append((state, low, high, number, following))
+
+    def skip(self, state: int, following: int, assertion: int = 0) -> None:
+        """Go on without reading, if an assertion holds."""
+        if assertion:
+            self.assertions.add(assertion)
+        self.edges.append((state, None, assertion, None, following))
+
+    def class_rows(self) -> list[tuple[int, int, int, int]]:
+        """Return the sets of many ranges, by blocks: the server finds one by its number."""
+        named = [(number, ranges) for ranges, number in self.classes.items()]
+        names = {number: name for name, number in ASSERTIONS.items()}
+        used = {names[one] for one in self.assertions}
+        for is_ascii in (False, True):
+            suffix = ", ASCII" if is_ascii else ""
+            if used & {f"word boundary{suffix}", f"no word boundary{suffix}"}:
+                word = category(sre.CATEGORY_WORD, is_ascii=is_ascii)
+                named.append((WORD_CLASS[is_ascii], word))
+        return [
+            (number, block, low, high)
+            for number, ranges in named
+            for low, high in ranges
+            for block in range(low >> BLOCK_BITS, (high >> BLOCK_BITS) + 1)
+        ]
+
+    def sequence(self, items: Any, state: int, flags: int) -> int:
+        for operation, argument in items:
+            state = self.item(operation, argument, state, flags)
+        return state
+
+    def item(self, operation: Any, argument: Any, state: int, flags: int) -> int:
+        if operation in REFUSED:
+            raise UnsupportedRegex(REFUSED[operation])
+        if operation is sre.BRANCH:
+            return self.branch(argument[1], state, flags)
+        if operation is sre.SUBPATTERN:
+            _group, added, removed, tree = argument
+            return self.sequence(tree, state, (flags | added) & ~removed)
+        if operation in (sre.MAX_REPEAT, sre.MIN_REPEAT):
+            return self.repeat(*argument, state=state, flags=flags)
+        following = self.new_state()
+        if operation is sre.AT:
+            self.skip(state, following, _assertion(argument, flags))
+        else:
+            self.read(state, _characters(operation, argument, flags), following)
+        return following
+
+    def branch(self, branches: Any, state: int, flags: int) -> int:
+        following = self.new_state()
+        for tree in branches:
+            self.skip(self.sequence(tree, state, flags), following)
+        return following
+
+    def repeat(self, least: int, most: Any, tree: Any, *, state: int, flags: int) -> int:
+        for _ in range(least):
+            state = self.sequence(tree, state, flags)
+        following = self.new_state()
+        if most is sre.MAXREPEAT:
+            loop = self.new_state()
+            self.skip(state, loop)
+            self.skip(self.sequence(tree, loop, flags), loop)
+            self.skip(loop, following)
+            return following
+        self.skip(state, following)
+        for _ in range(most - least):
+            state = self.sequence(tree, state, flags)
+            self.skip(state, following)
+        return following
+
+
+@lru_cache(maxsize=64)
+def _split(ranges: Ranges) -> tuple[int, int, Ranges]:
+    """Return a set as the bits of its ASCII characters, twice 64 of them, and the others."""
+    return _bits(ranges, 0), _bits(ranges, 64), union(_beyond_ascii(ranges))
+
+
+def _beyond_ascii(ranges: Ranges) -> Iterator[tuple[int, int]]:
+    """Yield the part of a set that is not ASCII."""
+    for low, high in ranges:
+        if high >= BEYOND_ASCII[0][0]:
+            yield max(low, BEYOND_ASCII[0][0]), high
+
+
+def _bits(ranges: Ranges, first: int) -> int:
+    """Return which of the 64 characters from `first` on are in the set, as a signed integer."""
+    bits = sum(
+        1 << (code - first)
+        for low, high in takewhile(lambda pair: pair[0] < first + 64, ranges)
+        for code in range(max(low, first), min(high, first + 63) + 1)
+    )
+    return bits - (1 << 64) if bits >> 63 else bits
+
+
+def _assertion(code: Any, flags: int) -> int:
+    is_multiline = bool(flags & re.MULTILINE)
+    suffix = ", ASCII" if flags & re.ASCII else ""
+    names = {
+        sre.AT_BEGINNING: "start of line" if is_multiline else "start",
+        sre.AT_BEGINNING_STRING: "start",
+        sre.AT_END: "end of line" if is_multiline else "end",
+        sre.AT_END_STRING: "very end",
+        sre.AT_BOUNDARY: f"word boundary{suffix}",
+        sre.AT_NON_BOUNDARY: f"no word boundary{suffix}",
+    }
+    return ASSERTIONS[names[code]]
+
+
+def _characters(operation: Any, argument: Any, flags: int) -> Ranges:
+    """Return the characters that one element of a pattern matches."""
+    if operation is sre.ANY:
+        return ALL if flags & re.DOTALL else complement(((NEWLINE, NEWLINE),))
+    if operation is sre.LITERAL:
+        return _folded(((argument, argument),), flags)
+    if operation is sre.NOT_LITERAL:
+        return complement(_folded(((argument, argument),), flags))
+    if operation is sre.IN:
+        return _set(argument, flags)
+    raise UnsupportedRegex(f"the element {str(operation).lower()}")
+
+
+def _set(items: Any, flags: int) -> Ranges:
+    """Return the characters of [...]."""
+    is_negated = False
+    parts: list[Ranges] = []
+    for operation, argument in items:
+        if operation is sre.NEGATE:
+            is_negated = True
+        elif operation is sre.LITERAL:
+            parts.append(((argument, argument),))
+        elif operation is sre.RANGE:
+            parts.append((argument,))
+        elif operation is sre.CATEGORY:
+            parts.append(category(argument, is_ascii=bool(flags & re.ASCII)))
+        else:
+            raise UnsupportedRegex(f"the element {str(operation).lower()} in a set")
+    ranges = _folded(union(*parts), flags)
+    return complement(ranges) if is_negated else ranges
+
+
+def _folded(ranges: Ranges, flags: int) -> Ranges:
+    if not flags & re.IGNORECASE:
+        return ranges
+    return ignoring_case(ranges, is_ascii=bool(flags & re.ASCII))

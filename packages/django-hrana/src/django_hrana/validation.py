@@ -1,0 +1,137 @@
+"""Are the settings of a libSQL database valid? As system checks, and before one connects."""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from django.core import checks
+from django.core.checks import CheckMessage, Error
+from django.db.backends.base.validation import BaseDatabaseValidation
+
+from django_hrana import driver
+
+__all__ = ["ENGINE", "DatabaseValidation", "check_settings", "first_fault"]
+
+ENGINE: Final = "django_hrana"
+MODES: Final = ("AUTO", "DEFERRED", "EXCLUSIVE", "IMMEDIATE")
+OPTIONS: Final = ("auth_token", "namespace", "timeout", "transaction_mode")
+URLS: Final = "libsql://host, https://host or http://host:port"
+
+
+class DatabaseValidation(BaseDatabaseValidation):
+    """Checks of `manage.py check --database`."""
+
+    def check(self, **kwargs: Any) -> list[CheckMessage]:
+        """Return what is wrong with the settings."""
+        messages = super().check(**kwargs)
+        return [*messages, *check_settings(self.connection.settings_dict, self.connection.alias)]
+
+
+def first_fault(settings: Mapping[str, Any], alias: str) -> str | None:
+    """Return the first thing that makes the settings unusable, as one sentence."""
+    for message in _faults(settings, alias):
+        return f"{message.msg} {message.hint}"
+    return None
+
+
+def check_settings(settings: Mapping[str, Any], alias: str) -> list[CheckMessage]:
+    """Return what is wrong with the settings of a database, and what deserves a second look.
+
+    Args:
+        settings: the entry of DATABASES.
+        alias: its name there.
+    """
+    return [*_faults(settings, alias), *_doubts(settings, alias)]
+
+
+def _faults(settings: Mapping[str, Any], alias: str) -> Iterator[CheckMessage]:
+    options = settings.get("OPTIONS") or {}
+    where = f"settings.DATABASES[{alias!r}]"
+    yield from _url(settings.get("NAME"), f"{where}['NAME']", "E001", f"Write {URLS}.")
+    yield from _token(options.get("auth_token"), where)
+    yield from _timeout(options.get("timeout"), where)
+    yield from _mode(options.get("transaction_mode"), where)
+    yield from _namespace(options.get("namespace"), where)
+    for name in sorted(set(options) - set(OPTIONS), key=str):
+        yield Error(
+            f"{where}['OPTIONS'] holds {name!r}, which the libSQL backend does not know.",
+            hint=f"It takes {', '.join(OPTIONS)}.",
+            id="libsql.E006",
+        )
+    test = settings.get("TEST") or {}
+    if test.get("ADMIN_URL") is not None:
+        hint = "Write http://host:port of the server's admin API."
+        yield from _url(test["ADMIN_URL"], f"{where}['TEST']['ADMIN_URL']", "E007", hint)
+    elif test.get("NAME") is not None:
+        yield from _url(test["NAME"], f"{where}['TEST']['NAME']", "E008", f"Write {URLS}.")
+
+
+def _url(value: Any, where: str, number: str, hint: str) -> Iterator[CheckMessage]:
+    try:
+        driver.Endpoint.parse(value if isinstance(value, str) else "")
+    except driver.InterfaceError as error:
+        yield Error(f"{where} is improperly configured: {error}.", hint=hint, id=f"libsql.{number}")
+
+
+def _token(value: Any, where: str) -> Iterator[CheckMessage]:
+    is_clean = isinstance(value, str) and value.isascii() and not any(map(str.isspace, value))
+    if value is not None and not callable(value) and not is_clean:
+        yield Error(
+            f"{where}['OPTIONS']['auth_token'] is improperly configured (its value is not shown).",
+            hint="Give a token without white space, or a function that returns it.",
+            id="libsql.E002",
+        )
+
+
+def _timeout(value: Any, where: str) -> Iterator[CheckMessage]:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if value is not None and not (is_number and math.isfinite(value) and value > 0):
+        yield Error(
+            f"{where}['OPTIONS']['timeout'] is improperly configured to {value!r}.",
+            hint="Give a number of seconds above 0, such as 60; a writer may wait 5 s for others.",
+            id="libsql.E003",
+        )
+
+
+def _mode(value: Any, where: str) -> Iterator[CheckMessage]:
+    if value is not None and not (isinstance(value, str) and value.upper() in MODES):
+        yield Error(
+            f"{where}['OPTIONS']['transaction_mode'] is improperly configured to '{value}'. "
+            "Use one of 'DEFERRED', 'EXCLUSIVE', 'IMMEDIATE', or None.",
+            hint="None and 'auto' take the write lock when a transaction begins.",
+            id="libsql.E004",
+        )
+
+
+def _namespace(value: Any, where: str) -> Iterator[CheckMessage]:
+    try:
+        if value is not None:
+            driver.Endpoint.parse("http://localhost", str(value))
+    except driver.InterfaceError:
+        yield Error(
+            f"{where}['OPTIONS']['namespace'] is improperly configured to {value!r}.",
+            hint="Give 1 to 63 letters, digits, - and _: the name of a database on the server.",
+            id="libsql.E005",
+        )
+
+
+def _doubts(settings: Mapping[str, Any], alias: str) -> Iterator[CheckMessage]:
+    options = settings.get("OPTIONS") or {}
+    mode = str(options.get("transaction_mode") or "auto").upper()
+    if settings.get("ATOMIC_REQUESTS") and mode != "DEFERRED":
+        yield checks.Warning(
+            f"settings.DATABASES[{alias!r}] has ATOMIC_REQUESTS, so that every request waits for "
+            "the one write lock of the database.",
+            hint="Remove it and use atomic() where it is needed, or set transaction_mode DEFERRED.",
+            id="libsql.W001",
+        )
+    try:
+        endpoint = driver.Endpoint.parse(str(settings.get("NAME")))
+    except driver.InterfaceError:
+        return
+    if options.get("auth_token") and not endpoint.is_tls and not endpoint.is_local:
+        yield checks.Warning(
+            f"settings.DATABASES[{alias!r}] sends its token without encryption to another machine.",
+            hint="Use libsql:// or https:// in NAME.",
+            id="libsql.W002",
+        )

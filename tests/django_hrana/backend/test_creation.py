@@ -1,0 +1,141 @@
+"""Test databases: namespaces where there is an admin API, else a scratch database with a marker."""
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.db import ConnectionHandler
+
+from django_hrana import driver
+
+
+@pytest.fixture
+def wrapper(libsql_server, namespace):
+    """Return a function that makes Django's wrapper with some TEST settings."""
+
+    def make(**test):
+        entry = {
+            "ENGINE": "django_hrana",
+            "NAME": libsql_server.url,
+            "OPTIONS": {"namespace": namespace},
+            "TEST": test,
+        }
+        handler = ConnectionHandler({"default": entry})
+        return handler["default"]
+
+    return make
+
+
+def tables(url: str) -> set[str]:
+    connection = driver.connect(url, autocommit=True)
+    try:
+        rows = connection.cursor().execute("SELECT name FROM sqlite_master").fetchall()
+    finally:
+        connection.close()
+    return {name for (name,) in rows}
+
+
+def run(url: str, *statements: str) -> None:
+    connection = driver.connect(url, autocommit=True)
+    for sql in statements:
+        connection.cursor().execute(sql)
+    connection.close()
+
+
+def test_with_an_admin_api_each_run_has_its_own(wrapper, libsql_server):
+    connection = wrapper(ADMIN_URL=libsql_server.admin_url)
+    url = connection.creation._create_test_db(verbosity=0, autoclobber=True)
+    assert url.startswith(f"{libsql_server.url}?namespace=test-default-")
+    run(url, "CREATE TABLE t (x)")
+    connection.settings_dict["NAME"] = url
+    connection.creation._clone_test_db("1", verbosity=0)
+    clone = connection.creation.get_test_db_clone_settings("1")["NAME"]
+    assert clone == f"{url}-1"
+    assert tables(clone) == {"t"}
+    assert connection.creation._create_test_db(0, autoclobber=True, keepdb=True).startswith(url)
+    assert tables(url) == {"t"}
+    for one in (url, clone):
+        connection.creation._destroy_test_db(one, verbosity=0)
+        with pytest.raises(driver.DatabaseNotFound, match="has no such database"):
+            tables(one)
+
+
+@pytest.mark.parametrize(
+    ("name", "namespace_of"),
+    [
+        ("autoforge-tests", "autoforge-tests"),
+        ("test_http://127.0.0.1:8080_gw0", "test_http-127-0-0-1-8080_gw0"),
+        ("テスト", "test"),
+        ("x" * 100, "x" * 63),
+    ],
+)
+def test_names_become_namespaces(wrapper, libsql_server, name, namespace_of):
+    creation = wrapper(ADMIN_URL=libsql_server.admin_url, NAME=name).creation
+    assert creation._get_test_db_name() == f"{libsql_server.url}?namespace={namespace_of}"
+
+
+def test_somebodys_data_is_never_wiped(wrapper, libsql_server, namespace):
+    url = f"{libsql_server.url}?namespace={namespace}"
+    run(url, "CREATE TABLE precious (x)")
+    creation = wrapper(NAME=url).creation
+    with pytest.raises(ImproperlyConfigured, match="1 tables and was not made for tests: nothing"):
+        creation._create_test_db(verbosity=0, autoclobber=True)
+    assert tables(url) == {"precious"}
+
+
+def test_a_scratch_database_is_emptied_before_and_after(wrapper, libsql_server, namespace):
+    url = f"{libsql_server.url}?namespace={namespace}"
+    creation = wrapper(NAME=url).creation
+    assert creation._create_test_db(verbosity=0, autoclobber=True) == url
+    run(
+        url,
+        "CREATE TABLE a (id INTEGER PRIMARY KEY)",
+        "CREATE TABLE b (a REFERENCES a (id))",
+        "CREATE VIEW c AS SELECT * FROM b",
+        "INSERT INTO a VALUES (1)",
+        "INSERT INTO b VALUES (1)",
+    )
+    creation._create_test_db(verbosity=0, autoclobber=True)
+    assert tables(url) == {"_libsql_test_database"}
+    run(url, "CREATE TABLE a (x)")
+    creation._destroy_test_db(url, verbosity=0)
+    assert tables(url) == {"_libsql_test_database"}
+
+
+def test_without_either_it_says_what_to_set(wrapper):
+    with pytest.raises(ImproperlyConfigured, match="set ADMIN_URL to the admin API"):
+        wrapper().creation._get_test_db_name()
+
+
+def test_parallel_tests_need_the_admin_api(wrapper, libsql_server):
+    connection = wrapper(NAME=libsql_server.url)
+    assert not connection.features.can_clone_databases
+    with pytest.raises(ImproperlyConfigured, match=r"run them without --parallel"):
+        connection.creation._clone_test_db("1", verbosity=0)
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "shown"),
+    [
+        (
+            "SELECT 1 AS 数, NULL AS n, x'ff' AS b;",
+            0,
+            "数  n     b\n--  ----  -----\n1   NULL  x'ff'\n",
+        ),
+        ("CREATE TABLE t (x); INSERT INTO t VALUES (1);", 1, ""),
+        ("nonsense;", 1, ""),
+        (".help", 0, ".tables"),
+    ],
+)
+def test_our_shell(libsql_server, namespace, command, status, shown, capsys):
+    from django_hrana.driver.shell import main
+
+    assert main([libsql_server.url, "--namespace", namespace, "-c", command]) == status
+    assert shown in capsys.readouterr().out
+
+
+def test_dbshell_takes_the_token_from_the_environment(wrapper):
+    client = wrapper().client
+    entry = {"NAME": "libsql://h.io", "OPTIONS": {"auth_token": "s3cret", "namespace": "a"}}
+    command, environment = client.settings_to_cmd_args_env(entry, [])
+    assert "s3cret" not in " ".join(command)
+    assert environment == {"LIBSQL_AUTH_TOKEN": "s3cret"}
+    assert command[1:] == ["-m", "django_hrana.driver.shell", "libsql://h.io", "--namespace", "a"]

@@ -1,0 +1,80 @@
+"""What the caller is told when a request failed: whether anything was done, and what to do now."""
+
+import pytest
+
+from django_hrana.driver import OutcomeUnknown, TransactionLost, Unreachable, failures
+from django_hrana.driver.endpoint import Endpoint
+from django_hrana.driver.errors import from_server, from_status
+from django_hrana.driver.transport import TransportError
+
+SERVER = Endpoint.parse("http://db.example:8080", "shop")
+WHERE = "http://db.example:8080 (namespace shop)"
+CUT = TransportError("connection reset", was_sent=True)
+REFUSED = TransportError("connection refused", was_sent=False)
+
+
+@pytest.mark.parametrize(
+    ("make", "kind", "sentence", "retryable"),
+    [
+        (
+            lambda: failures.unreachable(SERVER, REFUSED),
+            Unreachable,
+            f"{WHERE} does not answer (connection refused): check that the server runs, and that "
+            "the URL and the network are right",
+            True,
+        ),
+        (
+            lambda: failures.lost(SERVER, CUT),
+            TransactionLost,
+            f"the transaction on {WHERE} broke off (connection reset), and nothing of it was "
+            "written: run it again",
+            True,
+        ),
+        (
+            failures.ended,
+            TransactionLost,
+            "the server has ended the transaction, and nothing of it was written: run it again",
+            True,
+        ),
+        (
+            lambda: failures.unknown(SERVER, CUT, "COMMIT"),
+            OutcomeUnknown,
+            f"{WHERE} gave no answer to COMMIT (connection reset): it was carried out, or it was "
+            "not; look at the data before you run it again",
+            False,
+        ),
+    ],
+)
+def test_what_is_said(make, kind, sentence, retryable):
+    error = make()
+    assert (type(error), str(error), error.retryable) == (kind, sentence, retryable)
+
+
+def test_a_lost_transaction_says_the_same_each_time_and_keeps_its_cause():
+    first = failures.lost(SERVER, CUT)
+    assert failures.lost(SERVER, first) is first
+    repeated = failures.again(first)
+    assert repeated is not first  # each raise has a traceback of its own
+    assert type(repeated) is TransactionLost
+    assert str(repeated) == str(first)
+    assert repeated.__cause__ is first
+
+
+@pytest.mark.parametrize(
+    ("error", "not_done"),
+    [
+        (REFUSED, True),
+        (CUT, False),
+        (TransportError("timed out", was_sent=True, timed_out=True), False),
+        (from_server("UNIQUE constraint failed: t.x", "SQLITE_CONSTRAINT"), True),
+        (from_status(400, "bad request", "", "http://db"), True),
+        (from_status(429, "Timed out", "", "http://db"), True),
+        (from_status(499, "closed", "", "http://db"), True),
+        (from_status(500, "internal error", "", "http://db"), False),
+        (from_status(502, "Bad gateway", "", "http://db"), False),
+        (KeyboardInterrupt(), False),
+        (ValueError("no JSON"), False),
+    ],
+)
+def test_only_what_certainly_was_not_done_may_be_done_again(error, not_done):
+    assert failures.was_not_done(error) is not_done
