@@ -23,7 +23,7 @@ from prompts.importing import ColumnNames, Source
 from tests.core.hostile_files import HOSTILE
 from tests.support.workbooks import MAIN, make_sheet, make_workbook
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def rows_of(raw: bytes, file_format: str, **options):

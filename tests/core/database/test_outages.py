@@ -43,10 +43,11 @@ def pointed_elsewhere() -> Iterator[Callable[..., None]]:
         entry["OPTIONS"] = before[1] | {"timeout": 0.1} | options
 
     connection.close()
+    connection._may_create = False  # what a `migrate` before in this process allowed
     yield point
     connections.close_all()
     entry["NAME"], entry["OPTIONS"] = before
-    connection._may_create = False  # what `migrate` allowed
+    connection._may_create = False  # as above
 
 
 @pytest.fixture
