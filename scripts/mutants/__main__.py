@@ -28,12 +28,11 @@ sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 from launch.terminal import say, set_up, step, strong, warn  # noqa: E402 (needs the path above)
 from launch.tools import tool_environment  # noqa: E402
 
-from mutants.targets import TARGETS, Target  # noqa: E402
+from mutants.targets import BACKEND, SOURCES, TARGETS, Target  # noqa: E402
 
 PERCENT: Final = 90.0
 WORK: Final = ROOT / ".cache" / "mutants"
 EQUAL: Final = Path(__file__).with_name("equal.yaml")
-SOURCES: Final = ("autoforge", "prompts", "evaluations")
 ALSO: Final = ("scripts", "templates", "static", "locale", "manage.py", "docs")
 CONFIGURATION: Final = """[mutmut]
 source_paths=
@@ -168,9 +167,7 @@ def _try(target: Target, sample: int, seed: int) -> Outcome:
         done = subprocess.run(  # noqa: S603 (our own command)
             [sys.executable, str(Path(__file__).with_name("change.py")), "run", "--max-children=2"],
             cwd=folder,
-            env=tool_environment()
-            | {"PYTHONPATH": str(ROOT / "scripts")}  # for the plugin
-            | {"MUTANTS_SAMPLE": str(sample), "MUTANTS_SEED": str(seed)},
+            env=_environment() | {"MUTANTS_SAMPLE": str(sample), "MUTANTS_SEED": str(seed)},
             stdout=stream,
             stderr=subprocess.STDOUT,
             check=False,
@@ -185,13 +182,18 @@ def _try(target: Target, sample: int, seed: int) -> Outcome:
     return _judge(target, folder, results, possible)
 
 
+def _environment() -> dict[str, str]:
+    """Return the tools' environment, in which this package is found from another folder."""
+    return tool_environment() | {"PYTHONPATH": str(ROOT / "scripts")}
+
+
 def _prepare(folder: Path, target: Target) -> None:
     """Make a copy of the project in which mutmut finds its configuration."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     unneeded = shutil.ignore_patterns("__pycache__", "*.pyc")
     for name in (*SOURCES, *ALSO, "tests"):
-        source = ROOT / name
+        source = ROOT / BACKEND / name if name == "django_hrana" else ROOT / name
         if source.is_dir():
             shutil.copytree(source, folder / name, ignore=unneeded)
         else:
@@ -200,7 +202,8 @@ def _prepare(folder: Path, target: Target) -> None:
     (folder / "data").mkdir()
     values = {
         "sources": SOURCES,
-        "files": target.files,
+        # mutmut takes a file's path for its module's name: the backend lies beside the others here.
+        "files": [file.removeprefix(f"{BACKEND}/") for file in target.files],
         "also": (*ALSO, "data"),
         "tests": target.tests,
     }
@@ -237,11 +240,12 @@ def _judge(target: Target, folder: Path, results: dict[str, int | None], possibl
 def _survivors(folder: Path, keys: Sequence[str]) -> Iterator[Survivor]:
     command = [sys.executable, str(Path(__file__).with_name("change.py")), "differences", *keys]
     shown = subprocess.run(  # noqa: S603 (our own command)
-        command, cwd=folder, env=tool_environment(), capture_output=True, text=True, check=True
+        command, cwd=folder, env=_environment(), capture_output=True, text=True, check=True
     ).stdout
     for key, difference in json.loads(shown).items():
-        module = key.rpartition(".")[0].replace(".", "/")
-        yield Survivor.from_diff(f"{module}.py", difference)
+        file = key.rpartition(".")[0].replace(".", "/") + ".py"
+        is_backend = file.startswith("django_hrana/")
+        yield Survivor.from_diff(f"{BACKEND}/{file}" if is_backend else file, difference)
 
 
 def _equal() -> list[dict[str, str]]:

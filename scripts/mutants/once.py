@@ -5,8 +5,11 @@ processor, thousands of times.
 """
 
 import contextlib
+import gc
 import os
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,8 @@ from mutmut.configuration import config
 from mutmut.runners.harness import PytestRunner
 from mutmut.utils.file_utils import change_cwd
 from mutmut.workers.isolation import ForkRunner, MutantResult
+
+from mutants.targets import SOURCES
 
 __all__ = ["collect_once"]
 
@@ -94,8 +99,28 @@ def run_tests(self: Any, *, mutant_name: str | None, tests: Iterable[str]) -> An
     """Run what was collected; without a change, all of pytest as mutmut does."""
     if mutant_name is None:
         return run_pytest(self, mutant_name=mutant_name, tests=tests)
+    _forget_results()
     with change_cwd("mutants"):
         return self.collected.run(tests)
+
+
+def _forget_results() -> None:
+    """Empty what our functions remember: the run without a change has filled it.
+
+    What is answered from memory runs no code, so that no test could notice a change in it.
+    """
+    remembering: Any = type(lru_cache(_forget_results))
+    gc.unfreeze()  # mutmut has taken all objects out of its sight, to copy less memory
+    for value in gc.get_objects():
+        if isinstance(value, remembering) and _is_ours(value):
+            value.cache_clear()
+    effort = sys.modules.get("evaluations.engine.scorers.effort")
+    if effort is not None:
+        effort._checked.clear()  # noqa: SLF001 (it remembers by a dictionary of its own)
+
+
+def _is_ours(function: Callable[..., Any]) -> bool:
+    return function.__module__.partition(".")[0] in SOURCES
 
 
 def run_clean_tests(_runner: ForkRunner, tests: Iterable[str]) -> int:  # noqa: ARG001 (mutmut's)

@@ -3,7 +3,12 @@
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["TARGETS", "Target"]
+__all__ = ["BACKEND", "SOURCES", "TARGETS", "Target"]
+
+SOURCES: Final = ("autoforge", "core", "django_hrana", "evaluations", "prompts")
+"""Our packages by the names that they are imported by."""
+BACKEND: Final = "packages/django-hrana/src"
+"""Where one of them lies."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
