@@ -1,66 +1,9 @@
 #!/usr/bin/env python
-"""Django's command line. A wrong environment or a database out of reach gets one sentence."""
+"""Django's command line in a checkout; an installed AutoForge has the same as `autoforge`."""
 
-import atexit
-import gc
-import os
 import sys
-import warnings
 
-# Django, once loaded, is a million objects that stay. To look through them at every 700 new ones,
-# as Python does, is a fifth of the time that a command takes; what a command makes is no garbage.
-GARBAGE_THRESHOLD = 500_000
-SERVERS = ("runserver", "run_huey")  # they live long, and requests leave garbage: as Python does
-
-
-def main() -> int:
-    """Run the command and return its exit status.
-
-    Returns:
-        1 with one line on standard error where the environment or the settings are wrong, or the
-        database does not answer or refuses what we ask (a command for which 1 means something else
-        names another as `exit_status` of the error); what the command itself chose otherwise.
-    """
-    if sys.argv[1:2] not in [[name] for name in SERVERS]:
-        gc.set_threshold(GARBAGE_THRESHOLD)
-    # Migrations are written without a database too; none is made for it.
-    warnings.filterwarnings("ignore", message="Got an error checking .*unable to open database")
-    atexit.register(gc.freeze)  # nor once more at the end
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "autoforge.settings")
-    try:
-        from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415 (may be missing)
-        from django.core.management import execute_from_command_line  # noqa: PLC0415 (as above)
-        from django.db import Error  # noqa: PLC0415 (as above)
-    except ImportError:
-        sys.stderr.write(
-            "Django is not installed for this Python: run `make setup`, "
-            "then use .venv/bin/python.\n"
-        )
-        return 1
-    try:
-        execute_from_command_line(sys.argv)
-    except ImproperlyConfigured as error:
-        sys.stderr.write(f"Configuration error: {error}\n")
-        return 1
-    except Error as error:
-        if "--traceback" in sys.argv:
-            raise
-        sys.stderr.write(f"Database error: {_explain(error)}.\n")
-        return int(getattr(error, "exit_status", 1))
-    except BrokenPipeError:  # the reader has seen enough, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
-
-
-def _explain(error: Exception) -> str:
-    """Return what is wrong with the database, or with the program, in one sentence."""
-    from core.database.explanation import explain  # noqa: PLC0415 (seldom needed)
-
-    sentence = explain(error)
-    if sentence is not None:
-        return sentence
-    return f"{error}; this is a fault of AutoForge: run it again with --traceback, and report it"
-
+from autoforge.command_line import main
 
 if __name__ == "__main__":
     sys.exit(main())

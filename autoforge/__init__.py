@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+# The one place: the package's metadata and the release workflow read it here.
 __version__ = "0.1.0"
 
 # In a checkout, the libSQL backend lies beside us, and every way in (manage.py, gunicorn, a worker)

@@ -18,7 +18,13 @@ from autoforge.environment import load
 
 # --- Environment ----------------------------------------------------------------------------------
 
-BASE_DIR = Path(__file__).resolve().parent.parent
+# A wheel carries templates, translations and static files inside of this package; a checkout has
+# them beside it. What an installation has of its own (.env.local, data/, staticfiles/) is in the
+# checkout, or in the folder where an installed AutoForge is started.
+PACKAGE = Path(__file__).resolve().parent
+IS_INSTALLED = (PACKAGE / "resources").is_dir()
+RESOURCES = PACKAGE / "resources" if IS_INSTALLED else PACKAGE.parent
+BASE_DIR = Path.cwd() if IS_INSTALLED else PACKAGE.parent
 ENVIRONMENT = load(os.environ, BASE_DIR)
 
 APP_NAME = ENVIRONMENT.app_name
@@ -82,7 +88,7 @@ ASGI_APPLICATION = "autoforge.asgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
+        "DIRS": [RESOURCES / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -197,7 +203,7 @@ LANGUAGE_CODE = ENVIRONMENT.language_code
 LANGUAGES = [("en", _("English")), ("ja", _("Japanese"))]
 # Where LANGUAGE_CODE is set, it beats what the browser asks for; what a person chose beats both.
 LANGUAGE_IS_SET = ENVIRONMENT.sources.get("LANGUAGE_CODE", "default") != "default"
-LOCALE_PATHS = [BASE_DIR / "locale", BASE_DIR / "locale_theme"]  # ours, the theme's
+LOCALE_PATHS = [RESOURCES / "locale", RESOURCES / "locale_theme"]  # ours, the theme's
 TIME_ZONE = ENVIRONMENT.time_zone
 USE_I18N = True
 USE_TZ = True
@@ -207,7 +213,7 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 11_000
 
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_DIRS = [RESOURCES / "static"]
 # On a laptop straight from the sources; elsewhere from what collectstatic has gathered.
 WHITENOISE_USE_FINDERS = IS_LOCAL
 WHITENOISE_AUTOREFRESH = DEBUG

@@ -1,7 +1,7 @@
 """`make lock`: resolve requirements*.in into requirements*.txt, pinned and hashed.
 
 One resolution for every supported Python; neither an index nor a machine's paths get into a file.
-The Django 6.1 file is for `make test-matrix` alone.
+The Django 6.1 file is for `make test-matrix` alone, that of the documentation for `make docs`.
 """
 
 import os
@@ -22,6 +22,7 @@ LOCKS: Final[dict[str, tuple[str, ...]]] = {
     "requirements.txt": ("requirements.in", "--python-version", "3.11"),
     "requirements-libsql.txt": ("requirements-libsql.in", "--python-version", "3.11"),
     "requirements-dev.txt": ("requirements-dev.in", "--python-version", "3.11"),
+    "requirements-docs.txt": ("requirements-docs.in", "--python-version", "3.11"),
     "requirements-django61.txt": (
         "requirements-dev.in",
         *("--override", "requirements-django61.in", "--python-version", "3.12"),
