@@ -4,7 +4,7 @@ What is not defined is empty; texts and numbers compare and add as JavaScript do
 true; objects are written as [object Object] (`dump` writes JSON); === means ==. Where the sandbox
 knows less than Nunjucks (calls, macros, regular expressions), a sentence says so.
 
-Kept instead of the real one in QuickJS, which no limit of time stops (docs/decisions/0016-nunjucks.md).
+Kept instead of the real one in QuickJS, which no limit of time stops: docs/decisions/0016.
 """
 
 import json
