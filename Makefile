@@ -21,7 +21,7 @@ BIN := $(VENV)/bin
 # Makes $(VENV) where it is missing or broken and installs what has changed; else takes a moment.
 BOOTSTRAP = python=$$(sh scripts/find_python.sh "$(PYTHON)") && "$$python" scripts/bootstrap.py
 
-.PHONY: run test check fmt help setup test-only test-matrix lock local-model local-embeddings differential mutants crash-test bench-db bench-eval bench-prompts bench-import conformance conformance-fast shell clean
+.PHONY: run test check fmt help setup test-only test-matrix lock local-model local-embeddings differential mutants measure crash-test bench-db bench-eval bench-prompts bench-import conformance conformance-fast shell clean
 
 ##@ Use
 
@@ -66,6 +66,9 @@ differential: setup ## Scorers and configurations beside the real promptfoo (npm
 
 mutants: setup ## Changes deciding code a little, many times: do its tests notice? ARGS="budget labels --show"
 	@exec $(BIN)/python scripts/mutants $(ARGS)
+
+measure: setup ## How the code is written, in figures, beside peers: ARGS="--against main --format json"
+	@exec $(BIN)/python scripts/measure $(ARGS)
 
 crash-test: setup ## Runs killed at random moments: ARGS="--kills 50 --victim server --database libsql"
 	@exec $(BIN)/python scripts/crashes $(ARGS)

@@ -1,7 +1,8 @@
 """`make lock`: resolve requirements*.in into requirements*.txt, pinned and hashed.
 
 One resolution for every supported Python; neither an index nor a machine's paths get into a file.
-The Django 6.1 file is for `make test-matrix` alone, that of the documentation for `make docs`.
+The Django 6.1 file is for `make test-matrix` alone, that of the documentation for `make docs`, and
+that of the measures for `make measure`.
 """
 
 import os
@@ -26,6 +27,10 @@ LOCKS: Final[dict[str, tuple[str, ...]]] = {
     "requirements-django61.txt": (
         "requirements-dev.in",
         *("--override", "requirements-django61.in", "--python-version", "3.12"),
+    ),
+    "scripts/measure/requirements.txt": (
+        "scripts/measure/requirements.in",
+        *("--python-version", "3.11"),
     ),
 }
 
