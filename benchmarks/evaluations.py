@@ -196,7 +196,7 @@ def _django(url: str) -> None:
 def _run(count: int, spec: Any = None, **fields: Any) -> Any:
     from evaluations.engine.providers import ProviderSpec
     from evaluations.engine.types import Assertion, Case
-    from evaluations.planning import Plan, PlannedColumn, create_run
+    from evaluations.services.planning import Plan, PlannedColumn, create_run
 
     checks = (Assertion(type="contains", value="q"),)
     cases = (
@@ -210,7 +210,7 @@ def round_trips(_options: argparse.Namespace) -> None:
     """Print what a run costs on a remote database."""
     with libsql() as proxy:
         _django(proxy.url)
-        from evaluations.execution import execute_run
+        from evaluations.services.runs import execute_run
 
         _run(10)
         run = _run(CASES)
@@ -265,7 +265,7 @@ def _timed_bare(url: str) -> float:
 
 
 def _timed_run(spec: Any) -> float:
-    from evaluations.execution import execute_run
+    from evaluations.services.runs import execute_run
 
     run = _run(CALLS, spec, use_cache=False)
     started = time.perf_counter()

@@ -58,13 +58,13 @@ def show(url: str, proxy: Any) -> None:
 
 
 def _fill() -> Any:
+    from evaluations.engine.protocol import Ending
     from evaluations.engine.providers import ProviderSpec
     from evaluations.engine.types import Case
-    from evaluations.engine.work import Ending
-    from evaluations.execution import finish_run
     from evaluations.models import RunCase
-    from evaluations.planning import Plan, PlannedColumn, create_run
-    from evaluations.storage import insert_rows
+    from evaluations.services.planning import Plan, PlannedColumn, create_run
+    from evaluations.services.runs import finish_run
+    from evaluations.services.store import insert_rows
 
     cases = [(None, Case(name=f"case {n}", variables={"x": n})) for n in range(CASES)]
     spec = ProviderSpec(kind="echo")

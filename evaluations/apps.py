@@ -11,7 +11,12 @@ class EvaluationsConfig(AppConfig):
     verbose_name = _("Evaluations")
 
     def ready(self) -> None:
-        """Add our check, tab and scores to prompts."""
-        from evaluations import for_prompts  # noqa: PLC0415 (needs the models, which are ready now)
+        """Add our release check, our tab and our scores to prompts."""
+        # They need the models, which are ready now.
+        from evaluations.prompt_panel import latest_scores, render_panel  # noqa: PLC0415
+        from evaluations.release_gates import check_release  # noqa: PLC0415
+        from prompts.interface import Panel, register_check, register_panel, register_scores  # noqa: PLC0415
 
-        for_prompts.register()
+        register_check("evaluated", check_release)
+        register_panel(Panel(name="evaluations", title=_("Evaluations"), render=render_panel))
+        register_scores(latest_scores)

@@ -9,8 +9,8 @@ from django_tasks import task
 
 from core.database.explanation import explain
 from core.errors import InvalidInputError, NotFoundError
-from evaluations.execution import execute_run, runs_to_resume
 from evaluations.models import Run
+from evaluations.services.runs import execute_run, runs_to_resume
 
 __all__ = ["enqueue_run", "resume_runs", "run_evaluation"]
 

@@ -11,7 +11,6 @@ from django.urls import reverse
 from django.utils.module_loading import import_string
 
 from autoforge import settings as product_settings
-from evaluations import services as evaluations
 from evaluations.models import (
     Evaluation,
     ModelProfile,
@@ -21,6 +20,7 @@ from evaluations.models import (
     TestResult,
     TestSuite,
 )
+from evaluations.services import results as evaluations
 from prompts import services as prompts
 from prompts.models import Prompt, PromptTemplate, PromptVersion
 

@@ -11,10 +11,10 @@ from django.core.management import call_command
 from django.urls import URLResolver, get_resolver
 
 from evaluations.engine.providers import ProviderSpec
-from evaluations.execution import execute_run
 from evaluations.models import ModelProfile
-from evaluations.planning import Plan, PlannedColumn, cases_of_suite, create_run
-from evaluations.services import create_case, create_suite
+from evaluations.services.planning import Plan, PlannedColumn, cases_of_suite, create_run
+from evaluations.services.runs import execute_run
+from evaluations.services.suites import create_case, create_suite
 from prompts.interface import get_prompt_text
 from prompts.models import LabelRule
 from prompts.services import create_prompt, create_template

@@ -9,8 +9,8 @@ from django.db import IntegrityError, connection, migrations, models, transactio
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 
-from evaluations import services as evaluations
 from evaluations.models import Rating, TestCase, TestResult, TestSuite
+from evaluations.services import results as evaluations
 from prompts import services as prompts
 
 CHECK = "test_results_details_is_object"

@@ -5,8 +5,8 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 
-from evaluations import services as evaluations
 from evaluations.models import TestCase, TestResult, TestSuite
+from evaluations.services import results as evaluations
 from prompts import services as prompts
 from prompts.models import Prompt
 from tests.support.schema import TABLES

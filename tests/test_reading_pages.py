@@ -9,7 +9,8 @@ from django.urls import reverse
 
 from core.reading import document_as_html
 from evaluations.models import ModelProfile, TestCase, TestResult
-from evaluations.services import complete_evaluation, create_case, create_evaluation, create_suite
+from evaluations.services.results import complete_evaluation, create_evaluation
+from evaluations.services.suites import create_case, create_suite
 from prompts import services
 from prompts.models import PromptVersion
 

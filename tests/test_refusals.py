@@ -15,7 +15,7 @@ import pytest
 from django.utils.translation import override
 
 from core.errors import InvalidInputError
-from evaluations import services as evaluation_services
+from evaluations.services import suites
 from prompts import services
 from tests.test_translations import ROOT, entries
 
@@ -296,8 +296,8 @@ def test_refusals_are_japanese_where_the_page_is():
         with pytest.raises(InvalidInputError) as caught:
             services.create_prompt(title="", content="x")
         assert "タイトル" in str(caught.value)
-        suite = evaluation_services.create_suite(name="s")
-        evaluation_services.create_case(suite_id=suite.pk, name="c")
+        suite = suites.create_suite(name="s")
+        suites.create_case(suite_id=suite.pk, name="c")
         with pytest.raises(InvalidInputError) as caught:
-            evaluation_services.create_case(suite_id=suite.pk, name="c")
+            suites.create_case(suite_id=suite.pk, name="c")
         assert str(caught.value) == "名前: このスイートにはケース「c」がすでにあります"

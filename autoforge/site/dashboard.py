@@ -14,7 +14,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from evaluations import selectors as evaluations
+from evaluations.selectors import overview as evaluations
 from prompts import selectors as prompts
 
 __all__ = ["Card", "environment_badge", "fill"]

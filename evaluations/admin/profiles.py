@@ -22,15 +22,15 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from core.admin import BaseAdmin, DocumentFormField
-from evaluations import gates
 from evaluations.admin.cells import PAGE_MEDIA
 from evaluations.engine.errors import SetupError
 from evaluations.engine.providers import PROVIDERS
 from evaluations.engine.providers.addresses import make_policy
-from evaluations.engine.providers.contract import MOST_AT_A_TIME
+from evaluations.engine.providers.base import MOST_AT_A_TIME
 from evaluations.engine.providers.families import why_unsent
 from evaluations.engine.providers.keys import check_address, find_secret
 from evaluations.models import ModelProfile, ReleaseGate
+from evaluations.services import gates
 from prompts.interface import list_checked_labels
 
 NEEDS_MODEL = ("openai", "anthropic", "openai-compatible")

@@ -24,14 +24,16 @@ from unfold.decorators import display
 
 from core.admin import SoftDeleteAdmin, StateFilter
 from core.errors import ApplicationError
-from evaluations import drawing, execution, presenting, reporting
+from evaluations import reporting
 from evaluations.admin.cells import PAGE_MEDIA, named
-from evaluations.admin.records import STATUS_COLOURS
-from evaluations.admin.starting import OFFERED, StartForm, find_choices
-from evaluations.comparing import remarks_on
+from evaluations.admin.evaluations import STATUS_COLOURS
+from evaluations.admin.run_form import OFFERED, StartForm, find_choices
 from evaluations.engine.errors import EngineError
 from evaluations.fit import misfits_from_json
 from evaluations.models import Evaluation, Rating, Run, RunCase, TestResult
+from evaluations.selectors import charts, grid
+from evaluations.selectors.comparisons import remarks_on
+from evaluations.services import runs as run_services
 from evaluations.tasks import enqueue_run
 
 if TYPE_CHECKING:
@@ -112,7 +114,7 @@ class RunAdmin(SoftDeleteAdmin):
     @display(description=_("status"), ordering="status", label=STATUS_COLOURS)
     def shown_status(self, obj: Run) -> tuple[str, str]:
         """Return how the run stands as a coloured label: red where nothing but errors came."""
-        return presenting.outcome_of(obj, obj.evaluations.all())
+        return grid.outcome_of(obj, obj.evaluations.all())
 
     @display(description=_("passed"))
     def shown_passed(self, obj: Run) -> str:
@@ -123,7 +125,7 @@ class RunAdmin(SoftDeleteAdmin):
     @display(description=_("cost"))
     def shown_cost(self, obj: Run) -> str:
         """Return what all columns cost."""
-        costs = [drawing.cost_of(row.summary) for row in obj.evaluations.all()]
+        costs = [charts.cost_of(row.summary) for row in obj.evaluations.all()]
         known = [cost for cost in costs if cost is not None]
         return f"${sum(known):.4f}" if known else "–"
 
@@ -196,7 +198,7 @@ class RunAdmin(SoftDeleteAdmin):
     ) -> HttpResponse:
         """Show a run: live while it runs, then its figures, verdicts, plots and answers."""
         run, columns = self._run(request, object_id)
-        grid = presenting.build_grid(
+        shown = grid.build_grid(
             run,
             columns,
             chosen=request.GET.get("show", "all"),
@@ -209,14 +211,14 @@ class RunAdmin(SoftDeleteAdmin):
             "opts": self.opts,
             "run": run,
             "columns": columns,
-            "grid": grid,
-            "filters": [(name, FILTER_NAMES[name]) for name in presenting.FILTERS],
-            "verdicts": presenting.verdicts_of(columns),
-            "outcome": presenting.outcome_of(run, columns),
+            "grid": shown,
+            "filters": [(name, FILTER_NAMES[name]) for name in grid.FILTERS],
+            "verdicts": grid.verdicts_of(columns),
+            "outcome": grid.outcome_of(run, columns),
             "remarks": remarks_on(run, columns),
             "misfits": misfits_from_json(run.settings.get("misfits", ())) if run.is_open else (),
-            "plots": drawing.plots_of(columns),
-            "agreement": presenting.agreement_of(run),
+            "plots": charts.plots_of(columns),
+            "agreement": grid.agreement_of(run),
             "active": run.is_open,
             "formats": FORMAT_NAMES.items(),
             "can_change": self.has_change_permission(request, run),
@@ -233,7 +235,7 @@ class RunAdmin(SoftDeleteAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         try:
-            columns = presenting.columns_of(UUID(str(key)))
+            columns = grid.columns_of(UUID(str(key)))
         except ValueError:
             raise Http404 from None
         if not columns or columns[0].run is None:
@@ -244,7 +246,7 @@ class RunAdmin(SoftDeleteAdmin):
         """Answer the page that watches: how far the run is, as JSON."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        return JsonResponse(presenting.progress_of(get_object_or_404(Run, pk=key)))
+        return JsonResponse(grid.progress_of(get_object_or_404(Run, pk=key)))
 
     def case(self, request: HttpRequest, key: UUID, case: int) -> HttpResponse:
         """Show one case: what was asked, each answer, each scorer's reason."""
@@ -256,7 +258,7 @@ class RunAdmin(SoftDeleteAdmin):
             .prefetch_related("ratings__user")
         )
         labels = {column.pk: column.label for column in columns}
-        before, after = presenting.neighbours_of(found)
+        before, after = grid.neighbours_of(found)
         context = {
             **self.admin_site.each_context(request),
             "title": found.name,
@@ -265,7 +267,7 @@ class RunAdmin(SoftDeleteAdmin):
             "case": found,
             "before": before,
             "after": after,
-            "answers": presenting.answers_of(results, labels, request.user),
+            "answers": grid.answers_of(results, labels, request.user),
             "can_rate": request.user.has_perm("evaluations.add_rating"),
         }
         return TemplateResponse(request, "admin/evaluations/run/case.html", context)
@@ -281,7 +283,7 @@ class RunAdmin(SoftDeleteAdmin):
         except ValueError:
             raise Http404 from None
         start = _number(request.GET.get("from"))
-        flips = presenting.flips_of(old, new, start=start)
+        flips = grid.flips_of(old, new, start=start)
         end = start + len(flips.page)
         context = {
             **self.admin_site.each_context(request),
@@ -291,10 +293,10 @@ class RunAdmin(SoftDeleteAdmin):
             "columns": columns,
             "old": old,
             "new": new,
-            "verdict": presenting.verdict_between(old, new),
+            "verdict": grid.verdict_between(old, new),
             "flips": flips,
             "start": start,
-            "before": max(0, start - presenting.FLIPS),
+            "before": max(0, start - grid.FLIPS),
             "next": end if end < flips.count else None,
         }
         return TemplateResponse(request, "admin/evaluations/run/compare.html", context)
@@ -338,7 +340,7 @@ class RunAdmin(SoftDeleteAdmin):
         """Ask the run's worker to stop."""
 
         def cancel() -> Any:
-            execution.cancel_run(key)
+            run_services.cancel_run(key)
             return _("The run stops as soon as its worker sees it; what is stored stays.")
 
         return self._do(request, key, cancel)
@@ -347,7 +349,7 @@ class RunAdmin(SoftDeleteAdmin):
         """Go on with a run, its limits as they are sent."""
 
         def resume() -> Any:
-            execution.raise_limits(key, **_limits(request))
+            run_services.raise_limits(key, **_limits(request))
             self._enqueue(request, Run.objects.get(pk=key))
             return _("The run goes on where it was.")
 
@@ -357,7 +359,7 @@ class RunAdmin(SoftDeleteAdmin):
         """Do a run's errors again."""
 
         def retry() -> Any:
-            count = execution.forget_errors(key)
+            count = run_services.forget_errors(key)
             self._enqueue(request, Run.objects.get(pk=key))
             return _("%(count)d errors are done again.") % {"count": count}
 

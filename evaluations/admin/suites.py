@@ -26,13 +26,13 @@ from core.admin import (
     first_line,
 )
 from core.bulk.jobs import Outcome, change_each
-from evaluations import services
 from evaluations.admin.cells import PAGE_MEDIA, named
-from evaluations.admin.suite_files import SuiteFiles
+from evaluations.admin.suite_import import SuiteFiles
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.files import find_reference
 from evaluations.engine.formats.assertions import parse_assertion
 from evaluations.models import ReleaseGate, TestCase, TestSuite
+from evaluations.services.suites import restore_suite
 
 __all__ = ["TestCaseAdmin", "TestSuiteAdmin"]
 
@@ -112,7 +112,7 @@ class TestSuiteAdmin(SuiteFiles, SoftDeleteAdmin):
 
     def restore_rows(self, rows: QuerySet[Any]) -> Outcome:
         """Restore each unless its name is taken by now."""
-        return change_each(rows, lambda row: services.restore_suite(suite_id=row.pk))
+        return change_each(rows, lambda row: restore_suite(suite_id=row.pk))
 
     def describe_deletion(self, rows: QuerySet[Any]) -> list[str]:
         """Say which release gates rest on the suites."""

@@ -15,15 +15,16 @@ from uuid import UUID
 
 from django.db import transaction
 
+from evaluations.engine.protocol import Column, Ending, Finished, request_hash
 from evaluations.engine.providers import ProviderSpec
 from evaluations.engine.scorers import Context, grade
 from evaluations.engine.types import Answer
-from evaluations.engine.work import Column, Ending, Finished, request_hash
-from evaluations.exchanging import read_suite, store_suite
-from evaluations.execution import column_of, finish_run, template_of
 from evaluations.models import TestSuite
-from evaluations.planning import Plan, PlannedColumn, cases_of_suite, create_run
-from evaluations.storage import DatabaseStore
+from evaluations.services.planning import Plan, PlannedColumn, cases_of_suite, create_run
+from evaluations.services.runs import column_of, finish_run, template_of
+from evaluations.services.store import DatabaseStore
+from evaluations.services.suites import store_suite
+from evaluations.suite_files import read_suite
 from prompts import interface as prompts
 
 __all__ = ["find_loaded", "load_runs"]

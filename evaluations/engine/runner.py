@@ -13,13 +13,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from evaluations.engine.asking import (
-    answer_at_hand,
-    answer_of_refusal,
-    completed,
-    estimated_tokens,
-    request_of,
-)
+from evaluations.engine.batching import Blocking, Committer
 from evaluations.engine.budget import Budget
 from evaluations.engine.costs import cost_of_answer
 from evaluations.engine.errors import (
@@ -30,12 +24,8 @@ from evaluations.engine.errors import (
     ScoringError,
     SetupError,
 )
-from evaluations.engine.group_commit import Blocking, Committer
-from evaluations.engine.providers import Pace, Provider, with_retries
-from evaluations.engine.scorers import Context, asks_about_refusals, grade, service_calls
-from evaluations.engine.services import Tally
-from evaluations.engine.types import Answer
-from evaluations.engine.work import (
+from evaluations.engine.grader_models import Tally
+from evaluations.engine.protocol import (
     INTERRUPTED,
     Column,
     Ending,
@@ -46,6 +36,16 @@ from evaluations.engine.work import (
     Task,
     request_hash,
 )
+from evaluations.engine.providers import Pace, Provider, with_retries
+from evaluations.engine.requests import (
+    answer_at_hand,
+    answer_of_refusal,
+    completed,
+    estimated_tokens,
+    request_of,
+)
+from evaluations.engine.scorers import Context, asks_about_refusals, grade, service_calls
+from evaluations.engine.types import Answer
 
 __all__ = ["run"]
 

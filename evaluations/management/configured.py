@@ -8,7 +8,7 @@ from evaluations.engine.formats.promptfoo_cases import FoundCase
 from evaluations.engine.formats.promptfoo_prompts import matches
 from evaluations.engine.providers import Limits, ProviderSpec
 from evaluations.engine.types import Case
-from evaluations.planning import PlannedColumn
+from evaluations.services.planning import PlannedColumn
 
 __all__ = ["Filters", "columns_of", "with_limits"]
 

@@ -6,9 +6,9 @@ from typing import Any, Self
 
 from django.db.models import Count, Q
 
-from evaluations.engine.work import Finished
-from evaluations.execution import spent_on
+from evaluations.engine.protocol import Finished
 from evaluations.models import Run, TestResult
+from evaluations.services.runs import spent_on
 
 __all__ = ["Progress"]
 

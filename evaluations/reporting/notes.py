@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.db.models.functions import Left
 from django.utils.translation import gettext as _
 
-from evaluations.finishes import REMARKABLE, explain_finish
+from evaluations.finish_reasons import REMARKABLE, explain_finish
 from evaluations.models import TestResult
 from evaluations.reporting.report import ColumnReport, Report
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
-from evaluations.comparing import Comparing, Judged, compare_run, judge_run, remarks_on
 from evaluations.models import Evaluation, Run
+from evaluations.selectors.comparisons import Comparing, Judged, compare_run, judge_run, remarks_on
 
 __all__ = [
     "ERRORS",

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from django.db.models import F
 
-from evaluations.finishes import explain_finish
+from evaluations.finish_reasons import explain_finish
 from evaluations.models import TestResult, result_state
 from evaluations.reporting.report import ColumnReport, Report
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from evaluations.comparing import Judged
 from evaluations.engine.statistics import SENTENCES
 from evaluations.reporting.notes import notes_of
 from evaluations.reporting.report import Report
+from evaluations.selectors.comparisons import Judged
 
 __all__ = ["as_markdown", "as_table"]
 

@@ -54,7 +54,11 @@ TARGETS: Final = (
     ),
     Target(
         name="gates",
-        files=("evaluations/for_prompts.py", "evaluations/comparing.py", "evaluations/fit.py"),
+        files=(
+            "evaluations/release_gates.py",
+            "evaluations/selectors/comparisons.py",
+            "evaluations/fit.py",
+        ),
         tests=(
             "tests/evaluations/test_gates.py",
             "tests/evaluations/test_unchecked.py",

@@ -14,10 +14,10 @@ from playwright.sync_api import expect
 from autoforge.background import wait_until_idle
 from evaluations.engine.providers import ProviderSpec
 from evaluations.engine.types import Assertion, Case
-from evaluations.execution import execute_run
 from evaluations.models import ModelProfile, Rating, Run, RunCase, TestResult
-from evaluations.planning import Plan, PlannedColumn, create_run
-from evaluations.services import create_case, create_suite
+from evaluations.services.planning import Plan, PlannedColumn, create_run
+from evaluations.services.runs import execute_run
+from evaluations.services.suites import create_case, create_suite
 from prompts.services import create_prompt, edit_prompt
 from tests.support.fake_models import FakeModels, Step
 

@@ -17,7 +17,7 @@ from django.urls import reverse
 
 import autoforge.urls  # noqa: F401 (registers the pages)
 from core.changelists import MAX_WORDS, CheckedListMixin
-from evaluations.services import create_case, create_suite
+from evaluations.services.suites import create_case, create_suite
 from prompts.services import create_prompt
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]

@@ -6,11 +6,11 @@ from django.urls import reverse
 
 from evaluations.engine.providers import ProviderSpec
 from evaluations.engine.types import Assertion, Case
-from evaluations.execution import execute_run
-from evaluations.for_prompts import check_release
 from evaluations.models import Evaluation
-from evaluations.planning import Plan, PlannedColumn, create_run
+from evaluations.release_gates import check_release
 from evaluations.roles import PERMISSIONS
+from evaluations.services.planning import Plan, PlannedColumn, create_run
+from evaluations.services.runs import execute_run
 from prompts.interface import Candidate, get_prompt_text
 from prompts.services import create_prompt
 

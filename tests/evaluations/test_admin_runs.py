@@ -18,13 +18,13 @@ from django.urls import reverse
 from autoforge.background import wait_until_idle
 from evaluations.engine.providers import ProviderSpec
 from evaluations.engine.types import Assertion, Case
-from evaluations.execution import execute_run
 from evaluations.models import ModelProfile, Rating, Run, RunCase, TestCase, TestResult, TestSuite
-from evaluations.planning import Plan, PlannedColumn, create_run
 from evaluations.reporting import build_report, write
 from evaluations.roles import PERMISSIONS
-from evaluations.services import create_case, create_suite
-from evaluations.storage import insert_rows
+from evaluations.services.planning import Plan, PlannedColumn, create_run
+from evaluations.services.runs import execute_run
+from evaluations.services.store import insert_rows
+from evaluations.services.suites import create_case, create_suite
 from prompts.services import create_prompt, edit_prompt
 
 pytestmark = pytest.mark.django_db(transaction=True)

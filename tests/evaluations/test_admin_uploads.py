@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from evaluations.models import ModelProfile, Run, TestCase, TestSuite
-from evaluations.services import create_case, create_suite
+from evaluations.services.suites import create_case, create_suite
 from prompts.services import create_prompt
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]

@@ -6,9 +6,9 @@ import pytest
 
 from evaluations.engine.providers import Limits, ProviderSpec
 from evaluations.engine.types import Assertion, Case
-from evaluations.execution import execute_run
 from evaluations.models import TestResult
-from evaluations.planning import Plan, PlannedColumn, create_run
+from evaluations.services.planning import Plan, PlannedColumn, create_run
+from evaluations.services.runs import execute_run
 from tests.support.fake_models import FakeModels, Step
 
 pytestmark = pytest.mark.django_db(transaction=True)

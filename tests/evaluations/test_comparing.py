@@ -3,9 +3,15 @@
 import pytest
 from django.utils import translation
 
-from evaluations.comparing import as_stored, compare_run, judge_run, remarks_on, sentence_of
 from evaluations.engine.statistics import holm
 from evaluations.models import Evaluation, Run, RunCase, TestResult
+from evaluations.selectors.comparisons import (
+    as_stored,
+    compare_run,
+    judge_run,
+    remarks_on,
+    sentence_of,
+)
 
 pytestmark = pytest.mark.django_db
 

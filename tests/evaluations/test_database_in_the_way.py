@@ -11,12 +11,13 @@ from autoforge.background import calmly
 from core.database.explanation import explain
 from core.database.waiting import Announcer
 from django_hrana import driver
-from evaluations import storage, tasks
+from evaluations import tasks
 from evaluations.engine.providers import ProviderSpec
 from evaluations.engine.types import Case
-from evaluations.execution import execute_run, runs_to_resume
 from evaluations.models import Run, TestResult
-from evaluations.planning import Plan, PlannedColumn, create_run
+from evaluations.services import store
+from evaluations.services.planning import Plan, PlannedColumn, create_run
+from evaluations.services.runs import execute_run, runs_to_resume
 
 ECHO = PlannedColumn(spec=ProviderSpec(kind="echo"), text="{{x}}")
 
@@ -53,9 +54,9 @@ CONSTRAINT = raised(file_error(sqlite3.SQLITE_CONSTRAINT), IntegrityError)
 
 @pytest.fixture
 def quick(monkeypatch) -> None:
-    monkeypatch.setattr(storage, "FIRST_WAIT_SECONDS", 0.001)
-    monkeypatch.setattr(storage, "LONGEST_WAIT_SECONDS", 0.002)
-    monkeypatch.setattr(storage, "announcer", Announcer())
+    monkeypatch.setattr(store, "FIRST_WAIT_SECONDS", 0.001)
+    monkeypatch.setattr(store, "LONGEST_WAIT_SECONDS", 0.002)
+    monkeypatch.setattr(store, "announcer", Announcer())
     monkeypatch.setattr("django.db.connection.close", lambda: None, raising=False)
 
 
@@ -76,26 +77,26 @@ class TestPatience:
 
     @pytest.mark.parametrize("error", [AWAY, LOCKED, FULL, LOST])
     def test_what_may_pass_is_waited_for_and_said(self, caplog, error):
-        assert storage.patiently(failing(error, 5)) == "done"
+        assert store.patiently(failing(error, 5)) == "done"
         said = [record.getMessage() for record in caplog.records]
         assert said[0].startswith("Waiting for the database: ")
         assert said[1].startswith("The database answers again, ")
         assert len(said) == 2  # not once for each attempt
 
     def test_one_that_is_back_at_once_is_no_news(self, caplog):
-        assert storage.patiently(failing(AWAY, 1)) == "done"
+        assert store.patiently(failing(AWAY, 1)) == "done"
         assert caplog.records == []
 
     @pytest.mark.parametrize("error", [READ_ONLY, NO_DATABASE, DENIED, NO_COLUMN, CONSTRAINT])
     def test_what_no_waiting_mends_is_raised_at_once(self, caplog, error):
         with pytest.raises(type(error)):
-            storage.patiently(failing(error, 1))
+            store.patiently(failing(error, 1))
         assert caplog.records == []
 
     def test_patience_ends(self, monkeypatch, caplog):
-        monkeypatch.setattr(storage, "PATIENCE_SECONDS", 0.02)
+        monkeypatch.setattr(store, "PATIENCE_SECONDS", 0.02)
         with pytest.raises(OperationalError):
-            storage.patiently(failing(AWAY, 1000))
+            store.patiently(failing(AWAY, 1000))
         assert len(caplog.records) == 1
 
 
@@ -174,7 +175,7 @@ def test_a_worker_whose_database_is_away_says_one_sentence_and_leaves_the_run(mo
     def away(_self, _finished):
         raise READ_ONLY
 
-    monkeypatch.setattr(storage.DatabaseStore, "save", away)
+    monkeypatch.setattr(store.DatabaseStore, "save", away)
     assert tasks.run_evaluation.func(str(run.pk)) == "interrupted"
     assert f"Run {run.pk} is interrupted, and goes on later: " in caplog.text
     assert "Traceback" not in caplog.text

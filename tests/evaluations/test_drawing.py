@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from evaluations.drawing import plots_of, trend_of
 from evaluations.models import Evaluation, TestSuite
+from evaluations.selectors.charts import plots_of, trend_of
 from evaluations.templatetags.evaluation_texts import breakable
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -11,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from evaluations.models import ModelProfile, Run
-from evaluations.services import create_case, create_suite
+from evaluations.services.suites import create_case, create_suite
 from prompts.services import create_prompt
 from tests.support.fake_models import FakeModels, Step
 

@@ -10,8 +10,8 @@ from evaluations.engine.providers import ProviderSpec
 from evaluations.engine.types import Assertion, Case
 from evaluations.fit import Misfit, Survey, misfits_from_json
 from evaluations.models import Run
-from evaluations.planning import PlannedColumn
-from evaluations.services import create_case, create_suite
+from evaluations.services.planning import PlannedColumn
+from evaluations.services.suites import create_case, create_suite
 from prompts.interface import find_prompt
 from prompts.services import create_prompt
 

@@ -7,9 +7,9 @@ import pytest
 from evaluations.engine.providers import ProviderSpec
 from evaluations.engine.types import Case
 from evaluations.models import RunCase, TestResult
-from evaluations.planning import Plan, PlannedColumn, create_run
-from evaluations.presenting import FLIPS, flips_of
-from evaluations.summaries import compare_columns
+from evaluations.selectors.grid import FLIPS, flips_of
+from evaluations.selectors.summaries import compare_columns
+from evaluations.services.planning import Plan, PlannedColumn, create_run
 
 pytestmark = pytest.mark.django_db
 

@@ -7,9 +7,9 @@ from django.contrib.auth.models import Group
 from django.urls import reverse
 
 from core.errors import InvalidInputError, NotFoundError
-from evaluations import gates
 from evaluations.models import GateEvent, ReleaseGate, TestCase
-from evaluations.services import create_case, create_suite
+from evaluations.services import gates
+from evaluations.services.suites import create_case, create_suite
 from prompts.models import LabelRule
 from prompts.services import create_prompt
 

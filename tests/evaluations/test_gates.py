@@ -7,11 +7,12 @@ from django.contrib.auth.models import Permission
 from django.urls import reverse
 
 from evaluations.engine.providers import ProviderSpec
-from evaluations.execution import execute_run
-from evaluations.for_prompts import check_release, latest_scores, register, render_panel
 from evaluations.models import Evaluation, ReleaseGate, Run, RunCase, TestResult
-from evaluations.planning import Plan, PlannedColumn, cases_of_suite, create_run
-from evaluations.services import create_case, create_evaluation, create_suite
+from evaluations.release_gates import check_release, latest_scores, register, render_panel
+from evaluations.services.planning import Plan, PlannedColumn, cases_of_suite, create_run
+from evaluations.services.results import create_evaluation
+from evaluations.services.runs import execute_run
+from evaluations.services.suites import create_case, create_suite
 from prompts import extensions
 from prompts.interface import Candidate, get_prompt_text
 from prompts.models import Prompt

@@ -10,10 +10,10 @@ from django.urls import reverse
 from core.errors import InvalidInputError
 from evaluations.engine.providers import ProviderSpec
 from evaluations.engine.types import Case
-from evaluations.execution import execute_run
 from evaluations.models import Run, RunCase, TestCase, TestResult
-from evaluations.planning import Plan, PlannedColumn, cases_of_suite, create_run
-from evaluations.services import create_case, create_suite
+from evaluations.services.planning import Plan, PlannedColumn, cases_of_suite, create_run
+from evaluations.services.runs import execute_run
+from evaluations.services.suites import create_case, create_suite
 from prompts.interface import get_prompt_text
 from prompts.services import create_prompt
 

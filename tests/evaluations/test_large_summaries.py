@@ -6,10 +6,10 @@ import pytest
 
 from evaluations.engine.providers import ProviderSpec
 from evaluations.engine.types import Case
-from evaluations.large_summaries import large_figures
 from evaluations.models import Evaluation, RunCase, TestResult
-from evaluations.planning import Plan, PlannedColumn, create_run
-from evaluations.summaries import small_figures
+from evaluations.selectors.sql_summaries import large_figures
+from evaluations.selectors.summaries import small_figures
+from evaluations.services.planning import Plan, PlannedColumn, create_run
 
 pytestmark = pytest.mark.django_db
 

@@ -2,13 +2,13 @@
 
 import pytest
 
-from evaluations.comparing import pair_columns, remarks_on
 from evaluations.engine.providers import ProviderSpec
 from evaluations.engine.types import Assertion, Case
-from evaluations.execution import execute_run
 from evaluations.models import Evaluation, Run
-from evaluations.planning import Plan, PlannedColumn, create_run
 from evaluations.reporting import build_report, exit_code, write
+from evaluations.selectors.comparisons import pair_columns, remarks_on
+from evaluations.services.planning import Plan, PlannedColumn, create_run
+from evaluations.services.runs import execute_run
 from prompts.services import create_prompt, edit_prompt
 
 pytestmark = pytest.mark.django_db

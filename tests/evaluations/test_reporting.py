@@ -11,14 +11,14 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from evaluations.comparing import compare_run
 from evaluations.engine.providers import ProviderSpec
 from evaluations.engine.types import Assertion, Case
-from evaluations.execution import execute_run
 from evaluations.models import Run, RunCase, TestResult
-from evaluations.planning import Plan, PlannedColumn, create_run
 from evaluations.reporting import build_report, exit_code, write
-from evaluations.storage import insert_rows
+from evaluations.selectors.comparisons import compare_run
+from evaluations.services.planning import Plan, PlannedColumn, create_run
+from evaluations.services.runs import execute_run
+from evaluations.services.store import insert_rows
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -12,11 +12,16 @@ from django.db import connection
 from django.utils import timezone
 
 from core.errors import InvalidInputError, NotFoundError
-from evaluations import execution
+from evaluations.adapters import spec_as_target, spec_of_profile, spec_of_target
+from evaluations.engine.protocol import Lost
 from evaluations.engine.providers import Limits, Price, ProviderSpec
 from evaluations.engine.types import Assertion, Case
-from evaluations.engine.work import Lost
-from evaluations.execution import (
+from evaluations.leases import is_dead, worker_name
+from evaluations.models import ModelProfile, Run, TestResult
+from evaluations.reporting import build_report, exit_code
+from evaluations.services import runs
+from evaluations.services.planning import Plan, PlannedColumn, cases_of_suite, create_run
+from evaluations.services.runs import (
     cancel_run,
     column_of,
     execute_run,
@@ -26,13 +31,8 @@ from evaluations.execution import (
     spent_on,
     template_of,
 )
-from evaluations.models import ModelProfile, Run, TestResult
-from evaluations.planning import Plan, PlannedColumn, cases_of_suite, create_run
-from evaluations.reporting import build_report, exit_code
-from evaluations.services import create_case, create_suite
-from evaluations.storage import DatabaseStore
-from evaluations.wording import spec_as_target, spec_of_profile, spec_of_target
-from evaluations.workers import is_dead, worker_name
+from evaluations.services.store import DatabaseStore
+from evaluations.services.suites import create_case, create_suite
 from prompts.interface import get_prompt
 from prompts.services import create_prompt
 from tests.support.fake_models import FakeModels, Step
@@ -166,9 +166,9 @@ def test_a_cancelled_run_does_not_wait_for_services(fake, monkeypatch):
     fake.script = [Step(status=503, headers={"Retry-After": "300"}, body="wait")] * 2
     column = PlannedColumn(spec=replace(spec(fake), limits=WAITS), text="{{x}}")
     run = create_run(plan(column), cases(6))
-    original = execution._options
+    original = runs._options
     monkeypatch.setattr(
-        execution, "_options", lambda *parts: replace(original(*parts), beat_seconds=0.05)
+        runs, "_options", lambda *parts: replace(original(*parts), beat_seconds=0.05)
     )
 
     def cancel() -> None:
@@ -315,17 +315,17 @@ def test_a_worker_that_lost_its_lease_stores_nothing(fake):
     def take(finished) -> None:
         seen.append(finished)
 
-    monkey = execution.DatabaseStore.save
+    monkey = runs.DatabaseStore.save
 
     def save(self, finished):
         Run.objects.filter(pk=more.pk).update(worker="another")
         return monkey(self, finished)
 
-    execution.DatabaseStore.save = save
+    runs.DatabaseStore.save = save
     try:
         ended = execute_run(more.pk, on_finished=take)
     finally:
-        execution.DatabaseStore.save = monkey
+        runs.DatabaseStore.save = monkey
     assert ended.worker == "another"
     assert TestResult.objects.filter(evaluation__run=more).count() == 0
     assert fresh.worker == ""
@@ -343,9 +343,9 @@ def test_cancelling(fake):
 def test_cancelling_while_it_runs(fake, monkeypatch):
     fake.delay_seconds = 0.05
     run = create_run(plan(PlannedColumn(spec=spec(fake, 1), text="{{x}}")), cases(100))
-    original = execution._options
+    original = runs._options
     monkeypatch.setattr(
-        execution, "_options", lambda *parts: replace(original(*parts), beat_seconds=0.05)
+        runs, "_options", lambda *parts: replace(original(*parts), beat_seconds=0.05)
     )
 
     def cancel() -> None:
@@ -386,7 +386,7 @@ def test_targets_keep_everything_of_a_profile(db):
 @pytest.mark.parametrize("seconds", [0.0, 60.0], ids=["slow templates", "quick ones"])
 def test_pages_hold_every_case_once_however_long_templates_take(monkeypatch, seconds):
     """The thread that fills templates renews the lease too: a page ends when its time does."""
-    monkeypatch.setattr("evaluations.storage.FILLING_SECONDS", seconds)
+    monkeypatch.setattr("evaluations.services.store.FILLING_SECONDS", seconds)
     column = PlannedColumn(spec=ProviderSpec(kind="echo"), text="{{x}}")
     run = create_run(plan(column, repeats=2), cases(7))
     row = run.evaluations.get()

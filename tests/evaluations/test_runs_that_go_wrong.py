@@ -11,12 +11,14 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from core.errors import InvalidInputError
-from evaluations import storage
 from evaluations.engine.providers import Limits, Price, ProviderSpec
 from evaluations.engine.providers.offline import EchoProvider
 from evaluations.engine.providers.specs import PROVIDERS
 from evaluations.engine.types import Answer, Assertion, Case
-from evaluations.execution import (
+from evaluations.models import Run, RunCase, TestResult
+from evaluations.services import store
+from evaluations.services.planning import Plan, PlannedColumn, create_run
+from evaluations.services.runs import (
     cancel_run,
     execute_run,
     forget_errors,
@@ -24,8 +26,6 @@ from evaluations.execution import (
     runs_to_resume,
     spent_on,
 )
-from evaluations.models import Run, RunCase, TestResult
-from evaluations.planning import Plan, PlannedColumn, create_run
 from evaluations.tasks import run_evaluation
 from prompts.interface import get_prompt
 from prompts.services import create_prompt, delete_prompt
@@ -154,7 +154,7 @@ def test_a_bug_of_ours_ends_the_run_and_says_so(fake, monkeypatch):
     def broken(_self, _finished):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(storage.DatabaseStore, "save", broken)
+    monkeypatch.setattr(store.DatabaseStore, "save", broken)
     run = make_run(column(fake), settings=BACKGROUND)
     assert run_evaluation.func(str(run.pk)) == "failed"
     run.refresh_from_db()
@@ -166,7 +166,7 @@ def test_a_database_that_stays_away_is_no_end(fake, monkeypatch):
     def away(_self, _finished):
         raise DatabaseError("gone")
 
-    monkeypatch.setattr(storage.DatabaseStore, "save", away)
+    monkeypatch.setattr(store.DatabaseStore, "save", away)
     run = make_run(column(fake), settings=BACKGROUND)
     with pytest.raises(DatabaseError, match="gone"):
         execute_run(run.pk)

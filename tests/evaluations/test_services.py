@@ -5,8 +5,9 @@ from uuid import uuid4
 import pytest
 
 from core.errors import InvalidInputError, NotFoundError
-from evaluations import selectors, services
 from evaluations.models import Evaluation, TestResult, TestSuite
+from evaluations.selectors import overview as selectors
+from evaluations.services import results, suites
 from prompts import services as prompts
 from prompts.models import Prompt
 
@@ -25,14 +26,14 @@ def suite() -> TestSuite:
 
 
 def test_the_current_version_is_evaluated_unless_another_is_named(prompt, suite):
-    current = services.create_evaluation(
+    current = results.create_evaluation(
         prompt_id=prompt.pk,
         suite_id=suite.pk,
         provider="echo",
         model="m",
         parameters={"temperature": 0},
     )
-    first = services.create_evaluation(prompt_id=prompt.pk, number=1)
+    first = results.create_evaluation(prompt_id=prompt.pk, number=1)
     current.refresh_from_db()
     assert (current.version.number, first.version.number) == (2, 1)
     assert (current.status, current.overall_score, current.suite) == ("pending", None, suite)
@@ -56,7 +57,7 @@ def test_the_current_version_is_evaluated_unless_another_is_named(prompt, suite)
 )
 def test_bad_input_is_refused_by_field(prompt, fields, messages):
     with pytest.raises(InvalidInputError) as refusal:
-        services.create_evaluation(prompt_id=prompt.pk, **fields)
+        results.create_evaluation(prompt_id=prompt.pk, **fields)
     assert refusal.value.messages == messages
     assert not Evaluation.all_objects.exists()
 
@@ -70,34 +71,34 @@ def test_what_is_not_there_is_refused(prompt, suite):
         {"prompt_id": prompt.pk, "suite_id": "nonsense"},
     ):
         with pytest.raises(NotFoundError):
-            services.create_evaluation(**arguments)
+            results.create_evaluation(**arguments)
     assert not Evaluation.all_objects.exists()
 
 
 def test_delete_and_restore_an_evaluation(prompt):
-    evaluation = services.create_evaluation(prompt_id=prompt.pk)
-    services.delete_evaluation(evaluation_id=evaluation.pk)
+    evaluation = results.create_evaluation(prompt_id=prompt.pk)
+    results.delete_evaluation(evaluation_id=evaluation.pk)
     assert not prompt.evaluations.exists()
     with pytest.raises(NotFoundError, match=f"there is no evaluation {evaluation.pk}"):
-        services.delete_evaluation(evaluation_id=evaluation.pk)
-    assert services.restore_evaluation(evaluation_id=evaluation.pk) == evaluation
+        results.delete_evaluation(evaluation_id=evaluation.pk)
+    assert results.restore_evaluation(evaluation_id=evaluation.pk) == evaluation
     with pytest.raises(NotFoundError, match=f"there is no deleted evaluation {evaluation.pk}"):
-        services.restore_evaluation(evaluation_id=evaluation.pk)
+        results.restore_evaluation(evaluation_id=evaluation.pk)
 
 
 def test_a_suite_comes_back_only_while_its_name_is_free(suite):
     suite.delete()
     successor = TestSuite.objects.create(name="Smoke")
     with pytest.raises(InvalidInputError, match="another test suite is called “Smoke” already"):
-        services.restore_suite(suite_id=suite.pk)
+        suites.restore_suite(suite_id=suite.pk)
     successor.delete()
-    assert services.restore_suite(suite_id=suite.pk) == suite
+    assert suites.restore_suite(suite_id=suite.pk) == suite
 
 
 def test_selectors_count_and_list_in_one_query_each(prompt, suite, django_assert_num_queries):
-    evaluation = services.create_evaluation(prompt_id=prompt.pk)
+    evaluation = results.create_evaluation(prompt_id=prompt.pk)
     Evaluation.objects.filter(pk=evaluation.pk).update(status="completed", overall_score=0.5)
-    services.create_evaluation(prompt_id=prompt.pk)
+    results.create_evaluation(prompt_id=prompt.pk)
     TestResult.objects.create(evaluation=evaluation, score=0.5)
     with django_assert_num_queries(5):
         assert selectors.count_evaluations_by_status() == {
@@ -115,6 +116,6 @@ def test_selectors_count_and_list_in_one_query_each(prompt, suite, django_assert
 
 
 def test_evaluations_of_a_deleted_prompt_are_not_recent(prompt):
-    services.create_evaluation(prompt_id=prompt.pk)
+    results.create_evaluation(prompt_id=prompt.pk)
     prompts.delete_prompt(prompt_id=prompt.pk)
     assert list(selectors.recent_evaluations()) == []

@@ -5,8 +5,9 @@ from uuid import uuid4
 import pytest
 
 from core.errors import InvalidInputError, NotFoundError
-from evaluations import services
 from evaluations.models import TestCase, TestSuite
+from evaluations.services import results as result_services
+from evaluations.services import suites
 from prompts import services as prompts
 
 pytestmark = pytest.mark.django_db
@@ -14,17 +15,17 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def suite() -> TestSuite:
-    return services.create_suite(name="Smoke", description="the first look")
+    return suites.create_suite(name="Smoke", description="the first look")
 
 
 @pytest.fixture
 def evaluation(suite):
     prompt = prompts.create_prompt(title="Reply", content="Hello")
-    return services.create_evaluation(prompt_id=prompt.pk, suite_id=suite.pk)
+    return result_services.create_evaluation(prompt_id=prompt.pk, suite_id=suite.pk)
 
 
 def test_a_suite_and_its_cases_are_written(suite):
-    case = services.create_case(suite_id=suite.pk, name="greets", variables={"a": 1}, weight=2)
+    case = suites.create_case(suite_id=suite.pk, name="greets", variables={"a": 1}, weight=2)
     case.refresh_from_db()
     assert (case.suite, case.variables, case.weight, case.enabled) == (suite, {"a": 1}, 2.0, True)
 
@@ -38,7 +39,7 @@ def test_a_suite_and_its_cases_are_written(suite):
 )
 def test_a_suite_without_a_name_of_its_own_is_refused(suite, name, message):
     with pytest.raises(InvalidInputError) as refusal:
-        services.create_suite(name=name)
+        suites.create_suite(name=name)
     assert refusal.value.messages == {"name": message}
 
 
@@ -60,9 +61,9 @@ def test_a_suite_without_a_name_of_its_own_is_refused(suite, name, message):
     ],
 )
 def test_a_case_with_bad_input_is_refused_by_field(suite, fields, messages):
-    services.create_case(suite_id=suite.pk, name="greets")
+    suites.create_case(suite_id=suite.pk, name="greets")
     with pytest.raises(InvalidInputError) as refusal:
-        services.create_case(suite_id=suite.pk, **fields)
+        suites.create_case(suite_id=suite.pk, **fields)
     assert refusal.value.messages == messages
     assert TestCase.objects.count() == 1
 
@@ -70,19 +71,19 @@ def test_a_case_with_bad_input_is_refused_by_field(suite, fields, messages):
 def test_a_case_needs_a_suite():
     key = uuid4()
     with pytest.raises(NotFoundError, match=f"there is no test suite {key}"):
-        services.create_case(suite_id=key, name="a")
+        suites.create_case(suite_id=key, name="a")
 
 
 def test_the_overall_score_counts_each_case_by_its_weight(suite, evaluation):
-    heavy = services.create_case(suite_id=suite.pk, name="heavy", weight=3)
-    light = services.create_case(suite_id=suite.pk, name="light")
+    heavy = suites.create_case(suite_id=suite.pk, name="heavy", weight=3)
+    light = suites.create_case(suite_id=suite.pk, name="light")
     results = [
         {"case": heavy, "output": "a", "score": 1, "passed": True},
         {"case": light, "output": "b", "score": 0, "passed": False},
         {"output": "c", "score": 0.5},
         {"case": light, "error": "no answer"},
     ]
-    done = services.complete_evaluation(evaluation_id=evaluation.pk, results=results)
+    done = result_services.complete_evaluation(evaluation_id=evaluation.pk, results=results)
     done.refresh_from_db()
     assert (done.status, done.overall_score) == ("completed", pytest.approx(3.5 / 5))
     assert done.started_at <= done.finished_at
@@ -93,16 +94,16 @@ def test_the_overall_score_counts_each_case_by_its_weight(suite, evaluation):
 def test_there_is_no_overall_score_where_nothing_counts(suite, evaluation, weight):
     results = []
     if weight is not None:
-        case = services.create_case(suite_id=suite.pk, name="a", weight=weight)
+        case = suites.create_case(suite_id=suite.pk, name="a", weight=weight)
         results = [{"case": case, "score": 1}]
-    done = services.complete_evaluation(evaluation_id=evaluation.pk, results=results)
+    done = result_services.complete_evaluation(evaluation_id=evaluation.pk, results=results)
     assert (done.status, done.overall_score) == ("completed", None)
 
 
 def test_results_are_taken_once(evaluation):
-    services.complete_evaluation(evaluation_id=evaluation.pk, results=[{"score": 1}])
+    result_services.complete_evaluation(evaluation_id=evaluation.pk, results=[{"score": 1}])
     with pytest.raises(InvalidInputError) as refusal:
-        services.complete_evaluation(evaluation_id=evaluation.pk, results=[])
+        result_services.complete_evaluation(evaluation_id=evaluation.pk, results=[])
     assert refusal.value.messages == {
         "status": "only a pending evaluation takes results; this one is completed"
     }
@@ -111,6 +112,8 @@ def test_results_are_taken_once(evaluation):
 def test_bad_results_leave_the_evaluation_as_it_was(evaluation):
     for bad in ({"score": 2}, {"scores": 1}):
         with pytest.raises(InvalidInputError):
-            services.complete_evaluation(evaluation_id=evaluation.pk, results=[{"score": 1}, bad])
+            result_services.complete_evaluation(
+                evaluation_id=evaluation.pk, results=[{"score": 1}, bad]
+            )
     evaluation.refresh_from_db()
     assert (evaluation.status, evaluation.results.count()) == ("pending", 0)

@@ -13,17 +13,17 @@ from django.urls import reverse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evaluations import presenting
 from evaluations.engine.providers import ProviderSpec
 from evaluations.engine.types import Assertion, Case
-from evaluations.execution import execute_run
-from evaluations.for_prompts import check_release
-from evaluations.large_summaries import large_figures
 from evaluations.models import Evaluation, ReleaseGate, Run, TestResult
-from evaluations.planning import Plan, PlannedColumn, cases_of_suite, create_run
+from evaluations.release_gates import check_release
 from evaluations.reporting import FORMATS, build_report, exit_code, write
-from evaluations.services import create_case, create_suite
-from evaluations.summaries import small_figures
+from evaluations.selectors import grid
+from evaluations.selectors.sql_summaries import large_figures
+from evaluations.selectors.summaries import small_figures
+from evaluations.services.planning import Plan, PlannedColumn, cases_of_suite, create_run
+from evaluations.services.runs import execute_run
+from evaluations.services.suites import create_case, create_suite
 from prompts.interface import Candidate, find_prompt
 from prompts.services import create_prompt
 
@@ -69,7 +69,7 @@ def test_a_run_counts_what_it_did_not_check_by_itself(checks, expected, status):
         assert tuple(figures[name] for name in names) == expected
         assert figures["answers"] == len(checks)
     assert exit_code(build_report(run)) == status
-    progress = presenting.progress_of(run)
+    progress = grid.progress_of(run)
     assert tuple(progress[name] for name in names[:4]) == expected[:4]
     if expected[4] is None:
         assert column.overall_score is None
@@ -88,7 +88,7 @@ OUTCOMES = [
 def test_completed_is_green_where_answers_were_compared(checks, outcome, admin_client):
     run = run_of(*checks)
     column = run.evaluations.get()
-    assert presenting.outcome_of(run, [column])[0] == column.outcome[0] == outcome
+    assert grid.outcome_of(run, [column])[0] == column.outcome[0] == outcome
     page = admin_client.get(reverse("admin:evaluations_run_change", args=[run.pk]))
     assert f'class="ev-status ev-{outcome}"' in page.text
     listed = admin_client.get(reverse("admin:evaluations_run_changelist")).text

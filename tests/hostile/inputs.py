@@ -344,7 +344,7 @@ def try_table(name, make):
 
 def try_suite(name, make):
     from evaluations.engine.errors import EngineError
-    from evaluations.exchanging import read_suite
+    from evaluations.suite_files import read_suite
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
@@ -411,7 +411,7 @@ def warm():
     import django
 
     django.setup()
-    import evaluations.exchanging  # noqa: F401
+    import evaluations.suite_files  # noqa: F401
     import prompts.importing  # noqa: F401
 
 

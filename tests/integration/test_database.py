@@ -12,8 +12,8 @@ import pytest
 from django.conf import settings
 from django.db import connection, transaction
 
-from evaluations import services as evaluations
 from evaluations.models import Evaluation
+from evaluations.services import results as evaluations
 from prompts import services as prompts
 from prompts.models import Prompt
 from tests.support.schema import TABLES

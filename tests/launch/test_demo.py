@@ -5,8 +5,8 @@ import re
 import pytest
 from django.core.management import CommandError, call_command
 
-from evaluations.comparing import sentence_of
 from evaluations.models import Run, TestCase, TestResult, TestSuite
+from evaluations.selectors.comparisons import sentence_of
 from prompts import services
 from prompts.models import Prompt, PromptTemplate, PromptVersion
 

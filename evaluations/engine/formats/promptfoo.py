@@ -26,7 +26,7 @@ from evaluations.engine.formats.promptfoo_providers import (
 )
 from evaluations.engine.formats.promptfoo_tests import read_default, read_tests
 from evaluations.engine.formats.yaml_document import Document
-from evaluations.engine.providers.contract import MOST_AT_A_TIME
+from evaluations.engine.providers.base import MOST_AT_A_TIME
 from evaluations.engine.types import Suite, Warned
 
 __all__ = ["PromptSource", "PromptfooConfig", "ProviderSource", "RunOptions", "read_config"]

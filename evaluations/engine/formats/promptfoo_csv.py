@@ -15,7 +15,7 @@ from evaluations.engine.formats.tables import document_of
 from evaluations.engine.formats.yaml_document import Document
 from evaluations.engine.numbers import finite
 from evaluations.engine.scorers import SCORERS
-from evaluations.engine.scorers.conversions import split_fields
+from evaluations.engine.scorers.javascript import split_fields
 from evaluations.engine.types import Place, Warned
 
 __all__ = ["find_special", "is_special", "parse_cell", "table_tests"]

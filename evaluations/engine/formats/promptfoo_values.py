@@ -11,7 +11,7 @@ from core.language import gettext as _
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.promptfoo_files import Source, Where
 from evaluations.engine.formats.yaml_document import load_document
-from evaluations.engine.scorers.conversions import as_text
+from evaluations.engine.scorers.javascript import as_text
 
 __all__ = ["MOST_CASES", "combinations", "refuse_many", "resolved", "stringify"]
 

@@ -4,8 +4,7 @@ contract ◀── openai, anthropic, local, offline ◀── specs (by name)
              http, keys                            calling (pace, retries)   prices
 """
 
-from evaluations.engine.providers.calling import Pace, with_retries
-from evaluations.engine.providers.contract import (
+from evaluations.engine.providers.base import (
     Abilities,
     Environment,
     Limits,
@@ -15,6 +14,7 @@ from evaluations.engine.providers.contract import (
 )
 from evaluations.engine.providers.identity import identity_of
 from evaluations.engine.providers.prices import cost_of, price_of
+from evaluations.engine.providers.retry import Pace, with_retries
 from evaluations.engine.providers.specs import PROVIDERS, left_out_of, make, parse_spec
 
 __all__ = [

@@ -13,7 +13,7 @@ from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
 from evaluations.engine.errors import SetupError
-from evaluations.engine.providers.contract import ADDRESSES
+from evaluations.engine.providers.base import ADDRESSES
 
 __all__ = ["ALLOWED_NETWORKS", "LOOPBACK", "Policy", "join_url", "make_policy"]
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from core.language import gettext as _
 from evaluations.engine.errors import BrokenAnswerError, SetupError
 from evaluations.engine.providers.addresses import make_policy
-from evaluations.engine.providers.contract import Abilities, Environment, Limits, ProviderSpec
+from evaluations.engine.providers.base import Abilities, Environment, Limits, ProviderSpec
 from evaluations.engine.providers.families import fit_parameters, thinks
 from evaluations.engine.providers.http import Client
 from evaluations.engine.providers.keys import address, key_for

@@ -22,7 +22,7 @@ from evaluations.engine.errors import (
     ServiceError,
     UnansweredError,
 )
-from evaluations.engine.providers.calling import LONGEST_ASKED_SECONDS
+from evaluations.engine.providers.retry import LONGEST_ASKED_SECONDS
 
 __all__ = [
     "Embedded",

@@ -1,7 +1,7 @@
 """Which service answers: what makes the answers of two models interchangeable, or not."""
 
 from evaluations.engine.errors import SetupError
-from evaluations.engine.providers.contract import ADDRESSES, Environment, ProviderSpec
+from evaluations.engine.providers.base import ADDRESSES, Environment, ProviderSpec
 
 __all__ = ["identity_of"]
 

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from core.language import gettext as _
 from evaluations.engine.errors import SetupError
-from evaluations.engine.providers.contract import Environment
+from evaluations.engine.providers.base import Environment
 
 __all__ = ["address", "check_address", "find_secret", "key_for"]
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 from core.language import gettext as _
 from evaluations.engine.errors import ServiceError, SetupError
 from evaluations.engine.providers.addresses import LOOPBACK, Policy
-from evaluations.engine.providers.contract import Abilities, Environment, Limits, ProviderSpec
+from evaluations.engine.providers.base import Abilities, Environment, Limits, ProviderSpec
 from evaluations.engine.providers.http import Client
 from evaluations.engine.providers.openai import OpenAIProvider
 from evaluations.engine.types import Answer, Request, Vector

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from core.language import gettext as _
 from evaluations.engine.errors import SetupError
-from evaluations.engine.providers.contract import Abilities, Environment, Limits, ProviderSpec
+from evaluations.engine.providers.base import Abilities, Environment, Limits, ProviderSpec
 from evaluations.engine.providers.wordpiece import WordPiece
 from evaluations.engine.types import Answer, Request, Vector
 

@@ -11,7 +11,7 @@ from core.language import gettext as _
 from evaluations.engine.errors import ProviderError, SetupError, SuiteError
 from evaluations.engine.files import RunFiles
 from evaluations.engine.numbers import finite
-from evaluations.engine.providers.contract import Abilities, Environment, Limits, ProviderSpec
+from evaluations.engine.providers.base import Abilities, Environment, Limits, ProviderSpec
 from evaluations.engine.providers.replies import LARGEST_COUNT, count_of, reason_of
 from evaluations.engine.types import Answer, Message, Request, Vector
 

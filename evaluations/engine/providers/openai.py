@@ -9,7 +9,7 @@ from core.language import gettext as _
 from evaluations.engine.errors import BrokenAnswerError, SetupError
 from evaluations.engine.numbers import finite
 from evaluations.engine.providers.addresses import Policy, make_policy
-from evaluations.engine.providers.contract import Abilities, Environment, Limits, ProviderSpec
+from evaluations.engine.providers.base import Abilities, Environment, Limits, ProviderSpec
 from evaluations.engine.providers.failures import error_of_embedded, find_embedded
 from evaluations.engine.providers.families import fit_parameters
 from evaluations.engine.providers.http import Client

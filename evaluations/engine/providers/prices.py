@@ -5,7 +5,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final
 
-from evaluations.engine.providers.contract import Price, PriceTier, ProviderSpec, Rates
+from evaluations.engine.providers.base import Price, PriceTier, ProviderSpec, Rates
 from evaluations.engine.types import CacheTokens
 
 __all__ = ["cost_of", "price_of"]

@@ -8,7 +8,7 @@ from typing import Any, Final
 from core.language import gettext as _
 from evaluations.engine.errors import SetupError
 from evaluations.engine.files import NO_FILES, RunFiles
-from evaluations.engine.providers.contract import (
+from evaluations.engine.providers.base import (
     MOST_AT_A_TIME,
     Environment,
     Limits,

@@ -4,7 +4,7 @@ contract ◀── the types' modules ◀── registry (by name) ◀── dec
 """
 
 from evaluations.engine.scorers.aggregate import CaseGrade, apply, grade
-from evaluations.engine.scorers.contract import Context, Scorer, Services
+from evaluations.engine.scorers.base import Context, Scorer, Services
 from evaluations.engine.scorers.deciding import can_fail, is_checked
 from evaluations.engine.scorers.registry import (
     SCORERS,

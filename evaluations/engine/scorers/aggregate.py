@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from core.language import gettext as _
 from evaluations.engine.errors import EngineError, ScoringError
-from evaluations.engine.scorers.contract import Context, Scorer
+from evaluations.engine.scorers.base import Context, Scorer
 from evaluations.engine.scorers.deciding import is_checked
 from evaluations.engine.scorers.effort import score_within
 from evaluations.engine.scorers.registry import SET, UNSUPPORTED, find

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from core.language import gettext as _
 from evaluations.engine.errors import ScoringError
-from evaluations.engine.scorers.contract import Context, Scorer
-from evaluations.engine.scorers.conversions import as_text, one_text, shortened, values_of
+from evaluations.engine.scorers.base import Context, Scorer
+from evaluations.engine.scorers.javascript import as_text, one_text, shortened, values_of
 from evaluations.engine.types import Answer, Assertion, Outcome
 
 __all__ = ["SCORERS"]

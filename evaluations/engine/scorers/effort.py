@@ -18,7 +18,7 @@ from typing import Final
 from core import bounded
 from core.language import gettext as _
 from evaluations.engine.errors import ScoringError
-from evaluations.engine.scorers.contract import Context, Scorer, length_of
+from evaluations.engine.scorers.base import Context, Scorer, length_of
 from evaluations.engine.types import Answer, Assertion, Outcome
 
 __all__ = ["CHEAP", "TooExpensiveError", "check_effort", "check_within", "is_here", "score_within"]

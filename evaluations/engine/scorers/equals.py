@@ -3,8 +3,8 @@
 import json
 from typing import Any, Final
 
-from evaluations.engine.scorers.contract import Context, Scorer
-from evaluations.engine.scorers.conversions import as_text, shortened
+from evaluations.engine.scorers.base import Context, Scorer
+from evaluations.engine.scorers.javascript import as_text, shortened
 from evaluations.engine.types import Answer, Assertion, Outcome
 
 __all__ = ["SCORERS", "parse_json", "same_json"]

@@ -9,10 +9,10 @@ from typing import Any, Final
 from core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.numbers import finite
-from evaluations.engine.scorers.contract import Context, Scorer
-from evaluations.engine.scorers.conversions import as_text, shortened
+from evaluations.engine.scorers.base import Context, Scorer
+from evaluations.engine.scorers.javascript import as_text, shortened
 from evaluations.engine.scorers.rouge import f_measure
-from evaluations.engine.scorers.words import words_of
+from evaluations.engine.scorers.tokenizing import words_of
 from evaluations.engine.types import Answer, Assertion, Outcome
 
 __all__ = ["SCORERS"]

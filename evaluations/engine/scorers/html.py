@@ -3,8 +3,8 @@
 import re
 from typing import Any, Final
 
-from evaluations.engine.scorers.contract import Context, Scorer, marks_cost
-from evaluations.engine.scorers.conversions import SPACE
+from evaluations.engine.scorers.base import Context, Scorer, marks_cost
+from evaluations.engine.scorers.javascript import SPACE
 from evaluations.engine.types import Answer, Assertion, Outcome
 
 __all__ = ["SCORERS"]

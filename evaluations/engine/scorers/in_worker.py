@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from evaluations.engine.errors import EngineError
-from evaluations.engine.scorers.contract import Context
+from evaluations.engine.scorers.base import Context
 from evaluations.engine.scorers.registry import find
 from evaluations.engine.types import Answer, Assertion
 

@@ -8,10 +8,10 @@ import yaml
 
 from core.language import gettext as _
 from evaluations.engine.errors import ScoringError
-from evaluations.engine.scorers.contract import Context, Scorer
-from evaluations.engine.scorers.conversions import shortened
+from evaluations.engine.scorers.base import Context, Scorer
 from evaluations.engine.scorers.embedded_json import YAML_FAULTS, find_objects, has_aliases
 from evaluations.engine.scorers.equals import parse_json
+from evaluations.engine.scorers.javascript import shortened
 from evaluations.engine.types import Answer, Assertion, Outcome
 
 __all__ = ["SCORERS", "why_invalid"]

@@ -16,7 +16,7 @@ from typing import Any, Final
 from core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.numbers import finite
-from evaluations.engine.scorers.contract import Context
+from evaluations.engine.scorers.base import Context
 from evaluations.engine.types import Answer, Assertion, Message, Request
 
 __all__ = ["ask_judge", "fenced", "parse_reply", "unit_score", "yes_or_no"]

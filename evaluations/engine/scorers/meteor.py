@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
-from evaluations.engine.scorers.contract import Context, Scorer
-from evaluations.engine.scorers.conversions import text_list
+from evaluations.engine.scorers.base import Context, Scorer
+from evaluations.engine.scorers.javascript import text_list
 from evaluations.engine.scorers.stems import stem
-from evaluations.engine.scorers.words import words_of
+from evaluations.engine.scorers.tokenizing import words_of
 from evaluations.engine.types import Answer, Assertion, Outcome
 
 __all__ = ["SCORERS"]

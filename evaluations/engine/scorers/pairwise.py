@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from core.language import gettext as _
 from evaluations.engine.errors import ScoringError
-from evaluations.engine.scorers.contract import Context, Scorer
+from evaluations.engine.scorers.base import Context, Scorer
 from evaluations.engine.scorers.judge import ask_judge, fenced
 from evaluations.engine.types import Answer, Assertion, Outcome
 

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from evaluations.engine.scorers.contract import Context, Scorer
+from evaluations.engine.scorers.base import Context, Scorer
 from evaluations.engine.types import Answer, Assertion, Outcome
 
 __all__ = ["SCORERS"]

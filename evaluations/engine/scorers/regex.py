@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from core.language import gettext as _
 from evaluations.engine.errors import ScoringError
-from evaluations.engine.scorers.contract import Context, Scorer
-from evaluations.engine.scorers.conversions import one_text, shortened
+from evaluations.engine.scorers.base import Context, Scorer
 from evaluations.engine.scorers.effort import TooExpensiveError, is_here
+from evaluations.engine.scorers.javascript import one_text, shortened
 from evaluations.engine.types import Answer, Assertion, Outcome
 
 __all__ = ["SCORERS", "InvalidPatternError", "search"]

@@ -8,7 +8,7 @@ from typing import Final
 
 from core.language import gettext as _
 from evaluations.engine.errors import SuiteError
-from evaluations.engine.scorers.contract import Scorer
+from evaluations.engine.scorers.base import Scorer
 from evaluations.engine.scorers.effort import check_within
 from evaluations.engine.types import Assertion
 
@@ -32,9 +32,9 @@ MODULES: Final = (
     "json_schema",
     "xml",
     "html",
-    "distance",
+    "levenshtein",
     "rouge",
-    "translation",
+    "bleu",
     "meteor",
     "exact",
     "word_count",

@@ -13,9 +13,9 @@ from rapidfuzz.distance import LCSseq
 
 from core.language import gettext as _
 from evaluations.engine.errors import ScoringError
-from evaluations.engine.scorers.contract import Context, Scorer, product_cost
-from evaluations.engine.scorers.conversions import SPACES, text_list
-from evaluations.engine.scorers.words import count_grams, overlap, words_of
+from evaluations.engine.scorers.base import Context, Scorer, product_cost
+from evaluations.engine.scorers.javascript import SPACES, text_list
+from evaluations.engine.scorers.tokenizing import count_grams, overlap, words_of
 from evaluations.engine.types import Answer, Assertion, Outcome
 
 __all__ = ["SCORERS", "f_measure", "treebank_words"]

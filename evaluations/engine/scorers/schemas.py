@@ -24,8 +24,8 @@ from referencing.jsonschema import DRAFT7, specification_with
 
 from core.language import gettext as _
 from evaluations.engine.errors import ScoringError
-from evaluations.engine.scorers.conversions import shortened
 from evaluations.engine.scorers.effort import check_effort
+from evaluations.engine.scorers.javascript import shortened
 from evaluations.engine.scorers.regex import SECONDS, InvalidPatternError, search
 
 __all__ = ["first_fault", "refuse_unusable"]

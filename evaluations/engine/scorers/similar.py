@@ -8,7 +8,7 @@ from typing import Final
 from core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.numbers import finite
-from evaluations.engine.scorers.contract import Context, Scorer
+from evaluations.engine.scorers.base import Context, Scorer
 from evaluations.engine.scorers.judge import provider_of
 from evaluations.engine.types import Answer, Assertion, Outcome, Vector
 

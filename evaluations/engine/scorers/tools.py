@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from core.language import gettext as _
 from evaluations.engine.errors import ScoringError
-from evaluations.engine.scorers.contract import Context, Scorer
+from evaluations.engine.scorers.base import Context, Scorer
 from evaluations.engine.scorers.equals import parse_json
 from evaluations.engine.scorers.json_schema import why_invalid
 from evaluations.engine.types import Answer, Assertion, Outcome

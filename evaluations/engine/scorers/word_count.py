@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from core.language import gettext as _
 from evaluations.engine.errors import ScoringError
-from evaluations.engine.scorers.contract import Context, Scorer
-from evaluations.engine.scorers.conversions import SPACE, SPACES
+from evaluations.engine.scorers.base import Context, Scorer
+from evaluations.engine.scorers.javascript import SPACE, SPACES
 from evaluations.engine.types import Answer, Assertion, Outcome
 
 __all__ = ["SCORERS"]

@@ -11,7 +11,7 @@ from defusedxml.ElementTree import fromstring
 
 from core.language import gettext as _
 from evaluations.engine.errors import ScoringError
-from evaluations.engine.scorers.contract import Context, Scorer, marks_cost
+from evaluations.engine.scorers.base import Context, Scorer, marks_cost
 from evaluations.engine.types import Answer, Assertion, Outcome
 
 __all__ = ["SCORERS"]

@@ -19,22 +19,28 @@ from django.utils.translation import gettext as _
 from core.errors import ApplicationError, InvalidInputError, NotFoundError
 from core.files import replacing
 from evaluations import reporting
+from evaluations.adapters import find_spec
 from evaluations.engine.errors import EngineError
 from evaluations.engine.files import RunFiles
 from evaluations.engine.formats.promptfoo import PromptfooConfig, read_config
 from evaluations.engine.providers import Limits, ProviderSpec, make
 from evaluations.engine.providers.families import why_unsent
 from evaluations.engine.types import Case
-from evaluations.exchanging import folder_beside
-from evaluations.execution import execute_run, forget_errors, raise_limits
 from evaluations.fit import misfits_from_json
 from evaluations.management.configured import Filters, columns_of, with_limits
 from evaluations.management.progress import Progress
 from evaluations.models import Run, TestSuite
-from evaluations.planning import Plan, PlannedColumn, cases_of_suite, create_run, with_full_name
-from evaluations.selectors import find_suite
+from evaluations.selectors.overview import find_suite
+from evaluations.services.planning import (
+    Plan,
+    PlannedColumn,
+    cases_of_suite,
+    create_run,
+    with_full_name,
+)
+from evaluations.services.runs import execute_run, forget_errors, raise_limits
+from evaluations.suite_files import folder_beside
 from evaluations.tasks import enqueue_run
-from evaluations.wording import find_spec
 from prompts import interface as prompts
 
 WRONG_INPUT: Final = 2
@@ -387,7 +393,7 @@ def _columns(
 
 
 def _columns_again(run: Run) -> Iterator[PlannedColumn]:
-    from evaluations.wording import spec_of_target  # noqa: PLC0415 (here alone)
+    from evaluations.adapters import spec_of_target  # noqa: PLC0415 (here alone)
 
     for row in run.evaluations.select_related("version").order_by("position"):
         prompt = None

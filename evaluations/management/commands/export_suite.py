@@ -9,8 +9,9 @@ from django.core.management.base import BaseCommand, CommandError, no_translatio
 from core.errors import ApplicationError
 from core.files import replacing
 from evaluations.engine.errors import EngineError
-from evaluations.exchanging import FORMATS, suite_of_row, write_suite
-from evaluations.selectors import find_suite
+from evaluations.selectors.overview import find_suite
+from evaluations.services.suites import suite_of_row
+from evaluations.suite_files import FORMATS, write_suite
 
 WRONG_INPUT = 2
 

@@ -11,7 +11,8 @@ from evaluations.engine.errors import EngineError
 from evaluations.engine.formats.summary import describe_checks
 from evaluations.engine.formats.tables import parse_check, parse_mapping
 from evaluations.engine.types import Suite
-from evaluations.exchanging import check_suite, read_suite, store_suite
+from evaluations.services.suites import check_suite, store_suite
+from evaluations.suite_files import read_suite
 
 WRONG_INPUT = 2
 WARNINGS_SHOWN = 20

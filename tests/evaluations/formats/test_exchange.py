@@ -16,8 +16,9 @@ from evaluations.engine.formats.promptfoo import read_config
 from evaluations.engine.formats.suite_file import read_suite_file, write_suite_file
 from evaluations.engine.formats.table_writers import write_csv, write_jsonl
 from evaluations.engine.types import Assertion, Case, Suite
-from evaluations.exchanging import read_suite, store_suite, suite_of_row
 from evaluations.models import TestCase, TestSuite
+from evaluations.services.suites import store_suite, suite_of_row
+from evaluations.suite_files import read_suite
 from prompts.interface import fill_text
 from tests.support.tables import read_text_table as read_table
 
@@ -119,7 +120,7 @@ def test_other_files_keep_what_they_can(tmp_path, kind):
 
 
 def test_promptfoo_reads_what_we_write(tmp_path):
-    from evaluations.exchanging import write_suite
+    from evaluations.suite_files import write_suite
 
     path = tmp_path / "promptfooconfig.yaml"
     path.write_text(write_suite(Suite(name="s", cases=(CASE, OFF)), "promptfoo"))

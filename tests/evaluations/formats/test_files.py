@@ -11,7 +11,7 @@ import pytest
 
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.files import MAX_FILE_BYTES, NO_FILES, Folder, RunFiles, Uploads
-from evaluations.exchanging import read_suite, read_suite_of
+from evaluations.suite_files import read_suite, read_suite_of
 
 MARK = "planted-outside-0123456789"
 ROOT = Path(__file__).resolve().parents[3]

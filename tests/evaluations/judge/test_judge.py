@@ -8,10 +8,10 @@ from decimal import Decimal
 
 import pytest
 
+from evaluations.engine.grader_models import ModelServices, Tally
 from evaluations.engine.providers import Limits, Price, ProviderSpec, make
 from evaluations.engine.scorers import Context, grade
 from evaluations.engine.scorers.judge import fenced
-from evaluations.engine.services import ModelServices, Tally
 from evaluations.engine.types import Answer, Assertion, Message
 from tests.evaluations.judge.injections import INJECTIONS
 from tests.support.fake_models import FakeModels, Step

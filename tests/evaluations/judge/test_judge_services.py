@@ -6,9 +6,9 @@ from contextlib import closing
 
 import pytest
 
+from evaluations.engine.grader_models import ModelServices, Tally
 from evaluations.engine.providers import Limits, ProviderSpec, make
 from evaluations.engine.scorers import Context, grade
-from evaluations.engine.services import ModelServices, Tally
 from evaluations.engine.types import Answer, Assertion
 from tests.support.fake_models import FakeModels, Step
 

@@ -9,9 +9,9 @@ import pytest
 from core.errors import InvalidInputError
 from evaluations.engine.providers import Limits, Price, ProviderSpec
 from evaluations.engine.types import Assertion, Case
-from evaluations.execution import execute_run, forget_errors, raise_limits, spent_on
 from evaluations.models import ModelProfile
-from evaluations.planning import Plan, PlannedColumn, create_run
+from evaluations.services.planning import Plan, PlannedColumn, create_run
+from evaluations.services.runs import execute_run, forget_errors, raise_limits, spent_on
 from tests.support.fake_models import FakeModels, Step
 
 pytestmark = pytest.mark.django_db(transaction=True)

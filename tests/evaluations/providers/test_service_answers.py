@@ -15,10 +15,10 @@ from django.urls import reverse
 
 from evaluations.engine.providers import Limits, Price, ProviderSpec
 from evaluations.engine.types import UNFINISHED, Assertion, Case
-from evaluations.execution import execute_run
 from evaluations.models import RunCase, TestResult
-from evaluations.planning import Plan, PlannedColumn, create_run
 from evaluations.reporting import FORMATS, build_report, write
+from evaluations.services.planning import Plan, PlannedColumn, create_run
+from evaluations.services.runs import execute_run
 from tests.support.fake_models import FakeModels, Step
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.once]
@@ -151,7 +151,7 @@ VARIABLES = {
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch):
-    monkeypatch.setattr("evaluations.engine.providers.calling.FIRST_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr("evaluations.engine.providers.retry.FIRST_WAIT_SECONDS", 0.0)
 
 
 def make(fake, settings, *, kind="openai", checks=(CHECK,), cases=1, model="m", **plan):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.scorers import SCORERS, Context, find, grade, is_checked
-from evaluations.engine.scorers.conversions import as_text
+from evaluations.engine.scorers.javascript import as_text
 from evaluations.engine.scorers.stems import stem
 from evaluations.engine.types import Answer, Assertion
 

@@ -12,13 +12,13 @@ import pytest
 
 from evaluations.engine.errors import ScoringError, SuiteError
 from evaluations.engine.scorers import SCORERS, Context, check_assertion, find, grade, in_worker
-from evaluations.engine.scorers.contract import length_of, linear_cost, marks_cost, product_cost
-from evaluations.engine.scorers.conversions import as_text, shortened, split_fields, toward_words
+from evaluations.engine.scorers.base import length_of, linear_cost, marks_cost, product_cost
 from evaluations.engine.scorers.deciding import can_fail, is_checked
-from evaluations.engine.scorers.distance import _count
 from evaluations.engine.scorers.equals import same_json
 from evaluations.engine.scorers.exact import last_number
+from evaluations.engine.scorers.javascript import as_text, shortened, split_fields, toward_words
 from evaluations.engine.scorers.judge import fenced
+from evaluations.engine.scorers.levenshtein import _count
 from evaluations.engine.scorers.registry import (
     asks_about_refusals,
     nearest,
@@ -27,7 +27,7 @@ from evaluations.engine.scorers.registry import (
 )
 from evaluations.engine.scorers.rouge import treebank_words
 from evaluations.engine.scorers.stems import stem
-from evaluations.engine.scorers.words import split_words
+from evaluations.engine.scorers.tokenizing import split_words
 from evaluations.engine.types import Answer, Assertion, Message
 
 

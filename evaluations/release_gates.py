@@ -1,62 +1,28 @@
-"""What evaluations add to prompts: a release check, a tab, and scores in the list."""
+"""The release check: a version is released when its very content has passed the gates."""
 
 from collections.abc import Iterator
 from typing import Any, Final
-from uuid import UUID
 
 from django.db.models import (
-    CharField,
     Count,
     Exists,
-    F,
     OuterRef,
     Q,
     QuerySet,
     Subquery,
-    Value,
 )
-from django.db.models.functions import Cast, Coalesce, Concat
-from django.http import HttpRequest
-from django.template.loader import render_to_string
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
-from core.aggregates import JSONGroupArray
 from core.errors import InvalidInputError
-from evaluations import drawing
 from evaluations.models import UNCHECKED, Evaluation, ReleaseGate, Run, RunCase, TestCase
-from prompts.interface import (
-    Candidate,
-    Panel,
-    Verdict,
-    register_check,
-    register_panel,
-    register_scores,
-)
+from evaluations.selectors.columns import list_completed
+from prompts.interface import Candidate, Verdict
 
-__all__ = ["GOOD_SCORE", "register"]
+__all__ = ["GOOD_SCORE", "check_release"]
 
 GOOD_SCORE: Final = 0.8  # of the newest evaluation of exactly what would be released
-SHOWN: Final = 20
 LOOKED_AT: Final = 20  # newest runs of a suite among which a gate looks for one that is complete
-
-
-def register() -> None:
-    """Tell prompts; called once, when the apps are ready."""
-    register_check("evaluated", check_release)
-    register_panel(
-        Panel(name="evaluations", title=gettext_lazy("Evaluations"), render=render_panel)
-    )
-    register_scores(latest_scores)
-
-
-def _kept() -> QuerySet[Evaluation]:
-    """Return the evaluations whose run, if they have one, is not deleted."""
-    return Evaluation.objects.filter(Q(run__isnull=True) | Q(run__deleted_at__isnull=True))
-
-
-def _completed() -> QuerySet[Evaluation]:
-    return _kept().filter(status=Evaluation.Status.COMPLETED)
 
 
 def _of_runs(candidate: Candidate) -> QuerySet[Evaluation]:
@@ -64,7 +30,7 @@ def _of_runs(candidate: Candidate) -> QuerySet[Evaluation]:
 
     What people and programs write themselves releases nothing: nobody saw the answers.
     """
-    found = _completed().filter(
+    found = list_completed().filter(
         run__status=Run.Status.COMPLETED, version__content_hash=candidate.content_hash
     )
     return found.order_by("-created_at")
@@ -136,7 +102,7 @@ def _count_unchecked(column: Evaluation | None) -> int:
 def _find_changed(gate: ReleaseGate, column: Evaluation) -> str:
     """Return the name of a case that asks or checks something else than in a run, "" for none."""
     from evaluations.engine.formats.documents import case_as_document, case_key  # noqa: PLC0415 (only where a label moves)
-    from evaluations.planning import case_of_row  # noqa: PLC0415 (as above)
+    from evaluations.services.planning import case_of_row  # noqa: PLC0415 (as above)
 
     since = column.run.created_at if column.run else column.created_at
     edited = TestCase.objects.filter(suite=gate.suite, enabled=True, updated_at__gte=since)
@@ -223,38 +189,3 @@ def _check_score(candidate: Candidate) -> Verdict:
         reason = _("its newest evaluation has the score %(score)s; it takes %(needed)s")
         return Verdict(passed=False, reason=reason % params)
     return Verdict(passed=True, reason=_("its newest evaluation has the score %(score)s") % params)
-
-
-def latest_scores() -> Any:
-    """Return the expression "time and score of each completed evaluation of the prompt"."""
-    dated = Concat(
-        Cast(F("created_at"), CharField()),
-        Value("|"),
-        Cast(F("overall_score"), CharField()),
-        output_field=CharField(),
-    )
-    rows = (
-        _completed()
-        .order_by()
-        .filter(prompt=OuterRef("pk"), overall_score__isnull=False)
-        .values("prompt")
-        .annotate(scores=JSONGroupArray(dated))
-        .values("scores")
-    )
-    return Subquery(rows)
-
-
-def render_panel(request: HttpRequest, prompt_id: UUID) -> str:
-    """Return the tab of a prompt's evaluations."""
-    if not request.user.has_perm("evaluations.view_evaluation"):
-        return render_to_string("evaluations/prompt_panel.html", {"allowed": False})
-    found = _kept().filter(prompt_id=prompt_id).select_related("version", "suite")
-    rows = list(found.order_by("-created_at")[:SHOWN])
-    context = {
-        "allowed": True,
-        "evaluations": rows,
-        "trends": drawing.trend_of(rows),
-        "prompt_id": prompt_id,
-        "can_start": request.user.has_perm("evaluations.add_run"),
-    }
-    return render_to_string("evaluations/prompt_panel.html", context)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from evaluations.engine.work import Finished
+from evaluations.engine.protocol import Finished
 
 __all__ = ["Blocking", "Committer"]
 

@@ -1,24 +1,19 @@
-"""Suites in and out of files: read whole and checked before anything is written."""
+"""Suites in files: the one way in for whatever format, and the one way out."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any, Final
-from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
 from django.utils.translation import gettext as _
 
 from core.errors import InvalidInputError
 from core.tables import SUFFIXES, Limits, Table, UnreadableError, format_of
 from core.tables.encodings import decode
-from core.writing import check_fields, find_row
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.files import Files, Folder
-from evaluations.engine.formats.assertions import assertion_as_dict
-from evaluations.engine.formats.documents import case_from_document
 from evaluations.engine.formats.promptfoo import PromptfooConfig, read_config
 from evaluations.engine.formats.promptfoo_csv import find_special
 from evaluations.engine.formats.promptfoo_export import write_promptfoo
@@ -27,18 +22,14 @@ from evaluations.engine.formats.table_writers import write_csv, write_jsonl
 from evaluations.engine.formats.tables import open_suite_table, read_table
 from evaluations.engine.formats.yaml_document import load_document
 from evaluations.engine.providers.keys import find_secret
-from evaluations.engine.types import Case, Suite, Warned
-from evaluations.models import TestCase, TestSuite
+from evaluations.engine.types import Suite, Warned
 from prompts import interface as prompts
 
 __all__ = [
     "FORMATS",
-    "check_suite",
     "folder_beside",
     "read_suite",
     "read_suite_of",
-    "store_suite",
-    "suite_of_row",
     "write_suite",
 ]
 
@@ -49,7 +40,6 @@ WRITERS: Final = {
     "csv": write_csv,
     "jsonl": write_jsonl,
 }
-BATCH: Final = 500
 
 
 def read_suite(
@@ -238,92 +228,6 @@ def _unique(suite: Suite) -> Suite:
         name = case.name[:240] if number == 1 else f"{case.name[:240]} ({number})"
         cases.append(replace(case, name=name))
     return replace(suite, cases=tuple(cases))
-
-
-def check_suite(suite: Suite, *, replace_cases: bool = False) -> tuple[TestSuite, list[TestCase]]:
-    """Return the rows that a suite would be, checked; nothing is written and nothing locked.
-
-    Raises:
-        InvalidInputError: the name is taken, or a case does not fit; names the case.
-    """
-    row = TestSuite.objects.filter(name=suite.name).first()
-    if row is not None and not replace_cases:
-        sentence = _(
-            "a suite is called “%(name)s” already; rename this one or replace its cases"
-        ) % {"name": suite.name}
-        raise InvalidInputError({"name": sentence})
-    if row is None:
-        row = TestSuite(name=suite.name, description=suite.description)
-    else:
-        row.description = suite.description or row.description
-    check_fields(row)
-    return row, [_row(row, case, position) for position, case in enumerate(suite.cases)]
-
-
-def store_suite(suite: Suite, *, replace_cases: bool = False) -> tuple[TestSuite, int]:
-    """Write a suite with its cases, all or nothing; return it and how many cases it has now.
-
-    Args:
-        suite: what was read.
-        replace_cases: whether the cases of a suite of this name are replaced, and its description
-            where the file has one; earlier runs keep their copies.
-
-    Raises:
-        InvalidInputError: the name is taken, or a case does not fit; names the case.
-    """
-    row, cases = check_suite(suite, replace_cases=replace_cases)
-    with transaction.atomic():  # after the checks, which take longest
-        row.save()
-        row.cases.all().delete()
-        TestCase.objects.bulk_create(cases, batch_size=BATCH)
-    return row, len(cases)
-
-
-def _row(suite: TestSuite, case: Case, position: int) -> TestCase:
-    metadata = dict(case.metadata)
-    row = TestCase(
-        suite=suite,
-        name=case.name,
-        variables=dict(case.variables),
-        expected=case.expected,
-        assertions=[assertion_as_dict(one) for one in case.assertions],
-        threshold=case.threshold,
-        weight=case.weight,
-        tags=list(case.tags),
-        metadata=metadata,
-        position=position,
-        enabled=case.enabled,
-    )
-    try:
-        check_fields(row, exclude={"suite"})
-    except InvalidInputError as error:
-        raise InvalidInputError(
-            {"cases": _("case “%(name)s”: %(error)s") % {"name": case.name, "error": error}}
-        ) from error
-    return row
-
-
-def suite_of_row(suite_id: UUID | str) -> Suite:
-    """Return a stored suite with all of its cases.
-
-    Raises:
-        NotFoundError: there is no such suite, or it is deleted.
-        SuiteError: an assertion of it is wrong; names the case.
-    """
-    row = find_row(TestSuite, suite_id)
-    cases = TestCase.objects.filter(suite=row).order_by("position", "name")
-    return Suite(name=row.name, description=row.description, cases=tuple(_cases(cases)))
-
-
-def _cases(rows: Iterable[TestCase]) -> Iterable[Case]:
-    for row in rows:
-        try:
-            case = case_from_document(row.name, row.as_document(), row.weight)
-        except SuiteError as error:
-            raise SuiteError(
-                _("case “%(name)s”: %(error)s") % {"name": row.name, "error": error}
-            ) from error
-        yield replace(case, enabled=row.enabled)
 
 
 def write_suite(suite: Suite, kind: str) -> str:

@@ -22,13 +22,14 @@ from unfold.widgets import (
 
 from core.changelists import is_searchable
 from core.errors import ApplicationError, NotFoundError
+from evaluations.adapters import find_spec
 from evaluations.engine.errors import EngineError
 from evaluations.engine.providers import ProviderSpec, make
 from evaluations.engine.statistics import smallest_difference
 from evaluations.engine.types import Case
 from evaluations.fit import Misfit, Survey
 from evaluations.models import ModelProfile, Run, TestSuite
-from evaluations.planning import (
+from evaluations.services.planning import (
     SAMPLE,
     Estimate,
     Plan,
@@ -37,7 +38,6 @@ from evaluations.planning import (
     create_run,
     estimate_run,
 )
-from evaluations.wording import find_spec
 from prompts import interface as prompts
 
 __all__ = ["Preview", "StartForm", "find_choices"]

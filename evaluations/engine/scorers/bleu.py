@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
-from evaluations.engine.scorers.contract import Context, Scorer
-from evaluations.engine.scorers.conversions import SPACE, text_list, toward_words
-from evaluations.engine.scorers.words import count_grams, overlap, words_of
+from evaluations.engine.scorers.base import Context, Scorer
+from evaluations.engine.scorers.javascript import SPACE, text_list, toward_words
+from evaluations.engine.scorers.tokenizing import count_grams, overlap, words_of
 from evaluations.engine.types import Answer, Assertion, Outcome
 
 __all__ = ["SCORERS"]

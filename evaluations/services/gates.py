@@ -15,7 +15,7 @@ from core.errors import ApplicationError, InvalidInputError, NotFoundError
 from core.writing import check_fields, refuse_unknown
 from evaluations.engine.scorers import is_checked
 from evaluations.models import GateEvent, ReleaseGate, TestSuite
-from evaluations.planning import cases_of_suite
+from evaluations.services.planning import cases_of_suite
 
 __all__ = [
     "check_gate",

@@ -1,6 +1,6 @@
 """What the runner and its store hand to each other: columns, tasks, results, orders, and the store.
 
-Left to others: who asks and scores (`runner`), and where results are kept (`evaluations.storage`).
+Left to others: who asks and scores (`runner`), and where results are kept (`services.store`).
 """
 
 import hashlib
@@ -11,9 +11,9 @@ from decimal import Decimal
 from typing import Any, Final, Protocol
 
 from evaluations.engine.budget import Caps, Spent
+from evaluations.engine.grader_models import ModelServices
 from evaluations.engine.providers import Price, Provider
 from evaluations.engine.scorers import CaseGrade
-from evaluations.engine.services import ModelServices
 from evaluations.engine.types import Answer, Case, Message
 
 __all__ = [

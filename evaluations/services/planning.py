@@ -18,6 +18,7 @@ from django.utils.translation import gettext_noop
 from core.errors import InvalidInputError
 from core.json import dump
 from core.writing import check_fields, find_row
+from evaluations.adapters import find_spec, prepare, spec_as_target
 from evaluations.engine.costs import answer_limit
 from evaluations.engine.errors import SetupError, SuiteError
 from evaluations.engine.files import NO_FILES, RunFiles
@@ -32,8 +33,7 @@ from evaluations.engine.tokens import CHARACTERS_PER_TOKEN
 from evaluations.engine.types import Case
 from evaluations.fit import Survey
 from evaluations.models import Evaluation, Run, RunCase, TestCase, TestSuite
-from evaluations.storage import insert_rows
-from evaluations.wording import find_spec, prepare, spec_as_target
+from evaluations.services.store import insert_rows
 from prompts import interface as prompts
 
 __all__ = [

@@ -24,21 +24,21 @@ from core.database.explanation import explain
 from core.database.outages import is_refusal
 from core.errors import ApplicationError, InvalidInputError
 from core.writing import check_fields, find_row
-from evaluations.comparing import as_stored, compare_run
+from evaluations.adapters import spec_of_target
 from evaluations.engine.budget import Caps, Spent
 from evaluations.engine.errors import EngineError, SetupError
 from evaluations.engine.files import NO_FILES, RunFiles
+from evaluations.engine.grader_models import ModelServices
+from evaluations.engine.protocol import INTERRUPTED, Column, Ending, Finished, Options
 from evaluations.engine.providers import Provider, ProviderSpec, identity_of, make, price_of
 from evaluations.engine.providers.offline import EchoProvider
 from evaluations.engine.runner import run as run_engine
-from evaluations.engine.services import ModelServices
-from evaluations.engine.work import INTERRUPTED, Column, Ending, Finished, Options
+from evaluations.leases import is_dead, worker_name
 from evaluations.models import Evaluation, Run, TestResult
 from evaluations.models.runs import OPEN
-from evaluations.storage import LEASE, DatabaseStore, patiently
-from evaluations.summaries import summarise_evaluation
-from evaluations.wording import spec_of_target
-from evaluations.workers import is_dead, worker_name
+from evaluations.selectors.comparisons import as_stored, compare_run
+from evaluations.selectors.summaries import summarise_evaluation
+from evaluations.services.store import LEASE, DatabaseStore, patiently
 from prompts import interface as prompts
 
 __all__ = [

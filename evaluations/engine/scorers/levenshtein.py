@@ -6,7 +6,7 @@ from rapidfuzz.distance import Levenshtein
 
 from core.language import gettext as _
 from evaluations.engine.errors import ScoringError
-from evaluations.engine.scorers.contract import Context, Scorer, product_cost
+from evaluations.engine.scorers.base import Context, Scorer, product_cost
 from evaluations.engine.types import Answer, Assertion, Outcome
 
 __all__ = ["SCORERS"]

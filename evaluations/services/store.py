@@ -22,12 +22,12 @@ from core.aggregates import JSONGroupArray
 from core.database.outages import find_outage
 from core.database.waiting import announcer
 from core.json import dump
+from evaluations.adapters import prepare
 from evaluations.engine.formats.assertions import assertion_as_dict
 from evaluations.engine.formats.documents import case_from_document
+from evaluations.engine.protocol import Column, Finished, Lost, Orders, Task
 from evaluations.engine.types import UNFINISHED, Answer, CacheTokens, Grade, Message
-from evaluations.engine.work import Column, Finished, Lost, Orders, Task
 from evaluations.models import Run, RunCase, TestResult
-from evaluations.wording import prepare
 from prompts import interface as prompts
 
 __all__ = ["LEASE", "DatabaseStore", "insert_rows", "patiently"]

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 from evaluations.engine.errors import ProviderError
-from evaluations.engine.providers.contract import Limits
+from evaluations.engine.providers.base import Limits
 
 __all__ = ["Pace", "with_retries"]
 

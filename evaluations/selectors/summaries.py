@@ -15,8 +15,8 @@ from evaluations.engine.statistics import (
     quantile_of_counts,
     summarise,
 )
-from evaluations.large_summaries import large_figures, latency_counts
 from evaluations.models import UNCHECKED, Evaluation, TestResult
+from evaluations.selectors.sql_summaries import large_figures, latency_counts
 
 __all__ = ["compare_columns", "observations", "small_figures", "summarise_evaluation"]
 

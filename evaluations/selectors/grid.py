@@ -18,10 +18,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from core.diffing import Row, compare
-from evaluations.comparing import sentence_of
 from evaluations.engine.statistics import Agreement, cohen_kappa, judge_comparison
 from evaluations.engine.types import UNFINISHED
-from evaluations.finishes import explain_finish
+from evaluations.finish_reasons import explain_finish
 from evaluations.models import (
     ERRORS,
     UNCHECKED,
@@ -33,7 +32,8 @@ from evaluations.models import (
     completed_outcome,
     result_state,
 )
-from evaluations.summaries import compare_columns
+from evaluations.selectors.comparisons import sentence_of
+from evaluations.selectors.summaries import compare_columns
 
 __all__ = [
     "FILTERS",

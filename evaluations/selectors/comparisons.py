@@ -17,7 +17,7 @@ from evaluations.engine.statistics import (
     judge_comparison,
 )
 from evaluations.models import Evaluation, Run
-from evaluations.summaries import compare_columns
+from evaluations.selectors.summaries import compare_columns
 
 __all__ = [
     "Comparing",

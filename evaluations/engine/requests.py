@@ -7,10 +7,10 @@ from typing import Final
 from core.language import gettext as _
 from evaluations.engine.costs import answer_limit
 from evaluations.engine.errors import BrokenAnswerError, ContentFilterError, EngineError
+from evaluations.engine.protocol import Column, Task
 from evaluations.engine.providers import Provider
 from evaluations.engine.tokens import tokens_of
 from evaluations.engine.types import Answer, Request
-from evaluations.engine.work import Column, Task
 
 __all__ = ["answer_at_hand", "answer_of_refusal", "completed", "estimated_tokens", "request_of"]
 

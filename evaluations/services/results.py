@@ -1,4 +1,4 @@
-"""Writes to evaluations; the one place where they meet prompts (`prompts.interface`)."""
+"""Evaluations that people and programs write themselves, with the results that they bring along."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -10,68 +10,21 @@ from django.utils.translation import gettext as _
 
 from core.errors import InvalidInputError
 from core.writing import check_fields, find_row, refuse_unknown
-from evaluations.models import Evaluation, TestCase, TestResult, TestSuite
+from evaluations.models import Evaluation, TestResult, TestSuite
 from prompts import interface as prompts
 
 __all__ = [
     "complete_evaluation",
-    "create_case",
     "create_evaluation",
-    "create_suite",
     "delete_evaluation",
     "restore_evaluation",
-    "restore_suite",
 ]
 
 OPTIONAL: Final = frozenset({"provider", "model", "parameters"})
-CASE_FIELDS: Final = frozenset({"variables", "expected", "assertions", "weight", "enabled"})
 RESULT_FIELDS: Final = frozenset(
     {"case", "output", "score", "passed", "latency_ms", "input_tokens", "output_tokens"}
     | {"cost_usd", "error"}
 )
-
-
-@transaction.atomic
-def create_suite(*, name: str, description: str = "") -> TestSuite:
-    """Create a suite without cases.
-
-    Args:
-        name: 1 to 255 characters; no other suite in use has it.
-        description: what the suite tests, and why.
-
-    Raises:
-        InvalidInputError: with one sentence for each field that is wrong.
-    """
-    suite = TestSuite(name=name, description=description)
-    check_fields(suite)
-    _check_name_is_free(suite)
-    suite.save(force_insert=True)
-    return suite
-
-
-@transaction.atomic
-def create_case(*, suite_id: UUID | str, name: str, **fields: Any) -> TestCase:
-    """Add a case to a suite.
-
-    Args:
-        suite_id: the suite.
-        name: 1 to 255 characters; no other case of the suite has it.
-        **fields: `variables`, `expected`, `assertions`, `weight`, `enabled`.
-
-    Raises:
-        InvalidInputError: with one sentence for each field that is wrong.
-        NotFoundError: there is no such suite, or it is deleted.
-    """
-    refuse_unknown(fields, CASE_FIELDS)
-    suite = find_row(TestSuite, suite_id)
-    case = TestCase(suite=suite, name=name, **fields)
-    check_fields(case, exclude={"suite"})
-    if suite.cases.filter(name=name).exists():
-        raise InvalidInputError(
-            {"name": _("this suite has a case “%(name)s” already") % {"name": name}}
-        )
-    case.save(force_insert=True)
-    return case
 
 
 @transaction.atomic
@@ -178,24 +131,3 @@ def restore_evaluation(*, evaluation_id: UUID | str) -> Evaluation:
     evaluation = find_row(Evaluation, evaluation_id, deleted=True)
     evaluation.restore()
     return evaluation
-
-
-@transaction.atomic
-def restore_suite(*, suite_id: UUID | str) -> TestSuite:
-    """Take a deleted test suite back.
-
-    Raises:
-        InvalidInputError: another suite has taken its name since.
-        NotFoundError: there is no such suite, or it is not deleted.
-    """
-    suite = find_row(TestSuite, suite_id, deleted=True)
-    _check_name_is_free(suite)
-    suite.restore()
-    return suite
-
-
-def _check_name_is_free(suite: TestSuite) -> None:
-    if TestSuite.objects.filter(name=suite.name).exists():
-        raise InvalidInputError(
-            {"name": _("another test suite is called “%(name)s” already") % {"name": suite.name}}
-        )

@@ -26,15 +26,9 @@ from evaluations.engine.files import Uploads
 from evaluations.engine.formats.summary import describe_checks
 from evaluations.engine.formats.tables import parse_check, parse_mapping
 from evaluations.engine.types import Suite
-from evaluations.exchanging import (
-    FORMATS,
-    check_suite,
-    read_suite_of,
-    store_suite,
-    suite_of_row,
-    write_suite,
-)
 from evaluations.models import TestSuite
+from evaluations.services.suites import check_suite, store_suite, suite_of_row
+from evaluations.suite_files import FORMATS, read_suite_of, write_suite
 
 __all__ = ["SuiteFiles"]
 

@@ -1,0 +1,58 @@
+"""The page of one result, by itself."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from core.admin import (
+    BaseAdmin,
+)
+from evaluations.admin.cells import PAGE_MEDIA
+from evaluations.models import TestResult
+
+
+@admin.register(TestResult)
+class TestResultAdmin(BaseAdmin):
+    """Results are read: evaluations write them."""
+
+    Media = PAGE_MEDIA
+    list_display = ("shown_prompt", "case", "shown_score", "passed", "latency_ms", "created_at")
+    list_filter = ("passed",)
+    list_select_related = ("evaluation__prompt", "case")
+    search_fields = ("evaluation__prompt__title", "case__name", "output", "error")
+    date_hierarchy = "created_at"
+    fields = (
+        "evaluation",
+        "case",
+        "output",
+        "score",
+        "passed",
+        "latency_ms",
+        "input_tokens",
+        "output_tokens",
+        "cost_usd",
+        "error",
+        "created_at",
+    )
+    readonly_fields = fields
+
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 (Django's signature)
+        """Say no: evaluations write results."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 (as above)
+        """Say no: a result is what it was."""
+        return False
+
+    @display(description=_("prompt"), ordering="evaluation__prompt__title")
+    def shown_prompt(self, obj: TestResult) -> str:
+        """Return the title of the prompt that was evaluated."""
+        return obj.evaluation.title
+
+    @display(description=_("score"), ordering="score")
+    def shown_score(self, obj: TestResult) -> str:
+        """Return the score in percent."""
+        return "–" if obj.score is None else f"{obj.score:.1%}"

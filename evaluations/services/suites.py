@@ -1,0 +1,179 @@
+"""Suites and their cases: made one by one, or as a file holds them, all or nothing."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from core.errors import InvalidInputError
+from core.writing import check_fields, find_row, refuse_unknown
+from evaluations.engine.errors import SuiteError
+from evaluations.engine.formats.assertions import assertion_as_dict
+from evaluations.engine.formats.documents import case_from_document
+from evaluations.engine.types import Case, Suite
+from evaluations.models import TestCase, TestSuite
+
+__all__ = [
+    "check_suite",
+    "create_case",
+    "create_suite",
+    "restore_suite",
+    "store_suite",
+    "suite_of_row",
+]
+
+CASE_FIELDS: Final = frozenset({"variables", "expected", "assertions", "weight", "enabled"})
+BATCH: Final = 500
+
+
+@transaction.atomic
+def create_suite(*, name: str, description: str = "") -> TestSuite:
+    """Create a suite without cases.
+
+    Args:
+        name: 1 to 255 characters; no other suite in use has it.
+        description: what the suite tests, and why.
+
+    Raises:
+        InvalidInputError: with one sentence for each field that is wrong.
+    """
+    suite = TestSuite(name=name, description=description)
+    check_fields(suite)
+    _check_name_is_free(suite)
+    suite.save(force_insert=True)
+    return suite
+
+
+@transaction.atomic
+def create_case(*, suite_id: UUID | str, name: str, **fields: Any) -> TestCase:
+    """Add a case to a suite.
+
+    Args:
+        suite_id: the suite.
+        name: 1 to 255 characters; no other case of the suite has it.
+        **fields: `variables`, `expected`, `assertions`, `weight`, `enabled`.
+
+    Raises:
+        InvalidInputError: with one sentence for each field that is wrong.
+        NotFoundError: there is no such suite, or it is deleted.
+    """
+    refuse_unknown(fields, CASE_FIELDS)
+    suite = find_row(TestSuite, suite_id)
+    case = TestCase(suite=suite, name=name, **fields)
+    check_fields(case, exclude={"suite"})
+    if suite.cases.filter(name=name).exists():
+        raise InvalidInputError(
+            {"name": _("this suite has a case “%(name)s” already") % {"name": name}}
+        )
+    case.save(force_insert=True)
+    return case
+
+
+@transaction.atomic
+def restore_suite(*, suite_id: UUID | str) -> TestSuite:
+    """Take a deleted test suite back.
+
+    Raises:
+        InvalidInputError: another suite has taken its name since.
+        NotFoundError: there is no such suite, or it is not deleted.
+    """
+    suite = find_row(TestSuite, suite_id, deleted=True)
+    _check_name_is_free(suite)
+    suite.restore()
+    return suite
+
+
+def _check_name_is_free(suite: TestSuite) -> None:
+    if TestSuite.objects.filter(name=suite.name).exists():
+        raise InvalidInputError(
+            {"name": _("another test suite is called “%(name)s” already") % {"name": suite.name}}
+        )
+
+
+def check_suite(suite: Suite, *, replace_cases: bool = False) -> tuple[TestSuite, list[TestCase]]:
+    """Return the rows that a suite would be, checked; nothing is written and nothing locked.
+
+    Raises:
+        InvalidInputError: the name is taken, or a case does not fit; names the case.
+    """
+    row = TestSuite.objects.filter(name=suite.name).first()
+    if row is not None and not replace_cases:
+        sentence = _(
+            "a suite is called “%(name)s” already; rename this one or replace its cases"
+        ) % {"name": suite.name}
+        raise InvalidInputError({"name": sentence})
+    if row is None:
+        row = TestSuite(name=suite.name, description=suite.description)
+    else:
+        row.description = suite.description or row.description
+    check_fields(row)
+    return row, [_row(row, case, position) for position, case in enumerate(suite.cases)]
+
+
+def store_suite(suite: Suite, *, replace_cases: bool = False) -> tuple[TestSuite, int]:
+    """Write a suite with its cases, all or nothing; return it and how many cases it has now.
+
+    Args:
+        suite: what was read.
+        replace_cases: whether the cases of a suite of this name are replaced, and its description
+            where the file has one; earlier runs keep their copies.
+
+    Raises:
+        InvalidInputError: the name is taken, or a case does not fit; names the case.
+    """
+    row, cases = check_suite(suite, replace_cases=replace_cases)
+    with transaction.atomic():  # after the checks, which take longest
+        row.save()
+        row.cases.all().delete()
+        TestCase.objects.bulk_create(cases, batch_size=BATCH)
+    return row, len(cases)
+
+
+def _row(suite: TestSuite, case: Case, position: int) -> TestCase:
+    metadata = dict(case.metadata)
+    row = TestCase(
+        suite=suite,
+        name=case.name,
+        variables=dict(case.variables),
+        expected=case.expected,
+        assertions=[assertion_as_dict(one) for one in case.assertions],
+        threshold=case.threshold,
+        weight=case.weight,
+        tags=list(case.tags),
+        metadata=metadata,
+        position=position,
+        enabled=case.enabled,
+    )
+    try:
+        check_fields(row, exclude={"suite"})
+    except InvalidInputError as error:
+        raise InvalidInputError(
+            {"cases": _("case “%(name)s”: %(error)s") % {"name": case.name, "error": error}}
+        ) from error
+    return row
+
+
+def suite_of_row(suite_id: UUID | str) -> Suite:
+    """Return a stored suite with all of its cases.
+
+    Raises:
+        NotFoundError: there is no such suite, or it is deleted.
+        SuiteError: an assertion of it is wrong; names the case.
+    """
+    row = find_row(TestSuite, suite_id)
+    cases = TestCase.objects.filter(suite=row).order_by("position", "name")
+    return Suite(name=row.name, description=row.description, cases=tuple(_cases(cases)))
+
+
+def _cases(rows: Iterable[TestCase]) -> Iterable[Case]:
+    for row in rows:
+        try:
+            case = case_from_document(row.name, row.as_document(), row.weight)
+        except SuiteError as error:
+            raise SuiteError(
+                _("case “%(name)s”: %(error)s") % {"name": row.name, "error": error}
+            ) from error
+        yield replace(case, enabled=row.enabled)
