@@ -3,12 +3,14 @@
 from uuid import uuid4
 
 import pytest
+from django.apps import apps
 from django.contrib.auth.models import Permission
 from django.urls import reverse
 
 from evaluations.engine.providers import ProviderSpec
 from evaluations.models import Evaluation, ReleaseGate, Run, RunCase, TestResult
-from evaluations.release_gates import check_release, latest_scores, register, render_panel
+from evaluations.prompt_panel import latest_scores, render_panel
+from evaluations.release_gates import check_release
 from evaluations.services.planning import Plan, PlannedColumn, cases_of_suite, create_run
 from evaluations.services.results import create_evaluation
 from evaluations.services.runs import execute_run
@@ -325,7 +327,7 @@ def test_scores_of_the_list_are_dated_and_of_the_prompt_itself(candidate, suite)
 def test_prompts_are_told_of_the_check_the_tab_and_the_scores(monkeypatch):
     for name, empty in (("_checks", {}), ("_panels", {}), ("_scores", [])):
         monkeypatch.setattr(extensions, name, empty)
-    register()
+    apps.get_app_config("evaluations").ready()
     assert extensions._checks == {"evaluated": check_release}
     (panel,) = extensions.panels()
     assert (panel.name, panel.title) == ("evaluations", "Evaluations")
