@@ -4,6 +4,7 @@
 #   DATABASE=libsql              `make run` on a local libSQL server instead of a SQLite file
 #   PORT=8001, HOST=0.0.0.0      where `make run` serves; every other variable works too
 #   ARGS="-k import -x"          more for pytest, with `make test-only` and `make test-matrix`
+#   PYTHONS="3.13", DJANGO=6.1   what `make test-matrix` tests, instead of everything
 #   ARGS="queries schema"        Django's test modules, with `make conformance`; also --django 6.1
 
 .DEFAULT_GOAL := help
@@ -14,6 +15,8 @@ ARGS ?=
 export VENV
 export ARGS
 export DATABASE
+export PYTHONS
+export DJANGO
 # For tools that import our packages without Django's settings, such as the check of the layers.
 export PYTHONPATH := $(CURDIR)/packages/django-hrana/src$(if $(PYTHONPATH),:$(PYTHONPATH))
 
@@ -21,7 +24,7 @@ BIN := $(VENV)/bin
 # Makes $(VENV) where it is missing or broken and installs what has changed; else takes a moment.
 BOOTSTRAP = python=$$(sh scripts/find_python.sh "$(PYTHON)") && "$$python" scripts/bootstrap.py
 
-.PHONY: run test check fmt help setup test-only test-matrix lock local-model local-embeddings differential mutants measure crash-test bench-db bench-eval bench-prompts bench-import conformance conformance-fast shell clean
+.PHONY: run test check fmt help setup test-only test-matrix lock local-model local-embeddings differential mutants measure docs crash-test bench-db bench-eval bench-prompts bench-import conformance conformance-fast shell clean
 
 ##@ Use
 
@@ -70,6 +73,10 @@ mutants: setup ## Changes deciding code a little, many times: do its tests notic
 measure: setup ## How the code is written, in figures, beside peers: ARGS="--against main --format json"
 	@exec $(BIN)/python scripts/measure $(ARGS)
 
+docs: ## Build the documentation site into site/, strictly: ARGS=serve shows it while you write
+	@$(BOOTSTRAP) requirements-docs.txt --venv .venv-docs \
+		&& NO_MKDOCS_2_WARNING=1 exec .venv-docs/bin/python -m mkdocs $(or $(ARGS),build --quiet)
+
 crash-test: setup ## Runs killed at random moments: ARGS="--kills 50 --victim server --database libsql"
 	@exec $(BIN)/python scripts/crashes $(ARGS)
 
@@ -95,7 +102,7 @@ lock: setup ## Resolve requirements*.in into requirements*.txt, pinned with hash
 
 clean: ## Remove caches, reports and .venv; data and .env.local stay
 	@rm -rf $(VENV) .venv-* .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
-		.hypothesis htmlcov staticfiles test-results
+		.hypothesis dist htmlcov site staticfiles test-results
 	@find . -name __pycache__ -type d -not -path './data/*' -prune -exec rm -rf {} +
 
 help: ## List the commands

@@ -97,7 +97,7 @@ def test_workflows_are_pinned_modest_and_keep_secrets_off_command_lines(path):
     assert workflow["permissions"] == {"contents": "read"}
     assert "concurrency" in workflow
     for use in re.findall(r"uses: (.*)", text):
-        assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", use)
+        assert re.fullmatch(r"[\w-]+/[\w-]+(/\w+)?@[0-9a-f]{40} # v\d+\.\d+\.\d+", use)
     for job in workflow["jobs"].values():
         assert job["timeout-minutes"] <= 40
         for step in job["steps"]:

@@ -8,7 +8,10 @@ import pytest
 from autoforge.environment import VARIABLES
 
 ROOT = Path(__file__).resolve().parents[2]
-FRONT_PAGES = ("README.md", "README.ja.md", "CONTRIBUTING.md", "CHANGELOG.md")
+FRONT_PAGES = (
+    *("README.md", "README.ja.md", "CONTRIBUTING.md", "CHANGELOG.md"),
+    *("CODE_OF_CONDUCT.md", "SECURITY.md"),
+)
 GUIDES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md"))
 CODE = re.compile(r"^```.*?^```|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
