@@ -25,6 +25,7 @@ from prompts.extensions import (
     register_scores,
     unregister_check,
 )
+from prompts.mapping import as_template
 from prompts.models import LabelRule, PromptVersion
 from prompts.releases_cache import remember
 from prompts.rendering import (
@@ -40,7 +41,6 @@ from prompts.rendering import (
 )
 from prompts.rendering import prepare as prepare_template
 from prompts.rendering import render as render_template
-from prompts.wording import as_template
 
 __all__ = [
     "Candidate",

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from core.errors import ApplicationError, InvalidInputError, NotFoundError
-from core.writing import check_fields, refuse_unknown
+from core.services import check_fields, refuse_unknown
 from evaluations.engine.scorers import is_checked
 from evaluations.models import GateEvent, ReleaseGate, TestSuite
 from evaluations.services.planning import cases_of_suite

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_noop
 
 from core.errors import InvalidInputError
 from core.json import dump
-from core.writing import check_fields, find_row
+from core.services import check_fields, find_row
 from evaluations.adapters import find_spec, prepare, spec_as_target
 from evaluations.engine.costs import answer_limit
 from evaluations.engine.errors import SetupError, SuiteError

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from core.errors import InvalidInputError
-from core.writing import check_fields, find_row, refuse_unknown
+from core.services import check_fields, find_row, refuse_unknown
 from evaluations.models import Evaluation, TestResult, TestSuite
 from prompts import interface as prompts
 

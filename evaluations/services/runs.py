@@ -23,7 +23,7 @@ from django.utils.translation import gettext as _
 from core.database.explanation import explain
 from core.database.outages import is_refusal
 from core.errors import ApplicationError, InvalidInputError
-from core.writing import check_fields, find_row
+from core.services import check_fields, find_row
 from evaluations.adapters import spec_of_target
 from evaluations.engine.budget import Caps, Spent
 from evaluations.engine.errors import EngineError, SetupError

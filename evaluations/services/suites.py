@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from core.errors import InvalidInputError
-from core.writing import check_fields, find_row, refuse_unknown
+from core.services import check_fields, find_row, refuse_unknown
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.assertions import assertion_as_dict
 from evaluations.engine.formats.documents import case_from_document

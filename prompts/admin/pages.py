@@ -18,7 +18,7 @@ from core.errors import ApplicationError
 from prompts import services
 from prompts.admin.reading import content_as_text
 from prompts.models import WORDING_FIELDS, LabelRule, Prompt, PromptVersion
-from prompts.previewing import preview
+from prompts.preview import preview
 
 __all__ = ["PromptPages"]
 

@@ -4,11 +4,11 @@ Rules that the database can hold are constraints here or triggers in the migrati
 several rows (a content change makes a version) are in `prompts.services`, the only writer.
 """
 
+from prompts.models.content import WORDING_FIELDS, Wording
 from prompts.models.prompts import Prompt
 from prompts.models.releases import LabelRule, PromptEvent, PromptLabel
 from prompts.models.templates import PromptTemplate
 from prompts.models.versions import PromptVersion
-from prompts.models.wording import WORDING_FIELDS, Wording
 
 __all__ = [
     "WORDING_FIELDS",

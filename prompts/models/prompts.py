@@ -13,7 +13,7 @@ from core.validators import (
     validate_storable,
     validate_tags,
 )
-from prompts.models.wording import TEXT, Wording
+from prompts.models.content import TEXT, Wording
 from prompts.naming import NAME_MAX_LENGTH, validate_name
 
 __all__ = ["Prompt"]

@@ -8,7 +8,7 @@ from core.constraints import is_json, not_blank
 from core.fields import JSONDocumentField
 from core.models import SoftDeleteModel, UUIDModel
 from core.validators import validate_json_list
-from prompts.models.wording import TEXT
+from prompts.models.content import TEXT
 
 __all__ = ["PromptTemplate"]
 

@@ -9,8 +9,8 @@ from django.utils.translation import gettext_lazy as _
 
 from core.models import ImmutableModel, UUIDModel
 from core.validators import validate_storable
+from prompts.models.content import Wording
 from prompts.models.prompts import Prompt
-from prompts.models.wording import Wording
 
 __all__ = ["PromptVersion"]
 

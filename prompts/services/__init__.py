@@ -3,7 +3,8 @@
 Reads are in `prompts.selectors`.
 """
 
-from prompts.services.archives import archive_rows, records_of, restore_archive
+from prompts.services.backup import archive_rows, records_of, restore_archive
+from prompts.services.contracts import OF_VARIABLES, Examined, examine, refuse_problems
 from prompts.services.imports import (
     ON_DUPLICATE,
     ImportCounts,
@@ -48,7 +49,6 @@ from prompts.services.templates import (
     restore_template,
 )
 from prompts.services.trash import find_purgeable, purge_prompts
-from prompts.services.wording import OF_VARIABLES, Examined, examine, refuse_problems
 
 __all__ = [
     "OF_VARIABLES",

@@ -19,7 +19,7 @@ from prompts.importing import Rejection, Row
 from prompts.models import Prompt, PromptEvent, PromptVersion
 from prompts.releases_cache import forget_releases
 from prompts.services.events import announce
-from prompts.services.fields_of_rows import split_fields
+from prompts.services.import_fields import split_fields
 from prompts.services.prompts import (
     EDITABLE,
     build_version,

@@ -17,7 +17,7 @@ from core.errors import (
     NotFoundError,
     StaleEditError,
 )
-from core.writing import find_row
+from core.services import find_row
 from prompts import extensions
 from prompts.models import LabelRule, Prompt, PromptEvent, PromptLabel, PromptVersion
 from prompts.naming import validate_label

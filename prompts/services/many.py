@@ -13,7 +13,7 @@ from django.db.models import F
 from django.utils.translation import gettext as _
 
 from core.errors import ApplicationError, InvalidInputError
-from core.writing import check_fields
+from core.services import check_fields
 from prompts.models import Prompt, PromptEvent, PromptLabel, PromptVersion
 from prompts.releases_cache import forget_releases
 from prompts.services.events import announce, check_reason, describe_changes

@@ -13,13 +13,13 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from core.errors import InvalidInputError, NotFoundError, StaleEditError
-from core.writing import check_fields, find_row, refuse_unknown
+from core.services import check_fields, find_row, refuse_unknown
+from prompts.mapping import content_hash
 from prompts.models import WORDING_FIELDS, Prompt, PromptEvent, PromptVersion
 from prompts.naming import make_name
 from prompts.releases_cache import forget_releases
+from prompts.services.contracts import refuse_problems, settle_wording
 from prompts.services.events import announce, describe_changes
-from prompts.services.wording import refuse_problems, settle_wording
-from prompts.wording import content_hash
 
 __all__ = [
     "EDITABLE",

@@ -8,7 +8,8 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from core.errors import InvalidInputError
-from core.writing import check_fields, find_row, refuse_unknown
+from core.services import check_fields, find_row, refuse_unknown
+from prompts.mapping import say_all
 from prompts.models import PromptTemplate
 from prompts.rendering import (
     ContractError,
@@ -19,7 +20,6 @@ from prompts.rendering import (
     fill_partly,
     parse_variables,
 )
-from prompts.wording import say_all
 
 __all__ = [
     "check_template",

@@ -8,8 +8,8 @@ from prompts import services
 from prompts.exporting import Archived, ArchivedVersion
 from prompts.importing import Row
 from prompts.models import Prompt, PromptEvent
-from prompts.previewing import preview
-from prompts.services.fields_of_rows import split_fields
+from prompts.preview import preview
+from prompts.services.import_fields import split_fields
 
 pytestmark = pytest.mark.django_db
 

@@ -9,9 +9,9 @@ from django.db import connection
 
 from core.errors import InvalidInputError, NotFoundError, StaleEditError
 from prompts import services
+from prompts.mapping import content_hash
 from prompts.models import Prompt, PromptTemplate, PromptVersion
 from prompts.services.prompts import new_prompt
-from prompts.wording import content_hash
 
 TEXTS = [
     "Answer {{ question }} in {language}.",

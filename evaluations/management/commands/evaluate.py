@@ -16,8 +16,8 @@ from django.core.management.base import BaseCommand, CommandError, no_translatio
 from django.db import Error as DatabaseError
 from django.utils.translation import gettext as _
 
+from core.atomic_file import replacing
 from core.errors import ApplicationError, InvalidInputError, NotFoundError
-from core.files import replacing
 from evaluations import reporting
 from evaluations.adapters import find_spec
 from evaluations.engine.errors import EngineError

@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, no_translations
 
+from core.atomic_file import replacing
 from core.errors import ApplicationError
-from core.files import replacing
 from evaluations.engine.errors import EngineError
 from evaluations.selectors.overview import find_suite
 from evaluations.services.suites import suite_of_row

@@ -12,7 +12,7 @@ from typing import Any, Final
 from django.core.management.base import BaseCommand, CommandError, no_translations
 from django.db.models import Q, QuerySet
 
-from core.files import replacing
+from core.atomic_file import replacing
 from prompts import services
 from prompts.exporting import WRITERS, Archived, TooLongError, serialise
 from prompts.models import Prompt

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from prompts.previewing import preview
+from prompts.preview import preview
 from prompts.rendering import (
     RenderError,
     Template,

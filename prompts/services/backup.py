@@ -11,16 +11,16 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
 from core.errors import InvalidInputError
-from core.writing import check_fields
+from core.services import check_fields
 from prompts.exporting import Archived, ArchivedVersion
+from prompts.mapping import as_template
 from prompts.models import Prompt, PromptEvent, PromptLabel, PromptVersion
 from prompts.releases_cache import forget_releases
 from prompts.rendering import check
+from prompts.services.contracts import refuse_problems
 from prompts.services.events import announce
 from prompts.services.labels import SYSTEM, move_label
 from prompts.services.prompts import edit_prompt, new_version
-from prompts.services.wording import refuse_problems
-from prompts.wording import as_template
 
 __all__ = ["archive_rows", "records_of", "restore_archive"]
 

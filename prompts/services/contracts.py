@@ -7,6 +7,7 @@ from uuid import UUID
 
 from core.errors import InvalidInputError
 from prompts import selectors
+from prompts.mapping import as_template, say_all
 from prompts.models import Prompt, PromptVersion
 from prompts.rendering import (
     ContractError,
@@ -19,7 +20,6 @@ from prompts.rendering import (
     parse_variables,
     propose_variables,
 )
-from prompts.wording import as_template, say_all
 
 __all__ = ["OF_VARIABLES", "Examined", "examine", "refuse_problems", "settle_wording"]
 

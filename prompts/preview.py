@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from prompts import services
+from prompts.mapping import say
 from prompts.rendering import (
     Message,
     Problem,
@@ -18,7 +19,6 @@ from prompts.rendering import (
     estimate_tokens,
     render,
 )
-from prompts.wording import say
 
 __all__ = ["preview"]
 
