@@ -85,12 +85,24 @@ _scores: list[Callable[[], Any]] = []
 
 
 def register_check(name: str, check: ReleaseCheck) -> None:
-    """Ask `check` before a label that needs checks moves; a name is taken once."""
+    """Ask `check` before a label that needs checks moves; a name is taken once.
+
+    Examples:
+        >>> def is_short(candidate: Candidate) -> Verdict:
+        ...     text = get_prompt_text(prompt_id=candidate.prompt_id, number=candidate.number)
+        ...     passed = len(text.content) <= 4_000
+        ...     return Verdict(passed=passed, reason=f"{len(text.content)} of 4,000 characters")
+        >>> register_check("length", is_short)
+    """
     _checks[name] = check
 
 
 def unregister_check(name: str) -> None:
-    """Forget a check."""
+    """Forget a check.
+
+    Examples:
+        >>> unregister_check("length")
+    """
     _checks.pop(name, None)
 
 
@@ -105,7 +117,13 @@ def _ask(name: str, check: ReleaseCheck, candidate: Candidate) -> Verdict:
 
 
 def register_panel(panel: Panel) -> None:
-    """Add a tab to the pages of prompts."""
+    """Add a tab to the pages of prompts.
+
+    Examples:
+        >>> def show_key(request: HttpRequest, prompt_id: UUID) -> str:
+        ...     return format_html("<p>{}</p>", prompt_id)
+        >>> register_panel(Panel(name="key", title="Key", render=show_key))
+    """
     _panels[panel.name] = panel
 
 
@@ -120,6 +138,11 @@ def register_scores(make: Callable[[], Any]) -> None:
     Args:
         make: returns a query expression over a prompt (`OuterRef("pk")`) whose value is a JSON
             list of texts "time|score", the times such that they sort, the scores from 0 to 1.
+
+    Examples:
+        >>> def make_scores() -> Value:
+        ...     return Value(["2026-11-30T09:00|0.75"], output_field=JSONField())
+        >>> register_scores(make_scores)
     """
     _scores[:] = [make]
 

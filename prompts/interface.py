@@ -139,6 +139,15 @@ def get_prompt(name: str, *, label: str = PRODUCTION, version: int | None = None
 
     Raises:
         NotFoundError: there is no such prompt, label or version; says what there is.
+
+    Examples:
+        >>> prompt = get_prompt("support-reply")
+        >>> prompt.number, prompt.content
+        (1, 'Dear {{ customer }}, thank you.')
+        >>> prompt.render({"customer": "Aiko"})
+        'Dear Aiko, thank you.'
+        >>> get_prompt("support-reply", label="latest").number
+        2
     """
     key = _key(name, label if version is None else "", version)
     return remember(key, lambda: _load(name, label, version))
@@ -149,6 +158,12 @@ def find_prompt(text: str) -> PromptText:
 
     Raises:
         NotFoundError: there is no such prompt, label or version; says what there is.
+
+    Examples:
+        >>> find_prompt("support-reply@production").number
+        1
+        >>> find_prompt("support-reply:2").content
+        'Hello {{ customer }}, thank you!'
     """
     name, _, label = text.rpartition("@")
     if name:
@@ -171,6 +186,13 @@ def render(
     Raises:
         NotFoundError: there is no such prompt, label or version.
         TemplateError: values are missing, unknown or of wrong types; each is named.
+
+    Examples:
+        >>> render("support-reply", {"customer": "Aiko"}).text
+        'Dear Aiko, thank you.'
+        >>> for message in render("support-reply", {"customer": "Aiko"}, version=2).messages:
+        ...     print(message.role, message.content)
+        user Hello Aiko, thank you!
     """
     prompt = get_prompt(name, label=label, version=version)
     result = prompt.render(values)
@@ -186,6 +208,11 @@ def get_prompt_text(*, prompt_id: UUID | str, number: int | None = None) -> Prom
 
     Raises:
         NotFoundError: there is no such prompt or version, or the prompt is deleted.
+
+    Examples:
+        >>> prompt = find_prompt("support-reply")
+        >>> get_prompt_text(prompt_id=prompt.prompt_id, number=1).content
+        'Dear {{ customer }}, thank you.'
     """
     if number is None:
         number = selectors.get_prompt(prompt_id).current_version
@@ -209,13 +236,23 @@ class PromptChoice:
 
 
 def list_prompts(limit: int = 200) -> list[PromptChoice]:
-    """Return prompts to choose from, the ones changed last first; two queries."""
+    """Return prompts to choose from, the ones changed last first; two queries.
+
+    Examples:
+        >>> [(choice.name, choice.newest) for choice in list_prompts()]
+        [('support-reply', 2)]
+    """
     rows = selectors.recent_prompts(limit)
     return [_choice(prompt) for prompt in rows]
 
 
 def search_prompts(text: str, limit: int = 20) -> list[PromptChoice]:
-    """Return prompts in use that hold every word of `text`, the best match first; two queries."""
+    """Return prompts in use that hold every word of `text`, the best match first; two queries.
+
+    Examples:
+        >>> [choice.title for choice in search_prompts("thank")]
+        ['Support reply']
+    """
     rows = selectors.search_prompts(text).prefetch_related("labels__version")[:limit]
     return [_choice(prompt) for prompt in rows]
 
@@ -225,12 +262,22 @@ def get_choice(prompt_id: UUID | str) -> PromptChoice:
 
     Raises:
         NotFoundError: there is no such prompt, or it is deleted.
+
+    Examples:
+        >>> choice = get_choice(get_prompt("support-reply").prompt_id)
+        >>> dict(choice.labels)
+        {'production': 1}
     """
     return _choice(selectors.get_prompt(prompt_id))
 
 
 def list_checked_labels() -> list[str]:
-    """Return the labels that move only to a version that passes every check, by name."""
+    """Return the labels that move only to a version that passes every check, by name.
+
+    Examples:
+        >>> list_checked_labels()
+        ['production']
+    """
     rules = LabelRule.objects.filter(needs_checks=True)
     return list(rules.order_by("label").values_list("label", flat=True))
 
@@ -250,6 +297,13 @@ def free_template(text: str) -> Template:
 
     It is read as promptfoo reads prompts: Nunjucks; a JSON list of messages is a chat, and in other
     JSON each text is filled by itself. Its variables are all optional.
+
+    Examples:
+        >>> template = free_template("Translate {{ text }} into {{ language }}.")
+        >>> [variable.name for variable in template.variables]
+        ['text', 'language']
+        >>> render_template(template, {"text": "hello", "language": "Japanese"})
+        'Translate hello into Japanese.'
     """
     template = Template(content=text, syntax="nunjucks-json" if _is_json(text) else "nunjucks")
     with contextlib.suppress(TemplateError):
@@ -271,7 +325,13 @@ def _is_json(text: str) -> bool:
 
 
 def surrounded(template: Template, before: str, after: str) -> Template:
-    """Return a free template with texts around it; one of a stored prompt stays as it is."""
+    """Return a free template with texts around it; one of a stored prompt stays as it is.
+
+    Examples:
+        >>> template = surrounded(free_template("{{ question }}"), "Be brief. ", "")
+        >>> render_template(template, {"question": "Why?"})
+        'Be brief. Why?'
+    """
     if not (before or after) or not template.syntax.startswith("nunjucks"):
         return template
     return free_template(before + template.content + after)

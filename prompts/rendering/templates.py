@@ -195,6 +195,13 @@ def render(template: Template, values: Mapping[str, Any]) -> str | tuple[Message
         ContractError: the template itself is wrong.
         ValuesError: values are missing, unknown or of wrong types; each is named.
         RenderError: it cannot be filled with these values.
+
+    Examples:
+        >>> template = Template(
+        ...     content="Dear {{ name }}", syntax="mustache", variables=(Variable(name="name"),)
+        ... )
+        >>> render_template(template, {"name": "Aiko"})
+        'Dear Aiko'
     """
     return prepare(template)(values)
 
@@ -204,6 +211,11 @@ def prepare(template: Template) -> Filler:
 
     Raises:
         ContractError: the template itself is wrong.
+
+    Examples:
+        >>> fill = prepare_template(Template(content="No variables.", syntax="plain"))
+        >>> fill({})
+        'No variables.'
     """
     here = _prepare_here(template)
 

@@ -91,6 +91,13 @@ def parse_spec(given: object) -> ProviderSpec:
 
     Raises:
         SetupError: one sentence: what is wrong, and what there is.
+
+    Examples:
+        >>> spec = parse_spec("openai:gpt-4.1-mini")
+        >>> spec.kind, spec.model
+        ('openai', 'gpt-4.1-mini')
+        >>> parse_spec({"id": "openai:gpt-4.1-mini", "config": {"temperature": 0}}).parameters
+        {'temperature': 0}
     """
     if isinstance(given, str):
         return _parse_text(given)
@@ -261,6 +268,16 @@ def make(spec: ProviderSpec, environment: Environment, files: RunFiles = NO_FILE
 
     Raises:
         SetupError: a key, an address or a file is missing; says which.
+
+    Examples:
+        >>> async def ask() -> str:
+        ...     provider = make(parse_spec("echo"), {})
+        ...     messages = (Message(role="user", content="Hi"),)
+        ...     answer = await provider.complete(Request(model="", messages=messages))
+        ...     await provider.close()
+        ...     return answer.text
+        >>> asyncio.run(ask())
+        'Hi'
     """
     if spec.kind == "replay":
         return make_replay(spec, files)

@@ -46,7 +46,17 @@ async def grade(
     context: Context,
     threshold: float | None = None,
 ) -> CaseGrade:
-    """Score an answer; no exception of the engine comes out."""
+    """Score an answer; no exception of the engine comes out.
+
+    Examples:
+        >>> checks = [
+        ...     Assertion(type="icontains", value="refund"),
+        ...     Assertion(type="icontains", negated=True, value="sorry"),
+        ... ]
+        >>> case = asyncio.run(grade(checks, Answer(text="Your refund is on its way."), Context()))
+        >>> case.passed, case.score
+        (True, 1.0)
+    """
     graded = await _grade_all(assertions, answer, context, threshold)
     if graded.error or is_checked(assertions, threshold):
         return graded
@@ -153,6 +163,13 @@ async def apply(scorer: Scorer, assertion: Assertion, answer: Answer, context: C
     Raises:
         ScoringError: the answer cannot be scored.
         ProviderError: a judge did not answer.
+
+    Examples:
+        >>> check = Assertion(type="icontains", value="refund")
+        >>> answer = Answer(text="Your refund is on its way.")
+        >>> outcome = asyncio.run(apply(find("icontains"), check, answer, Context()))
+        >>> outcome.passed, outcome.score
+        (True, 1.0)
     """
     if scorer.score is not None:
         outcome = await score_within(scorer, assertion, answer, context)

@@ -71,6 +71,10 @@ def find(name: str) -> Scorer:
 
     Raises:
         SuiteError: there is none; it names the nearest.
+
+    Examples:
+        >>> find("icontains").title
+        'contains the value'
     """
     if name in SCORERS:
         return SCORERS[name]
@@ -86,7 +90,14 @@ def find(name: str) -> Scorer:
 
 
 def check_assertion(assertion: Assertion) -> list[str]:
-    """Return what is wrong with an assertion, one sentence each; its members' as well."""
+    """Return what is wrong with an assertion, one sentence each; its members' as well.
+
+    Examples:
+        >>> check_assertion(Assertion(type="icontains", value="refund"))
+        []
+        >>> check_assertion(Assertion(type="iconatins", value="refund"))
+        ['there is no assertion type “iconatins”; did you mean icontains?']
+    """
     if assertion.type == UNSUPPORTED:
         return []
     if assertion.type == SET:

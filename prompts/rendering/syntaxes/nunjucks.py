@@ -293,6 +293,10 @@ def fill_values(values: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises:
         RenderError: one cannot be read, or not be filled.
+
+    Examples:
+        >>> fill_free_values({"name": "Aiko", "greeting": "Dear {{ name }}"})
+        {'name': 'Aiko', 'greeting': 'Dear Aiko'}
     """
     if not any(isinstance(value, str) and TAG.search(value) for value in values.values()):
         return dict(values)
@@ -322,6 +326,10 @@ def fill_text(text: str, values: Mapping[str, Any]) -> str:
 
     Raises:
         RenderError: it cannot be read, or not be filled with these values.
+
+    Examples:
+        >>> fill_text("at most {{ limit }} words", {"limit": 20})
+        'at most 20 words'
     """
     if not TAG.search(text):
         return text

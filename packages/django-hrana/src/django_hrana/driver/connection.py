@@ -83,6 +83,18 @@ def connect(
 
     Raises:
         InterfaceError: an argument is not valid.
+
+    Examples:
+        >>> connection = connect("http://127.0.0.1:8080")
+        >>> cursor = connection.cursor()
+        >>> cursor.execute("CREATE TABLE note (id INTEGER PRIMARY KEY, text TEXT)").rowcount
+        -1
+        >>> cursor.executemany("INSERT INTO note (text) VALUES (?)", [["one"], ["two"]]).rowcount
+        2
+        >>> connection.commit()
+        >>> cursor.execute("SELECT id, text FROM note WHERE id > :id", {"id": 1}).fetchall()
+        [(2, 'two')]
+        >>> connection.close()
     """
     if transaction_mode not in MODES:
         raise InterfaceError(f"transaction_mode is not valid: choose one of {', '.join(MODES)}")
