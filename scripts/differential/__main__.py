@@ -1,7 +1,8 @@
 """`make differential`: what we say beside what the real promptfoo says.
 
 --pairs                  scorers alone, on pairs of an answer and an assertion that a seed draws
---configs                whole configurations, by `manage.py evaluate`; without either, both
+--configs                whole configurations, by `manage.py evaluate`
+--templates              texts filled by Nunjucks; without any of the three, all of them
 --only NAME              one of the configurations
 --seed 7 --count 1500    which pairs
 --record                 keep promptfoo's answers as data for `make test`
@@ -24,9 +25,11 @@ from differential.configs import FOLDERS, differing, our_rows, their_rows  # noq
 from differential.evaluating import Refused, database, evaluate  # noqa: E402
 from differential.generate import TYPES, generate  # noqa: E402
 from differential.promptfoo import VERSION, install, judge  # noqa: E402
+from differential.templates import fill_by_ours, fill_by_theirs  # noqa: E402
 
 TESTS = ROOT / "tests" / "evaluations"
 PAIRS = TESTS / "scorers" / "promptfoo_answers.json"
+TEMPLATES = ROOT / "tests" / "prompts" / "rendering" / "nunjucks_answers.json"
 CONFIGS = TESTS / "formats" / "promptfoo_configs.json"
 
 
@@ -34,12 +37,14 @@ def main() -> int:
     """Compare, print; return 1 where we disagree."""
     options = _options()
     promptfoo = install(options.promptfoo)
-    both = options.pairs == options.configs
+    everything = not (options.pairs or options.configs or options.templates)
     wrong = 0
-    if options.pairs or (both and not options.only):
+    if options.pairs or (everything and not options.only):
         wrong += compare_pairs(options, promptfoo)
-    if options.configs or both:
+    if options.configs or everything:
         wrong += compare_configs(options, promptfoo)
+    if options.templates or (everything and not options.only):
+        wrong += compare_templates(options, promptfoo)
     return 1 if wrong else 0
 
 
@@ -47,6 +52,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("--pairs", action="store_true")
     parser.add_argument("--configs", action="store_true")
+    parser.add_argument("--templates", action="store_true")
     parser.add_argument("--only", default="")
     parser.add_argument("--seed", type=int, default=20261124)
     parser.add_argument("--count", type=int, default=1500)
@@ -108,6 +114,23 @@ def compare_configs(options: argparse.Namespace, promptfoo: Path) -> int:
         f"{len(unexplained)} disagreements, {len(found) - len(unexplained)} intended differences"
     )
     return len(unexplained) + refused
+
+
+def compare_templates(options: argparse.Namespace, promptfoo: Path) -> int:
+    """Fill the texts of the recorded answers again, print; return on how many we disagree."""
+    recorded = json.loads(TEMPLATES.read_text(encoding="utf-8"))
+    values = recorded[0]
+    texts = [text for text, _ in recorded[1:]]
+    theirs = fill_by_theirs(promptfoo, texts, values)
+    if options.record:
+        rows = [values, *zip(texts, theirs, strict=True)]
+        _record(TEMPLATES, map(_line, rows), "[]")
+    ours = fill_by_ours(texts, values)
+    found = [row for row in zip(texts, theirs, ours, strict=True) if row[1] != row[2]]
+    for text, their_answer, our_answer in found[:60]:
+        print(_line({"text": text, "theirs": their_answer, "ours": our_answer}))
+    print(f"promptfoo {VERSION}: {len(texts)} templates, {len(found)} disagreements")
+    return len(found)
 
 
 def _print_differences(

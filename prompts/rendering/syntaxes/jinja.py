@@ -171,6 +171,8 @@ class Dialect:
     """The sandbox that compiles it."""
     filters: Collection[str]
     """Names of the filters that a text may use."""
+    respell: Callable[[str], str] = lambda text: text
+    """Writes a text in Jinja's words; its lines stay where they are."""
     rewrite: Callable[[nodes.Template], None] = lambda _tree: None
     """Changes the tree before it is compiled."""
 
@@ -188,7 +190,7 @@ def parse_as(text: str, dialect: Dialect) -> Parsed:
     if is_too_large(text):
         return _refused(jinja_guard.too_deep())
     try:
-        tree = dialect.environment.parse(_hide_returns(text))
+        tree = dialect.environment.parse(_hide_returns(dialect.respell(text)))
     except TemplateSyntaxError as error:
         place = Place(line=error.lineno)
         reason = (error.message or "").rstrip(".").replace(MARK, " ")

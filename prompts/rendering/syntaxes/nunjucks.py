@@ -1,8 +1,8 @@
 """Nunjucks, as promptfoo fills prompts: Jinja's parser and sandbox, JavaScript's meaning of values.
 
 What is not defined is empty; texts and numbers compare and add as JavaScript does; an empty list is
-true; objects are written as [object Object] (`dump` writes JSON); === means ==. Where the sandbox
-knows less than Nunjucks (calls, macros, regular expressions), a sentence says so.
+true; objects are written as [object Object] (`dump` writes JSON). Where the sandbox knows less than
+Nunjucks (calls, macros, regular expressions), a sentence says so.
 
 Kept instead of the real one in QuickJS, which no limit of time stops: docs/decisions/0016.
 """
@@ -14,8 +14,9 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from jinja2 import ChainableUndefined, nodes
+from jinja2 import ChainableUndefined, Undefined, nodes
 from jinja2.runtime import LoopContext
+from jinja2.utils import Namespace
 
 from prompts.rendering.effort import metered, spend, weigh, within_limits
 from prompts.rendering.problems import RenderError
@@ -26,7 +27,9 @@ from prompts.rendering.syntaxes.nunjucks_values import (
     as_json,
     as_number,
     as_text,
+    as_word,
     compare,
+    is_same,
     is_true,
     present,
 )
@@ -37,10 +40,11 @@ __all__ = ["UNDEFINED", "fill_text", "fill_values", "parse", "parse_json", "pars
 KEPT: Final = 512  # read texts
 # One that does not end goes to the end: from each mark in it, it would be looked for again.
 QUOTED: Final = re.compile(r"(\"(?:[^\"\\]|\\.)*+(?:\"|\Z)|'(?:[^'\\]|\\.)*+(?:'|\Z))")
+STRICT: Final = "_strict"  # stands between a comparison's sides where it is === or !==
 SPELLINGS: Final = (
     (re.compile(r"^(\{%[-+]?\s*)elseif\b"), r"\1elif"),
     (re.compile(r"^(\{%[-+]?\s*)(end)?verbatim\b"), r"\1\2raw"),
-    (re.compile(r"===|!=="), lambda found: found[0][:2]),
+    (re.compile(r"===|!=="), lambda found: f"{found[0][:2]} {STRICT} =="),
 )
 RAW: Final = re.compile(r"\{%\s*raw\s*%\}")
 END_OF_RAW: Final = re.compile(r"\{%\s*endraw\s*%\}")
@@ -50,8 +54,25 @@ TAG: Final = re.compile(r"\{[{%#]")
 READS: Final = re.compile(r"\{\{\s*([A-Za-z_]\w*)|\{%-?\s*(?:if|for\s+\w+\s+in)\s+([A-Za-z_]\w*)")
 
 
+SHARED: Final = "_shared"  # a variable that no template can name: it begins with _
+
+
 class Environment(jinja.Environment):
     """The sandbox with JavaScript's operators."""
+
+    intercepted_unops = frozenset({"+", "-"})
+
+    def parse(
+        self, source: str, name: str | None = None, filename: str | None = None
+    ) -> nodes.Template:
+        """Read a text; the key of an object is a text, with quotes or without."""
+        tree = super().parse(source, name, filename)
+        for pair in tree.find_all(nodes.Pair):
+            if isinstance(pair.key, nodes.Name):
+                pair.key = nodes.Const(pair.key.name, lineno=pair.lineno)
+        for comparison in tree.find_all(nodes.Compare):
+            comparison.ops = list(_with_strict(comparison.ops))
+        return tree
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:  # noqa: ARG002 (Jinja's signature)
         """Compute as JavaScript does; nothing can grow beyond the limits."""
@@ -63,8 +84,15 @@ class Environment(jinja.Environment):
             return _bounded(total)
         return _bounded(_compute(operator, as_number(left), as_number(right)))
 
+    def call_unop(self, context: Any, operator: str, arg: Any) -> Any:  # noqa: ARG002 (as above)
+        """Take a sign as JavaScript does: of a text that is a number too."""
+        number = as_number(arg)
+        return -number if operator == "-" else number
+
     def getattr(self, obj: Any, attribute: str) -> Any:
         """Read an entry of an object, or the length of a text or a list."""
+        if isinstance(obj, Namespace):
+            return getattr(obj, attribute)  # a name of `_share_names`
         if isinstance(obj, LoopContext):
             missing = self.undefined(obj=obj, name=attribute)
             return getattr(obj, attribute) if attribute in jinja.LOOP_FACTS else missing
@@ -112,7 +140,7 @@ def _members(value: Any, names: int) -> list[Any]:
     """Return what a loop over a value goes through, with so many names for each member."""
     value = present(value)
     if isinstance(value, dict):
-        return list(value.items()) if names == 2 else []
+        return [_padded(pair, names) for pair in value.items()] if names > 1 else []
     members = list(value) if isinstance(value, str | list | tuple) else []
     if names == 1:
         return members
@@ -125,12 +153,90 @@ def _padded(member: Any, names: int) -> list[Any]:
 
 
 def _texts(parts: Any) -> str:
-    texts = [as_text(part) for part in parts]
+    texts = [as_word(part) for part in parts]
     jinja_filters.check_size(sum(map(len, texts)))
     return "".join(texts)
 
 
+def _with_strict(operands: list[nodes.Operand]) -> Iterator[nodes.Operand]:
+    """Yield the operands without the words of STRICT; those behind one say so."""
+    operator = ""
+    for operand in operands:
+        if isinstance(operand.expr, nodes.Name) and operand.expr.name == STRICT:
+            operator = operand.op
+            continue
+        if operator:
+            operand.op = operator
+            operand.is_strict = True  # type: ignore[attr-defined]  # an attribute of ours
+        yield operand
+        operator = ""
+
+
+class _Box:
+    """A value that is as true as in JavaScript while Python's `and` and `or` look at it."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __bool__(self) -> bool:
+        return is_true(self.value)
+
+
+def _boxed(value: Any) -> Any:
+    return value if bool(value) == is_true(value) else _Box(value)
+
+
+def _unboxed(value: Any) -> Any:
+    return value.value if isinstance(value, _Box) else value
+
+
+def _share_names(tree: nodes.Template) -> None:
+    """Let {% set %} in a loop change what was set outside of it, which Jinja keeps apart."""
+    assignments = list(tree.find_all(nodes.Assign))
+    loops = list(tree.find_all(nodes.For))
+    depth_of = dict.fromkeys(map(id, assignments), 0)
+    for loop in loops:
+        for assignment in loop.find_all(nodes.Assign):
+            depth_of[id(assignment)] += 1
+    depths: dict[str, set[int]] = {}
+    for assignment in assignments:
+        depths.setdefault(assignment.target.name, set()).add(depth_of[id(assignment)])  # type: ignore[attr-defined]  # inspected: a name
+    shared = {name for name, found in depths.items() if len(found) > 1} - _targets(loops)
+    if not shared:
+        return
+    _replace_names(tree, shared)
+    values = [nodes.Pair(nodes.Const(name), nodes.Name(name, "load")) for name in sorted(shared)]
+    start = _call("_shared_names", nodes.Dict(values, lineno=1))
+    tree.body.insert(0, nodes.Assign(nodes.Name(SHARED, "store"), start, lineno=1))
+
+
+def _targets(loops: list[nodes.For]) -> set[str]:
+    """Return the names that loops give their members."""
+    names: set[str] = set()
+    for loop in loops:
+        target = loop.target
+        parts = target.items if isinstance(target, nodes.Tuple) else [target]
+        names |= {part.name for part in parts if isinstance(part, nodes.Name)}
+    return names
+
+
+def _replace_names(tree: nodes.Template, names: set[str]) -> None:
+    def replaced(node: Any) -> Any:
+        if not isinstance(node, nodes.Name) or node.name not in names:
+            return node
+        if node.ctx == "store":
+            return nodes.NSRef(SHARED, node.name, lineno=node.lineno)
+        shared = nodes.Name(SHARED, "load", lineno=node.lineno)
+        return nodes.Getattr(shared, node.name, "load", lineno=node.lineno)
+
+    for parent in [tree, *tree.find_all(nodes.Node)]:
+        for field, value in list(parent.iter_fields()):
+            is_list = isinstance(value, list)
+            setattr(parent, field, list(map(replaced, value)) if is_list else replaced(value))
+
+
 def _rewrite(tree: nodes.Template) -> None:
+    _share_names(tree)
     for loop in list(tree.find_all(nodes.For)):
         names = len(loop.target.items) if isinstance(loop.target, nodes.Tuple) else 1
         loop.iter = _call("_members", loop.iter, nodes.Const(names))  # type: ignore[arg-type]  # an expression
@@ -138,22 +244,33 @@ def _rewrite(tree: nodes.Template) -> None:
         branch.test = _call("_true", branch.test)  # type: ignore[attr-defined]  # both have
     for negation in list(tree.find_all(nodes.Not)):
         negation.node = _call("_true", negation.node)
+    for choice in [*tree.find_all(nodes.And), *tree.find_all(nodes.Or)]:
+        choice.left = _call("_boxed", choice.left)
     for parent in reversed([tree, *tree.find_all(nodes.Node)]):  # what is inside first
         for field, value in list(parent.iter_fields()):
             if isinstance(value, list):
-                setattr(parent, field, [_compared(one) for one in value])
+                setattr(parent, field, [_computed(one) for one in value])
             else:
-                setattr(parent, field, _compared(value))
+                setattr(parent, field, _computed(value))
 
 
-def _compared(node: Any) -> Any:
-    """Return a comparison as a call of ours; (a < b) < c where there are several."""
+def _computed(node: Any) -> Any:
+    """Return a comparison as a call of ours, (a < b) < c where there are several; and, or bare."""
+    if isinstance(node, nodes.And | nodes.Or):
+        return _call("_unboxed", node)
     if not isinstance(node, nodes.Compare):
         return node
     found: nodes.Expr = node.expr
     for operand in node.ops:
-        found = _call("_compare", found, nodes.Const(operand.op), operand.expr)
+        name = "_compare_types" if hasattr(operand, "is_strict") else "_compare"
+        found = _call(name, found, nodes.Const(operand.op), operand.expr)
     return found
+
+
+def _compare_types(left: Any, operator: str, right: Any) -> bool:
+    is_undefined = isinstance(left, Undefined), isinstance(right, Undefined)
+    same = all(is_undefined) if any(is_undefined) else is_same(left, right)
+    return same == (operator == "eq")
 
 
 def _call(name: str, value: nodes.Expr, *arguments: nodes.Expr) -> nodes.Filter:
@@ -178,17 +295,16 @@ def _environment() -> Environment:
             "_texts": metered(_texts),
             "_members": metered(_members),
             "_true": is_true,
+            "_boxed": _boxed,
+            "_unboxed": _unboxed,
+            "_shared_names": Namespace,
             "_compare": metered(compare),
+            "_compare_types": metered(_compare_types),
             "_looked_at": jinja.looked_at,
         }
     )
     environment.tests = jinja.ENVIRONMENT.tests
     return environment
-
-
-NUNJUCKS: Final = jinja.Dialect(
-    environment=_environment(), filters=frozenset(FILTERS), rewrite=_rewrite
-)
 
 
 def parse(text: str) -> Parsed:
@@ -222,9 +338,7 @@ def _has_raw(text: str) -> bool:
 @lru_cache(maxsize=KEPT)
 def parse_value(text: str) -> Parsed:
     """Read the text of an assertion or of a value."""
-    if jinja.is_too_large(text):
-        return jinja.parse_as(text, NUNJUCKS)  # says so
-    return jinja.parse_as(_respelled(text), NUNJUCKS)
+    return jinja.parse_as(text, NUNJUCKS)
 
 
 def _respelled(text: str) -> str:
@@ -241,6 +355,11 @@ def _respelled_tag(tag: str) -> str:
         for found, spelling in SPELLINGS:
             parts[place] = found.sub(spelling, parts[place])
     return "".join(parts)
+
+
+NUNJUCKS: Final = jinja.Dialect(
+    environment=_environment(), filters=frozenset(FILTERS), respell=_respelled, rewrite=_rewrite
+)
 
 
 def parse_json(text: str) -> Parsed:

@@ -1,11 +1,11 @@
 """Nunjucks' filters, by its documentation; those that could grow a text look at its size first."""
 
-import html
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cmp_to_key
+from inspect import Parameter, signature
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -16,10 +16,15 @@ from core.language import gettext as _
 from prompts.rendering.effort import metered
 from prompts.rendering.syntaxes.jinja_filters import check_size
 from prompts.rendering.syntaxes.nunjucks_values import (
+    BLANKS,
+    add,
     as_json,
     as_number,
     as_text,
+    as_word,
     compare,
+    is_number,
+    is_same,
     is_true,
     present,
 )
@@ -29,7 +34,16 @@ __all__ = ["FILTERS"]
 
 WIDEST: Final = 1000
 ELLIPSIS: Final = "..."
-TAG_OR_COMMENT: Final = re.compile(r"<!--|</?[a-zA-Z]")
+MOST_BLANKS: Final = 10  # of an indent of `dump`, as JSON.stringify has it
+MISSING: Final = Undefined()
+TAG_OR_COMMENT: Final = re.compile(r"<!--|</?[a-zA-Z][a-zA-Z0-9]*(?![a-zA-Z0-9_])")
+END_OF_LINE: Final = re.compile(r"(\r\n|\r|\n)")
+WHOLE: Final = re.compile(r"0|[1-9]\d{0,8}")
+DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
+MOST_DIGITS: Final = 1000
+SIGNS: Final = str.maketrans(
+    {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;", "\\": "&#92;"}
+)
 
 
 def _text(apply: Callable[[str], Any]) -> Callable[[Any], Any]:
@@ -61,13 +75,18 @@ def _title(text: str) -> str:
 
 
 def _escape(text: str) -> str:
-    return html.escape(text).replace("&#x27;", "&#39;").replace("`", "&#96;")
+    return text.translate(SIGNS)
 
 
 def _entry(value: Any, name: Any) -> Any:
-    """Return what stands under a dotted name, None where nothing does."""
-    for part in str(name).split("."):
-        value = value.get(part) if isinstance(value, dict) else None
+    """Return what stands under a name, undefined where nothing does."""
+    return value.get(as_text(name), MISSING) if isinstance(value, dict) else MISSING
+
+
+def _entry_below(value: Any, name: Any) -> Any:
+    """Return what stands under a name with dots."""
+    for part in as_text(name).split("."):
+        value = _entry(value, part)
     return value
 
 
@@ -89,41 +108,71 @@ def _members(value: Any) -> list[Any]:
     return list(value) if isinstance(value, str | list | tuple) else []
 
 
-def _length(value: Any) -> int:
+def _length(value: Any) -> int | None:
     value = present(value)
     if isinstance(value, str):
         return len(value.encode("utf-16-le", "surrogatepass")) // 2
-    return len(value) if isinstance(value, list | tuple | dict) else 0
+    if isinstance(value, list | tuple | dict):
+        return len(value)
+    return 0 if value is None or value is False else None
 
 
 def _dump(value: Any, indent: Any = None) -> str:
     if isinstance(value, Undefined):
         return ""
     check_size(size_of(present(value)))
-    if indent is not None and (not isinstance(indent, int) or not 0 <= indent <= 10):
-        raise SecurityError(_("dump takes an indent of 0 to 10"))
-    return as_json(value, indent or None)
+    return as_json(value, _margin(indent))
+
+
+def _margin(indent: Any) -> str | None:
+    """Return what `dump` sets before each level, None for all in one line."""
+    if isinstance(indent, str):
+        return indent[:MOST_BLANKS] or None
+    if isinstance(indent, bool) or not isinstance(indent, int | float) or indent < 1:
+        return None
+    return " " * int(min(indent, MOST_BLANKS))
 
 
 def _join(items: Any, between: Any = "", name: Any = None) -> str:
-    texts = [as_text(one if name is None else _entry(one, name)) for one in _given_list(items)]
-    mark = as_text(between)
+    members = _given_list(items)
+    if is_true(name):
+        members = [_entry(one, name) for one in members]
+    texts = list(map(as_text, members))
+    mark = as_text(between) if is_true(between) else ""
     check_size(sum(map(len, texts)) + len(mark) * len(texts))
     return mark.join(texts)
 
 
-def _replace(value: Any, old: Any, new: Any = "", most: Any = -1) -> str:
-    text, old, new = as_text(value), as_text(old), as_text(new)
-    count = int(as_number(most)) if present(most) is not None else -1
+def _replace(value: Any, old: Any, new: Any = MISSING, most: Any = MISSING) -> Any:
+    is_text = isinstance(value, str) or _is_plain_number(value)
+    if not is_text or not (isinstance(old, str) or _is_plain_number(old)):
+        return value
+    text, old, new = as_text(value), as_text(old), as_word(new)
+    count = _most_times(most) if old else -1
     times = text.count(old) if count < 0 else min(count, text.count(old))
     check_size(len(text) + times * (len(new) - len(old)))
     return text.replace(old, new, count)
 
 
+def _is_plain_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _most_times(most: Any) -> int:
+    """Return how often to replace; -1, which is what Nunjucks takes without a number, is always."""
+    times = -1 if isinstance(most, Undefined) else as_number(most)
+    if times == -1:
+        return -1
+    return math.ceil(min(times, WIDEST**3)) if times > 0 else 0
+
+
 def _indent(value: Any, width: Any = 4, first: Any = False) -> str:  # noqa: FBT002 (as Nunjucks has it)
-    width = _within(width)
-    lines = _given_text(value).split("\n")
+    width = _within(width, 4)
+    text = _given_text(value)
+    lines = text.split("\n")
     check_size(sum(map(len, lines)) + width * len(lines))
+    if not text:
+        return ""
     margin = " " * width
     return "\n".join(
         line if not number and not is_true(first) else margin + line
@@ -131,24 +180,28 @@ def _indent(value: Any, width: Any = 4, first: Any = False) -> str:  # noqa: FBT
     )
 
 
-def _within(width: Any) -> int:
-    if not isinstance(width, int) or not 0 <= width <= WIDEST:
+def _within(width: Any, usual: int) -> int:
+    """Return a width, the usual one for 0 or nothing, 0 for what is no number."""
+    number = as_number(width) if is_true(width) else usual
+    if number > WIDEST:
         raise SecurityError(
             _("a width is a whole number from 0 to %(widest)s") % {"widest": WIDEST}
         )
-    return width
+    return math.ceil(number) if number > 0 else 0
 
 
 def _center(value: Any, width: Any = 80) -> str:
-    text = as_text(value)
-    room = max(0, _within(width) - len(text))
+    text = _given_text(value)
+    room = max(0, _within(width, 80) - len(text))
     # Nunjucks repeats a blank while it is below half of the room, less one where that is odd.
     left, right = math.ceil(room / 2 - room % 2), math.ceil(room / 2)
     return " " * left + text + " " * right
 
 
 def _truncate(value: Any, length: Any = 255, cut: Any = False, end: Any = None) -> str:  # noqa: FBT002 (as above)
-    text, length = _given_text(value), int(as_number(length))
+    text = _given_text(value)
+    number = as_number(length)
+    length = int(max(0, min(number, len(text)))) if is_true(number) else 255
     if len(text) <= length:
         return text
     kept = text[:length]
@@ -159,7 +212,8 @@ def _truncate(value: Any, length: Any = 255, cut: Any = False, end: Any = None) 
 
 
 def _round(value: Any, digits: Any = 0, method: Any = None) -> Any:
-    factor = 10 ** max(-20, min(20, int(as_number(digits))))
+    places = as_number(digits)
+    factor = 10 ** max(-20, min(20, int(places) if is_true(places) else 0))
     scaled = as_number(value) * factor
     if not math.isfinite(scaled):
         return scaled
@@ -168,43 +222,118 @@ def _round(value: Any, digits: Any = 0, method: Any = None) -> Any:
     return whole / factor
 
 
-def _int(value: Any, other: Any = None, base: Any = 10) -> Any:  # noqa: ARG001 (Nunjucks' place for it)
-    found = re.match(r"\s*[-+]?\d+", as_text(value))
-    return int(found[0]) if found else other
+def _int(value: Any, default: Any = MISSING, base: Any = 10) -> Any:
+    base = int(as_number(base)) if is_true(as_number(base)) else 10
+    if not 2 <= base <= len(DIGITS):
+        return default
+    text = as_text(value).strip(BLANKS).lower()
+    sign, digits = re.fullmatch(r"([-+]?)(.*)", text, re.DOTALL).groups()  # type: ignore[union-attr]  # any text fits
+    digits = digits.removeprefix("0x") if base == 16 else digits
+    known = re.match(f"[{DIGITS[:base]}]*", digits)[0]  # type: ignore[index]  # as above
+    if not known:
+        return default
+    if len(known) > MOST_DIGITS:  # Python refuses to read them
+        return math.inf if sign != "-" else -math.inf
+    return int(sign + known, base)
 
 
-def _float(value: Any, other: Any = None) -> Any:
-    found = re.match(r"\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?", as_text(value))
-    return float(found[0]) if found else other
+def _float(value: Any, default: Any = MISSING) -> Any:
+    text = as_text(value).strip(BLANKS)
+    known = re.match(r"[-+]?(?:Infinity|(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)", text, re.ASCII)
+    return float(known[0].replace("Infinity", "inf")) if known else default
 
 
 def _sum(items: Any, name: Any = None, start: Any = 0) -> Any:
-    numbers = [one if present(name) is None else _entry(one, name) for one in _given_list(items)]
-    return sum(map(as_number, numbers), as_number(start))
+    members = _given_list(items)
+    if is_true(name):
+        members = [_entry(one, name) for one in members]
+    return add(0 if isinstance(start, Undefined) else start, _total(members))
 
 
-def _sort(items: Any, down: Any = False, cased: Any = False, name: Any = None) -> list[Any]:  # noqa: FBT002 (as above)
+def _total(values: Iterable[Any]) -> Any:
+    """Return what `add` makes of all, begun with 0; texts are joined once, not one by one."""
+    total: float = 0
+    texts: list[str] = []
+    for value in values:
+        if not texts and is_number(value):
+            total = total + as_number(value)
+            continue
+        if not texts:
+            texts.append(as_text(total))
+        texts.append(as_word(value))
+    check_size(sum(map(len, texts)))
+    return "".join(texts) if texts else total
+
+
+def _sort(
+    items: Any,
+    reverse: Any = False,  # noqa: FBT002 (as above)
+    case_sensitive: Any = False,  # noqa: FBT002 (as above)
+    attribute: Any = None,
+) -> list[Any]:
     def key(one: Any) -> Any:
-        found = one if present(name) is None else _entry(one, name)
-        return found.lower() if isinstance(found, str) and not is_true(cased) else found
+        found = _entry_below(one, attribute) if is_true(attribute) else one
+        return found.lower() if isinstance(found, str) and not is_true(case_sensitive) else found
 
+    return sorted(_members(items), key=cmp_to_key(_ordered(key)), reverse=is_true(reverse))
+
+
+def _ordered(key: Callable[[Any], Any]) -> Callable[[Any, Any], int]:
     def order(left: Any, right: Any) -> int:
-        return compare(key(left), "gt", key(right)) - compare(key(left), "lt", key(right))
+        left, right = key(left), key(right)
+        return compare(left, "gt", right) - compare(left, "lt", right)
 
-    return sorted(_given_list(items), key=cmp_to_key(order), reverse=is_true(down))
+    return order
 
 
 def _pairs(value: Any, cased: Any = False, by: Any = "key") -> list[list[Any]]:  # noqa: FBT002 (as above)
     value = present(value)
     if not isinstance(value, dict):
         raise SecurityError(_("dictsort is for an object"))
+    if not isinstance(by, str) or by not in {"key", "value"}:
+        raise SecurityError(_("dictsort sorts by key or by value"))
     place = 1 if by == "value" else 0
 
-    def key(pair: list[Any]) -> str:
-        text = as_text(pair[place])
-        return text if is_true(cased) else text.upper()
+    def key(pair: list[Any]) -> Any:
+        part = pair[place]
+        return part.upper() if isinstance(part, str) and not is_true(cased) else part
 
-    return sorted(([name, one] for name, one in value.items()), key=key)
+    pairs = [[name, one] for name, one in value.items()]
+    return sorted(pairs, key=cmp_to_key(_ordered(key)))
+
+
+def _tried(*, wanted: bool) -> Callable[..., list[Any]]:
+    """Return the filter that keeps what passes a test, or what does not."""
+
+    def keep(items: Any, name: Any = "truthy", argument: Any = MISSING) -> list[Any]:
+        test = TESTS.get(as_text(name))
+        if test is None:
+            known = ", ".join(TESTS)
+            raise SecurityError(_("there are the tests %(allowed)s") % {"allowed": known})
+        return [one for one in _members(items) if test(one, argument) == wanted]
+
+    return keep
+
+
+TESTS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
+    "truthy": lambda value, _other: is_true(value),
+    "falsy": lambda value, _other: not is_true(value),
+    "defined": lambda value, _other: not isinstance(value, Undefined),
+    "undefined": lambda value, _other: isinstance(value, Undefined),
+    "string": lambda value, _other: isinstance(value, str),
+    "number": lambda value, _other: _is_plain_number(value),
+    "odd": lambda value, _other: math.fmod(as_number(value), 2) == 1,
+    "even": lambda value, _other: math.fmod(as_number(value), 2) == 0,
+    "divisibleby": lambda value, other: (
+        is_true(as_number(other)) and math.fmod(as_number(value), as_number(other)) == 0
+    ),
+    "eq": is_same,
+    "ne": lambda value, other: not is_same(value, other),
+    "gt": lambda value, other: compare(value, "gt", other),
+    "ge": lambda value, other: compare(value, "gteq", other),
+    "lt": lambda value, other: compare(value, "lt", other),
+    "le": lambda value, other: compare(value, "lteq", other),
+}
 
 
 def _kept(items: Any, name: Any, *, wanted: bool) -> list[Any]:
@@ -212,18 +341,39 @@ def _kept(items: Any, name: Any, *, wanted: bool) -> list[Any]:
 
 
 def _groups(items: Any, name: Any) -> dict[str, list[Any]]:
-    found: dict[str, list[Any]] = {}
+    groups: dict[str, list[Any]] = {}
     for one in _members(items):
-        found.setdefault(as_text(_entry(one, name)), []).append(one)
-    return found
+        groups.setdefault(as_word(_entry_below(one, name)), []).append(one)
+    # JavaScript's objects have whole numbers first, in their order.
+    numbers = sorted((key for key in groups if WHOLE.fullmatch(key)), key=int)
+    return {key: groups[key] for key in [*numbers, *groups]}
 
 
 def _batch(items: Any, count: Any, fill: Any = None) -> list[list[Any]]:
-    members, width = _members(items), max(1, _within(count))
-    rows = [members[place : place + width] for place in range(0, len(members), width)]
-    if rows and present(fill) is not None:
-        rows[-1] += [fill] * (width - len(rows[-1]))
+    members = _members(items)
+    number = as_number(count)
+    width = _within(count, 0) if is_true(number) else max(1, len(members))
+    rows = [members[place : place + width] for place in range(0, len(members), max(1, width))]
+    if rows and is_true(fill):
+        rows[-1] += [fill] * (_within(count, 0) - len(rows[-1]))
     return rows
+
+
+def _slice(items: Any, count: Any, fill: Any = None) -> list[Any]:
+    """Return so many parts of a list or a text, the first ones longer where it does not divide."""
+    members = items if isinstance(items, str) else _members(items)
+    parts = _within(count, 0)
+    each, longer = divmod(len(members), parts) if parts else (0, 0)
+    result: list[Any] = []
+    start = 0
+    for number in range(parts):
+        end = start + each + (number < longer)
+        part = members[start:end]
+        if isinstance(part, list) and is_true(fill) and number >= longer:
+            part = [*part, fill]
+        result.append(part)
+        start = end
+    return result
 
 
 def _reverse(value: Any) -> Any:
@@ -231,8 +381,12 @@ def _reverse(value: Any) -> Any:
 
 
 def _striptags(value: Any, keep: Any = False) -> str:  # noqa: FBT002 (as above)
-    text = _without_tags(_given_text(value)).strip()
-    return text if is_true(keep) else re.sub(r"\s+", " ", text)
+    text = _without_tags(_given_text(value)).strip(BLANKS)
+    if not is_true(keep):
+        return re.sub(f"[{BLANKS}]+", " ", text)
+    # Line by line: an expression for blanks at the ends of lines would look at each blank again.
+    lines = [re.sub(" +", " ", line.strip(" ")) for line in END_OF_LINE.split(text)]
+    return re.sub("\n\n\n+", "\n\n", "".join(lines).replace("\r\n", "\n"))
 
 
 def _without_tags(text: str) -> str:
@@ -254,14 +408,19 @@ def _without_tags(text: str) -> str:
 
 
 def _urlencode(value: Any) -> str:
-    value = present(value)
-    if isinstance(value, dict):
-        return "&".join(f"{_quoted(key)}={_quoted(one)}" for key, one in value.items())
-    return _quoted(value)
+    if isinstance(value, str):
+        return _quoted(value)
+    pairs: Iterable[Any] = value.items() if isinstance(value, dict) else _members(value)
+    return "&".join("=".join(map(_quoted, _pair(one))) for one in pairs)
+
+
+def _pair(value: Any) -> list[Any]:
+    parts = list(value) if isinstance(value, str | list | tuple) else []
+    return [*parts, MISSING, MISSING][:2]
 
 
 def _quoted(value: Any) -> str:
-    return quote(as_text(value), safe="!'()*-._~")
+    return quote(as_word(value), safe="!'()*-._~")
 
 
 def _load(value: Any) -> Any:
@@ -303,29 +462,45 @@ _FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "load": _load,
     "lower": _text(str.lower),
     "nl2br": _text(lambda text: re.sub(r"\r\n|\n", "<br />\n", text)),
-    "reject": lambda items: [one for one in _members(items) if not is_true(one)],
+    "reject": _tried(wanted=False),
     "rejectattr": lambda items, name: _kept(items, name, wanted=False),
     "replace": _replace,
     "reverse": _reverse,
     "round": _round,
     "safe": as_text,
-    "select": lambda items: [one for one in _members(items) if is_true(one)],
+    "select": _tried(wanted=True),
     "selectattr": lambda items, name: _kept(items, name, wanted=True),
+    "slice": _slice,
     "sort": _sort,
     "string": as_text,
     "striptags": _striptags,
     "sum": _sum,
     "title": _text(_title),
-    "trim": _text(str.strip),
+    "trim": _text(lambda text: text.strip(BLANKS)),
     "truncate": _truncate,
     "upper": _text(str.upper),
     "urlencode": _urlencode,
     "wordcount": lambda value: len(re.findall(r"[A-Za-z0-9_]+", _given_text(value))) or None,
 }
+
+
+def _lenient(apply: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a filter that takes too few arguments, or too many, as JavaScript does."""
+    parameters = signature(apply).parameters
+    needed = sum(1 for one in parameters.values() if one.default is Parameter.empty)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        known = {name: value for name, value in kwargs.items() if name in parameters}
+        padding = [MISSING] * (needed - len(args))
+        return apply(*args[: len(parameters)], *padding, **known)
+
+    return call
+
+
 # What they look at of their value is the same however large it is.
 AT_ONCE: Final = frozenset({"d", "default", "first", "last"})
-ORDERING: Final = {"dictsort": 10, "groupby": 10, "sort": 200}
+ORDERING: Final = {"dictsort": 200, "groupby": 10, "sort": 200}
 FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     name: apply if name in AT_ONCE else metered(apply, ORDERING.get(name, 1))
-    for name, apply in _FILTERS.items()
+    for name, apply in zip(_FILTERS, map(_lenient, _FILTERS.values()), strict=True)
 }

@@ -4,14 +4,36 @@ import json
 import math
 import operator as operators
 import re
+from decimal import Decimal
 from typing import Any, Final
 
 from jinja2 import Undefined
 
-__all__ = ["add", "as_json", "as_number", "as_text", "compare", "is_true", "present"]
+__all__ = [
+    "BLANKS",
+    "add",
+    "as_json",
+    "as_number",
+    "as_text",
+    "as_word",
+    "compare",
+    "is_number",
+    "is_same",
+    "is_true",
+    "present",
+]
+
+BLANKS: Final = (
+    "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000\ufeff"
+)
+"""What JavaScript takes for blanks: Python's own set has others besides, and no byte order mark."""
 
 DIGITS_BEFORE_EXPONENT: Final = 1e21
-NUMBER: Final = re.compile(r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|Infinity)")
+LEAST_IN_DIGITS: Final = 1e-6
+NUMBER: Final = re.compile(
+    r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|Infinity)", re.ASCII
+)
 ORDERS: Final = {"lt": operators.lt, "lteq": operators.le, "gt": operators.gt, "gteq": operators.ge}
 
 
@@ -41,12 +63,12 @@ def _number_text(value: float) -> str:
         return "NaN"
     if math.isinf(value):
         return "Infinity" if value > 0 else "-Infinity"
-    if value.is_integer() and abs(value) < DIGITS_BEFORE_EXPONENT:
-        return str(int(value))
+    if not value or LEAST_IN_DIGITS <= abs(value) < DIGITS_BEFORE_EXPONENT:
+        return f"{Decimal(repr(value)):f}".removesuffix(".0").removeprefix("-" * (not value))
     return re.sub(r"e([+-])0+", r"e\1", repr(value))
 
 
-def as_json(value: Any, indent: int | None = None) -> str:
+def as_json(value: Any, indent: int | str | None = None) -> str:
     """Return a value as `JSON.stringify` writes it: no blanks, 1 for 1.0, null for NaN."""
     separators = (",", ":") if indent is None else (",", ": ")
     return json.dumps(_plain(value), ensure_ascii=False, indent=indent, separators=separators)
@@ -61,7 +83,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         if not math.isfinite(value):
             return None
-        return int(value) if value.is_integer() and abs(value) < DIGITS_BEFORE_EXPONENT else value
+        is_whole = value.is_integer() and abs(value) < DIGITS_BEFORE_EXPONENT
+        return int(Decimal(repr(value))) if is_whole else value
     return value
 
 
@@ -79,7 +102,7 @@ def as_number(value: Any) -> float | int:
         return math.nan
     if value is None or isinstance(value, bool | int | float):
         return value or 0
-    text = value.strip() if isinstance(value, str) else as_text(value).strip()
+    text = as_text(value).strip(BLANKS)
     if not text:
         return 0
     if not NUMBER.fullmatch(text):
@@ -88,15 +111,20 @@ def as_number(value: Any) -> float | int:
     return int(number) if number.is_integer() and abs(number) < DIGITS_BEFORE_EXPONENT else number
 
 
+def is_number(value: Any) -> bool:
+    """Whether a sum with it is a sum of numbers: all but texts, lists and objects."""
+    return value is None or isinstance(value, bool | int | float | Undefined)
+
+
 def add(left: Any, right: Any) -> Any:
     """Return a sum, or both texts in one where one of them is no number."""
-    numbers = (bool, int, float, type(None), Undefined)
-    if isinstance(left, numbers) and isinstance(right, numbers):
+    if is_number(left) and is_number(right):
         return as_number(left) + as_number(right)
-    return _shown(left) + _shown(right)
+    return as_word(left) + as_word(right)
 
 
-def _shown(value: Any) -> str:
+def as_word(value: Any) -> str:
+    """Return a value as it stands in a longer text: null and undefined in so many letters."""
     if isinstance(value, Undefined):
         return "undefined"
     return "null" if value is None else as_text(value)
@@ -123,11 +151,29 @@ def _equal(left: Any, right: Any) -> bool:
     if isinstance(left, boxes) and isinstance(right, boxes):
         return left is right
     if isinstance(left, boxes) or isinstance(right, boxes):
-        return as_text(left) == as_text(right)
+        return _equal(_unboxed(left), _unboxed(right))
     return as_number(left) == as_number(right)
+
+
+def _unboxed(value: Any) -> Any:
+    return as_text(value) if isinstance(value, list | tuple | dict) else value
 
 
 def _contains(whole: Any, part: Any) -> bool:
     if isinstance(whole, str):
-        return as_text(part) in whole
-    return isinstance(whole, list | tuple | dict) and part in whole
+        return as_word(part) in whole
+    if isinstance(whole, dict):
+        return as_word(part) in whole
+    if not isinstance(whole, list | tuple):
+        return False
+    # Python finds at once that there is none; of what it finds, true is no 1.
+    return part in whole and any(is_same(member, part) for member in whole)
+
+
+def is_same(left: Any, right: Any) -> bool:
+    """Whether JavaScript's === holds."""
+    if isinstance(left, list | tuple | dict) or isinstance(right, list | tuple | dict):
+        return left is right
+    if isinstance(left, bool) or isinstance(right, bool):
+        return left is right
+    return bool(left == right)

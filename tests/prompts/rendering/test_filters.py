@@ -2,7 +2,9 @@
 
 # ruff: noqa: E501 (templates as rows of a table)
 
+import json
 import math
+from pathlib import Path
 
 import pytest
 from jinja2 import Undefined
@@ -34,69 +36,32 @@ from prompts.rendering.syntaxes.nunjucks_values import (
 )
 from prompts.rendering.values import size_of
 
-VALUES = {
-    "t": "Hello wide  World",
-    "lines": "a\n\n b",
-    "n": 2.5,
-    "l": [3, "b", None, 1],
-    "o": {"b": 1, "A": {"x": 2}},
-    "rows": [{"k": "b", "n": 2}, {"k": "A", "n": 1}, {"n": 5}],
-    "e": [],
-    "z": None,
-    "f": False,
-}
-NUNJUCKS = [
-    ("{{ t | capitalize }}|{{ t | title }}", "Hello wide  world|Hello Wide  World"),
-    ("{{ t | upper }}|{{ t | lower }}|{{ z | upper }}|{{ f | lower }}", "HELLO WIDE  WORLD|hello wide  world||"),
-    ("{{ ' x ' | trim }}|{{ t | wordcount }}|{{ '' | wordcount }}", "x|3|"),
-    ("{{ '<a \"b\" \\'c\\' `d`>&' | escape }}", "&lt;a &quot;b&quot; &#39;c&#39; &#96;d&#96;&gt;&amp;"),
-    ("{{ z | default('d') }}|{{ z | default('d', true) }}|{{ t | default('d', true) }}|{{ q | default }}", "|d|Hello wide  World|"),
-    ("{{ q | default('d') }}|{{ f | default('d') }}|{{ e | default('d', true) }}", "d|false|"),
-    ("{{ l | first }}|{{ l | last }}|{{ e | first }}|{{ 'ab' | last }}|{{ n | first }}", "3|1||b|"),
-    ("{{ l | length }}|{{ t | length }}|{{ '😀' | length }}|{{ o | length }}|{{ n | length }}|{{ z | length }}", "4|17|2|2|0|0"),
-    ("{{ l | join }}|{{ l | join('-') }}|{{ rows | join(',', 'k') }}|{{ rows | join(',', 'n') }}", "3b1|3-b--1|b,A,|2,1,5"),
-    ("{{ t | replace('l', 'L') }}|{{ t | replace('l', 'L', 1) }}|{{ t | replace('l', '', 0) }}|{{ 12 | replace(1, 2) }}|{{ 'aaa' | replace('a', 'b', none) }}", "HeLLo wide  WorLd|HeLlo wide  World|Hello wide  World|22|bbb"),
-    ("{{ lines | indent(2) }}|{{ lines | indent(1, true) }}|{{ 'a\nb' | indent }}", "a\n  \n   b| a\n \n  b|a\n    b"),
-    ("{{ 'ab' | center(5) }}|{{ 'ab' | center(6) }}|{{ 'ab' | center(1) }}|{{ 'a' | center(4) }}", " ab  |  ab  |ab| a  "),
-    ("{{ t | truncate(17) }}|{{ t | truncate(8) }}|{{ t | truncate(8, true) }}|{{ t | truncate(3, false, '!') }}|{{ 'abcdef' | truncate(2) }}", "Hello wide  World|Hello...|Hello wi...|Hel!|ab..."),
-    ("{{ t | truncate(5) }}|{{ t | truncate(10) }}", "Hello...|Hello wide..."),
-    ("{{ n | round }}|{{ 2.345 | round(2) }}|{{ 2.1 | round(0, 'ceil') }}|{{ 2.9 | round(0, 'floor') }}|{{ -2.5 | round }}|{{ 125 | round(-1) }}", "3|2.35|3|2|-2|130"),
-    ("{{ '12x' | int }}|{{ 'x' | int(7) }}|{{ '-3.9' | int }}|{{ 'x' | int }}", "12|7|-3|"),
-    ("{{ '1.5x' | float }}|{{ '.5' | float }}|{{ 'x' | float(7) }}|{{ '1e2' | float }}", "1.5|0.5|7|100"),
-    ("{{ [1, '2', none] | sum }}|{{ rows | sum('n') }}|{{ rows | sum('n', 10) }}", "3|8|18"),
-    ("{{ ['b', 'A', 'c'] | sort }}|{{ ['b', 'A', 'c'] | sort(true) }}|{{ ['b', 'A', 'c'] | sort(false, true) }}|{{ [10, 9] | sort }}", "A,b,c|c,b,A|A,b,c|9,10"),
-    ("{% for r in rows | sort(false, false, 'n') %}{{ r.n }}{% endfor %}|{% for r in rows | sort(true, false, 'n') %}{{ r.n }}{% endfor %}", "125|521"),
-    ("{{ ['b', 'B', 'a'] | sort(false, true) }}", "B,a,b"),
-    ("{{ o | dictsort }}|{{ {'b': 'x', 'A': 'y'} | dictsort(false, 'value') }}|{{ {'b': 1, 'A': 2, 'a': 3} | dictsort(true) }}", "A,[object Object],b,1|b,x,A,y|A,2,a,3,b,1"),
-    ("{{ [0, 1, '', 'a', none] | select }}|{{ [0, 1, '', 'a', none] | reject }}", "1,a|0,,"),
-    ("{{ rows | selectattr('k') | length }}|{{ rows | rejectattr('k') | length }}|{{ rows | selectattr('o.x') | length }}", "2|1|0"),
-    ("{% for k, v in rows | groupby('k') %}{{ k }}:{{ v | length }};{% endfor %}", "b:1;A:1;:1;"),
-    ("{{ [1, 2, 3] | batch(2) | dump }}|{{ [1, 2, 3] | batch(2, 0) | dump }}|{{ [1, 2] | batch(2, 0) | dump }}|{{ [1] | batch(0) | dump }}", "[[1,2],[3]]|[[1,2],[3,0]]|[[1,2]]|[[1]]"),
-    ("{{ 'abc' | reverse }}|{{ [1, 2] | reverse }}|{{ 'ab' | list }}|{{ {'a': 1} | list | dump }}|{{ z | list | length }}", 'cba|2,1|a,b|[{"key":"a","value":1}]|0'),
-    ("{{ '<b>a</b>  <!-- > x -->c\n d' | striptags }}|{{ ' a\n <i>b</i>' | striptags(true) }}", "a c d|a\n b"),
-    ("{{ 'a <b c' | striptags }}|{{ '1 < 2 <p>x' | striptags }}|{{ '<!-- a <b>c</b>' | striptags }}|{{ '<!-- a --> <b' | striptags }}", "a <b c|1 < 2 x|<!-- a c|<b"),
-    ("{{ 'a b/é' | urlencode }}|{{ {'a b': 'c&d', 'e': 1} | urlencode }}", "a%20b%2F%C3%A9|a%20b=c%26d&e=1"),
-    ("{{ '{\"a\": [1]}' | load | dump }}|{{ -3 | abs }}|{{ 'a\nb\nc' | nl2br }}", '{"a":[1]}|3|a<br />\nb<br />\nc'),
-    ("{{ {'a': 1.0, 'b': [1.5, none]} | dump }}|{{ [1] | dump(2) }}|{{ [1] | dump(0) }}|{{ q | dump }}", '{"a":1,"b":[1.5,null]}|[\n  1\n]|[1]|'),
-]  # fmt: skip
+VALUES, *ANSWERS = json.loads(
+    (Path(__file__).parent / "nunjucks_answers.json").read_text(encoding="utf-8")
+)
 
 
-@pytest.mark.parametrize(("text", "filled"), NUNJUCKS)
-def test_filters_of_nunjucks(text, filled):
-    assert fill_text(text, VALUES) == filled
+@pytest.mark.parametrize(("text", "answer"), ANSWERS)
+def test_what_nunjucks_itself_answers(text, answer):
+    """`make differential ARGS="--templates --record"` asks the nunjucks that promptfoo brings."""
+    assert fill_text(text, VALUES) == answer
 
 
 NUNJUCKS_REFUSED = [
     ("{{ n | upper }}", "this filter is for a text; write | string before it"),
     ("{{ t | join }}", "this filter is for a list"),
     ("{{ t | center(1001) }}", "a width is a whole number from 0 to 1000"),
-    ("{{ t | center(-1) }}", "a width is a whole number from 0 to 1000"),
-    ("{{ t | indent(1.5) }}", "a width is a whole number from 0 to 1000"),
-    ("{{ l | dump(11) }}", "dump takes an indent of 0 to 10"),
-    ("{{ l | dump(-1) }}", "dump takes an indent of 0 to 10"),
-    ("{{ l | dump('x') }}", "dump takes an indent of 0 to 10"),
+    ("{{ t | indent(1001) }}", "a width is a whole number from 0 to 1000"),
+    ("{{ l | batch(1001) }}", "a width is a whole number from 0 to 1000"),
+    ("{{ l | slice(1001) }}", "a width is a whole number from 0 to 1000"),
     ("{{ 'x' | load }}", "load is for a text that is JSON"),
     ("{{ l | dictsort }}", "dictsort is for an object"),
+    ("{{ o | dictsort(false, 'x') }}", "dictsort sorts by key or by value"),
+    ("{{ o | dictsort(false, 1) }}", "dictsort sorts by key or by value"),
+    (
+        "{{ l | select('no') }}",
+        "there are the tests truthy, falsy, defined, undefined, string, number, odd, even, divisibleby, eq, ne, gt, ge, lt, le",
+    ),
 ]
 
 
@@ -123,7 +88,10 @@ GROWING = [
     (lambda: nunjucks_filters._join(["x", "y"], "-" * LIMIT), False),
     (lambda: nunjucks_filters._indent("\n" * 1_000, 1_000), True),
     (lambda: nunjucks_filters._indent("\n" * 1_050, 1_000), False),
+    (lambda: nunjucks_filters._dump(["x" * (LIMIT - 1)]), True),
     (lambda: nunjucks_filters._dump(["x" * LIMIT]), False),
+    (lambda: nunjucks_filters._sum(["x" * (LIMIT - 2), "y"]), True),
+    (lambda: nunjucks_filters._sum(["x" * (LIMIT - 1), "y"]), False),
 ]
 
 

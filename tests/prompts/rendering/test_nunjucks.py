@@ -42,7 +42,7 @@ COMPUTED = [
     ("{% for c in 'abc' %}{{ c }}-{% endfor %}", "a-b-c-"),
     ("{% for a, b in [[1, 2, 3], [4], 'xy', 5] %}{{ a }},{{ b }};{% endfor %}", "1,2;4,;x,y;,;"),
     ("{% for a in o %}x{% else %}none{% endfor %}", "none"),
-    ("{% for a, b, c in o %}x{% else %}none{% endfor %}", "none"),
+    ("{% for a, b, c in o %}{{ a }}{{ c }}{% else %}none{% endfor %}", "a"),
     ("{% for a in n %}x{% else %}none{% endfor %}", "none"),
     ("{{ 7 % 3 }} {{ -7 % 3 }} {{ 7.5 % 2 }} {{ 5 % 0 }}", "1 -1 1.5 NaN"),
     ("{{ 7 // 2 }} {{ -7 // 2 }} {{ 5 // 0 }}", "3 -4 Infinity"),
@@ -55,7 +55,7 @@ COMPUTED = [
     ("{% verbatim %}{{ x }}{% endverbatim %}{{ n }}", "{{ x }}3"),
     ("{{ 'elseif' }}{# === {{ x }} #}", "elseif"),
     ("{{ x[1] }}{{ x[-1] }}{{ x[9] }}{{ x['2'] }}{{ x.length }}{{ l.length }}", "el52"),
-    ("{{ o['a']['b'] }}{{ o.a.none.none }}{{ n.any }}", "c"),
+    ("{{ o['a']['b'] }}{{ o.a.q.q }}{{ n.any }}", "c"),
     ("{% for i in l %}{{ loop.index }}{{ loop.first }}{% endfor %}", "1true2false"),
 ]  # fmt: skip
 
