@@ -88,6 +88,7 @@ def _refuse_broken(collected: Collected) -> None:
     """End where tests fail without any change: every change would seem to be noticed."""
     child = os.fork()
     if not child:
+        _forget_results()  # as before each change
         with change_cwd("mutants"):
             os._exit(collected.run(collected.items))
     _, status = os.waitpid(child, 0)
@@ -112,7 +113,8 @@ def _forget_results() -> None:
     remembering: Any = type(lru_cache(_forget_results))
     gc.unfreeze()  # mutmut has taken all objects out of its sight, to copy less memory
     for value in gc.get_objects():
-        if isinstance(value, remembering) and _is_ours(value):
+        # Not by isinstance, which asks the object itself: a lazy one of Django's would be loaded.
+        if type(value) is remembering and _is_ours(value):
             value.cache_clear()
     effort = sys.modules.get("evaluations.engine.scorers.effort")
     if effort is not None:
