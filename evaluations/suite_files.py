@@ -14,15 +14,15 @@ from core.tables import SUFFIXES, Limits, Table, UnreadableError, format_of
 from core.tables.encodings import decode
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.files import Files, Folder
-from evaluations.engine.formats.promptfoo import PromptfooConfig, read_config
-from evaluations.engine.formats.promptfoo_csv import find_special
-from evaluations.engine.formats.promptfoo_export import write_promptfoo
 from evaluations.engine.formats.suite_file import is_suite_file, read_suite_file, write_suite_file
 from evaluations.engine.formats.table_writers import write_csv, write_jsonl
 from evaluations.engine.formats.tables import open_suite_table, read_table
 from evaluations.engine.formats.yaml_document import load_document
 from evaluations.engine.providers.keys import find_secret
 from evaluations.engine.types import Suite, Warned
+from evaluations.promptfoo.config import PromptfooConfig, read_config
+from evaluations.promptfoo.csv import find_special
+from evaluations.promptfoo.export import write_promptfoo
 from prompts import interface as prompts
 
 __all__ = [

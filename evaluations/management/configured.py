@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from evaluations.engine.formats.promptfoo import PromptfooConfig, PromptSource, RunOptions
-from evaluations.engine.formats.promptfoo_cases import FoundCase
-from evaluations.engine.formats.promptfoo_prompts import matches
 from evaluations.engine.providers import Limits, ProviderSpec
 from evaluations.engine.types import Case
+from evaluations.promptfoo.cases import FoundCase
+from evaluations.promptfoo.config import PromptfooConfig, PromptSource, RunOptions
+from evaluations.promptfoo.prompts import matches
 from evaluations.services.planning import PlannedColumn
 
 __all__ = ["Filters", "columns_of", "with_limits"]

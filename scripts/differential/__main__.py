@@ -30,7 +30,7 @@ from differential.templates import fill_by_ours, fill_by_theirs  # noqa: E402
 TESTS = ROOT / "tests" / "evaluations"
 PAIRS = TESTS / "scorers" / "promptfoo_answers.json"
 TEMPLATES = ROOT / "tests" / "prompts" / "rendering" / "nunjucks_answers.json"
-CONFIGS = TESTS / "formats" / "promptfoo_configs.json"
+CONFIGS = TESTS / "promptfoo" / "promptfoo_configs.json"
 
 
 def main() -> int:

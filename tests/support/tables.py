@@ -1,7 +1,7 @@
 """Texts of tables as the readers of suites take them."""
 
-from evaluations.engine.formats.promptfoo_csv import table_tests
 from evaluations.engine.formats.tables import open_suite_table, read_table
+from evaluations.promptfoo.csv import table_tests
 
 __all__ = ["csv_tests", "read_text_table"]
 

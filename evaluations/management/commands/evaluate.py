@@ -22,7 +22,6 @@ from evaluations import reporting
 from evaluations.adapters import find_spec
 from evaluations.engine.errors import EngineError
 from evaluations.engine.files import RunFiles
-from evaluations.engine.formats.promptfoo import PromptfooConfig, read_config
 from evaluations.engine.providers import Limits, ProviderSpec, make
 from evaluations.engine.providers.families import why_unsent
 from evaluations.engine.types import Case
@@ -30,6 +29,7 @@ from evaluations.fit import misfits_from_json
 from evaluations.management.configured import Filters, columns_of, with_limits
 from evaluations.management.progress import Progress
 from evaluations.models import Run, TestSuite
+from evaluations.promptfoo.config import PromptfooConfig, read_config
 from evaluations.selectors.overview import find_suite
 from evaluations.services.planning import (
     Plan,

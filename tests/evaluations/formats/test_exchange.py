@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.files import Folder
-from evaluations.engine.formats.promptfoo import read_config
 from evaluations.engine.formats.suite_file import read_suite_file, write_suite_file
 from evaluations.engine.formats.table_writers import write_csv, write_jsonl
 from evaluations.engine.types import Assertion, Case, Suite
 from evaluations.models import TestCase, TestSuite
+from evaluations.promptfoo.config import read_config
 from evaluations.services.suites import store_suite, suite_of_row
 from evaluations.suite_files import read_suite
 from prompts.interface import fill_text

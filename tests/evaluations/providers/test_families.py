@@ -6,10 +6,10 @@ from contextlib import closing
 import pytest
 
 from evaluations.engine.errors import SetupError
-from evaluations.engine.formats.promptfoo_prompts import CHAT_ROLES
 from evaluations.engine.providers import ProviderSpec, left_out_of, make, parse_spec
 from evaluations.engine.providers.families import FAMILIES, find_family, fit_parameters, why_unsent
 from evaluations.engine.types import Message, Request
+from evaluations.promptfoo.prompts import CHAT_ROLES
 from prompts.rendering import ROLES
 from tests.support.fake_models import FakeModels
 

@@ -7,12 +7,12 @@ from typing import Any, Final
 from core.language import gettext as _
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.assertions import parse_assertion, unsupported
-from evaluations.engine.formats.promptfoo_files import CODE, Source, Where
-from evaluations.engine.formats.promptfoo_keys import ASSERTION, warn_of_keys
 from evaluations.engine.formats.yaml_document import Document, load_document
 from evaluations.engine.providers.keys import find_secret
 from evaluations.engine.scorers import SCORERS, UNSUPPORTED
 from evaluations.engine.types import Assertion, parse_type
+from evaluations.promptfoo.files import CODE, Source, Where
+from evaluations.promptfoo.keys import ASSERTION, warn_of_keys
 
 __all__ = ["filled", "read_assertions", "warn_of_judge"]
 

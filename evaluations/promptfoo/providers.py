@@ -6,9 +6,9 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from evaluations.engine.errors import SetupError, SuiteError
-from evaluations.engine.formats.promptfoo_files import CODE, Source, Where
 from evaluations.engine.formats.yaml_document import Document
 from evaluations.engine.providers import ProviderSpec, left_out_of, parse_spec
+from evaluations.promptfoo.files import CODE, Source, Where
 
 __all__ = ["ProviderSource", "models_of", "read_providers"]
 

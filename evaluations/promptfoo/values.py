@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from core.language import gettext as _
 from evaluations.engine.errors import SuiteError
-from evaluations.engine.formats.promptfoo_files import Source, Where
 from evaluations.engine.formats.yaml_document import load_document
 from evaluations.engine.scorers.javascript import as_text
+from evaluations.promptfoo.files import Source, Where
 
 __all__ = ["MOST_CASES", "combinations", "refuse_many", "resolved", "stringify"]
 

@@ -10,10 +10,10 @@ from evaluations.engine.errors import SuiteError
 from evaluations.engine.files import Folder
 from evaluations.engine.formats.assertions import assertion_as_dict, parse_assertion
 from evaluations.engine.formats.documents import case_as_document, case_from_document, case_key
-from evaluations.engine.formats.promptfoo import read_config
-from evaluations.engine.formats.promptfoo_csv import parse_cell
 from evaluations.engine.formats.yaml_document import load_document
 from evaluations.engine.types import Assertion, Case
+from evaluations.promptfoo.config import read_config
+from evaluations.promptfoo.csv import parse_cell
 from prompts.interface import fill_text
 from tests.support.tables import csv_tests
 

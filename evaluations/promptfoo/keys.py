@@ -4,8 +4,8 @@ import difflib
 from collections.abc import Mapping
 from typing import Any, Final
 
-from evaluations.engine.formats.promptfoo_files import Source
 from evaluations.engine.formats.yaml_document import Document
+from evaluations.promptfoo.files import Source
 
 __all__ = [
     "ASSERTION",

@@ -15,19 +15,19 @@ from core.language import gettext as _
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.files import Files
 from evaluations.engine.formats.numbers import number_in
-from evaluations.engine.formats.promptfoo_cases import FoundCase
-from evaluations.engine.formats.promptfoo_files import Render, Source, Where
-from evaluations.engine.formats.promptfoo_keys import COMMAND_LINE, RUN, TOP, warn_of_keys
-from evaluations.engine.formats.promptfoo_prompts import PromptSource, matches, read_prompts
-from evaluations.engine.formats.promptfoo_providers import (
+from evaluations.engine.formats.yaml_document import Document
+from evaluations.engine.providers.base import MOST_AT_A_TIME
+from evaluations.engine.types import Suite, Warned
+from evaluations.promptfoo.cases import FoundCase
+from evaluations.promptfoo.files import Render, Source, Where
+from evaluations.promptfoo.keys import COMMAND_LINE, RUN, TOP, warn_of_keys
+from evaluations.promptfoo.prompts import PromptSource, matches, read_prompts
+from evaluations.promptfoo.providers import (
     ProviderSource,
     models_of,
     read_providers,
 )
-from evaluations.engine.formats.promptfoo_tests import read_default, read_tests
-from evaluations.engine.formats.yaml_document import Document
-from evaluations.engine.providers.base import MOST_AT_A_TIME
-from evaluations.engine.types import Suite, Warned
+from evaluations.promptfoo.tests import read_default, read_tests
 
 __all__ = ["PromptSource", "PromptfooConfig", "ProviderSource", "RunOptions", "read_config"]
 

@@ -4,8 +4,8 @@ import pytest
 
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.files import Folder
-from evaluations.engine.formats.promptfoo import read_config
 from evaluations.engine.types import Assertion
+from evaluations.promptfoo.config import read_config
 from prompts.interface import fill_text
 
 

@@ -8,19 +8,19 @@ from core.language import gettext as _
 from core.tables import format_of
 from core.tables.values import UnfitError, plain
 from evaluations.engine.errors import SuiteError
-from evaluations.engine.formats.promptfoo_assertions import warn_of_judge
-from evaluations.engine.formats.promptfoo_cases import (
+from evaluations.engine.formats.tables import document_of, open_suite_table
+from evaluations.engine.formats.yaml_document import Document
+from evaluations.promptfoo.assertions import warn_of_judge
+from evaluations.promptfoo.cases import (
     CaseMaker,
     FoundCase,
     FoundTest,
     entries_of,
 )
-from evaluations.engine.formats.promptfoo_csv import table_tests
-from evaluations.engine.formats.promptfoo_files import Source, Where
-from evaluations.engine.formats.promptfoo_keys import OPTIONS, PATH, SCENARIO, TEST, warn_of_keys
-from evaluations.engine.formats.promptfoo_values import MOST_CASES, refuse_many
-from evaluations.engine.formats.tables import document_of, open_suite_table
-from evaluations.engine.formats.yaml_document import Document
+from evaluations.promptfoo.csv import table_tests
+from evaluations.promptfoo.files import Source, Where
+from evaluations.promptfoo.keys import OPTIONS, PATH, SCENARIO, TEST, warn_of_keys
+from evaluations.promptfoo.values import MOST_CASES, refuse_many
 
 __all__ = ["read_default", "read_tests"]
 

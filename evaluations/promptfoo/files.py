@@ -12,10 +12,10 @@ from core.tables import UnreadableError
 from core.tables.encodings import decode
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.files import Files, is_pattern
-from evaluations.engine.formats.promptfoo_references import resolve_references
 from evaluations.engine.formats.yaml_document import Document, Spot, load_document
 from evaluations.engine.providers.keys import find_secret
 from evaluations.engine.types import Place, Warned
+from evaluations.promptfoo.references import resolve_references
 
 __all__ = [
     "CODE",

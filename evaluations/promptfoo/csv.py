@@ -10,13 +10,13 @@ from core.language import gettext as _
 from core.tables import Table, Unusable
 from evaluations.engine.errors import ScoringError, SuiteError
 from evaluations.engine.formats.assertions import RUNS_CODE, UNKNOWN_HERE
-from evaluations.engine.formats.promptfoo_files import CODE
 from evaluations.engine.formats.tables import document_of
 from evaluations.engine.formats.yaml_document import Document
 from evaluations.engine.numbers import finite
 from evaluations.engine.scorers import SCORERS
 from evaluations.engine.scorers.javascript import split_fields
 from evaluations.engine.types import Place, Warned
+from evaluations.promptfoo.files import CODE
 
 __all__ = ["find_special", "is_special", "parse_cell", "table_tests"]
 

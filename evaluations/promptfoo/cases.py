@@ -8,11 +8,11 @@ from core.language import gettext as _
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.assertions import parse_assertion, unsupported
 from evaluations.engine.formats.numbers import number_in
-from evaluations.engine.formats.promptfoo_assertions import filled, read_assertions
-from evaluations.engine.formats.promptfoo_files import Source, Where
-from evaluations.engine.formats.promptfoo_values import combinations, resolved, stringify
 from evaluations.engine.formats.yaml_document import Document, load_document
 from evaluations.engine.types import Assertion, Case
+from evaluations.promptfoo.assertions import filled, read_assertions
+from evaluations.promptfoo.files import Source, Where
+from evaluations.promptfoo.values import combinations, resolved, stringify
 
 __all__ = ["CaseMaker", "FoundCase", "FoundTest", "entries_of"]
 

@@ -11,10 +11,10 @@ from typing import Any, Final
 
 from core.language import gettext as _
 from evaluations.engine.errors import SuiteError
-from evaluations.engine.formats.promptfoo_files import CODE, Source, Where, find_environment
-from evaluations.engine.formats.promptfoo_values import stringify
 from evaluations.engine.formats.yaml_document import Document, load_document
 from evaluations.engine.types import Place
+from evaluations.promptfoo.files import CODE, Source, Where, find_environment
+from evaluations.promptfoo.values import stringify
 
 __all__ = ["PromptSource", "matches", "read_prompts"]
 
