@@ -12,6 +12,8 @@ class EvaluationsConfig(AppConfig):
 
     def ready(self) -> None:
         """Add our release check, our tab and our scores to prompts."""
+        from evaluations import checks  # noqa: F401, PLC0415 (registers itself)
+
         # They need the models, which are ready now.
         from evaluations.prompt_panel import latest_scores, render_panel  # noqa: PLC0415
         from evaluations.release_gates import check_release  # noqa: PLC0415

@@ -38,13 +38,18 @@ NEEDS_MODEL = ("openai", "anthropic", "openai-compatible")
 __all__ = ["ModelProfileAdmin", "ReleaseGateAdmin"]
 
 
+def _list_kinds() -> list[tuple[str, str]]:
+    """Return the kinds of providers to choose from, those of installed packages among them."""
+    # Recorded answers are files of the machine that a command runs on; pages open none.
+    return [(name, name) for name in PROVIDERS if name != "replay"]
+
+
 class ModelProfileForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class is not generic at run time
     """Edits a model profile."""
 
     provider = forms.ChoiceField(
         label=_("Provider"),
-        # Recorded answers are files of the machine that a command runs on; pages open none.
-        choices=[(name, name) for name in PROVIDERS if name != "replay"],
+        choices=_list_kinds,
         widget=UnfoldAdminSelectWidget(),
     )
     parameters = DocumentFormField(label=_("Parameters"), empty={})

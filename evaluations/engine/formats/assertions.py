@@ -66,7 +66,8 @@ def parse_assertion(given: object) -> Assertion:
         near = nearest(name)
         hint = _("; did you mean %(near)s?") % {"near": near} if near else ""
         raise SuiteError(
-            _("there is no assertion type “%(kind)s”%(hint)s") % {"kind": kind, "hint": hint}
+            _("there is no assertion type “%(kind)s”%(hint)s")
+            % {"kind": kind, "hint": hint + SCORERS.hint}
         )
     assertion = _build(given, name, negated=negated)
     problems = check_assertion(assertion)

@@ -1,13 +1,20 @@
 """How people name models: texts such as openai:gpt-4.1-mini, and promptfoo's objects."""
 
 import difflib
+import logging
+import re
 from collections.abc import Iterable, Mapping
+from functools import partial
 from importlib import import_module
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from core.language import gettext as _
-from evaluations.engine.errors import SetupError
+from core.language import gettext_noop
+from evaluations.engine.errors import EngineError, SetupError
 from evaluations.engine.files import NO_FILES, RunFiles
+from evaluations.engine.plugins import Plugin, PluginFaultError, Registry
+from evaluations.engine.providers.addresses import make_policy
 from evaluations.engine.providers.base import (
     MOST_AT_A_TIME,
     Environment,
@@ -17,10 +24,12 @@ from evaluations.engine.providers.base import (
     ProviderSpec,
 )
 from evaluations.engine.providers.families import why_unsent
-from evaluations.engine.providers.keys import find_secret
+from evaluations.engine.providers.keys import check_address, find_secret
 from evaluations.engine.providers.offline import make_replay
 
-__all__ = ["PROVIDERS", "left_out_of", "make", "parse_spec"]
+__all__ = ["GROUP", "PROVIDERS", "left_out_of", "make", "parse_spec"]
+
+logger = logging.getLogger(__name__)
 
 
 def _lazy(module: str, name: str) -> MakeProvider:
@@ -39,7 +48,9 @@ def _without_files(spec: ProviderSpec, environment: Environment) -> Provider:  #
 
 
 PACKAGE: Final = "evaluations.engine.providers"
-PROVIDERS: Final[Mapping[str, MakeProvider]] = {
+GROUP: Final = "autoforge.providers"
+"""The entry points of packages that add providers: the kind, and what makes one."""
+OURS: Final[Mapping[str, MakeProvider]] = {
     "openai": _lazy("openai", "make_openai"),
     "anthropic": _lazy("anthropic", "make_anthropic"),
     "openai-compatible": _lazy("openai", "make_compatible"),
@@ -48,6 +59,11 @@ PROVIDERS: Final[Mapping[str, MakeProvider]] = {
     "replay": _without_files,
     "echo": _lazy("offline", "make_echo"),
 }
+KIND: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+WRONG_KIND: Final = gettext_noop(
+    "%(package)s cannot be used: “%(name)s” is no kind of provider; small letters, digits and "
+    "hyphens are, and no word that means something else here"
+)
 MIDDLES: Final = {
     "openai": ("chat", "responses", "embedding", "embeddings"),
     "openai-compatible": ("chat", "embedding", "embeddings"),
@@ -64,6 +80,9 @@ OTHER_SERVICES: Final = {
 }
 OLLAMA: Final = "http://127.0.0.1:11434/v1"
 RUNS_CODE: Final = ("exec", "python", "javascript", "ruby", "golang", "file", "webhook")
+PROVIDER_PARTS: Final = ("abilities", "limits", "complete", "embed", "close")
+# Words before a colon that mean something else.
+RESERVED: Final = frozenset({*RUNS_CODE, "ollama"})
 RENAMED: Final = {"maxTokens": "max_tokens", "topP": "top_p", "max_output_tokens": "max_tokens"}
 ADDRESSES: Final = ("apiBaseUrl", "baseUrl", "base_url")
 HOST: Final = "apiHost"  # a host without a scheme, as promptfoo has it
@@ -84,6 +103,54 @@ CLIENT_SETTINGS: Final = frozenset(
     """.split()  # noqa: SIM905 (a table of words)
 )
 OBJECT_KEYS: Final = frozenset({"id", "label", "config", "prompts", "concurrency"})
+
+
+def _read(plugin: Plugin) -> list[tuple[str, MakeProvider]]:
+    """Return the provider of an entry point by its kind; its code is imported when it is made.
+
+    Raises:
+        PluginFaultError: its name is no kind.
+    """
+    if not KIND.fullmatch(plugin.name) or plugin.name in RESERVED:
+        raise plugin.fault(WRONG_KIND, name=plugin.name)
+    return [(plugin.name, partial(_make_plugin, plugin))]
+
+
+def _make_plugin(plugin: Plugin, spec: ProviderSpec, environment: Environment) -> Provider:
+    """Return a provider of an installed package.
+
+    An address that a spec names is held against the rules here, before code of others sees it. A
+    name of a host can only be checked when it is resolved, as `http.Client` does.
+
+    Raises:
+        SetupError: the address is not asked, or the package makes no provider.
+    """
+    if spec.base_url:
+        check_address(spec.base_url)
+        make_policy(environment).check_host(urlsplit(spec.base_url).hostname or "")
+    try:
+        provider: Provider = plugin.load()(spec, environment)
+    except PluginFaultError as error:
+        raise SetupError(str(error)) from error
+    except EngineError:
+        raise
+    except Exception as error:
+        # What such an error says may hold a key: it stands in the log, which hides keys.
+        logger.exception("%s failed to make a provider", plugin.package)
+        raise SetupError(
+            _("%(package)s failed to make a provider of the kind %(kind)s (%(name)s)")
+            % {"package": plugin.package, "kind": spec.kind, "name": type(error).__name__}
+        ) from error
+    missing = [name for name in PROVIDER_PARTS if not hasattr(provider, name)]
+    if missing:
+        raise SetupError(
+            _("%(package)s made no provider of the kind %(kind)s: it has no %(name)s")
+            % {"package": plugin.package, "kind": spec.kind, "name": missing[0]}
+        )
+    return provider
+
+
+PROVIDERS: Final = Registry(GROUP, OURS, _read)
 
 
 def parse_spec(given: object) -> ProviderSpec:
@@ -193,6 +260,16 @@ def _parse_text(text: str) -> ProviderSpec:
         )
     if kind in RUNS_CODE:
         raise SetupError(_("“%(text)s” would run code, which is never done here") % {"text": text})
+    _check_kind(kind)
+    return ProviderSpec(kind=kind, model=model)
+
+
+def _check_kind(kind: str) -> None:
+    """Refuse a kind of provider that nobody brings.
+
+    Raises:
+        SetupError: with the nearest, and what is left out of packages.
+    """
     if kind not in PROVIDERS:
         near = difflib.get_close_matches(kind, PROVIDERS, n=1)
         hint = (
@@ -201,9 +278,9 @@ def _parse_text(text: str) -> ProviderSpec:
             else _("there are %(known)s") % {"known": ", ".join(PROVIDERS)}
         )
         raise SetupError(
-            _("there is no provider “%(kind)s”; %(hint)s") % {"kind": kind, "hint": hint}
+            _("there is no provider “%(kind)s”; %(hint)s")
+            % {"kind": kind, "hint": hint + PROVIDERS.hint}
         )
-    return ProviderSpec(kind=kind, model=model)
 
 
 def _parse_object(given: Mapping[str, Any]) -> ProviderSpec:
@@ -281,4 +358,5 @@ def make(spec: ProviderSpec, environment: Environment, files: RunFiles = NO_FILE
     """
     if spec.kind == "replay":
         return make_replay(spec, files)
+    _check_kind(spec.kind)
     return PROVIDERS[spec.kind](spec, environment)

@@ -133,3 +133,5 @@ class Scorer:
     """How many calls of such models one answer takes."""
     asks_about_refusals: bool = False
     """Whether it scores a request that the service's filter refused; others need an answer."""
+    package: str = ""
+    """The package that brings it, with its version; empty for ours. Filled in by the registry."""

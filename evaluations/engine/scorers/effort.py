@@ -27,6 +27,7 @@ CHEAP: Final = 20_000
 """Microseconds that nobody notices, who shares the process."""
 SECONDS_HERE: Final = 0.03
 MODULE: Final = "evaluations.engine.scorers.in_worker"
+PLUGINS_MODULE: Final = "evaluations.engine.scorers.plugins_in_worker"
 WORTH_COUNTING: Final = 0.001  # seconds; a large file may well have very many of less
 KEPT: Final = 1000  # expensive assertions whose check is remembered
 _checked: dict[bytes, tuple[str, ...]] = {}
@@ -82,7 +83,7 @@ async def score_within(
             pass
     known = {"expected": context.expected, "provider_config": dict(context.provider_config)}
     try:
-        result = await bounded.call_async(f"{MODULE}:score", assertion, answer, known)
+        result = await bounded.call_async(f"{_module(scorer)}:score", assertion, answer, known)
     except RecursionError:
         raise ScoringError(
             _("the value of %(type)s cannot be used: it is nested too deeply")
@@ -117,13 +118,18 @@ def check_within(scorer: Scorer, assertion: Assertion) -> Iterable[str]:
         return (_("its value cannot be used: it is nested too deeply"),)
     if key not in _checked:
         try:
-            problems = tuple(bounded.call(f"{MODULE}:check", assertion))
+            problems = tuple(bounded.call(f"{_module(scorer)}:check", assertion))
         except bounded.BoundedError as error:
             return _cannot_be_read(error)  # at another time it may be
         if len(_checked) >= KEPT:
             _checked.clear()
         _checked[key] = problems
     return _checked[key]
+
+
+def _module(scorer: Scorer) -> str:
+    """Return what a worker imports: code of packages only where it is needed."""
+    return PLUGINS_MODULE if scorer.package else MODULE
 
 
 def _cannot_be_read(error: bounded.BoundedError) -> tuple[str]:

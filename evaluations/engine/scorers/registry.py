@@ -1,19 +1,30 @@
-"""The scorers by name; one more is one more module here and in MODULES."""
+"""The scorers by name: those of the modules beside this one, and those of installed packages.
+
+One more of ours is one more module in this folder, with `SCORERS`; nothing else is to be told.
+A package has an entry point in the group `autoforge.scorers` that names a `Scorer`, or several.
+"""
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+import logging
+import pkgutil
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from importlib import import_module
+from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from core.language import gettext as _
+from core.language import gettext_noop
 from evaluations.engine.errors import SuiteError
+from evaluations.engine.plugins import Plugin, Registry, shorten_reason
 from evaluations.engine.scorers.base import Scorer
 from evaluations.engine.scorers.effort import check_within
 from evaluations.engine.types import Assertion
 
 __all__ = [
-    "MODULES",
+    "GROUP",
     "SCORERS",
     "SET",
     "UNSUPPORTED",
@@ -25,39 +36,60 @@ __all__ = [
     "service_calls",
 ]
 
-MODULES: Final = (
-    "equals",
-    "contains",
-    "regex",
-    "json_schema",
-    "xml",
-    "html",
-    "levenshtein",
-    "rouge",
-    "bleu",
-    "meteor",
-    "exact",
-    "word_count",
-    "refusal",
-    "measures",
-    "tools",
-    "similar",
-    "rubric",
-    "pairwise",
+logger = logging.getLogger(__name__)
+
+GROUP: Final = "autoforge.scorers"
+"""The entry points of packages that add scorers."""
+# Modules of this folder that others stand on; every other one holds scorers.
+WITHOUT_SCORERS: Final = frozenset(
+    {
+        *("aggregate", "base", "deciding", "effort", "embedded_json", "in_worker", "javascript"),
+        *("judge", "plugins_in_worker", "registry", "schemas", "stems", "tokenizing"),
+    }
 )
 SET: Final = "assert-set"
 UNSUPPORTED: Final = "unsupported"
+# What has a meaning of its own before a type is looked for.
+RESERVED: Final = frozenset({SET, UNSUPPORTED})
+NAME: Final = re.compile(r"(?!not-)[a-z0-9]+([:-][a-z0-9]+)*")
+WRONG_TYPE: Final = gettext_noop(
+    "%(package)s cannot be used: %(target)s is %(kind)s, and a scorer is a Scorer or a list of them"
+)
+WRONG_NAME: Final = gettext_noop(
+    "%(package)s cannot be used: “%(name)s” is no name for a scorer; small letters, digits and "
+    "hyphens are, without not- before them"
+)
 
 
-def _load() -> dict[str, Scorer]:
-    found: dict[str, Scorer] = {}
-    for name in MODULES:
-        module = import_module(f"evaluations.engine.scorers.{name}")
-        found |= {scorer.name: scorer for scorer in module.SCORERS}
-    return found
+def _load_ours() -> dict[str, Scorer]:
+    scorers: dict[str, Scorer] = {}
+    for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
+        if module.name in WITHOUT_SCORERS:
+            continue
+        for scorer in import_module(f"evaluations.engine.scorers.{module.name}").SCORERS:
+            if scorer.name in scorers:
+                raise RuntimeError(f"{module.name}: there is a scorer “{scorer.name}” already")
+            scorers[scorer.name] = scorer
+    return scorers
 
 
-SCORERS: Final[Mapping[str, Scorer]] = MappingProxyType(_load())
+def _read(plugin: Plugin) -> list[tuple[str, Scorer]]:
+    """Return the scorers of an entry point by their names.
+
+    Raises:
+        PluginFaultError: it cannot be imported, or is something else.
+    """
+    loaded: Any = plugin.load()
+    items = list(loaded) if isinstance(loaded, list | tuple) else [loaded]
+    for item in items:
+        if not isinstance(item, Scorer):
+            raise plugin.fault(WRONG_TYPE, kind=type(item).__name__)
+        if not NAME.fullmatch(item.name) or item.name in RESERVED:
+            raise plugin.fault(WRONG_NAME, name=item.name)
+    return [(item.name, replace(item, package=plugin.package)) for item in items]
+
+
+SCORERS: Final = Registry(GROUP, MappingProxyType(_load_ours()), _read)
 
 
 def nearest(name: str) -> str | None:
@@ -85,7 +117,8 @@ def find(name: str) -> Scorer:
         else _("there are %(known)s") % {"known": ", ".join(sorted(SCORERS))}
     )
     raise SuiteError(
-        _("there is no assertion type “%(name)s”; %(hint)s") % {"name": name, "hint": hint}
+        _("there is no assertion type “%(name)s”; %(hint)s")
+        % {"name": name, "hint": hint + SCORERS.hint}
     )
 
 
@@ -107,10 +140,21 @@ def check_assertion(assertion: Assertion) -> list[str]:
         scorer = find(assertion.type)
     except SuiteError as error:
         return [str(error)]
-    problems = [f"{assertion.type}: {text}" for text in check_within(scorer, assertion)]
+    problems = [f"{assertion.type}: {text}" for text in _check_value(scorer, assertion)]
     if assertion.negated and not scorer.negatable:
         problems.append(f"not-{assertion.type}: this type cannot be negated")
     return problems
+
+
+def _check_value(scorer: Scorer, assertion: Assertion) -> list[str]:
+    try:
+        return list(check_within(scorer, assertion))
+    except Exception as error:
+        if not scorer.package:
+            raise  # a bug of ours
+        logger.exception("%s failed to check a value", scorer.package)
+        params = {"package": scorer.package, "why": shorten_reason(error)}
+        return [_("%(package)s failed to check the value (%(why)s)") % params]
 
 
 def _flat(assertions: Iterable[Assertion]) -> Iterator[Assertion]:
