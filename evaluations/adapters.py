@@ -7,7 +7,9 @@ from typing import Any, Final
 from evaluations.engine.providers import Limits, Price, ProviderSpec, parse_spec
 from evaluations.engine.types import Message
 from evaluations.models import ModelProfile
+from evaluations.promptfoo.templates import fill_free_values, with_affixes
 from prompts import interface as prompts
+from prompts.rendering import prepare as prepare_template
 
 __all__ = ["find_spec", "prepare", "spec_as_target", "spec_of_profile", "spec_of_target"]
 
@@ -37,10 +39,10 @@ def prepare(
     Raises:
         prompts.TemplateError: the template itself is wrong.
     """
-    template = prompts.surrounded(template, before, after)
-    filler = prompts.prepare_template(template)
+    template = with_affixes(template, before, after)
+    filler = prepare_template(template)
     wanted = {variable.name for variable in template.variables}
-    resolve = prompts.fill_free_values if template.syntax == "nunjucks" else dict
+    resolve = fill_free_values if template.syntax == "nunjucks" else dict
 
     def fill_case(values: Mapping[str, Any]) -> tuple[Message, ...]:
         values = resolve(values)

@@ -23,7 +23,7 @@ from evaluations.engine.types import Suite, Warned
 from evaluations.promptfoo.config import PromptfooConfig, read_config
 from evaluations.promptfoo.csv import find_special
 from evaluations.promptfoo.export import write_promptfoo
-from prompts import interface as prompts
+from evaluations.promptfoo.templates import fill_text
 
 __all__ = [
     "FORMATS",
@@ -188,13 +188,13 @@ def _read_document(
         suite = read_suite_file(text, file)
         return replace(suite, name=name) if name else suite
     plain.refuse_options(_("a promptfoo configuration"))
-    suite = _without_prompts(read_config(files, file, prompts.fill_text))
+    suite = _without_prompts(read_config(files, file, fill_text))
     return replace(_unique(suite), name=name or suite.name[:255])
 
 
 def _read_tests(files: Files, file: str, name: str) -> Suite:
     """Return promptfoo's tests, read by way of a configuration that names them."""
-    config = read_config(files, file, prompts.fill_text, tests_only=True)
+    config = read_config(files, file, fill_text, tests_only=True)
     return replace(_unique(_without_prompts(config)), name=name)
 
 

@@ -8,10 +8,8 @@
 Apps add release checks, panels and scores by what is imported from `prompts.extensions` here.
 """
 
-import contextlib
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
@@ -28,18 +26,7 @@ from prompts.extensions import (
 from prompts.mapping import as_template
 from prompts.models import LabelRule, PromptVersion
 from prompts.releases_cache import remember
-from prompts.rendering import (
-    UNDEFINED,
-    Message,
-    Template,
-    TemplateError,
-    Variable,
-    fill_free_values,
-    fill_text,
-    parse_messages,
-    propose_variables,
-)
-from prompts.rendering import prepare as prepare_template
+from prompts.rendering import Message, Template, TemplateError, Variable
 from prompts.rendering import render as render_template
 
 __all__ = [
@@ -52,23 +39,17 @@ __all__ = [
     "Template",
     "TemplateError",
     "Verdict",
-    "fill_free_values",
-    "fill_text",
     "find_prompt",
-    "free_template",
     "get_choice",
     "get_prompt",
     "get_prompt_text",
     "list_checked_labels",
     "list_prompts",
-    "prepare_template",
     "register_check",
     "register_panel",
     "register_scores",
     "render",
-    "render_template",
     "search_prompts",
-    "surrounded",
     "unregister_check",
 ]
 
@@ -290,51 +271,6 @@ def _choice(prompt: Any) -> PromptChoice:
         newest=prompt.current_version,
         labels={label.name: label.version.number for label in prompt.labels.all()},
     )
-
-
-def free_template(text: str) -> Template:
-    """Return the template of a text that belongs to no prompt, such as a file's.
-
-    It is read as promptfoo reads prompts: Nunjucks; a JSON list of messages is a chat, and in other
-    JSON each text is filled by itself. Its variables are all optional.
-
-    Examples:
-        >>> template = free_template("Translate {{ text }} into {{ language }}.")
-        >>> [variable.name for variable in template.variables]
-        ['text', 'language']
-        >>> render_template(template, {"text": "hello", "language": "Japanese"})
-        'Translate hello into Japanese.'
-    """
-    template = Template(content=text, syntax="nunjucks-json" if _is_json(text) else "nunjucks")
-    with contextlib.suppress(TemplateError):
-        parse_messages(text)
-        template = replace(template, kind="chat", syntax="nunjucks-value")
-    variables = (
-        replace(one, required=False, type="json", default=UNDEFINED)
-        for one in propose_variables(template)
-    )
-    return replace(template, variables=tuple(variables))
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
-def surrounded(template: Template, before: str, after: str) -> Template:
-    """Return a free template with texts around it; one of a stored prompt stays as it is.
-
-    Examples:
-        >>> template = surrounded(free_template("{{ question }}"), "Be brief. ", "")
-        >>> render_template(template, {"question": "Why?"})
-        'Be brief. Why?'
-    """
-    if not (before or after) or not template.syntax.startswith("nunjucks"):
-        return template
-    return free_template(before + template.content + after)
 
 
 def _key(name: str, label: str, version: int | None) -> str:

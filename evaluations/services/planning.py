@@ -33,6 +33,7 @@ from evaluations.engine.tokens import CHARACTERS_PER_TOKEN
 from evaluations.engine.types import Case
 from evaluations.fit import Survey
 from evaluations.models import Evaluation, Run, RunCase, TestCase, TestSuite
+from evaluations.promptfoo.templates import free_template
 from evaluations.services.store import insert_rows
 from prompts import interface as prompts
 
@@ -81,7 +82,7 @@ class PlannedColumn:
     @property
     def template(self) -> prompts.Template:
         """What is filled with the cases' variables."""
-        return self.prompt.template if self.prompt else prompts.free_template(self.text)
+        return self.prompt.template if self.prompt else free_template(self.text)
 
     @property
     def name(self) -> str:

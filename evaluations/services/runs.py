@@ -36,6 +36,7 @@ from evaluations.engine.runner import run as run_engine
 from evaluations.leases import is_dead, worker_name
 from evaluations.models import Evaluation, Run, TestResult
 from evaluations.models.runs import OPEN
+from evaluations.promptfoo.templates import free_template
 from evaluations.selectors.comparisons import as_stored, compare_run
 from evaluations.selectors.summaries import summarise_evaluation
 from evaluations.services.store import LEASE, DatabaseStore, patiently
@@ -260,7 +261,7 @@ def column_of(row: Evaluation, spec: ProviderSpec, provider: Provider | None) ->
 def template_of(row: Evaluation) -> prompts.Template:
     """Return what a column fills with its cases' variables."""
     if row.prompt_id is None or row.version is None:
-        return prompts.free_template(row.prompt_text)
+        return free_template(row.prompt_text)
     text = prompts.get_prompt_text(prompt_id=row.prompt_id, number=row.version.number)
     return text.template
 

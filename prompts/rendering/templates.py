@@ -200,7 +200,7 @@ def render(template: Template, values: Mapping[str, Any]) -> str | tuple[Message
         >>> template = Template(
         ...     content="Dear {{ name }}", syntax="mustache", variables=(Variable(name="name"),)
         ... )
-        >>> render_template(template, {"name": "Aiko"})
+        >>> render(template, {"name": "Aiko"})
         'Dear Aiko'
     """
     return prepare(template)(values)
@@ -213,7 +213,7 @@ def prepare(template: Template) -> Filler:
         ContractError: the template itself is wrong.
 
     Examples:
-        >>> fill = prepare_template(Template(content="No variables.", syntax="plain"))
+        >>> fill = prepare(Template(content="No variables.", syntax="plain"))
         >>> fill({})
         'No variables.'
     """

@@ -21,13 +21,16 @@ from launch.sqld import Server
 from evaluations.engine import types
 from prompts import extensions, services
 from prompts.models import LabelRule
+from prompts.rendering import render
 
 DOCUMENTED = "http://127.0.0.1:8080"  # where examples say that a server is
 MODULES = (
     "django_hrana.driver",
     "evaluations.engine.providers",
     "evaluations.engine.scorers",
+    "evaluations.promptfoo.templates",
     "prompts.interface",
+    "prompts.rendering",
 )
 # What examples may use besides the names of their own module, for they import nothing.
 NAMES: dict[str, Any] = {
@@ -37,6 +40,7 @@ NAMES: dict[str, Any] = {
     "Value": Value,
     "asyncio": asyncio,
     "format_html": format_html,
+    "render": render,
 }
 COMPLETE = ("prompts.interface",)  # each function has an example; elsewhere those that matter
 ALSO = ("django_hrana.driver.connect", "evaluations.engine.scorers.grade")

@@ -30,6 +30,7 @@ from evaluations.management.configured import Filters, columns_of, with_limits
 from evaluations.management.progress import Progress
 from evaluations.models import Run, TestSuite
 from evaluations.promptfoo.config import PromptfooConfig, read_config
+from evaluations.promptfoo.templates import fill_text
 from evaluations.selectors.overview import find_suite
 from evaluations.services.planning import (
     Plan,
@@ -188,7 +189,7 @@ class Command(BaseCommand):
         again = _find_run(options["rescore"]) if options["rescore"] else None
         file = options["file"]
         folder = folder_beside(Path(file)) if file else None
-        config = read_config(folder, Path(file).name, prompts.fill_text) if folder else None
+        config = read_config(folder, Path(file).name, fill_text) if folder else None
         suite = again.suite if again is not None else None
         if options["suite"]:
             suite = find_suite(options["suite"])

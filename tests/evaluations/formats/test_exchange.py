@@ -17,9 +17,9 @@ from evaluations.engine.formats.table_writers import write_csv, write_jsonl
 from evaluations.engine.types import Assertion, Case, Suite
 from evaluations.models import TestCase, TestSuite
 from evaluations.promptfoo.config import read_config
+from evaluations.promptfoo.templates import fill_text
 from evaluations.services.suites import store_suite, suite_of_row
 from evaluations.suite_files import read_suite
-from prompts.interface import fill_text
 from tests.support.tables import read_text_table as read_table
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=40)

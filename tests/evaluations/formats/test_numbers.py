@@ -11,7 +11,7 @@ from evaluations.engine.formats.suite_file import read_suite_file
 from evaluations.engine.numbers import finite
 from evaluations.engine.providers import parse_spec
 from evaluations.promptfoo.config import read_config
-from prompts.interface import fill_text
+from evaluations.promptfoo.templates import fill_text
 from tests.support.tables import csv_tests
 from tests.support.tables import read_text_table as read_table
 

@@ -14,7 +14,7 @@ from evaluations.engine.formats.yaml_document import load_document
 from evaluations.engine.types import Assertion, Case
 from evaluations.promptfoo.config import read_config
 from evaluations.promptfoo.csv import parse_cell
-from prompts.interface import fill_text
+from evaluations.promptfoo.templates import fill_text
 from tests.support.tables import csv_tests
 
 CELLS = [

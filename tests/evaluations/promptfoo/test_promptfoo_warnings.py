@@ -6,7 +6,7 @@ from evaluations.engine.errors import SuiteError
 from evaluations.engine.files import Folder
 from evaluations.engine.types import Assertion
 from evaluations.promptfoo.config import read_config
-from prompts.interface import fill_text
+from evaluations.promptfoo.templates import fill_text
 
 
 def read(tmp_path, text, **files):

@@ -2,8 +2,9 @@
 
 import pytest
 
-from prompts.interface import fill_text, free_template, prepare_template, surrounded
-from prompts.rendering import RenderError, Template, check, fill_free_values, render
+from evaluations.promptfoo.templates import free_template, with_affixes
+from prompts.rendering import RenderError, Template, check, fill_free_values, fill_text, render
+from prompts.rendering import prepare as prepare_template
 
 VALUES = {"x": "hello", "n": 3, "s": "3", "l": [1, "b"], "o": {"a": {"b": "c"}}, "e": [], "z": None}
 FILLED = [
@@ -131,10 +132,10 @@ def test_values_that_are_templates():
 
 
 def test_texts_around_a_prompt():
-    around = surrounded(free_template("{{x}}"), "<{{y}} ", ">")
+    around = with_affixes(free_template("{{x}}"), "<{{y}} ", ">")
     assert render(around, {"x": 1, "y": 2}) == "<2 1>"
     stored = Template(content="{{x}}", syntax="mustache")
-    assert surrounded(stored, "<", ">") is stored
+    assert with_affixes(stored, "<", ">") is stored
 
 
 def test_an_explicit_null_is_not_what_is_missing():

@@ -1,0 +1,62 @@
+"""Templates of texts that belong to no stored prompt, read as promptfoo reads its prompts."""
+
+import contextlib
+import json
+from dataclasses import replace
+
+from prompts.rendering import (
+    UNDEFINED,
+    Template,
+    TemplateError,
+    fill_free_values,
+    fill_text,
+    parse_messages,
+    propose_variables,
+)
+
+__all__ = ["fill_free_values", "fill_text", "free_template", "with_affixes"]
+
+
+def free_template(text: str) -> Template:
+    """Return the template of a text that belongs to no prompt, such as a file's.
+
+    It is read as promptfoo reads prompts: Nunjucks; a JSON list of messages is a chat, and in other
+    JSON each text is filled by itself. Its variables are all optional.
+
+    Examples:
+        >>> template = free_template("Translate {{ text }} into {{ language }}.")
+        >>> [variable.name for variable in template.variables]
+        ['text', 'language']
+        >>> render(template, {"text": "hello", "language": "Japanese"})
+        'Translate hello into Japanese.'
+    """
+    template = Template(content=text, syntax="nunjucks-json" if _is_json(text) else "nunjucks")
+    with contextlib.suppress(TemplateError):
+        parse_messages(text)
+        template = replace(template, kind="chat", syntax="nunjucks-value")
+    variables = (
+        replace(one, required=False, type="json", default=UNDEFINED)
+        for one in propose_variables(template)
+    )
+    return replace(template, variables=tuple(variables))
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def with_affixes(template: Template, before: str, after: str) -> Template:
+    """Return a free template with texts around it; one of a stored prompt stays as it is.
+
+    Examples:
+        >>> template = with_affixes(free_template("{{ question }}"), "Be brief. ", "")
+        >>> render(template, {"question": "Why?"})
+        'Be brief. Why?'
+    """
+    if not (before or after) or not template.syntax.startswith("nunjucks"):
+        return template
+    return free_template(before + template.content + after)
