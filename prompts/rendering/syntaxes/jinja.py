@@ -215,14 +215,7 @@ def _compiled(
     names = _rewrite(tree)
     try:
         code = dialect.environment.compile(tree)
-    except TemplateSyntaxError as error:
-        problem = Problem(
-            code="jinja-syntax",
-            params={"reason": error.message or ""},
-            place=Place(line=error.lineno),
-        )
-        return _refused(problem)
-    except UNFIT:
+    except UNFIT:  # what Jinja cannot compile, it could not look through for its variables either
         return _refused(jinja_guard.too_deep())
     template = Template.from_code(dialect.environment, code, {})
 

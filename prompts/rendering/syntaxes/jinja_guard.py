@@ -30,7 +30,7 @@ ALLOWED: Final = (
     *(nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not, nodes.Getattr, nodes.Getitem),
     *(nodes.Slice, nodes.Concat, nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.FloorDiv),
     *(nodes.Mod, nodes.Neg, nodes.Pos, nodes.List, nodes.Tuple, nodes.Dict, nodes.Pair),
-    nodes.Keyword,
+    *(nodes.Keyword, nodes.Scope),  # a scope has no line: what stands in it is looked at
 )
 CONTAINERS: Final = (nodes.List, nodes.Tuple, nodes.Dict)
 TEXTS: Final = (*CONTAINERS, nodes.Concat, nodes.TemplateData)
@@ -47,6 +47,7 @@ CONSTRUCTS: Final = {
     "Extends": "{% extends %}",
     "Block": "{% block %}",
     "NSRef": "a namespace",
+    "ScopedEvalContextModifier": "{% autoescape %}",
 }
 
 
@@ -68,7 +69,7 @@ def too_deep() -> Problem:
 
 def inspect(tree: nodes.Template, text: str, filters: Collection[str]) -> Found:
     """Hold every node against what is allowed."""
-    lines = re.split(r"\r\n|\r|\n", text)
+    lines = text.split("\n")  # as Jinja counts them: it is shown no carriage returns
     problems: list[Problem] = []
     references: list[Reference] = []
     first_line: dict[str, int] = {}

@@ -94,13 +94,12 @@ class Environment(jinja.Environment):
         if isinstance(obj, Namespace):
             return getattr(obj, attribute)  # a name of `_share_names`
         if isinstance(obj, LoopContext):
-            missing = self.undefined(obj=obj, name=attribute)
-            return getattr(obj, attribute) if attribute in jinja.LOOP_FACTS else missing
+            return getattr(obj, attribute) if attribute in jinja.LOOP_FACTS else self.undefined()
         return self.getitem(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
         """Read an entry; what is not there is not defined, and so on below it."""
-        missing = self.undefined(obj=obj, name=argument)
+        missing = self.undefined()
         if isinstance(obj, dict):
             return obj.get(as_text(argument), missing)
         if not isinstance(obj, str | list | tuple):
@@ -344,8 +343,7 @@ def parse_value(text: str) -> Parsed:
 def _respelled(text: str) -> str:
     """Return the text with Nunjucks' words in Jinja's spelling."""
     return "".join(
-        _respelled_tag(piece) if is_tag and not piece.startswith("{#") else piece
-        for piece, is_tag in jinja.pieces_of(text)
+        _respelled_tag(piece) if is_tag else piece for piece, is_tag in jinja.pieces_of(text)
     )
 
 

@@ -112,6 +112,13 @@ def test_a_chat_is_filled_message_by_message():
 UNTOUCHED = [
     *("{{ x", "{% if", "{# a", "{{ x }} {{ n", "{{ x }} and {% n", "{% if x %}{{"),
     *("{{ x\n}}", "{%\nif x %}", "{#\n#}", "{{x}}\nUse {{ here\n", "a {", "{"),
+    *(
+        "{% a {% b\n%}",
+        "{{ a {{ b\n}}",
+        "{# a {# b\n#}",
+        "{% a\n{% b %}",
+        "{% raw %}{{",
+    ),
 ]
 
 
@@ -122,6 +129,20 @@ def test_what_is_opened_and_never_closed_is_no_template(text):
 
 def test_a_verbatim_part_may_hold_what_is_never_closed():
     assert render(free_template("{% raw %}{{{% endraw %}{{x}}"), {"x": 1}) == "{{1"
+
+
+CLOSED = [
+    ("{{ x }}\n y", "1\n y"), ("{{ x }}\n{% if x %}a{% endif %}\n{# b\t#}", "1\na\n"),
+    ("=== {{ x }} !== elseif verbatim", "=== 1 !== elseif verbatim"),
+    ("{% raw %}{{ {% endraw %}", "{{ "), ("{%raw%}{%{%endraw%}{{x}}", "{%1"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "filled"), CLOSED)
+def test_what_is_closed_is_filled(text, filled):
+    assert (
+        render(free_template(text), {"x": 1} if "x }}" in text or "{{x" in text else {}) == filled
+    )
 
 
 def test_values_that_are_templates():
