@@ -11,6 +11,8 @@ import warnings
 from contextlib import suppress
 from pathlib import Path
 
+from autoforge import __version__
+
 __all__ = ["main"]
 
 # Django, once loaded, is a million objects that stay. To look through them at every 700 new ones,
@@ -27,14 +29,13 @@ def main() -> int:
         database does not answer or refuses what we ask (a command for which 1 means something else
         names another as `exit_status` of the error); what the command itself chose otherwise.
     """
-    if sys.argv[1:2] not in [[name] for name in SERVERS]:
-        gc.set_threshold(GARBAGE_THRESHOLD)
+    _collect_less_garbage()
     # Migrations are written without a database too; none is made for it.
     warnings.filterwarnings("ignore", message="Got an error checking .*unable to open database")
-    atexit.register(gc.freeze)  # nor once more at the end
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "autoforge.settings")
     try:
-        from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415 (may be missing)
+        import django  # noqa: PLC0415 (may be missing)
+        from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415 (as above)
         from django.core.management import execute_from_command_line  # noqa: PLC0415 (as above)
         from django.db import Error  # noqa: PLC0415 (as above)
     except ImportError:
@@ -43,6 +44,9 @@ def main() -> int:
             "then use .venv/bin/python.\n"
         )
         return 1
+    if sys.argv[1:] == ["--version"]:
+        sys.stdout.write(f"AutoForge {__version__} on Django {django.get_version()}\n")
+        return 0
     try:
         if sys.argv[1:2] == ["migrate"]:
             _make_data_folder()
@@ -58,6 +62,12 @@ def main() -> int:
     except BrokenPipeError:  # the reader has seen enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
+
+
+def _collect_less_garbage() -> None:
+    if sys.argv[1:2] not in [[name] for name in SERVERS]:
+        gc.set_threshold(GARBAGE_THRESHOLD)
+    atexit.register(gc.freeze)  # nor once more at the end
 
 
 def _make_data_folder() -> None:

@@ -13,6 +13,7 @@ import zipfile
 from importlib import metadata
 from pathlib import Path
 
+import django
 import pytest
 
 import autoforge
@@ -115,6 +116,9 @@ def test_an_installed_copy_works_in_an_empty_folder(installed, tmp_path):
     migrate = ["migrate", "contenttypes", "--verbosity=0"]
     assert run([*command, *migrate], tmp_path, **variables) == ""
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
+    assert run([*command, "--version"], tmp_path, **variables) == (
+        f"AutoForge {autoforge.__version__} on Django {django.get_version()}\n"
+    )
     assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
     shell = ["shell", "--verbosity=0", "--command", SCRIPT]
     shown = run([*command, *shell], tmp_path, **variables).splitlines()
