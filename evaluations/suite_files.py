@@ -1,7 +1,7 @@
 """Suites in files: the one way in for whatever format, and the one way out."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any, Final
@@ -27,19 +27,31 @@ from evaluations.promptfoo.templates import fill_text
 
 __all__ = [
     "FORMATS",
+    "SuiteFormat",
     "folder_beside",
     "read_suite",
     "read_suite_of",
     "write_suite",
 ]
 
-FORMATS: Final = ("yaml", "promptfoo", "csv", "jsonl")
-WRITERS: Final = {
-    "yaml": write_suite_file,
-    "promptfoo": write_promptfoo,
-    "csv": write_csv,
-    "jsonl": write_jsonl,
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SuiteFormat:
+    """One format that suites are written in."""
+
+    suffix: str
+    """How a file of it ends, without a dot before it."""
+    write: Callable[[Suite], str]
+    """Returns a suite as the text of a file."""
+
+
+FORMATS: Final[Mapping[str, SuiteFormat]] = {
+    "yaml": SuiteFormat(suffix="yaml", write=write_suite_file),
+    "promptfoo": SuiteFormat(suffix="promptfooconfig.yaml", write=write_promptfoo),
+    "csv": SuiteFormat(suffix="csv", write=write_csv),
+    "jsonl": SuiteFormat(suffix="jsonl", write=write_jsonl),
 }
+"""By the name that a command and a page have for it; one more is a line here."""
 
 
 def read_suite(
@@ -232,4 +244,4 @@ def _unique(suite: Suite) -> Suite:
 
 def write_suite(suite: Suite, kind: str) -> str:
     """Return a suite as a file in one of FORMATS."""
-    return WRITERS[kind](suite)
+    return FORMATS[kind].write(suite)

@@ -1,6 +1,7 @@
 """From a file to its table: which format it is, its bytes within the limit, and its reader."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from pathlib import PurePath
 from typing import BinaryIO, Final
 
@@ -9,25 +10,67 @@ from core.tables.encodings import decode
 from core.tables.json_text import read_json, read_json_lines
 from core.tables.limits import MEBIBYTE, Limits
 from core.tables.records import Table
-from core.tables.sentences import UnreadableError, gettext_noop
+from core.tables.sentences import Sentence, UnreadableError, gettext_noop
 from core.tables.workbook import read_workbook
 from core.tables.yaml_text import read_yaml
 
-__all__ = ["FORMATS", "SUFFIXES", "format_of", "open_table", "read_bytes"]
+__all__ = ["FORMATS", "READERS", "SUFFIXES", "TableFormat", "format_of", "open_table", "read_bytes"]
 
-FORMATS: Final = ("csv", "json", "jsonl", "yaml", "xlsx")
-SUFFIXES: Final = {
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".tab": "csv",
-    ".json": "json",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".yaml": "yaml",
-    ".yml": "yaml",
-    ".xlsx": "xlsx",
-    ".xlsm": "xlsx",
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Source:
+    """What a reader may ask for."""
+
+    raw: bytes
+    """The file."""
+    text: str
+    """The same decoded; empty for a format that is no text."""
+    notes: tuple[Sentence, ...]
+    """What was remarkable about its encoding."""
+    limits: Limits
+    known: Collection[str]
+    lists: Collection[str]
+    sheet: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TableFormat:
+    """One format of tables."""
+
+    suffixes: tuple[str, ...]
+    """How names of its files end, in small letters."""
+    read: Callable[[_Source], Table]
+    """Returns the table."""
+    is_text: bool = True
+    """Whether the file is decoded first."""
+
+
+READERS: Final[Mapping[str, TableFormat]] = {
+    "csv": TableFormat(
+        suffixes=(".csv", ".tsv", ".tab"),
+        read=lambda file: read_delimited(file.text, file.limits, file.known, file.notes),
+    ),
+    "json": TableFormat(
+        suffixes=(".json",),
+        read=lambda file: read_json(file.text, file.limits, file.lists, file.notes),
+    ),
+    "jsonl": TableFormat(
+        suffixes=(".jsonl", ".ndjson"),
+        read=lambda file: read_json_lines(file.text, file.limits, file.notes),
+    ),
+    "yaml": TableFormat(
+        suffixes=(".yaml", ".yml"),
+        read=lambda file: read_yaml(file.text, file.limits, file.lists, file.notes),
+    ),
+    "xlsx": TableFormat(
+        suffixes=(".xlsx", ".xlsm"),
+        read=lambda file: read_workbook(file.raw, file.limits, file.sheet),
+        is_text=False,
+    ),
 }
+"""One more format is one more module with a reader, and its entry here."""
+FORMATS: Final = tuple(READERS)
+SUFFIXES: Final = {suffix: name for name, item in READERS.items() for suffix in item.suffixes}
 # How files begin that are often given a wrong ending, and what they are.
 OTHER_KINDS: Final = {
     b"PK\x03\x04": gettext_noop(
@@ -85,17 +128,21 @@ def open_table(
     Raises:
         UnreadableError: one sentence with the place.
     """
-    most = limits or Limits()
-    if file_format == "xlsx":
-        return read_workbook(raw, most, sheet)
-    for beginning, sentence in OTHER_KINDS.items():
-        if raw.startswith(beginning):
-            raise UnreadableError(sentence)
-    text, notes = decode(raw)
-    if file_format == "csv":
-        return read_delimited(text, most, known, notes)
-    if file_format == "yaml":
-        return read_yaml(text, most, lists, notes)
-    if file_format == "jsonl":
-        return read_json_lines(text, most, notes)
-    return read_json(text, most, lists, notes)
+    table_format = READERS[file_format]
+    text = ""
+    notes: tuple[Sentence, ...] = ()
+    if table_format.is_text:
+        for beginning, sentence in OTHER_KINDS.items():
+            if raw.startswith(beginning):
+                raise UnreadableError(sentence)
+        text, notes = decode(raw)
+    source = _Source(
+        raw=raw,
+        text=text,
+        notes=notes,
+        limits=limits or Limits(),
+        known=known,
+        lists=lists,
+        sheet=sheet,
+    )
+    return table_format.read(source)

@@ -41,24 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RunAdmin"]
 
-TYPES: Final = {
-    "json": "application/json",
-    "csv": "text/csv; charset=utf-8",
-    "html": "text/html; charset=utf-8",
-    "markdown": "text/markdown; charset=utf-8",
-    "junit": "application/xml",
-    "promptfoo": "application/json",
-}
 SHOWN: Final = 3  # columns of a run that the list names
-SUFFIXES: Final = {"junit": "xml", "markdown": "md", "promptfoo": "promptfoo.json"}
-FORMAT_NAMES: Final = {
-    "json": "JSON",
-    "csv": "CSV",
-    "html": "HTML",
-    "markdown": "Markdown",
-    "junit": "JUnit",
-    "promptfoo": "promptfoo",
-}
 
 
 @admin.register(Run)
@@ -220,7 +203,7 @@ class RunAdmin(SoftDeleteAdmin):
             "plots": charts.plots_of(columns),
             "agreement": grid.agreement_of(run),
             "active": run.is_open,
-            "formats": FORMAT_NAMES.items(),
+            "formats": [item for item in reporting.FORMATS.values() if item.is_download],
             "can_change": self.has_change_permission(request, run),
             "has_errors": any(column.summary.get("errors") for column in columns),
             "words": {
@@ -305,11 +288,12 @@ class RunAdmin(SoftDeleteAdmin):
         """Hand out a report as a file."""
         run, _columns = self._run(request, key)
         kind = request.GET.get("format", "json")
-        if kind not in TYPES:
+        report_format = reporting.FORMATS.get(kind)
+        if report_format is None or not report_format.is_download:
             raise Http404
         parts = reporting.write(reporting.build_report(run), kind)
-        response = StreamingHttpResponse(parts, content_type=TYPES[kind])
-        name = f"run-{str(run.pk)[:8]}.{SUFFIXES.get(kind, kind)}"
+        response = StreamingHttpResponse(parts, content_type=report_format.content_type)
+        name = f"run-{str(run.pk)[:8]}.{report_format.suffix}"
         response["Content-Disposition"] = f'attachment; filename="{name}"'
         return response
 

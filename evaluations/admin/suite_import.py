@@ -35,8 +35,6 @@ __all__ = ["SuiteFiles"]
 LARGEST: Final = 20 * MEBIBYTE  # of the file, and of what comes with it
 LIMITS: Final = Limits(size_bytes=LARGEST, records=10_000, values=500_000)
 LONGEST: Final = 100  # bytes of a file's name; of most file systems 255
-SUFFIXES: Final = {"yaml": "yaml", "promptfoo": "promptfooconfig.yaml", "csv": "csv",
-                   "jsonl": "jsonl"}  # fmt: skip
 
 
 class ImportForm(forms.Form):
@@ -191,6 +189,6 @@ class SuiteFiles:
         except (ApplicationError, EngineError) as error:
             return HttpResponse(str(error), status=409, content_type="text/plain; charset=utf-8")
         response = HttpResponse(text, content_type="text/plain; charset=utf-8")
-        name = f"suite-{str(key)[:8]}.{SUFFIXES[kind]}"
+        name = f"suite-{str(key)[:8]}.{FORMATS[kind].suffix}"
         response["Content-Disposition"] = f'attachment; filename="{name}"'
         return response

@@ -10,7 +10,6 @@ from evaluations.selectors.comparisons import Comparing, Judged, compare_run, ju
 
 __all__ = [
     "ERRORS",
-    "FORMATS",
     "NOT_CHECKED",
     "ColumnReport",
     "Report",
@@ -18,7 +17,6 @@ __all__ = [
     "exit_code",
 ]
 
-FORMATS: Final = ("table", "json", "csv", "markdown", "junit", "html", "promptfoo")
 PASS, FAIL, CAP, ERRORS = 0, 1, 3, 4
 NOT_CHECKED: Final = "not checked: the case has no assertion that can fail"
 

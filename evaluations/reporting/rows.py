@@ -1,15 +1,25 @@
 """The results of a report, read a page at a time, and texts joined to parts of a fair size."""
 
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from django.db.models import F
 
+from core.json import dump
 from evaluations.finish_reasons import explain_finish
 from evaluations.models import TestResult, result_state
 from evaluations.reporting.report import ColumnReport, Report
 
-__all__ = ["PART", "column_results", "in_parts", "note_of", "result_as_json", "results"]
+__all__ = [
+    "PART",
+    "column_results",
+    "in_parts",
+    "json_with_results",
+    "note_of",
+    "result_as_json",
+    "results",
+]
 
 CHUNK: Final = 1000
 PART: Final = 65536  # characters
@@ -65,6 +75,19 @@ def note_of(row: Any) -> str:
     return explain_finish(
         output=row.output, error=row.error, finish_reason=row.finish_reason, details=row.details
     )
+
+
+def json_with_results(
+    document: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]
+) -> Iterator[str]:
+    """Yield a document whose one empty list "results": [] is filled, a line for each."""
+    head, tail = json.dumps(document, ensure_ascii=False, indent=1).rsplit('"results": []', 1)
+    yield f'{head}"results": ['
+    separator = "\n"
+    for one in rows:
+        yield separator + dump(one)
+        separator = ",\n"
+    yield f"\n]{tail}"
 
 
 def in_parts(texts: Iterable[str]) -> Iterator[str]:

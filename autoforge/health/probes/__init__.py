@@ -1,31 +1,17 @@
-"""One file a probe. It returns what it saw (a hint may stand on a second line), or raises.
+"""One file a probe: its function `probe` returns what it saw, or raises a ProbeError.
 
-To add one: write `<name>.py` with a function `probe`, and a line here.
+What it returns may have a hint on a second line. A new file is found by itself; it has the name
+by which people ask for it.
 """
 
+import pkgutil
 from collections.abc import Callable
+from importlib import import_module
 from typing import Final
-
-from autoforge.health.probes import (
-    cache,
-    database,
-    disk,
-    migrations,
-    permissions,
-    tables,
-    token,
-    write,
-)
 
 __all__ = ["PROBES"]
 
 PROBES: Final[dict[str, Callable[[], str]]] = {
-    "database": database.probe,
-    "migrations": migrations.probe,
-    "tables": tables.probe,
-    "write": write.probe,
-    "cache": cache.probe,
-    "disk": disk.probe,
-    "token": token.probe,
-    "permissions": permissions.probe,
+    module.name: import_module(f"{__name__}.{module.name}").probe
+    for module in sorted(pkgutil.iter_modules(__path__), key=lambda module: module.name)
 }

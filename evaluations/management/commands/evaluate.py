@@ -112,7 +112,7 @@ class Command(BaseCommand):
             if run is None:
                 return
             report = reporting.build_report(run)
-            self._write(reporting.write(report, options["format"], width=100), options["output"])
+            self._write(reporting.write(report, options["format"]), options["output"])
         except (ApplicationError, EngineError, OSError) as error:
             raise CommandError(str(error), returncode=WRONG_INPUT) from error
         except DatabaseError as error:

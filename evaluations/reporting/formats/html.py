@@ -1,17 +1,19 @@
 """A report as one HTML page: its head, its rows as they are read, its foot."""
 
 from collections.abc import Iterator
+from typing import Final
 from uuid import uuid4
 
 from django.template.loader import get_template, render_to_string
 
 from evaluations.reporting.report import Report
+from evaluations.reporting.report_format import ReportFormat
 from evaluations.reporting.rows import result_as_json, results
 
-__all__ = ["as_html"]
+__all__ = ["FORMAT"]
 
 
-def as_html(report: Report) -> Iterator[str]:
+def _as_html(report: Report) -> Iterator[str]:
     """Yield the page."""
     here = uuid4().hex  # in no name and in no label
     page = render_to_string("evaluations/report.html", {"report": report, "rows": here})
@@ -22,3 +24,12 @@ def as_html(report: Report) -> Iterator[str]:
         named = result_as_json(place, row) | {"label": report.columns[place].label}
         yield row_template.render({"row": named})
     yield foot
+
+
+FORMAT: Final = ReportFormat(
+    name="html",
+    title="HTML",
+    suffix="html",
+    content_type="text/html; charset=utf-8",
+    write=_as_html,
+)

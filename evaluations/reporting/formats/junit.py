@@ -6,9 +6,10 @@ from xml.etree import ElementTree as ET  # nosec B405 (written, never read)
 
 from evaluations.models import result_state
 from evaluations.reporting.report import NOT_CHECKED, ColumnReport, Report
+from evaluations.reporting.report_format import ReportFormat
 from evaluations.reporting.rows import column_results, note_of
 
-__all__ = ["as_junit"]
+__all__ = ["FORMAT"]
 
 HEAD: Final = "<?xml version='1.0' encoding='utf-8'?>\n"
 UNFIT_FOR_XML: Final = dict.fromkeys(
@@ -16,7 +17,7 @@ UNFIT_FOR_XML: Final = dict.fromkeys(
 )
 
 
-def as_junit(report: Report) -> Iterator[str]:
+def _as_junit(report: Report) -> Iterator[str]:
     """Yield a suite for each column, its counts first, and a case for each answer."""
     begin, end = _around(ET.Element("testsuites", name=_clean(report.run.name) or "evaluation"))
     yield HEAD + begin
@@ -70,3 +71,12 @@ def _text(element: ET.Element, *, empty: bool = True) -> str:
 
 def _clean(text: str) -> str:
     return text.translate(UNFIT_FOR_XML)
+
+
+FORMAT: Final = ReportFormat(
+    name="junit",
+    title="JUnit",
+    suffix="xml",
+    content_type="application/xml",
+    write=_as_junit,
+)

@@ -1,0 +1,48 @@
+"""A report as CSV: a line for each answer."""
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import Any, Final
+
+from evaluations.reporting.report import Report
+from evaluations.reporting.report_format import ReportFormat
+from evaluations.reporting.rows import result_as_json, results
+
+__all__ = ["FORMAT"]
+
+CSV_COLUMNS: Final = (
+    "column", "case", "repeat", "state", "passed", "score", "output", "error", "cached",
+    "latency_ms", "input_tokens", "output_tokens", "cost_usd", "finish_reason", "note", "reasons",
+)  # fmt: skip
+FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+
+
+def _as_csv(report: Report) -> Iterator[str]:
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, CSV_COLUMNS, extrasaction="ignore")
+    writer.writeheader()
+    for place, row in results(report):
+        found = result_as_json(place, row) | {"column": report.columns[place].label}
+        found["reasons"] = "\n".join(
+            f"{one['assertion']['type']}: {one['reason']}" for one in row.components
+        )
+        writer.writerow({name: _harmless(value) for name, value in found.items()})
+        yield stream.getvalue()
+        stream.seek(0)
+        stream.truncate()
+    yield stream.getvalue()
+
+
+def _harmless(value: Any) -> Any:
+    """Return a cell that a spreadsheet takes for text, not for a formula."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+
+
+FORMAT: Final = ReportFormat(
+    name="csv",
+    title="CSV",
+    suffix="csv",
+    content_type="text/csv; charset=utf-8",
+    write=_as_csv,
+)

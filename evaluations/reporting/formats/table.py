@@ -1,0 +1,54 @@
+"""A report as a table for the terminal."""
+
+import io
+from collections.abc import Iterator
+from typing import Final
+
+from django.utils.translation import gettext as _
+
+from evaluations.engine.statistics import SENTENCES
+from evaluations.reporting.figures import SHOWN, figures, flips, titles
+from evaluations.reporting.notes import notes_of
+from evaluations.reporting.report import Report
+from evaluations.reporting.report_format import ReportFormat
+
+__all__ = ["FORMAT"]
+
+WIDTH: Final = 100  # characters
+
+
+def _as_table(report: Report) -> Iterator[str]:
+    """Yield the run's columns, verdicts and flipped cases."""
+    from rich.console import Console  # noqa: PLC0415 (only where a person reads)
+    from rich.table import Table  # noqa: PLC0415 (as above)
+
+    table = Table(title=report.run.name or None)
+    for title in titles():
+        table.add_column(title, overflow="fold")
+    for column in report.columns:
+        table.add_row(column.label, *figures(column.summary))
+    stream = io.StringIO()
+    console = Console(file=stream, width=WIDTH, no_color=True, highlight=False, markup=False)
+    console.print(table)
+    for one in report.verdicts:
+        console.print(_(SENTENCES[one.verdict.code]) % one.verdict.params)
+        for title, flipped, count in flips(one):
+            names = ", ".join(flipped)
+            if names:
+                more = f" … (+{count - SHOWN})" if count > SHOWN else ""
+                console.print(f"  {title}: {names}{more}")
+    for remark in report.remarks:
+        console.print(remark)
+    for note in notes_of(report):
+        console.print(note, soft_wrap=True)
+    yield stream.getvalue()
+
+
+FORMAT: Final = ReportFormat(
+    name="table",
+    title="Table",
+    suffix="txt",
+    content_type="text/plain; charset=utf-8",
+    write=_as_table,
+    is_download=False,
+)
