@@ -24,7 +24,7 @@ BIN := $(VENV)/bin
 # Makes $(VENV) where it is missing or broken and installs what has changed; else takes a moment.
 BOOTSTRAP = python=$$(sh scripts/find_python.sh "$(PYTHON)") && "$$python" scripts/bootstrap.py
 
-.PHONY: run test check fmt help setup test-only test-matrix lock local-model local-embeddings differential mutants measure docs crash-test bench-db bench-eval bench-prompts bench-import conformance conformance-fast shell clean
+.PHONY: run test check fmt help setup test-only test-matrix lock local-model local-embeddings differential mutants measure env-files docs crash-test bench-db bench-eval bench-prompts bench-import conformance conformance-fast shell clean
 
 ##@ Use
 
@@ -72,6 +72,9 @@ mutants: setup ## Changes deciding code a little, many times: do its tests notic
 
 measure: setup ## How the code is written, in figures, beside peers: ARGS="--against main --format json"
 	@exec $(BIN)/python scripts/measure $(ARGS)
+
+env-files: setup ## Write what .env.example, templates, workflows and the guide lack of the table of variables
+	@exec $(BIN)/python scripts/environment_files.py
 
 docs: ## Build the documentation site into site/, strictly: ARGS=serve shows it while you write
 	@$(BOOTSTRAP) requirements-docs.txt --venv .venv-docs \

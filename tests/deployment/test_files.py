@@ -45,6 +45,17 @@ def test_the_example_names_every_variable_with_its_comment(tmp_path):
     assert (environment.app_env, environment.unknown, environment.notes[2:]) == ("local", (), ())
 
 
+def test_what_names_every_variable_is_up_to_date():
+    sys.path.insert(0, str(ROOT / "scripts"))
+    try:
+        import environment_files
+    finally:
+        sys.path.pop(0)
+    for listing in environment_files.list_files():
+        text = read(listing.path)
+        assert environment_files.add_missing(listing, text) == text, "run `make env-files`"
+
+
 def test_the_guide_names_every_variable():
     rows = re.findall(r"^\| `([A-Z0-9_]+)` \|", read("docs/environment.md"), re.MULTILINE)
     assert rows[: len(VARIABLES)] == [variable.name for variable in VARIABLES]
