@@ -1,7 +1,7 @@
 """What the admins of both domains share: the theme, soft delete, JSON and tags in forms."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -64,7 +64,11 @@ class BulkMixin:
 
 
 class BaseAdmin(BulkMixin, CheckedListMixin, ModelAdmin):
-    """A model's pages: no count of all rows, no select box of all rows."""
+    """A model's pages: no count of all rows, no select box of all rows.
+
+    Django's admin would write the rows itself. Here each admin names the service that does, in
+    `save_model` and `delete_rows`, and nothing is written where it names none.
+    """
 
     list_per_page = ROWS_A_PAGE
     show_full_result_count = False
@@ -93,6 +97,30 @@ class BaseAdmin(BulkMixin, CheckedListMixin, ModelAdmin):
         """Field's name → what shows it to those who may not edit."""
         found = {field.name: reader_of(field) for field in self.opts.concrete_fields}
         return {name: reader for name, reader in found.items() if reader is not None}
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
+        """Create or change a row by its service.
+
+        Raises:
+            NotImplementedError: the admin names no service.
+        """
+        raise NotImplementedError
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        """Delete the row of a page by its service."""
+        self.delete_rows(request, [obj.pk])
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Delete the rows of a list by their service."""
+        self.delete_rows(request, list(queryset.order_by().values_list("pk", flat=True)))
+
+    def delete_rows(self, request: HttpRequest, keys: Sequence[Any]) -> None:
+        """Delete the rows of these keys by their service.
+
+        Raises:
+            NotImplementedError: the admin names no service.
+        """
+        raise NotImplementedError
 
     def response_add(self, request: HttpRequest, obj: Any, *args: Any, **kwargs: Any) -> Any:
         """Say to the browser that its draft is saved."""
@@ -183,8 +211,12 @@ class SoftDeleteAdmin(BaseAdmin):
         return rows, {str(self.opts.verbose_name_plural): len(rows)}, denied, []
 
     def restore_rows(self, rows: QuerySet[Any]) -> Outcome:
-        """Take deleted rows back; a domain with rules of its own for it asks its service."""
-        return Outcome(changed=rows.restore())  # type: ignore[attr-defined]  # rows of all_objects
+        """Take deleted rows back by their service.
+
+        Raises:
+            NotImplementedError: the admin names no service.
+        """
+        raise NotImplementedError
 
     def describe_deletion(self, rows: QuerySet[Any]) -> list[str]:
         """Return what deleting these rows means, one thought each."""

@@ -3,16 +3,15 @@
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import models
 from django.utils.translation import gettext as _
 
 from core.errors import InvalidInputError, NotFoundError
-from core.models import SoftDeleteModel
 
-__all__ = ["check_fields", "find_row", "refuse_unknown"]
+__all__ = ["check_fields", "check_row", "find_row", "refuse_unknown"]
 
-ModelT = TypeVar("ModelT", bound=SoftDeleteModel)
+ModelT = TypeVar("ModelT", bound=models.Model)
 
 
 def check_fields(row: models.Model, *, exclude: set[str] | None = None) -> None:
@@ -24,8 +23,28 @@ def check_fields(row: models.Model, *, exclude: set[str] | None = None) -> None:
     try:
         row.clean_fields(exclude=exclude)
     except ValidationError as error:
-        messages = {field: " ".join(texts) for field, texts in error.message_dict.items()}
-        raise InvalidInputError(messages) from error
+        raise _refusal(row, error) from error
+
+
+def check_row(row: models.Model) -> None:
+    """Check every field of `row`, and every rule of its table; a rule may take a query.
+
+    Raises:
+        InvalidInputError: with one sentence for each field that is wrong; what is wrong with the
+            whole row stands under what its kind is called.
+    """
+    try:
+        row.full_clean()
+    except ValidationError as error:
+        raise _refusal(row, error) from error
+
+
+def _refusal(row: models.Model, error: ValidationError) -> InvalidInputError:
+    messages = {field: " ".join(texts) for field, texts in error.message_dict.items()}
+    of_the_row = messages.pop(NON_FIELD_ERRORS, "")
+    if of_the_row:
+        messages[row._meta.verbose_name_raw] = of_the_row
+    return InvalidInputError(messages)
 
 
 def refuse_unknown(fields: dict[str, Any], allowed: frozenset[str]) -> None:
@@ -44,17 +63,20 @@ def refuse_unknown(fields: dict[str, Any], allowed: frozenset[str]) -> None:
         )
 
 
-def find_row(model: type[ModelT], key: UUID | str, *, deleted: bool = False) -> ModelT:
+def find_row(model: type[ModelT], key: UUID | str | int, *, deleted: bool = False) -> ModelT:
     """Return the row of that key, either in use or deleted as asked.
+
+    A model without a trash has no deleted rows.
 
     Raises:
         NotFoundError: there is none, or it is in the other state.
     """
     try:
-        row = model.all_objects.filter(pk=key).first()
+        manager = getattr(model, "all_objects", model._default_manager)  # noqa: SLF001 (Django: public in all but name)
+        row: ModelT | None = manager.filter(pk=key).first()
     except ValidationError:  # not a UUID: then no row has it
         row = None
-    if row is None or row.is_deleted is not deleted:
+    if row is None or getattr(row, "is_deleted", False) is not deleted:
         sentence = (
             _("there is no deleted %(kind)s %(key)s")
             if deleted

@@ -9,8 +9,7 @@ from django_tasks import task
 
 from core.database.explanation import explain
 from core.errors import InvalidInputError, NotFoundError
-from evaluations.models import Run
-from evaluations.services.runs import execute_run, runs_to_resume
+from evaluations.services.runs import execute_run, give_to_workers, runs_to_resume
 
 __all__ = ["enqueue_run", "resume_runs", "run_evaluation"]
 
@@ -35,10 +34,12 @@ def run_evaluation(run_id: str) -> str:
 
 
 def enqueue_run(run_id: UUID | str) -> bool:
-    """Have a run worked on soon; False where the queue is away: then a worker finds it later."""
-    run = Run.objects.get(pk=run_id)
-    run.settings["background"] = True
-    run.save(update_fields={"settings"})
+    """Have a run worked on soon; False where the queue is away: then a worker finds it later.
+
+    Raises:
+        NotFoundError: there is no such run, or it is deleted.
+    """
+    give_to_workers(run_id)
     if connection.in_atomic_block:
         transaction.on_commit(lambda: _ring(run_id))
         return True

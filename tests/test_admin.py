@@ -20,9 +20,9 @@ from evaluations.models import (
     TestResult,
     TestSuite,
 )
-from evaluations.services import results as evaluations
 from prompts import services as prompts
 from prompts.models import Prompt, PromptTemplate, PromptVersion
+from tests.support.evaluations import create_evaluation
 
 pytestmark = pytest.mark.django_db
 
@@ -49,7 +49,7 @@ def fill(count: int) -> None:
         prompts.create_template(name=f"Template {number}", content="text")
         suite = TestSuite.objects.create(name=f"Suite {number}")
         case = TestCase.objects.create(suite=suite, name="case")
-        evaluation = evaluations.create_evaluation(prompt_id=prompt.pk, suite_id=suite.pk)
+        evaluation = create_evaluation(prompt_id=prompt.pk, suite_id=suite.pk)
         TestResult.objects.create(
             evaluation=evaluation, case=case, score=0.5, passed=True, cost_usd=Decimal("0.01")
         )

@@ -10,8 +10,8 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 
 from evaluations.models import Rating, TestCase, TestResult, TestSuite
-from evaluations.services import results as evaluations
 from prompts import services as prompts
+from tests.support.evaluations import create_evaluation
 
 CHECK = "test_results_details_is_object"
 INDEX = "idx_test_results_request_hash"
@@ -123,7 +123,7 @@ def fill(owner) -> None:
     prompts.edit_prompt(prompt_id=prompt.pk, content="d")
     suite = TestSuite.objects.create(name="s")
     case = TestCase.objects.create(suite=suite, name="c")
-    evaluation = evaluations.create_evaluation(prompt_id=prompt.pk, suite_id=suite.pk)
+    evaluation = create_evaluation(prompt_id=prompt.pk, suite_id=suite.pk)
     result = TestResult.objects.create(evaluation=evaluation, case=case, output="ü", score=0.5)
     Rating.objects.create(result=result, user=owner, passed=True)
 

@@ -6,9 +6,9 @@ from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 
 from evaluations.models import TestCase, TestResult, TestSuite
-from evaluations.services import results as evaluations
 from prompts import services as prompts
 from prompts.models import Prompt
+from tests.support.evaluations import create_evaluation
 from tests.support.schema import TABLES
 
 OURS = ("prompts", "evaluations")
@@ -28,7 +28,7 @@ def fill() -> None:
     prompts.create_template(name="t", content="c")
     suite = TestSuite.objects.create(name="s")
     case = TestCase.objects.create(suite=suite, name="c")
-    evaluation = evaluations.create_evaluation(prompt_id=prompt.pk, suite_id=suite.pk)
+    evaluation = create_evaluation(prompt_id=prompt.pk, suite_id=suite.pk)
     TestResult.objects.create(evaluation=evaluation, case=case, score=1.0)
 
 

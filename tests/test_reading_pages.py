@@ -9,10 +9,10 @@ from django.urls import reverse
 
 from core.reading import document_as_html
 from evaluations.models import ModelProfile, TestCase, TestResult
-from evaluations.services.results import complete_evaluation, create_evaluation
 from evaluations.services.suites import create_case, create_suite
 from prompts import services
 from prompts.models import PromptVersion
+from tests.support.evaluations import create_evaluation
 
 pytestmark = pytest.mark.django_db
 
@@ -56,9 +56,8 @@ def rows():
         assertions=[{"type": "contains", "value": "はい"}],
     )
     evaluation = create_evaluation(prompt_id=text.pk, suite_id=suite.pk, parameters={"温度": 0.5})
-    complete_evaluation(
-        evaluation_id=evaluation.pk,
-        results=[{"case": case, "output": "一行目\n二行目", "passed": True}],
+    TestResult.objects.create(
+        evaluation=evaluation, case=case, output="一行目\n二行目", passed=True
     )
     profile = ModelProfile.objects.create(name="模型", provider="echo", parameters={"停止": ["終"]})
     return [

@@ -1,9 +1,11 @@
 """Single evaluations and results: what runs, and programs that write their own, have stored."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
@@ -13,8 +15,10 @@ from core.admin import (
     SoftDeleteAdmin,
     StateFilter,
 )
+from core.bulk.jobs import Outcome
 from evaluations.admin.cells import PAGE_MEDIA
 from evaluations.models import Evaluation
+from evaluations.services import results
 
 STATUS_COLOURS = {
     "pending": "info",
@@ -77,6 +81,27 @@ class EvaluationAdmin(SoftDeleteAdmin):
         """Say no for a column of a run: what it found is read, and releases rest on it."""
         allowed = super().has_change_permission(request, obj)
         return allowed and (obj is None or obj.run_id is None)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:  # noqa: ARG002 (Django's signature)
+        """Create or edit through the service."""
+        values = {}
+        for name in EvaluationForm.Meta.fields:
+            field: Any = Evaluation._meta.get_field(name)
+            values[field.attname] = getattr(obj, field.attname)
+        if change:
+            results.edit_evaluation(evaluation_id=obj.pk, **values)
+        else:
+            obj.pk = results.create_evaluation(**values).pk
+            obj._state.adding = False
+
+    def delete_rows(self, request: HttpRequest, keys: Sequence[Any]) -> None:  # noqa: ARG002 (the base's signature)
+        """Put them into the trash through the service."""
+        results.delete_evaluations(keys)
+
+    def restore_rows(self, rows: QuerySet[Any]) -> Outcome:
+        """Take them out of the trash through the service."""
+        keys = list(rows.values_list("pk", flat=True))
+        return Outcome(changed=results.restore_evaluations(keys))
 
     @display(description=_("prompt"), ordering="prompt__title")
     def shown_prompt(self, obj: Evaluation) -> str:

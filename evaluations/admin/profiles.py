@@ -1,15 +1,13 @@
 """Model profiles, and the gates that prompts have to pass."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from django import forms
-from django.conf import settings as django_settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import path
@@ -23,17 +21,10 @@ from unfold.widgets import UnfoldAdminSelectWidget
 
 from core.admin import BaseAdmin, DocumentFormField
 from evaluations.admin.cells import PAGE_MEDIA
-from evaluations.engine.errors import SetupError
-from evaluations.engine.providers import PROVIDERS
-from evaluations.engine.providers.addresses import make_policy
-from evaluations.engine.providers.base import MOST_AT_A_TIME
 from evaluations.engine.providers.families import why_unsent
-from evaluations.engine.providers.keys import check_address, find_secret
 from evaluations.models import ModelProfile, ReleaseGate
-from evaluations.services import gates
+from evaluations.services import gates, profiles
 from prompts.interface import list_checked_labels
-
-NEEDS_MODEL = ("openai", "anthropic", "openai-compatible")
 
 __all__ = ["ModelProfileAdmin", "ReleaseGateAdmin"]
 
@@ -41,7 +32,7 @@ __all__ = ["ModelProfileAdmin", "ReleaseGateAdmin"]
 def _list_kinds() -> list[tuple[str, str]]:
     """Return the kinds of providers to choose from, those of installed packages among them."""
     # Recorded answers are files of the machine that a command runs on; pages open none.
-    return [(name, name) for name in PROVIDERS if name != "replay"]
+    return [(name, name) for name in profiles.list_providers()]
 
 
 class ModelProfileForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class is not generic at run time
@@ -70,59 +61,12 @@ class ModelProfileForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's c
             "output_usd_per_million",
         )
 
-    def clean_base_url(self) -> str:
-        """Refuse what no model is asked at, and secrets: the address is shown and kept."""
-        given: str = self.cleaned_data["base_url"]
-        try:
-            if given:
-                check_address(given)
-        except SetupError as error:
-            raise forms.ValidationError(
-                _(
-                    "An address begins with http:// or https://, has a host, and holds no user "
-                    "name, no password and no key."
-                )
-            ) from error
-        try:
-            make_policy(django_settings.PROVIDER_ENVIRONMENT).check_host(
-                urlsplit(given).hostname or ""
-            )
-        except SetupError as error:
-            raise forms.ValidationError(
-                _(
-                    "No model is asked at this address: it is link-local, private or this "
-                    "machine's own, and MODEL_ALLOWED_NETWORKS does not name it."
-                )
-            ) from error
-        return given
-
     def clean(self) -> dict[str, Any]:
-        """Refuse a provider that would have to guess its model."""
-        data: dict[str, Any] = super().clean() or self.cleaned_data
-        if data.get("provider") in NEEDS_MODEL and not data.get("model"):
-            self.add_error("model", _("This provider needs a model."))
-        return data
-
-    def clean_concurrency(self) -> int:
-        """Refuse more calls than one process can have under way."""
-        given: int = self.cleaned_data["concurrency"]
-        if not 1 <= given <= MOST_AT_A_TIME:
-            raise forms.ValidationError(
-                _("Calls at a time are a whole number from 1 to %(most)s."),
-                params={"most": MOST_AT_A_TIME},
-            )
-        return given
-
-    def clean_parameters(self) -> Any:
-        """Refuse a key: keys come from the environment alone."""
-        given = self.cleaned_data["parameters"]
-        secret = find_secret(given)
-        if secret:
-            raise forms.ValidationError(
-                _("“%(name)s” is not kept here: keys are set in the environment."),
-                params={"name": secret},
-            )
-        return given
+        """Refuse what no profile may hold, each at its field."""
+        values: dict[str, Any] = super().clean() or self.cleaned_data
+        for name, sentence in profiles.check_profile(values).items():
+            self.add_error(name, sentence)
+        return values
 
 
 @admin.register(ModelProfile)
@@ -136,14 +80,23 @@ class ModelProfileAdmin(BaseAdmin):
     search_fields = ("name", "model")
     readonly_fields = ("created_at", "updated_at")
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001 (Django's signature)
-        """Save, and name the parameters that the model does not take."""
-        super().save_model(request, obj, form, change)
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
+        """Save through the service, and name the parameters that the model does not take."""
+        values = {name: form.cleaned_data[name] for name in ModelProfileForm.Meta.fields}
+        if change:
+            profiles.edit_profile(profile_id=obj.pk, **values)
+        else:
+            obj.pk = profiles.create_profile(**values).pk
+            obj._state.adding = False
         unsent = why_unsent(obj.provider, obj.model, obj.parameters)
         if unsent:
             names = ", ".join(unsent)
             sentence = _("This model does not take these parameters as they are: %(names)s.")
             self.message_user(request, sentence % {"names": names}, level=messages.WARNING)
+
+    def delete_rows(self, request: HttpRequest, keys: Sequence[Any]) -> None:  # noqa: ARG002 (the base's signature)
+        """Remove them through the service."""
+        profiles.delete_profiles(keys)
 
 
 class ReleaseGateForm(forms.ModelForm):  # type: ignore[type-arg]  # as above
@@ -251,9 +204,9 @@ class ReleaseGateAdmin(BaseAdmin):
         """Delete it through the service."""
         gates.delete_gate(gate_id=obj.pk, actor=request.user.get_username())
 
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+    def delete_rows(self, request: HttpRequest, keys: Sequence[Any]) -> None:
         """Delete them through the service, each with its event."""
-        gates.delete_gates(queryset.values_list("pk", flat=True), actor=request.user.get_username())
+        gates.delete_gates(keys, actor=request.user.get_username())
 
     @display(description=_("pass rate"), ordering="pass_rate")
     def shown_rate(self, obj: ReleaseGate) -> str:

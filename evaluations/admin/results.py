@@ -1,5 +1,6 @@
 """The page of one result, by itself."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
@@ -12,6 +13,7 @@ from core.admin import (
 )
 from evaluations.admin.cells import PAGE_MEDIA
 from evaluations.models import TestResult
+from evaluations.services.results import delete_results
 
 
 @admin.register(TestResult)
@@ -46,6 +48,10 @@ class TestResultAdmin(BaseAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 (as above)
         """Say no: a result is what it was."""
         return False
+
+    def delete_rows(self, request: HttpRequest, keys: Sequence[Any]) -> None:  # noqa: ARG002 (the base's signature)
+        """Remove them through the service."""
+        delete_results(keys)
 
     @display(description=_("prompt"), ordering="evaluation__prompt__title")
     def shown_prompt(self, obj: TestResult) -> str:

@@ -292,7 +292,7 @@ class StartForm(forms.Form):
             misfits=survey.misfits(plan.columns),
         )
 
-    def create(self, user: Any) -> Run:
+    def create_run(self, user: Any) -> Run:
         """Write the run, pending.
 
         Raises:

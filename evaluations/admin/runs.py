@@ -1,11 +1,12 @@
 """Runs: started, watched, read, compared, rated, exported."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, cast
 from uuid import UUID
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import QuerySet
 from django.http import (
     Http404,
     HttpRequest,
@@ -23,6 +24,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from core.admin import SoftDeleteAdmin, StateFilter
+from core.bulk.jobs import Outcome
 from core.errors import ApplicationError
 from evaluations import reporting
 from evaluations.admin.cells import PAGE_MEDIA, named
@@ -30,10 +32,11 @@ from evaluations.admin.evaluations import STATUS_COLOURS
 from evaluations.admin.run_form import OFFERED, StartForm, find_choices
 from evaluations.engine.errors import EngineError
 from evaluations.fit import misfits_from_json
-from evaluations.models import Evaluation, Rating, Run, RunCase, TestResult
+from evaluations.models import Evaluation, Run, RunCase, TestResult
 from evaluations.selectors import charts, grid
 from evaluations.selectors.comparisons import remarks_on
 from evaluations.services import runs as run_services
+from evaluations.services.ratings import rate_answer
 from evaluations.tasks import enqueue_run
 
 if TYPE_CHECKING:
@@ -161,7 +164,7 @@ class RunAdmin(SoftDeleteAdmin):
         return JsonResponse({"matches": matches})
 
     def _start(self, request: HttpRequest, form: StartForm) -> HttpResponse:
-        run = form.create(request.user)
+        run = form.create_run(request.user)
         self._enqueue(request, run)
         return redirect("admin:evaluations_run_change", run.pk)
 
@@ -299,6 +302,15 @@ class RunAdmin(SoftDeleteAdmin):
 
     # --- changes
 
+    def delete_rows(self, request: HttpRequest, keys: Sequence[Any]) -> None:  # noqa: ARG002 (the base's signature)
+        """Put runs into the trash through the service."""
+        run_services.delete_runs(keys)
+
+    def restore_rows(self, rows: QuerySet[Any]) -> Outcome:
+        """Take runs out of the trash through the service."""
+        keys = list(rows.values_list("pk", flat=True))
+        return Outcome(changed=run_services.restore_runs(keys))
+
     def rate(self, request: HttpRequest, key: UUID) -> HttpResponse:
         """Keep what somebody says of an answer; saying it again replaces it."""
         if not request.user.has_perm("evaluations.add_rating"):
@@ -310,13 +322,11 @@ class RunAdmin(SoftDeleteAdmin):
             result = get_object_or_404(results, pk=UUID(request.POST.get("result", "")))
         except ValueError:
             raise Http404 from None
-        Rating.objects.update_or_create(
-            result=result,
+        rate_answer(
+            result_id=result.pk,
             user=cast("User", request.user),  # has_perm is never true of another
-            defaults={
-                "passed": request.POST.get("passed") == "1",
-                "comment": request.POST.get("comment", "").strip()[:2000],
-            },
+            passed=request.POST.get("passed") == "1",
+            comment=request.POST.get("comment", ""),
         )
         return redirect("admin:evaluations_run_case", key, result.run_case_id)
 

@@ -1,5 +1,6 @@
 """Test suites and their cases."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -32,7 +33,7 @@ from evaluations.engine.errors import SuiteError
 from evaluations.engine.files import find_reference
 from evaluations.engine.formats.assertions import parse_assertion
 from evaluations.models import ReleaseGate, TestCase, TestSuite
-from evaluations.services.suites import restore_suite
+from evaluations.services import suites
 
 __all__ = ["TestCaseAdmin", "TestSuiteAdmin"]
 
@@ -110,9 +111,22 @@ class TestSuiteAdmin(SuiteFiles, SoftDeleteAdmin):
         address = reverse("admin:evaluations_testcase_changelist")
         return redirect(f"{address}?suite__id__exact={object_id}")
 
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:  # noqa: ARG002 (Django's signature)
+        """Create or edit through the service."""
+        values = {name: form.cleaned_data[name] for name in TestSuiteForm.Meta.fields}
+        if change:
+            suites.edit_suite(suite_id=obj.pk, **values)
+        else:
+            obj.pk = suites.create_suite(**values).pk
+            obj._state.adding = False
+
+    def delete_rows(self, request: HttpRequest, keys: Sequence[Any]) -> None:  # noqa: ARG002 (the base's signature)
+        """Put them into the trash through the service."""
+        suites.delete_suites(keys)
+
     def restore_rows(self, rows: QuerySet[Any]) -> Outcome:
         """Restore each unless its name is taken by now."""
-        return change_each(rows, lambda row: restore_suite(suite_id=row.pk))
+        return change_each(rows, lambda row: suites.restore_suite(suite_id=row.pk))
 
     def describe_deletion(self, rows: QuerySet[Any]) -> list[str]:
         """Say which release gates rest on the suites."""
@@ -237,6 +251,20 @@ class TestCaseAdmin(BaseAdmin):
     autocomplete_fields = ("suite",)
     ordering = ("-updated_at",)
     readonly_fields = ("created_at", "updated_at")
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:  # noqa: ARG002 (Django's signature)
+        """Create or edit through the service."""
+        values = {name: form.cleaned_data[name] for name in TestCaseForm.Meta.fields}
+        suite_id = values.pop("suite").pk
+        if change:
+            suites.edit_case(case_id=obj.pk, suite_id=suite_id, **values)
+        else:
+            obj.pk = suites.create_case(suite_id=suite_id, **values).pk
+            obj._state.adding = False
+
+    def delete_rows(self, request: HttpRequest, keys: Sequence[Any]) -> None:  # noqa: ARG002 (the base's signature)
+        """Remove them through the service."""
+        suites.delete_cases(keys)
 
     @display(description=_("checks"))
     def checks(self, obj: TestCase) -> str:

@@ -1,133 +1,100 @@
-"""Evaluations that people and programs write themselves, with the results that they bring along."""
+"""Evaluations that people write themselves, and what becomes of stored evaluations and results.
 
-from collections.abc import Mapping, Sequence
+What a run found is written by the engine's store, and stays as it was found.
+"""
+
+from collections.abc import Iterable
 from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from core.errors import InvalidInputError
-from core.services import check_fields, find_row, refuse_unknown
+from core.services import check_row, find_row, refuse_unknown
 from evaluations.models import Evaluation, TestResult, TestSuite
 from prompts import interface as prompts
 
 __all__ = [
-    "complete_evaluation",
     "create_evaluation",
-    "delete_evaluation",
-    "restore_evaluation",
+    "delete_evaluations",
+    "delete_results",
+    "edit_evaluation",
+    "restore_evaluations",
 ]
 
-OPTIONAL: Final = frozenset({"provider", "model", "parameters"})
-RESULT_FIELDS: Final = frozenset(
-    {"case", "output", "score", "passed", "latency_ms", "input_tokens", "output_tokens"}
-    | {"cost_usd", "error"}
+FIELDS: Final = frozenset(
+    {"prompt_id", "version_id", "suite_id", "status", "overall_score", "provider", "model"}
+    | {"parameters", "started_at", "finished_at", "error"}
 )
 
 
 @transaction.atomic
-def create_evaluation(
-    *,
-    prompt_id: UUID | str,
-    number: int | None = None,
-    suite_id: UUID | str | None = None,
-    **fields: Any,
-) -> Evaluation:
-    """Create a pending evaluation of one version of a prompt.
+def create_evaluation(**fields: Any) -> Evaluation:
+    """Create an evaluation that belongs to no run.
 
     Args:
-        prompt_id: the prompt.
-        number: its version; the current one if not given.
-        suite_id: the suite whose cases will be run, if it is known.
-        **fields: `provider`, `model`, `parameters`.
+        **fields: `prompt_id`, `version_id`, `suite_id`, `status`, `overall_score` (0 to 1),
+            `provider`, `model`, `parameters`, `started_at`, `finished_at`, `error`.
 
     Raises:
         InvalidInputError: with one sentence for each field that is wrong.
-        NotFoundError: there is no such prompt, version or suite, or it is deleted.
+        NotFoundError: the prompt or the suite is deleted, or there is none.
     """
-    refuse_unknown(fields, OPTIONAL)
-    text = prompts.get_prompt_text(prompt_id=prompt_id, number=number)
-    evaluation = Evaluation(
-        prompt_id=text.prompt_id,
-        version_id=text.version_id,
-        suite=None if suite_id is None else find_row(TestSuite, suite_id),
-        **fields,
-    )
-    check_fields(evaluation, exclude={"prompt", "version", "suite"})
+    refuse_unknown(fields, FIELDS)
+    evaluation = Evaluation(**fields)
+    _check(evaluation)
     evaluation.save(force_insert=True)
     return evaluation
 
 
 @transaction.atomic
-def complete_evaluation(
-    *, evaluation_id: UUID | str, results: Sequence[Mapping[str, Any]]
-) -> Evaluation:
-    """Write the results of an evaluation that is pending, and its overall score.
+def edit_evaluation(*, evaluation_id: UUID | str, **changes: Any) -> Evaluation:
+    """Change an evaluation that belongs to no run.
 
     Args:
         evaluation_id: the evaluation.
-        results: one mapping for each answer, with any of `case`, `output`, `score`, `passed`,
-            `latency_ms`, `input_tokens`, `output_tokens`, `cost_usd`, `error`.
+        **changes: any field that `create_evaluation` takes.
 
     Raises:
-        InvalidInputError: with one sentence for each field that is wrong, or the evaluation is
-            not pending.
-        NotFoundError: there is no such evaluation, or it is deleted.
+        InvalidInputError: with one sentence for each field that is wrong, or it is a run's column.
+        NotFoundError: it is deleted, or there is none; the same of its prompt and its suite.
     """
+    refuse_unknown(changes, FIELDS)
     evaluation = find_row(Evaluation, evaluation_id)
-    if evaluation.status != Evaluation.Status.PENDING:
-        raise InvalidInputError(
-            {
-                "status": _("only a pending evaluation takes results; this one is %(status)s")
-                % {"status": evaluation.status}
-            }
-        )
-    rows = [_new_result(evaluation, fields) for fields in results]
-    TestResult.objects.bulk_create(rows)
-    evaluation.status = Evaluation.Status.COMPLETED
-    evaluation.overall_score = _weighted_mean(rows)
-    evaluation.started_at = evaluation.finished_at = timezone.now()
-    evaluation.save(update_fields={"status", "overall_score", "started_at", "finished_at"})
+    if evaluation.run_id is not None:
+        raise InvalidInputError({"run": _("what a run found is read, and never edited")})
+    for name, value in changes.items():
+        setattr(evaluation, name, value)
+    _check(evaluation)
+    evaluation.save(update_fields=set(changes))
     return evaluation
 
 
-def _new_result(evaluation: Evaluation, fields: Mapping[str, Any]) -> TestResult:
-    refuse_unknown(dict(fields), RESULT_FIELDS)
-    result = TestResult(evaluation=evaluation, **fields)
-    check_fields(result, exclude={"evaluation", "case"})
-    return result
-
-
-def _weighted_mean(results: Sequence[TestResult]) -> float | None:
-    """Return the mean of the scores by their cases' weights, or None if nothing counts."""
-    scored = [
-        (row.score, row.case.weight if row.case else 1.0)
-        for row in results
-        if row.score is not None
-    ]
-    total = sum(weight for _, weight in scored)
-    return sum(score * weight for score, weight in scored) / total if total else None
+def _check(evaluation: Evaluation) -> None:
+    # Rows point at what is in the trash as well: a key alone does not tell.
+    if evaluation.prompt_id is not None:
+        prompts.get_choice(evaluation.prompt_id)
+    if evaluation.suite_id is not None:
+        find_row(TestSuite, evaluation.suite_id)
+    check_row(evaluation)
 
 
 @transaction.atomic
-def delete_evaluation(*, evaluation_id: UUID | str) -> None:
-    """Mark an evaluation as deleted; its results stay.
-
-    Raises:
-        NotFoundError: there is no such evaluation, or it is deleted already.
-    """
-    find_row(Evaluation, evaluation_id).delete()
+def delete_evaluations(evaluation_ids: Iterable[UUID | str]) -> int:
+    """Put evaluations into the trash; their results stay. Return how many were in use."""
+    count, _models = Evaluation.objects.filter(pk__in=list(evaluation_ids)).delete()
+    return count
 
 
 @transaction.atomic
-def restore_evaluation(*, evaluation_id: UUID | str) -> Evaluation:
-    """Take a deleted evaluation back.
+def restore_evaluations(evaluation_ids: Iterable[UUID | str]) -> int:
+    """Take evaluations out of the trash; return how many were there."""
+    return Evaluation.all_objects.get_queryset().filter(pk__in=list(evaluation_ids)).restore()
 
-    Raises:
-        NotFoundError: there is no such evaluation, or it is not deleted.
-    """
-    evaluation = find_row(Evaluation, evaluation_id, deleted=True)
-    evaluation.restore()
-    return evaluation
+
+@transaction.atomic
+def delete_results(result_ids: Iterable[UUID | str]) -> int:
+    """Remove results for good, with what people said of them; return how many there were."""
+    _count, per_model = TestResult.objects.filter(pk__in=list(result_ids)).delete()
+    return per_model.get(TestResult._meta.label, 0)

@@ -7,7 +7,7 @@ machine loses it at once, any other when it ends. Results are stored only while 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -45,10 +45,14 @@ from prompts import interface as prompts
 __all__ = [
     "cancel_run",
     "column_of",
+    "delete_runs",
+    "discard_run",
     "execute_run",
     "finish_run",
     "forget_errors",
+    "give_to_workers",
     "raise_limits",
+    "restore_runs",
     "runs_to_resume",
     "spent_on",
     "template_of",
@@ -370,6 +374,42 @@ def _forget(rows: QuerySet[TestResult]) -> int:
     kept = rows.filter(asked).update(run_case=None)
     count, _ = rows.delete()
     return kept + count
+
+
+@transaction.atomic
+def give_to_workers(run_id: UUID | str) -> Run:
+    """Note that a run is the background's, so that a worker finds it even if nobody tells it.
+
+    Raises:
+        NotFoundError: there is no such run, or it is deleted.
+    """
+    run = find_row(Run, run_id)
+    run.settings["background"] = True
+    run.save(update_fields={"settings"})
+    return run
+
+
+@transaction.atomic
+def delete_runs(run_ids: Iterable[UUID | str]) -> int:
+    """Put runs into the trash, with what they found; return how many were in use."""
+    count, _models = Run.objects.filter(pk__in=list(run_ids)).delete()
+    return count
+
+
+@transaction.atomic
+def restore_runs(run_ids: Iterable[UUID | str]) -> int:
+    """Take runs out of the trash; return how many were there."""
+    return Run.all_objects.get_queryset().filter(pk__in=list(run_ids)).restore()
+
+
+@transaction.atomic
+def discard_run(run_id: UUID | str) -> None:
+    """Remove a run for good, with its cases and columns: one that was only to be estimated.
+
+    Raises:
+        NotFoundError: there is no such run, or it is deleted.
+    """
+    find_row(Run, run_id).hard_delete()
 
 
 def runs_to_resume() -> list[UUID]:

@@ -1,4 +1,4 @@
-"""Suites and their cases: made one by one, or as a file holds them, all or nothing."""
+"""Suites and their cases: written one by one, or as a file holds them, all or nothing."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -20,12 +20,20 @@ __all__ = [
     "check_suite",
     "create_case",
     "create_suite",
+    "delete_cases",
+    "delete_suites",
+    "edit_case",
+    "edit_suite",
     "restore_suite",
     "store_suite",
     "suite_of_row",
 ]
 
-CASE_FIELDS: Final = frozenset({"variables", "expected", "assertions", "weight", "enabled"})
+SUITE_FIELDS: Final = frozenset({"name", "description"})
+CASE_FIELDS: Final = frozenset(
+    {"variables", "expected", "assertions", "threshold", "weight", "tags", "metadata"}
+    | {"position", "enabled"}
+)
 BATCH: Final = 500
 
 
@@ -48,13 +56,39 @@ def create_suite(*, name: str, description: str = "") -> TestSuite:
 
 
 @transaction.atomic
+def edit_suite(*, suite_id: UUID | str, **changes: Any) -> TestSuite:
+    """Change any of `name`, `description`; the cases stay.
+
+    Raises:
+        InvalidInputError: with one sentence for each field that is wrong.
+        NotFoundError: there is no such suite, or it is deleted.
+    """
+    refuse_unknown(changes, SUITE_FIELDS)
+    suite = find_row(TestSuite, suite_id)
+    for name, value in changes.items():
+        setattr(suite, name, value)
+    check_fields(suite)
+    _check_name_is_free(suite)
+    suite.save(update_fields=set(changes))
+    return suite
+
+
+@transaction.atomic
+def delete_suites(suite_ids: Iterable[UUID | str]) -> int:
+    """Put suites into the trash; their cases and runs stay. Return how many were in use."""
+    count, _models = TestSuite.objects.filter(pk__in=list(suite_ids)).delete()
+    return count
+
+
+@transaction.atomic
 def create_case(*, suite_id: UUID | str, name: str, **fields: Any) -> TestCase:
     """Add a case to a suite.
 
     Args:
         suite_id: the suite.
         name: 1 to 255 characters; no other case of the suite has it.
-        **fields: `variables`, `expected`, `assertions`, `weight`, `enabled`.
+        **fields: `variables`, `expected`, `assertions`, `threshold`, `weight`, `tags`,
+            `metadata`, `position`, `enabled`.
 
     Raises:
         InvalidInputError: with one sentence for each field that is wrong.
@@ -63,13 +97,49 @@ def create_case(*, suite_id: UUID | str, name: str, **fields: Any) -> TestCase:
     refuse_unknown(fields, CASE_FIELDS)
     suite = find_row(TestSuite, suite_id)
     case = TestCase(suite=suite, name=name, **fields)
-    check_fields(case, exclude={"suite"})
-    if suite.cases.filter(name=name).exists():
-        raise InvalidInputError(
-            {"name": _("this suite has a case “%(name)s” already") % {"name": name}}
-        )
+    _check_case(case)
     case.save(force_insert=True)
     return case
+
+
+@transaction.atomic
+def edit_case(*, case_id: UUID | str, suite_id: UUID | str, **changes: Any) -> TestCase:
+    """Change a case; runs keep the copy that they were made with.
+
+    Args:
+        case_id: the case.
+        suite_id: the suite that it is to belong to.
+        **changes: `name`, or any field that `create_case` takes.
+
+    Raises:
+        InvalidInputError: with one sentence for each field that is wrong.
+        NotFoundError: there is no such case or suite, or the suite is deleted.
+    """
+    refuse_unknown(changes, CASE_FIELDS | {"name"})
+    case = find_row(TestCase, case_id)
+    case.suite = find_row(TestSuite, suite_id)
+    for name, value in changes.items():
+        setattr(case, name, value)
+    _check_case(case)
+    case.save(update_fields={"suite", *changes})
+    return case
+
+
+@transaction.atomic
+def delete_cases(case_ids: Iterable[UUID | str]) -> int:
+    """Remove cases for good; what runs found of them stays. Return how many there were."""
+    rows = TestCase.objects.filter(pk__in=list(case_ids))
+    _count, per_model = rows.delete()
+    return per_model.get(TestCase._meta.label, 0)
+
+
+def _check_case(case: TestCase) -> None:
+    check_fields(case, exclude={"suite"})
+    twins = TestCase.objects.filter(suite=case.suite, name=case.name).exclude(pk=case.pk)
+    if twins.exists():
+        raise InvalidInputError(
+            {"name": _("this suite has a case “%(name)s” already") % {"name": case.name}}
+        )
 
 
 @transaction.atomic
@@ -87,7 +157,7 @@ def restore_suite(*, suite_id: UUID | str) -> TestSuite:
 
 
 def _check_name_is_free(suite: TestSuite) -> None:
-    if TestSuite.objects.filter(name=suite.name).exists():
+    if TestSuite.objects.filter(name=suite.name).exclude(pk=suite.pk).exists():
         raise InvalidInputError(
             {"name": _("another test suite is called “%(name)s” already") % {"name": suite.name}}
         )

@@ -1,5 +1,6 @@
 """Templates in the admin: written, and used from a gallery."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin, messages
@@ -47,6 +48,10 @@ class PromptTemplateAdmin(SoftDeleteAdmin):
         else:
             obj.pk = services.create_template(**values).pk
         obj._state.adding = False
+
+    def delete_rows(self, request: HttpRequest, keys: Sequence[Any]) -> None:  # noqa: ARG002 (the base's signature)
+        """Put them into the trash through the service."""
+        services.delete_templates(keys)
 
     def restore_rows(self, rows: QuerySet[Any]) -> Outcome:
         """Restore each unless its name is taken by now."""

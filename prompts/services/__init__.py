@@ -11,6 +11,11 @@ from prompts.services.imports import (
     ImportOptions,
     import_rows,
 )
+from prompts.services.label_rules import (
+    create_label_rule,
+    delete_label_rules,
+    edit_label_rule,
+)
 from prompts.services.labels import (
     SYSTEM,
     GateRefusedError,
@@ -31,7 +36,6 @@ from prompts.services.many import (
     restore_prompts,
 )
 from prompts.services.prompts import (
-    archive_prompt,
     create_prompt,
     delete_prompt,
     edit_prompt,
@@ -43,7 +47,7 @@ from prompts.services.prompts import (
 from prompts.services.templates import (
     check_template,
     create_template,
-    delete_template,
+    delete_templates,
     edit_template,
     fill_template,
     restore_template,
@@ -63,15 +67,17 @@ __all__ = [
     "Mover",
     "RollBack",
     "add_tags",
-    "archive_prompt",
     "archive_rows",
     "check_mover",
     "check_template",
+    "create_label_rule",
     "create_prompt",
     "create_template",
+    "delete_label_rules",
     "delete_prompt",
     "delete_prompts",
-    "delete_template",
+    "delete_templates",
+    "edit_label_rule",
     "edit_prompt",
     "edit_template",
     "examine",

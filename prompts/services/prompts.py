@@ -23,7 +23,6 @@ from prompts.services.events import announce, describe_changes
 
 __all__ = [
     "EDITABLE",
-    "archive_prompt",
     "build_version",
     "check_name_is_free",
     "create_prompt",
@@ -266,17 +265,6 @@ def restore_version(
         author=author,
         change_note=change_note or _("Restored version %(number)d") % {"number": number},
         **{name: getattr(version, name) for name in WORDING},
-    )
-
-
-def archive_prompt(*, prompt_id: PromptId, actor: str = "", reason: str = "") -> Prompt:
-    """Retire a prompt; it stays in the lists.
-
-    Raises:
-        NotFoundError: there is no such prompt, or it is deleted.
-    """
-    return edit_prompt(
-        prompt_id=prompt_id, status=Prompt.Status.ARCHIVED, author=actor, change_note=reason
     )
 
 

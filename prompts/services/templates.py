@@ -1,6 +1,6 @@
 """Writes to prompt templates."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 from uuid import UUID
 
@@ -24,7 +24,7 @@ from prompts.rendering import (
 __all__ = [
     "check_template",
     "create_template",
-    "delete_template",
+    "delete_templates",
     "edit_template",
     "fill_template",
     "restore_template",
@@ -72,13 +72,10 @@ def edit_template(*, template_id: TemplateId, **changes: Any) -> PromptTemplate:
 
 
 @transaction.atomic
-def delete_template(*, template_id: TemplateId) -> None:
-    """Mark a template as deleted; its name is free again.
-
-    Raises:
-        NotFoundError: there is no such template, or it is deleted already.
-    """
-    find_row(PromptTemplate, template_id).delete()
+def delete_templates(template_ids: Iterable[TemplateId]) -> int:
+    """Put templates into the trash; their names are free again. Return how many were in use."""
+    count, _models = PromptTemplate.objects.filter(pk__in=list(template_ids)).delete()
+    return count
 
 
 @transaction.atomic

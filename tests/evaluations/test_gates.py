@@ -12,13 +12,13 @@ from evaluations.models import Evaluation, ReleaseGate, Run, RunCase, TestResult
 from evaluations.prompt_panel import latest_scores, render_panel
 from evaluations.release_gates import check_release
 from evaluations.services.planning import Plan, PlannedColumn, cases_of_suite, create_run
-from evaluations.services.results import create_evaluation
 from evaluations.services.runs import execute_run
 from evaluations.services.suites import create_case, create_suite
 from prompts import extensions
 from prompts.interface import Candidate, get_prompt_text
 from prompts.models import Prompt
 from prompts.services import create_prompt
+from tests.support.evaluations import create_evaluation
 
 pytestmark = pytest.mark.django_db
 

@@ -1,9 +1,13 @@
 """Model profiles on their page: addresses that are not asked, models that are missing."""
 
+from uuid import uuid4
+
 import pytest
 from django.urls import reverse
 
+from core.errors import InvalidInputError, NotFoundError
 from evaluations.models import ModelProfile
+from evaluations.services import profiles
 
 pytestmark = pytest.mark.django_db
 
@@ -43,3 +47,57 @@ def test_parameters_that_the_model_does_not_take_are_named(settings, client, own
     fields = {"model": "gpt-5-mini", "parameters": '{"temperature": 0, "seed": 1}'}
     reply = client.post(reverse("admin:evaluations_modelprofile_add"), FIELDS | fields, follow=True)
     assert "does not take these parameters as they are: temperature." in reply.content.decode()
+
+
+PROFILE = {"name": "mine", "provider": "openai", "model": "gpt-4.1"}
+REFUSED = [
+    ({"name": ""}, "name", "This field cannot be blank."),
+    ({"name": "taken"}, "name", "Model profile with this Name already exists."),
+    ({"model": ""}, "model", "This provider needs a model."),
+    ({"provider": "replay"}, "provider", "There is no provider “replay”; there are: openai, anth"),
+    ({"base_url": "ftp://models.example"}, "base_url", "An address begins with http:// or https:"),
+    ({"base_url": "http://me:pass@models.example"}, "base_url", "An address begins with http://"),
+    ({"base_url": "http://10.0.0.7/v1"}, "base_url", "No model is asked at this address: it is"),
+    ({"parameters": {"api_key": "abc"}}, "parameters", "“api_key” is not kept here: keys are set"),
+    ({"parameters": []}, "parameters", "must be a JSON object"),
+    ({"concurrency": 0}, "concurrency", "Ensure this value is greater than or equal to 1."),
+    ({"concurrency": 10**6}, "concurrency", "Calls at a time are a whole number from 1 to"),
+    ({"key": "abc"}, "key", "no such field; there are base_url, concurrency, input_usd_per_mill"),
+]
+
+
+@pytest.mark.parametrize(("fields", "field", "message"), REFUSED)
+def test_a_bad_profile_is_refused_by_field(settings, fields, field, message):
+    settings.PROVIDER_ENVIRONMENT = {"MODEL_ALLOWED_NETWORKS": ""}
+    profiles.create_profile(name="taken", provider="echo")
+    row = profiles.create_profile(**PROFILE)
+    with pytest.raises(InvalidInputError) as created:
+        profiles.create_profile(**(PROFILE | {"name": "new"} | fields))
+    with pytest.raises(InvalidInputError) as edited:
+        profiles.edit_profile(profile_id=row.pk, **fields)
+    assert created.value.messages == edited.value.messages
+    assert created.value.messages.keys() == {field}
+    assert created.value.messages[field].startswith(message)
+    assert ModelProfile.objects.count() == 2
+
+
+def test_a_profile_is_changed_and_removed():
+    row = profiles.create_profile(**PROFILE, concurrency=2)
+    profiles.edit_profile(profile_id=row.pk, name="mine", base_url="https://models.example/v1")
+    row.refresh_from_db()
+    assert (row.base_url, row.concurrency) == ("https://models.example/v1", 2)
+    assert profiles.delete_profiles([row.pk, uuid4()]) == 1
+    with pytest.raises(NotFoundError, match=f"there is no model profile {row.pk}"):
+        profiles.edit_profile(profile_id=row.pk, model="m")
+
+
+def test_the_page_changes_and_removes_a_profile(settings, client, owner):
+    settings.SESSION_ENGINE = "django.contrib.sessions.backends.db"
+    client.force_login(owner)
+    row = profiles.create_profile(**PROFILE)
+    page = reverse("admin:evaluations_modelprofile_change", args=[row.pk])
+    assert client.post(page, FIELDS | {"concurrency": "3"}).status_code == 302
+    assert ModelProfile.objects.get().concurrency == 3
+    page = reverse("admin:evaluations_modelprofile_delete", args=[row.pk])
+    assert client.post(page, {"post": "yes"}).status_code == 302
+    assert not ModelProfile.objects.exists()

@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -24,9 +25,13 @@ from evaluations.services.planning import Plan, PlannedColumn, cases_of_suite, c
 from evaluations.services.runs import (
     cancel_run,
     column_of,
+    delete_runs,
+    discard_run,
     execute_run,
     forget_errors,
+    give_to_workers,
     raise_limits,
+    restore_runs,
     runs_to_resume,
     spent_on,
     template_of,
@@ -399,3 +404,18 @@ def test_pages_hold_every_case_once_however_long_templates_take(monkeypatch, sec
     expected = [(f"case {number}", repeat) for number in range(7) for repeat in range(2)]
     assert [task for page in pages for task in page] == expected
     assert [len(page) for page in pages] == ([8, 6] if seconds else [2] * 7)
+
+
+def test_runs_go_to_the_trash_and_come_back(db):
+    run = Run.objects.create(name="R")
+    assert delete_runs([run.pk, uuid4()]) == 1
+    assert delete_runs([run.pk]) == 0
+    for write in (give_to_workers, discard_run, cancel_run):
+        with pytest.raises(NotFoundError, match=f"there is no run {run.pk}"):
+            write(run.pk)
+    assert restore_runs([run.pk]) == 1
+    assert restore_runs([run.pk]) == 0
+    assert give_to_workers(run.pk).settings == {"background": True}
+    assert Run.objects.get().settings == {"background": True}
+    discard_run(run.pk)
+    assert not Run.all_objects.exists()

@@ -13,9 +13,9 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from evaluations.models import Evaluation
-from evaluations.services import results as evaluations
 from prompts import services as prompts
 from prompts.models import Prompt
+from tests.support.evaluations import create_evaluation
 from tests.support.schema import TABLES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,8 +64,8 @@ def test_crud():
 
 def test_relationship():
     prompt = prompts.create_prompt(title="t", content="c")
-    first = evaluations.create_evaluation(prompt_id=prompt.pk)
-    second = evaluations.create_evaluation(prompt_id=prompt.pk)
+    first = create_evaluation(prompt_id=prompt.pk)
+    second = create_evaluation(prompt_id=prompt.pk)
     assert set(prompt.evaluations.all()) == {first, second}
     assert first.version.prompt == prompt
 

@@ -334,7 +334,7 @@ def test_an_override_needs_a_permission_and_a_reason(prompt, gate):
 
 
 def test_a_status_leaves_a_row(prompt):
-    services.archive_prompt(prompt_id=prompt.pk, actor="ed", reason="old")
+    services.edit_prompt(prompt_id=prompt.pk, status="archived", author="ed", change_note="old")
     prompt.refresh_from_db()
     services.set_status([prompt], status="active", actor="pat")
     rows = PromptEvent.objects.filter(prompt=prompt, kind="status").order_by("id")

@@ -197,7 +197,7 @@ def test_a_missing_version_is_refused(prompt):
 
 
 def test_archive_delete_and_restore(prompt):
-    assert services.archive_prompt(prompt_id=prompt.pk).status == "archived"
+    assert services.edit_prompt(prompt_id=prompt.pk, status="archived").status == "archived"
     services.delete_prompt(prompt_id=prompt.pk)
     assert not Prompt.objects.exists()
     assert services.restore_prompt(prompt_id=prompt.pk).status == "archived"
@@ -209,7 +209,6 @@ def test_archive_delete_and_restore(prompt):
 def test_what_is_not_there_is_refused(key):
     for write in (
         lambda: services.edit_prompt(prompt_id=key, title="x"),
-        lambda: services.archive_prompt(prompt_id=key),
         lambda: services.delete_prompt(prompt_id=key),
         lambda: services.restore_version(prompt_id=key, number=1),
     ):
@@ -316,7 +315,8 @@ def test_a_bad_template_is_refused_by_field(template, fields, messages):
 
 
 def test_a_deleted_templates_name_is_free_and_it_comes_back_only_while_it_is(template):
-    services.delete_template(template_id=template.pk)
+    assert services.delete_templates([template.pk, template.pk]) == 1
+    assert services.delete_templates([template.pk]) == 0
     successor = services.create_template(name="Reply", content="c")
     with pytest.raises(InvalidInputError, match="another template is called “Reply” already"):
         services.restore_template(template_id=template.pk)

@@ -39,7 +39,7 @@ from evaluations.services.planning import (
     create_run,
     with_full_name,
 )
-from evaluations.services.runs import execute_run, forget_errors, raise_limits
+from evaluations.services.runs import discard_run, execute_run, forget_errors, raise_limits
 from evaluations.suite_files import folder_beside
 from evaluations.tasks import enqueue_run
 from prompts import interface as prompts
@@ -144,7 +144,7 @@ class Command(BaseCommand):
         self._warn_of_misfits(run)
         if options["estimate"]:
             self.stdout.write(_say_estimate(run))
-            run.hard_delete()
+            discard_run(run.pk)
             return None
         if options["background"]:
             self._enqueue(run)

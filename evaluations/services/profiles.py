@@ -1,0 +1,164 @@
+"""Model profiles: models under names of the team's own, and what no profile may hold.
+
+Addresses and parameters are shown to everybody who may see profiles, and kept in plain text: a key
+is refused wherever it is put. Keys come from the environment alone.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from core.errors import InvalidInputError
+from core.services import check_row, find_row, refuse_unknown
+from evaluations.engine.errors import SetupError
+from evaluations.engine.providers import PROVIDERS
+from evaluations.engine.providers.addresses import make_policy
+from evaluations.engine.providers.base import MOST_AT_A_TIME
+from evaluations.engine.providers.keys import check_address, find_secret
+from evaluations.models import ModelProfile
+
+__all__ = [
+    "check_profile",
+    "create_profile",
+    "delete_profiles",
+    "edit_profile",
+    "list_providers",
+]
+
+FIELDS: Final = frozenset(
+    {"name", "provider", "model", "base_url", "parameters", "concurrency", "requests_per_minute"}
+    | {"tokens_per_minute", "timeout_seconds", "input_usd_per_million", "output_usd_per_million"}
+)
+NEEDS_MODEL: Final = ("openai", "anthropic", "openai-compatible")
+
+
+@transaction.atomic
+def create_profile(**fields: Any) -> ModelProfile:
+    """Create a profile.
+
+    Args:
+        **fields: `name`, `provider`, `model`, `base_url`, `parameters`, `concurrency` (calls at a
+            time), `requests_per_minute`, `tokens_per_minute`, `timeout_seconds`,
+            `input_usd_per_million`, `output_usd_per_million` (tokens).
+
+    Raises:
+        InvalidInputError: with one sentence for each field that is wrong.
+    """
+    refuse_unknown(fields, FIELDS)
+    profile = ModelProfile(**fields)
+    _check(profile)
+    profile.save(force_insert=True)
+    return profile
+
+
+@transaction.atomic
+def edit_profile(*, profile_id: UUID | str, **changes: Any) -> ModelProfile:
+    """Change a profile; runs keep the settings that they were made with.
+
+    Args:
+        profile_id: the profile.
+        **changes: any field that `create_profile` takes.
+
+    Raises:
+        InvalidInputError: with one sentence for each field that is wrong.
+        NotFoundError: there is no such profile.
+    """
+    refuse_unknown(changes, FIELDS)
+    profile = find_row(ModelProfile, profile_id)
+    for name, value in changes.items():
+        setattr(profile, name, value)
+    _check(profile)
+    profile.save(update_fields=set(changes))
+    return profile
+
+
+@transaction.atomic
+def delete_profiles(profile_ids: Iterable[UUID | str]) -> int:
+    """Remove profiles for good; runs keep their settings. Return how many there were."""
+    count, _models = ModelProfile.objects.filter(pk__in=list(profile_ids)).delete()
+    return count
+
+
+def list_providers() -> list[str]:
+    """Return the kinds of providers that a profile may name, those of packages included."""
+    # Recorded answers are files of the machine that a command runs on; no profile opens one.
+    return [name for name in PROVIDERS if name != "replay"]
+
+
+def check_profile(fields: Mapping[str, Any]) -> dict[str, str]:
+    """Return field → sentence of what no profile may hold; what is not named is not checked.
+
+    Args:
+        fields: any of `provider`, `model`, `base_url`, `parameters`, `concurrency`.
+    """
+    problems = {
+        "provider": _check_provider(fields.get("provider")),
+        "model": _check_model(fields.get("provider"), fields.get("model")),
+        "base_url": _check_address(fields.get("base_url")),
+        "parameters": _check_parameters(fields.get("parameters")),
+        "concurrency": _check_concurrency(fields.get("concurrency")),
+    }
+    return {name: sentence for name, sentence in problems.items() if sentence}
+
+
+def _check(profile: ModelProfile) -> None:
+    check_row(profile)
+    problems = check_profile({name: getattr(profile, name) for name in FIELDS})
+    if problems:
+        raise InvalidInputError(problems)
+
+
+def _check_provider(provider: str | None) -> str:
+    offered = list_providers()
+    if provider is None or provider in offered:
+        return ""
+    sentence = _("There is no provider “%(name)s”; there are: %(names)s.")
+    return sentence % {"name": provider, "names": ", ".join(offered)}
+
+
+def _check_model(provider: str | None, model: str | None) -> str:
+    """Refuse a provider that would have to guess its model."""
+    return "" if model or provider not in NEEDS_MODEL else _("This provider needs a model.")
+
+
+def _check_address(address: str | None) -> str:
+    """Refuse what no model is asked at, and secrets: the address is shown and kept."""
+    if not address:
+        return ""
+    try:
+        check_address(address)
+    except SetupError:
+        return _(
+            "An address begins with http:// or https://, has a host, and holds no user name, no "
+            "password and no key."
+        )
+    try:
+        make_policy(settings.PROVIDER_ENVIRONMENT).check_host(urlsplit(address).hostname or "")
+    except SetupError:
+        return _(
+            "No model is asked at this address: it is link-local, private or this machine's own, "
+            "and MODEL_ALLOWED_NETWORKS does not name it."
+        )
+    return ""
+
+
+def _check_parameters(parameters: Any) -> str:
+    """Refuse a key: keys come from the environment alone."""
+    secret = find_secret(parameters)
+    if not secret:
+        return ""
+    sentence = _("“%(name)s” is not kept here: keys are set in the environment.")
+    return sentence % {"name": secret}
+
+
+def _check_concurrency(concurrency: int | None) -> str:
+    """Refuse more calls than one process can have under way."""
+    if concurrency is None or 1 <= concurrency <= MOST_AT_A_TIME:
+        return ""
+    sentence = _("Calls at a time are a whole number from 1 to %(most)s.")
+    return sentence % {"most": MOST_AT_A_TIME}
