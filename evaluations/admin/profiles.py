@@ -31,7 +31,6 @@ __all__ = ["ModelProfileAdmin", "ReleaseGateAdmin"]
 
 def _list_kinds() -> list[tuple[str, str]]:
     """Return the kinds of providers to choose from, those of installed packages among them."""
-    # Recorded answers are files of the machine that a command runs on; pages open none.
     return [(name, name) for name in profiles.list_providers()]
 
 
