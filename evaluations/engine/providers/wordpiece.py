@@ -2,6 +2,7 @@
 
 The rules are those of the BERT paper's program: https://github.com/google-research/bert#tokenization.
 Marks such as [SEP] that stand in a text are text here, so an answer cannot set one.
+Our own, because tokenizers cuts the same and brings a dozen packages: docs/decisions/0017.
 """
 
 import unicodedata

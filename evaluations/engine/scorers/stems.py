@@ -1,4 +1,7 @@
-"""Porter's stemmer (1980), for METEOR's second stage: words without their English endings."""
+"""Porter's stemmer (1980), for METEOR's second stage: words without their English endings.
+
+Our own, because snowballstemmer leaves the paper for doubled letters: docs/decisions/0017.
+"""
 
 import re
 from functools import lru_cache
