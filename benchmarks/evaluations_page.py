@@ -58,7 +58,7 @@ def show(url: str, proxy: Any) -> None:
 
 
 def _fill() -> Any:
-    from evaluations.engine.protocol import Ending
+    from evaluations.engine.protocol import RunOutcome
     from evaluations.engine.providers import ProviderSpec
     from evaluations.engine.types import Case
     from evaluations.models import RunCase
@@ -81,4 +81,4 @@ def _fill() -> Any:
                 for place, key in enumerate(keys)
             ],
         )  # fmt: skip
-    return finish_run(run, Ending(status="completed", message="", seconds=1.0))
+    return finish_run(run, RunOutcome(status="completed", message="", seconds=1.0))

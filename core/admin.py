@@ -21,10 +21,10 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
-from core.bulk.jobs import Outcome
+from core.bulk.jobs import BulkResult
 from core.changelists import CheckedListMixin
 from core.deleting import RestoreSelected, trash_sentences
-from core.reading import reader_of
+from core.reading import find_reader
 from core.validators import validate_json_document
 
 __all__ = [
@@ -95,7 +95,7 @@ class BaseAdmin(BulkMixin, CheckedListMixin, ModelAdmin):
     @cached_property
     def readers(self) -> dict[str, Any]:
         """Field's name → what shows it to those who may not edit."""
-        found = {field.name: reader_of(field) for field in self.opts.concrete_fields}
+        found = {field.name: find_reader(field) for field in self.opts.concrete_fields}
         return {name: reader for name, reader in found.items() if reader is not None}
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
@@ -210,7 +210,7 @@ class SoftDeleteAdmin(BaseAdmin):
         denied = set() if self.has_delete_permission(request) else {self.opts.verbose_name}
         return rows, {str(self.opts.verbose_name_plural): len(rows)}, denied, []
 
-    def restore_rows(self, rows: QuerySet[Any]) -> Outcome:
+    def restore_rows(self, rows: QuerySet[Any]) -> BulkResult:
         """Take deleted rows back by their service.
 
         Raises:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from core.bulk.actions import BulkAction, Question
-from core.bulk.jobs import REFUSALS, Outcome, change_each
+from core.bulk.jobs import REFUSALS, BulkResult, change_each
 
 __all__ = ["DeleteSelected", "RestoreSelected", "log_deletions", "trash_sentences"]
 
@@ -59,7 +59,7 @@ class DeleteSelected(BulkAction):
         lost = _("This removes for good: %(rows)s. It cannot be undone.") % {"rows": together}
         return Question(sentences=[lost])
 
-    def run(self, admin: Any, request: HttpRequest, rows: QuerySet[Any], values: Any) -> Outcome:  # noqa: ARG002 (there is no form)
+    def run(self, admin: Any, request: HttpRequest, rows: QuerySet[Any], values: Any) -> BulkResult:  # noqa: ARG002 (there is no form)
         """Delete a chunk at once, or row by row where one of them is refused."""
         if hasattr(admin, "describe_deletion"):
             rows = rows.filter(deleted_at__isnull=True)
@@ -70,7 +70,7 @@ class DeleteSelected(BulkAction):
                 admin.delete_queryset(request, rows)
         except REFUSALS:
             return change_each(listed, lambda row: self._delete(admin, request, row))
-        return Outcome(changed=len(listed))
+        return BulkResult(changed=len(listed))
 
     def _delete(self, admin: Any, request: HttpRequest, row: Any) -> bool:
         log_deletions(request, [row])
@@ -101,9 +101,9 @@ class RestoreSelected(BulkAction):
     title = gettext_lazy("Restore selected")
     permissions = ("change",)
 
-    def run(self, admin: Any, request: HttpRequest, rows: QuerySet[Any], values: Any) -> Outcome:  # noqa: ARG002 (there is no form)
+    def run(self, admin: Any, request: HttpRequest, rows: QuerySet[Any], values: Any) -> BulkResult:  # noqa: ARG002 (there is no form)
         """Restore those of the chunk that are deleted."""
-        outcome: Outcome = admin.restore_rows(rows.filter(deleted_at__isnull=False))
+        outcome: BulkResult = admin.restore_rows(rows.filter(deleted_at__isnull=False))
         return outcome
 
     def done(self, count: int, values: Any) -> str:  # noqa: ARG002 (there is no form)

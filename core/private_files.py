@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-__all__ = ["OWNER_ONLY", "keep_private", "list_files_of"]
+__all__ = ["OWNER_ONLY", "keep_private", "list_database_files"]
 
 OWNER_ONLY: Final = 0o600
 BESIDE: Final = ("", "-wal", "-shm", "-journal")
@@ -26,13 +26,13 @@ def keep_private(database: str | Path) -> None:
     path = os.path.realpath(database)  # of a symbolic link, the file itself
     with suppress(OSError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, OWNER_ONLY))
-    for file in list_files_of(path):
+    for file in list_database_files(path):
         with suppress(OSError):
             if stat.S_IMODE(file.stat().st_mode) & ~OWNER_ONLY:
                 file.chmod(OWNER_ONLY)
 
 
-def list_files_of(database: str | Path) -> Iterator[Path]:
+def list_database_files(database: str | Path) -> Iterator[Path]:
     """Yield the file of a SQLite database and those beside it, where they are there."""
     for ending in BESIDE:
         path = Path(f"{database}{ending}")

@@ -8,7 +8,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-__all__ = ["document_as_html", "messages_as_html", "reader_of", "text_as_html"]
+__all__ = ["document_as_html", "find_reader", "messages_as_html", "text_as_html"]
 
 NOTHING: Final = "–"
 DEEPEST: Final = 12
@@ -84,7 +84,7 @@ def _table(values: Sequence[Any], depth: int) -> SafeString | None:
     return format_html(table, _("Table"), head, body)
 
 
-def reader_of(field: models.Field[Any, Any]) -> Show | None:
+def find_reader(field: models.Field[Any, Any]) -> Show | None:
     """Return what shows a model's field to readers, None where Django's own way does."""
     if isinstance(field, models.JSONField):
         show: Show = document_as_html

@@ -11,7 +11,7 @@ from evaluations.promptfoo.templates import fill_free_values, with_affixes
 from prompts import interface as prompts
 from prompts.rendering import prepare as prepare_template
 
-__all__ = ["find_spec", "prepare", "spec_as_target", "spec_of_profile", "spec_of_target"]
+__all__ = ["find_spec", "prepare", "spec_from_json", "spec_from_profile", "spec_to_json"]
 
 
 RATES: Final = (
@@ -54,7 +54,7 @@ def prepare(
     return fill_case
 
 
-def spec_of_profile(profile: ModelProfile) -> ProviderSpec:
+def spec_from_profile(profile: ModelProfile) -> ProviderSpec:
     """Return what a model profile asks."""
     prices = profile.input_usd_per_million, profile.output_usd_per_million
     price = None
@@ -86,10 +86,10 @@ def find_spec(text: str) -> ProviderSpec:
         SetupError: it means none; says what there is.
     """
     profile = ModelProfile.objects.filter(name=text).first()
-    return spec_of_profile(profile) if profile else parse_spec(text)
+    return spec_from_profile(profile) if profile else parse_spec(text)
 
 
-def spec_as_target(spec: ProviderSpec) -> dict[str, Any]:
+def spec_to_json(spec: ProviderSpec) -> dict[str, Any]:
     """Return a spec as the JSON that an evaluation keeps; it holds no key."""
     limits = spec.limits
     return {
@@ -126,8 +126,8 @@ def _price_of_texts(texts: Sequence[str | None]) -> Price:
     return Price(**rates)
 
 
-def spec_of_target(target: Mapping[str, Any]) -> ProviderSpec:
-    """Return the spec that `spec_as_target` made a JSON object of."""
+def spec_from_json(target: Mapping[str, Any]) -> ProviderSpec:
+    """Return the spec that `spec_to_json` made a JSON object of."""
     price, limits = target.get("price"), target.get("limits")
     return ProviderSpec(
         kind=target["kind"],

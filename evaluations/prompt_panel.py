@@ -45,7 +45,7 @@ def render_panel(request: HttpRequest, prompt_id: UUID) -> str:
     context = {
         "allowed": True,
         "evaluations": rows,
-        "trends": charts.trend_of(rows),
+        "trends": charts.build_trend(rows),
         "prompt_id": prompt_id,
         "can_start": request.user.has_perm("evaluations.add_run"),
     }

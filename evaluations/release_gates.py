@@ -102,7 +102,7 @@ def _count_unchecked(column: Evaluation | None) -> int:
 def _find_changed(gate: ReleaseGate, column: Evaluation) -> str:
     """Return the name of a case that asks or checks something else than in a run, "" for none."""
     from evaluations.engine.formats.documents import case_as_document, case_key  # noqa: PLC0415 (only where a label moves)
-    from evaluations.services.planning import case_of_row  # noqa: PLC0415 (as above)
+    from evaluations.services.planning import case_from_row  # noqa: PLC0415 (as above)
 
     since = column.run.created_at if column.run else column.created_at
     edited = TestCase.objects.filter(suite=gate.suite, enabled=True, updated_at__gte=since)
@@ -111,7 +111,7 @@ def _find_changed(gate: ReleaseGate, column: Evaluation) -> str:
     )
     for row in edited:
         try:
-            key = case_key(case_as_document(case_of_row(row)))
+            key = case_key(case_as_document(case_from_row(row)))
         except InvalidInputError:
             return row.name  # its assertions are wrong by now
         if row.pk not in asked or key != case_key(asked[row.pk]):  # or it has come just now

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from core.errors import InvalidInputError
-from core.tables import SUFFIXES, Limits, Table, UnreadableError, format_of
+from core.tables import SUFFIXES, Limits, Table, UnreadableError, detect_format
 from core.tables.encodings import decode
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.files import Files, Folder
@@ -19,7 +19,7 @@ from evaluations.engine.formats.table_writers import write_csv, write_jsonl
 from evaluations.engine.formats.tables import open_suite_table, read_table
 from evaluations.engine.formats.yaml_document import load_document
 from evaluations.engine.providers.keys import find_secret
-from evaluations.engine.types import Suite, Warned
+from evaluations.engine.types import ImportNotice, Suite
 from evaluations.promptfoo.config import PromptfooConfig, read_config
 from evaluations.promptfoo.csv import find_special
 from evaluations.promptfoo.export import write_promptfoo
@@ -30,7 +30,7 @@ __all__ = [
     "SuiteFormat",
     "folder_beside",
     "read_suite",
-    "read_suite_of",
+    "read_suite_in",
     "write_suite",
 ]
 
@@ -73,7 +73,7 @@ def read_suite(
         SuiteError: one sentence with file, line and column.
     """
     files = folder_beside(path)
-    return read_suite_of(files, path.name, name=name, mapping=mapping, assertion=assertion)
+    return read_suite_in(files, path.name, name=name, mapping=mapping, assertion=assertion)
 
 
 def folder_beside(path: Path) -> Folder:
@@ -83,7 +83,7 @@ def folder_beside(path: Path) -> Folder:
     return Folder.beside(path, secrets={"SECRET_KEY": settings.SECRET_KEY, **keys})
 
 
-def read_suite_of(
+def read_suite_in(
     files: Files,
     file: str,
     *,
@@ -111,7 +111,7 @@ def read_suite_of(
         InvalidInputError: `mapping` or `assertion` does not apply to the file.
     """
     usual_name = usual_name or PurePath(file).stem
-    file_format = format_of(file)
+    file_format = detect_format(file)
     if file_format is None:
         sentence = _("%(name)s: the name must end in %(known)s")
         raise SuiteError(sentence % {"name": file, "known": ", ".join(SUFFIXES)})
@@ -219,7 +219,7 @@ def _without_prompts(config: PromptfooConfig) -> Suite:
     if any((one.prompts, one.providers) != (None, None) for one in config.found):
         said.append("a suite is for all prompts and models: prompts and providers are left out")
     cases = (replace(case, prefix="", suffix="") for case in suite.cases)
-    warnings = (*suite.warnings, *(Warned(message=one) for one in said))
+    warnings = (*suite.warnings, *(ImportNotice(message=one) for one in said))
     return replace(suite, cases=tuple(cases), warnings=warnings)
 
 

@@ -41,12 +41,12 @@ def enqueue_run(run_id: UUID | str) -> bool:
     """
     give_to_workers(run_id)
     if connection.in_atomic_block:
-        transaction.on_commit(lambda: _ring(run_id))
+        transaction.on_commit(lambda: _enqueue(run_id))
         return True
-    return _ring(run_id)
+    return _enqueue(run_id)
 
 
-def _ring(run_id: UUID | str) -> bool:
+def _enqueue(run_id: UUID | str) -> bool:
     try:
         run_evaluation.enqueue(str(run_id))
     except Exception:  # the queue's own, of whichever kind
@@ -59,5 +59,5 @@ def resume_runs() -> int:
     """Enqueue runs whose worker died, and those that nobody was told of; return how many."""
     found = runs_to_resume()
     for run_id in found:
-        _ring(run_id)
+        _enqueue(run_id)
     return len(found)

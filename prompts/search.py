@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 
 from core.folding import fold, make_pattern
 
-__all__ = ["MOST_MATCHES", "excerpt", "highlight", "matching", "words_of"]
+__all__ = ["MOST_MATCHES", "excerpt", "highlight", "matching", "split_words"]
 
 MOST_WORDS: Final = 10
 MOST_MATCHES: Final = 10_000  # are listed (LIMIT below); the list says where there are more
@@ -67,7 +67,7 @@ TERMS: Final = (
 )
 
 
-def words_of(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """Return the words to look for, folded; "several in quotes" are one."""
     found = [quoted or word for quoted, word in QUOTED.findall(fold(text.replace("\0", " ")))]
     return list(dict.fromkeys(found))[:MOST_WORDS]
@@ -80,7 +80,7 @@ def matching(rows: QuerySet[Any], text: str) -> QuerySet[Any]:
     name, in the tags, in the description, and how often it is in the text; what counts the same
     is ordered by its last change.
     """
-    words = words_of(text)
+    words = split_words(text)
     if not words:
         return rows
     condition, params = _condition(words)

@@ -12,7 +12,7 @@ from django.urls import URLResolver, get_resolver
 
 from evaluations.engine.providers import ProviderSpec
 from evaluations.models import ModelProfile
-from evaluations.services.planning import Plan, PlannedColumn, cases_of_suite, create_run
+from evaluations.services.planning import Plan, PlannedColumn, create_run, load_cases
 from evaluations.services.runs import execute_run
 from evaluations.services.suites import create_case, create_suite
 from prompts.interface import get_prompt_text
@@ -73,7 +73,7 @@ def keys(owner):
     case = create_case(suite_id=suite.pk, name="a", variables={"a": "b"}, assertions=checks)
     text = get_prompt_text(prompt_id=prompt.pk)
     column = PlannedColumn(spec=ProviderSpec(kind="echo"), prompt=text)
-    run = create_run(Plan(columns=[column], suite=suite, user=owner), cases_of_suite(suite.pk))
+    run = create_run(Plan(columns=[column], suite=suite, user=owner), load_cases(suite.pk))
     execute_run(run.pk)
     evaluation = run.evaluations.get()
     return {

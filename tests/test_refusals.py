@@ -26,7 +26,7 @@ ROOTS = {
     "EngineError",
     "SecurityError",
     "TooLongError",
-    "UnfitError",
+    "UnsupportedValueError",
     "UnreadableError",
     "ValidationError",
 }

@@ -11,7 +11,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.http import HttpRequest
 
-__all__ = ["HEADER", "find_client_address", "find_client_network", "network_of"]
+__all__ = ["HEADER", "find_client_address", "find_client_network", "find_network"]
 
 HEADER: Final = "HTTP_X_FORWARDED_FOR"
 # What one customer of an IPv6 provider has at least: single addresses of it are endless.
@@ -31,10 +31,10 @@ def find_client_network(request: HttpRequest, *_arguments: Any) -> str | None:
     The address itself, and of IPv6 the first one of its /64.
     """
     address = _find(request)
-    return None if address is None else network_of(address)
+    return None if address is None else find_network(address)
 
 
-def network_of(address: Address) -> str:
+def find_network(address: Address) -> str:
     """Return what attempts of this address are counted under."""
     if isinstance(address, ipaddress.IPv4Address):
         return str(address)

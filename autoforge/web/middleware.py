@@ -38,7 +38,7 @@ def bounded_patience(
     """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        with bounded.patience_of(PATIENCE_SECONDS), bounded.allowance_of(ALLOWANCE_SECONDS):
+        with bounded.set_patience(PATIENCE_SECONDS), bounded.limit_allowance(ALLOWANCE_SECONDS):
             return get_response(request)
 
     return middleware

@@ -23,11 +23,11 @@ from core.bounded.errors import (
     WorkerDiedError,
 )
 from core.bounded.pool import (
-    allowance_of,
     call,
     call_async,
     check_allowance,
-    patience_of,
+    limit_allowance,
+    set_patience,
     use_up,
 )
 from core.bounded.process import MEGABYTES, SECONDS
@@ -40,10 +40,10 @@ __all__ = [
     "TooMuchMemoryError",
     "TookTooLongError",
     "WorkerDiedError",
-    "allowance_of",
     "call",
     "call_async",
     "check_allowance",
-    "patience_of",
+    "limit_allowance",
+    "set_patience",
     "use_up",
 ]

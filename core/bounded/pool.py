@@ -14,7 +14,7 @@ from core.bounded.errors import BusyError, TookTooLongError
 from core.bounded.process import SECONDS, Worker
 from core.language import gettext as _
 
-__all__ = ["allowance_of", "call", "call_async", "check_allowance", "patience_of", "use_up"]
+__all__ = ["call", "call_async", "check_allowance", "limit_allowance", "set_patience", "use_up"]
 
 WORKERS: Final = 2
 """Calls at a time of one process; they only compute, so more would only share processors."""
@@ -24,7 +24,7 @@ _patience: ContextVar[float] = ContextVar("_patience", default=PATIENCE_SECONDS)
 
 
 @contextlib.contextmanager
-def patience_of(seconds: float) -> Iterator[None]:
+def set_patience(seconds: float) -> Iterator[None]:
     """Let calls within wait so long for a free worker, and be refused then.
 
     Requests wait very little: whoever fills every thread of a server with calls that take long
@@ -38,7 +38,7 @@ def patience_of(seconds: float) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def allowance_of(seconds: float) -> Iterator[None]:
+def limit_allowance(seconds: float) -> Iterator[None]:
     """Give all calls within so much processor time together.
 
     A file may hold ten thousand templates, each of which takes almost its whole time.

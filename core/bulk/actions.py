@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import ngettext
 
 from core.bulk import pages
-from core.bulk.jobs import Outcome
+from core.bulk.jobs import BulkResult
 
 __all__ = ["BulkAction", "Question"]
 
@@ -65,7 +65,7 @@ class BulkAction:
         """What the button of its page says."""
         return str(self.title).rstrip("….")
 
-    def run(self, admin: Any, request: HttpRequest, rows: QuerySet[Any], values: Any) -> Outcome:
+    def run(self, admin: Any, request: HttpRequest, rows: QuerySet[Any], values: Any) -> BulkResult:
         """Do it to a chunk of rows.
 
         Args:

@@ -28,8 +28,8 @@ __all__ = [
     "CHUNK",
     "MOST_ROWS",
     "REFUSALS",
+    "BulkResult",
     "Job",
-    "Outcome",
     "advance",
     "as_data",
     "change_each",
@@ -49,7 +49,7 @@ Failure = tuple[str, str]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
+class BulkResult:
     """What became of a chunk; rows that are in neither had nothing to change."""
 
     changed: int = 0
@@ -88,7 +88,7 @@ class Job:
         """Whether every row has been looked at."""
         return self.position >= len(self.keys)
 
-    def add(self, outcome: Outcome, rows: int) -> None:
+    def add(self, outcome: BulkResult, rows: int) -> None:
         """Count what became of the next `rows` rows."""
         self.position += rows
         self.changed += outcome.changed
@@ -202,7 +202,7 @@ REFUSALS: Final = (
 )
 
 
-def change_each(rows: Iterable[Any], change: Callable[[Any], Any]) -> Outcome:
+def change_each(rows: Iterable[Any], change: Callable[[Any], Any]) -> BulkResult:
     """Change every row by itself; one that is refused stops none of the others.
 
     Args:
@@ -217,7 +217,7 @@ def change_each(rows: Iterable[Any], change: Callable[[Any], Any]) -> Outcome:
                 changed += bool(change(row))
         except REFUSALS as error:
             failures.append((str(row), explain(error)))
-    return Outcome(changed=changed, failures=failures)
+    return BulkResult(changed=changed, failures=failures)
 
 
 def explain(error: Exception) -> str:

@@ -14,25 +14,25 @@ from core.tables.limits import Limits
 from core.tables.opening import (
     FORMATS,
     SUFFIXES,
-    format_of,
+    detect_format,
     open_table,
     read_bytes,
 )
-from core.tables.records import Record, Table, Unusable
+from core.tables.records import InvalidValue, Record, Table
 from core.tables.sentences import Sentence, UnreadableError
 
 __all__ = [
     "ESCAPED",
     "FORMATS",
     "SUFFIXES",
+    "InvalidValue",
     "Limits",
     "Record",
     "Sentence",
     "Table",
     "UnreadableError",
-    "Unusable",
+    "detect_format",
     "escape_formula",
-    "format_of",
     "open_table",
     "read_bytes",
     "read_delimited",

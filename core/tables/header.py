@@ -6,12 +6,12 @@ from typing import Final
 
 from core.tables.formulas import ESCAPED, unescape_formula
 from core.tables.limits import Limits
-from core.tables.records import Record, Table, Unusable, place_of
+from core.tables.records import InvalidValue, Record, Table, find_position
 from core.tables.sentences import Sentence, UnreadableError, gettext_noop, quoted
 
 __all__ = ["TOO_MANY_ROWS", "Cell", "Row", "build_table", "is_blank"]
 
-Cell = str | Unusable
+Cell = str | InvalidValue
 Row = tuple[int, list[Cell]]
 """The line where it begins, and its cells; blank rows are not among them."""
 
@@ -72,9 +72,9 @@ def _name_columns(cells: Sequence[Cell], line: int, unit: str) -> tuple[tuple[st
     Columns without a name at the end are none; others are called by their position.
     """
     names: list[str] = []
-    place = place_of(line, unit)
+    place = find_position(line, unit)
     for cell in cells:
-        if isinstance(cell, Unusable):
+        if isinstance(cell, InvalidValue):
             raise UnreadableError(UNUSABLE_NAME, place=place, reason=cell.reason)
         names.append(cell)
     while names and not names[-1].strip():
@@ -97,8 +97,10 @@ def _build_record(
         while is_blank(cells[-1:]):
             cells.pop()
         reason = Sentence(TOO_LONG, cells=len(cells), columns=len(columns))
-        return Record(number=number, line=line, value=Unusable(reason=reason))
+        return Record(number=number, line=line, value=InvalidValue(reason=reason))
     if escaped:
-        cells = [cell if isinstance(cell, Unusable) else unescape_formula(cell) for cell in cells]
+        cells = [
+            cell if isinstance(cell, InvalidValue) else unescape_formula(cell) for cell in cells
+        ]
     value = dict(zip(columns, cells, strict=False))
     return Record(number=number, line=line, value=value, missing=columns[len(cells) :])

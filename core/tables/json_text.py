@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from typing import Any, Final
 
 from core.tables.limits import Limits, count_lines
-from core.tables.records import Record, Table, Unusable
+from core.tables.records import InvalidValue, Record, Table
 from core.tables.sentences import Sentence, UnreadableError, gettext_noop, quoted
 from core.tables.values import TOO_DEEP, TOO_LONG_A_NUMBER, describe_depth
 
@@ -35,20 +35,20 @@ TOO_MANY_VALUES: Final = gettext_noop("the file holds more than %(limit)s values
 Found = tuple[int, Any]  # the line where a record begins, and what stands there
 
 
-def _read_integer(digits: str) -> int | Unusable:
+def _read_integer(digits: str) -> int | InvalidValue:
     if len(digits) > LONGEST_NUMBER:
-        return Unusable(reason=Sentence(TOO_LONG_A_NUMBER))
+        return InvalidValue(reason=Sentence(TOO_LONG_A_NUMBER))
     return int(digits)
 
 
-def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | Unusable:
+def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | InvalidValue:
     members = dict(pairs)
     if len(members) == len(pairs):
         return members
     seen: set[str] = set()
     for name, _ in pairs:
         if name in seen:
-            return Unusable(reason=Sentence(TWICE, name=quoted(name)))
+            return InvalidValue(reason=Sentence(TWICE, name=quoted(name)))
         seen.add(name)
     return members
 
@@ -116,9 +116,9 @@ def _decode_line(text: str) -> Any:
         return DECODER.decode(text)
     except json.JSONDecodeError as error:
         reason = Sentence(NOT_JSON_LINE, position=error.pos + 1, reason=error.msg)
-        return Unusable(reason=reason)
+        return InvalidValue(reason=reason)
     except RecursionError:
-        return Unusable(reason=describe_depth(TOO_DEEP))
+        return InvalidValue(reason=describe_depth(TOO_DEEP))
 
 
 class _Cursor:

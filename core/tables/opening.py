@@ -14,7 +14,15 @@ from core.tables.sentences import Sentence, UnreadableError, gettext_noop
 from core.tables.workbook import read_workbook
 from core.tables.yaml_text import read_yaml
 
-__all__ = ["FORMATS", "READERS", "SUFFIXES", "TableFormat", "format_of", "open_table", "read_bytes"]
+__all__ = [
+    "FORMATS",
+    "READERS",
+    "SUFFIXES",
+    "TableFormat",
+    "detect_format",
+    "open_table",
+    "read_bytes",
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,7 +94,7 @@ TOO_LARGE: Final = gettext_noop("the file is larger than %(limit)d MiB; split it
 UNREADABLE: Final = "%(reason)s"  # the system's own words
 
 
-def format_of(name: str) -> str | None:
+def detect_format(name: str) -> str | None:
     """Return the format that a file's name ends in, None for an unknown one."""
     return SUFFIXES.get(PurePath(name).suffix.lower())
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from core.tables.sentences import Sentence, gettext_noop
 
-__all__ = ["Record", "Table", "Unusable", "place_of"]
+__all__ = ["InvalidValue", "Record", "Table", "find_position"]
 
 PLACES: Final = {
     "line": gettext_noop("line %(number)d"),
@@ -15,7 +15,7 @@ PLACES: Final = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Unusable:
+class InvalidValue:
     """Stands where a file has a value that its format or ours does not allow."""
 
     reason: Sentence
@@ -31,7 +31,7 @@ class Record:
     line: int
     """The line, or the row of a sheet, where it begins, from 1."""
     value: Any
-    """Column → cell; of JSON and YAML whatever stands there; or an Unusable."""
+    """Column → cell; of JSON and YAML whatever stands there; or an InvalidValue."""
     missing: tuple[str, ...] = ()
     """The columns that a row is too short for."""
 
@@ -62,6 +62,6 @@ class Table:
         return iter(self.records)
 
 
-def place_of(line: int, unit: str) -> Sentence:
+def find_position(line: int, unit: str) -> Sentence:
     """Return “line 3”, or “row 3” of a sheet."""
     return Sentence(PLACES[unit], number=line)

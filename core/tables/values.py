@@ -4,14 +4,14 @@ import math
 from datetime import date, datetime, time
 from typing import Any, Final
 
-from core.tables.records import Unusable
+from core.tables.records import InvalidValue
 from core.tables.sentences import Sentence, gettext_noop
 
 __all__ = [
     "DEEPEST",
     "TOO_DEEP",
     "TOO_LONG_A_NUMBER",
-    "UnfitError",
+    "UnsupportedValueError",
     "describe_depth",
     "kind",
     "plain",
@@ -41,7 +41,7 @@ KINDS: Final[dict[type, str]] = {
 }
 
 
-class UnfitError(ValueError):
+class UnsupportedValueError(ValueError):
     """JSON or the database has no such value; `str()` says why, to follow a column's name."""
 
     def __init__(self, sentence: Sentence) -> None:
@@ -67,10 +67,10 @@ def plain(value: Any, depth: int = 0) -> Any:
     """Return `value` as JSON has it; dates and times become ISO 8601 texts.
 
     Raises:
-        UnfitError: JSON or the database has no such value.
+        UnsupportedValueError: JSON or the database has no such value.
     """
     if depth >= DEEPEST and isinstance(value, dict | list):
-        raise UnfitError(describe_depth(TOO_DEEP))
+        raise UnsupportedValueError(describe_depth(TOO_DEEP))
     if isinstance(value, dict):
         return {_name(key): plain(inner, depth + 1) for key, inner in value.items()}
     if isinstance(value, list):
@@ -84,20 +84,20 @@ def storable(text: str) -> str:
     """Return `text`.
 
     Raises:
-        UnfitError: a database cannot give it back as it is.
+        UnsupportedValueError: a database cannot give it back as it is.
     """
     if "\x00" in text:
-        raise UnfitError(Sentence(HAS_NUL))
+        raise UnsupportedValueError(Sentence(HAS_NUL))
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        raise UnfitError(Sentence(HALF_A_PAIR)) from None
+        raise UnsupportedValueError(Sentence(HALF_A_PAIR)) from None
     return text
 
 
 def _name(key: object) -> str:
     if not isinstance(key, str):
-        raise UnfitError(Sentence(NAME_IS_NO_TEXT, kind=kind(key)))
+        raise UnsupportedValueError(Sentence(NAME_IS_NO_TEXT, kind=kind(key)))
     return storable(key)
 
 
@@ -108,15 +108,15 @@ def _scalar(value: Any) -> Any:
         return _number(value)
     if isinstance(value, datetime | date | time):
         return value.isoformat()
-    if isinstance(value, Unusable):
-        raise UnfitError(value.reason)
-    raise UnfitError(Sentence(NO_JSON, kind=kind(value)))
+    if isinstance(value, InvalidValue):
+        raise UnsupportedValueError(value.reason)
+    raise UnsupportedValueError(Sentence(NO_JSON, kind=kind(value)))
 
 
 def _number(value: float) -> float:
     if isinstance(value, int):
         if value.bit_length() > LONGEST_NUMBER_BITS:
-            raise UnfitError(Sentence(TOO_LONG_A_NUMBER))
+            raise UnsupportedValueError(Sentence(TOO_LONG_A_NUMBER))
     elif not math.isfinite(value):
-        raise UnfitError(Sentence(NOT_FINITE))
+        raise UnsupportedValueError(Sentence(NOT_FINITE))
     return value

@@ -7,7 +7,7 @@ from typing import Final
 
 from core.tables.header import Cell, Row
 from core.tables.limits import Limits
-from core.tables.records import Unusable
+from core.tables.records import InvalidValue
 from core.tables.sentences import Sentence, UnreadableError, gettext_noop
 from core.tables.workbook_xml import DAMAGED
 
@@ -183,7 +183,7 @@ class CellReader:
         number = int(value) if value.strip().isdecimal() and len(value) < 20 else -1
         if 0 <= number < len(self._strings):
             return self._strings[number]
-        return Unusable(reason=Sentence(NO_SUCH_TEXT))
+        return InvalidValue(reason=Sentence(NO_SUCH_TEXT))
 
     def _number(self, text: str, style: str) -> str:
         try:
@@ -272,7 +272,7 @@ class SheetHandler:
         if self._has_value:
             value = self._reader.read(self._kind, self._style, self._text.take())
         elif self._has_formula:
-            value = Unusable(reason=Sentence(NO_VALUE))
+            value = InvalidValue(reason=Sentence(NO_VALUE))
         if value == "":
             return  # styled and empty, as whole columns are in some sheets
         if self._column > self._limits.columns:

@@ -14,7 +14,7 @@ from typing import Any, Final
 import yaml
 
 from core.tables.limits import Limits
-from core.tables.records import Record, Table, Unusable
+from core.tables.records import InvalidValue, Record, Table
 from core.tables.sentences import Sentence, UnreadableError, gettext_noop, quoted
 from core.tables.values import DEEPEST, TOO_DEEP, describe_depth
 
@@ -171,7 +171,7 @@ class _Builder:
         self._fault = None
         line = self._line
         value, _ = self._value(event, 1)
-        return line, (Unusable(reason=self._fault) if self._fault else value)
+        return line, (InvalidValue(reason=self._fault) if self._fault else value)
 
     def _members(
         self, start: yaml.MappingStartEvent, lists: Collection[str]
@@ -191,7 +191,7 @@ class _Builder:
             else:
                 self._member(key, members, merged, 1)
         if not has_list:
-            yield line, (Unusable(reason=self._fault) if self._fault else {**merged, **members})
+            yield line, (InvalidValue(reason=self._fault) if self._fault else {**merged, **members})
 
     def _next(self) -> Any:
         return self._loader.get_event()

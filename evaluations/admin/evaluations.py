@@ -15,7 +15,7 @@ from core.admin import (
     SoftDeleteAdmin,
     StateFilter,
 )
-from core.bulk.jobs import Outcome
+from core.bulk.jobs import BulkResult
 from evaluations.admin.cells import PAGE_MEDIA
 from evaluations.models import Evaluation
 from evaluations.services import results
@@ -98,10 +98,10 @@ class EvaluationAdmin(SoftDeleteAdmin):
         """Put them into the trash through the service."""
         results.delete_evaluations(keys)
 
-    def restore_rows(self, rows: QuerySet[Any]) -> Outcome:
+    def restore_rows(self, rows: QuerySet[Any]) -> BulkResult:
         """Take them out of the trash through the service."""
         keys = list(rows.values_list("pk", flat=True))
-        return Outcome(changed=results.restore_evaluations(keys))
+        return BulkResult(changed=results.restore_evaluations(keys))
 
     @display(description=_("prompt"), ordering="prompt__title")
     def shown_prompt(self, obj: Evaluation) -> str:

@@ -34,9 +34,9 @@ from evaluations.services.planning import (
     Estimate,
     Plan,
     PlannedColumn,
-    cases_of_suite,
     create_run,
     estimate_run,
+    load_cases,
 )
 from prompts import interface as prompts
 
@@ -273,7 +273,7 @@ class StartForm(forms.Form):
             ApplicationError: a case is wrong, or there is none.
         """
         plan = self._planned()
-        pending = cases_of_suite(plan.suite.pk)  # type: ignore[union-attr]  # the form needs one
+        pending = load_cases(plan.suite.pk)  # type: ignore[union-attr]  # the form needs one
         survey = Survey()
         sample: list[Case] = []
         count = 0
@@ -301,7 +301,7 @@ class StartForm(forms.Form):
         """
         plan = self._planned()
         plan_of_user = {name: getattr(plan, name) for name in Plan.__slots__} | {"user": user}
-        return create_run(Plan(**plan_of_user), cases_of_suite(plan.suite.pk))  # type: ignore[union-attr]  # as above
+        return create_run(Plan(**plan_of_user), load_cases(plan.suite.pk))  # type: ignore[union-attr]  # as above
 
     def _planned(self) -> Plan:
         if self.plan is None:

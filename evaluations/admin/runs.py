@@ -24,7 +24,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from core.admin import SoftDeleteAdmin, StateFilter
-from core.bulk.jobs import Outcome
+from core.bulk.jobs import BulkResult
 from core.errors import ApplicationError
 from evaluations import reporting
 from evaluations.admin.cells import PAGE_MEDIA, named
@@ -100,7 +100,7 @@ class RunAdmin(SoftDeleteAdmin):
     @display(description=_("status"), ordering="status", label=STATUS_COLOURS)
     def shown_status(self, obj: Run) -> tuple[str, str]:
         """Return how the run stands as a coloured label: red where nothing but errors came."""
-        return grid.outcome_of(obj, obj.evaluations.all())
+        return grid.describe_outcome(obj, obj.evaluations.all())
 
     @display(description=_("passed"))
     def shown_passed(self, obj: Run) -> str:
@@ -111,7 +111,7 @@ class RunAdmin(SoftDeleteAdmin):
     @display(description=_("cost"))
     def shown_cost(self, obj: Run) -> str:
         """Return what all columns cost."""
-        costs = [charts.cost_of(row.summary) for row in obj.evaluations.all()]
+        costs = [charts.find_cost(row.summary) for row in obj.evaluations.all()]
         known = [cost for cost in costs if cost is not None]
         return f"${sum(known):.4f}" if known else "–"
 
@@ -199,12 +199,12 @@ class RunAdmin(SoftDeleteAdmin):
             "columns": columns,
             "grid": shown,
             "filters": [(name, FILTER_NAMES[name]) for name in grid.FILTERS],
-            "verdicts": grid.verdicts_of(columns),
-            "outcome": grid.outcome_of(run, columns),
+            "verdicts": grid.list_verdicts(columns),
+            "outcome": grid.describe_outcome(run, columns),
             "remarks": remarks_on(run, columns),
             "misfits": misfits_from_json(run.settings.get("misfits", ())) if run.is_open else (),
-            "plots": charts.plots_of(columns),
-            "agreement": grid.agreement_of(run),
+            "plots": charts.build_plots(columns),
+            "agreement": grid.measure_agreement(run),
             "active": run.is_open,
             "formats": [item for item in reporting.FORMATS.values() if item.is_download],
             "can_change": self.has_change_permission(request, run),
@@ -221,7 +221,7 @@ class RunAdmin(SoftDeleteAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         try:
-            columns = grid.columns_of(UUID(str(key)))
+            columns = grid.list_columns(UUID(str(key)))
         except ValueError:
             raise Http404 from None
         if not columns or columns[0].run is None:
@@ -232,7 +232,7 @@ class RunAdmin(SoftDeleteAdmin):
         """Answer the page that watches: how far the run is, as JSON."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        return JsonResponse(grid.progress_of(get_object_or_404(Run, pk=key)))
+        return JsonResponse(grid.build_progress(get_object_or_404(Run, pk=key)))
 
     def case(self, request: HttpRequest, key: UUID, case: int) -> HttpResponse:
         """Show one case: what was asked, each answer, each scorer's reason."""
@@ -244,7 +244,7 @@ class RunAdmin(SoftDeleteAdmin):
             .prefetch_related("ratings__user")
         )
         labels = {column.pk: column.label for column in columns}
-        before, after = grid.neighbours_of(found)
+        before, after = grid.find_neighbours(found)
         context = {
             **self.admin_site.each_context(request),
             "title": found.name,
@@ -253,7 +253,7 @@ class RunAdmin(SoftDeleteAdmin):
             "case": found,
             "before": before,
             "after": after,
-            "answers": grid.answers_of(results, labels, request.user),
+            "answers": grid.build_answers(results, labels, request.user),
             "can_rate": request.user.has_perm("evaluations.add_rating"),
         }
         return TemplateResponse(request, "admin/evaluations/run/case.html", context)
@@ -269,7 +269,7 @@ class RunAdmin(SoftDeleteAdmin):
         except ValueError:
             raise Http404 from None
         start = _number(request.GET.get("from"))
-        flips = grid.flips_of(old, new, start=start)
+        flips = grid.list_flips(old, new, start=start)
         end = start + len(flips.page)
         context = {
             **self.admin_site.each_context(request),
@@ -306,10 +306,10 @@ class RunAdmin(SoftDeleteAdmin):
         """Put runs into the trash through the service."""
         run_services.delete_runs(keys)
 
-    def restore_rows(self, rows: QuerySet[Any]) -> Outcome:
+    def restore_rows(self, rows: QuerySet[Any]) -> BulkResult:
         """Take runs out of the trash through the service."""
         keys = list(rows.values_list("pk", flat=True))
-        return Outcome(changed=run_services.restore_runs(keys))
+        return BulkResult(changed=run_services.restore_runs(keys))
 
     def rate(self, request: HttpRequest, key: UUID) -> HttpResponse:
         """Keep what somebody says of an answer; saying it again replaces it."""
@@ -343,7 +343,7 @@ class RunAdmin(SoftDeleteAdmin):
         """Go on with a run, its limits as they are sent."""
 
         def resume() -> Any:
-            run_services.raise_limits(key, **_limits(request))
+            run_services.update_limits(key, **_limits(request))
             self._enqueue(request, Run.objects.get(pk=key))
             return _("The run goes on where it was.")
 
@@ -353,7 +353,7 @@ class RunAdmin(SoftDeleteAdmin):
         """Do a run's errors again."""
 
         def retry() -> Any:
-            count = run_services.forget_errors(key)
+            count = run_services.clear_errors(key)
             self._enqueue(request, Run.objects.get(pk=key))
             return _("%(count)d errors are done again.") % {"count": count}
 

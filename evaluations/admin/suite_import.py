@@ -27,8 +27,8 @@ from evaluations.engine.formats.summary import describe_checks
 from evaluations.engine.formats.tables import parse_check, parse_mapping
 from evaluations.engine.types import Suite
 from evaluations.models import TestSuite
-from evaluations.services.suites import check_suite, store_suite, suite_of_row
-from evaluations.suite_files import FORMATS, read_suite_of, write_suite
+from evaluations.services.suites import check_suite, load_suite, store_suite
+from evaluations.suite_files import FORMATS, read_suite_in, write_suite
 
 __all__ = ["SuiteFiles"]
 
@@ -109,7 +109,7 @@ class ImportForm(forms.Form):
         contents = unpack_uploads(found["more"], limit=LARGEST)
         # In memory: on this machine there is no file that a suite could name.
         files = Uploads({**contents, name: found["file"].read()})
-        return read_suite_of(
+        return read_suite_in(
             files,
             name,
             name=found["name"],
@@ -185,7 +185,7 @@ class SuiteFiles:
         if kind not in FORMATS or not TestSuite.objects.filter(pk=key).exists():
             raise Http404
         try:
-            text = write_suite(suite_of_row(key), kind)
+            text = write_suite(load_suite(key), kind)
         except (ApplicationError, EngineError) as error:
             return HttpResponse(str(error), status=409, content_type="text/plain; charset=utf-8")
         response = HttpResponse(text, content_type="text/plain; charset=utf-8")

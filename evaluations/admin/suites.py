@@ -26,7 +26,7 @@ from core.admin import (
     TagsFormField,
     first_line,
 )
-from core.bulk.jobs import Outcome, change_each
+from core.bulk.jobs import BulkResult, change_each
 from evaluations.admin.cells import PAGE_MEDIA, named
 from evaluations.admin.suite_import import SuiteFiles
 from evaluations.engine.errors import SuiteError
@@ -124,7 +124,7 @@ class TestSuiteAdmin(SuiteFiles, SoftDeleteAdmin):
         """Put them into the trash through the service."""
         suites.delete_suites(keys)
 
-    def restore_rows(self, rows: QuerySet[Any]) -> Outcome:
+    def restore_rows(self, rows: QuerySet[Any]) -> BulkResult:
         """Restore each unless its name is taken by now."""
         return change_each(rows, lambda row: suites.restore_suite(suite_id=row.pk))
 

@@ -15,13 +15,13 @@ from uuid import UUID
 
 from django.db import transaction
 
-from evaluations.engine.protocol import Column, Ending, Finished, request_hash
+from evaluations.engine.protocol import Column, RunOutcome, TaskResult, request_hash
 from evaluations.engine.providers import ProviderSpec
 from evaluations.engine.scorers import Context, grade
 from evaluations.engine.types import Answer
 from evaluations.models import TestSuite
-from evaluations.services.planning import Plan, PlannedColumn, cases_of_suite, create_run
-from evaluations.services.runs import column_of, finish_run, template_of
+from evaluations.services.planning import Plan, PlannedColumn, create_run, load_cases
+from evaluations.services.runs import build_column, find_template, finish_run
 from evaluations.services.store import DatabaseStore
 from evaluations.services.suites import store_suite
 from evaluations.suite_files import read_suite
@@ -63,12 +63,12 @@ def _load(recorded: Mapping[str, Any], prompt_id: UUID) -> int:
         for column in recorded["columns"]
     ]
     plan = Plan(columns=columns, name=suite.name, suite=suite, settings={"demo": True})
-    run = create_run(plan, cases_of_suite(suite.pk))
+    run = create_run(plan, load_cases(suite.pk))
     rows = list(run.evaluations.select_related("version").order_by("position"))
-    store = DatabaseStore(run, {str(row.pk): template_of(row) for row in rows})
+    store = DatabaseStore(run, {str(row.pk): find_template(row) for row in rows})
     for row, column in zip(rows, recorded["columns"], strict=True):
-        _answer(store, column_of(row, spec, provider=None), column["answers"])
-    finish_run(run, Ending(status="completed", message="", seconds=_seconds(recorded)))
+        _answer(store, build_column(row, spec, provider=None), column["answers"])
+    finish_run(run, RunOutcome(status="completed", message="", seconds=_seconds(recorded)))
     return len(rows)
 
 
@@ -80,7 +80,7 @@ def _answer(store: DatabaseStore, column: Column, answers: Mapping[str, Any]) ->
         context = Context(variables=task.case.variables, expected=task.case.expected)
         graded = _in_a_thread(grade(task.case.assertions, answer, context, task.case.threshold))
         finished.append(
-            Finished(
+            TaskResult(
                 column=column,
                 task=task,
                 request_hash=request_hash(column, task),

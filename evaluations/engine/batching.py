@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from evaluations.engine.protocol import Finished
+from evaluations.engine.protocol import TaskResult
 
-__all__ = ["Blocking", "Committer"]
+__all__ = ["BatchWriter", "StoreThread"]
 
 ResultT = TypeVar("ResultT")
 
 
-class Blocking:
+class StoreThread:
     """Runs the store's methods in one thread, one at a time."""
 
     def __init__(self) -> None:
@@ -29,15 +29,15 @@ class Blocking:
         self._pool.shutdown(wait=True)
 
 
-class Committer:
+class BatchWriter:
     """Group commit: whatever waits when the store is free goes in together."""
 
-    def __init__(self, save: Callable[[Sequence[Finished]], Any]) -> None:
+    def __init__(self, save: Callable[[Sequence[TaskResult]], Any]) -> None:
         self._save = save
-        self._waiting: list[tuple[Finished, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[TaskResult, asyncio.Future[None]]] = []
         self._wake = asyncio.Event()
 
-    async def store(self, finished: Finished) -> None:
+    async def store(self, finished: TaskResult) -> None:
         """Return when it is stored."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((finished, future))

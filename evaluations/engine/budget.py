@@ -63,10 +63,10 @@ class Budget:
             return f"the limit of {caps.calls} calls is reached"
         if caps.cost_usd is not None and self.cost_usd >= caps.cost_usd:
             return f"the limit of {caps.cost_usd:f} US dollars is reached"
-        return self.sentence_of_time if self.seconds_left <= 0 else ""
+        return self.time_sentence if self.seconds_left <= 0 else ""
 
     @property
-    def sentence_of_time(self) -> str:
+    def time_sentence(self) -> str:
         """What is said where the limit of time is reached."""
         return f"the limit of {self._caps.seconds:g} seconds is reached"
 

@@ -4,17 +4,17 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from evaluations.engine.providers import Price, cost_of
-from evaluations.engine.tokens import CHARACTERS_PER_TOKEN, tokens_of
+from evaluations.engine.providers import Price, calculate_cost
+from evaluations.engine.tokens import CHARACTERS_PER_TOKEN, estimate_tokens
 from evaluations.engine.types import Answer, Message
 
-__all__ = ["answer_limit", "cost_of_answer"]
+__all__ = ["answer_limit", "find_answer_cost"]
 
 # What services call the most tokens of an answer.
 LIMITS: Final = ("max_completion_tokens", "max_tokens")
 
 
-def cost_of_answer(
+def find_answer_cost(
     price: Price | None, messages: Sequence[Message], answer: Answer
 ) -> Decimal | None:
     """Return what an answer cost; where the service counts no tokens, about four characters each.
@@ -23,9 +23,9 @@ def cost_of_answer(
     """
     sent, came = answer.input_tokens, answer.output_tokens
     if price is not None and price.input_usd_per_million + price.output_usd_per_million > 0:
-        sent = tokens_of(messages) if sent is None else sent
+        sent = estimate_tokens(messages) if sent is None else sent
         came = len(answer.text) // CHARACTERS_PER_TOKEN + 1 if came is None else came
-    return cost_of(price, sent, came, answer.cache)
+    return calculate_cost(price, sent, came, answer.cache)
 
 
 def answer_limit(parameters: Mapping[str, Any], usual: int) -> int:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from core.language import gettext as _
-from evaluations.engine.costs import cost_of_answer
+from evaluations.engine.costs import find_answer_cost
 from evaluations.engine.errors import (
     AuthenticationError,
     EngineError,
@@ -18,18 +18,18 @@ from evaluations.engine.errors import (
     SetupError,
 )
 from evaluations.engine.providers import (
-    Pace,
     Price,
     Provider,
     ProviderSpec,
-    cost_of,
-    price_of,
+    RateLimiter,
+    calculate_cost,
+    find_price,
     with_retries,
 )
-from evaluations.engine.tokens import CHARACTERS_PER_TOKEN, tokens_of
+from evaluations.engine.tokens import CHARACTERS_PER_TOKEN, estimate_tokens
 from evaluations.engine.types import Answer, Request, Vector
 
-__all__ = ["ModelServices", "Tally"]
+__all__ = ["ModelServices", "UsageMeter"]
 
 REPLY_TOKENS: Final = 256
 DETERMINISTIC: Final[Mapping[str, Any]] = {"temperature": 0}
@@ -47,7 +47,7 @@ class _Model:
     provider: Provider
     price: Price | None
     slots: asyncio.Semaphore
-    pace: Pace
+    pace: RateLimiter
     form: int = 0
     """Which of `forms` the service takes; those before it were refused in this run."""
     defaults: Mapping[str, Any] = field(default_factory=lambda: DETERMINISTIC)
@@ -96,9 +96,9 @@ class ModelServices:
             self._models[name] = _Model(
                 spec=spec,
                 provider=provider,
-                price=price_of(spec),
+                price=find_price(spec),
                 slots=asyncio.Semaphore(provider.limits.concurrency),
-                pace=Pace(provider.limits, sleep=self.sleep),
+                pace=RateLimiter(provider.limits, sleep=self.sleep),
             )
         return self._models[name]
 
@@ -116,7 +116,7 @@ class ModelServices:
             try:
                 answer = await self._asked(
                     model,
-                    tokens_of(request.messages) + REPLY_TOKENS,
+                    estimate_tokens(request.messages) + REPLY_TOKENS,
                     partial(model.provider.complete, shaped),
                 )
             except RefusedError as error:
@@ -134,7 +134,7 @@ class ModelServices:
             break
         if answer.cost_usd is not None:
             return answer
-        return replace(answer, cost_usd=cost_of_answer(model.price, request.messages, answer))
+        return replace(answer, cost_usd=find_answer_cost(model.price, request.messages, answer))
 
     async def embed(
         self, texts: Sequence[str], *, provider: str
@@ -150,7 +150,7 @@ class ModelServices:
             raise SetupError(_("%(name)s has no embeddings") % {"name": model.spec.name})
         tokens = sum(map(len, texts)) // CHARACTERS_PER_TOKEN + 1
         vectors = await self._asked(model, tokens, lambda: model.provider.embed(texts))
-        return vectors, cost_of(model.price, tokens, 0)
+        return vectors, calculate_cost(model.price, tokens, 0)
 
     async def _asked(
         self, model: _Model, tokens: int, call: Callable[[], Awaitable[ResultT]]
@@ -182,7 +182,7 @@ def _shape(request: Request, model: _Model, form: int, defaults: Mapping[str, An
     )
 
 
-class Tally:
+class UsageMeter:
     """What the scoring of one answer asks of the services: counted, and held together."""
 
     def __init__(self, services: ModelServices) -> None:

@@ -20,13 +20,13 @@ __all__ = [
     "BEAT_SECONDS",
     "INTERRUPTED",
     "Column",
-    "Ending",
-    "Finished",
-    "Lost",
+    "HeartbeatReply",
+    "LeaseLost",
     "Options",
-    "Orders",
+    "RunOutcome",
     "Store",
     "Task",
+    "TaskResult",
     "request_hash",
 ]
 
@@ -34,7 +34,7 @@ BEAT_SECONDS: Final = 2.0
 INTERRUPTED: Final = "the run stopped while its judge was waited for"
 
 
-class Lost(Exception):  # noqa: N818 (named for what happened)
+class LeaseLost(Exception):  # noqa: N818 (named for what happened)
     """Another worker has the run now."""
 
 
@@ -76,7 +76,7 @@ class Task:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Finished:
+class TaskResult:
     """What became of a task; `answer` or `error` is there, or both."""
 
     column: Column
@@ -94,7 +94,7 @@ class Finished:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Orders:
+class HeartbeatReply:
     """What the store says at each heartbeat."""
 
     cancel: bool = False
@@ -119,7 +119,7 @@ class Options:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Ending:
+class RunOutcome:
     """How a run ended here."""
 
     status: str
@@ -150,18 +150,18 @@ class Store(Protocol):
             whole: whether those that were cut or filtered do not count.
         """
 
-    def save(self, finished: Sequence[Finished]) -> None:
+    def save(self, finished: Sequence[TaskResult]) -> None:
         """Store all or nothing; what is stored already stays as it is.
 
         Raises:
-            Lost: another worker has the run.
+            LeaseLost: another worker has the run.
         """
 
-    def beat(self, seconds: float) -> Orders:
+    def beat(self, seconds: float) -> HeartbeatReply:
         """Renew the lease.
 
         Raises:
-            Lost: another worker has the run.
+            LeaseLost: another worker has the run.
         """
 
 

@@ -9,17 +9,17 @@ from evaluations.engine.costs import answer_limit
 from evaluations.engine.errors import BrokenAnswerError, ContentFilterError, EngineError
 from evaluations.engine.protocol import Column, Task
 from evaluations.engine.providers import Provider
-from evaluations.engine.tokens import tokens_of
+from evaluations.engine.tokens import estimate_tokens
 from evaluations.engine.types import Answer, Request
 
-__all__ = ["answer_at_hand", "answer_of_refusal", "completed", "estimated_tokens", "request_of"]
+__all__ = ["build_refusal", "build_request", "cached_answer", "completed", "estimated_tokens"]
 
 logger = logging.getLogger(__name__)
 
 ANSWER_TOKENS: Final = 256  # reserved where no max_tokens is set
 
 
-def answer_at_hand(task: Task, known: Answer | None) -> Answer | None:
+def cached_answer(task: Task, known: Answer | None) -> Answer | None:
     """Return an answer for which nobody has to be asked: a given one, or an earlier one."""
     if task.case.given_answer is not None:
         return Answer(text=task.case.given_answer)
@@ -45,16 +45,16 @@ async def completed(provider: Provider, request: Request) -> Answer:
         ) from error
 
 
-def request_of(column: Column, task: Task) -> Request:
+def build_request(column: Column, task: Task) -> Request:
     """Return what is sent."""
     return Request(model=column.model, messages=task.messages, parameters=column.parameters)
 
 
 def estimated_tokens(request: Request) -> int:
     """Return about how many tokens a request and its answer take."""
-    return tokens_of(request.messages) + answer_limit(request.parameters, ANSWER_TOKENS)
+    return estimate_tokens(request.messages) + answer_limit(request.parameters, ANSWER_TOKENS)
 
 
-def answer_of_refusal(error: ContentFilterError) -> Answer:
+def build_refusal(error: ContentFilterError) -> Answer:
     """Return the answer that a service's filter stands for, for checks that ask about it."""
     return Answer(text=str(error), finish_reason="content_filter", refused=True, flagged=True)

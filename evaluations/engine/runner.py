@@ -1,6 +1,6 @@
 """Runs everything once: asks, scores, stores. Plain asyncio; where it is stored is the caller's.
 
-    store.page ──▶ column's workers ──▶ ask (cache, pace, retries) ──▶ score ──▶ Committer ──▶ store
+    store.page ──▶ workers of columns ──▶ ask (cache, pace, retries) ──▶ score ──▶ BatchWriter
 
 A worker keeps its provider's slot until its answer is stored, so what is lost with a process is at
 most what was in flight. Answers that wait at the same time are stored together.
@@ -13,9 +13,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from evaluations.engine.batching import Blocking, Committer
+from evaluations.engine.batching import BatchWriter, StoreThread
 from evaluations.engine.budget import Budget
-from evaluations.engine.costs import cost_of_answer
+from evaluations.engine.costs import find_answer_cost
 from evaluations.engine.errors import (
     AuthenticationError,
     ContentFilterError,
@@ -24,25 +24,25 @@ from evaluations.engine.errors import (
     ScoringError,
     SetupError,
 )
-from evaluations.engine.grader_models import Tally
+from evaluations.engine.grader_models import UsageMeter
 from evaluations.engine.protocol import (
     INTERRUPTED,
     Column,
-    Ending,
-    Finished,
-    Lost,
+    LeaseLost,
     Options,
+    RunOutcome,
     Store,
     Task,
+    TaskResult,
     request_hash,
 )
-from evaluations.engine.providers import Pace, Provider, with_retries
+from evaluations.engine.providers import Provider, RateLimiter, with_retries
 from evaluations.engine.requests import (
-    answer_at_hand,
-    answer_of_refusal,
+    build_refusal,
+    build_request,
+    cached_answer,
     completed,
     estimated_tokens,
-    request_of,
 )
 from evaluations.engine.scorers import Context, asks_about_refusals, grade, service_calls
 from evaluations.engine.types import Answer
@@ -71,21 +71,21 @@ class _Run:
         self,
         store: Store,
         options: Options,
-        on_finished: Callable[[Finished], object],
+        on_finished: Callable[[TaskResult], object],
     ) -> None:
         self.store = store
-        self.blocking = Blocking()
+        self.blocking = StoreThread()
         self.budget = Budget(options.caps, options.spent)
         self.options = options
         self.on_finished = on_finished
-        self.committer = Committer(lambda group: self.blocking(store.save, group))
+        self.committer = BatchWriter(lambda group: self.blocking(store.save, group))
         self.stopping = ""
         self.stopped = asyncio.Event()
         self.abandoned = asyncio.Event()
         self.status = "completed"
         self._asked: dict[str, asyncio.Future[Answer | None]] = {}
         self._slots: dict[int, asyncio.Semaphore] = {}
-        self._paces: dict[int, Pace] = {}
+        self._paces: dict[int, RateLimiter] = {}
 
     def stop(self, status: str, message: str) -> None:
         """Begin no more calls; the first reason is the one that is told."""
@@ -103,7 +103,7 @@ class _Run:
         """
         until = until or self.stopped
         if seconds >= self.budget.seconds_left:
-            self.stop("stopped", self.budget.sentence_of_time)
+            self.stop("stopped", self.budget.time_sentence)
             raise _Stopped
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -115,9 +115,9 @@ class _Run:
         limits = provider.limits
         return self._slots.setdefault(id(provider), asyncio.Semaphore(limits.concurrency))
 
-    def pace(self, provider: Provider) -> Pace:
+    def pace(self, provider: Provider) -> RateLimiter:
         limits = provider.limits
-        return self._paces.setdefault(id(provider), Pace(limits, sleep=self.pause))
+        return self._paces.setdefault(id(provider), RateLimiter(limits, sleep=self.pause))
 
     async def column(self, column: Column) -> None:
         """Work through one column."""
@@ -185,12 +185,12 @@ class _Run:
 
     async def _do(
         self, column: Column, task: Task, key: str, known: Answer | None
-    ) -> Finished | None:
+    ) -> TaskResult | None:
         """Return what became of a task, None where no call may begin."""
-        part = Finished(column=column, task=task, request_hash=key)
+        part = TaskResult(column=column, task=task, request_hash=key)
         if task.error:
             return replace(part, error=task.error)
-        answer = answer_at_hand(task, known)
+        answer = cached_answer(task, known)
         if answer is None and self.options.only_stored:
             return replace(part, error="there is no stored answer to this request")
         try:
@@ -250,14 +250,14 @@ class _Run:
         """
         pace = self.pace(column.provider)
         if ask and pace.is_limited:
-            await pace.wait(estimated_tokens(request_of(column, task)))
+            await pace.wait(estimated_tokens(build_request(column, task)))
         why = self.stopping or (self.budget.begin_calls(calls) if calls else "")
         if why:
             self.stop("stopped", why)
             raise _Stopped
 
     async def _ask(self, column: Column, task: Task) -> tuple[Answer, int]:
-        request = request_of(column, task)
+        request = build_request(column, task)
         pause = partial(self.pause, until=self.abandoned)
         # What has begun is within the limits: only a cancelled or failed run gives it up.
         try:
@@ -267,10 +267,10 @@ class _Run:
         except ContentFilterError as error:
             if not asks_about_refusals(task.case.assertions):
                 raise
-            return answer_of_refusal(error), error.attempts
+            return build_refusal(error), error.attempts
         cost = answer.cost_usd
         if cost is None:
-            cost = cost_of_answer(column.price, request.messages, answer)
+            cost = find_answer_cost(column.price, request.messages, answer)
         self.budget.add_cost(cost)
         return replace(answer, cost_usd=cost), attempts
 
@@ -285,12 +285,12 @@ class _Run:
         except _Stopped:
             raise ScoringError(INTERRUPTED) from None
 
-    async def _score(self, part: Finished, answer: Answer, judged: int) -> Finished:
+    async def _score(self, part: TaskResult, answer: Answer, judged: int) -> TaskResult:
         if answer.broken_off:
             self.budget.give_back(judged)
             return replace(part, answer=answer, error=answer.broken_off)
         case = part.task.case
-        tally = None if self.options.services is None else Tally(self.options.services)
+        tally = None if self.options.services is None else UsageMeter(self.options.services)
         context = Context(
             messages=part.task.messages,
             variables=case.variables,
@@ -327,9 +327,9 @@ async def run(
     columns: Sequence[Column],
     options: Options | None = None,
     *,
-    on_finished: Callable[[Finished], object] = lambda _finished: None,
+    on_finished: Callable[[TaskResult], object] = lambda _finished: None,
     last: Callable[[], object] = lambda: None,
-) -> Ending:
+) -> RunOutcome:
     """Work through all columns at a time and return how it ended.
 
     Args:
@@ -345,7 +345,7 @@ async def run(
         options.services.sleep = state.judge_pause
     try:
         await _work_through(state, columns, options.beat_seconds)
-    except* Lost:
+    except* LeaseLost:
         state.status, state.stopping = "lost", "another worker has taken it over"
     finally:
         for provider in {id(column.provider): column.provider for column in columns}.values():
@@ -354,7 +354,7 @@ async def run(
         if options.services is not None:
             await options.services.close()
         state.blocking.close(last)
-    return Ending(status=state.status, message=state.stopping, seconds=state.budget.seconds)
+    return RunOutcome(status=state.status, message=state.stopping, seconds=state.budget.seconds)
 
 
 async def _work_through(state: _Run, columns: Sequence[Column], beat_seconds: float) -> None:

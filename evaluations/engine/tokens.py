@@ -5,11 +5,11 @@ from typing import Final
 
 from evaluations.engine.types import Message
 
-__all__ = ["CHARACTERS_PER_TOKEN", "tokens_of"]
+__all__ = ["CHARACTERS_PER_TOKEN", "estimate_tokens"]
 
 CHARACTERS_PER_TOKEN: Final = 4
 
 
-def tokens_of(messages: Iterable[Message]) -> int:
+def estimate_tokens(messages: Iterable[Message]) -> int:
     """Return about how many tokens messages are."""
     return sum(len(message.content) for message in messages) // CHARACTERS_PER_TOKEN

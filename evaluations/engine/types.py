@@ -12,17 +12,17 @@ __all__ = [
     "UNFINISHED",
     "Answer",
     "Assertion",
+    "AssertionResult",
     "CacheTokens",
     "Case",
-    "Grade",
+    "FileLocation",
+    "ImportNotice",
     "Message",
-    "Outcome",
-    "Place",
     "Request",
+    "ScoredAssertion",
     "Semantics",
     "Suite",
     "Vector",
-    "Warned",
     "parse_type",
 ]
 
@@ -168,7 +168,7 @@ class Case:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
+class FileLocation:
     """Where in a file something stands."""
 
     file: str = ""
@@ -192,12 +192,12 @@ class Place:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Warned:
+class ImportNotice:
     """Something that was read, but perhaps not as its writer meant it."""
 
     message: str
     """One sentence: what was found and what became of it."""
-    place: Place = field(default_factory=Place)
+    place: FileLocation = field(default_factory=FileLocation)
     """Where."""
 
     def __str__(self) -> str:
@@ -212,7 +212,7 @@ class Suite:
     name: str
     description: str = ""
     cases: tuple[Case, ...] = ()
-    warnings: tuple[Warned, ...] = ()
+    warnings: tuple[ImportNotice, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -228,7 +228,7 @@ class Semantics:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
+class AssertionResult:
     """What one assertion says of one answer."""
 
     passed: bool
@@ -237,18 +237,18 @@ class Outcome:
     """From 0 to 1."""
     reason: str
     """One sentence for people."""
-    components: tuple["Grade", ...] = ()
+    components: tuple["ScoredAssertion", ...] = ()
     """Those of an assert-set."""
     named: Mapping[str, float] = field(default_factory=dict)
     """More measures by name."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Grade:
+class ScoredAssertion:
     """An assertion, what it says, and how it compared."""
 
     assertion: Assertion
-    outcome: Outcome
+    outcome: AssertionResult
     semantics: Semantics
     error: str = ""
     """Why it could not be scored; then the outcome does not count."""

@@ -10,10 +10,10 @@ from evaluations.promptfoo.config import PromptfooConfig, PromptSource, RunOptio
 from evaluations.promptfoo.prompts import matches
 from evaluations.services.planning import PlannedColumn
 
-__all__ = ["Filters", "columns_of", "with_limits"]
+__all__ = ["Filters", "plan_columns", "with_limits"]
 
 
-def columns_of(config: PromptfooConfig, specs: Iterable[ProviderSpec]) -> list[PlannedColumn]:
+def plan_columns(config: PromptfooConfig, specs: Iterable[ProviderSpec]) -> list[PlannedColumn]:
     """Return a column for each model and each of its prompts, in promptfoo's order."""
     return [
         PlannedColumn(spec=spec, text=one.raw, label=f"{one.label} · {spec.name}")

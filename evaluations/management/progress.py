@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from django.db.models import Count, Q
 
-from evaluations.engine.protocol import Finished
+from evaluations.engine.protocol import TaskResult
 from evaluations.models import Run, TestResult
 from evaluations.services.runs import spent_on
 
@@ -49,7 +49,7 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
 
-    def step(self, finished: Finished) -> None:
+    def step(self, finished: TaskResult) -> None:
         """Count one answer."""
         if self._bar is None:
             return

@@ -14,7 +14,7 @@ from evaluations.promptfoo.assertions import filled, read_assertions
 from evaluations.promptfoo.files import Source, Where
 from evaluations.promptfoo.values import combinations, resolved, stringify
 
-__all__ = ["CaseMaker", "FoundCase", "FoundTest", "entries_of"]
+__all__ = ["CaseMaker", "FoundCase", "FoundTest", "list_entries"]
 
 # What a test takes over from defaultTest where it says nothing itself.
 INHERITED: Final = ("threshold", "prompts", "providers", "assertScoringFunction")
@@ -52,7 +52,7 @@ class FoundCase:
     """Names of models; None: all of them."""
 
 
-def entries_of(test: FoundTest, key: str) -> Mapping[str, Any]:
+def list_entries(test: FoundTest, key: str) -> Mapping[str, Any]:
     """Return the object under a key of a test.
 
     Raises:
@@ -126,14 +126,14 @@ class CaseMaker:
             if both.get(key) is None and key in default.given:
                 both[key] = default.given[key]
         both["vars"] = {**_variables(self._source, default), **_variables(self._source, test)}
-        both["options"] = _options(entries_of(default, "options"), entries_of(test, "options"))
-        usual = entries_of(default, "metadata") or self._general
-        both["metadata"] = {**usual, **entries_of(test, "metadata")}
+        both["options"] = _options(list_entries(default, "options"), list_entries(test, "options"))
+        usual = list_entries(default, "metadata") or self._general
+        both["metadata"] = {**usual, **list_entries(test, "metadata")}
         return both
 
     def _assertions(self, test: FoundTest, both: Mapping[str, Any]) -> list[Assertion]:
         options = both["options"]
-        judge = entries_of(test, "options").get("provider")
+        judge = list_entries(test, "options").get("provider")
         inherits = options.get("disableDefaultAsserts") is not True
         found = list(self._inherited(judge)) if inherits else []
         for given, document, path in test.parts or ((test.given, test.document, test.path),):

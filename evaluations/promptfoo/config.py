@@ -17,14 +17,14 @@ from evaluations.engine.files import Files
 from evaluations.engine.formats.numbers import number_in
 from evaluations.engine.formats.yaml_document import Document
 from evaluations.engine.providers.base import MOST_AT_A_TIME
-from evaluations.engine.types import Suite, Warned
+from evaluations.engine.types import ImportNotice, Suite
 from evaluations.promptfoo.cases import FoundCase
 from evaluations.promptfoo.files import Render, Source, Where
 from evaluations.promptfoo.keys import COMMAND_LINE, RUN, TOP, warn_of_keys
 from evaluations.promptfoo.prompts import PromptSource, matches, read_prompts
 from evaluations.promptfoo.providers import (
     ProviderSource,
-    models_of,
+    list_models,
     read_providers,
 )
 from evaluations.promptfoo.tests import read_default, read_tests
@@ -64,7 +64,7 @@ class PromptfooConfig:
     """What the file names as "judge" and as "embeddings" of all tests."""
     found: tuple[FoundCase, ...]
     """The suite's cases, each with the prompts and models that it is for."""
-    warnings: tuple[Warned, ...]
+    warnings: tuple[ImportNotice, ...]
 
 
 def read_config(
@@ -81,7 +81,7 @@ def read_config(
     Raises:
         SuiteError: one sentence with file, line and column.
     """
-    with bounded.allowance_of(SECONDS):
+    with bounded.limit_allowance(SECONDS):
         return _read_within(Source(files=files, render=render), name, tests_only=tests_only)
 
 
@@ -115,7 +115,7 @@ def _read(source: Source, document: Document) -> PromptfooConfig:
         providers=providers,
         suite=Suite(name=description or document.file, cases=cases, warnings=warnings),
         options=options,
-        models=models_of(default.given.get("options") or {}),
+        models=list_models(default.given.get("options") or {}),
         found=found,
         warnings=warnings,
     )

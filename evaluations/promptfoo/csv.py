@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from core.language import gettext as _
-from core.tables import Table, Unusable
+from core.tables import InvalidValue, Table
 from evaluations.engine.errors import ScoringError, SuiteError
 from evaluations.engine.formats.assertions import RUNS_CODE, UNKNOWN_HERE
-from evaluations.engine.formats.tables import document_of
+from evaluations.engine.formats.tables import build_document
 from evaluations.engine.formats.yaml_document import Document
 from evaluations.engine.numbers import finite
 from evaluations.engine.scorers import SCORERS
 from evaluations.engine.scorers.javascript import split_fields
-from evaluations.engine.types import Place, Warned
+from evaluations.engine.types import FileLocation, ImportNotice
 from evaluations.promptfoo.files import CODE
 
 __all__ = ["find_special", "is_special", "parse_cell", "table_tests"]
@@ -129,44 +129,48 @@ def _fold(column: str) -> str:
     return known.get(column.casefold(), column.casefold())
 
 
-def table_tests(table: Table, file: str) -> tuple[list[FoundRow], list[Warned]]:
+def table_tests(table: Table, file: str) -> tuple[list[FoundRow], list[ImportNotice]]:
     """Return the tests of a table with their records, in the words of a configuration.
 
     Raises:
         SuiteError: a row has more cells than the header, or a special column is wrong.
     """
-    first = Place(file=file, line=table.header_line)
+    first = FileLocation(file=file, line=table.header_line)
     warnings = [
-        Warned(message=f"the column “{name}” has one underscore and is a variable", place=first)
+        ImportNotice(
+            message=f"the column “{name}” has one underscore and is a variable", place=first
+        )
         for name in table.columns or ()
         if name.startswith("_") and not name.startswith("__")
     ]
-    warnings += [Warned(message=str(note), place=Place(file=file)) for note in table.notes]
+    warnings += [
+        ImportNotice(message=str(note), place=FileLocation(file=file)) for note in table.notes
+    ]
     tests = []
     for record in table:
-        document = document_of(table, record, file)
+        document = build_document(table, record, file)
         place = document.place()
-        if isinstance(record.value, Unusable):
+        if isinstance(record.value, InvalidValue):
             raise SuiteError(f"{place}: {record.value.reason}")
         row = {_fold(column): _cell(cell, place) for column, cell in record.value.items()}
         if record.missing and any(EXPECTED.match(_fold(column)) for column in record.missing):
             said = _("the row ends before the column “%(missing)s”, so it has no such check") % {
                 "missing": record.missing[0]
             }
-            warnings.append(Warned(message=said, place=place))
+            warnings.append(ImportNotice(message=said, place=place))
         test, messages = _test(row, place)
         tests.append((document, test))
-        warnings += [Warned(message=message, place=place) for message in messages]
+        warnings += [ImportNotice(message=message, place=place) for message in messages]
     return tests, warnings
 
 
-def _cell(cell: str | Unusable, place: Place) -> str:
-    if isinstance(cell, Unusable):
+def _cell(cell: str | InvalidValue, place: FileLocation) -> str:
+    if isinstance(cell, InvalidValue):
         raise SuiteError(f"{place}: {cell.reason}")
     return cell
 
 
-def _test(row: Mapping[str, str], place: Place) -> tuple[dict[str, Any], list[str]]:
+def _test(row: Mapping[str, str], place: FileLocation) -> tuple[dict[str, Any], list[str]]:
     test: dict[str, Any] = {"vars": {}, "assert": [], "metadata": {}, "options": {}}
     warnings: list[str] = []
     numbered: dict[str, dict[str, Any]] = {}
@@ -189,7 +193,7 @@ def _test(row: Mapping[str, str], place: Place) -> tuple[dict[str, Any], list[st
     return test, warnings
 
 
-def _special(test: dict[str, Any], name: str, cell: str, place: Place) -> list[str]:
+def _special(test: dict[str, Any], name: str, cell: str, place: FileLocation) -> list[str]:
     if not cell and name != "__threshold":
         return []
     if name == "__threshold":
@@ -208,7 +212,9 @@ def _special(test: dict[str, Any], name: str, cell: str, place: Place) -> list[s
     return []
 
 
-def _configure(row: Mapping[str, str], numbered: dict[str, dict[str, Any]], place: Place) -> None:
+def _configure(
+    row: Mapping[str, str], numbered: dict[str, dict[str, Any]], place: FileLocation
+) -> None:
     for name, cell in row.items():
         found = THRESHOLD_OF.match(name)
         if found and cell.strip():
@@ -221,7 +227,7 @@ def _configure(row: Mapping[str, str], numbered: dict[str, dict[str, Any]], plac
             numbered[number]["threshold"] = _number(cell, name, place)
 
 
-def _number(cell: str, name: str, place: Place) -> float:
+def _number(cell: str, name: str, place: FileLocation) -> float:
     try:
         found = finite(json.loads(cell.strip()))
     except (ValueError, RecursionError):

@@ -12,9 +12,9 @@ from core.tables import UnreadableError
 from core.tables.encodings import decode
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.files import Files, is_pattern
-from evaluations.engine.formats.yaml_document import Document, Spot, load_document
+from evaluations.engine.formats.yaml_document import Document, LazyLocation, load_document
 from evaluations.engine.providers.keys import find_secret
-from evaluations.engine.types import Place, Warned
+from evaluations.engine.types import FileLocation, ImportNotice
 from evaluations.promptfoo.references import resolve_references
 
 __all__ = [
@@ -44,7 +44,7 @@ SECRETS: Final = frozenset(
     """.split()  # noqa: SIM905 (a table of words; an address often holds a password)
 )
 
-Where = Place | Spot
+Where = FileLocation | LazyLocation
 Render = Callable[[str, Mapping[str, Any]], str]
 """Fills a text with values; ValueError with one sentence where it cannot."""
 
@@ -57,7 +57,7 @@ class Source:
     """Where the files that it names are; nothing else is opened."""
     render: Render
     """How texts are filled with values."""
-    warnings: list[Warned] = field(default_factory=list)
+    warnings: list[ImportNotice] = field(default_factory=list)
     """What has been found so far."""
     lists: list[PurePosixPath] = field(default_factory=list)
     """Files that lists in files named, each as often as it was opened."""
@@ -89,8 +89,8 @@ class Source:
 
     def warn(self, message: str, place: Where) -> None:
         """Note what was read and not carried out."""
-        known = place.place if isinstance(place, Spot) else place
-        self.warnings.append(Warned(message=message, place=known))
+        known = place.place if isinstance(place, LazyLocation) else place
+        self.warnings.append(ImportNotice(message=message, place=known))
 
     def path(self, reference: str, place: Where) -> PurePosixPath:
         """Return the file that a reference means, as a path in the configuration's folder.
@@ -138,7 +138,7 @@ class Source:
         except UnreadableError as error:
             raise SuiteError(f"{path.name}: {error}") from None
         for note in notes:
-            self.warn(str(note), Place(file=path.name))
+            self.warn(str(note), FileLocation(file=path.name))
         return text
 
     def document(self, path: PurePosixPath) -> Document:

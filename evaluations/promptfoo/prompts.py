@@ -12,7 +12,7 @@ from typing import Any, Final
 from core.language import gettext as _
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.yaml_document import Document, load_document
-from evaluations.engine.types import Place
+from evaluations.engine.types import FileLocation
 from evaluations.promptfoo.files import CODE, Source, Where, find_environment
 from evaluations.promptfoo.values import stringify
 
@@ -123,7 +123,7 @@ def _read(
 
 
 def _warn_of_file(source: Source, text: str, path: PurePosixPath) -> None:
-    place = Place(file=path.name)
+    place = FileLocation(file=path.name)
     _warn_of_chat(source, text, place)
     if path.suffix.lower() in (".json", ".yaml", ".yml") and '"file://' in text:
         source.warn("a file that a prompt's file names is not read", place)

@@ -7,10 +7,10 @@ from typing import Any
 
 from evaluations.engine.errors import SetupError, SuiteError
 from evaluations.engine.formats.yaml_document import Document
-from evaluations.engine.providers import ProviderSpec, left_out_of, parse_spec
+from evaluations.engine.providers import ProviderSpec, list_left_out, parse_spec
 from evaluations.promptfoo.files import CODE, Source, Where
 
-__all__ = ["ProviderSource", "models_of", "read_providers"]
+__all__ = ["ProviderSource", "list_models", "read_providers"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,7 +70,7 @@ def _read(source: Source, given: Any, document: Document, path: tuple[Any, ...])
         raise SuiteError(f"{spot}: {error}") from None
     if spec.kind == "replay":
         source.path(spec.model, spot)  # refuses a file outside, whether it is there or not
-    for inside, sentence in left_out_of(given):
+    for inside, sentence in list_left_out(given):
         source.warn(sentence, document.spot(*path, *inside))
     written = given if isinstance(given, str) else str(given.get("id") or next(iter(given)))
     short = f"{spec.kind}:{spec.model}" if spec.model else spec.kind
@@ -91,7 +91,7 @@ def _with_files(source: Source, given: Any, spot: Where) -> Any:
     return source.load_text(path)
 
 
-def models_of(options: Mapping[str, Any]) -> dict[str, str]:
+def list_models(options: Mapping[str, Any]) -> dict[str, str]:
     """Return the judge and the embeddings that the options of all tests name."""
     given = options.get("provider")
     if isinstance(given, Mapping) and "id" not in given:

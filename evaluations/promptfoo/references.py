@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from core.language import gettext as _
 from evaluations.engine.errors import SuiteError
-from evaluations.engine.formats.yaml_document import Document, Spot
+from evaluations.engine.formats.yaml_document import Document, LazyLocation
 
 __all__ = ["resolve_references"]
 
@@ -13,7 +13,7 @@ MOST: Final = 10_000  # references; each may hold others
 MOST_VALUES: Final = 1_000_000  # with all that references repeat
 MISSING: Final = object()
 
-Load = Callable[[str, Spot], Any]
+Load = Callable[[str, LazyLocation], Any]
 
 
 def resolve_references(document: Document, load: Load) -> Document:
@@ -75,7 +75,7 @@ class _Resolver:
         rest = {key: one for key, one in beside.items() if key != "$ref"}
         return {**target, **rest} if isinstance(target, dict) else target
 
-    def _target(self, reference: str, spot: Spot) -> Any:
+    def _target(self, reference: str, spot: LazyLocation) -> Any:
         file, _hash, pointer = reference.partition("#")
         value = self.load(file, spot) if file else self.document.value
         for part in pointer.split("/")[1:]:

@@ -5,17 +5,17 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from core.language import gettext as _
-from core.tables import format_of
-from core.tables.values import UnfitError, plain
+from core.tables import detect_format
+from core.tables.values import UnsupportedValueError, plain
 from evaluations.engine.errors import SuiteError
-from evaluations.engine.formats.tables import document_of, open_suite_table
+from evaluations.engine.formats.tables import build_document, open_suite_table
 from evaluations.engine.formats.yaml_document import Document
 from evaluations.promptfoo.assertions import warn_of_judge
 from evaluations.promptfoo.cases import (
     CaseMaker,
     FoundCase,
     FoundTest,
-    entries_of,
+    list_entries,
 )
 from evaluations.promptfoo.csv import table_tests
 from evaluations.promptfoo.files import Source, Where
@@ -97,7 +97,7 @@ def _of_scenarios(source: Source, document: Document) -> Iterator[FoundTest]:
 def _joined(part: FoundTest, test: FoundTest) -> FoundTest:
     both = {**part.given, **test.given}
     for key in ("vars", "options", "metadata"):
-        both[key] = {**entries_of(part, key), **entries_of(test, key)}
+        both[key] = {**list_entries(part, key), **list_entries(test, key)}
     parts = tuple((one.given, one.document, one.path) for one in (part, test))
     return FoundTest(given=both, document=test.document, path=test.path, parts=parts)
 
@@ -132,7 +132,7 @@ def _of_files(source: Source, reference: str, spot: Where, within: Within) -> It
         )
     for path in paths:
         inside = source.open_list(path, spot, within)
-        file_format = format_of(path.name)
+        file_format = detect_format(path.name)
         if file_format in ("csv", "xlsx"):
             yield from _of_table(source, path, reference)
         elif file_format == "jsonl":
@@ -153,10 +153,10 @@ def _of_table(source: Source, path: PurePosixPath, reference: str) -> Iterator[F
 def _of_lines(source: Source, path: PurePosixPath) -> Iterator[FoundTest]:
     table = open_suite_table(source.files.read(path), path.name)
     for record in table:
-        document = document_of(table, record, path.name)
+        document = build_document(table, record, path.name)
         try:
             value = plain(record.value)
-        except UnfitError as error:
+        except UnsupportedValueError as error:
             raise SuiteError(f"{document.place()}: {error}") from None
         if not isinstance(value, dict):
             sentence = _("a test is an object with vars and assert")

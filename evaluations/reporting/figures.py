@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from django.utils.translation import gettext as _
 
-from evaluations.selectors.comparisons import Judged
+from evaluations.selectors.comparisons import ComparisonSummary
 
 __all__ = ["SHOWN", "figures", "flips", "titles"]
 
@@ -26,7 +26,7 @@ def titles() -> tuple[str, ...]:
     )
 
 
-def flips(one: Judged) -> list[tuple[str, Sequence[str], int]]:
+def flips(one: ComparisonSummary) -> list[tuple[str, Sequence[str], int]]:
     """Return fixed and broken cases: a title, the first names, and how many there are."""
     params = one.verdict.params
     return [

@@ -12,7 +12,7 @@ from evaluations.finish_reasons import REMARKABLE, explain_finish
 from evaluations.models import TestResult
 from evaluations.reporting.report import ColumnReport, Report
 
-__all__ = ["notes_of"]
+__all__ = ["list_notes"]
 
 CHUNK: Final = 1000
 CASES_SHOWN: Final = 5  # names of cases beside one note
@@ -28,7 +28,7 @@ class _Cases:
     names: list[str] = field(default_factory=list)
 
 
-def notes_of(report: Report) -> Iterator[str]:
+def list_notes(report: Report) -> Iterator[str]:
     """Yield a line for each note on a column: what, how often, and the first cases.
 
     One query for each column; no more is held than is shown.

@@ -6,7 +6,13 @@ from functools import cached_property
 from typing import Any, Final
 
 from evaluations.models import Evaluation, Run
-from evaluations.selectors.comparisons import Comparing, Judged, compare_run, judge_run, remarks_on
+from evaluations.selectors.comparisons import (
+    ColumnComparison,
+    ComparisonSummary,
+    compare_run,
+    judge_run,
+    remarks_on,
+)
 
 __all__ = [
     "ERRORS",
@@ -38,12 +44,12 @@ class Report:
     columns: Sequence[ColumnReport]
 
     @cached_property
-    def verdicts(self) -> Sequence[Judged]:
+    def verdicts(self) -> Sequence[ComparisonSummary]:
         """Its verdicts: those that are stored where it has ended."""
         return judge_run(self.run, self._rows)
 
     @cached_property
-    def comparisons(self) -> Sequence[Comparing]:
+    def comparisons(self) -> Sequence[ColumnComparison]:
         """The same with every figure and every flipped case: all outcomes are read for it."""
         return compare_run(self.run, self._rows)
 

@@ -14,9 +14,9 @@ from evaluations.reporting.report import ColumnReport, Report
 __all__ = [
     "PART",
     "column_results",
+    "find_note",
     "in_parts",
     "json_with_results",
-    "note_of",
     "result_as_json",
     "results",
 ]
@@ -65,12 +65,12 @@ def result_as_json(place: int, row: Any) -> dict[str, Any]:
         "output_tokens": row.output_tokens,
         "cost_usd": None if row.cost_usd is None else float(row.cost_usd),
         "finish_reason": row.finish_reason,
-        "note": note_of(row),
+        "note": find_note(row),
         "components": row.components,
     }
 
 
-def note_of(row: Any) -> str:
+def find_note(row: Any) -> str:
     """Return what there is to say of an answer besides its text: cut, filtered, empty; else ""."""
     return explain_finish(
         output=row.output, error=row.error, finish_reason=row.finish_reason, details=row.details

@@ -9,21 +9,21 @@ from typing import Any, Final
 
 from evaluations.models import Evaluation
 
-__all__ = ["cost_of", "plots_of", "trend_of"]
+__all__ = ["build_plots", "build_trend", "find_cost"]
 
 WIDTH: Final = 240
 HEIGHT: Final = 64
 NAMED: Final = 12  # points of a trend that have room for a name each
 
 
-def plots_of(columns: Sequence[Evaluation]) -> list[dict[str, Any]]:
+def build_plots(columns: Sequence[Evaluation]) -> list[dict[str, Any]]:
     """Return what is drawn of each column that has ended, all on the same scales."""
     ended = [column for column in columns if column.summary]
     summaries = [column.summary for column in ended]
     boxes = [summary.get("latency_ms_box") for summary in summaries]
     most = max((max(one.get("histogram") or [0]) for one in summaries), default=0)
     slowest = _round_up(max((box[-1] for box in boxes if box), default=0))
-    dearest = max((cost_of(one) or 0 for one in summaries), default=0)
+    dearest = max((find_cost(one) or 0 for one in summaries), default=0)
     return [
         {
             "label": column.label,
@@ -37,7 +37,7 @@ def plots_of(columns: Sequence[Evaluation]) -> list[dict[str, Any]]:
     ]
 
 
-def cost_of(summary: Mapping[str, Any]) -> float | None:
+def find_cost(summary: Mapping[str, Any]) -> float | None:
     """Return what a column cost in USD, its judge included; None where no price is known."""
     known = [summary.get(name) for name in ("cost_usd", "grading_cost_usd")]
     found = [value for value in known if value is not None]
@@ -92,7 +92,7 @@ def _latency(
 
 
 def _cost(summary: Mapping[str, Any], dearest: float) -> dict[str, Any] | None:
-    cost = cost_of(summary)
+    cost = find_cost(summary)
     if cost is None:
         return None
     answers = summary.get("answers") or 0
@@ -104,7 +104,7 @@ def _cost(summary: Mapping[str, Any], dearest: float) -> dict[str, Any] | None:
     }
 
 
-def trend_of(rows: Iterable[Evaluation]) -> list[dict[str, Any]]:
+def build_trend(rows: Iterable[Evaluation]) -> list[dict[str, Any]]:
     """Return pass rates over time, a line for each suite and model, the oldest point first.
 
     What is asked differs between suites, and who answers between models: they are never joined.

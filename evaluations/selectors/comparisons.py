@@ -20,22 +20,22 @@ from evaluations.models import Evaluation, Run
 from evaluations.selectors.summaries import compare_columns
 
 __all__ = [
-    "Comparing",
-    "Judged",
+    "ColumnComparison",
+    "ComparisonSummary",
     "Pairing",
     "as_stored",
     "compare_run",
     "judge_run",
     "pair_columns",
     "remarks_on",
-    "sentence_of",
+    "verdict_text",
 ]
 
 NAMED: Final = 50  # flipped cases that are kept by name
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Comparing:
+class ColumnComparison:
     """Two columns."""
 
     old: str
@@ -51,7 +51,7 @@ class Comparing:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Judged:
+class ComparisonSummary:
     """What most reports say of two columns: it is stored when a run ends."""
 
     verdict: Verdict
@@ -61,7 +61,7 @@ class Judged:
     """The same of the broken ones."""
 
 
-def judge_run(run: Run, rows: Sequence[Evaluation]) -> list[Judged]:
+def judge_run(run: Run, rows: Sequence[Evaluation]) -> list[ComparisonSummary]:
     """Return the verdicts of a run, its columns given in their order.
 
     They are read from the columns where the run has ended; else all its outcomes are compared now.
@@ -71,7 +71,7 @@ def judge_run(run: Run, rows: Sequence[Evaluation]) -> list[Judged]:
     if run.is_open or not all(stored):
         stored = [as_stored(one) for one in compare_run(run, rows)]
     return [
-        Judged(
+        ComparisonSummary(
             verdict=Verdict(code=one["code"], params=one["params"]),
             fixed=one["fixed"],
             broken=one["broken"],
@@ -86,7 +86,7 @@ def _stored(old: Evaluation, new: Evaluation) -> dict[str, Any]:
     return found if found.get("old") == str(old.pk) else {}
 
 
-def compare_run(run: Run, rows: Sequence[Evaluation]) -> list[Comparing]:
+def compare_run(run: Run, rows: Sequence[Evaluation]) -> list[ColumnComparison]:
     """Return the comparisons of a run, its columns given in their order."""
     pairs = pair_columns(run, rows).pairs
     compared = [(old, new, compare_columns(old, new)) for old, new in pairs]
@@ -97,7 +97,7 @@ def compare_run(run: Run, rows: Sequence[Evaluation]) -> list[Comparing]:
     }
     adjusted = holm(p_values)
     return [
-        Comparing(
+        ColumnComparison(
             old=_name(old, run),
             new=new.label,
             old_column=old,
@@ -237,7 +237,7 @@ def _unchecked_remarks(rows: Sequence[Evaluation]) -> list[str]:
     return remarks
 
 
-def as_stored(one: Comparing) -> dict[str, Any]:
+def as_stored(one: ColumnComparison) -> dict[str, Any]:
     """Return a comparison as the JSON that its new column keeps."""
     found = one.comparison
     return {
@@ -252,6 +252,6 @@ def as_stored(one: Comparing) -> dict[str, Any]:
     }
 
 
-def sentence_of(stored: Mapping[str, Any]) -> str:
+def verdict_text(stored: Mapping[str, Any]) -> str:
     """Return a stored comparison's verdict, in the language of the reader."""
     return str(_(SENTENCES[stored["code"]]) % stored["params"])

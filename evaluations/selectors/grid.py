@@ -32,7 +32,7 @@ from evaluations.models import (
     completed_outcome,
     result_state,
 )
-from evaluations.selectors.comparisons import sentence_of
+from evaluations.selectors.comparisons import verdict_text
 from evaluations.selectors.summaries import compare_columns
 
 __all__ = [
@@ -44,16 +44,16 @@ __all__ = [
     "Flips",
     "Grid",
     "GridRow",
-    "agreement_of",
-    "answers_of",
+    "build_answers",
     "build_grid",
-    "columns_of",
-    "flips_of",
-    "neighbours_of",
-    "outcome_of",
-    "progress_of",
+    "build_progress",
+    "describe_outcome",
+    "find_neighbours",
+    "list_columns",
+    "list_flips",
+    "list_verdicts",
+    "measure_agreement",
     "verdict_between",
-    "verdicts_of",
 ]
 
 PAGE: Final = 50  # cases on a page of the grid
@@ -66,13 +66,13 @@ LIMITS: Final = {
 }
 
 
-def columns_of(run_id: UUID) -> list[Evaluation]:
+def list_columns(run_id: UUID) -> list[Evaluation]:
     """Return a run's columns with the run itself, its suite and its baseline; one query."""
     rows = Evaluation.objects.filter(run=run_id).order_by("position")
     return list(rows.select_related("run__suite", "run__baseline", "prompt", "version"))
 
 
-def outcome_of(run: Run, columns: Iterable[Evaluation]) -> tuple[str, str]:
+def describe_outcome(run: Run, columns: Iterable[Evaluation]) -> tuple[str, str]:
     """Return how a run stands: a code for its colour, and the words for it; no query."""
     if run.status == Run.Status.COMPLETED:
         outcome = completed_outcome([column.summary for column in columns])
@@ -81,7 +81,7 @@ def outcome_of(run: Run, columns: Iterable[Evaluation]) -> tuple[str, str]:
     return run.status, run.get_status_display()
 
 
-def progress_of(run: Run) -> dict[str, Any]:
+def build_progress(run: Run) -> dict[str, Any]:
     """Return how far a run is, as JSON for the page that watches it; one query."""
     rows = (
         TestResult.objects.filter(evaluation__run=run, run_case__isnull=False)
@@ -262,7 +262,7 @@ def _cells(columns: Sequence[Evaluation], cases: Sequence[RunCase]) -> dict[Any,
     return defaultdict(Cell, {key: Cell(results=tuple(group)) for key, group in found.items()})
 
 
-def agreement_of(run: Run) -> Agreement | None:
+def measure_agreement(run: Run) -> Agreement | None:
     """Return how far people agree with the scores; one query."""
     pairs = Rating.objects.filter(result__evaluation__run=run, result__passed__isnull=False)
     rows = pairs.values_list("passed", "result__passed")
@@ -322,7 +322,7 @@ class _Outcome:
         return found
 
 
-def flips_of(old: Evaluation, new: Evaluation, *, start: int = 0) -> Flips:
+def list_flips(old: Evaluation, new: Evaluation, *, start: int = 0) -> Flips:
     """Return a page of flipped cases, and how many there are; three queries.
 
     Cases are paired, and their repeats averaged, as `engine.statistics.compare` does it.
@@ -400,10 +400,10 @@ def verdict_between(old: Evaluation, new: Evaluation) -> dict[str, Any] | None:
         found = compare_columns(old, new)
         verdict = judge_comparison(found, old=old.label, new=new.label)
         stored = {"code": verdict.code, "params": dict(verdict.params)}
-    return {"code": stored["code"], "sentence": sentence_of(stored)}
+    return {"code": stored["code"], "sentence": verdict_text(stored)}
 
 
-def answers_of(
+def build_answers(
     results: Sequence[TestResult], labels: Mapping[UUID, str], user: Any
 ) -> list[dict[str, Any]]:
     """Return the answers to one case with what people said of them; no query."""
@@ -428,7 +428,7 @@ def answers_of(
     ]
 
 
-def neighbours_of(case: RunCase) -> tuple[RunCase | None, RunCase | None]:
+def find_neighbours(case: RunCase) -> tuple[RunCase | None, RunCase | None]:
     """Return the cases before and after one, None at either end; two queries."""
     cases = RunCase.objects.filter(run=case.run_id).only("pk", "name")
     before = cases.filter(position__lt=case.position).order_by("-position").first()
@@ -452,12 +452,12 @@ def _how(component: Mapping[str, Any]) -> str:
     return "; ".join(map(str, parts))
 
 
-def verdicts_of(columns: Sequence[Evaluation]) -> list[dict[str, Any]]:
+def list_verdicts(columns: Sequence[Evaluation]) -> list[dict[str, Any]]:
     """Return the stored verdicts of the columns that were compared; no query."""
     return [
         {
             "column": column,
-            "sentence": sentence_of(column.summary["comparison"]),
+            "sentence": verdict_text(column.summary["comparison"]),
             "code": column.summary["comparison"]["code"],
             "stored": column.summary["comparison"],
         }

@@ -12,7 +12,7 @@ from evaluations.engine.statistics import (
     Summary,
     compare,
     histogram,
-    quantile_of_counts,
+    quantile_from_counts,
     summarise,
 )
 from evaluations.models import UNCHECKED, Evaluation, TestResult
@@ -96,9 +96,9 @@ def _spending(evaluation: Evaluation) -> dict[str, Any]:
         "input_tokens": sums["input"],
         "output_tokens": sums["output"],
         "cached": sums["cached"],
-        "latency_ms_median": quantile_of_counts(latencies, 0.5),
-        "latency_ms_95": quantile_of_counts(latencies, 0.95),
-        "latency_ms_box": [quantile_of_counts(latencies, part) for part in BOX]
+        "latency_ms_median": quantile_from_counts(latencies, 0.5),
+        "latency_ms_95": quantile_from_counts(latencies, 0.95),
+        "latency_ms_box": [quantile_from_counts(latencies, part) for part in BOX]
         if latencies
         else None,
     }

@@ -15,7 +15,7 @@ from core.errors import ApplicationError, InvalidInputError, NotFoundError
 from core.services import check_fields, refuse_unknown
 from evaluations.engine.scorers import is_checked
 from evaluations.models import GateEvent, ReleaseGate, TestSuite
-from evaluations.services.planning import cases_of_suite
+from evaluations.services.planning import load_cases
 
 __all__ = [
     "check_gate",
@@ -114,7 +114,7 @@ def check_gate(*, suite: TestSuite, pass_rate: float | None) -> Mapping[str, str
         problems["pass_rate"] = _("a gate at 0 opens for every answer; it takes more")
     try:
         checks = (
-            is_checked(case.assertions, case.threshold) for _key, case in cases_of_suite(suite.pk)
+            is_checked(case.assertions, case.threshold) for _key, case in load_cases(suite.pk)
         )
         has_check = any(checks)
     except ApplicationError as error:

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_noop
 from core.errors import InvalidInputError
 from core.json import dump
 from core.services import check_fields, find_row
-from evaluations.adapters import find_spec, prepare, spec_as_target
+from evaluations.adapters import find_spec, prepare, spec_to_json
 from evaluations.engine.costs import answer_limit
 from evaluations.engine.errors import SetupError, SuiteError
 from evaluations.engine.files import NO_FILES, RunFiles
@@ -27,8 +27,8 @@ from evaluations.engine.formats.documents import (
     case_from_document,
     case_key,
 )
-from evaluations.engine.providers import ProviderSpec, cost_of, make, price_of
-from evaluations.engine.scorers import needs_of, service_calls
+from evaluations.engine.providers import ProviderSpec, calculate_cost, find_price, make
+from evaluations.engine.scorers import required_models, service_calls
 from evaluations.engine.tokens import CHARACTERS_PER_TOKEN
 from evaluations.engine.types import Case
 from evaluations.fit import Survey
@@ -42,10 +42,10 @@ __all__ = [
     "Estimate",
     "Plan",
     "PlannedColumn",
-    "case_of_row",
-    "cases_of_suite",
+    "case_from_row",
     "create_run",
     "estimate_run",
+    "load_cases",
     "with_full_name",
 ]
 
@@ -144,7 +144,7 @@ class Estimate:
         }
 
 
-def cases_of_suite(suite_id: UUID | str) -> Iterator[tuple[UUID | None, Case]]:
+def load_cases(suite_id: UUID | str) -> Iterator[tuple[UUID | None, Case]]:
     """Yield the enabled cases of a suite in their order, each with its key.
 
     Raises:
@@ -154,10 +154,10 @@ def cases_of_suite(suite_id: UUID | str) -> Iterator[tuple[UUID | None, Case]]:
     suite = find_row(TestSuite, suite_id)
     rows = TestCase.objects.filter(suite=suite, enabled=True).order_by("position", "name")
     for row in rows.iterator(chunk_size=PAGE):
-        yield row.pk, case_of_row(row)
+        yield row.pk, case_from_row(row)
 
 
-def case_of_row(row: TestCase) -> Case:
+def case_from_row(row: TestCase) -> Case:
     """Return a stored case as the engine asks it.
 
     Raises:
@@ -186,17 +186,17 @@ def estimate_run(plan: Plan, cases: Sequence[Case], count: int) -> Estimate:
         asked = round(count * plan.repeats * _share(cases, place))
         sent = _mean_tokens(column, cases)
         answered = answer_limit(column.spec.parameters, ANSWER_TOKENS)
-        each = cost_of(price_of(column.spec), sent, answered)
+        each = calculate_cost(find_price(column.spec), sent, answered)
         if each is None:
             unpriced.append(column.spec.name)
         cost = None if cost is None or each is None else cost + asked * each
         calls, input_tokens = calls + asked, input_tokens + asked * sent
         output_tokens += asked * answered
     judged = _judge_calls(plan, cases, count)
-    needs = needs_of(one for case in cases for one in case.assertions)
+    needs = required_models(one for case in cases for one in case.assertions)
     chosen = {"judge": plan.judge, "embeddings": plan.embeddings}
     for name in {named or chosen[need] for need, named in needs} - {""}:
-        each = cost_of(price_of(find_spec(name)), JUDGE_TOKENS, REPLY_TOKENS)
+        each = calculate_cost(find_price(find_spec(name)), JUDGE_TOKENS, REPLY_TOKENS)
         if each is None:
             unpriced.append(name)
         cost = None if cost is None or each is None else cost + judged * each
@@ -294,7 +294,7 @@ def with_full_name(spec: ProviderSpec, files: RunFiles) -> ProviderSpec:
 
 
 def _check_cap(plan: Plan, estimate: Estimate, models: Mapping[str, Any]) -> None:
-    judges = [name for name in models if price_of(find_spec(name)) is None]
+    judges = [name for name in models if find_price(find_spec(name)) is None]
     unpriced = dict.fromkeys([*estimate.unpriced, *judges])
     if plan.max_cost_usd is not None and unpriced:
         names = ", ".join(unpriced)
@@ -319,7 +319,7 @@ def _models(plan: Plan, needs: Iterable[tuple[str, str]]) -> dict[str, Any]:
             raise InvalidInputError({need: _(NEEDED[need])})
         spec = with_full_name(find_spec(name), plan.files)
         make(spec, settings.PROVIDER_ENVIRONMENT, plan.files)  # said before any answer is paid for
-        models[name] = spec_as_target(spec)
+        models[name] = spec_to_json(spec)
     found = {"models": models} | chosen if models else {}
     return {key: value for key, value in found.items() if value}
 
@@ -345,7 +345,7 @@ def _copy_cases(
             hexed = None if key is None else key.hex
             found = keys.next(case_key(document))
             rows.append((run.pk.hex, place, hexed, found, case.name[:255], case.weight, text))
-            needs |= needs_of(case.assertions)
+            needs |= required_models(case.assertions)
             survey.add(case)
             asked += columns if case.columns is None else len(case.columns)
         try:
@@ -393,7 +393,7 @@ def _write_columns(run: Run, columns: Sequence[PlannedColumn]) -> None:
             provider=column.spec.kind,
             model=column.spec.model[:255],
             parameters=dict(column.spec.parameters),
-            target=spec_as_target(column.spec),
+            target=spec_to_json(column.spec),
         )
         for place, column in enumerate(columns)
     ]

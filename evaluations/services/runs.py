@@ -24,13 +24,19 @@ from core.database.explanation import explain
 from core.database.outages import is_refusal
 from core.errors import ApplicationError, InvalidInputError
 from core.services import check_fields, find_row
-from evaluations.adapters import spec_of_target
+from evaluations.adapters import spec_from_json
 from evaluations.engine.budget import Caps, Spent
 from evaluations.engine.errors import EngineError, SetupError
 from evaluations.engine.files import NO_FILES, RunFiles
 from evaluations.engine.grader_models import ModelServices
-from evaluations.engine.protocol import INTERRUPTED, Column, Ending, Finished, Options
-from evaluations.engine.providers import Provider, ProviderSpec, identity_of, make, price_of
+from evaluations.engine.protocol import INTERRUPTED, Column, Options, RunOutcome, TaskResult
+from evaluations.engine.providers import (
+    Provider,
+    ProviderSpec,
+    find_price,
+    make,
+    provider_fingerprint,
+)
 from evaluations.engine.providers.offline import EchoProvider
 from evaluations.engine.runner import run as run_engine
 from evaluations.leases import is_dead, worker_name
@@ -39,23 +45,23 @@ from evaluations.models.runs import OPEN
 from evaluations.promptfoo.templates import free_template
 from evaluations.selectors.comparisons import as_stored, compare_run
 from evaluations.selectors.summaries import summarise_evaluation
-from evaluations.services.store import LEASE, DatabaseStore, patiently
+from evaluations.services.store import LEASE, DatabaseStore, retry_while_unavailable
 from prompts import interface as prompts
 
 __all__ = [
+    "build_column",
     "cancel_run",
-    "column_of",
+    "clear_errors",
     "delete_runs",
     "discard_run",
     "execute_run",
+    "find_template",
     "finish_run",
-    "forget_errors",
     "give_to_workers",
-    "raise_limits",
     "restore_runs",
     "runs_to_resume",
     "spent_on",
-    "template_of",
+    "update_limits",
 ]
 
 logger = logging.getLogger(__name__)
@@ -69,7 +75,7 @@ TO_RESUME: Final = (Run.Status.STOPPED, Run.Status.CANCELLED, Run.Status.FAILED)
 def execute_run(
     run_id: UUID | str,
     *,
-    on_finished: Callable[[Finished], object] = lambda _finished: None,
+    on_finished: Callable[[TaskResult], object] = lambda _finished: None,
     only_open: bool = False,
     files: RunFiles = NO_FILES,
 ) -> Run:
@@ -98,7 +104,7 @@ def execute_run(
             _forget(_results(run).filter(error=INTERRUPTED))
         evaluations = list(run.evaluations.select_related("prompt", "version").order_by("position"))
         columns = _columns(evaluations, files)
-        templates = {str(row.pk): template_of(row) for row in evaluations}
+        templates = {str(row.pk): find_template(row) for row in evaluations}
         ending = asyncio.run(
             run_engine(
                 DatabaseStore(run, templates, {str(row.pk): row.position for row in evaluations}),
@@ -109,24 +115,24 @@ def execute_run(
             )
         )
     except (EngineError, ApplicationError) as error:
-        ending = Ending(status="failed", message=str(error), seconds=run.seconds_used)
+        ending = RunOutcome(status="failed", message=str(error), seconds=run.seconds_used)
     except Exception as error:  # noqa: BLE001 (it is logged, and ends the run)
-        ending = _ending_of(run, _first_of(error))
+        ending = _find_outcome(run, _first_error(error))
     except BaseException:
         # The lease goes, so that whoever mends it can go on at once.
         _release(run)
         raise
-    return patiently(lambda: finish_run(run, ending))
+    return retry_while_unavailable(lambda: finish_run(run, ending))
 
 
-def _first_of(error: BaseException) -> BaseException:
+def _first_error(error: BaseException) -> BaseException:
     """Return the error that began it: tasks that run together give theirs in a group."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
 
 
-def _ending_of(run: Run, error: BaseException) -> Ending:
+def _find_outcome(run: Run, error: BaseException) -> RunOutcome:
     """Return the end of a run that an error brought; a database that is away is the caller's.
 
     Without an end, the run would be taken up again every minute, and pay each time.
@@ -141,9 +147,9 @@ def _ending_of(run: Run, error: BaseException) -> Ending:
         message = f"the database refused a statement ({cause or error})"
         if cause is not None:  # the remedy is known: no traceback tells more
             logger.error("Run %s failed: %s", run.pk, message)
-            return Ending(status="failed", message=message, seconds=run.seconds_used)
+            return RunOutcome(status="failed", message=message, seconds=run.seconds_used)
     logger.error("A run failed unexpectedly", exc_info=error)
-    return Ending(status="failed", message=message, seconds=run.seconds_used)
+    return RunOutcome(status="failed", message=message, seconds=run.seconds_used)
 
 
 def _claim(run: Run, *, only_open: bool) -> Run:
@@ -213,7 +219,7 @@ def _services(run: Run, files: RunFiles) -> ModelServices:
             raise SetupError(
                 _("this run was made without the model %(name)s; make it anew") % {"name": name}
             )
-        return spec_of_target(models[name])
+        return spec_from_json(models[name])
 
     return ModelServices(
         judge=run.settings.get("judge", ""),
@@ -240,15 +246,15 @@ def _columns(evaluations: Sequence[Evaluation], files: RunFiles) -> list[Column]
     providers: dict[str, Provider] = {}
     columns = []
     for row in evaluations:
-        spec = spec_of_target(row.target)
+        spec = spec_from_json(row.target)
         shared = repr((spec.kind, spec.model, spec.base_url, spec.label))
         if shared not in providers:
             providers[shared] = make(spec, settings.PROVIDER_ENVIRONMENT, files)
-        columns.append(column_of(row, spec, providers[shared]))
+        columns.append(build_column(row, spec, providers[shared]))
     return columns
 
 
-def column_of(row: Evaluation, spec: ProviderSpec, provider: Provider | None) -> Column:
+def build_column(row: Evaluation, spec: ProviderSpec, provider: Provider | None) -> Column:
     """Return a column as the engine knows it; without a provider nobody can be asked."""
     return Column(
         key=str(row.pk),
@@ -256,13 +262,13 @@ def column_of(row: Evaluation, spec: ProviderSpec, provider: Provider | None) ->
         model=spec.model,
         parameters=spec.parameters,
         provider=provider or EchoProvider(spec),
-        price=price_of(spec),
+        price=find_price(spec),
         cacheable=spec.kind not in UNCACHED,
-        identity=identity_of(spec, settings.PROVIDER_ENVIRONMENT),
+        identity=provider_fingerprint(spec, settings.PROVIDER_ENVIRONMENT),
     )
 
 
-def template_of(row: Evaluation) -> prompts.Template:
+def find_template(row: Evaluation) -> prompts.Template:
     """Return what a column fills with its cases' variables."""
     if row.prompt_id is None or row.version is None:
         return free_template(row.prompt_text)
@@ -270,7 +276,7 @@ def template_of(row: Evaluation) -> prompts.Template:
     return text.template
 
 
-def finish_run(run: Run, ending: Ending) -> Run:
+def finish_run(run: Run, ending: RunOutcome) -> Run:
     """Write how it ended, and the figures of its columns; a lost run is another worker's."""
     rows = Run.objects.filter(pk=run.pk, worker=run.worker)
     now = timezone.now()
@@ -325,7 +331,7 @@ def cancel_run(run_id: UUID | str) -> Run:
 
 
 @transaction.atomic
-def raise_limits(run_id: UUID | str, **limits: Any) -> Run:
+def update_limits(run_id: UUID | str, **limits: Any) -> Run:
     """Set a run's limits anew and open it, so that it can be taken up again.
 
     Args:
@@ -345,7 +351,7 @@ def raise_limits(run_id: UUID | str, **limits: Any) -> Run:
 
 
 @transaction.atomic
-def forget_errors(run_id: UUID | str) -> int:
+def clear_errors(run_id: UUID | str) -> int:
     """Forget a run's errors, so that those cases alone are done again; return how many.
 
     An answer that was paid and could not be scored is kept aside and scored anew, not asked again.

@@ -25,12 +25,12 @@ from core.json import dump
 from evaluations.adapters import prepare
 from evaluations.engine.formats.assertions import assertion_as_dict
 from evaluations.engine.formats.documents import case_from_document
-from evaluations.engine.protocol import Column, Finished, Lost, Orders, Task
-from evaluations.engine.types import UNFINISHED, Answer, CacheTokens, Grade, Message
+from evaluations.engine.protocol import Column, HeartbeatReply, LeaseLost, Task, TaskResult
+from evaluations.engine.types import UNFINISHED, Answer, CacheTokens, Message, ScoredAssertion
 from evaluations.models import Run, RunCase, TestResult
 from prompts import interface as prompts
 
-__all__ = ["LEASE", "DatabaseStore", "insert_rows", "patiently"]
+__all__ = ["LEASE", "DatabaseStore", "insert_rows", "retry_while_unavailable"]
 
 ResultT = TypeVar("ResultT")
 
@@ -64,7 +64,7 @@ COLUMNS: Final = (
 )  # fmt: skip
 
 
-def patiently(work: Callable[[], ResultT]) -> ResultT:
+def retry_while_unavailable(work: Callable[[], ResultT]) -> ResultT:
     """Return what `work` returns; while the database is away, wait, say so, and do it again.
 
     `work` must be safe to repeat. Slots stay taken meanwhile, so nobody is asked in vain.
@@ -193,7 +193,7 @@ class DatabaseStore:
         found = RunCase.objects.filter(run=self._run, position__gte=after)
         found = found.annotate(done=Subquery(done)).order_by("position")[: count + 1]
         names = ("pk", "position", "case_id", "name", "document", "weight", "done")
-        rows = patiently(lambda: list(found.values_list(*names, named=True)))
+        rows = retry_while_unavailable(lambda: list(found.values_list(*names, named=True)))
         tasks: list[Task] = []
         until = time.monotonic() + FILLING_SECONDS
         for place, row in enumerate(rows[:count], start=1):
@@ -232,20 +232,22 @@ class DatabaseStore:
             # Those that were kept aside when their errors were forgotten.
             rows = rows.filter(evaluation__run=self._run, run_case__isnull=True)
         found = rows.order_by("created_at").values_list("request_hash", *ANSWER, named=True)
-        return patiently(lambda: {row.request_hash: _answer_of(row) for row in found.all()})
+        return retry_while_unavailable(
+            lambda: {row.request_hash: _build_answer(row) for row in found.all()}
+        )
 
-    def save(self, finished: Sequence[Finished]) -> None:
+    def save(self, finished: Sequence[TaskResult]) -> None:
         """Store results; only while the lease is ours.
 
         Raises:
-            Lost: another worker has the run.
+            LeaseLost: another worker has the run.
         """
         rows = [_row(one) for one in finished]
         ours = "EXISTS (SELECT 1 FROM evaluation_runs WHERE id = %s AND worker = %s)"
         params = (self._run.pk.hex, self._run.worker)
 
         def insert(some: Sequence[tuple[Any, ...]]) -> int:
-            return patiently(
+            return retry_while_unavailable(
                 lambda: insert_rows("test_results", COLUMNS, some, only_if=(ours, params))
             )
 
@@ -253,8 +255,8 @@ class DatabaseStore:
             new = insert(rows)
         except (IntegrityError, DataError):
             new = sum(self._insert_one(insert, row) for row in rows)
-        if new < len(rows) and not patiently(self._is_ours):
-            raise Lost
+        if new < len(rows) and not retry_while_unavailable(self._is_ours):
+            raise LeaseLost
 
     def _insert_one(
         self, insert: Callable[[Sequence[tuple[Any, ...]]], int], row: tuple[Any, ...]
@@ -271,23 +273,23 @@ class DatabaseStore:
     def _is_ours(self) -> bool:
         return Run.objects.filter(pk=self._run.pk, worker=self._run.worker).exists()
 
-    def beat(self, seconds: float) -> Orders:
+    def beat(self, seconds: float) -> HeartbeatReply:
         """Renew the lease.
 
         Raises:
-            Lost: another worker has the run.
+            LeaseLost: another worker has the run.
         """
-        return patiently(lambda: self._beat(seconds))
+        return retry_while_unavailable(lambda: self._beat(seconds))
 
-    def _beat(self, seconds: float) -> Orders:
+    def _beat(self, seconds: float) -> HeartbeatReply:
         rows = Run.objects.filter(pk=self._run.pk, worker=self._run.worker)
         if not rows.update(worker_until=timezone.now() + LEASE, seconds_used=seconds):
-            raise Lost
+            raise LeaseLost
         cancel = rows.values_list("cancel_requested", flat=True).first()
-        return Orders(cancel=bool(cancel))
+        return HeartbeatReply(cancel=bool(cancel))
 
 
-def _answer_of(row: Any) -> Answer:
+def _build_answer(row: Any) -> Answer:
     details = row.details
     logprobs, cache = details.get("logprobs"), details.get("cache_tokens")
     return Answer(
@@ -307,8 +309,8 @@ def _answer_of(row: Any) -> Answer:
     )
 
 
-def _details_of(answer: Answer | None) -> dict[str, Any]:
-    """Return what `_answer_of` needs to make the same answer again; mostly nothing."""
+def _build_details(answer: Answer | None) -> dict[str, Any]:
+    """Return what `_build_answer` needs to make the same answer again; mostly nothing."""
     if answer is None:
         return {}
     found = {
@@ -331,7 +333,7 @@ def _paid(answer: Answer) -> float | None:
     return 0.0 if answer.cached else _money(answer.cost_usd)
 
 
-def _row(one: Finished) -> tuple[Any, ...]:
+def _row(one: TaskResult) -> tuple[Any, ...]:
     answer, graded = one.answer, one.graded
     messages = [{"role": part.role, "content": part.content} for part in one.task.messages]
     case_key, case_id = one.task.case_key
@@ -345,7 +347,7 @@ def _row(one: Finished) -> tuple[Any, ...]:
         dump(messages),
         (answer.text if answer else "").translate(NUL),
         dump([_component(part) for part in graded.grades] if graded else []),
-        dump(_details_of(answer)).replace("\\u0000", "\\ufffd"),
+        dump(_build_details(answer)).replace("\\u0000", "\\ufffd"),
         graded.score if graded else None,
         None if graded is None or graded.passed is None else int(graded.passed),
         ((answer.finish_reason if answer else None) or "")[:50],
@@ -361,7 +363,7 @@ def _row(one: Finished) -> tuple[Any, ...]:
     )
 
 
-def _component(part: Grade) -> dict[str, Any]:
+def _component(part: ScoredAssertion) -> dict[str, Any]:
     found: dict[str, Any] = {
         "assertion": assertion_as_dict(part.assertion),
         "pass": part.outcome.passed,

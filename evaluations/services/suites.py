@@ -24,9 +24,9 @@ __all__ = [
     "delete_suites",
     "edit_case",
     "edit_suite",
+    "load_suite",
     "restore_suite",
     "store_suite",
-    "suite_of_row",
 ]
 
 SUITE_FIELDS: Final = frozenset({"name", "description"})
@@ -226,7 +226,7 @@ def _row(suite: TestSuite, case: Case, position: int) -> TestCase:
     return row
 
 
-def suite_of_row(suite_id: UUID | str) -> Suite:
+def load_suite(suite_id: UUID | str) -> Suite:
     """Return a stored suite with all of its cases.
 
     Raises:

@@ -14,7 +14,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from core.admin import TagsFormField
 from core.bulk.actions import BulkAction, Question
-from core.bulk.jobs import Outcome, split_trash
+from core.bulk.jobs import BulkResult, split_trash
 from core.deleting import RestoreSelected, log_deletions
 from core.errors import ApplicationError
 from prompts import services
@@ -44,7 +44,7 @@ class LabelForm(forms.Form):
         label=_("Why"), required=False, max_length=500, widget=UnfoldAdminTextInputWidget()
     )
 
-    def __init__(self, data: Any = None, *, mover: services.Mover) -> None:
+    def __init__(self, data: Any = None, *, mover: services.Actor) -> None:
         super().__init__(data)
         self.mover = mover
 
@@ -99,15 +99,15 @@ class ExportForm(forms.Form):
     )
 
 
-def _outcome(changes: services.Changes, failures: Sequence[tuple[str, str]] = ()) -> Outcome:
+def _outcome(changes: services.Changes, failures: Sequence[tuple[str, str]] = ()) -> BulkResult:
     refused = [(str(prompt), str(error)) for prompt, error in changes.refused]
-    return Outcome(changed=changes.changed, failures=[*failures, *refused])
+    return BulkResult(changed=changes.changed, failures=[*failures, *refused])
 
 
 class RestorePrompts(RestoreSelected):
     """Takes prompts out of the trash, with who did it."""
 
-    def run(self, admin: Any, request: HttpRequest, rows: QuerySet[Any], values: Any) -> Outcome:  # noqa: ARG002 (there is no form)
+    def run(self, admin: Any, request: HttpRequest, rows: QuerySet[Any], values: Any) -> BulkResult:  # noqa: ARG002 (there is no form)
         """Restore those whose names are still free."""
         return _outcome(services.restore_prompts(rows, actor=request.user.get_username()))
 
@@ -126,12 +126,12 @@ class SetStatus(BulkAction):
         self.title = title
         self.status = status
 
-    def run(self, admin: Any, request: HttpRequest, rows: QuerySet[Any], values: Any) -> Outcome:  # noqa: ARG002 (there is no form)
+    def run(self, admin: Any, request: HttpRequest, rows: QuerySet[Any], values: Any) -> BulkResult:  # noqa: ARG002 (there is no form)
         """Set the status of those in use."""
         prompts, failures = split_trash(rows)
         actor = request.user.get_username()
         count = services.set_status(prompts, status=self.status, actor=actor)
-        return Outcome(changed=count, failures=failures)
+        return BulkResult(changed=count, failures=failures)
 
     def done(self, count: int, values: Any) -> str:  # noqa: ARG002 (there is no form)
         """Say how many have the status now."""
@@ -145,11 +145,11 @@ class Unarchive(BulkAction):
     name = "unarchive_selected"
     title = _("Take out of the archive")
 
-    def run(self, admin: Any, request: HttpRequest, rows: QuerySet[Any], values: Any) -> Outcome:  # noqa: ARG002 (there is no form)
+    def run(self, admin: Any, request: HttpRequest, rows: QuerySet[Any], values: Any) -> BulkResult:  # noqa: ARG002 (there is no form)
         """Unarchive those in use."""
         prompts, failures = split_trash(rows)
         count = services.unarchive_prompts(prompts, actor=request.user.get_username())
-        return Outcome(changed=count, failures=failures)
+        return BulkResult(changed=count, failures=failures)
 
     def done(self, count: int, values: Any) -> str:  # noqa: ARG002 (there is no form)
         """Say how many are back."""
@@ -174,12 +174,12 @@ class MoveLabel(BulkAction):
         rows: QuerySet[Any] | None = None,  # noqa: ARG002 (as above)
     ) -> forms.Form:
         """Return the form, which knows what the person may."""
-        return LabelForm(data, mover=services.Mover.from_user(request.user))
+        return LabelForm(data, mover=services.Actor.from_user(request.user))
 
-    def run(self, admin: Any, request: HttpRequest, rows: QuerySet[Any], values: Any) -> Outcome:  # noqa: ARG002 (of those that need it)
+    def run(self, admin: Any, request: HttpRequest, rows: QuerySet[Any], values: Any) -> BulkResult:  # noqa: ARG002 (of those that need it)
         """Move it on each; a check that fails stops that prompt alone."""
         prompts, failures = split_trash(rows)
-        mover = services.Mover.from_user(request.user)
+        mover = services.Actor.from_user(request.user)
         return _outcome(services.label_newest(prompts, mover=mover, **values), failures)
 
 
@@ -191,7 +191,7 @@ class AddTags(BulkAction):
     button = _("Add tags")
     form_class = TagForm
 
-    def run(self, admin: Any, request: HttpRequest, rows: QuerySet[Any], values: Any) -> Outcome:  # noqa: ARG002 (of those that need it)
+    def run(self, admin: Any, request: HttpRequest, rows: QuerySet[Any], values: Any) -> BulkResult:  # noqa: ARG002 (of those that need it)
         """Add them to each."""
         prompts, failures = split_trash(rows)
         actor = request.user.get_username()
@@ -229,7 +229,7 @@ class Export(BulkAction):
         stream = io.BytesIO()
         in_use = rows.filter(deleted_at__isnull=True).order_by("name")
         try:
-            WRITERS[chosen](services.records_of(in_use), stream)
+            WRITERS[chosen](services.list_records(in_use), stream)
         except TooLongError as error:
             form.add_error("format", str(error))
             return None
@@ -262,7 +262,7 @@ class Purge(BulkAction):
         """Say what is lost with the prompts."""
         return Question(sentences=describe_losses(_deleted(rows)))
 
-    def run(self, admin: Any, request: HttpRequest, rows: QuerySet[Any], values: Any) -> Outcome:  # noqa: ARG002 (of those that need it)
+    def run(self, admin: Any, request: HttpRequest, rows: QuerySet[Any], values: Any) -> BulkResult:  # noqa: ARG002 (of those that need it)
         """Remove those of the chunk that are in the trash."""
         listed = list(rows)
         in_use = [
@@ -273,7 +273,7 @@ class Purge(BulkAction):
         deleted = [row for row in listed if row.is_deleted]
         log_deletions(request, deleted, values.get("reason", ""))
         count = services.purge_prompts([row.pk for row in deleted])
-        return Outcome(changed=count, failures=in_use)
+        return BulkResult(changed=count, failures=in_use)
 
     def done(self, count: int, values: Any) -> str:  # noqa: ARG002 (of those that say more)
         """Say how many are gone."""

@@ -126,7 +126,7 @@ class PromptPages:
                 prompt_id=prompt.pk,
                 label=label,
                 number=_number(request, "number", prompt.current_version),
-                mover=services.Mover.from_user(request.user),
+                mover=services.Actor.from_user(request.user),
                 reason=request.POST.get("reason", ""),
                 override="override" in request.POST,
             )
@@ -145,7 +145,7 @@ class PromptPages:
             standing = services.roll_back_label(
                 prompt_id=prompt.pk,
                 label=label,
-                mover=services.Mover.from_user(request.user),
+                mover=services.Actor.from_user(request.user),
                 reason=request.POST.get("reason", ""),
                 expected=_shown_step(request) or step,
             )
@@ -177,7 +177,7 @@ class PromptPages:
             services.remove_label(
                 prompt_id=prompt.pk,
                 label=label,
-                mover=services.Mover.from_user(request.user),
+                mover=services.Actor.from_user(request.user),
                 reason=request.POST.get("reason", ""),
             )
             return _("“%(label)s” was taken off.") % {"label": label}

@@ -26,7 +26,7 @@ from prompts.admin.reading import content_as_html
 from prompts.forms import PromptForm
 from prompts.models import LabelRule, Prompt, PromptEvent, PromptLabel
 from prompts.naming import LATEST
-from prompts.search import MOST_MATCHES, excerpt, highlight, matching, words_of
+from prompts.search import MOST_MATCHES, excerpt, highlight, matching, split_words
 
 __all__ = ["PromptAdmin"]
 
@@ -121,7 +121,7 @@ class PromptAdmin(PromptPages, ImportPage, SoftDeleteAdmin):
             )
             messages.warning(request, text % {"count": f"{MOST_MATCHES:,}"})
         for prompt in changelist.result_list:
-            prompt.searched = words_of(changelist.query)
+            prompt.searched = split_words(changelist.query)
         return changelist
 
     @display(description=_("title"), ordering="title")
@@ -208,7 +208,7 @@ class PromptAdmin(PromptPages, ImportPage, SoftDeleteAdmin):
                 {"name": p.name, "title": p.title, "html": p.render(request, prompt.pk)}
                 for p in extensions.panels()
             ],
-            "mover": services.Mover.from_user(request.user),
+            "mover": services.Actor.from_user(request.user),
             "can_change": self.has_change_permission(request, prompt),
             "can_restore": prompt.is_deleted and request.user.has_perm("prompts.change_prompt"),
             "refused": refused,

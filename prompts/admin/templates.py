@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from core.admin import SoftDeleteAdmin, StateFilter, first_line
-from core.bulk.jobs import Outcome, change_each
+from core.bulk.jobs import BulkResult, change_each
 from core.errors import InvalidInputError
 from prompts import services
 from prompts.admin.cells import WORKSHOP_MEDIA
@@ -53,7 +53,7 @@ class PromptTemplateAdmin(SoftDeleteAdmin):
         """Put them into the trash through the service."""
         services.delete_templates(keys)
 
-    def restore_rows(self, rows: QuerySet[Any]) -> Outcome:
+    def restore_rows(self, rows: QuerySet[Any]) -> BulkResult:
         """Restore each unless its name is taken by now."""
         return change_each(rows, lambda row: services.restore_template(template_id=row.pk))
 

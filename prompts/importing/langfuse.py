@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from core.language import gettext_noop
 from core.tables import Sentence
-from core.tables.values import UnfitError
+from core.tables.values import UnsupportedValueError
 from prompts.rendering import (
     ContractError,
     Message,
@@ -49,7 +49,7 @@ def read_langfuse(record: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]
     """Return a record in our own words, and what was read otherwise than it stands there.
 
     Raises:
-        UnfitError: a message of a chat is none.
+        UnsupportedValueError: a message of a chat is none.
     """
     notes: list[str] = []
     changed = dict(record)
@@ -58,7 +58,7 @@ def read_langfuse(record: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]
     if isinstance(content, list):
         kind, content = "chat", _read_messages(content, notes)
     elif kind == "chat":
-        raise UnfitError(Sentence(NO_CHAT))
+        raise UnsupportedValueError(Sentence(NO_CHAT))
     changed |= {"prompt": content, "kind": kind, "syntax": "mustache"}
     changed.setdefault("variables", _propose(kind, content))
     return changed, notes
@@ -73,7 +73,7 @@ def _read_messages(messages: list[Any], notes: list[str]) -> str:
         role = message.get("role") if isinstance(message, dict) else None
         content = message.get("content") if isinstance(message, dict) else None
         if not isinstance(role, str) or not isinstance(content, str):
-            raise UnfitError(Sentence(NO_MESSAGE, number=number))
+            raise UnsupportedValueError(Sentence(NO_MESSAGE, number=number))
         read.append(Message(role=role, content=content))
     return dump_messages(read)
 
@@ -82,7 +82,7 @@ def _read_placeholder(message: Mapping[str, Any], number: int, notes: list[str])
     """Return a message whose text is what the placeholder stands for, and note it."""
     name = message.get("name")
     if not isinstance(name, str) or not name:
-        raise UnfitError(Sentence(NO_NAME, number=number))
+        raise UnsupportedValueError(Sentence(NO_NAME, number=number))
     notes.append(str(Sentence(BECAME_A_MESSAGE, name=name, number=number)))
     return Message(role="user", content=f"{{{{{name}}}}}")
 

@@ -9,17 +9,17 @@ from core.language import gettext as _
 from core.language import gettext_noop
 from core.tables import (
     ESCAPED,
+    InvalidValue,
     Limits,
     Record,
     Table,
     UnreadableError,
-    Unusable,
     open_table,
     read_bytes,
 )
-from core.tables.records import place_of
+from core.tables.records import find_position
 from core.tables.sentences import listed
-from core.tables.values import UnfitError, kind, plain, storable
+from core.tables.values import UnsupportedValueError, kind, plain, storable
 from prompts.importing.columns import ColumnNames, find_fault
 from prompts.importing.langfuse import is_langfuse, read_langfuse
 from prompts.importing.rows import Rejection, Row
@@ -91,7 +91,7 @@ def _check_columns(table: Table, names: ColumnNames) -> None:
         return
     if table.columns is None:
         raise UnreadableError(fault)
-    place = place_of(table.header_line, table.unit)
+    place = find_position(table.header_line, table.unit)
     raise UnreadableError(HEADER, place=place, what=fault)
 
 
@@ -123,7 +123,7 @@ class _RowMaker:
     def make(self, record: Record) -> Row | Rejection:
         """Return the row of a record, or why it is none."""
         value = record.value
-        if isinstance(value, Unusable):
+        if isinstance(value, InvalidValue):
             return self._reject(record, "", str(value.reason))
         if not isinstance(value, dict):
             reason = _("must be an object with names and values, not %(kind)s")
@@ -139,7 +139,7 @@ class _RowMaker:
             try:
                 version = _version_of(value)
                 value, notes = read_langfuse(value)
-            except UnfitError as error:
+            except UnsupportedValueError as error:
                 return self._reject(record, "prompt", str(error))
         return self._split(record, value, version, notes)
 
@@ -170,7 +170,7 @@ class _RowMaker:
                 continue
             try:
                 metadata[storable(key)] = plain(cell)
-            except UnfitError as error:
+            except UnsupportedValueError as error:
                 return self._reject(record, key, str(error))
         return Row(
             line=record.line,
@@ -203,12 +203,12 @@ def _dump(messages: list[Any]) -> Any:
     """Return a list of messages as the JSON of a chat; what JSON cannot hold stays as it is."""
     try:
         return json.dumps(plain(messages), ensure_ascii=False, indent=2)
-    except UnfitError as error:
-        return Unusable(reason=error.sentence)
+    except UnsupportedValueError as error:
+        return InvalidValue(reason=error.sentence)
 
 
 def _not_a_text(value: object) -> str:
-    if isinstance(value, Unusable):
+    if isinstance(value, InvalidValue):
         return str(value.reason)
     sentence = _("must be a text, not %(kind)s") % {"kind": kind(value)}
     if value is None or isinstance(value, list | dict):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from core.json import JSONObject
 from core.language import gettext as _
-from core.tables.records import place_of
+from core.tables.records import find_position
 from core.tables.sentences import clean, quoted
 
 __all__ = ["Rejection", "Row"]
@@ -63,7 +63,7 @@ class Rejection:
     @property
     def place(self) -> str:
         """Where it is, such as “record 2, line 1, column title”."""
-        parts = [str(place_of(self.line, self.unit))]
+        parts = [str(find_position(self.line, self.unit))]
         if self.record:
             parts.insert(0, _("record %(number)d") % {"number": self.record})
         if self.column:

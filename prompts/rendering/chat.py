@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from prompts.rendering.problems import ContractError, Place, Problem
+from prompts.rendering.problems import ContractError, Problem, SourceLocation
 
 __all__ = ["ROLES", "Message", "dump_messages", "parse_messages"]
 
@@ -31,14 +31,16 @@ def parse_messages(content: str) -> tuple[Message, ...]:
     try:
         value = json.loads(content)
     except json.JSONDecodeError as error:
-        place = Place(line=error.lineno, column=error.colno)
+        place = SourceLocation(line=error.lineno, column=error.colno)
         problem = Problem(code="chat-json", params={"reason": error.msg}, place=place)
         raise ContractError([problem]) from None
     except (RecursionError, ValueError):
         raise ContractError([Problem(code="chat-list")]) from None
     if not isinstance(value, list) or not value:
         raise ContractError([Problem(code="chat-list")])
-    faults = [_fault(entry, Place(message=number)) for number, entry in enumerate(value, start=1)]
+    faults = [
+        _fault(entry, SourceLocation(message=number)) for number, entry in enumerate(value, start=1)
+    ]
     problems = [fault for fault in faults if fault]
     if problems:
         raise ContractError(problems)
@@ -50,7 +52,7 @@ def dump_messages(messages: Iterable[Message]) -> str:
     return json.dumps([asdict(message) for message in messages], ensure_ascii=False, indent=2)
 
 
-def _fault(entry: Any, place: Place) -> Problem | None:
+def _fault(entry: Any, place: SourceLocation) -> Problem | None:
     if not isinstance(entry, dict) or set(entry) != {"role", "content"}:
         found = ", ".join(map(str, entry))[:100] if isinstance(entry, dict) else "no names"
         return Problem(code="chat-message", params={"found": found or "nothing"}, place=place)

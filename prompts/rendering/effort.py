@@ -15,9 +15,9 @@ from typing import Any, Final, TypeVar
 from core import bounded
 from prompts.rendering.problems import (
     ContractError,
-    Place,
     Problem,
     RenderError,
+    SourceLocation,
     TemplateError,
     ValuesError,
 )
@@ -150,7 +150,11 @@ def within_limits(here: Callable[[], ResultT], elsewhere: str, *arguments: Any) 
     if kind == "done":
         return result
     problems = [
-        Problem(code=code, params=params, place=Place(line=line, column=column, message=message))
+        Problem(
+            code=code,
+            params=params,
+            place=SourceLocation(line=line, column=column, message=message),
+        )
         for code, params, (line, column, message) in result
     ]
     raise ERRORS[kind](problems)

@@ -14,9 +14,9 @@ from core.language import gettext, gettext_noop
 __all__ = [
     "SENTENCES",
     "ContractError",
-    "Place",
     "Problem",
     "RenderError",
+    "SourceLocation",
     "TemplateError",
     "ValuesError",
     "gettext_noop",
@@ -162,7 +162,7 @@ SENTENCES: Final[Mapping[str, str]] = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
+class SourceLocation:
     """Where something stands: all from 1, None where it is not known or there is none."""
 
     line: int | None = None
@@ -189,7 +189,7 @@ class Problem:
     """A key of SENTENCES."""
     params: Mapping[str, Any] = field(default_factory=dict)
     """What the sentence's places hold."""
-    place: Place = Place()
+    place: SourceLocation = SourceLocation()
     """Where it stands in the content."""
 
     @property

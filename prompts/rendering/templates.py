@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from prompts.rendering.chat import Message, parse_messages
 from prompts.rendering.effort import spend, weigh, within_limits
-from prompts.rendering.problems import ContractError, Place, Problem, nearest
+from prompts.rendering.problems import ContractError, Problem, SourceLocation, nearest
 from prompts.rendering.syntaxes import PARSERS, Parsed, Reference, Use
 from prompts.rendering.syntaxes.jinja_types import TYPE_OF_HINT
 from prompts.rendering.syntaxes.parsed import MOST_PROBLEMS
@@ -74,7 +74,7 @@ def _parsed(template: Template) -> Iterator[tuple[int | None, Parsed]]:
         yield number, _parse_checked(template.syntax, text)
 
 
-def _at(place: Place, message: int | None) -> Place:
+def _at(place: SourceLocation, message: int | None) -> SourceLocation:
     return replace(place, message=message) if message is not None else place
 
 

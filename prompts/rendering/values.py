@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-__all__ = ["as_json", "as_text", "size_of"]
+__all__ = ["as_json", "as_text", "estimate_size"]
 
 
 def as_text(value: Any) -> str:
@@ -24,12 +24,12 @@ def as_json(value: Any, indent: int | None = None) -> str:
     return json.dumps(value, ensure_ascii=False, indent=indent)
 
 
-def size_of(value: Any) -> int:
+def estimate_size(value: Any) -> int:
     """Return about how many characters a value has when it is written."""
     if isinstance(value, str):
         return len(value)
     if isinstance(value, list | tuple):
-        return sum(map(size_of, value)) + len(value)
+        return sum(map(estimate_size, value)) + len(value)
     if isinstance(value, dict):
-        return sum(size_of(key) + size_of(item) for key, item in value.items())
+        return sum(estimate_size(key) + estimate_size(item) for key, item in value.items())
     return 1

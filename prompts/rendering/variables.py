@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any, Final
 
 from prompts.rendering.problems import ContractError, Problem, ValuesError, gettext_noop, nearest
-from prompts.rendering.values import size_of
+from prompts.rendering.values import estimate_size
 
 __all__ = [
     "TYPES",
@@ -166,7 +166,7 @@ def take_values(variables: Iterable[Variable], values: Mapping[str, Any]) -> dic
             problems.append(_wrong_type(variable, given))
         else:
             taken[name] = given
-    if not problems and size_of(taken) > LARGEST:
+    if not problems and estimate_size(taken) > LARGEST:
         problems.append(Problem(code="value-size", params={"limit": LARGEST}))
     if problems:
         raise ValuesError(problems)

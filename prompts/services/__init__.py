@@ -3,8 +3,8 @@
 Reads are in `prompts.selectors`.
 """
 
-from prompts.services.backup import archive_rows, records_of, restore_archive
-from prompts.services.contracts import OF_VARIABLES, Examined, examine, refuse_problems
+from prompts.services.backup import archive_rows, list_records, restore_archive
+from prompts.services.contracts import OF_VARIABLES, ContractReport, examine, refuse_problems
 from prompts.services.imports import (
     ON_DUPLICATE,
     ImportCounts,
@@ -18,9 +18,9 @@ from prompts.services.label_rules import (
 )
 from prompts.services.labels import (
     SYSTEM,
+    Actor,
     GateRefusedError,
     LabelProtectedError,
-    Mover,
     RollBack,
     check_mover,
     find_roll_back,
@@ -58,13 +58,13 @@ __all__ = [
     "OF_VARIABLES",
     "ON_DUPLICATE",
     "SYSTEM",
+    "Actor",
     "Changes",
-    "Examined",
+    "ContractReport",
     "GateRefusedError",
     "ImportCounts",
     "ImportOptions",
     "LabelProtectedError",
-    "Mover",
     "RollBack",
     "add_tags",
     "archive_rows",
@@ -86,9 +86,9 @@ __all__ = [
     "find_roll_back",
     "import_rows",
     "label_newest",
+    "list_records",
     "move_label",
     "purge_prompts",
-    "records_of",
     "refuse_problems",
     "remove_label",
     "restore_archive",

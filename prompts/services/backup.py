@@ -22,13 +22,13 @@ from prompts.services.events import announce
 from prompts.services.labels import SYSTEM, move_label
 from prompts.services.prompts import edit_prompt, new_version
 
-__all__ = ["archive_rows", "records_of", "restore_archive"]
+__all__ = ["archive_rows", "list_records", "restore_archive"]
 
 AT_ONCE = 200  # prompts in memory
 FIELDS = ("name", "title", "description", "status", "tags", "user_id", "metadata")
 
 
-def records_of(prompts: QuerySet[Prompt]) -> Generator[dict[str, Any], None, None]:
+def list_records(prompts: QuerySet[Prompt]) -> Generator[dict[str, Any], None, None]:
     """Yield a record for each prompt: its fields and its newest version."""
     wording = ("content", "kind", "syntax", "variables")
     for prompt in prompts.iterator(chunk_size=AT_ONCE):

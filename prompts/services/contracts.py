@@ -21,14 +21,14 @@ from prompts.rendering import (
     propose_variables,
 )
 
-__all__ = ["OF_VARIABLES", "Examined", "examine", "refuse_problems", "settle_wording"]
+__all__ = ["OF_VARIABLES", "ContractReport", "examine", "refuse_problems", "resolve_includes"]
 
 DEEPEST: Final = 5  # includes within includes
 OF_VARIABLES: Final = ("declaration", "unused", "plain-variables")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Examined:
+class ContractReport:
     """What was found out about a wording."""
 
     template: Template | None
@@ -48,7 +48,7 @@ def examine(
     content: str,
     variables: Any,
     prompt_id: UUID | None = None,
-) -> Examined:
+) -> ContractReport:
     """Hold a wording against its contract; nothing is written.
 
     Args:
@@ -79,7 +79,7 @@ def examine(
         proposed = propose_variables(template)
     except ContractError:
         proposed = declared
-    return Examined(
+    return ContractReport(
         template=None if faults else template,
         includes=pins,
         problems=problems,
@@ -87,7 +87,7 @@ def examine(
     )
 
 
-def settle_wording(prompt: Prompt) -> list[Problem]:
+def resolve_includes(prompt: Prompt) -> list[Problem]:
     """Pin the includes of `prompt`, complete its declarations; return what is wrong with it."""
     found = examine(
         kind=prompt.kind,

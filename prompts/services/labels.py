@@ -26,9 +26,9 @@ from prompts.services.events import announce
 
 __all__ = [
     "SYSTEM",
+    "Actor",
     "GateRefusedError",
     "LabelProtectedError",
-    "Mover",
     "RollBack",
     "check_mover",
     "find_roll_back",
@@ -40,7 +40,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Mover:
+class Actor:
     """Who moves a label, and what they may."""
 
     name: str = ""
@@ -53,7 +53,7 @@ class Mover:
     """Whether they may move a label against failed checks."""
 
     @classmethod
-    def from_user(cls, user: Any) -> "Mover":
+    def from_user(cls, user: Any) -> "Actor":
         """Return what a user of the admin may."""
         return cls(
             name=user.get_username(),
@@ -63,7 +63,7 @@ class Mover:
         )
 
 
-SYSTEM: Final = Mover(may_move=True, may_move_protected=True, may_override=True)
+SYSTEM: Final = Actor(may_move=True, may_move_protected=True, may_override=True)
 """Who runs a command on the server."""
 
 
@@ -89,7 +89,7 @@ def move_label(
     prompt_id: UUID | str,
     label: str,
     number: int,
-    mover: Mover = SYSTEM,
+    mover: Actor = SYSTEM,
     reason: str = "",
     override: bool = False,
 ) -> PromptLabel:
@@ -126,7 +126,7 @@ def move_label(
 
 @transaction.atomic
 def remove_label(
-    *, prompt_id: UUID | str, label: str, mover: Mover = SYSTEM, reason: str = ""
+    *, prompt_id: UUID | str, label: str, mover: Actor = SYSTEM, reason: str = ""
 ) -> None:
     """Take a label off a prompt.
 
@@ -186,7 +186,7 @@ def roll_back_label(
     *,
     prompt_id: UUID | str,
     label: str,
-    mover: Mover = SYSTEM,
+    mover: Actor = SYSTEM,
     reason: str = "",
     expected: RollBack | None = None,
 ) -> PromptLabel:
@@ -273,7 +273,7 @@ def _need_reason(rule: LabelRule, reason: str) -> None:
         raise InvalidInputError({"reason": sentence % {"label": rule.label}})
 
 
-def check_mover(label: str, mover: Mover) -> LabelRule:
+def check_mover(label: str, mover: Actor) -> LabelRule:
     """Return the rule of a label, an empty one where it has none.
 
     Raises:
@@ -307,7 +307,7 @@ def pass_gate(
     version: PromptVersion,
     label: str,
     rule: LabelRule,
-    mover: Mover,
+    mover: Actor,
     reason: str = "",
     override: bool = False,  # noqa: FBT001, FBT002 (a step of move_label, named there)
 ) -> dict[str, Any]:
@@ -361,7 +361,7 @@ def _announce(
     label: str,
     standing: PromptLabel | None,
     after: str,
-    mover: Mover,
+    mover: Actor,
     reason: str,
     details: dict[str, Any],
 ) -> None:

@@ -17,7 +17,7 @@ from core.services import check_fields
 from prompts.models import Prompt, PromptEvent, PromptLabel, PromptVersion
 from prompts.releases_cache import forget_releases
 from prompts.services.events import announce, check_reason, describe_changes
-from prompts.services.labels import SYSTEM, Mover, check_mover, pass_gate
+from prompts.services.labels import SYSTEM, Actor, check_mover, pass_gate
 
 __all__ = ["Changes", "add_tags", "delete_prompts", "label_newest", "restore_prompts"]
 
@@ -65,7 +65,7 @@ def add_tags(prompts: Iterable[Prompt], *, tags: Iterable[str], actor: str = "")
 
 @transaction.atomic
 def label_newest(
-    prompts: Iterable[Prompt], *, label: str, mover: Mover = SYSTEM, reason: str = ""
+    prompts: Iterable[Prompt], *, label: str, mover: Actor = SYSTEM, reason: str = ""
 ) -> Changes:
     """Let a label stand at the newest version of each prompt, where the checks pass.
 
@@ -113,7 +113,7 @@ def _build_move(
     standing: PromptLabel | None,
     version: PromptVersion,
     label: str,
-    mover: Mover,
+    mover: Actor,
     reason: str,
     details: dict[str, Any],
 ) -> PromptEvent:

@@ -18,7 +18,7 @@ from prompts.mapping import content_hash
 from prompts.models import WORDING_FIELDS, Prompt, PromptEvent, PromptVersion
 from prompts.naming import make_name
 from prompts.releases_cache import forget_releases
-from prompts.services.contracts import refuse_problems, settle_wording
+from prompts.services.contracts import refuse_problems, resolve_includes
 from prompts.services.events import announce, describe_changes
 
 __all__ = [
@@ -194,7 +194,7 @@ def _check(prompt: Prompt) -> None:
         messages = error.messages
     if not messages.keys() & WORDING:
         try:
-            refuse_problems(settle_wording(prompt))
+            refuse_problems(resolve_includes(prompt))
         except InvalidInputError as error:
             messages |= error.messages
     if messages:

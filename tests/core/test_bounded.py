@@ -107,7 +107,10 @@ def test_who_has_no_patience_is_told_that_all_are_busy(own_pool):
     while own_pool._turns.acquire(blocking=False):
         own_pool._turns.release()
         time.sleep(0.001)
-    with bounded.patience_of(0.01), pytest.raises(bounded.BusyError, match="try again in a moment"):
+    with (
+        bounded.set_patience(0.01),
+        pytest.raises(bounded.BusyError, match="try again in a moment"),
+    ):
         call("echo", 1)
     for thread in threads:
         thread.join()
@@ -176,7 +179,7 @@ def test_it_is_plain_python():
 
 
 def test_calls_share_an_allowance():
-    with bounded.allowance_of(0.3):
+    with bounded.limit_allowance(0.3):
         for _ in range(20):
             assert call("echo", 1) == 1  # gives back what it did not take
         with pytest.raises(bounded.TookTooLongError, match=r"longer than 0\.2 s"):
@@ -192,7 +195,7 @@ def test_calls_share_an_allowance():
 
 
 def test_what_is_done_here_counts_against_the_allowance():
-    with bounded.allowance_of(1):
+    with bounded.limit_allowance(1):
         bounded.use_up(0.9)
         bounded.check_allowance()
         bounded.use_up(0.2)
@@ -203,8 +206,8 @@ def test_what_is_done_here_counts_against_the_allowance():
 
 
 def test_an_allowance_within_another_is_its_own():
-    with bounded.allowance_of(1):
-        with bounded.allowance_of(0.1):
+    with bounded.limit_allowance(1):
+        with bounded.limit_allowance(0.1):
             bounded.use_up(1)
             with pytest.raises(bounded.TookTooLongError):
                 bounded.check_allowance()

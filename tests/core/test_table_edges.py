@@ -11,20 +11,20 @@ from datetime import date, datetime, time
 import pytest
 
 from core.tables import (
+    InvalidValue,
     Limits,
     Record,
     Sentence,
     UnreadableError,
-    Unusable,
+    detect_format,
     escape_formula,
-    format_of,
     open_table,
     read_bytes,
     unescape_formula,
     workbook_cells,
 )
 from core.tables.sentences import clean, listed, quoted
-from core.tables.values import UnfitError, kind, plain
+from core.tables.values import UnsupportedValueError, kind, plain
 from core.tables.yaml_text import dump_yaml, plain_scalar
 from tests.support.workbooks import MAIN, RELATIONS, make_sheet, make_workbook
 
@@ -36,7 +36,7 @@ def read(raw, file_format, **options):
     return [
         (
             record.line,
-            str(record.value.reason) if isinstance(record.value, Unusable) else record.value,
+            str(record.value.reason) if isinstance(record.value, InvalidValue) else record.value,
         )
         for record in open_table(raw, file_format, **options)
     ]
@@ -676,11 +676,11 @@ def test_rows_of_sheets_are_limited_and_named():
 
 
 def test_formats_by_the_ends_of_names():
-    assert [format_of(f"x.{end}") for end in ("TSV", "tab", "ndjson", "YML", "xlsm")] == [
+    assert [detect_format(f"x.{end}") for end in ("TSV", "tab", "ndjson", "YML", "xlsm")] == [
         "csv", "csv", "jsonl", "yaml", "xlsx",
     ]  # fmt: skip
-    assert format_of("x.txt") is None
-    assert format_of("csv") is None
+    assert detect_format("x.txt") is None
+    assert detect_format("csv") is None
 
 
 def test_the_size_of_files_is_limited():
@@ -767,13 +767,13 @@ UNFIT = [
     (named(101), "is nested deeper than 100 levels"),
     (nested(101), "is nested deeper than 100 levels"),
     ({"a": nested(100)}, "is nested deeper than 100 levels"),
-    (Unusable(reason=Sentence("is odd")), "is odd"),
+    (InvalidValue(reason=Sentence("is odd")), "is odd"),
 ]
 
 
 @pytest.mark.parametrize(("value", "sentence"), UNFIT)
 def test_values_that_json_or_the_database_has_not(value, sentence):
-    with pytest.raises(UnfitError) as caught:
+    with pytest.raises(UnsupportedValueError) as caught:
         plain(value)
     assert str(caught.value) == sentence
 

@@ -15,7 +15,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.tables import Limits, UnreadableError, Unusable, open_table
+from core.tables import InvalidValue, Limits, UnreadableError, open_table
 from core.tables.yaml_text import dump_yaml
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.tables import open_suite_table
@@ -193,7 +193,7 @@ def test_cells_of_workbooks_are_the_texts_that_csv_has(value, kind, style, text)
     xml = f'<row r="2">{cell("A2", value, kind, style)}<c r="B2" t="str"><v>x</v></c></row>'
     sheet = make_sheet([["a", "b"]], xml=xml)
     [row] = rows_of(make_workbook(sheet, strings=STRINGS, styles=STYLES), "xlsx")
-    shown = str(row["a"].reason) if isinstance(row["a"], Unusable) else row["a"]
+    shown = str(row["a"].reason) if isinstance(row["a"], InvalidValue) else row["a"]
     assert shown == text
 
 

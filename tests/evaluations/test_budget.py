@@ -97,7 +97,7 @@ def test_time_runs_from_the_start_on_top_of_what_earlier_workers_took():
     assert (made.seconds, made.seconds_left, made.why_stop()) == (9.5, 0.5, "")
     clock.now += 0.5
     assert (made.seconds_left, made.why_stop()) == (0.0, "the limit of 10 seconds is reached")
-    assert made.sentence_of_time == "the limit of 10 seconds is reached"
+    assert made.time_sentence == "the limit of 10 seconds is reached"
 
 
 def test_without_a_limit_time_is_endless():

@@ -10,7 +10,7 @@ from evaluations.selectors.comparisons import (
     compare_run,
     judge_run,
     remarks_on,
-    sentence_of,
+    verdict_text,
 )
 
 pytestmark = pytest.mark.django_db
@@ -132,9 +132,9 @@ def test_a_run_without_columns_says_nothing():
 
 def test_a_sentence_is_in_its_reader_s_language():
     kept = {"code": "nothing", "params": {"old": "A", "new": "B"}}
-    assert sentence_of(kept) == "B and A cannot be compared: no case was scored in both."
+    assert verdict_text(kept) == "B and A cannot be compared: no case was scored in both."
     with translation.override("ja"):
-        said = sentence_of(kept)
+        said = verdict_text(kept)
     assert "cannot" not in said
     assert {"A", "B"} <= set(said)
 

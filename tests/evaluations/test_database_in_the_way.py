@@ -73,30 +73,30 @@ def failing(error: Exception, times: int):
 
 @pytest.mark.usefixtures("quick")
 class TestPatience:
-    """`patiently` waits for what may pass, and for nothing else."""
+    """`retry_while_unavailable` waits for what may pass, and for nothing else."""
 
     @pytest.mark.parametrize("error", [AWAY, LOCKED, FULL, LOST])
     def test_what_may_pass_is_waited_for_and_said(self, caplog, error):
-        assert store.patiently(failing(error, 5)) == "done"
+        assert store.retry_while_unavailable(failing(error, 5)) == "done"
         said = [record.getMessage() for record in caplog.records]
         assert said[0].startswith("Waiting for the database: ")
         assert said[1].startswith("The database answers again, ")
         assert len(said) == 2  # not once for each attempt
 
     def test_one_that_is_back_at_once_is_no_news(self, caplog):
-        assert store.patiently(failing(AWAY, 1)) == "done"
+        assert store.retry_while_unavailable(failing(AWAY, 1)) == "done"
         assert caplog.records == []
 
     @pytest.mark.parametrize("error", [READ_ONLY, NO_DATABASE, DENIED, NO_COLUMN, CONSTRAINT])
     def test_what_no_waiting_mends_is_raised_at_once(self, caplog, error):
         with pytest.raises(type(error)):
-            store.patiently(failing(error, 1))
+            store.retry_while_unavailable(failing(error, 1))
         assert caplog.records == []
 
     def test_patience_ends(self, monkeypatch, caplog):
         monkeypatch.setattr(store, "PATIENCE_SECONDS", 0.02)
         with pytest.raises(OperationalError):
-            store.patiently(failing(AWAY, 1000))
+            store.retry_while_unavailable(failing(AWAY, 1000))
         assert len(caplog.records) == 1
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from evaluations.models import Evaluation, TestSuite
-from evaluations.selectors.charts import plots_of, trend_of
+from evaluations.selectors.charts import build_plots, build_trend
 from evaluations.templatetags.evaluation_texts import breakable
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -24,7 +24,7 @@ def test_columns_are_drawn_on_the_same_scales():
         pass_rate=0.5, pass_interval=[0.25, 0.75],
     )  # fmt: skip
     fast = column(histogram=[0, 2], latency_ms_box=[10, 10, 10, 10, 10], grading_cost_usd=0.1)
-    first, second = plots_of([slow, fast, column()])  # the third has not ended
+    first, second = build_plots([slow, fast, column()])  # the third has not ended
     assert first["rate"] == {"x": "120.0", "low": "60.0", "high": "180.0"}
     assert [bar["height"] for bar in second["bars"]] == ["0.0", "32.0"]
     assert first["latency"]["end_ms"] == second["latency"]["end_ms"] == 1500
@@ -35,7 +35,7 @@ def test_columns_are_drawn_on_the_same_scales():
 
 @pytest.mark.parametrize("summary", [{"errors": 3}, {"latency_ms_box": [0.0] * 5}])
 def test_a_column_of_nothing_is_drawn_as_nothing(summary):
-    (plot,) = plots_of([column(**summary)])
+    (plot,) = build_plots([column(**summary)])
     assert plot["bars"] == []
     assert plot["cost"] is None
 
@@ -49,7 +49,7 @@ def test_a_trend_never_joins_suites_or_models():
         column(minutes=4, suite=other, pass_rate=0.2),
         column(minutes=5, suite=one),
     ]
-    (line,) = trend_of(rows)
+    (line,) = build_trend(rows)
     assert line["title"] == "One · m"
     assert line["newest"] == "100.0%"
     assert line["line"] == "0.0,32.0 240.0,0.0"

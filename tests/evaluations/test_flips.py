@@ -7,7 +7,7 @@ import pytest
 from evaluations.engine.providers import ProviderSpec
 from evaluations.engine.types import Case
 from evaluations.models import RunCase, TestResult
-from evaluations.selectors.grid import FLIPS, flips_of
+from evaluations.selectors.grid import FLIPS, list_flips
 from evaluations.selectors.summaries import compare_columns
 from evaluations.services.planning import Plan, PlannedColumn, create_run
 
@@ -60,7 +60,7 @@ def names(pairs):
 @pytest.mark.parametrize(("before", "after", "fixed", "broken"), TABLE)
 def test_flips_are_those_of_the_verdict(before, after, fixed, broken):
     old, new = columns_of(before, after)
-    found, compared = flips_of(old, new), compare_columns(old, new)
+    found, compared = list_flips(old, new), compare_columns(old, new)
     assert (found.fixed, found.broken) == (fixed, broken)
     assert [flip.name for flip in found.page if flip.fixed] == names(compared.fixed)
     assert [flip.name for flip in found.page if not flip.fixed] == names(compared.broken)
@@ -69,14 +69,14 @@ def test_flips_are_those_of_the_verdict(before, after, fixed, broken):
 
 
 def test_the_answers_shown_are_the_first_that_came_out_so():
-    (flip,) = flips_of(*columns_of(["+--"], ["-++"])).page
+    (flip,) = list_flips(*columns_of(["+--"], ["-++"])).page
     assert (flip.old.output, flip.new.output) == ("-1", "+1")
 
 
 def test_a_key_twice_in_one_run_is_one_pair_as_in_the_verdict():
     old, new = columns_of(["+", "-", "-"], ["-", "+", "+"])
     RunCase.objects.filter(run=old.run, position__lt=2).update(key="same")
-    found, compared = flips_of(old, new), compare_columns(old, new)
+    found, compared = list_flips(old, new), compare_columns(old, new)
     assert (found.fixed, found.broken) == (len(compared.fixed), len(compared.broken)) == (1, 0)
 
 
@@ -84,16 +84,16 @@ def test_a_page_takes_three_queries_and_holds_no_other_answer(django_assert_num_
     count = 3 * FLIPS
     old, new = columns_of(["-+-"] * count, ["+++"] * count)
     with django_assert_num_queries(3) as queries:
-        found = flips_of(old, new, start=FLIPS)
+        found = list_flips(old, new, start=FLIPS)
     assert (found.count, len(found.page), found.page[0].name) == (count, FLIPS, f"case {FLIPS}")
     reading = [one["sql"] for one in queries if '"output"' in one["sql"]]
     assert len(reading) == 1
     with django_assert_num_queries(2):
-        assert flips_of(old, old).count == 0
+        assert list_flips(old, old).count == 0
 
 
 def test_columns_of_two_runs_are_paired_by_key():
     (old,), (new,) = columns_of(["-", "+"]), columns_of(["+", "+"])
-    assert (flips_of(old, new).fixed, flips_of(old, new).broken) == (1, 0)
+    assert (list_flips(old, new).fixed, list_flips(old, new).broken) == (1, 0)
     RunCase.objects.filter(run=new.run).update(key=uuid4().hex)
-    assert flips_of(old, new).count == 0
+    assert list_flips(old, new).count == 0

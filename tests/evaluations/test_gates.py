@@ -11,7 +11,7 @@ from evaluations.engine.providers import ProviderSpec
 from evaluations.models import Evaluation, ReleaseGate, Run, RunCase, TestResult
 from evaluations.prompt_panel import latest_scores, render_panel
 from evaluations.release_gates import check_release
-from evaluations.services.planning import Plan, PlannedColumn, cases_of_suite, create_run
+from evaluations.services.planning import Plan, PlannedColumn, create_run, load_cases
 from evaluations.services.runs import execute_run
 from evaluations.services.suites import create_case, create_suite
 from prompts import extensions
@@ -103,7 +103,7 @@ def test_one_case_that_is_asked_three_times_passes():
     text = get_prompt_text(prompt_id=create_prompt(title="P", content="c").pk)
     column = PlannedColumn(spec=ProviderSpec(kind="echo"), prompt=text)
     finished = execute_run(
-        create_run(Plan(columns=[column], suite=made, repeats=3), cases_of_suite(made.pk)).pk
+        create_run(Plan(columns=[column], suite=made, repeats=3), load_cases(made.pk)).pk
     )
     assert finished.evaluations.get().summary["pass_interval"] is None
     rule = gate(candidate_of(text), made, pass_rate=1.0)
@@ -230,7 +230,7 @@ def test_a_case_that_was_changed_after_the_run_has_to_be_asked_again(change, pas
         create_case(suite_id=made.pk, name=name, assertions=[{"type": "contains", "value": "c"}])
     text = get_prompt_text(prompt_id=create_prompt(title="P", content="c").pk)
     column = PlannedColumn(spec=ProviderSpec(kind="echo"), prompt=text)
-    execute_run(create_run(Plan(columns=[column], suite=made), cases_of_suite(made.pk)).pk)
+    execute_run(create_run(Plan(columns=[column], suite=made), load_cases(made.pk)).pk)
     gate(candidate_of(text), made, pass_rate=1.0)
     assert check_release(candidate_of(text)).passed
     create_case(suite_id=create_suite(name="T").pk, name="of no concern")

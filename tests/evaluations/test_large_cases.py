@@ -11,7 +11,7 @@ from core.errors import InvalidInputError
 from evaluations.engine.providers import ProviderSpec
 from evaluations.engine.types import Case
 from evaluations.models import Run, RunCase, TestCase, TestResult
-from evaluations.services.planning import Plan, PlannedColumn, cases_of_suite, create_run
+from evaluations.services.planning import Plan, PlannedColumn, create_run, load_cases
 from evaluations.services.runs import execute_run
 from evaluations.services.suites import create_case, create_suite
 from prompts.interface import get_prompt_text
@@ -44,7 +44,7 @@ def test_many_large_cases_run_to_their_end(suite, client, owner):
             variables={"x": f"x{number}", "y": "y" * size},
             assertions=[{"type": "equals", "value": f"x{number}"}],
         )
-    finished = execute_run(create_run(plan_of(suite), cases_of_suite(suite.pk)).pk)
+    finished = execute_run(create_run(plan_of(suite), load_cases(suite.pk)).pk)
     assert finished.status == Run.Status.COMPLETED
     assert RunCase.objects.filter(run=finished).count() == len(sizes)
     results = TestResult.objects.filter(evaluation__run=finished)

@@ -13,28 +13,28 @@ from django.db import connection
 from django.utils import timezone
 
 from core.errors import InvalidInputError, NotFoundError
-from evaluations.adapters import spec_as_target, spec_of_profile, spec_of_target
-from evaluations.engine.protocol import Lost
+from evaluations.adapters import spec_from_json, spec_from_profile, spec_to_json
+from evaluations.engine.protocol import LeaseLost
 from evaluations.engine.providers import Limits, Price, ProviderSpec
 from evaluations.engine.types import Assertion, Case
 from evaluations.leases import is_dead, worker_name
 from evaluations.models import ModelProfile, Run, TestResult
 from evaluations.reporting import build_report, exit_code
 from evaluations.services import runs
-from evaluations.services.planning import Plan, PlannedColumn, cases_of_suite, create_run
+from evaluations.services.planning import Plan, PlannedColumn, create_run, load_cases
 from evaluations.services.runs import (
+    build_column,
     cancel_run,
-    column_of,
+    clear_errors,
     delete_runs,
     discard_run,
     execute_run,
-    forget_errors,
+    find_template,
     give_to_workers,
-    raise_limits,
     restore_runs,
     runs_to_resume,
     spent_on,
-    template_of,
+    update_limits,
 )
 from evaluations.services.store import DatabaseStore
 from evaluations.services.suites import create_case, create_suite
@@ -103,7 +103,7 @@ def test_errors_are_no_failures_and_are_asked_again_alone(fake):
     assert (summary["passed"], summary["failed"], summary["errors"]) == (2, 0, 2)
     assert summary["pass_rate"] == 1.0
     assert exit_code(build_report(run)) == 4
-    assert forget_errors(run.pk) == 2
+    assert clear_errors(run.pk) == 2
     run = execute_run(run.pk)
     assert run.evaluations.get().summary["errors"] == 0
     assert sum(fake.counts.values()) == 6
@@ -131,7 +131,7 @@ def test_a_limit_stops_and_is_raised(fake, limit):
     assert made == 5 if limit == "calls" else 5 <= made <= 5 + 2
     assert spent_on(run).cost_usd == made * 10
     more = {"max_calls": None} if limit == "calls" else {"max_cost_usd": Decimal(1000)}
-    raise_limits(run.pk, **more)
+    update_limits(run.pk, **more)
     run = execute_run(run.pk)
     assert run.status == "completed"
     assert set(fake.counts.values()) == {1}
@@ -145,9 +145,9 @@ def test_errors_count_as_calls_when_a_run_is_taken_up_again(fake):
     assert spent_on(run).calls == 5
     assert execute_run(run.pk).status == "stopped"
     assert len(fake.requests) == 5
-    assert forget_errors(run.pk) == 3
+    assert clear_errors(run.pk) == 3
     assert spent_on(run).calls == 5
-    raise_limits(run.pk, max_calls=7)
+    update_limits(run.pk, max_calls=7)
     assert execute_run(run.pk).status == "stopped"
     assert len(fake.requests) == 7
 
@@ -163,7 +163,7 @@ def test_no_request_is_sent_again_beyond_the_time(fake):
     assert (run.status, run.message) == ("stopped", "the limit of 20 seconds is reached")
     assert time.monotonic() - started < 20
     assert not TestResult.objects.exists()
-    raise_limits(run.pk, max_seconds=None)
+    update_limits(run.pk, max_seconds=None)
     assert execute_run(run.pk).status == "completed"
 
 
@@ -262,14 +262,14 @@ def test_a_suite_s_cases_are_copied(fake):
     one = create_case(suite_id=suite.pk, name="a", variables={"x": "q"}, assertions=checks)
     create_case(suite_id=suite.pk, name="off", enabled=False)
     column = PlannedColumn(spec=spec(fake), text="{{x}}")
-    run = create_run(plan(column, suite=suite), cases_of_suite(suite.pk))
+    run = create_run(plan(column, suite=suite), load_cases(suite.pk))
     one.variables = {"x": "changed"}
     one.save()
     execute_run(run.pk)
     assert list(fake.counts) == ["q"]
     create_case(suite_id=suite.pk, name="bad", assertions=[{"type": "contians"}])
     with pytest.raises(InvalidInputError, match=r"case “bad”: .*did you mean contains"):
-        list(cases_of_suite(suite.pk))
+        list(load_cases(suite.pk))
 
 
 def test_what_cannot_be_planned(fake):
@@ -306,7 +306,7 @@ def test_a_worker_that_lost_its_lease_stores_nothing(fake):
     Run.objects.filter(pk=run.pk).update(worker="another")
     run.worker = "me"
     store = DatabaseStore(run, {})
-    with pytest.raises(Lost):
+    with pytest.raises(LeaseLost):
         store.beat(1.0)
 
     def steal(_finished) -> None:
@@ -381,11 +381,11 @@ def test_targets_keep_everything_of_a_profile(db):
         requests_per_minute=60,
         input_usd_per_million=Decimal("0.5"),
     )
-    found = spec_of_profile(profile)
-    assert spec_of_target(spec_as_target(found)) == found
+    found = spec_from_profile(profile)
+    assert spec_from_json(spec_to_json(found)) == found
     assert found.name == "ours"
     bare = ProviderSpec(kind="echo")
-    assert spec_of_target(spec_as_target(bare)) == bare
+    assert spec_from_json(spec_to_json(bare)) == bare
 
 
 @pytest.mark.parametrize("seconds", [0.0, 60.0], ids=["slow templates", "quick ones"])
@@ -395,8 +395,8 @@ def test_pages_hold_every_case_once_however_long_templates_take(monkeypatch, sec
     column = PlannedColumn(spec=ProviderSpec(kind="echo"), text="{{x}}")
     run = create_run(plan(column, repeats=2), cases(7))
     row = run.evaluations.get()
-    store = DatabaseStore(run, {str(row.pk): template_of(row)})
-    asked = column_of(row, column.spec, None)
+    store = DatabaseStore(run, {str(row.pk): find_template(row)})
+    asked = build_column(row, column.spec, None)
     after, pages = 0, []
     while after is not None:
         tasks, after = store.page(asked, after, 8)

@@ -20,11 +20,11 @@ from evaluations.services import store
 from evaluations.services.planning import Plan, PlannedColumn, create_run
 from evaluations.services.runs import (
     cancel_run,
+    clear_errors,
     execute_run,
-    forget_errors,
-    raise_limits,
     runs_to_resume,
     spent_on,
+    update_limits,
 )
 from evaluations.tasks import run_evaluation
 from prompts.interface import get_prompt
@@ -70,7 +70,7 @@ def test_a_cancelled_run_is_not_begun_by_a_bell_that_rings_late(fake):
     cancel_run(run.pk)
     assert run_evaluation.func(str(run.pk)) == "left alone"
     assert not fake.requests
-    raise_limits(run.pk)  # somebody resumes it
+    update_limits(run.pk)  # somebody resumes it
     assert run_evaluation.func(str(run.pk)) == "completed"
 
 
@@ -89,7 +89,7 @@ def test_the_errors_of_a_run_that_is_worked_on_stay(fake):
     soon = timezone.now() + timedelta(minutes=5)
     Run.objects.filter(pk=run.pk).update(worker="elsewhere 1 2 3", worker_until=soon)
     with pytest.raises(InvalidInputError, match="a worker is at it"):
-        forget_errors(run.pk)
+        clear_errors(run.pk)
 
 
 def test_a_prompt_that_is_deleted_ends_its_run(fake):
@@ -260,7 +260,7 @@ def test_a_judge_is_not_waited_for_beyond_the_time(fake, judge):
     assert time.monotonic() - started < 15
     kept = TestResult.objects.get(error__startswith="the run stopped while its judge")
     assert kept.output
-    raise_limits(run.pk, max_seconds=None)
+    update_limits(run.pk, max_seconds=None)
     assert execute_run(run.pk).status == "completed"
     assert len(fake.requests) == 2  # the answer that was paid is judged, not asked again
     assert run.evaluations.get().summary["passed"] == 2
@@ -273,7 +273,7 @@ def test_judges_of_answers_that_never_came_are_not_counted(fake, judge):
     assert ended.status == "completed"
     assert (len(fake.requests), len(judge.requests)) == (2, 1)
     assert spent_on(run).calls == 3
-    assert forget_errors(run.pk) == 1
+    assert clear_errors(run.pk) == 1
     assert spent_on(run).calls == 3
 
 

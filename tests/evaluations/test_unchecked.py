@@ -21,7 +21,7 @@ from evaluations.reporting import FORMATS, build_report, exit_code, write
 from evaluations.selectors import grid
 from evaluations.selectors.sql_summaries import large_figures
 from evaluations.selectors.summaries import small_figures
-from evaluations.services.planning import Plan, PlannedColumn, cases_of_suite, create_run
+from evaluations.services.planning import Plan, PlannedColumn, create_run, load_cases
 from evaluations.services.runs import execute_run
 from evaluations.services.suites import create_case, create_suite
 from prompts.interface import Candidate, find_prompt
@@ -69,7 +69,7 @@ def test_a_run_counts_what_it_did_not_check_by_itself(checks, expected, status):
         assert tuple(figures[name] for name in names) == expected
         assert figures["answers"] == len(checks)
     assert exit_code(build_report(run)) == status
-    progress = grid.progress_of(run)
+    progress = grid.build_progress(run)
     assert tuple(progress[name] for name in names[:4]) == expected[:4]
     if expected[4] is None:
         assert column.overall_score is None
@@ -88,7 +88,7 @@ OUTCOMES = [
 def test_completed_is_green_where_answers_were_compared(checks, outcome, admin_client):
     run = run_of(*checks)
     column = run.evaluations.get()
-    assert grid.outcome_of(run, [column])[0] == column.outcome[0] == outcome
+    assert grid.describe_outcome(run, [column])[0] == column.outcome[0] == outcome
     page = admin_client.get(reverse("admin:evaluations_run_change", args=[run.pk]))
     assert f'class="ev-status ev-{outcome}"' in page.text
     listed = admin_client.get(reverse("admin:evaluations_run_changelist")).text
@@ -236,7 +236,7 @@ def test_no_gate_opens_where_an_answer_was_not_compared(kinds, with_gate, repeat
     if asked:
         column = PlannedColumn(spec=ProviderSpec(kind="echo"), prompt=text)
         plan = Plan(columns=[column], suite=suite, repeats=repeats)
-        execute_run(create_run(plan, cases_of_suite(suite.pk)).pk)
+        execute_run(create_run(plan, load_cases(suite.pk)).pk)
     compared = [passes for _fields, decides, passes in asked if decides and passes is not None]
     everything = bool(asked) and len(compared) == len(asked)
     opens = everything and sum(compared) / len(compared) >= 0.8
@@ -252,7 +252,7 @@ def test_a_gate_says_what_is_missing():
     text = find_prompt("p:1")
     ReleaseGate.objects.create(prompt_id=prompt.pk, suite=suite)
     column = PlannedColumn(spec=ProviderSpec(kind="echo"), prompt=text)
-    execute_run(create_run(Plan(columns=[column], suite=suite), cases_of_suite(suite.pk)).pk)
+    execute_run(create_run(Plan(columns=[column], suite=suite), load_cases(suite.pk)).pk)
     reason = check_release(candidate_of(text)).reason
     assert reason.startswith("1 answers of its run over “S” were not checked: add assertions")
 
@@ -265,7 +265,7 @@ def test_figures_of_an_earlier_version_open_no_gate():
     text = find_prompt("p:1")
     ReleaseGate.objects.create(prompt_id=prompt.pk, suite=suite)
     column = PlannedColumn(spec=ProviderSpec(kind="echo"), prompt=text)
-    run = execute_run(create_run(Plan(columns=[column], suite=suite), cases_of_suite(suite.pk)).pk)
+    run = execute_run(create_run(Plan(columns=[column], suite=suite), load_cases(suite.pk)).pk)
     TestResult.objects.update(passed=True, score=1.0)
     old = {"answers": 1, "passed": 1, "failed": 0, "errors": 0, "pass_rate": 1.0}
     Evaluation.objects.update(summary=old, overall_score=1.0)

@@ -67,7 +67,7 @@ class TestAnyText(TestCase):
     def test_through_every_format(self, content, form):
         services.create_prompt(title="Reply", content=content)
         stream = io.BytesIO()
-        WRITERS[form](services.records_of(Prompt.objects.all()), stream)
+        WRITERS[form](services.list_records(Prompt.objects.all()), stream)
         Prompt.objects.all().hard_delete()
         stream.seek(0)
         rows = list(READERS[form](Source(stream), ColumnNames()))

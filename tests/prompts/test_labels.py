@@ -10,9 +10,9 @@ from prompts.models import LabelRule, Prompt, PromptEvent, PromptLabel
 
 pytestmark = pytest.mark.django_db
 
-EDITOR = services.Mover(name="ed", may_move=True)
-PUBLISHER = services.Mover(name="pat", may_move=True, may_move_protected=True)
-ADMIN = services.Mover(name="ada", may_move=True, may_move_protected=True, may_override=True)
+EDITOR = services.Actor(name="ed", may_move=True)
+PUBLISHER = services.Actor(name="pat", may_move=True, may_move_protected=True)
+ADMIN = services.Actor(name="ada", may_move=True, may_move_protected=True, may_override=True)
 
 
 @pytest.fixture
@@ -240,7 +240,7 @@ def test_tags_and_the_trash_of_many_prompts():
         ("latest", 1, ADMIN, InvalidInputError, "always stands at the newest version"),
         ("Über all", 1, ADMIN, InvalidInputError, "lower-case"),
         ("staging", 9, ADMIN, NotFoundError, "has no version 9"),
-        ("staging", 1, services.Mover(), services.LabelProtectedError, "Can move labels"),
+        ("staging", 1, services.Actor(), services.LabelProtectedError, "Can move labels"),
         ("production", 1, EDITOR, services.LabelProtectedError, "is protected"),
     ],
 )
@@ -311,7 +311,7 @@ def test_a_user_moves_what_their_permissions_allow(member, permissions, may):
     member.user_permissions.set(
         Permission.objects.filter(content_type__app_label="prompts", codename__in=permissions)
     )
-    mover = services.Mover.from_user(member)
+    mover = services.Actor.from_user(member)
     assert mover.name == "member"
     assert (mover.may_move, mover.may_move_protected, mover.may_override) == may
 

@@ -5,7 +5,7 @@ from django.conf import settings
 from autoforge.health.errors import ProbeError
 from core.database.outages import database_file
 from core.file_modes import find_env_files, readable_by_others, writable_by_all
-from core.private_files import list_files_of
+from core.private_files import list_database_files
 
 
 def probe() -> str:
@@ -25,9 +25,9 @@ def probe() -> str:
     path = database_file()
     if path is not None and writable_by_all(path):
         raise ProbeError(f"everybody may write {path.name}", f"Run `chmod 600 {path.name}`.")
-    data_files = list(list_files_of(path)) if path is not None else []
+    data_files = list(list_database_files(path)) if path is not None else []
     if settings.QUEUE == "sqlite":
-        data_files += list_files_of(settings.ENVIRONMENT.queue_file)
+        data_files += list_database_files(settings.ENVIRONMENT.queue_file)
     open_files = readable_by_others(data_files)
     if open_files:
         names = " ".join(file.name for file in open_files)

@@ -11,7 +11,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from core.private_files import list_files_of
+from core.private_files import list_database_files
 
 PAGES_AT_A_TIME: Final = 1_000  # so that writers get their turn
 
@@ -53,7 +53,7 @@ def _check_target(target: Path, source: Path, *, replace: bool) -> None:
         raise CommandError(f"{target} is a folder: name a file in it.")
     if not target.parent.is_dir():
         raise CommandError(f"The folder {target.parent} does not exist: make it first.")
-    if target.exists() and any(target.samefile(file) for file in list_files_of(source)):
+    if target.exists() and any(target.samefile(file) for file in list_database_files(source)):
         raise CommandError(f"{target} is the database itself: name another file.")
     if target.exists() and not replace:
         raise CommandError(f"{target} exists: name another file, or add --replace.")

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from autoforge.web.client_address import network_of
+from autoforge.web.client_address import find_network
 from autoforge.web.lockout import open_logins
 
 
@@ -42,7 +42,7 @@ class Command(BaseCommand):
 
 def _parse(text: str) -> str:
     try:
-        return network_of(ipaddress.ip_address(text.strip()))
+        return find_network(ipaddress.ip_address(text.strip()))
     except ValueError:
         raise CommandError(
             f"{text!r} is no IP address: write one such as 203.0.113.7 or 2001:db8::1."

@@ -11,7 +11,14 @@ from evaluations.engine.formats.numbers import number_in
 from evaluations.engine.formats.yaml_document import Document, dump_document, load_document
 from evaluations.engine.types import Assertion, Case, Suite
 
-__all__ = ["CASE_KEYS", "KIND", "case_of", "is_suite_file", "read_suite_file", "write_suite_file"]
+__all__ = [
+    "CASE_KEYS",
+    "KIND",
+    "build_case",
+    "is_suite_file",
+    "read_suite_file",
+    "write_suite_file",
+]
 
 KIND: Final = "suite/1"
 TOP: Final = ("autoforge", "name", "description", "cases")
@@ -46,12 +53,12 @@ def read_suite_file(text: str, file: str) -> Suite:
     name = found.get("name")
     if not isinstance(name, str) or not name.strip():
         raise SuiteError(_("%(place)s: a suite needs a name") % {"place": document.place("name")})
-    read = [case_of(one, document, ("cases", number)) for number, one in enumerate(cases)]
+    read = [build_case(one, document, ("cases", number)) for number, one in enumerate(cases)]
     _refuse_doubles(read, document)
     return Suite(name=name, description=_text(found, "description", document), cases=tuple(read))
 
 
-def case_of(given: Any, document: Document, path: tuple[Any, ...], name: str = "") -> Case:
+def build_case(given: Any, document: Document, path: tuple[Any, ...], name: str = "") -> Case:
     """Return the case that an object means.
 
     Raises:

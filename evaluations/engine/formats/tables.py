@@ -14,27 +14,34 @@ from typing import Any, Final
 from core.language import gettext as _
 from core.tables import (
     ESCAPED,
+    InvalidValue,
     Limits,
     Record,
     Table,
     UnreadableError,
-    Unusable,
-    format_of,
+    detect_format,
     header,
     json_text,
     open_table,
     yaml_text,
 )
-from core.tables.records import place_of
-from core.tables.values import UnfitError, plain
+from core.tables.records import find_position
+from core.tables.values import UnsupportedValueError, plain
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.assertions import parse_assertion
-from evaluations.engine.formats.suite_file import case_of
+from evaluations.engine.formats.suite_file import build_case
 from evaluations.engine.formats.table_cells import read_tags
 from evaluations.engine.formats.yaml_document import Document
-from evaluations.engine.types import Case, Suite, Warned
+from evaluations.engine.types import Case, ImportNotice, Suite
 
-__all__ = ["PARTS", "document_of", "open_suite_table", "parse_check", "parse_mapping", "read_table"]
+__all__ = [
+    "PARTS",
+    "build_document",
+    "open_suite_table",
+    "parse_check",
+    "parse_mapping",
+    "read_table",
+]
 
 PARTS: Final = ("name", "expected", "assertions", "threshold", "weight", "tags", "enabled")
 MORE_PARTS: Final = ("variables", "metadata", "given_answer")
@@ -75,7 +82,7 @@ def open_suite_table(
     known = KNOWN | {column.strip().casefold() for column in mapping}
     try:
         return open_table(
-            raw, format_of(file) or "csv", limits=limits, known=known, lists=(), sheet=sheet
+            raw, detect_format(file) or "csv", limits=limits, known=known, lists=(), sheet=sheet
         )
     except UnreadableError as error:
         if error.sentence.template in EMPTY_FILES:
@@ -83,9 +90,9 @@ def open_suite_table(
         raise SuiteError(f"{file}: {error}") from None
 
 
-def document_of(table: Table, record: Record, file: str) -> Document:
+def build_document(table: Table, record: Record, file: str) -> Document:
     """Return a document that stands for one record, for the places of what is wrong in it."""
-    place = str(place_of(record.line, table.unit))
+    place = str(find_position(record.line, table.unit))
     if table.numbered:
         number = _("record %(number)d") % {"number": record.number}
         return Document(value=record.value, file=f"{file}, {number}, {place}", marks={})
@@ -159,7 +166,7 @@ def read_table(
     reader.check()
     cases = [reader.read(record) for record in table]
     _refuse_doubles(cases, file)
-    notes = (Warned(message=f"{file}: {note}") for note in table.notes)
+    notes = (ImportNotice(message=f"{file}: {note}") for note in table.notes)
     return Suite(name=name, cases=tuple(cases), warnings=(*notes, *reader.warnings))
 
 
@@ -186,7 +193,7 @@ class _Reader:
     file: str
     mapping: dict[str, str]
     assertion: Mapping[str, Any] | None
-    warnings: list[Warned] = field(default_factory=list)
+    warnings: list[ImportNotice] = field(default_factory=list)
     _compares: bool = False
     _parts: dict[str, str] = field(default_factory=dict)
     _folded: dict[str, str] = field(default_factory=dict)
@@ -230,15 +237,15 @@ class _Reader:
 
     def read(self, record: Record) -> Case:
         """Return the case of a record."""
-        document = document_of(self.table, record, self.file)
+        document = build_document(self.table, record, self.file)
         values = self._values(record, document)
         given = self._given(values, document)
         self._add_check(given, record, document)
-        return case_of(given, document, (), name=str(record.number))
+        return build_case(given, document, (), name=str(record.number))
 
     def _values(self, record: Record, document: Document) -> dict[str, Any]:
         value = record.value
-        if isinstance(value, Unusable):
+        if isinstance(value, InvalidValue):
             raise SuiteError(f"{document.place()}: {value.reason}")
         if not isinstance(value, dict):
             raise SuiteError(f"{document.place()}: {_('a case is an object')}")
@@ -248,7 +255,7 @@ class _Reader:
         for key, cell in value.items():
             try:
                 value[key] = plain(cell)
-            except UnfitError as error:
+            except UnsupportedValueError as error:
                 raise SuiteError(f"{document.place(key)}: {error}") from None
         if self.table.escaped:
             return _as_it_was(value, document)
@@ -301,7 +308,7 @@ class _Reader:
             self._warn(sentence % {"name": name}, document)
 
     def _warn(self, sentence: str, document: Document) -> None:
-        self.warnings.append(Warned(message=sentence, place=document.place()))
+        self.warnings.append(ImportNotice(message=sentence, place=document.place()))
 
 
 def _as_it_was(values: Mapping[str, str], document: Document) -> dict[str, Any]:

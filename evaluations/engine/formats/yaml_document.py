@@ -15,9 +15,9 @@ from yaml.composer import Composer
 from core.language import gettext as _
 from core.tables.yaml_text import dump_yaml, plain_scalar
 from evaluations.engine.errors import SuiteError
-from evaluations.engine.types import Place
+from evaluations.engine.types import FileLocation
 
-__all__ = ["Document", "Spot", "dump_document", "load_document"]
+__all__ = ["Document", "LazyLocation", "dump_document", "load_document"]
 
 LARGEST: Final = 50 * 1024 * 1024
 MOST_NODES: Final = 2_000_000
@@ -53,7 +53,7 @@ class Document:
         self._marks = marks
         self._text = text
 
-    def place(self, *path: Any) -> Place:
+    def place(self, *path: Any) -> FileLocation:
         """Return where a value stands; its parent's place where it has none of its own."""
         if self._marks is None:
             self._marks = _marks_of(self._text)
@@ -61,20 +61,22 @@ class Document:
         for length in range(len(path), -1, -1):
             mark = self._marks.get(path[:length])
             if mark:
-                return Place(file=self.file, line=mark[0], column=mark[1], path=shown.lstrip("."))
-        return Place(file=self.file, path=shown.lstrip("."))
+                return FileLocation(
+                    file=self.file, line=mark[0], column=mark[1], path=shown.lstrip(".")
+                )
+        return FileLocation(file=self.file, path=shown.lstrip("."))
 
     def with_value(self, value: Any) -> "Document":
         """Return a document of the same file that holds another value."""
         return Document(value=value, file=self.file, marks=self._marks, text=self._text)
 
-    def spot(self, *path: Any) -> "Spot":
+    def spot(self, *path: Any) -> "LazyLocation":
         """Return the same, looked up only when it is shown."""
-        return Spot(document=self, path=path)
+        return LazyLocation(document=self, path=path)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Spot:
+class LazyLocation:
     """A value's place in a document; `str()` looks it up."""
 
     document: Document
@@ -84,7 +86,7 @@ class Spot:
         return str(self.place)
 
     @property
-    def place(self) -> Place:
+    def place(self) -> FileLocation:
         """The place itself."""
         return self.document.place(*self.path)
 
@@ -156,7 +158,7 @@ def _load_yaml(text: str, file: str) -> tuple[Any, Mapping[Path, tuple[int, int 
         node = yaml.compose(text, Loader=_Careful if _may_be_deep(text) else LOADER)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        place = Place(
+        place = FileLocation(
             file=file,
             line=mark.line + 1 if mark else None,
             column=mark.column + 1 if mark else None,
@@ -219,7 +221,7 @@ class _Reader:
                 merged |= self._merge(value_node, path)
                 continue
             if key in found:
-                place = Place(file=self.file, line=mark.line + 1, column=mark.column + 1)
+                place = FileLocation(file=self.file, line=mark.line + 1, column=mark.column + 1)
                 raise SuiteError(
                     _("%(place)s: “%(key)s” stands here for the second time")
                     % {"place": place, "key": key}

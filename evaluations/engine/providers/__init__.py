@@ -5,32 +5,32 @@ contract ◀── openai, anthropic, local, offline ◀── specs (by name)
 """
 
 from evaluations.engine.providers.base import (
-    Abilities,
+    Capabilities,
     Environment,
     Limits,
     Price,
     Provider,
     ProviderSpec,
 )
-from evaluations.engine.providers.identity import identity_of
-from evaluations.engine.providers.prices import cost_of, price_of
-from evaluations.engine.providers.retry import Pace, with_retries
-from evaluations.engine.providers.specs import PROVIDERS, left_out_of, make, parse_spec
+from evaluations.engine.providers.identity import provider_fingerprint
+from evaluations.engine.providers.prices import calculate_cost, find_price
+from evaluations.engine.providers.retry import RateLimiter, with_retries
+from evaluations.engine.providers.specs import PROVIDERS, list_left_out, make, parse_spec
 
 __all__ = [
     "PROVIDERS",
-    "Abilities",
+    "Capabilities",
     "Environment",
     "Limits",
-    "Pace",
     "Price",
     "Provider",
     "ProviderSpec",
-    "cost_of",
-    "identity_of",
-    "left_out_of",
+    "RateLimiter",
+    "calculate_cost",
+    "find_price",
+    "list_left_out",
     "make",
     "parse_spec",
-    "price_of",
+    "provider_fingerprint",
     "with_retries",
 ]

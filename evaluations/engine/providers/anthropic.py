@@ -7,15 +7,15 @@ from typing import Any, Final
 from core.language import gettext as _
 from evaluations.engine.errors import BrokenAnswerError, SetupError
 from evaluations.engine.providers.addresses import make_policy
-from evaluations.engine.providers.base import Abilities, Environment, Limits, ProviderSpec
+from evaluations.engine.providers.base import Capabilities, Environment, Limits, ProviderSpec
 from evaluations.engine.providers.families import fit_parameters, thinks
 from evaluations.engine.providers.http import Client
 from evaluations.engine.providers.keys import address, key_for
 from evaluations.engine.providers.replies import (
-    count_of,
     normalise_reason,
-    object_of,
-    text_of,
+    read_count,
+    read_object,
+    read_text,
 )
 from evaluations.engine.types import Answer, CacheTokens, Message, Request, Vector
 
@@ -32,7 +32,7 @@ THINKING: Final = ("thinking", "redacted_thinking")
 class AnthropicProvider:
     """Asks Anthropic's messages API."""
 
-    abilities = Abilities(supports_schema=True, costs_money=True)
+    abilities = Capabilities(supports_schema=True, costs_money=True)
 
     def __init__(self, spec: ProviderSpec, client: Client, limits: Limits) -> None:
         self.spec = spec
@@ -57,13 +57,13 @@ class AnthropicProvider:
         if not isinstance(blocks, list) or not all(isinstance(one, dict) for one in blocks):
             raise BrokenAnswerError(_("the answer of Anthropic has no content"))
         calls = [block for block in blocks if block.get("type") == "tool_use"]
-        text = "".join(text_of(one.get("text")) for one in blocks if one.get("type") == "text")
+        text = "".join(read_text(one.get("text")) for one in blocks if one.get("type") == "text")
         if structured and calls:
             text = json.dumps(calls[0].get("input"), ensure_ascii=False)
         elif calls and not text:
             text = json.dumps(calls, ensure_ascii=False)
-        usage = object_of(reply.get("usage"))
-        output_tokens = count_of(usage.get("output_tokens"))
+        usage = read_object(reply.get("usage"))
+        output_tokens = read_count(usage.get("output_tokens"))
         reason, own_reason = normalise_reason(reply.get("stop_reason"))
         cache = _cache(usage)
         refused = own_reason == "refusal"
@@ -102,11 +102,11 @@ def _cache(usage: Mapping[str, Any]) -> CacheTokens | None:
     `cache_creation` divides what was written by how long it lives; without it all live five
     minutes: https://platform.claude.com/docs/en/build-with-claude/prompt-caching
     """
-    read = count_of(usage.get("cache_read_input_tokens")) or 0
-    written = count_of(usage.get("cache_creation_input_tokens")) or 0
-    lives = object_of(usage.get("cache_creation"))
-    for_an_hour = count_of(lives.get("ephemeral_1h_input_tokens")) or 0
-    for_minutes = count_of(lives.get("ephemeral_5m_input_tokens"))
+    read = read_count(usage.get("cache_read_input_tokens")) or 0
+    written = read_count(usage.get("cache_creation_input_tokens")) or 0
+    lives = read_object(usage.get("cache_creation"))
+    for_an_hour = read_count(lives.get("ephemeral_1h_input_tokens")) or 0
+    for_minutes = read_count(lives.get("ephemeral_5m_input_tokens"))
     if for_minutes is None:
         for_minutes = max(0, written - for_an_hour)
     if not (read or for_minutes or for_an_hour):
@@ -116,7 +116,7 @@ def _cache(usage: Mapping[str, Any]) -> CacheTokens | None:
 
 def _prompt_tokens(usage: Mapping[str, Any], cache: CacheTokens | None) -> int | None:
     """Return the tokens of the whole prompt; `input_tokens` leaves those of the cache out."""
-    rest = count_of(usage.get("input_tokens"))
+    rest = read_count(usage.get("input_tokens"))
     if rest is None or cache is None:
         return rest
     return rest + cache.read + cache.written + cache.written_for_an_hour
@@ -151,8 +151,8 @@ def _role(message: Message) -> str:
 
 def _budget(parameters: Mapping[str, Any]) -> int:
     """Return how many tokens of the answer are for thinking."""
-    thinking = object_of(parameters.get("thinking"))
-    return count_of(thinking.get("budget_tokens")) or 0
+    thinking = read_object(parameters.get("thinking"))
+    return read_count(thinking.get("budget_tokens")) or 0
 
 
 def make_anthropic(spec: ProviderSpec, environment: Environment) -> AnthropicProvider:

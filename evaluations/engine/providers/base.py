@@ -10,7 +10,7 @@ from evaluations.engine.types import Answer, Request, Vector
 __all__ = [
     "ADDRESSES",
     "MOST_AT_A_TIME",
-    "Abilities",
+    "Capabilities",
     "Environment",
     "Limits",
     "MakeProvider",
@@ -32,7 +32,7 @@ MOST_AT_A_TIME: Final = 1024  # calls of one model; each is a connection and a t
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Abilities:
+class Capabilities:
     """What a provider can do; looked at in one place, the runner."""
 
     supports_seed: bool = False
@@ -127,7 +127,7 @@ class ProviderSpec:
 class Provider(Protocol):
     """Answers requests. One instance serves one run, in one event loop."""
 
-    abilities: Abilities
+    abilities: Capabilities
     limits: Limits
 
     async def complete(self, request: Request) -> Answer:

@@ -26,12 +26,12 @@ from evaluations.engine.providers.retry import LONGEST_ASKED_SECONDS
 
 __all__ = [
     "Embedded",
-    "error_of_embedded",
-    "error_of_status",
     "find_embedded",
+    "find_embedded_error",
+    "find_status_error",
     "is_page",
+    "read_page_text",
     "shorten",
-    "text_of_page",
 ]
 
 SHOWN: Final = 300  # characters of a service's own message
@@ -176,7 +176,7 @@ def _status_of(error: Mapping[str, Any]) -> int | None:
     return None
 
 
-def error_of_embedded(name: str, embedded: Embedded, headers: Mapping[str, str]) -> ProviderError:
+def find_embedded_error(name: str, embedded: Embedded, headers: Mapping[str, str]) -> ProviderError:
     """Return the error that a body of a good status holds."""
     status = embedded.status or HTTPStatus.OK
     kind, sentence = _meaning_of(status, embedded.text)
@@ -184,7 +184,9 @@ def error_of_embedded(name: str, embedded: Embedded, headers: Mapping[str, str])
     return _built(kind, f"{sentence.format(name=name)}{shown}: {embedded.message}", headers, status)
 
 
-def error_of_status(name: str, status: int, headers: Mapping[str, str], text: str) -> ProviderError:
+def find_status_error(
+    name: str, status: int, headers: Mapping[str, str], text: str
+) -> ProviderError:
     """Return the error that an answer with another status than a good one stands for."""
     kind, sentence = _meaning_of(status, text)
     message = f"{sentence.format(name=name)} ({status}): {_message(text)}"
@@ -214,7 +216,7 @@ def _message(text: str) -> str:
     try:
         body = json.loads(text)
     except (ValueError, RecursionError):
-        return f"a web page, “{shorten(text_of_page(text))}”" if is_page(text) else shorten(text)
+        return f"a web page, “{shorten(read_page_text(text))}”" if is_page(text) else shorten(text)
     if isinstance(body, list) and body:
         body = body[0]
     if isinstance(body, Mapping):
@@ -227,7 +229,7 @@ def _message(text: str) -> str:
     return shorten(text)
 
 
-def text_of_page(text: str) -> str:
+def read_page_text(text: str) -> str:
     """Return what a web page says, without its tags; for people, so it need not be exact."""
     parts = text[:10_000].replace("<", "\0<").replace(">", ">\0").split("\0")
     return " ".join(part.strip() for part in parts if part.strip() and part[0] != "<")

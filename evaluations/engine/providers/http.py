@@ -28,12 +28,12 @@ from evaluations.engine.errors import (
 )
 from evaluations.engine.providers.addresses import Policy, join_url
 from evaluations.engine.providers.failures import (
-    error_of_embedded,
-    error_of_status,
     find_embedded,
+    find_embedded_error,
+    find_status_error,
     is_page,
+    read_page_text,
     shorten,
-    text_of_page,
 )
 from evaluations.engine.providers.replies import clean
 from evaluations.engine.providers.resolving import GuardedResolver
@@ -263,11 +263,11 @@ class Client:
         body = self._object(reply)
         embedded = find_embedded(body)
         if embedded is not None:
-            raise error_of_embedded(self.name, embedded, reply.headers)
+            raise find_embedded_error(self.name, embedded, reply.headers)
         return body
 
     def _failed(self, reply: _Reply, url: str) -> ProviderError:
-        error = error_of_status(self.name, reply.status, reply.headers, self._mask(reply.text))
+        error = find_status_error(self.name, reply.status, reply.headers, self._mask(reply.text))
         if reply.status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
             # A wrong address and an unknown model look the same: say what was asked.
             error = type(error)(f"{error} (asked at {_shown(url)})", status=error.status)
@@ -304,7 +304,7 @@ class Client:
                 "stream; turn that off at the service"
             )
         if is_page(reply.text):
-            page = shorten(self._mask(text_of_page(reply.text)))
+            page = shorten(self._mask(read_page_text(reply.text)))
             return (
                 f"the answer of {self.name} is a web page, not JSON: “{page[:100]}”; is the "
                 "address right, and does no proxy or sign-in stand between?"

@@ -3,10 +3,10 @@
 from evaluations.engine.errors import SetupError
 from evaluations.engine.providers.base import ADDRESSES, Environment, ProviderSpec
 
-__all__ = ["identity_of"]
+__all__ = ["provider_fingerprint"]
 
 
-def identity_of(spec: ProviderSpec, environment: Environment) -> str:
+def provider_fingerprint(spec: ProviderSpec, environment: Environment) -> str:
     """Return the kind of a provider and where it is: its address, or the file of a local model."""
     where = spec.base_url or environment.get(ADDRESSES.get(spec.kind, ""), "")
     if spec.kind == "local":

@@ -13,7 +13,7 @@ from typing import Any, Final
 from core.language import gettext as _
 from evaluations.engine.errors import ServiceError, SetupError
 from evaluations.engine.providers.addresses import LOOPBACK, Policy
-from evaluations.engine.providers.base import Abilities, Environment, Limits, ProviderSpec
+from evaluations.engine.providers.base import Capabilities, Environment, Limits, ProviderSpec
 from evaluations.engine.providers.http import Client
 from evaluations.engine.providers.openai import OpenAIProvider
 from evaluations.engine.types import Answer, Request, Vector
@@ -31,7 +31,7 @@ REPEATABLE: Final = {"temperature": 0, "seed": 1, "max_tokens": 128, "cache_prom
 class LocalProvider:
     """Starts the model with the first call."""
 
-    abilities = Abilities(supports_seed=True, supports_schema=True)
+    abilities = Capabilities(supports_seed=True, supports_schema=True)
 
     def __init__(self, spec: ProviderSpec, model: Path) -> None:
         self.spec = spec

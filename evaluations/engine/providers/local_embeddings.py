@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from core.language import gettext as _
 from evaluations.engine.errors import SetupError
-from evaluations.engine.providers.base import Abilities, Environment, Limits, ProviderSpec
+from evaluations.engine.providers.base import Capabilities, Environment, Limits, ProviderSpec
 from evaluations.engine.providers.wordpiece import WordPiece
 from evaluations.engine.types import Answer, Request, Vector
 
@@ -60,7 +60,7 @@ class LocalEmbeddings:
         folder: where the model's files are.
     """
 
-    abilities = Abilities(supports_embeddings=True)
+    abilities = Capabilities(supports_embeddings=True)
 
     def __init__(self, spec: ProviderSpec, folder: Path) -> None:
         self.spec = spec

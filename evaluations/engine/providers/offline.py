@@ -11,8 +11,8 @@ from core.language import gettext as _
 from evaluations.engine.errors import ProviderError, SetupError, SuiteError
 from evaluations.engine.files import RunFiles
 from evaluations.engine.numbers import finite
-from evaluations.engine.providers.base import Abilities, Environment, Limits, ProviderSpec
-from evaluations.engine.providers.replies import LARGEST_COUNT, count_of, reason_of
+from evaluations.engine.providers.base import Capabilities, Environment, Limits, ProviderSpec
+from evaluations.engine.providers.replies import LARGEST_COUNT, read_count, read_reason
 from evaluations.engine.types import Answer, Message, Request, Vector
 
 __all__ = ["EchoProvider", "ReplayProvider", "make_echo", "make_replay", "prompt_key"]
@@ -24,7 +24,7 @@ AT_ONCE: Final = Limits(concurrency=1024, retries=0)
 
 
 class _Offline:
-    abilities = Abilities(supports_seed=True)
+    abilities = Capabilities(supports_seed=True)
 
     def __init__(self, spec: ProviderSpec) -> None:
         self.spec = spec
@@ -77,7 +77,7 @@ class ReplayProvider(_Offline):
             latency_ms=found.get("latency_ms"),
             input_tokens=found.get("input_tokens"),
             output_tokens=found.get("output_tokens"),
-            finish_reason=reason_of(found.get("finish_reason")),
+            finish_reason=read_reason(found.get("finish_reason")),
             cost_usd=None if cost is None else Decimal(str(cost)),
         )
 
@@ -144,7 +144,7 @@ def _key(row: Any, path: str, number: int) -> str:
 
 def _check_numbers(row: Mapping[str, Any], path: str, number: int) -> None:
     for name in WHOLE:
-        if row.get(name) is not None and count_of(row[name]) is None:
+        if row.get(name) is not None and read_count(row[name]) is None:
             sentence = _("%(name)s is a whole number from 0 to %(limit)s") % {
                 "name": name,
                 "limit": LARGEST_COUNT,

@@ -9,17 +9,17 @@ from core.language import gettext as _
 from evaluations.engine.errors import BrokenAnswerError, SetupError
 from evaluations.engine.numbers import finite
 from evaluations.engine.providers.addresses import Policy, make_policy
-from evaluations.engine.providers.base import Abilities, Environment, Limits, ProviderSpec
-from evaluations.engine.providers.failures import error_of_embedded, find_embedded
+from evaluations.engine.providers.base import Capabilities, Environment, Limits, ProviderSpec
+from evaluations.engine.providers.failures import find_embedded, find_embedded_error
 from evaluations.engine.providers.families import fit_parameters
 from evaluations.engine.providers.http import Client
 from evaluations.engine.providers.keys import address, key_for
 from evaluations.engine.providers.replies import (
-    count_of,
     normalise_reason,
-    object_of,
     order_vectors,
-    text_of,
+    read_count,
+    read_object,
+    read_text,
 )
 from evaluations.engine.types import Answer, CacheTokens, Request, Vector
 
@@ -33,7 +33,7 @@ class OpenAIProvider:
     """Asks a service that speaks OpenAI's API."""
 
     def __init__(
-        self, spec: ProviderSpec, client: Client, *, abilities: Abilities, limits: Limits
+        self, spec: ProviderSpec, client: Client, *, abilities: Capabilities, limits: Limits
     ) -> None:
         self.spec = spec
         self.abilities = abilities
@@ -71,17 +71,17 @@ class OpenAIProvider:
             raise BrokenAnswerError(
                 _("the message of %(name)s is no text") % {"name": self._client.name}
             )
-        refusal = text_of(message.get("refusal")) or _refusal(content)
+        refusal = read_text(message.get("refusal")) or _refusal(content)
         reason, own_reason = normalise_reason(choice.get("finish_reason"))
         text = _text(content, calls) or refusal
         broken_off = self._broken_off(choice, reason, text)
-        usage = object_of(reply.get("usage"))
-        output_tokens = count_of(usage.get("completion_tokens", reply.get("eval_count")))
+        usage = read_object(reply.get("usage"))
+        output_tokens = read_count(usage.get("completion_tokens", reply.get("eval_count")))
         return Answer(
             text=text,
             data=calls or None,
             latency_ms=milliseconds,
-            input_tokens=count_of(usage.get("prompt_tokens", reply.get("prompt_eval_count"))),
+            input_tokens=read_count(usage.get("prompt_tokens", reply.get("prompt_eval_count"))),
             output_tokens=output_tokens,
             cache=_cache(usage),
             reasoning_tokens=_reasoning_tokens(usage, message, text, output_tokens),
@@ -90,7 +90,7 @@ class OpenAIProvider:
             broken_off=broken_off,
             refused=bool(refusal),
             flagged=True if reason == "content_filter" else _flagged(reply, choice),
-            logprobs=_logprobs(object_of(choice.get("logprobs")).get("content")),
+            logprobs=_logprobs(read_object(choice.get("logprobs")).get("content")),
         )
 
     def _choice(self, reply: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
@@ -128,7 +128,7 @@ class OpenAIProvider:
         embedded = find_embedded(choice)
         if embedded is None:
             return f"{self._client.name} broke off its answer" if reason == "error" else ""
-        error = error_of_embedded(self._client.name, embedded, {})
+        error = find_embedded_error(self._client.name, embedded, {})
         if not text:
             raise error
         return f"{self._client.name} broke off its answer: {embedded.message}"
@@ -165,7 +165,7 @@ class OpenAIProvider:
 def _text(content: str | list[Any] | None, calls: list[Any] | None) -> str:
     if isinstance(content, list):
         # Reasoning and refusals are parts of other kinds.
-        texts = [text_of(part.get("text")) for part in content if isinstance(part, dict)]
+        texts = [read_text(part.get("text")) for part in content if isinstance(part, dict)]
         return "".join(texts)
     return content or (json.dumps(calls, ensure_ascii=False) if calls else "")
 
@@ -173,7 +173,7 @@ def _text(content: str | list[Any] | None, calls: list[Any] | None) -> str:
 def _refusal(content: object) -> str:
     """Return the refusal among the parts of a message, "" where there is none."""
     parts = content if isinstance(content, list) else []
-    texts = [text_of(part.get("refusal")) for part in parts if isinstance(part, dict)]
+    texts = [read_text(part.get("refusal")) for part in parts if isinstance(part, dict)]
     return "".join(texts)
 
 
@@ -183,11 +183,11 @@ def _flagged(reply: Mapping[str, Any], choice: Mapping[str, Any]) -> bool | None
     They look at the answer (`content_filter_results`) and at the prompt (`prompt_filter_results`).
     """
     prompts = reply.get("prompt_filter_results")
-    holders = [choice, *map(object_of, prompts if isinstance(prompts, list) else [])]
+    holders = [choice, *map(read_object, prompts if isinstance(prompts, list) else [])]
     results = [
-        object_of(result)
+        read_object(result)
         for holder in holders
-        for result in object_of(holder.get("content_filter_results")).values()
+        for result in read_object(holder.get("content_filter_results")).values()
     ]
     if not results:
         return None
@@ -199,20 +199,20 @@ def _cache(usage: Mapping[str, Any]) -> CacheTokens | None:
 
     OpenAI and OpenRouter count them in `prompt_tokens_details`, DeepSeek beside the others.
     """
-    details = object_of(usage.get("prompt_tokens_details"))
-    read = count_of(details.get("cached_tokens", usage.get("prompt_cache_hit_tokens"))) or 0
-    written = count_of(details.get("cache_write_tokens")) or 0
+    details = read_object(usage.get("prompt_tokens_details"))
+    read = read_count(details.get("cached_tokens", usage.get("prompt_cache_hit_tokens"))) or 0
+    written = read_count(details.get("cache_write_tokens")) or 0
     return CacheTokens(read=read, written=written) if read or written else None
 
 
 def _reasoning_tokens(
     usage: Mapping[str, Any], message: Mapping[str, Any], text: str, output_tokens: int | None
 ) -> int | None:
-    details = object_of(usage.get("completion_tokens_details"))
-    counted = count_of(details.get("reasoning_tokens"))
+    details = read_object(usage.get("completion_tokens_details"))
+    counted = read_count(details.get("reasoning_tokens"))
     if counted is not None:
         return counted
-    reasoning = text_of(message.get("reasoning_content")) or text_of(message.get("reasoning"))
+    reasoning = read_text(message.get("reasoning_content")) or read_text(message.get("reasoning"))
     # Not counted apart: where there is no other text, all tokens were reasoning.
     return output_tokens if reasoning and not text else None
 
@@ -221,7 +221,7 @@ def _logprobs(entries: object) -> tuple[float, ...] | None:
     """Return the tokens' logarithms; None where one of them is missing: a part means nothing."""
     if not isinstance(entries, list):
         return None
-    numbers = [finite(object_of(entry).get("logprob")) for entry in entries]
+    numbers = [finite(read_object(entry).get("logprob")) for entry in entries]
     found = tuple(one for one in numbers if one is not None)
     return found if found and len(found) == len(numbers) else None
 
@@ -255,7 +255,7 @@ def make_openai(spec: ProviderSpec, environment: Environment) -> OpenAIProvider:
     key = key_for(url, environment, "OPENAI_API_KEY", trusted)
     if not key:
         raise SetupError(_no_key("OPENAI_API_KEY", environment, "OPENAI_BASE_URL"))
-    abilities = Abilities(
+    abilities = Capabilities(
         supports_seed=True,
         supports_schema=True,
         supports_json=True,
@@ -289,7 +289,7 @@ def make_compatible(spec: ProviderSpec, environment: Environment) -> OpenAIProvi
     url = address(spec.base_url, environment, variable, "")
     trusted = (environment.get(variable, ""),)
     key = key_for(url, environment, "OPENAI_COMPATIBLE_API_KEY", trusted)
-    abilities = Abilities(
+    abilities = Capabilities(
         supports_seed=True, supports_schema=True, supports_json=True, supports_embeddings=True
     )
     limits = Limits(concurrency=4, timeout_seconds=300)

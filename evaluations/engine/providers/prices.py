@@ -8,7 +8,7 @@ from typing import Any, Final
 from evaluations.engine.providers.base import Price, PriceTier, ProviderSpec, Rates
 from evaluations.engine.types import CacheTokens
 
-__all__ = ["cost_of", "price_of"]
+__all__ = ["calculate_cost", "find_price"]
 
 MILLION: Final = Decimal(1_000_000)
 PUBLISHED: Final = ("openai", "anthropic")
@@ -31,7 +31,7 @@ PUBLISHED_RATES: Final = {
 }
 
 
-def price_of(spec: ProviderSpec) -> Price | None:
+def find_price(spec: ProviderSpec) -> Price | None:
     """Return the price of a model, None where it is not known."""
     if spec.price is not None:
         return _with_cache(spec.price) if spec.kind == "anthropic" else spec.price
@@ -79,7 +79,7 @@ def _rates_beyond(rates: dict[str, Any], tokens: int) -> dict[str, Any]:
     return beyond
 
 
-def cost_of(
+def calculate_cost(
     price: Price | None,
     input_tokens: int | None,
     output_tokens: int | None,

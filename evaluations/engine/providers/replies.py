@@ -12,13 +12,13 @@ from evaluations.engine.types import Vector
 __all__ = [
     "LARGEST_COUNT",
     "clean",
-    "count_of",
     "normalise_reason",
-    "object_of",
     "order_vectors",
-    "reason_of",
-    "text_of",
-    "vector_of",
+    "read_count",
+    "read_object",
+    "read_reason",
+    "read_text",
+    "read_vector",
 ]
 
 LONGEST_REASON: Final = 50  # characters; those that are known have fewer than 20
@@ -50,12 +50,12 @@ REASONS: Final = {
 KNOWN: Final = frozenset({"stop", "length", "content_filter", "tool_calls", "error"})
 
 
-def object_of(value: object) -> Mapping[str, Any]:
+def read_object(value: object) -> Mapping[str, Any]:
     """Return a JSON object, an empty one for anything else."""
     return value if isinstance(value, dict) else {}
 
 
-def count_of(value: object) -> int | None:
+def read_count(value: object) -> int | None:
     """Return a number of tokens or milliseconds, None for what is none."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
@@ -64,7 +64,7 @@ def count_of(value: object) -> int | None:
     return value if 0 <= value <= LARGEST_COUNT else None
 
 
-def reason_of(value: object) -> str | None:
+def read_reason(value: object) -> str | None:
     """Return why an answer ended, None where that is no text or an empty one."""
     return value[:LONGEST_REASON] or None if isinstance(value, str) else None
 
@@ -74,7 +74,7 @@ def normalise_reason(value: object) -> tuple[str | None, str | None]:
 
     The second is None where both are the same. A word that means nothing here stays as it is.
     """
-    own = reason_of(value)
+    own = read_reason(value)
     if own is None:
         return None, None
     lower = own.lower()
@@ -82,7 +82,7 @@ def normalise_reason(value: object) -> tuple[str | None, str | None]:
     return reason, own if own != reason else None
 
 
-def text_of(value: object) -> str:
+def read_text(value: object) -> str:
     """Return a text, an empty one for anything else."""
     return value if isinstance(value, str) else ""
 
@@ -123,10 +123,10 @@ def order_vectors(rows: Any) -> list[Vector]:
         rows = sorted(rows, key=lambda row: row["index"])
         if [row["index"] for row in rows] != list(range(len(rows))):
             raise ValueError("the indices are no numbers from 0")
-    return [vector_of(row["embedding"]) for row in rows]
+    return [read_vector(row["embedding"]) for row in rows]
 
 
-def vector_of(value: object) -> list[float]:
+def read_vector(value: object) -> list[float]:
     """Return an embedding: a list of numbers, or 32-bit floats as base64.
 
     Raises:

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 from evaluations.engine.errors import ProviderError
 from evaluations.engine.providers.base import Limits
 
-__all__ = ["Pace", "with_retries"]
+__all__ = ["RateLimiter", "with_retries"]
 
 FIRST_WAIT_SECONDS: Final = 0.5
 LONGEST_WAIT_SECONDS: Final = 60.0
@@ -58,7 +58,7 @@ def _wait_seconds(error: ProviderError, attempt: int, drawn: float) -> float:
     return min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2.0**attempt) * (0.5 + 0.5 * drawn)
 
 
-class Pace:
+class RateLimiter:
     """Keeps requests and tokens a minute within limits, first come, first served.
 
     Args:

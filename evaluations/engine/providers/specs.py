@@ -27,7 +27,7 @@ from evaluations.engine.providers.families import why_unsent
 from evaluations.engine.providers.keys import check_address, find_secret
 from evaluations.engine.providers.offline import make_replay
 
-__all__ = ["GROUP", "PROVIDERS", "left_out_of", "make", "parse_spec"]
+__all__ = ["GROUP", "PROVIDERS", "list_left_out", "make", "parse_spec"]
 
 logger = logging.getLogger(__name__)
 
@@ -178,7 +178,7 @@ def parse_spec(given: object) -> ProviderSpec:
     return _parse_object(given)
 
 
-def left_out_of(given: object) -> list[tuple[tuple[str, ...], str]]:
+def list_left_out(given: object) -> list[tuple[tuple[str, ...], str]]:
     """Return what of a provider is not carried out: the path to it, and one sentence.
 
     Args:

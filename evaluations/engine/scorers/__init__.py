@@ -14,7 +14,7 @@ from evaluations.engine.scorers.registry import (
     check_assertion,
     find,
     nearest,
-    needs_of,
+    required_models,
     service_calls,
 )
 
@@ -34,6 +34,6 @@ __all__ = [
     "grade",
     "is_checked",
     "nearest",
-    "needs_of",
+    "required_models",
     "service_calls",
 ]

@@ -15,7 +15,7 @@ from evaluations.engine.scorers.base import Context, Scorer
 from evaluations.engine.scorers.deciding import is_checked
 from evaluations.engine.scorers.effort import score_within
 from evaluations.engine.scorers.registry import SET, UNSUPPORTED, find
-from evaluations.engine.types import Answer, Assertion, Grade, Outcome, Semantics
+from evaluations.engine.types import Answer, Assertion, AssertionResult, ScoredAssertion, Semantics
 
 __all__ = ["CaseGrade", "apply", "grade"]
 
@@ -32,7 +32,7 @@ class CaseGrade:
     """None where one of them could not be scored, or where none of them decides."""
     score: float | None
     """0 to 1; None as above."""
-    grades: tuple[Grade, ...] = ()
+    grades: tuple[ScoredAssertion, ...] = ()
     """One for each assertion."""
     error: str = ""
     """Why it could not be scored; empty for an unchecked answer."""
@@ -78,7 +78,7 @@ async def _grade_all(
     return CaseGrade(passed=passed, score=score, grades=tuple(grades), named=named)
 
 
-def _together(grades: Sequence[Grade], threshold: float | None) -> tuple[bool, float]:
+def _together(grades: Sequence[ScoredAssertion], threshold: float | None) -> tuple[bool, float]:
     total = sum(grade.assertion.weight for grade in grades)
     weighted = sum(grade.outcome.score * grade.assertion.weight for grade in grades)
     score = min(1.0, max(0.0, weighted / total)) if total > 0 else 0.0
@@ -87,7 +87,7 @@ def _together(grades: Sequence[Grade], threshold: float | None) -> tuple[bool, f
     return all(grade.outcome.passed for grade in grades), score
 
 
-def _named(grades: Sequence[Grade]) -> dict[str, float]:
+def _named(grades: Sequence[ScoredAssertion]) -> dict[str, float]:
     sums: dict[str, tuple[float, float]] = {}
     for one in grades:
         if one.assertion.metric and not one.error:
@@ -98,7 +98,7 @@ def _named(grades: Sequence[Grade]) -> dict[str, float]:
     return {name: score / total for name, (score, total) in sums.items()}
 
 
-async def _grade_one(assertion: Assertion, answer: Answer, context: Context) -> Grade:
+async def _grade_one(assertion: Assertion, answer: Answer, context: Context) -> ScoredAssertion:
     semantics = NOTHING
     try:
         if assertion.type == SET:
@@ -119,12 +119,12 @@ async def _grade_one(assertion: Assertion, answer: Answer, context: Context) -> 
         return _unscored(assertion, semantics, why)
     if assertion.weight == 0:
         outcome = replace(outcome, passed=True)
-    return Grade(assertion=assertion, outcome=outcome, semantics=semantics)
+    return ScoredAssertion(assertion=assertion, outcome=outcome, semantics=semantics)
 
 
-def _unscored(assertion: Assertion, semantics: Semantics, why: str) -> Grade:
-    failed = Outcome(passed=False, score=0.0, reason=why)
-    return Grade(assertion=assertion, outcome=failed, semantics=semantics, error=why)
+def _unscored(assertion: Assertion, semantics: Semantics, why: str) -> ScoredAssertion:
+    failed = AssertionResult(passed=False, score=0.0, reason=why)
+    return ScoredAssertion(assertion=assertion, outcome=failed, semantics=semantics, error=why)
 
 
 def _scorer_of(assertion: Assertion) -> Scorer:
@@ -136,13 +136,13 @@ def _scorer_of(assertion: Assertion) -> Scorer:
     return find(assertion.type)
 
 
-async def _grade_set(assertion: Assertion, answer: Answer, context: Context) -> Outcome:
+async def _grade_set(assertion: Assertion, answer: Answer, context: Context) -> AssertionResult:
     inner = await _grade_all(assertion.assertions, answer, context, assertion.threshold)
     if inner.passed is None or inner.score is None:
         raise ScoringError(inner.error)
     failed = [one.outcome.reason for one in inner.grades if not one.outcome.passed]
     reason = failed[0] if failed else "all of the set hold"
-    return Outcome(
+    return AssertionResult(
         passed=inner.passed,
         score=inner.score,
         reason=reason,
@@ -157,7 +157,9 @@ def _semantics(scorer: Scorer, assertion: Assertion) -> Semantics:
     )
 
 
-async def apply(scorer: Scorer, assertion: Assertion, answer: Answer, context: Context) -> Outcome:
+async def apply(
+    scorer: Scorer, assertion: Assertion, answer: Answer, context: Context
+) -> AssertionResult:
     """Return what one assertion says, `not-` considered.
 
     Raises:

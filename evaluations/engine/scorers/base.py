@@ -4,13 +4,13 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from evaluations.engine.types import Answer, Assertion, Message, Outcome, Request, Vector
+from evaluations.engine.types import Answer, Assertion, AssertionResult, Message, Request, Vector
 
 __all__ = [
     "Context",
     "Scorer",
     "Services",
-    "length_of",
+    "estimate_length",
     "linear_cost",
     "marks_cost",
     "no_problems",
@@ -59,7 +59,7 @@ def no_problems(assertion: Assertion) -> Iterable[str]:  # noqa: ARG001 (the con
     return ()
 
 
-def length_of(value: Any) -> int:
+def estimate_length(value: Any) -> int:
     """Return about how many characters a value has; of one that is large only that it is."""
     length, waiting = 0, [value]
     while waiting and length <= MOST:
@@ -76,19 +76,19 @@ def length_of(value: Any) -> int:
 
 def linear_cost(assertion: Assertion, answer: Answer, context: Context) -> float:
     """Return a microsecond for each character of the answer and what it is compared with."""
-    return len(answer.text) + length_of(assertion.value) + len(context.expected)
+    return len(answer.text) + estimate_length(assertion.value) + len(context.expected)
 
 
 def product_cost(assertion: Assertion, answer: Answer, _context: Context) -> float:
     """Return the cost of a table of all pairs of characters, 64 of them a step."""
-    length, other = len(answer.text), length_of(assertion.value)
+    length, other = len(answer.text), estimate_length(assertion.value)
     return length + other + length * other / 10_000
 
 
 def marks_cost(assertion: Assertion, answer: Answer, _context: Context) -> float:
     """Return the cost of markup in which each of the tags may look through all of the text."""
     text = answer.text
-    return len(text) + length_of(assertion.value) + text.count("<") * len(text) / 10
+    return len(text) + estimate_length(assertion.value) + text.count("<") * len(text) / 10
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,9 +104,9 @@ class Scorer:
     """The assertion's type."""
     title: str
     """What it checks, in a few words for people."""
-    score: Callable[[Assertion, Answer, Context], Outcome] | None = None
+    score: Callable[[Assertion, Answer, Context], AssertionResult] | None = None
     """Judges at once."""
-    ask: Callable[[Assertion, Answer, Context], Awaitable[Outcome]] | None = None
+    ask: Callable[[Assertion, Answer, Context], Awaitable[AssertionResult]] | None = None
     """Judges with the help of a model; instead of `score`."""
     check: Callable[[Assertion], Iterable[str]] = no_problems
     """Returns what is wrong with an assertion of this type, one sentence each."""

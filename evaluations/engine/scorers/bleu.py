@@ -11,8 +11,8 @@ from typing import Final
 
 from evaluations.engine.scorers.base import Context, Scorer
 from evaluations.engine.scorers.javascript import SPACE, text_list, toward_words
-from evaluations.engine.scorers.tokenizing import count_grams, overlap, words_of
-from evaluations.engine.types import Answer, Assertion, Outcome
+from evaluations.engine.scorers.tokenizing import count_grams, overlap, tokenize
+from evaluations.engine.types import Answer, Assertion, AssertionResult
 
 __all__ = ["SCORERS"]
 
@@ -71,18 +71,18 @@ def _promptfoo_gleu(assertion: Assertion, answer: Answer) -> float:
 
 
 def _paper_bleu(assertion: Assertion, answer: Answer) -> float:
-    references = [words_of(text, assertion) for text in text_list(assertion)]
-    candidate = words_of(answer.text, assertion)
+    references = [tokenize(text, assertion) for text in text_list(assertion)]
+    candidate = tokenize(answer.text, assertion)
     return bleu(candidate, references) if candidate else 0.0
 
 
 def _score(
     assertion: Assertion, answer: Answer, _context: Context, *, measure: Measure, name: str
-) -> Outcome:
+) -> AssertionResult:
     value = min(1.0, measure(assertion, answer))
     limit = ENOUGH if assertion.threshold is None else assertion.threshold
     reason = f"{name} is {value:.4f}, {limit:g} is enough"
-    return Outcome(passed=value >= limit, score=value, reason=reason)
+    return AssertionResult(passed=value >= limit, score=value, reason=reason)
 
 
 SCORERS: Final = (

@@ -7,8 +7,8 @@ from typing import Any, Final
 from core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.base import Context, Scorer
-from evaluations.engine.scorers.javascript import as_text, one_text, shortened, values_of
-from evaluations.engine.types import Answer, Assertion, Outcome
+from evaluations.engine.scorers.javascript import as_text, one_text, shortened, split_values
+from evaluations.engine.types import Answer, Assertion, AssertionResult
 
 __all__ = ["SCORERS"]
 
@@ -26,7 +26,7 @@ def _one_value(assertion: Assertion) -> Sequence[Any]:
 
 
 def _missing(assertion: Assertion, answer: Answer, fold: Fold) -> tuple[list[str], int]:
-    take = values_of if assertion.type.endswith(("-any", "-all")) else _one_value
+    take = split_values if assertion.type.endswith(("-any", "-all")) else _one_value
     wanted = [as_text(value) for value in take(assertion)]
     text = fold(answer.text)
     return [value for value in wanted if fold(value) not in text], len(wanted)
@@ -34,19 +34,19 @@ def _missing(assertion: Assertion, answer: Answer, fold: Fold) -> tuple[list[str
 
 def _contains(
     assertion: Assertion, answer: Answer, _context: Context, *, fold: Fold, enough: bool
-) -> Outcome:
+) -> AssertionResult:
     missing, wanted = _missing(assertion, answer, fold)
     passed = len(missing) < wanted if enough else not missing
     listed = ", ".join(f"“{shortened(value, 60)}”" for value in missing)
     reason = f"the answer does not contain {listed}" if missing else "the answer contains all"
-    return Outcome(passed=passed, score=float(passed), reason=reason)
+    return AssertionResult(passed=passed, score=float(passed), reason=reason)
 
 
-def _starts_with(assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
+def _starts_with(assertion: Assertion, answer: Answer, _context: Context) -> AssertionResult:
     value = one_text(assertion)
     passed = answer.text.startswith(value)
     said = "begins" if passed else "does not begin"
-    return Outcome(
+    return AssertionResult(
         passed=passed, score=float(passed), reason=f"the answer {said} with “{shortened(value)}”"
     )
 

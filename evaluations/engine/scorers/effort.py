@@ -18,8 +18,8 @@ from typing import Final
 from core import bounded
 from core.language import gettext as _
 from evaluations.engine.errors import ScoringError
-from evaluations.engine.scorers.base import Context, Scorer, length_of
-from evaluations.engine.types import Answer, Assertion, Outcome
+from evaluations.engine.scorers.base import Context, Scorer, estimate_length
+from evaluations.engine.types import Answer, Assertion, AssertionResult
 
 __all__ = ["CHEAP", "TooExpensiveError", "check_effort", "check_within", "is_here", "score_within"]
 
@@ -69,7 +69,7 @@ def is_here() -> bool:
 
 async def score_within(
     scorer: Scorer, assertion: Assertion, answer: Answer, context: Context
-) -> Outcome:
+) -> AssertionResult:
     """Return what a scorer says, within limits of time and memory.
 
     Raises:
@@ -97,12 +97,12 @@ async def score_within(
     if isinstance(result, str):
         raise ScoringError(result)
     passed, score, reason = result
-    return Outcome(passed=passed, score=score, reason=reason)
+    return AssertionResult(passed=passed, score=score, reason=reason)
 
 
 def check_within(scorer: Scorer, assertion: Assertion) -> Iterable[str]:
     """Return what is wrong with an assertion, one sentence each; within the same limits."""
-    if length_of(assertion.value) <= CHEAP:
+    if estimate_length(assertion.value) <= CHEAP:
         try:
             bounded.check_allowance()
             with _little_effort():

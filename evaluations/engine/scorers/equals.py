@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from evaluations.engine.scorers.base import Context, Scorer
 from evaluations.engine.scorers.javascript import as_text, shortened
-from evaluations.engine.types import Answer, Assertion, Outcome
+from evaluations.engine.types import Answer, Assertion, AssertionResult
 
 __all__ = ["SCORERS", "parse_json", "same_json"]
 
@@ -39,7 +39,7 @@ def same_json(one: Any, other: Any) -> bool:
     return type(one) is type(other) and bool(one == other)
 
 
-def _score(assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
+def _score(assertion: Assertion, answer: Answer, _context: Context) -> AssertionResult:
     value = assertion.value
     if isinstance(value, dict | list) or value is None:
         try:
@@ -49,7 +49,7 @@ def _score(assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
     else:
         passed = as_text(value) == answer.text
     said = "is" if passed else "is not"
-    return Outcome(
+    return AssertionResult(
         passed=passed, score=float(passed), reason=f"the answer {said} “{shortened(value)}”"
     )
 

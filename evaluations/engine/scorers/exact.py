@@ -12,8 +12,8 @@ from evaluations.engine.numbers import finite
 from evaluations.engine.scorers.base import Context, Scorer
 from evaluations.engine.scorers.javascript import as_text, shortened
 from evaluations.engine.scorers.rouge import f_measure
-from evaluations.engine.scorers.tokenizing import words_of
-from evaluations.engine.types import Answer, Assertion, Outcome
+from evaluations.engine.scorers.tokenizing import tokenize
+from evaluations.engine.types import Answer, Assertion, AssertionResult
 
 __all__ = ["SCORERS"]
 
@@ -42,12 +42,12 @@ def _fold(text: str, settings: Any) -> str:
     return text.strip() if settings.get("trim", True) else text
 
 
-def _exact(assertion: Assertion, answer: Answer, context: Context) -> Outcome:
+def _exact(assertion: Assertion, answer: Answer, context: Context) -> AssertionResult:
     wanted = _references(assertion, context)
     found = _fold(answer.text, assertion.config)
     passed = any(found == _fold(text, assertion.config) for text in wanted)
     said = "is" if passed else "is not"
-    return Outcome(
+    return AssertionResult(
         passed=passed, score=float(passed), reason=f"the answer {said} “{shortened(wanted[0])}”"
     )
 
@@ -71,17 +71,17 @@ def _is_mark(character: str) -> bool:
     return character in string.punctuation or unicodedata.category(character).startswith("P")
 
 
-def _f1(assertion: Assertion, answer: Answer, context: Context) -> Outcome:
-    candidate = Counter(words_of(_squad(answer.text), assertion))
+def _f1(assertion: Assertion, answer: Answer, context: Context) -> AssertionResult:
+    candidate = Counter(tokenize(_squad(answer.text), assertion))
     scores = []
     for text in _references(assertion, context):
-        words = Counter(words_of(_squad(text), assertion))
+        words = Counter(tokenize(_squad(text), assertion))
         common = (candidate & words).total()
         both_empty = not candidate and not words
         scores.append(1.0 if both_empty else f_measure(common, candidate.total(), words.total()))
     limit = F1_ENOUGH if assertion.threshold is None else assertion.threshold
     reason = f"F1 of the words is {max(scores):.4f}, {limit:g} is enough"
-    return Outcome(passed=max(scores) >= limit, score=max(scores), reason=reason)
+    return AssertionResult(passed=max(scores) >= limit, score=max(scores), reason=reason)
 
 
 def last_number(text: str) -> float | None:
@@ -106,19 +106,19 @@ def _check_numeric(assertion: Assertion) -> list[str]:
     return _unknown(assertion, NUMERIC_SETTINGS)
 
 
-def _numeric(assertion: Assertion, answer: Answer, context: Context) -> Outcome:
+def _numeric(assertion: Assertion, answer: Answer, context: Context) -> AssertionResult:
     wanted = last_number(_references(assertion, context)[0])
     if wanted is None:
         raise ScoringError(_("numeric needs a number as its value, or as the expected answer"))
     found = last_number(answer.text)
     if found is None:
-        return Outcome(passed=False, score=0.0, reason="the answer holds no number")
+        return AssertionResult(passed=False, score=0.0, reason="the answer holds no number")
     allowed = max(
         _tolerance(assertion, "absolute"), _tolerance(assertion, "relative") * abs(wanted)
     )
     passed = abs(found - wanted) <= allowed
     reason = f"the last number is {found:g}, {wanted:g} ± {allowed:g} was asked for"
-    return Outcome(passed=passed, score=float(passed), reason=reason)
+    return AssertionResult(passed=passed, score=float(passed), reason=reason)
 
 
 SCORERS: Final = (

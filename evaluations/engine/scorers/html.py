@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from evaluations.engine.scorers.base import Context, Scorer, marks_cost
 from evaluations.engine.scorers.javascript import SPACE
-from evaluations.engine.types import Answer, Assertion, Outcome
+from evaluations.engine.types import Answer, Assertion, AssertionResult
 
 __all__ = ["SCORERS"]
 
@@ -56,11 +56,11 @@ def _points(text: str) -> int:
     return tags + empty + sum(points for sign, points in SIGNS if sign.search(text))
 
 
-def _contains_html(_assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
+def _contains_html(_assertion: Assertion, answer: Answer, _context: Context) -> AssertionResult:
     points = _points(answer.text) if len(answer.text) <= LONGEST else 0
     passed = points >= ENOUGH
     reason = f"{points} signs of HTML, {ENOUGH} are enough"
-    return Outcome(passed=passed, score=float(passed), reason=reason)
+    return AssertionResult(passed=passed, score=float(passed), reason=reason)
 
 
 def _why_not(text: str) -> str | None:
@@ -96,9 +96,11 @@ def _text_of_body(tree: Any) -> str:
     return body.text(deep=False) if body is not None else ""
 
 
-def _is_html(_assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
+def _is_html(_assertion: Assertion, answer: Answer, _context: Context) -> AssertionResult:
     why = _why_not(answer.text)
-    return Outcome(passed=why is None, score=float(why is None), reason=why or "the answer is HTML")
+    return AssertionResult(
+        passed=why is None, score=float(why is None), reason=why or "the answer is HTML"
+    )
 
 
 SCORERS: Final = (

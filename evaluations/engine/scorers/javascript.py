@@ -10,7 +10,7 @@ from core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.types import Assertion
 
-__all__ = ["as_text", "one_text", "split_fields", "text_list", "toward_words", "values_of"]
+__all__ = ["as_text", "one_text", "split_fields", "split_values", "text_list", "toward_words"]
 
 # What \s and trim() mean in ECMAScript; Python's str.split() knows other control characters.
 SPACE: Final = (
@@ -78,7 +78,7 @@ def text_list(assertion: Assertion) -> list[str]:
     )
 
 
-def values_of(assertion: Assertion) -> Sequence[Any]:
+def split_values(assertion: Assertion) -> Sequence[Any]:
     """Return the members of a list, or of a text with commas between its fields.
 
     Raises:

@@ -12,7 +12,7 @@ from evaluations.engine.scorers.base import Context, Scorer
 from evaluations.engine.scorers.embedded_json import YAML_FAULTS, find_objects, has_aliases
 from evaluations.engine.scorers.equals import parse_json
 from evaluations.engine.scorers.javascript import shortened
-from evaluations.engine.types import Answer, Assertion, Outcome
+from evaluations.engine.types import Answer, Assertion, AssertionResult
 
 __all__ = ["SCORERS", "why_invalid"]
 
@@ -80,26 +80,28 @@ def _check(assertion: Assertion) -> list[str]:
     return []
 
 
-def _is_json(assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
+def _is_json(assertion: Assertion, answer: Answer, _context: Context) -> AssertionResult:
     schema = _schema(assertion)
     try:
         document = parse_json(answer.text)
     except ValueError as error:
-        return Outcome(passed=False, score=0.0, reason=f"the answer is not JSON: {error}")
+        return AssertionResult(passed=False, score=0.0, reason=f"the answer is not JSON: {error}")
     why = None if schema is None else why_invalid(schema, document)
     reason = why or ("the answer keeps to the schema" if schema else "the answer is JSON")
-    return Outcome(passed=why is None, score=float(why is None), reason=reason)
+    return AssertionResult(passed=why is None, score=float(why is None), reason=reason)
 
 
-def _contains_json(assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
+def _contains_json(assertion: Assertion, answer: Answer, _context: Context) -> AssertionResult:
     schema = _schema(assertion)
     reason = "the answer contains no JSON object"
     for document in find_objects(answer.text):
         why = None if schema is None else why_invalid(schema, document)
         if why is None:
-            return Outcome(passed=True, score=1.0, reason="the answer contains such a JSON object")
+            return AssertionResult(
+                passed=True, score=1.0, reason="the answer contains such a JSON object"
+            )
         reason = why
-    return Outcome(passed=False, score=0.0, reason=reason)
+    return AssertionResult(passed=False, score=0.0, reason=reason)
 
 
 SCORERS: Final = (

@@ -80,7 +80,7 @@ async def ask_judge(
         ),
         response_schema=whole,
     )
-    answer = await context.services.judge(request, provider=provider_of(assertion))
+    answer = await context.services.judge(request, provider=find_provider(assertion))
     if not answer.is_whole:
         raise ScoringError(_why_not_whole(answer))
     verdict = _without_thoughts(answer.text)
@@ -112,7 +112,7 @@ def _bare(text: str) -> str:
     return "".join(text.split())
 
 
-def provider_of(assertion: Assertion) -> str:
+def find_provider(assertion: Assertion) -> str:
     """Return the model that an assertion names, "" for the run's own."""
     return str(assertion.config.get("provider") or "")
 

@@ -7,7 +7,7 @@ from rapidfuzz.distance import Levenshtein
 from core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.base import Context, Scorer, product_cost
-from evaluations.engine.types import Answer, Assertion, Outcome
+from evaluations.engine.types import Answer, Assertion, AssertionResult
 
 __all__ = ["SCORERS"]
 
@@ -25,7 +25,7 @@ def _units(text: str) -> str | list[int]:
     return list(memoryview(text.encode("utf-16-le", "surrogatepass")).cast("H"))
 
 
-def _score(assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
+def _score(assertion: Assertion, answer: Answer, _context: Context) -> AssertionResult:
     if not isinstance(assertion.value, str):
         raise ScoringError(_("levenshtein needs a text as its value"))
     one, other = _units(answer.text), _units(assertion.value)
@@ -38,7 +38,7 @@ def _score(assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
     distance, counted = _count(one, other, limit)
     passed = distance <= limit
     said = "within" if passed else "above"
-    return Outcome(
+    return AssertionResult(
         passed=passed, score=float(passed), reason=f"{counted} edits, {said} the limit {limit:g}"
     )
 

@@ -7,15 +7,17 @@ from typing import Final
 from core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.base import Context, Scorer
-from evaluations.engine.types import Answer, Assertion, Outcome
+from evaluations.engine.types import Answer, Assertion, AssertionResult
 
 __all__ = ["SCORERS"]
 
 
-def _at_most(measure: float, limit: float, what: str) -> Outcome:
+def _at_most(measure: float, limit: float, what: str) -> AssertionResult:
     passed = measure <= limit
     said = "within" if passed else "above"
-    return Outcome(passed=passed, score=float(passed), reason=f"{what} {said} the limit {limit:g}")
+    return AssertionResult(
+        passed=passed, score=float(passed), reason=f"{what} {said} the limit {limit:g}"
+    )
 
 
 def _limit(assertion: Assertion) -> float:
@@ -28,14 +30,14 @@ def _check_limit(assertion: Assertion) -> Sequence[str]:
     return ["needs a threshold"] if assertion.threshold is None else []
 
 
-def _latency(assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
+def _latency(assertion: Assertion, answer: Answer, _context: Context) -> AssertionResult:
     limit = _limit(assertion)
     if answer.cached or answer.latency_ms is None:
         raise ScoringError(_("an earlier or given answer has no latency: run without the cache"))
     return _at_most(answer.latency_ms, limit, f"{answer.latency_ms} ms,")
 
 
-def _cost(assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
+def _cost(assertion: Assertion, answer: Answer, _context: Context) -> AssertionResult:
     limit = _limit(assertion)
     if answer.cost_usd is None:
         raise ScoringError(_("what the answer cost is not known: give the model a price"))
@@ -53,35 +55,37 @@ def _perplexity_of(assertion: Assertion, answer: Answer) -> float:
         return math.inf
 
 
-def _perplexity(assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
+def _perplexity(assertion: Assertion, answer: Answer, _context: Context) -> AssertionResult:
     perplexity = _perplexity_of(assertion, answer)
     if assertion.threshold is None:
-        return Outcome(passed=True, score=1.0, reason=f"the perplexity is {perplexity:.4g}")
+        return AssertionResult(passed=True, score=1.0, reason=f"the perplexity is {perplexity:.4g}")
     outcome = _at_most(perplexity, assertion.threshold, f"a perplexity of {perplexity:.4g},")
     passed = outcome.passed is not assertion.negated
-    return Outcome(passed=passed, score=float(passed), reason=outcome.reason)
+    return AssertionResult(passed=passed, score=float(passed), reason=outcome.reason)
 
 
-def _perplexity_score(assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
+def _perplexity_score(assertion: Assertion, answer: Answer, _context: Context) -> AssertionResult:
     score = 1 / (1 + _perplexity_of(assertion, answer))
     reason = f"1 / (1 + perplexity) is {score:.4g}"
     shown = 1 - score if assertion.negated else score
     if assertion.threshold is None:
-        return Outcome(passed=True, score=shown, reason=reason)
+        return AssertionResult(passed=True, score=shown, reason=reason)
     passed = (score >= assertion.threshold) is not assertion.negated
-    return Outcome(passed=passed, score=shown, reason=f"{reason}, {assertion.threshold:g} needed")
+    return AssertionResult(
+        passed=passed, score=shown, reason=f"{reason}, {assertion.threshold:g} needed"
+    )
 
 
-def _finish_reason(assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
+def _finish_reason(assertion: Assertion, answer: Answer, _context: Context) -> AssertionResult:
     if not isinstance(assertion.value, str):
         raise ScoringError(_("finish-reason needs a text as its value, such as stop"))
     found = answer.finish_reason
     passed = bool(found) and str(found).lower() == assertion.value.lower()
     reason = f"the model stopped by “{found}”" if found else "the provider did not say why"
-    return Outcome(passed=passed, score=float(passed), reason=reason)
+    return AssertionResult(passed=passed, score=float(passed), reason=reason)
 
 
-def _guardrails(_assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
+def _guardrails(_assertion: Assertion, answer: Answer, _context: Context) -> AssertionResult:
     filtered = answer.finish_reason == "content_filter"
     passed = not (answer.flagged or filtered)
     if passed:
@@ -90,7 +94,7 @@ def _guardrails(_assertion: Assertion, answer: Answer, _context: Context) -> Out
         reason = "the provider's content filter acted (finish reason content_filter)"
     else:
         reason = "the provider's guardrails flagged it"
-    return Outcome(passed=passed, score=float(passed), reason=reason)
+    return AssertionResult(passed=passed, score=float(passed), reason=reason)
 
 
 SCORERS: Final = (

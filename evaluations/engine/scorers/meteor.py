@@ -12,8 +12,8 @@ from typing import Final
 from evaluations.engine.scorers.base import Context, Scorer
 from evaluations.engine.scorers.javascript import text_list
 from evaluations.engine.scorers.stems import stem
-from evaluations.engine.scorers.tokenizing import words_of
-from evaluations.engine.types import Answer, Assertion, Outcome
+from evaluations.engine.scorers.tokenizing import tokenize
+from evaluations.engine.types import Answer, Assertion, AssertionResult
 
 __all__ = ["SCORERS"]
 
@@ -56,13 +56,13 @@ def _chunks(pairs: Sequence[tuple[int, int]]) -> int:
     return 1 + sum((after[0] - one[0], after[1] - one[1]) != (1, 1) for one, after in follows)
 
 
-def _score(assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
-    candidate = words_of(answer.text.lower(), assertion)
-    references = [words_of(text.lower(), assertion) for text in text_list(assertion)]
+def _score(assertion: Assertion, answer: Answer, _context: Context) -> AssertionResult:
+    candidate = tokenize(answer.text.lower(), assertion)
+    references = [tokenize(text.lower(), assertion) for text in text_list(assertion)]
     best = max(meteor(candidate, words) for words in references)
     limit = ENOUGH if assertion.threshold is None else assertion.threshold
     reason = f"METEOR is {best:.4f}, {limit:g} is enough"
-    return Outcome(passed=best >= limit, score=best, reason=reason)
+    return AssertionResult(passed=best >= limit, score=best, reason=reason)
 
 
 SCORERS: Final = (

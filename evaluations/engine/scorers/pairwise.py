@@ -11,7 +11,7 @@ from core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.base import Context, Scorer
 from evaluations.engine.scorers.judge import ask_judge, fenced
-from evaluations.engine.types import Answer, Assertion, Outcome
+from evaluations.engine.types import Answer, Assertion, AssertionResult
 
 __all__ = ["SCORERS"]
 
@@ -32,7 +32,7 @@ def _check(assertion: Assertion) -> Iterable[str]:
         yield "criterion is a text: what makes an answer better"
 
 
-async def _score(assertion: Assertion, answer: Answer, context: Context) -> Outcome:
+async def _score(assertion: Assertion, answer: Answer, context: Context) -> AssertionResult:
     reference = assertion.value or context.expected
     if not isinstance(reference, str) or not reference:
         raise ScoringError(_("pairwise needs a text as its value, or the case an expected answer"))
@@ -45,7 +45,7 @@ async def _score(assertion: Assertion, answer: Answer, context: Context) -> Outc
     limit = NOT_WORSE if assertion.threshold is None else assertion.threshold
     turned = "" if one == other else " (the judge's opinion turned with the order)"
     reason = f"{first['reason'] or second['reason']}{turned}"
-    return Outcome(passed=score >= limit, score=score, reason=reason)
+    return AssertionResult(passed=score >= limit, score=score, reason=reason)
 
 
 async def _both(*calls: Awaitable[Reply]) -> list[Reply]:

@@ -13,7 +13,7 @@ from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.base import Context, Scorer
 from evaluations.engine.scorers.effort import TooExpensiveError, is_here
 from evaluations.engine.scorers.javascript import one_text, shortened
-from evaluations.engine.types import Answer, Assertion, Outcome
+from evaluations.engine.types import Answer, Assertion, AssertionResult
 
 __all__ = ["SCORERS", "InvalidPatternError", "search"]
 
@@ -107,16 +107,18 @@ def _problems(pattern: str) -> tuple[str, ...]:
     return ()
 
 
-def _score(assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
+def _score(assertion: Assertion, answer: Answer, _context: Context) -> AssertionResult:
     pattern = one_text(assertion)
     try:
         found = search(pattern, answer.text)
     except InvalidPatternError as error:
         # As in promptfoo it fails whether or not it is negated.
-        return Outcome(passed=False, score=0.0, reason=f"the expression is not valid: {error}")
+        return AssertionResult(
+            passed=False, score=0.0, reason=f"the expression is not valid: {error}"
+        )
     passed = found is not assertion.negated
     said = "matches" if found else "does not match"
-    return Outcome(
+    return AssertionResult(
         passed=passed, score=float(passed), reason=f"the answer {said} “{shortened(pattern)}”"
     )
 

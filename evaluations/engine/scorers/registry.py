@@ -32,7 +32,7 @@ __all__ = [
     "check_assertion",
     "find",
     "nearest",
-    "needs_of",
+    "required_models",
     "service_calls",
 ]
 
@@ -173,7 +173,7 @@ def asks_about_refusals(assertions: Iterable[Assertion]) -> bool:
     return any(SCORERS[name].asks_about_refusals for name in types if name in SCORERS)
 
 
-def needs_of(assertions: Iterable[Assertion]) -> set[tuple[str, str]]:
+def required_models(assertions: Iterable[Assertion]) -> set[tuple[str, str]]:
     """Return what assertions need: ("judge" or "embeddings", the model they name or "")."""
     return {
         (need, str(one.config.get("provider") or ""))

@@ -15,8 +15,8 @@ from core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.base import Context, Scorer, product_cost
 from evaluations.engine.scorers.javascript import SPACES, text_list
-from evaluations.engine.scorers.tokenizing import count_grams, overlap, words_of
-from evaluations.engine.types import Answer, Assertion, Outcome
+from evaluations.engine.scorers.tokenizing import count_grams, overlap, tokenize
+from evaluations.engine.types import Answer, Assertion, AssertionResult
 
 __all__ = ["SCORERS", "f_measure", "treebank_words"]
 
@@ -71,22 +71,24 @@ def _longest(candidate: Words, reference: Words) -> float:
     return f_measure(common, len(candidate), len(reference))
 
 
-def _outcome(assertion: Assertion, score: float, default: float) -> Outcome:
+def _outcome(assertion: Assertion, score: float, default: float) -> AssertionResult:
     limit = default if assertion.threshold is None else assertion.threshold
     reason = f"{assertion.type} is {score:.4f}, {limit:g} is enough"
-    return Outcome(passed=score >= limit, score=score, reason=reason)
+    return AssertionResult(passed=score >= limit, score=score, reason=reason)
 
 
-def _promptfoo(assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
+def _promptfoo(assertion: Assertion, answer: Answer, _context: Context) -> AssertionResult:
     if not isinstance(assertion.value, str):
         raise ScoringError(_("rouge-n needs a text as its value"))
     words = treebank_words(answer.text.lower()), treebank_words(assertion.value.lower())
     return _outcome(assertion, _grams(*words, size=1), ENOUGH)
 
 
-def _best(assertion: Assertion, answer: Answer, _context: Context, *, measure: Measure) -> Outcome:
-    candidate = words_of(answer.text.lower(), assertion)
-    references = [words_of(text.lower(), assertion) for text in text_list(assertion)]
+def _best(
+    assertion: Assertion, answer: Answer, _context: Context, *, measure: Measure
+) -> AssertionResult:
+    candidate = tokenize(answer.text.lower(), assertion)
+    references = [tokenize(text.lower(), assertion) for text in text_list(assertion)]
     best = max(measure(candidate, words) for words in references)
     return _outcome(assertion, best, ENOUGH)
 

@@ -7,7 +7,7 @@ from core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.base import Context, Scorer
 from evaluations.engine.scorers.judge import ask_judge, fenced, unit_score, yes_or_no
-from evaluations.engine.types import Answer, Assertion, Outcome
+from evaluations.engine.types import Answer, Assertion, AssertionResult
 
 __all__ = ["SCORERS"]
 
@@ -52,7 +52,7 @@ def _question(context: Context) -> list[str]:
     return [f"This was asked:\n{fenced('question', asked)}"] if asked else []
 
 
-async def _rubric(assertion: Assertion, answer: Answer, context: Context) -> Outcome:
+async def _rubric(assertion: Assertion, answer: Answer, context: Context) -> AssertionResult:
     parts = [
         f"Judge the answer by this rubric:\n{fenced('rubric', _text(assertion, context))}",
         f"This is the answer:\n{fenced('answer', answer.text)}",
@@ -62,10 +62,10 @@ async def _rubric(assertion: Assertion, answer: Answer, context: Context) -> Out
     score = unit_score(reply, "score")
     passed = yes_or_no(reply, "pass")
     enough = assertion.threshold is None or score >= assertion.threshold
-    return Outcome(passed=passed and enough, score=score, reason=_reason(reply))
+    return AssertionResult(passed=passed and enough, score=score, reason=_reason(reply))
 
 
-async def _criterion(assertion: Assertion, answer: Answer, context: Context) -> Outcome:
+async def _criterion(assertion: Assertion, answer: Answer, context: Context) -> AssertionResult:
     parts = [
         *_question(context),
         f"The criterion:\n{fenced('criterion', _text(assertion, context))}",
@@ -74,10 +74,10 @@ async def _criterion(assertion: Assertion, answer: Answer, context: Context) -> 
     ]
     reply = await ask_judge(assertion, context, parts, CRITERION_REPLY, [answer.text])
     passed = yes_or_no(reply, "pass")
-    return Outcome(passed=passed, score=float(passed), reason=_reason(reply))
+    return AssertionResult(passed=passed, score=float(passed), reason=_reason(reply))
 
 
-async def _facts(assertion: Assertion, answer: Answer, context: Context) -> Outcome:
+async def _facts(assertion: Assertion, answer: Answer, context: Context) -> AssertionResult:
     relations = "\n".join(f"{letter}: {said}" for letter, (said, _) in RELATIONS.items())
     parts = [
         *_question(context),
@@ -92,7 +92,7 @@ async def _facts(assertion: Assertion, answer: Answer, context: Context) -> Outc
             _("the judge's category is one of %(known)s") % {"known": ", ".join(RELATIONS)}
         )
     said, passed = RELATIONS[letter]
-    return Outcome(passed=passed, score=float(passed), reason=_reason(reply) or said)
+    return AssertionResult(passed=passed, score=float(passed), reason=_reason(reply) or said)
 
 
 def _reason(reply: Mapping[str, Any]) -> str:

@@ -9,8 +9,8 @@ from core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.numbers import finite
 from evaluations.engine.scorers.base import Context, Scorer
-from evaluations.engine.scorers.judge import provider_of
-from evaluations.engine.types import Answer, Assertion, Outcome, Vector
+from evaluations.engine.scorers.judge import find_provider
+from evaluations.engine.types import Answer, Assertion, AssertionResult, Vector
 
 __all__ = ["SCORERS"]
 
@@ -74,12 +74,14 @@ async def _ask(
     measure: Measure,
     nearer: str,
     title: str,
-) -> Outcome:
+) -> AssertionResult:
     wanted = _texts(assertion, context)
     if context.services is None:
         sentence = _("needs embeddings: name a model, as --embeddings does")
         raise ScoringError(f"{assertion.type} {sentence}")
-    vectors = await context.services.embed([answer.text, *wanted], provider=provider_of(assertion))
+    vectors = await context.services.embed(
+        [answer.text, *wanted], provider=find_provider(assertion)
+    )
     found = [_measured(measure, vectors[0], other) for other in vectors[1:]]
     lower = nearer == "lower"
     best = min(found) if lower else max(found)
@@ -88,7 +90,7 @@ async def _ask(
     score = 1 / (1 + best) if lower else min(1.0, max(0.0, best))
     sign = "≤" if lower else "≥"
     reason = f"{title} {best:.4f}, needed {sign} {limit:g}"
-    return Outcome(passed=passed, score=score, reason=reason)
+    return AssertionResult(passed=passed, score=score, reason=reason)
 
 
 MEASURES: Final[tuple[tuple[str, Measure, str, str], ...]] = (

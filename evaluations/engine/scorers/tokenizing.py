@@ -10,7 +10,7 @@ from core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.types import Assertion
 
-__all__ = ["WORDS", "count_grams", "overlap", "split_words", "words_of"]
+__all__ = ["WORDS", "count_grams", "overlap", "split_words", "tokenize"]
 
 WORDS: Final = ("auto", "space", "character")
 # Scripts whose words have no spaces between them: each character is a word of its own.
@@ -25,7 +25,7 @@ NOT_SPACE: Final = re.compile(r"\S")
 Grams = Counter[tuple[str, ...]]
 
 
-def words_of(text: str, assertion: Assertion) -> list[str]:
+def tokenize(text: str, assertion: Assertion) -> list[str]:
     """Return the words as the assertion's config `words` says (auto if it says nothing).
 
     Raises:

@@ -10,7 +10,7 @@ from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.base import Context, Scorer
 from evaluations.engine.scorers.equals import parse_json
 from evaluations.engine.scorers.json_schema import why_invalid
-from evaluations.engine.types import Answer, Assertion, Outcome
+from evaluations.engine.types import Answer, Assertion, AssertionResult
 
 __all__ = ["SCORERS"]
 
@@ -50,13 +50,13 @@ def _expected(assertion: Assertion) -> set[str]:
     raise ScoringError(_("tool-call-f1 needs the names of tools: a list, or commas between them"))
 
 
-def _tool_f1(assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
+def _tool_f1(assertion: Assertion, answer: Answer, _context: Context) -> AssertionResult:
     expected, called = _expected(assertion), set(_names(answer))
     common = len(expected & called)
     score = 2 * common / (len(expected) + len(called))
     limit = 1.0 if assertion.threshold is None else assertion.threshold
     reason = f"called {sorted(called)}, expected {sorted(expected)}: F1 {score:.3f}"
-    return Outcome(passed=score >= limit, score=score, reason=reason)
+    return AssertionResult(passed=score >= limit, score=score, reason=reason)
 
 
 def _functions(config: Mapping[str, Any], *, tools: bool) -> dict[str, Any]:
@@ -78,14 +78,16 @@ def _why_wrong(call: Any, functions: Mapping[str, Any]) -> str | None:
     return why_invalid(declared.get("parameters") or {}, arguments)
 
 
-def _valid(_assertion: Assertion, answer: Answer, context: Context, *, tools: bool) -> Outcome:
+def _valid(
+    _assertion: Assertion, answer: Answer, context: Context, *, tools: bool
+) -> AssertionResult:
     functions = _functions(context.provider_config, tools=tools)
     calls: list[Any] = [entry.get("function") if tools else entry for entry in _calls(answer)]
     if not calls:
-        return Outcome(passed=False, score=0.0, reason="the answer calls no function")
+        return AssertionResult(passed=False, score=0.0, reason="the answer calls no function")
     why = next(filter(None, (_why_wrong(call, functions) for call in calls)), None)
     reason = why or "every call keeps to its function's schema"
-    return Outcome(passed=why is None, score=float(why is None), reason=reason)
+    return AssertionResult(passed=why is None, score=float(why is None), reason=reason)
 
 
 SCORERS: Final = (

@@ -7,7 +7,7 @@ from core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.base import Context, Scorer
 from evaluations.engine.scorers.javascript import SPACE, SPACES
-from evaluations.engine.types import Answer, Assertion, Outcome
+from evaluations.engine.types import Answer, Assertion, AssertionResult
 
 __all__ = ["SCORERS"]
 
@@ -53,12 +53,12 @@ def _check(assertion: Assertion) -> list[str]:
     return []
 
 
-def _score(assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
+def _score(assertion: Assertion, answer: Answer, _context: Context) -> AssertionResult:
     low, high = _range(assertion)
     count = count_words(answer.text)
     passed = low <= count <= high
     asked = f"{low:g}" if low == high else f"{low:g} to {high:g}"
-    return Outcome(
+    return AssertionResult(
         passed=passed, score=float(passed), reason=f"{count} words, {asked} were asked for"
     )
 

@@ -12,7 +12,7 @@ from defusedxml.ElementTree import fromstring
 from core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.base import Context, Scorer, marks_cost
-from evaluations.engine.types import Answer, Assertion, Outcome
+from evaluations.engine.types import Answer, Assertion, AssertionResult
 
 __all__ = ["SCORERS"]
 
@@ -71,17 +71,17 @@ def _has(root: Element, path: Sequence[str]) -> bool:
     return bool(found)
 
 
-def _is_xml(assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
+def _is_xml(assertion: Assertion, answer: Answer, _context: Context) -> AssertionResult:
     required = _required(assertion)
     root = _parse(answer.text)
     if isinstance(root, str):
-        return Outcome(passed=False, score=0.0, reason=root)
+        return AssertionResult(passed=False, score=0.0, reason=root)
     missing = _missing(root, required)
     reason = f"elements are missing: {', '.join(missing)}" if missing else "the answer is XML"
-    return Outcome(passed=not missing, score=float(not missing), reason=reason)
+    return AssertionResult(passed=not missing, score=float(not missing), reason=reason)
 
 
-def _contains_xml(assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
+def _contains_xml(assertion: Assertion, answer: Answer, _context: Context) -> AssertionResult:
     required = _required(assertion)
     text = answer.text[:LONGEST]
     done = read = 0
@@ -101,9 +101,9 @@ def _contains_xml(assertion: Assertion, answer: Answer, _context: Context) -> Ou
         if isinstance(root, str):
             continue
         if not _missing(root, required):
-            return Outcome(passed=True, score=1.0, reason="the answer contains such XML")
+            return AssertionResult(passed=True, score=1.0, reason="the answer contains such XML")
         done = end  # what is inside of it is no document of its own
-    return Outcome(passed=False, score=0.0, reason="the answer contains no such XML")
+    return AssertionResult(passed=False, score=0.0, reason="the answer contains no such XML")
 
 
 def _mended(fragment: str) -> str:

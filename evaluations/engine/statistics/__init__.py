@@ -26,7 +26,7 @@ from evaluations.engine.statistics.summary import (
     histogram,
     pass_hat,
     quantile,
-    quantile_of_counts,
+    quantile_from_counts,
     summarise,
 )
 from evaluations.engine.statistics.verdict import (
@@ -57,7 +57,7 @@ __all__ = [
     "newcombe_paired",
     "pass_hat",
     "quantile",
-    "quantile_of_counts",
+    "quantile_from_counts",
     "sign_flip",
     "smallest_difference",
     "summarise",

@@ -14,7 +14,7 @@ __all__ = [
     "histogram",
     "pass_hat",
     "quantile",
-    "quantile_of_counts",
+    "quantile_from_counts",
     "summarise",
 ]
 
@@ -160,7 +160,7 @@ def quantile(values: Iterable[float], fraction: float) -> float | None:
     return percentile(ordered, fraction) if ordered else None
 
 
-def quantile_of_counts(counts: Sequence[tuple[int, int]], fraction: float) -> float | None:
+def quantile_from_counts(counts: Sequence[tuple[int, int]], fraction: float) -> float | None:
     """Return a quantile of values given as (value, how often), in order; None of nothing."""
     total = sum(count for _value, count in counts)
     if not total:

@@ -26,7 +26,7 @@ from evaluations.engine.providers import Limits, ProviderSpec, make
 from evaluations.engine.providers.families import why_unsent
 from evaluations.engine.types import Case
 from evaluations.fit import misfits_from_json
-from evaluations.management.configured import Filters, columns_of, with_limits
+from evaluations.management.configured import Filters, plan_columns, with_limits
 from evaluations.management.progress import Progress
 from evaluations.models import Run, TestSuite
 from evaluations.promptfoo.config import PromptfooConfig, read_config
@@ -35,11 +35,11 @@ from evaluations.selectors.overview import find_suite
 from evaluations.services.planning import (
     Plan,
     PlannedColumn,
-    cases_of_suite,
     create_run,
+    load_cases,
     with_full_name,
 )
-from evaluations.services.runs import discard_run, execute_run, forget_errors, raise_limits
+from evaluations.services.runs import clear_errors, discard_run, execute_run, update_limits
 from evaluations.suite_files import folder_beside
 from evaluations.tasks import enqueue_run
 from prompts import interface as prompts
@@ -178,9 +178,9 @@ class Command(BaseCommand):
             run = _find_run(options["resume"] or options["retry_errors"])
             limits = {name: value for name, value in _limits(options).items() if value is not None}
             if options["retry_errors"]:
-                forget_errors(run.pk)
+                clear_errors(run.pk)
                 run.refresh_from_db()
-            return raise_limits(run.pk, **limits) if limits else run
+            return update_limits(run.pk, **limits) if limits else run
         return self._new_run(options)
 
     def _new_run(self, options: dict[str, Any]) -> Run:
@@ -323,7 +323,7 @@ def _cases(
         filters = Filters(config, columns)
         return ((None, filters.case(found)) for found in config.found)
     assert suite is not None  # noqa: S101  # nosec B101 (checked where it was chosen)
-    return cases_of_suite(suite.pk)
+    return load_cases(suite.pk)
 
 
 def _repeats(
@@ -390,17 +390,17 @@ def _columns(
         return [PlannedColumn(spec=spec, prompt=one) for one in stored for spec in specs]
     if config is None:
         raise InvalidInputError({"prompt": _("say what is asked, such as --prompt support-reply")})
-    return columns_of(config, specs)
+    return plan_columns(config, specs)
 
 
 def _columns_again(run: Run) -> Iterator[PlannedColumn]:
-    from evaluations.adapters import spec_of_target  # noqa: PLC0415 (here alone)
+    from evaluations.adapters import spec_from_json  # noqa: PLC0415 (here alone)
 
     for row in run.evaluations.select_related("version").order_by("position"):
         prompt = None
         if row.prompt_id is not None and row.version is not None:
             prompt = prompts.get_prompt_text(prompt_id=row.prompt_id, number=row.version.number)
-        spec = spec_of_target(row.target)
+        spec = spec_from_json(row.target)
         yield PlannedColumn(spec=spec, prompt=prompt, text=row.prompt_text, label=row.label)
 
 

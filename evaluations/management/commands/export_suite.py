@@ -10,7 +10,7 @@ from core.atomic_file import replacing
 from core.errors import ApplicationError
 from evaluations.engine.errors import EngineError
 from evaluations.selectors.overview import find_suite
-from evaluations.services.suites import suite_of_row
+from evaluations.services.suites import load_suite
 from evaluations.suite_files import FORMATS, write_suite
 
 WRONG_INPUT = 2
@@ -34,7 +34,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         """Export."""
         try:
-            suite = suite_of_row(find_suite(options["name"]).pk)
+            suite = load_suite(find_suite(options["name"]).pk)
             text = write_suite(suite, options["format"])
             if options["output"]:
                 with replacing(Path(options["output"])) as stream:

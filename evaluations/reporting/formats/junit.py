@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET  # nosec B405 (written, never read)
 from evaluations.models import result_state
 from evaluations.reporting.report import NOT_CHECKED, ColumnReport, Report
 from evaluations.reporting.report_format import ReportFormat
-from evaluations.reporting.rows import column_results, note_of
+from evaluations.reporting.rows import column_results, find_note
 
 __all__ = ["FORMAT"]
 
@@ -44,7 +44,7 @@ def _suite(column: ColumnReport) -> Iterator[str]:
 def _case(row: Any) -> ET.Element:
     seconds = f"{(row.latency_ms or 0) / 1000:.3f}"
     case = ET.Element("testcase", name=_clean(row.case_name), time=seconds)
-    note = _clean(note_of(row))
+    note = _clean(find_note(row))
     state = result_state(row.passed, row.error)
     if state == "error":
         ET.SubElement(case, "error", message=_clean(row.error))

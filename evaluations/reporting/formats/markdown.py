@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from evaluations.engine.statistics import SENTENCES
 from evaluations.reporting.figures import figures, flips, titles
-from evaluations.reporting.notes import notes_of
+from evaluations.reporting.notes import list_notes
 from evaluations.reporting.report import Report
 from evaluations.reporting.report_format import ReportFormat
 
@@ -31,7 +31,7 @@ def _as_markdown(report: Report) -> Iterator[str]:
             lines += ["", f"**{title}** ({count}): {names}"] if names else []
     for remark in report.remarks:
         lines += ["", f"⚠️ {_cell(remark)}"]
-    notes = [f"- {_cell(note)}" for note in notes_of(report)]
+    notes = [f"- {_cell(note)}" for note in list_notes(report)]
     lines += ["", *notes] if notes else []
     yield "\n".join([*lines, ""])
 

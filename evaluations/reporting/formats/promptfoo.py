@@ -7,7 +7,7 @@ from typing import Any, Final
 from evaluations.models import result_state
 from evaluations.reporting.report import NOT_CHECKED, Report
 from evaluations.reporting.report_format import ReportFormat
-from evaluations.reporting.rows import json_with_results, note_of, results
+from evaluations.reporting.rows import find_note, json_with_results, results
 
 __all__ = ["FORMAT"]
 
@@ -83,7 +83,7 @@ def _response(row: Any) -> dict[str, Any]:
         response["finishReason"] = row.finish_reason
     if row.details.get("flagged") is not None:
         response["guardrails"] = {"flagged": row.details["flagged"]}
-    note = note_of(row)
+    note = find_note(row)
     return response | ({"metadata": {"note": note}} if note else {})
 
 

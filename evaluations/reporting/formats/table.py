@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from evaluations.engine.statistics import SENTENCES
 from evaluations.reporting.figures import SHOWN, figures, flips, titles
-from evaluations.reporting.notes import notes_of
+from evaluations.reporting.notes import list_notes
 from evaluations.reporting.report import Report
 from evaluations.reporting.report_format import ReportFormat
 
@@ -39,7 +39,7 @@ def _as_table(report: Report) -> Iterator[str]:
                 console.print(f"  {title}: {names}{more}")
     for remark in report.remarks:
         console.print(remark)
-    for note in notes_of(report):
+    for note in list_notes(report):
         console.print(note, soft_wrap=True)
     yield stream.getvalue()
 

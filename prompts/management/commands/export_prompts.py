@@ -107,7 +107,7 @@ def _to_file(target: str, chosen: str, rows: QuerySet[Prompt]) -> int:
 
     def counted() -> Generator[dict[str, Any], None, None]:
         nonlocal count
-        with closing(services.records_of(rows)) as records:
+        with closing(services.list_records(rows)) as records:
             for record in records:
                 count += 1
                 yield record

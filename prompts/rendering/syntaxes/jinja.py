@@ -19,7 +19,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from core.language import gettext as _
 from prompts.rendering.effort import metered, spend, weigh
-from prompts.rendering.problems import Place, Problem, RenderError
+from prompts.rendering.problems import Problem, RenderError, SourceLocation
 from prompts.rendering.syntaxes import jinja_filters, jinja_guard
 from prompts.rendering.syntaxes.parsed import Parsed, Reference, Use
 
@@ -31,7 +31,7 @@ __all__ = [
     "looked_at",
     "parse",
     "parse_as",
-    "pieces_of",
+    "split_pieces",
 ]
 
 LONGEST_BITS: Final = 4096
@@ -192,7 +192,7 @@ def parse_as(text: str, dialect: Dialect) -> Parsed:
     try:
         tree = dialect.environment.parse(_hide_returns(dialect.respell(text)))
     except TemplateSyntaxError as error:
-        place = Place(line=error.lineno)
+        place = SourceLocation(line=error.lineno)
         reason = (error.message or "").rstrip(".").replace(MARK, " ")
         return _refused(Problem(code="jinja-syntax", params={"reason": reason}, place=place))
     except (*UNFIT, ValueError):
@@ -261,7 +261,7 @@ def _refused(*problems: Problem) -> Parsed:
     return Parsed(fill=_never, problems=problems)
 
 
-def pieces_of(text: str) -> Iterator[tuple[str, bool]]:
+def split_pieces(text: str) -> Iterator[tuple[str, bool]]:
     """Yield the parts of a text in turn, and whether each is a tag."""
     end = 0
     while opening := OPENING.search(text, end):
@@ -275,7 +275,7 @@ def pieces_of(text: str) -> Iterator[tuple[str, bool]]:
 def is_too_large(text: str) -> bool:
     """Whether reading the tags would take long, before Jinja reads them."""
     tags = [
-        len(piece) for piece, is_tag in pieces_of(text) if is_tag and not piece.startswith("{#")
+        len(piece) for piece, is_tag in split_pieces(text) if is_tag and not piece.startswith("{#")
     ]
     return (
         len(tags) > jinja_guard.MOST_TAGS
@@ -287,7 +287,7 @@ def is_too_large(text: str) -> bool:
 def _hide_returns(text: str) -> str:
     """Keep carriage returns out of Jinja's sight, which would make line feeds of them."""
     return "".join(
-        piece.replace("\r", " " if is_tag else MARK) for piece, is_tag in pieces_of(text)
+        piece.replace("\r", " " if is_tag else MARK) for piece, is_tag in split_pieces(text)
     )
 
 
@@ -331,7 +331,7 @@ def _replaced(node: Any, included: dict[str, str]) -> Any:
         return _filtered(nodes.List(node.nodes, lineno=node.lineno), "_texts")
     if isinstance(node, nodes.Include):
         place = INCLUDED % len(included)
-        reference = Reference.read(node.template.value, Place())  # type: ignore[attr-defined]  # inspected: a constant
+        reference = Reference.read(node.template.value, SourceLocation())  # type: ignore[attr-defined]  # inspected: a constant
         included[place] = str(reference)
         return nodes.Output([nodes.Name(place, "load", lineno=node.lineno)], lineno=node.lineno)
     return node

@@ -12,7 +12,7 @@ from core.language import gettext as _
 from prompts.rendering.effort import metered
 from prompts.rendering.problems import Problem, RenderError
 from prompts.rendering.syntaxes.parsed import OUTPUT_LIMIT
-from prompts.rendering.values import as_json, as_text, size_of
+from prompts.rendering.values import as_json, as_text, estimate_size
 
 __all__ = ["FILTERS", "check_size", "checked_text"]
 
@@ -37,7 +37,7 @@ def checked_text(value: Any) -> str:
         RenderError: it would be longer than the limit.
     """
     if isinstance(value, list | dict | tuple):
-        check_size(size_of(value))
+        check_size(estimate_size(value))
     elif value is not None and not isinstance(value, str | int | float | Undefined):
         raise RenderError([Problem(code="no-text")])  # not <LoopContext …> into a prompt
     return as_text(value)
@@ -79,7 +79,7 @@ def _indent(value: Any, width: int = 4, first: bool = False, blank: bool = False
 
 
 def _tojson(value: Any, indent: int | None = None) -> str:
-    check_size(size_of(value))
+    check_size(estimate_size(value))
     if indent is not None and not 0 <= indent <= WIDEST:
         raise SecurityError(_("tojson takes an indent of 0 to %(widest)s") % {"widest": WIDEST})
     return as_json(value, indent)

@@ -8,7 +8,7 @@ from typing import Any, Final
 from jinja2 import meta, nodes
 from jinja2.exceptions import TemplateSyntaxError
 
-from prompts.rendering.problems import Place, Problem, nearest
+from prompts.rendering.problems import Problem, SourceLocation, nearest
 from prompts.rendering.syntaxes.jinja_types import collect_hints
 from prompts.rendering.syntaxes.parsed import MOST_PROBLEMS, MOST_VARIABLES, Reference, Use
 
@@ -101,7 +101,7 @@ def _with_uses(
     try:
         names = _undeclared(tree)
     except TemplateSyntaxError as error:
-        place = Place(line=error.lineno)
+        place = SourceLocation(line=error.lineno)
         params = {"reason": (error.message or "").rstrip(".")}
         return Found(problems=(Problem(code="jinja-syntax", params=params, place=place),))
     if len(names) > MOST_VARIABLES:
@@ -151,7 +151,7 @@ class _View:
     filters: Collection[str]
     loops: int
 
-    def at(self, node: nodes.Node, word: str) -> Place:
+    def at(self, node: nodes.Node, word: str) -> SourceLocation:
         return _place_at(node.lineno, self.lines, word)
 
     def refuse(self, node: nodes.Node, construct: str) -> Problem:
@@ -230,7 +230,11 @@ def _assignment(node: nodes.Assign, view: _View) -> Problem | None:
 
 def _include(node: nodes.Include, view: _View) -> Problem | None:
     text = _constant(node.template)
-    if not isinstance(text, str) or node.ignore_missing or Reference.read(text, Place()) is None:
+    if (
+        not isinstance(text, str)
+        or node.ignore_missing
+        or Reference.read(text, SourceLocation()) is None
+    ):
         return Problem(code="include-form", place=view.at(node, "include"))
     return None
 
@@ -257,12 +261,12 @@ def _constant(node: nodes.Node | None) -> object:
     return node.value if isinstance(node, nodes.Const) else None
 
 
-def _place_at(lineno: int, lines: list[str], word: str) -> Place:
+def _place_at(lineno: int, lines: list[str], word: str) -> SourceLocation:
     """Return the line and, where the word stands inside of a tag there, its column."""
     if not 1 <= lineno <= len(lines):
-        return Place(line=lineno)
+        return SourceLocation(line=lineno)
     line = lines[lineno - 1]
     opening = re.search(r"\{[{%]", line)
     start = opening.start() if opening else 0
     found = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)").search(line, start) if word else opening
-    return Place(line=lineno, column=found.start() + 1 if found else None)
+    return SourceLocation(line=lineno, column=found.start() + 1 if found else None)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from prompts.rendering.effort import spend, weigh
-from prompts.rendering.problems import Place, Problem, RenderError
+from prompts.rendering.problems import Problem, RenderError, SourceLocation
 from prompts.rendering.syntaxes.parsed import (
     MOST_PROBLEMS,
     MOST_VARIABLES,
@@ -63,7 +63,7 @@ def parse(text: str) -> Parsed:
     )
 
 
-def _read(text: str, start: int, end: int, place: Place) -> Part | Problem:
+def _read(text: str, start: int, end: int, place: SourceLocation) -> Part | Problem:
     if not text.endswith("}}", start + 2, end):
         return Problem(code="mustache-open", place=place)
     inner = text[start + 2 : end - 2].strip()

@@ -343,7 +343,7 @@ def parse_value(text: str) -> Parsed:
 def _respelled(text: str) -> str:
     """Return the text with Nunjucks' words in Jinja's spelling."""
     return "".join(
-        _respelled_tag(piece) if is_tag else piece for piece, is_tag in jinja.pieces_of(text)
+        _respelled_tag(piece) if is_tag else piece for piece, is_tag in jinja.split_pieces(text)
     )
 
 

@@ -28,7 +28,7 @@ from prompts.rendering.syntaxes.nunjucks_values import (
     is_true,
     present,
 )
-from prompts.rendering.values import size_of
+from prompts.rendering.values import estimate_size
 
 __all__ = ["FILTERS"]
 
@@ -120,7 +120,7 @@ def _length(value: Any) -> int | None:
 def _dump(value: Any, indent: Any = None) -> str:
     if isinstance(value, Undefined):
         return ""
-    check_size(size_of(present(value)))
+    check_size(estimate_size(present(value)))
     return as_json(value, _margin(indent))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from prompts.rendering.problems import Place, Problem
+from prompts.rendering.problems import Problem, SourceLocation
 
 __all__ = [
     "DEFAULT_LABEL",
@@ -34,7 +34,7 @@ class Use:
     """A variable that a text reads, and where first."""
 
     name: str
-    place: Place
+    place: SourceLocation
     hints: frozenset[str] = frozenset()
     """What the text says of its type: keys of `jinja_types.TYPE_OF_HINT`."""
 
@@ -47,14 +47,14 @@ class Reference:
     """Name of the prompt."""
     label: str
     """Label of its version."""
-    place: Place
+    place: SourceLocation
     """Where the include stands."""
 
     def __str__(self) -> str:
         return f"{self.name}@{self.label}"
 
     @classmethod
-    def read(cls, text: str, place: Place) -> "Reference | None":
+    def read(cls, text: str, place: SourceLocation) -> "Reference | None":
         """Return the reference that "name" or "name@label" is, None where it is none."""
         found = REFERENCE.fullmatch(text.strip())
         if found is None:
@@ -80,9 +80,9 @@ class Places:
         self._counted = 0
         self._line = 1
 
-    def at(self, position: int) -> Place:
+    def at(self, position: int) -> SourceLocation:
         """Return the place of a position."""
         self._line += self._text.count("\n", self._counted, position)
         self._counted = position
         column = position - self._text.rfind("\n", 0, position)
-        return Place(line=self._line, column=column)
+        return SourceLocation(line=self._line, column=column)

@@ -139,7 +139,7 @@ def test_differences(local, left, right):
     one, other = (temporal.microseconds("%s", [stored(moment)]) for moment in (left, right))
     difference = value(local, (f"{one[0]} - {other[0]}", (*one[1], *other[1])))
     assert difference == (left - right) // dt.timedelta(microseconds=1)
-    times = [temporal.microseconds_of_time("%s", [str(m.time())]) for m in (left, right)]
+    times = [temporal.time_to_microseconds("%s", [str(m.time())]) for m in (left, right)]
     expected = django_functions._sqlite_time_diff(str(left.time()), str(right.time()))
     sql = f"{times[0][0]} - {times[1][0]}"
     assert value(local, (sql, (*times[0][1], *times[1][1]))) == expected

@@ -18,7 +18,7 @@ from evaluations.engine.types import Assertion, Case, Suite
 from evaluations.models import TestCase, TestSuite
 from evaluations.promptfoo.config import read_config
 from evaluations.promptfoo.templates import fill_text
-from evaluations.services.suites import store_suite, suite_of_row
+from evaluations.services.suites import load_suite, store_suite
 from evaluations.suite_files import read_suite
 from tests.support.tables import read_text_table as read_table
 
@@ -297,7 +297,7 @@ def test_promptfoo_s_table_of_tests(tmp_path):
     assert "did you mean contains:?" in str(suite.warnings[0])
     row, count = store_suite(suite)
     assert count == 2
-    assert suite_of_row(row.pk).cases[0].variables == {"q": "a"}
+    assert load_suite(row.pk).cases[0].variables == {"q": "a"}
 
 
 @pytest.mark.django_db

@@ -11,7 +11,7 @@ import pytest
 
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.files import MAX_FILE_BYTES, NO_FILES, Folder, RunFiles, Uploads
-from evaluations.suite_files import read_suite, read_suite_of
+from evaluations.suite_files import read_suite, read_suite_in
 
 MARK = "planted-outside-0123456789"
 ROOT = Path(__file__).resolve().parents[3]
@@ -178,7 +178,7 @@ def test_wherever_a_file_can_be_named(tmp_path, place, reference):
     if place == "recorded answers":
         return  # an import takes the cases alone
     contents = {"s.json": json.dumps(PLACES[place](reference)).encode()}
-    sentence = refusal(lambda: read_suite_of(Uploads(contents), "s.json"))
+    sentence = refusal(lambda: read_suite_in(Uploads(contents), "s.json"))
     assert "outside of the" in sentence or "was not uploaded" in sentence
 
 
@@ -186,7 +186,7 @@ def test_wherever_a_file_can_be_named(tmp_path, place, reference):
 def test_of_an_upload_no_file_of_this_machine_exists(reference, tmp_path, monkeypatch):
     monkeypatch.chdir(plant(tmp_path, outside=True))
     contents = {"s.json": json.dumps(in_vars(reference)).encode()}
-    refusal(lambda: read_suite_of(Uploads(contents), "s.json"))
+    refusal(lambda: read_suite_in(Uploads(contents), "s.json"))
 
 
 @pytest.mark.parametrize("name", ["../.env", "/etc/passwd", "link.csv", "environ.csv", "zero.csv"])
@@ -266,12 +266,12 @@ def test_lists_that_name_each_other_without_end(tmp_path, key):
 def test_what_was_uploaded_is_read():
     suite = {"prompts": ["file://p/*.txt"], "tests": [{"vars": {"a": "file://p/{x,y}.txt"}}]}
     contents = {"s.json": json.dumps(suite).encode(), "p/x.txt": b"X", "p/y.txt": b"Y"}
-    cases = read_suite_of(Uploads(contents), "s.json").cases
+    cases = read_suite_in(Uploads(contents), "s.json").cases
     assert [case.variables["a"] for case in cases] == ["X", "Y"]
     del contents["p/x.txt"], contents["p/y.txt"]
     contents["s.json"] = json.dumps(in_vars("file://p/x.txt")).encode()
     with pytest.raises(SuiteError, match=r"“p/x\.txt” was not uploaded; upload it together with"):
-        read_suite_of(Uploads(contents), "s.json")
+        read_suite_in(Uploads(contents), "s.json")
 
 
 def test_a_file_that_is_swapped_while_it_is_read(tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from evaluations.engine.grader_models import ModelServices, Tally
+from evaluations.engine.grader_models import ModelServices, UsageMeter
 from evaluations.engine.providers import Limits, Price, ProviderSpec, make
 from evaluations.engine.scorers import Context, grade
 from evaluations.engine.scorers.judge import fenced
@@ -35,7 +35,7 @@ def judged(fake, answer, assertion=RUBRIC, *, tally=None, price=None, **context)
         services = ModelServices(
             judge="j", embeddings="j", find=lambda _name: spec, make=lambda one: make(one, {})
         )
-        found.append(Tally(services))
+        found.append(UsageMeter(services))
         try:
             return await grade(
                 [assertion], Answer(text=answer), Context(services=found[0], **context)

@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from evaluations.engine.grader_models import ModelServices, Tally
+from evaluations.engine.grader_models import ModelServices, UsageMeter
 from evaluations.engine.providers import Limits, ProviderSpec, make
 from evaluations.engine.scorers import Context, grade
 from evaluations.engine.types import Answer, Assertion
@@ -37,7 +37,7 @@ def judged(fake, *answers, kind="openai-compatible", model="judge", parameters=N
         )
         try:
             return [
-                await grade([RUBRIC], Answer(text=text), Context(services=Tally(services)))
+                await grade([RUBRIC], Answer(text=text), Context(services=UsageMeter(services)))
                 for text in answers
             ]
         finally:

@@ -11,7 +11,7 @@ from evaluations.engine.providers import Limits, Price, ProviderSpec
 from evaluations.engine.types import Assertion, Case
 from evaluations.models import ModelProfile
 from evaluations.services.planning import Plan, PlannedColumn, create_run
-from evaluations.services.runs import execute_run, forget_errors, raise_limits, spent_on
+from evaluations.services.runs import clear_errors, execute_run, spent_on, update_limits
 from tests.support.fake_models import FakeModels, Step
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -77,7 +77,7 @@ def test_a_limit_of_calls_counts_the_judge_and_keeps_each_answer_with_its_verdic
     run = execute_run(make(asked, judge="strict judge", max_calls=5).pk)
     assert run.status == "stopped"
     assert (len(asked.requests), len(judge.requests)) == (2, 2)
-    raise_limits(run.pk, max_calls=None)
+    update_limits(run.pk, max_calls=None)
     assert execute_run(run.pk).status == "completed"
     assert set(asked.counts.values()) == {1}
     assert len(judge.requests) == 4
@@ -87,7 +87,7 @@ def test_an_answer_that_could_not_be_judged_is_judged_again_and_not_asked_again(
     judge.script = [Step(status=413, body="no")] * 2
     run = execute_run(make(asked, judge="strict judge", use_cache=False).pk)
     assert run.evaluations.get().summary["errors"] == 2
-    assert forget_errors(run.pk) == 2
+    assert clear_errors(run.pk) == 2
     run = execute_run(run.pk)
     summary = run.evaluations.get().summary
     assert (summary["passed"], summary["errors"], summary["answers"]) == (4, 0, 4)
@@ -99,7 +99,7 @@ def test_a_judge_without_its_key_ends_the_run_at_once(asked, judge):
     run = execute_run(make(asked, judge="strict judge", count=9).pk)
     assert run.status == "failed"
     assert len(judge.requests) == 1
-    forget_errors(run.pk)
+    clear_errors(run.pk)
     judge.script = []
     assert execute_run(run.pk).status == "completed"
     assert set(asked.counts.values()) == {1}

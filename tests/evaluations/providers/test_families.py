@@ -6,7 +6,7 @@ from contextlib import closing
 import pytest
 
 from evaluations.engine.errors import SetupError
-from evaluations.engine.providers import ProviderSpec, left_out_of, make, parse_spec
+from evaluations.engine.providers import ProviderSpec, list_left_out, make, parse_spec
 from evaluations.engine.providers.families import FAMILIES, find_family, fit_parameters, why_unsent
 from evaluations.engine.types import Message, Request
 from evaluations.promptfoo.prompts import CHAT_ROLES
@@ -80,7 +80,7 @@ def test_what_is_sent_of_the_parameters(kind, model, given, sent):
 
 def test_a_configuration_is_warned_of_what_is_not_sent():
     config = {"maxTokens": 100, "temperature": 0, "seed": 1}
-    warned = left_out_of({"id": "openai:o3-mini", "config": config})
+    warned = list_left_out({"id": "openai:o3-mini", "config": config})
     assert [path for path, _ in warned] == [("config", "temperature"), ("config", "maxTokens")]
     assert "is sent as max_completion_tokens" in warned[1][1]
 

@@ -13,8 +13,8 @@ import local_embeddings as script
 import pytest
 
 from evaluations.engine.errors import SetupError
+from evaluations.engine.providers import find_price, make, parse_spec
 from evaluations.engine.providers import local_embeddings as provider
-from evaluations.engine.providers import make, parse_spec, price_of
 from evaluations.engine.providers.wordpiece import WordPiece, words
 from evaluations.engine.types import Message, Request
 
@@ -138,7 +138,7 @@ def test_it_answers_nothing_and_is_free(elsewhere):
     spec = parse_spec("local-embeddings:all-MiniLM-L6-v2")
     found = make(spec, {})
     assert found.abilities.supports_embeddings
-    assert price_of(spec).input_usd_per_million == 0
+    assert find_price(spec).input_usd_per_million == 0
     request = Request(model="", messages=(Message(role="user", content="hi"),))
     with pytest.raises(SetupError) as caught:
         asyncio.run(found.complete(request))

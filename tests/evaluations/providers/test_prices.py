@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from evaluations.engine.costs import answer_limit, cost_of_answer
-from evaluations.engine.providers import Price, ProviderSpec, cost_of, price_of
+from evaluations.engine.costs import answer_limit, find_answer_cost
+from evaluations.engine.providers import Price, ProviderSpec, calculate_cost, find_price
 from evaluations.engine.types import Answer, CacheTokens, Message
 
 OWN = Price(input_usd_per_million=Decimal(10), output_usd_per_million=Decimal(20))
@@ -42,22 +42,22 @@ COSTS = [
     ("kind", "model", "own", "sent", "came", "cache", "dollars"), COSTS, ids=range(len(COSTS))
 )
 def test_what_a_call_costs(kind, model, own, sent, came, cache, dollars):
-    price = price_of(ProviderSpec(kind=kind, model=model, price=own))
-    assert cost_of(price, sent, came, cache) == Decimal(dollars)
+    price = find_price(ProviderSpec(kind=kind, model=model, price=own))
+    assert calculate_cost(price, sent, came, cache) == Decimal(dollars)
 
 
 def test_what_is_not_known_costs_nothing_that_is_known():
-    assert price_of(ProviderSpec(kind="openai", model="no-such-model")) is None
-    assert cost_of(None, 1, 1) is None
-    assert cost_of(OWN, None, 1) is None
-    assert cost_of(OWN, 1, None) is None
+    assert find_price(ProviderSpec(kind="openai", model="no-such-model")) is None
+    assert calculate_cost(None, 1, 1) is None
+    assert calculate_cost(OWN, None, 1) is None
+    assert calculate_cost(OWN, 1, None) is None
 
 
 def test_where_no_tokens_are_counted_they_are_estimated():
     messages = (Message(role="user", content="x" * 400),)
-    assert cost_of_answer(OWN, messages, Answer(text="y" * 40)) == Decimal("0.00122")
+    assert find_answer_cost(OWN, messages, Answer(text="y" * 40)) == Decimal("0.00122")
     free = Price(input_usd_per_million=Decimal(0), output_usd_per_million=Decimal(0))
-    assert cost_of_answer(free, messages, Answer(text="y")) is None
+    assert find_answer_cost(free, messages, Answer(text="y")) is None
 
 
 @pytest.mark.parametrize(("parameters", "limit"), [

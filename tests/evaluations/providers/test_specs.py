@@ -10,13 +10,13 @@ from evaluations.engine.errors import ProviderError, SetupError
 from evaluations.engine.files import Folder, RunFiles
 from evaluations.engine.providers import (
     Limits,
-    Pace,
     ProviderSpec,
-    cost_of,
-    left_out_of,
+    RateLimiter,
+    calculate_cost,
+    find_price,
+    list_left_out,
     make,
     parse_spec,
-    price_of,
 )
 from evaluations.engine.providers.keys import find_secret
 from evaluations.engine.types import Message, Request
@@ -101,7 +101,7 @@ def test_settings_of_a_client_are_not_sent():
     config = {"apiKeyEnvar": "K", "organization": "o", "headers": {"X-Team": "a"}, "top_p": 1}
     given = {"id": "openai:m", "config": config | {"passthrough": {"store": True}}, "delay": 3}
     assert parse_spec(given).parameters == {"top_p": 1, "store": True}
-    assert [path for path, _ in left_out_of(given)] == [
+    assert [path for path, _ in list_left_out(given)] == [
         ("delay",),
         ("config", "apiKeyEnvar"),
         ("config", "organization"),
@@ -153,18 +153,18 @@ def test_recordings_that_cannot_be_read(tmp_path, text, sentence):
 
 
 def test_prices():
-    known = price_of(parse_spec("openai:gpt-4o-mini"))
+    known = find_price(parse_spec("openai:gpt-4o-mini"))
     assert known is not None
-    assert cost_of(known, 1_000_000, 0) == known.input_usd_per_million
-    assert price_of(parse_spec("openai:no-such-model-at-all")) is None
-    long = price_of(parse_spec("anthropic:claude-sonnet-4-5"))
+    assert calculate_cost(known, 1_000_000, 0) == known.input_usd_per_million
+    assert find_price(parse_spec("openai:no-such-model-at-all")) is None
+    long = find_price(parse_spec("anthropic:claude-sonnet-4-5"))
     # Published per million: 3 and 15 dollars, beyond prompts of 200,000 tokens 6 and 22.50.
-    assert cost_of(long, 1000, 1000) == Decimal("0.018")
-    assert cost_of(long, 200_000, 0) == Decimal("0.6")
-    assert cost_of(long, 200_001, 1_000_000) == Decimal("1.200006") + Decimal("22.5")
-    assert price_of(parse_spec("openai-compatible:x")) is None
-    assert cost_of(None, 1, 1) is None
-    assert cost_of(price_of(parse_spec("echo")), 5, 5) == 0
+    assert calculate_cost(long, 1000, 1000) == Decimal("0.018")
+    assert calculate_cost(long, 200_000, 0) == Decimal("0.6")
+    assert calculate_cost(long, 200_001, 1_000_000) == Decimal("1.200006") + Decimal("22.5")
+    assert find_price(parse_spec("openai-compatible:x")) is None
+    assert calculate_cost(None, 1, 1) is None
+    assert calculate_cost(find_price(parse_spec("echo")), 5, 5) == 0
 
 
 def test_pace_keeps_requests_and_tokens_apart():
@@ -174,7 +174,7 @@ def test_pace_keeps_requests_and_tokens_apart():
         waits.append(seconds)
 
     async def run():
-        pace = Pace(
+        pace = RateLimiter(
             Limits(requests_per_minute=60, tokens_per_minute=600), clock=lambda: 0.0, sleep=sleep
         )
         await pace.wait(10)

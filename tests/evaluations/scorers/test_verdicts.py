@@ -12,7 +12,7 @@ import pytest
 
 from evaluations.engine.errors import ScoringError, SuiteError
 from evaluations.engine.scorers import SCORERS, Context, check_assertion, find, grade, in_worker
-from evaluations.engine.scorers.base import length_of, linear_cost, marks_cost, product_cost
+from evaluations.engine.scorers.base import estimate_length, linear_cost, marks_cost, product_cost
 from evaluations.engine.scorers.deciding import can_fail, is_checked
 from evaluations.engine.scorers.equals import same_json
 from evaluations.engine.scorers.exact import last_number
@@ -22,7 +22,7 @@ from evaluations.engine.scorers.levenshtein import _count
 from evaluations.engine.scorers.registry import (
     asks_about_refusals,
     nearest,
-    needs_of,
+    required_models,
     service_calls,
 )
 from evaluations.engine.scorers.rouge import treebank_words
@@ -516,7 +516,7 @@ def test_which_models_assertions_ask():
     inner = Assertion(type="assert-set", assertions=(Assertion(type="pairwise"), judge))
     assertions = [inner, Assertion(type="similar"), Assertion(type="equals"), Assertion(type="?")]
     assert service_calls(assertions) == 4
-    assert needs_of(assertions) == {("judge", ""), ("judge", "m"), ("embeddings", "")}
+    assert required_models(assertions) == {("judge", ""), ("judge", "m"), ("embeddings", "")}
     assert service_calls([]) == 0
     assert not asks_about_refusals(assertions)
     assert asks_about_refusals(
@@ -641,10 +641,10 @@ def test_costs_are_bounds_in_microseconds():
     assert product_cost(assertion, answer, Context()) == 10 + 5 + 50 / 10_000
     assert marks_cost(assertion, answer, Context()) == 15
     assert marks_cost(assertion, Answer(text="<a><b>"), Context()) == 6 + 5 + 2 * 6 / 10
-    assert length_of(None) == 1
-    assert length_of(["ab", {"c": ("d", 1)}]) == 11
-    assert length_of(["x"] * 1_100_000) > 1_000_000
-    assert length_of("x" * 1_000_000) == 1_000_001
+    assert estimate_length(None) == 1
+    assert estimate_length(["ab", {"c": ("d", 1)}]) == 11
+    assert estimate_length(["x"] * 1_100_000) > 1_000_000
+    assert estimate_length("x" * 1_000_000) == 1_000_001
 
 
 def test_what_a_worker_says_of_one_answer():

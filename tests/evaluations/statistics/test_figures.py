@@ -21,7 +21,7 @@ from evaluations.engine.statistics import (
     newcombe_paired,
     pass_hat,
     quantile,
-    quantile_of_counts,
+    quantile_from_counts,
     sign_flip,
     smallest_difference,
     summarise,
@@ -358,9 +358,9 @@ def test_quantiles():
     counts = [(10, 2), (20, 1), (40, 2), (50, 1)]
     spread = [10, 10, 20, 40, 40, 50]
     for part in (0, 0.1, 0.25, 0.3, 0.5, 0.55, 0.6, 0.9, 1):
-        assert quantile_of_counts(counts, part) == pytest.approx(quantile(spread, part))
-    assert quantile_of_counts([], 0.5) is None
-    assert quantile_of_counts([(5, 0)], 0.5) is None
+        assert quantile_from_counts(counts, part) == pytest.approx(quantile(spread, part))
+    assert quantile_from_counts([], 0.5) is None
+    assert quantile_from_counts([(5, 0)], 0.5) is None
 
 
 def test_a_histogram_has_ten_parts_and_1_is_in_the_last():

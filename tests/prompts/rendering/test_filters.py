@@ -34,7 +34,7 @@ from prompts.rendering.syntaxes.nunjucks_values import (
     compare,
     is_true,
 )
-from prompts.rendering.values import size_of
+from prompts.rendering.values import estimate_size
 
 VALUES, *ANSWERS = json.loads(
     (Path(__file__).parent / "nunjucks_answers.json").read_text(encoding="utf-8")
@@ -306,10 +306,10 @@ def test_tokens_are_estimated():
 
 
 def test_sizes_of_values():
-    assert size_of("abc") == 3
-    assert size_of([1, "ab"]) == 5
-    assert size_of({"ab": ("c", None)}) == 6
-    assert size_of(None) == 1
+    assert estimate_size("abc") == 3
+    assert estimate_size([1, "ab"]) == 5
+    assert estimate_size({"ab": ("c", None)}) == 6
+    assert estimate_size(None) == 1
 
 
 # --- Effort ---------------------------------------------------------------------------------------
@@ -333,7 +333,7 @@ def test_effort_is_counted_until_there_is_none_left():
     # What takes more is done by a worker, from its beginning.
     values = {"a": "{{ b }}", "b": "x"}
     assert within_limits(lambda: spend(LITTLE + 1), "fill_values", values)["a"] == "x"
-    with bounded.allowance_of(0), pytest.raises(RenderError, match="takes longer than"):
+    with bounded.limit_allowance(0), pytest.raises(RenderError, match="takes longer than"):
         used(1)
 
 

@@ -278,7 +278,7 @@ def test_what_cannot_be_sent_to_a_worker_is_too_deep():
 
 
 def test_an_allowance_that_ends_meanwhile():
-    with bounded.allowance_of(1e-6), pytest.raises(RenderError) as caught:
+    with bounded.limit_allowance(1e-6), pytest.raises(RenderError) as caught:
         elsewhere("fill_values", {"a": "x"})
     assert [problem.code for problem in caught.value.problems] == ["limit-time"]
     assert caught.value.problems[0].params == {

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models.sql import compiler
 
-from django_hrana.functions import implementation_of
+from django_hrana.functions import find_implementation
 
 __all__ = [
     "SQLAggregateCompiler",
@@ -24,7 +24,7 @@ class SQLCompiler(compiler.SQLCompiler):
     def compile(self, node: Any) -> tuple[str, Any]:
         """Return the SQL of a node, and its parameters."""
         kind: type = type(node)
-        implementation = implementation_of(kind)
+        implementation = find_implementation(kind)
         if implementation is None:
             return self.compile_for_sqlite(node)
         return implementation(node, self, self.connection)

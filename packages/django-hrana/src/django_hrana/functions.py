@@ -16,7 +16,7 @@ from django.db.models.expressions import DurationExpression
 from django_hrana import regex, sha2
 from django_hrana.durations import compile_duration
 
-__all__ = ["implementation_of"]
+__all__ = ["find_implementation"]
 
 Compiled = tuple[str, Any]
 Implementation = Callable[[Any, Any, Any], Compiled]
@@ -25,7 +25,7 @@ IMPLEMENTATIONS: Final[dict[type, Implementation]] = {}
 
 
 @lru_cache(maxsize=1024)
-def implementation_of(kind: type) -> Implementation | None:
+def find_implementation(kind: type) -> Implementation | None:
     """Return our SQL for nodes of a class; None where Django's is right.
 
     A subclass that brings SQL of its own keeps it.

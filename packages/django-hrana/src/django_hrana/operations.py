@@ -75,7 +75,7 @@ class DatabaseOperations(FlushesGuardedTables, sqlite3.DatabaseOperations):
     ) -> Sql:
         """Return the microseconds between two dates, datetimes or times of day."""
         measure = (
-            temporal.microseconds_of_time if internal_type == "TimeField" else temporal.microseconds
+            temporal.time_to_microseconds if internal_type == "TimeField" else temporal.microseconds
         )
         left, left_params = measure(*lhs)
         right, right_params = measure(*rhs)

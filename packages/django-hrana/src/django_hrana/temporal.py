@@ -22,7 +22,7 @@ __all__ = [
     "format_datetime",
     "in_zone",
     "microseconds",
-    "microseconds_of_time",
+    "time_to_microseconds",
     "truncate_date",
     "truncate_datetime",
     "truncate_time",
@@ -130,7 +130,7 @@ def microseconds(sql: str, params: Sequence[Any]) -> Sql:
     return _fill(f"(UNIXEPOCH({WHOLE}) * 1000000 + {FRACTION})", sql, params)
 
 
-def microseconds_of_time(sql: str, params: Sequence[Any]) -> Sql:
+def time_to_microseconds(sql: str, params: Sequence[Any]) -> Sql:
     """Return a time of day as microseconds since midnight."""
     seconds = "UNIXEPOCH('1970-01-01 ' || SUBSTR({x}, 1, 8))"
     return _fill(f"({seconds} * 1000000 + {TIME_PARTS['microsecond']})", sql, params)

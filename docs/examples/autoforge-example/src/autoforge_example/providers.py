@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from evaluations.engine.errors import SetupError
-from evaluations.engine.providers import Abilities, Environment, Limits, ProviderSpec
+from evaluations.engine.providers import Capabilities, Environment, Limits, ProviderSpec
 from evaluations.engine.types import Answer, Request, Vector
 
 __all__ = ["ReverseProvider", "make_reverse"]
@@ -16,7 +16,7 @@ MODELS: Final = ("", "text", "words")
 class ReverseProvider:
     """Answers with the last message of the user, backwards."""
 
-    abilities = Abilities(supports_seed=True)  # the same question has the same answer
+    abilities = Capabilities(supports_seed=True)  # the same question has the same answer
 
     def __init__(self, spec: ProviderSpec) -> None:
         self._by_words = spec.model == "words"

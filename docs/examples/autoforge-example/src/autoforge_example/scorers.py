@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers import Context, Scorer
-from evaluations.engine.types import Answer, Assertion, Outcome
+from evaluations.engine.types import Answer, Assertion, AssertionResult
 
 __all__ = ["SENTENCE_COUNT", "count_sentences"]
 
@@ -45,12 +45,12 @@ def _check(assertion: Assertion) -> list[str]:
     return []
 
 
-def _score(assertion: Assertion, answer: Answer, _context: Context) -> Outcome:
+def _score(assertion: Assertion, answer: Answer, _context: Context) -> AssertionResult:
     low, high = _read_range(assertion.value)
     count = count_sentences(answer.text)
     passed = low <= count <= high
     wanted = f"{low:g}" if low == high else f"{low:g} to {high:g}"
-    return Outcome(
+    return AssertionResult(
         passed=passed, score=float(passed), reason=f"{count} sentences, {wanted} were asked for"
     )
 

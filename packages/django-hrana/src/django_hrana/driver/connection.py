@@ -222,7 +222,7 @@ class Connection:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """Begin a transaction, and commit it, or roll it back after an exception."""
-        self._begin_by_hand("")
+        self._begin_explicitly("")
         with self:
             yield
 
@@ -247,7 +247,7 @@ class Connection:
         name = statement.argument
         match statement.kind:
             case Kind.BEGIN:
-                self._begin_by_hand(name.upper())
+                self._begin_explicitly(name.upper())
             case Kind.COMMIT:
                 self._demand_transaction("commit")
                 self.commit()
@@ -309,7 +309,7 @@ class Connection:
 
     # The state of the transaction
 
-    def _begin_by_hand(self, mode: str) -> None:
+    def _begin_explicitly(self, mode: str) -> None:
         if self._transaction is not None:
             raise OperationalError("cannot start a transaction within a transaction")
         self._transaction = Transaction(f"BEGIN {mode}" if mode else self._begin)
