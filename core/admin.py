@@ -324,16 +324,18 @@ class DocumentFormField(forms.JSONField):
             try:
                 json.loads(value)
             except RecursionError:
-                raise forms.ValidationError(_("This is nested too deeply."), code="depth") from None
+                raise forms.ValidationError(
+                    _("The JSON is nested too deeply."), code="depth"
+                ) from None
             except json.JSONDecodeError as error:
                 raise forms.ValidationError(
-                    _("This is not JSON: %(problem)s at line %(line)d, column %(column)d."),
+                    _("Invalid JSON: %(problem)s at line %(line)d, column %(column)d."),
                     code="invalid",
                     params={"problem": error.msg, "line": error.lineno, "column": error.colno},
                 ) from None
             except ValueError:  # Python reads no number of more than 4300 digits
                 raise forms.ValidationError(
-                    _("holds a number of more than 1,200 digits; write it as a text"),
+                    _("contains a number with more than 1,200 digits; write it as a string"),
                     code="digits",
                 ) from None
         found = super().to_python(value)

@@ -91,7 +91,7 @@ class CheckedListMixin:
         try:
             return super().changelist_view(request, extra_context)  # type: ignore[misc,no-any-return]  # a ModelAdmin follows
         except _UnusableError:
-            return _lead_to_whole_list(request, _("A value in the address fits no filter here."))
+            return _lead_to_whole_list(request, _("A value in the URL does not match any filter."))
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Return the list; values that no filter takes are told apart from errors of ours."""
@@ -136,7 +136,7 @@ class CheckedListMixin:
     def _find_problem(self, request: HttpRequest) -> str:
         """Return one sentence about the first parameter that is not offered, "" if all are."""
         if len(request.GET) > MAX_PARAMETERS:
-            return _("The address has too many parameters.")
+            return _("The URL has too many parameters.")
         lookups = self.find_lookups(request)
         for name, values in request.GET.lists():
             for value in values:
@@ -215,12 +215,12 @@ def _find_search_problem(text: str) -> str:
     if is_searchable(text):
         return ""
     limits = {"words": MAX_WORDS, "characters": MAX_SEARCH}
-    return _("Search for at most %(words)d words and %(characters)d characters.") % limits
+    return _("Search for up to %(words)d words and %(characters)d characters.") % limits
 
 
 def _describe(name: str, value: str) -> str:
     shown = {"name": _shorten(name), "value": _shorten(value)}
-    return _("“%(value)s” is no value of “%(name)s” here.") % shown
+    return _("“%(value)s” is not a valid value for “%(name)s”.") % shown
 
 
 def _shorten(text: str) -> str:
@@ -230,7 +230,7 @@ def _shorten(text: str) -> str:
 
 def _lead_to_whole_list(request: HttpRequest, problem: str) -> HttpResponse:
     """Say what was wrong, and go to the list without parameters."""
-    text = _("%(problem)s The whole list is shown.") % {"problem": problem}
+    text = _("%(problem)s Showing the whole list.") % {"problem": problem}
     messages.error(request, text)
     popup = f"?{IS_POPUP_VAR}=1" if request.GET.get(IS_POPUP_VAR) == "1" else ""
     return HttpResponseRedirect(f"{request.path}{popup}")

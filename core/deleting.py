@@ -108,5 +108,5 @@ class RestoreSelected(BulkAction):
 
     def done(self, count: int, values: Any) -> str:  # noqa: ARG002 (there is no form)
         """Say how many were restored."""
-        text = ngettext("%(count)d was restored.", "%(count)d were restored.", count)
+        text = ngettext("%(count)d item restored.", "%(count)d items restored.", count)
         return text % {"count": count}

@@ -40,7 +40,7 @@ def validate_storable(value: str) -> None:
     """
     if "\x00" in value:
         raise ValidationError(
-            _("holds a NUL character at position %(position)d; remove it"),
+            _("contains a NUL character at position %(position)d; remove it"),
             code="nul",
             params={"position": value.index("\x00") + 1},
         )
@@ -95,13 +95,13 @@ def _parts(value: Any) -> list[Any]:
         validate_storable(value)
     elif isinstance(value, float) and not math.isfinite(value):
         raise ValidationError(
-            _("holds %(number)s, which is no number in JSON; write null or leave it out"),
+            _("contains %(number)s, which is not a valid JSON number; use null or leave it out"),
             code="number",
             params={"number": str(value)},
         )
     elif isinstance(value, int) and value.bit_length() > JSON_MAX_BITS:
         raise ValidationError(
-            _("holds a number of more than 1,200 digits; write it as a text"), code="digits"
+            _("contains a number with more than 1,200 digits; write it as a string"), code="digits"
         )
     return []
 
@@ -111,7 +111,7 @@ def _refuse_surrogates(value: str) -> None:
         value.encode("utf-8")
     except UnicodeEncodeError as error:
         raise ValidationError(
-            _("holds half of a surrogate pair at position %(position)d; it is not a character"),
+            _("contains half of a surrogate pair at position %(position)d, not a character"),
             code="surrogate",
             params={"position": error.start + 1},
         ) from error
@@ -125,23 +125,26 @@ def validate_tags(value: Any) -> None:
     """
     if not isinstance(value, list) or not all(isinstance(tag, str) for tag in value):
         raise ValidationError(
-            _('must be a list of words, such as ["support", "日本語"]'), code="type"
+            _('must be a list of strings, such as ["support", "日本語"]'), code="type"
         )
     for tag in value:
         if not tag.strip() or len(tag) > TAG_MAX_LENGTH:
             raise ValidationError(
-                _("holds the tag “%(tag)s”; a tag has 1 to %(limit)d characters"),
+                _("contains the tag “%(tag)s”; a tag must have 1 to %(limit)d characters"),
                 code="tag",
                 params={"tag": tag[:TAG_MAX_LENGTH], "limit": TAG_MAX_LENGTH},
             )
         if SEPARATORS & set(tag):
             raise ValidationError(
-                _("holds the tag “%(tag)s”; a tag has no comma (, 、 ，) and no line break"),
+                _(
+                    "contains the tag “%(tag)s”; tags cannot contain commas (, 、 ，) or line "
+                    "breaks"
+                ),
                 code="separator",
                 params={"tag": " ".join(tag.split())},
             )
     if len(set(value)) < len(value):
         twice = next(tag for tag in value if value.count(tag) > 1)
         raise ValidationError(
-            _("holds the tag “%(tag)s” twice"), code="duplicate", params={"tag": twice}
+            _("contains the tag “%(tag)s” twice"), code="duplicate", params={"tag": twice}
         )

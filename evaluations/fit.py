@@ -48,7 +48,7 @@ class PlannedColumnLike(Protocol):
 
     @property
     def name(self) -> str:
-        """What the column is called."""
+        """Display name of the column."""
 
     @property
     def prompt(self) -> prompts.PromptText | None:

@@ -63,9 +63,9 @@ def _check_gate(gate: ReleaseGate, candidate: Candidate) -> Verdict:
         if wrong:
             return Verdict(passed=False, reason=reason % params)
     if summary.get("pass_interval"):
-        reason = _("“%(suite)s” passes at %(rate)s, its interval begins at %(low)s")
+        reason = _("“%(suite)s”: pass rate %(rate)s, lower bound %(low)s")
     else:
-        reason = _("“%(suite)s” passes at %(rate)s")
+        reason = _("“%(suite)s”: pass rate %(rate)s")
     return Verdict(passed=True, reason=reason % params)
 
 
@@ -128,7 +128,7 @@ def _reasons(
 ) -> Iterator[tuple[bool, str]]:
     """Yield what may be wrong, and whether it is: in the order in which it is told."""
     errors, rate = summary.get("errors"), summary.get("pass_rate")
-    yield bool(errors), _("its run over “%(suite)s” has %(errors)d errors: do them again")
+    yield bool(errors), _("its run of “%(suite)s” has %(errors)d errors; retry them")
     yield (
         bool(unchecked),
         _(
@@ -140,21 +140,21 @@ def _reasons(
         bool(changed),
         _("the case “%(case)s” of “%(suite)s” was changed after its run: run it again"),
     )
-    yield rate is None, _("this content has never been run over the suite “%(suite)s”")
-    yield (rate or 0) < gate.pass_rate, _("“%(suite)s” passes at %(rate)s; it takes %(needed)s")
+    yield rate is None, _("this content has not been evaluated with the suite “%(suite)s”")
+    yield (rate or 0) < gate.pass_rate, _("“%(suite)s”: pass rate %(rate)s, required %(needed)s")
     if gate.lower_bound is None:
         return
     interval = summary.get("pass_interval")
     yield (
         not interval,
         _(
-            "“%(suite)s” passes at %(rate)s, but so few cases give no interval, and it has to "
-            "begin at %(bound)s: add cases"
+            "“%(suite)s”: pass rate %(rate)s, but there are too few cases for an "
+            "interval with a lower bound of %(bound)s; add cases"
         ),
     )
     yield (
         (interval or [0])[0] < gate.lower_bound,
-        _("“%(suite)s” passes at %(rate)s, its interval begins at %(low)s; it takes %(bound)s"),
+        _("“%(suite)s”: pass rate %(rate)s, lower bound %(low)s, required %(bound)s"),
     )
 
 
@@ -173,7 +173,7 @@ def _shown(gate: ReleaseGate, summary: dict[str, Any]) -> dict[str, Any]:
 def _check_score(candidate: Candidate) -> Verdict:
     newest = _of_runs(candidate).first()
     if newest is None:
-        return Verdict(passed=False, reason=_("this content has never been evaluated"))
+        return Verdict(passed=False, reason=_("this content has not been evaluated yet"))
     if newest.summary.get("errors"):
         reason = _("its newest evaluation has %(errors)d errors: do them again")
         return Verdict(passed=False, reason=reason % {"errors": newest.summary["errors"]})
@@ -186,6 +186,8 @@ def _check_score(candidate: Candidate) -> Verdict:
         return Verdict(passed=False, reason=reason % {"unchecked": unchecked})
     params = {"score": f"{newest.overall_score:.2f}", "needed": f"{GOOD_SCORE:.2f}"}
     if newest.overall_score < GOOD_SCORE:
-        reason = _("its newest evaluation has the score %(score)s; it takes %(needed)s")
+        reason = _("the score of its newest evaluation is %(score)s, required %(needed)s")
         return Verdict(passed=False, reason=reason % params)
-    return Verdict(passed=True, reason=_("its newest evaluation has the score %(score)s") % params)
+    return Verdict(
+        passed=True, reason=_("the score of its newest evaluation is %(score)s") % params
+    )

@@ -34,11 +34,9 @@ class PromptForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class i
     variables = DocumentFormField(
         label=_("Variables"),
         empty=[],
-        help_text=_("What the text asks for. The editor below fills this in."),
+        help_text=_("The variables of the prompt. The editor below fills this in."),
     )
-    tags = TagsFormField(
-        label=_("Tags"), required=False, help_text=_("Words with commas between them.")
-    )
+    tags = TagsFormField(label=_("Tags"), required=False, help_text=_("Comma-separated."))
     metadata = DocumentFormField(
         label=_("Metadata"), empty={}, help_text=_('A JSON object, such as {"source": "book"}.')
     )
@@ -47,7 +45,7 @@ class PromptForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class i
         required=False,
         max_length=500,
         widget=UnfoldAdminTextInputWidget(),
-        help_text=_("Why the content is changed; kept with the new version."),
+        help_text=_("Why the content was changed; saved with the new version."),
     )
     expected_version = forms.IntegerField(required=False, widget=forms.HiddenInput())
     expected_updated = forms.CharField(required=False, widget=forms.HiddenInput())
@@ -83,7 +81,7 @@ class PromptForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class i
         if "name" in self.fields:
             self.fields["name"].required = False
             self.fields["name"].help_text = _(
-                "What programs call it; empty: it is made of the title."
+                "Identifier used in code. Leave blank to generate it from the title."
             )
         if "description" in self.fields:
             self.fields["description"].widget = UnfoldAdminTextareaWidget(attrs={"rows": 2})
@@ -93,7 +91,7 @@ class PromptForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class i
         name = str(self.cleaned_data.get("name") or self.instance.name)
         taken = Prompt.objects.filter(name=name).exclude(pk=self.instance.pk)
         if name and taken.exists():
-            raise forms.ValidationError(_("Another prompt has this name already."), code="unique")
+            raise forms.ValidationError(_("A prompt with this name already exists."), code="unique")
         return name
 
     def _get_validation_exclusions(self) -> set[str]:
@@ -189,7 +187,7 @@ def template_fields(template: PromptTemplate) -> type[forms.Form]:
             max_length=255,
             initial=template.name,
             widget=UnfoldAdminTextInputWidget(),
-            help_text=_("Of the prompt that is made."),
+            help_text=_("Title of the new prompt."),
         )
     }
     for parameter in _declared(template.parameters):

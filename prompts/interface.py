@@ -209,7 +209,7 @@ class PromptChoice:
     name: str
     """What programs call it."""
     title: str
-    """What people call it."""
+    """Display name."""
     newest: int
     """Number of its newest version; the others are 1 up to it."""
     labels: Mapping[str, int]

@@ -178,9 +178,9 @@ def test_a_stale_edit_is_told_and_keeps_its_text(admin):
     [
         ({"title": " "}, "This field cannot be blank."),
         ({"content": "\u3000"}, "This field cannot be blank."),
-        ({"metadata": "{oops"}, "This is not JSON: Expecting property name enclosed in double"),
+        ({"metadata": "{oops"}, "Invalid JSON: Expecting property name enclosed in double"),
         ({"metadata": "[]"}, "must be a JSON object"),
-        ({"tags": "x" * 51}, "a tag has 1 to 50 characters"),
+        ({"tags": "x" * 51}, "a tag must have 1 to 50 characters"),
     ],
 )
 def test_bad_input_is_shown_at_its_field(admin, changes, sentence):
@@ -251,11 +251,11 @@ def test_versions_are_read_only_and_one_can_be_made_current(admin):
     both = act(admin, name, "make_current", first, second)
     assert "Select exactly one version." in both.content.decode()
     done = act(admin, name, "make_current", first)
-    assert "“t” is at version 3 now." in done.content.decode()
+    assert "“t” is now at version 3." in done.content.decode()
     prompt.refresh_from_db()
     assert prompt.content == "one"
     prompts.delete_prompt(prompt_id=prompt.pk)
-    assert "restore it first" in act(admin, name, "make_current", first).content.decode()
+    assert "Restore it first" in act(admin, name, "make_current", first).content.decode()
 
 
 def test_templates_suites_cases_and_evaluations_are_saved(admin):
@@ -273,11 +273,11 @@ def test_templates_suites_cases_and_evaluations_are_saved(admin):
     assert admin.post(page, changed).status_code == 302
     assert PromptTemplate.objects.get().category == "Cat"
     again = admin.post(url("prompts_prompttemplate_add"), template)
-    assert "Another template has this name already." in again.content.decode()
+    assert "A template with this name already exists." in again.content.decode()
     suite = {"name": "S", "description": ""}
     assert admin.post(url("evaluations_testsuite_add"), suite).status_code == 302
     again = admin.post(url("evaluations_testsuite_add"), suite)
-    assert "Another test suite has this name already." in again.content.decode()
+    assert "A test suite with this name already exists." in again.content.decode()
     case = {
         "suite": str(TestSuite.objects.get().pk),
         "name": "c",
@@ -298,7 +298,7 @@ def test_templates_suites_cases_and_evaluations_are_saved(admin):
         "parameters": "{}",
     }
     refused = admin.post(url("evaluations_evaluation_add"), evaluation)
-    assert "This version belongs to another prompt." in refused.content.decode()
+    assert "This version belongs to a different prompt." in refused.content.decode()
     evaluation["version"] = str(mine.versions.get().pk)
     assert admin.post(url("evaluations_evaluation_add"), evaluation).status_code == 302
 

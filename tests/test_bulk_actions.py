@@ -92,7 +92,7 @@ def test_every_action_of_prompts_is_carried_out_whole(admin):
     assert f"{MANY} changed to “Archived”." in text_of(page)
     assert Prompt.objects.filter(status="archived").count() == MANY
     page = act(admin, Prompt, "unarchive_selected")
-    assert f"{MANY} were restored." in text_of(page)
+    assert f"{MANY} items restored." in text_of(page)
     page = act(admin, Prompt, "activate_selected")
     assert f"{MANY} changed to “Active”." in text_of(page)
     assert Prompt.objects.filter(status="active").count() == MANY
@@ -102,13 +102,13 @@ def test_every_action_of_prompts_is_carried_out_whole(admin):
     assert f"{MANY} rows are selected" in text_of(page)
     assert "and 1012 more" in text_of(page)
     page = confirm(admin, page, label="staging", reason="all of them")
-    assert f"{MANY} were changed." in text_of(page)
+    assert f"{MANY} updated." in text_of(page)
     assert PromptLabel.objects.filter(name="staging").count() == MANY
     page = confirm(admin, act(admin, Prompt, "tag_selected"), tags="one, 二")
-    assert f"{MANY} were changed." in text_of(page)
+    assert f"{MANY} updated." in text_of(page)
     assert all(tags == ["one", "二"] for tags in Prompt.objects.values_list("tags", flat=True))
     page = confirm(admin, act(admin, Prompt, "tag_selected"), tags="one")
-    assert f"0 were changed. {MANY} needed no change." in text_of(page)
+    assert f"0 updated. {MANY} needed no change." in text_of(page)
     exported = confirm(admin, act(admin, Prompt, "export_selected"), format="jsonl")
     assert len(exported.content.splitlines()) == MANY
 
@@ -116,13 +116,13 @@ def test_every_action_of_prompts_is_carried_out_whole(admin):
     assert f"{MANY} were deleted." in text_of(page)
     assert not Prompt.objects.exists()
     page = act(admin, Prompt, "restore_selected", query=deleted)
-    assert f"{MANY} were restored." in text_of(page)
+    assert f"{MANY} items restored." in text_of(page)
     assert PromptEvent.objects.filter(kind="restored", actor="owner").count() == MANY
     confirm(admin, act(admin, Prompt, "delete_selected"))
     page = act(admin, Prompt, "purge_selected", query=deleted)
     assert f"This removes {MANY} prompts for good" in text_of(page)
     page = confirm(admin, page, reason="an order")
-    assert f"{MANY} were removed for good." in text_of(page)
+    assert f"{MANY} permanently deleted." in text_of(page)
     assert not Prompt.all_objects.exists()
     assert LogEntry.objects.filter(change_message="an order").count() == MANY
     assert Session.objects.count() == 2  # the login, and the page that gave the export
@@ -163,7 +163,7 @@ def test_what_has_a_trash_is_deleted_and_restored_whole(admin, model):
     assert f"{count} were deleted." in text_of(confirm(admin, page))
     assert not model.objects.exists()
     page = act(admin, model, "restore_selected", query="?state=deleted")
-    assert f"{count} were restored." in text_of(page)
+    assert f"{count} items restored." in text_of(page)
     assert model.objects.count() == count
 
 
@@ -284,7 +284,7 @@ def test_what_is_refused_is_named_and_the_rest_is_done(admin):
     assert "and 2 more" in page
     page = act(admin, Prompt, "purge_selected", query="?state=all")
     page = text_of(confirm(admin, page))
-    assert "12 were removed for good." in page
+    assert "12 permanently deleted." in page
     assert "3 were left as they are" in page
     assert "it is in use; delete it first" in page
 
@@ -294,7 +294,7 @@ def test_a_name_that_is_taken_stops_that_row_alone(admin):
     services.delete_prompts([row.pk for row in rows])
     services.create_prompt(title="New", name="prompt-0001", content="c")
     page = text_of(act(admin, Prompt, "restore_selected", query="?state=deleted"))
-    assert "2 were restored." in page
+    assert "2 items restored." in page
     assert "1 was left as it is: “Prompt 0001”" in page
     assert "another prompt is called “prompt-0001” already" in page
 
@@ -309,7 +309,7 @@ def test_a_check_that_fails_stops_that_prompt_alone(admin, monkeypatch):
     LabelRule.objects.update_or_create(label="production", defaults={"needs_checks": True})
     make_prompts(3)
     page = confirm(admin, act(admin, Prompt, "label_selected"), label="production")
-    assert "2 were changed." in text_of(page)
+    assert "2 updated." in text_of(page)
     assert "number: odd" in text_of(page)
     assert PromptLabel.objects.filter(name="production").count() == 2
     page = confirm(admin, act(admin, Prompt, "label_selected"), label="latest")
@@ -337,7 +337,7 @@ def test_the_question_says_what_stands_on_what_goes(admin):
     page = confirm(admin, page)
     assert "This field is required." in text_of(page)
     assert Prompt.all_objects.filter(pk=first.pk).exists()
-    assert "1 was removed for good." in text_of(confirm(admin, page, reason="an order"))
+    assert "1 permanently deleted." in text_of(confirm(admin, page, reason="an order"))
 
 
 def test_a_suite_that_gates_rest_on_says_so(admin):

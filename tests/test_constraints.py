@@ -224,7 +224,7 @@ def test_a_deleted_rows_name_is_free(rows):
 def test_an_evaluation_names_a_version_of_its_own_prompt(rows):
     other = Prompt.objects.create(title="other", content="c")
     evaluation = Evaluation(prompt=other, version=rows[PromptVersion])
-    with pytest.raises(ValidationError, match="This version belongs to another prompt"):
+    with pytest.raises(ValidationError, match="This version belongs to a different prompt"):
         evaluation.clean()
     rows[Evaluation].clean()
     Evaluation(prompt=other).clean()

@@ -86,7 +86,7 @@ def _prompt_cards() -> list[Card]:
         Card(
             label=_("Templates"),
             count=prompts.count_templates(),
-            note=_("to start a prompt from"),
+            note=_("starting points for new prompts"),
             url=_list("prompts_prompttemplate"),
         ),
     ]

@@ -21,37 +21,39 @@ logger = logging.getLogger(__name__)
 # The database's address and the remedy are for the log.
 SENTENCES: Final = {
     OutageKind.ACCESS_DENIED: _(
-        "The database does not let this site in, or only lets it read: nothing was saved. Tell "
-        "your administrator."
+        "The database rejected the credentials of this site or is read-only; "
+        "nothing was saved. Contact your administrator."
     ),
     OutageKind.BLOCKED: _(
-        "The database is blocked, most often because a quota is used up: nothing was saved. Tell "
-        "your administrator."
+        "The database is blocked, most likely because a quota is exhausted; "
+        "nothing was saved. Contact your administrator."
     ),
-    OutageKind.BUSY: _("Somebody else saved at the same moment: nothing was saved. Try again."),
+    OutageKind.BUSY: _("Someone else saved at the same time; nothing was saved. Try again."),
     OutageKind.DAMAGED: _(
-        "The database is damaged, or is none: nothing was saved. Tell your administrator."
+        "The database is damaged, or the file is not a database; nothing was "
+        "saved. Contact your administrator."
     ),
     OutageKind.DISK: _(
-        "The disk of the database is full or fails: nothing was saved. Tell your administrator."
+        "The disk of the database is full or failing; nothing was saved. Contact "
+        "your administrator."
     ),
     OutageKind.LOCKED: _(
-        "Another program is writing to the database: nothing was saved. Try again soon."
+        "Another program is writing to the database; nothing was saved. Try again in a moment."
     ),
-    OutageKind.NOT_FOUND: _("The database is not there. Tell your administrator."),
+    OutageKind.NOT_FOUND: _("The database cannot be found. Contact your administrator."),
     OutageKind.OUTCOME_UNKNOWN: _(
-        "The connection to the database broke while it saved. Look whether your change is there "
-        "before you repeat it."
+        "The connection to the database was lost while saving. Check whether your "
+        "change was saved before you try again."
     ),
-    OutageKind.OVERLOADED: _("The database is too busy now: nothing was saved. Try again."),
-    OutageKind.TRANSACTION_LOST: _("The database was too busy: nothing was saved. Try again."),
+    OutageKind.OVERLOADED: _("The database is too busy; nothing was saved. Try again."),
+    OutageKind.TRANSACTION_LOST: _("The database was too busy; nothing was saved. Try again."),
     OutageKind.UNREACHABLE: _(
-        "The database does not answer now: nothing was saved. Try again soon."
+        "The database is not responding; nothing was saved. Try again in a moment."
     ),
 }
 NOT_AS_EXPECTED: Final = _(
-    "The database does not fit this version of the site: nothing was saved. Tell your "
-    "administrator."
+    "The database does not match this version of the site; nothing was saved. "
+    "Contact your administrator."
 )
 TOO_LARGE: Final = _(
     "The database takes less than 5 MiB for all fields of an entry together: nothing was saved. Go "

@@ -78,7 +78,7 @@ class BulkAction:
 
     def done(self, count: int, values: Any) -> str:  # noqa: ARG002 (of those that say more)
         """Return the sentence that says how many rows were changed."""
-        text = ngettext("%(count)d was changed.", "%(count)d were changed.", count)
+        text = ngettext("%(count)d updated.", "%(count)d updated.", count)
         return text % {"count": count}
 
     def build_form(

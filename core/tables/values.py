@@ -22,7 +22,7 @@ DEEPEST: Final = 100  # levels; SQLite's JSON functions end at 1000
 LONGEST_NUMBER_BITS: Final = 4096  # Python itself refuses to write more than 4300 digits
 TOO_DEEP: Final = gettext_noop("is nested deeper than %(limit)d levels")
 TOO_LONG_A_NUMBER: Final = gettext_noop(
-    "holds a number of more than 1,200 digits; write it as a text"
+    "contains a number with more than 1,200 digits; write it as a string"
 )
 HAS_NUL: Final = gettext_noop("holds a NUL character; remove it")
 HALF_A_PAIR: Final = gettext_noop("holds half of a surrogate pair; it is not a character")

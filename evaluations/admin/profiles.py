@@ -90,7 +90,7 @@ class ModelProfileAdmin(BaseAdmin):
         unsent = why_unsent(obj.provider, obj.model, obj.parameters)
         if unsent:
             names = ", ".join(unsent)
-            sentence = _("This model does not take these parameters as they are: %(names)s.")
+            sentence = _("This model does not accept these parameters: %(names)s.")
             self.message_user(request, sentence % {"names": names}, level=messages.WARNING)
 
     def delete_rows(self, request: HttpRequest, keys: Sequence[Any]) -> None:  # noqa: ARG002 (the base's signature)
@@ -151,7 +151,7 @@ class ReleaseGateAdmin(BaseAdmin):
         events = gates.list_events(prompt_id=prompt_id)
         context = {
             **self.admin_site.each_context(request),
-            "title": _("Who changed its release gates"),
+            "title": _("Release gate history"),
             "opts": self.opts,
             "prompt_id": prompt_id,
             "events": [(event, gates.describe_event(event)) for event in events],

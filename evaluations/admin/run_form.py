@@ -108,7 +108,7 @@ class StartForm(forms.Form):
         label=_("Prompts"),
         required=False,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
-        help_text=_("One a line: a name, name@label or name:number; the first is compared with."),
+        help_text=_("One per line: name, name@label or name:version. The first is the baseline."),
     )
     profiles = forms.ModelMultipleChoiceField(
         label=_("Model profiles"),
@@ -121,24 +121,25 @@ class StartForm(forms.Form):
         required=False,
         widget=UnfoldAdminTextInputWidget(),
         help_text=_(
-            "With commas between: local, echo, openai:gpt-4.1-mini, anthropic:claude-sonnet-4-5, "
-            "ollama:llama3.2. Keys come from the environment."
+            "Comma-separated, e.g. local, echo, openai:gpt-4.1-mini, "
+            "anthropic:claude-sonnet-4-5, ollama:llama3.2. Keys are read from the "
+            "environment."
         ),
     )
     judge = forms.CharField(
         label=_("Judge"),
         required=False,
         widget=UnfoldAdminTextInputWidget(),
-        help_text=_("The model that judges, where cases need one."),
+        help_text=_("The model that acts as judge, for cases that need one."),
     )
     embeddings = forms.CharField(
         label=_("Embeddings"),
         required=False,
         widget=UnfoldAdminTextInputWidget(),
-        help_text=_("The model that compares meanings, where cases need one."),
+        help_text=_("The embedding model, for cases that compare meaning."),
     )
     baseline = forms.ModelChoiceField(
-        label=_("Compare with"),
+        label=_("Baseline"),
         required=False,
         queryset=Run.objects.none(),
         empty_label=_("the first version"),
@@ -174,11 +175,11 @@ class StartForm(forms.Form):
         widget=UnfoldAdminDecimalFieldWidget(attrs=NO_LIMIT),
     )
     use_cache = forms.BooleanField(
-        label=_("Use earlier answers"),
+        label=_("Reuse earlier answers"),
         required=False,
         initial=True,
         widget=UnfoldBooleanSwitchWidget(),
-        help_text=_("An answer to exactly the same request is taken again, free of cost."),
+        help_text=_("Reuse the stored answer to an identical request, at no cost."),
     )
 
     def __init__(
@@ -234,7 +235,7 @@ class StartForm(forms.Form):
         if not asked and "others" not in self.errors:
             self.add_error("others", _("Choose at least one version of a prompt."))
         if not specs and "providers" not in self.errors:
-            self.add_error("providers", _("Say who is asked, such as local."))
+            self.add_error("providers", _("Choose at least one model, e.g. local."))
         if not self.errors:
             self.plan = self._plan(found, asked, specs)
         return found
@@ -283,7 +284,7 @@ class StartForm(forms.Form):
             if len(sample) < SAMPLE:
                 sample.append(case)
         if not count:
-            raise ValidationError(_("This suite has no enabled case."))
+            raise ValidationError(_("This suite has no enabled cases."))
         return Preview(
             cases=count,
             columns=[column.name for column in plan.columns],
@@ -305,7 +306,7 @@ class StartForm(forms.Form):
 
     def _planned(self) -> Plan:
         if self.plan is None:
-            raise ValidationError(_("The form has errors."))
+            raise ValidationError(_("Please correct the errors below."))
         return self.plan
 
 

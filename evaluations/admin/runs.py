@@ -138,7 +138,7 @@ class RunAdmin(SoftDeleteAdmin):
                 form.add_error(None, said)
         context = {
             **self.admin_site.each_context(request),
-            "title": _("Start a run"),
+            "title": _("Start run"),
             "opts": self.opts,
             "form": form,
             "choice": choice,
@@ -170,7 +170,7 @@ class RunAdmin(SoftDeleteAdmin):
 
     def _enqueue(self, request: HttpRequest, run: Run) -> None:
         if not enqueue_run(run.pk):
-            said = _("The queue cannot be reached; a worker will find the run later.")
+            said = _("The queue cannot be reached. A worker will pick up the run later.")
             self.message_user(request, said, messages.WARNING)
 
     # --- the run's page
@@ -335,7 +335,7 @@ class RunAdmin(SoftDeleteAdmin):
 
         def cancel() -> Any:
             run_services.cancel_run(key)
-            return _("The run stops as soon as its worker sees it; what is stored stays.")
+            return _("The run stops as soon as its worker notices. Stored results are kept.")
 
         return self._do(request, key, cancel)
 
@@ -345,7 +345,7 @@ class RunAdmin(SoftDeleteAdmin):
         def resume() -> Any:
             run_services.update_limits(key, **_limits(request))
             self._enqueue(request, Run.objects.get(pk=key))
-            return _("The run goes on where it was.")
+            return _("Run resumed.")
 
         return self._do(request, key, resume)
 

@@ -44,16 +44,16 @@ class ImportForm(forms.Form):
         label=_("File"),
         widget=UnfoldAdminFileFieldWidget(),
         help_text=_(
-            "Our YAML, a promptfoo configuration or table of tests, a plain CSV, JSON or JSON "
-            "Lines; 20 MB at most; nothing in it is run."
+            "AutoForge YAML, a promptfoo configuration or test table, or a plain CSV, "
+            "JSON or JSON Lines file, up to 20 MB. Code in the file is never executed."
         ),
     )
     more = FilesField(
-        label=_("Files that it names"),
+        label=_("Referenced files"),
         required=False,
         help_text=_(
-            "What the file names with file://, several at once or as a ZIP file that keeps their "
-            "folders. Nothing is read from this machine."
+            "Files that the suite references with file://: select several, or a ZIP "
+            "file that keeps their folders. Files on the server are never read."
         ),
     )
     name = forms.CharField(
@@ -61,31 +61,35 @@ class ImportForm(forms.Form):
         required=False,
         max_length=255,
         widget=UnfoldAdminTextInputWidget(),
-        help_text=_("Empty: as the file says."),
+        help_text=_("Leave blank to use the name in the file."),
     )
     mapping = forms.CharField(
-        label=_("Columns"),
+        label=_("Column mapping"),
         required=False,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
-        help_text=_("Of a plain table, one a line: expected=Answer, variables.question=Question."),
+        help_text=_(
+            "For plain tables, one mapping per line: expected=Answer, variables.question=Question."
+        ),
     )
     assertion = forms.CharField(
-        label=_("Check"),
+        label=_("Assertion"),
         required=False,
         widget=UnfoldAdminTextInputWidget(),
-        help_text=_("Of a plain table: how an answer is compared with the expected one: exact."),
+        help_text=_(
+            "For plain tables: how answers are compared with the expected answer, e.g. exact."
+        ),
     )
     replace_cases = forms.BooleanField(
-        label=_("Replace the cases of a suite of this name"),
+        label=_("Replace the cases of an existing suite with this name"),
         required=False,
         widget=UnfoldBooleanSwitchWidget(),
     )
     dry_run = forms.BooleanField(
-        label=_("Only try"),
+        label=_("Dry run"),
         required=False,
         initial=True,
         widget=UnfoldBooleanSwitchWidget(),
-        help_text=_("Everything is checked and nothing kept."),
+        help_text=_("Validate without saving."),
     )
 
     def clean_file(self) -> Any:
@@ -93,7 +97,7 @@ class ImportForm(forms.Form):
         file = self.cleaned_data["file"]
         if file.size > LARGEST:
             raise forms.ValidationError(
-                _("The file is larger than 20 MB; use the command import_suite.")
+                _("The file is larger than 20 MB; use the import_suite command instead.")
             )
         return file
 
@@ -168,7 +172,7 @@ class SuiteFiles:
                 suite = None
         context = {
             **self.admin_site.each_context(request),
-            "title": _("Import a suite"),
+            "title": _("Import suite"),
             "opts": self.opts,
             "form": form,
             "suite": suite,

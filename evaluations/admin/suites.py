@@ -81,22 +81,22 @@ class TestSuiteAdmin(SuiteFiles, SoftDeleteAdmin):
             raise Http404 from None
         return redirect(f"{address}?format={kind}")
 
-    @action(description=_("As YAML, everything"), url_path="export-yaml")
+    @action(description=_("YAML (complete)"), url_path="export-yaml")
     def export_yaml(self, request: HttpRequest, object_id: str) -> HttpResponse:  # noqa: ARG002 (as above)
         """Hand out our own file."""
         return self._export(object_id, "yaml")
 
-    @action(description=_("As promptfoo's configuration"), url_path="export-promptfoo")
+    @action(description=_("promptfoo configuration"), url_path="export-promptfoo")
     def export_promptfoo(self, request: HttpRequest, object_id: str) -> HttpResponse:  # noqa: ARG002 (as above)
         """Hand out promptfoo's configuration."""
         return self._export(object_id, "promptfoo")
 
-    @action(description=_("As CSV"), url_path="export-csv")
+    @action(description=_("CSV"), url_path="export-csv")
     def export_csv(self, request: HttpRequest, object_id: str) -> HttpResponse:  # noqa: ARG002 (as above)
         """Hand out a plain table."""
         return self._export(object_id, "csv")
 
-    @action(description=_("Start a run"), url_path="start-run", permissions=["start_run"])
+    @action(description=_("Start run"), url_path="start-run", permissions=["start_run"])
     def start_run(self, request: HttpRequest, object_id: str) -> HttpResponse:  # noqa: ARG002 (unfold's signature)
         """Go to the page that starts a run of this suite."""
         return redirect(f"{reverse('admin:evaluations_run_add')}?suite={object_id}")
@@ -105,7 +105,7 @@ class TestSuiteAdmin(SuiteFiles, SoftDeleteAdmin):
         """Return whether somebody may start runs."""
         return request.user.has_perm("evaluations.add_run")
 
-    @action(description=_("Its cases"), url_path="cases")
+    @action(description=_("Test cases"), url_path="cases")
     def list_cases(self, request: HttpRequest, object_id: str) -> HttpResponse:  # noqa: ARG002 (as above)
         """Go to the suite's cases."""
         address = reverse("admin:evaluations_testcase_changelist")
@@ -175,7 +175,7 @@ class TestCaseForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class
         required=False,
         min_value=0,
         widget=UnfoldAdminIntegerFieldWidget(),
-        help_text=_("Its place in the suite; then by name."),
+        help_text=_("Order within the suite; ties are sorted by name."),
     )
 
     class Meta:
@@ -230,8 +230,8 @@ def _refuse_files(value: Any) -> None:
     if reference:
         raise forms.ValidationError(
             _(
-                "“%(name)s” names a file, and none is read here: paste its text, or import the "
-                "suite together with its files."
+                "“%(name)s” refers to a file, and files are not read here. Paste its text, "
+                "or import the suite together with its files."
             ),
             params={"name": reference[:100]},
         )

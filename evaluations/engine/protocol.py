@@ -45,7 +45,7 @@ class Column:
     key: str
     """What the store knows it by."""
     name: str
-    """What people call it."""
+    """Display name."""
     model: str
     """The model's name at its provider."""
     parameters: Mapping[str, Any] = field(default_factory=dict)

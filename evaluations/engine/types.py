@@ -142,9 +142,9 @@ class Case:
     name: str
     """Unique in its suite."""
     variables: Mapping[str, Any] = field(default_factory=dict)
-    """Values of the prompt's variables by name."""
+    """Values of the prompt variables, by name."""
     expected: str = ""
-    """The answer to compare with."""
+    """The expected answer, for comparison."""
     assertions: tuple[Assertion, ...] = ()
     """The checks; none: every answer passes with the score 1."""
     threshold: float | None = None

@@ -28,7 +28,7 @@ class Evaluation(UUIDModel, SoftDeleteModel):
         COMPLETED = "completed", _("Completed")
         FAILED = "failed", _("Failed")
         CANCELLED = "cancelled", _("Cancelled")
-        STOPPED = "stopped", _("Stopped at a limit")
+        STOPPED = "stopped", _("Stopped at limit")
 
     run = models.ForeignKey(
         Run,
@@ -37,17 +37,19 @@ class Evaluation(UUIDModel, SoftDeleteModel):
         null=True,
         blank=True,
         verbose_name=_("run"),
-        help_text=_("The run that it is a column of."),
+        help_text=_("The run that this column belongs to."),
     )
     position = models.PositiveIntegerField(
-        _("position"), default=0, help_text=_("Its place among the run's columns, from 0.")
+        _("position"),
+        default=0,
+        help_text=_("Position among the columns of the run, starting at 0."),
     )
     label = models.CharField(
         _("label"),
         max_length=255,
         blank=True,
         default="",
-        help_text=_("What the column is called."),
+        help_text=_("Display name of the column."),
     )
     prompt = models.ForeignKey(
         "prompts.Prompt",
@@ -57,7 +59,7 @@ class Evaluation(UUIDModel, SoftDeleteModel):
         blank=True,
         db_index=False,
         verbose_name=_("prompt"),
-        help_text=_("The prompt that is evaluated; empty where its text came with a file."),
+        help_text=_("The prompt that is evaluated; empty if its text came from a file."),
     )
     version = models.ForeignKey(
         "prompts.PromptVersion",
@@ -82,60 +84,68 @@ class Evaluation(UUIDModel, SoftDeleteModel):
         max_length=16,
         choices=Status.choices,
         default=Status.PENDING,
-        help_text=_("Pending, running, or how it ended."),
+        help_text=_("Pending, running, or the final status."),
     )
     overall_score = models.FloatField(
         _("overall score"),
         null=True,
         blank=True,
         validators=SCORE_RANGE,
-        help_text=_("Weighted mean of the results' scores from 0 to 1; empty if there is none."),
+        help_text=_("Weighted mean of the result scores, from 0 to 1; empty if there is none."),
     )
     provider = models.CharField(
         _("provider"),
         max_length=100,
         blank=True,
         default="",
-        help_text=_("Who runs the model, such as openai."),
+        help_text=_("Provider, e.g. openai."),
     )
     model = models.CharField(
-        _("model"), max_length=255, blank=True, default="", help_text=_("The model's name there.")
+        _("model"),
+        max_length=255,
+        blank=True,
+        default="",
+        help_text=_("Name of the model at the provider."),
     )
     parameters = JSONDocumentField(
         _("parameters"),
         default=dict,
         blank=True,
         validators=[validate_json_object],
-        help_text=_("What the model is called with, such as the temperature."),
+        help_text=_("Parameters sent to the model, such as the temperature."),
     )
     prompt_text = models.TextField(
         _("prompt text"),
         blank=True,
         default="",
-        help_text=_("What was asked, where it came with a file; a chat is its messages as JSON."),
+        help_text=_(
+            "The text sent to the model, if it came from a file; a chat is stored as JSON messages."
+        ),
     )
     target = JSONDocumentField(
         _("target"),
         default=dict,
         blank=True,
         validators=[validate_json_object],
-        help_text=_("The model with its address, limits and price; no key."),
+        help_text=_("The model with its address, limits and prices, without the key."),
     )
     summary = JSONDocumentField(
         _("summary"),
         default=dict,
         blank=True,
         validators=[validate_json_object],
-        help_text=_("Pass rate with interval, errors, cost and latency, when it has ended."),
+        help_text=_(
+            "Pass rate with confidence interval, errors, cost and latency, once it has finished."
+        ),
     )
     started_at = models.DateTimeField(
-        _("started at"), null=True, blank=True, help_text=_("When it began to run.")
+        _("started at"), null=True, blank=True, help_text=_("When it started running.")
     )
     finished_at = models.DateTimeField(
-        _("finished at"), null=True, blank=True, help_text=_("When it ended.")
+        _("finished at"), null=True, blank=True, help_text=_("When it finished.")
     )
     error = models.TextField(
-        _("error"), blank=True, default="", help_text=_("Why it failed; empty if it did not.")
+        _("error"), blank=True, default="", help_text=_("Error message; empty if it did not fail.")
     )
 
     class Meta(SoftDeleteModel.Meta):
@@ -155,13 +165,13 @@ class Evaluation(UUIDModel, SoftDeleteModel):
                     status__in=["pending", "running", "completed", "failed", "cancelled", "stopped"]
                 ),
                 violation_error_message=_(
-                    "The status is pending, running, completed, stopped, cancelled or failed."
+                    "The status must be pending, running, completed, stopped, cancelled or failed."
                 ),
             ),
             models.CheckConstraint(
                 name="evaluations_overall_score_0_to_1",
                 condition=Q(overall_score__isnull=True) | Q(overall_score__range=(0, 1)),
-                violation_error_message=_("The overall score is from 0 to 1, or empty."),
+                violation_error_message=_("The overall score must be from 0 to 1, or empty."),
             ),
             models.CheckConstraint(
                 name="evaluations_finished_after_started",
@@ -169,27 +179,27 @@ class Evaluation(UUIDModel, SoftDeleteModel):
                 condition=Q(finished_at__isnull=True)
                 | Q(started_at__isnull=True)
                 | Q(finished_at__gte=F("started_at")),
-                violation_error_message=_("An evaluation does not end before it starts."),
+                violation_error_message=_("An evaluation cannot finish before it starts."),
             ),
             models.CheckConstraint(
                 name="evaluations_target_is_object",
                 condition=is_json("target", "object"),
-                violation_error_message=_("A target is a JSON object."),
+                violation_error_message=_("A target must be a JSON object."),
             ),
             models.CheckConstraint(
                 name="evaluations_summary_is_object",
                 condition=is_json("summary", "object"),
-                violation_error_message=_("A summary is a JSON object."),
+                violation_error_message=_("A summary must be a JSON object."),
             ),
             models.UniqueConstraint(
                 fields=["run", "position"],
                 name="evaluations_position_unique",
-                violation_error_message=_("Two columns of a run have the same position."),
+                violation_error_message=_("Two columns of a run cannot have the same position."),
             ),
             models.CheckConstraint(
                 name="evaluations_parameters_is_object",
                 condition=is_json("parameters", "object"),
-                violation_error_message=_("Parameters are a JSON object."),
+                violation_error_message=_("Parameters must be a JSON object."),
             ),
         )
 
@@ -226,7 +236,7 @@ class Evaluation(UUIDModel, SoftDeleteModel):
             ValidationError: for the field `version`.
         """
         if self.version is not None and self.version.prompt_id != self.prompt_id:
-            raise ValidationError({"version": _("This version belongs to another prompt.")})
+            raise ValidationError({"version": _("This version belongs to a different prompt.")})
 
     def __str__(self) -> str:
         # Never the prompt's title: it would cost every list a query a row.

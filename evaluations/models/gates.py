@@ -23,20 +23,20 @@ class ReleaseGate(UUIDModel, TimestampedModel):
         related_name="release_gates",
         db_index=False,
         verbose_name=_("prompt"),
-        help_text=_("The prompt whose versions have to pass."),
+        help_text=_("The prompt whose versions must pass."),
     )
     suite = models.ForeignKey(
         TestSuite,
         on_delete=models.CASCADE,
         related_name="release_gates",
         verbose_name=_("test suite"),
-        help_text=_("The suite that they have to pass."),
+        help_text=_("The suite that they must pass."),
     )
     pass_rate = models.FloatField(
         _("pass rate"),
         default=0.8,
         validators=SCORE_RANGE,
-        help_text=_("The share of answers that have to pass, 0 to 1."),
+        help_text=_("Required pass rate, from 0 to 1."),
     )
     lower_bound = models.FloatField(
         _("lower bound"),
@@ -44,7 +44,8 @@ class ReleaseGate(UUIDModel, TimestampedModel):
         blank=True,
         validators=SCORE_RANGE,
         help_text=_(
-            "The 95 percent interval of the pass rate has to begin here or above; empty: anywhere."
+            "Required lower bound of the 95% confidence interval of the pass rate; "
+            "leave blank for none."
         ),
     )
 
@@ -57,13 +58,13 @@ class ReleaseGate(UUIDModel, TimestampedModel):
             models.UniqueConstraint(
                 fields=["prompt", "suite"],
                 name="release_gates_once",
-                violation_error_message=_("This prompt has a gate with this suite already."),
+                violation_error_message=_("This prompt already has a gate for this suite."),
             ),
             models.CheckConstraint(
                 name="release_gates_rates_0_to_1",
                 condition=Q(pass_rate__range=(0, 1))
                 & (Q(lower_bound__isnull=True) | Q(lower_bound__range=(0, 1))),
-                violation_error_message=_("Rates are from 0 to 1."),
+                violation_error_message=_("Rates must be from 0 to 1."),
             ),
         )
 
@@ -87,19 +88,19 @@ class GateEvent(SerialModel, ImmutableModel):
         related_name="gate_events",
         db_index=False,
         verbose_name=_("prompt"),
-        help_text=_("The prompt whose gate it was."),
+        help_text=_("The prompt that the gate belongs to."),
     )
     gate = models.UUIDField(_("release gate"), help_text=_("The ID of the gate."))
     kind = models.CharField(
         _("kind"), max_length=16, choices=Kind.choices, help_text=_("What happened.")
     )
     actor = models.CharField(
-        _("who"),
+        _("user"),
         max_length=255,
         blank=True,
         default="",
         validators=[validate_storable],
-        help_text=_("Who did it; empty if nobody is known."),
+        help_text=_("The user who did it; empty if unknown."),
     )
     changes = JSONDocumentField(
         _("changes"),
@@ -120,12 +121,12 @@ class GateEvent(SerialModel, ImmutableModel):
             models.CheckConstraint(
                 name="gate_events_kind_known",
                 condition=Q(kind__in=["created", "changed", "deleted"]),
-                violation_error_message=_("An event is of a known kind."),
+                violation_error_message=_("The event must be of a known kind."),
             ),
             models.CheckConstraint(
                 name="gate_events_changes_is_object",
                 condition=is_json("changes", "object"),
-                violation_error_message=_("Changes are a JSON object."),
+                violation_error_message=_("Changes must be a JSON object."),
             ),
         )
 

@@ -21,65 +21,71 @@ class ModelProfile(UUIDModel, TimestampedModel):
         max_length=100,
         unique=True,
         validators=[validate_not_blank, validate_storable],
-        help_text=_("What people and commands call it; no other profile has it."),
+        help_text=_("Display name, also used in commands; must be unique."),
     )
     provider = models.CharField(
         _("provider"),
         max_length=100,
-        help_text=_("Who runs the model: openai, anthropic, openai-compatible, local, echo."),
+        help_text=_("Provider: openai, anthropic, openai-compatible, local or echo."),
     )
     model = models.CharField(
-        _("model"), max_length=255, blank=True, default="", help_text=_("The model's name there.")
+        _("model"),
+        max_length=255,
+        blank=True,
+        default="",
+        help_text=_("Name of the model at the provider."),
     )
     base_url = models.CharField(
         _("address"),
         max_length=500,
         blank=True,
         default="",
-        help_text=_("Where its API is, if not at the usual place; keys are not sent elsewhere."),
+        help_text=_(
+            "Base URL of the API, if it is not the default one. Keys are not sent anywhere else."
+        ),
     )
     parameters = JSONDocumentField(
         _("parameters"),
         default=dict,
         blank=True,
         validators=[validate_json_object],
-        help_text=_("What the model is called with, such as the temperature."),
+        help_text=_("Parameters sent to the model, such as the temperature."),
     )
     concurrency = models.PositiveIntegerField(
-        _("calls at a time"),
+        _("concurrency"),
         default=4,
         validators=[MinValueValidator(1)],
-        help_text=_("How many calls may be under way at once."),
+        help_text=_("Maximum number of simultaneous calls."),
     )
     requests_per_minute = models.PositiveIntegerField(
-        _("requests per minute"), null=True, blank=True, help_text=_("Empty: no limit.")
+        _("requests per minute"), null=True, blank=True, help_text=_("Leave blank for no limit.")
     )
     tokens_per_minute = models.PositiveIntegerField(
-        _("tokens per minute"), null=True, blank=True, help_text=_("Empty: no limit.")
+        _("tokens per minute"), null=True, blank=True, help_text=_("Leave blank for no limit.")
     )
     timeout_seconds = models.FloatField(
         _("time limit (s)"),
         default=60.0,
         validators=[MinValueValidator(0.1)],
-        help_text=_("How long to wait for one answer, in seconds."),
+        help_text=_("Timeout for one answer, in seconds."),
     )
     input_usd_per_million = models.DecimalField(
-        _("price of input (USD per million tokens)"),
+        _("input price (USD per million tokens)"),
         max_digits=12,
         decimal_places=6,
         null=True,
         blank=True,
         validators=[MinValueValidator(0)],
-        help_text=_("Empty: the published price, where it is known."),
+        help_text=_("Leave blank to use the published price, if known."),
     )
     output_usd_per_million = models.DecimalField(
-        _("price of output (USD per million tokens)"),
+        _("output price (USD per million tokens)"),
         max_digits=12,
         decimal_places=6,
         null=True,
         blank=True,
         validators=[MinValueValidator(0)],
-        help_text=_("Empty: the published price, where it is known."),
+        help_text=_("Leave blank to use the published price, if known."),
     )
 
     class Meta(TimestampedModel.Meta):
@@ -91,17 +97,17 @@ class ModelProfile(UUIDModel, TimestampedModel):
             models.CheckConstraint(
                 name="model_profiles_name_not_blank",
                 condition=not_blank("name"),
-                violation_error_message=_("A model profile needs a name that is not blank."),
+                violation_error_message=_("A model profile must have a name."),
             ),
             models.CheckConstraint(
                 name="model_profiles_parameters_is_object",
                 condition=is_json("parameters", "object"),
-                violation_error_message=_("Parameters are a JSON object."),
+                violation_error_message=_("Parameters must be a JSON object."),
             ),
             models.CheckConstraint(
                 name="model_profiles_concurrency_from_1",
                 condition=Q(concurrency__gte=1),
-                violation_error_message=_("At least one call is under way at a time."),
+                violation_error_message=_("Concurrency must be at least 1."),
             ),
         )
 

@@ -34,7 +34,7 @@ class TestResult(UUIDModel, TimestampedModel):
         on_delete=models.CASCADE,
         related_name="results",
         verbose_name=_("evaluation"),
-        help_text=_("The evaluation that this belongs to."),
+        help_text=_("The evaluation that this result belongs to."),
     )
     case = models.ForeignKey(
         TestCase,
@@ -43,7 +43,7 @@ class TestResult(UUIDModel, TimestampedModel):
         null=True,
         blank=True,
         verbose_name=_("test case"),
-        help_text=_("The case that was run; empty if it was deleted since."),
+        help_text=_("The case that was run; empty if it has been deleted since."),
     )
     run_case = models.ForeignKey(
         RunCase,
@@ -52,24 +52,24 @@ class TestResult(UUIDModel, TimestampedModel):
         null=True,
         blank=True,
         verbose_name=_("case of the run"),
-        help_text=_("The case as it was asked."),
+        help_text=_("The case as it was run."),
     )
     repeat = models.PositiveIntegerField(
-        _("repeat"), default=0, help_text=_("Which time it was asked, from 0.")
+        _("repeat"), default=0, help_text=_("Repeat index, starting at 0.")
     )
     request_hash = models.CharField(
         _("request"),
         max_length=64,
         blank=True,
         default="",
-        help_text=_("SHA-256 of exactly what was sent, and which repeat it was."),
+        help_text=_("SHA-256 of the request and its repeat index."),
     )
     messages = JSONDocumentField(
         _("messages"),
         default=list,
         blank=True,
         validators=[validate_json_list],
-        help_text=_("What was sent."),
+        help_text=_("Messages sent to the model."),
     )
     output = models.TextField(
         _("output"), blank=True, default="", help_text=_("What the model answered.")
@@ -86,7 +86,7 @@ class TestResult(UUIDModel, TimestampedModel):
         null=True,
         blank=True,
         help_text=_(
-            "Whether the answer is good enough; empty if it could not be scored or was not checked."
+            "Whether the answer passed; empty if it could not be scored or was not checked."
         ),
     )
     components = JSONDocumentField(
@@ -94,7 +94,7 @@ class TestResult(UUIDModel, TimestampedModel):
         default=list,
         blank=True,
         validators=[validate_json_list],
-        help_text=_("What each assertion said, why, and how exactly it compared."),
+        help_text=_("Score, reason and settings of each assertion."),
     )
     details = JSONDocumentField(
         _("details"),
@@ -102,8 +102,7 @@ class TestResult(UUIDModel, TimestampedModel):
         blank=True,
         validators=[validate_json_object],
         help_text=_(
-            "What scorers need of the answer besides its text: calls of tools as data, "
-            "refused, flagged, logprobs."
+            "Other data that scorers need: tool calls, refusal, content-filter flag, logprobs."
         ),
     )
     finish_reason = models.CharField(
@@ -114,34 +113,34 @@ class TestResult(UUIDModel, TimestampedModel):
         help_text=_("Why the model stopped: stop, length, content_filter, tool_calls."),
     )
     cached = models.BooleanField(
-        _("earlier answer"), default=False, help_text=_("Taken from an earlier call, free of cost.")
+        _("reused answer"), default=False, help_text=_("Reused from an earlier call, at no cost.")
     )
     attempts = models.PositiveIntegerField(
-        _("requests"), default=0, help_text=_("How many requests it took.")
+        _("requests"), default=0, help_text=_("Number of requests, including retries.")
     )
     grading_calls = models.PositiveIntegerField(
-        _("judge's calls"), default=0, help_text=_("Calls that scoring took.")
+        _("judge calls"), default=0, help_text=_("Model calls made for scoring.")
     )
     grading_cost_usd = models.DecimalField(
-        _("judge's cost (USD)"),
+        _("judge cost (USD)"),
         max_digits=18,
         decimal_places=10,
         null=True,
         blank=True,
         validators=[MinValueValidator(0)],
-        help_text=_("What scoring cost in US dollars; empty if nothing or not known."),
+        help_text=_("Cost of scoring in US dollars; empty if nothing or unknown."),
     )
     latency_ms = models.PositiveIntegerField(
         _("latency (ms)"),
         null=True,
         blank=True,
-        help_text=_("Time from the request to the whole answer, in milliseconds."),
+        help_text=_("Time from the request to the complete answer, in milliseconds."),
     )
     input_tokens = models.PositiveIntegerField(
-        _("input tokens"), null=True, blank=True, help_text=_("Tokens of the prompt.")
+        _("input tokens"), null=True, blank=True, help_text=_("Tokens in the prompt.")
     )
     output_tokens = models.PositiveIntegerField(
-        _("output tokens"), null=True, blank=True, help_text=_("Tokens of the answer.")
+        _("output tokens"), null=True, blank=True, help_text=_("Tokens in the answer.")
     )
     cost_usd = models.DecimalField(
         _("cost (USD)"),
@@ -150,10 +149,10 @@ class TestResult(UUIDModel, TimestampedModel):
         null=True,
         blank=True,
         validators=[MinValueValidator(0)],
-        help_text=_("What the call cost in US dollars; empty if it is not known."),
+        help_text=_("Cost of the call in US dollars; empty if unknown."),
     )
     error = models.TextField(
-        _("error"), blank=True, default="", help_text=_("Why there is no answer; else empty.")
+        _("error"), blank=True, default="", help_text=_("Error message, if the request failed.")
     )
 
     class Meta(TimestampedModel.Meta):
@@ -169,43 +168,43 @@ class TestResult(UUIDModel, TimestampedModel):
             models.UniqueConstraint(
                 fields=["evaluation", "run_case", "repeat"],
                 name="test_results_once",
-                violation_error_message=_("This answer is stored already."),
+                violation_error_message=_("This answer is already stored."),
             ),
             models.CheckConstraint(
                 name="test_results_messages_is_list",
                 condition=is_json("messages", "array"),
-                violation_error_message=_("Messages are a JSON list."),
+                violation_error_message=_("Messages must be a JSON list."),
             ),
             models.CheckConstraint(
                 name="test_results_components_is_list",
                 condition=is_json("components", "array"),
-                violation_error_message=_("Components are a JSON list."),
+                violation_error_message=_("Components must be a JSON list."),
             ),
             models.CheckConstraint(
                 name="test_results_details_is_object",
                 condition=is_json("details", "object"),
-                violation_error_message=_("Details are a JSON object."),
+                violation_error_message=_("Details must be a JSON object."),
             ),
             models.CheckConstraint(
                 name="test_results_score_0_to_1",
                 condition=Q(score__isnull=True) | Q(score__range=(0, 1)),
-                violation_error_message=_("The score is from 0 to 1, or empty."),
+                violation_error_message=_("The score must be from 0 to 1, or empty."),
             ),
             models.CheckConstraint(
                 name="test_results_latency_not_negative",
                 condition=Q(latency_ms__isnull=True) | Q(latency_ms__gte=0),
-                violation_error_message=_("The latency is 0 milliseconds or more."),
+                violation_error_message=_("The latency must be 0 milliseconds or more."),
             ),
             models.CheckConstraint(
                 name="test_results_tokens_not_negative",
                 condition=(Q(input_tokens__isnull=True) | Q(input_tokens__gte=0))
                 & (Q(output_tokens__isnull=True) | Q(output_tokens__gte=0)),
-                violation_error_message=_("Token counts are 0 or more."),
+                violation_error_message=_("Token counts must be 0 or more."),
             ),
             models.CheckConstraint(
                 name="test_results_cost_not_negative",
                 condition=Q(cost_usd__isnull=True) | Q(cost_usd__gte=0),
-                violation_error_message=_("The cost is 0 US dollars or more."),
+                violation_error_message=_("The cost must be 0 US dollars or more."),
             ),
         )
 
@@ -234,17 +233,19 @@ class Rating(SerialModel, TimestampedModel):
         related_name="ratings",
         db_index=False,
         verbose_name=_("test result"),
-        help_text=_("The answer."),
+        help_text=_("The rated answer."),
     )
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.CASCADE,
         related_name="+",
         verbose_name=_("user"),
-        help_text=_("Who rated it."),
+        help_text=_("The user who rated it."),
     )
-    passed = models.BooleanField(_("good"), help_text=_("Whether the answer is good enough."))
-    comment = models.TextField(_("comment"), blank=True, default="", help_text=_("Why."))
+    passed = models.BooleanField(_("good"), help_text=_("Whether the answer is good."))
+    comment = models.TextField(
+        _("comment"), blank=True, default="", help_text=_("Reason for the rating.")
+    )
 
     class Meta(TimestampedModel.Meta):
         db_table = "ratings"
@@ -255,7 +256,7 @@ class Rating(SerialModel, TimestampedModel):
             models.UniqueConstraint(
                 fields=["result", "user"],
                 name="ratings_once",
-                violation_error_message=_("You have rated this answer already."),
+                violation_error_message=_("You have already rated this answer."),
             ),
         )
 

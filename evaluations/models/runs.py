@@ -26,7 +26,7 @@ class Run(UUIDModel, SoftDeleteModel):
         PENDING = "pending", _("Pending")
         RUNNING = "running", _("Running")
         COMPLETED = "completed", _("Completed")
-        STOPPED = "stopped", _("Stopped at a limit")
+        STOPPED = "stopped", _("Stopped at limit")
         CANCELLED = "cancelled", _("Cancelled")
         FAILED = "failed", _("Failed")
 
@@ -36,7 +36,7 @@ class Run(UUIDModel, SoftDeleteModel):
         blank=True,
         default="",
         validators=[validate_storable],
-        help_text=_("What people call it."),
+        help_text=_("Display name."),
     )
     suite = models.ForeignKey(
         TestSuite,
@@ -45,33 +45,33 @@ class Run(UUIDModel, SoftDeleteModel):
         null=True,
         blank=True,
         verbose_name=_("test suite"),
-        help_text=_("The suite whose cases were copied; empty for a file's."),
+        help_text=_("The suite whose cases were copied; empty if they came from a file."),
     )
     status = models.CharField(
         _("status"),
         max_length=16,
         choices=Status.choices,
         default=Status.PENDING,
-        help_text=_("Pending, running, or how it ended."),
+        help_text=_("Pending, running, or the final status."),
     )
     repeats = models.PositiveIntegerField(
         _("repeats"),
         default=1,
         validators=[MinValueValidator(1)],
-        help_text=_("How often each case is asked."),
+        help_text=_("How many times each case is run."),
     )
     planned = models.PositiveIntegerField(
         _("planned answers"), default=0, help_text=_("Cases × columns × repeats.")
     )
     use_cache = models.BooleanField(
-        _("use earlier answers"),
+        _("reuse earlier answers"),
         default=True,
-        help_text=_("Whether an answer to exactly the same request is taken again, free of cost."),
+        help_text=_("Whether the stored answer to an identical request is reused, at no cost."),
     )
     only_stored = models.BooleanField(
         _("stored answers only"),
         default=False,
-        help_text=_("Whether only earlier answers are scored and nobody is asked."),
+        help_text=_("Whether only stored answers are scored, without calling a model."),
     )
     max_cost_usd = models.DecimalField(
         _("cost limit (USD)"),
@@ -80,37 +80,37 @@ class Run(UUIDModel, SoftDeleteModel):
         null=True,
         blank=True,
         validators=[MinValueValidator(0)],
-        help_text=_("No call begins once this is spent; empty: no limit."),
+        help_text=_("No further calls once this amount is spent; leave blank for no limit."),
     )
     max_calls = models.PositiveIntegerField(
         _("call limit"),
         null=True,
         blank=True,
-        help_text=_("No call begins after this many; empty: no limit."),
+        help_text=_("No further calls after this number; leave blank for no limit."),
     )
     max_seconds = models.FloatField(
         _("time limit (s)"),
         null=True,
         blank=True,
         validators=[MinValueValidator(0)],
-        help_text=_("No call begins after so many seconds of work; empty: no limit."),
+        help_text=_("No further calls after this many seconds of work; leave blank for no limit."),
     )
     seconds_used = models.FloatField(
-        _("seconds worked"), default=0.0, help_text=_("Over all its workers so far.")
+        _("time worked (s)"), default=0.0, help_text=_("Total over all workers so far.")
     )
     settings = JSONDocumentField(
         _("settings"),
         default=dict,
         blank=True,
         validators=[validate_json_object],
-        help_text=_("The judge, the embeddings, where the cases came from."),
+        help_text=_("The judge, the embedding model and the source of the cases."),
     )
     estimate = JSONDocumentField(
         _("estimate"),
         default=dict,
         blank=True,
         validators=[validate_json_object],
-        help_text=_("Calls, tokens and cost as they were expected before the start."),
+        help_text=_("Expected calls, tokens and cost, estimated before the start."),
     )
     baseline = models.ForeignKey(
         "self",
@@ -126,25 +126,28 @@ class Run(UUIDModel, SoftDeleteModel):
         max_length=200,
         blank=True,
         default="",
-        help_text=_("Who is at it: host, process, and when that process began."),
+        help_text=_("Worker holding the lease: host, PID and process start time."),
     )
     worker_until = models.DateTimeField(
-        _("lease until"),
+        _("leased until"),
         null=True,
         blank=True,
-        help_text=_("After this another worker may take it over."),
+        help_text=_("After this time, another worker may take over the run."),
     )
     cancel_requested = models.BooleanField(
-        _("cancel requested"), default=False, help_text=_("Its worker stops as soon as it sees it.")
+        _("cancel requested"), default=False, help_text=_("The worker stops as soon as it notices.")
     )
     started_at = models.DateTimeField(
-        _("started at"), null=True, blank=True, help_text=_("When it began to run.")
+        _("started at"), null=True, blank=True, help_text=_("When it started running.")
     )
     finished_at = models.DateTimeField(
-        _("finished at"), null=True, blank=True, help_text=_("When it ended.")
+        _("finished at"), null=True, blank=True, help_text=_("When it finished.")
     )
     message = models.TextField(
-        _("message"), blank=True, default="", help_text=_("Why it stopped or failed; else empty.")
+        _("message"),
+        blank=True,
+        default="",
+        help_text=_("Why the run stopped or failed; otherwise empty."),
     )
     user = models.ForeignKey(
         django_settings.AUTH_USER_MODEL,
@@ -154,7 +157,7 @@ class Run(UUIDModel, SoftDeleteModel):
         blank=True,
         db_index=False,
         verbose_name=_("started by"),
-        help_text=_("Who started it; empty for a command."),
+        help_text=_("The user who started it; empty if started by a command."),
     )
 
     class Meta(SoftDeleteModel.Meta):
@@ -180,30 +183,30 @@ class Run(UUIDModel, SoftDeleteModel):
                     ]
                 ),
                 violation_error_message=_(
-                    "The status is pending, running, completed, stopped, cancelled or failed."
+                    "The status must be pending, running, completed, stopped, cancelled or failed."
                 ),
             ),
             models.CheckConstraint(
                 name="evaluation_runs_repeats_from_1",
                 condition=Q(repeats__gte=1),
-                violation_error_message=_("Each case is asked at least once."),
+                violation_error_message=_("Each case must be run at least once."),
             ),
             models.CheckConstraint(
                 name="evaluation_runs_limits_not_negative",
                 condition=(Q(max_cost_usd__isnull=True) | Q(max_cost_usd__gte=0))
                 & (Q(max_calls__isnull=True) | Q(max_calls__gte=0))
                 & (Q(max_seconds__isnull=True) | Q(max_seconds__gte=0)),
-                violation_error_message=_("Limits are 0 or more."),
+                violation_error_message=_("Limits must be 0 or more."),
             ),
             models.CheckConstraint(
                 name="evaluation_runs_settings_is_object",
                 condition=is_json("settings", "object"),
-                violation_error_message=_("Settings are a JSON object."),
+                violation_error_message=_("Settings must be a JSON object."),
             ),
             models.CheckConstraint(
                 name="evaluation_runs_estimate_is_object",
                 condition=is_json("estimate", "object"),
-                violation_error_message=_("An estimate is a JSON object."),
+                violation_error_message=_("An estimate must be a JSON object."),
             ),
         )
 
@@ -228,10 +231,10 @@ class RunCase(SerialModel):
         related_name="cases",
         db_index=False,
         verbose_name=_("run"),
-        help_text=_("The run that it belongs to."),
+        help_text=_("The run that this case belongs to."),
     )
     position = models.PositiveIntegerField(
-        _("position"), help_text=_("From 0, in the run's order.")
+        _("position"), help_text=_("Position in the run, starting at 0.")
     )
     case = models.ForeignKey(
         TestCase,
@@ -240,15 +243,19 @@ class RunCase(SerialModel):
         null=True,
         blank=True,
         verbose_name=_("test case"),
-        help_text=_("The case that was copied; empty if it came from a file or was deleted."),
+        help_text=_("The case that was copied; empty if it came from a file or has been deleted."),
     )
     key = models.CharField(
         _("key"),
         max_length=64,
-        help_text=_("SHA-256 of what is asked and checked: the same case in every run."),
+        help_text=_(
+            "SHA-256 of the inputs and assertions; identical cases have the same key in every run."
+        ),
     )
-    name = models.CharField(_("name"), max_length=255, help_text=_("What people call it."))
-    weight = models.FloatField(_("weight"), default=1.0, help_text=_("How much it counts."))
+    name = models.CharField(_("name"), max_length=255, help_text=_("Display name."))
+    weight = models.FloatField(
+        _("weight"), default=1.0, help_text=_("Weight in the overall score.")
+    )
     document = JSONDocumentField(
         _("document"),
         default=dict,
@@ -265,12 +272,12 @@ class RunCase(SerialModel):
             models.UniqueConstraint(
                 fields=["run", "position"],
                 name="evaluation_run_cases_position_unique",
-                violation_error_message=_("Two cases of a run have the same position."),
+                violation_error_message=_("Two cases of a run cannot have the same position."),
             ),
             models.CheckConstraint(
                 name="evaluation_run_cases_document_is_object",
                 condition=is_json("document", "object"),
-                violation_error_message=_("A case is a JSON object."),
+                violation_error_message=_("A case must be a JSON object."),
             ),
         )
 

@@ -31,10 +31,10 @@ class TestSuite(UUIDModel, SoftDeleteModel):
         _("name"),
         max_length=255,
         validators=[validate_not_blank, validate_storable],
-        help_text=_("What people call it; no other suite has it."),
+        help_text=_("Display name; must be unique."),
     )
     description = models.TextField(
-        _("description"), blank=True, default="", help_text=_("What the suite tests, and why.")
+        _("description"), blank=True, default="", help_text=_("What the suite tests and why.")
     )
 
     class Meta(SoftDeleteModel.Meta):
@@ -47,12 +47,12 @@ class TestSuite(UUIDModel, SoftDeleteModel):
                 fields=["name"],
                 condition=Q(deleted_at__isnull=True),
                 name="test_suites_name_unique",
-                violation_error_message=_("Another test suite has this name already."),
+                violation_error_message=_("A test suite with this name already exists."),
             ),
             models.CheckConstraint(
                 name="test_suites_name_not_blank",
                 condition=not_blank("name"),
-                violation_error_message=_("A test suite needs a name that is not blank."),
+                violation_error_message=_("A test suite must have a name."),
             ),
         )
 
@@ -77,54 +77,57 @@ class TestCase(UUIDModel, TimestampedModel):
         _("name"),
         max_length=255,
         validators=[validate_not_blank, validate_storable],
-        help_text=_("What people call it; unique in its suite."),
+        help_text=_("Display name; must be unique within the suite."),
     )
     variables = JSONDocumentField(
         _("variables"),
         default=dict,
         blank=True,
         validators=[validate_json_object],
-        help_text=_("Values of the prompt's variables by name."),
+        help_text=_("Values of the prompt variables, by name."),
     )
     expected = models.TextField(
-        _("expected answer"), blank=True, default="", help_text=_("The answer to compare with.")
+        _("expected answer"),
+        blank=True,
+        default="",
+        help_text=_("The expected answer, for comparison."),
     )
     assertions = JSONDocumentField(
         _("assertions"),
         default=list,
         blank=True,
         validators=[validate_json_list],
-        help_text=_("A list of checks of the answer, each an object with a type and a value."),
+        help_text=_("A list of assertions, each an object with a type and a value."),
     )
     weight = models.FloatField(
         _("weight"),
         default=1.0,
         validators=[MinValueValidator(0.0)],
-        help_text=_("How much the case counts in the overall score, 0 or more."),
+        help_text=_("Weight of the case in the overall score, 0 or more."),
     )
     threshold = models.FloatField(
         _("threshold"),
         null=True,
         blank=True,
         validators=SCORE_RANGE,
-        help_text=_("With one, the case passes where its score reaches it, from 0 to 1."),
+        help_text=_("If set, the case passes when its score is at least this value (0 to 1)."),
     )
     tags = JSONDocumentField(
         _("tags"),
         default=list,
         blank=True,
         validators=[validate_tags],
-        help_text=_("Words to find the case by."),
+        help_text=_("Keywords for finding the case."),
     )
     metadata = JSONDocumentField(
         _("metadata"),
         default=dict,
         blank=True,
         validators=[validate_json_object],
-        help_text=_("Anything else that belongs to the case."),
+        help_text=_("Any other data about the case."),
     )
     position = models.PositiveIntegerField(
-        _("position"), default=0, help_text=_("Its place in the suite; then by name.")
+        _("position"), default=0, help_text=_("Order within the suite; ties are sorted by name.")
     )
     enabled = models.BooleanField(
         _("enabled"), default=True, help_text=_("Only enabled cases are run.")
@@ -140,42 +143,42 @@ class TestCase(UUIDModel, TimestampedModel):
             models.UniqueConstraint(
                 fields=["suite", "name"],
                 name="test_cases_name_unique",
-                violation_error_message=_("This suite has a case of that name already."),
+                violation_error_message=_("This suite already has a case with this name."),
             ),
             models.CheckConstraint(
                 name="test_cases_name_not_blank",
                 condition=not_blank("name"),
-                violation_error_message=_("A test case needs a name that is not blank."),
+                violation_error_message=_("A test case must have a name."),
             ),
             models.CheckConstraint(
                 name="test_cases_weight_not_negative",
                 condition=Q(weight__gte=0),
-                violation_error_message=_("The weight is 0 or more."),
+                violation_error_message=_("The weight must be 0 or more."),
             ),
             models.CheckConstraint(
                 name="test_cases_threshold_0_to_1",
                 condition=Q(threshold__isnull=True) | Q(threshold__range=(0, 1)),
-                violation_error_message=_("The threshold is from 0 to 1, or empty."),
+                violation_error_message=_("The threshold must be from 0 to 1, or empty."),
             ),
             models.CheckConstraint(
                 name="test_cases_tags_is_list",
                 condition=is_json("tags", "array"),
-                violation_error_message=_("Tags are a JSON list."),
+                violation_error_message=_("Tags must be a JSON list."),
             ),
             models.CheckConstraint(
                 name="test_cases_metadata_is_object",
                 condition=is_json("metadata", "object"),
-                violation_error_message=_("Metadata are a JSON object."),
+                violation_error_message=_("Metadata must be a JSON object."),
             ),
             models.CheckConstraint(
                 name="test_cases_variables_is_object",
                 condition=is_json("variables", "object"),
-                violation_error_message=_("Variables are a JSON object."),
+                violation_error_message=_("Variables must be a JSON object."),
             ),
             models.CheckConstraint(
                 name="test_cases_assertions_is_list",
                 condition=is_json("assertions", "array"),
-                violation_error_message=_("Assertions are a JSON list."),
+                violation_error_message=_("Assertions must be a JSON list."),
             ),
         )
 

@@ -40,7 +40,7 @@ class RunOptions:
     """What a configuration says of a run; None where it says nothing."""
 
     repeat: int | None = None
-    """How often each case is asked."""
+    """How many times each case is run."""
     concurrency: int | None = None
     """Calls at a time, for models that have no limit of their own."""
     timeout_seconds: float | None = None

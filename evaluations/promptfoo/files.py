@@ -83,7 +83,7 @@ class Source:
         if within:
             self.lists.append(path)
         if len(self.lists) > MAX_LISTS:
-            sentence = _("%(spot)s: lists in files name more than %(limit)s files")
+            sentence = _("%(spot)s: the file lists refer to more than %(limit)s files")
             raise SuiteError(sentence % {"spot": place, "limit": f"{MAX_LISTS:,}"})
         return (*within, path)
 

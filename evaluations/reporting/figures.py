@@ -17,7 +17,7 @@ def titles() -> tuple[str, ...]:
     return (
         _("Column"),
         _("Passed"),
-        _("95 % CI"),
+        _("95% CI"),
         _("Score"),
         _("Errors"),
         _("Not checked"),

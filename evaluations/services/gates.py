@@ -111,7 +111,9 @@ def check_gate(*, suite: TestSuite, pass_rate: float | None) -> Mapping[str, str
     """Return field → sentence of what would let every content through; empty if nothing does."""
     problems: dict[str, str] = {}
     if pass_rate is not None and pass_rate <= 0:
-        problems["pass_rate"] = _("a gate at 0 opens for every answer; it takes more")
+        problems["pass_rate"] = _(
+            "a gate with a rate of 0 would accept every answer; set a rate above 0"
+        )
     try:
         checks = (
             is_checked(case.assertions, case.threshold) for _key, case in load_cases(suite.pk)
@@ -122,8 +124,8 @@ def check_gate(*, suite: TestSuite, pass_rate: float | None) -> Mapping[str, str
         return problems
     if not has_check:
         sentence = _(
-            "no enabled case of “%(suite)s” has a check, so a gate would open for any answer: add "
-            "assertions to its cases first"
+            "no enabled case of “%(suite)s” has an assertion, so the gate would accept "
+            "every answer; add assertions to its cases first"
         )
         problems["suite"] = sentence % {"suite": suite.name}
     return problems
@@ -133,10 +135,10 @@ def _check(gate: ReleaseGate) -> None:
     check_fields(gate, exclude={"prompt", "suite"})
     suite = TestSuite.objects.filter(pk=gate.suite_id).first()
     if suite is None:
-        raise InvalidInputError({"suite": _("there is no such suite, or it is deleted")})
+        raise InvalidInputError({"suite": _("this suite does not exist or has been deleted")})
     twins = ReleaseGate.objects.filter(prompt_id=gate.prompt_id, suite=suite).exclude(pk=gate.pk)
     if twins.exists():
-        raise InvalidInputError({"suite": _("This prompt has a gate with this suite already.")})
+        raise InvalidInputError({"suite": _("This prompt already has a gate for this suite.")})
     problems = check_gate(suite=suite, pass_rate=gate.pass_rate)
     if problems:
         raise InvalidInputError(dict(problems))
@@ -145,7 +147,7 @@ def _check(gate: ReleaseGate) -> None:
 def _find(gate_id: UUID | str) -> ReleaseGate:
     gate = ReleaseGate.objects.select_related("prompt", "suite").filter(pk=gate_id).first()
     if gate is None:
-        raise NotFoundError(_("there is no release gate %(key)s") % {"key": gate_id})
+        raise NotFoundError(_("release gate %(key)s does not exist") % {"key": gate_id})
     return gate
 
 

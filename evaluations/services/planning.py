@@ -86,7 +86,7 @@ class PlannedColumn:
 
     @property
     def name(self) -> str:
-        """What the column is called."""
+        """Display name of the column."""
         if self.label:
             return self.label
         wording = f"{self.prompt.name} v{self.prompt.number}" if self.prompt else self.text[:60]

@@ -123,7 +123,7 @@ def _check_provider(provider: str | None) -> str:
 
 def _check_model(provider: str | None, model: str | None) -> str:
     """Refuse a provider that would have to guess its model."""
-    return "" if model or provider not in NEEDS_MODEL else _("This provider needs a model.")
+    return "" if model or provider not in NEEDS_MODEL else _("This provider requires a model.")
 
 
 def _check_address(address: str | None) -> str:
@@ -134,15 +134,15 @@ def _check_address(address: str | None) -> str:
         check_address(address)
     except SetupError:
         return _(
-            "An address begins with http:// or https://, has a host, and holds no user name, no "
-            "password and no key."
+            "The address must start with http:// or https:// and include a host, "
+            "without a user name, password or key."
         )
     try:
         make_policy(settings.PROVIDER_ENVIRONMENT).check_host(urlsplit(address).hostname or "")
     except SetupError:
         return _(
-            "No model is asked at this address: it is link-local, private or this machine's own, "
-            "and MODEL_ALLOWED_NETWORKS does not name it."
+            "This address is link-local, private or belongs to this machine. Add it to "
+            "MODEL_ALLOWED_NETWORKS to allow it."
         )
     return ""
 
@@ -152,7 +152,7 @@ def _check_parameters(parameters: Any) -> str:
     secret = find_secret(parameters)
     if not secret:
         return ""
-    sentence = _("“%(name)s” is not kept here: keys are set in the environment.")
+    sentence = _("“%(name)s” cannot be stored here. Set keys in the environment.")
     return sentence % {"name": secret}
 
 
@@ -160,5 +160,5 @@ def _check_concurrency(concurrency: int | None) -> str:
     """Refuse more calls than one process can have under way."""
     if concurrency is None or 1 <= concurrency <= MOST_AT_A_TIME:
         return ""
-    sentence = _("Calls at a time are a whole number from 1 to %(most)s.")
+    sentence = _("Concurrency must be an integer from 1 to %(most)s.")
     return sentence % {"most": MOST_AT_A_TIME}

@@ -38,10 +38,10 @@ class LabelForm(forms.Form):
         max_length=40,
         initial="staging",
         widget=UnfoldAdminTextInputWidget(),
-        help_text=_("It moves to the newest version of each prompt."),
+        help_text=_("The label will point to the newest version of each prompt."),
     )
     reason = forms.CharField(
-        label=_("Why"), required=False, max_length=500, widget=UnfoldAdminTextInputWidget()
+        label=_("Reason"), required=False, max_length=500, widget=UnfoldAdminTextInputWidget()
     )
 
     def __init__(self, data: Any = None, *, mover: services.Actor) -> None:
@@ -67,7 +67,7 @@ class PurgeForm(forms.Form):
     """
 
     reason = forms.CharField(
-        label=_("Why"),
+        label=_("Reason"),
         required=False,
         max_length=500,
         widget=UnfoldAdminTextInputWidget(),
@@ -82,7 +82,7 @@ class PurgeForm(forms.Form):
 class TagForm(forms.Form):
     """Which tags."""
 
-    tags = TagsFormField(label=_("Tags"), help_text=_("Words with commas between them."))
+    tags = TagsFormField(label=_("Tags"), help_text=_("Comma-separated."))
 
 
 class ExportForm(forms.Form):
@@ -93,8 +93,8 @@ class ExportForm(forms.Form):
         choices=[(name, name.upper()) for name in WRITERS],
         widget=UnfoldAdminSelectWidget(),
         help_text=_(
-            "The newest version of each prompt. All versions go to a directory by the command "
-            "export_prompts."
+            "Exports the newest version of each prompt. To export all versions to a "
+            "directory, use the export_prompts command."
         ),
     )
 
@@ -143,7 +143,7 @@ class Unarchive(BulkAction):
     """Gives archived prompts their status from before."""
 
     name = "unarchive_selected"
-    title = _("Take out of the archive")
+    title = _("Unarchive")
 
     def run(self, admin: Any, request: HttpRequest, rows: QuerySet[Any], values: Any) -> BulkResult:  # noqa: ARG002 (there is no form)
         """Unarchive those in use."""
@@ -153,7 +153,7 @@ class Unarchive(BulkAction):
 
     def done(self, count: int, values: Any) -> str:  # noqa: ARG002 (there is no form)
         """Say how many are back."""
-        text = ngettext("%(count)d was restored.", "%(count)d were restored.", count)
+        text = ngettext("%(count)d item restored.", "%(count)d items restored.", count)
         return text % {"count": count}
 
 
@@ -242,7 +242,7 @@ class Purge(BulkAction):
     """Removes what is in the trash for good."""
 
     name = "purge_selected"
-    title = _("Remove for good")
+    title = _("Delete permanently")
     permissions = ("purge",)
     form_class = PurgeForm
     is_destructive = True
@@ -277,9 +277,7 @@ class Purge(BulkAction):
 
     def done(self, count: int, values: Any) -> str:  # noqa: ARG002 (of those that say more)
         """Say how many are gone."""
-        text = ngettext(
-            "%(count)d was removed for good.", "%(count)d were removed for good.", count
-        )
+        text = ngettext("%(count)d permanently deleted.", "%(count)d permanently deleted.", count)
         return text % {"count": count}
 
 
@@ -288,8 +286,8 @@ def _deleted(rows: QuerySet[Any]) -> QuerySet[Any]:
 
 
 PROMPT_ACTIONS: Final = (
-    SetStatus("archive_selected", _("Archive selected"), Prompt.Status.ARCHIVED),
-    SetStatus("activate_selected", _("Activate selected"), Prompt.Status.ACTIVE),
+    SetStatus("archive_selected", _("Archive selected prompts"), Prompt.Status.ARCHIVED),
+    SetStatus("activate_selected", _("Activate selected prompts"), Prompt.Status.ACTIVE),
     Unarchive(),
     MoveLabel(),
     AddTags(),

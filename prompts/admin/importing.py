@@ -44,30 +44,32 @@ class ImportForm(forms.Form):
     file = forms.FileField(
         label=_("File"),
         widget=UnfoldAdminFileFieldWidget(),
-        help_text=_("CSV, JSON, JSON Lines, YAML or XLSX, 20 MB at most; nothing in it is run."),
+        help_text=_(
+            "CSV, JSON, JSON Lines, YAML or XLSX, up to 20 MB. Code in the file is never executed."
+        ),
     )
     on_duplicate = forms.ChoiceField(
-        label=_("A title that is here already"),
+        label=_("If the title already exists"),
         choices=[("skip", _("skip")), ("update", _("update")), ("error", _("refuse"))],
         widget=UnfoldAdminSelectWidget(),
     )
     status = forms.ChoiceField(
         label=_("Status"),
         required=False,
-        choices=[("", _("as in the file, else draft")), *Prompt.Status.choices],
+        choices=[("", _("as in the file, otherwise draft")), *Prompt.Status.choices],
         widget=UnfoldAdminSelectWidget(),
     )
     partial = forms.BooleanField(
-        label=_("Import the good rows although some are bad"),
+        label=_("Import valid rows even if others are rejected"),
         required=False,
         widget=UnfoldBooleanSwitchWidget(),
     )
     dry_run = forms.BooleanField(
-        label=_("Only try"),
+        label=_("Dry run"),
         required=False,
         initial=True,
         widget=UnfoldBooleanSwitchWidget(),
-        help_text=_("Everything is checked and nothing kept."),
+        help_text=_("Validate without saving."),
     )
 
     def clean_file(self) -> Any:
@@ -75,11 +77,11 @@ class ImportForm(forms.Form):
         file = self.cleaned_data["file"]
         if file.size > LARGEST:
             raise forms.ValidationError(
-                _("The file is larger than 20 MB; use the command import_prompts.")
+                _("The file is larger than 20 MB; use the import_prompts command instead.")
             )
         if PurePath(file.name).suffix.lower() not in SUFFIXES:
             raise forms.ValidationError(
-                _("The file's name must end in %(known)s."),
+                _("The file name must end in %(known)s."),
                 params={"known": ", ".join(SUFFIXES)},
             )
         return file

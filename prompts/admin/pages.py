@@ -78,7 +78,7 @@ class PromptPages:
             version.number: version for version in prompt.versions.filter(number__in=(left, right))
         }
         if left not in found or right not in found:
-            self.message_user(request, _("There is no such version."), messages.ERROR)
+            self.message_user(request, _("This version does not exist."), messages.ERROR)
             return redirect("admin:prompts_prompt_change", key)
         inline = request.GET.get("view") == "inline"
         whole = request.GET.get("context") == "all"
@@ -110,7 +110,7 @@ class PromptPages:
                 number=_number(request, "number", 0),
                 author=request.user.get_username(),
             )
-            return _("“%(title)s” is at version %(number)d now.") % {
+            return _("“%(title)s” is now at version %(number)d.") % {
                 "title": edited.title,
                 "number": edited.current_version,
             }
@@ -130,7 +130,7 @@ class PromptPages:
                 reason=request.POST.get("reason", ""),
                 override="override" in request.POST,
             )
-            return _("“%(label)s” stands at version %(number)d now.") % {
+            return _("Label “%(label)s” now points to version %(number)d.") % {
                 "label": label,
                 "number": standing.version.number,
             }
@@ -149,7 +149,7 @@ class PromptPages:
                 reason=request.POST.get("reason", ""),
                 expected=_shown_step(request) or step,
             )
-            return _("“%(label)s” stands at version %(number)d now.") % {
+            return _("Label “%(label)s” now points to version %(number)d.") % {
                 "label": label,
                 "number": standing.version.number,
             }
@@ -180,7 +180,7 @@ class PromptPages:
                 mover=services.Actor.from_user(request.user),
                 reason=request.POST.get("reason", ""),
             )
-            return _("“%(label)s” was taken off.") % {"label": label}
+            return _("Label “%(label)s” removed.") % {"label": label}
 
         standing = prompt.labels.filter(name=label).select_related("version").first()
         if standing is None or not rule.is_protected:
@@ -243,7 +243,7 @@ class PromptPages:
                     prompt_id=prompt.pk, status=wanted, author=actor, change_note=reason
                 )
             prompt.refresh_from_db(fields=["status"])
-            return _("The status is “%(status)s” now.") % {"status": prompt.get_status_display()}
+            return _("The status is now “%(status)s”.") % {"status": prompt.get_status_display()}
 
         return self._do(request, key, change, needs="change")
 
@@ -252,7 +252,7 @@ class PromptPages:
 
         def restore(prompt: Prompt) -> Any:
             services.restore_prompt(prompt_id=prompt.pk, actor=request.user.get_username())
-            return _("“%(title)s” is in use again.") % {"title": prompt.title}
+            return _("“%(title)s” has been restored.") % {"title": prompt.title}
 
         return self._do(request, key, restore, needs="restore")
 

@@ -73,7 +73,7 @@ class PromptAdmin(PromptPages, ImportPage, SoftDeleteAdmin):
     fieldsets = (
         (None, {"fields": WRITING}),
         (
-            _("Organise"),
+            _("Details"),
             {"fields": ("status", "tags", "user_id", "metadata", "created_at", "updated_at")},
         ),
     )

@@ -119,7 +119,7 @@ class PromptTemplateAdmin(SoftDeleteAdmin):
         except InvalidInputError as error:
             form.add_error(None, str(error))
             return None
-        self.message_user(request, _("The prompt was made."), messages.SUCCESS)
+        self.message_user(request, _("Prompt created."), messages.SUCCESS)
         return made
 
     @display(description="")

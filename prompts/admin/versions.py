@@ -25,7 +25,7 @@ class PromptVersionAdmin(BaseAdmin):
     list_display_links = ("shown_prompt",)
     list_select_related = ("prompt",)
     search_fields = ("prompt__title", "content", "author", "change_note")
-    search_help_text = _("Words of the prompt's title, the text, the author or the note.")
+    search_help_text = _("Searches the prompt title, text, author and change note.")
     linked_lookups = ("prompt__id__exact",)  # of "All versions" on a prompt's page
     actions = ("make_current",)
     fields = (
@@ -82,7 +82,7 @@ class PromptVersionAdmin(BaseAdmin):
             return
         version = chosen[0]
         if version.prompt.is_deleted:
-            refusal = _("The prompt is deleted: restore it first.")
+            refusal = _("The prompt is deleted. Restore it first.")
             self.message_user(request, refusal, messages.ERROR)
             return
         prompt = services.restore_version(
@@ -90,7 +90,7 @@ class PromptVersionAdmin(BaseAdmin):
             number=version.number,
             author=request.user.get_username(),
         )
-        done = _("“%(title)s” is at version %(number)d now.") % {
+        done = _("“%(title)s” is now at version %(number)d.") % {
             "title": prompt.title,
             "number": prompt.current_version,
         }

@@ -26,9 +26,9 @@ class Wording(models.Model):
         CHAT = "chat", _("Chat")
 
     class Syntax(models.TextChoices):
-        """How the text names its variables."""
+        """How variables are written in the text."""
 
-        PLAIN = "plain", _("Plain: braces are just braces")
+        PLAIN = "plain", _("Plain text, no variables")
         MUSTACHE = "mustache", _("Mustache: {{ name }}")
         JINJA = "jinja", _("Jinja: {{ name }}, {% if %}, {% for %}")
 
@@ -37,26 +37,28 @@ class Wording(models.Model):
         max_length=8,
         choices=Kind.choices,
         default=Kind.TEXT,
-        help_text=_("One text, or a chat: a list of messages with roles."),
+        help_text=_("A single text, or a chat: a list of messages with roles."),
     )
     syntax = models.CharField(
         _("syntax"),
         max_length=8,
         choices=Syntax.choices,
         default=Syntax.PLAIN,
-        help_text=_("How the text names its variables."),
+        help_text=_("How variables are written in the text."),
     )
     content = models.TextField(
         _("content"),
         validators=TEXT,
-        help_text=_("The text that goes to the model. Each change makes a new version."),
+        help_text=_("The text sent to the model. Every change creates a new version."),
     )
     variables = JSONDocumentField(
         _("variables"),
         default=list,
         blank=True,
         validators=[validate_json_list],
-        help_text=_("What the text asks for: name, type, required, default, description, example."),
+        help_text=_(
+            "The variables of the text: name, type, required, default, description, example."
+        ),
     )
     includes = JSONDocumentField(
         _("includes"),
@@ -64,7 +66,7 @@ class Wording(models.Model):
         blank=True,
         editable=False,
         validators=[validate_json_list],
-        help_text=_("The versions of other prompts that stand in this text, as of saving it."),
+        help_text=_("Versions of other prompts that were included when this version was saved."),
     )
 
     class Meta:
@@ -77,26 +79,26 @@ class Wording(models.Model):
             models.CheckConstraint(
                 name=f"{table}_content_not_blank",
                 condition=not_blank("content"),
-                violation_error_message=_("A prompt needs content that is not blank."),
+                violation_error_message=_("A prompt must have content."),
             ),
             models.CheckConstraint(
                 name=f"{table}_kind_known",
                 condition=Q(kind__in=["text", "chat"]),
-                violation_error_message=_("The kind is text or chat."),
+                violation_error_message=_("The kind must be text or chat."),
             ),
             models.CheckConstraint(
                 name=f"{table}_syntax_known",
                 condition=Q(syntax__in=["plain", "mustache", "jinja"]),
-                violation_error_message=_("The syntax is plain, mustache or jinja."),
+                violation_error_message=_("The syntax must be plain, mustache or jinja."),
             ),
             models.CheckConstraint(
                 name=f"{table}_variables_is_list",
                 condition=is_json("variables", "array"),
-                violation_error_message=_("Variables are a JSON list."),
+                violation_error_message=_("Variables must be a JSON list."),
             ),
             models.CheckConstraint(
                 name=f"{table}_includes_is_list",
                 condition=is_json("includes", "array"),
-                violation_error_message=_("Includes are a JSON list."),
+                violation_error_message=_("Includes must be a JSON list."),
             ),
         )

@@ -33,13 +33,13 @@ class Prompt(UUIDModel, Wording, SoftDeleteModel):
         _("title"),
         max_length=255,
         validators=TEXT,
-        help_text=_("What people call it, 255 characters at most."),
+        help_text=_("Display title, up to 255 characters."),
     )
     name = models.CharField(
         _("name"),
         max_length=NAME_MAX_LENGTH,
         validators=[validate_name],
-        help_text=_("What programs call it; no other prompt in use has it."),
+        help_text=_("Identifier used in code; must be unique among prompts in use."),
     )
     description = models.CharField(
         _("description"),
@@ -47,7 +47,7 @@ class Prompt(UUIDModel, Wording, SoftDeleteModel):
         blank=True,
         default="",
         validators=[validate_storable],
-        help_text=_("What it is for, 1,000 characters at most."),
+        help_text=_("What the prompt is for, up to 1,000 characters."),
     )
     user_id = models.CharField(
         _("user ID"),
@@ -55,35 +55,35 @@ class Prompt(UUIDModel, Wording, SoftDeleteModel):
         blank=True,
         default="",
         validators=[validate_storable],
-        help_text=_("The owner's ID at the identity provider; empty if nobody owns it."),
+        help_text=_("ID of the owner at the identity provider; empty if there is no owner."),
     )
     status = models.CharField(
         _("status"),
         max_length=16,
         choices=Status.choices,
         default=Status.DRAFT,
-        help_text=_("Draft while it is written, active in use, archived when it is retired."),
+        help_text=_("Draft: being written. Active: in use. Archived: retired."),
     )
     current_version = models.PositiveIntegerField(
         _("current version"),
         default=1,
         editable=False,
         validators=[MinValueValidator(1)],
-        help_text=_("Number of the version whose content this is."),
+        help_text=_("Number of the version that is currently used."),
     )
     tags = JSONDocumentField(
         _("tags"),
         default=list,
         blank=True,
         validators=[validate_tags],
-        help_text=_('A list of words, such as ["support"].'),
+        help_text=_('A list of strings, such as ["support"].'),
     )
     metadata = JSONDocumentField(
         _("metadata"),
         default=dict,
         blank=True,
         validators=[validate_json_object],
-        help_text=_("Further facts by name, such as the columns of an import."),
+        help_text=_("Additional data by name, such as extra columns of an import."),
     )
 
     class Meta(SoftDeleteModel.Meta):
@@ -104,33 +104,33 @@ class Prompt(UUIDModel, Wording, SoftDeleteModel):
                 fields=["name"],
                 condition=Q(deleted_at__isnull=True) & ~Q(name=""),
                 name="prompts_name_unique",
-                violation_error_message=_("Another prompt has this name already."),
+                violation_error_message=_("A prompt with this name already exists."),
             ),
             *Wording.constraints("prompts"),
             models.CheckConstraint(
                 name="prompts_title_not_blank",
                 condition=not_blank("title"),
-                violation_error_message=_("A prompt needs a title that is not blank."),
+                violation_error_message=_("A prompt must have a title."),
             ),
             models.CheckConstraint(
                 name="prompts_status_known",
                 condition=Q(status__in=["draft", "active", "archived"]),
-                violation_error_message=_("The status is draft, active or archived."),
+                violation_error_message=_("The status must be draft, active or archived."),
             ),
             models.CheckConstraint(
                 name="prompts_current_version_from_1",
                 condition=Q(current_version__gte=1),
-                violation_error_message=_("Versions are numbered from 1."),
+                violation_error_message=_("Version numbers must start at 1."),
             ),
             models.CheckConstraint(
                 name="prompts_tags_is_list",
                 condition=is_json("tags", "array"),
-                violation_error_message=_("Tags are a JSON list."),
+                violation_error_message=_("Tags must be a JSON list."),
             ),
             models.CheckConstraint(
                 name="prompts_metadata_is_object",
                 condition=is_json("metadata", "object"),
-                violation_error_message=_("Metadata is a JSON object."),
+                violation_error_message=_("Metadata must be a JSON object."),
             ),
         )
 

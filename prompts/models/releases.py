@@ -37,54 +37,56 @@ class PromptEvent(SerialModel, ImmutableModel):
         related_name="events",
         db_index=False,
         verbose_name=_("prompt"),
-        help_text=_("The prompt that it happened to."),
+        help_text=_("The prompt that the event belongs to."),
     )
     kind = models.CharField(
         _("kind"), max_length=16, choices=Kind.choices, help_text=_("What happened.")
     )
     actor = models.CharField(
-        _("who"),
+        _("user"),
         max_length=255,
         blank=True,
         default="",
         validators=[validate_storable],
-        help_text=_("Who did it; empty if nobody is known."),
+        help_text=_("The user who did it; empty if unknown."),
     )
     reason = models.CharField(
-        _("why"),
+        _("reason"),
         max_length=500,
         blank=True,
         default="",
         validators=[validate_storable],
-        help_text=_("Why, 500 characters at most."),
+        help_text=_("Reason, up to 500 characters."),
     )
     label = models.CharField(
         _("label"),
         max_length=LABEL_MAX_LENGTH,
         blank=True,
         default="",
-        help_text=_("The label that moved."),
+        help_text=_("The label that was moved."),
     )
     before = models.CharField(
         _("from"),
         max_length=255,
         blank=True,
         default="",
-        help_text=_("The status or version number before; empty: none."),
+        help_text=_("Status or version number before the change; empty if there was none."),
     )
     after = models.CharField(
         _("to"),
         max_length=255,
         blank=True,
         default="",
-        help_text=_("The status or version number after; empty: none."),
+        help_text=_("Status or version number after the change; empty if there is none."),
     )
     details = JSONDocumentField(
         _("details"),
         default=dict,
         blank=True,
         validators=[validate_json_object],
-        help_text=_("Changed fields with their values before and after, failed checks."),
+        help_text=_(
+            "Changed fields with their values before and after, and failed release checks."
+        ),
     )
 
     class Meta(ImmutableModel.Meta):
@@ -100,12 +102,12 @@ class PromptEvent(SerialModel, ImmutableModel):
             models.CheckConstraint(
                 name="prompt_events_kind_known",
                 condition=Q(kind__in=["edited", "status", "label", "deleted", "restored"]),
-                violation_error_message=_("An event is of a known kind."),
+                violation_error_message=_("The event must be of a known kind."),
             ),
             models.CheckConstraint(
                 name="prompt_events_details_is_object",
                 condition=is_json("details", "object"),
-                violation_error_message=_("Details are a JSON object."),
+                violation_error_message=_("Details must be a JSON object."),
             ),
         )
 
@@ -128,14 +130,14 @@ class PromptLabel(SerialModel, TimestampedModel):
         _("label"),
         max_length=LABEL_MAX_LENGTH,
         validators=[validate_label],
-        help_text=_("What the label is called, such as production."),
+        help_text=_("Name of the label, such as production."),
     )
     version = models.ForeignKey(
         PromptVersion,
         on_delete=models.CASCADE,
         related_name="labels",
         verbose_name=_("version"),
-        help_text=_("The version that the label stands at."),
+        help_text=_("The version that the label points to."),
     )
 
     class Meta(TimestampedModel.Meta):
@@ -152,7 +154,7 @@ class PromptLabel(SerialModel, TimestampedModel):
             models.UniqueConstraint(
                 fields=["prompt", "name"],
                 name="prompt_labels_name_unique",
-                violation_error_message=_("This prompt has the label already."),
+                violation_error_message=_("This prompt already has this label."),
             ),
         )
 
@@ -168,17 +170,17 @@ class LabelRule(SerialModel, TimestampedModel):
         max_length=LABEL_MAX_LENGTH,
         unique=True,
         validators=[validate_label],
-        help_text=_("The label that the rule is about, such as production."),
+        help_text=_("The label that the rule applies to, such as production."),
     )
     is_protected = models.BooleanField(
         _("protected"),
         default=False,
-        help_text=_("Only people with the permission for protected labels move it."),
+        help_text=_("Only users with the permission for protected labels can move it."),
     )
     needs_checks = models.BooleanField(
         _("needs checks"),
         default=False,
-        help_text=_("It moves only to a version that passes every registered check."),
+        help_text=_("The label can only move to a version that passes every release check."),
     )
 
     class Meta(TimestampedModel.Meta):

@@ -20,19 +20,19 @@ class PromptTemplate(UUIDModel, SoftDeleteModel):
         _("name"),
         max_length=255,
         validators=TEXT,
-        help_text=_("What people call it; no other template has it."),
+        help_text=_("Display name; must be unique."),
     )
     category = models.CharField(
         _("category"),
         max_length=100,
         blank=True,
         default="",
-        help_text=_("A heading to find it under, such as “Support”."),
+        help_text=_("A heading for the gallery, such as “Support”."),
     )
     content = models.TextField(
         _("content"),
         validators=TEXT,
-        help_text=_("The text, with places such as {{ name }} for the parameters."),
+        help_text=_("The text, with placeholders such as {{ name }} for the parameters."),
     )
     parameters = JSONDocumentField(
         _("parameters"),
@@ -53,22 +53,22 @@ class PromptTemplate(UUIDModel, SoftDeleteModel):
                 fields=["name"],
                 condition=Q(deleted_at__isnull=True),
                 name="prompt_templates_name_unique",
-                violation_error_message=_("Another template has this name already."),
+                violation_error_message=_("A template with this name already exists."),
             ),
             models.CheckConstraint(
                 name="prompt_templates_name_not_blank",
                 condition=not_blank("name"),
-                violation_error_message=_("A template needs a name that is not blank."),
+                violation_error_message=_("A template must have a name."),
             ),
             models.CheckConstraint(
                 name="prompt_templates_content_not_blank",
                 condition=not_blank("content"),
-                violation_error_message=_("A template needs content that is not blank."),
+                violation_error_message=_("A template must have content."),
             ),
             models.CheckConstraint(
                 name="prompt_templates_parameters_is_list",
                 condition=is_json("parameters", "array"),
-                violation_error_message=_("Parameters are a JSON list."),
+                violation_error_message=_("Parameters must be a JSON list."),
             ),
         )
 

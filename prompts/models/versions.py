@@ -26,17 +26,17 @@ class PromptVersion(UUIDModel, Wording, ImmutableModel):
         related_name="versions",
         db_index=False,
         verbose_name=_("prompt"),
-        help_text=_("The prompt that this is a version of."),
+        help_text=_("The prompt that this version belongs to."),
     )
     number = models.PositiveIntegerField(
         _("number"),
         validators=[MinValueValidator(1)],
-        help_text=_("Rises by one with each version of the prompt, from 1."),
+        help_text=_("Increases by one with each version of the prompt, starting at 1."),
     )
     content_hash = models.CharField(
         _("content hash"),
         max_length=SHA256_HEX_LENGTH,
-        help_text=_("SHA-256 of the content and of how it is read, in hexadecimal."),
+        help_text=_("SHA-256 of the content and its settings, in hexadecimal."),
     )
     author = models.CharField(
         _("author"),
@@ -44,7 +44,7 @@ class PromptVersion(UUIDModel, Wording, ImmutableModel):
         blank=True,
         default="",
         validators=[validate_storable],
-        help_text=_("Who wrote this version; empty if nobody is known."),
+        help_text=_("Who wrote this version; empty if unknown."),
     )
     change_note = models.CharField(
         _("change note"),
@@ -52,7 +52,7 @@ class PromptVersion(UUIDModel, Wording, ImmutableModel):
         blank=True,
         default="",
         validators=[validate_storable],
-        help_text=_("Why the content was changed, 500 characters at most."),
+        help_text=_("Why the content was changed, up to 500 characters."),
     )
 
     class Meta(ImmutableModel.Meta):
@@ -68,18 +68,18 @@ class PromptVersion(UUIDModel, Wording, ImmutableModel):
             models.UniqueConstraint(
                 fields=["prompt", "number"],
                 name="prompt_versions_number_unique",
-                violation_error_message=_("This prompt has a version of that number already."),
+                violation_error_message=_("This prompt already has a version with this number."),
             ),
             models.CheckConstraint(
                 name="prompt_versions_number_from_1",
                 condition=Q(number__gte=1),
-                violation_error_message=_("Versions are numbered from 1."),
+                violation_error_message=_("Version numbers must start at 1."),
             ),
             *Wording.constraints("prompt_versions"),
             models.CheckConstraint(
                 name="prompt_versions_hash_is_sha256",
                 condition=Q(Exact(Length("content_hash"), SHA256_HEX_LENGTH)),
-                violation_error_message=_("The content hash is 64 hexadecimal characters."),
+                violation_error_message=_("The content hash must be 64 hexadecimal characters."),
             ),
         )
 

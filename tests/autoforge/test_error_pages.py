@@ -36,15 +36,15 @@ def broken(monkeypatch):
 @pytest.mark.parametrize(
     ("cause", "sentence"),
     [
-        (driver.AccessDenied("https://db.example s3cret"), "only lets it read: nothing was saved"),
-        (driver.Blocked("x"), "a quota is used up"),
-        (driver.Busy("x"), "Somebody else saved at the same moment"),
-        (driver.DatabaseNotFound("x"), "The database is not there"),
-        (driver.OutcomeUnknown("x"), "Look whether your change is there"),
-        (driver.Overloaded("x"), "too busy now"),
-        (driver.TransactionLost("x"), "was too busy: nothing was saved"),
-        (driver.Unreachable("x"), "does not answer now"),
-        (driver.InterfaceError("x"), "does not answer now"),
+        (driver.AccessDenied("https://db.example s3cret"), "is read-only; nothing was saved"),
+        (driver.Blocked("x"), "a quota is exhausted"),
+        (driver.Busy("x"), "Someone else saved at the same time"),
+        (driver.DatabaseNotFound("x"), "The database cannot be found"),
+        (driver.OutcomeUnknown("x"), "Check whether your change was saved"),
+        (driver.Overloaded("x"), "is too busy"),
+        (driver.TransactionLost("x"), "was too busy; nothing was saved"),
+        (driver.Unreachable("x"), "is not responding"),
+        (driver.InterfaceError("x"), "is not responding"),
     ],
 )
 def test_each_bad_day_of_a_server_has_its_sentence(broken, cause, sentence):
@@ -60,12 +60,12 @@ def test_each_bad_day_of_a_server_has_its_sentence(broken, cause, sentence):
 @pytest.mark.parametrize(
     ("code", "sentence"),
     [
-        (sqlite3.SQLITE_BUSY, "Another program is writing to the database: nothing was saved"),
-        (sqlite3.SQLITE_READONLY, "only lets it read: nothing was saved"),
-        (sqlite3.SQLITE_CORRUPT, "The database is damaged, or is none: nothing was saved"),
-        (sqlite3.SQLITE_NOTADB, "The database is damaged, or is none: nothing was saved"),
-        (sqlite3.SQLITE_FULL, "The disk of the database is full or fails: nothing was saved"),
-        (sqlite3.SQLITE_IOERR_WRITE, "The disk of the database is full or fails"),
+        (sqlite3.SQLITE_BUSY, "Another program is writing to the database; nothing was saved"),
+        (sqlite3.SQLITE_READONLY, "is read-only; nothing was saved"),
+        (sqlite3.SQLITE_CORRUPT, "The database is damaged, or the file is not a database"),
+        (sqlite3.SQLITE_NOTADB, "The database is damaged, or the file is not a database"),
+        (sqlite3.SQLITE_FULL, "The disk of the database is full or failing; nothing was saved"),
+        (sqlite3.SQLITE_IOERR_WRITE, "The disk of the database is full or failing"),
     ],
 )
 def test_each_bad_day_of_a_file_has_its_sentence(broken, code, sentence):

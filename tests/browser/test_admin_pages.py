@@ -84,7 +84,7 @@ def test_delete_and_restore(content, owner, open_browser):
     view.page.locator("input.action-select").first.check()
     view.page.locator("select[name=action]").first.select_option("restore_selected")
     view.page.locator("button[name=index]").first.click()
-    expect(view.page.get_by_text("1 was restored.").first).to_be_visible()
+    expect(view.page.get_by_text("1 item restored.").first).to_be_visible()
     content.refresh_from_db()
     assert not content.is_deleted
 

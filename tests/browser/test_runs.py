@@ -117,7 +117,7 @@ def test_a_run_is_started_from_a_suite_and_watched_without_reloading(
     models.delay_seconds = 0.5
     models.script = [Step(), Step(status=400, body={"error": {"message": "no"}})]
     view.go(f"/admin/evaluations/testsuite/{suite.pk}/change/")
-    page.get_by_role("link", name="Start a run").click()
+    page.get_by_role("link", name="Start run").click()
     page.get_by_role("searchbox", name="Prompt").fill(prompt.name)
     page.get_by_role("button", name="Choose its versions").click()
     page.get_by_label("v2").check()
@@ -160,7 +160,7 @@ def test_a_run_is_started_from_a_suite_and_watched_without_reloading(
 def test_a_run_is_started_from_a_prompt_whose_tab_shows_the_trend(view, suite, prompt):
     page = view.page
     view.go(f"/admin/prompts/prompt/{prompt.pk}/change/#evaluations")
-    page.get_by_role("link", name="Start a run").click()
+    page.get_by_role("link", name="Start run").click()
     expect(page.get_by_label("v1")).to_be_checked()
     page.get_by_label("Models", exact=True).fill("echo")
     page.get_by_role("button", name="Start", exact=True).click()
@@ -189,7 +189,7 @@ def test_a_run_is_cancelled_stopped_by_its_limit_and_goes_on(view, models, profi
 
     page.get_by_label("Call limit").fill(str(done + 1))
     page.get_by_role("button", name="Go on").click()
-    expect(status).to_have_text("Stopped at a limit")
+    expect(status).to_have_text("Stopped at limit")
     assert TestResult.objects.count() == done + 1
     page.get_by_label("Call limit").fill("")
     page.get_by_role("button", name="Go on").click()

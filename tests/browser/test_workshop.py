@@ -102,7 +102,7 @@ def test_compare_release_override_and_roll_back(view):
     form.locator("[name=label]").fill("production")
     form.locator("[name=number]").select_option("2")
     form.get_by_role("button", name="Move the label").click()
-    expect(page.get_by_text("this content has never been evaluated").first).to_be_visible()
+    expect(page.get_by_text("this content has not been evaluated yet").first).to_be_visible()
     assert interface.get_prompt("返信").number == 1
     form.locator("[name=override]").check()
     form.get_by_role("button", name="Move the label").click()
@@ -110,7 +110,7 @@ def test_compare_release_override_and_roll_back(view):
     form.locator("[name=override]").check()
     form.locator("[name=reason]").fill("急ぎ")
     form.get_by_role("button", name="Move the label").click()
-    expect(page.get_by_text("“production” stands at version 2 now.").first).to_be_visible()
+    expect(page.get_by_text("Label “production” now points to version 2.").first).to_be_visible()
     assert interface.get_prompt("返信").number == 2
     assert PromptEvent.objects.first().reason == "急ぎ"
 
@@ -119,7 +119,7 @@ def test_compare_release_override_and_roll_back(view):
     expect(page.get_by_text("goes from version 2 back to version 1")).to_be_visible()
     page.locator("[name=reason]").fill("悪化した")
     page.get_by_role("button", name="Roll back").click()
-    expect(page.get_by_text("“production” stands at version 1 now.").first).to_be_visible()
+    expect(page.get_by_text("Label “production” now points to version 1.").first).to_be_visible()
     page.get_by_role("tab", name="History").click()
     expect(page.locator(".wk-timeline")).to_contain_text("against failed checks")
     expect(page.locator(".wk-timeline")).to_contain_text("v2 → v1")
@@ -131,20 +131,20 @@ def test_archive_find_and_restore(view):
     page = view.page
     view.go(f"/admin/prompts/prompt/{made.pk}/change/")
     page.get_by_role("button", name="Archive", exact=True).click()
-    expect(page.get_by_text("The status is “Archived” now.").first).to_be_visible()
+    expect(page.get_by_text("The status is now “Archived”.").first).to_be_visible()
     view.go("/admin/prompts/prompt/?q=行")
     expect(page.locator("#result_list mark").first).to_have_text("行")
     expect(page.get_by_text("Support reply")).to_have_count(0)
     page.get_by_role("link", name="議事録の要約").first.click()
-    page.get_by_role("button", name="Take out of the archive").click()
-    expect(page.get_by_text("The status is “Active” now.").first).to_be_visible()
+    page.get_by_role("button", name="Unarchive").click()
+    expect(page.get_by_text("The status is now “Active”.").first).to_be_visible()
     made.refresh_from_db()
     assert made.status == "active"
     services.delete_prompt(prompt_id=made.pk)
     view.go("/admin/prompts/prompt/?state=deleted&q=議事録")
     page.get_by_role("link", name="議事録の要約").first.click()
     page.get_by_role("button", name="Take out of the trash").click()
-    expect(page.get_by_text("is in use again").first).to_be_visible()
+    expect(page.get_by_text("has been restored").first).to_be_visible()
     made.refresh_from_db()
     assert not made.is_deleted
 
@@ -161,7 +161,7 @@ def test_a_template_becomes_a_prompt(view):
     page.fill("[name=title]", "Calm tone")
     page.fill("[name=value_mood]", "calm")
     page.get_by_role("button", name="Make the prompt").click()
-    expect(page.get_by_text("The prompt was made.").first).to_be_visible()
+    expect(page.get_by_text("Prompt created.").first).to_be_visible()
     assert prompt().content == "Be calm with {{ who }}."
     assert interface.render("calm-tone", {"who": "us"}, label="latest").text == "Be calm with us."
 

@@ -79,7 +79,7 @@ def test_what_is_not_offered_is_a_message_and_no_query(role, model, page):
             answer, said = ask(page, user, urlencode({name: "^(a+)+$"}))
             assert (answer.status_code, answer["Location"]) == (302, "/admin/x/"), name
             assert len(said) == 1
-            assert re.match(r"This list has no filter “.*”\. The whole list is shown\.$", said[0])
+            assert re.match(r"This list has no filter “.*”\. Showing the whole list\.$", said[0])
     assert len(queries) == 0
 
 
@@ -112,7 +112,7 @@ def test_bad_values_are_messages(client, owner, settings, model, page):
     assert (answer.status_code, answer["Location"]) == (302, address)
     page = client.get(address)
     assert page.status_code == 200
-    assert "The whole list is shown." in page.content.decode()
+    assert "Showing the whole list." in page.content.decode()
 
 
 @pytest.fixture
@@ -143,7 +143,7 @@ def test_what_the_list_offers_is_asked(client, owner, settings, filled, name, qu
     client.force_login(owner)
     answer = client.get(f"{reverse(f'admin:{name}_changelist')}?{query.format(**filled)}")
     assert answer.status_code == 200
-    assert "The whole list is shown" not in answer.content.decode()
+    assert "Showing the whole list" not in answer.content.decode()
 
 
 def test_every_link_of_a_list_is_offered(client, owner, settings, filled):

@@ -8,16 +8,16 @@ from evaluations.models import TestSuite
 from prompts.models import Prompt, PromptTemplate
 
 BAD = {
-    "nan": ('{"a": NaN}', "holds nan, which is no number in JSON"),
-    "infinity": ('{"a": [-Infinity]}', "holds -inf, which is no number in JSON"),
+    "nan": ('{"a": NaN}', "contains nan, which is not a valid JSON number"),
+    "infinity": ('{"a": [-Infinity]}', "contains -inf, which is not a valid JSON number"),
     "deep": ('{"a": ' + "[" * 150 + "]" * 150 + "}", "is nested more than 100 levels deep"),
     "very deep": ('{"a": ' + "[" * 99_999 + "]" * 99_999 + "}", "nested too deeply"),
-    "digits": ('{"a": ' + "9" * 1300 + "}", "a number of more than 1,200 digits"),
-    "more digits": ('{"a": ' + "9" * 5000 + "}", "a number of more than 1,200 digits"),
+    "digits": ('{"a": ' + "9" * 1300 + "}", "a number with more than 1,200 digits"),
+    "more digits": ('{"a": ' + "9" * 5000 + "}", "a number with more than 1,200 digits"),
     "surrogate": (r'{"a": "\ud800"}', "half of a surrogate pair"),
     "surrogate name": (r'{"\udfff": 1}', "half of a surrogate pair"),
     "nul": (r'{"a": "\u0000"}', "NUL character"),
-    "not json": ('{"a": }', "This is not JSON"),
+    "not json": ('{"a": }', "Invalid JSON"),
 }
 PAGES = {
     "/admin/prompts/prompt/add/": (
@@ -51,5 +51,5 @@ def test_what_a_database_can_hold(value):
 
 @pytest.mark.parametrize("tag", ["a,b", "a、b", "a，b", "a\nb"])
 def test_a_tag_has_no_comma(tag):
-    with pytest.raises(ValidationError, match="no comma"):
+    with pytest.raises(ValidationError, match="cannot contain commas"):
         validate_tags([tag])

@@ -199,7 +199,7 @@ JSON = [
     ("json", '[{"a": 1, "a": 2}, {"b": [{"a": 1, "a": 2}]}]', {}, [(1, "holds the name 'a' twice in one object")]),
     ("json", '[{"a": 1, "b": 2, "b": 3}]', {}, [(1, "holds the name 'b' twice in one object")]),
     ("json", "[" + NINES + "]", {}, [(1, int("9" * 10))]),
-    ("json", "[9" + NINES + "]", {}, [(1, "holds a number of more than 1,200 digits; write it as a text")]),
+    ("json", "[9" + NINES + "]", {}, [(1, "contains a number with more than 1,200 digits; write it as a string")]),
     ("json", ' \n{"a": 1}\n {"b":\n2}', {}, [(2, {"a": 1}), (3, {"b": 2})]),
     ("json", '{"a": [1]}', {"lists": ["b"]}, [(1, {"a": [1]})]),
     ("json", '{"x": 1,\n"b": [1,\n2]}', {"lists": ["b"]}, [(2, 1), (3, 2)]),
@@ -754,7 +754,7 @@ def test_values_that_json_has(value, expected):
 
 
 UNFIT = [
-    (2**4096, "holds a number of more than 1,200 digits; write it as a text"),
+    (2**4096, "contains a number with more than 1,200 digits; write it as a string"),
     (math.inf, "holds a number that is not finite, which JSON cannot hold"),
     (math.nan, "holds a number that is not finite, which JSON cannot hold"),
     ([b"x"], "holds a value of type bytes, which JSON cannot hold"),

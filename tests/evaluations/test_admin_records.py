@@ -79,4 +79,4 @@ def test_what_people_write_is_edited_and_releases_nothing(editor, text):
     assert editor.post(url("evaluation_change", row.pk), forged(text)).status_code == 302
     row.refresh_from_db()
     assert (row.status, row.overall_score) == ("completed", 1.0)
-    assert check_release(candidate(text)).reason == "this content has never been evaluated"
+    assert check_release(candidate(text)).reason == "this content has not been evaluated yet"

@@ -90,7 +90,7 @@ def test_the_estimate_writes_nothing_and_the_start_runs(admin, suite, prompt):
 
 WRONG = [
     ({"versions": []}, "Choose at least one version of a prompt."),
-    ({"providers": ""}, "Say who is asked, such as local."),
+    ({"providers": ""}, "Choose at least one model, e.g. local."),
     ({"providers": "ecco"}, "did you mean echo?"),
     ({"providers": "openai:gpt-4.1-mini"}, "OPENAI_API_KEY is not set"),
     ({"others": "nobody:3"}, "there is no prompt"),
@@ -289,7 +289,7 @@ def test_suites_are_imported_and_exported_by_pages(admin, suite):
         assert word in found.content.decode()
     assert admin.get(url("testsuite_export", suite.pk, format="exe")).status_code == 404
     page = admin.get(url("testsuite_change", suite.pk)).content.decode()
-    assert "As promptfoo" in page
+    assert "promptfoo configuration" in page
     assert "import-suite" in admin.get(url("testsuite_changelist")).content.decode()
 
 
@@ -305,10 +305,8 @@ def test_a_file_with_a_long_name_is_imported(admin, suffix):
     assert f"{'質' * 33}{suffix}" in admin.post(url("testsuite_import"), wrong).content.decode()
 
 
-ADDRESS = (
-    "An address begins with http:// or https://, has a host, and holds no user name, no password"
-)
-CALLS = "Calls at a time are a whole number from 1 to 1024."
+ADDRESS = "The address must start with http:// or https:// and include a host, without a user name"
+CALLS = "Concurrency must be an integer from 1 to 1024."
 
 
 @pytest.mark.parametrize(
@@ -346,7 +344,7 @@ def test_a_profile_keeps_no_key(admin):
     sent = {"name": "m", "provider": "openai", "model": "g", "concurrency": 1,
             "timeout_seconds": 5, "parameters": '{"api_key": "sk-secret"}'}  # fmt: skip
     page = admin.post(url("modelprofile_add"), sent).content.decode()
-    assert "keys are set in the environment" in page
+    assert "Set keys in the environment" in page
     assert not ModelProfile.objects.exists()
     sent["parameters"] = '{"max_tokens": 10, "temperature": 0}'
     assert admin.post(url("modelprofile_add"), sent).status_code == 302

@@ -123,5 +123,5 @@ def test_a_case_that_is_edited_names_no_file(admin):
     ):
         sent = fields | {name: json.dumps(value)}
         page = admin.post(reverse("admin:evaluations_testcase_add"), sent).content.decode()
-        assert "names a file, and none is read here: paste its text" in page
+        assert "refers to a file, and files are not read here. Paste its text" in page
     assert not TestCase.objects.exists()

@@ -15,7 +15,7 @@ from prompts.services import create_prompt
 
 pytestmark = pytest.mark.django_db
 
-NOTHING = "has a check, so a gate would open for any answer"
+NOTHING = "has an assertion, so the gate would accept every answer"
 CHECK = [{"type": "contains", "value": "a"}]
 # What a suite holds, and whether anything in it can fail an answer.
 SUITES = [
@@ -71,13 +71,16 @@ def test_a_gate_takes_a_suite_that_checks_something(publisher, prompt, cases, ch
 def test_no_gate_is_pointed_at_such_a_suite_or_opened_at_0(publisher, prompt):
     good, bad = suite_of([{"assertions": CHECK}]), suite_of([{}], "T")
     gate = gates.create_gate(prompt_id=prompt.pk, suite_id=good.pk, actor="owner")
-    for fields, sentence in (({"suite": bad.pk}, NOTHING), ({"pass_rate": 0}, "A gate at 0 opens")):
+    for fields, sentence in (
+        ({"suite": bad.pk}, NOTHING),
+        ({"pass_rate": 0}, "A gate with a rate of 0"),
+    ):
         form = {"suite": good.pk, "pass_rate": 0.8} | fields
         address = reverse("admin:evaluations_releasegate_change", args=[gate.pk])
         assert sentence in publisher.post(address, form).content.decode()
     with pytest.raises(InvalidInputError, match=NOTHING):
         gates.edit_gate(gate_id=gate.pk, suite_id=bad.pk)
-    with pytest.raises(InvalidInputError, match="opens for every answer"):
+    with pytest.raises(InvalidInputError, match="would accept every answer"):
         gates.edit_gate(gate_id=gate.pk, pass_rate=0)
     gate.refresh_from_db()
     assert (gate.suite_id, gate.pass_rate) == (good.pk, 0.8)
@@ -109,7 +112,7 @@ def test_who_made_changed_and_deleted_a_gate_is_named(publisher, prompt):
     page = publisher.get(reverse("admin:prompts_prompt_change", args=[prompt.pk])).content.decode()
     assert history in page
     page = publisher.get(history).content.decode()
-    for part in ("Who changed its release gates", changed, "test suite: T → –"):
+    for part in ("Release gate history", changed, "test suite: T → –"):
         assert part in page
 
 
@@ -130,7 +133,7 @@ def test_gates_deleted_in_bulk_are_named_too(publisher, prompt):
 def test_what_a_gate_refuses(prompt):
     suite = suite_of([{"assertions": CHECK}])
     gate = gates.create_gate(prompt_id=prompt.pk, suite_id=suite.pk)
-    with pytest.raises(InvalidInputError, match="has a gate with this suite already"):
+    with pytest.raises(InvalidInputError, match="already has a gate for this suite"):
         gates.create_gate(prompt_id=prompt.pk, suite_id=suite.pk)
     with pytest.raises(InvalidInputError, match="prompt_id"):
         gates.edit_gate(gate_id=gate.pk, prompt_id=prompt.pk)
@@ -140,10 +143,10 @@ def test_what_a_gate_refuses(prompt):
     with pytest.raises(InvalidInputError, match="case “0”"):
         gates.edit_gate(gate_id=gate.pk, pass_rate=0.9)
     suite.delete()
-    with pytest.raises(InvalidInputError, match="there is no such suite, or it is deleted"):
+    with pytest.raises(InvalidInputError, match="this suite does not exist or has been deleted"):
         gates.edit_gate(gate_id=gate.pk, pass_rate=0.9)
     gates.delete_gate(gate_id=gate.pk)
-    with pytest.raises(NotFoundError, match="there is no release gate"):
+    with pytest.raises(NotFoundError, match=r"^release gate .* does not exist"):
         gates.delete_gate(gate_id=gate.pk)
     assert str(GateEvent.objects.first()) == "deleted"
 

@@ -71,19 +71,19 @@ def refused(candidate):
     return verdict.reason
 
 
-NEVER = "this content has never been run over the suite “S”"
+NEVER = "this content has not been evaluated with the suite “S”"
 TABLE = [
-    (None, {}, False, "never been run over the suite “S”"),
-    ((0.9, 0.8), {}, True, "“S” passes at 90.0%, its interval begins at 80.0%"),
-    ((0.9, 0.8), {"lower_bound": 0.8}, True, "begins at 80.0%"),
-    ((0.9, 0.79), {"lower_bound": 0.8}, False, "begins at 79.0%; it takes 80.0%"),
-    ((0.79, 0.7), {}, False, "passes at 79.0%; it takes 80.0%"),
-    ((0.0, 0.0), {}, False, "passes at 0.0%; it takes 80.0%"),
-    ((0.8, 0.7), {"pass_rate": 0.8}, True, "passes at 80.0%"),
-    ((1.0, None), {}, True, "“S” passes at 100.0%"),
-    ((1.0, None), {"lower_bound": 0.5}, False, "passes at 100.0%, but so few cases give no"),
-    ((0.5, None), {"lower_bound": 0.5}, False, "passes at 50.0%; it takes 80.0%"),
-    ((None, None), {}, False, "never been run over the suite “S”"),
+    (None, {}, False, "not been evaluated with the suite “S”"),
+    ((0.9, 0.8), {}, True, "“S”: pass rate 90.0%, lower bound 80.0%"),
+    ((0.9, 0.8), {"lower_bound": 0.8}, True, "lower bound 80.0%"),
+    ((0.9, 0.79), {"lower_bound": 0.8}, False, "lower bound 79.0%, required 80.0%"),
+    ((0.79, 0.7), {}, False, "pass rate 79.0%, required 80.0%"),
+    ((0.0, 0.0), {}, False, "pass rate 0.0%, required 80.0%"),
+    ((0.8, 0.7), {"pass_rate": 0.8}, True, "pass rate 80.0%"),
+    ((1.0, None), {}, True, "“S”: pass rate 100.0%"),
+    ((1.0, None), {"lower_bound": 0.5}, False, ": pass rate 100.0%, but there are too few cases"),
+    ((0.5, None), {"lower_bound": 0.5}, False, "pass rate 50.0%, required 80.0%"),
+    ((None, None), {}, False, "not been evaluated with the suite “S”"),
 ]
 
 
@@ -108,10 +108,10 @@ def test_one_case_that_is_asked_three_times_passes():
     assert finished.evaluations.get().summary["pass_interval"] is None
     rule = gate(candidate_of(text), made, pass_rate=1.0)
     verdict = check_release(candidate_of(text))
-    assert (verdict.passed, verdict.reason) == (True, "“S” passes at 100.0%")
+    assert (verdict.passed, verdict.reason) == (True, "“S”: pass rate 100.0%")
     rule.lower_bound = 0.5
     rule.save()
-    assert "so few cases give no interval" in refused(candidate_of(text))
+    assert "too few cases for an interval" in refused(candidate_of(text))
 
 
 def test_errors_unfinished_runs_and_other_suites_do_not_count(candidate, suite):
@@ -120,7 +120,7 @@ def test_errors_unfinished_runs_and_other_suites_do_not_count(candidate, suite):
     run(candidate, suite, 1.0, 0.9, status="stopped")
     assert refused(candidate) == NEVER
     row = run(candidate, suite, 1.0, 0.9, errors=2)
-    assert "has 2 errors: do them again" in refused(candidate)
+    assert "has 2 errors; retry them" in refused(candidate)
     Run.objects.filter(pk=row.run_id).update(status="pending")  # its errors are done again
     assert refused(candidate) == NEVER
     row = run(candidate, suite, 1.0, 0.9)
@@ -159,7 +159,7 @@ def test_what_nobody_ran_releases_nothing(candidate, suite):
     row = run(candidate, suite, 1.0, 0.9)
     assert check_release(candidate).passed
     Evaluation.objects.filter(pk=row.pk).update(run=None)
-    assert refused(candidate) == "this content has never been evaluated"
+    assert refused(candidate) == "this content has not been evaluated yet"
     gate(candidate, suite)
     assert refused(candidate) == NEVER
 
@@ -179,7 +179,7 @@ def test_deleted_runs_count_nowhere(candidate, suite, client, owner):
     assert check_release(candidate).passed
     assert seen() == (["0.5", "0.9"], True, True)
     row.run.delete()
-    assert refused(candidate) == "this content has never been evaluated"
+    assert refused(candidate) == "this content has not been evaluated yet"
     assert seen() == (["0.5"], False, True)
     gate(candidate, suite)
     assert refused(candidate) == NEVER
@@ -195,8 +195,8 @@ def test_each_gate_has_to_be_passed_and_the_newest_run_counts(candidate, suite):
     verdict = check_release(candidate)
     assert verdict.passed
     assert sorted(verdict.reason.split("; ")) == [
-        "“S” passes at 100.0%, its interval begins at 90.0%",
-        "“T” passes at 100.0%",
+        "“S”: pass rate 100.0%, lower bound 90.0%",
+        "“T”: pass rate 100.0%",
     ]
     run(candidate, second, 0.1, 0.0)
     assert not check_release(candidate).passed
@@ -278,9 +278,9 @@ def test_an_answer_that_was_compared_with_nothing_releases_nothing(
 
 
 WITHOUT_GATES = [
-    ({"rate": 0.8}, True, "its newest evaluation has the score 0.80"),
-    ({"rate": 0.79}, False, "its newest evaluation has the score 0.79; it takes 0.80"),
-    ({"rate": 1.0, "errors": 2}, False, "its newest evaluation has 2 errors: do them again"),
+    ({"rate": 0.8}, True, "the score of its newest evaluation is 0.80"),
+    ({"rate": 0.79}, False, "the score of its newest evaluation is 0.79, required 0.80"),
+    ({"rate": 1.0, "errors": 2}, False, "its newest evaluation has 2 errors; retry them"),
     (
         {"rate": None},
         False,

@@ -15,7 +15,7 @@ FIELDS = {
     "name": "mine", "provider": "openai", "model": "gpt-4.1", "base_url": "", "parameters": "{}",
     "concurrency": "2", "timeout_seconds": "10",
 }  # fmt: skip
-ADDRESS = "No model is asked at this address"
+ADDRESS = "This address is link-local, private"
 ROWS = [
     ({}, "", ""),
     ({"base_url": "http://169.254.169.254/latest"}, ADDRESS, ""),
@@ -25,7 +25,7 @@ ROWS = [
     ({"base_url": "http://10.0.0.7/v1"}, "", "10.0.0.0/8"),
     ({"base_url": "http://127.0.0.1:11434/v1"}, "", "loopback"),
     ({"base_url": "https://models.example/v1?api-version=1"}, "", ""),
-    ({"model": ""}, "This provider needs a model", ""),
+    ({"model": ""}, "This provider requires a model", ""),
     ({"provider": "echo", "model": ""}, "", ""),
 ]
 
@@ -46,18 +46,18 @@ def test_parameters_that_the_model_does_not_take_are_named(settings, client, own
     client.force_login(owner)
     fields = {"model": "gpt-5-mini", "parameters": '{"temperature": 0, "seed": 1}'}
     reply = client.post(reverse("admin:evaluations_modelprofile_add"), FIELDS | fields, follow=True)
-    assert "does not take these parameters as they are: temperature." in reply.content.decode()
+    assert "does not accept these parameters: temperature." in reply.content.decode()
 
 
 PROFILE = {"name": "mine", "provider": "openai", "model": "gpt-4.1"}
 REFUSED = [
     ({"name": ""}, "name", "This field cannot be blank."),
     ({"name": "taken"}, "name", "Model profile with this Name already exists."),
-    ({"model": ""}, "model", "This provider needs a model."),
+    ({"model": ""}, "model", "This provider requires a model."),
     ({"provider": "replay"}, "provider", "There is no provider “replay”; there are: openai, anth"),
     ({"base_url": "ftp://models.example"}, "base_url", "An address begins with http:// or https:"),
     ({"base_url": "http://me:pass@models.example"}, "base_url", "An address begins with http://"),
-    ({"base_url": "http://10.0.0.7/v1"}, "base_url", "No model is asked at this address: it is"),
+    ({"base_url": "http://10.0.0.7/v1"}, "base_url", "This address is link-local, private: it is"),
     ({"parameters": {"api_key": "abc"}}, "parameters", "“api_key” is not kept here: keys are set"),
     ({"parameters": []}, "parameters", "must be a JSON object"),
     ({"concurrency": 0}, "concurrency", "Ensure this value is greater than or equal to 1."),

@@ -61,7 +61,7 @@ REFUSED = [
     ),
     (
         {"started_at": NOW, "finished_at": NOW - timedelta(seconds=1)},
-        {"evaluation": "An evaluation does not end before it starts."},
+        {"evaluation": "An evaluation cannot finish before it starts."},
     ),
     (
         {"summary": {}},

@@ -117,7 +117,7 @@ def test_a_run_that_no_queue_was_told_of_is_found(tmp_path, migrated_file, redis
         redis_server.kill()
         said = place.manage("evaluate", str(config), "--background")
         assert said.returncode == 0
-        assert "a worker will find the run later" in said.stderr
+        assert "A worker will pick up the run later" in said.stderr
         with closing(sqlite3.connect(place.database)) as connection, connection:
             connection.execute("UPDATE evaluation_runs SET updated_at = '2026-01-01 00:00:00'")
         redis_server.start()

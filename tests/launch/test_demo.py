@@ -61,7 +61,7 @@ def test_runs_have_recorded_answers_and_figures_that_were_worked_out(demo):
     verdicts = [verdict_text(row.summary["comparison"]) for row in real.evaluations.all()
                 if "comparison" in row.summary]  # fmt: skip
     assert len(verdicts) == 2
-    assert all("No difference is shown" in one for one in verdicts)
+    assert all("No significant difference" in one for one in verdicts)
 
 
 def test_every_case_fills_every_place_of_its_prompt(demo):

@@ -235,7 +235,7 @@ OPTIONS = [
         ("--user-id", "x" * 256),
         "--user-id: Ensure this value has at most 255 characters (it has 256)",
     ),
-    (("--user-id", "a\0"), "--user-id: holds a NUL character at position 2; remove it"),
+    (("--user-id", "a\0"), "--user-id: contains a NUL character at position 2; remove it"),
 ]
 
 
@@ -289,7 +289,7 @@ def test_json_output_is_one_object(write, capsys):
             {
                 "line": 2,
                 "column": "name",
-                "reason": "holds half of a surrogate pair at position 2; it is not a character",
+                "reason": "contains half of a surrogate pair at position 2, not a character",
                 "record": 0,
                 "unit": "line",
             }

@@ -357,7 +357,7 @@ REJECTED = [
     (
         "json",
         f'[{{"title":"a","text":"b","x":{NINE * 5000}}}]',
-        "line 1, column x: holds a number of more than 1,200 digits; write it as a text",
+        ("line 1, column x: contains a number with more than 1,200 digits; write it as a string"),
     ),
     (
         "json",

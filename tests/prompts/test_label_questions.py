@@ -55,7 +55,7 @@ def test_rolling_back_twice(send, prompt):
     assert "is protected: write why" in page
     assert stands_at(prompt, "production") == 3
     page = send("roll-back-label", **answer, reason="wrong answers")
-    assert "“production” stands at version 2 now." in page
+    assert "Label “production” now points to version 2." in page
     assert "rolled back" in page
     assert "wrong answers" in page
     page = send("roll-back-label", **answer, reason="again")  # the page of before
@@ -79,7 +79,7 @@ def test_the_history_says_that_checks_were_not_run(send, prompt):
 
 
 def test_taking_off(send, prompt):
-    assert "was taken off" in send("remove-label", label="staging")
+    assert "removed" in send("remove-label", label="staging")
     assert stands_at(prompt, "staging") is None
     assert "has no label" in send("remove-label", label="staging")
     page = send("remove-label", label="production")
@@ -87,7 +87,7 @@ def test_taking_off(send, prompt):
     assert stands_at(prompt, "production") == 3
     assert "write why" in send("remove-label", label="production", confirmed="yes")
     page = send("remove-label", label="production", confirmed="yes", reason="retired")
-    assert "“production” was taken off." in page
+    assert "Label “production” removed." in page
     assert stands_at(prompt, "production") is None
     assert PromptEvent.objects.filter(kind="label").first().reason == "retired"
 

@@ -68,23 +68,23 @@ REFUSED = [
     ({"content": "\u2003\n"}, {"content": "This field cannot be blank."}),
     (
         {"content": "a\x00b"},
-        {"content": "holds a NUL character at position 2; remove it"},
+        {"content": "contains a NUL character at position 2; remove it"},
     ),
     (
         {"content": "ab\ud800"},
-        {"content": "holds half of a surrogate pair at position 3; it is not a character"},
+        {"content": "contains half of a surrogate pair at position 3, not a character"},
     ),
     ({"status": "gone"}, {"status": "Value 'gone' is not a valid choice."}),
     (
         {"tags": "support"},
-        {"tags": 'must be a list of words, such as ["support", "日本語"]'},
+        {"tags": 'must be a list of strings, such as ["support", "日本語"]'},
     ),
-    ({"tags": [1]}, {"tags": 'must be a list of words, such as ["support", "日本語"]'}),
-    ({"tags": ["a", "a"]}, {"tags": "holds the tag “a” twice"}),
-    ({"tags": [" "]}, {"tags": "holds the tag “ ”; a tag has 1 to 50 characters"}),
+    ({"tags": [1]}, {"tags": 'must be a list of strings, such as ["support", "日本語"]'}),
+    ({"tags": ["a", "a"]}, {"tags": "contains the tag “a” twice"}),
+    ({"tags": [" "]}, {"tags": "contains the tag “ ”; a tag must have 1 to 50 characters"}),
     (
         {"tags": ["a\x00"]},
-        {"tags": "holds a NUL character at position 2; remove it"},
+        {"tags": "contains a NUL character at position 2; remove it"},
     ),
     (
         {"metadata": ["a"]},

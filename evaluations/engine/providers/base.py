@@ -104,7 +104,7 @@ class ProviderSpec:
     kind: str
     """A name in `providers`, such as "openai"."""
     model: str = ""
-    """The model's name there."""
+    """Name of the model at the provider."""
     label: str = ""
     """What people call it; empty: kind:model."""
     parameters: Mapping[str, Any] = field(default_factory=dict)

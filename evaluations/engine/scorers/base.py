@@ -43,7 +43,7 @@ class Context:
     """What a scorer may know besides the answer."""
 
     messages: tuple[Message, ...] = ()
-    """What was sent."""
+    """Messages sent to the model."""
     variables: Mapping[str, Any] = field(default_factory=dict)
     """Values of the case."""
     expected: str = ""

@@ -19,31 +19,33 @@ def gettext_noop(text: str) -> str:
 
 SENTENCES: Final[Mapping[str, str]] = {
     "better": gettext_noop(
-        "%(new)s is better than %(old)s: %(difference)s points, 95 %% CI %(low)s to %(high)s, "
-        "p = %(p)s, %(fixed)d cases fixed, %(broken)d broken."
+        "%(new)s is better than %(old)s: %(difference)s points, 95%% CI %(low)s to "
+        "%(high)s, p-value %(p)s. Cases: %(fixed)d fixed, %(broken)d broken."
     ),
     "worse": gettext_noop(
-        "%(new)s is worse than %(old)s: %(difference)s points, 95 %% CI %(low)s to %(high)s, "
-        "p = %(p)s, %(fixed)d cases fixed, %(broken)d broken."
+        "%(new)s is worse than %(old)s: %(difference)s points, 95%% CI %(low)s to "
+        "%(high)s, p-value %(p)s. Cases: %(fixed)d fixed, %(broken)d broken."
     ),
     "score-better": gettext_noop(
-        "%(new)s scores higher than %(old)s: %(score)s points of mean score, 95 %% CI "
-        "%(score_low)s to %(score_high)s, p = %(score_p)s; of the cases, %(fixed)d were fixed and "
-        "%(broken)d broken (p = %(p)s)."
+        "%(new)s scores higher than %(old)s: mean score %(score)s points, 95%% CI "
+        "%(score_low)s to %(score_high)s, p-value %(score_p)s. Cases: %(fixed)d "
+        "fixed, %(broken)d broken (p-value %(p)s)."
     ),
     "score-worse": gettext_noop(
-        "%(new)s scores lower than %(old)s: %(score)s points of mean score, 95 %% CI "
-        "%(score_low)s to %(score_high)s, p = %(score_p)s; of the cases, %(fixed)d were fixed and "
-        "%(broken)d broken (p = %(p)s)."
+        "%(new)s scores lower than %(old)s: mean score %(score)s points, 95%% CI "
+        "%(score_low)s to %(score_high)s, p-value %(score_p)s. Cases: %(fixed)d "
+        "fixed, %(broken)d broken (p-value %(p)s)."
     ),
     "same": gettext_noop(
-        "No difference is shown between %(new)s and %(old)s: %(difference)s points, 95 %% CI "
-        "%(low)s to %(high)s, p = %(p)s, %(fixed)d cases fixed, %(broken)d broken; %(pairs)d cases "
-        "would show one of %(smallest)s points."
+        "No significant difference between %(new)s and %(old)s: %(difference)s "
+        "points, 95%% CI %(low)s to %(high)s, p-value %(p)s. Cases: %(fixed)d "
+        "fixed, %(broken)d broken; %(pairs)d can only detect %(smallest)s points "
+        "or more. Add cases to detect less."
     ),
     "too-few": gettext_noop(
-        "Too few cases to compare %(new)s with %(old)s: %(pairs)d were scored in both, and fewer "
-        "than 6 never show a difference; %(fixed)d fixed, %(broken)d broken."
+        "Too few cases to compare %(new)s with %(old)s: %(pairs)d were scored in "
+        "both, and fewer than 6 can never show a significant difference; %(fixed)d "
+        "fixed, %(broken)d broken."
     ),
     "nothing": gettext_noop("%(new)s and %(old)s cannot be compared: no case was scored in both."),
 }

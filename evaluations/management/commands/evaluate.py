@@ -170,7 +170,7 @@ class Command(BaseCommand):
 
     def _enqueue(self, run: Run) -> None:
         if not enqueue_run(run.pk):
-            self.stderr.write("The queue cannot be reached; a worker will find the run later.")
+            self.stderr.write("The queue cannot be reached. A worker will pick up the run later.")
         self.stdout.write(f"Run {run.pk}")
 
     def _chosen_run(self, options: dict[str, Any]) -> Run:
@@ -279,7 +279,7 @@ def _refuse_recorded(columns: Sequence[PlannedColumn], options: dict[str, Any]) 
     recorded = [column.spec.name for column in columns if column.spec.kind == "replay"]
     recorded += [text for text in judges if text.startswith("replay:")]
     if recorded:
-        sentence = _("%(name)s is a file that this command alone reads; leave --background away")
+        sentence = _("only this command can read the file %(name)s; leave out --background")
         raise InvalidInputError({"background": sentence % {"name": recorded[0]}})
 
 

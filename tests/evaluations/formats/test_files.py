@@ -260,7 +260,7 @@ def test_lists_that_name_each_other_without_end(tmp_path, key):
     (tmp_path / "30.yaml").write_text("[]")
     path.write_text(json.dumps({"prompts": ["x"], key: "file://0.yaml"}))
     sentence = refusal(lambda: read_suite(path))
-    assert "name more than 2,000 files" in sentence or key == "scenarios"
+    assert "refer to more than 2,000 files" in sentence or key == "scenarios"
 
 
 def test_what_was_uploaded_is_read():
