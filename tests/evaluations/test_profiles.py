@@ -55,13 +55,21 @@ REFUSED = [
     ({"name": "taken"}, "name", "Model profile with this Name already exists."),
     ({"model": ""}, "model", "This provider requires a model."),
     ({"provider": "replay"}, "provider", "There is no provider “replay”; there are: openai, anth"),
-    ({"base_url": "ftp://models.example"}, "base_url", "An address begins with http:// or https:"),
-    ({"base_url": "http://me:pass@models.example"}, "base_url", "An address begins with http://"),
+    (
+        {"base_url": "ftp://models.example"},
+        "base_url",
+        "The address must start with http:// or https:",
+    ),
+    (
+        {"base_url": "http://me:pass@models.example"},
+        "base_url",
+        "The address must start with http://",
+    ),
     ({"base_url": "http://10.0.0.7/v1"}, "base_url", "This address is link-local, private: it is"),
-    ({"parameters": {"api_key": "abc"}}, "parameters", "“api_key” is not kept here: keys are set"),
+    ({"parameters": {"api_key": "abc"}}, "parameters", "“api_key” cannot be stored here. Set keys"),
     ({"parameters": []}, "parameters", "must be a JSON object"),
     ({"concurrency": 0}, "concurrency", "Ensure this value is greater than or equal to 1."),
-    ({"concurrency": 10**6}, "concurrency", "Calls at a time are a whole number from 1 to"),
+    ({"concurrency": 10**6}, "concurrency", "Concurrency must be an integer from 1 to"),
     ({"key": "abc"}, "key", "no such field; there are base_url, concurrency, input_usd_per_mill"),
 ]
 
