@@ -1,5 +1,6 @@
 """The house is as it is drawn: every folder of code has its storey, every module its place."""
 
+import re
 import subprocess
 import tomllib
 from pathlib import Path
@@ -52,3 +53,39 @@ def test_nothing_of_the_product_imports_what_stands_beside_it():
             if f"\nfrom {name}." in text or f"\nimport {name}" in text
         ]
     assert not guilty
+
+
+def read_layers(text: str) -> dict[str, list[list[str]]]:
+    """Return package → layers, from the highest, as the block below “## Layers” draws them."""
+    drawn: dict[str, list[list[str]]] = {}
+    block = text.split("## Layers")[1].split("```")[1]
+    package = ""
+    # A line that begins two columns further to the right goes on with the one before it.
+    for line in block.replace("\n      ", " ").strip().splitlines():
+        if line.startswith(" "):
+            drawn[package].append(re.split(r"\s+·\s+", line.strip()))
+        elif line:
+            package = line
+            drawn[package] = []
+    return drawn
+
+
+def test_the_layers_are_as_they_are_drawn():
+    enforced = {
+        contract["containers"][0]: [
+            [name.strip(" ()") for name in re.split(r"[|:]", layer)] for layer in contract["layers"]
+        ]
+        for contract in LINTER["contracts"]
+        if contract["type"] == "layers" and contract.get("exhaustive")
+    }
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert read_layers(text) == enforced
+
+
+def test_the_places_that_are_named_are_there():
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    tops = "autoforge|core|docs|evaluations|packages|prompts|scripts|tests|templates"
+    named = re.findall(rf"`((?:{tops})/[\w./-]+)`", text)
+    assert named
+    missing = [place for place in named if not (ROOT / place).exists()]
+    assert missing == ["autoforge/resources/"]  # of a wheel
