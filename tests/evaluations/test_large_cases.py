@@ -1,6 +1,7 @@
 """Cases of megabytes are copied, asked, stored and shown; what is too large is named."""
 
 import json
+import sqlite3
 from contextlib import nullcontext
 
 import pytest
@@ -11,8 +12,15 @@ from core.errors import InvalidInputError
 from evaluations.engine.providers import ProviderSpec
 from evaluations.engine.types import Case
 from evaluations.models import Run, RunCase, TestCase, TestResult
-from evaluations.services.planning import Plan, PlannedColumn, create_run, load_cases
+from evaluations.services.planning import (
+    CASE_COLUMNS,
+    Plan,
+    PlannedColumn,
+    create_run,
+    load_cases,
+)
 from evaluations.services.runs import execute_run
+from evaluations.services.store import insert_rows
 from evaluations.services.suites import create_case, create_suite
 from prompts.interface import get_prompt_text
 from prompts.services import create_prompt
@@ -90,3 +98,29 @@ def test_a_form_with_more_than_the_database_takes_is_refused_in_one_sentence(cli
         assert answer.status_code == 413
         assert "The database takes less than 5 MiB" in answer.content.decode()
     assert TestCase.objects.exists() is not IS_LIBSQL
+
+
+@pytest.mark.skipif(IS_LIBSQL, reason="its own limit is tested above")
+def test_a_case_beyond_the_limit_of_a_connection_is_named(suite):
+    connection.ensure_connection()
+    usual = connection.connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MEBIBYTE)
+    try:
+        cases = [Case(name="small", variables={"x": "1", "y": "2"})]
+        cases.append(Case(name="too large", variables={"x": "x", "y": "y" * 2 * MEBIBYTE}))
+        with pytest.raises(InvalidInputError, match="the case “too large” is too large"):
+            create_run(plan_of(suite), ((None, case) for case in cases))
+    finally:
+        connection.connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, usual)
+    assert not Run.objects.exists()
+
+
+@pytest.mark.skipif(IS_LIBSQL, reason="it takes no value of this size")
+def test_a_document_of_megabytes_is_stored_as_a_small_one_is(suite):
+    run = create_run(plan_of(suite), [(None, Case(name="small", variables={"x": "1"}))])
+    assert insert_rows(RunCase._meta.db_table, CASE_COLUMNS, []) == 0
+    for position, size in enumerate((10, 5 * MEBIBYTE), start=1):
+        document = {"variables": {"y": "y" * size}}
+        row = (run.pk.hex, position, None, f"key {position}", "a case", 1.0, document)
+        assert insert_rows(RunCase._meta.db_table, CASE_COLUMNS, [row]) == 1
+        stored = RunCase.objects.get(run=run, position=position)
+        assert (stored.document, stored.name, stored.case) == (document, "a case", None)

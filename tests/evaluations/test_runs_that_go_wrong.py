@@ -1,5 +1,6 @@
 """Runs whose workers, models, prompts or people do what nobody expects."""
 
+import signal
 import time
 from contextlib import closing
 from dataclasses import replace
@@ -7,17 +8,17 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from core.errors import InvalidInputError
 from evaluations.engine.providers import Limits, Price, ProviderSpec
 from evaluations.engine.providers.offline import EchoProvider
-from evaluations.engine.providers.specs import PROVIDERS
+from evaluations.engine.providers.specs import OURS
 from evaluations.engine.types import Answer, Assertion, Case
 from evaluations.models import Run, RunCase, TestResult
 from evaluations.services import store
-from evaluations.services.planning import Plan, PlannedColumn, create_run
+from evaluations.services.planning import Plan, PlannedColumn, create_run, estimate_run
 from evaluations.services.runs import (
     cancel_run,
     clear_errors,
@@ -121,7 +122,7 @@ class Strange(EchoProvider):
 
 @pytest.fixture
 def strange(monkeypatch):
-    monkeypatch.setitem(PROVIDERS, "strange", lambda spec, _environment: Strange(spec))
+    monkeypatch.setitem(OURS, "strange", lambda spec, _environment: Strange(spec))
     return PlannedColumn(spec=ProviderSpec(kind="strange"), text="{{x}}")
 
 
@@ -289,3 +290,75 @@ def test_cases_that_are_the_same_are_two_cases(fake):
     again = make_run(column(fake), questions=["q", "q", "r"])
     found = RunCase.objects.filter(run=again).order_by("position").values_list("key", flat=True)
     assert list(found) == keys
+
+
+# --- the person at the keyboard, and the database
+
+
+def test_a_run_that_is_interrupted_is_free_at_once(fake):
+    def interrupt(_finished):
+        signal.raise_signal(signal.SIGINT)
+
+    run = make_run(column(fake), settings=BACKGROUND)
+    with pytest.raises(KeyboardInterrupt):
+        execute_run(run.pk, on_finished=interrupt)
+    run.refresh_from_db()
+    assert (run.status, run.worker, run.worker_until) == ("running", "", None)
+    assert execute_run(run.pk).status == "completed"
+
+
+@pytest.fixture
+def _refusing_table():
+    """A table with a rule that is none of ours: it takes no result at all."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TRIGGER refuse BEFORE INSERT ON test_results "
+            "BEGIN SELECT RAISE(ABORT, 'not today'); END"
+        )
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TRIGGER refuse")
+
+
+@pytest.mark.usefixtures("_refusing_table")
+def test_a_database_that_refuses_every_result_ends_the_run(fake):
+    run = execute_run(make_run(column(fake), questions=("a",)).pk)
+    assert run.status == "failed"
+    assert run.message.startswith("the database refused a statement (")
+    assert "not today" in run.message
+
+
+def test_a_run_without_errors_has_none_to_forget(fake):
+    run = execute_run(make_run(column(fake), questions=("a",)).pk)
+    assert clear_errors(run.pk) == 0
+    run.refresh_from_db()
+    assert run.status == "completed"
+
+
+def test_a_judge_that_a_run_does_not_know_is_an_error_of_its_cases(fake):
+    rubric = Assertion(type="llm-rubric", value="names Paris")
+    run = make_run(column(fake), questions=("a",), assertions=(rubric,), judge="echo")
+    Run.objects.filter(pk=run.pk).update(settings={"judge": "echo"})
+    run = execute_run(run.pk)
+    texts = f"{run.message} {TestResult.objects.values_list('error', flat=True).first()}"
+    assert "this run was made without the model echo; make it anew" in texts
+
+
+def test_nothing_costs_nothing(fake):
+    estimate = estimate_run(Plan(columns=[column(fake, price=PRICE)]), [], 0)
+    assert (estimate.calls, estimate.input_tokens, estimate.cost_usd) == (0, 0, 0)
+    rubric = Assertion(type="llm-rubric", value="names Paris")
+    asked = [case for _key, case in cases("a", assertions=(rubric,))]
+    judged = Plan(columns=[column(fake, price=PRICE)], judge="openai:gpt-4.1-mini")
+    estimate = estimate_run(judged, asked, 1)
+    assert (estimate.calls, estimate.unpriced) == (2, ())
+
+
+def test_a_set_of_checks_is_stored_with_each_of_them(fake):
+    checks = (Assertion(type="contains", value="a"), Assertion(type="contains", value="zzz"))
+    group = Assertion(type="assert-set", assertions=checks, threshold=0.5)
+    execute_run(make_run(column(fake), questions=("a",), assertions=(group,)).pk)
+    result = TestResult.objects.get()
+    [whole] = result.components
+    assert (result.passed, whole["pass"]) == (True, True)
+    assert [part["pass"] for part in whole["components"]] == [True, False]

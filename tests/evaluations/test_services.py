@@ -38,8 +38,10 @@ def test_an_evaluation_is_written_and_changed(prompt, suite):
         parameters={"temperature": 0},
     )
     first = results.create_evaluation(prompt_id=prompt.pk)
+    free = results.create_evaluation(model="m")
     row = Evaluation.objects.get(pk=made.pk)
     assert (row.version.number, first.version, first.suite) == (2, None, None)
+    assert (free.prompt, free.suite) == (None, None)
     assert (row.status, row.overall_score, row.suite) == ("pending", None, suite)
     assert (row.provider, row.parameters) == ("echo", {"temperature": 0})
     results.edit_evaluation(evaluation_id=made.pk, status="completed", overall_score=0.5)

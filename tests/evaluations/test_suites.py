@@ -5,6 +5,8 @@ from uuid import uuid4
 import pytest
 
 from core.errors import InvalidInputError, NotFoundError
+from evaluations.engine.errors import SuiteError
+from evaluations.engine.types import Case, Suite
 from evaluations.models import TestCase, TestSuite
 from evaluations.services import suites
 
@@ -115,3 +117,16 @@ def test_a_case_is_changed_moved_and_removed(suite):
     assert suites.delete_cases([case.pk]) == 0
     with pytest.raises(NotFoundError, match=f"there is no test case {case.pk}"):
         suites.edit_case(case_id=case.pk, suite_id=suite.pk)
+
+
+def test_a_file_s_case_that_does_not_fit_is_named(suite):
+    cases = (Case(name="good"), Case(name="bad", tags=("a,b",)))
+    with pytest.raises(InvalidInputError, match=r"case “bad”: .*has no comma"):
+        suites.store_suite(Suite(name="New", description="", cases=cases))
+    assert TestSuite.objects.get() == suite
+
+
+def test_a_stored_case_that_is_wrong_is_named(suite):
+    suites.create_case(suite_id=suite.pk, name="bad", assertions=[{"type": "contians"}])
+    with pytest.raises(SuiteError, match=r"case “bad”: .*did you mean contains"):
+        suites.load_suite(suite.pk)
