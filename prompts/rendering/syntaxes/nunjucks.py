@@ -19,7 +19,7 @@ from jinja2.runtime import LoopContext
 from jinja2.utils import Namespace
 
 from prompts.rendering.effort import metered, spend, weigh, within_limits
-from prompts.rendering.problems import RenderError
+from prompts.rendering.problems import Problem, RenderError
 from prompts.rendering.syntaxes import jinja, jinja_filters
 from prompts.rendering.syntaxes.nunjucks_filters import FILTERS
 from prompts.rendering.syntaxes.nunjucks_values import (
@@ -205,8 +205,8 @@ def _share_names(tree: nodes.Template) -> None:
         return
     _replace_names(tree, shared)
     values = [nodes.Pair(nodes.Const(name), nodes.Name(name, "load")) for name in sorted(shared)]
-    start = _call("_shared_names", nodes.Dict(values, lineno=1))
-    tree.body.insert(0, nodes.Assign(nodes.Name(SHARED, "store"), start, lineno=1))
+    start = _call("_shared_names", nodes.Dict(values))
+    tree.body.insert(0, nodes.Assign(nodes.Name(SHARED, "store"), start))
 
 
 def _targets(loops: list[nodes.For]) -> set[str]:
@@ -224,9 +224,8 @@ def _replace_names(tree: nodes.Template, names: set[str]) -> None:
         if not isinstance(node, nodes.Name) or node.name not in names:
             return node
         if node.ctx == "store":
-            return nodes.NSRef(SHARED, node.name, lineno=node.lineno)
-        shared = nodes.Name(SHARED, "load", lineno=node.lineno)
-        return nodes.Getattr(shared, node.name, "load", lineno=node.lineno)
+            return nodes.NSRef(SHARED, node.name)
+        return nodes.Getattr(nodes.Name(SHARED, "load"), node.name, "load")
 
     for parent in [tree, *tree.find_all(nodes.Node)]:
         for field, value in list(parent.iter_fields()):
@@ -432,9 +431,18 @@ def _filled(text: str, values: Mapping[str, Any]) -> str:
     names = {found[1] or found[2] for found in READS.finditer(text)}
     if any(values.get(name) is None for name in names):
         return text
-    parsed = parse(text)
-    if parsed.problems:
-        raise RenderError(parsed.problems)
+    return _fill_alone(parse(text), values)
+
+
+def _fill_alone(parsed: Parsed, values: Mapping[str, Any]) -> str:
+    """Fill a text that belongs to no prompt: there is nothing that it could include."""
+    missing = [
+        Problem(code="include-missing", params={"reference": str(reference)}, place=reference.place)
+        for reference in parsed.references
+    ]
+    problems = parsed.problems or missing
+    if problems:
+        raise RenderError(problems)
     return parsed.fill(values, {})
 
 
@@ -455,7 +463,4 @@ def fill_text(text: str, values: Mapping[str, Any]) -> str:
 
 def fill_text_here(text: str, values: Mapping[str, Any]) -> str:
     """Do the same in this process, whatever it takes."""
-    parsed = parse_value(text)
-    if parsed.problems:
-        raise RenderError(parsed.problems)
-    return parsed.fill(values, {})
+    return _fill_alone(parse_value(text), values)

@@ -72,6 +72,16 @@ def test_filters_of_nunjucks_say_what_they_are_for(text, sentence):
     assert sentence in str(caught.value)
 
 
+def test_whole_numbers_that_no_float_holds():
+    read = nunjucks_filters._int
+    assert [read("9" * 1001), read("-" + "9" * 1001), read("f" * 1001, None, 16)] == [
+        math.inf,
+        -math.inf,
+        math.inf,
+    ]
+    assert read("-" + "1" * 1000) == -int("1" * 1000)
+
+
 def test_widths_at_their_edges():
     assert len(fill_text("{{ 'a' | center(1000) }}", {})) == 1000
     assert fill_text("{{ [1] | dump(10) }}", {}) == "[\n" + " " * 10 + "1\n]"

@@ -12,6 +12,7 @@ from prompts.rendering import (
     RenderError,
     Template,
     check,
+    fill_free_values,
     fill_text,
     find_references,
     find_uses,
@@ -20,7 +21,14 @@ from prompts.rendering import (
     propose_variables,
 )
 from prompts.rendering.effort import LITTLE, _left, spend, weigh, within_limits
-from prompts.rendering.syntaxes import jinja, jinja_filters, nunjucks, nunjucks_filters, parsed
+from prompts.rendering.syntaxes import (
+    jinja,
+    jinja_filters,
+    mustache,
+    nunjucks,
+    nunjucks_filters,
+    parsed,
+)
 from prompts.rendering.templates import LONGEST, fill_here
 
 MAY = "a prompt may use {{ name }}, {% if %}, {% for %}, {% set %}, {% include %} and filters"
@@ -84,6 +92,43 @@ SENTENCES = [
 @pytest.mark.parametrize(("content", "sentences"), SENTENCES)
 def test_what_is_wrong_word_for_word(content, sentences):
     assert problems(content) == sentences
+
+
+NEAR = [
+    # what the text reads, what is declared, what is said of what is not declared
+    ("{{ x }}", ["name"], [("undeclared", {"name": "x"})]),
+    ("{{ customr }}", ["customer", "x"], [("undeclared-near", {"name": "customr", "near": "customer"})]),
+    ("{{ customr }}{{ customer }}", ["customer"], [("undeclared-near", {"name": "customr", "near": "customer"})]),
+    ("{{ custom }}{{ customer }}", ["customer", "customs"], [("undeclared-near", {"name": "custom", "near": "customs"})]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("content", "declared", "said"), NEAR)
+def test_a_name_that_is_not_declared_is_like_one_that_is(content, declared, said):
+    variables = parse_variables([{"name": name} for name in declared])
+    template = Template(content=content, syntax="mustache", variables=variables)
+    found = [problem for problem in check(template) if problem.code != "unused"]
+    assert [(problem.code, problem.params) for problem in found] == said
+
+
+def test_of_many_names_the_first_are_held_against_what_is_declared():
+    content = "".join(f"{{{{ customer{number} }}}}" for number in range(22))
+    variables = parse_variables([{"name": "customer"}])
+    template = Template(content=content, syntax="mustache", variables=variables)
+    codes = [problem.code for problem in check(template) if problem.code != "unused"]
+    assert codes == ["undeclared-near"] * 20 + ["undeclared"] * 2
+
+
+def test_one_brace_too_many_is_said():
+    for content in ("{{ x }}} a", "{{ x }}}", "{{> a }}}."):
+        [problem] = check(Template(content=content, syntax="mustache"))
+        assert problem.code == "mustache-form"
+
+
+def test_nothing_in_two_braces_is_said():
+    for content in ("{{}}", "{%%}", "a {{}} {{ x }}"):
+        [sentence] = problems(content, "nunjucks")
+        assert sentence.startswith("line 1: Jinja cannot read this: ")
 
 
 def test_nunjucks_says_places_of_the_text_as_it_was_written():
@@ -192,6 +237,7 @@ GROWING = [
     (lambda more: jinja_filters._tojson(["x" * (LIMIT - 1 + more)])),
     (lambda more: jinja_filters.checked_text(["x" * (LIMIT - 1 + more)])),
     (lambda more: jinja._join_texts(["x" * HALF, "x" * (HALF + more)])),
+    (lambda more: mustache.parse("x{{ a }}").fill({"a": "x" * (LIMIT - 1 + more)}, {})),
     (lambda more: nunjucks_filters._join(["x", "x"], "-" * (HALF - 1 + more))),
     (lambda more: nunjucks_filters._indent("\n" * (1047 + more), 1000)),
     (lambda more: nunjucks._texts(["x" * HALF, "x" * (HALF + more)])),
@@ -205,6 +251,11 @@ def test_a_result_may_be_so_long_and_no_longer(grow):
     assert grow(0)
     with pytest.raises(RenderError, match=f"longer than {LIMIT} characters"):
         grow(1)
+
+
+def test_nothing_grows_where_nothing_is_replaced():
+    assert nunjucks_filters._replace("aa", "a", "x" * LIMIT, 0) == "aa"
+    assert jinja_filters._replace("aa", "a", "x" * LIMIT, 0) == "aa"
 
 
 # --- effort
@@ -264,6 +315,14 @@ def test_problems_come_back_with_their_places():
     with pytest.raises(RenderError) as refused:
         elsewhere("fill_text", "\n {{ x | uper }}", {"x": "a"})
     assert str(refused.value).startswith("line 2, column 9: there is no filter “uper”")
+
+
+def test_what_takes_much_is_the_same_from_a_worker():
+    much = "{% for i in l %}{% endfor %}{{ x }}"
+    values = {"l": [0] * 18_000, "x": "a"}
+    assert fill_text(much, values) == "a"
+    assert fill_free_values({**values, "y": much})["y"] == "a"
+    assert fill_free_values({"d": 3, "e": "{"}) == {"d": 3, "e": "{"}
 
 
 def test_what_cannot_be_sent_to_a_worker_is_too_deep():
@@ -340,6 +399,19 @@ def test_a_prompt_that_is_json_says_what_it_reads_and_includes():
     assert [use.name for use in find_uses(template)] == ["x"]
     wrong = Template(content=json.dumps(["{{ x | no }}"]), syntax="nunjucks-json")
     assert [problem.code for problem in check(wrong)] == ["jinja-filter"]
+
+
+def test_a_text_that_belongs_to_no_prompt_includes_nothing():
+    sentence = "line 1, column 6: there is no “tone@production” to include"
+    for fill in (lambda text: fill_text(text, {}), lambda text: fill_free_values({"a": text})):
+        with pytest.raises(RenderError) as caught:
+            fill("x {% include 'tone' %}")
+        assert str(caught.value).startswith(sentence)
+
+
+def test_what_mustache_does_not_close_is_one_problem():
+    for content in ("{{ a", "x {{ a", "x {{ a }} {{ b", "x {{ a }"):
+        assert [problem.code for problem in mustache.parse(content).problems] == ["mustache-open"]
 
 
 def test_names_of_variables_that_are_no_texts():
