@@ -20,6 +20,7 @@ from launch.tools import run
 COMMON: Final = ("--universal", "--generate-hashes", "--no-strip-extras", "--quiet")
 CLEAN: Final = ("--no-emit-index-url", "--no-emit-find-links", "--custom-compile-command")
 LOCKS: Final[dict[str, tuple[str, ...]]] = {
+    "requirements-uv.txt": ("requirements-uv.in", "--python-version", "3.11"),
     "requirements.txt": ("requirements.in", "--python-version", "3.11"),
     "requirements-libsql.txt": ("requirements-libsql.in", "--python-version", "3.11"),
     "requirements-dev.txt": ("requirements-dev.in", "--python-version", "3.11"),

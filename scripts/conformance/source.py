@@ -54,7 +54,7 @@ def _requirement(version: str) -> str:
 
 
 def _download(version: str, requirement: str, scratch: Path) -> Path:
-    """Download the source distribution; pip compares it with the hashes."""
+    """Download the source distribution, which uv cannot; pip compares it with the hashes."""
     wanted = scratch / "django.txt"
     wanted.write_text(requirement, encoding="utf-8")
     command = [sys.executable, "-m", "pip", "download", "--no-input", "--retries", RETRIES]

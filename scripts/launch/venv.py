@@ -19,12 +19,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from launch.errors import LaunchError
-from launch.pip import install
+from launch.pip import fetch_uv
 from launch.terminal import note, set_up, step
+from launch.uv import install
 
 __all__ = ["ROOT", "main", "prepare"]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+UV = ROOT / "requirements-uv.txt"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -50,19 +52,34 @@ def prepare(venv: Path, requirements: Sequence[Path]) -> None:
     """Make `venv` if it is missing or broken, and install each file that has changed.
 
     Raises:
-        LaunchError: it cannot be made, or pip failed.
+        LaunchError: it cannot be made, or pip or uv failed.
     """
     if not _is_usable(venv):
         _check_permission(venv)
         _make(venv)
+    python, log = venv / "bin" / "python", venv / "pip.log"
     for path in requirements:
-        stamp = venv / f".installed-{path.name}"
-        wanted = _fingerprint(venv, path)
-        if _read(stamp) == wanted:
+        if _is_installed(venv, path):
             continue
         _check_permission(venv)
-        step(install(venv / "bin" / "python", path, venv / "pip.log"))
-        stamp.write_text(wanted, encoding="utf-8")
+        if not _is_installed(venv, UV):
+            fetch_uv(python, UV, path.name, log)
+            _stamp(venv, UV)
+        step(install(python, path, log))
+        _stamp(venv, path)
+
+
+def _is_installed(venv: Path, requirements: Path) -> bool:
+    return _read(_stamp_path(venv, requirements)) == _fingerprint(venv, requirements)
+
+
+def _stamp(venv: Path, requirements: Path) -> None:
+    fingerprint = _fingerprint(venv, requirements)
+    _stamp_path(venv, requirements).write_text(fingerprint, encoding="utf-8")
+
+
+def _stamp_path(venv: Path, requirements: Path) -> Path:
+    return venv / f".installed-{requirements.name}"
 
 
 @contextmanager

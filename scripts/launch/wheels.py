@@ -1,6 +1,7 @@
 """Packages that are fetched once, when somebody asks for them: installed, or a file taken out.
 
 They are large and optional, so they stand in no requirements file; who asks for them pins them.
+pip does it, because uv installs, but keeps no wheel that a file could be taken out of.
 """
 
 import hashlib

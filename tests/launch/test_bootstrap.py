@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import zipfile
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
@@ -38,11 +39,26 @@ def write_wheel(folder: Path) -> str:
     return f"tiny==1.0 --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n"
 
 
+def write_uv_wheel(folder: Path) -> str:
+    """Pack the uv of these tests as a wheel again; return its line for a requirements file."""
+    uv = distribution("uv")
+    tag = re.search("Tag: (.+)", uv.read_text("WHEEL"))[1]
+    wheel = folder / f"uv-{uv.version}-{tag}.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for path in uv.files:
+            if path.parts[0].startswith("uv") and path.suffix != ".pyc":
+                archive.write(path.locate(), str(path))
+            elif path.parent.name == "bin":
+                archive.write(path.locate(), f"uv-{uv.version}.data/scripts/{path.name}")
+    return f"uv=={uv.version} --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n"
+
+
 @pytest.fixture
 def tiny(project, clean_environ, tmp_path):
     """Return the project with a requirements file of one package, which is on this disk."""
     line = write_wheel(tmp_path / "wheels")
     (project / "tiny.txt").write_text(line)
+    (project / "requirements-uv.txt").write_text(write_uv_wheel(tmp_path / "wheels"))
     links = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path / "wheels")}
     return project, clean_environ | links
 
@@ -171,6 +187,147 @@ def test_why_pip_failed_is_one_sentence(log, sentence):
     from launch.pip import describe_failure
 
     assert describe_failure(log, "some.txt", Path("some.log")) == sentence
+
+
+@pytest.mark.parametrize(
+    ("log", "sentence"),
+    [
+        (
+            (
+                "error: Request failed after 2 retries in 4.9s\n"
+                "  cause: Failed to fetch: https://mirror.example:8443/simple/rich/\n"
+                "  cause: error sending request for url (https://mirror.example:8443/simple/rich/)\n"
+                "  cause: client error (Connect)\n"
+            ),
+            (
+                "The packages of some.txt could not be downloaded, because mirror.example (port "
+                "8443) cannot be reached: check the network or the proxy, then run the same "
+                "command again."
+            ),
+        ),
+        (
+            (
+                "error: Failed to fetch: http://index.example/simple/rich/\n"
+                "  cause: error sending request for url (http://index.example/simple/rich/)\n"
+                "  cause: dns error\n"
+            ),
+            (
+                "The packages of some.txt could not be downloaded, because index.example (port 80) "
+                "cannot be reached: check the network or the proxy, then run the same command "
+                "again."
+            ),
+        ),
+        (
+            "error: operation timed out\n",
+            (
+                "The packages of some.txt could not be downloaded, because the package index "
+                "cannot be reached: check the network or the proxy, then run the same command "
+                "again."
+            ),
+        ),
+        (
+            "error: Failed to download `tiny==1.0`\n  cause: Hash mismatch for `tiny==1.0`\n",
+            (
+                "A downloaded package differs from the hash in some.txt, so nothing was "
+                "installed: try again from another network or mirror; some.log names the package."
+            ),
+        ),
+        (
+            (
+                "Resolved 1 package in 2ms\nerror: Failed to install: tiny-1.0\n"
+                "  cause: No space left on device (os error 28)\n"
+            ),
+            (
+                "uv could not install some.txt (Failed to install: tiny-1.0: No space left on "
+                "device (os error 28)): the whole log is in some.log."
+            ),
+        ),
+        (
+            "",
+            (
+                "uv could not install some.txt (uv stopped without a reason): "
+                "the whole log is in some.log."
+            ),
+        ),
+    ],
+)
+def test_why_uv_failed_is_one_sentence(log, sentence):
+    from launch.uv import describe_failure
+
+    assert describe_failure(log, "some.txt", Path("some.log")) == sentence
+
+
+# What pip is configured with → what uv is told.
+TOLD = [
+    (
+        {"index-url": "https://mirror.example/simple"},
+        "--default-index https://mirror.example/simple",
+    ),
+    (
+        {"extra-index-url": "https://one.example/\nhttps://two.example/"},
+        "--index https://one.example/ --index https://two.example/",
+    ),
+    ({"find-links": "https://links.example/"}, "--find-links https://links.example/"),
+    ({"find-links": "/no/such/folder"}, ""),
+    ({"no-index": "1"}, "--no-index"),
+    ({"no-index": "false"}, ""),
+    ({"trusted-host": "mirror.example"}, "--allow-insecure-host mirror.example"),
+    ({"no-binary": "redis"}, "--no-binary redis"),
+    ({"keyring-provider": "import"}, "--keyring-provider subprocess"),
+    ({"keyring-provider": "disabled"}, ""),
+    ({"constraint": "/etc/constraints.txt", "user": "true", "quiet": "1"}, ""),
+]
+
+
+@pytest.mark.parametrize(("settings", "told"), TOLD)
+def test_uv_is_told_what_pip_is_configured_with(settings, told):
+    from launch.uv import build_arguments
+
+    usual = build_arguments({})
+    assert usual[:2] == ["--index-strategy", "unsafe-best-match"]
+    assert " ".join(one for one in build_arguments(settings)[2:] if one not in usual) == told
+
+
+@pytest.mark.parametrize(
+    ("settings", "variables"),
+    [
+        ({}, {"UV_HTTP_RETRIES": "2"}),
+        ({"retries": "0"}, {"UV_HTTP_RETRIES": "0"}),
+        ({"cert": "/ca.pem"}, {"SSL_CERT_FILE": "/ca.pem", "UV_HTTP_RETRIES": "2"}),
+        (
+            {"proxy": "http://proxy.example:3128", "timeout": "60"},
+            {
+                "HTTPS_PROXY": "http://proxy.example:3128",
+                "HTTP_PROXY": "http://proxy.example:3128",
+                "UV_HTTP_TIMEOUT": "60",
+                "UV_HTTP_RETRIES": "2",
+            },
+        ),
+    ],
+)
+def test_what_uv_has_no_option_for_is_a_variable(settings, variables):
+    from launch.uv import build_environment
+
+    assert build_environment(settings, {"HOME": "/home/a"}) == {"HOME": "/home/a", **variables}
+
+
+def test_pip_s_settings_are_read_as_pip_reads_them(tmp_path, monkeypatch):
+    from launch.pip import read_settings
+
+    (tmp_path / "pip.conf").write_text(
+        "[global]\nindex-url = https://global.example/\ntimeout = 5\nretries = 1\n"
+        "[install]\ntimeout = 6\nno-binary = it's\n[download]\nindex-url = https://no.example/\n"
+    )
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
+    monkeypatch.setenv("PIP_RETRIES", "7")
+    settings = read_settings(Path(sys.executable))
+    asked = {name: settings.get(name) for name in ("index-url", "timeout", "retries", "no-binary")}
+    assert asked == {
+        "index-url": "https://global.example/",
+        "timeout": "6",
+        "retries": "7",
+        "no-binary": "it's",
+    }
 
 
 def test_the_development_file_pins_what_the_runtime_pins():
