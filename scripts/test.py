@@ -18,6 +18,8 @@ from launch.terminal import say, set_up, step, strong, warn
 from launch.tools import ROOT, run
 
 WHOLE_PERCENT: Final = 90
+# One more than there are cores: tests wait for servers, browsers and programs that they start.
+PROCESSES: Final = (os.cpu_count() or 1) + 1
 # What decides over data and start-up is tested branch by branch.
 COMPLETE: Final = ("prompts/services/*", "evaluations/services/*", "autoforge/environment/*")
 
@@ -88,7 +90,7 @@ def main() -> int:
 
 def _test() -> bool:
     run(["python", "-m", "coverage", "erase"])
-    command = ["python", "-m", "pytest", "-n", "auto", "--cov", "--cov-report=html"]
+    command = ["python", "-m", "pytest", "-n", str(PROCESSES), "--cov", "--cov-report=html"]
     return run([*command, *shlex.split(os.environ.get("ARGS", ""))]).returncode == 0
 
 
