@@ -55,9 +55,7 @@ class BulkMixin:
         try:
             queryset.filter(pk__in=keys)
         except (ValidationError, ValueError):
-            text = _(
-                "The selection names a row that cannot exist. Select the rows in the list again."
-            )
+            text = _("The selection contains an invalid row. Select the rows in the list again.")
             messages.error(request, text)
             return None
         return super().response_action(request, queryset)  # type: ignore[misc]  # an admin follows
@@ -233,7 +231,7 @@ class SoftDeleteAdmin(BaseAdmin):
         """Say where the row is now: Django would say that it is gone."""
         if IS_POPUP_VAR in request.POST:
             return super().response_delete(request, obj_display, obj_id)
-        text = _("“%(name)s” is in the trash. Choose “Deleted” under “state” to get it back.")
+        text = _("“%(name)s” is in the trash. To restore it, choose “Deleted” under “state”.")
         self.message_user(request, text % {"name": obj_display}, messages.SUCCESS)
         address = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
         filters = {"preserved_filters": self.get_preserved_filters(request), "opts": self.opts}

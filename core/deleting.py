@@ -19,11 +19,11 @@ __all__ = ["DeleteSelected", "RestoreSelected", "log_deletions", "trash_sentence
 def trash_sentences(count: int) -> list[str]:
     """Return what the trash means for so many rows."""
     goes = ngettext(
-        "It goes to the trash; nothing is removed.",
-        "They go to the trash; nothing is removed.",
+        "It will be moved to the trash and can be restored.",
+        "They will be moved to the trash and can be restored.",
         count,
     )
-    back = _("To get it back, choose “Deleted” under “state” in the list, then “Restore selected”.")
+    back = _("To restore it, choose “Deleted” under “state” in the list, then “Restore selected”.")
     return [goes, back]
 
 
@@ -56,7 +56,7 @@ class DeleteSelected(BulkAction):
         if denied or protected:
             return Question(refusal=_refusal(denied, protected))
         together = ", ".join(f"{count} {name}" for name, count in counts.items())
-        lost = _("This removes for good: %(rows)s. It cannot be undone.") % {"rows": together}
+        lost = _("This permanently deletes: %(rows)s. It cannot be undone.") % {"rows": together}
         return Question(sentences=[lost])
 
     def run(self, admin: Any, request: HttpRequest, rows: QuerySet[Any], values: Any) -> BulkResult:  # noqa: ARG002 (there is no form)
@@ -79,18 +79,21 @@ class DeleteSelected(BulkAction):
 
     def done(self, count: int, values: Any) -> str:  # noqa: ARG002 (there is no form)
         """Say how many were deleted."""
-        text = ngettext("%(count)d was deleted.", "%(count)d were deleted.", count)
+        text = ngettext("%(count)d deleted.", "%(count)d deleted.", count)
         return text % {"count": count}
 
 
 def _refusal(denied: Any, protected: Any) -> str:
     if denied:
         names = ", ".join(sorted(map(str, denied)))
-        sentence = _("Other rows would go with them, and you may not delete these: %(names)s.")
+        sentence = _(
+            "Related rows would be deleted too, and you do not have permission to "
+            "delete: %(names)s."
+        )
         return sentence % {"names": names}
     shown = ", ".join(map(str, protected[:10]))
     count = len(protected)
-    sentence = _("%(count)d other rows need them and are protected: %(names)s.")
+    sentence = _("%(count)d other rows depend on them and are protected: %(names)s.")
     return sentence % {"count": count, "names": shown}
 
 

@@ -58,7 +58,7 @@ def refuse_unknown(fields: dict[str, Any], allowed: frozenset[str]) -> None:
         names = ", ".join(sorted(allowed))
         raise InvalidInputError(
             dict.fromkeys(
-                sorted(unknown), _("no such field; there are %(names)s") % {"names": names}
+                sorted(unknown), _("unknown field; allowed fields: %(names)s") % {"names": names}
             )
         )
 

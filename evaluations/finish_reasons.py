@@ -13,23 +13,23 @@ ORDINARY: Final = ("", "stop", "tool_calls")
 # Results about which there is more to say than their text.
 REMARKABLE: Final = ~Q(finish_reason__in=ORDINARY) | Q(error="", output="")
 SENTENCES: Final = {
-    "length": gettext_noop("The answer was cut at the limit of tokens"),
-    "content_filter": gettext_noop("The content filter of the service acted"),
-    "error": gettext_noop("The service broke off the answer"),
+    "length": gettext_noop("The answer was cut off at the token limit"),
+    "content_filter": gettext_noop("The provider's content filter blocked the answer"),
+    "error": gettext_noop("The provider interrupted the answer"),
 }
 # The service's own words that say more than ours.
 OWN_SENTENCES: Final = {
-    "pause_turn": gettext_noop("The model paused before its answer was done"),
+    "pause_turn": gettext_noop("The model paused before its answer was complete"),
     "model_context_window_exceeded": gettext_noop(
-        "The answer was cut where the model's context was full"
+        "The answer was cut off because the model's context was full"
     ),
 }
 ALL_REASONING: Final = gettext_noop(
-    "The answer is empty: all its tokens went into reasoning; allow the model more of them"
+    "The answer is empty: all tokens were spent on reasoning; raise the token limit"
 )
-EMPTY_AT_LIMIT: Final = gettext_noop("The answer is empty: it was cut at the limit of tokens")
+EMPTY_AT_LIMIT: Final = gettext_noop("The answer is empty: it was cut off at the token limit")
 EMPTY: Final = gettext_noop("The answer is empty")
-OTHER: Final = gettext_noop("The model stopped for a reason of its own")
+OTHER: Final = gettext_noop("The model stopped for an unknown reason")
 
 
 def explain_finish(

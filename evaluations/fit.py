@@ -21,22 +21,22 @@ __all__ = ["SENTENCES", "Misfit", "Survey", "misfits_from_json"]
 
 SENTENCES: Final[Mapping[str, str]] = {
     "nothing-checked": gettext_noop(
-        "No case has a check that can fail, so no answer will be compared with anything: the run "
-        "will have no pass rate and open no gate. Add assertions to the cases, or import the suite "
-        "again with --assert."
+        "No case has an assertion that can fail, so no answer will be checked: the "
+        "run will have no pass rate and cannot satisfy a gate. Add assertions to "
+        "the cases, or import the suite again with --assert."
     ),
     "unchecked": gettext_noop(
         "%(count)d of %(cases)d cases have no check that can fail: their answers will count "
         "neither as passed nor as failed."
     ),
     "missing": gettext_noop(
-        "“%(column)s” needs %(names)s, and %(count)d of %(cases)d cases do not give it: these "
-        "cases will be errors."
+        "“%(column)s” requires %(names)s, which %(count)d of %(cases)d cases do "
+        "not provide; these cases will be errors."
     ),
     "never-given": gettext_noop(
-        "“%(column)s” uses %(names)s, which no case gives: it stays empty."
+        "“%(column)s” uses %(names)s, which no case provides; it will be empty."
     ),
-    "unused": gettext_noop("The cases give %(names)s, which “%(column)s” does not use."),
+    "unused": gettext_noop("The cases provide %(names)s, which “%(column)s” does not use."),
 }
 NUNJUCKS_GLOBALS: Final = frozenset({"env", "range", "cycler", "joiner", "_conversation"})
 NAMES_SHOWN: Final = 5

@@ -132,13 +132,13 @@ def _reasons(
     yield (
         bool(unchecked),
         _(
-            "%(unchecked)d answers of its run over “%(suite)s” were not checked: add assertions to "
-            "the cases, and run it again"
+            "%(unchecked)d answers of its run of “%(suite)s” were not checked; add "
+            "assertions to the cases, then run it again"
         ),
     )
     yield (
         bool(changed),
-        _("the case “%(case)s” of “%(suite)s” was changed after its run: run it again"),
+        _("the case “%(case)s” of “%(suite)s” was changed after the run; run it again"),
     )
     yield rate is None, _("this content has not been evaluated with the suite “%(suite)s”")
     yield (rate or 0) < gate.pass_rate, _("“%(suite)s”: pass rate %(rate)s, required %(needed)s")
@@ -175,13 +175,13 @@ def _check_score(candidate: Candidate) -> Verdict:
     if newest is None:
         return Verdict(passed=False, reason=_("this content has not been evaluated yet"))
     if newest.summary.get("errors"):
-        reason = _("its newest evaluation has %(errors)d errors: do them again")
+        reason = _("its newest evaluation has %(errors)d errors; retry them")
         return Verdict(passed=False, reason=reason % {"errors": newest.summary["errors"]})
     unchecked = _count_unchecked(newest)
     if unchecked or newest.overall_score is None:
         reason = _(
-            "%(unchecked)d answers of its newest evaluation were not checked: add assertions to "
-            "the cases, and run it again"
+            "%(unchecked)d answers of its newest evaluation were not checked; add "
+            "assertions to the cases, then run it again"
         )
         return Verdict(passed=False, reason=reason % {"unchecked": unchecked})
     params = {"score": f"{newest.overall_score:.2f}", "needed": f"{GOOD_SCORE:.2f}"}

@@ -122,13 +122,13 @@ class PromptForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class i
             self.conflict = newest
             raise forms.ValidationError(
                 _(
-                    "Somebody else saved version %(newest)d while you edited version %(began)d. "
-                    "Nothing is lost: both texts are below."
+                    "Someone else saved version %(newest)d while you were editing version "
+                    "%(began)d. Nothing is lost: both texts are below."
                 )
                 if is_stale
                 else _(
-                    "Somebody else changed this prompt while you edited it. Nothing is lost: what "
-                    "differs is below."
+                    "Someone else changed this prompt while you were editing it. Nothing is "
+                    "lost: the differences are below."
                 ),
                 code="stale",
                 params={"newest": newest.current_version, "began": began},

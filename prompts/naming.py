@@ -37,8 +37,8 @@ def validate_name(value: str) -> None:
     if not _is_fitting(value) or len(value) > NAME_MAX_LENGTH:
         raise ValidationError(
             _(
-                "must be 1 to %(limit)d lower-case letters of any script, digits, -, _ and ., "
-                "such as %(example)s"
+                "must be 1 to %(limit)d lower-case letters of any script, digits, -, _ or "
+                "., such as %(example)s"
             ),
             code="name",
             params={"limit": NAME_MAX_LENGTH, "example": make_name(value)},
@@ -53,13 +53,13 @@ def validate_label(value: str) -> None:
     """
     if value == LATEST:
         raise ValidationError(
-            _("“latest” always stands at the newest version and cannot be moved"), code="latest"
+            _("“latest” always points to the newest version and cannot be moved"), code="latest"
         )
     if not _is_fitting(value) or len(value) > LABEL_MAX_LENGTH:
         raise ValidationError(
             _(
-                "must be 1 to %(limit)d lower-case letters of any script, digits, -, _ and ., "
-                "such as production"
+                "must be 1 to %(limit)d lower-case letters of any script, digits, -, _ or "
+                "., such as production"
             ),
             code="name",
             params={"limit": LABEL_MAX_LENGTH},

@@ -103,11 +103,11 @@ def test_pages_of_single_rows_do_not_grow(admin, django_assert_max_num_queries):
 
 
 def test_the_dashboard_empty_and_full(admin, django_assert_max_num_queries):
-    assert "Nothing is here yet." in admin.get("/admin/").content.decode()
+    assert "There is nothing here yet." in admin.get("/admin/").content.decode()
     fill(3)
     with django_assert_max_num_queries(12):
         page = admin.get("/admin/").content.decode()
-    assert "Nothing is here yet." not in page
+    assert "There is nothing here yet." not in page
     assert "Prompt 2 · v1" in page
     assert "3 draft" in page
     chart = json.loads(html.unescape(page.split('data-value="')[1].split('"')[0]))
@@ -167,7 +167,7 @@ def test_a_stale_edit_is_told_and_keeps_its_text(admin):
     response = admin.post(url("prompts_prompt_change", prompt.pk), stale)
     page = response.content.decode()
     assert response.status_code == 200
-    assert "Somebody else saved version 2 while you edited version 1." in page
+    assert "Someone else saved version 2 while you were editing version 1" in page
     assert "mine" in page
     prompt.refresh_from_db()
     assert (prompt.content, prompt.current_version) == ("theirs", 2)
@@ -224,7 +224,7 @@ def test_a_name_that_is_taken_is_told_on_restore(admin):
         first.delete()
         second = model.objects.create(name="Same", **fields)
         page = act(admin, name, "restore_selected", first, query="?state=deleted")
-        assert "is called “Same” already" in html.unescape(page.content.decode())
+        assert "with the name “Same” already exists" in html.unescape(page.content.decode())
         second.delete()
         act(admin, name, "restore_selected", first, query="?state=deleted")
         assert model.objects.get() == first
@@ -315,7 +315,7 @@ def test_a_viewer_sees_and_may_not_act(client, member):
     assert client.get(url("prompts_prompt_add")).status_code == 403
     assert client.get(url("prompts_prompttemplate_changelist")).status_code == 403
     dashboard = client.get("/admin/").content.decode()
-    assert "Newest versions" in dashboard
+    assert "Recent versions" in dashboard
     assert "Test results" not in dashboard
 
 

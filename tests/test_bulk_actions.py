@@ -108,19 +108,19 @@ def test_every_action_of_prompts_is_carried_out_whole(admin):
     assert f"{MANY} updated." in text_of(page)
     assert all(tags == ["one", "二"] for tags in Prompt.objects.values_list("tags", flat=True))
     page = confirm(admin, act(admin, Prompt, "tag_selected"), tags="one")
-    assert f"0 updated. {MANY} needed no change." in text_of(page)
+    assert f"0 updated. {MANY} did not need a change." in text_of(page)
     exported = confirm(admin, act(admin, Prompt, "export_selected"), format="jsonl")
     assert len(exported.content.splitlines()) == MANY
 
     page = confirm(admin, act(admin, Prompt, "delete_selected"))
-    assert f"{MANY} were deleted." in text_of(page)
+    assert f"{MANY} deleted." in text_of(page)
     assert not Prompt.objects.exists()
     page = act(admin, Prompt, "restore_selected", query=deleted)
     assert f"{MANY} items restored." in text_of(page)
     assert PromptEvent.objects.filter(kind="restored", actor="owner").count() == MANY
     confirm(admin, act(admin, Prompt, "delete_selected"))
     page = act(admin, Prompt, "purge_selected", query=deleted)
-    assert f"This removes {MANY} prompts for good" in text_of(page)
+    assert f"This permanently deletes {MANY} prompts" in text_of(page)
     page = confirm(admin, page, reason="an order")
     assert f"{MANY} permanently deleted." in text_of(page)
     assert not Prompt.all_objects.exists()
@@ -159,8 +159,8 @@ def test_what_has_a_trash_is_deleted_and_restored_whole(admin, model):
     count = 150 if model in (PromptTemplate, TestSuite) else MANY
     make_rows(model, count)
     page = act(admin, model, "delete_selected")
-    assert "They go to the trash; nothing is removed." in text_of(page)
-    assert f"{count} were deleted." in text_of(confirm(admin, page))
+    assert "They will be moved to the trash and can be restored." in text_of(page)
+    assert f"{count} deleted." in text_of(confirm(admin, page))
     assert not model.objects.exists()
     page = act(admin, model, "restore_selected", query="?state=deleted")
     assert f"{count} items restored." in text_of(page)
@@ -174,8 +174,8 @@ def test_what_has_no_trash_is_removed_whole(admin, model, owner):
     make_rows(model, MANY)
     query = "?is_superuser__exact=0" if model is User else ""
     page = act(admin, model, "delete_selected", query=query)
-    assert "This removes for good:" in text_of(page)
-    assert f"{MANY} were deleted." in text_of(confirm(admin, page))
+    assert "This permanently deletes" in text_of(page)
+    assert f"{MANY} deleted." in text_of(confirm(admin, page))
     assert model.objects.exclude(pk=owner.pk if model is User else None).count() == 0
     assert LogEntry.objects.filter(user=owner).count() == MANY
 
@@ -221,12 +221,12 @@ def test_what_is_long_goes_on_in_the_next_request(admin, monkeypatch):
     data = {"action": "archive_selected", "_selected_action": ["x"], "select_across": "1"}
     page = admin.post(changelist(Prompt, "?o=1"), data, follow=True)
     address = page.request["PATH_INFO"]
-    assert "100 of 250 rows are done." in text_of(page)
+    assert "100 of 250 rows done." in text_of(page)
     assert '<progress class="wk-progress"' in text_of(page)
     assert "autoforge/bulk" in text_of(page)
     assert Prompt.objects.filter(status="archived").count() == 100
-    assert "100 of 250 rows are done." in text_of(admin.get(address))  # looking does nothing
-    assert "200 of 250 rows are done." in text_of(admin.post(address, follow=True))
+    assert "100 of 250 rows done." in text_of(admin.get(address))  # looking does nothing
+    assert "200 of 250 rows done." in text_of(admin.post(address, follow=True))
     page = admin.post(address, follow=True)
     assert "250 changed to “Archived”." in text_of(page)
     assert page.redirect_chain[-1][0] == changelist(Prompt, "?o=1")
@@ -269,7 +269,7 @@ def test_too_many_are_refused_by_number_before_anything_is_done(admin, monkeypat
     monkeypatch.setattr(jobs, "MOST_ROWS", 20)
     make_prompts(30)
     page = text_of(act(admin, Prompt, "archive_selected"))
-    assert "30 rows are selected, and at most 20 are taken at once" in page
+    assert "30 rows are selected, but at most 20 can be" in page
     assert not Prompt.objects.filter(status="archived").exists()
 
 
@@ -278,14 +278,14 @@ def test_what_is_refused_is_named_and_the_rest_is_done(admin):
     services.delete_prompts([row.pk for row in rows[:12]])
     page = text_of(act(admin, Prompt, "archive_selected", query="?state=all&o=1"))
     assert "3 changed to “Archived”." in page
-    assert "12 were left as they are: “Prompt 0000”: it is in the trash; restore it first" in page
+    assert "12 were not changed: “Prompt 0000”: it is in the trash; restore it first" in page
     assert "“Prompt 0009”" in page
     assert "“Prompt 0010”" not in page
     assert "and 2 more" in page
     page = act(admin, Prompt, "purge_selected", query="?state=all")
     page = text_of(confirm(admin, page))
     assert "12 permanently deleted." in page
-    assert "3 were left as they are" in page
+    assert "3 were not changed" in page
     assert "it is in use; delete it first" in page
 
 
@@ -295,8 +295,8 @@ def test_a_name_that_is_taken_stops_that_row_alone(admin):
     services.create_prompt(title="New", name="prompt-0001", content="c")
     page = text_of(act(admin, Prompt, "restore_selected", query="?state=deleted"))
     assert "2 items restored." in page
-    assert "1 was left as it is: “Prompt 0001”" in page
-    assert "another prompt is called “prompt-0001” already" in page
+    assert "1 was not changed: “Prompt 0001”" in page
+    assert "a prompt with the name “prompt-0001” already exists" in page
 
 
 def test_a_check_that_fails_stops_that_prompt_alone(admin, monkeypatch):
@@ -313,7 +313,7 @@ def test_a_check_that_fails_stops_that_prompt_alone(admin, monkeypatch):
     assert "number: odd" in text_of(page)
     assert PromptLabel.objects.filter(name="production").count() == 2
     page = confirm(admin, act(admin, Prompt, "label_selected"), label="latest")
-    assert "always stands at the newest version" in text_of(page)  # before any is touched
+    assert "“latest” always points to the newest version" in text_of(page)  # before any is touched
 
 
 def test_the_question_says_what_stands_on_what_goes(admin):
@@ -322,18 +322,20 @@ def test_the_question_says_what_stands_on_what_goes(admin):
         services.move_label(prompt_id=prompt.pk, label="alpha", number=1)
     services.move_label(prompt_id=first.pk, label="production", number=1)
     page = text_of(act(admin, Prompt, "delete_selected"))
-    protected = page.index("The protected label “production” stands at version 1 of “Prompt 0000”")
-    assert protected < page.index("The label “alpha” stands at version 1 of “Prompt 0000”")
-    assert "Programs that ask for “prompt-0000”, “prompt-0001” get an error" in page
-    assert "They go to the trash; nothing is removed." in page
+    protected = page.index("The protected label “production” points to version 1 of “Prompt 0000”")
+    assert protected < page.index("The label “alpha” points to version 1 of “Prompt 0000”")
+    assert (
+        "Programs that request “prompt-0000”, “prompt-0001” will get the error “there is no such"
+    ) in page
+    assert "They will be moved to the trash and can be restored." in page
     single = reverse("admin:prompts_prompt_delete", args=[first.pk])
     page = text_of(admin.get(single))
-    assert "The protected label “production” stands at version 1 of “Prompt 0000”" in page
-    assert "It goes to the trash; nothing is removed." in page
+    assert "The protected label “production” points to version 1 of “Prompt 0000”" in page
+    assert "It will be moved to the trash and can be restored." in page
     page = text_of(admin.post(single, {"post": "yes"}, follow=True))
-    assert "“Prompt 0000” is in the trash." in page
+    assert "“Prompt 0000” is in the trash. To restore" in page
     page = act(admin, Prompt, "purge_selected", query="?state=deleted")
-    assert "A protected label still stands at one of them (production)" in text_of(page)
+    assert "A protected label still points to one of them (production): enter a" in text_of(page)
     page = confirm(admin, page)
     assert "This field is required." in text_of(page)
     assert Prompt.all_objects.filter(pk=first.pk).exists()
@@ -345,9 +347,9 @@ def test_a_suite_that_gates_rest_on_says_so(admin):
     suite = TestSuite.objects.create(name="S")
     ReleaseGate.objects.create(prompt=prompt, suite=suite)
     page = text_of(act(admin, TestSuite, "delete_selected"))
-    assert "1 release gate rests on it (“Prompt 0000”)" in page
+    assert "1 release gate uses this suite (“Prompt 0000”)" in page
     page = text_of(admin.get(reverse("admin:evaluations_testsuite_delete", args=[suite.pk])))
-    assert "1 release gate rests on it (“Prompt 0000”)" in page
+    assert "1 release gate uses this suite (“Prompt 0000”)" in page
 
 
 def test_keys_that_are_none_are_told(admin):
@@ -355,14 +357,14 @@ def test_keys_that_are_none_are_told(admin):
     for model, key in ((Prompt, "x"), (User, "x"), (LabelRule, "x")):
         data = {"action": "delete_selected", "_selected_action": key, "index": "0"}
         page = admin.post(changelist(model), data, follow=True)
-        assert "The selection names a row that cannot exist." in text_of(page)
+        assert "The selection contains an invalid row. Select the" in text_of(page)
 
 
 @pytest.mark.parametrize(
     ("denied", "protected", "sentence"),
     [
-        ({"log entry"}, [], "you may not delete these: log entry"),
-        (set(), ["one", "two"], "2 other rows need them and are protected: one, two."),
+        ({"log entry"}, [], "too, and you do not have permission to delete: log entry"),
+        (set(), ["one", "two"], "2 other rows depend on them and are protected: one, two."),
     ],
 )
 def test_what_cannot_be_deleted_is_refused_on_the_page(

@@ -240,7 +240,7 @@ def test_every_refusal_has_a_translation():
 
 
 def test_a_translation_that_is_taken_out_is_missed():
-    without = {"there is no enabled case to run", "there is no prompt “%(name)s”"}
+    without = {"there are no enabled cases to run", "there is no prompt “%(name)s”"}
     assert len(untranslated(known_texts() - without)) == 2
 
 

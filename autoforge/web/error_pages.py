@@ -56,8 +56,8 @@ NOT_AS_EXPECTED: Final = _(
     "Contact your administrator."
 )
 TOO_LARGE: Final = _(
-    "The database takes less than 5 MiB for all fields of an entry together: nothing was saved. Go "
-    "back and divide it."
+    "The database accepts less than 5 MiB for all fields of an entry together; "
+    "nothing was saved. Go back and split it."
 )
 UNAVAILABLE: Final = 503
 RETRY_AFTER_SECONDS: Final = 10

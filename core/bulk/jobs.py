@@ -134,8 +134,8 @@ def select_keys(queryset: QuerySet[Any]) -> list[Any]:
     keys = [str(key) for key in queryset.values_list("pk", flat=True)[: MOST_ROWS + 1]]
     if len(keys) > MOST_ROWS:
         sentence = _(
-            "%(count)s rows are selected, and at most %(most)s are taken at once: narrow the list "
-            "with a filter or a search. Nothing was changed."
+            "%(count)s rows are selected, but at most %(most)s can be processed at "
+            "once. Narrow the list with a filter or search. Nothing was changed."
         )
         numbers = {"count": f"{queryset.count():,}", "most": f"{MOST_ROWS:,}"}
         raise ApplicationError(sentence % numbers)
@@ -225,9 +225,9 @@ def explain(error: Exception) -> str:
     if isinstance(error, ValidationError):
         return " ".join(error.messages)
     if isinstance(error, ProtectedError | RestrictedError):
-        return _("other rows need it")
+        return _("other rows depend on it")
     if isinstance(error, IntegrityError):
-        return _("the database refuses it: another row depends on it, or it would break a rule")
+        return _("the database rejected it: another row depends on it, or it would violate a rule")
     return str(error)
 
 

@@ -109,7 +109,9 @@ def _report(work: Work) -> None:
     sentences = [work.action.done(job.changed, values)]
     same = len(job.keys) - job.changed - job.failed
     if same:
-        text = ngettext("%(count)d needed no change.", "%(count)d needed no change.", same)
+        text = ngettext(
+            "%(count)d did not need a change.", "%(count)d did not need a change.", same
+        )
         sentences.append(text % {"count": same})
     level = messages.SUCCESS if job.changed else messages.WARNING
     messages.add_message(work.request, level, " ".join(sentences))
@@ -119,8 +121,8 @@ def _report(work: Work) -> None:
 
 def _describe_failures(job: Job) -> str:
     text = ngettext(
-        "%(count)d was left as it is: %(rows)s",
-        "%(count)d were left as they are: %(rows)s",
+        "%(count)d was not changed: %(rows)s",
+        "%(count)d were not changed: %(rows)s",
         job.failed,
     )
     named = [f"“{name}”: {reason}" for name, reason in job.failures]

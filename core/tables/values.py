@@ -35,7 +35,7 @@ KINDS: Final[dict[type, str]] = {
     bool: gettext_noop("true or false"),
     int: gettext_noop("a number"),
     float: gettext_noop("a number"),
-    str: gettext_noop("a text"),
+    str: gettext_noop("a string"),
     list: gettext_noop("a list"),
     dict: gettext_noop("an object"),
 }

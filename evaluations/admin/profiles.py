@@ -194,8 +194,9 @@ class ReleaseGateAdmin(BaseAdmin):
     def _warn_if_idle(self, request: HttpRequest) -> None:
         if ReleaseGate.objects.exists() and not list_checked_labels():
             sentence = _(
-                "No label needs checks, so release gates stop nothing yet: tick “needs checks” in "
-                "the label rule of the label that they guard, such as production."
+                "No label requires release checks, so release gates have no effect yet. "
+                "Enable “needs checks” in the label rule of the label you want to protect, "
+                "such as production."
             )
             self.message_user(request, sentence, level=messages.WARNING)
 

@@ -47,10 +47,10 @@ VERSIONS: Final = 20  # that are offered as boxes
 BASELINES: Final = 30
 NO_LIMIT: Final = {"placeholder": _("no limit")}
 GROUPS: Final = (
-    (_("What is asked"), ("suite", "versions", "others", "baseline")),
-    (_("Who is asked"), ("profiles", "providers", "judge", "embeddings")),
+    (_("Prompts and test cases"), ("suite", "versions", "others", "baseline")),
+    (_("Models"), ("profiles", "providers", "judge", "embeddings")),
     (
-        _("How often, and how far"),
+        _("Repeats and limits"),
         ("repeats", "max_cost_usd", "max_calls", "max_seconds", "use_cache"),
     ),
 )
@@ -144,7 +144,7 @@ class StartForm(forms.Form):
         queryset=Run.objects.none(),
         empty_label=_("the first version"),
         widget=UnfoldAdminSelectWidget(),
-        help_text=_("An earlier run whose columns these are compared with."),
+        help_text=_("An earlier run to compare the columns with."),
     )
     repeats = forms.IntegerField(
         label=_("Repeats"),
@@ -152,7 +152,9 @@ class StartForm(forms.Form):
         min_value=1,
         max_value=1000,
         widget=UnfoldAdminIntegerFieldWidget(),
-        help_text=_("How often each case is asked; more show how steady the answers are."),
+        help_text=_(
+            "How many times each case is run. More repeats show how consistent the answers are."
+        ),
     )
     max_cost_usd = forms.DecimalField(
         label=_("Cost limit (USD)"),

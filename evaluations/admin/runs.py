@@ -21,6 +21,7 @@ from django.urls import path, reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as translate
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from unfold.decorators import display
 
 from core.admin import SoftDeleteAdmin, StateFilter
@@ -210,7 +211,7 @@ class RunAdmin(SoftDeleteAdmin):
             "can_change": self.has_change_permission(request, run),
             "has_errors": any(column.summary.get("errors") for column in columns),
             "words": {
-                "away": translate("The server does not answer; asking again."),
+                "away": translate("The server is not responding. Retrying."),
                 "rate": translate("%(number)s answers/s") % {"number": "{}"},
             },
         }
@@ -355,7 +356,10 @@ class RunAdmin(SoftDeleteAdmin):
         def retry() -> Any:
             count = run_services.clear_errors(key)
             self._enqueue(request, Run.objects.get(pk=key))
-            return _("%(count)d errors are done again.") % {"count": count}
+            sentence = ngettext(
+                "Retrying %(count)d failed case.", "Retrying %(count)d failed cases.", count
+            )
+            return sentence % {"count": count}
 
         return self._do(request, key, retry)
 
@@ -377,7 +381,7 @@ FILTER_NAMES: Final = {
     "failed": _("Failed"),
     "errors": _("Errors"),
     "unchecked": _("Not checked"),
-    "different": _("Different between columns"),
+    "different": _("Differing between columns"),
 }
 
 

@@ -136,10 +136,10 @@ class TestSuiteAdmin(SuiteFiles, SoftDeleteAdmin):
         if not titles:
             return sentences
         text = ngettext(
-            "%(count)d release gate rests on it (%(prompts)s): it stays, and no new run can open "
-            "it until the suite is restored.",
-            "%(count)d release gates rest on it (%(prompts)s): they stay, and no new run can open "
-            "them until the suite is restored.",
+            "%(count)d release gate uses this suite (%(prompts)s). The gate stays, but "
+            "no new run can satisfy it until the suite is restored.",
+            "%(count)d release gates use this suite (%(prompts)s). The gates stay, but "
+            "no new run can satisfy them until the suite is restored.",
             len(titles),
         )
         named = [f"“{title}”" for title in titles[:GATES_NAMED]]

@@ -201,7 +201,7 @@ def find_environment(text: str) -> tuple[int, str] | None:
 def _is_secret(variable: str) -> bool:
     """Whether a variable of the environment holds a key, or an address that may."""
     words = variable.upper().split("_")
-    return not SECRETS.isdisjoint(words) or bool(find_secret({variable: "a text"}))
+    return not SECRETS.isdisjoint(words) or bool(find_secret({variable: "a string"}))
 
 
 @contextmanager

@@ -200,12 +200,12 @@ def remarks_on(run: Run, rows: Sequence[Evaluation]) -> list[str]:
     if run.baseline is not None:
         pairing = pair_columns(run, rows)
         remarks += [
-            _("“%(column)s” has no partner in the baseline run and is not compared.")
+            _("“%(column)s” has no matching column in the baseline run and is not compared.")
             % {"column": row.label}
             for row in pairing.only_new
         ]
         remarks += [
-            _("“%(column)s” of the baseline run has no partner in this one.")
+            _("“%(column)s” of the baseline run has no matching column in this run.")
             % {"column": row.label}
             for row in pairing.only_old
         ]
@@ -229,7 +229,7 @@ def _unchecked_remarks(rows: Sequence[Evaluation]) -> list[str]:
         elif unchecked:
             remarks.append(
                 _(
-                    "“%(column)s”: %(count)d of %(answers)d answers were not checked; they count "
+                    "“%(column)s”: %(count)d of %(answers)d answers were not checked and count "
                     "neither as passed nor as failed."
                 )
                 % params

@@ -60,7 +60,7 @@ def find_suite(name: str) -> TestSuite:
     if found is None:
         names = ", ".join(TestSuite.objects.values_list("name", flat=True)[:10]) or "none yet"
         raise NotFoundError(
-            _("there is no test suite “%(name)s”; there are: %(names)s")
+            _("there is no test suite “%(name)s”; available suites: %(names)s")
             % {"name": name, "names": names}
         )
     return found

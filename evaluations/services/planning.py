@@ -54,10 +54,10 @@ SAMPLE: Final = 200  # cases that an estimate looks at
 ANSWER_TOKENS: Final = 256  # expected where nothing is known
 NEEDED: Final = {
     "judge": gettext_noop(
-        "some cases are judged by a model: name it, such as --judge openai:gpt-4.1-mini"
+        "some cases need a judge; choose a model, such as --judge openai:gpt-4.1-mini"
     ),
     "embeddings": gettext_noop(
-        "some cases are compared by meaning: name a model of embeddings, such as "
+        "some cases compare meaning; choose an embedding model, such as "
         "--embeddings openai:text-embedding-3-small"
     ),
 }
@@ -299,7 +299,8 @@ def _check_cap(plan: Plan, estimate: Estimate, models: Mapping[str, Any]) -> Non
     if plan.max_cost_usd is not None and unpriced:
         names = ", ".join(unpriced)
         sentence = _(
-            "a cost limit needs prices, and %(names)s has none: give it one in a model profile"
+            "a cost limit requires prices, but the price of %(names)s is unknown; set "
+            "it in a model profile"
         ) % {"names": names}
         raise InvalidInputError({"max_cost_usd": sentence})
 
@@ -359,7 +360,7 @@ def _copy_cases(
         sample += [case for _, case in page[: SAMPLE - len(sample)]]
         count += len(page)
     if not count:
-        raise InvalidInputError({"cases": _("there is no enabled case to run")})
+        raise InvalidInputError({"cases": _("there are no enabled cases to run")})
     return count, asked, sample, needs
 
 

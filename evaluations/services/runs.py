@@ -172,10 +172,10 @@ def _claim(run: Run, *, only_open: bool) -> Run:
     if not rows.update(**fields, started_at=Coalesce("started_at", now)):
         run.refresh_from_db()
         if run.status == Run.Status.COMPLETED:
-            raise InvalidInputError({"run": _("it is completed; nothing is left to do")})
+            raise InvalidInputError({"run": _("this run is complete; there is nothing left to do")})
         if only_open and (not run.is_open or run.cancel_requested):
-            raise InvalidInputError({"run": _("it has ended; whoever wants it resumes it")})
-        sentence = _("another worker is at it; it can be taken over when that one is gone")
+            raise InvalidInputError({"run": _("this run has ended; resume it to continue")})
+        sentence = _("another worker holds this run; it can be taken over once its lease expires")
         raise InvalidInputError({"run": sentence})
     # What was written, without asking for it.
     run.started_at = run.started_at or now
@@ -217,7 +217,8 @@ def _services(run: Run, files: RunFiles) -> ModelServices:
     def find(name: str) -> ProviderSpec:
         if name not in models:
             raise SetupError(
-                _("this run was made without the model %(name)s; make it anew") % {"name": name}
+                _("this run was created without the model %(name)s; create a new run")
+                % {"name": name}
             )
         return spec_from_json(models[name])
 
@@ -362,7 +363,9 @@ def clear_errors(run_id: UUID | str) -> int:
     """
     run = find_row(Run, run_id)
     if not _is_free(run):
-        raise InvalidInputError({"run": _("a worker is at it; wait for its end, or cancel it")})
+        raise InvalidInputError(
+            {"run": _("a worker is processing this run; wait until it finishes, or cancel it")}
+        )
     count = _forget(_results(run).exclude(error=""))
     if count:
         run.status, run.cancel_requested = Run.Status.PENDING, False

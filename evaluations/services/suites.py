@@ -138,7 +138,7 @@ def _check_case(case: TestCase) -> None:
     twins = TestCase.objects.filter(suite=case.suite, name=case.name).exclude(pk=case.pk)
     if twins.exists():
         raise InvalidInputError(
-            {"name": _("this suite has a case “%(name)s” already") % {"name": case.name}}
+            {"name": _("this suite already has a case “%(name)s”") % {"name": case.name}}
         )
 
 
@@ -159,7 +159,10 @@ def restore_suite(*, suite_id: UUID | str) -> TestSuite:
 def _check_name_is_free(suite: TestSuite) -> None:
     if TestSuite.objects.filter(name=suite.name).exclude(pk=suite.pk).exists():
         raise InvalidInputError(
-            {"name": _("another test suite is called “%(name)s” already") % {"name": suite.name}}
+            {
+                "name": _("a test suite with the name “%(name)s” already exists")
+                % {"name": suite.name}
+            }
         )
 
 
@@ -172,7 +175,7 @@ def check_suite(suite: Suite, *, replace_cases: bool = False) -> tuple[TestSuite
     row = TestSuite.objects.filter(name=suite.name).first()
     if row is not None and not replace_cases:
         sentence = _(
-            "a suite is called “%(name)s” already; rename this one or replace its cases"
+            "a suite with the name “%(name)s” already exists; rename this one or replace its cases"
         ) % {"name": suite.name}
         raise InvalidInputError({"name": sentence})
     if row is None:

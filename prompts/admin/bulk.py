@@ -71,7 +71,7 @@ class PurgeForm(forms.Form):
         required=False,
         max_length=500,
         widget=UnfoldAdminTextInputWidget(),
-        help_text=_("It is kept in the admin's log."),
+        help_text=_("It is recorded in the admin log."),
     )
 
     def __init__(self, data: Any = None, *, needs_reason: bool) -> None:
@@ -211,8 +211,8 @@ class Export(BulkAction):
         """Say what is left out."""
         count = rows.filter(deleted_at__isnull=False).count()
         text = ngettext(
-            "%(count)d of them is in the trash and is not exported.",
-            "%(count)d of them are in the trash and are not exported.",
+            "%(count)d of them is in the trash and will not be exported.",
+            "%(count)d of them are in the trash and will not be exported.",
             count,
         )
         return Question(sentences=[text % {"count": count}] if count else [])

@@ -42,8 +42,8 @@ def describe_labels(rows: QuerySet[Prompt]) -> list[str]:
     if labels:
         names = _listed([label.prompt.name for label in labels])
         sentence = _(
-            "Programs that ask for %(names)s get an error from then on, “there is no such "
-            "prompt”; after a restore the labels stand as they do now."
+            "Programs that request %(names)s will get the error “there is no such "
+            "prompt”. If you restore it, its labels point to the same versions as now."
         )
         sentences.append(sentence % {"names": names})
     return sentences
@@ -51,9 +51,9 @@ def describe_labels(rows: QuerySet[Prompt]) -> list[str]:
 
 def _where(name: str, stands: Sequence[PromptLabel], protected: set[str]) -> str:
     if name in protected:
-        text = _("The protected label “%(label)s” stands at %(places)s.")
+        text = _("The protected label “%(label)s” points to %(places)s.")
     else:
-        text = _("The label “%(label)s” stands at %(places)s.")
+        text = _("The label “%(label)s” points to %(places)s.")
     version = _("version %(number)d of “%(title)s”")
     places = [
         version % {"number": label.version.number, "title": label.prompt.title}
@@ -85,18 +85,18 @@ def describe_losses(rows: QuerySet[Prompt]) -> list[str]:
             hanging.append(f"{count} {model._meta.verbose_name_plural}")
     count = rows.count()
     sentence = ngettext(
-        "This removes %(count)d prompt for good, with all its versions and their history. It "
-        "cannot be undone.",
-        "This removes %(count)d prompts for good, with all their versions and their history. It "
-        "cannot be undone.",
+        "This permanently deletes %(count)d prompt with all its versions and "
+        "history. It cannot be undone.",
+        "This permanently deletes %(count)d prompts with all their versions and "
+        "history. It cannot be undone.",
         count,
     )
     sentences = [sentence % {"count": count}]
     if hanging:
-        sentences.append(_("It takes along: %(rows)s.") % {"rows": ", ".join(hanging)})
+        sentences.append(_("This also deletes: %(rows)s.") % {"rows": ", ".join(hanging)})
     labels, protected = _standing(rows)
     named = list(dict.fromkeys(label.name for label in labels if label.name in protected))
     if named:
-        text = _("A protected label still stands at one of them (%(labels)s): write why they go.")
+        text = _("A protected label still points to one of them (%(labels)s): enter a reason.")
         sentences.append(text % {"labels": ", ".join(named)})
     return sentences

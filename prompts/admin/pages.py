@@ -186,8 +186,8 @@ class PromptPages:
         if standing is None or not rule.is_protected:
             return self._do(request, key, lambda _prompt: remove())
         question = {
-            "title": _("Take off “%(label)s”") % {"label": label},
-            "button": _("Take off"),
+            "title": _("Remove label “%(label)s”") % {"label": label},
+            "button": _("Remove label"),
             "label": label,
             "rule": rule,
             "standing": standing,

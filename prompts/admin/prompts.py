@@ -65,7 +65,7 @@ class PromptAdmin(PromptPages, ImportPage, SoftDeleteAdmin):
     )
     list_filter = (StateFilter, "status")
     search_fields = ("title",)  # shows the search box; `get_search_results` searches
-    search_help_text = _("Words of the title, the name, the text, the tags or the description.")
+    search_help_text = _("Searches the title, name, text, tags and description.")
     readonly_fields = ("created_at", "updated_at")
     actions = PROMPT_ACTIONS
     change_list_template = "admin/prompts/prompt/change_list.html"
@@ -116,8 +116,8 @@ class PromptAdmin(PromptPages, ImportPage, SoftDeleteAdmin):
         changelist = super().get_changelist_instance(request)
         if changelist.query and changelist.result_count >= MOST_MATCHES and request.method == "GET":
             text = _(
-                "%(count)s prompts or more match, the newest of them are listed: add a word to "
-                "find fewer."
+                "At least %(count)s prompts match; the newest are shown. Add a word to "
+                "narrow the search."
             )
             messages.warning(request, text % {"count": f"{MOST_MATCHES:,}"})
         for prompt in changelist.result_list:

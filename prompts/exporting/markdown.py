@@ -159,7 +159,7 @@ def _version(path: str, front: dict[str, Any], content: str) -> ArchivedVersion:
 
 def _check_kinds(path: str, given: Mapping[str, Any]) -> None:
     for name, value in given.items():
-        wanted, words = KINDS_OF.get(name, (str, "a text"))
+        wanted, words = KINDS_OF.get(name, (str, "a string"))
         if name != "number" and not isinstance(value, wanted):
             raise BrokenFileError(
                 _("%(path)s: %(name)s must be %(words)s")

@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 TYPES: Final[Mapping[str, str]] = {
-    "text": gettext_noop("a text"),
+    "text": gettext_noop("a string"),
     "number": gettext_noop("a number"),
     "boolean": gettext_noop("true or false"),
     "list": gettext_noop("a list"),

@@ -45,7 +45,7 @@ def check_reason(reason: str) -> None:
     if len(reason) > REASON_MAX_LENGTH:
         raise InvalidInputError(
             {
-                "reason": _("has %(size)d characters; at most %(limit)d are kept")
+                "reason": _("has %(size)d characters; the limit is %(limit)d")
                 % {"size": len(reason), "limit": REASON_MAX_LENGTH}
             }
         )

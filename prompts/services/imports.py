@@ -234,9 +234,9 @@ class _Importing(ABC):
             self.counter["skipped"] += 1
             return []
         if self.options.on_duplicate == "error" and not is_version:
-            return [_about_title(row, _("a prompt has this title already"))]
+            return [_about_title(row, _("a prompt with this title already exists"))]
         if count > 1:
-            sentence = _("%(count)d prompts have this title; which is meant?") % {"count": count}
+            sentence = _("%(count)d prompts have this title; specify which one") % {"count": count}
             return [_about_title(row, sentence)]
         self.update(row, fields)
         return []

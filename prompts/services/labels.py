@@ -176,7 +176,7 @@ def find_roll_back(*, prompt_id: UUID | str, label: str) -> RollBack:
     prompt = find_row(Prompt, prompt_id)
     numbers = _history(prompt, label)
     if _standing(prompt, label) is None or len(numbers) < 2:
-        sentence = _("the label “%(label)s” of “%(name)s” has stood nowhere before")
+        sentence = _("the label “%(label)s” of “%(name)s” has no earlier version to return to")
         raise NotFoundError(sentence % {"label": label, "name": prompt.name})
     return RollBack(current=numbers[-1], target=numbers[-2])
 
@@ -212,7 +212,10 @@ def roll_back_label(
     step = find_roll_back(prompt_id=prompt.pk, label=label)
     if expected is not None and expected != step:
         raise StaleEditError(
-            _("“%(label)s” has moved to version %(number)d meanwhile: look again before it moves")
+            _(
+                "“%(label)s” has since moved to version %(number)d; review it before "
+                "moving the label"
+            )
             % {"label": label, "number": step.current}
         )
     _need_reason(rule, reason)
@@ -269,7 +272,7 @@ def _stand(
 
 def _need_reason(rule: LabelRule, reason: str) -> None:
     if rule.is_protected and not reason.strip():
-        sentence = _("the label “%(label)s” is protected: write why")
+        sentence = _("the label “%(label)s” is protected; enter a reason")
         raise InvalidInputError({"reason": sentence % {"label": rule.label}})
 
 
@@ -286,12 +289,12 @@ def check_mover(label: str, mover: Actor) -> LabelRule:
         raise InvalidInputError({"label": " ".join(error.messages)}) from error
     rule = LabelRule.objects.filter(label=label).first() or LabelRule(label=label)
     if not mover.may_move:
-        raise LabelProtectedError(_("moving labels needs the permission “Can move labels”"))
+        raise LabelProtectedError(_("moving labels requires the permission “Can move labels”"))
     if rule.is_protected and not mover.may_move_protected:
         raise LabelProtectedError(
             _(
-                "the label “%(label)s” is protected: ask somebody with the permission "
-                "“Can move protected labels” (the role Publisher has it)"
+                "the label “%(label)s” is protected; ask someone with the permission “Can "
+                "move protected labels” (included in the Publisher role)"
             )
             % {"label": label}
         )
@@ -338,8 +341,9 @@ def pass_gate(
     if not override:
         raise GateRefusedError(
             _(
-                "“%(label)s” cannot move to version %(number)d, a check fails (%(why)s); mend it, "
-                "or override with the permission for it and a written reason"
+                "“%(label)s” cannot move to version %(number)d because a release check "
+                "fails (%(why)s); fix it, or override the check, which requires a "
+                "permission and a written reason"
             )
             % {"label": label, "number": version.number, "why": why},
             failed,
@@ -347,12 +351,12 @@ def pass_gate(
     if not mover.may_override:
         raise LabelProtectedError(
             _(
-                "moving a label against failed checks needs the permission “Can move a label "
-                "against failed checks” (the role Administrator has it)"
+                "moving a label despite failed checks requires the permission “Can move a "
+                "label against failed checks” (included in the Administrator role)"
             )
         )
     if not reason:
-        raise InvalidInputError({"reason": _("an override needs a written reason")})
+        raise InvalidInputError({"reason": _("an override requires a written reason")})
     return {"checks": said, "overridden": True}
 
 

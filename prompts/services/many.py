@@ -149,7 +149,7 @@ def restore_prompts(prompts: Iterable[Prompt], *, actor: str = "") -> Changes:
     refused: list[tuple[Prompt, ApplicationError]] = []
     for prompt in deleted:
         if prompt.name in taken:
-            text = _("another prompt is called “%(name)s” already") % {"name": prompt.name}
+            text = _("a prompt with the name “%(name)s” already exists") % {"name": prompt.name}
             refused.append((prompt, InvalidInputError({"name": text})))
             continue
         taken.add(prompt.name)

@@ -161,8 +161,8 @@ def edit_prompt(
     if expected_version is not None and prompt.current_version != expected_version:
         raise StaleEditError(
             _(
-                "“%(title)s” is at version %(newest)d by now, and this edit began at version "
-                "%(began)d: look at the newer version, then edit again"
+                "“%(title)s” is now at version %(newest)d, but this edit started from "
+                "version %(began)d; review the newer version, then edit again"
             )
             % {
                 "title": prompt.title,
@@ -205,7 +205,7 @@ def check_name_is_free(prompt: Prompt) -> None:
     """Raise InvalidInputError where another prompt has its name."""
     if Prompt.objects.filter(name=prompt.name).exclude(pk=prompt.pk).exists():
         raise InvalidInputError(
-            {"name": _("another prompt is called “%(name)s” already") % {"name": prompt.name}}
+            {"name": _("a prompt with the name “%(name)s” already exists") % {"name": prompt.name}}
         )
 
 

@@ -144,5 +144,8 @@ def check_template(content: str, parameters: Any) -> list[dict[str, Any]]:
 def _check_name_is_free(template: PromptTemplate) -> None:
     if PromptTemplate.objects.filter(name=template.name).exclude(pk=template.pk).exists():
         raise InvalidInputError(
-            {"name": _("another template is called “%(name)s” already") % {"name": template.name}}
+            {
+                "name": _("a template with the name “%(name)s” already exists")
+                % {"name": template.name}
+            }
         )

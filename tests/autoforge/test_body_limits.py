@@ -47,7 +47,7 @@ def test_who_has_not_logged_in_sends_little(path, no_files):
     answer = Client().post(path, upload(4 * MEBIBYTE))
     assert answer.status_code == 413
     text = answer.content.decode()
-    assert "4.0\xa0MB were sent, and this page takes 64.0\xa0KB at most: nothing was saved." in text
+    assert "You sent 4.0 MB, but this page accepts at most 64.0 KB; nothing was saved." in text
     assert "Log in first" in text
     assert "planted" not in text
 
@@ -177,7 +177,7 @@ def test_asgi_reads_no_further_than_it_takes(application, path, announced, most_
     assert asked.given <= most_pieces
     if status == 413:
         text = b"".join(message.get("body", b"") for message in asked.sent).decode()
-        assert "this page takes 64.0\xa0KB at most" in text
+        assert "but this page accepts at most 64.0 KB" in text
 
 
 @pytest.mark.django_db(transaction=True)

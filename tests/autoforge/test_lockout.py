@@ -139,7 +139,7 @@ class TestThePage:
     def test_it_says_how_long_and_what_helps(self, page, settings):
         text = page.content.decode()
         assert (page.status_code, page["Retry-After"]) == (429, "900")
-        assert "closed for 15 minutes" in text
+        assert "login is blocked for 15 minutes" in text
         assert "manage.py open_login NAME" in text
         assert "manage.py open_login --address 127.0.0.1" in text
         assert "planted" not in text

@@ -56,7 +56,7 @@ def test_write_edit_and_find_a_prompt(content, owner, open_browser):
     view.go("/admin/prompts/prompt/add/")
     page.fill("[name=title]", "商品説明")
     page.fill("[name=content]", "  {{ 商品 }} を紹介する。\n")
-    page.get_by_role("button", name="Declare what the text uses").click()
+    page.get_by_role("button", name="Declare used variables").click()
     page.fill("[name=tags]", "日本語、販売")
     page.click("[name=_continue]")
     prompt = Prompt.objects.get(title="商品説明")
@@ -99,7 +99,7 @@ def test_a_stale_edit_in_two_windows(content, owner, open_browser):
     first.page.click("[name=_save]")
     second.page.fill("[name=content]", "mine")
     second.page.click("[name=_save]")
-    expect(second.page.get_by_text("Somebody else saved version 2").first).to_be_visible()
+    expect(second.page.get_by_text("Someone else saved version 2").first).to_be_visible()
     assert second.page.input_value("[name=content]") == "mine"
     content.refresh_from_db()
     assert (content.content, content.current_version) == ("theirs", 2)

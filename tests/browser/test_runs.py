@@ -119,14 +119,14 @@ def test_a_run_is_started_from_a_suite_and_watched_without_reloading(
     view.go(f"/admin/evaluations/testsuite/{suite.pk}/change/")
     page.get_by_role("link", name="Start run").click()
     page.get_by_role("searchbox", name="Prompt").fill(prompt.name)
-    page.get_by_role("button", name="Choose its versions").click()
+    page.get_by_role("button", name="Choose versions").click()
     page.get_by_label("v2").check()
     page.get_by_label("v1").check()
     page.get_by_label("Slow").check()
     page.get_by_role("button", name="Estimate").click()
     estimate = page.locator("#ev-estimate")
     expect(estimate).to_contain_text("Calls 12")
-    expect(estimate).to_contain_text("Smallest difference it can show")
+    expect(estimate).to_contain_text("Smallest detectable difference")
     assert not Run.objects.exists()
     page.get_by_role("button", name="Start", exact=True).click()
 
@@ -151,8 +151,8 @@ def test_a_run_is_started_from_a_suite_and_watched_without_reloading(
     expect(page.locator(".ev-plot").first).to_contain_text("Latency in ms")
     expect(page.locator("td.ev-error").first).to_be_visible()
 
-    page.get_by_role("button", name="Do the errors again").click()
-    expect(page.get_by_text("1 errors are done again.").first).to_be_visible()
+    page.get_by_role("button", name="Retry errors").click()
+    expect(page.get_by_text("Retrying 1 failed case.").first).to_be_visible()
     expect(page.locator("[data-ev=status]")).to_have_text("Completed")
     expect(page.locator(".ev-grid td.ev-error")).to_have_count(0)
 
@@ -180,7 +180,7 @@ def test_a_run_is_cancelled_stopped_by_its_limit_and_goes_on(view, models, profi
     page.get_by_label("Slow").check()
     page.get_by_role("button", name="Start", exact=True).click()
     expect(page.locator("#ev-live [data-ev=done]")).to_have_text(re.compile(r"[1-4] / 12"))
-    page.get_by_role("button", name="Cancel the run").click()
+    page.get_by_role("button", name="Cancel run").click()
     status = page.locator("[data-ev=status]")
     expect(status).to_have_text("Cancelled")
     models.delay_seconds = 0.05
@@ -188,11 +188,11 @@ def test_a_run_is_cancelled_stopped_by_its_limit_and_goes_on(view, models, profi
     assert 0 < done < 2 * CASES
 
     page.get_by_label("Call limit").fill(str(done + 1))
-    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Resume").click()
     expect(status).to_have_text("Stopped at limit")
     assert TestResult.objects.count() == done + 1
     page.get_by_label("Call limit").fill("")
-    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Resume").click()
     expect(status).to_have_text("Completed")
     assert TestResult.objects.count() == 2 * CASES
 
@@ -205,7 +205,7 @@ def test_answers_are_filtered_opened_and_rated(view):
     page = view.page
     view.go(page_of(run))
     rows = page.locator(".ev-grid tbody th")
-    for name, count in (("Failed", 3), ("Errors", 1), ("Different between columns", 3)):
+    for name, count in (("Failed", 3), ("Errors", 1), ("Differing between columns", 3)):
         page.get_by_role("link", name=name, exact=True).click()
         expect(rows).to_have_count(count)
         assert "#answers" in page.url
@@ -214,7 +214,7 @@ def test_answers_are_filtered_opened_and_rated(view):
         page.get_by_role("searchbox").fill(text)
         page.get_by_role("button", name="Search").click()
         expect(page.locator(".ev-grid tbody tr")).to_have_count(count)
-    expect(page.get_by_text("No case is like this.")).to_be_visible()
+    expect(page.get_by_text("No matching cases.")).to_be_visible()
 
     view.go(page_of(run))
     page.get_by_role("link", name="case 0", exact=True).click()
@@ -233,14 +233,16 @@ def test_answers_are_filtered_opened_and_rated(view):
     page.get_by_role("link", name="Next case").click()
     expect(page.locator(".ev-title")).to_have_text("case 1")
     page.get_by_role("link", name="← R").click()
-    expect(page.locator("#ev-agreement")).to_contain_text("agree with the scores on 50%")
+    expect(page.locator("#ev-agreement")).to_contain_text(
+        "by people; ratings and scores agree on 50%"
+    )
 
 
 def test_what_changed_and_the_exports(view):
     run = finished()
     page = view.page
     view.go(page_of(run))
-    page.get_by_role("link", name="What changed").click()
+    page.get_by_role("link", name="Changes").click()
     expect(page.locator(".ev-subtitle")).to_contain_text("fixed 4")
     expect(page.locator(".ev-flip")).to_have_count(4)
     expect(page.locator(".ev-flip ins").first).to_have_text("please ")

@@ -36,7 +36,7 @@ def notice(page):
 def test_a_key_saves_what_is_in_every_field(view, made):
     page = view.page
     page.fill("[name=content]", "{{ 名前 }}へ")
-    page.get_by_role("button", name="Declare what the text uses").click()
+    page.get_by_role("button", name="Declare used variables").click()
     page.get_by_label("名前 Default").fill("花子")  # it is told when the field is left
     page.keyboard.press("Control+s")
     expect(page.get_by_text("was changed successfully").first).to_be_visible()
@@ -59,7 +59,7 @@ def test_an_ended_session_keeps_the_text_and_logs_in_beside_it(view, made):
     expect(page.locator("#wk-rendered")).to_have_text("書きかけ")
     Session.objects.all().delete()
     page.fill("[name=content]", "書きかけの本文")  # the preview notices
-    expect(notice(page)).to_contain_text("Your session has ended")
+    expect(notice(page)).to_contain_text("Your session has expired")
     page.keyboard.press("Control+s")
     assert page.input_value("[name=content]") == "書きかけの本文"
     with page.expect_popup() as opened:
@@ -82,7 +82,7 @@ def test_what_was_sent_after_the_end_of_a_session_comes_back_after_the_login(vie
     page.fill("[name=username]", "owner")
     page.fill("[name=password]", "owner-pass")
     page.click("button[type=submit]")
-    expect(notice(page)).to_contain_text("What you typed is back in the form")
+    expect(notice(page)).to_contain_text("Your input has been restored")
     assert page.input_value("[name=change_note]") == "なぜか"
 
 
@@ -96,7 +96,7 @@ def test_a_draft_is_offered_until_it_is_taken_or_dropped(view, made, open_browse
         view.go(path)
         expect(notice(page)).to_contain_text("was not saved")
         assert page.input_value("[name=content]") == "一行目\n二行目\n三行目"
-    page.get_by_role("button", name="Put it back into the form").click()
+    page.get_by_role("button", name="Restore it").click()
     assert page.input_value("[name=content]") == "下書き"
     expect(page.locator("#wk-rendered")).to_have_text("下書き")
     page.get_by_role("button", name="Discard it").click()
@@ -122,10 +122,10 @@ def test_a_conflict_shows_both_and_is_merged(view, made):
     page.fill("[name=content]", "一行目\n二行目\n三行目を変えた")
     page.click("[name=_continue]")
     conflict = page.locator("#wk-conflict")
-    expect(conflict).to_contain_text("Version 2 by 花子, and what you typed")
+    expect(conflict).to_contain_text("Version 2 by 花子 and your text")
     expect(page.locator("#wk-theirs")).to_have_value("一行目を変えた\n二行目\n三行目")
     assert page.input_value("[name=content]") == "一行目\n二行目\n三行目を変えた"
-    page.get_by_role("button", name="Put both changes into the form").click()
+    page.get_by_role("button", name="Use the merged text").click()
     page.get_by_role("button", name="Save mine as version 3").click()
     expect(page.get_by_text("was changed successfully").first).to_be_visible()
     assert stored(made) == ("一行目を変えた\n二行目\n三行目を変えた", 3)
@@ -136,7 +136,7 @@ def test_theirs_is_taken(view, made):
     services.edit_prompt(prompt_id=made.pk, content="theirs")
     page.fill("[name=content]", "mine")
     page.click("[name=_continue]")
-    page.get_by_role("link", name="Take theirs, drop mine").click()
+    page.get_by_role("link", name="Use theirs, discard mine").click()
     expect(page.locator("[name=content]")).to_have_value("theirs")
     expect(notice(page)).to_be_hidden()
     assert stored(made) == ("theirs", 2)
@@ -151,7 +151,7 @@ def test_text_to_chat_and_back(view, made):
     page.select_option("[name=kind]", "text")
     assert page.input_value("[name=content]") == text
     page.select_option("[name=kind]", "chat")
-    page.get_by_role("button", name="Add a message").click()
+    page.get_by_role("button", name="Add message").click()
     page.locator("#wk-chat textarea").nth(1).fill("はい")
     page.select_option("[name=kind]", "text")
     assert page.input_value("[name=content]") == f"user: {text}\n\nuser: はい"
@@ -169,7 +169,7 @@ def test_every_form_keeps_a_draft(view):
     page.fill("[name=name]", "下書きのスイート")
     view.go("/admin/evaluations/testsuite/")
     view.go("/admin/evaluations/testsuite/add/")
-    page.get_by_role("button", name="Put it back into the form").click()
+    page.get_by_role("button", name="Restore it").click()
     assert page.input_value("[name=name]") == "下書きのスイート"
     page.keyboard.press("Control+s")
     expect(page.get_by_text("was added successfully").first).to_be_visible()

@@ -71,7 +71,7 @@ def test_a_chat_is_edited_as_messages(view):
     page.fill("[name=title]", "Chat")
     page.fill("[name=content]", "Hello")
     page.select_option("[name=kind]", "chat")
-    page.get_by_role("button", name="Add a message").click()
+    page.get_by_role("button", name="Add message").click()
     page.locator("#wk-chat select").nth(1).select_option("assistant")
     page.locator("#wk-chat textarea").nth(1).fill("Hi!")
     expect(rendered(page)).to_contain_text("assistantHi!")
@@ -101,27 +101,27 @@ def test_compare_release_override_and_roll_back(view):
     form = page.locator("form[action$='/move-label/']")
     form.locator("[name=label]").fill("production")
     form.locator("[name=number]").select_option("2")
-    form.get_by_role("button", name="Move the label").click()
+    form.get_by_role("button", name="Move label").click()
     expect(page.get_by_text("this content has not been evaluated yet").first).to_be_visible()
     assert interface.get_prompt("返信").number == 1
     form.locator("[name=override]").check()
-    form.get_by_role("button", name="Move the label").click()
-    expect(page.get_by_text("an override needs a written reason").first).to_be_visible()
+    form.get_by_role("button", name="Move label").click()
+    expect(page.get_by_text("an override requires a written reason").first).to_be_visible()
     form.locator("[name=override]").check()
     form.locator("[name=reason]").fill("急ぎ")
-    form.get_by_role("button", name="Move the label").click()
+    form.get_by_role("button", name="Move label").click()
     expect(page.get_by_text("Label “production” now points to version 2.").first).to_be_visible()
     assert interface.get_prompt("返信").number == 2
     assert PromptEvent.objects.first().reason == "急ぎ"
 
     LabelRule.objects.filter(label="production").update(needs_checks=False)
     page.get_by_role("link", name="Roll back").click()
-    expect(page.get_by_text("goes from version 2 back to version 1")).to_be_visible()
+    expect(page.get_by_text("moves from version 2 back to version 1")).to_be_visible()
     page.locator("[name=reason]").fill("悪化した")
     page.get_by_role("button", name="Roll back").click()
     expect(page.get_by_text("Label “production” now points to version 1.").first).to_be_visible()
     page.get_by_role("tab", name="History").click()
-    expect(page.locator(".wk-timeline")).to_contain_text("against failed checks")
+    expect(page.locator(".wk-timeline")).to_contain_text("despite failed checks")
     expect(page.locator(".wk-timeline")).to_contain_text("v2 → v1")
 
 
@@ -143,7 +143,7 @@ def test_archive_find_and_restore(view):
     services.delete_prompt(prompt_id=made.pk)
     view.go("/admin/prompts/prompt/?state=deleted&q=議事録")
     page.get_by_role("link", name="議事録の要約").first.click()
-    page.get_by_role("button", name="Take out of the trash").click()
+    page.get_by_role("button", name="Restore from trash").click()
     expect(page.get_by_text("has been restored").first).to_be_visible()
     made.refresh_from_db()
     assert not made.is_deleted
@@ -160,7 +160,7 @@ def test_a_template_becomes_a_prompt(view):
     page.get_by_role("link", name="Tone").click()
     page.fill("[name=title]", "Calm tone")
     page.fill("[name=value_mood]", "calm")
-    page.get_by_role("button", name="Make the prompt").click()
+    page.get_by_role("button", name="Create prompt").click()
     expect(page.get_by_text("Prompt created.").first).to_be_visible()
     assert prompt().content == "Be calm with {{ who }}."
     assert interface.render("calm-tone", {"who": "us"}, label="latest").text == "Be calm with us."

@@ -781,6 +781,6 @@ def test_values_that_json_or_the_database_has_not(value, sentence):
 def test_kinds_of_values():
     kinds = [str(kind(value)) for value in (None, True, 1, 1.5, "", [], {}, b"")]
     assert kinds == [
-        "empty (null)", "true or false", "a number", "a number", "a text", "a list", "an object",
+        "empty (null)", "true or false", "a number", "a number", "a string", "a list", "an object",
         "a value of type bytes",
     ]  # fmt: skip

@@ -70,7 +70,7 @@ def test_the_estimate_writes_nothing_and_the_start_runs(admin, suite, prompt):
     assert "v2" in page
     sent = form(suite, versions=["1", "2"])
     shown = admin.post(url("run_add", prompt=prompt.pk), sent | {"estimate": "1"}).content.decode()
-    assert "What it will take" in shown
+    assert "Estimate" in shown
     assert "$0.0000" in shown
     assert not Run.objects.exists()
     done = admin.post(url("run_add", prompt=prompt.pk), sent | {"start": "1"})
@@ -116,7 +116,7 @@ def test_a_suite_with_a_wrong_or_judged_case_does_not_start(admin, suite, prompt
     case.save()
     sent = form(suite, versions=["1"], start="1")
     page = admin.post(url("run_add", prompt=prompt.pk), sent).content.decode()
-    assert "some cases are judged by a model: name it" in page
+    assert "some cases need a judge; choose a model, such as" in page
     case.assertions = [{"type": "contians", "value": "x"}]
     case.save()
     page = admin.post(url("run_add", prompt=prompt.pk), sent).content.decode()
@@ -173,7 +173,8 @@ def test_answers_are_shown_with_reasons_rated_and_compared(admin):
     assert (rating.passed, rating.comment) == (False, "<b>no</b>")
     assert "&lt;b&gt;no" in admin.get(url("run_case", run.pk, case.pk)).content.decode()
     assert (
-        "they agree with the scores on 0%" in admin.get(url("run_change", run.pk)).content.decode()
+        "rated by people; ratings and scores agree on 0%"
+        in admin.get(url("run_change", run.pk)).content.decode()
     )
     assert admin.post(url("run_rate", run.pk), {"result": uuid4()}).status_code == 404
     assert admin.post(url("run_rate", run.pk), {"result": "x"}).status_code == 404

@@ -56,7 +56,7 @@ def test_a_name_that_is_typed_whole_beats_what_begins_like_it(page):
 
 @pytest.mark.parametrize("text", ["nobody has this", "x" * 1001, "word " * 40])
 def test_nothing_is_found(page, text):
-    assert "No prompt matches." in page(prompt=text)
+    assert "No matching prompts." in page(prompt=text)
 
 
 def test_the_box_is_answered_while_somebody_types(client, owner, old, member):

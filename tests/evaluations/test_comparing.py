@@ -143,7 +143,7 @@ NOTHING = (
     "“column 0”: nothing was checked, so there is no pass rate. Add assertions to the cases, or "
     "import the suite again with --assert."
 )
-SOME = "“column 0”: 1 of 2 answers were not checked; they count neither as passed nor as failed."
+SOME = "“column 0”: 1 of 2 answers were not checked and count neither as passed nor as failed."
 REMARKS = [
     ({"answers": 2, "unchecked": 0}, "completed", []),
     ({"answers": 2, "unchecked": 1}, "completed", [SOME]),
@@ -168,9 +168,9 @@ def test_columns_without_a_partner_are_said():
     baseline = run_of("+", "+", "+")
     run = run_of("+", "+", baseline=baseline)
     assert remarks_on(run, rows_of(run)) == [
-        "“column 2” of the baseline run has no partner in this one."
+        "“column 2” of the baseline run has no matching column in this run."
     ]
     other = run_of("+", "+", "+", "+", baseline=baseline)
     assert remarks_on(other, rows_of(other)) == [
-        "“column 3” has no partner in the baseline run and is not compared."
+        "“column 3” has no matching column in the baseline run and is not compared."
     ]

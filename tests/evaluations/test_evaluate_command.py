@@ -165,14 +165,14 @@ def test_junit_and_html_go_into_files(config, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ((), "give a FILE or --suite NAME"),
+        ((), "specify a FILE or --suite NAME (or"),
         (("no-such.yaml",), "no-such.yaml cannot be read"),
-        (("--suite", "x"), "there is no test suite “x”; there are: none yet"),
-        (("--resume", "abc"), "there is no run abc"),
+        (("--suite", "x"), "there is no test suite “x”; available suites: none yet"),
+        (("--resume", "abc"), "there is no run abc; a"),
         (("{config}", "--provider", "ehco"), "did you mean echo?"),
         (("{config}", "--max-cost", "dear"), "max-cost: US dollars from 0 up"),
-        (("{config}", "--repeat", "0"), "repeat: a whole number from 1 to 1000"),
-        (("{config}", "--max-seconds", "nan"), "max-seconds: seconds from 0 up, not nan"),
+        (("{config}", "--repeat", "0"), "repeat: must be an integer from 1 to 1000"),
+        (("{config}", "--max-seconds", "nan"), "max-seconds: must be 0 or more seconds, not nan"),
         (("{config}", "--max-calls", "-1"), "max_calls: Ensure this value is greater"),
         (("{config}", "--prompt", "nothing"), "there is no prompt"),
         (("{config}", "--provider", "openai:gpt-4o"), "OPENAI_API_KEY is not set"),
@@ -189,7 +189,9 @@ def test_wrong_input_is_one_sentence_and_leaves_nothing(config, arguments, sente
 def test_a_report_that_has_no_place_is_refused_before_anybody_is_asked(config, tmp_path):
     (tmp_path / "file").write_text("mine")
     for target in (tmp_path, tmp_path / "file" / "report.json"):
-        with pytest.raises(CommandError, match=r"^output: no file can be written at .*folder of"):
+        with pytest.raises(
+            CommandError, match=r"^output: cannot write a file at .*folder that you can write to"
+        ):
             call_command("evaluate", str(config), f"--output={target}")
     assert not Run.objects.exists()
     assert (tmp_path / "file").read_text() == "mine"
@@ -248,7 +250,7 @@ def test_an_estimate_touches_no_run_that_exists(config, capsys):
     made = Run.objects.get()
     for option in ("--resume", "--retry-errors"):
         code, said = run(option, made.pk, "--estimate")
-        assert (code, said) == (2, "estimate: it is of a run to be, not of one that exists")
+        assert (code, said) == (2, "estimate: this option only applies to a new run")
     assert Run.objects.get() == made
     capsys.readouterr()
 

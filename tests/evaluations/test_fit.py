@@ -88,8 +88,8 @@ def test_what_is_missing_is_counted_over_the_cases_of_the_column():
         "column": "p v1 · echo", "names": "“name”, “city”", "count": 2, "cases": 4
     }  # fmt: skip
     assert str(misfit) == (
-        "“p v1 · echo” needs “name”, “city”, and 2 of 4 cases do not give it: these cases will be "
-        "errors."
+        "“p v1 · echo” requires “name”, “city”, which 2 of 4 cases do not provide; "
+        "these cases will be errors."
     )
     assert [one.params["cases"] for one in survey.misfits([column, column])] == [4, 5]
     assert survey.misfits([]) == []
@@ -144,7 +144,7 @@ def test_of_a_text_what_no_case_gives_is_said_by_name():
     survey = Survey()
     survey.add(Case(name="c", variables={"b": 1}, assertions=(CHECK,)))
     (misfit,) = survey.misfits([column])
-    assert str(misfit) == "“L” uses “a”, which no case gives: it stays empty."
+    assert str(misfit) == "“L” uses “a”, which no case provides; it will be empty."
 
 
 @pytest.mark.parametrize(
@@ -191,10 +191,10 @@ def test_commands_and_pages_say_it_before_anything_is_asked(admin_client, capsys
     call_command("evaluate", "--suite", "S", "--prompt", "p:1", "--provider", "echo", "--estimate")
     said = capsys.readouterr().err
     assert "Warning: 1 of 2 cases have no check that can fail" in said
-    assert "needs “name”, and 1 of 2 cases do not give it: these cases will be errors" in said
+    assert "requires “name”, which 1 of 2 cases do not provide; these cases" in said
     form = {"suite": suite.pk, "others": "p:1", "providers": "echo", "repeats": 1, "estimate": 1}
     page = admin_client.post(reverse("admin:evaluations_run_add"), form)
-    assert "needs “name”, and 1 of 2 cases do not give it" in page.text
+    assert "requires “name”, which 1 of 2 cases" in page.text
     assert not Run.objects.exists()
 
 

@@ -154,7 +154,7 @@ def test_what_a_gate_refuses(prompt):
 def test_a_gate_that_stops_nothing_yet_says_so(client, owner):
     """Without a label rule that needs checks, every label moves past every gate."""
     client.force_login(owner)
-    warning = "release gates stop nothing yet"
+    warning = "No label requires release checks, so"
     changelist = reverse("admin:evaluations_releasegate_changelist")
     assert warning not in client.get(changelist).content.decode()
     prompt, suite = create_prompt(title="P", content="c"), create_suite(name="S")

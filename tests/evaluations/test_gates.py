@@ -239,7 +239,7 @@ def test_a_case_that_was_changed_after_the_run_has_to_be_asked_again(change, pas
     verdict = check_release(candidate_of(text))
     assert verdict.passed is passed
     if not passed:
-        assert verdict.reason == "the case “two” of “S” was changed after its run: run it again"
+        assert verdict.reason == "the case “two” of “S” was changed after the run; run it again"
         made.cases.filter(name="two").update(enabled=False)
         assert check_release(candidate_of(text)).passed
 
@@ -268,12 +268,12 @@ def test_an_answer_that_was_compared_with_nothing_releases_nothing(
     TestResult.objects.create(
         evaluation=row, run_case=second, passed=True, components=[{"type": "equals"}]
     )
-    where = "its run over “S”" if with_gate else "its newest evaluation"
+    where = "its run of “S”" if with_gate else "its newest evaluation"
     verdict = check_release(candidate)
     assert verdict.passed is not bool(unchecked)
     if unchecked:
         assert verdict.reason == (
-            f"1 answers of {where} were not checked: add assertions to the cases, and run it again"
+            f"1 answers of {where} were not checked; add assertions to the cases, then run it again"
         )
 
 
@@ -284,8 +284,10 @@ WITHOUT_GATES = [
     (
         {"rate": None},
         False,
-        "0 answers of its newest evaluation were not checked: add assertions to the cases, and "
-        "run it again",
+        (
+            "0 answers of its newest evaluation were not checked; add assertions to "
+            "the cases, then run it again"
+        ),
     ),
 ]
 
@@ -358,7 +360,7 @@ def test_the_tab_shows_what_its_reader_may_see(
     member.user_permissions.set(rows.filter(codename__in=permissions))
     page = panel_of(rf, member, candidate)
     assert ("acme" in page) is sees
-    assert ("for people who may see them" in page) is not sees
+    assert ("You do not have permission to view" in page) is not sees
     address = reverse("admin:evaluations_run_add")
     assert (f'href="{address}?prompt={candidate.prompt_id}"' in page) is starts
 

@@ -96,7 +96,7 @@ def test_a_form_with_more_than_the_database_takes_is_refused_in_one_sentence(cli
     answer = client.post(reverse("admin:evaluations_testcase_add"), form)
     if IS_LIBSQL:
         assert answer.status_code == 413
-        assert "The database takes less than 5 MiB" in answer.content.decode()
+        assert "The database accepts less than 5 MiB for all" in answer.content.decode()
     assert TestCase.objects.exists() is not IS_LIBSQL
 
 

@@ -130,8 +130,8 @@ def test_what_has_no_partner_is_said():
     report = build_report(run_of(("GOOD {{n}}", "other {{n}} GOOD"), ("one",), baseline=first))
     (remark,) = report.remarks
     assert "other {{n}} GOOD" in remark
-    assert "has no partner in the baseline run and is not compared" in remark
+    assert "has no matching column in the baseline run and is not compared" in remark
     for kind in ("table", "markdown", "json", "html"):
         text = " ".join("".join(write(report, kind)).split())
-        assert "has no partner in the baseline run" in text, kind
+        assert "has no matching column in the baseline run" in text, kind
     assert exit_code(report) == 0

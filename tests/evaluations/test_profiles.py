@@ -70,7 +70,11 @@ REFUSED = [
     ({"parameters": []}, "parameters", "must be a JSON object"),
     ({"concurrency": 0}, "concurrency", "Ensure this value is greater than or equal to 1."),
     ({"concurrency": 10**6}, "concurrency", "Concurrency must be an integer from 1 to"),
-    ({"key": "abc"}, "key", "no such field; there are base_url, concurrency, input_usd_per_mill"),
+    (
+        {"key": "abc"},
+        "key",
+        "unknown field; allowed fields: base_url, concurrency, input_usd_per_mill",
+    ),
 ]
 
 

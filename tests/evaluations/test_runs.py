@@ -278,7 +278,7 @@ def test_what_cannot_be_planned(fake):
         create_run(plan(), cases())
     with pytest.raises(InvalidInputError, match="no enabled case"):
         create_run(plan(column), [])
-    with pytest.raises(InvalidInputError, match="has none: give it one in a model profile"):
+    with pytest.raises(InvalidInputError, match="is unknown; set it in a model profile"):
         create_run(plan(column, max_cost_usd=Decimal(1)), cases())
     assert not Run.objects.exists()
 
@@ -290,7 +290,7 @@ def test_leases(fake, monkeypatch):
     Run.objects.filter(pk=run.pk).update(
         worker="elsewhere 1 2 3", worker_until=soon, status="running"
     )
-    with pytest.raises(InvalidInputError, match="another worker is at it"):
+    with pytest.raises(InvalidInputError, match="another worker holds this run; it"):
         execute_run(run.pk)
     assert runs_to_resume() == []
     host = worker_name().rsplit(" ", 3)[0]

@@ -89,7 +89,7 @@ def test_the_errors_of_a_run_that_is_worked_on_stay(fake):
     run = make_run(column(fake))
     soon = timezone.now() + timedelta(minutes=5)
     Run.objects.filter(pk=run.pk).update(worker="elsewhere 1 2 3", worker_until=soon)
-    with pytest.raises(InvalidInputError, match="a worker is at it"):
+    with pytest.raises(InvalidInputError, match="a worker is processing this"):
         clear_errors(run.pk)
 
 
@@ -232,7 +232,7 @@ def test_a_judge_without_a_price_is_found_wherever_its_case_is(judge):
     judged = Case(name="last", assertions=(Assertion(type="llm-rubric", value="good"),))
     asked = PlannedColumn(spec=ProviderSpec(kind="echo"), text="x")
     plan = Plan(columns=[asked], judge="j", max_cost_usd=Decimal(1))
-    with pytest.raises(InvalidInputError, match="a cost limit needs prices, and j has none"):
+    with pytest.raises(InvalidInputError, match="a cost limit requires prices, but the price of j"):
         create_run(plan, [*plain, (None, judged)])
     assert not Run.objects.exists()
 

@@ -68,8 +68,10 @@ REFUSED = [
     (
         {"summary": {}},
         {
-            "summary": "no such field; there are error, finished_at, model, overall_score, "
-            "parameters, prompt_id, provider, started_at, status, suite_id, version_id"
+            "summary": (
+                "unknown field; allowed fields: error, finished_at, model, overall_score, "
+                "parameters, prompt_id, provider, started_at, status, suite_id, version_id"
+            )
         },
     ),
 ]
@@ -167,7 +169,9 @@ def test_a_rating_that_says_nothing_or_of_nothing_is_refused(prompt, member):
 def test_a_suite_comes_back_only_while_its_name_is_free(suite):
     suite.delete()
     successor = TestSuite.objects.create(name="Smoke")
-    with pytest.raises(InvalidInputError, match="another test suite is called “Smoke” already"):
+    with pytest.raises(
+        InvalidInputError, match="a test suite with the name “Smoke” already exists"
+    ):
         suites.restore_suite(suite_id=suite.pk)
     successor.delete()
     assert suites.restore_suite(suite_id=suite.pk) == suite

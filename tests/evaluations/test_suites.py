@@ -33,7 +33,7 @@ def test_a_suite_is_changed_and_keeps_its_name(suite):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("Smoke", "another test suite is called “Smoke” already"),
+        ("Smoke", "a test suite with the name “Smoke” already exists"),
         (" ", "This field cannot be blank."),
     ],
 )
@@ -50,7 +50,7 @@ def test_a_suite_without_a_name_of_its_own_is_refused(suite, name, message):
 def test_what_a_suite_has_not_is_refused(suite):
     with pytest.raises(InvalidInputError) as refusal:
         suites.edit_suite(suite_id=suite.pk, title="x")
-    assert refusal.value.messages == {"title": "no such field; there are description, name"}
+    assert refusal.value.messages == {"title": "unknown field; allowed fields: description, name"}
 
 
 def test_suites_go_to_the_trash_with_their_cases(suite):
@@ -65,7 +65,7 @@ def test_suites_go_to_the_trash_with_their_cases(suite):
 @pytest.mark.parametrize(
     ("fields", "messages"),
     [
-        ({"name": "greets"}, {"name": "this suite has a case “greets” already"}),
+        ({"name": "greets"}, {"name": "this suite already has a case “greets”"}),
         ({"name": ""}, {"name": "This field cannot be blank."}),
         (
             {"name": "b", "weight": -1},
@@ -88,9 +88,9 @@ def test_what_a_case_has_not_is_refused(suite):
     names = "assertions, enabled, expected, metadata, position, tags, threshold, variables, weight"
     with pytest.raises(InvalidInputError) as refusal:
         suites.create_case(suite_id=suite.pk, name="b", mass=1)
-    assert refusal.value.messages == {"mass": f"no such field; there are {names}"}
+    assert refusal.value.messages == {"mass": f"unknown field; allowed fields: {names}"}
     case = suites.create_case(suite_id=suite.pk, name="b")
-    with pytest.raises(InvalidInputError, match="no such field; there are assertions"):
+    with pytest.raises(InvalidInputError, match="unknown field; allowed fields: assertions"):
         suites.edit_case(case_id=case.pk, suite_id=suite.pk, mass=1)
 
 

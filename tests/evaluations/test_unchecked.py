@@ -168,7 +168,7 @@ def test_the_command_says_before_and_after_that_nothing_is_checked(capsys):
     status = evaluate("--suite", "S", "--prompt", "p", "--provider", "echo")
     printed = capsys.readouterr()
     assert status == 4
-    assert "Warning: No case has a check that can fail" in printed.err
+    assert "Warning: No case has an assertion that can fail, so" in printed.err
     assert printed.err.index("Warning:") < printed.err.index("Run ")
     assert "nothing was checked, so there is no pass rate" in " ".join(printed.out.split())
     assert evaluate("--suite", "S", "--prompt", "p", "--provider", "echo", "--format", "csv") == 4
@@ -254,7 +254,7 @@ def test_a_gate_says_what_is_missing():
     column = PlannedColumn(spec=ProviderSpec(kind="echo"), prompt=text)
     execute_run(create_run(Plan(columns=[column], suite=suite), load_cases(suite.pk)).pk)
     reason = check_release(candidate_of(text)).reason
-    assert reason.startswith("1 answers of its run over “S” were not checked: add assertions")
+    assert reason.startswith("1 answers of its run of “S” were not checked; add")
 
 
 def test_figures_of_an_earlier_version_open_no_gate():

@@ -105,7 +105,7 @@ def test_previews_that_never_end_are_refused_and_others_are_served(live_server):
     answers = watched(live_server.url, attacks)
     assert [status for status, _text in answers] == [200] * ATTACKERS
     said = " ".join(text for _status, text in answers)
-    assert "takes longer than 1 s of processor time" in said
+    assert "rendering takes more than 1 s of CPU" in said
     assert "try again in a moment" in said
 
 

@@ -183,7 +183,7 @@ def test_a_duplicate_is_an_error_where_that_is_asked_for(write, capsys):
     services.create_prompt(title="Terminal", content="old")
     assert run(write(FILE), "--on-duplicate", "error") == 1
     assert capsys.readouterr().err == (
-        "line 2, column act: “Terminal”: a prompt has this title already\n"
+        "line 2, column act: “Terminal”: a prompt with this title already exists\n"
     )
     assert [p.content for p in Prompt.objects.all()] == ["old"]
 
@@ -220,7 +220,7 @@ def test_a_title_that_several_prompts_have_is_ambiguous(write, capsys):
     path = write("title,content\na,3\n")
     assert run(path, "--on-duplicate", "update") == 1
     assert capsys.readouterr().err == (
-        "line 2, column title: “a”: 2 prompts have this title; which is meant?\n"
+        "line 2, column title: “a”: 2 prompts have this title; specify which one\n"
     )
     assert run(path) == 0
 

@@ -132,7 +132,7 @@ def test_a_change_of_name_is_checked_before_and_while_writing():
     rejections = []
     counts = services.import_rows([row(1, metadata={"name": "two"})], options, rejections.append)
     assert counts.rejected == 1
-    assert "another prompt is called “two” already" in str(rejections[0])
+    assert "a prompt with the name “two” already exists" in str(rejections[0])
 
 
 def test_what_somebody_writes_between_check_and_write_keeps_everything_out(monkeypatch):

@@ -199,5 +199,5 @@ def test_the_command_refuses(prompt, arguments, code, sentence):
 
 
 def test_values_are_held_against_the_contract(prompt):
-    with pytest.raises(ValuesError, match="“name” must be a text"):
+    with pytest.raises(ValuesError, match="“name” must be a string"):
         interface.render("support-reply", {"name": 3})

@@ -44,7 +44,7 @@ def stands_at(prompt, label):
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_rolling_back_asks_and_says_from_where_to_where(send, prompt, method):
     page = send("roll-back-label", method=method, label="production")
-    assert "“production” goes from version 3 back to version 2" in page
+    assert "“production” moves from version 3 back to version 2" in page
     assert "required" in page.split('name="reason"')[1].split(">")[0]
     assert stands_at(prompt, "production") == 3
 
@@ -52,30 +52,30 @@ def test_rolling_back_asks_and_says_from_where_to_where(send, prompt, method):
 def test_rolling_back_twice(send, prompt):
     answer = {"label": "production", "confirmed": "yes", "current": "3", "target": "2"}
     page = send("roll-back-label", **answer)
-    assert "is protected: write why" in page
+    assert "is protected; enter a reason" in page
     assert stands_at(prompt, "production") == 3
     page = send("roll-back-label", **answer, reason="wrong answers")
     assert "Label “production” now points to version 2." in page
     assert "rolled back" in page
     assert "wrong answers" in page
     page = send("roll-back-label", **answer, reason="again")  # the page of before
-    assert "has moved to version 2 meanwhile" in page
+    assert "has since moved to version 2" in page
     assert "again" in page  # what was typed is kept
     page = send("roll-back-label", method="get", label="production")
-    assert "goes from version 2 back to version 1" in page
+    assert "moves from version 2 back to version 1" in page
     send("roll-back-label", label="production", confirmed="yes", reason="further")
     assert stands_at(prompt, "production") == 1
     page = send("roll-back-label", method="get", label="production")
-    assert "has stood nowhere before" in page
+    assert "has no earlier version to return" in page
 
 
 def test_the_history_says_that_checks_were_not_run(send, prompt):
     LabelRule.objects.filter(label="production").update(needs_checks=True)
-    assert "the release checks are not run again" in send(
+    assert "Release checks are not run again" in send(
         "roll-back-label", method="get", label="production"
     )
     page = send("roll-back-label", label="production", confirmed="yes", reason="wrong")
-    assert "checks not run: the version stood here before" in page
+    assert "release checks not run: the label has pointed to this version before" in page
 
 
 def test_taking_off(send, prompt):
@@ -83,9 +83,9 @@ def test_taking_off(send, prompt):
     assert stands_at(prompt, "staging") is None
     assert "has no label" in send("remove-label", label="staging")
     page = send("remove-label", label="production")
-    assert "“production” stands at version 3. Programs that read “production” get an error" in page
+    assert ("“production” points to version 3. Programs that read “production” will get an") in page
     assert stands_at(prompt, "production") == 3
-    assert "write why" in send("remove-label", label="production", confirmed="yes")
+    assert "enter a reason" in send("remove-label", label="production", confirmed="yes")
     page = send("remove-label", label="production", confirmed="yes", reason="retired")
     assert "Label “production” removed." in page
     assert stands_at(prompt, "production") is None
@@ -102,7 +102,7 @@ def test_who_may_not_is_refused(client, member, prompt):
     address = f"/admin/prompts/prompt/{prompt.pk}/roll-back-label/"
     answer = {"label": "production", "confirmed": "yes", "reason": "x"}
     page = html.unescape(client.post(address, answer).content.decode())
-    assert "the label “production” is protected: ask somebody" in page
+    assert "the label “production” is protected; ask someone with the" in page
     assert stands_at(prompt, "production") == 3
     member.user_permissions.set(Permission.objects.filter(codename="view_prompt"))
     assert client.get(address).status_code == 403

@@ -38,7 +38,11 @@ def test_a_rule_is_written_changed_and_removed():
         ({"label": "production"}, "label", "Label rule with this Label already exists."),
         ({"label": ""}, "label", "This field cannot be blank."),
         ({"label": "a", "is_protected": "perhaps"}, "is_protected", "“perhaps” value must be"),
-        ({"label": "a", "color": 1}, "color", "no such field; there are is_protected, needs_ch"),
+        (
+            {"label": "a", "color": 1},
+            "color",
+            "unknown field; allowed fields: is_protected, needs_ch",
+        ),
     ],
 )
 def test_a_bad_rule_is_refused_by_field(fields, field, message):

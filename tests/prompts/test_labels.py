@@ -103,9 +103,9 @@ def test_rolling_back_goes_further_back_each_time(prompt, history, further):
             services.move_label(**of_staging, number=step)
     for number in further:
         if number is None:
-            with pytest.raises(NotFoundError, match="has stood nowhere before"):
+            with pytest.raises(NotFoundError, match="has no earlier version to return"):
                 services.find_roll_back(**of_staging)
-            with pytest.raises(NotFoundError, match="has stood nowhere before"):
+            with pytest.raises(NotFoundError, match="has no earlier version to return"):
                 services.roll_back_label(**of_staging)
             continue
         shown = services.find_roll_back(**of_staging)
@@ -146,7 +146,7 @@ def test_roll_backs_of_before_they_were_marked_are_known_by_their_reason(prompt,
         reason = gettext("Rolled back from version %(number)s") % {"number": 2}
     for number, why in ((1, ""), (2, ""), (1, reason)):
         services.move_label(prompt_id=prompt.pk, label="staging", number=number, reason=why)
-    with pytest.raises(NotFoundError, match="has stood nowhere before"):
+    with pytest.raises(NotFoundError, match="has no earlier version to return"):
         services.roll_back_label(prompt_id=prompt.pk, label="staging")
 
 
@@ -156,7 +156,7 @@ def test_a_label_that_has_moved_meanwhile_is_not_rolled_back(prompt):
         services.move_label(**of_staging, number=number)
     shown = services.find_roll_back(**of_staging)
     services.move_label(**of_staging, number=3)
-    with pytest.raises(StaleEditError, match="“staging” has moved to version 3 meanwhile"):
+    with pytest.raises(StaleEditError, match="“staging” has since moved to version 3"):
         services.roll_back_label(**of_staging, expected=shown)
     assert PromptLabel.objects.get().version.number == 3
 
@@ -167,9 +167,9 @@ def test_a_protected_label_wants_a_reason(prompt, change):
     for number in (1, 2):
         services.move_label(**of_production, number=number)
     for reason in ("", "  "):
-        with pytest.raises(InvalidInputError, match="“production” is protected: write why"):
+        with pytest.raises(InvalidInputError, match="the label “production” is protected; enter a"):
             change(**of_production, mover=PUBLISHER, reason=reason)
-    with pytest.raises(services.LabelProtectedError, match="is protected: ask somebody"):
+    with pytest.raises(services.LabelProtectedError, match="is protected; ask someone with the"):
         change(**of_production, mover=EDITOR, reason="why")
     assert PromptLabel.objects.get().version.number == 2
     change(**of_production, mover=PUBLISHER, reason=" wrong answers ")
@@ -229,15 +229,15 @@ def test_tags_and_the_trash_of_many_prompts():
     changes = services.restore_prompts(deleted, actor="ed")
     assert changes.changed == 1
     assert [(prompt.title, str(error)) for prompt, error in changes.refused] == [
-        ("t1", "name: another prompt is called “t1” already"),
-        ("t2", "name: another prompt is called “t0” already"),
+        ("t1", "name: a prompt with the name “t1” already exists"),
+        ("t2", "name: a prompt with the name “t0” already exists"),
     ]
 
 
 @pytest.mark.parametrize(
     ("label", "number", "mover", "error", "sentence"),
     [
-        ("latest", 1, ADMIN, InvalidInputError, "always stands at the newest version"),
+        ("latest", 1, ADMIN, InvalidInputError, "“latest” always points to the newest version"),
         ("Über all", 1, ADMIN, InvalidInputError, "lower-case"),
         ("staging", 9, ADMIN, NotFoundError, "has no version 9"),
         ("staging", 1, services.Actor(), services.LabelProtectedError, "Can move labels"),
@@ -286,8 +286,9 @@ def test_a_check_is_told_what_is_to_move_and_a_refusal_what_each_said(prompt, ga
         ("evaluated", False, "never evaluated")
     ]
     assert str(caught.value) == (
-        "“production” cannot move to version 2, a check fails (evaluated: never evaluated); mend "
-        "it, or override with the permission for it and a written reason"
+        "“production” cannot move to version 2 because a release check fails "
+        "(evaluated: never evaluated); fix it, or override the check, which "
+        "requires a permission and a written reason because a release check fails"
     )
     services.move_label(
         prompt_id=prompt.pk, label="production", number=2, mover=ADMIN, reason="x", override=True
@@ -324,7 +325,7 @@ def test_a_label_that_is_nowhere_cannot_be_taken_off(prompt):
 
 def test_an_override_needs_a_permission_and_a_reason(prompt, gate):
     move = {"prompt_id": prompt.pk, "label": "production", "number": 2, "override": True}
-    with pytest.raises(services.LabelProtectedError, match="against failed checks"):
+    with pytest.raises(services.LabelProtectedError, match="despite failed checks"):
         services.move_label(**move, mover=PUBLISHER, reason="urgent")
     with pytest.raises(InvalidInputError, match="written reason"):
         services.move_label(**move, mover=ADMIN, reason="  ")

@@ -102,7 +102,7 @@ def test_an_update_that_breaks_the_contract_is_a_rejection():
     rejections = []
     options = services.ImportOptions(on_duplicate="update")
     services.import_rows([row()], options, rejections.append)
-    assert "is declared but the text does not use it" in str(rejections[0])
+    assert "is declared but not used in the text; use it or" in str(rejections[0])
 
 
 def test_a_template_is_filled():
@@ -145,7 +145,7 @@ def test_many_at_once():
 
 def test_what_is_too_long_or_not_there():
     prompt = services.create_prompt(title="a", content="a", description="d" * 900)
-    with pytest.raises(InvalidInputError, match="at most 500 are kept"):
+    with pytest.raises(InvalidInputError, match="characters; the limit is 500"):
         services.delete_prompt(prompt_id=prompt.pk, reason="x" * 501)
     services.edit_prompt(prompt_id=prompt.pk, description="e" * 900)
     assert len(PromptEvent.objects.get().details["description"][0]) == 501
@@ -163,7 +163,7 @@ def test_declarations_that_cannot_be_read_are_problems():
         None,
         ["declaration-name"],
     )
-    with pytest.raises(InvalidInputError, match="cannot be the name of a variable"):
+    with pytest.raises(InvalidInputError, match="is not a valid variable name; use letters"):
         services.create_prompt(title="t", content="x", syntax="jinja", variables=[{"nme": 1}])
     broken = services.examine(kind="chat", syntax="jinja", content="{", variables=[])
     assert [problem.code for problem in broken.problems] == ["chat-json"]

@@ -131,9 +131,9 @@ def test_a_list_that_is_cut_says_so(client, owner, monkeypatch):
     for number in range(3):
         services.create_prompt(title=f"t{number}", content="frequent")
     address = "/admin/prompts/prompt/?q=frequent"
-    assert "the newest of them are listed" not in client.get(address).content.decode()
+    assert "prompts match; the newest are shown" not in client.get(address).content.decode()
     monkeypatch.setattr("prompts.admin.prompts.MOST_MATCHES", 3)
-    assert "3 prompts or more match" in client.get(address).content.decode()
+    assert "At least 3 prompts match" in client.get(address).content.decode()
 
 
 def test_the_index_folds_as_the_search_does():

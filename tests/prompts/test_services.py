@@ -93,8 +93,10 @@ REFUSED = [
     (
         {"colour": "red"},
         {
-            "colour": "no such field; there are content, description, kind, metadata, name, "
-            "status, syntax, tags, title, user_id, variables"
+            "colour": (
+                "unknown field; allowed fields: content, description, kind, metadata, "
+                "name, status, syntax, tags, title, user_id, variables"
+            )
         },
     ),
     (
@@ -172,8 +174,10 @@ def test_an_edit_that_began_at_an_older_version_is_refused(prompt):
     services.edit_prompt(prompt_id=prompt.pk, content="two")
     with pytest.raises(
         StaleEditError,
-        match="“Reply” is at version 2 by now, and this edit began at version 1: "
-        "look at the newer version, then edit again",
+        match=(
+            "“Reply” is now at version 2, but this edit started from version 1; review "
+            "the newer version, then edit again"
+        ),
     ):
         services.edit_prompt(prompt_id=prompt.pk, content="mine", expected_version=1)
     assert versions(prompt) == [(1, "one"), (2, "two")]
@@ -297,10 +301,10 @@ def test_an_edit_without_changes_writes_nothing(template):
         ({"name": " "}, {"name": "This field cannot be blank."}),
         ({"content": "\n"}, {"content": "This field cannot be blank."}),
         ({"parameters": {}}, {"parameters": "must be a JSON list, in square brackets"}),
-        ({"name": "Reply"}, {"name": "another template is called “Reply” already"}),
+        ({"name": "Reply"}, {"name": "a template with the name “Reply” already exists"}),
         (
             {"colour": "red"},
-            {"colour": "no such field; there are category, content, name, parameters"},
+            {"colour": "unknown field; allowed fields: category, content, name, parameters"},
         ),
     ],
 )
@@ -318,7 +322,7 @@ def test_a_deleted_templates_name_is_free_and_it_comes_back_only_while_it_is(tem
     assert services.delete_templates([template.pk, template.pk]) == 1
     assert services.delete_templates([template.pk]) == 0
     successor = services.create_template(name="Reply", content="c")
-    with pytest.raises(InvalidInputError, match="another template is called “Reply” already"):
+    with pytest.raises(InvalidInputError, match="a template with the name “Reply” already exists"):
         services.restore_template(template_id=template.pk)
     services.edit_template(template_id=successor.pk, name="Reply 2")
     assert not services.restore_template(template_id=template.pk).is_deleted

@@ -20,9 +20,9 @@ def make(title, content, *variables, **fields):
     ("content", "variables", "field", "sentence"),
     [
         ("Hi {{ nmae }}", ["name"], "content", "line 1, column 4: “nmae” is not declared; did you"),
-        ("Hi", ["name"], "variables", "“name” is declared but the text does not use it"),
-        ("Hi {{#x}}", [], "content", "“{{#x}}” is not a variable"),
-        ("{{> tone@staging }}", [], "content", "there is no “tone@staging” to include"),
+        ("Hi", ["name"], "variables", "the variable “name” is declared but not used in the"),
+        ("Hi {{#x}}", [], "content", "“{{#x}}” is not a variable; write"),
+        ("{{> tone@staging }}", [], "content", "“tone@staging” cannot be included because it"),
     ],
 )
 def test_a_broken_contract_is_not_saved(content, variables, field, sentence):
@@ -64,7 +64,7 @@ def test_cycles_are_refused():
     b = make("b", "{{> a@latest }}")
     make("c", "{{> b@latest }}")
     for name in ("a@latest", "b@latest", "c@latest"):
-        with pytest.raises(InvalidInputError, match="includes this prompt itself"):
+        with pytest.raises(InvalidInputError, match="includes this prompt; remove one of"):
             services.edit_prompt(prompt_id=a.pk, content=f"{{{{> {name} }}}}")
     assert b.current_version == 1
 
@@ -77,7 +77,7 @@ def test_a_chat():
         ("system", "Be kind"),
         ("user", "Hi"),
     ]
-    with pytest.raises(InvalidInputError, match="message 1: there is no role “boss”"):
+    with pytest.raises(InvalidInputError, match="message 1: unknown role “boss”; allowed"):
         make("bad", '[{"role": "boss", "content": "x"}]', kind="chat")
 
 
@@ -101,9 +101,9 @@ def test_names_are_made_of_titles(title, name):
 def test_names_are_unique_while_they_are_used():
     first, second = (services.create_prompt(title="Reply", content="x") for _ in "ab")
     assert (first.name, second.name) == ("reply", "reply-2")
-    with pytest.raises(InvalidInputError, match="is called “reply” already"):
+    with pytest.raises(InvalidInputError, match="with the name “reply” already exists"):
         services.edit_prompt(prompt_id=second.pk, name="reply")
     services.delete_prompt(prompt_id=first.pk)
     services.edit_prompt(prompt_id=second.pk, name="reply")
-    with pytest.raises(InvalidInputError, match="is called “reply” already"):
+    with pytest.raises(InvalidInputError, match="with the name “reply” already exists"):
         services.restore_prompt(prompt_id=first.pk)

@@ -48,7 +48,7 @@ def _secrets(value: object, path: str, *, named: bool) -> Iterator[str]:
             yield from _secrets(inner, f"{path}[{place}]", named=named)
     elif isinstance(value, str):
         if value.strip() and (named or SECRET_VALUE.fullmatch(value.strip())):
-            yield path or "a text"
+            yield path or "a string"
     elif named and isinstance(value, int | float) and not isinstance(value, bool):
         yield path
 

@@ -136,10 +136,12 @@ class Command(BaseCommand):
 
     def _run(self, options: dict[str, Any]) -> Run | None:
         if options["background"] and settings.HUEY is None:
-            sentence = _("the queue is in this process: set QUEUE=sqlite or QUEUE=redis")
+            sentence = _(
+                "the queue runs inside the server process; set QUEUE=sqlite or QUEUE=redis"
+            )
             raise InvalidInputError({"background": sentence})
         if options["estimate"] and (options["resume"] or options["retry_errors"]):
-            raise InvalidInputError({"estimate": _("it is of a run to be, not of one that exists")})
+            raise InvalidInputError({"estimate": _("this option only applies to a new run")})
         run = self._chosen_run(options)
         self._warn_of_misfits(run)
         if options["estimate"]:
@@ -157,7 +159,7 @@ class Command(BaseCommand):
                 files = RunFiles(typed=_recorded_files(run))
                 return execute_run(run.pk, on_finished=progress.step, files=files)
             except KeyboardInterrupt:
-                sentence = _("Stopped. Go on with: manage.py evaluate --resume %(pk)s") % {
+                sentence = _("Stopped. Resume with: manage.py evaluate --resume %(pk)s") % {
                     "pk": run.pk
                 }
                 raise CommandError(sentence, returncode=INTERRUPTED) from None
@@ -196,7 +198,9 @@ class Command(BaseCommand):
         if config is not None:
             self._warn(config)
         if config is None and suite is None:
-            raise InvalidInputError({"evaluate": _("give a FILE or --suite NAME (or --resume ID)")})
+            raise InvalidInputError(
+                {"evaluate": _("specify a FILE or --suite NAME (or --resume ID)")}
+            )
         files = RunFiles(folder=folder, typed=_typed_files(options) | _recorded_files(again))
         columns = _made(_columns(options, config, specs, again), config, files)
         if options["background"]:
@@ -234,7 +238,7 @@ class Command(BaseCommand):
     def _warn_of_stored(self, config: PromptfooConfig, columns: Sequence[PlannedColumn]) -> None:
         around = any(case.prefix or case.suffix for case in config.suite.cases)
         if around and any(column.prompt for column in columns):
-            sentence = _("prefix and suffix of the tests are not put around stored prompts")
+            sentence = _("prefix and suffix in the tests do not apply to stored prompts")
             self.stderr.write(f"Warning: {sentence}")
 
     def _write(self, parts: Iterable[str], output: str | None) -> None:
@@ -296,7 +300,7 @@ def _refuse_unwritable(path: Path) -> None:
     """Before anything is paid for, say that the report could not be written."""
     folder = next(one for one in path.absolute().parents if one.exists())
     if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
-        sentence = _("no file can be written at %(path)s; name one in a folder of yours") % {
+        sentence = _("cannot write a file at %(path)s; choose a folder that you can write to") % {
             "path": path
         }
         raise InvalidInputError({"output": sentence})
@@ -337,7 +341,7 @@ def _repeats(
     if chosen is None:
         return 1
     if isinstance(chosen, bool) or not isinstance(chosen, int) or not 1 <= chosen <= 1000:
-        raise InvalidInputError({"repeat": _("a whole number from 1 to 1000")})
+        raise InvalidInputError({"repeat": _("must be an integer from 1 to 1000")})
     return chosen
 
 
@@ -355,7 +359,10 @@ def _limits(options: dict[str, Any], config: PromptfooConfig | None = None) -> d
 def _seconds(number: float | None) -> float | None:
     if number is not None and not (math.isfinite(number) and number >= 0):
         raise InvalidInputError(
-            {"max-seconds": _("seconds from 0 up, not %(number)s") % {"number": f"{number:g}"}}
+            {
+                "max-seconds": _("must be 0 or more seconds, not %(number)s")
+                % {"number": f"{number:g}"}
+            }
         )
     return number
 
@@ -369,7 +376,12 @@ def _money(text: str | None) -> Decimal | None:
         found = Decimal(-1)
     if not found.is_finite() or found < 0:
         raise InvalidInputError(
-            {"max-cost": _("US dollars from 0 up such as 0.50, not “%(text)s”") % {"text": text}}
+            {
+                "max-cost": _(
+                    "must be an amount in US dollars, 0 or more, such as 0.50, not “%(text)s”"
+                )
+                % {"text": text}
+            }
         )
     return found
 
@@ -384,12 +396,16 @@ def _columns(
         return list(_columns_again(again))
     specs = specs or [one.spec for one in (config.providers if config else ())]
     if not specs:
-        raise InvalidInputError({"provider": _("say who is asked, such as --provider local")})
+        raise InvalidInputError(
+            {"provider": _("choose at least one model, such as --provider local")}
+        )
     stored = [prompts.find_prompt(text) for text in options["prompt"]]
     if stored:
         return [PlannedColumn(spec=spec, prompt=one) for one in stored for spec in specs]
     if config is None:
-        raise InvalidInputError({"prompt": _("say what is asked, such as --prompt support-reply")})
+        raise InvalidInputError(
+            {"prompt": _("choose at least one prompt, such as --prompt support-reply")}
+        )
     return plan_columns(config, specs)
 
 
@@ -410,14 +426,14 @@ def _find_run(text: str) -> Run:
     rows = list(Run.objects.filter(pk__startswith=hexed)[:2]) if len(hexed) >= 8 else []
     if len(rows) != 1:
         raise NotFoundError(
-            _("there is no run %(text)s; an ID has 8 characters or more") % {"text": text}
+            _("there is no run %(text)s; a run ID has 8 or more characters") % {"text": text}
         )
     return rows[0]
 
 
 def _say_estimate(run: Run) -> str:
     found = run.estimate
-    cost = "not known" if found["cost_usd"] is None else f"${found['cost_usd']:.4f}"
+    cost = "unknown" if found["cost_usd"] is None else f"${found['cost_usd']:.4f}"
     return (
         f"{found['calls']:,} calls, about {found['input_tokens']:,} tokens in and "
         f"{found['output_tokens']:,} out at most, cost {cost}"

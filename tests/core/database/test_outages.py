@@ -259,7 +259,7 @@ def test_every_page_says_one_sentence(fault, settings, debug, caplog):
     text = answer.content.decode()
     assert answer.status_code == 503, text[:500]
     assert answer["Retry-After"] == "10"
-    assert "The database cannot be used now" in text
+    assert "The database is unavailable" in text
     assert "Traceback" not in text
     assert "db.sqlite3" not in text
     assert FAULTS[fault] in caplog.text

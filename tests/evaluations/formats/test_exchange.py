@@ -215,7 +215,7 @@ def test_the_commands(tmp_path, capsys):
     assert not TestSuite.objects.exists()
     call_command("import_suite", str(path))
     assert "Imported “S” with 2 cases." in capsys.readouterr().out
-    with pytest.raises(CommandError, match="called “S” already"):
+    with pytest.raises(CommandError, match="with the name “S” already exists"):
         call_command("import_suite", str(path))
     call_command("import_suite", str(path), "--replace")
     assert TestCase.objects.count() == 2
@@ -225,7 +225,7 @@ def test_the_commands(tmp_path, capsys):
     target = tmp_path / "out.jsonl"
     call_command("export_suite", "S", format="jsonl", output=str(target))
     assert json.loads(target.read_text().splitlines()[0])["name"] == "一"
-    with pytest.raises(CommandError, match="there is no test suite “T”; there are: S"):
+    with pytest.raises(CommandError, match="there is no test suite “T”; available suites: S"):
         call_command("export_suite", "T")
     with pytest.raises(CommandError, match="PART=COLUMN"):
         call_command("import_suite", str(path), map=["x"])

@@ -58,7 +58,7 @@ def make(asked, count=4, **fields):
 
 
 def test_a_judge_is_named_before_the_start(asked):
-    with pytest.raises(InvalidInputError, match="judged by a model: name it"):
+    with pytest.raises(InvalidInputError, match="some cases need a judge; choose a"):
         make(asked)
 
 

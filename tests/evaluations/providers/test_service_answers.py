@@ -58,9 +58,9 @@ def bad(step, sentence, *, requests=1, **expected):
 
 
 REASONED = {"reasoning_content": "Let me think"}
-CUT = "The answer was cut at the limit of tokens (finish_reason length)"
-FILTERED = "The content filter of the service acted (finish_reason content_filter)"
-ALL_REASONING = "all its tokens went into reasoning"
+CUT = "The answer was cut off at the token limit (finish_reason length)"
+FILTERED = "The provider's content filter blocked the answer (finish_reason content_filter)"
+ALL_REASONING = "The answer is empty: all tokens were spent"
 OPENAI = [
     ok(chat("Paris"), cost=COST),
     (Step(status=201, body=chat("Paris")), {"output": "Paris", "passed": True, "cost": COST}),
@@ -86,9 +86,9 @@ OPENAI = [
     ok(chat("Paris", "MAX_TOKENS"), reason="length", note="(finish_reason length, MAX_TOKENS)"),
     ok(chat("Paris", "content_filter"), reason="content_filter", note=FILTERED),
     ok(chat("Paris", "eos"), reason="stop", note=""),
-    ok(chat("Paris", "odd"), reason="odd", note="a reason of its own (finish_reason odd)"),
+    ok(chat("Paris", "odd"), reason="odd", note="an unknown reason (finish_reason odd)"),
     (Step(body=chat("", "length", message=REASONED)), {"passed": False, "note": ALL_REASONING}),
-    (Step(body=chat("", "length")), {"passed": False, "note": "it was cut at the limit"}),
+    (Step(body=chat("", "length")), {"passed": False, "note": "The answer is empty: it was cut"}),
     (Step(body=chat(None)), {"passed": False, "note": "The answer is empty (finish_reason stop)"}),
     bad(
         Step(body=chat("Par", "error", error={"code": 502, "message": "upstream died"})),

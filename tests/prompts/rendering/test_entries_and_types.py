@@ -80,9 +80,9 @@ def test_what_is_there_is_read(content, text):
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ("{{ text.title }}", "a text has no “title”; declare the variable as JSON"),
-        ("{% if text.title %}x{% endif %}", "a text has no “title”"),
-        ("{{ list.first }}", "the list has no “first”; read items by number"),
+        ("{{ text.title }}", "a string has no “title”; declare the variable as JSON and"),
+        ("{% if text.title %}x{% endif %}", "a string has no “title”"),
+        ("{{ list.first }}", "the list has no “first”; access items by index"),
         ("{{ list[2] }}{{ list }}", "the list has no “2”"),
         ("{{ list[true] }}", "the list has no “True”"),
         ("{{ list['0'] }}", "the list has no “0”"),
@@ -91,13 +91,16 @@ def test_what_is_there_is_read(content, text):
         ("{{ json[list] }}", "the object has no “…”"),
         ("{{ json.b.c }}", "the object has no “b”"),
         ("{{ json.b['c'] }}", "the object has no “b”"),
-        ("{{ number.real }}", "only objects have entries, and “real”"),
-        ("{{ nothing.x }}", "only objects have entries"),
-        ("{{ list | selectattr('title') | list }}", "a text has no “title”"),
-        ("{{ list | sort(attribute='title') }}", "a text has no “title”"),
+        ("{{ number.real }}", "only objects have properties, but “real”"),
+        ("{{ nothing.x }}", "only objects have properties"),
+        ("{{ list | selectattr('title') | list }}", "a string has no “title”"),
+        ("{{ list | sort(attribute='title') }}", "a string has no “title”"),
         ("{% for i in list %}{{ loop.cycle }}{% endfor %}", "“cycle”"),
-        ("{% for i in list %}{{ loop }}{% endfor %}", "only texts, numbers, true, false, lists"),
-        ("{% for i in list %}{{ loop ~ 'x' }}{% endfor %}", "only texts, numbers"),
+        (
+            "{% for i in list %}{{ loop }}{% endfor %}",
+            "only strings, numbers, true, false, lists and",
+        ),
+        ("{% for i in list %}{{ loop ~ 'x' }}{% endfor %}", "only strings, numbers, true"),
     ],
 )
 def test_what_is_not_there_is_an_error(content, sentence):

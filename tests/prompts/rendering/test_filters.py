@@ -289,15 +289,24 @@ def test_chats_are_read_and_written():
 
 
 CHATS = [
-    ("[", "line 1, column 2: a chat is a JSON list of messages, each with role and content: Expecting value"),
-    ("[]", "a chat is a JSON list of at least one message, each with role and content"),
-    ("{}", "a chat is a JSON list of at least one message, each with role and content"),
-    ("[" * 5000, "a chat is a JSON list of at least one message, each with role and content"),
-    ("[1]", "message 1: a message has exactly a role and a content that is a text; this one has no names"),
-    ('[{"role": "user", "content": "a"}, {}]', "message 2: a message has exactly a role and a content that is a text; this one has nothing"),
-    ('[{"role": "user"}]', "message 1: a message has exactly a role and a content that is a text; this one has role"),
-    ('[{"role": "user", "content": 1}]', "message 1: a message has exactly a role and a content that is a text; this one has a content that is none"),
-    ('[{"role": "bot", "content": ""}]', "message 1: there is no role “bot”; there are system, developer, user, assistant, tool"),
+    ("[", ("line 1, column 2: a chat must be a JSON list of messages, each with role "
+"and content: Expecting value")),
+    ("[]", ("a chat must be a JSON list of at least one message, each with role and "
+"content")),
+    ("{}", ("a chat must be a JSON list of at least one message, each with role and "
+"content")),
+    ("[" * 5000, ("a chat must be a JSON list of at least one message, each with role and "
+"content")),
+    ("[1]", ("message 1: a message must have only a role and a content that is a "
+"string; this one has no names")),
+    ('[{"role": "user", "content": "a"}, {}]', ("message 2: a message must have only a role and a content that is a "
+"string; this one has nothing")),
+    ('[{"role": "user"}]', ("message 1: a message must have only a role and a content that is a "
+"string; this one has role")),
+    ('[{"role": "user", "content": 1}]', ("message 1: a message must have only a role and a content that is a "
+"string; this one has a content that is none")),
+    ('[{"role": "bot", "content": ""}]', ("message 1: unknown role “bot”; allowed roles: system, developer, user, "
+"assistant, tool")),
 ]  # fmt: skip
 
 
@@ -343,7 +352,7 @@ def test_effort_is_counted_until_there_is_none_left():
     # What takes more is done by a worker, from its beginning.
     values = {"a": "{{ b }}", "b": "x"}
     assert within_limits(lambda: spend(LITTLE + 1), "fill_values", values)["a"] == "x"
-    with bounded.limit_allowance(0), pytest.raises(RenderError, match="takes longer than"):
+    with bounded.limit_allowance(0), pytest.raises(RenderError, match="s of CPU time; shorten the"):
         used(1)
 
 

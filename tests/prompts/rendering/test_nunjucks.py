@@ -22,14 +22,14 @@ FILLED = [
     ("no tags, {one} brace", "no tags, {one} brace"),
 ]  # fmt: skip
 WRONG = [
-    ("{{ x.toUpperCase() }}", "a call is not allowed here"),
-    ("{{ x | no_such }}", "there is no filter “no_such” here"),
+    ("{{ x.toUpperCase() }}", "a call is not allowed; a"),
+    ("{{ x | no_such }}", "unknown filter “no_such”; available"),
     ("{{ x | join }}", "this filter is for a list"),
     ("{{ l | upper }}", "this filter is for a text"),
-    ("{% for %}", "Jinja cannot read this"),
+    ("{% for %}", "invalid Jinja"),
     ("{{ 'a' | center(100000) }}", "a width is a whole number from 0 to 1000"),
     ("{{ x | load }}", "load is for a text that is JSON"),
-    ("{{ __class__ }}", "names that begin with _ are closed"),
+    ("{{ __class__ }}", "cannot be accessed: names that start with _"),
 ]
 
 

@@ -64,28 +64,43 @@ REFUSED = [
 
 @pytest.mark.parametrize(("content", "place", "construct"), REFUSED)
 def test_what_a_template_may_not_be_made_of(content, place, construct):
-    assert problems(content) == [f"{place}: {construct} is not allowed here; {MAY}"]
+    assert problems(content) == [f"{place}: {construct} is not allowed; {MAY}"]
 
 
-FORM = 'an include names one prompt in quotes, such as {% include "tone@production" %}'
+FORM = (
+    "an include must contain a single prompt name in quotes, such as {% "
+    'include "tone@production" %}'
+)
 SENTENCES = [
-    ("x {{ x }}", ["line 1, column 6: “x” is not declared; declare it as a variable or take it out"]),
-    ("a }} x\n x {{ c }}{{ x }}", ["line 2, column 7: “c” is not declared; declare it as a variable or take it out", "line 2, column 14: “x” is not declared; declare it as a variable or take it out"]),
-    ("a\n {% include 'tone' %}", ["line 2, column 5: there is no “tone@production” to include; name a prompt in use and one of its labels"]),
+    ("x {{ x }}", [("line 1, column 6: “x” is not declared; declare it as a variable or remove "
+"it")]),
+    ("a }} x\n x {{ c }}{{ x }}", [("line 2, column 7: “c” is not declared; declare it as a variable or remove "
+"it"), ("line 2, column 14: “x” is not declared; declare it as a variable or "
+"remove it")]),
+    ("a\n {% include 'tone' %}", [("line 2, column 5: “tone@production” cannot be included because it does "
+"not exist; use the name of a prompt in use and one of its labels")]),
     ("\n {% include 'a@b c' %}", [f"line 2, column 5: {FORM}"]),
     ("\n {% include 'a' ignore missing %}", [f"line 2, column 5: {FORM}"]),
     ("{% include ['a'] %}", [f"line 1, column 4: {FORM}"]),
-    ("a\n{% for loop in x %}{% endfor %}", ["line 2: Jinja cannot read this: Can't assign to special loop variable in for-loop target"]),
-    ("{% for a in x %}\n{% for b in x %} {% for c in x %}{% endfor %}{% endfor %}{% endfor %}", ["line 2, column 4: a loop inside a loop inside a loop is not allowed; two levels are"]),
-    ("{{ x.__a }}", ["line 1, column 6: “__a” cannot be read: names that begin with _ are closed"]),
-    ("{{ x['_a'] }}", ["line 1, column 7: “_a” cannot be read: names that begin with _ are closed"]),
-    ("a {{ _x }}", ["line 1, column 6: “_x” cannot be read: names that begin with _ are closed"]),
-    ("{{ 1 }}\n{{ x | uper }}", ["line 2, column 8: there is no filter “uper” here; did you mean “upper”?"]),
-    ("{{ x is evn }}", ["line 1, column 9: there is no test “evn” here; did you mean “even”?"]),
-    ("{{ x is zzz }}", ["line 1, column 9: there is no test “zzz” here; there are boolean, defined, divisibleby, eq, even, false, float, ge, gt, in, integer, iterable, le, lower, lt, mapping, ne, none, number, odd, sequence, string, true, undefined, upper"]),
-    ("a\n{% foo %}", ["line 2: Jinja cannot read this: Encountered unknown tag 'foo'"]),
-    ("{% if x %}\n{{ x.y() }}{{ z ** 2 }}{% endif %}", [f"line 2, column 1: a call is not allowed here; {MAY}", f"line 2, column 1: ** is not allowed here; {MAY}"]),
-    ("a\r\nb\r{{ x }}", ["line 2, column 6: “x” is not declared; declare it as a variable or take it out"]),
+    ("a\n{% for loop in x %}{% endfor %}", [("line 2: invalid Jinja: Can't assign to special loop variable in for-loop "
+"target")]),
+    ("{% for a in x %}\n{% for b in x %} {% for c in x %}{% endfor %}{% endfor %}{% endfor %}", ["line 2, column 4: loops can be nested at most two levels deep"]),
+    ("{{ x.__a }}", [("line 1, column 6: “__a” cannot be accessed: names that start with _ are "
+"private")]),
+    ("{{ x['_a'] }}", [("line 1, column 7: “_a” cannot be accessed: names that start with _ are "
+"private")]),
+    ("a {{ _x }}", [("line 1, column 6: “_x” cannot be accessed: names that start with _ are "
+"private")]),
+    ("{{ 1 }}\n{{ x | uper }}", ["line 2, column 8: unknown filter “uper”; did you mean “upper”?"]),
+    ("{{ x is evn }}", ["line 1, column 9: unknown test “evn”; did you mean “even”?"]),
+    ("{{ x is zzz }}", [("line 1, column 9: unknown test “zzz”; available tests: boolean, defined, "
+"divisibleby, eq, even, false, float, ge, gt, in, integer, iterable, le, "
+"lower, lt, mapping, ne, none, number, odd, sequence, string, true, "
+"undefined, upper")]),
+    ("a\n{% foo %}", ["line 2: invalid Jinja: Encountered unknown tag 'foo'"]),
+    ("{% if x %}\n{{ x.y() }}{{ z ** 2 }}{% endif %}", [f"line 2, column 1: a call is not allowed; {MAY}", f"line 2, column 1: ** is not allowed; {MAY}"]),
+    ("a\r\nb\r{{ x }}", [("line 2, column 6: “x” is not declared; declare it as a variable or remove "
+"it")]),
 ]  # fmt: skip
 
 
@@ -133,15 +148,13 @@ def test_nothing_in_two_braces_is_said():
 
 def test_nunjucks_says_places_of_the_text_as_it_was_written():
     content = "{% if a === b %}{{ c | uper }}{% endif %}"
-    assert problems(content, "nunjucks")[0].startswith(
-        "line 1, column 24: there is no filter “uper”"
-    )
+    assert problems(content, "nunjucks")[0].startswith("line 1, column 24: unknown filter “uper”")
 
 
 def test_what_cannot_be_read_is_never_filled():
-    with pytest.raises(RenderError, match="cannot be filled: it has problems"):
+    with pytest.raises(RenderError, match="the template cannot be rendered: it has problems"):
         jinja.parse("{{ x() }}").fill({}, {})
-    with pytest.raises(RenderError, match="cannot be filled: it has problems"):
+    with pytest.raises(RenderError, match="the template cannot be rendered: it has problems"):
         jinja.parse("{{ x").fill({}, {})
 
 
@@ -157,7 +170,7 @@ FAILING = [
 def test_why_a_template_cannot_be_filled(content, reason):
     with pytest.raises(RenderError) as caught:
         fill_here(Template(content=content, syntax="jinja"), {})
-    assert str(caught.value) == f"the template cannot be filled: {reason}"
+    assert str(caught.value) == f"the template cannot be rendered: {reason}"
 
 
 def test_a_missing_entry_is_named_with_its_first_hundred_characters():
@@ -310,11 +323,11 @@ def test_problems_come_back_with_their_places():
     with pytest.raises(ContractError) as caught:
         elsewhere("fill_template", Template(content=chat, kind="chat", syntax="jinja"), {})
     assert str(caught.value) == (
-        "message 2, line 2, column 5: “x” is not declared; declare it as a variable or take it out"
+        "message 2, line 2, column 5: “x” is not declared; declare it as a variable or remove it"
     )
     with pytest.raises(RenderError) as refused:
         elsewhere("fill_text", "\n {{ x | uper }}", {"x": "a"})
-    assert str(refused.value).startswith("line 2, column 9: there is no filter “uper”")
+    assert str(refused.value).startswith("line 2, column 9: unknown filter “uper”")
 
 
 def test_what_takes_much_is_the_same_from_a_worker():
@@ -331,7 +344,7 @@ def test_what_cannot_be_sent_to_a_worker_is_too_deep():
         deep = [deep]
     with pytest.raises(RenderError) as caught:
         elsewhere("fill_values", {"a": deep})
-    assert str(caught.value) == "the template cannot be filled: it is nested too deeply"
+    assert str(caught.value) == "the template cannot be rendered: it is nested too deeply"
     while deep:  # Python itself would take the deep list apart level by level
         deep = deep.pop()
 

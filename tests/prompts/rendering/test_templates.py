@@ -93,16 +93,16 @@ def test_jinja(content, variables, values, text):
     ("content", "variables", "sentence"),
     [
         ("a\n{{ cusotmer }}", [{"name": "customer"}], "line 2, column 4: “cusotmer” is not declared; did you mean “customer”"),
-        ("{{ a }}\n{{ b }}", [], "line 2, column 4: “b” is not declared; declare it"),
-        ("x", X, "the variable “x” is declared but the text does not use it"),
-        ("{{ x|uper }}", X, "line 1, column 6: there is no filter “uper” here; did you mean “upper”"),
-        ("{{ x|zzz }}", X, "there are abs, "),
+        ("{{ a }}\n{{ b }}", [], "line 2, column 4: “b” is not declared; declare it as"),
+        ("x", X, "the variable “x” is declared but not used in the text; use"),
+        ("{{ x|uper }}", X, "line 1, column 6: unknown filter “uper”; did you mean “upper”"),
+        ("{{ x|zzz }}", X, "available filters: abs, "),
         ("{{ x is evn }}", X, "did you mean “even”"),
-        ("a\n{{ x", X, "line 2: Jinja cannot read this"),
-        ("{% for x in y %}", [], "Jinja cannot read this"),
-        ("{{ x() }}", X, "a call is not allowed here"),
-        ("{% include x %}", X, "an include names one prompt in quotes"),
-        ("{% include 'tone' %}", [], "there is no “tone@production” to include"),
+        ("a\n{{ x", X, "line 2: invalid Jinja"),
+        ("{% for x in y %}", [], "invalid Jinja"),
+        ("{{ x() }}", X, "a call is not allowed; a"),
+        ("{% include x %}", X, "an include must contain a single prompt name in"),
+        ("{% include 'tone' %}", [], "“tone@production” cannot be included because it does"),
     ],
 )  # fmt: skip
 def test_jinja_says_what_is_wrong_and_where(content, variables, sentence):
@@ -147,13 +147,13 @@ def test_mustache(content, text):
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ("a {{#if}}", "line 1, column 3: “{{#if}}” is not a variable"),
-        ("{{{ x }}}", "“{{{ x }}}” is not a variable"),
-        ("\n{{ a.b }}", "line 2, column 1: “{{ a.b }}” is not a variable"),
+        ("a {{#if}}", "line 1, column 3: “{{#if}}” is not a variable; write"),
+        ("{{{ x }}}", "“{{{ x }}}” is not a variable; write {{"),
+        ("\n{{ a.b }}", "line 2, column 1: “{{ a.b }}” is not a variable; write {{"),
         ("{{ x", "{{ is not closed"),
         ("{{> a b }}", "is not a variable"),
         ("{{ " + "x" * 60 + "! }}", "…”"),
-        ("".join(f"{{{{ v{n} }}}}" for n in range(300)), "names more than 200 variables"),
+        ("".join(f"{{{{ v{n} }}}}" for n in range(300)), "the text uses more than 200"),
         ("x" * 131_073, "at most 131072"),
     ],
 )
@@ -165,7 +165,7 @@ def test_mustache_says_what_is_wrong_and_where(content, sentence):
 
 def test_plain_text_has_no_variables():
     assert fill("{{ x }}", [], {}, "plain") == "{{ x }}"
-    with pytest.raises(ContractError, match="plain text has no variables"):
+    with pytest.raises(ContractError, match="plain text cannot have variables"):
         fill("{{ x }}", X, {}, "plain")
 
 
@@ -181,7 +181,7 @@ def test_includes():
         proposed = propose_variables(Template(content=content, syntax=syntax, includes=known))
         assert [variable.name for variable in proposed] == ["x"]
     chat = Template(content='[{"role": "user", "content": "x"}]', kind="chat")
-    with pytest.raises(ContractError, match="is a chat; only a text can be included"):
+    with pytest.raises(ContractError, match="is a chat; only text prompts can be included"):
         fill("{{> tone }}", [], {}, "mustache", includes={"tone@production": chat})
 
 
@@ -207,14 +207,14 @@ def test_what_is_wrong_in_a_chat_is_said_of_its_message():
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ("{", "line 1, column 2: a chat is a JSON list"),
-        ("{}", "a chat is a JSON list of at least one message"),
+        ("{", "line 1, column 2: a chat must be a JSON list of"),
+        ("{}", "a chat must be a JSON list of at least one message"),
         ("[]", "at least one message"),
         ("[" * 100_000, "at least one message"),
-        ('[{"role": "user"}]', "message 1: a message has exactly a role and a content"),
-        ("[3]", "this one has no names"),
+        ('[{"role": "user"}]', "message 1: a message must have only a role and a content that"),
+        ("[3]", "that is a string; this one has no names"),
         ('[{"role": "user", "content": 3}]', "a content that is none"),
-        ('[{"role": "boss", "content": ""}]', "there is no role “boss”"),
+        ('[{"role": "boss", "content": ""}]', "unknown role “boss”; allowed"),
         ('[{"role": "user", "content": "a\\n{{ x }}"}]', "message 1, line 2, column 4: “x”"),
     ],
 )
@@ -234,16 +234,16 @@ def test_values_add_no_messages():
 @pytest.mark.parametrize(
     ("declared", "sentence"),
     [
-        ("x", "variables are a list of objects"),
-        ([3], "variables are a list of objects"),
-        ([{}], "“” cannot be the name"),
-        ([{"name": "for"}], "“for” cannot be the name"),
-        ([{"name": "_x"}], "“_x” cannot be the name"),
-        ([{"name": "a b"}], "“a b” cannot be the name"),
+        ("x", "variables must be a list of objects, each"),
+        ([3], "variables must be a list of objects, each"),
+        ([{}], "“” is not a valid variable name"),
+        ([{"name": "for"}], "“for” is not a valid variable"),
+        ([{"name": "_x"}], "“_x” is not a valid"),
+        ([{"name": "a b"}], "“a b” is not a valid variable"),
         ([{"name": "x"}, {"name": "x"}], "declared twice"),
-        ([{"name": "x", "typ": "text"}], "unknown entry “typ”"),
-        ([{"name": "x", "type": "int"}], "unknown type “int”"),
-        ([{"name": "x", "description": 3}], "description of the variable “x” must be a text"),
+        ([{"name": "x", "typ": "text"}], "has an unknown key “typ”"),
+        ([{"name": "x", "type": "int"}], "has an unknown type “int”"),
+        ([{"name": "x", "description": 3}], "description of the variable “x” must be a string"),
         ([{"name": "x", "required": "yes"}], "must be true or false"),
         ([{"name": "x", "type": "number", "default": "3"}], "the default of the variable “x” must be a number"),
         ([{"name": "x", "type": "boolean", "example": 1}], "the example of the variable “x” must be true"),
@@ -284,14 +284,14 @@ def test_values_of_every_type():
     [
         ({"json": 1}, "“text” needs a value"),
         ({"text": None, "json": 1}, "“text” needs a value"),
-        ({"text": 3, "json": 1}, "“text” must be a text, not 3"),
+        ({"text": 3, "json": 1}, "“text” must be a string, not 3"),
         ({"text": "x"}, "“json” needs a value"),
         ({"text": "x", "json": 1, "number": True}, "“number” must be a number, not True"),
         ({"text": "x", "json": 1, "number": float("nan")}, "must be a number, not nan"),
         ({"text": "x", "json": {1: 2}}, "must be a JSON value"),
-        ({"text": "x", "json": "[" * 3, "txt": 1}, "no variable “txt”; did you mean “text”"),
-        ({"text": "x", "json": 1, "zzzz": 1}, "there are text, number, flag, list, json"),
-        ({"text": "x" * 10_000_001, "json": 1}, "larger than 10000000 characters"),
+        ({"text": "x", "json": "[" * 3, "txt": 1}, "unknown variable “txt”; did you mean “text”"),
+        ({"text": "x", "json": 1, "zzzz": 1}, "this prompt has text, number, flag, list, json"),
+        ({"text": "x" * 10_000_001, "json": 1}, "the values have more than 10000000"),
     ],
 )
 def test_values_that_do_not_fit(values, sentence):
@@ -308,7 +308,7 @@ def test_values_are_refused_all_at_once_and_depth_is_bounded():
     with pytest.raises(ValuesError) as caught:
         fill("{{ text }}{{ json }}", [ALL[0], ALL[4]], {"json": deep}, "mustache")
     assert [problem.variable for problem in caught.value.problems] == ["text", "json"]
-    with pytest.raises(ValuesError, match="this prompt has none"):
+    with pytest.raises(ValuesError, match="this prompt has no variables"):
         fill("x", [], {"a": 1}, "plain")
     for texts in ({"number": "x"}, {"number": "nan"}, {"flag": "maybe"}, {"json": "{"}, {"no": ""}):
         with pytest.raises(ValuesError):
@@ -316,7 +316,7 @@ def test_values_are_refused_all_at_once_and_depth_is_bounded():
 
 
 def test_the_result_has_an_end():
-    with pytest.raises(RenderError, match="longer than 1048576 characters"):
+    with pytest.raises(RenderError, match="more than 1048576 characters"):
         fill("{{ x }}" * 20, X, {"x": "x" * 100_000}, "mustache")
 
 

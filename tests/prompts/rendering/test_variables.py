@@ -82,7 +82,7 @@ FAULTS = [
     ),
     (
         [{"name": "x", "default": 1}],
-        [("declaration-value", {"name": "x", "key": "default", "expected": "a text"})],
+        [("declaration-value", {"name": "x", "key": "default", "expected": "a string"})],
     ),
     (
         [{"name": "x", "type": "number", "example": "1"}],
