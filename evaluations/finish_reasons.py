@@ -14,7 +14,7 @@ ORDINARY: Final = ("", "stop", "tool_calls")
 REMARKABLE: Final = ~Q(finish_reason__in=ORDINARY) | Q(error="", output="")
 SENTENCES: Final = {
     "length": gettext_noop("The answer was cut off at the token limit"),
-    "content_filter": gettext_noop("The provider's content filter blocked the answer"),
+    "content_filter": gettext_noop("The content filter of the provider blocked the answer"),
     "error": gettext_noop("The provider interrupted the answer"),
 }
 # The service's own words that say more than ours.

@@ -163,7 +163,7 @@ class TestThePage:
             {"username": "owner", "password": "x"},
             headers={"accept-language": "ja"},
         )
-        assert "15 分間停止されています" in answer.content.decode()
+        assert "15 分間ログインできません" in answer.content.decode()
 
 
 @pytest.mark.parametrize(

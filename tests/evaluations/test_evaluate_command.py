@@ -170,7 +170,7 @@ def test_junit_and_html_go_into_files(config, tmp_path, capsys):
         (("--suite", "x"), "there is no test suite “x”; available suites: none yet"),
         (("--resume", "abc"), "there is no run abc; a"),
         (("{config}", "--provider", "ehco"), "did you mean echo?"),
-        (("{config}", "--max-cost", "dear"), "max-cost: US dollars from 0 up"),
+        (("{config}", "--max-cost", "dear"), "max-cost: must be an amount in US dollars"),
         (("{config}", "--repeat", "0"), "repeat: must be an integer from 1 to 1000"),
         (("{config}", "--max-seconds", "nan"), "max-seconds: must be 0 or more seconds, not nan"),
         (("{config}", "--max-calls", "-1"), "max_calls: Ensure this value is greater"),

@@ -65,7 +65,11 @@ REFUSED = [
         "base_url",
         "The address must start with http://",
     ),
-    ({"base_url": "http://10.0.0.7/v1"}, "base_url", "This address is link-local, private: it is"),
+    (
+        {"base_url": "http://10.0.0.7/v1"},
+        "base_url",
+        "This address is link-local, private or belongs",
+    ),
     ({"parameters": {"api_key": "abc"}}, "parameters", "“api_key” cannot be stored here. Set keys"),
     ({"parameters": []}, "parameters", "must be a JSON object"),
     ({"concurrency": 0}, "concurrency", "Ensure this value is greater than or equal to 1."),

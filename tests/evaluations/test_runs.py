@@ -91,7 +91,7 @@ def test_every_case_is_asked_once_and_scored(fake):
     result = TestResult.objects.first()
     assert result.messages[0]["content"].startswith("Tell me question")
     assert result.components[0]["normalisation"] == "none"
-    with pytest.raises(InvalidInputError, match="completed"):
+    with pytest.raises(InvalidInputError, match="is complete"):
         execute_run(run.pk)
 
 

@@ -93,7 +93,7 @@ def test_bad_input_is_refused_by_field(prompt, fields, messages):
 
 def test_a_version_of_another_prompt_is_refused(prompt):
     other = prompts.create_prompt(title="Other", content="c")
-    with pytest.raises(InvalidInputError, match="This version belongs to another prompt"):
+    with pytest.raises(InvalidInputError, match="This version belongs to a different prompt"):
         results.create_evaluation(prompt_id=prompt.pk, version_id=other.versions.get().pk)
 
 

@@ -209,7 +209,7 @@ def test_a_label_of_many_prompts(prompt, gate):
     assert (again.changed, again.refused) == (0, [])
     with pytest.raises(services.LabelProtectedError):
         services.label_newest(rows, label="production", mover=EDITOR)
-    with pytest.raises(InvalidInputError, match="at most 500"):
+    with pytest.raises(InvalidInputError, match="the limit is 500"):
         services.label_newest(rows, label="staging", reason="x" * 501)
 
 
@@ -288,7 +288,7 @@ def test_a_check_is_told_what_is_to_move_and_a_refusal_what_each_said(prompt, ga
     assert str(caught.value) == (
         "“production” cannot move to version 2 because a release check fails "
         "(evaluated: never evaluated); fix it, or override the check, which "
-        "requires a permission and a written reason because a release check fails"
+        "requires a permission and a written reason"
     )
     services.move_label(
         prompt_id=prompt.pk, label="production", number=2, mover=ADMIN, reason="x", override=True

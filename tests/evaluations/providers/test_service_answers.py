@@ -59,7 +59,7 @@ def bad(step, sentence, *, requests=1, **expected):
 
 REASONED = {"reasoning_content": "Let me think"}
 CUT = "The answer was cut off at the token limit (finish_reason length)"
-FILTERED = "The provider's content filter blocked the answer (finish_reason content_filter)"
+FILTERED = "The content filter of the provider blocked the answer (finish_reason content_filter)"
 ALL_REASONING = "The answer is empty: all tokens were spent"
 OPENAI = [
     ok(chat("Paris"), cost=COST),

@@ -110,7 +110,7 @@ def test_a_filter_looks_at_the_size_of_its_result_first(grow, allowed):
     if allowed:
         assert grow()
         return
-    with pytest.raises(RenderError, match=f"longer than {LIMIT} characters"):
+    with pytest.raises(RenderError, match=f"more than {LIMIT} characters"):
         grow()
 
 

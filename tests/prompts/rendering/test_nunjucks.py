@@ -78,17 +78,17 @@ def test_what_is_refused(text, sentence):
     ["{{ o.__class__ }}", "{{ (x | list).__len__ }}", "{{ x['__class__'] }}", "{{ o[x].__a__ }}"],
 )
 def test_nothing_of_python_is_reached(text):
-    with pytest.raises(RenderError, match="closed"):
+    with pytest.raises(RenderError, match="are private"):
         fill_text(text, VALUES)
     assert fill_text("{{ l.append }}{{ x.format }}{{ o.items }}{{ n.real }}", VALUES) == ""
 
 
 def test_nothing_grows_without_limit():
     doubling = "{% set a = 'xxxxxxxxxx' %}" + "{% set a = a + a %}" * 30
-    with pytest.raises(RenderError, match="longer than"):
+    with pytest.raises(RenderError, match="more than"):
         fill_text(doubling + "{{ a }}", {})
     loops = "{% for a in l %}{% for b in l %}x{% endfor %}{% endfor %}"
-    with pytest.raises(RenderError, match="rounds"):
+    with pytest.raises(RenderError, match="iterations"):
         fill_text(loops, {"l": [1] * 1000})
     big = "{% set n = 9 %}" + "{% set n = n * n %}" * 30 + "{{ n }}"
     assert fill_text(big, {}) == "Infinity"

@@ -235,7 +235,7 @@ def test_loops_make_so_many_rounds_and_no_more():
         variables=variables,
     )
     assert fill_here(template, {"l": [0] * (jinja.ROUNDS // 2)}) == ""
-    with pytest.raises(RenderError, match=f"more than {jinja.ROUNDS} rounds"):
+    with pytest.raises(RenderError, match=f"more than {jinja.ROUNDS} iterations"):
         fill_here(template, {"l": [0] * (jinja.ROUNDS // 2 + 1)})
 
 
@@ -262,7 +262,7 @@ GROWING = [
 @pytest.mark.parametrize("grow", GROWING, ids=range(len(GROWING)))
 def test_a_result_may_be_so_long_and_no_longer(grow):
     assert grow(0)
-    with pytest.raises(RenderError, match=f"longer than {LIMIT} characters"):
+    with pytest.raises(RenderError, match=f"more than {LIMIT} characters"):
         grow(1)
 
 
