@@ -341,7 +341,7 @@ def test_a_judge_that_a_run_does_not_know_is_an_error_of_its_cases(fake):
     Run.objects.filter(pk=run.pk).update(settings={"judge": "echo"})
     run = execute_run(run.pk)
     texts = f"{run.message} {TestResult.objects.values_list('error', flat=True).first()}"
-    assert "this run was made without the model echo; make it anew" in texts
+    assert "this run was created without the model echo; create a new run" in texts
 
 
 def test_nothing_costs_nothing(fake):

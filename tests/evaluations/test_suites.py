@@ -121,7 +121,7 @@ def test_a_case_is_changed_moved_and_removed(suite):
 
 def test_a_file_s_case_that_does_not_fit_is_named(suite):
     cases = (Case(name="good"), Case(name="bad", tags=("a,b",)))
-    with pytest.raises(InvalidInputError, match=r"case “bad”: .*has no comma"):
+    with pytest.raises(InvalidInputError, match=r"case “bad”: .*tags cannot contain commas"):
         suites.store_suite(Suite(name="New", description="", cases=cases))
     assert TestSuite.objects.get() == suite
 

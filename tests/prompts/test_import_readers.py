@@ -396,7 +396,7 @@ REJECTED = [
         "- {title: a, title: b, content: c}",
         "line 1: holds the name 'title' twice in one mapping",
     ),
-    ("yaml", "- text", "line 1: must be an object with names and values, not a text"),
+    ("yaml", "- text", "line 1: must be an object with names and values, not a string"),
     (
         "yaml",
         "- {title: a, content: b}\n-",

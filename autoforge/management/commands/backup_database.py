@@ -20,14 +20,14 @@ class Command(BaseCommand):
     """Copies the database into a file that only its owner may read."""
 
     help = (
-        "Copy the SQLite database into a file, whole and while it is in use; only you can read "
-        "the copy."
+        "Copies the whole SQLite database into a file, also while it is in use. "
+        "Only you can read the copy."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take the file."""
-        parser.add_argument("file", type=Path, help="where the copy goes")
-        parser.add_argument("--replace", action="store_true", help="overwrite the file")
+        parser.add_argument("file", type=Path, help="path of the copy")
+        parser.add_argument("--replace", action="store_true", help="overwrite an existing file")
 
     def handle(self, *_arguments: Any, **options: Any) -> None:
         """Write the copy beside its place and move it there when it is whole."""

@@ -11,8 +11,9 @@ class Command(BaseCommand):
     """Exit status 0: loaded; 1: refused, with one sentence, and nothing was changed."""
 
     help = (
-        "Load the demo content: prompts in English and Japanese with their versions, templates, "
-        "test suites with evaluations. Refused where some of it is in the database already."
+        "Loads the demo content: prompts in English and Japanese with their "
+        "versions, templates, test suites with evaluations. Refused if any of it "
+        "is already in the database."
     )
 
     def handle(self, *_args: Any, **_options: Any) -> None:

@@ -13,7 +13,7 @@ from autoforge.web.lockout import open_logins
 class Command(BaseCommand):
     """Forgets the failed logins of names or of addresses."""
 
-    help = "Open logins that too many wrong passwords have closed: of a name, or of an address."
+    help = "Unblocks logins after too many failed attempts, by user name or IP address."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take names and addresses."""
@@ -23,7 +23,7 @@ class Command(BaseCommand):
             action="append",
             default=[],
             metavar="IP",
-            help="an IP address, as the page that refused shows it; may be given more than once",
+            help="an IP address, as shown on the page that blocked it; can be repeated",
         )
 
     def handle(self, *_arguments: Any, **options: Any) -> None:

@@ -14,14 +14,19 @@ class Command(BaseCommand):
     """Work through the queue until SIGINT (what is under way is finished) or SIGTERM."""
 
     help = (
-        "Runs what waits in the queue, such as evaluations, until it is stopped: SIGINT finishes "
-        "what is under way first. Takes up runs whose worker died. Any number of workers may run."
+        "Processes the queue, such as evaluations, until it is stopped. SIGINT "
+        "finishes the work in progress first. Runs whose worker died are resumed. "
+        "Any number of workers can run at the same time."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the options."""
         parser.add_argument(
-            "--workers", type=int, default=2, metavar="N", help="runs at a time (default: 2)"
+            "--workers",
+            type=int,
+            default=2,
+            metavar="N",
+            help="number of simultaneous runs (default: 2)",
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:

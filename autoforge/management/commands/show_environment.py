@@ -11,7 +11,9 @@ from django.core.management.base import BaseCommand
 class Command(BaseCommand):
     """Print name, value and source of every variable."""
 
-    help = "Shows every variable, what it is now and where that came from; secrets stay hidden."
+    help = (
+        "Shows every variable, its current value and where the value came from. Secrets are masked."
+    )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:

@@ -20,7 +20,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Add the options."""
-        parser.add_argument("--check", action="store_true", help="change nothing, only say")
+        parser.add_argument(
+            "--check", action="store_true", help="only check, without changing anything"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 (Django's signature)
         """Grant, and say what changed."""

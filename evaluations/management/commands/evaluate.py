@@ -55,9 +55,9 @@ class Command(BaseCommand):
     """Evaluate; exit 0 pass, 1 fail, 2 wrong input, 3 stopped by a limit, 4 errors in the run."""
 
     help = (
-        "Asks models the cases of a suite or of a promptfoo configuration (YAML or JSON), scores "
-        "every answer, compares versions and says, with statistics, which is better. Nothing "
-        "that is stored is asked again: --resume goes on with a run. Exit status: 0 passed, "
+        "Runs the cases of a suite or of a promptfoo configuration (YAML or JSON), scores every "
+        "answer, compares versions and shows, with statistics, which is better. Stored answers "
+        "are not requested again: --resume continues a run. Exit status: 0 passed, "
         "1 failed, 2 wrong usage or input, 3 stopped by a limit, 4 errors in the run."
     )
     requires_system_checks: list[str] = []
@@ -71,31 +71,45 @@ class Command(BaseCommand):
             action="append",
             default=[],
             metavar="NAME[@LABEL|:N]",
-            help="a stored prompt at a label or version; may be given several times",
+            help="a stored prompt, with a label or version; can be repeated",
         )
         parser.add_argument(
             "--provider",
             action="append",
             default=[],
             metavar="P",
-            help="a model profile, or such as openai:gpt-4.1-mini, local, echo; several times",
+            help=(
+                "a model profile, or a model such as openai:gpt-4.1-mini, local or echo; "
+                "can be repeated"
+            ),
         )
-        parser.add_argument("--judge", default="", metavar="P", help="the model that judges")
+        parser.add_argument("--judge", default="", metavar="P", help="the model that acts as judge")
         parser.add_argument(
-            "--embeddings", default="", metavar="P", help="the model that similar compares by"
+            "--embeddings",
+            default="",
+            metavar="P",
+            help="the embedding model, for assertions of type similar",
         )
-        parser.add_argument("--repeat", type=int, metavar="N", help="ask each case N times")
+        parser.add_argument("--repeat", type=int, metavar="N", help="run each case N times")
         parser.add_argument("--max-cost", metavar="X", help="stop at X US dollars")
         parser.add_argument("--max-calls", type=int, metavar="N", help="stop after N calls")
         parser.add_argument("--max-seconds", type=float, metavar="S", help="stop after S seconds")
-        parser.add_argument("--resume", metavar="ID", help="go on with a run, its limits raised")
-        parser.add_argument("--retry-errors", metavar="ID", help="ask a run's errors again")
-        parser.add_argument("--rescore", metavar="ID", help="score stored answers again, no calls")
-        parser.add_argument("--baseline", metavar="RUN", help="compare with this run")
-        parser.add_argument("--no-cache", action="store_true", help="ask again what was asked")
-        parser.add_argument("--estimate", action="store_true", help="say what it takes, ask nobody")
+        parser.add_argument("--resume", metavar="ID", help="resume a run, with new limits")
+        parser.add_argument("--retry-errors", metavar="ID", help="retry the errors of a run")
         parser.add_argument(
-            "--background", action="store_true", help="leave it to a worker (manage.py run_huey)"
+            "--rescore", metavar="ID", help="score the stored answers again, without calling models"
+        )
+        parser.add_argument("--baseline", metavar="RUN", help="compare with this run")
+        parser.add_argument("--no-cache", action="store_true", help="do not reuse stored answers")
+        parser.add_argument(
+            "--estimate",
+            action="store_true",
+            help="estimate calls, tokens and cost without running",
+        )
+        parser.add_argument(
+            "--background",
+            action="store_true",
+            help="let a worker process the run (manage.py run_huey)",
         )
         parser.add_argument(
             "--format", choices=reporting.FORMATS, default="table", help="default: table"

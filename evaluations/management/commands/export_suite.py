@@ -20,8 +20,9 @@ class Command(BaseCommand):
     """Write a suite as a file or to standard output."""
 
     help = (
-        "Exports a test suite: yaml holds everything and is imported back exactly; promptfoo is "
-        "its configuration; csv and jsonl are plain tables."
+        "Exports a test suite. yaml contains everything and can be imported again "
+        "without loss; promptfoo is its configuration format; csv and jsonl are "
+        "plain tables."
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:

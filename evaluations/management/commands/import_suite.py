@@ -23,35 +23,43 @@ class Command(BaseCommand):
     """Read a suite whole, check it, and write it; nothing where anything is wrong."""
 
     help = (
-        "Imports a test suite: our YAML, a promptfoo configuration or its table of tests (YAML, "
+        "Imports a test suite: AutoForge YAML, a promptfoo configuration or its table of tests (YAML, "
         "JSON, JSON Lines, CSV, XLSX), or a plain table (CSV, XLSX, JSON, JSON Lines, YAML). "
-        "Nothing in it is run."
+        "Code in the file is never executed."
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Add the options."""
         parser.add_argument("file", metavar="FILE")
-        parser.add_argument("--name", default="", help="what the suite is to be called")
+        parser.add_argument("--name", default="", help="name of the suite")
         parser.add_argument(
             "--replace",
             action="store_true",
-            help="replace the cases of a suite of this name; its description if the file has one",
+            help=(
+                "replace the cases of an existing suite with this name, and its "
+                "description if the file has one"
+            ),
         )
         parser.add_argument(
             "--map",
             action="append",
             default=[],
             metavar="PART=COLUMN",
-            help="of a plain table: such as expected=Answer or variables.question=Question",
+            help=(
+                "for plain tables: a column mapping such as expected=Answer or "
+                "variables.question=Question"
+            ),
         )
         parser.add_argument(
             "--assert",
             dest="assertion",
             metavar="TYPE",
-            help="of a plain table: how each case is checked against its expected answer, such as "
-            "exact, contains, or a JSON object",
+            help=(
+                "for plain tables: the assertion that compares with the expected answer, "
+                "such as exact, contains, or a JSON object"
+            ),
         )
-        parser.add_argument("--dry-run", action="store_true", help="check everything, keep nothing")
+        parser.add_argument("--dry-run", action="store_true", help="validate without saving")
 
     @no_translations
     def handle(self, *_args: Any, **options: Any) -> None:

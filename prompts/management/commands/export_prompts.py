@@ -35,15 +35,20 @@ class Command(BaseCommand):
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Add the options."""
         parser.add_argument(
-            "target", metavar="TARGET", help="a directory, or a file; - is standard output"
+            "target", metavar="TARGET", help="a directory or a file; - is standard output"
         )
-        parser.add_argument("--format", choices=tuple(WRITERS), help="by the file's name")
+        parser.add_argument("--format", choices=tuple(WRITERS), help="default: from the file name")
         parser.add_argument(
-            "--prompt", action="append", metavar="NAME", help="only this one; may be repeated"
+            "--prompt",
+            action="append",
+            metavar="NAME",
+            help="export only this prompt; can be repeated",
         )
-        parser.add_argument("--status", choices=Prompt.Status.values, help="only those")
         parser.add_argument(
-            "--prune", action="store_true", help="remove files of prompts that are gone"
+            "--status", choices=Prompt.Status.values, help="export only prompts with this status"
+        )
+        parser.add_argument(
+            "--prune", action="store_true", help="delete files of prompts that no longer exist"
         )
         parser.add_argument("--output", choices=("text", "json"), default="text")
 

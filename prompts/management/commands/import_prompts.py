@@ -57,21 +57,21 @@ class Command(BaseCommand):
             metavar="FILE",
             help="the file, or a directory of export_prompts; - is standard input",
         )
-        parser.add_argument("--format", choices=FORMATS, help="by the file's name if not given")
-        parser.add_argument("--title-column", metavar="C", help="the column of the title")
-        parser.add_argument("--content-column", metavar="C", help="the column of the content")
-        parser.add_argument("--status", choices=Prompt.Status.values, help="draft if not given")
+        parser.add_argument("--format", choices=FORMATS, help="default: from the file name")
+        parser.add_argument("--title-column", metavar="C", help="the column with the title")
+        parser.add_argument("--content-column", metavar="C", help="the column with the content")
+        parser.add_argument("--status", choices=Prompt.Status.values, help="default: draft")
         parser.add_argument("--user-id", metavar="U", help="the owner's ID")
         parser.add_argument(
             "--on-duplicate",
             choices=services.ON_DUPLICATE,
             default="skip",
-            help="what a row does whose title a prompt already has (default: skip)",
+            help="what to do if a prompt with this title already exists (default: skip)",
         )
         parser.add_argument(
-            "--partial", action="store_true", help="import the good rows although some are bad"
+            "--partial", action="store_true", help="import valid rows even if others are rejected"
         )
-        parser.add_argument("--dry-run", action="store_true", help="try everything, keep nothing")
+        parser.add_argument("--dry-run", action="store_true", help="validate without saving")
         parser.add_argument("--output", choices=("text", "json"), default="text")
 
     @no_translations

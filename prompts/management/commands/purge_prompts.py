@@ -12,14 +12,17 @@ from prompts import services
 class Command(BaseCommand):
     """Purge; exit 0 done, 2 refused."""
 
-    help = "Removes prompts for good that have been in the trash for long, with all their versions."
+    help = (
+        "Permanently deletes prompts that have been in the trash for a long time, "
+        "with all their versions."
+    )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Add the options."""
         parser.add_argument(
-            "--older-than", type=int, default=30, metavar="DAYS", help="30 if not given"
+            "--older-than", type=int, default=30, metavar="DAYS", help="default: 30"
         )
-        parser.add_argument("--dry-run", action="store_true", help="only say how many there are")
+        parser.add_argument("--dry-run", action="store_true", help="only show how many there are")
 
     @no_translations
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 (Django's signature)

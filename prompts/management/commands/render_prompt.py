@@ -23,9 +23,9 @@ class Command(BaseCommand):
     """Render; exit 0 rendered, 1 the values do not fit, 2 wrong usage or no such prompt."""
 
     help = (
-        "Prints a prompt with values in the places of its variables, nothing else, so that it can "
-        "be piped on. Exit status: 0 rendered, 1 the values do not fit, 2 wrong usage or no such "
-        "prompt, label or version."
+        "Prints a prompt with its variables replaced by values, and nothing else, so that it can "
+        "be piped. Exit status: 0 rendered, 1 invalid values, 2 wrong usage or no such prompt, "
+        "label or version."
     )
     requires_system_checks: list[str] = []
 
@@ -37,16 +37,20 @@ class Command(BaseCommand):
         """Add the options."""
         parser.add_argument("name", metavar="NAME", help="the prompt's name, or its title")
         which = parser.add_mutually_exclusive_group()
-        which.add_argument("--label", default="production", help="production if not given")
+        which.add_argument("--label", default="production", help="default: production")
         which.add_argument(
-            "--version", type=int, metavar="N", dest="number", help="instead of a label"
+            "--version",
+            type=int,
+            metavar="N",
+            dest="number",
+            help="a version number, instead of a label",
         )
         parser.add_argument(
-            "--var", action="append", default=[], metavar="K=V", help="a value; may be repeated"
+            "--var", action="append", default=[], metavar="K=V", help="a value; can be repeated"
         )
         parser.add_argument("--vars", metavar="FILE", help="a JSON file with an object of values")
         parser.add_argument(
-            "--format", choices=("text", "json"), default="text", help="json: with its version"
+            "--format", choices=("text", "json"), default="text", help="json includes the version"
         )
 
     @no_translations

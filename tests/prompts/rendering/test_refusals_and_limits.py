@@ -143,7 +143,7 @@ def test_one_brace_too_many_is_said():
 def test_nothing_in_two_braces_is_said():
     for content in ("{{}}", "{%%}", "a {{}} {{ x }}"):
         [sentence] = problems(content, "nunjucks")
-        assert sentence.startswith("line 1: Jinja cannot read this: ")
+        assert sentence.startswith("line 1: invalid Jinja: ")
 
 
 def test_nunjucks_says_places_of_the_text_as_it_was_written():
@@ -415,7 +415,7 @@ def test_a_prompt_that_is_json_says_what_it_reads_and_includes():
 
 
 def test_a_text_that_belongs_to_no_prompt_includes_nothing():
-    sentence = "line 1, column 6: there is no “tone@production” to include"
+    sentence = "line 1, column 6: “tone@production” cannot be included"
     for fill in (lambda text: fill_text(text, {}), lambda text: fill_free_values({"a": text})):
         with pytest.raises(RenderError) as caught:
             fill("x {% include 'tone' %}")

@@ -18,7 +18,10 @@ COULD_NOT_ASK = 2
 class Command(BaseCommand):
     """Run the probes; exit 0 healthy, 1 unhealthy, 2 could not ask."""
 
-    help = "Asks whether the product is well. Exit status: 0 healthy, 1 unhealthy, 2 could not ask."
+    help = (
+        "Checks the health of the installation. Exit status: 0 healthy, 1 "
+        "unhealthy, 2 the check failed."
+    )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -34,7 +37,7 @@ class Command(BaseCommand):
             "--timeout",
             default="10",
             metavar="SECONDS",
-            help="how long all probes together may take (default: 10)",
+            help="time limit for all probes together (default: 10)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 (Django's signature)

@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="libsql shell", description="A shell for SQL.")
     parser.add_argument("url", help="libsql://host, https://host or http://host:port")
     parser.add_argument("--namespace", help="database on a server that holds many")
-    parser.add_argument("-c", "--command", help="run this SQL and leave")
+    parser.add_argument("-c", "--command", help="run this SQL and exit")
     options = parser.parse_args(arguments)
     token = os.environ.get("LIBSQL_AUTH_TOKEN") or None
     try:
