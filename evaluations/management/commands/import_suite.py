@@ -23,7 +23,7 @@ class Command(BaseCommand):
     """Read a suite whole, check it, and write it; nothing where anything is wrong."""
 
     help = (
-        "Imports a test suite: AutoForge YAML, a promptfoo configuration or its table of tests (YAML, "
+        "Imports a test suite: AutoForge YAML, a promptfoo configuration or its test table (YAML, "
         "JSON, JSON Lines, CSV, XLSX), or a plain table (CSV, XLSX, JSON, JSON Lines, YAML). "
         "Code in the file is never executed."
     )
