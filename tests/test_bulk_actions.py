@@ -11,6 +11,7 @@ from django.contrib.sessions.models import Session
 from django.urls import reverse
 
 from core.bulk import jobs
+from core.bulk.actions import BulkAction
 from evaluations.models import (
     Evaluation,
     ModelProfile,
@@ -187,7 +188,7 @@ def test_every_list_has_actions_that_are_ours():
         names = [name for _func, name, _title in model_admin._get_base_actions()]
         assert "delete_selected" in names
         for action, name, _title in model_admin._get_base_actions():
-            is_ours = isinstance(action, jobs.BulkAction)
+            is_ours = isinstance(action, BulkAction)
             assert is_ours or (model is PromptVersion and name == "make_current")
 
 

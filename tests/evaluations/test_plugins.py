@@ -22,10 +22,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 SCORER = """
 from evaluations.engine.scorers import Scorer
-from evaluations.engine.types import Outcome
+from evaluations.engine.types import AssertionResult
 
 def score(assertion, answer, context):
-    return Outcome(passed="!" in answer.text, score=1.0, reason="looked for a mark")
+    return AssertionResult(passed="!" in answer.text, score=1.0, reason="looked for a mark")
 
 def fail(assertion):
     raise ValueError("no luck")
@@ -39,11 +39,11 @@ several = [excited, slow]
 text = "excited"
 """
 PROVIDER = """
-from evaluations.engine.providers import Abilities, Limits
+from evaluations.engine.providers import Capabilities, Limits
 from evaluations.engine.types import Answer
 
 class Shout:
-    abilities, limits = Abilities(), Limits()
+    abilities, limits = Capabilities(), Limits()
     async def complete(self, request):
         return Answer(text=request.messages[-1].content.upper())
     async def embed(self, texts):

@@ -12,10 +12,10 @@ from evaluations.engine.providers.families import fit_parameters, thinks
 from evaluations.engine.providers.http import Client
 from evaluations.engine.providers.keys import address, key_for
 from evaluations.engine.providers.replies import (
+    extract_text,
     normalise_reason,
     read_count,
     read_object,
-    read_text,
 )
 from evaluations.engine.types import Answer, CacheTokens, Message, Request, Vector
 
@@ -57,7 +57,7 @@ class AnthropicProvider:
         if not isinstance(blocks, list) or not all(isinstance(one, dict) for one in blocks):
             raise BrokenAnswerError(_("the answer of Anthropic has no content"))
         calls = [block for block in blocks if block.get("type") == "tool_use"]
-        text = "".join(read_text(one.get("text")) for one in blocks if one.get("type") == "text")
+        text = "".join(extract_text(one.get("text")) for one in blocks if one.get("type") == "text")
         if structured and calls:
             text = json.dumps(calls[0].get("input"), ensure_ascii=False)
         elif calls and not text:

@@ -15,11 +15,11 @@ from evaluations.engine.providers.families import fit_parameters
 from evaluations.engine.providers.http import Client
 from evaluations.engine.providers.keys import address, key_for
 from evaluations.engine.providers.replies import (
+    extract_text,
     normalise_reason,
     order_vectors,
     read_count,
     read_object,
-    read_text,
 )
 from evaluations.engine.types import Answer, CacheTokens, Request, Vector
 
@@ -71,7 +71,7 @@ class OpenAIProvider:
             raise BrokenAnswerError(
                 _("the message of %(name)s is no text") % {"name": self._client.name}
             )
-        refusal = read_text(message.get("refusal")) or _refusal(content)
+        refusal = extract_text(message.get("refusal")) or _refusal(content)
         reason, own_reason = normalise_reason(choice.get("finish_reason"))
         text = _text(content, calls) or refusal
         broken_off = self._broken_off(choice, reason, text)
@@ -165,7 +165,7 @@ class OpenAIProvider:
 def _text(content: str | list[Any] | None, calls: list[Any] | None) -> str:
     if isinstance(content, list):
         # Reasoning and refusals are parts of other kinds.
-        texts = [read_text(part.get("text")) for part in content if isinstance(part, dict)]
+        texts = [extract_text(part.get("text")) for part in content if isinstance(part, dict)]
         return "".join(texts)
     return content or (json.dumps(calls, ensure_ascii=False) if calls else "")
 
@@ -173,7 +173,7 @@ def _text(content: str | list[Any] | None, calls: list[Any] | None) -> str:
 def _refusal(content: object) -> str:
     """Return the refusal among the parts of a message, "" where there is none."""
     parts = content if isinstance(content, list) else []
-    texts = [read_text(part.get("refusal")) for part in parts if isinstance(part, dict)]
+    texts = [extract_text(part.get("refusal")) for part in parts if isinstance(part, dict)]
     return "".join(texts)
 
 
@@ -212,7 +212,9 @@ def _reasoning_tokens(
     counted = read_count(details.get("reasoning_tokens"))
     if counted is not None:
         return counted
-    reasoning = read_text(message.get("reasoning_content")) or read_text(message.get("reasoning"))
+    reasoning = extract_text(message.get("reasoning_content")) or extract_text(
+        message.get("reasoning")
+    )
     # Not counted apart: where there is no other text, all tokens were reasoning.
     return output_tokens if reasoning and not text else None
 

@@ -12,12 +12,12 @@ from evaluations.engine.types import Vector
 __all__ = [
     "LARGEST_COUNT",
     "clean",
+    "extract_text",
     "normalise_reason",
     "order_vectors",
     "read_count",
     "read_object",
     "read_reason",
-    "read_text",
     "read_vector",
 ]
 
@@ -82,7 +82,7 @@ def normalise_reason(value: object) -> tuple[str | None, str | None]:
     return reason, own if own != reason else None
 
 
-def read_text(value: object) -> str:
+def extract_text(value: object) -> str:
     """Return a text, an empty one for anything else."""
     return value if isinstance(value, str) else ""
 

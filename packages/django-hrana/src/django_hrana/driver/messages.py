@@ -9,10 +9,10 @@ server's own addition.
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from django_hrana.driver.errors import InterfaceError
 from django_hrana.driver.values import Cell, Column
@@ -67,6 +67,10 @@ class ServerError(Struct):
     code: str | None = None
 
 
+# The number of a state is a u64; what is none makes the answer no Hrana.
+StateNumber = Annotated[str, Meta(pattern="^[0-9]{1,20}$")] | Annotated[int, Meta(ge=0)]
+
+
 class StatementResult(Struct):
     """What a statement gave."""
 
@@ -74,7 +78,7 @@ class StatementResult(Struct):
     rows: list[list[Cell]]
     affected_row_count: int = 0
     last_insert_rowid: str | None = None
-    replication_index: str | int | None = None
+    replication_index: StateNumber | None = None
 
 
 class RawResult(Struct):
@@ -84,7 +88,7 @@ class RawResult(Struct):
     rows: msgspec.Raw
     affected_row_count: int = 0
     last_insert_rowid: str | None = None
-    replication_index: str | int | None = None
+    replication_index: StateNumber | None = None
 
 
 class BatchResult(Struct):
@@ -92,7 +96,7 @@ class BatchResult(Struct):
 
     step_results: list[StatementResult | None]
     step_errors: list[ServerError | None]
-    replication_index: str | int | None = None
+    replication_index: StateNumber | None = None
 
 
 class ExecuteAnswer(Struct, tag_field="type", tag="execute"):
