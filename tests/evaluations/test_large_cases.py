@@ -63,7 +63,7 @@ def test_many_large_cases_run_to_their_end(suite, client, owner):
     assert page.content.count(b'class="ev-pass"') == len(sizes)
 
 
-IS_LIBSQL = "libsql" in connection.settings_dict["ENGINE"]
+IS_LIBSQL = connection.settings_dict["ENGINE"] == "django_hrana"
 
 
 def test_a_case_of_a_file_that_the_database_does_not_take_is_named(suite):

@@ -295,7 +295,11 @@ def test_cases_that_are_the_same_are_two_cases(fake):
 # --- the person at the keyboard, and the database
 
 
-def test_a_run_that_is_interrupted_is_free_at_once(fake):
+def test_a_run_that_is_interrupted_is_free_at_once(fake, request):
+    # Who runs the tests in the background of a shell has Ctrl+C ignored, and Python leaves it so.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
+
     def interrupt(_finished):
         signal.raise_signal(signal.SIGINT)
 
