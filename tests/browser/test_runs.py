@@ -271,10 +271,10 @@ HEADINGS = {
         "スコアの分布",
         "応答時間",
         "費用",
-        "書き出す",
+        "エクスポート",
         "回答",
     ],
-    "case/{case}/": ["ケース", "検査", "理由", "あなたの評価"],
+    "case/{case}/": ["ケース", "アサーション", "理由", "あなたの評価"],
     "compare/": ["変わったケース", "改善"],
 }
 ENGLISH = re.compile(r"^\s*(Passed|Failed|Errors|Score|Latency|Export|Search|What|Reason|Nobody)\b")
