@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any, Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "scripts"), str(ROOT / "benchmarks")]
+BACKEND = ROOT / "packages" / "django-hrana" / "src"
+sys.path[:0] = [str(ROOT), str(ROOT / "scripts"), str(ROOT / "benchmarks"), str(BACKEND)]
 
 from launch.sqld import Server  # noqa: E402 (as above)
 
@@ -220,9 +221,9 @@ def _worker(kind: str, contender: Contender, place: str, log: Path) -> Worker:
     address = place.replace("http", contender.scheme, 1) if place.startswith("http") else place
     script = ROOT / "benchmarks" / "database" / f"{kind}_worker.py"
     if kind == "dbapi":
-        return Worker([str(python), str(script), contender.engine, place, str(ROOT)], log)
+        return Worker([str(python), str(script), contender.engine, place, str(BACKEND)], log)
     entry = {"ENGINE": contender.engine, "NAME": address, "CONN_MAX_AGE": None}
-    return Worker([str(python), str(script), json.dumps(entry), str(ROOT)], log)
+    return Worker([str(python), str(script), json.dumps(entry), str(BACKEND)], log)
 
 
 def _time(worker: Worker, cell: Cell, operation: str, times: int) -> None:

@@ -143,7 +143,8 @@ def _started(
 def _environment(folder: Path) -> dict[str, str]:
     """Return variables that no configuration of this machine or of AutoForge's reaches into."""
     kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    paths = os.pathsep.join((str(ROOT), str(ROOT / "scripts")))
+    backend = ROOT / "packages" / "django-hrana" / "src"
+    paths = os.pathsep.join(map(str, (ROOT, ROOT / "scripts", backend)))
     return kept | {"PYTHONPATH": paths, "TMPDIR": str(folder)}
 
 
