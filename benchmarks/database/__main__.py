@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any, Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
-BACKEND = ROOT / "packages" / "django-hrana" / "src"
-sys.path[:0] = [str(ROOT), str(ROOT / "scripts"), str(ROOT / "benchmarks"), str(BACKEND)]
+sys.path[:0] = [str(ROOT), str(ROOT / "scripts"), str(ROOT / "benchmarks")]
 
 from launch.sqld import Server  # noqa: E402 (as above)
+from launch.tools import BACKEND  # noqa: E402 (as above)
 
 from database.contenders import (  # noqa: E402 (the path comes first)
     DBAPI,

@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import Final
 
 SCRIPTS: Final = Path(__file__).resolve().parent.parent
-BACKEND = SCRIPTS.parent / "packages" / "django-hrana" / "src"
-sys.path[:0] = [str(SCRIPTS.parent), str(SCRIPTS), str(BACKEND)]
+sys.path[:0] = [str(SCRIPTS.parent), str(SCRIPTS)]
 
 import django  # noqa: E402 (the path comes first)
 from launch.errors import LaunchError  # noqa: E402 (the path comes first)

@@ -19,7 +19,7 @@ import django
 from launch.errors import LaunchError
 from launch.sqld import Server
 from launch.terminal import Progress, step
-from launch.tools import ROOT
+from launch.tools import BACKEND, ROOT
 
 from conformance.guard import Guard
 from conformance.outcomes import Outcome, is_finished, read_outcomes
@@ -143,8 +143,7 @@ def _started(
 def _environment(folder: Path) -> dict[str, str]:
     """Return variables that no configuration of this machine or of AutoForge's reaches into."""
     kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    backend = ROOT / "packages" / "django-hrana" / "src"
-    paths = os.pathsep.join(map(str, (ROOT, ROOT / "scripts", backend)))
+    paths = os.pathsep.join(map(str, (ROOT, ROOT / "scripts", BACKEND)))
     return kept | {"PYTHONPATH": paths, "TMPDIR": str(folder)}
 
 

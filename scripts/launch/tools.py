@@ -8,10 +8,11 @@ from pathlib import Path
 
 from autoforge.environment import VARIABLES
 
-__all__ = ["BIN", "ROOT", "run", "tool_environment"]
+__all__ = ["BACKEND", "BIN", "ROOT", "run", "tool_environment"]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BIN = Path(sys.prefix) / "bin"
+BACKEND = ROOT / "packages" / "django-hrana" / "src"
 
 
 def tool_environment() -> dict[str, str]:
