@@ -8,11 +8,14 @@
 
 None of them is worth a retry with the same input; `StaleEditError` is after a fresh read.
 
-Every sentence goes through gettext where it is raised: the page's language in a request,
-LANGUAGE_CODE in a command. `tests/test_refusals.py` reads the sources for one that does not.
+Each is a code of the catalogue with its parameters, said in the language of whoever reads it: the
+page's in a request, LANGUAGE_CODE in a command (`core.sentences`).
 """
 
-from core.language import gettext as _
+from collections.abc import Mapping
+
+from core.language import gettext
+from core.sentences import CodedError, Sentence
 
 __all__ = [
     "ApplicationError",
@@ -23,20 +26,44 @@ __all__ = [
 ]
 
 
-class ApplicationError(Exception):
+class ApplicationError(CodedError):
     """Base of what the application refuses; `str()` is one sentence for the user."""
 
 
 class InvalidInputError(ApplicationError):
-    """A field holds what is not allowed.
+    """Fields hold what is not allowed.
 
     Attributes:
-        messages: field name → what is wrong with it, one sentence each.
+        problems: field → what is wrong with it.
     """
 
-    def __init__(self, messages: dict[str, str]) -> None:
-        self.messages = messages
-        super().__init__("; ".join(f"{_(field)}: {text}" for field, text in messages.items()))
+    def __init__(self, problems: Mapping[str, Sentence | str]) -> None:
+        self.problems = {
+            field: text if isinstance(text, Sentence) else Sentence(text)
+            for field, text in problems.items()
+        }
+        super().__init__("input.invalid", problems=_Joined(self.problems))
+
+    def __reduce__(self) -> tuple[type["InvalidInputError"], tuple[Mapping[str, Sentence]]]:
+        return type(self), (self.problems,)
+
+    @property
+    def messages(self) -> dict[str, str]:
+        """Field → what is wrong with it, one sentence each, in the reader's language."""
+        return {field: str(sentence) for field, sentence in self.problems.items()}
+
+
+class _Joined:
+    """The problems of all fields in one sentence, each after what people call its field."""
+
+    def __init__(self, problems: Mapping[str, Sentence]) -> None:
+        self._problems = problems
+
+    def __str__(self) -> str:
+        return "; ".join(
+            f"{gettext(field.replace('_', ' '))}: {sentence}"
+            for field, sentence in self._problems.items()
+        )
 
 
 class NotFoundError(ApplicationError):

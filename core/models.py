@@ -236,9 +236,7 @@ class ImmutableQuerySet(models.QuerySet[ModelT]):
 
     def _refuse(self) -> NoReturn:
         name = self.model._meta.verbose_name_plural
-        raise ImmutableRowError(
-            _("%(name)s cannot be changed; add a new row instead") % {"name": name}
-        )
+        raise ImmutableRowError("row.unchangeable", name=name)
 
     def update(self, **kwargs: Any) -> NoReturn:  # noqa: ARG002 (Django's signature)
         """Refuse: the rows are immutable."""
@@ -289,14 +287,9 @@ class ImmutableModel(models.Model):
             ImmutableRowError: it is in the database already.
         """
         if not self._state.adding:
-            raise ImmutableRowError(
-                _("%(name)s cannot be changed; add a new one") % {"name": self._meta.verbose_name}
-            )
+            raise ImmutableRowError("row.append-only", name=self._meta.verbose_name)
         super().save(*args, **kwargs)
 
     def delete(self, using: str | None = None, keep_parents: bool = False) -> NoReturn:  # noqa: ARG002, FBT001, FBT002 (Django's signature)
         """Refuse: the row goes only with what it belongs to."""
-        raise ImmutableRowError(
-            _("%(name)s is kept as long as the object it belongs to")
-            % {"name": self._meta.verbose_name}
-        )
+        raise ImmutableRowError("row.kept-with-owner", name=self._meta.verbose_name)

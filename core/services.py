@@ -5,9 +5,9 @@ from uuid import UUID
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import models
-from django.utils.translation import gettext as _
 
 from core.errors import InvalidInputError, NotFoundError
+from core.sentences import Sentence
 
 __all__ = ["check_fields", "check_row", "find_row", "refuse_unknown"]
 
@@ -55,12 +55,8 @@ def refuse_unknown(fields: dict[str, Any], allowed: frozenset[str]) -> None:
     """
     unknown = fields.keys() - allowed
     if unknown:
-        names = ", ".join(sorted(allowed))
-        raise InvalidInputError(
-            dict.fromkeys(
-                sorted(unknown), _("unknown field; allowed fields: %(names)s") % {"names": names}
-            )
-        )
+        sentence = Sentence("field.unknown", names=", ".join(sorted(allowed)))
+        raise InvalidInputError(dict.fromkeys(sorted(unknown), sentence))
 
 
 def find_row(model: type[ModelT], key: UUID | str | int, *, deleted: bool = False) -> ModelT:
@@ -77,10 +73,6 @@ def find_row(model: type[ModelT], key: UUID | str | int, *, deleted: bool = Fals
     except ValidationError:  # not a UUID: then no row has it
         row = None
     if row is None or getattr(row, "is_deleted", False) is not deleted:
-        sentence = (
-            _("there is no deleted %(kind)s %(key)s")
-            if deleted
-            else _("there is no %(kind)s %(key)s")
-        )
-        raise NotFoundError(sentence % {"kind": model._meta.verbose_name, "key": key})
+        code = "row.missing-deleted" if deleted else "row.missing"
+        raise NotFoundError(code, kind=model._meta.verbose_name, key=key)
     return row

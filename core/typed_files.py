@@ -12,20 +12,13 @@ import stat
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from core.tables.sentences import UnreadableError, gettext_noop
+from core.tables.quoting import UnreadableError
 
 __all__ = ["open_typed", "read_typed"]
 
 DEVICES: Final = "/dev/"
 # What the kernel shows as files.
 SYSTEM_FOLDERS: Final = ("/proc/", "/sys/")
-ELSEWHERE: Final = gettext_noop(
-    "it is a link to a file outside of its folder; name that file itself"
-)
-NOT_A_FILE: Final = gettext_noop("it is not a regular file")
-TOO_LARGE: Final = gettext_noop("it is larger than %(limit)s MiB")
-NO_NAME: Final = gettext_noop("it is the name of no file")
-UNREADABLE: Final = "%(reason)s"  # the system's own words
 FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NOCTTY | os.O_CLOEXEC
 
 
@@ -44,9 +37,9 @@ def open_typed(path: Path, border: Path | None = None) -> BinaryIO:
             return path.open("rb")
         return _open_inside(path, border or path.parent)
     except OSError as error:
-        raise UnreadableError(UNREADABLE, reason=error.strerror or str(error)) from error
+        raise UnreadableError(error.strerror or str(error)) from error  # the system's own words
     except ValueError:  # a NUL in it
-        raise UnreadableError(NO_NAME) from None
+        raise UnreadableError("file.no-name") from None
 
 
 def read_typed(path: Path, *, most_bytes: int, border: Path | None = None) -> bytes:
@@ -58,16 +51,16 @@ def read_typed(path: Path, *, most_bytes: int, border: Path | None = None) -> by
     with open_typed(path, border) as stream:
         content = stream.read(most_bytes + 1)
     if len(content) > most_bytes:
-        raise UnreadableError(TOO_LARGE, limit=f"{most_bytes / 1024 / 1024:g}")
+        raise UnreadableError("file.is-too-large", limit=f"{most_bytes / 1024 / 1024:g}")
     return content
 
 
 def _open_inside(path: Path, border: Path) -> BinaryIO:
     real = Path(os.path.realpath(path))  # unlike resolve(), it takes links that go in circles
     if not real.is_relative_to(os.path.realpath(border)):
-        raise UnreadableError(ELSEWHERE)
+        raise UnreadableError("file.is-link")
     if str(real).startswith(SYSTEM_FOLDERS):
-        raise UnreadableError(NOT_A_FILE)
+        raise UnreadableError("file.is-special")
     # A device may act when it is opened: it is looked at before, and again once it is open.
     _check_mode(real.lstat())
     stream = os.fdopen(os.open(real, FLAGS), "rb")
@@ -84,4 +77,4 @@ def _check_mode(status: os.stat_result) -> None:
     if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if not (stat.S_ISREG(status.st_mode) or stat.S_ISFIFO(status.st_mode)):
-        raise UnreadableError(NOT_A_FILE)
+        raise UnreadableError("file.is-special")

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from core.errors import InvalidInputError
+from core.sentences import Sentence
 from core.tables import SUFFIXES, Limits, Table, UnreadableError, detect_format
 from core.tables.encodings import decode
 from evaluations.engine.errors import SuiteError
@@ -113,8 +114,7 @@ def read_suite_in(
     usual_name = usual_name or PurePath(file).stem
     file_format = detect_format(file)
     if file_format is None:
-        sentence = _("%(name)s: the name must end in %(known)s")
-        raise SuiteError(sentence % {"name": file, "known": ", ".join(SUFFIXES)})
+        raise SuiteError("suite.suffix", at=file, known=", ".join(SUFFIXES))
     plain = _Plain(name=name or usual_name, mapping=mapping, assertion=assertion)
     if file_format in ("csv", "xlsx"):
         suite = _read_columns(files, file, plain, limits)
@@ -123,7 +123,7 @@ def read_suite_in(
     else:
         suite = _read_document(files, file, name, plain, limits)
     if not suite.cases:
-        raise SuiteError(_("%(name)s: no tests: there is no case in it") % {"name": file})
+        raise SuiteError("suite.empty", at=file)
     return suite
 
 
@@ -150,13 +150,11 @@ class _Plain:
         Raises:
             InvalidInputError: with the option.
         """
-        sentence = _("is for plain tables, and this file is %(kind)s: leave it out") % {
-            "kind": kind
-        }
+        sentence = Sentence("table.option", kind=kind)
         given = {"mapping": self.mapping, "assertion": self.assertion}
-        messages = {option: sentence for option, value in given.items() if value}
-        if messages:
-            raise InvalidInputError(messages)
+        problems = {option: sentence for option, value in given.items() if value}
+        if problems:
+            raise InvalidInputError(problems)
 
 
 def _read_columns(files: Files, file: str, plain: _Plain, limits: Limits | None) -> Suite:
@@ -227,7 +225,7 @@ def _text(files: Files, file: str) -> str:
     try:
         return decode(files.read(files.locate(file)))[0]  # line ends as they are
     except UnreadableError as error:
-        raise SuiteError(f"{file}: {error}") from None
+        raise SuiteError(error.sentence, at=file) from None
 
 
 def _unique(suite: Suite) -> Suite:

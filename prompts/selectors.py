@@ -7,7 +7,6 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.db.models import Count, F, Q, QuerySet
 from django.db.models.functions import TruncDate
-from django.utils.translation import gettext as _
 
 from core.errors import NotFoundError
 from prompts.models import Prompt, PromptTemplate, PromptVersion
@@ -39,7 +38,7 @@ def get_prompt(prompt_id: UUID | str) -> Prompt:
     try:
         return Prompt.objects.get(pk=prompt_id)
     except (Prompt.DoesNotExist, ValidationError) as error:
-        raise NotFoundError(_("there is no prompt %(key)s") % {"key": prompt_id}) from error
+        raise NotFoundError("prompt.missing", key=prompt_id) from error
 
 
 def get_version(prompt_id: UUID | str, number: int) -> PromptVersion:
@@ -53,10 +52,7 @@ def get_version(prompt_id: UUID | str, number: int) -> PromptVersion:
             prompt_id=prompt_id, prompt__deleted_at__isnull=True, number=number
         )
     except (PromptVersion.DoesNotExist, ValidationError) as error:
-        raise NotFoundError(
-            _("there is no version %(number)d of a prompt %(key)s")
-            % {"number": number, "key": prompt_id}
-        ) from error
+        raise NotFoundError("prompt.version-missing", number=number, key=prompt_id) from error
 
 
 def list_versions(prompt_id: UUID | str) -> QuerySet[PromptVersion]:
@@ -108,36 +104,32 @@ def find_released(name: str, *, label: str = "", number: int | None = None) -> P
     found = list(rows.order_by("prompt__created_at")[:3])
     named = [version for version in found if version.prompt.name == name] or found
     if len(named) != 1:
-        raise NotFoundError(_why_not_released(name, label, number))
+        raise _why_not_released(name, label, number)
     return named[0]
 
 
-def _why_not_released(name: str, label: str, number: int | None) -> str:
+def _why_not_released(name: str, label: str, number: int | None) -> NotFoundError:
     rows = Prompt.objects.filter(Q(name=name) | Q(title=name))
     prompts = list(rows.prefetch_related("labels")[:10])
     prompts = [prompt for prompt in prompts if prompt.name == name] or prompts
     if not prompts:
         names = Prompt.objects.order_by("-updated_at").values_list("name", flat=True)[:1000]
         near = nearest(name, names)
-        params: dict[str, object] = {"name": name[:100], "near": near}
         if near:
-            return _("there is no prompt “%(name)s”; did you mean “%(near)s”?") % params
-        return _("there is no prompt “%(name)s”") % params
+            return NotFoundError("prompt.missing-near", name=name[:100], near=near)
+        return NotFoundError("prompt.missing-name", name=name[:100])
     if len(prompts) > 1:
-        sentence = _("%(count)d prompts have the title “%(name)s”: use a name (%(choice)s)")
         choice = ", ".join(prompt.name for prompt in prompts)
-        return sentence % {"count": len(prompts), "name": name[:100], "choice": choice}
+        count = len(prompts)
+        return NotFoundError("prompt.ambiguous", count=count, name=name[:100], choice=choice)
     [prompt] = prompts
     if number is not None:
-        sentence = _("“%(name)s” has no version %(number)d; it has 1 to %(newest)d")
-        return sentence % {
-            "name": prompt.name,
-            "number": number,
-            "newest": prompt.current_version,
-        }
+        newest = prompt.current_version
+        return NotFoundError(
+            "prompt.version-missing-of", name=prompt.name, number=number, newest=newest
+        )
     labels = ", ".join([LATEST, *(found.name for found in prompt.labels.all())])
-    sentence = _("“%(name)s” has no label “%(label)s”; it has %(labels)s")
-    return sentence % {"name": prompt.name, "label": label[:100], "labels": labels}
+    return NotFoundError("prompt.label-missing", name=prompt.name, label=label[:100], labels=labels)
 
 
 def search_prompts(text: str) -> QuerySet[Prompt]:

@@ -133,12 +133,8 @@ def select_keys(queryset: QuerySet[Any]) -> list[Any]:
     """
     keys = [str(key) for key in queryset.values_list("pk", flat=True)[: MOST_ROWS + 1]]
     if len(keys) > MOST_ROWS:
-        sentence = _(
-            "%(count)s rows are selected, but at most %(most)s can be processed at "
-            "once. Narrow the list with a filter or search. Nothing was changed."
-        )
-        numbers = {"count": f"{queryset.count():,}", "most": f"{MOST_ROWS:,}"}
-        raise ApplicationError(sentence % numbers)
+        count = f"{queryset.count():,}"
+        raise ApplicationError("bulk.too-many", count=count, most=f"{MOST_ROWS:,}")
     return list(dict.fromkeys(keys))
 
 

@@ -8,6 +8,7 @@ column means is the caller's business. Plain Python; nothing that a file holds i
 Every sentence is in the language of whoever reads it.
 """
 
+from core.sentences import Sentence
 from core.tables.delimited import read_delimited
 from core.tables.formulas import ESCAPED, escape_formula, unescape_formula
 from core.tables.limits import Limits
@@ -18,8 +19,8 @@ from core.tables.opening import (
     open_table,
     read_bytes,
 )
+from core.tables.quoting import UnreadableError
 from core.tables.records import InvalidValue, Record, Table
-from core.tables.sentences import Sentence, UnreadableError
 
 __all__ = [
     "ESCAPED",

@@ -9,10 +9,11 @@ from collections.abc import Collection, Iterator
 from itertools import islice
 from typing import Final
 
-from core.tables.header import TOO_MANY_ROWS, Cell, Row, build_table, is_blank
+from core.sentences import Sentence
+from core.tables.header import Cell, Row, build_table, is_blank
 from core.tables.limits import Limits, count_lines
+from core.tables.quoting import UnreadableError
 from core.tables.records import Table
-from core.tables.sentences import Sentence, UnreadableError, gettext_noop
 
 __all__ = ["read_delimited"]
 
@@ -38,28 +39,6 @@ BLANK_LINES: Final = {
     delimiter: re.compile(rf"(?:[ {re.escape(delimiter)}]*+(?:\r\n|\r|\n))*+")
     for delimiter in DELIMITERS
 }
-TOO_MANY_COLUMNS: Final = gettext_noop(
-    "the record that begins on line %(line)d has more than %(limit)s cells; a table has at most "
-    "that many columns"
-)
-LONG_CELL: Final = gettext_noop(
-    "the record that begins on line %(line)d has a cell of more than %(limit)s characters"
-)
-OPEN_QUOTE: Final = gettext_noop(
-    "the record that begins on line %(line)d opens a quote that is never closed"
-)
-STRAY_QUOTE: Final = gettext_noop(
-    "the record that begins on line %(line)d has text after a closing quote on line %(last)d; a "
-    "quote inside a quoted cell is written twice"
-)
-LONE_RETURN: Final = gettext_noop(
-    "the record that begins on line %(line)d holds a carriage return outside quotes; put a cell "
-    "that holds one in quotes"
-)
-UNKNOWN_SEPARATOR: Final = gettext_noop(
-    "the first line says that cells are separated by “%(delimiter)s”; comma, semicolon, tab and "
-    "pipe are read"
-)
 
 
 def read_delimited(
@@ -84,7 +63,7 @@ def read_delimited(
         start = separator.end()
         line += count_lines(text, 0, start)
         if delimiter not in DELIMITERS:
-            raise UnreadableError(UNKNOWN_SEPARATOR, delimiter=delimiter)
+            raise UnreadableError("delimited.separator", delimiter=delimiter)
     if not delimiter:
         sample = text[start : start + SAMPLE_CHARACTERS]
         delimiter = _find_delimiter(sample, known, limits)
@@ -122,13 +101,13 @@ class _Scanner:
             line_end = line_end or ended_by
             # In a file of CR lines every CR ends one; in another it is part of a careless cell.
             if ended_by == "\r" and line_end != "\r":
-                raise UnreadableError(LONE_RETURN, line=line)
+                raise UnreadableError("delimited.lone-return", line=line)
             if any(cells) and not is_blank(cells):
                 yield line, cells
             else:  # of quotes around nothing
                 blank_left -= 1
                 if blank_left < 0:
-                    raise UnreadableError(TOO_MANY_ROWS, limit=f"{self._limits.records:,}")
+                    raise UnreadableError("header.too-many-rows", limit=f"{self._limits.records:,}")
             line += count_lines(text, start, position)
 
     def _row(self, delimiter: str, position: int, line: int) -> tuple[list[Cell], int, str]:
@@ -143,21 +122,21 @@ class _Scanner:
             quoted_text, bare, ended_by = match.groups()
             cell = bare or "" if quoted_text is None else quoted_text.replace('""', '"')
             if len(cell) > longest:
-                raise UnreadableError(LONG_CELL, line=line, limit=f"{longest:,}")
+                raise UnreadableError("delimited.long-cell", line=line, limit=f"{longest:,}")
             cells.append(cell)
             position = match.end()
             # Some spreadsheets write every row with thousands of delimiters and nothing between.
             if len(cells) > most and (cell or len(cells) > WIDEST_SHEET):
-                raise UnreadableError(TOO_MANY_COLUMNS, line=line, limit=f"{most:,}")
+                raise UnreadableError("delimited.too-many-columns", line=line, limit=f"{most:,}")
             if ended_by != delimiter:
                 return cells, position, ended_by
 
     def _explain(self, position: int, line: int) -> UnreadableError:
         closed = QUOTED_CELL.match(self._text, position)
         if closed is None:
-            return UnreadableError(OPEN_QUOTE, line=line)
+            return UnreadableError("delimited.open-quote", line=line)
         last = self._line + count_lines(self._text, self._start, closed.end())
-        return UnreadableError(STRAY_QUOTE, line=line, last=last)
+        return UnreadableError("delimited.stray-quote", line=line, last=last)
 
 
 def _find_delimiter(sample: str, known: Collection[str], limits: Limits) -> str:
@@ -190,6 +169,6 @@ def _read_sample(sample: str, delimiter: str, limits: Limits) -> list[list[Cell]
             rows.append(cells)
     except UnreadableError as error:
         # Whatever else is wrong, the delimiter that is chosen says it again.
-        if not rows and error.sentence.template == TOO_MANY_COLUMNS:
+        if not rows and error.code == "delimited.too-many-columns":
             rows.append([""] * (limits.columns + 1))
     return rows

@@ -8,7 +8,8 @@ import codecs
 import re
 from typing import Final
 
-from core.tables.sentences import Sentence, UnreadableError, gettext_noop
+from core.sentences import Sentence
+from core.tables.quoting import UnreadableError
 
 __all__ = ["decode"]
 
@@ -23,15 +24,6 @@ MARKS: Final = (
 SAMPLE_BYTES: Final = 2048  # even, so that UTF-16 is not cut in two
 KANA: Final = re.compile("[\u3040-\u30ff]")
 LETTERS_OF_EAST_ASIA: Final = re.compile("[\u3000-\u30ff\u4e00-\u9fff\uff01-\uff60]")
-READ_AS: Final = gettext_noop("the file is not UTF-8; it was read as %(encoding)s")
-NOT_UTF8: Final = gettext_noop(
-    "line %(line)d is not UTF-8, nor is the file UTF-16 or CP932 (Shift-JIS); save it as UTF-8 "
-    "(in Excel: “CSV UTF-8”)"
-)
-BROKEN: Final = gettext_noop(
-    "line %(line)d is not %(encoding)s although the file begins so; save the file as UTF-8"
-)
-UTF32: Final = gettext_noop("the file is UTF-32, which is not read; save it as UTF-8")
 
 
 def decode(raw: bytes) -> tuple[str, tuple[Sentence, ...]]:
@@ -45,26 +37,26 @@ def decode(raw: bytes) -> tuple[str, tuple[Sentence, ...]]:
             return _decode_marked(raw[len(mark) :], encoding), ()
     unmarked = _guess_utf16(raw)
     if unmarked:
-        return _decode_marked(raw, unmarked), (Sentence(READ_AS, encoding="UTF-16"),)
+        return _decode_marked(raw, unmarked), (Sentence("encoding.read-as", encoding="UTF-16"),)
     try:
         return raw.decode("utf-8"), ()
     except UnicodeDecodeError as error:
         japanese = _decode_japanese(raw, error.start)
         if japanese is None:
-            raise UnreadableError(NOT_UTF8, line=_line_of(raw, error.start)) from None
-        return japanese, (Sentence(READ_AS, encoding="CP932 (Shift-JIS)"),)
+            raise UnreadableError("encoding.not-utf8", line=_line_of(raw, error.start)) from None
+        return japanese, (Sentence("encoding.read-as", encoding="CP932 (Shift-JIS)"),)
 
 
 def _decode_marked(raw: bytes, encoding: str) -> str:
     if encoding == "utf-32":
-        raise UnreadableError(UTF32)
+        raise UnreadableError("encoding.utf32")
     try:
         return raw.decode(encoding)
     except UnicodeDecodeError as error:
         readable = raw[: error.start].decode(encoding)
         name = "UTF-8" if encoding == "utf-8" else "UTF-16"
         line = readable.count("\n") + 1
-        raise UnreadableError(BROKEN, line=line, encoding=name) from None
+        raise UnreadableError("encoding.broken", line=line, encoding=name) from None
 
 
 def _guess_utf16(raw: bytes) -> str:

@@ -2,29 +2,18 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Final
 
+from core.sentences import Sentence
 from core.tables.formulas import ESCAPED, unescape_formula
 from core.tables.limits import Limits
+from core.tables.quoting import UnreadableError, quoted
 from core.tables.records import InvalidValue, Record, Table, find_position
-from core.tables.sentences import Sentence, UnreadableError, gettext_noop, quoted
 
-__all__ = ["TOO_MANY_ROWS", "Cell", "Row", "build_table", "is_blank"]
+__all__ = ["Cell", "Row", "build_table", "is_blank"]
 
 Cell = str | InvalidValue
 Row = tuple[int, list[Cell]]
 """The line where it begins, and its cells; blank rows are not among them."""
-
-EMPTY: Final = gettext_noop("the file is empty; its first row must name the columns")
-TWICE: Final = gettext_noop(
-    "the header (%(place)s) names the column %(column)s twice; rename one of them"
-)
-UNUSABLE_NAME: Final = gettext_noop("the header (%(place)s): a name %(reason)s")
-TOO_MANY_ROWS: Final = gettext_noop(
-    "the file has more than %(limit)s rows below its header; split it"
-)
-TOO_MANY_CELLS: Final = gettext_noop("the file has more than %(limit)s cells; split it")
-TOO_LONG: Final = gettext_noop("has more cells (%(cells)d) than the header (%(columns)d)")
 
 
 def is_blank(cells: Iterable[Cell]) -> bool:
@@ -43,16 +32,16 @@ def build_table(
     iterator = iter(rows)
     header_line, header = next(iterator, (0, []))
     if not header:
-        raise UnreadableError(EMPTY)
+        raise UnreadableError("header.empty-file")
     columns, escaped = _name_columns(header, header_line, unit)
     records: list[Record] = []
     cells_left = limits.values
     for line, cells in iterator:
         if len(records) == limits.records:
-            raise UnreadableError(TOO_MANY_ROWS, limit=f"{limits.records:,}")
+            raise UnreadableError("header.too-many-rows", limit=f"{limits.records:,}")
         cells_left -= len(cells)
         if cells_left < 0:
-            raise UnreadableError(TOO_MANY_CELLS, limit=f"{limits.values:,}")
+            raise UnreadableError("header.too-many-cells", limit=f"{limits.values:,}")
         if unit == "row":  # a sheet has no end of a row: what is not there is empty
             cells.extend([""] * (len(columns) - len(cells)))
         records.append(_build_record(len(records) + 1, line, cells, columns, escaped=escaped))
@@ -75,7 +64,7 @@ def _name_columns(cells: Sequence[Cell], line: int, unit: str) -> tuple[tuple[st
     place = find_position(line, unit)
     for cell in cells:
         if isinstance(cell, InvalidValue):
-            raise UnreadableError(UNUSABLE_NAME, place=place, reason=cell.reason)
+            raise UnreadableError("header.column-name", place=place, reason=cell.reason)
         names.append(cell)
     while names and not names[-1].strip():
         names.pop()
@@ -86,7 +75,7 @@ def _name_columns(cells: Sequence[Cell], line: int, unit: str) -> tuple[tuple[st
         names = [name.strip() or f"column {number}" for number, name in enumerate(names, start=1)]
     name, count = Counter(names).most_common(1)[0]
     if count > 1:
-        raise UnreadableError(TWICE, place=place, column=quoted(name))
+        raise UnreadableError("header.column-twice", place=place, column=quoted(name))
     return tuple(names), escaped
 
 
@@ -96,7 +85,7 @@ def _build_record(
     if len(cells) > len(columns) and not is_blank(cells[len(columns) :]):
         while is_blank(cells[-1:]):
             cells.pop()
-        reason = Sentence(TOO_LONG, cells=len(cells), columns=len(columns))
+        reason = Sentence("header.row-too-long", cells=len(cells), columns=len(columns))
         return Record(number=number, line=line, value=InvalidValue(reason=reason))
     if escaped:
         cells = [

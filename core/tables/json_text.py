@@ -5,10 +5,11 @@ import re
 from collections.abc import Collection, Iterator
 from typing import Any, Final
 
+from core.sentences import Sentence
 from core.tables.limits import Limits, count_lines
+from core.tables.quoting import UnreadableError, quoted
 from core.tables.records import InvalidValue, Record, Table
-from core.tables.sentences import Sentence, UnreadableError, gettext_noop, quoted
-from core.tables.values import TOO_DEEP, TOO_LONG_A_NUMBER, describe_depth
+from core.tables.values import describe_depth
 
 __all__ = ["read_json", "read_json_lines"]
 
@@ -16,28 +17,13 @@ SPACE: Final = " \t\r\n"
 NOT_SPACE: Final = re.compile(r"[^ \t\r\n]")
 LINE_END: Final = re.compile(r"\r\n|\n|\r")
 LONGEST_NUMBER: Final = 4000  # characters; Python refuses to read more than 4300 digits
-TWICE: Final = gettext_noop("holds the name %(name)s twice in one object")
-NOT_JSON_LINE: Final = gettext_noop("is not JSON at character %(position)d (%(reason)s)")
-NO_LINES: Final = gettext_noop("the file is empty; each line must be an object")
-EMPTY: Final = gettext_noop("the file is empty; it must be a list of objects")
-AT: Final = gettext_noop("line %(line)d, column %(column)d: %(what)s")
-NO_LIST: Final = gettext_noop("the file must be a list of objects, in square brackets")
-FOLLOWS: Final = gettext_noop("something follows the end of the list")
-AFTER_OBJECT: Final = gettext_noop("expected , or ] after an object")
-AFTER_VALUE: Final = gettext_noop("expected , or } after a value")
-NO_NAME: Final = gettext_noop("expected a name in double quotes")
-NO_COLON: Final = gettext_noop("expected : after a name")
-DEEP_HERE: Final = gettext_noop("what begins here %(why)s")
-NOT_JSON: Final = gettext_noop("this is not JSON (%(reason)s)")
-TOO_MANY: Final = gettext_noop("the file has more than %(limit)s records; split it")
-TOO_MANY_VALUES: Final = gettext_noop("the file holds more than %(limit)s values; split it")
 
 Found = tuple[int, Any]  # the line where a record begins, and what stands there
 
 
 def _read_integer(digits: str) -> int | InvalidValue:
     if len(digits) > LONGEST_NUMBER:
-        return InvalidValue(reason=Sentence(TOO_LONG_A_NUMBER))
+        return InvalidValue(reason=Sentence("value.long-number"))
     return int(digits)
 
 
@@ -48,7 +34,7 @@ def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | InvalidValue
     seen: set[str] = set()
     for name, _ in pairs:
         if name in seen:
-            return InvalidValue(reason=Sentence(TWICE, name=quoted(name)))
+            return InvalidValue(reason=Sentence("json.key-twice", name=quoted(name)))
         seen.add(name)
     return members
 
@@ -81,7 +67,7 @@ def read_json_lines(text: str, limits: Limits, notes: tuple[Sentence, ...] = ())
     _refuse_many_values(text, limits)
     records = _collect(_lines(text), limits)
     if not records:
-        raise UnreadableError(NO_LINES)
+        raise UnreadableError("json.no-lines")
     return Table(records=records, notes=notes)
 
 
@@ -89,14 +75,14 @@ def _refuse_many_values(text: str, limits: Limits) -> None:
     # Each bracket and comma can be a value: a file of three bytes a value would fill the memory.
     values = text.count("[") + text.count("{") + text.count(",")
     if values > limits.values:  # those in texts among them
-        raise UnreadableError(TOO_MANY_VALUES, limit=f"{limits.values:,}")
+        raise UnreadableError("json.too-many-values", limit=f"{limits.values:,}")
 
 
 def _collect(found: Iterator[Found], limits: Limits) -> list[Record]:
     records: list[Record] = []
     for line, value in found:
         if len(records) == limits.records:
-            raise UnreadableError(TOO_MANY, limit=f"{limits.records:,}")
+            raise UnreadableError("json.too-many-records", limit=f"{limits.records:,}")
         records.append(Record(number=len(records) + 1, line=line, value=value))
     return records
 
@@ -115,10 +101,10 @@ def _decode_line(text: str) -> Any:
     try:
         return DECODER.decode(text)
     except json.JSONDecodeError as error:
-        reason = Sentence(NOT_JSON_LINE, position=error.pos + 1, reason=error.msg)
+        reason = Sentence("json.line", position=error.pos + 1, reason=error.msg)
         return InvalidValue(reason=reason)
     except RecursionError:
-        return InvalidValue(reason=describe_depth(TOO_DEEP))
+        return InvalidValue(reason=describe_depth("value.depth"))
 
 
 class _Cursor:
@@ -157,38 +143,38 @@ class _Cursor:
             value, self._position = DECODER.raw_decode(self._text, self._position)
         except json.JSONDecodeError as error:
             self._position = error.pos
-            raise self.error(Sentence(NOT_JSON, reason=error.msg)) from None
+            raise self.error(Sentence("json.syntax", reason=error.msg)) from None
         except RecursionError:
-            raise self.error(Sentence(DEEP_HERE, why=describe_depth(TOO_DEEP))) from None
+            raise self.error(Sentence("json.depth", why=describe_depth("value.depth"))) from None
         return value
 
     def error(self, what: Sentence) -> UnreadableError:
         """Return the error that says where this is."""
         line = count_lines(self._text, 0, self._position) + 1
         column = self._position - self._text.rfind("\n", 0, self._position)
-        return UnreadableError(AT, line=line, column=column, what=what)
+        return UnreadableError("json.at", line=line, column=column, what=what)
 
 
 def _records(cursor: _Cursor, lists: Collection[str]) -> Iterator[Found]:
     first = cursor.peek()
     if not first:
-        raise UnreadableError(EMPTY)
+        raise UnreadableError("json.empty-file")
     if first != "{":
         yield from _items(cursor)
     while cursor.peek() == "{":  # one object, or several one after the other
         yield from _object(cursor, lists)
     if cursor.peek():
-        raise cursor.error(Sentence(FOLLOWS))
+        raise cursor.error(Sentence("json.trailing"))
 
 
 def _items(cursor: _Cursor) -> Iterator[Found]:
-    following = cursor.take("[", NO_LIST)
+    following = cursor.take("[", "json.list")
     if cursor.peek() == "]":
-        following = cursor.take("]", AFTER_OBJECT)
+        following = cursor.take("]", "json.after-object")
     while following != "]":
         cursor.peek()
         yield cursor.line, cursor.value()
-        following = cursor.take(",]", AFTER_OBJECT)
+        following = cursor.take(",]", "json.after-object")
 
 
 def _object(cursor: _Cursor, lists: Collection[str]) -> Iterator[Found]:
@@ -196,19 +182,19 @@ def _object(cursor: _Cursor, lists: Collection[str]) -> Iterator[Found]:
     line = cursor.line
     pairs: list[tuple[str, Any]] = []
     has_list = False
-    following = cursor.take("{", NO_NAME)
+    following = cursor.take("{", "json.key")
     if cursor.peek() == "}":
-        following = cursor.take("}", AFTER_VALUE)
+        following = cursor.take("}", "json.after-value")
     while following != "}":
         if cursor.peek() != '"':
-            raise cursor.error(Sentence(NO_NAME))
+            raise cursor.error(Sentence("json.key"))
         name = cursor.value()
-        cursor.take(":", NO_COLON)
+        cursor.take(":", "json.colon")
         if name in lists and cursor.peek() == "[":
             has_list = True
             yield from _items(cursor)
         else:
             pairs.append((name, cursor.value()))
-        following = cursor.take(",}", AFTER_VALUE)
+        following = cursor.take(",}", "json.after-value")
     if not has_list:
         yield line, _build_object(pairs)

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import BinaryIO, Final
 
+from core.sentences import Sentence
 from core.tables.delimited import read_delimited
 from core.tables.encodings import decode
 from core.tables.json_text import read_json, read_json_lines
 from core.tables.limits import MEBIBYTE, Limits
+from core.tables.quoting import UnreadableError
 from core.tables.records import Table
-from core.tables.sentences import Sentence, UnreadableError, gettext_noop
 from core.tables.workbook import read_workbook
 from core.tables.yaml_text import read_yaml
 
@@ -81,17 +82,10 @@ FORMATS: Final = tuple(READERS)
 SUFFIXES: Final = {suffix: name for name, item in READERS.items() for suffix in item.suffixes}
 # How files begin that are often given a wrong ending, and what they are.
 OTHER_KINDS: Final = {
-    b"PK\x03\x04": gettext_noop(
-        "it is no text but a workbook or another archive; name it .xlsx if it is one"
-    ),
-    b"\xd0\xcf\x11\xe0": gettext_noop(
-        "it is an old or an encrypted workbook (.xls); save it as XLSX without a password, or as "
-        "CSV"
-    ),
-    b"%PDF": gettext_noop("it is a PDF, not a table; save the table as CSV or XLSX"),
+    b"PK\x03\x04": "file.is-archive",
+    b"\xd0\xcf\x11\xe0": "file.is-old-workbook",
+    b"%PDF": "file.is-pdf",
 }
-TOO_LARGE: Final = gettext_noop("the file is larger than %(limit)d MiB; split it")
-UNREADABLE: Final = "%(reason)s"  # the system's own words
 
 
 def detect_format(name: str) -> str | None:
@@ -108,9 +102,9 @@ def read_bytes(stream: BinaryIO, limits: Limits) -> bytes:
     try:
         raw = stream.read(limits.size_bytes + 1)
     except OSError as error:
-        raise UnreadableError(UNREADABLE, reason=error.strerror or str(error)) from error
+        raise UnreadableError(error.strerror or str(error)) from error  # the system's own words
     if len(raw) > limits.size_bytes:
-        raise UnreadableError(TOO_LARGE, limit=limits.size_bytes // MEBIBYTE)
+        raise UnreadableError("file.over-limit", limit=limits.size_bytes // MEBIBYTE)
     return raw
 
 

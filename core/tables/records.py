@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from core.tables.sentences import Sentence, gettext_noop
+from core.sentences import Sentence
 
 __all__ = ["InvalidValue", "Record", "Table", "find_position"]
 
 PLACES: Final = {
-    "line": gettext_noop("line %(number)d"),
-    "row": gettext_noop("row %(number)d"),
+    "line": "place.line",
+    "row": "place.row",
 }
 
 

@@ -4,13 +4,11 @@ import math
 from datetime import date, datetime, time
 from typing import Any, Final
 
+from core.sentences import CodedError, Sentence
 from core.tables.records import InvalidValue
-from core.tables.sentences import Sentence, gettext_noop
 
 __all__ = [
     "DEEPEST",
-    "TOO_DEEP",
-    "TOO_LONG_A_NUMBER",
     "UnsupportedValueError",
     "describe_depth",
     "kind",
@@ -20,36 +18,19 @@ __all__ = [
 
 DEEPEST: Final = 100  # levels; SQLite's JSON functions end at 1000
 LONGEST_NUMBER_BITS: Final = 4096  # Python itself refuses to write more than 4300 digits
-TOO_DEEP: Final = gettext_noop("is nested deeper than %(limit)d levels")
-TOO_LONG_A_NUMBER: Final = gettext_noop(
-    "contains a number with more than 1,200 digits; write it as a string"
-)
-HAS_NUL: Final = gettext_noop("holds a NUL character; remove it")
-HALF_A_PAIR: Final = gettext_noop("holds half of a surrogate pair; it is not a character")
-NAME_IS_NO_TEXT: Final = gettext_noop("holds a name that is %(kind)s, not a text; put it in quotes")
-NO_JSON: Final = gettext_noop("holds %(kind)s, which JSON cannot hold")
-NOT_FINITE: Final = gettext_noop("holds a number that is not finite, which JSON cannot hold")
-OTHER_TYPE: Final = gettext_noop("a value of type %(name)s")
 KINDS: Final[dict[type, str]] = {
-    type(None): gettext_noop("empty (null)"),
-    bool: gettext_noop("true or false"),
-    int: gettext_noop("a number"),
-    float: gettext_noop("a number"),
-    str: gettext_noop("a string"),
-    list: gettext_noop("a list"),
-    dict: gettext_noop("an object"),
+    type(None): "kind.null",
+    bool: "kind.boolean",
+    int: "kind.number",
+    float: "kind.number",
+    str: "kind.string",
+    list: "kind.list",
+    dict: "kind.object",
 }
 
 
-class UnsupportedValueError(ValueError):
+class UnsupportedValueError(CodedError, ValueError):
     """JSON or the database has no such value; `str()` says why, to follow a column's name."""
-
-    def __init__(self, sentence: Sentence) -> None:
-        self.sentence = sentence
-        super().__init__(sentence)
-
-    def __str__(self) -> str:
-        return str(self.sentence)
 
 
 def describe_depth(template: str) -> Sentence:
@@ -60,7 +41,7 @@ def describe_depth(template: str) -> Sentence:
 def kind(value: object) -> Sentence:
     """Return what sort of value this is, for a sentence."""
     template = KINDS.get(type(value))
-    return Sentence(template) if template else Sentence(OTHER_TYPE, name=type(value).__name__)
+    return Sentence(template) if template else Sentence("kind.other", name=type(value).__name__)
 
 
 def plain(value: Any, depth: int = 0) -> Any:
@@ -70,7 +51,7 @@ def plain(value: Any, depth: int = 0) -> Any:
         UnsupportedValueError: JSON or the database has no such value.
     """
     if depth >= DEEPEST and isinstance(value, dict | list):
-        raise UnsupportedValueError(describe_depth(TOO_DEEP))
+        raise UnsupportedValueError(describe_depth("value.depth"))
     if isinstance(value, dict):
         return {_name(key): plain(inner, depth + 1) for key, inner in value.items()}
     if isinstance(value, list):
@@ -87,17 +68,17 @@ def storable(text: str) -> str:
         UnsupportedValueError: a database cannot give it back as it is.
     """
     if "\x00" in text:
-        raise UnsupportedValueError(Sentence(HAS_NUL))
+        raise UnsupportedValueError("value.nul")
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        raise UnsupportedValueError(Sentence(HALF_A_PAIR)) from None
+        raise UnsupportedValueError("value.surrogate") from None
     return text
 
 
 def _name(key: object) -> str:
     if not isinstance(key, str):
-        raise UnsupportedValueError(Sentence(NAME_IS_NO_TEXT, kind=kind(key)))
+        raise UnsupportedValueError("value.key-type", kind=kind(key))
     return storable(key)
 
 
@@ -110,13 +91,13 @@ def _scalar(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, InvalidValue):
         raise UnsupportedValueError(value.reason)
-    raise UnsupportedValueError(Sentence(NO_JSON, kind=kind(value)))
+    raise UnsupportedValueError("value.not-json", kind=kind(value))
 
 
 def _number(value: float) -> float:
     if isinstance(value, int):
         if value.bit_length() > LONGEST_NUMBER_BITS:
-            raise UnsupportedValueError(Sentence(TOO_LONG_A_NUMBER))
+            raise UnsupportedValueError("value.long-number")
     elif not math.isfinite(value):
-        raise UnsupportedValueError(Sentence(NOT_FINITE))
+        raise UnsupportedValueError("value.not-finite")
     return value

@@ -17,30 +17,21 @@ from typing import Final
 
 from core.tables.header import Row, build_table, is_blank
 from core.tables.limits import MEBIBYTE, Limits
+from core.tables.quoting import UnreadableError, listed, quoted
 from core.tables.records import Table
-from core.tables.sentences import UnreadableError, gettext_noop, listed, quoted
 from core.tables.workbook_cells import CellReader, SheetHandler, StringsHandler, Styles
-from core.tables.workbook_xml import DAMAGED, Handler, TagsHandler, count_tags, parse_part
+from core.tables.workbook_xml import Handler, TagsHandler, count_tags, parse_part
 
 __all__ = ["read_workbook"]
 
 OTHER_ARCHIVES: Final = (
-    ("mimetype", gettext_noop("it is an OpenDocument file; save it as XLSX or CSV")),
-    ("Index/Document.iwa", gettext_noop("it is a Numbers file; export it as Excel or CSV")),
-    ("Index.zip", gettext_noop("it is a Numbers file; export it as Excel or CSV")),
-    ("xl/workbook.bin", gettext_noop("it is a binary workbook (.xlsb); save it as XLSX")),
-    ("word/document.xml", gettext_noop("it is a Word document; save the table as XLSX or CSV")),
+    ("mimetype", "workbook.is-opendocument"),
+    ("Index/Document.iwa", "workbook.is-numbers"),
+    ("Index.zip", "workbook.is-numbers"),
+    ("xl/workbook.bin", "workbook.is-binary"),
+    ("word/document.xml", "workbook.is-word"),
 )
 OLE: Final = b"\xd0\xcf\x11\xe0"  # the container of old and of encrypted workbooks
-NOT_A_WORKBOOK: Final = gettext_noop("it is no workbook (.xlsx)")
-OLD: Final = gettext_noop(
-    "it is an old or an encrypted workbook (.xls); save it as XLSX without a password, or as CSV"
-)
-ENCRYPTED: Final = gettext_noop("the workbook is encrypted; save it without a password")
-UNPACKED: Final = gettext_noop(
-    "the workbook is larger than %(limit)d MiB when it is unpacked; split it"
-)
-NO_SHEET: Final = gettext_noop("there is no sheet %(name)s; there are %(sheets)s")
 # What a damaged archive makes Python's library raise.
 DAMAGE: Final = (
     zipfile.BadZipFile,
@@ -96,7 +87,7 @@ def read_workbook(raw: bytes, limits: Limits, sheet: str = "") -> Table:
         UnreadableError: it is no workbook, is damaged, has no such sheet, or a limit is reached.
     """
     if raw.startswith(OLE):
-        raise UnreadableError(OLD)
+        raise UnreadableError("workbook.old")
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
             _check_archive(archive, limits)
@@ -106,7 +97,7 @@ def read_workbook(raw: bytes, limits: Limits, sheet: str = "") -> Table:
         raise
     except DAMAGE as error:
         is_archive = zipfile.is_zipfile(io.BytesIO(raw))
-        raise UnreadableError(DAMAGED if is_archive else NOT_A_WORKBOOK) from error
+        raise UnreadableError("workbook.damaged" if is_archive else "workbook.not-one") from error
 
 
 def _check_archive(archive: zipfile.ZipFile, limits: Limits) -> None:
@@ -116,12 +107,12 @@ def _check_archive(archive: zipfile.ZipFile, limits: Limits) -> None:
         if name in names:
             raise UnreadableError(sentence)
     if "xl/workbook.xml" not in names:
-        raise UnreadableError(NOT_A_WORKBOOK)
+        raise UnreadableError("workbook.not-one")
     if any(entry.flag_bits & 1 for entry in entries):
-        raise UnreadableError(ENCRYPTED)
+        raise UnreadableError("workbook.encrypted")
     # The archive's word is enough: no more of a part is unpacked than it says.
     if sum(entry.file_size for entry in entries) > limits.unpacked_bytes:
-        raise UnreadableError(UNPACKED, limit=limits.unpacked_bytes // MEBIBYTE)
+        raise UnreadableError("workbook.unpacked", limit=limits.unpacked_bytes // MEBIBYTE)
 
 
 def _read_book(archive: zipfile.ZipFile, limits: Limits) -> _Book:
@@ -155,7 +146,7 @@ def _read_book(archive: zipfile.ZipFile, limits: Limits) -> _Book:
 
 def _find_sheet(book: _Book, name: str) -> _Sheet:
     if not book.sheets:
-        raise UnreadableError(DAMAGED)
+        raise UnreadableError("workbook.damaged")
     if not name:
         visible = [sheet for sheet in book.sheets if not sheet.hidden]
         return (visible or book.sheets)[0]
@@ -165,7 +156,7 @@ def _find_sheet(book: _Book, name: str) -> _Sheet:
     if name.isdecimal() and 0 < int(name[:9]) <= len(book.sheets):
         return book.sheets[int(name[:9]) - 1]
     names = listed([sheet.name for sheet in book.sheets])
-    raise UnreadableError(NO_SHEET, name=quoted(name), sheets=names)
+    raise UnreadableError("workbook.no-sheet", name=quoted(name), sheets=names)
 
 
 def _rows(book: _Book, sheet: _Sheet) -> Iterator[Row]:
@@ -174,7 +165,7 @@ def _rows(book: _Book, sheet: _Sheet) -> Iterator[Row]:
     styles = Styles(is_1904=book.is_1904)
     book.read(book.styles_part, styles)
     if sheet.part not in book.archive.namelist():
-        raise UnreadableError(DAMAGED)
+        raise UnreadableError("workbook.damaged")
     handler = SheetHandler(CellReader(strings.texts, styles), book.limits)
     for _ in book.feed(sheet.part, handler):
         rows, handler.rows = handler.rows, []

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+from core.sentences import Sentence
 from core.tables.header import Cell, Row
 from core.tables.limits import Limits
+from core.tables.quoting import UnreadableError
 from core.tables.records import InvalidValue
-from core.tables.sentences import Sentence, UnreadableError, gettext_noop
-from core.tables.workbook_xml import DAMAGED
 
 __all__ = ["CellReader", "SheetHandler", "StringsHandler", "Styles"]
 
@@ -28,19 +28,6 @@ SIGNIFICANT_DIGITS: Final = 15  # what spreadsheets show of a number
 ROWS_OF_A_SHEET: Final = 1_048_576
 COLUMNS_OF_A_SHEET: Final = 16_384
 MOST_STYLES: Final = 65_490  # of cells; Excel takes no more
-NO_VALUE: Final = gettext_noop(
-    "holds a formula without its value; open the workbook in a spreadsheet and save it"
-)
-NO_SUCH_TEXT: Final = gettext_noop("refers to a text that the workbook does not have")
-
-
-LONG_TEXT: Final = gettext_noop("the workbook has a cell of more than %(limit)s characters")
-FAR_ROW: Final = gettext_noop(
-    "the workbook is damaged: it names row %(row)s, and a sheet has at most %(limit)s"
-)
-FAR_COLUMN: Final = gettext_noop(
-    "row %(row)d has a value in column %(column)s; a table has at most %(limit)s columns"
-)
 
 
 def _unescape(text: str) -> str:
@@ -60,7 +47,7 @@ class _Text:
     def add(self, text: str) -> None:
         self._length += len(text)
         if self._length > self._limit:
-            raise UnreadableError(LONG_TEXT, limit=f"{self._limit:,}")
+            raise UnreadableError("workbook.long-text", limit=f"{self._limit:,}")
         self._parts.append(text)
 
     def take(self) -> str:
@@ -121,7 +108,7 @@ class Styles:
     def start(self, name: str, attributes: dict[str, str]) -> None:
         """Learn a format of numbers, or the style of some cells."""
         if len(self._of_days) > MOST_STYLES or len(self._formats) > MOST_STYLES:
-            raise UnreadableError(DAMAGED)
+            raise UnreadableError("workbook.damaged")
         if name == "numFmt":
             self._formats[attributes.get("numFmtId", "")] = attributes.get("formatCode", "")
         elif name == "cellXfs":
@@ -183,7 +170,7 @@ class CellReader:
         number = int(value) if value.strip().isdecimal() and len(value) < 20 else -1
         if 0 <= number < len(self._strings):
             return self._strings[number]
-        return InvalidValue(reason=Sentence(NO_SUCH_TEXT))
+        return InvalidValue(reason=Sentence("workbook.no-text"))
 
     def _number(self, text: str, style: str) -> str:
         try:
@@ -272,12 +259,12 @@ class SheetHandler:
         if self._has_value:
             value = self._reader.read(self._kind, self._style, self._text.take())
         elif self._has_formula:
-            value = InvalidValue(reason=Sentence(NO_VALUE))
+            value = InvalidValue(reason=Sentence("workbook.no-value"))
         if value == "":
             return  # styled and empty, as whole columns are in some sheets
         if self._column > self._limits.columns:
             column, limit = f"{self._column:,}", f"{self._limits.columns:,}"
-            raise UnreadableError(FAR_COLUMN, row=self._line, column=column, limit=limit)
+            raise UnreadableError("workbook.far-column", row=self._line, column=column, limit=limit)
         self._cells.extend([""] * (self._column - len(self._cells)))
         self._cells[self._column - 1] = value
 
@@ -286,7 +273,7 @@ def _row_number(text: str, following: int) -> int:
     """Return a row's number: what it says where that can be, else the one after the row before."""
     number = int(text) if text.isdecimal() and len(text) < 20 else following
     if number > ROWS_OF_A_SHEET:
-        raise UnreadableError(FAR_ROW, row=f"{number:,}", limit=f"{ROWS_OF_A_SHEET:,}")
+        raise UnreadableError("workbook.far-row", row=f"{number:,}", limit=f"{ROWS_OF_A_SHEET:,}")
     return max(number, following)
 
 

@@ -9,9 +9,9 @@ from typing import IO, Any, Final, Protocol
 from xml.parsers import expat  # document types are refused, which is what defuses it
 
 from core.tables.limits import MEBIBYTE, Limits
-from core.tables.sentences import UnreadableError, gettext_noop
+from core.tables.quoting import UnreadableError
 
-__all__ = ["DAMAGED", "Handler", "TagsHandler", "count_tags", "parse_part"]
+__all__ = ["Handler", "TagsHandler", "count_tags", "parse_part"]
 
 CHUNK_BYTES: Final = 64 * 1024
 TAGS_OF_A_CELL: Final = 4
@@ -19,8 +19,6 @@ TAGS_A_VALUE: Final = 1.25  # of the limit of values; XML takes so much longer t
 DEEPEST: Final = 64  # elements inside each other; workbooks have ten
 MOST_TAGS: Final = 20_000  # sheets and relations of a workbook
 LONGEST_TAG_BYTES: Final = MEBIBYTE
-DAMAGED: Final = gettext_noop("the workbook is damaged; open it and save it again")
-TOO_MANY_VALUES: Final = gettext_noop("the file holds more than %(limit)s values; split it")
 
 
 class Handler(Protocol):
@@ -46,7 +44,9 @@ def count_tags(stream: IO[bytes], limits: Limits) -> None:
     while chunk := stream.read(CHUNK_BYTES):
         tags_left -= chunk.count(b"<")
         if tags_left < 0:
-            raise UnreadableError(TOO_MANY_VALUES, limit=f"{limits.values // TAGS_OF_A_CELL:,}")
+            raise UnreadableError(
+                "workbook.too-many-values", limit=f"{limits.values // TAGS_OF_A_CELL:,}"
+            )
 
 
 class TagsHandler:
@@ -67,7 +67,7 @@ class TagsHandler:
         """Keep what is asked for."""
         if name in self._names:
             if len(self.tags) == MOST_TAGS:
-                raise UnreadableError(DAMAGED)
+                raise UnreadableError("workbook.damaged")
             self.tags.append((name, attributes))
 
     def end(self, name: str) -> None:
@@ -99,7 +99,7 @@ def parse_part(stream: IO[bytes], handler: Handler) -> Iterator[None]:
         nonlocal depth
         depth += 1
         if depth > DEEPEST:
-            raise UnreadableError(DAMAGED)
+            raise UnreadableError("workbook.damaged")
         handler.start(names[name], attributes)
 
     def end(name: str) -> None:
@@ -119,13 +119,13 @@ def parse_part(stream: IO[bytes], handler: Handler) -> Iterator[None]:
             fed += len(chunk)
             # What the parser holds back is a tag that has not ended yet.
             if fed - parser.CurrentByteIndex > LONGEST_TAG_BYTES:
-                raise UnreadableError(DAMAGED)
+                raise UnreadableError("workbook.damaged")
             yield
         parser.Parse(b"", True)  # noqa: FBT003 (expat's own signature)
     except expat.ExpatError as error:
-        raise UnreadableError(DAMAGED) from error
+        raise UnreadableError("workbook.damaged") from error
     yield
 
 
 def _refuse_doctype(*_: Any) -> None:
-    raise UnreadableError(DAMAGED)
+    raise UnreadableError("workbook.damaged")

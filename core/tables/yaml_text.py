@@ -13,10 +13,11 @@ from typing import Any, Final
 
 import yaml
 
+from core.sentences import Sentence
 from core.tables.limits import Limits
+from core.tables.quoting import UnreadableError, quoted
 from core.tables.records import InvalidValue, Record, Table
-from core.tables.sentences import Sentence, UnreadableError, gettext_noop, quoted
-from core.tables.values import DEEPEST, TOO_DEEP, describe_depth
+from core.tables.values import DEEPEST, describe_depth
 
 __all__ = ["dump_yaml", "plain_scalar", "read_yaml"]
 
@@ -38,24 +39,6 @@ BOOLEANS: Final = {
 PREFIX: Final = "tag:yaml.org,2002:"
 # What YAML calls printable, section 5.1: the parser itself would name no line.
 FORBIDDEN: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-AT: Final = gettext_noop("line %(line)d, column %(column)d: %(what)s")
-NOT_YAML: Final = gettext_noop("this is not YAML (%(reason)s)")
-NO_ANCHOR: Final = gettext_noop("there is no anchor %(name)s before this alias")
-EMPTY: Final = gettext_noop("the file is empty; it must be a list of mappings")
-NO_LIST: Final = gettext_noop("the file must be a list of mappings, or a mapping a document")
-CONTROL: Final = gettext_noop(
-    "line %(line)d holds the character %(character)s; YAML takes it only as an escape, in double "
-    "quotes"
-)
-HEAVY: Final = gettext_noop(
-    "line %(line)d: with its aliases written out the file is larger than %(limit)d MiB"
-)
-TOO_MANY: Final = gettext_noop("the file has more than %(limit)s records; split it")
-TOO_MANY_VALUES: Final = gettext_noop("the file holds more than %(limit)s values; split it")
-TWICE: Final = gettext_noop("holds the name %(name)s twice in one mapping")
-COMPLEX_NAME: Final = gettext_noop("holds a name that is a list or a mapping, not a text")
-OWN_ALIAS: Final = gettext_noop("holds an alias inside what it repeats")
-UNKNOWN_TAG: Final = gettext_noop("holds a value with the tag %(tag)s, which is not read")
 
 
 def plain_scalar(text: str) -> Any:
@@ -97,15 +80,15 @@ def read_yaml(
     try:
         for line, value in builder.records(lists):
             if len(records) == limits.records:
-                raise UnreadableError(TOO_MANY, limit=f"{limits.records:,}")
+                raise UnreadableError("yaml.too-many-records", limit=f"{limits.records:,}")
             records.append(Record(number=len(records) + 1, line=line, value=value))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise _error_at(mark, Sentence(NOT_YAML, reason=error.problem)) from None
+        raise _error_at(mark, Sentence("yaml.syntax", reason=error.problem)) from None
     except yaml.YAMLError as error:
-        raise UnreadableError(NOT_YAML, reason=str(error).partition("\n")[0]) from None
+        raise UnreadableError("yaml.syntax", reason=str(error).partition("\n")[0]) from None
     if not records and not builder.has_list:
-        raise UnreadableError(EMPTY)
+        raise UnreadableError("yaml.empty-file")
     return Table(records=records, numbered=True, notes=notes)
 
 
@@ -113,7 +96,7 @@ def _refuse_control_characters(text: str) -> None:
     bad = FORBIDDEN.search(text)
     if bad:
         line = text.count("\n", 0, bad.start()) + 1
-        raise UnreadableError(CONTROL, line=line, character=f"U+{ord(bad[0]):04X}")
+        raise UnreadableError("yaml.control", line=line, character=f"U+{ord(bad[0]):04X}")
 
 
 def _line_of(event: Any) -> int:
@@ -121,7 +104,7 @@ def _line_of(event: Any) -> int:
 
 
 def _error_at(mark: Any, what: Sentence) -> UnreadableError:
-    return UnreadableError(AT, line=mark.line + 1, column=mark.column + 1, what=what)
+    return UnreadableError("yaml.at", line=mark.line + 1, column=mark.column + 1, what=what)
 
 
 class _Builder:
@@ -157,7 +140,7 @@ class _Builder:
         elif isinstance(event, yaml.MappingStartEvent):
             yield from self._members(event, lists)
         elif not isinstance(event, yaml.ScalarEvent) or self._scalar(event) is not None:
-            raise _error_at(event.start_mark, Sentence(NO_LIST))
+            raise _error_at(event.start_mark, Sentence("yaml.list"))
 
     def _items(self) -> Iterator[tuple[int, Any]]:
         self.has_list = True
@@ -199,7 +182,7 @@ class _Builder:
     def _count(self) -> None:
         self._left -= 1
         if self._left < 0:
-            raise UnreadableError(TOO_MANY_VALUES, limit=f"{self._most:,}")
+            raise UnreadableError("yaml.too-many-values", limit=f"{self._most:,}")
 
     def _refuse(self, sentence: Sentence) -> None:
         self._fault = self._fault or sentence
@@ -226,7 +209,7 @@ class _Builder:
 
     def _collection(self, event: Any, depth: int) -> Any:
         if depth > DEEPEST:
-            raise _error_at(event.start_mark, describe_depth(TOO_DEEP))
+            raise _error_at(event.start_mark, describe_depth("value.depth"))
         if isinstance(event, yaml.MappingStartEvent):
             self._check_tag(event.tag, "map")
             return self._mapping(depth)
@@ -255,22 +238,22 @@ class _Builder:
             named, _ = self._value(key, depth + 1)
             name = named if isinstance(named, str) else ""
             if not isinstance(named, str):
-                self._refuse(Sentence(COMPLEX_NAME))
+                self._refuse(Sentence("yaml.complex-key"))
         value, _ = self._value(self._next(), depth + 1)
         if name == "<<" and not getattr(key, "style", None):
             for part in reversed(value if isinstance(value, list) else [value]):
                 merged.update(part if isinstance(part, dict) else {})
             return
         if name in members:
-            self._refuse(Sentence(TWICE, name=quoted(name)))
+            self._refuse(Sentence("yaml.key-twice", name=quoted(name)))
         members[name] = value
 
     def _alias(self, event: Any) -> tuple[Any, int]:
         if event.anchor not in self._anchors:
-            raise _error_at(event.start_mark, Sentence(NO_ANCHOR, name=quoted(event.anchor)))
+            raise _error_at(event.start_mark, Sentence("yaml.no-anchor", name=quoted(event.anchor)))
         target = self._anchors[event.anchor]
         if target is None:
-            self._refuse(Sentence(OWN_ALIAS))
+            self._refuse(Sentence("yaml.own-alias"))
             return None, 0
         value, weight = target
         self._add(weight)
@@ -279,7 +262,7 @@ class _Builder:
     def _add(self, weight: int) -> None:
         self._weight += weight
         if self._weight > HEAVIEST:
-            raise UnreadableError(HEAVY, line=self._line, limit=HEAVIEST // 1024**2)
+            raise UnreadableError("yaml.heavy", line=self._line, limit=HEAVIEST // 1024**2)
 
     def _scalar(self, event: yaml.ScalarEvent) -> Any:
         text, tag = event.value, event.tag
@@ -298,7 +281,7 @@ class _Builder:
 
     def _check_tag(self, tag: str | None, usual: str) -> None:
         if tag not in (None, "!", f"{PREFIX}{usual}"):
-            self._refuse(Sentence(UNKNOWN_TAG, tag=quoted(str(tag))))
+            self._refuse(Sentence("yaml.tag", tag=quoted(str(tag))))
 
 
 class _Dumper(yaml.SafeDumper):

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
-from django.utils.translation import gettext as _
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from evaluations.engine.errors import SuiteError
@@ -59,20 +58,11 @@ def unpack_uploads(files: Sequence[UploadedFile[Any]], *, limit: int) -> dict[st
             left -= len(content)
             if left < 0:
                 megabytes = limit // 1024 // 1024
-                raise SuiteError(
-                    _("%(name)s: the files hold more than %(megabytes)s MB together")
-                    % {"name": name, "megabytes": megabytes}
-                )
+                raise SuiteError("upload.too-large", at=name, megabytes=megabytes)
             if member in contents:
-                raise SuiteError(
-                    _("%(name)s: there are two files called “%(member)s”")
-                    % {"name": name, "member": member}
-                )
+                raise SuiteError("upload.file-twice", at=name, member=member)
             if len(contents) == MAX_FILES:
-                raise SuiteError(
-                    _("%(name)s: there are more than %(limit)s files")
-                    % {"name": name, "limit": MAX_FILES}
-                )
+                raise SuiteError("upload.too-many-files", at=name, limit=MAX_FILES)
             contents[member] = content
     return contents
 
@@ -88,22 +78,14 @@ def _members(file: UploadedFile[Any], limit: int) -> Iterator[tuple[str, bytes]]
                 if member.is_dir() or parts[0] == "__MACOSX" or parts[-1].startswith("."):
                     continue
                 if len(name) > NAME_LENGTH or name.startswith("/") or ".." in parts:
-                    raise SuiteError(
-                        _("%(file)s: a name in it leads outside, or is too long")
-                        % {"file": file.name}
-                    )
+                    raise SuiteError("upload.unsafe-name", at=file.name)
                 if member.flag_bits & 1 or member.compress_type not in METHODS:
-                    raise SuiteError(
-                        _("%(file)s: “%(name)s” is encrypted or packed in an odd way")
-                        % {"file": file.name, "name": name}
-                    )
+                    raise SuiteError("upload.packing", at=file.name, name=name)
                 content = _unpack(archive, member, left)
                 left -= len(content)
                 yield name, content
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, OSError):
-        raise SuiteError(
-            _("%(file)s is not a ZIP file, or it is damaged") % {"file": file.name}
-        ) from None
+        raise SuiteError("upload.not-zip", file=file.name) from None
 
 
 def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, limit: int) -> bytes:

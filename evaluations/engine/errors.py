@@ -18,7 +18,9 @@
 the service said that it did not do the work. No message holds a key.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
+
+from core.sentences import CodedError, Sentence
 
 __all__ = [
     "AuthenticationError",
@@ -37,7 +39,7 @@ __all__ = [
 ]
 
 
-class EngineError(Exception):
+class EngineError(CodedError):
     """Base of what the engine refuses; `str()` is one sentence for the user."""
 
 
@@ -64,13 +66,16 @@ class ProviderError(EngineError):
 
     def __init__(
         self,
-        message: str,
+        sentence: Sentence | str,
+        /,
         *,
+        at: object = None,
         retry_after_seconds: float | None = None,
         status: int | None = None,
         most_retries: int | None = None,
+        **params: Any,
     ) -> None:
-        super().__init__(message)
+        super().__init__(sentence, at=at, **params)
         self.retry_after_seconds = retry_after_seconds
         self.status = status
         self.most_retries = most_retries

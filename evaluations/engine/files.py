@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final, Protocol
 
-from core.language import gettext as _
 from evaluations.engine.errors import SuiteError
 
 __all__ = [
@@ -104,8 +103,7 @@ def _quote(name: object) -> str:
 
 
 def _refuse_outside(name: object) -> SuiteError:
-    sentence = _("is outside of the configuration's folder; only files inside it are read")
-    return SuiteError(f"{_quote(name)} {sentence}")
+    return SuiteError("file.outside", name=_quote(name))
 
 
 def _split(name: str) -> tuple[str, ...]:
@@ -115,7 +113,7 @@ def _split(name: str) -> tuple[str, ...]:
         SuiteError: it does leave, or is the name of no file.
     """
     if len(name) > MAX_NAME or "\0" in name or _has_surrogate(name):
-        raise SuiteError(_("%(name)s is the name of no file") % {"name": _quote(name)})
+        raise SuiteError("file.name", name=_quote(name))
     if name.startswith(("/", "~")):
         raise _refuse_outside(name)
     parts: list[str] = []
@@ -136,10 +134,7 @@ def _has_surrogate(text: str) -> bool:
 
 
 def _refuse_hidden(name: object) -> SuiteError:
-    sentence = _(
-        "is hidden (its name begins with a dot); such files often hold keys and are not read"
-    )
-    return SuiteError(f"{_quote(name)} {sentence}")
+    return SuiteError("file.hidden", name=_quote(name))
 
 
 def _without_braces(pattern: str) -> list[str]:
@@ -149,7 +144,7 @@ def _without_braces(pattern: str) -> list[str]:
         SuiteError: there are too many.
     """
     if len(pattern) > MAX_NAME:
-        raise SuiteError(_("%(name)s is the name of no file") % {"name": _quote(pattern)})
+        raise SuiteError("file.name", name=_quote(pattern))
     finished: list[str] = []
     pending = [pattern]
     while pending:
@@ -161,8 +156,7 @@ def _without_braces(pattern: str) -> list[str]:
         choices = braces[1].split(",")
         if len(finished) + len(pending) + len(choices) > MAX_PATTERNS:
             raise SuiteError(
-                _("%(name)s stands for more than %(limit)s patterns; name fewer")
-                % {"name": _quote(pattern), "limit": f"{MAX_PATTERNS:,}"}
+                "file.too-many-patterns", name=_quote(pattern), limit=f"{MAX_PATTERNS:,}"
             )
         before, after = text[: braces.start()], text[braces.end() :]
         pending += [f"{before}{choice}{after}" for choice in choices]
@@ -183,10 +177,7 @@ class _Steps:
         """
         self._count += count
         if self._count > MAX_STEPS:
-            sentence = _(
-                "patterns were compared with too many files; name the folders that they mean"
-            )
-            raise SuiteError(f"{_quote(pattern)}: {sentence}")
+            raise SuiteError("file.too-much-matching", at=_quote(pattern))
 
 
 class Folder:
@@ -207,9 +198,7 @@ class Folder:
         try:
             self.path = Path(os.path.realpath(path))
         except ValueError:  # of NUL, and of half a character
-            raise SuiteError(
-                _("%(name)s is the name of no file") % {"name": _quote(path)}
-            ) from None
+            raise SuiteError("file.name", name=_quote(path)) from None
         self._own_name = own_name
         self._secrets = secrets or {}
         self._steps = _Steps()
@@ -249,9 +238,7 @@ class Folder:
         try:
             real = os.path.realpath(self.path / relative)
         except ValueError:
-            raise SuiteError(
-                _("%(name)s is the name of no file") % {"name": _quote(shown)}
-            ) from None
+            raise SuiteError("file.name", name=_quote(shown)) from None
         if real == str(self.path):
             return ()
         if not real.startswith(f"{root}/"):
@@ -262,7 +249,7 @@ class Folder:
             raise _refuse_hidden(shown)
         for system in SYSTEM_FOLDERS:
             if f"{real}/".startswith(f"{system}/") and not f"{root}/".startswith(f"{system}/"):
-                raise SuiteError(_("%(name)s is not a regular file") % {"name": _quote(shown)})
+                raise SuiteError("file.irregular", name=_quote(shown))
         return parts
 
     def exists(self, name: PurePosixPath) -> bool:
@@ -283,16 +270,10 @@ class Folder:
         try:
             content = _read_below(str(self.path), parts, name.name)
         except OSError as error:
-            raise SuiteError(
-                _("%(name)s cannot be read: %(reason)s")
-                % {"name": name.name, "reason": error.strerror}
-            ) from None
+            raise SuiteError("file.unreadable", name=name.name, reason=error.strerror) from None
         for variable, secret in self._secrets.items():
             if len(secret) >= SECRET_LENGTH and secret.encode() in content:
-                sentence = _("holds the value of %(variable)s; keys stay in the environment") % {
-                    "variable": variable
-                }
-                raise SuiteError(f"{name.name} {sentence}")
+                raise SuiteError("file.holds-secret", name=name.name, variable=variable)
         return content
 
     def match(self, pattern: str) -> list[PurePosixPath]:
@@ -368,7 +349,7 @@ def _read_below(root: str, parts: Sequence[str], shown: str) -> bytes:
         SuiteError: it is no regular file, or too large.
     """
     if not parts:
-        raise SuiteError(_("%(name)s is not a regular file") % {"name": _quote(shown)})
+        raise SuiteError("file.irregular", name=_quote(shown))
     folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for part in parts[:-1]:
@@ -377,7 +358,7 @@ def _read_below(root: str, parts: Sequence[str], shown: str) -> bytes:
             folder = inner
         # A device may act when it is opened: it is looked at before.
         if not stat.S_ISREG(os.stat(parts[-1], dir_fd=folder, follow_symlinks=False).st_mode):
-            raise SuiteError(_("%(name)s is not a regular file") % {"name": _quote(shown)})
+            raise SuiteError("file.irregular", name=_quote(shown))
         handle = os.open(parts[-1], FILE_FLAGS, dir_fd=folder)
     finally:
         os.close(folder)
@@ -388,19 +369,14 @@ def _read_regular(handle: int, shown: str) -> bytes:
     with os.fdopen(handle, "rb") as stream:
         status = os.fstat(stream.fileno())
         if not stat.S_ISREG(status.st_mode):
-            raise SuiteError(_("%(name)s is not a regular file") % {"name": _quote(shown)})
+            raise SuiteError("file.irregular", name=_quote(shown))
         if status.st_size > MAX_FILE_BYTES:
             megabytes = MAX_FILE_BYTES // 1024 // 1024
-            raise SuiteError(
-                _("%(name)s is larger than %(megabytes)s MB; divide it")
-                % {"name": _quote(shown), "megabytes": megabytes}
-            )
+            raise SuiteError("file.too-large", name=_quote(shown), megabytes=megabytes)
         content = stream.read(status.st_size + 1)
     # What the kernel shows as files says a size of 0, or of a page, and holds something else.
     if len(content) > status.st_size:
-        raise SuiteError(
-            _("%(name)s is not a regular file, or grew while it was read") % {"name": _quote(shown)}
-        )
+        raise SuiteError("file.changed", name=_quote(shown))
     return content
 
 
@@ -436,8 +412,7 @@ class Uploads:
         try:
             return self._contents[str(name)]
         except KeyError:
-            sentence = _("was not uploaded; upload it together with the suite")
-            raise SuiteError(f"{_quote(name)} {sentence}") from None
+            raise SuiteError("file.not-uploaded", name=_quote(name)) from None
 
     def match(self, pattern: str) -> list[PurePosixPath]:
         """Return the files that a pattern means, sorted.
@@ -497,12 +472,7 @@ class RunFiles:
             return folder.read(folder.locate(path.name))
         if self.folder is not None:
             return self.folder.read(self.folder.locate(name))
-        raise SuiteError(
-            _(
-                "recorded answers are files of the machine that manage.py evaluate runs on; a "
-                "page, a stored suite or a worker opens none"
-            )
-        )
+        raise SuiteError("file.recorded-elsewhere")
 
     def full_name(self, name: str) -> str:
         """Return the path of a file from the root on, so that a later command finds it.

@@ -8,7 +8,6 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from core.language import gettext as _
 from evaluations.engine.costs import find_answer_cost
 from evaluations.engine.errors import (
     AuthenticationError,
@@ -89,7 +88,7 @@ class ModelServices:
     def _model(self, need: str, name: str) -> _Model:
         name = name or self._names[need]
         if not name:
-            raise ScoringError(_("this run has no model for: %(need)s") % {"need": need})
+            raise ScoringError("run.no-grader", need=need)
         if name not in self._models:
             spec = self._find(name)
             provider = self._make(spec)
@@ -147,7 +146,7 @@ class ModelServices:
         """
         model = self._model("embeddings", provider)
         if not model.provider.abilities.supports_embeddings:
-            raise SetupError(_("%(name)s has no embeddings") % {"name": model.spec.name})
+            raise SetupError("grader.no-embeddings", name=model.spec.name)
         tokens = sum(map(len, texts)) // CHARACTERS_PER_TOKEN + 1
         vectors = await self._asked(model, tokens, lambda: model.provider.embed(texts))
         return vectors, calculate_cost(model.price, tokens, 0)

@@ -4,22 +4,20 @@
                           or when all names are asked for
 
 A package that cannot be used is left out, and so is a name that stands twice: two packages have no
-order that anybody chose. Either is a `Fault`, one sentence that names the package. It stands in the
+order that anybody chose. Either is one sentence that names the package. It stands in the
 log, in `manage.py check`, and wherever a name is refused that the package may have meant to bring.
 """
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final, Generic, TypeVar
 
-from core.language import gettext as _
-from core.language import gettext_noop
+from core.sentences import CodedError, Sentence
 
 __all__ = [
-    "Fault",
     "Plugin",
     "PluginFaultError",
     "Registry",
@@ -34,35 +32,10 @@ T = TypeVar("T")
 Offer = tuple[str, T]
 
 LONGEST_REASON: Final = 200  # characters of what a package's own error says
-OURS: Final = gettext_noop("%(package)s brings “%(name)s”, which AutoForge has itself: rename it")
-TWICE: Final = gettext_noop(
-    "%(package)s and %(other)s both bring “%(name)s”, so neither counts: remove one of them"
-)
-UNREADABLE: Final = gettext_noop("%(package)s cannot be used: loading %(target)s failed (%(why)s)")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Fault:
-    """Why something that a package brings is left out; `str()` is one sentence."""
-
-    sentence: str
-    """In English, with places for `params`; translated when it is shown."""
-    params: Mapping[str, str] = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        return _(self.sentence) % self.params
-
-
-class PluginFaultError(Exception):
-    """A package cannot be used.
-
-    Attributes:
-        fault: why.
-    """
-
-    def __init__(self, fault: Fault) -> None:
-        super().__init__(str(fault))
-        self.fault = fault
+class PluginFaultError(CodedError):
+    """A package cannot be used."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,12 +65,11 @@ class Plugin:
             return self.entry.load()
         except Exception as error:  # whatever a stranger's module does when it is imported
             logger.exception("%s cannot be loaded from %s", self.entry.value, self.package)
-            raise self.fault(UNREADABLE, why=shorten_reason(error)) from error
+            raise self.fault("plugin.unreadable", why=shorten_reason(error)) from error
 
-    def fault(self, sentence: str, **params: str) -> PluginFaultError:
-        """Return an error of this package; `sentence` may use %(package)s and %(target)s."""
-        known = {"package": self.package, "target": self.entry.value}
-        return PluginFaultError(Fault(sentence=sentence, params=known | params))
+    def fault(self, code: str, **params: str) -> PluginFaultError:
+        """Return an error of this package; its sentence may use %(package)s and %(target)s."""
+        return PluginFaultError(code, package=self.package, target=self.entry.value, **params)
 
 
 def shorten_reason(error: Exception) -> str:
@@ -116,14 +88,14 @@ def _list_plugins(group: str) -> list[Plugin]:
     return sorted(plugins, key=lambda plugin: (plugin.package, plugin.name))
 
 
-def find_unloadable(group: str) -> list[Fault]:
+def find_unloadable(group: str) -> list[Sentence]:
     """Return what cannot be imported of a group; imports everything that it names."""
     faults = []
     for plugin in _list_plugins(group):
         try:
             plugin.load()
         except PluginFaultError as error:
-            faults.append(error.fault)
+            faults.append(error.sentence)
     return faults
 
 
@@ -156,7 +128,7 @@ class Registry(Mapping[str, T], Generic[T]):
         return len(self._ours) + len(self._added[0])
 
     @property
-    def faults(self) -> tuple[Fault, ...]:
+    def faults(self) -> tuple[Sentence, ...]:
         """What was left out, and why; reads the entry points."""
         return self._added[1]
 
@@ -166,23 +138,23 @@ class Registry(Mapping[str, T], Generic[T]):
         return "".join(f"; {fault}" for fault in self.faults)
 
     @cached_property
-    def _added(self) -> tuple[Mapping[str, T], tuple[Fault, ...]]:
-        faults: list[Fault] = []
+    def _added(self) -> tuple[Mapping[str, T], tuple[Sentence, ...]]:
+        faults: list[Sentence] = []
         offers: dict[str, list[tuple[Plugin, T]]] = {}
         for plugin in _list_plugins(self._group):
             try:
                 for name, item in self._read(plugin):
                     offers.setdefault(name, []).append((plugin, item))
             except PluginFaultError as error:
-                faults.append(error.fault)
+                faults.append(error.sentence)
         added: dict[str, T] = {}
         for name, candidates in offers.items():
             (first, item), *others = candidates
             if name in self._ours:
-                faults.append(first.fault(OURS, name=name).fault)
+                faults.append(first.fault("plugin.ours", name=name).sentence)
             elif others:
                 other = others[0][0].package
-                faults.append(first.fault(TWICE, name=name, other=other).fault)
+                faults.append(first.fault("plugin.twice", name=name, other=other).sentence)
             else:
                 added[name] = item
         for fault in faults:

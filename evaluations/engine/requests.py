@@ -4,7 +4,6 @@ import logging
 from dataclasses import replace
 from typing import Final
 
-from core.language import gettext as _
 from evaluations.engine.costs import answer_limit
 from evaluations.engine.errors import BrokenAnswerError, ContentFilterError, EngineError
 from evaluations.engine.protocol import Column, Task
@@ -40,9 +39,7 @@ async def completed(provider: Provider, request: Request) -> Answer:
         # A bug of one provider is an error of one case; what it is stands in the log.
         logger.exception("A provider failed unexpectedly")
         name = type(error).__name__
-        raise BrokenAnswerError(
-            _("the answer could not be read (%(name)s)") % {"name": name}
-        ) from error
+        raise BrokenAnswerError("answer.unreadable", name=name) from error
 
 
 def build_request(column: Column, task: Task) -> Request:

@@ -37,9 +37,7 @@ def read_assertions(
         SuiteError: one is wrong; names the place.
     """
     if not isinstance(given, list):
-        raise SuiteError(
-            _("%(spot)s: assert is a list of assertions") % {"spot": document.spot(*path)}
-        )
+        raise SuiteError("assertion.set-list", at=document.spot(*path))
     return tuple(
         _assertion(source, entry, document, (*path, number), judge)
         for number, entry in enumerate(given)
@@ -53,7 +51,7 @@ def _assertion(source: Source, entry: Any, document: Document, path: Path, judge
     try:
         assertion = parse_assertion(prepared)
     except SuiteError as error:
-        raise SuiteError(f"{spot}: {error}") from None
+        raise error.within(spot) from None
     if assertion.type == UNSUPPORTED and "why" not in assertion.config:
         source.warn(f"{entry.get('type')} is not supported; scoring it will be an error", spot)
     return assertion
@@ -80,10 +78,7 @@ def warn_of_judge(source: Source, provider: Any, document: Document, path: Path)
     spot = document.spot(*path)
     secret = find_secret(provider)
     if secret:
-        raise SuiteError(
-            _("%(spot)s: %(secret)s is not read from files; set it in the environment")
-            % {"spot": spot, "secret": secret}
-        )
+        raise SuiteError("promptfoo.secret", at=spot, secret=secret)
     kinds = [one for one in provider.values() if isinstance(one, Mapping) and "id" in one]
     for one in kinds if "id" not in provider else [provider]:
         if set(one) - {"id", "label"}:
@@ -135,8 +130,7 @@ def _loaded(source: Source, value: Any, spot: Where) -> Any:
     if suffix in (".json", ".yaml", ".yml"):
         return _as_it_stands(load_document(text, path.name).value)
     if suffix != ".txt":
-        sentence = _("“%(value)s” is no .txt, .json, .yaml or .yml") % {"value": value}
-        raise SuiteError(f"{spot}: {sentence}")
+        raise SuiteError("promptfoo.value-file", at=spot, value=value)
     return _as_it_stands(text.strip())
 
 

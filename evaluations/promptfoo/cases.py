@@ -60,8 +60,7 @@ def list_entries(test: FoundTest, key: str) -> Mapping[str, Any]:
     """
     value = test.given.get(key) or {}
     if not isinstance(value, Mapping):
-        sentence = _("%(key)s is an object of names and values") % {"key": key}
-        raise SuiteError(f"{test.document.spot(*test.path, key)}: {sentence}")
+        raise SuiteError("promptfoo.entries", at=test.document.spot(*test.path, key), key=key)
     return value
 
 
@@ -112,13 +111,7 @@ class CaseMaker:
             if isinstance(value, str) and value is not given.get(name):
                 self._filled += len(value)
         if self._filled > LONGEST_FILLED:
-            raise SuiteError(
-                _(
-                    "%(place)s: the texts that are filled into variables are longer than %(most)s "
-                    "characters in all; divide the file"
-                )
-                % {"place": spot, "most": f"{LONGEST_FILLED:,}"}
-            )
+            raise SuiteError("promptfoo.filled-too-long", at=spot, most=f"{LONGEST_FILLED:,}")
 
     def _with_default(self, test: FoundTest) -> dict[str, Any]:
         default, both = self._default, dict(test.given)
@@ -175,18 +168,12 @@ def _variables(source: Source, test: FoundTest) -> Mapping[str, Any]:
     references = [given] if isinstance(given, str) else given
     spot = test.document.spot(*test.path, "vars")
     if not isinstance(references, list) or not all(isinstance(one, str) for one in references):
-        raise SuiteError(
-            _("%(spot)s: vars is an object of names and values, or files with some")
-            % {"spot": spot}
-        )
+        raise SuiteError("promptfoo.vars", at=spot)
     found: dict[str, Any] = {}
     for path in (path for one in references for path in source.paths(one, spot)):
         value = load_document(source.load_text(path), path.name).value
         if not isinstance(value, dict):
-            raise SuiteError(
-                _("%(name)s: a file of variables is an object of names and values")
-                % {"name": path.name}
-            )
+            raise SuiteError("promptfoo.vars-file", at=path.name)
         found |= value
     return found
 
@@ -195,7 +182,7 @@ def _names(given: Any, key: str, spot: Where) -> tuple[str, ...] | None:
     if given is None:
         return None
     if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
-        raise SuiteError(_("%(spot)s: %(key)s is a list of names") % {"spot": spot, "key": key})
+        raise SuiteError("promptfoo.names", at=spot, key=key)
     return tuple(given)
 
 

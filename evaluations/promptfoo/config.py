@@ -90,9 +90,7 @@ def _read_within(source: Source, name: str, *, tests_only: bool) -> PromptfooCon
         return _read(source, Document(value={"tests": name}, file=name))
     document = source.document(source.files.locate(name))
     if not isinstance(document.value, dict):
-        raise SuiteError(
-            _("%(name)s: a configuration is an object with prompts and tests") % {"name": name}
-        )
+        raise SuiteError("promptfoo.shape", at=name)
     return _read(source, document)
 
 
@@ -128,8 +126,11 @@ def _refuse_unknown(found: Iterable[FoundCase], kind: str, names: list[tuple[str
             if names and not any(matches(reference, known) for known in names):
                 there = ", ".join(known[0][:60] for known in names[:20])
                 raise SuiteError(
-                    _("%(place)s: there is no %(kind)s “%(reference)s”; there are %(there)s")
-                    % {"place": one.place, "kind": kind, "reference": reference, "there": there}
+                    "promptfoo.unknown-reference",
+                    at=one.place,
+                    kind=kind,
+                    reference=reference,
+                    there=there,
                 )
 
 
@@ -154,7 +155,7 @@ def _options(source: Source, document: Document) -> RunOptions:
 def _objects(given: Iterable[Any], place: Where) -> Iterator[tuple[str, Any]]:
     for one in given:
         if one is not None and not isinstance(one, Mapping):
-            raise SuiteError(_("%(place)s: evaluateOptions is an object") % {"place": place})
+            raise SuiteError("promptfoo.evaluate-options", at=place)
         yield from (one or {}).items()
 
 
@@ -169,8 +170,5 @@ def _whole(
     value = _number(found, key, place)
     if value is not None and not (1 <= value <= most and value.is_integer()):
         allowed = _("from 1 up") if most == math.inf else _("from 1 to %(most)s") % {"most": most}
-        raise SuiteError(
-            _("%(place)s: %(key)s is a whole number %(allowed)s")
-            % {"place": place, "key": key, "allowed": allowed}
-        )
+        raise SuiteError("promptfoo.whole-number", at=place, key=key, allowed=allowed)
     return None if value is None else int(value)

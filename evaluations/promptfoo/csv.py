@@ -151,7 +151,7 @@ def table_tests(table: Table, file: str) -> tuple[list[FoundRow], list[ImportNot
         document = build_document(table, record, file)
         place = document.place()
         if isinstance(record.value, InvalidValue):
-            raise SuiteError(f"{place}: {record.value.reason}")
+            raise SuiteError(record.value.reason, at=place)
         row = {_fold(column): _cell(cell, place) for column, cell in record.value.items()}
         if record.missing and any(EXPECTED.match(_fold(column)) for column in record.missing):
             said = _("the row ends before the column “%(missing)s”, so it has no such check") % {
@@ -166,7 +166,7 @@ def table_tests(table: Table, file: str) -> tuple[list[FoundRow], list[ImportNot
 
 def _cell(cell: str | InvalidValue, place: FileLocation) -> str:
     if isinstance(cell, InvalidValue):
-        raise SuiteError(f"{place}: {cell.reason}")
+        raise SuiteError(cell.reason, at=place)
     return cell
 
 
@@ -220,10 +220,7 @@ def _configure(
         if found and cell.strip():
             number = found[1] or "1"
             if number not in numbered:
-                raise SuiteError(
-                    _("%(place)s: %(name)s belongs to no __expected%(found)s of this row")
-                    % {"place": place, "name": name, "found": found[1]}
-                )
+                raise SuiteError("promptfoo.csv-orphan", at=place, name=name, found=found[1])
             numbered[number]["threshold"] = _number(cell, name, place)
 
 
@@ -233,8 +230,5 @@ def _number(cell: str, name: str, place: FileLocation) -> float:
     except (ValueError, RecursionError):
         found = None
     if found is None:
-        raise SuiteError(
-            _("%(place)s: %(name)s is a number, not “%(cell)s”")
-            % {"place": place, "name": name, "cell": cell[:60]}
-        )
+        raise SuiteError("promptfoo.csv-number", at=place, name=name, cell=cell[:60])
     return found

@@ -76,15 +76,11 @@ class Source:
             SuiteError: a file leads back to itself, or lists name each other without end.
         """
         if path in within:
-            raise SuiteError(
-                _("%(spot)s: “%(reference)s” leads back to itself")
-                % {"spot": place, "reference": path}
-            )
+            raise SuiteError("promptfoo.file-cycle", at=place, reference=path)
         if within:
             self.lists.append(path)
         if len(self.lists) > MAX_LISTS:
-            sentence = _("%(spot)s: the file lists refer to more than %(limit)s files")
-            raise SuiteError(sentence % {"spot": place, "limit": f"{MAX_LISTS:,}"})
+            raise SuiteError("promptfoo.too-many-lists", at=place, limit=f"{MAX_LISTS:,}")
         return (*within, path)
 
     def warn(self, message: str, place: Where) -> None:
@@ -116,15 +112,9 @@ class Source:
 
     def _name(self, reference: str, place: Where) -> str:
         if reference.startswith(REMOTE):
-            raise SuiteError(
-                _("%(place)s: “%(reference)s” is not on this machine; save it as a file")
-                % {"place": place, "reference": reference}
-            )
+            raise SuiteError("promptfoo.remote", at=place, reference=reference)
         if RUNS.search(reference):
-            raise SuiteError(
-                _("%(place)s: “%(reference)s” would run code, which is never done here")
-                % {"place": place, "reference": reference}
-            )
+            raise SuiteError("promptfoo.code-file", at=place, reference=reference)
         return reference.removeprefix("file://")
 
     def load_text(self, path: PurePosixPath) -> str:
@@ -136,7 +126,7 @@ class Source:
         try:
             text, notes = decode(self.files.read(path))
         except UnreadableError as error:
-            raise SuiteError(f"{path.name}: {error}") from None
+            raise SuiteError(error.sentence, at=path.name) from None
         for note in notes:
             self.warn(str(note), FileLocation(file=path.name))
         return text
@@ -165,10 +155,7 @@ class Source:
                     sentence = _(
                         "holds a key or an address; neither enters prompts, cases or answers"
                     )
-                    raise SuiteError(
-                        _("%(place)s: the variable %(name)s %(sentence)s")
-                        % {"place": place, "name": name, "sentence": sentence}
-                    )
+                    raise SuiteError("promptfoo.variable", at=place, name=name, sentence=sentence)
                 self.warn("variables of the environment are not read; they are empty", place)
         elif isinstance(value, dict):
             for key, inner in value.items():
@@ -210,4 +197,4 @@ def _at(place: Where) -> Iterator[None]:
     try:
         yield
     except SuiteError as error:
-        raise SuiteError(f"{place}: {error}") from None
+        raise error.within(place) from None

@@ -76,14 +76,9 @@ def _entry(source: Source, entry: Any, document: Document, number: int) -> Itera
     if isinstance(entry, str):
         return _read(source, entry, {}, place)
     if not isinstance(entry, Mapping):
-        raise SuiteError(
-            _("%(place)s: a prompt is a text, a file or an object with raw or id")
-            % {"place": place}
-        )
+        raise SuiteError("promptfoo.prompt-shape", at=place)
     if "function" in entry:
-        raise SuiteError(
-            _("%(place)s: function would run code, which is never done here") % {"place": place}
-        )
+        raise SuiteError("promptfoo.function", at=place)
     for key in entry:
         if key not in KEYS:
             spot = document.spot("prompts", number, key)
@@ -97,10 +92,7 @@ def _read(
     label = str(entry.get("label") or "")
     names = tuple(str(entry[key]) for key in ("label", "id") if entry.get(key))
     if raw.startswith("exec:"):
-        raise SuiteError(
-            _("%(place)s: “%(raw)s” would run code, which is never done here")
-            % {"place": place, "raw": raw}
-        )
+        raise SuiteError("promptfoo.code-prompt", at=place, raw=raw)
     paths = _paths(source, raw, place)
     if paths is None:
         _warn_of_chat(source, raw, place)
@@ -110,9 +102,7 @@ def _read(
         whole = source.load_text(path)
         parts = list(_parts(path, whole))
         if not parts:
-            raise SuiteError(
-                _("%(place)s: there is no prompt in %(name)s") % {"place": place, "name": path.name}
-            )
+            raise SuiteError("promptfoo.no-prompt", at=place, name=path.name)
         _warn_of_environment(source, whole, path)
         for position, (text, name) in enumerate(parts, start=1):
             _warn_of_file(source, text, path)
@@ -148,9 +138,7 @@ def _paths(source: Source, raw: str, place: Where) -> list[PurePosixPath] | None
     if raw.startswith("file://"):
         paths = source.paths(raw, place)
         if not paths:
-            raise SuiteError(
-                _("%(place)s: no file matches “%(raw)s”") % {"place": place, "raw": raw}
-            )
+            raise SuiteError("promptfoo.no-prompt-file", at=place, raw=raw)
         return paths
     if raw.startswith(("langfuse://", "portkey://", "helicone://", "http://", "https://")):
         source.path(raw, place)  # refuses it
@@ -168,10 +156,7 @@ def _bare_paths(source: Source, raw: str, place: Where) -> list[PurePosixPath] |
     if paths or " " in raw:
         return paths or None
     if "*" not in raw:
-        raise SuiteError(
-            _("%(place)s: %(raw)s cannot be read: there is no such file")
-            % {"place": place, "raw": raw}
-        )
+        raise SuiteError("promptfoo.no-file", at=place, raw=raw)
     source.warn(f"no file matches “{raw}”, so this is the prompt itself", place)
     return None
 
@@ -223,10 +208,7 @@ def _parts(path: PurePosixPath, whole: str) -> Iterator[Part]:
     reader = READERS.get(suffix)
     if reader is None:
         there = ", ".join(FILES)
-        raise SuiteError(
-            _("%(name)s: a file of prompts ends in %(there)s, not “%(suffix)s”")
-            % {"name": path.name, "there": there, "suffix": suffix}
-        )
+        raise SuiteError("promptfoo.prompt-suffix", at=path.name, there=there, suffix=suffix)
     return iter(reader(whole))
 
 

@@ -67,7 +67,7 @@ def _read(source: Source, given: Any, document: Document, path: tuple[Any, ...])
         loaded = _with_files(source, given, spot)
         spec = parse_spec(loaded)
     except SetupError as error:
-        raise SuiteError(f"{spot}: {error}") from None
+        raise SuiteError(error.sentence, at=spot) from None
     if spec.kind == "replay":
         source.path(spec.model, spot)  # refuses a file outside, whether it is there or not
     for inside, sentence in list_left_out(given):

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from core.language import gettext as _
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.yaml_document import Document, LazyLocation
 
@@ -44,8 +43,9 @@ class _Resolver:
     def resolve(self, value: Any, path: tuple[Any, ...], within: tuple[str, ...]) -> Any:
         self._left -= 1
         if self._left < 0:
-            sentence = _("the file holds more than %(limit)s values; split it")
-            raise SuiteError(f"{self.document.file}: {sentence % {'limit': f'{MOST_VALUES:,}'}}")
+            raise SuiteError(
+                "promptfoo.too-many-values", at=self.document.file, limit=f"{MOST_VALUES:,}"
+            )
         if isinstance(value, list):
             return [self.resolve(one, (*path, place), within) for place, one in enumerate(value)]
         if not isinstance(value, dict):
@@ -62,10 +62,7 @@ class _Resolver:
         spot = self.document.spot(*path)
         self.count += 1
         if reference in within or self.count > MOST:
-            raise SuiteError(
-                _("%(spot)s: “%(reference)s” leads back to itself")
-                % {"spot": spot, "reference": reference}
-            )
+            raise SuiteError("promptfoo.file-cycle", at=spot, reference=reference)
         target = self._target(reference, spot)
         if target is MISSING:
             if "value" in path:

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from core.language import gettext as _
 from core.tables import detect_format
 from core.tables.values import UnsupportedValueError, plain
 from evaluations.engine.errors import SuiteError
@@ -35,10 +34,7 @@ def read_default(source: Source, document: Document) -> FoundTest:
         document, path = source.document(source.path(given, document.spot(*path))), ()  # type: ignore[assignment]  # shorter
         given = document.value or {}
     if not isinstance(given, Mapping):
-        raise SuiteError(
-            _("%(spot)s: defaultTest is an object or a file with one")
-            % {"spot": document.spot(*path)}
-        )
+        raise SuiteError("promptfoo.default-test", at=document.spot(*path))
     _warn(source, given, document, path)
     return FoundTest(given=given, document=document, path=path)
 
@@ -54,8 +50,7 @@ def read_tests(source: Source, document: Document, default: FoundTest) -> list[F
     tests = list(_listed(source, config.get("tests") or [], document, ("tests",)))
     if not tests and config.get("tests"):
         what = str(config["tests"])[:100]
-        sentence = _("no tests: “%(what)s” holds none") % {"what": what}
-        raise SuiteError(f"{document.spot('tests')}: {sentence}")
+        raise SuiteError("promptfoo.no-tests", at=document.spot("tests"), what=what)
     if not tests and not config.get("scenarios"):
         tests = [FoundTest(given={}, document=document, path=())]
     tests += _of_scenarios(source, document)
@@ -83,9 +78,7 @@ def _of_scenarios(source: Source, document: Document) -> Iterator[FoundTest]:
     for number, scenario in enumerate(given if isinstance(given, list) else [given]):
         here = (*path, number)
         if not isinstance(scenario, Mapping):
-            raise SuiteError(
-                _("%(spot)s: a scenario is an object with config") % {"spot": document.spot(*here)}
-            )
+            raise SuiteError("promptfoo.scenario", at=document.spot(*here))
         warn_of_keys(source, scenario, SCENARIO, document, here)
         tests = list(_listed(source, scenario.get("tests") or [{}], document, (*here, "tests")))
         parts = list(_listed(source, scenario.get("config") or [{}], document, (*here, "config")))
@@ -119,17 +112,13 @@ def _listed(
             _warn(source, test, document, here)
             yield FoundTest(given=test, document=document, path=here)
         else:
-            raise SuiteError(
-                _("%(spot)s: a test is an object with vars and assert, or a file") % {"spot": spot}
-            )
+            raise SuiteError("promptfoo.test-shape", at=spot)
 
 
 def _of_files(source: Source, reference: str, spot: Where, within: Within) -> Iterator[FoundTest]:
     paths = source.paths(reference, spot)
     if not paths:
-        raise SuiteError(
-            _("%(spot)s: no file matches “%(reference)s”") % {"spot": spot, "reference": reference}
-        )
+        raise SuiteError("promptfoo.no-tests-file", at=spot, reference=reference)
     for path in paths:
         inside = source.open_list(path, spot, within)
         file_format = detect_format(path.name)
@@ -157,10 +146,9 @@ def _of_lines(source: Source, path: PurePosixPath) -> Iterator[FoundTest]:
         try:
             value = plain(record.value)
         except UnsupportedValueError as error:
-            raise SuiteError(f"{document.place()}: {error}") from None
+            raise SuiteError(error.sentence, at=document.place()) from None
         if not isinstance(value, dict):
-            sentence = _("a test is an object with vars and assert")
-            raise SuiteError(f"{document.place()}: {sentence}")
+            raise SuiteError("promptfoo.test-fields", at=document.place())
         document = document.with_value(value)
         _warn(source, value, document, ())
         yield FoundTest(given=value, document=document, path=())

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from core.language import gettext as _
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.yaml_document import load_document
 from evaluations.engine.scorers.javascript import as_text
@@ -68,22 +67,14 @@ def refuse_many(count: int, place: Where, most: int = MOST_COMBINATIONS) -> None
         SuiteError: there are too many; says how many.
     """
     if count > most:
-        raise SuiteError(
-            _(
-                "%(place)s: this makes %(count)s cases, and at most %(most)s are allowed; give "
-                "shorter lists, or divide them into several files"
-            )
-            % {"place": place, "count": f"{count:,}", "most": f"{most:,}"}
-        )
+        raise SuiteError("promptfoo.too-many-cases", at=place, count=f"{count:,}", most=f"{most:,}")
 
 
 def _choices(source: Source, value: Any, place: Where) -> list[Any]:
     if isinstance(value, str) and value.startswith("file://"):
         paths = source.paths(value, place)
         if not paths:
-            raise SuiteError(
-                _("%(place)s: no file matches “%(value)s”") % {"place": place, "value": value}
-            )
+            raise SuiteError("promptfoo.no-value-file", at=place, value=value)
         return [f"file://{path}" for path in paths]
     expands = isinstance(value, list) and value and isinstance(value[0], str)
     return value if expands else [value]
@@ -117,10 +108,7 @@ def _loaded(source: Source, reference: str, place: Where) -> str:
     path = source.path(reference, place)
     suffix = path.suffix.lower()
     if suffix in MEDIA:
-        raise SuiteError(
-            _("%(place)s: “%(reference)s” is no text; only texts are asked here")
-            % {"place": place, "reference": reference}
-        )
+        raise SuiteError("promptfoo.not-text", at=place, reference=reference)
     text = source.load_text(path)
     if suffix in (".yaml", ".yml"):
         return stringify(load_document(text, path.name).value)
@@ -140,11 +128,5 @@ def _pass(variables: dict[str, Any], place: Where) -> bool:
             # Each may take in the one before, and that one what it has taken in.
             filled += len(variables[name])
             if filled > LARGEST:
-                raise SuiteError(
-                    _(
-                        "%(place)s: filled into each other, the variables are longer than "
-                        "%(most)s characters; give shorter texts"
-                    )
-                    % {"place": place, "most": f"{LARGEST:,}"}
-                )
+                raise SuiteError("promptfoo.values-too-long", at=place, most=f"{LARGEST:,}")
     return changed

@@ -5,7 +5,6 @@ from datetime import date, datetime
 
 from django.db.models import Avg, Count, QuerySet
 from django.db.models.functions import TruncDate
-from django.utils.translation import gettext as _
 
 from core.errors import NotFoundError
 from evaluations.models import Evaluation, TestResult, TestSuite
@@ -59,10 +58,7 @@ def find_suite(name: str) -> TestSuite:
     found = TestSuite.objects.filter(name=name).first()
     if found is None:
         names = ", ".join(TestSuite.objects.values_list("name", flat=True)[:10]) or "none yet"
-        raise NotFoundError(
-            _("there is no test suite “%(name)s”; available suites: %(names)s")
-            % {"name": name, "names": names}
-        )
+        raise NotFoundError("suite.missing", name=name, names=names)
     return found
 
 

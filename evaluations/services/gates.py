@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from core.errors import ApplicationError, InvalidInputError, NotFoundError
+from core.sentences import Sentence
 from core.services import check_fields, refuse_unknown
 from evaluations.engine.scorers import is_checked
 from evaluations.models import GateEvent, ReleaseGate, TestSuite
@@ -135,10 +136,10 @@ def _check(gate: ReleaseGate) -> None:
     check_fields(gate, exclude={"prompt", "suite"})
     suite = TestSuite.objects.filter(pk=gate.suite_id).first()
     if suite is None:
-        raise InvalidInputError({"suite": _("this suite does not exist or has been deleted")})
+        raise InvalidInputError({"suite": Sentence("gate.no-suite")})
     twins = ReleaseGate.objects.filter(prompt_id=gate.prompt_id, suite=suite).exclude(pk=gate.pk)
     if twins.exists():
-        raise InvalidInputError({"suite": _("This prompt already has a gate for this suite.")})
+        raise InvalidInputError({"suite": Sentence("gate.twice")})
     problems = check_gate(suite=suite, pass_rate=gate.pass_rate)
     if problems:
         raise InvalidInputError(dict(problems))
@@ -147,7 +148,7 @@ def _check(gate: ReleaseGate) -> None:
 def _find(gate_id: UUID | str) -> ReleaseGate:
     gate = ReleaseGate.objects.select_related("prompt", "suite").filter(pk=gate_id).first()
     if gate is None:
-        raise NotFoundError(_("release gate %(key)s does not exist") % {"key": gate_id})
+        raise NotFoundError("gate.missing", key=gate_id)
     return gate
 
 

@@ -12,11 +12,10 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import DataError, transaction
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
 
 from core.errors import InvalidInputError
 from core.json import dump
+from core.sentences import Sentence
 from core.services import check_fields, find_row
 from evaluations.adapters import find_spec, prepare, spec_to_json
 from evaluations.engine.costs import answer_limit
@@ -53,13 +52,8 @@ PAGE: Final = 2000
 SAMPLE: Final = 200  # cases that an estimate looks at
 ANSWER_TOKENS: Final = 256  # expected where nothing is known
 NEEDED: Final = {
-    "judge": gettext_noop(
-        "some cases need a judge; choose a model, such as --judge openai:gpt-4.1-mini"
-    ),
-    "embeddings": gettext_noop(
-        "some cases compare meaning; choose an embedding model, such as "
-        "--embeddings openai:text-embedding-3-small"
-    ),
+    "judge": "run.needs-judge",
+    "embeddings": "run.needs-embeddings",
 }
 JUDGE_TOKENS: Final = 600  # rules, question, answer and rubric, about
 REPLY_TOKENS: Final = 100
@@ -167,7 +161,7 @@ def case_from_row(row: TestCase) -> Case:
         return case_from_document(row.name, row.as_document(), row.weight)
     except SuiteError as error:
         raise InvalidInputError(
-            {"assertions": _("case “%(name)s”: %(error)s") % {"name": row.name, "error": error}}
+            {"assertions": Sentence("run.case", name=row.name, error=error)}
         ) from error
 
 
@@ -248,7 +242,7 @@ def create_run(plan: Plan, cases: Iterable[tuple[UUID | None, Case]]) -> Run:
             wrong.
     """
     if not plan.columns:
-        raise InvalidInputError({"columns": _("a run needs a prompt and a model")})
+        raise InvalidInputError({"columns": Sentence("run.nothing-to-ask")})
     run = Run(
         name=plan.name,
         suite=plan.suite,
@@ -290,7 +284,7 @@ def with_full_name(spec: ProviderSpec, files: RunFiles) -> ProviderSpec:
     try:
         return replace(spec, model=files.full_name(spec.model), label=spec.name)
     except SuiteError as error:
-        raise SetupError(_("replay: %(error)s") % {"error": error}) from None
+        raise SetupError("replay.file", error=error) from None
 
 
 def _check_cap(plan: Plan, estimate: Estimate, models: Mapping[str, Any]) -> None:
@@ -298,11 +292,7 @@ def _check_cap(plan: Plan, estimate: Estimate, models: Mapping[str, Any]) -> Non
     unpriced = dict.fromkeys([*estimate.unpriced, *judges])
     if plan.max_cost_usd is not None and unpriced:
         names = ", ".join(unpriced)
-        sentence = _(
-            "a cost limit requires prices, but the price of %(names)s is unknown; set "
-            "it in a model profile"
-        ) % {"names": names}
-        raise InvalidInputError({"max_cost_usd": sentence})
+        raise InvalidInputError({"max_cost_usd": Sentence("run.price-unknown", names=names)})
 
 
 def _models(plan: Plan, needs: Iterable[tuple[str, str]]) -> dict[str, Any]:
@@ -317,7 +307,7 @@ def _models(plan: Plan, needs: Iterable[tuple[str, str]]) -> dict[str, Any]:
     for need, named in sorted(needs):
         name = named or chosen[need]
         if not name:
-            raise InvalidInputError({need: _(NEEDED[need])})
+            raise InvalidInputError({need: Sentence(NEEDED[need])})
         spec = with_full_name(find_spec(name), plan.files)
         make(spec, settings.PROVIDER_ENVIRONMENT, plan.files)  # said before any answer is paid for
         models[name] = spec_to_json(spec)
@@ -353,14 +343,13 @@ def _copy_cases(
             insert_rows(RunCase._meta.db_table, CASE_COLUMNS, rows)
         except DataError as error:
             name = max(page, key=lambda entry: len(dump(case_as_document(entry[1]))))[1].name
-            sentence = _("the case “%(name)s” is too large for the database (%(reason)s)")
             raise InvalidInputError(
-                {"cases": sentence % {"name": name[:255], "reason": error}}
+                {"cases": Sentence("run.case-too-large", name=name[:255], reason=error)}
             ) from error
         sample += [case for _, case in page[: SAMPLE - len(sample)]]
         count += len(page)
     if not count:
-        raise InvalidInputError({"cases": _("there are no enabled cases to run")})
+        raise InvalidInputError({"cases": Sentence("run.no-cases")})
     return count, asked, sample, needs
 
 

@@ -8,9 +8,9 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
-from django.utils.translation import gettext as _
 
 from core.errors import InvalidInputError
+from core.sentences import Sentence
 from core.services import check_row, find_row, refuse_unknown
 from evaluations.models import Evaluation, TestResult, TestSuite
 from prompts import interface as prompts
@@ -63,7 +63,7 @@ def edit_evaluation(*, evaluation_id: UUID | str, **changes: Any) -> Evaluation:
     refuse_unknown(changes, FIELDS)
     evaluation = find_row(Evaluation, evaluation_id)
     if evaluation.run_id is not None:
-        raise InvalidInputError({"run": _("what a run found is read, and never edited")})
+        raise InvalidInputError({"run": Sentence("result.read-only")})
     for name, value in changes.items():
         setattr(evaluation, name, value)
     _check(evaluation)

@@ -18,11 +18,11 @@ from django.db import DatabaseError, InterfaceError, connections, transaction
 from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from core.database.explanation import explain
 from core.database.outages import is_refusal
 from core.errors import ApplicationError, InvalidInputError
+from core.sentences import Sentence
 from core.services import check_fields, find_row
 from evaluations.adapters import spec_from_json
 from evaluations.engine.budget import Caps, Spent
@@ -172,11 +172,10 @@ def _claim(run: Run, *, only_open: bool) -> Run:
     if not rows.update(**fields, started_at=Coalesce("started_at", now)):
         run.refresh_from_db()
         if run.status == Run.Status.COMPLETED:
-            raise InvalidInputError({"run": _("this run is complete; there is nothing left to do")})
+            raise InvalidInputError({"run": Sentence("run.complete")})
         if only_open and (not run.is_open or run.cancel_requested):
-            raise InvalidInputError({"run": _("this run has ended; resume it to continue")})
-        sentence = _("another worker holds this run; it can be taken over once its lease expires")
-        raise InvalidInputError({"run": sentence})
+            raise InvalidInputError({"run": Sentence("run.ended")})
+        raise InvalidInputError({"run": Sentence("run.taken")})
     # What was written, without asking for it.
     run.started_at = run.started_at or now
     return _with(run, fields)
@@ -216,10 +215,7 @@ def _services(run: Run, files: RunFiles) -> ModelServices:
 
     def find(name: str) -> ProviderSpec:
         if name not in models:
-            raise SetupError(
-                _("this run was created without the model %(name)s; create a new run")
-                % {"name": name}
-            )
+            raise SetupError("run.no-model", name=name)
         return spec_from_json(models[name])
 
     return ModelServices(
@@ -363,9 +359,7 @@ def clear_errors(run_id: UUID | str) -> int:
     """
     run = find_row(Run, run_id)
     if not _is_free(run):
-        raise InvalidInputError(
-            {"run": _("a worker is processing this run; wait until it finishes, or cancel it")}
-        )
+        raise InvalidInputError({"run": Sentence("run.busy")})
     count = _forget(_results(run).exclude(error=""))
     if count:
         run.status, run.cancel_requested = Run.Status.PENDING, False

@@ -6,9 +6,9 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
-from django.utils.translation import gettext as _
 
 from core.errors import InvalidInputError
+from core.sentences import Sentence
 from core.services import check_fields, find_row, refuse_unknown
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.assertions import assertion_as_dict
@@ -137,9 +137,7 @@ def _check_case(case: TestCase) -> None:
     check_fields(case, exclude={"suite"})
     twins = TestCase.objects.filter(suite=case.suite, name=case.name).exclude(pk=case.pk)
     if twins.exists():
-        raise InvalidInputError(
-            {"name": _("this suite already has a case “%(name)s”") % {"name": case.name}}
-        )
+        raise InvalidInputError({"name": Sentence("suite.case-exists", name=case.name)})
 
 
 @transaction.atomic
@@ -158,12 +156,7 @@ def restore_suite(*, suite_id: UUID | str) -> TestSuite:
 
 def _check_name_is_free(suite: TestSuite) -> None:
     if TestSuite.objects.filter(name=suite.name).exclude(pk=suite.pk).exists():
-        raise InvalidInputError(
-            {
-                "name": _("a test suite with the name “%(name)s” already exists")
-                % {"name": suite.name}
-            }
-        )
+        raise InvalidInputError({"name": Sentence("suite.name-taken", name=suite.name)})
 
 
 def check_suite(suite: Suite, *, replace_cases: bool = False) -> tuple[TestSuite, list[TestCase]]:
@@ -174,10 +167,7 @@ def check_suite(suite: Suite, *, replace_cases: bool = False) -> tuple[TestSuite
     """
     row = TestSuite.objects.filter(name=suite.name).first()
     if row is not None and not replace_cases:
-        sentence = _(
-            "a suite with the name “%(name)s” already exists; rename this one or replace its cases"
-        ) % {"name": suite.name}
-        raise InvalidInputError({"name": sentence})
+        raise InvalidInputError({"name": Sentence("suite.exists", name=suite.name)})
     if row is None:
         row = TestSuite(name=suite.name, description=suite.description)
     else:
@@ -224,7 +214,7 @@ def _row(suite: TestSuite, case: Case, position: int) -> TestCase:
         check_fields(row, exclude={"suite"})
     except InvalidInputError as error:
         raise InvalidInputError(
-            {"cases": _("case “%(name)s”: %(error)s") % {"name": case.name, "error": error}}
+            {"cases": Sentence("run.case", name=case.name, error=error)}
         ) from error
     return row
 
@@ -246,7 +236,5 @@ def _cases(rows: Iterable[TestCase]) -> Iterable[Case]:
         try:
             case = case_from_document(row.name, row.as_document(), row.weight)
         except SuiteError as error:
-            raise SuiteError(
-                _("case “%(name)s”: %(error)s") % {"name": row.name, "error": error}
-            ) from error
+            raise SuiteError("run.case", name=row.name, error=error) from error
         yield replace(case, enabled=row.enabled)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, BinaryIO, Final
 
-from core.language import gettext as _
+from core.sentences import CodedError
 from core.tables import ESCAPED, escape_formula
 from core.tables.yaml_text import dump_yaml
 
@@ -39,7 +39,7 @@ CELL_MAX: Final = 32_767  # characters; Excel holds no more
 UNFIT_FOR_XML: Final = re.compile(r"[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
 
 
-class TooLongError(ValueError):
+class TooLongError(CodedError, ValueError):
     """A text does not fit into a cell; `str()` says which and what to do."""
 
 
@@ -112,15 +112,10 @@ def _cell(sheet: Any, record: Record, text: str) -> Any:
     escaped = UNFIT_FOR_XML.sub(lambda found: f"_x{ord(found[0]):04X}_", text)
     if len(escaped) > CELL_MAX:
         raise TooLongError(
-            _(
-                "“%(name)s” has a text of %(size)s characters and a cell of XLSX holds "
-                "%(limit)s; export to another format"
-            )
-            % {
-                "name": record["name"],
-                "size": f"{len(escaped):,}",
-                "limit": f"{CELL_MAX:,}",
-            }
+            "export.cell-too-long",
+            name=record["name"],
+            size=f"{len(escaped):,}",
+            limit=f"{CELL_MAX:,}",
         )
     from openpyxl.cell import WriteOnlyCell  # noqa: PLC0415 (as above)
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 import yaml
 
 from core.language import gettext as _
+from core.sentences import CodedError
 
 __all__ = ["Archived", "ArchivedVersion", "BrokenFileError", "parse", "serialise"]
 
@@ -48,7 +49,7 @@ KINDS_OF: Final[Mapping[str, tuple[type, str]]] = {
 }
 
 
-class BrokenFileError(ValueError):
+class BrokenFileError(CodedError, ValueError):
     """A file is not as it must be; `str()` names it and says why."""
 
 
@@ -130,11 +131,10 @@ def parse(path: str, files: Mapping[str, bytes]) -> Archived:
     numbers = [version.number for version in versions]
     if numbers != list(range(1, len(versions) + 1)):
         raise BrokenFileError(
-            _(
-                "%(path)s: its versions are %(known)s; they must be 1 to %(numbers)s, each once, "
-                "and the newest in %(path)s"
-            )
-            % {"path": path, "known": ", ".join(map(str, numbers)), "numbers": len(numbers)}
+            "backup.versions-kept",
+            path=path,
+            known=", ".join(map(str, numbers)),
+            numbers=len(numbers),
         )
     given = {name: front[name] for name in OF_PROMPT if front.get(name) is not None}
     _check_kinds(path, given)
@@ -148,9 +148,7 @@ def _version(path: str, front: dict[str, Any], content: str) -> ArchivedVersion:
     given = {name: value for name, value in front.items() if value is not None}
     number = given.get("number", 1)
     if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-        raise BrokenFileError(
-            _("%(path)s: number must be a version's number from 1") % {"path": path}
-        )
+        raise BrokenFileError("backup.version-number", at=path)
     if isinstance(given.get("created_at"), datetime | date):
         given["created_at"] = given["created_at"].isoformat()
     _check_kinds(path, given)
@@ -161,21 +159,14 @@ def _check_kinds(path: str, given: Mapping[str, Any]) -> None:
     for name, value in given.items():
         wanted, words = KINDS_OF.get(name, (str, "a string"))
         if name != "number" and not isinstance(value, wanted):
-            raise BrokenFileError(
-                _("%(path)s: %(name)s must be %(words)s")
-                % {"path": path, "name": name, "words": words}
-            )
+            raise BrokenFileError("backup.value-type", at=path, name=name, words=words)
 
 
 def _refuse_unknown(path: str, front: Mapping[str, Any], known: set[str]) -> None:
     unknown = sorted(str(name) for name in front if name not in known)
     if unknown:
         raise BrokenFileError(
-            _(
-                "%(path)s: the front matter has “%(unknown)s”, which is not known; there are "
-                "%(known)s"
-            )
-            % {"path": path, "unknown": unknown[0], "known": ", ".join(sorted(known))}
+            "backup.unknown-key", at=path, unknown=unknown[0], known=", ".join(sorted(known))
         )
 
 
@@ -184,24 +175,16 @@ def _split(path: str, raw: bytes) -> tuple[dict[str, Any], str]:
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
-        raise BrokenFileError(
-            _("%(path)s is not UTF-8; save it as UTF-8") % {"path": path}
-        ) from None
+        raise BrokenFileError("backup.encoding", path=path) from None
     end = text.find(f"\n{FENCE}", len(FENCE) - 1)
     if not text.startswith(FENCE) or end < 0:
-        raise BrokenFileError(
-            _("%(path)s has no front matter: it begins and ends with a line ---") % {"path": path}
-        )
+        raise BrokenFileError("backup.no-front-matter", path=path)
     try:
         front = yaml.safe_load(text[len(FENCE) : end + 1])
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         place = getattr(error, "problem_mark", None)
         where = _(" on line %(line)s") % {"line": place.line + 2} if place else ""
-        raise BrokenFileError(
-            _("%(path)s: the front matter is not YAML%(where)s") % {"path": path, "where": where}
-        ) from None
+        raise BrokenFileError("backup.front-matter-syntax", at=path, where=where) from None
     if not isinstance(front, dict):
-        raise BrokenFileError(
-            _("%(path)s: the front matter must be names with values") % {"path": path}
-        )
+        raise BrokenFileError("backup.front-matter-shape", at=path)
     return front, text[end + 1 + len(FENCE) :].removesuffix("\n")

@@ -5,29 +5,14 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from core.language import gettext_noop
-from core.tables import Sentence
-from core.tables.sentences import listed, quoted
+from core.sentences import Sentence
+from core.tables.quoting import listed, quoted
 
 __all__ = ["CONTENTS", "TITLES", "ColumnNames", "find_column", "find_fault"]
 
 TITLES: Final = ("title", "name", "act")
 CONTENTS: Final = ("content", "prompt", "text")
-ROLES: Final = {"title": gettext_noop("title"), "content": gettext_noop("content")}
-NOT_THERE: Final = gettext_noop(
-    "there is no column %(name)s for the %(role)s; the file has %(columns)s"
-)
-NOT_THERE_NEAR: Final = gettext_noop(
-    "there is no column %(name)s for the %(role)s; the file has %(columns)s; did you mean %(near)s"
-)
-NOT_RECOGNISED: Final = gettext_noop(
-    "no column is recognised as the %(role)s (%(known)s); the file has %(columns)s; name one with "
-    "--%(option)s-column"
-)
-BOTH: Final = gettext_noop(
-    "the column %(name)s cannot be both title and content; name another one with --title-column "
-    "or --content-column"
-)
+ROLES: Final = {"title": "role.title", "content": "role.content"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,7 +66,7 @@ def find_fault(columns: Collection[str], names: ColumnNames) -> Sentence | None:
     if content is None:
         return _missing("content", names.content, CONTENTS, columns)
     if title == content:
-        return Sentence(BOTH, name=quoted(title))
+        return Sentence("columns.both", name=quoted(title))
     return None
 
 
@@ -90,8 +75,8 @@ def _missing(
 ) -> Sentence:
     common = {"role": Sentence(ROLES[role]), "columns": listed(columns)}
     if named is None:
-        return Sentence(NOT_RECOGNISED, known=", ".join(known), option=role, **common)
+        return Sentence("columns.not-recognised", known=", ".join(known), option=role, **common)
     near = difflib.get_close_matches(named, columns, n=1)
     if near:
-        return Sentence(NOT_THERE_NEAR, name=quoted(named), near=quoted(near[0]), **common)
-    return Sentence(NOT_THERE, name=quoted(named), **common)
+        return Sentence("columns.missing-near", name=quoted(named), near=quoted(near[0]), **common)
+    return Sentence("columns.missing", name=quoted(named), **common)

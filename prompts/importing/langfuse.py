@@ -7,8 +7,7 @@ it. Its variables are written {{name}}, which is mustache here (langfuse.com/doc
 from collections.abc import Mapping
 from typing import Any, Final
 
-from core.language import gettext_noop
-from core.tables import Sentence
+from core.sentences import Sentence
 from core.tables.values import UnsupportedValueError
 from prompts.rendering import (
     ContractError,
@@ -24,15 +23,6 @@ __all__ = ["is_langfuse", "read_langfuse"]
 TYPES: Final = ("text", "chat")
 SIGNS: Final = frozenset({"version", "labels", "config", "commitMessage", "projectId"})
 PLACEHOLDER: Final = "placeholder"
-NO_CHAT: Final = gettext_noop("is a text, and its type says that it is a chat")
-NO_MESSAGE: Final = gettext_noop(
-    "holds a message %(number)d that is none; it needs a role and a content, both texts"
-)
-NO_NAME: Final = gettext_noop("holds a placeholder without a name (message %(number)d)")
-BECAME_A_MESSAGE: Final = gettext_noop(
-    "the placeholder “%(name)s” stands for messages at Langfuse; here message %(number)d is one of "
-    "the user whose text is the variable “%(name)s”"
-)
 
 
 def is_langfuse(record: Mapping[str, Any]) -> bool:
@@ -58,7 +48,7 @@ def read_langfuse(record: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]
     if isinstance(content, list):
         kind, content = "chat", _read_messages(content, notes)
     elif kind == "chat":
-        raise UnsupportedValueError(Sentence(NO_CHAT))
+        raise UnsupportedValueError("langfuse.not-chat")
     changed |= {"prompt": content, "kind": kind, "syntax": "mustache"}
     changed.setdefault("variables", _propose(kind, content))
     return changed, notes
@@ -73,7 +63,7 @@ def _read_messages(messages: list[Any], notes: list[str]) -> str:
         role = message.get("role") if isinstance(message, dict) else None
         content = message.get("content") if isinstance(message, dict) else None
         if not isinstance(role, str) or not isinstance(content, str):
-            raise UnsupportedValueError(Sentence(NO_MESSAGE, number=number))
+            raise UnsupportedValueError("langfuse.message", number=number)
         read.append(Message(role=role, content=content))
     return dump_messages(read)
 
@@ -82,8 +72,8 @@ def _read_placeholder(message: Mapping[str, Any], number: int, notes: list[str])
     """Return a message whose text is what the placeholder stands for, and note it."""
     name = message.get("name")
     if not isinstance(name, str) or not name:
-        raise UnsupportedValueError(Sentence(NO_NAME, number=number))
-    notes.append(str(Sentence(BECAME_A_MESSAGE, name=name, number=number)))
+        raise UnsupportedValueError("langfuse.placeholder", number=number)
+    notes.append(str(Sentence("langfuse.became-message", name=name, number=number)))
     return Message(role="user", content=f"{{{{{name}}}}}")
 
 

@@ -6,7 +6,6 @@ from itertools import islice
 from typing import Any, BinaryIO, Final
 
 from core.language import gettext as _
-from core.language import gettext_noop
 from core.tables import (
     ESCAPED,
     InvalidValue,
@@ -17,8 +16,8 @@ from core.tables import (
     open_table,
     read_bytes,
 )
+from core.tables.quoting import listed
 from core.tables.records import find_position
-from core.tables.sentences import listed
 from core.tables.values import UnsupportedValueError, kind, plain, storable
 from prompts.importing.columns import ColumnNames, find_fault
 from prompts.importing.langfuse import is_langfuse, read_langfuse
@@ -28,7 +27,6 @@ __all__ = ["LISTS", "Source", "read_rows"]
 
 LISTS: Final = ("prompts", "data")  # where an object around the list holds it; Langfuse says data
 LOOK_AHEAD: Final = 100  # records
-HEADER: Final = gettext_noop("%(place)s, the header: %(what)s")
 
 
 class Source:
@@ -92,7 +90,7 @@ def _check_columns(table: Table, names: ColumnNames) -> None:
     if table.columns is None:
         raise UnreadableError(fault)
     place = find_position(table.header_line, table.unit)
-    raise UnreadableError(HEADER, place=place, what=fault)
+    raise UnreadableError("import.header", place=place, what=fault)
 
 
 def _in_order(rows: Iterable[Row | Rejection]) -> Iterator[Row | Rejection]:

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from core.json import JSONObject
 from core.language import gettext as _
+from core.tables.quoting import clean, quoted
 from core.tables.records import find_position
-from core.tables.sentences import clean, quoted
 
 __all__ = ["Rejection", "Row"]
 

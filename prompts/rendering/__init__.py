@@ -10,7 +10,6 @@ Nothing here knows Django or a database.
 from prompts.rendering.chat import ROLES, Message, dump_messages, parse_messages
 from prompts.rendering.measure import estimate_tokens
 from prompts.rendering.problems import (
-    SENTENCES,
     ContractError,
     Problem,
     RenderError,
@@ -41,7 +40,6 @@ __all__ = [
     "KINDS",
     "LONGEST",
     "ROLES",
-    "SENTENCES",
     "SYNTAXES",
     "TYPES",
     "UNDEFINED",

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any, Final
 
-from prompts.rendering.problems import ContractError, Problem, ValuesError, gettext_noop, nearest
+from core.language import gettext_noop
+from prompts.rendering.problems import ContractError, Problem, ValuesError, nearest
 from prompts.rendering.values import estimate_size
 
 __all__ = [

@@ -8,9 +8,9 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Prefetch, QuerySet
 from django.utils.dateparse import parse_datetime
-from django.utils.translation import gettext as _
 
 from core.errors import InvalidInputError
+from core.sentences import Sentence
 from core.services import check_fields
 from prompts.exporting import Archived, ArchivedVersion
 from prompts.mapping import as_template
@@ -80,7 +80,7 @@ def restore_archive(rows: Iterable[Archived], *, author: str = "import") -> Coun
         try:
             counts[_restore(row, author)] += 1
         except InvalidInputError as error:
-            raise InvalidInputError({row.name: str(error)}) from error
+            raise InvalidInputError({row.name: error.sentence}) from error
     forget_releases()
     return counts
 
@@ -102,7 +102,7 @@ def _find(row: Archived) -> Prompt | None:
         found = Prompt.all_objects.filter(pk=key).first()
         if found is not None:
             if found.is_deleted:
-                raise InvalidInputError({"id": _("it is in the trash: restore it first")})
+                raise InvalidInputError({"id": Sentence("import.in-trash")})
             return found
     return Prompt.objects.filter(name=row.name).first()
 
@@ -113,7 +113,7 @@ def _key(row: Archived) -> UUID | None:
     try:
         return UUID(row.id)
     except ValueError:
-        raise InvalidInputError({"id": _("must be a UUID, or left out")}) from None
+        raise InvalidInputError({"id": Sentence("import.id-form")}) from None
 
 
 def _create(row: Archived) -> Prompt:
@@ -138,10 +138,7 @@ def _update(prompt: Prompt, row: Archived, author: str) -> bool:
     for version in built:
         if has.get(version.number, version.content_hash) != version.content_hash:
             raise InvalidInputError(
-                {
-                    "versions": _("version %(number)s says something else here; rename one")
-                    % {"number": version.number}
-                }
+                {"versions": Sentence("import.version-differs", number=version.number)}
             )
     new = [version for version in built if version.number not in has]
     if new:
@@ -189,9 +186,7 @@ def _move_labels(prompt: Prompt, row: Archived, author: str) -> int:
     moved = 0
     for label, number in sorted(row.labels.items()):
         if not isinstance(number, int) or isinstance(number, bool):
-            raise InvalidInputError(
-                {"labels": _("“%(label)s” must stand at a version's number") % {"label": label}}
-            )
+            raise InvalidInputError({"labels": Sentence("import.label-target", label=label)})
         if standing.get(label) == number:
             continue
         mover = type(SYSTEM)(name=author, may_move=True, may_move_protected=True, may_override=True)

@@ -108,12 +108,12 @@ def refuse_problems(problems: Iterable[Problem]) -> None:
     Raises:
         InvalidInputError: with the problems under "content" and "variables".
     """
-    messages: dict[str, list[Problem]] = {}
+    by_field: dict[str, list[Problem]] = {}
     for problem in problems:
         about_variables = problem.code.startswith(OF_VARIABLES)
-        messages.setdefault("variables" if about_variables else "content", []).append(problem)
-    if messages:
-        raise InvalidInputError({name: say_all(found) for name, found in messages.items()})
+        by_field.setdefault("variables" if about_variables else "content", []).append(problem)
+    if by_field:
+        raise InvalidInputError({name: say_all(found) for name, found in by_field.items()})
 
 
 def _pin(

@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from django.utils.translation import gettext as _
-
 from core.errors import InvalidInputError
+from core.sentences import Sentence
 from prompts.models import Prompt, PromptEvent
 
 __all__ = ["announce", "check_reason", "describe_changes"]
@@ -44,10 +43,7 @@ def check_reason(reason: str) -> None:
     """
     if len(reason) > REASON_MAX_LENGTH:
         raise InvalidInputError(
-            {
-                "reason": _("has %(size)d characters; the limit is %(limit)d")
-                % {"size": len(reason), "limit": REASON_MAX_LENGTH}
-            }
+            {"reason": Sentence("audit.reason-too-long", size=len(reason), limit=REASON_MAX_LENGTH)}
         )
 
 

@@ -4,9 +4,9 @@ import json
 from typing import Any, Final, cast
 
 from django.db.models import Field
-from django.utils.translation import gettext as _
 
 from core.errors import InvalidInputError
+from core.sentences import Sentence
 from prompts.importing import Row
 from prompts.models import Prompt
 
@@ -50,9 +50,8 @@ def _choose(name: str, value: str) -> str:
     allowed = [str(choice) for choice, _label in choices]
     choice = value.strip().casefold()
     if choice not in allowed:
-        sentence = _("must be one of %(allowed)s, not “%(value)s”")
         raise InvalidInputError(
-            {name: sentence % {"allowed": ", ".join(allowed), "value": value[:60]}}
+            {name: Sentence("import.choice-not", allowed=", ".join(allowed), value=value[:60])}
         )
     return choice
 
@@ -76,7 +75,7 @@ def _metadata(value: Any) -> dict[str, Any]:
         return value
     found = _read("metadata", value) if value.strip() else {}
     if not isinstance(found, dict):
-        raise InvalidInputError({"metadata": _("must be a JSON object")})
+        raise InvalidInputError({"metadata": Sentence("import.object")})
     return found
 
 
@@ -84,4 +83,4 @@ def _read(name: str, text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        raise InvalidInputError({name: _("must be a JSON list, in square brackets")}) from None
+        raise InvalidInputError({name: Sentence("import.list")}) from None

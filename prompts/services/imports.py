@@ -15,6 +15,7 @@ from django.db import reset_queries, transaction
 from django.utils.translation import gettext as _
 
 from core.errors import InvalidInputError
+from core.sentences import Sentence
 from prompts.importing import Rejection, Row
 from prompts.models import Prompt, PromptEvent, PromptVersion
 from prompts.releases_cache import forget_releases
@@ -127,7 +128,7 @@ def _count(counter: Counter[str], options: ImportOptions) -> ImportCounts:
 def _check_options(options: ImportOptions) -> None:
     if options.on_duplicate not in ON_DUPLICATE:
         raise InvalidInputError(
-            {"on_duplicate": _("must be one of %(allowed)s") % {"allowed": ", ".join(ON_DUPLICATE)}}
+            {"on_duplicate": Sentence("import.choice", allowed=", ".join(ON_DUPLICATE))}
         )
     new_prompt(title="-", content="-", **_owner_and_status(options))
 

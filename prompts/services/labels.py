@@ -17,6 +17,7 @@ from core.errors import (
     NotFoundError,
     StaleEditError,
 )
+from core.sentences import Sentence
 from core.services import find_row
 from prompts import extensions
 from prompts.models import LabelRule, Prompt, PromptEvent, PromptLabel, PromptVersion
@@ -78,8 +79,10 @@ class GateRefusedError(ApplicationError):
         verdicts: what each of them said.
     """
 
-    def __init__(self, sentence: str, verdicts: Iterable[extensions.Verdict]) -> None:
-        super().__init__(sentence)
+    def __init__(
+        self, code: str, verdicts: Iterable[extensions.Verdict] = (), **params: Any
+    ) -> None:
+        super().__init__(code, **params)
         self.verdicts = tuple(verdicts)
 
 
@@ -113,9 +116,7 @@ def move_label(
     rule = check_mover(label, mover)
     version = PromptVersion.objects.filter(prompt=prompt, number=number).first()
     if version is None:
-        raise NotFoundError(
-            _("“%(name)s” has no version %(number)d") % {"name": prompt.name, "number": number}
-        )
+        raise NotFoundError("label.version-missing", name=prompt.name, number=number)
     standing = _standing(prompt, label)
     if standing is not None and standing.version_id == version.pk:
         return standing
@@ -145,9 +146,7 @@ def remove_label(
     rule = check_mover(label, mover)
     standing = _standing(prompt, label)
     if standing is None:
-        raise NotFoundError(
-            _("“%(name)s” has no label “%(label)s”") % {"name": prompt.name, "label": label}
-        )
+        raise NotFoundError("label.missing", name=prompt.name, label=label)
     _need_reason(rule, reason)
     _announce(prompt, label, standing, "", mover, reason, {})
     standing.delete()
@@ -176,8 +175,7 @@ def find_roll_back(*, prompt_id: UUID | str, label: str) -> RollBack:
     prompt = find_row(Prompt, prompt_id)
     numbers = _history(prompt, label)
     if _standing(prompt, label) is None or len(numbers) < 2:
-        sentence = _("the label “%(label)s” of “%(name)s” has no earlier version to return to")
-        raise NotFoundError(sentence % {"label": label, "name": prompt.name})
+        raise NotFoundError("label.no-earlier", label=label, name=prompt.name)
     return RollBack(current=numbers[-1], target=numbers[-2])
 
 
@@ -211,13 +209,7 @@ def roll_back_label(
     rule = check_mover(label, mover)
     step = find_roll_back(prompt_id=prompt.pk, label=label)
     if expected is not None and expected != step:
-        raise StaleEditError(
-            _(
-                "“%(label)s” has since moved to version %(number)d; review it before "
-                "moving the label"
-            )
-            % {"label": label, "number": step.current}
-        )
+        raise StaleEditError("label.moved", label=label, number=step.current)
     _need_reason(rule, reason)
     version = PromptVersion.objects.get(prompt=prompt, number=step.target)
     standing = _standing(prompt, label)
@@ -272,8 +264,7 @@ def _stand(
 
 def _need_reason(rule: LabelRule, reason: str) -> None:
     if rule.is_protected and not reason.strip():
-        sentence = _("the label “%(label)s” is protected; enter a reason")
-        raise InvalidInputError({"reason": sentence % {"label": rule.label}})
+        raise InvalidInputError({"reason": Sentence("label.reason", label=rule.label)})
 
 
 def check_mover(label: str, mover: Actor) -> LabelRule:
@@ -289,15 +280,9 @@ def check_mover(label: str, mover: Actor) -> LabelRule:
         raise InvalidInputError({"label": " ".join(error.messages)}) from error
     rule = LabelRule.objects.filter(label=label).first() or LabelRule(label=label)
     if not mover.may_move:
-        raise LabelProtectedError(_("moving labels requires the permission “Can move labels”"))
+        raise LabelProtectedError("label.permission")
     if rule.is_protected and not mover.may_move_protected:
-        raise LabelProtectedError(
-            _(
-                "the label “%(label)s” is protected; ask someone with the permission “Can "
-                "move protected labels” (included in the Publisher role)"
-            )
-            % {"label": label}
-        )
+        raise LabelProtectedError("label.protected", label=label)
     return rule
 
 
@@ -339,24 +324,11 @@ def pass_gate(
         return {"checks": said}
     why = "; ".join(f"{verdict.check}: {verdict.reason}" for verdict in failed)
     if not override:
-        raise GateRefusedError(
-            _(
-                "“%(label)s” cannot move to version %(number)d because a release check "
-                "fails (%(why)s); fix it, or override the check, which requires a "
-                "permission and a written reason"
-            )
-            % {"label": label, "number": version.number, "why": why},
-            failed,
-        )
+        raise GateRefusedError("label.gate", failed, label=label, number=version.number, why=why)
     if not mover.may_override:
-        raise LabelProtectedError(
-            _(
-                "moving a label despite failed checks requires the permission “Can move a "
-                "label against failed checks” (included in the Administrator role)"
-            )
-        )
+        raise LabelProtectedError("label.override-permission")
     if not reason:
-        raise InvalidInputError({"reason": _("an override requires a written reason")})
+        raise InvalidInputError({"reason": Sentence("label.override-reason")})
     return {"checks": said, "overridden": True}
 
 

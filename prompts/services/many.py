@@ -10,9 +10,9 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F
-from django.utils.translation import gettext as _
 
 from core.errors import ApplicationError, InvalidInputError
+from core.sentences import Sentence
 from core.services import check_fields
 from prompts.models import Prompt, PromptEvent, PromptLabel, PromptVersion
 from prompts.releases_cache import forget_releases
@@ -149,8 +149,8 @@ def restore_prompts(prompts: Iterable[Prompt], *, actor: str = "") -> Changes:
     refused: list[tuple[Prompt, ApplicationError]] = []
     for prompt in deleted:
         if prompt.name in taken:
-            text = _("a prompt with the name “%(name)s” already exists") % {"name": prompt.name}
-            refused.append((prompt, InvalidInputError({"name": text})))
+            taken_name = Sentence("prompt.name-taken", name=prompt.name)
+            refused.append((prompt, InvalidInputError({"name": taken_name})))
             continue
         taken.add(prompt.name)
         free.append(prompt)

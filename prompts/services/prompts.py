@@ -13,6 +13,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from core.errors import InvalidInputError, NotFoundError, StaleEditError
+from core.sentences import Sentence
 from core.services import check_fields, find_row, refuse_unknown
 from prompts.mapping import content_hash
 from prompts.models import WORDING_FIELDS, Prompt, PromptEvent, PromptVersion
@@ -160,15 +161,10 @@ def edit_prompt(
     prompt = find_row(Prompt, prompt_id)
     if expected_version is not None and prompt.current_version != expected_version:
         raise StaleEditError(
-            _(
-                "“%(title)s” is now at version %(newest)d, but this edit started from "
-                "version %(began)d; review the newer version, then edit again"
-            )
-            % {
-                "title": prompt.title,
-                "newest": prompt.current_version,
-                "began": expected_version,
-            }
+            "prompt.stale",
+            title=prompt.title,
+            newest=prompt.current_version,
+            began=expected_version,
         )
     before = {name: getattr(prompt, name) for name in EDITABLE | {"includes"}}
     for name, value in changes.items():
@@ -187,26 +183,24 @@ def edit_prompt(
 
 def _check(prompt: Prompt) -> None:
     """Raise InvalidInputError for every field that is wrong, the wording's problems among them."""
-    messages: dict[str, str] = {}
+    problems: dict[str, Sentence] = {}
     try:
         check_fields(prompt)
     except InvalidInputError as error:
-        messages = error.messages
-    if not messages.keys() & WORDING:
+        problems = error.problems
+    if not problems.keys() & WORDING:
         try:
             refuse_problems(resolve_includes(prompt))
         except InvalidInputError as error:
-            messages |= error.messages
-    if messages:
-        raise InvalidInputError(messages)
+            problems |= error.problems
+    if problems:
+        raise InvalidInputError(problems)
 
 
 def check_name_is_free(prompt: Prompt) -> None:
     """Raise InvalidInputError where another prompt has its name."""
     if Prompt.objects.filter(name=prompt.name).exclude(pk=prompt.pk).exists():
-        raise InvalidInputError(
-            {"name": _("a prompt with the name “%(name)s” already exists") % {"name": prompt.name}}
-        )
+        raise InvalidInputError({"name": Sentence("prompt.name-taken", name=prompt.name)})
 
 
 def _save_changes(
@@ -259,7 +253,7 @@ def restore_version(
         prompt=find_row(Prompt, prompt_id), number=number
     ).first()
     if version is None:
-        raise NotFoundError(_("the prompt has no version %(number)d") % {"number": number})
+        raise NotFoundError("prompt.no-version", number=number)
     return edit_prompt(
         prompt_id=prompt_id,
         author=author,

@@ -5,9 +5,9 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
-from django.utils.translation import gettext as _
 
 from core.errors import InvalidInputError
+from core.sentences import Sentence
 from core.services import check_fields, find_row, refuse_unknown
 from prompts.mapping import say_all
 from prompts.models import PromptTemplate
@@ -143,9 +143,4 @@ def check_template(content: str, parameters: Any) -> list[dict[str, Any]]:
 
 def _check_name_is_free(template: PromptTemplate) -> None:
     if PromptTemplate.objects.filter(name=template.name).exclude(pk=template.pk).exists():
-        raise InvalidInputError(
-            {
-                "name": _("a template with the name “%(name)s” already exists")
-                % {"name": template.name}
-            }
-        )
+        raise InvalidInputError({"name": Sentence("template.name-taken", name=template.name)})

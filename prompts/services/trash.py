@@ -7,9 +7,9 @@ from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from core.errors import InvalidInputError
+from core.sentences import Sentence
 from prompts.models import Prompt
 from prompts.releases_cache import forget_releases
 
@@ -25,7 +25,7 @@ def find_purgeable(*, older_than_days: int) -> list[UUID]:
         InvalidInputError: the age is negative.
     """
     if older_than_days < 0:
-        raise InvalidInputError({"older_than_days": _("must be 0 or more")})
+        raise InvalidInputError({"older_than_days": Sentence("trash.days")})
     until = timezone.now() - timedelta(days=older_than_days)
     rows = Prompt.all_objects.deleted().filter(deleted_at__lte=until).order_by("deleted_at")
     return list(rows.values_list("pk", flat=True))

@@ -23,7 +23,7 @@ from core.tables import (
     unescape_formula,
     workbook_cells,
 )
-from core.tables.sentences import clean, listed, quoted
+from core.tables.quoting import clean, listed, quoted
 from core.tables.values import UnsupportedValueError, kind, plain
 from core.tables.yaml_text import dump_yaml, plain_scalar
 from tests.support.workbooks import MAIN, RELATIONS, make_sheet, make_workbook
@@ -714,12 +714,12 @@ def test_texts_of_files_inside_sentences():
     assert listed(names[:2]) == "'0', '1'"
     assert listed(names[:20]).endswith("'18', '19'")
     assert listed(names).endswith("'18', '19' and 1 more")
-    same = Sentence("line %(number)d", number=3)
+    same = Sentence("place.line", number=3)
     assert same == Sentence("line 3")
     assert hash(same) == hash(Sentence("line 3"))
     assert same != "line 3"
     assert repr(same) == "Sentence('line 3')"
-    assert str(UnreadableError(same)) == str(UnreadableError("line %(number)d", number=3))
+    assert str(UnreadableError(same)) == str(UnreadableError("place.line", number=3))
 
 
 def nested(levels):

@@ -42,19 +42,14 @@ def parse_assertion(given: object) -> Assertion:
         SuiteError: one sentence: what is wrong and what is allowed.
     """
     if not isinstance(given, Mapping):
-        raise SuiteError(
-            _("an assertion is an object with a type, such as {type: contains, value: …}")
-        )
+        raise SuiteError("assertion.shape")
     kind = given.get("type")
     if not isinstance(kind, str):
-        raise SuiteError(_("an assertion needs a type, such as contains"))
+        raise SuiteError("assertion.no-type")
     settings = {key: given[key] for key in ("provider", "config") if key in given}
     secret = find_secret(settings) if settings else ""
     if secret:
-        raise SuiteError(
-            _("%(kind)s: %(secret)s is not read from files; set it in the environment")
-            % {"kind": kind, "secret": secret}
-        )
+        raise SuiteError("assertion.secret", kind=kind, secret=secret)
     name, negated = parse_type(kind)
     if name == UNSUPPORTED:
         config = dict(given.get("config") or {})
@@ -65,10 +60,7 @@ def parse_assertion(given: object) -> Assertion:
     if name not in SCORERS and name != SET:
         near = nearest(name)
         hint = _("; did you mean %(near)s?") % {"near": near} if near else ""
-        raise SuiteError(
-            _("there is no assertion type “%(kind)s”%(hint)s")
-            % {"kind": kind, "hint": hint + SCORERS.hint}
-        )
+        raise SuiteError("assertion.unknown", kind=kind, hint=hint + SCORERS.hint)
     assertion = _build(given, name, negated=negated)
     problems = check_assertion(assertion)
     if problems:
@@ -93,10 +85,10 @@ def unsupported(given: Mapping[str, Any], why: str) -> dict[str, Any]:
 def _build(given: Mapping[str, Any], name: str, *, negated: bool) -> Assertion:
     members = given.get("assert") or ()
     if not isinstance(members, list | tuple):
-        raise SuiteError(_("%(name)s: assert is a list of assertions") % {"name": name})
+        raise SuiteError("assertion.set-list", at=name)
     config = given.get("config") or {}
     if not isinstance(config, Mapping):
-        raise SuiteError(_("%(name)s: config is an object") % {"name": name})
+        raise SuiteError("assertion.config-object", at=name)
     threshold = given.get("threshold")
     return Assertion(
         type=name,
@@ -118,10 +110,7 @@ def _provider(given: Mapping[str, Any]) -> dict[str, str]:
     if named is None:
         return {}
     if not isinstance(named, str):
-        raise SuiteError(
-            _("%(type)s: provider is a text such as openai:gpt-4.1-mini")
-            % {"type": given.get("type")}
-        )
+        raise SuiteError("assertion.provider", type=given.get("type"))
     return {"provider": named}
 
 

@@ -24,10 +24,7 @@ def number_in(value: object, name: str, place: object, *, least: float, most: fl
     """
     found = finite(value)
     if found is None or not least <= found <= most:
-        raise SuiteError(
-            _("%(place)s: %(name)s is a number%(range)s")
-            % {"place": place, "name": name, "range": _range(least, most)}
-        )
+        raise SuiteError("suite.number", at=place, name=name, range=_range(least, most))
     return found
 
 

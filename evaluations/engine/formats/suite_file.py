@@ -43,16 +43,14 @@ def read_suite_file(text: str, file: str) -> Suite:
     document = load_document(text, file)
     found = document.value
     if not isinstance(found, dict) or found.get("autoforge") != KIND:
-        raise SuiteError(
-            _("%(file)s: a suite begins with “autoforge: %(kind)s”") % {"file": file, "kind": KIND}
-        )
+        raise SuiteError("suite.kind", at=file, kind=KIND)
     _refuse_unknown(found, TOP, document, ())
     cases = found.get("cases") or []
     if not isinstance(cases, list):
-        raise SuiteError(_("%(place)s: cases is a list") % {"place": document.place("cases")})
+        raise SuiteError("suite.cases-list", at=document.place("cases"))
     name = found.get("name")
     if not isinstance(name, str) or not name.strip():
-        raise SuiteError(_("%(place)s: a suite needs a name") % {"place": document.place("name")})
+        raise SuiteError("suite.no-name", at=document.place("name"))
     read = [build_case(one, document, ("cases", number)) for number, one in enumerate(cases)]
     _refuse_doubles(read, document)
     return Suite(name=name, description=_text(found, "description", document), cases=tuple(read))
@@ -65,9 +63,7 @@ def build_case(given: Any, document: Document, path: tuple[Any, ...], name: str 
         SuiteError: one sentence with its place.
     """
     if not isinstance(given, Mapping):
-        raise SuiteError(
-            _("%(place)s: a case is an object with a name") % {"place": document.place(*path)}
-        )
+        raise SuiteError("suite.case-shape", at=document.place(*path))
     _refuse_unknown(given, CASE_KEYS, document, path)
     threshold = given.get("threshold")
     return Case(
@@ -90,8 +86,7 @@ def _name(given: Mapping[str, Any], document: Document, path: tuple[Any, ...], n
     found = given.get("name", name)
     text = str(found) if isinstance(found, str | int | float) else ""
     if not text.strip() or len(text) > LONGEST_NAME:
-        sentence = _("a case needs a name of 1 to %(limit)s characters") % {"limit": LONGEST_NAME}
-        raise SuiteError(f"{document.place(*path, 'name')}: {sentence}")
+        raise SuiteError("suite.case-name", at=document.place(*path, "name"), limit=LONGEST_NAME)
     return text
 
 
@@ -102,8 +97,7 @@ def _refuse_unknown(
         if key not in known:
             there = ", ".join(known)
             raise SuiteError(
-                _("%(place)s: there is no “%(key)s”; there are %(there)s")
-                % {"place": document.place(*path, key), "key": key, "there": there}
+                "suite.unknown-key", at=document.place(*path, key), key=key, there=there
             )
 
 
@@ -112,10 +106,7 @@ def _refuse_doubles(cases: Iterable[Case], document: Document) -> None:
     for number, case in enumerate(cases):
         if case.name in seen:
             place = document.place("cases", number, "name")
-            raise SuiteError(
-                _("%(place)s: a case is called “%(case)s” already")
-                % {"place": place, "case": case.name}
-            )
+            raise SuiteError("suite.case-twice", at=place, case=case.name)
         seen.add(case.name)
 
 
@@ -133,8 +124,7 @@ def _kind(
     if not isinstance(value, kind):
         names = {dict: _("an object"), list: _("a list"), bool: _("true or false")}
         raise SuiteError(
-            _("%(place)s: %(key)s is %(names)s")
-            % {"place": document.place(*path, key), "key": key, "names": names[kind]}
+            "suite.value-type", at=document.place(*path, key), key=key, names=names[kind]
         )
     return value
 
@@ -146,9 +136,7 @@ def _text(
     if value is None:
         return ""
     if isinstance(value, dict | list):
-        raise SuiteError(
-            _("%(place)s: %(key)s is a text") % {"place": document.place(*path, key), "key": key}
-        )
+        raise SuiteError("suite.text", at=document.place(*path, key), key=key)
     return str(value)
 
 
@@ -172,7 +160,7 @@ def _assertions(
         try:
             yield parse_assertion(one)
         except SuiteError as error:
-            raise SuiteError(f"{document.place(*path, 'assertions', number)}: {error}") from None
+            raise error.within(document.place(*path, "assertions", number)) from None
 
 
 def write_suite_file(suite: Suite) -> str:

@@ -20,10 +20,7 @@ from core.tables import (
     Table,
     UnreadableError,
     detect_format,
-    header,
-    json_text,
     open_table,
-    yaml_text,
 )
 from core.tables.records import find_position
 from core.tables.values import UnsupportedValueError, plain
@@ -45,7 +42,9 @@ __all__ = [
 
 PARTS: Final = ("name", "expected", "assertions", "threshold", "weight", "tags", "enabled")
 MORE_PARTS: Final = ("variables", "metadata", "given_answer")
-EMPTY_FILES: Final = frozenset({header.EMPTY, json_text.EMPTY, json_text.NO_LINES, yaml_text.EMPTY})
+EMPTY_FILES: Final = frozenset(
+    {"header.empty-file", "json.empty-file", "json.no-lines", "yaml.empty-file"}
+)
 TEXTS: Final = ("name", "expected", "given_answer")
 # promptfoo's own columns that tell a delimiter from a wrong one, besides ours.
 KNOWN: Final = frozenset({*PARTS, *MORE_PARTS, "__expected", "__expected1", "__description"})
@@ -85,9 +84,9 @@ def open_suite_table(
             raw, detect_format(file) or "csv", limits=limits, known=known, lists=(), sheet=sheet
         )
     except UnreadableError as error:
-        if error.sentence.template in EMPTY_FILES:
-            raise SuiteError(f"{file}: {_('no tests')}: {error}") from None
-        raise SuiteError(f"{file}: {error}") from None
+        if error.code in EMPTY_FILES:
+            raise SuiteError("suite.no-tests-because", at=file, error=error) from None
+        raise SuiteError(error.sentence, at=file) from None
 
 
 def build_document(table: Table, record: Record, file: str) -> Document:
@@ -111,14 +110,11 @@ def parse_mapping(texts: Iterable[str]) -> dict[str, str]:
     for text in texts:
         part, sign, column = (piece.strip() for piece in text.partition("="))
         if not sign or not column:
-            sentence = _("“%(text)s” is no mapping; write PART=COLUMN, as expected=Answer")
-            raise SuiteError(sentence % {"text": text})
+            raise SuiteError("table.mapping-form", text=text)
         if part not in PARTS and not (part.startswith("variables.") and part != "variables."):
-            sentence = _("there is no part “%(part)s”; there are %(parts)s and variables.NAME")
-            raise SuiteError(sentence % {"part": part, "parts": ", ".join(PARTS)})
+            raise SuiteError("table.unknown-part", part=part, parts=", ".join(PARTS))
         if mapping.get(column, part) != part:
-            sentence = _("the column “%(column)s” is mapped twice")
-            raise SuiteError(sentence % {"column": column})
+            raise SuiteError("table.mapped-twice", column=column)
         mapping[column] = part
     return mapping
 
@@ -137,8 +133,7 @@ def parse_check(text: str) -> dict[str, Any] | None:
     try:
         return dict(json.loads(text))
     except (ValueError, TypeError, RecursionError) as error:
-        sentence = _("a check is a type or a JSON object: %(error)s")
-        raise SuiteError(sentence % {"error": error}) from error
+        raise SuiteError("table.check-form", error=error) from error
 
 
 def read_table(
@@ -174,8 +169,7 @@ def _refuse_doubles(cases: Sequence[Case], file: str) -> None:
     seen: set[str] = set()
     for case in cases:
         if case.name in seen:
-            sentence = _("two cases are called “%(name)s”; map another column to name")
-            raise SuiteError(f"{file}: {sentence % {'name': case.name}}")
+            raise SuiteError("table.case-twice", at=file, name=case.name)
         seen.add(case.name)
 
 
@@ -212,9 +206,8 @@ class _Reader:
         there = {column.strip().casefold() for column in columns}
         missing = [column for column in self.mapping if column.strip().casefold() not in there]
         if missing and (columns or self.table.columns is not None):
-            sentence = _("there is no column “%(name)s”; there are %(columns)s")
-            values = {"name": missing[0], "columns": ", ".join(columns)}
-            raise SuiteError(f"{self.file}: {sentence % values}")
+            names = ", ".join(columns)
+            raise SuiteError("table.no-column", at=self.file, name=missing[0], columns=names)
         self._refuse_two_of_a_part(columns)
 
     def _columns(self) -> list[str]:
@@ -230,9 +223,8 @@ class _Reader:
         for column in columns if self.table.columns is not None else ():
             part = self._part(column)
             if part and part in taken:
-                sentence = _("the columns “%(one)s” and “%(other)s” are both %(part)s; rename one")
-                values = {"one": taken[part], "other": column, "part": part}
-                raise SuiteError(f"{self.file}: {sentence % values}")
+                pair = {"one": taken[part], "other": column}
+                raise SuiteError("table.part-twice", at=self.file, part=part, **pair)
             taken[part] = column
 
     def read(self, record: Record) -> Case:
@@ -246,9 +238,9 @@ class _Reader:
     def _values(self, record: Record, document: Document) -> dict[str, Any]:
         value = record.value
         if isinstance(value, InvalidValue):
-            raise SuiteError(f"{document.place()}: {value.reason}")
+            raise SuiteError(value.reason, at=document.place())
         if not isinstance(value, dict):
-            raise SuiteError(f"{document.place()}: {_('a case is an object')}")
+            raise SuiteError("suite.case-object", at=document.place())
         if record.missing:
             sentence = _("the row ends before the column “%(column)s”; what it lacks is left out")
             self._warn(sentence % {"column": record.missing[0]}, document)
@@ -256,7 +248,7 @@ class _Reader:
             try:
                 value[key] = plain(cell)
             except UnsupportedValueError as error:
-                raise SuiteError(f"{document.place(key)}: {error}") from None
+                raise SuiteError(error.sentence, at=document.place(key)) from None
         if self.table.escaped:
             return _as_it_was(value, document)
         if self.table.columns is None and value.get("given_answer") == "":
@@ -316,8 +308,7 @@ def _as_it_was(values: Mapping[str, str], document: Document) -> dict[str, Any]:
     cells = {name: cell for name, cell in values.items() if name != ESCAPED}
     marks = _json(values.get(ESCAPED) or "{}", ESCAPED, "JSON", document)
     if not isinstance(marks, dict):
-        sentence = _("%(column)s is a JSON object") % {"column": ESCAPED}
-        raise SuiteError(f"{document.place()}: {sentence}")
+        raise SuiteError("table.object", at=document.place(), column=ESCAPED)
     found: dict[str, Any] = {}
     for column, cell in cells.items():
         name = column.removeprefix("variables.")
@@ -346,6 +337,6 @@ def _json(value: str, part: str, kind: str, document: Document) -> Any:
     try:
         return json.loads(value)
     except (ValueError, RecursionError):
-        sentence = _("%(part)s is %(kind)s, not “%(value)s”")
-        shown = sentence % {"part": part, "kind": kind, "value": value[:60]}
-        raise SuiteError(f"{document.place()}: {shown}") from None
+        raise SuiteError(
+            "table.value-type", at=document.place(), part=part, kind=kind, value=value[:60]
+        ) from None

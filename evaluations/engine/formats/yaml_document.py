@@ -114,7 +114,7 @@ def load_document(text: str, file: str = "") -> Document:
         SuiteError: it cannot be read; names line and column.
     """
     if len(text) > LARGEST:
-        raise SuiteError(_("%(file)s: larger than 50 MiB; divide it") % {"file": file})
+        raise SuiteError("suite.file-too-large", at=file)
     try:
         return Document(value=_load_json(text), file=file, text=text)
     except (ValueError, RecursionError):
@@ -163,15 +163,10 @@ def _load_yaml(text: str, file: str) -> tuple[Any, Mapping[Path, tuple[int, int 
             line=mark.line + 1 if mark else None,
             column=mark.column + 1 if mark else None,
         )
-        raise SuiteError(
-            _("%(place)s: this is neither YAML nor JSON: %(problem)s")
-            % {"place": place, "problem": error.problem}
-        ) from None
+        raise SuiteError("suite.syntax", at=place, problem=error.problem) from None
     except (yaml.YAMLError, RecursionError) as error:
         said = _("it is nested too deeply") if isinstance(error, RecursionError) else str(error)
-        raise SuiteError(
-            _("%(file)s: this is neither YAML nor JSON: %(said)s") % {"file": file, "said": said}
-        ) from None
+        raise SuiteError("suite.file-syntax", at=file, reason=said) from None
     reader = _Reader(file, len(text))
     value = reader.build(node, ()) if node is not None else None
     return value, reader.marks
@@ -200,10 +195,7 @@ class _Reader:
         self._left -= 1
         mark = node.start_mark
         if self._left < 0 or len(path) > DEEPEST:
-            raise SuiteError(
-                _("%(file)s: too many or too deep values; aliases may repeat them")
-                % {"file": self.file}
-            )
+            raise SuiteError("suite.too-deep", at=self.file)
         self.marks[path] = (mark.line + 1, mark.column + 1)
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
@@ -222,10 +214,7 @@ class _Reader:
                 continue
             if key in found:
                 place = FileLocation(file=self.file, line=mark.line + 1, column=mark.column + 1)
-                raise SuiteError(
-                    _("%(place)s: “%(key)s” stands here for the second time")
-                    % {"place": place, "key": key}
-                )
+                raise SuiteError("suite.key-twice", at=place, key=key)
             found[key] = self.build(value_node, (*path, key))
             self.marks[(*path, key)] = (mark.line + 1, mark.column + 1)
         return {**merged, **found}

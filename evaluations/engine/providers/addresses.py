@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
+from core.sentences import Sentence
 from evaluations.engine.errors import SetupError
 from evaluations.engine.providers.base import ADDRESSES
 
@@ -39,14 +40,10 @@ METADATA: Final = tuple(
 NAT64: Final = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
 LOOPBACK, LINK_LOCAL, PRIVATE, PUBLIC = "loopback", "link-local", "private", "public"
 ON_A_LAPTOP: Final = f"{LOOPBACK},{PRIVATE}"
-REFUSED_SENTENCE: Final = (
-    "%(address)s is not asked: it is %(kind)s, where the machine's own services are; "
-    "name it in %(setting)s if a model is there"
-)
 KINDS: Final = {
-    LOOPBACK: "an address of this machine itself",
-    LINK_LOCAL: "a link-local or metadata address",
-    PRIVATE: "a private address",
+    LOOPBACK: "address.loopback",
+    LINK_LOCAL: "address.link-local",
+    PRIVATE: "address.private",
 }
 
 
@@ -110,8 +107,8 @@ class Policy:
         if any(bare in network for network in self.networks):
             return
         shown = host if host == str(address) else f"{host} ({address})"
-        params = {"address": shown, "kind": KINDS[kind], "setting": ALLOWED_NETWORKS}
-        raise SetupError(REFUSED_SENTENCE % params)
+        what = Sentence(KINDS[kind])
+        raise SetupError("address.refused", address=shown, kind=what, setting=ALLOWED_NETWORKS)
 
 
 def _unwrapped(address: IPAddress) -> IPAddress:

@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from core.language import gettext as _
 from evaluations.engine.errors import BrokenAnswerError, SetupError
 from evaluations.engine.providers.addresses import make_policy
 from evaluations.engine.providers.base import Capabilities, Environment, Limits, ProviderSpec
@@ -55,7 +54,7 @@ class AnthropicProvider:
     def _answer(self, reply: Mapping[str, Any], milliseconds: int, *, structured: bool) -> Answer:
         blocks = reply.get("content")
         if not isinstance(blocks, list) or not all(isinstance(one, dict) for one in blocks):
-            raise BrokenAnswerError(_("the answer of Anthropic has no content"))
+            raise BrokenAnswerError("anthropic.empty-answer")
         calls = [block for block in blocks if block.get("type") == "tool_use"]
         text = "".join(extract_text(one.get("text")) for one in blocks if one.get("type") == "text")
         if structured and calls:
@@ -89,7 +88,7 @@ class AnthropicProvider:
         Raises:
             SetupError: always; Anthropic has no embeddings.
         """
-        raise SetupError(_("Anthropic has no embeddings: choose another provider for them"))
+        raise SetupError("anthropic.no-embeddings")
 
     async def close(self) -> None:
         """Close the connections."""
@@ -162,19 +161,14 @@ def make_anthropic(spec: ProviderSpec, environment: Environment) -> AnthropicPro
         SetupError: the key is missing, or would go elsewhere.
     """
     if not spec.model:
-        raise SetupError(_("anthropic needs a model, such as anthropic:claude-sonnet-4-5"))
+        raise SetupError("anthropic.no-model")
     url = address(spec.base_url, environment, "ANTHROPIC_BASE_URL", USUAL)
     trusted = (USUAL, environment.get("ANTHROPIC_BASE_URL", ""))
     key = key_for(url, environment, "ANTHROPIC_API_KEY", trusted)
     if not key:
         if environment.get("ANTHROPIC_API_KEY"):
-            raise SetupError(
-                _(
-                    "ANTHROPIC_API_KEY is not sent to another address than its own: set "
-                    "ANTHROPIC_BASE_URL to allow that one"
-                )
-            )
-        raise SetupError(_("ANTHROPIC_API_KEY is not set: put the key into the environment"))
+            raise SetupError("anthropic.key-elsewhere")
+        raise SetupError("anthropic.no-key")
     limits = spec.limits or Limits(concurrency=4)
     client = Client(
         name="Anthropic",

@@ -12,6 +12,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Final
 
+from core.sentences import Sentence
 from evaluations.engine.errors import (
     AuthenticationError,
     ContentFilterError,
@@ -44,31 +45,31 @@ class _Meaning:
     """What an answer without success means, by its status or by what its body holds."""
 
     kind: type[ProviderError]
-    sentence: str
+    code: str
     statuses: Container[int] = ()
     signs: tuple[str, ...] = ()
     """In lower case."""
 
 
 FILTER_SIGNS: Final = ("content_filter", "content_policy", "content management policy")
-FILTERED: Final = "the content filter of {name} refused the prompt"
+FILTERED: Final = "http.filtered"
 # The first that fits counts.
 MEANINGS: Final = (
-    _Meaning(kind=AuthenticationError, statuses=(401,), sentence="{name} does not accept the key"),
+    _Meaning(kind=AuthenticationError, statuses=(401,), code="http.unauthorized"),
     _Meaning(
         kind=AuthenticationError,
         statuses=(402,),
         signs=("insufficient_quota", "credit balance is too low", "billing_hard_limit"),
-        sentence="the account at {name} has nothing left",
+        code="http.no-credit",
     ),
-    _Meaning(kind=RateLimitError, statuses=(429,), sentence="{name} has had too many requests"),
+    _Meaning(kind=RateLimitError, statuses=(429,), code="http.rate-limit"),
     # Whether the work was done behind a gateway that gave up, nobody knows.
     _Meaning(
         kind=UnansweredError,
         statuses=(408, 504, 524),
-        sentence="{name} did not answer its gateway in time",
+        code="http.gateway-timeout",
     ),
-    _Meaning(kind=ServiceError, statuses=range(500, 1000), sentence="{name} failed"),
+    _Meaning(kind=ServiceError, statuses=range(500, 1000), code="http.failed"),
     _Meaning(
         kind=ContextTooLongError,
         signs=(
@@ -80,14 +81,14 @@ MEANINGS: Final = (
             "exceed_context_size",
             "exceeds the available context",
         ),
-        sentence="the prompt is too long for this model of {name}",
+        code="http.context",
     ),
     _Meaning(
         kind=ContentFilterError,
         signs=(*FILTER_SIGNS, "responsibleai", "flagged", "moderation"),
-        sentence=FILTERED,
+        code=FILTERED,
     ),
-    _Meaning(kind=RefusedError, statuses=ANY, sentence="{name} refused the request"),
+    _Meaning(kind=RefusedError, statuses=ANY, code="http.refused"),
 )
 # What services write instead of a number, and the status that it stands for.
 STATUS_OF_WORD: Final = {
@@ -179,36 +180,38 @@ def _status_of(error: Mapping[str, Any]) -> int | None:
 def find_embedded_error(name: str, embedded: Embedded, headers: Mapping[str, str]) -> ProviderError:
     """Return the error that a body of a good status holds."""
     status = embedded.status or HTTPStatus.OK
-    kind, sentence = _meaning_of(status, embedded.text)
-    shown = f" ({embedded.status})" if embedded.status else ""
-    return _built(kind, f"{sentence.format(name=name)}{shown}: {embedded.message}", headers, status)
+    kind, code = _meaning_of(status, embedded.text)
+    what = Sentence(code, name=name)
+    if embedded.status:
+        what = Sentence("http.status", what=what, status=embedded.status)
+    return _built(kind, Sentence(embedded.message, at=what), headers, status)
 
 
 def find_status_error(
     name: str, status: int, headers: Mapping[str, str], text: str
 ) -> ProviderError:
     """Return the error that an answer with another status than a good one stands for."""
-    kind, sentence = _meaning_of(status, text)
-    message = f"{sentence.format(name=name)} ({status}): {_message(text)}"
-    return _built(kind, message, headers, status)
+    kind, code = _meaning_of(status, text)
+    what = Sentence("http.status", what=Sentence(code, name=name), status=status)
+    return _built(kind, Sentence(_message(text), at=what), headers, status)
 
 
 def _meaning_of(status: int, text: str) -> tuple[type[ProviderError], str]:
     lower = text.lower()
     return next(
-        (meaning.kind, meaning.sentence)
+        (meaning.kind, meaning.code)
         for meaning in MEANINGS
         if status in meaning.statuses or any(sign in lower for sign in meaning.signs)
     )
 
 
 def _built(
-    kind: type[ProviderError], message: str, headers: Mapping[str, str], status: int
+    kind: type[ProviderError], sentence: Sentence, headers: Mapping[str, str], status: int
 ) -> ProviderError:
     wait = _wait_seconds(headers) if kind.may_retry else None
     if wait is not None and wait > LONGEST_ASKED_SECONDS:
-        message = f"{message} (it asks to wait {wait:,.0f} s, so it is not tried again)"
-    return kind(message, retry_after_seconds=wait, status=status)
+        sentence = Sentence("http.long-wait", error=sentence, seconds=f"{wait:,.0f}")
+    return kind(sentence, retry_after_seconds=wait, status=status)
 
 
 def _message(text: str) -> str:

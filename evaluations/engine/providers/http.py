@@ -15,7 +15,7 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 
 from core.language import gettext as _
-from core.language import gettext_noop
+from core.sentences import Sentence
 from evaluations.engine.errors import (
     BrokenAnswerError,
     ContentFilterError,
@@ -51,10 +51,6 @@ HOPELESS_AFTER_ANSWERS: Final = 100
 # Refusals that are of the key, the address or the model rather than of one request.
 FOR_GOOD: Final = frozenset({301, 302, 303, 307, 308, 403, 404, 405})
 TEMPORARY_DNS_RETRIES: Final = 2
-CERTIFICATE: Final = gettext_noop(
-    "the certificate of %(name)s at %(address)s is not trusted: %(reason)s; if it is your own "
-    "service, name its authority's certificate in SSL_CERT_FILE"
-)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -144,31 +140,21 @@ class Client:
         most = HOPELESS_AFTER_ANSWERS if self._has_answered else HOPELESS
         if self._refused_in_a_row >= most:
             which = _("last") if self._has_answered else _("first")
-            raise SetupError(
-                _("the %(which)s %(most)s requests were all refused, at the end: %(error)s")
-                % {"which": which, "most": most, "error": error}
-            )
+            raise SetupError("http.all-refused", which=which, most=most, error=error)
 
     async def _exchange(self, url: str, body: Mapping[str, Any]) -> _Reply:
         try:
             return await self._send(url, body)
         except TimeoutError:
             seconds = self._timeout.total
-            raise UnansweredError(
-                _("%(name)s did not answer within %(seconds)s s")
-                % {"name": self.name, "seconds": f"{seconds:g}"}
-            ) from None
+            raise UnansweredError("http.timeout", name=self.name, seconds=f"{seconds:g}") from None
         except aiohttp.ClientPayloadError:
-            raise BrokenAnswerError(
-                _("the answer of %(name)s was cut") % {"name": self.name}
-            ) from None
+            raise BrokenAnswerError("http.cut", name=self.name) from None
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
             raise self._unreachable(error) from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             reason = self._mask(str(error))
-            raise RefusedError(
-                _("%(name)s could not be asked: %(reason)s") % {"name": self.name, "reason": reason}
-            ) from None
+            raise RefusedError("http.not-sent", name=self.name, reason=reason) from None
 
     async def _send(self, url: str, body: Mapping[str, Any]) -> _Reply:
         session = self._session or self._open()
@@ -179,10 +165,7 @@ class Client:
                 raw += chunk
                 if len(raw) > LARGEST_ANSWER:
                     size = LARGEST_ANSWER // 1024**2
-                    raise BrokenAnswerError(
-                        _("the answer of %(name)s is longer than %(size)s MiB")
-                        % {"name": self.name, "size": size}
-                    )
+                    raise BrokenAnswerError("http.too-long", name=self.name, size=size)
             text = self._decode(raw, response)
             return _Reply(status=response.status, headers=response.headers, text=text)
 
@@ -205,50 +188,38 @@ class Client:
             return raw.decode(response.charset or "utf-8")
         except (UnicodeDecodeError, LookupError):
             if response.ok:
-                message = _("the answer of %(name)s is not the UTF-8 that JSON is written in") % {
-                    "name": self.name
-                }
-                raise BrokenAnswerError(message) from None
+                raise BrokenAnswerError("http.not-utf8", name=self.name) from None
             return raw.decode("utf-8", "replace")
 
     def _unreachable(self, error: Exception) -> ProviderError:
         where = _shown(self.base_url)
         if isinstance(error, aiohttp.ClientConnectorCertificateError):
             reason = getattr(error.certificate_error, "verify_message", "") or _("it is not valid")
-            params = {"name": self.name, "address": where, "reason": reason}
-            return RefusedError(_(CERTIFICATE) % params)
+            return RefusedError("http.certificate", name=self.name, address=where, reason=reason)
         if isinstance(error, aiohttp.ClientConnectorSSLError):
             reason = getattr(error.os_error, "reason", "") or _("it answered in another way")
-            message = _(
-                "%(name)s does not speak TLS (https) as expected at %(where)s: %(reason)s"
-            ) % {"name": self.name, "where": where, "reason": reason}
-            return RefusedError(message)
+            return RefusedError("http.no-tls", name=self.name, where=where, reason=reason)
         if isinstance(error, aiohttp.ClientConnectorDNSError):
             return self._unresolved(error, where)
         # Refused before it was sent, the work was not done; cut afterwards, nobody knows.
         if isinstance(error, aiohttp.ClientConnectorError):
             return ServiceError(
-                _("%(name)s cannot be reached at %(where)s: %(cause)s")
-                % {"name": self.name, "where": where, "cause": _cause(error)}
+                "http.unreachable", name=self.name, where=where, cause=_cause(error)
             )
-        return BrokenAnswerError(
-            _("%(name)s closed the connection without an answer") % {"name": self.name}
-        )
+        return BrokenAnswerError("http.closed", name=self.name)
 
     def _unresolved(self, error: aiohttp.ClientConnectorDNSError, where: str) -> ProviderError:
         host = urlsplit(self.base_url).hostname
-        message = _("%(name)s cannot be reached at %(where)s: ") % {
-            "name": self.name,
-            "where": where,
-        }
         if error.os_error.errno == socket.EAI_AGAIN:
-            message += _("the name %(host)s cannot be resolved at the moment (DNS)") % {
-                "host": host
-            }
-            return ServiceError(message, most_retries=TEMPORARY_DNS_RETRIES)
-        return RefusedError(
-            message + _("there is no host of the name %(host)s (DNS)") % {"host": host}
-        )
+            return ServiceError(
+                "http.unreachable",
+                name=self.name,
+                where=where,
+                cause=Sentence("http.dns-later", host=host),
+                most_retries=TEMPORARY_DNS_RETRIES,
+            )
+        cause = Sentence("http.no-host", host=host)
+        return RefusedError("http.unreachable", name=self.name, where=where, cause=cause)
 
     def _read(self, reply: _Reply, url: str) -> dict[str, Any]:
         """Return the object that a reply holds; every 2xx with one is an answer.
@@ -270,16 +241,16 @@ class Client:
         error = find_status_error(self.name, reply.status, reply.headers, self._mask(reply.text))
         if reply.status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
             # A wrong address and an unknown model look the same: say what was asked.
-            error = type(error)(f"{error} (asked at {_shown(url)})", status=error.status)
+            sentence = Sentence("http.asked-at", error=error, url=_shown(url))
+            error = type(error)(sentence, status=error.status)
         return error
 
     def _redirected(self, reply: _Reply) -> ProviderError:
         location = _shown(self._mask(reply.headers.get("Location", ""))) or "nowhere"
-        message = _(
-            "%(name)s answered with a redirect (%(status)s) to %(location)s, which is not "
-            "followed: set the address that it really has"
-        ) % {"name": self.name, "status": reply.status, "location": location}
-        return RefusedError(message, status=reply.status)
+        return RefusedError(
+            Sentence("http.redirect", name=self.name, status=reply.status, location=location),
+            status=reply.status,
+        )
 
     def _object(self, reply: _Reply) -> dict[str, Any]:
         try:
@@ -287,29 +258,21 @@ class Client:
         except (ValueError, RecursionError):
             raise BrokenAnswerError(self._no_json(reply)) from None
         if not isinstance(body, dict):
-            raise BrokenAnswerError(
-                _("the answer of %(name)s is no JSON object") % {"name": self.name}
-            )
+            raise BrokenAnswerError("http.not-an-object", name=self.name)
         return body
 
-    def _no_json(self, reply: _Reply) -> str:
+    def _no_json(self, reply: _Reply) -> Sentence:
         """Return what an answer is that is no JSON, as far as it can be told."""
         start = reply.text.lstrip()[:100].lower()
         kind = reply.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if not start:
-            return f"the answer of {self.name} is empty ({reply.status}), not JSON"
+            return Sentence("http.empty", name=self.name, status=reply.status)
         if kind == "text/event-stream" or start.startswith(("data:", "event:")):
-            return (
-                f"the answer of {self.name} is a stream of events, not JSON: it was not asked to "
-                "stream; turn that off at the service"
-            )
+            return Sentence("http.stream", name=self.name)
         if is_page(reply.text):
             page = shorten(self._mask(read_page_text(reply.text)))
-            return (
-                f"the answer of {self.name} is a web page, not JSON: “{page[:100]}”; is the "
-                "address right, and does no proxy or sign-in stand between?"
-            )
-        return f"the answer of {self.name} is not JSON"
+            return Sentence("http.page", name=self.name, page=page[:100])
+        return Sentence("http.not-json", name=self.name)
 
     def _mask(self, text: str) -> str:
         for secret in self._secrets:

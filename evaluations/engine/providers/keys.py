@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
-from core.language import gettext as _
 from evaluations.engine.errors import SetupError
 from evaluations.engine.providers.base import Environment
 
@@ -73,9 +72,7 @@ def address(wanted: str, environment: Environment, variable: str, default: str) 
     """
     url = wanted or environment.get(variable, "") or default
     if not url:
-        raise SetupError(
-            _("no address: set %(variable)s, or give the model one") % {"variable": variable}
-        )
+        raise SetupError("address.missing", variable=variable)
     check_address(url)
     return url
 
@@ -92,17 +89,14 @@ def check_address(url: str) -> None:
     except ValueError:  # of brackets and ports
         is_http = False
     if not is_http:
-        raise SetupError(_("an address of a model begins with http:// or https:// and has a host"))
+        raise SetupError("address.form")
     if parts.username or parts.password:
-        raise SetupError(_("an address of a model holds no user name and no password"))
+        raise SetupError("address.credentials")
     secret = find_secret(dict(parse_qsl(parts.query))) or find_secret(
         dict(parse_qsl(parts.fragment))
     )
     if secret:
-        raise SetupError(
-            _("an address of a model holds no key: %(secret)s is set in the environment")
-            % {"secret": secret}
-        )
+        raise SetupError("address.key", secret=secret)
 
 
 def key_for(url: str, environment: Environment, variable: str, trusted: tuple[str, ...]) -> str:

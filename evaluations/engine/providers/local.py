@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from core.language import gettext as _
 from evaluations.engine.errors import ServiceError, SetupError
 from evaluations.engine.providers.addresses import LOOPBACK, Policy
 from evaluations.engine.providers.base import Capabilities, Environment, Limits, ProviderSpec
@@ -94,7 +93,7 @@ class LocalProvider:
                         return f"{text}/v1"
         except TimeoutError:
             pass
-        raise ServiceError(_("the local model did not start; run `make local-model` again"))
+        raise ServiceError("local.no-start")
 
     async def embed(self, texts: Sequence[str]) -> list[Vector]:  # noqa: ARG002 (the contract's)
         """Refuse.
@@ -102,7 +101,7 @@ class LocalProvider:
         Raises:
             SetupError: always.
         """
-        raise SetupError(_("the local model has no embeddings"))
+        raise SetupError("local.no-embeddings")
 
     async def close(self) -> None:
         """End the model's process."""
@@ -124,7 +123,7 @@ def find_model(environment: Environment) -> Path:
     chosen = environment.get("LOCAL_MODEL", "")
     found = [Path(chosen)] if chosen else sorted(FOLDER.glob("*.gguf"))
     if not found or not found[0].is_file():
-        raise SetupError(_("there is no local model yet: run `make local-model` once"))
+        raise SetupError("local.no-model")
     return found[0]
 
 
@@ -137,5 +136,5 @@ def make_local(spec: ProviderSpec, environment: Environment) -> Any:
     from importlib.util import find_spec  # noqa: PLC0415 (rare)
 
     if find_spec("xllamacpp") is None:
-        raise SetupError(_("llama.cpp is not installed yet: run `make local-model` once"))
+        raise SetupError("local.no-llama")
     return LocalProvider(spec, find_model(environment))

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from core.language import gettext as _
 from evaluations.engine.errors import SetupError
 from evaluations.engine.providers.base import Capabilities, Environment, Limits, ProviderSpec
 from evaluations.engine.providers.wordpiece import WordPiece
@@ -75,7 +74,7 @@ class LocalEmbeddings:
         Raises:
             SetupError: always.
         """
-        raise SetupError(_("local-embeddings answers nothing: name it with --embeddings"))
+        raise SetupError("embeddings.no-answers")
 
     async def embed(self, texts: Sequence[str]) -> list[Vector]:
         """Return a vector of 384 numbers and length 1 for each text; 256 tokens of it count.
@@ -109,10 +108,7 @@ def _load(folder: Path) -> _Model:
             tokenizer=WordPiece(vocabulary, longest=LONGEST_TOKENS),
         )
     except Exception as error:  # onnxruntime's errors have no base of their own
-        raise SetupError(
-            _("the files in %(folder)s cannot be read: remove them and run `make local-embeddings`")
-            % {"folder": folder}
-        ) from error
+        raise SetupError("embeddings.broken-files", folder=folder) from error
 
 
 def make_local_embeddings(
@@ -125,12 +121,9 @@ def make_local_embeddings(
         SetupError: another model is asked for, or a package or a file is missing.
     """
     if spec.model not in ("", NAME):
-        raise SetupError(
-            _("local-embeddings has one model, %(name)s, and no “%(model)s”")
-            % {"name": NAME, "model": spec.model}
-        )
+        raise SetupError("embeddings.one-model", name=NAME, model=spec.model)
     if importlib.util.find_spec("onnxruntime") is None:
-        raise SetupError(_("onnxruntime is not installed yet: run `make local-embeddings` once"))
+        raise SetupError("embeddings.no-runtime")
     if not all((FOLDER / name).is_file() for name in FILES):
-        raise SetupError(_("there are no local embeddings yet: run `make local-embeddings` once"))
+        raise SetupError("embeddings.no-files")
     return LocalEmbeddings(spec, FOLDER)

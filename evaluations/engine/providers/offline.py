@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from core.language import gettext as _
+from core.sentences import Sentence
 from evaluations.engine.errors import ProviderError, SetupError, SuiteError
 from evaluations.engine.files import RunFiles
 from evaluations.engine.numbers import finite
@@ -36,7 +37,7 @@ class _Offline:
         Raises:
             SetupError: always.
         """
-        raise SetupError(_("%(kind)s has no embeddings") % {"kind": self.spec.kind})
+        raise SetupError("offline.no-embeddings", kind=self.spec.kind)
 
     async def close(self) -> None:
         """Do nothing: there is nothing to let go of."""
@@ -70,7 +71,7 @@ class ReplayProvider(_Offline):
         """
         found = self._answers.get(prompt_key(request.messages))
         if found is None:
-            raise ProviderError(_("nothing was recorded for this prompt"))
+            raise ProviderError("replay.no-answer")
         cost = found.get("cost_usd", found.get("cost"))
         return Answer(
             text=str(found["output"]),
@@ -105,13 +106,10 @@ def make_replay(spec: ProviderSpec, files: RunFiles) -> ReplayProvider:
     try:
         rows = _rows(files.read(spec.model).decode("utf-8-sig"))
     except SuiteError as error:
-        raise SetupError(_("replay: %(error)s") % {"error": error}) from None
+        raise SetupError("replay.file", error=error) from None
     except (ValueError, RecursionError):
         sentence = _("holds no recorded answers: it is a JSON list, or JSON Lines, of objects")
-        raise SetupError(
-            _("%(path)s %(sentence)s with prompt (or messages) and output")
-            % {"path": path, "sentence": sentence}
-        ) from None
+        raise SetupError("replay.shape", path=path, sentence=sentence) from None
     answers = {}
     for number, row in enumerate(rows, start=1):
         answers[_key(row, path, number)] = row
@@ -128,17 +126,13 @@ def _rows(text: str) -> list[Any]:
 
 def _key(row: Any, path: str, number: int) -> str:
     if not isinstance(row, dict) or "output" not in row or not {"prompt", "messages"} & row.keys():
-        raise SetupError(
-            _("%(path)s, entry %(number)s: needs prompt (or messages) and output")
-            % {"path": path, "number": number}
-        )
+        raise SetupError("replay.entry", at=Sentence("file.entry", path=path, number=number))
     given = row.get("messages") or [{"role": "user", "content": row.get("prompt")}]
     try:
         return prompt_key([Message(role=one["role"], content=one["content"]) for one in given])
     except (TypeError, KeyError):
         raise SetupError(
-            _("%(path)s, entry %(number)s: a message has a role and a content")
-            % {"path": path, "number": number}
+            "replay.message", at=Sentence("file.entry", path=path, number=number)
         ) from None
 
 

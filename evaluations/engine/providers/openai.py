@@ -68,9 +68,7 @@ class OpenAIProvider:
         choice, message = self._choice(reply)
         content, calls = message.get("content"), message.get("tool_calls")
         if not isinstance(content, str | list | None) or not isinstance(calls, list | None):
-            raise BrokenAnswerError(
-                _("the message of %(name)s is no text") % {"name": self._client.name}
-            )
+            raise BrokenAnswerError("openai.not-text", name=self._client.name)
         refusal = extract_text(message.get("refusal")) or _refusal(content)
         reason, own_reason = normalise_reason(choice.get("finish_reason"))
         text = _text(content, calls) or refusal
@@ -101,9 +99,7 @@ class OpenAIProvider:
         """
         choices = reply.get("choices")
         if choices == []:
-            raise BrokenAnswerError(
-                _("the answer of %(name)s has no message: no choices") % {"name": self._client.name}
-            )
+            raise BrokenAnswerError("openai.no-choices", name=self._client.name)
         choice = choices[0] if isinstance(choices, list) else None
         if choice is None and isinstance(reply.get("message"), dict):
             # Ollama's own shape.
@@ -115,9 +111,7 @@ class OpenAIProvider:
             if message is None and isinstance(choice.get("text"), str):
                 # The shape of completions before there were chats.
                 return choice, {"content": choice["text"]}
-        raise BrokenAnswerError(
-            _("the answer of %(name)s has no message") % {"name": self._client.name}
-        )
+        raise BrokenAnswerError("openai.no-message", name=self._client.name)
 
     def _broken_off(self, choice: Mapping[str, Any], reason: str | None, text: str) -> str:
         """Return what went wrong while the service answered, "" where nothing did.
@@ -144,16 +138,14 @@ class OpenAIProvider:
         try:
             vectors = order_vectors(reply["data"])
         except (KeyError, TypeError, ValueError):
-            raise BrokenAnswerError(
-                _("%(name)s sent no embeddings") % {"name": self._client.name}
-            ) from None
+            raise BrokenAnswerError("openai.no-vectors", name=self._client.name) from None
         if len(vectors) != len(texts):
             counts = _("%(vectors)s embeddings for %(texts)s texts") % {
                 "vectors": len(vectors),
                 "texts": len(texts),
             }
             raise BrokenAnswerError(
-                _("%(name)s sent %(counts)s") % {"name": self._client.name, "counts": counts}
+                "openai.embeddings-count", name=self._client.name, counts=counts
             )
         return vectors
 
@@ -251,12 +243,12 @@ def make_openai(spec: ProviderSpec, environment: Environment) -> OpenAIProvider:
         SetupError: the key is missing, or would go elsewhere.
     """
     if not spec.model:
-        raise SetupError(_("openai needs a model, such as openai:gpt-4.1-mini"))
+        raise SetupError("openai.no-model")
     url = address(spec.base_url, environment, "OPENAI_BASE_URL", USUAL)
     trusted = (USUAL, environment.get("OPENAI_BASE_URL", ""))
     key = key_for(url, environment, "OPENAI_API_KEY", trusted)
     if not key:
-        raise SetupError(_no_key("OPENAI_API_KEY", environment, "OPENAI_BASE_URL"))
+        raise _no_key("OPENAI_API_KEY", environment, "OPENAI_BASE_URL")
     abilities = Capabilities(
         supports_seed=True,
         supports_schema=True,
@@ -271,12 +263,10 @@ def make_openai(spec: ProviderSpec, environment: Environment) -> OpenAIProvider:
     return OpenAIProvider(spec, client, abilities=abilities, limits=limits)
 
 
-def _no_key(key: str, environment: Environment, base: str) -> str:
+def _no_key(key: str, environment: Environment, base: str) -> SetupError:
     if environment.get(key):
-        return _(
-            "%(key)s is not sent to another address than its own: set %(base)s to allow that one"
-        ) % {"key": key, "base": base}
-    return _("%(key)s is not set: put the key into the environment") % {"key": key}
+        return SetupError("openai.key-elsewhere", key=key, base=base)
+    return SetupError("openai.no-key", key=key)
 
 
 def make_compatible(spec: ProviderSpec, environment: Environment) -> OpenAIProvider:
@@ -286,7 +276,7 @@ def make_compatible(spec: ProviderSpec, environment: Environment) -> OpenAIProvi
         SetupError: it has no model or no address, or may not be asked there.
     """
     if not spec.model:
-        raise SetupError(_("openai-compatible needs a model, such as openai-compatible:llama3.2"))
+        raise SetupError("openai.no-compatible-model")
     variable = "OPENAI_COMPATIBLE_BASE_URL"
     url = address(spec.base_url, environment, variable, "")
     trusted = (environment.get(variable, ""),)

@@ -10,7 +10,6 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from core.language import gettext as _
-from core.language import gettext_noop
 from evaluations.engine.errors import EngineError, SetupError
 from evaluations.engine.files import NO_FILES, RunFiles
 from evaluations.engine.plugins import Plugin, PluginFaultError, Registry
@@ -60,10 +59,6 @@ OURS: Final[Mapping[str, MakeProvider]] = {
     "echo": _lazy("offline", "make_echo"),
 }
 KIND: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-WRONG_KIND: Final = gettext_noop(
-    "%(package)s cannot be used: “%(name)s” is no kind of provider; small letters, digits and "
-    "hyphens are, and no word that means something else here"
-)
 MIDDLES: Final = {
     "openai": ("chat", "responses", "embedding", "embeddings"),
     "openai-compatible": ("chat", "embedding", "embeddings"),
@@ -112,7 +107,7 @@ def _read(plugin: Plugin) -> list[tuple[str, MakeProvider]]:
         PluginFaultError: its name is no kind.
     """
     if not KIND.fullmatch(plugin.name) or plugin.name in RESERVED:
-        raise plugin.fault(WRONG_KIND, name=plugin.name)
+        raise plugin.fault("plugin.provider-kind", name=plugin.name)
     return [(plugin.name, partial(_make_plugin, plugin))]
 
 
@@ -131,21 +126,19 @@ def _make_plugin(plugin: Plugin, spec: ProviderSpec, environment: Environment) -
     try:
         provider: Provider = plugin.load()(spec, environment)
     except PluginFaultError as error:
-        raise SetupError(str(error)) from error
+        raise SetupError(error.sentence) from error
     except EngineError:
         raise
     except Exception as error:
         # What such an error says may hold a key: it stands in the log, which hides keys.
         logger.exception("%s failed to make a provider", plugin.package)
         raise SetupError(
-            _("%(package)s failed to make a provider of the kind %(kind)s (%(name)s)")
-            % {"package": plugin.package, "kind": spec.kind, "name": type(error).__name__}
+            "plugin.failed", package=plugin.package, kind=spec.kind, name=type(error).__name__
         ) from error
     missing = [name for name in PROVIDER_PARTS if not hasattr(provider, name)]
     if missing:
         raise SetupError(
-            _("%(package)s made no provider of the kind %(kind)s: it has no %(name)s")
-            % {"package": plugin.package, "kind": spec.kind, "name": missing[0]}
+            "plugin.no-method", package=plugin.package, kind=spec.kind, name=missing[0]
         )
     return provider
 
@@ -169,12 +162,10 @@ def parse_spec(given: object) -> ProviderSpec:
     if isinstance(given, str):
         return _parse_text(given)
     if not isinstance(given, Mapping):
-        raise SetupError(
-            _("a provider is a text such as openai:gpt-4.1-mini, or an object with id")
-        )
+        raise SetupError("provider.shape")
     given = _with_id(given)
     if not isinstance(given.get("id"), str):
-        raise SetupError(_("a provider's object needs the text id, such as openai:gpt-4.1-mini"))
+        raise SetupError("provider.no-id")
     return _parse_object(given)
 
 
@@ -238,28 +229,20 @@ def _parse_text(text: str) -> ProviderSpec:
     kind, _colon, model = text.strip().partition(":")
     middle, _colon, rest = model.partition(":")
     if middle in OTHER_SERVICES.get(kind, ()):
-        raise SetupError(
-            _("“%(text)s” is no chat; write %(kind)s:MODEL for a model that answers one")
-            % {"text": text, "kind": kind}
-        )
+        raise SetupError("provider.not-chat", text=text, kind=kind)
     if middle in MIDDLES.get(kind, ()):
         model = rest or middle
     if kind in EXAMPLES and (not model or model in MIDDLES.get(kind, ())):
         what = _("a file") if kind == "replay" else _("a model")
-        raise SetupError(
-            _("%(kind)s needs %(what)s, such as %(examples)s")
-            % {"kind": kind, "what": what, "examples": EXAMPLES[kind]}
-        )
+        raise SetupError("provider.needs", kind=kind, what=what, examples=EXAMPLES[kind])
     if kind == "ollama":
         return ProviderSpec(
             kind="openai-compatible", model=model, base_url=OLLAMA, label=f"ollama:{model}"
         )
     if kind == "file" and text.endswith((".yaml", ".yml", ".json")):
-        raise SetupError(
-            _("“%(text)s” is a list of models: only a configuration can name it") % {"text": text}
-        )
+        raise SetupError("provider.list", text=text)
     if kind in RUNS_CODE:
-        raise SetupError(_("“%(text)s” would run code, which is never done here") % {"text": text})
+        raise SetupError("provider.code", text=text)
     _check_kind(kind)
     return ProviderSpec(kind=kind, model=model)
 
@@ -277,24 +260,18 @@ def _check_kind(kind: str) -> None:
             if near
             else _("there are %(known)s") % {"known": ", ".join(PROVIDERS)}
         )
-        raise SetupError(
-            _("there is no provider “%(kind)s”; %(hint)s")
-            % {"kind": kind, "hint": hint + PROVIDERS.hint}
-        )
+        raise SetupError("provider.unknown", kind=kind, hint=hint + PROVIDERS.hint)
 
 
 def _parse_object(given: Mapping[str, Any]) -> ProviderSpec:
     spec = _parse_text(str(given["id"]))
     config = given.get("config") or {}
     if not isinstance(config, Mapping):
-        raise SetupError(_("the config of %(spec)s is an object") % {"spec": spec.name})
+        raise SetupError("provider.config-object", spec=spec.name)
     secret = find_secret({name: value for name, value in given.items() if name != "id"})
     if secret:
         path = secret.removeprefix("config.")
-        raise SetupError(
-            _("%(spec)s: %(path)s is not read from files; set it in the environment")
-            % {"spec": spec.name, "path": path}
-        )
+        raise SetupError("provider.secret", spec=spec.name, path=path)
     base = _base_url(config) or spec.base_url
     through = config.get("passthrough")
     parameters = {
@@ -329,9 +306,7 @@ def _limits(given: Mapping[str, Any]) -> Limits | None:
         return None
     is_whole = isinstance(concurrency, int) and not isinstance(concurrency, bool)
     if not is_whole or not 1 <= concurrency <= MOST_AT_A_TIME:
-        raise SetupError(
-            _("concurrency is a whole number from 1 to %(limit)s") % {"limit": MOST_AT_A_TIME}
-        )
+        raise SetupError("provider.concurrency", limit=MOST_AT_A_TIME)
     return Limits(concurrency=concurrency)
 
 

@@ -131,8 +131,8 @@ def _scorer_of(assertion: Assertion) -> Scorer:
     if assertion.type == UNSUPPORTED:
         original = assertion.config.get("original", {})
         kind = original.get("type", "this") if isinstance(original, Mapping) else "this"
-        usual = _("assertions of the type %(kind)s are not supported") % {"kind": kind}
-        raise ScoringError(str(assertion.config.get("why") or usual))
+        why = assertion.config.get("why")
+        raise ScoringError(str(why)) if why else ScoringError("assertion.not-supported", kind=kind)
     return find(assertion.type)
 
 
@@ -178,7 +178,7 @@ async def apply(
     elif scorer.ask is not None:
         outcome = await scorer.ask(assertion, answer, context)
     else:
-        raise ScoringError(_("%(scorer)s has no way to score") % {"scorer": scorer.name})
+        raise ScoringError("scorer.no-method", scorer=scorer.name)
     if not assertion.negated or scorer.handles_negation or not scorer.negatable:
         return outcome
     passed = not outcome.passed

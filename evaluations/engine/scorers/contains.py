@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
-from core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.base import Context, Scorer
 from evaluations.engine.scorers.javascript import as_text, one_text, shortened, split_values
@@ -19,9 +18,7 @@ def _one_value(assertion: Assertion) -> Sequence[Any]:
     value = assertion.value
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number and not (isinstance(value, str) and value):
-        raise ScoringError(
-            _("%(type)s needs a text that is not empty, or a number") % {"type": assertion.type}
-        )
+        raise ScoringError("scorer.text-or-number", type=assertion.type)
     return (value,)
 
 

@@ -85,15 +85,9 @@ async def score_within(
     try:
         result = await bounded.call_async(f"{_module(scorer)}:score", assertion, answer, known)
     except RecursionError:
-        raise ScoringError(
-            _("the value of %(type)s cannot be used: it is nested too deeply")
-            % {"type": assertion.type}
-        ) from None
+        raise ScoringError("scorer.too-deep", type=assertion.type) from None
     except bounded.BoundedError as error:
-        raise ScoringError(
-            _("scoring this answer by %(type)s %(error)s")
-            % {"type": assertion.type, "error": error}
-        ) from error
+        raise ScoringError("scorer.effort", type=assertion.type, error=error) from error
     if isinstance(result, str):
         raise ScoringError(result)
     passed, score, reason = result

@@ -13,7 +13,6 @@ from typing import Any, Final
 
 import yaml
 
-from core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.effort import check_effort
 from evaluations.engine.scorers.equals import parse_json
@@ -136,7 +135,7 @@ class _Reader:
 
     def _refuse(self, left: int) -> None:
         if left < 0:
-            raise ScoringError(_("the answer has too many braces to look for JSON in all of it"))
+            raise ScoringError("scorer.too-many-braces")
 
 
 def _depth(text: str) -> int:

@@ -6,7 +6,6 @@ import unicodedata
 from collections import Counter
 from typing import Any, Final
 
-from core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.numbers import finite
 from evaluations.engine.scorers.base import Context, Scorer
@@ -28,9 +27,7 @@ def _references(assertion: Assertion, context: Context) -> list[str]:
     value = context.expected if assertion.value is None else assertion.value
     values = value if isinstance(value, list) else [value]
     if not values or any(isinstance(one, dict | list) for one in values):
-        raise ScoringError(
-            _("%(type)s needs a text or a list of texts as its value") % {"type": assertion.type}
-        )
+        raise ScoringError("scorer.texts", type=assertion.type)
     return [as_text(one) for one in values]
 
 
@@ -93,7 +90,7 @@ def last_number(text: str) -> float | None:
 def _tolerance(assertion: Assertion, name: str) -> float:
     value = finite(assertion.config.get(name, 0.0))
     if value is None or value < 0:
-        raise ScoringError(_("%(name)s is a number from 0 up") % {"name": name})
+        raise ScoringError("scorer.tolerance", name=name)
     return value
 
 
@@ -109,7 +106,7 @@ def _check_numeric(assertion: Assertion) -> list[str]:
 def _numeric(assertion: Assertion, answer: Answer, context: Context) -> AssertionResult:
     wanted = last_number(_references(assertion, context)[0])
     if wanted is None:
-        raise ScoringError(_("numeric needs a number as its value, or as the expected answer"))
+        raise ScoringError("scorer.numeric")
     found = last_number(answer.text)
     if found is None:
         return AssertionResult(passed=False, score=0.0, reason="the answer holds no number")

@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-from core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.types import Assertion
 
@@ -56,9 +55,7 @@ def one_text(assertion: Assertion) -> str:
         ScoringError: it is none, or empty.
     """
     if not isinstance(assertion.value, str) or not assertion.value:
-        raise ScoringError(
-            _("%(type)s needs a text as its value, which is not empty") % {"type": assertion.type}
-        )
+        raise ScoringError("scorer.text", type=assertion.type)
     return assertion.value
 
 
@@ -73,9 +70,7 @@ def text_list(assertion: Assertion) -> list[str]:
         return [value]
     if isinstance(value, list | tuple) and value and all(isinstance(one, str) for one in value):
         return list(value)
-    raise ScoringError(
-        _("%(type)s needs a text or a list of texts as its value") % {"type": assertion.type}
-    )
+    raise ScoringError("scorer.texts", type=assertion.type)
 
 
 def split_values(assertion: Assertion) -> Sequence[Any]:
@@ -89,10 +84,7 @@ def split_values(assertion: Assertion) -> Sequence[Any]:
         return split_fields(value)
     if isinstance(value, list | tuple):
         return value
-    raise ScoringError(
-        _("%(type)s needs a list, or a text with commas between its parts")
-        % {"type": assertion.type}
-    )
+    raise ScoringError("scorer.list", type=assertion.type)
 
 
 def split_fields(text: str) -> list[str]:
@@ -128,14 +120,14 @@ def _quoted(text: str, place: int) -> tuple[str, int]:
         else:
             found.append(text[place])
             place += 1
-    raise ScoringError(_("a quotation in the list of values does not end"))
+    raise ScoringError("scorer.open-quote")
 
 
 def _after_quotation(text: str, place: int) -> int:
     while place < len(text) and text[place] in SPACE:
         place += 1
     if place < len(text) and text[place] != ",":
-        raise ScoringError(_("a comma has to follow a quotation in the list of values"))
+        raise ScoringError("scorer.comma")
     return place
 
 

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import yaml
 
-from core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.base import Context, Scorer
 from evaluations.engine.scorers.embedded_json import YAML_FAULTS, find_objects, has_aliases
@@ -26,9 +25,7 @@ def _schema(assertion: Assertion) -> Any:
         return _read_schema(value)
     if isinstance(value, dict):
         return value
-    raise ScoringError(
-        _("%(type)s takes a JSON Schema: an object, or its text") % {"type": assertion.type}
-    )
+    raise ScoringError("scorer.json-schema", type=assertion.type)
 
 
 @lru_cache(maxsize=256)
@@ -38,22 +35,20 @@ def _read_schema(text: str) -> Any:
     except (ValueError, RecursionError):
         found = _read_yaml(text)
     if not isinstance(found, dict | bool):
-        raise ScoringError(_("the schema is not an object"))
+        raise ScoringError("scorer.schema-object")
     return found
 
 
 def _read_yaml(text: str) -> Any:
     try:
         if has_aliases(text):
-            raise ScoringError(_("the schema has aliases (*name), which could make it endless"))
+            raise ScoringError("scorer.schema-aliases")
         return yaml.safe_load(text)
     except RecursionError:
-        raise ScoringError(_("the schema is nested too deeply")) from None
+        raise ScoringError("scorer.schema-depth") from None
     except YAML_FAULTS as error:
         said = " ".join(str(error).split())
-        raise ScoringError(
-            _("the schema is neither JSON nor YAML: %(said)s") % {"said": shortened(said, 300)}
-        ) from None
+        raise ScoringError("scorer.schema-syntax", reason=shortened(said, 300)) from None
 
 
 def why_invalid(schema: Any, document: Any) -> str | None:

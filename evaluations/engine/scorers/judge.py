@@ -60,9 +60,7 @@ async def ask_judge(
         ProviderError: the judge did not answer.
     """
     if context.services is None:
-        raise ScoringError(
-            _("%(type)s needs a judge: name a model, as --judge does") % {"type": assertion.type}
-        )
+        raise ScoringError("judge.none", type=assertion.type)
     whole = {
         "type": "object",
         "properties": dict(schema),
@@ -82,21 +80,21 @@ async def ask_judge(
     )
     answer = await context.services.judge(request, provider=find_provider(assertion))
     if not answer.is_whole:
-        raise ScoringError(_why_not_whole(answer))
+        raise _why_not_whole(answer)
     verdict = _without_thoughts(answer.text)
     reply = parse_reply(verdict, schema)
     if any(_bare(verdict) in _bare(text) for text in judged):
-        raise ScoringError(_("the judge only repeated what stands in the answer"))
+        raise ScoringError("judge.echo")
     return reply
 
 
-def _why_not_whole(answer: Answer) -> str:
+def _why_not_whole(answer: Answer) -> ScoringError:
     """Return why a reply is no verdict: half of one may say the opposite of the whole."""
     if answer.broken_off:
-        return _("the judge's reply is not whole: %(reason)s") % {"reason": answer.broken_off}
+        return ScoringError("judge.not-whole", reason=answer.broken_off)
     if answer.finish_reason == "length":
-        return _("the judge's reply was cut at its limit of tokens: give the judge a higher one")
-    return _("the content filter of the judge's service acted: there is no verdict")
+        return ScoringError("judge.cut")
+    return ScoringError("judge.filtered")
 
 
 def _without_thoughts(text: str) -> str:
@@ -128,25 +126,18 @@ def parse_reply(text: str, schema: Mapping[str, Any]) -> dict[str, Any]:
     try:
         found = json.loads(block["inside"] if block else bare, object_pairs_hook=_once)
     except (ValueError, RecursionError):
-        raise ScoringError(
-            _("the judge's reply is not one JSON object: %(shown)s") % {"shown": _shown(bare)}
-        ) from None
+        raise ScoringError("judge.not-json", shown=_shown(bare)) from None
     if not isinstance(found, dict):
-        raise ScoringError(
-            _("the judge's reply is not one JSON object: %(shown)s") % {"shown": _shown(bare)}
-        )
+        raise ScoringError("judge.not-json", shown=_shown(bare))
     missing = [name for name in schema if name not in found and name != "reason"]
     strange = [name for name in found if name not in schema]
     if missing or strange:
         wrong = missing or strange
         said = _("has no") if missing else _("has a key that was not asked for:")
-        raise ScoringError(
-            _("the judge's reply %(said)s %(known)s")
-            % {"said": said, "known": ", ".join(map(str, wrong))}
-        )
+        raise ScoringError("judge.keys", known=", ".join(map(str, wrong)), reason=said)
     reason = found.get("reason", "")
     if not isinstance(reason, str):
-        raise ScoringError(_("the judge's reason is a text"))
+        raise ScoringError("judge.reason")
     found["reason"] = reason[:LONGEST_REASON]
     return found
 
@@ -171,10 +162,7 @@ def yes_or_no(reply: Mapping[str, Any], key: str) -> bool:
     """
     value = reply[key]
     if not isinstance(value, bool):
-        raise ScoringError(
-            _("the judge's %(key)s is true or false, not %(shown)s")
-            % {"key": key, "shown": _shown(str(value))}
-        )
+        raise ScoringError("judge.boolean", key=key, shown=_shown(str(value)))
     return value
 
 
@@ -186,13 +174,7 @@ def unit_score(reply: Mapping[str, Any], key: str) -> float:
     """
     value = finite(reply[key])
     if value is None:
-        raise ScoringError(
-            _("the judge's %(key)s is a number, not %(shown)s")
-            % {"key": key, "shown": _shown(str(reply[key]))}
-        )
+        raise ScoringError("judge.number", key=key, shown=_shown(str(reply[key])))
     if not 0 <= value <= 1:
-        raise ScoringError(
-            _("the judge's %(key)s is from 0 to 1, not %(value)s")
-            % {"key": key, "value": f"{value:g}"}
-        )
+        raise ScoringError("judge.range", key=key, value=f"{value:g}")
     return value

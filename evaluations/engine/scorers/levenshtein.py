@@ -4,7 +4,6 @@ from typing import Final
 
 from rapidfuzz.distance import Levenshtein
 
-from core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.base import Context, Scorer, product_cost
 from evaluations.engine.types import Answer, Assertion, AssertionResult
@@ -27,7 +26,7 @@ def _units(text: str) -> str | list[int]:
 
 def _score(assertion: Assertion, answer: Answer, _context: Context) -> AssertionResult:
     if not isinstance(assertion.value, str):
-        raise ScoringError(_("levenshtein needs a text as its value"))
+        raise ScoringError("scorer.levenshtein")
     one, other = _units(answer.text), _units(assertion.value)
     if isinstance(one, str) is not isinstance(other, str):
         one, other = (

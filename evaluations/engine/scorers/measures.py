@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
-from core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.base import Context, Scorer
 from evaluations.engine.types import Answer, Assertion, AssertionResult
@@ -22,7 +21,7 @@ def _at_most(measure: float, limit: float, what: str) -> AssertionResult:
 
 def _limit(assertion: Assertion) -> float:
     if assertion.threshold is None:
-        raise ScoringError(_("%(type)s needs a threshold") % {"type": assertion.type})
+        raise ScoringError("scorer.threshold", type=assertion.type)
     return assertion.threshold
 
 
@@ -33,22 +32,20 @@ def _check_limit(assertion: Assertion) -> Sequence[str]:
 def _latency(assertion: Assertion, answer: Answer, _context: Context) -> AssertionResult:
     limit = _limit(assertion)
     if answer.cached or answer.latency_ms is None:
-        raise ScoringError(_("an earlier or given answer has no latency: run without the cache"))
+        raise ScoringError("scorer.no-latency")
     return _at_most(answer.latency_ms, limit, f"{answer.latency_ms} ms,")
 
 
 def _cost(assertion: Assertion, answer: Answer, _context: Context) -> AssertionResult:
     limit = _limit(assertion)
     if answer.cost_usd is None:
-        raise ScoringError(_("what the answer cost is not known: give the model a price"))
+        raise ScoringError("scorer.no-cost")
     return _at_most(float(answer.cost_usd), limit, f"{answer.cost_usd:f} US dollars,")
 
 
 def _perplexity_of(assertion: Assertion, answer: Answer) -> float:
     if not answer.logprobs:
-        raise ScoringError(
-            _("%(type)s needs the tokens' probabilities, and none came") % {"type": assertion.type}
-        )
+        raise ScoringError("scorer.no-logprobs", type=assertion.type)
     try:
         return math.exp(-math.fsum(answer.logprobs) / len(answer.logprobs))
     except OverflowError:
@@ -78,7 +75,7 @@ def _perplexity_score(assertion: Assertion, answer: Answer, _context: Context) -
 
 def _finish_reason(assertion: Assertion, answer: Answer, _context: Context) -> AssertionResult:
     if not isinstance(assertion.value, str):
-        raise ScoringError(_("finish-reason needs a text as its value, such as stop"))
+        raise ScoringError("scorer.finish-reason")
     found = answer.finish_reason
     passed = bool(found) and str(found).lower() == assertion.value.lower()
     reason = f"the model stopped by “{found}”" if found else "the provider did not say why"

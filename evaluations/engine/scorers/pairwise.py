@@ -7,7 +7,6 @@ import asyncio
 from collections.abc import Awaitable, Iterable, Mapping
 from typing import Any, Final
 
-from core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.base import Context, Scorer
 from evaluations.engine.scorers.judge import ask_judge, fenced
@@ -35,7 +34,7 @@ def _check(assertion: Assertion) -> Iterable[str]:
 async def _score(assertion: Assertion, answer: Answer, context: Context) -> AssertionResult:
     reference = assertion.value or context.expected
     if not isinstance(reference, str) or not reference:
-        raise ScoringError(_("pairwise needs a text as its value, or the case an expected answer"))
+        raise ScoringError("scorer.pairwise")
     first, second = await _both(
         _ask(assertion, context, answer.text, reference),
         _ask(assertion, context, reference, answer.text),
@@ -69,9 +68,7 @@ async def _ask(assertion: Assertion, context: Context, one: str, other: str) -> 
     ]
     reply = await ask_judge(assertion, context, parts, REPLY, [one, other])
     if not isinstance(reply["better"], str) or reply["better"] not in POINTS:
-        raise ScoringError(
-            _("the judge's better is one of %(known)s") % {"known": ", ".join(POINTS)}
-        )
+        raise ScoringError("judge.better", known=", ".join(POINTS))
     return reply
 
 

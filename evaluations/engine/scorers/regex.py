@@ -8,7 +8,7 @@ import threading
 from functools import lru_cache
 from typing import Any, Final
 
-from core.language import gettext as _
+from core.sentences import CodedError
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.base import Context, Scorer
 from evaluations.engine.scorers.effort import TooExpensiveError, is_here
@@ -40,7 +40,7 @@ _engines = threading.local()
 """An engine for each limit of time, of each thread: it belongs to the thread that made it."""
 
 
-class InvalidPatternError(ValueError):
+class InvalidPatternError(CodedError, ValueError):
     """The pattern is no regular expression of JavaScript."""
 
 
@@ -80,8 +80,7 @@ def search(pattern: str, text: str, *, flags: str = "") -> bool:
         if here:
             raise TooExpensiveError from error
         raise ScoringError(
-            _("the expression “%(pattern)s” took more than %(seconds)s s or too much memory")
-            % {"pattern": shortened(pattern), "seconds": f"{SECONDS:g}"}
+            "scorer.regex-effort", pattern=shortened(pattern), seconds=f"{SECONDS:g}"
         ) from error
     if isinstance(found, str):
         raise InvalidPatternError(found)

@@ -16,7 +16,6 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from core.language import gettext as _
-from core.language import gettext_noop
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.plugins import Plugin, Registry, shorten_reason
 from evaluations.engine.scorers.base import Scorer
@@ -52,13 +51,6 @@ UNSUPPORTED: Final = "unsupported"
 # What has a meaning of its own before a type is looked for.
 RESERVED: Final = frozenset({SET, UNSUPPORTED})
 NAME: Final = re.compile(r"(?!not-)[a-z0-9]+([:-][a-z0-9]+)*")
-WRONG_TYPE: Final = gettext_noop(
-    "%(package)s cannot be used: %(target)s is %(kind)s, and a scorer is a Scorer or a list of them"
-)
-WRONG_NAME: Final = gettext_noop(
-    "%(package)s cannot be used: “%(name)s” is no name for a scorer; small letters, digits and "
-    "hyphens are, without not- before them"
-)
 
 
 def _load_ours() -> dict[str, Scorer]:
@@ -83,9 +75,9 @@ def _read(plugin: Plugin) -> list[tuple[str, Scorer]]:
     items = list(loaded) if isinstance(loaded, list | tuple) else [loaded]
     for item in items:
         if not isinstance(item, Scorer):
-            raise plugin.fault(WRONG_TYPE, kind=type(item).__name__)
+            raise plugin.fault("plugin.scorer-type", kind=type(item).__name__)
         if not NAME.fullmatch(item.name) or item.name in RESERVED:
-            raise plugin.fault(WRONG_NAME, name=item.name)
+            raise plugin.fault("plugin.scorer-name", name=item.name)
     return [(item.name, replace(item, package=plugin.package)) for item in items]
 
 
@@ -116,10 +108,7 @@ def find(name: str) -> Scorer:
         if near
         else _("there are %(known)s") % {"known": ", ".join(sorted(SCORERS))}
     )
-    raise SuiteError(
-        _("there is no assertion type “%(name)s”; %(hint)s")
-        % {"name": name, "hint": hint + SCORERS.hint}
-    )
+    raise SuiteError("scorer.unknown", name=name, hint=hint + SCORERS.hint)
 
 
 def check_assertion(assertion: Assertion) -> list[str]:

@@ -11,7 +11,6 @@ from typing import Final
 
 from rapidfuzz.distance import LCSseq
 
-from core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.base import Context, Scorer, product_cost
 from evaluations.engine.scorers.javascript import SPACES, text_list
@@ -79,7 +78,7 @@ def _outcome(assertion: Assertion, score: float, default: float) -> AssertionRes
 
 def _promptfoo(assertion: Assertion, answer: Answer, _context: Context) -> AssertionResult:
     if not isinstance(assertion.value, str):
-        raise ScoringError(_("rouge-n needs a text as its value"))
+        raise ScoringError("scorer.rouge")
     words = treebank_words(answer.text.lower()), treebank_words(assertion.value.lower())
     return _outcome(assertion, _grams(*words, size=1), ENOUGH)
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.base import Context, Scorer
 from evaluations.engine.scorers.judge import ask_judge, fenced, unit_score, yes_or_no
@@ -35,7 +34,7 @@ RELATION_REPLY: Final[Mapping[str, Any]] = {
 def _text(assertion: Assertion, context: Context) -> str:
     value = assertion.value if assertion.value not in (None, "") else context.expected
     if not isinstance(value, str) or not value.strip():
-        raise ScoringError(_("%(type)s needs a text as its value") % {"type": assertion.type})
+        raise ScoringError("scorer.rubric", type=assertion.type)
     return value
 
 
@@ -88,9 +87,7 @@ async def _facts(assertion: Assertion, answer: Answer, context: Context) -> Asse
     reply = await ask_judge(assertion, context, parts, RELATION_REPLY, [answer.text])
     letter = reply["category"]
     if not isinstance(letter, str) or letter not in RELATIONS:
-        raise ScoringError(
-            _("the judge's category is one of %(known)s") % {"known": ", ".join(RELATIONS)}
-        )
+        raise ScoringError("judge.category", known=", ".join(RELATIONS))
     said, passed = RELATIONS[letter]
     return AssertionResult(passed=passed, score=float(passed), reason=_reason(reply) or said)
 

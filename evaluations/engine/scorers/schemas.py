@@ -89,17 +89,13 @@ def _translated(what: str) -> Iterator[None]:
     try:
         yield
     except SchemaError as error:
-        raise ScoringError(
-            _("the JSON Schema is wrong: %(message)s") % {"message": shortened(error.message, 300)}
-        ) from None
+        raise ScoringError("schema.invalid", message=shortened(error.message, 300)) from None
     except InvalidPatternError as error:
-        raise ScoringError(f"{what}: {error}") from None
+        raise ScoringError(error.sentence, at=what) from None
     except RecursionError:
-        raise ScoringError(
-            _("%(what)s: it is nested too deeply, or refers to itself") % {"what": what}
-        ) from None
+        raise ScoringError("schema.depth", what=what) from None
     except MISFITS as error:
-        raise ScoringError(f"{what}: {shortened(str(error), 300)}") from error
+        raise ScoringError(shortened(str(error), 300), at=what) from error
 
 
 def _as_text(schema: Any) -> str:
@@ -111,7 +107,7 @@ def _validator(text: str) -> Any:
     schema = json.loads(text)
     named = schema.get("$schema", "") if isinstance(schema, dict) else ""
     if not isinstance(named, str):
-        raise ScoringError(_("the JSON Schema is wrong: its $schema is a text"))
+        raise ScoringError("schema.dialect")
     kind = validator_for(schema, default=Draft7Validator)
     # Its regular expressions are checked below: the validator's own check is Python's.
     _check_schema(kind, schema)
@@ -144,8 +140,7 @@ def _check_one(schema: Mapping[str, Any], resolver: Any) -> None:
             _look_up(schema[name], resolver)
     patterns = schema.get("patternProperties", {})
     if patterns and "unevaluatedProperties" in schema:
-        said = _("unevaluatedProperties beside patternProperties is not supported")
-        raise ScoringError(_("the JSON Schema cannot be used: %(said)s") % {"said": said})
+        raise ScoringError("schema.unevaluated")
     for pattern in [*patterns, *([schema["pattern"]] if "pattern" in schema else [])]:
         _is_found(pattern, "")
 
@@ -154,10 +149,7 @@ def _look_up(reference: str, resolver: Any) -> None:
     try:
         resolver.lookup(reference)
     except Unresolvable:
-        said = _("it refers to “%(reference)s”, which it does not hold") % {
-            "reference": shortened(reference)
-        }
-        raise ScoringError(_("the JSON Schema cannot be used: %(said)s") % {"said": said}) from None
+        raise ScoringError("schema.no-target", reference=shortened(reference)) from None
 
 
 def _is_found(pattern: str, text: str) -> bool:
@@ -168,10 +160,7 @@ def _is_found(pattern: str, text: str) -> bool:
         ScoringError: it, or all of one document's, took too long.
     """
     if time.monotonic() > _held.get().until:
-        raise ScoringError(
-            _("the expressions of the JSON Schema took more than %(seconds)s s")
-            % {"seconds": SECONDS}
-        )
+        raise ScoringError("schema.regex-effort", seconds=SECONDS)
     try:
         return search(pattern, text, flags="u")
     except InvalidPatternError:
@@ -179,11 +168,7 @@ def _is_found(pattern: str, text: str) -> bool:
     try:
         return search(pattern, text)
     except InvalidPatternError as error:
-        said = _("“%(pattern)s” is no regular expression of JavaScript: %(error)s") % {
-            "pattern": shortened(pattern),
-            "error": error,
-        }
-        raise InvalidPatternError(said) from None
+        raise InvalidPatternError("schema.regex", pattern=shortened(pattern), error=error) from None
 
 
 def _pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) -> Iterator[Any]:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final
 
-from core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.numbers import finite
 from evaluations.engine.scorers.base import Context, Scorer
@@ -21,17 +20,14 @@ Measure = Callable[[Vector, Vector], float]
 
 def _dot(one: Vector, other: Vector) -> float:
     if len(one) != len(other):
-        raise ScoringError(
-            _("the embeddings have %(left)d and %(right)d dimensions")
-            % {"left": len(one), "right": len(other)}
-        )
+        raise ScoringError("embedding.dimensions", left=len(one), right=len(other))
     return math.fsum(left * right for left, right in zip(one, other, strict=True))
 
 
 def _cosine(one: Vector, other: Vector) -> float:
     lengths = math.hypot(*one) * math.hypot(*other)
     if not lengths:
-        raise ScoringError(_("an embedding has no direction: all of it is 0"))
+        raise ScoringError("embedding.zero")
     return _dot(one, other) / lengths
 
 
@@ -46,7 +42,7 @@ def _measured(measure: Measure, one: Vector, other: Vector) -> float:
     except (OverflowError, ValueError):  # of fsum: too large on the way, or infinite both ways
         found = None
     if found is None:
-        raise ScoringError(_("the embeddings hold numbers that are too large to compare"))
+        raise ScoringError("embedding.too-large")
     return found
 
 
@@ -54,9 +50,7 @@ def _texts(assertion: Assertion, context: Context) -> list[str]:
     value = assertion.value if assertion.value not in (None, "") else context.expected
     found = value if isinstance(value, list) else [value]
     if not found or not all(isinstance(one, str) and one for one in found):
-        raise ScoringError(
-            _("%(type)s needs a text, or a list of texts, as its value") % {"type": assertion.type}
-        )
+        raise ScoringError("scorer.similar", type=assertion.type)
     return found
 
 
@@ -77,8 +71,7 @@ async def _ask(
 ) -> AssertionResult:
     wanted = _texts(assertion, context)
     if context.services is None:
-        sentence = _("needs embeddings: name a model, as --embeddings does")
-        raise ScoringError(f"{assertion.type} {sentence}")
+        raise ScoringError("scorer.no-embeddings", type=assertion.type)
     vectors = await context.services.embed(
         [answer.text, *wanted], provider=find_provider(assertion)
     )

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.types import Assertion
 
@@ -33,9 +32,7 @@ def tokenize(text: str, assertion: Assertion) -> list[str]:
     """
     how = assertion.config.get("words", "auto")
     if how not in WORDS:
-        raise ScoringError(
-            _("words is one of %(known)s, not “%(how)s”") % {"known": ", ".join(WORDS), "how": how}
-        )
+        raise ScoringError("scorer.words", known=", ".join(WORDS), how=how)
     return split_words(text, how)
 
 

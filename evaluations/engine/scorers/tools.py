@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, Final
 
-from core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.base import Context, Scorer
 from evaluations.engine.scorers.equals import parse_json
@@ -47,7 +46,7 @@ def _expected(assertion: Assertion) -> set[str]:
         found = {str(name).strip() for name in names} - {""}
         if found:
             return found
-    raise ScoringError(_("tool-call-f1 needs the names of tools: a list, or commas between them"))
+    raise ScoringError("scorer.tools")
 
 
 def _tool_f1(assertion: Assertion, answer: Answer, _context: Context) -> AssertionResult:

@@ -3,7 +3,6 @@
 import math
 from typing import Any, Final
 
-from core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.base import Context, Scorer
 from evaluations.engine.scorers.javascript import SPACE, SPACES
@@ -32,16 +31,13 @@ def _range(assertion: Assertion) -> tuple[float, float]:
     if isinstance(value, dict):
         low, high = _number(value.get("min", 0)), _number(value.get("max", math.inf))
         if low is None or high is None or not {"min", "max"} & value.keys():
-            raise ScoringError(_("word-count needs min or max, or both, as numbers"))
+            raise ScoringError("scorer.word-count-bounds")
         if low > high:
-            raise ScoringError(
-                _("word-count: min %(low)s is above max %(high)s")
-                % {"low": f"{low:g}", "high": f"{high:g}"}
-            )
+            raise ScoringError("scorer.word-count-order", low=f"{low:g}", high=f"{high:g}")
         return low, high
     exact = _number(value)
     if exact is None:
-        raise ScoringError(_("word-count needs a number, or an object with min and max"))
+        raise ScoringError("scorer.word-count")
     return exact, exact
 
 

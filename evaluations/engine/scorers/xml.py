@@ -9,7 +9,6 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.base import Context, Scorer, marks_cost
 from evaluations.engine.types import Answer, Assertion, AssertionResult
@@ -31,18 +30,12 @@ def _required(assertion: Assertion) -> Sequence[str]:
     if isinstance(value, dict) and value:
         value = value.get("requiredElements")
         if not isinstance(value, list):
-            raise ScoringError(
-                _("%(type)s takes an object with the list requiredElements")
-                % {"type": assertion.type}
-            )
+            raise ScoringError("scorer.xml-object", type=assertion.type)
     if isinstance(value, str):
         return [part.strip() for part in value.split(",")]
     if value is None or isinstance(value, list | dict):
         return [str(part) for part in value or ()]
-    raise ScoringError(
-        _("%(type)s takes paths such as a.b,c, a list of them, or nothing")
-        % {"type": assertion.type}
-    )
+    raise ScoringError("scorer.xml-paths", type=assertion.type)
 
 
 def _parse(text: str) -> Element | str:
@@ -90,13 +83,7 @@ def _contains_xml(assertion: Assertion, answer: Answer, _context: Context) -> As
             continue
         read += end - start
         if read > MOST_READ:
-            raise ScoringError(
-                _(
-                    "the answer nests so many broken elements that only %(limit)s characters "
-                    "of them were looked through for XML"
-                )
-                % {"limit": f"{MOST_READ:,}"}
-            )
+            raise ScoringError("scorer.xml-effort", limit=f"{MOST_READ:,}")
         root = _parse(_mended(text[start:end]))
         if isinstance(root, str):
             continue

@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 
 from core.atomic_file import replacing
 from core.errors import ApplicationError, InvalidInputError, NotFoundError
+from core.sentences import Sentence
 from evaluations import reporting
 from evaluations.adapters import find_spec
 from evaluations.engine.errors import EngineError
@@ -150,12 +151,9 @@ class Command(BaseCommand):
 
     def _run(self, options: dict[str, Any]) -> Run | None:
         if options["background"] and settings.HUEY is None:
-            sentence = _(
-                "the queue runs inside the server process; set QUEUE=sqlite or QUEUE=redis"
-            )
-            raise InvalidInputError({"background": sentence})
+            raise InvalidInputError({"background": Sentence("option.background-queue")})
         if options["estimate"] and (options["resume"] or options["retry_errors"]):
-            raise InvalidInputError({"estimate": _("this option only applies to a new run")})
+            raise InvalidInputError({"estimate": Sentence("option.new-run")})
         run = self._chosen_run(options)
         self._warn_of_misfits(run)
         if options["estimate"]:
@@ -212,9 +210,7 @@ class Command(BaseCommand):
         if config is not None:
             self._warn(config)
         if config is None and suite is None:
-            raise InvalidInputError(
-                {"evaluate": _("specify a FILE or --suite NAME (or --resume ID)")}
-            )
+            raise InvalidInputError({"evaluate": Sentence("option.no-suite")})
         files = RunFiles(folder=folder, typed=_typed_files(options) | _recorded_files(again))
         columns = _made(_columns(options, config, specs, again), config, files)
         if options["background"]:
@@ -297,8 +293,9 @@ def _refuse_recorded(columns: Sequence[PlannedColumn], options: dict[str, Any]) 
     recorded = [column.spec.name for column in columns if column.spec.kind == "replay"]
     recorded += [text for text in judges if text.startswith("replay:")]
     if recorded:
-        sentence = _("only this command can read the file %(name)s; leave out --background")
-        raise InvalidInputError({"background": sentence % {"name": recorded[0]}})
+        raise InvalidInputError(
+            {"background": Sentence("option.background-file", name=recorded[0])}
+        )
 
 
 def _recorded_files(run: Run | None) -> frozenset[str]:
@@ -314,10 +311,7 @@ def _refuse_unwritable(path: Path) -> None:
     """Before anything is paid for, say that the report could not be written."""
     folder = next(one for one in path.absolute().parents if one.exists())
     if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
-        sentence = _("cannot write a file at %(path)s; choose a folder that you can write to") % {
-            "path": path
-        }
-        raise InvalidInputError({"output": sentence})
+        raise InvalidInputError({"output": Sentence("option.output", path=path)})
 
 
 def _judge(
@@ -355,7 +349,7 @@ def _repeats(
     if chosen is None:
         return 1
     if isinstance(chosen, bool) or not isinstance(chosen, int) or not 1 <= chosen <= 1000:
-        raise InvalidInputError({"repeat": _("must be an integer from 1 to 1000")})
+        raise InvalidInputError({"repeat": Sentence("option.workers")})
     return chosen
 
 
@@ -372,12 +366,7 @@ def _limits(options: dict[str, Any], config: PromptfooConfig | None = None) -> d
 
 def _seconds(number: float | None) -> float | None:
     if number is not None and not (math.isfinite(number) and number >= 0):
-        raise InvalidInputError(
-            {
-                "max-seconds": _("must be 0 or more seconds, not %(number)s")
-                % {"number": f"{number:g}"}
-            }
-        )
+        raise InvalidInputError({"max-seconds": Sentence("option.timeout", number=f"{number:g}")})
     return number
 
 
@@ -389,14 +378,7 @@ def _money(text: str | None) -> Decimal | None:
     except InvalidOperation:
         found = Decimal(-1)
     if not found.is_finite() or found < 0:
-        raise InvalidInputError(
-            {
-                "max-cost": _(
-                    "must be an amount in US dollars, 0 or more, such as 0.50, not “%(text)s”"
-                )
-                % {"text": text}
-            }
-        )
+        raise InvalidInputError({"max-cost": Sentence("option.amount", text=text)})
     return found
 
 
@@ -410,16 +392,12 @@ def _columns(
         return list(_columns_again(again))
     specs = specs or [one.spec for one in (config.providers if config else ())]
     if not specs:
-        raise InvalidInputError(
-            {"provider": _("choose at least one model, such as --provider local")}
-        )
+        raise InvalidInputError({"provider": Sentence("option.no-provider")})
     stored = [prompts.find_prompt(text) for text in options["prompt"]]
     if stored:
         return [PlannedColumn(spec=spec, prompt=one) for one in stored for spec in specs]
     if config is None:
-        raise InvalidInputError(
-            {"prompt": _("choose at least one prompt, such as --prompt support-reply")}
-        )
+        raise InvalidInputError({"prompt": Sentence("option.no-prompt")})
     return plan_columns(config, specs)
 
 
@@ -439,9 +417,7 @@ def _find_run(text: str) -> Run:
     hexed = text.replace("-", "").lower()
     rows = list(Run.objects.filter(pk__startswith=hexed)[:2]) if len(hexed) >= 8 else []
     if len(rows) != 1:
-        raise NotFoundError(
-            _("there is no run %(text)s; a run ID has 8 or more characters") % {"text": text}
-        )
+        raise NotFoundError("run.missing", text=text)
     return rows[0]
 
 

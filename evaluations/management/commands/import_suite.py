@@ -77,8 +77,8 @@ class Command(BaseCommand):
                 self.stderr.write(f"… and {len(suite.warnings) - WARNINGS_SHOWN} more warnings.")
             said = self._store(suite, options)
         except InvalidInputError as error:
-            messages = {OPTIONS.get(name, name): text for name, text in error.messages.items()}
-            raise CommandError(str(InvalidInputError(messages)), returncode=WRONG_INPUT) from error
+            problems = {OPTIONS.get(name, name): what for name, what in error.problems.items()}
+            raise CommandError(str(InvalidInputError(problems)), returncode=WRONG_INPUT) from error
         except (ApplicationError, EngineError) as error:
             raise CommandError(str(error), returncode=WRONG_INPUT) from error
         for sentence in (*describe_checks(suite), said):

@@ -142,7 +142,7 @@ def _restore(folder: Path, *, dry_run: bool) -> dict[str, int]:
         and (files[name].startswith(b"---\n") or name.removesuffix(".md") in has_older)
     )
     if not tops:
-        raise BrokenFileError(f"{folder} holds no prompt; export_prompts writes name.md for each")
+        raise BrokenFileError("import.folder-empty", folder=folder)
     rows = [parse(name, files) for name in tops]
     with transaction.atomic():
         counts = services.restore_archive(rows)
@@ -154,7 +154,7 @@ def _read_inside(path: Path, folder: Path) -> bytes:
     try:
         return read_typed(path, most_bytes=Limits().size_bytes, border=folder)
     except UnreadableError as error:
-        raise BrokenFileError(f"{path} cannot be read: {error}") from error
+        raise BrokenFileError("import.unreadable", path=path, error=error) from error
 
 
 def _import(options: dict[str, Any], report: Report) -> services.ImportCounts:
@@ -212,7 +212,7 @@ def _format_of(name: str) -> str:
     if name == STANDARD_INPUT or suffix not in SUFFIXES:
         known = f"its name does not end in {', '.join(SUFFIXES)}"
         why = "its format is not known" if name == STANDARD_INPUT else known
-        raise UnreadableError(f"{why}; name the format with --format {'|'.join(FORMATS)}")
+        raise UnreadableError("import.format", why=why, formats="|".join(FORMATS))
     return SUFFIXES[suffix]
 
 

@@ -1,0 +1,130 @@
+"""What a person is told: a code and its parameters, put into words where it is shown.
+
+The sentences stand in one catalogue. Each storey adds its own: `core/catalogue.py`,
+`prompts/catalogue.py` and `evaluations/catalogue.py`. An error carries the code, so a program can
+act on it, an API can send it and a page can say it in its reader's language, whoever raised it.
+
+    SuiteError("suite.cases-list", at="support.yaml, line 3")
+    str(…)  →  "support.yaml, line 3: cases must be a list"
+
+`tests/test_sentences.py` reads the sources: each code that is raised is in the catalogue, with just
+the parameters that its sentence has, and each sentence of the catalogue is raised somewhere.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, Self
+
+from core.language import gettext
+
+__all__ = ["CATALOGUE", "CodedError", "Sentence", "register"]
+
+_CODE: Final = re.compile(r"[a-z][a-z0-9-]*\.[a-z0-9-]+")
+
+CATALOGUE: Final[dict[str, str]] = {}
+"""Code → sentence in English, with %(name)s where a parameter goes. Filled by `register`."""
+
+
+def register(sentences: Mapping[str, str]) -> Mapping[str, str]:
+    """Add the sentences of one storey to the catalogue, and return them.
+
+    Raises:
+        ValueError: a code stands in the catalogue already, or is not written as `subject.detail`.
+    """
+    for code, sentence in sentences.items():
+        if not _CODE.fullmatch(code):
+            message = f"{code} is not a code; write subject.detail in small letters"
+            raise ValueError(message)
+        if CATALOGUE.setdefault(code, sentence) != sentence:
+            message = f"the code {code} stands twice in the catalogue"
+            raise ValueError(message)
+    return sentences
+
+
+class Sentence:
+    """One sentence for people: `str()` says it in the language of whoever reads it now.
+
+    Args:
+        text: a code of the catalogue. Anything else is said as it is: what another package or a
+            service says in words of its own.
+        at: where it stands, such as a file and a line; said first, before a colon.
+        **params: what each %(name)s of the sentence stands for. Sentences and errors among them
+            are translated with it.
+
+    >>> str(Sentence("field.unknown", names="title, content"))
+    'unknown field; allowed fields: title, content'
+    """
+
+    __slots__ = ("at", "code", "params")
+
+    code: str
+    params: Mapping[str, Any]
+
+    def __init__(self, text: str, /, *, at: object = None, **params: Any) -> None:
+        if text in CATALOGUE:
+            self.code, self.params = text, params
+        else:
+            self.code, self.params = "", {"text": text}
+        self.at = at
+
+    def within(self, at: object) -> "Sentence":
+        """Return the same, said of a place that holds the one it names now."""
+        inner = at if self.at is None else Sentence("place.nested", outer=at, inner=self.at)
+        return self._copy(inner)
+
+    def _copy(self, at: object) -> "Sentence":
+        if self.code:
+            return Sentence(self.code, at=at, **self.params)
+        return Sentence(self.params["text"], at=at)
+
+    @property
+    def text(self) -> str:
+        """What is wrong, without its place."""
+        if not self.code:
+            return str(self.params["text"])
+        return gettext(CATALOGUE[self.code]) % self.params
+
+    def __str__(self) -> str:
+        return self.text if self.at is None else f"{self.at}: {self.text}"
+
+    def __repr__(self) -> str:
+        return f"Sentence({str(self)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return str(self) == str(other) if isinstance(other, Sentence) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+    def __getstate__(self) -> tuple[str, Mapping[str, Any], object]:
+        return self.code, self.params, self.at
+
+    def __setstate__(self, state: tuple[str, Mapping[str, Any], object]) -> None:
+        self.code, self.params, self.at = state
+
+
+class CodedError(Exception):
+    """An error that says a `Sentence`; the arguments are the same, or one sentence.
+
+    Attributes:
+        sentence: what is wrong; `str()` of the error is `str()` of it.
+    """
+
+    def __init__(self, sentence: Sentence | str, /, *, at: object = None, **params: Any) -> None:
+        if isinstance(sentence, Sentence):
+            self.sentence = sentence if at is None else sentence.within(at)
+        else:
+            self.sentence = Sentence(sentence, at=at, **params)
+        super().__init__(self.sentence)
+
+    def __str__(self) -> str:
+        return str(self.sentence)
+
+    @property
+    def code(self) -> str:
+        """The code of its sentence; empty where it says somebody else's words."""
+        return self.sentence.code
+
+    def within(self, at: object) -> Self:
+        """Return an error of the same class, said of a place that holds the one it names."""
+        return type(self)(self.sentence.within(at))
