@@ -52,6 +52,12 @@ class InvalidInputError(ApplicationError):
         """Field → what is wrong with it, one sentence each, in the reader's language."""
         return {field: str(sentence) for field, sentence in self.problems.items()}
 
+    def renamed(self, names: Mapping[str, str]) -> "InvalidInputError":
+        """Return the same with other names for fields, such as those of a command's options."""
+        return InvalidInputError(
+            {names.get(field, field): sentence for field, sentence in self.problems.items()}
+        )
+
 
 class _Joined:
     """The problems of all fields in one sentence, each after what people call its field."""
@@ -61,9 +67,13 @@ class _Joined:
 
     def __str__(self) -> str:
         return "; ".join(
-            f"{gettext(field.replace('_', ' '))}: {sentence}"
-            for field, sentence in self._problems.items()
+            f"{_name(field, sentence)}: {sentence}" for field, sentence in self._problems.items()
         )
+
+
+def _name(field: str, sentence: Sentence) -> str:
+    """Return what people call a field; what is no field is named as the program wrote it."""
+    return field if sentence.code == "field.unknown" else gettext(field.replace("_", " "))
 
 
 class NotFoundError(ApplicationError):

@@ -173,7 +173,7 @@ def test_junit_and_html_go_into_files(config, tmp_path, capsys):
         (("{config}", "--max-cost", "dear"), "max-cost: must be an amount in US dollars"),
         (("{config}", "--repeat", "0"), "repeat: must be an integer from 1 to 1000"),
         (("{config}", "--max-seconds", "nan"), "max-seconds: must be 0 or more seconds, not nan"),
-        (("{config}", "--max-calls", "-1"), "max_calls: Ensure this value is greater"),
+        (("{config}", "--max-calls", "-1"), "--max-calls: Ensure this value is greater"),
         (("{config}", "--prompt", "nothing"), "there is no prompt"),
         (("{config}", "--provider", "openai:gpt-4o"), "OPENAI_API_KEY is not set"),
     ],
@@ -190,7 +190,7 @@ def test_a_report_that_has_no_place_is_refused_before_anybody_is_asked(config, t
     (tmp_path / "file").write_text("mine")
     for target in (tmp_path, tmp_path / "file" / "report.json"):
         with pytest.raises(
-            CommandError, match=r"^output: cannot write a file at .*folder that you can write to"
+            CommandError, match=r"^--output: cannot write a file at .*folder that you can write to"
         ):
             call_command("evaluate", str(config), f"--output={target}")
     assert not Run.objects.exists()
@@ -250,7 +250,7 @@ def test_an_estimate_touches_no_run_that_exists(config, capsys):
     made = Run.objects.get()
     for option in ("--resume", "--retry-errors"):
         code, said = run(option, made.pk, "--estimate")
-        assert (code, said) == (2, "estimate: this option only applies to a new run")
+        assert (code, said) == (2, "--estimate: this option only applies to a new run")
     assert Run.objects.get() == made
     capsys.readouterr()
 

@@ -247,7 +247,7 @@ def test_a_wrong_option_is_said_once(write, capsys, options, sentence):
 
 def test_the_service_refuses_an_unknown_way_with_duplicates():
     options = services.ImportOptions(on_duplicate="merge")
-    with pytest.raises(InvalidInputError, match="on_duplicate: must be one of skip, update, error"):
+    with pytest.raises(InvalidInputError, match="on duplicate: must be one of skip, update, error"):
         services.import_rows([], options, pytest.fail)
 
 

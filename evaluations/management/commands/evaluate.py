@@ -17,11 +17,10 @@ from django.db import Error as DatabaseError
 from django.utils.translation import gettext as _
 
 from core.atomic_file import replacing
-from core.errors import ApplicationError, InvalidInputError, NotFoundError
+from core.errors import InvalidInputError, NotFoundError
 from core.sentences import Sentence
 from evaluations import reporting
 from evaluations.adapters import find_spec
-from evaluations.engine.errors import EngineError
 from evaluations.engine.files import RunFiles
 from evaluations.engine.providers import Limits, ProviderSpec, make
 from evaluations.engine.providers.families import why_unsent
@@ -29,6 +28,7 @@ from evaluations.engine.types import Case
 from evaluations.fit import misfits_from_json
 from evaluations.management.configured import Filters, plan_columns, with_limits
 from evaluations.management.progress import Progress
+from evaluations.management.refusals import refusals
 from evaluations.models import Run, TestSuite
 from evaluations.promptfoo.config import PromptfooConfig, read_config
 from evaluations.promptfoo.templates import fill_text
@@ -45,9 +45,23 @@ from evaluations.suite_files import folder_beside
 from evaluations.tasks import enqueue_run
 from prompts import interface as prompts
 
-WRONG_INPUT: Final = 2
 INTERRUPTED: Final = 130
 ERRORS_SHOWN: Final = 20
+OPTIONS: Final = {
+    "background": "--background",
+    "embeddings": "--embeddings",
+    "estimate": "--estimate",
+    "evaluate": "manage.py evaluate",
+    "judge": "--judge",
+    "max_calls": "--max-calls",
+    "max_cost_usd": "--max-cost",
+    "max_seconds": "--max-seconds",
+    "output": "--output",
+    "prompt": "--prompt",
+    "provider": "--provider",
+    "repeat": "--repeat",
+}
+"""What a refusal calls a field, and the option that sets it."""
 
 Cases = Iterable[tuple[UUID | None, Case]]
 
@@ -121,15 +135,14 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 (Django's signature)
         """Run, report, exit."""
         try:
-            if options["output"]:
-                _refuse_unwritable(Path(options["output"]))
-            run = self._run(options)
-            if run is None:
-                return
-            report = reporting.build_report(run)
-            self._write(reporting.write(report, options["format"]), options["output"])
-        except (ApplicationError, EngineError, OSError) as error:
-            raise CommandError(str(error), returncode=WRONG_INPUT) from error
+            with refusals(OPTIONS):
+                if options["output"]:
+                    _refuse_unwritable(Path(options["output"]))
+                run = self._run(options)
+                if run is None:
+                    return
+                report = reporting.build_report(run)
+                self._write(reporting.write(report, options["format"]), options["output"])
         except DatabaseError as error:
             error.exit_status = reporting.ERRORS  # type: ignore[attr-defined]  # manage.py looks for it
             raise
@@ -366,7 +379,7 @@ def _limits(options: dict[str, Any], config: PromptfooConfig | None = None) -> d
 
 def _seconds(number: float | None) -> float | None:
     if number is not None and not (math.isfinite(number) and number >= 0):
-        raise InvalidInputError({"max-seconds": Sentence("option.timeout", number=f"{number:g}")})
+        raise InvalidInputError({"max_seconds": Sentence("option.timeout", number=f"{number:g}")})
     return number
 
 
@@ -378,7 +391,7 @@ def _money(text: str | None) -> Decimal | None:
     except InvalidOperation:
         found = Decimal(-1)
     if not found.is_finite() or found < 0:
-        raise InvalidInputError({"max-cost": Sentence("option.amount", text=text)})
+        raise InvalidInputError({"max_cost_usd": Sentence("option.amount", text=text)})
     return found
 
 

@@ -4,16 +4,13 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, no_translations
+from django.core.management.base import BaseCommand, no_translations
 
 from core.atomic_file import replacing
-from core.errors import ApplicationError
-from evaluations.engine.errors import EngineError
+from evaluations.management.refusals import refusals
 from evaluations.selectors.overview import find_suite
 from evaluations.services.suites import load_suite
 from evaluations.suite_files import FORMATS, write_suite
-
-WRONG_INPUT = 2
 
 
 class Command(BaseCommand):
@@ -34,7 +31,7 @@ class Command(BaseCommand):
     @no_translations
     def handle(self, *_args: Any, **options: Any) -> None:
         """Export."""
-        try:
+        with refusals():
             suite = load_suite(find_suite(options["name"]).pk)
             text = write_suite(suite, options["format"])
             if options["output"]:
@@ -42,7 +39,5 @@ class Command(BaseCommand):
                     stream.write(text.encode())
             else:
                 self.stdout.write(text, ending="")
-        except (ApplicationError, EngineError, OSError) as error:
-            raise CommandError(str(error), returncode=WRONG_INPUT) from error
         if options["output"]:
             self.stderr.write(f"Written: {options['output']} ({len(suite.cases)} cases)")

@@ -4,17 +4,15 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, no_translations
+from django.core.management.base import BaseCommand, no_translations
 
-from core.errors import ApplicationError, InvalidInputError
-from evaluations.engine.errors import EngineError
 from evaluations.engine.formats.summary import describe_checks
 from evaluations.engine.formats.tables import parse_check, parse_mapping
 from evaluations.engine.types import Suite
+from evaluations.management.refusals import refusals
 from evaluations.services.suites import check_suite, store_suite
 from evaluations.suite_files import read_suite
 
-WRONG_INPUT = 2
 WARNINGS_SHOWN = 20
 OPTIONS = {"mapping": "--map", "assertion": "--assert"}
 
@@ -64,7 +62,7 @@ class Command(BaseCommand):
     @no_translations
     def handle(self, *_args: Any, **options: Any) -> None:
         """Import."""
-        try:
+        with refusals(OPTIONS):
             suite = read_suite(
                 Path(options["file"]),
                 name=options["name"],
@@ -76,11 +74,6 @@ class Command(BaseCommand):
             if len(suite.warnings) > WARNINGS_SHOWN:
                 self.stderr.write(f"… and {len(suite.warnings) - WARNINGS_SHOWN} more warnings.")
             said = self._store(suite, options)
-        except InvalidInputError as error:
-            problems = {OPTIONS.get(name, name): what for name, what in error.problems.items()}
-            raise CommandError(str(InvalidInputError(problems)), returncode=WRONG_INPUT) from error
-        except (ApplicationError, EngineError) as error:
-            raise CommandError(str(error), returncode=WRONG_INPUT) from error
         for sentence in (*describe_checks(suite), said):
             self.stdout.write(sentence)
 

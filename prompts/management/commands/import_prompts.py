@@ -201,10 +201,8 @@ def _say(error: UnreadableError | InvalidInputError, name: str) -> str:
     if isinstance(error, UnreadableError):
         name = "standard input" if name == STANDARD_INPUT else name
         return f"{name} cannot be read: {error}. Nothing was imported."
-    wrong = "; ".join(
-        f"--{field.replace('_', '-')}: {reason}" for field, reason in error.messages.items()
-    )
-    return f"{wrong.rstrip('.')}. Nothing was imported."
+    options = {field: f"--{field.replace('_', '-')}" for field in error.problems}
+    return f"{str(error.renamed(options)).rstrip('.')}. Nothing was imported."
 
 
 def _format_of(name: str) -> str:
