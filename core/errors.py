@@ -73,7 +73,10 @@ class _Joined:
 
 def _name(field: str, sentence: Sentence) -> str:
     """Return what people call a field; what is no field is named as the program wrote it."""
-    return field if sentence.code == "field.unknown" else gettext(field.replace("_", " "))
+    if sentence.code == "field.unknown":
+        return field
+    translated = gettext(field)
+    return translated if translated != field else field.replace("_", " ")
 
 
 class NotFoundError(ApplicationError):
