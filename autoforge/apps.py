@@ -20,7 +20,7 @@ class AutoforgeConfig(AppConfig):
 
     def ready(self) -> None:
         """Import the checks, which registers them; hand the secrets to the log."""
-        from autoforge import checks  # noqa: F401, PLC0415 (registers on import, needs the apps)
+        from autoforge import checks  # noqa: F401 (registers on import, needs the apps)
 
         connection_created.connect(keep_on_demand, dispatch_uid="statements_log")
         set_secrets(settings.ENVIRONMENT.secrets())

@@ -35,7 +35,7 @@ Messages = list[checks.CheckMessage]
 
 
 @checks.register()
-def check_databases(app_configs: Any = None, **kwargs: Any) -> Messages:  # noqa: ARG001 (Django's signature)
+def check_databases(app_configs: Any = None, **kwargs: Any) -> Messages:
     """Check the settings of each libSQL database."""
     return [
         message
@@ -46,7 +46,7 @@ def check_databases(app_configs: Any = None, **kwargs: Any) -> Messages:  # noqa
 
 
 @checks.register(checks.Tags.security)
-def check_token(app_configs: Any = None, **kwargs: Any) -> Messages:  # noqa: ARG001 (Django's signature)
+def check_token(app_configs: Any = None, **kwargs: Any) -> Messages:
     """Check how long the database's token lives and whether it may write."""
     token = settings.DATABASES["default"].get("OPTIONS", {}).get("auth_token")
     if not isinstance(token, str):
@@ -68,7 +68,7 @@ def check_token(app_configs: Any = None, **kwargs: Any) -> Messages:  # noqa: AR
 
 
 @checks.register(checks.Tags.security)
-def check_env_files(app_configs: Any = None, **kwargs: Any) -> Messages:  # noqa: ARG001 (Django's signature)
+def check_env_files(app_configs: Any = None, **kwargs: Any) -> Messages:
     """Check that files of secrets are for their owner alone, and not in git."""
     root = Path(settings.BASE_DIR)
     files = find_env_files(root)
@@ -115,7 +115,7 @@ def _templates_with_values(root: Path) -> list[str]:
 
 
 @checks.register(checks.Tags.security)
-def check_origins(app_configs: Any = None, **kwargs: Any) -> Messages:  # noqa: ARG001 (Django's signature)
+def check_origins(app_configs: Any = None, **kwargs: Any) -> Messages:
     """Check hosts, origins and services of a production installation."""
     if settings.APP_ENV != "production":
         return []
@@ -152,7 +152,7 @@ def _is_loopback(url: str) -> bool:
 
 
 @checks.register
-def check_variables(app_configs: Any = None, **kwargs: Any) -> Messages:  # noqa: ARG001 (Django's signature)
+def check_variables(app_configs: Any = None, **kwargs: Any) -> Messages:
     """Check that what is set has an effect."""
     environment = settings.ENVIRONMENT
     found: Messages = []
@@ -176,9 +176,9 @@ def check_variables(app_configs: Any = None, **kwargs: Any) -> Messages:  # noqa
 
 @checks.register(checks.Tags.database)
 def check_data_folder(
-    app_configs: Any = None,  # noqa: ARG001 (Django's signature)
+    app_configs: Any = None,
     databases: Any = ("default",),
-    **kwargs: Any,  # noqa: ARG001 (as above)
+    **kwargs: Any,
 ) -> Messages:
     """Check that a SQLite file can be made where it is to be; only where databases are asked for.
 

@@ -34,10 +34,10 @@ def main() -> int:
     warnings.filterwarnings("ignore", message="Got an error checking .*unable to open database")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "autoforge.settings")
     try:
-        import django  # noqa: PLC0415 (may be missing)
-        from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415 (as above)
-        from django.core.management import execute_from_command_line  # noqa: PLC0415 (as above)
-        from django.db import Error  # noqa: PLC0415 (as above)
+        import django  # may be missing
+        from django.core.exceptions import ImproperlyConfigured
+        from django.core.management import execute_from_command_line
+        from django.db import Error
     except ImportError:
         sys.stderr.write(
             "Django is not installed for this Python: run `make setup`, "
@@ -76,7 +76,7 @@ def _make_data_folder() -> None:
     A checkout brings the folder along; an installed copy begins in any folder, also an empty one.
     A folder that DATABASE_URL names is never made: it may be mistyped.
     """
-    from django.conf import settings  # noqa: PLC0415 (Django may be missing)
+    from django.conf import settings  # Django may be missing
 
     folder = settings.BASE_DIR / "data"
     if Path(settings.DATABASES["default"]["NAME"]).parent == folder:
@@ -86,7 +86,7 @@ def _make_data_folder() -> None:
 
 def _explain(error: Exception) -> str:
     """Return what is wrong with the database, or with the program, in one sentence."""
-    from core.database.explanation import explain  # noqa: PLC0415 (seldom needed)
+    from core.database.explanation import explain  # seldom needed
 
     sentence = explain(error)
     if sentence is not None:

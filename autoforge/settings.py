@@ -136,15 +136,15 @@ PERIODIC_TASKS = {
 def _huey() -> Any:
     if QUEUE == "in-process":
         return None
-    from huey import PriorityRedisExpireHuey, SqliteHuey  # noqa: PLC0415 (only where there is one)
-    from huey.serializer import SignedSerializer  # noqa: PLC0415 (as above)
+    from huey import PriorityRedisExpireHuey, SqliteHuey  # only where there is one
+    from huey.serializer import SignedSerializer
 
     serializer = SignedSerializer(secret=SECRET_KEY, salt="huey")
     if QUEUE == "redis":
         return PriorityRedisExpireHuey(
             APP_NAME, url=ENVIRONMENT.redis_url, serializer=serializer, immediate=False
         )
-    from core.private_files import keep_private  # noqa: PLC0415 (as above)
+    from core.private_files import keep_private
 
     keep_private(ENVIRONMENT.queue_file)
     return SqliteHuey(
@@ -229,7 +229,7 @@ STORAGES = {
 
 def _static(name: str) -> Callable[[Any], str]:
     def address(_request: Any) -> str:
-        from django.templatetags.static import static  # noqa: PLC0415 (needs these settings)
+        from django.templatetags.static import static  # needs these settings
 
         return static(name)
 

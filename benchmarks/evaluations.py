@@ -1,4 +1,3 @@
-# ruff: noqa: PLC0415 (each part sets its environment first, then loads what reads it)
 """The evaluation engine's speed and memory, beside the real promptfoo and beside limits.
 
     make bench-eval [ARGS="--only promptfoo,memory,libsql,slots,page --promptfoo FOLDER --rounds 3"]

@@ -1,4 +1,3 @@
-# ruff: noqa: PLC0415 (the environment is set first)
 """A run's page with 10,000 results: two columns of 5,000 cases, asked by a logged-in client."""
 
 import os

@@ -1,4 +1,3 @@
-# ruff: noqa: PLC0415 (each part sets its environment first, then loads what reads it)
 """The prompt workshop's speed: search over 100,000 prompts, fetching a released one, admin pages.
 
     make bench-prompts

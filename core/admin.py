@@ -164,7 +164,7 @@ class StateFilter(admin.SimpleListFilter):
     title = _("state")
     parameter_name = "state"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ARG002 (Django's signature)
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         """Return the choices besides the default."""
         return [("deleted", _("Deleted")), ("all", _("All"))]
 
@@ -173,7 +173,7 @@ class StateFilter(admin.SimpleListFilter):
         for number, choice in enumerate(super().choices(changelist)):
             yield choice | {"display": _("In use")} if number == 0 else choice
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002 (Django's signature)
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Return the rows of the chosen state."""
         if self.value() == "all":
             return queryset
@@ -306,7 +306,7 @@ class DocumentFormField(forms.JSONField):
         kwargs.setdefault("widget", UnfoldAdminTextareaWidget(attrs={"rows": 5}))
         super().__init__(required=False, **kwargs)
 
-    def bound_data(self, data: Any, initial: Any) -> Any:  # noqa: ARG002 (Django's signature)
+    def bound_data(self, data: Any, initial: Any) -> Any:
         """Show what was typed just as it was typed, be it JSON or not."""
         return InvalidJSONInput(data or "")
 

@@ -59,7 +59,7 @@ class DeleteSelected(BulkAction):
         lost = _("This permanently deletes: %(rows)s. It cannot be undone.") % {"rows": together}
         return Question(sentences=[lost])
 
-    def run(self, admin: Any, request: HttpRequest, rows: QuerySet[Any], values: Any) -> BulkResult:  # noqa: ARG002 (there is no form)
+    def run(self, admin: Any, request: HttpRequest, rows: QuerySet[Any], values: Any) -> BulkResult:
         """Delete a chunk at once, or row by row where one of them is refused."""
         if hasattr(admin, "describe_deletion"):
             rows = rows.filter(deleted_at__isnull=True)
@@ -77,7 +77,7 @@ class DeleteSelected(BulkAction):
         admin.delete_model(request, row)
         return True
 
-    def done(self, count: int, values: Any) -> str:  # noqa: ARG002 (there is no form)
+    def done(self, count: int, values: Any) -> str:
         """Say how many were deleted."""
         text = ngettext("%(count)d deleted.", "%(count)d deleted.", count)
         return text % {"count": count}
@@ -104,12 +104,12 @@ class RestoreSelected(BulkAction):
     title = gettext_lazy("Restore selected")
     permissions = ("change",)
 
-    def run(self, admin: Any, request: HttpRequest, rows: QuerySet[Any], values: Any) -> BulkResult:  # noqa: ARG002 (there is no form)
+    def run(self, admin: Any, request: HttpRequest, rows: QuerySet[Any], values: Any) -> BulkResult:
         """Restore those of the chunk that are deleted."""
         outcome: BulkResult = admin.restore_rows(rows.filter(deleted_at__isnull=False))
         return outcome
 
-    def done(self, count: int, values: Any) -> str:  # noqa: ARG002 (there is no form)
+    def done(self, count: int, values: Any) -> str:
         """Say how many were restored."""
         text = ngettext("%(count)d item restored.", "%(count)d items restored.", count)
         return text % {"count": count}

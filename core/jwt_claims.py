@@ -13,7 +13,7 @@ __all__ = ["expiry", "is_read_only", "read_claims"]
 
 def read_claims(token: str) -> Mapping[str, Any]:
     """Return the token's claims; nothing where it is not a JWT."""
-    import jwt  # noqa: PLC0415 (brings cryptography, which most commands never need)
+    import jwt  # brings cryptography, which most commands never need
 
     try:
         claims: Mapping[str, Any] = jwt.decode(token, options={"verify_signature": False})

@@ -154,7 +154,7 @@ class SoftDeleteQuerySet(TimestampedQuerySet[ModelT]):
         """
         with transaction.atomic(using=self.db):
             keys = list(self.values_list("pk", flat=True))
-            rows = self.model._base_manager.using(self.db).filter(pk__in=keys)  # noqa: SLF001 (Django: public in all but name)
+            rows = self.model._base_manager.using(self.db).filter(pk__in=keys)
             SoftDeleteQuerySet(self.model, using=self.db).filter(pk__in=keys).alive().update(
                 deleted_at=Now()
             )
@@ -211,7 +211,7 @@ class SoftDeleteModel(TimestampedModel):
         """Whether the row is marked as deleted."""
         return self.deleted_at is not None
 
-    def delete(self, using: str | None = None, keep_parents: bool = False) -> Deleted:  # noqa: ARG002, FBT001, FBT002 (Django's signature)
+    def delete(self, using: str | None = None, keep_parents: bool = False) -> Deleted:  # noqa: FBT001, FBT002 (Django's signature)
         """Mark the row as deleted; doing so twice keeps the first time."""
         if self.is_deleted:
             return 0, {}
@@ -238,11 +238,11 @@ class ImmutableQuerySet(models.QuerySet[ModelT]):
         name = self.model._meta.verbose_name_plural
         raise ImmutableRowError("row.unchangeable", name=name)
 
-    def update(self, **kwargs: Any) -> NoReturn:  # noqa: ARG002 (Django's signature)
+    def update(self, **kwargs: Any) -> NoReturn:
         """Refuse: the rows are immutable."""
         self._refuse()
 
-    def bulk_update(self, *args: Any, **kwargs: Any) -> NoReturn:  # noqa: ARG002 (as above)
+    def bulk_update(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Refuse: the rows are immutable."""
         self._refuse()
 
@@ -290,6 +290,6 @@ class ImmutableModel(models.Model):
             raise ImmutableRowError("row.append-only", name=self._meta.verbose_name)
         super().save(*args, **kwargs)
 
-    def delete(self, using: str | None = None, keep_parents: bool = False) -> NoReturn:  # noqa: ARG002, FBT001, FBT002 (Django's signature)
+    def delete(self, using: str | None = None, keep_parents: bool = False) -> NoReturn:  # noqa: FBT001, FBT002 (Django's signature)
         """Refuse: the row goes only with what it belongs to."""
         raise ImmutableRowError("row.kept-with-owner", name=self._meta.verbose_name)

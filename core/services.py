@@ -68,7 +68,7 @@ def find_row(model: type[ModelT], key: UUID | str | int, *, deleted: bool = Fals
         NotFoundError: there is none, or it is in the other state.
     """
     try:
-        manager = getattr(model, "all_objects", model._default_manager)  # noqa: SLF001 (Django: public in all but name)
+        manager = getattr(model, "all_objects", model._default_manager)
         row: ModelT | None = manager.filter(pk=key).first()
     except ValidationError:  # not a UUID: then no row has it
         row = None

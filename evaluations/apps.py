@@ -12,12 +12,12 @@ class EvaluationsConfig(AppConfig):
 
     def ready(self) -> None:
         """Add our release check, our tab and our scores to prompts."""
-        from evaluations import checks  # noqa: F401, PLC0415 (registers itself)
+        from evaluations import checks  # noqa: F401 (registers itself)
 
         # They need the models, which are ready now.
-        from evaluations.prompt_panel import latest_scores, render_panel  # noqa: PLC0415
-        from evaluations.release_gates import check_release  # noqa: PLC0415
-        from prompts.interface import Panel, register_check, register_panel, register_scores  # noqa: PLC0415
+        from evaluations.prompt_panel import latest_scores, render_panel
+        from evaluations.release_gates import check_release
+        from prompts.interface import Panel, register_check, register_panel, register_scores
 
         register_check("evaluated", check_release)
         register_panel(Panel(name="evaluations", title=_("Evaluations"), render=render_panel))

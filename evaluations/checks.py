@@ -14,12 +14,12 @@ HINT = "Correct, upgrade or remove the package; what it brings is left out until
 
 
 @checks.register()
-def check_plugins(app_configs: Any = None, **kwargs: Any) -> list[checks.CheckMessage]:  # noqa: ARG001 (Django's signature)
+def check_plugins(app_configs: Any = None, **kwargs: Any) -> list[checks.CheckMessage]:
     """Name what is left out of installed packages."""
     if not plugins.are_installed(SCORER_GROUP, PROVIDER_GROUP):
         return []  # most have none, and then no scorer has to be imported for this
-    from evaluations.engine.providers import PROVIDERS  # noqa: PLC0415 (see above)
-    from evaluations.engine.scorers import SCORERS  # noqa: PLC0415 (see above)
+    from evaluations.engine.providers import PROVIDERS
+    from evaluations.engine.scorers import SCORERS
 
     # Scorers were imported; a provider is only when it is asked, so that is tried here.
     faults = (*SCORERS.faults, *PROVIDERS.faults, *plugins.find_unloadable(PROVIDER_GROUP))

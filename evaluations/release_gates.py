@@ -101,8 +101,9 @@ def _count_unchecked(column: Evaluation | None) -> int:
 
 def _find_changed(gate: ReleaseGate, column: Evaluation) -> str:
     """Return the name of a case that asks or checks something else than in a run, "" for none."""
-    from evaluations.engine.formats.documents import case_as_document, case_key  # noqa: PLC0415 (only where a label moves)
-    from evaluations.services.planning import case_from_row  # noqa: PLC0415 (as above)
+    # Only where a label moves: most processes that load this module never do that.
+    from evaluations.engine.formats.documents import case_as_document, case_key
+    from evaluations.services.planning import case_from_row
 
     since = column.run.created_at if column.run else column.created_at
     edited = TestCase.objects.filter(suite=gate.suite, enabled=True, updated_at__gte=since)

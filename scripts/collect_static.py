@@ -20,8 +20,8 @@ def main() -> int:
         DATABASE_URL="sqlite://:memory:",
         SECRET_KEY=secrets.token_urlsafe(60),
     )
-    import django  # noqa: PLC0415 (needs the lines above)
-    from django.core.management import call_command  # noqa: PLC0415 (as above)
+    import django  # needs the lines above
+    from django.core.management import call_command
 
     django.setup()
     call_command("collectstatic", interactive=False, clear=True, verbosity=1)

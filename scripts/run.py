@@ -88,10 +88,10 @@ def _write_secrets(environment: Environment) -> None:
 
 def _start_django(environment: Environment) -> Any:
     """Return the WSGI application, after the system checks."""
-    import django  # noqa: PLC0415 (its settings read what was just written)
-    from django.core import checks  # noqa: PLC0415 (as above)
-    from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415 (as above)
-    from django.core.servers.basehttp import get_internal_wsgi_application  # noqa: PLC0415 (as above)
+    import django  # its settings read what was just written
+    from django.core import checks
+    from django.core.exceptions import ImproperlyConfigured
+    from django.core.servers.basehttp import get_internal_wsgi_application
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "autoforge.settings")
     try:
@@ -122,7 +122,7 @@ def _quieten(environment: Environment) -> None:
 def _look_for_redis(environment: Environment) -> None:
     if environment.redis_url is None:
         return
-    import redis  # noqa: PLC0415 (only where there is one)
+    import redis  # only where there is one
 
     client = redis.Redis.from_url(
         environment.redis_url,
@@ -153,7 +153,7 @@ def _serve(
 
 def _take_up_runs() -> None:
     """Go on with evaluations that an earlier process of this machine left."""
-    from evaluations.tasks import resume_runs  # noqa: PLC0415 (needs Django's settings)
+    from evaluations.tasks import resume_runs  # needs Django's settings
 
     count = resume_runs()
     if count:

@@ -12,7 +12,7 @@ AUDIENCE = "health"
 
 def issue() -> tuple[str, datetime]:
     """Return a new token and when it expires, in UTC."""
-    import jwt  # noqa: PLC0415 (it brings cryptography, which few processes need)
+    import jwt  # it brings cryptography, which few processes need
 
     now = datetime.now(UTC)
     ends = now + timedelta(minutes=settings.JWT_ACCESS_TOKEN_EXPIRE_MINUTES)
@@ -22,7 +22,7 @@ def issue() -> tuple[str, datetime]:
 
 def is_valid(token: str) -> bool:
     """Whether we signed the token for this purpose and it has not expired."""
-    import jwt  # noqa: PLC0415 (as above)
+    import jwt
 
     try:
         jwt.decode(

@@ -48,14 +48,14 @@ recent = _Recent()
 
 @never_cache
 @require_safe
-def live(request: HttpRequest) -> JsonResponse:  # noqa: ARG001 (Django's signature)
+def live(request: HttpRequest) -> JsonResponse:
     """Answer 200: the process takes requests. Nothing else is asked."""
     return JsonResponse({"status": HEALTHY})
 
 
 @never_cache
 @require_safe
-def ready(request: HttpRequest) -> JsonResponse:  # noqa: ARG001 (Django's signature)
+def ready(request: HttpRequest) -> JsonResponse:
     """Answer 200 or 503: database, migrations and cache, as they were within the last second."""
     found = recent.get()
     checks = [{"name": check.name, "status": check.status} for check in found.checks]

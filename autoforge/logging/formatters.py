@@ -40,7 +40,7 @@ class _OnDemand(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
         if self._real is None:
-            from autoforge.logging.structured import build_formatter  # noqa: PLC0415 (on demand)
+            from autoforge.logging.structured import build_formatter  # on demand
 
             self._real = build_formatter(json_lines=self._json_lines)
         return self._real.format(record)

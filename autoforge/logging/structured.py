@@ -59,7 +59,7 @@ def _without_queries() -> Iterator[None]:
     if not settings.configured:
         yield
         return
-    from core.database.no_queries import no_queries  # noqa: PLC0415 (needs the settings)
+    from core.database.no_queries import no_queries  # needs the settings
 
     with no_queries():
         yield

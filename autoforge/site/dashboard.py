@@ -52,7 +52,7 @@ class Card:
     """The list of them."""
 
 
-def environment_badge(request: HttpRequest) -> list[str]:  # noqa: ARG001 (unfold's signature)
+def environment_badge(request: HttpRequest) -> list[str]:
     """Return name and colour of the environment, for the page's head."""
     colours = {"local": "info", "staging": "warning", "production": "danger"}
     return [settings.APP_ENV, colours[settings.APP_ENV]]

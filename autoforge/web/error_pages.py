@@ -101,6 +101,6 @@ def _sentence_for(error: BaseException | None) -> tuple[object, str]:
         return SENTENCES[outage.kind], outage.sentence
     if not isinstance(error, DatabaseError):
         return "", ""
-    from core.database.explanation import describe_schema_fault  # noqa: PLC0415 (seldom needed)
+    from core.database.explanation import describe_schema_fault  # seldom needed
 
     return NOT_AS_EXPECTED, describe_schema_fault(error) or ""

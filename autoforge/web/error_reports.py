@@ -60,7 +60,7 @@ class HideSecrets(SafeExceptionReporterFilter):
         meta = super().get_safe_request_meta(request)
         return {name: value for name, value in meta.items() if name not in os.environ}
 
-    def is_active(self, request: HttpRequest | None) -> bool:  # noqa: ARG002 (Django's signature)
+    def is_active(self, request: HttpRequest | None) -> bool:
         """Return that it hides, with DEBUG too."""
         return True
 
@@ -70,7 +70,7 @@ class HideSecrets(SafeExceptionReporterFilter):
             return {}
         return _cleanse(super().get_post_parameters(request), self.cleansed_substitute)
 
-    def get_traceback_frame_variables(self, request: Any, tb_frame: Any) -> ItemsView[str, Any]:  # noqa: ARG002 (Django's signature)
+    def get_traceback_frame_variables(self, request: Any, tb_frame: Any) -> ItemsView[str, Any]:
         """Return no variable of any frame."""
         return {}.items()
 

@@ -155,7 +155,7 @@ def find_user_id(request: HttpRequest) -> Any:
     return key if isinstance(key, int | None) else str(key)
 
 
-def _remember_error(request: HttpRequest | None = None, **signal: Any) -> None:  # noqa: ARG001 (a receiver)
+def _remember_error(request: HttpRequest | None = None, **signal: Any) -> None:
     """Keep the error that Django answers with 500, for the request's line."""
     if request is not None:
         request.log_error = sys.exc_info()[1]  # type: ignore[attr-defined]  # ours

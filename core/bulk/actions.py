@@ -76,7 +76,7 @@ class BulkAction:
         """
         raise NotImplementedError
 
-    def done(self, count: int, values: Any) -> str:  # noqa: ARG002 (of those that say more)
+    def done(self, count: int, values: Any) -> str:
         """Return the sentence that says how many rows were changed."""
         text = ngettext("%(count)d updated.", "%(count)d updated.", count)
         return text % {"count": count}
@@ -84,9 +84,9 @@ class BulkAction:
     def build_form(
         self,
         data: Any,
-        admin: Any,  # noqa: ARG002 (of those that need it)
-        request: HttpRequest,  # noqa: ARG002 (as above)
-        rows: QuerySet[Any] | None = None,  # noqa: ARG002 (as above)
+        admin: Any,
+        request: HttpRequest,
+        rows: QuerySet[Any] | None = None,
     ) -> forms.Form | None:
         """Return the form of the page; None: there is none.
 
@@ -98,16 +98,16 @@ class BulkAction:
         """
         return self.form_class(data) if self.form_class else None
 
-    def ask(self, admin: Any, request: HttpRequest, rows: QuerySet[Any]) -> Question:  # noqa: ARG002 (of those that need them)
+    def ask(self, admin: Any, request: HttpRequest, rows: QuerySet[Any]) -> Question:
         """Return what the page says before it is carried out."""
         return Question()
 
     def respond(
         self,
-        admin: Any,  # noqa: ARG002 (of those that answer with a file)
-        request: HttpRequest,  # noqa: ARG002 (as above)
-        rows: QuerySet[Any],  # noqa: ARG002 (as above)
-        form: Any,  # noqa: ARG002 (as above)
+        admin: Any,
+        request: HttpRequest,
+        rows: QuerySet[Any],
+        form: Any,
     ) -> HttpResponse | None:
         """Return the answer of an action that changes nothing, None: go through the rows."""
         return None

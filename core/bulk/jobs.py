@@ -144,7 +144,7 @@ def find_rows(admin: Any, keys: Iterable[Any]) -> QuerySet[Any]:
     Without what the list's query brings along: the keys come from that query.
     """
     model = admin.model
-    manager = getattr(model, "all_objects", model._default_manager)  # noqa: SLF001 (Django: public in all but name)
+    manager = getattr(model, "all_objects", model._default_manager)
     rows: QuerySet[Any] = manager.filter(pk__in=list(keys))
     return rows
 

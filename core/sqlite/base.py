@@ -162,7 +162,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         _set_busy_timeout(connection, min(SILENT_SECONDS, self._limit_seconds))
         return connection
 
-    def create_cursor(self, name: str | None = None) -> Cursor:  # noqa: ARG002 (Django's signature)
+    def create_cursor(self, name: str | None = None) -> Cursor:
         """Return a cursor."""
         cursor: Cursor = self.connection.cursor(factory=Cursor)
         cursor.limit_seconds = self._limit_seconds

@@ -70,7 +70,7 @@ class StringsHandler:
         self._aids = 0
         self.texts: list[str] = []
 
-    def start(self, name: str, attributes: dict[str, str]) -> None:  # noqa: ARG002 (the protocol's)
+    def start(self, name: str, attributes: dict[str, str]) -> None:
         """A text begins, or a reading aid of Japanese, which is none of the cell's text."""
         if name == "t":
             self._is_text = not self._aids

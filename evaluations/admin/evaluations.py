@@ -82,7 +82,7 @@ class EvaluationAdmin(SoftDeleteAdmin):
         allowed = super().has_change_permission(request, obj)
         return allowed and (obj is None or obj.run_id is None)
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:  # noqa: ARG002 (Django's signature)
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
         """Create or edit through the service."""
         values = {}
         for name in EvaluationForm.Meta.fields:
@@ -94,7 +94,7 @@ class EvaluationAdmin(SoftDeleteAdmin):
             obj.pk = results.create_evaluation(**values).pk
             obj._state.adding = False
 
-    def delete_rows(self, request: HttpRequest, keys: Sequence[Any]) -> None:  # noqa: ARG002 (the base's signature)
+    def delete_rows(self, request: HttpRequest, keys: Sequence[Any]) -> None:
         """Put them into the trash through the service."""
         results.delete_evaluations(keys)
 

@@ -93,7 +93,7 @@ class ModelProfileAdmin(BaseAdmin):
             sentence = _("This model does not accept these parameters: %(names)s.")
             self.message_user(request, sentence % {"names": names}, level=messages.WARNING)
 
-    def delete_rows(self, request: HttpRequest, keys: Sequence[Any]) -> None:  # noqa: ARG002 (the base's signature)
+    def delete_rows(self, request: HttpRequest, keys: Sequence[Any]) -> None:
         """Remove them through the service."""
         profiles.delete_profiles(keys)
 
@@ -172,7 +172,7 @@ class ReleaseGateAdmin(BaseAdmin):
         )
         return format_html_join("", "<div>{} · {} · <bdi>{}</bdi> · {}</div>", lines) or "–"
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:  # noqa: ARG002 (Django's signature)
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
         """Create or change it through the service, which names the person."""
         fields = {name: getattr(obj, name) for name in ("suite_id", "pass_rate", "lower_bound")}
         actor = request.user.get_username()

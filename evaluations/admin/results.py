@@ -41,15 +41,15 @@ class TestResultAdmin(BaseAdmin):
     )
     readonly_fields = fields
 
-    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 (Django's signature)
+    def has_add_permission(self, request: HttpRequest) -> bool:
         """Say no: evaluations write results."""
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 (as above)
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Say no: a result is what it was."""
         return False
 
-    def delete_rows(self, request: HttpRequest, keys: Sequence[Any]) -> None:  # noqa: ARG002 (the base's signature)
+    def delete_rows(self, request: HttpRequest, keys: Sequence[Any]) -> None:
         """Remove them through the service."""
         delete_results(keys)
 

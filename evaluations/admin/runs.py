@@ -118,7 +118,7 @@ class RunAdmin(SoftDeleteAdmin):
 
     # --- start
 
-    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> Any:  # noqa: ARG002 (Django's signature)
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> Any:
         """Show the form; say what a run takes, or start it."""
         if not self.has_add_permission(request):
             raise PermissionDenied
@@ -180,8 +180,8 @@ class RunAdmin(SoftDeleteAdmin):
         self,
         request: HttpRequest,
         object_id: str,
-        form_url: str = "",  # noqa: ARG002 (Django's signature)
-        extra_context: Any = None,  # noqa: ARG002 (as above)
+        form_url: str = "",
+        extra_context: Any = None,
     ) -> HttpResponse:
         """Show a run: live while it runs, then its figures, verdicts, plots and answers."""
         run, columns = self._run(request, object_id)
@@ -303,7 +303,7 @@ class RunAdmin(SoftDeleteAdmin):
 
     # --- changes
 
-    def delete_rows(self, request: HttpRequest, keys: Sequence[Any]) -> None:  # noqa: ARG002 (the base's signature)
+    def delete_rows(self, request: HttpRequest, keys: Sequence[Any]) -> None:
         """Put runs into the trash through the service."""
         run_services.delete_runs(keys)
 

@@ -66,7 +66,7 @@ class TestSuiteAdmin(SuiteFiles, SoftDeleteAdmin):
     )
 
     @action(description=_("Import"), url_path="import-suite", permissions=["start_import"])
-    def import_suite(self, request: HttpRequest) -> HttpResponse:  # noqa: ARG002 (unfold's signature)
+    def import_suite(self, request: HttpRequest) -> HttpResponse:
         """Go to the page that takes a file."""
         return redirect("admin:evaluations_testsuite_import")
 
@@ -82,36 +82,36 @@ class TestSuiteAdmin(SuiteFiles, SoftDeleteAdmin):
         return redirect(f"{address}?format={kind}")
 
     @action(description=_("YAML (complete)"), url_path="export-yaml")
-    def export_yaml(self, request: HttpRequest, object_id: str) -> HttpResponse:  # noqa: ARG002 (as above)
+    def export_yaml(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Hand out our own file."""
         return self._export(object_id, "yaml")
 
     @action(description=_("promptfoo configuration"), url_path="export-promptfoo")
-    def export_promptfoo(self, request: HttpRequest, object_id: str) -> HttpResponse:  # noqa: ARG002 (as above)
+    def export_promptfoo(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Hand out promptfoo's configuration."""
         return self._export(object_id, "promptfoo")
 
     @action(description=_("CSV"), url_path="export-csv")
-    def export_csv(self, request: HttpRequest, object_id: str) -> HttpResponse:  # noqa: ARG002 (as above)
+    def export_csv(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Hand out a plain table."""
         return self._export(object_id, "csv")
 
     @action(description=_("Start run"), url_path="start-run", permissions=["start_run"])
-    def start_run(self, request: HttpRequest, object_id: str) -> HttpResponse:  # noqa: ARG002 (unfold's signature)
+    def start_run(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Go to the page that starts a run of this suite."""
         return redirect(f"{reverse('admin:evaluations_run_add')}?suite={object_id}")
 
-    def has_start_run_permission(self, request: HttpRequest, object_id: Any = None) -> bool:  # noqa: ARG002 (as above)
+    def has_start_run_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Return whether somebody may start runs."""
         return request.user.has_perm("evaluations.add_run")
 
     @action(description=_("Test cases"), url_path="cases")
-    def list_cases(self, request: HttpRequest, object_id: str) -> HttpResponse:  # noqa: ARG002 (as above)
+    def list_cases(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Go to the suite's cases."""
         address = reverse("admin:evaluations_testcase_changelist")
         return redirect(f"{address}?suite__id__exact={object_id}")
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:  # noqa: ARG002 (Django's signature)
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
         """Create or edit through the service."""
         values = {name: form.cleaned_data[name] for name in TestSuiteForm.Meta.fields}
         if change:
@@ -120,7 +120,7 @@ class TestSuiteAdmin(SuiteFiles, SoftDeleteAdmin):
             obj.pk = suites.create_suite(**values).pk
             obj._state.adding = False
 
-    def delete_rows(self, request: HttpRequest, keys: Sequence[Any]) -> None:  # noqa: ARG002 (the base's signature)
+    def delete_rows(self, request: HttpRequest, keys: Sequence[Any]) -> None:
         """Put them into the trash through the service."""
         suites.delete_suites(keys)
 
@@ -252,7 +252,7 @@ class TestCaseAdmin(BaseAdmin):
     ordering = ("-updated_at",)
     readonly_fields = ("created_at", "updated_at")
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:  # noqa: ARG002 (Django's signature)
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
         """Create or edit through the service."""
         values = {name: form.cleaned_data[name] for name in TestCaseForm.Meta.fields}
         suite_id = values.pop("suite").pk
@@ -262,7 +262,7 @@ class TestCaseAdmin(BaseAdmin):
             obj.pk = suites.create_case(suite_id=suite_id, **values).pk
             obj._state.adding = False
 
-    def delete_rows(self, request: HttpRequest, keys: Sequence[Any]) -> None:  # noqa: ARG002 (the base's signature)
+    def delete_rows(self, request: HttpRequest, keys: Sequence[Any]) -> None:
         """Remove them through the service."""
         suites.delete_cases(keys)
 

@@ -15,7 +15,7 @@ class StoreThread:
     """Runs the store's methods in one thread, one at a time."""
 
     def __init__(self) -> None:
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 (only for runs)
+        from concurrent.futures import ThreadPoolExecutor  # only for runs
 
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
 

@@ -65,8 +65,8 @@ class Progress:
 
 def _bar(stream: Any) -> Any:
     """Return a bar with cost, errors, answers, answers a second and the time that is left."""
-    from rich import progress  # noqa: PLC0415 (only on a terminal)
-    from rich.console import Console  # noqa: PLC0415 (as above)
+    from rich import progress  # only on a terminal
+    from rich.console import Console
 
     class Rate(progress.ProgressColumn):
         """Answers a second."""

@@ -107,7 +107,7 @@ def _outcome(changes: services.Changes, failures: Sequence[tuple[str, str]] = ()
 class RestorePrompts(RestoreSelected):
     """Takes prompts out of the trash, with who did it."""
 
-    def run(self, admin: Any, request: HttpRequest, rows: QuerySet[Any], values: Any) -> BulkResult:  # noqa: ARG002 (there is no form)
+    def run(self, admin: Any, request: HttpRequest, rows: QuerySet[Any], values: Any) -> BulkResult:
         """Restore those whose names are still free."""
         return _outcome(services.restore_prompts(rows, actor=request.user.get_username()))
 
@@ -126,14 +126,14 @@ class SetStatus(BulkAction):
         self.title = title
         self.status = status
 
-    def run(self, admin: Any, request: HttpRequest, rows: QuerySet[Any], values: Any) -> BulkResult:  # noqa: ARG002 (there is no form)
+    def run(self, admin: Any, request: HttpRequest, rows: QuerySet[Any], values: Any) -> BulkResult:
         """Set the status of those in use."""
         prompts, failures = split_trash(rows)
         actor = request.user.get_username()
         count = services.set_status(prompts, status=self.status, actor=actor)
         return BulkResult(changed=count, failures=failures)
 
-    def done(self, count: int, values: Any) -> str:  # noqa: ARG002 (there is no form)
+    def done(self, count: int, values: Any) -> str:
         """Say how many have the status now."""
         text = translate("%(count)d changed to “%(status)s”.")
         return text % {"count": count, "status": self.status.label}
@@ -145,13 +145,13 @@ class Unarchive(BulkAction):
     name = "unarchive_selected"
     title = _("Unarchive")
 
-    def run(self, admin: Any, request: HttpRequest, rows: QuerySet[Any], values: Any) -> BulkResult:  # noqa: ARG002 (there is no form)
+    def run(self, admin: Any, request: HttpRequest, rows: QuerySet[Any], values: Any) -> BulkResult:
         """Unarchive those in use."""
         prompts, failures = split_trash(rows)
         count = services.unarchive_prompts(prompts, actor=request.user.get_username())
         return BulkResult(changed=count, failures=failures)
 
-    def done(self, count: int, values: Any) -> str:  # noqa: ARG002 (there is no form)
+    def done(self, count: int, values: Any) -> str:
         """Say how many are back."""
         text = ngettext("%(count)d item restored.", "%(count)d items restored.", count)
         return text % {"count": count}
@@ -169,14 +169,14 @@ class MoveLabel(BulkAction):
     def build_form(
         self,
         data: Any,
-        admin: Any,  # noqa: ARG002 (of those that need it)
+        admin: Any,
         request: HttpRequest,
-        rows: QuerySet[Any] | None = None,  # noqa: ARG002 (as above)
+        rows: QuerySet[Any] | None = None,
     ) -> forms.Form:
         """Return the form, which knows what the person may."""
         return LabelForm(data, mover=services.Actor.from_user(request.user))
 
-    def run(self, admin: Any, request: HttpRequest, rows: QuerySet[Any], values: Any) -> BulkResult:  # noqa: ARG002 (of those that need it)
+    def run(self, admin: Any, request: HttpRequest, rows: QuerySet[Any], values: Any) -> BulkResult:
         """Move it on each; a check that fails stops that prompt alone."""
         prompts, failures = split_trash(rows)
         mover = services.Actor.from_user(request.user)
@@ -191,7 +191,7 @@ class AddTags(BulkAction):
     button = _("Add tags")
     form_class = TagForm
 
-    def run(self, admin: Any, request: HttpRequest, rows: QuerySet[Any], values: Any) -> BulkResult:  # noqa: ARG002 (of those that need it)
+    def run(self, admin: Any, request: HttpRequest, rows: QuerySet[Any], values: Any) -> BulkResult:
         """Add them to each."""
         prompts, failures = split_trash(rows)
         actor = request.user.get_username()
@@ -207,7 +207,7 @@ class Export(BulkAction):
     permissions = ("view",)
     form_class = ExportForm
 
-    def ask(self, admin: Any, request: HttpRequest, rows: QuerySet[Any]) -> Question:  # noqa: ARG002 (of those that need them)
+    def ask(self, admin: Any, request: HttpRequest, rows: QuerySet[Any]) -> Question:
         """Say what is left out."""
         count = rows.filter(deleted_at__isnull=False).count()
         text = ngettext(
@@ -219,8 +219,8 @@ class Export(BulkAction):
 
     def respond(
         self,
-        admin: Any,  # noqa: ARG002 (of those that need it)
-        request: HttpRequest,  # noqa: ARG002 (as above)
+        admin: Any,
+        request: HttpRequest,
         rows: QuerySet[Any],
         form: Any,
     ) -> HttpResponse | None:
@@ -250,19 +250,19 @@ class Purge(BulkAction):
     def build_form(
         self,
         data: Any,
-        admin: Any,  # noqa: ARG002 (of those that need it)
-        request: HttpRequest,  # noqa: ARG002 (as above)
+        admin: Any,
+        request: HttpRequest,
         rows: QuerySet[Any] | None = None,
     ) -> forms.Form:
         """Return the form; it wants a reason where a protected label stands."""
         needs_reason = rows is not None and has_protected_label(_deleted(rows))
         return PurgeForm(data, needs_reason=needs_reason)
 
-    def ask(self, admin: Any, request: HttpRequest, rows: QuerySet[Any]) -> Question:  # noqa: ARG002 (of those that need them)
+    def ask(self, admin: Any, request: HttpRequest, rows: QuerySet[Any]) -> Question:
         """Say what is lost with the prompts."""
         return Question(sentences=describe_losses(_deleted(rows)))
 
-    def run(self, admin: Any, request: HttpRequest, rows: QuerySet[Any], values: Any) -> BulkResult:  # noqa: ARG002 (of those that need it)
+    def run(self, admin: Any, request: HttpRequest, rows: QuerySet[Any], values: Any) -> BulkResult:
         """Remove those of the chunk that are in the trash."""
         listed = list(rows)
         in_use = [
@@ -275,7 +275,7 @@ class Purge(BulkAction):
         count = services.purge_prompts([row.pk for row in deleted])
         return BulkResult(changed=count, failures=in_use)
 
-    def done(self, count: int, values: Any) -> str:  # noqa: ARG002 (of those that say more)
+    def done(self, count: int, values: Any) -> str:
         """Say how many are gone."""
         text = ngettext("%(count)d permanently deleted.", "%(count)d permanently deleted.", count)
         return text % {"count": count}

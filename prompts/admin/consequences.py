@@ -79,7 +79,7 @@ def describe_losses(rows: QuerySet[Prompt]) -> list[str]:
     hanging = []
     for relation in Prompt._meta.related_objects:
         model: Any = relation.related_model
-        everything = model._base_manager  # noqa: SLF001 (Django: public in all but name)
+        everything = model._base_manager
         count = everything.filter(**{f"{relation.field.name}__in": keys}).count()
         if count:
             hanging.append(f"{count} {model._meta.verbose_name_plural}")

@@ -20,11 +20,11 @@ class LabelRuleAdmin(BaseAdmin):
     list_display = ("label", "is_protected", "needs_checks", "updated_at")
     fields = ("label", "is_protected", "needs_checks")
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:  # noqa: ARG002 (Django's signature)
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Keep the label of a rule: another label is another rule."""
         return ("label",) if obj else ()
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:  # noqa: ARG002 (Django's signature)
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
         """Create or edit through the service."""
         demands = {name: form.cleaned_data[name] for name in ("is_protected", "needs_checks")}
         if change:
@@ -33,6 +33,6 @@ class LabelRuleAdmin(BaseAdmin):
             obj.pk = services.create_label_rule(label=form.cleaned_data["label"], **demands).pk
             obj._state.adding = False
 
-    def delete_rows(self, request: HttpRequest, keys: Sequence[Any]) -> None:  # noqa: ARG002 (the base's signature)
+    def delete_rows(self, request: HttpRequest, keys: Sequence[Any]) -> None:
         """Remove them through the service."""
         services.delete_label_rules(keys)

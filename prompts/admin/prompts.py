@@ -104,7 +104,7 @@ class PromptAdmin(PromptPages, ImportPage, SoftDeleteAdmin):
 
     def get_search_results(
         self,
-        request: HttpRequest,  # noqa: ARG002 (Django's signature)
+        request: HttpRequest,
         queryset: QuerySet[Any],
         search_term: str,
     ) -> tuple[QuerySet[Any], bool]:

@@ -40,7 +40,7 @@ class PromptTemplateAdmin(SoftDeleteAdmin):
 
     Media = WORKSHOP_MEDIA
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:  # noqa: ARG002 (Django's signature)
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
         """Create or edit through the service."""
         values = {name: form.cleaned_data[name] for name in TemplateForm.Meta.fields}
         if change:
@@ -49,7 +49,7 @@ class PromptTemplateAdmin(SoftDeleteAdmin):
             obj.pk = services.create_template(**values).pk
         obj._state.adding = False
 
-    def delete_rows(self, request: HttpRequest, keys: Sequence[Any]) -> None:  # noqa: ARG002 (the base's signature)
+    def delete_rows(self, request: HttpRequest, keys: Sequence[Any]) -> None:
         """Put them into the trash through the service."""
         services.delete_templates(keys)
 

@@ -52,15 +52,15 @@ class PromptVersionAdmin(BaseAdmin):
         """Show a chat as its messages."""
         return super().readers | {"content": content_as_html}
 
-    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 (Django's signature)
+    def has_add_permission(self, request: HttpRequest) -> bool:
         """Say no: versions come from edits of prompts."""
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 (as above)
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Say no: versions are immutable."""
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 (as above)
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Say no: versions go with their prompt."""
         return False
 

@@ -94,7 +94,7 @@ def write_xlsx(records: Iterable[Record], stream: BinaryIO) -> None:
     Raises:
         TooLongError: a cell has more than 32,767 characters.
     """
-    from openpyxl import Workbook  # noqa: PLC0415 (10 MB that only this needs)
+    from openpyxl import Workbook  # 10 MB that only this needs
 
     book = Workbook(write_only=True)
     sheet = book.create_sheet("prompts")
@@ -117,7 +117,7 @@ def _cell(sheet: Any, record: Record, text: str) -> Any:
             size=f"{len(escaped):,}",
             limit=f"{CELL_MAX:,}",
         )
-    from openpyxl.cell import WriteOnlyCell  # noqa: PLC0415 (as above)
+    from openpyxl.cell import WriteOnlyCell
 
     cell = WriteOnlyCell(sheet, value=escaped)
     cell.data_type = "s"  # also where it begins with "="

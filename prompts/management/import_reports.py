@@ -40,7 +40,7 @@ class Report(ABC):
         self.said_of_file = False
 
     @contextmanager
-    def watch(self, source: Source) -> Iterator[None]:  # noqa: ARG002 (for those who show it)
+    def watch(self, source: Source) -> Iterator[None]:
         """Be told what there is to read while it is read."""
         yield
 

@@ -285,7 +285,7 @@ class _Checking(_Importing):
                 self.changed[row.title] = self.known[row.title]
         return rejections
 
-    def prepare(self, row: Row, fields: dict[str, Any]) -> Prompt:  # noqa: ARG002 (of `_Importing`)
+    def prepare(self, row: Row, fields: dict[str, Any]) -> Prompt:
         """Check it."""
         prompt = new_prompt(**fields)
         self._last = (prompt.name, prompt.variables or NOTHING, prompt.includes or NOTHING)
@@ -321,7 +321,7 @@ class _Writing(_Importing):
         super().take(batch)
         self._flush()
 
-    def prepare(self, row: Row, fields: dict[str, Any]) -> Prompt:  # noqa: ARG002 (of `_Importing`)
+    def prepare(self, row: Row, fields: dict[str, Any]) -> Prompt:
         """Build it of what was checked."""
         name, variables, includes = next(self._settled)
         settled = {"name": name, "variables": variables, "includes": includes}

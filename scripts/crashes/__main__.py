@@ -138,9 +138,9 @@ class Crashes:
 
     def stored(self, run: str, known: Mapping[str, int]) -> dict[str, int]:
         """Return the newly stored cases of a run, and how often each has been asked so far."""
-        from django.db import connection  # noqa: PLC0415 (needs the settings)
+        from django.db import connection  # needs the settings
 
-        from evaluations.models import TestResult  # noqa: PLC0415 (as above)
+        from evaluations.models import TestResult
 
         connection.close()
         if not run:

@@ -37,7 +37,7 @@ def prepare(folder: Path, target: Path) -> Path:
 
 
 def _write_workbook(sheets: Mapping[str, list[list[str]]], path: Path) -> None:
-    from openpyxl import Workbook  # noqa: PLC0415 (10 MB, for one of them)
+    from openpyxl import Workbook  # 10 MB, for one of them
 
     book = Workbook()
     book.remove(book.worksheets[0])

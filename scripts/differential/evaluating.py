@@ -25,8 +25,8 @@ def database() -> Iterator[None]:
             "ENV_FILE": str(empty),
             "DJANGO_SETTINGS_MODULE": "autoforge.settings",
         }
-        import django  # noqa: PLC0415 (after the settings are known)
-        from django.core.management import call_command  # noqa: PLC0415 (as above)
+        import django  # after the settings are known
+        from django.core.management import call_command
 
         django.setup()
         call_command("migrate", verbosity=0)
@@ -39,7 +39,7 @@ def evaluate(config: Path, out: Path) -> list[str]:
     Raises:
         Refused: it is wrong; says why.
     """
-    from django.core.management import CommandError, call_command  # noqa: PLC0415 (as above)
+    from django.core.management import CommandError, call_command
 
     said = io.StringIO()
     fields = {"format": "promptfoo", "output": str(out), "stderr": said, "stdout": io.StringIO()}

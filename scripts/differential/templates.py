@@ -46,7 +46,7 @@ def fill_by_theirs(
 
 def fill_by_ours(texts: Iterable[str], values: Mapping[str, Any]) -> list[str | None]:
     """Return what we make of each text, None for an error."""
-    from prompts.rendering import RenderError, fill_text  # noqa: PLC0415 (needs the path)
+    from prompts.rendering import RenderError, fill_text  # needs the path
 
     answers: list[str | None] = []
     for text in texts:

@@ -115,10 +115,10 @@ def prepare(shown_name: str) -> Login:
     Raises:
         LaunchError: the database refused it.
     """
-    from django.db import DatabaseError  # noqa: PLC0415 (Django is set up by now, not on import)
-    from django.db.migrations.exceptions import InconsistentMigrationHistory  # noqa: PLC0415
+    from django.db import DatabaseError  # Django is set up by now, not on import
+    from django.db.migrations.exceptions import InconsistentMigrationHistory
 
-    from core.database.outages import find_outage  # noqa: PLC0415 (as above)
+    from core.database.outages import find_outage
 
     try:
         _migrate(shown_name)
@@ -138,7 +138,7 @@ def close() -> None:
 
     Where that fails, the next one that opens the database does it.
     """
-    from django.db import DatabaseError, connection  # noqa: PLC0415 (as above)
+    from django.db import DatabaseError, connection
 
     with suppress(DatabaseError):
         if connection.settings_dict["ENGINE"] == "core.sqlite":
@@ -148,9 +148,9 @@ def close() -> None:
 
 
 def _migrate(shown_name: str) -> None:
-    from django.core.management import call_command  # noqa: PLC0415 (as above)
-    from django.db import connection  # noqa: PLC0415 (as above)
-    from django.db.migrations.executor import MigrationExecutor  # noqa: PLC0415 (as above)
+    from django.core.management import call_command
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
 
     connection.prepare_database()  # allows that the file is made
     executor = MigrationExecutor(connection)
@@ -166,10 +166,10 @@ def _migrate(shown_name: str) -> None:
 
 
 def _fill() -> Login:
-    from django.contrib.auth.models import User  # noqa: PLC0415 (as above)
-    from django.db import transaction  # noqa: PLC0415 (as above)
+    from django.contrib.auth.models import User
+    from django.db import transaction
 
-    from autoforge.demo import load_demo  # noqa: PLC0415 (as above)
+    from autoforge.demo import load_demo
 
     if User.objects.exists():
         return Login(password=None, has_admin=User.objects.filter(username=ADMIN).exists())
@@ -182,7 +182,7 @@ def _fill() -> Login:
 
 
 def _is_empty() -> bool:
-    from evaluations.models import TestSuite  # noqa: PLC0415 (as above)
-    from prompts.models import Prompt, PromptTemplate  # noqa: PLC0415 (as above)
+    from evaluations.models import TestSuite
+    from prompts.models import Prompt, PromptTemplate
 
     return not any(model.all_objects.exists() for model in (Prompt, PromptTemplate, TestSuite))

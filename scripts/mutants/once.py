@@ -37,7 +37,7 @@ class ForChanges:
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self) -> None:
         """Try few examples, and the same for each change."""
-        import hypothesis  # noqa: PLC0415 (pytest has prepared it by now)
+        import hypothesis  # pytest has prepared it by now
 
         hypothesis.settings.register_profile(
             "changes", max_examples=20, derandomize=True, database=None, deadline=None
@@ -125,7 +125,7 @@ def _is_ours(function: Callable[..., Any]) -> bool:
     return function.__module__.partition(".")[0] in SOURCES
 
 
-def run_clean_tests(_runner: ForkRunner, tests: Iterable[str]) -> int:  # noqa: ARG001 (mutmut's)
+def run_clean_tests(_runner: ForkRunner, tests: Iterable[str]) -> int:
     """Do nothing: `start` runs them in a copy of the process."""
     return 0
 

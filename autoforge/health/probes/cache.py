@@ -28,10 +28,10 @@ def probe() -> str:
 
 def _exercise_redis(url: str) -> str:
     # Here, not above: a tenth of what a start without Redis would import is Redis's client.
-    from django_redis.exceptions import ConnectionInterrupted  # noqa: PLC0415 (see above)
-    from redis.exceptions import AuthenticationError, RedisError  # noqa: PLC0415 (see above)
+    from django_redis.exceptions import ConnectionInterrupted
+    from redis.exceptions import AuthenticationError, RedisError
 
-    from autoforge.cache import RedisCache, server_name  # noqa: PLC0415 (see above)
+    from autoforge.cache import RedisCache, server_name
 
     # The client below the cache: the cache itself would hide that the server is away.
     client = RedisCache(url, settings.CACHES["default"]).client

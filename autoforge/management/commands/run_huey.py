@@ -38,7 +38,7 @@ class Command(BaseCommand):
             )
         if options["workers"] < 1:
             raise CommandError("--workers is a whole number from 1 up")
-        from huey.contrib.djhuey import HUEY, close_db  # noqa: PLC0415 (only where there is one)
+        from huey.contrib.djhuey import HUEY, close_db  # only where there is one
 
         autodiscover_modules("tasks")
         for path, minutes in settings.PERIODIC_TASKS.items():
@@ -51,7 +51,7 @@ class Command(BaseCommand):
 
 
 def _every(minutes: int) -> Callable[..., bool]:
-    from huey import crontab  # noqa: PLC0415 (as above)
+    from huey import crontab
 
     found: Callable[..., bool] = (
         crontab(minute="0", hour=f"*/{minutes // 60}")

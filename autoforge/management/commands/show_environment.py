@@ -20,7 +20,7 @@ class Command(BaseCommand):
         """Add the options."""
         parser.add_argument("--format", choices=("text", "json"), default="text")
 
-    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 (Django's signature)
+    def handle(self, *args: Any, **options: Any) -> None:
         """Print the table."""
         rows = settings.ENVIRONMENT.describe()
         if options["format"] == "json":

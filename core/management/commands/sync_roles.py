@@ -24,7 +24,7 @@ class Command(BaseCommand):
             "--check", action="store_true", help="only check, without changing anything"
         )
 
-    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 (Django's signature)
+    def handle(self, *args: Any, **options: Any) -> None:
         """Grant, and say what changed."""
         changed = 0
         with transaction.atomic():

@@ -82,7 +82,7 @@ class AnthropicProvider:
             flagged=True if refused else None,
         )
 
-    async def embed(self, texts: Sequence[str]) -> list[Vector]:  # noqa: ARG002 (the contract's)
+    async def embed(self, texts: Sequence[str]) -> list[Vector]:
         """Refuse.
 
         Raises:

@@ -15,7 +15,7 @@ def provider_fingerprint(spec: ProviderSpec, environment: Environment) -> str:
 
 
 def _file_of(environment: Environment) -> str:
-    from evaluations.engine.providers.local import find_model  # noqa: PLC0415 (loads an HTTP client)
+    from evaluations.engine.providers.local import find_model  # loads an HTTP client
 
     try:
         path = find_model(environment)

@@ -95,7 +95,7 @@ class LocalProvider:
             pass
         raise ServiceError("local.no-start")
 
-    async def embed(self, texts: Sequence[str]) -> list[Vector]:  # noqa: ARG002 (the contract's)
+    async def embed(self, texts: Sequence[str]) -> list[Vector]:
         """Refuse.
 
         Raises:
@@ -133,7 +133,7 @@ def make_local(spec: ProviderSpec, environment: Environment) -> Any:
     Raises:
         SetupError: model or package are missing.
     """
-    from importlib.util import find_spec  # noqa: PLC0415 (rare)
+    from importlib.util import find_spec  # rare
 
     if find_spec("xllamacpp") is None:
         raise SetupError("local.no-llama")

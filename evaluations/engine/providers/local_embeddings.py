@@ -38,7 +38,7 @@ class _Model:
     def vector(self, text: str) -> Vector:
         # One text at a time: on a CPU, padding costs more time and memory than a batch saves, and
         # without padding the mean over the attention mask is the mean over all tokens.
-        import numpy  # noqa: ICN001, PLC0415 (comes with onnxruntime, which is optional)
+        import numpy  # noqa: ICN001 (comes with onnxruntime, which is optional)
 
         ids = numpy.array([self.tokenizer.ids(text)], dtype=numpy.int64)
         given = {
@@ -68,7 +68,7 @@ class LocalEmbeddings:
         self._model: _Model | None = None
         self._loading = threading.Lock()
 
-    async def complete(self, request: Request) -> Answer:  # noqa: ARG002 (the contract's)
+    async def complete(self, request: Request) -> Answer:
         """Refuse.
 
         Raises:
@@ -95,7 +95,7 @@ class LocalEmbeddings:
 
 
 def _load(folder: Path) -> _Model:
-    import onnxruntime  # noqa: PLC0415 (an optional package)
+    import onnxruntime  # an optional package
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # texts go side by side instead
@@ -113,7 +113,7 @@ def _load(folder: Path) -> _Model:
 
 def make_local_embeddings(
     spec: ProviderSpec,
-    environment: Environment,  # noqa: ARG001 (the contract's)
+    environment: Environment,
 ) -> LocalEmbeddings:
     """Return the provider of embeddings on this machine.
 

@@ -31,7 +31,7 @@ class _Offline:
         self.spec = spec
         self.limits = spec.limits or AT_ONCE
 
-    async def embed(self, texts: Sequence[str]) -> list[Vector]:  # noqa: ARG002 (the contract's)
+    async def embed(self, texts: Sequence[str]) -> list[Vector]:
         """Refuse.
 
         Raises:
@@ -89,7 +89,7 @@ def prompt_key(messages: Sequence[Message]) -> str:
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
-def make_echo(spec: ProviderSpec, environment: Environment) -> EchoProvider:  # noqa: ARG001 (the contract's)
+def make_echo(spec: ProviderSpec, environment: Environment) -> EchoProvider:
     """Return a provider that answers what it was asked."""
     return EchoProvider(spec)
 

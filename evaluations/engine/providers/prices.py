@@ -52,7 +52,7 @@ def _with_cache(price: Price) -> Price:
 
 @lru_cache(maxsize=256)
 def _published(kind: str, model: str) -> Price | None:
-    from genai_prices import Usage, calc_price  # noqa: PLC0415 (only where something costs)
+    from genai_prices import Usage, calc_price  # only where something costs
 
     try:
         prices = calc_price(Usage(input_tokens=1), model_ref=model, provider_id=kind).model_price

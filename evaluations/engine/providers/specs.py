@@ -40,7 +40,7 @@ def _lazy(module: str, name: str) -> MakeProvider:
     return make_provider
 
 
-def _without_files(spec: ProviderSpec, environment: Environment) -> Provider:  # noqa: ARG001 (the contract's)
+def _without_files(spec: ProviderSpec, environment: Environment) -> Provider:
     # Recorded answers are a file, the only one that a provider's name can mean: `make` hands over
     # what may be read, and everybody else gets the refusal.
     return make_replay(spec, NO_FILES)

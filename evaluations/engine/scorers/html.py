@@ -40,7 +40,7 @@ ENOUGH: Final = 2
 
 
 def _parse(text: str) -> Any:
-    from selectolax.lexbor import LexborHTMLParser  # noqa: PLC0415 (only where HTML is asked for)
+    from selectolax.lexbor import LexborHTMLParser  # only where HTML is asked for
 
     return LexborHTMLParser(text)
 

@@ -58,13 +58,13 @@ def why_invalid(schema: Any, document: Any) -> str | None:
         ScoringError: the schema cannot be used, or not on this document.
     """
     # 10 MB that most suites never need.
-    from evaluations.engine.scorers.schemas import first_fault  # noqa: PLC0415
+    from evaluations.engine.scorers.schemas import first_fault
 
     return first_fault(schema, document)
 
 
 def _check(assertion: Assertion) -> list[str]:
-    from evaluations.engine.scorers.schemas import refuse_unusable  # noqa: PLC0415 (as above)
+    from evaluations.engine.scorers.schemas import refuse_unusable
 
     try:
         schema = _schema(assertion)

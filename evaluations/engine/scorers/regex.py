@@ -47,7 +47,7 @@ class InvalidPatternError(CodedError, ValueError):
 def _engine(seconds: float) -> Any:
     name = f"within {seconds:g} s"
     if name not in _engines.__dict__:
-        import quickjs  # noqa: PLC0415 (only where an expression is used)
+        import quickjs  # only where an expression is used
 
         context = quickjs.Context()
         context.set_memory_limit(BYTES)

@@ -132,7 +132,7 @@ class Command(BaseCommand):
         parser.add_argument("--output", metavar="F", help="write the report to a file")
 
     @no_translations
-    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 (Django's signature)
+    def handle(self, *args: Any, **options: Any) -> None:
         """Run, report, exit."""
         try:
             with refusals(OPTIONS):
@@ -415,7 +415,7 @@ def _columns(
 
 
 def _columns_again(run: Run) -> Iterator[PlannedColumn]:
-    from evaluations.adapters import spec_from_json  # noqa: PLC0415 (here alone)
+    from evaluations.adapters import spec_from_json  # here alone
 
     for row in run.evaluations.select_related("version").order_by("position"):
         prompt = None

@@ -19,8 +19,8 @@ WIDTH: Final = 100  # characters
 
 def _as_table(report: Report) -> Iterator[str]:
     """Yield the run's columns, verdicts and flipped cases."""
-    from rich.console import Console  # noqa: PLC0415 (only where a person reads)
-    from rich.table import Table  # noqa: PLC0415 (as above)
+    from rich.console import Console  # only where a person reads
+    from rich.table import Table
 
     table = Table(title=report.run.name or None)
     for title in titles():

@@ -53,7 +53,7 @@ class Command(BaseCommand):
         parser.add_argument("--output", choices=("text", "json"), default="text")
 
     @no_translations
-    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 (Django's signature)
+    def handle(self, *args: Any, **options: Any) -> None:
         """Export and say how much."""
         target = options["target"]
         chosen = options["format"] or _format_of(target)

@@ -75,7 +75,7 @@ class Command(BaseCommand):
         parser.add_argument("--output", choices=("text", "json"), default="text")
 
     @no_translations
-    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 (Django's signature)
+    def handle(self, *args: Any, **options: Any) -> None:
         """Import, say what became of the rows, and exit."""
         if Path(options["file"]).is_dir():
             self._import_directory(Path(options["file"]), options)

@@ -65,7 +65,7 @@ def _join(items: Any, between: str = "") -> str:
     return between.join(texts)
 
 
-def _indent(value: Any, width: int = 4, first: bool = False, blank: bool = False) -> str:  # noqa: FBT001, FBT002 (as Jinja has it)
+def _indent(value: Any, width: int = 4, first: bool = False, blank: bool = False) -> str:
     if not isinstance(width, int) or not 0 <= width <= WIDEST:
         raise SecurityError(_("indent takes 0 to %(widest)s columns") % {"widest": WIDEST})
     text = checked_text(value)

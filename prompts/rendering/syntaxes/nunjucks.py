@@ -74,7 +74,7 @@ class Environment(jinja.Environment):
             comparison.ops = list(_with_strict(comparison.ops))
         return tree
 
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:  # noqa: ARG002 (Jinja's signature)
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         """Compute as JavaScript does; nothing can grow beyond the limits."""
         spend(weigh(left) + weigh(right))
         if operator == "+":
@@ -84,7 +84,7 @@ class Environment(jinja.Environment):
             return _bounded(total)
         return _bounded(_compute(operator, as_number(left), as_number(right)))
 
-    def call_unop(self, context: Any, operator: str, arg: Any) -> Any:  # noqa: ARG002 (as above)
+    def call_unop(self, context: Any, operator: str, arg: Any) -> Any:
         """Take a sign as JavaScript does: of a text that is a number too."""
         number = as_number(arg)
         return -number if operator == "-" else number

@@ -166,7 +166,7 @@ def _most_times(most: Any) -> int:
     return math.ceil(min(times, WIDEST**3)) if times > 0 else 0
 
 
-def _indent(value: Any, width: Any = 4, first: Any = False) -> str:  # noqa: FBT002 (as Nunjucks has it)
+def _indent(value: Any, width: Any = 4, first: Any = False) -> str:
     width = _within(width, 4)
     text = _given_text(value)
     lines = text.split("\n")
@@ -198,7 +198,7 @@ def _center(value: Any, width: Any = 80) -> str:
     return " " * left + text + " " * right
 
 
-def _truncate(value: Any, length: Any = 255, cut: Any = False, end: Any = None) -> str:  # noqa: FBT002 (as above)
+def _truncate(value: Any, length: Any = 255, cut: Any = False, end: Any = None) -> str:
     text = _given_text(value)
     number = as_number(length)
     length = int(max(0, min(number, len(text)))) if is_true(number) else 255
@@ -267,8 +267,8 @@ def _total(values: Iterable[Any]) -> Any:
 
 def _sort(
     items: Any,
-    reverse: Any = False,  # noqa: FBT002 (as above)
-    case_sensitive: Any = False,  # noqa: FBT002 (as above)
+    reverse: Any = False,
+    case_sensitive: Any = False,
     attribute: Any = None,
 ) -> list[Any]:
     def key(one: Any) -> Any:
@@ -286,7 +286,7 @@ def _ordered(key: Callable[[Any], Any]) -> Callable[[Any, Any], int]:
     return order
 
 
-def _pairs(value: Any, cased: Any = False, by: Any = "key") -> list[list[Any]]:  # noqa: FBT002 (as above)
+def _pairs(value: Any, cased: Any = False, by: Any = "key") -> list[list[Any]]:
     value = present(value)
     if not isinstance(value, dict):
         raise SecurityError(_("dictsort is for an object"))
@@ -380,7 +380,7 @@ def _reverse(value: Any) -> Any:
     return value[::-1] if isinstance(value, str) else _members(value)[::-1]
 
 
-def _striptags(value: Any, keep: Any = False) -> str:  # noqa: FBT002 (as above)
+def _striptags(value: Any, keep: Any = False) -> str:
     text = _without_tags(_given_text(value)).strip(BLANKS)
     if not is_true(keep):
         return re.sub(f"[{BLANKS}]+", " ", text)

@@ -23,7 +23,7 @@ class Command(BaseCommand):
         """Add the options."""
         parser.add_argument("--format", choices=("text", "json"), default="text")
 
-    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 (Django's signature)
+    def handle(self, *args: Any, **options: Any) -> None:
         """Ask the database and print."""
         try:
             facts = gather()

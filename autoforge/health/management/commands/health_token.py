@@ -14,7 +14,7 @@ class Command(BaseCommand):
     help = "Prints a token that opens /health/report until it expires."
     requires_system_checks: list[str] = []
 
-    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 (Django's signature)
+    def handle(self, *args: Any, **options: Any) -> None:
         """Print the token alone, so that a script can take it; say on stderr how long it lives."""
         if not settings.JWT_SECRET_KEY:
             raise CommandError("JWT_SECRET_KEY is not set, so there are no tokens: set it first.")

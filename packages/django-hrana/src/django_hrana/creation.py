@@ -29,7 +29,7 @@ class DatabaseCreation(sqlite3.DatabaseCreation):
     """
 
     @staticmethod
-    def is_in_memory_db(database_name: Any) -> bool:  # noqa: ARG004 (Django's signature)
+    def is_in_memory_db(database_name: Any) -> bool:
         """Never: the data is the server's."""
         return False
 
@@ -63,7 +63,7 @@ class DatabaseCreation(sqlite3.DatabaseCreation):
             )
         return driver.Admin(self._admin_url)
 
-    def _create_test_db(self, verbosity: int, autoclobber: bool, keepdb: bool = False) -> str:  # noqa: ARG002, FBT001, FBT002 (Django's signature)
+    def _create_test_db(self, verbosity: int, autoclobber: bool, keepdb: bool = False) -> str:  # noqa: FBT001, FBT002 (Django's signature)
         """Make the test database, or empty it; return its URL."""
         url = self._get_test_db_name()
         if self._admin_url is None:
@@ -87,7 +87,7 @@ class DatabaseCreation(sqlite3.DatabaseCreation):
             return dict(settings)
         return {**settings, "NAME": _with_namespace(url, f"{_namespace_of(url)}-{suffix}")}
 
-    def _clone_test_db(self, suffix: str, verbosity: int, keepdb: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 (Django's signature)
+    def _clone_test_db(self, suffix: str, verbosity: int, keepdb: bool = False) -> None:  # noqa: FBT001, FBT002 (Django's signature)
         """Copy the test database on the server."""
         source = _namespace_of(self.connection.settings_dict["NAME"])
         target = self.get_test_db_clone_settings(suffix)["NAME"]
@@ -100,7 +100,7 @@ class DatabaseCreation(sqlite3.DatabaseCreation):
         finally:
             admin.close()
 
-    def _destroy_test_db(self, test_database_name: str, verbosity: int) -> None:  # noqa: ARG002 (Django's signature)
+    def _destroy_test_db(self, test_database_name: str, verbosity: int) -> None:
         if self._admin_url is None:
             self._empty(test_database_name)
             return

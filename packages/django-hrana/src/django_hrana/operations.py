@@ -121,7 +121,7 @@ class DatabaseOperations(FlushesGuardedTables, sqlite3.DatabaseOperations):
         """The server refuses HAVING without GROUP BY."""
         return ["GROUP BY TRUE"]
 
-    def last_executed_query(self, cursor: Any, sql: str, params: Any) -> str:  # noqa: ARG002 (Django's signature)
+    def last_executed_query(self, cursor: Any, sql: str, params: Any) -> str:
         """Return the query with its parameters in it, for logs; it asks the server nothing."""
         if not params:
             return sql

@@ -42,7 +42,7 @@ class ReverseProvider:
         """Let go of nothing: it holds no connection."""
 
 
-def make_reverse(spec: ProviderSpec, environment: Environment) -> ReverseProvider:  # noqa: ARG001 (it needs no key)
+def make_reverse(spec: ProviderSpec, environment: Environment) -> ReverseProvider:
     """Return the provider of a spec.
 
     Raises:

@@ -31,17 +31,17 @@ Time = dt.time
 Timestamp = dt.datetime
 
 
-def DateFromTicks(ticks: float) -> dt.date:  # noqa: N802 (PEP 249 names it so)
+def DateFromTicks(ticks: float) -> dt.date:
     """Return the local date of a number of seconds since 1970."""
     return dt.datetime.fromtimestamp(ticks).astimezone().date()
 
 
-def TimeFromTicks(ticks: float) -> dt.time:  # noqa: N802 (as above)
+def TimeFromTicks(ticks: float) -> dt.time:
     """Return the local time of day of a number of seconds since 1970."""
     return dt.datetime.fromtimestamp(ticks).astimezone().time()
 
 
-def TimestampFromTicks(ticks: float) -> dt.datetime:  # noqa: N802 (as above)
+def TimestampFromTicks(ticks: float) -> dt.datetime:
     """Return the local date and time of a number of seconds since 1970, without a zone."""
     return dt.datetime.fromtimestamp(ticks)  # noqa: DTZ006 (a timestamp has no zone)
 

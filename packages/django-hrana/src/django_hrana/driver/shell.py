@@ -59,7 +59,7 @@ def _converse(connection: Connection, source: TextIO) -> int:
     is_terminal = source.isatty()
     if is_terminal:
         with contextlib.suppress(ImportError):
-            import readline  # noqa: F401, PLC0415 (gives input() history, where Python has it)
+            import readline  # noqa: F401 (gives input() history, where Python has it)
         print(f"{connection!r}\n.help lists the commands")
     succeeded = True
     for statement in _statements(source, is_terminal=is_terminal):
