@@ -10,7 +10,7 @@ __all__ = ["main"]
 
 def main() -> int:
     """Serve until standard input ends; return 0."""
-    import xllamacpp  # type: ignore[import-untyped]  # an optional package
+    import xllamacpp  # an optional package
 
     path, parallel = sys.argv[1], int(sys.argv[2])
     parameters = xllamacpp.CommonParams()
