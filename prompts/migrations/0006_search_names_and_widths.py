@@ -119,7 +119,7 @@ FOLDS_TABLE = (
 )
 
 
-def write_folds(apps, schema_editor):
+def write_folds(apps, schema_editor):  # noqa: ARG001 (Django's signature)
     """Write what is replaced by what."""
     with schema_editor.connection.cursor() as cursor:
         cursor.executemany(
