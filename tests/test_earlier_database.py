@@ -1,7 +1,7 @@
 """A database of the release before the house migrates, and keeps every row.
 
-`tests/data/database-before-the-house.sqlite3.xz` was written by that release (0ec64f8): its demo, and
-two runs of a configuration with a check that passes, one that fails, and a case without any.
+`tests/data/database-before-the-house.sqlite3.xz` was written by that release (0ec64f8): its demo,
+and two runs of a configuration with a check that passes, one that fails, and a case without any.
 """
 
 import lzma
