@@ -6,7 +6,7 @@ from dataclasses import replace
 from evaluations.engine.providers import Limits, ProviderSpec
 from evaluations.engine.types import Case
 from evaluations.promptfoo.cases import FoundCase
-from evaluations.promptfoo.config import PromptfooConfig, PromptSource, RunOptions
+from evaluations.promptfoo.config import PromptfooConfig, RunOptions
 from evaluations.promptfoo.prompts import matches
 from evaluations.services.planning import PlannedColumn
 
@@ -15,32 +15,40 @@ __all__ = ["Filters", "plan_columns", "with_limits"]
 
 def plan_columns(config: PromptfooConfig, specs: Iterable[ProviderSpec]) -> list[PlannedColumn]:
     """Return a column for each model and each of its prompts, in promptfoo's order."""
-    return [
-        PlannedColumn(spec=spec, text=one.raw, label=f"{one.label} · {spec.name}")
-        for spec in specs
-        for one in config.prompts
-        if not spec.prompts or _is_any(spec.prompts, one.names)
-    ]
+    columns = []
+    for spec in specs:
+        for prompt in config.prompts:
+            # A provider that lists no prompts is asked all of them.
+            if spec.prompts and not _is_any(spec.prompts, prompt.names):
+                continue
+            label = f"{prompt.label} · {spec.name}"
+            columns.append(PlannedColumn(spec=spec, text=prompt.raw, label=label))
+    return columns
 
 
 def _is_any(references: Iterable[str], names: Sequence[str]) -> bool:
-    return any(matches(one, names) for one in references)
+    """Whether one of the references, which may hold wildcards, means one of the names."""
+    return any(matches(reference, names) for reference in references)
 
 
-def with_limits(spec: ProviderSpec, usual: Limits, options: RunOptions) -> ProviderSpec:
-    """Return a model with the configuration's limits, where it has none of its own."""
-    if spec.limits is not None or (options.concurrency or options.timeout_seconds) is None:
+def with_limits(spec: ProviderSpec, default: Limits, options: RunOptions) -> ProviderSpec:
+    """Return a model with the configuration's limits, where it has none of its own.
+
+    Args:
+        spec: the model as it is configured.
+        default: the limits of its kind, for what the configuration leaves open.
+        options: of the configuration.
+    """
+    if spec.limits is not None:
+        return spec
+    if options.concurrency is None and options.timeout_seconds is None:
         return spec
     limits = replace(
-        usual,
-        concurrency=options.concurrency or usual.concurrency,
-        timeout_seconds=options.timeout_seconds or usual.timeout_seconds,
+        default,
+        concurrency=options.concurrency or default.concurrency,
+        timeout_seconds=options.timeout_seconds or default.timeout_seconds,
     )
     return replace(spec, limits=limits)
-
-
-def _allows(references: Sequence[str] | None, names: Sequence[str]) -> bool:
-    return references is None or _is_any(references, names)
 
 
 class Filters:
@@ -53,20 +61,29 @@ class Filters:
 
     def __init__(self, config: PromptfooConfig, columns: Sequence[PlannedColumn]) -> None:
         self._columns = columns
-        self._prompts: dict[str, PromptSource] = {one.raw: one for one in config.prompts}
-        self._providers = {one.spec.name: one.names for one in config.providers}
+        self._prompts = {prompt.raw: prompt for prompt in config.prompts}
+        self._providers = {provider.spec.name: provider.names for provider in config.providers}
 
-    def case(self, found: FoundCase) -> Case:
-        """Return the case with the columns that ask it."""
-        if found.prompts is None and found.providers is None:
-            return found.case
-        places = (place for place, column in enumerate(self._columns) if self._asks(column, found))
-        return replace(found.case, columns=tuple(places))
+    def with_columns(self, test: FoundCase) -> Case:
+        """Return the test's case with the positions of the columns that ask it."""
+        if test.prompts is None and test.providers is None:
+            return test.case
+        positions = []
+        for position, column in enumerate(self._columns):
+            if self._asks_prompt(column, test) and self._asks_provider(column, test):
+                positions.append(position)
+        return replace(test.case, columns=tuple(positions))
 
-    def _asks(self, column: PlannedColumn, found: FoundCase) -> bool:
-        source = self._prompts.get(column.text) if column.prompt is None else None
-        if source is not None and not _allows(found.prompts, source.names):
-            return False
+    def _asks_prompt(self, column: PlannedColumn, test: FoundCase) -> bool:
+        if test.prompts is None or column.prompt is not None:
+            return True  # no test of a file can name a stored prompt
+        prompt = self._prompts.get(column.text)
+        return prompt is None or _is_any(test.prompts, prompt.names)
+
+    def _asks_provider(self, column: PlannedColumn, test: FoundCase) -> bool:
+        if test.providers is None:
+            return True
         spec = column.spec
+        # A model of --provider stands in no file: it goes by its name and by kind:model.
         names = self._providers.get(spec.name, (spec.name, f"{spec.kind}:{spec.model}"))
-        return _allows(found.providers, names)
+        return _is_any(test.providers, names)

@@ -1,6 +1,7 @@
 """`manage.py evaluate`: run a suite or a promptfoo configuration, and say whether to ship."""
 
 import argparse
+import itertools
 import math
 import os
 import sys
@@ -20,7 +21,7 @@ from core.atomic_file import replacing
 from core.errors import InvalidInputError, NotFoundError
 from core.sentences import Sentence
 from evaluations import reporting
-from evaluations.adapters import find_spec
+from evaluations.adapters import find_spec, spec_from_json
 from evaluations.engine.files import RunFiles
 from evaluations.engine.providers import Limits, ProviderSpec, make
 from evaluations.engine.providers.families import why_unsent
@@ -45,8 +46,11 @@ from evaluations.suite_files import folder_beside
 from evaluations.tasks import enqueue_run
 from prompts import interface as prompts
 
-INTERRUPTED: Final = 130
-ERRORS_SHOWN: Final = 20
+INTERRUPTED: Final = 130  # what a shell reports of a program that Ctrl-C (signal 2) ended: 128 + 2
+WARNINGS_SHOWN: Final = 20  # of a file; a generated one may repeat its mistake in every test
+ID_LENGTH: Final = 8  # characters of a run's ID that have to be typed; the pages show as many
+MAX_REPEATS: Final = 1000  # as in the form that starts a run
+NAME_LENGTH: Final = 255  # of a run's name in the database
 OPTIONS: Final = {
     "background": "--background",
     "embeddings": "--embeddings",
@@ -144,6 +148,7 @@ class Command(BaseCommand):
                 report = reporting.build_report(run)
                 self._write(reporting.write(report, options["format"]), options["output"])
         except DatabaseError as error:
+            # Django would end with 1, which says here that the evaluation ran and failed.
             error.exit_status = reporting.ERRORS  # type: ignore[attr-defined]  # manage.py looks for it
             raise
         self._say_remarks(report, options)
@@ -158,7 +163,7 @@ class Command(BaseCommand):
     def _say_remarks(self, report: reporting.Report, options: dict[str, Any]) -> None:
         """Say what was not checked or not compared, where the report on the terminal does not."""
         if options["format"] == "table" and not options["output"]:
-            return
+            return  # the table on standard output ends with them
         for remark in report.remarks:
             self.stderr.write(remark)
 
@@ -201,47 +206,56 @@ class Command(BaseCommand):
         self.stdout.write(f"Run {run.pk}")
 
     def _chosen_run(self, options: dict[str, Any]) -> Run:
-        if options["resume"] or options["retry_errors"]:
-            run = _find_run(options["resume"] or options["retry_errors"])
-            limits = {name: value for name, value in _limits(options).items() if value is not None}
-            if options["retry_errors"]:
-                clear_errors(run.pk)
-                run.refresh_from_db()
-            return update_limits(run.pk, **limits) if limits else run
-        return self._new_run(options)
+        if not (options["resume"] or options["retry_errors"]):
+            return self._new_run(options)
+        run = _find_run(options["resume"] or options["retry_errors"])
+        limits = _limits(options)  # wrong ones are refused before an error is cleared
+        if options["retry_errors"]:
+            clear_errors(run.pk)
+            run.refresh_from_db()
+        # A limit that was not typed stays as the run has it.
+        typed = {name: value for name, value in limits.items() if value is not None}
+        if not typed:
+            return run
+        return update_limits(run.pk, **typed)
 
     def _new_run(self, options: dict[str, Any]) -> Run:
         specs = [find_spec(text) for text in options["provider"]]
         self._warn_of_parameters(specs)
-        again = _find_run(options["rescore"]) if options["rescore"] else None
-        file = options["file"]
-        folder = folder_beside(Path(file)) if file else None
-        config = read_config(folder, Path(file).name, fill_text) if folder else None
-        suite = again.suite if again is not None else None
+        rescored = _find_run(options["rescore"]) if options["rescore"] else None
+        folder, config = None, None
+        if options["file"]:
+            file = Path(options["file"])
+            folder = folder_beside(file)
+            config = read_config(folder, file.name, fill_text)
+            self._warn(config)
+        suite = None
         if options["suite"]:
             suite = find_suite(options["suite"])
-        if config is not None:
-            self._warn(config)
+        elif rescored is not None:
+            suite = rescored.suite
         if config is None and suite is None:
             raise InvalidInputError({"evaluate": Sentence("option.no-suite")})
-        files = RunFiles(folder=folder, typed=_typed_files(options) | _recorded_files(again))
-        columns = _made(_columns(options, config, specs, again), config, files)
+        files = RunFiles(folder=folder, typed=_typed_files(options) | _recorded_files(rescored))
+        columns = _choose_columns(options, config, specs, rescored)
+        columns = _prepare_models(columns, config, files)
         if options["background"]:
             _refuse_recorded(columns, options)
+        use_cache = not options["no_cache"]
         if config is not None:
             self._warn_of_stored(config, columns)
-        baseline = _find_run(options["baseline"]) if options["baseline"] else None
+            use_cache = use_cache and config.options.use_cache
         plan = Plan(
             columns=columns,
-            name=_name(config, suite),
-            repeats=_repeats(options, config, again),
+            name=_choose_name(config, suite),
+            repeats=_choose_repeats(options, config, rescored),
             suite=suite,
-            use_cache=not options["no_cache"] and (config is None or config.options.use_cache),
-            only_stored=again is not None,
-            baseline=baseline,
+            use_cache=use_cache,
+            only_stored=rescored is not None,
+            baseline=_find_run(options["baseline"]) if options["baseline"] else None,
             files=files,
-            judge=_judge(options, config, again, "judge"),
-            embeddings=_judge(options, config, again, "embeddings"),
+            judge=_choose_model("judge", options, config, rescored),
+            embeddings=_choose_model("embeddings", options, config, rescored),
             **_limits(options, config),
         )
         return create_run(plan, _cases(config, suite, columns))
@@ -253,20 +267,22 @@ class Command(BaseCommand):
                 self.stderr.write(f"Warning: {spec.name}: {sentence}")
 
     def _warn(self, config: PromptfooConfig) -> None:
-        for warning in config.warnings[:ERRORS_SHOWN]:
+        for warning in config.warnings[:WARNINGS_SHOWN]:
             self.stderr.write(f"Warning: {warning}")
-        if len(config.warnings) > ERRORS_SHOWN:
-            self.stderr.write(f"… and {len(config.warnings) - ERRORS_SHOWN} more warnings.")
+        more = len(config.warnings) - WARNINGS_SHOWN
+        if more > 0:
+            self.stderr.write(f"… and {more} more warnings.")
 
     def _warn_of_stored(self, config: PromptfooConfig, columns: Sequence[PlannedColumn]) -> None:
-        around = any(case.prefix or case.suffix for case in config.suite.cases)
-        if around and any(column.prompt for column in columns):
+        has_affixes = any(case.prefix or case.suffix for case in config.suite.cases)
+        if has_affixes and any(column.prompt for column in columns):
             sentence = _("prefix and suffix in the tests do not apply to stored prompts")
             self.stderr.write(f"Warning: {sentence}")
 
     def _write(self, parts: Iterable[str], output: str | None) -> None:
         if output:
             with replacing(Path(output)) as stream:
+                # An answer may hold half a surrogate pair, which UTF-8 cannot hold: it becomes "?".
                 stream.writelines(part.encode(errors="replace") for part in parts)
             self.stderr.write(f"Written: {output}")
             return
@@ -275,23 +291,28 @@ class Command(BaseCommand):
         self.stdout.write()
 
 
-def _made(
+def _prepare_models(
     columns: Sequence[PlannedColumn], config: PromptfooConfig | None, files: RunFiles
-) -> Sequence[PlannedColumn]:
-    """Return the columns with their limits; a missing key is said before anything runs."""
-    usual: dict[tuple[str, str, str], Limits] = {}
-    made = []
+) -> list[PlannedColumn]:
+    """Return the columns with their limits.
+
+    Raises:
+        EngineError: a model cannot be asked, e.g. its key is missing: before anything is paid for.
+    """
+    # Many columns share few models, and making one may read a file of recorded answers.
+    default_limits: dict[tuple[str, str, str], Limits] = {}
+    prepared = []
     for column in columns:
         spec = with_full_name(column.spec, files)
         key = (spec.kind, spec.model, spec.base_url)
-        if key not in usual:
-            usual[key] = make(
-                replace(column.spec, limits=None), settings.PROVIDER_ENVIRONMENT, files
-            ).limits
+        if key not in default_limits:
+            unlimited = replace(column.spec, limits=None)
+            model = make(unlimited, settings.PROVIDER_ENVIRONMENT, files)
+            default_limits[key] = model.limits
         if config is not None:
-            spec = with_limits(spec, usual[key], config.options)
-        made.append(replace(column, spec=spec))
-    return made
+            spec = with_limits(spec, default_limits[key], config.options)
+        prepared.append(replace(column, spec=spec))
+    return prepared
 
 
 def _typed_files(options: dict[str, Any]) -> frozenset[str]:
@@ -322,22 +343,27 @@ def _recorded_files(run: Run | None) -> frozenset[str]:
 
 def _refuse_unwritable(path: Path) -> None:
     """Before anything is paid for, say that the report could not be written."""
-    folder = next(one for one in path.absolute().parents if one.exists())
+    # Missing folders are made when the report is written: the nearest that exists has to allow it.
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
     if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
         raise InvalidInputError({"output": Sentence("option.output", path=path)})
 
 
-def _judge(
-    options: dict[str, Any], config: PromptfooConfig | None, again: Run | None, need: str
+def _choose_model(
+    use: str, options: dict[str, Any], config: PromptfooConfig | None, rescored: Run | None
 ) -> str:
-    """Return the model for a need: the option, else what the file or the earlier run says."""
-    before = again.settings.get(need, "") if again is not None else ""
-    return str(options[need] or (config.models.get(need) if config else "") or before)
+    """Return the model for a use, "judge" or "embeddings": the option, the file's, the run's."""
+    model = options[use]
+    if not model and config is not None:
+        model = config.models.get(use)
+    if not model and rescored is not None:
+        model = rescored.settings.get(use)
+    return str(model or "")
 
 
-def _name(config: PromptfooConfig | None, suite: TestSuite | None) -> str:
+def _choose_name(config: PromptfooConfig | None, suite: TestSuite | None) -> str:
     if config is not None:
-        return config.suite.name[:255]
+        return config.suite.name[:NAME_LENGTH]
     return suite.name if suite else ""
 
 
@@ -346,24 +372,26 @@ def _cases(
 ) -> Cases:
     if config is not None:
         filters = Filters(config, columns)
-        return ((None, filters.case(found)) for found in config.found)
+        return ((None, filters.with_columns(case)) for case in config.found)
     assert suite is not None  # noqa: S101  # nosec B101 (checked where it was chosen)
     return load_cases(suite.pk)
 
 
-def _repeats(
-    options: dict[str, Any], config: PromptfooConfig | None, again: Run | None = None
+def _choose_repeats(
+    options: dict[str, Any], config: PromptfooConfig | None, rescored: Run | None
 ) -> int:
-    chosen = options["repeat"]
-    if chosen is None and again is not None:
-        chosen = again.repeats
-    if chosen is None and config is not None:
-        chosen = config.options.repeat
-    if chosen is None:
+    repeats = options["repeat"]
+    if repeats is None and rescored is not None:
+        repeats = rescored.repeats  # as many answers are stored
+    if repeats is None and config is not None:
+        repeats = config.options.repeat
+    if repeats is None:
         return 1
-    if isinstance(chosen, bool) or not isinstance(chosen, int) or not 1 <= chosen <= 1000:
+    # A file may say `repeat: true`, and to Python True is a 1.
+    is_whole = isinstance(repeats, int) and not isinstance(repeats, bool)
+    if not is_whole or not 1 <= repeats <= MAX_REPEATS:
         raise InvalidInputError({"repeat": Sentence("option.workers")})
-    return chosen
+    return int(repeats)
 
 
 def _limits(options: dict[str, Any], config: PromptfooConfig | None = None) -> dict[str, Any]:
@@ -378,6 +406,7 @@ def _limits(options: dict[str, Any], config: PromptfooConfig | None = None) -> d
 
 
 def _seconds(number: float | None) -> float | None:
+    # argparse's float takes "nan" and "inf": no time would ever be over.
     if number is not None and not (math.isfinite(number) and number >= 0):
         raise InvalidInputError({"max_seconds": Sentence("option.timeout", number=f"{number:g}")})
     return number
@@ -387,36 +416,38 @@ def _money(text: str | None) -> Decimal | None:
     if text is None:
         return None
     try:
-        found = Decimal(text)
+        amount = Decimal(text)
     except InvalidOperation:
-        found = Decimal(-1)
-    if not found.is_finite() or found < 0:
+        amount = Decimal("NaN")
+    # NaN first: it can be compared with nothing. Decimal also takes "Infinity".
+    if not amount.is_finite() or amount < 0:
         raise InvalidInputError({"max_cost_usd": Sentence("option.amount", text=text)})
-    return found
+    return amount
 
 
-def _columns(
+def _choose_columns(
     options: dict[str, Any],
     config: PromptfooConfig | None,
     specs: list[ProviderSpec],
-    again: Run | None,
+    rescored: Run | None,
 ) -> list[PlannedColumn]:
-    if again is not None and not options["prompt"]:
-        return list(_columns_again(again))
-    specs = specs or [one.spec for one in (config.providers if config else ())]
+    """Return a column for each prompt and model; a run that is scored again keeps its own."""
+    if rescored is not None and not options["prompt"]:
+        return list(_rebuild_columns(rescored))
+    if not specs and config is not None:
+        specs = [provider.spec for provider in config.providers]
     if not specs:
         raise InvalidInputError({"provider": Sentence("option.no-provider")})
     stored = [prompts.find_prompt(text) for text in options["prompt"]]
     if stored:
-        return [PlannedColumn(spec=spec, prompt=one) for one in stored for spec in specs]
+        pairs = itertools.product(stored, specs)
+        return [PlannedColumn(spec=spec, prompt=prompt) for prompt, spec in pairs]
     if config is None:
         raise InvalidInputError({"prompt": Sentence("option.no-prompt")})
     return plan_columns(config, specs)
 
 
-def _columns_again(run: Run) -> Iterator[PlannedColumn]:
-    from evaluations.adapters import spec_from_json  # here alone
-
+def _rebuild_columns(run: Run) -> Iterator[PlannedColumn]:
     for row in run.evaluations.select_related("version").order_by("position"):
         prompt = None
         if row.prompt_id is not None and row.version is not None:
@@ -427,17 +458,19 @@ def _columns_again(run: Run) -> Iterator[PlannedColumn]:
 
 def _find_run(text: str) -> Run:
     """Return a run by its ID or the first eight characters of it."""
-    hexed = text.replace("-", "").lower()
-    rows = list(Run.objects.filter(pk__startswith=hexed)[:2]) if len(hexed) >= 8 else []
-    if len(rows) != 1:
+    digits = text.replace("-", "").lower()  # SQLite stores an ID as 32 digits without hyphens
+    if len(digits) < ID_LENGTH:
         raise NotFoundError("run.missing", text=text)
-    return rows[0]
+    runs = list(Run.objects.filter(pk__startswith=digits)[:2])  # two: the text is ambiguous
+    if len(runs) != 1:
+        raise NotFoundError("run.missing", text=text)
+    return runs[0]
 
 
 def _say_estimate(run: Run) -> str:
-    found = run.estimate
-    cost = "unknown" if found["cost_usd"] is None else f"${found['cost_usd']:.4f}"
+    estimate = run.estimate
+    cost = "unknown" if estimate["cost_usd"] is None else f"${estimate['cost_usd']:.4f}"
     return (
-        f"{found['calls']:,} calls, about {found['input_tokens']:,} tokens in and "
-        f"{found['output_tokens']:,} out at most, cost {cost}"
+        f"{estimate['calls']:,} calls, about {estimate['input_tokens']:,} tokens in and "
+        f"{estimate['output_tokens']:,} out at most, cost {cost}"
     )
