@@ -26,18 +26,19 @@ def titles() -> tuple[str, ...]:
     )
 
 
-def flips(one: ComparisonSummary) -> list[tuple[str, Sequence[str], int]]:
+def flips(summary: ComparisonSummary) -> list[tuple[str, Sequence[str], int]]:
     """Return fixed and broken cases: a title, the first names, and how many there are."""
-    params = one.verdict.params
+    params = summary.verdict.params
     return [
-        (_("Fixed"), one.fixed[:SHOWN], params["fixed"]),
-        (_("Broken"), one.broken[:SHOWN], params["broken"]),
+        (_("Fixed"), summary.fixed[:SHOWN], params["fixed"]),
+        (_("Broken"), summary.broken[:SHOWN], params["broken"]),
     ]
 
 
 def figures(summary: dict[str, Any]) -> list[str]:
     """Return the cells of one column of a run, without its name; a dash for what is not known."""
     rate, interval = summary.get("pass_rate"), summary.get("pass_interval")
+    # The rate is of answers that were scored: neither errors nor unchecked ones are in it.
     scored = (summary.get("passed") or 0) + (summary.get("failed") or 0)
     score, cost = summary.get("mean_score"), summary.get("cost_usd")
     median = summary.get("latency_ms_median")

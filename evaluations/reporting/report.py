@@ -23,7 +23,7 @@ __all__ = [
     "exit_code",
 ]
 
-PASS, FAIL, CAP, ERRORS = 0, 1, 3, 4
+PASS, FAIL, CAP, ERRORS = 0, 1, 3, 4  # 2 is argparse's and manage.py's, for wrong usage
 NOT_CHECKED: Final = "not checked: the case has no assertion that can fail"
 
 
@@ -84,16 +84,12 @@ def exit_code(report: Report) -> int:
         return ERRORS
     if not all(_is_checked(column.summary) for column in report.columns):
         return ERRORS
+    has_failed = any(column.summary.get("failed") for column in report.columns)
     if report.run.baseline is not None or len(report.columns) > 1:
-        # Compared: what counts is whether the new one is worse.
-        return FAIL if any(one.verdict.worse for one in report.verdicts) else _failures(report)
-    return _failures(report)
+        has_failed = has_failed or any(summary.verdict.worse for summary in report.verdicts)
+    return FAIL if has_failed else PASS
 
 
 def _is_checked(summary: dict[str, Any]) -> bool:
     """Whether at least one answer was compared; figures of an old version say nothing of it."""
     return summary.get("pass_rate") is not None or "answers" not in summary
-
-
-def _failures(report: Report) -> int:
-    return FAIL if any(column.summary.get("failed") for column in report.columns) else PASS

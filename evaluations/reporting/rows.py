@@ -15,14 +15,15 @@ __all__ = [
     "PART",
     "column_results",
     "find_note",
+    "first_failure",
     "in_parts",
     "json_with_results",
     "result_as_json",
     "results",
 ]
 
-CHUNK: Final = 1000
-PART: Final = 65536  # characters
+CHUNK: Final = 1000  # rows that are read at once; a run may have millions, each with its answer
+PART: Final = 65536  # characters; a network write for each small line would cost more than the line
 PLAIN: Final = (
     "repeat", "passed", "score", "output", "error", "cached", "latency_ms", "input_tokens",
     "output_tokens", "cost_usd", "components", "finish_reason", "details",
@@ -30,15 +31,20 @@ PLAIN: Final = (
 
 
 def results(report: Report, **more: str) -> Iterator[tuple[int, Any]]:
-    """Yield the place of a column and a row, column by column, case by case; a query for each."""
-    for place, column in enumerate(report.columns):
+    """Yield a column's position and a row of it, in the order of columns and cases.
+
+    One query for each column.
+    """
+    for position, column in enumerate(report.columns):
         for row in column_results(column, **more):
-            yield place, row
+            yield position, row
 
 
 def column_results(column: ColumnReport, **more: str) -> Iterator[Any]:
-    """Yield the rows of one column: PLAIN, `case_name`, and `more` by the names given."""
-    names = {"case_name": F("run_case__name")} | {name: F(path) for name, path in more.items()}
+    """Yield the rows of one column: PLAIN, `case_name`, and `more`: its name → its lookup path."""
+    names = {"case_name": F("run_case__name")}
+    for name, path in more.items():
+        names[name] = F(path)
     rows = (
         TestResult.objects.filter(evaluation=column.evaluation, run_case__isnull=False)
         .order_by("run_case__position", "repeat")
@@ -48,10 +54,10 @@ def column_results(column: ColumnReport, **more: str) -> Iterator[Any]:
     yield from rows.iterator(chunk_size=CHUNK)
 
 
-def result_as_json(place: int, row: Any) -> dict[str, Any]:
-    """Return a row as JSON has it."""
+def result_as_json(position: int, row: Any) -> dict[str, Any]:
+    """Return a row as JSON has it; `position` is its column's, from 0."""
     return {
-        "column": place,
+        "column": position,
         "case": row.case_name,
         "repeat": row.repeat,
         "state": result_state(row.passed, row.error),
@@ -70,6 +76,14 @@ def result_as_json(place: int, row: Any) -> dict[str, Any]:
     }
 
 
+def first_failure(components: Iterable[Mapping[str, Any]]) -> str:
+    """Return the reason of the first assertion that failed, "" where none did."""
+    for component in components:
+        if not component["pass"]:
+            return str(component["reason"])
+    return ""
+
+
 def find_note(row: Any) -> str:
     """Return what there is to say of an answer besides its text: cut, filtered, empty; else ""."""
     return explain_finish(
@@ -81,11 +95,12 @@ def json_with_results(
     document: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]
 ) -> Iterator[str]:
     """Yield a document whose one empty list "results": [] is filled, a line for each."""
+    # From the right: a name or a sentence before it may hold the same characters.
     head, tail = json.dumps(document, ensure_ascii=False, indent=1).rsplit('"results": []', 1)
     yield f'{head}"results": ['
     separator = "\n"
-    for one in rows:
-        yield separator + dump(one)
+    for row in rows:
+        yield separator + dump(row)
         separator = ",\n"
     yield f"\n]{tail}"
 

@@ -15,6 +15,7 @@ CSV_COLUMNS: Final = (
     "column", "case", "repeat", "state", "passed", "score", "output", "error", "cached",
     "latency_ms", "input_tokens", "output_tokens", "cost_usd", "finish_reason", "note", "reasons",
 )  # fmt: skip
+# What spreadsheets take for the beginning of a formula, which could run a command or fetch a page.
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -22,12 +23,12 @@ def _as_csv(report: Report) -> Iterator[str]:
     stream = io.StringIO()
     writer = csv.DictWriter(stream, CSV_COLUMNS, extrasaction="ignore")
     writer.writeheader()
-    for place, row in results(report):
-        found = result_as_json(place, row) | {"column": report.columns[place].label}
-        found["reasons"] = "\n".join(
-            f"{one['assertion']['type']}: {one['reason']}" for one in row.components
-        )
-        writer.writerow({name: _harmless(value) for name, value in found.items()})
+    for position, row in results(report):
+        reasons = [f"{part['assertion']['type']}: {part['reason']}" for part in row.components]
+        cells = result_as_json(position, row)
+        cells["column"] = report.columns[position].label
+        cells["reasons"] = "\n".join(reasons)
+        writer.writerow({name: _harmless(value) for name, value in cells.items()})
         yield stream.getvalue()
         stream.seek(0)
         stream.truncate()

@@ -20,8 +20,8 @@ def _as_html(report: Report) -> Iterator[str]:
     head, foot = page.split(here)
     row_template = get_template("evaluations/report_row.html")
     yield head
-    for place, row in results(report):
-        named = result_as_json(place, row) | {"label": report.columns[place].label}
+    for position, row in results(report):
+        named = result_as_json(position, row) | {"label": report.columns[position].label}
         yield row_template.render({"row": named})
     yield foot
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 from evaluations.reporting.report import Report
 from evaluations.reporting.report_format import ReportFormat
 from evaluations.reporting.rows import json_with_results, result_as_json, results
+from evaluations.selectors.comparisons import ColumnComparison
 
 __all__ = ["FORMAT"]
 
@@ -22,32 +23,33 @@ def _as_json(report: Report) -> Iterator[str]:
             {"label": column.label, "evaluation": str(column.evaluation.pk), **column.summary}
             for column in report.columns
         ],
-        "comparisons": [_comparison(one) for one in report.comparisons],
+        "comparisons": [_comparison_as_json(column) for column in report.comparisons],
         "remarks": list(report.remarks),
         "results": [],
     }
-    rows = results(report)
-    yield from json_with_results(document, (result_as_json(place, row) for place, row in rows))
+    rows = (result_as_json(position, row) for position, row in results(report))
+    yield from json_with_results(document, rows)
 
 
-def _comparison(one: Any) -> dict[str, Any]:
-    found = one.comparison
+def _comparison_as_json(column: ColumnComparison) -> dict[str, Any]:
+    comparison = column.comparison
+    interval = comparison.interval
     return {
-        "old": one.old,
-        "new": one.new,
-        "verdict": one.verdict.code,
-        "sentence": str(one.verdict),
-        "pairs": found.pairs,
-        "difference": found.difference,
-        "interval": None if found.interval is None else [found.interval.low, found.interval.high],
-        "p_value": found.p_value,
-        "adjusted_p_value": one.adjusted_p,
-        "test": found.test,
-        "score_difference": found.score_difference,
-        "score_p_value": found.score_p_value,
-        "effect_size": found.effect_size,
-        "fixed": [pair.name for pair in found.fixed],
-        "broken": [pair.name for pair in found.broken],
+        "old": column.old,
+        "new": column.new,
+        "verdict": column.verdict.code,
+        "sentence": str(column.verdict),
+        "pairs": comparison.pairs,
+        "difference": comparison.difference,
+        "interval": None if interval is None else [interval.low, interval.high],
+        "p_value": comparison.p_value,
+        "adjusted_p_value": column.adjusted_p,
+        "test": comparison.test,
+        "score_difference": comparison.score_difference,
+        "score_p_value": comparison.score_p_value,
+        "effect_size": comparison.effect_size,
+        "fixed": [pair.name for pair in comparison.fixed],
+        "broken": [pair.name for pair in comparison.broken],
     }
 
 

@@ -7,14 +7,22 @@ from xml.etree import ElementTree as ET  # nosec B405 (written, never read)
 from evaluations.models import result_state
 from evaluations.reporting.report import NOT_CHECKED, ColumnReport, Report
 from evaluations.reporting.report_format import ReportFormat
-from evaluations.reporting.rows import column_results, find_note
+from evaluations.reporting.rows import column_results, find_note, first_failure
 
 __all__ = ["FORMAT"]
 
 HEAD: Final = "<?xml version='1.0' encoding='utf-8'?>\n"
+# Code points that XML 1.0 (2.2, Char) has no way to write: controls, surrogates, U+FFFE and U+FFFF.
 UNFIT_FOR_XML: Final = dict.fromkeys(
     (*range(9), 11, 12, *range(14, 32), *range(55296, 57344), 65534, 65535)
 )
+# JUnit's names of counts → ours. "skipped" is its word for a case that says neither yes nor no.
+COUNTS: Final = {
+    "tests": "answers",
+    "failures": "failed",
+    "errors": "errors",
+    "skipped": "unchecked",
+}
 
 
 def _as_junit(report: Report) -> Iterator[str]:
@@ -27,14 +35,10 @@ def _as_junit(report: Report) -> Iterator[str]:
 
 
 def _suite(column: ColumnReport) -> Iterator[str]:
-    counts = {
-        "tests": "answers",
-        "failures": "failed",
-        "errors": "errors",
-        "skipped": "unchecked",
-    }
-    found = {name: str(column.summary.get(key, 0)) for name, key in counts.items()}
-    begin, end = _around(ET.Element("testsuite", {"name": _clean(column.label)} | found))
+    attributes = {"name": _clean(column.label)}
+    for name, key in COUNTS.items():
+        attributes[name] = str(column.summary.get(key, 0))
+    begin, end = _around(ET.Element("testsuite", attributes))
     yield begin
     for row in column_results(column):
         yield _text(_case(row))
@@ -51,8 +55,9 @@ def _case(row: Any) -> ET.Element:
     elif state == "unchecked":
         ET.SubElement(case, "skipped", message=NOT_CHECKED)
     elif state == "fail":
-        reason = next((one["reason"] for one in row.components if not one["pass"]), "")
-        message = f"{_clean(reason)} ({note})" if note else _clean(reason)
+        message = _clean(first_failure(row.components))
+        if note:
+            message = f"{message} ({note})"
         ET.SubElement(case, "failure", message=message).text = _clean(row.output)
     if note:
         ET.SubElement(case, "system-out").text = note
@@ -61,6 +66,7 @@ def _case(row: Any) -> ET.Element:
 
 def _around(element: ET.Element) -> tuple[str, str]:
     """Return an element's start tag and its end tag."""
+    # `<a></a>` and not `<a />`: what stands between them is written piece by piece.
     end = f"</{element.tag}>"
     return _text(element, empty=False).removesuffix(end), end
 

@@ -1,11 +1,12 @@
 """A report as Markdown, for a page or a comment: verdicts, columns, flipped cases."""
 
+import itertools
 from collections.abc import Iterator
 from typing import Final
 
 from django.utils.translation import gettext as _
 
-from evaluations.engine.statistics import SENTENCES
+from evaluations.engine.statistics import SENTENCES, Verdict
 from evaluations.reporting.figures import figures, flips, titles
 from evaluations.reporting.notes import list_notes
 from evaluations.reporting.report import Report
@@ -18,22 +19,29 @@ def _as_markdown(report: Report) -> Iterator[str]:
     """Yield verdicts, columns, flipped cases."""
     head = titles()
     lines = [f"### {_cell(str(report.run))}", ""]
-    for one in report.verdicts:
-        mark = "✅" if one.verdict.better else "❌" if one.verdict.worse else "➖"
-        lines += [f"{mark} {_cell(_(SENTENCES[one.verdict.code]) % one.verdict.params)}", ""]
+    for summary in report.verdicts:
+        verdict = summary.verdict
+        sentence = _(SENTENCES[verdict.code]) % verdict.params
+        lines += [f"{_find_mark(verdict)} {_cell(sentence)}", ""]
     lines += [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
     for column in report.columns:
-        cells = (column.label, *figures(column.summary))
-        lines.append(f"| {' | '.join(map(_cell, cells))} |")
-    for one in report.verdicts:
-        for title, flipped, count in flips(one):
-            names = ", ".join(map(_cell, flipped))
-            lines += ["", f"**{title}** ({count}): {names}"] if names else []
+        cells = [_cell(text) for text in (column.label, *figures(column.summary))]
+        lines.append(f"| {' | '.join(cells)} |")
+    for title, flipped, count in itertools.chain(*map(flips, report.verdicts)):
+        if flipped:
+            lines += ["", f"**{title}** ({count}): {', '.join(map(_cell, flipped))}"]
     for remark in report.remarks:
         lines += ["", f"⚠️ {_cell(remark)}"]
     notes = [f"- {_cell(note)}" for note in list_notes(report)]
-    lines += ["", *notes] if notes else []
+    if notes:
+        lines += ["", *notes]
     yield "\n".join([*lines, ""])
+
+
+def _find_mark(verdict: Verdict) -> str:
+    if verdict.better:
+        return "✅"
+    return "❌" if verdict.worse else "➖"
 
 
 def _cell(text: str) -> str:

@@ -1,35 +1,39 @@
 """A report as promptfoo's own result, version 3."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from evaluations.models import result_state
 from evaluations.reporting.report import NOT_CHECKED, Report
 from evaluations.reporting.report_format import ReportFormat
-from evaluations.reporting.rows import find_note, json_with_results, results
+from evaluations.reporting.rows import find_note, first_failure, json_with_results, results
 
 __all__ = ["FORMAT"]
 
 # Numbers of promptfoo's own; it has none for what was not checked, and counts it as passed.
 FAILURE_REASONS: Final = {"pass": 0, "unchecked": 0, "fail": 1, "error": 2}
+# Its names of counts → ours. "unchecked" is not one of its own; readers skip what they do not know.
+STATS: Final = {
+    "successes": "passed",
+    "failures": "failed",
+    "errors": "errors",
+    "unchecked": "unchecked",
+}
+GRADING_KEYS: Final = ("pass", "score", "reason", "assertion")
 
 
 def _as_promptfoo(report: Report) -> Iterator[str]:
-    sums = [column.summary for column in report.columns]
-    stats = {
-        "successes": sum(one.get("passed", 0) for one in sums),
-        "failures": sum(one.get("failed", 0) for one in sums),
-        "errors": sum(one.get("errors", 0) for one in sums),
-        "unchecked": sum(one.get("unchecked", 0) for one in sums),
-    }
-    prompts = [
-        {"raw": column.evaluation.prompt_text, "label": column.label, "provider": _provider(column)}
-        for column in report.columns
-    ]
+    stats = dict.fromkeys(STATS, 0)
+    prompts = []
+    for column in report.columns:
+        for name, key in STATS.items():
+            stats[name] += column.summary.get(key, 0)
+        raw, provider = column.evaluation.prompt_text, _provider(column)
+        prompts.append({"raw": raw, "label": column.label, "provider": provider})
     document = {
         "evalId": str(report.run.pk),
-        "config": {},
+        "config": {},  # promptfoo's readers need the key, and may do without what was configured
         "shareableUrl": None,
         "results": {
             "version": 3,
@@ -42,8 +46,9 @@ def _as_promptfoo(report: Report) -> Iterator[str]:
     rows = results(
         report, position="run_case__position", document="run_case__document", sent="messages"
     )
-    found = (_promptfoo_result(report, place, row) for place, row in rows)
-    yield from json_with_results(document, found)
+    yield from json_with_results(
+        document, (_promptfoo_result(report, position, row) for position, row in rows)
+    )
 
 
 def _provider(column: Any) -> str:
@@ -51,19 +56,23 @@ def _provider(column: Any) -> str:
     return f"{row.provider}:{row.model}" if row.model else str(row.provider)
 
 
-def _promptfoo_result(report: Report, place: int, row: Any) -> dict[str, Any]:
+def _promptfoo_result(report: Report, position: int, row: Any) -> dict[str, Any]:
     state = result_state(row.passed, row.error)
     document: Mapping[str, Any] = row.document
-    column = report.columns[place]
+    column = report.columns[position]
+    # A prompt of one message is its text; a conversation is JSON, as promptfoo itself writes it.
+    raw = json.dumps(row.sent, ensure_ascii=False)
+    if len(row.sent) == 1:
+        raw = str(row.sent[0]["content"])
     return {
         "testIdx": row.position,
-        "promptIdx": place,
+        "promptIdx": position,
         "success": row.passed is True,
         "score": row.score or 0,
         "failureReason": FAILURE_REASONS[state],
         "error": NOT_CHECKED if state == "unchecked" else row.error or None,
         "provider": {"id": _provider(column), "label": column.label},
-        "prompt": {"raw": _raw(row), "label": column.label},
+        "prompt": {"raw": raw, "label": column.label},
         "vars": document.get("variables", {}),
         "testCase": {
             "description": row.case_name,
@@ -84,35 +93,27 @@ def _response(row: Any) -> dict[str, Any]:
     if row.details.get("flagged") is not None:
         response["guardrails"] = {"flagged": row.details["flagged"]}
     note = find_note(row)
-    return response | ({"metadata": {"note": note}} if note else {})
+    if note:
+        response["metadata"] = {"note": note}
+    return response
 
 
 def _grading(row: Any) -> dict[str, Any]:
     """Return what the assertions say together; of an unchecked answer only what they recorded."""
-    failed = next((one["reason"] for one in row.components if not one["pass"]), "")
-    reason = NOT_CHECKED if row.passed is None else failed or "All assertions passed"
+    if row.passed is None:
+        reason = NOT_CHECKED
+    else:
+        reason = first_failure(row.components) or "All assertions passed"
+    # promptfoo's list is flat: the members of an assertion set come after it.
+    results: list[dict[str, Any]] = []
+    for component in row.components:
+        results += [component, *component.get("components", ())]
     return {
         "pass": row.passed is True,
         "score": row.score or 0,
         "reason": reason,
-        "componentResults": [
-            {key: one[key] for key in ("pass", "score", "reason", "assertion")}
-            for one in _with_members(row.components)
-        ],
+        "componentResults": [{key: result[key] for key in GRADING_KEYS} for result in results],
     }
-
-
-def _with_members(components: Iterable[Any]) -> Iterator[Any]:
-    """Yield the results of assertions; after that of a set those of its members."""
-    for one in components:
-        yield one
-        yield from one.get("components", ())
-
-
-def _raw(row: Any) -> str:
-    if len(row.sent) == 1:
-        return str(row.sent[0]["content"])
-    return json.dumps(row.sent, ensure_ascii=False)
 
 
 FORMAT: Final = ReportFormat(

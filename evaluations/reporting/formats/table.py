@@ -14,7 +14,7 @@ from evaluations.reporting.report_format import ReportFormat
 
 __all__ = ["FORMAT"]
 
-WIDTH: Final = 100  # characters
+WIDTH: Final = 100  # characters; the same in a terminal, a file and a CI log
 
 
 def _as_table(report: Report) -> Iterator[str]:
@@ -30,9 +30,9 @@ def _as_table(report: Report) -> Iterator[str]:
     stream = io.StringIO()
     console = Console(file=stream, width=WIDTH, no_color=True, highlight=False, markup=False)
     console.print(table)
-    for one in report.verdicts:
-        console.print(_(SENTENCES[one.verdict.code]) % one.verdict.params)
-        for title, flipped, count in flips(one):
+    for summary in report.verdicts:
+        console.print(_(SENTENCES[summary.verdict.code]) % summary.verdict.params)
+        for title, flipped, count in flips(summary):
             names = ", ".join(flipped)
             if names:
                 more = f" … (+{count - SHOWN})" if count > SHOWN else ""
