@@ -89,9 +89,10 @@ class ModelProfileAdmin(BaseAdmin):
             obj._state.adding = False
         unsent = why_unsent(obj.provider, obj.model, obj.parameters)
         if unsent:
-            names = ", ".join(unsent)
+            # They stay: the next model of this profile may take them.
             sentence = _("This model does not accept these parameters: %(names)s.")
-            self.message_user(request, sentence % {"names": names}, level=messages.WARNING)
+            message = sentence % {"names": ", ".join(unsent)}
+            self.message_user(request, message, level=messages.WARNING)
 
     def delete_rows(self, request: HttpRequest, keys: Sequence[Any]) -> None:
         """Remove them through the service."""
@@ -161,15 +162,12 @@ class ReleaseGateAdmin(BaseAdmin):
     @display(description=_("history"))
     def changes(self, obj: ReleaseGate) -> SafeString | str:
         """Return who made and changed the gate, and what: the newest first."""
-        lines = (
-            (
-                date_format(localtime(event.created_at), "SHORT_DATETIME_FORMAT"),
-                event.get_kind_display(),
-                event.actor or "–",
-                gates.describe_event(event),
-            )
-            for event in gates.list_events(gate_id=obj.pk)
-        )
+        lines = []
+        for event in gates.list_events(gate_id=obj.pk):
+            when = date_format(localtime(event.created_at), "SHORT_DATETIME_FORMAT")
+            actor = event.actor or "–"  # a program need not say who it is
+            lines.append((when, event.get_kind_display(), actor, gates.describe_event(event)))
+        # <bdi>: a name written from right to left leaves the order of its neighbours alone.
         return format_html_join("", "<div>{} · {} · <bdi>{}</bdi> · {}</div>", lines) or "–"
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:

@@ -1,9 +1,11 @@
 """The page that starts a run: what is asked of whom, what it will take, within which limits."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Any, Final, cast
+from uuid import UUID
 
 from django import forms
 from django.conf import settings
@@ -43,8 +45,8 @@ from prompts import interface as prompts
 __all__ = ["Preview", "StartForm", "find_choices"]
 
 OFFERED: Final = 20  # prompts to choose from; a search finds any other
-VERSIONS: Final = 20  # that are offered as boxes
-BASELINES: Final = 30
+VERSIONS: Final = 20  # the newest, which are offered as boxes besides those with a label
+BASELINES: Final = 30  # the newest runs to compare with
 NO_LIMIT: Final = {"placeholder": _("no limit")}
 GROUPS: Final = (
     (_("Prompts and test cases"), ("suite", "versions", "others", "baseline")),
@@ -70,8 +72,9 @@ def find_choices(text: str) -> list[prompts.PromptChoice]:
     if not is_searchable(text):
         return []
     matches = prompts.search_prompts(text, OFFERED)
-    called = [one for one in matches if text in (one.name, one.title)]
-    return called if len(called) == 1 else matches
+    # Whoever types a whole title means that prompt, whatever else holds its words.
+    exact = [match for match in matches if text in (match.name, match.title)]
+    return exact if len(exact) == 1 else matches
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -193,18 +196,23 @@ class StartForm(forms.Form):
     ) -> None:
         super().__init__(data, initial=initial)
         self.choice = choice
-        offered = _version_choices(choice) if choice else []
-        self.fields["versions"].choices = offered  # type: ignore[attr-defined]  # a choice field
         if choice is None:
             del self.fields["versions"]
         else:
+            offered = _version_choices(choice)
+            cast("forms.MultipleChoiceField", self.fields["versions"]).choices = offered
             self.fields["others"].label = _("Other prompts")
-        if choice is not None and not self.is_bound:
-            self.initial["versions"] = [value for value, _label in offered[:2]]
+            if not self.is_bound:
+                # The two newest: what changed, and what it is compared with.
+                self.initial["versions"] = [value for value, _label in offered[:2]]
         if not ModelProfile.objects.exists():
             del self.fields["profiles"]
-        ended = Run.objects.filter(status=Run.Status.COMPLETED).order_by("-created_at")
-        self.fields["baseline"].queryset = ended[:BASELINES] if data is None else ended  # type: ignore[attr-defined]  # as above
+        baselines = Run.objects.filter(status=Run.Status.COMPLETED).order_by("-created_at")
+        if data is None:
+            # Only what is shown is cut: a sent form is looked up in it, which a slice refuses.
+            baselines = baselines[:BASELINES]
+        cast("forms.ModelChoiceField[Run]", self.fields["baseline"]).queryset = baselines
+        # Two are enough to see whether there is exactly one, which is then chosen already.
         suites = list(TestSuite.objects.values_list("pk", flat=True)[:2])
         if len(suites) == 1 and not self.initial.get("suite"):
             self.initial["suite"] = suites[0]
@@ -213,61 +221,73 @@ class StartForm(forms.Form):
     @property
     def groups(self) -> list[tuple[Any, list[forms.BoundField]]]:
         """The fields under their titles, as the page shows them."""
-        return [
-            (title, [self[name] for name in names if name in self.fields])
-            for title, names in GROUPS
-        ]
+        groups = []
+        for title, names in GROUPS:
+            fields = [self[name] for name in names if name in self.fields]
+            groups.append((title, fields))
+        return groups
 
     def clean(self) -> dict[str, Any]:
         """Find everything that is named; each that is not found says so at its field."""
-        found = super().clean() or self.cleaned_data
-        numbers = sorted(found.get("versions", ()), key=int)
-        texts = [f"{self.choice.name}:{number}" for number in numbers] if self.choice else []
-        texts += [line.strip() for line in found.get("others", "").splitlines() if line.strip()]
-        asked = [one for text in texts if (one := self._find("others", prompts.find_prompt, text))]
-        specs = [find_spec(profile.name) for profile in found.get("profiles", ())]
-        for text in filter(None, map(str.strip, found.get("providers", "").split(","))):
-            spec = self._find("providers", find_spec, text)
-            specs += [spec] if spec else []
-        for spec in specs:
-            self._find("providers", _ready, spec)
+        data = super().clean() or self.cleaned_data
+        texts = self._find_prompts(data)
+        specs = self._find_models(data)
         for name in ("judge", "embeddings"):
-            if found.get(name):
-                self._find(name, _ready, self._find(name, find_spec, found[name]))
-        if not asked and "others" not in self.errors:
+            if data.get(name):
+                self._find_model(name, data[name])
+        if not texts and "others" not in self.errors:
             self.add_error("others", _("Choose at least one version of a prompt."))
         if not specs and "providers" not in self.errors:
             self.add_error("providers", _("Choose at least one model, e.g. local."))
-        if not self.errors:
-            self.plan = self._plan(found, asked, specs)
-        return found
-
-    def _find(self, name: str, find: Any, given: Any) -> Any:
-        try:
-            return given and find(given)
-        except (ApplicationError, EngineError) as error:
-            self.add_error(name, str(error))
-            return None
-
-    def _plan(
-        self,
-        found: dict[str, Any],
-        asked: Sequence[prompts.PromptText],
-        specs: Sequence[ProviderSpec],
-    ) -> Plan:
-        return Plan(
-            columns=[PlannedColumn(spec=spec, prompt=one) for one in asked for spec in specs],
-            name=found["suite"].name,
-            suite=found["suite"],
-            repeats=found["repeats"],
-            use_cache=found["use_cache"],
-            judge=found["judge"],
-            embeddings=found["embeddings"],
-            baseline=found["baseline"],
-            max_cost_usd=found["max_cost_usd"],
-            max_calls=found["max_calls"],
-            max_seconds=found["max_seconds"],
+        if self.errors:
+            return data
+        self.plan = Plan(
+            columns=[
+                PlannedColumn(spec=spec, prompt=text)
+                for text, spec in itertools.product(texts, specs)
+            ],
+            name=data["suite"].name,
+            suite=data["suite"],
+            repeats=data["repeats"],
+            use_cache=data["use_cache"],
+            judge=data["judge"],
+            embeddings=data["embeddings"],
+            baseline=data["baseline"],
+            max_cost_usd=data["max_cost_usd"],
+            max_calls=data["max_calls"],
+            max_seconds=data["max_seconds"],
         )
+        return data
+
+    def _find_prompts(self, data: dict[str, Any]) -> list[prompts.PromptText]:
+        names = [line.strip() for line in data.get("others", "").splitlines()]
+        if self.choice is not None:
+            # The oldest version first: a run compares its columns with the first one.
+            numbers = sorted(data.get("versions", ()), key=int)
+            names = [*(f"{self.choice.name}:{number}" for number in numbers), *names]
+        texts = []
+        for name in filter(None, names):
+            try:
+                texts.append(prompts.find_prompt(name))
+            except ApplicationError as error:
+                self.add_error("others", str(error))
+        return texts
+
+    def _find_models(self, data: dict[str, Any]) -> list[ProviderSpec]:
+        names = [profile.name for profile in data.get("profiles", ())]
+        names += [text.strip() for text in data.get("providers", "").split(",")]
+        specs = [self._find_model("providers", name) for name in names if name]
+        return [spec for spec in specs if spec is not None]
+
+    def _find_model(self, field: str, name: str) -> ProviderSpec | None:
+        try:
+            spec = find_spec(name)
+            # A missing key is said before anything runs.
+            make(spec, settings.PROVIDER_ENVIRONMENT)
+        except (ApplicationError, EngineError) as error:
+            self.add_error(field, str(error))
+            return None
+        return spec
 
     def preview(self) -> Preview:
         """Return what the run will take.
@@ -276,11 +296,10 @@ class StartForm(forms.Form):
             ApplicationError: a case is wrong, or there is none.
         """
         plan = self._planned()
-        pending = load_cases(plan.suite.pk)  # type: ignore[union-attr]  # the form needs one
         survey = Survey()
         sample: list[Case] = []
         count = 0
-        for _key, case in pending:
+        for _key, case in self._load_cases():  # read one by one: a suite may hold 100,000
             survey.add(case)
             count += 1
             if len(sample) < SAMPLE:
@@ -303,8 +322,10 @@ class StartForm(forms.Form):
             EngineError: a model is wrong.
         """
         plan = self._planned()
-        plan_of_user = {name: getattr(plan, name) for name in Plan.__slots__} | {"user": user}
-        return create_run(Plan(**plan_of_user), load_cases(plan.suite.pk))  # type: ignore[union-attr]  # as above
+        return create_run(replace(plan, user=user), self._load_cases())
+
+    def _load_cases(self) -> Iterable[tuple[UUID | None, Case]]:
+        return load_cases(self.cleaned_data["suite"].pk)
 
     def _planned(self) -> Plan:
         if self.plan is None:
@@ -313,16 +334,14 @@ class StartForm(forms.Form):
 
 
 def _version_choices(choice: prompts.PromptChoice) -> list[tuple[str, str]]:
+    """Return the newest versions and those with a label, the newest first: number and text."""
     labels: dict[int, list[str]] = {}
     for label, number in choice.labels.items():
         labels.setdefault(number, []).append(label)
-    offered = sorted({*range(max(1, choice.newest - VERSIONS + 1), choice.newest + 1), *labels})
-    return [
-        (str(number), f"v{number}" + "".join(f" · {label}" for label in labels.get(number, ())))
-        for number in offered[-VERSIONS - len(labels) :]
-    ][::-1]
-
-
-def _ready(spec: ProviderSpec) -> ProviderSpec:
-    make(spec, settings.PROVIDER_ENVIRONMENT)  # a missing key is said before anything runs
-    return spec
+    oldest = max(1, choice.newest - VERSIONS + 1)
+    numbers = {*range(oldest, choice.newest + 1), *labels}
+    choices = []
+    for number in sorted(numbers, reverse=True):
+        text = " · ".join([f"v{number}", *labels.get(number, ())])
+        choices.append((str(number), text))
+    return choices

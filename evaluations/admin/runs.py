@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RunAdmin"]
 
-SHOWN: Final = 3  # columns of a run that the list names
+LABELS_SHOWN: Final = 3  # columns of a run that the list names; a row stays two lines high
 
 
 @admin.register(Run)
@@ -84,10 +84,10 @@ class RunAdmin(SoftDeleteAdmin):
             ("<uuid:key>/retry/", self.retry, "retry"),
         )
         view = self.admin_site.admin_view
-        own = [
-            path(route, view(page), name=f"evaluations_run_{name}") for route, page, name in pages
-        ]
-        return [*own, *super().get_urls()]
+        own = []
+        for route, page, name in pages:
+            own.append(path(route, view(page), name=f"evaluations_run_{name}"))
+        return [*own, *super().get_urls()]  # first, for Django's own end with a catch-all
 
     # --- the list
 
@@ -95,8 +95,10 @@ class RunAdmin(SoftDeleteAdmin):
     def shown_name(self, obj: Run) -> str:
         """Return the run's name and its columns."""
         labels = [row.label for row in obj.evaluations.all()]
-        more = f" + {len(labels) - SHOWN}" if len(labels) > SHOWN else ""
-        return named(str(obj), ", ".join(labels[:SHOWN]) + more)
+        text = ", ".join(labels[:LABELS_SHOWN])
+        if len(labels) > LABELS_SHOWN:
+            text += f" + {len(labels) - LABELS_SHOWN}"
+        return named(str(obj), text)
 
     @display(description=_("status"), ordering="status", label=STATUS_COLOURS)
     def shown_status(self, obj: Run) -> tuple[str, str]:
@@ -106,14 +108,18 @@ class RunAdmin(SoftDeleteAdmin):
     @display(description=_("passed"))
     def shown_passed(self, obj: Run) -> str:
         """Return each column's pass rate."""
-        rates = [row.summary.get("pass_rate") for row in obj.evaluations.all()]
-        return " · ".join("–" if rate is None else f"{rate:.0%}" for rate in rates) or "–"
+        rates = []
+        for row in obj.evaluations.all():
+            rate = row.summary.get("pass_rate")
+            rates.append("–" if rate is None else f"{rate:.0%}")
+        return " · ".join(rates) or "–"
 
     @display(description=_("cost"))
     def shown_cost(self, obj: Run) -> str:
         """Return what all columns cost."""
         costs = [charts.find_cost(row.summary) for row in obj.evaluations.all()]
         known = [cost for cost in costs if cost is not None]
+        # Four places: a run on a small model costs a fraction of a cent.
         return f"${sum(known):.4f}" if known else "–"
 
     # --- start
@@ -122,21 +128,22 @@ class RunAdmin(SoftDeleteAdmin):
         """Show the form; say what a run takes, or start it."""
         if not self.has_add_permission(request):
             raise PermissionDenied
-        sent = request.POST if request.method == "POST" else None
-        asked = request.GET.get("prompt", "")
-        choices = find_choices(asked)
-        choice = choices[0] if asked and len(choices) == 1 else None
+        data = request.POST if request.method == "POST" else None
+        search = request.GET.get("prompt", "")
+        choices = find_choices(search)
+        choice = choices[0] if search and len(choices) == 1 else None
         initial = {"suite": request.GET.get("suite"), "others": request.GET.get("others", "")}
-        form = StartForm(sent, choice=choice, initial=initial)
+        form = StartForm(data, choice=choice, initial=initial)
         preview = None
-        if sent is not None and form.is_valid():
+        if data is not None and form.is_valid():
             try:
-                if "start" in sent:
-                    return self._start(request, form)
+                if "start" in data:  # the other button asks what the run would take
+                    run = form.create_run(request.user)
+                    self._enqueue(request, run)
+                    return redirect("admin:evaluations_run_change", run.pk)
                 preview = form.preview()
             except (ApplicationError, EngineError, ValidationError) as error:
-                said = error.messages if isinstance(error, ValidationError) else str(error)
-                form.add_error(None, said)
+                form.add_error(None, _list_messages(error))
         context = {
             **self.admin_site.each_context(request),
             "title": _("Start run"),
@@ -144,7 +151,7 @@ class RunAdmin(SoftDeleteAdmin):
             "form": form,
             "choice": choice,
             "choices": choices,
-            "asked": asked,
+            "asked": search,
             "is_cut": len(choices) == OFFERED,
             "suite_id": request.GET.get("suite", ""),
             "preview": preview,
@@ -164,15 +171,11 @@ class RunAdmin(SoftDeleteAdmin):
             matches.append(match)
         return JsonResponse({"matches": matches})
 
-    def _start(self, request: HttpRequest, form: StartForm) -> HttpResponse:
-        run = form.create_run(request.user)
-        self._enqueue(request, run)
-        return redirect("admin:evaluations_run_change", run.pk)
-
     def _enqueue(self, request: HttpRequest, run: Run) -> None:
+        # A run whose message was lost is not lost: workers look for runs that wait.
         if not enqueue_run(run.pk):
-            said = _("The queue cannot be reached. A worker will pick up the run later.")
-            self.message_user(request, said, messages.WARNING)
+            message = _("The queue cannot be reached. A worker will pick up the run later.")
+            self.message_user(request, message, messages.WARNING)
 
     # --- the run's page
 
@@ -185,25 +188,27 @@ class RunAdmin(SoftDeleteAdmin):
     ) -> HttpResponse:
         """Show a run: live while it runs, then its figures, verdicts, plots and answers."""
         run, columns = self._run(request, object_id)
-        shown = grid.build_grid(
+        answers = grid.build_grid(
             run,
             columns,
             chosen=request.GET.get("show", "all"),
             text=request.GET.get("q", "").strip(),
             start=_number(request.GET.get("from")),
         )
+        # What does not fit helps as long as the run can be cancelled; then its answers say more.
+        misfits = misfits_from_json(run.settings.get("misfits", ())) if run.is_open else []
         context = {
             **self.admin_site.each_context(request),
             "title": str(run),
             "opts": self.opts,
             "run": run,
             "columns": columns,
-            "grid": shown,
+            "grid": answers,
             "filters": [(name, FILTER_NAMES[name]) for name in grid.FILTERS],
             "verdicts": grid.list_verdicts(columns),
             "outcome": grid.describe_outcome(run, columns),
             "remarks": remarks_on(run, columns),
-            "misfits": misfits_from_json(run.settings.get("misfits", ())) if run.is_open else (),
+            "misfits": misfits,
             "plots": charts.build_plots(columns),
             "agreement": grid.measure_agreement(run),
             "active": run.is_open,
@@ -238,20 +243,20 @@ class RunAdmin(SoftDeleteAdmin):
     def case(self, request: HttpRequest, key: UUID, case: int) -> HttpResponse:
         """Show one case: what was asked, each answer, each scorer's reason."""
         run, columns = self._run(request, key)
-        found = get_object_or_404(RunCase, run=run, pk=case)
+        run_case = get_object_or_404(RunCase, run=run, pk=case)
         results = list(
-            TestResult.objects.filter(run_case=found, evaluation__in=columns)
+            TestResult.objects.filter(run_case=run_case, evaluation__in=columns)
             .order_by("evaluation__position", "repeat")
             .prefetch_related("ratings__user")
         )
         labels = {column.pk: column.label for column in columns}
-        before, after = grid.find_neighbours(found)
+        before, after = grid.find_neighbours(run_case)
         context = {
             **self.admin_site.each_context(request),
-            "title": found.name,
+            "title": run_case.name,
             "opts": self.opts,
             "run": run,
-            "case": found,
+            "case": run_case,
             "before": before,
             "after": after,
             "answers": grid.build_answers(results, labels, request.user),
@@ -262,11 +267,13 @@ class RunAdmin(SoftDeleteAdmin):
     def compare(self, request: HttpRequest, key: UUID) -> HttpResponse:
         """Show what flipped between two columns, with the answers' differences."""
         run, columns = self._run(request, key)
-        new = next((one for one in columns if str(one.pk) == request.GET.get("new")), columns[-1])
-        stored = new.summary.get("comparison") or {}
-        wanted = request.GET.get("old") or stored.get("old") or str(columns[0].pk)
+        by_key = {str(column.pk): column for column in columns}
+        new = by_key.get(request.GET.get("new", ""), columns[-1])
+        comparison = new.summary.get("comparison") or {}
+        old_key = request.GET.get("old") or comparison.get("old") or str(columns[0].pk)
         try:
-            old = get_object_or_404(Evaluation, pk=UUID(wanted))
+            # The old column may be another run's: its baseline's.
+            old = get_object_or_404(Evaluation, pk=UUID(old_key))
         except ValueError:
             raise Http404 from None
         start = _number(request.GET.get("from"))
@@ -371,8 +378,7 @@ class RunAdmin(SoftDeleteAdmin):
         try:
             self.message_user(request, change(), messages.SUCCESS)
         except (ApplicationError, ValidationError) as error:
-            said = error.messages[0] if isinstance(error, ValidationError) else str(error)
-            self.message_user(request, said, messages.ERROR)
+            self.message_user(request, _list_messages(error)[0], messages.ERROR)
         return redirect("admin:evaluations_run_change", key)
 
 
@@ -385,8 +391,17 @@ FILTER_NAMES: Final = {
 }
 
 
+def _list_messages(error: ApplicationError | EngineError | ValidationError) -> list[str]:
+    """Return an error's sentences: a validation's are several, and its str() is a list's."""
+    return error.messages if isinstance(error, ValidationError) else [str(error)]
+
+
 def _number(text: str | None) -> int:
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else 0
+    """Return the row that an address begins with; 0 for what is no number."""
+    if not text or not (text.isascii() and text.isdigit()):
+        return 0  # int() also takes digits of other scripts, signs and underscores
+    # Databases refuse an OFFSET beyond 64 bits, and int() a text of thousands of digits.
+    return int(text) if len(text) < 10 else 0
 
 
 def _limits(request: HttpRequest) -> dict[str, Any]:
@@ -395,6 +410,8 @@ def _limits(request: HttpRequest) -> dict[str, Any]:
     Raises:
         ValidationError: one is no number from 0 up.
     """
-    names = ("max_cost_usd", "max_calls", "max_seconds")
-    found = {name: StartForm.base_fields[name].clean(request.POST.get(name, "")) for name in names}
-    return {name: value for name, value in found.items() if name in request.POST}
+    limits = {}
+    for name in ("max_cost_usd", "max_calls", "max_seconds"):
+        if name in request.POST:  # a form without the field leaves the limit as it is
+            limits[name] = StartForm.base_fields[name].clean(request.POST[name])
+    return limits

@@ -33,8 +33,9 @@ from evaluations.suite_files import FORMATS, read_suite_in, write_suite
 __all__ = ["SuiteFiles"]
 
 LARGEST: Final = 20 * MEBIBYTE  # of the file, and of what comes with it
+# A page answers within a request's time; whoever has more uses the command.
 LIMITS: Final = Limits(size_bytes=LARGEST, records=10_000, values=500_000)
-LONGEST: Final = 100  # bytes of a file's name; of most file systems 255
+MAX_NAME_BYTES: Final = 100  # of a file's name, which sentences repeat; file systems allow 255
 
 
 class ImportForm(forms.Form):
@@ -107,27 +108,30 @@ class ImportForm(forms.Form):
         Raises:
             SuiteError: one sentence with its place.
         """
-        found = self.cleaned_data
-        sent = PurePath(found["file"].name)
-        name = f"{_short(sent.stem).lstrip('.') or 'suite'}{_short(sent.suffix)}"
-        contents = unpack_uploads(found["more"], limit=LARGEST)
+        data = self.cleaned_data
+        upload = PurePath(data["file"].name)  # as the browser sent it: anything may be in it
+        stem = _shorten(upload.stem).lstrip(".") or "suite"
+        name = f"{stem}{_shorten(upload.suffix)}"
+        contents = unpack_uploads(data["more"], limit=LARGEST)
         # In memory: on this machine there is no file that a suite could name.
-        files = Uploads({**contents, name: found["file"].read()})
+        files = Uploads({**contents, name: data["file"].read()})
+        lines = [line for line in data["mapping"].splitlines() if line]
         return read_suite_in(
             files,
             name,
-            name=found["name"],
-            usual_name=sent.stem,
-            mapping=parse_mapping(filter(None, found["mapping"].splitlines())) or None,
-            assertion=parse_check(found["assertion"]),
+            name=data["name"],
+            usual_name=upload.stem,
+            mapping=parse_mapping(lines) or None,
+            assertion=parse_check(data["assertion"]),
             limits=LIMITS,
         )
 
 
-def _short(name: str) -> str:
+def _shorten(name: str) -> str:
     """Return as much of a name as a sentence takes."""
-    plain = "".join(sign for sign in name if sign.isprintable() and sign != "/")
-    return plain.encode("utf-8", "ignore")[:LONGEST].decode("utf-8", "ignore")
+    plain = "".join(char for char in name if char.isprintable() and char != "/")
+    # The cut may divide a character of several bytes: what is left of it is dropped.
+    return plain.encode("utf-8", "ignore")[:MAX_NAME_BYTES].decode("utf-8", "ignore")
 
 
 class SuiteFiles:
@@ -148,13 +152,14 @@ class SuiteFiles:
         ]
         return [*own, *super().get_urls()]  # type: ignore[misc]  # an admin follows
 
+    # Twice: the file and what comes with it; the rest is for the form's other fields.
     @accepts_upload(2 * LARGEST + MEBIBYTE, command="import_suite")
     def import_file(self, request: HttpRequest) -> HttpResponse:
         """Take a file; say what it holds, and keep it unless it is only tried."""
         if not (self.has_add_permission(request) and self.has_change_permission(request)):
             raise PermissionDenied
         form = ImportForm(request.POST or None, request.FILES or None)
-        suite = kept = None
+        suite = stored = None
         if request.method == "POST" and form.is_valid():
             try:
                 suite = form.read()
@@ -162,7 +167,7 @@ class SuiteFiles:
                 if form.cleaned_data["dry_run"]:
                     check_suite(suite, replace_cases=replace)
                 else:
-                    kept, _count = store_suite(suite, replace_cases=replace)
+                    stored, _count = store_suite(suite, replace_cases=replace)
             except InvalidInputError as error:
                 for field, text in error.messages.items():
                     form.add_error(field if field in form.fields else "file", text)
@@ -177,7 +182,7 @@ class SuiteFiles:
             "form": form,
             "suite": suite,
             "checks": describe_checks(suite) if suite else [],
-            "kept": kept,
+            "kept": stored,
         }
         return TemplateResponse(request, "admin/evaluations/testsuite/import.html", context)
 
@@ -191,6 +196,7 @@ class SuiteFiles:
         try:
             text = write_suite(load_suite(key), kind)
         except (ApplicationError, EngineError) as error:
+            # The suite is as it is, and this format cannot hold it: a conflict, not a bad request.
             return HttpResponse(str(error), status=409, content_type="text/plain; charset=utf-8")
         response = HttpResponse(text, content_type="text/plain; charset=utf-8")
         name = f"suite-{str(key)[:8]}.{FORMATS[kind].suffix}"

@@ -37,7 +37,9 @@ from evaluations.services import suites
 
 __all__ = ["TestCaseAdmin", "TestSuiteAdmin"]
 
-GATES_NAMED: Final = 3
+GATES_NAMED: Final = 3  # of those that a deletion leaves without a suite; the count says the rest
+CHECKS_NAMED: Final = 4  # types of assertions in the list
+MAX_REFERENCE: Final = 100  # characters of a file's name that a sentence repeats
 
 
 class TestSuiteForm(NamedForm):
@@ -142,9 +144,11 @@ class TestSuiteAdmin(SuiteFiles, SoftDeleteAdmin):
             "no new run can satisfy them until the suite is restored.",
             len(titles),
         )
-        named = [f"“{title}”" for title in titles[:GATES_NAMED]]
-        prompts = ", ".join([*named, *(["…"] if len(titles) > GATES_NAMED else [])])
-        return [text % {"count": len(titles), "prompts": prompts}, *sentences]
+        names = [f"“{title}”" for title in titles[:GATES_NAMED]]
+        if len(titles) > GATES_NAMED:
+            names.append("…")
+        params = {"count": len(titles), "prompts": ", ".join(names)}
+        return [text % params, *sentences]
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """Return suites with how many of their cases are asked: one query."""
@@ -199,29 +203,30 @@ class TestCaseForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class
         self.fields["expected"].stored = self.instance.expected  # type: ignore[attr-defined]  # our field
 
     def clean_position(self) -> int:
-        """Return the place; none is the first."""
+        """Return the position; 0, the first, where none was typed."""
         return int(self.cleaned_data["position"] or 0)
 
     def clean_variables(self) -> Any:
         """Refuse names of files: none is read here."""
-        given = self.cleaned_data["variables"]
-        _refuse_files(given)
-        return given
+        variables = self.cleaned_data["variables"]
+        _refuse_files(variables)
+        return variables
 
     def clean_assertions(self) -> Any:
-        """Refuse what no scorer understands; each wrong one is named by its place."""
-        given = self.cleaned_data["assertions"]
+        """Refuse what no scorer understands; each wrong one is named by its number."""
+        assertions = self.cleaned_data["assertions"]
         problems = []
-        for number, one in enumerate(given if isinstance(given, list) else [], start=1):
+        # What is no list at all is refused by the model, with a sentence of its own.
+        for number, document in enumerate(assertions if isinstance(assertions, list) else (), 1):
             try:
-                parse_assertion(one)
+                parse_assertion(document)
             except SuiteError as error:
                 sentence = _("Assertion %(number)d: %(problem)s.")
                 problems.append(sentence % {"number": number, "problem": error})
         if problems:
             raise forms.ValidationError(problems)
-        _refuse_files(given)
-        return given
+        _refuse_files(assertions)
+        return assertions
 
 
 def _refuse_files(value: Any) -> None:
@@ -233,7 +238,7 @@ def _refuse_files(value: Any) -> None:
                 "“%(name)s” refers to a file, and files are not read here. Paste its text, "
                 "or import the suite together with its files."
             ),
-            params={"name": reference[:100]},
+            params={"name": reference[:MAX_REFERENCE]},
         )
 
 
@@ -269,5 +274,10 @@ class TestCaseAdmin(BaseAdmin):
     @display(description=_("checks"))
     def checks(self, obj: TestCase) -> str:
         """Return the types of the case's assertions."""
-        kinds = [str(one.get("type", "?")) for one in obj.assertions if isinstance(one, dict)]
-        return ", ".join(kinds[:4]) + (" …" if len(kinds) > 4 else "") or "–"
+        # The database only knows that it is a list: a program may have written anything into it.
+        assertions = [document for document in obj.assertions if isinstance(document, dict)]
+        types = [str(document.get("type", "?")) for document in assertions]
+        text = ", ".join(types[:CHECKS_NAMED])
+        if len(types) > CHECKS_NAMED:
+            text += " …"
+        return text or "–"
