@@ -29,7 +29,7 @@ __all__ = [
 Filler = Callable[[Mapping[str, Any]], "str | tuple[Message, ...]"]
 KINDS: Final = ("text", "chat")
 LONGEST: Final = 131_072  # characters of a template; plain text has no limit
-KEPT: Final = 512  # compiled texts
+MOST_PARSED: Final = 512  # compiled texts that are kept: the busy ones of a site
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,12 +44,13 @@ class Template:
     """Reference ("name@label") → the template that stands there."""
 
 
-@lru_cache(maxsize=KEPT)
+@lru_cache(maxsize=MOST_PARSED)
 def _parse(syntax: str, text: str) -> Parsed:
     return PARSERS[syntax](text)
 
 
 def _parse_checked(syntax: str, text: str) -> Parsed:
+    # Looked at before anything parses: a parser's time grows with the text.
     if syntax != "plain" and len(text) > LONGEST:
         problem = Problem(code="too-long", params={"size": len(text), "limit": LONGEST})
         return Parsed(fill=lambda _values, _included: "", problems=(problem,))
@@ -74,8 +75,8 @@ def _parsed(template: Template) -> Iterator[tuple[int | None, Parsed]]:
         yield number, _parse_checked(template.syntax, text)
 
 
-def _at(place: SourceLocation, message: int | None) -> SourceLocation:
-    return replace(place, message=message) if message is not None else place
+def _in_message(place: SourceLocation, number: int | None) -> SourceLocation:
+    return replace(place, message=number) if number is not None else place
 
 
 def find_references(template: Template) -> tuple[Reference, ...]:
@@ -84,11 +85,12 @@ def find_references(template: Template) -> tuple[Reference, ...]:
         parsed = list(_parsed(template))
     except ContractError:
         return ()
-    return tuple(
-        replace(reference, place=_at(reference.place, number))
-        for number, text in parsed
-        for reference in text.references
-    )
+    references = []
+    for number, text in parsed:
+        for reference in text.references:
+            place = _in_message(reference.place, number)
+            references.append(replace(reference, place=place))
+    return tuple(references)
 
 
 def find_uses(template: Template) -> tuple[Use, ...]:
@@ -96,12 +98,14 @@ def find_uses(template: Template) -> tuple[Use, ...]:
     uses: dict[str, Use] = {}
     for number, text in _parsed(template):
         for use in text.uses:
-            first = uses.get(use.name) or replace(use, place=_at(use.place, number))
+            first = uses.get(use.name) or replace(use, place=_in_message(use.place, number))
             uses[use.name] = replace(first, hints=first.hints | use.hints)
         for reference in text.references:
             included = template.includes.get(str(reference))
-            for variable in included.variables if included else ():
-                use = Use(name=variable.name, place=_at(reference.place, number))
+            if included is None:
+                continue  # `check` reports it
+            for variable in included.variables:
+                use = Use(name=variable.name, place=_in_message(reference.place, number))
                 uses.setdefault(variable.name, use)
     return tuple(uses.values())
 
@@ -112,26 +116,28 @@ def propose_variables(template: Template) -> tuple[Variable, ...]:
     Raises:
         ContractError: a chat's content is no list of messages.
     """
-    used = {use.name for use in find_uses(template)}
-    declared = [variable for variable in template.variables if variable.name in used]
-    known = {variable.name for variable in declared}
-    of_includes = {
-        variable.name: variable
-        for included in template.includes.values()
-        for variable in included.variables
+    uses = find_uses(template)
+    used_names = {use.name for use in uses}
+    proposed = {
+        variable.name: variable for variable in template.variables if variable.name in used_names
     }
-    new = [
-        of_includes.get(use.name) or Variable(name=use.name, type=_likely_type(use))
-        for use in find_uses(template)
-        if use.name not in known
-    ]
-    return (*declared, *new)
+    of_includes: dict[str, Variable] = {}
+    for included in template.includes.values():
+        of_includes |= {variable.name: variable for variable in included.variables}
+    for use in uses:
+        if use.name not in proposed:
+            # What an include declares is better known than what a text lets guess.
+            guess = Variable(name=use.name, type=_likely_type(use))
+            proposed[use.name] = of_includes.get(use.name, guess)
+    return tuple(proposed.values())
 
 
 def _likely_type(use: Use) -> str:
     """Return the type that the text takes a variable to be, text where it does not say."""
-    types = (kind for hint, kind in TYPE_OF_HINT.items() if hint in use.hints)
-    return next(types, "text")
+    for hint, kind in TYPE_OF_HINT.items():  # the most certain hint first
+        if hint in use.hints:
+            return kind
+    return "text"
 
 
 def check(template: Template) -> tuple[Problem, ...]:
@@ -140,11 +146,11 @@ def check(template: Template) -> tuple[Problem, ...]:
         parsed = list(_parsed(template))
     except ContractError as error:
         return error.problems
-    problems = [
-        replace(problem, place=_at(problem.place, number))
-        for number, text in parsed
-        for problem in text.problems
-    ]
+    problems: list[Problem] = []
+    for number, text in parsed:
+        problems += (
+            replace(problem, place=_in_message(problem.place, number)) for problem in text.problems
+        )
     for reference in find_references(template):
         problem = _bad_reference(reference, template)
         if problem is not None:
@@ -155,12 +161,11 @@ def check(template: Template) -> tuple[Problem, ...]:
 
 def _bad_reference(reference: Reference, template: Template) -> Problem | None:
     included = template.includes.get(str(reference))
-    code = None
     if included is None:
         code = "include-missing"
     elif included.kind != "text":
         code = "include-chat"
-    if code is None:
+    else:
         return None
     return Problem(code=code, params={"reference": str(reference)}, place=reference.place)
 
@@ -173,19 +178,20 @@ def _contract(template: Template) -> Iterator[Problem]:
         return
     uses = find_uses(template)
     used = {use.name for use in uses}
-    looked_for = 0
-    for use in uses:
-        if use.name not in declared:
-            looked_for += 1  # in at most so many: each is compared with every declared name
-            may_look = looked_for <= MOST_PROBLEMS
-            unused = [name for name in declared if name not in used]
-            near = (nearest(use.name, unused) or nearest(use.name, declared)) if may_look else None
-            params = {"name": use.name} | ({"near": near} if near else {})
-            code = "undeclared-near" if near else "undeclared"
-            yield Problem(code=code, params=params, place=use.place)
-    for name in declared:
-        if name not in used:
-            yield Problem(code="unused", params={"name": name})
+    unused = [name for name in declared if name not in used]
+    undeclared = [use for use in uses if use.name not in declared]
+    for number, use in enumerate(undeclared):
+        near = None
+        if number < MOST_PROBLEMS:  # each search compares the name with every declared one
+            # A name that nothing reads yet is more likely the one that was meant.
+            near = nearest(use.name, unused) or nearest(use.name, declared)
+        if near:
+            params = {"name": use.name, "near": near}
+            yield Problem(code="undeclared-near", params=params, place=use.place)
+        else:
+            yield Problem(code="undeclared", params={"name": use.name}, place=use.place)
+    for name in unused:
+        yield Problem(code="unused", params={"name": name})
 
 
 def render(template: Template, values: Mapping[str, Any]) -> str | tuple[Message, ...]:
@@ -238,25 +244,29 @@ def _prepare_here(template: Template) -> Filler:
     if problems:
         raise ContractError(problems)
     is_chat = template.kind == "chat"
-    roles = [one.role for one in parse_messages(template.content)] if is_chat else [""]
-    parsed = [_parse(template.syntax, text) for _, text in _texts(template)]
+    roles = []
+    if is_chat:
+        roles = [message.role for message in parse_messages(template.content)]
+    # Not `_parse_checked`: `check` has refused what is too long.
+    texts = [_parse(template.syntax, text) for _number, text in _texts(template)]
 
     def fill(values: Mapping[str, Any]) -> str | tuple[Message, ...]:
         spend(sum(map(weigh, values.values())))
         taken = take_values(template.variables, values)
-        included = {
-            name: str(_render_part(inner, taken)) for name, inner in template.includes.items()
-        }
-        filled = [one.fill(taken, included) for one in parsed]
+        included = {}
+        for name, inner in template.includes.items():
+            included[name] = str(_render_part(inner, taken))
+        filled = [text.fill(taken, included) for text in texts]
         if not is_chat:
             return filled[0]
-        parts = zip(roles, filled, strict=True)
-        return tuple(Message(role=role, content=text) for role, text in parts)
+        messages = zip(roles, filled, strict=True)
+        return tuple(Message(role=role, content=content) for role, content in messages)
 
     return fill
 
 
 def _render_part(template: Template, values: Mapping[str, Any]) -> str | tuple[Message, ...]:
-    wanted = {variable.name for variable in template.variables}
-    given = {name: value for name, value in values.items() if name in wanted}
-    return fill_here(template, given)
+    # An include is given what it declares: a value that it does not know would be an error.
+    names = {variable.name for variable in template.variables}
+    own_values = {name: value for name, value in values.items() if name in names}
+    return fill_here(template, own_values)

@@ -10,9 +10,9 @@ Kept instead of the real one in QuickJS, which no limit of time stops: docs/deci
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from jinja2 import ChainableUndefined, Undefined, nodes
 from jinja2.runtime import LoopContext
@@ -37,14 +37,15 @@ from prompts.rendering.syntaxes.parsed import Parsed, Reference, Use
 
 __all__ = ["UNDEFINED", "fill_text", "fill_values", "parse", "parse_json", "parse_value"]
 
-KEPT: Final = 512  # read texts
+MOST_PARSED: Final = 512  # texts whose parse is kept: a suite asks for the same few again and again
 # One that does not end goes to the end: from each mark in it, it would be looked for again.
 QUOTED: Final = re.compile(r"(\"(?:[^\"\\]|\\.)*+(?:\"|\Z)|'(?:[^'\\]|\\.)*+(?:'|\Z))")
 STRICT: Final = "_strict"  # stands between a comparison's sides where it is === or !==
+# Jinja's parser has no elseif, no verbatim and no ===: they are written as what it has.
 SPELLINGS: Final = (
     (re.compile(r"^(\{%[-+]?\s*)elseif\b"), r"\1elif"),
     (re.compile(r"^(\{%[-+]?\s*)(end)?verbatim\b"), r"\1\2raw"),
-    (re.compile(r"===|!=="), lambda found: f"{found[0][:2]} {STRICT} =="),
+    (re.compile(r"===|!=="), lambda match: f"{match[0][:2]} {STRICT} =="),
 )
 RAW: Final = re.compile(r"\{%\s*raw\s*%\}")
 END_OF_RAW: Final = re.compile(r"\{%\s*endraw\s*%\}")
@@ -106,9 +107,11 @@ class Environment(jinja.Environment):
             return missing
         if argument == "length":
             return FILTERS["length"](obj)
-        place = as_number(argument)
-        whole = isinstance(place, int) and 0 <= place < len(obj)
-        return obj[place] if whole else missing  # type: ignore[index]  # a whole number
+        index = as_number(argument)
+        # JavaScript counts no members from the end: [-1] is a name that no list has.
+        if isinstance(index, int) and 0 <= index < len(obj):
+            return obj[index]
+        return missing
 
 
 def _compute(operator: str, left: float, right: float) -> float:
@@ -117,15 +120,22 @@ def _compute(operator: str, left: float, right: float) -> float:
     if operator == "*":
         return left * right
     if not right:
-        return math.nan if not left or operator == "%" else math.copysign(math.inf, left)
+        # Division by zero is a number in JavaScript: 1 / 0 is Infinity, 0 / 0 and 1 % 0 are NaN.
+        if operator == "%" or not left:
+            return math.nan
+        return math.copysign(math.inf, left)
     if operator == "%":
-        return math.fmod(left, right)
-    return math.floor(left / right) if operator == "//" else left / right
+        return math.fmod(
+            left, right
+        )  # with the sign of the left side, where Python's has the right's
+    quotient = left / right
+    return math.floor(quotient) if operator == "//" else quotient
 
 
 def _bounded(value: Any) -> Any:
-    too_long = isinstance(value, int) and value.bit_length() > jinja.LONGEST_BITS
-    return math.inf if too_long else value
+    # Python's whole numbers grow without end, and with them the time that each operation takes.
+    is_too_long = isinstance(value, int) and value.bit_length() > jinja.LONGEST_BITS
+    return math.inf if is_too_long else value
 
 
 def _finalize(value: Any) -> str:
@@ -139,7 +149,9 @@ def _members(value: Any, names: int) -> list[Any]:
     """Return what a loop over a value goes through, with so many names for each member."""
     value = present(value)
     if isinstance(value, dict):
-        return [_padded(pair, names) for pair in value.items()] if names > 1 else []
+        if names == 1:
+            return []  # Nunjucks goes through an object only by pairs
+        return [_padded(pair, names) for pair in value.items()]
     members = list(value) if isinstance(value, str | list | tuple) else []
     if names == 1:
         return members
@@ -193,14 +205,17 @@ def _share_names(tree: nodes.Template) -> None:
     """Let {% set %} in a loop change what was set outside of it, which Jinja keeps apart."""
     assignments = list(tree.find_all(nodes.Assign))
     loops = list(tree.find_all(nodes.For))
-    depth_of = dict.fromkeys(map(id, assignments), 0)
+    # By identity: Jinja's nodes are equal where they say the same.
+    loops_around = dict.fromkeys(map(id, assignments), 0)
     for loop in loops:
         for assignment in loop.find_all(nodes.Assign):
-            depth_of[id(assignment)] += 1
+            loops_around[id(assignment)] += 1
     depths: dict[str, set[int]] = {}
     for assignment in assignments:
-        depths.setdefault(assignment.target.name, set()).add(depth_of[id(assignment)])  # type: ignore[attr-defined]  # inspected: a name
-    shared = {name for name, found in depths.items() if len(found) > 1} - _targets(loops)
+        target = cast("nodes.Name", assignment.target)  # the guard lets nothing else through
+        depths.setdefault(target.name, set()).add(loops_around[id(assignment)])
+    shared = {name for name, levels in depths.items() if len(levels) > 1}
+    shared -= _targets(loops)  # a loop's own name is new in each round
     if not shared:
         return
     _replace_names(tree, shared)
@@ -228,28 +243,33 @@ def _replace_names(tree: nodes.Template, names: set[str]) -> None:
         return nodes.Getattr(nodes.Name(SHARED, "load"), node.name, "load")
 
     for parent in [tree, *tree.find_all(nodes.Node)]:
-        for field, value in list(parent.iter_fields()):
-            is_list = isinstance(value, list)
-            setattr(parent, field, list(map(replaced, value)) if is_list else replaced(value))
+        _change_children(parent, replaced)
+
+
+def _change_children(parent: nodes.Node, change: Callable[[Any], Any]) -> None:
+    for field, value in list(parent.iter_fields()):
+        if isinstance(value, list):
+            setattr(parent, field, [change(child) for child in value])
+        else:
+            setattr(parent, field, change(value))
 
 
 def _rewrite(tree: nodes.Template) -> None:
     _share_names(tree)
     for loop in list(tree.find_all(nodes.For)):
         names = len(loop.target.items) if isinstance(loop.target, nodes.Tuple) else 1
-        loop.iter = _call("_members", loop.iter, nodes.Const(names))  # type: ignore[arg-type]  # an expression
-    for branch in [*tree.find_all(nodes.If), *tree.find_all(nodes.CondExpr)]:
-        branch.test = _call("_true", branch.test)  # type: ignore[attr-defined]  # both have
+        members = cast("nodes.Expr", loop.iter)  # Jinja declares a node
+        loop.iter = _call("_members", members, nodes.Const(names))
+    branches: list[Any] = [*tree.find_all(nodes.If), *tree.find_all(nodes.CondExpr)]
+    for branch in branches:
+        branch.test = _call("_true", branch.test)
     for negation in list(tree.find_all(nodes.Not)):
         negation.node = _call("_true", negation.node)
     for choice in [*tree.find_all(nodes.And), *tree.find_all(nodes.Or)]:
         choice.left = _call("_boxed", choice.left)
-    for parent in reversed([tree, *tree.find_all(nodes.Node)]):  # what is inside first
-        for field, value in list(parent.iter_fields()):
-            if isinstance(value, list):
-                setattr(parent, field, [_computed(one) for one in value])
-            else:
-                setattr(parent, field, _computed(value))
+    # What is inside first: a comparison that has become a call is looked into no more.
+    for parent in reversed([tree, *tree.find_all(nodes.Node)]):
+        _change_children(parent, _computed)
 
 
 def _computed(node: Any) -> Any:
@@ -258,16 +278,19 @@ def _computed(node: Any) -> Any:
         return _call("_unboxed", node)
     if not isinstance(node, nodes.Compare):
         return node
-    found: nodes.Expr = node.expr
+    result: nodes.Expr = node.expr
     for operand in node.ops:
         name = "_compare_types" if hasattr(operand, "is_strict") else "_compare"
-        found = _call(name, found, nodes.Const(operand.op), operand.expr)
-    return found
+        result = _call(name, result, nodes.Const(operand.op), operand.expr)
+    return result
 
 
 def _compare_types(left: Any, operator: str, right: Any) -> bool:
-    is_undefined = isinstance(left, Undefined), isinstance(right, Undefined)
-    same = all(is_undefined) if any(is_undefined) else is_same(left, right)
+    # undefined === null is false: what is not defined is the same only as what is not either.
+    if isinstance(left, Undefined) or isinstance(right, Undefined):
+        same = isinstance(left, Undefined) and isinstance(right, Undefined)
+    else:
+        same = is_same(left, right)
     return same == (operator == "eq")
 
 
@@ -318,12 +341,12 @@ def _has_open_tag(text: str) -> bool:
     From one tag that is open to the next such sign or end everything is read once.
     """
     for sign, mark in (("{%", "%"), ("{{", "}"), ("{#", "#")):
-        place = text.find(sign)
-        while place >= 0:
-            closing = text.find(mark, place + 2)
-            if closing < 0 or text.find("\n", place + 2, closing) >= 0:
+        start = text.find(sign)
+        while start >= 0:
+            closing = text.find(mark, start + 2)
+            if closing < 0 or text.find("\n", start + 2, closing) >= 0:
                 return True
-            place = text.find(sign, closing - 1)  # whose % may be that of the next {%
+            start = text.find(sign, closing - 1)  # whose % may be that of the next {%
     return False
 
 
@@ -333,7 +356,7 @@ def _has_raw(text: str) -> bool:
     return opening is not None and END_OF_RAW.search(text, opening.end()) is not None
 
 
-@lru_cache(maxsize=KEPT)
+@lru_cache(maxsize=MOST_PARSED)
 def parse_value(text: str) -> Parsed:
     """Read the text of an assertion or of a value."""
     return jinja.parse_as(text, NUNJUCKS)
@@ -341,16 +364,17 @@ def parse_value(text: str) -> Parsed:
 
 def _respelled(text: str) -> str:
     """Return the text with Nunjucks' words in Jinja's spelling."""
-    return "".join(
-        _respelled_tag(piece) if is_tag else piece for piece, is_tag in jinja.split_pieces(text)
-    )
+    pieces = []
+    for piece, is_tag in jinja.split_pieces(text):
+        pieces.append(_respelled_tag(piece) if is_tag else piece)
+    return "".join(pieces)
 
 
 def _respelled_tag(tag: str) -> str:
     parts = QUOTED.split(tag)
-    for place in range(0, len(parts), 2):
-        for found, spelling in SPELLINGS:
-            parts[place] = found.sub(spelling, parts[place])
+    for index in range(0, len(parts), 2):  # every other one is a text in quotes, which stays
+        for pattern, spelling in SPELLINGS:
+            parts[index] = pattern.sub(spelling, parts[index])
     return "".join(parts)
 
 
@@ -361,45 +385,46 @@ NUNJUCKS: Final = jinja.Dialect(
 
 def parse_json(text: str) -> Parsed:
     """Read a prompt that is JSON: each text in it is filled by itself, so it stays JSON."""
-    value = json.loads(text)
-    parsed = {one: parse_value(one) for one in _texts_in(value) if TAG.search(one)}
+    document = json.loads(text)
+    templates = {part: parse_value(part) for part in _texts_in(document) if TAG.search(part)}
 
     def fill(values: Mapping[str, Any], included: Mapping[str, str]) -> str:
-        def filled(one: Any) -> Any:
-            if isinstance(one, dict):
-                return {key: filled(inner) for key, inner in one.items()}
-            if isinstance(one, list):
-                return [filled(inner) for inner in one]
-            return parsed[one].fill(values, included) if one in parsed else one
+        def filled(part: Any) -> Any:
+            if isinstance(part, dict):
+                return {key: filled(inner) for key, inner in part.items()}
+            if isinstance(part, list):
+                return [filled(inner) for inner in part]
+            if part in templates:
+                return templates[part].fill(values, included)
+            return part
 
-        return as_json(filled(value), indent=2)
+        return as_json(filled(document), indent=2)
 
+    uses: dict[str, Use] = {}
+    references: list[Reference] = []
+    problems: list[Problem] = []
+    for template in templates.values():
+        for use in template.uses:
+            uses.setdefault(use.name, use)  # where a name is read first is what people are shown
+        references += template.references
+        problems += template.problems
     return Parsed(
         fill=fill,
-        uses=tuple(_once_each(use for one in parsed.values() for use in one.uses)),
-        references=tuple(_references(parsed)),
-        problems=tuple(problem for one in parsed.values() for problem in one.problems),
+        uses=tuple(uses.values()),
+        references=tuple(references),
+        problems=tuple(problems),
     )
 
 
 def _texts_in(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
-    elif isinstance(value, dict | list):
-        for inner in value.values() if isinstance(value, dict) else value:
+    elif isinstance(value, dict):
+        for inner in value.values():
             yield from _texts_in(inner)
-
-
-def _once_each(uses: Iterator[Use]) -> Iterator[Use]:
-    found: dict[str, Use] = {}
-    for use in uses:
-        found.setdefault(use.name, use)
-    yield from found.values()
-
-
-def _references(parsed: Mapping[str, Parsed]) -> Iterator[Reference]:
-    for one in parsed.values():
-        yield from one.references
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts_in(inner)
 
 
 def fill_values(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -421,17 +446,17 @@ def fill_values(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def fill_values_here(values: Mapping[str, Any]) -> dict[str, Any]:
     """Do the same in this process, whatever it takes."""
-    return {
-        name: _filled(value, values) if isinstance(value, str) and TAG.search(value) else value
-        for name, value in values.items()
-    }
+    filled = dict(values)
+    for name, value in values.items():
+        if isinstance(value, str) and TAG.search(value) and _has_all_it_reads(value, values):
+            filled[name] = _fill_alone(parse(value), values)
+    return filled
 
 
-def _filled(text: str, values: Mapping[str, Any]) -> str:
-    names = {found[1] or found[2] for found in READS.finditer(text)}
-    if any(values.get(name) is None for name in names):
-        return text
-    return _fill_alone(parse(text), values)
+def _has_all_it_reads(text: str, values: Mapping[str, Any]) -> bool:
+    # Each tag reads one name: in {{ … }} the first group has it, in an if or a for the second.
+    names = {match[1] or match[2] for match in READS.finditer(text)}
+    return all(values.get(name) is not None for name in names)
 
 
 def _fill_alone(parsed: Parsed, values: Mapping[str, Any]) -> str:

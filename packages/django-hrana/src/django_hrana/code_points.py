@@ -5,8 +5,9 @@ A set is a sorted tuple of ranges of code points, both ends included, that do no
 
 import sys
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
+from itertools import chain
 from operator import itemgetter
 from typing import Final
 
@@ -21,12 +22,14 @@ Ranges = tuple[Range, ...]
 
 ALL: Final[Ranges] = ((0, sys.maxunicode),)
 ASCII_END: Final = 127
+EXTRA_CASES: Final[Mapping[int, tuple[int, ...]]] = vars(_casefix)["_EXTRA_CASES"]
+"""Lower case → others that `re.IGNORECASE` takes for the same; Python shows them nowhere else."""
 
 
 def union(*sets: Iterable[Range]) -> Ranges:
     """Return what is in any of the sets."""
     merged: list[Range] = []
-    for low, high in sorted(pair for ranges in sets for pair in ranges):
+    for low, high in sorted(chain.from_iterable(sets)):
         if merged and low <= merged[-1][1] + 1:
             merged[-1] = (merged[-1][0], max(merged[-1][1], high))
         else:
@@ -72,39 +75,40 @@ TESTS: Final[dict[int, Callable[[str], bool]]] = {
 
 
 def _matching(test: Callable[[str], bool], end: int) -> Ranges:
-    found: list[Range] = []
+    ranges: list[Range] = []
     for code in range(end + 1):
-        if test(chr(code)):
-            if found and found[-1][1] == code - 1:
-                found[-1] = (found[-1][0], code)
-            else:
-                found.append((code, code))
-    return tuple(found)
+        if not test(chr(code)):
+            continue
+        if ranges and ranges[-1][1] == code - 1:
+            ranges[-1] = (ranges[-1][0], code)
+        else:
+            ranges.append((code, code))
+    return tuple(ranges)
 
 
 @lru_cache(maxsize=64)
 def ignoring_case(ranges: Ranges, *, is_ascii: bool) -> Ranges:
     """Return every character whose lower case equals that of a character in the set."""
-    lower = _lower_cases(is_ascii)
+    lower = _lower_cases(is_ascii=is_ascii)
+    # As `re` does it: the pattern's characters become their lower cases, and so does the text's.
     folded = {folding for code, folding in lower.items() if _holds(ranges, code)}
-    kept = _without(ranges, lower)
-    whole = union(kept, ((code, code) for code in folded))
+    whole = union(_without(ranges, lower), _as_ranges(folded))
     if not is_ascii:
-        equal = [
-            (other, other)
-            for code, others in _casefix._EXTRA_CASES.items()  # noqa: SLF001 (there is no other way to it)
-            if _holds(whole, code)
-            for other in others
-        ]
-        whole = union(whole, equal)
-    more = [(code, code) for code, folding in lower.items() if _holds(whole, folding)]
-    return union(_without(whole, lower), more)
+        # A few lower cases are equal besides, such as the Greek final sigma and the other one.
+        for code, others in EXTRA_CASES.items():
+            if _holds(whole, code):
+                whole = union(whole, _as_ranges(others))
+    matching = [code for code, folding in lower.items() if _holds(whole, folding)]
+    return union(_without(whole, lower), _as_ranges(matching))
+
+
+def _as_ranges(codes: Iterable[int]) -> list[Range]:
+    return [(code, code) for code in codes]
 
 
 def _without(ranges: Ranges, codes: Iterable[int]) -> Ranges:
     """Return the set without some characters."""
-    gone = union((code, code) for code in codes)
-    return complement(union(complement(ranges), gone))
+    return complement(union(complement(ranges), _as_ranges(codes)))
 
 
 def _holds(ranges: Ranges, code: int) -> bool:
@@ -114,7 +118,7 @@ def _holds(ranges: Ranges, code: int) -> bool:
 
 
 @lru_cache(maxsize=2)
-def _lower_cases(is_ascii: bool) -> dict[int, int]:  # noqa: FBT001 (cached by position)
+def _lower_cases(*, is_ascii: bool) -> dict[int, int]:
     """Return each character that has another lower case, with it."""
     to_lower = _sre.ascii_tolower if is_ascii else _sre.unicode_tolower
     end = ASCII_END if is_ascii else sys.maxunicode
