@@ -18,7 +18,7 @@ admin.site.unregister(Group)
 
 
 @admin.register(User)
-class UserAdmin(BulkMixin, CheckedListMixin, DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]  # stubs name arguments otherwise; not generic at run time
+class UserAdmin(BulkMixin, CheckedListMixin, DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]  # not generic at run time
     """People who work here."""
 
     form = UserChangeForm
@@ -28,7 +28,7 @@ class UserAdmin(BulkMixin, CheckedListMixin, DjangoUserAdmin, ModelAdmin):  # ty
 
 
 @admin.register(Group)
-class GroupAdmin(BulkMixin, CheckedListMixin, DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc]  # as above
+class GroupAdmin(BulkMixin, CheckedListMixin, DjangoGroupAdmin, ModelAdmin):
     """Groups of people with the same rights."""
 
     show_full_result_count = False

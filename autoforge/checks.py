@@ -29,7 +29,8 @@ __all__ = [
     "check_variables",
 ]
 
-SOON = timedelta(days=14)
+SOON = timedelta(days=14)  # to renew a token takes a person and a deployment
+GIT_SECONDS = 5  # a check must not hang where git does: a repository on a network drive
 RENEW = "Make a new one with `turso db tokens create`, and set it."
 Messages = list[checks.CheckMessage]
 
@@ -37,12 +38,11 @@ Messages = list[checks.CheckMessage]
 @checks.register()
 def check_databases(app_configs: Any = None, **kwargs: Any) -> Messages:
     """Check the settings of each libSQL database."""
-    return [
-        message
-        for alias, entry in settings.DATABASES.items()
-        if entry.get("ENGINE") == ENGINE
-        for message in check_settings(entry, alias)
-    ]
+    problems: Messages = []
+    for alias, entry in settings.DATABASES.items():
+        if entry.get("ENGINE") == ENGINE:
+            problems += check_settings(entry, alias)
+    return problems
 
 
 @checks.register(checks.Tags.security)
@@ -51,20 +51,20 @@ def check_token(app_configs: Any = None, **kwargs: Any) -> Messages:
     token = settings.DATABASES["default"].get("OPTIONS", {}).get("auth_token")
     if not isinstance(token, str):
         return []
-    found: Messages = []
+    problems: Messages = []
     ends = expiry(token)
-    left = ends - datetime.now(UTC) if ends else None
-    if ends and left is not None and left <= timedelta(0):
+    now = datetime.now(UTC)
+    if ends and ends <= now:
         text = f"The database's auth token expired at {ends:%Y-%m-%d %H:%M} UTC."
-        found.append(checks.Error(text, hint=RENEW, id="autoforge.E001"))
-    elif ends and left is not None and left < SOON:
+        problems.append(checks.Error(text, hint=RENEW, id="autoforge.E001"))
+    elif ends and ends - now < SOON:
         text = f"The database's auth token expires at {ends:%Y-%m-%d %H:%M} UTC."
-        found.append(checks.Warning(text, hint=RENEW, id="autoforge.W001"))
+        problems.append(checks.Warning(text, hint=RENEW, id="autoforge.W001"))
     if is_read_only(token):
         text = "The database's auth token is read-only: nothing can be saved."
         hint = "Use a token with write access, unless this installation is to be looked at only."
-        found.append(checks.Warning(text, hint=hint, id="autoforge.W002"))
-    return found
+        problems.append(checks.Warning(text, hint=hint, id="autoforge.W002"))
+    return problems
 
 
 @checks.register(checks.Tags.security)
@@ -72,44 +72,51 @@ def check_env_files(app_configs: Any = None, **kwargs: Any) -> Messages:
     """Check that files of secrets are for their owner alone, and not in git."""
     root = Path(settings.BASE_DIR)
     files = find_env_files(root)
-    found: Messages = []
+    problems: Messages = []
     for path in readable_by_others(files):
         text = f"{path.name} can be read by its group or by others."
         hint = f"Run `chmod 600 {path.name}`."
-        found.append(checks.Warning(text, hint=hint, id="autoforge.W003"))
+        problems.append(checks.Warning(text, hint=hint, id="autoforge.W003"))
     for name in _tracked(root, [path.name for path in files]):
         text = f"{name} holds secrets and is tracked by git."
         hint = f"Run `git rm --cached {name}`, and replace every secret that was in it."
-        found.append(checks.Error(text, hint=hint, id="autoforge.E002"))
+        problems.append(checks.Error(text, hint=hint, id="autoforge.E002"))
     for name in _templates_with_values(root):
         text = f"{name} is committed and holds a value that is no placeholder."
         hint = "Write ${NAME} there, and keep the value in the deployment's secrets."
-        found.append(checks.Error(text, hint=hint, id="autoforge.E002"))
-    return found
+        problems.append(checks.Error(text, hint=hint, id="autoforge.E002"))
+    return problems
 
 
 def _tracked(root: Path, names: Sequence[str]) -> list[str]:
     if not names or not (root / ".git").exists():
         return []
-    # Fixed arguments; a machine without git has nothing tracked.
     command = ["git", "-C", str(root), "ls-files", "--", *names]
+    # Inside of a git hook GIT_DIR names that repository, and git would look there.
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     try:
-        done = subprocess.run(  # noqa: S603 (see above)
-            command, capture_output=True, text=True, check=False, timeout=5, env=environment
+        listing = subprocess.run(  # noqa: S603 (fixed arguments, and names of files that exist)
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=GIT_SECONDS,
+            env=environment,
         )
     except (OSError, subprocess.TimeoutExpired):
-        return []
-    return done.stdout.split()
+        return []  # a machine without git has nothing tracked
+    return listing.stdout.split()
 
 
 def _templates_with_values(root: Path) -> list[str]:
     names = []
     for name in (".env.staging", ".env.production"):
         path = root / name
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        if not path.exists():
+            continue
+        lines = path.read_text(encoding="utf-8").splitlines()
         values = [line.partition("=")[2].strip() for line in lines if line[:1].isalpha()]
-        if any(not (value.startswith("${") and value.endswith("}")) for value in values):
+        if not all(value.startswith("${") and value.endswith("}") for value in values):
             names.append(name)
     return names
 
@@ -119,28 +126,29 @@ def check_origins(app_configs: Any = None, **kwargs: Any) -> Messages:
     """Check hosts, origins and services of a production installation."""
     if settings.APP_ENV != "production":
         return []
-    found: Messages = []
+    problems: Messages = []
     if "*" in settings.ALLOWED_HOSTS:
         text = "ALLOWED_HOSTS is '*' in production: any host name is served."
         hint = "Name the hosts, with commas between them."
-        found.append(checks.Error(text, hint=hint, id="autoforge.E003"))
+        problems.append(checks.Error(text, hint=hint, id="autoforge.E003"))
     origins = [("CORS_ORIGINS", origin) for origin in settings.ENVIRONMENT.cors_origins]
     origins += [("CSRF_TRUSTED_ORIGINS", origin) for origin in settings.CSRF_TRUSTED_ORIGINS]
     for name, origin in origins:
         if not origin.startswith("https://"):
             text = f"{name} holds '{origin}' in production, which is not https."
             hint = "Name origins that begin with https://, one by one."
-            found.append(checks.Error(text, hint=hint, id="autoforge.E004"))
+            problems.append(checks.Error(text, hint=hint, id="autoforge.E004"))
     if settings.ENVIRONMENT.redis_url and _is_loopback(settings.ENVIRONMENT.redis_url):
         text = "REDIS_URL or REDIS_HOST is this machine itself in production."
         hint = "Name the Redis server that all processes share."
-        found.append(checks.Warning(text, hint=hint, id="autoforge.W004"))
+        problems.append(checks.Warning(text, hint=hint, id="autoforge.W004"))
     for name in ("CLERK_SECRET_KEY", "CLERK_PUBLIC_KEY"):
+        # Clerk says in the key itself which instance it is for.
         if (getattr(settings, name) or "").startswith(("sk_test_", "pk_test_")):
             text = f"{name} is a test key in production."
             hint = "Use the live key of the Clerk instance."
-            found.append(checks.Warning(text, hint=hint, id="autoforge.W005"))
-    return found
+            problems.append(checks.Warning(text, hint=hint, id="autoforge.W005"))
+    return problems
 
 
 def _is_loopback(url: str) -> bool:
@@ -155,23 +163,23 @@ def _is_loopback(url: str) -> bool:
 def check_variables(app_configs: Any = None, **kwargs: Any) -> Messages:
     """Check that what is set has an effect."""
     environment = settings.ENVIRONMENT
-    found: Messages = []
+    problems: Messages = []
     if environment.missing_file:
         text = f"ENV_FILE names '{environment.missing_file}', which does not exist."
         hint = "Correct the path, or remove ENV_FILE."
-        found.append(checks.Warning(text, hint=hint, id="autoforge.W006"))
+        problems.append(checks.Warning(text, hint=hint, id="autoforge.W006"))
     known = list(environment.table_names())
     for name in environment.unknown:
-        near = difflib.get_close_matches(name, known, n=1)
         text = f"The file of variables sets {name}, which AutoForge does not know."
-        hint = (
-            f"Did you mean {near[0]}?" if near else "Remove the line; .env.example has all names."
-        )
-        found.append(checks.Warning(text, hint=hint, id="autoforge.W007"))
+        hint = "Remove the line; .env.example has all names."
+        near = difflib.get_close_matches(name, known, n=1)
+        if near:
+            hint = f"Did you mean {near[0]}?"
+        problems.append(checks.Warning(text, hint=hint, id="autoforge.W007"))
     for note in environment.notes:
         hint = "Remove it, or set what it belongs to."
-        found.append(checks.Warning(note, hint=hint, id="autoforge.W008"))
-    return found
+        problems.append(checks.Warning(note, hint=hint, id="autoforge.W008"))
+    return problems
 
 
 @checks.register(checks.Tags.database)
@@ -189,7 +197,7 @@ def check_data_folder(
     entry = settings.DATABASES["default"]
     name = str(entry["NAME"])
     if entry["ENGINE"] != "core.sqlite" or ":memory:" in name:
-        return []
+        return []  # a server has no folder here, nor has a database in memory
     folder = Path(name).parent
     if folder.is_dir() and os.access(folder, os.W_OK):
         return []

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 from django import forms
@@ -32,6 +32,7 @@ __all__ = [
     "BulkMixin",
     "DocumentFormField",
     "ExactTextFormField",
+    "ModelForm",
     "NamedForm",
     "SoftDeleteAdmin",
     "StateFilter",
@@ -45,10 +46,21 @@ STAMPS = ("created_at", "updated_at")  # the database sets them when the row is 
 SAVED_SECONDS = 60  # until the next page has read it
 
 
-class BulkMixin:
+if TYPE_CHECKING:
+    # Django's types are generic, its classes are not. The mixin stands before an admin.
+    Admin = admin.ModelAdmin[Any]
+    ModelForm = forms.ModelForm[Any]
+else:
+    Admin = object
+    ModelForm = forms.ModelForm
+
+
+class BulkMixin(Admin):
     """A list whose selected rows are named by a browser: keys that are none are told."""
 
-    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+    def response_action(
+        self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse | None:
         """Carry an action out; Django's answer to a key that is none would be an error page."""
         is_named = request.POST.get("select_across", "0") == "0"
         keys = request.POST.getlist(ACTION_CHECKBOX_NAME) if is_named else []
@@ -58,7 +70,7 @@ class BulkMixin:
             text = _("The selection contains an invalid row. Select the rows in the list again.")
             messages.error(request, text)
             return None
-        return super().response_action(request, queryset)  # type: ignore[misc]  # an admin follows
+        return super().response_action(request, queryset, *args, **kwargs)
 
 
 class BaseAdmin(BulkMixin, CheckedListMixin, ModelAdmin):
@@ -93,8 +105,12 @@ class BaseAdmin(BulkMixin, CheckedListMixin, ModelAdmin):
     @cached_property
     def readers(self) -> dict[str, Any]:
         """Field's name → what shows it to those who may not edit."""
-        found = {field.name: find_reader(field) for field in self.opts.concrete_fields}
-        return {name: reader for name, reader in found.items() if reader is not None}
+        readers = {}
+        for field in self.opts.concrete_fields:
+            reader = find_reader(field)
+            if reader is not None:
+                readers[field.name] = reader
+        return readers
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
         """Create or change a row by its service.
@@ -133,15 +149,17 @@ def map_fields(fieldsets: Any, change: Callable[[Any], Any]) -> Any:
     """Return fieldsets with each field changed, and without those that become None."""
 
     def change_entry(entry: Any) -> Any:
-        if isinstance(entry, list | tuple):
-            return tuple(part for name in entry if (part := change(name)) is not None)
-        return change(entry)
+        if not isinstance(entry, list | tuple):
+            return change(entry)
+        line = map(change, entry)  # several fields on one line of the form
+        return tuple(field for field in line if field is not None)
 
     mapped = []
     for title, options in fieldsets:
-        fields = dict.fromkeys(change_entry(entry) for entry in options["fields"])
-        kept = tuple(field for field in fields if field not in (None, ()))
-        mapped.append((title, {**options, "fields": kept}))
+        # Each once: Django's checks refuse a fieldset that names a field twice.
+        fields = dict.fromkeys(map(change_entry, options["fields"]))
+        remaining = tuple(field for field in fields if field not in (None, ()))
+        mapped.append((title, {**options, "fields": remaining}))
     return mapped
 
 
@@ -170,8 +188,9 @@ class StateFilter(admin.SimpleListFilter):
 
     def choices(self, changelist: Any) -> Any:
         """Call the default "In use", not "All"."""
-        for number, choice in enumerate(super().choices(changelist)):
-            yield choice | {"display": _("In use")} if number == 0 else choice
+        default, *others = super().choices(changelist)
+        yield default | {"display": _("In use")}
+        yield from others
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Return the rows of the chosen state."""
@@ -183,7 +202,7 @@ class StateFilter(admin.SimpleListFilter):
 class SoftDeleteAdmin(BaseAdmin):
     """Pages of rows that are deleted softly: deleted ones are read-only and can be restored."""
 
-    list_filter: Any = (StateFilter,)
+    list_filter: ClassVar[Any] = (StateFilter,)
     actions: Any = (RestoreSelected(),)
     delete_confirmation_template = "admin/trash_confirmation.html"
 
@@ -234,11 +253,14 @@ class SoftDeleteAdmin(BaseAdmin):
         text = _("“%(name)s” is in the trash. To restore it, choose “Deleted” under “state”.")
         self.message_user(request, text % {"name": obj_display}, messages.SUCCESS)
         address = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
-        filters = {"preserved_filters": self.get_preserved_filters(request), "opts": self.opts}
+        filters: dict[str, Any] = {
+            "preserved_filters": self.get_preserved_filters(request),
+            "opts": self.opts,
+        }
         return HttpResponseRedirect(add_preserved_filters(filters, address))
 
 
-class NamedForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's is not generic at run time
+class NamedForm(ModelForm):
     """A form of rows whose name no other row in use has.
 
     Django checks a constraint with a condition only where its fields are in the form, and
@@ -250,6 +272,7 @@ class NamedForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's is not g
         name = str(self.cleaned_data["name"])
         model = type(self.instance)
         if model.objects.filter(name=name).exclude(pk=self.instance.pk).exists():
+            # The constraint has the sentence: the same one that a write past this form gets.
             rule = next(rule for rule in model._meta.constraints if "name_unique" in rule.name)
             raise forms.ValidationError(rule.get_violation_error_message(), code="unique")
         return name
@@ -318,7 +341,8 @@ class DocumentFormField(forms.JSONField):
         """Return the document, the empty one where nothing was written."""
         if isinstance(value, str) and not value.strip():
             return self.empty
-        if isinstance(value, str) and value.strip():
+        if isinstance(value, str):
+            # Read here first: Django's own message does not say where the fault is.
             try:
                 json.loads(value)
             except RecursionError:
@@ -336,8 +360,8 @@ class DocumentFormField(forms.JSONField):
                     _("contains a number with more than 1,200 digits; write it as a string"),
                     code="digits",
                 ) from None
-        found = super().to_python(value)
-        return self.empty if found is None else found
+        document = super().to_python(value)
+        return self.empty if document is None else document
 
 
 def first_line(text: str, length: int = 80) -> str:

@@ -7,10 +7,10 @@ that no filter, heading, page or link of the list could have sent is a message, 
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any, ClassVar, Final, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from django.contrib import messages
-from django.contrib.admin import SimpleListFilter, filters
+from django.contrib.admin import ModelAdmin, SimpleListFilter, filters
 from django.contrib.admin.exceptions import DisallowedModelAdminLookup, DisallowedModelAdminToField
 from django.contrib.admin.options import (
     IS_FACETS_VAR,
@@ -38,9 +38,9 @@ __all__ = ["MAX_SEARCH", "MAX_WORDS", "CheckedListMixin", "is_searchable"]
 
 MAX_SEARCH: Final = 1000  # characters of what is searched for
 MAX_WORDS: Final = 32  # each is a condition on every field that is searched; SQLite takes few
-MAX_VALUE: Final = 300
-MAX_PARAMETERS: Final = 50
-SHOWN: Final = 60
+MAX_VALUE: Final = 300  # characters of one value
+MAX_PARAMETERS: Final = 50  # far more than a list has filters; each one is looked at
+SHOWN: Final = 60  # characters of a name or a value in a message
 CONTROL: Final = re.compile(r"[\0-\x08\x0e-\x1f]")
 # What Django's own parameters look like where the list wrote them.
 SHAPES: Final = {
@@ -68,18 +68,18 @@ def is_searchable(text: str) -> bool:
     return len(text) <= MAX_SEARCH and "\0" not in text and len(text.split()) <= MAX_WORDS
 
 
-class CheckedListMixin:
+if TYPE_CHECKING:
+    # What the mixin stands before. Not at run time: unfold's admin follows there, not Django's.
+    Admin = ModelAdmin[Any]
+else:
+    Admin = object
+
+
+class CheckedListMixin(Admin):
     """Refuses what a list does not offer; stands before Django's `ModelAdmin`."""
 
     linked_lookups: ClassVar[tuple[str, ...]] = ()
     """Lookups that links of our own pages send, besides those of the filters."""
-
-    model: Any
-    date_hierarchy: Any
-    get_list_display: Any
-    get_list_filter: Any
-    to_field_allowed: Any
-    has_view_or_change_permission: Any
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """Show the list, or say what of its address it does not offer and show the whole list."""
@@ -89,14 +89,14 @@ class CheckedListMixin:
         if problem:
             return _lead_to_whole_list(request, problem)
         try:
-            return super().changelist_view(request, extra_context)  # type: ignore[misc,no-any-return]  # a ModelAdmin follows
+            return super().changelist_view(request, extra_context)
         except _UnusableError:
             return _lead_to_whole_list(request, _("A value in the URL does not match any filter."))
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Return the list; values that no filter takes are told apart from errors of ours."""
         try:
-            changelist = super().get_changelist_instance(request)  # type: ignore[misc]  # as above
+            changelist = super().get_changelist_instance(request)
         except UNUSABLE as error:
             if not request.GET:
                 raise  # not the address's fault
@@ -106,10 +106,8 @@ class CheckedListMixin:
             raise _UnusableError
         return changelist
 
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
         """Allow what the list offers; the address has been checked for it before."""
-        if request is None:
-            return bool(super().lookup_allowed(lookup, value, request))  # type: ignore[misc]  # as above
         return lookup in self.find_lookups(request)
 
     def get_search_results(
@@ -118,7 +116,7 @@ class CheckedListMixin:
         """Search; nothing is found for a text that is too long (of a box that completes names)."""
         if not is_searchable(search_term):
             return queryset.none(), False
-        return super().get_search_results(request, queryset, search_term)  # type: ignore[misc,no-any-return]  # as above
+        return super().get_search_results(request, queryset, search_term)
 
     def find_lookups(self, request: HttpRequest) -> dict[str, Values]:
         """Return what filters, the dates' navigation and our own links send, with the values."""
@@ -130,7 +128,7 @@ class CheckedListMixin:
                 choices = list_filter(request, {}, self.model, cast("Any", self)).lookup_choices
                 lookups[str(list_filter.parameter_name)] = {str(value) for value, _label in choices}
             else:
-                lookups.update(_lookups_of_field(list_filter, self.model))
+                lookups.update(_list_lookups(list_filter, self.model))
         return lookups
 
     def _find_problem(self, request: HttpRequest) -> str:
@@ -182,13 +180,13 @@ def _is_value(value: str, values: Values) -> bool:
     return bool(values.match(value)) if isinstance(values, re.Pattern) else value in values
 
 
-def _lookups_of_field(list_filter: Any, model: Any) -> Iterator[tuple[str, Values]]:
+def _list_lookups(list_filter: Any, model: Any) -> Iterator[tuple[str, Values]]:
     """Yield the parameters of a field in `list_filter`, without asking the database."""
     path, kind = list_filter, None
     if isinstance(list_filter, tuple | list):
         path, kind = list_filter
     field: Any = get_fields_from_path(model, path)[-1]
-    kind = kind or _filter_class(field)
+    kind = kind or _find_filter_class(field)
     yield f"{path}__isnull", TRUTHS
     if issubclass(kind, filters.RelatedFieldListFilter):
         yield f"{path}__{field.target_field.name}__exact", None
@@ -204,7 +202,7 @@ def _lookups_of_field(list_filter: Any, model: Any) -> Iterator[tuple[str, Value
         yield f"{path}__exact", TRUTHS
 
 
-def _filter_class(field: Any) -> type[Any]:
+def _find_filter_class(field: Any) -> type[Any]:
     """Return the filter that Django makes for a field."""
     # The table has no public name, and making a filter asks the database for its choices.
     registered: list[tuple[Any, type[Any]]] = vars(filters.FieldListFilter)["_field_list_filters"]

@@ -153,6 +153,7 @@ class SoftDeleteQuerySet(TimestampedQuerySet[ModelT]):
         They are marked first: what guards the rows of a live parent lets them go then.
         """
         with transaction.atomic(using=self.db):
+            # By their keys: the mark changes what a filter on `deleted_at` would give.
             keys = list(self.values_list("pk", flat=True))
             rows = self.model._base_manager.using(self.db).filter(pk__in=keys)
             SoftDeleteQuerySet(self.model, using=self.db).filter(pk__in=keys).alive().update(
@@ -227,7 +228,7 @@ class SoftDeleteModel(TimestampedModel):
     def hard_delete(self, using: str | None = None) -> Deleted:
         """Remove the row, and what hangs on it, from the database; it is marked first."""
         with transaction.atomic(using=using):
-            self.delete(using=using)
+            self.delete(using=using)  # triggers guard what hangs on a row that is not marked
             return super().delete(using=using)
 
 

@@ -1,8 +1,10 @@
 """Stored values as people read them: line breaks kept, lists as lists, documents as tables."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any, Final
 
+from django.contrib import admin
 from django.db import models
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -11,14 +13,18 @@ from django.utils.translation import gettext as _
 __all__ = ["document_as_html", "find_reader", "messages_as_html", "text_as_html"]
 
 NOTHING: Final = "–"
-DEEPEST: Final = 12
-LONGEST_LIST: Final = 1000
+DEEPEST: Final = 12  # levels; deeper ones are too narrow to read, and Python's stack has an end
+LONGEST_LIST: Final = 1000  # members; a browser is slow with more rows than that
+MOST_COLUMNS: Final = 8  # of a table; with more, pairs are easier to read
 Show = Callable[[Any], SafeString | str]
 
 
 def text_as_html(text: str) -> SafeString | str:
     """Return a text whose line breaks and spaces are kept."""
-    return format_html('<div class="af-read" dir="auto">{}</div>', text) if text else NOTHING
+    if not text:
+        return NOTHING
+    # dir="auto": prompts in Arabic or Hebrew begin at the right.
+    return format_html('<div class="af-read" dir="auto">{}</div>', text)
 
 
 def messages_as_html(messages: Iterable[tuple[str, str]]) -> SafeString:
@@ -54,34 +60,35 @@ def _pairs(value: Mapping[str, Any], depth: int) -> SafeString:
 
 def _items(values: Sequence[Any], depth: int) -> SafeString:
     shown = ((document_as_html(part, depth),) for part in values[:LONGEST_LIST])
-    more = format_html("<li>… ({})</li>", len(values)) if len(values) > LONGEST_LIST else ""
-    return format_html(
-        '<ul class="af-items">{}{}</ul>', format_html_join("", "<li>{}</li>", shown), more
-    )
+    items = format_html_join("", "<li>{}</li>", shown)
+    more: SafeString | str = ""
+    if len(values) > LONGEST_LIST:
+        more = format_html("<li>… ({})</li>", len(values))
+    return format_html('<ul class="af-items">{}{}</ul>', items, more)
 
 
 def _table(values: Sequence[Any], depth: int) -> SafeString | None:
     """Return objects as a table: a row each, a column for each name that any of them has."""
     if len(values) > LONGEST_LIST or not all(isinstance(entry, dict) for entry in values):
         return None
-    names = list(dict.fromkeys(name for entry in values for name in entry))
-    if not 0 < len(names) <= 8:
+    names = list(dict.fromkeys(chain.from_iterable(values)))
+    if not 0 < len(names) <= MOST_COLUMNS:
         return None
     head = format_html_join("", '<th scope="col">{}</th>', ((name,) for name in names))
-    rows = [
-        format_html_join(
-            "",
-            "<td>{}</td>",
-            ((document_as_html(entry[name], depth) if name in entry else "",) for name in names),
-        )
-        for entry in values
-    ]
-    body = format_html_join("", "<tr>{}</tr>", ((row,) for row in rows))
-    table = (
+    rows = []
+    for entry in values:
+        shown = {name: document_as_html(part, depth) for name, part in entry.items()}
+        cells = [(shown.get(name, ""),) for name in names]
+        rows.append((format_html_join("", "<td>{}</td>", cells),))
+    body = format_html_join("", "<tr>{}</tr>", rows)
+    # tabindex and a label: what scrolls sideways must be reached by the keyboard, and be named.
+    return format_html(
         '<div class="wk-scroll" tabindex="0" role="group" aria-label="{}"><table class="wk-table">'
+        "<thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>",
+        _("Table"),
+        head,
+        body,
     )
-    table += "<thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>"
-    return format_html(table, _("Table"), head, body)
 
 
 def find_reader(field: models.Field[Any, Any]) -> Show | None:
@@ -93,9 +100,10 @@ def find_reader(field: models.Field[Any, Any]) -> Show | None:
     else:
         return None
 
+    @admin.display(description=field.verbose_name)
     def read(row: Any) -> SafeString | str:
         return show(getattr(row, field.name))
 
+    # The admin tells the columns of a page apart by their functions' names.
     read.__name__ = f"read_{field.name}"
-    read.short_description = field.verbose_name  # type: ignore[attr-defined]  # the admin reads it
     return read

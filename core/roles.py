@@ -20,11 +20,12 @@ Grants = Mapping[str, Sequence[str]]
 
 def declared_permissions() -> dict[str, Grants]:
     """Return app label → what its roles may, of every app that declares roles."""
-    found = {}
+    permissions = {}
     for config in installed.get_app_configs():
-        if find_spec(f"{config.name}.roles") and config.name != "core":
-            found[config.label] = import_module(f"{config.name}.roles").PERMISSIONS
-    return found
+        # `core.roles` is this module: it declares none.
+        if config.name != "core" and find_spec(f"{config.name}.roles"):
+            permissions[config.label] = import_module(f"{config.name}.roles").PERMISSIONS
+    return permissions
 
 
 def grant(apps: Any, using: str, app_label: str, grants: Grants) -> dict[str, tuple[int, int]]:
@@ -43,15 +44,19 @@ def grant(apps: Any, using: str, app_label: str, grants: Grants) -> dict[str, tu
     rows = apps.get_model("auth", "Permission").objects.using(using)
     of_app = {row.codename: row for row in rows.filter(content_type__app_label=app_label)}
     counts: dict[str, tuple[int, int]] = {}
-    wanted: set[str] = set()
+    granted: set[str] = set()  # grows from role to role: each has what those before it have
     for role in ROLES:
-        wanted |= set(grants.get(role, ()))
+        granted |= set(grants.get(role, ()))
         if apps is not installed:
             # An old migration meets today's grants, and tables that come with a later one.
-            wanted &= of_app.keys()
+            granted &= of_app.keys()
         group, _ = group_model.objects.using(using).get_or_create(name=role)
-        has = {row.codename for row in group.permissions.filter(content_type__app_label=app_label)}
-        group.permissions.add(*(of_app[name] for name in sorted(wanted - has)))
-        group.permissions.remove(*(of_app[name] for name in sorted(has - wanted)))
-        counts[role] = (len(wanted - has), len(has - wanted))
+        # Of this app alone: what somebody added from another app stays.
+        current = group.permissions.filter(content_type__app_label=app_label)
+        current_names = {row.codename for row in current}
+        missing = sorted(granted - current_names)
+        extra = sorted(current_names - granted)
+        group.permissions.add(*(of_app[name] for name in missing))
+        group.permissions.remove(*(of_app[name] for name in extra))
+        counts[role] = (len(missing), len(extra))
     return counts

@@ -27,9 +27,9 @@ def accepts_upload(limit_bytes: int, *, command: str) -> Callable[[ViewT], ViewT
         raise ValueError(f"An upload takes from {FORM_BYTES} to {LARGEST_BYTES} bytes.")
 
     def mark(view: ViewT) -> ViewT:
-        # Kept by functools.update_wrapper, with which the admin wraps its views.
-        view.body_limit_bytes = limit_bytes  # type: ignore[attr-defined]  # read by body_limits
-        view.upload_command = command  # type: ignore[attr-defined]  # as above
+        # For `autoforge.web.body_limits`. Attributes of the function itself are kept by
+        # functools.update_wrapper, with which the admin wraps its views.
+        vars(view).update(body_limit_bytes=limit_bytes, upload_command=command)
         return view
 
     return mark

@@ -1,7 +1,7 @@
 """The admin's forms of prompts and templates."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -14,6 +14,7 @@ from unfold.widgets import (
 from core.admin import (
     DocumentFormField,
     ExactTextFormField,
+    ModelForm,
     NamedForm,
     TagsFormField,
 )
@@ -27,7 +28,7 @@ TAKE_OVER = "_take_over"  # a button of the page that shows a conflict: version 
 NEW_SYNTAX = Prompt.Syntax.MUSTACHE  # of what is written here; the services default to plain
 
 
-class PromptForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class is not generic at run time
+class PromptForm(ModelForm):
     """Edits a prompt; another wording needs no more than that: the service makes the version."""
 
     content = ExactTextFormField(label=_("Content"))
@@ -73,11 +74,11 @@ class PromptForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class i
         if self.instance.pk and not self.instance._state.adding:
             self.initial["expected_version"] = self.instance.current_version
             self.initial["expected_updated"] = self.instance.updated_at.isoformat()
-            self.fields["content"].stored = self.instance.content  # type: ignore[attr-defined]  # our field
+            cast("ExactTextFormField", self.fields["content"]).stored = self.instance.content
         elif "syntax" in self.fields:
             self.initial.setdefault("syntax", NEW_SYNTAX)
         if "title" in self.fields:
-            self.fields["title"].strip = False  # type: ignore[attr-defined]  # a CharField
+            cast("forms.CharField", self.fields["title"]).strip = False
         if "name" in self.fields:
             self.fields["name"].required = False
             self.fields["name"].help_text = _(
@@ -110,7 +111,9 @@ class PromptForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class i
         """Refuse to write over what nobody has seen; `TAKE_OVER` says what somebody has seen."""
         seen_version, _space, seen_updated = str(self.data.get(TAKE_OVER, "")).partition(" ")
         if seen_version.isdecimal():
-            cleaned["expected_version"] = int(seen_version[:9])
+            cleaned["expected_version"] = int(
+                seen_version[:9]
+            )  # more digits than a column of versions holds
             cleaned["expected_updated"] = seen_updated
         began, updated = cleaned.get("expected_version"), cleaned.get("expected_updated")
         newest = Prompt.all_objects.filter(pk=self.instance.pk).first() if began else None
@@ -118,32 +121,34 @@ class PromptForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class i
             return
         is_stale = began != newest.current_version
         is_changed = bool(updated) and updated != newest.updated_at.isoformat()
-        if is_stale or (is_changed and self._differs(cleaned, newest)):
-            self.conflict = newest
-            raise forms.ValidationError(
-                _(
-                    "Someone else saved version %(newest)d while you were editing version "
-                    "%(began)d. Nothing is lost: both texts are below."
-                )
-                if is_stale
-                else _(
-                    "Someone else changed this prompt while you were editing it. Nothing is "
-                    "lost: the differences are below."
-                ),
-                code="stale",
-                params={"newest": newest.current_version, "began": began},
+        if is_stale:
+            text = _(
+                "Someone else saved version %(newest)d while you were editing version "
+                "%(began)d. Nothing is lost: both texts are below."
             )
+        elif is_changed and self._differs(cleaned, newest):
+            text = _(
+                "Someone else changed this prompt while you were editing it. Nothing is "
+                "lost: the differences are below."
+            )
+        else:
+            return  # nothing changed since, or to what is sent anyway
+        self.conflict = newest
+        params = {"newest": newest.current_version, "began": began}
+        raise forms.ValidationError(text, code="stale", params=params)
 
     def _differs(self, cleaned: dict[str, Any], newest: Prompt) -> bool:
         return any(cleaned.get(name) != getattr(newest, name) for name in PromptForm.Meta.fields)
 
     def _check_contract(self, cleaned: dict[str, Any]) -> None:
-        wording = {name: cleaned.get(name) for name in ("kind", "syntax", "content", "variables")}
-        if any(value is None for value in wording.values()):
-            return
-        found = services.examine(**wording, prompt_id=self.instance.pk)  # type: ignore[arg-type]  # not None
+        wording: dict[str, Any] = {}
+        for name in ("kind", "syntax", "content", "variables"):
+            if cleaned.get(name) is None:
+                return  # it has a fault of its own, which is shown; a contract needs all four
+            wording[name] = cleaned[name]
+        report = services.examine(**wording, prompt_id=self.instance.pk)
         try:
-            services.refuse_problems(found.problems)
+            services.refuse_problems(report.problems)
         except InvalidInputError as error:
             for field, text in error.messages.items():
                 self.add_error(field, text)
@@ -165,7 +170,7 @@ class TemplateForm(NamedForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["content"].stored = self.instance.content  # type: ignore[attr-defined]  # our field
+        cast("ExactTextFormField", self.fields["content"]).stored = self.instance.content
 
     def clean(self) -> dict[str, Any]:
         """Refuse a content and parameters that do not fit each other."""

@@ -113,20 +113,21 @@ class Environment:
 
     def describe(self) -> list[dict[str, str]]:
         """Return name, value (secrets masked), source and description of every variable."""
-        return [
-            {
+        rows = []
+        for variable in VARIABLES:
+            row = {
                 "name": variable.name,
                 "value": self._shown(variable),
                 "source": self.sources.get(variable.name, "not set"),
                 "description": variable.description,
             }
-            for variable in VARIABLES
-        ]
+            rows.append(row)
+        return rows
 
     def of_providers(self) -> dict[str, str]:
         """Return the variables that providers of models read, secrets included."""
-        wanted = ("OPENAI_", "ANTHROPIC_", "LOCAL_MODEL", "MODEL_ALLOWED_NETWORKS")
-        return {name: text for name, text in self.texts.items() if name.startswith(wanted)}
+        beginnings = ("OPENAI_", "ANTHROPIC_", "LOCAL_MODEL", "MODEL_ALLOWED_NETWORKS")
+        return {name: text for name, text in self.texts.items() if name.startswith(beginnings)}
 
     def table_names(self) -> tuple[str, ...]:
         """Return the name of every variable there is."""
@@ -134,16 +135,20 @@ class Environment:
 
     def secrets(self) -> list[str]:
         """Return every secret in effect, for the log to hide."""
-        texts = [self.texts[v.name] for v in VARIABLES if v.secret and v.name in self.texts]
-        token = self.databases["default"]["OPTIONS"].get("auth_token")
-        password = urlsplit(self.redis_url or "").password
-        return [*texts, *(text for text in (token, password) if text)]
+        texts = [self.texts.get(variable.name) for variable in VARIABLES if variable.secret]
+        # These two may stand inside of a URL, which is no secret as a whole.
+        texts.append(self.databases["default"]["OPTIONS"].get("auth_token"))
+        texts.append(urlsplit(self.redis_url or "").password)
+        return [text for text in texts if text]
 
     def _shown(self, variable: Variable) -> str:
         text = self.texts.get(variable.name, "")
+        if not text:
+            return ""
         if variable.secret:
-            return mask(text) if text else ""
-        return shown_url(text)[1:-1] if variable.takes_file and text else text
+            return mask(text)
+        # What may come from a file of its own is a URL with a password in it.
+        return shown_url(text)[1:-1] if variable.takes_file else text
 
 
 def load(process: Mapping[str, str], root: Path) -> Environment:
@@ -161,7 +166,12 @@ def load(process: Mapping[str, str], root: Path) -> Environment:
     check_rules(layers, values)
     values |= {"REDIS_URL": redis_url(layers), "DATABASE": database_settings(layers)}
     values["QUEUE"] = queue_kind(layers, values["QUEUE"], values["REDIS_URL"])
-    found = {variable.name: layers.find(variable) for variable in VARIABLES}
+    sources, texts = {}, {}
+    for variable in VARIABLES:
+        value = layers.find(variable)
+        if value is not None:
+            sources[variable.name] = value.source
+            texts[variable.name] = value.text
     return Environment(
         app_env=layers.app_env,
         databases={"default": values["DATABASE"]},
@@ -176,8 +186,8 @@ def load(process: Mapping[str, str], root: Path) -> Environment:
         queue_file=_queue_file(values["DATABASE"], root),
         file=layers.file,
         missing_file=layers.missing_file,
-        sources={name: value.source for name, value in found.items() if value},
-        texts={name: value.text for name, value in found.items() if value},
+        sources=sources,
+        texts=texts,
         unknown=layers.unknown_names(),
         notes=find_ineffective(layers, values),
         **{name.lower(): values[name] for name in PLAIN},
@@ -193,8 +203,8 @@ def _queue_file(database: Mapping[str, Any], root: Path) -> Path:
 def _values(layers: Layers) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for variable in VARIABLES:
-        found = layers.find(variable)
-        values[variable.name] = parse(found) if found else EMPTY.get(variable.kind)
+        value = layers.find(variable)
+        values[variable.name] = parse(value) if value else EMPTY.get(variable.kind)
     return values
 
 

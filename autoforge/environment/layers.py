@@ -4,7 +4,7 @@ The process stands before the file. On each of the two levels NAME or NAME_FILE 
 an empty value counts as not set.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,10 +41,11 @@ class Layers:
         Raises:
             ConfigurationError: it is set twice on one level, or its own file cannot be read.
         """
-        for values, source, place in self._levels():
-            found = self._find_on(values, variable, source, place)
-            if found:
-                return found
+        value = self._find_on(self.process, variable, "process", "from the environment")
+        if value is None and self.file is not None:
+            value = self._find_on(self.file_values, variable, "file", f"from {self.file.name}")
+        if value is not None:
+            return value
         default = variable.default_in(self.app_env)
         if not default:
             return None
@@ -57,29 +58,30 @@ class Layers:
             known |= {variable.name, variable.alias, f"{variable.name}_FILE"}
         return tuple(sorted(self.file_values.keys() - known))
 
-    def _levels(self) -> Iterator[tuple[Mapping[str, str], str, str]]:
-        yield self.process, "process", "from the environment"
-        if self.file is not None:
-            yield self.file_values, "file", f"from {self.file.name}"
-
     def _find_on(
         self, values: Mapping[str, str], variable: Variable, source: str, place: str
     ) -> Found | None:
-        names = [variable.name, variable.alias] if variable.alias else [variable.name]
+        names = [variable.name]
+        if variable.alias:
+            names.append(variable.alias)
         if variable.takes_file:
             names.append(f"{variable.name}_FILE")
         present = [name for name in names if values.get(name, "").strip()]
-        if len({values[name] for name in present}) > 1 or f"{variable.name}_FILE" in present[1:]:
+        # A name and its alias may say the same; a secret and its file are never compared.
+        texts = {values[name] for name in present}
+        if len(texts) > 1 or f"{variable.name}_FILE" in present[1:]:
             raise ConfigurationError(
                 f"{' and '.join(present)} are both set ({place}): they say the same thing in two "
                 "ways; keep one."
             )
         if not present:
             return None
-        text = values[present[0]]
-        if present[0].endswith("_FILE") and present[0] != variable.name:
-            text = read_secret_file(present[0], self.root / text)
-            place, source = f"from the file that {present[0]} names", "secret file"
+        name = present[0]
+        text = values[name]
+        # A variable may be called so itself, and then names no file of a secret.
+        if name.endswith("_FILE") and name != variable.name:
+            text = read_secret_file(name, self.root / text)
+            place, source = f"from the file that {name} names", "secret file"
         return Found(variable=variable, text=text, source=source, place=place)
 
 
@@ -91,7 +93,9 @@ def open_layers(process: Mapping[str, str], root: Path) -> Layers:
     """
     app_env = _parse_app_env(process, "process", "from the environment")
     named = process.get("ENV_FILE", "").strip()
-    path = root / (named or (".env" if app_env in APP_ENVS[1:] else ".env.local"))
+    # A laptop's file is another one: a deployment must not start with what lies there.
+    usual = ".env" if app_env in APP_ENVS[1:] else ".env.local"
+    path = root / (named or usual)
     exists = path.exists()
     values = read_variables(path, path.name) if exists else {}
     in_file = _parse_app_env(values, "file", f"from {path.name}")
@@ -114,5 +118,5 @@ def _parse_app_env(values: Mapping[str, str], source: str, place: str) -> str | 
     text = values.get("APP_ENV", "").strip()
     if not text:
         return None
-    found = Found(variable=BY_NAME["APP_ENV"], text=text, source=source, place=place)
-    return str(parse(found))
+    value = Found(variable=BY_NAME["APP_ENV"], text=text, source=source, place=place)
+    return str(parse(value))

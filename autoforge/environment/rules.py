@@ -10,8 +10,8 @@ from autoforge.environment.variables import INSECURE_JWT_KEY, INSECURE_SECRET_KE
 
 __all__ = ["check_rules", "find_ineffective"]
 
-SHORTEST_SECRET_KEY = 50
-SHORTEST_JWT_KEY = 32
+SHORTEST_SECRET_KEY = 50  # characters, as Django's own check for deployments asks
+SHORTEST_JWT_KEY = 32  # bytes of HS256's hash: a shorter key is easier to guess (RFC 7518, 3.2)
 # Committed files that could carry a secret somebody copies.
 COMMITTED = (
     ".env.example",
@@ -39,7 +39,7 @@ def check_rules(layers: Layers, values: dict[str, Any]) -> None:
         return
     if values["DEBUG"]:
         raise refuse(
-            _found(layers, "DEBUG"),
+            _find_set(layers, "DEBUG"),
             f"{layers.app_env} must not show tracebacks; set DEBUG=false or remove it.",
         )
     if not values["SECRET_KEY"]:
@@ -52,7 +52,7 @@ def check_rules(layers: Layers, values: dict[str, Any]) -> None:
         _check_secret(layers, "JWT_SECRET_KEY", SHORTEST_JWT_KEY)
     if values["JWT_SECRET_KEY"] == values["SECRET_KEY"]:
         raise refuse(
-            _found(layers, "JWT_SECRET_KEY"),
+            _find_set(layers, "JWT_SECRET_KEY"),
             f"it is the same as SECRET_KEY; use another one ({_how_to_make()}).",
         )
 
@@ -60,7 +60,7 @@ def check_rules(layers: Layers, values: dict[str, Any]) -> None:
 def _check_pairs(values: dict[str, Any], layers: Layers) -> None:
     if values["CORS_CREDENTIALS"] and "*" in values["CORS_ORIGINS"]:
         raise refuse(
-            _found(layers, "CORS_ORIGINS"),
+            _find_set(layers, "CORS_ORIGINS"),
             "with CORS_CREDENTIALS=true the origins must be named one by one; name them, "
             "or set CORS_CREDENTIALS=false.",
         )
@@ -75,14 +75,14 @@ def _check_pairs(values: dict[str, Any], layers: Layers) -> None:
 
 
 def _check_secret(layers: Layers, name: str, shortest: int) -> None:
-    found = _found(layers, name)
-    if len(found.text) < shortest:
+    secret = _find_set(layers, name)
+    if len(secret.text) < shortest:
         raise refuse(
-            found, f"{layers.app_env} needs {shortest} or more characters; {_how_to_make()}."
+            secret, f"{layers.app_env} needs {shortest} or more characters; {_how_to_make()}."
         )
-    if _ships_with_us(found.text, layers.root):
+    if _ships_with_us(secret.text, layers.root):
         raise refuse(
-            found, f"this one ships in the repository, so everybody knows it; {_how_to_make()}."
+            secret, f"this one ships in the repository, so everybody knows it; {_how_to_make()}."
         )
 
 
@@ -93,28 +93,25 @@ def _how_to_make() -> str:
 def _ships_with_us(value: str, root: Path) -> bool:
     if value in {INSECURE_SECRET_KEY, INSECURE_JWT_KEY} or value.startswith("django-insecure-"):
         return True
-    files = (path for pattern in COMMITTED for path in root.glob(pattern))
-    return any(value in path.read_text(encoding="utf-8", errors="ignore") for path in files)
+    for pattern in COMMITTED:
+        for path in root.glob(pattern):
+            if value in path.read_text(encoding="utf-8", errors="ignore"):
+                return True
+    return False
 
 
-def _found(layers: Layers, name: str) -> Found:
+def _find_set(layers: Layers, name: str) -> Found:
     return cast("Found", layers.find(BY_NAME[name]))  # asked only of what has a value
 
 
 def find_ineffective(layers: Layers, values: dict[str, Any]) -> tuple[str, ...]:
     """Return a sentence for each variable that is set and has no effect here."""
-    set_names = {
-        variable.name
-        for variable in VARIABLES
-        if (found := layers.find(variable)) and found.source != "default"
-    }
+    set_names = _find_set_names(layers)
     notes = []
     if not values["REDIS_URL"]:
-        parts = ("REDIS_PORT", "REDIS_PASSWORD", "REDIS_DB")
+        parts = [name for name in ("REDIS_PORT", "REDIS_PASSWORD", "REDIS_DB") if name in set_names]
         notes += [
-            f"{name} has no effect: neither REDIS_URL nor REDIS_HOST is set."
-            for name in parts
-            if name in set_names
+            f"{name} has no effect: neither REDIS_URL nor REDIS_HOST is set." for name in parts
         ]
     for variable in VARIABLES:
         if variable.name in set_names and layers.app_env not in variable.environments:
@@ -127,3 +124,13 @@ def find_ineffective(layers: Layers, values: dict[str, Any]) -> tuple[str, ...]:
         if token in set_names and in_use and not is_libsql:
             notes.append(f"{token} has no effect: {url} is not set, and the database is a file.")
     return tuple(notes)
+
+
+def _find_set_names(layers: Layers) -> set[str]:
+    """Return the names of the variables that somebody has set."""
+    names = set()
+    for variable in VARIABLES:
+        value = layers.find(variable)
+        if value and value.source != "default":
+            names.add(variable.name)
+    return names

@@ -169,13 +169,15 @@ class PromptAdmin(PromptPages, ImportPage, SoftDeleteAdmin):
         """Show a chat as its messages."""
         return super().readers | {"content": content_as_html}
 
-    def render_change_form(self, request: HttpRequest, context: Any, **kwargs: Any) -> Any:
+    def render_change_form(
+        self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
+    ) -> Any:
         """Add what the tabs show of a prompt that is saved."""
         prompt = kwargs.get("obj")
         if prompt is not None:
             context.update(self._tabs(request, prompt))
             context["conflict"] = describe_conflict(context["adminform"].form)
-        return super().render_change_form(request, context, **kwargs)
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def _tabs(self, request: HttpRequest, prompt: Prompt) -> dict[str, Any]:
         labels = sorted(_labels(prompt))

@@ -28,7 +28,8 @@ class Command(BaseCommand):
             return
         file = settings.ENVIRONMENT.file
         self.stdout.write(f"File: {file.name if file else 'none'}\n\n")
-        widths = [max(len(row[key]) for row in rows) for key in ("name", "value")]
+        name_width = max(len(row["name"]) for row in rows)
+        value_width = max(len(row["value"]) for row in rows)
         for row in rows:
-            name, value, source = row["name"], row["value"], row["source"]
-            self.stdout.write(f"{name:<{widths[0]}}  {value:<{widths[1]}}  {source}".rstrip())
+            name, value = row["name"].ljust(name_width), row["value"].ljust(value_width)
+            self.stdout.write(f"{name}  {value}  {row['source']}".rstrip())
