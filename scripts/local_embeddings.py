@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from launch.errors import LaunchError
-from launch.terminal import say, set_up, step, warn
+from launch.terminal import set_up, step, warn
 from launch.wheels import install_package, take_out
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -56,12 +56,10 @@ def main() -> int:
     set_up()
     try:
         if find_spec("onnxruntime") is None:
-            say(f"  … Installing {ENGINE} (28 MB, and NumPy)")
-            install_package(ENGINE)
+            install_package(ENGINE, "28 MB, and NumPy")
         for part in PARTS:
             if not (FOLDER / part.name).is_file():
-                say(f"  … Fetching {part.name} from {part.package} ({part.size})")
-                take_out(part.package, part.name, FOLDER, sha256=part.sha256)
+                take_out(part.package, part.size, part.name, FOLDER, sha256=part.sha256)
     except LaunchError as error:
         warn(str(error))
         return 1

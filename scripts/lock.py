@@ -16,27 +16,33 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from launch.terminal import set_up, step
 from launch.tools import run
 
-# Extras stay in the pins: else pip takes the newest release for `coverage[toml]` and finds no hash.
-COMMON: Final = ("--universal", "--generate-hashes", "--no-strip-extras", "--quiet")
-CLEAN: Final = ("--no-emit-index-url", "--no-emit-find-links", "--custom-compile-command")
+OPTIONS: Final = (
+    "--universal",
+    "--generate-hashes",
+    # Else pip takes the newest release for `coverage[toml]` and finds no hash.
+    "--no-strip-extras",
+    "--quiet",
+    "--no-emit-index-url",
+    "--no-emit-find-links",
+    "--custom-compile-command=make lock",
+)
+# The oldest Python that a file is for: later ones get the same pins.
+OLDEST: Final = "--python-version=3.11"
+# Else the file could drift from what the runtime pins.
+SAME: Final = "--constraint=requirements.txt"
 LOCKS: Final[dict[str, tuple[str, ...]]] = {
-    "requirements-uv.txt": ("requirements-uv.in", "--python-version", "3.11"),
-    "requirements.txt": ("requirements.in", "--python-version", "3.11"),
-    "requirements-libsql.txt": ("requirements-libsql.in", "--python-version", "3.11"),
-    "requirements-dev.txt": ("requirements-dev.in", "--python-version", "3.11"),
-    "requirements-docs.txt": ("requirements-docs.in", "--python-version", "3.11"),
+    "requirements-uv.txt": ("requirements-uv.in", OLDEST),
+    "requirements.txt": ("requirements.in", OLDEST),
+    "requirements-libsql.txt": ("requirements-libsql.in", OLDEST, SAME),
+    "requirements-dev.txt": ("requirements-dev.in", OLDEST, SAME),
+    "requirements-docs.txt": ("requirements-docs.in", OLDEST),
     "requirements-django61.txt": (
         "requirements-dev.in",
-        *("--override", "requirements-django61.in", "--python-version", "3.12"),
+        "--override=requirements-django61.in",
+        "--python-version=3.12",
     ),
-    "scripts/measure/requirements.txt": (
-        "scripts/measure/requirements.in",
-        *("--python-version", "3.11"),
-    ),
+    "scripts/measure/requirements.txt": ("scripts/measure/requirements.in", OLDEST),
 }
-
-
-SAME: Final = {"requirements-dev.txt", "requirements-libsql.txt"}
 
 
 def main() -> int:
@@ -47,10 +53,8 @@ def main() -> int:
     more = shlex.split(os.environ.get("ARGS", ""))
     set_up()
     for output, sources in LOCKS.items():
-        command = ("uv", "pip", "compile", *sources, *COMMON, *CLEAN, "make lock", "-o", output)
-        # Else the development file could drift from what the runtime pins.
-        same = ("--constraint", "requirements.txt") if output in SAME else ()
-        status = run((*command, *same, *more)).returncode
+        command = ("uv", "pip", "compile", *sources, *OPTIONS, "--output-file", output)
+        status = run((*command, *more)).returncode
         if status != 0:
             return status
         step(output)

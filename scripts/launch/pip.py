@@ -7,52 +7,53 @@ import ast
 import os
 import re
 import subprocess
+from contextlib import suppress
 from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
 
 from launch.errors import LaunchError
 from launch.terminal import Progress
 
-__all__ = [
-    "NO_NETWORK",
-    "describe_failure",
-    "describe_no_network",
-    "describe_other_hash",
-    "fetch_uv",
-    "read_settings",
-]
+__all__ = ["NO_NETWORK", "describe_failure", "fetch_uv", "read_settings"]
 
-# What pip's log holds where the index or a proxy cannot be reached at all.
-NO_NETWORK = re.compile(
+# What the log of pip, then of uv, holds where the index or a proxy cannot be reached at all.
+NO_NETWORK: Final = re.compile(
     r"NewConnectionError|NameResolutionError|ConnectTimeoutError|ProxyError|ReadTimeoutError"
     r"|Connection refused|Network is unreachable|Temporary failure in name resolution"
     r"|Connection reset by peer|Remote end closed connection"
+    r"|client error \(Connect\)|error sending request|dns error|operation timed out|tcp connect"
 )
-HOST = re.compile(r"HTTPS?ConnectionPool\(host='([^']+)', port=(\d+)\)")
-SETTING = re.compile(r"^([^.]+)\.([a-z-]+)=(.*)$")
+OTHER_HASH: Final = re.compile(r"DO NOT MATCH THE HASHES|Hash mismatch")
+POOL: Final = re.compile(r"HTTPS?ConnectionPool\(host='([^']+)', port=(\d+)\)")  # as pip says it
+ADDRESS: Final = re.compile(r"https?://[^\s`)]+")  # as uv does
+PORTS: Final = {"http": 80, "https": 443}
+REASON: Final = re.compile(r"(?:ERROR|^error|^  cause): (.+)$", re.MULTILINE)
+SETTING: Final = re.compile(r"^([^.]+)\.([a-z-]+)=(.*)$")
 # Later ones win, as pip itself reads them; sections of other commands do not concern an install.
-SECTIONS = ("global", "install", ":env:")
-RETRIES = "2"
+SECTIONS: Final = ("global", "install", ":env:")
+RETRIES: Final = "2"  # pip's 5 would keep somebody without network waiting for a minute
 
 
-def fetch_uv(python: Path, requirements: Path, asked: str, log: Path) -> None:
+def fetch_uv(python: Path, requirements: Path, name: str, log: Path) -> None:
     """Install the uv that `requirements` pins, with its hash checked.
 
     Args:
         python: the virtual environment's interpreter.
         requirements: the file that pins uv alone.
-        asked: the name of the file that uv is to install afterwards, for people.
+        name: of the file that uv is to install afterwards, for people.
         log: where pip writes everything it does.
 
     Raises:
         LaunchError: pip failed.
     """
-    log.unlink(missing_ok=True)
+    log.write_text("", encoding="utf-8")  # pip appends
     progress = Progress("Fetching uv, which installs the packages (once)")
     arguments = ["install", "--quiet", "--require-hashes", "--no-input", "--log", str(log)]
     done = _run(python, *arguments, "-r", str(requirements))
     progress.clear()
     if done.returncode != 0:
-        raise LaunchError(describe_failure(_read(log), asked, log))
+        raise LaunchError(describe_failure("pip", name, log))
 
 
 def read_settings(python: Path) -> dict[str, str]:
@@ -60,19 +61,14 @@ def read_settings(python: Path) -> dict[str, str]:
 
     Several values of an option, such as indexes, are divided by white space.
     """
-    settings: dict[str, dict[str, str]] = {section: {} for section in SECTIONS}
-    for line in _run(python, "config", "list").stdout.splitlines():
-        match = SETTING.match(line)
-        if match is None or match[1] not in SECTIONS:
-            continue
-        try:
-            settings[match[1]][match[2]] = str(ast.literal_eval(match[3]))
-        except (SyntaxError, ValueError):
-            continue
-    merged: dict[str, str] = {}
+    lines = _run(python, "config", "list").stdout.splitlines()
+    settings: dict[str, str] = {}
     for section in SECTIONS:
-        merged |= settings[section]
-    return merged
+        for match in filter(None, map(SETTING.match, lines)):
+            if match[1] == section:
+                with suppress(SyntaxError, ValueError):  # not quoted as Python quotes: no option
+                    settings[match[2]] = str(ast.literal_eval(match[3]))
+    return settings
 
 
 def _run(python: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -88,43 +84,37 @@ def _run(python: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def describe_failure(log: str, name: str, path: Path) -> str:
-    """Return one sentence on why pip failed.
+def describe_failure(tool: str, name: str, path: Path) -> str:
+    """Return one sentence on why pip or uv failed.
 
     Args:
-        log: what pip wrote.
-        name: the requirements file.
-        path: where the log is.
+        tool: which of them.
+        name: what it was to install, such as a requirements file.
+        path: its log.
     """
+    log = path.read_text(encoding="utf-8", errors="replace")
+    if OTHER_HASH.search(log):
+        return (
+            f"A downloaded package differs from the hash in {name}, so nothing was installed: "
+            f"try again from another network or mirror; {path} names the package."
+        )
     if NO_NETWORK.search(log):
-        hosts = HOST.findall(log)
-        where = f"{hosts[-1][0]} (port {hosts[-1][1]})" if hosts else "the package index"
-        return describe_no_network(name, where)
-    if "DO NOT MATCH THE HASHES" in log:
-        return describe_other_hash(name, path)
-    errors = re.findall(r"ERROR: (.+)", log)
-    reason = errors[-1].strip().rstrip(".") if errors else "pip stopped without a reason"
-    return f"pip could not install {name} ({reason[:200]}): the whole log is in {path}."
+        return (
+            f"The packages of {name} could not be downloaded, because {_find_host(log)} cannot be "
+            "reached: check the network or the proxy, then run the same command again."
+        )
+    reason = ": ".join(REASON.findall(log)[:2]).strip().rstrip(".")
+    reason = reason[:200] or f"{tool} stopped without a reason"
+    return f"{tool} could not install {name} ({reason}): the whole log is in {path}."
 
 
-def describe_no_network(name: str, where: str) -> str:
-    """Return the sentence for an index, `where`, that does not answer."""
-    return (
-        f"The packages of {name} could not be downloaded, because {where} cannot be reached: "
-        "check the network or the proxy, then run the same command again."
-    )
-
-
-def describe_other_hash(name: str, path: Path) -> str:
-    """Return the sentence for a package that is not the one that was pinned; `path`: the log."""
-    return (
-        f"A downloaded package differs from the hash in {name}, so nothing was installed: "
-        f"try again from another network or mirror; {path} names the package."
-    )
-
-
-def _read(log: Path) -> str:
-    try:
-        return log.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
+def _find_host(log: str) -> str:
+    """Return the last host that the log names: earlier ones may have answered."""
+    hosts = POOL.findall(log)
+    if hosts:
+        return "{} (port {})".format(*hosts[-1])
+    addresses = ADDRESS.findall(log)
+    if not addresses:
+        return "the package index"
+    parts = urlsplit(addresses[-1])  # its hostname is without a user's name and password
+    return f"{parts.hostname} (port {parts.port or PORTS[parts.scheme]})"

@@ -1,39 +1,45 @@
 """The Pythons of this machine, and virtual environments for each combination with a Django."""
 
 import os
-import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Final
 
-from launch.tools import ROOT
+from launch.tools import BIN, ROOT
 
 __all__ = ["LOCKS", "PYTHONS", "find_python", "lock_of", "prepare_venv", "supports"]
 
 PYTHONS: Final = ("3.11", "3.12", "3.13", "3.14")
 LOCKS: Final = {"5.2": "requirements-dev.txt", "6.1": "requirements-django61.txt"}
-FIRST_FOR_DJANGO_61: Final = (3, 12)
+FIRST_FOR_DJANGO_61: Final = "3.12"
 
 
 def supports(version: str, django: str) -> bool:
     """Whether a Django runs on a Python; both are minor versions, such as 6.1 and 3.12."""
-    return django != "6.1" or _numbers(version) >= FIRST_FOR_DJANGO_61
+    return django != "6.1" or PYTHONS.index(version) >= PYTHONS.index(FIRST_FOR_DJANGO_61)
 
 
 def lock_of(django_version: str) -> str | None:
     """Return the name of the requirements file that pins this very version, such as 5.2.19."""
-    pin = re.compile(rf"^django=={re.escape(django_version)}[ \\]", re.MULTILINE)
-    return next((name for name in LOCKS.values() if pin.search((ROOT / name).read_text())), None)
+    for name in LOCKS.values():
+        if f"\ndjango=={django_version} \\\n" in (ROOT / name).read_text(encoding="utf-8"):
+            return name
+    return None
 
 
 def find_python(version: str) -> str | None:
-    """Return a Python of that minor version that really runs: on PATH, or pyenv's."""
+    """Return a Python of that minor version that really runs: pyenv's, uv's, or on PATH."""
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
-    found = shutil.which(f"python{version}")
-    ours = sorted(pyenv.glob(f"{version}.*/bin/python"), key=lambda path: _numbers(str(path)))
-    candidates = [*([found] if found else []), *(str(path) for path in reversed(ours))]
-    return next((path for path in candidates if _runs_as(path, version)), None)
+    # pyenv's folders come first: on PATH are its shims, and uv stops at one that starts nothing.
+    folders = [*map(str, pyenv.glob(f"{version}.*/bin")), os.environ.get("PATH", "")]
+    answer = subprocess.run(  # noqa: S603 (our own tool)
+        [str(BIN / "uv"), "python", "find", "--system", "--no-python-downloads", version],
+        env={**os.environ, "PATH": os.pathsep.join(folders)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return answer.stdout.strip() or None
 
 
 def prepare_venv(python: str, version: str, django: str) -> Path | None:
@@ -49,13 +55,3 @@ def prepare_venv(python: str, version: str, django: str) -> Path | None:
     environment = {**os.environ, "PYTHON": python}
     done = subprocess.run(command, cwd=ROOT, env=environment, check=False)  # noqa: S603 (our own script)
     return venv if done.returncode == 0 else None
-
-
-def _runs_as(python: str, version: str) -> bool:
-    probe = "import ensurepip, sys; print('%d.%d' % sys.version_info[:2])"
-    answer = subprocess.run([python, "-c", probe], capture_output=True, text=True, check=False)  # noqa: S603 (a Python)
-    return answer.stdout.strip() == version
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(int(number) for number in re.findall(r"\d+", text))

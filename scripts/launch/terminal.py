@@ -66,9 +66,10 @@ class Progress:
         """Seconds since it began."""
         return time.monotonic() - self.started
 
-    def update(self, detail: str) -> None:
+    def update(self, detail: str = "") -> None:
         """Show how far it is."""
-        line = f"  … {self.text}: {detail}, {self.seconds:.0f} s"
+        more = f"{detail}, " if detail else ""
+        line = f"  … {self.text}: {more}{self.seconds:.0f} s"
         if _is_terminal():
             print(f"\r{line[:100]}\033[K", end="", flush=True)
         elif self.seconds - self.last_line_seconds >= QUIET_SECONDS:

