@@ -34,7 +34,7 @@ SECRET_NAME = re.compile(r"key|token|secret|password|passwd|pwd|sig|auth|cred", 
 HOST_NAME = re.compile(r"\.?(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?")
 
 
-class Refusal(Exception):  # noqa: N818 (not an error yet: `parse` makes it one)
+class Refusal(Exception):
     """A value that is not allowed; `str()` says why where "it must be …" does not."""
 
 

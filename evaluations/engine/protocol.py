@@ -34,7 +34,7 @@ BEAT_SECONDS: Final = 2.0
 INTERRUPTED: Final = "the run stopped while its judge was waited for"
 
 
-class LeaseLost(Exception):  # noqa: N818 (named for what happened)
+class LeaseLost(Exception):
     """Another worker has the run now."""
 
 

@@ -60,7 +60,7 @@ _Page = tuple[list[_Ready], Any]
 """Tasks, and where the next page begins; no more where that is None."""
 
 
-class _Stopped(Exception):  # noqa: N818 (named for what happened)
+class _Stopped(Exception):
     """The run stops: what waits to be sent is not sent any more."""
 
 

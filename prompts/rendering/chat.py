@@ -31,17 +31,18 @@ def parse_messages(content: str) -> tuple[Message, ...]:
     try:
         value = json.loads(content)
     except json.JSONDecodeError as error:
-        place = SourceLocation(line=error.lineno, column=error.colno)
-        problem = Problem(code="chat-json", params={"reason": error.msg}, place=place)
+        location = SourceLocation(line=error.lineno, column=error.colno)
+        problem = Problem(code="chat-json", params={"reason": error.msg}, place=location)
         raise ContractError([problem]) from None
-    except (RecursionError, ValueError):
+    except (RecursionError, ValueError):  # too deep, or a number of more digits than Python reads
         raise ContractError([Problem(code="chat-list")]) from None
     if not isinstance(value, list) or not value:
         raise ContractError([Problem(code="chat-list")])
-    faults = [
-        _fault(entry, SourceLocation(message=number)) for number, entry in enumerate(value, start=1)
-    ]
-    problems = [fault for fault in faults if fault]
+    problems = []
+    for number, entry in enumerate(value, start=1):
+        fault = _find_problem(entry, SourceLocation(message=number))
+        if fault is not None:
+            problems.append(fault)
     if problems:
         raise ContractError(problems)
     return tuple(Message(**entry) for entry in value)
@@ -52,14 +53,16 @@ def dump_messages(messages: Iterable[Message]) -> str:
     return json.dumps([asdict(message) for message in messages], ensure_ascii=False, indent=2)
 
 
-def _fault(entry: Any, place: SourceLocation) -> Problem | None:
-    if not isinstance(entry, dict) or set(entry) != {"role", "content"}:
-        found = ", ".join(map(str, entry))[:100] if isinstance(entry, dict) else "no names"
-        return Problem(code="chat-message", params={"found": found or "nothing"}, place=place)
+def _find_problem(entry: Any, location: SourceLocation) -> Problem | None:
+    if not isinstance(entry, dict):
+        return Problem(code="chat-message", params={"found": "no names"}, place=location)
+    if set(entry) != {"role", "content"}:
+        names = ", ".join(map(str, entry))[:100] or "nothing"
+        return Problem(code="chat-message", params={"found": names}, place=location)
     if entry["role"] not in ROLES:
         params = {"name": str(entry["role"])[:100], "allowed": ", ".join(ROLES)}
-        return Problem(code="chat-role", params=params, place=place)
+        return Problem(code="chat-role", params=params, place=location)
     if not isinstance(entry["content"], str):
         params = {"found": "a content that is none"}
-        return Problem(code="chat-message", params=params, place=place)
+        return Problem(code="chat-message", params=params, place=location)
     return None

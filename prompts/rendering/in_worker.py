@@ -43,14 +43,13 @@ def fill_values(values: Mapping[str, Any]) -> Result:
 
 
 def _failed(error: TemplateError) -> Result:
-    return type(error).__name__, [
-        (
-            problem.code,
-            {name: _plain(value) for name, value in problem.params.items()},
-            (problem.place.line, problem.place.column, problem.place.message),
-        )
-        for problem in error.problems
-    ]
+    # As tuples of plain values: `core.bounded` takes no objects from a process that ran a template.
+    problems = []
+    for problem in error.problems:
+        params = {name: _plain(value) for name, value in problem.params.items()}
+        location = (problem.place.line, problem.place.column, problem.place.message)
+        problems.append((problem.code, params, location))
+    return type(error).__name__, problems
 
 
 def _plain(value: Any) -> Any:

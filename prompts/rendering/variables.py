@@ -37,7 +37,9 @@ WORDS: Final = """
 RESERVED: Final = frozenset(WORDS.split())
 LARGEST: Final = 10_000_000  # characters of all values together
 MOST_PROBLEMS: Final = 20  # of unknown names; the rest shows when these are mended
-MOST_DECLARED: Final = 500
+MOST_DECLARED: Final = 500  # each is compared with the names of the others
+LONGEST_NAME: Final = 100
+SHOWN: Final = 100  # characters of what was sent, in a problem
 DEEPEST: Final = 50  # levels
 LONGEST_NUMBER_BITS: Final = 4096
 
@@ -76,7 +78,7 @@ def is_variable_name(name: object) -> bool:
         and not name.startswith("_")
         and name.lower() not in RESERVED
         and name not in keyword.kwlist
-        and len(name) <= 100
+        and len(name) <= LONGEST_NAME
     )
 
 
@@ -97,26 +99,28 @@ def parse_variables(value: object) -> tuple[Variable, ...]:
     for entry in value:
         problems += _faults(entry)
         name = entry.get("name")
-        if isinstance(name, str) and name in seen:
+        if not isinstance(name, str):
+            continue  # a fault that is listed above
+        if name in seen:
             problems.append(Problem(code="declaration-twice", params={"name": name}))
-        seen.add(name if isinstance(name, str) else "")
+        seen.add(name)
     if problems:
         raise ContractError(problems)
     return tuple(_build(entry) for entry in value)
 
 
 def _build(entry: dict[str, Any]) -> Variable:
-    given = {key: value for key, value in entry.items() if value is not None}
-    given.setdefault("required", "default" not in given)
-    return Variable(**given)
+    fields = {key: value for key, value in entry.items() if value is not None}
+    fields.setdefault("required", "default" not in fields)
+    return Variable(**fields)
 
 
 def _faults(entry: dict[str, Any]) -> list[Problem]:
     name = entry.get("name")
     if not is_variable_name(name):
-        return [Problem(code="declaration-name", params={"name": str(name or "")[:100]})]
-    found = [*_wrong_keys(entry), *_wrong_texts(entry), *_wrong_values(entry)]
-    return [Problem(code=code, params={"name": name, **params}) for code, params in found]
+        return [Problem(code="declaration-name", params={"name": str(name or "")[:SHOWN]})]
+    faults = [*_wrong_keys(entry), *_wrong_texts(entry), *_wrong_values(entry)]
+    return [Problem(code=code, params={"name": name, **params}) for code, params in faults]
 
 
 Fault = tuple[str, dict[str, Any]]  # a code and its parameters
@@ -125,7 +129,7 @@ Fault = tuple[str, dict[str, Any]]  # a code and its parameters
 def _wrong_keys(entry: dict[str, Any]) -> Iterator[Fault]:
     for key in entry:
         if key not in KEYS:
-            yield "declaration-key", {"key": str(key)[:100], "allowed": ", ".join(KEYS)}
+            yield "declaration-key", {"key": str(key)[:SHOWN], "allowed": ", ".join(KEYS)}
 
 
 def _wrong_texts(entry: dict[str, Any]) -> Iterator[Fault]:
@@ -138,7 +142,7 @@ def _wrong_texts(entry: dict[str, Any]) -> Iterator[Fault]:
 def _wrong_values(entry: dict[str, Any]) -> Iterator[Fault]:
     kind = entry.get("type") or "text"
     if kind not in list(TYPES):
-        yield "declaration-type", {"type": str(kind)[:100], "allowed": ", ".join(TYPES)}
+        yield "declaration-type", {"type": str(kind)[:SHOWN], "allowed": ", ".join(TYPES)}
         return
     for key in ("default", "example"):
         if entry.get(key) is not None and not _fits(entry[key], kind):
@@ -158,15 +162,18 @@ def take_values(variables: Iterable[Variable], values: Mapping[str, Any]) -> dic
     problems = [_unknown(name, declared) for name in islice(unknown, MOST_PROBLEMS)]
     taken: dict[str, Any] = {}
     for name, variable in declared.items():
-        given = values.get(name)
-        if variable.required and _is_missing(variable, values):
-            problems.append(_missing(variable))
-        elif given is None and not _is_null(variable, values):
-            taken[name] = variable.empty() if variable.default is None else variable.default
-        elif not _fits(given, variable.type):
-            problems.append(_wrong_type(variable, given))
+        value = values.get(name)
+        # Null is a JSON value like any other; of the other types it says that there is none.
+        is_null = variable.type == "json" and name in values
+        if value is None and not is_null:
+            if variable.required:
+                problems.append(_missing(variable))
+            else:
+                taken[name] = variable.empty() if variable.default is None else variable.default
+        elif not _fits(value, variable.type):
+            problems.append(_wrong_type(variable, value))
         else:
-            taken[name] = given
+            taken[name] = value
     if not problems and estimate_size(taken) > LARGEST:
         problems.append(Problem(code="value-size", params={"limit": LARGEST}))
     if problems:
@@ -244,17 +251,8 @@ _READERS: Final = {
 }
 
 
-def _is_missing(variable: Variable, values: Mapping[str, Any]) -> bool:
-    # Null is a JSON value like any other.
-    return values.get(variable.name) is None and not _is_null(variable, values)
-
-
-def _is_null(variable: Variable, values: Mapping[str, Any]) -> bool:
-    return variable.type == "json" and variable.name in values and values[variable.name] is None
-
-
 def _unknown(name: str, declared: Mapping[str, Variable]) -> Problem:
-    shown = str(name)[:100]
+    shown = str(name)[:SHOWN]
     if not declared:
         return Problem(code="none-known", params={"name": shown})
     near = nearest(shown, declared)
@@ -269,7 +267,9 @@ def _missing(variable: Variable) -> Problem:
 
 
 def _wrong_type(variable: Variable, value: object) -> Problem:
-    shown = repr(value) if len(repr(value)) <= 40 else f"{repr(value)[:40]}…"
+    shown = repr(value)
+    if len(shown) > 40:  # enough to see which value it is
+        shown = f"{shown[:40]}…"
     params = {"name": variable.name, "expected": TYPES[variable.type], "found": shown}
     return Problem(code="value-type", params=params)
 
@@ -282,6 +282,7 @@ def _is_number(value: object) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     if isinstance(value, int):
+        # To write a number takes time that grows with the square of its digits.
         return value.bit_length() <= LONGEST_NUMBER_BITS
     return math.isfinite(value)
 
@@ -295,9 +296,9 @@ def _is_plain(value: object, depth: int = 0) -> bool:
         return False
     if isinstance(value, list):
         return all(_is_plain(item, depth + 1) for item in value)
-    return isinstance(value, dict) and all(
-        isinstance(key, str) and _is_plain(item, depth + 1) for key, item in value.items()
-    )
+    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+        return False  # JSON has no other keys than texts
+    return all(_is_plain(item, depth + 1) for item in value.values())
 
 
 _FITS: Final[Mapping[str, Callable[[object], bool]]] = {

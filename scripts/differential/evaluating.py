@@ -10,7 +10,7 @@ from pathlib import Path
 __all__ = ["Refused", "database", "evaluate"]
 
 
-class Refused(Exception):  # noqa: N818 (named for what happened)
+class Refused(Exception):
     """The command took the file for wrong."""
 
 

@@ -34,12 +34,11 @@ __all__ = [
     "split_pieces",
 ]
 
-LONGEST_BITS: Final = 4096
+LONGEST_BITS: Final = 4096  # of a whole number; longer ones take ever longer to compute with
 ROUNDS: Final = 20_000  # of all loops of one rendering
 ROUND: Final = 5  # units of effort of one, besides those of its parts
-MOST_IN_TAGS: Final = (
-    40_000  # characters of all tags; reading them takes at most about half a second
-)
+# Characters of all tags; reading them takes at most about half a second.
+MOST_IN_TAGS: Final = 40_000
 MARK: Final = "\x00"  # stands for a carriage return; no content holds a NUL
 OPENING: Final = re.compile(r"\{[{%#]")
 CLOSING: Final = {"{{": "}}", "{%": "%}", "{#": "#}"}
@@ -73,9 +72,9 @@ class Environment(ImmutableSandboxedEnvironment):
     def getattr(self, obj: Any, attribute: str) -> Any:
         """Read an entry of an object, or what a loop knows of itself; a text has no attributes."""
         if isinstance(obj, LoopContext):
-            return (
-                getattr(obj, attribute) if attribute in LOOP_FACTS else self.missing(obj, attribute)
-            )
+            if attribute in LOOP_FACTS:
+                return getattr(obj, attribute)
+            return self.missing(obj, attribute)  # the rest are Jinja's methods
         return self.getitem(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
@@ -87,8 +86,9 @@ class Environment(ImmutableSandboxedEnvironment):
         if isinstance(obj, Undefined):
             return getattr(obj, str(argument))  # says what is undefined
         if isinstance(obj, dict):
-            known = isinstance(argument, str) and argument in obj
-            return obj[argument] if known else self.missing(obj, argument)
+            if isinstance(argument, str) and argument in obj:
+                return obj[argument]
+            return self.missing(obj, argument)
         is_number = isinstance(argument, int) and not isinstance(argument, bool)
         if is_number and isinstance(obj, list | tuple | str) and -len(obj) <= argument < len(obj):
             return obj[argument]
@@ -192,17 +192,17 @@ def parse_as(text: str, dialect: Dialect) -> Parsed:
     try:
         tree = dialect.environment.parse(_hide_returns(dialect.respell(text)))
     except TemplateSyntaxError as error:
-        place = SourceLocation(line=error.lineno)
+        location = SourceLocation(line=error.lineno)
         reason = (error.message or "").rstrip(".").replace(MARK, " ")
-        return _refused(Problem(code="jinja-syntax", params={"reason": reason}, place=place))
+        return _refused(Problem(code="jinja-syntax", params={"reason": reason}, place=location))
     except (*UNFIT, ValueError):
         return _refused(jinja_guard.too_deep())
-    found = jinja_guard.inspect(tree, text, dialect.filters)
-    if found.problems:
+    report = jinja_guard.inspect(tree, text, dialect.filters)
+    if report.problems:
         return Parsed(
-            fill=_never, uses=found.uses, references=found.references, problems=found.problems
+            fill=_never, uses=report.uses, references=report.references, problems=report.problems
         )
-    return _compiled(tree, dialect, found.uses, found.references)
+    return _compiled(tree, dialect, report.uses, report.references)
 
 
 def _compiled(
@@ -220,7 +220,7 @@ def _compiled(
     template = Template.from_code(dialect.environment, code, {})
 
     def fill(values: Mapping[str, Any], included: Mapping[str, str]) -> str:
-        texts = {place: included[reference] for place, reference in names.items()}
+        texts = {name: included[reference] for name, reference in names.items()}
         return _fill(template, {**values, **texts})
 
     return Parsed(fill=fill, uses=uses, references=references)
@@ -274,9 +274,10 @@ def split_pieces(text: str) -> Iterator[tuple[str, bool]]:
 
 def is_too_large(text: str) -> bool:
     """Whether reading the tags would take long, before Jinja reads them."""
-    tags = [
-        len(piece) for piece, is_tag in split_pieces(text) if is_tag and not piece.startswith("{#")
-    ]
+    tags = []
+    for piece, is_tag in split_pieces(text):
+        if is_tag and not piece.startswith("{#"):  # a comment is skipped in one step
+            tags.append(len(piece))
     return (
         len(tags) > jinja_guard.MOST_TAGS
         or max(tags, default=0) > jinja_guard.LONGEST_TAG
@@ -286,9 +287,10 @@ def is_too_large(text: str) -> bool:
 
 def _hide_returns(text: str) -> str:
     """Keep carriage returns out of Jinja's sight, which would make line feeds of them."""
-    return "".join(
-        piece.replace("\r", " " if is_tag else MARK) for piece, is_tag in split_pieces(text)
-    )
+    pieces = []
+    for piece, is_tag in split_pieces(text):
+        pieces.append(piece.replace("\r", " " if is_tag else MARK))
+    return "".join(pieces)
 
 
 def _rewrite(tree: nodes.Template) -> dict[str, str]:
@@ -297,7 +299,7 @@ def _rewrite(tree: nodes.Template) -> dict[str, str]:
         data.data = data.data.replace(MARK, "\r")
     for loop in list(tree.find_all(nodes.For)):
         parts = sum(1 for _part in loop.find_all(nodes.Node))
-        loop.iter = _filtered(loop.iter, "_rounds", parts)  # type: ignore[arg-type]  # an expression
+        loop.iter = _filtered(cast("nodes.Expr", loop.iter), "_rounds", parts)
     for comparison in list(tree.find_all(nodes.Compare)):
         comparison.expr = _filtered(comparison.expr, "_looked_at")
         for operand in comparison.ops:
@@ -311,7 +313,7 @@ def _rewrite(tree: nodes.Template) -> dict[str, str]:
 
 
 def _filtered(node: nodes.Expr, name: str, *arguments: int) -> nodes.Filter:
-    constants: list[nodes.Expr] = [nodes.Const(one, lineno=node.lineno) for one in arguments]
+    constants: list[nodes.Expr] = [nodes.Const(value, lineno=node.lineno) for value in arguments]
     return nodes.Filter(node, name, constants, [], None, None, lineno=node.lineno)
 
 
@@ -330,8 +332,8 @@ def _replaced(node: Any, included: dict[str, str]) -> Any:
     if isinstance(node, nodes.Concat):
         return _filtered(nodes.List(node.nodes, lineno=node.lineno), "_texts")
     if isinstance(node, nodes.Include):
-        place = INCLUDED % len(included)
-        reference = Reference.read(node.template.value, SourceLocation())  # type: ignore[attr-defined]  # inspected: a constant
-        included[place] = str(reference)
-        return nodes.Output([nodes.Name(place, "load", lineno=node.lineno)], lineno=node.lineno)
+        name = INCLUDED % len(included)
+        template = cast("nodes.Const", node.template)  # the guard lets nothing else through
+        included[name] = str(Reference.read(template.value, SourceLocation()))
+        return nodes.Output([nodes.Name(name, "load", lineno=node.lineno)], lineno=node.lineno)
     return node

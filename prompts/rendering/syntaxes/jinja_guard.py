@@ -15,7 +15,7 @@ from prompts.rendering.syntaxes.parsed import MOST_PROBLEMS, MOST_VARIABLES, Ref
 __all__ = ["LONGEST_TAG", "MOST_TAGS", "TESTS", "Found", "inspect", "too_deep"]
 
 DEEPEST: Final = 60  # levels of nodes
-MOST_NODES: Final = 8_000
+MOST_NODES: Final = 8_000  # each is a step of the code that Jinja writes and Python compiles
 MOST_TAGS: Final = 1_000
 LONGEST_TAG: Final = 4_000  # characters
 LOOPS_DEEP: Final = 2
@@ -108,14 +108,11 @@ def _with_uses(
         many = Problem(code="too-many-variables", params={"limit": MOST_VARIABLES})
         return Found(problems=(many,))
     hints = collect_hints(tree)
-    uses = [
-        Use(
-            name=name,
-            place=_place_at(first_line.get(name, 1), lines, name),
-            hints=hints.get(name, frozenset()),
-        )
-        for name in names
-    ]
+    uses = []
+    for name in names:
+        location = _locate(first_line.get(name, 1), lines, name)
+        uses.append(Use(name=name, place=location, hints=hints.get(name, frozenset())))
+    # In the text's order, whatever order Jinja's set of names has.
     uses.sort(key=lambda use: (use.place.line or 0, use.place.column or 0, use.name))
     return Found(uses=tuple(uses), references=references)
 
@@ -152,7 +149,7 @@ class _View:
     loops: int
 
     def at(self, node: nodes.Node, word: str) -> SourceLocation:
-        return _place_at(node.lineno, self.lines, word)
+        return _locate(node.lineno, self.lines, word)
 
     def refuse(self, node: nodes.Node, construct: str) -> Problem:
         params = {"construct": construct}
@@ -261,12 +258,14 @@ def _constant(node: nodes.Node | None) -> object:
     return node.value if isinstance(node, nodes.Const) else None
 
 
-def _place_at(lineno: int, lines: list[str], word: str) -> SourceLocation:
+def _locate(lineno: int, lines: list[str], word: str) -> SourceLocation:
     """Return the line and, where the word stands inside of a tag there, its column."""
     if not 1 <= lineno <= len(lines):
         return SourceLocation(line=lineno)
     line = lines[lineno - 1]
     opening = re.search(r"\{[{%]", line)
     start = opening.start() if opening else 0
-    found = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)").search(line, start) if word else opening
-    return SourceLocation(line=lineno, column=found.start() + 1 if found else None)
+    match = opening
+    if word:
+        match = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)").search(line, start)
+    return SourceLocation(line=lineno, column=match.start() + 1 if match else None)

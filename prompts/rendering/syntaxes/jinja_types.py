@@ -67,7 +67,7 @@ def collect_hints(tree: nodes.Template) -> dict[str, frozenset[str]]:
     hints: dict[str, set[str]] = {}
     for name, hint in _walk(tree, {}):
         hints.setdefault(name, set()).add(hint)
-    return {name: frozenset(given) for name, given in hints.items()}
+    return {name: frozenset(of_name) for name, of_name in hints.items()}
 
 
 def _walk(node: nodes.Node, names: Names) -> Iterator[tuple[str, str]]:
@@ -91,23 +91,23 @@ def _walk_loop(loop: nodes.For, names: Names) -> Iterator[tuple[str, str]]:
     if isinstance(loop.target, nodes.Name):
         targets[loop.target.name] = ""
     inner = {**names, **targets, "loop": ""}
-    for child in [*loop.body, *([loop.test] if loop.test else [])]:
+    for child in loop.body:
         yield from _walk(child, inner)
-    for child in loop.else_:
+    if loop.test:
+        yield from _walk(loop.test, inner)
+    for child in loop.else_:  # runs where there was no round: it does not see the loop's names
         yield from _walk(child, names)
 
 
 def _read(node: nodes.Node, names: Names) -> Iterator[tuple[str, str]]:
     """Yield what one node says of the variables right below it."""
-    for operand, hint in _operands(node):
+    read = READERS.get(type(node))
+    if read is None:
+        return
+    for operand, hint in read(node):
         variable = _variable(operand, names, THROUGH)
         if variable and hint:
             yield variable, hint
-
-
-def _operands(node: nodes.Node) -> Iterator[tuple[nodes.Node, str]]:
-    read = READERS.get(type(node))
-    return read(node) if read else iter(())
 
 
 def _written(node: nodes.Output | nodes.Concat) -> Iterator[tuple[nodes.Node, str]]:
@@ -115,10 +115,11 @@ def _written(node: nodes.Output | nodes.Concat) -> Iterator[tuple[nodes.Node, st
 
 
 def _entry(node: nodes.Getattr | nodes.Getitem) -> Iterator[tuple[nodes.Node, str]]:
-    is_member = isinstance(node, nodes.Getitem) and not (
-        isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str)
-    )
-    yield node.node, "member" if is_member else "object"
+    if isinstance(node, nodes.Getattr):
+        yield node.node, "object"
+        return
+    is_name = isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str)
+    yield node.node, "object" if is_name else "member"
 
 
 def _filtered(node: nodes.Filter) -> Iterator[tuple[nodes.Node, str]]:
@@ -132,8 +133,10 @@ def _tested(node: nodes.Test) -> Iterator[tuple[nodes.Node, str]]:
 
 def _computed(node: nodes.BinExpr) -> Iterator[tuple[nodes.Node, str]]:
     sides = (node.left, node.right)
-    joins_texts = isinstance(node, nodes.Add) and not _is_number(*sides)
-    return ((side, "" if joins_texts else "number") for side in sides)
+    if isinstance(node, nodes.Add) and not _is_number(*sides):
+        return  # + joins texts and lists as well
+    for side in sides:
+        yield side, "number"
 
 
 def _compared(node: nodes.Compare) -> Iterator[tuple[nodes.Node, str]]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cmp_to_key
 from inspect import Parameter, signature
+from itertools import takewhile
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -32,7 +33,7 @@ from prompts.rendering.values import estimate_size
 
 __all__ = ["FILTERS"]
 
-WIDEST: Final = 1000
+WIDEST: Final = 1000  # of an indent or a padding, which grow a text for nothing
 ELLIPSIS: Final = "..."
 MOST_BLANKS: Final = 10  # of an indent of `dump`, as JSON.stringify has it
 MISSING: Final = Undefined()
@@ -40,17 +41,17 @@ TAG_OR_COMMENT: Final = re.compile(r"<!--|</?[a-zA-Z][a-zA-Z0-9]*(?![a-zA-Z0-9_]
 END_OF_LINE: Final = re.compile(r"(\r\n|\r|\n)")
 WHOLE: Final = re.compile(r"0|[1-9]\d{0,8}")
 DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
-MOST_DIGITS: Final = 1000
+MOST_DIGITS: Final = 1000  # of a number that is read: the time grows with their square
 SIGNS: Final = str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;", "\\": "&#92;"}
 )
 
 
 def _text(apply: Callable[[str], Any]) -> Callable[[Any], Any]:
-    return lambda value: apply(_given_text(value))
+    return lambda value: apply(_require_text(value))
 
 
-def _given_text(value: Any) -> str:
+def _require_text(value: Any) -> str:
     """Return a text; nothing is an empty one, and of anything else these filters make nothing."""
     value = present(value)
     if value is None or value is False:
@@ -60,7 +61,7 @@ def _given_text(value: Any) -> str:
     return value
 
 
-def _given_list(value: Any) -> list[Any]:
+def _require_list(value: Any) -> list[Any]:
     if not isinstance(value, list | tuple):
         raise SecurityError(_("this filter is for a list"))
     return list(value)
@@ -99,8 +100,8 @@ def _default(value: Any, other: Any = "", falsy: Any = None) -> Any:
 def _list(value: Any) -> list[Any]:
     value = present(value)
     if isinstance(value, dict):
-        return [{"key": key, "value": one} for key, one in value.items()]
-    return list(value) if isinstance(value, str | list | tuple) else []
+        return [{"key": key, "value": entry} for key, entry in value.items()]
+    return _members(value)
 
 
 def _members(value: Any) -> list[Any]:
@@ -111,10 +112,13 @@ def _members(value: Any) -> list[Any]:
 def _length(value: Any) -> int | None:
     value = present(value)
     if isinstance(value, str):
+        # JavaScript counts units of UTF-16: an emoji is two.
         return len(value.encode("utf-16-le", "surrogatepass")) // 2
     if isinstance(value, list | tuple | dict):
         return len(value)
-    return 0 if value is None or value is False else None
+    if value is None or value is False:
+        return 0
+    return None
 
 
 def _dump(value: Any, indent: Any = None) -> str:
@@ -134,9 +138,9 @@ def _margin(indent: Any) -> str | None:
 
 
 def _join(items: Any, between: Any = "", name: Any = None) -> str:
-    members = _given_list(items)
+    members = _require_list(items)
     if is_true(name):
-        members = [_entry(one, name) for one in members]
+        members = [_entry(member, name) for member in members]
     texts = list(map(as_text, members))
     mark = as_text(between) if is_true(between) else ""
     check_size(sum(map(len, texts)) + len(mark) * len(texts))
@@ -168,16 +172,16 @@ def _most_times(most: Any) -> int:
 
 def _indent(value: Any, width: Any = 4, first: Any = False) -> str:
     width = _within(width, 4)
-    text = _given_text(value)
+    text = _require_text(value)
     lines = text.split("\n")
     check_size(sum(map(len, lines)) + width * len(lines))
     if not text:
         return ""
     margin = " " * width
-    return "\n".join(
-        line if not number and not is_true(first) else margin + line
-        for number, line in enumerate(lines)
-    )
+    indented = [margin + line for line in lines]
+    if not is_true(first):
+        indented[0] = lines[0]
+    return "\n".join(indented)
 
 
 def _within(width: Any, usual: int) -> int:
@@ -191,7 +195,7 @@ def _within(width: Any, usual: int) -> int:
 
 
 def _center(value: Any, width: Any = 80) -> str:
-    text = _given_text(value)
+    text = _require_text(value)
     room = max(0, _within(width, 80) - len(text))
     # Nunjucks repeats a blank while it is below half of the room, less one where that is odd.
     left, right = math.ceil(room / 2 - room % 2), math.ceil(room / 2)
@@ -199,27 +203,32 @@ def _center(value: Any, width: Any = 80) -> str:
 
 
 def _truncate(value: Any, length: Any = 255, cut: Any = False, end: Any = None) -> str:
-    text = _given_text(value)
+    text = _require_text(value)
     number = as_number(length)
     length = int(max(0, min(number, len(text)))) if is_true(number) else 255
     if len(text) <= length:
         return text
-    kept = text[:length]
     if not is_true(cut):
-        space = text.rfind(" ", 0, length + 1)
-        kept = text[: space if space != -1 else length]
-    return kept + (ELLIPSIS if present(end) is None else as_text(end))
+        # At the last blank, so that no word is cut; a text without one is.
+        blank = text.rfind(" ", 0, length + 1)
+        if blank != -1:
+            length = blank
+    return text[:length] + (ELLIPSIS if present(end) is None else as_text(end))
 
 
 def _round(value: Any, digits: Any = 0, method: Any = None) -> Any:
     places = as_number(digits)
-    factor = 10 ** max(-20, min(20, int(places) if is_true(places) else 0))
+    exponent = int(places) if is_true(places) else 0
+    # A float has 17 digits: beyond twenty places nothing would change but the time it takes.
+    factor = 10 ** max(-20, min(20, exponent))
     scaled = as_number(value) * factor
     if not math.isfinite(scaled):
         return scaled
-    kind = {"ceil": math.ceil, "floor": math.floor}.get(str(method))
-    whole = kind(scaled) if kind else math.floor(scaled + 0.5)
-    return whole / factor
+    if method == "ceil":
+        return math.ceil(scaled) / factor
+    if method == "floor":
+        return math.floor(scaled) / factor
+    return math.floor(scaled + 0.5) / factor  # as Math.round: halves go up, also below zero
 
 
 def _int(value: Any, default: Any = MISSING, base: Any = 10) -> Any:
@@ -227,26 +236,30 @@ def _int(value: Any, default: Any = MISSING, base: Any = 10) -> Any:
     if not 2 <= base <= len(DIGITS):
         return default
     text = as_text(value).strip(BLANKS).lower()
-    sign, digits = re.fullmatch(r"([-+]?)(.*)", text, re.DOTALL).groups()  # type: ignore[union-attr]  # any text fits
-    digits = digits.removeprefix("0x") if base == 16 else digits
-    known = re.match(f"[{DIGITS[:base]}]*", digits)[0]  # type: ignore[index]  # as above
-    if not known:
+    sign = "-" if text.startswith("-") else ""
+    if text.startswith(("-", "+")):
+        text = text[1:]
+    if base == 16:
+        text = text.removeprefix("0x")
+    # As parseInt: what stands behind the digits does not count.
+    digits = "".join(takewhile(DIGITS[:base].__contains__, text))
+    if not digits:
         return default
-    if len(known) > MOST_DIGITS:  # Python refuses to read them
-        return math.inf if sign != "-" else -math.inf
-    return int(sign + known, base)
+    if len(digits) > MOST_DIGITS:  # Python refuses to read them
+        return -math.inf if sign else math.inf
+    return int(sign + digits, base)
 
 
 def _float(value: Any, default: Any = MISSING) -> Any:
     text = as_text(value).strip(BLANKS)
-    known = re.match(r"[-+]?(?:Infinity|(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)", text, re.ASCII)
-    return float(known[0].replace("Infinity", "inf")) if known else default
+    match = re.match(r"[-+]?(?:Infinity|(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)", text, re.ASCII)
+    return float(match[0].replace("Infinity", "inf")) if match else default
 
 
 def _sum(items: Any, name: Any = None, start: Any = 0) -> Any:
-    members = _given_list(items)
+    members = _require_list(items)
     if is_true(name):
-        members = [_entry(one, name) for one in members]
+        members = [_entry(member, name) for member in members]
     return add(0 if isinstance(start, Undefined) else start, _total(members))
 
 
@@ -271,9 +284,11 @@ def _sort(
     case_sensitive: Any = False,
     attribute: Any = None,
 ) -> list[Any]:
-    def key(one: Any) -> Any:
-        found = _entry_below(one, attribute) if is_true(attribute) else one
-        return found.lower() if isinstance(found, str) and not is_true(case_sensitive) else found
+    def key(member: Any) -> Any:
+        value = _entry_below(member, attribute) if is_true(attribute) else member
+        if isinstance(value, str) and not is_true(case_sensitive):
+            return value.lower()
+        return value
 
     return sorted(_members(items), key=cmp_to_key(_ordered(key)), reverse=is_true(reverse))
 
@@ -292,17 +307,19 @@ def _pairs(value: Any, cased: Any = False, by: Any = "key") -> list[list[Any]]:
         raise SecurityError(_("dictsort is for an object"))
     if not isinstance(by, str) or by not in {"key", "value"}:
         raise SecurityError(_("dictsort sorts by key or by value"))
-    place = 1 if by == "value" else 0
+    index = 1 if by == "value" else 0
 
     def key(pair: list[Any]) -> Any:
-        part = pair[place]
-        return part.upper() if isinstance(part, str) and not is_true(cased) else part
+        part = pair[index]
+        if isinstance(part, str) and not is_true(cased):
+            return part.upper()
+        return part
 
-    pairs = [[name, one] for name, one in value.items()]
+    pairs = [[name, entry] for name, entry in value.items()]
     return sorted(pairs, key=cmp_to_key(_ordered(key)))
 
 
-def _tried(*, wanted: bool) -> Callable[..., list[Any]]:
+def _select(*, expected: bool) -> Callable[..., list[Any]]:
     """Return the filter that keeps what passes a test, or what does not."""
 
     def keep(items: Any, name: Any = "truthy", argument: Any = MISSING) -> list[Any]:
@@ -310,7 +327,7 @@ def _tried(*, wanted: bool) -> Callable[..., list[Any]]:
         if test is None:
             known = ", ".join(TESTS)
             raise SecurityError(_("there are the tests %(allowed)s") % {"allowed": known})
-        return [one for one in _members(items) if test(one, argument) == wanted]
+        return [member for member in _members(items) if test(member, argument) == expected]
 
     return keep
 
@@ -336,14 +353,14 @@ TESTS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
 }
 
 
-def _kept(items: Any, name: Any, *, wanted: bool) -> list[Any]:
-    return [one for one in _members(items) if is_true(_entry(one, name)) == wanted]
+def _select_by(items: Any, name: Any, *, expected: bool) -> list[Any]:
+    return [member for member in _members(items) if is_true(_entry(member, name)) == expected]
 
 
 def _groups(items: Any, name: Any) -> dict[str, list[Any]]:
     groups: dict[str, list[Any]] = {}
-    for one in _members(items):
-        groups.setdefault(as_word(_entry_below(one, name)), []).append(one)
+    for member in _members(items):
+        groups.setdefault(as_word(_entry_below(member, name)), []).append(member)
     # JavaScript's objects have whole numbers first, in their order.
     numbers = sorted((key for key in groups if WHOLE.fullmatch(key)), key=int)
     return {key: groups[key] for key in [*numbers, *groups]}
@@ -353,7 +370,7 @@ def _batch(items: Any, count: Any, fill: Any = None) -> list[list[Any]]:
     members = _members(items)
     number = as_number(count)
     width = _within(count, 0) if is_true(number) else max(1, len(members))
-    rows = [members[place : place + width] for place in range(0, len(members), max(1, width))]
+    rows = [members[start : start + width] for start in range(0, len(members), max(1, width))]
     if rows and is_true(fill):
         rows[-1] += [fill] * (_within(count, 0) - len(rows[-1]))
     return rows
@@ -381,7 +398,7 @@ def _reverse(value: Any) -> Any:
 
 
 def _striptags(value: Any, keep: Any = False) -> str:
-    text = _without_tags(_given_text(value)).strip(BLANKS)
+    text = _without_tags(_require_text(value)).strip(BLANKS)
     if not is_true(keep):
         return re.sub(f"[{BLANKS}]+", " ", text)
     # Line by line: an expression for blanks at the ends of lines would look at each blank again.
@@ -411,12 +428,11 @@ def _urlencode(value: Any) -> str:
     if isinstance(value, str):
         return _quoted(value)
     pairs: Iterable[Any] = value.items() if isinstance(value, dict) else _members(value)
-    return "&".join("=".join(map(_quoted, _pair(one))) for one in pairs)
-
-
-def _pair(value: Any) -> list[Any]:
-    parts = list(value) if isinstance(value, str | list | tuple) else []
-    return [*parts, MISSING, MISSING][:2]
+    fields = []
+    for pair in pairs:
+        name, entry, *_rest = [*_members(pair), MISSING, MISSING]  # `undefined`, where it is short
+        fields.append(f"{_quoted(name)}={_quoted(entry)}")
+    return "&".join(fields)
 
 
 def _quoted(value: Any) -> str:
@@ -430,10 +446,10 @@ def _load(value: Any) -> Any:
         raise SecurityError(_("load is for a text that is JSON")) from None
 
 
-def _edge(place: int) -> Callable[[Any], Any]:
+def _edge(index: int) -> Callable[[Any], Any]:
     def edge(value: Any) -> Any:
         value = present(value)
-        return value[place] if isinstance(value, str | list | tuple) and value else None
+        return value[index] if isinstance(value, str | list | tuple) and value else None
 
     return edge
 
@@ -462,14 +478,14 @@ _FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "load": _load,
     "lower": _text(str.lower),
     "nl2br": _text(lambda text: re.sub(r"\r\n|\n", "<br />\n", text)),
-    "reject": _tried(wanted=False),
-    "rejectattr": lambda items, name: _kept(items, name, wanted=False),
+    "reject": _select(expected=False),
+    "rejectattr": lambda items, name: _select_by(items, name, expected=False),
     "replace": _replace,
     "reverse": _reverse,
     "round": _round,
     "safe": as_text,
-    "select": _tried(wanted=True),
-    "selectattr": lambda items, name: _kept(items, name, wanted=True),
+    "select": _select(expected=True),
+    "selectattr": lambda items, name: _select_by(items, name, expected=True),
     "slice": _slice,
     "sort": _sort,
     "string": as_text,
@@ -480,14 +496,14 @@ _FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "truncate": _truncate,
     "upper": _text(str.upper),
     "urlencode": _urlencode,
-    "wordcount": lambda value: len(re.findall(r"[A-Za-z0-9_]+", _given_text(value))) or None,
+    "wordcount": lambda value: len(re.findall(r"[A-Za-z0-9_]+", _require_text(value))) or None,
 }
 
 
 def _lenient(apply: Callable[..., Any]) -> Callable[..., Any]:
     """Return a filter that takes too few arguments, or too many, as JavaScript does."""
     parameters = signature(apply).parameters
-    needed = sum(1 for one in parameters.values() if one.default is Parameter.empty)
+    needed = sum(parameter.default is Parameter.empty for parameter in parameters.values())
 
     def call(*args: Any, **kwargs: Any) -> Any:
         known = {name: value for name, value in kwargs.items() if name in parameters}

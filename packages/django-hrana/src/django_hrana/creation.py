@@ -13,7 +13,7 @@ from django_hrana import driver
 __all__ = ["MARKER", "DatabaseCreation"]
 
 MARKER: Final = "_libsql_test_database"
-MAX_NAME: Final = 63
+MAX_NAME: Final = 63  # a namespace travels as one label of a host name (RFC 1035, 2.3.4)
 OBJECTS: Final = (
     "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'view') "
     "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
@@ -73,7 +73,7 @@ class DatabaseCreation(sqlite3.DatabaseCreation):
         admin, name = self._admin(), _namespace_of(url)
         try:
             if not keepdb or not self._exists(url):
-                admin.delete(name)
+                admin.delete(name)  # what a run that was killed has left
                 admin.create(name)
         finally:
             admin.close()
@@ -153,7 +153,7 @@ class DatabaseCreation(sqlite3.DatabaseCreation):
                     f"holds {len(names)} tables and was not made for tests: nothing was touched; "
                     "name an empty database."
                 )
-            connection.foreign_keys = False
+            connection.foreign_keys = False  # tables go in any order, and refer to each other
             with connection.transaction():
                 for kind, name in objects:
                     cursor.execute(f"DROP {kind} {_quoted(name)}")
@@ -165,13 +165,15 @@ class DatabaseCreation(sqlite3.DatabaseCreation):
 def _namespace(name: str) -> str:
     """Return a name that a Host header can carry."""
     clean = re.sub(r"[^A-Za-z0-9_-]+", "-", str(name)).strip("-").lower()
+    # The end says which process and which copy it is, so that is what stays of a long one.
     return clean[-MAX_NAME:].strip("-") or "test"
 
 
 def _with_namespace(url: str, namespace: str) -> str:
     base, _, query = str(url).partition("?")
-    kept = [pair for pair in query.split("&") if pair and not pair.startswith("namespace=")]
-    return f"{base}?{'&'.join([*kept, f'namespace={namespace}'])}"
+    pairs = [pair for pair in query.split("&") if pair and not pair.startswith("namespace=")]
+    pairs.append(f"namespace={namespace}")
+    return f"{base}?{'&'.join(pairs)}"
 
 
 def _namespace_of(url: Any) -> str:

@@ -50,8 +50,13 @@ def _implements(*kinds: type) -> Callable[[Implementation], Implementation]:
 
 
 def _operands(node: Any, compiler: Any) -> tuple[list[str], list[Any]]:
-    compiled = [compiler.compile(operand) for operand in node.get_source_expressions()]
-    return [sql for sql, _ in compiled], [value for _, values in compiled for value in values]
+    operands: list[str] = []
+    params: list[Any] = []
+    for expression in node.get_source_expressions():
+        sql, values = compiler.compile(expression)
+        operands.append(sql)
+        params += values
+    return operands, params
 
 
 @_implements(DurationExpression)
@@ -89,6 +94,7 @@ def _sha2(node: Any, compiler: Any, _connection: Any) -> Compiled:
 @_implements(functions.LPad, functions.RPad)
 def _pad(node: Any, compiler: Any, _connection: Any) -> Compiled:
     (text, length, fill), params = _operands(node, compiler)
+    # HEX(ZEROBLOB(n)) is '00' n times: replaced, the only way to repeat a text in the server's SQL.
     filled = "SUBSTR(REPLACE(HEX(ZEROBLOB(p_n)), '00', p_f), 1, p_n - LENGTH(p_t))"
     padded = f"{filled} || p_t" if node.function == "LPAD" else f"p_t || {filled}"
     return (
@@ -123,8 +129,9 @@ def _spread(node: Any, compiler: Any, _connection: Any) -> Compiled:
     expression = node.get_source_expressions()[0]
     count = Count(expression, filter=node.filter, distinct=node.distinct)
     count_sql, count_params = compiler.compile(count)
-    enough = 1 if node.function.endswith("_SAMP") else 0
-    return f"(CASE WHEN {count_sql} > {enough} THEN {sql} END)", (*count_params, *params)
+    # Of a sample two values are needed: it divides by one less than there are.
+    too_few = 1 if node.function.endswith("_SAMP") else 0
+    return f"(CASE WHEN {count_sql} > {too_few} THEN {sql} END)", (*count_params, *params)
 
 
 @_implements(lookups.Regex, lookups.IRegex)

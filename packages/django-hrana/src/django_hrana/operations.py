@@ -16,7 +16,7 @@ from django_hrana.triggers import FlushesGuardedTables
 
 __all__ = ["DatabaseOperations"]
 
-STATEMENTS_AT_ONCE: Final = 400
+STATEMENTS_AT_ONCE: Final = 400  # of a flush: a few round trips, and no request of any size
 TABLES_AT_ONCE: Final = 400  # a compound SELECT has at most 500 terms
 DELETE_ALL: Final = re.compile(r'DELETE FROM ("[^"]+");\Z')
 
@@ -74,9 +74,9 @@ class DatabaseOperations(FlushesGuardedTables, sqlite3.DatabaseOperations):
         self, internal_type: str, lhs: tuple[str, Any], rhs: tuple[str, Any]
     ) -> Sql:
         """Return the microseconds between two dates, datetimes or times of day."""
-        measure = (
-            temporal.time_to_microseconds if internal_type == "TimeField" else temporal.microseconds
-        )
+        measure = temporal.microseconds
+        if internal_type == "TimeField":
+            measure = temporal.time_to_microseconds
         left, left_params = measure(*lhs)
         right, right_params = measure(*rhs)
         return f"({left} - {right})", (*left_params, *right_params)
@@ -89,23 +89,25 @@ class DatabaseOperations(FlushesGuardedTables, sqlite3.DatabaseOperations):
         if connector == "*":
             return f"({left} * {right})"
         if connector == "/":
+            # As a real number: between two integers SQL's / cuts the fraction off.
             return f"({left} / CAST({right} AS REAL))"
         raise DatabaseError(f"Invalid connector for timedelta: {connector}.")
 
     def _in_zone(self, sql: str, params: Sequence[Any], tzname: str | None) -> Sql:
-        ours = self.connection.timezone_name
-        if not tzname or not settings.USE_TZ or tzname == ours:
+        stored = self.connection.timezone_name
+        if not tzname or not settings.USE_TZ or tzname == stored:
             return sql, tuple(params)
-        return temporal.in_zone(sql, params, ours, tzname)
+        return temporal.in_zone(sql, params, stored, tzname)
 
     # Everything else
 
     def bulk_batch_size(self, fields: Sequence[Any], objs: Sequence[Any]) -> int:
         """Return how many rows one INSERT may hold: as many as the server takes parameters for."""
-        columns = sum(
-            len(field.fields) if isinstance(field, models.CompositePrimaryKey) else 1
-            for field in fields
-        )
+        columns = 0
+        for field in fields:
+            # A composite key is one field, and a parameter for each of its columns.
+            is_composite = isinstance(field, models.CompositePrimaryKey)
+            columns += len(field.fields) if is_composite else 1
         if not columns:
             return len(objs)
         return max(1, MAX_PARAMETERS // columns)
@@ -113,13 +115,15 @@ class DatabaseOperations(FlushesGuardedTables, sqlite3.DatabaseOperations):
     def combine_expression(self, connector: str, sub_expressions: list[str]) -> str:
         """Write XOR without a function of that name, each operand once."""
         if connector == "#":
+            # The bits of either less the bits of both; the subquery names the operands, so that
+            # their parameters come once.
             a, b = sub_expressions
             return f"(SELECT (x_a | x_b) - (x_a & x_b) FROM (SELECT {a} AS x_a, {b} AS x_b))"
         return super().combine_expression(connector, sub_expressions)
 
     def force_group_by(self) -> list[str]:
         """The server refuses HAVING without GROUP BY."""
-        return ["GROUP BY TRUE"]
+        return ["GROUP BY TRUE"]  # a constant: all rows are one group, as without it
 
     def last_executed_query(self, cursor: Any, sql: str, params: Any) -> str:
         """Return the query with its parameters in it, for logs; it asks the server nothing."""
@@ -144,21 +148,25 @@ class DatabaseOperations(FlushesGuardedTables, sqlite3.DatabaseOperations):
             ),
             self.connection.wrap_database_errors,
         ):
-            statements = self._needed(list(sql_list))
+            statements = self._without_empty(list(sql_list))
             with self.without_guards(statements):
-                self._run(statements)
+                for part in _parts(statements, STATEMENTS_AT_ONCE):
+                    requests = list(map(StatementRequest, part))
+                    self.connection.connection.run(requests, is_read=False)
 
-    def _run(self, statements: list[str]) -> None:
-        for part in _parts(statements, STATEMENTS_AT_ONCE):
-            requests = list(map(StatementRequest, part))
-            self.connection.connection.run(requests, is_read=False)
-
-    def _needed(self, statements: list[str]) -> list[str]:
+    def _without_empty(self, statements: list[str]) -> list[str]:
         """Leave out the DELETEs of tables that are empty: a test database has hundreds of them."""
-        tables = {found[1]: sql for sql in statements if (found := DELETE_ALL.match(sql))}
+        tables = {}
+        for sql in statements:
+            match = DELETE_ALL.match(sql)
+            if match:
+                tables[match[1]] = sql
         filled: set[str] = set()
         for part in _parts(list(tables), TABLES_AT_ONCE):
-            queries = (f"SELECT {_literal(t)} WHERE EXISTS (SELECT 1 FROM {t})" for t in part)
+            # One query for all tables of a part: one round trip, and EXISTS reads one row of each.
+            queries = [
+                f"SELECT {_literal(table)} WHERE EXISTS (SELECT 1 FROM {table})" for table in part
+            ]
             request = StatementRequest(" UNION ALL ".join(queries))
             (result,) = self.connection.connection.run([request], is_read=True)
             filled |= {str(cell.value) for (cell,) in result.rows}
@@ -174,15 +182,16 @@ class DatabaseOperations(FlushesGuardedTables, sqlite3.DatabaseOperations):
         with self.connection.cursor() as cursor:
             cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'")
             tables = [(name, sql or "") for name, sql in cursor.fetchall()]
-        found, todo = [table], [table]
+        # From the stored CREATE TABLEs: PRAGMA foreign_key_list would be a request for each table.
+        related, todo = [table], [table]
         while todo:
             refers = re.compile(
                 rf"\sreferences\s+[\"']?{re.escape(todo.pop())}[\"']?\s*\(", re.IGNORECASE
             )
-            new = [name for name, sql in tables if name not in found and refers.search(sql)]
-            found += new
+            new = [name for name, sql in tables if name not in related and refers.search(sql)]
+            related += new
             todo += new
-        return found
+        return related
 
 
 def _parts(items: list[Any], size: int) -> Iterator[list[Any]]:

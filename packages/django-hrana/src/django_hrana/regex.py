@@ -19,7 +19,6 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import takewhile
 from re import _constants as sre  # type: ignore[attr-defined]  # re has no public parser
 from re import _parser  # type: ignore[attr-defined]  # as above
 from typing import Any, Final
@@ -37,8 +36,8 @@ Edge = tuple[int, int | None, int, int | None, int]
 
 __all__ = ["MAX_STATES", "Automaton", "UnsupportedRegex", "compile_regex"]
 
-MAX_STATES: Final = 5000
-BLOCK_BITS: Final = 9
+MAX_STATES: Final = 5000  # each is a few edges in a parameter of the query, and work in each step
+BLOCK_BITS: Final = 9  # of 512 characters: the server looks at the few ranges of one block
 ANYTHING: Final = -1  # the class of everything beyond ASCII
 BEYOND_ASCII: Final = ((128, sys.maxunicode),)
 NEWLINE: Final = 10
@@ -65,7 +64,7 @@ REFUSED: Final = {
 }
 
 
-class UnsupportedRegex(ValueError):  # noqa: N818 (named for what the pattern is)
+class UnsupportedRegex(ValueError):
     """A pattern that cannot be run on the server; `str()` says which part, and what to do."""
 
     def __init__(self, construct: str) -> None:
@@ -108,6 +107,9 @@ class Automaton:
 
 NEXT: Final = "UNICODE(SUBSTR(s, p + 1, 1))"
 PREVIOUS: Final = "UNICODE(SUBSTR(s, p, 1))"
+# r_x: the text and its length. r_e: the edges. r_k: the classes. r_run: each state q that is
+# reached when p characters are read, c being the next one. UNION drops what is there already, so
+# that a text of n characters makes at most a row for each character and state.
 SQL: Final = (
     "(WITH RECURSIVE "
     "r_x(s, n) AS MATERIALIZED (SELECT r_t, LENGTH(r_t) FROM "
@@ -158,9 +160,11 @@ CONDITIONS: Final = {
 
 def _assertions_sql(assertions: Iterable[int]) -> str:
     """Return the SQL that says whether the assertion e.b holds; 0 always does."""
-    names = {number: name for name, number in ASSERTIONS.items()}
-    cases = " ".join(f"WHEN {one} THEN ({CONDITIONS[names[one]]})" for one in sorted(assertions))
-    return f"CASE e.b WHEN 0 THEN 1 {cases} END"
+    cases = []
+    for name, number in ASSERTIONS.items():
+        if number in assertions:
+            cases.append(f"WHEN {number} THEN ({CONDITIONS[name]})")
+    return f"CASE e.b WHEN 0 THEN 1 {' '.join(cases)} END"
 
 
 @lru_cache(maxsize=512)
@@ -178,7 +182,7 @@ def compile_regex(pattern: str, *, ignore_case: bool = False) -> Automaton:
         return Automaton(literal=literal, edges="[]", classes="[]", end=0, assertions=frozenset())
     start, flags = builder.new_state(), tree.state.flags
     if not _is_anchored(tree):
-        builder.read(start, ALL, start)
+        builder.read(start, ALL, start)  # `re.search` may begin anywhere
     first = builder.new_state()
     builder.skip(start, first)
     end = builder.sequence(tree, first, flags)
@@ -201,20 +205,22 @@ def _without_skips(edges: Sequence[Edge], end: int) -> list[Edge]:
     for edge in edges:
         leaving.setdefault(edge[0], []).append(edge)
     done: set[int] = set()
-    todo, kept = [0], []
+    todo = [0]
+    short: list[Edge] = []
     while todo:
         state = todo.pop()
         if state in done:
             continue
         done.add(state)
-        near = _reached(state, leaving)
-        for _from, low, high, number, to in (edge for one in near for edge in leaving.get(one, ())):
-            if low is not None or high > 0:
-                kept.append((state, low, high, number, to))
-                todo.append(to)
-        if end in near and state != end:
-            kept.append((state, None, 0, None, end))
-    return list(dict.fromkeys(kept))
+        reached = _reached(state, leaving)
+        for near in reached:
+            for _from, low, high, number, to in leaving.get(near, ()):
+                if low is not None or high > 0:  # it reads, or must hold
+                    short.append((state, low, high, number, to))
+                    todo.append(to)
+        if end in reached and state != end:
+            short.append((state, None, 0, None, end))
+    return list(dict.fromkeys(short))
 
 
 def _reached(state: int, leaving: dict[int, list[Edge]]) -> set[int]:
@@ -262,10 +268,11 @@ class _Builder:
     def read(self, state: int, ranges: Ranges, following: int) -> None:
         """Go on when the next character is in the set."""
         low, high, others = _split(ranges)
+        number: int | None = None
         if others == BEYOND_ASCII:
-            number: int | None = ANYTHING
-        else:
-            number = self.classes.setdefault(others, len(self.classes)) if others else None
+            number = ANYTHING  # as for a dot: over two thousand rows of blocks are saved
+        elif others:
+            number = self.classes.setdefault(others, len(self.classes))
         self.edges.append((state, low, high, number, following))
 
     def skip(self, state: int, following: int, assertion: int = 0) -> None:
@@ -276,20 +283,23 @@ class _Builder:
 
     def class_rows(self) -> list[tuple[int, int, int, int]]:
         """Return the sets of many ranges, by blocks: the server finds one by its number."""
-        named = [(number, ranges) for ranges, number in self.classes.items()]
-        names = {number: name for name, number in ASSERTIONS.items()}
-        used = {names[one] for one in self.assertions}
+        numbered = [(number, ranges) for ranges, number in self.classes.items()]
         for is_ascii in (False, True):
+            # What a word boundary compares is no edge: its characters are needed besides.
             suffix = ", ASCII" if is_ascii else ""
-            if used & {f"word boundary{suffix}", f"no word boundary{suffix}"}:
+            boundaries = {
+                ASSERTIONS[f"word boundary{suffix}"],
+                ASSERTIONS[f"no word boundary{suffix}"],
+            }
+            if self.assertions & boundaries:
                 word = category(sre.CATEGORY_WORD, is_ascii=is_ascii)
-                named.append((WORD_CLASS[is_ascii], word))
-        return [
-            (number, block, low, high)
-            for number, ranges in named
-            for low, high in ranges
-            for block in range(low >> BLOCK_BITS, (high >> BLOCK_BITS) + 1)
-        ]
+                numbered.append((WORD_CLASS[is_ascii], word))
+        rows = []
+        for number, ranges in numbered:
+            for low, high in ranges:
+                first, last = low >> BLOCK_BITS, high >> BLOCK_BITS
+                rows += [(number, block, low, high) for block in range(first, last + 1)]
+        return rows
 
     def sequence(self, items: Any, state: int, flags: int) -> int:
         for operation, argument in items:
@@ -351,11 +361,13 @@ def _beyond_ascii(ranges: Ranges) -> Iterator[tuple[int, int]]:
 
 def _bits(ranges: Ranges, first: int) -> int:
     """Return which of the 64 characters from `first` on are in the set, as a signed integer."""
-    bits = sum(
-        1 << (code - first)
-        for low, high in takewhile(lambda pair: pair[0] < first + 64, ranges)
-        for code in range(max(low, first), min(high, first + 63) + 1)
-    )
+    bits = 0
+    for low, high in ranges:
+        if low >= first + 64:
+            break  # they are sorted
+        for code in range(max(low, first), min(high, first + 63) + 1):
+            bits |= 1 << (code - first)
+    # SQL's integers are signed: the last of the 64 bits is the sign.
     return bits - (1 << 64) if bits >> 63 else bits
 
 

@@ -10,14 +10,13 @@ Source: FIPS 180-4, sections 4.1.2, 5.1.1, 6.2.
 
 from collections.abc import Iterable
 from functools import lru_cache
-from itertools import count, islice
 from math import isqrt
 from typing import Final, Literal
 
 __all__ = ["sha2_sql"]
 
-MASK: Final = 0xFFFFFFFF
-DIGITS: Final = 10
+MASK: Final = 0xFFFFFFFF  # sums are modulo 2**32; SQL's integers have 64 bits
+DIGITS: Final = 10  # decimal digits of the largest number of 32 bits
 BLOCK_HEX: Final = 128  # hexadecimal digits of a block
 WORD_HEX: Final = 8
 STATE: Final = "abcdefgh"
@@ -36,8 +35,11 @@ def sha2_sql(operand_sql: str, *, bits: Literal[224, 256]) -> str:
 
 @lru_cache(maxsize=2)
 def _template(bits: int) -> str:
-    shown = ", ".join(_number("s_s", position) for position in range(bits // 32))
-    form = "%%08x" * (bits // 32)
+    words = bits // 32  # of the state, SHA-224 shows one less
+    shown = ", ".join(_number("s_s", index) for index in range(words))
+    form = "%%08x" * words  # % is doubled since Django formats the SQL
+    # s_x: the text as hexadecimal digits. s_m: those padded, and the number of blocks. s_b: the
+    # state after each block. MATERIALIZED keeps the planner from computing them again in each row.
     return (
         "(WITH RECURSIVE "
         "s_x(h) AS MATERIALIZED (SELECT CASE WHEN s_t IS NOT NULL THEN HEX(s_t) END FROM "
@@ -54,18 +56,20 @@ def _template(bits: int) -> str:
 
 def _padding(hexadecimal: str) -> str:
     """Return how many zero bytes come between the 0x80 and the length."""
+    # Text, the byte 0x80, zeros and 8 bytes of length fill whole blocks: 64 + 55 - length, mod 64.
     return f"(119 - LENGTH({hexadecimal}) / 2 %% 64) %% 64"
 
 
 def _block() -> str:
     """Return the query that takes the state over one block, from the state `s_s` before it."""
-    words = ", ".join(_word(WORD_HEX * place) for place in range(16))
-    before = ", ".join(_number("s_s", position) for position in range(8))
+    words = ", ".join(_word(WORD_HEX * index) for index in range(16))
+    before = ", ".join(_number("s_s", index) for index in range(8))
     columns = ", ".join(("t", *WORDS, *STATE))
-    added = " || ".join(
-        f"PRINTF('%%010d', ({name} + {_number('s_s', position)}) & {MASK})"
-        for position, name in enumerate(STATE)
-    )
+    sums = []
+    for index, name in enumerate(STATE):
+        total = f"({name} + {_number('s_s', index)}) & {MASK}"
+        sums.append(f"PRINTF('%%010d', {total})")
+    added = " || ".join(sums)
     return (
         "WITH RECURSIVE "
         f"s_k(k) AS MATERIALIZED (SELECT SUBSTR(m, i * {BLOCK_HEX} + 1, {BLOCK_HEX})), "
@@ -76,6 +80,7 @@ def _block() -> str:
 
 def _round() -> str:
     """Return the columns of the next round: its number, the window of words, the state."""
+    # Of the 64 words only the last 16 are ever read: the window moves on by one each round.
     window = [*WORDS[1:], f"(w0 + {_small(1, 7, 18, 3)} + w9 + {_small(14, 17, 19, 10)}) & {MASK}"]
     constant = f"CAST(SUBSTR('{_constants()}', t * {DIGITS} + 1, {DIGITS}) AS INTEGER)"
     choice = f"(e & f) + (~e & g & {MASK})"
@@ -86,6 +91,7 @@ def _round() -> str:
 
 
 def _rotated(name: str, places: int) -> str:
+    # SQL's >> brings the sign in from the left, beyond the 32 bits that the mask keeps.
     return f"((({name} << 32) | {name}) >> {places} & {MASK})"
 
 
@@ -94,8 +100,7 @@ def _exclusive(x: str, y: str, z: str) -> str:
 
 
 def _big(name: str, *places: int) -> str:
-    first, second, third = (_rotated(name, number) for number in places)
-    return _exclusive(first, second, third)
+    return _exclusive(*(_rotated(name, number) for number in places))
 
 
 def _small(word: int, first: int, second: int, shifted: int) -> str:
@@ -105,15 +110,16 @@ def _small(word: int, first: int, second: int, shifted: int) -> str:
 
 def _word(start: int) -> str:
     """Return the 32-bit number that eight hexadecimal digits of the block are."""
-    digits = (
-        f"(INSTR('123456789ABCDEF', SUBSTR(k, {start + place + 1}, 1)) << {28 - 4 * place})"
-        for place in range(WORD_HEX)
-    )
+    digits = []
+    for index in range(WORD_HEX):
+        # The server has no function from hexadecimal to a number; INSTR gives 0 for the digit 0.
+        value = f"INSTR('123456789ABCDEF', SUBSTR(k, {start + index + 1}, 1))"
+        digits.append(f"({value} << {28 - 4 * index})")
     return f"({' | '.join(digits)})"
 
 
-def _number(text: str, position: int) -> str:
-    return f"CAST(SUBSTR({text}, {position * DIGITS + 1}, {DIGITS}) AS INTEGER)"
+def _number(text: str, index: int) -> str:
+    return f"CAST(SUBSTR({text}, {index * DIGITS + 1}, {DIGITS}) AS INTEGER)"
 
 
 def _constants() -> str:
@@ -125,11 +131,13 @@ def _initial(bits: int) -> str:
     """Return the state before the first block: fractions of the square roots of primes."""
     if bits == 256:
         return _decimal(isqrt(prime << 64) & MASK for prime in _primes(8))
+    # SHA-224: the second 32 bits behind the point, of the next eight primes (FIPS 180-4, 5.3.2).
     return _decimal(isqrt(prime << 128) & MASK for prime in _primes(16)[8:])
 
 
 def _cube_root_fraction(prime: int) -> int:
     """Return the first 32 bits behind the point of the cube root."""
+    # By halving: a float has 53 bits, and the answer must be exact to its last one.
     scaled, low, high = prime << 96, 0, 1 << 40
     while high - low > 1:
         middle = (low + high) // 2
@@ -138,8 +146,13 @@ def _cube_root_fraction(prime: int) -> int:
 
 
 def _primes(number: int) -> list[int]:
-    is_prime = (n for n in count(2) if all(n % d for d in range(2, isqrt(n) + 1)))
-    return list(islice(is_prime, number))
+    primes: list[int] = []
+    candidate = 2
+    while len(primes) < number:
+        if all(candidate % prime for prime in primes):
+            primes.append(candidate)
+        candidate += 1
+    return primes
 
 
 def _decimal(numbers: Iterable[int]) -> str:

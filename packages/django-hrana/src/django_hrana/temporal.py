@@ -7,6 +7,7 @@ here is exact to the microsecond. What is no date gives NULL.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, Final
 
 from django.db.utils import OperationalError
@@ -181,8 +182,9 @@ def _in_cycle(table: Shift) -> str:
         raise ValueError("this table has no cycle")
     since, years = table.cycle
     codes = "".join(f"{year - 2000:03d}" for year in years)
-    place = "CAST(SUBSTR(z_x, 1, 4) AS INTEGER) %% 400 * 3 + 1"
-    late = f"(2000 + SUBSTR('{codes}', {place}, 3)) || SUBSTR(z_x, 5, 15)"
+    # The calendar repeats after 400 years; three digits for each of them, counted from 2000.
+    index = "CAST(SUBSTR(z_x, 1, 4) AS INTEGER) %% 400 * 3 + 1"
+    late = f"(2000 + SUBSTR('{codes}', {index}, 3)) || SUBSTR(z_x, 5, 15)"
     return f"CASE WHEN z_x >= '{since}' THEN {late} ELSE SUBSTR(z_x, 1, 19) END"
 
 
@@ -190,11 +192,13 @@ def _search(steps: Sequence[tuple[str, int]]) -> str:
     """Return a search in a tree over the table: a dozen comparisons at most for any clock."""
     if len(steps) == 1:
         return str(steps[0][1])
-    size = -(-len(steps) // BRANCHES)
+    size = -(-len(steps) // BRANCHES)  # rounded up
     parts = [steps[start : start + size] for start in range(0, len(steps), size)]
-    found = [_search(part) for part in parts]
-    cases = (f"WHEN z_s < '{after[0][0]}' THEN {sql}" for sql, after in zip(found, parts[1:]))  # noqa: B905 (the last has none after it)
-    return f"CASE {' '.join(cases)} ELSE {found[-1]} END"
+    cases = []
+    for part, after in pairwise(parts):
+        first_clock = after[0][0]
+        cases.append(f"WHEN z_s < '{first_clock}' THEN {_search(part)}")
+    return f"CASE {' '.join(cases)} ELSE {_search(parts[-1])} END"
 
 
 def _template(templates: dict[str, str], kind: str) -> str:

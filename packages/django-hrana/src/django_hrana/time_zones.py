@@ -16,12 +16,11 @@ from django.db.backends.utils import split_tzname_delta
 
 __all__ = ["Shift", "shift"]
 
-FIRST: Final = dt.datetime(
-    1800, 1, 1, tzinfo=dt.UTC
-)  # before that, all zones keep their first offset
+# Before that, all zones keep their first offset.
+FIRST: Final = dt.datetime(1800, 1, 1, tzinfo=dt.UTC)
 REGULAR_SINCE: Final = 2100  # from here on every zone follows a rule of its own
 SCAN_TO: Final = 2160  # holds each of the 14 kinds of years after REGULAR_SINCE
-STEP: Final = dt.timedelta(days=1)
+STEP: Final = dt.timedelta(days=1)  # of the scan: it sees every change that lasts for a day
 EARLIEST: Final = dt.datetime(1, 1, 3)  # noqa: DTZ001 (a wall clock); the first days can leave year 1
 
 Transitions = tuple[tuple[dt.datetime, int, int], ...]
@@ -105,16 +104,16 @@ def _wall_clocks(zone: str, source: zoneinfo.ZoneInfo, end: int) -> Iterator[dt.
 def _transitions(zone: str) -> Transitions:
     """Return each moment at which a zone's offset changes, with the seconds before and after."""
     info = zoneinfo.ZoneInfo(zone)
-    found = []
+    transitions = []
     moment, before = FIRST, _offset(FIRST, info)
     end = dt.datetime(SCAN_TO, 1, 1, tzinfo=dt.UTC)
     while moment < end:
         following = moment + STEP
         after = _offset(following, info)
         if after != before:
-            found.append((_change(moment, following, info), before, after))
+            transitions.append((_change(moment, following, info), before, after))
         moment, before = following, after
-    return tuple(found)
+    return tuple(transitions)
 
 
 def _offset(moment: dt.datetime, info: zoneinfo.ZoneInfo) -> int:
@@ -150,15 +149,16 @@ def _last_irregular_year(zone: str) -> int:
     for moment, before, after in _transitions(zone):
         by_year.setdefault(moment.year, []).append((f"{moment:%m-%d %H:%M:%S}", before, after))
     rule = {_kind(year): by_year.get(year, []) for year in range(REGULAR_SINCE, SCAN_TO)}
-    irregular = (
-        year for year in range(2038, REGULAR_SINCE) if by_year.get(year, []) != rule[_kind(year)]
-    )
-    return max(irregular, default=2037)
+    for year in range(REGULAR_SINCE - 1, 2037, -1):
+        if by_year.get(year, []) != rule[_kind(year)]:
+            return year
+    return 2037  # how far the tables of most zones go year by year; a rule follows
 
 
 @lru_cache(maxsize=8)
 def _years_by_kind(last: int) -> tuple[int, ...]:
     """Return for each year modulo 400 the first year after `last + 1` with the same calendar."""
+    # Backwards, so that the first of each kind stays; 59 years have all 14, leap years after 28.
     first: dict[tuple[int, bool], int] = {}
     for year in range(last + 60, last + 1, -1):
         first[_kind(year)] = year

@@ -40,14 +40,15 @@ class Trigger(NamedTuple):
     @property
     def occasion(self) -> str:
         """A statement that sets it off and touches no row."""
-        found = EVENT.search(self.sql)
-        event = found[1].upper() if found else "DELETE"
+        match = EVENT.search(self.sql)
+        event = match[1].upper() if match else "DELETE"
         if event == "INSERT":
             return f'INSERT INTO "{self.table}" DEFAULT VALUES'
         if event == "DELETE":
             return f'DELETE FROM "{self.table}"'
-        columns = (found[2] if found else None) or "rowid"
-        changes = ", ".join(f"{name} = {name}" for name in map(str.strip, columns.split(",")))
+        columns = (match[2] if match else None) or "rowid"  # without OF, any column does
+        names = [name.strip() for name in columns.split(",")]
+        changes = ", ".join(f"{name} = {name}" for name in names)
         return f'UPDATE "{self.table}" SET {changes}'
 
 
@@ -94,9 +95,8 @@ class KeepsTriggers:
             remake(model, *args, **kwargs)
             return
         # Those that only mention it too: the rename at the end reads the whole schema.
-        concerned = [
-            trigger for trigger in _find(self.connection) if trigger.concerns(model._meta.db_table)
-        ]
+        table = model._meta.db_table
+        concerned = [trigger for trigger in _find(self.connection) if trigger.concerns(table)]
         with set_aside(self.connection, concerned):
             remake(model, *args, **kwargs)
 
@@ -111,6 +111,10 @@ class FlushesGuardedTables:
         """Set aside what would refuse the DELETEs; the caller holds a transaction."""
         text = "\n".join(statements)
         quote = self.connection.ops.quote_name
-        guards = [t for t in _find(self.connection) if t.is_guard and quote(t.table) in text]
+        guards = [
+            trigger
+            for trigger in _find(self.connection)
+            if trigger.is_guard and quote(trigger.table) in text
+        ]
         with set_aside(self.connection, guards):
             yield

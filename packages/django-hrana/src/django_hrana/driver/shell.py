@@ -11,6 +11,7 @@ import sqlite3  # for its test whether a statement is complete
 import sys
 import unicodedata
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any, Final, TextIO
 
 from django_hrana.driver.connection import Connection, connect
@@ -30,8 +31,8 @@ TABLES: Final = (
     "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name"
 )
 SCHEMA: Final = "SELECT sql || ';' FROM sqlite_master WHERE sql IS NOT NULL"
-MAX_WIDTH: Final = 60
-MAX_ROWS: Final = 10_000
+MAX_WIDTH: Final = 60  # columns of the terminal for one value
+MAX_ROWS: Final = 10_000  # all are held, to know how wide the columns are
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -112,8 +113,10 @@ def _show(connection: Connection, statement: str) -> None:
         cursor.execute(TABLES)
         print("\n".join(name for (name,) in cursor))
     elif command == ".schema":
-        named = f"{SCHEMA} AND tbl_name = ?" if argument else SCHEMA
-        cursor.execute(named, [argument.strip()] if argument else [])
+        if argument:
+            cursor.execute(f"{SCHEMA} AND tbl_name = ?", [argument.strip()])
+        else:
+            cursor.execute(SCHEMA)
         print("\n".join(sql for (sql,) in cursor))
     elif command.startswith("."):
         print(HELP)
@@ -126,9 +129,7 @@ def _show(connection: Connection, statement: str) -> None:
 
 
 def _print_table(names: list[str], rows: Iterator[tuple[Any, ...]]) -> None:
-    shown = [
-        [_shown(value) for value in row] for _, row in zip(range(MAX_ROWS), rows, strict=False)
-    ]
+    shown = [list(map(_shown, row)) for row in islice(rows, MAX_ROWS)]
     widths = [max(map(_width, column)) for column in zip(names, *shown, strict=True)]
     print("  ".join(map(_padded, names, widths)).rstrip())
     print("  ".join("-" * width for width in widths))
@@ -148,7 +149,9 @@ def _shown(value: Any) -> str:
 
 def _width(text: str) -> int:
     """Return the columns that a text takes in a terminal."""
-    return sum(2 if unicodedata.east_asian_width(one) in "WF" else 1 for one in text)
+    # Wide and full-width characters take two columns (Unicode Standard Annex 11).
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
+    return len(text) + wide
 
 
 def _padded(text: str, width: int) -> str:

@@ -71,7 +71,7 @@ PARAMETERS: Final = re.compile(
     r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]|--[^\n]*|/\*.*?\*/|\?\d*|[:@$]\w+""",
     re.DOTALL,
 )
-MAX_CACHED_LENGTH: Final = 4000
+MAX_CACHED_LENGTH: Final = 4000  # characters; the cache then holds 4 MB of texts at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +106,8 @@ def classify(sql: str) -> Statement:
 
 
 def _classify(sql: str) -> Statement:
-    found = FIRST_WORD.match(sql)
-    word = found[1].upper() if found else ""
+    match = FIRST_WORD.match(sql)
+    word = match[1].upper() if match else ""
     if word in CONTROL_WORDS:
         return _control(sql)
     if word == "PRAGMA":
@@ -130,26 +130,28 @@ def with_literals(sql: str, literals: Mapping[int | str, str]) -> str:
     Raises:
         ValueError: it has parameters with numbers, such as ?2, which cannot be told apart.
     """
-    places = itertools.count()
+    indexes = itertools.count()
 
-    def replaced(found: re.Match[str]) -> str:
-        text = found[0]
-        if text.startswith("?") and len(text) > 1:
+    def replaced(match: re.Match[str]) -> str:
+        text = match[0]
+        if text == "?":
+            return literals.get(next(indexes), text)
+        if text.startswith("?"):
             raise ValueError(text)
         if text[0] in ":@$":
             return literals.get(text[1:], text)
-        return literals.get(next(places), text) if text.startswith("?") else text
+        return text  # a text or a comment, in which a sign is no parameter
 
     return PARAMETERS.sub(replaced, sql)
 
 
 def _control(sql: str) -> Statement:
     for kind, pattern in CONTROLS:
-        found = pattern.match(sql)
-        if found:
-            argument = (found[1] or "") if pattern.groups else ""
+        match = pattern.match(sql)
+        if match:
+            argument = (match[1] or "") if pattern.groups else ""
             return Statement(kind, argument if kind is Kind.BEGIN else _unquoted(argument))
-    return Statement(Kind.WRITE)
+    return Statement(Kind.WRITE)  # the server says what is wrong with it
 
 
 def _unquoted(name: str) -> str:
@@ -160,9 +162,9 @@ def _unquoted(name: str) -> str:
 
 
 def _pragma(sql: str) -> Statement:
-    found = FOREIGN_KEYS.match(sql)
-    if found:
-        return Statement(Kind.FOREIGN_KEYS, (found[1] or found[2] or "").lower())
+    match = FOREIGN_KEYS.match(sql)
+    if match:
+        return Statement(Kind.FOREIGN_KEYS, (match[1] or match[2] or "").lower())
     return Statement(Kind.WRITE if "=" in sql else Kind.READ)
 
 
@@ -170,8 +172,10 @@ def _after_with(sql: str) -> Kind:
     """Return the kind of the statement behind the common table expressions."""
     depth = 0
     for word in TOKENS.findall(sql):
-        depth += (word == "(") - (word == ")")
-        kind = WORDS.get(word.upper()) if not depth else None
-        if kind is not None:
-            return kind
+        if word == "(":
+            depth += 1
+        elif word == ")":
+            depth -= 1
+        elif depth == 0 and word.upper() in WORDS:  # what stands in brackets is a table's SELECT
+            return WORDS[word.upper()]
     return Kind.WRITE
