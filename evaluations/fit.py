@@ -38,8 +38,9 @@ SENTENCES: Final[Mapping[str, str]] = {
     ),
     "unused": gettext_noop("The cases provide %(names)s, which “%(column)s” does not use."),
 }
+# What every text of promptfoo's may use without a case that provides it.
 NUNJUCKS_GLOBALS: Final = frozenset({"env", "range", "cycler", "joiner", "_conversation"})
-NAMES_SHOWN: Final = 5
+NAMES_SHOWN: Final = 5  # in a sentence; how many more there are is a number
 DISTINCT_SHAPES: Final = 10_000  # a run may have a hundred thousand cases, each with its own names
 
 
@@ -100,6 +101,8 @@ class Survey:
         shape = (frozenset(case.variables), case.columns)
         if shape in self._shapes or len(self._shapes) < DISTINCT_SHAPES:
             self._shapes[shape] += 1
+        # A variable that an assertion names is used, though no prompt asks for it. Any occurrence
+        # of its name counts: a warning too few is better than one that is wrong.
         unseen = [name for name in case.variables if name not in self._asserted]
         if unseen and case.assertions:
             text = dump([assertion_as_dict(assertion) for assertion in case.assertions])
@@ -120,44 +123,49 @@ class Survey:
         return [Misfit(code="unchecked", params={"count": self._unchecked, "cases": self._cases})]
 
     def _variables(self, position: int, column: PlannedColumnLike) -> list[Misfit]:
-        given: Counter[str] = Counter()
+        provided: Counter[str] = Counter()  # name → how many of the column's cases have it
         cases = 0
         for (names, columns), count in self._shapes.items():
             if columns is None or position in columns:
                 cases += count
-                given.update(dict.fromkeys(names, count))
+                provided.update(dict.fromkeys(names, count))
         if not cases:
             return []
         if column.prompt is None:
-            return self._of_file(column, given)
-        return self._of_stored(column, given, cases)
+            return self._check_file_prompt(column, provided)
+        return self._check_stored_prompt(column, provided, cases)
 
-    def _of_file(self, column: PlannedColumnLike, given: Counter[str]) -> list[Misfit]:
+    def _check_file_prompt(self, column: PlannedColumnLike, provided: Counter[str]) -> list[Misfit]:
         """Return what a text that came with a file misses: there, nothing is required."""
         used = [variable.name for variable in column.template.variables]
-        missing = [name for name in used if name not in given and name not in NUNJUCKS_GLOBALS]
+        known = NUNJUCKS_GLOBALS | provided.keys()
+        missing = [name for name in used if name not in known]
         if not missing:
             return []
         return [Misfit(code="never-given", params=_params(column, missing))]
 
-    def _of_stored(
-        self, column: PlannedColumnLike, given: Counter[str], cases: int
+    def _check_stored_prompt(
+        self, column: PlannedColumnLike, provided: Counter[str], cases: int
     ) -> list[Misfit]:
         variables = column.template.variables
         misfits = []
-        missing = [one.name for one in variables if one.required and given[one.name] < cases]
+        required = [variable.name for variable in variables if variable.required]
+        missing = [name for name in required if provided[name] < cases]
         if missing:
-            count = cases - min(given[name] for name in missing)
+            # At least so many: those without the rarest. Which cases miss which is not counted.
+            count = cases - min(provided[name] for name in missing)
             params = _params(column, missing) | {"count": count, "cases": cases}
             misfits.append(Misfit(code="missing", params=params))
         used = {variable.name for variable in variables} | self._asserted
-        unused = sorted(name for name in given if name not in used)
+        unused = sorted(name for name in provided if name not in used)
         if unused:
             misfits.append(Misfit(code="unused", params=_params(column, unused)))
         return misfits
 
 
 def _params(column: PlannedColumnLike, names: Sequence[str]) -> dict[str, Any]:
-    shown = ", ".join(f"“{name}”" for name in names[:NAMES_SHOWN])
+    text = ", ".join(f"“{name}”" for name in names[:NAMES_SHOWN])
     more = len(names) - NAMES_SHOWN
-    return {"column": column.name, "names": f"{shown} (+{more})" if more > 0 else shown}
+    if more > 0:
+        text += f" (+{more})"
+    return {"column": column.name, "names": text}

@@ -16,7 +16,7 @@ def _host() -> str:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()[:8]
     except OSError:
         boot = ""
-    return f"{socket.gethostname()[:60]}/{boot}"
+    return f"{socket.gethostname()[:60]}/{boot}"  # short: the column holds 200 characters in all
 
 
 def _began(pid: int) -> str:
@@ -25,6 +25,8 @@ def _began(pid: int) -> str:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
+    # proc_pid_stat(5): field 22 is the start, in clock ticks after boot. The second field, the
+    # program's name in brackets, may hold spaces and brackets itself, so count from behind it.
     return text.rpartition(")")[2].split()[19]
 
 
@@ -36,7 +38,7 @@ def worker_name() -> str:
 
 def is_dead(name: str) -> bool:
     """Whether the process of that name is known to have ended: then its lease is nobody's."""
-    parts = name.rsplit(" ", 3)
+    parts = name.rsplit(" ", 3)  # from the right: a host's name may hold anything
     if len(parts) != 4 or parts[0] != _host() or not parts[1].isdigit():
         return False
     pid = int(parts[1])

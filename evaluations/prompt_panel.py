@@ -14,11 +14,15 @@ from evaluations.selectors.columns import list_completed, list_kept
 
 __all__ = ["latest_scores", "render_panel"]
 
-SHOWN: Final = 20
+SHOWN: Final = 20  # evaluations; the newest, which the trend is drawn of as well
 
 
 def latest_scores() -> Any:
-    """Return the expression "time and score of each completed evaluation of the prompt"."""
+    """Return the expression "time and score of each completed evaluation of the prompt".
+
+    A JSON list of texts such as "2026-03-01 12:00:00|0.9"; whoever reads it picks the latest.
+    """
+    # A subquery of one row for each prompt of the list: a page of prompts stays one query.
     dated = Concat(
         Cast(F("created_at"), CharField()),
         Value("|"),
@@ -40,8 +44,8 @@ def render_panel(request: HttpRequest, prompt_id: UUID) -> str:
     """Return the tab of a prompt's evaluations."""
     if not request.user.has_perm("evaluations.view_evaluation"):
         return render_to_string("evaluations/prompt_panel.html", {"allowed": False})
-    found = list_kept().filter(prompt_id=prompt_id).select_related("version", "suite")
-    rows = list(found.order_by("-created_at")[:SHOWN])
+    evaluations = list_kept().filter(prompt_id=prompt_id).select_related("version", "suite")
+    rows = list(evaluations.order_by("-created_at")[:SHOWN])
     context = {
         "allowed": True,
         "evaluations": rows,

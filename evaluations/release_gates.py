@@ -30,10 +30,10 @@ def _of_runs(candidate: Candidate) -> QuerySet[Evaluation]:
 
     What people and programs write themselves releases nothing: nobody saw the answers.
     """
-    found = list_completed().filter(
+    columns = list_completed().filter(
         run__status=Run.Status.COMPLETED, version__content_hash=candidate.content_hash
     )
-    return found.order_by("-created_at")
+    return columns.order_by("-created_at")
 
 
 def check_release(candidate: Candidate) -> Verdict:
@@ -54,11 +54,14 @@ def check_release(candidate: Candidate) -> Verdict:
 
 
 def _check_gate(gate: ReleaseGate, candidate: Candidate) -> Verdict:
-    newest = _newest_over(gate, candidate)
-    summary = newest.summary if newest is not None else {}
-    unchecked = _count_unchecked(newest)
-    changed = "" if newest is None else _find_changed(gate, newest)
-    params = _shown(gate, summary) | {"unchecked": unchecked, "case": changed}
+    newest = _find_newest(gate, candidate)
+    summary: dict[str, Any] = {}
+    unchecked, changed = 0, ""
+    if newest is not None:
+        summary = newest.summary
+        unchecked = _count_unchecked(newest)
+        changed = _find_changed(gate, newest)
+    params = _build_params(gate, summary) | {"unchecked": unchecked, "case": changed}
     for wrong, reason in _reasons(gate, summary, unchecked, changed):
         if wrong:
             return Verdict(passed=False, reason=reason % params)
@@ -69,32 +72,40 @@ def _check_gate(gate: ReleaseGate, candidate: Candidate) -> Verdict:
     return Verdict(passed=True, reason=reason % params)
 
 
-def _newest_over(gate: ReleaseGate, candidate: Candidate) -> Evaluation | None:
+def _find_newest(gate: ReleaseGate, candidate: Candidate) -> Evaluation | None:
     """Return the newest column that asked every case that is enabled in the suite.
 
     A file's run may bear the suite's name and ask other cases, and a column may ask a part only.
     """
-    copied = RunCase.objects.filter(run=OuterRef(OuterRef("run")), case=OuterRef("pk"))
+    # SQL has no "for all": no enabled case may exist of which the run has no copy. A suite without
+    # cases would pass that, so one copy has to exist. The doubled OuterRef passes the query of the
+    # cases and means the column's.
+    copies = RunCase.objects.filter(run=OuterRef(OuterRef("run")), case=OuterRef("pk"))
     enabled = TestCase.objects.filter(suite=gate.suite, enabled=True)
+    missing = enabled.filter(~Exists(copies))
     of_suite = RunCase.objects.filter(run=OuterRef("run"), case__suite=gate.suite)
     cases = RunCase.objects.filter(run=OuterRef("run")).order_by().values("run")
-    found = (
+    count = cases.annotate(n=Count("pk")).values("n")
+    columns = (
         _of_runs(candidate)
-        .filter(~Exists(enabled.filter(~Exists(copied))), Exists(of_suite), suite=gate.suite)
-        .annotate(cases=Coalesce(Subquery(cases.annotate(n=Count("pk")).values("n")), 0))
+        .filter(~Exists(missing), Exists(of_suite), suite=gate.suite)
+        .annotate(cases=Coalesce(Subquery(count), 0))
         .select_related("run")
     )
-    return next((row for row in found[:LOOKED_AT] if _asked_all(row)), None)
+    for column in columns[:LOOKED_AT]:
+        # Beyond the gate's cases the column may have asked a part only of what its run holds.
+        repeats = column.run.repeats if column.run is not None else 1
+        if column.summary.get("answers") == column.cases * repeats:
+            return column
+    return None
 
 
-def _count_unchecked(column: Evaluation | None) -> int:
+def _count_unchecked(column: Evaluation) -> int:
     """Return how many answers of a column were compared with nothing.
 
     The results are asked, not the figures that the column keeps: those of older versions counted
     such answers as passed.
     """
-    if column is None:
-        return 0
     rows = column.results.filter(run_case__isnull=False)
     return rows.filter(UNCHECKED | Q(passed=True, components=[])).count()
 
@@ -107,21 +118,19 @@ def _find_changed(gate: ReleaseGate, column: Evaluation) -> str:
 
     since = column.run.created_at if column.run else column.created_at
     edited = TestCase.objects.filter(suite=gate.suite, enabled=True, updated_at__gte=since)
-    asked = dict(
-        RunCase.objects.filter(run=column.run, case__in=edited).values_list("case", "document")
-    )
-    for row in edited:
+    copies = RunCase.objects.filter(run=column.run, case__in=edited)
+    documents = dict(copies.values_list("case", "document"))
+    for case in edited:
+        if case.pk not in documents:
+            return case.name  # it has come just now
         try:
-            key = case_key(case_as_document(case_from_row(row)))
+            key = case_key(case_as_document(case_from_row(case)))
         except InvalidInputError:
-            return row.name  # its assertions are wrong by now
-        if row.pk not in asked or key != case_key(asked[row.pk]):  # or it has come just now
-            return row.name
+            return case.name  # its assertions are wrong by now
+        # A case that was only renamed or moved has the same key: the run still counts.
+        if key != case_key(documents[case.pk]):
+            return case.name
     return ""
-
-
-def _asked_all(row: Any) -> bool:
-    return bool(row.summary.get("answers") == row.cases * row.run.repeats)
 
 
 def _reasons(
@@ -159,7 +168,8 @@ def _reasons(
     )
 
 
-def _shown(gate: ReleaseGate, summary: dict[str, Any]) -> dict[str, Any]:
+def _build_params(gate: ReleaseGate, summary: dict[str, Any]) -> dict[str, Any]:
+    """Return what the sentences on a gate are filled with."""
     interval = summary.get("pass_interval") or [0]
     return {
         "suite": gate.suite.name,

@@ -36,6 +36,9 @@ __all__ = [
 ]
 
 
+LONGEST_NAME: Final = 240  # of a case; the column holds 255, and a number may follow
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SuiteFormat:
     """One format that suites are written in."""
@@ -151,8 +154,8 @@ class _Plain:
             InvalidInputError: with the option.
         """
         sentence = Sentence("table.option", kind=kind)
-        given = {"mapping": self.mapping, "assertion": self.assertion}
-        problems = {option: sentence for option, value in given.items() if value}
+        options = {"mapping": self.mapping, "assertion": self.assertion}
+        problems = {option: sentence for option, value in options.items() if value}
         if problems:
             raise InvalidInputError(problems)
 
@@ -211,14 +214,16 @@ def _read_tests(files: Files, file: str, name: str) -> Suite:
 def _without_prompts(config: PromptfooConfig) -> Suite:
     """Return the suite of a configuration; what depends on its prompts is left out, and said."""
     suite = config.suite
-    said = []
+    messages = []
     if any(case.prefix or case.suffix for case in suite.cases):
-        said.append("prefix and suffix belong to prompts, and a suite has none: they are left out")
-    if any((one.prompts, one.providers) != (None, None) for one in config.found):
-        said.append("a suite is for all prompts and models: prompts and providers are left out")
-    cases = (replace(case, prefix="", suffix="") for case in suite.cases)
-    warnings = (*suite.warnings, *(ImportNotice(message=one) for one in said))
-    return replace(suite, cases=tuple(cases), warnings=warnings)
+        messages.append(
+            "prefix and suffix belong to prompts, and a suite has none: they are left out"
+        )
+    if any(test.prompts is not None or test.providers is not None for test in config.found):
+        messages.append("a suite is for all prompts and models: prompts and providers are left out")
+    cases = [replace(case, prefix="", suffix="") for case in suite.cases]
+    notices = [ImportNotice(message=message) for message in messages]
+    return replace(suite, cases=tuple(cases), warnings=(*suite.warnings, *notices))
 
 
 def _text(files: Files, file: str) -> str:
@@ -234,8 +239,9 @@ def _unique(suite: Suite) -> Suite:
     cases = []
     for case in suite.cases:
         seen[case.name] += 1
-        number = seen[case.name]
-        name = case.name[:240] if number == 1 else f"{case.name[:240]} ({number})"
+        name = case.name[:LONGEST_NAME]
+        if seen[case.name] > 1:
+            name += f" ({seen[case.name]})"
         cases.append(replace(case, name=name))
     return replace(suite, cases=tuple(cases))
 

@@ -41,6 +41,7 @@ def enqueue_run(run_id: UUID | str) -> bool:
     """
     give_to_workers(run_id)
     if connection.in_atomic_block:
+        # A worker that is quicker than the commit would not find the run.
         transaction.on_commit(lambda: _enqueue(run_id))
         return True
     return _enqueue(run_id)
@@ -57,7 +58,7 @@ def _enqueue(run_id: UUID | str) -> bool:
 
 def resume_runs() -> int:
     """Enqueue runs whose worker died, and those that nobody was told of; return how many."""
-    found = runs_to_resume()
-    for run_id in found:
+    run_ids = runs_to_resume()
+    for run_id in run_ids:
         _enqueue(run_id)
-    return len(found)
+    return len(run_ids)

@@ -35,8 +35,9 @@ class Progress:
             self._errors, self._cost = stored["errors"], spent_on(self._run).cost_usd
             self._bar = _bar(self._stream)
             self._bar.start()
+            # A run that is resumed begins with what it has.
             self._task = self._bar.add_task(
-                self._said(), total=self._run.planned, completed=stored["done"]
+                self._describe(), total=self._run.planned, completed=stored["done"]
             )
         return self
 
@@ -55,11 +56,12 @@ class Progress:
             return
         self._errors += bool(finished.error)
         answer = finished.answer
-        asked = answer.cost_usd if answer and not answer.cached else None
-        self._cost += (asked or 0) + (finished.grading_cost_usd or 0)
-        self._bar.update(self._task, advance=1, description=self._said())
+        if answer is not None and not answer.cached:  # a stored answer was paid for before
+            self._cost += answer.cost_usd or 0
+        self._cost += finished.grading_cost_usd or 0
+        self._bar.update(self._task, advance=1, description=self._describe())
 
-    def _said(self) -> str:
+    def _describe(self) -> str:
         return f"${self._cost:.4f}, {self._errors} errors"
 
 

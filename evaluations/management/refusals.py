@@ -12,7 +12,7 @@ from evaluations.engine.errors import EngineError
 
 __all__ = ["WRONG_INPUT", "refusals"]
 
-WRONG_INPUT: Final = 2
+WRONG_INPUT: Final = 2  # as argparse ends a command that was typed wrongly
 
 
 @contextmanager

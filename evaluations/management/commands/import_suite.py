@@ -13,7 +13,7 @@ from evaluations.management.refusals import refusals
 from evaluations.services.suites import check_suite, store_suite
 from evaluations.suite_files import read_suite
 
-WARNINGS_SHOWN = 20
+WARNINGS_SHOWN = 20  # of a file; a generated one may repeat its mistake in every test
 OPTIONS = {"mapping": "--map", "assertion": "--assert"}
 
 
@@ -71,10 +71,11 @@ class Command(BaseCommand):
             )
             for warning in suite.warnings[:WARNINGS_SHOWN]:
                 self.stderr.write(f"Warning: {warning}")
-            if len(suite.warnings) > WARNINGS_SHOWN:
-                self.stderr.write(f"… and {len(suite.warnings) - WARNINGS_SHOWN} more warnings.")
-            said = self._store(suite, options)
-        for sentence in (*describe_checks(suite), said):
+            more = len(suite.warnings) - WARNINGS_SHOWN
+            if more > 0:
+                self.stderr.write(f"… and {more} more warnings.")
+            outcome = self._store(suite, options)
+        for sentence in (*describe_checks(suite), outcome):
             self.stdout.write(sentence)
 
     def _store(self, suite: Suite, options: dict[str, Any]) -> str:
