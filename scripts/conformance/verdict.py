@@ -8,7 +8,7 @@ from conformance.outcomes import Outcome, module_of
 
 __all__ = ["MAX_EXCEPTIONS", "Verdict", "compare_with_document", "judge"]
 
-MAX_EXCEPTIONS: Final = 20
+MAX_EXCEPTIONS: Final = 20  # tests; more would be a backend that does not do what Django promises
 DID_NOT_RUN: Final = Outcome(outcome="did not run")
 
 
@@ -34,15 +34,15 @@ class Verdict:
     @property
     def complaints(self) -> list[str]:
         """Why the run is not good, a line each; empty where it is."""
-        found = [f"fails: {name}: {reason}" for name, reason in self.failed.items()]
-        found += [f"passes on SQLite, did not run here: {name}" for name in self.not_run]
-        found += [f"is declared to fail, but passes: {name}" for name in self.unexpected]
+        lines = [f"fails: {name}: {reason}" for name, reason in self.failed.items()]
+        lines += [f"passes on SQLite, did not run here: {name}" for name in self.not_run]
+        lines += [f"is declared to fail, but passes: {name}" for name in self.unexpected]
         only = "skipped or expected to fail here only"
-        found += [f"is {only}, without a reason: {name}" for name in self.without_reason]
-        found += [f"is declared, but does not exist: {name}" for name in self.unknown]
+        lines += [f"is {only}, without a reason: {name}" for name in self.without_reason]
+        lines += [f"is declared, but does not exist: {name}" for name in self.unknown]
         if len(self.exceptions) > MAX_EXCEPTIONS:
-            found.append(f"{len(self.exceptions)} tests are {only}; {MAX_EXCEPTIONS} are allowed")
-        return found
+            lines.append(f"{len(self.exceptions)} tests are {only}; {MAX_EXCEPTIONS} are allowed")
+        return lines
 
 
 def judge(
@@ -59,35 +59,34 @@ def judge(
         reasons: why a test is declared to fail, by test.
         modules: all of Django's test modules, also those that were not run.
     """
-    pairs = list(_pairs(ours, sqlite))
+    pairs = [
+        (name, _find(name, ours), _find(name, sqlite)) for name in sorted(set(ours) | set(sqlite))
+    ]
     exceptions = dict(_exceptions(pairs, reasons))
-    failed = [(name, here) for name, here, there in pairs if _fails(here) and not _fails(there)]
-    unexpected = "unexpected success"
+    failed: dict[str, str] = {}
+    failed_on_both, not_run, unexpected = [], [], []
+    for name, here, there in pairs:
+        if _fails(here) and _fails(there):
+            failed_on_both.append(name)
+        elif _fails(here):
+            failed[name] = here.reason
+        elif here == DID_NOT_RUN and _passes(there):
+            not_run.append(name)
+        elif here.outcome == "unexpected success" and there.outcome != here.outcome:
+            unexpected.append(name)
     return Verdict(
         exceptions=exceptions,
-        failed={name: here.reason for name, here in failed},
-        failed_on_both=tuple(name for name, here, there in pairs if _fails(here) and _fails(there)),
-        not_run=tuple(
-            name for name, here, there in pairs if here == DID_NOT_RUN and _passes(there)
-        ),
-        unexpected=tuple(
-            name for name, here, there in pairs if unexpected == here.outcome != there.outcome
-        ),
+        failed=failed,
+        failed_on_both=tuple(failed_on_both),
+        not_run=tuple(not_run),
+        unexpected=tuple(unexpected),
         without_reason=tuple(name for name, reason in exceptions.items() if not reason),
         unknown=tuple(sorted(_unknown(ours, reasons, set(modules)))),
     )
 
 
-def _pairs(
-    ours: Mapping[str, Outcome], sqlite: Mapping[str, Outcome]
-) -> Iterator[tuple[str, Outcome, Outcome]]:
-    """Yield each test with both outcomes; one whose class was skipped whole is skipped."""
-    for name in sorted(set(ours) | set(sqlite)):
-        here, there = (_find(name, outcomes) for outcomes in (ours, sqlite))
-        yield name, here, there
-
-
 def _find(name: str, outcomes: Mapping[str, Outcome]) -> Outcome:
+    """Return a test's outcome; one whose class was skipped whole is skipped."""
     whole_class = f"setUpClass ({name.rpartition('.')[0]})"
     return outcomes.get(name) or outcomes.get(whole_class) or DID_NOT_RUN
 
@@ -131,10 +130,10 @@ def compare_with_document(
     """
     ran = set(modules)
     listed = {name for name in documented if module_of(name) in ran}
-    found = [
-        f"is skipped or expected to fail here only, but not in the document: {name} ({reason})"
-        for name, reason in verdict.exceptions.items()
-        if name not in listed
-    ]
+    only = "is skipped or expected to fail here only, but not in the document"
+    complaints = []
+    for name, reason in verdict.exceptions.items():
+        if name not in listed:
+            complaints.append(f"{only}: {name} ({reason})")
     gone = sorted(listed - set(verdict.exceptions))
-    return [*found, *(f"is in the document, but no exception any more: {name}" for name in gone)]
+    return complaints + [f"is in the document, but no exception any more: {name}" for name in gone]

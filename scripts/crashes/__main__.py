@@ -87,21 +87,49 @@ class Crashes:
 
     def work(self) -> None:
         """Kill as often as asked; report what went wrong."""
-        migrated = self.manage("migrate", "--verbosity=0")
-        _, said = migrated.communicate()
-        if migrated.returncode:
-            raise SystemExit(said)
+        migrate = self.manage("migrate", "--verbosity=0")
+        _, errors = migrate.communicate()
+        if migrate.returncode:
+            raise SystemExit(errors)
         while self.kills < self.options.kills:
             self.one_run()
 
     def one_run(self) -> None:
         """Take a run through its kills to its end, and check it."""
         self.runs += 1
-        config = self.folder / f"run{self.runs}.json"
         names = [f"{self.runs}-{number}" for number in range(self.options.cases)]
-        tests = [
-            {"vars": {"x": name}, "assert": [{"type": "contains", "value": name}]} for name in names
-        ]
+        config = self.write_config(names)
+        before, run = self.kills, ""
+        stored: dict[str, int] = {}
+        command: tuple[str, ...] = ("evaluate", str(config))
+        while True:
+            # Into a file: a pipe that nobody reads would hold the program up until it is killed.
+            process = self.manage(*command, "--format", "json", "--output", str(self.report))
+            head, killed = self.maybe_kill(process)
+            output = head + process.communicate()[1]
+            if "locked" in output:
+                self.errors.append(f"run {self.runs}: {output.strip()[-300:]}")
+            match = NAMED.search(output)
+            if match is not None and not run:
+                run = match[1]
+            if not killed:
+                break
+            if run:  # killed before it was named, it begins anew
+                command = ("evaluate", "--resume", run)
+            stored |= self.stored(run, stored)
+        self.check(names, process.returncode, output, self.kills - before)
+        counts = self.counts()
+        for case, count in stored.items():
+            if counts[case] > count:
+                self.errors.append(f"run {self.runs}: {case} was stored, and asked again")
+
+    def write_config(self, names: list[str]) -> Path:
+        """Write the configuration of a run whose cases have these names; return its file."""
+        config = self.folder / f"run{self.runs}.json"
+        tests = []
+        for name in names:
+            assertion = {"type": "contains", "value": name}
+            tests.append({"vars": {"x": name}, "assert": [assertion]})
         provider = {
             "id": "openai-compatible:m",
             "concurrency": CONCURRENCY,
@@ -109,26 +137,7 @@ class Crashes:
         }
         content = {"prompts": [PROMPT], "providers": [provider], "tests": tests}
         config.write_text(json.dumps(content))
-        before, run = self.kills, ""
-        stored: dict[str, int] = {}
-        again: tuple[str, ...] = ("evaluate", str(config))
-        while True:
-            # Into a file: a pipe that nobody reads would hold the program up until it is killed.
-            process = self.manage(*again, "--format", "json", "--output", str(self.report))
-            head, killed = self.maybe_kill(process)
-            said = head + process.communicate()[1]
-            if "locked" in said:
-                self.errors.append(f"run {self.runs}: {said.strip()[-300:]}")
-            found = NAMED.search(said)
-            run = run or (found[1] if found else "")
-            if not killed:
-                break
-            again = ("evaluate", "--resume", run) if run else again
-            stored |= self.stored(run, stored)
-        self.check(names, process.returncode, said, self.kills - before)
-        counts = self.counts()
-        for case in (case for case, count in stored.items() if counts[case] > count):
-            self.errors.append(f"run {self.runs}: {case} was stored, and asked again")
+        return config
 
     def counts(self) -> dict[str, int]:
         """Return how often each case has been asked."""
@@ -142,7 +151,7 @@ class Crashes:
 
         from evaluations.models import TestResult
 
-        connection.close()
+        connection.close()  # a server that was killed has taken it along
         if not run:
             return {}
         rows = TestResult.objects.filter(evaluation__run_id=uuid.UUID(run))
@@ -151,7 +160,7 @@ class Crashes:
         return {case: counts[case] for case in cases if case not in known}
 
     def maybe_kill(self, process: subprocess.Popen[str]) -> tuple[str, bool]:
-        """Kill at a random moment; return what was said, and whether to start again."""
+        """Kill at a random moment; return what it wrote so far, and whether to start again."""
         if self.random.random() < STARTING and self.killed(process, STARTING_SECONDS):
             return "", True
         head = ""
@@ -184,16 +193,16 @@ class Crashes:
         self.server.start()
         return True
 
-    def check(self, names: list[str], status: int, said: str, kills: int) -> None:
+    def check(self, names: list[str], status: int, output: str, kills: int) -> None:
         """Hold the end of a run against what the service has counted."""
         where = f"run {self.runs} ({kills} kills)"
         if status != 0:
-            self.errors.append(f"{where}: status {status}: {said.strip()[-300:]}")
+            self.errors.append(f"{where}: status {status}: {output.strip()[-300:]}")
             return
-        found: Mapping[str, Any] = json.loads(self.report.read_text())
-        passed = {row["case"] for row in found["results"] if row["passed"]}
-        if len(passed) != len(names) or len(found["results"]) != len(names):
-            self.errors.append(f"{where}: {len(found['results'])} results, {len(passed)} passed")
+        results: list[dict[str, Any]] = json.loads(self.report.read_text())["results"]
+        passed = {result["case"] for result in results if result["passed"]}
+        if not len(passed) == len(results) == len(names):
+            self.errors.append(f"{where}: {len(results)} results, {len(passed)} passed")
         counts = self.counts()
         calls = [counts.get(name, 0) for name in names]
         repeated = sum(calls) - len(names)

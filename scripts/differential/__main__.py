@@ -13,7 +13,7 @@ import argparse
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ TESTS = ROOT / "tests" / "evaluations"
 PAIRS = TESTS / "scorers" / "promptfoo_answers.json"
 TEMPLATES = ROOT / "tests" / "prompts" / "rendering" / "nunjucks_answers.json"
 CONFIGS = TESTS / "promptfoo" / "promptfoo_configs.json"
+DIFFERENCES_SHOWN = 60  # more of them have a common cause, which the first ones show
 
 
 def main() -> int:
@@ -66,34 +67,38 @@ def compare_pairs(options: argparse.Namespace, promptfoo: Path) -> int:
     pairs = list(generate(options.seed, options.count))
     verdicts = judge(promptfoo, pairs)
     if options.record:
-        rows = [
-            {**pair, "verdict": {key: value for key, value in verdict.items() if key != "reason"}}
-            for pair, verdict in zip(pairs, verdicts, strict=True)
-        ]
+        rows = []
+        for pair, verdict in zip(pairs, verdicts, strict=True):
+            # Its sentences change with each release, and are none of what is compared.
+            recorded = {key: value for key, value in verdict.items() if key != "reason"}
+            rows.append({**pair, "verdict": recorded})
         _record(PAIRS, map(_line, rows), "[]")
-    found = disagreements(pairs, verdicts)
-    unexplained = [one for one in found if one["why"] is None]
-    wrong = Counter(
-        str(one["pair"]["assertion"]["type"]).removeprefix("not-") for one in unexplained
-    )
-    drawn = Counter(str(pair["assertion"]["type"]).removeprefix("not-") for pair in pairs)
+    differences = disagreements(pairs, verdicts)
+    unexplained = [difference for difference in differences if difference["why"] is None]
+    wrong = Counter(_find_type(difference["pair"]) for difference in unexplained)
+    drawn = Counter(map(_find_type, pairs))
     for name in TYPES:
         print(f"{name:18} {drawn[name] - wrong[name]:4} of {drawn[name]:4} agree")
-    _print_differences(found, unexplained)
+    _print_differences(differences, unexplained)
     print(
         f"promptfoo {VERSION}, seed {options.seed}: {len(pairs)} pairs, "
-        f"{len(unexplained)} disagreements, {len(found) - len(unexplained)} intended differences"
+        f"{_count_differences(differences, unexplained)}"
     )
     return len(unexplained)
 
 
+def _find_type(pair: Mapping[str, Any]) -> str:
+    """Return the type of a pair's assertion; that of a negated one counts as the plain one's."""
+    return str(pair["assertion"]["type"]).removeprefix("not-")
+
+
 def compare_configs(options: argparse.Namespace, promptfoo: Path) -> int:
     """Run each configuration twice, print; return on how many rows we disagree."""
-    folders = [one for one in FOLDERS if not options.only or one.name == options.only]
-    theirs = {one.name: their_rows(promptfoo, one) for one in folders}
-    if options.record and not options.only:
-        _record(CONFIGS, (f"{_line(name)}: {_line(rows)}" for name, rows in theirs.items()), "{}")
-    found: list[dict[str, Any]] = []
+    folders = [folder for folder in FOLDERS if options.only in ("", folder.name)]
+    theirs = {folder.name: their_rows(promptfoo, folder) for folder in folders}
+    if options.record and not options.only:  # the file holds all of them
+        _record(CONFIGS, [f"{_line(name)}: {_line(rows)}" for name, rows in theirs.items()], "{}")
+    differences: list[dict[str, Any]] = []
     refused = 0
     with database():
         for folder in folders:
@@ -103,15 +108,15 @@ def compare_configs(options: argparse.Namespace, promptfoo: Path) -> int:
                 print(f"{folder.name:28} refused: {error}")
                 refused += 1
                 continue
-            differences = differing(folder.name, theirs[folder.name], rows)
-            wrong = [one for one in differences if one["why"] is None]
-            print(f"{folder.name:28} {len(rows) - len(wrong):4} of {len(rows):4} rows agree")
-            found += differences
-    unexplained = [one for one in found if one["why"] is None]
-    _print_differences(found, unexplained)
+            differing_rows = differing(folder.name, theirs[folder.name], rows)
+            wrong = sum(row["why"] is None for row in differing_rows)
+            print(f"{folder.name:28} {len(rows) - wrong:4} of {len(rows):4} rows agree")
+            differences += differing_rows
+    unexplained = [difference for difference in differences if difference["why"] is None]
+    _print_differences(differences, unexplained)
     print(
         f"promptfoo {VERSION}: {len(folders)} configurations, {refused} refused, "
-        f"{len(unexplained)} disagreements, {len(found) - len(unexplained)} intended differences"
+        f"{_count_differences(differences, unexplained)}"
     )
     return len(unexplained) + refused
 
@@ -126,20 +131,30 @@ def compare_templates(options: argparse.Namespace, promptfoo: Path) -> int:
         rows = [values, *zip(texts, theirs, strict=True)]
         _record(TEMPLATES, map(_line, rows), "[]")
     ours = fill_by_ours(texts, values)
-    found = [row for row in zip(texts, theirs, ours, strict=True) if row[1] != row[2]]
-    for text, their_answer, our_answer in found[:60]:
-        print(_line({"text": text, "theirs": their_answer, "ours": our_answer}))
-    print(f"promptfoo {VERSION}: {len(texts)} templates, {len(found)} disagreements")
-    return len(found)
+    differences = []
+    for text, their_answer, our_answer in zip(texts, theirs, ours, strict=True):
+        if their_answer != our_answer:
+            differences.append({"text": text, "theirs": their_answer, "ours": our_answer})
+    for difference in differences[:DIFFERENCES_SHOWN]:
+        print(_line(difference))
+    print(f"promptfoo {VERSION}: {len(texts)} templates, {len(differences)} disagreements")
+    return len(differences)
 
 
 def _print_differences(
-    found: Iterable[Mapping[str, Any]], unexplained: list[dict[str, Any]]
+    differences: Iterable[Mapping[str, Any]], unexplained: list[dict[str, Any]]
 ) -> None:
-    for why, count in Counter(one["why"] for one in found if one["why"]).items():
-        print(f"intended: {count} × {why}")
-    for one in unexplained[:60]:
-        print(_line(one))
+    reasons = Counter(difference["why"] for difference in differences)
+    for why, count in reasons.items():
+        if why is not None:
+            print(f"intended: {count} × {why}")
+    for difference in unexplained[:DIFFERENCES_SHOWN]:
+        print(_line(difference))
+
+
+def _count_differences(differences: Sequence[Any], unexplained: Sequence[Any]) -> str:
+    intended = len(differences) - len(unexplained)
+    return f"{len(unexplained)} disagreements, {intended} intended differences"
 
 
 def _line(value: Any) -> str:

@@ -11,28 +11,28 @@ from evaluations.engine.types import Answer, Assertion, parse_type
 
 __all__ = ["disagreements", "our_verdict"]
 
-CLOSE = 1e-6
+CLOSE = 1e-6  # scores are compared as numbers: JavaScript's and Python's logarithms differ by a bit
 
 
 def our_verdict(pair: Mapping[str, Any]) -> dict[str, Any]:
     """Return {"pass", "score"} of our scorer, or {"error": True}."""
-    raw, given = pair["assertion"], pair["answer"]
+    raw, sent = pair["assertion"], pair["answer"]
     kind, negated = parse_type(raw["type"])
     threshold = raw.get("threshold")
     assertion = Assertion(type=kind, negated=negated, value=raw.get("value"), threshold=threshold)
     answer = Answer(
-        text=given["text"],
-        data=given.get("data"),
+        text=sent["text"],
+        data=sent.get("data"),
         latency_ms=1,
-        cost_usd=Decimal(str(given["cost"])) if "cost" in given else None,
-        finish_reason=given.get("finishReason"),
-        logprobs=tuple(given["logProbs"]) if "logProbs" in given else None,
-        flagged=given.get("guardrails", {}).get("flagged"),
+        cost_usd=Decimal(str(sent["cost"])) if "cost" in sent else None,
+        finish_reason=sent.get("finishReason"),
+        logprobs=tuple(sent["logProbs"]) if "logProbs" in sent else None,
+        flagged=sent.get("guardrails", {}).get("flagged"),
     )
-    found = asyncio.run(grade([assertion], answer, Context()))
-    if found.error:
-        return {"error": True, "reason": found.error}
-    outcome = found.grades[0].outcome
+    graded = asyncio.run(grade([assertion], answer, Context()))
+    if graded.error:
+        return {"error": True, "reason": graded.error}
+    outcome = graded.grades[0].outcome
     return {"pass": outcome.passed, "score": outcome.score, "reason": outcome.reason}
 
 
@@ -46,10 +46,10 @@ def disagreements(
     pairs: Iterable[Mapping[str, Any]], verdicts: Iterable[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
     """Return each pair on which we differ, with the reason where it is intended."""
-    found = []
+    differences = []
     for pair, theirs in zip(pairs, verdicts, strict=True):
         ours = our_verdict(pair)
         if not _same(theirs, ours):
             why = why_different(pair, theirs, ours)
-            found.append({"pair": pair, "theirs": theirs, "ours": ours, "why": why})
-    return found
+            differences.append({"pair": pair, "theirs": theirs, "ours": ours, "why": why})
+    return differences

@@ -18,12 +18,13 @@ from differential.promptfoo import command, environment
 __all__ = ["FOLDERS", "Row", "differing", "our_rows", "prepare", "their_rows"]
 
 Row = dict[str, Any]
-CLOSE: Final = 1e-9
+CLOSE: Final = 1e-9  # two programs add the same floats in another order
 FOLDERS: Final = tuple(
     sorted(path for path in (Path(__file__).parent / "configs").iterdir() if path.is_dir())
 )
 # Promptfoo passes what nothing checks, with the score 1; ours says so instead and has no verdict.
 UNCHECKED: Final = "not checked"
+# The table, the cache, the bar and promptfoo's own database: one file of results is read.
 OFF: Final = ("--no-table", "--no-cache", "--no-progress-bar", "--no-write")
 
 
@@ -80,66 +81,67 @@ def our_rows(folder: Path, evaluate: Callable[[Path, Path], object]) -> list[Row
         return _rows(json.loads(out.read_text(encoding="utf-8")))
 
 
-def _rows(found: Mapping[str, Any]) -> list[Row]:
-    rows = [_row(row) for row in found["results"]["results"]]
+def _rows(report: Mapping[str, Any]) -> list[Row]:
+    rows = [_row(row) for row in report["results"]["results"]]
     return sorted(rows, key=lambda row: (row["test"], row["prompt"]))
 
 
 def _row(row: Mapping[str, Any]) -> Row:
-    failed = row["failureReason"] == 2
-    unchecked = str(row.get("error") or "").startswith(UNCHECKED)
-    grading = row.get("gradingResult") or {}
+    output: Any = None
+    parts: list[list[Any]] = []
+    is_error = row["failureReason"] == 2  # promptfoo's ResultFailureReason.ERROR
+    if not is_error:
+        output = (row.get("response") or {}).get("output")
+        if not isinstance(output, str):
+            output = json.dumps(output, ensure_ascii=False, separators=(",", ":"))
+        results = (row.get("gradingResult") or {}).get("componentResults") or []
+        parts = [[result["pass"], result["score"]] for result in results]
+    verdict = {}
+    if not str(row.get("error") or "").startswith(UNCHECKED):
+        verdict = {"success": row["success"], "score": row["score"]}
     return {
         "test": row["testIdx"],
         "prompt": row["promptIdx"],
-        "output": None if failed else _output((row.get("response") or {}).get("output")),
-        **({} if unchecked else {"success": row["success"], "score": row["score"]}),
+        "output": output,
+        **verdict,
         "reason": row["failureReason"],
-        "error": failed,
+        "error": is_error,
         "vars": row["vars"],
-        "parts": []
-        if failed
-        else [[one["pass"], one["score"]] for one in grading.get("componentResults") or []],
+        "parts": parts,
     }
-
-
-def _output(value: Any) -> Any:
-    return (
-        value
-        if isinstance(value, str)
-        else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    )
 
 
 def differing(name: str, theirs: list[Row], ours: list[Row]) -> list[dict[str, Any]]:
     """Return the rows on which we differ: what of them, and why where it is intended."""
-    mine = {(row["test"], row["prompt"]): row for row in ours}
-    yours = {(row["test"], row["prompt"]): row for row in theirs}
-    found = []
-    for key in sorted(mine.keys() | yours.keys()):
-        their, our = yours.get(key), mine.get(key)
+    ours_by_key = {(row["test"], row["prompt"]): row for row in ours}
+    theirs_by_key = {(row["test"], row["prompt"]): row for row in theirs}
+    differences = []
+    for key in sorted(ours_by_key.keys() | theirs_by_key.keys()):
+        their, our = theirs_by_key.get(key), ours_by_key.get(key)
         parts = _parts(their, our)
         if parts:
             why = why_row_differs(name, their, our, parts)
-            found.append({"config": name, "row": key, "theirs": their, "ours": our,
-                          "differs": parts, "why": why})  # fmt: skip
-    return found
+            differences.append({"config": name, "row": key, "theirs": their, "ours": our,
+                                "differs": parts, "why": why})  # fmt: skip
+    return differences
 
 
 def _parts(their: Row | None, our: Row | None) -> list[str]:
     if their is None or our is None:
         return ["row"]
-    compared = their if "success" in our else their.keys() - {"success", "score"}
-    return [key for key in their if key in compared and not _same(their[key], our[key])]
+    # Ours has no verdict where nothing was checked: then theirs is compared with nothing.
+    return [key for key in their if key in our and not _same(their[key], our[key])]
 
 
-def _same(one: Any, other: Any) -> bool:
-    if isinstance(one, bool) or isinstance(other, bool):
-        return one is other
-    if isinstance(one, int | float) and isinstance(other, int | float):
-        return abs(one - other) <= CLOSE
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(_same, one, other))
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
-    return bool(one == other)
+def _same(theirs: Any, ours: Any) -> bool:
+    if isinstance(theirs, bool) or isinstance(ours, bool):
+        return theirs is ours  # to Python True is 1, to JSON it is not
+    if isinstance(theirs, int | float) and isinstance(ours, int | float):
+        return abs(theirs - ours) <= CLOSE
+    if isinstance(theirs, list) and isinstance(ours, list):
+        return len(theirs) == len(ours) and all(map(_same, theirs, ours))
+    if isinstance(theirs, dict) and isinstance(ours, dict):
+        if theirs.keys() != ours.keys():
+            return False
+        return all(_same(theirs[key], ours[key]) for key in theirs)
+    return bool(theirs == ours)

@@ -30,7 +30,7 @@ from launch.tools import tool_environment  # noqa: E402
 
 from mutants.targets import BACKEND, SOURCES, TARGETS, Target  # noqa: E402
 
-PERCENT: Final = 90.0
+PERCENT: Final = 90.0  # of the changes that anybody could see; the rest is printed with --show
 WORK: Final = ROOT / ".cache" / "mutants"
 EQUAL: Final = Path(__file__).with_name("equal.yaml")
 ALSO: Final = ("scripts", "templates", "static", "locale", "manage.py", "docs")
@@ -73,16 +73,15 @@ class Survivor:
     @classmethod
     def from_diff(cls, file: str, diff: str) -> "Survivor":
         """Return what a unified difference says."""
-        lines = [line for line in diff.splitlines() if not line.startswith(("---", "+++"))]
-        return cls(
-            file=file,
-            removed=_joined(lines, "-"),
-            added=_joined(lines, "+"),
-        )
-
-
-def _joined(lines: Iterable[str], sign: str) -> str:
-    return " ".join(line[1:].strip() for line in lines if line.startswith(sign))
+        removed, added = [], []
+        for line in diff.splitlines():
+            if line.startswith(("---", "+++")):
+                continue  # the names of the two files
+            if line.startswith("-"):
+                removed.append(line[1:].strip())
+            elif line.startswith("+"):
+                added.append(line[1:].strip())
+        return cls(file=file, removed=" ".join(removed), added=" ".join(added))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,7 +108,7 @@ def main() -> int:
     """Change, test, print a table; return 1 where too little was noticed."""
     set_up()
     options = _options()
-    targets = _chosen(options)
+    targets = _choose_targets(options)
     if not targets:
         say("No file of a target differs from main; name a target, or --all.")
         return 0
@@ -131,31 +130,36 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _chosen(options: argparse.Namespace) -> list[Target]:
+def _choose_targets(options: argparse.Namespace) -> list[Target]:
     if options.all:
         return list(TARGETS)
-    names = options.names or _changed_files()
-    chosen = [target for target in TARGETS if target.name in names]
+    names = options.names or _list_changed_files()
+    targets = [target for target in TARGETS if target.name in names]
+    known = [target.name for target in TARGETS]
     for name in names:
-        if any(name == target.name for target in TARGETS):
+        if name in known:
             continue
-        target = next((one for one in TARGETS if _holds(one, name)), None)
+        target = _find_target(name)
         if target is not None:
-            chosen.append(replace(target, name=name, files=(name,)))
-        elif options.names:
-            known = ", ".join(target.name for target in TARGETS)
-            raise SystemExit(f"{name} is no target and no file of one; there are: {known}")
-    return chosen
+            targets.append(replace(target, name=name, files=(name,)))
+        elif options.names:  # a changed file need not be of any target, a typed one does
+            listing = ", ".join(known)
+            raise SystemExit(f"{name} is no target and no file of one; there are: {listing}")
+    return targets
 
 
-def _holds(target: Target, file: str) -> bool:
-    return any(fnmatch(file, pattern) for pattern in target.files)
+def _find_target(file: str) -> Target | None:
+    """Return the first target that a file is of."""
+    for target in TARGETS:
+        if any(fnmatch(file, pattern) for pattern in target.files):
+            return target
+    return None
 
 
-def _changed_files() -> list[str]:
+def _list_changed_files() -> list[str]:
     command = ["git", "diff", "--name-only", "main"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 (our own command)
-    return [name for name in listed.stdout.split() if any(_holds(one, name) for one in TARGETS)]
+    return listed.stdout.split()
 
 
 def _try(target: Target, sample: int, seed: int) -> Outcome:
@@ -207,8 +211,10 @@ def _prepare(folder: Path, target: Target) -> None:
         "also": (*ALSO, "data"),
         "tests": target.tests,
     }
-    lines = {name: "\n".join(f"    {value}" for value in rows) for name, rows in values.items()}
-    lines["leave_out"] = ""
+    lines = {"leave_out": ""}
+    for name, rows in values.items():
+        # A list in an .ini file is a line for each value, behind white space.
+        lines[name] = "\n".join(f"    {value}" for value in rows)
     if target.leave_out:
         names = " or ".join(target.leave_out)
         lines["leave_out"] = f"\n    -k\n    not ({names})"
@@ -225,8 +231,8 @@ def _results(folder: Path) -> Iterator[tuple[str, int | None]]:
 def _judge(target: Target, folder: Path, results: dict[str, int | None], possible: int) -> Outcome:
     unnoticed = [key for key, status in results.items() if status in UNNOTICED]
     survivors = list(_survivors(folder, unnoticed))
-    known = {Survivor(**{name: row[name] for name in Survivor.__slots__}) for row in _equal()}
-    left = [survivor for survivor in survivors if survivor not in known]
+    equal = _read_equal()
+    left = [survivor for survivor in survivors if survivor not in equal]
     return Outcome(
         target=target,
         possible=possible,
@@ -239,21 +245,26 @@ def _judge(target: Target, folder: Path, results: dict[str, int | None], possibl
 
 def _survivors(folder: Path, keys: Sequence[str]) -> Iterator[Survivor]:
     command = [sys.executable, str(Path(__file__).with_name("change.py")), "differences", *keys]
-    shown = subprocess.run(  # noqa: S603 (our own command)
+    done = subprocess.run(  # noqa: S603 (our own command)
         command, cwd=folder, env=_environment(), capture_output=True, text=True, check=True
-    ).stdout
-    for key, difference in json.loads(shown).items():
+    )
+    for key, difference in json.loads(done.stdout).items():
         file = key.rpartition(".")[0].replace(".", "/") + ".py"
-        is_backend = file.startswith("django_hrana/")
-        yield Survivor.from_diff(f"{BACKEND}/{file}" if is_backend else file, difference)
+        if file.startswith("django_hrana/"):
+            file = f"{BACKEND}/{file}"
+        yield Survivor.from_diff(file, difference)
 
 
-def _equal() -> list[dict[str, str]]:
-    rows = yaml.safe_load(EQUAL.read_text(encoding="utf-8")) if EQUAL.exists() else []
-    for row in rows or []:
+def _read_equal() -> set[Survivor]:
+    """Return the changes that alter nothing that anybody could see."""
+    equal: set[Survivor] = set()
+    if not EQUAL.exists():
+        return equal
+    for row in yaml.safe_load(EQUAL.read_text(encoding="utf-8")) or []:
         if not row.get("reason"):
             raise SystemExit(f"{EQUAL.name}: {row.get('file')} lists a change without a reason")
-    return rows or []
+        equal.add(Survivor(file=row["file"], removed=row["removed"], added=row["added"]))
+    return equal
 
 
 def _print_table(outcomes: Iterable[Outcome]) -> None:
