@@ -94,20 +94,29 @@ def _blocks(left: Sequence[str], right: Sequence[str]) -> Iterator[_Block]:
 
 
 def _blocks_of_lines(left: list[str], right: list[str]) -> list[_Block]:
-    pairs = zip(left, right, strict=False)
-    before = next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(left), len(right)))
-    ends = zip(reversed(left[before:]), reversed(right[before:]), strict=False)
-    most = min(len(left), len(right)) - before
-    after = next((n for n, (a, b) in enumerate(ends) if a != b), most)
-    if (len(left) - before - after) * (len(right) - before - after) <= PAIRS_OF_LINES:
+    before = _count_equal(left, right)
+    # Without the lines before: of "a" and "a a" the one line must not count at both ends.
+    after = _count_equal(left[before:][::-1], right[before:][::-1])
+    end_left, end_right = len(left) - after, len(right) - after
+    if (end_left - before) * (end_right - before) <= PAIRS_OF_LINES:
         return list(_blocks(left, right))
-    i, j = len(left) - after, len(right) - after
+    # Too much to compare: what stands between the equal ends counts as changed as a whole.
     blocks = (
         _Block(same=True, left=range(before), right=range(before)),
-        _Block(same=False, left=range(before, i), right=range(before, j)),
-        _Block(same=True, left=range(i, len(left)), right=range(j, len(right))),
+        _Block(same=False, left=range(before, end_left), right=range(before, end_right)),
+        _Block(same=True, left=range(end_left, len(left)), right=range(end_right, len(right))),
     )
     return [block for block in blocks if block.left or block.right]
+
+
+def _count_equal(left: Sequence[str], right: Sequence[str]) -> int:
+    """Return how many lines are equal from the beginning on."""
+    count = 0
+    for a, b in zip(left, right, strict=False):
+        if a != b:
+            break
+        count += 1
+    return count
 
 
 def _rows(left: list[str], right: list[str], context: int | None) -> Iterator[Row]:
@@ -183,12 +192,15 @@ class _Words:
         pieces: tuple[list[Piece], list[Piece]] = ([], [])
         common = 0
         for block in _blocks(left, right):
-            common += len(block.left) if block.same else 0
+            if block.same:
+                common += len(block.left)
             texts = "".join(left[n] for n in block.left), "".join(right[n] for n in block.right)
             for side, text in zip(pieces, texts, strict=True):
                 if text:
                     side.append((not block.same, text))
-        likeness = 2 * common / (len(left) + len(right)) if left or right else 1.0
+        # Dice's coefficient: the words that both have, of all words of both.
+        words = len(left) + len(right)
+        likeness = 2 * common / words if words else 1.0
         return tuple(pieces[0]), tuple(pieces[1]), likeness
 
 
@@ -206,7 +218,8 @@ def merge(base: str, mine: str, theirs: str) -> tuple[str, int]:
     lines: list[str] = []
     conflicts = 0
     start = start_left = start_right = 0
-    for line, in_left, in_right in [*_anchors(old, left, right), (len(old), len(left), len(right))]:
+    end = (len(old), len(left), len(right))
+    for line, in_left, in_right in [*_anchors(old, left, right), end]:
         was, ours, others = old[start:line], left[start_left:in_left], right[start_right:in_right]
         if others in (ours, was):
             lines += ours
@@ -229,5 +242,8 @@ def _anchors(old: list[str], left: list[str], right: list[str]) -> Iterator[tupl
 
 
 def _same_lines(old: list[str], new: list[str]) -> dict[int, int]:
-    blocks = [block for block in _blocks_of_lines(old, new) if block.same]
-    return {a: b for block in blocks for a, b in zip(block.left, block.right, strict=True)}
+    numbers: dict[int, int] = {}
+    for block in _blocks_of_lines(old, new):
+        if block.same:
+            numbers |= zip(block.left, block.right, strict=True)
+    return numbers

@@ -12,8 +12,8 @@ COMMITTED_TEMPLATES = frozenset({".env.example", ".env.staging", ".env.productio
 
 def find_env_files(folder: Path) -> list[Path]:
     """Return `.env` and `.env.*` in `folder`, without the committed templates."""
-    found = [*folder.glob(".env"), *folder.glob(".env.*")]
-    return sorted(path for path in found if path.is_file() and path.name not in COMMITTED_TEMPLATES)
+    paths = [*folder.glob(".env"), *folder.glob(".env.*")]
+    return sorted(path for path in paths if path.is_file() and path.name not in COMMITTED_TEMPLATES)
 
 
 def readable_by_others(paths: Iterable[Path]) -> list[Path]:

@@ -34,7 +34,7 @@ def preview(sent: Mapping[str, Any]) -> dict[str, Any]:
         `problems` (text, field, place, variable), `proposed` variables, `messages` (one without a
         role for a text), `missing` (problems of the values), `characters`, `tokens`.
     """
-    found = services.examine(
+    report = services.examine(
         kind=str(sent["kind"]),
         syntax=str(sent["syntax"]),
         content=str(sent["content"]).replace("\r\n", "\n"),
@@ -42,36 +42,36 @@ def preview(sent: Mapping[str, Any]) -> dict[str, Any]:
         prompt_id=UUID(sent["prompt_id"]) if sent.get("prompt_id") else None,
     )
     answer: dict[str, Any] = {
-        "problems": [_problem(problem) for problem in found.problems],
-        "proposed": [variable.as_json() for variable in found.proposed],
+        "problems": [_problem(problem) for problem in report.problems],
+        "proposed": [variable.as_json() for variable in report.proposed],
         "messages": [],
         "missing": [],
         "characters": len(str(sent["content"])),
         "tokens": estimate_tokens(str(sent["content"])),
     }
-    if found.template is not None and not found.problems:
-        answer |= _rendered(found.template, sent.get("values") or {})
+    if report.template is not None and not report.problems:
+        answer |= _rendered(report.template, sent.get("values") or {})
     return answer
 
 
 def _rendered(template: Template, texts: Mapping[str, str]) -> dict[str, Any]:
     """Return the rendered text, with names in brackets where values are still missing."""
     declared = {variable.name: variable for variable in template.variables}
-    given = {name: str(text) for name, text in texts.items() if name in declared and text != ""}
     missing: list[dict[str, Any]] = []
     values: dict[str, Any] = {}
-    for name, text in given.items():
+    for name, text in texts.items():
+        if name not in declared or text == "":
+            continue  # a field of a variable that was just removed, or one that nobody filled in
         try:
-            values |= coerce_values([declared[name]], {name: text})
+            # One by one: a value that cannot be read does not take the others along.
+            values |= coerce_values([declared[name]], {name: str(text)})
         except ValuesError as error:
             missing += map(_problem, error.problems)
-    stand_ins = {
-        variable.name: _stand_in(variable)
-        for variable in declared.values()
-        if variable.name not in values and (variable.required or variable.example is not None)
-    }
+    for name, variable in declared.items():
+        if name not in values and (variable.required or variable.example is not None):
+            values[name] = _stand_in(variable)
     try:
-        result = render(template, {**stand_ins, **values})
+        result = render(template, values)
     except TemplateError as error:
         return {"missing": [*missing, *map(_problem, error.problems)]}
     messages = _as_messages(result)

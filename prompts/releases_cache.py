@@ -27,9 +27,9 @@ ValueT = TypeVar("ValueT")
 GENERATION: Final = "prompts:releases:generation"
 PREFIX: Final = "prompts:releases:"
 TTL_SECONDS: Final = 60  # bounds what a process leaves behind that dies between commit and word
-GENERATION_SECONDS: Final = 7 * 24 * 60 * 60
-LOADING_SECONDS: Final = 5
-POLL_SECONDS: Final = 0.01
+GENERATION_SECONDS: Final = 7 * 24 * 60 * 60  # far longer than a value, which needs it
+LOADING_SECONDS: Final = 5  # then others load for themselves: who began may be dead
+POLL_SECONDS: Final = 0.01  # about what the query takes that they wait for
 MOST_LOCAL: Final = 1000  # values; then the process begins anew
 
 _local = threading.local()
@@ -67,27 +67,29 @@ def _count_own_write() -> None:
 def _remember_shared(key: str, load: Callable[[], ValueT]) -> ValueT:
     deadline = time.monotonic() + LOADING_SECONDS
     while True:
-        found = cache.get_many([GENERATION, key])
-        generation = found.get(GENERATION) or _first_generation()
-        kept = found.get(key)
-        if kept is not None and kept[0] == generation:
-            value: ValueT = kept[1]
+        cached = cache.get_many([GENERATION, key])  # one round trip
+        generation = cached.get(GENERATION) or _first_generation()
+        entry = cached.get(key)
+        if entry is not None and entry[0] == generation:
+            value: ValueT = entry[1]
             return value
+        # One process loads, the others wait for it: when a label moves, all of them ask at once.
         lock = f"{key}:loading:{generation}"
         if cache.add(lock, 1, LOADING_SECONDS) or time.monotonic() > deadline:
             return _load_shared(key, generation, lock, load)
-        if GENERATION not in found and cache.get(GENERATION) is None:
+        if GENERATION not in cached and cache.get(GENERATION) is None:
             return load()  # Redis is away
         time.sleep(POLL_SECONDS)
 
 
 def _load_shared(key: str, generation: str, lock: str, load: Callable[[], ValueT]) -> ValueT:
     try:
-        kept = cache.get(key)  # loaded by another while this one went for the lock
-        if kept is not None and kept[0] == generation:
-            found: ValueT = kept[1]
-            return found
+        entry = cache.get(key)  # loaded by another while this one went for the lock
+        if entry is not None and entry[0] == generation:
+            cached: ValueT = entry[1]
+            return cached
         value = load()
+        # With the generation of before the query: a write since then has made another.
         cache.set(key, (generation, value), TTL_SECONDS)
         return value
     finally:
@@ -96,7 +98,7 @@ def _load_shared(key: str, generation: str, lock: str, load: Callable[[], ValueT
 
 
 def _first_generation() -> str:
-    cache.add(GENERATION, uuid.uuid4().hex, GENERATION_SECONDS)
+    cache.add(GENERATION, uuid.uuid4().hex, GENERATION_SECONDS)  # of several processes one wins
     return str(cache.get(GENERATION) or "")
 
 
@@ -104,12 +106,13 @@ def _remember_local(key: str, load: Callable[[], ValueT]) -> ValueT:
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA data_version")
         (commits,) = cursor.fetchone()
+    # data_version counts the commits of other connections; our own are counted besides.
     state = (id(connection.connection), commits, _own_writes)
-    kept: dict[str, Any] = getattr(_local, "kept", {})
-    if getattr(_local, "state", None) != state or len(kept) > MOST_LOCAL:
-        kept = {}
-        _local.kept, _local.state = kept, state
-    if key not in kept:
-        kept[key] = load()
-    value: ValueT = kept[key]
+    values: dict[str, Any] = getattr(_local, "values", {})
+    if getattr(_local, "state", None) != state or len(values) > MOST_LOCAL:
+        values = {}
+        _local.values, _local.state = values, state
+    if key not in values:
+        values[key] = load()
+    value: ValueT = values[key]
     return value

@@ -30,7 +30,7 @@ NOTHING: Final = "'\"' || char(30, 31, 30) || '\"'"  # a trigram that no text ha
 READ: Final = "instr(lower(title || name || content || tags || description), %s) > 0"
 READ_TITLES: Final = "instr(lower(title || name), %s) > 0"
 # What matches, newest first, and what has the words in its title or name, however old.
-FOUND: Final = (
+MATCHES: Final = (
     "SELECT prompt_id FROM prompt_search_keys WHERE id IN ("
     "SELECT rowid FROM (SELECT rowid FROM prompt_search WHERE {condition} "
     "ORDER BY rowid DESC LIMIT 10000) UNION "
@@ -69,8 +69,9 @@ TERMS: Final = (
 
 def split_words(text: str) -> list[str]:
     """Return the words to look for, folded; "several in quotes" are one."""
-    found = [quoted or word for quoted, word in QUOTED.findall(fold(text.replace("\0", " ")))]
-    return list(dict.fromkeys(found))[:MOST_WORDS]
+    folded = fold(text.replace("\0", " "))  # a NUL would end the text within SQLite's functions
+    words = [quoted or word for quoted, word in QUOTED.findall(folded)]
+    return list(dict.fromkeys(words))[:MOST_WORDS]
 
 
 def matching(rows: QuerySet[Any], text: str) -> QuerySet[Any]:
@@ -85,28 +86,32 @@ def matching(rows: QuerySet[Any], text: str) -> QuerySet[Any]:
         return rows
     condition, params = _condition(words)
     in_titles, of_titles = _condition(words, in_titles=True)
-    found = FOUND.format(condition=condition, in_titles=in_titles)
+    matches = MATCHES.format(condition=condition, in_titles=in_titles)
     whole = fold(text).strip()
     worth = " + ".join([WHOLE, *[WORTH] * len(words)])
-    values = [whole, whole, *(word for word in words for _ in range(WORTH.count("%s")))]
+    values = [whole, whole]
+    for word in words:
+        values += [word] * WORTH.count("%s")
     rank = RawSQL(  # noqa: S611 (constants; what was typed is a parameter)  # nosec B611
         RANK.format(condition=condition, in_titles=in_titles, worth=worth),
         [*params, *of_titles, *values],
     )
-    found_rows: QuerySet[Any] = (
-        rows.filter(pk__in=RawSQL(found, [*params, *of_titles]))  # noqa: S611 (as above)  # nosec B611
+    ranked: QuerySet[Any] = (
+        rows.filter(pk__in=RawSQL(matches, [*params, *of_titles]))  # noqa: S611 (as above)  # nosec B611
         .annotate(search_worth=rank)
         .order_by("-search_worth", "-updated_at")
     )
-    return found_rows
+    return ranked
 
 
 def _condition(words: list[str], *, in_titles: bool = False) -> tuple[str, list[str]]:
     """Return the SQL of what a row of the index must be, and its parameters."""
-    frequent = [
-        word.lower() for word in words if len(word) == 1 and word.isascii() and word.isalnum()
-    ]
-    others = [word for word in words if word.lower() not in frequent]
+    frequent, others = [], []
+    for word in words:
+        if len(word) == 1 and word.isascii() and word.isalnum():
+            frequent.append(word.lower())
+        else:
+            others.append(word)
     conditions: list[str] = []
     params: list[str] = []
     if others:
@@ -129,14 +134,19 @@ def _expression(words: list[str]) -> tuple[str, list[str]]:
             variants = _variants(word)
             ranges = " OR ".join(["(term >= %s AND term < %s)"] * len(variants))
             parts.append(f"'(' || coalesce({TERMS.format(ranges)}, {NOTHING}) || ')'")
-            params += [bound for start in variants for bound in (start, start + LAST)]
+            for start in variants:
+                params += [start, start + LAST]  # all terms that begin so
     return " || ' AND ' || ".join(parts), params
 
 
 def _variants(word: str) -> list[str]:
     """Return a short word as the index may have it: SQLite folds some letters otherwise."""
-    lowered = "".join(letter.lower()[0] for letter in word)
-    folded = "".join(c.casefold() if len(c.casefold()) == 1 else c for c in word)
+    lowered = folded = ""
+    for letter in word:
+        lowered += letter.lower()[0]
+        # "ß" would become two letters, which no trigram has in place of one.
+        fold_of_letter = letter.casefold()
+        folded += fold_of_letter if len(fold_of_letter) == 1 else letter
     return sorted({word, lowered, folded})
 
 
@@ -155,18 +165,13 @@ def highlight(text: str, words: list[str]) -> SafeString:
     """Return `text` as HTML with the words marked."""
     if not words:
         return format_html("{}", text)
-    pieces = _pattern(words).split(text)
-    return format_html_join(
-        "",
-        "{}",
-        (
-            (format_html("<mark>{}</mark>", piece) if number % 2 else piece,)
-            for number, piece in enumerate(pieces)
-        ),
-    )
+    pieces: list[SafeString | str] = list(_pattern(words).split(text))
+    # The pattern is one group: every other piece is a match.
+    pieces[1::2] = [format_html("<mark>{}</mark>", piece) for piece in pieces[1::2]]
+    return format_html_join("", "{}", ((piece,) for piece in pieces))
 
 
 def _pattern(words: list[str]) -> re.Pattern[str]:
     """Return what finds the words, however wide their letters are."""
-    longest_first = sorted(words, key=len, reverse=True)
+    longest_first = sorted(words, key=len, reverse=True)  # `re` takes the first that fits
     return re.compile(f"({'|'.join(map(make_pattern, longest_first))})", re.IGNORECASE)

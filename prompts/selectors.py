@@ -62,9 +62,10 @@ def list_versions(prompt_id: UUID | str) -> QuerySet[PromptVersion]:
 
 def find_included(references: Iterable[Reference]) -> dict[str, PromptVersion]:
     """Return reference → the version that its label stands at, of prompts in use."""
-    wanted = {(reference.name, reference.label): str(reference) for reference in references}
-    names = {name for name, _ in wanted}
-    labels = {label for _, label in wanted}
+    asked = {(reference.name, reference.label): str(reference) for reference in references}
+    names = {name for name, _label in asked}
+    labels = {label for _name, label in asked}
+    # More than is asked for, where two references cross: still one query, and sorted out below.
     rows = (
         PromptVersion.objects.order_by()
         .filter(prompt__name__in=names, prompt__deleted_at__isnull=True)
@@ -72,13 +73,17 @@ def find_included(references: Iterable[Reference]) -> dict[str, PromptVersion]:
         .annotate(label=F("labels__name"))
         .select_related("prompt")
     )
-    found: dict[str, PromptVersion] = {}
+    versions: dict[str, PromptVersion] = {}
     for version in rows:
         prompt = version.prompt
-        for label in {version.label, LATEST if version.number == prompt.current_version else None}:
-            if (prompt.name, label) in wanted:
-                found[wanted[prompt.name, label]] = version
-    return found
+        labels_here = [version.label]
+        if version.number == prompt.current_version:
+            labels_here.append(LATEST)  # no row has it: it is the newest version's
+        for label in labels_here:
+            reference = asked.get((prompt.name, label))
+            if reference is not None:
+                versions[reference] = version
+    return versions
 
 
 def find_released(name: str, *, label: str = "", number: int | None = None) -> PromptVersion:
@@ -101,11 +106,12 @@ def find_released(name: str, *, label: str = "", number: int | None = None) -> P
         rows = rows.filter(number=F("prompt__current_version"))
     else:
         rows = rows.filter(labels__name=label)
-    found = list(rows.order_by("prompt__created_at")[:3])
-    named = [version for version in found if version.prompt.name == name] or found
-    if len(named) != 1:
+    versions = list(rows.order_by("prompt__created_at")[:3])
+    # A name is unique and goes before titles, of which several prompts may have the same.
+    matches = [version for version in versions if version.prompt.name == name] or versions
+    if len(matches) != 1:
         raise _why_not_released(name, label, number)
-    return named[0]
+    return matches[0]
 
 
 def _why_not_released(name: str, label: str, number: int | None) -> NotFoundError:
@@ -128,7 +134,7 @@ def _why_not_released(name: str, label: str, number: int | None) -> NotFoundErro
         return NotFoundError(
             "prompt.version-missing-of", name=prompt.name, number=number, newest=newest
         )
-    labels = ", ".join([LATEST, *(found.name for found in prompt.labels.all())])
+    labels = ", ".join([LATEST, *(row.name for row in prompt.labels.all())])
     return NotFoundError("prompt.label-missing", name=prompt.name, label=label[:100], labels=labels)
 
 

@@ -57,9 +57,9 @@ def live(request: HttpRequest) -> JsonResponse:
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:
     """Answer 200 or 503: database, migrations and cache, as they were within the last second."""
-    found = recent.get()
-    checks = [{"name": check.name, "status": check.status} for check in found.checks]
-    return JsonResponse({"status": found.status, "checks": checks}, status=_http_status(found))
+    latest = recent.get()
+    checks = [{"name": check.name, "status": check.status} for check in latest.checks]
+    return JsonResponse({"status": latest.status, "checks": checks}, status=_http_status(latest))
 
 
 @never_cache
@@ -67,7 +67,7 @@ def ready(request: HttpRequest) -> JsonResponse:
 def report(request: HttpRequest) -> JsonResponse:
     """Answer the full report to whoever carries a token, 401 to others."""
     if not settings.JWT_SECRET_KEY:
-        raise Http404
+        raise Http404  # no token can be right here: the page is not there
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not tokens.is_valid(token.strip()):
         return JsonResponse(
@@ -75,9 +75,10 @@ def report(request: HttpRequest) -> JsonResponse:
             status=HTTPStatus.UNAUTHORIZED,
             headers={"WWW-Authenticate": 'Bearer realm="health"'},
         )
-    found = run_probes(timeout_seconds=REPORT_TIMEOUT_SECONDS)
-    return JsonResponse(found.as_dict(), status=_http_status(found))
+    result = run_probes(timeout_seconds=REPORT_TIMEOUT_SECONDS)
+    return JsonResponse(result.as_dict(), status=_http_status(result))
 
 
-def _http_status(found: Report) -> HTTPStatus:
-    return HTTPStatus.OK if found.status == HEALTHY else HTTPStatus.SERVICE_UNAVAILABLE
+def _http_status(result: Report) -> HTTPStatus:
+    # Balancers look at the status alone, and 503 is what takes a process out of turn.
+    return HTTPStatus.OK if result.status == HEALTHY else HTTPStatus.SERVICE_UNAVAILABLE

@@ -48,7 +48,7 @@ TELLING_NAMES: Final = (
     "private_key",
 )
 
-SHORTEST_OF_REQUEST: Final = 6
+SHORTEST_OF_REQUEST: Final = 6  # a shorter one would blacken words here too
 COOKIES_OF_LOGINS: Final = frozenset({"sessionid", "csrftoken"})  # Django's, and never renamed here
 NOT_TEXT: Final = frozenset({"exc_info", "stack_info"})  # rendered later, and hidden then
 
@@ -115,10 +115,11 @@ def is_telling(name: str) -> bool:
 
 def hide_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Any:
     """Replace secrets in an event: values under telling names, and known secrets anywhere."""
-    return {
-        key: value if key in NOT_TEXT or key.startswith("_") else _hide(key, value)
-        for key, value in event.items()
-    }
+    hidden = {}
+    for key, value in event.items():
+        is_internal = key in NOT_TEXT or key.startswith("_")  # rendered later, or structlog's own
+        hidden[key] = value if is_internal else _hide(key, value)
+    return hidden
 
 
 def _hide(key: str, value: Any) -> Any:
@@ -170,8 +171,8 @@ def list_request_secrets(request: Any) -> list[str]:
     for name, value in pairs:
         if is_telling(name) or name in COOKIES_OF_LOGINS:
             secrets.update(value if isinstance(value, list) else [str(value)])
-    # "Bearer x" may stand somewhere as "x" alone.
-    secrets |= {part for secret in secrets for part in secret.split()}
+    for secret in list(secrets):
+        secrets.update(secret.split())  # "Bearer x" may stand somewhere as "x" alone
     return list_spellings(secret for secret in secrets if len(secret) >= SHORTEST_OF_REQUEST)
 
 

@@ -5,7 +5,7 @@ those that migrations make by SQL (`RunSQL`). One query reads the whole schema, 
 libSQL. More than is asked for is no fault, unless it can refuse a row.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -60,7 +60,8 @@ def find_differences() -> tuple[Difference, ...]:
     """
     with connection.cursor() as cursor:
         cursor.execute(SCHEMA)
-        actual = [statement for (sql,) in cursor.fetchall() if (statement := parse(sql))]
+        parsed = [parse(sql) for (sql,) in cursor.fetchall()]
+    actual = [statement for statement in parsed if statement is not None]
     differences = _compare(_expected(), actual)
     return tuple(sorted(differences, key=_rank))
 
@@ -82,6 +83,7 @@ def count_expected() -> Mapping[str, int]:
 @lru_cache(maxsize=1)
 def _expected() -> tuple[Expected, ...]:
     by_name: dict[str, Expected] = {}
+    # In this order, so that what a migration writes by SQL replaces what a model would make.
     for sql in (*_statements_of_models(), *_statements_of_migrations()):
         statement = parse(sql)
         if statement is not None:
@@ -138,61 +140,63 @@ def _statements_of(operations: Iterable[Any]) -> Iterator[str]:
 # --- how it compares
 
 
-def _compare(expected: Iterable[Expected], actual: Iterable[Statement]) -> Iterator[Difference]:
+def _compare(expected: Sequence[Expected], actual: Sequence[Statement]) -> Iterator[Difference]:
     by_name = {(item.kind, item.name): item for item in actual}
     bodies = {(item.kind, item.table, item.body) for item in actual}
-    wanted = list(expected)
-    tables_there = {item.name for item in actual if item.kind.endswith("table")}
-    for item in wanted:
+    tables = {item.name for item in actual if item.kind.endswith("table")}
+    for item in expected:
         statement = item.statement
-        there = by_name.get((statement.kind, statement.name))
-        if statement.kind == "table" and there is not None:
-            yield from _compare_tables(statement, there)
+        current = by_name.get((statement.kind, statement.name))
+        if statement.kind == "table" and current is not None:
+            yield from _compare_tables(statement, current)
         elif statement.kind.endswith("table"):
-            if there is None or there.body != statement.body:
-                yield _difference(statement, there)
-        elif statement.table in tables_there and _is_other(statement, there, bodies):
-            yield _difference(statement, there, item.sql)
-    yield from _unexpected_unique_indexes(wanted, actual)
+            if current is None or current.body != statement.body:
+                yield _difference(statement, current)
+        # Of a table that is missing itself nothing more is said.
+        elif statement.table in tables and _is_other(statement, current, bodies):
+            yield _difference(statement, current, item.sql)
+    yield from _unexpected_unique_indexes(expected, actual)
 
 
 def _is_other(
-    statement: Statement, there: Statement | None, bodies: set[tuple[str, str, str]]
+    statement: Statement, current: Statement | None, bodies: set[tuple[str, str, str]]
 ) -> bool:
-    if there is not None:
-        return there.body != statement.body or there.is_unique != statement.is_unique
+    if current is not None:
+        return current.body != statement.body or current.is_unique != statement.is_unique
     # Django makes up names of some indexes: one that does the same under another name will do.
     is_replaced = (statement.kind, statement.table, statement.body) in bodies
     return not (statement.kind == "index" and is_replaced)
 
 
-def _difference(statement: Statement, there: Statement | None, sql: str = "") -> Difference:
+def _difference(statement: Statement, current: Statement | None, sql: str = "") -> Difference:
     kind = statement.kind.removeprefix("virtual ")
-    is_index_or_trigger = kind in ("index", "trigger")
+    remedy = ""
     # A unique index may not come into being over rows that are there.
-    remedy = sql.rstrip(";") if is_index_or_trigger and not statement.is_unique else ""
-    if remedy and there is not None:
-        remedy = f"DROP {kind.upper()} {statement.name}; {remedy}"
+    if sql and kind in ("index", "trigger") and not statement.is_unique:
+        remedy = f"{sql.rstrip(';')};"
+        if current is not None:
+            remedy = f"DROP {kind.upper()} {statement.name}; {remedy}"
     return Difference(
         kind=kind,
         name=statement.name,
         table=statement.table,
-        state="missing" if there is None else "other",
-        remedy=f"{remedy};" if remedy else "",
+        state="missing" if current is None else "other",
+        remedy=remedy,
     )
 
 
 def _compare_tables(expected: Statement, actual: Statement) -> Iterator[Difference]:
-    for kind, wanted, there in (
+    for kind, declared, current in (
         ("column", expected.columns, actual.columns),
         ("constraint", expected.rules, actual.rules),
     ):
-        for name, text in wanted.items():
-            if there.get(name) != text:
-                state = "other" if name in there else "missing"
+        for name, text in declared.items():
+            if current.get(name) != text:
+                state = "other" if name in current else "missing"
                 yield Difference(kind=kind, name=name, table=expected.name, state=state)
-        for name in there.keys() - wanted.keys():
-            if kind == "constraint" or _is_required(there[name]):
+        for name in current.keys() - declared.keys():
+            # A column more is a fault only where it refuses the rows that we write.
+            if kind == "constraint" or _is_required(current[name]):
                 yield Difference(kind=kind, name=name, table=expected.name, state="unexpected")
 
 

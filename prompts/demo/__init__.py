@@ -71,8 +71,8 @@ def _with_contract(version: Entry, entry: Entry) -> Entry:
     variables = entry.get("variables", [])
     syntax = version.get("syntax") or entry.get("syntax") or ("mustache" if variables else "plain")
     kind = version.get("kind") or entry.get("kind", "text")
-    found = examine(kind=kind, syntax=syntax, content=version["content"], variables=variables)
-    used = [variable.as_json() for variable in found.proposed]
+    report = examine(kind=kind, syntax=syntax, content=version["content"], variables=variables)
+    used = [variable.as_json() for variable in report.proposed]
     return {**version, "kind": kind, "syntax": syntax, "variables": used}
 
 

@@ -90,11 +90,12 @@ class Archived:
 def serialise(prompt: Archived) -> dict[str, bytes]:
     """Return path → bytes of a prompt's files."""
     *older, newest = prompt.versions
-    files = {f"{prompt.name}{SUFFIX}": _file(_front(prompt, OF_PROMPT) | _front(newest), newest)}
+    front = _front(prompt, OF_PROMPT) | _front(newest)
+    files = {f"{prompt.name}{SUFFIX}": _file(front, newest)}
     for version in older:
-        files[f"{prompt.name}{FOLDER}/{version.number:04d}{SUFFIX}"] = _file(
-            _front(version), version
-        )
+        # Four digits, so that a listing by name is in the versions' order.
+        path = f"{prompt.name}{FOLDER}/{version.number:04d}{SUFFIX}"
+        files[path] = _file(_front(version), version)
     return files
 
 
@@ -103,6 +104,7 @@ def _front(row: Archived | ArchivedVersion, names: tuple[str, ...] = OF_VERSION)
 
 
 def _file(front: Mapping[str, Any], version: ArchivedVersion) -> bytes:
+    # No line is wrapped: a word more in a description would move all lines behind it in a diff.
     text = yaml.safe_dump(dict(front), allow_unicode=True, sort_keys=False, width=10**9)
     return f"{FENCE}{text}{FENCE}{version.content}\n".encode()
 
@@ -119,15 +121,12 @@ def parse(path: str, files: Mapping[str, bytes]) -> Archived:
     """
     front, content = _split(path, files[path])
     folder = f"{path.removesuffix(SUFFIX)}{FOLDER}/"
-    older = [
-        _version(name, *_split(name, files[name]))
-        for name in sorted(files)
-        if name.startswith(folder) and name.endswith(SUFFIX)
-    ]
-    known = {*OF_PROMPT, *OF_VERSION}
-    _refuse_unknown(path, front, known)
+    paths = [name for name in sorted(files) if name.startswith(folder) and name.endswith(SUFFIX)]
+    versions = [_version(name, *_split(name, files[name])) for name in paths]
+    _refuse_unknown(path, front, {*OF_PROMPT, *OF_VERSION})
     of_version: dict[str, Any] = {name: front[name] for name in OF_VERSION if name in front}
-    versions = sorted([*older, _version(path, of_version, content)], key=lambda row: row.number)
+    versions.append(_version(path, of_version, content))
+    versions.sort(key=lambda version: version.number)
     numbers = [version.number for version in versions]
     if numbers != list(range(1, len(versions) + 1)):
         raise BrokenFileError(
@@ -136,29 +135,30 @@ def parse(path: str, files: Mapping[str, bytes]) -> Archived:
             known=", ".join(map(str, numbers)),
             numbers=len(numbers),
         )
-    given = {name: front[name] for name in OF_PROMPT if front.get(name) is not None}
-    _check_kinds(path, given)
-    given.setdefault("name", path.removesuffix(SUFFIX))
-    given.setdefault("title", given["name"])
-    return Archived(versions=tuple(versions), **given)
+    # A name without a value counts as left out, as a person would mean it.
+    fields = {name: front[name] for name in OF_PROMPT if front.get(name) is not None}
+    _check_kinds(path, fields)
+    fields.setdefault("name", path.removesuffix(SUFFIX))
+    fields.setdefault("title", fields["name"])
+    return Archived(versions=tuple(versions), **fields)
 
 
 def _version(path: str, front: dict[str, Any], content: str) -> ArchivedVersion:
     _refuse_unknown(path, front, set(OF_VERSION))
-    given = {name: value for name, value in front.items() if value is not None}
-    number = given.get("number", 1)
+    fields = {name: value for name, value in front.items() if value is not None}
+    number = fields.setdefault("number", 1)
     if isinstance(number, bool) or not isinstance(number, int) or number < 1:
         raise BrokenFileError("backup.version-number", at=path)
-    if isinstance(given.get("created_at"), datetime | date):
-        given["created_at"] = given["created_at"].isoformat()
-    _check_kinds(path, given)
-    return ArchivedVersion(content=content, **given | {"number": number})
+    if isinstance(fields.get("created_at"), datetime | date):
+        fields["created_at"] = fields["created_at"].isoformat()  # YAML reads one without quotes so
+    _check_kinds(path, fields)
+    return ArchivedVersion(content=content, **fields)
 
 
-def _check_kinds(path: str, given: Mapping[str, Any]) -> None:
-    for name, value in given.items():
-        wanted, words = KINDS_OF.get(name, (str, "a string"))
-        if name != "number" and not isinstance(value, wanted):
+def _check_kinds(path: str, fields: Mapping[str, Any]) -> None:
+    for name, value in fields.items():
+        kind, words = KINDS_OF.get(name, (str, "a string"))
+        if name != "number" and not isinstance(value, kind):
             raise BrokenFileError("backup.value-type", at=path, name=name, words=words)
 
 
@@ -182,8 +182,10 @@ def _split(path: str, raw: bytes) -> tuple[dict[str, Any], str]:
     try:
         front = yaml.safe_load(text[len(FENCE) : end + 1])
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        place = getattr(error, "problem_mark", None)
-        where = _(" on line %(line)s") % {"line": place.line + 2} if place else ""
+        where = ""
+        mark = getattr(error, "problem_mark", None)
+        if mark:  # counts from 0, and from behind the fence
+            where = _(" on line %(line)s") % {"line": mark.line + 2}
         raise BrokenFileError("backup.front-matter-syntax", at=path, where=where) from None
     if not isinstance(front, dict):
         raise BrokenFileError("backup.front-matter-shape", at=path)
