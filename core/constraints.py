@@ -27,5 +27,5 @@ def is_json(field: str, kind: str) -> Q:
 
     `kind` is "array" or "object", as SQLite's json_type() says it.
     """
-    found = Func(F(field), function="JSON_TYPE", output_field=CharField())
-    return Q(Exact(found, Value(kind)))
+    type_of_value = Func(F(field), function="JSON_TYPE", output_field=CharField())
+    return Q(Exact(type_of_value, Value(kind)))

@@ -69,8 +69,8 @@ def _credentials(password: Found | None) -> str:
 
 
 def _number(layers: Layers, name: str) -> int:
-    found = layers.find(BY_NAME[name])
-    return int(parse(found)) if found else 0
+    setting = layers.find(BY_NAME[name])
+    return int(parse(setting)) if setting else 0
 
 
 def cache_settings(
@@ -103,9 +103,9 @@ def queue_kind(layers: Layers, chosen: str | None, url: str | None) -> str:
     Raises:
         ConfigurationError: it is Redis, and there is none.
     """
-    found = layers.find(BY_NAME["QUEUE"])
-    if found is not None and chosen == "redis" and url is None:
-        raise refuse(found, "there is no Redis; set REDIS_URL, or QUEUE=sqlite.")
+    setting = layers.find(BY_NAME["QUEUE"])
+    if setting is not None and chosen == "redis" and url is None:
+        raise refuse(setting, "there is no Redis; set REDIS_URL, or QUEUE=sqlite.")
     if chosen is not None:
         return chosen
     if layers.app_env == "local":

@@ -40,60 +40,63 @@ def database_settings(layers: Layers) -> dict[str, Any]:
     prefix = {"staging": "TURSO_STAGING", "production": "TURSO"}.get(layers.app_env)
     turso = layers.find(BY_NAME[f"{prefix}_DATABASE_URL"]) if prefix else None
     token = layers.find(BY_NAME[f"{prefix}_AUTH_TOKEN"]) if prefix else None
-    found = turso or layers.find(BY_NAME["DATABASE_URL"])
-    if found is None:
+    setting = turso or layers.find(BY_NAME["DATABASE_URL"])
+    if setting is None:
         raise ConfigurationError(
             f"{prefix}_DATABASE_URL is not set: {layers.app_env} needs a database; set it to "
             f"libsql://host with {prefix}_AUTH_TOKEN, or set DATABASE_URL."
         )
-    parse(found)
-    text = found.text.strip()
+    parse(setting)
+    text = setting.text.strip()
     scheme = text.partition(":")[0].lower()
-    if scheme == "sqlite" and found.variable.kind == "database_url":
-        return _sqlite(found, text, layers.root)
+    if scheme == "sqlite" and setting.variable.kind == "database_url":
+        return _sqlite(setting, text, layers.root)
     if scheme not in LIBSQL_SCHEMES or "://" not in text:
-        raise must_be(found)
-    return _libsql(found, text, token, layers.app_env)
+        raise must_be(setting)
+    return _libsql(setting, text, token, layers.app_env)
 
 
-def _sqlite(found: Found, text: str, root: Path) -> dict[str, Any]:
+def _sqlite(setting: Found, text: str, root: Path) -> dict[str, Any]:
     entry = {"ENGINE": "core.sqlite", "OPTIONS": SQLITE_OPTIONS.copy()}
     rest = text.partition(":")[2]
     if rest in {"//:memory:", "///:memory:"}:
         return entry | {"NAME": ":memory:"}
     if not rest.startswith("///"):
         raise refuse(
-            found,
+            setting,
             "a SQLite file needs three slashes before its path; "
-            f"set {found.variable.name}=sqlite:///{rest.lstrip('/') or 'data/autoforge_dev.db'}.",
+            f"set {setting.variable.name}=sqlite:///{rest.lstrip('/') or 'data/autoforge_dev.db'}.",
         )
     if "?" in rest or "#" in rest:
-        raise refuse(found, "a SQLite URL takes no ?… or #…; write such characters as %3F and %23.")
+        raise refuse(
+            setting, "a SQLite URL takes no ?… or #…; write such characters as %3F and %23."
+        )
     # As text, not as a Path: "////x" is absolute, "///x" begins in the project's folder.
     path = Path(os.path.normpath(root / unquote(rest[3:])))
     if rest == "///" or path.is_dir() or "\0" in str(path):
         raise refuse(
-            found,
-            f"that names a folder, not a file; set {found.variable.name}={found.variable.example}.",
+            setting,
+            "that names a folder, not a file; "
+            f"set {setting.variable.name}={setting.variable.example}.",
         )
     # Django asks for health where a connection is kept; a file's connection cannot go stale.
     return entry | {"NAME": str(path), "CONN_MAX_AGE": 60}
 
 
-def _libsql(found: Found, text: str, token: Token, app_env: str) -> dict[str, Any]:
-    host, in_url = _take_apart(found, text)
+def _libsql(setting: Found, text: str, token: Token, app_env: str) -> dict[str, Any]:
+    host, in_url = _take_apart(setting, text)
     if token is not None:
         parse(token)
     if token is not None and in_url and token.text != in_url:
         raise refuse(
-            found,
+            setting,
             f"it carries an authToken that differs from {token.variable.name}; keep one of them.",
         )
     auth_token = in_url or (token.text if token else "")
     if not auth_token and app_env != "local" and is_remote(host):
         name = "TURSO_AUTH_TOKEN" if app_env == "production" else "TURSO_STAGING_AUTH_TOKEN"
         raise refuse(
-            found, f"a remote libSQL server needs a token in {app_env}; set {name} as well."
+            setting, f"a remote libSQL server needs a token in {app_env}; set {name} as well."
         )
     name = text.partition("?")[0].rstrip("/")
     return {
@@ -105,28 +108,28 @@ def _libsql(found: Found, text: str, token: Token, app_env: str) -> dict[str, An
     }
 
 
-def _take_apart(found: Found, text: str) -> tuple[str, str]:
+def _take_apart(setting: Found, text: str) -> tuple[str, str]:
     """Return the host and the authToken of a libSQL URL."""
     try:
         parts = urlsplit(text)
         port = parts.port
     except ValueError:
         raise refuse(
-            found, "its host or port is not valid; write libsql://host or http://host:8080."
+            setting, "its host or port is not valid; write libsql://host or http://host:8080."
         ) from None
     host = parts.hostname or ""
     if not host or not is_host(host) or port == 0:
-        raise refuse(found, "it has no valid host; write libsql://host or http://host:8080.")
+        raise refuse(setting, "it has no valid host; write libsql://host or http://host:8080.")
     if "@" in parts.netloc:
         raise refuse(
-            found, "it carries a user or password, which libSQL does not take; use a token."
+            setting, "it carries a user or password, which libSQL does not take; use a token."
         )
     query = [pair.partition("=") for pair in parts.query.split("&") if pair]
     if parts.fragment or any(key != "authToken" for key, _, _ in query) or len(query) > 1:
-        raise refuse(found, "it takes no parameters but one ?authToken=; remove the others.")
+        raise refuse(setting, "it takes no parameters but one ?authToken=; remove the others.")
     in_url = unquote(query[0][2]) if query else ""
     if any(character.isspace() for character in in_url):
-        raise refuse(found, "its authToken holds white space; copy the token again.")
+        raise refuse(setting, "its authToken holds white space; copy the token again.")
     return host, in_url
 
 

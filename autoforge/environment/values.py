@@ -52,42 +52,42 @@ class Found:
     """Where, in words: "from the environment", "from .env.local" …"""
 
 
-def refuse(found: Found, why: str) -> ConfigurationError:
+def refuse(setting: Found, why: str) -> ConfigurationError:
     """Return the error "NAME is VALUE (from PLACE): WHY", with a secret masked."""
-    variable = found.variable
+    variable = setting.variable
     if variable.secret or variable.kind in MAY_HOLD_A_SECRET:
-        value = mask(found.text)
+        value = mask(setting.text)
     else:
-        value = shown_url(found.text) if variable.kind in URL_KINDS else shown(found.text)
-    return ConfigurationError(f"{variable.name} is {value} ({found.place}): {why}")
+        value = shown_url(setting.text) if variable.kind in URL_KINDS else shown(setting.text)
+    return ConfigurationError(f"{variable.name} is {value} ({setting.place}): {why}")
 
 
-def must_be(found: Found, mend: str = "") -> ConfigurationError:
+def must_be(setting: Found, mend: str = "") -> ConfigurationError:
     """Return the error that says what the variable must be, and how to mend it."""
-    variable = found.variable
+    variable = setting.variable
     example = f"set {variable.name}={variable.example}" if variable.example else "set another one"
-    return refuse(found, f"it must be {variable.allowed}; {mend or example}.")
+    return refuse(setting, f"it must be {variable.allowed}; {mend or example}.")
 
 
-def parse(found: Found) -> Any:
+def parse(setting: Found) -> Any:
     """Return the value of what was found.
 
     Raises:
         ConfigurationError: it is a placeholder, or not allowed.
     """
-    variable = found.variable
-    placeholder = find_placeholder(found.text, secret=variable.secret)
+    variable = setting.variable
+    placeholder = find_placeholder(setting.text, secret=variable.secret)
     if placeholder:
         raise refuse(
-            found,
+            setting,
             "that is a placeholder which nobody has replaced; "
             f"set {variable.name} to {variable.allowed}.",
         )
-    text = found.text if variable.secret else found.text.strip()
+    text = setting.text if variable.secret else setting.text.strip()
     try:
         return PARSERS[variable.kind](text)
     except Refusal as refusal:
-        raise must_be(found, str(refusal)) from None
+        raise must_be(setting, str(refusal)) from None
 
 
 # --- Placeholders ---------------------------------------------------------------------------------

@@ -61,10 +61,10 @@ def _name_columns(cells: Sequence[Cell], line: int, unit: str) -> tuple[tuple[st
     Columns without a name at the end are none; others are called by their position.
     """
     names: list[str] = []
-    place = find_position(line, unit)
+    position = find_position(line, unit)
     for cell in cells:
         if isinstance(cell, InvalidValue):
-            raise UnreadableError("header.column-name", place=place, reason=cell.reason)
+            raise UnreadableError("header.column-name", place=position, reason=cell.reason)
         names.append(cell)
     while names and not names[-1].strip():
         names.pop()
@@ -75,7 +75,7 @@ def _name_columns(cells: Sequence[Cell], line: int, unit: str) -> tuple[tuple[st
         names = [name.strip() or f"column {number}" for number, name in enumerate(names, start=1)]
     name, count = Counter(names).most_common(1)[0]
     if count > 1:
-        raise UnreadableError("header.column-twice", place=place, column=quoted(name))
+        raise UnreadableError("header.column-twice", place=position, column=quoted(name))
     return tuple(names), escaped
 
 

@@ -78,9 +78,9 @@ def _refuse_many_values(text: str, limits: Limits) -> None:
         raise UnreadableError("json.too-many-values", limit=f"{limits.values:,}")
 
 
-def _collect(found: Iterator[Found], limits: Limits) -> list[Record]:
+def _collect(values: Iterator[Found], limits: Limits) -> list[Record]:
     records: list[Record] = []
-    for line, value in found:
+    for line, value in values:
         if len(records) == limits.records:
             raise UnreadableError("json.too-many-records", limit=f"{limits.records:,}")
         records.append(Record(number=len(records) + 1, line=line, value=value))

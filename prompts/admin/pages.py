@@ -74,12 +74,14 @@ class PromptPages:
         numbers = [version.number for version in versions]
         left = _number(request, "from", max(numbers[0] - 1, 1))
         right = _number(request, "to", numbers[0])
-        found = {
+        # The list above leaves out the texts: of a long history they are megabytes.
+        compared = {
             version.number: version for version in prompt.versions.filter(number__in=(left, right))
         }
-        if left not in found or right not in found:
+        if left not in compared or right not in compared:
             self.message_user(request, _("This version does not exist."), messages.ERROR)
             return redirect("admin:prompts_prompt_change", key)
+        before, after = compared[left], compared[right]
         inline = request.GET.get("view") == "inline"
         whole = request.GET.get("context") == "all"
         context = {
@@ -88,13 +90,14 @@ class PromptPages:
             "opts": self.opts,
             "prompt": prompt,
             "versions": versions,
-            "left": found[left],
-            "right": found[right],
+            "left": before,
+            "right": after,
             "rows": diffing.compare(
-                *(content_as_text(found[side].kind, found[side].content) for side in (left, right)),
+                content_as_text(before.kind, before.content),
+                content_as_text(after.kind, after.content),
                 context=None if whole else 3,
             ),
-            "contract": _contract_changes(found[left], found[right]),
+            "contract": _contract_changes(before, after),
             "inline": inline,
             "whole": whole,
             "can_change": self.has_change_permission(request, prompt),
@@ -233,14 +236,14 @@ class PromptPages:
         """Archive a prompt, or take it out of the archive, or put it to use."""
 
         def change(prompt: Prompt) -> Any:
-            wanted = request.POST.get("status", "")
+            status = request.POST.get("status", "")
             actor = request.user.get_username()
             reason = request.POST.get("reason", "")
-            if wanted == "unarchive":
+            if status == "unarchive":
                 services.unarchive_prompts([prompt], actor=actor, reason=reason)
             else:
                 services.edit_prompt(
-                    prompt_id=prompt.pk, status=wanted, author=actor, change_note=reason
+                    prompt_id=prompt.pk, status=status, author=actor, change_note=reason
                 )
             prompt.refresh_from_db(fields=["status"])
             return _("The status is now “%(status)s”.") % {"status": prompt.get_status_display()}

@@ -131,8 +131,10 @@ class PromptAdmin(PromptPages, ImportPage, SoftDeleteAdmin):
         if not words:
             below = obj.description or obj.name
             return format_html('{}<span class="wk-below">{}</span>', obj.title, below[:120])
-        found = highlight(excerpt(obj.content, words), words)
-        return format_html('{}<span class="wk-below">{}</span>', highlight(obj.title, words), found)
+        passage = highlight(excerpt(obj.content, words), words)
+        return format_html(
+            '{}<span class="wk-below">{}</span>', highlight(obj.title, words), passage
+        )
 
     @display(description=_("status"), ordering="status", label=STATUS_COLOURS)
     def shown_status(self, obj: Prompt) -> tuple[str, str]:

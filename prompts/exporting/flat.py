@@ -109,7 +109,7 @@ def write_xlsx(records: Iterable[Record], stream: BinaryIO) -> None:
 
 
 def _cell(sheet: Any, record: Record, text: str) -> Any:
-    escaped = UNFIT_FOR_XML.sub(lambda found: f"_x{ord(found[0]):04X}_", text)
+    escaped = UNFIT_FOR_XML.sub(lambda match: f"_x{ord(match[0]):04X}_", text)
     if len(escaped) > CELL_MAX:
         raise TooLongError(
             "export.cell-too-long",

@@ -89,8 +89,8 @@ def _check_columns(table: Table, names: ColumnNames) -> None:
         return
     if table.columns is None:
         raise UnreadableError(fault)
-    place = find_position(table.header_line, table.unit)
-    raise UnreadableError("import.header", place=place, what=fault)
+    position = find_position(table.header_line, table.unit)
+    raise UnreadableError("import.header", place=position, what=fault)
 
 
 def _in_order(rows: Iterable[Row | Rejection]) -> Iterator[Row | Rejection]:

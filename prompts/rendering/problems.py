@@ -106,5 +106,5 @@ class RenderError(TemplateError):
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that is most like `name`, None where none is."""
     folded = {other.casefold(): other for other in known}
-    found = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
-    return folded[found[0]] if found else None
+    matches = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
+    return folded[matches[0]] if matches else None

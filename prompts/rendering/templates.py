@@ -75,8 +75,8 @@ def _parsed(template: Template) -> Iterator[tuple[int | None, Parsed]]:
         yield number, _parse_checked(template.syntax, text)
 
 
-def _in_message(place: SourceLocation, number: int | None) -> SourceLocation:
-    return replace(place, message=number) if number is not None else place
+def _in_message(location: SourceLocation, number: int | None) -> SourceLocation:
+    return replace(location, message=number) if number is not None else location
 
 
 def find_references(template: Template) -> tuple[Reference, ...]:
@@ -88,8 +88,8 @@ def find_references(template: Template) -> tuple[Reference, ...]:
     references = []
     for number, text in parsed:
         for reference in text.references:
-            place = _in_message(reference.place, number)
-            references.append(replace(reference, place=place))
+            location = _in_message(reference.place, number)
+            references.append(replace(reference, place=location))
     return tuple(references)
 
 

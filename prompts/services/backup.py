@@ -99,11 +99,11 @@ def _restore(row: Archived, author: str) -> str:
 def _find(row: Archived) -> Prompt | None:
     key = _key(row)
     if key is not None:
-        found = Prompt.all_objects.filter(pk=key).first()
-        if found is not None:
-            if found.is_deleted:
+        prompt = Prompt.all_objects.filter(pk=key).first()
+        if prompt is not None:
+            if prompt.is_deleted:
                 raise InvalidInputError({"id": Sentence("import.in-trash")})
-            return found
+            return prompt
     return Prompt.objects.filter(name=row.name).first()
 
 

@@ -89,17 +89,17 @@ def examine(
 
 def resolve_includes(prompt: Prompt) -> list[Problem]:
     """Pin the includes of `prompt`, complete its declarations; return what is wrong with it."""
-    found = examine(
+    report = examine(
         kind=prompt.kind,
         syntax=prompt.syntax,
         content=prompt.content,
         variables=prompt.variables,
         prompt_id=prompt.pk,
     )
-    if found.template is not None:
-        prompt.variables = [variable.as_json() for variable in found.template.variables]
-        prompt.includes = list(found.includes)
-    return list(found.problems)
+    if report.template is not None:
+        prompt.variables = [variable.as_json() for variable in report.template.variables]
+        prompt.includes = list(report.includes)
+    return list(report.problems)
 
 
 def refuse_problems(problems: Iterable[Problem]) -> None:
@@ -113,18 +113,18 @@ def refuse_problems(problems: Iterable[Problem]) -> None:
         about_variables = problem.code.startswith(OF_VARIABLES)
         by_field.setdefault("variables" if about_variables else "content", []).append(problem)
     if by_field:
-        raise InvalidInputError({name: say_all(found) for name, found in by_field.items()})
+        raise InvalidInputError({name: say_all(of_field) for name, of_field in by_field.items()})
 
 
 def _pin(
     references: Iterable[Reference],
     prompt_id: UUID | None,
 ) -> tuple[tuple[dict[str, Any], ...], tuple[Problem, ...]]:
-    wanted = {str(reference): reference for reference in references}
-    found = selectors.find_included(wanted.values()) if wanted else {}
+    by_text = {str(reference): reference for reference in references}
+    versions = selectors.find_included(by_text.values()) if by_text else {}
     pins, problems = [], []
-    for text, reference in wanted.items():
-        version = found.get(text)
+    for text, reference in by_text.items():
+        version = versions.get(text)
         if version is None:
             continue  # the check says so
         pin = _pin_of(text, version)

@@ -73,10 +73,10 @@ def _variables(value: Any) -> Any:
 def _metadata(value: Any) -> dict[str, Any]:
     if isinstance(value, dict):
         return value
-    found = _read("metadata", value) if value.strip() else {}
-    if not isinstance(found, dict):
+    document = _read("metadata", value) if value.strip() else {}
+    if not isinstance(document, dict):
         raise InvalidInputError({"metadata": Sentence("import.object")})
-    return found
+    return document
 
 
 def _read(name: str, text: str) -> Any:

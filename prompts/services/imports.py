@@ -134,8 +134,8 @@ def _check_options(options: ImportOptions) -> None:
 
 
 def _owner_and_status(options: ImportOptions) -> dict[str, Any]:
-    given = {"status": options.status, "user_id": options.user_id}
-    return {name: value for name, value in given.items() if value is not None}
+    defaults = {"status": options.status, "user_id": options.user_id}
+    return {name: value for name, value in defaults.items() if value is not None}
 
 
 def _batches(rows: Iterable[Row | Rejection]) -> Iterator[list[Row | Rejection]]:

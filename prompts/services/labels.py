@@ -319,9 +319,9 @@ def pass_gate(
         )
     )
     failed = [verdict for verdict in verdicts if not verdict.passed]
-    said = {verdict.check: [verdict.passed, verdict.reason] for verdict in verdicts}
+    verdicts_by_check = {verdict.check: [verdict.passed, verdict.reason] for verdict in verdicts}
     if not failed:
-        return {"checks": said}
+        return {"checks": verdicts_by_check}
     why = "; ".join(f"{verdict.check}: {verdict.reason}" for verdict in failed)
     if not override:
         raise GateRefusedError("label.gate", failed, label=label, number=version.number, why=why)
@@ -329,7 +329,7 @@ def pass_gate(
         raise LabelProtectedError("label.override-permission")
     if not reason:
         raise InvalidInputError({"reason": Sentence("label.override-reason")})
-    return {"checks": said, "overridden": True}
+    return {"checks": verdicts_by_check, "overridden": True}
 
 
 def _announce(

@@ -55,8 +55,8 @@ def new_prompt(**fields: Any) -> Prompt:
         InvalidInputError: with one sentence for each field that is wrong.
     """
     needed = ("title", "content")
-    given = {name: value for name, value in fields.items() if value is not None or name in needed}
-    prompt = Prompt(**given)
+    values = {name: value for name, value in fields.items() if value is not None or name in needed}
+    prompt = Prompt(**values)
     prompt.name = prompt.name or make_name(str(prompt.title))
     _check(prompt)
     return prompt
@@ -116,21 +116,22 @@ def create_prompt(*, title: str, content: str, author: str = "", **fields: Any) 
     return prompt
 
 
-def free_names(wanted: Iterable[str], taken: Collection[str] = ()) -> list[str]:
-    """Return a free name for each that is wanted: itself, or with a number after it."""
-    names = list(wanted)
+def free_names(stems: Iterable[str], taken: Collection[str] = ()) -> list[str]:
+    """Return a free name for each stem: itself, or with a number after it."""
+    names = list(stems)
     used = set(taken) | set(
         Prompt.objects.order_by().filter(name__in=names).values_list("name", flat=True)
     )
     for stem in sorted({name for name in names if name in used}):
+        # All that begin so at once: the number that is free is then counted here.
         beginning = Prompt.objects.order_by().filter(name__startswith=stem[:50])
         used |= set(beginning.values_list("name", flat=True))
-    found = []
+    free_ones = []
     for name in names:
         free = make_name(name, used)
-        used.add(free)
-        found.append(free)
-    return found
+        used.add(free)  # two rows of one import may ask for the same
+        free_ones.append(free)
+    return free_ones
 
 
 @transaction.atomic

@@ -104,8 +104,8 @@ def fill_template(
     """
     try:
         variables = parse_variables(template.parameters)
-        given = {name: text for name, text in values.items() if text}
-        filled = coerce_values(variables, given)
+        filled_in = {name: text for name, text in values.items() if text}
+        filled = coerce_values(variables, filled_in)
         content = fill_partly(template.content, filled)
     except TemplateError as error:
         raise InvalidInputError({"content": say_all(error.problems)}) from error
@@ -135,9 +135,9 @@ def check_template(content: str, parameters: Any) -> list[dict[str, Any]]:
         "content": say_all(problem for problem in problems if problem not in unused),
         "parameters": say_all(unused),
     }
-    found = {name: text for name, text in messages.items() if text}
-    if found:
-        raise InvalidInputError(found)
+    faults = {name: text for name, text in messages.items() if text}
+    if faults:
+        raise InvalidInputError(faults)
     return [variable.as_json() for variable in variables]
 
 

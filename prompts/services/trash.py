@@ -37,8 +37,8 @@ def purge_prompts(keys: Iterable[UUID]) -> int:
 
     Prompts that are in use are left alone.
     """
-    found = Prompt.all_objects.deleted().filter(pk__in=list(keys))
-    purged = list(found.values_list("pk", flat=True))
+    rows = Prompt.all_objects.deleted().filter(pk__in=list(keys))
+    purged = list(rows.values_list("pk", flat=True))
     for start in range(0, len(purged), CHUNK):
         Prompt.all_objects.get_queryset().filter(pk__in=purged[start : start + CHUNK]).hard_delete()
     forget_releases()

@@ -59,6 +59,6 @@ def _exercise(client: Any) -> None:
     _expect(client.get(key), None, "an expired value comes back")
 
 
-def _expect(found: object, wanted: object, fault: str) -> None:
-    if found != wanted:
+def _expect(actual: object, expected: object, fault: str) -> None:
+    if actual != expected:
         raise ProbeError(fault, "Check the memory limit and eviction policy of the Redis server.")

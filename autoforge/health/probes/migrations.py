@@ -15,16 +15,16 @@ def probe() -> str:
     """
     read_server_facts()
     try:
-        found = read_migrations()
+        state = read_migrations()
     except DatabaseError as error:
         raise ProbeError(
             f"the migrations cannot be read: {error}", "See the database probe."
         ) from error
-    if found.pending:
-        raise ProbeError(f"pending: {', '.join(found.pending)}", "Run `manage.py migrate`.")
-    if found.unknown:
+    if state.pending:
+        raise ProbeError(f"pending: {', '.join(state.pending)}", "Run `manage.py migrate`.")
+    if state.unknown:
         raise ProbeError(
-            f"applied but not in this code: {', '.join(found.unknown)}",
+            f"applied but not in this code: {', '.join(state.unknown)}",
             "The database is newer than the code: deploy the newer code, or migrate back with it.",
         )
-    return f"{len(found.applied)} applied, none pending"
+    return f"{len(state.applied)} applied, none pending"

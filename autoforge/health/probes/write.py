@@ -20,7 +20,7 @@ def probe() -> str:
     read_server_facts()
     name = f"health_probe_{uuid.uuid4().hex}"
     try:
-        found = _write_and_roll_back(name)
+        count = _write_and_roll_back(name)
     except DatabaseError as error:
         outage = find_outage(error)
         raise ProbeError(
@@ -28,7 +28,7 @@ def probe() -> str:
             "Check that the database's file and folder are writable (or its token is not "
             "read-only), that migrations are applied, and that no other program holds the lock.",
         ) from error
-    if found != 1:
+    if count != 1:
         raise ProbeError("a row was written and did not come back", "Check the database's disk.")
     return "a row was inserted, read back and rolled back"
 
@@ -37,6 +37,6 @@ def _write_and_roll_back(name: str) -> int:
     rows = MigrationRecorder(connection).migration_qs
     with transaction.atomic(durable=True):
         rows.create(app="health_probe", name=name)
-        found = rows.filter(app="health_probe", name=name).count()
+        count = rows.filter(app="health_probe", name=name).count()
         transaction.set_rollback(True)
-    return found
+    return count

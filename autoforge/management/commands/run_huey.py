@@ -53,9 +53,9 @@ class Command(BaseCommand):
 def _every(minutes: int) -> Callable[..., bool]:
     from huey import crontab
 
-    found: Callable[..., bool] = (
+    schedule: Callable[..., bool] = (
         crontab(minute="0", hour=f"*/{minutes // 60}")
         if minutes >= 60
         else crontab(minute=f"*/{minutes}")
     )
-    return found
+    return schedule

@@ -78,20 +78,22 @@ class Command(BaseCommand):
         if form == "json":
             out.write(json.dumps({"target": target, **counts}))
             return
-        said = ", ".join(f"{count:,} {name}" for name, count in counts.items())
-        out.write(f"Exported to {target}: {said}.")
+        summary = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+        out.write(f"Exported to {target}: {summary}.")
 
 
 def _choose(options: dict[str, Any]) -> QuerySet[Prompt]:
     rows = Prompt.objects.order_by("name")
     if options["status"]:
         rows = rows.filter(status=options["status"])
-    wanted = options["prompt"]
-    if wanted:
-        rows = rows.filter(Q(name__in=wanted) | Q(title__in=wanted))
-        found = {word for row in rows.values_list("name", "title") for word in row}
-        for name in wanted:
-            if name not in found:
+    names = options["prompt"]
+    if names:
+        rows = rows.filter(Q(name__in=names) | Q(title__in=names))
+        known: set[str] = set()
+        for row in rows.values_list("name", "title"):
+            known.update(row)
+        for name in names:
+            if name not in known:
                 raise CommandError(f"There is no prompt “{name}”.", returncode=WRONG_INPUT)
     return rows
 

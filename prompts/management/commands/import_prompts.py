@@ -116,8 +116,8 @@ class Command(BaseCommand):
         if options["output"] == "json":
             self.stdout.write(json.dumps({**counts, "kept": not options["dry_run"]}))
             return
-        said = ", ".join(f"{count:,} {name}" for name, count in counts.items())
-        self.stdout.write(f"{said}{' (dry run: nothing kept)' if options['dry_run'] else ''}.")
+        summary = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+        self.stdout.write(f"{summary}{' (dry run: nothing kept)' if options['dry_run'] else ''}.")
 
     def _make_report(self, options: dict[str, Any]) -> Report:
         chosen: type[Report] = TextReport

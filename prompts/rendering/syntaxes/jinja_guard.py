@@ -83,8 +83,8 @@ def inspect(tree: nodes.Template, text: str, filters: Collection[str]) -> Found:
         if problem is not None:
             problems.append(problem)
         elif isinstance(node, nodes.Include):
-            place = view.at(node, "include")
-            references.append(Reference.read(_constant(node.template), place))  # type: ignore[arg-type]  # else a fault
+            location = view.at(node, "include")
+            references.append(Reference.read(_constant(node.template), location))  # type: ignore[arg-type]  # else a fault
         elif isinstance(node, nodes.Name) and node.ctx == "load":
             first_line.setdefault(node.name, node.lineno)
     if problems:
@@ -101,9 +101,9 @@ def _with_uses(
     try:
         names = _undeclared(tree)
     except TemplateSyntaxError as error:
-        place = SourceLocation(line=error.lineno)
+        location = SourceLocation(line=error.lineno)
         params = {"reason": (error.message or "").rstrip(".")}
-        return Found(problems=(Problem(code="jinja-syntax", params=params, place=place),))
+        return Found(problems=(Problem(code="jinja-syntax", params=params, place=location),))
     if len(names) > MOST_VARIABLES:
         many = Problem(code="too-many-variables", params={"limit": MOST_VARIABLES})
         return Found(problems=(many,))
@@ -180,8 +180,8 @@ def _unknown(
     words = [name for name in sorted(known) if name.isalpha()]
     near = nearest(node.name, words)
     params = {"name": node.name, "near": near, "allowed": ", ".join(words)}
-    place = view.at(node, node.name)
-    return Problem(code=f"{code}-near" if near else code, params=params, place=place)
+    location = view.at(node, node.name)
+    return Problem(code=f"{code}-near" if near else code, params=params, place=location)
 
 
 def _attribute(node: nodes.Getattr, view: _View) -> Problem | None:

@@ -63,20 +63,20 @@ def parse(text: str) -> Parsed:
     )
 
 
-def _read(text: str, start: int, end: int, place: SourceLocation) -> Part | Problem:
+def _read(text: str, start: int, end: int, location: SourceLocation) -> Part | Problem:
     if not text.endswith("}}", start + 2, end):
-        return Problem(code="mustache-open", place=place)
+        return Problem(code="mustache-open", place=location)
     inner = text[start + 2 : end - 2].strip()
     third = text[end : end + 1] == "}"  # {{{ x }}} or {{ {…} }}
     if inner.startswith(">"):
-        reference = Reference.read(inner[1:], place)
+        reference = Reference.read(inner[1:], location)
         if reference is not None and not third:
             return reference
     elif is_variable_name(inner) and not third:
-        return Use(name=inner, place=place)
-    found = text[start : end + third]
-    found = found if len(found) <= SHOWN else f"{found[:SHOWN]}…"
-    return Problem(code="mustache-form", params={"found": found}, place=place)
+        return Use(name=inner, place=location)
+    tag = text[start : end + third]
+    tag = tag if len(tag) <= SHOWN else f"{tag[:SHOWN]}…"
+    return Problem(code="mustache-form", params={"found": tag}, place=location)
 
 
 def _filler(parts: list[Part]) -> Any:

@@ -54,7 +54,7 @@ def as_text(value: Any) -> str:
     if isinstance(value, float):
         return _number_text(value)
     if isinstance(value, list | tuple):
-        return ",".join(as_text(one) for one in value)
+        return ",".join(as_text(member) for member in value)
     return str(value) if isinstance(value, int) else "[object Object]"
 
 
@@ -77,9 +77,9 @@ def as_json(value: Any, indent: int | str | None = None) -> str:
 def _plain(value: Any) -> Any:
     value = present(value)
     if isinstance(value, dict):
-        return {str(key): _plain(one) for key, one in value.items()}
+        return {str(key): _plain(member) for key, member in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
+        return [_plain(member) for member in value]
     if isinstance(value, float):
         if not math.isfinite(value):
             return None

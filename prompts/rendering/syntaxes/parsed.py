@@ -56,10 +56,10 @@ class Reference:
     @classmethod
     def read(cls, text: str, place: SourceLocation) -> "Reference | None":
         """Return the reference that "name" or "name@label" is, None where it is none."""
-        found = REFERENCE.fullmatch(text.strip())
-        if found is None:
+        match = REFERENCE.fullmatch(text.strip())
+        if match is None:
             return None
-        return cls(name=found[1], label=found[2] or DEFAULT_LABEL, place=place)
+        return cls(name=match[1], label=match[2] or DEFAULT_LABEL, place=place)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -434,7 +434,7 @@ class Connection:
             self._stream.end()
         if error is not None:
             raise error
-        return [one for one in result.step_results[before:] if one is not None]
+        return [step for step in result.step_results[before:] if step is not None]
 
     def _commit(self, transaction: Transaction) -> None:
         steps = [StatementRequest(sql) for sql in (*transaction.prefix, "COMMIT")]
@@ -485,7 +485,7 @@ class Connection:
         mine = result.step_results[len(prefix) : len(prefix) + len(statements)]
         if None in mine:
             raise failures.ended()
-        return [one for one in mine if one is not None]
+        return [result for result in mine if result is not None]
 
     @property
     def _closes(self) -> bool:
