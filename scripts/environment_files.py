@@ -75,9 +75,9 @@ def list_deployment(app_env: str, prefix: str) -> Iterator[Listing]:
         return f"{prefix}_{variable.name.replace('TURSO_STAGING_', 'TURSO_')}"
 
     def fill(variable: Variable) -> str:
-        place = name_placeholder(variable)
-        kind = "secrets" if variable.secret else "vars"
-        return f"          {place}: ${{{{ {kind}.{place} }}}}\n"
+        name = name_placeholder(variable)
+        context = "secrets" if variable.secret else "vars"  # of GitHub's expressions
+        return f"          {name}: ${{{{ {context}.{name} }}}}\n"
 
     # A deployment may leave a new variable out, as long as nobody says that it is needed there.
     yield Listing(

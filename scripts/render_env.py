@@ -24,16 +24,20 @@ def render(template: str, values: Mapping[str, str]) -> str:
     Raises:
         RenderError: naming every placeholder that is empty and every value with a line break.
     """
-    found = list(_placeholders(template))
-    empty = [place for _, place, optional in found if not optional and not _is_set(values, place)]
+    lines, empty, broken = [], [], []
+    for name, source, optional in _placeholders(template):
+        value = values.get(source, "")
+        if len(f"{value}.".splitlines()) > 1:  # the full stop: a break at the end counts too
+            broken.append(source)
+        if value.strip():
+            lines.append(f"{name}={quote(value)}\n")
+        elif not optional:
+            empty.append(source)
     if empty:
         raise RenderError(f"empty or not set: {', '.join(empty)}")
-    broken = [place for _, place, _ in found if len(f"{values.get(place, '')}.".splitlines()) > 1]
     if broken:
         raise RenderError(f"has a line break: {', '.join(broken)}")
-    return "".join(
-        f"{name}={quote(values[place])}\n" for name, place, _ in found if _is_set(values, place)
-    )
+    return "".join(lines)
 
 
 def _placeholders(template: str) -> Iterator[tuple[str, str, bool]]:
@@ -48,10 +52,6 @@ def _placeholders(template: str) -> Iterator[tuple[str, str, bool]]:
             raise RenderError(f"line {number} of the template is not NAME=${{PLACEHOLDER}}")
         yield match["name"], match["source"], optional
         optional = False
-
-
-def _is_set(values: Mapping[str, str], place: str) -> bool:
-    return bool(values.get(place, "").strip())
 
 
 def quote(value: str) -> str:

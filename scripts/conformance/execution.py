@@ -64,19 +64,20 @@ def run_sqlite(bench: Bench, groups: Sequence[Sequence[str]]) -> dict[str, Outco
     Raises:
         LaunchError: a group broke off.
     """
-    kept = {tuple(group): _kept(group) for group in groups}
-    missing = [group for group, path in kept.items() if not path.exists()]
+    missing = [group for group in groups if not _cache_path(group).exists()]
     for record, group in _run(bench, missing, "sqlite", {}):
         if not is_finished(record):
             raise LaunchError(f"Django's tests broke off on SQLite: {_keep_log(record)}")
-        kept[tuple(group)].parent.mkdir(parents=True, exist_ok=True)
-        part = kept[tuple(group)].with_suffix(f".{os.getpid()}")
+        path = _cache_path(group)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(f".{os.getpid()}")
         shutil.copy(record, part)
-        part.replace(kept[tuple(group)])  # at once: half a record would be believed
-    return read_outcomes(kept.values())
+        part.replace(path)  # at once: half a record would be believed
+    return read_outcomes([_cache_path(group) for group in groups])
 
 
-def _kept(group: Sequence[str]) -> Path:
+def _cache_path(group: Sequence[str]) -> Path:
+    """Return where the record of a group is kept: another version of anything has another."""
     versions = (django.get_version(), platform.python_version(), sqlite3.sqlite_version)
     digest = hashlib.sha256(" ".join(group).encode()).hexdigest()[:12]
     return CACHE / f"sqlite-{'-'.join(versions)}" / f"{group[0]}-{digest}.jsonl"
@@ -87,9 +88,10 @@ def _keep_log(record: Path) -> str:
     log = record.with_suffix(".log")
     lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
     CACHE.mkdir(parents=True, exist_ok=True)
-    kept = CACHE / f"broke-off-{log.name}"
-    shutil.copy(log, kept)
-    return f"{lines[-1][:300] if lines else 'no word'} ({kept.relative_to(ROOT)})"
+    copy = CACHE / f"broke-off-{log.name}"
+    shutil.copy(log, copy)
+    last = lines[-1][:300] if lines else "no word"
+    return f"{last} ({copy.relative_to(ROOT)})"
 
 
 def _run(
@@ -142,9 +144,11 @@ def _started(
 
 def _environment(folder: Path) -> dict[str, str]:
     """Return variables that no configuration of this machine or of AutoForge's reaches into."""
-    kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    paths = os.pathsep.join(map(str, (ROOT, ROOT / "scripts", BACKEND)))
-    return kept | {"PYTHONPATH": paths, "TMPDIR": str(folder)}
+    environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    paths = (ROOT, ROOT / "scripts", BACKEND)
+    environment["PYTHONPATH"] = os.pathsep.join(str(path) for path in paths)
+    environment["TMPDIR"] = str(folder)
+    return environment
 
 
 def _watch(process: "subprocess.Popen[bytes]", record: Path) -> Iterator[int]:
@@ -154,9 +158,9 @@ def _watch(process: "subprocess.Popen[bytes]", record: Path) -> Iterator[int]:
         try:
             process.wait(LOOK_EVERY_SECONDS)
         except subprocess.TimeoutExpired:
-            now = _lines(record)
-            changed = time.monotonic() if now > lines else changed
-            lines = now
+            count = _lines(record)
+            if count > lines:
+                lines, changed = count, time.monotonic()
             yield lines
         else:
             return

@@ -18,13 +18,13 @@ FAST: Final = (
 )
 # As in Django's runtests.py: two that only serve other tests, and those of a GIS database.
 NOT_TESTS: Final = {"import_error_package", "test_runner_apps", "gis_tests"}
-GROUP_SIZE: Final = 12
+GROUP_SIZE: Final = 12  # modules: what a crash costs, and how many tables a flush has to empty
 
 
 def all_modules(tests: Path) -> list[str]:
     """Return the names of the test modules in Django's folder of tests."""
-    found = {path.parent.name for path in tests.glob("*/__init__.py")}
-    return sorted(found - NOT_TESTS)
+    packages = {path.parent.name for path in tests.glob("*/__init__.py")}
+    return sorted(packages - NOT_TESTS)
 
 
 def choose_groups(modules: Sequence[str], named: Sequence[str]) -> list[tuple[str, ...]]:
@@ -40,10 +40,10 @@ def choose_groups(modules: Sequence[str], named: Sequence[str]) -> list[tuple[st
     unknown = sorted(set(named) - set(modules))
     if unknown:
         raise LaunchError(f"Django has no test module named {', '.join(unknown)}.")
-    wanted = set(named or modules)
+    chosen = set(named or modules)
     # The quick run's modules stay together: what SQLite did with them is then kept for both runs.
-    fast = [name for name in FAST if name in wanted]
-    others = [name for name in modules if name in wanted and name not in FAST]
+    fast = [name for name in FAST if name in chosen]
+    others = [name for name in modules if name in chosen and name not in FAST]
     return [*_split(fast), *_split(others)]
 
 

@@ -80,7 +80,7 @@ def _first_line(err: Any) -> str:
 def _declared_as(test: Any) -> str:
     """Return the name of the test in the class that has the method: there it was marked."""
     method = test._testMethodName  # noqa: SLF001 (unittest has no other name for it)
-    owner = next(one for one in type(test).__mro__ if method in vars(one))
+    owner = next(parent for parent in type(test).__mro__ if method in vars(parent))
     return f"{owner.__module__}.{owner.__qualname__}.{method}"
 
 
@@ -115,13 +115,15 @@ def _mark(connection: Any, mark: Callable[[], None]) -> None:
 def _take_unknown(connection: Any) -> Iterator[str]:
     """Take the tests that do not exist out of what is declared; Django would stop at the first."""
     features = connection.features
+    # The features belong to the class: what is set here is for this connection's object alone.
     wrong = {name for name in features.django_test_expected_failures if not _exists(name)}
     features.django_test_expected_failures = features.django_test_expected_failures - wrong
     yield from wrong
     skips = features.django_test_skips
-    wrong = {name for names in skips.values() for name in names if not _exists(name)}
-    features.django_test_skips = {reason: set(names) - wrong for reason, names in skips.items()}
-    yield from wrong
+    features.django_test_skips = {}
+    for reason, names in skips.items():
+        features.django_test_skips[reason] = {name for name in names if _exists(name)}
+        yield from set(names) - features.django_test_skips[reason]
 
 
 def _exists(name: str) -> bool:

@@ -47,21 +47,21 @@ def _requirement(version: str) -> str:
             f"No requirements file pins Django {version}, which is installed: run make setup."
         )
     pin = rf"^django=={re.escape(version)}\b.*\n(?:    --hash=.*\n?)+"
-    found = re.search(pin, (ROOT / lock).read_text(encoding="utf-8"), re.MULTILINE)
-    if found is None:
+    match = re.search(pin, (ROOT / lock).read_text(encoding="utf-8"), re.MULTILINE)
+    if match is None:
         raise LaunchError(f"{lock} holds no hash for Django {version}: run make lock.")
-    return found[0]
+    return match[0]
 
 
 def _download(version: str, requirement: str, scratch: Path) -> Path:
     """Download the source distribution, which uv cannot; pip compares it with the hashes."""
-    wanted = scratch / "django.txt"
-    wanted.write_text(requirement, encoding="utf-8")
+    requirements = scratch / "django.txt"
+    requirements.write_text(requirement, encoding="utf-8")
     command = [sys.executable, "-m", "pip", "download", "--no-input", "--retries", RETRIES]
     command += ["--disable-pip-version-check", "--progress-bar", "off", "--no-deps"]
     command += ["--no-binary", "django", "--require-hashes", "--dest", str(scratch)]
     done = subprocess.run(  # noqa: S603 (the command is our own)
-        [*command, "--requirement", str(wanted)], capture_output=True, text=True, check=False
+        [*command, "--requirement", str(requirements)], capture_output=True, text=True, check=False
     )
     archive = next(iter(scratch.glob("*.tar.gz")), None)
     if done.returncode != 0 or archive is None:
@@ -84,10 +84,10 @@ def _reason(output: str) -> str:
 def _unpack(archive: Path, scratch: Path, folder: Path) -> None:
     """Unpack everything but Django itself, which is installed; some tests read its docs."""
     with tarfile.open(archive) as tar:
-        inner = tar.getnames()[0].partition("/")[0]
-        wanted = [one for one in tar if not one.name.startswith(f"{inner}/django/")]
+        inner = tar.getnames()[0].partition("/")[0]  # django-5.2.19
+        members = [member for member in tar if not member.name.startswith(f"{inner}/django/")]
         # Debian's Python 3.11.2 has no filters yet; what is unpacked has the hash that is pinned.
         safely: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
-        tar.extractall(scratch, members=wanted, **safely)  # noqa: S202 (as above)
+        tar.extractall(scratch, members=members, **safely)  # noqa: S202 (as above)
     shutil.rmtree(folder, ignore_errors=True)
     (scratch / inner).rename(folder)  # at once: a folder that is there is whole

@@ -41,12 +41,12 @@ def evaluate(config: Path, out: Path) -> list[str]:
     """
     from django.core.management import CommandError, call_command
 
-    said = io.StringIO()
-    fields = {"format": "promptfoo", "output": str(out), "stderr": said, "stdout": io.StringIO()}
+    errors = io.StringIO()
+    fields = {"format": "promptfoo", "output": str(out), "stderr": errors, "stdout": io.StringIO()}
     try:
         call_command("evaluate", str(config), **fields)
     except SystemExit:
         pass  # an answer failed, or is an error
     except CommandError as error:
         raise Refused(str(error)) from error
-    return said.getvalue().splitlines()
+    return errors.getvalue().splitlines()

@@ -120,10 +120,10 @@ def _text(source: random.Random, longest: int = 10) -> str:
 def _near(source: random.Random, text: str) -> str:
     letters = list(text)
     for _ in range(source.randint(0, 4)):
-        place = source.randint(0, len(letters))
-        letters[place : place + source.randint(0, 1)] = source.choice(
-            ["", "x", " ", "é", "😀", "T"]
-        )
+        start = source.randint(0, len(letters))
+        # The order of the draws is what makes a seed's pairs, and many of them are recorded.
+        added = source.choice(["", "x", " ", "é", "😀", "T"])
+        letters[start : start + source.randint(0, 1)] = added
     return "".join(letters)
 
 
@@ -134,8 +134,8 @@ def _value(source: random.Random) -> Any:
 
 
 def _limit(source: random.Random, *choices: float) -> dict[str, Any]:
-    chosen = source.choice((None, *choices))
-    return {} if chosen is None else {"threshold": chosen}
+    threshold = source.choice((None, *choices))
+    return {} if threshold is None else {"threshold": threshold}
 
 
 def _equals(source: random.Random) -> dict[str, Any]:
@@ -143,9 +143,9 @@ def _equals(source: random.Random) -> dict[str, Any]:
         text = source.choice(DOCUMENTS)
         return {"value": source.choice([{"a": 1}, [], {}, [1, 2], {"日本": "東京"}]), "text": text}
     value = source.choice([_value(source), True, False])
-    same = (
-        str(value) if not isinstance(value, bool | float) else source.choice(["true", "3.5", "2"])
-    )
+    same = str(value)
+    if isinstance(value, bool | float):  # JavaScript writes them in another way than Python
+        same = source.choice(["true", "3.5", "2"])
     return {"value": value, "text": source.choice([same, _near(source, same), f"{same} "])}
 
 
@@ -191,12 +191,17 @@ def _xml(source: random.Random) -> dict[str, Any]:
     value = source.choice(
         [None, "a", "a.b", "a.b,a.c", "root.item", {"requiredElements": ["a.b"]}, ["a"]]
     )
-    return {"text": source.choice(MARKUP), **({} if value is None else {"value": value})}
+    drawn: dict[str, Any] = {"text": source.choice(MARKUP)}
+    if value is not None:
+        drawn["value"] = value
+    return drawn
 
 
 def _html(source: random.Random) -> dict[str, Any]:
     text = source.choice(MARKUP)
-    return {"text": text if source.random() < 0.7 else f"{_text(source, 2)}{text}"}
+    if source.random() >= 0.7:
+        text = f"{_text(source, 2)}{text}"
+    return {"text": text}
 
 
 def _edits(source: random.Random) -> dict[str, Any]:
@@ -247,12 +252,11 @@ def _probabilities(source: random.Random) -> dict[str, Any]:
 
 def _finish(source: random.Random) -> dict[str, Any]:
     reasons = ["stop", "length", "content_filter", "tool_calls", "STOP"]
-    found = source.choice([*reasons, None])
-    return {
-        "text": "x",
-        "value": source.choice(reasons),
-        **({"finishReason": found} if found else {}),
-    }
+    reason = source.choice([*reasons, None])
+    drawn = {"text": "x", "value": source.choice(reasons)}
+    if reason is not None:
+        drawn["finishReason"] = reason
+    return drawn
 
 
 def _guard(source: random.Random) -> dict[str, Any]:
@@ -264,7 +268,8 @@ def _tools(source: random.Random) -> dict[str, Any]:
     called = source.sample(names, source.randint(0, 3))
     calls = [{"type": "function", "function": {"name": name, "arguments": "{}"}} for name in called]
     value: Any = source.sample(names, source.randint(1, 3))
-    value = ", ".join(value) if source.random() < 0.5 else value
+    if source.random() < 0.5:
+        value = ", ".join(value)
     return {"data": calls, "text": json.dumps(calls), "value": value, **_limit(source, 0, 0.5, 0.8)}
 
 

@@ -20,7 +20,7 @@ __all__ = ["ADMIN", "Login", "check_file", "close", "new_password", "prepare"]
 
 ADMIN: Final = "admin"
 LETTERS: Final = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # no l, o, I, O, 0, 1
-PASSWORD_GROUPS: Final = 4
+PASSWORD_GROUPS: Final = 4  # 20 characters of 56: 116 bits
 GROUP_LENGTH: Final = 5
 
 
@@ -39,10 +39,10 @@ class Login:
 
 def new_password() -> str:
     """Return 20 random characters in groups of five, none that is easily taken for another."""
-    groups = (
-        "".join(secrets.choice(LETTERS) for _ in range(GROUP_LENGTH))
-        for _ in range(PASSWORD_GROUPS)
-    )
+    groups = []
+    for _ in range(PASSWORD_GROUPS):
+        letters = [secrets.choice(LETTERS) for _ in range(GROUP_LENGTH)]
+        groups.append("".join(letters))
     return "-".join(groups)
 
 
@@ -84,10 +84,11 @@ def _check_folder(path: Path, root: Path) -> None:
             f"The folder {folder} of the database cannot be made ({error.strerror}): correct "
             "DATABASE_URL or the permissions."
         ) from error
-    for place in (folder, path):
-        if place.exists() and not os.access(place, os.R_OK | os.W_OK):
+    # SQLite writes its journal beside the file: the folder has to allow that as well.
+    for target in (folder, path):
+        if target.exists() and not os.access(target, os.R_OK | os.W_OK):
             raise LaunchError(
-                f"No permission to write {place}, where the database is: change its owner or "
+                f"No permission to write {target}, where the database is: change its owner or "
                 "permissions, or name another file in DATABASE_URL."
             )
 

