@@ -11,18 +11,18 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the project's packages
+
+from launch import database
+from launch.env_file import write_env_file
+from launch.errors import LaunchError
+from launch.libsql import local_server
+from launch.server import LOOPBACK, LocalServer, end_like_ctrl_c, open_server, url
+from launch.terminal import say, set_up, step, strong, warn
+
+from autoforge.environment import ConfigurationError, Environment, load
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from launch import database  # noqa: E402 (the project's folder comes first)
-from launch.env_file import write_env_file  # noqa: E402 (as above)
-from launch.errors import LaunchError  # noqa: E402 (as above)
-from launch.libsql import local_server  # noqa: E402 (as above)
-from launch.server import LOOPBACK, LocalServer, end_like_ctrl_c, open_server, url  # noqa: E402 (as above)
-from launch.terminal import say, set_up, step, strong, warn  # noqa: E402 (as above)
-
-from autoforge.environment import ConfigurationError, Environment, load  # noqa: E402 (as above)
-
 REDIS_TIMEOUT_SECONDS = 1
 
 

@@ -16,13 +16,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-ROOT: Final = Path(__file__).resolve().parent.parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "scripts"), str(ROOT / "benchmarks")]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this package
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))  # launch
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the project's packages
 
-from launch.sqld import Server  # noqa: E402 (as above)
-from launch.tools import BACKEND  # noqa: E402 (as above)
+from launch.sqld import Server
+from launch.tools import BACKEND
 
-from database.contenders import (  # noqa: E402 (the path comes first)
+from database.contenders import (
     DBAPI,
     DJANGO,
     OURS,
@@ -30,8 +31,9 @@ from database.contenders import (  # noqa: E402 (the path comes first)
     Contender,
     environment,
 )
-from database.proxy import DelayProxy  # noqa: E402 (as above)
+from database.proxy import DelayProxy
 
+ROOT: Final = Path(__file__).resolve().parent.parent.parent
 DELAY_SECONDS: Final = 0.02
 ROUNDS: Final = 3
 LEVEL: Final = 1.05  # where all ask once and wait for the network, a few per cent are noise

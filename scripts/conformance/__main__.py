@@ -18,24 +18,24 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-SCRIPTS: Final = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(SCRIPTS.parent), str(SCRIPTS)]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # launch, and this package
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the project's packages
 
-import django  # noqa: E402 (the path comes first)
-from launch.errors import LaunchError  # noqa: E402 (the path comes first)
-from launch.pythons import LOCKS, lock_of  # noqa: E402 (the path comes first)
-from launch.sqld import Server  # noqa: E402 (the path comes first)
-from launch.terminal import note, say, set_up, step, strong, warn  # noqa: E402 (the path comes first)
-from launch.tools import ROOT  # noqa: E402 (the path comes first)
+import django
+from launch.errors import LaunchError
+from launch.pythons import LOCKS, lock_of
+from launch.sqld import Server
+from launch.terminal import note, say, set_up, step, strong, warn
+from launch.tools import ROOT
 
-from conformance.execution import PROCESSES, Bench, run_libsql, run_sqlite  # noqa: E402 (the path comes first)
-from conformance.groups import FAST, all_modules, choose_groups  # noqa: E402 (the path comes first)
-from conformance.guard import Guard  # noqa: E402 (the path comes first)
-from conformance.other_django import run_on  # noqa: E402 (the path comes first)
-from conformance.outcomes import Outcome  # noqa: E402 (the path comes first)
-from conformance.report import documented_exceptions, write_report  # noqa: E402 (the path comes first)
-from conformance.source import fetch_tests  # noqa: E402 (the path comes first)
-from conformance.verdict import Verdict, compare_with_document, judge  # noqa: E402 (the path comes first)
+from conformance.execution import PROCESSES, Bench, run_libsql, run_sqlite
+from conformance.groups import FAST, all_modules, choose_groups
+from conformance.guard import Guard
+from conformance.other_django import run_on
+from conformance.outcomes import Outcome
+from conformance.report import documented_exceptions, write_report
+from conformance.source import fetch_tests
+from conformance.verdict import Verdict, compare_with_document, judge
 
 IDLE_SECONDS: Final = 900  # while SQLite has its turn, nobody asks the server
 COMPLAINTS_SHOWN: Final = 40  # more of them have a common cause

@@ -27,11 +27,12 @@ from urllib.request import urlopen
 
 import django
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # launch, and this package
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the project's packages
+
+from launch.sqld import Server
+
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
-
-from launch.sqld import Server  # noqa: E402 (needs the path above)
-
 CONCURRENCY: Final = 16
 DELAY_MS: Final = 50  # 500 cases take 1.6 s and more
 WORKING_SECONDS: Final = (0.0, 3.0)  # after the run is named; its first calls come a second later

@@ -17,16 +17,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # launch, and this package
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the project's packages
+
+from differential.compare import disagreements
+from differential.configs import FOLDERS, differing, our_rows, their_rows
+from differential.evaluating import Refused, database, evaluate
+from differential.generate import TYPES, generate
+from differential.promptfoo import VERSION, install, judge
+from differential.templates import fill_by_ours, fill_by_theirs
+
 ROOT = Path(__file__).resolve().parent.parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
-
-from differential.compare import disagreements  # noqa: E402 (needs the path above)
-from differential.configs import FOLDERS, differing, our_rows, their_rows  # noqa: E402
-from differential.evaluating import Refused, database, evaluate  # noqa: E402
-from differential.generate import TYPES, generate  # noqa: E402
-from differential.promptfoo import VERSION, install, judge  # noqa: E402
-from differential.templates import fill_by_ours, fill_by_theirs  # noqa: E402
-
 TESTS = ROOT / "tests" / "evaluations"
 PAIRS = TESTS / "scorers" / "promptfoo_answers.json"
 TEMPLATES = ROOT / "tests" / "prompts" / "rendering" / "nunjucks_answers.json"

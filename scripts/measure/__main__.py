@@ -18,16 +18,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # launch, and this package
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the project's packages
+
+from launch.errors import LaunchError
+from launch.terminal import set_up, warn
+
+from measure.circles import list_circles
+from measure.figures import Figures, list_files, measure_files
+from measure.sources import PEERS, Source, open_checkout, open_peer, unpack_revision
+
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
-
-from launch.errors import LaunchError  # noqa: E402 (needs the path above)
-from launch.terminal import set_up, warn  # noqa: E402
-
-from measure.circles import list_circles  # noqa: E402
-from measure.figures import Figures, list_files, measure_files  # noqa: E402
-from measure.sources import PEERS, Source, open_checkout, open_peer, unpack_revision  # noqa: E402
-
 VENV: Final = ROOT / ".venv-measure"
 HERE: Final = "ours"
 

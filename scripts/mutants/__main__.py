@@ -22,14 +22,15 @@ from typing import Final
 
 import yaml
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # launch, and this package
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the project's packages
+
+from launch.terminal import say, set_up, step, strong, warn
+from launch.tools import tool_environment
+
+from mutants.targets import BACKEND, SOURCES, TARGETS, Target
+
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
-
-from launch.terminal import say, set_up, step, strong, warn  # noqa: E402 (needs the path above)
-from launch.tools import tool_environment  # noqa: E402
-
-from mutants.targets import BACKEND, SOURCES, TARGETS, Target  # noqa: E402
-
 PERCENT: Final = 90.0  # of the changes that anybody could see; the rest is printed with --show
 WORK: Final = ROOT / ".cache" / "mutants"
 EQUAL: Final = Path(__file__).with_name("equal.yaml")
