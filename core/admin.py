@@ -28,6 +28,7 @@ from core.reading import find_reader
 from core.validators import validate_json_document
 
 __all__ = [
+    "Admin",
     "BaseAdmin",
     "BulkMixin",
     "DocumentFormField",
@@ -47,7 +48,7 @@ SAVED_SECONDS = 60  # until the next page has read it
 
 
 if TYPE_CHECKING:
-    # Django's types are generic, its classes are not. The mixin stands before an admin.
+    # Django's types are generic, its classes are not. Mixins stand before an admin.
     Admin = admin.ModelAdmin[Any]
     ModelForm = forms.ModelForm[Any]
 else:

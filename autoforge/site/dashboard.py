@@ -70,7 +70,11 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "is_empty": bool(cards) and not any(card.count for card in cards),
         "versions": _versions() if may_prompts else [],
         "evaluations": _evaluations() if may_evaluations else [],
-        "chart": json.dumps(_chart(may_prompts, may_evaluations), default=str) if cards else "",
+        "chart": json.dumps(
+            _chart(may_prompts=may_prompts, may_evaluations=may_evaluations), default=str
+        )
+        if cards
+        else "",
         "chart_options": json.dumps(CHART_OPTIONS),
         "system": _system(),
     }
@@ -147,7 +151,7 @@ def _evaluations() -> list[dict[str, Any]]:
     ]
 
 
-def _chart(may_prompts: bool, may_evaluations: bool) -> dict[str, Any]:  # noqa: FBT001 (a pair of rights)
+def _chart(*, may_prompts: bool, may_evaluations: bool) -> dict[str, Any]:
     today = timezone.localdate()
     days = [today - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
     since = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(

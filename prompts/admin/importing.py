@@ -16,6 +16,7 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
+from core.admin import Admin
 from core.errors import InvalidInputError
 from core.uploads import MEBIBYTE, accepts_upload
 from prompts import services
@@ -87,18 +88,13 @@ class ImportForm(forms.Form):
         return file
 
 
-class ImportPage:
+class ImportPage(Admin):
     """Adds the page to the admin of prompts."""
-
-    admin_site: Any
-    opts: Any
-    has_add_permission: Any
-    has_change_permission: Any
 
     def get_urls(self) -> list[Any]:
         """Add the page."""
         view = self.admin_site.admin_view(self.import_file)
-        return [path("import/", view, name="prompts_prompt_import"), *super().get_urls()]  # type: ignore[misc]  # an admin follows
+        return [path("import/", view, name="prompts_prompt_import"), *super().get_urls()]
 
     @accepts_upload(LARGEST + MEBIBYTE, command="import_prompts")
     def import_file(self, request: HttpRequest) -> HttpResponse:

@@ -14,6 +14,7 @@ from django.urls import path
 from django.utils.translation import gettext_lazy as _
 
 from core import diffing
+from core.admin import Admin
 from core.errors import ApplicationError
 from prompts import services
 from prompts.admin.reading import content_as_text
@@ -25,15 +26,8 @@ __all__ = ["PromptPages"]
 LONGEST_BODY = 4_000_000  # bytes of what the editor sends
 
 
-class PromptPages:
+class PromptPages(Admin):
     """Pages beside the change form; mixed into the admin of prompts."""
-
-    admin_site: Any
-    opts: Any
-    message_user: Any
-    has_view_permission: Any
-    has_change_permission: Any
-    has_add_permission: Any
 
     def get_urls(self) -> list[Any]:
         """Add the pages."""
@@ -51,7 +45,7 @@ class PromptPages:
         own = [
             path(route, view(page), name=f"prompts_prompt_{name}") for route, page, name in pages
         ]
-        return [*own, *super().get_urls()]  # type: ignore[misc]  # an admin follows
+        return [*own, *super().get_urls()]  # before Django's, which take any text for a key
 
     def preview(self, request: HttpRequest) -> HttpResponse:
         """Answer the editor: problems, proposals and the rendered text, as JSON."""
@@ -322,9 +316,9 @@ def _contract_changes(left: PromptVersion, right: PromptVersion) -> list[dict[st
     for name in WORDING_FIELDS:
         before, after = getattr(left, name), getattr(right, name)
         if name != "content" and before != after:
-            field = PromptVersion._meta.get_field(name)
+            field: Any = PromptVersion._meta.get_field(name)
             rows = diffing.compare(_as_text(before), _as_text(after))
-            changes.append({"title": field.verbose_name, "rows": rows})  # type: ignore[union-attr]  # a column
+            changes.append({"title": field.verbose_name, "rows": rows})
     return changes
 
 

@@ -120,7 +120,7 @@ def move_label(
     standing = _standing(prompt, label)
     if standing is not None and standing.version_id == version.pk:
         return standing
-    details = pass_gate(prompt, version, label, rule, mover, reason.strip(), override)
+    details = pass_gate(prompt, version, label, rule, mover, reason.strip(), override=override)
     _announce(prompt, label, standing, str(number), mover, reason, details)
     return _stand(prompt, label, standing, version)
 
@@ -297,7 +297,8 @@ def pass_gate(
     rule: LabelRule,
     mover: Actor,
     reason: str = "",
-    override: bool = False,  # noqa: FBT001, FBT002 (a step of move_label, named there)
+    *,
+    override: bool = False,
 ) -> dict[str, Any]:
     """Return what the event keeps of the checks.
 

@@ -62,7 +62,7 @@ class Command(BaseCommand):
             if chosen is None:
                 # Closed here, not when it is collected: the database may be gone by then.
                 with closing(services.archive_rows(rows)) as archived:
-                    counts = _to_directory(Path(target), archived, options["prune"])
+                    counts = _to_directory(Path(target), archived, prune=options["prune"])
             else:
                 counts = {"prompts": _to_file(target, chosen, rows)}
         except OSError as error:
@@ -128,7 +128,7 @@ def _to_file(target: str, chosen: str, rows: QuerySet[Prompt]) -> int:
     return count
 
 
-def _to_directory(folder: Path, rows: Iterable[Archived], prune: bool) -> dict[str, int]:  # noqa: FBT001 (an option)
+def _to_directory(folder: Path, rows: Iterable[Archived], *, prune: bool) -> dict[str, int]:
     if folder.exists() and not folder.is_dir():
         raise CommandError(
             f"{folder} is a file; name a directory, or a file that ends in "

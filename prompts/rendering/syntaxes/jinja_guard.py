@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from jinja2 import meta, nodes
 from jinja2.exceptions import TemplateSyntaxError
@@ -84,7 +84,8 @@ def inspect(tree: nodes.Template, text: str, filters: Collection[str]) -> Found:
             problems.append(problem)
         elif isinstance(node, nodes.Include):
             location = view.at(node, "include")
-            references.append(Reference.read(_constant(node.template), location))  # type: ignore[arg-type]  # else a fault
+            text_of_name = cast("str", _constant(node.template))  # `_include` refuses others
+            references.append(cast("Reference", Reference.read(text_of_name, location)))
         elif isinstance(node, nodes.Name) and node.ctx == "load":
             first_line.setdefault(node.name, node.lineno)
     if problems:

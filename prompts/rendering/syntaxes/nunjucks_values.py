@@ -93,7 +93,8 @@ def is_true(value: Any) -> bool:
     value = present(value)
     if isinstance(value, list | tuple | dict):
         return True
-    return bool(value) and value == value  # noqa: PLR0124 (NaN is not true)
+    is_nan = isinstance(value, float) and math.isnan(value)  # true in Python, not in JavaScript
+    return bool(value) and not is_nan
 
 
 def as_number(value: Any) -> float | int:

@@ -467,11 +467,15 @@ class Connection:
         if len(statements) == 1 and not prefix:
             request = messages.execute(statements[0])
             close = self._closes
-            run = lambda: self._stream.run_one(request, close=close)  # noqa: E731 (short, used below)
-            return [self._try(run, is_read=is_read)]
-        if len(statements) > 1:
+
+            def run_one() -> StatementResult:
+                return self._stream.run_one(request, close=close)
+
+            return [self._try(run_one, is_read=is_read)]
+        suffix = []
+        if len(statements) > 1:  # all or none: in a transaction, which takes its lock at once
             prefix.append(WRITE_LOCK)
-        suffix = ["COMMIT"] if len(statements) > 1 else []
+            suffix.append("COMMIT")
         steps = [*map(StatementRequest, prefix), *statements, *map(StatementRequest, suffix)]
         request = messages.batch(steps, is_begun=False, finally_rollback=bool(suffix))
         close = self._closes
