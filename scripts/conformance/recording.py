@@ -34,39 +34,39 @@ def _write(**row: object) -> None:
 class RecordingResult(unittest.TextTestResult):
     """Also writes each outcome to the file that CONFORMANCE_RECORD names."""
 
-    def addSuccess(self, test: Any) -> None:  # noqa: N802 (unittest's names)
+    def addSuccess(self, test: Any) -> None:
         """Record it."""
         super().addSuccess(test)
         _write(id=test.id(), outcome="passed")
 
-    def addError(self, test: Any, err: Any) -> None:  # noqa: N802 (as above)
+    def addError(self, test: Any, err: Any) -> None:
         """Record it."""
         super().addError(test, err)
         _write(id=test.id(), outcome="failed", reason=_first_line(err))
 
-    def addFailure(self, test: Any, err: Any) -> None:  # noqa: N802 (as above)
+    def addFailure(self, test: Any, err: Any) -> None:
         """Record it."""
         super().addFailure(test, err)
         _write(id=test.id(), outcome="failed", reason=_first_line(err))
 
-    def addSubTest(self, test: Any, subtest: Any, err: Any) -> None:  # noqa: N802 (as above)
+    def addSubTest(self, test: Any, subtest: Any, err: Any) -> None:
         """Record a failed subtest as its test's failure; one that passes says nothing yet."""
         super().addSubTest(test, subtest, err)
         if err is not None:
             which = NO_MESSAGE.sub("", subtest.id().removeprefix(test.id())).strip()
             _write(id=test.id(), outcome="failed", reason=f"{which} {_first_line(err)}")
 
-    def addSkip(self, test: Any, reason: str) -> None:  # noqa: N802 (as above)
+    def addSkip(self, test: Any, reason: str) -> None:
         """Record it; where a subtest is skipped, its test is."""
         super().addSkip(test, reason)
         _write(id=getattr(test, "test_case", test).id(), outcome="skipped", reason=str(reason))
 
-    def addExpectedFailure(self, test: Any, err: Any) -> None:  # noqa: N802 (as above)
+    def addExpectedFailure(self, test: Any, err: Any) -> None:
         """Record it."""
         super().addExpectedFailure(test, err)
         _write(id=test.id(), outcome="expected failure", declared_as=_declared_as(test))
 
-    def addUnexpectedSuccess(self, test: Any) -> None:  # noqa: N802 (as above)
+    def addUnexpectedSuccess(self, test: Any) -> None:
         """Record it."""
         super().addUnexpectedSuccess(test)
         _write(id=test.id(), outcome="unexpected success", declared_as=_declared_as(test))

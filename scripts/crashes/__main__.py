@@ -49,7 +49,7 @@ class Crashes:
         self.options = options
         self.folder = folder
         self.report = folder / "report.json"
-        self.random = random.Random(options.seed)  # noqa: S311  # nosec B311 (moments)
+        self.random = random.Random(options.seed)  # noqa: S311 (moments)
         self.server = Server(folder / "libsql").start() if options.database == "libsql" else None
         url = self.server.url if self.server else f"sqlite:///{folder / 'test.sqlite3'}"
         script = ROOT / "tests" / "support" / "fake_models.py"
@@ -142,7 +142,7 @@ class Crashes:
 
     def counts(self) -> dict[str, int]:
         """Return how often each case has been asked."""
-        with urlopen(f"{self.address}/count") as answer:  # noqa: S310  # nosec B310 (loopback)
+        with urlopen(f"{self.address}/count") as answer:  # noqa: S310 (loopback)
             counts: Mapping[str, int] = json.load(answer)
         return {asked.removeprefix("Question "): count for asked, count in counts.items()}
 

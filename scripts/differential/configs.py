@@ -54,7 +54,7 @@ def their_rows(promptfoo: Path, folder: Path) -> list[Row]:
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
         config = prepare(folder, home / "config")
-        done = subprocess.run(  # noqa: S603  # nosec B603 (our own configuration)
+        done = subprocess.run(  # noqa: S603 (our own configuration)
             [*command(promptfoo), "eval", "-c", config.name, "-o", str(home / "out.json"), *OFF],
             cwd=config.parent,
             env=environment(home / "home"),

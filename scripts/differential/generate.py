@@ -299,7 +299,7 @@ TYPES: Final = tuple(DRAWS)
 
 def generate(seed: int, count: int) -> Iterator[dict[str, Any]]:
     """Yield pairs {"assertion": …, "answer": …}, every type as often as the others."""
-    source = random.Random(seed)  # noqa: S311  # nosec B311 (test data)
+    source = random.Random(seed)  # noqa: S311 (test data)
     for number in range(count):
         name = TYPES[number % len(TYPES)]
         drawn = DRAWS[name](source)

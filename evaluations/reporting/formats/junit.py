@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Any, Final
-from xml.etree import ElementTree as ET  # nosec B405 (written, never read)
+from xml.etree import ElementTree as ET  # written, never read
 
 from evaluations.models import result_state
 from evaluations.reporting.report import NOT_CHECKED, ColumnReport, Report
