@@ -14,8 +14,8 @@ SENTENCES: Final = register(
             "Narrow the list with a filter or search. Nothing was changed."
         ),
         "delimited.lone-return": gettext_noop(
-            "the record that begins on line %(line)d holds a carriage return outside quotes; "
-            "put a cell that holds one in quotes"
+            "the record that begins on line %(line)d contains a carriage return outside "
+            "quotes; quote cells that contain one"
         ),
         "delimited.long-cell": gettext_noop(
             "the record that begins on line %(line)d has a cell of more than %(limit)s characters"
@@ -24,42 +24,44 @@ SENTENCES: Final = register(
             "the record that begins on line %(line)d opens a quote that is never closed"
         ),
         "delimited.separator": gettext_noop(
-            "the first line says that cells are separated by “%(delimiter)s”; comma, "
-            "semicolon, tab and pipe are read"
+            "the first line sets the separator to “%(delimiter)s”; supported separators are "
+            "comma, semicolon, tab and pipe"
         ),
         "delimited.stray-quote": gettext_noop(
             "the record that begins on line %(line)d has text after a closing quote on line "
-            "%(last)d; a quote inside a quoted cell is written twice"
+            "%(last)d; double the quotes inside a quoted cell"
         ),
         "delimited.too-many-columns": gettext_noop(
-            "the record that begins on line %(line)d has more than %(limit)s cells; a table "
-            "has at most that many columns"
+            "the record that begins on line %(line)d has more than %(limit)s cells, which is "
+            "the limit for columns"
         ),
         "encoding.broken": gettext_noop(
-            "line %(line)d is not %(encoding)s although the file begins so; save the file as UTF-8"
+            "line %(line)d is not valid %(encoding)s, although the file starts as "
+            "%(encoding)s; save the file as UTF-8"
         ),
         "encoding.not-utf8": gettext_noop(
-            "line %(line)d is not UTF-8, nor is the file UTF-16 or CP932 (Shift-JIS); save "
-            "it as UTF-8 (in Excel: “CSV UTF-8”)"
+            "line %(line)d is not valid UTF-8, UTF-16 or CP932 (Shift-JIS); save the file as "
+            "UTF-8 (in Excel: “CSV UTF-8”)"
         ),
         "encoding.read-as": gettext_noop("the file is not UTF-8; it was read as %(encoding)s"),
-        "encoding.utf32": gettext_noop("the file is UTF-32, which is not read; save it as UTF-8"),
+        "encoding.utf32": gettext_noop("UTF-32 files are not supported; save the file as UTF-8"),
         "field.unknown": gettext_noop("unknown field; allowed fields: %(names)s"),
         "file.entry": gettext_noop("%(path)s, entry %(number)s"),
         "file.is-archive": gettext_noop(
-            "it is no text but a workbook or another archive; name it .xlsx if it is one"
+            "this is a workbook or another archive, not a text file; if it is an XLSX file, "
+            "name it .xlsx"
         ),
         "file.is-link": gettext_noop(
-            "it is a link to a file outside of its folder; name that file itself"
+            "this is a link to a file outside its folder; name that file directly"
         ),
         "file.is-old-workbook": gettext_noop(
-            "it is an old or an encrypted workbook (.xls); save it as XLSX without a "
+            "this is an old (.xls) or encrypted workbook; save it as XLSX without a "
             "password, or as CSV"
         ),
-        "file.is-pdf": gettext_noop("it is a PDF, not a table; save the table as CSV or XLSX"),
-        "file.is-special": gettext_noop("it is not a regular file"),
-        "file.is-too-large": gettext_noop("it is larger than %(limit)s MiB"),
-        "file.no-name": gettext_noop("it is the name of no file"),
+        "file.is-pdf": gettext_noop("this is a PDF, not a table; save the table as CSV or XLSX"),
+        "file.is-special": gettext_noop("this is not a regular file"),
+        "file.is-too-large": gettext_noop("the file is larger than %(limit)s MiB"),
+        "file.no-name": gettext_noop("this is not a file name"),
         "file.over-limit": gettext_noop("the file is larger than %(limit)d MiB; split it"),
         "header.column-name": gettext_noop("the header (%(place)s): a name %(reason)s"),
         "header.column-twice": gettext_noop(
@@ -77,18 +79,18 @@ SENTENCES: Final = register(
         "json.after-object": gettext_noop("expected , or ] after an object"),
         "json.after-value": gettext_noop("expected , or } after a value"),
         "json.at": gettext_noop("line %(line)d, column %(column)d: %(what)s"),
-        "json.colon": gettext_noop("expected : after a name"),
-        "json.depth": gettext_noop("what begins here %(why)s"),
+        "json.colon": gettext_noop("expected : after a key"),
+        "json.depth": gettext_noop("the value that begins here %(why)s"),
         "json.empty-file": gettext_noop("the file is empty; it must be a list of objects"),
-        "json.key": gettext_noop("expected a name in double quotes"),
-        "json.key-twice": gettext_noop("holds the name %(name)s twice in one object"),
-        "json.line": gettext_noop("is not JSON at character %(position)d (%(reason)s)"),
-        "json.list": gettext_noop("the file must be a list of objects, in square brackets"),
+        "json.key": gettext_noop("expected a key in double quotes"),
+        "json.key-twice": gettext_noop("contains the key %(name)s twice in one object"),
+        "json.line": gettext_noop("is not valid JSON at character %(position)d (%(reason)s)"),
+        "json.list": gettext_noop("the file must be a JSON list of objects in square brackets"),
         "json.no-lines": gettext_noop("the file is empty; each line must be an object"),
-        "json.syntax": gettext_noop("this is not JSON (%(reason)s)"),
+        "json.syntax": gettext_noop("not valid JSON (%(reason)s)"),
         "json.too-many-records": gettext_noop("the file has more than %(limit)s records; split it"),
-        "json.too-many-values": gettext_noop("the file holds more than %(limit)s values; split it"),
-        "json.trailing": gettext_noop("something follows the end of the list"),
+        "json.too-many-values": gettext_noop("the file has more than %(limit)s values; split it"),
+        "json.trailing": gettext_noop("unexpected text after the end of the list"),
         "kind.boolean": gettext_noop("true or false"),
         "kind.list": gettext_noop("a list"),
         "kind.null": gettext_noop("empty (null)"),
@@ -104,70 +106,82 @@ SENTENCES: Final = register(
         "row.missing": gettext_noop("there is no %(kind)s %(key)s"),
         "row.missing-deleted": gettext_noop("there is no deleted %(kind)s %(key)s"),
         "row.unchangeable": gettext_noop("%(name)s cannot be changed; add a new row instead"),
-        "suite.cases-list": gettext_noop("cases is a list"),
+        "suite.cases-list": gettext_noop("cases must be a list"),
         "value.depth": gettext_noop("is nested deeper than %(limit)d levels"),
         "value.key-type": gettext_noop(
-            "holds a name that is %(kind)s, not a text; put it in quotes"
+            "contains a key that is %(kind)s, not a string; put it in quotes"
         ),
         "value.long-number": gettext_noop(
             "contains a number with more than 1,200 digits; write it as a string"
         ),
         "value.not-finite": gettext_noop(
-            "holds a number that is not finite, which JSON cannot hold"
+            "contains a number that is not finite, which JSON cannot represent"
         ),
-        "value.not-json": gettext_noop("holds %(kind)s, which JSON cannot hold"),
-        "value.nul": gettext_noop("holds a NUL character; remove it"),
-        "value.surrogate": gettext_noop("holds half of a surrogate pair; it is not a character"),
-        "workbook.damaged": gettext_noop("the workbook is damaged; open it and save it again"),
+        "value.not-json": gettext_noop("contains %(kind)s, which JSON cannot represent"),
+        "value.nul": gettext_noop("contains a NUL character; remove it"),
+        "value.surrogate": gettext_noop(
+            "contains half of a surrogate pair, which is not a character"
+        ),
+        "workbook.damaged": gettext_noop(
+            "the workbook is damaged; open it in a spreadsheet and save it again"
+        ),
         "workbook.encrypted": gettext_noop("the workbook is encrypted; save it without a password"),
         "workbook.far-column": gettext_noop(
             "row %(row)d has a value in column %(column)s; a table has at most %(limit)s columns"
         ),
         "workbook.far-row": gettext_noop(
-            "the workbook is damaged: it names row %(row)s, and a sheet has at most %(limit)s"
+            "the workbook is damaged: it refers to row %(row)s, but a sheet has at most "
+            "%(limit)s rows"
         ),
-        "workbook.is-binary": gettext_noop("it is a binary workbook (.xlsb); save it as XLSX"),
-        "workbook.is-numbers": gettext_noop("it is a Numbers file; export it as Excel or CSV"),
+        "workbook.is-binary": gettext_noop("this is a binary workbook (.xlsb); save it as XLSX"),
+        "workbook.is-numbers": gettext_noop("this is a Numbers file; export it as Excel or CSV"),
         "workbook.is-opendocument": gettext_noop(
-            "it is an OpenDocument file; save it as XLSX or CSV"
+            "this is an OpenDocument file; save it as XLSX or CSV"
         ),
-        "workbook.is-word": gettext_noop("it is a Word document; save the table as XLSX or CSV"),
+        "workbook.is-word": gettext_noop("this is a Word document; save the table as XLSX or CSV"),
         "workbook.long-text": gettext_noop(
             "the workbook has a cell of more than %(limit)s characters"
         ),
-        "workbook.no-sheet": gettext_noop("there is no sheet %(name)s; there are %(sheets)s"),
-        "workbook.no-text": gettext_noop("refers to a text that the workbook does not have"),
-        "workbook.no-value": gettext_noop(
-            "holds a formula without its value; open the workbook in a spreadsheet and save it"
+        "workbook.no-sheet": gettext_noop(
+            "there is no sheet %(name)s; available sheets: %(sheets)s"
         ),
-        "workbook.not-one": gettext_noop("it is no workbook (.xlsx)"),
+        "workbook.no-text": gettext_noop("refers to a string that the workbook does not contain"),
+        "workbook.no-value": gettext_noop(
+            "contains a formula without a stored value; open the workbook in a spreadsheet "
+            "and save it"
+        ),
+        "workbook.not-one": gettext_noop("this is not an XLSX workbook"),
         "workbook.old": gettext_noop(
-            "it is an old or an encrypted workbook (.xls); save it as XLSX without a "
+            "this is an old (.xls) or encrypted workbook; save it as XLSX without a "
             "password, or as CSV"
         ),
         "workbook.too-many-values": gettext_noop(
-            "the file holds more than %(limit)s values; split it"
+            "the workbook has more than %(limit)s values; split it"
         ),
         "workbook.unpacked": gettext_noop(
-            "the workbook is larger than %(limit)d MiB when it is unpacked; split it"
+            "the workbook is larger than %(limit)d MiB when unpacked; split it"
         ),
         "yaml.at": gettext_noop("line %(line)d, column %(column)d: %(what)s"),
-        "yaml.complex-key": gettext_noop("holds a name that is a list or a mapping, not a text"),
+        "yaml.complex-key": gettext_noop(
+            "contains a key that is a list or a mapping, not a string"
+        ),
         "yaml.control": gettext_noop(
-            "line %(line)d holds the character %(character)s; YAML takes it only as an "
-            "escape, in double quotes"
+            "line %(line)d contains the character %(character)s, which YAML only allows as "
+            "an escape in double quotes"
         ),
         "yaml.empty-file": gettext_noop("the file is empty; it must be a list of mappings"),
         "yaml.heavy": gettext_noop(
-            "line %(line)d: with its aliases written out the file is larger than %(limit)d MiB"
+            "line %(line)d: with its aliases expanded, the file is larger than %(limit)d MiB"
         ),
-        "yaml.key-twice": gettext_noop("holds the name %(name)s twice in one mapping"),
-        "yaml.list": gettext_noop("the file must be a list of mappings, or a mapping a document"),
-        "yaml.no-anchor": gettext_noop("there is no anchor %(name)s before this alias"),
-        "yaml.own-alias": gettext_noop("holds an alias inside what it repeats"),
-        "yaml.syntax": gettext_noop("this is not YAML (%(reason)s)"),
-        "yaml.tag": gettext_noop("holds a value with the tag %(tag)s, which is not read"),
+        "yaml.key-twice": gettext_noop("contains the key %(name)s twice in one mapping"),
+        "yaml.list": gettext_noop(
+            "the file must be a list of mappings, or one mapping per document"
+        ),
+        "yaml.no-anchor": gettext_noop("the anchor %(name)s is not defined before this alias"),
+        "yaml.own-alias": gettext_noop("contains an alias inside the value it repeats"),
+        "yaml.syntax": gettext_noop("not valid YAML (%(reason)s)"),
+        "yaml.tag": gettext_noop("contains a value with the tag %(tag)s, which is not supported"),
         "yaml.too-many-records": gettext_noop("the file has more than %(limit)s records; split it"),
-        "yaml.too-many-values": gettext_noop("the file holds more than %(limit)s values; split it"),
+        "yaml.too-many-values": gettext_noop("the file has more than %(limit)s values; split it"),
     }
 )

@@ -10,76 +10,76 @@ __all__ = ["SENTENCES"]
 SENTENCES: Final = register(
     {
         "address.credentials": gettext_noop(
-            "an address of a model holds no user name and no password"
+            "a model's URL must not contain a user name or password"
         ),
         "address.form": gettext_noop(
-            "an address of a model begins with http:// or https:// and has a host"
+            "a model's URL must begin with http:// or https:// and include a host"
         ),
         "address.key": gettext_noop(
-            "an address of a model holds no key: %(secret)s is set in the environment"
+            "a model's URL must not contain a key; set %(secret)s in the environment"
         ),
         "address.link-local": gettext_noop("a link-local or metadata address"),
         "address.loopback": gettext_noop("an address of this machine itself"),
-        "address.missing": gettext_noop("no address: set %(variable)s, or give the model one"),
+        "address.missing": gettext_noop("no URL: set %(variable)s, or give the model one"),
         "address.private": gettext_noop("a private address"),
         "address.refused": gettext_noop(
             "%(address)s is not asked: it is %(kind)s, where the machine's own services are; "
             "name it in %(setting)s if a model is there"
         ),
-        "answer.unreadable": gettext_noop("the answer could not be read (%(name)s)"),
-        "anthropic.empty-answer": gettext_noop("the answer of Anthropic has no content"),
+        "answer.unreadable": gettext_noop("the response could not be read (%(name)s)"),
+        "anthropic.empty-answer": gettext_noop("the response from Anthropic has no content"),
         "anthropic.key-elsewhere": gettext_noop(
-            "ANTHROPIC_API_KEY is not sent to another address than its own: set "
-            "ANTHROPIC_BASE_URL to allow that one"
+            "ANTHROPIC_API_KEY is only sent to Anthropic's own address; to allow this one, "
+            "set ANTHROPIC_BASE_URL"
         ),
         "anthropic.no-embeddings": gettext_noop(
-            "Anthropic has no embeddings: choose another provider for them"
+            "Anthropic does not offer embeddings; choose another provider for them"
         ),
-        "anthropic.no-key": gettext_noop(
-            "ANTHROPIC_API_KEY is not set: put the key into the environment"
-        ),
+        "anthropic.no-key": gettext_noop("ANTHROPIC_API_KEY is not set; add it to the environment"),
         "anthropic.no-model": gettext_noop(
             "anthropic needs a model, such as anthropic:claude-sonnet-4-5"
         ),
-        "assertion.config-object": gettext_noop("config is an object"),
+        "assertion.config-object": gettext_noop("config must be an object"),
         "assertion.no-type": gettext_noop("an assertion needs a type, such as contains"),
         "assertion.not-supported": gettext_noop(
             "assertions of the type %(kind)s are not supported"
         ),
         "assertion.provider": gettext_noop(
-            "%(type)s: provider is a text such as openai:gpt-4.1-mini"
+            "%(type)s: provider must be a string such as openai:gpt-4.1-mini"
         ),
         "assertion.secret": gettext_noop(
-            "%(kind)s: %(secret)s is not read from files; set it in the environment"
+            "%(kind)s: %(secret)s is never read from a file; set it in the environment"
         ),
-        "assertion.set-list": gettext_noop("assert is a list of assertions"),
+        "assertion.set-list": gettext_noop("assert must be a list of assertions"),
         "assertion.shape": gettext_noop(
-            "an assertion is an object with a type, such as {type: contains, value: …}"
+            "an assertion must be an object with a type, such as {type: contains, value: …}"
         ),
-        "assertion.unknown": gettext_noop("there is no assertion type “%(kind)s”%(hint)s"),
+        "assertion.unknown": gettext_noop("unknown assertion type “%(kind)s”%(hint)s"),
         "embedding.dimensions": gettext_noop(
-            "the embeddings have %(left)d and %(right)d dimensions"
+            "the embeddings have different dimensions: %(left)d and %(right)d"
         ),
         "embedding.too-large": gettext_noop(
-            "the embeddings hold numbers that are too large to compare"
+            "the embeddings contain numbers that are too large to compare"
         ),
-        "embedding.zero": gettext_noop("an embedding has no direction: all of it is 0"),
+        "embedding.zero": gettext_noop("an embedding is all zeros, so it has no direction"),
         "embeddings.broken-files": gettext_noop(
-            "the files in %(folder)s cannot be read: remove them and run `make local-embeddings`"
+            "the files in %(folder)s cannot be read; delete them and run `make local-embeddings`"
         ),
         "embeddings.no-answers": gettext_noop(
-            "local-embeddings answers nothing: name it with --embeddings"
+            "local-embeddings only computes embeddings; select it with --embeddings"
         ),
         "embeddings.no-files": gettext_noop(
-            "there are no local embeddings yet: run `make local-embeddings` once"
+            "the local embedding model is not installed; run `make local-embeddings` once"
         ),
         "embeddings.no-runtime": gettext_noop(
-            "onnxruntime is not installed yet: run `make local-embeddings` once"
+            "onnxruntime is not installed; run `make local-embeddings` once"
         ),
         "embeddings.one-model": gettext_noop(
-            "local-embeddings has one model, %(name)s, and no “%(model)s”"
+            "local-embeddings only has the model %(name)s, not “%(model)s”"
         ),
-        "file.changed": gettext_noop("%(name)s is not a regular file, or grew while it was read"),
+        "file.changed": gettext_noop(
+            "%(name)s is not a regular file, or grew while it was being read"
+        ),
         "file.hidden": gettext_noop(
             "%(name)s is hidden (its name begins with a dot); such files often hold keys and "
             "are not read"
@@ -88,7 +88,7 @@ SENTENCES: Final = register(
             "%(name)s holds the value of %(variable)s; keys stay in the environment"
         ),
         "file.irregular": gettext_noop("%(name)s is not a regular file"),
-        "file.name": gettext_noop("%(name)s is the name of no file"),
+        "file.name": gettext_noop("%(name)s is not a file name"),
         "file.not-uploaded": gettext_noop(
             "%(name)s was not uploaded; upload it together with the suite"
         ),
@@ -96,32 +96,32 @@ SENTENCES: Final = register(
             "%(name)s is outside of the configuration's folder; only files inside it are read"
         ),
         "file.recorded-elsewhere": gettext_noop(
-            "recorded answers are files of the machine that manage.py evaluate runs on; a "
-            "page, a stored suite or a worker opens none"
+            "recorded answers can only be read by manage.py evaluate, from the machine it "
+            "runs on; pages, stored suites and workers do not open files"
         ),
-        "file.too-large": gettext_noop("%(name)s is larger than %(megabytes)s MB; divide it"),
+        "file.too-large": gettext_noop("%(name)s is larger than %(megabytes)s MB; split it"),
         "file.too-many-patterns": gettext_noop(
-            "%(name)s stands for more than %(limit)s patterns; name fewer"
+            "%(name)s expands to more than %(limit)s patterns; use fewer"
         ),
         "file.too-much-matching": gettext_noop(
-            "patterns were compared with too many files; name the folders that they mean"
+            "the patterns match too many files; name the folders they should search"
         ),
         "file.unreadable": gettext_noop("%(name)s cannot be read: %(reason)s"),
         "gate.missing": gettext_noop("release gate %(key)s does not exist"),
         "gate.no-suite": gettext_noop("this suite does not exist or has been deleted"),
         "gate.twice": gettext_noop("This prompt already has a gate for this suite."),
-        "grader.no-embeddings": gettext_noop("%(name)s has no embeddings"),
+        "grader.no-embeddings": gettext_noop("%(name)s does not offer embeddings"),
         "http.all-refused": gettext_noop(
-            "the %(which)s %(most)s requests were all refused, at the end: %(error)s"
+            "the %(which)s %(most)s requests were all rejected; the last error was: %(error)s"
         ),
         "http.asked-at": gettext_noop("%(error)s (asked at %(url)s)"),
         "http.certificate": gettext_noop(
-            "the certificate of %(name)s at %(address)s is not trusted: %(reason)s; if it is "
-            "your own service, name its authority's certificate in SSL_CERT_FILE"
+            "the certificate of %(name)s at %(address)s is not trusted: %(reason)s; for a "
+            "service of your own, set SSL_CERT_FILE to its CA certificate"
         ),
-        "http.closed": gettext_noop("%(name)s closed the connection without an answer"),
+        "http.closed": gettext_noop("%(name)s closed the connection without responding"),
         "http.context": gettext_noop("the prompt is too long for this model of %(name)s"),
-        "http.cut": gettext_noop("the answer of %(name)s was cut"),
+        "http.cut": gettext_noop("the response from %(name)s was cut off"),
         "http.dns-later": gettext_noop("the name %(host)s cannot be resolved at the moment (DNS)"),
         "http.empty": gettext_noop("the answer of %(name)s is empty (%(status)s), not JSON"),
         "http.failed": gettext_noop("%(name)s failed"),
@@ -131,13 +131,13 @@ SENTENCES: Final = register(
             "%(error)s (it asks to wait %(seconds)s s, so it is not tried again)"
         ),
         "http.no-credit": gettext_noop("%(name)s: quota or credit exhausted"),
-        "http.no-host": gettext_noop("there is no host of the name %(host)s (DNS)"),
+        "http.no-host": gettext_noop("unknown host %(host)s (DNS lookup failed)"),
         "http.no-tls": gettext_noop(
             "%(name)s does not speak TLS (https) as expected at %(where)s: %(reason)s"
         ),
-        "http.not-an-object": gettext_noop("the answer of %(name)s is no JSON object"),
+        "http.not-an-object": gettext_noop("the response from %(name)s is not a JSON object"),
         "http.not-json": gettext_noop("the answer of %(name)s is not JSON"),
-        "http.not-sent": gettext_noop("%(name)s could not be asked: %(reason)s"),
+        "http.not-sent": gettext_noop("the request to %(name)s could not be sent: %(reason)s"),
         "http.not-utf8": gettext_noop(
             "the answer of %(name)s is not the UTF-8 that JSON is written in"
         ),
@@ -156,49 +156,53 @@ SENTENCES: Final = register(
             "the answer of %(name)s is a stream of events, not JSON: it was not asked to "
             "stream; turn that off at the service"
         ),
-        "http.timeout": gettext_noop("%(name)s did not answer within %(seconds)s s"),
-        "http.too-long": gettext_noop("the answer of %(name)s is longer than %(size)s MiB"),
+        "http.timeout": gettext_noop("%(name)s did not respond within %(seconds)s s"),
+        "http.too-long": gettext_noop("the response from %(name)s is larger than %(size)s MiB"),
         "http.unauthorized": gettext_noop("%(name)s does not accept the key"),
-        "http.unreachable": gettext_noop("%(name)s cannot be reached at %(where)s: %(cause)s"),
-        "judge.better": gettext_noop("the judge's better is one of %(known)s"),
-        "judge.boolean": gettext_noop("the judge's %(key)s is true or false, not %(shown)s"),
-        "judge.category": gettext_noop("the judge's category is one of %(known)s"),
+        "http.unreachable": gettext_noop("%(name)s is unreachable at %(where)s: %(cause)s"),
+        "judge.better": gettext_noop("the judge's better must be one of %(known)s"),
+        "judge.boolean": gettext_noop("the judge's %(key)s must be true or false, not %(shown)s"),
+        "judge.category": gettext_noop("the judge's category must be one of %(known)s"),
         "judge.cut": gettext_noop(
             "the judge's reply was cut at its limit of tokens: give the judge a higher one"
         ),
-        "judge.echo": gettext_noop("the judge only repeated what stands in the answer"),
+        "judge.echo": gettext_noop("the judge only repeated text from the answer"),
         "judge.filtered": gettext_noop(
             "the content filter of the judge's service acted: there is no verdict"
         ),
         "judge.keys": gettext_noop("the judge's reply %(reason)s %(known)s"),
-        "judge.none": gettext_noop("%(type)s needs a judge: name a model, as --judge does"),
-        "judge.not-json": gettext_noop("the judge's reply is not one JSON object: %(shown)s"),
-        "judge.not-whole": gettext_noop("the judge's reply is not whole: %(reason)s"),
-        "judge.number": gettext_noop("the judge's %(key)s is a number, not %(shown)s"),
-        "judge.range": gettext_noop("the judge's %(key)s is from 0 to 1, not %(value)s"),
-        "judge.reason": gettext_noop("the judge's reason is a text"),
-        "local.no-embeddings": gettext_noop("the local model has no embeddings"),
-        "local.no-llama": gettext_noop(
-            "llama.cpp is not installed yet: run `make local-model` once"
+        "judge.none": gettext_noop("%(type)s needs a judge; choose a model with --judge"),
+        "judge.not-json": gettext_noop(
+            "the judge did not reply with a single JSON object: %(shown)s"
         ),
-        "local.no-model": gettext_noop("there is no local model yet: run `make local-model` once"),
+        "judge.not-whole": gettext_noop("the judge's reply is not whole: %(reason)s"),
+        "judge.number": gettext_noop("the judge's %(key)s must be a number, not %(shown)s"),
+        "judge.range": gettext_noop("the judge's %(key)s must be between 0 and 1, not %(value)s"),
+        "judge.reason": gettext_noop("the judge's reason must be a string"),
+        "local.no-embeddings": gettext_noop("the local model does not offer embeddings"),
+        "local.no-llama": gettext_noop("llama.cpp is not installed; run `make local-model` once"),
+        "local.no-model": gettext_noop(
+            "the local model is not installed; run `make local-model` once"
+        ),
         "local.no-start": gettext_noop(
             "the local model did not start; run `make local-model` again"
         ),
-        "offline.no-embeddings": gettext_noop("%(kind)s has no embeddings"),
+        "offline.no-embeddings": gettext_noop("%(kind)s does not offer embeddings"),
         "openai.embeddings-count": gettext_noop("%(name)s sent %(counts)s"),
         "openai.key-elsewhere": gettext_noop(
             "%(key)s is not sent to another address than its own: set %(base)s to allow that one"
         ),
-        "openai.no-choices": gettext_noop("the answer of %(name)s has no message: no choices"),
+        "openai.no-choices": gettext_noop(
+            "the response from %(name)s has no message: choices is empty"
+        ),
         "openai.no-compatible-model": gettext_noop(
             "openai-compatible needs a model, such as openai-compatible:llama3.2"
         ),
         "openai.no-key": gettext_noop("%(key)s is not set: put the key into the environment"),
-        "openai.no-message": gettext_noop("the answer of %(name)s has no message"),
+        "openai.no-message": gettext_noop("the response from %(name)s has no message"),
         "openai.no-model": gettext_noop("openai needs a model, such as openai:gpt-4.1-mini"),
-        "openai.no-vectors": gettext_noop("%(name)s sent no embeddings"),
-        "openai.not-text": gettext_noop("the message of %(name)s is no text"),
+        "openai.no-vectors": gettext_noop("%(name)s returned no embeddings"),
+        "openai.not-text": gettext_noop("the message from %(name)s is not text"),
         "option.amount": gettext_noop(
             "must be an amount in US dollars, 0 or more, such as 0.50, not “%(text)s”"
         ),
@@ -220,121 +224,130 @@ SENTENCES: Final = register(
         "option.timeout": gettext_noop("must be 0 or more seconds, not %(number)s"),
         "option.workers": gettext_noop("must be an integer from 1 to 1000"),
         "plugin.failed": gettext_noop(
-            "%(package)s failed to make a provider of the kind %(kind)s (%(name)s)"
+            "%(package)s failed to build a provider for %(kind)s (%(name)s)"
         ),
         "plugin.no-method": gettext_noop(
-            "%(package)s made no provider of the kind %(kind)s: it has no %(name)s"
+            "the provider that %(package)s built for %(kind)s has no %(name)s"
         ),
         "plugin.ours": gettext_noop(
-            "%(package)s brings “%(name)s”, which AutoForge has itself: rename it"
+            "%(package)s provides “%(name)s”, which is built into AutoForge; rename it"
         ),
         "plugin.provider-kind": gettext_noop(
-            "%(package)s cannot be used: “%(name)s” is no kind of provider; small letters, "
-            "digits and hyphens are, and no word that means something else here"
+            "%(package)s cannot be used: “%(name)s” is not a valid provider kind; use "
+            "lower-case letters, digits and hyphens, and no word that is reserved here"
         ),
         "plugin.scorer-name": gettext_noop(
-            "%(package)s cannot be used: “%(name)s” is no name for a scorer; small letters, "
-            "digits and hyphens are, without not- before them"
+            "%(package)s cannot be used: “%(name)s” is not a valid scorer name; use "
+            "lower-case letters, digits and hyphens, and do not start with not-"
         ),
         "plugin.scorer-type": gettext_noop(
-            "%(package)s cannot be used: %(target)s is %(kind)s, and a scorer is a Scorer or "
-            "a list of them"
+            "%(package)s cannot be used: %(target)s is %(kind)s; it must be a Scorer or a "
+            "list of them"
         ),
         "plugin.twice": gettext_noop(
-            "%(package)s and %(other)s both bring “%(name)s”, so neither counts: remove one of them"
+            "%(package)s and %(other)s both provide “%(name)s”, so neither is used; "
+            "uninstall one of them"
         ),
         "plugin.unreadable": gettext_noop(
             "%(package)s cannot be used: loading %(target)s failed (%(why)s)"
         ),
         "promptfoo.code-file": gettext_noop(
-            "“%(reference)s” would run code, which is never done here"
+            "“%(reference)s” would run code, which AutoForge never does"
         ),
-        "promptfoo.code-prompt": gettext_noop("“%(raw)s” would run code, which is never done here"),
-        "promptfoo.csv-number": gettext_noop("%(name)s is a number, not “%(cell)s”"),
+        "promptfoo.code-prompt": gettext_noop(
+            "“%(raw)s” would run code, which AutoForge never does"
+        ),
+        "promptfoo.csv-number": gettext_noop("%(name)s must be a number, not “%(cell)s”"),
         "promptfoo.csv-orphan": gettext_noop(
-            "%(name)s belongs to no __expected%(found)s of this row"
+            "%(name)s has no matching __expected%(found)s in this row"
         ),
-        "promptfoo.default-test": gettext_noop("defaultTest is an object or a file with one"),
+        "promptfoo.default-test": gettext_noop(
+            "defaultTest must be an object, or a file that contains one"
+        ),
         "promptfoo.entries": gettext_noop("%(key)s is an object of names and values"),
-        "promptfoo.evaluate-options": gettext_noop("evaluateOptions is an object"),
-        "promptfoo.file-cycle": gettext_noop("“%(reference)s” leads back to itself"),
+        "promptfoo.evaluate-options": gettext_noop("evaluateOptions must be an object"),
+        "promptfoo.file-cycle": gettext_noop("“%(reference)s” refers back to itself"),
         "promptfoo.filled-too-long": gettext_noop(
-            "the texts that are filled into variables are longer than %(most)s characters in "
-            "all; divide the file"
+            "the variables of this file expand to more than %(most)s characters in total; "
+            "split the file"
         ),
-        "promptfoo.function": gettext_noop("function would run code, which is never done here"),
-        "promptfoo.names": gettext_noop("%(key)s is a list of names"),
-        "promptfoo.no-file": gettext_noop("%(raw)s cannot be read: there is no such file"),
-        "promptfoo.no-prompt": gettext_noop("there is no prompt in %(name)s"),
+        "promptfoo.function": gettext_noop("function would run code, which AutoForge never does"),
+        "promptfoo.names": gettext_noop("%(key)s must be a list of names"),
+        "promptfoo.no-file": gettext_noop("%(raw)s cannot be read: no such file"),
+        "promptfoo.no-prompt": gettext_noop("%(name)s contains no prompt"),
         "promptfoo.no-prompt-file": gettext_noop("no file matches “%(raw)s”"),
         "promptfoo.no-tests": gettext_noop("no tests: “%(what)s” holds none"),
         "promptfoo.no-tests-file": gettext_noop("no file matches “%(reference)s”"),
         "promptfoo.no-value-file": gettext_noop("no file matches “%(value)s”"),
-        "promptfoo.not-text": gettext_noop("“%(reference)s” is no text; only texts are asked here"),
+        "promptfoo.not-text": gettext_noop(
+            "“%(reference)s” is not a text file; only text can be sent here"
+        ),
         "promptfoo.prompt-shape": gettext_noop(
-            "a prompt is a text, a file or an object with raw or id"
+            "a prompt must be a string, a file, or an object with raw or id"
         ),
         "promptfoo.prompt-suffix": gettext_noop(
-            "a file of prompts ends in %(there)s, not “%(suffix)s”"
+            "a prompt file must end in %(there)s, not “%(suffix)s”"
         ),
         "promptfoo.remote": gettext_noop(
-            "“%(reference)s” is not on this machine; save it as a file"
+            "“%(reference)s” is not on this machine; save it as a local file"
         ),
-        "promptfoo.scenario": gettext_noop("a scenario is an object with config"),
+        "promptfoo.scenario": gettext_noop("a scenario must be an object with config"),
         "promptfoo.secret": gettext_noop(
-            "%(secret)s is not read from files; set it in the environment"
+            "%(secret)s is never read from a file; set it in the environment"
         ),
-        "promptfoo.shape": gettext_noop("a configuration is an object with prompts and tests"),
-        "promptfoo.test-fields": gettext_noop("a test is an object with vars and assert"),
-        "promptfoo.test-shape": gettext_noop("a test is an object with vars and assert, or a file"),
+        "promptfoo.shape": gettext_noop("a configuration must be an object with prompts and tests"),
+        "promptfoo.test-fields": gettext_noop("a test must be an object with vars and assert"),
+        "promptfoo.test-shape": gettext_noop(
+            "a test must be an object with vars and assert, or a file"
+        ),
         "promptfoo.too-many-cases": gettext_noop(
-            "this makes %(count)s cases, and at most %(most)s are allowed; give shorter "
-            "lists, or divide them into several files"
+            "this expands to %(count)s cases; at most %(most)s are allowed. Use shorter "
+            "lists, or split the file"
         ),
         "promptfoo.too-many-lists": gettext_noop(
             "the file lists refer to more than %(limit)s files"
         ),
         "promptfoo.too-many-values": gettext_noop(
-            "the file holds more than %(limit)s values; split it"
+            "the file has more than %(limit)s values; split it"
         ),
         "promptfoo.unknown-reference": gettext_noop(
-            "there is no %(kind)s “%(reference)s”; there are %(there)s"
+            "there is no %(kind)s “%(reference)s”; available: %(there)s"
         ),
         "promptfoo.value-file": gettext_noop("“%(value)s” is no .txt, .json, .yaml or .yml"),
         "promptfoo.values-too-long": gettext_noop(
-            "filled into each other, the variables are longer than %(most)s characters; give "
-            "shorter texts"
+            "the variables expand to more than %(most)s characters when filled into each "
+            "other; use shorter values"
         ),
         "promptfoo.variable": gettext_noop("the variable %(name)s %(sentence)s"),
-        "promptfoo.vars": gettext_noop("vars is an object of names and values, or files with some"),
-        "promptfoo.vars-file": gettext_noop("a file of variables is an object of names and values"),
-        "promptfoo.whole-number": gettext_noop("%(key)s is a whole number %(allowed)s"),
-        "provider.code": gettext_noop("“%(text)s” would run code, which is never done here"),
-        "provider.concurrency": gettext_noop("concurrency is a whole number from 1 to %(limit)s"),
-        "provider.config-object": gettext_noop("the config of %(spec)s is an object"),
+        "promptfoo.vars": gettext_noop("vars must map names to values, or list files that do"),
+        "promptfoo.vars-file": gettext_noop("a variables file must map names to values"),
+        "promptfoo.whole-number": gettext_noop("%(key)s must be an integer %(allowed)s"),
+        "provider.code": gettext_noop("“%(text)s” would run code, which AutoForge never does"),
+        "provider.concurrency": gettext_noop("concurrency must be an integer from 1 to %(limit)s"),
+        "provider.config-object": gettext_noop("the config of %(spec)s must be an object"),
         "provider.list": gettext_noop(
-            "“%(text)s” is a list of models: only a configuration can name it"
+            "“%(text)s” is a list of models; only a configuration file can refer to it"
         ),
         "provider.needs": gettext_noop("%(kind)s needs %(what)s, such as %(examples)s"),
         "provider.no-id": gettext_noop(
-            "a provider's object needs the text id, such as openai:gpt-4.1-mini"
+            "a provider object needs a string id, such as openai:gpt-4.1-mini"
         ),
         "provider.not-chat": gettext_noop(
-            "“%(text)s” is no chat; write %(kind)s:MODEL for a model that answers one"
+            "“%(text)s” is not a chat model; use %(kind)s:MODEL with a model that answers messages"
         ),
         "provider.secret": gettext_noop(
-            "%(spec)s: %(path)s is not read from files; set it in the environment"
+            "%(spec)s: %(path)s is never read from a file; set it in the environment"
         ),
         "provider.shape": gettext_noop(
-            "a provider is a text such as openai:gpt-4.1-mini, or an object with id"
+            "a provider must be a string such as openai:gpt-4.1-mini, or an object with an id"
         ),
-        "provider.unknown": gettext_noop("there is no provider “%(kind)s”; %(hint)s"),
+        "provider.unknown": gettext_noop("unknown provider “%(kind)s”; %(hint)s"),
         "replay.entry": gettext_noop("needs prompt (or messages) and output"),
         "replay.file": gettext_noop("replay: %(error)s"),
-        "replay.message": gettext_noop("a message has a role and a content"),
-        "replay.no-answer": gettext_noop("nothing was recorded for this prompt"),
+        "replay.message": gettext_noop("a message must have a role and a content"),
+        "replay.no-answer": gettext_noop("no response was recorded for this prompt"),
         "replay.shape": gettext_noop("%(path)s %(sentence)s with prompt (or messages) and output"),
-        "result.read-only": gettext_noop("what a run found is read, and never edited"),
+        "result.read-only": gettext_noop("run results are read-only"),
         "run.busy": gettext_noop(
             "a worker is processing this run; wait until it finishes, or cancel it"
         ),
@@ -344,7 +357,9 @@ SENTENCES: Final = register(
         ),
         "run.complete": gettext_noop("this run is complete; there is nothing left to do"),
         "run.ended": gettext_noop("this run has ended; resume it to continue"),
-        "run.missing": gettext_noop("there is no run %(text)s; a run ID has 8 or more characters"),
+        "run.missing": gettext_noop(
+            "there is no run “%(text)s”; give at least 8 characters of its ID"
+        ),
         "run.needs-embeddings": gettext_noop(
             "some cases compare meaning; choose an embedding model, such as --embeddings "
             "openai:text-embedding-3-small"
@@ -365,9 +380,9 @@ SENTENCES: Final = register(
         "run.taken": gettext_noop(
             "another worker holds this run; it can be taken over once its lease expires"
         ),
-        "schema.depth": gettext_noop("%(what)s: it is nested too deeply, or refers to itself"),
-        "schema.dialect": gettext_noop("the JSON Schema is wrong: its $schema is a text"),
-        "schema.invalid": gettext_noop("the JSON Schema is wrong: %(message)s"),
+        "schema.depth": gettext_noop("%(what)s: nested too deeply, or refers to itself"),
+        "schema.dialect": gettext_noop("invalid JSON Schema: $schema must be a string"),
+        "schema.invalid": gettext_noop("invalid JSON Schema: %(message)s"),
         "schema.no-target": gettext_noop(
             "the JSON Schema cannot be used: it refers to “%(reference)s”, which it does not hold"
         ),
@@ -375,120 +390,126 @@ SENTENCES: Final = register(
             "“%(pattern)s” is no regular expression of JavaScript: %(error)s"
         ),
         "schema.regex-effort": gettext_noop(
-            "the expressions of the JSON Schema took more than %(seconds)s s"
+            "the regular expressions in the JSON Schema took more than %(seconds)s s"
         ),
         "schema.unevaluated": gettext_noop(
             "the JSON Schema cannot be used: unevaluatedProperties beside patternProperties "
             "is not supported"
         ),
-        "scorer.comma": gettext_noop("a comma has to follow a quotation in the list of values"),
+        "scorer.comma": gettext_noop("a quoted value in the list must be followed by a comma"),
         "scorer.effort": gettext_noop("scoring this answer by %(type)s %(error)s"),
         "scorer.finish-reason": gettext_noop(
-            "finish-reason needs a text as its value, such as stop"
+            "finish-reason needs a string as its value, such as stop"
         ),
-        "scorer.json-schema": gettext_noop("%(type)s takes a JSON Schema: an object, or its text"),
-        "scorer.levenshtein": gettext_noop("levenshtein needs a text as its value"),
-        "scorer.list": gettext_noop(
-            "%(type)s needs a list, or a text with commas between its parts"
+        "scorer.json-schema": gettext_noop(
+            "%(type)s needs a JSON Schema: an object, or a string that contains one"
         ),
-        "scorer.no-cost": gettext_noop("what the answer cost is not known: give the model a price"),
+        "scorer.levenshtein": gettext_noop("levenshtein needs a string as its value"),
+        "scorer.list": gettext_noop("%(type)s needs a list or a comma-separated string"),
+        "scorer.no-cost": gettext_noop(
+            "the cost of the answer is unknown; set a price for the model"
+        ),
         "scorer.no-embeddings": gettext_noop(
             "%(type)s needs embeddings: name a model, as --embeddings does"
         ),
         "scorer.no-latency": gettext_noop(
-            "an earlier or given answer has no latency: run without the cache"
+            "cached or recorded answers have no latency; run without the cache"
         ),
         "scorer.no-logprobs": gettext_noop(
-            "%(type)s needs the tokens' probabilities, and none came"
+            "%(type)s needs token probabilities, but the provider returned none"
         ),
-        "scorer.no-method": gettext_noop("%(scorer)s has no way to score"),
+        "scorer.no-method": gettext_noop("%(scorer)s cannot score"),
         "scorer.numeric": gettext_noop(
-            "numeric needs a number as its value, or as the expected answer"
+            "numeric needs a number as its value or as the expected answer"
         ),
-        "scorer.open-quote": gettext_noop("a quotation in the list of values does not end"),
+        "scorer.open-quote": gettext_noop("a quotation mark in the list of values is never closed"),
         "scorer.pairwise": gettext_noop(
-            "pairwise needs a text as its value, or the case an expected answer"
+            "pairwise needs a string as its value, or an expected answer in the case"
         ),
         "scorer.regex-effort": gettext_noop(
-            "the expression “%(pattern)s” took more than %(seconds)s s or too much memory"
+            "the regular expression “%(pattern)s” took more than %(seconds)s s or too much memory"
         ),
-        "scorer.rouge": gettext_noop("rouge-n needs a text as its value"),
-        "scorer.rubric": gettext_noop("%(type)s needs a text as its value"),
+        "scorer.rouge": gettext_noop("rouge-n needs a string as its value"),
+        "scorer.rubric": gettext_noop("%(type)s needs a string as its value"),
         "scorer.schema-aliases": gettext_noop(
-            "the schema has aliases (*name), which could make it endless"
+            "the schema uses YAML aliases (*name), which could make it endless"
         ),
         "scorer.schema-depth": gettext_noop("the schema is nested too deeply"),
-        "scorer.schema-object": gettext_noop("the schema is not an object"),
-        "scorer.schema-syntax": gettext_noop("the schema is neither JSON nor YAML: %(reason)s"),
-        "scorer.similar": gettext_noop("%(type)s needs a text, or a list of texts, as its value"),
-        "scorer.text": gettext_noop("%(type)s needs a text as its value, which is not empty"),
+        "scorer.schema-object": gettext_noop("the schema must be an object"),
+        "scorer.schema-syntax": gettext_noop(
+            "the schema is neither valid JSON nor valid YAML: %(reason)s"
+        ),
+        "scorer.similar": gettext_noop("%(type)s needs a string or a list of strings as its value"),
+        "scorer.text": gettext_noop("%(type)s needs a non-empty string as its value"),
         "scorer.text-or-number": gettext_noop(
-            "%(type)s needs a text that is not empty, or a number"
+            "%(type)s needs a non-empty string or a number as its value"
         ),
-        "scorer.texts": gettext_noop("%(type)s needs a text or a list of texts as its value"),
+        "scorer.texts": gettext_noop("%(type)s needs a string or a list of strings as its value"),
         "scorer.threshold": gettext_noop("%(type)s needs a threshold"),
-        "scorer.tolerance": gettext_noop("%(name)s is a number from 0 up"),
-        "scorer.too-deep": gettext_noop(
-            "the value of %(type)s cannot be used: it is nested too deeply"
-        ),
+        "scorer.tolerance": gettext_noop("%(name)s must be a number, 0 or more"),
+        "scorer.too-deep": gettext_noop("the value of %(type)s is nested too deeply"),
         "scorer.too-many-braces": gettext_noop(
-            "the answer has too many braces to look for JSON in all of it"
+            "the answer has too many braces to search all of it for JSON"
         ),
         "scorer.tools": gettext_noop(
-            "tool-call-f1 needs the names of tools: a list, or commas between them"
+            "tool-call-f1 needs tool names: a list or a comma-separated string"
         ),
-        "scorer.unknown": gettext_noop("there is no assertion type “%(name)s”; %(hint)s"),
+        "scorer.unknown": gettext_noop("unknown assertion type “%(name)s”; %(hint)s"),
         "scorer.word-count": gettext_noop(
             "word-count needs a number, or an object with min and max"
         ),
-        "scorer.word-count-bounds": gettext_noop(
-            "word-count needs min or max, or both, as numbers"
+        "scorer.word-count-bounds": gettext_noop("word-count needs min, max or both, as numbers"),
+        "scorer.word-count-order": gettext_noop(
+            "word-count: min %(low)s is greater than max %(high)s"
         ),
-        "scorer.word-count-order": gettext_noop("word-count: min %(low)s is above max %(high)s"),
-        "scorer.words": gettext_noop("words is one of %(known)s, not “%(how)s”"),
+        "scorer.words": gettext_noop("words must be one of %(known)s, not “%(how)s”"),
         "scorer.xml-effort": gettext_noop(
-            "the answer nests so many broken elements that only %(limit)s characters of them "
-            "were looked through for XML"
+            "the answer contains so much broken nested markup that only %(limit)s characters "
+            "of it were searched for XML"
         ),
         "scorer.xml-object": gettext_noop(
-            "%(type)s takes an object with the list requiredElements"
+            "%(type)s needs an object with a list named requiredElements"
         ),
         "scorer.xml-paths": gettext_noop(
-            "%(type)s takes paths such as a.b,c, a list of them, or nothing"
+            "%(type)s needs paths such as a.b,c, a list of paths, or no value"
         ),
         "suite.case-exists": gettext_noop("this suite already has a case “%(name)s”"),
         "suite.case-name": gettext_noop("a case needs a name of 1 to %(limit)s characters"),
-        "suite.case-object": gettext_noop("a case is an object"),
-        "suite.case-shape": gettext_noop("a case is an object with a name"),
-        "suite.case-twice": gettext_noop("a case is called “%(case)s” already"),
-        "suite.empty": gettext_noop("no tests: there is no case in it"),
+        "suite.case-object": gettext_noop("a case must be an object"),
+        "suite.case-shape": gettext_noop("a case must be an object with a name"),
+        "suite.case-twice": gettext_noop("another case is already named “%(case)s”"),
+        "suite.empty": gettext_noop("no tests: the file contains no cases"),
         "suite.exists": gettext_noop(
             "a suite with the name “%(name)s” already exists; rename this one or replace its cases"
         ),
-        "suite.file-syntax": gettext_noop("this is neither YAML nor JSON: %(reason)s"),
-        "suite.file-too-large": gettext_noop("larger than 50 MiB; divide it"),
-        "suite.key-twice": gettext_noop("“%(key)s” stands here for the second time"),
-        "suite.kind": gettext_noop("a suite begins with “autoforge: %(kind)s”"),
+        "suite.file-syntax": gettext_noop("not valid YAML or JSON: %(reason)s"),
+        "suite.file-too-large": gettext_noop("the file is larger than 50 MiB; split it"),
+        "suite.key-twice": gettext_noop("duplicate key “%(key)s”"),
+        "suite.kind": gettext_noop("a suite must begin with “autoforge: %(kind)s”"),
         "suite.missing": gettext_noop(
             "there is no test suite “%(name)s”; available suites: %(names)s"
         ),
         "suite.name-taken": gettext_noop("a test suite with the name “%(name)s” already exists"),
         "suite.no-name": gettext_noop("a suite needs a name"),
         "suite.no-tests-because": gettext_noop("no tests: %(error)s"),
-        "suite.number": gettext_noop("%(name)s is a number%(range)s"),
+        "suite.number": gettext_noop("%(name)s must be a number%(range)s"),
         "suite.suffix": gettext_noop("the name must end in %(known)s"),
-        "suite.syntax": gettext_noop("this is neither YAML nor JSON: %(problem)s"),
-        "suite.text": gettext_noop("%(key)s is a text"),
-        "suite.too-deep": gettext_noop("too many or too deep values; aliases may repeat them"),
-        "suite.unknown-key": gettext_noop("there is no “%(key)s”; there are %(there)s"),
-        "suite.value-type": gettext_noop("%(key)s is %(names)s"),
-        "table.case-twice": gettext_noop(
-            "two cases are called “%(name)s”; map another column to name"
+        "suite.syntax": gettext_noop("not valid YAML or JSON: %(problem)s"),
+        "suite.text": gettext_noop("%(key)s must be a string"),
+        "suite.too-deep": gettext_noop(
+            "too many values, or nested too deeply (aliases can multiply values)"
         ),
-        "table.check-form": gettext_noop("a check is a type or a JSON object: %(error)s"),
+        "suite.unknown-key": gettext_noop("unknown key “%(key)s”; allowed keys: %(there)s"),
+        "suite.value-type": gettext_noop("%(key)s must be %(names)s"),
+        "table.case-twice": gettext_noop(
+            "two cases are named “%(name)s”; map a different column to name"
+        ),
+        "table.check-form": gettext_noop(
+            "a check must be an assertion type or a JSON object: %(error)s"
+        ),
         "table.mapped-twice": gettext_noop("the column “%(column)s” is mapped twice"),
         "table.mapping-form": gettext_noop(
-            "“%(text)s” is no mapping; write PART=COLUMN, as expected=Answer"
+            "“%(text)s” is not a mapping; write PART=COLUMN, such as expected=Answer"
         ),
         "table.no-column": gettext_noop("there is no column “%(name)s”; there are %(columns)s"),
         "table.object": gettext_noop("%(column)s is a JSON object"),
@@ -499,14 +520,18 @@ SENTENCES: Final = register(
             "the columns “%(one)s” and “%(other)s” are both %(part)s; rename one"
         ),
         "table.unknown-part": gettext_noop(
-            "there is no part “%(part)s”; there are %(parts)s and variables.NAME"
+            "unknown part “%(part)s”; available: %(parts)s and variables.NAME"
         ),
         "table.value-type": gettext_noop("%(part)s is %(kind)s, not “%(value)s”"),
-        "upload.file-twice": gettext_noop("there are two files called “%(member)s”"),
+        "upload.file-twice": gettext_noop("two files are named “%(member)s”"),
         "upload.not-zip": gettext_noop("%(file)s is not a ZIP file, or it is damaged"),
-        "upload.packing": gettext_noop("“%(name)s” is encrypted or packed in an odd way"),
-        "upload.too-large": gettext_noop("the files hold more than %(megabytes)s MB together"),
+        "upload.packing": gettext_noop(
+            "“%(name)s” is encrypted or uses an unsupported compression"
+        ),
+        "upload.too-large": gettext_noop("the files have more than %(megabytes)s MB in total"),
         "upload.too-many-files": gettext_noop("there are more than %(limit)s files"),
-        "upload.unsafe-name": gettext_noop("a name in it leads outside, or is too long"),
+        "upload.unsafe-name": gettext_noop(
+            "contains a file name that is too long or points outside the archive"
+        ),
     }
 )

@@ -11,37 +11,39 @@ SENTENCES: Final = register(
     {
         "audit.reason-too-long": gettext_noop("has %(size)d characters; the limit is %(limit)d"),
         "backup.encoding": gettext_noop("%(path)s is not UTF-8; save it as UTF-8"),
-        "backup.front-matter-shape": gettext_noop("the front matter must be names with values"),
-        "backup.front-matter-syntax": gettext_noop("the front matter is not YAML%(where)s"),
+        "backup.front-matter-shape": gettext_noop(
+            "the front matter must be a mapping of names to values"
+        ),
+        "backup.front-matter-syntax": gettext_noop("the front matter is not valid YAML%(where)s"),
         "backup.no-front-matter": gettext_noop(
-            "%(path)s has no front matter: it begins and ends with a line ---"
+            "%(path)s has no front matter: it must begin and end with a line ---"
         ),
         "backup.unknown-key": gettext_noop(
-            "the front matter has “%(unknown)s”, which is not known; there are %(known)s"
+            "unknown key “%(unknown)s” in the front matter; allowed keys: %(known)s"
         ),
         "backup.value-type": gettext_noop("%(name)s must be %(words)s"),
-        "backup.version-number": gettext_noop("number must be a version's number from 1"),
+        "backup.version-number": gettext_noop("number must be a version number, starting at 1"),
         "backup.versions-kept": gettext_noop(
             "%(path)s: its versions are %(known)s; they must be 1 to %(numbers)s, each once, "
-            "and the newest in %(path)s"
+            "with the newest in %(path)s"
         ),
         "columns.both": gettext_noop(
-            "the column %(name)s cannot be both title and content; name another one with "
+            "the column %(name)s cannot be both title and content; choose another with "
             "--title-column or --content-column"
         ),
         "columns.missing": gettext_noop(
-            "there is no column %(name)s for the %(role)s; the file has %(columns)s"
+            "there is no column %(name)s for the %(role)s; available columns: %(columns)s"
         ),
         "columns.missing-near": gettext_noop(
-            "there is no column %(name)s for the %(role)s; the file has %(columns)s; did you "
-            "mean %(near)s"
+            "there is no column %(name)s for the %(role)s (did you mean %(near)s?); "
+            "available columns: %(columns)s"
         ),
         "columns.not-recognised": gettext_noop(
-            "no column is recognised as the %(role)s (%(known)s); the file has %(columns)s; "
-            "name one with --%(option)s-column"
+            "no column was recognised as the %(role)s (%(known)s); available columns: "
+            "%(columns)s. Choose one with --%(option)s-column"
         ),
         "export.cell-too-long": gettext_noop(
-            "“%(name)s” has a text of %(size)s characters and a cell of XLSX holds "
+            "the text of “%(name)s” has %(size)s characters, but an XLSX cell holds at most "
             "%(limit)s; export to another format"
         ),
         "import.choice": gettext_noop("must be one of %(allowed)s"),
@@ -51,14 +53,14 @@ SENTENCES: Final = register(
         ),
         "import.format": gettext_noop("%(why)s; name the format with --format %(formats)s"),
         "import.header": gettext_noop("%(place)s, the header: %(what)s"),
-        "import.id-form": gettext_noop("must be a UUID, or left out"),
-        "import.in-trash": gettext_noop("it is in the trash: restore it first"),
-        "import.label-target": gettext_noop("“%(label)s” must stand at a version's number"),
-        "import.list": gettext_noop("must be a JSON list, in square brackets"),
+        "import.id-form": gettext_noop("must be a UUID or blank"),
+        "import.in-trash": gettext_noop("this prompt is in the trash; restore it first"),
+        "import.label-target": gettext_noop("“%(label)s” must point to a version number"),
+        "import.list": gettext_noop("must be a JSON list in square brackets"),
         "import.object": gettext_noop("must be a JSON object"),
         "import.unreadable": gettext_noop("%(path)s cannot be read: %(error)s"),
         "import.version-differs": gettext_noop(
-            "version %(number)s says something else here; rename one"
+            "version %(number)s already exists with different content; rename one of the prompts"
         ),
         "label.gate": gettext_noop(
             "“%(label)s” cannot move to version %(number)d because a release check fails "
@@ -85,15 +87,15 @@ SENTENCES: Final = register(
         "label.reason": gettext_noop("the label “%(label)s” is protected; enter a reason"),
         "label.version-missing": gettext_noop("“%(name)s” has no version %(number)d"),
         "langfuse.became-message": gettext_noop(
-            "the placeholder “%(name)s” stands for messages at Langfuse; here message "
-            "%(number)d is one of the user whose text is the variable “%(name)s”"
+            "in Langfuse, the placeholder “%(name)s” stands for messages; here, message "
+            "%(number)d is a user message whose text is the variable “%(name)s”"
         ),
         "langfuse.message": gettext_noop(
-            "holds a message %(number)d that is none; it needs a role and a content, both texts"
+            "has an invalid message %(number)d; it needs a role and a content, both strings"
         ),
-        "langfuse.not-chat": gettext_noop("is a text, and its type says that it is a chat"),
+        "langfuse.not-chat": gettext_noop("is a string, although its type is chat"),
         "langfuse.placeholder": gettext_noop(
-            "holds a placeholder without a name (message %(number)d)"
+            "has a placeholder without a name (message %(number)d)"
         ),
         "prompt.ambiguous": gettext_noop(
             "%(count)d prompts have the title “%(name)s”: use a name (%(choice)s)"
@@ -101,7 +103,7 @@ SENTENCES: Final = register(
         "prompt.label-missing": gettext_noop(
             "“%(name)s” has no label “%(label)s”; it has %(labels)s"
         ),
-        "prompt.missing": gettext_noop("there is no prompt %(key)s"),
+        "prompt.missing": gettext_noop("there is no prompt “%(key)s”"),
         "prompt.missing-name": gettext_noop("there is no prompt “%(name)s”"),
         "prompt.missing-near": gettext_noop(
             "there is no prompt “%(name)s”; did you mean “%(near)s”?"
@@ -112,9 +114,7 @@ SENTENCES: Final = register(
             "“%(title)s” is now at version %(newest)d, but this edit started from version "
             "%(began)d; review the newer version, then edit again"
         ),
-        "prompt.version-missing": gettext_noop(
-            "there is no version %(number)d of a prompt %(key)s"
-        ),
+        "prompt.version-missing": gettext_noop("prompt “%(key)s” has no version %(number)d"),
         "prompt.version-missing-of": gettext_noop(
             "“%(name)s” has no version %(number)d; it has 1 to %(newest)d"
         ),

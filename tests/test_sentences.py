@@ -89,11 +89,11 @@ def test_every_sentence_has_its_parameters_in_japanese(settings: object) -> None
 @pytest.mark.parametrize(
     ("sentence", "said"),
     [
-        (Sentence("suite.cases-list"), "cases is a list"),
-        (Sentence("suite.cases-list", at="a.yaml, line 3"), "a.yaml, line 3: cases is a list"),
+        (Sentence("suite.cases-list"), "cases must be a list"),
+        (Sentence("suite.cases-list", at="a.yaml, line 3"), "a.yaml, line 3: cases must be a list"),
         (
             Sentence("suite.cases-list", at="line 3").within("a.yaml"),
-            "a.yaml: line 3: cases is a list",
+            "a.yaml: line 3: cases must be a list",
         ),
         (Sentence("no code, 100 % of somebody else"), "no code, 100 % of somebody else"),
         (Sentence("file.unknown-code"), "file.unknown-code"),
@@ -107,14 +107,14 @@ def test_a_code_stands_in_the_catalogue_once() -> None:
     with pytest.raises(ValueError, match=r"^the code suite\.cases-list stands twice"):
         register({"suite.cases-list": "something else"})
     with pytest.raises(ValueError, match=r"^Cases is not a code; write subject\.detail"):
-        register({"Cases": "cases is a list"})
+        register({"Cases": "cases must be a list"})
     assert {*prompts.catalogue.SENTENCES, *evaluations.catalogue.SENTENCES} < CATALOGUE.keys()
 
 
 def test_an_error_keeps_its_code_and_its_class_in_a_wider_place() -> None:
     error = errors.SuiteError("suite.cases-list", at="line 3").within("a.yaml")
     assert (type(error), error.code) == (errors.SuiteError, "suite.cases-list")
-    assert str(error) == "a.yaml: line 3: cases is a list"
+    assert str(error) == "a.yaml: line 3: cases must be a list"
     assert isinstance(error, CodedError)
 
 
@@ -124,7 +124,7 @@ def test_an_error_that_comes_from_a_worker_is_said_in_the_readers_language() -> 
     from django.utils.translation import override
 
     error = pickle.loads(pickle.dumps(errors.SuiteError("suite.cases-list", at="line 3")))
-    assert str(error) == "line 3: cases is a list"
+    assert str(error) == "line 3: cases must be a list"
     with override("ja"):
         assert "cases" in str(error)
-        assert str(error) != "line 3: cases is a list"
+        assert str(error) != "line 3: cases must be a list"

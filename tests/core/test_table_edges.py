@@ -80,13 +80,13 @@ DELIMITED_REFUSED = [
     ('a\n1\n"' + "x" * 11 + '"\n', "the record that begins on line 3 has a cell of more than 10 characters"),
     ("a\n1\n2\n3\n4\n", "the file has more than 3 rows below its header; split it"),
     ('a\n""\n""\n""\n""\n', "the file has more than 3 rows below its header; split it"),
-    ("a\n1,,,,2\n", "the record that begins on line 2 has more than 4 cells; a table has at most that many columns"),
+    ("a\n1,,,,2\n", "the record that begins on line 2 has more than 4 cells, which is the limit for columns"),
     ("a,b,c,d\n" + "1,2,3,4\n" * 3 + ",,,5\n", "the file has more than 3 rows below its header; split it"),
-    ("sep=x\n", "the first line says that cells are separated by “x”; comma, semicolon, tab and pipe are read"),
-    ('a,b\n"1\n2"x,3\n', "the record that begins on line 2 has text after a closing quote on line 3; a quote inside a quoted cell is written twice"),
-    ('sep=,\n\na,b\n1,"2"x\n', "the record that begins on line 4 has text after a closing quote on line 4; a quote inside a quoted cell is written twice"),
+    ("sep=x\n", "the first line sets the separator to “x”; supported separators are comma, semicolon, tab and pipe"),
+    ('a,b\n"1\n2"x,3\n', "the record that begins on line 2 has text after a closing quote on line 3; double the quotes inside a quoted cell"),
+    ('sep=,\n\na,b\n1,"2"x\n', "the record that begins on line 4 has text after a closing quote on line 4; double the quotes inside a quoted cell"),
     ('\n\na,b\n"1\n', "the record that begins on line 4 opens a quote that is never closed"),
-    ("a,b\n1,2\r3,4\n", "the record that begins on line 2 holds a carriage return outside quotes; put a cell that holds one in quotes"),
+    ("a,b\n1,2\r3,4\n", "the record that begins on line 2 contains a carriage return outside quotes; quote cells that contain one"),
     ("\n\na,a\n", "the header (line 3) names the column 'a' twice; rename one of them"),
 ]  # fmt: skip
 
@@ -196,8 +196,8 @@ def test_every_text_format_says_how_it_was_read(file_format):
 
 NINES = "9" * 4000
 JSON = [
-    ("json", '[{"a": 1, "a": 2}, {"b": [{"a": 1, "a": 2}]}]', {}, [(1, "holds the name 'a' twice in one object")]),
-    ("json", '[{"a": 1, "b": 2, "b": 3}]', {}, [(1, "holds the name 'b' twice in one object")]),
+    ("json", '[{"a": 1, "a": 2}, {"b": [{"a": 1, "a": 2}]}]', {}, [(1, "contains the key 'a' twice in one object")]),
+    ("json", '[{"a": 1, "b": 2, "b": 3}]', {}, [(1, "contains the key 'b' twice in one object")]),
     ("json", "[" + NINES + "]", {}, [(1, int("9" * 10))]),
     ("json", "[9" + NINES + "]", {}, [(1, "contains a number with more than 1,200 digits; write it as a string")]),
     ("json", ' \n{"a": 1}\n {"b":\n2}', {}, [(2, {"a": 1}), (3, {"b": 2})]),
@@ -206,8 +206,8 @@ JSON = [
     ("json", '{"b": 1}', {"lists": ["b"]}, [(1, {"b": 1})]),
     ("json", '{"b": []}', {"lists": ["b"]}, []),
     ("json", "{}", {}, [(1, {})]),
-    ("json", '{"a": 1, "a": 2}', {}, [(1, "holds the name 'a' twice in one object")]),
-    ("jsonl", '\n {"a": 1} \n\n{"b": }\n[1]x\n', {}, [(2, {"a": 1}), (4, "is not JSON at character 7 (Expecting value)"), (5, "is not JSON at character 4 (Extra data)")]),
+    ("json", '{"a": 1, "a": 2}', {}, [(1, "contains the key 'a' twice in one object")]),
+    ("jsonl", '\n {"a": 1} \n\n{"b": }\n[1]x\n', {}, [(2, {"a": 1}), (4, "is not valid JSON at character 7 (Expecting value)"), (5, "is not valid JSON at character 4 (Extra data)")]),
     ("jsonl", '{"a": ' + "[" * 3000 + "}\n{}", {}, [(1, "is nested deeper than 100 levels"), (2, {})]),
     ("jsonl", ' [\n{"a": 1}]', {}, [(2, {"a": 1})]),
 ]  # fmt: skip
@@ -223,20 +223,20 @@ def test_json(file_format, text, options, rows):
 JSON_REFUSED = [
     ("json", "", "the file is empty; it must be a list of objects"),
     ("json", " \n", "the file is empty; it must be a list of objects"),
-    ("json", "1", "line 1, column 1: the file must be a list of objects, in square brackets"),
+    ("json", "1", "line 1, column 1: the file must be a JSON list of objects in square brackets"),
     ("json", "\n [1 2]", "line 2, column 5: expected , or ] after an object"),
-    ("json", "[1,\n]", "line 2, column 1: this is not JSON (Expecting value)"),
+    ("json", "[1,\n]", "line 2, column 1: not valid JSON (Expecting value)"),
     ("json", "[1 2]\n\n 3\n", "line 1, column 4: expected , or ] after an object"),
     ("json", "[1\n 2]\n 3\n", "line 2, column 2: expected , or ] after an object"),
-    ("json", "{}\n }\n\n", "line 2, column 2: something follows the end of the list"),
-    ("json", "[1]\n 2", "line 2, column 2: something follows the end of the list"),
-    ("json", '{"a": 1}\r\n\r\n]', "line 3, column 1: something follows the end of the list"),
+    ("json", "{}\n }\n\n", "line 2, column 2: unexpected text after the end of the list"),
+    ("json", "[1]\n 2", "line 2, column 2: unexpected text after the end of the list"),
+    ("json", '{"a": 1}\r\n\r\n]', "line 3, column 1: unexpected text after the end of the list"),
     ("json", '{"a": 1 "b"}', "line 1, column 9: expected , or } after a value"),
-    ("json", '{"a" 1}', "line 1, column 6: expected : after a name"),
-    ("json", "{a: 1}", "line 1, column 2: expected a name in double quotes"),
-    ("json", '{"a": 1,}', "line 1, column 9: expected a name in double quotes"),
+    ("json", '{"a" 1}', "line 1, column 6: expected : after a key"),
+    ("json", "{a: 1}", "line 1, column 2: expected a key in double quotes"),
+    ("json", '{"a": 1,}', "line 1, column 9: expected a key in double quotes"),
     ("json", '{"a": 1', "line 1, column 8: expected , or } after a value"),
-    ("json", "[\n" + "[" * 3000, "line 2, column 1: what begins here is nested deeper than 100 levels"),
+    ("json", "[\n" + "[" * 3000, "line 2, column 1: the value that begins here is nested deeper than 100 levels"),
     ("jsonl", "", "the file is empty; each line must be an object"),
     ("jsonl", " \r\n", "the file is empty; each line must be an object"),
 ]  # fmt: skip
@@ -300,14 +300,14 @@ DEEP = "[" * 100 + "]" * 100
 YAML = [
     ("- a: !!str 1\n  b: !!str true\n  c: '3'\n  d: |\n    4", [(1, {"a": "1", "b": "true", "c": "3", "d": "4"})]),
     ("- a: !!int 1\n  b: !!float 2\n  c: !!float 2.5\n  d: !!bool true\n  e: !!null ~", [(1, {"a": 1, "b": 2.0, "c": 2.5, "d": True, "e": None})]),
-    ("- a: !!int x", [(1, "holds a value with the tag 'tag:yaml.org,2002:int', which is not read")]),
-    ("- a: !!float x", [(1, "holds a value with the tag 'tag:yaml.org,2002:float', which is not read")]),
-    ("- a: !!bool x", [(1, "holds a value with the tag 'tag:yaml.org,2002:bool', which is not read")]),
-    ("- !own {a: 1}\n- !own [1]\n- !!map {a: 1}\n- !!seq [1]", [(1, "holds a value with the tag '!own', which is not read"), (2, "holds a value with the tag '!own', which is not read"), (3, {"a": 1}), (4, [1])]),
-    ("- {a: 1, a: 2}\n- {b: 1}", [(1, "holds the name 'a' twice in one mapping"), (2, {"b": 1})]),
-    ("a: 1\na: 2", [(1, "holds the name 'a' twice in one mapping")]),
-    ("- {[a]: 1}\n- {? {x: 1} : 1}", [(1, "holds a name that is a list or a mapping, not a text"), (2, "holds a name that is a list or a mapping, not a text")]),
-    ("- &x [*x]\n- 1", [(1, "holds an alias inside what it repeats"), (2, 1)]),
+    ("- a: !!int x", [(1, "contains a value with the tag 'tag:yaml.org,2002:int', which is not supported")]),
+    ("- a: !!float x", [(1, "contains a value with the tag 'tag:yaml.org,2002:float', which is not supported")]),
+    ("- a: !!bool x", [(1, "contains a value with the tag 'tag:yaml.org,2002:bool', which is not supported")]),
+    ("- !own {a: 1}\n- !own [1]\n- !!map {a: 1}\n- !!seq [1]", [(1, "contains a value with the tag '!own', which is not supported"), (2, "contains a value with the tag '!own', which is not supported"), (3, {"a": 1}), (4, [1])]),
+    ("- {a: 1, a: 2}\n- {b: 1}", [(1, "contains the key 'a' twice in one mapping"), (2, {"b": 1})]),
+    ("a: 1\na: 2", [(1, "contains the key 'a' twice in one mapping")]),
+    ("- {[a]: 1}\n- {? {x: 1} : 1}", [(1, "contains a key that is a list or a mapping, not a string"), (2, "contains a key that is a list or a mapping, not a string")]),
+    ("- &x [*x]\n- 1", [(1, "contains an alias inside the value it repeats"), (2, 1)]),
     ("- &x a\n- {*x : 1, b: *x}", [(1, "a"), (2, {"a": 1, "b": "a"})]),
     ("- {&k a: *k}", [(1, {"a": "a"})]),
     ("- &m {a: 1, b: 2}\n- {<<: *m, b: 3}\n- {b: 3, <<: *m}\n- {'<<': x}", [(1, {"a": 1, "b": 2}), (2, {"a": 1, "b": 3}), (3, {"a": 1, "b": 3}), (4, {"<<": "x"})]),
@@ -329,13 +329,13 @@ def test_yaml(text, rows):
 YAML_REFUSED = [
     ("", "the file is empty; it must be a list of mappings"),
     ("---\n", "the file is empty; it must be a list of mappings"),
-    ("# x\n a", "line 2, column 2: the file must be a list of mappings, or a mapping a document"),
-    ("- a\n- *b", "line 2, column 3: there is no anchor 'b' before this alias"),
-    ("--- [&a 1]\n--- [*a]", "line 2, column 6: there is no anchor 'a' before this alias"),
+    ("# x\n a", "line 2, column 2: the file must be a list of mappings, or one mapping per document"),
+    ("- a\n- *b", "line 2, column 3: the anchor 'b' is not defined before this alias"),
+    ("--- [&a 1]\n--- [*a]", "line 2, column 6: the anchor 'a' is not defined before this alias"),
     (f"- 1\n-  [{DEEP}]", "line 2, column 104: is nested deeper than 100 levels"),
-    ("\na\n\x07\n\n", "line 3 holds the character U+0007; YAML takes it only as an escape, in double quotes"),
-    ("a\n\n\x07", "line 3 holds the character U+0007; YAML takes it only as an escape, in double quotes"),
-    ("- [1", "line 2, column 1: this is not YAML (did not find expected ',' or ']')"),
+    ("\na\n\x07\n\n", "line 3 contains the character U+0007, which YAML only allows as an escape in double quotes"),
+    ("a\n\n\x07", "line 3 contains the character U+0007, which YAML only allows as an escape in double quotes"),
+    ("- [1", "line 2, column 1: not valid YAML (did not find expected ',' or ']')"),
 ]  # fmt: skip
 
 
@@ -363,7 +363,7 @@ def test_aliases_weigh_as_much_as_what_they_repeat():
     mebibyte = "x" * 1024**2
     written = f"- &a {mebibyte}\n" + "- *a\n" * 62
     assert len(read(written.encode(), "yaml")) == 63
-    sentence = "line 64: with its aliases written out the file is larger than 64 MiB"
+    sentence = "line 64: with its aliases expanded, the file is larger than 64 MiB"
     assert refusal(f"{written}- *a\n".encode(), "yaml") == sentence
 
 
@@ -470,16 +470,16 @@ def test_a_sheet_is_visible_unless_it_says_otherwise():
         open_table(raw, "xlsx", sheet="x")
 
 
-DAMAGED = "the workbook is damaged; open it and save it again"
-NO_WORKBOOK = "it is no workbook (.xlsx)"
+DAMAGED = "the workbook is damaged; open it in a spreadsheet and save it again"
+NO_WORKBOOK = "this is not an XLSX workbook"
 BROKEN = [
     (book("", "", {}), DAMAGED),
     (book(sheet_tag("A", 1), relation(1, "worksheet", "a.xml"), {}), DAMAGED),
     (book(sheet_tag("A", 9), relation(1, "worksheet", "a.xml"), {"xl/a.xml": "a"}), DAMAGED),
     (rewritten({"x": "y"}), NO_WORKBOOK),
-    (rewritten({"Index.zip": ""}), "it is a Numbers file; export it as Excel or CSV"),
-    (rewritten({"xl/workbook.bin": ""}), "it is a binary workbook (.xlsb); save it as XLSX"),
-    (rewritten({"word/document.xml": ""}), "it is a Word document; save the table as XLSX or CSV"),
+    (rewritten({"Index.zip": ""}), "this is a Numbers file; export it as Excel or CSV"),
+    (rewritten({"xl/workbook.bin": ""}), "this is a binary workbook (.xlsb); save it as XLSX"),
+    (rewritten({"word/document.xml": ""}), "this is a Word document; save the table as XLSX or CSV"),
     (make_workbook("<worksheet>" + "<x>" * 64), DAMAGED),
 ]
 
@@ -510,10 +510,10 @@ def test_a_workbook_is_limited_when_it_is_unpacked():
     size = sum(entry.file_size for entry in zipfile.ZipFile(io.BytesIO(raw)).infolist())
     assert open_table(raw, "xlsx", limits=Limits(unpacked_bytes=size)).columns == ("a",)
     sentence = refusal(raw, "xlsx", limits=Limits(unpacked_bytes=size - 1))
-    assert sentence == "the workbook is larger than 0 MiB when it is unpacked; split it"
+    assert sentence == "the workbook is larger than 0 MiB when unpacked; split it"
     large = make_workbook(make_sheet([["a"]]), more={"xl/media/x": "x" * 3 * 1024**2})
     sentence = refusal(large, "xlsx", limits=Limits(unpacked_bytes=2 * 1024**2))
-    assert sentence == "the workbook is larger than 2 MiB when it is unpacked; split it"
+    assert sentence == "the workbook is larger than 2 MiB when unpacked; split it"
 
 
 def test_tags_of_a_part_are_counted_before_it_is_parsed():
@@ -563,14 +563,14 @@ NUMBERS = [
     ("<c><v>1000000000000000</v></c>", "1e+15"), ("<c><v>-1000000000000000</v></c>", "-1e+15"),
     ("<c><v>0.1234567890123456</v></c>", "0.123456789012346"), ("<c><v>x</v></c>", "x"),
     ("<c t='b'><v> 1 </v></c>", "TRUE"), ("<c t='b'><v>2</v></c>", "FALSE"),
-    ("<c t='s'><v> 0 </v></c>", "A_x"), ("<c t='s'><v>3</v></c>", "refers to a text that the workbook does not have"),
-    ("<c t='s'><v>x</v></c>", "refers to a text that the workbook does not have"),
-    ("<c t='s'><v>00000000000000000000</v></c>", "refers to a text that the workbook does not have"),
+    ("<c t='s'><v> 0 </v></c>", "A_x"), ("<c t='s'><v>3</v></c>", "refers to a string that the workbook does not contain"),
+    ("<c t='s'><v>x</v></c>", "refers to a string that the workbook does not contain"),
+    ("<c t='s'><v>00000000000000000000</v></c>", "refers to a string that the workbook does not contain"),
     ("<c t='s'><v>0000000000000000000</v></c>", "A_x"),
     ("<c t='str'><v>_x0041__x00e9__x1_</v></c>", "Aé_x1_"),
     ("<c t='str'><f>1</f><v></v></c>", None),
     ("<c t='inlineStr'><is><t>a</t><rPh><t>b</t></rPh><t>c</t></is></c>", "ac"),
-    ("<c><f>1</f></c>", "holds a formula without its value; open the workbook in a spreadsheet and save it"),
+    ("<c><f>1</f></c>", "contains a formula without a stored value; open the workbook in a spreadsheet and save it"),
 ]  # fmt: skip
 STRINGS = (
     f'<sst xmlns="{MAIN}"><si><rPh><t>no</t></rPh><t>_x0041_</t>junk<t>_x</t></si><si/><si/></sst>'
@@ -632,7 +632,7 @@ def test_where_cells_and_rows_say_they_are():
     assert places(f'<row r="{"0" * 18}9"><c>{v}</row>')[0][0] == 9
     assert places(f'<row r="1048576"><c>{v}</row>')[0][0] == 1_048_576
     with pytest.raises(
-        UnreadableError, match="names row 1,048,577, and a sheet has at most 1,048,576"
+        UnreadableError, match="names row 1,048,577, but a sheet has at most 1,048,576"
     ):
         places(f'<row r="1048577"><c>{v}</row>')
 
@@ -668,7 +668,7 @@ def test_rows_of_sheets_are_limited_and_named():
     assert [record.missing for record in table] == [(), ()]
     unusable = make_sheet(xml='<row r="3"><c t="s"><v>1</v></c></row>')
     assert refusal(make_workbook(unusable), "xlsx") == (
-        "the header (row 3): a name refers to a text that the workbook does not have"
+        "the header (row 3): a name refers to a string that the workbook does not contain"
     )
 
 
@@ -755,15 +755,15 @@ def test_values_that_json_has(value, expected):
 
 UNFIT = [
     (2**4096, "contains a number with more than 1,200 digits; write it as a string"),
-    (math.inf, "holds a number that is not finite, which JSON cannot hold"),
-    (math.nan, "holds a number that is not finite, which JSON cannot hold"),
-    ([b"x"], "holds a value of type bytes, which JSON cannot hold"),
-    ({1: 2}, "holds a name that is a number, not a text; put it in quotes"),
-    ({None: 2}, "holds a name that is empty (null), not a text; put it in quotes"),
-    ({True: 2}, "holds a name that is true or false, not a text; put it in quotes"),
-    ("a\0", "holds a NUL character; remove it"),
-    ({"a\0": 1}, "holds a NUL character; remove it"),
-    (["\ud800"], "holds half of a surrogate pair; it is not a character"),
+    (math.inf, "contains a number that is not finite, which JSON cannot represent"),
+    (math.nan, "contains a number that is not finite, which JSON cannot represent"),
+    ([b"x"], "contains a value of type bytes, which JSON cannot represent"),
+    ({1: 2}, "contains a key that is a number, not a string; put it in quotes"),
+    ({None: 2}, "contains a key that is empty (null), not a string; put it in quotes"),
+    ({True: 2}, "contains a key that is true or false, not a string; put it in quotes"),
+    ("a\0", "contains a NUL character; remove it"),
+    ({"a\0": 1}, "contains a NUL character; remove it"),
+    (["\ud800"], "contains half of a surrogate pair, which is not a character"),
     (named(101), "is nested deeper than 100 levels"),
     (nested(101), "is nested deeper than 100 levels"),
     ({"a": nested(100)}, "is nested deeper than 100 levels"),

@@ -133,7 +133,7 @@ BROKEN = [
     (JAPANESE.encode()[:-3] + b"\n", "line 2 is not UTF-8, nor"),
     (b"\xef\xbb\xbfa,b\n\xff,c\n", "line 2 is not UTF-8 although the file begins so"),
     ("a,b\nc,d".encode("utf-16") + b"\x00", "line 2 is not UTF-16 although the file begins so"),
-    ("a,b\n".encode("utf-32"), "the file is UTF-32, which is not read; save it as UTF-8"),
+    ("a,b\n".encode("utf-32"), "UTF-32 files are not supported; save the file as UTF-8"),
 ]
 
 
@@ -182,9 +182,9 @@ CELLS = [
         "<f>A1+1</f>",
         "",
         "",
-        "holds a formula without its value; open the workbook in a spreadsheet and save it",
+        "contains a formula without a stored value; open the workbook in a spreadsheet and save it",
     ),
-    ("<v>99</v>", "s", "", "refers to a text that the workbook does not have"),
+    ("<v>99</v>", "s", "", "refers to a string that the workbook does not contain"),
 ]
 
 
@@ -345,7 +345,7 @@ REFUSED = [
     ("csv", b'a,b\n"1,2\n', "the record that begins on line 2 opens a quote that is never closed"),
     ("csv", b"a,b\n1,\xff\n", "line 2 is not UTF-8, nor is the file UTF-16 or CP932"),
     ("json", b"[1", "line 1, column 3: expected , or ] after an object"),
-    ("yaml", b"- *a\n", "line 1, column 3: there is no anchor 'a' before this alias"),
+    ("yaml", b"- *a\n", "line 1, column 3: the anchor 'a' is not defined before this alias"),
     ("xlsx", b"PK\x03\x04", "it is no workbook"),
 ]
 

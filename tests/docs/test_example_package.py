@@ -64,7 +64,7 @@ def test_its_scorer_and_its_provider_are_used(installed, database):
 def test_without_the_package_it_is_refused(database):
     done = manage(["evaluate", str(EXAMPLE / "reversed.yaml")], database, "")
     assert done.returncode == 2
-    assert "there is no assertion type “sentence-count”" in done.stderr
+    assert "unknown assertion type “sentence-count”" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,7 @@ def test_one_entry_point_may_bring_several(install):
         (
             SCORER,
             "x = contains",
-            "bad 1.0 brings “contains”, which AutoForge has itself: rename it",
+            "bad 1.0 brings “contains”, which is built into AutoForge; rename it",
         ),
     ],
 )
@@ -160,7 +160,7 @@ def test_a_name_in_two_packages_counts_in_neither(install):
     install("one", SCORER, "scorers", "excited = excited")
     install("two", SCORER, "scorers", "all = several")
     assert [str(fault) for fault in SCORERS.faults] == [
-        "one 1.0 and two 1.0 both bring “excited”, so neither counts: remove one of them"
+        "one 1.0 and two 1.0 both provide “excited”, so neither is used; uninstall one of them"
     ]
     assert "slow" in SCORERS
     assert "excited" not in SCORERS
@@ -208,8 +208,8 @@ def test_a_provider_of_a_package_is_a_kind(install):
     ("entry", "sentence"),
     [
         ("shout = missing", "bad 1.0 cannot be used: loading bad_code:missing failed "),
-        ("shout = fail", "bad 1.0 failed to make a provider of the kind shout (ValueError)"),
-        ("shout = nothing", "bad 1.0 made no provider of the kind shout: it has no abilities"),
+        ("shout = fail", "bad 1.0 failed to build a provider for shout (ValueError)"),
+        ("shout = nothing", "bad 1.0 built for shout: it has no abilities"),
     ],
 )
 def test_a_provider_that_cannot_be_made_is_refused(install, entry, sentence):
@@ -228,7 +228,7 @@ def test_a_provider_that_cannot_be_imported_is_found_by_a_check(install):
 @pytest.mark.parametrize(
     ("entry", "sentence"),
     [
-        ("echo = make", "bad 1.0 brings “echo”, which AutoForge has itself: rename it"),
+        ("echo = make", "bad 1.0 brings “echo”, which is built into AutoForge; rename it"),
         ("python = make", "bad 1.0 cannot be used: “python” is no kind of provider; "),
         ("a.b = make", "bad 1.0 cannot be used: “a.b” is no kind of provider; "),
     ],
@@ -257,5 +257,5 @@ def test_an_address_is_checked_before_a_package_sees_it(install, address, senten
 
 
 def test_a_kind_whose_package_is_gone_is_refused():
-    with pytest.raises(SetupError, match="there is no provider “shout”"):
+    with pytest.raises(SetupError, match="unknown provider “shout”"):
         make(ProviderSpec(kind="shout"), {})

@@ -131,7 +131,7 @@ def test_what_nobody_expects_is_an_error_of_one_case(strange):
     assert run.status == "completed"
     found = dict(TestResult.objects.values_list("run_case__position", "error"))
     assert found[0] == found[3] == ""
-    assert found[1] == "the answer could not be read (KeyError)"
+    assert found[1] == "the response could not be read (KeyError)"
     assert found[2].startswith("the database refused what came: ")
     summary = run.evaluations.get().summary
     assert (summary["passed"], summary["errors"]) == (2, 2)

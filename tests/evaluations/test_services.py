@@ -99,7 +99,7 @@ def test_a_version_of_another_prompt_is_refused(prompt):
 
 def test_what_a_run_found_is_not_edited():
     row = Evaluation.objects.create(run=Run.objects.create(name="R"), label="a column")
-    with pytest.raises(InvalidInputError, match="what a run found is read, and never edited"):
+    with pytest.raises(InvalidInputError, match="run results are read-only"):
         results.edit_evaluation(evaluation_id=row.pk, overall_score=1)
     row.refresh_from_db()
     assert row.overall_score is None

@@ -149,20 +149,20 @@ UNREADABLE = [
     (
         "csv",
         "x,y\n1,2\n",
-        "no column is recognised as the title (title, name, act); the file has 'x', 'y'; "
+        "no column was recognised as the title (title, name, act); available columns: 'x', 'y'; "
         "name one with --title-column",
     ),
     (
         "csv",
         "title,y\n1,2\n",
-        "no column is recognised as the content (content, prompt, text); the file has 'title', "
-        "'y'; name one with --content-column",
+        "no column was recognised as the content (content, prompt, text); available columns: 'title', "
+        "'y'. Choose one with --content-column",
     ),
     (
         "csv",
         "title,name\n1,2\n",
-        "no column is recognised as the content (content, prompt, text); the file has 'title', "
-        "'name'; name one with --content-column",
+        "no column was recognised as the content (content, prompt, text); available columns: 'title', "
+        "'name'. Choose one with --content-column",
     ),
     ("csv", "title,title,text\n", "the header (line 1) names the column 'title' twice; rename"),
     (
@@ -192,51 +192,51 @@ UNREADABLE = [
         b"title,content\na,b\n\xff,c\n",
         "line 3 is not UTF-8, nor is the file UTF-16 or CP932",
     ),
-    ("csv", "title,content\n".encode("utf-32"), "the file is UTF-32, which is not read"),
+    ("csv", "title,content\n".encode("utf-32"), "the file is UTF-32, which is not supported"),
     ("json", b'[\n{"title": "\xff"}]', "line 2 is not UTF-8, nor is the file UTF-16 or CP932"),
-    ("json", "[{]", "line 1, column 3: this is not JSON (Expecting property name"),
-    ("json", '[{"a": 1},]', "line 1, column 11: this is not JSON (Expecting value)"),
+    ("json", "[{]", "line 1, column 3: not valid JSON (Expecting property name"),
+    ("json", '[{"a": 1},]', "line 1, column 11: not valid JSON (Expecting value)"),
     (
         "json",
         '{"a": 1}',
-        "no column is recognised as the title (title, name, act); the file has 'a'",
+        "no column was recognised as the title (title, name, act); available columns: 'a'",
     ),
     (
         "json",
         '{"prompts": 1}',
-        "no column is recognised as the title (title, name, act); the file has 'prompts'",
+        "no column was recognised as the title (title, name, act); available columns: 'prompts'",
     ),
     ("json", '{"prompts": [] "a": 1}', "line 1, column 16: expected , or } after a value"),
-    ("json", '{"prompts" []}', "line 1, column 12: expected : after a name"),
-    ("json", "{a: 1}", "line 1, column 2: expected a name in double quotes"),
-    ("json", '"text"', "line 1, column 1: the file must be a list of objects, in square brackets"),
+    ("json", '{"prompts" []}', "line 1, column 12: expected : after a key"),
+    ("json", "{a: 1}", "line 1, column 2: expected a key in double quotes"),
+    ("json", '"text"', "line 1, column 1: the file must be a JSON list of objects in square brackets"),
     ("json", "[{}\n{}]", "line 2, column 1: expected , or ] after an object"),
     ("json", "[{}", "line 1, column 4: expected , or ] after an object"),
-    ("json", "[{}] x", "line 1, column 6: something follows the end of the list"),
+    ("json", "[{}] x", "line 1, column 6: unexpected text after the end of the list"),
     (
         "json",
         f"[{'[' * 99_999}{']' * 99_999}]",
-        "line 1, column 2: what begins here is nested deeper than 100 levels",
+        "line 1, column 2: the value that begins here is nested deeper than 100 levels",
     ),
     ("json", " ", "the file is empty; it must be a list of objects"),
     (
         "json",
         '[{"Titel": "a", "content": "b"}]',
-        "no column is recognised as the title (title, name, act); the file has 'Titel', "
-        "'content'; name one with --title-column",
+        "no column was recognised as the title (title, name, act); available columns: 'Titel', "
+        "'content'. Choose one with --title-column",
     ),
     ("jsonl", "\n", "the file is empty; each line must be an object"),
-    ("yaml", "- a: [\n", "line 2, column 1: this is not YAML (did not find expected node content)"),
-    ("yaml", "- *a\n", "line 1, column 3: there is no anchor 'a' before this alias"),
+    ("yaml", "- a: [\n", "line 2, column 1: not valid YAML (did not find expected node content)"),
+    ("yaml", "- *a\n", "line 1, column 3: the anchor 'a' is not defined before this alias"),
     (
         "yaml",
         "just text",
-        "line 1, column 1: the file must be a list of mappings, or a mapping a document",
+        "line 1, column 1: the file must be a list of mappings, or one mapping per document",
     ),
     (
         "yaml",
         "- 日本\n- \x07\n",
-        "line 2 holds the character U+0007; YAML takes it only as an escape, in double quotes",
+        "line 2 contains the character U+0007, which YAML only allows as an escape in double quotes",
     ),
     ("yaml", f"- {'[' * 5000}{']' * 5000}", "line 1, column 103: is nested deeper than 100 levels"),
     ("yaml", "", "the file is empty; it must be a list of mappings"),
@@ -254,11 +254,11 @@ def test_what_cannot_be_read_is_said_with_its_place(file_format, text, sentence)
 WRONG_NAMES = [
     (
         {"content": "contnet"},
-        "there is no column 'contnet' for the content; the file has 'title', 'content'; "
+        "there is no column 'contnet' for the content; available columns: 'title', 'content'; "
         "did you mean 'content'",
     ),
-    ({"title": "zzz"}, "there is no column 'zzz' for the title; the file has 'title', 'content'"),
-    ({"title": ""}, "there is no column '' for the title; the file has 'title', 'content'"),
+    ({"title": "zzz"}, "there is no column 'zzz' for the title; available columns: 'title', 'content'"),
+    ({"title": ""}, "there is no column '' for the title; available columns: 'title', 'content'"),
     (
         {"title": "title", "content": "TITLE"},
         "the column 'title' cannot be both title and content; name another one with "
@@ -289,7 +289,7 @@ def test_what_a_file_holds_neither_floods_nor_drives_the_terminal():
     assert "\x1b" not in sentence
     assert "\n" not in sentence
     assert r"'\x1b[31m\n" + "x" * 54 + "…', 'c0'" in sentence
-    assert sentence.endswith("'c18' and 21 more; name one with --title-column")
+    assert sentence.endswith("'c18' and 21 more. Choose one with --title-column")
     shown = str(Rejection(line=2, column="a\nb", reason="“\x1b[2J” is taken"))
     assert shown == r"line 2, column a\nb: “\x1b[2J” is taken"
 
@@ -299,7 +299,7 @@ OK = '{"title": "x", "content": "y"}'  # a title and a content: the file as a wh
 REJECTED = [
     ("csv", "title,content\na\n", "line 2: has fewer cells (1) than the header (2)"),
     ("csv", "title,content\na,b,c\n", "line 2: has more cells (3) than the header (2)"),
-    ("csv", "title,content,x\na,b,\0\n", "line 2, column x: holds a NUL character; remove it"),
+    ("csv", "title,content,x\na,b,\0\n", "line 2, column x: contains a NUL character; remove it"),
     (
         "json",
         f'[{OK}, {{"content": "b"}}]',
@@ -321,38 +321,38 @@ REJECTED = [
     (
         "json",
         '[{"title":"a","text":"b","x":"\\u0000"}]',
-        "line 1, column x: holds a NUL character; remove it",
+        "line 1, column x: contains a NUL character; remove it",
     ),
     (
         "json",
         '[{"title":"a","text":"b","x":{"\\ud800":1}}]',
-        "line 1, column x: holds half of a surrogate pair; it is not a character",
+        "line 1, column x: contains half of a surrogate pair, which is not a character",
     ),
     (
         "json",
         '[{"title":"a","text":"b","\\ud800":1}]',
-        r"line 1, column \ud800: holds half of a surrogate pair; it is not a character",
+        r"line 1, column \ud800: contains half of a surrogate pair, which is not a character",
     ),
-    ("json", f'[{OK}, {{"a":1,"a":2}}]', "line 1: holds the name 'a' twice in one object"),
+    ("json", f'[{OK}, {{"a":1,"a":2}}]', "line 1: contains the key 'a' twice in one object"),
     (
         "json",
         '[{"title":"a","text":"b","x":{"k":1,"k":2}}]',
-        "line 1, column x: holds the name 'k' twice in one object",
+        "line 1, column x: contains the key 'k' twice in one object",
     ),
     (
         "json",
         '[{"title":{"k":1,"k":2},"text":"b"}]',
-        "line 1, column title: holds the name 'k' twice in one object",
+        "line 1, column title: contains the key 'k' twice in one object",
     ),
     (
         "json",
         '[{"title":"a","text":"b","x":[NaN]}]',
-        "line 1, column x: holds a number that is not finite, which JSON cannot hold",
+        "line 1, column x: contains a number that is not finite, which JSON cannot represent",
     ),
     (
         "json",
         '[{"title":"a","text":"b","x":1e999}]',
-        "line 1, column x: holds a number that is not finite, which JSON cannot hold",
+        "line 1, column x: contains a number that is not finite, which JSON cannot represent",
     ),
     (
         "json",
@@ -367,34 +367,34 @@ REJECTED = [
     (
         "jsonl",
         f"{OK}\n{{oops\n",
-        "line 2: is not JSON at character 2 (Expecting property name enclosed in double quotes)",
+        "line 2: is not valid JSON at character 2 (Expecting property name enclosed in double quotes)",
     ),
     ("jsonl", f"{OK}\n[1]", "line 2: must be an object with names and values, not a list"),
     ("jsonl", f"{OK}\n{'[' * 99_999}", "line 2: is nested deeper than 100 levels"),
     (
         "yaml",
         "- {title: a, content: b, x: .nan}",
-        "line 1, column x: holds a number that is not finite, which JSON cannot hold",
+        "line 1, column x: contains a number that is not finite, which JSON cannot represent",
     ),
     (
         "yaml",
         f"- {{title: a, content: b, x: !!str 0x{'f' * 2000}, y: [.inf]}}",
-        "line 1, column y: holds a number that is not finite, which JSON cannot hold",
+        "line 1, column y: contains a number that is not finite, which JSON cannot represent",
     ),
     (
         "yaml",
         "- {title: a, content: b, x: !!set {a}}",
-        "line 1: holds a value with the tag 'tag:yaml.org,2002:set', which is not read",
+        "line 1: contains a value with the tag 'tag:yaml.org,2002:set', which is not supported",
     ),
     (
         "yaml",
         "- {title: a, content: b, x: {[1]: a}}",
-        "line 1: holds a name that is a list or a mapping, not a text",
+        "line 1: contains a key that is a list or a mapping, not a string",
     ),
     (
         "yaml",
         "- {title: a, title: b, content: c}",
-        "line 1: holds the name 'title' twice in one mapping",
+        "line 1: contains the key 'title' twice in one mapping",
     ),
     ("yaml", "- text", "line 1: must be an object with names and values, not a string"),
     (
@@ -405,13 +405,13 @@ REJECTED = [
     (
         "yaml",
         "- !!python/object/apply:os.system [x]",
-        "line 1: holds a value with the tag "
-        "'tag:yaml.org,2002:python/object/apply:os.system', which is not read",
+        "line 1: contains a value with the tag "
+        "'tag:yaml.org,2002:python/object/apply:os.system', which is not supported",
     ),
     (
         "yaml",
         "- &a {title: a, content: b, x: [*a]}",
-        "line 1: holds an alias inside what it repeats",
+        "line 1: contains an alias inside the value it repeats",
     ),
 ]
 
@@ -437,7 +437,7 @@ def test_aliases_of_aliases_do_not_fill_the_memory():
         for _ in READERS["yaml"](Source(io.BytesIO("\n".join(lines).encode())), ColumnNames()):
             pass
     assert str(refusal.value) == (
-        "line 7: with its aliases written out the file is larger than 64 MiB"
+        "line 7: with its aliases expanded, the file is larger than 64 MiB"
     )
 
 
@@ -518,4 +518,4 @@ def test_yaml_is_read_alike_where_it_is_not_parsed_in_c():
     first, second, third = done.stdout.splitlines()
     assert "metadata={'x': [1]}" in first
     assert "metadata={'y': [1]}" in second
-    assert third == ("record 3, line 3: holds the name 'a' twice in one mapping")
+    assert third == ("record 3, line 3: contains the key 'a' twice in one mapping")

@@ -300,7 +300,7 @@ def test_an_edit_without_changes_writes_nothing(template):
     [
         ({"name": " "}, {"name": "This field cannot be blank."}),
         ({"content": "\n"}, {"content": "This field cannot be blank."}),
-        ({"parameters": {}}, {"parameters": "must be a JSON list, in square brackets"}),
+        ({"parameters": {}}, {"parameters": "must be a JSON list in square brackets"}),
         ({"name": "Reply"}, {"name": "a template with the name “Reply” already exists"}),
         (
             {"colour": "red"},

@@ -36,14 +36,14 @@ IN_YAML = (".nan", ".inf", "-.inf", "1e400", DIGITS[:350], DIGITS, '"1"', "true"
 @pytest.mark.parametrize(
     ("entry", "sentence"),
     [
-        ("weight: {}", "line 5, column 3, cases[0].weight: weight is a number from 0 up"),
+        ("weight: {}", "line 5, column 3, cases[0].weight: weight must be a number, 0 or more"),
         (
             "threshold: {}",
             "line 5, column 3, cases[0].threshold: threshold is a number from 0 to 1",
         ),
         (
             "assertions: [{{type: f1, value: x, weight: {}}}]",
-            "cases[0].assertions[0]: f1: weight is a number from 0 up",
+            "cases[0].assertions[0]: f1: weight must be a number, 0 or more",
         ),
     ],
 )
@@ -83,18 +83,18 @@ def test_in_a_table(name, odd):
 @pytest.mark.parametrize("name", ["__threshold", "__config:__expected:threshold"])
 def test_in_promptfoo_s_table(name, odd):
     quoted = odd.replace('"', '""')
-    with pytest.raises(SuiteError, match=f"^t.csv, line 2: {name} is a number, not “"):
+    with pytest.raises(SuiteError, match=f"^t.csv, line 2: {name} must be a number, not “"):
         csv_tests(f'__expected,{name}\nsimilar:x,"{quoted}"\n', "t.csv")
 
 
 CONFIGS = [
     ({"tests": [{"threshold": LONG}]}, "threshold is a number from 0 to 1"),
     ({"tests": [{"assert": [{"type": "f1", "value": "x", "weight": LONG}]}]}, "f1: weight is a"),
-    ({"evaluateOptions": {"timeoutMs": LONG}}, "timeoutMs is a number from 0 up"),
-    ({"evaluateOptions": {"repeat": LONG}}, "repeat is a number from 0 up"),
-    ({"evaluateOptions": {"repeat": 1.5}}, "repeat is a whole number from 1 up"),
+    ({"evaluateOptions": {"timeoutMs": LONG}}, "timeoutMs must be a number, 0 or more"),
+    ({"evaluateOptions": {"repeat": LONG}}, "repeat must be a number, 0 or more"),
+    ({"evaluateOptions": {"repeat": 1.5}}, "repeat must be an integer from 1 up"),
     *(
-        ({"evaluateOptions": {"maxConcurrency": odd}}, "maxConcurrency is a whole number from 1 to")
+        ({"evaluateOptions": {"maxConcurrency": odd}}, "maxConcurrency must be an integer from 1 to")
         for odd in (0, 1025, 1.5, 2_000_000_000)
     ),
     ({"commandLineOptions": {"maxConcurrency": 1025}}, "is a whole number from 1 to 1024"),
@@ -120,7 +120,7 @@ def test_a_threshold_of_a_cell(tmp_path, odd):
 
 @pytest.mark.parametrize("odd", [0, -1, 1025, 2_000_000_000, 1.5, True, "4", LONG])
 def test_calls_at_a_time_of_a_provider(odd):
-    with pytest.raises(SetupError, match=r"^concurrency is a whole number from 1 to 1024$"):
+    with pytest.raises(SetupError, match=r"^concurrency must be an integer from 1 to 1024$"):
         parse_spec({"id": "echo", "concurrency": odd})
     assert parse_spec({"id": "echo", "concurrency": 1024}).limits.concurrency == 1024
 

@@ -217,7 +217,7 @@ def test_pairwise_takes_one_of_three_words(better):
     with closing(FakeModels(answer=json.dumps({"reason": "r", "better": better}))) as fake:
         found = judged(fake, "mine", assertion)
     assert (found.passed, found.score) == (None, None)
-    assert "the judge's better is one of first, tie, second" in found.error
+    assert "the judge's better must be one of first, tie, second" in found.error
 
 
 def test_where_one_order_fails_the_other_is_paid_all_the_same():
@@ -269,7 +269,7 @@ def test_similar_of_numbers_that_are_too_large_is_an_error(kind, vector):
     with closing(FakeModels()) as fake:
         fake.vectors = {"a": vector, "b": opposite}
         found = judged(fake, "a", Assertion(type=kind, value="b"))
-    assert "the embeddings hold numbers that are too large to compare" in found.error
+    assert "the embeddings contain numbers that are too large to compare" in found.error
 
 
 @pytest.mark.parametrize("kind", ["llm-rubric", "pairwise", "similar"])

@@ -135,8 +135,8 @@ REFUSED = [
         "defaultTest.options.provider: text.config.apiKey is not read from files",
     ),
     ("prompts: [file://none*.txt]", "no file matches “file://none*.txt”"),
-    ("prompts: [none.txt]", "none.txt cannot be read: there is no such file"),
-    ("prompts: [file://p.pdf]", "a file of prompts ends in .txt, .md"),
+    ("prompts: [none.txt]", "none.txt cannot be read: no such file"),
+    ("prompts: [file://p.pdf]", "a prompt file must end in .txt, .md"),
     ("prompts: [3]", "a prompt is a text, a file or an object"),
     ("prompts: [{raw: x, function: f}]", "function would run code"),
     ("tests: [file://none*.csv]", "no file matches “file://none*.csv”"),
@@ -144,13 +144,13 @@ REFUSED = [
     ("tests: [{vars: {x: file://p.png}}]", "is no text; only texts are asked here"),
     ("tests: [{vars: {x: file://p.py}}]", "would run code"),
     ("prompts: [a]\ntests: [{prompts: [b]}]", "tests[0]: there is no prompt “b”; there are a"),
-    ("providers: [echo]\ntests: [{providers: [b]}]", "there is no provider “b”; there are echo"),
-    ("tests: [{prompts: b}]", "prompts is a list of names"),
+    ("providers: [echo]\ntests: [{providers: [b]}]", "unknown provider “b”; there are echo"),
+    ("tests: [{prompts: b}]", "prompts must be a list of names"),
     ("tests: [{options: 3}]", "options is an object of names and values"),
-    ("scenarios: [3]", "a scenario is an object with config"),
-    ("evaluateOptions: {maxConcurrency: 0}", "maxConcurrency is a whole number from 1 to 1024"),
-    ("evaluateOptions: {timeoutMs: x}", "timeoutMs is a number from 0 up"),
-    ("a: &a {$ref: '#/a'}", "“#/a” leads back to itself"),
+    ("scenarios: [3]", "a scenario must be an object with config"),
+    ("evaluateOptions: {maxConcurrency: 0}", "maxConcurrency must be an integer from 1 to 1024"),
+    ("evaluateOptions: {timeoutMs: x}", "timeoutMs must be a number, 0 or more"),
+    ("a: &a {$ref: '#/a'}", "“#/a” refers back to itself"),
     ("tests: [{$ref: '#/nowhere'}]", "“#/nowhere” leads nowhere"),
     ("tests: [{$ref: '../up.yaml#/x'}]", "outside of the configuration's folder"),
 ]
@@ -171,7 +171,7 @@ def test_what_would_run_code_stays_an_error_when_it_is_stored(tmp_path):
     (case,) = read(tmp_path, text).suite.cases
     (one,) = case.assertions
     assert (one.type, one.weight) == ("unsupported", 2.0)
-    assert one.config["why"] == "“transform” would run code, which is never done here"
+    assert one.config["why"] == "“transform” would run code, which AutoForge never does"
     assert case_from_document(case.name, case_as_document(case)) == case
 
 

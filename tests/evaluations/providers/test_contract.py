@@ -199,9 +199,9 @@ def test_a_compatible_service_gets_no_foreign_key():
         ("http://h:99999", "begins with http:// or https:// and has a host"),
         ("http://user:pw@host/v1", "holds no user name and no password"),
         ("http://user@host/v1", "holds no user name and no password"),
-        ("http://h/v1?api_key=abc", "holds no key: api_key is set in the environment"),
-        ("http://h/v1?a=b&x=sk-0123456789", "holds no key: x is set in the environment"),
-        ("http://h/v1#token=abc", "holds no key: token is set in the environment"),
+        ("http://h/v1?api_key=abc", "holds no key: api_key in the environment"),
+        ("http://h/v1?a=b&x=sk-0123456789", "holds no key: x in the environment"),
+        ("http://h/v1#token=abc", "holds no key: token in the environment"),
     ],
 )
 def test_an_address_is_one_of_http_and_holds_no_secret(url, sentence):

@@ -110,7 +110,7 @@ def test_no_files(elsewhere):
     with pytest.raises(SetupError) as caught:
         make(parse_spec("local-embeddings"), {})
     assert str(caught.value) == (
-        "there are no local embeddings yet: run `make local-embeddings` once"
+        "the local embedding model is not installed; run `make local-embeddings` once"
     )
 
 
@@ -119,12 +119,12 @@ def test_no_package(elsewhere, monkeypatch):
     with pytest.raises(SetupError) as caught:
         make(parse_spec("local-embeddings"), {})
     assert str(caught.value) == (
-        "onnxruntime is not installed yet: run `make local-embeddings` once"
+        "onnxruntime is not installed; run `make local-embeddings` once"
     )
 
 
 def test_another_model(elsewhere):
-    with pytest.raises(SetupError, match="has one model, all-MiniLM-L6-v2, and no “large”"):
+    with pytest.raises(SetupError, match="has one model, all-MiniLM-L6-v2, not “large”"):
         make(parse_spec("local-embeddings:large"), {})
 
 
@@ -143,7 +143,7 @@ def test_it_answers_nothing_and_is_free(elsewhere):
     request = Request(model="", messages=(Message(role="user", content="hi"),))
     with pytest.raises(SetupError) as caught:
         asyncio.run(found.complete(request))
-    assert str(caught.value) == "local-embeddings answers nothing: name it with --embeddings"
+    assert str(caught.value) == "local-embeddings only computes embeddings; select it with --embeddings"
 
 
 @pytest.mark.parametrize("tokenizer", ["{}", "no JSON", '{"model": {"vocab": {"[UNK]": 0}}}'])

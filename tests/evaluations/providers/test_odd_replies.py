@@ -184,7 +184,7 @@ EMBEDDINGS = [
 
 @pytest.mark.parametrize("body", EMBEDDINGS, ids=range(len(EMBEDDINGS)))
 def test_broken_embeddings_are_one_error(body):
-    with pytest.raises(BrokenAnswerError, match="OpenAI sent no embeddings"):
+    with pytest.raises(BrokenAnswerError, match="OpenAI returned no embeddings"):
         embedded(body)
 
 
@@ -208,9 +208,9 @@ def test_recorded_numbers(tmp_path):
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("latency_ms", "latency_ms is a whole number from 0 to 2147483647"),
-        ("input_tokens", "input_tokens is a whole number from 0 to 2147483647"),
-        ("output_tokens", "output_tokens is a whole number from 0 to 2147483647"),
+        ("latency_ms", "latency_ms must be an integer from 0 to 2147483647"),
+        ("input_tokens", "input_tokens must be an integer from 0 to 2147483647"),
+        ("output_tokens", "output_tokens must be an integer from 0 to 2147483647"),
         ("cost_usd", "cost_usd is a number of US dollars from 0 to 1000000"),
         ("cost", "cost is a number of US dollars from 0 to 1000000"),
     ],

@@ -230,7 +230,7 @@ def test_what_is_refused_for_good_ends_the_run_after_a_few_requests(settings, st
     with closing(FakeModels(*[step] * 40)) as fake:
         run = execute_run(make(fake, settings, cases=40).pk)
         assert (run.status, len(fake.requests)) == ("failed", 10)
-        assert "the first 10 requests were all refused, at the end: OpenAI" in run.message
+        assert "the first 10 requests were all rejected; the last error was: OpenAI" in run.message
         # What was refused is stored, so going on makes way; now the key may ask.
         fake.script.clear()
         fake.answer = "Paris"

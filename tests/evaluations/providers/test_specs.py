@@ -37,8 +37,8 @@ GOOD = [
     ({"openai:gpt-4o": {"config": {"maxTokens": 3}}}, "openai", "gpt-4o"),
 ]
 BAD = [
-    ("opnai:x", "there is no provider “opnai”; did you mean openai?"),
-    ("exec:rm", "“exec:rm” would run code, which is never done here"),
+    ("opnai:x", "unknown provider “opnai”; did you mean openai?"),
+    ("exec:rm", "“exec:rm” would run code, which AutoForge never does"),
     ("file://provider.js", "would run code"),
     (3, "a provider is a text such as"),
     ({"label": "x", "config": {}}, "needs the text id"),
@@ -46,9 +46,9 @@ BAD = [
     ({"id": "echo", "config": {"a": {"x-api-key": "sk-hidden"}}}, "echo: a.x-api-key is not read"),
     ({"id": "echo", "config": {"note": "Bearer sk-hidden"}}, "echo: note is not read from files"),
     ({"id": "echo", "env": {"OPENAI_API_KEY": "sk-hidden"}}, "env.OPENAI_API_KEY is not read"),
-    ("openai:image:dall-e-3", "“openai:image:dall-e-3” is no chat; write openai:MODEL"),
+    ("openai:image:dall-e-3", "“openai:image:dall-e-3” is not a chat model; use openai:MODEL"),
     ("file://models.yaml", "only a configuration can name it"),
-    ({"id": "echo", "concurrency": 0}, "concurrency is a whole number from 1 to 1024"),
+    ({"id": "echo", "concurrency": 0}, "concurrency must be an integer from 1 to 1024"),
     ({"id": "echo", "config": []}, None),
 ]
 

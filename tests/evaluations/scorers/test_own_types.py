@@ -67,14 +67,14 @@ def test_the_expected_answer_stands_in_for_a_value():
 @pytest.mark.parametrize(
     ("kind", "value", "config", "sentence"),
     [
-        ("f1", "x", {"words": "odd"}, "words is one of auto, space, character"),
+        ("f1", "x", {"words": "odd"}, "words must be one of auto, space, character"),
         ("numeric", "x", {}, "needs a number"),
         ("contains", "", {}, "needs a text that is not empty"),
         ("contains-any", 3, {}, "needs a list"),
         ("contains-any", '"open', {}, "does not end"),
         ("bleu", 3, {}, "needs a text or a list of texts"),
         ("word-count", "many", {}, "needs a number"),
-        ("word-count", {"min": 3, "max": 1}, {}, "min 3 is above max 1"),
+        ("word-count", {"min": 3, "max": 1}, {}, "min 3 is greater than max 1"),
         ("latency", None, {}, "needs a threshold"),
         ("cost", None, {}, "needs a threshold"),
         ("perplexity", None, {}, "none came"),

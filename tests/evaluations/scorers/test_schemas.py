@@ -39,8 +39,8 @@ UNUSABLE = [
     ({"items": {"$ref": "#here"}}, "it refers to “#here”"),
     ({"$schema": 5}, "its $schema is a text"),
     ({"$schema": ["a"]}, "its $schema is a text"),
-    ({"type": "objekt"}, "the JSON Schema is wrong: 'objekt' is not valid"),
-    ({"properties": 5}, "the JSON Schema is wrong: 5 is not of type 'object'"),
+    ({"type": "objekt"}, "invalid JSON Schema: 'objekt' is not valid"),
+    ({"properties": 5}, "invalid JSON Schema: 5 is not of type 'object'"),
     ({"pattern": "(a"}, "“(a” is no regular expression of JavaScript: "),
     ({"patternProperties": {"[": {}}}, "“[” is no regular expression of JavaScript: "),
     (
@@ -52,7 +52,7 @@ UNUSABLE = [
     ("a: &x [1]\nb: [*x, *x]", "the schema has aliases"),
     ("a: !!bool x", "the schema is neither JSON nor YAML"),
     ("a: [", "the schema is neither JSON nor YAML"),
-    ("3", "the schema is not an object"),
+    ("3", "the schema must be an object"),
 ]
 
 

@@ -76,7 +76,7 @@ VERDICTS = [
     ("icontains", "a Word", "wORD", yes("the answer contains all")),
     ("contains", "a 1.5", 1.5, yes("the answer contains all")),
     ("contains", "a 0", 0, yes("the answer contains all")),
-    ("contains", "true", True, "contains needs a text that is not empty, or a number"),
+    ("contains", "true", True, "contains needs a non-empty string or a number as its value"),
     ("contains", "x", LONG, no(f"the answer does not contain “{LONG[:59]}…”")),
     ("contains-any", "b", "a, b", yes("the answer does not contain “a”")),
     ("contains-any", "b", ["b"], yes("the answer contains all")),
@@ -89,15 +89,15 @@ VERDICTS = [
     ("contains-any", "a", [], no("the answer contains all")),
     ("starts-with", "Tokyo is", "Tokyo", yes("the answer begins with “Tokyo”")),
     ("starts-with", "In Tokyo", "Tokyo", no("the answer does not begin with “Tokyo”")),
-    ("starts-with", "x", "", "starts-with needs a text as its value, which is not empty"),
-    ("starts-with", "1", 1, "starts-with needs a text as its value, which is not empty"),
+    ("starts-with", "x", "", "starts-with needs a non-empty string as its value"),
+    ("starts-with", "1", 1, "starts-with needs a non-empty string as its value"),
     # regex
     ("regex", "ab1", r"\d$", yes(r"the answer matches “\d$”")),
     ("regex", "ab", r"\d$", no(r"the answer does not match “\d$”")),
     ("regex", "ab", "(", no("the expression is not valid: expecting ')'")),
     ("regex", "a\ud800b", "^a.b$", yes("the answer matches “^a.b$”")),
     ("regex", "x", "y" * 130, no(f"the answer does not match “{'y' * 119}…”")),
-    ("regex", "x", "", "regex needs a text as its value, which is not empty"),
+    ("regex", "x", "", "regex needs a non-empty string as its value"),
     # JSON
     ("is-json", " [1] ", None, yes("the answer is JSON")),
     ("is-json", "[1", None, no("the answer is not JSON: Expecting ',' delimiter: line 1 column 3 (char 2)")),
@@ -109,7 +109,7 @@ VERDICTS = [
     ("is-json", "1", False, yes("the answer is JSON")),
     ("is-json", "1", "false", no("the document: False schema does not allow 1")),
     ("is-json", "1", {}, yes("the answer is JSON")),
-    ("is-json", "1", 5, "is-json takes a JSON Schema: an object, or its text"),
+    ("is-json", "1", 5, "is-json needs a JSON Schema: an object, or a string that contains one"),
     ("contains-json", "x {a: 1} y", None, yes("the answer contains such a JSON object")),
     ("contains-json", "x [1] y", None, no("the answer contains no JSON object")),
     ("contains-json", "{a: 1} {b: 1}", {"required": ["b"]}, yes("the answer contains such a JSON object")),
@@ -123,9 +123,9 @@ VERDICTS = [
     ("is-xml", "<a>", None, no("it is not well-formed: no element found: line 1, column 3")),
     ("is-xml", "<!DOCTYPE a [<!ENTITY x 'y'>]><a>&x;</a>", None, no("it declares entities, which are not read")),
     ("is-xml", "<!DOCTYPE a><a/>", None, yes("the answer is XML")),
-    ("is-xml", "<a/>", {"x": 1}, "is-xml takes an object with the list requiredElements"),
-    ("is-xml", "<a/>", {"requiredElements": "a"}, "is-xml takes an object with the list requiredElements"),
-    ("is-xml", "<a/>", 5, "is-xml takes paths such as a.b,c, a list of them, or nothing"),
+    ("is-xml", "<a/>", {"x": 1}, "is-xml needs an object with a list named requiredElements"),
+    ("is-xml", "<a/>", {"requiredElements": "a"}, "is-xml needs an object with a list named requiredElements"),
+    ("is-xml", "<a/>", 5, "is-xml needs paths such as a.b,c, a list of paths, or no value"),
     ("contains-xml", "so: <a><b/></a> it is", "a.b", yes("the answer contains such XML")),
     ("contains-xml", "<x><y></x> <a>1</a>", "a", yes("the answer contains such XML")),
     ("contains-xml", "<a><b>1</b></a>", "b", no("the answer contains no such XML")),
@@ -161,16 +161,16 @@ VERDICTS = [
     ("levenshtein", "abcdefg", "a", no("6 edits, above the limit 5")),
     ("levenshtein", "😀", "", yes("2 edits, within the limit 5")),
     ("levenshtein", "a😀", "b😀", yes("1 edits, within the limit 5")),
-    ("levenshtein", "a", 5, "levenshtein needs a text as its value"),
+    ("levenshtein", "a", 5, "levenshtein needs a string as its value"),
     # words and n-grams
     ("rouge-n", "the cat sat", "The cat", (True, 0.8, "rouge-n is 0.8000, 0.75 is enough")),
-    ("rouge-n", "a", ["a"], "rouge-n needs a text as its value"),
+    ("rouge-n", "a", ["a"], "rouge-n needs a string as its value"),
     ("rouge-1", "a b c", ["x", "a b d"], (False, 2 / 3, "rouge-1 is 0.6667, 0.75 is enough")),
     ("rouge-2", "a b c", "a b c", yes("rouge-2 is 1.0000, 0.75 is enough")),
     ("rouge-2", "a", "a", no("rouge-2 is 0.0000, 0.75 is enough")),
     ("rouge-l", "A b c d", "a c b d", (True, 0.75, "rouge-l is 0.7500, 0.75 is enough")),
-    ("rouge-l", "a", [], "rouge-l needs a text or a list of texts as its value"),
-    ("rouge-l", "a", ["a", 1], "rouge-l needs a text or a list of texts as its value"),
+    ("rouge-l", "a", [], "rouge-l needs a string or a list of strings as its value"),
+    ("rouge-l", "a", ["a", 1], "rouge-l needs a string or a list of strings as its value"),
     ("bleu", "The cat is on the mat", "the cat is on the mat", yes("BLEU is 1.0000, 0.5 is enough")),
     ("bleu", "the the the", ["the cat", "the"], (False, (1 / 3 * 1e-7 * 1e-7) ** (1 / 3), "BLEU is 0.0000, 0.5 is enough")),
     ("bleu", "a b", ["a b c d"], (False, math.exp(-1), "BLEU is 0.3679, 0.5 is enough")),
@@ -190,9 +190,9 @@ VERDICTS = [
     ("exact", " TOKYO ", ["Kyoto", "Tokyo"], no("the answer is not “Kyoto”")),
     ("exact", " Tokyo ", ["Tokyo"], yes("the answer is “Tokyo”")),
     ("exact", "1", 1, yes("the answer is “1”")),
-    ("exact", "a", [], "exact needs a text or a list of texts as its value"),
-    ("exact", "a", [["a"]], "exact needs a text or a list of texts as its value"),
-    ("exact", "a", {"a": 1}, "exact needs a text or a list of texts as its value"),
+    ("exact", "a", [], "exact needs a string or a list of strings as its value"),
+    ("exact", "a", [["a"]], "exact needs a string or a list of strings as its value"),
+    ("exact", "a", {"a": 1}, "exact needs a string or a list of strings as its value"),
     ("f1", "The cat sat!", ["dog", "a cat ran"], (True, 0.5, "F1 of the words is 0.5000, 0.5 is enough")),
     ("f1", "the", "a", yes("F1 of the words is 1.0000, 0.5 is enough")),
     ("f1", "", "b", no("F1 of the words is 0.0000, 0.5 is enough")),
@@ -200,7 +200,7 @@ VERDICTS = [
     ("numeric", "2 or 3", "3", yes("the last number is 3, 3 ± 0 was asked for")),
     ("numeric", "3 or 2", "3", no("the last number is 2, 3 ± 0 was asked for")),
     ("numeric", "none", "3", no("the answer holds no number")),
-    ("numeric", "3", "none", "numeric needs a number as its value, or as the expected answer"),
+    ("numeric", "3", "none", "numeric needs a number as its value or as the expected answer"),
     # counts and refusals
     ("word-count", "a  b\nc", 3, yes("3 words, 3 were asked for")),
     ("word-count", "", 1, no("0 words, 1 were asked for")),
@@ -210,10 +210,10 @@ VERDICTS = [
     ("word-count", "a b", {"min": "3", "max": 4}, no("2 words, 3 to 4 were asked for")),
     ("word-count", "a b c d e", {"min": 3, "max": 4}, no("5 words, 3 to 4 were asked for")),
     ("word-count", "a", {"min": 2, "max": 2}, no("1 words, 2 were asked for")),
-    ("word-count", "a", {}, "word-count needs min or max, or both, as numbers"),
-    ("word-count", "a", {"min": True}, "word-count needs min or max, or both, as numbers"),
-    ("word-count", "a", {"max": "x"}, "word-count needs min or max, or both, as numbers"),
-    ("word-count", "a", {"min": 2.5, "max": 1}, "word-count: min 2.5 is above max 1"),
+    ("word-count", "a", {}, "word-count needs min, max or both, as numbers"),
+    ("word-count", "a", {"min": True}, "word-count needs min, max or both, as numbers"),
+    ("word-count", "a", {"max": "x"}, "word-count needs min, max or both, as numbers"),
+    ("word-count", "a", {"min": 2.5, "max": 1}, "word-count: min 2.5 is greater than max 1"),
     ("word-count", "a", True, "word-count needs a number, or an object with min and max"),
     ("word-count", "a", math.nan, "word-count needs a number, or an object with min and max"),
     ("word-count", "a", 10**400, "word-count needs a number, or an object with min and max"),
@@ -290,16 +290,16 @@ def test_a_long_text_s_edits_are_counted_only_up_to_the_limit():
 MEASURED = [
     ("latency", {"latency_ms": 100}, 100.0, (True, 1.0, "100 ms, within the limit 100")),
     ("latency", {"latency_ms": 101}, 100.0, (False, 0.0, "101 ms, above the limit 100")),
-    ("latency", {"latency_ms": 1, "cached": True}, 100.0, "an earlier or given answer has no latency: run without the cache"),
-    ("latency", {}, 100.0, "an earlier or given answer has no latency: run without the cache"),
+    ("latency", {"latency_ms": 1, "cached": True}, 100.0, "cached or recorded answers have no latency; run without the cache"),
+    ("latency", {}, 100.0, "cached or recorded answers have no latency; run without the cache"),
     ("latency", {"latency_ms": 1}, None, "latency needs a threshold"),
     ("cost", {"cost_usd": Decimal("0.5")}, 0.5, (True, 1.0, "0.5 US dollars, within the limit 0.5")),
     ("cost", {"cost_usd": Decimal("0.0000001")}, 0.0, (False, 0.0, "0.0000001 US dollars, above the limit 0")),
-    ("cost", {}, 0.5, "what the answer cost is not known: give the model a price"),
+    ("cost", {}, 0.5, "the cost of the answer is unknown; set a price for the model"),
     ("perplexity", {"logprobs": (-1.0, -3.0)}, 7.4, (True, 1.0, "a perplexity of 7.389, within the limit 7.4")),
     ("perplexity", {"logprobs": (-1.0, -3.0)}, 7.3, (False, 0.0, "a perplexity of 7.389, above the limit 7.3")),
     ("perplexity", {"logprobs": (-1e308, -1e308)}, 7.3, (False, 0.0, "a perplexity of inf, above the limit 7.3")),
-    ("perplexity", {"logprobs": ()}, 7.3, "perplexity needs the tokens' probabilities, and none came"),
+    ("perplexity", {"logprobs": ()}, 7.3, "perplexity needs token probabilities, but the provider returned none"),
     ("perplexity-score", {"logprobs": (0.0, 0.0)}, 0.5, (True, 0.5, "1 / (1 + perplexity) is 0.5, 0.5 needed")),
     ("perplexity-score", {"logprobs": (-1.0,)}, 0.5, (False, 1 / (1 + math.e), "1 / (1 + perplexity) is 0.2689, 0.5 needed")),
     ("guardrails", {}, None, (True, 1.0, "nothing was flagged")),
@@ -385,7 +385,7 @@ def test_which_tools_were_called(data, value, score, reason):
 
 @pytest.mark.parametrize("value", ["", " , ", [], [""], None, {"a": 1}])
 def test_tools_that_are_expected_have_names(value):
-    error = "tool-call-f1 needs the names of tools: a list, or commas between them"
+    error = "tool-call-f1 needs tool names: a list or a comma-separated string"
     assert said("tool-call-f1", '{"name": "a"}', value) == error
 
 
@@ -439,7 +439,7 @@ NEAR = [
     ("similar:euclidean", [(0, 0), (3, 4)], None, (False, 1 / 6, "distance 5.0000, needed ≤ 0.75")),
     ("similar", [(1, 0), (1, 0, 0)], None, "the embeddings have 2 and 3 dimensions"),
     ("similar:euclidean", [(1, 0), (1, 0, 0)], None, "the embeddings have 2 and 3 dimensions"),
-    ("similar", [(1, 0), (0, 0)], None, "an embedding has no direction: all of it is 0"),
+    ("similar", [(1, 0), (0, 0)], None, "an embedding is all zeros, so it has no direction"),
 ]  # fmt: skip
 
 
@@ -457,7 +457,7 @@ def test_what_is_embedded_and_by_whom():
     assert models.asked == [(["x", "y"], "m"), (["x", "z"], ""), (["x", "y", "z"], "")]
     for value in (None, "", [], ["a", ""], [1], 5):
         error = said("similar", "x", value, services=models)
-        assert error == "similar needs a text, or a list of texts, as its value"
+        assert error == "similar needs a string or a list of strings as its value"
     error = said("similar", "x", "y")
     assert error == "similar needs embeddings: name a model, as --embeddings does"
 
@@ -473,23 +473,23 @@ WRONG = [
     (Assertion(type="word-count", value=1), []),
     (Assertion(type="exact", config={"trims": 1, "trim": True}), ["exact: there is no setting “trims”; there are trim, ignore_case, unicode"]),
     (Assertion(type="numeric", config={"relativ": 1}), ["numeric: there is no setting “relativ”; there are absolute, relative"]),
-    (Assertion(type="numeric", config={"relative": -1}), ["numeric: relative is a number from 0 up"]),
-    (Assertion(type="numeric", config={"absolute": "1"}), ["numeric: absolute is a number from 0 up"]),
+    (Assertion(type="numeric", config={"relative": -1}), ["numeric: relative must be a number, 0 or more"]),
+    (Assertion(type="numeric", config={"absolute": "1"}), ["numeric: absolute must be a number, 0 or more"]),
     (Assertion(type="numeric", config={"absolute": 0, "relative": 0}), []),
-    (Assertion(type="is-json", value={"type": "x"}), ["is-json: the JSON Schema is wrong: 'x' is not valid under any of the given schemas"]),
+    (Assertion(type="is-json", value={"type": "x"}), ["is-json: invalid JSON Schema: 'x' is not valid under any of the given schemas"]),
     (Assertion(type="is-json", value={"type": "object"}), []),
     (Assertion(type="similar", value=5), ["similar: the value is a text or a list of texts"]),
     (Assertion(type="similar", value=["a", 5]), ["similar: the value is a text or a list of texts"]),
     (Assertion(type="similar", value=["a"]), []),
     (Assertion(type="llm-rubric", value=5), ["llm-rubric: the value is a text: what the judge looks for"]),
-    (Assertion(type="llm-rubric", value="x", config={"provider": 5}), ["llm-rubric: provider is a text such as openai:gpt-4.1-mini"]),
+    (Assertion(type="llm-rubric", value="x", config={"provider": 5}), ["llm-rubric: provider must be a string such as openai:gpt-4.1-mini"]),
     (Assertion(type="pairwise", value=5), ["pairwise: the value is the text to compare with; without one, the case's expected answer"]),
     (Assertion(type="pairwise", config={"criterion": 5}), ["pairwise: criterion is a text: what makes an answer better"]),
     (Assertion(type="pairwise", value="x", config={"criterion": "y"}), []),
     (Assertion(type="is-valid-function-call", negated=True), ["not-is-valid-function-call: this type cannot be negated"]),
     (Assertion(type="contains", value="a", negated=True), []),
     (Assertion(type="unsupported"), []),
-    (Assertion(type="contain"), ["there is no assertion type “contain”; did you mean contains?"]),
+    (Assertion(type="contain"), ["unknown assertion type “contain”; did you mean contains?"]),
     (Assertion(type="assert-set"), ["assert-set has no assertions"]),
     (Assertion(type="assert-set", assertions=(Assertion(type="latency"), Assertion(type="equals"))), ["latency: needs a threshold"]),
 ]  # fmt: skip
@@ -507,7 +507,7 @@ def test_types_are_found_by_name():
     with pytest.raises(SuiteError) as caught:
         find("qqqqqq")
     assert str(caught.value) == (
-        f"there is no assertion type “qqqqqq”; there are {', '.join(sorted(SCORERS))}"
+        f"unknown assertion type “qqqqqq”; there are {', '.join(sorted(SCORERS))}"
     )
 
 
@@ -555,7 +555,7 @@ def test_an_error_of_one_is_an_error_of_the_case():
     broken = Assertion(type="latency", threshold=1.0, metric="m")
     found = together(YES, broken, Assertion(type="cost", threshold=1.0), weighted(YES, 1, "n"))
     assert (found.passed, found.score) == (None, None)
-    assert found.error == "an earlier or given answer has no latency: run without the cache"
+    assert found.error == "cached or recorded answers have no latency; run without the cache"
     assert found.named == {"n": 1.0}
     assert [bool(grade.error) for grade in found.grades] == [False, True, True, False]
     outcome = found.grades[1].outcome
@@ -576,7 +576,7 @@ def test_sets_say_what_failed_in_them():
     assert of(YES).semantics.normalisation == "none"
     assert of(YES).semantics.direction == "higher"
     failed = of(YES, Assertion(type="cost", threshold=1.0))
-    assert failed.error == "what the answer cost is not known: give the model a price"
+    assert failed.error == "the cost of the answer is unknown; set a price for the model"
 
 
 def test_what_a_grade_says_of_its_scale():
@@ -655,7 +655,7 @@ def test_what_a_worker_says_of_one_answer():
     assert in_worker.score(numeric, Answer(text="7"), {"expected": "7"})[0] is True
     assert in_worker.score(numeric, Answer(text="7"), {"expected": "x"}).startswith("numeric needs")
     judge = Assertion(type="llm-rubric", value="x")
-    assert in_worker.score(judge, Answer(text="7"), {}) == "llm-rubric has no way to score"
+    assert in_worker.score(judge, Answer(text="7"), {}) == "llm-rubric cannot score"
     assert in_worker.check(Assertion(type="latency")) == ["needs a threshold"]
     assert in_worker.check(assertion) == []
 
@@ -677,9 +677,9 @@ def test_fields_between_commas(text, fields):
 @pytest.mark.parametrize(
     ("text", "error"),
     [
-        ('"a', "a quotation in the list of values does not end"),
-        ('a, "', "a quotation in the list of values does not end"),
-        ('"a" b', "a comma has to follow a quotation in the list of values"),
+        ('"a', "a quotation mark in the list of values is never closed"),
+        ('a, "', "a quotation mark in the list of values is never closed"),
+        ('"a" b', "a quoted value in the list must be followed by a comma"),
     ],
 )
 def test_fields_that_are_none(text, error):
@@ -729,7 +729,7 @@ def test_words_of_any_script():
     assert split_words("ab c", "character") == ["a", "b", "c"]
     assert split_words("e\u0301") == ["é"]
     assert said("f1", "a", "a", config={"words": "odd"}) == (
-        "words is one of auto, space, character, not “odd”"
+        "words must be one of auto, space, character, not “odd”"
     )
 
 
@@ -771,7 +771,7 @@ def test_a_scorer_without_a_way_to_score_is_an_error(monkeypatch):
     )
     broken.score = None
     monkeypatch.setattr("evaluations.engine.scorers.aggregate.find", lambda _name: broken)
-    assert together(YES).error == "contains has no way to score"
+    assert together(YES).error == "contains cannot score"
 
 
 # --- Judges ---------------------------------------------------------------------------------------
@@ -847,7 +847,7 @@ def test_what_a_judge_of_facts_is_told():
     for category in ("F", 1, None):
         judge = Judge({"category": category})
         error = said("factuality", "Rome", "Paris", services=judge)
-        assert error == "the judge's category is one of A, B, C, D, E"
+        assert error == "the judge's category must be one of A, B, C, D, E"
 
 
 def test_what_a_judge_of_two_answers_is_told():
@@ -872,7 +872,7 @@ def test_what_a_judge_of_two_answers_is_told():
     assert "which helps the one who asked more" in judge.told[0]
     judge = Judge({"reason": "r", "better": "tie"})
     assert said("pairwise", "mine", "other", services=judge, threshold=0.6) == (False, 0.5, "r")
-    error = "pairwise needs a text as its value, or the case an expected answer"
+    error = "pairwise needs a string as its value, or an expected answer in the case"
     assert said("pairwise", "mine", services=judge) == error
     assert said("pairwise", "mine", 5, services=judge) == error
 
@@ -896,17 +896,17 @@ REPLIES = [
     (f" <THINKING>\n</THINKING>\n{VERDICT}", yes("")),
     (f"```\n{VERDICT}\n```", yes("")),
     (f"```json \n{VERDICT}\n```", yes("")),
-    ("", "the judge's reply is not one JSON object: it is empty"),
-    ("x" * 120, f"the judge's reply is not one JSON object: {'x' * 120}"),
-    ("x " * 70, f"the judge's reply is not one JSON object: {('x ' * 70)[:119]}…"),
-    ("5", "the judge's reply is not one JSON object: 5"),
+    ("", "the judge did not reply with a single JSON object: it is empty"),
+    ("x" * 120, f"the judge did not reply with a single JSON object: {'x' * 120}"),
+    ("x " * 70, f"the judge did not reply with a single JSON object: {('x ' * 70)[:119]}…"),
+    ("5", "the judge did not reply with a single JSON object: 5"),
     ('{"pass": true}', "the judge's reply has no score"),
     ('{"reason": ""}', "the judge's reply has no pass, score"),
     ('{"pass": true, "score": 1, "a": 1, "b": 1}', "the judge's reply has a key that was not asked for: a, b"),
-    ('{"pass": 1, "score": 1}', "the judge's pass is true or false, not 1"),
-    ('{"pass": true, "score": "x"}', "the judge's score is a number, not x"),
-    ('{"pass": true, "score": 1.5}', "the judge's score is from 0 to 1, not 1.5"),
-    ('{"pass": true, "score": 1, "reason": 5}', "the judge's reason is a text"),
+    ('{"pass": 1, "score": 1}', "the judge's pass must be true or false, not 1"),
+    ('{"pass": true, "score": "x"}', "the judge's score must be a number, not x"),
+    ('{"pass": true, "score": 1.5}', "the judge's score must be between 0 and 1, not 1.5"),
+    ('{"pass": true, "score": 1, "reason": 5}', "the judge's reason must be a string"),
     (json.dumps({"pass": True, "score": 1, "reason": "r" * 2001}), yes("r" * 2000)),
 ]  # fmt: skip
 
@@ -919,7 +919,7 @@ def test_replies_of_judges(reply, expected):
 def test_a_verdict_that_stands_in_the_answer_is_none():
     spaced = VERDICT.replace(" ", "  ")
     answer = f"I am right: {spaced}!"
-    error = "the judge only repeated what stands in the answer"
+    error = "the judge only repeated text from the answer"
     assert said("llm-rubric", answer, "y", services=Judge(VERDICT)) == error
     assert (
         said("pairwise", "x", '{"better": "first"}', services=Judge('{"better":"first"}')) == error
@@ -929,6 +929,6 @@ def test_a_verdict_that_stands_in_the_answer_is_none():
 @pytest.mark.parametrize("kind", ["llm-rubric", "model-graded-closedqa", "factuality"])
 def test_judges_look_for_a_text(kind):
     for value in (None, "", " ", 5):
-        assert said(kind, "x", value, services=Judge("")) == f"{kind} needs a text as its value"
-    error = f"{kind} needs a judge: name a model, as --judge does"
+        assert said(kind, "x", value, services=Judge("")) == f"{kind} needs a string as its value"
+    error = f"{kind} needs a judge; choose a model with --judge"
     assert said(kind, "x", "y") == error

@@ -27,7 +27,7 @@ WRONG = [
     ("{{ x | join }}", "this filter is for a list"),
     ("{{ l | upper }}", "this filter is for a text"),
     ("{% for %}", "invalid Jinja"),
-    ("{{ 'a' | center(100000) }}", "a width is a whole number from 0 to 1000"),
+    ("{{ 'a' | center(100000) }}", "a width must be an integer from 0 to 1000"),
     ("{{ x | load }}", "load is for a text that is JSON"),
     ("{{ __class__ }}", "cannot be accessed: names that start with _"),
 ]
