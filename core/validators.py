@@ -64,7 +64,7 @@ def validate_json_list(value: Any) -> None:
         ValidationError: code "type".
     """
     if not isinstance(value, list):
-        raise ValidationError(_("must be a JSON list, in square brackets"), code="type")
+        raise ValidationError(_("must be a JSON list in square brackets"), code="type")
 
 
 def validate_json_document(value: Any) -> None:

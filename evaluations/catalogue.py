@@ -23,8 +23,8 @@ SENTENCES: Final = register(
         "address.missing": gettext_noop("no URL: set %(variable)s, or give the model one"),
         "address.private": gettext_noop("a private address"),
         "address.refused": gettext_noop(
-            "%(address)s is not asked: it is %(kind)s, where the machine's own services are; "
-            "name it in %(setting)s if a model is there"
+            "%(address)s is not allowed: it is %(kind)s, where services of this machine may "
+            "listen; if a model runs there, add it to %(setting)s"
         ),
         "answer.unreadable": gettext_noop("the response could not be read (%(name)s)"),
         "anthropic.empty-answer": gettext_noop("the response from Anthropic has no content"),
@@ -81,11 +81,11 @@ SENTENCES: Final = register(
             "%(name)s is not a regular file, or grew while it was being read"
         ),
         "file.hidden": gettext_noop(
-            "%(name)s is hidden (its name begins with a dot); such files often hold keys and "
-            "are not read"
+            "%(name)s is hidden (its name begins with a dot); hidden files often contain "
+            "keys and are not read"
         ),
         "file.holds-secret": gettext_noop(
-            "%(name)s holds the value of %(variable)s; keys stay in the environment"
+            "%(name)s contains the value of %(variable)s; keep keys in the environment"
         ),
         "file.irregular": gettext_noop("%(name)s is not a regular file"),
         "file.name": gettext_noop("%(name)s is not a file name"),
@@ -93,7 +93,7 @@ SENTENCES: Final = register(
             "%(name)s was not uploaded; upload it together with the suite"
         ),
         "file.outside": gettext_noop(
-            "%(name)s is outside of the configuration's folder; only files inside it are read"
+            "%(name)s is outside the configuration's folder; only files inside it are read"
         ),
         "file.recorded-elsewhere": gettext_noop(
             "recorded answers can only be read by manage.py evaluate, from the machine it "
@@ -114,21 +114,21 @@ SENTENCES: Final = register(
         "http.all-refused": gettext_noop(
             "the %(which)s %(most)s requests were all rejected; the last error was: %(error)s"
         ),
-        "http.asked-at": gettext_noop("%(error)s (asked at %(url)s)"),
+        "http.asked-at": gettext_noop("%(error)s (requested at %(url)s)"),
         "http.certificate": gettext_noop(
             "the certificate of %(name)s at %(address)s is not trusted: %(reason)s; for a "
             "service of your own, set SSL_CERT_FILE to its CA certificate"
         ),
         "http.closed": gettext_noop("%(name)s closed the connection without responding"),
-        "http.context": gettext_noop("the prompt is too long for this model of %(name)s"),
+        "http.context": gettext_noop("the prompt is too long for this model at %(name)s"),
         "http.cut": gettext_noop("the response from %(name)s was cut off"),
         "http.dns-later": gettext_noop("the name %(host)s cannot be resolved at the moment (DNS)"),
-        "http.empty": gettext_noop("the answer of %(name)s is empty (%(status)s), not JSON"),
+        "http.empty": gettext_noop("the response from %(name)s is empty (%(status)s), not JSON"),
         "http.failed": gettext_noop("%(name)s failed"),
-        "http.filtered": gettext_noop("the content filter of %(name)s refused the prompt"),
-        "http.gateway-timeout": gettext_noop("%(name)s did not answer its gateway in time"),
+        "http.filtered": gettext_noop("the content filter of %(name)s blocked the prompt"),
+        "http.gateway-timeout": gettext_noop("%(name)s: gateway timeout"),
         "http.long-wait": gettext_noop(
-            "%(error)s (it asks to wait %(seconds)s s, so it is not tried again)"
+            "%(error)s (it asks for a wait of %(seconds)s s, so the request is not retried)"
         ),
         "http.no-credit": gettext_noop("%(name)s: quota or credit exhausted"),
         "http.no-host": gettext_noop("unknown host %(host)s (DNS lookup failed)"),
@@ -136,46 +136,46 @@ SENTENCES: Final = register(
             "%(name)s does not speak TLS (https) as expected at %(where)s: %(reason)s"
         ),
         "http.not-an-object": gettext_noop("the response from %(name)s is not a JSON object"),
-        "http.not-json": gettext_noop("the answer of %(name)s is not JSON"),
+        "http.not-json": gettext_noop("the response from %(name)s is not JSON"),
         "http.not-sent": gettext_noop("the request to %(name)s could not be sent: %(reason)s"),
         "http.not-utf8": gettext_noop(
-            "the answer of %(name)s is not the UTF-8 that JSON is written in"
+            "the response from %(name)s is not UTF-8, which JSON requires"
         ),
         "http.page": gettext_noop(
-            "the answer of %(name)s is a web page, not JSON: “%(page)s”; is the address "
-            "right, and does no proxy or sign-in stand between?"
+            "the response from %(name)s is a web page, not JSON: “%(page)s”; check the URL, "
+            "and whether a proxy or sign-in page is in between"
         ),
-        "http.rate-limit": gettext_noop("%(name)s has had too many requests"),
+        "http.rate-limit": gettext_noop("%(name)s: too many requests"),
         "http.redirect": gettext_noop(
             "%(name)s answered with a redirect (%(status)s) to %(location)s, which is not "
-            "followed: set the address that it really has"
+            "followed; set the final URL instead"
         ),
-        "http.refused": gettext_noop("%(name)s refused the request"),
+        "http.refused": gettext_noop("%(name)s rejected the request"),
         "http.status": gettext_noop("%(what)s (%(status)s)"),
         "http.stream": gettext_noop(
-            "the answer of %(name)s is a stream of events, not JSON: it was not asked to "
-            "stream; turn that off at the service"
+            "the response from %(name)s is an event stream, not JSON, although no stream was "
+            "requested; turn streaming off at the service"
         ),
         "http.timeout": gettext_noop("%(name)s did not respond within %(seconds)s s"),
         "http.too-long": gettext_noop("the response from %(name)s is larger than %(size)s MiB"),
-        "http.unauthorized": gettext_noop("%(name)s does not accept the key"),
+        "http.unauthorized": gettext_noop("%(name)s rejected the API key"),
         "http.unreachable": gettext_noop("%(name)s is unreachable at %(where)s: %(cause)s"),
         "judge.better": gettext_noop("the judge's better must be one of %(known)s"),
         "judge.boolean": gettext_noop("the judge's %(key)s must be true or false, not %(shown)s"),
         "judge.category": gettext_noop("the judge's category must be one of %(known)s"),
         "judge.cut": gettext_noop(
-            "the judge's reply was cut at its limit of tokens: give the judge a higher one"
+            "the judge's reply was cut off at its token limit; raise the limit of the judge"
         ),
         "judge.echo": gettext_noop("the judge only repeated text from the answer"),
         "judge.filtered": gettext_noop(
-            "the content filter of the judge's service acted: there is no verdict"
+            "the content filter of the judge's provider blocked the reply, so there is no verdict"
         ),
         "judge.keys": gettext_noop("the judge's reply %(reason)s %(known)s"),
         "judge.none": gettext_noop("%(type)s needs a judge; choose a model with --judge"),
         "judge.not-json": gettext_noop(
             "the judge did not reply with a single JSON object: %(shown)s"
         ),
-        "judge.not-whole": gettext_noop("the judge's reply is not whole: %(reason)s"),
+        "judge.not-whole": gettext_noop("the judge's reply is incomplete: %(reason)s"),
         "judge.number": gettext_noop("the judge's %(key)s must be a number, not %(shown)s"),
         "judge.range": gettext_noop("the judge's %(key)s must be between 0 and 1, not %(value)s"),
         "judge.reason": gettext_noop("the judge's reason must be a string"),
@@ -188,9 +188,9 @@ SENTENCES: Final = register(
             "the local model did not start; run `make local-model` again"
         ),
         "offline.no-embeddings": gettext_noop("%(kind)s does not offer embeddings"),
-        "openai.embeddings-count": gettext_noop("%(name)s sent %(counts)s"),
+        "openai.embeddings-count": gettext_noop("%(name)s returned %(counts)s"),
         "openai.key-elsewhere": gettext_noop(
-            "%(key)s is not sent to another address than its own: set %(base)s to allow that one"
+            "%(key)s is only sent to its own address; to allow this one, set %(base)s"
         ),
         "openai.no-choices": gettext_noop(
             "the response from %(name)s has no message: choices is empty"
@@ -198,7 +198,7 @@ SENTENCES: Final = register(
         "openai.no-compatible-model": gettext_noop(
             "openai-compatible needs a model, such as openai-compatible:llama3.2"
         ),
-        "openai.no-key": gettext_noop("%(key)s is not set: put the key into the environment"),
+        "openai.no-key": gettext_noop("%(key)s is not set; add it to the environment"),
         "openai.no-message": gettext_noop("the response from %(name)s has no message"),
         "openai.no-model": gettext_noop("openai needs a model, such as openai:gpt-4.1-mini"),
         "openai.no-vectors": gettext_noop("%(name)s returned no embeddings"),
@@ -264,7 +264,7 @@ SENTENCES: Final = register(
         "promptfoo.default-test": gettext_noop(
             "defaultTest must be an object, or a file that contains one"
         ),
-        "promptfoo.entries": gettext_noop("%(key)s is an object of names and values"),
+        "promptfoo.entries": gettext_noop("%(key)s must map names to values"),
         "promptfoo.evaluate-options": gettext_noop("evaluateOptions must be an object"),
         "promptfoo.file-cycle": gettext_noop("“%(reference)s” refers back to itself"),
         "promptfoo.filled-too-long": gettext_noop(
@@ -276,7 +276,7 @@ SENTENCES: Final = register(
         "promptfoo.no-file": gettext_noop("%(raw)s cannot be read: no such file"),
         "promptfoo.no-prompt": gettext_noop("%(name)s contains no prompt"),
         "promptfoo.no-prompt-file": gettext_noop("no file matches “%(raw)s”"),
-        "promptfoo.no-tests": gettext_noop("no tests: “%(what)s” holds none"),
+        "promptfoo.no-tests": gettext_noop("no tests: “%(what)s” contains none"),
         "promptfoo.no-tests-file": gettext_noop("no file matches “%(reference)s”"),
         "promptfoo.no-value-file": gettext_noop("no file matches “%(value)s”"),
         "promptfoo.not-text": gettext_noop(
@@ -313,7 +313,9 @@ SENTENCES: Final = register(
         "promptfoo.unknown-reference": gettext_noop(
             "there is no %(kind)s “%(reference)s”; available: %(there)s"
         ),
-        "promptfoo.value-file": gettext_noop("“%(value)s” is no .txt, .json, .yaml or .yml"),
+        "promptfoo.value-file": gettext_noop(
+            "“%(value)s” must be a .txt, .json, .yaml or .yml file"
+        ),
         "promptfoo.values-too-long": gettext_noop(
             "the variables expand to more than %(most)s characters when filled into each "
             "other; use shorter values"
@@ -384,10 +386,10 @@ SENTENCES: Final = register(
         "schema.dialect": gettext_noop("invalid JSON Schema: $schema must be a string"),
         "schema.invalid": gettext_noop("invalid JSON Schema: %(message)s"),
         "schema.no-target": gettext_noop(
-            "the JSON Schema cannot be used: it refers to “%(reference)s”, which it does not hold"
+            "the JSON Schema cannot be used: it refers to “%(reference)s”, which it does not define"
         ),
         "schema.regex": gettext_noop(
-            "“%(pattern)s” is no regular expression of JavaScript: %(error)s"
+            "“%(pattern)s” is not a valid JavaScript regular expression: %(error)s"
         ),
         "schema.regex-effort": gettext_noop(
             "the regular expressions in the JSON Schema took more than %(seconds)s s"
@@ -410,7 +412,7 @@ SENTENCES: Final = register(
             "the cost of the answer is unknown; set a price for the model"
         ),
         "scorer.no-embeddings": gettext_noop(
-            "%(type)s needs embeddings: name a model, as --embeddings does"
+            "%(type)s needs embeddings; choose a model with --embeddings"
         ),
         "scorer.no-latency": gettext_noop(
             "cached or recorded answers have no latency; run without the cache"
@@ -511,10 +513,12 @@ SENTENCES: Final = register(
         "table.mapping-form": gettext_noop(
             "“%(text)s” is not a mapping; write PART=COLUMN, such as expected=Answer"
         ),
-        "table.no-column": gettext_noop("there is no column “%(name)s”; there are %(columns)s"),
-        "table.object": gettext_noop("%(column)s is a JSON object"),
+        "table.no-column": gettext_noop(
+            "there is no column “%(name)s”; available columns: %(columns)s"
+        ),
+        "table.object": gettext_noop("%(column)s must be a JSON object"),
         "table.option": gettext_noop(
-            "is for plain tables, and this file is %(kind)s: leave it out"
+            "only applies to plain tables, but this file is %(kind)s; leave it out"
         ),
         "table.part-twice": gettext_noop(
             "the columns “%(one)s” and “%(other)s” are both %(part)s; rename one"
@@ -522,13 +526,13 @@ SENTENCES: Final = register(
         "table.unknown-part": gettext_noop(
             "unknown part “%(part)s”; available: %(parts)s and variables.NAME"
         ),
-        "table.value-type": gettext_noop("%(part)s is %(kind)s, not “%(value)s”"),
+        "table.value-type": gettext_noop("%(part)s must be %(kind)s, not “%(value)s”"),
         "upload.file-twice": gettext_noop("two files are named “%(member)s”"),
         "upload.not-zip": gettext_noop("%(file)s is not a ZIP file, or it is damaged"),
         "upload.packing": gettext_noop(
-            "“%(name)s” is encrypted or uses an unsupported compression"
+            "“%(name)s” is encrypted or uses an unsupported compression method"
         ),
-        "upload.too-large": gettext_noop("the files have more than %(megabytes)s MB in total"),
+        "upload.too-large": gettext_noop("the files are larger than %(megabytes)s MB in total"),
         "upload.too-many-files": gettext_noop("there are more than %(limit)s files"),
         "upload.unsafe-name": gettext_noop(
             "contains a file name that is too long or points outside the archive"

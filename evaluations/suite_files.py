@@ -167,7 +167,7 @@ def _read_columns(files: Files, file: str, plain: _Plain, limits: Limits | None)
     special = find_special(table)
     if special is None:
         return plain.read(table, file)
-    kind = _("a table with promptfoo's own column “%(column)s”") % {"column": special}
+    kind = _("a table with the promptfoo column “%(column)s”") % {"column": special}
     plain.refuse_options(kind)
     return _read_tests(files, file, plain.name)
 
@@ -177,7 +177,7 @@ def _read_list(files: Files, file: str, plain: _Plain, limits: Limits | None) ->
     table = open_suite_table(files.read(files.locate(file)), file, limits=limits)
     if not any(_is_test(record.value) for record in table):
         return plain.read(table, file)
-    plain.refuse_options(_("a list of promptfoo's tests"))
+    plain.refuse_options(_("a list of promptfoo tests"))
     return _read_tests(files, file, plain.name)
 
 
@@ -197,7 +197,7 @@ def _read_document(
     if isinstance(document.value, list):
         return _read_list(files, file, plain, limits)
     if is_suite_file(document):
-        plain.refuse_options(_("a suite of AutoForge"))
+        plain.refuse_options(_("an AutoForge suite"))
         suite = read_suite_file(text, file)
         return replace(suite, name=name) if name else suite
     plain.refuse_options(_("a promptfoo configuration"))

@@ -49,9 +49,9 @@ SENTENCES: Final = register(
         "import.choice": gettext_noop("must be one of %(allowed)s"),
         "import.choice-not": gettext_noop("must be one of %(allowed)s, not “%(value)s”"),
         "import.folder-empty": gettext_noop(
-            "%(folder)s holds no prompt; export_prompts writes name.md for each"
+            "%(folder)s contains no prompts; export_prompts writes one name.md for each"
         ),
-        "import.format": gettext_noop("%(why)s; name the format with --format %(formats)s"),
+        "import.format": gettext_noop("%(why)s; specify the format with --format %(formats)s"),
         "import.header": gettext_noop("%(place)s, the header: %(what)s"),
         "import.id-form": gettext_noop("must be a UUID or blank"),
         "import.in-trash": gettext_noop("this prompt is in the trash; restore it first"),

@@ -169,6 +169,8 @@ def _whole(
 ) -> int | None:
     value = _number(found, key, place)
     if value is not None and not (1 <= value <= most and value.is_integer()):
-        allowed = _("from 1 up") if most == math.inf else _("from 1 to %(most)s") % {"most": most}
+        allowed = (
+            _("of at least 1") if most == math.inf else _("from 1 to %(most)s") % {"most": most}
+        )
         raise SuiteError("promptfoo.whole-number", at=place, key=key, allowed=allowed)
     return None if value is None else int(value)

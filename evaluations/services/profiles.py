@@ -117,7 +117,7 @@ def _check_provider(provider: str | None) -> str:
     offered = list_providers()
     if provider is None or provider in offered:
         return ""
-    sentence = _("There is no provider “%(name)s”; there are: %(names)s.")
+    sentence = _("Unknown provider “%(name)s”; available: %(names)s.")
     return sentence % {"name": provider, "names": ", ".join(offered)}
 
 

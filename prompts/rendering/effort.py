@@ -145,7 +145,7 @@ def within_limits(here: Callable[[], ResultT], elsewhere: str, *arguments: Any) 
     except bounded.BoundedError as error:
         raise RenderError([_limit(error)]) from error
     except RecursionError:  # it cannot even be sent
-        deep = Problem(code="render", params={"reason": "it is nested too deeply"})
+        deep = Problem(code="render", params={"reason": "nested too deeply"})
         raise RenderError([deep]) from None
     if kind == "done":
         return result

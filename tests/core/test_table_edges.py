@@ -257,7 +257,7 @@ def test_limits_of_json():
         assert sentence == "the file has more than 3 records; split it"
     for raw, file_format in ((b"[{}, {}, 1]", "json"), (b"{}\n{}\n[[1]]\n{}", "jsonl")):
         sentence = refusal(raw, file_format, limits=limits)
-        assert sentence == "the file holds more than 4 values; split it"
+        assert sentence == "the file has more than 4 values; split it"
 
 
 def test_which_tables_number_their_records():
@@ -352,10 +352,10 @@ def test_limits_of_yaml():
     )
     assert len(read(b"- [1, 2]\n- 1", "yaml", limits=limits)) == 2  # and the document
     assert refusal(b"- [1, 2]\n- [1]", "yaml", limits=limits) == (
-        "the file holds more than 5 values; split it"
+        "the file has more than 5 values; split it"
     )
     assert refusal(b"---\n" * 6, "yaml", limits=limits) == (
-        "the file holds more than 5 values; split it"
+        "the file has more than 5 values; split it"
     )
 
 
@@ -444,7 +444,7 @@ def test_sheets_are_found_by_name_then_by_number(sheet, column):
 
 @pytest.mark.parametrize("sheet", ["0", "4", "Chart", "two", "-1", "9" * 20])
 def test_a_sheet_that_is_not_there_names_those_that_are(sheet):
-    sentence = f"there is no sheet '{sheet}'; there are 'Hidden', 'Two', '2'"
+    sentence = f"there is no sheet '{sheet}'; available sheets: 'Hidden', 'Two', '2'"
     assert refusal(THREE, "xlsx", sheet=sheet) == sentence
 
 
@@ -466,7 +466,7 @@ def test_a_sheet_is_visible_unless_it_says_otherwise():
         {"xl/a.xml": "first", "xl/b.xml": "second"},
     )
     assert open_table(raw, "xlsx").columns == ("first",)
-    with pytest.raises(UnreadableError, match="there is no sheet 'x'; there are 'A', 'B'"):
+    with pytest.raises(UnreadableError, match="there is no sheet 'x'; available sheets: 'A', 'B'"):
         open_table(raw, "xlsx", sheet="x")
 
 
@@ -479,7 +479,10 @@ BROKEN = [
     (rewritten({"x": "y"}), NO_WORKBOOK),
     (rewritten({"Index.zip": ""}), "this is a Numbers file; export it as Excel or CSV"),
     (rewritten({"xl/workbook.bin": ""}), "this is a binary workbook (.xlsb); save it as XLSX"),
-    (rewritten({"word/document.xml": ""}), "this is a Word document; save the table as XLSX or CSV"),
+    (
+        rewritten({"word/document.xml": ""}),
+        "this is a Word document; save the table as XLSX or CSV",
+    ),
     (make_workbook("<worksheet>" + "<x>" * 64), DAMAGED),
 ]
 
@@ -522,7 +525,7 @@ def test_tags_of_a_part_are_counted_before_it_is_parsed():
     limits = Limits(values=11)  # 1.25 tags a value
     assert open_table(raw, "xlsx", limits=limits).columns == ("a",)
     sentence = refusal(raw, "xlsx", limits=Limits(values=10))
-    assert sentence == "the file holds more than 2 values; split it"
+    assert sentence == "the workbook has more than 2 values; split it"
 
 
 STYLES = (
@@ -632,7 +635,7 @@ def test_where_cells_and_rows_say_they_are():
     assert places(f'<row r="{"0" * 18}9"><c>{v}</row>')[0][0] == 9
     assert places(f'<row r="1048576"><c>{v}</row>')[0][0] == 1_048_576
     with pytest.raises(
-        UnreadableError, match="names row 1,048,577, but a sheet has at most 1,048,576"
+        UnreadableError, match="refers to row 1,048,577, but a sheet has at most 1,048,576 rows"
     ):
         places(f'<row r="1048577"><c>{v}</row>')
 

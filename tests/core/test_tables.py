@@ -251,18 +251,21 @@ def test_a_sheet_by_its_name_or_number_and_what_is_no_workbook():
     raw = make_workbook(make_sheet([["a"], ["1"]]))
     for sheet in ("", "One", "1"):
         assert rows_of(raw, "xlsx", sheet=sheet) == [{"a": "1"}]
-    with pytest.raises(UnreadableError, match="there is no sheet 'Two'; there are 'One'"):
+    with pytest.raises(UnreadableError, match="there is no sheet 'Two'; available sheets: 'One'"):
         open_table(raw, "xlsx", sheet="Two")
 
 
 OTHERS = [
-    (b"", "it is no workbook"),
-    (b"a,b\n1,2\n", "it is no workbook"),
-    (b"\xd0\xcf\x11\xe0" + bytes(600), "it is an old or an encrypted workbook"),
-    (make_workbook(make_sheet([["a"]]), more={"mimetype": "x"}), "it is an OpenDocument file"),
-    (make_workbook(make_sheet([["a"]]), more={"Index/Document.iwa": "x"}), "it is a Numbers file"),
+    (b"", "this is not an XLSX workbook"),
+    (b"a,b\n1,2\n", "this is not an XLSX workbook"),
+    (b"\xd0\xcf\x11\xe0" + bytes(600), "this is an old (.xls) or encrypted workbook"),
+    (make_workbook(make_sheet([["a"]]), more={"mimetype": "x"}), "this is an OpenDocument file"),
+    (
+        make_workbook(make_sheet([["a"]]), more={"Index/Document.iwa": "x"}),
+        "this is a Numbers file",
+    ),
     (make_workbook("<worksheet><sheetData><row>"), "the workbook is damaged"),
-    (make_workbook(make_sheet([["a"]]))[:-30], "it is no workbook"),
+    (make_workbook(make_sheet([["a"]]))[:-30], "this is not an XLSX workbook"),
     (
         make_workbook("<!DOCTYPE x [<!ENTITY a 'b'>]>" + make_sheet([["a"]])),
         "the workbook is damaged",
@@ -280,9 +283,9 @@ def test_workbooks_that_are_refused(raw, sentence):
 
 
 BINARY = [
-    (make_workbook(make_sheet([["a"]])), "it is no text but a workbook"),
-    (b"%PDF-1.7 x", "it is a PDF"),
-    (b"\xd0\xcf\x11\xe0", "it is an old or an encrypted workbook"),
+    (make_workbook(make_sheet([["a"]])), "this is a workbook or another archive"),
+    (b"%PDF-1.7 x", "this is a PDF"),
+    (b"\xd0\xcf\x11\xe0", "this is an old (.xls) or encrypted workbook"),
 ]
 
 
@@ -346,7 +349,7 @@ REFUSED = [
     ("csv", b"a,b\n1,\xff\n", "line 2 is not UTF-8, nor is the file UTF-16 or CP932"),
     ("json", b"[1", "line 1, column 3: expected , or ] after an object"),
     ("yaml", b"- *a\n", "line 1, column 3: the anchor 'a' is not defined before this alias"),
-    ("xlsx", b"PK\x03\x04", "it is no workbook"),
+    ("xlsx", b"PK\x03\x04", "this is not an XLSX workbook"),
 ]
 
 
@@ -430,10 +433,14 @@ LIMITED = [
     ("csv", b"a,b,c,d,e\n", "the record that begins on line 1 has more than 4 cells"),
     ("csv", b"a\n" + b"x" * 11, "the record that begins on line 2 has a cell of more than 10"),
     ("json", b"[{}, {}, {}, {}]", "the file has more than 3 records; split it"),
-    ("json", b"[[[],[],[],[],[],[],[],[]]]", "the file holds more than 12 values; split it"),
+    ("json", b"[[[],[],[],[],[],[],[],[]]]", "the file has more than 12 values; split it"),
     ("jsonl", b"{}\n" * 4, "the file has more than 3 records; split it"),
-    ("yaml", b"- a\n- b\n- c\n", "the file holds more than 1 values; split it"),
-    ("xlsx", make_workbook(make_sheet([["a"], *[["1"]] * 4])), "the file holds more than 3 values"),
+    ("yaml", b"- a\n- b\n- c\n", "the file has more than 1 values; split it"),
+    (
+        "xlsx",
+        make_workbook(make_sheet([["a"], *[["1"]] * 4])),
+        "the workbook has more than 3 values",
+    ),
 ]
 
 

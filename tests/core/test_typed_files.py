@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from core.tables import UnreadableError
 from core.typed_files import open_typed, read_typed
 
-ELSEWHERE = "a link to a file outside of its folder"
+ELSEWHERE = "a link to a file outside its folder"
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_what_is_no_file_is_refused(folder):
     for path, refusal in (
         (folder, "Is a directory"),
         (folder / "none", "No such file"),
-        (folder / "a\0b", "the name of no file"),
+        (folder / "a\0b", "is not a file name"),
         (folder / ("x" * 300), "File name too long"),
     ):
         with pytest.raises(UnreadableError, match=refusal):

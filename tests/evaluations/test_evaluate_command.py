@@ -146,7 +146,7 @@ def test_a_key_in_a_file_is_refused_and_not_repeated(tmp_path):
     path.write_text("prompts: [x]\nproviders: [{id: echo, config: {apiKey: sk-hidden-1234}}]\n")
     code, said = run(path)
     assert code == 2
-    assert "line 2, column 13, providers[0]: echo: apiKey is not read from files" in said
+    assert "line 2, column 13, providers[0]: echo: apiKey is never read from a file" in said
     assert "hidden" not in said
     assert not Run.objects.exists()
 

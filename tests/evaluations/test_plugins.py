@@ -244,7 +244,10 @@ def test_a_kind_that_is_taken_is_refused(install, entry, sentence):
 @pytest.mark.parametrize(
     ("address", "sentence"),
     [
-        ("http://169.254.169.254/", "169.254.169.254 is not asked: it is a link-local or metadata"),
+        (
+            "http://169.254.169.254/",
+            "169.254.169.254 is not allowed: it is a link-local or metadata",
+        ),
         ("ftp://example.com", "an address of a model begins with http:// or https://"),
         ("https://me:word@example.com", "an address of a model holds no user name"),
     ],

@@ -159,5 +159,5 @@ def test_the_page_says_the_same(page):
 def test_references_that_repeat_a_long_list_are_refused(tmp_path):
     tests = "\n".join(["- vars: {a: {$ref: '#/big'}}"] * 1000)
     text = f"prompts: [x]\nbig: {[1] * 2000}\ntests:\n{tests}\n"
-    with pytest.raises(CommandError, match="the file holds more than 1,000,000 values"):
+    with pytest.raises(CommandError, match="the file has more than 1,000,000 values"):
         load(write(tmp_path, text, "c.yaml"))

@@ -167,10 +167,10 @@ def test_prune_removes_what_is_gone(workshop, tmp_path):
     [
         ("reply.md", "number: 2", "number: 3", "its versions are 1, 3; they must be 1 to 2"),
         ("reply.md", "---\nid", "id", "has no front matter"),
-        ("reply.md", "title: Reply", "titel: Reply", "“titel”, which is not known"),
-        ("reply.md", "tags:", "tags: 3 #", "not YAML|tags must be a list"),
+        ("reply.md", "title: Reply", "titel: Reply", "unknown key “titel”"),
+        ("reply.md", "tags:", "tags: 3 #", "not valid YAML|tags must be a list"),
         ("reply.md", "{{ n + 1 }}", "{{ m + 1 }}", "“m” is not declared"),
-        ("reply.versions/0001.md", "one", "two", "version 1 says something else here"),
+        ("reply.versions/0001.md", "one", "two", "version 1 already exists with different content"),
     ],
 )
 def test_a_broken_directory_changes_nothing(workshop, tmp_path, name, old, new, sentence):

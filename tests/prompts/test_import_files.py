@@ -96,7 +96,7 @@ def test_versions_of_langfuse_go_in_in_their_order(tmp_path):
 
 BAD_CHATS = [
     ({"prompt": "text"}, "is a string, although its type is chat"),
-    ({"prompt": [{"role": "user"}]}, "holds a message 1 that is none"),
+    ({"prompt": [{"role": "user"}]}, "has an invalid message 1"),
     ({"prompt": [{"type": "placeholder"}]}, "has a placeholder without a name (message 1)"),
     ({"prompt": [{"role": "robot", "content": "x"}]}, "robot"),
 ]

@@ -192,7 +192,7 @@ UNREADABLE = [
         b"title,content\na,b\n\xff,c\n",
         "line 3 is not UTF-8, nor is the file UTF-16 or CP932",
     ),
-    ("csv", "title,content\n".encode("utf-32"), "the file is UTF-32, which is not supported"),
+    ("csv", "title,content\n".encode("utf-32"), "UTF-32 files are not supported"),
     ("json", b'[\n{"title": "\xff"}]', "line 2 is not UTF-8, nor is the file UTF-16 or CP932"),
     ("json", "[{]", "line 1, column 3: not valid JSON (Expecting property name"),
     ("json", '[{"a": 1},]', "line 1, column 11: not valid JSON (Expecting value)"),
@@ -209,7 +209,11 @@ UNREADABLE = [
     ("json", '{"prompts": [] "a": 1}', "line 1, column 16: expected , or } after a value"),
     ("json", '{"prompts" []}', "line 1, column 12: expected : after a key"),
     ("json", "{a: 1}", "line 1, column 2: expected a key in double quotes"),
-    ("json", '"text"', "line 1, column 1: the file must be a JSON list of objects in square brackets"),
+    (
+        "json",
+        '"text"',
+        "line 1, column 1: the file must be a JSON list of objects in square brackets",
+    ),
     ("json", "[{}\n{}]", "line 2, column 1: expected , or ] after an object"),
     ("json", "[{}", "line 1, column 4: expected , or ] after an object"),
     ("json", "[{}] x", "line 1, column 6: unexpected text after the end of the list"),
@@ -257,7 +261,10 @@ WRONG_NAMES = [
         "there is no column 'contnet' for the content; available columns: 'title', 'content'; "
         "did you mean 'content'",
     ),
-    ({"title": "zzz"}, "there is no column 'zzz' for the title; available columns: 'title', 'content'"),
+    (
+        {"title": "zzz"},
+        "there is no column 'zzz' for the title; available columns: 'title', 'content'",
+    ),
     ({"title": ""}, "there is no column '' for the title; available columns: 'title', 'content'"),
     (
         {"title": "title", "content": "TITLE"},

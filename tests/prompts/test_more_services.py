@@ -36,7 +36,7 @@ def test_an_archive_without_key_and_times_makes_a_prompt_and_is_known_by_its_nam
     ("fields", "sentence"),
     [
         ({"id": "no-uuid"}, "must be a UUID"),
-        ({"labels": {"staging": "1"}}, "must stand at a version's number"),
+        ({"labels": {"staging": "1"}}, "must point to a version number"),
         ({"title": ""}, "cannot be blank"),
         ({"versions": (ArchivedVersion(number=1, content="x", includes=[{}]),)}, "version 1"),
         ({"versions": (ArchivedVersion(number=1, content="x", variables=["x"]),)}, "version 1"),
@@ -51,7 +51,7 @@ def test_a_wrong_archive_changes_nothing(fields, sentence):
 def test_an_archive_of_a_prompt_in_the_trash_is_refused():
     prompt = services.create_prompt(title="Reply", content="one")
     services.delete_prompt(prompt_id=prompt.pk)
-    with pytest.raises(InvalidInputError, match="it is in the trash"):
+    with pytest.raises(InvalidInputError, match="this prompt is in the trash"):
         services.restore_archive([archived(id=str(prompt.pk))])
 
 

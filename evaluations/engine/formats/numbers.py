@@ -32,5 +32,5 @@ def _range(least: float, most: float) -> str:
     if most < math.inf:
         return _(" from %(least)s to %(most)s") % {"least": f"{least:g}", "most": f"{most:g}"}
     if least > -math.inf:
-        return _(" from %(least)s up") % {"least": f"{least:g}"}
-    return _(", and a finite one")
+        return _(", %(least)s or more") % {"least": f"{least:g}"}
+    return _(", and finite")

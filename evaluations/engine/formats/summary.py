@@ -38,8 +38,8 @@ def describe_checks(suite: Suite) -> list[str]:
     uncompared = sum(bool(case.expected) for case in unchecked)
     if uncompared:
         sentence = _(
-            "Nothing compares the expected answers of %(count)d cases: name a check for them, such "
-            "as exact (--assert exact)."
+            "The expected answers of %(count)d cases are not compared; add an assertion, "
+            "such as exact (--assert exact)."
         )
         sentences.append(sentence % {"count": uncompared})
     return [*sentences, _describe_variables(suite)]

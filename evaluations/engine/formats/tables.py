@@ -242,7 +242,9 @@ class _Reader:
         if not isinstance(value, dict):
             raise SuiteError("suite.case-object", at=document.place())
         if record.missing:
-            sentence = _("the row ends before the column “%(column)s”; what it lacks is left out")
+            sentence = _(
+                "the row ends before the column “%(column)s”; the missing cells are left out"
+            )
             self._warn(sentence % {"column": record.missing[0]}, document)
         for key, cell in value.items():
             try:
@@ -296,7 +298,7 @@ class _Reader:
             given["assertions"] = [{**self.assertion, "value": given["expected"]}]
         else:
             name = given.get("name", record.number)
-            sentence = _("case “%(name)s” has no expected answer, so it gets no check")
+            sentence = _("case “%(name)s” has no expected answer, so it is not checked")
             self._warn(sentence % {"name": name}, document)
 
     def _warn(self, sentence: str, document: Document) -> None:

@@ -165,7 +165,7 @@ def _load_yaml(text: str, file: str) -> tuple[Any, Mapping[Path, tuple[int, int 
         )
         raise SuiteError("suite.syntax", at=place, problem=error.problem) from None
     except (yaml.YAMLError, RecursionError) as error:
-        said = _("it is nested too deeply") if isinstance(error, RecursionError) else str(error)
+        said = _("nested too deeply") if isinstance(error, RecursionError) else str(error)
         raise SuiteError("suite.file-syntax", at=file, reason=said) from None
     reader = _Reader(file, len(text))
     value = reader.build(node, ()) if node is not None else None

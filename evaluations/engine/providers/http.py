@@ -197,7 +197,7 @@ class Client:
             reason = getattr(error.certificate_error, "verify_message", "") or _("it is not valid")
             return RefusedError("http.certificate", name=self.name, address=where, reason=reason)
         if isinstance(error, aiohttp.ClientConnectorSSLError):
-            reason = getattr(error.os_error, "reason", "") or _("it answered in another way")
+            reason = getattr(error.os_error, "reason", "") or _("it answered with something else")
             return RefusedError("http.no-tls", name=self.name, where=where, reason=reason)
         if isinstance(error, aiohttp.ClientConnectorDNSError):
             return self._unresolved(error, where)
@@ -306,7 +306,7 @@ def _shown(url: str) -> str:
         parts = urlsplit(url)
         netloc = parts.netloc.rpartition("@")[2]
     except ValueError:
-        return _("an address that is none")
+        return _("an invalid URL")
     return urlunsplit((parts.scheme, netloc, parts.path, "", ""))
 
 

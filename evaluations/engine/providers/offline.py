@@ -108,7 +108,9 @@ def make_replay(spec: ProviderSpec, files: RunFiles) -> ReplayProvider:
     except SuiteError as error:
         raise SetupError("replay.file", error=error) from None
     except (ValueError, RecursionError):
-        sentence = _("holds no recorded answers: it is a JSON list, or JSON Lines, of objects")
+        sentence = _(
+            "contains no recorded answers; it must be a JSON list, or JSON Lines, of objects"
+        )
         raise SetupError("replay.shape", path=path, sentence=sentence) from None
     answers = {}
     for number, row in enumerate(rows, start=1):
@@ -139,7 +141,7 @@ def _key(row: Any, path: str, number: int) -> str:
 def _check_numbers(row: Mapping[str, Any], path: str, number: int) -> None:
     for name in WHOLE:
         if row.get(name) is not None and read_count(row[name]) is None:
-            sentence = _("%(name)s is a whole number from 0 to %(limit)s") % {
+            sentence = _("%(name)s must be an integer from 0 to %(limit)s") % {
                 "name": name,
                 "limit": LARGEST_COUNT,
             }
@@ -150,7 +152,7 @@ def _check_numbers(row: Mapping[str, Any], path: str, number: int) -> None:
     for name in COSTS:
         cost = finite(row.get(name))
         if row.get(name) is not None and (cost is None or not 0 <= cost <= MOST_USD):
-            sentence = _("%(name)s is a number of US dollars from 0 to %(limit)s") % {
+            sentence = _("%(name)s must be an amount in US dollars from 0 to %(limit)s") % {
                 "name": name,
                 "limit": MOST_USD,
             }

@@ -258,7 +258,7 @@ def _check_kind(kind: str) -> None:
         hint = (
             _("did you mean %(near)s?") % {"near": near[0]}
             if near
-            else _("there are %(known)s") % {"known": ", ".join(PROVIDERS)}
+            else _("available: %(known)s") % {"known": ", ".join(PROVIDERS)}
         )
         raise SetupError("provider.unknown", kind=kind, hint=hint + PROVIDERS.hint)
 

@@ -109,7 +109,7 @@ def check_within(scorer: Scorer, assertion: Assertion) -> Iterable[str]:
     try:
         key = sha256(pickle.dumps((assertion.type, assertion.value))).digest()
     except RecursionError:
-        return (_("its value cannot be used: it is nested too deeply"),)
+        return (_("the value is nested too deeply"),)
     if key not in _checked:
         try:
             problems = tuple(bounded.call(f"{_module(scorer)}:check", assertion))
@@ -127,4 +127,4 @@ def _module(scorer: Scorer) -> str:
 
 
 def _cannot_be_read(error: bounded.BoundedError) -> tuple[str]:
-    return (_("its value cannot be used: reading it %(error)s") % {"error": error},)
+    return (_("the value cannot be used: reading it %(error)s") % {"error": error},)

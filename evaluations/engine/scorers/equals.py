@@ -23,7 +23,7 @@ def parse_json(text: str) -> Any:
     try:
         return json.loads(text.strip(" \t\n\r"), parse_constant=_refuse_constant)
     except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+        raise ValueError("nested too deeply") from None
 
 
 def same_json(one: Any, other: Any) -> bool:

@@ -17,7 +17,7 @@ def score(
     """Return whether it passed, the score and the reason; or why it cannot be scored."""
     scorer = find(assertion.type)
     if scorer.score is None:
-        return f"{scorer.name} has no way to score"
+        return f"{scorer.name} cannot score"
     try:
         outcome = scorer.score(assertion, answer, Context(**known))
     except EngineError as error:

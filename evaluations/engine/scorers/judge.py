@@ -133,7 +133,7 @@ def parse_reply(text: str, schema: Mapping[str, Any]) -> dict[str, Any]:
     strange = [name for name in found if name not in schema]
     if missing or strange:
         wrong = missing or strange
-        said = _("has no") if missing else _("has a key that was not asked for:")
+        said = _("lacks") if missing else _("has an unexpected key:")
         raise ScoringError("judge.keys", known=", ".join(map(str, wrong)), reason=said)
     reason = found.get("reason", "")
     if not isinstance(reason, str):

@@ -106,7 +106,7 @@ def find(name: str) -> Scorer:
     hint = (
         _("did you mean %(near)s?") % {"near": near}
         if near
-        else _("there are %(known)s") % {"known": ", ".join(sorted(SCORERS))}
+        else _("available: %(known)s") % {"known": ", ".join(sorted(SCORERS))}
     )
     raise SuiteError("scorer.unknown", name=name, hint=hint + SCORERS.hint)
 

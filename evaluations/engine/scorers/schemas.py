@@ -64,7 +64,7 @@ def first_fault(schema: Any, document: Any) -> str | None:
         text = _as_text(schema)
         _held.set(_Held(text))
         validator = _validator(text)
-    with _translated(_("the answer cannot be held against the JSON Schema")):
+    with _translated(_("the answer cannot be validated against the JSON Schema")):
         error = next(validator.iter_errors(document), None)
         if error is None:
             return None

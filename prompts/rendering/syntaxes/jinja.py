@@ -243,7 +243,7 @@ def _fill(template: Template, values: dict[str, Any]) -> str:
             raise
         raise _cannot(str(error)) from None
     except UNFIT:
-        raise _cannot("it is nested too deeply") from None
+        raise _cannot("nested too deeply") from None
     finally:
         rounds.reset(token)
     return "".join(pieces)

@@ -189,7 +189,7 @@ def _within(width: Any, usual: int) -> int:
     number = as_number(width) if is_true(width) else usual
     if number > WIDEST:
         raise SecurityError(
-            _("a width is a whole number from 0 to %(widest)s") % {"widest": WIDEST}
+            _("a width must be an integer from 0 to %(widest)s") % {"widest": WIDEST}
         )
     return math.ceil(number) if number > 0 else 0
 

@@ -151,12 +151,12 @@ WRONG_TABLES = [
     ('a\n"open\n', {}, "opens a quote that is never closed"),
     ("weight\nheavy\n", {}, "t.csv, line 2: weight must be a number, not “heavy”"),
     ("name\nx\nx\n", {}, "two cases are named “x”"),
-    ("threshold\n2\n", {}, "threshold is a number from 0 to 1"),
-    ("name\nx\n", {"mapping": {"Nope": "expected"}}, "no column “Nope”; there are name"),
+    ("threshold\n2\n", {}, "threshold must be a number from 0 to 1"),
+    ("name\nx\n", {"mapping": {"Nope": "expected"}}, "no column “Nope”; available columns: name"),
     ("name\nNope\n", {"mapping": {"Nope": "expected"}}, "there is no column “Nope”"),
     ("name,autoforge_escaped\nx,[]\n", {}, "autoforge_escaped is a JSON object"),
     ("name\nx\n", {"assertion": {"type": "contians"}}, "did you mean contains?"),
-    ("assertions\n[1]\n", {}, "an assertion is an object"),
+    ("assertions\n[1]\n", {}, "an assertion must be an object"),
 ]
 
 
@@ -169,9 +169,9 @@ def test_wrong_tables(text, fields, sentence):
 
 WRONG_LISTS = [
     ('[{"name": "a"},\n 3]', {}, "t.json, record 2, line 2: a case must be an object"),
-    ('[{},\n {"weight": "x"}]', {}, "t.json, record 2, line 2: weight is a number"),
-    ('[{"a": 1}]', {"mapping": {"b": "name"}}, "there is no column “b”; there are a"),
-    ('{"a": 1}\n{"weight": -1}', {}, "t.json, record 2, line 2, weight: weight is a number"),
+    ('[{},\n {"weight": "x"}]', {}, "t.json, record 2, line 2: weight must be a number"),
+    ('[{"a": 1}]', {"mapping": {"b": "name"}}, "there is no column “b”; available columns: a"),
+    ('{"a": 1}\n{"weight": -1}', {}, "t.json, record 2, line 2, weight: weight must be a number"),
 ]
 
 
@@ -183,11 +183,11 @@ def test_wrong_lists_name_the_entry(text, fields, sentence):
 
 
 WRONG_FILES = [
-    ("autoforge: suite/2\nname: x\n", "begins with “autoforge: suite/1”"),
+    ("autoforge: suite/2\nname: x\n", "must begin with “autoforge: suite/1”"),
     ("autoforge: suite/1\n", "a suite needs a name"),
-    ("autoforge: suite/1\nname: x\ncaes: []\n", "line 3, column 1, caes: there is no “caes”"),
+    ("autoforge: suite/1\nname: x\ncaes: []\n", "line 3, column 1, caes: unknown key “caes”"),
     ("autoforge: suite/1\nname: x\ncases:\n- name: a\n  weight: -1\n", "line 5"),
-    ("autoforge: suite/1\nname: x\ncases:\n- name: a\n- name: a\n", "called “a” already"),
+    ("autoforge: suite/1\nname: x\ncases:\n- name: a\n- name: a\n", "already named “a”"),
     (
         "autoforge: suite/1\nname: x\ncases:\n- name: a\n  assertions:\n  - type: contians\n",
         "line 6, column 5, cases[0].assertions[0]: unknown assertion type “contians”",
@@ -195,7 +195,10 @@ WRONG_FILES = [
     ("autoforge: suite/1\nname: x\ncases: 3\n", "cases must be a list"),
     ("autoforge: suite/1\nname: x\ncases: [a]\n", "a case must be an object with a name"),
     ("autoforge: suite/1\nname: x\ncases: [{variables: {}}]\n", "a case needs a name"),
-    ("autoforge: suite/1\nname: x\ncases: [{name: a, enabled: 7}]\n", "enabled is true or false"),
+    (
+        "autoforge: suite/1\nname: x\ncases: [{name: a, enabled: 7}]\n",
+        "enabled must be true or false",
+    ),
 ]
 
 

@@ -39,7 +39,7 @@ IN_YAML = (".nan", ".inf", "-.inf", "1e400", DIGITS[:350], DIGITS, '"1"', "true"
         ("weight: {}", "line 5, column 3, cases[0].weight: weight must be a number, 0 or more"),
         (
             "threshold: {}",
-            "line 5, column 3, cases[0].threshold: threshold is a number from 0 to 1",
+            "line 5, column 3, cases[0].threshold: threshold must be a number from 0 to 1",
         ),
         (
             "assertions: [{{type: f1, value: x, weight: {}}}]",
@@ -56,13 +56,13 @@ def test_in_our_own_file(entry, odd, sentence):
 
 @pytest.mark.parametrize("odd", [float("nan"), float("inf"), LONG, "1", True, [1]])
 @pytest.mark.parametrize(
-    ("name", "allowed"), [("weight", " from 0 up"), ("threshold", ", and a finite one")]
+    ("name", "allowed"), [("weight", ", 0 or more"), ("threshold", ", and finite")]
 )
 def test_in_an_assertion(name, allowed, odd):
     for kind in ("f1", "javascript") if name == "weight" else ("f1",):
         with pytest.raises(SuiteError) as refusal:
             parse_assertion({"type": kind, "value": "x", name: odd})
-        assert str(refusal.value) == f"{kind}: {name} is a number{allowed}"
+        assert str(refusal.value) == f"{kind}: {name} must be a number{allowed}"
     assert parse_assertion({"type": "f1", "value": "x", "threshold": -3}).threshold == -3.0
 
 
@@ -74,7 +74,7 @@ def test_in_a_table(name, odd):
         (f'{{"{name}": {odd}}}\n', "t.jsonl"),
         (f'[{{"{name}": {odd}}}]\n', "t.json"),
     ):
-        said = rf"{name} is a number|this is n|(?:contains|holds) a number|.*is nested"
+        said = rf"{name} must be a number|not valid|(?:contains|holds) a number|.*is nested"
         with pytest.raises(SuiteError, match=rf"^{file}.*: ({said})"):
             read_table(text, file, name="t")
 
@@ -88,16 +88,19 @@ def test_in_promptfoo_s_table(name, odd):
 
 
 CONFIGS = [
-    ({"tests": [{"threshold": LONG}]}, "threshold is a number from 0 to 1"),
+    ({"tests": [{"threshold": LONG}]}, "threshold must be a number from 0 to 1"),
     ({"tests": [{"assert": [{"type": "f1", "value": "x", "weight": LONG}]}]}, "f1: weight is a"),
     ({"evaluateOptions": {"timeoutMs": LONG}}, "timeoutMs must be a number, 0 or more"),
     ({"evaluateOptions": {"repeat": LONG}}, "repeat must be a number, 0 or more"),
-    ({"evaluateOptions": {"repeat": 1.5}}, "repeat must be an integer from 1 up"),
+    ({"evaluateOptions": {"repeat": 1.5}}, "repeat must be an integer of at least 1"),
     *(
-        ({"evaluateOptions": {"maxConcurrency": odd}}, "maxConcurrency must be an integer from 1 to")
+        (
+            {"evaluateOptions": {"maxConcurrency": odd}},
+            "maxConcurrency must be an integer from 1 to",
+        )
         for odd in (0, 1025, 1.5, 2_000_000_000)
     ),
-    ({"commandLineOptions": {"maxConcurrency": 1025}}, "is a whole number from 1 to 1024"),
+    ({"commandLineOptions": {"maxConcurrency": 1025}}, "must be an integer from 1 to 1024"),
 ]
 
 
@@ -114,7 +117,7 @@ def test_in_a_configuration(tmp_path, config, sentence):
 def test_a_threshold_of_a_cell(tmp_path, odd):
     path = tmp_path / "t.csv"
     path.write_text(f"__expected\n{odd}\n", encoding="utf-8")
-    with pytest.raises(SuiteError, match="similar: threshold is a number, and a finite one"):
+    with pytest.raises(SuiteError, match="similar: threshold must be a number, and finite"):
         read_config(Folder.beside(path), path.name, fill_text, tests_only=True)
 
 
@@ -128,7 +131,10 @@ def test_calls_at_a_time_of_a_provider(odd):
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ({"type": "numeric", "value": "1", "config": {"absolute": LONG}}, "absolute is a number"),
+        (
+            {"type": "numeric", "value": "1", "config": {"absolute": LONG}},
+            "absolute must be a number",
+        ),
         ({"type": "numeric", "value": "1", "config": {"relative": float("nan")}}, "relative is a"),
         ({"type": "word-count", "value": LONG}, "word-count needs a number"),
         ({"type": "word-count", "value": "nan"}, "word-count needs a number"),

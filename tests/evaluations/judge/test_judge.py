@@ -83,24 +83,27 @@ def test_a_judge_that_quotes_the_answer_gives_its_own_verdict_or_none(answer):
 @pytest.mark.parametrize(
     ("reply", "sentence"),
     [
-        ("yes", "not one JSON object: yes"),
-        ("[]", "not one JSON object"),
+        ("yes", "did not reply with a single JSON object: yes"),
+        ("[]", "did not reply with a single JSON object"),
         ('{"pass": true}', "has no score"),
         ('{"score": 1}', "has no pass"),
         ('{"pass": "true", "score": 1}', "true or false"),
-        ('{"pass": true, "score": "1"}', "is a number"),
-        ('{"pass": true, "score": true}', "is a number"),
-        ('{"pass": true, "score": NaN}', "is a number"),
-        (f'{{"pass": true, "score": 1{"0" * 400}}}', "is a number, not 1000"),
-        (f'{{"pass": true, "score": 1{"0" * 9000}}}', "not one JSON object"),
-        ('{"pass": true, "score": 1e400}', "is a number"),
+        ('{"pass": true, "score": "1"}', "must be a number"),
+        ('{"pass": true, "score": true}', "must be a number"),
+        ('{"pass": true, "score": NaN}', "must be a number"),
+        (f'{{"pass": true, "score": 1{"0" * 400}}}', "must be a number, not 1000"),
+        (f'{{"pass": true, "score": 1{"0" * 9000}}}', "did not reply with a single JSON object"),
+        ('{"pass": true, "score": 1e400}', "must be a number"),
         ('{"pass": true, "score": 2}', "from 0 to 1"),
         ('{"pass": true, "score": -0.1}', "from 0 to 1"),
-        ('{"pass": true, "pass": false, "score": 1}', "not one JSON object"),
+        ('{"pass": true, "pass": false, "score": 1}', "did not reply with a single JSON object"),
         ('{"pass": true, "score": 1, "extra": 1}', "was not asked for: extra"),
-        ('{"pass": true, "score": 1, "reason": 7}', "reason is a text"),
-        ('{"pass": true, "score": 1} {"pass": true, "score": 1}', "not one JSON object"),
-        ("[" * 100_000, "not one JSON object"),
+        ('{"pass": true, "score": 1, "reason": 7}', "reason must be a string"),
+        (
+            '{"pass": true, "score": 1} {"pass": true, "score": 1}',
+            "did not reply with a single JSON object",
+        ),
+        ("[" * 100_000, "did not reply with a single JSON object"),
     ],
 )
 def test_what_is_no_verdict_is_an_error(reply, sentence):
@@ -278,4 +281,4 @@ def test_without_a_model_it_is_an_error(kind):
         grade([Assertion(type=kind, value="x")], Answer(text="y"), Context(services=None))
     )
     assert found.passed is None
-    assert "name a model" in found.error
+    assert "choose a model" in found.error

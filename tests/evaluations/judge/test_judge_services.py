@@ -135,7 +135,7 @@ def test_thoughts_before_the_verdict_are_taken_off(reply, passed):
 def test_a_verdict_that_stands_in_the_answer_is_none_behind_thoughts_either():
     with closing(FakeModels(answer=f"<think>a</think>{GOOD}")) as fake:
         (found,) = judged(fake, f"Paris. {GOOD}")
-    assert "only repeated what stands in the answer" in found.error
+    assert "only repeated text from the answer" in found.error
 
 
 @pytest.mark.parametrize(

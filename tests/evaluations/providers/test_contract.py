@@ -105,7 +105,7 @@ BAD = [
     (Step(status=402, body="pay"), AuthenticationError, "quota or credit exhausted (402): pay", 1),
     (Step(status=429, body=NO_QUOTA), AuthenticationError, "quota or credit exhausted (429)", 1),
     (Step(body="{not json"), BrokenAnswerError, "is not JSON", 1),
-    (Step(body="[]"), BrokenAnswerError, "no JSON object", 1),
+    (Step(body="[]"), BrokenAnswerError, "is not a JSON object", 1),
     (Step(body={"unexpected": 1}), BrokenAnswerError, "has no", 1),
     (Step(cut=True), BrokenAnswerError, "cut", 1),
     (Step(delay_seconds=0.8), UnansweredError, "within 0.5 s", 1),
@@ -157,7 +157,7 @@ def test_it_waits_as_long_as_it_is_asked_to_or_not_at_all(asked, requests):
 def test_nobody_is_there(kind):
     fake = FakeModels()
     fake.close()
-    with pytest.raises(ServiceError, match="cannot be reached"):
+    with pytest.raises(ServiceError, match="is unreachable"):
         ask(kind, fake, retry=False)
 
 

@@ -118,13 +118,11 @@ def test_no_package(elsewhere, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     with pytest.raises(SetupError) as caught:
         make(parse_spec("local-embeddings"), {})
-    assert str(caught.value) == (
-        "onnxruntime is not installed; run `make local-embeddings` once"
-    )
+    assert str(caught.value) == ("onnxruntime is not installed; run `make local-embeddings` once")
 
 
 def test_another_model(elsewhere):
-    with pytest.raises(SetupError, match="has one model, all-MiniLM-L6-v2, not “large”"):
+    with pytest.raises(SetupError, match="only has the model all-MiniLM-L6-v2, not “large”"):
         make(parse_spec("local-embeddings:large"), {})
 
 
@@ -143,7 +141,10 @@ def test_it_answers_nothing_and_is_free(elsewhere):
     request = Request(model="", messages=(Message(role="user", content="hi"),))
     with pytest.raises(SetupError) as caught:
         asyncio.run(found.complete(request))
-    assert str(caught.value) == "local-embeddings only computes embeddings; select it with --embeddings"
+    assert (
+        str(caught.value)
+        == "local-embeddings only computes embeddings; select it with --embeddings"
+    )
 
 
 @pytest.mark.parametrize("tokenizer", ["{}", "no JSON", '{"model": {"vocab": {"[UNK]": 0}}}'])

@@ -108,8 +108,8 @@ NONE = "has no message"
 BROKEN = [
     *(("openai", {"choices": odd}, NONE) for odd in (None, 3, "abc", {}, [], [None], [[]], ["a"])),
     *(("openai", {"choices": [{"message": odd}]}, NONE) for odd in (None, 3, "abc", [])),
-    *(("openai", openai({"content": odd}), "is no text") for odd in (3, True, {"text": "a"})),
-    ("openai", openai({"content": "a", "tool_calls": {"a": 1}}), "is no text"),
+    *(("openai", openai({"content": odd}), "is not text") for odd in (3, True, {"text": "a"})),
+    ("openai", openai({"content": "a", "tool_calls": {"a": 1}}), "is not text"),
     *(("anthropic", {"content": odd}, "has no content") for odd in (None, 3, "a", {}, [None])),
     *((kind, '{"a":' * 100_000, "is not JSON") for kind in ("openai", "anthropic")),
     *(
@@ -211,8 +211,8 @@ def test_recorded_numbers(tmp_path):
         ("latency_ms", "latency_ms must be an integer from 0 to 2147483647"),
         ("input_tokens", "input_tokens must be an integer from 0 to 2147483647"),
         ("output_tokens", "output_tokens must be an integer from 0 to 2147483647"),
-        ("cost_usd", "cost_usd is a number of US dollars from 0 to 1000000"),
-        ("cost", "cost is a number of US dollars from 0 to 1000000"),
+        ("cost_usd", "cost_usd must be an amount in US dollars from 0 to 1000000"),
+        ("cost", "cost must be an amount in US dollars from 0 to 1000000"),
     ],
 )
 def test_a_recorded_number_that_is_none_is_named(tmp_path, name, odd, sentence):

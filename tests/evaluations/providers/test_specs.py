@@ -40,14 +40,20 @@ BAD = [
     ("opnai:x", "unknown provider “opnai”; did you mean openai?"),
     ("exec:rm", "“exec:rm” would run code, which AutoForge never does"),
     ("file://provider.js", "would run code"),
-    (3, "a provider is a text such as"),
-    ({"label": "x", "config": {}}, "needs the text id"),
-    ({"id": "echo", "config": {"apiKey": "sk-hidden"}}, "apiKey is not read from files"),
-    ({"id": "echo", "config": {"a": {"x-api-key": "sk-hidden"}}}, "echo: a.x-api-key is not read"),
-    ({"id": "echo", "config": {"note": "Bearer sk-hidden"}}, "echo: note is not read from files"),
-    ({"id": "echo", "env": {"OPENAI_API_KEY": "sk-hidden"}}, "env.OPENAI_API_KEY is not read"),
+    (3, "a provider must be a string such as"),
+    ({"label": "x", "config": {}}, "needs a string id"),
+    ({"id": "echo", "config": {"apiKey": "sk-hidden"}}, "apiKey is never read from a file"),
+    (
+        {"id": "echo", "config": {"a": {"x-api-key": "sk-hidden"}}},
+        "echo: a.x-api-key is never read",
+    ),
+    (
+        {"id": "echo", "config": {"note": "Bearer sk-hidden"}},
+        "echo: note is never read from a file",
+    ),
+    ({"id": "echo", "env": {"OPENAI_API_KEY": "sk-hidden"}}, "env.OPENAI_API_KEY is never read"),
     ("openai:image:dall-e-3", "“openai:image:dall-e-3” is not a chat model; use openai:MODEL"),
-    ("file://models.yaml", "only a configuration can name it"),
+    ("file://models.yaml", "only a configuration file can refer to it"),
     ({"id": "echo", "concurrency": 0}, "concurrency must be an integer from 1 to 1024"),
     ({"id": "echo", "config": []}, None),
 ]
@@ -132,7 +138,7 @@ def test_echo_and_replay(tmp_path):
         ProviderSpec(kind="replay", model=path.name), {}, RunFiles(folder=Folder(tmp_path))
     )
     assert ask(replay).cost_usd == Decimal("0.5")
-    with pytest.raises(ProviderError, match="nothing was recorded"):
+    with pytest.raises(ProviderError, match="no response was recorded"):
         ask(replay, "other")
 
 

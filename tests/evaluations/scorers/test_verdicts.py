@@ -437,8 +437,8 @@ NEAR = [
     ("similar:dot", [(1, 1), (1, 1)], 2.0, (True, 1.0, "dot product 2.0000, needed ≥ 2")),
     ("similar:euclidean", [(0, 0), (3, 4), (0, 1)], 1.0, (True, 0.5, "distance 1.0000, needed ≤ 1")),
     ("similar:euclidean", [(0, 0), (3, 4)], None, (False, 1 / 6, "distance 5.0000, needed ≤ 0.75")),
-    ("similar", [(1, 0), (1, 0, 0)], None, "the embeddings have 2 and 3 dimensions"),
-    ("similar:euclidean", [(1, 0), (1, 0, 0)], None, "the embeddings have 2 and 3 dimensions"),
+    ("similar", [(1, 0), (1, 0, 0)], None, "the embeddings have different dimensions: 2 and 3"),
+    ("similar:euclidean", [(1, 0), (1, 0, 0)], None, "the embeddings have different dimensions: 2 and 3"),
     ("similar", [(1, 0), (0, 0)], None, "an embedding is all zeros, so it has no direction"),
 ]  # fmt: skip
 
@@ -459,7 +459,7 @@ def test_what_is_embedded_and_by_whom():
         error = said("similar", "x", value, services=models)
         assert error == "similar needs a string or a list of strings as its value"
     error = said("similar", "x", "y")
-    assert error == "similar needs embeddings: name a model, as --embeddings does"
+    assert error == "similar needs embeddings; choose a model with --embeddings"
 
 
 # --- What is wrong with an assertion --------------------------------------------------------------
@@ -507,7 +507,7 @@ def test_types_are_found_by_name():
     with pytest.raises(SuiteError) as caught:
         find("qqqqqq")
     assert str(caught.value) == (
-        f"unknown assertion type “qqqqqq”; there are {', '.join(sorted(SCORERS))}"
+        f"unknown assertion type “qqqqqq”; available: {', '.join(sorted(SCORERS))}"
     )
 
 
