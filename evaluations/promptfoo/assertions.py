@@ -99,7 +99,7 @@ def _prepared(source: Source, entry: Any, spot: Where, judge: Any) -> Any:
         code = value
         source.warn(f"“{value}” would run code; scoring it will be an error", spot)
     if code is not None:
-        return unsupported(entry, f"“{code}” would run code, which is never done here")
+        return unsupported(entry, f"“{code}” would run code, which AutoForge never does")
     if judge is not None and "provider" not in found and _needs_judge(found.get("type")):
         found["provider"] = judge
     if "value" in found:

@@ -135,7 +135,7 @@ class CaseMaker:
         code += ["assertScoringFunction"] if both.get("assertScoringFunction") else []
         if not code or not found:
             return found
-        why = _("“%(code)s” of the test would run code, which is never done here") % {
+        why = _("“%(code)s” of the test would run code, which AutoForge never does") % {
             "code": code[0]
         }
         return [*found, parse_assertion(unsupported({"weight": 1.0}, why))]

@@ -171,12 +171,21 @@ def test_encodings_are_recognised(raw, columns, notes):
 
 
 UNDECODED = [
-    ("a\n川,ЯЯ\n".encode("cp932"), "line 2 is not UTF-8, nor is the file UTF-16 or CP932"),
-    ("a,b\nあ\n".encode() + "あ".encode("cp932"), "line 3 is not UTF-8, nor is the file UTF-16"),
-    ("あ,b\nい,".encode("cp932") + b"\x81", "line 1 is not UTF-8, nor is the file UTF-16 or"),
-    ("a\nb\nc".encode("utf-16-be") + b"\xd8\x01", "line 3 is not UTF-16 although the file begins"),
-    ("\ufeffa\nb".encode("utf-16-be") + b"\xd8", "line 2 is not UTF-16 although the file begins"),
-    (b"\xef\xbb\xbfa\n\n\xff", "line 3 is not UTF-8 although the file begins so; save the file"),
+    ("a\n川,ЯЯ\n".encode("cp932"), "line 2 is not valid UTF-8, UTF-16 or CP932"),
+    ("a,b\nあ\n".encode() + "あ".encode("cp932"), "line 3 is not valid UTF-8, UTF-16"),
+    ("あ,b\nい,".encode("cp932") + b"\x81", "line 1 is not valid UTF-8, UTF-16 or"),
+    (
+        "a\nb\nc".encode("utf-16-be") + b"\xd8\x01",
+        "line 3 is not valid UTF-16, although the file starts as",
+    ),
+    (
+        "\ufeffa\nb".encode("utf-16-be") + b"\xd8",
+        "line 2 is not valid UTF-16, although the file starts as",
+    ),
+    (
+        b"\xef\xbb\xbfa\n\n\xff",
+        "line 3 is not valid UTF-8, although the file starts as UTF-8; save the file",
+    ),
 ]
 
 

@@ -125,14 +125,17 @@ WESTERN = ["naïve,b\n1,2\n", "it’s,“b”\n1,2\n", "Élève,à la\nœuvre,é
 
 @pytest.mark.parametrize("text", WESTERN)
 def test_western_pages_are_refused_by_name_and_never_read_as_japanese(text):
-    with pytest.raises(UnreadableError, match=r"^line \d is not UTF-8, nor is the file UTF-16 or"):
+    with pytest.raises(UnreadableError, match=r"^line \d is not valid UTF-8, UTF-16 or"):
         open_table(text.encode("cp1252"), "csv")
 
 
 BROKEN = [
-    (JAPANESE.encode()[:-3] + b"\n", "line 2 is not UTF-8, nor"),
-    (b"\xef\xbb\xbfa,b\n\xff,c\n", "line 2 is not UTF-8 although the file begins so"),
-    ("a,b\nc,d".encode("utf-16") + b"\x00", "line 2 is not UTF-16 although the file begins so"),
+    (JAPANESE.encode()[:-3] + b"\n", "line 2 is not valid UTF-8, UTF-16"),
+    (b"\xef\xbb\xbfa,b\n\xff,c\n", "line 2 is not valid UTF-8, although the file starts as UTF-8"),
+    (
+        "a,b\nc,d".encode("utf-16") + b"\x00",
+        "line 2 is not valid UTF-16, although the file starts as UTF-16",
+    ),
     ("a,b\n".encode("utf-32"), "UTF-32 files are not supported; save the file as UTF-8"),
 ]
 
@@ -346,7 +349,7 @@ REFUSED = [
     ),
     ("csv", b"", "the file is empty; its first row must name the columns"),
     ("csv", b'a,b\n"1,2\n', "the record that begins on line 2 opens a quote that is never closed"),
-    ("csv", b"a,b\n1,\xff\n", "line 2 is not UTF-8, nor is the file UTF-16 or CP932"),
+    ("csv", b"a,b\n1,\xff\n", "line 2 is not valid UTF-8, UTF-16 or CP932"),
     ("json", b"[1", "line 1, column 3: expected , or ] after an object"),
     ("yaml", b"- *a\n", "line 1, column 3: the anchor 'a' is not defined before this alias"),
     ("xlsx", b"PK\x03\x04", "this is not an XLSX workbook"),

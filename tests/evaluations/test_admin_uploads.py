@@ -100,7 +100,7 @@ def test_recorded_answers_are_no_way_to_a_file(admin, path):
     fields = {"suite": suite.pk, "others": prompt.name, "repeats": 1, "start": "1"}
     for form in ({"providers": f"replay:{path}"}, {"providers": "echo", "judge": f"replay:{path}"}):
         page = admin.post(reverse("admin:evaluations_run_add"), fields | form).content.decode()
-        assert "recorded answers are files of the machine that manage.py evaluate runs on" in page
+        assert "recorded answers can only be read by manage.py evaluate" in page
     assert not Run.objects.exists()
     judged = {"type": "llm-rubric", "value": "x", "provider": f"replay:{path}"}
     create_case(suite_id=suite.pk, name="b", assertions=[judged])

@@ -168,7 +168,7 @@ def test_junit_and_html_go_into_files(config, tmp_path, capsys):
         ((), "specify a FILE or --suite NAME (or"),
         (("no-such.yaml",), "no-such.yaml cannot be read"),
         (("--suite", "x"), "there is no test suite “x”; available suites: none yet"),
-        (("--resume", "abc"), "there is no run abc; a"),
+        (("--resume", "abc"), "there is no run “abc”; give"),
         (("{config}", "--provider", "ehco"), "did you mean echo?"),
         (("{config}", "--max-cost", "dear"), "max-cost: must be an amount in US dollars"),
         (("{config}", "--repeat", "0"), "repeat: must be an integer from 1 to 1000"),
@@ -303,7 +303,7 @@ providers: [replay:%s]
     assert run(config) == 0
     config.write_text(text % "../b.json")
     code, sentence = run(config)
-    assert (code, "is outside of the configuration's folder" in sentence) == (2, True)
+    assert (code, "is outside the configuration's folder" in sentence) == (2, True)
     config.write_text(text % "a.json")
     # What a person types may lie anywhere; a later command finds it from elsewhere.
     assert run(config, "--provider", "replay:b.json") == 0

@@ -134,7 +134,7 @@ def test_one_entry_point_may_bring_several(install):
         (
             SCORER,
             "x = misnamed",
-            "bad 1.0 cannot be used: “not-me” is no name for a scorer; small letters, digits and "
+            "bad 1.0 cannot be used: “not-me” is not a valid scorer name; small letters, digits and "
             "hyphens are, without not- before them",
         ),
         (
@@ -209,7 +209,7 @@ def test_a_provider_of_a_package_is_a_kind(install):
     [
         ("shout = missing", "bad 1.0 cannot be used: loading bad_code:missing failed "),
         ("shout = fail", "bad 1.0 failed to build a provider for shout (ValueError)"),
-        ("shout = nothing", "bad 1.0 built for shout: it has no abilities"),
+        ("shout = nothing", "the provider that bad 1.0 built for shout has no abilities"),
     ],
 )
 def test_a_provider_that_cannot_be_made_is_refused(install, entry, sentence):
@@ -229,8 +229,8 @@ def test_a_provider_that_cannot_be_imported_is_found_by_a_check(install):
     ("entry", "sentence"),
     [
         ("echo = make", "bad 1.0 brings “echo”, which is built into AutoForge; rename it"),
-        ("python = make", "bad 1.0 cannot be used: “python” is no kind of provider; "),
-        ("a.b = make", "bad 1.0 cannot be used: “a.b” is no kind of provider; "),
+        ("python = make", "bad 1.0 cannot be used: “python” is not a valid provider kind; "),
+        ("a.b = make", "bad 1.0 cannot be used: “a.b” is not a valid provider kind; "),
     ],
 )
 def test_a_kind_that_is_taken_is_refused(install, entry, sentence):
@@ -248,8 +248,8 @@ def test_a_kind_that_is_taken_is_refused(install, entry, sentence):
             "http://169.254.169.254/",
             "169.254.169.254 is not allowed: it is a link-local or metadata",
         ),
-        ("ftp://example.com", "an address of a model begins with http:// or https://"),
-        ("https://me:word@example.com", "an address of a model holds no user name"),
+        ("ftp://example.com", "a model's URL must begin with http:// or https://"),
+        ("https://me:word@example.com", "a model's URL must not contain a user name"),
     ],
 )
 def test_an_address_is_checked_before_a_package_sees_it(install, address, sentence):

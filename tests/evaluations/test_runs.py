@@ -222,7 +222,7 @@ def test_a_wrong_key_ends_the_run_at_once(fake):
     fake.script = [Step(status=401, body="no")] * 50
     run = execute_run(create_run(plan(PlannedColumn(spec=spec(fake), text="{{x}}")), cases(40)).pk)
     assert run.status == "failed"
-    assert "does not accept the key" in run.message
+    assert "rejected the API key" in run.message
     assert sum(fake.counts.values()) <= 4
     fake.script = []
     assert execute_run(run.pk).status == "completed"

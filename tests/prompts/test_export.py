@@ -193,7 +193,7 @@ def test_errors_of_the_command(workshop, tmp_path):
     with pytest.raises(CommandError, match="There is no prompt “nobody”"):
         export(tmp_path / "x.csv", "--prompt", "nobody")
     services.create_prompt(title="Long", content="x" * 40_000)
-    with pytest.raises(CommandError, match="a cell of XLSX holds 32,767"):
+    with pytest.raises(CommandError, match="an XLSX cell holds at most 32,767"):
         export(tmp_path / "x.xlsx")
     assert not (tmp_path / "x.xlsx").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -334,18 +334,22 @@ def test_json_says_why_nothing_could_be_read(write, capsys):
 
 UNOPENED = [
     ("gone.csv", [], "gone.csv cannot be read: No such file or directory. Nothing was imported."),
-    (".", [], ". holds no prompt; export_prompts writes name.md for each. Nothing was imported."),
+    (
+        ".",
+        [],
+        ". contains no prompts; export_prompts writes one name.md for each. Nothing was imported.",
+    ),
     (
         "x.doc",
         [],
         "x.doc cannot be read: its name does not end in .csv, .tsv, .tab, .json, .jsonl, .ndjson, "
-        ".yaml, .yml, .xlsx, .xlsm; name the format with --format csv|json|jsonl|yaml|xlsx. "
+        ".yaml, .yml, .xlsx, .xlsm; specify the format with --format csv|json|jsonl|yaml|xlsx. "
         "Nothing was imported.",
     ),
     (
         "-",
         [],
-        "standard input cannot be read: its format is not known; name the format with --format "
+        "standard input cannot be read: its format is not known; specify the format with --format "
         "csv|json|jsonl|yaml|xlsx. Nothing was imported.",
     ),
 ]
@@ -374,8 +378,8 @@ def test_a_file_that_breaks_in_the_middle_imports_nothing(write, capsys, options
     path = write(b"title,content\n" + rows + b"\xff,x\n")
     assert run(path, *options) == 2
     assert capsys.readouterr().err == (
-        f"{path} cannot be read: line 1502 is not UTF-8, nor is the file UTF-16 or CP932 "
-        "(Shift-JIS); save it as UTF-8 (in Excel: “CSV UTF-8”). "
+        f"{path} cannot be read: line 1502 is not valid UTF-8, UTF-16 or CP932 "
+        "(Shift-JIS); save the file as UTF-8 (in Excel: “CSV UTF-8”). "
         "Nothing was imported.\n"
     )
     assert not Prompt.objects.exists()

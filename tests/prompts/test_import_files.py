@@ -76,7 +76,8 @@ def test_a_chat_of_langfuse_with_a_placeholder(tmp_path, capsys):
     assert [message["role"] for message in messages] == ["system", "user", "user"]
     assert [variable["name"] for variable in prompt.variables] == ["history", "question"]
     assert (
-        "record 1, line 1: the placeholder “history” stands for messages" in capsys.readouterr().err
+        "record 1, line 1: in Langfuse, the placeholder “history” stands for messages"
+        in capsys.readouterr().err
     )
 
 

@@ -179,21 +179,21 @@ UNREADABLE = [
         "csv",
         'title,content\na,"b\n"c\nd,e\n',
         "the record that begins on line 2 has text after a closing quote on line 3; "
-        "a quote inside a quoted cell is written twice",
+        "double the quotes inside a quoted cell",
     ),
     (
         "csv",
         "title,content\na,b\rc,d\n",
-        "the record that begins on line 2 holds a carriage return outside quotes; put a cell that "
-        "holds one in quotes",
+        "the record that begins on line 2 contains a carriage return outside quotes; "
+        "quote cells that contain one",
     ),
     (
         "csv",
         b"title,content\na,b\n\xff,c\n",
-        "line 3 is not UTF-8, nor is the file UTF-16 or CP932",
+        "line 3 is not valid UTF-8, UTF-16 or CP932",
     ),
     ("csv", "title,content\n".encode("utf-32"), "UTF-32 files are not supported"),
-    ("json", b'[\n{"title": "\xff"}]', "line 2 is not UTF-8, nor is the file UTF-16 or CP932"),
+    ("json", b'[\n{"title": "\xff"}]', "line 2 is not valid UTF-8, UTF-16 or CP932"),
     ("json", "[{]", "line 1, column 3: not valid JSON (Expecting property name"),
     ("json", '[{"a": 1},]', "line 1, column 11: not valid JSON (Expecting value)"),
     (
@@ -258,8 +258,8 @@ def test_what_cannot_be_read_is_said_with_its_place(file_format, text, sentence)
 WRONG_NAMES = [
     (
         {"content": "contnet"},
-        "there is no column 'contnet' for the content; available columns: 'title', 'content'; "
-        "did you mean 'content'",
+        "there is no column 'contnet' for the content (did you mean 'content'?); "
+        "available columns: 'title', 'content'",
     ),
     (
         {"title": "zzz"},
@@ -268,7 +268,7 @@ WRONG_NAMES = [
     ({"title": ""}, "there is no column '' for the title; available columns: 'title', 'content'"),
     (
         {"title": "title", "content": "TITLE"},
-        "the column 'title' cannot be both title and content; name another one with "
+        "the column 'title' cannot be both title and content; choose another with "
         "--title-column or --content-column",
     ),
 ]

@@ -22,9 +22,9 @@ def test_get_prompt_and_version(prompt):
 
 @pytest.mark.parametrize("key", ["not-a-uuid", uuid4()])
 def test_what_is_not_there_is_refused(key):
-    with pytest.raises(NotFoundError, match=f"^there is no prompt {key}$"):
+    with pytest.raises(NotFoundError, match=f"^there is no prompt “{key}”$"):
         selectors.get_prompt(key)
-    with pytest.raises(NotFoundError, match=f"^there is no version 1 of a prompt {key}$"):
+    with pytest.raises(NotFoundError, match=f"^prompt “{key}” has no version 1$"):
         selectors.get_version(key, 1)
 
 

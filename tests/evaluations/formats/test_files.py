@@ -174,7 +174,7 @@ def test_names_of_no_file(tmp_path, reference):
 @pytest.mark.parametrize("place", PLACES)
 def test_wherever_a_file_can_be_named(tmp_path, place, reference):
     room = plant(tmp_path, outside=True)
-    assert "is outside of the configuration's folder" in attempt(room, PLACES[place](reference))
+    assert "is outside the configuration's folder" in attempt(room, PLACES[place](reference))
     if place == "recorded answers":
         return  # an import takes the cases alone
     contents = {"s.json": json.dumps(PLACES[place](reference)).encode()}
@@ -310,7 +310,7 @@ def test_large_files_and_odd_kinds(tmp_path):
 def test_a_file_with_a_key_of_ours_is_refused(tmp_path):
     (tmp_path / "notes.txt").write_text("use sk-live-0123456789 for it")
     folder = Folder(tmp_path, secrets={"OPENAI_API_KEY": "sk-live-0123456789", "OTHER": "use"})
-    with pytest.raises(SuiteError, match="holds the value of OPENAI_API_KEY") as caught:
+    with pytest.raises(SuiteError, match="contains the value of OPENAI_API_KEY") as caught:
         folder.read(folder.locate("notes.txt"))
     assert "sk-live" not in str(caught.value)
     assert "sk-live" not in repr(vars(caught.value))

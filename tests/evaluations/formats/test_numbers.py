@@ -89,7 +89,10 @@ def test_in_promptfoo_s_table(name, odd):
 
 CONFIGS = [
     ({"tests": [{"threshold": LONG}]}, "threshold must be a number from 0 to 1"),
-    ({"tests": [{"assert": [{"type": "f1", "value": "x", "weight": LONG}]}]}, "f1: weight is a"),
+    (
+        {"tests": [{"assert": [{"type": "f1", "value": "x", "weight": LONG}]}]},
+        "f1: weight must be a",
+    ),
     ({"evaluateOptions": {"timeoutMs": LONG}}, "timeoutMs must be a number, 0 or more"),
     ({"evaluateOptions": {"repeat": LONG}}, "repeat must be a number, 0 or more"),
     ({"evaluateOptions": {"repeat": 1.5}}, "repeat must be an integer of at least 1"),
@@ -135,7 +138,10 @@ def test_calls_at_a_time_of_a_provider(odd):
             {"type": "numeric", "value": "1", "config": {"absolute": LONG}},
             "absolute must be a number",
         ),
-        ({"type": "numeric", "value": "1", "config": {"relative": float("nan")}}, "relative is a"),
+        (
+            {"type": "numeric", "value": "1", "config": {"relative": float("nan")}},
+            "relative must be a",
+        ),
         ({"type": "word-count", "value": LONG}, "word-count needs a number"),
         ({"type": "word-count", "value": "nan"}, "word-count needs a number"),
         ({"type": "word-count", "value": {"min": LONG}}, "needs min or max, or both, as numbers"),

@@ -85,8 +85,8 @@ def test_a_judge_that_quotes_the_answer_gives_its_own_verdict_or_none(answer):
     [
         ("yes", "did not reply with a single JSON object: yes"),
         ("[]", "did not reply with a single JSON object"),
-        ('{"pass": true}', "has no score"),
-        ('{"score": 1}', "has no pass"),
+        ('{"pass": true}', "lacks score"),
+        ('{"score": 1}', "lacks pass"),
         ('{"pass": "true", "score": 1}', "true or false"),
         ('{"pass": true, "score": "1"}', "must be a number"),
         ('{"pass": true, "score": true}', "must be a number"),
@@ -152,7 +152,7 @@ def test_a_wrong_key_is_told_to_the_run():
     tallies = []
     with closing(FakeModels(Step(status=401, body="x"))) as fake:
         judged(fake, "Paris", tally=tallies)
-    assert "does not accept the key" in tallies[0].setup_error
+    assert "rejected the API key" in tallies[0].setup_error
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_where_one_order_fails_the_other_is_paid_all_the_same():
     steps = Step(status=413, body="no"), Step(delay_seconds=0.3)
     with closing(FakeModels(*steps, answer='{"better": "tie"}')) as fake:
         found = judged(fake, "mine", assertion, tally=tallies, price=price)
-    assert "refused the request (413): no" in found.error
+    assert "rejected the request (413): no" in found.error
     assert tallies[0].cost_usd == Decimal("0.00002")
 
 

@@ -146,7 +146,7 @@ REFUSED = [
     ("prompts: [a]\ntests: [{prompts: [b]}]", "tests[0]: there is no prompt “b”; available: a"),
     ("providers: [echo]\ntests: [{providers: [b]}]", "there is no provider “b”; available: echo"),
     ("tests: [{prompts: b}]", "prompts must be a list of names"),
-    ("tests: [{options: 3}]", "options must be an object of names and values"),
+    ("tests: [{options: 3}]", "options must map names to values"),
     ("scenarios: [3]", "a scenario must be an object with config"),
     ("evaluateOptions: {maxConcurrency: 0}", "maxConcurrency must be an integer from 1 to 1024"),
     ("evaluateOptions: {timeoutMs: x}", "timeoutMs must be a number, 0 or more"),

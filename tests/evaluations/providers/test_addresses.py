@@ -176,7 +176,7 @@ def failing_names(monkeypatch, code):
 
 
 @pytest.mark.parametrize(("code", "error", "sentence", "tries"), [
-    (socket.EAI_NONAME, RefusedError, "unknown host nowhere.invalid (DNS)", 1),
+    (socket.EAI_NONAME, RefusedError, "unknown host nowhere.invalid (DNS lookup failed)", 1),
     (socket.EAI_AGAIN, ServiceError, "cannot be resolved at the moment (DNS)", 3),
 ])  # fmt: skip
 def test_a_name_that_has_no_address_is_named(monkeypatch, code, error, sentence, tries):

@@ -93,15 +93,15 @@ TOO_LONG = {"error": {"message": "prompt is too long", "code": "context_length_e
 NO_QUOTA = {"error": {"message": "quota exceeded", "code": "insufficient_quota"}}
 FILTERED = {"error": {"message": "flagged", "code": "content_filter"}}
 BAD = [
-    (Step(status=401, body=MALFORMED), AuthenticationError, "does not accept the key (401)", 1),
-    (Step(status=403, body="no"), RefusedError, "refused the request (403): no", 1),
+    (Step(status=401, body=MALFORMED), AuthenticationError, "rejected the API key (401)", 1),
+    (Step(status=403, body="no"), RefusedError, "rejected the request (403): no", 1),
     (Step(status=400, body=TOO_LONG), ContextTooLongError, "too long for this model", 1),
     (Step(status=400, body=FILTERED), ContentFilterError, "content filter", 1),
     (Step(status=404, body={"error": "no such model"}), RefusedError, "no such model", 1),
     (Step(status=429, body="slow"), RateLimitError, "too many requests", 3),
     (Step(status=500, body="oops"), ServiceError, "failed (500)", 3),
     (Step(status=529, body="busy"), ServiceError, "failed (529)", 3),
-    (Step(status=504, body="late"), UnansweredError, "gateway in time (504): late", 1),
+    (Step(status=504, body="late"), UnansweredError, "gateway timeout (504): late", 1),
     (Step(status=402, body="pay"), AuthenticationError, "quota or credit exhausted (402): pay", 1),
     (Step(status=429, body=NO_QUOTA), AuthenticationError, "quota or credit exhausted (429)", 1),
     (Step(body="{not json"), BrokenAnswerError, "is not JSON", 1),
@@ -170,7 +170,7 @@ def test_a_missing_key_is_named(kind):
 @pytest.mark.parametrize("kind", ["openai", "anthropic"])
 def test_a_key_goes_to_no_other_address(kind):
     spec = ProviderSpec(kind=kind, model="m", base_url="http://127.0.0.1:1/v1")
-    with pytest.raises(SetupError, match="is not sent to another address") as caught:
+    with pytest.raises(SetupError, match="is only sent to") as caught:
         make(spec, {KEYS[kind]: KEY})
     assert KEY not in str(caught.value)
 

@@ -165,7 +165,7 @@ def test_embeddings_of_other_shapes(body):
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_a_wrong_number_of_embeddings_is_said(count):
-    with pytest.raises(BrokenAnswerError, match=f"sent {count} embeddings for 2 texts"):
+    with pytest.raises(BrokenAnswerError, match=f"returned {count} embeddings for 2 texts"):
         embedded(rows(*[[1.0]] * count))
 
 

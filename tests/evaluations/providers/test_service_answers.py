@@ -100,10 +100,10 @@ OPENAI = [
         requests=3),
     bad(Step(body=error("slow", code=429)), "too many requests (429): slow", requests=3),
     bad(Step(body=error("slow", code="429")), "too many requests (429): slow", requests=3),
-    bad(Step(body=error("odd")), "refused the request: odd"),
-    bad(Step(body={"error": "odd"}), "refused the request: odd"),
+    bad(Step(body=error("odd")), "rejected the request: odd"),
+    bad(Step(body={"error": "odd"}), "rejected the request: odd"),
     bad(Step(body={"object": "error", "message": "no", "code": 400}), "request (400): no"),
-    bad(Step(body={"errors": [{"message": "no", "code": 7003}]}), "refused the request: no"),
+    bad(Step(body={"errors": [{"message": "no", "code": 7003}]}), "rejected the request: no"),
     bad(Step(body=error("x", code="context_length_exceeded")), "too long for this model"),
     bad(Step(status=400, body=error("x", code="content_filter")), "content filter"),
     bad(Step(status=403, body=error("Input was flagged")), "(403): Input was flagged"),
@@ -117,7 +117,7 @@ OPENAI = [
     bad(Step(status=204, body=""), "is empty (204), not JSON"),
     bad(Step(status=502, body="<html><b>Bad\x1b[31m Gateway</b></html>"),
         "failed (502): a web page, “Bad [31m Gateway”", requests=3),
-    bad(Step(body={"choices": []}), "has no message: no choices"),
+    bad(Step(body={"choices": []}), "has no message: choices is empty"),
     bad(Step(body=b'{"choices":[{"message":{"content":"Caf\xe9"}}]}'), "is not the UTF-8"),
     bad(Step(body="x" * (32 * 1024**2 + 1)), "is longer than 32 MiB"),
     bad(Step(cut=True), "was cut"),
@@ -139,7 +139,7 @@ ANTHROPIC = [
     bad(Step(body={"type": "error", "error": {"type": "rate_limit_error", "message": "Slow"}}),
         "too many requests (429): Slow", requests=3),
     bad(Step(body={"type": "error", "error": {"type": "invalid_request_error", "message": "No"}}),
-        "refused the request: No"),
+        "rejected the request: No"),
     bad(Step(status=529, body={"type": "error", "error": {"message": "Overloaded"}}),
         "failed (529): Overloaded", requests=3),
 ]  # fmt: skip
@@ -353,7 +353,7 @@ def test_many_notes_are_counted_and_cut(settings):
         run = execute_run(make(fake, settings, cases=len(bodies)).pk)
     lines = [line for line in report_of(run, "table").splitlines() if line.startswith("Capital")]
     assert len(lines) == 11
-    assert lines[0].endswith("refused the request: reason 0 [1 × case 0]")
+    assert lines[0].endswith("rejected the request: reason 0 [1 × case 0]")
     assert lines[-1].endswith("… and 12 more notes")
     with closing(FakeModels(*[Step(body=chat("", "length"))] * 8)) as fake:
         run = execute_run(make(fake, settings, cases=8).pk)

@@ -145,7 +145,7 @@ def test_echo_and_replay(tmp_path):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("{", "holds no recorded answers"),
+        ("{", "contains no recorded answers"),
         ('{"output": 1}', "entry 1: needs prompt"),
         (None, "cannot be read"),
     ],
