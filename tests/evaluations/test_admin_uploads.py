@@ -105,14 +105,14 @@ def test_recorded_answers_are_no_way_to_a_file(admin, path):
     judged = {"type": "llm-rubric", "value": "x", "provider": f"replay:{path}"}
     create_case(suite_id=suite.pk, name="b", assertions=[judged])
     page = admin.post(reverse("admin:evaluations_run_add"), fields | {"providers": "echo"})
-    assert "recorded answers are files" in page.content.decode()
+    assert "recorded answers can only be read" in page.content.decode()
     assert not Run.objects.exists()
     profile = {"name": "p", "provider": "replay", "model": path, "parameters": "{}"}
     page = admin.post(reverse("admin:evaluations_modelprofile_add"), profile).content.decode()
     assert "Select a valid choice. replay is not one of the available choices." in page
     ModelProfile.objects.create(name="old", provider="replay", model=path)
     page = admin.post(reverse("admin:evaluations_run_add"), fields | {"providers": "old"})
-    assert "recorded answers are files" in page.content.decode()
+    assert "recorded answers can only be read" in page.content.decode()
 
 
 def test_a_case_that_is_edited_names_no_file(admin):

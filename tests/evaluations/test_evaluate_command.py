@@ -316,7 +316,7 @@ providers: [replay:%s]
     # A profile, or a case of a stored suite, is no person at this keyboard.
     ModelProfile.objects.create(name="old", provider="replay", model=str(tmp_path / "b.json"))
     code, sentence = run(config, "--provider", "old")
-    assert (code, "outside of the configuration's folder" in sentence) == (2, True)
+    assert (code, "outside the configuration's folder" in sentence) == (2, True)
     suite, prompt = create_suite(name="S"), create_prompt(title="P", name="p", content="x")
     judged = {"type": "llm-rubric", "value": "x", "provider": f"replay:{tmp_path / 'b.json'}"}
     create_case(suite_id=suite.pk, name="a", assertions=[judged])

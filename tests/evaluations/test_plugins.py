@@ -140,7 +140,7 @@ def test_one_entry_point_may_bring_several(install):
         (
             SCORER,
             "x = contains",
-            "bad 1.0 brings “contains”, which is built into AutoForge; rename it",
+            "bad 1.0 provides “contains”, which is built into AutoForge; rename it",
         ),
     ],
 )
@@ -228,7 +228,7 @@ def test_a_provider_that_cannot_be_imported_is_found_by_a_check(install):
 @pytest.mark.parametrize(
     ("entry", "sentence"),
     [
-        ("echo = make", "bad 1.0 brings “echo”, which is built into AutoForge; rename it"),
+        ("echo = make", "bad 1.0 provides “echo”, which is built into AutoForge; rename it"),
         ("python = make", "bad 1.0 cannot be used: “python” is not a valid provider kind; "),
         ("a.b = make", "bad 1.0 cannot be used: “a.b” is not a valid provider kind; "),
     ],

@@ -54,7 +54,7 @@ REFUSED = [
     ({"name": ""}, "name", "This field cannot be blank."),
     ({"name": "taken"}, "name", "Model profile with this Name already exists."),
     ({"model": ""}, "model", "This provider requires a model."),
-    ({"provider": "replay"}, "provider", "There is no provider “replay”; there are: openai, anth"),
+    ({"provider": "replay"}, "provider", "Unknown provider “replay”; available: openai, anth"),
     (
         {"base_url": "ftp://models.example"},
         "base_url",

@@ -11,7 +11,7 @@ from django.urls import reverse
 from evaluations.models import TestCase, TestSuite
 
 pytestmark = pytest.mark.django_db
-NOTHING_COMPARES = "Nothing compares the expected answers of 2 cases"
+NOTHING_COMPARES = "The expected answers of 2 cases are not compared"
 
 
 def write(tmp_path, text, name="t.csv"):
@@ -66,7 +66,9 @@ def test_promptfoo_s_tests_are_tests_in_every_format(tmp_path, capsys, name):
 @pytest.mark.parametrize("options", [("--assert", "exact"), ("--map", "expected=q")])
 @pytest.mark.parametrize("name", TESTS)
 def test_options_that_do_not_apply_are_refused(tmp_path, name, options):
-    with pytest.raises(CommandError, match=f"{options[0]}: is for plain tables") as refusal:
+    with pytest.raises(
+        CommandError, match=f"{options[0]}: only applies to plain tables"
+    ) as refusal:
         load(write(tmp_path, TESTS[name], name), *options)
     assert refusal.value.returncode == 2
     assert not TestSuite.objects.exists()
@@ -83,8 +85,8 @@ def test_a_case_without_an_expected_answer_gets_no_check(tmp_path, capsys, name)
     cases = load(write(tmp_path, ROWS[name], name), "--assert", "exact")
     assert [case.assertions for case in cases] == [[{"type": "exact", "value": "x"}], [], []]
     err = capsys.readouterr().err
-    assert "case “b” has no expected answer, so it gets no check" in err
-    assert "case “c” has no expected answer, so it gets no check" in err
+    assert "case “b” has no expected answer, so it is not checked" in err
+    assert "case “c” has no expected answer, so it is not checked" in err
 
 
 EMPTY = [
@@ -116,7 +118,11 @@ REFUSED = [
     ("q,expected,Expected\n1,2,3\n", (), "the columns “expected” and “Expected” are both expected"),
     ("q,expected\n1,2,3\n", (), "line 2: has more cells (3) than the header (2)"),
     ("q,expected\n1,2\n", ("--assert", "exakt"), "did you mean exact?"),
-    ("q,expected\n1,2\n", ("--assert", "{exact}"), "a check is a type or a JSON object"),
+    (
+        "q,expected\n1,2\n",
+        ("--assert", "{exact}"),
+        "a check must be an assertion type or a JSON object",
+    ),
 ]
 
 
@@ -149,7 +155,7 @@ def test_the_page_says_the_same(page):
     assert NOTHING_COMPARES in answer.content.decode()
     assert not TestSuite.objects.exists()
     answer = page("t.json", TESTS["t.json"].encode(), assertion="exact")
-    assert "is for plain tables" in str(answer.context["form"].errors["assertion"])
+    assert "only applies to plain tables" in str(answer.context["form"].errors["assertion"])
     answer = page("t.csv", b"q\n" + b"1\n" * 10_001)
     assert "more than 10,000 rows" in str(answer.context["form"].errors["file"])
     page("t.csv", b"q,expected\na,x\n", assertion="exact")

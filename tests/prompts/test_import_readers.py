@@ -149,8 +149,8 @@ UNREADABLE = [
     (
         "csv",
         "x,y\n1,2\n",
-        "no column was recognised as the title (title, name, act); available columns: 'x', 'y'; "
-        "name one with --title-column",
+        "no column was recognised as the title (title, name, act); available columns: 'x', 'y'. "
+        "Choose one with --title-column",
     ),
     (
         "csv",

@@ -118,7 +118,7 @@ def check_assertion(assertion: Assertion) -> list[str]:
         >>> check_assertion(Assertion(type="icontains", value="refund"))
         []
         >>> check_assertion(Assertion(type="iconatins", value="refund"))
-        ['there is no assertion type “iconatins”; did you mean icontains?']
+        ['unknown assertion type “iconatins”; did you mean icontains?']
     """
     if assertion.type == UNSUPPORTED:
         return []

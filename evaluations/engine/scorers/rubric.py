@@ -43,7 +43,7 @@ def _check(assertion: Assertion) -> Iterable[str]:
         yield "the value is a text: what the judge looks for"
     provider = assertion.config.get("provider")
     if not isinstance(provider, str | None):
-        yield "provider is a text such as openai:gpt-4.1-mini"
+        yield "provider must be a string such as openai:gpt-4.1-mini"
 
 
 def _question(context: Context) -> list[str]:

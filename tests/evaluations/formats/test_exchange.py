@@ -154,7 +154,7 @@ WRONG_TABLES = [
     ("threshold\n2\n", {}, "threshold must be a number from 0 to 1"),
     ("name\nx\n", {"mapping": {"Nope": "expected"}}, "no column “Nope”; available columns: name"),
     ("name\nNope\n", {"mapping": {"Nope": "expected"}}, "there is no column “Nope”"),
-    ("name,autoforge_escaped\nx,[]\n", {}, "autoforge_escaped is a JSON object"),
+    ("name,autoforge_escaped\nx,[]\n", {}, "autoforge_escaped must be a JSON object"),
     ("name\nx\n", {"assertion": {"type": "contians"}}, "did you mean contains?"),
     ("assertions\n[1]\n", {}, "an assertion must be an object"),
 ]

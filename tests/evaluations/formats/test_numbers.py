@@ -144,7 +144,7 @@ def test_calls_at_a_time_of_a_provider(odd):
         ),
         ({"type": "word-count", "value": LONG}, "word-count needs a number"),
         ({"type": "word-count", "value": "nan"}, "word-count needs a number"),
-        ({"type": "word-count", "value": {"min": LONG}}, "needs min or max, or both, as numbers"),
+        ({"type": "word-count", "value": {"min": LONG}}, "needs min, max or both, as numbers"),
     ],
 )
 def test_settings_of_scorers(given, sentence):

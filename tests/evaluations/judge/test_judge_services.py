@@ -143,7 +143,7 @@ def test_a_verdict_that_stands_in_the_answer_is_none_behind_thoughts_either():
     [
         ("length", "was cut at its limit of tokens"),
         ("content_filter", "the content filter of the judge's service acted"),
-        ("error", "is not whole"),
+        ("error", "is incomplete"),
     ],
 )
 def test_half_a_reply_is_no_verdict(finish, sentence):

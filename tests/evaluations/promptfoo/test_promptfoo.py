@@ -67,7 +67,7 @@ def test_special_columns():
     [
         ("a\n1,2\n", "t.csv, line 2: has more cells (2) than the header (1)"),
         ("a,__threshold\n1,much\n", "t.csv, line 2: __threshold must be a number, not “much”"),
-        ("a,__config:__expected2:threshold\n1,3\n", "belongs to no __expected2"),
+        ("a,__config:__expected2:threshold\n1,3\n", "has no matching __expected2"),
         ('a\n"x" y\n', "text after a closing quote on line 2"),
     ],
 )
@@ -175,7 +175,7 @@ def test_a_configuration_with_everything(tmp_path):
         ({"prompts": ["exec:ls"]}, "would run code"),
         ({"prompts": ["file://p.py"]}, "would run code"),
         ({"prompts": ["langfuse://x"]}, "is not on this machine"),
-        ({"prompts": ["file://../up.txt"]}, "outside of the configuration's folder"),
+        ({"prompts": ["file://../up.txt"]}, "outside the configuration's folder"),
         ({"prompts": ["file://none.txt"]}, "none.txt cannot be read"),
         ({"tests": ["https://x.example/t.csv"]}, "is not on this machine"),
         ({"tests": ["file://t.js"]}, "would run code"),

@@ -152,7 +152,7 @@ REFUSED = [
     ("evaluateOptions: {timeoutMs: x}", "timeoutMs must be a number, 0 or more"),
     ("a: &a {$ref: '#/a'}", "“#/a” refers back to itself"),
     ("tests: [{$ref: '#/nowhere'}]", "“#/nowhere” leads nowhere"),
-    ("tests: [{$ref: '../up.yaml#/x'}]", "outside of the configuration's folder"),
+    ("tests: [{$ref: '../up.yaml#/x'}]", "outside the configuration's folder"),
 ]
 
 

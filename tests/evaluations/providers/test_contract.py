@@ -192,22 +192,22 @@ def test_a_compatible_service_gets_no_foreign_key():
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [
-        ("ftp://x", "begins with http:// or https:// and has a host"),
-        ("nothing", "begins with http:// or https:// and has a host"),
-        ("http://", "begins with http:// or https:// and has a host"),
-        ("http://[::1", "begins with http:// or https:// and has a host"),
-        ("http://h:99999", "begins with http:// or https:// and has a host"),
-        ("http://user:pw@host/v1", "holds no user name and no password"),
-        ("http://user@host/v1", "holds no user name and no password"),
-        ("http://h/v1?api_key=abc", "holds no key: api_key in the environment"),
-        ("http://h/v1?a=b&x=sk-0123456789", "holds no key: x in the environment"),
-        ("http://h/v1#token=abc", "holds no key: token in the environment"),
+        ("ftp://x", "must begin with http:// or https:// and include a host"),
+        ("nothing", "must begin with http:// or https:// and include a host"),
+        ("http://", "must begin with http:// or https:// and include a host"),
+        ("http://[::1", "must begin with http:// or https:// and include a host"),
+        ("http://h:99999", "must begin with http:// or https:// and include a host"),
+        ("http://user:pw@host/v1", "must not contain a user name or password"),
+        ("http://user@host/v1", "must not contain a user name or password"),
+        ("http://h/v1?api_key=abc", "must not contain a key; set api_key in the environment"),
+        ("http://h/v1?a=b&x=sk-0123456789", "must not contain a key; set x in the environment"),
+        ("http://h/v1#token=abc", "must not contain a key; set token in the environment"),
     ],
 )
 def test_an_address_is_one_of_http_and_holds_no_secret(url, sentence):
     with pytest.raises(SetupError) as refusal:
         make(ProviderSpec(kind="openai-compatible", model="m", base_url=url), {})
-    assert str(refusal.value) == f"an address of a model {sentence}"
+    assert str(refusal.value) == f"a model's URL {sentence}"
 
 
 def test_structured_answers():

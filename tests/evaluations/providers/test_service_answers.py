@@ -108,7 +108,7 @@ OPENAI = [
     bad(Step(status=400, body=error("x", code="content_filter")), "content filter"),
     bad(Step(status=403, body=error("Input was flagged")), "(403): Input was flagged"),
     bad(Step(status=403, body="<html><title>Attention</title></html>"), "a web page, “Attention”"),
-    bad(Step(status=404, body="<html>404 page not found</html>"), "asked at http://127.0.0.1"),
+    bad(Step(status=404, body="<html>404 page not found</html>"), "requested at http://127.0.0.1"),
     bad(Step(status=307, headers={"Location": "http://u:p@127.0.0.1:1/else?k=v"}, body=""),
         "a redirect (307) to http://127.0.0.1:1/else, which is not followed"),
     bad(Step(status=429, headers={"Retry-After": "86400"}, body="day"), "asks to wait 86,400 s"),

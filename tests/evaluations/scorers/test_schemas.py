@@ -41,17 +41,17 @@ UNUSABLE = [
     ({"$schema": ["a"]}, "$schema must be a string"),
     ({"type": "objekt"}, "invalid JSON Schema: 'objekt' is not valid"),
     ({"properties": 5}, "invalid JSON Schema: 5 is not of type 'object'"),
-    ({"pattern": "(a"}, "“(a” is no regular expression of JavaScript: "),
-    ({"patternProperties": {"[": {}}}, "“[” is no regular expression of JavaScript: "),
+    ({"pattern": "(a"}, "“(a” is not a valid JavaScript regular expression: "),
+    ({"patternProperties": {"[": {}}}, "“[” is not a valid JavaScript regular expression: "),
     (
         {"$schema": NAMED_2020, "patternProperties": {"a": {}}, "unevaluatedProperties": False},
         "unevaluatedProperties beside patternProperties is not supported",
     ),
-    (deep(3000), "it is nested too deeply"),
+    (deep(3000), "nested too deeply"),
     ('{"a": ' * 3000 + "1" + "}" * 3000, "nested too deeply"),
-    ("a: &x [1]\nb: [*x, *x]", "the schema has aliases"),
-    ("a: !!bool x", "the schema is neither JSON nor YAML"),
-    ("a: [", "the schema is neither JSON nor YAML"),
+    ("a: &x [1]\nb: [*x, *x]", "the schema uses YAML aliases"),
+    ("a: !!bool x", "the schema is neither valid JSON nor valid YAML"),
+    ("a: [", "the schema is neither valid JSON nor valid YAML"),
     ("3", "the schema must be an object"),
 ]
 

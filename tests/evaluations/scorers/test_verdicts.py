@@ -878,9 +878,9 @@ def test_what_a_judge_of_two_answers_is_told():
 
 
 NOT_WHOLE = [
-    ({"broken_off": "overloaded"}, "the judge's reply is not whole: overloaded"),
-    ({"finish_reason": "length"}, "the judge's reply was cut at its limit of tokens: give the judge a higher one"),
-    ({"finish_reason": "content_filter"}, "the content filter of the judge's service acted: there is no verdict"),
+    ({"broken_off": "overloaded"}, "the judge's reply is incomplete: overloaded"),
+    ({"finish_reason": "length"}, "the judge's reply was cut off at its token limit; raise the limit of the judge"),
+    ({"finish_reason": "content_filter"}, "the content filter of the judge's provider blocked the reply, so there is no verdict"),
 ]  # fmt: skip
 
 
@@ -900,9 +900,9 @@ REPLIES = [
     ("x" * 120, f"the judge did not reply with a single JSON object: {'x' * 120}"),
     ("x " * 70, f"the judge did not reply with a single JSON object: {('x ' * 70)[:119]}…"),
     ("5", "the judge did not reply with a single JSON object: 5"),
-    ('{"pass": true}', "the judge's reply has no score"),
-    ('{"reason": ""}', "the judge's reply has no pass, score"),
-    ('{"pass": true, "score": 1, "a": 1, "b": 1}', "the judge's reply has a key that was not asked for: a, b"),
+    ('{"pass": true}', "the judge's reply lacks score"),
+    ('{"reason": ""}', "the judge's reply lacks pass, score"),
+    ('{"pass": true, "score": 1, "a": 1, "b": 1}', "the judge's reply has an unexpected key: a, b"),
     ('{"pass": 1, "score": 1}', "the judge's pass must be true or false, not 1"),
     ('{"pass": true, "score": "x"}', "the judge's score must be a number, not x"),
     ('{"pass": true, "score": 1.5}', "the judge's score must be between 0 and 1, not 1.5"),

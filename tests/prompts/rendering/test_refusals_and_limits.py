@@ -344,7 +344,7 @@ def test_what_cannot_be_sent_to_a_worker_is_too_deep():
         deep = [deep]
     with pytest.raises(RenderError) as caught:
         elsewhere("fill_values", {"a": deep})
-    assert str(caught.value) == "the template cannot be rendered: it is nested too deeply"
+    assert str(caught.value) == "the template cannot be rendered: nested too deeply"
     while deep:  # Python itself would take the deep list apart level by level
         deep = deep.pop()
 
