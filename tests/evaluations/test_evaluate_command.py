@@ -321,4 +321,4 @@ providers: [replay:%s]
     judged = {"type": "llm-rubric", "value": "x", "provider": f"replay:{tmp_path / 'b.json'}"}
     create_case(suite_id=suite.pk, name="a", assertions=[judged])
     code, sentence = run("--suite", "S", "--prompt", prompt.name, "--provider", "echo")
-    assert (code, "recorded answers are files" in sentence) == (2, True)
+    assert (code, "recorded answers can only be read" in sentence) == (2, True)

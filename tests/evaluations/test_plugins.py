@@ -128,14 +128,13 @@ def test_one_entry_point_may_bring_several(install):
         (
             SCORER,
             "x = text",
-            "bad 1.0 cannot be used: bad_code:text is str, and a scorer is a Scorer or a list of "
-            "them",
+            "bad 1.0 cannot be used: bad_code:text is str; it must be a Scorer or a list of them",
         ),
         (
             SCORER,
             "x = misnamed",
-            "bad 1.0 cannot be used: “not-me” is not a valid scorer name; small letters, digits and "
-            "hyphens are, without not- before them",
+            "bad 1.0 cannot be used: “not-me” is not a valid scorer name; use "
+            "lower-case letters, digits and hyphens, and do not start with not-",
         ),
         (
             SCORER,

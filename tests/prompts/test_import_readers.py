@@ -155,14 +155,14 @@ UNREADABLE = [
     (
         "csv",
         "title,y\n1,2\n",
-        "no column was recognised as the content (content, prompt, text); available columns: 'title', "
-        "'y'. Choose one with --content-column",
+        "no column was recognised as the content (content, prompt, text); available "
+        "columns: 'title', 'y'. Choose one with --content-column",
     ),
     (
         "csv",
         "title,name\n1,2\n",
-        "no column was recognised as the content (content, prompt, text); available columns: 'title', "
-        "'name'. Choose one with --content-column",
+        "no column was recognised as the content (content, prompt, text); available "
+        "columns: 'title', 'name'. Choose one with --content-column",
     ),
     ("csv", "title,title,text\n", "the header (line 1) names the column 'title' twice; rename"),
     (
@@ -240,7 +240,8 @@ UNREADABLE = [
     (
         "yaml",
         "- 日本\n- \x07\n",
-        "line 2 contains the character U+0007, which YAML only allows as an escape in double quotes",
+        "line 2 contains the character U+0007, which YAML only allows as an escape in "
+        "double quotes",
     ),
     ("yaml", f"- {'[' * 5000}{']' * 5000}", "line 1, column 103: is nested deeper than 100 levels"),
     ("yaml", "", "the file is empty; it must be a list of mappings"),
@@ -374,7 +375,8 @@ REJECTED = [
     (
         "jsonl",
         f"{OK}\n{{oops\n",
-        "line 2: is not valid JSON at character 2 (Expecting property name enclosed in double quotes)",
+        "line 2: is not valid JSON at character 2 (Expecting property name enclosed in "
+        "double quotes)",
     ),
     ("jsonl", f"{OK}\n[1]", "line 2: must be an object with names and values, not a list"),
     ("jsonl", f"{OK}\n{'[' * 99_999}", "line 2: is nested deeper than 100 levels"),

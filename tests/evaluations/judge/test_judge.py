@@ -94,10 +94,10 @@ def test_a_judge_that_quotes_the_answer_gives_its_own_verdict_or_none(answer):
         (f'{{"pass": true, "score": 1{"0" * 400}}}', "must be a number, not 1000"),
         (f'{{"pass": true, "score": 1{"0" * 9000}}}', "did not reply with a single JSON object"),
         ('{"pass": true, "score": 1e400}', "must be a number"),
-        ('{"pass": true, "score": 2}', "from 0 to 1"),
-        ('{"pass": true, "score": -0.1}', "from 0 to 1"),
+        ('{"pass": true, "score": 2}', "between 0 and 1"),
+        ('{"pass": true, "score": -0.1}', "between 0 and 1"),
         ('{"pass": true, "pass": false, "score": 1}', "did not reply with a single JSON object"),
-        ('{"pass": true, "score": 1, "extra": 1}', "was not asked for: extra"),
+        ('{"pass": true, "score": 1, "extra": 1}', "unexpected key: extra"),
         ('{"pass": true, "score": 1, "reason": 7}', "reason must be a string"),
         (
             '{"pass": true, "score": 1} {"pass": true, "score": 1}',

@@ -141,8 +141,8 @@ def test_a_verdict_that_stands_in_the_answer_is_none_behind_thoughts_either():
 @pytest.mark.parametrize(
     ("finish", "sentence"),
     [
-        ("length", "was cut at its limit of tokens"),
-        ("content_filter", "the content filter of the judge's service acted"),
+        ("length", "was cut off at its token limit"),
+        ("content_filter", "the content filter of the judge's provider blocked the reply"),
         ("error", "is incomplete"),
     ],
 )

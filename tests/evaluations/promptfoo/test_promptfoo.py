@@ -88,7 +88,7 @@ def test_scalars_are_those_of_yaml_1_2():
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("a: 1\na: 2", "line 2, column 1: “a”"),
+        ("a: 1\na: 2", "line 2, column 1: duplicate key “a”"),
         ("a: [1", "not valid YAML or JSON"),
         ("a: &x [*x]", "too many values, or nested too deeply"),
         ("x: " + "[" * 200 + "]" * 200, "too many values, or nested too deeply"),
@@ -257,7 +257,7 @@ def test_cases_there_and_back():
 
 
 JSON_FILES = [
-    ('{"a": 1, "a": 2}', "line 1, column 10: “a”"),
+    ('{"a": 1, "a": 2}', "line 1, column 10: duplicate key “a”"),
     ('{"a": [1, 2}', "line 1, column 12: not valid YAML or JSON"),
     ("[" * 200 + "]" * 200, "too many values, or nested too deeply"),
 ]
