@@ -111,7 +111,7 @@ OPENAI = [
     bad(Step(status=404, body="<html>404 page not found</html>"), "requested at http://127.0.0.1"),
     bad(Step(status=307, headers={"Location": "http://u:p@127.0.0.1:1/else?k=v"}, body=""),
         "a redirect (307) to http://127.0.0.1:1/else, which is not followed"),
-    bad(Step(status=429, headers={"Retry-After": "86400"}, body="day"), "asks for a wait of 86,400"),
+    bad(Step(status=429, headers={"Retry-After": "86400"}, body="day"), "a wait of 86,400 s"),
     bad(Step(body="<html><title>Sign in</title></html>"), "is a web page, not JSON: “Sign in”"),
     bad(Step(body='data: {"choices": []}\n\ndata: [DONE]\n\n'), "is an event stream"),
     bad(Step(status=204, body=""), "is empty (204), not JSON"),
