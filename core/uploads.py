@@ -29,7 +29,9 @@ def accepts_upload(limit_bytes: int, *, command: str) -> Callable[[ViewT], ViewT
     def mark(view: ViewT) -> ViewT:
         # For `autoforge.web.body_limits`. Attributes of the function itself are kept by
         # functools.update_wrapper, with which the admin wraps its views.
-        vars(view).update(body_limit_bytes=limit_bytes, upload_command=command)
+        attributes = vars(view)
+        attributes["body_limit_bytes"] = limit_bytes
+        attributes["upload_command"] = command
         return view
 
     return mark
