@@ -1,8 +1,8 @@
 """A migration's operation for words: how pages name and explain a field, and what a rule says."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation
@@ -11,8 +11,9 @@ from django.db.models import BaseConstraint, Field
 
 __all__ = ["AlterTexts"]
 
-Parts = tuple[str, Sequence[Any], Mapping[str, Any]]
-"""How Django takes a field or a constraint apart: its class, and its arguments."""
+PartT = TypeVar("PartT", "Field[Any, Any]", BaseConstraint)
+Texts = Mapping[str, Any]
+"""Argument of a field or a constraint → what it is from now on."""
 
 _TEXTS: Final = frozenset(
     {"choices", "help_text", "verbose_name", "violation_error_code", "violation_error_message"}
@@ -28,11 +29,11 @@ class AlterTexts(Operation):
 
     Args:
         model_name: the model.
-        fields: name → the field as it is from now on, in whole.
+        fields: name → its new texts; the rest of the field stays.
         constraints: the same of constraints.
 
     Raises:
-        ValueError: when it is applied, where something differs in more than its words.
+        ValueError: something else than texts is to be changed.
     """
 
     reduces_to_sql = False
@@ -41,29 +42,26 @@ class AlterTexts(Operation):
     def __init__(
         self,
         model_name: str,
-        fields: Mapping[str, "Field[Any, Any]"],
-        constraints: Mapping[str, BaseConstraint] = MappingProxyType({}),
+        fields: Mapping[str, Texts],
+        constraints: Mapping[str, Texts] = MappingProxyType({}),
     ) -> None:
+        for name, texts in (*fields.items(), *constraints.items()):
+            if not texts.keys() <= _TEXTS:
+                message = f"{model_name}.{name} changes in more than its words"
+                raise ValueError(message)
         self.model_name = model_name
         self.fields = fields
         self.constraints = constraints
 
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
-        """Put the fields and the constraints into the state of the project."""
+        """Put the texts into the state of the project."""
         model = state.models[app_label, self.model_name.lower()]
-        for name, field in self.fields.items():
-            self._refuse_more(name, model.fields[name].deconstruct()[1:], field.deconstruct()[1:])
-            model.fields[name] = field
-        constraints = {rule.name: rule for rule in model.options.get("constraints", ())}
-        for name, rule in self.constraints.items():
-            self._refuse_more(name, constraints[name].deconstruct(), rule.deconstruct())
-            constraints[name] = rule
-        model.options["constraints"] = list(constraints.values())
-
-    def _refuse_more(self, name: str, before: Parts, after: Parts) -> None:
-        if _without_texts(before) != _without_texts(after):
-            message = f"{self.model_name}.{name} changes in more than its words"
-            raise ValueError(message)
+        for name, texts in self.fields.items():
+            model.fields[name] = _reword(model.fields[name], texts)
+        constraints = model.options.get("constraints", ())
+        model.options["constraints"] = [
+            _reword(rule, self.constraints.get(rule.name, {})) for rule in constraints
+        ]
 
     def database_forwards(
         self,
@@ -89,6 +87,6 @@ class AlterTexts(Operation):
         return f"Alter the texts of {count} fields and rules of {self.model_name}"
 
 
-def _without_texts(parts: Parts) -> Parts:
-    path, arguments, options = parts
-    return path, arguments, {name: value for name, value in options.items() if name not in _TEXTS}
+def _reword(part: PartT, texts: Texts) -> PartT:
+    *_names, arguments, options = part.deconstruct()  # as Django's own `clone` of either does
+    return type(part)(*arguments, **{**options, **texts})

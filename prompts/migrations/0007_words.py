@@ -1,18 +1,7 @@
 """The words of fields and rules as the glossary has them. State only: no SQL is run."""
 
-import uuid
+from django.db import migrations
 
-import django.core.validators
-import django.db.models.deletion
-import django.db.models.functions.datetime
-import django.db.models.functions.text
-import django.db.models.lookups
-from django.db import migrations, models
-
-import core.fields
-import core.models
-import core.validators
-import prompts.naming
 from core.field_texts import AlterTexts
 
 
@@ -24,861 +13,223 @@ class Migration(migrations.Migration):
     operations = [
         AlterTexts(
             "labelrule",
-            {
-                "created_at": models.DateTimeField(
-                    db_default=django.db.models.functions.datetime.Now(),
-                    editable=False,
-                    help_text="When this was created (stored in UTC).",
-                    verbose_name="created at",
-                ),
-                "id": models.BigAutoField(
-                    help_text="Increases with each row.",
-                    primary_key=True,
-                    serialize=False,
-                    verbose_name="ID",
-                ),
-                "is_protected": models.BooleanField(
-                    default=False,
-                    help_text="Only users with the permission for protected labels can move it.",
-                    verbose_name="protected",
-                ),
-                "label": models.CharField(
-                    help_text="The label that the rule applies to, such as production.",
-                    max_length=40,
-                    unique=True,
-                    validators=[prompts.naming.validate_label],
-                    verbose_name="label",
-                ),
-                "needs_checks": models.BooleanField(
-                    default=False,
-                    help_text="The label can only move to a version that passes every release check.",
-                    verbose_name="needs checks",
-                ),
-                "updated_at": core.models.UpdatedAtField(
-                    db_default=django.db.models.functions.datetime.Now(),
-                    editable=False,
-                    help_text="When this was last changed (stored in UTC).",
-                    verbose_name="updated at",
-                ),
+            fields={
+                "created_at": {"help_text": "When this was created (stored in UTC)."},
+                "id": {"help_text": "Increases with each row."},
+                "is_protected": {
+                    "help_text": "Only users with the permission for protected labels can move it."
+                },
+                "label": {"help_text": "The label that the rule applies to, such as production."},
+                "needs_checks": {
+                    "help_text": "The label can only move to a version that passes every release check."
+                },
+                "updated_at": {"help_text": "When this was last changed (stored in UTC)."},
             },
         ),
         AlterTexts(
             "prompt",
-            {
-                "content": models.TextField(
-                    help_text="The text sent to the model. Every change creates a new version.",
-                    validators=[
-                        core.validators.validate_not_blank,
-                        core.validators.validate_storable,
-                    ],
-                    verbose_name="content",
-                ),
-                "created_at": models.DateTimeField(
-                    db_default=django.db.models.functions.datetime.Now(),
-                    editable=False,
-                    help_text="When this was created (stored in UTC).",
-                    verbose_name="created at",
-                ),
-                "current_version": models.PositiveIntegerField(
-                    default=1,
-                    editable=False,
-                    help_text="Number of the version that is currently used.",
-                    validators=[django.core.validators.MinValueValidator(1)],
-                    verbose_name="current version",
-                ),
-                "deleted_at": models.DateTimeField(
-                    blank=True,
-                    editable=False,
-                    help_text="When this was deleted; empty if it is not deleted.",
-                    null=True,
-                    verbose_name="deleted at",
-                ),
-                "description": models.CharField(
-                    blank=True,
-                    default="",
-                    help_text="What the prompt is for, up to 1,000 characters.",
-                    max_length=1000,
-                    validators=[core.validators.validate_storable],
-                    verbose_name="description",
-                ),
-                "id": models.UUIDField(
-                    default=uuid.uuid4,
-                    editable=False,
-                    help_text="Random identifier, generated by AutoForge.",
-                    primary_key=True,
-                    serialize=False,
-                    verbose_name="ID",
-                ),
-                "includes": core.fields.JSONDocumentField(
-                    blank=True,
-                    default=list,
-                    editable=False,
-                    help_text="Versions of other prompts that were included when this version was saved.",
-                    validators=[core.validators.validate_json_list],
-                    verbose_name="includes",
-                ),
-                "kind": models.CharField(
-                    choices=[("text", "Text"), ("chat", "Chat")],
-                    default="text",
-                    help_text="A single text, or a chat: a list of messages with roles.",
-                    max_length=8,
-                    verbose_name="kind",
-                ),
-                "metadata": core.fields.JSONDocumentField(
-                    blank=True,
-                    default=dict,
-                    help_text="Additional data by name, such as extra columns of an import.",
-                    validators=[core.validators.validate_json_object],
-                    verbose_name="metadata",
-                ),
-                "name": models.CharField(
-                    help_text="Identifier used in code; must be unique among prompts in use.",
-                    max_length=60,
-                    validators=[prompts.naming.validate_name],
-                    verbose_name="name",
-                ),
-                "status": models.CharField(
-                    choices=[("draft", "Draft"), ("active", "Active"), ("archived", "Archived")],
-                    default="draft",
-                    help_text="Draft: being written. Active: in use. Archived: retired.",
-                    max_length=16,
-                    verbose_name="status",
-                ),
-                "syntax": models.CharField(
-                    choices=[
+            fields={
+                "content": {
+                    "help_text": "The text sent to the model. Every change creates a new version."
+                },
+                "created_at": {"help_text": "When this was created (stored in UTC)."},
+                "current_version": {"help_text": "Number of the version that is currently used."},
+                "deleted_at": {"help_text": "When this was deleted; empty if it is not deleted."},
+                "description": {"help_text": "What the prompt is for, up to 1,000 characters."},
+                "id": {"help_text": "Random identifier, generated by AutoForge."},
+                "includes": {
+                    "help_text": "Versions of other prompts that were included when this version was saved."
+                },
+                "kind": {"help_text": "A single text, or a chat: a list of messages with roles."},
+                "metadata": {
+                    "help_text": "Additional data by name, such as extra columns of an import."
+                },
+                "name": {
+                    "help_text": "Identifier used in code; must be unique among prompts in use."
+                },
+                "status": {"help_text": "Draft: being written. Active: in use. Archived: retired."},
+                "syntax": {
+                    "choices": [
                         ("plain", "Plain text, no variables"),
                         ("mustache", "Mustache: {{ name }}"),
                         ("jinja", "Jinja: {{ name }}, {% if %}, {% for %}"),
                     ],
-                    default="plain",
-                    help_text="How variables are written in the text.",
-                    max_length=8,
-                    verbose_name="syntax",
-                ),
-                "tags": core.fields.JSONDocumentField(
-                    blank=True,
-                    default=list,
-                    help_text='A list of strings, such as ["support"].',
-                    validators=[core.validators.validate_tags],
-                    verbose_name="tags",
-                ),
-                "title": models.CharField(
-                    help_text="Display title, up to 255 characters.",
-                    max_length=255,
-                    validators=[
-                        core.validators.validate_not_blank,
-                        core.validators.validate_storable,
-                    ],
-                    verbose_name="title",
-                ),
-                "updated_at": core.models.UpdatedAtField(
-                    db_default=django.db.models.functions.datetime.Now(),
-                    editable=False,
-                    help_text="When this was last changed (stored in UTC).",
-                    verbose_name="updated at",
-                ),
-                "user_id": models.CharField(
-                    blank=True,
-                    default="",
-                    help_text="ID of the owner at the identity provider; empty if there is no owner.",
-                    max_length=255,
-                    validators=[core.validators.validate_storable],
-                    verbose_name="user ID",
-                ),
-                "variables": core.fields.JSONDocumentField(
-                    blank=True,
-                    default=list,
-                    help_text="The variables of the text: name, type, required, default, description, example.",
-                    validators=[core.validators.validate_json_list],
-                    verbose_name="variables",
-                ),
+                    "help_text": "How variables are written in the text.",
+                },
+                "tags": {"help_text": 'A list of strings, such as ["support"].'},
+                "title": {"help_text": "Display title, up to 255 characters."},
+                "updated_at": {"help_text": "When this was last changed (stored in UTC)."},
+                "user_id": {
+                    "help_text": "ID of the owner at the identity provider; empty if there is no owner."
+                },
+                "variables": {
+                    "help_text": "The variables of the text: name, type, required, default, description, example."
+                },
             },
-            {
-                "prompts_title_not_blank": models.CheckConstraint(
-                    condition=models.Q(
-                        django.db.models.lookups.Exact(
-                            models.Func(
-                                models.F("title"),
-                                models.Func(
-                                    models.Value(9),
-                                    models.Value(10),
-                                    models.Value(11),
-                                    models.Value(12),
-                                    models.Value(13),
-                                    models.Value(28),
-                                    models.Value(29),
-                                    models.Value(30),
-                                    models.Value(31),
-                                    models.Value(32),
-                                    models.Value(133),
-                                    models.Value(160),
-                                    models.Value(5760),
-                                    models.Value(8192),
-                                    models.Value(8193),
-                                    models.Value(8194),
-                                    models.Value(8195),
-                                    models.Value(8196),
-                                    models.Value(8197),
-                                    models.Value(8198),
-                                    models.Value(8199),
-                                    models.Value(8200),
-                                    models.Value(8201),
-                                    models.Value(8202),
-                                    models.Value(8232),
-                                    models.Value(8233),
-                                    models.Value(8239),
-                                    models.Value(8287),
-                                    models.Value(12288),
-                                    function="CHAR",
-                                ),
-                                function="TRIM",
-                                output_field=models.CharField(),
-                            ),
-                            models.Value(""),
-                        ),
-                        _negated=True,
-                    ),
-                    name="prompts_title_not_blank",
-                    violation_error_message="A prompt must have a title.",
-                ),
-                "prompts_content_not_blank": models.CheckConstraint(
-                    condition=models.Q(
-                        django.db.models.lookups.Exact(
-                            models.Func(
-                                models.F("content"),
-                                models.Func(
-                                    models.Value(9),
-                                    models.Value(10),
-                                    models.Value(11),
-                                    models.Value(12),
-                                    models.Value(13),
-                                    models.Value(28),
-                                    models.Value(29),
-                                    models.Value(30),
-                                    models.Value(31),
-                                    models.Value(32),
-                                    models.Value(133),
-                                    models.Value(160),
-                                    models.Value(5760),
-                                    models.Value(8192),
-                                    models.Value(8193),
-                                    models.Value(8194),
-                                    models.Value(8195),
-                                    models.Value(8196),
-                                    models.Value(8197),
-                                    models.Value(8198),
-                                    models.Value(8199),
-                                    models.Value(8200),
-                                    models.Value(8201),
-                                    models.Value(8202),
-                                    models.Value(8232),
-                                    models.Value(8233),
-                                    models.Value(8239),
-                                    models.Value(8287),
-                                    models.Value(12288),
-                                    function="CHAR",
-                                ),
-                                function="TRIM",
-                                output_field=models.CharField(),
-                            ),
-                            models.Value(""),
-                        ),
-                        _negated=True,
-                    ),
-                    name="prompts_content_not_blank",
-                    violation_error_message="A prompt must have content.",
-                ),
-                "prompts_status_known": models.CheckConstraint(
-                    condition=models.Q(("status__in", ["draft", "active", "archived"])),
-                    name="prompts_status_known",
-                    violation_error_message="The status must be draft, active or archived.",
-                ),
-                "prompts_current_version_from_1": models.CheckConstraint(
-                    condition=models.Q(("current_version__gte", 1)),
-                    name="prompts_current_version_from_1",
-                    violation_error_message="Version numbers must start at 1.",
-                ),
-                "prompts_tags_is_list": models.CheckConstraint(
-                    condition=models.Q(
-                        django.db.models.lookups.Exact(
-                            models.Func(
-                                models.F("tags"),
-                                function="JSON_TYPE",
-                                output_field=models.CharField(),
-                            ),
-                            models.Value("array"),
-                        )
-                    ),
-                    name="prompts_tags_is_list",
-                    violation_error_message="Tags must be a JSON list.",
-                ),
-                "prompts_metadata_is_object": models.CheckConstraint(
-                    condition=models.Q(
-                        django.db.models.lookups.Exact(
-                            models.Func(
-                                models.F("metadata"),
-                                function="JSON_TYPE",
-                                output_field=models.CharField(),
-                            ),
-                            models.Value("object"),
-                        )
-                    ),
-                    name="prompts_metadata_is_object",
-                    violation_error_message="Metadata must be a JSON object.",
-                ),
-                "prompts_name_unique": models.UniqueConstraint(
-                    condition=models.Q(
-                        ("deleted_at__isnull", True), models.Q(("name", ""), _negated=True)
-                    ),
-                    fields=("name",),
-                    name="prompts_name_unique",
-                    violation_error_message="A prompt with this name already exists.",
-                ),
-                "prompts_kind_known": models.CheckConstraint(
-                    condition=models.Q(("kind__in", ["text", "chat"])),
-                    name="prompts_kind_known",
-                    violation_error_message="The kind must be text or chat.",
-                ),
-                "prompts_syntax_known": models.CheckConstraint(
-                    condition=models.Q(("syntax__in", ["plain", "mustache", "jinja"])),
-                    name="prompts_syntax_known",
-                    violation_error_message="The syntax must be plain, mustache or jinja.",
-                ),
-                "prompts_variables_is_list": models.CheckConstraint(
-                    condition=models.Q(
-                        django.db.models.lookups.Exact(
-                            models.Func(
-                                models.F("variables"),
-                                function="JSON_TYPE",
-                                output_field=models.CharField(),
-                            ),
-                            models.Value("array"),
-                        )
-                    ),
-                    name="prompts_variables_is_list",
-                    violation_error_message="Variables must be a JSON list.",
-                ),
-                "prompts_includes_is_list": models.CheckConstraint(
-                    condition=models.Q(
-                        django.db.models.lookups.Exact(
-                            models.Func(
-                                models.F("includes"),
-                                function="JSON_TYPE",
-                                output_field=models.CharField(),
-                            ),
-                            models.Value("array"),
-                        )
-                    ),
-                    name="prompts_includes_is_list",
-                    violation_error_message="Includes must be a JSON list.",
-                ),
+            constraints={
+                "prompts_title_not_blank": {
+                    "violation_error_message": "A prompt must have a title."
+                },
+                "prompts_content_not_blank": {
+                    "violation_error_message": "A prompt must have content."
+                },
+                "prompts_status_known": {
+                    "violation_error_message": "The status must be draft, active or archived."
+                },
+                "prompts_current_version_from_1": {
+                    "violation_error_message": "Version numbers must start at 1."
+                },
+                "prompts_tags_is_list": {"violation_error_message": "Tags must be a JSON list."},
+                "prompts_metadata_is_object": {
+                    "violation_error_message": "Metadata must be a JSON object."
+                },
+                "prompts_name_unique": {
+                    "violation_error_message": "A prompt with this name already exists."
+                },
+                "prompts_kind_known": {"violation_error_message": "The kind must be text or chat."},
+                "prompts_syntax_known": {
+                    "violation_error_message": "The syntax must be plain, mustache or jinja."
+                },
+                "prompts_variables_is_list": {
+                    "violation_error_message": "Variables must be a JSON list."
+                },
+                "prompts_includes_is_list": {
+                    "violation_error_message": "Includes must be a JSON list."
+                },
             },
         ),
         AlterTexts(
             "promptevent",
-            {
-                "actor": models.CharField(
-                    blank=True,
-                    default="",
-                    help_text="The user who did it; empty if unknown.",
-                    max_length=255,
-                    validators=[core.validators.validate_storable],
-                    verbose_name="user",
-                ),
-                "after": models.CharField(
-                    blank=True,
-                    default="",
-                    help_text="Status or version number after the change; empty if there is none.",
-                    max_length=255,
-                    verbose_name="to",
-                ),
-                "before": models.CharField(
-                    blank=True,
-                    default="",
-                    help_text="Status or version number before the change; empty if there was none.",
-                    max_length=255,
-                    verbose_name="from",
-                ),
-                "created_at": models.DateTimeField(
-                    db_default=django.db.models.functions.datetime.Now(),
-                    editable=False,
-                    help_text="When this was created (stored in UTC).",
-                    verbose_name="created at",
-                ),
-                "details": core.fields.JSONDocumentField(
-                    blank=True,
-                    default=dict,
-                    help_text="Changed fields with their values before and after, and failed release checks.",
-                    validators=[core.validators.validate_json_object],
-                    verbose_name="details",
-                ),
-                "id": models.BigAutoField(
-                    help_text="Increases with each row.",
-                    primary_key=True,
-                    serialize=False,
-                    verbose_name="ID",
-                ),
-                "label": models.CharField(
-                    blank=True,
-                    default="",
-                    help_text="The label that was moved.",
-                    max_length=40,
-                    verbose_name="label",
-                ),
-                "prompt": models.ForeignKey(
-                    db_index=False,
-                    help_text="The prompt that the event belongs to.",
-                    on_delete=django.db.models.deletion.CASCADE,
-                    related_name="events",
-                    to="prompts.prompt",
-                    verbose_name="prompt",
-                ),
-                "reason": models.CharField(
-                    blank=True,
-                    default="",
-                    help_text="Reason, up to 500 characters.",
-                    max_length=500,
-                    validators=[core.validators.validate_storable],
-                    verbose_name="reason",
-                ),
+            fields={
+                "actor": {
+                    "help_text": "The user who did it; empty if unknown.",
+                    "verbose_name": "user",
+                },
+                "after": {
+                    "help_text": "Status or version number after the change; empty if there is none."
+                },
+                "before": {
+                    "help_text": "Status or version number before the change; empty if there was none."
+                },
+                "created_at": {"help_text": "When this was created (stored in UTC)."},
+                "details": {
+                    "help_text": "Changed fields with their values before and after, and failed release checks."
+                },
+                "id": {"help_text": "Increases with each row."},
+                "label": {"help_text": "The label that was moved."},
+                "prompt": {"help_text": "The prompt that the event belongs to."},
+                "reason": {"help_text": "Reason, up to 500 characters.", "verbose_name": "reason"},
             },
-            {
-                "prompt_events_kind_known": models.CheckConstraint(
-                    condition=models.Q(
-                        ("kind__in", ["edited", "status", "label", "deleted", "restored"])
-                    ),
-                    name="prompt_events_kind_known",
-                    violation_error_message="The event must be of a known kind.",
-                ),
-                "prompt_events_details_is_object": models.CheckConstraint(
-                    condition=models.Q(
-                        django.db.models.lookups.Exact(
-                            models.Func(
-                                models.F("details"),
-                                function="JSON_TYPE",
-                                output_field=models.CharField(),
-                            ),
-                            models.Value("object"),
-                        )
-                    ),
-                    name="prompt_events_details_is_object",
-                    violation_error_message="Details must be a JSON object.",
-                ),
+            constraints={
+                "prompt_events_kind_known": {
+                    "violation_error_message": "The event must be of a known kind."
+                },
+                "prompt_events_details_is_object": {
+                    "violation_error_message": "Details must be a JSON object."
+                },
             },
         ),
         AlterTexts(
             "promptlabel",
-            {
-                "created_at": models.DateTimeField(
-                    db_default=django.db.models.functions.datetime.Now(),
-                    editable=False,
-                    help_text="When this was created (stored in UTC).",
-                    verbose_name="created at",
-                ),
-                "id": models.BigAutoField(
-                    help_text="Increases with each row.",
-                    primary_key=True,
-                    serialize=False,
-                    verbose_name="ID",
-                ),
-                "name": models.CharField(
-                    help_text="Name of the label, such as production.",
-                    max_length=40,
-                    validators=[prompts.naming.validate_label],
-                    verbose_name="label",
-                ),
-                "updated_at": core.models.UpdatedAtField(
-                    db_default=django.db.models.functions.datetime.Now(),
-                    editable=False,
-                    help_text="When this was last changed (stored in UTC).",
-                    verbose_name="updated at",
-                ),
-                "version": models.ForeignKey(
-                    help_text="The version that the label points to.",
-                    on_delete=django.db.models.deletion.CASCADE,
-                    related_name="labels",
-                    to="prompts.promptversion",
-                    verbose_name="version",
-                ),
+            fields={
+                "created_at": {"help_text": "When this was created (stored in UTC)."},
+                "id": {"help_text": "Increases with each row."},
+                "name": {"help_text": "Name of the label, such as production."},
+                "updated_at": {"help_text": "When this was last changed (stored in UTC)."},
+                "version": {"help_text": "The version that the label points to."},
             },
-            {
-                "prompt_labels_name_unique": models.UniqueConstraint(
-                    fields=("prompt", "name"),
-                    name="prompt_labels_name_unique",
-                    violation_error_message="This prompt already has this label.",
-                ),
+            constraints={
+                "prompt_labels_name_unique": {
+                    "violation_error_message": "This prompt already has this label."
+                },
             },
         ),
         AlterTexts(
             "prompttemplate",
-            {
-                "category": models.CharField(
-                    blank=True,
-                    default="",
-                    help_text="A heading for the gallery, such as “Support”.",
-                    max_length=100,
-                    verbose_name="category",
-                ),
-                "content": models.TextField(
-                    help_text="The text, with placeholders such as {{ name }} for the parameters.",
-                    validators=[
-                        core.validators.validate_not_blank,
-                        core.validators.validate_storable,
-                    ],
-                    verbose_name="content",
-                ),
-                "created_at": models.DateTimeField(
-                    db_default=django.db.models.functions.datetime.Now(),
-                    editable=False,
-                    help_text="When this was created (stored in UTC).",
-                    verbose_name="created at",
-                ),
-                "deleted_at": models.DateTimeField(
-                    blank=True,
-                    editable=False,
-                    help_text="When this was deleted; empty if it is not deleted.",
-                    null=True,
-                    verbose_name="deleted at",
-                ),
-                "id": models.UUIDField(
-                    default=uuid.uuid4,
-                    editable=False,
-                    help_text="Random identifier, generated by AutoForge.",
-                    primary_key=True,
-                    serialize=False,
-                    verbose_name="ID",
-                ),
-                "name": models.CharField(
-                    help_text="Display name; must be unique.",
-                    max_length=255,
-                    validators=[
-                        core.validators.validate_not_blank,
-                        core.validators.validate_storable,
-                    ],
-                    verbose_name="name",
-                ),
-                "updated_at": core.models.UpdatedAtField(
-                    db_default=django.db.models.functions.datetime.Now(),
-                    editable=False,
-                    help_text="When this was last changed (stored in UTC).",
-                    verbose_name="updated at",
-                ),
+            fields={
+                "category": {"help_text": "A heading for the gallery, such as “Support”."},
+                "content": {
+                    "help_text": "The text, with placeholders such as {{ name }} for the parameters."
+                },
+                "created_at": {"help_text": "When this was created (stored in UTC)."},
+                "deleted_at": {"help_text": "When this was deleted; empty if it is not deleted."},
+                "id": {"help_text": "Random identifier, generated by AutoForge."},
+                "name": {"help_text": "Display name; must be unique."},
+                "updated_at": {"help_text": "When this was last changed (stored in UTC)."},
             },
-            {
-                "prompt_templates_name_unique": models.UniqueConstraint(
-                    condition=models.Q(("deleted_at__isnull", True)),
-                    fields=("name",),
-                    name="prompt_templates_name_unique",
-                    violation_error_message="A template with this name already exists.",
-                ),
-                "prompt_templates_name_not_blank": models.CheckConstraint(
-                    condition=models.Q(
-                        django.db.models.lookups.Exact(
-                            models.Func(
-                                models.F("name"),
-                                models.Func(
-                                    models.Value(9),
-                                    models.Value(10),
-                                    models.Value(11),
-                                    models.Value(12),
-                                    models.Value(13),
-                                    models.Value(28),
-                                    models.Value(29),
-                                    models.Value(30),
-                                    models.Value(31),
-                                    models.Value(32),
-                                    models.Value(133),
-                                    models.Value(160),
-                                    models.Value(5760),
-                                    models.Value(8192),
-                                    models.Value(8193),
-                                    models.Value(8194),
-                                    models.Value(8195),
-                                    models.Value(8196),
-                                    models.Value(8197),
-                                    models.Value(8198),
-                                    models.Value(8199),
-                                    models.Value(8200),
-                                    models.Value(8201),
-                                    models.Value(8202),
-                                    models.Value(8232),
-                                    models.Value(8233),
-                                    models.Value(8239),
-                                    models.Value(8287),
-                                    models.Value(12288),
-                                    function="CHAR",
-                                ),
-                                function="TRIM",
-                                output_field=models.CharField(),
-                            ),
-                            models.Value(""),
-                        ),
-                        _negated=True,
-                    ),
-                    name="prompt_templates_name_not_blank",
-                    violation_error_message="A template must have a name.",
-                ),
-                "prompt_templates_content_not_blank": models.CheckConstraint(
-                    condition=models.Q(
-                        django.db.models.lookups.Exact(
-                            models.Func(
-                                models.F("content"),
-                                models.Func(
-                                    models.Value(9),
-                                    models.Value(10),
-                                    models.Value(11),
-                                    models.Value(12),
-                                    models.Value(13),
-                                    models.Value(28),
-                                    models.Value(29),
-                                    models.Value(30),
-                                    models.Value(31),
-                                    models.Value(32),
-                                    models.Value(133),
-                                    models.Value(160),
-                                    models.Value(5760),
-                                    models.Value(8192),
-                                    models.Value(8193),
-                                    models.Value(8194),
-                                    models.Value(8195),
-                                    models.Value(8196),
-                                    models.Value(8197),
-                                    models.Value(8198),
-                                    models.Value(8199),
-                                    models.Value(8200),
-                                    models.Value(8201),
-                                    models.Value(8202),
-                                    models.Value(8232),
-                                    models.Value(8233),
-                                    models.Value(8239),
-                                    models.Value(8287),
-                                    models.Value(12288),
-                                    function="CHAR",
-                                ),
-                                function="TRIM",
-                                output_field=models.CharField(),
-                            ),
-                            models.Value(""),
-                        ),
-                        _negated=True,
-                    ),
-                    name="prompt_templates_content_not_blank",
-                    violation_error_message="A template must have content.",
-                ),
-                "prompt_templates_parameters_is_list": models.CheckConstraint(
-                    condition=models.Q(
-                        django.db.models.lookups.Exact(
-                            models.Func(
-                                models.F("parameters"),
-                                function="JSON_TYPE",
-                                output_field=models.CharField(),
-                            ),
-                            models.Value("array"),
-                        )
-                    ),
-                    name="prompt_templates_parameters_is_list",
-                    violation_error_message="Parameters must be a JSON list.",
-                ),
+            constraints={
+                "prompt_templates_name_unique": {
+                    "violation_error_message": "A template with this name already exists."
+                },
+                "prompt_templates_name_not_blank": {
+                    "violation_error_message": "A template must have a name."
+                },
+                "prompt_templates_content_not_blank": {
+                    "violation_error_message": "A template must have content."
+                },
+                "prompt_templates_parameters_is_list": {
+                    "violation_error_message": "Parameters must be a JSON list."
+                },
             },
         ),
         AlterTexts(
             "promptversion",
-            {
-                "author": models.CharField(
-                    blank=True,
-                    default="",
-                    help_text="Who wrote this version; empty if unknown.",
-                    max_length=255,
-                    validators=[core.validators.validate_storable],
-                    verbose_name="author",
-                ),
-                "change_note": models.CharField(
-                    blank=True,
-                    default="",
-                    help_text="Why the content was changed, up to 500 characters.",
-                    max_length=500,
-                    validators=[core.validators.validate_storable],
-                    verbose_name="change note",
-                ),
-                "content": models.TextField(
-                    help_text="The text sent to the model. Every change creates a new version.",
-                    validators=[
-                        core.validators.validate_not_blank,
-                        core.validators.validate_storable,
-                    ],
-                    verbose_name="content",
-                ),
-                "content_hash": models.CharField(
-                    help_text="SHA-256 of the content and its settings, in hexadecimal.",
-                    max_length=64,
-                    verbose_name="content hash",
-                ),
-                "created_at": models.DateTimeField(
-                    db_default=django.db.models.functions.datetime.Now(),
-                    editable=False,
-                    help_text="When this was created (stored in UTC).",
-                    verbose_name="created at",
-                ),
-                "id": models.UUIDField(
-                    default=uuid.uuid4,
-                    editable=False,
-                    help_text="Random identifier, generated by AutoForge.",
-                    primary_key=True,
-                    serialize=False,
-                    verbose_name="ID",
-                ),
-                "includes": core.fields.JSONDocumentField(
-                    blank=True,
-                    default=list,
-                    editable=False,
-                    help_text="Versions of other prompts that were included when this version was saved.",
-                    validators=[core.validators.validate_json_list],
-                    verbose_name="includes",
-                ),
-                "kind": models.CharField(
-                    choices=[("text", "Text"), ("chat", "Chat")],
-                    default="text",
-                    help_text="A single text, or a chat: a list of messages with roles.",
-                    max_length=8,
-                    verbose_name="kind",
-                ),
-                "number": models.PositiveIntegerField(
-                    help_text="Increases by one with each version of the prompt, starting at 1.",
-                    validators=[django.core.validators.MinValueValidator(1)],
-                    verbose_name="number",
-                ),
-                "prompt": models.ForeignKey(
-                    db_index=False,
-                    help_text="The prompt that this version belongs to.",
-                    on_delete=django.db.models.deletion.CASCADE,
-                    related_name="versions",
-                    to="prompts.prompt",
-                    verbose_name="prompt",
-                ),
-                "syntax": models.CharField(
-                    choices=[
+            fields={
+                "author": {"help_text": "Who wrote this version; empty if unknown."},
+                "change_note": {"help_text": "Why the content was changed, up to 500 characters."},
+                "content": {
+                    "help_text": "The text sent to the model. Every change creates a new version."
+                },
+                "content_hash": {
+                    "help_text": "SHA-256 of the content and its settings, in hexadecimal."
+                },
+                "created_at": {"help_text": "When this was created (stored in UTC)."},
+                "id": {"help_text": "Random identifier, generated by AutoForge."},
+                "includes": {
+                    "help_text": "Versions of other prompts that were included when this version was saved."
+                },
+                "kind": {"help_text": "A single text, or a chat: a list of messages with roles."},
+                "number": {
+                    "help_text": "Increases by one with each version of the prompt, starting at 1."
+                },
+                "prompt": {"help_text": "The prompt that this version belongs to."},
+                "syntax": {
+                    "choices": [
                         ("plain", "Plain text, no variables"),
                         ("mustache", "Mustache: {{ name }}"),
                         ("jinja", "Jinja: {{ name }}, {% if %}, {% for %}"),
                     ],
-                    default="plain",
-                    help_text="How variables are written in the text.",
-                    max_length=8,
-                    verbose_name="syntax",
-                ),
-                "variables": core.fields.JSONDocumentField(
-                    blank=True,
-                    default=list,
-                    help_text="The variables of the text: name, type, required, default, description, example.",
-                    validators=[core.validators.validate_json_list],
-                    verbose_name="variables",
-                ),
+                    "help_text": "How variables are written in the text.",
+                },
+                "variables": {
+                    "help_text": "The variables of the text: name, type, required, default, description, example."
+                },
             },
-            {
-                "prompt_versions_number_unique": models.UniqueConstraint(
-                    fields=("prompt", "number"),
-                    name="prompt_versions_number_unique",
-                    violation_error_message="This prompt already has a version with this number.",
-                ),
-                "prompt_versions_number_from_1": models.CheckConstraint(
-                    condition=models.Q(("number__gte", 1)),
-                    name="prompt_versions_number_from_1",
-                    violation_error_message="Version numbers must start at 1.",
-                ),
-                "prompt_versions_content_not_blank": models.CheckConstraint(
-                    condition=models.Q(
-                        django.db.models.lookups.Exact(
-                            models.Func(
-                                models.F("content"),
-                                models.Func(
-                                    models.Value(9),
-                                    models.Value(10),
-                                    models.Value(11),
-                                    models.Value(12),
-                                    models.Value(13),
-                                    models.Value(28),
-                                    models.Value(29),
-                                    models.Value(30),
-                                    models.Value(31),
-                                    models.Value(32),
-                                    models.Value(133),
-                                    models.Value(160),
-                                    models.Value(5760),
-                                    models.Value(8192),
-                                    models.Value(8193),
-                                    models.Value(8194),
-                                    models.Value(8195),
-                                    models.Value(8196),
-                                    models.Value(8197),
-                                    models.Value(8198),
-                                    models.Value(8199),
-                                    models.Value(8200),
-                                    models.Value(8201),
-                                    models.Value(8202),
-                                    models.Value(8232),
-                                    models.Value(8233),
-                                    models.Value(8239),
-                                    models.Value(8287),
-                                    models.Value(12288),
-                                    function="CHAR",
-                                ),
-                                function="TRIM",
-                                output_field=models.CharField(),
-                            ),
-                            models.Value(""),
-                        ),
-                        _negated=True,
-                    ),
-                    name="prompt_versions_content_not_blank",
-                    violation_error_message="A prompt must have content.",
-                ),
-                "prompt_versions_hash_is_sha256": models.CheckConstraint(
-                    condition=models.Q(
-                        django.db.models.lookups.Exact(
-                            django.db.models.functions.text.Length("content_hash"), 64
-                        )
-                    ),
-                    name="prompt_versions_hash_is_sha256",
-                    violation_error_message="The content hash must be 64 hexadecimal characters.",
-                ),
-                "prompt_versions_kind_known": models.CheckConstraint(
-                    condition=models.Q(("kind__in", ["text", "chat"])),
-                    name="prompt_versions_kind_known",
-                    violation_error_message="The kind must be text or chat.",
-                ),
-                "prompt_versions_syntax_known": models.CheckConstraint(
-                    condition=models.Q(("syntax__in", ["plain", "mustache", "jinja"])),
-                    name="prompt_versions_syntax_known",
-                    violation_error_message="The syntax must be plain, mustache or jinja.",
-                ),
-                "prompt_versions_variables_is_list": models.CheckConstraint(
-                    condition=models.Q(
-                        django.db.models.lookups.Exact(
-                            models.Func(
-                                models.F("variables"),
-                                function="JSON_TYPE",
-                                output_field=models.CharField(),
-                            ),
-                            models.Value("array"),
-                        )
-                    ),
-                    name="prompt_versions_variables_is_list",
-                    violation_error_message="Variables must be a JSON list.",
-                ),
-                "prompt_versions_includes_is_list": models.CheckConstraint(
-                    condition=models.Q(
-                        django.db.models.lookups.Exact(
-                            models.Func(
-                                models.F("includes"),
-                                function="JSON_TYPE",
-                                output_field=models.CharField(),
-                            ),
-                            models.Value("array"),
-                        )
-                    ),
-                    name="prompt_versions_includes_is_list",
-                    violation_error_message="Includes must be a JSON list.",
-                ),
+            constraints={
+                "prompt_versions_number_unique": {
+                    "violation_error_message": "This prompt already has a version with this number."
+                },
+                "prompt_versions_number_from_1": {
+                    "violation_error_message": "Version numbers must start at 1."
+                },
+                "prompt_versions_content_not_blank": {
+                    "violation_error_message": "A prompt must have content."
+                },
+                "prompt_versions_hash_is_sha256": {
+                    "violation_error_message": "The content hash must be 64 hexadecimal characters."
+                },
+                "prompt_versions_kind_known": {
+                    "violation_error_message": "The kind must be text or chat."
+                },
+                "prompt_versions_syntax_known": {
+                    "violation_error_message": "The syntax must be plain, mustache or jinja."
+                },
+                "prompt_versions_variables_is_list": {
+                    "violation_error_message": "Variables must be a JSON list."
+                },
+                "prompt_versions_includes_is_list": {
+                    "violation_error_message": "Includes must be a JSON list."
+                },
             },
         ),
     ]
