@@ -22,7 +22,7 @@ from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from core.bulk.jobs import BulkResult
-from core.changelists import CheckedListMixin
+from core.changelists import Admin, CheckedListMixin
 from core.deleting import RestoreSelected, trash_sentences
 from core.reading import find_reader
 from core.validators import validate_json_document
@@ -48,11 +48,9 @@ SAVED_SECONDS = 60  # until the next page has read it
 
 
 if TYPE_CHECKING:
-    # Django's types are generic, its classes are not. Mixins stand before an admin.
-    Admin = admin.ModelAdmin[Any]
+    # Django's types are generic, its classes are not.
     ModelForm = forms.ModelForm[Any]
 else:
-    Admin = object
     ModelForm = forms.ModelForm
 
 

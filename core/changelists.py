@@ -34,7 +34,7 @@ from django.utils.translation import gettext as _
 Values = Collection[str] | re.Pattern[str] | None
 """What a parameter may be; None: its filter finds out."""
 
-__all__ = ["MAX_SEARCH", "MAX_WORDS", "CheckedListMixin", "is_searchable"]
+__all__ = ["MAX_SEARCH", "MAX_WORDS", "Admin", "CheckedListMixin", "is_searchable"]
 
 MAX_SEARCH: Final = 1000  # characters of what is searched for
 MAX_WORDS: Final = 32  # each is a condition on every field that is searched; SQLite takes few
@@ -69,7 +69,7 @@ def is_searchable(text: str) -> bool:
 
 
 if TYPE_CHECKING:
-    # What the mixin stands before. Not at run time: unfold's admin follows there, not Django's.
+    # What a mixin stands before. Not at run time: unfold's admin follows there, not Django's.
     Admin = ModelAdmin[Any]
 else:
     Admin = object

@@ -111,9 +111,8 @@ class PromptForm(ModelForm):
         """Refuse to write over what nobody has seen; `TAKE_OVER` says what somebody has seen."""
         seen_version, _space, seen_updated = str(self.data.get(TAKE_OVER, "")).partition(" ")
         if seen_version.isdecimal():
-            cleaned["expected_version"] = int(
-                seen_version[:9]
-            )  # more digits than a column of versions holds
+            # Nine digits: more than any prompt has versions, and no number grows without end.
+            cleaned["expected_version"] = int(seen_version[:9])
             cleaned["expected_updated"] = seen_updated
         began, updated = cleaned.get("expected_version"), cleaned.get("expected_updated")
         newest = Prompt.all_objects.filter(pk=self.instance.pk).first() if began else None

@@ -125,9 +125,8 @@ def _compute(operator: str, left: float, right: float) -> float:
             return math.nan
         return math.copysign(math.inf, left)
     if operator == "%":
-        return math.fmod(
-            left, right
-        )  # with the sign of the left side, where Python's has the right's
+        # With the sign of the left side, where Python's % has the right's.
+        return math.fmod(left, right)
     quotient = left / right
     return math.floor(quotient) if operator == "//" else quotient
 
