@@ -46,6 +46,7 @@ SENTENCES: Final = register(
         "encoding.read-as": gettext_noop("the file is not UTF-8; it was read as %(encoding)s"),
         "encoding.utf32": gettext_noop("UTF-32 files are not supported; save the file as UTF-8"),
         "field.unknown": gettext_noop("unknown field; allowed fields: %(names)s"),
+        "file.at": gettext_noop("line %(line)d, column %(column)d: %(what)s"),
         "file.entry": gettext_noop("%(path)s, entry %(number)s"),
         "file.is-archive": gettext_noop(
             "this is a workbook or another archive, not a text file; if it is an XLSX file, "
@@ -63,6 +64,8 @@ SENTENCES: Final = register(
         "file.is-too-large": gettext_noop("the file is larger than %(limit)s MiB"),
         "file.no-name": gettext_noop("this is not a file name"),
         "file.over-limit": gettext_noop("the file is larger than %(limit)d MiB; split it"),
+        "file.too-many-records": gettext_noop("the file has more than %(limit)s records; split it"),
+        "file.too-many-values": gettext_noop("the file has more than %(limit)s values; split it"),
         "header.column-name": gettext_noop("the header (%(place)s): a name %(reason)s"),
         "header.column-twice": gettext_noop(
             "the header (%(place)s) names the column %(column)s twice; rename one of them"
@@ -78,7 +81,6 @@ SENTENCES: Final = register(
         "input.invalid": gettext_noop("%(problems)s"),
         "json.after-object": gettext_noop("expected , or ] after an object"),
         "json.after-value": gettext_noop("expected , or } after a value"),
-        "json.at": gettext_noop("line %(line)d, column %(column)d: %(what)s"),
         "json.colon": gettext_noop("expected : after a key"),
         "json.depth": gettext_noop("the value that begins here %(why)s"),
         "json.empty-file": gettext_noop("the file is empty; it must be a list of objects"),
@@ -88,8 +90,6 @@ SENTENCES: Final = register(
         "json.list": gettext_noop("the file must be a JSON list of objects in square brackets"),
         "json.no-lines": gettext_noop("the file is empty; each line must be an object"),
         "json.syntax": gettext_noop("not valid JSON (%(reason)s)"),
-        "json.too-many-records": gettext_noop("the file has more than %(limit)s records; split it"),
-        "json.too-many-values": gettext_noop("the file has more than %(limit)s values; split it"),
         "json.trailing": gettext_noop("unexpected text after the end of the list"),
         "kind.boolean": gettext_noop("true or false"),
         "kind.list": gettext_noop("a list"),
@@ -151,17 +151,12 @@ SENTENCES: Final = register(
             "and save it"
         ),
         "workbook.not-one": gettext_noop("this is not an XLSX workbook"),
-        "workbook.old": gettext_noop(
-            "this is an old (.xls) or encrypted workbook; save it as XLSX without a "
-            "password, or as CSV"
-        ),
         "workbook.too-many-values": gettext_noop(
             "the workbook has more than %(limit)s values; split it"
         ),
         "workbook.unpacked": gettext_noop(
             "the workbook is larger than %(limit)d MiB when unpacked; split it"
         ),
-        "yaml.at": gettext_noop("line %(line)d, column %(column)d: %(what)s"),
         "yaml.complex-key": gettext_noop(
             "contains a key that is a list or a mapping, not a string"
         ),
@@ -181,7 +176,5 @@ SENTENCES: Final = register(
         "yaml.own-alias": gettext_noop("contains an alias inside the value it repeats"),
         "yaml.syntax": gettext_noop("not valid YAML (%(reason)s)"),
         "yaml.tag": gettext_noop("contains a value with the tag %(tag)s, which is not supported"),
-        "yaml.too-many-records": gettext_noop("the file has more than %(limit)s records; split it"),
-        "yaml.too-many-values": gettext_noop("the file has more than %(limit)s values; split it"),
     }
 )

@@ -39,7 +39,7 @@ class InvalidInputError(ApplicationError):
 
     def __init__(self, problems: Mapping[str, Sentence | str]) -> None:
         self.problems = {
-            field: text if isinstance(text, Sentence) else Sentence(text)
+            field: text if isinstance(text, Sentence) else Sentence.verbatim(text)
             for field, text in problems.items()
         }
         super().__init__("input.invalid", problems=_Joined(self.problems))

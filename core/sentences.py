@@ -13,6 +13,7 @@ the parameters that its sentence has, and each sentence of the catalogue is rais
 
 import re
 from collections.abc import Mapping
+from copy import copy
 from typing import Any, Final, Self
 
 from core.language import gettext
@@ -45,8 +46,8 @@ class Sentence:
     """One sentence for people: `str()` says it in the language of whoever reads it now.
 
     Args:
-        text: a code of the catalogue. Anything else is said as it is: what another package or a
-            service says in words of its own.
+        text: a code of the catalogue. Anything else is said as it is: a package may raise one of
+            our errors in words of its own. What comes from outside goes through `verbatim`.
         at: where it stands, such as a file and a line; said first, before a colon.
         **params: what each %(name)s of the sentence stands for. Sentences and errors among them
             are translated with it.
@@ -67,15 +68,18 @@ class Sentence:
             self.code, self.params = "", {"text": text}
         self.at = at
 
+    @classmethod
+    def verbatim(cls, text: str, *, at: object = None) -> "Sentence":
+        """Return a sentence in somebody else's words, even where they are written as a code."""
+        sentence = cls("", at=at)
+        sentence.params = {"text": text}
+        return sentence
+
     def within(self, at: object) -> "Sentence":
         """Return the same, said of a place that holds the one it names now."""
-        inner = at if self.at is None else Sentence("place.nested", outer=at, inner=self.at)
-        return self._copy(inner)
-
-    def _copy(self, at: object) -> "Sentence":
-        if self.code:
-            return Sentence(self.code, at=at, **self.params)
-        return Sentence(self.params["text"], at=at)
+        wider = copy(self)
+        wider.at = at if self.at is None else Sentence("place.nested", outer=at, inner=self.at)
+        return wider
 
     @property
     def text(self) -> str:
@@ -95,12 +99,6 @@ class Sentence:
 
     def __hash__(self) -> int:
         return hash(str(self))
-
-    def __getstate__(self) -> tuple[str, Mapping[str, Any], object]:
-        return self.code, self.params, self.at
-
-    def __setstate__(self, state: tuple[str, Mapping[str, Any], object]) -> None:
-        self.code, self.params, self.at = state
 
 
 class CodedError(Exception):
@@ -126,5 +124,8 @@ class CodedError(Exception):
         return self.sentence.code
 
     def within(self, at: object) -> Self:
-        """Return an error of the same class, said of a place that holds the one it names."""
-        return type(self)(self.sentence.within(at))
+        """Return the same error, said of a place that holds the one it names."""
+        wider = copy(self)
+        wider.sentence = self.sentence.within(at)
+        wider.args = (wider.sentence,)
+        return wider

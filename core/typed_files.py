@@ -12,6 +12,7 @@ import stat
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from core.sentences import Sentence
 from core.tables.quoting import UnreadableError
 
 __all__ = ["open_typed", "read_typed"]
@@ -37,7 +38,7 @@ def open_typed(path: Path, border: Path | None = None) -> BinaryIO:
             return path.open("rb")
         return _open_inside(path, border or path.parent)
     except OSError as error:
-        raise UnreadableError(error.strerror or str(error)) from error  # the system's own words
+        raise UnreadableError(Sentence.verbatim(error.strerror or str(error))) from error
     except ValueError:  # a NUL in it
         raise UnreadableError("file.no-name") from None
 

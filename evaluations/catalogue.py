@@ -110,7 +110,6 @@ SENTENCES: Final = register(
         "gate.missing": gettext_noop("release gate %(key)s does not exist"),
         "gate.no-suite": gettext_noop("this suite does not exist or has been deleted"),
         "gate.twice": gettext_noop("This prompt already has a gate for this suite."),
-        "grader.no-embeddings": gettext_noop("%(name)s does not offer embeddings"),
         "http.all-refused": gettext_noop(
             "the %(which)s %(most)s requests were all rejected; the last error was: %(error)s"
         ),
@@ -187,7 +186,6 @@ SENTENCES: Final = register(
         "local.no-start": gettext_noop(
             "the local model did not start; run `make local-model` again"
         ),
-        "offline.no-embeddings": gettext_noop("%(kind)s does not offer embeddings"),
         "openai.embeddings-count": gettext_noop("%(name)s returned %(counts)s"),
         "openai.key-elsewhere": gettext_noop(
             "%(key)s is only sent to its own address; to allow this one, set %(base)s"
@@ -251,11 +249,8 @@ SENTENCES: Final = register(
         "plugin.unreadable": gettext_noop(
             "%(package)s cannot be used: loading %(target)s failed (%(why)s)"
         ),
-        "promptfoo.code-file": gettext_noop(
+        "promptfoo.code": gettext_noop(
             "“%(reference)s” would run code, which AutoForge never does"
-        ),
-        "promptfoo.code-prompt": gettext_noop(
-            "“%(raw)s” would run code, which AutoForge never does"
         ),
         "promptfoo.csv-number": gettext_noop("%(name)s must be a number, not “%(cell)s”"),
         "promptfoo.csv-orphan": gettext_noop(
@@ -274,11 +269,9 @@ SENTENCES: Final = register(
         "promptfoo.function": gettext_noop("function would run code, which AutoForge never does"),
         "promptfoo.names": gettext_noop("%(key)s must be a list of names"),
         "promptfoo.no-file": gettext_noop("%(raw)s cannot be read: no such file"),
+        "promptfoo.no-match": gettext_noop("no file matches “%(reference)s”"),
         "promptfoo.no-prompt": gettext_noop("%(name)s contains no prompt"),
-        "promptfoo.no-prompt-file": gettext_noop("no file matches “%(raw)s”"),
         "promptfoo.no-tests": gettext_noop("no tests: “%(what)s” contains none"),
-        "promptfoo.no-tests-file": gettext_noop("no file matches “%(reference)s”"),
-        "promptfoo.no-value-file": gettext_noop("no file matches “%(value)s”"),
         "promptfoo.not-text": gettext_noop(
             "“%(reference)s” is not a text file; only text can be sent here"
         ),
@@ -307,9 +300,6 @@ SENTENCES: Final = register(
         "promptfoo.too-many-lists": gettext_noop(
             "the file lists refer to more than %(limit)s files"
         ),
-        "promptfoo.too-many-values": gettext_noop(
-            "the file has more than %(limit)s values; split it"
-        ),
         "promptfoo.unknown-reference": gettext_noop(
             "there is no %(kind)s “%(reference)s”; available: %(there)s"
         ),
@@ -331,6 +321,7 @@ SENTENCES: Final = register(
             "“%(text)s” is a list of models; only a configuration file can refer to it"
         ),
         "provider.needs": gettext_noop("%(kind)s needs %(what)s, such as %(examples)s"),
+        "provider.no-embeddings": gettext_noop("%(name)s does not offer embeddings"),
         "provider.no-id": gettext_noop(
             "a provider object needs a string id, such as openai:gpt-4.1-mini"
         ),
@@ -441,7 +432,6 @@ SENTENCES: Final = register(
         "scorer.schema-syntax": gettext_noop(
             "the schema is neither valid JSON nor valid YAML: %(reason)s"
         ),
-        "scorer.similar": gettext_noop("%(type)s needs a string or a list of strings as its value"),
         "scorer.text": gettext_noop("%(type)s needs a non-empty string as its value"),
         "scorer.text-or-number": gettext_noop(
             "%(type)s needs a non-empty string or a number as its value"
@@ -484,7 +474,6 @@ SENTENCES: Final = register(
         "suite.exists": gettext_noop(
             "a suite with the name “%(name)s” already exists; rename this one or replace its cases"
         ),
-        "suite.file-syntax": gettext_noop("not valid YAML or JSON: %(reason)s"),
         "suite.file-too-large": gettext_noop("the file is larger than 50 MiB; split it"),
         "suite.key-twice": gettext_noop("duplicate key “%(key)s”"),
         "suite.kind": gettext_noop("a suite must begin with “autoforge: %(kind)s”"),
@@ -496,7 +485,7 @@ SENTENCES: Final = register(
         "suite.no-tests-because": gettext_noop("no tests: %(error)s"),
         "suite.number": gettext_noop("%(name)s must be a number%(range)s"),
         "suite.suffix": gettext_noop("the name must end in %(known)s"),
-        "suite.syntax": gettext_noop("not valid YAML or JSON: %(problem)s"),
+        "suite.syntax": gettext_noop("not valid YAML or JSON: %(reason)s"),
         "suite.text": gettext_noop("%(key)s must be a string"),
         "suite.too-deep": gettext_noop(
             "too many values, or nested too deeply (aliases can multiply values)"

@@ -9,6 +9,7 @@ import pytest
 
 import evaluations.catalogue
 import prompts.catalogue
+from core.errors import InvalidInputError
 from core.sentences import CATALOGUE, CodedError, Sentence, register
 from evaluations.engine import errors
 from tests.test_translations import ROOT
@@ -128,3 +129,20 @@ def test_an_error_that_comes_from_a_worker_is_said_in_the_readers_language() -> 
     with override("ja"):
         assert "cases" in str(error)
         assert str(error) != "line 3: cases must be a list"
+
+
+def test_what_comes_from_outside_is_no_code_of_ours() -> None:
+    for code in ("http.timeout", "suite.cases-list"):  # a service may answer anything
+        assert str(Sentence.verbatim(code, at="x")) == f"x: {code}"
+        assert str(InvalidInputError({"name": code})) == f"name: {code}"
+
+
+def test_a_wider_place_keeps_what_else_an_error_knows() -> None:
+    error = errors.RateLimitError("http.rate-limit", name="x", retry_after_seconds=3).within(
+        "case 1"
+    )
+    assert (error.retry_after_seconds, error.args) == (3, (error.sentence,))
+    assert str(error).startswith("case 1: ")
+    fields = InvalidInputError({"name": Sentence("import.object")}).within("a.json")
+    assert str(fields) == "a.json: name: must be a JSON object"
+    assert fields.problems.keys() == {"name"}

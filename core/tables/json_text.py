@@ -75,14 +75,14 @@ def _refuse_many_values(text: str, limits: Limits) -> None:
     # Each bracket and comma can be a value: a file of three bytes a value would fill the memory.
     values = text.count("[") + text.count("{") + text.count(",")
     if values > limits.values:  # those in texts among them
-        raise UnreadableError("json.too-many-values", limit=f"{limits.values:,}")
+        raise UnreadableError("file.too-many-values", limit=f"{limits.values:,}")
 
 
 def _collect(values: Iterator[Found], limits: Limits) -> list[Record]:
     records: list[Record] = []
     for line, value in values:
         if len(records) == limits.records:
-            raise UnreadableError("json.too-many-records", limit=f"{limits.records:,}")
+            raise UnreadableError("file.too-many-records", limit=f"{limits.records:,}")
         records.append(Record(number=len(records) + 1, line=line, value=value))
     return records
 
@@ -152,7 +152,7 @@ class _Cursor:
         """Return the error that says where this is."""
         line = count_lines(self._text, 0, self._position) + 1
         column = self._position - self._text.rfind("\n", 0, self._position)
-        return UnreadableError("json.at", line=line, column=column, what=what)
+        return UnreadableError("file.at", line=line, column=column, what=what)
 
 
 def _records(cursor: _Cursor, lists: Collection[str]) -> Iterator[Found]:

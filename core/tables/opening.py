@@ -102,7 +102,7 @@ def read_bytes(stream: BinaryIO, limits: Limits) -> bytes:
     try:
         raw = stream.read(limits.size_bytes + 1)
     except OSError as error:
-        raise UnreadableError(error.strerror or str(error)) from error  # the system's own words
+        raise UnreadableError(Sentence.verbatim(error.strerror or str(error))) from error
     if len(raw) > limits.size_bytes:
         raise UnreadableError("file.over-limit", limit=limits.size_bytes // MEBIBYTE)
     return raw

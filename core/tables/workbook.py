@@ -87,7 +87,7 @@ def read_workbook(raw: bytes, limits: Limits, sheet: str = "") -> Table:
         UnreadableError: it is no workbook, is damaged, has no such sheet, or a limit is reached.
     """
     if raw.startswith(OLE):
-        raise UnreadableError("workbook.old")
+        raise UnreadableError("file.is-old-workbook")
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
             _check_archive(archive, limits)

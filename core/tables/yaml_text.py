@@ -80,7 +80,7 @@ def read_yaml(
     try:
         for line, value in builder.records(lists):
             if len(records) == limits.records:
-                raise UnreadableError("yaml.too-many-records", limit=f"{limits.records:,}")
+                raise UnreadableError("file.too-many-records", limit=f"{limits.records:,}")
             records.append(Record(number=len(records) + 1, line=line, value=value))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -104,7 +104,7 @@ def _line_of(event: Any) -> int:
 
 
 def _error_at(mark: Any, what: Sentence) -> UnreadableError:
-    return UnreadableError("yaml.at", line=mark.line + 1, column=mark.column + 1, what=what)
+    return UnreadableError("file.at", line=mark.line + 1, column=mark.column + 1, what=what)
 
 
 class _Builder:
@@ -182,7 +182,7 @@ class _Builder:
     def _count(self) -> None:
         self._left -= 1
         if self._left < 0:
-            raise UnreadableError("yaml.too-many-values", limit=f"{self._most:,}")
+            raise UnreadableError("file.too-many-values", limit=f"{self._most:,}")
 
     def _refuse(self, sentence: Sentence) -> None:
         self._fault = self._fault or sentence

@@ -146,7 +146,7 @@ class ModelServices:
         """
         model = self._model("embeddings", provider)
         if not model.provider.abilities.supports_embeddings:
-            raise SetupError("grader.no-embeddings", name=model.spec.name)
+            raise SetupError("provider.no-embeddings", name=model.spec.name)
         tokens = sum(map(len, texts)) // CHARACTERS_PER_TOKEN + 1
         vectors = await self._asked(model, tokens, lambda: model.provider.embed(texts))
         return vectors, calculate_cost(model.price, tokens, 0)

@@ -114,7 +114,7 @@ class Source:
         if reference.startswith(REMOTE):
             raise SuiteError("promptfoo.remote", at=place, reference=reference)
         if RUNS.search(reference):
-            raise SuiteError("promptfoo.code-file", at=place, reference=reference)
+            raise SuiteError("promptfoo.code", at=place, reference=reference)
         return reference.removeprefix("file://")
 
     def load_text(self, path: PurePosixPath) -> str:

@@ -92,7 +92,7 @@ def _read(
     label = str(entry.get("label") or "")
     names = tuple(str(entry[key]) for key in ("label", "id") if entry.get(key))
     if raw.startswith("exec:"):
-        raise SuiteError("promptfoo.code-prompt", at=place, raw=raw)
+        raise SuiteError("promptfoo.code", at=place, reference=raw)
     paths = _paths(source, raw, place)
     if paths is None:
         _warn_of_chat(source, raw, place)
@@ -138,7 +138,7 @@ def _paths(source: Source, raw: str, place: Where) -> list[PurePosixPath] | None
     if raw.startswith("file://"):
         paths = source.paths(raw, place)
         if not paths:
-            raise SuiteError("promptfoo.no-prompt-file", at=place, raw=raw)
+            raise SuiteError("promptfoo.no-match", at=place, reference=raw)
         return paths
     if raw.startswith(("langfuse://", "portkey://", "helicone://", "http://", "https://")):
         source.path(raw, place)  # refuses it

@@ -44,7 +44,7 @@ class _Resolver:
         self._left -= 1
         if self._left < 0:
             raise SuiteError(
-                "promptfoo.too-many-values", at=self.document.file, limit=f"{MOST_VALUES:,}"
+                "file.too-many-values", at=self.document.file, limit=f"{MOST_VALUES:,}"
             )
         if isinstance(value, list):
             return [self.resolve(one, (*path, place), within) for place, one in enumerate(value)]

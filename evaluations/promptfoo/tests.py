@@ -118,7 +118,7 @@ def _listed(
 def _of_files(source: Source, reference: str, spot: Where, within: Within) -> Iterator[FoundTest]:
     paths = source.paths(reference, spot)
     if not paths:
-        raise SuiteError("promptfoo.no-tests-file", at=spot, reference=reference)
+        raise SuiteError("promptfoo.no-match", at=spot, reference=reference)
     for path in paths:
         inside = source.open_list(path, spot, within)
         file_format = detect_format(path.name)

@@ -74,7 +74,7 @@ def _choices(source: Source, value: Any, place: Where) -> list[Any]:
     if isinstance(value, str) and value.startswith("file://"):
         paths = source.paths(value, place)
         if not paths:
-            raise SuiteError("promptfoo.no-value-file", at=place, value=value)
+            raise SuiteError("promptfoo.no-match", at=place, reference=value)
         return [f"file://{path}" for path in paths]
     expands = isinstance(value, list) and value and isinstance(value[0], str)
     return value if expands else [value]

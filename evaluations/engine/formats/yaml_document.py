@@ -163,10 +163,10 @@ def _load_yaml(text: str, file: str) -> tuple[Any, Mapping[Path, tuple[int, int 
             line=mark.line + 1 if mark else None,
             column=mark.column + 1 if mark else None,
         )
-        raise SuiteError("suite.syntax", at=place, problem=error.problem) from None
+        raise SuiteError("suite.syntax", at=place, reason=error.problem) from None
     except (yaml.YAMLError, RecursionError) as error:
         said = _("nested too deeply") if isinstance(error, RecursionError) else str(error)
-        raise SuiteError("suite.file-syntax", at=file, reason=said) from None
+        raise SuiteError("suite.syntax", at=file, reason=said) from None
     reader = _Reader(file, len(text))
     value = reader.build(node, ()) if node is not None else None
     return value, reader.marks

@@ -52,7 +52,6 @@ class _Meaning:
 
 
 FILTER_SIGNS: Final = ("content_filter", "content_policy", "content management policy")
-FILTERED: Final = "http.filtered"
 # The first that fits counts.
 MEANINGS: Final = (
     _Meaning(kind=AuthenticationError, statuses=(401,), code="http.unauthorized"),
@@ -86,7 +85,7 @@ MEANINGS: Final = (
     _Meaning(
         kind=ContentFilterError,
         signs=(*FILTER_SIGNS, "responsibleai", "flagged", "moderation"),
-        code=FILTERED,
+        code="http.filtered",
     ),
     _Meaning(kind=RefusedError, statuses=ANY, code="http.refused"),
 )
@@ -184,7 +183,7 @@ def find_embedded_error(name: str, embedded: Embedded, headers: Mapping[str, str
     what = Sentence(code, name=name)
     if embedded.status:
         what = Sentence("http.status", what=what, status=embedded.status)
-    return _built(kind, Sentence(embedded.message, at=what), headers, status)
+    return _built(kind, Sentence.verbatim(embedded.message, at=what), headers, status)
 
 
 def find_status_error(
@@ -193,7 +192,7 @@ def find_status_error(
     """Return the error that an answer with another status than a good one stands for."""
     kind, code = _meaning_of(status, text)
     what = Sentence("http.status", what=Sentence(code, name=name), status=status)
-    return _built(kind, Sentence(_message(text), at=what), headers, status)
+    return _built(kind, Sentence.verbatim(_message(text), at=what), headers, status)
 
 
 def _meaning_of(status: int, text: str) -> tuple[type[ProviderError], str]:

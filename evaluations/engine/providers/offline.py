@@ -37,7 +37,7 @@ class _Offline:
         Raises:
             SetupError: always.
         """
-        raise SetupError("offline.no-embeddings", kind=self.spec.kind)
+        raise SetupError("provider.no-embeddings", name=self.spec.kind)
 
     async def close(self) -> None:
         """Do nothing: there is nothing to let go of."""

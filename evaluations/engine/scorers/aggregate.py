@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from core.language import gettext as _
+from core.sentences import Sentence
 from evaluations.engine.errors import EngineError, ScoringError
 from evaluations.engine.scorers.base import Context, Scorer
 from evaluations.engine.scorers.deciding import is_checked
@@ -132,14 +133,16 @@ def _scorer_of(assertion: Assertion) -> Scorer:
         original = assertion.config.get("original", {})
         kind = original.get("type", "this") if isinstance(original, Mapping) else "this"
         why = assertion.config.get("why")
-        raise ScoringError(str(why)) if why else ScoringError("assertion.not-supported", kind=kind)
+        if why:
+            raise ScoringError(Sentence.verbatim(str(why)))
+        raise ScoringError("assertion.not-supported", kind=kind)
     return find(assertion.type)
 
 
 async def _grade_set(assertion: Assertion, answer: Answer, context: Context) -> AssertionResult:
     inner = await _grade_all(assertion.assertions, answer, context, assertion.threshold)
     if inner.passed is None or inner.score is None:
-        raise ScoringError(inner.error)
+        raise ScoringError(Sentence.verbatim(inner.error))
     failed = [one.outcome.reason for one in inner.grades if not one.outcome.passed]
     reason = failed[0] if failed else "all of the set hold"
     return AssertionResult(

@@ -17,6 +17,7 @@ from typing import Final
 
 from core import bounded
 from core.language import gettext as _
+from core.sentences import Sentence
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.base import Context, Scorer, estimate_length
 from evaluations.engine.types import Answer, Assertion, AssertionResult
@@ -89,7 +90,7 @@ async def score_within(
     except bounded.BoundedError as error:
         raise ScoringError("scorer.effort", type=assertion.type, error=error) from error
     if isinstance(result, str):
-        raise ScoringError(result)
+        raise ScoringError(Sentence.verbatim(result))
     passed, score, reason = result
     return AssertionResult(passed=passed, score=score, reason=reason)
 

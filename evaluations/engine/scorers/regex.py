@@ -8,7 +8,7 @@ import threading
 from functools import lru_cache
 from typing import Any, Final
 
-from core.sentences import CodedError
+from core.sentences import CodedError, Sentence
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.base import Context, Scorer
 from evaluations.engine.scorers.effort import TooExpensiveError, is_here
@@ -83,7 +83,7 @@ def search(pattern: str, text: str, *, flags: str = "") -> bool:
             "scorer.regex-effort", pattern=shortened(pattern), seconds=f"{SECONDS:g}"
         ) from error
     if isinstance(found, str):
-        raise InvalidPatternError(found)
+        raise InvalidPatternError(Sentence.verbatim(found))
     return bool(found)
 
 

@@ -23,6 +23,7 @@ from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT7, specification_with
 
 from core.language import gettext as _
+from core.sentences import Sentence
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.effort import check_effort
 from evaluations.engine.scorers.javascript import shortened
@@ -95,7 +96,7 @@ def _translated(what: str) -> Iterator[None]:
     except RecursionError:
         raise ScoringError("schema.depth", what=what) from None
     except MISFITS as error:
-        raise ScoringError(shortened(str(error), 300), at=what) from error
+        raise ScoringError(Sentence.verbatim(shortened(str(error), 300), at=what)) from error
 
 
 def _as_text(schema: Any) -> str:

@@ -50,7 +50,7 @@ def _texts(assertion: Assertion, context: Context) -> list[str]:
     value = assertion.value if assertion.value not in (None, "") else context.expected
     found = value if isinstance(value, list) else [value]
     if not found or not all(isinstance(one, str) and one for one in found):
-        raise ScoringError("scorer.similar", type=assertion.type)
+        raise ScoringError("scorer.texts", type=assertion.type)
     return found
 
 
