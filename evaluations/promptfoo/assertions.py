@@ -16,7 +16,8 @@ from evaluations.promptfoo.keys import ASSERTION, warn_of_keys
 
 __all__ = ["filled", "read_assertions", "warn_of_judge"]
 
-CODE_KEYS: Final = ("transform", "contextTransform")
+CODE_KEYS: Final = ("transform", "contextTransform")  # JavaScript or Python in their value
+TAGS: Final = ("{{", "{%", "{#")  # what Nunjucks fills
 
 Path = tuple[Any, ...]
 
@@ -79,49 +80,65 @@ def warn_of_judge(source: Source, provider: Any, document: Document, path: Path)
     secret = find_secret(provider)
     if secret:
         raise SuiteError("promptfoo.secret", at=spot, secret=secret)
-    kinds = [one for one in provider.values() if isinstance(one, Mapping) and "id" in one]
-    for one in kinds if "id" not in provider else [provider]:
-        if set(one) - {"id", "label"}:
-            said = "of a judge only the id is taken; keep its settings in a model profile"
-            source.warn(said, spot)
+    judges: list[Mapping[str, Any]] = [provider]
+    if "id" not in provider:
+        # One for each need: {text: {id: …}, embedding: {id: …}}.
+        values = provider.values()
+        judges = [value for value in values if isinstance(value, Mapping) and "id" in value]
+    for judge in judges:
+        if set(judge) - {"id", "label"}:
+            sentence = "of a judge only the id is taken; keep its settings in a model profile"
+            source.warn(sentence, spot)
 
 
 def _prepared(source: Source, entry: Any, spot: Where, judge: Any) -> Any:
     """Return an entry with its files loaded, and without what would run code."""
     if not isinstance(entry, Mapping):
         return entry
-    found = dict(entry)
-    if isinstance(found.get("assert"), list):
-        found["assert"] = [_prepared(source, one, spot, judge) for one in found["assert"]]
-    value = found.get("value")
-    code = next((key for key in CODE_KEYS if key in found), None)
+    prepared = dict(entry)
+    members = prepared.get("assert")
+    if isinstance(members, list):
+        prepared["assert"] = [_prepared(source, member, spot, judge) for member in members]
+    value = prepared.get("value")
+    code = next((key for key in CODE_KEYS if key in prepared), None)
     if code is None and isinstance(value, str) and _is_code(value):
         code = value
         source.warn(f"“{value}” would run code; scoring it will be an error", spot)
     if code is not None:
         return unsupported(entry, f"“{code}” would run code, which AutoForge never does")
-    if judge is not None and "provider" not in found and _needs_judge(found.get("type")):
-        found["provider"] = judge
-    if "value" in found:
-        found["value"] = _loaded(source, value, spot)
-    return found
+    if judge is not None and "provider" not in prepared and _needs_judge(prepared.get("type")):
+        prepared["provider"] = judge
+    if "value" in prepared:
+        prepared["value"] = _loaded(source, value, spot)
+    return prepared
 
 
 def _is_code(value: str) -> bool:
-    bare = value.rpartition(":")[0] if value.count(":") > 1 else value
-    return value.startswith("package:") or (
-        value.startswith("file://") and (value.endswith(CODE) or bare.endswith(CODE))
-    )
+    if value.startswith("package:"):
+        return True
+    if not value.startswith("file://"):
+        return False
+    if value.endswith(CODE):
+        return True
+    # A function of a file stands behind a second colon: file://checks.py:score.
+    file, _colon, _function = value.rpartition(":")
+    return value.count(":") > 1 and file.endswith(CODE)
 
 
 def _needs_judge(kind: object) -> bool:
-    name = parse_type(kind)[0] if isinstance(kind, str) else ""
+    if not isinstance(kind, str):
+        return False
+    name, _negated = parse_type(kind)
     return name in SCORERS and "judge" in SCORERS[name].needs
 
 
 def _loaded(source: Source, value: Any, spot: Where) -> Any:
     if isinstance(value, list):
-        return [_loaded(source, one, spot) if isinstance(one, str) else one for one in value]
+        loaded = list(value)
+        for number, entry in enumerate(value):
+            if isinstance(entry, str):
+                loaded[number] = _loaded(source, entry, spot)
+        return loaded
     if not isinstance(value, str) or not value.startswith("file://"):
         return value
     path = source.path(value, spot)
@@ -137,8 +154,8 @@ def _loaded(source: Source, value: Any, spot: Where) -> Any:
 def _as_it_stands(value: Any) -> Any:
     """Return what a file holds so that filling its texts changes nothing."""
     if isinstance(value, list):
-        return [_as_it_stands(one) for one in value]
-    if isinstance(value, str) and any(sign in value for sign in ("{{", "{%", "{#")):
+        return [_as_it_stands(entry) for entry in value]
+    if isinstance(value, str) and any(tag in value for tag in TAGS):
         return f"{{% raw %}}{value}{{% endraw %}}"
     return value
 
@@ -161,10 +178,15 @@ def _filled(source: Source, assertion: Assertion, variables: Mapping[str, Any]) 
     if isinstance(value, str):
         value = source.render(value, variables)
     elif isinstance(value, list):
-        value = [source.render(one, variables) if isinstance(one, str) else one for one in value]
+        texts = list(value)
+        for number, entry in enumerate(value):
+            if isinstance(entry, str):
+                texts[number] = source.render(entry, variables)
+        value = texts
     metric = source.render(assertion.metric, variables)
-    members = tuple(_filled(source, one, variables) for one in assertion.assertions)
+    members = tuple(_filled(source, member, variables) for member in assertion.assertions)
     same = value == assertion.value and metric == assertion.metric
     if same and members == assertion.assertions:
+        # Most hold no tag: thousands of cases then share one object.
         return assertion
     return replace(assertion, value=value, metric=metric, assertions=members)

@@ -18,7 +18,11 @@ __all__ = ["CaseMaker", "FoundCase", "FoundTest", "list_entries"]
 
 # What a test takes over from defaultTest where it says nothing itself.
 INHERITED: Final = ("threshold", "prompts", "providers", "assertScoringFunction")
-LONGEST_FILLED: Final = 30_000_000  # characters of all texts of a file that are filled in
+# Characters of all texts of a file that are filled in: each case keeps its own copy, so that a
+# long variable of defaultTest and many tests would come to gigabytes.
+LONGEST_FILLED: Final = 30_000_000
+# Code that would change the answer before it is scored: without it every assertion of the test
+# would judge another text than promptfoo's does.
 CODE_OPTIONS: Final = ("transform", "postprocess")
 
 Keys = tuple[Any, ...]
@@ -28,7 +32,7 @@ Keys = tuple[Any, ...]
 class FoundTest:
     """A test as it stands in a file."""
 
-    given: Mapping[str, Any]
+    entry: Mapping[str, Any]
     document: Document
     path: Keys
     parts: tuple[tuple[Mapping[str, Any], Document, Keys], ...] = ()
@@ -58,7 +62,7 @@ def list_entries(test: FoundTest, key: str) -> Mapping[str, Any]:
     Raises:
         SuiteError: it is none; names the place.
     """
-    value = test.given.get(key) or {}
+    value = test.entry.get(key) or {}
     if not isinstance(value, Mapping):
         raise SuiteError("promptfoo.entries", at=test.document.spot(*test.path, key), key=key)
     return value
@@ -78,127 +82,145 @@ class CaseMaker:
         self._default = default
         self._general = general
         self._filled = 0
+        # By the judge that they ask: a file of thousands of tests reads its defaults once.
         self._of_default: dict[str, tuple[Assertion, ...]] = {}
 
     def cases(self, test: FoundTest, count: int) -> Iterator[FoundCase]:
         """Yield the cases of a test; `count` is how many there are before it."""
         spot = test.spot
-        both = self._with_default(test)
-        options = both["options"]
-        assertions = self._assertions(test, both)
-        filters = {key: _names(both.get(key), key, spot) for key in ("prompts", "providers")}
+        merged = self._with_default(test)
+        options = merged["options"]
+        assertions = self._assertions(test, merged)
+        prompts = _names(merged.get("prompts"), "prompts", spot)
+        providers = _names(merged.get("providers"), "providers", spot)
+        threshold = merged.get("threshold")
+        if threshold is not None:
+            threshold = number_in(threshold, "threshold", spot, least=0, most=1)
         expanded = not options.get("disableVarExpansion")
-        taken = combinations(self._source, both["vars"], spot, expanded=expanded)
-        for number, given in enumerate(taken):
-            variables = resolved(self._source, given, spot)
-            self._count(given, variables, spot)
-            checks = (filled(self._source, one, variables, spot) for one in assertions)
+        rows = combinations(self._source, merged["vars"], spot, expanded=expanded)
+        for number, row in enumerate(rows):
+            variables = resolved(self._source, row, spot)
+            self._count(row, variables, spot)
+            checks = [filled(self._source, check, variables, spot) for check in assertions]
             case = Case(
-                name=_name(both, count, number),
+                name=_name(merged, count, number),
                 variables=variables,
                 assertions=tuple(checks),
-                threshold=_threshold(both.get("threshold"), spot),
-                metadata=both["metadata"],
-                given_answer=_answer(both.get("providerOutput")),
+                threshold=threshold,
+                metadata=merged["metadata"],
+                given_answer=_answer(merged.get("providerOutput")),
                 prefix=str(options.get("prefix") or ""),
                 suffix=str(options.get("suffix") or ""),
             )
-            yield FoundCase(case=case, place=spot, **filters)
+            yield FoundCase(case=case, place=spot, prompts=prompts, providers=providers)
 
-    def _count(self, given: Mapping[str, Any], variables: Mapping[str, Any], spot: Where) -> None:
+    def _count(self, row: Mapping[str, Any], variables: Mapping[str, Any], spot: Where) -> None:
         """Refuse a file whose texts, filled in, would not fit into memory."""
         for name, value in variables.items():
-            if isinstance(value, str) and value is not given.get(name):
+            # A text that nothing was filled into is one object in every case, and costs nothing.
+            if isinstance(value, str) and value is not row.get(name):
                 self._filled += len(value)
         if self._filled > LONGEST_FILLED:
             raise SuiteError("promptfoo.filled-too-long", at=spot, most=f"{LONGEST_FILLED:,}")
 
     def _with_default(self, test: FoundTest) -> dict[str, Any]:
-        default, both = self._default, dict(test.given)
+        default = self._default
+        merged = dict(test.entry)
         for key in INHERITED:
-            if both.get(key) is None and key in default.given:
-                both[key] = default.given[key]
-        both["vars"] = {**_variables(self._source, default), **_variables(self._source, test)}
-        both["options"] = _options(list_entries(default, "options"), list_entries(test, "options"))
-        usual = list_entries(default, "metadata") or self._general
-        both["metadata"] = {**usual, **list_entries(test, "metadata")}
-        return both
+            if merged.get(key) is None and key in default.entry:
+                merged[key] = default.entry[key]
+        merged["vars"] = {**_variables(self._source, default), **_variables(self._source, test)}
 
-    def _assertions(self, test: FoundTest, both: Mapping[str, Any]) -> list[Assertion]:
-        options = both["options"]
+        options = dict(list_entries(test, "options"))
+        for key in ("prefix", "suffix"):
+            # An empty one is none: that of all tests stays.
+            if not options.get(key):
+                options.pop(key, None)
+        merged["options"] = {**list_entries(default, "options"), **options}
+
+        general = list_entries(default, "metadata") or self._general
+        merged["metadata"] = {**general, **list_entries(test, "metadata")}
+        return merged
+
+    def _assertions(self, test: FoundTest, merged: Mapping[str, Any]) -> list[Assertion]:
+        options = merged["options"]
+        # The test's own judge, not the merged one: a run's usual judge is the one of defaultTest.
         judge = list_entries(test, "options").get("provider")
-        inherits = options.get("disableDefaultAsserts") is not True
-        found = list(self._inherited(judge)) if inherits else []
-        for given, document, path in test.parts or ((test.given, test.document, test.path),):
-            found += self._read(given, document, path, judge)
+        assertions: list[Assertion] = []
+        # True itself, as in promptfoo (=== true): "yes" or 1 leaves the defaults in.
+        if options.get("disableDefaultAsserts") is not True:
+            assertions += self._inherited(judge)
+        for entry, document, path in test.parts or ((test.entry, test.document, test.path),):
+            assertions += self._read(entry, document, path, judge)
+
         code = [key for key in CODE_OPTIONS if options.get(key)]
-        code += ["assertScoringFunction"] if both.get("assertScoringFunction") else []
-        if not code or not found:
-            return found
+        if merged.get("assertScoringFunction"):
+            code.append("assertScoringFunction")
+        if not code or not assertions:
+            return assertions
+        # Left out, the code would leave a test that passes or fails for no reason of its author:
+        # one assertion that cannot be scored makes it an error.
         why = _("“%(code)s” of the test would run code, which AutoForge never does") % {
             "code": code[0]
         }
-        return [*found, parse_assertion(unsupported({"weight": 1.0}, why))]
+        return [*assertions, parse_assertion(unsupported({"weight": 1.0}, why))]
 
     def _inherited(self, judge: Any) -> tuple[Assertion, ...]:
-        key, default = repr(judge), self._default
+        default = self._default
+        key = repr(judge)  # a judge may be an object, which is no key of a dictionary
         if key not in self._of_default:
-            parts = (default.given, default.document, default.path)
-            self._of_default[key] = self._read(*parts, judge)
+            self._of_default[key] = self._read(default.entry, default.document, default.path, judge)
         return self._of_default[key]
 
     def _read(
-        self, given: Mapping[str, Any], document: Document, path: Keys, judge: Any
+        self, entry: Mapping[str, Any], document: Document, path: Keys, judge: Any
     ) -> tuple[Assertion, ...]:
-        place = (*path, "assert")
-        return read_assertions(self._source, given.get("assert") or [], document, place, judge)
-
-
-def _options(default: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    # An empty prefix or suffix of a test is none: that of all tests stays.
-    empty = {key for key in ("prefix", "suffix") if not own.get(key)}
-    return {**default, **{key: value for key, value in own.items() if key not in empty}}
+        entries = entry.get("assert") or []
+        return read_assertions(self._source, entries, document, (*path, "assert"), judge)
 
 
 def _variables(source: Source, test: FoundTest) -> Mapping[str, Any]:
     """Return the variables of a test; files of them are put together."""
-    given = test.given.get("vars") or {}
-    if isinstance(given, Mapping):
-        return given
-    references = [given] if isinstance(given, str) else given
+    variables = test.entry.get("vars") or {}
+    if isinstance(variables, Mapping):
+        return variables
+    references = [variables] if isinstance(variables, str) else variables
     spot = test.document.spot(*test.path, "vars")
-    if not isinstance(references, list) or not all(isinstance(one, str) for one in references):
+    if not _is_list_of_texts(references):
         raise SuiteError("promptfoo.vars", at=spot)
-    found: dict[str, Any] = {}
-    for path in (path for one in references for path in source.paths(one, spot)):
-        value = load_document(source.load_text(path), path.name).value
-        if not isinstance(value, dict):
-            raise SuiteError("promptfoo.vars-file", at=path.name)
-        found |= value
-    return found
+    merged: dict[str, Any] = {}
+    for reference in references:
+        for path in source.paths(reference, spot):
+            value = load_document(source.load_text(path), path.name).value
+            if not isinstance(value, dict):
+                raise SuiteError("promptfoo.vars-file", at=path.name)
+            merged |= value
+    return merged
 
 
-def _names(given: Any, key: str, spot: Where) -> tuple[str, ...] | None:
-    if given is None:
+def _is_list_of_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(entry, str) for entry in value)
+
+
+def _names(value: Any, key: str, spot: Where) -> tuple[str, ...] | None:
+    if value is None:
         return None
-    if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
+    if not _is_list_of_texts(value):
         raise SuiteError("promptfoo.names", at=spot, key=key)
-    return tuple(given)
+    return tuple(value)
 
 
-def _name(both: Mapping[str, Any], count: int, number: int) -> str:
-    described = str(both.get("description") or "")
-    if not described:
+def _name(merged: Mapping[str, Any], count: int, number: int) -> str:
+    description = str(merged.get("description") or "")
+    if not description:
         return f"{count + number + 1}"
-    return f"{described} ({number + 1})" if number else described
+    # Names tell the cases of a suite apart, so the second row of one test has a number.
+    return f"{description} ({number + 1})" if number else description
 
 
-def _answer(given: Any) -> str | None:
+def _answer(value: Any) -> str | None:
     """Return the answer that a test brings; an object goes as JSON."""
-    if given in (None, "", 0, False):
+    # What JavaScript takes for false is no answer: promptfoo then asks the model.
+    if value in (None, "", 0, False):
         return None
-    return given if isinstance(given, str) else stringify(given)
-
-
-def _threshold(value: Any, place: Where) -> float | None:
-    return None if value is None else number_in(value, "threshold", place, least=0, most=1)
+    return value if isinstance(value, str) else stringify(value)

@@ -6,7 +6,7 @@ Everything that is read and not carried out is a warning with its place.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -31,6 +31,7 @@ from evaluations.promptfoo.tests import read_default, read_tests
 
 __all__ = ["PromptSource", "PromptfooConfig", "ProviderSource", "RunOptions", "read_config"]
 
+# Each such text may take a worker process (docs/decisions/0015), and a page waits for all of them.
 SECONDS: Final = 0.5
 """Processor time of all texts of a file that are expensive to fill or to check."""
 
@@ -99,78 +100,89 @@ def _read(source: Source, document: Document) -> PromptfooConfig:
     warn_of_keys(source, config, TOP, document, ())
     options = _options(source, document)
     default = read_default(source, document)
-    found = tuple(read_tests(source, document, default))
+    cases = tuple(read_tests(source, document, default))
     prompts = tuple(read_prompts(source, document))
     providers = tuple(read_providers(source, document))
-    _refuse_unknown(found, "prompt", [one.names for one in prompts])
-    _refuse_unknown(found, "provider", [one.names for one in providers])
+    _refuse_unknown(cases, "prompt", [prompt.names for prompt in prompts])
+    _refuse_unknown(cases, "provider", [provider.names for provider in providers])
+    # A default that every test takes over is warned of once, not once a test.
     warnings = tuple(dict.fromkeys(source.warnings))
     description = str(config.get("description") or "")
-    cases = tuple(one.case for one in found)
+    suite = Suite(
+        name=description or document.file,
+        cases=tuple(entry.case for entry in cases),
+        warnings=warnings,
+    )
     return PromptfooConfig(
         description=description,
         prompts=prompts,
         providers=providers,
-        suite=Suite(name=description or document.file, cases=cases, warnings=warnings),
+        suite=suite,
         options=options,
-        models=list_models(default.given.get("options") or {}),
-        found=found,
+        models=list_models(default.entry.get("options") or {}),
+        found=cases,
         warnings=warnings,
     )
 
 
-def _refuse_unknown(found: Iterable[FoundCase], kind: str, names: list[tuple[str, ...]]) -> None:
+def _refuse_unknown(cases: Iterable[FoundCase], kind: str, names: list[tuple[str, ...]]) -> None:
     """Refuse a filter that lets nothing through because nothing is called so."""
-    for one in found:
-        for reference in (one.prompts if kind == "prompt" else one.providers) or ():
-            if names and not any(matches(reference, known) for known in names):
-                there = ", ".join(known[0][:60] for known in names[:20])
-                raise SuiteError(
-                    "promptfoo.unknown-reference",
-                    at=one.place,
-                    kind=kind,
-                    reference=reference,
-                    there=there,
-                )
+    if not names:
+        return  # the command's own columns are asked, which this file does not know
+    for case in cases:
+        references = case.prompts if kind == "prompt" else case.providers
+        for reference in references or ():
+            if any(matches(reference, known) for known in names):
+                continue
+            there = ", ".join(known[0][:60] for known in names[:20])  # a sentence, not a list
+            raise SuiteError(
+                "promptfoo.unknown-reference",
+                at=case.place,
+                kind=kind,
+                reference=reference,
+                there=there,
+            )
 
 
 def _options(source: Source, document: Document) -> RunOptions:
     config = document.value
-    general, line = config.get("evaluateOptions"), config.get("commandLineOptions")
+    general = config.get("evaluateOptions")
+    command_line = config.get("commandLineOptions")
     warn_of_keys(source, general, RUN, document, ("evaluateOptions",))
-    warn_of_keys(source, line, COMMAND_LINE, document, ("commandLineOptions",))
-    place = document.spot("evaluateOptions")
-    found = dict(_objects((general, line), place))
-    timeout = _number(found, "timeoutMs", place)
-    longest = _number(found, "maxEvalTimeMs", place)
+    warn_of_keys(source, command_line, COMMAND_LINE, document, ("commandLineOptions",))
+    spot = document.spot("evaluateOptions")
+    merged: dict[str, Any] = {}
+    for options in (general, command_line):  # the later one wins, as in promptfoo
+        if options is not None and not isinstance(options, Mapping):
+            raise SuiteError("promptfoo.evaluate-options", at=spot)
+        merged |= options or {}
+
+    # Milliseconds there, seconds here; 0 means without a limit there.
+    timeout = _number(merged, "timeoutMs", spot)
+    longest = _number(merged, "maxEvalTimeMs", spot)
     return RunOptions(
-        repeat=_whole(found, "repeat", place),
-        concurrency=_whole(found, "maxConcurrency", place, most=MOST_AT_A_TIME),
+        repeat=_whole(merged, "repeat", spot),
+        concurrency=_whole(merged, "maxConcurrency", spot, most=MOST_AT_A_TIME),
         timeout_seconds=timeout / 1000 if timeout else None,
         max_seconds=longest / 1000 if longest else None,
-        use_cache=found.get("cache") is not False,
+        use_cache=merged.get("cache") is not False,
     )
 
 
-def _objects(given: Iterable[Any], place: Where) -> Iterator[tuple[str, Any]]:
-    for one in given:
-        if one is not None and not isinstance(one, Mapping):
-            raise SuiteError("promptfoo.evaluate-options", at=place)
-        yield from (one or {}).items()
-
-
-def _number(found: Mapping[str, Any], key: str, place: Where) -> float | None:
-    value = found.get(key)
-    return None if value is None else number_in(value, key, place, least=0, most=math.inf)
+def _number(options: Mapping[str, Any], key: str, spot: Where) -> float | None:
+    value = options.get(key)
+    if value is None:
+        return None
+    return number_in(value, key, spot, least=0, most=math.inf)
 
 
 def _whole(
-    found: Mapping[str, Any], key: str, place: Where, *, most: float = math.inf
+    options: Mapping[str, Any], key: str, spot: Where, *, most: float = math.inf
 ) -> int | None:
-    value = _number(found, key, place)
-    if value is not None and not (1 <= value <= most and value.is_integer()):
-        allowed = (
-            _("of at least 1") if most == math.inf else _("from 1 to %(most)s") % {"most": most}
-        )
-        raise SuiteError("promptfoo.whole-number", at=place, key=key, allowed=allowed)
-    return None if value is None else int(value)
+    value = _number(options, key, spot)
+    if value is None:
+        return None
+    if 1 <= value <= most and value.is_integer():
+        return int(value)
+    allowed = _("of at least 1") if most == math.inf else _("from 1 to %(most)s") % {"most": most}
+    raise SuiteError("promptfoo.whole-number", at=spot, key=key, allowed=allowed)

@@ -27,6 +27,8 @@ THRESHOLD_OF: Final = re.compile(r"__config:__expected(\d*):threshold\Z")
 SPECIAL: Final = ("__prefix", "__suffix", "__description", "__providerOutput", "__metric")
 SPECIAL_NAMES: Final = frozenset({*SPECIAL, "__threshold"})
 ALIASES: Final = {"fn": "javascript", "eval": "javascript", "grade": "llm-rubric"}
+# What promptfoo sets where a cell has no (n): these are its own figures, and those of an assertion
+# in YAML differ from them.
 DEFAULTS: Final = {"similar": 0.8, "starts-with": None}
 WITH_THRESHOLD: Final = frozenset(
     {"answer-relevance", "classifier", "context-faithfulness", "context-recall"}
@@ -35,20 +37,21 @@ WITH_THRESHOLD: Final = frozenset(
 )
 USUAL: Final = 0.75
 
-Found = tuple[dict[str, Any], str]  # an assertion, and a warning or ""
+Cell = tuple[dict[str, Any], str]  # an assertion, and a warning or ""
 FoundRow = tuple[Document, dict[str, Any]]  # where it stands, and a test
 
 
-def parse_cell(text: str) -> Found:
+def parse_cell(text: str) -> Cell:
     """Return the assertion that a cell of `__expected` means, and what to warn of."""
     if text.startswith("file://") and text.endswith(CODE):
         return {"type": "python" if text.endswith(".py") else "javascript", "value": text}, ""
-    found = CELL.match(text)
-    name = ALIASES.get(found[2], found[2]) if found else ""
-    known = name in SCORERS or name in UNKNOWN_HERE or name in RUNS_CODE
-    if not found or not known:
-        return {"type": "equals", "value": text}, _trap(text)
-    negated, _name, bracket, value = found.groups()
+    match = CELL.match(text)
+    if match is None:
+        return {"type": "equals", "value": text}, _warn_of_prefix(text)
+    negated, word, bracket, value = match.groups()
+    name = ALIASES.get(word, word)
+    if name not in SCORERS and name not in UNKNOWN_HERE and name not in RUNS_CODE:
+        return {"type": "equals", "value": text}, _warn_of_prefix(text)
     assertion: dict[str, Any] = {"type": f"{negated or ''}{name}"}
     if value is not None:
         listed = name.endswith(("-any", "-all"))
@@ -63,40 +66,40 @@ def _fields(value: str) -> list[str] | str:
         return value  # the assertion says what is wrong with it
 
 
-def _with_threshold(assertion: dict[str, Any], name: str, bracket: str | None, text: str) -> Found:
+def _with_threshold(assertion: dict[str, Any], name: str, bracket: str | None, text: str) -> Cell:
     if name not in WITH_THRESHOLD:
-        said = _("promptfoo drops the (%(bracket)s) of “%(text)s”; so it is here") % {
+        if not bracket:
+            return assertion, ""
+        return assertion, _("promptfoo drops the (%(bracket)s) of “%(text)s”; so it is here") % {
             "bracket": bracket,
             "text": text[:60],
         }
-        return assertion, said if bracket else ""
     if bracket is not None:
         return assertion | {"threshold": float(bracket)}, ""
-    usual = DEFAULTS.get(name, USUAL)
-    if usual is None:
+    threshold = DEFAULTS.get(name, USUAL)
+    if threshold is None:
         return assertion, ""
-    said = (
-        _(
-            "“%(text)s” has no (n): promptfoo takes %(usual)s, which here means equality; write "
-            "%(name)s(5): for up to 5 edits"
-        )
-        % {"text": text[:60], "usual": f"{usual:g}", "name": name}
-        if name == "levenshtein"
-        else ""
-    )
-    return assertion | {"threshold": usual}, said
+    assertion = assertion | {"threshold": threshold}
+    if name != "levenshtein":
+        return assertion, ""
+    # A number of edits: below 1 it lets nothing through but the text itself.
+    return assertion, _(
+        "“%(text)s” has no (n): promptfoo takes %(usual)s, which here means equality; write "
+        "%(name)s(5): for up to 5 edits"
+    ) % {"text": text[:60], "usual": f"{threshold:g}", "name": name}
 
 
-def _trap(text: str) -> str:
-    found = PREFIX.match(text)
-    if not found:
+def _warn_of_prefix(text: str) -> str:
+    """Return the warning of a cell that looks like an assertion and is compared as a whole."""
+    match = PREFIX.match(text)
+    if not match:
         return ""
-    name = found[1].removeprefix("not-")
+    name = match[1].removeprefix("not-")
     near = difflib.get_close_matches(name, SCORERS, n=1, cutoff=0.6)
     if not near:
         return ""
     return (
-        f"“{found[1]}:” is no assertion type, so the whole cell is what the answer has to equal; "
+        f"“{match[1]}:” is no assertion type, so the whole cell is what the answer has to equal; "
         f"did you mean {near[0]}:?"
     )
 
@@ -106,16 +109,17 @@ def find_special(table: Table) -> str | None:
 
     Only whole names of promptfoo's are: two underscores inside of a name mean nothing.
     """
-    names = (column for column in table.columns or () if is_special(column))
-    return None if table.escaped else next(names, None)
+    if table.escaped:
+        return None  # written by us: every column is what its name says
+    return next((column for column in table.columns or () if is_special(column)), None)
 
 
 def is_special(column: str) -> bool:
     """Whether a column is one of promptfoo's own, in any case."""
     folded = _fold(column)
-    return folded in SPECIAL_NAMES or bool(
-        EXPECTED.match(folded) or folded.startswith(("__metadata:", "__config:"))
-    )
+    if folded in SPECIAL_NAMES or folded.startswith(("__metadata:", "__config:")):
+        return True
+    return EXPECTED.match(folded) is not None
 
 
 def _fold(column: str) -> str:
@@ -154,13 +158,14 @@ def table_tests(table: Table, file: str) -> tuple[list[FoundRow], list[ImportNot
             raise SuiteError(record.value.reason, at=place)
         row = {_fold(column): _cell(cell, place) for column, cell in record.value.items()}
         if record.missing and any(EXPECTED.match(_fold(column)) for column in record.missing):
-            said = _("the row ends before the column “%(missing)s”, so it has no such check") % {
+            message = _("the row ends before the column “%(missing)s”, so it has no such check") % {
                 "missing": record.missing[0]
             }
-            warnings.append(ImportNotice(message=said, place=place))
+            warnings.append(ImportNotice(message=message, place=place))
         test, messages = _test(row, place)
         tests.append((document, test))
-        warnings += [ImportNotice(message=message, place=place) for message in messages]
+        for message in messages:
+            warnings.append(ImportNotice(message=message, place=place))
     return tests, warnings
 
 
@@ -176,12 +181,14 @@ def _test(row: Mapping[str, str], place: FileLocation) -> tuple[dict[str, Any], 
     numbered: dict[str, dict[str, Any]] = {}
     for name, cell in row.items():
         expected = EXPECTED.match(name)
-        if expected:
-            if cell.strip():
-                assertion, said = parse_cell(cell.strip())
-                warnings += [said] if said else []
-                numbered[expected[1] or "1"] = assertion
-                test["assert"].append(assertion)
+        if expected and cell.strip():
+            assertion, warning = parse_cell(cell.strip())
+            if warning:
+                warnings.append(warning)
+            numbered[expected[1] or "1"] = assertion  # __expected is __expected1
+            test["assert"].append(assertion)
+        elif expected:
+            continue  # an empty cell: this row has no such check
         elif not name.startswith("__"):
             test["vars"][name] = cell
         else:
@@ -194,19 +201,22 @@ def _test(row: Mapping[str, str], place: FileLocation) -> tuple[dict[str, Any], 
 
 
 def _special(test: dict[str, Any], name: str, cell: str, place: FileLocation) -> list[str]:
-    if not cell and name != "__threshold":
+    if not cell:
         return []
     if name == "__threshold":
-        if cell:
-            test["threshold"] = _number(cell, name, place)
-        return []
-    if name.startswith("__metadata:"):
+        test["threshold"] = _number(cell, name, place)
+    elif name.startswith("__metadata:"):
         key = name.removeprefix("__metadata:")
-        parts = [one.replace("\\,", ",").strip() for one in re.split(r"(?<!\\),", cell)]
-        test["metadata"][key.removesuffix("[]")] = parts if key.endswith("[]") else cell
+        if key.endswith("[]"):
+            parts = re.split(r"(?<!\\),", cell)  # a comma behind a backslash belongs to the text
+            values = [part.replace("\\,", ",").strip() for part in parts]
+            test["metadata"][key.removesuffix("[]")] = values
+        else:
+            test["metadata"][key] = cell
+    elif name in ("__prefix", "__suffix"):
+        test["options"][name.removeprefix("__")] = cell
     elif name in SPECIAL:
-        key = name.removeprefix("__")
-        (test["options"] if key in ("prefix", "suffix") else test)[key] = cell
+        test[name.removeprefix("__")] = cell
     elif not THRESHOLD_OF.match(name):
         return [f"there is no special column “{name}”; it is left out"]
     return []
@@ -216,19 +226,19 @@ def _configure(
     row: Mapping[str, str], numbered: dict[str, dict[str, Any]], place: FileLocation
 ) -> None:
     for name, cell in row.items():
-        found = THRESHOLD_OF.match(name)
-        if found and cell.strip():
-            number = found[1] or "1"
+        match = THRESHOLD_OF.match(name)
+        if match and cell.strip():
+            number = match[1] or "1"
             if number not in numbered:
-                raise SuiteError("promptfoo.csv-orphan", at=place, name=name, found=found[1])
+                raise SuiteError("promptfoo.csv-orphan", at=place, name=name, found=match[1])
             numbered[number]["threshold"] = _number(cell, name, place)
 
 
 def _number(cell: str, name: str, place: FileLocation) -> float:
     try:
-        found = finite(json.loads(cell.strip()))
+        number = finite(json.loads(cell.strip()))
     except (ValueError, RecursionError):
-        found = None
-    if found is None:
+        number = None
+    if number is None:
         raise SuiteError("promptfoo.csv-number", at=place, name=name, cell=cell[:60])
-    return found
+    return number

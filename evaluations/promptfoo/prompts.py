@@ -19,7 +19,7 @@ from evaluations.promptfoo.values import stringify
 __all__ = ["PromptSource", "matches", "read_prompts"]
 
 FILES: Final = (".txt", ".md", ".j2", ".json", ".jsonl", ".yaml", ".yml", ".csv")
-SHOWN: Final = 60  # characters of a label
+SHOWN: Final = 60  # characters of a label: a column's heading has no room for more
 MAX_REFERENCE: Final = 1000  # characters; what is longer is a prompt and no path
 LINE_END: Final = re.compile(r"\r?\n")
 # The roles of a stored chat (prompts.rendering); with any other the text is no chat.
@@ -59,16 +59,17 @@ def read_prompts(source: Source, document: Document) -> list[PromptSource]:
     Raises:
         SuiteError: a file cannot be read, or would run code; names the place.
     """
-    given = document.value.get("prompts") or "{{prompt}}"
-    if isinstance(given, Mapping):
-        given = [{"id": path, "label": label} for path, label in given.items()]
-    found: list[PromptSource] = []
-    seen: list[Any] = []
-    for number, entry in enumerate(given if isinstance(given, list) else [given]):
+    # Without prompts promptfoo sends the variable `prompt` of each test.
+    entries = document.value.get("prompts") or "{{prompt}}"
+    if isinstance(entries, Mapping):
+        entries = [{"id": path, "label": label} for path, label in entries.items()]
+    prompts: list[PromptSource] = []
+    seen: list[Any] = []  # a list: objects have no hash
+    for number, entry in enumerate(entries if isinstance(entries, list) else [entries]):
         if entry not in seen:
-            found += _entry(source, entry, document, number)
+            prompts += _entry(source, entry, document, number)
             seen.append(entry)
-    return found
+    return prompts
 
 
 def _entry(source: Source, entry: Any, document: Document, number: int) -> Iterator[PromptSource]:
@@ -106,10 +107,12 @@ def _read(
         _warn_of_environment(source, whole, path)
         for position, (text, name) in enumerate(parts, start=1):
             _warn_of_file(source, text, path)
-            shown = path.name if len(parts) == 1 else f"{path.name} #{position}"
-            own = (name,) if name else names
-            called = (*own, *(f"{one}: {text}" for one in own), raw, f"{raw}: {text}")
-            yield PromptSource(label=name or label or shown, raw=text, names=called)
+            default = path.name if len(parts) == 1 else f"{path.name} #{position}"
+            references = [name] if name else list(names)
+            # promptfoo's own labels of a file's prompts are "label: text" and "path: text".
+            references += [f"{reference}: {text}" for reference in references]
+            references += [raw, f"{raw}: {text}"]
+            yield PromptSource(label=name or label or default, raw=text, names=tuple(references))
 
 
 def _warn_of_file(source: Source, text: str, path: PurePosixPath) -> None:
@@ -164,28 +167,32 @@ def _bare_paths(source: Source, raw: str, place: Where) -> list[PurePosixPath] |
 def _looks_like_a_file(raw: str) -> bool:
     if len(raw) > MAX_REFERENCE or "\n" in raw or "{{" in raw or "{%" in raw:
         return False
-    bare = raw.rpartition(":")[0] if raw.rpartition(":")[0].endswith(CODE) else raw
-    return bare.endswith((*FILES, *CODE)) or ("*" in raw and "/" in raw)
+    # A function of a file of code stands behind a colon: prompts.py:build.
+    file, _colon, _function = raw.rpartition(":")
+    if file.endswith(CODE):
+        return True
+    return raw.endswith((*FILES, *CODE)) or ("*" in raw and "/" in raw)
 
 
 def _warn_of_chat(source: Source, raw: str, place: Where) -> None:
     if CHAT_IN_YAML.match(raw):
         source.warn("a chat written as YAML is sent as one text; write it as JSON", place)
         return
-    try:
-        found = json.loads(raw) if raw.lstrip().startswith(("[", "{")) else None
-    except (ValueError, RecursionError):
+    if not raw.lstrip().startswith("["):
         return
-    messages = found if isinstance(found, list) else []
-    is_chat = bool(messages) and isinstance(messages[0], dict) and "role" in messages[0]
-    if not is_chat:
+    try:
+        messages = json.loads(raw)
+    except (ValueError, RecursionError):
+        return  # tags may make it JSON later; until then it is one text
+    if not messages or not isinstance(messages[0], dict) or "role" not in messages[0]:
         return
     if not all(map(_is_message, messages)):
         source.warn("a message has more than role and content; the chat is sent as one text", place)
         return
-    strange = dict.fromkeys(one["role"] for one in messages if one["role"] not in CHAT_ROLES)
-    if strange:
-        names = ", ".join(f"“{str(role)[:SHOWN]}”" for role in strange)
+    roles = dict.fromkeys(message["role"] for message in messages)
+    unknown = [role for role in roles if role not in CHAT_ROLES]
+    if unknown:
+        names = ", ".join(f"“{str(role)[:SHOWN]}”" for role in unknown)
         allowed = ", ".join(CHAT_ROLES)
         sentence = _(
             "there is no role %(names)s, so the chat is sent as one text; there are %(allowed)s"
@@ -193,10 +200,10 @@ def _warn_of_chat(source: Source, raw: str, place: Where) -> None:
         source.warn(sentence, place)
 
 
-def _is_message(one: Any) -> bool:
-    return isinstance(one, dict) and set(one) == {"role", "content"} and isinstance(
-        one["content"], str
-    )  # fmt: skip
+def _is_message(value: Any) -> bool:
+    if not isinstance(value, dict) or set(value) != {"role", "content"}:
+        return False
+    return isinstance(value["content"], str)
 
 
 Part = tuple[str, str]  # a text, and its own label or ""
@@ -213,15 +220,15 @@ def _parts(path: PurePosixPath, whole: str) -> Iterator[Part]:
 
 
 def _divided(text: str) -> Iterator[Part]:
-    part: list[str] = []
-    for line in [*LINE_END.split(text), "---"]:
+    lines: list[str] = []
+    for line in [*LINE_END.split(text), "---"]:  # one more, so that the last prompt ends as well
         if line.strip() != "---":
-            part.append(line)
+            lines.append(line)
             continue
-        found = "\n".join(part).strip()
-        part = []
-        if found:
-            yield found, ""
+        prompt = "\n".join(lines).strip()
+        lines = []
+        if prompt:
+            yield prompt, ""
 
 
 def _whole(text: str) -> Iterator[Part]:
@@ -243,14 +250,19 @@ def _yaml(text: str) -> Iterator[Part]:
 
 
 def _lines(text: str) -> Iterator[Part]:
-    yield from ((line, "") for line in LINE_END.split(text) if line)
+    for line in LINE_END.split(text):
+        if line:
+            yield line, ""
 
 
 def _table(text: str) -> Iterator[Part]:
     if "," not in text:
+        # One column: each line is a prompt, with or without a heading.
         lines = [line for line in LINE_END.split(text) if line.strip()]
-        first = 1 if lines and lines[0].strip().lower() == "prompt" else 0
-        yield from ((line, "") for line in lines[first:])
+        if lines and lines[0].strip().lower() == "prompt":
+            lines = lines[1:]
+        for line in lines:
+            yield line, ""
         return
     for row in csv.DictReader(io.StringIO(text), skipinitialspace=True):
         fields = {str(key).strip(): str(cell or "").strip() for key, cell in row.items()}

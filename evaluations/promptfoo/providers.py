@@ -30,13 +30,13 @@ def read_providers(source: Source, document: Document) -> list[ProviderSource]:
         SuiteError: one is unknown, would run code, or holds a key; names the place.
     """
     key = "providers" if "providers" in document.value else "targets"
-    found: list[ProviderSource] = []
-    seen: list[Any] = []
-    for given, where, path in _listed(source, document.value.get(key) or [], document, (key,)):
-        if given not in seen:
-            found.append(_read(source, given, where, path))
-            seen.append(given)
-    return found
+    providers: list[ProviderSource] = []
+    seen: list[Any] = []  # a list: objects have no hash
+    for entry, where, path in _listed(source, document.value.get(key) or [], document, (key,)):
+        if entry not in seen:
+            providers.append(_read(source, entry, where, path))
+            seen.append(entry)
+    return providers
 
 
 Listed = tuple[Any, Document, tuple[Any, ...]]
@@ -44,48 +44,51 @@ Listed = tuple[Any, Document, tuple[Any, ...]]
 
 def _listed(
     source: Source,
-    given: Any,
+    entries: Any,
     document: Document,
     path: tuple[Any, ...],
     within: tuple[PurePosixPath, ...] = (),
 ) -> Iterator[Listed]:
-    for number, one in enumerate(given if isinstance(given, list) else [given]):
-        here = (*path, number) if isinstance(given, list) else path
-        if isinstance(one, str) and one.startswith("file://") and not one.endswith(CODE):
+    for number, entry in enumerate(entries if isinstance(entries, list) else [entries]):
+        here = (*path, number) if isinstance(entries, list) else path
+        # Code is no list of providers: `parse_spec` refuses it by its kind.
+        if isinstance(entry, str) and entry.startswith("file://") and not entry.endswith(CODE):
             spot = document.spot(*here)
-            file = source.path(one, spot)
+            file = source.path(entry, spot)
             inside = source.open_list(file, spot, within)
             inner = source.document(file)
             yield from _listed(source, inner.value or [], inner, (), inside)
         else:
-            yield one, document, here
+            yield entry, document, here
 
 
-def _read(source: Source, given: Any, document: Document, path: tuple[Any, ...]) -> ProviderSource:
+def _read(source: Source, entry: Any, document: Document, path: tuple[Any, ...]) -> ProviderSource:
     spot = document.spot(*path)
     try:
-        loaded = _with_files(source, given, spot)
+        loaded = _with_files(source, entry, spot)
         spec = parse_spec(loaded)
     except SetupError as error:
         raise SuiteError(error.sentence, at=spot) from None
     if spec.kind == "replay":
         source.path(spec.model, spot)  # refuses a file outside, whether it is there or not
-    for inside, sentence in list_left_out(given):
+    for inside, sentence in list_left_out(entry):
         source.warn(sentence, document.spot(*path, *inside))
-    written = given if isinstance(given, str) else str(given.get("id") or next(iter(given)))
+    # An object without an id has it as its one key: {openai:gpt-4.1: {…}}.
+    written = entry if isinstance(entry, str) else str(entry.get("id") or next(iter(entry)))
     short = f"{spec.kind}:{spec.model}" if spec.model else spec.kind
-    return ProviderSource(spec=spec, names=tuple(filter(None, (spec.label, written, short))))
+    names = [name for name in (spec.label, written, short) if name]
+    return ProviderSource(spec=spec, names=tuple(names))
 
 
-def _with_files(source: Source, given: Any, spot: Where) -> Any:
+def _with_files(source: Source, value: Any, spot: Where) -> Any:
     """Return a provider whose settings are loaded from the files that they name."""
-    if isinstance(given, Mapping):
-        return {key: _with_files(source, one, spot) for key, one in given.items()}
-    if isinstance(given, list):
-        return [_with_files(source, one, spot) for one in given]
-    if not isinstance(given, str) or not given.startswith("file://"):
-        return given
-    path = source.path(given, spot)
+    if isinstance(value, Mapping):
+        return {key: _with_files(source, inner, spot) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_with_files(source, inner, spot) for inner in value]
+    if not isinstance(value, str) or not value.startswith("file://"):
+        return value
+    path = source.path(value, spot)
     if path.suffix.lower() in (".yaml", ".yml", ".json"):
         return source.document(path).value
     return source.load_text(path)
@@ -93,10 +96,14 @@ def _with_files(source: Source, given: Any, spot: Where) -> Any:
 
 def list_models(options: Mapping[str, Any]) -> dict[str, str]:
     """Return the judge and the embeddings that the options of all tests name."""
-    given = options.get("provider")
-    if isinstance(given, Mapping) and "id" not in given:
-        named = {"judge": given.get("text"), "embeddings": given.get("embedding")}
+    provider = options.get("provider")
+    if isinstance(provider, Mapping) and "id" not in provider:
+        providers = {"judge": provider.get("text"), "embeddings": provider.get("embedding")}
     else:
-        named = {"judge": given}
-    ids = {need: one.get("id") if isinstance(one, Mapping) else one for need, one in named.items()}
-    return {need: one for need, one in ids.items() if isinstance(one, str) and one}
+        providers = {"judge": provider}
+    models: dict[str, str] = {}
+    for need, value in providers.items():
+        name = value.get("id") if isinstance(value, Mapping) else value
+        if isinstance(name, str) and name:
+            models[need] = name
+    return models

@@ -29,14 +29,22 @@ Within = tuple[PurePosixPath, ...]
 
 def read_default(source: Source, document: Document) -> FoundTest:
     """Return defaultTest, which may be a file."""
-    given, path = document.value.get("defaultTest") or {}, ("defaultTest",)
-    if isinstance(given, str):
-        document, path = source.document(source.path(given, document.spot(*path))), ()  # type: ignore[assignment]  # shorter
-        given = document.value or {}
-    if not isinstance(given, Mapping):
+    entry, document, path = _follow(source, document, "defaultTest")
+    entry = entry or {}
+    if not isinstance(entry, Mapping):
         raise SuiteError("promptfoo.default-test", at=document.spot(*path))
-    _warn(source, given, document, path)
-    return FoundTest(given=given, document=document, path=path)
+    _warn(source, entry, document, path)
+    return FoundTest(entry=entry, document=document, path=path)
+
+
+def _follow(source: Source, document: Document, key: str) -> tuple[Any, Document, Keys]:
+    """Return what a key holds and where it stands: a text is the name of a file that holds it."""
+    value = document.value.get(key)
+    path: Keys = (key,)
+    if not value or not isinstance(value, str):
+        return value, document, path
+    inner = source.document(source.path(value, document.spot(*path)))
+    return inner.value, inner, ()
 
 
 def read_tests(source: Source, document: Document, default: FoundTest) -> list[FoundCase]:
@@ -52,14 +60,15 @@ def read_tests(source: Source, document: Document, default: FoundTest) -> list[F
         what = str(config["tests"])[:100]
         raise SuiteError("promptfoo.no-tests", at=document.spot("tests"), what=what)
     if not tests and not config.get("scenarios"):
-        tests = [FoundTest(given={}, document=document, path=())]
+        # promptfoo's too: a configuration of prompts alone asks each of them once.
+        tests = [FoundTest(entry={}, document=document, path=())]
     tests += _of_scenarios(source, document)
     maker = CaseMaker(source, default, general)
-    found: list[FoundCase] = []
+    cases: list[FoundCase] = []
     for test in tests:
-        found += maker.cases(test, len(found))
-        refuse_many(len(found), test.spot, MOST_CASES)
-    return found
+        cases += maker.cases(test, len(cases))
+        refuse_many(len(cases), test.spot, MOST_CASES)
+    return cases
 
 
 def _warn(source: Source, test: Mapping[str, Any], document: Document, path: Keys) -> None:
@@ -71,48 +80,57 @@ def _warn(source: Source, test: Mapping[str, Any], document: Document, path: Key
 
 
 def _of_scenarios(source: Source, document: Document) -> Iterator[FoundTest]:
-    given, path = document.value.get("scenarios") or [], ("scenarios",)
-    if isinstance(given, str):
-        document, path = source.document(source.path(given, document.spot(*path))), ()  # type: ignore[assignment]  # shorter
-        given = document.value or []
-    for number, scenario in enumerate(given if isinstance(given, list) else [given]):
+    scenarios, document, path = _follow(source, document, "scenarios")
+    scenarios = scenarios or []
+    for number, scenario in enumerate(scenarios if isinstance(scenarios, list) else [scenarios]):
         here = (*path, number)
         if not isinstance(scenario, Mapping):
             raise SuiteError("promptfoo.scenario", at=document.spot(*here))
         warn_of_keys(source, scenario, SCENARIO, document, here)
         tests = list(_listed(source, scenario.get("tests") or [{}], document, (*here, "tests")))
         parts = list(_listed(source, scenario.get("config") or [{}], document, (*here, "config")))
+        # Each part with each test: refused by their number, before any of them is made.
         refuse_many(len(parts) * len(tests), document.spot(*here))
         for part in parts:
-            yield from (_joined(part, test) for test in tests)
+            for test in tests:
+                yield _joined(part, test)
 
 
 def _joined(part: FoundTest, test: FoundTest) -> FoundTest:
-    both = {**part.given, **test.given}
+    merged = {**part.entry, **test.entry}
     for key in ("vars", "options", "metadata"):
-        both[key] = {**list_entries(part, key), **list_entries(test, key)}
-    parts = tuple((one.given, one.document, one.path) for one in (part, test))
-    return FoundTest(given=both, document=test.document, path=test.path, parts=parts)
+        merged[key] = {**list_entries(part, key), **list_entries(test, key)}
+    parts = (
+        (part.entry, part.document, part.path),
+        (test.entry, test.document, test.path),
+    )
+    return FoundTest(entry=merged, document=test.document, path=test.path, parts=parts)
 
 
 def _listed(
-    source: Source, given: Any, document: Document, path: Keys, within: Within = ()
+    source: Source, tests: Any, document: Document, path: Keys, within: Within = ()
 ) -> Iterator[FoundTest]:
-    if isinstance(given, Mapping) and isinstance(given.get("path"), str):
-        given = [given]
-    for number, test in enumerate(given if isinstance(given, list) else [given]):
-        here = (*path, number) if isinstance(given, list) else path
+    if _is_path(tests):
+        tests = [tests]
+    for number, test in enumerate(tests if isinstance(tests, list) else [tests]):
+        here = (*path, number) if isinstance(tests, list) else path
         spot = document.spot(*here)
-        if isinstance(test, Mapping) and isinstance(test.get("path"), str):
-            warn_of_keys(source, test, PATH, document, here)
-            test = test["path"]  # noqa: PLW2901 (its config is for code alone)
         if isinstance(test, str):
             yield from _of_files(source, test, spot, within)
+        elif _is_path(test):
+            # Its config is for code that makes tests, which is never run: the file is what counts.
+            warn_of_keys(source, test, PATH, document, here)
+            yield from _of_files(source, test["path"], spot, within)
         elif isinstance(test, Mapping):
             _warn(source, test, document, here)
-            yield FoundTest(given=test, document=document, path=here)
+            yield FoundTest(entry=test, document=document, path=here)
         else:
             raise SuiteError("promptfoo.test-shape", at=spot)
+
+
+def _is_path(value: Any) -> bool:
+    """Whether a value is {path: FILE, config: …} instead of a test."""
+    return isinstance(value, Mapping) and isinstance(value.get("path"), str)
 
 
 def _of_files(source: Source, reference: str, spot: Where, within: Within) -> Iterator[FoundTest]:
@@ -132,11 +150,12 @@ def _of_files(source: Source, reference: str, spot: Where, within: Within) -> It
 
 
 def _of_table(source: Source, path: PurePosixPath, reference: str) -> Iterator[FoundTest]:
-    table = open_suite_table(source.files.read(path), path.name, sheet=reference.partition("#")[2])
+    sheet = reference.partition("#")[2]  # promptfoo names a sheet of a workbook so
+    table = open_suite_table(source.files.read(path), path.name, sheet=sheet)
     tests, warned = table_tests(table, path.name)
     source.warnings.extend(warned)
     for document, test in tests:
-        yield FoundTest(given=test, document=document.with_value(test), path=())
+        yield FoundTest(entry=test, document=document.with_value(test), path=())
 
 
 def _of_lines(source: Source, path: PurePosixPath) -> Iterator[FoundTest]:
@@ -151,4 +170,4 @@ def _of_lines(source: Source, path: PurePosixPath) -> Iterator[FoundTest]:
             raise SuiteError("promptfoo.test-fields", at=document.place())
         document = document.with_value(value)
         _warn(source, value, document, ())
-        yield FoundTest(given=value, document=document, path=())
+        yield FoundTest(entry=value, document=document, path=())

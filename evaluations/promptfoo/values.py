@@ -14,10 +14,13 @@ from evaluations.promptfoo.files import Source, Where
 
 __all__ = ["MOST_CASES", "combinations", "refuse_many", "resolved", "stringify"]
 
+# Variables may name each other in a circle: after so many rounds what is still open stays so.
 PASSES: Final = 5
 MOST_COMBINATIONS: Final = 10_000  # of the lists of one test, or of a scenario
 MOST_CASES: Final = 100_000  # of a file
-LARGEST: Final = 1_000_000  # characters of a case's variables where they are filled in
+# Characters of a case's variables where they are filled in: each may hold the one before twice, so
+# that a dozen lines would make gigabytes.
+LARGEST: Final = 1_000_000
 NAME: Final = re.compile(r"\{\{\s*(\w+)\s*\}\}", re.ASCII)
 EXACT: Final = 2**53  # JavaScript writes larger whole numbers otherwise
 MEDIA: Final = (
@@ -34,11 +37,12 @@ def stringify(value: Any) -> str:
 
 def _whole_numbers(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _whole_numbers(one) for key, one in value.items()}
+        return {key: _whole_numbers(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_whole_numbers(one) for one in value]
-    whole = isinstance(value, float) and value.is_integer() and abs(value) < EXACT
-    return int(value) if whole else value
+        return [_whole_numbers(inner) for inner in value]
+    if isinstance(value, float) and value.is_integer() and abs(value) < EXACT:
+        return int(value)  # JavaScript has one kind of number: 1.0 is written as 1
+    return value
 
 
 def combinations(
@@ -52,12 +56,11 @@ def combinations(
         place: where they stand.
         expanded: whether lists and patterns are taken apart.
     """
-    choices = [
-        [(name, one) for one in (_choices(source, value, place) if expanded else [value])]
-        for name, value in variables.items()
-    ]
+    choices = [[value] for value in variables.values()]
+    if expanded:
+        choices = [_choices(source, value, place) for value in variables.values()]
     refuse_many(math.prod(map(len, choices)), place)
-    return (dict(combination) for combination in itertools.product(*choices))
+    return (dict(zip(variables, values, strict=True)) for values in itertools.product(*choices))
 
 
 def refuse_many(count: int, place: Where, most: int = MOST_COMBINATIONS) -> None:
@@ -76,8 +79,10 @@ def _choices(source: Source, value: Any, place: Where) -> list[Any]:
         if not paths:
             raise SuiteError("promptfoo.no-match", at=place, reference=value)
         return [f"file://{path}" for path in paths]
-    expands = isinstance(value, list) and value and isinstance(value[0], str)
-    return value if expands else [value]
+    # The first entry decides, as in promptfoo: a list of anything else is one value.
+    if isinstance(value, list) and value and isinstance(value[0], str):
+        return value
+    return [value]
 
 
 def resolved(source: Source, variables: Mapping[str, Any], place: Where) -> dict[str, Any]:
@@ -86,22 +91,17 @@ def resolved(source: Source, variables: Mapping[str, Any], place: Where) -> dict
     Raises:
         SuiteError: a file cannot be read as a text; names the place.
     """
-    found = {
-        name: _without_end(_loaded(source, value, place) if _is_file(value) else value)
-        for name, value in variables.items()
-    }
+    values: dict[str, Any] = {}
+    for name, value in variables.items():
+        if not isinstance(value, str):
+            values[name] = value
+            continue
+        text = _loaded(source, value, place) if value.startswith("file://") else value
+        values[name] = text.removesuffix("\n")  # the line end of a file, or of a block in YAML
     for _pass_number in range(PASSES):
-        if not _pass(found, place):
+        if not _pass(values, place):
             break
-    return found
-
-
-def _is_file(value: Any) -> bool:
-    return isinstance(value, str) and value.startswith("file://")
-
-
-def _without_end(value: Any) -> Any:
-    return value.removesuffix("\n") if isinstance(value, str) else value
+    return values
 
 
 def _loaded(source: Source, reference: str, place: Where) -> str:
@@ -122,8 +122,8 @@ def _pass(variables: dict[str, Any], place: Where) -> bool:
     for name, value in variables.items():
         match = NAME.search(value) if isinstance(value, str) else None
         if match and match[1] in variables:
-            shown = as_text(variables[match[1]])
-            variables[name] = value.replace(match[0], shown, 1)
+            text = as_text(variables[match[1]])
+            variables[name] = value.replace(match[0], text, 1)
             changed = True
             # Each may take in the one before, and that one what it has taken in.
             filled += len(variables[name])
