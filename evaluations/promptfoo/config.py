@@ -96,7 +96,7 @@ def _read_within(source: Source, name: str, *, tests_only: bool) -> PromptfooCon
 
 
 def _read(source: Source, document: Document) -> PromptfooConfig:
-    config = document.value
+    config = document.mapping
     warn_of_keys(source, config, TOP, document, ())
     options = _options(source, document)
     default = read_default(source, document)
@@ -145,7 +145,7 @@ def _refuse_unknown(cases: Iterable[FoundCase], kind: str, names: list[tuple[str
 
 
 def _options(source: Source, document: Document) -> RunOptions:
-    config = document.value
+    config = document.mapping
     general = config.get("evaluateOptions")
     command_line = config.get("commandLineOptions")
     warn_of_keys(source, general, RUN, document, ("evaluateOptions",))

@@ -60,7 +60,7 @@ def read_prompts(source: Source, document: Document) -> list[PromptSource]:
         SuiteError: a file cannot be read, or would run code; names the place.
     """
     # Without prompts promptfoo sends the variable `prompt` of each test.
-    entries = document.value.get("prompts") or "{{prompt}}"
+    entries = document.mapping.get("prompts") or "{{prompt}}"
     if isinstance(entries, Mapping):
         entries = [{"id": path, "label": label} for path, label in entries.items()]
     prompts: list[PromptSource] = []

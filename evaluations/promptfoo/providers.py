@@ -29,10 +29,11 @@ def read_providers(source: Source, document: Document) -> list[ProviderSource]:
     Raises:
         SuiteError: one is unknown, would run code, or holds a key; names the place.
     """
-    key = "providers" if "providers" in document.value else "targets"
+    config = document.mapping
+    key = "providers" if "providers" in config else "targets"
     providers: list[ProviderSource] = []
     seen: list[Any] = []  # a list: objects have no hash
-    for entry, where, path in _listed(source, document.value.get(key) or [], document, (key,)):
+    for entry, where, path in _listed(source, config.get(key) or [], document, (key,)):
         if entry not in seen:
             providers.append(_read(source, entry, where, path))
             seen.append(entry)

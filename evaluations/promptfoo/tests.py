@@ -39,7 +39,7 @@ def read_default(source: Source, document: Document) -> FoundTest:
 
 def _follow(source: Source, document: Document, key: str) -> tuple[Any, Document, Keys]:
     """Return what a key holds and where it stands: a text is the name of a file that holds it."""
-    value = document.value.get(key)
+    value = document.mapping.get(key)
     path: Keys = (key,)
     if not value or not isinstance(value, str):
         return value, document, path
@@ -53,8 +53,9 @@ def read_tests(source: Source, document: Document, default: FoundTest) -> list[F
     Raises:
         SuiteError: one is wrong; names the place.
     """
-    config = document.value
-    general = config["metadata"] if isinstance(config.get("metadata"), dict) else {}
+    config = document.mapping
+    metadata = config.get("metadata")
+    general = metadata if isinstance(metadata, dict) else {}
     tests = list(_listed(source, config.get("tests") or [], document, ("tests",)))
     if not tests and config.get("tests"):
         what = str(config["tests"])[:100]

@@ -35,109 +35,114 @@ UNKNOWN_HERE: Final = frozenset(
 )
 
 
-def parse_assertion(given: object) -> Assertion:
+def parse_assertion(entry: object) -> Assertion:
     """Return the assertion that an object means.
 
     Raises:
         SuiteError: one sentence: what is wrong and what is allowed.
     """
-    if not isinstance(given, Mapping):
+    if not isinstance(entry, Mapping):
         raise SuiteError("assertion.shape")
-    kind = given.get("type")
+    kind = entry.get("type")
     if not isinstance(kind, str):
         raise SuiteError("assertion.no-type")
-    settings = {key: given[key] for key in ("provider", "config") if key in given}
+    settings = {key: entry[key] for key in ("provider", "config") if key in entry}
     secret = find_secret(settings) if settings else ""
     if secret:
         raise SuiteError("assertion.secret", kind=kind, secret=secret)
     name, negated = parse_type(kind)
     if name == UNSUPPORTED:
-        config = dict(given.get("config") or {})
-        return Assertion(type=UNSUPPORTED, config=config, weight=_number(given, "weight", 1.0))
+        # Stored before: its config says what it was.
+        config = dict(entry.get("config") or {})
+        return Assertion(type=UNSUPPORTED, config=config, weight=_number(entry, "weight", 1.0))
+    # A plugin may bring a scorer for a type that is unknown here; code is never run.
     if name in RUNS_CODE or (name in UNKNOWN_HERE and name not in SCORERS):
-        config = {"original": dict(given)}
-        return Assertion(type=UNSUPPORTED, config=config, weight=_number(given, "weight", 1.0))
+        config = {"original": dict(entry)}
+        return Assertion(type=UNSUPPORTED, config=config, weight=_number(entry, "weight", 1.0))
     if name not in SCORERS and name != SET:
         near = nearest(name)
         hint = _("; did you mean %(near)s?") % {"near": near} if near else ""
         raise SuiteError("assertion.unknown", kind=kind, hint=hint + SCORERS.hint)
-    assertion = _build(given, name, negated=negated)
+    assertion = _build(entry, name, negated=negated)
     problems = check_assertion(assertion)
     if problems:
         raise SuiteError(problems[0])
     return assertion
 
 
-def unsupported(given: Mapping[str, Any], why: str) -> dict[str, Any]:
+def unsupported(entry: Mapping[str, object], why: str) -> dict[str, object]:
     """Return the object of an assertion that is kept, and is an error where it is scored.
 
     Args:
-        given: what it was.
+        entry: what it was.
         why: the error; one sentence.
     """
     return {
         "type": UNSUPPORTED,
-        "weight": given.get("weight", 1.0),
-        "config": {"why": why, "original": dict(given)},
+        "weight": entry.get("weight", 1.0),
+        "config": {"why": why, "original": dict(entry)},
     }
 
 
-def _build(given: Mapping[str, Any], name: str, *, negated: bool) -> Assertion:
-    members = given.get("assert") or ()
+def _build(entry: Mapping[str, Any], name: str, *, negated: bool) -> Assertion:
+    members = entry.get("assert") or ()
     if not isinstance(members, list | tuple):
         raise SuiteError("assertion.set-list", at=name)
-    config = given.get("config") or {}
+    config = entry.get("config") or {}
     if not isinstance(config, Mapping):
         raise SuiteError("assertion.config-object", at=name)
-    threshold = given.get("threshold")
+    threshold = None
+    if entry.get("threshold") is not None:
+        threshold = _number(entry, "threshold", 0.0)
     return Assertion(
         type=name,
         negated=negated,
-        value=given.get("value"),
-        threshold=None if threshold is None else _number(given, "threshold", 0.0),
-        weight=_number(given, "weight", 1.0),
-        metric=str(given.get("metric") or ""),
-        config=dict(config) | _provider(given),
+        value=entry.get("value"),
+        threshold=threshold,
+        weight=_number(entry, "weight", 1.0),
+        metric=str(entry.get("metric") or ""),
+        config=dict(config) | _provider(entry),
         assertions=tuple(parse_assertion(member) for member in members),
     )
 
 
-def _provider(given: Mapping[str, Any]) -> dict[str, str]:
-    """Return the judge or the embeddings that an assertion names, as its config keeps it."""
-    named = given.get("provider")
-    if isinstance(named, Mapping):
-        named = named.get("id")
-    if named is None:
+def _provider(entry: Mapping[str, Any]) -> dict[str, str]:
+    """Return the judge or the embedding model that an assertion names, as its config stores it."""
+    provider = entry.get("provider")
+    if isinstance(provider, Mapping):
+        provider = provider.get("id")
+    if provider is None:
         return {}
-    if not isinstance(named, str):
-        raise SuiteError("assertion.provider", type=given.get("type"))
-    return {"provider": named}
+    if not isinstance(provider, str):
+        raise SuiteError("assertion.provider", type=entry.get("type"))
+    return {"provider": provider}
 
 
-def _number(given: Mapping[str, Any], key: str, default: float) -> float:
-    value = given.get(key, default)
-    value = default if value is None else value
+def _number(entry: Mapping[str, Any], key: str, default: float) -> float:
+    value = entry.get(key)
+    if value is None:
+        value = default
+    # A threshold may be of any measure, a log probability among them.
     least = 0 if key == "weight" else -math.inf
-    return number_in(value, key, given.get("type"), least=least, most=math.inf)
+    return number_in(value, key, entry.get("type"), least=least, most=math.inf)
 
 
 def assertion_as_dict(assertion: Assertion) -> dict[str, Any]:
-    """Return an assertion as an object, without what is as usual."""
+    """Return an assertion as an object, without what is empty or the default."""
     if assertion.type == UNSUPPORTED and "why" not in assertion.config:
         return dict(assertion.config.get("original", {}))
-    found: dict[str, Any] = {
-        "type": f"not-{assertion.type}" if assertion.negated else assertion.type
-    }
+    kind = f"not-{assertion.type}" if assertion.negated else assertion.type
+    entry: dict[str, Any] = {"type": kind}
     if assertion.value is not None:
-        found["value"] = assertion.value
+        entry["value"] = assertion.value
     if assertion.threshold is not None:
-        found["threshold"] = assertion.threshold
+        entry["threshold"] = assertion.threshold
     if assertion.weight != 1:
-        found["weight"] = assertion.weight
+        entry["weight"] = assertion.weight
     if assertion.metric:
-        found["metric"] = assertion.metric
+        entry["metric"] = assertion.metric
     if assertion.config:
-        found["config"] = dict(assertion.config)
+        entry["config"] = dict(assertion.config)
     if assertion.assertions:
-        found["assert"] = [assertion_as_dict(member) for member in assertion.assertions]
-    return found
+        entry["assert"] = [assertion_as_dict(member) for member in assertion.assertions]
+    return entry

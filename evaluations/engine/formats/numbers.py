@@ -22,10 +22,10 @@ def number_in(value: object, name: str, place: object, *, least: float, most: fl
     Raises:
         SuiteError: it is no finite number of that range; one sentence.
     """
-    found = finite(value)
-    if found is None or not least <= found <= most:
+    number = finite(value)
+    if number is None or not least <= number <= most:
         raise SuiteError("suite.number", at=place, name=name, range=_range(least, most))
-    return found
+    return number
 
 
 def _range(least: float, most: float) -> str:

@@ -1,30 +1,32 @@
-"""Cells of tables of ours whose values are no texts; formulas are escaped by `core.tables`.
+"""Cells of our own tables that contain several tags.
 
-The last column says that a table is ours, and of each row which cells are JSON and which are none.
+Formulas are escaped by `core.tables`. The last column of our own tables is a JSON object that
+says of each row which columns are JSON ("json"), which have no value although an empty text would
+be one ("none"), and which are empty texts where that is a value ("empty").
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 
-__all__ = ["Marks", "read_tags", "write_tags"]
-
-Marks = Mapping[str, list[str]]
-"""What the last cell of a row says: "json" and "none", and the names of columns."""
+__all__ = ["read_tags", "write_tags"]
 
 
-def write_tags(tags: Iterable[str]) -> str:
-    """Return words with commas between them, or JSON where a word holds one."""
+def write_tags(tags: Sequence[str]) -> str:
+    """Return tags with commas between them, or JSON where a tag contains one."""
     text = ", ".join(tags)
-    return text if read_tags(text) == list(tags) else json.dumps(list(tags), ensure_ascii=False)
+    if read_tags(text) == list(tags):
+        return text
+    return json.dumps(list(tags), ensure_ascii=False)
 
 
 def read_tags(text: str) -> list[str]:
-    """Return the words of a cell."""
+    """Return the tags of a cell."""
     if text.startswith("["):
         try:
-            found = json.loads(text)
+            tags = json.loads(text)
         except ValueError:
-            found = None
-        if isinstance(found, list):
-            return list(map(str, found))
-    return [word.strip() for word in text.split(",") if word.strip()]
+            tags = None  # no JSON: a tag that begins with a bracket
+        if isinstance(tags, list):
+            return [str(tag) for tag in tags]
+    words = [word.strip() for word in text.split(",")]
+    return [word for word in words if word]

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from core.tables import ESCAPED, escape_formula
 from evaluations.engine.formats.assertions import assertion_as_dict
@@ -22,15 +22,17 @@ RARE: Final = frozenset({"metadata", "given_answer"})  # columns only where a ca
 
 def write_csv(suite: Suite) -> str:
     """Return a suite as a table: a column for each part, and one for each variable."""
-    names = list(dict.fromkeys(name for case in suite.cases for name in case.variables))
-    used = [name for name in COLUMNS if name not in RARE or _is_used(suite, name)]
+    parts = [name for name in COLUMNS if name not in RARE or _is_used(suite, name)]
+    variables = _list_variables(suite)
+    header = [*parts, *(_column(name) for name in variables)]
     stream = io.StringIO()
     writer = csv.writer(stream)
-    writer.writerow([*used, *(escape_formula(_column(name)) for name in names), ESCAPED])
+    writer.writerow([*map(escape_formula, header), ESCAPED])
     for case in suite.cases:
-        parts = _parts(case)
-        cells = [*(parts[name] for name in used), *(_cell(case, name) for name in names)]
-        writer.writerow([*map(escape_formula, cells), _marks(case, names)])
+        cells = _part_cells(case)
+        row = [cells[name] for name in parts]
+        row += [_variable_cell(case, name) for name in variables]
+        writer.writerow([*map(escape_formula, row), _marks(case, variables)])
     return stream.getvalue()
 
 
@@ -38,60 +40,78 @@ def _is_used(suite: Suite, name: str) -> bool:
     return any(getattr(case, name) not in (None, {}) for case in suite.cases)
 
 
+def _list_variables(suite: Suite) -> list[str]:
+    """Return the names of all cases' variables, each once, in the order of their first case."""
+    names: dict[str, None] = {}
+    for case in suite.cases:
+        names |= dict.fromkeys(case.variables)
+    return list(names)
+
+
 def _column(name: str) -> str:
     """Return the column of a variable, under its whole name where it could be something else."""
-    bare = name and name == name.strip() and not name.startswith("variables.")
-    taken = (*COLUMNS, "variables", ESCAPED)
-    return name if bare and name not in taken else f"variables.{name}"
+    if not name or name != name.strip() or name.startswith("variables."):
+        return f"variables.{name}"
+    if name in (*COLUMNS, "variables", ESCAPED):
+        return f"variables.{name}"
+    return name
 
 
-def _parts(case: Case) -> dict[str, Any]:
-    assertions = [assertion_as_dict(one) for one in case.assertions]
+def _part_cells(case: Case) -> dict[str, object]:
+    assertions = [assertion_as_dict(assertion) for assertion in case.assertions]
     return {
         "name": case.name,
         "expected": case.expected,
-        "assertions": json.dumps(assertions, ensure_ascii=False) if assertions else "",
+        "assertions": _dump(assertions) if assertions else "",
         "threshold": "" if case.threshold is None else case.threshold,
         "weight": case.weight,
         "tags": write_tags(case.tags),
         "enabled": "true" if case.enabled else "false",
-        "metadata": json.dumps(case.metadata, ensure_ascii=False) if case.metadata else "",
+        "metadata": _dump(case.metadata) if case.metadata else "",
         "given_answer": case.given_answer or "",
     }
 
 
-def _cell(case: Case, name: str) -> str:
+def _variable_cell(case: Case, name: str) -> str:
     value = case.variables.get(name, "")
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, str) else _dump(value)
 
 
-def _marks(case: Case, names: Sequence[str]) -> str:
-    """Return which cells are JSON, and which are none although they could be an empty text."""
-    values = case.variables
-    found = {
-        "json": [one for one in names if one in values and not isinstance(values[one], str)],
-        "none": [one for one in names if one not in values],
-        "empty": ["given_answer"] if case.given_answer == "" else [],
-    }
-    return json.dumps({key: value for key, value in found.items() if value}, ensure_ascii=False)
+def _marks(case: Case, variables: Sequence[str]) -> str:
+    """Return what the cells of a case do not say themselves (`table_cells`), as JSON."""
+    marks: dict[str, list[str]] = {}
+    for name in variables:
+        if name not in case.variables:
+            marks.setdefault("none", []).append(name)
+        elif not isinstance(case.variables[name], str):
+            marks.setdefault("json", []).append(name)
+    if case.given_answer == "":
+        marks["empty"] = ["given_answer"]
+    return _dump(marks)
+
+
+def _dump(value: object) -> str:
+    # The standard library's, not `core.json`: a number that JSON does not have stays what it is.
+    return json.dumps(value, ensure_ascii=False)
 
 
 def write_jsonl(suite: Suite) -> str:
     """Return a suite as JSON Lines, a case each."""
-    return "".join(json.dumps(_entry(case), ensure_ascii=False) + "\n" for case in suite.cases)
+    return "".join(_dump(_case_entry(case)) + "\n" for case in suite.cases)
 
 
-def _entry(case: Case) -> dict[str, Any]:
-    answer = {} if case.given_answer is None else {"given_answer": case.given_answer}
-    return {
+def _case_entry(case: Case) -> dict[str, object]:
+    entry: dict[str, object] = {
         "name": case.name,
         "variables": dict(case.variables),
         "expected": case.expected,
-        "assertions": [assertion_as_dict(one) for one in case.assertions],
+        "assertions": [assertion_as_dict(assertion) for assertion in case.assertions],
         "threshold": case.threshold,
         "weight": case.weight,
         "tags": list(case.tags),
         "metadata": dict(case.metadata),
         "enabled": case.enabled,
-        **answer,
     }
+    if case.given_answer is not None:
+        entry["given_answer"] = case.given_answer
+    return entry

@@ -46,6 +46,15 @@ EMPTY_FILES: Final = frozenset(
     {"header.empty-file", "json.empty-file", "json.no-lines", "yaml.empty-file"}
 )
 TEXTS: Final = ("name", "expected", "given_answer")
+# What a cell of every other part contains, for the sentence that refuses it.
+KINDS: Final = {
+    "assertions": "a JSON list",
+    "enabled": "true or false",
+    "metadata": "JSON",
+    "threshold": "a number",
+    "weight": "a number",
+    "variables": "a number",
+}
 # promptfoo's own columns that tell a delimiter from a wrong one, besides ours.
 KNOWN: Final = frozenset({*PARTS, *MORE_PARTS, "__expected", "__expected1", "__description"})
 # Types that look at the answer alone; all others compare it with a value.
@@ -119,7 +128,7 @@ def parse_mapping(texts: Iterable[str]) -> dict[str, str]:
     return mapping
 
 
-def parse_check(text: str) -> dict[str, Any] | None:
+def parse_check(text: str) -> dict[str, object] | None:
     """Return the check that a type or a JSON object names; None where there is no text.
 
     Raises:
@@ -142,9 +151,9 @@ def read_table(
     *,
     name: str,
     mapping: Mapping[str, str] | None = None,
-    assertion: Mapping[str, Any] | None = None,
+    assertion: Mapping[str, object] | None = None,
 ) -> Suite:
-    """Return the suite that a table holds.
+    """Return the suite that a table contains.
 
     Args:
         table: the file's.
@@ -161,8 +170,8 @@ def read_table(
     reader.check()
     cases = [reader.read(record) for record in table]
     _refuse_doubles(cases, file)
-    notes = (ImportNotice(message=f"{file}: {note}") for note in table.notes)
-    return Suite(name=name, cases=tuple(cases), warnings=(*notes, *reader.warnings))
+    notices = [ImportNotice(message=f"{file}: {note}") for note in table.notes]
+    return Suite(name=name, cases=tuple(cases), warnings=(*notices, *reader.warnings))
 
 
 def _refuse_doubles(cases: Sequence[Case], file: str) -> None:
@@ -186,56 +195,75 @@ class _Reader:
     table: Table
     file: str
     mapping: dict[str, str]
-    assertion: Mapping[str, Any] | None
+    assertion: Mapping[str, object] | None
     warnings: list[ImportNotice] = field(default_factory=list)
     _compares: bool = False
-    _parts: dict[str, str] = field(default_factory=dict)
+    """Whether the assertion's value is each case's expected answer."""
     _folded: dict[str, str] = field(default_factory=dict)
+    """The mapping, by its columns in lower case without blanks around them."""
     _names_variables: bool = False
+    """Whether the mapping names variables, so that unmapped columns are none."""
 
     def check(self) -> None:
         """Refuse a mapping or an assertion that is wrong whatever the records are."""
-        self._folded = {column.strip().casefold(): part for column, part in self.mapping.items()}
+        self._folded = {_fold(column): part for column, part in self.mapping.items()}
         self._names_variables = any(part.startswith("variables.") for part in self.mapping.values())
         if self.assertion is not None:
-            kind = str(self.assertion.get("type", ""))
-            name = kind.removeprefix("not-")
-            self._compares = "value" not in self.assertion and name not in WITHOUT_EXPECTED
-            parse_assertion({**self.assertion, **({"value": "x"} if self._compares else {})})
+            self._check_assertion(self.assertion)
         columns = self._columns()
-        there = {column.strip().casefold() for column in columns}
-        missing = [column for column in self.mapping if column.strip().casefold() not in there]
-        if missing and (columns or self.table.columns is not None):
-            names = ", ".join(columns)
-            raise SuiteError("table.no-column", at=self.file, name=missing[0], columns=names)
-        self._refuse_two_of_a_part(columns)
+        self._refuse_missing(columns)
+        if self.table.columns is not None:
+            self._refuse_two_of_a_part(columns)
+
+    def _check_assertion(self, assertion: Mapping[str, object]) -> None:
+        name = str(assertion.get("type", "")).removeprefix("not-")
+        self._compares = "value" not in assertion and name not in WITHOUT_EXPECTED
+        if self._compares:
+            # Any value will do: each case's expected answer takes its place.
+            assertion = {**assertion, "value": "x"}
+        parse_assertion(assertion)
 
     def _columns(self) -> list[str]:
+        """Return the names in the header, or else the keys of all objects."""
         if self.table.columns is not None:
             return [column for column in self.table.columns if column != ESCAPED]
-        records = (record.value for record in self.table)
-        return list(
-            dict.fromkeys(key for value in records if isinstance(value, dict) for key in value)
-        )
+        keys: dict[str, None] = {}
+        for record in self.table:
+            if isinstance(record.value, dict):
+                keys |= dict.fromkeys(record.value)
+        return list(keys)
+
+    def _refuse_missing(self, columns: Sequence[str]) -> None:
+        if self.table.columns is None and not columns:
+            return  # no object at all: the records themselves are refused, each with its line
+        folded = {_fold(column) for column in columns}
+        for column in self.mapping:
+            if _fold(column) not in folded:
+                names = ", ".join(columns)
+                raise SuiteError("table.no-column", at=self.file, name=column, columns=names)
 
     def _refuse_two_of_a_part(self, columns: Iterable[str]) -> None:
-        taken: dict[str, str] = {}
-        for column in columns if self.table.columns is not None else ():
+        column_of_part: dict[str, str] = {}
+        for column in columns:
             part = self._part(column)
-            if part and part in taken:
-                pair = {"one": taken[part], "other": column}
-                raise SuiteError("table.part-twice", at=self.file, part=part, **pair)
-            taken[part] = column
+            if part in column_of_part:
+                other = column_of_part[part]
+                raise SuiteError(
+                    "table.part-twice", at=self.file, part=part, one=other, other=column
+                )
+            if part:
+                column_of_part[part] = column
 
     def read(self, record: Record) -> Case:
         """Return the case of a record."""
         document = build_document(self.table, record, self.file)
         values = self._values(record, document)
-        given = self._given(values, document)
-        self._add_check(given, record, document)
-        return build_case(given, document, (), name=str(record.number))
+        entry = self._case_entry(values, document)
+        self._add_check(entry, record, document)
+        return build_case(entry, document, (), default_name=str(record.number))
 
     def _values(self, record: Record, document: Document) -> dict[str, Any]:
+        """Return what a record says, by column, as values that JSON and databases have."""
         value = record.value
         if isinstance(value, InvalidValue):
             raise SuiteError(value.reason, at=document.place())
@@ -252,24 +280,27 @@ class _Reader:
             except UnsupportedValueError as error:
                 raise SuiteError(error.sentence, at=document.place(key)) from None
         if self.table.escaped:
-            return _as_it_was(value, document)
+            return _restore(value, document)
+        # An empty cell may be one that nobody filled in; in JSON and YAML "" was written.
         if self.table.columns is None and value.get("given_answer") == "":
             return {**value, "given_answer": _Empty("")}
         return value
 
-    def _given(self, values: Mapping[str, Any], document: Document) -> dict[str, Any]:
-        given: dict[str, Any] = {"variables": {}}
+    def _case_entry(self, values: Mapping[str, Any], document: Document) -> dict[str, Any]:
+        """Return the object of a case, its keys those of our own file of a suite."""
+        variables: dict[str, object] = {}
+        entry: dict[str, Any] = {"variables": variables}
         for column, value in values.items():
             part = self._part(column)
             if part.startswith("variables."):
-                given["variables"][part.removeprefix("variables.")] = value
+                variables[part.removeprefix("variables.")] = value
             elif part == "variables" and isinstance(value, dict):
-                given["variables"] |= value
-            elif part and not self._is_nothing(value):
-                given[part] = _typed(part, value, document)
-        return given
+                variables |= value
+            elif part and not self._is_missing(value):
+                entry[part] = _parse_cell(part, value, document)
+        return entry
 
-    def _is_nothing(self, value: Any) -> bool:
+    def _is_missing(self, value: Any) -> bool:
         if isinstance(value, _Empty):
             return False
         # A cell of blanks looks empty to whoever fills in a sheet; what a program wrote is exact.
@@ -279,7 +310,7 @@ class _Reader:
 
     def _part(self, column: str) -> str:
         """Return what a column is, "" where it is left out."""
-        folded = column.strip().casefold()
+        folded = _fold(column)
         if folded in self._folded:
             return self._folded[folded]
         if self.table.escaped:  # ours are named exactly
@@ -289,15 +320,15 @@ class _Reader:
             return folded
         return "" if self._names_variables else f"variables.{column}"
 
-    def _add_check(self, given: dict[str, Any], record: Record, document: Document) -> None:
-        if self.assertion is None or given.get("assertions"):
+    def _add_check(self, entry: dict[str, Any], record: Record, document: Document) -> None:
+        if self.assertion is None or entry.get("assertions"):
             return
         if not self._compares:
-            given["assertions"] = [dict(self.assertion)]
-        elif "expected" in given:
-            given["assertions"] = [{**self.assertion, "value": given["expected"]}]
+            entry["assertions"] = [dict(self.assertion)]
+        elif "expected" in entry:
+            entry["assertions"] = [{**self.assertion, "value": entry["expected"]}]
         else:
-            name = given.get("name", record.number)
+            name = entry.get("name", record.number)
             sentence = _("case “%(name)s” has no expected answer, so it is not checked")
             self._warn(sentence % {"name": name}, document)
 
@@ -305,40 +336,49 @@ class _Reader:
         self.warnings.append(ImportNotice(message=sentence, place=document.place()))
 
 
-def _as_it_was(values: Mapping[str, str], document: Document) -> dict[str, Any]:
-    """Return a row of a table of ours with its values as they were written."""
-    cells = {name: cell for name, cell in values.items() if name != ESCAPED}
-    marks = _json(values.get(ESCAPED) or "{}", ESCAPED, "JSON", document)
+def _fold(column: str) -> str:
+    """Return a column's name as it is compared: people write Expected and "expected "."""
+    return column.strip().casefold()
+
+
+def _restore(cells: Mapping[str, str], document: Document) -> dict[str, Any]:
+    """Return a row of a table of ours with its values as they were written (`table_cells`)."""
+    marks = _load_json(cells.get(ESCAPED) or "{}", ESCAPED, "JSON", document)
     if not isinstance(marks, dict):
         raise SuiteError("table.object", at=document.place(), column=ESCAPED)
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for column, cell in cells.items():
-        name = column.removeprefix("variables.")
-        is_part = column == name and column in (*PARTS, *MORE_PARTS)
-        if name in marks.get("none", ()) and not is_part:
+        if column == ESCAPED:
             continue
-        is_json = name in marks.get("json", ()) and not is_part
-        found[column] = _json(cell, column, "JSON", document) if is_json else cell
+        name = column.removeprefix("variables.")
+        # Marks are of variables: a variable may be called as a part is, under its whole name.
+        is_part = column == name and column in (*PARTS, *MORE_PARTS)
+        if not is_part and name in marks.get("none", ()):
+            continue
+        is_json = not is_part and name in marks.get("json", ())
+        values[column] = _load_json(cell, column, "JSON", document) if is_json else cell
     if "given_answer" in marks.get("empty", ()):
-        found["given_answer"] = _Empty("")
-    return found
+        values["given_answer"] = _Empty("")
+    return values
 
 
-def _typed(part: str, value: Any, document: Document) -> Any:
+def _parse_cell(part: str, value: object, document: Document) -> object:
+    """Return what a cell means as a part of a case; what is no text was typed by its format."""
+    if isinstance(value, _Empty):
+        return ""
     if not isinstance(value, str) or part in TEXTS:
-        return str(value) if isinstance(value, _Empty) else value
+        return value
     if part == "tags":
         return read_tags(value)
     if part == "enabled":
         value = value.strip().lower()  # spreadsheets write TRUE
-    kinds = {"assertions": "a JSON list", "enabled": "true or false", "metadata": "JSON"}
-    return _json(value, part, kinds.get(part, "a number"), document)
+    return _load_json(value, part, KINDS[part], document)
 
 
-def _json(value: str, part: str, kind: str, document: Document) -> Any:
+def _load_json(text: str, part: str, kind: str, document: Document) -> object:
     try:
-        return json.loads(value)
+        return json.loads(text)
     except (ValueError, RecursionError):
         raise SuiteError(
-            "table.value-type", at=document.place(), part=part, kind=kind, value=value[:60]
+            "table.value-type", at=document.place(), part=part, kind=kind, value=text[:60]
         ) from None
