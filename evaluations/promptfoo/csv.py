@@ -100,7 +100,7 @@ def _warn_of_prefix(text: str) -> str:
         return ""
     return (
         f"“{match[1]}:” is no assertion type, so the whole cell is what the answer has to equal; "
-        f"did you mean {near[0]}:?"
+        f"did you mean “{near[0]}:”?"
     )
 
 

@@ -99,7 +99,7 @@ def warn_of_keys(
     for key in found if isinstance(found, Mapping) else ():
         if key not in known:
             near = difflib.get_close_matches(str(key), known, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
+            hint = f"; did you mean “{near[0]}”?" if near else ""
             place = document.spot(*path, key)
             source.warn(f"there is no “{key}” here, it is left out{hint}", place)
         elif known[key]:

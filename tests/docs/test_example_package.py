@@ -55,9 +55,9 @@ def test_its_scorer_and_its_provider_are_used(installed, database):
     ]
     reasons = [part["reason"] for result in results for part in result["components"]]
     assert reasons[1:] == [
-        "2 sentences, 2 were asked for",
-        "2 sentences, 3 to inf were asked for",
-        "3 sentences, 3 were asked for",
+        "the answer has 2 sentences; expected 2",
+        "the answer has 2 sentences; expected 3 to inf",
+        "the answer has 3 sentences; expected 3",
     ]
 
 

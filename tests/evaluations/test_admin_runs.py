@@ -91,10 +91,10 @@ def test_the_estimate_writes_nothing_and_the_start_runs(admin, suite, prompt):
 WRONG = [
     ({"versions": []}, "Choose at least one version of a prompt."),
     ({"providers": ""}, "Choose at least one model, e.g. local."),
-    ({"providers": "ecco"}, "did you mean echo?"),
+    ({"providers": "ecco"}, "did you mean “echo”?"),
     ({"providers": "openai:gpt-4.1-mini"}, "OPENAI_API_KEY is not set"),
     ({"others": "nobody:3"}, "there is no prompt"),
-    ({"judge": "opnai:x"}, "did you mean openai?"),
+    ({"judge": "opnai:x"}, "did you mean “openai”?"),
     ({"repeats": "0"}, "greater than or equal to 1"),
     ({"max_cost_usd": "-1"}, "greater than or equal to 0"),
 ]
@@ -120,7 +120,7 @@ def test_a_suite_with_a_wrong_or_judged_case_does_not_start(admin, suite, prompt
     case.assertions = [{"type": "contians", "value": "x"}]
     case.save()
     page = admin.post(url("run_add", prompt=prompt.pk), sent).content.decode()
-    assert "did you mean contains" in page
+    assert "did you mean “contains”" in page
     assert not Run.objects.exists()
 
 
@@ -267,7 +267,7 @@ def test_assertions_of_a_case_are_checked_with_their_places(admin, suite):
             "metadata": "{}", "tags": "a、b", "threshold": "0.5",
             "assertions": '[{"type": "is-json"}, {"type": "contians"}, 7]'}  # fmt: skip
     page = admin.post(url("testcase_change", case.pk), sent).content.decode()
-    assert "Assertion 2: unknown assertion type “contians”; did you mean contains?." in page
+    assert "Assertion 2: unknown assertion type “contians”; did you mean “contains”?." in page
     assert "Assertion 3: an assertion must be an object" in page
     sent["assertions"] = '[{"type": "contains", "value": "a"}]'
     assert admin.post(url("testcase_change", case.pk), sent).status_code == 302

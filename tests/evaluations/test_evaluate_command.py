@@ -169,7 +169,7 @@ def test_junit_and_html_go_into_files(config, tmp_path, capsys):
         (("no-such.yaml",), "no-such.yaml cannot be read"),
         (("--suite", "x"), "there is no test suite “x”; available suites: none yet"),
         (("--resume", "abc"), "there is no run “abc”; give"),
-        (("{config}", "--provider", "ehco"), "did you mean echo?"),
+        (("{config}", "--provider", "ehco"), "did you mean “echo”?"),
         (("{config}", "--max-cost", "dear"), "max-cost: must be an amount in US dollars"),
         (("{config}", "--repeat", "0"), "repeat: must be an integer from 1 to 1000"),
         (("{config}", "--max-seconds", "nan"), "max-seconds: must be 0 or more seconds, not nan"),
@@ -282,7 +282,7 @@ def test_warnings_name_the_place(tmp_path, capsys):
     assert run(path) == 1
     said = capsys.readouterr().err
     assert "c.yaml, line 3, column 1, tets: there is no “tets” here" in said
-    assert "did you mean tests?" in said
+    assert "did you mean “tests”?" in said
     assert "tests.csv, line 2: “contians:” is no assertion type" in said
 
 

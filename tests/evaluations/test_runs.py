@@ -268,7 +268,7 @@ def test_a_suite_s_cases_are_copied(fake):
     execute_run(run.pk)
     assert list(fake.counts) == ["q"]
     create_case(suite_id=suite.pk, name="bad", assertions=[{"type": "contians"}])
-    with pytest.raises(InvalidInputError, match=r"case “bad”: .*did you mean contains"):
+    with pytest.raises(InvalidInputError, match=r"case “bad”: .*did you mean “contains”"):
         list(load_cases(suite.pk))
 
 

@@ -117,7 +117,7 @@ REFUSED = [
     ("q,e,q\n1,2,3\n", (), "the header (line 1) names the column 'q' twice"),
     ("q,expected,Expected\n1,2,3\n", (), "the columns “expected” and “Expected” are both expected"),
     ("q,expected\n1,2,3\n", (), "line 2: has more cells (3) than the header (2)"),
-    ("q,expected\n1,2\n", ("--assert", "exakt"), "did you mean exact?"),
+    ("q,expected\n1,2\n", ("--assert", "exakt"), "did you mean “exact”?"),
     (
         "q,expected\n1,2\n",
         ("--assert", "{exact}"),

@@ -61,7 +61,7 @@ def parse_assertion(entry: object) -> Assertion:
         return Assertion(type=UNSUPPORTED, config=config, weight=_number(entry, "weight", 1.0))
     if name not in SCORERS and name != SET:
         near = nearest(name)
-        hint = _("; did you mean %(near)s?") % {"near": near} if near else ""
+        hint = _("; did you mean “%(near)s”?") % {"near": near} if near else ""
         raise SuiteError("assertion.unknown", kind=kind, hint=hint + SCORERS.hint)
     assertion = _build(entry, name, negated=negated)
     problems = check_assertion(assertion)

@@ -253,14 +253,14 @@ def _check_kind(kind: str) -> None:
     Raises:
         SetupError: with the nearest, and what is left out of packages.
     """
-    if kind not in PROVIDERS:
-        near = difflib.get_close_matches(kind, PROVIDERS, n=1)
-        hint = (
-            _("did you mean %(near)s?") % {"near": near[0]}
-            if near
-            else _("available: %(known)s") % {"known": ", ".join(PROVIDERS)}
-        )
-        raise SetupError("provider.unknown", kind=kind, hint=hint + PROVIDERS.hint)
+    if kind in PROVIDERS:
+        return
+    near = difflib.get_close_matches(kind, PROVIDERS, n=1)
+    if near:
+        hint = _("did you mean “%(near)s”?") % {"near": near[0]}
+    else:
+        hint = _("available: %(known)s") % {"known": ", ".join(PROVIDERS)}
+    raise SetupError("provider.unknown", kind=kind, hint=hint + PROVIDERS.hint)
 
 
 def _parse_object(given: Mapping[str, Any]) -> ProviderSpec:

@@ -71,31 +71,34 @@ async def _grade_all(
     threshold: float | None,
 ) -> CaseGrade:
     grades = [await _grade_one(assertion, answer, context) for assertion in assertions]
-    named = _named(grades)
+    named = _average_metrics(grades)
     error = next((grade.error for grade in grades if grade.error), "")
     if error:
         return CaseGrade(passed=None, score=None, grades=tuple(grades), error=error, named=named)
-    passed, score = _together(grades, threshold)
+    passed, score = _combine(grades, threshold)
     return CaseGrade(passed=passed, score=score, grades=tuple(grades), named=named)
 
 
-def _together(grades: Sequence[ScoredAssertion], threshold: float | None) -> tuple[bool, float]:
+def _combine(grades: Sequence[ScoredAssertion], threshold: float | None) -> tuple[bool, float]:
     total = sum(grade.assertion.weight for grade in grades)
     weighted = sum(grade.outcome.score * grade.assertion.weight for grade in grades)
+    # Rounding may leave a mean of ones a little above 1.
     score = min(1.0, max(0.0, weighted / total)) if total > 0 else 0.0
     if threshold is not None:
         return score >= threshold, score
     return all(grade.outcome.passed for grade in grades), score
 
 
-def _named(grades: Sequence[ScoredAssertion]) -> dict[str, float]:
+def _average_metrics(grades: Sequence[ScoredAssertion]) -> dict[str, float]:
     sums: dict[str, tuple[float, float]] = {}
-    for one in grades:
-        if one.assertion.metric and not one.error:
-            # A weight of 0 keeps it out of the case's score, not out of its metric.
-            weight = one.assertion.weight or 1.0
-            score, total = sums.get(one.assertion.metric, (0.0, 0.0))
-            sums[one.assertion.metric] = (score + one.outcome.score * weight, total + weight)
+    for scored in grades:
+        metric = scored.assertion.metric
+        if not metric or scored.error:
+            continue
+        # A weight of 0 keeps it out of the case's score, not out of its metric.
+        weight = scored.assertion.weight or 1.0
+        score, total = sums.get(metric, (0.0, 0.0))
+        sums[metric] = (score + scored.outcome.score * weight, total + weight)
     return {name: score / total for name, (score, total) in sums.items()}
 
 
@@ -105,7 +108,7 @@ async def _grade_one(assertion: Assertion, answer: Answer, context: Context) -> 
         if assertion.type == SET:
             outcome = await _grade_set(assertion, answer, context)
         else:
-            scorer = _scorer_of(assertion)
+            scorer = _find_scorer(assertion)
             semantics = _semantics(scorer, assertion)
             outcome = await apply(scorer, assertion, answer, context)
     except EngineError as error:
@@ -128,13 +131,13 @@ def _unscored(assertion: Assertion, semantics: Semantics, why: str) -> ScoredAss
     return ScoredAssertion(assertion=assertion, outcome=failed, semantics=semantics, error=why)
 
 
-def _scorer_of(assertion: Assertion) -> Scorer:
+def _find_scorer(assertion: Assertion) -> Scorer:
     if assertion.type == UNSUPPORTED:
-        original = assertion.config.get("original", {})
-        kind = original.get("type", "this") if isinstance(original, Mapping) else "this"
         why = assertion.config.get("why")
         if why:
             raise ScoringError(Sentence.verbatim(str(why)))
+        original = assertion.config.get("original")
+        kind = original.get("type", "this") if isinstance(original, Mapping) else "this"
         raise ScoringError("assertion.not-supported", kind=kind)
     return find(assertion.type)
 
@@ -143,8 +146,8 @@ async def _grade_set(assertion: Assertion, answer: Answer, context: Context) -> 
     inner = await _grade_all(assertion.assertions, answer, context, assertion.threshold)
     if inner.passed is None or inner.score is None:
         raise ScoringError(Sentence.verbatim(inner.error))
-    failed = [one.outcome.reason for one in inner.grades if not one.outcome.passed]
-    reason = failed[0] if failed else "all of the set hold"
+    reasons = [member.outcome.reason for member in inner.grades if not member.outcome.passed]
+    reason = reasons[0] if reasons else "every assertion of the set passed"
     return AssertionResult(
         passed=inner.passed,
         score=inner.score,

@@ -11,6 +11,7 @@ from typing import Final
 
 from evaluations.engine.scorers.base import Context, Scorer
 from evaluations.engine.scorers.javascript import SPACE, text_list, toward_words
+from evaluations.engine.scorers.thresholds import at_least, find_threshold
 from evaluations.engine.scorers.tokenizing import count_grams, overlap, tokenize
 from evaluations.engine.types import Answer, Assertion, AssertionResult
 
@@ -18,7 +19,7 @@ __all__ = ["SCORERS"]
 
 ORDERS: Final = range(1, 5)
 ALMOST_NOTHING: Final = 1e-7  # in place of a precision of 0, whose logarithm there is not
-ENOUGH: Final = 0.5
+DEFAULT_THRESHOLD: Final = 0.5  # promptfoo's, for both of its measures
 
 Words = Sequence[str]
 Measure = Callable[[Assertion, Answer], float]
@@ -31,43 +32,58 @@ def bleu(candidate: Words, references: Sequence[Words]) -> float:
         grams = count_grams(candidate, size)
         if grams:
             best = max(overlap(grams, count_grams(words, size)) for words in references)
-            logs.append(math.log(best / grams.total() or ALMOST_NOTHING))
+            precision = best / grams.total() or ALMOST_NOTHING
+            logs.append(math.log(precision))
     if not logs:
         return 0.0
-    return _brevity(len(candidate), references) * math.exp(math.fsum(logs) / len(logs))
+    mean = math.exp(math.fsum(logs) / len(logs))  # geometric
+    return _brevity_penalty(len(candidate), references) * mean
 
 
-def _brevity(length: int, references: Sequence[Words]) -> float:
-    closest = min((abs(len(words) - length), len(words)) for words in references)[1]
-    return 1.0 if length > closest else math.exp(1 - closest / length)
+def _brevity_penalty(length: int, references: Sequence[Words]) -> float:
+    # Of two references equally close in length the shorter one counts, as in NLTK's program.
+    lengths = [len(words) for words in references]
+    closest = min(lengths, key=lambda other: (abs(other - length), other))
+    if length > closest:
+        return 1.0
+    return math.exp(1 - closest / length)
 
 
 def gleu(candidate: Words, reference: Words) -> float:
     """Return GLEU (Wu et al. 2016), 0 to 1: the lower of precision and recall, n = 1 to 4."""
     if list(candidate) == list(reference):
         return 1.0
-    matches = mine = its = 0
+    matches = candidate_total = reference_total = 0
     for size in ORDERS:
-        one, other = count_grams(candidate, size), count_grams(reference, size)
-        matches += overlap(one, other)
-        mine, its = mine + one.total(), its + other.total()
-    return min(matches / mine, matches / its) if mine and its else 0.0
+        candidate_grams = count_grams(candidate, size)
+        reference_grams = count_grams(reference, size)
+        matches += overlap(candidate_grams, reference_grams)
+        candidate_total += candidate_grams.total()
+        reference_total += reference_grams.total()
+    if not candidate_total or not reference_total:
+        return 0.0
+    # The smaller of precision and recall.
+    return matches / max(candidate_total, reference_total)
 
 
 def _promptfoo_bleu(assertion: Assertion, answer: Answer) -> float:
     references = [toward_words(text) for text in text_list(assertion)]
-    return bleu(toward_words(answer.text), references) if answer.text.strip(SPACE) else 0.0
+    if not answer.text.strip(SPACE):
+        return 0.0
+    return bleu(toward_words(answer.text), references)
 
 
-def _undotted(text: str) -> list[str]:
+def _words_without_dots(text: str) -> list[str]:
     words = [word.rstrip(".") for word in toward_words(text)]
     return words if any(words) else []
 
 
 def _promptfoo_gleu(assertion: Assertion, answer: Answer) -> float:
-    references = [_undotted(text) for text in text_list(assertion)]
-    candidate = _undotted(answer.text)
-    return max(gleu(candidate, words) for words in references) if candidate else 0.0
+    references = [_words_without_dots(text) for text in text_list(assertion)]
+    candidate = _words_without_dots(answer.text)
+    if not candidate:
+        return 0.0
+    return max(gleu(candidate, words) for words in references)
 
 
 def _paper_bleu(assertion: Assertion, answer: Answer) -> float:
@@ -79,10 +95,8 @@ def _paper_bleu(assertion: Assertion, answer: Answer) -> float:
 def _score(
     assertion: Assertion, answer: Answer, _context: Context, *, measure: Measure, name: str
 ) -> AssertionResult:
-    value = min(1.0, measure(assertion, answer))
-    limit = ENOUGH if assertion.threshold is None else assertion.threshold
-    reason = f"{name} is {value:.4f}, {limit:g} is enough"
-    return AssertionResult(passed=value >= limit, score=value, reason=reason)
+    value = min(1.0, measure(assertion, answer))  # the exponential of rounded logarithms
+    return at_least(f"{name} {value:.4f}", value, find_threshold(assertion, DEFAULT_THRESHOLD))
 
 
 SCORERS: Final = (
@@ -92,7 +106,7 @@ SCORERS: Final = (
         score=partial(_score, measure=_promptfoo_bleu, name="BLEU"),
         normalisation="lower-cased, words between white space; n = 1 to 4; 0 becomes 1e-7",
         direction="higher",
-        default_threshold=ENOUGH,
+        default_threshold=DEFAULT_THRESHOLD,
         decides_by_threshold=True,
         graded=True,
     ),
@@ -102,7 +116,7 @@ SCORERS: Final = (
         score=partial(_score, measure=_promptfoo_gleu, name="GLEU"),
         normalisation="lower-cased, words between white space without dots at their ends",
         direction="higher",
-        default_threshold=ENOUGH,
+        default_threshold=DEFAULT_THRESHOLD,
         decides_by_threshold=True,
         graded=True,
     ),
@@ -112,7 +126,7 @@ SCORERS: Final = (
         score=partial(_score, measure=_paper_bleu, name="BLEU-4"),
         normalisation="NFC; words between white space, characters of scripts without spaces",
         direction="higher",
-        default_threshold=ENOUGH,
+        default_threshold=DEFAULT_THRESHOLD,
         decides_by_threshold=True,
         graded=True,
     ),

@@ -1,8 +1,8 @@
 """contains and its kin: texts within the answer; with an i in front both are lower-cased."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.base import Context, Scorer
@@ -14,56 +14,78 @@ __all__ = ["SCORERS"]
 Fold = Callable[[str], str]
 
 
-def _one_value(assertion: Assertion) -> Sequence[Any]:
+def _contains(
+    assertion: Assertion, answer: Answer, _context: Context, *, fold: Fold
+) -> AssertionResult:
     value = assertion.value
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number and not (isinstance(value, str) and value):
         raise ScoringError("scorer.text-or-number", type=assertion.type)
-    return (value,)
+    substring = as_text(value)
+    passed = fold(substring) in fold(answer.text)
+    verb = "contains" if passed else "does not contain"
+    return AssertionResult(
+        passed=passed, score=float(passed), reason=f"the answer {verb} {_quoted([substring])}"
+    )
 
 
-def _missing(assertion: Assertion, answer: Answer, fold: Fold) -> tuple[list[str], int]:
-    take = split_values if assertion.type.endswith(("-any", "-all")) else _one_value
-    wanted = [as_text(value) for value in take(assertion)]
-    text = fold(answer.text)
-    return [value for value in wanted if fold(value) not in text], len(wanted)
-
-
-def _contains(
-    assertion: Assertion, answer: Answer, _context: Context, *, fold: Fold, enough: bool
+def _contains_any(
+    assertion: Assertion, answer: Answer, _context: Context, *, fold: Fold
 ) -> AssertionResult:
-    missing, wanted = _missing(assertion, answer, fold)
-    passed = len(missing) < wanted if enough else not missing
-    listed = ", ".join(f"“{shortened(value, 60)}”" for value in missing)
-    reason = f"the answer does not contain {listed}" if missing else "the answer contains all"
-    return AssertionResult(passed=passed, score=float(passed), reason=reason)
+    values = [as_text(value) for value in split_values(assertion)]
+    text = fold(answer.text)
+    present = [value for value in values if fold(value) in text]
+    if present:
+        reason = f"the answer contains {_quoted(present)}"
+    elif values:
+        reason = f"the answer contains none of {_quoted(values)}"
+    else:
+        reason = "the list of values is empty"
+    return AssertionResult(passed=bool(present), score=float(bool(present)), reason=reason)
+
+
+def _contains_all(
+    assertion: Assertion, answer: Answer, _context: Context, *, fold: Fold
+) -> AssertionResult:
+    values = [as_text(value) for value in split_values(assertion)]
+    text = fold(answer.text)
+    missing = [value for value in values if fold(value) not in text]
+    if missing:
+        reason = f"the answer does not contain {_quoted(missing)}"
+    else:
+        reason = "the answer contains all values"
+    return AssertionResult(passed=not missing, score=float(not missing), reason=reason)
+
+
+def _quoted(values: Iterable[str]) -> str:
+    return ", ".join(f"“{shortened(value, 60)}”" for value in values)
 
 
 def _starts_with(assertion: Assertion, answer: Answer, _context: Context) -> AssertionResult:
     value = one_text(assertion)
     passed = answer.text.startswith(value)
-    said = "begins" if passed else "does not begin"
+    verb = "begins" if passed else "does not begin"
     return AssertionResult(
-        passed=passed, score=float(passed), reason=f"the answer {said} with “{shortened(value)}”"
+        passed=passed, score=float(passed), reason=f"the answer {verb} with “{shortened(value)}”"
     )
 
 
 FOLDS: Final = (("", str, "none"), ("i", str.lower, "both are lower-cased"))
-TITLES: Final = (
-    ("contains", False, "contains the value"),
-    ("contains-any", True, "contains one of the values"),
-    ("contains-all", False, "contains all values"),
+TYPES: Final = (
+    ("contains", _contains, "contains the value"),
+    ("contains-any", _contains_any, "contains one of the values"),
+    ("contains-all", _contains_all, "contains all values"),
 )
 SCORERS: Final = (
     *(
         Scorer(
             name=f"{prefix}{name}",
             title=title,
-            score=partial(_contains, fold=fold, enough=enough),
-            normalisation=said,
+            score=partial(score, fold=fold),
+            normalisation=normalisation,
         )
-        for prefix, fold, said in FOLDS
-        for name, enough, title in TITLES
+        for prefix, fold, normalisation in FOLDS
+        for name, score, title in TYPES
     ),
     Scorer(name="starts-with", title="begins with the value", score=_starts_with),
 )

@@ -59,57 +59,57 @@ def find_objects(text: str) -> Iterator[Any]:
         ScoringError: there are more braces than can be looked through.
     """
     reader = _Reader()
-    after = 0
-    for span in _spans(text):
-        if span.start < after:
+    read_to = 0
+    for span in _find_spans(text):
+        if span.start < read_to:
             continue  # inside of the object before
-        found = reader.read(text[span.start : span.end] + "}" * span.missing, span.height)
-        if found is not None:
-            yield found
-            after = span.end
+        value = reader.read(text[span.start : span.end] + "}" * span.missing, span.height)
+        if value is not None:
+            yield value
+            read_to = span.end
 
 
-def _spans(text: str) -> Iterator[_Span]:
-    places, depths = _depths(text)
-    partners, heights = _partners(text, places)
-    for number, start in enumerate(places):
+def _find_spans(text: str) -> Iterator[_Span]:
+    """Yield what each opening brace begins, up to its partner or the length that is read."""
+    braces = [match.start() for match in BRACE.finditer(text)]
+    steps = [1 if text[brace] == "{" else -1 for brace in braces]
+    depths = list(accumulate(steps))  # how many are open after each brace
+    ends, heights = _match_braces(text, braces)
+    for index, start in enumerate(braces):
         if text[start] == "}":
             continue
-        last = min(start + LARGEST_OBJECT, len(text))
-        end, missing = partners.get(start, len(text) + 1), 0
-        if end > last:
-            end = last
-            missing = depths[bisect_left(places, last) - 1] - depths[number] + 1
+        limit = min(start + LARGEST_OBJECT, len(text))
+        end = ends.get(start)
+        missing = 0
+        if end is None or end > limit:
+            end = limit
+            last = bisect_left(braces, limit) - 1  # the last brace before the limit
+            missing = depths[last] - depths[index] + 1
         yield _Span(start=start, end=end, missing=missing, height=heights[start])
 
 
-def _depths(text: str) -> tuple[list[int], list[int]]:
-    """Return where braces are, and how many are open after each."""
-    places = [found.start() for found in BRACE.finditer(text)]
-    return places, list(accumulate(1 if text[place] == "{" else -1 for place in places))
-
-
-def _partners(text: str, places: Iterable[int]) -> tuple[dict[int, int], dict[int, int]]:
-    """Return brace → the end of its partner, and brace → how many stand within each other."""
-    partners: dict[int, int] = {}
+def _match_braces(text: str, braces: Iterable[int]) -> tuple[dict[int, int], dict[int, int]]:
+    """Return, by opening brace, where its partner ends, and how many stand within each other."""
+    ends: dict[int, int] = {}
     heights: dict[int, int] = {}
     opened: list[int] = []
-    for place in places:
-        if text[place] == "{":
-            opened.append(place)
-            heights[place] = 1
+
+    def close() -> int:
+        inner = opened.pop()
+        if opened:
+            outer = opened[-1]
+            heights[outer] = max(heights[outer], heights[inner] + 1)
+        return inner
+
+    for brace in braces:
+        if text[brace] == "{":
+            opened.append(brace)
+            heights[brace] = 1
         elif opened:
-            partners[opened[-1]] = place + 1
-            _close(opened, heights)
+            ends[close()] = brace + 1
     while opened:
-        _close(opened, heights)
-    return partners, heights
-
-
-def _close(opened: list[int], heights: dict[int, int]) -> None:
-    inner = opened.pop()
-    if opened:
-        heights[opened[-1]] = max(heights[opened[-1]], heights[inner] + 1)
+        close()
+    return ends, heights
 
 
 class _Reader:
@@ -120,41 +120,48 @@ class _Reader:
         self._yaml_left = MOST_AS_YAML
 
     def read(self, text: str, height: int) -> Any:
-        """Return the object that a text is, None where it is none."""
+        """Return the object that a text is, None where it is none.
+
+        Raises:
+            ScoringError: the limits are used up.
+        """
         check_effort()
         try:
             return parse_json(text)
         except ValueError as error:
-            self._json_left -= getattr(error, "pos", len(text)) + len(text) // COPIED_AS_FAST
-        if height > DEEPEST or _depth(text) > DEEPEST:
-            self._refuse(self._json_left)
+            # A JSONDecodeError knows how far it read; the slice alone has copied the text.
+            read = getattr(error, "pos", len(text))
+            self._json_left -= read + len(text) // COPIED_AS_FAST
+        if height > DEEPEST or _measure_depth(text) > DEEPEST:
+            _check_left(self._json_left)
             return None
         self._yaml_left -= len(text) + EACH_AS_YAML
-        self._refuse(min(self._json_left, self._yaml_left))
-        return _as_yaml(text)
-
-    def _refuse(self, left: int) -> None:
-        if left < 0:
-            raise ScoringError("scorer.too-many-braces")
+        _check_left(min(self._json_left, self._yaml_left))
+        return _parse_yaml(text)
 
 
-def _depth(text: str) -> int:
+def _check_left(characters: int) -> None:
+    if characters < 0:
+        raise ScoringError("scorer.too-many-braces")
+
+
+def _measure_depth(text: str) -> int:
     depth = deepest = 0
-    for found in BRACKET.finditer(text):
-        depth += 1 if found[0] in "{[" else -1
+    for match in BRACKET.finditer(text):
+        depth += 1 if match[0] in "{[" else -1
         deepest = max(deepest, depth)
     return deepest
 
 
-def _as_yaml(text: str) -> Any:
+def _parse_yaml(text: str) -> dict[Any, Any] | list[Any] | None:
     uncommented = TEXT_OR_COMMENT.sub(_without_comments, text)
     try:
         if has_aliases(uncommented):
             return None
-        found = yaml.load(uncommented, Loader=LOADER)  # noqa: S506  # nosec B506 (a safe loader, the fast one where it is there)
+        value = yaml.load(uncommented, Loader=LOADER)  # noqa: S506  # nosec B506 (a safe loader, the fast one where it is there)
     except YAML_FAULTS:
         return None
-    return found if isinstance(found, dict | list) else None
+    return value if isinstance(value, dict | list) else None
 
 
 def has_aliases(text: str) -> bool:
@@ -168,5 +175,5 @@ def has_aliases(text: str) -> bool:
     return any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, LOADER))
 
 
-def _without_comments(found: re.Match[str]) -> str:
-    return found["text"] or COMMENT.sub("", found["open"] or "")
+def _without_comments(match: re.Match[str]) -> str:
+    return match["text"] or COMMENT.sub("", match["open"] or "")

@@ -21,22 +21,25 @@ def parse_json(text: str) -> Any:
         ValueError: it is none, or it is nested too deeply.
     """
     try:
+        # JSON's own white space (RFC 8259, 2), and no NaN or Infinity, which Python would read.
         return json.loads(text.strip(" \t\n\r"), parse_constant=_refuse_constant)
     except RecursionError:
         raise ValueError("nested too deeply") from None
 
 
-def same_json(one: Any, other: Any) -> bool:
+def same_json(left: object, right: object) -> bool:
     """Whether two JSON values are the same; true is not 1, and 1.0 is 1."""
-    if isinstance(one, bool) or isinstance(other, bool):
-        return one is other
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(same_json(one[key], other[key]) for key in one)
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(same_json, one, other))
-    if isinstance(one, int | float) and isinstance(other, int | float):
-        return one == other
-    return type(one) is type(other) and bool(one == other)
+    if isinstance(left, bool) or isinstance(right, bool):
+        return left is right  # Python's True equals 1, JSON's does not
+    if isinstance(left, dict) and isinstance(right, dict):
+        if left.keys() != right.keys():
+            return False
+        return all(same_json(left[key], right[key]) for key in left)
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(same_json, left, right))
+    if isinstance(left, int | float) and isinstance(right, int | float):
+        return left == right  # JSON has one kind of number
+    return type(left) is type(right) and left == right
 
 
 def _score(assertion: Assertion, answer: Answer, _context: Context) -> AssertionResult:
@@ -48,9 +51,9 @@ def _score(assertion: Assertion, answer: Answer, _context: Context) -> Assertion
             passed = False
     else:
         passed = as_text(value) == answer.text
-    said = "is" if passed else "is not"
+    verb = "is" if passed else "is not"
     return AssertionResult(
-        passed=passed, score=float(passed), reason=f"the answer {said} “{shortened(value)}”"
+        passed=passed, score=float(passed), reason=f"the answer {verb} “{shortened(value)}”"
     )
 
 

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from evaluations.engine.scorers.base import Context, Scorer, marks_cost
 from evaluations.engine.scorers.javascript import SPACE
+from evaluations.engine.scorers.thresholds import at_least
 from evaluations.engine.types import Answer, Assertion, AssertionResult
 
 __all__ = ["SCORERS"]
@@ -45,7 +46,7 @@ def _parse(text: str) -> Any:
     return LexborHTMLParser(text)
 
 
-def _points(text: str) -> int:
+def _count_points(text: str) -> int:
     # A tag ends at the first > after it. Looked for part by part: from each < that is never closed,
     # one expression for the whole tag would run to the end of the text.
     parts = text.split(">")[:-1]
@@ -57,10 +58,9 @@ def _points(text: str) -> int:
 
 
 def _contains_html(_assertion: Assertion, answer: Answer, _context: Context) -> AssertionResult:
-    points = _points(answer.text) if len(answer.text) <= LONGEST else 0
+    points = _count_points(answer.text) if len(answer.text) <= LONGEST else 0
     passed = points >= ENOUGH
-    reason = f"{points} signs of HTML, {ENOUGH} are enough"
-    return AssertionResult(passed=passed, score=float(passed), reason=reason)
+    return at_least(f"HTML points {points}", points, ENOUGH, score=float(passed))
 
 
 def _why_not(text: str) -> str | None:
@@ -74,24 +74,34 @@ def _why_not(text: str) -> str | None:
         return "the answer is XML, not HTML"
     tree = _parse(trimmed)
     lower = trimmed.lower()
-    if not _writes_body(trimmed, lower) and _text_of_body(tree).strip(SPACE):
-        return "there is text outside of elements"
-    names = {node.tag or "" for node in tree.css("*")}
-    known = {name for name in names if (name in ELEMENTS or "-" in name) and name not in WRAPPERS}
-    known |= {name for name, pattern in WRAPPERS.items() if pattern.search(lower)}
-    return None if known else "there is no element of HTML"
+    if not _writes_body(trimmed, lower) and _read_body_text(tree).strip(SPACE):
+        return "the answer contains text outside of HTML elements"
+    if not _has_element(tree, lower):
+        return "the answer contains no HTML element"
+    return None
+
+
+def _has_element(tree: Any, lower: str) -> bool:
+    # A parser adds html, head and body to every text: they count where they are written out.
+    if any(pattern.search(lower) for pattern in WRAPPERS.values()):
+        return True
+    names = {node.tag or "" for node in tree.css("*")} - WRAPPERS.keys()
+    # A hyphen is in the names of custom elements alone (HTML standard, 4.13).
+    return any(name in ELEMENTS or "-" in name for name in names)
 
 
 def _writes_body(text: str, lower: str) -> bool:
     """Whether the body is written out: where something stands before it, parsers have begun one."""
-    found = WRAPPERS["body"].search(lower)
-    if found is None:
+    tag = WRAPPERS["body"].search(lower)
+    if tag is None:
         return False
-    before = _parse(text[: found.start()]).body
-    return before is None or not (before.child or before.text(deep=False).strip(SPACE))
+    before = _parse(text[: tag.start()]).body
+    if before is None:
+        return True
+    return not before.child and not before.text(deep=False).strip(SPACE)
 
 
-def _text_of_body(tree: Any) -> str:
+def _read_body_text(tree: Any) -> str:
     body = tree.body
     return body.text(deep=False) if body is not None else ""
 

@@ -20,27 +20,32 @@ SPACES: Final = re.compile(f"[{SPACE}]+")
 DIGITS_BEFORE_EXPONENT: Final = 1e21
 
 
-def as_text(value: Any) -> str:
+def as_text(value: object) -> str:
     """Return `String(value)`."""
     if isinstance(value, str):
         return value
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, float):
-        return _number(value)
+        return _number_as_text(value)
     if isinstance(value, list | tuple):
-        return ",".join("" if part is None else as_text(part) for part in value)
+        # Array.prototype.join leaves null and undefined empty.
+        texts = ["" if member is None else as_text(member) for member in value]
+        return ",".join(texts)
     return "[object Object]" if isinstance(value, dict) else str(value)
 
 
-def _number(value: float) -> str:
+def _number_as_text(value: float) -> str:
+    # ECMA-262, Number::toString; Python's repr gives the same shortest digits.
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):
         return "Infinity" if value > 0 else "-Infinity"
     if value.is_integer() and abs(value) < DIGITS_BEFORE_EXPONENT:
         return str(int(value))
-    return re.sub(r"e([+-])0+", r"e\1", repr(value))
+    return re.sub(r"e([+-])0+", r"e\1", repr(value))  # 1e-07 is written 1e-7
 
 
 def toward_words(text: str) -> list[str]:
@@ -68,7 +73,7 @@ def text_list(assertion: Assertion) -> list[str]:
     value = assertion.value
     if isinstance(value, str):
         return [value]
-    if isinstance(value, list | tuple) and value and all(isinstance(one, str) for one in value):
+    if isinstance(value, list | tuple) and value and all(isinstance(text, str) for text in value):
         return list(value)
     raise ScoringError("scorer.texts", type=assertion.type)
 
@@ -94,44 +99,47 @@ def split_fields(text: str) -> list[str]:
         ScoringError: a quotation does not end, or something follows it.
     """
     fields: list[str] = []
-    place = 0
+    index = 0
     while True:
-        while place < len(text) and (text[place] in SPACE or text[place] == ","):
-            place += 1
-        if place == len(text):
+        while index < len(text) and (text[index] in SPACE or text[index] == ","):
+            index += 1
+        if index == len(text):
             return fields
-        if text[place] == '"':
-            field, place = _quoted(text, place + 1)
+        if text[index] == '"':
+            field, index = _read_quoted(text, index + 1)
         else:
-            end = text.find(",", place)
-            end = len(text) if end == -1 else end
-            field, place = text[place:end].strip(SPACE), end
+            end = text.find(",", index)
+            if end == -1:
+                end = len(text)
+            field, index = text[index:end].strip(SPACE), end
         fields.append(field)
 
 
-def _quoted(text: str, place: int) -> tuple[str, int]:
-    found: list[str] = []
-    while place < len(text):
-        if text[place : place + 2] in ('""', '\\"'):
-            found.append('"')
-            place += 2
-        elif text[place] == '"':
-            return "".join(found), _after_quotation(text, place + 1)
+def _read_quoted(text: str, index: int) -> tuple[str, int]:
+    """Return the field whose opening mark is before `index`, and where the next one may begin."""
+    characters: list[str] = []
+    while index < len(text):
+        # A mark within the field is doubled, as in CSV (RFC 4180), or escaped, as in JSON.
+        if text[index : index + 2] in ('""', '\\"'):
+            characters.append('"')
+            index += 2
+        elif text[index] == '"':
+            return "".join(characters), _skip_to_comma(text, index + 1)
         else:
-            found.append(text[place])
-            place += 1
+            characters.append(text[index])
+            index += 1
     raise ScoringError("scorer.open-quote")
 
 
-def _after_quotation(text: str, place: int) -> int:
-    while place < len(text) and text[place] in SPACE:
-        place += 1
-    if place < len(text) and text[place] != ",":
+def _skip_to_comma(text: str, index: int) -> int:
+    while index < len(text) and text[index] in SPACE:
+        index += 1
+    if index < len(text) and text[index] != ",":
         raise ScoringError("scorer.comma")
-    return place
+    return index
 
 
-def shortened(value: Any, length: int = 120) -> str:
+def shortened(value: object, length: int = 120) -> str:
     """Return a value for a sentence, not too long."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= length else f"{text[: length - 1]}…"

@@ -1,4 +1,4 @@
-"""is-json, contains-json, json-schema: JSON, and whether it keeps to a schema."""
+"""is-json, contains-json, json-schema: JSON, and whether it matches a schema."""
 
 import json
 from functools import lru_cache
@@ -16,30 +16,30 @@ from evaluations.engine.types import Answer, Assertion, AssertionResult
 __all__ = ["SCORERS", "why_invalid"]
 
 
-def _schema(assertion: Assertion) -> Any:
+def _read_schema(assertion: Assertion) -> Any:
     """Return the schema, None where none is asked for."""
     value = assertion.value
     if value is None or value == "" or value is False:
         return None
     if isinstance(value, str):
-        return _read_schema(value)
+        return _parse_schema(value)
     if isinstance(value, dict):
         return value
     raise ScoringError("scorer.json-schema", type=assertion.type)
 
 
 @lru_cache(maxsize=256)
-def _read_schema(text: str) -> Any:
+def _parse_schema(text: str) -> Any:
     try:
-        found = json.loads(text)
+        schema = json.loads(text)
     except (ValueError, RecursionError):
-        found = _read_yaml(text)
-    if not isinstance(found, dict | bool):
+        schema = _parse_yaml(text)
+    if not isinstance(schema, dict | bool):  # true and false are schemas too, since draft 6
         raise ScoringError("scorer.schema-object")
-    return found
+    return schema
 
 
-def _read_yaml(text: str) -> Any:
+def _parse_yaml(text: str) -> Any:
     try:
         if has_aliases(text):
             raise ScoringError("scorer.schema-aliases")
@@ -47,12 +47,12 @@ def _read_yaml(text: str) -> Any:
     except RecursionError:
         raise ScoringError("scorer.schema-depth") from None
     except YAML_FAULTS as error:
-        said = " ".join(str(error).split())
-        raise ScoringError("scorer.schema-syntax", reason=shortened(said, 300)) from None
+        message = " ".join(str(error).split())
+        raise ScoringError("scorer.schema-syntax", reason=shortened(message, 300)) from None
 
 
 def why_invalid(schema: Any, document: Any) -> str | None:
-    """Return why a document does not keep to a schema, None where it does.
+    """Return why a document does not match a schema, None where it does.
 
     Raises:
         ScoringError: the schema cannot be used, or not on this document.
@@ -67,7 +67,7 @@ def _check(assertion: Assertion) -> list[str]:
     from evaluations.engine.scorers.schemas import refuse_unusable
 
     try:
-        schema = _schema(assertion)
+        schema = _read_schema(assertion)
         if schema is not None:
             refuse_unusable(schema)
     except ScoringError as error:
@@ -76,47 +76,56 @@ def _check(assertion: Assertion) -> list[str]:
 
 
 def _is_json(assertion: Assertion, answer: Answer, _context: Context) -> AssertionResult:
-    schema = _schema(assertion)
+    schema = _read_schema(assertion)
     try:
         document = parse_json(answer.text)
     except ValueError as error:
         return AssertionResult(passed=False, score=0.0, reason=f"the answer is not JSON: {error}")
-    why = None if schema is None else why_invalid(schema, document)
-    reason = why or ("the answer keeps to the schema" if schema else "the answer is JSON")
-    return AssertionResult(passed=why is None, score=float(why is None), reason=reason)
+    if schema is None:
+        return AssertionResult(passed=True, score=1.0, reason="the answer is JSON")
+    why = why_invalid(schema, document)
+    if why is not None:
+        return AssertionResult(passed=False, score=0.0, reason=why)
+    return AssertionResult(passed=True, score=1.0, reason="the answer matches the schema")
 
 
 def _contains_json(assertion: Assertion, answer: Answer, _context: Context) -> AssertionResult:
-    schema = _schema(assertion)
+    schema = _read_schema(assertion)
     reason = "the answer contains no JSON object"
     for document in find_objects(answer.text):
-        why = None if schema is None else why_invalid(schema, document)
+        if schema is None:
+            return AssertionResult(
+                passed=True, score=1.0, reason="the answer contains a JSON object"
+            )
+        why = why_invalid(schema, document)
         if why is None:
             return AssertionResult(
-                passed=True, score=1.0, reason="the answer contains such a JSON object"
+                passed=True,
+                score=1.0,
+                reason="the answer contains a JSON object that matches the schema",
             )
-        reason = why
+        reason = why  # of the last object, where none matches
     return AssertionResult(passed=False, score=0.0, reason=reason)
 
 
 SCORERS: Final = (
     Scorer(
         name="is-json",
-        title="is JSON, and keeps to a schema",
+        title="is JSON, and matches a schema",
         score=_is_json,
         check=_check,
         normalisation="the whole answer; draft 7 unless the schema names another; formats count",
     ),
     Scorer(
         name="json-schema",
-        title="keeps to a JSON Schema",
+        title="matches a JSON Schema",
         score=_is_json,
         check=_check,
         normalisation="the whole answer; draft 7 unless the schema names another; formats count",
     ),
     Scorer(
         name="contains-json",
-        title="contains a JSON object, and it keeps to a schema",
+        title="contains a JSON object that matches a schema",
         score=_contains_json,
         check=_check,
         normalisation="any object in the text, read as YAML reads it",

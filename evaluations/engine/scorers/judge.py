@@ -17,9 +17,18 @@ from core.language import gettext as _
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.numbers import finite
 from evaluations.engine.scorers.base import Context
+from evaluations.engine.scorers.javascript import shortened
 from evaluations.engine.types import Answer, Assertion, Message, Request
 
-__all__ = ["ask_judge", "fenced", "parse_reply", "unit_score", "yes_or_no"]
+__all__ = [
+    "ask_judge",
+    "fenced",
+    "find_provider",
+    "parse_reply",
+    "quote_question",
+    "unit_score",
+    "yes_or_no",
+]
 
 CODE_BLOCK: Final = re.compile(r"\A```(?:json)?[ \t]*\n(?P<inside>.*)\n```\Z", re.DOTALL)
 THOUGHTS: Final = re.compile(r"\A\s*<(think|thinking)>.*?</\1>", re.DOTALL | re.IGNORECASE)
@@ -37,6 +46,15 @@ def fenced(title: str, text: str) -> str:
     """Return a text between marks that it cannot hold itself."""
     code = hashlib.sha256(f"{title}\0{text}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
     return f"<<<DATA {code} ({title})\n{text}\nEND>>> {code}"
+
+
+def quote_question(context: Context) -> list[str]:
+    """Return the paragraph with the messages that the model was sent; none without messages."""
+    messages = [f"{message.role}: {message.content}" for message in context.messages]
+    if not messages:
+        return []
+    text = "\n\n".join(messages)
+    return [f"This was asked:\n{fenced('question', text)}"]
 
 
 async def ask_judge(
@@ -124,34 +142,37 @@ def parse_reply(text: str, schema: Mapping[str, Any]) -> dict[str, Any]:
     bare = text.strip()
     block = CODE_BLOCK.match(bare)
     try:
-        found = json.loads(block["inside"] if block else bare, object_pairs_hook=_once)
+        reply = json.loads(block["inside"] if block else bare, object_pairs_hook=_refuse_repeats)
     except (ValueError, RecursionError):
-        raise ScoringError("judge.not-json", shown=_shown(bare)) from None
-    if not isinstance(found, dict):
-        raise ScoringError("judge.not-json", shown=_shown(bare))
-    missing = [name for name in schema if name not in found and name != "reason"]
-    strange = [name for name in found if name not in schema]
-    if missing or strange:
-        wrong = missing or strange
-        said = _("lacks") if missing else _("has an unexpected key:")
-        raise ScoringError("judge.keys", known=", ".join(map(str, wrong)), reason=said)
-    reason = found.get("reason", "")
+        raise ScoringError("judge.not-json", shown=_shorten(bare)) from None
+    if not isinstance(reply, dict):
+        raise ScoringError("judge.not-json", shown=_shorten(bare))
+    missing = [name for name in schema if name not in reply and name != "reason"]
+    if missing:
+        raise ScoringError("judge.keys", known=", ".join(missing), reason=_("lacks"))
+    unexpected = [name for name in reply if name not in schema]
+    if unexpected:
+        raise ScoringError(
+            "judge.keys", known=", ".join(unexpected), reason=_("has an unexpected key:")
+        )
+    reason = reply.get("reason", "")
     if not isinstance(reason, str):
         raise ScoringError("judge.reason")
-    found["reason"] = reason[:LONGEST_REASON]
-    return found
+    reply["reason"] = reason[:LONGEST_REASON]
+    return reply
 
 
-def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+def _refuse_repeats(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    # Of a key that stands there twice Python takes the last: an answer could have slipped one in.
+    members = dict(pairs)
+    if len(members) != len(pairs):
         raise ValueError("a key stands there twice")
-    return found
+    return members
 
 
-def _shown(text: str) -> str:
-    said = " ".join(text.split())
-    return (said if len(said) <= 120 else f"{said[:119]}…") or "it is empty"
+def _shorten(text: str) -> str:
+    line = " ".join(text.split())
+    return shortened(line) or "it is empty"
 
 
 def yes_or_no(reply: Mapping[str, Any], key: str) -> bool:
@@ -162,7 +183,7 @@ def yes_or_no(reply: Mapping[str, Any], key: str) -> bool:
     """
     value = reply[key]
     if not isinstance(value, bool):
-        raise ScoringError("judge.boolean", key=key, shown=_shown(str(value)))
+        raise ScoringError("judge.boolean", key=key, shown=_shorten(str(value)))
     return value
 
 
@@ -174,7 +195,7 @@ def unit_score(reply: Mapping[str, Any], key: str) -> float:
     """
     value = finite(reply[key])
     if value is None:
-        raise ScoringError("judge.number", key=key, shown=_shown(str(reply[key])))
+        raise ScoringError("judge.number", key=key, shown=_shorten(str(reply[key])))
     if not 0 <= value <= 1:
         raise ScoringError("judge.range", key=key, value=f"{value:g}")
     return value

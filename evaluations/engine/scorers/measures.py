@@ -6,20 +6,13 @@ from typing import Final
 
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.base import Context, Scorer
+from evaluations.engine.scorers.thresholds import at_least, at_most
 from evaluations.engine.types import Answer, Assertion, AssertionResult
 
 __all__ = ["SCORERS"]
 
 
-def _at_most(measure: float, limit: float, what: str) -> AssertionResult:
-    passed = measure <= limit
-    said = "within" if passed else "above"
-    return AssertionResult(
-        passed=passed, score=float(passed), reason=f"{what} {said} the limit {limit:g}"
-    )
-
-
-def _limit(assertion: Assertion) -> float:
+def _read_limit(assertion: Assertion) -> float:
     if assertion.threshold is None:
         raise ScoringError("scorer.threshold", type=assertion.type)
     return assertion.threshold
@@ -30,55 +23,58 @@ def _check_limit(assertion: Assertion) -> Sequence[str]:
 
 
 def _latency(assertion: Assertion, answer: Answer, _context: Context) -> AssertionResult:
-    limit = _limit(assertion)
+    limit = _read_limit(assertion)
     if answer.cached or answer.latency_ms is None:
         raise ScoringError("scorer.no-latency")
-    return _at_most(answer.latency_ms, limit, f"{answer.latency_ms} ms,")
+    return at_most(f"latency {answer.latency_ms} ms", answer.latency_ms, limit)
 
 
 def _cost(assertion: Assertion, answer: Answer, _context: Context) -> AssertionResult:
-    limit = _limit(assertion)
+    limit = _read_limit(assertion)
     if answer.cost_usd is None:
         raise ScoringError("scorer.no-cost")
-    return _at_most(float(answer.cost_usd), limit, f"{answer.cost_usd:f} US dollars,")
+    return at_most(f"cost {answer.cost_usd:f} US dollars", float(answer.cost_usd), limit)
 
 
-def _perplexity_of(assertion: Assertion, answer: Answer) -> float:
+def _compute_perplexity(assertion: Assertion, answer: Answer) -> float:
     if not answer.logprobs:
         raise ScoringError("scorer.no-logprobs", type=assertion.type)
+    # exp of the mean surprise in nats; services report natural logarithms.
     try:
         return math.exp(-math.fsum(answer.logprobs) / len(answer.logprobs))
-    except OverflowError:
+    except OverflowError:  # a mean of less than −709
         return math.inf
 
 
 def _perplexity(assertion: Assertion, answer: Answer, _context: Context) -> AssertionResult:
-    perplexity = _perplexity_of(assertion, answer)
+    perplexity = _compute_perplexity(assertion, answer)
+    figure = f"perplexity {perplexity:.4g}"
     if assertion.threshold is None:
-        return AssertionResult(passed=True, score=1.0, reason=f"the perplexity is {perplexity:.4g}")
-    outcome = _at_most(perplexity, assertion.threshold, f"a perplexity of {perplexity:.4g},")
-    passed = outcome.passed is not assertion.negated
-    return AssertionResult(passed=passed, score=float(passed), reason=outcome.reason)
+        return AssertionResult(passed=True, score=1.0, reason=figure)
+    result = at_most(figure, perplexity, assertion.threshold)
+    passed = result.passed is not assertion.negated
+    return AssertionResult(passed=passed, score=float(passed), reason=result.reason)
 
 
 def _perplexity_score(assertion: Assertion, answer: Answer, _context: Context) -> AssertionResult:
-    score = 1 / (1 + _perplexity_of(assertion, answer))
-    reason = f"1 / (1 + perplexity) is {score:.4g}"
-    shown = 1 - score if assertion.negated else score
+    score = 1 / (1 + _compute_perplexity(assertion, answer))
+    figure = f"perplexity score {score:.4g}"
+    final_score = 1 - score if assertion.negated else score
     if assertion.threshold is None:
-        return AssertionResult(passed=True, score=shown, reason=reason)
-    passed = (score >= assertion.threshold) is not assertion.negated
-    return AssertionResult(
-        passed=passed, score=shown, reason=f"{reason}, {assertion.threshold:g} needed"
-    )
+        return AssertionResult(passed=True, score=final_score, reason=figure)
+    result = at_least(figure, score, assertion.threshold)
+    passed = result.passed is not assertion.negated
+    return AssertionResult(passed=passed, score=final_score, reason=result.reason)
 
 
 def _finish_reason(assertion: Assertion, answer: Answer, _context: Context) -> AssertionResult:
     if not isinstance(assertion.value, str):
         raise ScoringError("scorer.finish-reason")
-    found = answer.finish_reason
-    passed = bool(found) and str(found).lower() == assertion.value.lower()
-    reason = f"the model stopped by “{found}”" if found else "the provider did not say why"
+    if not answer.finish_reason:
+        reason = "the provider reported no finish reason"
+        return AssertionResult(passed=False, score=0.0, reason=reason)
+    passed = answer.finish_reason.lower() == assertion.value.lower()
+    reason = f"the finish reason is “{answer.finish_reason}”"
     return AssertionResult(passed=passed, score=float(passed), reason=reason)
 
 
@@ -86,11 +82,11 @@ def _guardrails(_assertion: Assertion, answer: Answer, _context: Context) -> Ass
     filtered = answer.finish_reason == "content_filter"
     passed = not (answer.flagged or filtered)
     if passed:
-        reason = "nothing was flagged"
+        reason = "the provider flagged nothing"
     elif filtered:
-        reason = "the provider's content filter acted (finish reason content_filter)"
+        reason = "the provider's content filter intervened (finish reason content_filter)"
     else:
-        reason = "the provider's guardrails flagged it"
+        reason = "the provider's guardrails flagged the answer"
     return AssertionResult(passed=passed, score=float(passed), reason=reason)
 
 

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.base import Context, Scorer
-from evaluations.engine.scorers.judge import ask_judge, fenced
+from evaluations.engine.scorers.judge import ask_judge, fenced, quote_question
+from evaluations.engine.scorers.thresholds import find_threshold
 from evaluations.engine.types import Answer, Assertion, AssertionResult
 
 __all__ = ["SCORERS"]
@@ -26,47 +27,51 @@ Reply = dict[str, Any]
 
 def _check(assertion: Assertion) -> Iterable[str]:
     if not isinstance(assertion.value, str | None):
-        yield "the value is the text to compare with; without one, the case's expected answer"
+        yield "the value must be a string: the answer to compare with"
     if not isinstance(assertion.config.get("criterion"), str | None):
-        yield "criterion is a text: what makes an answer better"
+        yield "criterion must be a string: what makes an answer better"
 
 
 async def _score(assertion: Assertion, answer: Answer, context: Context) -> AssertionResult:
     reference = assertion.value or context.expected
     if not isinstance(reference, str) or not reference:
         raise ScoringError("scorer.pairwise")
-    first, second = await _both(
+    as_first, as_second = await _gather(
         _ask(assertion, context, answer.text, reference),
         _ask(assertion, context, reference, answer.text),
     )
-    one, other = POINTS[first["better"]], 1 - POINTS[second["better"]]
-    score = (one + other) / 2  # won in both 1, lost in both 0; an opinion that turned is a tie
-    limit = NOT_WORSE if assertion.threshold is None else assertion.threshold
-    turned = "" if one == other else " (the judge's opinion turned with the order)"
-    reason = f"{first['reason'] or second['reason']}{turned}"
-    return AssertionResult(passed=score >= limit, score=score, reason=reason)
+    points_as_first = POINTS[as_first["better"]]
+    points_as_second = 1 - POINTS[as_second["better"]]
+    # Won in both 1, lost in both 0; an opinion that changed with the order is a tie.
+    score = (points_as_first + points_as_second) / 2
+    reason = as_first["reason"] or as_second["reason"]
+    if points_as_first != points_as_second:
+        reason = f"{reason} (the judge's opinion changed with the order)"
+    passed = score >= find_threshold(assertion, NOT_WORSE)
+    return AssertionResult(passed=passed, score=score, reason=reason)
 
 
-async def _both(*calls: Awaitable[Reply]) -> list[Reply]:
+async def _gather(*calls: Awaitable[Reply]) -> list[Reply]:
     """Return what both calls say; where one fails the other still ends, and its cost is known."""
-    found = await asyncio.gather(*calls, return_exceptions=True)
-    for one in found:
-        if isinstance(one, BaseException):
-            raise one
-    return [one for one in found if not isinstance(one, BaseException)]
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    replies = []
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
+        replies.append(outcome)
+    return replies
 
 
-async def _ask(assertion: Assertion, context: Context, one: str, other: str) -> Reply:
+async def _ask(assertion: Assertion, context: Context, first: str, second: str) -> Reply:
     criterion = assertion.config.get("criterion") or "which helps the one who asked more"
-    asked = "\n\n".join(f"{part.role}: {part.content}" for part in context.messages)
     parts = [
-        *([f"This was asked:\n{fenced('question', asked)}"] if asked else []),
+        *quote_question(context),
         f"Two answers are compared by this criterion:\n{fenced('criterion', str(criterion))}",
-        f"The first answer:\n{fenced('first', one)}",
-        f"The second answer:\n{fenced('second', other)}",
+        f"The first answer:\n{fenced('first', first)}",
+        f"The second answer:\n{fenced('second', second)}",
         "Say in `better` which is better: first, second or tie. Their order means nothing.",
     ]
-    reply = await ask_judge(assertion, context, parts, REPLY, [one, other])
+    reply = await ask_judge(assertion, context, parts, REPLY, [first, second])
     if not isinstance(reply["better"], str) or reply["better"] not in POINTS:
         raise ScoringError("judge.better", known=", ".join(POINTS))
     return reply

@@ -73,8 +73,9 @@ def search(pattern: str, text: str, *, flags: str = "") -> bool:
     here = is_here()
     if here and len(pattern) > LONGEST_HERE:
         raise TooExpensiveError
+    run = _engine(SECONDS_HERE if here else SECONDS)
     try:
-        found = _engine(SECONDS_HERE if here else SECONDS)(_whole(pattern), _whole(text), flags)
+        result = run(_without_surrogates(pattern), _without_surrogates(text), flags)
     except Exception as error:  # the engine raises nothing more specific
         _engines.__dict__.clear()
         if here:
@@ -82,12 +83,13 @@ def search(pattern: str, text: str, *, flags: str = "") -> bool:
         raise ScoringError(
             "scorer.regex-effort", pattern=shortened(pattern), seconds=f"{SECONDS:g}"
         ) from error
-    if isinstance(found, str):
-        raise InvalidPatternError(Sentence.verbatim(found))
-    return bool(found)
+    if isinstance(result, str):
+        raise InvalidPatternError(Sentence.verbatim(result))
+    return bool(result)
 
 
-def _whole(text: str) -> str:
+def _without_surrogates(text: str) -> str:
+    # The engine takes UTF-8, which has no form for half of a surrogate pair.
     return text.encode("utf-8", "replace").decode()
 
 
@@ -100,7 +102,7 @@ def _problems(pattern: str) -> tuple[str, ...]:
     try:
         search(pattern, "")
     except InvalidPatternError as error:
-        return (f"is no regular expression of JavaScript: {error}",)
+        return (f"is not a valid JavaScript regular expression: {error}",)
     except ScoringError as error:
         return (str(error),)
     return ()
@@ -109,16 +111,16 @@ def _problems(pattern: str) -> tuple[str, ...]:
 def _score(assertion: Assertion, answer: Answer, _context: Context) -> AssertionResult:
     pattern = one_text(assertion)
     try:
-        found = search(pattern, answer.text)
+        matches = search(pattern, answer.text)
     except InvalidPatternError as error:
         # As in promptfoo it fails whether or not it is negated.
         return AssertionResult(
-            passed=False, score=0.0, reason=f"the expression is not valid: {error}"
+            passed=False, score=0.0, reason=f"the regular expression is not valid: {error}"
         )
-    passed = found is not assertion.negated
-    said = "matches" if found else "does not match"
+    passed = matches is not assertion.negated
+    verb = "matches" if matches else "does not match"
     return AssertionResult(
-        passed=passed, score=float(passed), reason=f"the answer {said} “{shortened(pattern)}”"
+        passed=passed, score=float(passed), reason=f"the answer {verb} “{shortened(pattern)}”"
     )
 
 

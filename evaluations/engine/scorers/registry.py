@@ -13,7 +13,7 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 from core.language import gettext as _
 from evaluations.engine.errors import SuiteError
@@ -43,7 +43,7 @@ GROUP: Final = "autoforge.scorers"
 WITHOUT_SCORERS: Final = frozenset(
     {
         *("aggregate", "base", "deciding", "effort", "embedded_json", "in_worker", "javascript"),
-        *("judge", "plugins_in_worker", "registry", "schemas", "stems", "tokenizing"),
+        *("judge", "plugins_in_worker", "registry", "schemas", "stems", "thresholds", "tokenizing"),
     }
 )
 SET: Final = "assert-set"
@@ -71,14 +71,15 @@ def _read(plugin: Plugin) -> list[tuple[str, Scorer]]:
     Raises:
         PluginFaultError: it cannot be imported, or is something else.
     """
-    loaded: Any = plugin.load()
-    items = list(loaded) if isinstance(loaded, list | tuple) else [loaded]
-    for item in items:
-        if not isinstance(item, Scorer):
-            raise plugin.fault("plugin.scorer-type", kind=type(item).__name__)
-        if not NAME.fullmatch(item.name) or item.name in RESERVED:
-            raise plugin.fault("plugin.scorer-name", name=item.name)
-    return [(item.name, replace(item, package=plugin.package)) for item in items]
+    loaded: object = plugin.load()
+    scorers = []
+    for scorer in loaded if isinstance(loaded, list | tuple) else [loaded]:
+        if not isinstance(scorer, Scorer):
+            raise plugin.fault("plugin.scorer-type", kind=type(scorer).__name__)
+        if not NAME.fullmatch(scorer.name) or scorer.name in RESERVED:
+            raise plugin.fault("plugin.scorer-name", name=scorer.name)
+        scorers.append((scorer.name, replace(scorer, package=plugin.package)))
+    return scorers
 
 
 SCORERS: Final = Registry(GROUP, MappingProxyType(_load_ours()), _read)
@@ -86,8 +87,8 @@ SCORERS: Final = Registry(GROUP, MappingProxyType(_load_ours()), _read)
 
 def nearest(name: str) -> str | None:
     """Return the type that somebody may have meant."""
-    found = difflib.get_close_matches(name, [*SCORERS, SET], n=1, cutoff=0.6)
-    return found[0] if found else None
+    matches = difflib.get_close_matches(name, [*SCORERS, SET], n=1, cutoff=0.6)
+    return matches[0] if matches else None
 
 
 def find(name: str) -> Scorer:
@@ -103,11 +104,10 @@ def find(name: str) -> Scorer:
     if name in SCORERS:
         return SCORERS[name]
     near = nearest(name)
-    hint = (
-        _("did you mean %(near)s?") % {"near": near}
-        if near
-        else _("available: %(known)s") % {"known": ", ".join(sorted(SCORERS))}
-    )
+    if near:
+        hint = _("did you mean “%(near)s”?") % {"near": near}
+    else:
+        hint = _("available: %(known)s") % {"known": ", ".join(sorted(SCORERS))}
     raise SuiteError("scorer.unknown", name=name, hint=hint + SCORERS.hint)
 
 
@@ -118,13 +118,17 @@ def check_assertion(assertion: Assertion) -> list[str]:
         >>> check_assertion(Assertion(type="icontains", value="refund"))
         []
         >>> check_assertion(Assertion(type="iconatins", value="refund"))
-        ['unknown assertion type “iconatins”; did you mean icontains?']
+        ['unknown assertion type “iconatins”; did you mean “icontains”?']
     """
     if assertion.type == UNSUPPORTED:
         return []
     if assertion.type == SET:
-        found = [text for member in assertion.assertions for text in check_assertion(member)]
-        return found if assertion.assertions else ["assert-set has no assertions"]
+        if not assertion.assertions:
+            return ["assert-set has no assertions"]
+        problems = []
+        for member in assertion.assertions:
+            problems += check_assertion(member)
+        return problems
     try:
         scorer = find(assertion.type)
     except SuiteError as error:
@@ -146,27 +150,30 @@ def _check_value(scorer: Scorer, assertion: Assertion) -> list[str]:
         return [_("%(package)s failed to check the value (%(why)s)") % params]
 
 
-def _flat(assertions: Iterable[Assertion]) -> Iterator[Assertion]:
-    for one in assertions:
-        yield from _flat(one.assertions) if one.type == SET else (one,)
+def _flatten(assertions: Iterable[Assertion]) -> Iterator[tuple[Assertion, Scorer]]:
+    """Yield assertions with their scorers, those of sets too; unknown types are left out."""
+    for assertion in assertions:
+        if assertion.type == SET:
+            yield from _flatten(assertion.assertions)
+        elif assertion.type in SCORERS:
+            yield assertion, SCORERS[assertion.type]
 
 
 def service_calls(assertions: Iterable[Assertion]) -> int:
     """Return how many calls of judges and embeddings the scoring of one answer takes."""
-    return sum(SCORERS[one.type].calls for one in _flat(assertions) if one.type in SCORERS)
+    return sum(scorer.calls for _assertion, scorer in _flatten(assertions))
 
 
 def asks_about_refusals(assertions: Iterable[Assertion]) -> bool:
     """Return whether one of the assertions scores a request that a service's filter refused."""
-    types = {one.type for one in _flat(assertions)}
-    return any(SCORERS[name].asks_about_refusals for name in types if name in SCORERS)
+    return any(scorer.asks_about_refusals for _assertion, scorer in _flatten(assertions))
 
 
 def required_models(assertions: Iterable[Assertion]) -> set[tuple[str, str]]:
     """Return what assertions need: ("judge" or "embeddings", the model they name or "")."""
-    return {
-        (need, str(one.config.get("provider") or ""))
-        for one in _flat(assertions)
-        if one.type in SCORERS
-        for need in SCORERS[one.type].needs
-    }
+    models = set()
+    for assertion, scorer in _flatten(assertions):
+        provider = str(assertion.config.get("provider") or "")
+        for kind in scorer.needs:
+            models.add((kind, provider))
+    return models

@@ -14,12 +14,13 @@ from rapidfuzz.distance import LCSseq
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.base import Context, Scorer, product_cost
 from evaluations.engine.scorers.javascript import SPACES, text_list
+from evaluations.engine.scorers.thresholds import at_least, find_threshold
 from evaluations.engine.scorers.tokenizing import count_grams, overlap, tokenize
 from evaluations.engine.types import Answer, Assertion, AssertionResult
 
 __all__ = ["SCORERS", "f_measure", "treebank_words"]
 
-ENOUGH: Final = 0.75
+DEFAULT_THRESHOLD: Final = 0.75  # promptfoo's
 CONTRACTED: Final = (
     r"(can)(not)|(d)('ye)|(gim)(me)|(gon)(na)|(got)(ta)|(lem)(me)|(more)('n)|('t)(is)|('t)(was)"
     r"|(wan)(na)"
@@ -52,17 +53,26 @@ def treebank_words(text: str) -> list[str]:
     text = SPACES.sub(" ", text).strip()
     for pattern, replacement in STEPS:
         text = pattern.sub(replacement, text)
-    return TOGETHER.sub(lambda found: " ".join(filter(None, found.groups())), text).split()
+    return TOGETHER.sub(_split_contraction, text).split()
 
 
-def f_measure(common: float, mine: int, its: int) -> float:
+def _split_contraction(match: re.Match[str]) -> str:
+    return " ".join(part for part in match.groups() if part)
+
+
+def f_measure(common: float, candidate_total: int, reference_total: int) -> float:
     """Return the harmonic mean of precision and recall, 0 where nothing is in common."""
-    return 2 * common / (mine + its) if common else 0.0
+    if not common:
+        return 0.0
+    # 2PR / (P + R), without dividing twice
+    return 2 * common / (candidate_total + reference_total)
 
 
 def _grams(candidate: Words, reference: Words, *, size: int) -> float:
-    one, other = count_grams(candidate, size), count_grams(reference, size)
-    return f_measure(overlap(one, other), one.total(), other.total())
+    candidate_grams = count_grams(candidate, size)
+    reference_grams = count_grams(reference, size)
+    common = overlap(candidate_grams, reference_grams)
+    return f_measure(common, candidate_grams.total(), reference_grams.total())
 
 
 def _longest(candidate: Words, reference: Words) -> float:
@@ -70,17 +80,12 @@ def _longest(candidate: Words, reference: Words) -> float:
     return f_measure(common, len(candidate), len(reference))
 
 
-def _outcome(assertion: Assertion, score: float, default: float) -> AssertionResult:
-    limit = default if assertion.threshold is None else assertion.threshold
-    reason = f"{assertion.type} is {score:.4f}, {limit:g} is enough"
-    return AssertionResult(passed=score >= limit, score=score, reason=reason)
-
-
 def _promptfoo(assertion: Assertion, answer: Answer, _context: Context) -> AssertionResult:
     if not isinstance(assertion.value, str):
         raise ScoringError("scorer.rouge")
-    words = treebank_words(answer.text.lower()), treebank_words(assertion.value.lower())
-    return _outcome(assertion, _grams(*words, size=1), ENOUGH)
+    candidate = treebank_words(answer.text.lower())
+    reference = treebank_words(assertion.value.lower())
+    return _result(assertion, _grams(candidate, reference, size=1))
 
 
 def _best(
@@ -89,7 +94,12 @@ def _best(
     candidate = tokenize(answer.text.lower(), assertion)
     references = [tokenize(text.lower(), assertion) for text in text_list(assertion)]
     best = max(measure(candidate, words) for words in references)
-    return _outcome(assertion, best, ENOUGH)
+    return _result(assertion, best)
+
+
+def _result(assertion: Assertion, score: float) -> AssertionResult:
+    name = assertion.type.upper()  # as the paper writes it: ROUGE-L
+    return at_least(f"{name} {score:.4f}", score, find_threshold(assertion, DEFAULT_THRESHOLD))
 
 
 OF_THE_PAPER: Final[tuple[tuple[str, Measure, str], ...]] = (
@@ -104,7 +114,7 @@ SCORERS: Final = (
         score=_promptfoo,
         normalisation="lower-cased, Penn Treebank words, F-measure of clipped counts",
         direction="higher",
-        default_threshold=ENOUGH,
+        default_threshold=DEFAULT_THRESHOLD,
         decides_by_threshold=True,
         graded=True,
     ),
@@ -115,7 +125,7 @@ SCORERS: Final = (
             score=partial(_best, measure=measure),
             normalisation="lower-cased NFC; words between white space, characters without spaces",
             direction="higher",
-            default_threshold=ENOUGH,
+            default_threshold=DEFAULT_THRESHOLD,
             decides_by_threshold=True,
             graded=True,
             cost=product_cost,

@@ -5,7 +5,13 @@ from typing import Any, Final
 
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.base import Context, Scorer
-from evaluations.engine.scorers.judge import ask_judge, fenced, unit_score, yes_or_no
+from evaluations.engine.scorers.judge import (
+    ask_judge,
+    fenced,
+    quote_question,
+    unit_score,
+    yes_or_no,
+)
 from evaluations.engine.types import Answer, Assertion, AssertionResult
 
 __all__ = ["SCORERS"]
@@ -31,8 +37,10 @@ RELATION_REPLY: Final[Mapping[str, Any]] = {
 }
 
 
-def _text(assertion: Assertion, context: Context) -> str:
-    value = assertion.value if assertion.value not in (None, "") else context.expected
+def _read_text(assertion: Assertion, context: Context) -> str:
+    value = assertion.value
+    if value is None or value == "":
+        value = context.expected
     if not isinstance(value, str) or not value.strip():
         raise ScoringError("scorer.rubric", type=assertion.type)
     return value
@@ -40,47 +48,43 @@ def _text(assertion: Assertion, context: Context) -> str:
 
 def _check(assertion: Assertion) -> Iterable[str]:
     if not isinstance(assertion.value, str | None):
-        yield "the value is a text: what the judge looks for"
+        yield "the value must be a string: what the judge looks for"
     provider = assertion.config.get("provider")
     if not isinstance(provider, str | None):
         yield "provider must be a string such as openai:gpt-4.1-mini"
 
 
-def _question(context: Context) -> list[str]:
-    asked = "\n\n".join(f"{one.role}: {one.content}" for one in context.messages)
-    return [f"This was asked:\n{fenced('question', asked)}"] if asked else []
-
-
 async def _rubric(assertion: Assertion, answer: Answer, context: Context) -> AssertionResult:
     parts = [
-        f"Judge the answer by this rubric:\n{fenced('rubric', _text(assertion, context))}",
+        f"Judge the answer by this rubric:\n{fenced('rubric', _read_text(assertion, context))}",
         f"This is the answer:\n{fenced('answer', answer.text)}",
         "Say in `pass` whether the answer meets the rubric, and in `score` how far, from 0 to 1.",
     ]
     reply = await ask_judge(assertion, context, parts, RUBRIC_REPLY, [answer.text])
     score = unit_score(reply, "score")
     passed = yes_or_no(reply, "pass")
-    enough = assertion.threshold is None or score >= assertion.threshold
-    return AssertionResult(passed=passed and enough, score=score, reason=_reason(reply))
+    if assertion.threshold is not None:
+        passed = passed and score >= assertion.threshold  # as in promptfoo: both decide
+    return AssertionResult(passed=passed, score=score, reason=reply["reason"])
 
 
 async def _criterion(assertion: Assertion, answer: Answer, context: Context) -> AssertionResult:
     parts = [
-        *_question(context),
-        f"The criterion:\n{fenced('criterion', _text(assertion, context))}",
+        *quote_question(context),
+        f"The criterion:\n{fenced('criterion', _read_text(assertion, context))}",
         f"This is the answer:\n{fenced('answer', answer.text)}",
         "Say in `pass` whether the answer meets the criterion.",
     ]
     reply = await ask_judge(assertion, context, parts, CRITERION_REPLY, [answer.text])
     passed = yes_or_no(reply, "pass")
-    return AssertionResult(passed=passed, score=float(passed), reason=_reason(reply))
+    return AssertionResult(passed=passed, score=float(passed), reason=reply["reason"])
 
 
 async def _facts(assertion: Assertion, answer: Answer, context: Context) -> AssertionResult:
-    relations = "\n".join(f"{letter}: {said}" for letter, (said, _) in RELATIONS.items())
+    relations = "\n".join(f"{letter}: {text}" for letter, (text, _) in RELATIONS.items())
     parts = [
-        *_question(context),
-        f"The reference:\n{fenced('reference', _text(assertion, context))}",
+        *quote_question(context),
+        f"The reference:\n{fenced('reference', _read_text(assertion, context))}",
         f"This is the answer:\n{fenced('answer', answer.text)}",
         f"Compare facts alone, not style. Which holds, as `category`?\n{relations}",
     ]
@@ -88,12 +92,9 @@ async def _facts(assertion: Assertion, answer: Answer, context: Context) -> Asse
     letter = reply["category"]
     if not isinstance(letter, str) or letter not in RELATIONS:
         raise ScoringError("judge.category", known=", ".join(RELATIONS))
-    said, passed = RELATIONS[letter]
-    return AssertionResult(passed=passed, score=float(passed), reason=_reason(reply) or said)
-
-
-def _reason(reply: Mapping[str, Any]) -> str:
-    return str(reply["reason"])
+    relation, passed = RELATIONS[letter]
+    reason = reply["reason"] or relation
+    return AssertionResult(passed=passed, score=float(passed), reason=reason)
 
 
 SCORERS: Final = (

@@ -9,55 +9,64 @@ from evaluations.engine.errors import ScoringError
 from evaluations.engine.numbers import finite
 from evaluations.engine.scorers.base import Context, Scorer
 from evaluations.engine.scorers.judge import find_provider
+from evaluations.engine.scorers.thresholds import at_least, at_most, find_threshold
 from evaluations.engine.types import Answer, Assertion, AssertionResult, Vector
 
 __all__ = ["SCORERS"]
 
-DEFAULT: Final = 0.75
+DEFAULT_THRESHOLD: Final = 0.75  # promptfoo's, for all three measures
 
 Measure = Callable[[Vector, Vector], float]
 
 
-def _dot(one: Vector, other: Vector) -> float:
-    if len(one) != len(other):
-        raise ScoringError("embedding.dimensions", left=len(one), right=len(other))
-    return math.fsum(left * right for left, right in zip(one, other, strict=True))
+def _dot_product(left: Vector, right: Vector) -> float:
+    _check_dimensions(left, right)
+    # fsum, because a sum in another order must not decide whether a threshold is reached.
+    return math.fsum(x * y for x, y in zip(left, right, strict=True))
 
 
-def _cosine(one: Vector, other: Vector) -> float:
-    lengths = math.hypot(*one) * math.hypot(*other)
+def _cosine(left: Vector, right: Vector) -> float:
+    # hypot, because the squares of large numbers overflow where the length itself does not.
+    lengths = math.hypot(*left) * math.hypot(*right)
     if not lengths:
         raise ScoringError("embedding.zero")
-    return _dot(one, other) / lengths
+    return _dot_product(left, right) / lengths
 
 
-def _distance(one: Vector, other: Vector) -> float:
-    _dot(one, other)  # the same number of dimensions
-    return math.dist(one, other)
+def _distance(left: Vector, right: Vector) -> float:
+    _check_dimensions(left, right)
+    return math.dist(left, right)
 
 
-def _measured(measure: Measure, one: Vector, other: Vector) -> float:
+def _check_dimensions(left: Vector, right: Vector) -> None:
+    if len(left) != len(right):
+        raise ScoringError("embedding.dimensions", left=len(left), right=len(right))
+
+
+def _compare(measure: Measure, left: Vector, right: Vector) -> float:
     try:
-        found = finite(measure(one, other))
+        value = finite(measure(left, right))
     except (OverflowError, ValueError):  # of fsum: too large on the way, or infinite both ways
-        found = None
-    if found is None:
+        value = None
+    if value is None:
         raise ScoringError("embedding.too-large")
-    return found
+    return value
 
 
-def _texts(assertion: Assertion, context: Context) -> list[str]:
-    value = assertion.value if assertion.value not in (None, "") else context.expected
-    found = value if isinstance(value, list) else [value]
-    if not found or not all(isinstance(one, str) and one for one in found):
+def _read_texts(assertion: Assertion, context: Context) -> list[str]:
+    value = assertion.value
+    if value is None or value == "":
+        value = context.expected
+    texts = value if isinstance(value, list) else [value]
+    if not texts or not all(isinstance(text, str) and text for text in texts):
         raise ScoringError("scorer.texts", type=assertion.type)
-    return found
+    return texts
 
 
 def _check(assertion: Assertion) -> Iterable[str]:
     values = assertion.value if isinstance(assertion.value, list) else [assertion.value]
-    if not all(isinstance(one, str | None) for one in values):
-        yield "the value is a text or a list of texts"
+    if not all(isinstance(value, str | None) for value in values):
+        yield "the value must be a string or a list of strings"
 
 
 async def _ask(
@@ -66,44 +75,47 @@ async def _ask(
     context: Context,
     *,
     measure: Measure,
-    nearer: str,
+    direction: str,
     title: str,
 ) -> AssertionResult:
-    wanted = _texts(assertion, context)
+    texts = _read_texts(assertion, context)
     if context.services is None:
         raise ScoringError("scorer.no-embeddings", type=assertion.type)
-    vectors = await context.services.embed(
-        [answer.text, *wanted], provider=find_provider(assertion)
+    # One call for all texts: services count and charge calls, not texts.
+    own, *others = await context.services.embed(
+        [answer.text, *texts], provider=find_provider(assertion)
     )
-    found = [_measured(measure, vectors[0], other) for other in vectors[1:]]
-    lower = nearer == "lower"
-    best = min(found) if lower else max(found)
-    limit = DEFAULT if assertion.threshold is None else assertion.threshold
-    passed = best <= limit if lower else best >= limit
-    score = 1 / (1 + best) if lower else min(1.0, max(0.0, best))
-    sign = "≤" if lower else "≥"
-    reason = f"{title} {best:.4f}, needed {sign} {limit:g}"
-    return AssertionResult(passed=passed, score=score, reason=reason)
+    measures = [_compare(measure, own, other) for other in others]
+    threshold = find_threshold(assertion, DEFAULT_THRESHOLD)
+    if direction == "lower":
+        nearest = min(measures)
+        # A distance has no upper end: 0 becomes 1, and what is far away comes near to 0.
+        score = 1 / (1 + nearest)
+        return at_most(f"{title} {nearest:.4f}", nearest, threshold, score=score)
+    nearest = max(measures)
+    # A cosine may be negative, a dot product any number; a score is between 0 and 1.
+    score = min(1.0, max(0.0, nearest))
+    return at_least(f"{title} {nearest:.4f}", nearest, threshold, score=score)
 
 
 MEASURES: Final[tuple[tuple[str, Measure, str, str], ...]] = (
     ("similar", _cosine, "higher", "cosine"),
-    ("similar:dot", _dot, "higher", "dot product"),
+    ("similar:dot", _dot_product, "higher", "dot product"),
     ("similar:euclidean", _distance, "lower", "distance"),
 )
 SCORERS: Final = tuple(
     Scorer(
         name=name,
         title=f"near in meaning: {title}",
-        ask=partial(_ask, measure=measure, nearer=nearer, title=title),
+        ask=partial(_ask, measure=measure, direction=direction, title=title),
         check=_check,
         normalisation="none; embeddings are compared",
-        direction=nearer,
-        default_threshold=DEFAULT,
+        direction=direction,
+        default_threshold=DEFAULT_THRESHOLD,
         decides_by_threshold=True,
         graded=True,
         needs=frozenset({"embeddings"}),
         calls=1,
     )
-    for name, measure, nearer, title in MEASURES
+    for name, measure, direction, title in MEASURES
 )

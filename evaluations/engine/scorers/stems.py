@@ -27,9 +27,12 @@ STEP_4: Final = (
 
 def _kinds(word: str) -> str:
     kinds = ""
-    for place, letter in enumerate(word):
-        vowel = letter in "aeiou" or (letter == "y" and place > 0 and kinds[-1] == "c")
-        kinds += "v" if vowel else "c"
+    for letter in word:
+        if letter == "y":
+            # A vowel after a consonant (“happy”), a consonant elsewhere (“yes”, “say”).
+            kinds += "v" if kinds.endswith("c") else "c"
+        else:
+            kinds += "v" if letter in "aeiou" else "c"
     return kinds
 
 
@@ -54,11 +57,11 @@ def _past(word: str) -> str:
     for ending in ("ed", "ing"):
         base = word.removesuffix(ending)
         if base != word and "v" in _kinds(base):
-            return _mended(base)
+            return _restore(base)
     return word
 
 
-def _mended(base: str) -> str:
+def _restore(base: str) -> str:
     if base.endswith(("at", "bl", "iz")):
         return base + "e"
     if len(base) > 1 and base[-1] == base[-2] and base[-1] not in "aeioulsz":

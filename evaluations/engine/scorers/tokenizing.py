@@ -41,14 +41,17 @@ def split_words(text: str, how: str = "auto") -> list[str]:
     text = unicodedata.normalize("NFC", text)
     if how == "space":
         return text.split()
-    return (NOT_SPACE if how == "character" else PIECES).findall(text)
+    if how == "character":
+        return NOT_SPACE.findall(text)
+    return PIECES.findall(text)
 
 
 def count_grams(words: Sequence[str], size: int) -> Grams:
     """Return how often each run of `size` words occurs."""
-    return Counter(tuple(words[start : start + size]) for start in range(len(words) - size + 1))
+    starts = range(len(words) - size + 1)
+    return Counter(tuple(words[start : start + size]) for start in starts)
 
 
-def overlap(one: Grams, other: Grams) -> int:
+def overlap(left: Grams, right: Grams) -> int:
     """Return how many n-grams both have, each as often as both have it."""
-    return sum((one & other).values())
+    return (left & right).total()

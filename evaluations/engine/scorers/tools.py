@@ -1,7 +1,8 @@
-"""Calls of tools: which were called, and whether their arguments keep to the schema."""
+"""Calls of tools: which were called, and whether their arguments match the schema."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -9,84 +10,102 @@ from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.base import Context, Scorer
 from evaluations.engine.scorers.equals import parse_json
 from evaluations.engine.scorers.json_schema import why_invalid
+from evaluations.engine.scorers.rouge import f_measure
+from evaluations.engine.scorers.thresholds import at_least, find_threshold
 from evaluations.engine.types import Answer, Assertion, AssertionResult
 
 __all__ = ["SCORERS"]
 
 
-def _data(answer: Answer) -> Any:
-    if answer.data is not None:
-        return answer.data
-    try:
-        return parse_json(answer.text)
-    except ValueError:
-        return None
-
-
-def _calls(answer: Answer) -> list[Mapping[str, Any]]:
-    data = _data(answer)
+def _list_calls(answer: Answer) -> list[Mapping[str, Any]]:
+    """Return the objects by which an answer calls tools: its data, else its text read as JSON."""
+    data = answer.data
+    if data is None:
+        try:
+            data = parse_json(answer.text)
+        except ValueError:
+            return []
     if isinstance(data, dict) and "tool_calls" in data:
-        data = data["tool_calls"]
+        data = data["tool_calls"]  # the whole message of a chat completion
     entries = data if isinstance(data, list) else [data]
     return [entry for entry in entries if isinstance(entry, dict)]
 
 
-def _names(answer: Answer) -> Iterator[str]:
-    for entry in _calls(answer):
-        inner = entry.get("functionCall") or entry.get("function") or entry
-        name = inner.get("name") if isinstance(inner, dict) else None
+def _list_names(answer: Answer) -> set[str]:
+    names = set()
+    for entry in _list_calls(answer):
+        # Where services put the name: Gemini into `functionCall`, OpenAI into `function`,
+        # Anthropic and the functions of old chat completions into the call itself.
+        call = entry.get("functionCall") or entry.get("function") or entry
+        name = call.get("name") if isinstance(call, dict) else None
         if isinstance(name, str):
-            yield name
+            names.add(name)
+    return names
 
 
-def _expected(assertion: Assertion) -> set[str]:
-    value = assertion.value
-    names = value.split(",") if isinstance(value, str) else value
-    if isinstance(names, list):
-        found = {str(name).strip() for name in names} - {""}
-        if found:
-            return found
-    raise ScoringError("scorer.tools")
+def _read_expected(assertion: Assertion) -> set[str]:
+    names = assertion.value
+    if isinstance(names, str):
+        names = names.split(",")
+    if not isinstance(names, list):
+        raise ScoringError("scorer.tools")
+    expected = {str(name).strip() for name in names} - {""}
+    if not expected:
+        raise ScoringError("scorer.tools")
+    return expected
 
 
 def _tool_f1(assertion: Assertion, answer: Answer, _context: Context) -> AssertionResult:
-    expected, called = _expected(assertion), set(_names(answer))
-    common = len(expected & called)
-    score = 2 * common / (len(expected) + len(called))
-    limit = 1.0 if assertion.threshold is None else assertion.threshold
-    reason = f"called {sorted(called)}, expected {sorted(expected)}: F1 {score:.3f}"
-    return AssertionResult(passed=score >= limit, score=score, reason=reason)
+    expected = _read_expected(assertion)
+    called = _list_names(answer)
+    score = f_measure(len(expected & called), len(called), len(expected))
+    result = at_least(f"tool call F1 {score:.4f}", score, find_threshold(assertion, 1.0))
+    names = f"called: {_join(called)}; expected: {_join(expected)}"
+    return replace(result, reason=f"{result.reason} ({names})")
 
 
-def _functions(config: Mapping[str, Any], *, tools: bool) -> dict[str, Any]:
-    entries = config.get("tools" if tools else "functions") or ()
-    wanted = [(entry.get("function") or {}) if tools else entry for entry in entries]
-    return {str(entry.get("name")): entry for entry in wanted}
+def _join(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "none"
 
 
-def _why_wrong(call: Any, functions: Mapping[str, Any]) -> str | None:
+def _list_declared(config: Mapping[str, Any], *, tools: bool) -> dict[str, Any]:
+    """Return the functions of a request by name; each of its tools holds one."""
+    functions = config.get("functions") or ()
+    if tools:
+        functions = [tool.get("function") or {} for tool in config.get("tools") or ()]
+    return {str(function.get("name")): function for function in functions}
+
+
+def _why_wrong(call: object, functions: Mapping[str, Any]) -> str | None:
+    """Return why a call does not fit the functions that are declared, None where it does."""
     if not isinstance(call, dict) or not isinstance(call.get("name"), str):
-        return "the answer is no call of a function"
-    declared = functions.get(call["name"])
+        return "the answer is not a function call"
+    name = call["name"]
+    declared = functions.get(name)
     if declared is None:
-        return f"there is no function “{call['name']}”"
+        return f"the function “{name}” is not declared"
     try:
+        # Arguments are a string of JSON; a call without any may leave it empty.
         arguments = json.loads(call.get("arguments") or "{}")
     except (TypeError, ValueError):
-        return f"the arguments of {call['name']} are not JSON"
+        return f"the arguments of “{name}” are not JSON"
     return why_invalid(declared.get("parameters") or {}, arguments)
 
 
-def _valid(
+def _is_valid(
     _assertion: Assertion, answer: Answer, context: Context, *, tools: bool
 ) -> AssertionResult:
-    functions = _functions(context.provider_config, tools=tools)
-    calls: list[Any] = [entry.get("function") if tools else entry for entry in _calls(answer)]
-    if not calls:
+    functions = _list_declared(context.provider_config, tools=tools)
+    entries = _list_calls(answer)
+    if not entries:
         return AssertionResult(passed=False, score=0.0, reason="the answer calls no function")
-    why = next(filter(None, (_why_wrong(call, functions) for call in calls)), None)
-    reason = why or "every call keeps to its function's schema"
-    return AssertionResult(passed=why is None, score=float(why is None), reason=reason)
+    for entry in entries:
+        why = _why_wrong(entry.get("function") if tools else entry, functions)
+        if why:
+            return AssertionResult(passed=False, score=0.0, reason=why)
+    return AssertionResult(
+        passed=True, score=1.0, reason="every call matches the schema of its function"
+    )
 
 
 SCORERS: Final = (
@@ -102,8 +121,8 @@ SCORERS: Final = (
     *(
         Scorer(
             name=name,
-            title="calls keep to their schema",
-            score=partial(_valid, tools=tools),
+            title="calls match their schema",
+            score=partial(_is_valid, tools=tools),
             normalisation="names and arguments as the model's settings declare them",
             negatable=False,
         )

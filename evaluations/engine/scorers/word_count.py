@@ -1,7 +1,7 @@
 """word-count: how many words there are between white space."""
 
 import math
-from typing import Any, Final
+from typing import Final
 
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.base import Context, Scorer
@@ -13,29 +13,29 @@ __all__ = ["SCORERS"]
 
 def count_words(text: str) -> int:
     """Return how many words there are."""
-    return sum(map(bool, SPACES.split(text.strip(SPACE))))
+    return sum(1 for word in SPACES.split(text.strip(SPACE)) if word)
 
 
-def _number(value: Any) -> float | None:
+def _read_number(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
-        found = float(value or 0)
+        number = float(value or 0)  # an empty text is 0, as Number("") is in JavaScript
     except (ValueError, OverflowError):
         return None
-    return None if math.isnan(found) else found
+    return None if math.isnan(number) else number
 
 
 def _range(assertion: Assertion) -> tuple[float, float]:
     value = assertion.value
     if isinstance(value, dict):
-        low, high = _number(value.get("min", 0)), _number(value.get("max", math.inf))
+        low, high = _read_number(value.get("min", 0)), _read_number(value.get("max", math.inf))
         if low is None or high is None or not {"min", "max"} & value.keys():
             raise ScoringError("scorer.word-count-bounds")
         if low > high:
             raise ScoringError("scorer.word-count-order", low=f"{low:g}", high=f"{high:g}")
         return low, high
-    exact = _number(value)
+    exact = _read_number(value)
     if exact is None:
         raise ScoringError("scorer.word-count")
     return exact, exact
@@ -53,10 +53,20 @@ def _score(assertion: Assertion, answer: Answer, _context: Context) -> Assertion
     low, high = _range(assertion)
     count = count_words(answer.text)
     passed = low <= count <= high
-    asked = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+    noun = "word" if count == 1 else "words"
     return AssertionResult(
-        passed=passed, score=float(passed), reason=f"{count} words, {asked} were asked for"
+        passed=passed,
+        score=float(passed),
+        reason=f"the answer has {count} {noun}; expected {_describe_range(low, high)}",
     )
+
+
+def _describe_range(low: float, high: float) -> str:
+    if low == high:
+        return f"{low:g}"
+    if high == math.inf:
+        return f"at least {low:g}"
+    return f"{low:g} to {high:g}"
 
 
 SCORERS: Final = (

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import chain
 from typing import Final
 from xml.etree.ElementTree import Element, ParseError
 
@@ -45,9 +46,9 @@ def _parse(text: str) -> Element | str:
             text, forbid_dtd=False, forbid_entities=True, forbid_external=True
         )
     except DefusedXmlException:  # a ValueError, so it comes first
-        return "it declares entities, which are not read"
+        return "the answer declares XML entities, which are not read"
     except (ParseError, ValueError, LookupError, RecursionError) as error:
-        return f"it is not well-formed: {error}"
+        return f"the answer is not well-formed XML: {error}"
     return root
 
 
@@ -58,10 +59,11 @@ def _missing(root: Element, required: Sequence[str]) -> list[str]:
 def _has(root: Element, path: Sequence[str]) -> bool:
     if root.tag != path[0]:
         return False
-    found = [root]
+    elements = [root]
     for name in path[1:]:
-        found = [child for parent in found for child in parent if child.tag == name]
-    return bool(found)
+        children = chain.from_iterable(elements)
+        elements = [child for child in children if child.tag == name]
+    return bool(elements)
 
 
 def _is_xml(assertion: Assertion, answer: Answer, _context: Context) -> AssertionResult:
@@ -70,7 +72,10 @@ def _is_xml(assertion: Assertion, answer: Answer, _context: Context) -> Assertio
     if isinstance(root, str):
         return AssertionResult(passed=False, score=0.0, reason=root)
     missing = _missing(root, required)
-    reason = f"elements are missing: {', '.join(missing)}" if missing else "the answer is XML"
+    if missing:
+        reason = f"the answer lacks the XML elements {', '.join(missing)}"
+    else:
+        reason = "the answer is XML"
     return AssertionResult(passed=not missing, score=float(not missing), reason=reason)
 
 
@@ -84,16 +89,20 @@ def _contains_xml(assertion: Assertion, answer: Answer, _context: Context) -> As
         read += end - start
         if read > MOST_READ:
             raise ScoringError("scorer.xml-effort", limit=f"{MOST_READ:,}")
-        root = _parse(_mended(text[start:end]))
+        root = _parse(_repair(text[start:end]))
         if isinstance(root, str):
             continue
         if not _missing(root, required):
-            return AssertionResult(passed=True, score=1.0, reason="the answer contains such XML")
+            return AssertionResult(
+                passed=True, score=1.0, reason="the answer contains the required XML"
+            )
         done = end  # what is inside of it is no document of its own
-    return AssertionResult(passed=False, score=0.0, reason="the answer contains no such XML")
+    return AssertionResult(
+        passed=False, score=0.0, reason="the answer does not contain the required XML"
+    )
 
 
-def _mended(fragment: str) -> str:
+def _repair(fragment: str) -> str:
     """Return a fragment with what people leave out: quotation marks and declared entities."""
     quoted = BARE_VALUE.sub(r'\1"\2"', fragment)
     return ENTITY.sub("&amp;", BARE_NAME.sub(r'\1=""', quoted))

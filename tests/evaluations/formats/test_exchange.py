@@ -155,7 +155,7 @@ WRONG_TABLES = [
     ("name\nx\n", {"mapping": {"Nope": "expected"}}, "no column “Nope”; available columns: name"),
     ("name\nNope\n", {"mapping": {"Nope": "expected"}}, "there is no column “Nope”"),
     ("name,autoforge_escaped\nx,[]\n", {}, "autoforge_escaped must be a JSON object"),
-    ("name\nx\n", {"assertion": {"type": "contians"}}, "did you mean contains?"),
+    ("name\nx\n", {"assertion": {"type": "contians"}}, "did you mean “contains”?"),
     ("assertions\n[1]\n", {}, "an assertion must be an object"),
 ]
 
@@ -297,7 +297,7 @@ def test_promptfoo_s_table_of_tests(tmp_path):
     suite = read_suite(path)
     assert [case.name for case in suite.cases] == ["first", "first (2)"]
     assert [one.type for one in suite.cases[0].assertions] == ["contains"]
-    assert "did you mean contains:?" in str(suite.warnings[0])
+    assert "did you mean “contains:”?" in str(suite.warnings[0])
     row, count = store_suite(suite)
     assert count == 2
     assert load_suite(row.pk).cases[0].variables == {"q": "a"}

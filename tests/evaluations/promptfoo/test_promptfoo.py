@@ -29,7 +29,7 @@ CELLS = [
     ("bleu(0.5):x", {"type": "bleu", "value": "x"}, "drops the (0.5)"),
     ("fn:output.length", {"type": "javascript", "value": "output.length"}, ""),
     ("grade:is kind", {"type": "llm-rubric", "value": "is kind"}, ""),
-    ("contians:x", {"type": "equals", "value": "contians:x"}, "did you mean contains:?"),
+    ("contians:x", {"type": "equals", "value": "contians:x"}, "did you mean “contains:”?"),
     ("note: it rains", {"type": "equals", "value": "note: it rains"}, ""),
     ("starts-with:x", {"type": "starts-with", "value": "x"}, ""),
 ]
@@ -180,8 +180,11 @@ def test_a_configuration_with_everything(tmp_path):
         ({"tests": ["https://x.example/t.csv"]}, "is not on this machine"),
         ({"tests": ["file://t.js"]}, "would run code"),
         ({"tests": [3]}, "a test must be an object"),
-        ({"tests": [{"assert": [{"type": "contians"}]}]}, "did you mean contains?"),
-        ({"tests": [{"assert": [{"type": "regex", "value": "("}]}]}, "no regular expression"),
+        ({"tests": [{"assert": [{"type": "contians"}]}]}, "did you mean “contains”?"),
+        (
+            {"tests": [{"assert": [{"type": "regex", "value": "("}]}]},
+            "is not a valid JavaScript regular expression",
+        ),
         ({"tests": [{"assert": {"type": "x"}}]}, "assert must be a list"),
         (
             {"tests": [{"assert": [{"$ref": "#/assertionTemplates/none"}]}]},

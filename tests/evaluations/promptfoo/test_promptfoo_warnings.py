@@ -31,7 +31,7 @@ NAMED = [
         "evaluateOptions:\n  delay: 3",
         "line 2, column 3, evaluateOptions.delay: “delay” is left out",
     ),
-    ("evaluateOptions: {maxConcurency: 3}", "did you mean maxConcurrency?"),
+    ("evaluateOptions: {maxConcurency: 3}", "did you mean “maxConcurrency”?"),
     ("commandLineOptions: {grader: x}", "“grader” is left out; use --judge"),
     ("tests:\n- provider: openai:x", "tests[0].provider: “provider” of a test is left out"),
     ("tests:\n- assertScoringFunction: file://f.js", "scoring the case will be an error"),
@@ -46,7 +46,7 @@ NAMED = [
         "tests:\n- assert: [{type: contains, value: x, transform: y}]",
         "tests[0].assert[0].transform: “transform” would run code; scoring it will be an error",
     ),
-    ("tests:\n- assert: [{type: contains, value: x, treshold: 1}]", "did you mean threshold?"),
+    ("tests:\n- assert: [{type: contains, value: x, treshold: 1}]", "did you mean “threshold”?"),
     (
         "tests:\n- assert: [{type: llm-rubric, value: x, provider: {id: echo, config: {a: 1}}}]",
         "of a judge only the id is taken",

@@ -37,7 +37,7 @@ GOOD = [
     ({"openai:gpt-4o": {"config": {"maxTokens": 3}}}, "openai", "gpt-4o"),
 ]
 BAD = [
-    ("opnai:x", "unknown provider “opnai”; did you mean openai?"),
+    ("opnai:x", "unknown provider “opnai”; did you mean “openai”?"),
     ("exec:rm", "“exec:rm” would run code, which AutoForge never does"),
     ("file://provider.js", "would run code"),
     (3, "a provider must be a string such as"),

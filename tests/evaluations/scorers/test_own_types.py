@@ -184,7 +184,7 @@ def test_tools():
 
 
 def test_an_unknown_type_names_the_nearest():
-    with pytest.raises(SuiteError, match="did you mean contains"):
+    with pytest.raises(SuiteError, match="did you mean “contains”"):
         find("contians")
     with pytest.raises(SuiteError, match="available: bleu"):
         find("qqqqqq")

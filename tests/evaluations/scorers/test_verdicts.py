@@ -71,22 +71,22 @@ VERDICTS = [
     ("equals", "NaN", [], no("the answer is not “[]”")),
     ("equals", "x", LONG, no(f"the answer is not “{LONG[:119]}…”")),
     # contains
-    ("contains", "a Word", "Word", yes("the answer contains all")),
+    ("contains", "a Word", "Word", yes("the answer contains “Word”")),
     ("contains", "a Word", "word", no("the answer does not contain “word”")),
-    ("icontains", "a Word", "wORD", yes("the answer contains all")),
-    ("contains", "a 1.5", 1.5, yes("the answer contains all")),
-    ("contains", "a 0", 0, yes("the answer contains all")),
+    ("icontains", "a Word", "wORD", yes("the answer contains “wORD”")),
+    ("contains", "a 1.5", 1.5, yes("the answer contains “1.5”")),
+    ("contains", "a 0", 0, yes("the answer contains “0”")),
     ("contains", "true", True, "contains needs a non-empty string or a number as its value"),
     ("contains", "x", LONG, no(f"the answer does not contain “{LONG[:59]}…”")),
-    ("contains-any", "b", "a, b", yes("the answer does not contain “a”")),
-    ("contains-any", "b", ["b"], yes("the answer contains all")),
-    ("contains-any", "c", ["a", "b"], no("the answer does not contain “a”, “b”")),
-    ("icontains-any", "B", ["a", "b"], yes("the answer does not contain “a”")),
-    ("contains-all", "a b", ["a", "b"], yes("the answer contains all")),
+    ("contains-any", "b", "a, b", yes("the answer contains “b”")),
+    ("contains-any", "b", ["b"], yes("the answer contains “b”")),
+    ("contains-any", "c", ["a", "b"], no("the answer contains none of “a”, “b”")),
+    ("icontains-any", "B", ["a", "b"], yes("the answer contains “b”")),
+    ("contains-all", "a b", ["a", "b"], yes("the answer contains all values")),
     ("contains-all", "a", ["a", "b"], no("the answer does not contain “b”")),
-    ("icontains-all", "A B", '"a", b', yes("the answer contains all")),
-    ("contains-all", "a", [], yes("the answer contains all")),
-    ("contains-any", "a", [], no("the answer contains all")),
+    ("icontains-all", "A B", '"a", b', yes("the answer contains all values")),
+    ("contains-all", "a", [], yes("the answer contains all values")),
+    ("contains-any", "a", [], no("the list of values is empty")),
     ("starts-with", "Tokyo is", "Tokyo", yes("the answer begins with “Tokyo”")),
     ("starts-with", "In Tokyo", "Tokyo", no("the answer does not begin with “Tokyo”")),
     ("starts-with", "x", "", "starts-with needs a non-empty string as its value"),
@@ -94,7 +94,7 @@ VERDICTS = [
     # regex
     ("regex", "ab1", r"\d$", yes(r"the answer matches “\d$”")),
     ("regex", "ab", r"\d$", no(r"the answer does not match “\d$”")),
-    ("regex", "ab", "(", no("the expression is not valid: expecting ')'")),
+    ("regex", "ab", "(", no("the regular expression is not valid: expecting ')'")),
     ("regex", "a\ud800b", "^a.b$", yes("the answer matches “^a.b$”")),
     ("regex", "x", "y" * 130, no(f"the answer does not match “{'y' * 119}…”")),
     ("regex", "x", "", "regex needs a non-empty string as its value"),
@@ -102,90 +102,90 @@ VERDICTS = [
     ("is-json", " [1] ", None, yes("the answer is JSON")),
     ("is-json", "[1", None, no("the answer is not JSON: Expecting ',' delimiter: line 1 column 3 (char 2)")),
     ("is-json", "[NaN]", None, no("the answer is not JSON: NaN is not JSON")),
-    ("is-json", "[1]", {"type": "array"}, yes("the answer keeps to the schema")),
+    ("is-json", "[1]", {"type": "array"}, yes("the answer matches the schema")),
     ("is-json", "[1]", '{"type": "object"}', no("the document: [1] is not of type 'object'")),
     ("is-json", '{"a": ["x"]}', {"properties": {"a": {"items": {"type": "number"}}}}, no("['a'][0]: 'x' is not of type 'number'")),
     ("is-json", "1", "", yes("the answer is JSON")),
     ("is-json", "1", False, yes("the answer is JSON")),
     ("is-json", "1", "false", no("the document: False schema does not allow 1")),
-    ("is-json", "1", {}, yes("the answer is JSON")),
+    ("is-json", "1", {}, yes("the answer matches the schema")),
     ("is-json", "1", 5, "is-json needs a JSON Schema: an object, or a string that contains one"),
-    ("contains-json", "x {a: 1} y", None, yes("the answer contains such a JSON object")),
+    ("contains-json", "x {a: 1} y", None, yes("the answer contains a JSON object")),
     ("contains-json", "x [1] y", None, no("the answer contains no JSON object")),
-    ("contains-json", "{a: 1} {b: 1}", {"required": ["b"]}, yes("the answer contains such a JSON object")),
+    ("contains-json", "{a: 1} {b: 1}", {"required": ["b"]}, yes("the answer contains a JSON object that matches the schema")),
     ("contains-json", "{a: 1} {b: 1}", {"required": ["c"]}, no("the document: 'c' is a required property")),
     # XML
     ("is-xml", "<a><b/></a>", None, yes("the answer is XML")),
     ("is-xml", "<a><b><c/></b><b><d/></b></a>", "a.b.c, a.b.d", yes("the answer is XML")),
-    ("is-xml", "<a><b/></a>", ["a.c", "a.b", "b"], no("elements are missing: a.c, b")),
+    ("is-xml", "<a><b/></a>", ["a.c", "a.b", "b"], no("the answer lacks the XML elements a.c, b")),
     ("is-xml", "<a><b/></a>", {"requiredElements": ["a.b"]}, yes("the answer is XML")),
     ("is-xml", "<a/>", {}, yes("the answer is XML")),
-    ("is-xml", "<a>", None, no("it is not well-formed: no element found: line 1, column 3")),
-    ("is-xml", "<!DOCTYPE a [<!ENTITY x 'y'>]><a>&x;</a>", None, no("it declares entities, which are not read")),
+    ("is-xml", "<a>", None, no("the answer is not well-formed XML: no element found: line 1, column 3")),
+    ("is-xml", "<!DOCTYPE a [<!ENTITY x 'y'>]><a>&x;</a>", None, no("the answer declares XML entities, which are not read")),
     ("is-xml", "<!DOCTYPE a><a/>", None, yes("the answer is XML")),
     ("is-xml", "<a/>", {"x": 1}, "is-xml needs an object with a list named requiredElements"),
     ("is-xml", "<a/>", {"requiredElements": "a"}, "is-xml needs an object with a list named requiredElements"),
     ("is-xml", "<a/>", 5, "is-xml needs paths such as a.b,c, a list of paths, or no value"),
-    ("contains-xml", "so: <a><b/></a> it is", "a.b", yes("the answer contains such XML")),
-    ("contains-xml", "<x><y></x> <a>1</a>", "a", yes("the answer contains such XML")),
-    ("contains-xml", "<a><b>1</b></a>", "b", no("the answer contains no such XML")),
-    ("contains-xml", "<p><a><b>1</b></p>", "a", no("the answer contains no such XML")),
-    ("contains-xml", "<p><a>1</b></a>", "a", no("the answer contains no such XML")),
-    ("contains-xml", "<p><i><a>1</a>", "a", yes("the answer contains such XML")),
-    ("contains-xml", "<a b=1 c d='2'>Q&A &lt;</a>", "a", yes("the answer contains such XML")),
-    ("contains-xml", "</a><a/>", "a", yes("the answer contains such XML")),
-    ("contains-xml", "no < tags > here", None, no("the answer contains no such XML")),
+    ("contains-xml", "so: <a><b/></a> it is", "a.b", yes("the answer contains the required XML")),
+    ("contains-xml", "<x><y></x> <a>1</a>", "a", yes("the answer contains the required XML")),
+    ("contains-xml", "<a><b>1</b></a>", "b", no("the answer does not contain the required XML")),
+    ("contains-xml", "<p><a><b>1</b></p>", "a", no("the answer does not contain the required XML")),
+    ("contains-xml", "<p><a>1</b></a>", "a", no("the answer does not contain the required XML")),
+    ("contains-xml", "<p><i><a>1</a>", "a", yes("the answer contains the required XML")),
+    ("contains-xml", "<a b=1 c d='2'>Q&A &lt;</a>", "a", yes("the answer contains the required XML")),
+    ("contains-xml", "</a><a/>", "a", yes("the answer contains the required XML")),
+    ("contains-xml", "no < tags > here", None, no("the answer does not contain the required XML")),
     # HTML
     ("is-html", "<p>x</p>", None, yes("the answer is HTML")),
     ("is-html", "  ", None, no("the answer is empty")),
     ("is-html", "<?XML version='1.0'?><p/>", None, no("the answer is XML, not HTML")),
-    ("is-html", "see <p>x</p>", None, no("there is text outside of elements")),
-    ("is-html", "<nonsense>x</nonsense>", None, no("there is no element of HTML")),
+    ("is-html", "see <p>x</p>", None, no("the answer contains text outside of HTML elements")),
+    ("is-html", "<nonsense>x</nonsense>", None, no("the answer contains no HTML element")),
     ("is-html", "<my-own>x</my-own>", None, yes("the answer is HTML")),
-    ("is-html", "<html>x</html>", None, no("there is text outside of elements")),
+    ("is-html", "<html>x</html>", None, no("the answer contains text outside of HTML elements")),
     ("is-html", "<html><body>x</body></html>", None, yes("the answer is HTML")),
     ("is-html", "<BODY>x</BODY>", None, yes("the answer is HTML")),
-    ("is-html", "see <body>x</body>", None, no("there is text outside of elements")),
-    ("is-html", "<p>a</p><body>x</body>", None, no("there is text outside of elements")),
+    ("is-html", "see <body>x</body>", None, no("the answer contains text outside of HTML elements")),
+    ("is-html", "<p>a</p><body>x</body>", None, no("the answer contains text outside of HTML elements")),
     ("is-html", "<html></html>", None, yes("the answer is HTML")),
-    ("contains-html", "x <b>y</b>", None, (True, 1.0, "2 signs of HTML, 2 are enough")),
-    ("contains-html", "x <br", None, (True, 1.0, "2 signs of HTML, 2 are enough")),
-    ("contains-html", "x <p >y</p> <br/> &amp; <!-- c -->", None, (True, 1.0, "7 signs of HTML, 2 are enough")),
-    ("contains-html", "AT&amp;T", None, no("1 signs of HTML, 2 are enough")),
-    ("contains-html", "x </q> y", None, no("1 signs of HTML, 2 are enough")),
-    ("contains-html", "x <q > y", None, no("1 signs of HTML, 2 are enough")),
-    ("contains-html", "x <q /> y", None, (True, 1.0, "2 signs of HTML, 2 are enough")),
-    ("contains-html", "a < b and c > d", None, no("0 signs of HTML, 2 are enough")),
+    ("contains-html", "x <b>y</b>", None, (True, 1.0, "HTML points 2 ≥ threshold 2")),
+    ("contains-html", "x <br", None, (True, 1.0, "HTML points 2 ≥ threshold 2")),
+    ("contains-html", "x <p >y</p> <br/> &amp; <!-- c -->", None, (True, 1.0, "HTML points 7 ≥ threshold 2")),
+    ("contains-html", "AT&amp;T", None, no("HTML points 1 < threshold 2")),
+    ("contains-html", "x </q> y", None, no("HTML points 1 < threshold 2")),
+    ("contains-html", "x <q > y", None, no("HTML points 1 < threshold 2")),
+    ("contains-html", "x <q /> y", None, (True, 1.0, "HTML points 2 ≥ threshold 2")),
+    ("contains-html", "a < b and c > d", None, no("HTML points 0 < threshold 2")),
     # levenshtein
-    ("levenshtein", "kitten", "sitting", yes("3 edits, within the limit 5")),
-    ("levenshtein", "abcdefg", "a", no("6 edits, above the limit 5")),
-    ("levenshtein", "😀", "", yes("2 edits, within the limit 5")),
-    ("levenshtein", "a😀", "b😀", yes("1 edits, within the limit 5")),
+    ("levenshtein", "kitten", "sitting", yes("3 edits ≤ threshold 5")),
+    ("levenshtein", "abcdefg", "a", no("6 edits > threshold 5")),
+    ("levenshtein", "😀", "", yes("2 edits ≤ threshold 5")),
+    ("levenshtein", "a😀", "b😀", yes("1 edit ≤ threshold 5")),
     ("levenshtein", "a", 5, "levenshtein needs a string as its value"),
     # words and n-grams
-    ("rouge-n", "the cat sat", "The cat", (True, 0.8, "rouge-n is 0.8000, 0.75 is enough")),
+    ("rouge-n", "the cat sat", "The cat", (True, 0.8, "ROUGE-N 0.8000 ≥ threshold 0.75")),
     ("rouge-n", "a", ["a"], "rouge-n needs a string as its value"),
-    ("rouge-1", "a b c", ["x", "a b d"], (False, 2 / 3, "rouge-1 is 0.6667, 0.75 is enough")),
-    ("rouge-2", "a b c", "a b c", yes("rouge-2 is 1.0000, 0.75 is enough")),
-    ("rouge-2", "a", "a", no("rouge-2 is 0.0000, 0.75 is enough")),
-    ("rouge-l", "A b c d", "a c b d", (True, 0.75, "rouge-l is 0.7500, 0.75 is enough")),
+    ("rouge-1", "a b c", ["x", "a b d"], (False, 2 / 3, "ROUGE-1 0.6667 < threshold 0.75")),
+    ("rouge-2", "a b c", "a b c", yes("ROUGE-2 1.0000 ≥ threshold 0.75")),
+    ("rouge-2", "a", "a", no("ROUGE-2 0.0000 < threshold 0.75")),
+    ("rouge-l", "A b c d", "a c b d", (True, 0.75, "ROUGE-L 0.7500 ≥ threshold 0.75")),
     ("rouge-l", "a", [], "rouge-l needs a string or a list of strings as its value"),
     ("rouge-l", "a", ["a", 1], "rouge-l needs a string or a list of strings as its value"),
-    ("bleu", "The cat is on the mat", "the cat is on the mat", yes("BLEU is 1.0000, 0.5 is enough")),
-    ("bleu", "the the the", ["the cat", "the"], (False, (1 / 3 * 1e-7 * 1e-7) ** (1 / 3), "BLEU is 0.0000, 0.5 is enough")),
-    ("bleu", "a b", ["a b c d"], (False, math.exp(-1), "BLEU is 0.3679, 0.5 is enough")),
-    ("bleu", "a b c", ["a b", "a b c d"], (True, 1.0, "BLEU is 1.0000, 0.5 is enough")),
-    ("bleu", " ", "a", no("BLEU is 0.0000, 0.5 is enough")),
-    ("gleu", "The cat.", "the cat", yes("GLEU is 1.0000, 0.5 is enough")),
-    ("gleu", "a b c", ["a b d", "x"], (True, 0.5, "GLEU is 0.5000, 0.5 is enough")),
-    ("gleu", "a", "a b", (False, 1 / 3, "GLEU is 0.3333, 0.5 is enough")),
-    ("gleu", "...", "a", no("GLEU is 0.0000, 0.5 is enough")),
-    ("bleu-4", "猫が好き", "猫が好き", yes("BLEU-4 is 1.0000, 0.5 is enough")),
-    ("bleu-4", "", "a", no("BLEU-4 is 0.0000, 0.5 is enough")),
-    ("meteor", "the cat sat", "the cat sat", (True, 1 - 0.5 / 27, "METEOR is 0.9815, 0.5 is enough")),
-    ("meteor", "sat the cat", ["dog", "the cat sat"], (True, 1 - 0.5 * (2 / 3) ** 3, "METEOR is 0.8519, 0.5 is enough")),
-    ("meteor", "the cat", "the cat sat on", (False, 0.5 / 0.95 * (1 - 0.5 / 8), "METEOR is 0.4934, 0.5 is enough")),
-    ("meteor", "dog", "cat", no("METEOR is 0.0000, 0.5 is enough")),
+    ("bleu", "The cat is on the mat", "the cat is on the mat", yes("BLEU 1.0000 ≥ threshold 0.5")),
+    ("bleu", "the the the", ["the cat", "the"], (False, (1 / 3 * 1e-7 * 1e-7) ** (1 / 3), "BLEU 0.0000 < threshold 0.5")),
+    ("bleu", "a b", ["a b c d"], (False, math.exp(-1), "BLEU 0.3679 < threshold 0.5")),
+    ("bleu", "a b c", ["a b", "a b c d"], (True, 1.0, "BLEU 1.0000 ≥ threshold 0.5")),
+    ("bleu", " ", "a", no("BLEU 0.0000 < threshold 0.5")),
+    ("gleu", "The cat.", "the cat", yes("GLEU 1.0000 ≥ threshold 0.5")),
+    ("gleu", "a b c", ["a b d", "x"], (True, 0.5, "GLEU 0.5000 ≥ threshold 0.5")),
+    ("gleu", "a", "a b", (False, 1 / 3, "GLEU 0.3333 < threshold 0.5")),
+    ("gleu", "...", "a", no("GLEU 0.0000 < threshold 0.5")),
+    ("bleu-4", "猫が好き", "猫が好き", yes("BLEU-4 1.0000 ≥ threshold 0.5")),
+    ("bleu-4", "", "a", no("BLEU-4 0.0000 < threshold 0.5")),
+    ("meteor", "the cat sat", "the cat sat", (True, 1 - 0.5 / 27, "METEOR 0.9815 ≥ threshold 0.5")),
+    ("meteor", "sat the cat", ["dog", "the cat sat"], (True, 1 - 0.5 * (2 / 3) ** 3, "METEOR 0.8519 ≥ threshold 0.5")),
+    ("meteor", "the cat", "the cat sat on", (False, 0.5 / 0.95 * (1 - 0.5 / 8), "METEOR 0.4934 < threshold 0.5")),
+    ("meteor", "dog", "cat", no("METEOR 0.0000 < threshold 0.5")),
     # one right answer
     ("exact", " TOKYO ", ["Kyoto", "Tokyo"], no("the answer is not “Kyoto”")),
     ("exact", " Tokyo ", ["Tokyo"], yes("the answer is “Tokyo”")),
@@ -193,23 +193,23 @@ VERDICTS = [
     ("exact", "a", [], "exact needs a string or a list of strings as its value"),
     ("exact", "a", [["a"]], "exact needs a string or a list of strings as its value"),
     ("exact", "a", {"a": 1}, "exact needs a string or a list of strings as its value"),
-    ("f1", "The cat sat!", ["dog", "a cat ran"], (True, 0.5, "F1 of the words is 0.5000, 0.5 is enough")),
-    ("f1", "the", "a", yes("F1 of the words is 1.0000, 0.5 is enough")),
-    ("f1", "", "b", no("F1 of the words is 0.0000, 0.5 is enough")),
-    ("f1", "「東京」", "東京", yes("F1 of the words is 1.0000, 0.5 is enough")),
-    ("numeric", "2 or 3", "3", yes("the last number is 3, 3 ± 0 was asked for")),
-    ("numeric", "3 or 2", "3", no("the last number is 2, 3 ± 0 was asked for")),
-    ("numeric", "none", "3", no("the answer holds no number")),
+    ("f1", "The cat sat!", ["dog", "a cat ran"], (True, 0.5, "token F1 0.5000 ≥ threshold 0.5")),
+    ("f1", "the", "a", yes("token F1 1.0000 ≥ threshold 0.5")),
+    ("f1", "", "b", no("token F1 0.0000 < threshold 0.5")),
+    ("f1", "「東京」", "東京", yes("token F1 1.0000 ≥ threshold 0.5")),
+    ("numeric", "2 or 3", "3", yes("the last number is 3; expected 3 ± 0")),
+    ("numeric", "3 or 2", "3", no("the last number is 2; expected 3 ± 0")),
+    ("numeric", "none", "3", no("the answer contains no number")),
     ("numeric", "3", "none", "numeric needs a number as its value or as the expected answer"),
     # counts and refusals
-    ("word-count", "a  b\nc", 3, yes("3 words, 3 were asked for")),
-    ("word-count", "", 1, no("0 words, 1 were asked for")),
-    ("word-count", "", "", yes("0 words, 0 were asked for")),
-    ("word-count", "a b", {"min": 2}, yes("2 words, 2 to inf were asked for")),
-    ("word-count", "a b", {"max": 2}, yes("2 words, 0 to 2 were asked for")),
-    ("word-count", "a b", {"min": "3", "max": 4}, no("2 words, 3 to 4 were asked for")),
-    ("word-count", "a b c d e", {"min": 3, "max": 4}, no("5 words, 3 to 4 were asked for")),
-    ("word-count", "a", {"min": 2, "max": 2}, no("1 words, 2 were asked for")),
+    ("word-count", "a  b\nc", 3, yes("the answer has 3 words; expected 3")),
+    ("word-count", "", 1, no("the answer has 0 words; expected 1")),
+    ("word-count", "", "", yes("the answer has 0 words; expected 0")),
+    ("word-count", "a b", {"min": 2}, yes("the answer has 2 words; expected at least 2")),
+    ("word-count", "a b", {"max": 2}, yes("the answer has 2 words; expected 0 to 2")),
+    ("word-count", "a b", {"min": "3", "max": 4}, no("the answer has 2 words; expected 3 to 4")),
+    ("word-count", "a b c d e", {"min": 3, "max": 4}, no("the answer has 5 words; expected 3 to 4")),
+    ("word-count", "a", {"min": 2, "max": 2}, no("the answer has 1 word; expected 2")),
     ("word-count", "a", {}, "word-count needs min, max or both, as numbers"),
     ("word-count", "a", {"min": True}, "word-count needs min, max or both, as numbers"),
     ("word-count", "a", {"max": "x"}, "word-count needs min, max or both, as numbers"),
@@ -256,16 +256,16 @@ def test_settings(kind, text, value, config, passed):
 
 
 THRESHOLDS = [
-    ("f1", "x b", "x c", 0.5, True, "F1 of the words is 0.5000, 0.5 is enough"),
-    ("f1", "x b", "x c", 0.51, False, "F1 of the words is 0.5000, 0.51 is enough"),
-    ("rouge-1", "a b", "a c", 0.5, True, "rouge-1 is 0.5000, 0.5 is enough"),
+    ("f1", "x b", "x c", 0.5, True, "token F1 0.5000 ≥ threshold 0.5"),
+    ("f1", "x b", "x c", 0.51, False, "token F1 0.5000 < threshold 0.51"),
+    ("rouge-1", "a b", "a c", 0.5, True, "ROUGE-1 0.5000 ≥ threshold 0.5"),
     ("bleu", "a", "b", 0.0, None, None),
-    ("gleu", "a b c", "a b d", 0.6, False, "GLEU is 0.5000, 0.6 is enough"),
-    ("meteor", "the cat sat", "the cat sat", 0.99, False, "METEOR is 0.9815, 0.99 is enough"),
-    ("levenshtein", "ab", "cd", 2.0, True, "2 edits, within the limit 2"),
-    ("levenshtein", "ab", "cd", 1.5, False, "2 edits, above the limit 1.5"),
-    ("tool-call-f1", '[{"name": "a"}, {"name": "b"}]', "a", 0.6, True, "called ['a', 'b'], expected ['a']: F1 0.667"),
-    ("tool-call-f1", '[{"name": "a"}, {"name": "b"}]', "a", 0.7, False, "called ['a', 'b'], expected ['a']: F1 0.667"),
+    ("gleu", "a b c", "a b d", 0.6, False, "GLEU 0.5000 < threshold 0.6"),
+    ("meteor", "the cat sat", "the cat sat", 0.99, False, "METEOR 0.9815 < threshold 0.99"),
+    ("levenshtein", "ab", "cd", 2.0, True, "2 edits ≤ threshold 2"),
+    ("levenshtein", "ab", "cd", 1.5, False, "2 edits > threshold 1.5"),
+    ("tool-call-f1", '[{"name": "a"}, {"name": "b"}]', "a", 0.6, True, "tool call F1 0.6667 ≥ threshold 0.6 (called: a, b; expected: a)"),
+    ("tool-call-f1", '[{"name": "a"}, {"name": "b"}]', "a", 0.7, False, "tool call F1 0.6667 < threshold 0.7 (called: a, b; expected: a)"),
 ]  # fmt: skip
 
 
@@ -288,27 +288,27 @@ def test_a_long_text_s_edits_are_counted_only_up_to_the_limit():
 # --- What is measured besides the text ------------------------------------------------------------
 
 MEASURED = [
-    ("latency", {"latency_ms": 100}, 100.0, (True, 1.0, "100 ms, within the limit 100")),
-    ("latency", {"latency_ms": 101}, 100.0, (False, 0.0, "101 ms, above the limit 100")),
+    ("latency", {"latency_ms": 100}, 100.0, (True, 1.0, "latency 100 ms ≤ threshold 100")),
+    ("latency", {"latency_ms": 101}, 100.0, (False, 0.0, "latency 101 ms > threshold 100")),
     ("latency", {"latency_ms": 1, "cached": True}, 100.0, "cached or recorded answers have no latency; run without the cache"),
     ("latency", {}, 100.0, "cached or recorded answers have no latency; run without the cache"),
     ("latency", {"latency_ms": 1}, None, "latency needs a threshold"),
-    ("cost", {"cost_usd": Decimal("0.5")}, 0.5, (True, 1.0, "0.5 US dollars, within the limit 0.5")),
-    ("cost", {"cost_usd": Decimal("0.0000001")}, 0.0, (False, 0.0, "0.0000001 US dollars, above the limit 0")),
+    ("cost", {"cost_usd": Decimal("0.5")}, 0.5, (True, 1.0, "cost 0.5 US dollars ≤ threshold 0.5")),
+    ("cost", {"cost_usd": Decimal("0.0000001")}, 0.0, (False, 0.0, "cost 0.0000001 US dollars > threshold 0")),
     ("cost", {}, 0.5, "the cost of the answer is unknown; set a price for the model"),
-    ("perplexity", {"logprobs": (-1.0, -3.0)}, 7.4, (True, 1.0, "a perplexity of 7.389, within the limit 7.4")),
-    ("perplexity", {"logprobs": (-1.0, -3.0)}, 7.3, (False, 0.0, "a perplexity of 7.389, above the limit 7.3")),
-    ("perplexity", {"logprobs": (-1e308, -1e308)}, 7.3, (False, 0.0, "a perplexity of inf, above the limit 7.3")),
+    ("perplexity", {"logprobs": (-1.0, -3.0)}, 7.4, (True, 1.0, "perplexity 7.389 ≤ threshold 7.4")),
+    ("perplexity", {"logprobs": (-1.0, -3.0)}, 7.3, (False, 0.0, "perplexity 7.389 > threshold 7.3")),
+    ("perplexity", {"logprobs": (-1e308, -1e308)}, 7.3, (False, 0.0, "perplexity inf > threshold 7.3")),
     ("perplexity", {"logprobs": ()}, 7.3, "perplexity needs token probabilities, but the provider returned none"),
-    ("perplexity-score", {"logprobs": (0.0, 0.0)}, 0.5, (True, 0.5, "1 / (1 + perplexity) is 0.5, 0.5 needed")),
-    ("perplexity-score", {"logprobs": (-1.0,)}, 0.5, (False, 1 / (1 + math.e), "1 / (1 + perplexity) is 0.2689, 0.5 needed")),
-    ("guardrails", {}, None, (True, 1.0, "nothing was flagged")),
-    ("guardrails", {"flagged": True}, None, (False, 0.0, "the provider's guardrails flagged it")),
-    ("guardrails", {"flagged": True, "finish_reason": "content_filter"}, None, (False, 0.0, "the provider's content filter acted (finish reason content_filter)")),
-    ("guardrails", {"finish_reason": "content_filter"}, None, (False, 0.0, "the provider's content filter acted (finish reason content_filter)")),
+    ("perplexity-score", {"logprobs": (0.0, 0.0)}, 0.5, (True, 0.5, "perplexity score 0.5 ≥ threshold 0.5")),
+    ("perplexity-score", {"logprobs": (-1.0,)}, 0.5, (False, 1 / (1 + math.e), "perplexity score 0.2689 < threshold 0.5")),
+    ("guardrails", {}, None, (True, 1.0, "the provider flagged nothing")),
+    ("guardrails", {"flagged": True}, None, (False, 0.0, "the provider's guardrails flagged the answer")),
+    ("guardrails", {"flagged": True, "finish_reason": "content_filter"}, None, (False, 0.0, "the provider's content filter intervened (finish reason content_filter)")),
+    ("guardrails", {"finish_reason": "content_filter"}, None, (False, 0.0, "the provider's content filter intervened (finish reason content_filter)")),
     ("is-refusal", {"refused": True}, None, (True, 1.0, "the provider marked it as a refusal")),
-    ("is-refusal", {"flagged": True}, None, (True, 1.0, "the provider's content filter acted")),
-    ("is-refusal", {"finish_reason": "content_filter"}, None, (True, 1.0, "the provider's content filter acted")),
+    ("is-refusal", {"flagged": True}, None, (True, 1.0, "the provider's content filter intervened")),
+    ("is-refusal", {"finish_reason": "content_filter"}, None, (True, 1.0, "the provider's content filter intervened")),
 ]  # fmt: skip
 
 
@@ -321,8 +321,8 @@ def test_what_is_measured(kind, fields, threshold, expected):
 def test_perplexity_without_a_limit_is_only_shown():
     answer = Answer(text="x", logprobs=(0.0, 0.0))
     for kind, reason in (
-        ("perplexity", "the perplexity is 1"),
-        ("perplexity-score", "1 / (1 + perplexity) is 0.5"),
+        ("perplexity", "perplexity 1"),
+        ("perplexity-score", "perplexity score 0.5"),
     ):
         found = graded(kind, answer=answer)
         assert (found.passed, found.grades[0].outcome.passed) == (None, True)
@@ -370,10 +370,10 @@ def test_not_turns_what_is_said_of_a_text(kind, text, value, passed, score):
 # --- Tools ----------------------------------------------------------------------------------------
 
 TOOL_CALLS = [
-    ({"name": "a"}, "a", 1.0, "called ['a'], expected ['a']: F1 1.000"),
-    ([{"function": {"name": "a"}}, {"functionCall": {"name": "b"}}], ["b", "a "], 1.0, "called ['a', 'b'], expected ['a', 'b']: F1 1.000"),
-    ({"tool_calls": [{"name": "a"}, {"name": "a"}]}, "a, b,", 2 / 3, "called ['a'], expected ['a', 'b']: F1 0.667"),
-    ([{"name": 1}, 5, {"function": "x"}], "a", 0.0, "called [], expected ['a']: F1 0.000"),
+    ({"name": "a"}, "a", 1.0, "tool call F1 1.0000 ≥ threshold 1 (called: a; expected: a)"),
+    ([{"function": {"name": "a"}}, {"functionCall": {"name": "b"}}], ["b", "a "], 1.0, "tool call F1 1.0000 ≥ threshold 1 (called: a, b; expected: a, b)"),
+    ({"tool_calls": [{"name": "a"}, {"name": "a"}]}, "a, b,", 2 / 3, "tool call F1 0.6667 < threshold 1 (called: a; expected: a, b)"),
+    ([{"name": 1}, 5, {"function": "x"}], "a", 0.0, "tool call F1 0.0000 < threshold 1 (called: none; expected: a)"),
 ]  # fmt: skip
 
 
@@ -391,17 +391,17 @@ def test_tools_that_are_expected_have_names(value):
 
 BUY = {"name": "buy", "parameters": {"type": "object", "required": ["id"]}}
 CALLS = [
-    ("is-valid-function-call", '{"name": "buy", "arguments": "{\\"id\\": 1}"}', "every call keeps to its function's schema"),
-    ("is-valid-openai-tools-call", '[{"function": {"name": "buy", "arguments": "{\\"id\\": 1}"}}]', "every call keeps to its function's schema"),
+    ("is-valid-function-call", '{"name": "buy", "arguments": "{\\"id\\": 1}"}', "every call matches the schema of its function"),
+    ("is-valid-openai-tools-call", '[{"function": {"name": "buy", "arguments": "{\\"id\\": 1}"}}]', "every call matches the schema of its function"),
     ("is-valid-function-call", '{"name": "buy"}', "the document: 'id' is a required property"),
-    ("is-valid-function-call", '{"name": "sell"}', "there is no function “sell”"),
-    ("is-valid-function-call", '{"name": "buy", "arguments": "{"}', "the arguments of buy are not JSON"),
-    ("is-valid-function-call", '{"name": "buy", "arguments": [1]}', "the arguments of buy are not JSON"),
-    ("is-valid-function-call", '{"name": 1}', "the answer is no call of a function"),
+    ("is-valid-function-call", '{"name": "sell"}', "the function “sell” is not declared"),
+    ("is-valid-function-call", '{"name": "buy", "arguments": "{"}', "the arguments of “buy” are not JSON"),
+    ("is-valid-function-call", '{"name": "buy", "arguments": [1]}', "the arguments of “buy” are not JSON"),
+    ("is-valid-function-call", '{"name": 1}', "the answer is not a function call"),
     ("is-valid-function-call", "[]", "the answer calls no function"),
     ("is-valid-function-call", "no JSON", "the answer calls no function"),
-    ("is-valid-openai-tools-call", '[{"function": {"name": "buy", "arguments": "{\\"id\\": 1}"}}, {"function": {"name": "x"}}]', "there is no function “x”"),
-    ("is-valid-function-call", '{"name": "free"}', "every call keeps to its function's schema"),
+    ("is-valid-openai-tools-call", '[{"function": {"name": "buy", "arguments": "{\\"id\\": 1}"}}, {"function": {"name": "x"}}]', "the function “x” is not declared"),
+    ("is-valid-function-call", '{"name": "free"}', "every call matches the schema of its function"),
 ]  # fmt: skip
 
 
@@ -413,7 +413,9 @@ def test_whether_calls_keep_to_what_was_declared(kind, text, reason):
 
 
 def test_where_nothing_is_declared_no_function_is_known():
-    assert said("is-valid-function-call", '{"name": "buy"}') == no("there is no function “buy”")
+    assert said("is-valid-function-call", '{"name": "buy"}') == no(
+        "the function “buy” is not declared"
+    )
 
 
 # --- Embeddings -----------------------------------------------------------------------------------
@@ -431,12 +433,12 @@ class Vectors:
 
 
 NEAR = [
-    ("similar", [(3, 4), (4, 3)], None, (True, 0.96, "cosine 0.9600, needed ≥ 0.75")),
-    ("similar", [(1, 0), (0, 1), (3, 4)], 0.6, (True, 0.6, "cosine 0.6000, needed ≥ 0.6")),
-    ("similar", [(1, 0), (-1, 0)], 0.61, (False, 0.0, "cosine -1.0000, needed ≥ 0.61")),
-    ("similar:dot", [(1, 1), (1, 1)], 2.0, (True, 1.0, "dot product 2.0000, needed ≥ 2")),
-    ("similar:euclidean", [(0, 0), (3, 4), (0, 1)], 1.0, (True, 0.5, "distance 1.0000, needed ≤ 1")),
-    ("similar:euclidean", [(0, 0), (3, 4)], None, (False, 1 / 6, "distance 5.0000, needed ≤ 0.75")),
+    ("similar", [(3, 4), (4, 3)], None, (True, 0.96, "cosine 0.9600 ≥ threshold 0.75")),
+    ("similar", [(1, 0), (0, 1), (3, 4)], 0.6, (True, 0.6, "cosine 0.6000 ≥ threshold 0.6")),
+    ("similar", [(1, 0), (-1, 0)], 0.61, (False, 0.0, "cosine -1.0000 < threshold 0.61")),
+    ("similar:dot", [(1, 1), (1, 1)], 2.0, (True, 1.0, "dot product 2.0000 ≥ threshold 2")),
+    ("similar:euclidean", [(0, 0), (3, 4), (0, 1)], 1.0, (True, 0.5, "distance 1.0000 ≤ threshold 1")),
+    ("similar:euclidean", [(0, 0), (3, 4)], None, (False, 1 / 6, "distance 5.0000 > threshold 0.75")),
     ("similar", [(1, 0), (1, 0, 0)], None, "the embeddings have different dimensions: 2 and 3"),
     ("similar:euclidean", [(1, 0), (1, 0, 0)], None, "the embeddings have different dimensions: 2 and 3"),
     ("similar", [(1, 0), (0, 0)], None, "an embedding is all zeros, so it has no direction"),
@@ -467,29 +469,29 @@ def test_what_is_embedded_and_by_whom():
 WRONG = [
     (Assertion(type="latency"), ["latency: needs a threshold"]),
     (Assertion(type="cost", threshold=0.0), []),
-    (Assertion(type="regex", value="("), ["regex: is no regular expression of JavaScript: expecting ')'"]),
+    (Assertion(type="regex", value="("), ["regex: is not a valid JavaScript regular expression: expecting ')'"]),
     (Assertion(type="regex", value="a"), []),
     (Assertion(type="word-count", value="x"), ["word-count: word-count needs a number, or an object with min and max"]),
     (Assertion(type="word-count", value=1), []),
-    (Assertion(type="exact", config={"trims": 1, "trim": True}), ["exact: there is no setting “trims”; there are trim, ignore_case, unicode"]),
-    (Assertion(type="numeric", config={"relativ": 1}), ["numeric: there is no setting “relativ”; there are absolute, relative"]),
+    (Assertion(type="exact", config={"trims": 1, "trim": True}), ["exact: unknown setting “trims”; allowed settings: trim, ignore_case, unicode"]),
+    (Assertion(type="numeric", config={"relativ": 1}), ["numeric: unknown setting “relativ”; allowed settings: absolute, relative"]),
     (Assertion(type="numeric", config={"relative": -1}), ["numeric: relative must be a number, 0 or more"]),
     (Assertion(type="numeric", config={"absolute": "1"}), ["numeric: absolute must be a number, 0 or more"]),
     (Assertion(type="numeric", config={"absolute": 0, "relative": 0}), []),
     (Assertion(type="is-json", value={"type": "x"}), ["is-json: invalid JSON Schema: 'x' is not valid under any of the given schemas"]),
     (Assertion(type="is-json", value={"type": "object"}), []),
-    (Assertion(type="similar", value=5), ["similar: the value is a text or a list of texts"]),
-    (Assertion(type="similar", value=["a", 5]), ["similar: the value is a text or a list of texts"]),
+    (Assertion(type="similar", value=5), ["similar: the value must be a string or a list of strings"]),
+    (Assertion(type="similar", value=["a", 5]), ["similar: the value must be a string or a list of strings"]),
     (Assertion(type="similar", value=["a"]), []),
-    (Assertion(type="llm-rubric", value=5), ["llm-rubric: the value is a text: what the judge looks for"]),
+    (Assertion(type="llm-rubric", value=5), ["llm-rubric: the value must be a string: what the judge looks for"]),
     (Assertion(type="llm-rubric", value="x", config={"provider": 5}), ["llm-rubric: provider must be a string such as openai:gpt-4.1-mini"]),
-    (Assertion(type="pairwise", value=5), ["pairwise: the value is the text to compare with; without one, the case's expected answer"]),
-    (Assertion(type="pairwise", config={"criterion": 5}), ["pairwise: criterion is a text: what makes an answer better"]),
+    (Assertion(type="pairwise", value=5), ["pairwise: the value must be a string: the answer to compare with"]),
+    (Assertion(type="pairwise", config={"criterion": 5}), ["pairwise: criterion must be a string: what makes an answer better"]),
     (Assertion(type="pairwise", value="x", config={"criterion": "y"}), []),
     (Assertion(type="is-valid-function-call", negated=True), ["not-is-valid-function-call: this type cannot be negated"]),
     (Assertion(type="contains", value="a", negated=True), []),
     (Assertion(type="unsupported"), []),
-    (Assertion(type="contain"), ["unknown assertion type “contain”; did you mean contains?"]),
+    (Assertion(type="contain"), ["unknown assertion type “contain”; did you mean “contains”?"]),
     (Assertion(type="assert-set"), ["assert-set has no assertions"]),
     (Assertion(type="assert-set", assertions=(Assertion(type="latency"), Assertion(type="equals"))), ["latency: needs a threshold"]),
 ]  # fmt: skip
@@ -572,7 +574,7 @@ def test_sets_say_what_failed_in_them():
     assert (found.outcome.passed, found.outcome.score) == (False, 0.5)
     assert found.outcome.reason == "the answer does not contain “z”"
     assert [inner.outcome.passed for inner in found.outcome.components] == [True, False]
-    assert of(YES).outcome.reason == "all of the set hold"
+    assert of(YES).outcome.reason == "every assertion of the set passed"
     assert of(YES).semantics.normalisation == "none"
     assert of(YES).semantics.direction == "higher"
     failed = of(YES, Assertion(type="cost", threshold=1.0))
@@ -650,7 +652,7 @@ def test_costs_are_bounds_in_microseconds():
 def test_what_a_worker_says_of_one_answer():
     assertion = Assertion(type="contains", value="a")
     found = in_worker.score(assertion, Answer(text="abc"), {"expected": "x"})
-    assert found == (True, 1.0, "the answer contains all")
+    assert found == (True, 1.0, "the answer contains “a”")
     numeric = Assertion(type="numeric")
     assert in_worker.score(numeric, Answer(text="7"), {"expected": "7"})[0] is True
     assert in_worker.score(numeric, Answer(text="7"), {"expected": "x"}).startswith("numeric needs")
@@ -867,7 +869,7 @@ def test_what_a_judge_of_two_answers_is_told():
         ])  # fmt: skip
     judge = Judge({"reason": "", "better": "first"}, {"reason": "s", "better": "first"})
     found = said("pairwise", "mine", services=judge, expected="other")
-    assert found == (True, 0.5, "s (the judge's opinion turned with the order)")
+    assert found == (True, 0.5, "s (the judge's opinion changed with the order)")
     assert judge.told[0].startswith("Two answers are compared by this criterion:\n")
     assert "which helps the one who asked more" in judge.told[0]
     judge = Judge({"reason": "r", "better": "tie"})

@@ -49,10 +49,9 @@ def _score(assertion: Assertion, answer: Answer, _context: Context) -> Assertion
     low, high = _read_range(assertion.value)
     count = count_sentences(answer.text)
     passed = low <= count <= high
-    wanted = f"{low:g}" if low == high else f"{low:g} to {high:g}"
-    return AssertionResult(
-        passed=passed, score=float(passed), reason=f"{count} sentences, {wanted} were asked for"
-    )
+    expected = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+    reason = f"the answer has {count} sentences; expected {expected}"
+    return AssertionResult(passed=passed, score=float(passed), reason=reason)
 
 
 SENTENCE_COUNT: Final = Scorer(
