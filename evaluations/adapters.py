@@ -1,9 +1,10 @@
-"""From what the tables hold to what the engine asks: prompts to messages, targets to specs."""
+"""From rows of the database to what the engine works with: prompts to messages, JSON to specs."""
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
+from core.json import JSONObject
 from evaluations.engine.providers import Limits, Price, ProviderSpec, parse_spec
 from evaluations.engine.types import Message
 from evaluations.models import ModelProfile
@@ -14,6 +15,7 @@ from prompts.rendering import prepare as prepare_template
 __all__ = ["find_spec", "prepare", "spec_from_json", "spec_from_profile", "spec_to_json"]
 
 
+# The order of a stored price: a new rate is only ever added at the end, as old rows are shorter.
 RATES: Final = (
     "input_usd_per_million",
     "output_usd_per_million",
@@ -40,28 +42,32 @@ def prepare(
         prompts.TemplateError: the template itself is wrong.
     """
     template = with_affixes(template, before, after)
-    filler = prepare_template(template)
-    wanted = {variable.name for variable in template.variables}
-    resolve = fill_free_values if template.syntax == "nunjucks" else dict
+    render = prepare_template(template)
+    names = {variable.name for variable in template.variables}
+    # As in promptfoo, values of a text that came with a file may contain tags themselves.
+    has_tags_in_values = template.syntax == "nunjucks"
 
     def fill_case(values: Mapping[str, Any]) -> tuple[Message, ...]:
-        values = resolve(values)
-        found = filler({name: value for name, value in values.items() if name in wanted})
-        if isinstance(found, str):
-            return (Message(role="user", content=found),)
-        return tuple(Message(role=one.role, content=one.content) for one in found)
+        if has_tags_in_values:
+            values = fill_free_values(values)
+        rendered = render({name: value for name, value in values.items() if name in names})
+        if isinstance(rendered, str):
+            return (Message(role="user", content=rendered),)
+        return tuple(Message(role=message.role, content=message.content) for message in rendered)
 
     return fill_case
 
 
 def spec_from_profile(profile: ModelProfile) -> ProviderSpec:
     """Return what a model profile asks."""
-    prices = profile.input_usd_per_million, profile.output_usd_per_million
+    input_rate = profile.input_usd_per_million
+    output_rate = profile.output_usd_per_million
     price = None
-    if prices != (None, None):
+    if input_rate is not None or output_rate is not None:
+        # Embedding models have no price for answers.
         price = Price(
-            input_usd_per_million=prices[0] or Decimal(0),
-            output_usd_per_million=prices[1] or Decimal(0),
+            input_usd_per_million=input_rate or Decimal(0),
+            output_usd_per_million=output_rate or Decimal(0),
         )
     return ProviderSpec(
         kind=profile.provider,
@@ -86,62 +92,73 @@ def find_spec(text: str) -> ProviderSpec:
         SetupError: it means none; says what there is.
     """
     profile = ModelProfile.objects.filter(name=text).first()
-    return spec_from_profile(profile) if profile else parse_spec(text)
+    if profile is None:
+        return parse_spec(text)
+    return spec_from_profile(profile)
 
 
-def spec_to_json(spec: ProviderSpec) -> dict[str, Any]:
-    """Return a spec as the JSON that an evaluation keeps; it holds no key."""
-    limits = spec.limits
+def spec_to_json(spec: ProviderSpec) -> JSONObject:
+    """Return a spec as the JSON that a run's column stores; it contains no key."""
+    price = None
+    if spec.price is not None:
+        price = _rates_to_texts(spec.price)
+    limits = None
+    if spec.limits is not None:
+        limits = [
+            spec.limits.concurrency,
+            spec.limits.requests_per_minute,
+            spec.limits.tokens_per_minute,
+            spec.limits.timeout_seconds,
+            spec.limits.retries,
+        ]
     return {
         "kind": spec.kind,
         "model": spec.model,
         "label": spec.label,
         "base_url": spec.base_url,
         "parameters": dict(spec.parameters),
-        "price": spec.price and _rates_as_texts(spec.price),
-        "limits": limits
-        and [
-            limits.concurrency,
-            limits.requests_per_minute,
-            limits.tokens_per_minute,
-            limits.timeout_seconds,
-            limits.retries,
-        ],
+        "price": price,
+        "limits": limits,
     }
-
-
-def _rates_as_texts(price: Price) -> list[str | None]:
-    """Return a price's rates in the order of RATES; what is not set at the end is left out."""
-    rates = [getattr(price, name) for name in RATES]
-    while rates[-1] is None:
-        rates.pop()
-    return [None if rate is None else str(rate) for rate in rates]
-
-
-def _price_of_texts(texts: Sequence[str | None]) -> Price:
-    rates: dict[str, Any] = {
-        name: None if text is None else Decimal(text)
-        for name, text in zip(RATES, texts, strict=False)
-    }
-    return Price(**rates)
 
 
 def spec_from_json(target: Mapping[str, Any]) -> ProviderSpec:
     """Return the spec that `spec_to_json` made a JSON object of."""
-    price, limits = target.get("price"), target.get("limits")
+    price = None
+    if target.get("price"):
+        price = _price_from_texts(target["price"])
+    limits = None
+    if target.get("limits"):
+        concurrency, requests, tokens, timeout, retries = target["limits"]
+        limits = Limits(
+            concurrency=concurrency,
+            requests_per_minute=requests,
+            tokens_per_minute=tokens,
+            timeout_seconds=timeout,
+            retries=retries,
+        )
     return ProviderSpec(
         kind=target["kind"],
         model=target["model"],
         label=target["label"],
         base_url=target["base_url"],
         parameters=target["parameters"],
-        price=price and _price_of_texts(price),
-        limits=limits
-        and Limits(
-            concurrency=limits[0],
-            requests_per_minute=limits[1],
-            tokens_per_minute=limits[2],
-            timeout_seconds=limits[3],
-            retries=limits[4],
-        ),
+        price=price,
+        limits=limits,
     )
+
+
+def _rates_to_texts(price: Price) -> list[str | None]:
+    """Return a price's rates in the order of RATES; what is not set at the end is left out."""
+    rates = [getattr(price, name) for name in RATES]
+    while rates[-1] is None:
+        rates.pop()
+    # Texts, because a JSON number would come back as a float, and 0.1 + 0.2 would not be 0.3.
+    return [None if rate is None else str(rate) for rate in rates]
+
+
+def _price_from_texts(texts: Sequence[str | None]) -> Price:
+    rates: dict[str, Any] = {}
+    for name, text in zip(RATES, texts, strict=False):
+        rates[name] = None if text is None else Decimal(text)
+    return Price(**rates)

@@ -1,10 +1,10 @@
-"""Suites in files: the one way in for whatever format, and the one way out."""
+"""Suites in files: the one way in for every format, and the one way out."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
-from typing import Any, Final
+from typing import Final
 
 from django.conf import settings
 from django.utils.translation import gettext as _
@@ -63,9 +63,9 @@ def read_suite(
     *,
     name: str = "",
     mapping: Mapping[str, str] | None = None,
-    assertion: Mapping[str, Any] | None = None,
+    assertion: Mapping[str, object] | None = None,
 ) -> Suite:
-    """Return the suite of a file of this machine that somebody typed; for commands alone.
+    """Return the suite of a file of this machine that someone typed; for commands alone.
 
     Args:
         path: the file; what it names is read in its folder and nowhere else.
@@ -81,9 +81,10 @@ def read_suite(
 
 
 def folder_beside(path: Path) -> Folder:
-    """Return the folder of a file that somebody typed; no file in it may hold a key of ours."""
+    """Return the folder of a file that someone typed; no file in it may contain a key of ours."""
     environment = settings.PROVIDER_ENVIRONMENT
-    keys = {key: text for key, text in environment.items() if find_secret({key: text})}
+    # The rest of it are addresses and models, which files may well name.
+    keys = {name: value for name, value in environment.items() if find_secret({name: value})}
     return Folder.beside(path, secrets={"SECRET_KEY": settings.SECRET_KEY, **keys})
 
 
@@ -92,20 +93,20 @@ def read_suite_in(
     file: str,
     *,
     name: str = "",
-    usual_name: str = "",
+    default_name: str = "",
     mapping: Mapping[str, str] | None = None,
-    assertion: Mapping[str, Any] | None = None,
+    assertion: Mapping[str, object] | None = None,
     limits: Limits | None = None,
 ) -> Suite:
-    """Return the suite that a file holds, whatever of the known formats it is in.
+    """Return the suite of a file in any of the known formats.
 
     A table with one of promptfoo's own columns, such as __expected, is promptfoo's.
 
     Args:
         files: where the file is, and everything that it may name.
         file: its name there.
-        name: what the suite is to be called; else what the file says, else `usual_name`.
-        usual_name: else the file's name.
+        name: what the suite is to be called; else what the file says, else `default_name`.
+        default_name: else the file's name.
         mapping: for plain tables: column → part of a case.
         assertion: for plain tables: the check of each case that has none.
         limits: how much of a table is read.
@@ -114,31 +115,31 @@ def read_suite_in(
         SuiteError: one sentence with file, line and column; also where there is no case at all.
         InvalidInputError: `mapping` or `assertion` does not apply to the file.
     """
-    usual_name = usual_name or PurePath(file).stem
+    default_name = default_name or PurePath(file).stem
     file_format = detect_format(file)
     if file_format is None:
         raise SuiteError("suite.suffix", at=file, known=", ".join(SUFFIXES))
-    plain = _Plain(name=name or usual_name, mapping=mapping, assertion=assertion)
+    options = _TableOptions(name=name or default_name, mapping=mapping, assertion=assertion)
     if file_format in ("csv", "xlsx"):
-        suite = _read_columns(files, file, plain, limits)
+        suite = _read_columns(files, file, options, limits)
     elif file_format == "jsonl":
-        suite = _read_list(files, file, plain, limits)
+        suite = _read_list(files, file, options, limits)
     else:
-        suite = _read_document(files, file, name, plain, limits)
+        suite = _read_document(files, file, name, options, limits)
     if not suite.cases:
         raise SuiteError("suite.empty", at=file)
     return suite
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Plain:
-    """What is said of a plain table from outside."""
+class _TableOptions:
+    """What the caller says of a plain table, one whose columns nothing else explains."""
 
     name: str
     """What its suite is to be called."""
     mapping: Mapping[str, str] | None
     """Column → part of a case."""
-    assertion: Mapping[str, Any] | None
+    assertion: Mapping[str, object] | None
     """The check of each case that has none."""
 
     def read(self, table: Table, file: str) -> Suite:
@@ -147,38 +148,40 @@ class _Plain:
             table, file, name=self.name, mapping=self.mapping, assertion=self.assertion
         )
 
-    def refuse_options(self, kind: str) -> None:
+    def refuse_for(self, kind: str) -> None:
         """Refuse what does not apply to a file that says itself what is checked.
 
         Raises:
             InvalidInputError: with the option.
         """
-        sentence = Sentence("table.option", kind=kind)
-        options = {"mapping": self.mapping, "assertion": self.assertion}
-        problems = {option: sentence for option, value in options.items() if value}
+        problems: dict[str, Sentence] = {}
+        if self.mapping:
+            problems["mapping"] = Sentence("table.option", kind=kind)
+        if self.assertion:
+            problems["assertion"] = Sentence("table.option", kind=kind)
         if problems:
             raise InvalidInputError(problems)
 
 
-def _read_columns(files: Files, file: str, plain: _Plain, limits: Limits | None) -> Suite:
+def _read_columns(files: Files, file: str, options: _TableOptions, limits: Limits | None) -> Suite:
     """Return the suite of a table with a header, ours, promptfoo's or a plain one."""
     raw = files.read(files.locate(file))
-    table = open_suite_table(raw, file, limits=limits, mapping=plain.mapping or ())
+    table = open_suite_table(raw, file, limits=limits, mapping=options.mapping or ())
     special = find_special(table)
     if special is None:
-        return plain.read(table, file)
+        return options.read(table, file)
     kind = _("a table with the promptfoo column “%(column)s”") % {"column": special}
-    plain.refuse_options(kind)
-    return _read_tests(files, file, plain.name)
+    options.refuse_for(kind)
+    return _read_tests(files, file, options.name)
 
 
-def _read_list(files: Files, file: str, plain: _Plain, limits: Limits | None) -> Suite:
+def _read_list(files: Files, file: str, options: _TableOptions, limits: Limits | None) -> Suite:
     """Return the suite of a list of promptfoo's tests, or of rows of a plain table."""
     table = open_suite_table(files.read(files.locate(file)), file, limits=limits)
     if not any(_is_test(record.value) for record in table):
-        return plain.read(table, file)
-    plain.refuse_options(_("a list of promptfoo tests"))
-    return _read_tests(files, file, plain.name)
+        return options.read(table, file)
+    options.refuse_for(_("a list of promptfoo tests"))
+    return _read_tests(files, file, options.name)
 
 
 def _is_test(value: object) -> bool:
@@ -189,18 +192,18 @@ def _is_test(value: object) -> bool:
 
 
 def _read_document(
-    files: Files, file: str, name: str, plain: _Plain, limits: Limits | None
+    files: Files, file: str, name: str, options: _TableOptions, limits: Limits | None
 ) -> Suite:
     """Return the suite of YAML or JSON: ours, a promptfoo configuration, or a list."""
     text = _text(files, file)
     document = load_document(text, file)
     if isinstance(document.value, list):
-        return _read_list(files, file, plain, limits)
+        return _read_list(files, file, options, limits)
     if is_suite_file(document):
-        plain.refuse_options(_("an AutoForge suite"))
+        options.refuse_for(_("an AutoForge suite"))
         suite = read_suite_file(text, file)
         return replace(suite, name=name) if name else suite
-    plain.refuse_options(_("a promptfoo configuration"))
+    options.refuse_for(_("a promptfoo configuration"))
     suite = _without_prompts(read_config(files, file, fill_text))
     return replace(_unique(suite), name=name or suite.name[:255])
 
@@ -212,9 +215,9 @@ def _read_tests(files: Files, file: str, name: str) -> Suite:
 
 
 def _without_prompts(config: PromptfooConfig) -> Suite:
-    """Return the suite of a configuration; what depends on its prompts is left out, and said."""
+    """Return the suite of a configuration, with a notice of what depends on its prompts."""
     suite = config.suite
-    messages = []
+    messages: list[str] = []
     if any(case.prefix or case.suffix for case in suite.cases):
         messages.append(
             "prefix and suffix belong to prompts, and a suite has none: they are left out"
@@ -228,9 +231,10 @@ def _without_prompts(config: PromptfooConfig) -> Suite:
 
 def _text(files: Files, file: str) -> str:
     try:
-        return decode(files.read(files.locate(file)))[0]  # line ends as they are
+        text, _notes = decode(files.read(files.locate(file)))
     except UnreadableError as error:
         raise SuiteError(error.sentence, at=file) from None
+    return text
 
 
 def _unique(suite: Suite) -> Suite:

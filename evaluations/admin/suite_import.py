@@ -120,7 +120,7 @@ class ImportForm(forms.Form):
             files,
             name,
             name=data["name"],
-            usual_name=upload.stem,
+            default_name=upload.stem,
             mapping=parse_mapping(lines) or None,
             assertion=parse_check(data["assertion"]),
             limits=LIMITS,

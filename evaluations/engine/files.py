@@ -1,6 +1,6 @@
 """The files that suites, configurations and recorded answers may name: nothing else opens any.
 
-    Files (what is asked)
+    Files (the protocol)
     ├── Folder       a folder of this machine, for commands: nothing outside it is ever read
     ├── Uploads      what was sent with a form: no file of this machine exists there
     ├── RunFiles     recorded answers of a run that a command starts
@@ -81,6 +81,7 @@ def find_reference(value: object) -> str:
     """Return the first text of a JSON value that names a file, "" where none does."""
     pending = [value]
     while pending:
+        # From the end, and children put there in reverse: texts come in the order of the file.
         inner = pending.pop()
         if isinstance(inner, str) and inner.startswith("file://"):
             return inner
@@ -98,8 +99,10 @@ def is_pattern(name: str) -> bool:
 
 def _quote(name: object) -> str:
     """Return a name for a sentence: short, and on one line."""
-    text = "".join(sign if sign.isprintable() else "�" for sign in str(name))
-    return f"“{text}”" if len(text) <= SHOWN else f"“{text[: SHOWN - 1]}…”"
+    text = "".join(char if char.isprintable() else "�" for char in str(name))
+    if len(text) > SHOWN:
+        text = f"{text[: SHOWN - 1]}…"
+    return f"“{text}”"
 
 
 def _refuse_outside(name: object) -> SuiteError:
@@ -180,6 +183,10 @@ class _Steps:
             raise SuiteError("file.too-much-matching", at=_quote(pattern))
 
 
+Way = tuple[PurePosixPath, tuple[str, ...]]
+"""A path below a folder, and the segments of a pattern that are still to be found below it."""
+
+
 class Folder:
     """A folder of this machine, and everything below it.
 
@@ -207,8 +214,8 @@ class Folder:
     def beside(cls, file: Path, secrets: Mapping[str, str] | None = None) -> "Folder":
         """Return the folder that a file lies in which a person typed.
 
-        The file itself may be a link, but only to a file in its own folder: who can change a
-        repository could else let a command read another file.
+        The file itself may be a link, but only to a file in its own folder: otherwise whoever can
+        change a repository could make a command read any file.
         """
         return cls(file.parent, own_name=file.name, secrets=secrets)
 
@@ -234,22 +241,24 @@ class Folder:
         Raises:
             SuiteError: a link leads outside, to a hidden file or to what the kernel shows.
         """
-        shown, root = name or relative, str(self.path).rstrip("/")
+        name = name or relative
+        root = str(self.path).rstrip("/")
         try:
             real = os.path.realpath(self.path / relative)
         except ValueError:
-            raise SuiteError("file.name", name=_quote(shown)) from None
+            raise SuiteError("file.name", name=_quote(name)) from None
         if real == str(self.path):
             return ()
         if not real.startswith(f"{root}/"):
-            raise _refuse_outside(shown)
+            raise _refuse_outside(name)
         parts = tuple(real[len(root) + 1 :].split("/"))
         is_own = parts == (self._own_name,) and str(relative) == self._own_name
         if not is_own and any(part.startswith(".") for part in parts):
-            raise _refuse_hidden(shown)
+            raise _refuse_hidden(name)
         for system in SYSTEM_FOLDERS:
+            # A folder within one of them that a person named is read.
             if f"{real}/".startswith(f"{system}/") and not f"{root}/".startswith(f"{system}/"):
-                raise SuiteError("file.irregular", name=_quote(shown))
+                raise SuiteError("file.irregular", name=_quote(name))
         return parts
 
     def exists(self, name: PurePosixPath) -> bool:
@@ -295,13 +304,14 @@ class Folder:
         while pending:
             path, rest = pending.pop()
             for way in self._follow(path, rest):
-                if not way[1]:
-                    yield way[0]
+                target, left = way
+                if not left:
+                    yield target
                 elif way not in seen:
                     seen.add(way)
                     pending.append(way)
 
-    def _follow(self, path: PurePosixPath, segments: tuple[str, ...]) -> "Iterator[Way]":
+    def _follow(self, path: PurePosixPath, segments: tuple[str, ...]) -> Iterator[Way]:
         """Yield what the first segment leads to: a path, and the segments that are left."""
         if not segments:
             return
@@ -316,7 +326,8 @@ class Folder:
             inner = path / name
             # A link is looked behind only once it is known to stay inside.
             target = self.path.joinpath(*self.resolve(inner))
-            if target.is_dir() if rest else os.path.lexists(target) and not target.is_dir():
+            # Folders on the way, and at the end what is none; a broken link is refused when read.
+            if target.is_dir() == bool(rest) and os.path.lexists(target):
                 yield inner, rest
 
     def _list(self, path: PurePosixPath, segment: str, kind: str) -> list[str]:
@@ -337,11 +348,7 @@ class Folder:
         return names
 
 
-Way = tuple[PurePosixPath, tuple[str, ...]]
-"""A path below a folder, and the segments of a pattern that are still to be found below it."""
-
-
-def _read_below(root: str, parts: Sequence[str], shown: str) -> bytes:
+def _read_below(root: str, parts: Sequence[str], name: str) -> bytes:
     """Read a regular file below a folder, following no link on the way.
 
     Raises:
@@ -349,7 +356,7 @@ def _read_below(root: str, parts: Sequence[str], shown: str) -> bytes:
         SuiteError: it is no regular file, or too large.
     """
     if not parts:
-        raise SuiteError("file.irregular", name=_quote(shown))
+        raise SuiteError("file.irregular", name=_quote(name))
     folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for part in parts[:-1]:
@@ -358,25 +365,25 @@ def _read_below(root: str, parts: Sequence[str], shown: str) -> bytes:
             folder = inner
         # A device may act when it is opened: it is looked at before.
         if not stat.S_ISREG(os.stat(parts[-1], dir_fd=folder, follow_symlinks=False).st_mode):
-            raise SuiteError("file.irregular", name=_quote(shown))
+            raise SuiteError("file.irregular", name=_quote(name))
         handle = os.open(parts[-1], FILE_FLAGS, dir_fd=folder)
     finally:
         os.close(folder)
-    return _read_regular(handle, shown)
+    return _read_regular(handle, name)
 
 
-def _read_regular(handle: int, shown: str) -> bytes:
+def _read_regular(handle: int, name: str) -> bytes:
     with os.fdopen(handle, "rb") as stream:
         status = os.fstat(stream.fileno())
         if not stat.S_ISREG(status.st_mode):
-            raise SuiteError("file.irregular", name=_quote(shown))
+            raise SuiteError("file.irregular", name=_quote(name))
         if status.st_size > MAX_FILE_BYTES:
             megabytes = MAX_FILE_BYTES // 1024 // 1024
-            raise SuiteError("file.too-large", name=_quote(shown), megabytes=megabytes)
+            raise SuiteError("file.too-large", name=_quote(name), megabytes=megabytes)
         content = stream.read(status.st_size + 1)
     # What the kernel shows as files says a size of 0, or of a page, and holds something else.
     if len(content) > status.st_size:
-        raise SuiteError("file.changed", name=_quote(shown))
+        raise SuiteError("file.changed", name=_quote(name))
     return content
 
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from core.language import gettext as _
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.assertions import parse_assertion, unsupported
-from evaluations.engine.formats.yaml_document import Document, load_document
+from evaluations.engine.formats.yaml_document import Document, KeyPath, load_document
 from evaluations.engine.providers.keys import find_secret
 from evaluations.engine.scorers import SCORERS, UNSUPPORTED
 from evaluations.engine.types import Assertion, parse_type
@@ -19,33 +19,33 @@ __all__ = ["filled", "read_assertions", "warn_of_judge"]
 CODE_KEYS: Final = ("transform", "contextTransform")  # JavaScript or Python in their value
 TAGS: Final = ("{{", "{%", "{#")  # what Nunjucks fills
 
-Path = tuple[Any, ...]
-
 
 def read_assertions(
-    source: Source, given: Any, document: Document, path: Path, judge: Any
+    source: Source, entries: object, document: Document, path: KeyPath, judge: object
 ) -> tuple[Assertion, ...]:
     """Return the assertions of a list.
 
     Args:
         source: the configuration.
-        given: the list.
+        entries: the list.
         document: where it stands.
-        path: and at which place.
+        path: and where in it.
         judge: what the test's options name as judge; for those that name none.
 
     Raises:
         SuiteError: one is wrong; names the place.
     """
-    if not isinstance(given, list):
+    if not isinstance(entries, list):
         raise SuiteError("assertion.set-list", at=document.spot(*path))
-    return tuple(
-        _assertion(source, entry, document, (*path, number), judge)
-        for number, entry in enumerate(given)
-    )
+    assertions: list[Assertion] = []
+    for index, entry in enumerate(entries):
+        assertions.append(_assertion(source, entry, document, (*path, index), judge))
+    return tuple(assertions)
 
 
-def _assertion(source: Source, entry: Any, document: Document, path: Path, judge: Any) -> Assertion:
+def _assertion(
+    source: Source, entry: object, document: Document, path: KeyPath, judge: object
+) -> Assertion:
     spot = document.spot(*path)
     _warn(source, entry, document, path)
     prepared = _prepared(source, entry, spot, judge)  # its errors name the place themselves
@@ -53,22 +53,24 @@ def _assertion(source: Source, entry: Any, document: Document, path: Path, judge
         assertion = parse_assertion(prepared)
     except SuiteError as error:
         raise error.within(spot) from None
-    if assertion.type == UNSUPPORTED and "why" not in assertion.config:
+    is_unsupported = assertion.type == UNSUPPORTED and "why" not in assertion.config
+    if is_unsupported and isinstance(entry, Mapping):
         source.warn(f"{entry.get('type')} is not supported; scoring it will be an error", spot)
     return assertion
 
 
-def _warn(source: Source, entry: Any, document: Document, path: Path) -> None:
+def _warn(source: Source, entry: object, document: Document, path: KeyPath) -> None:
     warn_of_keys(source, entry, ASSERTION, document, path)
     if not isinstance(entry, Mapping):
         return
     warn_of_judge(source, entry.get("provider"), document, (*path, "provider"))
     members = entry.get("assert")
-    for number, member in enumerate(members if isinstance(members, list) else ()):
-        _warn(source, member, document, (*path, "assert", number))
+    if isinstance(members, list):
+        for index, member in enumerate(members):
+            _warn(source, member, document, (*path, "assert", index))
 
 
-def warn_of_judge(source: Source, provider: Any, document: Document, path: Path) -> None:
+def warn_of_judge(source: Source, provider: object, document: Document, path: KeyPath) -> None:
     """Warn of the settings of a judge, which are not taken; refuse a key among them.
 
     Raises:
@@ -80,7 +82,7 @@ def warn_of_judge(source: Source, provider: Any, document: Document, path: Path)
     secret = find_secret(provider)
     if secret:
         raise SuiteError("promptfoo.secret", at=spot, secret=secret)
-    judges: list[Mapping[str, Any]] = [provider]
+    judges: list[Mapping[str, object]] = [provider]
     if "id" not in provider:
         # One for each need: {text: {id: …}, embedding: {id: …}}.
         values = provider.values()
@@ -91,7 +93,7 @@ def warn_of_judge(source: Source, provider: Any, document: Document, path: Path)
             source.warn(sentence, spot)
 
 
-def _prepared(source: Source, entry: Any, spot: Where, judge: Any) -> Any:
+def _prepared(source: Source, entry: object, spot: Where, judge: object) -> object:
     """Return an entry with its files loaded, and without what would run code."""
     if not isinstance(entry, Mapping):
         return entry
@@ -105,6 +107,7 @@ def _prepared(source: Source, entry: Any, spot: Where, judge: Any) -> Any:
         code = value
         source.warn(f"“{value}” would run code; scoring it will be an error", spot)
     if code is not None:
+        # Kept, not left out: without it the case might pass for want of its assertion.
         return unsupported(entry, f"“{code}” would run code, which AutoForge never does")
     if judge is not None and "provider" not in prepared and _needs_judge(prepared.get("type")):
         prepared["provider"] = judge
@@ -132,13 +135,12 @@ def _needs_judge(kind: object) -> bool:
     return name in SCORERS and "judge" in SCORERS[name].needs
 
 
-def _loaded(source: Source, value: Any, spot: Where) -> Any:
+def _loaded(source: Source, value: object, spot: Where) -> object:
     if isinstance(value, list):
-        loaded = list(value)
-        for number, entry in enumerate(value):
-            if isinstance(entry, str):
-                loaded[number] = _loaded(source, entry, spot)
-        return loaded
+        # promptfoo loads the texts of a list, and none of a list within it.
+        return [
+            _loaded(source, entry, spot) if isinstance(entry, str) else entry for entry in value
+        ]
     if not isinstance(value, str) or not value.startswith("file://"):
         return value
     path = source.path(value, spot)
@@ -151,8 +153,8 @@ def _loaded(source: Source, value: Any, spot: Where) -> Any:
     return _as_it_stands(text.strip())
 
 
-def _as_it_stands(value: Any) -> Any:
-    """Return what a file holds so that filling its texts changes nothing."""
+def _as_it_stands(value: object) -> object:
+    """Return what a file contains so that filling its texts changes nothing."""
     if isinstance(value, list):
         return [_as_it_stands(entry) for entry in value]
     if isinstance(value, str) and any(tag in value for tag in TAGS):
@@ -161,7 +163,7 @@ def _as_it_stands(value: Any) -> Any:
 
 
 def filled(
-    source: Source, assertion: Assertion, variables: Mapping[str, Any], place: Where
+    source: Source, assertion: Assertion, variables: Mapping[str, object], place: Where
 ) -> Assertion:
     """Return an assertion whose texts are filled; one that cannot be is an error of its case."""
     try:
@@ -173,16 +175,14 @@ def filled(
         return parse_assertion(unsupported(entry, sentence))
 
 
-def _filled(source: Source, assertion: Assertion, variables: Mapping[str, Any]) -> Assertion:
+def _filled(source: Source, assertion: Assertion, variables: Mapping[str, object]) -> Assertion:
     value = assertion.value
     if isinstance(value, str):
         value = source.render(value, variables)
     elif isinstance(value, list):
-        texts = list(value)
-        for number, entry in enumerate(value):
-            if isinstance(entry, str):
-                texts[number] = source.render(entry, variables)
-        value = texts
+        value = [
+            source.render(entry, variables) if isinstance(entry, str) else entry for entry in value
+        ]
     metric = source.render(assertion.metric, variables)
     members = tuple(_filled(source, member, variables) for member in assertion.assertions)
     same = value == assertion.value and metric == assertion.metric

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final, TypeGuard
 
 from core.language import gettext as _
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.assertions import parse_assertion, unsupported
 from evaluations.engine.formats.numbers import number_in
-from evaluations.engine.formats.yaml_document import Document, load_document
+from evaluations.engine.formats.yaml_document import Document, KeyPath, load_document
 from evaluations.engine.types import Assertion, Case
 from evaluations.promptfoo.assertions import filled, read_assertions
 from evaluations.promptfoo.files import Source, Where
@@ -25,17 +25,15 @@ LONGEST_FILLED: Final = 30_000_000
 # would judge another text than promptfoo's does.
 CODE_OPTIONS: Final = ("transform", "postprocess")
 
-Keys = tuple[Any, ...]
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FoundTest:
     """A test as it stands in a file."""
 
-    entry: Mapping[str, Any]
+    entry: Mapping[str, object]
     document: Document
-    path: Keys
-    parts: tuple[tuple[Mapping[str, Any], Document, Keys], ...] = ()
+    path: KeyPath
+    parts: tuple[tuple[Mapping[str, object], Document, KeyPath], ...] = ()
     """What it is put together of, the first one first: default, scenario, itself."""
 
     @property
@@ -56,7 +54,7 @@ class FoundCase:
     """Names of models; None: all of them."""
 
 
-def list_entries(test: FoundTest, key: str) -> Mapping[str, Any]:
+def list_entries(test: FoundTest, key: str) -> Mapping[str, object]:
     """Return the object under a key of a test.
 
     Raises:
@@ -68,6 +66,17 @@ def list_entries(test: FoundTest, key: str) -> Mapping[str, Any]:
     return value
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _MergedTest:
+    """A test with what it takes over from defaultTest."""
+
+    entry: Mapping[str, object]
+    """All keys but those below."""
+    variables: Mapping[str, object]
+    options: Mapping[str, object]
+    metadata: Mapping[str, object]
+
+
 class CaseMaker:
     """Makes cases of the tests of one configuration.
 
@@ -77,7 +86,7 @@ class CaseMaker:
         general: what the configuration says of metadata.
     """
 
-    def __init__(self, source: Source, default: FoundTest, general: Mapping[str, Any]) -> None:
+    def __init__(self, source: Source, default: FoundTest, general: Mapping[str, object]) -> None:
         self._source = source
         self._default = default
         self._general = general
@@ -88,33 +97,35 @@ class CaseMaker:
     def cases(self, test: FoundTest, count: int) -> Iterator[FoundCase]:
         """Yield the cases of a test; `count` is how many there are before it."""
         spot = test.spot
-        merged = self._with_default(test)
-        options = merged["options"]
+        merged = self._merge_default(test)
+        entry, options = merged.entry, merged.options
         assertions = self._assertions(test, merged)
-        prompts = _names(merged.get("prompts"), "prompts", spot)
-        providers = _names(merged.get("providers"), "providers", spot)
-        threshold = merged.get("threshold")
-        if threshold is not None:
-            threshold = number_in(threshold, "threshold", spot, least=0, most=1)
+        prompts = _names(entry.get("prompts"), "prompts", spot)
+        providers = _names(entry.get("providers"), "providers", spot)
+        threshold = None
+        if entry.get("threshold") is not None:
+            threshold = number_in(entry["threshold"], "threshold", spot, least=0, most=1)
         expanded = not options.get("disableVarExpansion")
-        rows = combinations(self._source, merged["vars"], spot, expanded=expanded)
+        rows = combinations(self._source, merged.variables, spot, expanded=expanded)
         for number, row in enumerate(rows):
             variables = resolved(self._source, row, spot)
             self._count(row, variables, spot)
             checks = [filled(self._source, check, variables, spot) for check in assertions]
             case = Case(
-                name=_name(merged, count, number),
+                name=_name(entry, count, number),
                 variables=variables,
                 assertions=tuple(checks),
                 threshold=threshold,
-                metadata=merged["metadata"],
-                given_answer=_answer(merged.get("providerOutput")),
+                metadata=merged.metadata,
+                given_answer=_answer(entry.get("providerOutput")),
                 prefix=str(options.get("prefix") or ""),
                 suffix=str(options.get("suffix") or ""),
             )
             yield FoundCase(case=case, place=spot, prompts=prompts, providers=providers)
 
-    def _count(self, row: Mapping[str, Any], variables: Mapping[str, Any], spot: Where) -> None:
+    def _count(
+        self, row: Mapping[str, object], variables: Mapping[str, object], spot: Where
+    ) -> None:
         """Refuse a file whose texts, filled in, would not fit into memory."""
         for name, value in variables.items():
             # A text that nothing was filled into is one object in every case, and costs nothing.
@@ -123,27 +134,29 @@ class CaseMaker:
         if self._filled > LONGEST_FILLED:
             raise SuiteError("promptfoo.filled-too-long", at=spot, most=f"{LONGEST_FILLED:,}")
 
-    def _with_default(self, test: FoundTest) -> dict[str, Any]:
+    def _merge_default(self, test: FoundTest) -> _MergedTest:
         default = self._default
-        merged = dict(test.entry)
+        entry = dict(test.entry)
         for key in INHERITED:
-            if merged.get(key) is None and key in default.entry:
-                merged[key] = default.entry[key]
-        merged["vars"] = {**_variables(self._source, default), **_variables(self._source, test)}
+            if entry.get(key) is None and key in default.entry:
+                entry[key] = default.entry[key]
 
         options = dict(list_entries(test, "options"))
         for key in ("prefix", "suffix"):
             # An empty one is none: that of all tests stays.
             if not options.get(key):
                 options.pop(key, None)
-        merged["options"] = {**list_entries(default, "options"), **options}
 
         general = list_entries(default, "metadata") or self._general
-        merged["metadata"] = {**general, **list_entries(test, "metadata")}
-        return merged
+        return _MergedTest(
+            entry=entry,
+            variables={**_variables(self._source, default), **_variables(self._source, test)},
+            options={**list_entries(default, "options"), **options},
+            metadata={**general, **list_entries(test, "metadata")},
+        )
 
-    def _assertions(self, test: FoundTest, merged: Mapping[str, Any]) -> list[Assertion]:
-        options = merged["options"]
+    def _assertions(self, test: FoundTest, merged: _MergedTest) -> list[Assertion]:
+        options = merged.options
         # The test's own judge, not the merged one: a run's usual judge is the one of defaultTest.
         judge = list_entries(test, "options").get("provider")
         assertions: list[Assertion] = []
@@ -154,7 +167,7 @@ class CaseMaker:
             assertions += self._read(entry, document, path, judge)
 
         code = [key for key in CODE_OPTIONS if options.get(key)]
-        if merged.get("assertScoringFunction"):
+        if merged.entry.get("assertScoringFunction"):
             code.append("assertScoringFunction")
         if not code or not assertions:
             return assertions
@@ -165,7 +178,7 @@ class CaseMaker:
         }
         return [*assertions, parse_assertion(unsupported({"weight": 1.0}, why))]
 
-    def _inherited(self, judge: Any) -> tuple[Assertion, ...]:
+    def _inherited(self, judge: object) -> tuple[Assertion, ...]:
         default = self._default
         key = repr(judge)  # a judge may be an object, which is no key of a dictionary
         if key not in self._of_default:
@@ -173,13 +186,13 @@ class CaseMaker:
         return self._of_default[key]
 
     def _read(
-        self, entry: Mapping[str, Any], document: Document, path: Keys, judge: Any
+        self, entry: Mapping[str, object], document: Document, path: KeyPath, judge: object
     ) -> tuple[Assertion, ...]:
         entries = entry.get("assert") or []
         return read_assertions(self._source, entries, document, (*path, "assert"), judge)
 
 
-def _variables(source: Source, test: FoundTest) -> Mapping[str, Any]:
+def _variables(source: Source, test: FoundTest) -> Mapping[str, object]:
     """Return the variables of a test; files of them are put together."""
     variables = test.entry.get("vars") or {}
     if isinstance(variables, Mapping):
@@ -188,7 +201,7 @@ def _variables(source: Source, test: FoundTest) -> Mapping[str, Any]:
     spot = test.document.spot(*test.path, "vars")
     if not _is_list_of_texts(references):
         raise SuiteError("promptfoo.vars", at=spot)
-    merged: dict[str, Any] = {}
+    merged: dict[str, object] = {}
     for reference in references:
         for path in source.paths(reference, spot):
             value = load_document(source.load_text(path), path.name).value
@@ -198,11 +211,11 @@ def _variables(source: Source, test: FoundTest) -> Mapping[str, Any]:
     return merged
 
 
-def _is_list_of_texts(value: Any) -> bool:
+def _is_list_of_texts(value: object) -> TypeGuard[list[str]]:
     return isinstance(value, list) and all(isinstance(entry, str) for entry in value)
 
 
-def _names(value: Any, key: str, spot: Where) -> tuple[str, ...] | None:
+def _names(value: object, key: str, spot: Where) -> tuple[str, ...] | None:
     if value is None:
         return None
     if not _is_list_of_texts(value):
@@ -210,15 +223,15 @@ def _names(value: Any, key: str, spot: Where) -> tuple[str, ...] | None:
     return tuple(value)
 
 
-def _name(merged: Mapping[str, Any], count: int, number: int) -> str:
-    description = str(merged.get("description") or "")
+def _name(entry: Mapping[str, object], count: int, number: int) -> str:
+    description = str(entry.get("description") or "")
     if not description:
         return f"{count + number + 1}"
     # Names tell the cases of a suite apart, so the second row of one test has a number.
     return f"{description} ({number + 1})" if number else description
 
 
-def _answer(value: Any) -> str | None:
+def _answer(value: object) -> str | None:
     """Return the answer that a test brings; an object goes as JSON."""
     # What JavaScript takes for false is no answer: promptfoo then asks the model.
     if value in (None, "", 0, False):

@@ -8,7 +8,7 @@ Everything that is read and not carried out is a warning with its place.
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from core import bounded
 from core.language import gettext as _
@@ -18,7 +18,7 @@ from evaluations.engine.formats.numbers import number_in
 from evaluations.engine.formats.yaml_document import Document
 from evaluations.engine.providers.base import MOST_AT_A_TIME
 from evaluations.engine.types import ImportNotice, Suite
-from evaluations.promptfoo.cases import FoundCase
+from evaluations.promptfoo.cases import FoundCase, list_entries
 from evaluations.promptfoo.files import Render, Source, Where
 from evaluations.promptfoo.keys import COMMAND_LINE, RUN, TOP, warn_of_keys
 from evaluations.promptfoo.prompts import PromptSource, matches, read_prompts
@@ -119,7 +119,7 @@ def _read(source: Source, document: Document) -> PromptfooConfig:
         providers=providers,
         suite=suite,
         options=options,
-        models=list_models(default.entry.get("options") or {}),
+        models=list_models(list_entries(default, "options")),
         found=cases,
         warnings=warnings,
     )
@@ -151,7 +151,7 @@ def _options(source: Source, document: Document) -> RunOptions:
     warn_of_keys(source, general, RUN, document, ("evaluateOptions",))
     warn_of_keys(source, command_line, COMMAND_LINE, document, ("commandLineOptions",))
     spot = document.spot("evaluateOptions")
-    merged: dict[str, Any] = {}
+    merged: dict[str, object] = {}
     for options in (general, command_line):  # the later one wins, as in promptfoo
         if options is not None and not isinstance(options, Mapping):
             raise SuiteError("promptfoo.evaluate-options", at=spot)
@@ -169,7 +169,7 @@ def _options(source: Source, document: Document) -> RunOptions:
     )
 
 
-def _number(options: Mapping[str, Any], key: str, spot: Where) -> float | None:
+def _number(options: Mapping[str, object], key: str, spot: Where) -> float | None:
     value = options.get(key)
     if value is None:
         return None
@@ -177,7 +177,7 @@ def _number(options: Mapping[str, Any], key: str, spot: Where) -> float | None:
 
 
 def _whole(
-    options: Mapping[str, Any], key: str, spot: Where, *, most: float = math.inf
+    options: Mapping[str, object], key: str, spot: Where, *, most: float = math.inf
 ) -> int | None:
     value = _number(options, key, spot)
     if value is None:

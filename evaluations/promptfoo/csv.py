@@ -1,13 +1,13 @@
-"""promptfoo's tables of tests: columns are variables, columns with two underscores are special."""
+"""promptfoo's tables of tests: columns are variables, those with two underscores are special."""
 
 import difflib
 import json
 import re
-from collections.abc import Mapping
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import Final
 
 from core.language import gettext as _
-from core.tables import InvalidValue, Table
+from core.tables import InvalidValue, Record, Table
 from evaluations.engine.errors import ScoringError, SuiteError
 from evaluations.engine.formats.assertions import RUNS_CODE, UNKNOWN_HERE
 from evaluations.engine.formats.tables import build_document
@@ -37,8 +37,8 @@ WITH_THRESHOLD: Final = frozenset(
 )
 USUAL: Final = 0.75
 
-Cell = tuple[dict[str, Any], str]  # an assertion, and a warning or ""
-FoundRow = tuple[Document, dict[str, Any]]  # where it stands, and a test
+Cell = tuple[dict[str, object], str]  # an assertion, and a warning or ""
+FoundRow = tuple[Document, dict[str, object]]  # where it stands, and a test
 
 
 def parse_cell(text: str) -> Cell:
@@ -52,7 +52,7 @@ def parse_cell(text: str) -> Cell:
     name = ALIASES.get(word, word)
     if name not in SCORERS and name not in UNKNOWN_HERE and name not in RUNS_CODE:
         return {"type": "equals", "value": text}, _warn_of_prefix(text)
-    assertion: dict[str, Any] = {"type": f"{negated or ''}{name}"}
+    assertion: dict[str, object] = {"type": f"{negated or ''}{name}"}
     if value is not None:
         listed = name.endswith(("-any", "-all"))
         assertion["value"] = _fields(value) if listed else value.strip()
@@ -66,7 +66,9 @@ def _fields(value: str) -> list[str] | str:
         return value  # the assertion says what is wrong with it
 
 
-def _with_threshold(assertion: dict[str, Any], name: str, bracket: str | None, text: str) -> Cell:
+def _with_threshold(
+    assertion: dict[str, object], name: str, bracket: str | None, text: str
+) -> Cell:
     if name not in WITH_THRESHOLD:
         if not bracket:
             return assertion, ""
@@ -139,106 +141,132 @@ def table_tests(table: Table, file: str) -> tuple[list[FoundRow], list[ImportNot
     Raises:
         SuiteError: a row has more cells than the header, or a special column is wrong.
     """
-    first = FileLocation(file=file, line=table.header_line)
-    warnings = [
+    header = FileLocation(file=file, line=table.header_line)
+    notices = [
         ImportNotice(
-            message=f"the column “{name}” has one underscore and is a variable", place=first
+            message=f"the column “{name}” has one underscore and is a variable", place=header
         )
         for name in table.columns or ()
         if name.startswith("_") and not name.startswith("__")
     ]
-    warnings += [
+    notices += [
         ImportNotice(message=str(note), place=FileLocation(file=file)) for note in table.notes
     ]
-    tests = []
+    tests: list[FoundRow] = []
     for record in table:
         document = build_document(table, record, file)
-        place = document.place()
+        test = _RowTest(place=document.place())
+        test.read(record)
+        tests.append((document, test.entry()))
+        notices += [ImportNotice(message=text, place=test.place) for text in test.warnings]
+    return tests, notices
+
+
+@dataclass(kw_only=True, slots=True)
+class _RowTest:
+    """A test that is being read from a row."""
+
+    place: FileLocation
+    """Where the row stands."""
+    warnings: list[str] = field(default_factory=list)
+    _variables: dict[str, object] = field(default_factory=dict)
+    _assertions: list[dict[str, object]] = field(default_factory=list)
+    _numbered: dict[str, dict[str, object]] = field(default_factory=dict)
+    """The assertions, by the number of their column; __expected is __expected1."""
+    _metadata: dict[str, object] = field(default_factory=dict)
+    _options: dict[str, object] = field(default_factory=dict)
+    _fields: dict[str, object] = field(default_factory=dict)
+    """Everything else of the test."""
+
+    def entry(self) -> dict[str, object]:
+        """Return the test in the words of a configuration."""
+        return {
+            "vars": self._variables,
+            "assert": self._assertions,
+            "metadata": self._metadata,
+            "options": self._options,
+            **self._fields,
+        }
+
+    def read(self, record: Record) -> None:
+        """Take over what the cells of a row say.
+
+        Raises:
+            SuiteError: the row or one of its cells is wrong.
+        """
         if isinstance(record.value, InvalidValue):
-            raise SuiteError(record.value.reason, at=place)
-        row = {_fold(column): _cell(cell, place) for column, cell in record.value.items()}
-        if record.missing and any(EXPECTED.match(_fold(column)) for column in record.missing):
-            message = _("the row ends before the column “%(missing)s”, so it has no such check") % {
-                "missing": record.missing[0]
-            }
-            warnings.append(ImportNotice(message=message, place=place))
-        test, messages = _test(row, place)
-        tests.append((document, test))
-        for message in messages:
-            warnings.append(ImportNotice(message=message, place=place))
-    return tests, warnings
-
-
-def _cell(cell: str | InvalidValue, place: FileLocation) -> str:
-    if isinstance(cell, InvalidValue):
-        raise SuiteError(cell.reason, at=place)
-    return cell
-
-
-def _test(row: Mapping[str, str], place: FileLocation) -> tuple[dict[str, Any], list[str]]:
-    test: dict[str, Any] = {"vars": {}, "assert": [], "metadata": {}, "options": {}}
-    warnings: list[str] = []
-    numbered: dict[str, dict[str, Any]] = {}
-    for name, cell in row.items():
-        expected = EXPECTED.match(name)
-        if expected and cell.strip():
-            assertion, warning = parse_cell(cell.strip())
-            if warning:
-                warnings.append(warning)
-            numbered[expected[1] or "1"] = assertion  # __expected is __expected1
-            test["assert"].append(assertion)
-        elif expected:
-            continue  # an empty cell: this row has no such check
-        elif not name.startswith("__"):
-            test["vars"][name] = cell
-        else:
-            warnings += _special(test, name, cell, place)
-    _configure(row, numbered, place)
-    for assertion in test["assert"]:
+            raise SuiteError(record.value.reason, at=self.place)
+        row = {_fold(column): self._text(cell) for column, cell in record.value.items()}
+        if any(EXPECTED.match(_fold(column)) for column in record.missing):
+            message = _("the row ends before the column “%(missing)s”, so it has no such check")
+            self.warnings.append(message % {"missing": record.missing[0]})
+        for name, cell in row.items():
+            self._read_cell(name, cell)
+        # Only now: the column of a threshold may stand before that of its assertion.
+        for name, cell in row.items():
+            match = THRESHOLD_OF.match(name)
+            if match is not None and cell.strip():
+                self._read_threshold(match[1], name, cell)
         if row.get("__metric"):
-            assertion["metric"] = row["__metric"]
-    return test, warnings
+            for assertion in self._assertions:
+                assertion["metric"] = row["__metric"]
 
+    def _text(self, cell: str | InvalidValue) -> str:
+        if isinstance(cell, InvalidValue):
+            raise SuiteError(cell.reason, at=self.place)
+        return cell
 
-def _special(test: dict[str, Any], name: str, cell: str, place: FileLocation) -> list[str]:
-    if not cell:
-        return []
-    if name == "__threshold":
-        test["threshold"] = _number(cell, name, place)
-    elif name.startswith("__metadata:"):
-        key = name.removeprefix("__metadata:")
-        if key.endswith("[]"):
-            parts = re.split(r"(?<!\\),", cell)  # a comma behind a backslash belongs to the text
-            values = [part.replace("\\,", ",").strip() for part in parts]
-            test["metadata"][key.removesuffix("[]")] = values
+    def _read_cell(self, name: str, cell: str) -> None:
+        expected = EXPECTED.match(name)
+        if expected is not None:
+            self._read_expected(expected[1] or "1", cell.strip())
+        elif name.startswith("__"):
+            self._read_special(name, cell)
         else:
-            test["metadata"][key] = cell
-    elif name in ("__prefix", "__suffix"):
-        test["options"][name.removeprefix("__")] = cell
-    elif name in SPECIAL:
-        test[name.removeprefix("__")] = cell
-    elif not THRESHOLD_OF.match(name):
-        return [f"there is no special column “{name}”; it is left out"]
-    return []
+            self._variables[name] = cell
 
+    def _read_expected(self, number: str, text: str) -> None:
+        if not text:
+            return  # this row has no such check
+        assertion, warning = parse_cell(text)
+        if warning:
+            self.warnings.append(warning)
+        self._numbered[number] = assertion
+        self._assertions.append(assertion)
 
-def _configure(
-    row: Mapping[str, str], numbered: dict[str, dict[str, Any]], place: FileLocation
-) -> None:
-    for name, cell in row.items():
-        match = THRESHOLD_OF.match(name)
-        if match and cell.strip():
-            number = match[1] or "1"
-            if number not in numbered:
-                raise SuiteError("promptfoo.csv-orphan", at=place, name=name, found=match[1])
-            numbered[number]["threshold"] = _number(cell, name, place)
+    def _read_special(self, name: str, cell: str) -> None:
+        if not cell:
+            return
+        if name == "__threshold":
+            self._fields["threshold"] = self._number(cell, name)
+        elif name.startswith("__metadata:"):
+            self._read_metadata(name.removeprefix("__metadata:"), cell)
+        elif name in ("__prefix", "__suffix"):
+            self._options[name.removeprefix("__")] = cell
+        elif name in SPECIAL:
+            self._fields[name.removeprefix("__")] = cell
+        elif not THRESHOLD_OF.match(name):
+            self.warnings.append(f"there is no special column “{name}”; it is left out")
 
+    def _read_metadata(self, key: str, cell: str) -> None:
+        if not key.endswith("[]"):
+            self._metadata[key] = cell
+            return
+        parts = re.split(r"(?<!\\),", cell)  # a comma behind a backslash belongs to the text
+        values = [part.replace("\\,", ",").strip() for part in parts]
+        self._metadata[key.removesuffix("[]")] = values
 
-def _number(cell: str, name: str, place: FileLocation) -> float:
-    try:
-        number = finite(json.loads(cell.strip()))
-    except (ValueError, RecursionError):
-        number = None
-    if number is None:
-        raise SuiteError("promptfoo.csv-number", at=place, name=name, cell=cell[:60])
-    return number
+    def _read_threshold(self, number: str, name: str, cell: str) -> None:
+        assertion = self._numbered.get(number or "1")
+        if assertion is None:
+            raise SuiteError("promptfoo.csv-orphan", at=self.place, name=name, found=number)
+        assertion["threshold"] = self._number(cell, name)
+
+    def _number(self, cell: str, name: str) -> float:
+        try:
+            number = finite(json.loads(cell.strip()))
+        except (ValueError, RecursionError):
+            number = None
+        if number is None:
+            raise SuiteError("promptfoo.csv-number", at=self.place, name=name, cell=cell[:60])
+        return number

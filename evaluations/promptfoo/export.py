@@ -1,7 +1,5 @@
 """A suite as promptfoo's own configuration; what it has no word for goes into metadata."""
 
-from typing import Any
-
 from evaluations.engine.formats.assertions import assertion_as_dict
 from evaluations.engine.formats.yaml_document import dump_document
 from evaluations.engine.types import Assertion, Case, Suite
@@ -16,7 +14,7 @@ def write_promptfoo(suite: Suite) -> str:
     return dump_document(content)
 
 
-def _test(case: Case) -> dict[str, Any]:
+def _test(case: Case) -> dict[str, object]:
     metadata = dict(case.metadata)
     if case.expected:
         metadata["expected"] = case.expected
@@ -24,32 +22,36 @@ def _test(case: Case) -> dict[str, Any]:
         metadata["tags"] = list(case.tags)
     if case.weight != 1:
         metadata["weight"] = case.weight
-    found = {
+    fields = {
         "description": case.name,
-        "vars": {name: _quoted(value) for name, value in case.variables.items()},
-        "assert": [_assertion(one) for one in case.assertions],
+        "vars": {name: _escape_tags(value) for name, value in case.variables.items()},
+        "assert": [_assertion(assertion) for assertion in case.assertions],
         "threshold": case.threshold,
         "metadata": metadata,
         "providerOutput": case.given_answer,
     }
-    return {key: value for key, value in found.items() if value not in (None, [], {})}
+    return {key: value for key, value in fields.items() if value not in (None, [], {})}
 
 
-def _assertion(one: Assertion) -> dict[str, Any]:
-    if isinstance(one.config.get("original"), dict):
-        return dict(one.config["original"])
-    found = assertion_as_dict(one)
-    if isinstance(found.get("value"), str):
-        found["value"] = _quoted(found["value"])
-    if found.get("config", {}).get("provider"):
-        config = dict(found.pop("config"))
-        found["provider"] = config.pop("provider")
-        found |= {"config": config} if config else {}
-    return found
+def _assertion(assertion: Assertion) -> dict[str, object]:
+    original = assertion.config.get("original")
+    if isinstance(original, dict):
+        return dict(original)  # promptfoo can do what we cannot
+    entry = assertion_as_dict(assertion)
+    if "value" in entry:
+        entry["value"] = _escape_tags(entry["value"])
+    config = dict(entry.get("config", {}))
+    if config.get("provider"):
+        # There the judge stands beside the config, not in it.
+        entry["provider"] = config.pop("provider")
+        del entry["config"]
+        if config:
+            entry["config"] = config
+    return entry
 
 
-def _quoted(value: Any) -> Any:
+def _escape_tags(value: object) -> object:
     """Return a value that promptfoo's templates give back as it is."""
-    if isinstance(value, str) and any(sign in value for sign in ("{{", "{%", "{#")):
+    if isinstance(value, str) and any(tag in value for tag in ("{{", "{%", "{#")):
         return f"{{% raw %}}{value}{{% endraw %}}"
     return value

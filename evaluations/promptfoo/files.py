@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Any, Final
+from typing import Final
 
 from core.language import gettext as _
 from core.tables import UnreadableError
 from core.tables.encodings import decode
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.files import Files, is_pattern
-from evaluations.engine.formats.yaml_document import Document, LazyLocation, load_document
+from evaluations.engine.formats.yaml_document import Document, KeyPath, LazyLocation, load_document
 from evaluations.engine.providers.keys import find_secret
 from evaluations.engine.types import FileLocation, ImportNotice
 from evaluations.promptfoo.references import resolve_references
@@ -45,7 +45,7 @@ SECRETS: Final = frozenset(
 )
 
 Where = FileLocation | LazyLocation
-Render = Callable[[str, Mapping[str, Any]], str]
+Render = Callable[[str, Mapping[str, object]], str]
 """Fills a text with values; ValueError with one sentence where it cannot."""
 
 
@@ -135,28 +135,21 @@ class Source:
         """Return a YAML or JSON file, its `$ref` in place."""
         text = self.load_text(path)
         document = load_document(text, path.name)
-        # Most files hold neither, and to walk through thousands of tests takes a while.
+        # Most files contain neither, and to walk through thousands of tests takes a while.
         if "env" in text:
             self.warn_of_environment(document.value, document, ())
-        return resolve_references(document, self._referenced) if "$ref" in text else document
+        if "$ref" in text:
+            return resolve_references(document, self._referenced)
+        return document
 
-    def warn_of_environment(self, value: Any, document: Document, path: tuple[Any, ...]) -> None:
+    def warn_of_environment(self, value: object, document: Document, path: KeyPath) -> None:
         """Warn of each text that reads variables of the environment.
 
         Raises:
             SuiteError: it is one that holds a key.
         """
         if isinstance(value, str):
-            variable = find_environment(value)
-            if variable is not None:
-                name = variable[1]
-                place = document.spot(*path)
-                if _is_secret(name):
-                    sentence = _(
-                        "holds a key or an address; neither enters prompts, cases or answers"
-                    )
-                    raise SuiteError("promptfoo.variable", at=place, name=name, sentence=sentence)
-                self.warn("variables of the environment are not read; they are empty", place)
+            self._warn_of_text(value, document.spot(*path))
         elif isinstance(value, dict):
             for key, inner in value.items():
                 self.warn_of_environment(inner, document, (*path, key))
@@ -164,7 +157,17 @@ class Source:
             for number, inner in enumerate(value):
                 self.warn_of_environment(inner, document, (*path, number))
 
-    def _referenced(self, reference: str, place: Where) -> Any:
+    def _warn_of_text(self, text: str, place: Where) -> None:
+        variable = find_environment(text)
+        if variable is None:
+            return
+        _start, name = variable
+        if _is_secret(name):
+            sentence = _("holds a key or an address; neither enters prompts, cases or answers")
+            raise SuiteError("promptfoo.variable", at=place, name=name, sentence=sentence)
+        self.warn("variables of the environment are not read; they are empty", place)
+
+    def _referenced(self, reference: str, place: Where) -> object:
         path = self.path(reference, place)
         return load_document(self.load_text(path), path.name).value
 
@@ -174,15 +177,20 @@ def find_environment(text: str) -> tuple[int, str] | None:
 
     Of several the first one that looks like a key.
     """
-    reads: list[tuple[int, str]] = []
+    first: tuple[int, str] | None = None
     for match in ENVIRONMENT.finditer(text):
-        first = max(0, match.start() - TAG_LENGTH)
-        before = text[first : match.start()]
+        start = max(0, match.start() - TAG_LENGTH)
+        before = text[start : match.start()]
         opened = max(before.rfind("{{"), before.rfind("{%"))
-        if opened > max(before.rfind("}}"), before.rfind("%}")):
-            reads.append((first + opened, match[1] or match[2] or ""))
-    secrets = (read for read in reads if _is_secret(read[1]))
-    return next(secrets, reads[0] if reads else None)
+        closed = max(before.rfind("}}"), before.rfind("%}"))
+        if opened <= closed:
+            continue  # “env” outside of any tag is a word
+        name = match[1] or match[2] or ""
+        if _is_secret(name):
+            return start + opened, name
+        if first is None:
+            first = start + opened, name
+    return first
 
 
 def _is_secret(variable: str) -> bool:

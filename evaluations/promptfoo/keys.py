@@ -2,9 +2,9 @@
 
 import difflib
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
-from evaluations.engine.formats.yaml_document import Document
+from evaluations.engine.formats.yaml_document import Document, KeyPath
 from evaluations.promptfoo.files import Source
 
 __all__ = [
@@ -85,18 +85,20 @@ COMMAND_LINE: Final[Keys] = {
 
 
 def warn_of_keys(
-    source: Source, found: object, known: Keys, document: Document, path: tuple[Any, ...]
+    source: Source, entry: object, known: Keys, document: Document, path: KeyPath
 ) -> None:
     """Warn of each key that is unknown, or known and not carried out.
 
     Args:
         source: where the warnings go.
-        found: an object of a configuration; nothing else has keys.
+        entry: an object of a configuration; nothing else has keys.
         known: the keys that it may have.
         document: where it stands.
-        path: and at which place.
+        path: and where in it.
     """
-    for key in found if isinstance(found, Mapping) else ():
+    if not isinstance(entry, Mapping):
+        return
+    for key in entry:
         if key not in known:
             near = difflib.get_close_matches(str(key), known, n=1)
             hint = f"; did you mean “{near[0]}”?" if near else ""

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any, Final
+from typing import Final
 
 from core.language import gettext as _
 from evaluations.engine.errors import SuiteError
@@ -64,7 +64,7 @@ def read_prompts(source: Source, document: Document) -> list[PromptSource]:
     if isinstance(entries, Mapping):
         entries = [{"id": path, "label": label} for path, label in entries.items()]
     prompts: list[PromptSource] = []
-    seen: list[Any] = []  # a list: objects have no hash
+    seen: list[object] = []  # a list: objects have no hash
     for number, entry in enumerate(entries if isinstance(entries, list) else [entries]):
         if entry not in seen:
             prompts += _entry(source, entry, document, number)
@@ -72,7 +72,9 @@ def read_prompts(source: Source, document: Document) -> list[PromptSource]:
     return prompts
 
 
-def _entry(source: Source, entry: Any, document: Document, number: int) -> Iterator[PromptSource]:
+def _entry(
+    source: Source, entry: object, document: Document, number: int
+) -> Iterator[PromptSource]:
     place = document.spot("prompts", number)
     if isinstance(entry, str):
         return _read(source, entry, {}, place)
@@ -88,7 +90,7 @@ def _entry(source: Source, entry: Any, document: Document, number: int) -> Itera
 
 
 def _read(
-    source: Source, raw: str, entry: Mapping[str, Any], place: Where
+    source: Source, raw: str, entry: Mapping[str, object], place: Where
 ) -> Iterator[PromptSource]:
     label = str(entry.get("label") or "")
     names = tuple(str(entry[key]) for key in ("label", "id") if entry.get(key))
@@ -200,7 +202,7 @@ def _warn_of_chat(source: Source, raw: str, place: Where) -> None:
         source.warn(sentence, place)
 
 
-def _is_message(value: Any) -> bool:
+def _is_message(value: object) -> bool:
     if not isinstance(value, dict) or set(value) != {"role", "content"}:
         return False
     return isinstance(value["content"], str)

@@ -3,10 +3,9 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
 
 from evaluations.engine.errors import SetupError, SuiteError
-from evaluations.engine.formats.yaml_document import Document
+from evaluations.engine.formats.yaml_document import Document, KeyPath
 from evaluations.engine.providers import ProviderSpec, list_left_out, parse_spec
 from evaluations.promptfoo.files import CODE, Source, Where
 
@@ -32,7 +31,7 @@ def read_providers(source: Source, document: Document) -> list[ProviderSource]:
     config = document.mapping
     key = "providers" if "providers" in config else "targets"
     providers: list[ProviderSource] = []
-    seen: list[Any] = []  # a list: objects have no hash
+    seen: list[object] = []  # a list: objects have no hash
     for entry, where, path in _listed(source, config.get(key) or [], document, (key,)):
         if entry not in seen:
             providers.append(_read(source, entry, where, path))
@@ -40,14 +39,14 @@ def read_providers(source: Source, document: Document) -> list[ProviderSource]:
     return providers
 
 
-Listed = tuple[Any, Document, tuple[Any, ...]]
+Listed = tuple[object, Document, KeyPath]
 
 
 def _listed(
     source: Source,
-    entries: Any,
+    entries: object,
     document: Document,
-    path: tuple[Any, ...],
+    path: KeyPath,
     within: tuple[PurePosixPath, ...] = (),
 ) -> Iterator[Listed]:
     for number, entry in enumerate(entries if isinstance(entries, list) else [entries]):
@@ -63,7 +62,7 @@ def _listed(
             yield entry, document, here
 
 
-def _read(source: Source, entry: Any, document: Document, path: tuple[Any, ...]) -> ProviderSource:
+def _read(source: Source, entry: object, document: Document, path: KeyPath) -> ProviderSource:
     spot = document.spot(*path)
     try:
         loaded = _with_files(source, entry, spot)
@@ -74,14 +73,16 @@ def _read(source: Source, entry: Any, document: Document, path: tuple[Any, ...])
         source.path(spec.model, spot)  # refuses a file outside, whether it is there or not
     for inside, sentence in list_left_out(entry):
         source.warn(sentence, document.spot(*path, *inside))
-    # An object without an id has it as its one key: {openai:gpt-4.1: {…}}.
-    written = entry if isinstance(entry, str) else str(entry.get("id") or next(iter(entry)))
+    written = str(entry)
+    if isinstance(entry, Mapping):
+        # An object without an id has it as its one key: {openai:gpt-4.1: {…}}.
+        written = str(entry.get("id") or next(iter(entry)))
     short = f"{spec.kind}:{spec.model}" if spec.model else spec.kind
     names = [name for name in (spec.label, written, short) if name]
     return ProviderSource(spec=spec, names=tuple(names))
 
 
-def _with_files(source: Source, value: Any, spot: Where) -> Any:
+def _with_files(source: Source, value: object, spot: Where) -> object:
     """Return a provider whose settings are loaded from the files that they name."""
     if isinstance(value, Mapping):
         return {key: _with_files(source, inner, spot) for key, inner in value.items()}
@@ -95,7 +96,7 @@ def _with_files(source: Source, value: Any, spot: Where) -> Any:
     return source.load_text(path)
 
 
-def list_models(options: Mapping[str, Any]) -> dict[str, str]:
+def list_models(options: Mapping[str, object]) -> dict[str, str]:
     """Return the judge and the embeddings that the options of all tests name."""
     provider = options.get("provider")
     if isinstance(provider, Mapping) and "id" not in provider:

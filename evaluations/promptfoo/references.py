@@ -1,10 +1,10 @@
 """`$ref` in configurations: what stands elsewhere, also in another file, is put in place."""
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from evaluations.engine.errors import SuiteError
-from evaluations.engine.formats.yaml_document import Document, LazyLocation
+from evaluations.engine.formats.yaml_document import Document, KeyPath, LazyLocation
 
 __all__ = ["resolve_references"]
 
@@ -12,7 +12,7 @@ MOST: Final = 10_000  # references; each may hold others
 MOST_VALUES: Final = 1_000_000  # with all that references repeat
 MISSING: Final = object()
 
-Load = Callable[[str, LazyLocation], Any]
+Load = Callable[[str, LazyLocation], object]
 
 
 def resolve_references(document: Document, load: Load) -> Document:
@@ -40,25 +40,34 @@ class _Resolver:
         self.count = 0
         self._left = MOST_VALUES
 
-    def resolve(self, value: Any, path: tuple[Any, ...], within: tuple[str, ...]) -> Any:
+    def resolve(self, value: object, path: KeyPath, within: tuple[str, ...]) -> object:
+        """Return a value with every reference in it replaced.
+
+        Args:
+            value: what stands at `path`.
+            path: where in the document that is.
+            within: the references that led here, of which none may come again.
+        """
         self._left -= 1
         if self._left < 0:
             raise SuiteError(
                 "file.too-many-values", at=self.document.file, limit=f"{MOST_VALUES:,}"
             )
         if isinstance(value, list):
-            return [self.resolve(one, (*path, place), within) for place, one in enumerate(value)]
+            return [self.resolve(item, (*path, index), within) for index, item in enumerate(value)]
         if not isinstance(value, dict):
             return value
-        found = {key: self.resolve(one, (*path, key), within) for key, one in value.items()}
+        entries = {key: self.resolve(inner, (*path, key), within) for key, inner in value.items()}
         reference = value.get("$ref")
+        # What parameters of a tool contain is a JSON Schema, which refers to itself.
         if not isinstance(reference, str) or "parameters" in path:
-            return found
-        return self._found(reference, found, path, within)
+            return entries
+        return self._replace(reference, entries, path, within)
 
-    def _found(
-        self, reference: str, beside: dict[str, Any], path: tuple[Any, ...], within: tuple[str, ...]
-    ) -> Any:
+    def _replace(
+        self, reference: str, entries: dict[str, object], path: KeyPath, within: tuple[str, ...]
+    ) -> object:
+        """Return what a reference leads to, with the keys beside it put in."""
         spot = self.document.spot(*path)
         self.count += 1
         if reference in within or self.count > MOST:
@@ -66,16 +75,19 @@ class _Resolver:
         target = self._target(reference, spot)
         if target is MISSING:
             if "value" in path:
-                return beside
+                return entries  # of a JSON Schema that answers are checked with
             raise SuiteError(f"{spot}: {_nothing(reference)}")
         target = self.resolve(target, path, (*within, reference))
-        rest = {key: one for key, one in beside.items() if key != "$ref"}
-        return {**target, **rest} if isinstance(target, dict) else target
+        if not isinstance(target, dict):
+            return target
+        beside = {key: value for key, value in entries.items() if key != "$ref"}
+        return {**target, **beside}
 
-    def _target(self, reference: str, spot: LazyLocation) -> Any:
+    def _target(self, reference: str, spot: LazyLocation) -> object:
         file, _hash, pointer = reference.partition("#")
         value = self.load(file, spot) if file else self.document.value
         for part in pointer.split("/")[1:]:
+            # RFC 6901: ~1 is a slash and ~0 a tilde, replaced in this order.
             name = part.replace("~1", "/").replace("~0", "~")
             if isinstance(value, list) and name.isdigit() and int(name) < len(value):
                 value = value[int(name)]

@@ -34,10 +34,11 @@ def free_template(text: str) -> Template:
     with contextlib.suppress(TemplateError):
         parse_messages(text)
         template = replace(template, kind="chat", syntax="nunjucks-value")
-    variables = (
-        replace(one, required=False, type="json", default=UNDEFINED)
-        for one in propose_variables(template)
-    )
+    # As in promptfoo, what a test does not set is undefined, and no error.
+    variables = [
+        replace(variable, required=False, type="json", default=UNDEFINED)
+        for variable in propose_variables(template)
+    ]
     return replace(template, variables=tuple(variables))
 
 

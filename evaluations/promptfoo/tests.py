@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
-from typing import Any
 
 from core.tables import detect_format
 from core.tables.values import UnsupportedValueError, plain
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.tables import build_document, open_suite_table
-from evaluations.engine.formats.yaml_document import Document
+from evaluations.engine.formats.yaml_document import Document, KeyPath
 from evaluations.promptfoo.assertions import warn_of_judge
 from evaluations.promptfoo.cases import (
     CaseMaker,
@@ -23,7 +22,6 @@ from evaluations.promptfoo.values import MOST_CASES, refuse_many
 
 __all__ = ["read_default", "read_tests"]
 
-Keys = tuple[Any, ...]
 Within = tuple[PurePosixPath, ...]
 
 
@@ -37,10 +35,10 @@ def read_default(source: Source, document: Document) -> FoundTest:
     return FoundTest(entry=entry, document=document, path=path)
 
 
-def _follow(source: Source, document: Document, key: str) -> tuple[Any, Document, Keys]:
+def _follow(source: Source, document: Document, key: str) -> tuple[object, Document, KeyPath]:
     """Return what a key holds and where it stands: a text is the name of a file that holds it."""
     value = document.mapping.get(key)
-    path: Keys = (key,)
+    path: KeyPath = (key,)
     if not value or not isinstance(value, str):
         return value, document, path
     inner = source.document(source.path(value, document.spot(*path)))
@@ -72,7 +70,7 @@ def read_tests(source: Source, document: Document, default: FoundTest) -> list[F
     return cases
 
 
-def _warn(source: Source, test: Mapping[str, Any], document: Document, path: Keys) -> None:
+def _warn(source: Source, test: Mapping[str, object], document: Document, path: KeyPath) -> None:
     warn_of_keys(source, test, TEST, document, path)
     options = test.get("options")
     warn_of_keys(source, options, OPTIONS, document, (*path, "options"))
@@ -109,7 +107,7 @@ def _joined(part: FoundTest, test: FoundTest) -> FoundTest:
 
 
 def _listed(
-    source: Source, tests: Any, document: Document, path: Keys, within: Within = ()
+    source: Source, tests: object, document: Document, path: KeyPath, within: Within = ()
 ) -> Iterator[FoundTest]:
     if _is_path(tests):
         tests = [tests]
@@ -129,7 +127,7 @@ def _listed(
             raise SuiteError("promptfoo.test-shape", at=spot)
 
 
-def _is_path(value: Any) -> bool:
+def _is_path(value: object) -> bool:
     """Whether a value is {path: FILE, config: …} instead of a test."""
     return isinstance(value, Mapping) and isinstance(value.get("path"), str)
 

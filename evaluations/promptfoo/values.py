@@ -5,7 +5,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.yaml_document import load_document
@@ -30,12 +30,12 @@ MEDIA: Final = (
 )
 
 
-def stringify(value: Any) -> str:
+def stringify(value: object) -> str:
     """Return a value as `JSON.stringify` writes it."""
     return json.dumps(_whole_numbers(value), ensure_ascii=False, separators=(",", ":"))
 
 
-def _whole_numbers(value: Any) -> Any:
+def _whole_numbers(value: object) -> object:
     if isinstance(value, dict):
         return {key: _whole_numbers(inner) for key, inner in value.items()}
     if isinstance(value, list):
@@ -46,8 +46,8 @@ def _whole_numbers(value: Any) -> Any:
 
 
 def combinations(
-    source: Source, variables: Mapping[str, Any], place: Where, *, expanded: bool
-) -> Iterator[dict[str, Any]]:
+    source: Source, variables: Mapping[str, object], place: Where, *, expanded: bool
+) -> Iterator[dict[str, object]]:
     """Yield each combination of the lists of texts and of the files that patterns match.
 
     Args:
@@ -73,7 +73,7 @@ def refuse_many(count: int, place: Where, most: int = MOST_COMBINATIONS) -> None
         raise SuiteError("promptfoo.too-many-cases", at=place, count=f"{count:,}", most=f"{most:,}")
 
 
-def _choices(source: Source, value: Any, place: Where) -> list[Any]:
+def _choices(source: Source, value: object, place: Where) -> list[object]:
     if isinstance(value, str) and value.startswith("file://"):
         paths = source.paths(value, place)
         if not paths:
@@ -85,13 +85,13 @@ def _choices(source: Source, value: Any, place: Where) -> list[Any]:
     return [value]
 
 
-def resolved(source: Source, variables: Mapping[str, Any], place: Where) -> dict[str, Any]:
+def resolved(source: Source, variables: Mapping[str, object], place: Where) -> dict[str, object]:
     """Return variables with files read and the names of other variables filled in.
 
     Raises:
         SuiteError: a file cannot be read as a text; names the place.
     """
-    values: dict[str, Any] = {}
+    values: dict[str, object] = {}
     for name, value in variables.items():
         if not isinstance(value, str):
             values[name] = value
@@ -115,18 +115,21 @@ def _loaded(source: Source, reference: str, place: Where) -> str:
     return text.strip()
 
 
-def _pass(variables: dict[str, Any], place: Where) -> bool:
+def _pass(variables: dict[str, object], place: Where) -> bool:
     """Fill in the first name of each text; whether there was one."""
     changed = False
     filled = 0
     for name, value in variables.items():
-        match = NAME.search(value) if isinstance(value, str) else None
-        if match and match[1] in variables:
-            text = as_text(variables[match[1]])
-            variables[name] = value.replace(match[0], text, 1)
-            changed = True
-            # Each may take in the one before, and that one what it has taken in.
-            filled += len(variables[name])
-            if filled > LARGEST:
-                raise SuiteError("promptfoo.values-too-long", at=place, most=f"{LARGEST:,}")
+        if not isinstance(value, str):
+            continue
+        match = NAME.search(value)
+        if match is None or match[1] not in variables:
+            continue
+        text = value.replace(match[0], as_text(variables[match[1]]), 1)
+        variables[name] = text
+        changed = True
+        # Each may take in the one before, and that one what it has taken in.
+        filled += len(text)
+        if filled > LARGEST:
+            raise SuiteError("promptfoo.values-too-long", at=place, most=f"{LARGEST:,}")
     return changed
