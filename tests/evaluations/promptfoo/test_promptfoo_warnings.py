@@ -193,7 +193,7 @@ def test_files_that_are_named_have_warnings_of_their_own(tmp_path):
         "t.yaml, line 2, column 5, [0].vars.x: variables of the environment are not read; they are "
         "empty",
         "t.yaml, line 3, column 3, [0].optoins: there is no “optoins” here, it is left out; did "
-        "you mean options?",
+        "you mean “options”?",
         "p.txt, line 2, column 5: variables of the environment are not read; they are empty",
         "p.json: a file that a prompt's file names is not read",
     ]
