@@ -281,6 +281,7 @@ SENTENCES: Final = register(
         "promptfoo.prompt-suffix": gettext_noop(
             "a prompt file must end in %(there)s, not “%(suffix)s”"
         ),
+        "promptfoo.reference": gettext_noop("$ref “%(reference)s” cannot be resolved"),
         "promptfoo.remote": gettext_noop(
             "“%(reference)s” is not on this machine; save it as a local file"
         ),
@@ -303,6 +304,7 @@ SENTENCES: Final = register(
         "promptfoo.unknown-reference": gettext_noop(
             "there is no %(kind)s “%(reference)s”; available: %(there)s"
         ),
+        "promptfoo.unknown-template": gettext_noop("unknown assertion template “%(name)s”"),
         "promptfoo.value-file": gettext_noop(
             "“%(value)s” must be a .txt, .json, .yaml or .yml file"
         ),
@@ -310,7 +312,10 @@ SENTENCES: Final = register(
             "the variables expand to more than %(most)s characters when filled into each "
             "other; use shorter values"
         ),
-        "promptfoo.variable": gettext_noop("the variable %(name)s %(sentence)s"),
+        "promptfoo.variable": gettext_noop(
+            "the variable %(name)s contains a key or an address, neither of which may enter "
+            "prompts, cases or answers"
+        ),
         "promptfoo.vars": gettext_noop("vars must map names to values, or list files that do"),
         "promptfoo.vars-file": gettext_noop("a variables file must map names to values"),
         "promptfoo.whole-number": gettext_noop("%(key)s must be an integer %(allowed)s"),

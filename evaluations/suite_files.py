@@ -220,10 +220,12 @@ def _without_prompts(config: PromptfooConfig) -> Suite:
     messages: list[str] = []
     if any(case.prefix or case.suffix for case in suite.cases):
         messages.append(
-            "prefix and suffix belong to prompts, and a suite has none: they are left out"
+            _("“prefix” and “suffix” are ignored; they belong to prompts, and a suite has none")
         )
     if any(test.prompts is not None or test.providers is not None for test in config.found):
-        messages.append("a suite is for all prompts and models: prompts and providers are left out")
+        messages.append(
+            _("“prompts” and “providers” of tests are ignored; each column gets every case")
+        )
     cases = [replace(case, prefix="", suffix="") for case in suite.cases]
     notices = [ImportNotice(message=message) for message in messages]
     return replace(suite, cases=tuple(cases), warnings=(*suite.warnings, *notices))

@@ -12,7 +12,7 @@ from evaluations.engine.providers.keys import find_secret
 from evaluations.engine.scorers import SCORERS, UNSUPPORTED
 from evaluations.engine.types import Assertion, parse_type
 from evaluations.promptfoo.files import CODE, Source, Where
-from evaluations.promptfoo.keys import ASSERTION, warn_of_keys
+from evaluations.promptfoo.keys import ASSERTION, NO_CODE_IN_ASSERTION, warn_of_keys
 
 __all__ = ["filled", "read_assertions", "warn_of_judge"]
 
@@ -55,7 +55,8 @@ def _assertion(
         raise error.within(spot) from None
     is_unsupported = assertion.type == UNSUPPORTED and "why" not in assertion.config
     if is_unsupported and isinstance(entry, Mapping):
-        source.warn(f"{entry.get('type')} is not supported; scoring it will be an error", spot)
+        sentence = _("assertion type “%(kind)s” is not supported; the assertion will be an error")
+        source.warn(sentence % {"kind": entry.get("type")}, spot)
     return assertion
 
 
@@ -89,7 +90,7 @@ def warn_of_judge(source: Source, provider: object, document: Document, path: Ke
         judges = [value for value in values if isinstance(value, Mapping) and "id" in value]
     for judge in judges:
         if set(judge) - {"id", "label"}:
-            sentence = "of a judge only the id is taken; keep its settings in a model profile"
+            sentence = _("only the id of a judge is used; set everything else in a model profile")
             source.warn(sentence, spot)
 
 
@@ -105,10 +106,11 @@ def _prepared(source: Source, entry: object, spot: Where, judge: object) -> obje
     code = next((key for key in CODE_KEYS if key in prepared), None)
     if code is None and isinstance(value, str) and _is_code(value):
         code = value
-        source.warn(f"“{value}” would run code; scoring it will be an error", spot)
+        source.warn(_(NO_CODE_IN_ASSERTION) % {"key": value}, spot)
     if code is not None:
         # Kept, not left out: without it the case might pass for want of its assertion.
-        return unsupported(entry, f"“{code}” would run code, which AutoForge never does")
+        sentence = _("“%(key)s” would run code, which AutoForge never does") % {"key": code}
+        return unsupported(entry, sentence)
     if judge is not None and "provider" not in prepared and _needs_judge(prepared.get("type")):
         prepared["provider"] = judge
     if "value" in prepared:
@@ -169,8 +171,9 @@ def filled(
     try:
         return _filled(source, assertion, variables)
     except ValueError as error:
-        sentence = _("the assertion cannot be filled: %(error)s") % {"error": error}
-        source.warn(f"{sentence}; scoring it will be an error", place)
+        warning = _("the assertion cannot be rendered and will be an error: %(error)s")
+        source.warn(warning % {"error": error}, place)
+        sentence = _("the assertion cannot be rendered: %(error)s") % {"error": error}
         entry = {"type": assertion.type, "value": assertion.value, "weight": assertion.weight}
         return parse_assertion(unsupported(entry, sentence))
 

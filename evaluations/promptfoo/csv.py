@@ -72,7 +72,7 @@ def _with_threshold(
     if name not in WITH_THRESHOLD:
         if not bracket:
             return assertion, ""
-        return assertion, _("promptfoo drops the (%(bracket)s) of “%(text)s”; so it is here") % {
+        return assertion, _("(%(bracket)s) in “%(text)s” is ignored, as in promptfoo") % {
             "bracket": bracket,
             "text": text[:60],
         }
@@ -86,8 +86,8 @@ def _with_threshold(
         return assertion, ""
     # A number of edits: below 1 it lets nothing through but the text itself.
     return assertion, _(
-        "“%(text)s” has no (n): promptfoo takes %(usual)s, which here means equality; write "
-        "%(name)s(5): for up to 5 edits"
+        "“%(text)s” has no threshold; promptfoo's default of %(usual)s edits requires equal texts. "
+        "Write %(name)s(5): to allow 5 edits"
     ) % {"text": text[:60], "usual": f"{threshold:g}", "name": name}
 
 
@@ -100,10 +100,10 @@ def _warn_of_prefix(text: str) -> str:
     near = difflib.get_close_matches(name, SCORERS, n=1, cutoff=0.6)
     if not near:
         return ""
-    return (
-        f"“{match[1]}:” is no assertion type, so the whole cell is what the answer has to equal; "
-        f"did you mean “{near[0]}:”?"
-    )
+    return _(
+        "unknown assertion type “%(kind)s:”, so the answer must equal the whole cell; did you mean "
+        "“%(near)s:”?"
+    ) % {"kind": match[1], "near": near[0]}
 
 
 def find_special(table: Table) -> str | None:
@@ -142,13 +142,14 @@ def table_tests(table: Table, file: str) -> tuple[list[FoundRow], list[ImportNot
         SuiteError: a row has more cells than the header, or a special column is wrong.
     """
     header = FileLocation(file=file, line=table.header_line)
-    notices = [
-        ImportNotice(
-            message=f"the column “{name}” has one underscore and is a variable", place=header
-        )
-        for name in table.columns or ()
-        if name.startswith("_") and not name.startswith("__")
-    ]
+    notices: list[ImportNotice] = []
+    for name in table.columns or ():
+        if name.startswith("_") and not name.startswith("__"):
+            message = _(
+                "the column “%(name)s” is a variable; promptfoo's own columns begin with two "
+                "underscores"
+            )
+            notices.append(ImportNotice(message=message % {"name": name}, place=header))
     notices += [
         ImportNotice(message=str(note), place=FileLocation(file=file)) for note in table.notes
     ]
@@ -198,7 +199,7 @@ class _RowTest:
             raise SuiteError(record.value.reason, at=self.place)
         row = {_fold(column): self._text(cell) for column, cell in record.value.items()}
         if any(EXPECTED.match(_fold(column)) for column in record.missing):
-            message = _("the row ends before the column “%(missing)s”, so it has no such check")
+            message = _("the row ends before the column “%(missing)s”, so it has no such assertion")
             self.warnings.append(message % {"missing": record.missing[0]})
         for name, cell in row.items():
             self._read_cell(name, cell)
@@ -246,7 +247,8 @@ class _RowTest:
         elif name in SPECIAL:
             self._fields[name.removeprefix("__")] = cell
         elif not THRESHOLD_OF.match(name):
-            self.warnings.append(f"there is no special column “{name}”; it is left out")
+            message = _("unknown promptfoo column “%(name)s” is ignored")
+            self.warnings.append(message % {"name": name})
 
     def _read_metadata(self, key: str, cell: str) -> None:
         if not key.endswith("[]"):

@@ -163,9 +163,8 @@ class Source:
             return
         _start, name = variable
         if _is_secret(name):
-            sentence = _("holds a key or an address; neither enters prompts, cases or answers")
-            raise SuiteError("promptfoo.variable", at=place, name=name, sentence=sentence)
-        self.warn("variables of the environment are not read; they are empty", place)
+            raise SuiteError("promptfoo.variable", at=place, name=name)
+        self.warn(_("environment variables are not read; they render as empty text"), place)
 
     def _referenced(self, reference: str, place: Where) -> object:
         path = self.path(reference, place)

@@ -4,12 +4,15 @@ import difflib
 from collections.abc import Mapping
 from typing import Final
 
+from core.language import gettext as _
+from core.language import gettext_noop
 from evaluations.engine.formats.yaml_document import Document, KeyPath
 from evaluations.promptfoo.files import Source
 
 __all__ = [
     "ASSERTION",
     "COMMAND_LINE",
+    "NO_CODE_IN_ASSERTION",
     "OPTIONS",
     "PATH",
     "RUN",
@@ -20,7 +23,20 @@ __all__ = [
 ]
 
 Keys = Mapping[str, str]
-"""A key, and what becomes of it; empty where it is carried out, or changes nothing."""
+"""A key, and the warning about it; empty where it is carried out, or changes nothing."""
+
+NO_CODE_IN_CASE: Final = gettext_noop(
+    "“%(key)s” would run code, which AutoForge never does; the case will be an error"
+)
+NO_CODE_IN_ASSERTION: Final = gettext_noop(
+    "“%(key)s” would run code, which AutoForge never does; the assertion will be an error"
+)
+NO_ATTACKS: Final = gettext_noop("“%(key)s” is ignored; generating attacks is not supported")
+NO_SUGGESTIONS: Final = gettext_noop("“%(key)s” is ignored; suggesting prompts is not supported")
+NO_ENVIRONMENT: Final = gettext_noop("“%(key)s” is ignored; set variables in the environment")
+OWN_RUBRIC: Final = gettext_noop("“%(key)s” is ignored; judges get AutoForge's own prompt")
+OPTION_OUTPUT: Final = gettext_noop("“%(key)s” is ignored; use --format and --output")
+RATE_LIMIT: Final = gettext_noop("“%(key)s” is ignored; set a rate limit in a model profile")
 
 
 def _known(words: str) -> dict[str, str]:
@@ -30,57 +46,63 @@ def _known(words: str) -> dict[str, str]:
 TOP: Final[Keys] = {
     **_known("$schema description tags prompts providers targets tests defaultTest scenarios"),
     **_known("evaluateOptions commandLineOptions assertionTemplates sharing metadata"),
-    "env": "is not read; set variables in the environment",
-    "extensions": "would run code; they are left out",
-    "derivedMetrics": "are not computed",
-    "nunjucksFilters": "would run code; a text that uses one is an error of its case",
-    "outputPath": "is not written; use --format and --output",
-    "tracing": "is left out; nothing is traced",
-    "redteam": "is left out; no attacks are generated",
-    "plugins": "is left out; no attacks are generated",
-    "strategies": "is left out; no attacks are generated",
+    "env": NO_ENVIRONMENT,
+    "extensions": gettext_noop("“%(key)s” would run code, which AutoForge never does"),
+    "derivedMetrics": gettext_noop("“%(key)s” is ignored; derived metrics are not supported"),
+    "nunjucksFilters": gettext_noop(
+        "“%(key)s” would run code, which AutoForge never does; a case that uses such a filter "
+        "will be an error"
+    ),
+    "outputPath": OPTION_OUTPUT,
+    "tracing": gettext_noop("“%(key)s” is ignored; tracing is not supported"),
+    **dict.fromkeys(("redteam", "plugins", "strategies"), NO_ATTACKS),
 }
 TEST: Final[Keys] = {
     **_known("description vars providers prompts assert threshold metadata options providerOutput"),
-    "assertScoringFunction": "would run code; scoring the case will be an error",
-    "provider": "of a test is left out; the models of the columns are asked",
+    "assertScoringFunction": NO_CODE_IN_CASE,
+    "provider": gettext_noop("“%(key)s” of a test is ignored; the models of the run answer it"),
 }
 SCENARIO: Final[Keys] = _known("description config tests")
-PATH: Final[Keys] = {"path": "", "config": "of a file of tests is for code; it is left out"}
+PATH: Final[Keys] = {
+    "path": "",
+    "config": gettext_noop("“%(key)s” of a test file is ignored; only code uses it"),
+}
 OPTIONS: Final[Keys] = {
     **_known("prefix suffix provider disableVarExpansion disableDefaultAsserts"),
     **_known("disableConversationVar"),
-    "transform": "would run code; scoring the case will be an error",
-    "postprocess": "would run code; scoring the case will be an error",
-    "transformVars": "would run code; the variables stay as they are",
-    "storeOutputAs": "is left out; no answer becomes a variable of later tests",
-    "rubricPrompt": "is left out; judges are asked in words of our own",
-    "factuality": "is left out; a contradiction alone fails",
-    "runSerially": "is left out; tests run at the same time",
-    "repeat": "of a test is left out; evaluateOptions.repeat is for all tests",
+    **dict.fromkeys(("transform", "postprocess"), NO_CODE_IN_CASE),
+    "transformVars": gettext_noop(
+        "“%(key)s” would run code, which AutoForge never does; the variables stay unchanged"
+    ),
+    "storeOutputAs": gettext_noop(
+        "“%(key)s” is ignored; answers cannot become variables of later tests"
+    ),
+    "rubricPrompt": OWN_RUBRIC,
+    "factuality": gettext_noop("“%(key)s” is ignored; only a contradiction fails"),
+    "runSerially": gettext_noop("“%(key)s” is ignored; tests run concurrently"),
+    "repeat": gettext_noop(
+        "“%(key)s” of a test is ignored; set evaluateOptions.repeat for all tests"
+    ),
 }
 ASSERTION: Final[Keys] = {
     **_known("type value threshold weight metric provider config assert $ref"),
-    "transform": "would run code; scoring it will be an error",
-    "contextTransform": "would run code; scoring it will be an error",
-    "rubricPrompt": "is left out; judges are asked in words of our own",
+    **dict.fromkeys(("transform", "contextTransform"), NO_CODE_IN_ASSERTION),
+    "rubricPrompt": OWN_RUBRIC,
 }
 RUN: Final[Keys] = {
     **_known("cache maxConcurrency repeat timeoutMs maxEvalTimeMs showProgressBar silent"),
     **_known("interactiveProviders"),
-    "delay": "is left out; give the model a limit a minute in a model profile",
-    "generateSuggestions": "is left out; no prompts are suggested",
-    "suggestionsCount": "is left out; no prompts are suggested",
-    "filterRange": "is left out; all tests are run",
+    "delay": RATE_LIMIT,
+    **dict.fromkeys(("generateSuggestions", "suggestionsCount"), NO_SUGGESTIONS),
+    "filterRange": gettext_noop("“%(key)s” is ignored; all tests are run"),
 }
 COMMAND_LINE: Final[Keys] = {
     **_known("cache maxConcurrency repeat table tableCellMaxLength progressBar verbose write"),
     **_known("share interactiveProviders description"),
-    **dict.fromkeys(("output", "outputPath"), "is not written; use --format and --output"),
-    "grader": "is left out; use --judge",
-    "envFile": "is not read; set variables in the environment",
-    "envPath": "is not read; set variables in the environment",
-    "delay": RUN["delay"],
+    **dict.fromkeys(("output", "outputPath"), OPTION_OUTPUT),
+    "grader": gettext_noop("“%(key)s” is ignored; use --judge"),
+    **dict.fromkeys(("envFile", "envPath"), NO_ENVIRONMENT),
+    "delay": RATE_LIMIT,
 }
 
 
@@ -99,10 +121,10 @@ def warn_of_keys(
     if not isinstance(entry, Mapping):
         return
     for key in entry:
+        spot = document.spot(*path, key)
         if key not in known:
             near = difflib.get_close_matches(str(key), known, n=1)
-            hint = f"; did you mean “{near[0]}”?" if near else ""
-            place = document.spot(*path, key)
-            source.warn(f"there is no “{key}” here, it is left out{hint}", place)
+            hint = _("; did you mean “%(near)s”?") % {"near": near[0]} if near else ""
+            source.warn(_("unknown key “%(key)s” is ignored") % {"key": key} + hint, spot)
         elif known[key]:
-            source.warn(f"“{key}” {known[key]}", document.spot(*path, key))
+            source.warn(_(known[key]) % {"key": key}, spot)

@@ -85,7 +85,7 @@ def _entry(
     for key in entry:
         if key not in KEYS:
             spot = document.spot("prompts", number, key)
-            source.warn(f"“{key}” of a prompt is left out", spot)
+            source.warn(_("“%(key)s” of a prompt is ignored") % {"key": key}, spot)
     return _read(source, str(entry.get("raw") or entry.get("id") or ""), entry, place)
 
 
@@ -121,7 +121,7 @@ def _warn_of_file(source: Source, text: str, path: PurePosixPath) -> None:
     place = FileLocation(file=path.name)
     _warn_of_chat(source, text, place)
     if path.suffix.lower() in (".json", ".yaml", ".yml") and '"file://' in text:
-        source.warn("a file that a prompt's file names is not read", place)
+        source.warn(_("files that a prompt file refers to are not read"), place)
 
 
 def _warn_of_environment(source: Source, whole: str, path: PurePosixPath) -> None:
@@ -162,7 +162,8 @@ def _bare_paths(source: Source, raw: str, place: Where) -> list[PurePosixPath] |
         return paths or None
     if "*" not in raw:
         raise SuiteError("promptfoo.no-file", at=place, raw=raw)
-    source.warn(f"no file matches “{raw}”, so this is the prompt itself", place)
+    sentence = _("no file matches “%(raw)s”, so this text is used as the prompt")
+    source.warn(sentence % {"raw": raw}, place)
     return None
 
 
@@ -178,7 +179,7 @@ def _looks_like_a_file(raw: str) -> bool:
 
 def _warn_of_chat(source: Source, raw: str, place: Where) -> None:
     if CHAT_IN_YAML.match(raw):
-        source.warn("a chat written as YAML is sent as one text; write it as JSON", place)
+        source.warn(_("a chat in YAML is sent as a single message; write it as JSON"), place)
         return
     if not raw.lstrip().startswith("["):
         return
@@ -189,7 +190,10 @@ def _warn_of_chat(source: Source, raw: str, place: Where) -> None:
     if not messages or not isinstance(messages[0], dict) or "role" not in messages[0]:
         return
     if not all(map(_is_message, messages)):
-        source.warn("a message has more than role and content; the chat is sent as one text", place)
+        sentence = _(
+            "a message has keys besides role and content, so the chat is sent as a single message"
+        )
+        source.warn(sentence, place)
         return
     roles = dict.fromkeys(message["role"] for message in messages)
     unknown = [role for role in roles if role not in CHAT_ROLES]
@@ -197,9 +201,10 @@ def _warn_of_chat(source: Source, raw: str, place: Where) -> None:
         names = ", ".join(f"“{str(role)[:SHOWN]}”" for role in unknown)
         allowed = ", ".join(CHAT_ROLES)
         sentence = _(
-            "there is no role %(names)s, so the chat is sent as one text; there are %(allowed)s"
-        ) % {"names": names, "allowed": allowed}
-        source.warn(sentence, place)
+            "unknown role %(names)s, so the chat is sent as a single message; allowed roles: "
+            "%(allowed)s"
+        )
+        source.warn(sentence % {"names": names, "allowed": allowed}, place)
 
 
 def _is_message(value: object) -> bool:

@@ -76,7 +76,10 @@ class _Resolver:
         if target is MISSING:
             if "value" in path:
                 return entries  # of a JSON Schema that answers are checked with
-            raise SuiteError(f"{spot}: {_nothing(reference)}")
+            if "assertionTemplates" in reference:
+                name = reference.rpartition("/")[2]
+                raise SuiteError("promptfoo.unknown-template", at=spot, name=name)
+            raise SuiteError("promptfoo.reference", at=spot, reference=reference)
         target = self.resolve(target, path, (*within, reference))
         if not isinstance(target, dict):
             return target
@@ -96,9 +99,3 @@ class _Resolver:
             else:
                 return MISSING
         return value
-
-
-def _nothing(reference: str) -> str:
-    if "assertionTemplates" in reference:
-        return f"there is no assertion template “{reference.rpartition('/')[2]}”"
-    return f"“{reference}” leads nowhere"

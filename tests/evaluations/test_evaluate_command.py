@@ -137,7 +137,7 @@ def test_what_is_not_carried_out_is_said(tmp_path, capsys):
     )
     assert run(path) == 0
     said = capsys.readouterr().err
-    assert "Warning: c.yaml, line 3, column 1, env: “env” is not read" in said
+    assert "Warning: c.yaml, line 3, column 1, env: “env” is ignored" in said
     assert "Warning: c.yaml, line 2, column 24, providers[0].delay: “delay” of a provider" in said
 
 
@@ -281,9 +281,9 @@ def test_warnings_name_the_place(tmp_path, capsys):
     path.write_text("prompts: ['{{x}}']\nproviders: echo\ntets: 1\ntests: file://tests.csv\n")
     assert run(path) == 1
     said = capsys.readouterr().err
-    assert "c.yaml, line 3, column 1, tets: there is no “tets” here" in said
+    assert "c.yaml, line 3, column 1, tets: unknown key “tets” is ignored" in said
     assert "did you mean “tests”?" in said
-    assert "tests.csv, line 2: “contians:” is no assertion type" in said
+    assert "tests.csv, line 2: unknown assertion type “contians:”" in said
 
 
 def test_recorded_answers_stay_in_the_folder(tmp_path, monkeypatch, capsys):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from core.language import gettext as _
+from core.language import gettext_noop
 from core.tables import (
     ESCAPED,
     InvalidValue,
@@ -48,12 +49,12 @@ EMPTY_FILES: Final = frozenset(
 TEXTS: Final = ("name", "expected", "given_answer")
 # What a cell of every other part contains, for the sentence that refuses it.
 KINDS: Final = {
-    "assertions": "a JSON list",
-    "enabled": "true or false",
-    "metadata": "JSON",
-    "threshold": "a number",
-    "weight": "a number",
-    "variables": "a number",
+    "assertions": gettext_noop("a JSON list"),
+    "enabled": gettext_noop("true or false"),
+    "metadata": gettext_noop("a JSON object"),
+    "threshold": gettext_noop("a number"),
+    "variables": gettext_noop("a JSON object"),
+    "weight": gettext_noop("a number"),
 }
 # promptfoo's own columns that tell a delimiter from a wrong one, besides ours.
 KNOWN: Final = frozenset({*PARTS, *MORE_PARTS, "__expected", "__expected1", "__description"})
@@ -271,7 +272,7 @@ class _Reader:
             raise SuiteError("suite.case-object", at=document.place())
         if record.missing:
             sentence = _(
-                "the row ends before the column “%(column)s”; the missing cells are left out"
+                "the row ends before the column “%(column)s”; the missing cells are ignored"
             )
             self._warn(sentence % {"column": record.missing[0]}, document)
         for key, cell in value.items():
@@ -372,7 +373,7 @@ def _parse_cell(part: str, value: object, document: Document) -> object:
         return read_tags(value)
     if part == "enabled":
         value = value.strip().lower()  # spreadsheets write TRUE
-    return _load_json(value, part, KINDS[part], document)
+    return _load_json(value, part, _(KINDS[part]), document)
 
 
 def _load_json(text: str, part: str, kind: str, document: Document) -> object:

@@ -185,7 +185,10 @@ def list_left_out(given: object) -> list[tuple[tuple[str, ...], str]]:
     config = given.get("config")
     names = config if isinstance(config, Mapping) else ()
     unsent = [name for name in names if name in CLIENT_SETTINGS]
-    found += [(("config", name), f"“{name}” is not sent to the model") for name in unsent]
+    found += [
+        (("config", name), _("“%(name)s” is not sent to the model") % {"name": name})
+        for name in unsent
+    ]
     return found + _changed_parameters(given, names)
 
 
@@ -208,13 +211,15 @@ def _changed_parameters(
 def _left_out_of_id(text: str) -> list[tuple[tuple[str, ...], str]]:
     if not text.startswith("openai:responses:"):
         return []
-    return [((), "the model is asked by chat completions, not by responses")]
+    return [((), _("the Chat Completions API is used instead of the Responses API"))]
 
 
 def _left_out(key: str) -> str:
     if key == "transform":
-        return "transform would run code; the answer is scored as it came"
-    return f"“{key}” of a provider is left out"
+        return _(
+            "“transform” would run code, which AutoForge never does; the answer is scored unchanged"
+        )
+    return _("“%(key)s” of a provider is ignored") % {"key": key}
 
 
 def _with_id(given: Mapping[Any, Any]) -> Mapping[Any, Any]:

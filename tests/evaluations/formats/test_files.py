@@ -353,14 +353,16 @@ def test_a_key_enters_no_template_and_no_case(tmp_path, text):
     (tmp_path / "p.txt").write_text(text)
     for config in (in_vars(text), {"prompts": [text]}, {"prompts": ["file://p.txt"]}):
         path.write_text(json.dumps(config))
-        assert "neither enters prompts, cases or answers" in refusal(lambda: read_suite(path))
+        assert "neither of which may enter prompts, cases or answers" in refusal(
+            lambda: read_suite(path)
+        )
 
 
 def test_other_variables_are_empty_and_that_is_said(tmp_path):
     path = tmp_path / "suite.json"
     path.write_text(json.dumps({"prompts": ["{{ env.HOME }}"], "tests": [{"vars": {"a": "b"}}]}))
     suite = read_suite(path)
-    assert "variables of the environment are not read; they are empty" in str(suite.warnings)
+    assert "environment variables are not read; they render as empty text" in str(suite.warnings)
     assert os.environ["HOME"] not in repr(suite)
 
 

@@ -22,59 +22,81 @@ def said(tmp_path, text, **files):
 
 
 NAMED = [
-    ("env: {A: b}", "c.yaml, line 1, column 1, env: “env” is not read"),
+    ("env: {A: b}", "c.yaml, line 1, column 1, env: “env” is ignored"),
     ("extensions: [x]", "“extensions” would run code"),
-    ("derivedMetrics: []", "“derivedMetrics” are not computed"),
+    ("derivedMetrics: []", "“derivedMetrics” is ignored; derived metrics are not supported"),
     ("nunjucksFilters: {f: f.js}", "“nunjucksFilters” would run code"),
-    ("outputPath: out.html", "“outputPath” is not written; use --format and --output"),
+    ("outputPath: out.html", "“outputPath” is ignored; use --format and --output"),
     (
         "evaluateOptions:\n  delay: 3",
-        "line 2, column 3, evaluateOptions.delay: “delay” is left out",
+        "line 2, column 3, evaluateOptions.delay: “delay” is ignored",
     ),
     ("evaluateOptions: {maxConcurency: 3}", "did you mean “maxConcurrency”?"),
-    ("commandLineOptions: {grader: x}", "“grader” is left out; use --judge"),
-    ("tests:\n- provider: openai:x", "tests[0].provider: “provider” of a test is left out"),
-    ("tests:\n- assertScoringFunction: file://f.js", "scoring the case will be an error"),
+    ("commandLineOptions: {grader: x}", "“grader” is ignored; use --judge"),
+    ("tests:\n- provider: openai:x", "tests[0].provider: “provider” of a test is ignored"),
+    (
+        "tests:\n- assertScoringFunction: file://f.js",
+        "AutoForge never does; the case will be an error",
+    ),
     (
         "tests:\n- options:\n    storeOutputAs: y",
         "line 3, column 5, tests[0].options.storeOutputAs",
     ),
     ("tests:\n- options: {transform: x}", "“transform” would run code"),
-    ("tests:\n- options: {transfrom: x}", "there is no “transfrom” here"),
+    ("tests:\n- options: {transfrom: x}", "unknown key “transfrom” is ignored"),
     ("defaultTest:\n  options: {rubricPrompt: x}", "defaultTest.options.rubricPrompt"),
     (
         "tests:\n- assert: [{type: contains, value: x, transform: y}]",
-        "tests[0].assert[0].transform: “transform” would run code; scoring it will be an error",
+        "tests[0].assert[0].transform: “transform” would run code, which AutoForge never does; the "
+        "assertion will be an error",
     ),
     ("tests:\n- assert: [{type: contains, value: x, treshold: 1}]", "did you mean “threshold”?"),
     (
         "tests:\n- assert: [{type: llm-rubric, value: x, provider: {id: echo, config: {a: 1}}}]",
-        "of a judge only the id is taken",
+        "only the id of a judge is used",
     ),
     (
         "defaultTest: {options: {provider: {id: openai:x, config: {temperature: 1}}}}",
-        "defaultTest.options.provider: of a judge only the id is taken",
+        "defaultTest.options.provider: only the id of a judge is used",
     ),
-    ("scenarios: [{config: [{}], test: []}]", "scenarios[0].test: there is no “test” here"),
-    ("tests: [{path: t.csv, config: {a: 1}}]", "tests[0].config: “config” of a file of tests"),
-    ("providers: [{id: echo, delay: 5}]", "providers[0].delay: “delay” of a provider is left out"),
-    ("providers: [{id: echo, transform: x}]", "transform would run code; the answer is scored"),
+    ("scenarios: [{config: [{}], test: []}]", "scenarios[0].test: unknown key “test” is ignored"),
+    (
+        "tests: [{path: t.csv, config: {a: 1}}]",
+        "tests[0].config: “config” of a test file is ignored",
+    ),
+    ("providers: [{id: echo, delay: 5}]", "providers[0].delay: “delay” of a provider is ignored"),
+    (
+        "providers: [{id: echo, transform: x}]",
+        "“transform” would run code, which AutoForge never does; the answer is scored",
+    ),
     (
         "providers: [{id: openai:gpt-4o, config: {organization: x}}]",
         "providers[0].config.organization: “organization” is not sent to the model",
     ),
-    ("providers: [openai:responses:gpt-4o]", "asked by chat completions, not by responses"),
-    ("prompts: [{raw: x, config: {a: 1}}]", "“config” of a prompt is left out"),
-    ("prompts: [prompts/*.txt]", "no file matches “prompts/*.txt”, so this is the prompt itself"),
-    ('prompts: ["- role: user\\n  content: x"]', "a chat written as YAML is sent as one text"),
+    (
+        "providers: [openai:responses:gpt-4o]",
+        "the Chat Completions API is used instead of the Responses API",
+    ),
+    ("prompts: [{raw: x, config: {a: 1}}]", "“config” of a prompt is ignored"),
+    (
+        "prompts: [prompts/*.txt]",
+        "no file matches “prompts/*.txt”, so this text is used as the prompt",
+    ),
+    ('prompts: ["- role: user\\n  content: x"]', "a chat in YAML is sent as a single message"),
     (
         """prompts: ['[{"role": "user", "content": [{"type": "text"}]}]']""",
-        "a message has more than role and content",
+        "a message has keys besides role and content",
     ),
-    ('prompts: ["key {{ env.REGION }}"]', "prompts[0]: variables of the environment are not read"),
-    ("tests:\n- assert: [{type: contains, value: '{{ x | nope }}'}]", "cannot be filled"),
-    ("tests:\n- assert: [{type: equals, value: 'file://f.py'}]", "“file://f.py” would run code"),
-    ("tests:\n- assert: [{type: select-best, value: x}]", "select-best is not supported"),
+    ('prompts: ["key {{ env.REGION }}"]', "prompts[0]: environment variables are not read"),
+    ("tests:\n- assert: [{type: contains, value: '{{ x | nope }}'}]", "cannot be rendered"),
+    (
+        "tests:\n- assert: [{type: equals, value: 'file://f.py'}]",
+        "“file://f.py” would run code, which",
+    ),
+    (
+        "tests:\n- assert: [{type: select-best, value: x}]",
+        "assertion type “select-best” is not supported; the assertion will be an error",
+    ),
 ]
 
 
@@ -151,7 +173,7 @@ REFUSED = [
     ("evaluateOptions: {maxConcurrency: 0}", "maxConcurrency must be an integer from 1 to 1024"),
     ("evaluateOptions: {timeoutMs: x}", "timeoutMs must be a number, 0 or more"),
     ("a: &a {$ref: '#/a'}", "“#/a” refers back to itself"),
-    ("tests: [{$ref: '#/nowhere'}]", "“#/nowhere” leads nowhere"),
+    ("tests: [{$ref: '#/nowhere'}]", "$ref “#/nowhere” cannot be resolved"),
     ("tests: [{$ref: '../up.yaml#/x'}]", "outside the configuration's folder"),
 ]
 
@@ -190,12 +212,12 @@ def test_files_that_are_named_have_warnings_of_their_own(tmp_path):
         t__yaml="- vars:\n    x: '{{ env.X }}'\n  optoins: {}",
     )
     assert found == [
-        "t.yaml, line 2, column 5, [0].vars.x: variables of the environment are not read; they are "
-        "empty",
-        "t.yaml, line 3, column 3, [0].optoins: there is no “optoins” here, it is left out; did "
-        "you mean “options”?",
-        "p.txt, line 2, column 5: variables of the environment are not read; they are empty",
-        "p.json: a file that a prompt's file names is not read",
+        "t.yaml, line 2, column 5, [0].vars.x: environment variables are not read; they render "
+        "as empty text",
+        "t.yaml, line 3, column 3, [0].optoins: unknown key “optoins” is ignored; did you mean "
+        "“options”?",
+        "p.txt, line 2, column 5: environment variables are not read; they render as empty text",
+        "p.json: files that a prompt file refers to are not read",
     ]
 
 
