@@ -40,7 +40,7 @@ class InProcessBackend(BaseTaskBackend):
     supports_get_result = False
 
     def enqueue(
-        self, task: Task[Any, Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+        self, task: Task[Any, Any], args: Sequence[object], kwargs: Mapping[str, object]
     ) -> TaskResult[Any]:
         """Have a task run soon; its result is for whoever keeps rows of it."""
         self.validate_task(task)
@@ -61,7 +61,7 @@ class InProcessBackend(BaseTaskBackend):
         )
 
 
-def _run(task: Task[Any, Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+def _run(task: Task[Any, Any], args: Sequence[object], kwargs: Mapping[str, object]) -> None:
     close_old_connections()
     try:
         calmly(task.call)(*args, **kwargs)
@@ -72,14 +72,14 @@ def _run(task: Task[Any, Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -
         connections.close_all()
 
 
-def calmly(work: Callable[..., Any]) -> Callable[..., Any]:
+def calmly(work: Callable[..., object]) -> Callable[..., object]:
     """Return `work` for the background: a database's bad day is one line of the log, no traceback.
 
     What is done again by itself, such as taking up runs, need not do more about it.
     """
 
     @wraps(work)
-    def attempt(*args: Any, **kwargs: Any) -> Any:
+    def attempt(*args: object, **kwargs: object) -> object:
         try:
             return work(*args, **kwargs)
         except DatabaseError as error:

@@ -10,7 +10,6 @@ import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -36,7 +35,7 @@ Messages = list[checks.CheckMessage]
 
 
 @checks.register()
-def check_databases(app_configs: Any = None, **kwargs: Any) -> Messages:
+def check_databases(app_configs: object = None, **kwargs: object) -> Messages:
     """Check the settings of each libSQL database."""
     problems: Messages = []
     for alias, entry in settings.DATABASES.items():
@@ -46,7 +45,7 @@ def check_databases(app_configs: Any = None, **kwargs: Any) -> Messages:
 
 
 @checks.register(checks.Tags.security)
-def check_token(app_configs: Any = None, **kwargs: Any) -> Messages:
+def check_token(app_configs: object = None, **kwargs: object) -> Messages:
     """Check how long the database's token lives and whether it may write."""
     token = settings.DATABASES["default"].get("OPTIONS", {}).get("auth_token")
     if not isinstance(token, str):
@@ -68,7 +67,7 @@ def check_token(app_configs: Any = None, **kwargs: Any) -> Messages:
 
 
 @checks.register(checks.Tags.security)
-def check_env_files(app_configs: Any = None, **kwargs: Any) -> Messages:
+def check_env_files(app_configs: object = None, **kwargs: object) -> Messages:
     """Check that files of secrets are for their owner alone, and not in git."""
     root = Path(settings.BASE_DIR)
     files = find_env_files(root)
@@ -122,7 +121,7 @@ def _templates_with_values(root: Path) -> list[str]:
 
 
 @checks.register(checks.Tags.security)
-def check_origins(app_configs: Any = None, **kwargs: Any) -> Messages:
+def check_origins(app_configs: object = None, **kwargs: object) -> Messages:
     """Check hosts, origins and services of a production installation."""
     if settings.APP_ENV != "production":
         return []
@@ -160,7 +159,7 @@ def _is_loopback(url: str) -> bool:
 
 
 @checks.register
-def check_variables(app_configs: Any = None, **kwargs: Any) -> Messages:
+def check_variables(app_configs: object = None, **kwargs: object) -> Messages:
     """Check that what is set has an effect."""
     environment = settings.ENVIRONMENT
     problems: Messages = []
@@ -184,9 +183,9 @@ def check_variables(app_configs: Any = None, **kwargs: Any) -> Messages:
 
 @checks.register(checks.Tags.database)
 def check_data_folder(
-    app_configs: Any = None,
-    databases: Any = ("default",),
-    **kwargs: Any,
+    app_configs: object = None,
+    databases: object = ("default",),
+    **kwargs: object,
 ) -> Messages:
     """Check that a SQLite file can be made where it is to be; only where databases are asked for.
 

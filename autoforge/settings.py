@@ -9,7 +9,6 @@ import os
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 from csp.constants import NONE, SELF, UNSAFE_INLINE
 from django.utils.translation import gettext_lazy as _
@@ -133,7 +132,7 @@ PERIODIC_TASKS = {
 }
 
 
-def _huey() -> Any:
+def _huey() -> object:
     if QUEUE == "in-process":
         return None
     from huey import PriorityRedisExpireHuey, SqliteHuey  # only where there is one
@@ -227,8 +226,8 @@ STORAGES = {
 }
 
 
-def _static(name: str) -> Callable[[Any], str]:
-    def address(_request: Any) -> str:
+def _static(name: str) -> Callable[[object], str]:
+    def address(_request: object) -> str:
         from django.templatetags.static import static  # needs these settings
 
         return static(name)
@@ -236,7 +235,7 @@ def _static(name: str) -> Callable[[Any], str]:
     return address
 
 
-UNFOLD: dict[str, Any] = {
+UNFOLD: dict[str, object] = {
     "SITE_TITLE": APP_NAME,
     "SITE_HEADER": APP_NAME,
     "SITE_URL": None,
@@ -280,7 +279,7 @@ if not IS_LOCAL:
     CSRF_COOKIE_SECURE = True
     LANGUAGE_COOKIE_SECURE = True
 
-CONTENT_SECURITY_POLICY: dict[str, Any] = {
+CONTENT_SECURITY_POLICY: dict[str, object] = {
     "DIRECTIVES": {
         "default-src": [NONE],
         "base-uri": [NONE],
@@ -328,7 +327,7 @@ LANGFUSE_SECRET_KEY = ENVIRONMENT.langfuse_secret_key
 
 LOG_LEVEL = ENVIRONMENT.log_level
 
-LOGGING: dict[str, Any] = {
+LOGGING: dict[str, object] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {

@@ -85,7 +85,7 @@ class BaseAdmin(BulkMixin, CheckedListMixin, ModelAdmin):
     warn_unsaved_form = True
     change_form_before_template = "admin/keep_typed.html"
 
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+    def get_fieldsets(self, request: HttpRequest, obj: object = None) -> Any:
         """Leave out times that are not yet; show to readers what they can read."""
         fieldsets = super().get_fieldsets(request, obj)
         if obj is None:
@@ -94,7 +94,7 @@ class BaseAdmin(BulkMixin, CheckedListMixin, ModelAdmin):
             return fieldsets
         return map_fields(fieldsets, lambda name: self.readers.get(name, name))
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+    def get_readonly_fields(self, request: HttpRequest, obj: object = None) -> Any:
         """Add what shows fields to readers."""
         fields = super().get_readonly_fields(request, obj)
         if obj is None or self.has_change_permission(request, obj):
@@ -111,7 +111,7 @@ class BaseAdmin(BulkMixin, CheckedListMixin, ModelAdmin):
                 readers[field.name] = reader
         return readers
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
+    def save_model(self, request: HttpRequest, obj: object, form: object, change: bool) -> None:
         """Create or change a row by its service.
 
         Raises:
@@ -127,7 +127,7 @@ class BaseAdmin(BulkMixin, CheckedListMixin, ModelAdmin):
         """Delete the rows of a list by their service."""
         self.delete_rows(request, list(queryset.order_by().values_list("pk", flat=True)))
 
-    def delete_rows(self, request: HttpRequest, keys: Sequence[Any]) -> None:
+    def delete_rows(self, request: HttpRequest, keys: Sequence[object]) -> None:
         """Delete the rows of these keys by their service.
 
         Raises:
@@ -135,11 +135,11 @@ class BaseAdmin(BulkMixin, CheckedListMixin, ModelAdmin):
         """
         raise NotImplementedError
 
-    def response_add(self, request: HttpRequest, obj: Any, *args: Any, **kwargs: Any) -> Any:
+    def response_add(self, request: HttpRequest, obj: object, *args: Any, **kwargs: Any) -> Any:
         """Say to the browser that its draft is saved."""
         return _say_saved(request, super().response_add(request, obj, *args, **kwargs))
 
-    def response_change(self, request: HttpRequest, obj: Any) -> Any:
+    def response_change(self, request: HttpRequest, obj: object) -> Any:
         """Say to the browser that its draft is saved."""
         return _say_saved(request, super().response_change(request, obj))
 
@@ -147,7 +147,7 @@ class BaseAdmin(BulkMixin, CheckedListMixin, ModelAdmin):
 def map_fields(fieldsets: Any, change: Callable[[Any], Any]) -> Any:
     """Return fieldsets with each field changed, and without those that become None."""
 
-    def change_entry(entry: Any) -> Any:
+    def change_entry(entry: object) -> Any:
         if not isinstance(entry, list | tuple):
             return change(entry)
         line = map(change, entry)  # several fields on one line of the form
@@ -181,7 +181,7 @@ class StateFilter(admin.SimpleListFilter):
     title = _("state")
     parameter_name = "state"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, Any]]:
         """Return the choices besides the default."""
         return [("deleted", _("Deleted")), ("all", _("All"))]
 
@@ -290,7 +290,7 @@ class ExactTextFormField(forms.CharField):
         kwargs.setdefault("widget", UnfoldAdminTextareaWidget(attrs={"rows": 16}))
         super().__init__(strip=False, **kwargs)
 
-    def clean(self, value: Any) -> Any:
+    def clean(self, value: object) -> Any:
         """Return the text as it is to be stored."""
         text = super().clean(value).replace("\r\n", "\n")
         return self.stored if text == self.stored.replace("\r\n", "\n") else text
@@ -303,16 +303,16 @@ class TagsFormField(forms.CharField):
         kwargs.setdefault("widget", UnfoldAdminTextInputWidget())
         super().__init__(**kwargs)
 
-    def prepare_value(self, value: Any) -> Any:
+    def prepare_value(self, value: object) -> Any:
         """Return the text of the input."""
         return ", ".join(map(str, value)) if isinstance(value, list) else value
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: object) -> Any:
         """Return the list of tags, each once."""
         text = str(value or "").replace("、", ",").replace("，", ",")
         return list(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
 
-    def has_changed(self, initial: Any, data: Any) -> bool:
+    def has_changed(self, initial: object, data: object) -> bool:
         """Compare lists."""
         return bool(self.to_python(data) != (initial or []))
 
@@ -328,15 +328,15 @@ class DocumentFormField(forms.JSONField):
         kwargs.setdefault("widget", UnfoldAdminTextareaWidget(attrs={"rows": 5}))
         super().__init__(required=False, **kwargs)
 
-    def bound_data(self, data: Any, initial: Any) -> Any:
+    def bound_data(self, data: object, initial: object) -> Any:
         """Show what was typed just as it was typed, be it JSON or not."""
         return InvalidJSONInput(data or "")
 
-    def prepare_value(self, value: Any) -> Any:
+    def prepare_value(self, value: object) -> Any:
         """Return the text of the input; what was left empty shows the empty document."""
         return super().prepare_value(self.empty if value is None else value)
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: object) -> Any:
         """Return the document, the empty one where nothing was written."""
         if isinstance(value, str) and not value.strip():
             return self.empty

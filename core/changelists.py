@@ -106,7 +106,7 @@ class CheckedListMixin(Admin):
             raise _UnusableError
         return changelist
 
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+    def lookup_allowed(self, lookup: str, value: object, request: HttpRequest) -> bool:
         """Allow what the list offers; the address has been checked for it before."""
         return lookup in self.find_lookups(request)
 
@@ -202,7 +202,7 @@ def _list_lookups(list_filter: Any, model: Any) -> Iterator[tuple[str, Values]]:
         yield f"{path}__exact", TRUTHS
 
 
-def _find_filter_class(field: Any) -> type[Any]:
+def _find_filter_class(field: object) -> type[Any]:
     """Return the filter that Django makes for a field."""
     # The table has no public name, and making a filter asks the database for its choices.
     registered: list[tuple[Any, type[Any]]] = vars(filters.FieldListFilter)["_field_list_filters"]

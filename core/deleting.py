@@ -77,7 +77,7 @@ class DeleteSelected(BulkAction):
         admin.delete_model(request, row)
         return True
 
-    def done(self, count: int, values: Any) -> str:
+    def done(self, count: int, values: object) -> str:
         """Say how many were deleted."""
         text = ngettext("%(count)d deleted.", "%(count)d deleted.", count)
         return text % {"count": count}
@@ -109,7 +109,7 @@ class RestoreSelected(BulkAction):
         outcome: BulkResult = admin.restore_rows(rows.filter(deleted_at__isnull=False))
         return outcome
 
-    def done(self, count: int, values: Any) -> str:
+    def done(self, count: int, values: object) -> str:
         """Say how many were restored."""
         text = ngettext("%(count)d item restored.", "%(count)d items restored.", count)
         return text % {"count": count}

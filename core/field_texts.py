@@ -12,7 +12,7 @@ from django.db.models import BaseConstraint, Field
 __all__ = ["AlterTexts"]
 
 PartT = TypeVar("PartT", "Field[Any, Any]", BaseConstraint)
-Texts = Mapping[str, Any]
+Texts = Mapping[str, object]
 """Argument of a field or a constraint → what it is from now on."""
 
 _TEXTS: Final = frozenset(

@@ -22,7 +22,7 @@ class JSONDocumentField(JSONField):
 
     empty_values = (None,)
 
-    def validate(self, value: Any, model_instance: Any) -> None:
+    def validate(self, value: object, model_instance: Any) -> None:
         """Refuse what no database can hold, before Django tries to write it as JSON."""
         if value is not None:
             validate_json_document(value)

@@ -1,20 +1,20 @@
 """Types of JSON values as Python's json module reads them, and a fast way to write them."""
 
 import json
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
 __all__ = ["JSONObject", "JSONValue", "dump"]
 
 # mypy cannot follow a recursive alias through Django's JSONField, hence Any inside containers.
-JSONObject: TypeAlias = dict[str, Any]
-JSONValue: TypeAlias = bool | int | float | str | list[Any] | JSONObject | None
+JSONObject: TypeAlias = dict[str, object]
+JSONValue: TypeAlias = bool | int | float | str | list[object] | JSONObject | None
 
 ENCODER: Final = msgspec.json.Encoder()
 
 
-def dump(value: Any) -> str:
+def dump(value: object) -> str:
     """Return a value as JSON; no number (NaN) is null, other characters stay as they are."""
     try:
         return ENCODER.encode(value).decode()

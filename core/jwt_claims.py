@@ -6,17 +6,16 @@ Claims of libSQL tokens: `exp` (seconds since 1970), `a` ("ro" or "rw"; missing 
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 __all__ = ["expiry", "is_read_only", "read_claims"]
 
 
-def read_claims(token: str) -> Mapping[str, Any]:
+def read_claims(token: str) -> Mapping[str, object]:
     """Return the token's claims; nothing where it is not a JWT."""
     import jwt  # brings cryptography, which most commands never need
 
     try:
-        claims: Mapping[str, Any] = jwt.decode(token, options={"verify_signature": False})
+        claims: Mapping[str, object] = jwt.decode(token, options={"verify_signature": False})
     except (jwt.InvalidTokenError, ValueError):
         return {}
     return claims

@@ -74,7 +74,7 @@ class UpdatedAtField(DateTimeField):
         kwargs.setdefault("editable", False)
         super().__init__(*args, **kwargs)
 
-    def pre_save(self, model_instance: models.Model, add: bool) -> Any:  # noqa: FBT001 (Django's)
+    def pre_save(self, model_instance: models.Model, add: bool) -> object:  # noqa: FBT001 (Django's)
         """Return the value to write: the column's default on insert, `Now()` on update."""
         if add:
             return super().pre_save(model_instance, add)
@@ -87,7 +87,7 @@ class UpdatedAtField(DateTimeField):
 class TimestampedQuerySet(models.QuerySet[ModelT]):
     """Rows whose `updated_at` follows bulk writes too."""
 
-    def update(self, **kwargs: Any) -> int:
+    def update(self, **kwargs: object) -> int:
         """Update the rows and their `updated_at`; return how many there were."""
         kwargs.setdefault("updated_at", Now())
         return super().update(**kwargs)
@@ -239,11 +239,11 @@ class ImmutableQuerySet(models.QuerySet[ModelT]):
         name = self.model._meta.verbose_name_plural
         raise ImmutableRowError("row.unchangeable", name=name)
 
-    def update(self, **kwargs: Any) -> NoReturn:
+    def update(self, **kwargs: object) -> NoReturn:
         """Refuse: the rows are immutable."""
         self._refuse()
 
-    def bulk_update(self, *args: Any, **kwargs: Any) -> NoReturn:
+    def bulk_update(self, *args: object, **kwargs: object) -> NoReturn:
         """Refuse: the rows are immutable."""
         self._refuse()
 
@@ -281,7 +281,7 @@ class ImmutableModel(models.Model):
     class Meta:
         abstract = True
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
+    def save(self, *args: object, **kwargs: Any) -> None:
         """Insert the row.
 
         Raises:

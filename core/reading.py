@@ -37,7 +37,7 @@ def messages_as_html(messages: Iterable[tuple[str, str]]) -> SafeString:
     return format_html('<div class="af-chat">{}</div>', parts)
 
 
-def document_as_html(value: Any, depth: int = 0) -> SafeString | str:
+def document_as_html(value: object, depth: int = 0) -> SafeString | str:
     """Return a JSON document without its brackets and quotation marks."""
     if value in (None, "", [], {}):
         return NOTHING
@@ -52,13 +52,13 @@ def document_as_html(value: Any, depth: int = 0) -> SafeString | str:
     return _table(value, depth + 1) or _items(value, depth + 1)
 
 
-def _pairs(value: Mapping[str, Any], depth: int) -> SafeString:
+def _pairs(value: Mapping[str, object], depth: int) -> SafeString:
     pairs = ((name, document_as_html(part, depth)) for name, part in value.items())
     rows = format_html_join("", "<dt>{}</dt><dd>{}</dd>", pairs)
     return format_html('<dl class="af-pairs">{}</dl>', rows)
 
 
-def _items(values: Sequence[Any], depth: int) -> SafeString:
+def _items(values: Sequence[object], depth: int) -> SafeString:
     shown = ((document_as_html(part, depth),) for part in values[:LONGEST_LIST])
     items = format_html_join("", "<li>{}</li>", shown)
     more: SafeString | str = ""
@@ -91,7 +91,7 @@ def _table(values: Sequence[Any], depth: int) -> SafeString | None:
     )
 
 
-def find_reader(field: models.Field[Any, Any]) -> Show | None:
+def find_reader(field: models.Field[object, object]) -> Show | None:
     """Return what shows a model's field to readers, None where Django's own way does."""
     if isinstance(field, models.JSONField):
         show: Show = document_as_html
@@ -101,7 +101,7 @@ def find_reader(field: models.Field[Any, Any]) -> Show | None:
         return None
 
     @admin.display(description=field.verbose_name)
-    def read(row: Any) -> SafeString | str:
+    def read(row: object) -> SafeString | str:
         return show(getattr(row, field.name))
 
     # The admin tells the columns of a page apart by their functions' names.

@@ -14,7 +14,7 @@ the parameters that its sentence has, and each sentence of the catalogue is rais
 import re
 from collections.abc import Mapping
 from copy import copy
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from core.language import gettext
 
@@ -59,9 +59,9 @@ class Sentence:
     __slots__ = ("at", "code", "params")
 
     code: str
-    params: Mapping[str, Any]
+    params: Mapping[str, object]
 
-    def __init__(self, text: str, /, *, at: object = None, **params: Any) -> None:
+    def __init__(self, text: str, /, *, at: object = None, **params: object) -> None:
         if text in CATALOGUE:
             self.code, self.params = text, params
         else:
@@ -108,7 +108,7 @@ class CodedError(Exception):
         sentence: what is wrong; `str()` of the error is `str()` of it.
     """
 
-    def __init__(self, sentence: Sentence | str, /, *, at: object = None, **params: Any) -> None:
+    def __init__(self, sentence: Sentence | str, /, *, at: object = None, **params: object) -> None:
         if isinstance(sentence, Sentence):
             self.sentence = sentence if at is None else sentence.within(at)
         else:

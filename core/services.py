@@ -1,6 +1,6 @@
 """What services check before they write: every refusal names its field."""
 
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
@@ -47,7 +47,7 @@ def _refusal(row: models.Model, error: ValidationError) -> InvalidInputError:
     return InvalidInputError(messages)
 
 
-def refuse_unknown(fields: dict[str, Any], allowed: frozenset[str]) -> None:
+def refuse_unknown(fields: dict[str, object], allowed: frozenset[str]) -> None:
     """Refuse names that are not in `allowed`.
 
     Raises:

@@ -1,7 +1,7 @@
 """How much a page takes in one request. `autoforge.web.body_limits` refuses the rest, unread."""
 
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 __all__ = ["ANONYMOUS_BYTES", "FORM_BYTES", "LARGEST_BYTES", "MEBIBYTE", "accepts_upload"]
 
@@ -13,7 +13,7 @@ FORM_BYTES: Final = 16 * MEBIBYTE
 # No page takes more; what Django counts itself (fields without their files) is never less.
 LARGEST_BYTES: Final = 64 * MEBIBYTE
 
-ViewT = TypeVar("ViewT", bound=Callable[..., Any])
+ViewT = TypeVar("ViewT", bound=Callable[..., object])
 
 
 def accepts_upload(limit_bytes: int, *, command: str) -> Callable[[ViewT], ViewT]:

@@ -1,7 +1,6 @@
 """Validators of single fields, used by forms, services and imports alike."""
 
 import math
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
@@ -47,7 +46,7 @@ def validate_storable(value: str) -> None:
     _refuse_surrogates(value)
 
 
-def validate_json_object(value: Any) -> None:
+def validate_json_object(value: object) -> None:
     """Refuse anything but a JSON object.
 
     Raises:
@@ -57,7 +56,7 @@ def validate_json_object(value: Any) -> None:
         raise ValidationError(_('must be a JSON object, such as {"source": "book"}'), code="type")
 
 
-def validate_json_list(value: Any) -> None:
+def validate_json_list(value: object) -> None:
     """Refuse anything but a JSON list.
 
     Raises:
@@ -67,7 +66,7 @@ def validate_json_list(value: Any) -> None:
         raise ValidationError(_("must be a JSON list in square brackets"), code="type")
 
 
-def validate_json_document(value: Any) -> None:
+def validate_json_document(value: object) -> None:
     """Refuse what Python's `json` writes and JSON does not know, half characters, and depth.
 
     Raises:
@@ -85,7 +84,7 @@ def validate_json_document(value: Any) -> None:
     )
 
 
-def _parts(value: Any) -> list[Any]:
+def _parts(value: object) -> list[object]:
     """Return what is inside a list or an object; check anything else."""
     if isinstance(value, dict):
         return [*value, *value.values()]
@@ -117,7 +116,7 @@ def _refuse_surrogates(value: str) -> None:
         ) from error
 
 
-def validate_tags(value: Any) -> None:
+def validate_tags(value: object) -> None:
     """Refuse anything but a list of distinct words of 1 to 50 characters.
 
     Raises:

@@ -9,7 +9,7 @@ Prompts call what is registered and import nobody.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 from uuid import UUID
 
 from django.http import HttpRequest
@@ -81,7 +81,7 @@ class Panel:
 
 _checks: dict[str, ReleaseCheck] = {}
 _panels: dict[str, Panel] = {}
-_scores: list[Callable[[], Any]] = []
+_scores: list[Callable[[], object]] = []
 
 
 def register_check(name: str, check: ReleaseCheck) -> None:
@@ -132,7 +132,7 @@ def panels() -> Sequence[Panel]:
     return tuple(_panels.values())
 
 
-def register_scores(make: Callable[[], Any]) -> None:
+def register_scores(make: Callable[[], object]) -> None:
     """Draw scores in the list of prompts.
 
     Args:
@@ -147,6 +147,6 @@ def register_scores(make: Callable[[], Any]) -> None:
     _scores[:] = [make]
 
 
-def score_source() -> Any | None:
+def score_source() -> object | None:
     """Return the registered expression, None where there is none."""
     return _scores[0]() if _scores else None

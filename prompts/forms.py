@@ -107,7 +107,7 @@ class PromptForm(ModelForm):
         self._check_contract(cleaned)
         return cleaned
 
-    def _refuse_stale(self, cleaned: dict[str, Any]) -> None:
+    def _refuse_stale(self, cleaned: dict[str, object]) -> None:
         """Refuse to write over what nobody has seen; `TAKE_OVER` says what somebody has seen."""
         seen_version, _space, seen_updated = str(self.data.get(TAKE_OVER, "")).partition(" ")
         if seen_version.isdecimal():
@@ -136,10 +136,10 @@ class PromptForm(ModelForm):
         params = {"newest": newest.current_version, "began": began}
         raise forms.ValidationError(text, code="stale", params=params)
 
-    def _differs(self, cleaned: dict[str, Any], newest: Prompt) -> bool:
+    def _differs(self, cleaned: dict[str, object], newest: Prompt) -> bool:
         return any(cleaned.get(name) != getattr(newest, name) for name in PromptForm.Meta.fields)
 
-    def _check_contract(self, cleaned: dict[str, Any]) -> None:
+    def _check_contract(self, cleaned: dict[str, object]) -> None:
         wording: dict[str, Any] = {}
         for name in ("kind", "syntax", "content", "variables"):
             if cleaned.get(name) is None:
@@ -203,7 +203,7 @@ def _declared(parameters: Any) -> Iterable[dict[str, Any]]:
     return [entry for entry in parameters if isinstance(entry, dict) and entry.get("name")]
 
 
-def _parameter_field(parameter: dict[str, Any]) -> forms.Field:
+def _parameter_field(parameter: dict[str, object]) -> forms.Field:
     common: dict[str, Any] = {
         "label": parameter["name"],
         "required": False,

@@ -86,7 +86,7 @@ class PromptText:
         """What the text asks for."""
         return self.template.variables
 
-    def render(self, values: Mapping[str, Any]) -> str | tuple[Message, ...]:
+    def render(self, values: Mapping[str, object]) -> str | tuple[Message, ...]:
         """Return the text, or the messages of a chat, with the values in their places.
 
         Raises:
@@ -157,7 +157,7 @@ def find_prompt(text: str) -> PromptText:
 
 def render(
     name: str,
-    values: Mapping[str, Any],
+    values: Mapping[str, object],
     *,
     label: str = PRODUCTION,
     version: int | None = None,

@@ -23,7 +23,7 @@ from prompts.rendering import (
 __all__ = ["preview"]
 
 
-def preview(sent: Mapping[str, Any]) -> dict[str, Any]:
+def preview(sent: Mapping[str, Any]) -> dict[str, object]:
     """Return what the editor needs to know of an unsaved wording.
 
     Args:
@@ -41,7 +41,7 @@ def preview(sent: Mapping[str, Any]) -> dict[str, Any]:
         variables=sent.get("variables") or [],
         prompt_id=UUID(sent["prompt_id"]) if sent.get("prompt_id") else None,
     )
-    answer: dict[str, Any] = {
+    answer: dict[str, object] = {
         "problems": [_problem(problem) for problem in report.problems],
         "proposed": [variable.as_json() for variable in report.proposed],
         "messages": [],
@@ -54,11 +54,11 @@ def preview(sent: Mapping[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def _rendered(template: Template, texts: Mapping[str, str]) -> dict[str, Any]:
+def _rendered(template: Template, texts: Mapping[str, str]) -> dict[str, object]:
     """Return the rendered text, with names in brackets where values are still missing."""
     declared = {variable.name: variable for variable in template.variables}
-    missing: list[dict[str, Any]] = []
-    values: dict[str, Any] = {}
+    missing: list[dict[str, object]] = []
+    values: dict[str, object] = {}
     for name, text in texts.items():
         if name not in declared or text == "":
             continue  # a field of a variable that was just removed, or one that nobody filled in
@@ -90,7 +90,7 @@ def _as_messages(result: str | Iterable[Message]) -> list[dict[str, str]]:
     return [asdict(message) for message in result]
 
 
-def _stand_in(variable: Variable) -> Any:
+def _stand_in(variable: Variable) -> object:
     """Return the variable's example, or something of its type that shows where it would stand."""
     if variable.example is not None:
         return variable.example
@@ -98,7 +98,7 @@ def _stand_in(variable: Variable) -> Any:
     return {"text": shown, "list": [shown], "json": {}}.get(variable.type, variable.empty())
 
 
-def _problem(problem: Problem) -> dict[str, Any]:
+def _problem(problem: Problem) -> dict[str, object]:
     about_variables = problem.code.startswith(services.OF_VARIABLES)
     return {
         "text": say(problem),

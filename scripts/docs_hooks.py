@@ -14,7 +14,7 @@ OTHER_LANGUAGE: Final = re.compile(
 )
 
 
-def on_page_markdown(markdown: str, *, page: Any, config: Any, files: Any) -> str:
+def on_page_markdown(markdown: str, *, page: Any, config: object, files: object) -> str:
     """Return the page's text; an English page on the Japanese site has a note below its title."""
     text = OTHER_LANGUAGE.sub("", markdown, count=1)
     is_on_japanese_site = page.file.dest_uri.startswith("ja/")

@@ -141,7 +141,7 @@ def _look_for_redis(environment: Environment) -> None:
 
 
 def _serve(
-    server: LocalServer, application: Any, environment: Environment, login: database.Login
+    server: LocalServer, application: object, environment: Environment, login: database.Login
 ) -> None:
     with suppress(KeyboardInterrupt):
         _announce(environment, login)

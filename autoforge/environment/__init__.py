@@ -52,13 +52,13 @@ class Environment:
     """en or ja."""
     time_zone: str
     """Name of an IANA time zone."""
-    databases: dict[str, Any] = field(repr=False)
+    databases: dict[str, dict[str, Any]] = field(repr=False)
     """Django's DATABASES."""
     redis_url: str | None = field(repr=False)
     """The Redis server with password and database, or None."""
     redis_cache_ttl_seconds: int
     """How long a cached value lives."""
-    caches: dict[str, Any] = field(repr=False)
+    caches: dict[str, dict[str, Any]] = field(repr=False)
     """Django's CACHES."""
     queue: str
     """in-process, sqlite or redis."""

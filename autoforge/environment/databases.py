@@ -16,7 +16,7 @@ LIBSQL_SCHEMES = ("libsql", "https", "http")
 SCHEMES = "sqlite:///path, libsql://host, https://host or http://host"
 Token = Found | None
 
-SQLITE_OPTIONS: dict[str, Any] = {
+SQLITE_OPTIONS: dict[str, object] = {
     # A transaction that reads first and writes later fails at once with "database is locked" when
     # somebody wrote in between; taking the write lock at BEGIN makes it wait its turn instead.
     "transaction_mode": "IMMEDIATE",
@@ -31,7 +31,7 @@ SQLITE_OPTIONS: dict[str, Any] = {
 }
 
 
-def database_settings(layers: Layers) -> dict[str, Any]:
+def database_settings(layers: Layers) -> dict[str, object]:
     """Return Django's DATABASES["default"] for the environment.
 
     Raises:
@@ -83,7 +83,7 @@ def _sqlite(setting: Found, text: str, root: Path) -> dict[str, Any]:
     return entry | {"NAME": str(path), "CONN_MAX_AGE": 60}
 
 
-def _libsql(setting: Found, text: str, token: Token, app_env: str) -> dict[str, Any]:
+def _libsql(setting: Found, text: str, token: Token, app_env: str) -> dict[str, object]:
     host, in_url = _take_apart(setting, text)
     if token is not None:
         parse(token)

@@ -28,7 +28,7 @@ COMMITTED = (
 )
 
 
-def check_rules(layers: Layers, values: dict[str, Any]) -> None:
+def check_rules(layers: Layers, values: dict[str, object]) -> None:
     """Check what one variable alone cannot show.
 
     Raises:

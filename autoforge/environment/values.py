@@ -284,7 +284,7 @@ def parse_api_url(text: str) -> str:
     return text.rstrip("/")
 
 
-PARSERS: Final[dict[str, Callable[[str], Any]]] = {
+PARSERS: Final[dict[str, Callable[[str], object]]] = {
     "api_url": parse_api_url,
     "app_env": one_of(*APP_ENVS),
     "boolean": parse_boolean,

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Final
 
 from django.conf import settings
 from django.db import connections
@@ -46,7 +46,7 @@ class Report:
     checks: tuple[Check, ...]
     """One a probe, in the order asked for."""
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """Return the report as JSON documents are made of."""
         return asdict(self) | {"checks": [asdict(check) for check in self.checks]}
 

@@ -1,7 +1,6 @@
 """Access tokens for the full health report, signed with JWT_SECRET_KEY."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from django.conf import settings
 
@@ -16,7 +15,7 @@ def issue() -> tuple[str, datetime]:
 
     now = datetime.now(UTC)
     ends = now + timedelta(minutes=settings.JWT_ACCESS_TOKEN_EXPIRE_MINUTES)
-    claims: dict[str, Any] = {"aud": AUDIENCE, "iat": now, "exp": ends}
+    claims: dict[str, object] = {"aud": AUDIENCE, "iat": now, "exp": ends}
     return jwt.encode(claims, str(settings.JWT_SECRET_KEY), settings.JWT_ALGORITHM), ends
 
 

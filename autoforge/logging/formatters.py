@@ -20,7 +20,7 @@ class Record(logging.LogRecord):
         super().__init__(name, level, pathname, lineno, msg, args, *more, **named)
 
 
-def _unless_lazy(argument: Any) -> Any:
+def _unless_lazy(argument: object) -> object:
     """Return the argument; of a lazy object that nobody has loaded yet, its kind."""
     kind = type(argument)
     is_lazy = any(parent.__name__ == "LazyObject" for parent in kind.__mro__)

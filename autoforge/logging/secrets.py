@@ -87,7 +87,7 @@ SHAPES: Final = (
 
 _secrets: list[str] = []
 # The request that is answered now (`requests` sets it): what it carries is a secret as well.
-current_request: ContextVar[Any] = ContextVar("current_request", default=None)
+current_request: ContextVar[object] = ContextVar("current_request", default=None)
 
 
 def set_secrets(values: Iterable[str]) -> None:
@@ -113,7 +113,7 @@ def is_telling(name: str) -> bool:
     return any(telling in small for telling in TELLING_NAMES)
 
 
-def hide_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Any:
+def hide_secrets(_logger: object, _method: str, event: MutableMapping[str, object]) -> object:
     """Replace secrets in an event: values under telling names, and known secrets anywhere."""
     hidden = {}
     for key, value in event.items():
@@ -122,7 +122,7 @@ def hide_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any]) ->
     return hidden
 
 
-def _hide(key: str, value: Any) -> Any:
+def _hide(key: str, value: object) -> object:
     if value is None or isinstance(value, bool):
         return value
     if is_telling(str(key)):
@@ -136,7 +136,7 @@ def _hide(key: str, value: Any) -> Any:
     return hide_text(value if isinstance(value, str) else _as_text(value))
 
 
-def _as_text(value: Any) -> str:
+def _as_text(value: object) -> str:
     """Return a value as text; its class where the text would ask the database, or fails."""
     try:
         return str(value)

@@ -21,6 +21,6 @@ class AdminConfig(SimpleAdminConfig):
         checks.register(_check_pages, checks.Tags.admin)
 
 
-def _check_pages(app_configs: Any, **kwargs: Any) -> list[Any]:
+def _check_pages(app_configs: Any, **kwargs: object) -> list[Any]:
     admin.autodiscover()
     return list(check_admin_app(app_configs, **kwargs))

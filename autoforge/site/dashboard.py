@@ -58,7 +58,7 @@ def environment_badge(request: HttpRequest) -> list[str]:
     return [settings.APP_ENV, colours[settings.APP_ENV]]
 
 
-def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+def fill(request: HttpRequest, context: dict[str, object]) -> dict[str, Any]:
     """Add what the front page shows to `context`."""
     may_prompts = request.user.has_perm("prompts.view_prompt")
     may_evaluations = request.user.has_perm("evaluations.view_evaluation")

@@ -6,7 +6,6 @@ Left to others: reading the environment (`autoforge.environment`), the server's 
 
 import logging
 import sys
-from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import get_resolver
@@ -19,7 +18,7 @@ __all__ = ["load_application"]
 APP_LOAD_ERROR = 4
 
 
-def load_application(factory: str) -> Any:
+def load_application(factory: str) -> object:
     """Return the WSGI or ASGI application that `factory` ("module:name") makes.
 
     Raises:

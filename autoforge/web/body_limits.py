@@ -49,7 +49,7 @@ class BodyLimitMiddleware(MiddlewareMixin):
     """
 
     def process_view(
-        self, request: HttpRequest, view: Any, _arguments: Any, _named: Any
+        self, request: HttpRequest, view: object, _arguments: object, _named: object
     ) -> HttpResponse | None:
         """Return the refusal, or nothing."""
         refused = getattr(request, "scope", {}).get(REFUSED)
@@ -73,7 +73,7 @@ class BodyLimitMiddleware(MiddlewareMixin):
         return render(request, "413.html", context, status=CONTENT_TOO_LARGE)
 
 
-def find_limit(view: Any, *, is_known: bool) -> int:
+def find_limit(view: object, *, is_known: bool) -> int:
     """Return how many bytes a view takes, from who has logged in or from anybody."""
     if not is_known:
         return ANONYMOUS_BYTES

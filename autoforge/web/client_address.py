@@ -6,7 +6,7 @@ from at the end, so exactly as many entries can be believed as there are proxies
 """
 
 import ipaddress
-from typing import Any, Final
+from typing import Final
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -25,7 +25,7 @@ def find_client_address(request: HttpRequest) -> str | None:
     return None if address is None else str(address)
 
 
-def find_client_network(request: HttpRequest, *_arguments: Any) -> str | None:
+def find_client_network(request: HttpRequest, *_arguments: object) -> str | None:
     """Return what stands for the client when attempts are counted.
 
     The address itself, and of IPv6 the first one of its /64.

@@ -42,7 +42,7 @@ SHOWN: Final = frozenset({"AUTHENTICATION_BACKENDS", "AUTH_USER_MODEL", "PASSWOR
 class HideSecrets(SafeExceptionReporterFilter):
     """Hides by name and by value."""
 
-    def cleanse_setting(self, key: Any, value: Any) -> Any:
+    def cleanse_setting(self, key: object, value: object) -> Any:
         """Return the value of a setting, a header or a cookie as it may be shown."""
         name = key if isinstance(key, str) else ""
         if name not in SHOWN and (HIDDEN.search(name) or is_telling(name)):
@@ -70,7 +70,9 @@ class HideSecrets(SafeExceptionReporterFilter):
             return {}
         return _cleanse(super().get_post_parameters(request), self.cleansed_substitute)
 
-    def get_traceback_frame_variables(self, request: Any, tb_frame: Any) -> ItemsView[str, Any]:
+    def get_traceback_frame_variables(
+        self, request: object, tb_frame: object
+    ) -> ItemsView[str, Any]:
         """Return no variable of any frame."""
         return {}.items()
 

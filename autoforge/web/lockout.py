@@ -35,7 +35,9 @@ logger = logging.getLogger(__name__)
 class LockoutHandler(AxesDatabaseHandler):  # type: ignore[misc]  # axes has no types
     """django-axes with a second limit that is not the first one's."""
 
-    def get_failures(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> int:
+    def get_failures(
+        self, request: HttpRequest, credentials: dict[str, object] | None = None
+    ) -> int:
         """Return the failures that count; at least the limit where the address has used its own."""
         of_name, of_address = self.get_user_attempts(request, credentials)
         limit: int = settings.AXES_FAILURE_LIMIT
@@ -45,7 +47,7 @@ class LockoutHandler(AxesDatabaseHandler):  # type: ignore[misc]  # axes has no 
         return _count(of_name)
 
     def reset_user_attempts(
-        self, request: HttpRequest, credentials: dict[str, Any] | None = None
+        self, request: HttpRequest, credentials: dict[str, object] | None = None
     ) -> int:
         """Forget the failures of this name from this address, after a right password.
 
@@ -63,7 +65,7 @@ def _count(attempts: Any) -> int:
 def answer_locked_out(
     request: HttpRequest,
     _response: HttpResponse | None = None,
-    _credentials: dict[str, Any] | None = None,
+    _credentials: dict[str, object] | None = None,
 ) -> HttpResponse:
     """Answer 429 with what to do; the log says which address, and no name: it may be a password."""
     cooloff: timedelta = settings.AXES_COOLOFF_TIME

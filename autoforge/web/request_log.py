@@ -10,7 +10,7 @@ import sys
 import time
 import uuid
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import structlog
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
@@ -104,7 +104,7 @@ def _log(request: HttpRequest, status: int, seconds: float) -> None:
             return
         held_back = taken
     error, reason = _explain(request)
-    fields: dict[str, Any] = {
+    fields: dict[str, object] = {
         "method": (request.method or "")[:LONGEST_METHOD],
         "path": escape_uri_path(request.path)[:LONGEST_PATH],
         "status": status,
@@ -143,7 +143,7 @@ def _explain(request: HttpRequest) -> tuple[BaseException | None, str]:
     return None, "; ".join(reasons)[:LONGEST_PATH]
 
 
-def find_user_id(request: HttpRequest) -> Any:
+def find_user_id(request: HttpRequest) -> object:
     """Return the key of the user, where the request has asked who that is; else None."""
     user = vars(request).get("user")
     if isinstance(user, LazyObject):
@@ -155,7 +155,7 @@ def find_user_id(request: HttpRequest) -> Any:
     return key if isinstance(key, int | None) else str(key)
 
 
-def _remember_error(request: HttpRequest | None = None, **signal: Any) -> None:
+def _remember_error(request: HttpRequest | None = None, **signal: object) -> None:
     """Keep the error that Django answers with 500, for the request's line."""
     if request is not None:
         request.log_error = sys.exc_info()[1]  # type: ignore[attr-defined]  # ours

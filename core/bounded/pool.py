@@ -104,7 +104,7 @@ class _Pool:
         self._all: set[Worker] = set()
         self._threads: ThreadPoolExecutor | None = None
 
-    def run(self, call: _Call, patience: float, *what: Any) -> Any:
+    def run(self, call: _Call, patience: float, *what: object) -> Any:
         """Do a call by a worker of ours."""
         if not self._turns.acquire(timeout=patience):
             raise BusyError(_("has to wait: others are being worked on; try again in a moment"))
@@ -118,7 +118,7 @@ class _Pool:
         finally:
             self._turns.release()
 
-    def _ask(self, worker: Worker, call: _Call, what: tuple[Any, ...]) -> Any:
+    def _ask(self, worker: Worker, call: _Call, what: tuple[Any, ...]) -> object:
         is_well = False
         try:
             call.begin(worker)
@@ -149,7 +149,7 @@ class _Pool:
             self._all.discard(worker)
         worker.close()
 
-    async def run_async(self, *what: Any) -> Any:
+    async def run_async(self, *what: object) -> Any:
         """Do a call while the event loop does other things; a task that is cancelled ends it."""
         with self._lock:
             if self._threads is None:
@@ -191,7 +191,7 @@ os.register_at_fork(after_in_child=_renew)
 atexit.register(lambda: _pool.close())  # noqa: PLW0108 (the pool of that time)
 
 
-def call(target: str, *arguments: Any, seconds: float = SECONDS) -> Any:
+def call(target: str, *arguments: object, seconds: float = SECONDS) -> Any:
     """Return what a function returns, at most after its time.
 
     Args:
@@ -215,7 +215,7 @@ def call(target: str, *arguments: Any, seconds: float = SECONDS) -> Any:
     return result
 
 
-async def call_async(target: str, *arguments: Any, seconds: float = SECONDS) -> Any:
+async def call_async(target: str, *arguments: object, seconds: float = SECONDS) -> Any:
     """Do the same while the event loop does other things; it waits for a worker's turn.
 
     Raises:

@@ -37,7 +37,7 @@ PROGRAM: Final = str(Path(__file__).with_name("worker.py"))
 class _Plain(pickle.Unpickler):
     """Reads plain data alone: a worker that was taken over must not make us run anything."""
 
-    def find_class(self, module: str, name: str) -> Any:
+    def find_class(self, module: str, name: str) -> object:
         raise pickle.UnpicklingError(f"{module}.{name} is no plain data")
 
 
@@ -63,7 +63,7 @@ class Worker:
         self._lock = threading.Lock()
 
     def call(
-        self, module: str, name: str, seconds: float, arguments: tuple[Any, ...]
+        self, module: str, name: str, seconds: float, arguments: tuple[object, ...]
     ) -> tuple[Any, float]:
         """Return what a function returns, and the seconds of processor time that it took.
 
@@ -82,7 +82,7 @@ class Worker:
             raise RuntimeError(f"{module}:{name} failed in a worker: {result}")
         return result, used
 
-    def _exchange(self, message: bytes, seconds: float) -> tuple[str, Any, float]:
+    def _exchange(self, message: bytes, seconds: float) -> tuple[str, object, float]:
         deadline = time.monotonic() + WALL_SECONDS
         self._channel.settimeout(WALL_SECONDS)
         try:

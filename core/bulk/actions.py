@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.functional import Promise
 from django.utils.translation import ngettext
 
 from core.bulk import pages
@@ -14,14 +15,16 @@ from core.bulk.jobs import BulkResult
 
 __all__ = ["BulkAction", "Question"]
 
+Text = str | Promise  # a sentence, translated at once or when it is shown
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Question:
     """What a page says before an action is carried out."""
 
-    sentences: Sequence[Any] = ()
+    sentences: Sequence[Text] = ()
     """What will happen, one thought each."""
-    refusal: Any = ""
+    refusal: Text = ""
     """Why it cannot happen at all; empty: it can."""
 
 
@@ -33,7 +36,7 @@ class BulkAction:
     """
 
     name = ""
-    title: Any = ""
+    title: Text = ""
     permissions: Sequence[str] = ("change",)
     form_class: type[forms.Form] | None = None
     asks = False
@@ -46,7 +49,7 @@ class BulkAction:
         return self.name
 
     @property
-    def short_description(self) -> Any:
+    def short_description(self) -> Text:
         """What the select box says."""
         return self.title
 
@@ -61,11 +64,13 @@ class BulkAction:
         return self.asks or self.form_class is not None
 
     @property
-    def button(self) -> Any:
+    def button(self) -> object:
         """What the button of its page says."""
         return str(self.title).rstrip("….")
 
-    def run(self, admin: Any, request: HttpRequest, rows: QuerySet[Any], values: Any) -> BulkResult:
+    def run(
+        self, admin: object, request: HttpRequest, rows: QuerySet[Any], values: Any
+    ) -> BulkResult:
         """Do it to a chunk of rows.
 
         Args:
@@ -76,7 +81,7 @@ class BulkAction:
         """
         raise NotImplementedError
 
-    def done(self, count: int, values: Any) -> str:
+    def done(self, count: int, values: object) -> str:
         """Return the sentence that says how many rows were changed."""
         text = ngettext("%(count)d updated.", "%(count)d updated.", count)
         return text % {"count": count}
@@ -107,13 +112,13 @@ class BulkAction:
         admin: Any,
         request: HttpRequest,
         rows: QuerySet[Any],
-        form: Any,
+        form: object,
     ) -> HttpResponse | None:
         """Return the answer of an action that changes nothing, None: go through the rows."""
         return None
 
     def __call__(
-        self, admin: Any, request: HttpRequest, queryset: QuerySet[Any]
+        self, admin: object, request: HttpRequest, queryset: QuerySet[Any]
     ) -> HttpResponse | None:
         """Begin: what Django calls for the list's button."""
         return pages.begin(self, admin, request, queryset)

@@ -10,7 +10,7 @@ is in `actions`, its pages are in `pages`; this module goes through the rows.
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from django.contrib.sessions.backends.db import SessionStore
 from django.core.exceptions import ValidationError
@@ -20,6 +20,7 @@ from django.http import HttpRequest, QueryDict
 from django.utils.translation import gettext as _
 
 from core.errors import ApplicationError
+from core.models import SoftDeleteModel
 
 if TYPE_CHECKING:
     from core.bulk.actions import BulkAction
@@ -43,6 +44,9 @@ CHUNK: Final = 100  # rows of one transaction: others wait no longer for the dat
 SLICE_SECONDS: Final = 8.0  # of one request; a worker is killed after 60
 KEPT_SECONDS: Final = 24 * 3600  # how long a job can be gone on with
 NAMED: Final = 10  # failures that are named; the rest is counted
+
+RowT = TypeVar("RowT")
+TrashableT = TypeVar("TrashableT", bound=SoftDeleteModel)
 
 Failure = tuple[str, str]
 """What a row is called, and why it was left as it is."""
@@ -68,7 +72,7 @@ class Job:
     """The rows' model, as app_label.ModelName."""
     action: str
     """The action's name."""
-    keys: list[Any]
+    keys: list[object]
     """The rows' keys, as text."""
     values: dict[str, list[str]] = field(default_factory=dict)
     """What was typed into the action's form."""
@@ -125,7 +129,7 @@ class Job:
         SessionStore(session_key=token).delete()
 
 
-def select_keys(queryset: QuerySet[Any]) -> list[Any]:
+def select_keys(queryset: QuerySet[Any]) -> list[object]:
     """Return the keys of the selected rows in the list's order.
 
     Raises:
@@ -150,7 +154,7 @@ def find_rows(admin: Any, keys: Iterable[Any]) -> QuerySet[Any]:
 
 
 def advance(
-    job: Job, action: "BulkAction", admin: Any, request: HttpRequest, token: str | None = None
+    job: Job, action: "BulkAction", admin: object, request: HttpRequest, token: str | None = None
 ) -> Job | None:
     """Go through the rows until all are done or the request has lasted long enough.
 
@@ -198,7 +202,7 @@ REFUSALS: Final = (
 )
 
 
-def change_each(rows: Iterable[Any], change: Callable[[Any], Any]) -> BulkResult:
+def change_each(rows: Iterable[RowT], change: Callable[[RowT], object]) -> BulkResult:
     """Change every row by itself; one that is refused stops none of the others.
 
     Args:
@@ -227,7 +231,7 @@ def explain(error: Exception) -> str:
     return str(error)
 
 
-def split_trash(rows: Iterable[Any]) -> tuple[list[Any], list[Failure]]:
+def split_trash(rows: Iterable[TrashableT]) -> tuple[list[TrashableT], list[Failure]]:
     """Return the rows that are in use, and a failure for each that is in the trash."""
     listed = list(rows)
     deleted = [row for row in listed if row.deleted_at is not None]

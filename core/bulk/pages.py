@@ -41,7 +41,7 @@ class Work:
         """All rows that were selected and are still there."""
         return jobs.find_rows(self.admin, self.job.keys)
 
-    def build_form(self, data: Any, rows: QuerySet[Any] | None = None) -> forms.Form | None:
+    def build_form(self, data: object, rows: QuerySet[Any] | None = None) -> forms.Form | None:
         """Return the action's form with what was typed; None: it has none."""
         return self.action.build_form(data, self.admin, self.request, rows)
 

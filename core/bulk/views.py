@@ -1,6 +1,5 @@
 """The address of a job that does not fit into one request."""
 
-from typing import Any
 
 from django.apps import apps
 from django.contrib import admin as django_admin
@@ -24,7 +23,7 @@ def bulk_view(request: HttpRequest, token: str) -> HttpResponse:
     admin = django_admin.site._registry[apps.get_model(job.model)]  # noqa: SLF001 (Django 5.2 has no public way)
     # Asked again: the person may have lost a permission since.
     entry = admin.get_actions(request).get(job.action)
-    action: Any = entry[0] if entry else None
+    action: object = entry[0] if entry else None
     if not isinstance(action, BulkAction):
         raise PermissionDenied
     work = pages.Work(request=request, admin=admin, action=action, job=job, token=token)

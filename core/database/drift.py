@@ -125,7 +125,7 @@ def _statements_of_migrations() -> Iterator[str]:
                 yield from _statements_of(loader.graph.nodes[key].operations)
 
 
-def _statements_of(operations: Iterable[Any]) -> Iterator[str]:
+def _statements_of(operations: Iterable[object]) -> Iterator[str]:
     for operation in operations:
         if isinstance(operation, migrations.SeparateDatabaseAndState):
             yield from _statements_of(operation.database_operations)

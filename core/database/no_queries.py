@@ -6,7 +6,7 @@ database, which may be what has just failed, and the answer would wait for it.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn
 
 from django.db import connections
 
@@ -21,7 +21,7 @@ class QueryRefusedError(RuntimeError):
     """A query was made where none may be."""
 
 
-def _refuse(*_arguments: Any, **_named: Any) -> NoReturn:
+def _refuse(*_arguments: object, **_named: object) -> NoReturn:
     raise QueryRefusedError("The database is not asked while a log line or an error page is made.")
 
 
@@ -30,7 +30,7 @@ def no_queries() -> Iterator[None]:
     """Raise `QueryRefusedError` in whatever asks a database inside of the block."""
     # Looking a connection up makes its object, and opens nothing.
     wrappers = [connections[alias] for alias in connections]
-    closed: list[tuple[dict[str, Any], str, Any]] = []
+    closed: list[tuple[dict[str, object], str, object]] = []
     for wrapper in wrappers:
         attributes = vars(wrapper)
         for door in DOORS:

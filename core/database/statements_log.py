@@ -14,7 +14,7 @@ __all__ = ["keep_on_demand"]
 LOG = logging.getLogger("django.db.backends")
 
 
-def keep_on_demand(connection: BaseDatabaseWrapper, **_signal: Any) -> None:
+def keep_on_demand(connection: BaseDatabaseWrapper, **_signal: object) -> None:
     """Make a connection keep its statements on demand alone; a receiver of `connection_created`."""
     keeping = type(connection).make_debug_cursor
 

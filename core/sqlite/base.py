@@ -150,7 +150,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return not (self.is_in_memory_db() or name.startswith("file:"))
 
     @async_unsafe
-    def get_new_connection(self, conn_params: dict[str, Any]) -> sqlite3.Connection:
+    def get_new_connection(self, conn_params: dict[str, object]) -> sqlite3.Connection:
         """Return a connection whose own patience is short: the cursor's comes on top.
 
         Its file only its owner may read: prompts and password hashes are in it.

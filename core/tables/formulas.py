@@ -4,7 +4,7 @@ The last column of such a table is called ESCAPED: it says that the other cells 
 """
 
 import re
-from typing import Any, Final
+from typing import Final
 
 __all__ = ["ESCAPED", "escape_formula", "unescape_formula"]
 
@@ -13,7 +13,7 @@ ESCAPED: Final = "autoforge_escaped"
 FORMULA: Final = re.compile(r"'*[=+\-@\t\r]")
 
 
-def escape_formula(cell: Any) -> Any:
+def escape_formula(cell: object) -> object:
     """Return a cell that no spreadsheet takes for a formula."""
     return f"'{cell}" if isinstance(cell, str) and FORMULA.match(cell) else cell
 

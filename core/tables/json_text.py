@@ -18,7 +18,7 @@ NOT_SPACE: Final = re.compile(r"[^ \t\r\n]")
 LINE_END: Final = re.compile(r"\r\n|\n|\r")
 LONGEST_NUMBER: Final = 4000  # characters; Python refuses to read more than 4300 digits
 
-Found = tuple[int, Any]  # the line where a record begins, and what stands there
+Found = tuple[int, object]  # the line where a record begins, and what stands there
 
 
 def _read_integer(digits: str) -> int | InvalidValue:
@@ -27,7 +27,7 @@ def _read_integer(digits: str) -> int | InvalidValue:
     return int(digits)
 
 
-def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | InvalidValue:
+def _build_object(pairs: list[tuple[str, object]]) -> dict[str, object] | InvalidValue:
     members = dict(pairs)
     if len(members) == len(pairs):
         return members
@@ -97,7 +97,7 @@ def _lines(text: str) -> Iterator[Found]:
         start = stop
 
 
-def _decode_line(text: str) -> Any:
+def _decode_line(text: str) -> object:
     try:
         return DECODER.decode(text)
     except json.JSONDecodeError as error:
@@ -180,7 +180,7 @@ def _items(cursor: _Cursor) -> Iterator[Found]:
 def _object(cursor: _Cursor, lists: Collection[str]) -> Iterator[Found]:
     """Yield the records of an object's list; an object without such a list is a record itself."""
     line = cursor.line
-    pairs: list[tuple[str, Any]] = []
+    pairs: list[tuple[str, object]] = []
     has_list = False
     following = cursor.take("{", "json.key")
     if cursor.peek() == "}":

@@ -2,7 +2,7 @@
 
 import math
 from datetime import date, datetime, time
-from typing import Any, Final
+from typing import Final
 
 from core.sentences import CodedError, Sentence
 from core.tables.records import InvalidValue
@@ -44,7 +44,7 @@ def kind(value: object) -> Sentence:
     return Sentence(template) if template else Sentence("kind.other", name=type(value).__name__)
 
 
-def plain(value: Any, depth: int = 0) -> Any:
+def plain(value: object, depth: int = 0) -> object:
     """Return `value` as JSON has it; dates and times become ISO 8601 texts.
 
     Raises:
@@ -82,7 +82,7 @@ def _name(key: object) -> str:
     return storable(key)
 
 
-def _scalar(value: Any) -> Any:
+def _scalar(value: object) -> object:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int | float):

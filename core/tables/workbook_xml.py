@@ -5,7 +5,7 @@ so no entity can stand for gigabytes or for a file of this machine.
 """
 
 from collections.abc import Collection, Iterator
-from typing import IO, Any, Final, Protocol
+from typing import IO, Final, Protocol
 from xml.parsers import expat  # document types are refused, which is what defuses it
 
 from core.tables.limits import MEBIBYTE, Limits
@@ -127,5 +127,5 @@ def parse_part(stream: IO[bytes], handler: Handler) -> Iterator[None]:
     yield
 
 
-def _refuse_doctype(*_: Any) -> None:
+def _refuse_doctype(*_: object) -> None:
     raise UnreadableError("workbook.damaged")

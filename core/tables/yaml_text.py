@@ -227,7 +227,7 @@ class _Builder:
         return {**merged, **members} if merged else members
 
     def _member(
-        self, key: Any, members: dict[str, Any], merged: dict[str, Any], depth: int
+        self, key: object, members: dict[str, object], merged: dict[str, object], depth: int
     ) -> None:
         """Take a name and its value; a merge key's members yield to a mapping's own."""
         if isinstance(key, yaml.ScalarEvent):
@@ -298,6 +298,6 @@ def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _represent_text)
 
 
-def dump_yaml(value: Any, width: int = 100) -> str:
+def dump_yaml(value: object, width: int = 100) -> str:
     """Return YAML that this reader and js-yaml read as the same value."""
     return yaml.dump(value, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=width)

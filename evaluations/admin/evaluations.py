@@ -82,7 +82,7 @@ class EvaluationAdmin(SoftDeleteAdmin):
         allowed = super().has_change_permission(request, obj)
         return allowed and (obj is None or obj.run_id is None)
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
+    def save_model(self, request: HttpRequest, obj: Any, form: object, change: bool) -> None:
         """Create or edit through the service."""
         values = {}
         for name in EvaluationForm.Meta.fields:

@@ -62,7 +62,7 @@ class ModelProfileForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's c
 
     def clean(self) -> dict[str, Any]:
         """Refuse what no profile may hold, each at its field."""
-        values: dict[str, Any] = super().clean() or self.cleaned_data
+        values: dict[str, object] = super().clean() or self.cleaned_data
         for name, sentence in profiles.check_profile(values).items():
             self.add_error(name, sentence)
         return values
@@ -79,7 +79,7 @@ class ModelProfileAdmin(BaseAdmin):
     search_fields = ("name", "model")
     readonly_fields = ("created_at", "updated_at")
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Save through the service, and name the parameters that the model does not take."""
         values = {name: form.cleaned_data[name] for name in ModelProfileForm.Meta.fields}
         if change:
@@ -130,11 +130,11 @@ class ReleaseGateAdmin(BaseAdmin):
     fields = ("prompt", "suite", "pass_rate", "lower_bound", "created_at", "updated_at", "changes")
     readonly_fields = ("created_at", "updated_at", "changes")
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+    def get_fields(self, request: HttpRequest, obj: object = None) -> Any:
         """Leave out what there is not yet."""
         return super().get_fields(request, obj) if obj else self.fields[:4]
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+    def get_readonly_fields(self, request: HttpRequest, obj: object = None) -> Any:
         """Keep a gate with its prompt, and so with the prompt's history."""
         fields = super().get_readonly_fields(request, obj)
         return (*fields, "prompt") if obj else fields
@@ -170,7 +170,7 @@ class ReleaseGateAdmin(BaseAdmin):
         # <bdi>: a name written from right to left leaves the order of its neighbours alone.
         return format_html_join("", "<div>{} · {} · <bdi>{}</bdi> · {}</div>", lines) or "–"
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
+    def save_model(self, request: HttpRequest, obj: Any, form: object, change: bool) -> None:
         """Create or change it through the service, which names the person."""
         fields = {name: getattr(obj, name) for name in ("suite_id", "pass_rate", "lower_bound")}
         actor = request.user.get_username()
@@ -181,7 +181,7 @@ class ReleaseGateAdmin(BaseAdmin):
             obj._state.adding = False
         self._warn_if_idle(request)
 
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+    def changelist_view(self, request: HttpRequest, extra_context: object = None) -> HttpResponse:
         """Say above the list where no gate of it stops anything."""
         answer = super().changelist_view(request, extra_context)
         # Not where the address is corrected: the list that follows would say it twice.

@@ -45,7 +45,7 @@ class TestResultAdmin(BaseAdmin):
         """Say no: evaluations write results."""
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
         """Say no: a result is what it was."""
         return False
 

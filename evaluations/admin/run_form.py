@@ -314,7 +314,7 @@ class StartForm(forms.Form):
             misfits=survey.misfits(plan.columns),
         )
 
-    def create_run(self, user: Any) -> Run:
+    def create_run(self, user: object) -> Run:
         """Write the run, pending.
 
         Raises:

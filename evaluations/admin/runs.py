@@ -184,7 +184,7 @@ class RunAdmin(SoftDeleteAdmin):
         request: HttpRequest,
         object_id: str,
         form_url: str = "",
-        extra_context: Any = None,
+        extra_context: object = None,
     ) -> HttpResponse:
         """Show a run: live while it runs, then its figures, verdicts, plots and answers."""
         run, columns = self._run(request, object_id)
@@ -222,7 +222,7 @@ class RunAdmin(SoftDeleteAdmin):
         }
         return TemplateResponse(request, "admin/evaluations/run/run.html", context)
 
-    def _run(self, request: HttpRequest, key: Any) -> tuple[Run, list[Evaluation]]:
+    def _run(self, request: HttpRequest, key: object) -> tuple[Run, list[Evaluation]]:
         """Return a run with its columns; one query."""
         if not self.has_view_permission(request):
             raise PermissionDenied
@@ -341,7 +341,7 @@ class RunAdmin(SoftDeleteAdmin):
     def cancel(self, request: HttpRequest, key: UUID) -> HttpResponse:
         """Ask the run's worker to stop."""
 
-        def cancel() -> Any:
+        def cancel() -> object:
             run_services.cancel_run(key)
             return _("The run stops as soon as its worker notices. Stored results are kept.")
 
@@ -350,7 +350,7 @@ class RunAdmin(SoftDeleteAdmin):
     def resume(self, request: HttpRequest, key: UUID) -> HttpResponse:
         """Go on with a run, its limits as they are sent."""
 
-        def resume() -> Any:
+        def resume() -> object:
             run_services.update_limits(key, **_limits(request))
             self._enqueue(request, Run.objects.get(pk=key))
             return _("Run resumed.")
@@ -360,7 +360,7 @@ class RunAdmin(SoftDeleteAdmin):
     def retry(self, request: HttpRequest, key: UUID) -> HttpResponse:
         """Do a run's errors again."""
 
-        def retry() -> Any:
+        def retry() -> object:
             count = run_services.clear_errors(key)
             self._enqueue(request, Run.objects.get(pk=key))
             sentence = ngettext(
@@ -404,7 +404,7 @@ def _number(text: str | None) -> int:
     return int(text) if len(text) < 10 else 0
 
 
-def _limits(request: HttpRequest) -> dict[str, Any]:
+def _limits(request: HttpRequest) -> dict[str, object]:
     """Return the limits of a form; an empty field is no limit.
 
     Raises:

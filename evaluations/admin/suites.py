@@ -113,7 +113,7 @@ class TestSuiteAdmin(SuiteFiles, SoftDeleteAdmin):
         address = reverse("admin:evaluations_testcase_changelist")
         return redirect(f"{address}?suite__id__exact={object_id}")
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Create or edit through the service."""
         values = {name: form.cleaned_data[name] for name in TestSuiteForm.Meta.fields}
         if change:
@@ -257,7 +257,7 @@ class TestCaseAdmin(BaseAdmin):
     ordering = ("-updated_at",)
     readonly_fields = ("created_at", "updated_at")
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Create or edit through the service."""
         values = {name: form.cleaned_data[name] for name in TestCaseForm.Meta.fields}
         suite_id = values.pop("suite").pk

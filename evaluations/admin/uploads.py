@@ -31,7 +31,7 @@ class FilesField(forms.FileField):
 
     widget = FilesInput
 
-    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile[Any]]:
+    def clean(self, data: object, initial: object = None) -> list[UploadedFile[Any]]:
         """Return the files, each checked as one file is."""
         files = data if isinstance(data, list | tuple) else [data]
         cleaned = (super(FilesField, self).clean(file, initial) for file in files)

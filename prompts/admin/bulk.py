@@ -7,6 +7,7 @@ from typing import Any, Final
 from django import forms
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.functional import Promise
 from django.utils.translation import gettext as translate
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -121,7 +122,7 @@ class SetStatus(BulkAction):
         status: the status.
     """
 
-    def __init__(self, name: str, title: Any, status: Prompt.Status) -> None:
+    def __init__(self, name: str, title: str | Promise, status: Prompt.Status) -> None:
         self.name = name
         self.title = title
         self.status = status
@@ -133,7 +134,7 @@ class SetStatus(BulkAction):
         count = services.set_status(prompts, status=self.status, actor=actor)
         return BulkResult(changed=count, failures=failures)
 
-    def done(self, count: int, values: Any) -> str:
+    def done(self, count: int, values: object) -> str:
         """Say how many have the status now."""
         text = translate("%(count)d changed to “%(status)s”.")
         return text % {"count": count, "status": self.status.label}
@@ -151,7 +152,7 @@ class Unarchive(BulkAction):
         count = services.unarchive_prompts(prompts, actor=request.user.get_username())
         return BulkResult(changed=count, failures=failures)
 
-    def done(self, count: int, values: Any) -> str:
+    def done(self, count: int, values: object) -> str:
         """Say how many are back."""
         text = ngettext("%(count)d item restored.", "%(count)d items restored.", count)
         return text % {"count": count}
@@ -168,8 +169,8 @@ class MoveLabel(BulkAction):
 
     def build_form(
         self,
-        data: Any,
-        admin: Any,
+        data: object,
+        admin: object,
         request: HttpRequest,
         rows: QuerySet[Any] | None = None,
     ) -> forms.Form:
@@ -249,7 +250,7 @@ class Purge(BulkAction):
 
     def build_form(
         self,
-        data: Any,
+        data: object,
         admin: Any,
         request: HttpRequest,
         rows: QuerySet[Any] | None = None,
@@ -258,7 +259,7 @@ class Purge(BulkAction):
         needs_reason = rows is not None and has_protected_label(_deleted(rows))
         return PurgeForm(data, needs_reason=needs_reason)
 
-    def ask(self, admin: Any, request: HttpRequest, rows: QuerySet[Any]) -> Question:
+    def ask(self, admin: object, request: HttpRequest, rows: QuerySet[Any]) -> Question:
         """Say what is lost with the prompts."""
         return Question(sentences=describe_losses(_deleted(rows)))
 
@@ -275,7 +276,7 @@ class Purge(BulkAction):
         count = services.purge_prompts([row.pk for row in deleted])
         return BulkResult(changed=count, failures=in_use)
 
-    def done(self, count: int, values: Any) -> str:
+    def done(self, count: int, values: object) -> str:
         """Say how many are gone."""
         text = ngettext("%(count)d permanently deleted.", "%(count)d permanently deleted.", count)
         return text % {"count": count}

@@ -73,7 +73,7 @@ class ImportForm(forms.Form):
         help_text=_("Validate without saving."),
     )
 
-    def clean_file(self) -> Any:
+    def clean_file(self) -> object:
         """Refuse a file that is too large or of no known format."""
         file = self.cleaned_data["file"]
         if file.size > LARGEST:

@@ -20,11 +20,11 @@ class LabelRuleAdmin(BaseAdmin):
     list_display = ("label", "is_protected", "needs_checks", "updated_at")
     fields = ("label", "is_protected", "needs_checks")
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+    def get_readonly_fields(self, request: HttpRequest, obj: object = None) -> tuple[str, ...]:
         """Keep the label of a rule: another label is another rule."""
         return ("label",) if obj else ()
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Create or edit through the service."""
         demands = {name: form.cleaned_data[name] for name in ("is_protected", "needs_checks")}
         if change:

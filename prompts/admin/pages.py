@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonR
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import path
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from core import diffing
@@ -20,6 +21,8 @@ from prompts import services
 from prompts.admin.reading import content_as_text
 from prompts.models import WORDING_FIELDS, LabelRule, Prompt, PromptVersion
 from prompts.preview import preview
+
+Change = Callable[[Prompt], str | Promise]  # changes a prompt and returns the sentence that says so
 
 __all__ = ["PromptPages"]
 
@@ -101,7 +104,7 @@ class PromptPages(Admin):
     def restore_version(self, request: HttpRequest, key: UUID) -> HttpResponse:
         """Make an old version current, as a new one."""
 
-        def restore(prompt: Prompt) -> Any:
+        def restore(prompt: Prompt) -> str | Promise:
             edited = services.restore_version(
                 prompt_id=prompt.pk,
                 number=_number(request, "number", 0),
@@ -117,7 +120,7 @@ class PromptPages(Admin):
     def move_label(self, request: HttpRequest, key: UUID) -> HttpResponse:
         """Let a label stand at a version."""
 
-        def move(prompt: Prompt) -> Any:
+        def move(prompt: Prompt) -> str | Promise:
             label = request.POST.get("label", "").strip()
             standing = services.move_label(
                 prompt_id=prompt.pk,
@@ -138,7 +141,7 @@ class PromptPages(Admin):
         """Ask, then let a label stand where it stood before."""
         prompt, label, rule = self._label(request, key)
 
-        def roll_back(step: services.RollBack) -> Any:
+        def roll_back(step: services.RollBack) -> str | Promise:
             standing = services.roll_back_label(
                 prompt_id=prompt.pk,
                 label=label,
@@ -170,7 +173,7 @@ class PromptPages(Admin):
         """Take a label off; a protected one asks first."""
         prompt, label, rule = self._label(request, key)
 
-        def remove() -> Any:
+        def remove() -> str | Promise:
             services.remove_label(
                 prompt_id=prompt.pk,
                 label=label,
@@ -204,14 +207,14 @@ class PromptPages(Admin):
         self,
         request: HttpRequest,
         prompt: Prompt,
-        question: dict[str, Any],
-        change: Callable[[], Any],
+        question: dict[str, object],
+        change: Callable[[], str | Promise],
     ) -> HttpResponse:
         """Show a question; when it is answered, make the change. What was typed is kept."""
         problem = ""
         if request.method == "POST" and "confirmed" in request.POST:
             try:
-                self.message_user(request, change(), messages.SUCCESS)
+                self.message_user(request, str(change()), messages.SUCCESS)
             except ApplicationError as error:
                 problem = str(error)
             else:
@@ -229,7 +232,7 @@ class PromptPages(Admin):
     def change_status(self, request: HttpRequest, key: UUID) -> HttpResponse:
         """Archive a prompt, or take it out of the archive, or put it to use."""
 
-        def change(prompt: Prompt) -> Any:
+        def change(prompt: Prompt) -> str | Promise:
             status = request.POST.get("status", "")
             actor = request.user.get_username()
             reason = request.POST.get("reason", "")
@@ -247,7 +250,7 @@ class PromptPages(Admin):
     def restore_from_trash(self, request: HttpRequest, key: UUID) -> HttpResponse:
         """Take a prompt out of the trash."""
 
-        def restore(prompt: Prompt) -> Any:
+        def restore(prompt: Prompt) -> str | Promise:
             services.restore_prompt(prompt_id=prompt.pk, actor=request.user.get_username())
             return _("“%(title)s” has been restored.") % {"title": prompt.title}
 
@@ -260,7 +263,7 @@ class PromptPages(Admin):
         return get_object_or_404(Prompt.all_objects, pk=key)
 
     def _do(
-        self, request: HttpRequest, key: UUID, change: Any, *, needs: str = "view"
+        self, request: HttpRequest, key: UUID, change: Change, *, needs: str = "view"
     ) -> HttpResponse:
         """Run one change and say how it went, back on the prompt's page."""
         prompt = self._prompt(request, key)
@@ -275,7 +278,7 @@ class PromptPages(Admin):
             return HttpResponseNotAllowed(["POST"])
         return self._change(request, prompt, change)
 
-    def _change(self, request: HttpRequest, prompt: Prompt, change: Any) -> HttpResponse:
+    def _change(self, request: HttpRequest, prompt: Prompt, change: Change) -> HttpResponse:
         try:
             done = change(prompt)
         except ApplicationError as error:
@@ -288,7 +291,7 @@ class PromptPages(Admin):
                 }
             self.message_user(request, str(error), messages.ERROR)
         else:
-            self.message_user(request, done, messages.SUCCESS)
+            self.message_user(request, str(done), messages.SUCCESS)
         return _back_to(prompt, request.POST.get("tab", "versions"))
 
 

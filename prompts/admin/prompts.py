@@ -159,7 +159,7 @@ class PromptAdmin(PromptPages, ImportPage, SoftDeleteAdmin):
 
     # The editor and the tabs
 
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+    def get_fieldsets(self, request: HttpRequest, obj: object = None) -> Any:
         """Leave out what a reader has no use for."""
         fieldsets = super().get_fieldsets(request, obj)
         if obj is None or self.has_change_permission(request, obj):
@@ -181,7 +181,7 @@ class PromptAdmin(PromptPages, ImportPage, SoftDeleteAdmin):
             context["conflict"] = describe_conflict(context["adminform"].form)
         return super().render_change_form(request, context, *args, **kwargs)
 
-    def _tabs(self, request: HttpRequest, prompt: Prompt) -> dict[str, Any]:
+    def _tabs(self, request: HttpRequest, prompt: Prompt) -> dict[str, object]:
         labels = sorted(_labels(prompt))
         rules = {rule.label: rule for rule in LabelRule.objects.all()}
         versions = list(
@@ -220,7 +220,7 @@ class PromptAdmin(PromptPages, ImportPage, SoftDeleteAdmin):
 
     # Writes
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Create or edit through the service."""
         values = {name: form.cleaned_data[name] for name in PromptForm.Meta.fields}
         common = {

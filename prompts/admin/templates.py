@@ -40,7 +40,7 @@ class PromptTemplateAdmin(SoftDeleteAdmin):
 
     Media = WORKSHOP_MEDIA
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Create or edit through the service."""
         values = {name: form.cleaned_data[name] for name in TemplateForm.Meta.fields}
         if change:

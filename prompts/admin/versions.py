@@ -56,11 +56,11 @@ class PromptVersionAdmin(BaseAdmin):
         """Say no: versions come from edits of prompts."""
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
         """Say no: versions are immutable."""
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         """Say no: versions go with their prompt."""
         return False
 

@@ -77,5 +77,5 @@ def _with_contract(version: Entry, entry: Entry) -> Entry:
 
 
 def _read(name: str) -> list[dict[str, Any]]:
-    entries: list[dict[str, Any]] = yaml.safe_load((FOLDER / name).read_text(encoding="utf-8"))
+    entries: list[dict[str, object]] = yaml.safe_load((FOLDER / name).read_text(encoding="utf-8"))
     return entries

@@ -19,7 +19,7 @@ __all__ = [
     "TooLongError",
 ]
 
-Record = Mapping[str, Any]
+Record = Mapping[str, object]
 Writer = Callable[[Iterable[Record], BinaryIO], None]
 
 COLUMNS: Final = (

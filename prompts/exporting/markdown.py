@@ -84,7 +84,7 @@ class Archived:
     user_id: str = ""
     labels: dict[str, Any] = field(default_factory=dict)
     """Label → number of its version."""
-    metadata: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, object] = field(default_factory=dict)
 
 
 def serialise(prompt: Archived) -> dict[str, bytes]:
@@ -103,7 +103,7 @@ def _front(row: Archived | ArchivedVersion, names: tuple[str, ...] = OF_VERSION)
     return {name: getattr(row, name) for name in names}
 
 
-def _file(front: Mapping[str, Any], version: ArchivedVersion) -> bytes:
+def _file(front: Mapping[str, object], version: ArchivedVersion) -> bytes:
     # No line is wrapped: a word more in a description would move all lines behind it in a diff.
     text = yaml.safe_dump(dict(front), allow_unicode=True, sort_keys=False, width=10**9)
     return f"{FENCE}{text}{FENCE}{version.content}\n".encode()
@@ -155,14 +155,14 @@ def _version(path: str, front: dict[str, Any], content: str) -> ArchivedVersion:
     return ArchivedVersion(content=content, **fields)
 
 
-def _check_kinds(path: str, fields: Mapping[str, Any]) -> None:
+def _check_kinds(path: str, fields: Mapping[str, object]) -> None:
     for name, value in fields.items():
         kind, words = KINDS_OF.get(name, (str, "a string"))
         if name != "number" and not isinstance(value, kind):
             raise BrokenFileError("backup.value-type", at=path, name=name, words=words)
 
 
-def _refuse_unknown(path: str, front: Mapping[str, Any], known: set[str]) -> None:
+def _refuse_unknown(path: str, front: Mapping[str, object], known: set[str]) -> None:
     unknown = sorted(str(name) for name in front if name not in known)
     if unknown:
         raise BrokenFileError(

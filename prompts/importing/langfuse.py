@@ -25,7 +25,7 @@ SIGNS: Final = frozenset({"version", "labels", "config", "commitMessage", "proje
 PLACEHOLDER: Final = "placeholder"
 
 
-def is_langfuse(record: Mapping[str, Any]) -> bool:
+def is_langfuse(record: Mapping[str, object]) -> bool:
     """Whether a record is a prompt of Langfuse."""
     return (
         record.get("type") in TYPES
@@ -35,7 +35,7 @@ def is_langfuse(record: Mapping[str, Any]) -> bool:
     )
 
 
-def read_langfuse(record: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+def read_langfuse(record: Mapping[str, Any]) -> tuple[dict[str, object], list[str]]:
     """Return a record in our own words, and what was read otherwise than it stands there.
 
     Raises:
@@ -54,7 +54,7 @@ def read_langfuse(record: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]
     return changed, notes
 
 
-def _read_messages(messages: list[Any], notes: list[str]) -> str:
+def _read_messages(messages: list[object], notes: list[str]) -> str:
     read = []
     for number, message in enumerate(messages, start=1):
         if isinstance(message, dict) and message.get("type") == PLACEHOLDER:
@@ -68,7 +68,7 @@ def _read_messages(messages: list[Any], notes: list[str]) -> str:
     return dump_messages(read)
 
 
-def _read_placeholder(message: Mapping[str, Any], number: int, notes: list[str]) -> Message:
+def _read_placeholder(message: Mapping[str, object], number: int, notes: list[str]) -> Message:
     """Return a message whose text is what the placeholder stands for, and note it."""
     name = message.get("name")
     if not isinstance(name, str) or not name:
@@ -77,7 +77,7 @@ def _read_placeholder(message: Mapping[str, Any], number: int, notes: list[str])
     return Message(role="user", content=f"{{{{{name}}}}}")
 
 
-def _propose(kind: str, content: str) -> list[dict[str, Any]]:
+def _propose(kind: str, content: str) -> list[dict[str, object]]:
     """Return declarations of the variables that a text uses; of a faulty text none.
 
     What is wrong with it is said when it is checked.

@@ -184,12 +184,12 @@ class _RowMaker:
         )
 
 
-def _version_of(record: dict[str, Any]) -> int | None:
+def _version_of(record: dict[str, object]) -> int | None:
     version = record.get("version")
     return version if isinstance(version, int) and not isinstance(version, bool) else None
 
 
-def _as_chat(record: dict[str, Any], content: str) -> dict[str, Any]:
+def _as_chat(record: dict[str, object], content: str) -> dict[str, Any]:
     """Return a record whose content, if it is a list, is the messages of a chat."""
     messages = record[content]
     if not isinstance(messages, list) or record.get("kind", "chat") != "chat":
@@ -197,7 +197,7 @@ def _as_chat(record: dict[str, Any], content: str) -> dict[str, Any]:
     return {**record, content: _dump(messages), "kind": "chat"}
 
 
-def _dump(messages: list[Any]) -> Any:
+def _dump(messages: list[object]) -> Any:
     """Return a list of messages as the JSON of a chat; what JSON cannot hold stays as it is."""
     try:
         return json.dumps(plain(messages), ensure_ascii=False, indent=2)

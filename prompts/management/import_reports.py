@@ -196,6 +196,6 @@ class JsonReport(Report):
         self.out.write("\n  ]\n}" if comma else "]\n}")
 
 
-def _as_json(value: Any) -> str:
+def _as_json(value: object) -> str:
     # Half a surrogate pair, as a bad name of a column may hold, has no UTF-8: \udXXX is valid JSON.
     return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()

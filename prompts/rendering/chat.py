@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Final
 
 from prompts.rendering.problems import ContractError, Problem, SourceLocation
 
@@ -53,7 +53,7 @@ def dump_messages(messages: Iterable[Message]) -> str:
     return json.dumps([asdict(message) for message in messages], ensure_ascii=False, indent=2)
 
 
-def _find_problem(entry: Any, location: SourceLocation) -> Problem | None:
+def _find_problem(entry: object, location: SourceLocation) -> Problem | None:
     if not isinstance(entry, dict):
         return Problem(code="chat-message", params={"found": "no names"}, place=location)
     if set(entry) != {"role", "content"}:

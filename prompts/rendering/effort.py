@@ -76,14 +76,14 @@ def spend(units: float) -> None:
         raise TooMuchEffortError
 
 
-def weigh(value: Any) -> float:
+def weigh(value: object) -> float:
     """Return the units of looking at all of a value; of one that is too large only that it is."""
     if isinstance(value, str):
         return 1 + len(value) / CHARACTERS
     if not isinstance(value, list | tuple | dict):
         return 1
     units = 0.0
-    waiting: list[Any] = [value]
+    waiting: list[object] = [value]
     while waiting and units <= LITTLE:
         part = waiting.pop()
         units += 1
@@ -99,7 +99,7 @@ def weigh(value: Any) -> float:
     return units
 
 
-def metered(apply: Callable[..., Any], factor: float = 1) -> Callable[..., Any]:
+def metered(apply: Callable[..., object], factor: float = 1) -> Callable[..., Any]:
     """Return a filter or a test that spends what its values and its result weigh.
 
     Args:
@@ -108,7 +108,7 @@ def metered(apply: Callable[..., Any], factor: float = 1) -> Callable[..., Any]:
     """
 
     @wraps(apply)  # keeps what Jinja has written on it: that it takes the context
-    def spending(*args: Any, **kwargs: Any) -> Any:
+    def spending(*args: object, **kwargs: object) -> object:
         if _left.get() is None:
             return apply(*args, **kwargs)
         spend(factor * sum(map(weigh, args)) + sum(map(weigh, kwargs.values())))
@@ -119,7 +119,7 @@ def metered(apply: Callable[..., Any], factor: float = 1) -> Callable[..., Any]:
     return spending
 
 
-def within_limits(here: Callable[[], ResultT], elsewhere: str, *arguments: Any) -> ResultT | Any:
+def within_limits(here: Callable[[], ResultT], elsewhere: str, *arguments: object) -> ResultT | Any:
     """Return what `here` returns, or what a worker does where that takes too much.
 
     Args:

@@ -4,7 +4,6 @@ A result is ("done", text, messages or values), or the kind of error and its pro
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 from prompts.rendering.problems import RenderError, TemplateError
 from prompts.rendering.syntaxes import nunjucks
@@ -12,10 +11,10 @@ from prompts.rendering.templates import Template, fill_here
 
 __all__ = ["fill_template", "fill_text", "fill_values"]
 
-Result = tuple[str, Any]
+Result = tuple[str, object]
 
 
-def fill_template(template: Template, values: Mapping[str, Any]) -> Result:
+def fill_template(template: Template, values: Mapping[str, object]) -> Result:
     """Fill a template; a chat is a list of roles and contents."""
     try:
         filled = fill_here(template, values)
@@ -26,7 +25,7 @@ def fill_template(template: Template, values: Mapping[str, Any]) -> Result:
     return "done", [(message.role, message.content) for message in filled]
 
 
-def fill_text(text: str, values: Mapping[str, Any]) -> Result:
+def fill_text(text: str, values: Mapping[str, object]) -> Result:
     """Fill a text of a configuration."""
     try:
         return "done", nunjucks.fill_text_here(text, values)
@@ -34,7 +33,7 @@ def fill_text(text: str, values: Mapping[str, Any]) -> Result:
         return _failed(error)
 
 
-def fill_values(values: Mapping[str, Any]) -> Result:
+def fill_values(values: Mapping[str, object]) -> Result:
     """Fill the values of a case with each other."""
     try:
         return "done", nunjucks.fill_values_here(values)
@@ -52,5 +51,5 @@ def _failed(error: TemplateError) -> Result:
     return type(error).__name__, problems
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     return value if isinstance(value, str | int | float | None) else str(value)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from prompts.rendering.chat import Message, parse_messages
 from prompts.rendering.effort import spend, weigh, within_limits
@@ -26,7 +26,7 @@ __all__ = [
     "render",
 ]
 
-Filler = Callable[[Mapping[str, Any]], "str | tuple[Message, ...]"]
+Filler = Callable[[Mapping[str, object]], "str | tuple[Message, ...]"]
 KINDS: Final = ("text", "chat")
 LONGEST: Final = 131_072  # characters of a template; plain text has no limit
 MOST_PARSED: Final = 512  # compiled texts that are kept: the busy ones of a site
@@ -194,7 +194,7 @@ def _contract(template: Template) -> Iterator[Problem]:
         yield Problem(code="unused", params={"name": name})
 
 
-def render(template: Template, values: Mapping[str, Any]) -> str | tuple[Message, ...]:
+def render(template: Template, values: Mapping[str, object]) -> str | tuple[Message, ...]:
     """Return the text, or the messages of a chat, with the values in their places.
 
     Raises:
@@ -225,7 +225,7 @@ def prepare(template: Template) -> Filler:
     """
     here = _prepare_here(template)
 
-    def fill(values: Mapping[str, Any]) -> str | tuple[Message, ...]:
+    def fill(values: Mapping[str, object]) -> str | tuple[Message, ...]:
         filled = within_limits(lambda: here(values), "fill_template", template, dict(values))
         if isinstance(filled, list):  # of a worker
             return tuple(Message(role=role, content=text) for role, text in filled)
@@ -234,7 +234,7 @@ def prepare(template: Template) -> Filler:
     return fill
 
 
-def fill_here(template: Template, values: Mapping[str, Any]) -> str | tuple[Message, ...]:
+def fill_here(template: Template, values: Mapping[str, object]) -> str | tuple[Message, ...]:
     """Do what `render` does in this process, whatever it takes."""
     return _prepare_here(template)(values)
 
@@ -250,7 +250,7 @@ def _prepare_here(template: Template) -> Filler:
     # Not `_parse_checked`: `check` has refused what is too long.
     texts = [_parse(template.syntax, text) for _number, text in _texts(template)]
 
-    def fill(values: Mapping[str, Any]) -> str | tuple[Message, ...]:
+    def fill(values: Mapping[str, object]) -> str | tuple[Message, ...]:
         spend(sum(map(weigh, values.values())))
         taken = take_values(template.variables, values)
         included = {}
@@ -265,7 +265,7 @@ def _prepare_here(template: Template) -> Filler:
     return fill
 
 
-def _render_part(template: Template, values: Mapping[str, Any]) -> str | tuple[Message, ...]:
+def _render_part(template: Template, values: Mapping[str, object]) -> str | tuple[Message, ...]:
     # An include is given what it declares: a value that it does not know would be an error.
     names = {variable.name for variable in template.variables}
     own_values = {name: value for name, value in values.items() if name in names}

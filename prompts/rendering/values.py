@@ -1,12 +1,11 @@
 """How a value stands in a text."""
 
 import json
-from typing import Any
 
 __all__ = ["as_json", "as_text", "estimate_size"]
 
 
-def as_text(value: Any) -> str:
+def as_text(value: object) -> str:
     """Return a value as a text shows it: nothing for None, true or false, JSON for containers."""
     if isinstance(value, str):
         return value
@@ -19,12 +18,12 @@ def as_text(value: Any) -> str:
     return str(value)
 
 
-def as_json(value: Any, indent: int | None = None) -> str:
+def as_json(value: object, indent: int | None = None) -> str:
     """Return a value as JSON, letters of every script as they are."""
     return json.dumps(value, ensure_ascii=False, indent=indent)
 
 
-def estimate_size(value: Any) -> int:
+def estimate_size(value: object) -> int:
     """Return about how many characters a value has when it is written."""
     if isinstance(value, str):
         return len(value)

@@ -54,18 +54,18 @@ class Variable:
     """A key of TYPES."""
     required: bool = True
     """Whether a value must be given."""
-    default: Any = None
+    default: object = None
     """The value where none is given; None: an empty one of the type."""
     description: str = ""
     """What it is, for people."""
-    example: Any = None
+    example: object = None
     """A value to try it with."""
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """Return every field, in their order."""
         return asdict(self)
 
-    def empty(self) -> Any:
+    def empty(self) -> object:
         """Return the value where neither a value nor a default is given."""
         return {"text": "", "number": 0, "boolean": False, "list": []}.get(self.type)
 
@@ -115,7 +115,7 @@ def _build(entry: dict[str, Any]) -> Variable:
     return Variable(**fields)
 
 
-def _faults(entry: dict[str, Any]) -> list[Problem]:
+def _faults(entry: dict[str, object]) -> list[Problem]:
     name = entry.get("name")
     if not is_variable_name(name):
         return [Problem(code="declaration-name", params={"name": str(name or "")[:SHOWN]})]
@@ -123,23 +123,23 @@ def _faults(entry: dict[str, Any]) -> list[Problem]:
     return [Problem(code=code, params={"name": name, **params}) for code, params in faults]
 
 
-Fault = tuple[str, dict[str, Any]]  # a code and its parameters
+Fault = tuple[str, dict[str, object]]  # a code and its parameters
 
 
-def _wrong_keys(entry: dict[str, Any]) -> Iterator[Fault]:
+def _wrong_keys(entry: dict[str, object]) -> Iterator[Fault]:
     for key in entry:
         if key not in KEYS:
             yield "declaration-key", {"key": str(key)[:SHOWN], "allowed": ", ".join(KEYS)}
 
 
-def _wrong_texts(entry: dict[str, Any]) -> Iterator[Fault]:
+def _wrong_texts(entry: dict[str, object]) -> Iterator[Fault]:
     if not isinstance(entry.get("description") or "", str):
         yield "declaration-text", {"key": "description"}
     if not isinstance(entry.get("required") or False, bool):
         yield "declaration-required", {}
 
 
-def _wrong_values(entry: dict[str, Any]) -> Iterator[Fault]:
+def _wrong_values(entry: dict[str, object]) -> Iterator[Fault]:
     kind = entry.get("type") or "text"
     if kind not in list(TYPES):
         yield "declaration-type", {"type": str(kind)[:SHOWN], "allowed": ", ".join(TYPES)}
@@ -151,7 +151,7 @@ def _wrong_values(entry: dict[str, Any]) -> Iterator[Fault]:
         yield "declaration-default", {}
 
 
-def take_values(variables: Iterable[Variable], values: Mapping[str, Any]) -> dict[str, Any]:
+def take_values(variables: Iterable[Variable], values: Mapping[str, object]) -> dict[str, object]:
     """Return a value for each variable: the one given, its default, or an empty one.
 
     Raises:
@@ -160,7 +160,7 @@ def take_values(variables: Iterable[Variable], values: Mapping[str, Any]) -> dic
     declared = {variable.name: variable for variable in variables}
     unknown = (name for name in values if name not in declared)
     problems = [_unknown(name, declared) for name in islice(unknown, MOST_PROBLEMS)]
-    taken: dict[str, Any] = {}
+    taken: dict[str, object] = {}
     for name, variable in declared.items():
         value = values.get(name)
         # Null is a JSON value like any other; of the other types it says that there is none.
@@ -181,7 +181,7 @@ def take_values(variables: Iterable[Variable], values: Mapping[str, Any]) -> dic
     return taken
 
 
-def coerce_values(variables: Iterable[Variable], texts: Mapping[str, str]) -> dict[str, Any]:
+def coerce_values(variables: Iterable[Variable], texts: Mapping[str, str]) -> dict[str, object]:
     """Return values of the declared types from texts, as a command line or a form has them.
 
     A number is written in digits, a boolean as true or false (yes, no, 1, 0), a list as JSON or
@@ -193,7 +193,7 @@ def coerce_values(variables: Iterable[Variable], texts: Mapping[str, str]) -> di
     declared = {variable.name: variable for variable in variables}
     unknown = (name for name in texts if name not in declared)
     problems = [_unknown(name, declared) for name in islice(unknown, MOST_PROBLEMS)]
-    values: dict[str, Any] = {}
+    values: dict[str, object] = {}
     for name, text in texts.items():
         if name not in declared:
             continue
@@ -210,7 +210,7 @@ def coerce_values(variables: Iterable[Variable], texts: Mapping[str, str]) -> di
 _UNREADABLE: Final = object()
 
 
-def _read_number(text: str) -> Any:
+def _read_number(text: str) -> object:
     for read in (int, float):
         try:
             value = read(text.strip())
@@ -220,14 +220,14 @@ def _read_number(text: str) -> Any:
     return _UNREADABLE
 
 
-def _read_boolean(text: str) -> Any:
+def _read_boolean(text: str) -> object:
     word = text.strip().lower()
     if word in {"true", "yes", "1", "on"}:
         return True
     return False if word in {"false", "no", "0", "off", ""} else _UNREADABLE
 
 
-def _read_json(text: str) -> Any:
+def _read_json(text: str) -> object:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
@@ -235,7 +235,7 @@ def _read_json(text: str) -> Any:
     return value if _fits(value, "json") else _UNREADABLE
 
 
-def _read_list(text: str) -> Any:
+def _read_list(text: str) -> object:
     value = _read_json(text)
     if isinstance(value, list):
         return value

@@ -46,7 +46,7 @@ def examine(
     kind: str,
     syntax: str,
     content: str,
-    variables: Any,
+    variables: object,
     prompt_id: UUID | None = None,
 ) -> ContractReport:
     """Hold a wording against its contract; nothing is written.

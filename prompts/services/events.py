@@ -19,7 +19,7 @@ def announce(
     kind: str,
     actor: str = "",
     reason: str = "",
-    **fields: Any,
+    **fields: object,
 ) -> None:
     """Write an event for each of the prompts.
 
@@ -47,12 +47,14 @@ def check_reason(reason: str) -> None:
         )
 
 
-def describe_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+def describe_changes(
+    before: Mapping[str, object], after: Mapping[str, object]
+) -> dict[str, object]:
     """Return field → [before, after], long texts cut."""
     return {name: [_shown(before[name]), _shown(after[name])] for name in sorted(after)}
 
 
-def _shown(value: Any) -> Any:
+def _shown(value: object) -> Any:
     if isinstance(value, str) and len(value) > SHOWN:
         return f"{value[:SHOWN]}…"
     return value

@@ -16,7 +16,7 @@ CHOICES: Final = ("kind", "syntax", "status")
 TEXTS: Final = ("name", "description", "kind", "syntax", "status", "user_id")
 
 
-def split_fields(row: Row) -> dict[str, Any]:
+def split_fields(row: Row) -> dict[str, object]:
     """Return the fields of the prompt that a row describes.
 
     A row is plain text unless it declares variables or a syntax: braces are then just braces. In a
@@ -26,7 +26,7 @@ def split_fields(row: Row) -> dict[str, Any]:
         InvalidInputError: a column cannot be read.
     """
     metadata = dict(row.metadata)
-    fields: dict[str, Any] = {"title": row.title, "content": row.content}
+    fields: dict[str, object] = {"title": row.title, "content": row.content}
     for name in TEXTS:
         value = metadata.get(name)
         if isinstance(value, str):
@@ -56,7 +56,7 @@ def _choose(name: str, value: str) -> str:
     return choice
 
 
-def _tags(value: Any) -> Any:
+def _tags(value: object) -> object:
     if not isinstance(value, str):
         return [] if value is None else value
     if value.strip().startswith("["):
@@ -64,13 +64,13 @@ def _tags(value: Any) -> Any:
     return list(dict.fromkeys(word.strip() for word in value.split(",") if word.strip()))
 
 
-def _variables(value: Any) -> Any:
+def _variables(value: object) -> object:
     if not isinstance(value, str):
         return [] if value is None else value
     return _read("variables", value) if value.strip() else []
 
 
-def _metadata(value: Any) -> dict[str, Any]:
+def _metadata(value: Any) -> dict[str, object]:
     if isinstance(value, dict):
         return value
     document = _read("metadata", value) if value.strip() else {}

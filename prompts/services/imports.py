@@ -33,8 +33,8 @@ from prompts.services.prompts import (
 __all__ = ["ON_DUPLICATE", "ImportCounts", "ImportOptions", "import_rows"]
 
 ON_DUPLICATE: Final = ("skip", "update", "error")
-NOTHING: Final[list[Any]] = []  # one for all prompts without variables and includes
-Settled = tuple[str, list[Any], list[Any]]
+NOTHING: Final[list[object]] = []  # one for all prompts without variables and includes
+Settled = tuple[str, list[object], list[object]]
 BATCH_ROWS: Final = 500  # a look-up and two inserts each
 BATCH_CHARACTERS: Final = 8 * 1024 * 1024  # so that long contents do not pile up
 
@@ -133,7 +133,7 @@ def _check_options(options: ImportOptions) -> None:
     new_prompt(title="-", content="-", **_owner_and_status(options))
 
 
-def _owner_and_status(options: ImportOptions) -> dict[str, Any]:
+def _owner_and_status(options: ImportOptions) -> dict[str, object]:
     defaults = {"status": options.status, "user_id": options.user_id}
     return {name: value for name, value in defaults.items() if value is not None}
 
@@ -169,7 +169,7 @@ class _Importing(ABC):
         self.own: set[str] = set()
 
     @abstractmethod
-    def prepare(self, row: Row, fields: dict[str, Any]) -> Prompt:
+    def prepare(self, row: Row, fields: dict[str, object]) -> Prompt:
         """Return the prompt that a row would be.
 
         Raises:
@@ -181,7 +181,7 @@ class _Importing(ABC):
         """Take a new prompt."""
 
     @abstractmethod
-    def change(self, prompt: Prompt, changes: dict[str, Any]) -> Prompt:
+    def change(self, prompt: Prompt, changes: dict[str, object]) -> Prompt:
         """Return a prompt that was changed.
 
         Raises:
@@ -226,7 +226,7 @@ class _Importing(ABC):
         self.counter["imported"] += 1
         return []
 
-    def take_duplicate(self, row: Row, fields: dict[str, Any]) -> list[Rejection]:
+    def take_duplicate(self, row: Row, fields: dict[str, object]) -> list[Rejection]:
         """Update or skip; return why not where it cannot be."""
         count = len(self.known[row.title])
         # A later version of a prompt that came with this file is no duplicate.
@@ -242,7 +242,7 @@ class _Importing(ABC):
         self.update(row, fields)
         return []
 
-    def update(self, row: Row, fields: dict[str, Any]) -> None:
+    def update(self, row: Row, fields: dict[str, object]) -> None:
         """Change the prompt of the row's title."""
         [prompt] = self.known[row.title]
         changes = fields | {"metadata": prompt.metadata | fields["metadata"]}
@@ -285,7 +285,7 @@ class _Checking(_Importing):
                 self.changed[row.title] = self.known[row.title]
         return rejections
 
-    def prepare(self, row: Row, fields: dict[str, Any]) -> Prompt:
+    def prepare(self, row: Row, fields: dict[str, object]) -> Prompt:
         """Check it."""
         prompt = new_prompt(**fields)
         self._last = (prompt.name, prompt.variables or NOTHING, prompt.includes or NOTHING)
@@ -294,7 +294,7 @@ class _Checking(_Importing):
     def create(self, prompt: Prompt) -> None:
         """Nothing more is to be done."""
 
-    def change(self, prompt: Prompt, changes: dict[str, Any]) -> Prompt:
+    def change(self, prompt: Prompt, changes: dict[str, object]) -> Prompt:
         """Check what it would be."""
         before = {name: getattr(prompt, name) for name in EDITABLE}
         changed = new_prompt(id=prompt.pk, **before | changes)
@@ -321,7 +321,7 @@ class _Writing(_Importing):
         super().take(batch)
         self._flush()
 
-    def prepare(self, row: Row, fields: dict[str, Any]) -> Prompt:
+    def prepare(self, row: Row, fields: dict[str, object]) -> Prompt:
         """Build it of what was checked."""
         name, variables, includes = next(self._settled)
         settled = {"name": name, "variables": variables, "includes": includes}

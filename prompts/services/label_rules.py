@@ -1,7 +1,7 @@
 """Rules of labels: which are protected, and which move only when the checks pass."""
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 from django.db import transaction
 
@@ -14,7 +14,7 @@ DEMANDS: Final = frozenset({"is_protected", "needs_checks"})
 
 
 @transaction.atomic
-def create_label_rule(*, label: str, **demands: Any) -> LabelRule:
+def create_label_rule(*, label: str, **demands: object) -> LabelRule:
     """Create the rule of a label.
 
     Args:
@@ -32,7 +32,7 @@ def create_label_rule(*, label: str, **demands: Any) -> LabelRule:
 
 
 @transaction.atomic
-def edit_label_rule(*, rule_id: int, **demands: Any) -> LabelRule:
+def edit_label_rule(*, rule_id: int, **demands: object) -> LabelRule:
     """Change what a rule demands; another label is another rule.
 
     Args:

@@ -299,7 +299,7 @@ def pass_gate(
     reason: str = "",
     *,
     override: bool = False,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return what the event keeps of the checks.
 
     Raises:

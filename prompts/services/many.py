@@ -5,7 +5,7 @@ What one prompt is refused stops none of the others; who calls shows the refusal
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from django.db import transaction
@@ -115,7 +115,7 @@ def _build_move(
     label: str,
     mover: Actor,
     reason: str,
-    details: dict[str, Any],
+    details: dict[str, object],
 ) -> PromptEvent:
     return PromptEvent(
         prompt=prompt,

@@ -45,7 +45,7 @@ EDITABLE: Final = WORDING | {
 }
 
 
-def new_prompt(**fields: Any) -> Prompt:
+def new_prompt(**fields: object) -> Prompt:
     """Return a checked prompt that is not in the database yet; its name may be taken there.
 
     Args:
@@ -141,7 +141,7 @@ def edit_prompt(
     author: str = "",
     change_note: str = "",
     expected_version: int | None = None,
-    **changes: Any,
+    **changes: object,
 ) -> Prompt:
     """Change fields of a prompt; another wording becomes the next version.
 
@@ -205,7 +205,7 @@ def check_name_is_free(prompt: Prompt) -> None:
 
 
 def _save_changes(
-    prompt: Prompt, before: dict[str, Any], changed: set[str], *, author: str, change_note: str
+    prompt: Prompt, before: dict[str, object], changed: set[str], *, author: str, change_note: str
 ) -> None:
     if "name" in changed:
         check_name_is_free(prompt)
@@ -219,7 +219,7 @@ def _save_changes(
 
 
 def _announce_changes(
-    prompt: Prompt, before: dict[str, Any], changed: set[str], *, actor: str, reason: str
+    prompt: Prompt, before: dict[str, object], changed: set[str], *, actor: str, reason: str
 ) -> None:
     """Write what the versions do not tell: fields of the prompt itself, and its status."""
     if "status" in changed:

@@ -1,7 +1,7 @@
 """Writes to prompt templates."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from django.db import transaction
@@ -35,7 +35,7 @@ EDITABLE: Final = frozenset({"name", "category", "content", "parameters"})
 
 
 @transaction.atomic
-def create_template(*, name: str, content: str, **fields: Any) -> PromptTemplate:
+def create_template(*, name: str, content: str, **fields: object) -> PromptTemplate:
     """Create a template.
 
     Args:
@@ -54,7 +54,7 @@ def create_template(*, name: str, content: str, **fields: Any) -> PromptTemplate
 
 
 @transaction.atomic
-def edit_template(*, template_id: TemplateId, **changes: Any) -> PromptTemplate:
+def edit_template(*, template_id: TemplateId, **changes: object) -> PromptTemplate:
     """Change any of `name`, `category`, `content`, `parameters`.
 
     Raises:
@@ -94,7 +94,7 @@ def restore_template(*, template_id: TemplateId) -> PromptTemplate:
 
 def fill_template(
     template: PromptTemplate, *, values: Mapping[str, str]
-) -> tuple[str, list[dict[str, Any]]]:
+) -> tuple[str, list[dict[str, object]]]:
     """Return the content of a prompt made of a template, and the variables it still has.
 
     A parameter with a text gets it, one without stays a variable of the prompt.
@@ -119,7 +119,7 @@ def _check(template: PromptTemplate) -> None:
     _check_name_is_free(template)
 
 
-def check_template(content: str, parameters: Any) -> list[dict[str, Any]]:
+def check_template(content: str, parameters: object) -> list[dict[str, object]]:
     """Return the parameters with all their fields.
 
     Raises:

@@ -91,7 +91,7 @@ class RecordingRunner(DiscoverRunner):
         """Return the class that records."""
         return RecordingResult
 
-    def setup_databases(self, **kwargs: Any) -> Any:
+    def setup_databases(self, **kwargs: object) -> Any:
         """Make the databases; Django marks the declared tests while it does so."""
         for connection in connections.all():
             creation = connection.creation
@@ -99,14 +99,14 @@ class RecordingRunner(DiscoverRunner):
             creation.mark_expected_failures_and_skips = partial(_mark, connection, mark)  # type: ignore[method-assign]  # of this object only
         return super().setup_databases(**kwargs)
 
-    def run_suite(self, suite: Any, **kwargs: Any) -> Any:
+    def run_suite(self, suite: Any, **kwargs: object) -> Any:
         """Run the tests; the last line says that nothing is missing."""
         result = super().run_suite(suite, **kwargs)
         _write(finished=result.testsRun)
         return result
 
 
-def _mark(connection: Any, mark: Callable[[], None]) -> None:
+def _mark(connection: object, mark: Callable[[], None]) -> None:
     for name in sorted(_take_unknown(connection)):
         _write(id=name, outcome="no such test")
     mark()

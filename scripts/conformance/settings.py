@@ -1,12 +1,11 @@
 """Settings for Django's `runtests.py`; which database, the environment says."""
 
 import os
-from typing import Any
 
 BACKEND = os.environ["CONFORMANCE_BACKEND"]
 
 
-def _database() -> dict[str, Any]:
+def _database() -> dict[str, object]:
     if BACKEND == "sqlite":
         return {"ENGINE": "django.db.backends.sqlite3"}
     return {

@@ -22,7 +22,7 @@ import time
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.request import urlopen
 
 import django
@@ -200,7 +200,7 @@ class Crashes:
         if status != 0:
             self.errors.append(f"{where}: status {status}: {output.strip()[-300:]}")
             return
-        results: list[dict[str, Any]] = json.loads(self.report.read_text())["results"]
+        results: list[dict[str, object]] = json.loads(self.report.read_text())["results"]
         passed = {result["case"] for result in results if result["passed"]}
         if not len(passed) == len(results) == len(names):
             self.errors.append(f"{where}: {len(results)} results, {len(passed)} passed")

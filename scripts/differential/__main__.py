@@ -99,7 +99,7 @@ def compare_configs(options: argparse.Namespace, promptfoo: Path) -> int:
     theirs = {folder.name: their_rows(promptfoo, folder) for folder in folders}
     if options.record and not options.only:  # the file holds all of them
         _record(CONFIGS, [f"{_line(name)}: {_line(rows)}" for name, rows in theirs.items()], "{}")
-    differences: list[dict[str, Any]] = []
+    differences: list[dict[str, object]] = []
     refused = 0
     with database():
         for folder in folders:
@@ -143,7 +143,7 @@ def compare_templates(options: argparse.Namespace, promptfoo: Path) -> int:
 
 
 def _print_differences(
-    differences: Iterable[Mapping[str, Any]], unexplained: list[dict[str, Any]]
+    differences: Iterable[Mapping[str, object]], unexplained: list[dict[str, object]]
 ) -> None:
     reasons = Counter(difference["why"] for difference in differences)
     for why, count in reasons.items():
@@ -153,12 +153,12 @@ def _print_differences(
         print(_line(difference))
 
 
-def _count_differences(differences: Sequence[Any], unexplained: Sequence[Any]) -> str:
+def _count_differences(differences: Sequence[object], unexplained: Sequence[object]) -> str:
     intended = len(differences) - len(unexplained)
     return f"{len(unexplained)} disagreements, {intended} intended differences"
 
 
-def _line(value: Any) -> str:
+def _line(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 

@@ -14,7 +14,7 @@ __all__ = ["disagreements", "our_verdict"]
 CLOSE = 1e-6  # scores are compared as numbers: JavaScript's and Python's logarithms differ by a bit
 
 
-def our_verdict(pair: Mapping[str, Any]) -> dict[str, Any]:
+def our_verdict(pair: Mapping[str, Any]) -> dict[str, object]:
     """Return {"pass", "score"} of our scorer, or {"error": True}."""
     raw, sent = pair["assertion"], pair["answer"]
     kind, negated = parse_type(raw["type"])
@@ -36,14 +36,14 @@ def our_verdict(pair: Mapping[str, Any]) -> dict[str, Any]:
     return {"pass": outcome.passed, "score": outcome.score, "reason": outcome.reason}
 
 
-def _same(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> bool:
+def _same(theirs: Mapping[str, object], ours: Mapping[str, Any]) -> bool:
     if theirs.get("error") or ours.get("error"):
         return bool(theirs.get("error")) == bool(ours.get("error"))
     return bool(theirs["pass"] == ours["pass"] and abs(theirs["score"] - ours["score"]) < CLOSE)
 
 
 def disagreements(
-    pairs: Iterable[Mapping[str, Any]], verdicts: Iterable[Mapping[str, Any]]
+    pairs: Iterable[Mapping[str, object]], verdicts: Iterable[Mapping[str, object]]
 ) -> list[dict[str, Any]]:
     """Return each pair on which we differ, with the reason where it is intended."""
     differences = []

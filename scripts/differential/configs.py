@@ -17,7 +17,7 @@ from differential.promptfoo import command, environment
 
 __all__ = ["FOLDERS", "Row", "differing", "our_rows", "prepare", "their_rows"]
 
-Row = dict[str, Any]
+Row = dict[str, object]
 CLOSE: Final = 1e-9  # two programs add the same floats in another order
 FOLDERS: Final = tuple(
     sorted(path for path in (Path(__file__).parent / "configs").iterdir() if path.is_dir())
@@ -87,8 +87,8 @@ def _rows(report: Mapping[str, Any]) -> list[Row]:
 
 
 def _row(row: Mapping[str, Any]) -> Row:
-    output: Any = None
-    parts: list[list[Any]] = []
+    output: object = None
+    parts: list[list[object]] = []
     is_error = row["failureReason"] == 2  # promptfoo's ResultFailureReason.ERROR
     if not is_error:
         output = (row.get("response") or {}).get("output")
@@ -133,7 +133,7 @@ def _parts(their: Row | None, our: Row | None) -> list[str]:
     return [key for key in their if key in our and not _same(their[key], our[key])]
 
 
-def _same(theirs: Any, ours: Any) -> bool:
+def _same(theirs: object, ours: object) -> bool:
     if isinstance(theirs, bool) or isinstance(ours, bool):
         return theirs is ours  # to Python True is 1, to JSON it is not
     if isinstance(theirs, int | float) and isinstance(ours, int | float):

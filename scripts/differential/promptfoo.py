@@ -52,7 +52,7 @@ def environment(home: Path) -> dict[str, str]:
     return {**os.environ, **off, "PROMPTFOO_CONFIG_DIR": str(home)}
 
 
-def judge(folder: Path, pairs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def judge(folder: Path, pairs: Sequence[dict[str, Any]]) -> list[dict[str, object]]:
     """Return {"pass", "score"} or {"error"} for each pair, in one run of promptfoo."""
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
@@ -76,11 +76,11 @@ def judge(folder: Path, pairs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]
     return [_verdict(row) for row in rows]
 
 
-def _encoded(answer: dict[str, Any]) -> str:
+def _encoded(answer: dict[str, object]) -> str:
     return base64.b64encode(json.dumps(answer).encode()).decode()
 
 
-def _verdict(row: dict[str, Any]) -> dict[str, Any]:
+def _verdict(row: dict[str, Any]) -> dict[str, object]:
     grading = row.get("gradingResult") or {}
     parts = grading.get("componentResults") or []
     if row.get("failureReason") == 2 or not parts:

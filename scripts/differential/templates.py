@@ -4,7 +4,7 @@ import json
 import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 __all__ = ["fill_by_ours", "fill_by_theirs"]
 
@@ -22,7 +22,7 @@ console.log(JSON.stringify(texts.map(fill)));
 
 
 def fill_by_theirs(
-    folder: Path, texts: Iterable[str], values: Mapping[str, Any]
+    folder: Path, texts: Iterable[str], values: Mapping[str, object]
 ) -> list[str | None]:
     """Return what nunjucks makes of each text, None for an error.
 
@@ -44,7 +44,7 @@ def fill_by_theirs(
     return answers
 
 
-def fill_by_ours(texts: Iterable[str], values: Mapping[str, Any]) -> list[str | None]:
+def fill_by_ours(texts: Iterable[str], values: Mapping[str, object]) -> list[str | None]:
     """Return what we make of each text, None for an error."""
     from prompts.rendering import RenderError, fill_text  # needs the path
 

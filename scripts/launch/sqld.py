@@ -217,11 +217,11 @@ class Server:
     def __exit__(self, *_error: object) -> None:
         self.kill()
 
-    def create(self, namespace: str, **config: Any) -> None:
+    def create(self, namespace: str, **config: object) -> None:
         """Make an empty database, through the admin API."""
         self.admin("POST", f"/v1/namespaces/{namespace}/create", config)
 
-    def admin(self, method: str, path: str, body: Any = None) -> Any:
+    def admin(self, method: str, path: str, body: object = None) -> Any:
         """Ask the admin API; return its JSON.
 
         Raises:

@@ -121,7 +121,7 @@ def _forget_results() -> None:
         effort._checked.clear()  # noqa: SLF001 (it remembers by a dictionary of its own)
 
 
-def _is_ours(function: Callable[..., Any]) -> bool:
+def _is_ours(function: Callable[..., object]) -> bool:
     return function.__module__.partition(".")[0] in SOURCES
 
 

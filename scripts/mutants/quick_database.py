@@ -4,13 +4,12 @@
 which takes a second. Many hundred changes are tried one after the other.
 """
 
-from typing import Any
 
 from django.conf import settings
 from django.db.backends.base.creation import BaseDatabaseCreation
 
 
-def use_the_copy(self: BaseDatabaseCreation, **_options: Any) -> str:
+def use_the_copy(self: BaseDatabaseCreation, **_options: object) -> str:
     """Take the file that is there as the test database."""
     name: str = self._get_test_db_name()  # type: ignore[attr-defined]
     self.connection.close()

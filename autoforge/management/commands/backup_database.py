@@ -29,7 +29,7 @@ class Command(BaseCommand):
         parser.add_argument("file", type=Path, help="path of the copy")
         parser.add_argument("--replace", action="store_true", help="overwrite an existing file")
 
-    def handle(self, *_arguments: Any, **options: Any) -> None:
+    def handle(self, *_arguments: object, **options: Any) -> None:
         """Write the copy beside its place and move it there when it is whole."""
         entry = settings.DATABASES["default"]
         if entry["ENGINE"] != "core.sqlite":

@@ -1,6 +1,5 @@
 """Loads the demo content that `make run` puts into a new database."""
 
-from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
@@ -16,7 +15,7 @@ class Command(BaseCommand):
         "is already in the database."
     )
 
-    def handle(self, *_args: Any, **_options: Any) -> None:
+    def handle(self, *_args: object, **_options: object) -> None:
         """Load it and say what it was."""
         try:
             content = load_demo()

@@ -26,7 +26,7 @@ class Command(BaseCommand):
             help="an IP address, as shown on the page that blocked it; can be repeated",
         )
 
-    def handle(self, *_arguments: Any, **options: Any) -> None:
+    def handle(self, *_arguments: object, **options: Any) -> None:
         """Open them and say how many failures were forgotten."""
         if not options["names"] and not options["address"]:
             raise CommandError("Name a user, or an address with --address.")

@@ -29,7 +29,7 @@ class Command(BaseCommand):
             help="number of simultaneous runs (default: 2)",
         )
 
-    def handle(self, *_args: Any, **options: Any) -> None:
+    def handle(self, *_args: object, **options: Any) -> None:
         """Work."""
         if settings.HUEY is None:
             raise CommandError(

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
@@ -20,7 +19,7 @@ class Command(BaseCommand):
         """Add the options."""
         parser.add_argument("--format", choices=("text", "json"), default="text")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: object) -> None:
         """Print the table."""
         rows = settings.ENVIRONMENT.describe()
         if options["format"] == "json":

@@ -1,7 +1,6 @@
 """`manage.py sync_roles`: the groups of the roles get the permissions that the apps declare."""
 
 import argparse
-from typing import Any
 
 from django.apps import apps
 from django.core.management.base import BaseCommand
@@ -24,7 +23,7 @@ class Command(BaseCommand):
             "--check", action="store_true", help="only check, without changing anything"
         )
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: object) -> None:
         """Grant, and say what changed."""
         changed = 0
         with transaction.atomic():

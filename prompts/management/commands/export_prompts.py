@@ -53,7 +53,7 @@ class Command(BaseCommand):
         parser.add_argument("--output", choices=("text", "json"), default="text")
 
     @no_translations
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: Any) -> None:
         """Export and say how much."""
         target = options["target"]
         chosen = options["format"] or _format_of(target)
@@ -112,7 +112,7 @@ def _format_of(target: str) -> str | None:
 def _to_file(target: str, chosen: str, rows: QuerySet[Prompt]) -> int:
     count = 0
 
-    def counted() -> Generator[dict[str, Any], None, None]:
+    def counted() -> Generator[dict[str, object], None, None]:
         nonlocal count
         with closing(services.list_records(rows)) as records:
             for record in records:

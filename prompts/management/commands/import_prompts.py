@@ -75,7 +75,7 @@ class Command(BaseCommand):
         parser.add_argument("--output", choices=("text", "json"), default="text")
 
     @no_translations
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: Any) -> None:
         """Import, say what became of the rows, and exit."""
         if Path(options["file"]).is_dir():
             self._import_directory(Path(options["file"]), options)
@@ -119,7 +119,7 @@ class Command(BaseCommand):
         summary = ", ".join(f"{count:,} {name}" for name, count in counts.items())
         self.stdout.write(f"{summary}{' (dry run: nothing kept)' if options['dry_run'] else ''}.")
 
-    def _make_report(self, options: dict[str, Any]) -> Report:
+    def _make_report(self, options: dict[str, object]) -> Report:
         chosen: type[Report] = TextReport
         if options["output"] == "json":
             chosen = JsonReport

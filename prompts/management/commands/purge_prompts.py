@@ -25,7 +25,7 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="only show how many there are")
 
     @no_translations
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: Any) -> None:
         """Remove them and say how many."""
         try:
             keys = services.find_purgeable(older_than_days=options["older_than"])

@@ -54,7 +54,7 @@ class Command(BaseCommand):
         )
 
     @no_translations
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: Any) -> None:
         """Render and print."""
         try:
             prompt = interface.get_prompt(
@@ -99,7 +99,7 @@ def _split(pairs: Iterable[str]) -> dict[str, str]:
     return values
 
 
-def _read_file(name: str) -> dict[str, Any]:
+def _read_file(name: str) -> dict[str, object]:
     try:
         raw = read_typed(Path(name), most_bytes=Limits().size_bytes)
         values = json.loads(raw.decode("utf-8"))

@@ -58,7 +58,7 @@ class Environment(ImmutableSandboxedEnvironment):
 
     intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%"})
 
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+    def call_binop(self, context: Any, operator: str, left: object, right: object) -> object:
         """Refuse an operator that would make a text or a list of any size."""
         spend(weigh(left) + weigh(right))
         if operator == "+" and isinstance(left, str | list) and isinstance(right, str | list):
@@ -69,7 +69,7 @@ class Environment(ImmutableSandboxedEnvironment):
             raise SecurityError(_("the number is too large"))
         return super().call_binop(context, operator, left, right)
 
-    def getattr(self, obj: Any, attribute: str) -> Any:
+    def getattr(self, obj: object, attribute: str) -> Any:
         """Read an entry of an object, or what a loop knows of itself; a text has no attributes."""
         if isinstance(obj, LoopContext):
             if attribute in LOOP_FACTS:
@@ -77,7 +77,7 @@ class Environment(ImmutableSandboxedEnvironment):
             return self.missing(obj, attribute)  # the rest are Jinja's methods
         return self.getitem(obj, attribute)
 
-    def getitem(self, obj: Any, argument: Any) -> Any:
+    def getitem(self, obj: object, argument: Any) -> object:
         """Read an entry of an object, or a member of a list or a text by its number.
 
         Jinja falls back on what Python gives every value: `{{ name.title }}` of a text would
@@ -94,14 +94,14 @@ class Environment(ImmutableSandboxedEnvironment):
             return obj[argument]
         return self.missing(obj, argument)
 
-    def missing(self, obj: Any, name: Any) -> Undefined:
+    def missing(self, obj: object, name: object) -> Undefined:
         """Return what stands for an entry that is not there: an error where it is used."""
         shown = str(name)[:100] if isinstance(name, str | int | float | Undefined) else "…"
         problem = Problem(code=_kind_of(obj), params={"entry": shown})
         return self.undefined(obj=obj, name=name, exc=lambda _message: RenderError([problem]))  # type: ignore[arg-type]  # Jinja calls it with a sentence
 
 
-def _kind_of(obj: Any) -> str:
+def _kind_of(obj: object) -> str:
     """Return the code of the problem that such a value has no entry of some name."""
     if isinstance(obj, dict):
         return "no-entry"
@@ -110,7 +110,7 @@ def _kind_of(obj: Any) -> str:
     return "no-entry-of-text" if isinstance(obj, str) else "no-entry-of-value"
 
 
-def count_rounds(items: Iterable[Any], parts: int) -> Iterator[Any]:
+def count_rounds(items: Iterable[object], parts: int) -> Iterator[Any]:
     """Yield the items; all loops of a rendering together have a limit.
 
     Args:
@@ -126,19 +126,19 @@ def count_rounds(items: Iterable[Any], parts: int) -> Iterator[Any]:
         yield item
 
 
-def looked_at(value: Any) -> Any:
+def looked_at(value: object) -> Any:
     """Return a value that is going to be looked at as a whole."""
     spend(weigh(value))
     return value
 
 
-def _join_texts(parts: Iterable[Any]) -> str:
+def _join_texts(parts: Iterable[object]) -> str:
     texts = [jinja_filters.checked_text(part) for part in parts]
     jinja_filters.check_size(sum(map(len, texts)))
     return "".join(texts)
 
 
-def _finalize(value: Any) -> Any:
+def _finalize(value: object) -> object:
     spend(weigh(value))
     # An undefined one raises its own, better sentence when it is written.
     return value if isinstance(value, Undefined) else jinja_filters.checked_text(value)
@@ -219,14 +219,14 @@ def _compiled(
         return _refused(jinja_guard.too_deep())
     template = Template.from_code(dialect.environment, code, {})
 
-    def fill(values: Mapping[str, Any], included: Mapping[str, str]) -> str:
+    def fill(values: Mapping[str, object], included: Mapping[str, str]) -> str:
         texts = {name: included[reference] for name, reference in names.items()}
         return _fill(template, {**values, **texts})
 
     return Parsed(fill=fill, uses=uses, references=references)
 
 
-def _fill(template: Template, values: dict[str, Any]) -> str:
+def _fill(template: Template, values: dict[str, object]) -> str:
     token = rounds.set([ROUNDS])
     pieces, size = [], 0
     try:
@@ -253,7 +253,7 @@ def _cannot(reason: str) -> RenderError:
     return RenderError([Problem(code="render", params={"reason": reason.rstrip(".")[:300]})])
 
 
-def _never(_values: Mapping[str, Any], _included: Mapping[str, str]) -> str:
+def _never(_values: Mapping[str, object], _included: Mapping[str, str]) -> str:
     raise RenderError([Problem(code="render", params={"reason": "it has problems"})])
 
 
@@ -325,7 +325,7 @@ def _replace(node: nodes.Node, included: dict[str, str]) -> None:
             setattr(node, name, _replaced(value, included))
 
 
-def _replaced(node: Any, included: dict[str, str]) -> Any:
+def _replaced(node: object, included: dict[str, str]) -> object:
     if not isinstance(node, nodes.Node):
         return node
     _replace(node, included)

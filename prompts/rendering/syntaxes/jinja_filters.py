@@ -30,7 +30,7 @@ def check_size(size: int) -> None:
         raise RenderError([Problem(code="output-size", params={"limit": OUTPUT_LIMIT})])
 
 
-def checked_text(value: Any) -> str:
+def checked_text(value: object) -> str:
     """Return a value as a text shows it.
 
     Raises:
@@ -43,7 +43,7 @@ def checked_text(value: Any) -> str:
     return as_text(value)
 
 
-def _round(value: Any, precision: int = 0, method: str = "common") -> Any:
+def _round(value: Any, precision: int = 0, method: str = "common") -> object:
     if not isinstance(precision, int) or abs(precision) > MOST_DIGITS:
         raise SecurityError(
             _("round takes at most %(most_digits)s digits") % {"most_digits": MOST_DIGITS}
@@ -51,7 +51,7 @@ def _round(value: Any, precision: int = 0, method: str = "common") -> Any:
     return jinja.do_round(value, precision, cast("Any", method))  # Jinja checks the method itself
 
 
-def _replace(value: Any, old: str, new: str, count: int = -1) -> str:
+def _replace(value: object, old: str, new: str, count: int = -1) -> str:
     text, old, new = checked_text(value), checked_text(old), checked_text(new)
     times = text.count(old) if count < 0 else min(count, text.count(old))
     check_size(len(text) + times * (len(new) - len(old)))
@@ -65,7 +65,7 @@ def _join(items: Any, between: str = "") -> str:
     return between.join(texts)
 
 
-def _indent(value: Any, width: int = 4, first: bool = False, blank: bool = False) -> str:
+def _indent(value: object, width: int = 4, first: bool = False, blank: bool = False) -> str:
     if not isinstance(width, int) or not 0 <= width <= WIDEST:
         raise SecurityError(_("indent takes 0 to %(widest)s columns") % {"widest": WIDEST})
     text = checked_text(value)
@@ -78,38 +78,38 @@ def _indent(value: Any, width: int = 4, first: bool = False, blank: bool = False
     )
 
 
-def _tojson(value: Any, indent: int | None = None) -> str:
+def _tojson(value: object, indent: int | None = None) -> str:
     check_size(estimate_size(value))
     if indent is not None and not 0 <= indent <= WIDEST:
         raise SecurityError(_("tojson takes an indent of 0 to %(widest)s") % {"widest": WIDEST})
     return as_json(value, indent)
 
 
-def _truncate(value: Any, length: int = 255, end: str = "…") -> str:
+def _truncate(value: object, length: int = 255, end: str = "…") -> str:
     text = checked_text(value)
     return text if len(text) <= length else text[: max(length - len(end), 0)] + end
 
 
-def _sum(items: Any) -> Any:
+def _sum(items: Any) -> object:
     return sum(item for item in items if isinstance(item, int | float))
 
 
-def _text(apply: Callable[[str], Any]) -> Callable[[Any], Any]:
+def _text(apply: Callable[[str], object]) -> Callable[[object], object]:
     return lambda value: apply(checked_text(value))
 
 
-def _listed(apply: Callable[..., Any]) -> Callable[..., Any]:
+def _listed(apply: Callable[..., Any]) -> Callable[..., object]:
     """Return a filter of Jinja's whose iterator is a list: it can be counted, indexed, written."""
 
     @wraps(apply)  # keeps what Jinja has written on it: that it takes the context
-    def listed(*args: Any, **kwargs: Any) -> Any:
+    def listed(*args: object, **kwargs: Any) -> object:
         result = apply(*args, **kwargs)
         return result if isinstance(result, str) else list(result)
 
     return listed
 
 
-_FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
+_FILTERS: Final[Mapping[str, Callable[..., object]]] = {
     "abs": abs,
     "capitalize": _text(str.capitalize),
     "count": len,
@@ -149,7 +149,7 @@ _FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
 # What they look at of their value is the same however large it is.
 AT_ONCE: Final = frozenset({"count", "d", "default", "first", "last", "length"})
 ORDERING: Final = dict.fromkeys(("dictsort", "max", "min", "sort", "unique"), 10)
-FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
+FILTERS: Final[Mapping[str, Callable[..., object]]] = {
     name: apply if name in AT_ONCE else metered(apply, ORDERING.get(name, 1))
     for name, apply in _FILTERS.items()
 }

@@ -80,7 +80,7 @@ def _read(text: str, start: int, end: int, location: SourceLocation) -> Part | P
 
 
 def _filler(parts: list[Part]) -> Any:
-    def fill(values: Mapping[str, Any], included: Mapping[str, str]) -> str:
+    def fill(values: Mapping[str, object], included: Mapping[str, str]) -> str:
         pieces = []
         size = 0
         for part in parts:
@@ -98,7 +98,7 @@ def _filler(parts: list[Part]) -> Any:
     return fill
 
 
-def fill_partly(text: str, values: Mapping[str, Any]) -> str:
+def fill_partly(text: str, values: Mapping[str, object]) -> str:
     """Return the text with the variables that `values` names in place, still a template."""
     pieces: list[str] = []
     end = 0
@@ -114,5 +114,5 @@ def fill_partly(text: str, values: Mapping[str, Any]) -> str:
     return "".join((*pieces, text[end:]))
 
 
-def _as_literal(value: Any) -> str:
+def _as_literal(value: object) -> str:
     return as_text(value).replace("{{", "\\{{")

@@ -75,7 +75,7 @@ class Environment(jinja.Environment):
             comparison.ops = list(_with_strict(comparison.ops))
         return tree
 
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+    def call_binop(self, context: object, operator: str, left: object, right: object) -> Any:
         """Compute as JavaScript does; nothing can grow beyond the limits."""
         spend(weigh(left) + weigh(right))
         if operator == "+":
@@ -85,12 +85,12 @@ class Environment(jinja.Environment):
             return _bounded(total)
         return _bounded(_compute(operator, as_number(left), as_number(right)))
 
-    def call_unop(self, context: Any, operator: str, arg: Any) -> Any:
+    def call_unop(self, context: object, operator: str, arg: object) -> Any:
         """Take a sign as JavaScript does: of a text that is a number too."""
         number = as_number(arg)
         return -number if operator == "-" else number
 
-    def getattr(self, obj: Any, attribute: str) -> Any:
+    def getattr(self, obj: object, attribute: str) -> Any:
         """Read an entry of an object, or the length of a text or a list."""
         if isinstance(obj, Namespace):
             return getattr(obj, attribute)  # a name of `_share_names`
@@ -98,7 +98,7 @@ class Environment(jinja.Environment):
             return getattr(obj, attribute) if attribute in jinja.LOOP_FACTS else self.undefined()
         return self.getitem(obj, attribute)
 
-    def getitem(self, obj: Any, argument: Any) -> Any:
+    def getitem(self, obj: object, argument: object) -> Any:
         """Read an entry; what is not there is not defined, and so on below it."""
         missing = self.undefined()
         if isinstance(obj, dict):
@@ -131,20 +131,20 @@ def _compute(operator: str, left: float, right: float) -> float:
     return math.floor(quotient) if operator == "//" else quotient
 
 
-def _bounded(value: Any) -> Any:
+def _bounded(value: object) -> Any:
     # Python's whole numbers grow without end, and with them the time that each operation takes.
     is_too_long = isinstance(value, int) and value.bit_length() > jinja.LONGEST_BITS
     return math.inf if is_too_long else value
 
 
-def _finalize(value: Any) -> str:
+def _finalize(value: object) -> str:
     spend(weigh(value))
     text = as_text(value)
     jinja_filters.check_size(len(text))
     return text
 
 
-def _members(value: Any, names: int) -> list[Any]:
+def _members(value: object, names: int) -> list[Any]:
     """Return what a loop over a value goes through, with so many names for each member."""
     value = present(value)
     if isinstance(value, dict):
@@ -157,7 +157,7 @@ def _members(value: Any, names: int) -> list[Any]:
     return [_padded(member, names) for member in members]
 
 
-def _padded(member: Any, names: int) -> list[Any]:
+def _padded(member: object, names: int) -> list[Any]:
     parts = list(member) if isinstance(member, str | list | tuple) else []
     return (parts + [None] * names)[:names]
 
@@ -185,18 +185,18 @@ def _with_strict(operands: list[nodes.Operand]) -> Iterator[nodes.Operand]:
 class _Box:
     """A value that is as true as in JavaScript while Python's `and` and `or` look at it."""
 
-    def __init__(self, value: Any) -> None:
+    def __init__(self, value: object) -> None:
         self.value = value
 
     def __bool__(self) -> bool:
         return is_true(self.value)
 
 
-def _boxed(value: Any) -> Any:
+def _boxed(value: object) -> Any:
     return value if bool(value) == is_true(value) else _Box(value)
 
 
-def _unboxed(value: Any) -> Any:
+def _unboxed(value: object) -> Any:
     return value.value if isinstance(value, _Box) else value
 
 
@@ -234,7 +234,7 @@ def _targets(loops: list[nodes.For]) -> set[str]:
 
 
 def _replace_names(tree: nodes.Template, names: set[str]) -> None:
-    def replaced(node: Any) -> Any:
+    def replaced(node: object) -> Any:
         if not isinstance(node, nodes.Name) or node.name not in names:
             return node
         if node.ctx == "store":
@@ -245,7 +245,7 @@ def _replace_names(tree: nodes.Template, names: set[str]) -> None:
         _change_children(parent, replaced)
 
 
-def _change_children(parent: nodes.Node, change: Callable[[Any], Any]) -> None:
+def _change_children(parent: nodes.Node, change: Callable[[object], object]) -> None:
     for field, value in list(parent.iter_fields()):
         if isinstance(value, list):
             setattr(parent, field, [change(child) for child in value])
@@ -271,7 +271,7 @@ def _rewrite(tree: nodes.Template) -> None:
         _change_children(parent, _computed)
 
 
-def _computed(node: Any) -> Any:
+def _computed(node: object) -> Any:
     """Return a comparison as a call of ours, (a < b) < c where there are several; and, or bare."""
     if isinstance(node, nodes.And | nodes.Or):
         return _call("_unboxed", node)
@@ -284,7 +284,7 @@ def _computed(node: Any) -> Any:
     return result
 
 
-def _compare_types(left: Any, operator: str, right: Any) -> bool:
+def _compare_types(left: object, operator: str, right: object) -> bool:
     # undefined === null is false: what is not defined is the same only as what is not either.
     if isinstance(left, Undefined) or isinstance(right, Undefined):
         same = isinstance(left, Undefined) and isinstance(right, Undefined)
@@ -387,8 +387,8 @@ def parse_json(text: str) -> Parsed:
     document = json.loads(text)
     templates = {part: parse_value(part) for part in _texts_in(document) if TAG.search(part)}
 
-    def fill(values: Mapping[str, Any], included: Mapping[str, str]) -> str:
-        def filled(part: Any) -> Any:
+    def fill(values: Mapping[str, object], included: Mapping[str, str]) -> str:
+        def filled(part: object) -> Any:
             if isinstance(part, dict):
                 return {key: filled(inner) for key, inner in part.items()}
             if isinstance(part, list):
@@ -415,7 +415,7 @@ def parse_json(text: str) -> Parsed:
     )
 
 
-def _texts_in(value: Any) -> Iterator[str]:
+def _texts_in(value: object) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
@@ -426,7 +426,7 @@ def _texts_in(value: Any) -> Iterator[str]:
             yield from _texts_in(inner)
 
 
-def fill_values(values: Mapping[str, Any]) -> dict[str, Any]:
+def fill_values(values: Mapping[str, object]) -> dict[str, Any]:
     """Return values in which those that are templates themselves are filled with the others.
 
     One that reads what is not there stays as it is.
@@ -443,7 +443,7 @@ def fill_values(values: Mapping[str, Any]) -> dict[str, Any]:
     return within_limits(lambda: fill_values_here(values), "fill_values", dict(values))
 
 
-def fill_values_here(values: Mapping[str, Any]) -> dict[str, Any]:
+def fill_values_here(values: Mapping[str, object]) -> dict[str, Any]:
     """Do the same in this process, whatever it takes."""
     filled = dict(values)
     for name, value in values.items():
@@ -452,13 +452,13 @@ def fill_values_here(values: Mapping[str, Any]) -> dict[str, Any]:
     return filled
 
 
-def _has_all_it_reads(text: str, values: Mapping[str, Any]) -> bool:
+def _has_all_it_reads(text: str, values: Mapping[str, object]) -> bool:
     # Each tag reads one name: in {{ … }} the first group has it, in an if or a for the second.
     names = {match[1] or match[2] for match in READS.finditer(text)}
     return all(values.get(name) is not None for name in names)
 
 
-def _fill_alone(parsed: Parsed, values: Mapping[str, Any]) -> str:
+def _fill_alone(parsed: Parsed, values: Mapping[str, object]) -> str:
     """Fill a text that belongs to no prompt: there is nothing that it could include."""
     missing = [
         Problem(code="include-missing", params={"reference": str(reference)}, place=reference.place)
@@ -470,7 +470,7 @@ def _fill_alone(parsed: Parsed, values: Mapping[str, Any]) -> str:
     return parsed.fill(values, {})
 
 
-def fill_text(text: str, values: Mapping[str, Any]) -> str:
+def fill_text(text: str, values: Mapping[str, object]) -> str:
     """Return a text with its tags filled, such as the value of an assertion.
 
     Raises:
@@ -485,6 +485,6 @@ def fill_text(text: str, values: Mapping[str, Any]) -> str:
     return within_limits(lambda: fill_text_here(text, values), "fill_text", text, dict(values))
 
 
-def fill_text_here(text: str, values: Mapping[str, Any]) -> str:
+def fill_text_here(text: str, values: Mapping[str, object]) -> str:
     """Do the same in this process, whatever it takes."""
     return _fill_alone(parse_value(text), values)

@@ -47,11 +47,11 @@ SIGNS: Final = str.maketrans(
 )
 
 
-def _text(apply: Callable[[str], Any]) -> Callable[[Any], Any]:
+def _text(apply: Callable[[str], object]) -> Callable[[object], object]:
     return lambda value: apply(_require_text(value))
 
 
-def _require_text(value: Any) -> str:
+def _require_text(value: object) -> str:
     """Return a text; nothing is an empty one, and of anything else these filters make nothing."""
     value = present(value)
     if value is None or value is False:
@@ -61,7 +61,7 @@ def _require_text(value: Any) -> str:
     return value
 
 
-def _require_list(value: Any) -> list[Any]:
+def _require_list(value: object) -> list[object]:
     if not isinstance(value, list | tuple):
         raise SecurityError(_("this filter is for a list"))
     return list(value)
@@ -79,37 +79,37 @@ def _escape(text: str) -> str:
     return text.translate(SIGNS)
 
 
-def _entry(value: Any, name: Any) -> Any:
+def _entry(value: object, name: object) -> Any:
     """Return what stands under a name, undefined where nothing does."""
     return value.get(as_text(name), MISSING) if isinstance(value, dict) else MISSING
 
 
-def _entry_below(value: Any, name: Any) -> Any:
+def _entry_below(value: object, name: object) -> object:
     """Return what stands under a name with dots."""
     for part in as_text(name).split("."):
         value = _entry(value, part)
     return value
 
 
-def _default(value: Any, other: Any = "", falsy: Any = None) -> Any:
+def _default(value: object, other: object = "", falsy: object = None) -> object:
     if is_true(falsy):
         return value if is_true(value) else other
     return other if isinstance(value, Undefined) else value
 
 
-def _list(value: Any) -> list[Any]:
+def _list(value: object) -> list[object]:
     value = present(value)
     if isinstance(value, dict):
         return [{"key": key, "value": entry} for key, entry in value.items()]
     return _members(value)
 
 
-def _members(value: Any) -> list[Any]:
+def _members(value: object) -> list[object]:
     value = present(value)
     return list(value) if isinstance(value, str | list | tuple) else []
 
 
-def _length(value: Any) -> int | None:
+def _length(value: object) -> int | None:
     value = present(value)
     if isinstance(value, str):
         # JavaScript counts units of UTF-16: an emoji is two.
@@ -121,14 +121,14 @@ def _length(value: Any) -> int | None:
     return None
 
 
-def _dump(value: Any, indent: Any = None) -> str:
+def _dump(value: object, indent: object = None) -> str:
     if isinstance(value, Undefined):
         return ""
     check_size(estimate_size(present(value)))
     return as_json(value, _margin(indent))
 
 
-def _margin(indent: Any) -> str | None:
+def _margin(indent: object) -> str | None:
     """Return what `dump` sets before each level, None for all in one line."""
     if isinstance(indent, str):
         return indent[:MOST_BLANKS] or None
@@ -137,7 +137,7 @@ def _margin(indent: Any) -> str | None:
     return " " * int(min(indent, MOST_BLANKS))
 
 
-def _join(items: Any, between: Any = "", name: Any = None) -> str:
+def _join(items: object, between: object = "", name: object = None) -> str:
     members = _require_list(items)
     if is_true(name):
         members = [_entry(member, name) for member in members]
@@ -147,7 +147,7 @@ def _join(items: Any, between: Any = "", name: Any = None) -> str:
     return mark.join(texts)
 
 
-def _replace(value: Any, old: Any, new: Any = MISSING, most: Any = MISSING) -> Any:
+def _replace(value: object, old: object, new: object = MISSING, most: object = MISSING) -> object:
     is_text = isinstance(value, str) or _is_plain_number(value)
     if not is_text or not (isinstance(old, str) or _is_plain_number(old)):
         return value
@@ -158,11 +158,11 @@ def _replace(value: Any, old: Any, new: Any = MISSING, most: Any = MISSING) -> A
     return text.replace(old, new, count)
 
 
-def _is_plain_number(value: Any) -> bool:
+def _is_plain_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _most_times(most: Any) -> int:
+def _most_times(most: object) -> int:
     """Return how often to replace; -1, which is what Nunjucks takes without a number, is always."""
     times = -1 if isinstance(most, Undefined) else as_number(most)
     if times == -1:
@@ -170,7 +170,7 @@ def _most_times(most: Any) -> int:
     return math.ceil(min(times, WIDEST**3)) if times > 0 else 0
 
 
-def _indent(value: Any, width: Any = 4, first: Any = False) -> str:
+def _indent(value: object, width: object = 4, first: object = False) -> str:
     width = _within(width, 4)
     text = _require_text(value)
     lines = text.split("\n")
@@ -184,7 +184,7 @@ def _indent(value: Any, width: Any = 4, first: Any = False) -> str:
     return "\n".join(indented)
 
 
-def _within(width: Any, usual: int) -> int:
+def _within(width: object, usual: int) -> int:
     """Return a width, the usual one for 0 or nothing, 0 for what is no number."""
     number = as_number(width) if is_true(width) else usual
     if number > WIDEST:
@@ -194,7 +194,7 @@ def _within(width: Any, usual: int) -> int:
     return math.ceil(number) if number > 0 else 0
 
 
-def _center(value: Any, width: Any = 80) -> str:
+def _center(value: object, width: object = 80) -> str:
     text = _require_text(value)
     room = max(0, _within(width, 80) - len(text))
     # Nunjucks repeats a blank while it is below half of the room, less one where that is odd.
@@ -202,7 +202,7 @@ def _center(value: Any, width: Any = 80) -> str:
     return " " * left + text + " " * right
 
 
-def _truncate(value: Any, length: Any = 255, cut: Any = False, end: Any = None) -> str:
+def _truncate(value: object, length: object = 255, cut: object = False, end: object = None) -> str:
     text = _require_text(value)
     number = as_number(length)
     length = int(max(0, min(number, len(text)))) if is_true(number) else 255
@@ -216,7 +216,7 @@ def _truncate(value: Any, length: Any = 255, cut: Any = False, end: Any = None) 
     return text[:length] + (ELLIPSIS if present(end) is None else as_text(end))
 
 
-def _round(value: Any, digits: Any = 0, method: Any = None) -> Any:
+def _round(value: object, digits: object = 0, method: object = None) -> object:
     places = as_number(digits)
     exponent = int(places) if is_true(places) else 0
     # A float has 17 digits: beyond twenty places nothing would change but the time it takes.
@@ -231,7 +231,7 @@ def _round(value: Any, digits: Any = 0, method: Any = None) -> Any:
     return math.floor(scaled + 0.5) / factor  # as Math.round: halves go up, also below zero
 
 
-def _int(value: Any, default: Any = MISSING, base: Any = 10) -> Any:
+def _int(value: object, default: object = MISSING, base: object = 10) -> object:
     base = int(as_number(base)) if is_true(as_number(base)) else 10
     if not 2 <= base <= len(DIGITS):
         return default
@@ -250,20 +250,20 @@ def _int(value: Any, default: Any = MISSING, base: Any = 10) -> Any:
     return int(sign + digits, base)
 
 
-def _float(value: Any, default: Any = MISSING) -> Any:
+def _float(value: object, default: object = MISSING) -> object:
     text = as_text(value).strip(BLANKS)
     match = re.match(r"[-+]?(?:Infinity|(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)", text, re.ASCII)
     return float(match[0].replace("Infinity", "inf")) if match else default
 
 
-def _sum(items: Any, name: Any = None, start: Any = 0) -> Any:
+def _sum(items: object, name: object = None, start: object = 0) -> object:
     members = _require_list(items)
     if is_true(name):
         members = [_entry(member, name) for member in members]
     return add(0 if isinstance(start, Undefined) else start, _total(members))
 
 
-def _total(values: Iterable[Any]) -> Any:
+def _total(values: Iterable[object]) -> object:
     """Return what `add` makes of all, begun with 0; texts are joined once, not one by one."""
     total: float = 0
     texts: list[str] = []
@@ -279,11 +279,11 @@ def _total(values: Iterable[Any]) -> Any:
 
 
 def _sort(
-    items: Any,
-    reverse: Any = False,
-    case_sensitive: Any = False,
-    attribute: Any = None,
-) -> list[Any]:
+    items: object,
+    reverse: object = False,
+    case_sensitive: object = False,
+    attribute: object = None,
+) -> list[object]:
     def key(member: Any) -> Any:
         value = _entry_below(member, attribute) if is_true(attribute) else member
         if isinstance(value, str) and not is_true(case_sensitive):
@@ -293,15 +293,15 @@ def _sort(
     return sorted(_members(items), key=cmp_to_key(_ordered(key)), reverse=is_true(reverse))
 
 
-def _ordered(key: Callable[[Any], Any]) -> Callable[[Any, Any], int]:
-    def order(left: Any, right: Any) -> int:
+def _ordered(key: Callable[[Any], Any]) -> Callable[[object, object], int]:
+    def order(left: object, right: object) -> int:
         left, right = key(left), key(right)
         return compare(left, "gt", right) - compare(left, "lt", right)
 
     return order
 
 
-def _pairs(value: Any, cased: Any = False, by: Any = "key") -> list[list[Any]]:
+def _pairs(value: object, cased: object = False, by: object = "key") -> list[list[object]]:
     value = present(value)
     if not isinstance(value, dict):
         raise SecurityError(_("dictsort is for an object"))
@@ -319,10 +319,10 @@ def _pairs(value: Any, cased: Any = False, by: Any = "key") -> list[list[Any]]:
     return sorted(pairs, key=cmp_to_key(_ordered(key)))
 
 
-def _select(*, expected: bool) -> Callable[..., list[Any]]:
+def _select(*, expected: bool) -> Callable[..., list[object]]:
     """Return the filter that keeps what passes a test, or what does not."""
 
-    def keep(items: Any, name: Any = "truthy", argument: Any = MISSING) -> list[Any]:
+    def keep(items: object, name: object = "truthy", argument: object = MISSING) -> list[object]:
         test = TESTS.get(as_text(name))
         if test is None:
             known = ", ".join(TESTS)
@@ -332,7 +332,7 @@ def _select(*, expected: bool) -> Callable[..., list[Any]]:
     return keep
 
 
-TESTS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
+TESTS: Final[Mapping[str, Callable[[object, object], bool]]] = {
     "truthy": lambda value, _other: is_true(value),
     "falsy": lambda value, _other: not is_true(value),
     "defined": lambda value, _other: not isinstance(value, Undefined),
@@ -353,12 +353,12 @@ TESTS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
 }
 
 
-def _select_by(items: Any, name: Any, *, expected: bool) -> list[Any]:
+def _select_by(items: object, name: object, *, expected: bool) -> list[object]:
     return [member for member in _members(items) if is_true(_entry(member, name)) == expected]
 
 
-def _groups(items: Any, name: Any) -> dict[str, list[Any]]:
-    groups: dict[str, list[Any]] = {}
+def _groups(items: object, name: object) -> dict[str, list[object]]:
+    groups: dict[str, list[object]] = {}
     for member in _members(items):
         groups.setdefault(as_word(_entry_below(member, name)), []).append(member)
     # JavaScript's objects have whole numbers first, in their order.
@@ -366,7 +366,7 @@ def _groups(items: Any, name: Any) -> dict[str, list[Any]]:
     return {key: groups[key] for key in [*numbers, *groups]}
 
 
-def _batch(items: Any, count: Any, fill: Any = None) -> list[list[Any]]:
+def _batch(items: object, count: object, fill: object = None) -> list[list[object]]:
     members = _members(items)
     number = as_number(count)
     width = _within(count, 0) if is_true(number) else max(1, len(members))
@@ -376,12 +376,12 @@ def _batch(items: Any, count: Any, fill: Any = None) -> list[list[Any]]:
     return rows
 
 
-def _slice(items: Any, count: Any, fill: Any = None) -> list[Any]:
+def _slice(items: object, count: object, fill: object = None) -> list[object]:
     """Return so many parts of a list or a text, the first ones longer where it does not divide."""
     members = items if isinstance(items, str) else _members(items)
     parts = _within(count, 0)
     each, longer = divmod(len(members), parts) if parts else (0, 0)
-    result: list[Any] = []
+    result: list[object] = []
     start = 0
     for number in range(parts):
         end = start + each + (number < longer)
@@ -393,11 +393,11 @@ def _slice(items: Any, count: Any, fill: Any = None) -> list[Any]:
     return result
 
 
-def _reverse(value: Any) -> Any:
+def _reverse(value: object) -> object:
     return value[::-1] if isinstance(value, str) else _members(value)[::-1]
 
 
-def _striptags(value: Any, keep: Any = False) -> str:
+def _striptags(value: object, keep: object = False) -> str:
     text = _without_tags(_require_text(value)).strip(BLANKS)
     if not is_true(keep):
         return re.sub(f"[{BLANKS}]+", " ", text)
@@ -424,10 +424,10 @@ def _without_tags(text: str) -> str:
     return "".join((*pieces, text[end:]))
 
 
-def _urlencode(value: Any) -> str:
+def _urlencode(value: object) -> str:
     if isinstance(value, str):
         return _quoted(value)
-    pairs: Iterable[Any] = value.items() if isinstance(value, dict) else _members(value)
+    pairs: Iterable[object] = value.items() if isinstance(value, dict) else _members(value)
     fields = []
     for pair in pairs:
         name, entry, *_rest = [*_members(pair), MISSING, MISSING]  # `undefined`, where it is short
@@ -435,26 +435,26 @@ def _urlencode(value: Any) -> str:
     return "&".join(fields)
 
 
-def _quoted(value: Any) -> str:
+def _quoted(value: object) -> str:
     return quote(as_word(value), safe="!'()*-._~")
 
 
-def _load(value: Any) -> Any:
+def _load(value: object) -> object:
     try:
         return json.loads(as_text(value))
     except (ValueError, RecursionError):
         raise SecurityError(_("load is for a text that is JSON")) from None
 
 
-def _edge(index: int) -> Callable[[Any], Any]:
-    def edge(value: Any) -> Any:
+def _edge(index: int) -> Callable[[object], object]:
+    def edge(value: object) -> object:
         value = present(value)
         return value[index] if isinstance(value, str | list | tuple) and value else None
 
     return edge
 
 
-_FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
+_FILTERS: Final[Mapping[str, Callable[..., object]]] = {
     "abs": lambda value: abs(as_number(value)),
     "batch": _batch,
     "capitalize": _text(_capitalize),
@@ -500,12 +500,12 @@ _FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
 }
 
 
-def _lenient(apply: Callable[..., Any]) -> Callable[..., Any]:
+def _lenient(apply: Callable[..., object]) -> Callable[..., object]:
     """Return a filter that takes too few arguments, or too many, as JavaScript does."""
     parameters = signature(apply).parameters
     needed = sum(parameter.default is Parameter.empty for parameter in parameters.values())
 
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: Any, **kwargs: object) -> Any:
         known = {name: value for name, value in kwargs.items() if name in parameters}
         padding = [MISSING] * (needed - len(args))
         return apply(*args[: len(parameters)], *padding, **known)
@@ -516,7 +516,7 @@ def _lenient(apply: Callable[..., Any]) -> Callable[..., Any]:
 # What they look at of their value is the same however large it is.
 AT_ONCE: Final = frozenset({"d", "default", "first", "last"})
 ORDERING: Final = {"dictsort": 200, "groupby": 10, "sort": 200}
-FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
+FILTERS: Final[Mapping[str, Callable[..., object]]] = {
     name: apply if name in AT_ONCE else metered(apply, ORDERING.get(name, 1))
     for name, apply in zip(_FILTERS, map(_lenient, _FILTERS.values()), strict=True)
 }

@@ -5,7 +5,7 @@ import math
 import operator as operators
 import re
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 from jinja2 import Undefined
 
@@ -37,12 +37,12 @@ NUMBER: Final = re.compile(
 ORDERS: Final = {"lt": operators.lt, "lteq": operators.le, "gt": operators.gt, "gteq": operators.ge}
 
 
-def present(value: Any) -> Any:
+def present(value: object) -> object:
     """Return None for what is not defined."""
     return None if isinstance(value, Undefined) else value
 
 
-def as_text(value: Any) -> str:
+def as_text(value: object) -> str:
     """Return how a template writes a value: nothing for null, commas between a list's members."""
     value = present(value)
     if value is None:
@@ -68,13 +68,13 @@ def _number_text(value: float) -> str:
     return re.sub(r"e([+-])0+", r"e\1", repr(value))
 
 
-def as_json(value: Any, indent: int | str | None = None) -> str:
+def as_json(value: object, indent: int | str | None = None) -> str:
     """Return a value as `JSON.stringify` writes it: no blanks, 1 for 1.0, null for NaN."""
     separators = (",", ":") if indent is None else (",", ": ")
     return json.dumps(_plain(value), ensure_ascii=False, indent=indent, separators=separators)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     value = present(value)
     if isinstance(value, dict):
         return {str(key): _plain(member) for key, member in value.items()}
@@ -88,7 +88,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def is_true(value: Any) -> bool:
+def is_true(value: object) -> bool:
     """Whether a condition holds: an empty list is true, an empty text is not."""
     value = present(value)
     if isinstance(value, list | tuple | dict):
@@ -97,7 +97,7 @@ def is_true(value: Any) -> bool:
     return bool(value) and not is_nan
 
 
-def as_number(value: Any) -> float | int:
+def as_number(value: object) -> float | int:
     """Return a value as a number, NaN where it is none."""
     if isinstance(value, Undefined):
         return math.nan
@@ -112,26 +112,26 @@ def as_number(value: Any) -> float | int:
     return int(number) if number.is_integer() and abs(number) < DIGITS_BEFORE_EXPONENT else number
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: object) -> bool:
     """Whether a sum with it is a sum of numbers: all but texts, lists and objects."""
     return value is None or isinstance(value, bool | int | float | Undefined)
 
 
-def add(left: Any, right: Any) -> Any:
+def add(left: object, right: object) -> object:
     """Return a sum, or both texts in one where one of them is no number."""
     if is_number(left) and is_number(right):
         return as_number(left) + as_number(right)
     return as_word(left) + as_word(right)
 
 
-def as_word(value: Any) -> str:
+def as_word(value: object) -> str:
     """Return a value as it stands in a longer text: null and undefined in so many letters."""
     if isinstance(value, Undefined):
         return "undefined"
     return "null" if value is None else as_text(value)
 
 
-def compare(left: Any, operator: str, right: Any) -> bool:
+def compare(left: object, operator: str, right: object) -> bool:
     """Return what a comparison says; texts and numbers are compared as numbers."""
     if operator in ("in", "notin"):
         return _contains(right, left) == (operator == "in")
@@ -142,7 +142,7 @@ def compare(left: Any, operator: str, right: Any) -> bool:
     return bool(ORDERS[operator](left, right))
 
 
-def _equal(left: Any, right: Any) -> bool:
+def _equal(left: object, right: object) -> bool:
     left, right = present(left), present(right)
     if left is None or right is None:
         return left is right
@@ -156,11 +156,11 @@ def _equal(left: Any, right: Any) -> bool:
     return as_number(left) == as_number(right)
 
 
-def _unboxed(value: Any) -> Any:
+def _unboxed(value: object) -> object:
     return as_text(value) if isinstance(value, list | tuple | dict) else value
 
 
-def _contains(whole: Any, part: Any) -> bool:
+def _contains(whole: object, part: object) -> bool:
     if isinstance(whole, str):
         return as_word(part) in whole
     if isinstance(whole, dict):
@@ -171,7 +171,7 @@ def _contains(whole: Any, part: Any) -> bool:
     return part in whole and any(is_same(member, part) for member in whole)
 
 
-def is_same(left: Any, right: Any) -> bool:
+def is_same(left: object, right: object) -> bool:
     """Whether JavaScript's === holds."""
     if isinstance(left, list | tuple | dict) or isinstance(right, list | tuple | dict):
         return left is right

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from prompts.rendering.problems import Problem, SourceLocation
 
@@ -25,7 +25,7 @@ MOST_VARIABLES: Final = 200
 MOST_PROBLEMS: Final = 20  # are named; the rest shows when these are mended
 REFERENCE: Final = re.compile(r"([\w.-]+)(?:@([\w.-]+))?")
 
-Fill = Callable[[Mapping[str, Any], Mapping[str, str]], str]
+Fill = Callable[[Mapping[str, object], Mapping[str, str]], str]
 """From values by name and rendered texts by reference to the text; raises RenderError."""
 
 

@@ -40,7 +40,7 @@ class Command(BaseCommand):
             help="time limit for all probes together (default: 10)",
         )
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: Any) -> None:
         """Run the probes, print what they found, and exit."""
         names = _known(options["probe"])
         report = run_probes(names, timeout_seconds=_seconds(options["timeout"]))

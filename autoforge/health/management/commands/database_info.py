@@ -23,7 +23,7 @@ class Command(BaseCommand):
         """Add the options."""
         parser.add_argument("--format", choices=("text", "json"), default="text")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: object) -> None:
         """Ask the database and print."""
         try:
             facts = gather()
@@ -55,7 +55,7 @@ class Command(BaseCommand):
             self.stdout.write("  none pending")
 
 
-def gather() -> dict[str, Any]:
+def gather() -> dict[str, object]:
     """Return everything that the command shows.
 
     Raises:

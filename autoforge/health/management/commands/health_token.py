@@ -1,6 +1,5 @@
 """`manage.py health_token`: a token for `/health/report`."""
 
-from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -14,7 +13,7 @@ class Command(BaseCommand):
     help = "Prints a token that opens /health/report until it expires."
     requires_system_checks: list[str] = []
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: object) -> None:
         """Print the token alone, so that a script can take it; say on stderr how long it lives."""
         if not settings.JWT_SECRET_KEY:
             raise CommandError("JWT_SECRET_KEY is not set, so there are no tokens: set it first.")

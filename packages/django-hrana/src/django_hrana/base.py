@@ -28,7 +28,7 @@ from django_hrana.validation import DatabaseValidation, first_fault
 __all__ = ["DatabaseWrapper"]
 
 # As Django registers them for the sqlite3 library; columns of other types come as they are.
-CONVERTERS: Final[Mapping[str, Callable[[Any], Any]]] = {
+CONVERTERS: Final[Mapping[str, Callable[[object], object]]] = {
     "bool": lambda value: str(value) == "1",
     "date": lambda value: parse_date(_text(value)),
     "datetime": lambda value: parse_datetime(_text(value)),
@@ -37,7 +37,7 @@ CONVERTERS: Final[Mapping[str, Callable[[Any], Any]]] = {
 }
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
@@ -65,7 +65,7 @@ class Cursor(driver.Cursor):
         return super().executemany(_converted(sql, first), itertools.chain([first], parameters))
 
 
-def _converted(sql: str, parameters: Any) -> str:
+def _converted(sql: str, parameters: object) -> str:
     if isinstance(parameters, Mapping):
         return sql % {name: f":{name}" for name in parameters}
     return _qmark(sql)

@@ -21,7 +21,7 @@ __all__ = [
 class SQLCompiler(compiler.SQLCompiler):
     """Compiles queries."""
 
-    def compile(self, node: Any) -> tuple[str, Any]:
+    def compile(self, node: object) -> tuple[str, Any]:
         """Return the SQL of a node, and its parameters."""
         kind: type = type(node)
         implementation = find_implementation(kind)
@@ -29,7 +29,7 @@ class SQLCompiler(compiler.SQLCompiler):
             return self.compile_for_sqlite(node)
         return implementation(node, self, self.connection)
 
-    def compile_for_sqlite(self, node: Any, **context: Any) -> tuple[str, Any]:
+    def compile_for_sqlite(self, node: Any, **context: object) -> tuple[str, object]:
         """Return the SQL that Django has for SQLite."""
         compile_node = getattr(node, "as_sqlite", None) or node.as_sql
         return compile_node(self, self.connection, **context)  # type: ignore[no-any-return]  # as Django's

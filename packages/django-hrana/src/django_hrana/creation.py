@@ -29,7 +29,7 @@ class DatabaseCreation(sqlite3.DatabaseCreation):
     """
 
     @staticmethod
-    def is_in_memory_db(database_name: Any) -> bool:
+    def is_in_memory_db(database_name: object) -> bool:
         """Never: the data is the server's."""
         return False
 
@@ -176,7 +176,7 @@ def _with_namespace(url: str, namespace: str) -> str:
     return f"{base}?{'&'.join(pairs)}"
 
 
-def _namespace_of(url: Any) -> str:
+def _namespace_of(url: object) -> str:
     return driver.Endpoint.parse(str(url)).namespace or "default"
 
 

@@ -12,7 +12,7 @@ from django_hrana import temporal
 
 __all__ = ["compile_duration"]
 
-Compiled = tuple[str, Any]
+Compiled = tuple[str, object]
 
 FORMATS = {"DateField": temporal.format_date, "DateTimeField": temporal.format_datetime}
 
@@ -27,7 +27,7 @@ def compile_duration(node: DurationExpression, compiler: Any) -> Compiled:
     return (format_it(sql) if format_it else sql), params
 
 
-def _microseconds(node: Any, compiler: Any) -> tuple[str, tuple[Any, ...], str | None]:
+def _microseconds(node: Any, compiler: Any) -> tuple[str, tuple[object, ...], str | None]:
     """Return an operand in microseconds, and what it is: a DateField, a DateTimeField or None."""
     if isinstance(node, DurationExpression) and node.connector in "+-":
         left, left_params, left_kind = _microseconds(node.lhs, compiler)

@@ -3,7 +3,7 @@
 `make conformance` holds both against the truth.
 """
 
-from typing import Any, Final
+from typing import Final
 
 from django.db.backends.sqlite3 import features as sqlite3
 from django.utils.functional import cached_property
@@ -68,6 +68,6 @@ class DatabaseFeatures(sqlite3.DatabaseFeatures):
         )
 
     @cached_property
-    def django_test_skips(self) -> Any:  # type: ignore[override]  # Django's types say attribute
+    def django_test_skips(self) -> object:  # type: ignore[override]  # Django's types say attribute
         """Tests of Django's that do not apply, by reason."""
         return super().django_test_skips

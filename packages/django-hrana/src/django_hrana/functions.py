@@ -18,8 +18,8 @@ from django_hrana.durations import compile_duration
 
 __all__ = ["find_implementation"]
 
-Compiled = tuple[str, Any]
-Implementation = Callable[[Any, Any, Any], Compiled]
+Compiled = tuple[str, object]
+Implementation = Callable[[object, object, object], Compiled]
 
 IMPLEMENTATIONS: Final[dict[type, Implementation]] = {}
 
@@ -49,9 +49,9 @@ def _implements(*kinds: type) -> Callable[[Implementation], Implementation]:
     return register
 
 
-def _operands(node: Any, compiler: Any) -> tuple[list[str], list[Any]]:
+def _operands(node: Any, compiler: Any) -> tuple[list[str], list[object]]:
     operands: list[str] = []
-    params: list[Any] = []
+    params: list[object] = []
     for expression in node.get_source_expressions():
         sql, values = compiler.compile(expression)
         operands.append(sql)
@@ -60,39 +60,39 @@ def _operands(node: Any, compiler: Any) -> tuple[list[str], list[Any]]:
 
 
 @_implements(DurationExpression)
-def _duration(node: Any, compiler: Any, connection: Any) -> Compiled:
+def _duration(node: Any, compiler: object, connection: Any) -> Compiled:
     connection.ops.check_expression_support(node)
     return compile_duration(node, compiler)
 
 
 @_implements(functions.Random)
-def _random(_node: Any, _compiler: Any, _connection: Any) -> Compiled:
+def _random(_node: object, _compiler: object, _connection: object) -> Compiled:
     """From 0 to below 1, of 53 random bits."""
     return "((RANDOM() & 9007199254740991) / 9007199254740992.0)", []
 
 
 @_implements(functions.Cot)
-def _cot(node: Any, compiler: Any, _connection: Any) -> Compiled:
+def _cot(node: Any, compiler: Any, _connection: object) -> Compiled:
     compiled: Compiled = compiler.compile_for_sqlite(node, template="(1 / TAN(%(expressions)s))")
     return compiled
 
 
 @_implements(functions.MD5, functions.SHA1, functions.SHA384, functions.SHA512)
-def _hash(node: Any, compiler: Any, _connection: Any) -> Compiled:
+def _hash(node: Any, compiler: object, _connection: Any) -> Compiled:
     """The server's functions give a blob, and an empty one for NULL."""
     (operand,), params = _operands(node, compiler)
     return f"NULLIF(LOWER(HEX({node.function}(CAST({operand} AS TEXT)))), '')", params
 
 
 @_implements(functions.SHA224, functions.SHA256)
-def _sha2(node: Any, compiler: Any, _connection: Any) -> Compiled:
+def _sha2(node: Any, compiler: object, _connection: Any) -> Compiled:
     """The server has no sha224, and its sha256 is wrong."""
     (operand,), params = _operands(node, compiler)
     return sha2.sha2_sql(operand, bits=224 if node.function == "SHA224" else 256), params
 
 
 @_implements(functions.LPad, functions.RPad)
-def _pad(node: Any, compiler: Any, _connection: Any) -> Compiled:
+def _pad(node: Any, compiler: object, _connection: Any) -> Compiled:
     (text, length, fill), params = _operands(node, compiler)
     # HEX(ZEROBLOB(n)) is '00' n times: replaced, the only way to repeat a text in the server's SQL.
     filled = "SUBSTR(REPLACE(HEX(ZEROBLOB(p_n)), '00', p_f), 1, p_n - LENGTH(p_t))"
@@ -105,7 +105,7 @@ def _pad(node: Any, compiler: Any, _connection: Any) -> Compiled:
 
 
 @_implements(functions.Repeat)
-def _repeat(node: Any, compiler: Any, _connection: Any) -> Compiled:
+def _repeat(node: object, compiler: object, _connection: object) -> Compiled:
     (text, count), params = _operands(node, compiler)
     return (
         "(SELECT CASE WHEN p_n IS NOT NULL THEN REPLACE(HEX(ZEROBLOB(p_n)), '00', p_t) END FROM "
@@ -114,7 +114,7 @@ def _repeat(node: Any, compiler: Any, _connection: Any) -> Compiled:
 
 
 @_implements(functions.Reverse)
-def _reverse(node: Any, compiler: Any, _connection: Any) -> Compiled:
+def _reverse(node: object, compiler: object, _connection: object) -> Compiled:
     (text,), params = _operands(node, compiler)
     return (
         f"(SELECT CASE WHEN p_t IS NOT NULL THEN REVERSE(p_t) END FROM (SELECT {text} AS p_t))",
@@ -123,7 +123,7 @@ def _reverse(node: Any, compiler: Any, _connection: Any) -> Compiled:
 
 
 @_implements(StdDev, Variance)
-def _spread(node: Any, compiler: Any, _connection: Any) -> Compiled:
+def _spread(node: Any, compiler: Any, _connection: object) -> Compiled:
     """The server says 0 where there are too few values to say anything."""
     sql, params = compiler.compile_for_sqlite(node)
     expression = node.get_source_expressions()[0]
@@ -135,7 +135,7 @@ def _spread(node: Any, compiler: Any, _connection: Any) -> Compiled:
 
 
 @_implements(lookups.Regex, lookups.IRegex)
-def _regex(node: Any, compiler: Any, connection: Any) -> Compiled:
+def _regex(node: Any, compiler: Any, connection: object) -> Compiled:
     operand, params = node.process_lhs(compiler, connection)
     pattern_sql, patterns = node.process_rhs(compiler, connection)
     if pattern_sql != "%s":

@@ -20,7 +20,7 @@ STATEMENTS_AT_ONCE: Final = 400  # of a flush: a few round trips, and no request
 TABLES_AT_ONCE: Final = 400  # a compound SELECT has at most 500 terms
 DELETE_ALL: Final = re.compile(r'DELETE FROM ("[^"]+");\Z')
 
-Sql = tuple[str, tuple[Any, ...]]
+Sql = tuple[str, tuple[object, ...]]
 
 
 class DatabaseOperations(FlushesGuardedTables, sqlite3.DatabaseOperations):
@@ -30,43 +30,43 @@ class DatabaseOperations(FlushesGuardedTables, sqlite3.DatabaseOperations):
 
     # Dates and times
 
-    def date_extract_sql(self, lookup_type: str, sql: str, params: Sequence[Any]) -> Sql:
+    def date_extract_sql(self, lookup_type: str, sql: str, params: Sequence[object]) -> Sql:
         """Return a part of a date."""
         return temporal.extract(lookup_type.lower(), sql, params)
 
     def datetime_extract_sql(
-        self, lookup_type: str, sql: str, params: Sequence[Any], tzname: str | None
+        self, lookup_type: str, sql: str, params: Sequence[object], tzname: str | None
     ) -> Sql:
         """Return a part of a datetime, in a time zone."""
         return temporal.extract(lookup_type.lower(), *self._in_zone(sql, params, tzname))
 
-    def time_extract_sql(self, lookup_type: str, sql: str, params: Sequence[Any]) -> Sql:  # type: ignore[override]  # the types are of an older Django
+    def time_extract_sql(self, lookup_type: str, sql: str, params: Sequence[object]) -> Sql:  # type: ignore[override]  # the types are of an older Django
         """Return a part of a time of day."""
         return temporal.extract_time(lookup_type.lower(), sql, params)
 
     def date_trunc_sql(
-        self, lookup_type: str, sql: str, params: Sequence[Any], tzname: str | None = None
+        self, lookup_type: str, sql: str, params: Sequence[object], tzname: str | None = None
     ) -> Sql:
         """Return the beginning of a year … day."""
         return temporal.truncate_date(lookup_type.lower(), *self._in_zone(sql, params, tzname))
 
     def datetime_trunc_sql(  # type: ignore[override]  # as above
-        self, lookup_type: str, sql: str, params: Sequence[Any], tzname: str | None
+        self, lookup_type: str, sql: str, params: Sequence[object], tzname: str | None
     ) -> Sql:
         """Return the beginning of a year … second, in a time zone."""
         return temporal.truncate_datetime(lookup_type.lower(), *self._in_zone(sql, params, tzname))
 
     def time_trunc_sql(  # type: ignore[override]  # as above
-        self, lookup_type: str, sql: str, params: Sequence[Any], tzname: str | None = None
+        self, lookup_type: str, sql: str, params: Sequence[object], tzname: str | None = None
     ) -> Sql:
         """Return the beginning of an hour … second."""
         return temporal.truncate_time(lookup_type.lower(), *self._in_zone(sql, params, tzname))
 
-    def datetime_cast_date_sql(self, sql: str, params: Sequence[Any], tzname: str | None) -> Sql:
+    def datetime_cast_date_sql(self, sql: str, params: Sequence[object], tzname: str | None) -> Sql:
         """Return the date of a datetime, in a time zone."""
         return temporal.cast_date(*self._in_zone(sql, params, tzname))
 
-    def datetime_cast_time_sql(self, sql: str, params: Sequence[Any], tzname: str | None) -> Sql:
+    def datetime_cast_time_sql(self, sql: str, params: Sequence[object], tzname: str | None) -> Sql:
         """Return the time of day of a datetime, in a time zone."""
         return temporal.cast_time(*self._in_zone(sql, params, tzname))
 
@@ -93,7 +93,7 @@ class DatabaseOperations(FlushesGuardedTables, sqlite3.DatabaseOperations):
             return f"({left} / CAST({right} AS REAL))"
         raise DatabaseError(f"Invalid connector for timedelta: {connector}.")
 
-    def _in_zone(self, sql: str, params: Sequence[Any], tzname: str | None) -> Sql:
+    def _in_zone(self, sql: str, params: Sequence[object], tzname: str | None) -> Sql:
         stored = self.connection.timezone_name
         if not tzname or not settings.USE_TZ or tzname == stored:
             return sql, tuple(params)
@@ -101,7 +101,7 @@ class DatabaseOperations(FlushesGuardedTables, sqlite3.DatabaseOperations):
 
     # Everything else
 
-    def bulk_batch_size(self, fields: Sequence[Any], objs: Sequence[Any]) -> int:
+    def bulk_batch_size(self, fields: Sequence[Any], objs: Sequence[object]) -> int:
         """Return how many rows one INSERT may hold: as many as the server takes parameters for."""
         columns = 0
         for field in fields:
@@ -125,7 +125,7 @@ class DatabaseOperations(FlushesGuardedTables, sqlite3.DatabaseOperations):
         """The server refuses HAVING without GROUP BY."""
         return ["GROUP BY TRUE"]  # a constant: all rows are one group, as without it
 
-    def last_executed_query(self, cursor: Any, sql: str, params: Any) -> str:
+    def last_executed_query(self, cursor: object, sql: str, params: Any) -> str:
         """Return the query with its parameters in it, for logs; it asks the server nothing."""
         if not params:
             return sql
@@ -133,7 +133,7 @@ class DatabaseOperations(FlushesGuardedTables, sqlite3.DatabaseOperations):
             return sql % {name: self._quoted(value) for name, value in params.items()}
         return sql % tuple(map(self._quoted, params))
 
-    def _quoted(self, value: Any) -> str:
+    def _quoted(self, value: object) -> str:
         try:
             return str(self.connection.schema_editor().quote_value(value))
         except ValueError:

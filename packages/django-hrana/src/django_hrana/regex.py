@@ -91,7 +91,7 @@ class Automaton:
     assertions: frozenset[int]
     """Assertions in it."""
 
-    def sql(self, operand: str, params: Sequence[Any]) -> tuple[str, tuple[Any, ...]]:
+    def sql(self, operand: str, params: Sequence[object]) -> tuple[str, tuple[Any, ...]]:
         """Return an expression that is 1, 0, or NULL where the operand is.
 
         Args:
@@ -306,7 +306,7 @@ class _Builder:
             state = self.item(operation, argument, state, flags)
         return state
 
-    def item(self, operation: Any, argument: Any, state: int, flags: int) -> int:
+    def item(self, operation: object, argument: Any, state: int, flags: int) -> int:
         if operation in REFUSED:
             raise UnsupportedRegex(REFUSED[operation])
         if operation is sre.BRANCH:
@@ -371,7 +371,7 @@ def _bits(ranges: Ranges, first: int) -> int:
     return bits - (1 << 64) if bits >> 63 else bits
 
 
-def _assertion(code: Any, flags: int) -> int:
+def _assertion(code: object, flags: int) -> int:
     is_multiline = bool(flags & re.MULTILINE)
     suffix = ", ASCII" if flags & re.ASCII else ""
     names = {
@@ -385,7 +385,7 @@ def _assertion(code: Any, flags: int) -> int:
     return ASSERTIONS[names[code]]
 
 
-def _characters(operation: Any, argument: Any, flags: int) -> Ranges:
+def _characters(operation: object, argument: Any, flags: int) -> Ranges:
     """Return the characters that one element of a pattern matches."""
     if operation is sre.ANY:
         return ALL if flags & re.DOTALL else complement(((NEWLINE, NEWLINE),))

@@ -8,7 +8,7 @@ here is exact to the microsecond. What is no date gives NULL.
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 
 from django.db.utils import OperationalError
 
@@ -29,7 +29,7 @@ __all__ = [
     "truncate_time",
 ]
 
-Sql = tuple[str, tuple[Any, ...]]
+Sql = tuple[str, tuple[object, ...]]
 
 # {x} is the operand, up to its seconds; % is doubled since Django formats the SQL.
 WHOLE: Final = "SUBSTR({x}, 1, 19)"
@@ -79,7 +79,7 @@ FRACTION: Final = "CAST(SUBSTR(SUBSTR({x}, 21) || '000000', 1, 6) AS INTEGER)"
 BRANCHES: Final = 7  # flat and wide: the server's parser cannot hold a deep tree
 
 
-def extract(part: str, sql: str, params: Sequence[Any]) -> Sql:
+def extract(part: str, sql: str, params: Sequence[object]) -> Sql:
     """Return a part of a date or a datetime as an integer.
 
     Raises:
@@ -88,12 +88,12 @@ def extract(part: str, sql: str, params: Sequence[Any]) -> Sql:
     return _named("extract", part, _fill(_template(PARTS, part), sql, params))
 
 
-def extract_time(part: str, sql: str, params: Sequence[Any]) -> Sql:
+def extract_time(part: str, sql: str, params: Sequence[object]) -> Sql:
     """Return a part of a time of day as an integer; otherwise as `extract`."""
     return _named("extract", part, _fill(_template(TIME_PARTS, part), sql, params))
 
 
-def truncate_date(kind: str, sql: str, params: Sequence[Any]) -> Sql:
+def truncate_date(kind: str, sql: str, params: Sequence[object]) -> Sql:
     """Return the date on which the year, quarter, month, week or day began.
 
     Raises:
@@ -102,12 +102,12 @@ def truncate_date(kind: str, sql: str, params: Sequence[Any]) -> Sql:
     return _fill(_template(DATES, kind), sql, params)
 
 
-def truncate_datetime(kind: str, sql: str, params: Sequence[Any]) -> Sql:
+def truncate_datetime(kind: str, sql: str, params: Sequence[object]) -> Sql:
     """Return the datetime at which the year … second began; otherwise as `truncate_date`."""
     return _fill(_template(DATETIMES, kind), sql, params)
 
 
-def truncate_time(kind: str, sql: str, params: Sequence[Any]) -> Sql:
+def truncate_time(kind: str, sql: str, params: Sequence[object]) -> Sql:
     """Return the time of day at which the hour, minute or second began.
 
     The operand is a time, or a datetime whose time is meant.
@@ -116,22 +116,22 @@ def truncate_time(kind: str, sql: str, params: Sequence[Any]) -> Sql:
     return _fill(_template(TIMES, kind), *_fill(time, sql, params))
 
 
-def cast_date(sql: str, params: Sequence[Any]) -> Sql:
+def cast_date(sql: str, params: Sequence[object]) -> Sql:
     """Return the date of a datetime."""
     return _fill(DATES["day"], sql, params)
 
 
-def cast_time(sql: str, params: Sequence[Any]) -> Sql:
+def cast_time(sql: str, params: Sequence[object]) -> Sql:
     """Return the time of day of a datetime, with its fraction."""
     return _fill("SUBSTR({x}, 12)", sql, params)
 
 
-def microseconds(sql: str, params: Sequence[Any]) -> Sql:
+def microseconds(sql: str, params: Sequence[object]) -> Sql:
     """Return a date or datetime as microseconds since 1970."""
     return _fill(f"(UNIXEPOCH({WHOLE}) * 1000000 + {FRACTION})", sql, params)
 
 
-def time_to_microseconds(sql: str, params: Sequence[Any]) -> Sql:
+def time_to_microseconds(sql: str, params: Sequence[object]) -> Sql:
     """Return a time of day as microseconds since midnight."""
     seconds = "UNIXEPOCH('1970-01-01 ' || SUBSTR({x}, 1, 8))"
     return _fill(f"({seconds} * 1000000 + {TIME_PARTS['microsecond']})", sql, params)
@@ -155,7 +155,7 @@ def format_date(sql: str) -> str:
     )
 
 
-def in_zone(sql: str, params: Sequence[Any], from_zone: str, to_zone: str) -> Sql:
+def in_zone(sql: str, params: Sequence[object], from_zone: str, to_zone: str) -> Sql:
     """Return a datetime's wall clock in another zone; a time of day without a date stays.
 
     Raises:
@@ -209,7 +209,7 @@ def _template(templates: dict[str, str], kind: str) -> str:
     return templates[kind]
 
 
-def _fill(template: str, sql: str, params: Sequence[Any]) -> Sql:
+def _fill(template: str, sql: str, params: Sequence[object]) -> Sql:
     return template.replace("{x}", sql), tuple(params) * template.count("{x}")
 
 

@@ -89,7 +89,7 @@ class KeepsTriggers:
     connection: Any
     collect_sql: bool
 
-    def _remake_table(self, model: Any, *args: Any, **kwargs: Any) -> None:
+    def _remake_table(self, model: Any, *args: object, **kwargs: object) -> None:
         remake = super()._remake_table  # type: ignore[misc]  # Django's schema editor follows
         if self.collect_sql:  # sqlmigrate: nothing is run
             remake(model, *args, **kwargs)

@@ -21,20 +21,20 @@ URLS: Final = "libsql://host, https://host or http://host:port"
 class DatabaseValidation(BaseDatabaseValidation):
     """Checks of `manage.py check --database`."""
 
-    def check(self, **kwargs: Any) -> list[CheckMessage]:
+    def check(self, **kwargs: object) -> list[CheckMessage]:
         """Return what is wrong with the settings."""
         messages = super().check(**kwargs)
         return [*messages, *check_settings(self.connection.settings_dict, self.connection.alias)]
 
 
-def first_fault(settings: Mapping[str, Any], alias: str) -> str | None:
+def first_fault(settings: Mapping[str, object], alias: str) -> str | None:
     """Return the first thing that makes the settings unusable, as one sentence."""
     for message in _faults(settings, alias):
         return f"{message.msg} {message.hint}"
     return None
 
 
-def check_settings(settings: Mapping[str, Any], alias: str) -> list[CheckMessage]:
+def check_settings(settings: Mapping[str, object], alias: str) -> list[CheckMessage]:
     """Return what is wrong with the settings of a database, and what deserves a second look.
 
     Args:
@@ -66,14 +66,14 @@ def _faults(settings: Mapping[str, Any], alias: str) -> Iterator[CheckMessage]:
         yield from _url(test["NAME"], f"{where}['TEST']['NAME']", "E008", f"Write {URLS}.")
 
 
-def _url(value: Any, where: str, number: str, hint: str) -> Iterator[CheckMessage]:
+def _url(value: object, where: str, number: str, hint: str) -> Iterator[CheckMessage]:
     try:
         driver.Endpoint.parse(value if isinstance(value, str) else "")
     except driver.InterfaceError as error:
         yield Error(f"{where} is improperly configured: {error}.", hint=hint, id=f"libsql.{number}")
 
 
-def _token(value: Any, where: str) -> Iterator[CheckMessage]:
+def _token(value: object, where: str) -> Iterator[CheckMessage]:
     is_clean = isinstance(value, str) and value.isascii() and not any(map(str.isspace, value))
     if value is not None and not callable(value) and not is_clean:
         yield Error(
@@ -93,7 +93,7 @@ def _timeout(value: Any, where: str) -> Iterator[CheckMessage]:
         )
 
 
-def _mode(value: Any, where: str) -> Iterator[CheckMessage]:
+def _mode(value: object, where: str) -> Iterator[CheckMessage]:
     if value is not None and not (isinstance(value, str) and value.upper() in MODES):
         yield Error(
             f"{where}['OPTIONS']['transaction_mode'] is improperly configured to '{value}'. "
@@ -103,7 +103,7 @@ def _mode(value: Any, where: str) -> Iterator[CheckMessage]:
         )
 
 
-def _namespace(value: Any, where: str) -> Iterator[CheckMessage]:
+def _namespace(value: object, where: str) -> Iterator[CheckMessage]:
     try:
         if value is not None:
             driver.Endpoint.parse("http://localhost", str(value))

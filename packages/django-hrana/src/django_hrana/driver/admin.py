@@ -4,7 +4,7 @@ It has a port of its own and, as a rule, is reachable from the server's own netw
 """
 
 import json
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 from django_hrana.driver import failures
@@ -64,7 +64,7 @@ class Admin:
         """Close the network connection."""
         self._transport.close()
 
-    def _ask(self, method: str, path: str, body: Any, *, may_be_missing: bool = False) -> None:
+    def _ask(self, method: str, path: str, body: object, *, may_be_missing: bool = False) -> None:
         try:
             content = json.dumps(body).encode()
             response = self._transport.request(path, content, self._token, method)

@@ -17,7 +17,7 @@ if the transaction is still open, for the server can have taken it away.
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final, NoReturn, Self, TypeVar
+from typing import Final, NoReturn, Self, TypeVar
 
 from django_hrana.driver import failures, messages
 from django_hrana.driver.cursor import Cursor
@@ -371,7 +371,7 @@ class Connection:
         return self._results_in(transaction, result, len(prefix), len(steps))
 
     def _send_in(
-        self, transaction: Transaction, request: dict[str, Any], before: int
+        self, transaction: Transaction, request: dict[str, object], before: int
     ) -> BatchResult:
         if transaction.is_begun:
             return self._stream.run_batch(request, close=False)
@@ -384,7 +384,9 @@ class Connection:
                 raise
         return self._run_from_begin(request, before, close=False)
 
-    def _run_from_begin(self, request: dict[str, Any], before: int, *, close: bool) -> BatchResult:
+    def _run_from_begin(
+        self, request: dict[str, object], before: int, *, close: bool
+    ) -> BatchResult:
         """Run a batch whose first steps, as many as `before`, begin a transaction.
 
         Raises:

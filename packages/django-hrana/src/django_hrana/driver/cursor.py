@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Cursor"]
 
-Parameters = Sequence[Any] | Mapping[str, Any]
+Parameters = Sequence[object] | Mapping[str, object]
 Row = tuple[Any, ...]
 
 STEPS_AT_ONCE: Final = 500  # statements of executemany() in one request
@@ -121,7 +121,7 @@ class Cursor:
         self._forget_rows()
         self._closed = True
 
-    def setinputsizes(self, sizes: Sequence[Any]) -> None:
+    def setinputsizes(self, sizes: Sequence[object]) -> None:
         """Do nothing, as PEP 249 allows."""
 
     def setoutputsize(self, size: int, column: int | None = None) -> None:

@@ -233,7 +233,7 @@ def pipeline(baton: str | None, requests: Iterable[dict[str, Any]]) -> bytes:
     return ENCODER.encode({"baton": baton, "requests": list(requests)})
 
 
-def cursor_request(baton: str | None, request: dict[str, Any]) -> bytes:
+def cursor_request(baton: str | None, request: dict[str, object]) -> bytes:
     """Return the body of a request to /v3/cursor, for a batch."""
     return ENCODER.encode({"baton": baton, "batch": request["batch"]})
 

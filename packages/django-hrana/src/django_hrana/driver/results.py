@@ -108,7 +108,7 @@ class ArrivingRows:
         if self._ahead is not None:
             self._ahead.close()
 
-    def _entries(self) -> Iterator[Any]:
+    def _entries(self) -> Iterator[object]:
         try:
             while (line := next(self._lines, None)) is not None:
                 if line:
@@ -117,7 +117,7 @@ class ArrivingRows:
             raise OperationalError(f"the result broke off while it arrived ({error})") from error
 
 
-def _checked(entry: Any) -> Any:
+def _checked(entry: object) -> object:
     if isinstance(entry, CursorError | CursorStepError):
         raise from_server(entry.error.message, entry.error.code)
     return entry

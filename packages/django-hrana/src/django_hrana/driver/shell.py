@@ -12,7 +12,7 @@ import sys
 import unicodedata
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Any, Final, TextIO
+from typing import Final, TextIO
 
 from django_hrana.driver.connection import Connection, connect
 from django_hrana.driver.cursor import Cursor
@@ -128,7 +128,7 @@ def _show(connection: Connection, statement: str) -> None:
             print(f"{cursor.rowcount} rows changed")
 
 
-def _print_table(names: list[str], rows: Iterator[tuple[Any, ...]]) -> None:
+def _print_table(names: list[str], rows: Iterator[tuple[object, ...]]) -> None:
     shown = [list(map(_shown, row)) for row in islice(rows, MAX_ROWS)]
     widths = [max(map(_width, column)) for column in zip(names, *shown, strict=True)]
     print("  ".join(map(_padded, names, widths)).rstrip())
@@ -139,7 +139,7 @@ def _print_table(names: list[str], rows: Iterator[tuple[Any, ...]]) -> None:
     print(f"({len(shown)} rows{more})")
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     if value is None:
         return "NULL"
     text = f"x'{value.hex()}'" if isinstance(value, bytes) else str(value)

@@ -142,7 +142,7 @@ class Stream:
         home = self.home
         return Stream(home.endpoint, home.timeout_seconds, self._token_source)
 
-    def run_one(self, request: dict[str, Any], *, close: bool) -> StatementResult:
+    def run_one(self, request: dict[str, object], *, close: bool) -> StatementResult:
         """Run a statement.
 
         Args:
@@ -160,7 +160,7 @@ class Stream:
         self.freshness.saw(answer.result.replication_index)
         return answer.result
 
-    def run_batch(self, request: dict[str, Any], *, close: bool) -> BatchResult:
+    def run_batch(self, request: dict[str, object], *, close: bool) -> BatchResult:
         """Run a batch, made by `messages.batch`; otherwise as `run_one`."""
         answer = self._run(request, close=close)
         if not isinstance(answer, BatchAnswer):
@@ -196,7 +196,7 @@ class Stream:
             finally:
                 self.drop()
 
-    def lines(self, request: dict[str, Any]) -> Iterator[bytes]:
+    def lines(self, request: dict[str, object]) -> Iterator[bytes]:
         """Run a batch and return its answer line by line, while it arrives.
 
         Until the last line was read, nothing else may run on this stream.

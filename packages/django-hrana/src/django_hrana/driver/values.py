@@ -41,7 +41,7 @@ __all__ = [
     "encode",
 ]
 
-Converter = Callable[[Any], Any]
+Converter = Callable[[object], object]
 
 INTEGER_LIMIT: Final = 1 << 63
 SHORT: Final = 16  # characters: at most 15 digits and a point
@@ -103,7 +103,7 @@ class Column(Struct, frozen=True):
 NULL: Final = Null()
 
 
-def encode(value: Any) -> Cell | Literal:
+def encode(value: object) -> Cell | Literal:
     """Return `value` as the server takes it.
 
     Raises:
@@ -226,7 +226,7 @@ def decode_rows(
     columns: Sequence[Column],
     rows: Sequence[Sequence[Cell]],
     converters: Mapping[str, Converter],
-) -> list[tuple[Any, ...]]:
+) -> list[tuple[object, ...]]:
     """Return the rows as tuples of Python values.
 
     A column at a time: most columns hold one kind of cell, which makes one pass in C.
@@ -255,10 +255,10 @@ VALUE: Final = attrgetter("value")
 AS_THEY_ARE: Final = frozenset({Text, Null})
 
 
-def _decode_column(cells: Iterable[Cell], converter: Converter | None) -> Iterable[Any]:
+def _decode_column(cells: Iterable[Cell], converter: Converter | None) -> Iterable[object]:
     kinds = set(map(type, cells))
     if kinds <= AS_THEY_ARE:
-        values: Iterable[Any] = list(map(VALUE, cells))
+        values: Iterable[object] = list(map(VALUE, cells))
     elif kinds == {Integer}:
         values = _decode_integers(cells)
     else:
