@@ -1,6 +1,5 @@
 """The address of a job that does not fit into one request."""
 
-
 from django.apps import apps
 from django.contrib import admin as django_admin
 from django.core.exceptions import PermissionDenied

@@ -4,7 +4,6 @@
 which takes a second. Many hundred changes are tried one after the other.
 """
 
-
 from django.conf import settings
 from django.db.backends.base.creation import BaseDatabaseCreation
 

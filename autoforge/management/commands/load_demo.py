@@ -1,6 +1,5 @@
 """Loads the demo content that `make run` puts into a new database."""
 
-
 from django.core.management.base import BaseCommand, CommandError
 
 from autoforge.demo import DemoLoadedError, load_demo

@@ -1,6 +1,5 @@
 """`manage.py health_token`: a token for `/health/report`."""
 
-
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
