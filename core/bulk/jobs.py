@@ -10,7 +10,8 @@ is in `actions`, its pages are in `pages`; this module goes through the rows.
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from django.contrib.sessions.backends.db import SessionStore
 from django.core.exceptions import ValidationError
@@ -20,7 +21,6 @@ from django.http import HttpRequest, QueryDict
 from django.utils.translation import gettext as _
 
 from core.errors import ApplicationError
-from core.models import SoftDeleteModel
 
 if TYPE_CHECKING:
     from core.bulk.actions import BulkAction
@@ -46,10 +46,18 @@ KEPT_SECONDS: Final = 24 * 3600  # how long a job can be gone on with
 NAMED: Final = 10  # failures that are named; the rest is counted
 
 RowT = TypeVar("RowT")
-TrashableT = TypeVar("TrashableT", bound=SoftDeleteModel)
+TrashableT = TypeVar("TrashableT", bound="Trashable")
 
 Failure = tuple[str, str]
 """What a row is called, and why it was left as it is."""
+
+
+class Trashable(Protocol):
+    """A row that can be in the trash."""
+
+    @property
+    def deleted_at(self) -> datetime | None:
+        """When it went there."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
