@@ -107,6 +107,21 @@ SENTENCES: Final = register(
             "the patterns match too many files; name the folders they should search"
         ),
         "file.unreadable": gettext_noop("%(name)s cannot be read: %(reason)s"),
+        "finish.all-reasoning": gettext_noop(
+            "The answer is empty: all tokens were spent on reasoning; raise the token limit"
+        ),
+        "finish.context-full": gettext_noop(
+            "The answer was cut off because the model's context was full"
+        ),
+        "finish.cut": gettext_noop("The answer was cut off at the token limit"),
+        "finish.empty": gettext_noop("The answer is empty"),
+        "finish.empty-at-limit": gettext_noop(
+            "The answer is empty: it was cut off at the token limit"
+        ),
+        "finish.filtered": gettext_noop("The content filter of the provider blocked the answer"),
+        "finish.interrupted": gettext_noop("The provider interrupted the answer"),
+        "finish.paused": gettext_noop("The model paused before its answer was complete"),
+        "finish.unknown": gettext_noop("The model stopped for an unknown reason"),
         "gate.missing": gettext_noop("release gate %(key)s does not exist"),
         "gate.no-suite": gettext_noop("this suite does not exist or has been deleted"),
         "gate.twice": gettext_noop("This prompt already has a gate for this suite."),
@@ -185,6 +200,25 @@ SENTENCES: Final = register(
         ),
         "local.no-start": gettext_noop(
             "the local model did not start; run `make local-model` again"
+        ),
+        "misfit.missing": gettext_noop(
+            "“%(column)s” requires %(names)s, which %(count)d of %(cases)d cases do "
+            "not provide; these cases will be errors."
+        ),
+        "misfit.never-given": gettext_noop(
+            "“%(column)s” uses %(names)s, which no case provides; it will be empty."
+        ),
+        "misfit.nothing-checked": gettext_noop(
+            "No case has an assertion that can fail, so no answer will be checked: the "
+            "run will have no pass rate and cannot satisfy a gate. Add assertions to "
+            "the cases, or import the suite again with --assert."
+        ),
+        "misfit.unchecked": gettext_noop(
+            "%(count)d of %(cases)d cases have no check that can fail: their answers will count "
+            "neither as passed nor as failed."
+        ),
+        "misfit.unused": gettext_noop(
+            "The cases provide %(names)s, which “%(column)s” does not use."
         ),
         "openai.embeddings-count": gettext_noop("%(name)s returned %(counts)s"),
         "openai.key-elsewhere": gettext_noop(
@@ -530,6 +564,38 @@ SENTENCES: Final = register(
         "upload.too-many-files": gettext_noop("there are more than %(limit)s files"),
         "upload.unsafe-name": gettext_noop(
             "contains a file name that is too long or points outside the archive"
+        ),
+        "verdict.better": gettext_noop(
+            "%(new)s is better than %(old)s: %(difference)s points, 95%% CI %(low)s to "
+            "%(high)s, p-value %(p)s. Cases: %(fixed)d fixed, %(broken)d broken."
+        ),
+        "verdict.nothing": gettext_noop(
+            "%(new)s and %(old)s cannot be compared: no case was scored in both."
+        ),
+        "verdict.same": gettext_noop(
+            "No significant difference between %(new)s and %(old)s: %(difference)s "
+            "points, 95%% CI %(low)s to %(high)s, p-value %(p)s. Cases: %(fixed)d "
+            "fixed, %(broken)d broken; %(pairs)d can only detect %(smallest)s points "
+            "or more. Add cases to detect less."
+        ),
+        "verdict.score-better": gettext_noop(
+            "%(new)s scores higher than %(old)s: mean score %(score)s points, 95%% CI "
+            "%(score_low)s to %(score_high)s, p-value %(score_p)s. Cases: %(fixed)d "
+            "fixed, %(broken)d broken (p-value %(p)s)."
+        ),
+        "verdict.score-worse": gettext_noop(
+            "%(new)s scores lower than %(old)s: mean score %(score)s points, 95%% CI "
+            "%(score_low)s to %(score_high)s, p-value %(score_p)s. Cases: %(fixed)d "
+            "fixed, %(broken)d broken (p-value %(p)s)."
+        ),
+        "verdict.too-few": gettext_noop(
+            "Too few cases to compare %(new)s with %(old)s: %(pairs)d were scored in "
+            "both, and fewer than 6 can never show a significant difference; %(fixed)d "
+            "fixed, %(broken)d broken."
+        ),
+        "verdict.worse": gettext_noop(
+            "%(new)s is worse than %(old)s: %(difference)s points, 95%% CI %(low)s to "
+            "%(high)s, p-value %(p)s. Cases: %(fixed)d fixed, %(broken)d broken."
         ),
     }
 )

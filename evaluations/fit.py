@@ -9,35 +9,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from django.utils.translation import gettext, gettext_noop
-
 from core.json import dump
+from core.sentences import CATALOGUE, Sentence
 from evaluations.engine.formats.assertions import assertion_as_dict
 from evaluations.engine.scorers import is_checked
 from evaluations.engine.types import Case
 from prompts import interface as prompts
 
-__all__ = ["SENTENCES", "Misfit", "Survey", "misfits_from_json"]
+__all__ = ["Misfit", "Survey", "misfits_from_json"]
 
-SENTENCES: Final[Mapping[str, str]] = {
-    "nothing-checked": gettext_noop(
-        "No case has an assertion that can fail, so no answer will be checked: the "
-        "run will have no pass rate and cannot satisfy a gate. Add assertions to "
-        "the cases, or import the suite again with --assert."
-    ),
-    "unchecked": gettext_noop(
-        "%(count)d of %(cases)d cases have no check that can fail: their answers will count "
-        "neither as passed nor as failed."
-    ),
-    "missing": gettext_noop(
-        "“%(column)s” requires %(names)s, which %(count)d of %(cases)d cases do "
-        "not provide; these cases will be errors."
-    ),
-    "never-given": gettext_noop(
-        "“%(column)s” uses %(names)s, which no case provides; it will be empty."
-    ),
-    "unused": gettext_noop("The cases provide %(names)s, which “%(column)s” does not use."),
-}
 # What every text of promptfoo's may use without a case that provides it.
 NUNJUCKS_GLOBALS: Final = frozenset({"env", "range", "cycler", "joiner", "_conversation"})
 NAMES_SHOWN: Final = 5  # in a sentence; how many more there are is a number
@@ -65,12 +45,12 @@ class Misfit:
     """One thing that will not go as its author probably meant it."""
 
     code: str
-    """A key of SENTENCES."""
+    """That of its sentence in the catalogue, without `misfit.`; stored with the run."""
     params: Mapping[str, Any] = field(default_factory=dict)
-    """What the sentence is filled with."""
+    """The sentence's parameters."""
 
     def __str__(self) -> str:
-        return gettext(SENTENCES[self.code]) % self.params
+        return str(Sentence(f"misfit.{self.code}", **self.params))
 
     def as_json(self) -> dict[str, Any]:
         """Return it as a run keeps it."""
@@ -79,9 +59,8 @@ class Misfit:
 
 def misfits_from_json(stored: Iterable[Mapping[str, Any]]) -> list[Misfit]:
     """Return what a run keeps, without what a later version may have written."""
-    return [
-        Misfit(code=row["code"], params=row["params"]) for row in stored if row["code"] in SENTENCES
-    ]
+    known = [row for row in stored if f"misfit.{row['code']}" in CATALOGUE]
+    return [Misfit(code=row["code"], params=row["params"]) for row in known]
 
 
 class Survey:

@@ -9,7 +9,6 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 
 from evaluations.engine.statistics import (
-    SENTENCES,
     Comparison,
     Verdict,
     deciding_p,
@@ -254,4 +253,4 @@ def as_stored(one: ColumnComparison) -> dict[str, Any]:
 
 def verdict_text(stored: Mapping[str, Any]) -> str:
     """Return a stored comparison's verdict, in the language of the reader."""
-    return str(_(SENTENCES[stored["code"]]) % stored["params"])
+    return str(Verdict(code=stored["code"], params=stored["params"]))

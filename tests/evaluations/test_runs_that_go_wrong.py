@@ -143,7 +143,7 @@ def test_a_scorer_that_breaks_loses_no_answer(fake, monkeypatch):
     def broken(_assertion):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(aggregate, "_scorer_of", broken)
+    monkeypatch.setattr(aggregate, "_find_scorer", broken)
     checks = (Assertion(type="contains", value="a"),)
     run = execute_run(make_run(column(fake), questions=("a",), assertions=checks).pk)
     result = TestResult.objects.get()

@@ -29,15 +29,9 @@ from evaluations.engine.statistics.summary import (
     quantile_from_counts,
     summarise,
 )
-from evaluations.engine.statistics.verdict import (
-    SENTENCES,
-    Verdict,
-    deciding_p,
-    judge_comparison,
-)
+from evaluations.engine.statistics.verdict import Verdict, deciding_p, judge_comparison
 
 __all__ = [
-    "SENTENCES",
     "Agreement",
     "Comparison",
     "Interval",

@@ -34,8 +34,10 @@ def cohen_kappa(pairs: Iterable[tuple[bool, bool]]) -> Agreement | None:
     if not rows:
         return None
     count = len(rows)
-    agreed = sum(one == other for one, other in rows) / count
-    first, second = (sum(row[index] for row in rows) / count for index in (0, 1))
-    chance = first * second + (1 - first) * (1 - second)
+    agreed = sum(left == right for left, right in rows) / count
+    # How often each of them says yes, and how often they would agree if they said it at random.
+    left_rate = sum(left for left, _right in rows) / count
+    right_rate = sum(right for _left, right in rows) / count
+    chance = left_rate * right_rate + (1 - left_rate) * (1 - right_rate)
     kappa = None if chance == 1 else (agreed - chance) / (1 - chance)
     return Agreement(count=count, agreed=agreed, kappa=kappa)

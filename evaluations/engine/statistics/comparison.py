@@ -4,6 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from evaluations.engine.statistics.intervals import Interval, bootstrap_mean, newcombe_paired
 from evaluations.engine.statistics.paired import mcnemar_exact, sign_flip
@@ -11,6 +12,9 @@ from evaluations.engine.statistics.power import ASSUMED_DISCORDANCE, smallest_di
 from evaluations.engine.statistics.summary import Observation
 
 __all__ = ["Comparison", "Pair", "compare"]
+
+NO_DEVIATION: Final = 1e-12
+ENOUGH_FLIPS: Final = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,37 +74,46 @@ class Comparison:
 
 def compare(old: Iterable[Observation], new: Iterable[Observation]) -> Comparison:
     """Compare two runs case by case; errors are left out on both sides."""
-    old_groups, new_groups = _by_case(old), _by_case(new)
+    old_groups, new_groups = _group_by_case(old), _group_by_case(new)
     shared = [case for case in new_groups if case in old_groups]
     pairs = [_pair(case, old_groups[case], new_groups[case]) for case in shared]
     once = all(len(old_groups[case]) == len(new_groups[case]) == 1 for case in shared)
+    # With repeats a case passes where at least half of its answers do.
     fixed = tuple(pair for pair in pairs if pair.old_rate < 0.5 <= pair.new_rate)
     broken = tuple(pair for pair in pairs if pair.new_rate < 0.5 <= pair.old_rate)
-    rates = [pair.new_rate - pair.old_rate for pair in pairs]
-    scores = [pair.new_score - pair.old_score for pair in pairs]
+    rate_differences = [pair.new_rate - pair.old_rate for pair in pairs]
+    score_differences = [pair.new_score - pair.old_score for pair in pairs]
+    # Repeats of one case are no independent trials, and McNemar's test and Newcombe's interval
+    # know nothing but passed and failed: then means of cases are compared.
+    if once:
+        interval = _newcombe(pairs, fixed, broken)
+        p_value = mcnemar_exact(len(fixed), len(broken))
+    else:
+        interval = bootstrap_mean(rate_differences)
+        p_value = sign_flip(rate_differences)
     return Comparison(
         pairs=len(pairs),
-        changed=sum(rate != 0 for rate in rates),
+        changed=sum(difference != 0 for difference in rate_differences),
         only_old=len(old_groups) - len(pairs),
         only_new=len(new_groups) - len(pairs),
         old_rate=_mean([pair.old_rate for pair in pairs]),
         new_rate=_mean([pair.new_rate for pair in pairs]),
-        difference=_mean(rates),
-        interval=_rate_interval(pairs, fixed, broken) if once else bootstrap_mean(rates),
-        p_value=_p_value(rates, len(fixed), len(broken), once=once),
+        difference=_mean(rate_differences),
+        interval=interval,
+        p_value=p_value if pairs else None,
         test="mcnemar" if once else "sign-flip",
-        score_difference=_mean(scores),
-        score_interval=bootstrap_mean(scores),
-        score_p_value=sign_flip(scores) if scores else None,
-        effect_size=_effect_size(scores),
+        score_difference=_mean(score_differences),
+        score_interval=bootstrap_mean(score_differences),
+        score_p_value=sign_flip(score_differences) if pairs else None,
+        effect_size=_effect_size(score_differences),
         odds_ratio=len(fixed) / len(broken) if broken else None,
         fixed=fixed,
         broken=broken,
-        smallest_difference=_smallest(len(pairs), len(fixed) + len(broken)),
+        smallest_difference=_smallest_difference(len(pairs), len(fixed) + len(broken)),
     )
 
 
-def _by_case(observations: Iterable[Observation]) -> Mapping[str, list[Observation]]:
+def _group_by_case(observations: Iterable[Observation]) -> Mapping[str, list[Observation]]:
     groups: dict[str, list[Observation]] = defaultdict(list)
     for row in observations:
         if row.passed is not None and row.score is not None:
@@ -124,13 +137,7 @@ def _mean(values: Sequence[float]) -> float | None:
     return math.fsum(values) / len(values) if values else None
 
 
-def _p_value(rates: Sequence[float], fixed: int, broken: int, *, once: bool) -> float | None:
-    if not rates:
-        return None
-    return mcnemar_exact(fixed, broken) if once else sign_flip(rates)
-
-
-def _rate_interval(
+def _newcombe(
     pairs: Sequence[Pair], fixed: Sequence[Pair], broken: Sequence[Pair]
 ) -> Interval | None:
     both = sum(pair.old_rate == pair.new_rate == 1 for pair in pairs)
@@ -143,11 +150,12 @@ def _effect_size(differences: Sequence[float]) -> float | None:
         return None
     mean = math.fsum(differences) / len(differences)
     squares = math.fsum((value - mean) ** 2 for value in differences)
-    deviation = math.sqrt(squares / (len(differences) - 1))
-    return mean / deviation if deviation > 1e-12 else None
+    deviation = math.sqrt(squares / (len(differences) - 1))  # of a sample (Bessel)
+    # Equal differences leave a deviation of about 1e-17, by which nothing is divided.
+    return mean / deviation if deviation > NO_DEVIATION else None
 
 
-def _smallest(pairs: int, flips: int) -> float | None:
+def _smallest_difference(pairs: int, flips: int) -> float | None:
     # Few flips say little about how many there could be: then the usual share is assumed.
-    share = flips / pairs if flips >= 5 else ASSUMED_DISCORDANCE
+    share = flips / pairs if flips >= ENOUGH_FLIPS else ASSUMED_DISCORDANCE
     return smallest_difference(pairs, share)

@@ -8,8 +8,9 @@ from typing import Final
 __all__ = ["normal_cdf", "normal_quantile", "t_cdf", "t_quantile"]
 
 NORMAL: Final = NormalDist()
-TINY: Final = 1e-300
-STEPS: Final = 300
+TINY: Final = 1e-300  # in place of 0, by which nothing can be divided (Lentz's method)
+STEPS: Final = 300  # it ends after a few dozen; more only where it does not converge
+PRECISION: Final = 1e-12
 
 
 def normal_cdf(value: float) -> float:
@@ -36,9 +37,12 @@ def t_quantile(probability: float, degrees: float) -> float:
     low, high = 0.0, 1.0
     while t_cdf(high, degrees) < probability:
         low, high = high, high * 2
-    while high - low > 1e-12 * max(1.0, high):
+    while high - low > PRECISION * max(1.0, high):
         middle = (low + high) / 2
-        low, high = (middle, high) if t_cdf(middle, degrees) < probability else (low, middle)
+        if t_cdf(middle, degrees) < probability:
+            low = middle
+        else:
+            high = middle
     return (low + high) / 2
 
 
@@ -46,6 +50,7 @@ def _incomplete_beta(a: float, b: float, x: float) -> float:
     """Return the regularised incomplete beta function (DLMF 8.17.22, Lentz's method)."""
     if x in (0, 1):
         return float(x)
+    # Beyond this the fraction converges slowly; I(x; a, b) = 1 − I(1 − x; b, a) (DLMF 8.17.4).
     if x > (a + 1) / (a + b + 2):
         return 1 - _incomplete_beta(b, a, 1 - x)
     logs = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)

@@ -13,8 +13,8 @@ from typing import Final, TypeVar
 __all__ = ["holm", "mcnemar_exact", "sign_flip"]
 
 EXACT_UP_TO: Final = 16  # differences that are not 0: 65,536 ways to flip them
-ROUNDS: Final = 9_999
-SEED: Final = 20_260_102
+ROUNDS: Final = 9_999  # with the one that was seen 10,000: p-values are whole ten-thousandths
+SEED: Final = 20_260_102  # any fixed number: the same results give the same p-value for ever
 SLACK: Final = 1e-12  # sums of the same numbers in another order
 BLOCK: Final = 8  # signs that one random byte decides
 
@@ -50,13 +50,16 @@ def sign_flip(differences: Sequence[float]) -> float:
     if len(moved) <= EXACT_UP_TO:
         sums = _all_sums(moved)
         return sum(abs(value) >= seen for value in sums) / len(sums)
+    # The one that was seen counts too, or p could be 0 (Phipson and Smyth 2010).
     return (1 + _count_as_far(moved, seen)) / (1 + ROUNDS)
 
 
 def _all_sums(values: Sequence[float]) -> list[float]:
     sums = [0.0]
     for value in values:
-        sums = [*(one + value for one in sums), *(one - value for one in sums)]
+        added = [total + value for total in sums]
+        subtracted = [total - value for total in sums]
+        sums = added + subtracted
     return sums
 
 
@@ -82,7 +85,10 @@ def holm(p_values: Mapping[Key, float]) -> dict[Key, float]:
     """Return each p-value adjusted for their number (Holm's step-down)."""
     adjusted: dict[Key, float] = {}
     highest = 0.0
-    for rank, (key, value) in enumerate(sorted(p_values.items(), key=lambda item: item[1])):
-        highest = max(highest, min(1.0, value * (len(p_values) - rank)))
+    ordered = sorted(p_values.items(), key=lambda item: item[1])
+    for rank, (key, value) in enumerate(ordered):
+        # The smallest counts as often as there are tests, the next one time less, and so on. None
+        # becomes smaller than the one before, or the order of the p-values would turn.
+        highest = max(highest, min(1.0, value * (len(ordered) - rank)))
         adjusted[key] = highest
     return adjusted

@@ -28,12 +28,16 @@ def smallest_difference(
     """
     if cases < FEWEST_FLIPS:
         return None
+    # Bisection, as the formula gives cases for a difference and cannot be turned around; 60 halves
+    # of 1 are less than what a float tells apart.
     low, high = 0.0, 1.0
     for _ in range(60):
         middle = (low + high) / 2
-        low, high = (
-            (middle, high) if cases_needed(middle, discordance, power) > cases else (low, middle)
-        )
+        if cases_needed(middle, discordance, power) > cases:
+            low = middle
+        else:
+            high = middle
+    # The formula is an approximation for large numbers; of few pairs the exact test asks for more.
     return max(high, FEWEST_FLIPS / cases)
 
 

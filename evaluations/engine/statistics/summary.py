@@ -3,7 +3,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from evaluations.engine.statistics.intervals import Interval, bootstrap_mean, percentile, wilson
 from evaluations.engine.statistics.power import smallest_difference
@@ -76,82 +76,97 @@ def summarise(observations: Iterable[Observation]) -> Summary:
     rows = list(observations)
     scored = [row for row in rows if row.passed is not None and row.score is not None]
     unchecked = sum(not row.checked for row in rows)
-    by_case: dict[str, list[Observation]] = defaultdict(list)
-    for row in scored:
-        by_case[row.case].append(row)
     passed = sum(row.passed is True for row in scored)
-    repeats = max(map(len, by_case.values()), default=0)
-    means = [_mean_score(group) for group in by_case.values()]
-    weights = [group[0].weight for group in by_case.values()]
+    cases = _group_by_case(scored)
+    repeats = max(map(len, cases), default=0)
     return Summary(
         answers=len(rows),
         passed=passed,
         failed=len(scored) - passed,
         errors=len(rows) - len(scored) - unchecked,
         unchecked=unchecked,
-        cases=len(by_case),
+        cases=len(cases),
         pass_rate=passed / len(scored) if scored else None,
-        pass_interval=_pass_interval(by_case, passed, len(scored), repeats),
-        mean_score=_weighted(means, weights),
-        score_interval=_clipped(bootstrap_mean(means)) if len(set(weights)) < 2 else None,
+        pass_interval=_pass_interval(cases, repeats),
+        mean_score=_weighted_mean_score(cases),
+        score_interval=_score_interval(cases),
         repeats=repeats,
-        pass_hat_k=pass_hat(by_case.values(), repeats) if repeats > 1 else None,
-        score_variance=_variance(by_case.values()) if repeats > 1 else None,
-        smallest_difference=smallest_difference(len(by_case)),
+        pass_hat_k=pass_hat(cases, repeats) if repeats > 1 else None,
+        score_variance=_mean_variance(cases) if repeats > 1 else None,
+        smallest_difference=smallest_difference(len(cases)),
     )
 
 
-def _pass_interval(
-    by_case: dict[str, list[Observation]], passed: int, scored: int, repeats: int
-) -> Interval | None:
+def _group_by_case(rows: Iterable[Observation]) -> list[list[Observation]]:
+    groups: dict[str, list[Observation]] = defaultdict(list)
+    for row in rows:
+        groups[row.case].append(row)
+    return list(groups.values())
+
+
+def _count_passed(case: Sequence[Observation]) -> int:
+    return sum(row.passed is True for row in case)
+
+
+def _mean_score(case: Sequence[Observation]) -> float:
+    return math.fsum(row.score or 0.0 for row in case) / len(case)
+
+
+def _pass_interval(cases: Sequence[Sequence[Observation]], repeats: int) -> Interval | None:
     if repeats <= 1:
-        return wilson(passed, scored)
+        return wilson(sum(map(_count_passed, cases)), len(cases))
     # Repeats of one case are no independent trials: the cases are what was sampled.
-    rates = [sum(row.passed is True for row in group) / len(group) for group in by_case.values()]
-    return _clipped(bootstrap_mean(rates))
+    rates = [_count_passed(case) / len(case) for case in cases]
+    return _clip(bootstrap_mean(rates))
 
 
-def _clipped(interval: Interval | None) -> Interval | None:
+def _score_interval(cases: Sequence[Sequence[Observation]]) -> Interval | None:
+    weights = {case[0].weight for case in cases}
+    if len(weights) > 1:
+        return None  # the bootstrap here is that of a mean without weights
+    return _clip(bootstrap_mean([_mean_score(case) for case in cases]))
+
+
+def _clip(interval: Interval | None) -> Interval | None:
+    """Return an interval within 0 and 1: Student's may go beyond."""
     if interval is None:
         return None
-    return Interval(
-        low=max(0.0, interval.low),
-        high=min(1.0, interval.high),
-        method=interval.method,
-        confidence=interval.confidence,
-    )
+    return replace(interval, low=max(0.0, interval.low), high=min(1.0, interval.high))
 
 
-def _mean_score(group: Sequence[Observation]) -> float:
-    return math.fsum(row.score or 0.0 for row in group) / len(group)
-
-
-def _weighted(values: Sequence[float], weights: Sequence[float]) -> float | None:
-    total = math.fsum(weights)
+def _weighted_mean_score(cases: Sequence[Sequence[Observation]]) -> float | None:
+    total = math.fsum(case[0].weight for case in cases)
     if not total:
         return None
-    mean = math.fsum(value * weight for value, weight in zip(values, weights, strict=True)) / total
-    return min(1.0, max(0.0, mean))
+    mean = math.fsum(_mean_score(case) * case[0].weight for case in cases) / total
+    return min(1.0, max(0.0, mean))  # rounding may leave a mean of ones a little above 1
 
 
-def pass_hat(groups: Iterable[Sequence[Observation]], times: int) -> float | None:
-    """Return how probably `times` answers to one case all pass (unbiased, Yao et al. 2024)."""
+def pass_hat(cases: Iterable[Sequence[Observation]], times: int) -> float | None:
+    """Return how probably `times` answers to one case all pass, 0 to 1.
+
+    It is the unbiased estimate of Yao et al. 2024 (tau-bench): of all ways to draw `times` of a
+    case's answers, the share in which each passed. Cases with fewer answers do not count.
+
+    Returns:
+        None where no case has as many answers.
+    """
+    often_enough = [case for case in cases if len(case) >= times]
     rates = [
-        math.comb(sum(row.passed is True for row in group), times) / math.comb(len(group), times)
-        for group in groups
-        if len(group) >= times
+        math.comb(_count_passed(case), times) / math.comb(len(case), times) for case in often_enough
     ]
     return math.fsum(rates) / len(rates) if rates else None
 
 
-def _variance(groups: Iterable[Sequence[Observation]]) -> float | None:
-    found = []
-    for group in groups:
-        if len(group) > 1:
-            mean = _mean_score(group)
-            squares = math.fsum(((row.score or 0.0) - mean) ** 2 for row in group)
-            found.append(squares / (len(group) - 1))
-    return math.fsum(found) / len(found) if found else None
+def _mean_variance(cases: Iterable[Sequence[Observation]]) -> float | None:
+    variances = []
+    for case in cases:
+        if len(case) > 1:
+            mean = _mean_score(case)
+            squares = math.fsum(((row.score or 0.0) - mean) ** 2 for row in case)
+            # n - 1 (Bessel): the repeats are a sample of all answers that the model might give.
+            variances.append(squares / (len(case) - 1))
+    return math.fsum(variances) / len(variances) if variances else None
 
 
 def quantile(values: Iterable[float], fraction: float) -> float | None:
@@ -161,22 +176,27 @@ def quantile(values: Iterable[float], fraction: float) -> float | None:
 
 
 def quantile_from_counts(counts: Sequence[tuple[int, int]], fraction: float) -> float | None:
-    """Return a quantile of values given as (value, how often), in order; None of nothing."""
+    """Return a quantile of values given as (value, how often), in order; None of nothing.
+
+    It is the same as `quantile` of the values written out: between neighbours by a straight line.
+    """
     total = sum(count for _value, count in counts)
     if not total:
         return None
-    place = fraction * (total - 1)
-    below = _at(counts, math.floor(place))
-    above = _at(counts, min(math.floor(place) + 1, total - 1))
-    return below + (above - below) * (place - math.floor(place))
+    position = fraction * (total - 1)
+    index = math.floor(position)
+    below = _find_value(counts, index)
+    above = _find_value(counts, min(index + 1, total - 1))
+    return below + (above - below) * (position - index)
 
 
-def _at(counts: Sequence[tuple[int, int]], place: int) -> float:
+def _find_value(counts: Sequence[tuple[int, int]], index: int) -> float:
+    """Return the value at an index, counted from 0, of the values written out."""
     for value, count in counts:
-        place -= count
-        if place < 0:
+        if index < count:
             return value
-    raise IndexError(place)
+        index -= count
+    raise IndexError(index)
 
 
 def histogram(scores: Iterable[float], bins: int = 10) -> list[int]:

@@ -1,54 +1,17 @@
-"""A comparison as one sentence. The sentences are English; the edge translates them."""
+"""A comparison as one sentence: which of the catalogue's, and the figures in it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from core.sentences import Sentence
 from evaluations.engine.statistics.comparison import Comparison
+from evaluations.engine.statistics.intervals import Interval
 from evaluations.engine.statistics.power import FEWEST_FLIPS
 
-__all__ = ["ALPHA", "SENTENCES", "Verdict", "deciding_p", "judge_comparison"]
+__all__ = ["ALPHA", "Verdict", "deciding_p", "judge_comparison"]
 
 ALPHA: Final = 0.05
-
-
-def gettext_noop(text: str) -> str:
-    """Mark a text for translators; the edge translates it."""
-    return text
-
-
-SENTENCES: Final[Mapping[str, str]] = {
-    "better": gettext_noop(
-        "%(new)s is better than %(old)s: %(difference)s points, 95%% CI %(low)s to "
-        "%(high)s, p-value %(p)s. Cases: %(fixed)d fixed, %(broken)d broken."
-    ),
-    "worse": gettext_noop(
-        "%(new)s is worse than %(old)s: %(difference)s points, 95%% CI %(low)s to "
-        "%(high)s, p-value %(p)s. Cases: %(fixed)d fixed, %(broken)d broken."
-    ),
-    "score-better": gettext_noop(
-        "%(new)s scores higher than %(old)s: mean score %(score)s points, 95%% CI "
-        "%(score_low)s to %(score_high)s, p-value %(score_p)s. Cases: %(fixed)d "
-        "fixed, %(broken)d broken (p-value %(p)s)."
-    ),
-    "score-worse": gettext_noop(
-        "%(new)s scores lower than %(old)s: mean score %(score)s points, 95%% CI "
-        "%(score_low)s to %(score_high)s, p-value %(score_p)s. Cases: %(fixed)d "
-        "fixed, %(broken)d broken (p-value %(p)s)."
-    ),
-    "same": gettext_noop(
-        "No significant difference between %(new)s and %(old)s: %(difference)s "
-        "points, 95%% CI %(low)s to %(high)s, p-value %(p)s. Cases: %(fixed)d "
-        "fixed, %(broken)d broken; %(pairs)d can only detect %(smallest)s points "
-        "or more. Add cases to detect less."
-    ),
-    "too-few": gettext_noop(
-        "Too few cases to compare %(new)s with %(old)s: %(pairs)d were scored in "
-        "both, and fewer than 6 can never show a significant difference; %(fixed)d "
-        "fixed, %(broken)d broken."
-    ),
-    "nothing": gettext_noop("%(new)s and %(old)s cannot be compared: no case was scored in both."),
-}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,9 +19,9 @@ class Verdict:
     """What a comparison comes to."""
 
     code: str
-    """A key of SENTENCES."""
+    """That of its sentence in the catalogue, without `verdict.`; stored, and in JSON reports."""
     params: Mapping[str, Any]
-    """What the sentence is filled with."""
+    """The sentence's parameters: texts and counts."""
 
     @property
     def better(self) -> bool:
@@ -71,7 +34,7 @@ class Verdict:
         return self.code in ("worse", "score-worse")
 
     def __str__(self) -> str:
-        return SENTENCES[self.code] % self.params
+        return str(Sentence(f"verdict.{self.code}", **self.params))
 
 
 def judge_comparison(
@@ -88,9 +51,12 @@ def judge_comparison(
         new: what the new one is called.
         p_value: `deciding_p` after a correction for several comparisons.
     """
-    p_value = deciding_p(comparison) if p_value is None else p_value
-    params = _params(comparison, p_value) | {"old": old, "new": new}
-    return Verdict(code=_code(comparison, p_value), params=params)
+    if p_value is None:
+        p_value = deciding_p(comparison)
+    return Verdict(
+        code=_choose_code(comparison, p_value),
+        params={"old": old, "new": new, **_format_figures(comparison, p_value)},
+    )
 
 
 def deciding_p(comparison: Comparison) -> float | None:
@@ -102,30 +68,34 @@ def _scores_decide(comparison: Comparison) -> bool:
     return comparison.changed < FEWEST_FLIPS
 
 
-def _code(comparison: Comparison, p_value: float | None) -> str:
+def _choose_code(comparison: Comparison, p_value: float | None) -> str:
     if not comparison.pairs or p_value is None:
         return "nothing"
     by_score = _scores_decide(comparison)
-    difference = (comparison.score_difference if by_score else comparison.difference) or 0.0
+    difference = comparison.score_difference if by_score else comparison.difference
     if p_value <= ALPHA and difference:
-        better = "better" if difference > 0 else "worse"
-        return f"score-{better}" if by_score else better
+        if by_score:
+            return "score-better" if difference > 0 else "score-worse"
+        return "better" if difference > 0 else "worse"
     return "too-few" if comparison.smallest_difference is None else "same"
 
 
-def _params(comparison: Comparison, decided: float | None) -> dict[str, Any]:
-    interval, scores = comparison.interval, comparison.score_interval
-    by_score = _scores_decide(comparison)
+def _format_figures(comparison: Comparison, deciding: float | None) -> dict[str, str | int]:
+    rate_p, score_p = deciding, comparison.score_p_value
+    if _scores_decide(comparison):
+        rate_p, score_p = comparison.p_value, deciding
+    low, high = _format_interval(comparison.interval)
+    score_low, score_high = _format_interval(comparison.score_interval)
     smallest = comparison.smallest_difference
     return {
-        "difference": _points(comparison.difference),
-        "low": _points(interval.low if interval else None),
-        "high": _points(interval.high if interval else None),
-        "p": p_text(comparison.p_value if by_score else decided),
-        "score": _points(comparison.score_difference),
-        "score_low": _points(scores.low if scores else None),
-        "score_high": _points(scores.high if scores else None),
-        "score_p": p_text(decided if by_score else comparison.score_p_value),
+        "difference": _format_points(comparison.difference),
+        "low": low,
+        "high": high,
+        "p": format_p_value(rate_p),
+        "score": _format_points(comparison.score_difference),
+        "score_low": score_low,
+        "score_high": score_high,
+        "score_p": format_p_value(score_p),
         "fixed": len(comparison.fixed),
         "broken": len(comparison.broken),
         "pairs": comparison.pairs,
@@ -133,15 +103,25 @@ def _params(comparison: Comparison, decided: float | None) -> dict[str, Any]:
     }
 
 
-def _points(value: float | None) -> str:
-    if value is None:
+def _format_interval(interval: Interval | None) -> tuple[str, str]:
+    if interval is None:
+        return "–", "–"
+    return _format_points(interval.low), _format_points(interval.high)
+
+
+def _format_points(difference: float | None) -> str:
+    """Return a difference of rates in percentage points, with its sign."""
+    if difference is None:
         return "–"
-    text = f"{100 * value:+.1f}"
-    return text.replace("-", "−") if float(text) else "0.0"
+    text = f"{100 * difference:+.1f}"
+    if float(text) == 0:
+        return "0.0"  # not +0.0, and not −0.0 of what was rounded
+    return text.replace("-", "−")
 
 
-def p_text(value: float | None) -> str:
+def format_p_value(value: float | None) -> str:
     """Return a p-value as people write it."""
     if value is None:
         return "–"
+    # Three decimals, as the APA's manual asks for (7th edition, 6.36).
     return "< 0.001" if value < 0.001 else f"{value:.3f}"

@@ -4,9 +4,7 @@ import itertools
 from collections.abc import Iterator
 from typing import Final
 
-from django.utils.translation import gettext as _
-
-from evaluations.engine.statistics import SENTENCES, Verdict
+from evaluations.engine.statistics import Verdict
 from evaluations.reporting.figures import figures, flips, titles
 from evaluations.reporting.notes import list_notes
 from evaluations.reporting.report import Report
@@ -21,8 +19,7 @@ def _as_markdown(report: Report) -> Iterator[str]:
     lines = [f"### {_cell(str(report.run))}", ""]
     for summary in report.verdicts:
         verdict = summary.verdict
-        sentence = _(SENTENCES[verdict.code]) % verdict.params
-        lines += [f"{_find_mark(verdict)} {_cell(sentence)}", ""]
+        lines += [f"{_find_mark(verdict)} {_cell(str(verdict))}", ""]
     lines += [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
     for column in report.columns:
         cells = [_cell(text) for text in (column.label, *figures(column.summary))]

@@ -4,9 +4,6 @@ import io
 from collections.abc import Iterator
 from typing import Final
 
-from django.utils.translation import gettext as _
-
-from evaluations.engine.statistics import SENTENCES
 from evaluations.reporting.figures import SHOWN, figures, flips, titles
 from evaluations.reporting.notes import list_notes
 from evaluations.reporting.report import Report
@@ -31,7 +28,7 @@ def _as_table(report: Report) -> Iterator[str]:
     console = Console(file=stream, width=WIDTH, no_color=True, highlight=False, markup=False)
     console.print(table)
     for summary in report.verdicts:
-        console.print(_(SENTENCES[summary.verdict.code]) % summary.verdict.params)
+        console.print(str(summary.verdict))
         for title, flipped, count in flips(summary):
             names = ", ".join(flipped)
             if names:

@@ -30,7 +30,7 @@ from evaluations.engine.statistics import (
     wilson,
 )
 from evaluations.engine.statistics.intervals import Interval, percentile, widened_alpha
-from evaluations.engine.statistics.verdict import p_text
+from evaluations.engine.statistics.verdict import format_p_value
 
 
 def seen(text, *, prefix="c", **fields):
@@ -211,8 +211,8 @@ def test_rates_decide_from_six_changed_cases_on_whatever_the_scores_say():
     assert comparison.p_value != comparison.score_p_value
     verdict = judge_comparison(comparison, old="old", new="new")
     assert verdict.code == "better"
-    assert verdict.params["score_p"] == p_text(comparison.score_p_value)
-    assert verdict.params["p"] == p_text(comparison.p_value)
+    assert verdict.params["score_p"] == format_p_value(comparison.score_p_value)
+    assert verdict.params["p"] == format_p_value(comparison.p_value)
     interval = comparison.score_interval
     shown = [f"{100 * end:+.1f}".replace("-", "−") for end in (interval.low, interval.high)]
     assert [verdict.params["score_low"], verdict.params["score_high"]] == shown
@@ -234,7 +234,7 @@ def test_what_a_sentence_is_filled_with():
         "old": "old", "new": "new", "difference": "+30.0",
         "low": f"{100 * low:+.1f}", "high": f"{100 * high:+.1f}",
         "p": "0.070", "score": "+30.0", "score_low": params["score_low"],
-        "score_high": params["score_high"], "score_p": p_text(mcnemar_exact(7, 1)),
+        "score_high": params["score_high"], "score_p": format_p_value(mcnemar_exact(7, 1)),
         "fixed": 7, "broken": 1, "pairs": 20,
         "smallest": f"{100 * smallest_difference(20, 0.4):.1f}",
     }  # fmt: skip
@@ -251,7 +251,7 @@ P_TEXTS = [(None, "–"), (0.0, "< 0.001"), (0.00099, "< 0.001"), (0.001, "0.001
 
 @pytest.mark.parametrize(("value", "text"), P_TEXTS)
 def test_a_p_value_as_people_write_it(value, text):
-    assert p_text(value) == text
+    assert format_p_value(value) == text
 
 
 # --- summaries
