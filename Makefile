@@ -28,17 +28,17 @@ BOOTSTRAP = python=$$(sh scripts/find_python.sh "$(PYTHON)") && "$$python" scrip
 
 ##@ Use
 
-run: ## Start AutoForge on http://127.0.0.1:8000/ (the first time it sets everything up)
+run: ## Start AutoForge on http://127.0.0.1:8000/ (sets everything up on the first run)
 	@$(BOOTSTRAP) $(if $(filter libsql,$(DATABASE)),requirements-libsql.txt,requirements.txt) \
 		&& exec $(BIN)/python scripts/run.py
 
 shell: ## Open a Python shell with Django and the database
 	@$(BOOTSTRAP) requirements.txt && exec $(BIN)/python manage.py shell
 
-local-model: ## Fetch a small real model, so that evaluations need no key and no network
+local-model: ## Download a small real model, so that evaluations need no API key and no network
 	@$(BOOTSTRAP) requirements.txt && $(BIN)/python scripts/local_model.py
 
-local-embeddings: ## Fetch a small model for `similar`: meaning without key and network
+local-embeddings: ## Download a small embedding model for `similar`; needs no API key and no network afterwards
 	@$(BOOTSTRAP) requirements.txt && $(BIN)/python scripts/local_embeddings.py
 
 ##@ Develop
@@ -52,41 +52,41 @@ check: setup ## Format, lint, types, layers, migrations, templates, security
 fmt: setup ## Format the code and the templates
 	@$(BIN)/python scripts/check.py --fix
 
-test-only: setup ## The tests alone: make test-only ARGS="tests/prompts -k version"
+test-only: setup ## Only the tests: make test-only ARGS="tests/prompts -k version"
 	@exec $(BIN)/python -m pytest $(ARGS)
 
-test-matrix: setup ## The tests on every Python that is here, and on Django 6.1 from Python 3.12 up
+test-matrix: setup ## The tests on every installed Python, and on Django 6.1 with Python 3.12 or newer
 	@exec $(BIN)/python scripts/test_matrix.py
 
 conformance: setup ## Django's own tests on a real libSQL server; writes docs/conformance.md
 	@exec $(BIN)/python scripts/conformance $(ARGS)
 
-conformance-fast: setup ## Those of them that are about databases, in a few minutes
+conformance-fast: setup ## The database-related ones of them, in a few minutes
 	@exec $(BIN)/python scripts/conformance --fast $(ARGS)
 
-differential: setup ## Scorers and configurations beside the real promptfoo (npm): ARGS="--seed 7"
+differential: setup ## Compare scorers and configurations with the real promptfoo (npm): ARGS="--seed 7"
 	@exec $(BIN)/python scripts/differential $(ARGS)
 
-mutants: setup ## Changes deciding code a little, many times: do its tests notice? ARGS="budget labels --show"
+mutants: setup ## Mutation testing: small changes to critical code; do its tests notice? ARGS="budget labels --show"
 	@exec $(BIN)/python scripts/mutants $(ARGS)
 
-measure: setup ## How the code is written, in figures, beside peers: ARGS="--against main --format json"
+measure: setup ## Code metrics, next to those of similar projects: ARGS="--against main --format json"
 	@exec $(BIN)/python scripts/measure $(ARGS)
 
-env-files: setup ## Write what .env.example, templates, workflows and the guide lack of the table of variables
+env-files: setup ## Add missing variables to .env.example, the templates, the workflows and the guide
 	@exec $(BIN)/python scripts/environment_files.py
 
-docs: ## Build the documentation site into site/, strictly: ARGS=serve shows it while you write
+docs: ## Build the documentation site into site/ (strict); ARGS=serve previews it as you write
 	@$(BOOTSTRAP) requirements-docs.txt --venv .venv-docs \
 		&& NO_MKDOCS_2_WARNING=1 exec .venv-docs/bin/python -m mkdocs $(or $(ARGS),build --quiet)
 
-crash-test: setup ## Runs killed at random moments: ARGS="--kills 50 --victim server --database libsql"
+crash-test: setup ## Kill runs at random moments; do they recover? ARGS="--kills 50 --victim server --database libsql"
 	@exec $(BIN)/python scripts/crashes $(ARGS)
 
-bench-db: setup ## The libSQL backend beside SQLite and other clients: times and round trips
+bench-db: setup ## Compare the libSQL backend with SQLite and other clients: times and round trips
 	@exec $(BIN)/python benchmarks/database $(ARGS)
 
-bench-eval: setup ## The evaluation engine beside the real promptfoo (npm): ARGS="--only memory,libsql"
+bench-eval: setup ## Compare the evaluation engine with the real promptfoo (npm): ARGS="--only memory,libsql"
 	@exec $(BIN)/python benchmarks/evaluations.py $(ARGS)
 
 bench-prompts: setup ## Search, released prompts and admin pages: times and round trips
@@ -97,7 +97,7 @@ bench-import: setup ## Import 50,000 generated rows; prints time and memory
 
 ##@ Maintain
 
-setup: ## Make .venv with everything for development
+setup: ## Create .venv with everything needed for development
 	@$(BOOTSTRAP) requirements-dev.txt
 
 lock: setup ## Resolve requirements*.in into requirements*.txt, pinned with hashes

@@ -53,7 +53,7 @@ class Circuit:
         if held_back is None:
             return
         logger.warning(
-            "Redis at %s does not answer (%s); pages go on without a cache%s",
+            "Redis at %s is not responding (%s); pages are served without a cache%s",
             self.name,
             type(error).__name__,
             held_back_words(held_back),

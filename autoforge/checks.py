@@ -30,7 +30,7 @@ __all__ = [
 
 SOON = timedelta(days=14)  # to renew a token takes a person and a deployment
 GIT_SECONDS = 5  # a check must not hang where git does: a repository on a network drive
-RENEW = "Make a new one with `turso db tokens create`, and set it."
+RENEW = "Create a new one with `turso db tokens create`, and set it."
 Messages = list[checks.CheckMessage]
 
 
@@ -61,7 +61,7 @@ def check_token(app_configs: object = None, **kwargs: object) -> Messages:
         problems.append(checks.Warning(text, hint=RENEW, id="autoforge.W001"))
     if is_read_only(token):
         text = "The database's auth token is read-only: nothing can be saved."
-        hint = "Use a token with write access, unless this installation is to be looked at only."
+        hint = "Use a token with write access, unless this installation is meant to be read-only."
         problems.append(checks.Warning(text, hint=hint, id="autoforge.W002"))
     return problems
 
@@ -77,11 +77,11 @@ def check_env_files(app_configs: object = None, **kwargs: object) -> Messages:
         hint = f"Run `chmod 600 {path.name}`."
         problems.append(checks.Warning(text, hint=hint, id="autoforge.W003"))
     for name in _tracked(root, [path.name for path in files]):
-        text = f"{name} holds secrets and is tracked by git."
+        text = f"{name} contains secrets and is tracked by git."
         hint = f"Run `git rm --cached {name}`, and replace every secret that was in it."
         problems.append(checks.Error(text, hint=hint, id="autoforge.E002"))
     for name in _templates_with_values(root):
-        text = f"{name} is committed and holds a value that is no placeholder."
+        text = f"{name} is committed and contains a value that is not a placeholder."
         hint = "Write ${NAME} there, and keep the value in the deployment's secrets."
         problems.append(checks.Error(text, hint=hint, id="autoforge.E002"))
     return problems
@@ -128,18 +128,18 @@ def check_origins(app_configs: object = None, **kwargs: object) -> Messages:
     problems: Messages = []
     if "*" in settings.ALLOWED_HOSTS:
         text = "ALLOWED_HOSTS is '*' in production: any host name is served."
-        hint = "Name the hosts, with commas between them."
+        hint = "List the hosts, separated by commas."
         problems.append(checks.Error(text, hint=hint, id="autoforge.E003"))
     origins = [("CORS_ORIGINS", origin) for origin in settings.ENVIRONMENT.cors_origins]
     origins += [("CSRF_TRUSTED_ORIGINS", origin) for origin in settings.CSRF_TRUSTED_ORIGINS]
     for name, origin in origins:
         if not origin.startswith("https://"):
-            text = f"{name} holds '{origin}' in production, which is not https."
-            hint = "Name origins that begin with https://, one by one."
+            text = f"{name} contains '{origin}' in production, which is not https."
+            hint = "List each origin, starting with https://."
             problems.append(checks.Error(text, hint=hint, id="autoforge.E004"))
     if settings.ENVIRONMENT.redis_url and _is_loopback(settings.ENVIRONMENT.redis_url):
-        text = "REDIS_URL or REDIS_HOST is this machine itself in production."
-        hint = "Name the Redis server that all processes share."
+        text = "REDIS_URL or REDIS_HOST points to this machine in production."
+        hint = "Use the Redis server that all processes share."
         problems.append(checks.Warning(text, hint=hint, id="autoforge.W004"))
     for name in ("CLERK_SECRET_KEY", "CLERK_PUBLIC_KEY"):
         # Clerk says in the key itself which instance it is for.
@@ -164,19 +164,19 @@ def check_variables(app_configs: object = None, **kwargs: object) -> Messages:
     environment = settings.ENVIRONMENT
     problems: Messages = []
     if environment.missing_file:
-        text = f"ENV_FILE names '{environment.missing_file}', which does not exist."
+        text = f"ENV_FILE is '{environment.missing_file}', which does not exist."
         hint = "Correct the path, or remove ENV_FILE."
         problems.append(checks.Warning(text, hint=hint, id="autoforge.W006"))
     known = list(environment.table_names())
     for name in environment.unknown:
-        text = f"The file of variables sets {name}, which AutoForge does not know."
-        hint = "Remove the line; .env.example has all names."
+        text = f"The environment file sets {name}, which is not a variable of AutoForge."
+        hint = "Remove the line; .env.example lists all variables."
         near = difflib.get_close_matches(name, known, n=1)
         if near:
             hint = f"Did you mean {near[0]}?"
         problems.append(checks.Warning(text, hint=hint, id="autoforge.W007"))
     for note in environment.notes:
-        hint = "Remove it, or set what it belongs to."
+        hint = "Remove it, or set the variable it depends on."
         problems.append(checks.Warning(note, hint=hint, id="autoforge.W008"))
     return problems
 
@@ -201,6 +201,6 @@ def check_data_folder(
     if folder.is_dir() and os.access(folder, os.W_OK):
         return []
     fault = "cannot be written" if folder.is_dir() else "does not exist"
-    text = f"The folder of the database, '{folder}', {fault}."
-    hint = "Make it and give this user write access, or correct DATABASE_URL."
+    text = f"The database folder '{folder}' {fault}."
+    hint = "Create it and give this user write access, or correct DATABASE_URL."
     return [checks.Error(text, hint=hint, id="autoforge.E005")]

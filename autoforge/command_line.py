@@ -40,8 +40,8 @@ def main() -> int:
         from django.db import Error
     except ImportError:
         sys.stderr.write(
-            "Django is not installed for this Python: run `make setup`, "
-            "then use .venv/bin/python.\n"
+            "Django is not installed for this Python; run `make setup`, then use "
+            ".venv/bin/python.\n"
         )
         return 1
     if sys.argv[1:] == ["--version"]:
@@ -91,4 +91,4 @@ def _explain(error: Exception) -> str:
     sentence = explain(error)
     if sentence is not None:
         return sentence
-    return f"{error}; this is a fault of AutoForge: run it again with --traceback, and report it"
+    return f"{error}; this is a bug in AutoForge; run it again with --traceback and report it"

@@ -47,8 +47,8 @@ def load_demo() -> DemoContent:
     loaded = prompts.find_loaded() or evaluations.find_loaded()
     if loaded is not None:
         raise DemoLoadedError(
-            f"The demo content is in this database already (“{loaded}”, perhaps deleted): nothing "
-            "was changed; it is loaded only where none of its prompts, templates and suites is."
+            f"The demo content has already been loaded into this database (“{loaded}” exists, "
+            "possibly in the trash). Nothing was changed."
         )
     templates = prompts.load_templates()
     prompt_ids = prompts.load_prompts()

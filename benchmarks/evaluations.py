@@ -125,7 +125,7 @@ def _compare_verdicts(place: Path) -> None:
     found = json.loads((place / "own.json").read_text())["columns"][0]
     stats = json.loads((place / "out.json").read_text())["results"]["stats"]
     if found["passed"] != stats["successes"] or found["failed"] != stats["failures"]:
-        raise SystemExit(f"the verdicts differ: {found['passed']} and {stats['successes']} passed")
+        raise SystemExit(f"the outcomes differ: {found['passed']} and {stats['successes']} passed")
 
 
 def memory(_options: argparse.Namespace) -> None:
@@ -227,12 +227,12 @@ def slots(_options: argparse.Namespace) -> None:
         _django(f"sqlite:///{name}/bench.sqlite3")
         ideal = CALLS / AT_ONCE * CALL_SECONDS
         print(f"{CALLS:,} calls of {1000 * CALL_SECONDS:.0f} ms, {AT_ONCE} at a time, each stored")
-        print(f"the calls alone have to take {ideal:.2f} s (limit: +10 %)")
+        print(f"the calls alone take {ideal:.2f} s (limit: +10 %)")
         with slow_model() as url:
             taken = {
-                "ours, a model in the process": _timed_run(_sleeper()),
+                "ours, with an in-process model": _timed_run(_sleeper()),
                 "ours, over real HTTP": _timed_run(_http(url)),
-                "a bare aiohttp client, nothing stored": _timed_bare(url),
+                "a bare aiohttp client that stores nothing": _timed_bare(url),
             }
         for title, seconds in taken.items():
             print(f"{title:<40}{seconds:>8.2f} s {seconds / ideal - 1:>+7.1%}")
@@ -272,7 +272,7 @@ def _timed_run(spec: Any) -> float:
     taken = time.perf_counter() - started
     summary = ended.evaluations.get().summary
     if summary["passed"] != CALLS:
-        raise SystemExit(f"not all answers came: {summary}")
+        raise SystemExit(f"some answers are missing: {summary}")
     return taken
 
 
@@ -344,7 +344,7 @@ PARTS = {
 
 def main() -> None:
     """Run the parts, each in a process of its own."""
-    parser = argparse.ArgumentParser(description="See the file's head.")
+    parser = argparse.ArgumentParser(description="See the docstring at the top of this file.")
     parser.add_argument("--only", default=",".join(PARTS))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--promptfoo", type=Path, default=ROOT / ".cache" / "promptfoo")
@@ -355,7 +355,7 @@ def main() -> None:
         return
     for name in options.only.split(","):
         if name not in PARTS:
-            parser.error(f"there is no part {name}; there are {', '.join(PARTS)}")
+            parser.error(f"unknown part {name}; available: {', '.join(PARTS)}")
         command = [sys.executable, __file__, "--part", name, "--rounds", str(options.rounds)]
         command += ["--promptfoo", str(options.promptfoo)]
         subprocess.run(command, check=True)  # noqa: S603 (our own arguments)

@@ -39,7 +39,7 @@ def show(url: str, proxy: Any) -> None:
     client.force_login(User.objects.create_superuser("bench"))
     address = f"/admin/evaluations/run/{run.pk}/change/"
     if client.get(address).status_code != 200:
-        raise SystemExit("the page does not open")
+        raise SystemExit("the page cannot be opened")
     times = []
     for _ in range(RUNS):
         before, started = proxy and proxy.round_trips, time.perf_counter()

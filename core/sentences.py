@@ -34,10 +34,10 @@ def register(sentences: Mapping[str, str]) -> Mapping[str, str]:
     """
     for code, sentence in sentences.items():
         if not _CODE.fullmatch(code):
-            message = f"{code} is not a code; write subject.detail in small letters"
+            message = f"{code} is not a code; write subject.detail in lower case"
             raise ValueError(message)
         if CATALOGUE.setdefault(code, sentence) != sentence:
-            message = f"the code {code} stands twice in the catalogue"
+            message = f"the code {code} is in the catalogue twice"
             raise ValueError(message)
     return sentences
 

@@ -24,7 +24,7 @@ def accepts_upload(limit_bytes: int, *, command: str) -> Callable[[ViewT], ViewT
         command: the command of `manage.py` that takes larger files.
     """
     if not FORM_BYTES < limit_bytes <= LARGEST_BYTES:
-        raise ValueError(f"An upload takes from {FORM_BYTES} to {LARGEST_BYTES} bytes.")
+        raise ValueError(f"An upload limit must be from {FORM_BYTES} to {LARGEST_BYTES} bytes.")
 
     def mark(view: ViewT) -> ViewT:
         # For `autoforge.web.body_limits`. Attributes of the function itself are kept by

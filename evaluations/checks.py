@@ -10,7 +10,7 @@ __all__ = ["check_plugins"]
 
 SCORER_GROUP = "autoforge.scorers"
 PROVIDER_GROUP = "autoforge.providers"
-HINT = "Correct, upgrade or remove the package; what it brings is left out until then."
+HINT = "Fix, upgrade or remove the package; until then, what it provides is not available."
 
 
 @checks.register()

@@ -22,13 +22,13 @@ def run_evaluation(run_id: str) -> str:
     try:
         run = execute_run(run_id, only_open=True)
     except (InvalidInputError, NotFoundError) as error:
-        logger.info("A run was left alone: %s", error)
+        logger.info("A run was left to its worker: %s", error)
         return "left alone"
     except DatabaseError as error:
         cause = explain(error)
         if cause is None:
             raise
-        logger.error("Run %s is interrupted, and goes on later: %s", run_id, cause)  # noqa: TRY400 (a sentence, no traceback)
+        logger.error("Run %s was interrupted and will be resumed: %s", run_id, cause)  # noqa: TRY400 (a sentence, no traceback)
         return "interrupted"
     return str(run.status)
 
@@ -51,7 +51,9 @@ def _enqueue(run_id: UUID | str) -> bool:
     try:
         run_evaluation.enqueue(str(run_id))
     except Exception:  # the queue's own, of whichever kind
-        logger.warning("The queue cannot be reached; the run waits for a worker", exc_info=True)
+        logger.warning(
+            "The queue cannot be reached; the run is waiting for a worker", exc_info=True
+        )
         return False
     return True
 

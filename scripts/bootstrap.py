@@ -9,8 +9,8 @@ import sys
 if sys.version_info < (3, 11):  # noqa: UP036 (started by hand, the Python may be any)
     found = ".".join(str(part) for part in sys.version_info[:3])
     sys.stderr.write(
-        f"AutoForge needs Python 3.11 or newer, but {sys.executable} is {found}: "
-        "install one, or name it: make run PYTHON=/path/to/python3.11\n"
+        f"AutoForge needs Python 3.11 or newer, but {sys.executable} is {found}. Install a newer "
+        "Python, or specify one: make run PYTHON=/path/to/python3.11\n"
     )
     sys.exit(1)
 

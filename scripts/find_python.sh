@@ -53,11 +53,11 @@ if [ -n "$bare" ]; then
 fi
 
 if [ -n "$wanted" ]; then
-    found=${found:-"$wanted does not run"}
-    hint="give another one, as in: make run PYTHON=/path/to/python3.11"
+    found=${found:-"$wanted does not work"}
+    hint="Specify another one, for example: make run PYTHON=/path/to/python3.11"
 else
-    found=${found:-"there is no Python on PATH that runs"}
-    hint="install one, or name it: make run PYTHON=/path/to/python3.11"
+    found=${found:-"no working Python was found on PATH"}
+    hint="Install one, or specify it: make run PYTHON=/path/to/python3.11"
 fi
-printf 'AutoForge needs Python 3.11 or newer, but %s: %s\n' "$found" "$hint" >&2
+printf 'AutoForge needs Python 3.11 or newer, but %s. %s\n' "$found" "$hint" >&2
 exit 1

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def main(arguments: Sequence[str]) -> int:
     """Print the notes; return 0, or 1 with one sentence where the tag is not this version."""
     if len(arguments) != 1:
-        sys.stderr.write("Usage: python scripts/release_notes.py TAG, such as v1.2.3\n")
+        sys.stderr.write("Usage: python scripts/release_notes.py TAG (for example v1.2.3)\n")
         return 2
     try:
         print(find_notes(arguments[0], ROOT))
@@ -33,8 +33,8 @@ def find_notes(tag: str, root: Path) -> str:
     version = read_version(root)
     if tag != f"v{version}":
         raise ValueError(
-            f"The tag is {tag}, but autoforge/__init__.py says {version}: "
-            f"tag v{version}, or set the version first."
+            f"The tag is {tag}, but the version in autoforge/__init__.py is {version}. Tag "
+            f"v{version}, or change the version first."
         )
     text = (root / "CHANGELOG.md").read_text(encoding="utf-8")
     heading = re.compile(rf"^## {re.escape(version)}\b.*\n((?:(?!## ).*\n?)*)", re.MULTILINE)
@@ -42,7 +42,7 @@ def find_notes(tag: str, root: Path) -> str:
     notes = section[1].strip() if section else ""
     if not notes:
         raise ValueError(
-            f"CHANGELOG.md has nothing under `## {version}`: rename `## Unreleased`, and begin a "
+            f"CHANGELOG.md has no section `## {version}`. Rename `## Unreleased`, and start a "
             "new one."
         )
     return notes

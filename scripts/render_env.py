@@ -49,7 +49,9 @@ def _placeholders(template: str) -> Iterator[tuple[str, str, bool]]:
             continue
         match = LINE.fullmatch(line)
         if match is None:
-            raise RenderError(f"line {number} of the template is not NAME=${{PLACEHOLDER}}")
+            raise RenderError(
+                f"line {number} of the template is not of the form NAME=${{PLACEHOLDER}}"
+            )
         yield match["name"], match["source"], optional
         optional = False
 
@@ -87,7 +89,7 @@ def main(arguments: Sequence[str]) -> int:
     except OSError as error:
         sys.stderr.write(f"{error.filename}: {error.strerror}.\n")
         return 2
-    print(f"{output} written from {template}, {text.count(chr(10))} variables.")
+    print(f"Wrote {output} from {template} ({text.count(chr(10))} variables).")
     return 0
 
 

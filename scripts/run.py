@@ -70,20 +70,20 @@ def _read_environment() -> Environment:
 def _refuse_deployed(app_env: str) -> None:
     if app_env in {"staging", "production"}:
         raise LaunchError(
-            f"make run is for one person's machine, and APP_ENV is '{app_env}': unset APP_ENV, or "
-            "serve with gunicorn as docs/deployment.md says."
+            f"make run is for development, but APP_ENV is '{app_env}'. Unset APP_ENV, or deploy "
+            "with gunicorn as described in docs/deployment.md."
         )
 
 
 def _write_secrets(environment: Environment) -> None:
     if environment.missing_file is not None:
         warn(
-            f"ENV_FILE names {environment.missing_file}, which does not exist: running on the "
-            "defaults, whose secrets are for a look on one machine only"
+            f"ENV_FILE is {environment.missing_file}, which does not exist; using the default "
+            "secrets, which are public and only fit for a trial on one machine"
         )
     elif environment.file is None:
         write_env_file(ROOT / ".env.local")
-        step(".env.local written with fresh secrets (only you can read it)")
+        step("Wrote .env.local with new secrets (readable only by you)")
 
 
 def _start_django(environment: Environment) -> Any:
@@ -103,7 +103,7 @@ def _start_django(environment: Environment) -> Any:
         if message.level >= checks.WARNING and not message.is_silenced():
             warn(" ".join(str(message).replace("HINT:", "").split()))
     if any(message.is_serious() and not message.is_silenced() for message in messages):
-        raise LaunchError("The checks above found what must be mended first.")
+        raise LaunchError("Fix the problems above, then run the command again.")
     application = get_internal_wsgi_application()
     _quieten(environment)  # after it, for it sets up Django's logging once more
     return application
@@ -133,8 +133,8 @@ def _look_for_redis(environment: Environment) -> None:
         client.ping()
     except redis.RedisError:
         warn(
-            "Redis is configured and does not answer: pages work without it; "
-            f"{_python()} manage.py check_health says more"
+            "Redis is configured but not responding; pages work without it. "
+            f"{_python()} manage.py check_health shows details"
         )
     finally:
         client.close()
@@ -157,7 +157,9 @@ def _take_up_runs() -> None:
 
     count = resume_runs()
     if count:
-        step(f"Going on with {count} evaluation{'s' if count > 1 else ''} left by the last run")
+        step(
+            f"Resuming {count} run{'s' if count > 1 else ''} that the last process left unfinished"
+        )
 
 
 def _announce(environment: Environment, login: database.Login) -> None:
@@ -167,16 +169,16 @@ def _announce(environment: Environment, login: database.Login) -> None:
     change = f"{_python()} manage.py changepassword {database.ADMIN}"
     if login.password is not None:
         say(f"  Log in as {strong(database.ADMIN)} with the password {strong(login.password)}")
-        say(f"  It is shown this once; to set another: {change}")
+        say(f"  The password is not shown again; to change it: {change}")
     elif login.has_admin:
-        say(f"  Log in as {strong(database.ADMIN)} with the password that the first run showed")
-        say(f"  To set another: {change}")
+        say(f"  Log in as {strong(database.ADMIN)} with the password shown on the first run")
+        say(f"  To change it: {change}")
     else:
         say("  Log in as one of your users")
-        say(f"  To make an administrator: {_python()} manage.py createsuperuser")
+        say(f"  To create an administrator: {_python()} manage.py createsuperuser")
     if environment.host not in LOOPBACK:
-        say(f"  Answers to the names in ALLOWED_HOSTS: {', '.join(environment.allowed_hosts)}")
-    say("  Ctrl-C stops it")
+        say(f"  Serves the hosts in ALLOWED_HOSTS: {', '.join(environment.allowed_hosts)}")
+    say("  Press Ctrl-C to stop")
     say()
 
 

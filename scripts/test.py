@@ -114,7 +114,7 @@ def _measure(gate: Gate) -> bool:
         passed = float(total) >= gate.percent
     except ValueError:
         passed, total, report = False, "?", total
-    say(f"  coverage of {gate.name}: {total} % (at least {gate.percent} % is asked for)")
+    say(f"  coverage of {gate.name}: {total} % (required: {gate.percent} %)")
     if not passed:
         warn(f"coverage of {gate.name} is too low\n{report.rstrip()}")
     return passed

@@ -68,7 +68,7 @@ def _read_names(variable: str, known: Sequence[str]) -> tuple[str, ...]:
     names = tuple(os.environ.get(variable, "").split())
     unknown = [name for name in names if name not in known]
     if unknown:
-        raise SystemExit(f"{variable} names {unknown[0]}: choose from {' '.join(known)}.")
+        raise SystemExit(f"{variable} contains {unknown[0]}; choose from {' '.join(known)}.")
     return names
 
 

@@ -213,7 +213,7 @@ COMMANDS_ALONE = {"background", "evaluate", "max_seconds"}
 
 @cache
 def known_texts() -> set[str]:
-    return set(entries(Path("locale")))
+    return set(entries("locale/ja"))
 
 
 @cache

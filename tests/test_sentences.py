@@ -109,9 +109,11 @@ def test_what_a_sentence_says(sentence: Sentence, said: str) -> None:
 
 
 def test_a_code_stands_in_the_catalogue_once() -> None:
-    with pytest.raises(ValueError, match=r"^the code suite\.cases-list stands twice"):
+    with pytest.raises(ValueError, match=r"^the code suite\.cases-list is in the catalogue twice"):
         register({"suite.cases-list": "something else"})
-    with pytest.raises(ValueError, match=r"^Cases is not a code; write subject\.detail"):
+    with pytest.raises(
+        ValueError, match=r"^Cases is not a code; write subject\.detail in lower case"
+    ):
         register({"Cases": "cases must be a list"})
     assert {*prompts.catalogue.SENTENCES, *evaluations.catalogue.SENTENCES} < CATALOGUE.keys()
 

@@ -1,14 +1,15 @@
-"""Japanese is complete, compiled, and in step with the sources."""
+"""Catalogues are complete, compiled, and in step with the sources."""
 
 import gettext
 import re
 from pathlib import Path
 
 import pytest
+import unfold
 from django.apps import apps
 from django.utils.translation import override
 
-LOCALES = [Path("locale"), Path("locale_theme")]
+CATALOGUES = ["locale/ja", "locale_theme/ja", "locale_theme/en"]
 ROOT = Path(__file__).resolve().parent.parent
 JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
 TEXT = r'((?:"(?:[^"\\]|\\.)*"\n)+)'
@@ -16,8 +17,8 @@ ENTRY = re.compile(rf"^msgid {TEXT}(?:msgid_plural {TEXT})?msgstr(?:\[0\])? {TEX
 LINE = re.compile(r'"((?:[^"\\]|\\.)*)"\n')
 
 
-def entries(folder: Path) -> dict[str, str]:
-    text = (ROOT / folder / "ja" / "LC_MESSAGES" / "django.po").read_text(encoding="utf-8")
+def entries(folder: str) -> dict[str, str]:
+    text = (ROOT / folder / "LC_MESSAGES" / "django.po").read_text(encoding="utf-8")
     assert "#, fuzzy" not in text
     found = {}
     for parts in ENTRY.findall(f"{text}\n"):
@@ -27,12 +28,12 @@ def entries(folder: Path) -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize("folder", LOCALES, ids=str)
+@pytest.mark.parametrize("folder", CATALOGUES)
 def test_every_text_has_a_translation_that_is_compiled(folder):
     found = entries(folder)
     assert found
     assert [key for key, value in found.items() if not value] == []
-    with (ROOT / folder / "ja" / "LC_MESSAGES" / "django.mo").open("rb") as file:
+    with (ROOT / folder / "LC_MESSAGES" / "django.mo").open("rb") as file:
         compiled = gettext.GNUTranslations(file)
     for key, value in found.items():
         plain = value.encode().decode("unicode_escape").encode("latin-1").decode()
@@ -40,7 +41,7 @@ def test_every_text_has_a_translation_that_is_compiled(folder):
 
 
 def test_every_text_of_the_sources_is_in_the_catalogue():
-    known = entries(Path("locale"))
+    known = entries("locale/ja")
     calls = re.compile(r'\b_\(\s*((?:"(?:[^"\\]|\\.)*"\s*)+)\)')
     single = re.compile(r"\b_\('([^']*)'\)")
     texts = set()
@@ -58,6 +59,16 @@ def test_every_text_of_the_sources_is_in_the_catalogue():
     unescaped = {text.replace('\\"', '"') for text in texts}
     assert len(unescaped) > 150
     assert sorted(unescaped - set(known)) == []
+
+
+@pytest.mark.parametrize("folder", ["locale_theme/ja", "locale_theme/en"])
+def test_every_text_of_the_theme_is_still_in_its_sources(folder):
+    sources = [
+        path.read_text(encoding="utf-8")
+        for path in Path(unfold.__file__).parent.rglob("*")
+        if path.suffix in {".html", ".py"}
+    ]
+    assert [text for text in entries(folder) if not any(text in page for page in sources)] == []
 
 
 def test_every_model_and_field_speaks_japanese():

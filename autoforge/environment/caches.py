@@ -51,7 +51,7 @@ def _complete(layers: Layers, url: Found, host: Found | None, password: Found | 
     if not is_socket and not (is_server and database):
         raise must_be(url)
     if host is not None and parse(host) != parts.hostname:
-        raise refuse(url, f"REDIS_HOST names another server ({parse(host)}); keep one of them.")
+        raise refuse(url, f"REDIS_HOST is a different server ({parse(host)}); keep one of them.")
     if password is not None and unquote(parts.password or "") not in {"", password.text}:
         raise refuse(url, "its password differs from REDIS_PASSWORD; keep one of them.")
     if password is not None and not parts.password:
@@ -105,7 +105,7 @@ def queue_kind(layers: Layers, chosen: str | None, url: str | None) -> str:
     """
     setting = layers.find(BY_NAME["QUEUE"])
     if setting is not None and chosen == "redis" and url is None:
-        raise refuse(setting, "there is no Redis; set REDIS_URL, or QUEUE=sqlite.")
+        raise refuse(setting, "Redis is not configured; set REDIS_URL, or QUEUE=sqlite.")
     if chosen is not None:
         return chosen
     if layers.app_env == "local":

@@ -43,7 +43,7 @@ def database_settings(layers: Layers) -> dict[str, object]:
     setting = turso or layers.find(BY_NAME["DATABASE_URL"])
     if setting is None:
         raise ConfigurationError(
-            f"{prefix}_DATABASE_URL is not set: {layers.app_env} needs a database; set it to "
+            f"{prefix}_DATABASE_URL is not set: {layers.app_env} needs a database. Set it to "
             f"libsql://host with {prefix}_AUTH_TOKEN, or set DATABASE_URL."
         )
     parse(setting)
@@ -69,15 +69,14 @@ def _sqlite(setting: Found, text: str, root: Path) -> dict[str, Any]:
         )
     if "?" in rest or "#" in rest:
         raise refuse(
-            setting, "a SQLite URL takes no ?… or #…; write such characters as %3F and %23."
+            setting, "a SQLite URL has no ?… or #…; write these characters as %3F and %23."
         )
     # As text, not as a Path: "////x" is absolute, "///x" begins in the project's folder.
     path = Path(os.path.normpath(root / unquote(rest[3:])))
     if rest == "///" or path.is_dir() or "\0" in str(path):
         raise refuse(
             setting,
-            "that names a folder, not a file; "
-            f"set {setting.variable.name}={setting.variable.example}.",
+            f"it is a folder, not a file; set {setting.variable.name}={setting.variable.example}.",
         )
     # Django asks for health where a connection is kept; a file's connection cannot go stale.
     return entry | {"NAME": str(path), "CONN_MAX_AGE": 60}
@@ -90,13 +89,13 @@ def _libsql(setting: Found, text: str, token: Token, app_env: str) -> dict[str, 
     if token is not None and in_url and token.text != in_url:
         raise refuse(
             setting,
-            f"it carries an authToken that differs from {token.variable.name}; keep one of them.",
+            f"its authToken differs from {token.variable.name}; keep one of them.",
         )
     auth_token = in_url or (token.text if token else "")
     if not auth_token and app_env != "local" and is_remote(host):
         name = "TURSO_AUTH_TOKEN" if app_env == "production" else "TURSO_STAGING_AUTH_TOKEN"
         raise refuse(
-            setting, f"a remote libSQL server needs a token in {app_env}; set {name} as well."
+            setting, f"a remote libSQL server requires a token in {app_env}; set {name} as well."
         )
     name = text.partition("?")[0].rstrip("/")
     return {
@@ -122,14 +121,15 @@ def _take_apart(setting: Found, text: str) -> tuple[str, str]:
         raise refuse(setting, "it has no valid host; write libsql://host or http://host:8080.")
     if "@" in parts.netloc:
         raise refuse(
-            setting, "it carries a user or password, which libSQL does not take; use a token."
+            setting,
+            "it contains a user name or password, which libSQL does not support; use a token.",
         )
     query = [pair.partition("=") for pair in parts.query.split("&") if pair]
     if parts.fragment or any(key != "authToken" for key, _, _ in query) or len(query) > 1:
-        raise refuse(setting, "it takes no parameters but one ?authToken=; remove the others.")
+        raise refuse(setting, "the only parameter allowed is ?authToken=; remove the others.")
     in_url = unquote(query[0][2]) if query else ""
     if any(character.isspace() for character in in_url):
-        raise refuse(setting, "its authToken holds white space; copy the token again.")
+        raise refuse(setting, "its authToken contains white space; copy the token again.")
     return host, in_url
 
 

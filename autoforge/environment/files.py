@@ -26,8 +26,8 @@ def read_variables(path: Path, shown_path: str) -> dict[str, str]:
     for number, line in enumerate(lines, start=1):
         if line and not line.startswith("#") and not LINE.match(line):
             raise ConfigurationError(
-                f"Line {number} of {shown_path} sets nothing: a line must be NAME=value, "
-                "a comment after #, or empty; mend or remove it."
+                f"Line {number} of {shown_path} is not valid: a line must be NAME=value, a "
+                "comment that starts with #, or empty."
             )
     content = "\n".join(re.sub(r"\Aexport\s+", "export ", line) for line in lines)
 
@@ -44,11 +44,10 @@ def read_secret_file(name: str, path: Path) -> str:
     Raises:
         ConfigurationError: the file cannot be read, is not UTF-8, or is empty.
     """
-    text = _read(path, f"the file that {name} names").removesuffix("\n").removesuffix("\r")
+    text = _read(path, f"the file in {name}").removesuffix("\n").removesuffix("\r")
     if not text.strip():
         raise ConfigurationError(
-            f"{name} names the file '{path}', which is empty: write the value into it, "
-            f"or remove {name}."
+            f"The file '{path}' in {name} is empty; write the value to it, or remove {name}."
         )
     return text
 
@@ -58,11 +57,10 @@ def _read(path: Path, called: str) -> str:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise ConfigurationError(
-            f"'{path}' ({called}) is not UTF-8 text at byte {error.start + 1}: "
-            "save it again as UTF-8."
+            f"'{path}' ({called}) is not valid UTF-8 at byte {error.start + 1}; save it as UTF-8."
         ) from None
     except OSError as error:
         raise ConfigurationError(
-            f"'{path}' ({called}) cannot be read ({error.strerror}): "
-            "correct the path or its permissions."
+            f"'{path}' ({called}) cannot be read ({error.strerror}); correct the path or its "
+            "permissions."
         ) from None

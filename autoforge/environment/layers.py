@@ -71,8 +71,8 @@ class Layers:
         texts = {values[name] for name in present}
         if len(texts) > 1 or f"{variable.name}_FILE" in present[1:]:
             raise ConfigurationError(
-                f"{' and '.join(present)} are both set ({place}): they say the same thing in two "
-                "ways; keep one."
+                f"{' and '.join(present)} are both set ({place}) and mean the same; keep one of "
+                "them."
             )
         if not present:
             return None
@@ -81,7 +81,7 @@ class Layers:
         # A variable may be called so itself, and then names no file of a secret.
         if name.endswith("_FILE") and name != variable.name:
             text = read_secret_file(name, self.root / text)
-            place, source = f"from the file that {name} names", "secret file"
+            place, source = f"from the file in {name}", "secret file"
         return Found(variable=variable, text=text, source=source, place=place)
 
 
@@ -101,8 +101,8 @@ def open_layers(process: Mapping[str, str], root: Path) -> Layers:
     in_file = _parse_app_env(values, "file", f"from {path.name}")
     if app_env is None and in_file not in {None, "local"} and not named:
         raise ConfigurationError(
-            f"APP_ENV is '{in_file}' (from {path.name}), but that file is read in local alone: "
-            f"set APP_ENV={in_file} in the environment, or remove the line."
+            f"APP_ENV is '{in_file}' (from {path.name}), but that file is only read in local. "
+            f"Set APP_ENV={in_file} in the environment, or remove the line."
         )
     return Layers(
         process=process,

@@ -44,8 +44,8 @@ def check_rules(layers: Layers, values: dict[str, object]) -> None:
         )
     if not values["SECRET_KEY"]:
         raise ConfigurationError(
-            f"SECRET_KEY is not set: {layers.app_env} needs one of {SHORTEST_SECRET_KEY} or more "
-            f"random characters; {_how_to_make()}."
+            f"SECRET_KEY is not set: {layers.app_env} needs {SHORTEST_SECRET_KEY} or more random "
+            f"characters; {_how_to_make()}."
         )
     _check_secret(layers, "SECRET_KEY", SHORTEST_SECRET_KEY)
     if values["JWT_SECRET_KEY"]:
@@ -61,16 +61,16 @@ def _check_pairs(values: dict[str, Any], layers: Layers) -> None:
     if values["CORS_CREDENTIALS"] and "*" in values["CORS_ORIGINS"]:
         raise refuse(
             _find_set(layers, "CORS_ORIGINS"),
-            "with CORS_CREDENTIALS=true the origins must be named one by one; name them, "
-            "or set CORS_CREDENTIALS=false.",
+            "with CORS_CREDENTIALS=true, each origin must be listed; list them, or set "
+            "CORS_CREDENTIALS=false.",
         )
     names = ("LANGFUSE_PUBLIC_KEY", "LANGFUSE_SECRET_KEY")
     missing = [name for name in names if not values[name]]
     if len(missing) == 1:
         present = next(name for name in names if name not in missing)
         raise ConfigurationError(
-            f"{present} is set and {missing[0]} is not: LangFuse needs both; "
-            f"set {missing[0]}, or remove {present}."
+            f"{present} is set and {missing[0]} is not: Langfuse needs both; set {missing[0]}, "
+            f"or remove {present}."
         )
 
 
@@ -81,13 +81,11 @@ def _check_secret(layers: Layers, name: str, shortest: int) -> None:
             secret, f"{layers.app_env} needs {shortest} or more characters; {_how_to_make()}."
         )
     if _ships_with_us(secret.text, layers.root):
-        raise refuse(
-            secret, f"this one ships in the repository, so everybody knows it; {_how_to_make()}."
-        )
+        raise refuse(secret, f"it is published in the repository; {_how_to_make()}.")
 
 
 def _how_to_make() -> str:
-    return "`python3 -c 'import secrets; print(secrets.token_urlsafe(50))'` makes one"
+    return "`python3 -c 'import secrets; print(secrets.token_urlsafe(50))'` generates one"
 
 
 def _ships_with_us(value: str, root: Path) -> bool:

@@ -62,11 +62,11 @@ def refuse(setting: Found, why: str) -> ConfigurationError:
     return ConfigurationError(f"{variable.name} is {value} ({setting.place}): {why}")
 
 
-def must_be(setting: Found, mend: str = "") -> ConfigurationError:
-    """Return the error that says what the variable must be, and how to mend it."""
+def must_be(setting: Found, remedy: str = "") -> ConfigurationError:
+    """Return the error that says what the variable must be, and how to fix it."""
     variable = setting.variable
     example = f"set {variable.name}={variable.example}" if variable.example else "set another one"
-    return refuse(setting, f"it must be {variable.allowed}; {mend or example}.")
+    return refuse(setting, f"it must be {variable.allowed}; {remedy or example}.")
 
 
 def parse(setting: Found) -> Any:
@@ -80,7 +80,7 @@ def parse(setting: Found) -> Any:
     if placeholder:
         raise refuse(
             setting,
-            "that is a placeholder which nobody has replaced; "
+            "it is a placeholder that was not replaced; "
             f"set {variable.name} to {variable.allowed}.",
         )
     text = setting.text if variable.secret else setting.text.strip()
@@ -247,7 +247,7 @@ def parse_time_zone(text: str) -> str:
 def parse_secret(text: str) -> str:
     """Return a secret of visible characters."""
     if any(character.isspace() or not character.isprintable() for character in text):
-        raise Refusal("take the white space or control characters out of it")
+        raise Refusal("remove the white space or control characters")
     return text
 
 
@@ -257,7 +257,7 @@ def starts_with(*prefixes: str, instead: dict[str, str]) -> Callable[[str], str]
     def parser(text: str) -> str:
         for prefix, owner in instead.items():
             if text.startswith(prefix):
-                raise Refusal(f"a key that begins with {prefix} belongs into {owner}")
+                raise Refusal(f"a key that starts with {prefix} belongs in {owner}")
         if not text.startswith(prefixes) or text in prefixes:
             raise Refusal
         return parse_secret(text)

@@ -55,12 +55,12 @@ def read_server_facts() -> ServerFacts:
 
 def _say(error: DatabaseError) -> tuple[str, str]:
     """Return what is wrong, and how to mend it."""
-    hint = "Check the database's URL and token, and that the server runs."
+    hint = "Check the database's URL and token, and whether the server is running."
     if database_file() is not None:
-        hint = "Check DATABASE_URL, and that the file is a database which this user may open."
+        hint = "Check DATABASE_URL, and whether the file is a database that this user can open."
     outage = find_outage(error)
     if outage is None:
-        return f"{_location()} does not answer: {error}", hint
+        return f"{_location()} is not responding: {error}", hint
     remedy = outage.remedy
     return outage.cause, f"{remedy[:1].upper()}{remedy[1:]}." if remedy else hint
 

@@ -92,7 +92,7 @@ class _Run:
             status, detail, hint = UNHEALTHY, str(error), error.hint
         except Exception as error:  # noqa: BLE001 (whatever a probe meets is a finding)
             status, detail = UNHEALTHY, f"the probe failed: {type(error).__name__}"
-            hint = "Look at the log for the traceback, and report it."
+            hint = "See the log for the traceback, and report it."
         finally:
             connections.close_all()  # this thread's own
         duration_ms = round((time.perf_counter() - started) * 1000, 1)
@@ -105,6 +105,9 @@ class _Run:
             name=self.name,
             status=UNHEALTHY,
             duration_ms=timeout_seconds * 1000,
-            detail=f"no answer within {timeout_seconds:g} s",
-            hint="Something holds a lock, or a server does not answer; try a longer --timeout.",
+            detail=f"no result within {timeout_seconds:g} s",
+            hint=(
+                "Something may hold a lock, or a server may not be responding; try a longer "
+                "--timeout."
+            ),
         )

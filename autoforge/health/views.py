@@ -71,7 +71,7 @@ def report(request: HttpRequest) -> JsonResponse:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not tokens.is_valid(token.strip()):
         return JsonResponse(
-            {"error": "A token is needed: make one with `manage.py health_token`."},
+            {"error": "A token is required; create one with `manage.py health_token`."},
             status=HTTPStatus.UNAUTHORIZED,
             headers={"WWW-Authenticate": 'Bearer realm="health"'},
         )

@@ -58,7 +58,7 @@ class HoldBackRepeats(logging.Filter):
             return False
         words = held_back_words(held_back)
         if away:
-            record.msg, record.args = "Redis does not answer: %s%s", (cause, words)
+            record.msg, record.args = "Redis is not responding: %s%s", (cause, words)
             record.exc_info = record.exc_text = None
         elif words:
             record.msg, record.args = "%s%s", (record.getMessage(), words)

@@ -73,11 +73,11 @@ def answer_locked_out(
     held_back = limits.take(("lockout", network))
     if held_back is not None:
         words = held_back_words(held_back)
-        logger.warning("A login is closed: too many failures from %s%s", network, words)
+        logger.warning("Login blocked: too many failures from %s%s", network, words)
     if held_back is not None and not settings.TRUSTED_PROXIES and HEADER in request.META:
         logger.warning(
-            "The request came through a proxy, and TRUSTED_PROXIES is 0: everybody behind that "
-            "proxy counts as one address; set it to the number of proxies in front"
+            "The request came through a proxy, and TRUSTED_PROXIES is 0: everyone behind that "
+            "proxy counts as one address; set it to the number of proxies"
         )
     context = {
         "minutes": int(cooloff.total_seconds() // 60),

@@ -135,7 +135,7 @@ def _explain(request: HttpRequest) -> tuple[BaseException | None, str]:
     """Return the error that ended the request, if any, and what Django says of it."""
     error = getattr(request, "log_error", None)
     if error is not None and is_redis_away(error):
-        return None, f"Redis does not answer: {type(error).__name__}"
+        return None, f"Redis is not responding: {type(error).__name__}"
     if error is not None:
         return error, ""
     notes: list[logging.LogRecord] = getattr(request, "log_notes", None) or []

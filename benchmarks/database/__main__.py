@@ -144,7 +144,9 @@ class Place:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print; return 1 if a target is missed, else 0."""
     parser = argparse.ArgumentParser(prog="make bench-db", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one round, ours and SQLite only")
+    parser.add_argument(
+        "--quick", action="store_true", help="a single round, with only our backend and SQLite"
+    )
     parser.add_argument("--format", choices=("text", "json"), default="text")
     options = parser.parse_args(arguments)
     rounds = 1 if options.quick else ROUNDS
@@ -172,7 +174,7 @@ def _measure(
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         places = []
         for contender in contenders:
-            _progress(f"{kind}: {contender.name} is made ready")
+            _progress(f"{kind}: preparing {contender.name}")
             places.append(stack.enter_context(_place(kind, contender, folder / contender.name)))
         for operation, (near, far) in operations.items():
             _progress(f"{kind}: {operation}")
@@ -215,7 +217,7 @@ def _prepare(kind: str, url: str, folder: Path) -> None:
     answer = worker.run("prepare", 1)
     worker.close()
     if "error" in answer:
-        raise RuntimeError(f"the server could not be made ready: {answer['error']}")
+        raise RuntimeError(f"the server could not be prepared: {answer['error']}")
 
 
 def _worker(kind: str, contender: Contender, place: str, log: Path) -> Worker:
@@ -262,16 +264,18 @@ def _missed(places: Sequence[Place]) -> list[str]:
     for operation, most in REACH_ROUND_TRIPS.items():
         trips = ours.cell(operation, "far").round_trips
         if trips is None or trips > most:
-            missed.append(f"{operation}: {trips} round trips, {most} are asked for")
+            missed.append(f"{operation}: {trips} round trips; the limit is {most}")
     for operation, most_times in REACH_RATIO.items():
         ratio = _ratio(ours.cell(operation, "near"), limit.cell(operation, "near"))
         if ratio is None or ratio > most_times:
-            missed.append(f"{operation}: {ratio} times SQLite, {most_times} are asked for")
+            missed.append(
+                f"{operation}: {ratio} times as slow as SQLite; the limit is {most_times}"
+            )
     for (operation, where), cell in ours.cells.items():
         best = _best_peer(places, operation, where)
         ratio = _ratio(cell, best) if best else None
         if ratio is not None and ratio > LEVEL:
-            missed.append(f"{operation} ({where}): {ratio:.2f} times the best peer")
+            missed.append(f"{operation} ({where}): {ratio:.2f} times as slow as the best peer")
     return missed
 
 

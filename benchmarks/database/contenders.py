@@ -43,8 +43,8 @@ DJANGO: Final = (
         engine="django_libsql",
         has_transactions=False,
         note=(
-            "no transactions: it keeps writes back until the commit and sends them in one request; "
-            "what atomic() reads does not see them, and concurrent updates are lost"
+            "no transactions: writes are buffered until the commit and sent in one request, so "
+            "reads inside atomic() do not see them, and concurrent updates are lost"
         ),
     ),
     Contender(
@@ -52,7 +52,7 @@ DJANGO: Final = (
         packages=("django-libsql==0.1.3", "django==5.0.14"),
         engine="libsql.db.backends.sqlite3",
         scheme="ws",
-        note="on Django 5.0, the newest that it runs on; it lacks Django's SQL functions",
+        note="runs on Django 5.0 at most and lacks Django's SQL functions",
     ),
 )
 DBAPI: Final = (

@@ -47,7 +47,7 @@ def describe_schema_fault(error: BaseException) -> str | None:
         return f"{error}: {count} not applied; run `manage.py migrate`"
     if differences:
         return (
-            f"{error}: the database is not as its migrations made it ({differences[0]}); "
-            "`manage.py check_health --probe tables` names all that differs and says what to do"
+            f"{error}: the database does not match its migrations ({differences[0]}); `manage.py "
+            "check_health --probe tables` lists all differences and what to do"
         )
     return None

@@ -22,7 +22,9 @@ class QueryRefusedError(RuntimeError):
 
 
 def _refuse(*_arguments: object, **_named: object) -> NoReturn:
-    raise QueryRefusedError("The database is not asked while a log line or an error page is made.")
+    raise QueryRefusedError(
+        "The database is not queried while a log line or an error page is written."
+    )
 
 
 @contextmanager

@@ -135,16 +135,16 @@ SERVER_ERRORS: Final[tuple[tuple[type[driver.Error], OutageKind], ...]] = (
     (driver.Unreachable, OutageKind.UNREACHABLE),
     (driver.InterfaceError, OutageKind.UNREACHABLE),  # what answers there is no libSQL server
 )
-LOOK: Final = "look at the server's log and at its disk"
-RESTORE: Final = "stop the product and restore the newest backup (docs/database.md says how)"
+LOOK: Final = "check the server's log and its disk"
+RESTORE: Final = "stop AutoForge and restore the latest backup (see docs/database.md)"
 # The file behind the server has a bad day of its own; the server hands SQLite's code on.
 SERVER_CODES: Final[tuple[tuple[str, OutageKind, str, str], ...]] = (
     ("SQLITE_FULL", OutageKind.DISK, "the server's disk is full", "free space on it"),
     ("SQLITE_IOERR", OutageKind.DISK, "the server's disk reports an error", LOOK),
     ("SQLITE_CANTOPEN", OutageKind.NOT_FOUND, "the server cannot open its file", LOOK),
-    ("SQLITE_READONLY", OutageKind.ACCESS_DENIED, "the server may not write its file", LOOK),
+    ("SQLITE_READONLY", OutageKind.ACCESS_DENIED, "the server cannot write to its file", LOOK),
     ("SQLITE_CORRUPT", OutageKind.DAMAGED, "the server's file is damaged", RESTORE),
-    ("SQLITE_NOTADB", OutageKind.DAMAGED, "the server's file is no database", RESTORE),
+    ("SQLITE_NOTADB", OutageKind.DAMAGED, "the server's file is not a database", RESTORE),
 )
 
 
@@ -164,18 +164,22 @@ def _of_server(error: driver.Error) -> Outage | None:
 def _locked(_error: sqlite3.Error) -> Outage:
     return Outage(
         kind=OutageKind.LOCKED,
-        cause=f"another program holds the lock of {show_path()} and does not let go",
-        remedy="wait until it is done, or end it (an import, a backup, a shell with an open "
-        "transaction), and try again",
+        cause=f"another program holds the lock on {show_path()}",
+        remedy=(
+            "wait until it is done, or stop it (an import, a backup, a shell with an open "
+            "transaction), and try again"
+        ),
     )
 
 
 def _read_only(_error: sqlite3.Error) -> Outage:
     return Outage(
         kind=OutageKind.ACCESS_DENIED,
-        cause=f"{show_path()} may only be read",
-        remedy="give this user write access to the file, and to its folder, where SQLite keeps "
-        "two more files beside it",
+        cause=f"{show_path()} is read-only",
+        remedy=(
+            "give this user write access to the file and to its folder, where SQLite keeps two "
+            "more files"
+        ),
     )
 
 
@@ -184,20 +188,25 @@ def _not_opened(_error: sqlite3.Error) -> Outage:
     if path is not None and _is_missing(path.parent):
         return Outage(
             kind=OutageKind.NOT_FOUND,
-            cause=f"there is no database at {show_path()}, nor a folder {show_path(path.parent)}",
-            remedy="make the folder and run `manage.py migrate`, or correct DATABASE_URL",
+            cause=f"there is no database at {show_path()}, and no folder {show_path(path.parent)}",
+            remedy="create the folder and run `manage.py migrate`, or correct DATABASE_URL",
         )
     if path is not None and _is_missing(path):
         return Outage(
             kind=OutageKind.NOT_FOUND,
             cause=f"there is no database at {show_path()}",
-            remedy="run `manage.py migrate` to make it, as a user who may write the folder, or "
-            "correct DATABASE_URL",
+            remedy=(
+                "run `manage.py migrate` to create it, as a user with write access to the "
+                "folder, or correct DATABASE_URL"
+            ),
         )
     return Outage(
         kind=OutageKind.ACCESS_DENIED,
         cause=f"{show_path()} cannot be opened",
-        remedy="let this user read and write the file and its folder, or correct DATABASE_URL",
+        remedy=(
+            "give this user read and write access to the file and its folder, or correct "
+            "DATABASE_URL"
+        ),
     )
 
 
@@ -224,11 +233,11 @@ def _damaged(error: sqlite3.Error) -> Outage:
 
 def _disk(error: sqlite3.Error) -> Outage:
     if error.sqlite_errorcode & PRIMARY_CODE == sqlite3.SQLITE_FULL:
-        reason = "is full, or a quota or limit is reached"
+        reason = "is full, or a quota or limit has been reached"
         remedy = "free space there, and try again"
     else:
         reason = f"reports an error ({error.sqlite_errorname})"
-        remedy = "look at its free space and its health, and try again"
+        remedy = "check its free space and its health, and try again"
     cause = f"the disk that holds {show_path()} {reason}"
     return Outage(kind=OutageKind.DISK, cause=cause, remedy=remedy)
 

@@ -46,7 +46,7 @@ class Announcer:
                 return
             seconds = time.monotonic() - self._began
             self._last_said = None
-        _say(f"The database answers again, {seconds:.0f} s later: going on")
+        _say(f"The database is responding again after {seconds:.0f} s; continuing")
 
     def gives_up(self) -> None:
         """Forget the wait: the error says the rest."""

@@ -141,10 +141,10 @@ def _find_outcome(run: Run, error: BaseException) -> RunOutcome:
     if not isinstance(error, Exception) or (is_of_database and not is_refusal(error)):
         _release(run)
         raise error
-    message = f"an unexpected error ({type(error).__name__}); the log says more"
+    message = f"an unexpected error ({type(error).__name__}); see the log"
     if is_of_database:
         cause = explain(error)
-        message = f"the database refused a statement ({cause or error})"
+        message = f"the database rejected a statement ({cause or error})"
         if cause is not None:  # the remedy is known: no traceback tells more
             logger.error("Run %s failed: %s", run.pk, message)
             return RunOutcome(status="failed", message=message, seconds=run.seconds_used)

@@ -216,7 +216,7 @@ class DatabaseStore:
         try:
             messages = self._prepare(column.key, case.prefix, case.suffix)(case.variables)
         except prompts.TemplateError as problem:
-            error = f"the prompt cannot be filled: {problem}"
+            error = f"the prompt cannot be rendered: {problem}"
         for repeat in missing:
             key = (row.pk, row.case_id)
             yield Task(case_key=key, case=case, repeat=repeat, messages=messages, error=error)
@@ -265,7 +265,7 @@ class DatabaseStore:
         try:
             return insert([row])
         except (IntegrityError, DataError) as error:
-            why = f"the database refused what came: {error}"
+            why = f"the database rejected the answer: {error}"
             kept = dict(zip(COLUMNS, row, strict=True))
             bare = dict.fromkeys(COLUMNS) | {name: kept[name] for name in KEPT}
             return insert([tuple((bare | EMPTY | {"error": why})[name] for name in COLUMNS)])

@@ -95,7 +95,7 @@ class TextReport(Report):
             were = "was" if counts.rejected == 1 else "were"
             text = (
                 f"Nothing {would} imported: {counts.rejected} of {rows} {were} rejected. "
-                "Mend the file, or import the other rows with --partial."
+                "Fix the file, or import the other rows with --partial."
             )
         else:
             text = f"{self._numbers(counts)} (of {rows}) from {self.options['file']}."

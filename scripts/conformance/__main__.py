@@ -56,16 +56,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nStopped; what SQLite did so far is kept.", file=sys.stderr)
+        print("\nStopped. The results on SQLite so far have been saved.", file=sys.stderr)
         return 130
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make conformance", description=__doc__)
-    parser.add_argument("modules", nargs="*", help="Django's test modules; all if none is named")
+    parser.add_argument("modules", nargs="*", help="Django test modules (default: all)")
     parser.add_argument("--fast", action="store_true", help=f"these: {' '.join(FAST)}")
     parser.add_argument(
-        "--django", choices=LOCKS, help="with this Django, in .venv-<python>-<django>"
+        "--django", choices=LOCKS, help="use this Django version, in .venv-<python>-<django>"
     )
     return parser
 
@@ -135,7 +135,7 @@ def _document() -> Path:
 def _compare(verdict: Verdict, modules: Sequence[str]) -> list[str]:
     path = _document()
     if not path.exists():
-        note(f"{path.relative_to(ROOT)} is not there to compare with: make conformance writes it")
+        note(f"{path.relative_to(ROOT)} is missing; run make conformance to write it")
         return []
     documented = documented_exceptions(path.read_text(encoding="utf-8"))
     return compare_with_document(verdict, documented, modules)

@@ -38,5 +38,5 @@ def _newest_python(django: str) -> tuple[str, str]:
         if python is not None:
             return version, python
     raise LaunchError(
-        f"Django {django} needs Python {suitable[0]} or newer, and none is on this machine."
+        f"Django {django} needs Python {suitable[0]} or newer, which is not installed."
     )

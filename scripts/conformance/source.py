@@ -44,12 +44,12 @@ def _requirement(version: str) -> str:
     lock = lock_of(version)
     if lock is None:
         raise LaunchError(
-            f"No requirements file pins Django {version}, which is installed: run make setup."
+            f"Django {version} is installed, but no requirements file pins it; run make setup."
         )
     pin = rf"^django=={re.escape(version)}\b.*\n(?:    --hash=.*\n?)+"
     match = re.search(pin, (ROOT / lock).read_text(encoding="utf-8"), re.MULTILINE)
     if match is None:
-        raise LaunchError(f"{lock} holds no hash for Django {version}: run make lock.")
+        raise LaunchError(f"{lock} has no hash for Django {version}; run make lock.")
     return match[0]
 
 
@@ -66,7 +66,7 @@ def _download(version: str, requirement: str, scratch: Path) -> Path:
     archive = next(iter(scratch.glob("*.tar.gz")), None)
     if done.returncode != 0 or archive is None:
         raise LaunchError(
-            f"The source of Django {version}, which holds its tests, could not be downloaded: "
+            f"The source of Django {version}, which contains its tests, could not be downloaded: "
             f"{_reason(done.stdout + done.stderr)}."
         )
     return archive
@@ -74,9 +74,9 @@ def _download(version: str, requirement: str, scratch: Path) -> Path:
 
 def _reason(output: str) -> str:
     if NO_NETWORK.search(output):
-        return "the package index cannot be reached, check the network or the proxy"
+        return "the package index is unreachable; check the network or the proxy"
     if "DO NOT MATCH THE HASHES" in output:
-        return "what came differs from the hash in the requirements file"
+        return "the download does not match the hash in the requirements file"
     errors = re.findall(r"ERROR: (.+)", output)
     return errors[-1].strip().rstrip(".")[:300] if errors else "pip stopped without a reason"
 

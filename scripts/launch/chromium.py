@@ -25,17 +25,17 @@ def ensure() -> str | None:
     if _find():
         return None
     if os.environ.get("CHROMIUM") == "no":
-        return "there is no chromium, and CHROMIUM=no forbids to install it"
+        return "Chromium is not installed, and CHROMIUM=no prevents installing it"
     prefix = _root_prefix()
     if not _is_debian() or prefix is None:
-        return "there is no chromium; install it (on Debian: sudo apt-get install chromium)"
+        return "Chromium is not installed; install it (on Debian: sudo apt-get install chromium)"
     progress = Progress("Installing Debian's chromium for the browser tests (once)")
     for command in (UPDATE, INSTALL):
         if not _run([*prefix, *command], progress):
             progress.clear()
-            return f"there is no chromium, and “{' '.join(command)}” failed"
+            return f"Chromium is not installed, and “{' '.join(command)}” failed"
     progress.clear()
-    return None if _find() else "there is no chromium, although its package was installed"
+    return None if _find() else "Chromium cannot be found, although its package was installed"
 
 
 def _find() -> str | None:

@@ -60,8 +60,8 @@ def check_file(database: dict[str, Any], root: Path) -> None:
         return
     if database["NAME"] == ":memory:":
         raise LaunchError(
-            "DATABASE_URL is sqlite://:memory:, a database that every request would find empty: "
-            "name a file, such as sqlite:///./data/autoforge_dev.db."
+            "DATABASE_URL is sqlite://:memory:, so every request would get an empty database. "
+            "Use a file, such as sqlite:///./data/autoforge_dev.db."
         )
     path = Path(database["NAME"])
     _check_folder(path, root)
@@ -74,22 +74,22 @@ def _check_folder(path: Path, root: Path) -> None:
     folder = path.parent
     if not folder.exists() and not folder.is_relative_to(root):
         raise LaunchError(
-            f"The database is to be {path}, but the folder {folder} does not exist: make it with "
-            f"mkdir -p {folder}, or correct DATABASE_URL."
+            f"The database file is {path}, but the folder {folder} does not exist. Create it "
+            f"with mkdir -p {folder}, or correct DATABASE_URL."
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise LaunchError(
-            f"The folder {folder} of the database cannot be made ({error.strerror}): correct "
+            f"The database folder {folder} cannot be created ({error.strerror}). Correct "
             "DATABASE_URL or the permissions."
         ) from error
     # SQLite writes its journal beside the file: the folder has to allow that as well.
     for target in (folder, path):
         if target.exists() and not os.access(target, os.R_OK | os.W_OK):
             raise LaunchError(
-                f"No permission to write {target}, where the database is: change its owner or "
-                "permissions, or name another file in DATABASE_URL."
+                f"No permission to write to {target}, which the database needs. Change its owner "
+                "or permissions, or set another file in DATABASE_URL."
             )
 
 
@@ -101,7 +101,7 @@ def _check_content(path: Path) -> None:
         if error.sqlite_errorcode != sqlite3.SQLITE_NOTADB:
             raise LaunchError(f"The database {path} cannot be read: {error}.") from error
         raise LaunchError(
-            f"{path} is not a SQLite database: move it away, or name another file in DATABASE_URL."
+            f"{path} is not a SQLite database. Move it away, or set another file in DATABASE_URL."
         ) from error
     finally:
         connection.close()
@@ -129,8 +129,8 @@ def prepare(shown_name: str) -> Login:
         if outage is not None:
             raise LaunchError(f"Database error: {outage.sentence}.") from error
         raise LaunchError(
-            f"The database {shown_name} could not be brought up to date ({error}): look at it with "
-            ".venv/bin/python manage.py database_info, or move it away to begin anew."
+            f"The database {shown_name} could not be migrated ({error}). Inspect it with "
+            ".venv/bin/python manage.py database_info, or move it away to start with a new one."
         ) from error
 
 
@@ -161,9 +161,9 @@ def _migrate(shown_name: str) -> None:
     is_new = not executor.loader.applied_migrations
     call_command("migrate", verbosity=0, interactive=False, stdout=StringIO())
     if is_new:
-        step(f"Database {shown_name} made")
+        step(f"Created the database {shown_name}")
     else:
-        step(f"Database {shown_name} brought up to date: {pending} migrations")
+        step(f"Applied {pending} migration{'s' if pending > 1 else ''} to {shown_name}")
 
 
 def _fill() -> Login:

@@ -30,6 +30,6 @@ def write_env_file(path: Path) -> None:
             file.write(HEADER + "".join(lines))
     except OSError as error:
         raise LaunchError(
-            f"{path} could not be written ({error.strerror}): make {path.parent} writable for you, "
-            "or set SECRET_KEY and JWT_SECRET_KEY in a file of yours and name it in ENV_FILE."
+            f"{path} could not be written ({error.strerror}). Make {path.parent} writable, or "
+            "set SECRET_KEY and JWT_SECRET_KEY in another file and point ENV_FILE to it."
         ) from error

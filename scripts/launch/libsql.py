@@ -32,15 +32,15 @@ def local_server(root: Path) -> Iterator[None]:
     choice = os.environ.get("DATABASE", "").strip().lower() or "sqlite"
     if choice not in CHOICES:
         raise LaunchError(
-            f"DATABASE is '{choice}': it chooses the database of make run, {' or '.join(CHOICES)}."
+            f"DATABASE is '{choice}'; for make run it must be {' or '.join(CHOICES)}."
         )
     if choice == "sqlite":
         yield
         return
     if os.environ.get("DATABASE_URL"):
         raise LaunchError(
-            "Both DATABASE=libsql and DATABASE_URL are set: unset DATABASE_URL to have a server "
-            "started for you, or DATABASE to use the one that DATABASE_URL names."
+            "Both DATABASE=libsql and DATABASE_URL are set. Unset DATABASE_URL to start a local "
+            "server, or unset DATABASE to use the server in DATABASE_URL."
         )
     with _alone(root / FOLDER), _running(root / FOLDER) as server:
         os.environ["DATABASE_URL"] = server.url
@@ -66,6 +66,6 @@ def _alone(folder: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise LaunchError(
-                f"Another make run DATABASE=libsql uses {FOLDER}: stop that one first."
+                f"Another make run DATABASE=libsql is using {FOLDER}; stop it first."
             ) from error
         yield

@@ -48,7 +48,7 @@ def fetch_uv(python: Path, requirements: Path, name: str, log: Path) -> None:
         LaunchError: pip failed.
     """
     log.write_text("", encoding="utf-8")  # pip appends
-    progress = Progress("Fetching uv, which installs the packages (once)")
+    progress = Progress("Downloading uv, which installs the packages (once)")
     arguments = ["install", "--quiet", "--require-hashes", "--no-input", "--log", str(log)]
     done = _run(python, *arguments, "-r", str(requirements))
     progress.clear()
@@ -95,17 +95,17 @@ def describe_failure(tool: str, name: str, path: Path) -> str:
     log = path.read_text(encoding="utf-8", errors="replace")
     if OTHER_HASH.search(log):
         return (
-            f"A downloaded package differs from the hash in {name}, so nothing was installed: "
-            f"try again from another network or mirror; {path} names the package."
+            f"A downloaded package does not match its hash in {name}, so nothing was installed. "
+            f"Try again from another network or mirror; the package is named in {path}."
         )
     if NO_NETWORK.search(log):
         return (
-            f"The packages of {name} could not be downloaded, because {_find_host(log)} cannot be "
-            "reached: check the network or the proxy, then run the same command again."
+            f"The packages of {name} could not be downloaded because {_find_host(log)} is "
+            "unreachable. Check the network or the proxy, then run the command again."
         )
     reason = ": ".join(REASON.findall(log)[:2]).strip().rstrip(".")
     reason = reason[:200] or f"{tool} stopped without a reason"
-    return f"{tool} could not install {name} ({reason}): the whole log is in {path}."
+    return f"{tool} could not install {name} ({reason}); the full log is in {path}."
 
 
 def _find_host(log: str) -> str:

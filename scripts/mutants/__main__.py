@@ -111,7 +111,7 @@ def main() -> int:
     options = _options()
     targets = _choose_targets(options)
     if not targets:
-        say("No file of a target differs from main; name a target, or --all.")
+        say("No file of any target differs from main; specify a target or --all.")
         return 0
     outcomes = [_try(target, options.sample, options.seed) for target in targets]
     _print_table(outcomes)
@@ -125,9 +125,11 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="targets or files")
     parser.add_argument("--all", action="store_true", help="every target")
-    parser.add_argument("--show", action="store_true", help="print what was not noticed")
-    parser.add_argument("--sample", type=int, default=0, help="try so many changes of each target")
-    parser.add_argument("--seed", type=int, default=1, help="which ones are drawn (default: 1)")
+    parser.add_argument("--show", action="store_true", help="print the surviving mutants")
+    parser.add_argument(
+        "--sample", type=int, default=0, help="try this many mutants of each target"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="seed for drawing them (default: 1)")
     return parser.parse_args()
 
 
@@ -145,7 +147,7 @@ def _choose_targets(options: argparse.Namespace) -> list[Target]:
             targets.append(replace(target, name=name, files=(name,)))
         elif options.names:  # a changed file need not be of any target, a typed one does
             listing = ", ".join(known)
-            raise SystemExit(f"{name} is no target and no file of one; there are: {listing}")
+            raise SystemExit(f"{name} is neither a target nor a file of one; available: {listing}")
     return targets
 
 
@@ -180,7 +182,7 @@ def _try(target: Target, sample: int, seed: int) -> Outcome:
     results = dict(_results(folder))
     if done.returncode or not results:
         lines = log.read_text(errors="replace").replace("\r", "\n").splitlines()
-        raise SystemExit("\n".join(["The changes could not be tried:", *lines[-40:]]))
+        raise SystemExit("\n".join(["The mutants could not be run:", *lines[-40:]]))
     possible = len(results)
     if 0 < sample < possible:  # those that were not drawn have no status
         results = {key: status for key, status in results.items() if status is not None}

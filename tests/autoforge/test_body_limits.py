@@ -115,7 +115,7 @@ def test_the_line_in_the_log(caplog):
 
 @pytest.mark.parametrize("limit", [FORM_BYTES, LARGEST_BYTES + 1])
 def test_a_view_cannot_take_more_than_django(limit):
-    with pytest.raises(ValueError, match="An upload takes from"):
+    with pytest.raises(ValueError, match="An upload limit must be from"):
         accepts_upload(limit, command="x")
 
 

@@ -181,8 +181,8 @@ def test_a_url_becomes_a_database(tmp_path, variables, engine, name, options):
     assert database(read(tmp_path, variables)) == expected
 
 
-INT = "it must be a whole number from 1 to 65535"
-HOSTS = "it must be host names with commas between them, without scheme, port or path"
+INT = "it must be an integer from 1 to 65535"
+HOSTS = "it must be comma-separated host names without scheme, port or path"
 BAD = [
     (
         {"APP_ENV": "prodution"},
@@ -208,13 +208,13 @@ BAD = [
     ),
     (
         {"REDIS_DB": "16"},
-        "REDIS_DB is '16' (from the environment): it must be a whole number from 0 to 15; "
+        "REDIS_DB is '16' (from the environment): it must be an integer from 0 to 15; "
         "set REDIS_DB=0.",
     ),
     (
         {"REDIS_CACHE_TTL": "0"},
-        "REDIS_CACHE_TTL is '0' (from the environment): it must be a whole number of seconds "
-        "from 1 to 31536000; set REDIS_CACHE_TTL=3600.",
+        "REDIS_CACHE_TTL is '0' (from the environment): it must be an integer (seconds) from 1 "
+        "to 31536000; set REDIS_CACHE_TTL=3600.",
     ),
     (
         {"LOG_LEVEL": "WARN"},
@@ -237,22 +237,22 @@ BAD = [
     ),
     (
         {"CSRF_TRUSTED_ORIGINS": "a.io"},
-        "CSRF_TRUSTED_ORIGINS is 'a.io' (from the environment): it must be origins such as "
-        "https://autoforge.example.com with commas between them; correct 'a.io'.",
+        "CSRF_TRUSTED_ORIGINS is 'a.io' (from the environment): it must be comma-separated "
+        "origins such as https://autoforge.example.com; correct 'a.io'.",
     ),
     *(
         (
             {"MODEL_ALLOWED_NETWORKS": f"private,{entry}"},
             f"MODEL_ALLOWED_NETWORKS is 'private,{entry}' (from the environment): it must be "
-            "networks such as 10.0.0.0/8, host names, loopback or private, with commas between "
-            f"them; correct '{entry}'.",
+            "comma-separated networks such as 10.0.0.0/8, host names, loopback or private; "
+            f"correct '{entry}'.",
         )
         for entry in ("10.0.0.0/99", "a b", ".inside", "http://h")
     ),
     *(
         (
             {"OPENAI_BASE_URL": url},
-            f"OPENAI_BASE_URL is '{shown}' (from the environment): it must be an address such as "
+            f"OPENAI_BASE_URL is '{shown}' (from the environment): it must be a URL such as "
             "https://api.openai.com/v1; set OPENAI_BASE_URL=https://api.openai.com/v1.",
         )
         for url, shown in (
@@ -264,27 +264,27 @@ BAD = [
     ),
     (
         {"CORS_ORIGINS": "https://a.io/path"},
-        "CORS_ORIGINS is 'https://a.io/path' (from the environment): it must be origins such as "
-        "https://app.example.com with commas between them, or *; correct 'https://a.io/path'.",
+        "CORS_ORIGINS is 'https://a.io/path' (from the environment): it must be comma-separated "
+        "origins such as https://app.example.com, or *; correct 'https://a.io/path'.",
     ),
     (
         {"CORS_ORIGINS": "*,https://a.io"},
-        "CORS_ORIGINS is '*,https://a.io' (from the environment): it must be origins such as "
-        "https://app.example.com with commas between them, or *; keep either * or the others.",
+        "CORS_ORIGINS is '*,https://a.io' (from the environment): it must be comma-separated "
+        "origins such as https://app.example.com, or *; keep either * or the others.",
     ),
     (
         {"CORS_ORIGINS": "https://[bad"},
-        "CORS_ORIGINS is 'https://[bad' (from the environment): it must be origins such as "
-        "https://app.example.com with commas between them, or *; correct 'https://[bad'.",
+        "CORS_ORIGINS is 'https://[bad' (from the environment): it must be comma-separated "
+        "origins such as https://app.example.com, or *; correct 'https://[bad'.",
     ),
     (
         {"CORS_ORIGINS": "*", "CORS_CREDENTIALS": "true"},
-        "CORS_ORIGINS is '*' (from the environment): with CORS_CREDENTIALS=true the origins must "
-        "be named one by one; name them, or set CORS_CREDENTIALS=false.",
+        "CORS_ORIGINS is '*' (from the environment): with CORS_CREDENTIALS=true, each origin "
+        "must be listed; list them, or set CORS_CREDENTIALS=false.",
     ),
     (
         {"TRUSTED_PROXIES": "11"},
-        "TRUSTED_PROXIES is '11' (from the environment): it must be a whole number from 0 to 10; "
+        "TRUSTED_PROXIES is '11' (from the environment): it must be an integer from 0 to 10; "
         "set TRUSTED_PROXIES=1.",
     ),
     (
@@ -293,13 +293,13 @@ BAD = [
     ),
     (
         {"TIME_ZONE": "Asia/Tokio"},
-        "TIME_ZONE is 'Asia/Tokio' (from the environment): it must be a name of the IANA time "
-        "zone database such as Asia/Tokyo; did you mean Asia/Tokyo.",
+        "TIME_ZONE is 'Asia/Tokio' (from the environment): it must be an IANA time zone such as "
+        "Asia/Tokyo; did you mean Asia/Tokyo.",
     ),
     (
         {"TIME_ZONE": "qqqqqq"},
-        "TIME_ZONE is 'qqqqqq' (from the environment): it must be a name of the IANA time "
-        "zone database such as Asia/Tokyo; set TIME_ZONE=Asia/Tokyo.",
+        "TIME_ZONE is 'qqqqqq' (from the environment): it must be an IANA time zone such as "
+        "Asia/Tokyo; set TIME_ZONE=Asia/Tokyo.",
     ),
     (
         {"APP_NAME": "a" * 51},
@@ -313,49 +313,48 @@ BAD = [
     ),
     (
         {"JWT_ACCESS_TOKEN_EXPIRE_MINUTES": "-5"},
-        "JWT_ACCESS_TOKEN_EXPIRE_MINUTES is '-5' (from the environment): it must be a whole "
-        "number of minutes from 1 to 10080; set JWT_ACCESS_TOKEN_EXPIRE_MINUTES=30.",
+        "JWT_ACCESS_TOKEN_EXPIRE_MINUTES is '-5' (from the environment): it must be an integer "
+        "(minutes) from 1 to 10080; set JWT_ACCESS_TOKEN_EXPIRE_MINUTES=30.",
     ),
     (
         {"OPENAI_API_KEY": "sk two"},
-        "OPENAI_API_KEY is **** (6 characters) (from the environment): it must be a key of the "
-        "OpenAI API; take the white space or control characters out of it.",
+        "OPENAI_API_KEY is **** (6 characters) (from the environment): it must be an OpenAI API "
+        "key; remove the white space or control characters.",
     ),
     (
         {"CLERK_PUBLIC_KEY": "sk_live_topsecret"},
         "CLERK_PUBLIC_KEY is **** (17 characters) (from the environment): it must be a key that "
-        "begins with pk_test_ or pk_live_; a key that begins with sk_ belongs into "
-        "CLERK_SECRET_KEY.",
+        "starts with pk_test_ or pk_live_; a key that starts with sk_ belongs in CLERK_SECRET_KEY.",
     ),
     (
         {"CLERK_SECRET_KEY": "abc"},
         "CLERK_SECRET_KEY is **** (3 characters) (from the environment): it must be a key that "
-        "begins with sk_test_ or sk_live_; set another one.",
+        "starts with sk_test_ or sk_live_; set another one.",
     ),
     (
         {"CLERK_PUBLIC_KEY": "pk_test_a", "CLERK_PUBLISHABLE_KEY": "pk_test_b"},
-        "CLERK_PUBLIC_KEY and CLERK_PUBLISHABLE_KEY are both set (from the environment): they say "
-        "the same thing in two ways; keep one.",
+        "CLERK_PUBLIC_KEY and CLERK_PUBLISHABLE_KEY are both set (from the environment) and mean "
+        "the same; keep one of them.",
     ),
     (
         {"LANGFUSE_SECRET_KEY": "sk-lf-1"},
-        "LANGFUSE_SECRET_KEY is set and LANGFUSE_PUBLIC_KEY is not: LangFuse needs both; "
-        "set LANGFUSE_PUBLIC_KEY, or remove LANGFUSE_SECRET_KEY.",
+        "LANGFUSE_SECRET_KEY is set and LANGFUSE_PUBLIC_KEY is not: Langfuse needs both; set "
+        "LANGFUSE_PUBLIC_KEY, or remove LANGFUSE_SECRET_KEY.",
     ),
     # Placeholders
     *(
         (
             {"TURSO_AUTH_TOKEN": text},
-            f"TURSO_AUTH_TOKEN is **** ({len(text)} characters) (from the environment): that is a "
-            "placeholder which nobody has replaced; set TURSO_AUTH_TOKEN to the token that "
+            f"TURSO_AUTH_TOKEN is **** ({len(text)} characters) (from the environment): it is a "
+            "placeholder that was not replaced; set TURSO_AUTH_TOKEN to the token that "
             "`turso db tokens create` prints.",
         )
         for text in ("${TOKEN}", "$TOKEN", "<token>", "xxxxx", "eyJ...", "eyJ…", "change-me")
     ),
     (
         {"DATABASE_URL": "libsql://db-[your-org].turso.io"},
-        "DATABASE_URL is 'libsql://db-[your-org].turso.io' (from the environment): that is a "
-        "placeholder which nobody has replaced; set DATABASE_URL to sqlite:///path, "
+        "DATABASE_URL is 'libsql://db-[your-org].turso.io' (from the environment): it is a "
+        "placeholder that was not replaced; set DATABASE_URL to sqlite:///path, "
         "sqlite:////absolute/path, sqlite://:memory:, libsql://host, https://host or http://host.",
     ),
     # Databases
@@ -366,13 +365,13 @@ BAD = [
     ),
     (
         {"DATABASE_URL": "sqlite:///x.db?mode=ro"},
-        "DATABASE_URL is 'sqlite:///x.db' (from the environment): a SQLite URL takes no ?… or "
-        "#…; write such characters as %3F and %23.",
+        "DATABASE_URL is 'sqlite:///x.db' (from the environment): a SQLite URL has no ?… or #…; "
+        "write these characters as %3F and %23.",
     ),
     (
         {"DATABASE_URL": "sqlite:///"},
-        "DATABASE_URL is 'sqlite:///' (from the environment): that names a folder, not a file; "
-        "set DATABASE_URL=sqlite:///./data/autoforge_dev.db.",
+        "DATABASE_URL is 'sqlite:///' (from the environment): it is a folder, not a file; set "
+        "DATABASE_URL=sqlite:///./data/autoforge_dev.db.",
     ),
     (
         {"DATABASE_URL": "postgres://user:hush@h/db"},
@@ -392,23 +391,23 @@ BAD = [
     ),
     (
         {"DATABASE_URL": "libsql://user:hush@h.io"},
-        "DATABASE_URL is 'libsql://h.io' (from the environment): it carries a user or password, "
-        "which libSQL does not take; use a token.",
+        "DATABASE_URL is 'libsql://h.io' (from the environment): it contains a user name or "
+        "password, which libSQL does not support; use a token.",
     ),
     (
         {"DATABASE_URL": "libsql://h.io?tls=0"},
-        "DATABASE_URL is 'libsql://h.io' (from the environment): it takes no parameters but one "
+        "DATABASE_URL is 'libsql://h.io' (from the environment): the only parameter allowed is "
         "?authToken=; remove the others.",
     ),
     (
         {"DATABASE_URL": "libsql://h.io?authToken=a%20b"},
-        "DATABASE_URL is 'libsql://h.io' (from the environment): its authToken holds white space; "
-        "copy the token again.",
+        "DATABASE_URL is 'libsql://h.io' (from the environment): its authToken contains white "
+        "space; copy the token again.",
     ),
     (
         TURSO,
-        "TURSO_DATABASE_URL is not set: production needs a database; set it to libsql://host with "
-        "TURSO_AUTH_TOKEN, or set DATABASE_URL.",
+        "TURSO_DATABASE_URL is not set: production needs a database. Set it to libsql://host "
+        "with TURSO_AUTH_TOKEN, or set DATABASE_URL.",
     ),
     (
         TURSO | {"TURSO_DATABASE_URL": "sqlite:///x.db"},
@@ -418,17 +417,17 @@ BAD = [
     (
         TURSO | {"TURSO_DATABASE_URL": "libsql://p.io"},
         "TURSO_DATABASE_URL is 'libsql://p.io' (from the environment): a remote libSQL server "
-        "needs a token in production; set TURSO_AUTH_TOKEN as well.",
+        "requires a token in production; set TURSO_AUTH_TOKEN as well.",
     ),
     (
         STAGING | {"TURSO_STAGING_DATABASE_URL": "https://10.0.0.1"},
-        "TURSO_STAGING_DATABASE_URL is 'https://10.0.0.1' (from the environment): a remote libSQL "
-        "server needs a token in staging; set TURSO_STAGING_AUTH_TOKEN as well.",
+        "TURSO_STAGING_DATABASE_URL is 'https://10.0.0.1' (from the environment): a remote "
+        "libSQL server requires a token in staging; set TURSO_STAGING_AUTH_TOKEN as well.",
     ),
     (
         TURSO | {"TURSO_DATABASE_URL": "libsql://p.io?authToken=a", "TURSO_AUTH_TOKEN": "b"},
-        "TURSO_DATABASE_URL is 'libsql://p.io' (from the environment): it carries an authToken "
-        "that differs from TURSO_AUTH_TOKEN; keep one of them.",
+        "TURSO_DATABASE_URL is 'libsql://p.io' (from the environment): its authToken differs "
+        "from TURSO_AUTH_TOKEN; keep one of them.",
     ),
     # Redis
     (
@@ -443,7 +442,7 @@ BAD = [
     ),
     (
         {"REDIS_URL": "redis://a", "REDIS_HOST": "b"},
-        "REDIS_URL is 'redis://a' (from the environment): REDIS_HOST names another server (b); "
+        "REDIS_URL is 'redis://a' (from the environment): REDIS_HOST is a different server (b); "
         "keep one of them.",
     ),
     (
@@ -458,9 +457,9 @@ BAD = [
         "set DEBUG=false or remove it.",
     ),
 ]
-HOW = "`python3 -c 'import secrets; print(secrets.token_urlsafe(50))'` makes one"
+HOW = "`python3 -c 'import secrets; print(secrets.token_urlsafe(50))'` generates one"
 INSECURE = "django-insecure-" + "a1" * 30
-API = "it must be an address such as https://api.openai.com/v1; "
+API = "it must be a URL such as https://api.openai.com/v1; "
 BAD += [
     *(
         (
@@ -482,12 +481,12 @@ BAD += [
     ),
     (
         {"QUEUE": "redis"},
-        "QUEUE is 'redis' (from the environment): there is no Redis; set REDIS_URL, or "
+        "QUEUE is 'redis' (from the environment): Redis is not configured; set REDIS_URL, or "
         "QUEUE=sqlite.",
     ),
     (
         {"APP_ENV": "staging", "DATABASE_URL": "sqlite:////a.db"},
-        f"SECRET_KEY is not set: staging needs one of 50 or more random characters; {HOW}.",
+        f"SECRET_KEY is not set: staging needs 50 or more random characters; {HOW}.",
     ),
     (
         STAGING | {"SECRET_KEY": "a" * 49},
@@ -496,8 +495,8 @@ BAD += [
     ),
     (
         PRODUCTION | {"SECRET_KEY": INSECURE},
-        f"SECRET_KEY is **** ({len(INSECURE)} characters) (from the environment): this one ships "
-        f"in the repository, so everybody knows it; {HOW}.",
+        f"SECRET_KEY is **** ({len(INSECURE)} characters) (from the environment): it is "
+        f"published in the repository; {HOW}.",
     ),
     (
         PRODUCTION | {"JWT_SECRET_KEY": "short"},
@@ -521,12 +520,12 @@ def test_what_is_not_allowed_is_refused_in_one_sentence(tmp_path, variables, sen
 
 
 def test_a_secret_in_a_committed_file_is_refused(tmp_path):
-    with pytest.raises(ConfigurationError, match="ships in the repository"):
+    with pytest.raises(ConfigurationError, match="is published in the repository"):
         read(tmp_path, PRODUCTION, {".env.example": f"SECRET_KEY={KEY}\n"})
 
 
 def test_a_folder_is_no_database(tmp_path):
-    with pytest.raises(ConfigurationError, match="that names a folder, not a file"):
+    with pytest.raises(ConfigurationError, match="it is a folder, not a file"):
         read(tmp_path, {"DATABASE_URL": f"sqlite:///{tmp_path}"})
 
 
@@ -587,8 +586,8 @@ def test_app_env_may_stand_in_the_named_file_only(tmp_path):
     with pytest.raises(ConfigurationError) as refusal:
         read(tmp_path, {}, {".env.local": "APP_ENV=staging\n"})
     assert str(refusal.value) == (
-        "APP_ENV is 'staging' (from .env.local), but that file is read in local alone: "
-        "set APP_ENV=staging in the environment, or remove the line."
+        "APP_ENV is 'staging' (from .env.local), but that file is only read in local. Set "
+        "APP_ENV=staging in the environment, or remove the line."
     )
 
 
@@ -597,13 +596,13 @@ def test_app_env_may_stand_in_the_named_file_only(tmp_path):
     [
         (
             b"PORT=1\nnonsense\n",
-            "Line 2 of .env.local sets nothing: a line must be NAME=value, a comment after #, or "
-            "empty; mend or remove it.",
+            "Line 2 of .env.local is not valid: a line must be NAME=value, a comment that starts "
+            "with #, or empty.",
         ),
-        (b"A=\xff\n", "'{path}' (.env.local) is not UTF-8 text at byte 3: save it again as UTF-8."),
+        (b"A=\xff\n", "'{path}' (.env.local) is not valid UTF-8 at byte 3; save it as UTF-8."),
         (
             b"PORT=abc\n",
-            "PORT is 'abc' (from .env.local): it must be a whole number from 1 to 65535; "
+            "PORT is 'abc' (from .env.local): it must be an integer from 1 to 65535; "
             "set PORT=8000.",
         ),
     ],
@@ -638,20 +637,20 @@ def test_secrets_come_from_files(tmp_path):
         (
             {"SECRET_KEY_FILE": "gone"},
             {},
-            "'{root}/gone' (the file that SECRET_KEY_FILE names) cannot be read (No such file or "
-            "directory): correct the path or its permissions.",
+            "'{root}/gone' (the file in SECRET_KEY_FILE) cannot be read (No such file or "
+            "directory); correct the path or its permissions.",
         ),
         (
             {"SECRET_KEY_FILE": "key"},
             {"key": "\n"},
-            "SECRET_KEY_FILE names the file '{root}/key', which is empty: write the value into "
-            "it, or remove SECRET_KEY_FILE.",
+            "The file '{root}/key' in SECRET_KEY_FILE is empty; write the value to it, or remove "
+            "SECRET_KEY_FILE.",
         ),
         (
             {"SECRET_KEY_FILE": "key", "SECRET_KEY": "a"},
             {"key": "b"},
-            "SECRET_KEY and SECRET_KEY_FILE are both set (from the environment): they say the "
-            "same thing in two ways; keep one.",
+            "SECRET_KEY and SECRET_KEY_FILE are both set (from the environment) and mean the "
+            "same; keep one of them.",
         ),
     ],
 )
@@ -728,8 +727,8 @@ def test_manage_py_says_one_sentence_and_exits_1(command):
     )
     assert done.returncode == 1
     assert done.stderr == (
-        "Configuration error: PORT is 'abc' (from the environment): it must be a whole number "
-        "from 1 to 65535; set PORT=8000.\n"
+        "Configuration error: PORT is 'abc' (from the environment): it must be an integer from 1 "
+        "to 65535; set PORT=8000.\n"
     )
     assert done.stdout == ""
 
@@ -746,7 +745,7 @@ def test_manage_py_says_that_migrations_are_missing(tmp_path):
     )
     assert done.returncode == 1
     assert done.stderr.startswith("Database error: there is no database at ")
-    assert "run `manage.py migrate` to make it" in done.stderr
+    assert "run `manage.py migrate` to create it" in done.stderr
     assert done.stderr.count("\n") == 1
 
 

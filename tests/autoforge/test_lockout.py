@@ -154,7 +154,7 @@ class TestThePage:
     def test_the_command_opens_nobody_elses(self, page):
         errors = StringIO()
         call_command("open_login", "stranger", stdout=StringIO(), stderr=errors)
-        assert "Nothing was closed by that name" in errors.getvalue()
+        assert "No failed logins were found" in errors.getvalue()
         assert log_in("owner", "owner-pass") == 429
 
     def test_in_japanese(self, page):
@@ -169,8 +169,8 @@ class TestThePage:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "Name a user, or an address with --address."),
-        (["--address", "home"], "'home' is no IP address"),
+        ([], "Specify a user, or an address with --address."),
+        (["--address", "home"], "'home' is not an IP address"),
     ],
 )
 def test_wrong_arguments_of_the_command(arguments, message):
@@ -197,7 +197,7 @@ def test_the_log_names_the_address_and_no_name(owner, caplog):
     limits.forget()
     fail("owner", 7, HTTP_X_FORWARDED_FOR="192.0.2.1")
     lines = [r.getMessage() for r in caplog.records if r.name == "autoforge.web.lockout"]
-    assert lines[0] == "A login is closed: too many failures from 127.0.0.1"
+    assert lines[0] == "Login blocked: too many failures from 127.0.0.1"
     assert "TRUSTED_PROXIES is 0" in lines[1]
     assert len(lines) == 2
     assert not any("owner" in line for line in lines)

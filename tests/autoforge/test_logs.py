@@ -217,7 +217,7 @@ class TestRepeats:
                 worker.loop()
         [line] = lines
         event = json.loads(line)
-        assert event["event"].startswith("Redis does not answer: ConnectionError")
+        assert event["event"].startswith("Redis is not responding: ConnectionError")
         assert "exception" not in event
         assert "planted" not in line
 

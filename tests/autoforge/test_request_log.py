@@ -149,7 +149,7 @@ def test_a_redis_that_is_away_is_a_reason_and_no_traceback(events, failing):
     failing(error)
     Client(raise_request_exception=False).get("/")
     [event] = events
-    assert event["reason"].startswith("Redis does not answer")
+    assert event["reason"].startswith("Redis is not responding")
     assert "exception" not in event
 
 

@@ -56,7 +56,7 @@ def test_what_does_not_come_back_says_why(name, error, sentence):
 
 
 def test_an_object_that_is_no_plain_data_is_not_made_here():
-    with pytest.raises(Exception, match="no plain data"):
+    with pytest.raises(Exception, match="not plain data"):
         call("return_class")
 
 

@@ -100,10 +100,10 @@ def database(tmp_path, settings, monkeypatch):
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        (".", "is a folder: name a file in it."),
-        ("none/copy.db", "does not exist: make it first."),
-        ("db.sqlite3", "is the database itself: name another file."),
-        ("taken", "exists: name another file, or add --replace."),
+        (".", "is a folder; specify a file in it."),
+        ("none/copy.db", "does not exist; create it first."),
+        ("db.sqlite3", "is the database itself; specify another file."),
+        ("taken", "already exists; specify another file, or add --replace."),
     ],
 )
 def test_copies_that_are_refused(database, tmp_path, target, message):
@@ -121,7 +121,7 @@ def test_a_copy_takes_the_place_of_an_older_one(database, tmp_path, capsys):
     (tmp_path / "taken").write_text("x")
     (tmp_path / "taken").chmod(0o644)
     call_command("backup_database", str(tmp_path / "taken"), "--replace")
-    assert capsys.readouterr().out.startswith(f"db.sqlite3 copied to {tmp_path}/taken (")
+    assert capsys.readouterr().out.startswith(f"Copied db.sqlite3 to {tmp_path}/taken (")
     assert modes(tmp_path)["taken"] == OWNER_ONLY
     with closing(sqlite3.connect(tmp_path / "taken")) as copy:
         assert copy.execute("SELECT count(*) FROM t").fetchone() == (0,)

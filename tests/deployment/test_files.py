@@ -193,7 +193,7 @@ def test_rendering_writes_for_the_owner_alone(tmp_path):
         ("A=${P_A}\nB=${P_B}\n", {}, "empty or not set: P_A, P_B."),
         ("A=${P_A}\n", {"P_A": "  "}, "empty or not set: P_A."),
         ("A=${P_A}\n", {"P_A": "x\ny"}, "has a line break: P_A."),
-        ("A=plain\n", {}, "line 1 of the template is not NAME=${PLACEHOLDER}."),
+        ("A=plain\n", {}, "line 1 of the template is not of the form NAME=${PLACEHOLDER}."),
     ],
 )
 def test_rendering_refuses_by_name_and_writes_nothing(tmp_path, template, values, sentence):

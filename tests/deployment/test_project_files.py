@@ -107,9 +107,13 @@ def test_the_notes_of_a_release_are_the_changelogs(tmp_path):
 @pytest.mark.parametrize(
     ("tag", "version", "sentence"),
     [
-        ("v1.2.4", "1.2.3", "The tag is v1.2.4, but autoforge/__init__.py says 1.2.3: tag v1.2.3"),
+        (
+            "v1.2.4",
+            "1.2.3",
+            "The tag is v1.2.4, but the version in autoforge/__init__.py is 1.2.3. Tag v1.2.3",
+        ),
         ("1.2.3", "1.2.3", "The tag is 1.2.3, but"),
-        ("v1.3.0", "1.3.0", "CHANGELOG.md has nothing under `## 1.3.0`: rename `## Unreleased`"),
+        ("v1.3.0", "1.3.0", "CHANGELOG.md has no section `## 1.3.0`. Rename `## Unreleased`"),
     ],
 )
 def test_a_tag_that_is_no_release_is_refused(tmp_path, tag, version, sentence):
@@ -145,7 +149,7 @@ def test_the_matrix_tests_what_is_named(monkeypatch, pythons, djangos, expected)
 
 def test_an_unknown_name_is_refused(monkeypatch):
     monkeypatch.setenv("PYTHONS", "3.9")
-    with pytest.raises(SystemExit, match=r"^PYTHONS names 3\.9: choose from 3\.11 3\.12"):
+    with pytest.raises(SystemExit, match=r"^PYTHONS contains 3\.9; choose from 3\.11 3\.12"):
         list(matrix._cells())
 
 

@@ -41,7 +41,7 @@ def file_error(code: int) -> sqlite3.Error:
     return error
 
 
-AWAY = raised(driver.Unreachable("db.example does not answer: start it"))
+AWAY = raised(driver.Unreachable("db.example is not responding: start it"))
 LOCKED = raised(file_error(sqlite3.SQLITE_BUSY))
 FULL = raised(file_error(sqlite3.SQLITE_FULL))
 LOST = raised(driver.TransactionLost("run it again"))
@@ -80,7 +80,7 @@ class TestPatience:
         assert store.retry_while_unavailable(failing(error, 5)) == "done"
         said = [record.getMessage() for record in caplog.records]
         assert said[0].startswith("Waiting for the database: ")
-        assert said[1].startswith("The database answers again, ")
+        assert said[1].startswith("The database is responding again after ")
         assert len(said) == 2  # not once for each attempt
 
     def test_one_that_is_back_at_once_is_no_news(self, caplog):
@@ -112,7 +112,7 @@ def test_the_wait_is_said_once_a_minute(monkeypatch, caplog):
     now[0] = 130.0
     announcer.goes_on()
     announcer.goes_on()
-    assert caplog.messages[2:] == ["The database answers again, 129 s later: going on"]
+    assert caplog.messages[2:] == ["The database is responding again after 129 s; continuing"]
     announcer.waits("it is away again")
     announcer.gives_up()
     announcer.waits("it is away once more")
@@ -177,7 +177,7 @@ def test_a_worker_whose_database_is_away_says_one_sentence_and_leaves_the_run(mo
 
     monkeypatch.setattr(store.DatabaseStore, "save", away)
     assert tasks.run_evaluation.func(str(run.pk)) == "interrupted"
-    assert f"Run {run.pk} is interrupted, and goes on later: " in caplog.text
+    assert f"Run {run.pk} was interrupted and will be resumed: " in caplog.text
     assert "Traceback" not in caplog.text
     run.refresh_from_db()
     assert (run.status, run.worker) == ("running", "")

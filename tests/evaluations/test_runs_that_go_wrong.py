@@ -132,7 +132,7 @@ def test_what_nobody_expects_is_an_error_of_one_case(strange):
     found = dict(TestResult.objects.values_list("run_case__position", "error"))
     assert found[0] == found[3] == ""
     assert found[1] == "the response could not be read (KeyError)"
-    assert found[2].startswith("the database refused what came: ")
+    assert found[2].startswith("the database rejected the answer: ")
     summary = run.evaluations.get().summary
     assert (summary["passed"], summary["errors"]) == (2, 2)
 
@@ -159,7 +159,7 @@ def test_a_bug_of_ours_ends_the_run_and_says_so(fake, monkeypatch):
     run = make_run(column(fake), settings=BACKGROUND)
     assert run_evaluation.func(str(run.pk)) == "failed"
     run.refresh_from_db()
-    assert run.message == "an unexpected error (ZeroDivisionError); the log says more"
+    assert run.message == "an unexpected error (ZeroDivisionError); see the log"
     assert runs_to_resume() == []
 
 
@@ -328,7 +328,7 @@ def _refusing_table():
 def test_a_database_that_refuses_every_result_ends_the_run(fake):
     run = execute_run(make_run(column(fake), questions=("a",)).pk)
     assert run.status == "failed"
-    assert run.message.startswith("the database refused a statement (")
+    assert run.message.startswith("the database rejected a statement (")
     assert "not today" in run.message
 
 

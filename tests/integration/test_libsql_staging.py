@@ -103,11 +103,11 @@ def test_with_a_good_token_everything_works(staging):
     [
         ({"seconds": -HOUR}, ("migrate",), "expired"),
         ({"seconds": -HOUR}, ("check_health", "--probe", "database"), "expired"),
-        ({"access": "ro"}, ("clearsessions",), "may only read: set an auth_token that may write"),
+        ({"access": "ro"}, ("clearsessions",), "is read-only: set an auth_token with write access"),
         (
             {"access": "ro"},
             ("migrate", "prompts", "zero"),
-            "may only read: set an auth_token that may write",
+            "is read-only: set an auth_token with write access",
         ),
     ],
 )
@@ -137,14 +137,14 @@ def test_a_token_of_another_server(staging):
     )
     done = staging.run("migrate", token=token)
     assert done.returncode == 1
-    assert "refuses the token, which is not valid for this server" in done.stderr
+    assert "rejected the token, which is not valid for this server" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
 def test_a_server_that_is_down(staging):
     done = staging.run("migrate", token=staging.token(), url="http://127.0.0.1:1")
     assert done.returncode == 1
-    assert "does not answer (connection refused): check that the server runs" in done.stderr
+    assert "is not responding (connection refused): check that the server is running" in done.stderr
     assert done.stderr.count("\n") == 1
 
 

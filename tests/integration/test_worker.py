@@ -145,4 +145,4 @@ def test_redis_is_needed_for_its_queue(tmp_path):
         cwd=ROOT, env=os.environ | {"QUEUE": "redis"}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 1
-    assert "there is no Redis; set REDIS_URL, or QUEUE=sqlite." in done.stderr
+    assert "Redis is not configured; set REDIS_URL, or QUEUE=sqlite." in done.stderr

@@ -76,8 +76,8 @@ def test_it_installs_once_repairs_what_was_interrupted_and_follows_a_move(tiny):
     project, environ = tiny
     first = bootstrap(project, environ)
     assert (first.returncode, first.stderr) == (0, "")
-    assert ".venv made with Python" in first.stdout
-    assert "tiny.txt installed: 1 pinned packages" in first.stdout
+    assert "Created .venv with Python" in first.stdout
+    assert "Installed tiny.txt: 1 pinned packages" in first.stdout
     assert can_import(project)
 
     again = bootstrap(project, environ)
@@ -85,12 +85,12 @@ def test_it_installs_once_repairs_what_was_interrupted_and_follows_a_move(tiny):
 
     (project / ".venv" / ".installed-tiny.txt").unlink()  # as after an install that was stopped
     repaired = bootstrap(project, environ)
-    assert "made" not in repaired.stdout
-    assert "tiny.txt installed" in repaired.stdout
+    assert "Created" not in repaired.stdout
+    assert "Installed tiny.txt" in repaired.stdout
 
     moved = project.rename(project.with_name("moved"))
     followed = bootstrap(moved, environ)
-    assert ".venv does not run here any more" in followed.stdout
+    assert ".venv no longer works here" in followed.stdout
     assert can_import(moved)
     first_line = (moved / ".venv" / "bin" / "pip").read_text().partition("\n")[0]
     assert "moved" in first_line or first_line == "#!/bin/sh"
@@ -103,8 +103,8 @@ def test_a_package_that_was_tampered_with_is_refused(tiny):
     log = project / ".venv" / "pip.log"
     assert refused.returncode == 1
     assert refused.stderr == (
-        "A downloaded package differs from the hash in tiny.txt, so nothing was installed: "
-        f"try again from another network or mirror; {log} names the package.\n"
+        "A downloaded package does not match its hash in tiny.txt, so nothing was installed. Try "
+        f"again from another network or mirror; the package is named in {log}.\n"
     )
     assert not can_import(project)
 
@@ -115,8 +115,8 @@ def test_no_network_is_one_sentence(project, clean_environ):
     refused = bootstrap(project, clean_environ | index, "requirements.txt")
     assert refused.returncode == 1
     assert refused.stderr == (
-        f"The packages of requirements.txt could not be downloaded, because 127.0.0.1 (port {port})"
-        " cannot be reached: check the network or the proxy, then run the same command again.\n"
+        "The packages of requirements.txt could not be downloaded because 127.0.0.1 (port "
+        f"{port}) is unreachable. Check the network or the proxy, then run the command again.\n"
     )
     assert not (project / ".venv" / ".installed-requirements.txt").exists()
 
@@ -136,8 +136,8 @@ def test_no_permission_is_one_sentence(project, clean_environ):
         project.chmod(0o755)
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr == (
-        f"No permission to write in {project}: use a copy of the project that belongs to you, "
-        "or change the folder's owner.\n"
+        f"No permission to write to {project}. Use a copy of the project that you own, or change "
+        "the owner of the folder.\n"
     )
 
 
@@ -147,8 +147,8 @@ def test_a_folder_that_is_no_virtual_environment_is_left_alone(project, clean_en
     refused = bootstrap(project, clean_environ)
     assert refused.returncode == 1
     assert refused.stderr == (
-        f"{project / '.venv'} is in the way and is not a virtual environment that can be made "
-        "anew: move it away, then run the same command again.\n"
+        f"{project / '.venv'} exists but is not a virtual environment that can be replaced. Move "
+        "it away, then run the command again.\n"
     )
     assert (project / ".venv" / "thesis.txt").read_text() == "years of work"
 
@@ -163,22 +163,21 @@ def test_a_folder_that_is_no_virtual_environment_is_left_alone(project, clean_en
             ),
             (
                 "pip could not install some.txt (Could not install packages due to an OSError: "
-                "[Errno 28] No space left on device): the whole log is in some.log."
+                "[Errno 28] No space left on device); the full log is in some.log."
             ),
         ),
         (
             "",
             (
-                "pip could not install some.txt (pip stopped without a reason): "
-                "the whole log is in some.log."
+                "pip could not install some.txt (pip stopped without a reason); the full log is "
+                "in some.log."
             ),
         ),
         (
             "NewConnectionError without a host",
             (
-                "The packages of some.txt could not be downloaded, because the package index "
-                "cannot "
-                "be reached: check the network or the proxy, then run the same command again."
+                "The packages of some.txt could not be downloaded because the package index is "
+                "unreachable. Check the network or the proxy, then run the command again."
             ),
         ),
     ],
@@ -198,13 +197,14 @@ def test_why_pip_failed_is_one_sentence(log, sentence, tmp_path, monkeypatch):
             (
                 "error: Request failed after 2 retries in 4.9s\n"
                 "  cause: Failed to fetch: https://mirror.example:8443/simple/rich/\n"
-                "  cause: error sending request for url (https://mirror.example:8443/simple/rich/)\n"
+                "  cause: error sending request for url "
+                "(https://mirror.example:8443/simple/rich/)\n"
                 "  cause: client error (Connect)\n"
             ),
             (
-                "The packages of some.txt could not be downloaded, because mirror.example (port "
-                "8443) cannot be reached: check the network or the proxy, then run the same "
-                "command again."
+                "The packages of some.txt could not be downloaded because mirror.example (port "
+                "8443) is unreachable. Check the network or the proxy, then run the command "
+                "again."
             ),
         ),
         (
@@ -214,24 +214,23 @@ def test_why_pip_failed_is_one_sentence(log, sentence, tmp_path, monkeypatch):
                 "  cause: dns error\n"
             ),
             (
-                "The packages of some.txt could not be downloaded, because index.example (port 80) "
-                "cannot be reached: check the network or the proxy, then run the same command "
-                "again."
+                "The packages of some.txt could not be downloaded because index.example (port "
+                "80) is unreachable. Check the network or the proxy, then run the command again."
             ),
         ),
         (
             "error: operation timed out\n",
             (
-                "The packages of some.txt could not be downloaded, because the package index "
-                "cannot be reached: check the network or the proxy, then run the same command "
-                "again."
+                "The packages of some.txt could not be downloaded because the package index is "
+                "unreachable. Check the network or the proxy, then run the command again."
             ),
         ),
         (
             "error: Failed to download `tiny==1.0`\n  cause: Hash mismatch for `tiny==1.0`\n",
             (
-                "A downloaded package differs from the hash in some.txt, so nothing was "
-                "installed: try again from another network or mirror; some.log names the package."
+                "A downloaded package does not match its hash in some.txt, so nothing was "
+                "installed. Try again from another network or mirror; the package is named in "
+                "some.log."
             ),
         ),
         (
@@ -241,14 +240,14 @@ def test_why_pip_failed_is_one_sentence(log, sentence, tmp_path, monkeypatch):
             ),
             (
                 "uv could not install some.txt (Failed to install: tiny-1.0: No space left on "
-                "device (os error 28)): the whole log is in some.log."
+                "device (os error 28)); the full log is in some.log."
             ),
         ),
         (
             "",
             (
-                "uv could not install some.txt (uv stopped without a reason): "
-                "the whole log is in some.log."
+                "uv could not install some.txt (uv stopped without a reason); the full log is in "
+                "some.log."
             ),
         ),
     ],

@@ -23,7 +23,7 @@ def test_one_that_is_there_is_enough(programs, name):
 def test_none_is_a_reason_with_the_way_out(programs, monkeypatch):
     from launch.chromium import ensure
 
-    reason = "there is no chromium; install it (on Debian: sudo apt-get install chromium)"
+    reason = "Chromium is not installed; install it (on Debian: sudo apt-get install chromium)"
     assert ensure() == reason
     monkeypatch.setenv("CHROMIUM", "no")
-    assert ensure() == "there is no chromium, and CHROMIUM=no forbids to install it"
+    assert ensure() == "Chromium is not installed, and CHROMIUM=no prevents installing it"

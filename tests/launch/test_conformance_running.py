@@ -231,11 +231,11 @@ def _is_alive(pid):
     [
         (
             "WARNING: NewConnectionError('...')\nERROR: No matching distribution found for django",
-            "the package index cannot be reached, check the network or the proxy",
+            "the package index is unreachable; check the network or the proxy",
         ),
         (
             "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.",
-            "what came differs from the hash in the requirements file",
+            "the download does not match the hash in the requirements file",
         ),
         ("ERROR: No space left on device.", "No space left on device"),
         ("", "pip stopped without a reason"),
@@ -254,7 +254,9 @@ def test_the_pin_of_django_comes_with_all_its_hashes():
 
 
 def test_a_django_that_is_not_pinned_is_refused():
-    with pytest.raises(LaunchError, match=r"^No requirements file pins Django 1\.0"):
+    with pytest.raises(
+        LaunchError, match=r"^Django 1\.0 is installed, but no requirements file pins it"
+    ):
         source._requirement("1.0")
 
 

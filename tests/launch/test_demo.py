@@ -77,9 +77,8 @@ def test_it_is_loaded_beside_other_rows_and_only_once():
     with pytest.raises(CommandError) as refusal:
         call_command("load_demo")
     assert str(refusal.value) == (
-        "The demo content is in this database already (“Code review of a small change”, perhaps "
-        "deleted): nothing was changed; it is loaded only where none of its prompts, templates "
-        "and suites is."
+        "The demo content has already been loaded into this database (“Code review of a small "
+        "change” exists, possibly in the trash). Nothing was changed."
     )
     assert Prompt.objects.count() == 12
 

@@ -12,7 +12,7 @@ OLD = 'echo "3.9.18 whole /usr/bin/python3"; exit 1'
 BARE = 'echo "3.11.2 bare /usr/bin/python3.11"'
 BROKEN_SHIM = 'echo "command not found in this version" >&2; exit 127'
 NEED = "AutoForge needs Python 3.11 or newer, but "
-INSTALL = "install one, or name it: make run PYTHON=/path/to/python3.11"
+INSTALL = "Install one, or specify it: make run PYTHON=/path/to/python3.11"
 
 
 def find(folder: Path, programs: dict[str, str], *arguments: str):
@@ -51,12 +51,12 @@ def test_one_without_venv_is_better_than_none(tmp_path):
 @pytest.mark.parametrize(
     ("programs", "sentence"),
     [
-        ({}, f"{NEED}there is no Python on PATH that runs: {INSTALL}\n"),
-        ({"python3": BROKEN_SHIM}, f"{NEED}there is no Python on PATH that runs: {INSTALL}\n"),
-        ({"python3": OLD}, f"{NEED}python3 is 3.9.18: {INSTALL}\n"),
+        ({}, f"{NEED}no working Python was found on PATH. {INSTALL}\n"),
+        ({"python3": BROKEN_SHIM}, f"{NEED}no working Python was found on PATH. {INSTALL}\n"),
+        ({"python3": OLD}, f"{NEED}python3 is 3.9.18. {INSTALL}\n"),
         (
             {"python3": OLD, "python": 'echo "2.7.18 bare /usr/bin/python"; exit 1'},
-            f"{NEED}python3 is 3.9.18, python is 2.7.18: {INSTALL}\n",
+            f"{NEED}python3 is 3.9.18, python is 2.7.18. {INSTALL}\n",
         ),
     ],
 )
@@ -67,10 +67,10 @@ def test_none_that_is_good_is_one_sentence(tmp_path, programs, sentence):
 
 def test_the_one_that_is_asked_for_is_taken_or_refused(tmp_path):
     programs = {"python3": GOOD, "mine": GOOD, "old": OLD}
-    other = "give another one, as in: make run PYTHON=/path/to/python3.11\n"
+    other = "Specify another one, for example: make run PYTHON=/path/to/python3.11\n"
     assert find(tmp_path, programs, "mine").stdout == f"{sys.executable}\n"
-    assert find(tmp_path, programs, "old").stderr == f"{NEED}old is 3.9.18: {other}"
-    assert find(tmp_path, programs, "gone").stderr == f"{NEED}gone does not run: {other}"
+    assert find(tmp_path, programs, "old").stderr == f"{NEED}old is 3.9.18. {other}"
+    assert find(tmp_path, programs, "gone").stderr == f"{NEED}gone does not work. {other}"
 
 
 def test_make_run_stops_with_that_sentence(project, clean_environ, tmp_path):
@@ -88,5 +88,5 @@ def test_make_run_stops_with_that_sentence(project, clean_environ, tmp_path):
         check=False,
     )
     assert made.returncode != 0
-    assert made.stderr.startswith(f"{NEED}python3 is 3.9.18: give another one")
+    assert made.stderr.startswith(f"{NEED}python3 is 3.9.18. Specify another one")
     assert not (project / ".venv").exists()

@@ -24,7 +24,7 @@ from tests.support.ports import free_port
 
 PASSWORD = re.compile(r"the password (\S+)$", re.MULTILINE)
 NO_SUCH_ADDRESS = os.strerror(errno.EADDRNOTAVAIL)
-READY = "Ctrl-C stops it"
+READY = "Press Ctrl-C to stop"
 
 
 class Launch:
@@ -139,7 +139,7 @@ def test_the_first_launch_sets_up_and_the_second_changes_nothing(project, launch
     rows, content = dump(project), file.read_bytes()
     second = launch()
     assert PASSWORD.search(second.output) is None
-    assert "with the password that the first run showed" in second.output
+    assert "with the password shown on the first run" in second.output
     assert "manage.py changepassword admin" in second.output
     assert second.stop(signal.SIGINT) == 0
     assert "Traceback" not in second.output
@@ -167,7 +167,7 @@ def test_requests_are_shown_where_the_level_is_asked_for(migrated, launch):
 
 def test_redis_that_is_down_is_said_and_pages_work(migrated, launch):
     started = launch(REDIS_URL=f"redis://:hidden-word@127.0.0.1:{free_port()}/0")
-    assert "Redis is configured and does not answer: pages work without it" in started.output
+    assert "Redis is configured but not responding; pages work without it" in started.output
     assert "hidden-word" not in started.output
     with urllib.request.urlopen(f"{started.url}admin/login/") as page:
         assert page.status == 200
@@ -181,8 +181,8 @@ def test_a_port_in_use_is_refused_before_anything_is_written(project, clean_envi
             refused = run_python(project, environ, "scripts/run.py")
             assert (refused.returncode, refused.stdout) == (1, "")
             assert refused.stderr == (
-                f"Port {port} is in use by another program: stop that one, or take another port, "
-                f"as in: make run PORT={port + 1 if port < 65535 else port - 1}\n"
+                f"Port {port} is in use by another program. Stop that program, or choose another "
+                f"port, for example: make run PORT={port + 1 if port < 65535 else port - 1}\n"
             )
     assert not (project / ".env.local").exists()
     assert not list((project / "data").iterdir())
@@ -194,9 +194,8 @@ def test_a_port_in_use_is_refused_before_anything_is_written(project, clean_envi
         (
             {"APP_ENV": "production"},
             (
-                "make run is for one person's machine, and APP_ENV is 'production': unset "
-                "APP_ENV, or "
-                "serve with gunicorn as docs/deployment.md says."
+                "make run is for development, but APP_ENV is 'production'. Unset APP_ENV, or "
+                "deploy with gunicorn as described in docs/deployment.md."
             ),
         ),
         (
@@ -209,37 +208,35 @@ def test_a_port_in_use_is_refused_before_anything_is_written(project, clean_envi
         (
             {"DATABASE_URL": "sqlite:///words.db"},
             (
-                "{project}/words.db is not a SQLite database: move it away, or name another "
-                "file in "
-                "DATABASE_URL."
+                "{project}/words.db is not a SQLite database. Move it away, or set another file "
+                "in DATABASE_URL."
             ),
         ),
         (
             {"DATABASE_URL": "sqlite://:memory:"},
             (
-                "DATABASE_URL is sqlite://:memory:, a database that every request would find "
-                "empty: "
-                "name a file, such as sqlite:///./data/autoforge_dev.db."
+                "DATABASE_URL is sqlite://:memory:, so every request would get an empty "
+                "database. Use a file, such as sqlite:///./data/autoforge_dev.db."
             ),
         ),
         (
             {"DATABASE_URL": "sqlite:////no/such/folder/a.db"},
             (
-                "The database is to be /no/such/folder/a.db, but the folder /no/such/folder "
-                "does not "
-                "exist: make it with mkdir -p /no/such/folder, or correct DATABASE_URL."
+                "The database file is /no/such/folder/a.db, but the folder /no/such/folder does "
+                "not exist. Create it with mkdir -p /no/such/folder, or correct DATABASE_URL."
             ),
         ),
         (
             {"HOST": "192.0.2.1"},
             (
-                f"HOST is '192.0.2.1', but this machine cannot serve there ({NO_SUCH_ADDRESS}): "
-                "use 127.0.0.1, or 0.0.0.0 for every address."
+                "HOST is '192.0.2.1', which is not an address of this machine "
+                f"({NO_SUCH_ADDRESS}); use 127.0.0.1, or 0.0.0.0 for all addresses."
             ),
         ),
         (
             {"HOST": "no-such-name.invalid"},
-            "HOST is 'no-such-name.invalid', a name that leads to no address here: use 127.0.0.1.",
+            "HOST is 'no-such-name.invalid', which cannot be resolved to an address; use "
+            "127.0.0.1.",
         ),
     ],
 )
@@ -268,8 +265,8 @@ def test_a_data_folder_without_permission_is_one_sentence(project, clean_environ
     assert (refused.returncode, refused.stderr) == (
         1,
         (
-            f"No permission to write {project}/data, where the database is: change its owner or "
-            "permissions, or name another file in DATABASE_URL.\n"
+            f"No permission to write to {project}/data, which the database needs. Change its "
+            "owner or permissions, or set another file in DATABASE_URL.\n"
         ),
     )
     assert not (project / ".env.local").exists()

@@ -188,7 +188,7 @@ def test_a_broken_directory_changes_nothing(workshop, tmp_path, name, old, new, 
 
 def test_errors_of_the_command(workshop, tmp_path):
     (tmp_path / "file").write_text("x", encoding="utf-8")
-    with pytest.raises(CommandError, match="is a file; name a directory"):
+    with pytest.raises(CommandError, match="is a file; specify a directory"):
         export(tmp_path / "file")
     with pytest.raises(CommandError, match="There is no prompt “nobody”"):
         export(tmp_path / "x.csv", "--prompt", "nobody")

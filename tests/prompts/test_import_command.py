@@ -104,7 +104,7 @@ def test_one_bad_row_keeps_everything_out(write, capsys):
     output = capsys.readouterr()
     assert output.err.splitlines() == BAD_LINES
     assert output.out == (
-        "Nothing was imported: 3 of 5 rows were rejected. Mend the file, or import the other rows "
+        "Nothing was imported: 3 of 5 rows were rejected. Fix the file, or import the other rows "
         "with --partial.\n"
     )
     assert not Prompt.all_objects.exists()
@@ -133,7 +133,7 @@ DRY_RUNS = [
         "title,content\na,\n",
         (),
         1,
-        "Nothing would be imported: 1 of 1 row was rejected. Mend the file, or import the other "
+        "Nothing would be imported: 1 of 1 row was rejected. Fix the file, or import the other "
         "rows with --partial.\n",
     ),
 ]
@@ -349,7 +349,7 @@ UNOPENED = [
     (
         "-",
         [],
-        "standard input cannot be read: its format is not known; specify the format with --format "
+        "standard input cannot be read: its format is unknown; specify the format with --format "
         "csv|json|jsonl|yaml|xlsx. Nothing was imported.",
     ),
 ]

@@ -105,13 +105,13 @@ def test_the_command_brings_roles_back(member):
         call_command("sync_roles", *options, stdout=out)
         return out.getvalue()
 
-    assert "Every role has just what is declared" in run()
+    assert "Every role has exactly the permissions declared" in run()
     editor = Group.objects.get(name="Editor")
     editor.permissions.remove(editor.permissions.get(codename="change_prompt"))
     with pytest.raises(SystemExit):
         run("--check")
     assert "Editor: prompts: 1 added" in run()
-    assert "Every role has just what is declared" in run("--check")
+    assert "Every role has exactly the permissions declared" in run("--check")
 
 
 def test_an_old_migration_meets_grants_of_tables_that_come_later():

@@ -40,10 +40,10 @@ def _exercise_redis(url: str) -> str:
     except (ConnectionInterrupted, RedisError, OSError) as error:
         cause = error.__cause__ or error
         raise ProbeError(
-            f"Redis at {server_name(url)} does not answer ({type(cause).__name__})",
+            f"Redis at {server_name(url)} is not responding ({type(cause).__name__})",
             "Correct REDIS_PASSWORD, or the password in REDIS_URL."
             if isinstance(cause, AuthenticationError)
-            else "Start Redis, or correct REDIS_URL or REDIS_HOST; pages go on without a cache.",
+            else "Start Redis, or correct REDIS_URL or REDIS_HOST; pages work without a cache.",
         ) from error
     return f"Redis at {server_name(url)}"
 
@@ -51,12 +51,12 @@ def _exercise_redis(url: str) -> str:
 def _exercise(client: Any) -> None:
     key = f"health:{uuid.uuid4().hex}"
     client.set(key, "value", timeout=LIFE_SECONDS * 100)
-    _expect(client.get(key), "value", "a stored value does not come back")
+    _expect(client.get(key), "value", "a stored value cannot be read back")
     client.delete(key)
-    _expect(client.get(key), None, "a deleted value comes back")
+    _expect(client.get(key), None, "a deleted value is still there")
     client.set(key, "value", timeout=LIFE_SECONDS)
     time.sleep(LIFE_SECONDS * 2)
-    _expect(client.get(key), None, "an expired value comes back")
+    _expect(client.get(key), None, "an expired value is still there")
 
 
 def _expect(actual: object, expected: object, fault: str) -> None:

@@ -25,12 +25,12 @@ def probe() -> str:
         free = shutil.disk_usage(folder).free
     except OSError as error:
         raise ProbeError(
-            f"the data's folder cannot be asked: {error.strerror}",
-            "Make it, or correct DATABASE_URL.",
+            f"the data folder cannot be inspected: {error.strerror}",
+            "Create it, or correct DATABASE_URL.",
         ) from error
     if free < LEAST_FREE_BYTES:
         raise ProbeError(
-            f"{free // MEBIBYTE} MiB free, {LEAST_FREE_BYTES // MEBIBYTE} MiB are needed",
+            f"{free // MEBIBYTE} MiB free, {LEAST_FREE_BYTES // MEBIBYTE} MiB required",
             "Free space on the disk that holds the data.",
         )
     return f"{free // MEBIBYTE} MiB free"

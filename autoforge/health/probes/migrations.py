@@ -25,6 +25,7 @@ def probe() -> str:
     if state.unknown:
         raise ProbeError(
             f"applied but not in this code: {', '.join(state.unknown)}",
-            "The database is newer than the code: deploy the newer code, or migrate back with it.",
+            "The database is newer than the code. Deploy the newer code, or use it to migrate "
+            "back.",
         )
     return f"{len(state.applied)} applied, none pending"

@@ -21,15 +21,15 @@ def probe() -> str:
     open_files = readable_by_others(secret_files)
     if open_files:
         names = " ".join(path.name for path in open_files)
-        raise ProbeError(f"others may read {names}", f"Run `chmod 600 {names}`.")
+        raise ProbeError(f"other users can read {names}", f"Run `chmod 600 {names}`.")
     path = database_file()
     if path is not None and writable_by_all(path):
-        raise ProbeError(f"everybody may write {path.name}", f"Run `chmod 600 {path.name}`.")
+        raise ProbeError(f"any user can write to {path.name}", f"Run `chmod 600 {path.name}`.")
     data_files = list(list_database_files(path)) if path is not None else []
     if settings.QUEUE == "sqlite":
         data_files += list_database_files(settings.ENVIRONMENT.queue_file)
     open_files = readable_by_others(data_files)
     if open_files:
         names = " ".join(file.name for file in open_files)
-        raise ProbeError(f"others may read {names}", f"Run `chmod 600 {names}`.")
-    return f"{len(secret_files)} files of secrets, readable by their owner alone"
+        raise ProbeError(f"other users can read {names}", f"Run `chmod 600 {names}`.")
+    return f"{len(secret_files)} files with secrets, readable only by their owner"

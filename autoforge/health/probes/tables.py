@@ -10,8 +10,8 @@ from autoforge.health.errors import ProbeError
 from core.database.drift import Difference, count_expected, find_differences
 
 SHOWN: Final = 10
-MIGRATE: Final = "Run `manage.py migrate`; if it finds nothing to do, "
-RESTORE: Final = "restore the newest backup, or bring by hand what is named to what its model says."
+MIGRATE: Final = "Run `manage.py migrate`; if there is nothing to migrate, "
+RESTORE: Final = "restore the latest backup, or change the named objects to match their models."
 
 
 def probe() -> str:
@@ -32,7 +32,7 @@ def probe() -> str:
     counts = count_expected()
     return (
         f"{counts['table']} tables with {counts['index']} indexes and {counts['trigger']} triggers "
-        "are as models and migrations say"
+        "match the models and migrations"
     )
 
 

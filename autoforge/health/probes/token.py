@@ -8,7 +8,7 @@ from autoforge.health.errors import ProbeError
 from core.jwt_claims import expiry, is_read_only
 
 SOON = timedelta(days=14)
-RENEW = "Make a new one with `turso db tokens create`, and set it."
+RENEW = "Create a new one with `turso db tokens create`, and set it."
 
 
 def probe() -> str:
@@ -27,5 +27,5 @@ def probe() -> str:
     left = ends - datetime.now(UTC)
     if left <= timedelta(0):
         raise ProbeError(f"the token expired at {ends:%Y-%m-%d %H:%M} UTC", RENEW)
-    detail = f"the token is good until {ends:%Y-%m-%d %H:%M} UTC, {rights}"
+    detail = f"the token is valid until {ends:%Y-%m-%d %H:%M} UTC, {rights}"
     return f"{detail}\nIt expires within {SOON.days} days. {RENEW}" if left < SOON else detail

@@ -25,11 +25,14 @@ def probe() -> str:
         outage = find_outage(error)
         raise ProbeError(
             f"a row cannot be written: {outage.cause if outage else error}",
-            "Check that the database's file and folder are writable (or its token is not "
-            "read-only), that migrations are applied, and that no other program holds the lock.",
+            "Check that the database file and its folder are writable (or that the token is not "
+            "read-only), that all migrations are applied, and that no other program holds the "
+            "lock.",
         ) from error
     if count != 1:
-        raise ProbeError("a row was written and did not come back", "Check the database's disk.")
+        raise ProbeError(
+            "a row was written but could not be read back", "Check the database's disk."
+        )
     return "a row was inserted, read back and rolled back"
 
 

@@ -20,8 +20,8 @@ class Command(BaseCommand):
     """Copies the database into a file that only its owner may read."""
 
     help = (
-        "Copies the whole SQLite database into a file, also while it is in use. "
-        "Only you can read the copy."
+        "Copies the whole SQLite database to a file, even while it is in use. Only you can read "
+        "the copy."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -34,29 +34,29 @@ class Command(BaseCommand):
         entry = settings.DATABASES["default"]
         if entry["ENGINE"] != "core.sqlite":
             raise CommandError(
-                "The database is a libSQL server, which copies itself: use "
-                "`turso db shell NAME .dump`, or the server's own replication."
+                "The database is on a libSQL server; use `turso db shell NAME .dump`, or the "
+                "server's replication."
             )
         source, target = Path(entry["NAME"]), options["file"]
         if not source.is_file():
-            raise CommandError(f"There is no database at {source}: run `manage.py migrate` first.")
+            raise CommandError(f"There is no database at {source}; run `manage.py migrate` first.")
         _check_target(target, source, replace=options["replace"])
         try:
             size = _copy(source, target)
         except (OSError, sqlite3.Error) as error:
             raise CommandError(f"The copy could not be written to {target}: {error}.") from error
-        self.stdout.write(f"{source.name} copied to {target} ({size:,} bytes)")
+        self.stdout.write(f"Copied {source.name} to {target} ({size:,} bytes)")
 
 
 def _check_target(target: Path, source: Path, *, replace: bool) -> None:
     if target.is_dir():
-        raise CommandError(f"{target} is a folder: name a file in it.")
+        raise CommandError(f"{target} is a folder; specify a file in it.")
     if not target.parent.is_dir():
-        raise CommandError(f"The folder {target.parent} does not exist: make it first.")
+        raise CommandError(f"The folder {target.parent} does not exist; create it first.")
     if target.exists() and any(target.samefile(file) for file in list_database_files(source)):
-        raise CommandError(f"{target} is the database itself: name another file.")
+        raise CommandError(f"{target} is the database itself; specify another file.")
     if target.exists() and not replace:
-        raise CommandError(f"{target} exists: name another file, or add --replace.")
+        raise CommandError(f"{target} already exists; specify another file, or add --replace.")
 
 
 def _copy(source: Path, target: Path) -> int:

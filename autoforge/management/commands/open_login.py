@@ -29,14 +29,14 @@ class Command(BaseCommand):
     def handle(self, *_arguments: object, **options: Any) -> None:
         """Open them and say how many failures were forgotten."""
         if not options["names"] and not options["address"]:
-            raise CommandError("Name a user, or an address with --address.")
+            raise CommandError("Specify a user, or an address with --address.")
         addresses = [_parse(text) for text in options["address"]]
         count = open_logins(names=options["names"], addresses=addresses)
         what = "failed login" if count == 1 else "failed logins"
         self.stdout.write(f"{count} {what} forgotten.")
         if not count:
             self.stderr.write(
-                "Nothing was closed by that name or address: look at how it is written."
+                "No failed logins were found for that user or address; check the spelling."
             )
 
 
@@ -45,5 +45,5 @@ def _parse(text: str) -> str:
         return find_network(ipaddress.ip_address(text.strip()))
     except ValueError:
         raise CommandError(
-            f"{text!r} is no IP address: write one such as 203.0.113.7 or 2001:db8::1."
+            f"{text!r} is not an IP address, such as 203.0.113.7 or 2001:db8::1."
         ) from None

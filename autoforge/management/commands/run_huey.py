@@ -14,7 +14,7 @@ class Command(BaseCommand):
     """Work through the queue until SIGINT (what is under way is finished) or SIGTERM."""
 
     help = (
-        "Processes the queue, such as evaluations, until it is stopped. SIGINT "
+        "Processes queued runs until it is stopped. SIGINT "
         "finishes the work in progress first. Runs whose worker died are resumed. "
         "Any number of workers can run at the same time."
     )
@@ -33,11 +33,11 @@ class Command(BaseCommand):
         """Work."""
         if settings.HUEY is None:
             raise CommandError(
-                "QUEUE is in-process: the server runs evaluations itself, there is no queue to "
-                "work on. Set QUEUE=sqlite (one machine) or QUEUE=redis (any number)."
+                "QUEUE is in-process: the server runs evaluations itself, so there is no queue "
+                "to process. Set QUEUE=sqlite (one machine) or QUEUE=redis (any number)."
             )
         if options["workers"] < 1:
-            raise CommandError("--workers is a whole number from 1 up")
+            raise CommandError("--workers must be an integer of at least 1")
         from huey.contrib.djhuey import HUEY, close_db  # only where there is one
 
         autodiscover_modules("tasks")
@@ -45,7 +45,7 @@ class Command(BaseCommand):
             work = close_db(calmly(import_string(path)))
             HUEY.periodic_task(_every(minutes), name=path)(work)
             HUEY.on_startup(name=path)(work)
-        self.stderr.write(f"Working on the queue ({settings.QUEUE}); Ctrl-C stops")
+        self.stderr.write(f"Processing the queue ({settings.QUEUE}); press Ctrl-C to stop")
         consumer = HUEY.create_consumer(workers=options["workers"], check_worker_health=True)
         consumer.run()
 

@@ -14,14 +14,12 @@ class Command(BaseCommand):
 
     help = (
         f"Gives the groups {', '.join(ROLES)} the permissions that the apps declare for them. "
-        "Exit status with --check: 0 they have them, 1 they do not."
+        "Exit status with --check: 0 if they have exactly these, 1 if not."
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Add the options."""
-        parser.add_argument(
-            "--check", action="store_true", help="only check, without changing anything"
-        )
+        parser.add_argument("--check", action="store_true", help="check without changing anything")
 
     def handle(self, *args: object, **options: object) -> None:
         """Grant, and say what changed."""
@@ -34,6 +32,6 @@ class Command(BaseCommand):
                         self.stdout.write(f"{role}: {label}: {added} added, {removed} removed")
             transaction.set_rollback(bool(options["check"]))
         if not changed:
-            self.stdout.write("Every role has just what is declared for it.")
+            self.stdout.write("Every role has exactly the permissions declared for it.")
         elif options["check"]:
             raise SystemExit(1)

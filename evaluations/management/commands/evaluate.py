@@ -75,7 +75,8 @@ class Command(BaseCommand):
 
     help = (
         "Runs the cases of a suite or of a promptfoo configuration (YAML or JSON), scores every "
-        "answer, compares versions and shows, with statistics, which is better. Stored answers "
+        "answer, compares versions and shows, with statistics, which one is better. Stored "
+        "answers "
         "are not requested again: --resume continues a run. Exit status: 0 passed, "
         "1 failed, 2 wrong usage or input, 3 stopped by a limit, 4 errors in the run."
     )
@@ -155,7 +156,7 @@ class Command(BaseCommand):
         if run.message:
             self.stderr.write(f"{run.get_status_display()}: {run.message}.")
         if run.status != Run.Status.COMPLETED:
-            self.stderr.write(f"Go on with: manage.py evaluate --resume {run.pk}")
+            self.stderr.write(f"Continue with: manage.py evaluate --resume {run.pk}")
         code = reporting.exit_code(report)
         if code:
             sys.exit(code)

@@ -82,6 +82,6 @@ class Command(BaseCommand):
         """Store the suite, or only try it; return what became of it."""
         if options["dry_run"]:
             check_suite(suite, replace_cases=options["replace"])
-            return f"“{suite.name}”: {len(suite.cases)} cases; nothing was kept."
+            return f"“{suite.name}”: {len(suite.cases)} cases; nothing was saved (dry run)."
         row, count = store_suite(suite, replace_cases=options["replace"])
         return f"Imported “{row.name}” with {count} cases."

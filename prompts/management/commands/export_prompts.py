@@ -28,7 +28,7 @@ class Command(BaseCommand):
     help = (
         "Exports prompts: to a file (.csv .json .jsonl .yaml .xlsx) the newest version of each, "
         "to a directory every version as Markdown with front matter, which import_prompts reads "
-        "back. What has not changed is not written. Exit status: 0 exported, 2 could not."
+        "back. Unchanged files are not rewritten. Exit status: 0 exported, 2 failed."
     )
     requires_system_checks: list[str] = []
 
@@ -105,7 +105,7 @@ def _format_of(target: str) -> str | None:
     if suffix in WRITERS and not Path(target).is_dir():
         return suffix
     if target == STANDARD_OUTPUT:
-        raise CommandError("Name the format with --format.", returncode=WRONG_INPUT)
+        raise CommandError("Specify the format with --format.", returncode=WRONG_INPUT)
     return None
 
 
@@ -131,7 +131,7 @@ def _to_file(target: str, chosen: str, rows: QuerySet[Prompt]) -> int:
 def _to_directory(folder: Path, rows: Iterable[Archived], *, prune: bool) -> dict[str, int]:
     if folder.exists() and not folder.is_dir():
         raise CommandError(
-            f"{folder} is a file; name a directory, or a file that ends in "
+            f"{folder} is a file; specify a directory, or a file that ends in "
             f"{', '.join(f'.{name}' for name in WRITERS)}.",
             returncode=WRONG_INPUT,
         )

@@ -40,13 +40,13 @@ STOPPED: Final = "Stopped. Nothing was imported."
 
 
 class Command(BaseCommand):
-    """Import; exit 0 all imported, 1 rows rejected, 2 could not read."""
+    """Import; exit 0 all imported, 1 rows rejected, 2 the input could not be read."""
 
     help = (
         "Imports prompts from a file, all of them or none. Columns title/name/act and "
         "content/prompt/text are recognised; name, description, kind, syntax, variables, tags, "
         "status, user_id and metadata fill the fields of that name, all others go to metadata. "
-        "Exit status: 0 all imported, 1 rows rejected, 2 could not read."
+        "Exit status: 0 all imported, 1 rows rejected, 2 the input could not be read."
     )
     requires_system_checks: list[str] = []
 
@@ -55,7 +55,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "file",
             metavar="FILE",
-            help="the file, or a directory of export_prompts; - is standard input",
+            help="the file, or a directory written by export_prompts; - is standard input",
         )
         parser.add_argument("--format", choices=FORMATS, help="default: from the file name")
         parser.add_argument("--title-column", metavar="C", help="the column with the title")
@@ -117,7 +117,7 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps({**counts, "kept": not options["dry_run"]}))
             return
         summary = ", ".join(f"{count:,} {name}" for name, count in counts.items())
-        self.stdout.write(f"{summary}{' (dry run: nothing kept)' if options['dry_run'] else ''}.")
+        self.stdout.write(f"{summary}{' (dry run: nothing saved)' if options['dry_run'] else ''}.")
 
     def _make_report(self, options: dict[str, object]) -> Report:
         chosen: type[Report] = TextReport
@@ -209,7 +209,7 @@ def _format_of(name: str) -> str:
     suffix = Path(name).suffix.lower()
     if name == STANDARD_INPUT or suffix not in SUFFIXES:
         known = f"its name does not end in {', '.join(SUFFIXES)}"
-        why = "its format is not known" if name == STANDARD_INPUT else known
+        why = "its format is unknown" if name == STANDARD_INPUT else known
         raise UnreadableError("import.format", why=why, formats="|".join(FORMATS))
     return SUFFIXES[suffix]
 

@@ -22,7 +22,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--older-than", type=int, default=30, metavar="DAYS", help="default: 30"
         )
-        parser.add_argument("--dry-run", action="store_true", help="only show how many there are")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="show how many there are, without deleting them"
+        )
 
     @no_translations
     def handle(self, *args: object, **options: Any) -> None:
@@ -31,6 +33,6 @@ class Command(BaseCommand):
             keys = services.find_purgeable(older_than_days=options["older_than"])
             count = len(keys) if options["dry_run"] else services.purge_prompts(keys)
         except ApplicationError as error:
-            raise CommandError(f"{error}. Nothing was removed.", returncode=2) from error
-        done = "would be removed" if options["dry_run"] else "removed for good"
+            raise CommandError(f"{error}. Nothing was deleted.", returncode=2) from error
+        done = "would be permanently deleted" if options["dry_run"] else "permanently deleted"
         self.stdout.write(f"{count} {done}.")

@@ -48,9 +48,14 @@ class Command(BaseCommand):
         parser.add_argument(
             "--var", action="append", default=[], metavar="K=V", help="a value; can be repeated"
         )
-        parser.add_argument("--vars", metavar="FILE", help="a JSON file with an object of values")
         parser.add_argument(
-            "--format", choices=("text", "json"), default="text", help="json includes the version"
+            "--vars", metavar="FILE", help="a JSON file that contains an object of values"
+        )
+        parser.add_argument(
+            "--format",
+            choices=("text", "json"),
+            default="text",
+            help="json includes the version number",
         )
 
     @no_translations
@@ -113,7 +118,7 @@ def _read_file(name: str) -> dict[str, object]:
         raise CommandError(f"{name} is not JSON: {error}.", returncode=WRONG_INPUT) from error
     if not isinstance(values, dict):
         raise CommandError(
-            f'{name} must hold a JSON object of values, such as {{"name": "Aiko"}}.',
+            f'{name} must contain a JSON object of values, such as {{"name": "Aiko"}}.',
             returncode=WRONG_INPUT,
         )
     return values

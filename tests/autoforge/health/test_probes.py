@@ -62,18 +62,19 @@ def test_it_could_not_ask(database):
     done = manage(["check_health", "--probe", "cach"], database)
     assert done.returncode == 2
     assert done.stderr == (
-        f"CommandError: There is no probe 'cach'; there are {', '.join(PROBES)}. "
-        "Did you mean cache?\n"
+        f"CommandError: Unknown probe 'cach'; available: {', '.join(PROBES)}. Did you mean cache?\n"
     )
     done = manage(["check_health", "--timeout=soon"], database)
     assert done.returncode == 2
-    assert "it must be a number of seconds above 0, 3600 at most." in done.stderr
+    assert "must be a number of seconds greater than 0 and at most 3600" in done.stderr
     assert manage(["check_health", "--format", "xml"], database).returncode == 2
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "nan", "soon"])
 def test_a_time_that_is_none_is_refused(text):
-    with pytest.raises(CommandError, match="it must be a number of seconds above 0, 3600 at most"):
+    with pytest.raises(
+        CommandError, match="must be a number of seconds greater than 0 and at most 3600"
+    ):
         call_command("check_health", f"--timeout={text}")
 
 
@@ -141,7 +142,7 @@ def test_a_held_lock_is_reported_in_time(database):
     done = manage(["check_health", "--probe", "write", "--timeout", "1"], database)
     connection.close()
     assert done.returncode == 1
-    assert "no answer within 1 s" in done.stdout
+    assert "no result within 1 s" in done.stdout
     assert time.monotonic() - started < 15
 
 
@@ -152,7 +153,7 @@ def test_redis_alive_killed_and_back(database, redis_server):
     redis_server.kill()
     status, check = probe("cache", database, **variables)
     assert (status, check["status"]) == (1, "unhealthy")
-    assert check["detail"].startswith(f"Redis at 127.0.0.1:{redis_server.port}/0 does not answer")
+    assert check["detail"].startswith(f"Redis at 127.0.0.1:{redis_server.port}/0 is not responding")
     assert "Start Redis" in check["hint"]
     redis_server.start()
     assert probe("cache", database, **variables)[0] == 0
@@ -183,10 +184,10 @@ def test_the_disk_is_nearly_full(settings, monkeypatch, tmp_path):
     monkeypatch.setitem(entry, "NAME", str(tmp_path / "db.sqlite3"))
     assert disk.probe().endswith("MiB free")
     monkeypatch.setattr(disk, "LEAST_FREE_BYTES", shutil.disk_usage("/").total * 1024)
-    with pytest.raises(ProbeError, match="MiB are needed"):
+    with pytest.raises(ProbeError, match="MiB required"):
         disk.probe()
     monkeypatch.setitem(entry, "NAME", "/no/such/folder/db.sqlite3")
-    with pytest.raises(ProbeError, match="cannot be asked: No such file or directory"):
+    with pytest.raises(ProbeError, match="cannot be inspected: No such file or directory"):
         disk.probe()
 
 
@@ -200,11 +201,11 @@ def token(**claims) -> str:
         (None, "the database needs no token", ""),
         ({}, "the token does not expire, read and write", ""),
         ({"a": "ro"}, "the token does not expire, read-only", ""),
-        ({"exp": 4_102_444_800}, "the token is good until 2100-01-01 00:00 UTC, read and", ""),
+        ({"exp": 4_102_444_800}, "the token is valid until 2100-01-01 00:00 UTC, read and", ""),
         (
             {"exp": (datetime.now(UTC) + timedelta(days=3)).timestamp()},
-            "the token is good until",
-            "It expires within 14 days. Make a new one",
+            "the token is valid until",
+            "It expires within 14 days. Create a new one",
         ),
     ],
 )
@@ -234,13 +235,13 @@ def test_files_that_others_may_read_or_write(database, tmp_path):
     env.write_text("APP_ENV=local\n")
     env.chmod(0o644)
     status, check = probe("permissions", database, ENV_FILE=str(env))
-    assert (status, check["detail"]) == (1, "others may read .env.shared")
+    assert (status, check["detail"]) == (1, "other users can read .env.shared")
     assert check["hint"] == "Run `chmod 600 .env.shared`."
     env.chmod(0o600)
     assert probe("permissions", database, ENV_FILE=str(env))[0] == 0
     database.chmod(0o666)
     status, check = probe("permissions", database, ENV_FILE=str(env))
-    assert (status, check["detail"]) == (1, "everybody may write db.sqlite3")
+    assert (status, check["detail"]) == (1, "any user can write to db.sqlite3")
 
 
 def test_database_info(database):
@@ -257,7 +258,7 @@ def test_database_info(database):
 def test_database_info_without_a_database(tmp_path):
     done = manage(["database_info"], tmp_path / "none.sqlite3")
     assert done.returncode == 1
-    assert done.stderr.startswith("CommandError: The database cannot be asked: there is no data")
+    assert done.stderr.startswith("CommandError: The database cannot be queried: there is no data")
     assert done.stderr.count("\n") == 1
 
 

@@ -44,7 +44,7 @@ def of_table(found: list[str], kind: str) -> list[str]:
 def test_a_database_as_its_migrations_made_it_has_no_difference():
     assert find_differences() == ()
     assert tables.probe().startswith("3")
-    assert "are as models and migrations say" in tables.probe()
+    assert "match the models and migrations" in tables.probe()
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_a_table_that_is_gone_is_no_work_for_a_shell():
             cursor.execute("DROP TABLE ratings")
         with pytest.raises(ProbeError, match="the table ratings is missing") as seen:
             tables.probe()
-        assert "restore the newest backup" in seen.value.hint
+        assert "restore the latest backup" in seen.value.hint
         raise UndoError
 
 

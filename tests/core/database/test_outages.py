@@ -155,18 +155,18 @@ def drifted(path: Path, use) -> Iterator[None]:
 
 
 FAULTS = {
-    locked: "another program holds the lock of",
-    read_only: "may only be read: give this user write access to the file, and to its folder",
-    query_only: "may only be read: give this user write access",
-    disk_full: "is full, or a quota or limit is reached: free space there, and try again",
+    locked: "another program holds the lock on",
+    read_only: "is read-only: give this user write access to the file and to its folder",
+    query_only: "is read-only: give this user write access",
+    disk_full: "is full, or a quota or limit has been reached: free space there, and try again",
     garbage: "is not a SQLite database: correct DATABASE_URL, or move the file away",
-    damaged: "is damaged (database disk image is malformed): stop the product and restore",
+    damaged: "is damaged (database disk image is malformed): stop AutoForge and restore",
     missing: "there is no database at",
-    no_folder: "make the folder and run `manage.py migrate`, or correct DATABASE_URL",
-    a_folder: "cannot be opened: let this user read and write the file and its folder",
+    no_folder: "create the folder and run `manage.py migrate`, or correct DATABASE_URL",
+    a_folder: "cannot be opened: give this user read and write access to the file and its folder",
     empty: "migrations are not applied; run `manage.py migrate`",
     behind: "are not applied; run `manage.py migrate`",
-    drifted: "the database is not as its migrations made it (the column deleted_at of",
+    drifted: "the database does not match its migrations (the column deleted_at of",
 }
 ONLY_WRITES = (locked, read_only, query_only, disk_full)  # who only reads goes on
 # The others leave its tables alone, or room for its row.
@@ -240,7 +240,7 @@ def test_every_command_says_one_sentence(fault, files, run):
         assert FAULTS[fault] in err, command
         assert "Traceback" not in out + err
         if fault is drifted and command.startswith("evaluate {folder}"):
-            assert "\nFailed: the database refused a statement (" in err
+            assert "\nFailed: the database rejected a statement (" in err
             continue  # the run could be made: it says how it ended
         assert err.startswith("Database error: "), (command, err)
         assert err.count("\n") == 1, command
@@ -272,7 +272,7 @@ def test_migrate_alone_makes_a_file(migrated, tmp_path, use, run):
     use(path)
     code, _, err = run("showmigrations")
     assert (code, path.exists()) == (1, False)
-    assert f"there is no database at {path}: run `manage.py migrate` to make it" in err
+    assert f"there is no database at {path}: run `manage.py migrate` to create it" in err
     assert run("migrate contenttypes --verbosity=0")[0] == 0
     assert path.stat().st_size > 0
 
@@ -295,8 +295,8 @@ def test_who_waits_for_a_lock_says_so(migrated, tmp_path, use, monkeypatch, capl
         with connection.cursor() as cursor:
             cursor.execute("UPDATE prompts SET title = title")
     said = [record.getMessage() for record in caplog.records]
-    assert said[0].startswith("Waiting for the database: another program holds the lock of ")
-    assert said[1].startswith("The database answers again, ")
+    assert said[0].startswith("Waiting for the database: another program holds the lock on ")
+    assert said[1].startswith("The database is responding again after ")
     assert len(said) == 2
 
 

@@ -76,7 +76,9 @@ def test_somebodys_data_is_never_wiped(wrapper, libsql_server, namespace):
     url = f"{libsql_server.url}?namespace={namespace}"
     run(url, "CREATE TABLE precious (x)")
     creation = wrapper(NAME=url).creation
-    with pytest.raises(ImproperlyConfigured, match="1 tables and was not made for tests: nothing"):
+    with pytest.raises(
+        ImproperlyConfigured, match=r"1 tables that was not created for tests\. Nothing"
+    ):
         creation._create_test_db(verbosity=0, autoclobber=True)
     assert tables(url) == {"precious"}
 

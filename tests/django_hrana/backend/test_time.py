@@ -158,7 +158,7 @@ def test_sums(local, moment, microseconds):
 
 
 def test_an_unknown_part_is_refused_as_on_sqlite():
-    with pytest.raises(OperationalError, match="choose one of year, month, day"):
+    with pytest.raises(OperationalError, match="use one of year, month, day"):
         temporal.extract("day' FROM x", "x", [])
 
 

@@ -222,7 +222,7 @@ class TestStolen:
         cursor.execute("INSERT INTO t (x) VALUES ('victim')")
         time.sleep(1.1)
         thief.cursor().execute("INSERT INTO t (x) VALUES ('thief')")
-        with pytest.raises(driver.TransactionLost, match="nothing of it was written") as caught:
+        with pytest.raises(driver.TransactionLost, match="rolled the transaction back") as caught:
             if then == "execute":
                 cursor.execute("INSERT INTO t (x) VALUES ('later')")
             elif then == "executemany":
@@ -289,8 +289,8 @@ class TestModes:
     @pytest.mark.parametrize(
         ("options", "message"),
         [
-            ({"transaction_mode": "immediate"}, "transaction_mode is not valid: choose one of"),
-            ({"timeout": 0}, "timeout is not valid: give a number of seconds above 0"),
+            ({"transaction_mode": "immediate"}, "transaction_mode is not valid: use one of"),
+            ({"timeout": 0}, "timeout is not valid: use a number of seconds greater than 0"),
             ({"namespace": "a.b"}, "the namespace is not valid"),
         ],
     )
@@ -346,11 +346,11 @@ class TestLargeResults:
         cursor = connection.cursor()
         cursor.execute("CREATE TABLE t (x)")
         cursor.execute("INSERT INTO t SELECT hex(randomblob(1000)) FROM generate_series(1, 6000)")
-        with pytest.raises(driver.DataError, match="was carried out, but its answer is larger"):
+        with pytest.raises(driver.DataError, match="was executed, but its result is larger"):
             cursor.execute("UPDATE t SET x = x || 'y' RETURNING x")
         assert cursor.execute("SELECT count(*) FROM t WHERE x LIKE '%y'").fetchone() == (6000,)
         cursor.execute("BEGIN")
-        with pytest.raises(driver.DataError, match="the transaction is rolled back"):
+        with pytest.raises(driver.DataError, match="the transaction was rolled back"):
             cursor.execute("UPDATE t SET x = x || 'z' RETURNING x")
         with pytest.raises(driver.TransactionLost):
             connection.commit()

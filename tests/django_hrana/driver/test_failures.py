@@ -19,28 +19,28 @@ REFUSED = TransportError("connection refused", was_sent=False)
         (
             lambda: failures.unreachable(SERVER, REFUSED),
             Unreachable,
-            f"{WHERE} does not answer (connection refused): check that the server runs, and that "
-            "the URL and the network are right",
+            f"{WHERE} is not responding (connection refused): check that the server is running, "
+            "and that the URL and the network are correct",
             True,
         ),
         (
             lambda: failures.lost(SERVER, CUT),
             TransactionLost,
-            f"the transaction on {WHERE} broke off (connection reset), and nothing of it was "
-            "written: run it again",
+            f"the transaction on {WHERE} was interrupted (connection reset) and rolled back: run "
+            "it again",
             True,
         ),
         (
             failures.ended,
             TransactionLost,
-            "the server has ended the transaction, and nothing of it was written: run it again",
+            "the server has ended the transaction and rolled it back: run it again",
             True,
         ),
         (
             lambda: failures.unknown(SERVER, CUT, "COMMIT"),
             OutcomeUnknown,
-            f"{WHERE} gave no answer to COMMIT (connection reset): it was carried out, or it was "
-            "not; look at the data before you run it again",
+            f"{WHERE} did not answer COMMIT (connection reset), so it is unknown whether it was "
+            "executed: check the data before you run it again",
             False,
         ),
     ],

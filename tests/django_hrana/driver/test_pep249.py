@@ -123,7 +123,7 @@ def test_executemany_is_for_changes(cursor):
     for sql in ("SELECT ?", "BEGIN"):
         with pytest.raises(driver.ProgrammingError, match="statements that change data"):
             cursor.executemany(sql, [[1]])
-    with pytest.raises(driver.ProgrammingError, match=r"executescript\(\) is not there"):
+    with pytest.raises(driver.ProgrammingError, match=r"executescript\(\) is not supported"):
         cursor.executescript("SELECT 1")
 
 

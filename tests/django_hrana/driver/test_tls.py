@@ -139,5 +139,5 @@ def test_a_certificate_for_another_name(libsql_server, tmp_path, monkeypatch, co
 
 
 def test_a_server_without_tls(libsql_server, connect):
-    with pytest.raises(driver.Unreachable, match="does not answer"):
+    with pytest.raises(driver.Unreachable, match="is not responding"):
         connect(f"libsql://127.0.0.1:{libsql_server.port}").cursor().execute("SELECT 1")

@@ -72,7 +72,7 @@ def test_encode(value, expected):
 @pytest.mark.parametrize(
     ("value", "kind", "message"),
     [
-        (2**63, driver.DataError, "an integer is too large: the database holds 64 bits"),
+        (2**63, driver.DataError, "an integer is too large: the database stores 64 bits"),
         (-(2**63) - 1, driver.DataError, "an integer is too large"),
         ("secret\ud800", driver.DataError, "half of a surrogate pair at position 7"),
         (object(), driver.ProgrammingError, "type object is not supported as a parameter"),
@@ -125,7 +125,9 @@ def test_infinity_arrives_too(floats):
     sql = "SELECT CAST(? AS TEXT), CAST(:b AS TEXT)"
     floats.execute(sql.replace(":b", "?"), [float("inf"), float("-inf")])
     assert floats.fetchone() == ("Inf", "-Inf")
-    with pytest.raises(driver.NotSupportedError, match=r"by number such as \?1: write \? or :name"):
+    with pytest.raises(
+        driver.NotSupportedError, match=r"to numbered parameters such as \?1: use \? or :name"
+    ):
         floats.execute("SELECT ?1", [float("inf")])
 
 

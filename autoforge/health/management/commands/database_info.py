@@ -28,10 +28,10 @@ class Command(BaseCommand):
         try:
             facts = gather()
         except ProbeError as error:
-            raise CommandError(f"The database cannot be asked: {error}. {error.hint}") from error
+            raise CommandError(f"The database cannot be queried: {error}. {error.hint}") from error
         except DatabaseError as error:
             reason = explain(error) or error
-            raise CommandError(f"The database cannot be asked: {reason}.") from error
+            raise CommandError(f"The database cannot be queried: {reason}.") from error
         if options["format"] == "json":
             self.stdout.write(json.dumps(facts, ensure_ascii=False, indent=2))
         else:

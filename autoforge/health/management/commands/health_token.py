@@ -15,7 +15,9 @@ class Command(BaseCommand):
     def handle(self, *args: object, **options: object) -> None:
         """Print the token alone, so that a script can take it; say on stderr how long it lives."""
         if not settings.JWT_SECRET_KEY:
-            raise CommandError("JWT_SECRET_KEY is not set, so there are no tokens: set it first.")
+            raise CommandError(
+                "JWT_SECRET_KEY is not set; tokens are signed with it, so set it first."
+            )
         token, ends = tokens.issue()
         self.stdout.write(token)
-        self.stderr.write(f"Good until {ends:%Y-%m-%d %H:%M} UTC; send it as a Bearer token.")
+        self.stderr.write(f"Valid until {ends:%Y-%m-%d %H:%M} UTC; send it as a Bearer token.")

@@ -40,9 +40,9 @@ class DatabaseCreation(sqlite3.DatabaseCreation):
         if self._admin_url is None:
             if not name:
                 raise ImproperlyConfigured(
-                    f"DATABASES[{self.connection.alias!r}]['TEST'] names no database for tests: "
-                    "set ADMIN_URL to the admin API of the server, where each run makes one of "
-                    "its own, or NAME to the URL of an empty database."
+                    f"DATABASES[{self.connection.alias!r}]['TEST'] specifies no database for "
+                    "tests: set ADMIN_URL to the admin API of the server, where each test run "
+                    "creates its own database, or NAME to the URL of an empty database."
                 )
             return str(name)
         return _with_namespace(settings["NAME"], _namespace(name or self._default_name()))
@@ -58,8 +58,8 @@ class DatabaseCreation(sqlite3.DatabaseCreation):
     def _admin(self) -> driver.Admin:
         if self._admin_url is None:
             raise ImproperlyConfigured(
-                "Parallel tests need a database each: set TEST['ADMIN_URL'] to the admin API of "
-                "the server, or run them without --parallel."
+                "Parallel tests need one database per process: set TEST['ADMIN_URL'] to the "
+                "admin API of the server, or run them without --parallel."
             )
         return driver.Admin(self._admin_url)
 
@@ -149,9 +149,9 @@ class DatabaseCreation(sqlite3.DatabaseCreation):
             names = {name for _kind, name in objects}
             if names and MARKER not in names:
                 raise ImproperlyConfigured(
-                    f"DATABASES[{self.connection.alias!r}]['TEST']['NAME'] is a database that "
-                    f"holds {len(names)} tables and was not made for tests: nothing was touched; "
-                    "name an empty database."
+                    f"DATABASES[{self.connection.alias!r}]['TEST']['NAME'] is a database with "
+                    f"{len(names)} tables that was not created for tests. Nothing was changed; "
+                    "use an empty database."
                 )
             connection.foreign_keys = False  # tables go in any order, and refer to each other
             with connection.transaction():

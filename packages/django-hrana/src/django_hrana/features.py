@@ -13,26 +13,35 @@ __all__ = ["DatabaseFeatures"]
 MAX_PARAMETERS: Final = 32_766
 
 EXPECTED_FAILURES: Final[dict[str, set[str]]] = {
-    "Raw SQL with REGEXP asks for a function of that name, which nobody can register on a server; "
-    "regex lookups work, written as SQL.": {
+    (
+        "Raw SQL with REGEXP calls a function of that name, which cannot be registered on a "
+        "server; regex lookups work, because they are translated to SQL."
+    ): {
         "backends.sqlite.tests.Tests.test_regexp_function",
     },
-    "It expects 500 and 999 parameters; the server takes 32766.": {
+    "It expects 500 and 999 parameters; the server accepts 32766.": {
         "backends.sqlite.test_operations.SQLiteOperationsTests.test_bulk_batch_size",
     },
-    "It expects a request for the server's version on each first connection, which we save: every "
-    "libSQL server is newer than Django asks for.": {
+    (
+        "It expects a query for the server's version on each first connection, which this backend "
+        "omits: every libSQL server is newer than Django requires."
+    ): {
         "backends.sqlite.tests.Tests.test_check_database_version_supported",
     },
-    "It expects a request that asks for JSON, which we save: every libSQL server has it.": {
+    (
+        "It expects a query that checks for JSON support, which this backend omits: every libSQL "
+        "server has it."
+    ): {
         "backends.sqlite.test_features.FeaturesTests.test_supports_json_field_operational_error",
     },
     "It expects file names; a test database here is a URL.": {
         "backends.sqlite.test_creation.TestDbSignatureTests.test_custom_test_name",
         "backends.sqlite.test_creation.TestDbSignatureTests.test_get_test_db_clone_settings_name",
     },
-    "It reads, lets another connection write, and writes, all in one transaction: with one writer "
-    "at a time somebody has to wait or to fail. (Django skips it for SQLite in memory.)": {
+    (
+        "It reads, lets another connection write, and writes, all in one transaction: with one "
+        "writer at a time, one of them has to wait or fail. (Django skips it for SQLite in memory.)"
+    ): {
         "delete_regress.tests.DeleteLockingTest.test_concurrent_delete",
     },
 }

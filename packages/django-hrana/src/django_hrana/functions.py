@@ -140,8 +140,8 @@ def _regex(node: Any, compiler: Any, connection: object) -> Compiled:
     pattern_sql, patterns = node.process_rhs(compiler, connection)
     if pattern_sql != "%s":
         raise NotSupportedError(
-            "libSQL has no regular expressions of its own, and this backend writes them as SQL: "
-            "the pattern must be a constant, not an expression of the database's."
+            "libSQL has no regular expressions, so this backend translates them to SQL: the "
+            "pattern must be a constant, not a database expression."
         )
     try:
         automaton = regex.compile_regex(str(patterns[0]), ignore_case=node.lookup_name == "iregex")

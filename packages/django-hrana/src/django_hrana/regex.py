@@ -69,8 +69,8 @@ class UnsupportedRegex(ValueError):
 
     def __init__(self, construct: str) -> None:
         super().__init__(
-            f"Regular expressions with {construct} cannot be run on a libSQL server: write the "
-            "pattern without, or filter in Python."
+            f"Regular expressions with {construct} are not supported on a libSQL server: rewrite "
+            "the pattern, or filter in Python."
         )
 
 

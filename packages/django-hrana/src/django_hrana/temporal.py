@@ -203,9 +203,7 @@ def _search(steps: Sequence[tuple[str, int]]) -> str:
 
 def _template(templates: dict[str, str], kind: str) -> str:
     if kind not in templates:  # the class that Django's functions for SQLite end in
-        raise OperationalError(
-            f"there is no such part of a date or time: choose one of {', '.join(templates)}"
-        )
+        raise OperationalError(f"unknown part of a date or time: use one of {', '.join(templates)}")
     return templates[kind]
 
 

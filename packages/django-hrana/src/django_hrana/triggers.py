@@ -72,7 +72,7 @@ def set_aside(connection: Any, triggers: Iterable[Trigger]) -> Iterator[None]:
                 cursor.execute(f"EXPLAIN {trigger.occasion}")
             except DatabaseError as error:
                 raise DatabaseError(
-                    f"the trigger {trigger.name} does not fit the changed table: drop it in a "
+                    f"the trigger {trigger.name} does not match the changed table: drop it with "
                     f"RunSQL before this operation and create a new one after it ({error})"
                 ) from error
 

@@ -54,8 +54,8 @@ def _faults(settings: Mapping[str, Any], alias: str) -> Iterator[CheckMessage]:
     yield from _namespace(options.get("namespace"), where)
     for name in sorted(set(options) - set(OPTIONS), key=str):
         yield Error(
-            f"{where}['OPTIONS'] holds {name!r}, which the libSQL backend does not know.",
-            hint=f"It takes {', '.join(OPTIONS)}.",
+            f"{where}['OPTIONS'] contains {name!r}, which is not an option of the libSQL backend.",
+            hint=f"Available options: {', '.join(OPTIONS)}.",
             id="libsql.E006",
         )
     test = settings.get("TEST") or {}
@@ -78,7 +78,7 @@ def _token(value: object, where: str) -> Iterator[CheckMessage]:
     if value is not None and not callable(value) and not is_clean:
         yield Error(
             f"{where}['OPTIONS']['auth_token'] is improperly configured (its value is not shown).",
-            hint="Give a token without white space, or a function that returns it.",
+            hint="Use a token without white space, or a function that returns one.",
             id="libsql.E002",
         )
 
@@ -88,7 +88,10 @@ def _timeout(value: Any, where: str) -> Iterator[CheckMessage]:
     if value is not None and not (is_number and math.isfinite(value) and value > 0):
         yield Error(
             f"{where}['OPTIONS']['timeout'] is improperly configured to {value!r}.",
-            hint="Give a number of seconds above 0, such as 60; a writer may wait 5 s for others.",
+            hint=(
+                "Use a number of seconds greater than 0, such as 60; a writer may wait 5 s for "
+                "others."
+            ),
             id="libsql.E003",
         )
 
@@ -110,7 +113,7 @@ def _namespace(value: object, where: str) -> Iterator[CheckMessage]:
     except driver.InterfaceError:
         yield Error(
             f"{where}['OPTIONS']['namespace'] is improperly configured to {value!r}.",
-            hint="Give 1 to 63 letters, digits, - and _: the name of a database on the server.",
+            hint="Use 1 to 63 letters, digits, - and _: the name of a database on the server.",
             id="libsql.E005",
         )
 
@@ -120,8 +123,8 @@ def _doubts(settings: Mapping[str, Any], alias: str) -> Iterator[CheckMessage]:
     mode = str(options.get("transaction_mode") or "auto").upper()
     if settings.get("ATOMIC_REQUESTS") and mode != "DEFERRED":
         yield checks.Warning(
-            f"settings.DATABASES[{alias!r}] has ATOMIC_REQUESTS, so that every request waits for "
-            "the one write lock of the database.",
+            f"settings.DATABASES[{alias!r}] has ATOMIC_REQUESTS, so every request waits for the "
+            "single write lock of the database.",
             hint="Remove it and use atomic() where it is needed, or set transaction_mode DEFERRED.",
             id="libsql.W001",
         )

@@ -74,5 +74,5 @@ class Admin:
             return
         message, _code = describe_failure(response.body)
         raise OperationalError(
-            f"the admin API at {self._transport.endpoint} refused {method} {path}: {message}"
+            f"the admin API at {self._transport.endpoint} rejected {method} {path}: {message}"
         )

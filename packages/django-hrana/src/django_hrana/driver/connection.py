@@ -77,7 +77,7 @@ def connect(
         timeout: seconds to wait for an answer.
         transaction_mode: how transactions begin: "auto" (with the write lock, so that what was read
             is still true when it is written), "DEFERRED", "IMMEDIATE" or "EXCLUSIVE".
-        namespace: name of the database on a server that holds many.
+        namespace: name of the database on a server with many.
         autocommit: False, as PEP 249 has it: a transaction begins with the first statement.
         converters: functions by declared type in lower case; they get a column's value.
 
@@ -97,9 +97,9 @@ def connect(
         >>> connection.close()
     """
     if transaction_mode not in MODES:
-        raise InterfaceError(f"transaction_mode is not valid: choose one of {', '.join(MODES)}")
+        raise InterfaceError(f"transaction_mode is not valid: use one of {', '.join(MODES)}")
     if not timeout > 0:
-        raise InterfaceError("timeout is not valid: give a number of seconds above 0")
+        raise InterfaceError("timeout is not valid: use a number of seconds greater than 0")
     stream = Stream(Endpoint.parse(url, namespace), timeout, auth_token)
     return Connection(
         stream, mode=transaction_mode, autocommit=autocommit, converters=converters or {}
@@ -595,13 +595,13 @@ def _ending(stream: Stream, lines: Iterator[bytes]) -> Iterator[bytes]:
 
 def _too_large_in() -> DataError:
     return DataError(
-        "the statement's answer is larger than the 10 MB that the server sends, so the transaction "
-        "is rolled back: return fewer columns or rows"
+        "the result is larger than the 10 MB that the server sends, so the transaction was "
+        "rolled back: return fewer columns or rows"
     )
 
 
 def _too_large_outside() -> DataError:
     return DataError(
-        "the statement was carried out, but its answer is larger than the 10 MB that the server "
+        "the statement was executed, but its result is larger than the 10 MB that the server "
         "sends: return fewer columns or rows"
     )

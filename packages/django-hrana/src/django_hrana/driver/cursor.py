@@ -91,7 +91,7 @@ class Cursor:
             ProgrammingError: always.
         """
         raise ProgrammingError(
-            "executescript() is not there: run each statement by execute(), in a transaction"
+            "executescript() is not supported: run each statement with execute(), in a transaction"
         )
 
     def fetchone(self) -> Row | None:
@@ -221,6 +221,6 @@ def _inlined(sql: str, values: Mapping[Any, Cell | Literal]) -> str:
         return with_literals(sql, literals)
     except ValueError as error:
         raise NotSupportedError(
-            "infinity, and numbers with 16 or 17 digits, cannot be parameters by number such as "
-            f"{error}: write ? or :name"
+            "infinity, and numbers with 16 or 17 digits, cannot be bound to numbered parameters "
+            f"such as {error}: use ? or :name"
         ) from error

@@ -38,7 +38,7 @@ class Endpoint:
         Args:
             url: `libsql://host` (TLS; `?tls=0` for none), `https://host` or `http://host:port`;
                 `?namespace=name` says the same as the argument, and goes before it.
-            namespace: name of a database on a server that holds many of them.
+            namespace: name of a database on a server with many of them.
 
         Raises:
             InterfaceError: the URL or the namespace is not valid; what may be secret is not shown.
@@ -52,7 +52,7 @@ class Endpoint:
             raise InterfaceError(f"the database URL has no valid scheme or host: {ALLOWED}")
         if "@" in parts.netloc or parts.fragment:
             raise InterfaceError(
-                "the database URL carries a user, a password or a #: a token goes into auth_token"
+                "the database URL contains a user, a password or a #: set the token in auth_token"
             )
         options = _options(parts.query, parts.scheme)
         namespace = options.get("namespace", namespace)
@@ -106,8 +106,8 @@ def _options(query: str, scheme: str) -> dict[str, str]:
     allowed = {"namespace", "tls"} if scheme == "libsql" else {"namespace"}
     if len(options) != len(pairs) or set(options) - allowed or options.get("tls", "0") not in "01":
         raise InterfaceError(
-            "the database URL takes no parameters but namespace=, and tls=0 after libsql://: a "
-            "token goes into auth_token"
+            "the database URL has a parameter other than namespace= (and tls=0 after libsql://): "
+            "set the token in auth_token"
         )
     return options
 

@@ -175,37 +175,33 @@ CLASSES: Final[dict[str, type[DatabaseError]]] = {
     "TRANSACTION_TIMEOUT": TransactionLost,
 }
 BUSY: Final = (
-    "database is locked: somebody else wrote since this transaction began to read; run it again, "
-    "or let it begin with the write lock (transaction_mode IMMEDIATE or auto)"
+    "database is locked: another connection has written since this transaction began to read; "
+    "run it again, or begin it with the write lock (transaction_mode IMMEDIATE or auto)"
 )
 SENTENCES: Final[dict[str, str]] = {
     "BLOCKED": (
-        "the server blocks this database ({message}): the plan's quota is most often the cause; "
+        "the server blocks this database ({message}): most likely the plan's quota is exhausted; "
         "raise it or wait until it is renewed"
     ),
     "SQLITE_BUSY": BUSY,
     "SQLITE_BUSY_SNAPSHOT": BUSY,
     "SQL_MANY_STATEMENTS": "You can only execute one statement at a time.",
     "STREAM_EXPIRED": (
-        "the server ended the transaction after 10 seconds without a statement, and nothing of it "
-        "was written: keep slow work out of transactions and run it again"
+        "the server ended the transaction after 10 seconds without a statement, and rolled it "
+        "back: keep slow work out of transactions and run it again"
     ),
     "TRANSACTION_TIMEOUT": (
-        "the server took the transaction away, because it held the write lock for more than 5 "
-        "seconds while others waited, and nothing of it was written: make it shorter and run it "
-        "again"
+        "the server rolled the transaction back because it held the write lock for more than 5 "
+        "seconds while others waited: make it shorter and run it again"
     ),
 }
-EXPIRED: Final = "the token for {place} has expired: make a new one and set it as auth_token"
-UNKNOWN: Final = "{place} asks for a token: set it as auth_token"
+EXPIRED: Final = "the token for {place} has expired: create a new one and set it as auth_token"
+UNKNOWN: Final = "{place} requires a token: set it as auth_token"
 REFUSED: Final = (
-    "{place} refuses the token, which is not valid for this server: copy it again, or make a new "
-    "one for this database, and set it as auth_token"
+    "{place} rejected the token, which is not valid for this server: copy it again, or create a "
+    "new one for this database, and set it as auth_token"
 )
-READ_ONLY: Final = (
-    "the token for {place} may only read: set an auth_token that may write, or leave the data as "
-    "it is"
-)
+READ_ONLY: Final = "the token for {place} is read-only: set an auth_token with write access"
 FORBIDDEN: Final = "{place} does not allow this: {message}"
 STATUSES: Final[dict[int, tuple[type[DatabaseError], str]]] = {
     401: (AccessDenied, ""),
@@ -213,23 +209,23 @@ STATUSES: Final[dict[int, tuple[type[DatabaseError], str]]] = {
     404: (
         DatabaseNotFound,
         (
-            "{place} answers, but has no such database: correct the host name in the URL, or the "
-            "namespace ({message})"
+            "{place} responded, but has no such database: correct the host name in the URL, or "
+            "the namespace ({message})"
         ),
     ),
     429: (
         Overloaded,
-        "{place} has no room for another connection now: try again, or let fewer processes use it",
+        "{place} cannot accept another connection at the moment: try again, or use fewer processes",
     ),
 }
 TOO_BIG: Final = "string or blob too big"
 TOO_BIG_SENTENCE: Final = (
-    "a text, a blob or a row is too large: the server takes less than 5 MiB (5,242,880 bytes) for "
-    "all of a row; store it in parts, or raise the database's max_row_size"
+    "a text, a blob or a row is too large: the server accepts less than 5 MiB (5,242,880 bytes) "
+    "per row; store it in parts, or raise the database's max_row_size"
 )
 TOO_MANY: Final = "too many SQL variables"
 TOO_MANY_SENTENCE: Final = (
-    "too many SQL variables: the server takes at most 32766 parameters in a statement"
+    "too many SQL variables: the server accepts at most 32766 parameters per statement"
 )
 
 

@@ -17,8 +17,8 @@ SERVER_FAULTS = 500
 def unreachable(endpoint: Endpoint, error: Exception) -> Unreachable:
     """Return the error for a server that does not answer, where nothing was done."""
     return Unreachable(
-        f"{endpoint} does not answer ({error}): check that the server runs, and that the URL and "
-        "the network are right"
+        f"{endpoint} is not responding ({error}): check that the server is running, and that the "
+        "URL and the network are correct"
     )
 
 
@@ -27,16 +27,13 @@ def lost(endpoint: Endpoint, error: BaseException) -> TransactionLost:
     if isinstance(error, TransactionLost):
         return error
     return TransactionLost(
-        f"the transaction on {endpoint} broke off ({error}), and nothing of it was written: run it "
-        "again"
+        f"the transaction on {endpoint} was interrupted ({error}) and rolled back: run it again"
     )
 
 
 def ended() -> TransactionLost:
     """Return the error for a statement that was not run, since no transaction is open any more."""
-    return TransactionLost(
-        "the server has ended the transaction, and nothing of it was written: run it again"
-    )
+    return TransactionLost("the server has ended the transaction and rolled it back: run it again")
 
 
 def again(error: Exception) -> TransactionLost:
@@ -49,8 +46,8 @@ def again(error: Exception) -> TransactionLost:
 def unknown(endpoint: Endpoint, error: Exception, what: str) -> OutcomeUnknown:
     """Return the error for a write that was sent and has no answer."""
     return OutcomeUnknown(
-        f"{endpoint} gave no answer to {what} ({error}): it was carried out, or it was not; look "
-        "at the data before you run it again"
+        f"{endpoint} did not answer {what} ({error}), so it is unknown whether it was executed: "
+        "check the data before you run it again"
     )
 
 

@@ -185,8 +185,8 @@ PIPELINE: Final = msgspec.json.Decoder(PipelineResponse)
 HEAD: Final = msgspec.json.Decoder(CursorHead)
 ENTRY: Final = msgspec.json.Decoder(CursorEntry)
 NOT_HRANA: Final = (
-    "the server's answer is not Hrana 3: check that the URL names a libSQL server, and that "
-    "nothing else answers in its place"
+    "the server's response is not Hrana 3: check that the URL points to a libSQL server, and "
+    "that nothing in between responds instead"
 )
 
 

@@ -114,7 +114,9 @@ class ArrivingRows:
                 if line:
                     yield _checked(decode_cursor_line(line))
         except TransportError as error:
-            raise OperationalError(f"the result broke off while it arrived ({error})") from error
+            raise OperationalError(
+                f"the result was cut off while it was received ({error})"
+            ) from error
 
 
 def _checked(entry: object) -> object:

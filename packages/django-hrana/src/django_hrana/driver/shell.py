@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the shell; return 0, or 1 if a statement from a file or a pipe failed."""
     parser = argparse.ArgumentParser(prog="libsql shell", description="A shell for SQL.")
     parser.add_argument("url", help="libsql://host, https://host or http://host:port")
-    parser.add_argument("--namespace", help="database on a server that holds many")
+    parser.add_argument("--namespace", help="database on a server with many")
     parser.add_argument("-c", "--command", help="run this SQL and exit")
     options = parser.parse_args(arguments)
     token = os.environ.get("LIBSQL_AUTH_TOKEN") or None
@@ -135,7 +135,7 @@ def _print_table(names: list[str], rows: Iterator[tuple[object, ...]]) -> None:
     print("  ".join("-" * width for width in widths))
     for row in shown:
         print("  ".join(map(_padded, row, widths)).rstrip())
-    more = f", the first {MAX_ROWS} of them" if next(rows, None) is not None else ""
+    more = f", only the first {MAX_ROWS} shown" if next(rows, None) is not None else ""
     print(f"({len(shown)} rows{more})")
 
 

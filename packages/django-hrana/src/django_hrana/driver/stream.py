@@ -254,8 +254,8 @@ class Stream:
             token = (source() if callable(source) else source) or ""
             if not token.isascii() or any(character.isspace() for character in token):
                 raise AccessDenied(
-                    "the auth_token holds white space or characters that no token has: copy it "
-                    "again"
+                    "the auth_token contains white space or characters that no token has: copy "
+                    "it again"
                 )
             self._token = token
         return self._token
@@ -279,6 +279,8 @@ class Stream:
             return
         endpoint = Endpoint.parse(base_url)
         if self.home.endpoint.is_tls and not endpoint.is_tls:
-            raise InterfaceError("the server asks to go on without encryption, which is refused")
+            raise InterfaceError(
+                "the server asked to continue without encryption, which is not allowed"
+            )
         if endpoint != self._transport.endpoint:
             self._transport = Transport(endpoint, self.home.timeout_seconds)

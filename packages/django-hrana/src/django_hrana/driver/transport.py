@@ -175,7 +175,7 @@ class Transport:
             yield
         except TimeoutError as error:
             self.close()
-            reason = f"no answer within {self.timeout_seconds:g} s"
+            reason = f"no response within {self.timeout_seconds:g} s"
             raise TransportError(reason, was_sent=was_sent, timed_out=True) from error
         except (OSError, MalformedError, zlib.error, ValueError) as error:
             self.close()
@@ -204,7 +204,7 @@ class Transport:
         while True:
             while (end := self._buffer.find(b"\r\n\r\n")) < 0:
                 if len(self._buffer) > MAX_HEAD_BYTES:
-                    raise MalformedError("the head of the answer is too long")
+                    raise MalformedError("the header of the response is too long")
                 self._receive()
             head = bytes(self._buffer[:end])
             del self._buffer[: end + 4]
@@ -218,7 +218,7 @@ class Transport:
             chunks.append(chunk)
             total += len(chunk)
             if total > MAX_BODY_BYTES:
-                raise MalformedError("the answer is too long")
+                raise MalformedError("the response is too long")
         return b"".join(chunks)
 
     def _read_body(self, headers: dict[bytes, bytes]) -> Iterator[bytes]:
@@ -227,7 +227,7 @@ class Transport:
         elif b"content-length" in headers:
             yield self._take(_length(headers[b"content-length"], 10))
         else:
-            raise MalformedError("the answer does not say how long it is")
+            raise MalformedError("the response does not state its length")
 
     def _take(self, count: int) -> bytes:
         """Return exactly `count` bytes."""
@@ -240,7 +240,7 @@ class Transport:
     def _take_line(self) -> bytes:
         while (end := self._buffer.find(b"\r\n")) < 0:
             if len(self._buffer) > MAX_HEAD_BYTES:
-                raise MalformedError("a line of the answer is too long")
+                raise MalformedError("a line of the response is too long")
             self._receive()
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 2]
@@ -250,7 +250,7 @@ class Transport:
         while size := _length(self._take_line().partition(b";")[0], 16):
             yield self._take(size)
             if self._take(2) != b"\r\n":
-                raise MalformedError("a chunk of the answer has no end")
+                raise MalformedError("a chunk of the response has no end")
         while self._take_line():
             pass  # trailers
 
@@ -278,7 +278,7 @@ def _parse_head(head: bytes) -> tuple[int, dict[bytes, bytes]]:
     first, *lines = head.split(b"\r\n")
     parts = first.split(None, 2)
     if len(parts) < 2 or not parts[0].startswith(b"HTTP/1.") or not parts[1].isdigit():
-        raise MalformedError("the answer is not HTTP/1.1")
+        raise MalformedError("the response is not HTTP/1.1")
     headers = {}
     for line in lines:
         name, _, value = line.partition(b":")
@@ -290,10 +290,10 @@ def _length(text: bytes, base: int) -> int:
     digits = b"0123456789abcdefABCDEF" if base == 16 else b"0123456789"
     text = text.strip()
     if not text or text.strip(digits) or len(text) > 16:
-        raise MalformedError("the answer does not say how long it is")
+        raise MalformedError("the response does not state its length")
     length = int(text, base)
     if length > MAX_BODY_BYTES:
-        raise MalformedError("the answer is too long")
+        raise MalformedError("the response is too long")
     return length
 
 
@@ -301,7 +301,7 @@ def _unzip(content: bytes) -> bytes:
     unzip = zlib.decompressobj(GZIP)
     plain = unzip.decompress(content, MAX_BODY_BYTES)
     if not unzip.eof:
-        raise MalformedError("the compressed answer breaks off")
+        raise MalformedError("the compressed response is incomplete")
     return plain
 
 

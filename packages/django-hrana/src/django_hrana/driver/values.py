@@ -117,7 +117,7 @@ def encode(value: object) -> Cell | Literal:
         if isinstance(value, kind):
             return encoder(value)
     raise ProgrammingError(
-        f"type {type(value).__name__} is not supported as a parameter: pass None, a number, text, "
+        f"type {type(value).__name__} is not supported as a parameter: use None, a number, text, "
         "bytes, a date or a decimal"
     )
 
@@ -125,7 +125,7 @@ def encode(value: object) -> Cell | Literal:
 def _encode_integer(value: int) -> Cell:
     if not -INTEGER_LIMIT <= value < INTEGER_LIMIT:
         raise DataError(
-            "an integer is too large: the database holds 64 bits, from -9223372036854775808 to "
+            "an integer is too large: the database stores 64 bits, from -9223372036854775808 to "
             "9223372036854775807"
         )
     return Integer(str(int(value)))
@@ -188,8 +188,8 @@ def _refuse_surrogates(text: str) -> None:
         text.encode()
     except UnicodeEncodeError as error:
         raise DataError(
-            f"a text holds half of a surrogate pair at position {error.start + 1}: it is not a "
-            "character, and the database holds Unicode only"
+            f"a text contains half of a surrogate pair at position {error.start + 1}, which is "
+            "not a character: the database only stores valid Unicode"
         ) from None
 
 
