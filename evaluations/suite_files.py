@@ -222,7 +222,7 @@ def _without_prompts(config: PromptfooConfig) -> Suite:
         messages.append(
             _("“prefix” and “suffix” are ignored; they belong to prompts, and a suite has none")
         )
-    if any(test.prompts is not None or test.providers is not None for test in config.found):
+    if any(test.prompts is not None or test.providers is not None for test in config.cases):
         messages.append(
             _("“prompts” and “providers” of tests are ignored; each column gets every case")
         )

@@ -197,12 +197,12 @@ class ImportNotice:
 
     message: str
     """One sentence: what was found and what became of it."""
-    place: FileLocation = field(default_factory=FileLocation)
+    location: FileLocation = field(default_factory=FileLocation)
     """Where."""
 
     def __str__(self) -> str:
-        where = str(self.place)
-        return f"{where}: {self.message}" if where else self.message
+        location = str(self.location)
+        return f"{location}: {self.message}" if location else self.message
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

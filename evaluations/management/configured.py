@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from evaluations.engine.providers import Limits, ProviderSpec
 from evaluations.engine.types import Case
-from evaluations.promptfoo.cases import FoundCase
+from evaluations.promptfoo.cases import ConfiguredCase
 from evaluations.promptfoo.config import PromptfooConfig, RunOptions
 from evaluations.promptfoo.prompts import matches
 from evaluations.services.planning import PlannedColumn
@@ -64,7 +64,7 @@ class Filters:
         self._prompts = {prompt.raw: prompt for prompt in config.prompts}
         self._providers = {provider.spec.name: provider.names for provider in config.providers}
 
-    def with_columns(self, test: FoundCase) -> Case:
+    def with_columns(self, test: ConfiguredCase) -> Case:
         """Return the test's case with the positions of the columns that ask it."""
         if test.prompts is None and test.providers is None:
             return test.case
@@ -74,13 +74,13 @@ class Filters:
                 positions.append(position)
         return replace(test.case, columns=tuple(positions))
 
-    def _asks_prompt(self, column: PlannedColumn, test: FoundCase) -> bool:
+    def _asks_prompt(self, column: PlannedColumn, test: ConfiguredCase) -> bool:
         if test.prompts is None or column.prompt is not None:
             return True  # no test of a file can name a stored prompt
         prompt = self._prompts.get(column.text)
         return prompt is None or _is_any(test.prompts, prompt.names)
 
-    def _asks_provider(self, column: PlannedColumn, test: FoundCase) -> bool:
+    def _asks_provider(self, column: PlannedColumn, test: ConfiguredCase) -> bool:
         if test.providers is None:
             return True
         spec = column.spec

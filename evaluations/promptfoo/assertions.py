@@ -11,10 +11,10 @@ from evaluations.engine.formats.yaml_document import Document, KeyPath, load_doc
 from evaluations.engine.providers.keys import find_secret
 from evaluations.engine.scorers import SCORERS, UNSUPPORTED
 from evaluations.engine.types import Assertion, parse_type
-from evaluations.promptfoo.files import CODE, Source, Where
+from evaluations.promptfoo.files import CODE, Location, Source
 from evaluations.promptfoo.keys import ASSERTION, NO_CODE_IN_ASSERTION, warn_of_keys
 
-__all__ = ["filled", "read_assertions", "warn_of_judge"]
+__all__ = ["fill_assertion", "read_assertions", "warn_of_judge"]
 
 CODE_KEYS: Final = ("transform", "contextTransform")  # JavaScript or Python in their value
 TAGS: Final = ("{{", "{%", "{#")  # what Nunjucks fills
@@ -36,7 +36,7 @@ def read_assertions(
         SuiteError: one is wrong; names the place.
     """
     if not isinstance(entries, list):
-        raise SuiteError("assertion.set-list", at=document.spot(*path))
+        raise SuiteError("assertion.set-list", at=document.location(*path))
     assertions: list[Assertion] = []
     for index, entry in enumerate(entries):
         assertions.append(_assertion(source, entry, document, (*path, index), judge))
@@ -46,17 +46,17 @@ def read_assertions(
 def _assertion(
     source: Source, entry: object, document: Document, path: KeyPath, judge: object
 ) -> Assertion:
-    spot = document.spot(*path)
+    location = document.location(*path)
     _warn(source, entry, document, path)
-    prepared = _prepared(source, entry, spot, judge)  # its errors name the place themselves
+    prepared = _prepare(source, entry, location, judge)  # its errors name the place themselves
     try:
         assertion = parse_assertion(prepared)
     except SuiteError as error:
-        raise error.within(spot) from None
+        raise error.within(location) from None
     is_unsupported = assertion.type == UNSUPPORTED and "why" not in assertion.config
     if is_unsupported and isinstance(entry, Mapping):
         sentence = _("assertion type “%(kind)s” is not supported; the assertion will be an error")
-        source.warn(sentence % {"kind": entry.get("type")}, spot)
+        source.warn(sentence % {"kind": entry.get("type")}, location)
     return assertion
 
 
@@ -79,10 +79,10 @@ def warn_of_judge(source: Source, provider: object, document: Document, path: Ke
     """
     if not isinstance(provider, Mapping):
         return
-    spot = document.spot(*path)
+    location = document.location(*path)
     secret = find_secret(provider)
     if secret:
-        raise SuiteError("promptfoo.secret", at=spot, secret=secret)
+        raise SuiteError("promptfoo.secret", at=location, secret=secret)
     judges: list[Mapping[str, object]] = [provider]
     if "id" not in provider:
         # One for each need: {text: {id: …}, embedding: {id: …}}.
@@ -91,22 +91,22 @@ def warn_of_judge(source: Source, provider: object, document: Document, path: Ke
     for judge in judges:
         if set(judge) - {"id", "label"}:
             sentence = _("only the id of a judge is used; set everything else in a model profile")
-            source.warn(sentence, spot)
+            source.warn(sentence, location)
 
 
-def _prepared(source: Source, entry: object, spot: Where, judge: object) -> object:
+def _prepare(source: Source, entry: object, location: Location, judge: object) -> object:
     """Return an entry with its files loaded, and without what would run code."""
     if not isinstance(entry, Mapping):
         return entry
     prepared = dict(entry)
     members = prepared.get("assert")
     if isinstance(members, list):
-        prepared["assert"] = [_prepared(source, member, spot, judge) for member in members]
+        prepared["assert"] = [_prepare(source, member, location, judge) for member in members]
     value = prepared.get("value")
     code = next((key for key in CODE_KEYS if key in prepared), None)
     if code is None and isinstance(value, str) and _is_code(value):
         code = value
-        source.warn(_(NO_CODE_IN_ASSERTION) % {"key": value}, spot)
+        source.warn(_(NO_CODE_IN_ASSERTION) % {"key": value}, location)
     if code is not None:
         # Kept, not left out: without it the case might pass for want of its assertion.
         sentence = _("“%(key)s” would run code, which AutoForge never does") % {"key": code}
@@ -114,7 +114,7 @@ def _prepared(source: Source, entry: object, spot: Where, judge: object) -> obje
     if judge is not None and "provider" not in prepared and _needs_judge(prepared.get("type")):
         prepared["provider"] = judge
     if "value" in prepared:
-        prepared["value"] = _loaded(source, value, spot)
+        prepared["value"] = _load_value(source, value, location)
     return prepared
 
 
@@ -137,48 +137,49 @@ def _needs_judge(kind: object) -> bool:
     return name in SCORERS and "judge" in SCORERS[name].needs
 
 
-def _loaded(source: Source, value: object, spot: Where) -> object:
+def _load_value(source: Source, value: object, location: Location) -> object:
     if isinstance(value, list):
         # promptfoo loads the texts of a list, and none of a list within it.
         return [
-            _loaded(source, entry, spot) if isinstance(entry, str) else entry for entry in value
+            _load_value(source, entry, location) if isinstance(entry, str) else entry
+            for entry in value
         ]
     if not isinstance(value, str) or not value.startswith("file://"):
         return value
-    path = source.path(value, spot)
+    path = source.path(value, location)
     text = source.load_text(path)
     suffix = path.suffix.lower()
     if suffix in (".json", ".yaml", ".yml"):
-        return _as_it_stands(load_document(text, path.name).value)
+        return _escape_tags(load_document(text, path.name).value)
     if suffix != ".txt":
-        raise SuiteError("promptfoo.value-file", at=spot, value=value)
-    return _as_it_stands(text.strip())
+        raise SuiteError("promptfoo.value-file", at=location, value=value)
+    return _escape_tags(text.strip())
 
 
-def _as_it_stands(value: object) -> object:
+def _escape_tags(value: object) -> object:
     """Return what a file contains so that filling its texts changes nothing."""
     if isinstance(value, list):
-        return [_as_it_stands(entry) for entry in value]
+        return [_escape_tags(entry) for entry in value]
     if isinstance(value, str) and any(tag in value for tag in TAGS):
         return f"{{% raw %}}{value}{{% endraw %}}"
     return value
 
 
-def filled(
-    source: Source, assertion: Assertion, variables: Mapping[str, object], place: Where
+def fill_assertion(
+    source: Source, assertion: Assertion, variables: Mapping[str, object], location: Location
 ) -> Assertion:
     """Return an assertion whose texts are filled; one that cannot be is an error of its case."""
     try:
-        return _filled(source, assertion, variables)
+        return _fill(source, assertion, variables)
     except ValueError as error:
         warning = _("the assertion cannot be rendered and will be an error: %(error)s")
-        source.warn(warning % {"error": error}, place)
+        source.warn(warning % {"error": error}, location)
         sentence = _("the assertion cannot be rendered: %(error)s") % {"error": error}
         entry = {"type": assertion.type, "value": assertion.value, "weight": assertion.weight}
         return parse_assertion(unsupported(entry, sentence))
 
 
-def _filled(source: Source, assertion: Assertion, variables: Mapping[str, object]) -> Assertion:
+def _fill(source: Source, assertion: Assertion, variables: Mapping[str, object]) -> Assertion:
     value = assertion.value
     if isinstance(value, str):
         value = source.render(value, variables)
@@ -187,7 +188,7 @@ def _filled(source: Source, assertion: Assertion, variables: Mapping[str, object
             source.render(entry, variables) if isinstance(entry, str) else entry for entry in value
         ]
     metric = source.render(assertion.metric, variables)
-    members = tuple(_filled(source, member, variables) for member in assertion.assertions)
+    members = tuple(_fill(source, member, variables) for member in assertion.assertions)
     same = value == assertion.value and metric == assertion.metric
     if same and members == assertion.assertions:
         # Most hold no tag: thousands of cases then share one object.

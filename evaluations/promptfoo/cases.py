@@ -10,11 +10,11 @@ from evaluations.engine.formats.assertions import parse_assertion, unsupported
 from evaluations.engine.formats.numbers import number_in
 from evaluations.engine.formats.yaml_document import Document, KeyPath, load_document
 from evaluations.engine.types import Assertion, Case
-from evaluations.promptfoo.assertions import filled, read_assertions
-from evaluations.promptfoo.files import Source, Where
-from evaluations.promptfoo.values import combinations, resolved, stringify
+from evaluations.promptfoo.assertions import fill_assertion, read_assertions
+from evaluations.promptfoo.files import Location, Source
+from evaluations.promptfoo.values import combinations, resolve_variables, stringify
 
-__all__ = ["CaseMaker", "FoundCase", "FoundTest", "list_entries"]
+__all__ = ["CaseMaker", "ConfiguredCase", "ConfiguredTest", "list_entries"]
 
 # What a test takes over from defaultTest where it says nothing itself.
 INHERITED: Final = ("threshold", "prompts", "providers", "assertScoringFunction")
@@ -27,7 +27,7 @@ CODE_OPTIONS: Final = ("transform", "postprocess")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class FoundTest:
+class ConfiguredTest:
     """A test as it stands in a file."""
 
     entry: Mapping[str, object]
@@ -37,24 +37,24 @@ class FoundTest:
     """What it is put together of, the first one first: default, scenario, itself."""
 
     @property
-    def spot(self) -> Where:
+    def location(self) -> Location:
         """Its place."""
-        return self.document.spot(*self.path)
+        return self.document.location(*self.path)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class FoundCase:
+class ConfiguredCase:
     """A case, and which columns ask it."""
 
     case: Case
-    place: Where
+    location: Location
     prompts: tuple[str, ...] | None = None
     """Names of prompts; None: all of them."""
     providers: tuple[str, ...] | None = None
     """Names of models; None: all of them."""
 
 
-def list_entries(test: FoundTest, key: str) -> Mapping[str, object]:
+def list_entries(test: ConfiguredTest, key: str) -> Mapping[str, object]:
     """Return the object under a key of a test.
 
     Raises:
@@ -62,7 +62,7 @@ def list_entries(test: FoundTest, key: str) -> Mapping[str, object]:
     """
     value = test.entry.get(key) or {}
     if not isinstance(value, Mapping):
-        raise SuiteError("promptfoo.entries", at=test.document.spot(*test.path, key), key=key)
+        raise SuiteError("promptfoo.entries", at=test.document.location(*test.path, key), key=key)
     return value
 
 
@@ -86,31 +86,35 @@ class CaseMaker:
         general: what the configuration says of metadata.
     """
 
-    def __init__(self, source: Source, default: FoundTest, general: Mapping[str, object]) -> None:
+    def __init__(
+        self, source: Source, default: ConfiguredTest, general: Mapping[str, object]
+    ) -> None:
         self._source = source
         self._default = default
         self._general = general
         self._filled = 0
         # By the judge that they ask: a file of thousands of tests reads its defaults once.
-        self._of_default: dict[str, tuple[Assertion, ...]] = {}
+        self._default_assertions: dict[str, tuple[Assertion, ...]] = {}
 
-    def cases(self, test: FoundTest, count: int) -> Iterator[FoundCase]:
+    def cases(self, test: ConfiguredTest, count: int) -> Iterator[ConfiguredCase]:
         """Yield the cases of a test; `count` is how many there are before it."""
-        spot = test.spot
+        location = test.location
         merged = self._merge_default(test)
         entry, options = merged.entry, merged.options
         assertions = self._assertions(test, merged)
-        prompts = _names(entry.get("prompts"), "prompts", spot)
-        providers = _names(entry.get("providers"), "providers", spot)
+        prompts = _names(entry.get("prompts"), "prompts", location)
+        providers = _names(entry.get("providers"), "providers", location)
         threshold = None
         if entry.get("threshold") is not None:
-            threshold = number_in(entry["threshold"], "threshold", spot, least=0, most=1)
+            threshold = number_in(entry["threshold"], "threshold", location, least=0, most=1)
         expanded = not options.get("disableVarExpansion")
-        rows = combinations(self._source, merged.variables, spot, expanded=expanded)
+        rows = combinations(self._source, merged.variables, location, expanded=expanded)
         for number, row in enumerate(rows):
-            variables = resolved(self._source, row, spot)
-            self._count(row, variables, spot)
-            checks = [filled(self._source, check, variables, spot) for check in assertions]
+            variables = resolve_variables(self._source, row, location)
+            self._count(row, variables, location)
+            checks = [
+                fill_assertion(self._source, check, variables, location) for check in assertions
+            ]
             case = Case(
                 name=_name(entry, count, number),
                 variables=variables,
@@ -121,10 +125,10 @@ class CaseMaker:
                 prefix=str(options.get("prefix") or ""),
                 suffix=str(options.get("suffix") or ""),
             )
-            yield FoundCase(case=case, place=spot, prompts=prompts, providers=providers)
+            yield ConfiguredCase(case=case, location=location, prompts=prompts, providers=providers)
 
     def _count(
-        self, row: Mapping[str, object], variables: Mapping[str, object], spot: Where
+        self, row: Mapping[str, object], variables: Mapping[str, object], location: Location
     ) -> None:
         """Refuse a file whose texts, filled in, would not fit into memory."""
         for name, value in variables.items():
@@ -132,9 +136,9 @@ class CaseMaker:
             if isinstance(value, str) and value is not row.get(name):
                 self._filled += len(value)
         if self._filled > LONGEST_FILLED:
-            raise SuiteError("promptfoo.filled-too-long", at=spot, most=f"{LONGEST_FILLED:,}")
+            raise SuiteError("promptfoo.filled-too-long", at=location, most=f"{LONGEST_FILLED:,}")
 
-    def _merge_default(self, test: FoundTest) -> _MergedTest:
+    def _merge_default(self, test: ConfiguredTest) -> _MergedTest:
         default = self._default
         entry = dict(test.entry)
         for key in INHERITED:
@@ -155,16 +159,16 @@ class CaseMaker:
             metadata={**general, **list_entries(test, "metadata")},
         )
 
-    def _assertions(self, test: FoundTest, merged: _MergedTest) -> list[Assertion]:
+    def _assertions(self, test: ConfiguredTest, merged: _MergedTest) -> list[Assertion]:
         options = merged.options
         # The test's own judge, not the merged one: a run's usual judge is the one of defaultTest.
         judge = list_entries(test, "options").get("provider")
         assertions: list[Assertion] = []
         # True itself, as in promptfoo (=== true): "yes" or 1 leaves the defaults in.
         if options.get("disableDefaultAsserts") is not True:
-            assertions += self._inherited(judge)
+            assertions += self._read_default(judge)
         for entry, document, path in test.parts or ((test.entry, test.document, test.path),):
-            assertions += self._read(entry, document, path, judge)
+            assertions += self._read_assertions(entry, document, path, judge)
 
         code = [key for key in CODE_OPTIONS if options.get(key)]
         if merged.entry.get("assertScoringFunction"):
@@ -178,32 +182,34 @@ class CaseMaker:
         }
         return [*assertions, parse_assertion(unsupported({"weight": 1.0}, why))]
 
-    def _inherited(self, judge: object) -> tuple[Assertion, ...]:
+    def _read_default(self, judge: object) -> tuple[Assertion, ...]:
         default = self._default
         key = repr(judge)  # a judge may be an object, which is no key of a dictionary
-        if key not in self._of_default:
-            self._of_default[key] = self._read(default.entry, default.document, default.path, judge)
-        return self._of_default[key]
+        if key not in self._default_assertions:
+            self._default_assertions[key] = self._read_assertions(
+                default.entry, default.document, default.path, judge
+            )
+        return self._default_assertions[key]
 
-    def _read(
+    def _read_assertions(
         self, entry: Mapping[str, object], document: Document, path: KeyPath, judge: object
     ) -> tuple[Assertion, ...]:
         entries = entry.get("assert") or []
         return read_assertions(self._source, entries, document, (*path, "assert"), judge)
 
 
-def _variables(source: Source, test: FoundTest) -> Mapping[str, object]:
+def _variables(source: Source, test: ConfiguredTest) -> Mapping[str, object]:
     """Return the variables of a test; files of them are put together."""
     variables = test.entry.get("vars") or {}
     if isinstance(variables, Mapping):
         return variables
     references = [variables] if isinstance(variables, str) else variables
-    spot = test.document.spot(*test.path, "vars")
+    location = test.document.location(*test.path, "vars")
     if not _is_list_of_texts(references):
-        raise SuiteError("promptfoo.vars", at=spot)
+        raise SuiteError("promptfoo.vars", at=location)
     merged: dict[str, object] = {}
     for reference in references:
-        for path in source.paths(reference, spot):
+        for path in source.paths(reference, location):
             value = load_document(source.load_text(path), path.name).value
             if not isinstance(value, dict):
                 raise SuiteError("promptfoo.vars-file", at=path.name)
@@ -215,11 +221,11 @@ def _is_list_of_texts(value: object) -> TypeGuard[list[str]]:
     return isinstance(value, list) and all(isinstance(entry, str) for entry in value)
 
 
-def _names(value: object, key: str, spot: Where) -> tuple[str, ...] | None:
+def _names(value: object, key: str, location: Location) -> tuple[str, ...] | None:
     if value is None:
         return None
     if not _is_list_of_texts(value):
-        raise SuiteError("promptfoo.names", at=spot, key=key)
+        raise SuiteError("promptfoo.names", at=location, key=key)
     return tuple(value)
 
 

@@ -18,8 +18,8 @@ from evaluations.engine.formats.numbers import number_in
 from evaluations.engine.formats.yaml_document import Document
 from evaluations.engine.providers.base import MOST_AT_A_TIME
 from evaluations.engine.types import ImportNotice, Suite
-from evaluations.promptfoo.cases import FoundCase, list_entries
-from evaluations.promptfoo.files import Render, Source, Where
+from evaluations.promptfoo.cases import ConfiguredCase, list_entries
+from evaluations.promptfoo.files import Location, Render, Source
 from evaluations.promptfoo.keys import COMMAND_LINE, RUN, TOP, warn_of_keys
 from evaluations.promptfoo.prompts import PromptSource, matches, read_prompts
 from evaluations.promptfoo.providers import (
@@ -63,7 +63,7 @@ class PromptfooConfig:
     options: RunOptions
     models: Mapping[str, str]
     """What the file names as "judge" and as "embeddings" of all tests."""
-    found: tuple[FoundCase, ...]
+    cases: tuple[ConfiguredCase, ...]
     """The suite's cases, each with the prompts and models that it is for."""
     warnings: tuple[ImportNotice, ...]
 
@@ -120,12 +120,14 @@ def _read(source: Source, document: Document) -> PromptfooConfig:
         suite=suite,
         options=options,
         models=list_models(list_entries(default, "options")),
-        found=cases,
+        cases=cases,
         warnings=warnings,
     )
 
 
-def _refuse_unknown(cases: Iterable[FoundCase], kind: str, names: list[tuple[str, ...]]) -> None:
+def _refuse_unknown(
+    cases: Iterable[ConfiguredCase], kind: str, names: list[tuple[str, ...]]
+) -> None:
     """Refuse a filter that lets nothing through because nothing is called so."""
     if not names:
         return  # the command's own columns are asked, which this file does not know
@@ -137,7 +139,7 @@ def _refuse_unknown(cases: Iterable[FoundCase], kind: str, names: list[tuple[str
             there = ", ".join(known[0][:60] for known in names[:20])  # a sentence, not a list
             raise SuiteError(
                 "promptfoo.unknown-reference",
-                at=case.place,
+                at=case.location,
                 kind=kind,
                 reference=reference,
                 there=there,
@@ -150,39 +152,39 @@ def _options(source: Source, document: Document) -> RunOptions:
     command_line = config.get("commandLineOptions")
     warn_of_keys(source, general, RUN, document, ("evaluateOptions",))
     warn_of_keys(source, command_line, COMMAND_LINE, document, ("commandLineOptions",))
-    spot = document.spot("evaluateOptions")
+    location = document.location("evaluateOptions")
     merged: dict[str, object] = {}
     for options in (general, command_line):  # the later one wins, as in promptfoo
         if options is not None and not isinstance(options, Mapping):
-            raise SuiteError("promptfoo.evaluate-options", at=spot)
+            raise SuiteError("promptfoo.evaluate-options", at=location)
         merged |= options or {}
 
     # Milliseconds there, seconds here; 0 means without a limit there.
-    timeout = _number(merged, "timeoutMs", spot)
-    longest = _number(merged, "maxEvalTimeMs", spot)
+    timeout = _number(merged, "timeoutMs", location)
+    longest = _number(merged, "maxEvalTimeMs", location)
     return RunOptions(
-        repeat=_whole(merged, "repeat", spot),
-        concurrency=_whole(merged, "maxConcurrency", spot, most=MOST_AT_A_TIME),
+        repeat=_whole(merged, "repeat", location),
+        concurrency=_whole(merged, "maxConcurrency", location, most=MOST_AT_A_TIME),
         timeout_seconds=timeout / 1000 if timeout else None,
         max_seconds=longest / 1000 if longest else None,
         use_cache=merged.get("cache") is not False,
     )
 
 
-def _number(options: Mapping[str, object], key: str, spot: Where) -> float | None:
+def _number(options: Mapping[str, object], key: str, location: Location) -> float | None:
     value = options.get(key)
     if value is None:
         return None
-    return number_in(value, key, spot, least=0, most=math.inf)
+    return number_in(value, key, location, least=0, most=math.inf)
 
 
 def _whole(
-    options: Mapping[str, object], key: str, spot: Where, *, most: float = math.inf
+    options: Mapping[str, object], key: str, location: Location, *, most: float = math.inf
 ) -> int | None:
-    value = _number(options, key, spot)
+    value = _number(options, key, location)
     if value is None:
         return None
     if 1 <= value <= most and value.is_integer():
         return int(value)
     allowed = _("of at least 1") if most == math.inf else _("from 1 to %(most)s") % {"most": most}
-    raise SuiteError("promptfoo.whole-number", at=spot, key=key, allowed=allowed)
+    raise SuiteError("promptfoo.whole-number", at=location, key=key, allowed=allowed)

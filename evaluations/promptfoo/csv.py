@@ -38,7 +38,7 @@ WITH_THRESHOLD: Final = frozenset(
 USUAL: Final = 0.75
 
 Cell = tuple[dict[str, object], str]  # an assertion, and a warning or ""
-FoundRow = tuple[Document, dict[str, object]]  # where it stands, and a test
+RowEntry = tuple[Document, dict[str, object]]  # where it stands, and a test
 
 
 def parse_cell(text: str) -> Cell:
@@ -135,7 +135,7 @@ def _fold(column: str) -> str:
     return known.get(column.casefold(), column.casefold())
 
 
-def table_tests(table: Table, file: str) -> tuple[list[FoundRow], list[ImportNotice]]:
+def table_tests(table: Table, file: str) -> tuple[list[RowEntry], list[ImportNotice]]:
     """Return the tests of a table with their records, in the words of a configuration.
 
     Raises:
@@ -149,17 +149,17 @@ def table_tests(table: Table, file: str) -> tuple[list[FoundRow], list[ImportNot
                 "the column “%(name)s” is a variable; promptfoo's own columns begin with two "
                 "underscores"
             )
-            notices.append(ImportNotice(message=message % {"name": name}, place=header))
+            notices.append(ImportNotice(message=message % {"name": name}, location=header))
     notices += [
-        ImportNotice(message=str(note), place=FileLocation(file=file)) for note in table.notes
+        ImportNotice(message=str(note), location=FileLocation(file=file)) for note in table.notes
     ]
-    tests: list[FoundRow] = []
+    tests: list[RowEntry] = []
     for record in table:
         document = build_document(table, record, file)
-        test = _RowTest(place=document.place())
+        test = _RowTest(location=document.location().find())
         test.read(record)
         tests.append((document, test.entry()))
-        notices += [ImportNotice(message=text, place=test.place) for text in test.warnings]
+        notices += [ImportNotice(message=text, location=test.location) for text in test.warnings]
     return tests, notices
 
 
@@ -167,7 +167,7 @@ def table_tests(table: Table, file: str) -> tuple[list[FoundRow], list[ImportNot
 class _RowTest:
     """A test that is being read from a row."""
 
-    place: FileLocation
+    location: FileLocation
     """Where the row stands."""
     warnings: list[str] = field(default_factory=list)
     _variables: dict[str, object] = field(default_factory=dict)
@@ -196,7 +196,7 @@ class _RowTest:
             SuiteError: the row or one of its cells is wrong.
         """
         if isinstance(record.value, InvalidValue):
-            raise SuiteError(record.value.reason, at=self.place)
+            raise SuiteError(record.value.reason, at=self.location)
         row = {_fold(column): self._text(cell) for column, cell in record.value.items()}
         if any(EXPECTED.match(_fold(column)) for column in record.missing):
             message = _("the row ends before the column “%(missing)s”, so it has no such assertion")
@@ -214,7 +214,7 @@ class _RowTest:
 
     def _text(self, cell: str | InvalidValue) -> str:
         if isinstance(cell, InvalidValue):
-            raise SuiteError(cell.reason, at=self.place)
+            raise SuiteError(cell.reason, at=self.location)
         return cell
 
     def _read_cell(self, name: str, cell: str) -> None:
@@ -261,7 +261,7 @@ class _RowTest:
     def _read_threshold(self, number: str, name: str, cell: str) -> None:
         assertion = self._numbered.get(number or "1")
         if assertion is None:
-            raise SuiteError("promptfoo.csv-orphan", at=self.place, name=name, found=number)
+            raise SuiteError("promptfoo.csv-orphan", at=self.location, name=name, found=number)
         assertion["threshold"] = self._number(cell, name)
 
     def _number(self, cell: str, name: str) -> float:
@@ -270,5 +270,5 @@ class _RowTest:
         except (ValueError, RecursionError):
             number = None
         if number is None:
-            raise SuiteError("promptfoo.csv-number", at=self.place, name=name, cell=cell[:60])
+            raise SuiteError("promptfoo.csv-number", at=self.location, name=name, cell=cell[:60])
         return number

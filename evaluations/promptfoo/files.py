@@ -20,9 +20,9 @@ from evaluations.promptfoo.references import resolve_references
 __all__ = [
     "CODE",
     "REMOTE",
+    "Location",
     "Render",
     "Source",
-    "Where",
     "find_environment",
 ]
 
@@ -44,7 +44,7 @@ SECRETS: Final = frozenset(
     """.split()  # noqa: SIM905 (a table of words; an address often holds a password)
 )
 
-Where = FileLocation | LazyLocation
+Location = FileLocation | LazyLocation
 Render = Callable[[str, Mapping[str, object]], str]
 """Fills a text with values; ValueError with one sentence where it cannot."""
 
@@ -63,58 +63,59 @@ class Source:
     """Files that lists in files named, each as often as it was opened."""
 
     def open_list(
-        self, path: PurePosixPath, place: Where, within: tuple[PurePosixPath, ...]
+        self, path: PurePosixPath, location: Location, within: tuple[PurePosixPath, ...]
     ) -> tuple[PurePosixPath, ...]:
         """Return the files that a list in a file stands in, itself the last one.
 
         Args:
             path: the file.
-            place: where it is named.
+            location: where it is named.
             within: the files that this place stands in.
 
         Raises:
             SuiteError: a file leads back to itself, or lists name each other without end.
         """
         if path in within:
-            raise SuiteError("promptfoo.file-cycle", at=place, reference=path)
+            raise SuiteError("promptfoo.file-cycle", at=location, reference=path)
         if within:
             self.lists.append(path)
         if len(self.lists) > MAX_LISTS:
-            raise SuiteError("promptfoo.too-many-lists", at=place, limit=f"{MAX_LISTS:,}")
+            raise SuiteError("promptfoo.too-many-lists", at=location, limit=f"{MAX_LISTS:,}")
         return (*within, path)
 
-    def warn(self, message: str, place: Where) -> None:
+    def warn(self, message: str, location: Location) -> None:
         """Note what was read and not carried out."""
-        known = place.place if isinstance(place, LazyLocation) else place
-        self.warnings.append(ImportNotice(message=message, place=known))
+        if isinstance(location, LazyLocation):
+            location = location.find()
+        self.warnings.append(ImportNotice(message=message, location=location))
 
-    def path(self, reference: str, place: Where) -> PurePosixPath:
+    def path(self, reference: str, location: Location) -> PurePosixPath:
         """Return the file that a reference means, as a path in the configuration's folder.
 
         Raises:
             SuiteError: it is elsewhere, or would run code.
         """
-        name = self._name(reference, place).partition("#")[0]
-        with _at(place):
+        name = self._name(reference, location).partition("#")[0]
+        with _at(location):
             return self.files.locate(name)
 
-    def paths(self, reference: str, place: Where) -> list[PurePosixPath]:
+    def paths(self, reference: str, location: Location) -> list[PurePosixPath]:
         """Return the files that a path or a pattern means, sorted; of a pattern perhaps none.
 
         Raises:
             SuiteError: as `path` does.
         """
-        name = self._name(reference, place)
+        name = self._name(reference, location)
         if not is_pattern(name):
-            return [self.path(reference, place)]
-        with _at(place):
+            return [self.path(reference, location)]
+        with _at(location):
             return self.files.match(name)
 
-    def _name(self, reference: str, place: Where) -> str:
+    def _name(self, reference: str, location: Location) -> str:
         if reference.startswith(REMOTE):
-            raise SuiteError("promptfoo.remote", at=place, reference=reference)
+            raise SuiteError("promptfoo.remote", at=location, reference=reference)
         if RUNS.search(reference):
-            raise SuiteError("promptfoo.code", at=place, reference=reference)
+            raise SuiteError("promptfoo.code", at=location, reference=reference)
         return reference.removeprefix("file://")
 
     def load_text(self, path: PurePosixPath) -> str:
@@ -149,7 +150,7 @@ class Source:
             SuiteError: it is one that holds a key.
         """
         if isinstance(value, str):
-            self._warn_of_text(value, document.spot(*path))
+            self._warn_of_text(value, document.location(*path))
         elif isinstance(value, dict):
             for key, inner in value.items():
                 self.warn_of_environment(inner, document, (*path, key))
@@ -157,17 +158,17 @@ class Source:
             for number, inner in enumerate(value):
                 self.warn_of_environment(inner, document, (*path, number))
 
-    def _warn_of_text(self, text: str, place: Where) -> None:
+    def _warn_of_text(self, text: str, location: Location) -> None:
         variable = find_environment(text)
         if variable is None:
             return
         _start, name = variable
         if _is_secret(name):
-            raise SuiteError("promptfoo.variable", at=place, name=name)
-        self.warn(_("environment variables are not read; they render as empty text"), place)
+            raise SuiteError("promptfoo.variable", at=location, name=name)
+        self.warn(_("environment variables are not read; they render as empty text"), location)
 
-    def _referenced(self, reference: str, place: Where) -> object:
-        path = self.path(reference, place)
+    def _referenced(self, reference: str, location: Location) -> object:
+        path = self.path(reference, location)
         return load_document(self.load_text(path), path.name).value
 
 
@@ -199,9 +200,9 @@ def _is_secret(variable: str) -> bool:
 
 
 @contextmanager
-def _at(place: Where) -> Iterator[None]:
+def _at(location: Location) -> Iterator[None]:
     """Begin the sentence of a refusal with the place of the reference."""
     try:
         yield
     except SuiteError as error:
-        raise error.within(place) from None
+        raise error.within(location) from None

@@ -121,10 +121,10 @@ def warn_of_keys(
     if not isinstance(entry, Mapping):
         return
     for key in entry:
-        spot = document.spot(*path, key)
+        location = document.location(*path, key)
         if key not in known:
             near = difflib.get_close_matches(str(key), known, n=1)
             hint = _("; did you mean “%(near)s”?") % {"near": near[0]} if near else ""
-            source.warn(_("unknown key “%(key)s” is ignored") % {"key": key} + hint, spot)
+            source.warn(_("unknown key “%(key)s” is ignored") % {"key": key} + hint, location)
         elif known[key]:
-            source.warn(_(known[key]) % {"key": key}, spot)
+            source.warn(_(known[key]) % {"key": key}, location)

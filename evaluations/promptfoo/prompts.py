@@ -13,7 +13,7 @@ from core.language import gettext as _
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.yaml_document import Document, load_document
 from evaluations.engine.types import FileLocation
-from evaluations.promptfoo.files import CODE, Source, Where, find_environment
+from evaluations.promptfoo.files import CODE, Location, Source, find_environment
 from evaluations.promptfoo.values import stringify
 
 __all__ = ["PromptSource", "matches", "read_prompts"]
@@ -67,45 +67,45 @@ def read_prompts(source: Source, document: Document) -> list[PromptSource]:
     seen: list[object] = []  # a list: objects have no hash
     for number, entry in enumerate(entries if isinstance(entries, list) else [entries]):
         if entry not in seen:
-            prompts += _entry(source, entry, document, number)
+            prompts += _read_entry(source, entry, document, number)
             seen.append(entry)
     return prompts
 
 
-def _entry(
+def _read_entry(
     source: Source, entry: object, document: Document, number: int
 ) -> Iterator[PromptSource]:
-    place = document.spot("prompts", number)
+    location = document.location("prompts", number)
     if isinstance(entry, str):
-        return _read(source, entry, {}, place)
+        return _read_prompt(source, entry, {}, location)
     if not isinstance(entry, Mapping):
-        raise SuiteError("promptfoo.prompt-shape", at=place)
+        raise SuiteError("promptfoo.prompt-shape", at=location)
     if "function" in entry:
-        raise SuiteError("promptfoo.function", at=place)
+        raise SuiteError("promptfoo.function", at=location)
     for key in entry:
         if key not in KEYS:
-            spot = document.spot("prompts", number, key)
-            source.warn(_("“%(key)s” of a prompt is ignored") % {"key": key}, spot)
-    return _read(source, str(entry.get("raw") or entry.get("id") or ""), entry, place)
+            warning = _("“%(key)s” of a prompt is ignored") % {"key": key}
+            source.warn(warning, document.location("prompts", number, key))
+    return _read_prompt(source, str(entry.get("raw") or entry.get("id") or ""), entry, location)
 
 
-def _read(
-    source: Source, raw: str, entry: Mapping[str, object], place: Where
+def _read_prompt(
+    source: Source, raw: str, entry: Mapping[str, object], location: Location
 ) -> Iterator[PromptSource]:
     label = str(entry.get("label") or "")
     names = tuple(str(entry[key]) for key in ("label", "id") if entry.get(key))
     if raw.startswith("exec:"):
-        raise SuiteError("promptfoo.code", at=place, reference=raw)
-    paths = _paths(source, raw, place)
+        raise SuiteError("promptfoo.code", at=location, reference=raw)
+    paths = _find_paths(source, raw, location)
     if paths is None:
-        _warn_of_chat(source, raw, place)
+        _warn_of_chat(source, raw, location)
         yield PromptSource(label=label or raw[:SHOWN], raw=raw, names=names or (raw,))
         return
     for path in paths:
         whole = source.load_text(path)
         parts = list(_parts(path, whole))
         if not parts:
-            raise SuiteError("promptfoo.no-prompt", at=place, name=path.name)
+            raise SuiteError("promptfoo.no-prompt", at=location, name=path.name)
         _warn_of_environment(source, whole, path)
         for position, (text, name) in enumerate(parts, start=1):
             _warn_of_file(source, text, path)
@@ -118,10 +118,10 @@ def _read(
 
 
 def _warn_of_file(source: Source, text: str, path: PurePosixPath) -> None:
-    place = FileLocation(file=path.name)
-    _warn_of_chat(source, text, place)
+    location = FileLocation(file=path.name)
+    _warn_of_chat(source, text, location)
     if path.suffix.lower() in (".json", ".yaml", ".yml") and '"file://' in text:
-        source.warn(_("files that a prompt file refers to are not read"), place)
+        source.warn(_("files that a prompt file refers to are not read"), location)
 
 
 def _warn_of_environment(source: Source, whole: str, path: PurePosixPath) -> None:
@@ -138,22 +138,22 @@ def _document_at(text: str, start: int, file: str) -> Document:
     return Document(value=text, file=file, marks={(): (line, column)})
 
 
-def _paths(source: Source, raw: str, place: Where) -> list[PurePosixPath] | None:
+def _find_paths(source: Source, raw: str, location: Location) -> list[PurePosixPath] | None:
     """Return the files that a text names, None where it is the prompt itself."""
     if raw.startswith("file://"):
-        paths = source.paths(raw, place)
+        paths = source.paths(raw, location)
         if not paths:
-            raise SuiteError("promptfoo.no-match", at=place, reference=raw)
+            raise SuiteError("promptfoo.no-match", at=location, reference=raw)
         return paths
     if raw.startswith(("langfuse://", "portkey://", "helicone://", "http://", "https://")):
-        source.path(raw, place)  # refuses it
-    return _bare_paths(source, raw, place) if _looks_like_a_file(raw) else None
+        source.path(raw, location)  # refuses it
+    return _find_bare_paths(source, raw, location) if _looks_like_a_file(raw) else None
 
 
-def _bare_paths(source: Source, raw: str, place: Where) -> list[PurePosixPath] | None:
+def _find_bare_paths(source: Source, raw: str, location: Location) -> list[PurePosixPath] | None:
     """Return the files that a text without file:// names, None where it is the prompt itself."""
     try:
-        paths = [path for path in source.paths(raw, place) if source.files.exists(path)]
+        paths = [path for path in source.paths(raw, location) if source.files.exists(path)]
     except SuiteError:
         if " " in raw:
             return None  # a sentence with a stroke or dots in it is no path
@@ -161,9 +161,9 @@ def _bare_paths(source: Source, raw: str, place: Where) -> list[PurePosixPath] |
     if paths or " " in raw:
         return paths or None
     if "*" not in raw:
-        raise SuiteError("promptfoo.no-file", at=place, raw=raw)
+        raise SuiteError("promptfoo.no-file", at=location, raw=raw)
     sentence = _("no file matches “%(raw)s”, so this text is used as the prompt")
-    source.warn(sentence % {"raw": raw}, place)
+    source.warn(sentence % {"raw": raw}, location)
     return None
 
 
@@ -177,9 +177,9 @@ def _looks_like_a_file(raw: str) -> bool:
     return raw.endswith((*FILES, *CODE)) or ("*" in raw and "/" in raw)
 
 
-def _warn_of_chat(source: Source, raw: str, place: Where) -> None:
+def _warn_of_chat(source: Source, raw: str, location: Location) -> None:
     if CHAT_IN_YAML.match(raw):
-        source.warn(_("a chat in YAML is sent as a single message; write it as JSON"), place)
+        source.warn(_("a chat in YAML is sent as a single message; write it as JSON"), location)
         return
     if not raw.lstrip().startswith("["):
         return
@@ -193,7 +193,7 @@ def _warn_of_chat(source: Source, raw: str, place: Where) -> None:
         sentence = _(
             "a message has keys besides role and content, so the chat is sent as a single message"
         )
-        source.warn(sentence, place)
+        source.warn(sentence, location)
         return
     roles = dict.fromkeys(message["role"] for message in messages)
     unknown = [role for role in roles if role not in CHAT_ROLES]
@@ -204,7 +204,7 @@ def _warn_of_chat(source: Source, raw: str, place: Where) -> None:
             "unknown role %(names)s, so the chat is sent as a single message; allowed roles: "
             "%(allowed)s"
         )
-        source.warn(sentence % {"names": names, "allowed": allowed}, place)
+        source.warn(sentence % {"names": names, "allowed": allowed}, location)
 
 
 def _is_message(value: object) -> bool:
@@ -226,7 +226,7 @@ def _parts(path: PurePosixPath, whole: str) -> Iterator[Part]:
     return iter(reader(whole))
 
 
-def _divided(text: str) -> Iterator[Part]:
+def _split_text(text: str) -> Iterator[Part]:
     lines: list[str] = []
     for line in [*LINE_END.split(text), "---"]:  # one more, so that the last prompt ends as well
         if line.strip() != "---":
@@ -278,7 +278,7 @@ def _table(text: str) -> Iterator[Part]:
 
 
 READERS: Final[Mapping[str, Callable[[str], Iterable[Part]]]] = {
-    ".txt": _divided,
+    ".txt": _split_text,
     ".md": _whole,
     ".j2": _whole,
     ".json": _json,

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from evaluations.engine.errors import SetupError, SuiteError
 from evaluations.engine.formats.yaml_document import Document, KeyPath
 from evaluations.engine.providers import ProviderSpec, list_left_out, parse_spec
-from evaluations.promptfoo.files import CODE, Source, Where
+from evaluations.promptfoo.files import CODE, Location, Source
 
 __all__ = ["ProviderSource", "list_models", "read_providers"]
 
@@ -32,47 +32,49 @@ def read_providers(source: Source, document: Document) -> list[ProviderSource]:
     key = "providers" if "providers" in config else "targets"
     providers: list[ProviderSource] = []
     seen: list[object] = []  # a list: objects have no hash
-    for entry, where, path in _listed(source, config.get(key) or [], document, (key,)):
+    for entry, where, path in _list_entries(source, config.get(key) or [], document, (key,)):
         if entry not in seen:
-            providers.append(_read(source, entry, where, path))
+            providers.append(_read_provider(source, entry, where, path))
             seen.append(entry)
     return providers
 
 
-Listed = tuple[object, Document, KeyPath]
+Entry = tuple[object, Document, KeyPath]
 
 
-def _listed(
+def _list_entries(
     source: Source,
     entries: object,
     document: Document,
     path: KeyPath,
     within: tuple[PurePosixPath, ...] = (),
-) -> Iterator[Listed]:
+) -> Iterator[Entry]:
     for number, entry in enumerate(entries if isinstance(entries, list) else [entries]):
         here = (*path, number) if isinstance(entries, list) else path
         # Code is no list of providers: `parse_spec` refuses it by its kind.
         if isinstance(entry, str) and entry.startswith("file://") and not entry.endswith(CODE):
-            spot = document.spot(*here)
-            file = source.path(entry, spot)
-            inside = source.open_list(file, spot, within)
+            location = document.location(*here)
+            file = source.path(entry, location)
+            inside = source.open_list(file, location, within)
             inner = source.document(file)
-            yield from _listed(source, inner.value or [], inner, (), inside)
+            yield from _list_entries(source, inner.value or [], inner, (), inside)
         else:
             yield entry, document, here
 
 
-def _read(source: Source, entry: object, document: Document, path: KeyPath) -> ProviderSource:
-    spot = document.spot(*path)
+def _read_provider(
+    source: Source, entry: object, document: Document, path: KeyPath
+) -> ProviderSource:
+    location = document.location(*path)
     try:
-        loaded = _with_files(source, entry, spot)
+        loaded = _load_files(source, entry, location)
         spec = parse_spec(loaded)
     except SetupError as error:
-        raise SuiteError(error.sentence, at=spot) from None
+        raise SuiteError(error.sentence, at=location) from None
     if spec.kind == "replay":
-        source.path(spec.model, spot)  # refuses a file outside, whether it is there or not
+        source.path(spec.model, location)  # refuses a file outside, whether it is there or not
     for inside, sentence in list_left_out(entry):
-        source.warn(sentence, document.spot(*path, *inside))
+        source.warn(sentence, document.location(*path, *inside))
     written = str(entry)
     if isinstance(entry, Mapping):
         # An object without an id has it as its one key: {openai:gpt-4.1: {…}}.
@@ -82,15 +84,15 @@ def _read(source: Source, entry: object, document: Document, path: KeyPath) -> P
     return ProviderSource(spec=spec, names=tuple(names))
 
 
-def _with_files(source: Source, value: object, spot: Where) -> object:
+def _load_files(source: Source, value: object, location: Location) -> object:
     """Return a provider whose settings are loaded from the files that they name."""
     if isinstance(value, Mapping):
-        return {key: _with_files(source, inner, spot) for key, inner in value.items()}
+        return {key: _load_files(source, inner, location) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_with_files(source, inner, spot) for inner in value]
+        return [_load_files(source, inner, location) for inner in value]
     if not isinstance(value, str) or not value.startswith("file://"):
         return value
-    path = source.path(value, spot)
+    path = source.path(value, location)
     if path.suffix.lower() in (".yaml", ".yml", ".json"):
         return source.document(path).value
     return source.load_text(path)

@@ -68,27 +68,27 @@ class _Resolver:
         self, reference: str, entries: dict[str, object], path: KeyPath, within: tuple[str, ...]
     ) -> object:
         """Return what a reference leads to, with the keys beside it put in."""
-        spot = self.document.spot(*path)
+        location = self.document.location(*path)
         self.count += 1
         if reference in within or self.count > MOST:
-            raise SuiteError("promptfoo.file-cycle", at=spot, reference=reference)
-        target = self._target(reference, spot)
+            raise SuiteError("promptfoo.file-cycle", at=location, reference=reference)
+        target = self._target(reference, location)
         if target is MISSING:
             if "value" in path:
                 return entries  # of a JSON Schema that answers are checked with
             if "assertionTemplates" in reference:
                 name = reference.rpartition("/")[2]
-                raise SuiteError("promptfoo.unknown-template", at=spot, name=name)
-            raise SuiteError("promptfoo.reference", at=spot, reference=reference)
+                raise SuiteError("promptfoo.unknown-template", at=location, name=name)
+            raise SuiteError("promptfoo.reference", at=location, reference=reference)
         target = self.resolve(target, path, (*within, reference))
         if not isinstance(target, dict):
             return target
         beside = {key: value for key, value in entries.items() if key != "$ref"}
         return {**target, **beside}
 
-    def _target(self, reference: str, spot: LazyLocation) -> object:
+    def _target(self, reference: str, location: LazyLocation) -> object:
         file, _hash, pointer = reference.partition("#")
-        value = self.load(file, spot) if file else self.document.value
+        value = self.load(file, location) if file else self.document.value
         for part in pointer.split("/")[1:]:
             # RFC 6901: ~1 is a slash and ~0 a tilde, replaced in this order.
             name = part.replace("~1", "/").replace("~0", "~")

@@ -11,12 +11,12 @@ from evaluations.engine.formats.yaml_document import Document, KeyPath
 from evaluations.promptfoo.assertions import warn_of_judge
 from evaluations.promptfoo.cases import (
     CaseMaker,
-    FoundCase,
-    FoundTest,
+    ConfiguredCase,
+    ConfiguredTest,
     list_entries,
 )
 from evaluations.promptfoo.csv import table_tests
-from evaluations.promptfoo.files import Source, Where
+from evaluations.promptfoo.files import Location, Source
 from evaluations.promptfoo.keys import OPTIONS, PATH, SCENARIO, TEST, warn_of_keys
 from evaluations.promptfoo.values import MOST_CASES, refuse_many
 
@@ -25,14 +25,14 @@ __all__ = ["read_default", "read_tests"]
 Within = tuple[PurePosixPath, ...]
 
 
-def read_default(source: Source, document: Document) -> FoundTest:
+def read_default(source: Source, document: Document) -> ConfiguredTest:
     """Return defaultTest, which may be a file."""
     entry, document, path = _follow(source, document, "defaultTest")
     entry = entry or {}
     if not isinstance(entry, Mapping):
-        raise SuiteError("promptfoo.default-test", at=document.spot(*path))
+        raise SuiteError("promptfoo.default-test", at=document.location(*path))
     _warn(source, entry, document, path)
-    return FoundTest(entry=entry, document=document, path=path)
+    return ConfiguredTest(entry=entry, document=document, path=path)
 
 
 def _follow(source: Source, document: Document, key: str) -> tuple[object, Document, KeyPath]:
@@ -41,11 +41,11 @@ def _follow(source: Source, document: Document, key: str) -> tuple[object, Docum
     path: KeyPath = (key,)
     if not value or not isinstance(value, str):
         return value, document, path
-    inner = source.document(source.path(value, document.spot(*path)))
+    inner = source.document(source.path(value, document.location(*path)))
     return inner.value, inner, ()
 
 
-def read_tests(source: Source, document: Document, default: FoundTest) -> list[FoundCase]:
+def read_tests(source: Source, document: Document, default: ConfiguredTest) -> list[ConfiguredCase]:
     """Return the cases of all tests and scenarios; of none one case without variables.
 
     Raises:
@@ -54,19 +54,19 @@ def read_tests(source: Source, document: Document, default: FoundTest) -> list[F
     config = document.mapping
     metadata = config.get("metadata")
     general = metadata if isinstance(metadata, dict) else {}
-    tests = list(_listed(source, config.get("tests") or [], document, ("tests",)))
+    tests = list(_read_list(source, config.get("tests") or [], document, ("tests",)))
     if not tests and config.get("tests"):
         what = str(config["tests"])[:100]
-        raise SuiteError("promptfoo.no-tests", at=document.spot("tests"), what=what)
+        raise SuiteError("promptfoo.no-tests", at=document.location("tests"), what=what)
     if not tests and not config.get("scenarios"):
         # promptfoo's too: a configuration of prompts alone asks each of them once.
-        tests = [FoundTest(entry={}, document=document, path=())]
-    tests += _of_scenarios(source, document)
+        tests = [ConfiguredTest(entry={}, document=document, path=())]
+    tests += _read_scenarios(source, document)
     maker = CaseMaker(source, default, general)
-    cases: list[FoundCase] = []
+    cases: list[ConfiguredCase] = []
     for test in tests:
         cases += maker.cases(test, len(cases))
-        refuse_many(len(cases), test.spot, MOST_CASES)
+        refuse_many(len(cases), test.location, MOST_CASES)
     return cases
 
 
@@ -78,24 +78,26 @@ def _warn(source: Source, test: Mapping[str, object], document: Document, path: 
         warn_of_judge(source, options.get("provider"), document, (*path, "options", "provider"))
 
 
-def _of_scenarios(source: Source, document: Document) -> Iterator[FoundTest]:
+def _read_scenarios(source: Source, document: Document) -> Iterator[ConfiguredTest]:
     scenarios, document, path = _follow(source, document, "scenarios")
     scenarios = scenarios or []
     for number, scenario in enumerate(scenarios if isinstance(scenarios, list) else [scenarios]):
         here = (*path, number)
         if not isinstance(scenario, Mapping):
-            raise SuiteError("promptfoo.scenario", at=document.spot(*here))
+            raise SuiteError("promptfoo.scenario", at=document.location(*here))
         warn_of_keys(source, scenario, SCENARIO, document, here)
-        tests = list(_listed(source, scenario.get("tests") or [{}], document, (*here, "tests")))
-        parts = list(_listed(source, scenario.get("config") or [{}], document, (*here, "config")))
+        tests = list(_read_list(source, scenario.get("tests") or [{}], document, (*here, "tests")))
+        parts = list(
+            _read_list(source, scenario.get("config") or [{}], document, (*here, "config"))
+        )
         # Each part with each test: refused by their number, before any of them is made.
-        refuse_many(len(parts) * len(tests), document.spot(*here))
+        refuse_many(len(parts) * len(tests), document.location(*here))
         for part in parts:
             for test in tests:
-                yield _joined(part, test)
+                yield _join(part, test)
 
 
-def _joined(part: FoundTest, test: FoundTest) -> FoundTest:
+def _join(part: ConfiguredTest, test: ConfiguredTest) -> ConfiguredTest:
     merged = {**part.entry, **test.entry}
     for key in ("vars", "options", "metadata"):
         merged[key] = {**list_entries(part, key), **list_entries(test, key)}
@@ -103,28 +105,28 @@ def _joined(part: FoundTest, test: FoundTest) -> FoundTest:
         (part.entry, part.document, part.path),
         (test.entry, test.document, test.path),
     )
-    return FoundTest(entry=merged, document=test.document, path=test.path, parts=parts)
+    return ConfiguredTest(entry=merged, document=test.document, path=test.path, parts=parts)
 
 
-def _listed(
+def _read_list(
     source: Source, tests: object, document: Document, path: KeyPath, within: Within = ()
-) -> Iterator[FoundTest]:
+) -> Iterator[ConfiguredTest]:
     if _is_path(tests):
         tests = [tests]
     for number, test in enumerate(tests if isinstance(tests, list) else [tests]):
         here = (*path, number) if isinstance(tests, list) else path
-        spot = document.spot(*here)
+        location = document.location(*here)
         if isinstance(test, str):
-            yield from _of_files(source, test, spot, within)
+            yield from _read_files(source, test, location, within)
         elif _is_path(test):
             # Its config is for code that makes tests, which is never run: the file is what counts.
             warn_of_keys(source, test, PATH, document, here)
-            yield from _of_files(source, test["path"], spot, within)
+            yield from _read_files(source, test["path"], location, within)
         elif isinstance(test, Mapping):
             _warn(source, test, document, here)
-            yield FoundTest(entry=test, document=document, path=here)
+            yield ConfiguredTest(entry=test, document=document, path=here)
         else:
-            raise SuiteError("promptfoo.test-shape", at=spot)
+            raise SuiteError("promptfoo.test-shape", at=location)
 
 
 def _is_path(value: object) -> bool:
@@ -132,41 +134,43 @@ def _is_path(value: object) -> bool:
     return isinstance(value, Mapping) and isinstance(value.get("path"), str)
 
 
-def _of_files(source: Source, reference: str, spot: Where, within: Within) -> Iterator[FoundTest]:
-    paths = source.paths(reference, spot)
+def _read_files(
+    source: Source, reference: str, location: Location, within: Within
+) -> Iterator[ConfiguredTest]:
+    paths = source.paths(reference, location)
     if not paths:
-        raise SuiteError("promptfoo.no-match", at=spot, reference=reference)
+        raise SuiteError("promptfoo.no-match", at=location, reference=reference)
     for path in paths:
-        inside = source.open_list(path, spot, within)
+        inside = source.open_list(path, location, within)
         file_format = detect_format(path.name)
         if file_format in ("csv", "xlsx"):
-            yield from _of_table(source, path, reference)
+            yield from _read_table(source, path, reference)
         elif file_format == "jsonl":
-            yield from _of_lines(source, path)
+            yield from _read_lines(source, path)
         else:
             document = source.document(path)
-            yield from _listed(source, document.value or [], document, (), inside)
+            yield from _read_list(source, document.value or [], document, (), inside)
 
 
-def _of_table(source: Source, path: PurePosixPath, reference: str) -> Iterator[FoundTest]:
+def _read_table(source: Source, path: PurePosixPath, reference: str) -> Iterator[ConfiguredTest]:
     sheet = reference.partition("#")[2]  # promptfoo names a sheet of a workbook so
     table = open_suite_table(source.files.read(path), path.name, sheet=sheet)
     tests, warned = table_tests(table, path.name)
     source.warnings.extend(warned)
     for document, test in tests:
-        yield FoundTest(entry=test, document=document.with_value(test), path=())
+        yield ConfiguredTest(entry=test, document=document.with_value(test), path=())
 
 
-def _of_lines(source: Source, path: PurePosixPath) -> Iterator[FoundTest]:
+def _read_lines(source: Source, path: PurePosixPath) -> Iterator[ConfiguredTest]:
     table = open_suite_table(source.files.read(path), path.name)
     for record in table:
         document = build_document(table, record, path.name)
         try:
             value = plain(record.value)
         except UnsupportedValueError as error:
-            raise SuiteError(error.sentence, at=document.place()) from None
+            raise SuiteError(error.sentence, at=document.location()) from None
         if not isinstance(value, dict):
-            raise SuiteError("promptfoo.test-fields", at=document.place())
+            raise SuiteError("promptfoo.test-fields", at=document.location())
         document = document.with_value(value)
         _warn(source, value, document, ())
-        yield FoundTest(entry=value, document=document, path=())
+        yield ConfiguredTest(entry=value, document=document, path=())

@@ -10,15 +10,15 @@ from typing import Final
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.yaml_document import load_document
 from evaluations.engine.scorers.javascript import as_text
-from evaluations.promptfoo.files import Source, Where
+from evaluations.promptfoo.files import Location, Source
 
-__all__ = ["MOST_CASES", "combinations", "refuse_many", "resolved", "stringify"]
+__all__ = ["MOST_CASES", "combinations", "refuse_many", "resolve_variables", "stringify"]
 
 # Variables may name each other in a circle: after so many rounds what is still open stays so.
 PASSES: Final = 5
 MOST_COMBINATIONS: Final = 10_000  # of the lists of one test, or of a scenario
 MOST_CASES: Final = 100_000  # of a file
-# Characters of a case's variables where they are filled in: each may hold the one before twice, so
+# Characters that filling in a case's variables may make: each may contain the one before twice, so
 # that a dozen lines would make gigabytes.
 LARGEST: Final = 1_000_000
 NAME: Final = re.compile(r"\{\{\s*(\w+)\s*\}\}", re.ASCII)
@@ -46,38 +46,40 @@ def _whole_numbers(value: object) -> object:
 
 
 def combinations(
-    source: Source, variables: Mapping[str, object], place: Where, *, expanded: bool
+    source: Source, variables: Mapping[str, object], location: Location, *, expanded: bool
 ) -> Iterator[dict[str, object]]:
     """Yield each combination of the lists of texts and of the files that patterns match.
 
     Args:
         source: the configuration.
         variables: as the test gives them.
-        place: where they stand.
+        location: where they stand.
         expanded: whether lists and patterns are taken apart.
     """
     choices = [[value] for value in variables.values()]
     if expanded:
-        choices = [_choices(source, value, place) for value in variables.values()]
-    refuse_many(math.prod(map(len, choices)), place)
+        choices = [_list_choices(source, value, location) for value in variables.values()]
+    refuse_many(math.prod(map(len, choices)), location)
     return (dict(zip(variables, values, strict=True)) for values in itertools.product(*choices))
 
 
-def refuse_many(count: int, place: Where, most: int = MOST_COMBINATIONS) -> None:
+def refuse_many(count: int, location: Location, most: int = MOST_COMBINATIONS) -> None:
     """Refuse more cases than a test or a file may make, before any of them is made.
 
     Raises:
         SuiteError: there are too many; says how many.
     """
     if count > most:
-        raise SuiteError("promptfoo.too-many-cases", at=place, count=f"{count:,}", most=f"{most:,}")
+        raise SuiteError(
+            "promptfoo.too-many-cases", at=location, count=f"{count:,}", most=f"{most:,}"
+        )
 
 
-def _choices(source: Source, value: object, place: Where) -> list[object]:
+def _list_choices(source: Source, value: object, location: Location) -> list[object]:
     if isinstance(value, str) and value.startswith("file://"):
-        paths = source.paths(value, place)
+        paths = source.paths(value, location)
         if not paths:
-            raise SuiteError("promptfoo.no-match", at=place, reference=value)
+            raise SuiteError("promptfoo.no-match", at=location, reference=value)
         return [f"file://{path}" for path in paths]
     # The first entry decides, as in promptfoo: a list of anything else is one value.
     if isinstance(value, list) and value and isinstance(value[0], str):
@@ -85,7 +87,9 @@ def _choices(source: Source, value: object, place: Where) -> list[object]:
     return [value]
 
 
-def resolved(source: Source, variables: Mapping[str, object], place: Where) -> dict[str, object]:
+def resolve_variables(
+    source: Source, variables: Mapping[str, object], location: Location
+) -> dict[str, object]:
     """Return variables with files read and the names of other variables filled in.
 
     Raises:
@@ -96,29 +100,29 @@ def resolved(source: Source, variables: Mapping[str, object], place: Where) -> d
         if not isinstance(value, str):
             values[name] = value
             continue
-        text = _loaded(source, value, place) if value.startswith("file://") else value
+        text = _load_text(source, value, location) if value.startswith("file://") else value
         values[name] = text.removesuffix("\n")  # the line end of a file, or of a block in YAML
     for _pass_number in range(PASSES):
-        if not _pass(values, place):
+        if not _fill_names(values, location):
             break
     return values
 
 
-def _loaded(source: Source, reference: str, place: Where) -> str:
-    path = source.path(reference, place)
+def _load_text(source: Source, reference: str, location: Location) -> str:
+    path = source.path(reference, location)
     suffix = path.suffix.lower()
     if suffix in MEDIA:
-        raise SuiteError("promptfoo.not-text", at=place, reference=reference)
+        raise SuiteError("promptfoo.not-text", at=location, reference=reference)
     text = source.load_text(path)
     if suffix in (".yaml", ".yml"):
         return stringify(load_document(text, path.name).value)
     return text.strip()
 
 
-def _pass(variables: dict[str, object], place: Where) -> bool:
+def _fill_names(variables: dict[str, object], location: Location) -> bool:
     """Fill in the first name of each text; whether there was one."""
     changed = False
-    filled = 0
+    length = 0
     for name, value in variables.items():
         if not isinstance(value, str):
             continue
@@ -129,7 +133,7 @@ def _pass(variables: dict[str, object], place: Where) -> bool:
         variables[name] = text
         changed = True
         # Each may take in the one before, and that one what it has taken in.
-        filled += len(text)
-        if filled > LARGEST:
-            raise SuiteError("promptfoo.values-too-long", at=place, most=f"{LARGEST:,}")
+        length += len(text)
+        if length > LARGEST:
+            raise SuiteError("promptfoo.values-too-long", at=location, most=f"{LARGEST:,}")
     return changed

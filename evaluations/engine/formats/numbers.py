@@ -9,13 +9,13 @@ from evaluations.engine.numbers import finite
 __all__ = ["number_in"]
 
 
-def number_in(value: object, name: str, place: object, *, least: float, most: float) -> float:
+def number_in(value: object, name: str, location: object, *, least: float, most: float) -> float:
     """Return a number of a file.
 
     Args:
         value: what stands there.
         name: what it is called.
-        place: where it stands; looked up only where it is shown.
+        location: where it stands; looked up only where it is shown.
         least: the smallest one that is allowed.
         most: the largest one.
 
@@ -24,7 +24,7 @@ def number_in(value: object, name: str, place: object, *, least: float, most: fl
     """
     number = finite(value)
     if number is None or not least <= number <= most:
-        raise SuiteError("suite.number", at=place, name=name, range=_range(least, most))
+        raise SuiteError("suite.number", at=location, name=name, range=_range(least, most))
     return number
 
 

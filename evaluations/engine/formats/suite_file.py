@@ -12,10 +12,11 @@ from evaluations.engine.formats.numbers import number_in
 from evaluations.engine.formats.yaml_document import (
     Document,
     KeyPath,
+    LazyLocation,
     dump_document,
     load_document,
 )
-from evaluations.engine.types import Assertion, Case, FileLocation, Suite
+from evaluations.engine.types import Assertion, Case, Suite
 
 __all__ = [
     "CASE_KEYS",
@@ -54,10 +55,10 @@ def read_suite_file(text: str, file: str) -> Suite:
     fields.refuse_unknown(TOP)
     entries = value.get("cases") or []
     if not isinstance(entries, list):
-        raise SuiteError("suite.cases-list", at=document.place("cases"))
+        raise SuiteError("suite.cases-list", at=document.location("cases"))
     name = value.get("name")
     if not isinstance(name, str) or not name.strip():
-        raise SuiteError("suite.no-name", at=document.place("name"))
+        raise SuiteError("suite.no-name", at=document.location("name"))
     cases = [build_case(entry, document, ("cases", index)) for index, entry in enumerate(entries)]
     _refuse_doubles(cases, document)
     return Suite(name=name, description=fields.text("description"), cases=tuple(cases))
@@ -67,7 +68,7 @@ def _refuse_doubles(cases: Iterable[Case], document: Document) -> None:
     seen: set[str] = set()
     for index, case in enumerate(cases):
         if case.name in seen:
-            location = document.place("cases", index, "name")
+            location = document.location("cases", index, "name")
             raise SuiteError("suite.case-twice", at=location, case=case.name)
         seen.add(case.name)
 
@@ -85,7 +86,7 @@ def build_case(entry: object, document: Document, path: KeyPath, default_name: s
         SuiteError: one sentence with its location.
     """
     if not isinstance(entry, Mapping):
-        raise SuiteError("suite.case-shape", at=document.place(*path))
+        raise SuiteError("suite.case-shape", at=document.location(*path))
     fields = _Fields(value=entry, document=document, path=path)
     fields.refuse_unknown(CASE_KEYS)
     name = _read_name(fields, default_name)
@@ -139,9 +140,9 @@ class _Fields:
     document: Document
     path: KeyPath
 
-    def locate(self, *path: str | int) -> FileLocation:
+    def locate(self, *path: str | int) -> LazyLocation:
         """Return where something within the object stands."""
-        return self.document.place(*self.path, *path)
+        return self.document.location(*self.path, *path)
 
     def refuse_unknown(self, known: Iterable[str]) -> None:
         """Refuse a key that is none of the known ones: a misspelt one would do nothing."""
@@ -164,8 +165,7 @@ class _Fields:
         value = self.value.get(key)
         if value is None:
             value = default
-        location = self.document.spot(*self.path, key)
-        return number_in(value, key, location, least=0, most=most)
+        return number_in(value, key, self.locate(key), least=0, most=most)
 
     def mapping(self, key: str) -> dict[str, Any]:
         """Return an object, an empty one where it is missing."""

@@ -100,13 +100,13 @@ def open_suite_table(
 
 
 def build_document(table: Table, record: Record, file: str) -> Document:
-    """Return a document that stands for one record, for the places of what is wrong in it."""
-    place = str(find_position(record.line, table.unit))
+    """Return a document that stands for one record, for the locations of what is wrong in it."""
+    location = str(find_position(record.line, table.unit))
     if table.numbered:
         number = _("record %(number)d") % {"number": record.number}
-        return Document(value=record.value, file=f"{file}, {number}, {place}", marks={})
+        return Document(value=record.value, file=f"{file}, {number}, {location}", marks={})
     if table.unit == "row":
-        return Document(value=record.value, file=f"{file}, {place}", marks={})
+        return Document(value=record.value, file=f"{file}, {location}", marks={})
     return Document(value=record.value, file=file, marks={(): (record.line, None)})
 
 
@@ -267,9 +267,9 @@ class _Reader:
         """Return what a record says, by column, as values that JSON and databases have."""
         value = record.value
         if isinstance(value, InvalidValue):
-            raise SuiteError(value.reason, at=document.place())
+            raise SuiteError(value.reason, at=document.location())
         if not isinstance(value, dict):
-            raise SuiteError("suite.case-object", at=document.place())
+            raise SuiteError("suite.case-object", at=document.location())
         if record.missing:
             sentence = _(
                 "the row ends before the column “%(column)s”; the missing cells are ignored"
@@ -279,7 +279,7 @@ class _Reader:
             try:
                 value[key] = plain(cell)
             except UnsupportedValueError as error:
-                raise SuiteError(error.sentence, at=document.place(key)) from None
+                raise SuiteError(error.sentence, at=document.location(key)) from None
         if self.table.escaped:
             return _restore(value, document)
         # An empty cell may be one that nobody filled in; in JSON and YAML "" was written.
@@ -334,7 +334,7 @@ class _Reader:
             self._warn(sentence % {"name": name}, document)
 
     def _warn(self, sentence: str, document: Document) -> None:
-        self.warnings.append(ImportNotice(message=sentence, place=document.place()))
+        self.warnings.append(ImportNotice(message=sentence, location=document.location().find()))
 
 
 def _fold(column: str) -> str:
@@ -346,7 +346,7 @@ def _restore(cells: Mapping[str, str], document: Document) -> dict[str, Any]:
     """Return a row of a table of ours with its values as they were written (`table_cells`)."""
     marks = _load_json(cells.get(ESCAPED) or "{}", ESCAPED, "JSON", document)
     if not isinstance(marks, dict):
-        raise SuiteError("table.object", at=document.place(), column=ESCAPED)
+        raise SuiteError("table.object", at=document.location(), column=ESCAPED)
     values: dict[str, Any] = {}
     for column, cell in cells.items():
         if column == ESCAPED:
@@ -381,5 +381,5 @@ def _load_json(text: str, part: str, kind: str, document: Document) -> object:
         return json.loads(text)
     except (ValueError, RecursionError):
         raise SuiteError(
-            "table.value-type", at=document.place(), part=part, kind=kind, value=text[:60]
+            "table.value-type", at=document.location(), part=part, kind=kind, value=text[:60]
         ) from None

@@ -1,4 +1,4 @@
-"""YAML and JSON with the place of every value, as js-yaml reads them: yes and no are texts.
+"""YAML and JSON with the location of every value, as js-yaml reads them: yes and no are texts.
 
 Our own on PyYAML's parser, because ruamel.yaml takes 8 times as long: docs/decisions/0017.
 """
@@ -66,7 +66,11 @@ class Document:
             raise TypeError(f"{self.file} is no mapping")
         return self.value
 
-    def place(self, *path: str | int) -> FileLocation:
+    def location(self, *path: str | int) -> "LazyLocation":
+        """Return the location of a value, looked up only when it is shown."""
+        return LazyLocation(document=self, path=path)
+
+    def find_location(self, path: KeyPath) -> FileLocation:
         """Return where a value stands; its parent's location where it has none of its own."""
         if self._marks is None:
             self._marks = _find_marks(self._text)
@@ -85,10 +89,6 @@ class Document:
         """Return a document of the same file that contains another value."""
         return Document(value=value, file=self.file, marks=self._marks, text=self._text)
 
-    def spot(self, *path: str | int) -> "LazyLocation":
-        """Return what `place` returns, looked up only when it is shown."""
-        return LazyLocation(document=self, path=path)
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LazyLocation:
@@ -98,17 +98,11 @@ class LazyLocation:
     path: KeyPath
 
     def __str__(self) -> str:
-        return str(self.place)
+        return str(self.find())
 
-    @property
-    def place(self) -> FileLocation:
-        """The location itself."""
-        return self.document.place(*self.path)
-
-    @property
-    def file(self) -> str:
-        """The file's name."""
-        return self.document.file
+    def find(self) -> FileLocation:
+        """Return the location itself."""
+        return self.document.find_location(self.path)
 
 
 def _find_marks(text: str) -> Marks:

@@ -373,7 +373,7 @@ def _cases(
 ) -> Cases:
     if config is not None:
         filters = Filters(config, columns)
-        return ((None, filters.with_columns(case)) for case in config.found)
+        return ((None, filters.with_columns(case)) for case in config.cases)
     return load_cases(suite.pk) if suite is not None else ()
 
 

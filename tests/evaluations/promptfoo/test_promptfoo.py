@@ -59,7 +59,7 @@ def test_special_columns():
     )
     tests, warnings = csv_tests(text, "t.csv")
     document, test = tests[0]
-    assert document.place().line == 2
+    assert document.location().find().line == 2
     assert test["vars"] == {"q": "hi", "_one": "z"}
     assert [one["metric"] for one in test["assert"]] == ["m", "m"]
     assert test["assert"][0]["threshold"] == 4.0
@@ -287,4 +287,4 @@ def test_json_is_read_as_json():
     text = '{"face": "\\ud83d\\ude00", "no": "no",\n\t"list": [1, 1.5, {"deep": null}]}'
     found = load_document(text, "x.json")
     assert found.value == {"face": "😀", "no": "no", "list": [1, 1.5, {"deep": None}]}
-    assert str(found.spot("list", 2, "deep")) == "x.json, line 2, column 20, list[2].deep"
+    assert str(found.location("list", 2, "deep")) == "x.json, line 2, column 20, list[2].deep"

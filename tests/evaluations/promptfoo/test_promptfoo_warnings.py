@@ -135,7 +135,7 @@ def test_what_is_carried_out_is_not_named(tmp_path):
     (case,) = found.suite.cases
     assert (case.prefix, case.threshold) == ("> ", 0.5)
     assert case.metadata == {"team": "x", "k": 1}
-    assert (found.found[0].prompts, found.found[0].providers) == (("{{x}}",), ("e",))
+    assert (found.cases[0].prompts, found.cases[0].providers) == (("{{x}}",), ("e",))
 
 
 REFUSED = [
