@@ -4,15 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from core.json import JSONObject
 from evaluations.engine.providers import Limits, Price, ProviderSpec, parse_spec
 from evaluations.engine.types import Message
 from evaluations.models import ModelProfile
 from evaluations.promptfoo.templates import fill_free_values, with_affixes
+from evaluations.stored import Target, TargetLimits
 from prompts import interface as prompts
 from prompts.rendering import prepare as prepare_template
 
-__all__ = ["find_spec", "prepare", "spec_from_json", "spec_from_profile", "spec_to_json"]
+__all__ = ["find_spec", "prepare", "spec_from_profile", "spec_from_target", "target_from_spec"]
 
 
 # The order of a stored price: a new rate is only ever added at the end, as old rows are shorter.
@@ -97,64 +97,63 @@ def find_spec(text: str) -> ProviderSpec:
     return spec_from_profile(profile)
 
 
-def spec_to_json(spec: ProviderSpec) -> JSONObject:
-    """Return a spec as the JSON that a run's column stores; it contains no key."""
+def target_from_spec(spec: ProviderSpec) -> Target:
+    """Return a spec as a run's column stores it; it contains no key."""
     price = None
     if spec.price is not None:
         price = _rates_to_texts(spec.price)
     limits = None
     if spec.limits is not None:
-        limits = [
-            spec.limits.concurrency,
-            spec.limits.requests_per_minute,
-            spec.limits.tokens_per_minute,
-            spec.limits.timeout_seconds,
-            spec.limits.retries,
-        ]
-    return {
-        "kind": spec.kind,
-        "model": spec.model,
-        "label": spec.label,
-        "base_url": spec.base_url,
-        "parameters": dict(spec.parameters),
-        "price": price,
-        "limits": limits,
-    }
-
-
-def spec_from_json(target: Mapping[str, Any]) -> ProviderSpec:
-    """Return the spec that `spec_to_json` made a JSON object of."""
-    price = None
-    if target.get("price"):
-        price = _price_from_texts(target["price"])
-    limits = None
-    if target.get("limits"):
-        concurrency, requests, tokens, timeout, retries = target["limits"]
-        limits = Limits(
-            concurrency=concurrency,
-            requests_per_minute=requests,
-            tokens_per_minute=tokens,
-            timeout_seconds=timeout,
-            retries=retries,
+        limits = TargetLimits(
+            concurrency=spec.limits.concurrency,
+            requests_per_minute=spec.limits.requests_per_minute,
+            tokens_per_minute=spec.limits.tokens_per_minute,
+            timeout_seconds=spec.limits.timeout_seconds,
+            retries=spec.limits.retries,
         )
-    return ProviderSpec(
-        kind=target["kind"],
-        model=target["model"],
-        label=target["label"],
-        base_url=target["base_url"],
-        parameters=target["parameters"],
+    return Target(
+        kind=spec.kind,
+        model=spec.model,
+        label=spec.label,
+        base_url=spec.base_url,
+        parameters=dict(spec.parameters),
         price=price,
         limits=limits,
     )
 
 
-def _rates_to_texts(price: Price) -> list[str | None]:
+def spec_from_target(target: Target) -> ProviderSpec:
+    """Return the spec that `target_from_spec` was given."""
+    price = None
+    if target.price:
+        price = _price_from_texts(target.price)
+    limits = None
+    if target.limits is not None:
+        limits = Limits(
+            concurrency=target.limits.concurrency,
+            requests_per_minute=target.limits.requests_per_minute,
+            tokens_per_minute=target.limits.tokens_per_minute,
+            timeout_seconds=target.limits.timeout_seconds,
+            retries=target.limits.retries,
+        )
+    return ProviderSpec(
+        kind=target.kind,
+        model=target.model,
+        label=target.label,
+        base_url=target.base_url,
+        parameters=target.parameters,
+        price=price,
+        limits=limits,
+    )
+
+
+def _rates_to_texts(price: Price) -> tuple[str | None, ...]:
     """Return a price's rates in the order of RATES; what is not set at the end is left out."""
     rates = [getattr(price, name) for name in RATES]
     while rates[-1] is None:
         rates.pop()
     # Texts, because a JSON number would come back as a float, and 0.1 + 0.2 would not be 0.3.
-    return [None if rate is None else str(rate) for rate in rates]
+    return tuple(None if rate is None else str(rate) for rate in rates)
 
 
 def _price_from_texts(texts: Sequence[str | None]) -> Price:

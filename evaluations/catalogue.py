@@ -504,6 +504,10 @@ SENTENCES: Final = register(
         "scorer.xml-paths": gettext_noop(
             "%(type)s needs paths such as a.b,c, a list of paths, or no value"
         ),
+        "stored.newer": gettext_noop(
+            "the stored %(kind)s has version %(version)s, of a newer AutoForge; update this one"
+        ),
+        "stored.unreadable": gettext_noop("the stored %(kind)s cannot be read: %(error)s"),
         "suite.case-exists": gettext_noop("this suite already has a case “%(name)s”"),
         "suite.case-name": gettext_noop("a case needs a name of 1 to %(limit)s characters"),
         "suite.case-object": gettext_noop("a case must be an object"),

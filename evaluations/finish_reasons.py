@@ -1,11 +1,11 @@
 """Why an answer ended, in a sentence for people: reports and pages show the same one."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from django.db.models import Q
 
 from core.sentences import Sentence
+from evaluations.stored import AnswerDetails
 
 __all__ = ["REMARKABLE", "explain_finish"]
 
@@ -22,26 +22,26 @@ CODES: Final = {
 }
 
 
-def explain_finish(
-    *, output: str, error: str, finish_reason: str, details: Mapping[str, Any]
-) -> str:
+def explain_finish(*, output: str, error: str, finish_reason: str, details: object) -> str:
     """Return why an answer is not all that the model had to say; "" where there is nothing to say.
 
     Args:
         output: the answer's text.
         error: why it is an error, if it is one.
         finish_reason: as the engine has it: stop, length, content_filter, tool_calls, error.
-        details: what is stored besides: `reasoning_tokens`, `service_reason`.
+        details: what the result keeps besides, or its text, as `AnswerDetails` reads it.
+
+    Raises:
+        StoredJSONError: the details cannot be read.
     """
     if finish_reason in ORDINARY and (output or error):
         return ""
-    own = str(details.get("service_reason") or "")
+    read = AnswerDetails.read(details)  # only now: most answers have nothing to explain
+    own = read.service_reason or ""
     if finish_reason in ORDINARY:
         code = "finish.empty"
     elif finish_reason == "length" and not output:
-        code = (
-            "finish.all-reasoning" if details.get("reasoning_tokens") else "finish.empty-at-limit"
-        )
+        code = "finish.all-reasoning" if read.reasoning_tokens else "finish.empty-at-limit"
     else:
         code = CODES.get(own) or CODES.get(finish_reason, "finish.unknown")
     sentence = Sentence(code)

@@ -7,16 +7,17 @@ parameters, so that a page shows it in its reader's language.
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from core.json import dump
 from core.sentences import CATALOGUE, Sentence
 from evaluations.engine.formats.assertions import assertion_as_dict
 from evaluations.engine.scorers import is_checked
 from evaluations.engine.types import Case
+from evaluations.stored import Parameter, StoredMisfit
 from prompts import interface as prompts
 
-__all__ = ["Misfit", "Survey", "misfits_from_json"]
+__all__ = ["Misfit", "Survey", "list_misfits"]
 
 # What every text of promptfoo's may use without a case that provides it.
 NUNJUCKS_GLOBALS: Final = frozenset({"env", "range", "cycler", "joiner", "_conversation"})
@@ -46,21 +47,21 @@ class Misfit:
 
     code: str
     """That of its sentence in the catalogue, without `misfit.`; stored with the run."""
-    params: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Parameter] = field(default_factory=dict)
     """The sentence's parameters."""
 
     def __str__(self) -> str:
         return str(Sentence(f"misfit.{self.code}", **self.params))
 
-    def as_json(self) -> dict[str, Any]:
+    def as_stored(self) -> StoredMisfit:
         """Return it as a run keeps it."""
-        return {"code": self.code, "params": dict(self.params)}
+        return StoredMisfit(code=self.code, params=dict(self.params))
 
 
-def misfits_from_json(stored: Iterable[Mapping[str, Any]]) -> list[Misfit]:
+def list_misfits(stored: Iterable[StoredMisfit]) -> list[Misfit]:
     """Return what a run keeps, without what a later version may have written."""
-    known = [row for row in stored if f"misfit.{row['code']}" in CATALOGUE]
-    return [Misfit(code=row["code"], params=row["params"]) for row in known]
+    known = [misfit for misfit in stored if f"misfit.{misfit.code}" in CATALOGUE]
+    return [Misfit(code=misfit.code, params=misfit.params) for misfit in known]
 
 
 class Survey:
@@ -142,7 +143,7 @@ class Survey:
         return misfits
 
 
-def _params(column: PlannedColumnLike, names: Sequence[str]) -> dict[str, Any]:
+def _params(column: PlannedColumnLike, names: Sequence[str]) -> dict[str, Parameter]:
     text = ", ".join(f"“{name}”" for name in names[:NAMES_SHOWN])
     more = len(names) - NAMES_SHOWN
     if more > 0:

@@ -1,7 +1,7 @@
 """The release check: a version is released when its very content has passed the gates."""
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from django.db.models import (
     Count,
@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from core.errors import InvalidInputError
 from evaluations.models import UNCHECKED, Evaluation, ReleaseGate, Run, RunCase, TestCase
 from evaluations.selectors.columns import list_completed
+from evaluations.stored import Summary
 from prompts.interface import Candidate, Verdict
 
 __all__ = ["GOOD_SCORE", "check_release"]
@@ -55,17 +56,17 @@ def check_release(candidate: Candidate) -> Verdict:
 
 def _check_gate(gate: ReleaseGate, candidate: Candidate) -> Verdict:
     newest = _find_newest(gate, candidate)
-    summary: dict[str, Any] = {}
+    summary = Summary()
     unchecked, changed = 0, ""
     if newest is not None:
-        summary = newest.summary
+        summary = newest.figures
         unchecked = _count_unchecked(newest)
         changed = _find_changed(gate, newest)
     params = _build_params(gate, summary) | {"unchecked": unchecked, "case": changed}
     for wrong, reason in _reasons(gate, summary, unchecked, changed):
         if wrong:
             return Verdict(passed=False, reason=reason % params)
-    if summary.get("pass_interval"):
+    if summary.pass_interval:
         reason = _("“%(suite)s”: pass rate %(rate)s, lower bound %(low)s")
     else:
         reason = _("“%(suite)s”: pass rate %(rate)s")
@@ -95,7 +96,7 @@ def _find_newest(gate: ReleaseGate, candidate: Candidate) -> Evaluation | None:
     for column in columns[:LOOKED_AT]:
         # Beyond the gate's cases the column may have asked a part only of what its run holds.
         repeats = column.run.repeats if column.run is not None else 1
-        if column.summary.get("answers") == column.cases * repeats:
+        if column.figures.answers == column.cases * repeats:
             return column
     return None
 
@@ -134,10 +135,10 @@ def _find_changed(gate: ReleaseGate, column: Evaluation) -> str:
 
 
 def _reasons(
-    gate: ReleaseGate, summary: dict[str, Any], unchecked: int, changed: str
+    gate: ReleaseGate, summary: Summary, unchecked: int, changed: str
 ) -> Iterator[tuple[bool, str]]:
     """Yield what may be wrong, and whether it is: in the order in which it is told."""
-    errors, rate = summary.get("errors"), summary.get("pass_rate")
+    errors, rate = summary.errors, summary.pass_rate
     yield bool(errors), _("its run of “%(suite)s” has %(errors)d errors; retry them")
     yield (
         bool(unchecked),
@@ -154,7 +155,7 @@ def _reasons(
     yield (rate or 0) < gate.pass_rate, _("“%(suite)s”: pass rate %(rate)s, required %(needed)s")
     if gate.lower_bound is None:
         return
-    interval = summary.get("pass_interval")
+    interval = summary.pass_interval
     yield (
         not interval,
         _(
@@ -163,21 +164,21 @@ def _reasons(
         ),
     )
     yield (
-        (interval or [0])[0] < gate.lower_bound,
+        (interval or (0,))[0] < gate.lower_bound,
         _("“%(suite)s”: pass rate %(rate)s, lower bound %(low)s, required %(bound)s"),
     )
 
 
-def _build_params(gate: ReleaseGate, summary: dict[str, Any]) -> dict[str, Any]:
+def _build_params(gate: ReleaseGate, summary: Summary) -> dict[str, str | int]:
     """Return what the sentences on a gate are filled with."""
-    interval = summary.get("pass_interval") or [0]
+    low = summary.pass_interval[0] if summary.pass_interval else 0
     return {
         "suite": gate.suite.name,
-        "rate": f"{summary.get('pass_rate') or 0:.1%}",
-        "low": f"{interval[0]:.1%}",
+        "rate": f"{summary.pass_rate or 0:.1%}",
+        "low": f"{low:.1%}",
         "needed": f"{gate.pass_rate:.1%}",
         "bound": f"{gate.lower_bound or 0:.1%}",
-        "errors": summary.get("errors", 0),
+        "errors": summary.errors or 0,
     }
 
 
@@ -185,9 +186,10 @@ def _check_score(candidate: Candidate) -> Verdict:
     newest = _of_runs(candidate).first()
     if newest is None:
         return Verdict(passed=False, reason=_("this content has not been evaluated yet"))
-    if newest.summary.get("errors"):
+    errors = newest.figures.errors
+    if errors:
         reason = _("its newest evaluation has %(errors)d errors; retry them")
-        return Verdict(passed=False, reason=reason % {"errors": newest.summary["errors"]})
+        return Verdict(passed=False, reason=reason % {"errors": errors})
     unchecked = _count_unchecked(newest)
     if unchecked or newest.overall_score is None:
         reason = _(

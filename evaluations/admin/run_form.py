@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 from uuid import UUID
 
 from django import forms
@@ -41,6 +41,9 @@ from evaluations.services.planning import (
     load_cases,
 )
 from prompts import interface as prompts
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 __all__ = ["Preview", "StartForm", "find_choices"]
 
@@ -314,7 +317,7 @@ class StartForm(forms.Form):
             misfits=survey.misfits(plan.columns),
         )
 
-    def create_run(self, user: object) -> Run:
+    def create_run(self, user: "User") -> Run:
         """Write the run, pending.
 
         Raises:

@@ -32,12 +32,13 @@ from evaluations.admin.cells import PAGE_MEDIA, named
 from evaluations.admin.evaluations import STATUS_COLOURS
 from evaluations.admin.run_form import OFFERED, StartForm, find_choices
 from evaluations.engine.errors import EngineError
-from evaluations.fit import misfits_from_json
+from evaluations.fit import list_misfits
 from evaluations.models import Evaluation, Run, RunCase, TestResult
 from evaluations.selectors import charts, grid
 from evaluations.selectors.comparisons import remarks_on
 from evaluations.services import runs as run_services
 from evaluations.services.ratings import rate_answer
+from evaluations.stored import RunSettings
 from evaluations.tasks import enqueue_run
 
 if TYPE_CHECKING:
@@ -110,14 +111,14 @@ class RunAdmin(SoftDeleteAdmin):
         """Return each column's pass rate."""
         rates = []
         for row in obj.evaluations.all():
-            rate = row.summary.get("pass_rate")
+            rate = row.figures.pass_rate
             rates.append("–" if rate is None else f"{rate:.0%}")
         return " · ".join(rates) or "–"
 
     @display(description=_("cost"))
     def shown_cost(self, obj: Run) -> str:
         """Return what all columns cost."""
-        costs = [charts.find_cost(row.summary) for row in obj.evaluations.all()]
+        costs = [charts.find_cost(row.figures) for row in obj.evaluations.all()]
         known = [cost for cost in costs if cost is not None]
         # Four places: a run on a small model costs a fraction of a cent.
         return f"${sum(known):.4f}" if known else "–"
@@ -138,7 +139,7 @@ class RunAdmin(SoftDeleteAdmin):
         if data is not None and form.is_valid():
             try:
                 if "start" in data:  # the other button asks what the run would take
-                    run = form.create_run(request.user)
+                    run = form.create_run(cast("User", request.user))
                     self._enqueue(request, run)
                     return redirect("admin:evaluations_run_change", run.pk)
                 preview = form.preview()
@@ -196,7 +197,7 @@ class RunAdmin(SoftDeleteAdmin):
             start=_number(request.GET.get("from")),
         )
         # What does not fit helps as long as the run can be cancelled; then its answers say more.
-        misfits = misfits_from_json(run.settings.get("misfits", ())) if run.is_open else []
+        misfits = list_misfits(RunSettings.read(run.settings).misfits) if run.is_open else []
         context = {
             **self.admin_site.each_context(request),
             "title": str(run),
@@ -214,7 +215,7 @@ class RunAdmin(SoftDeleteAdmin):
             "active": run.is_open,
             "formats": [item for item in reporting.FORMATS.values() if item.is_download],
             "can_change": self.has_change_permission(request, run),
-            "has_errors": any(column.summary.get("errors") for column in columns),
+            "has_errors": any(column.figures.errors for column in columns),
             "words": {
                 "away": translate("The server is not responding. Retrying."),
                 "rate": translate("%(number)s answers/s") % {"number": "{}"},
@@ -269,8 +270,9 @@ class RunAdmin(SoftDeleteAdmin):
         run, columns = self._run(request, key)
         by_key = {str(column.pk): column for column in columns}
         new = by_key.get(request.GET.get("new", ""), columns[-1])
-        comparison = new.summary.get("comparison") or {}
-        old_key = request.GET.get("old") or comparison.get("old") or str(columns[0].pk)
+        comparison = new.figures.comparison
+        compared_with = comparison.old if comparison else ""
+        old_key = request.GET.get("old") or compared_with or str(columns[0].pk)
         try:
             # The old column may be another run's: its baseline's.
             old = get_object_or_404(Evaluation, pk=UUID(old_key))

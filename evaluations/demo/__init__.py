@@ -24,6 +24,7 @@ from evaluations.services.planning import Plan, PlannedColumn, create_run, load_
 from evaluations.services.runs import build_column, find_template, finish_run
 from evaluations.services.store import DatabaseStore
 from evaluations.services.suites import store_suite
+from evaluations.stored import RunSettings
 from evaluations.suite_files import read_suite
 from prompts import interface as prompts
 
@@ -62,7 +63,7 @@ def _load(recorded: Mapping[str, Any], prompt_id: UUID) -> int:
         )
         for column in recorded["columns"]
     ]
-    plan = Plan(columns=columns, name=suite.name, suite=suite, settings={"demo": True})
+    plan = Plan(columns=columns, name=suite.name, suite=suite, settings=RunSettings(demo=True))
     run = create_run(plan, load_cases(suite.pk))
     rows = list(run.evaluations.select_related("version").order_by("position"))
     store = DatabaseStore(run, {str(row.pk): find_template(row) for row in rows})

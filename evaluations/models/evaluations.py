@@ -13,6 +13,7 @@ from evaluations.models.outcomes import completed_outcome
 from evaluations.models.ranges import SCORE_RANGE
 from evaluations.models.runs import Run
 from evaluations.models.suites import TestSuite
+from evaluations.stored import Summary
 
 __all__ = ["Evaluation"]
 
@@ -209,10 +210,15 @@ class Evaluation(UUIDModel, SoftDeleteModel):
         return self.prompt.title if self.prompt else self.label
 
     @property
+    def figures(self) -> Summary:
+        """What `summary` holds, read."""
+        return Summary.read(self.summary)
+
+    @property
     def outcome(self) -> tuple[str, str]:
         """How it stands: a code for its colour, and the words for it."""
         if self.status == self.Status.COMPLETED:
-            came_out = completed_outcome([self.summary])
+            came_out = completed_outcome([self.figures])
             if came_out is not None:
                 return came_out.value, str(came_out.label)
         return self.status, self.get_status_display()
@@ -220,13 +226,13 @@ class Evaluation(UUIDModel, SoftDeleteModel):
     @property
     def percent_passed(self) -> str:
         """The pass rate of an evaluation that has ended, such as 87.5 %."""
-        rate = self.summary.get("pass_rate")
+        rate = self.figures.pass_rate
         return "–" if rate is None else f"{rate:.1%}"
 
     @property
     def percent_interval(self) -> str:
         """The 95 percent interval of the pass rate."""
-        interval = self.summary.get("pass_interval")
+        interval = self.figures.pass_interval
         return "–" if not interval else f"{interval[0]:.1%}–{interval[1]:.1%}"
 
     def clean(self) -> None:

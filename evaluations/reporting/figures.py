@@ -1,11 +1,12 @@
 """What tables of a report show: titles, a column's figures, flipped cases."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 from django.utils.translation import gettext as _
 
 from evaluations.selectors.comparisons import ComparisonSummary
+from evaluations.stored import Parameter, Summary
 
 __all__ = ["SHOWN", "figures", "flips", "titles"]
 
@@ -26,28 +27,41 @@ def titles() -> tuple[str, ...]:
     )
 
 
-def flips(summary: ComparisonSummary) -> list[tuple[str, Sequence[str], int]]:
-    """Return fixed and broken cases: a title, the first names, and how many there are."""
+class Flipped(NamedTuple):
+    """Cases whose outcome changed in one direction."""
+
+    title: str
+    names: Sequence[str]
+    """Of the first SHOWN."""
+    total: int
+
+
+def flips(summary: ComparisonSummary) -> list[Flipped]:
+    """Return fixed and broken cases."""
     params = summary.verdict.params
     return [
-        (_("Fixed"), summary.fixed[:SHOWN], params["fixed"]),
-        (_("Broken"), summary.broken[:SHOWN], params["broken"]),
+        Flipped(_("Fixed"), summary.fixed[:SHOWN], _count(params["fixed"])),
+        Flipped(_("Broken"), summary.broken[:SHOWN], _count(params["broken"])),
     ]
 
 
-def figures(summary: dict[str, Any]) -> list[str]:
+def _count(parameter: Parameter) -> int:
+    return parameter if isinstance(parameter, int) else 0
+
+
+def figures(summary: Summary) -> list[str]:
     """Return the cells of one column of a run, without its name; a dash for what is not known."""
-    rate, interval = summary.get("pass_rate"), summary.get("pass_interval")
+    rate, interval = summary.pass_rate, summary.pass_interval
+    passed = summary.passed or 0
     # The rate is of answers that were scored: neither errors nor unchecked ones are in it.
-    scored = (summary.get("passed") or 0) + (summary.get("failed") or 0)
-    score, cost = summary.get("mean_score"), summary.get("cost_usd")
-    median = summary.get("latency_ms_median")
+    scored = passed + (summary.failed or 0)
+    score, cost, median = summary.mean_score, summary.cost_usd, summary.latency_ms_median
     return [
-        "–" if rate is None else f"{summary['passed']}/{scored} ({rate:.1%})",
+        "–" if rate is None else f"{passed}/{scored} ({rate:.1%})",
         "–" if not interval else f"{interval[0]:.1%}–{interval[1]:.1%}",
         "–" if score is None else f"{score:.3f}",
-        str(summary.get("errors", 0)),
-        str(summary.get("unchecked", 0)),
+        str(summary.errors or 0),
+        str(summary.unchecked or 0),
         "–" if cost is None else f"${cost:.4f}",
         "–" if median is None else f"{median:.0f}",
     ]

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from django.db.models import Q
-from django.db.models.functions import Left
+from django.db.models import Q, TextField
+from django.db.models.functions import Cast, Left
 from django.utils.translation import gettext as _
 
 from evaluations.finish_reasons import REMARKABLE, explain_finish
@@ -49,7 +49,13 @@ def _collect(column: ColumnReport) -> tuple[dict[str, _Cases], int]:
         TestResult.objects.filter(REMARKABLE | ~Q(error=""))
         .filter(evaluation=column.evaluation, run_case__isnull=False)
         .order_by("run_case__position", "repeat")
-        .values_list(Left("output", 1), "error", "finish_reason", "details", "run_case__name")
+        .values_list(
+            Left("output", 1),
+            "error",
+            "finish_reason",
+            Cast("details", TextField()),
+            "run_case__name",
+        )
     )
     by_sentence: dict[str, _Cases] = {}
     others = 0

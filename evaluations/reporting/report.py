@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
 from evaluations.models import Evaluation, Run
 from evaluations.selectors.comparisons import (
@@ -13,6 +13,7 @@ from evaluations.selectors.comparisons import (
     judge_run,
     remarks_on,
 )
+from evaluations.stored import Summary
 
 __all__ = [
     "ERRORS",
@@ -33,7 +34,7 @@ class ColumnReport:
 
     label: str
     evaluation: Evaluation
-    summary: dict[str, Any]
+    summary: Summary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +67,7 @@ class Report:
 def build_report(run: Run) -> Report:
     """Return what is to be said of a run; one query, and what is asked of it reads the rest."""
     rows = run.evaluations.order_by("position")
-    columns = [ColumnReport(label=row.label, evaluation=row, summary=row.summary) for row in rows]
+    columns = [ColumnReport(label=row.label, evaluation=row, summary=row.figures) for row in rows]
     return Report(run=run, columns=columns)
 
 
@@ -80,16 +81,16 @@ def exit_code(report: Report) -> int:
         return CAP
     if report.run.status != Run.Status.COMPLETED:
         return ERRORS
-    if any(column.summary.get("errors") for column in report.columns):
+    if any(column.summary.errors for column in report.columns):
         return ERRORS
     if not all(_is_checked(column.summary) for column in report.columns):
         return ERRORS
-    has_failed = any(column.summary.get("failed") for column in report.columns)
+    has_failed = any(column.summary.failed for column in report.columns)
     if report.run.baseline is not None or len(report.columns) > 1:
         has_failed = has_failed or any(summary.verdict.worse for summary in report.verdicts)
     return FAIL if has_failed else PASS
 
 
-def _is_checked(summary: dict[str, Any]) -> bool:
+def _is_checked(summary: Summary) -> bool:
     """Whether at least one answer was compared; figures of an old version say nothing of it."""
-    return summary.get("pass_rate") is not None or "answers" not in summary
+    return summary.pass_rate is not None or summary.answers is None

@@ -1,9 +1,9 @@
 """Columns of runs compared: with the baseline's like them, else with the run's first one."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final, TypeAlias
 from uuid import UUID
 
 from django.utils.translation import gettext as _
@@ -17,6 +17,7 @@ from evaluations.engine.statistics import (
 )
 from evaluations.models import Evaluation, Run
 from evaluations.selectors.summaries import compare_columns
+from evaluations.stored import StoredComparison
 
 __all__ = [
     "ColumnComparison",
@@ -31,6 +32,7 @@ __all__ = [
 ]
 
 NAMED: Final = 50  # flipped cases that are kept by name
+Likeness: TypeAlias = Callable[[Evaluation], object]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,23 +68,24 @@ def judge_run(run: Run, rows: Sequence[Evaluation]) -> list[ComparisonSummary]:
     They are read from the columns where the run has ended; else all its outcomes are compared now.
     """
     pairs = pair_columns(run, rows).pairs
-    stored = [_stored(old, new) for old, new in pairs]
-    if run.is_open or not all(stored):
-        stored = [as_stored(one) for one in compare_run(run, rows)]
+    stored = [_find_stored(old, new) for old, new in pairs]
+    comparisons = [kept for kept in stored if kept is not None]
+    if run.is_open or len(comparisons) < len(pairs):
+        comparisons = [as_stored(one) for one in compare_run(run, rows)]
     return [
         ComparisonSummary(
-            verdict=Verdict(code=one["code"], params=one["params"]),
-            fixed=one["fixed"],
-            broken=one["broken"],
+            verdict=Verdict(code=kept.code, params=kept.params),
+            fixed=kept.fixed,
+            broken=kept.broken,
         )
-        for one in stored
+        for kept in comparisons
     ]
 
 
-def _stored(old: Evaluation, new: Evaluation) -> dict[str, Any]:
-    """Return what the new column keeps of these two; empty where that is of another one."""
-    found: dict[str, Any] = new.summary.get("comparison") or {}
-    return found if found.get("old") == str(old.pk) else {}
+def _find_stored(old: Evaluation, new: Evaluation) -> StoredComparison | None:
+    """Return what the new column keeps of these two; None where that is of another one."""
+    kept = new.figures.comparison
+    return kept if kept is not None and kept.old == str(old.pk) else None
 
 
 def compare_run(run: Run, rows: Sequence[Evaluation]) -> list[ColumnComparison]:
@@ -153,7 +156,7 @@ def pair_columns(run: Run, rows: Sequence[Evaluation]) -> Pairing:
     )
 
 
-def _alike(old: Evaluation, new: Evaluation, likeness: Callable[[Evaluation], Any]) -> bool:
+def _alike(old: Evaluation, new: Evaluation, likeness: Likeness) -> bool:
     if _differ(old, new):
         return False
     what_counts = likeness(new)
@@ -165,7 +168,7 @@ def _differ(old: Evaluation, new: Evaluation) -> bool:
     return None not in (old.prompt_id, new.prompt_id) and old.prompt_id != new.prompt_id
 
 
-def _wording(row: Evaluation) -> tuple[Any, ...]:
+def _wording(row: Evaluation) -> tuple[str, object]:
     return ("version", row.version_id) if row.version_id else ("text", row.prompt_text)
 
 
@@ -178,7 +181,7 @@ def _target(row: Evaluation) -> str:
 
 
 # What makes columns alike, the closest likeness first. None is like nothing.
-LIKENESSES: Final[Sequence[Callable[[Evaluation], Any]]] = (
+LIKENESSES: Final[Sequence[Likeness]] = (
     lambda row: (_wording(row), _model(row), _target(row)),
     lambda row: (_wording(row), _model(row)),
     lambda row: row.prompt_id and (row.prompt_id, _model(row), _target(row)),
@@ -214,7 +217,8 @@ def remarks_on(run: Run, rows: Sequence[Evaluation]) -> list[str]:
 def _unchecked_remarks(rows: Sequence[Evaluation]) -> list[str]:
     remarks = []
     for row in rows:
-        unchecked, answers = row.summary.get("unchecked") or 0, row.summary.get("answers")
+        figures = row.figures
+        unchecked, answers = figures.unchecked or 0, figures.answers
         params = {"column": row.label, "count": unchecked, "answers": answers}
         asked_nothing = answers == 0 and row.status == Evaluation.Status.COMPLETED
         if asked_nothing or (unchecked and unchecked == answers):
@@ -236,21 +240,22 @@ def _unchecked_remarks(rows: Sequence[Evaluation]) -> list[str]:
     return remarks
 
 
-def as_stored(one: ColumnComparison) -> dict[str, Any]:
-    """Return a comparison as the JSON that its new column keeps."""
-    found = one.comparison
-    return {
-        "old": str(one.old_column.pk),
-        "code": one.verdict.code,
-        "params": dict(one.verdict.params),
-        "difference": found.difference,
-        "interval": None if found.interval is None else [found.interval.low, found.interval.high],
-        "p_value": one.adjusted_p,
-        "fixed": [pair.name for pair in found.fixed[:NAMED]],
-        "broken": [pair.name for pair in found.broken[:NAMED]],
-    }
+def as_stored(one: ColumnComparison) -> StoredComparison:
+    """Return a comparison as its new column keeps it."""
+    comparison = one.comparison
+    interval = comparison.interval
+    return StoredComparison(
+        old=str(one.old_column.pk),
+        code=one.verdict.code,
+        params=dict(one.verdict.params),
+        difference=comparison.difference,
+        interval=None if interval is None else (interval.low, interval.high),
+        p_value=one.adjusted_p,
+        fixed=[pair.name for pair in comparison.fixed[:NAMED]],
+        broken=[pair.name for pair in comparison.broken[:NAMED]],
+    )
 
 
-def verdict_text(stored: Mapping[str, Any]) -> str:
+def verdict_text(stored: StoredComparison) -> str:
     """Return a stored comparison's verdict, in the language of the reader."""
-    return str(Verdict(code=stored["code"], params=stored["params"]))
+    return str(Verdict(code=stored.code, params=stored.params))

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 from uuid import UUID
 
 from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet, Sum
@@ -34,6 +34,7 @@ from evaluations.models import (
 )
 from evaluations.selectors.comparisons import verdict_text
 from evaluations.selectors.summaries import compare_columns
+from evaluations.stored import Component, read_components
 
 __all__ = [
     "FILTERS",
@@ -75,7 +76,7 @@ def list_columns(run_id: UUID) -> list[Evaluation]:
 def describe_outcome(run: Run, columns: Iterable[Evaluation]) -> tuple[str, str]:
     """Return how a run stands: a code for its colour, and the words for it; no query."""
     if run.status == Run.Status.COMPLETED:
-        outcome = completed_outcome([column.summary for column in columns])
+        outcome = completed_outcome([column.figures for column in columns])
         if outcome is not None:
             return outcome.value, str(outcome.label)
     return run.status, run.get_status_display()
@@ -393,14 +394,20 @@ def _answers(
     return {(row.evaluation_id, (row.run_case_id, row.repeat)): row for row in rows}
 
 
-def verdict_between(old: Evaluation, new: Evaluation) -> dict[str, Any] | None:
+class ShownVerdict(TypedDict):
+    """A verdict in the reader's language; its code is for its colour."""
+
+    code: str
+    sentence: str
+
+
+def verdict_between(old: Evaluation, new: Evaluation) -> ShownVerdict:
     """Return the stored verdict of two columns, else one made now; none or two queries."""
-    stored = new.summary.get("comparison")
-    if not stored or stored["old"] != str(old.pk):
-        found = compare_columns(old, new)
-        verdict = judge_comparison(found, old=old.label, new=new.label)
-        stored = {"code": verdict.code, "params": dict(verdict.params)}
-    return {"code": stored["code"], "sentence": verdict_text(stored)}
+    stored = new.figures.comparison
+    if stored is not None and stored.old == str(old.pk):
+        return {"code": stored.code, "sentence": verdict_text(stored)}
+    verdict = judge_comparison(compare_columns(old, new), old=old.label, new=new.label)
+    return {"code": verdict.code, "sentence": str(verdict)}
 
 
 def build_answers(
@@ -418,7 +425,7 @@ def build_answers(
                 finish_reason=result.finish_reason,
                 details=result.details,
             ),
-            "checks": [_check(one) for one in result.components],
+            "checks": [_check(component) for component in read_components(result.components)],
             "state": result.state,
             "rows": compare(first, result.output) if place and result.output != first else None,
             "ratings": list(result.ratings.all()),
@@ -435,32 +442,42 @@ def find_neighbours(case: RunCase) -> tuple[RunCase | None, RunCase | None]:
     return before, cases.filter(position__gt=case.position).order_by("position").first()
 
 
-def _check(component: Mapping[str, Any]) -> dict[str, Any]:
-    """Return one scorer's part of a result, its value and its limit as people write them."""
-    value = component["assertion"].get("value", "")
+class Check(TypedDict):
+    """One scorer's part of a result, its value and its limit as people write them."""
+
+    part: Component
+    shown_value: str
+    how: str
+
+
+def _check(component: Component) -> Check:
+    value = component.assertion.get("value", "")
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return {**component, "shown_value": text, "how": _how(component)}
+    return {"part": component, "shown_value": text, "how": _how(component)}
 
 
-def _how(component: Mapping[str, Any]) -> str:
+def _how(component: Component) -> str:
     """Return how exactly it compared; empty where it took both as they are."""
-    said = component.get("normalisation") or "none"
-    parts = [] if said == "none" else [_(said.removeprefix("none; "))]
-    limit = component.get("threshold")
-    if limit is not None and component.get("direction") in LIMITS:
-        parts.append(LIMITS[component["direction"]] % {"limit": f"{limit:g}"})
-    return "; ".join(map(str, parts))
+    normalisation = component.normalisation or "none"
+    parts = [] if normalisation == "none" else [_(normalisation.removeprefix("none; "))]
+    limit = component.threshold
+    if limit is not None and component.direction in LIMITS:
+        parts.append(str(LIMITS[component.direction]) % {"limit": f"{limit:g}"})
+    return "; ".join(parts)
 
 
-def list_verdicts(columns: Sequence[Evaluation]) -> list[dict[str, Any]]:
+class ColumnVerdict(ShownVerdict):
+    """The verdict that a column keeps."""
+
+    column: Evaluation
+
+
+def list_verdicts(columns: Sequence[Evaluation]) -> list[ColumnVerdict]:
     """Return the stored verdicts of the columns that were compared; no query."""
-    return [
-        {
-            "column": column,
-            "sentence": verdict_text(column.summary["comparison"]),
-            "code": column.summary["comparison"]["code"],
-            "stored": column.summary["comparison"],
-        }
-        for column in columns
-        if column.summary.get("comparison")
-    ]
+    verdicts: list[ColumnVerdict] = []
+    for column in columns:
+        kept = column.figures.comparison
+        if kept is not None:
+            sentence = verdict_text(kept)
+            verdicts.append({"column": column, "code": kept.code, "sentence": sentence})
+    return verdicts

@@ -5,13 +5,15 @@ which need sums alone. Five queries, whatever the number of answers.
 """
 
 import math
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final, NamedTuple, TypeVar
 
 from django.db import connection
 
-from evaluations.engine.statistics import Interval, smallest_difference, t_of_sums, wilson
+from evaluations.engine import statistics
+from evaluations.engine.statistics import smallest_difference, t_of_sums, wilson
 from evaluations.models import Evaluation
+from evaluations.stored import Interval, Summary
 
 __all__ = ["BINS", "large_figures", "latency_counts"]
 
@@ -45,72 +47,125 @@ LATENCIES: Final = """
 """
 
 
-def large_figures(evaluation: Evaluation) -> dict[str, Any]:
-    """Return a column's figures as the JSON that it keeps."""
-    (found,) = _ask(MOMENTS, evaluation)
-    errors, unchecked = _ask(UNSCORED, evaluation)[0]
-    cases, scored, passed, repeats, *_rest = found
-    return {
-        "answers": int(scored) + errors + unchecked,
-        "cases": cases,
-        "passed": int(passed),
-        "failed": int(scored) - int(passed),
-        "errors": errors,
-        "unchecked": unchecked,
-        "pass_rate": passed / scored if scored else None,
-        "pass_interval": _pass_interval(found),
-        "smallest_difference": smallest_difference(cases),
-        "repeats": repeats or 0,
-        "pass_hat_k": _pass_hat(evaluation, repeats) if (repeats or 0) > 1 else None,
-        "score_variance": found[12] if (repeats or 0) > 1 else None,
-        "histogram": _histogram(evaluation),
-        **_scores(found),
-    }
+class _Moments(NamedTuple):
+    """The row of MOMENTS: sums over the cases that were scored."""
+
+    cases: int
+    scored: float
+    """Answers; TOTAL is a float."""
+    passed: float
+    repeats: int | None
+    """Of the most asked case; None without cases, as are the weights."""
+    scores: float
+    """Sum of the cases' mean scores."""
+    squared_scores: float
+    weights: float
+    weighted_scores: float
+    least_weight: float | None
+    greatest_weight: float | None
+    rates: float
+    """Sum of the cases' pass rates."""
+    squared_rates: float
+    variance: float | None
+    """Mean variance of the scores of one case."""
 
 
-def _ask(sql: str, evaluation: Evaluation) -> Sequence[tuple[Any, ...]]:
+class _Unscored(NamedTuple):
+    """The row of UNSCORED."""
+
+    errors: int
+    unchecked: int
+
+
+class _Passes(NamedTuple):
+    """A row of PASSES: so many cases were asked `answers` times and passed `passed` times."""
+
+    answers: int
+    passed: int
+    cases: int
+
+
+class _Bin(NamedTuple):
+    """A row of SCORES."""
+
+    position: int
+    answers: int
+
+
+class _Latency(NamedTuple):
+    """A row of LATENCIES."""
+
+    milliseconds: int
+    answers: int
+
+
+RowT = TypeVar("RowT", bound=tuple[object, ...])
+
+
+def large_figures(evaluation: Evaluation) -> Summary:
+    """Return a column's figures as it keeps them, without what they cost."""
+    (sums,) = _ask(MOMENTS, _Moments, evaluation)
+    (unscored,) = _ask(UNSCORED, _Unscored, evaluation)
+    scored, passed, repeats = int(sums.scored), int(sums.passed), sums.repeats or 0
+    mean = sums.weighted_scores / sums.weights if sums.weights else None
+    return Summary(
+        answers=scored + unscored.errors + unscored.unchecked,
+        cases=sums.cases,
+        passed=passed,
+        failed=scored - passed,
+        errors=unscored.errors,
+        unchecked=unscored.unchecked,
+        pass_rate=passed / scored if scored else None,
+        pass_interval=_pass_interval(sums),
+        mean_score=None if mean is None else min(1.0, max(0.0, mean)),
+        score_interval=_score_interval(sums),
+        repeats=repeats,
+        pass_hat_k=_pass_hat(evaluation, repeats) if repeats > 1 else None,
+        score_variance=sums.variance if repeats > 1 else None,
+        smallest_difference=smallest_difference(sums.cases),
+        histogram=_histogram(evaluation),
+    )
+
+
+def _ask(sql: str, row: Callable[..., RowT], evaluation: Evaluation) -> list[RowT]:
     with connection.cursor() as cursor:
         cursor.execute(sql, [evaluation.pk.hex])
-        return list(cursor.fetchall())
+        return [row(*values) for values in cursor.fetchall()]
 
 
-def _scores(found: Sequence[Any]) -> dict[str, Any]:
-    cases, means, squares, weights, weighted, least, most = (
-        found[i] for i in (0, 4, 5, 6, 7, 8, 9)
-    )
-    interval = t_of_sums(cases, means, squares) if least == most else None
-    mean = weighted / weights if weights else None
-    return {
-        "mean_score": None if mean is None else min(1.0, max(0.0, mean)),
-        "score_interval": _clipped(interval),
-    }
+def _score_interval(sums: _Moments) -> Interval | None:
+    if sums.least_weight != sums.greatest_weight:
+        return None
+    return _clipped(t_of_sums(sums.cases, sums.scores, sums.squared_scores))
 
 
-def _pass_interval(found: Sequence[Any]) -> list[float] | None:
-    cases, scored, passed, repeats = found[:4]
-    if (repeats or 0) <= 1:
-        return _clipped(wilson(int(passed), int(scored)))
-    return _clipped(t_of_sums(cases, found[10], found[11]))
+def _pass_interval(sums: _Moments) -> Interval | None:
+    if (sums.repeats or 0) <= 1:
+        return _clipped(wilson(int(sums.passed), int(sums.scored)))
+    return _clipped(t_of_sums(sums.cases, sums.rates, sums.squared_rates))
 
 
-def _clipped(interval: Interval | None) -> list[float] | None:
-    return None if interval is None else [max(0.0, interval.low), min(1.0, interval.high)]
+def _clipped(interval: statistics.Interval | None) -> Interval | None:
+    return None if interval is None else (max(0.0, interval.low), min(1.0, interval.high))
 
 
 def _pass_hat(evaluation: Evaluation, times: int) -> float | None:
-    rows = [row for row in _ask(PASSES, evaluation) if row[0] >= times]
-    total = sum(count for _n, _k, count in rows)
+    rows = [row for row in _ask(PASSES, _Passes, evaluation) if row.answers >= times]
+    total = sum(row.cases for row in rows)
     if not total:
         return None
-    shares = (math.comb(k, times) / math.comb(n, times) * count for n, k, count in rows)
-    return float(math.fsum(shares) / total)
+    shares = (
+        math.comb(row.passed, times) / math.comb(row.answers, times) * row.cases for row in rows
+    )
+    return math.fsum(shares) / total
 
 
 def _histogram(evaluation: Evaluation) -> list[int]:
-    counts = dict(_ask(SCORES, evaluation))
-    return [counts.get(place, 0) for place in range(BINS)]
+    counts = {row.position: row.answers for row in _ask(SCORES, _Bin, evaluation)}
+    return [counts.get(position, 0) for position in range(BINS)]
 
 
 def latency_counts(evaluation: Evaluation) -> list[tuple[int, int]]:
     """Return (milliseconds, how many answers took that long) of answers that were asked for."""
-    return sorted((row[0], row[1]) for row in _ask(LATENCIES, evaluation))
+    rows = _ask(LATENCIES, _Latency, evaluation)
+    return sorted((row.milliseconds, row.answers) for row in rows)

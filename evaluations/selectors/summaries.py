@@ -1,15 +1,16 @@
 """Figures of runs from their stored results, and comparisons of two."""
 
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import Final, TypedDict, cast
 
 from django.db.models import Count, Q, Sum
+from msgspec.structs import replace
 
+from evaluations.engine import statistics
 from evaluations.engine.statistics import (
     Comparison,
-    Interval,
     Observation,
-    Summary,
     compare,
     histogram,
     quantile_from_counts,
@@ -17,6 +18,7 @@ from evaluations.engine.statistics import (
 )
 from evaluations.models import UNCHECKED, Evaluation, TestResult
 from evaluations.selectors.sql_summaries import large_figures, latency_counts
+from evaluations.stored import Interval, Summary
 
 __all__ = ["compare_columns", "observations", "small_figures", "summarise_evaluation"]
 
@@ -41,44 +43,37 @@ def observations(evaluation: Evaluation) -> Iterator[Observation]:
         )
 
 
-def summarise_evaluation(evaluation: Evaluation) -> dict[str, Any]:
-    """Return a column's figures as the JSON that it keeps; many answers are never held at once."""
-    spending = _spending(evaluation)
-    large = spending.pop("stored") > LARGE
-    return (large_figures if large else small_figures)(evaluation) | spending
+def summarise_evaluation(evaluation: Evaluation) -> Summary:
+    """Return a column's figures as it keeps them; many answers are never held at once."""
+    spending = _sum_spending(evaluation)
+    figures = large_figures if spending["stored"] > LARGE else small_figures
+    latencies = latency_counts(evaluation)
+    cost, grading_cost = spending["cost"], spending["grading"]
+    return replace(
+        figures(evaluation),
+        cost_usd=None if cost is None else float(cost),
+        grading_cost_usd=None if grading_cost is None else float(grading_cost),
+        input_tokens=spending["input"],
+        output_tokens=spending["output"],
+        cached=spending["cached"],
+        latency_ms_median=quantile_from_counts(latencies, 0.5),
+        latency_ms_95=quantile_from_counts(latencies, 0.95),
+        latency_ms_box=_box(latencies),
+    )
 
 
-def small_figures(evaluation: Evaluation) -> dict[str, Any]:
-    """Return the figures from all answers in memory, with bootstrap intervals."""
-    rows = list(observations(evaluation))
-    scores = histogram(row.score for row in rows if row.score is not None)
-    return _figures(summarise(rows)) | {"histogram": scores}
+class _Spending(TypedDict):
+    """What all answers of a column took together."""
+
+    stored: int
+    cost: Decimal | None
+    grading: Decimal | None
+    input: int | None
+    output: int | None
+    cached: int
 
 
-def _figures(summary: Summary) -> dict[str, Any]:
-    return {
-        "answers": summary.answers,
-        "cases": summary.cases,
-        "passed": summary.passed,
-        "failed": summary.failed,
-        "errors": summary.errors,
-        "unchecked": summary.unchecked,
-        "pass_rate": summary.pass_rate,
-        "pass_interval": _interval(summary.pass_interval),
-        "mean_score": summary.mean_score,
-        "score_interval": _interval(summary.score_interval),
-        "repeats": summary.repeats,
-        "pass_hat_k": summary.pass_hat_k,
-        "score_variance": summary.score_variance,
-        "smallest_difference": summary.smallest_difference,
-    }
-
-
-def _interval(found: Interval | None) -> list[float] | None:
-    return None if found is None else [found.low, found.high]
-
-
-def _spending(evaluation: Evaluation) -> dict[str, Any]:
+def _sum_spending(evaluation: Evaluation) -> _Spending:
     rows = TestResult.objects.filter(evaluation=evaluation)  # also what is kept aside: it was paid
     sums = rows.aggregate(
         stored=Count("pk"),
@@ -88,20 +83,39 @@ def _spending(evaluation: Evaluation) -> dict[str, Any]:
         output=Sum("output_tokens"),
         cached=Count("pk", filter=Q(cached=True)),
     )
-    latencies = latency_counts(evaluation)
-    return {
-        "stored": sums["stored"],
-        "cost_usd": None if sums["cost"] is None else float(sums["cost"]),
-        "grading_cost_usd": None if sums["grading"] is None else float(sums["grading"]),
-        "input_tokens": sums["input"],
-        "output_tokens": sums["output"],
-        "cached": sums["cached"],
-        "latency_ms_median": quantile_from_counts(latencies, 0.5),
-        "latency_ms_95": quantile_from_counts(latencies, 0.95),
-        "latency_ms_box": [quantile_from_counts(latencies, part) for part in BOX]
-        if latencies
-        else None,
-    }
+    return cast("_Spending", sums)
+
+
+def _box(latencies: Sequence[tuple[int, int]]) -> list[float] | None:
+    quantiles = [quantile_from_counts(latencies, fraction) for fraction in BOX]
+    return [value for value in quantiles if value is not None] or None
+
+
+def small_figures(evaluation: Evaluation) -> Summary:
+    """Return the figures from all answers in memory, with bootstrap intervals."""
+    rows = list(observations(evaluation))
+    figures = summarise(rows)
+    return Summary(
+        answers=figures.answers,
+        cases=figures.cases,
+        passed=figures.passed,
+        failed=figures.failed,
+        errors=figures.errors,
+        unchecked=figures.unchecked,
+        pass_rate=figures.pass_rate,
+        pass_interval=_bounds(figures.pass_interval),
+        mean_score=figures.mean_score,
+        score_interval=_bounds(figures.score_interval),
+        repeats=figures.repeats,
+        pass_hat_k=figures.pass_hat_k,
+        score_variance=figures.score_variance,
+        smallest_difference=figures.smallest_difference,
+        histogram=histogram(row.score for row in rows if row.score is not None),
+    )
+
+
+def _bounds(interval: statistics.Interval | None) -> Interval | None:
+    return None if interval is None else (interval.low, interval.high)
 
 
 def compare_columns(old: Evaluation, new: Evaluation) -> Comparison:

@@ -5,10 +5,11 @@ checked would let every content through, so no gate stands on one.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Field
 from django.utils.translation import gettext as _
 
 from core.errors import ApplicationError, InvalidInputError, NotFoundError
@@ -17,6 +18,7 @@ from core.services import check_fields, refuse_unknown
 from evaluations.engine.scorers import is_checked
 from evaluations.models import GateEvent, ReleaseGate, TestSuite
 from evaluations.services.planning import load_cases
+from evaluations.stored import Change, GateValue, changes_as_json, read_changes
 
 __all__ = [
     "check_gate",
@@ -48,7 +50,8 @@ def create_gate(*, actor: str = "", **fields: Any) -> ReleaseGate:
     _check(gate)
     gate.save(force_insert=True)
     after = _values(gate)
-    _record(gate, GateEvent.Kind.CREATED, actor, {name: [None, after[name]] for name in after})
+    changes = {name: Change(None, value) for name, value in after.items()}
+    _record(gate, GateEvent.Kind.CREATED, actor, changes)
     return gate
 
 
@@ -72,7 +75,9 @@ def edit_gate(*, gate_id: UUID | str, actor: str = "", **fields: Any) -> Release
         setattr(gate, name, value)
     _check(gate)
     after = _values(gate)
-    changes = {name: [before[name], after[name]] for name in after if before[name] != after[name]}
+    changes = {
+        name: Change(before[name], after[name]) for name in after if before[name] != after[name]
+    }
     if changes:
         gate.save()
         _record(gate, GateEvent.Kind.CHANGED, actor, changes)
@@ -101,7 +106,7 @@ def delete_gates(gate_ids: Iterable[UUID | str], *, actor: str = "") -> int:
     events = []
     for gate in gates:
         before = _values(gate)
-        changes = {name: [before[name], None] for name in before}
+        changes = {name: Change(value, None) for name, value in before.items()}
         events.append(_build_event(gate, GateEvent.Kind.DELETED, actor, changes))
     GateEvent.objects.bulk_create(events)
     ReleaseGate.objects.filter(pk__in=[gate.pk for gate in gates]).delete()
@@ -152,7 +157,7 @@ def _find(gate_id: UUID | str) -> ReleaseGate:
     return gate
 
 
-def _values(gate: ReleaseGate) -> dict[str, Any]:
+def _values(gate: ReleaseGate) -> dict[str, GateValue]:
     """Return what a gate says; names still mean something when prompt and suite are gone."""
     return {
         "prompt": gate.prompt.name,
@@ -162,13 +167,21 @@ def _values(gate: ReleaseGate) -> dict[str, Any]:
     }
 
 
-def _record(gate: ReleaseGate, kind: str, actor: str, changes: Mapping[str, Any]) -> None:
+def _record(
+    gate: ReleaseGate, kind: GateEvent.Kind, actor: str, changes: Mapping[str, Change]
+) -> None:
     _build_event(gate, kind, actor, changes).save(force_insert=True)
 
 
-def _build_event(gate: ReleaseGate, kind: str, actor: str, changes: Mapping[str, Any]) -> GateEvent:
+def _build_event(
+    gate: ReleaseGate, kind: GateEvent.Kind, actor: str, changes: Mapping[str, Change]
+) -> GateEvent:
     event = GateEvent(
-        prompt_id=gate.prompt_id, gate=gate.pk, kind=kind, actor=actor[:255], changes=dict(changes)
+        prompt_id=gate.prompt_id,
+        gate=gate.pk,
+        kind=kind,
+        actor=actor[:255],
+        changes=changes_as_json(changes),
     )
     check_fields(event, exclude={"prompt"})
     return event
@@ -185,18 +198,17 @@ def list_events(*, gate_id: UUID | str = "", prompt_id: UUID | str = "") -> list
 def describe_event(event: GateEvent) -> str:
     """Return what changed: each field with its value before and after."""
     parts = []
-    for name, (before, after) in event.changes.items():
-        title = _title(name)
-        parts.append(f"{title}: {_shown(before)} → {_shown(after)}")
+    for name, change in read_changes(event.changes).items():
+        parts.append(f"{_title(name)}: {_shown(change.before)} → {_shown(change.after)}")
     return "; ".join(parts)
 
 
 def _title(name: str) -> str:
-    field: Any = ReleaseGate._meta.get_field(name)
+    field = cast("Field[object, object]", ReleaseGate._meta.get_field(name))
     return str(field.verbose_name)
 
 
-def _shown(value: Any) -> str:
+def _shown(value: GateValue) -> str:
     if value is None:
         return "–"
     return f"{value:.1%}" if isinstance(value, float) else str(value)

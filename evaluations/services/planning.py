@@ -1,23 +1,24 @@
 """A run before it starts: its cases copied, its columns, and what it will probably cost."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import lru_cache, partial
 from hashlib import sha256
 from itertools import islice
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from django.conf import settings
 from django.db import DataError, transaction
+from msgspec.structs import replace as replace_fields
 
 from core.errors import InvalidInputError
 from core.json import dump
 from core.sentences import Sentence
 from core.services import check_fields, find_row
-from evaluations.adapters import find_spec, prepare, spec_to_json
+from evaluations.adapters import find_spec, prepare, target_from_spec
 from evaluations.engine.costs import answer_limit
 from evaluations.engine.errors import SetupError, SuiteError
 from evaluations.engine.files import NO_FILES, RunFiles
@@ -34,7 +35,11 @@ from evaluations.fit import Survey
 from evaluations.models import Evaluation, Run, RunCase, TestCase, TestSuite
 from evaluations.promptfoo.templates import free_template
 from evaluations.services.store import insert_rows
+from evaluations.stored import RunSettings, StoredEstimate, Target
 from prompts import interface as prompts
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 __all__ = [
     "SAMPLE",
@@ -106,10 +111,10 @@ class Plan:
     embeddings: str = ""
     """The same for embeddings."""
     baseline: Run | None = None
-    settings: dict[str, Any] = field(default_factory=dict)
+    settings: RunSettings = field(default_factory=RunSettings)
     files: RunFiles = NO_FILES
     """Where recorded answers are read; only a command has any."""
-    user: Any = None
+    user: "User | None" = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -127,15 +132,15 @@ class Estimate:
     unpriced: tuple[str, ...]
     """Models without a known price."""
 
-    def as_json(self) -> dict[str, Any]:
+    def as_stored(self) -> StoredEstimate:
         """Return it as a run keeps it."""
-        return {
-            "calls": self.calls,
-            "input_tokens": self.input_tokens,
-            "output_tokens": self.output_tokens,
-            "cost_usd": None if self.cost_usd is None else float(self.cost_usd),
-            "unpriced": list(self.unpriced),
-        }
+        return StoredEstimate(
+            calls=self.calls,
+            input_tokens=self.input_tokens,
+            output_tokens=self.output_tokens,
+            cost_usd=None if self.cost_usd is None else float(self.cost_usd),
+            unpriced=list(self.unpriced),
+        )
 
 
 def load_cases(suite_id: UUID | str) -> Iterator[tuple[UUID | None, Case]]:
@@ -253,21 +258,26 @@ def create_run(plan: Plan, cases: Iterable[tuple[UUID | None, Case]]) -> Run:
         max_calls=plan.max_calls,
         max_seconds=plan.max_seconds,
         baseline=plan.baseline,
-        settings=plan.settings,
+        settings=plan.settings.as_json(),
         user=plan.user,
     )
     check_fields(run, exclude={"suite", "baseline", "user"})
     run.save(force_insert=True)
     survey = Survey()
     count, asked, sample, needs = _copy_cases(run, cases, len(plan.columns), survey)
-    run.settings = plan.settings | _models(plan, needs)
-    misfits = survey.misfits(plan.columns)
-    if misfits:
-        run.settings["misfits"] = [misfit.as_json() for misfit in misfits]
+    models = _models(plan, needs)
+    chosen = replace_fields(
+        plan.settings,
+        models=models,
+        judge=plan.judge if models else "",  # without any, there is nothing to choose
+        embeddings=plan.embeddings if models else "",
+        misfits=tuple(misfit.as_stored() for misfit in survey.misfits(plan.columns)),
+    )
     estimate = estimate_run(plan, sample, count)
-    _check_cap(plan, estimate, run.settings.get("models", {}))
+    _check_cap(plan, estimate, models)
+    run.settings = chosen.as_json()
     run.planned = asked * plan.repeats
-    run.estimate = estimate.as_json()
+    run.estimate = estimate.as_stored().as_json()
     run.save(update_fields={"planned", "estimate", "settings"})
     _write_columns(run, plan.columns)
     return run
@@ -287,7 +297,7 @@ def with_full_name(spec: ProviderSpec, files: RunFiles) -> ProviderSpec:
         raise SetupError("replay.file", error=error) from None
 
 
-def _check_cap(plan: Plan, estimate: Estimate, models: Mapping[str, Any]) -> None:
+def _check_cap(plan: Plan, estimate: Estimate, models: Iterable[str]) -> None:
     judges = [name for name in models if find_price(find_spec(name)) is None]
     unpriced = dict.fromkeys([*estimate.unpriced, *judges])
     if plan.max_cost_usd is not None and unpriced:
@@ -295,24 +305,23 @@ def _check_cap(plan: Plan, estimate: Estimate, models: Mapping[str, Any]) -> Non
         raise InvalidInputError({"max_cost_usd": Sentence("run.price-unknown", names=names)})
 
 
-def _models(plan: Plan, needs: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """Return the judges and embeddings that the cases need, as the run keeps them.
+def _models(plan: Plan, needs: Iterable[tuple[str, str]]) -> dict[str, Target]:
+    """Return the judges and embeddings that the cases need, by name, as the run keeps them.
 
     Raises:
         InvalidInputError: one is needed, and neither the assertion nor the run names it.
         SetupError: there is no such model, or its key is missing.
     """
     chosen = {"judge": plan.judge, "embeddings": plan.embeddings}
-    models: dict[str, Any] = {}
+    models: dict[str, Target] = {}
     for need, named in sorted(needs):
         name = named or chosen[need]
         if not name:
             raise InvalidInputError({need: Sentence(NEEDED[need])})
         spec = with_full_name(find_spec(name), plan.files)
         make(spec, settings.PROVIDER_ENVIRONMENT, plan.files)  # said before any answer is paid for
-        models[name] = spec_to_json(spec)
-    found = {"models": models} | chosen if models else {}
-    return {key: value for key, value in found.items() if value}
+        models[name] = target_from_spec(spec)
+    return models
 
 
 Copied = tuple[int, int, Sequence[Case], set[tuple[str, str]]]
@@ -383,7 +392,7 @@ def _write_columns(run: Run, columns: Sequence[PlannedColumn]) -> None:
             provider=column.spec.kind,
             model=column.spec.model[:255],
             parameters=dict(column.spec.parameters),
-            target=spec_to_json(column.spec),
+            target=target_from_spec(column.spec).as_json(),
         )
         for place, column in enumerate(columns)
     ]

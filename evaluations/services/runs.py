@@ -18,13 +18,14 @@ from django.db import DatabaseError, InterfaceError, connections, transaction
 from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
+from msgspec.structs import replace
 
 from core.database.explanation import explain
 from core.database.outages import is_refusal
 from core.errors import ApplicationError, InvalidInputError
 from core.sentences import Sentence
 from core.services import check_fields, find_row
-from evaluations.adapters import spec_from_json
+from evaluations.adapters import spec_from_target
 from evaluations.engine.budget import Caps, Spent
 from evaluations.engine.errors import EngineError, SetupError
 from evaluations.engine.files import NO_FILES, RunFiles
@@ -46,6 +47,7 @@ from evaluations.promptfoo.templates import free_template
 from evaluations.selectors.comparisons import as_stored, compare_run
 from evaluations.selectors.summaries import summarise_evaluation
 from evaluations.services.store import LEASE, DatabaseStore, retry_while_unavailable
+from evaluations.stored import RunSettings, Summary, Target
 from prompts import interface as prompts
 
 __all__ = [
@@ -211,16 +213,16 @@ def _options(run: Run, files: RunFiles) -> Options:
 
 def _services(run: Run, files: RunFiles) -> ModelServices:
     """Return the models that scorers may ask: what the run fixed when it was made."""
-    models = run.settings.get("models", {})
+    chosen = RunSettings.read(run.settings)
 
     def find(name: str) -> ProviderSpec:
-        if name not in models:
+        if name not in chosen.models:
             raise SetupError("run.no-model", name=name)
-        return spec_from_json(models[name])
+        return spec_from_target(chosen.models[name])
 
     return ModelServices(
-        judge=run.settings.get("judge", ""),
-        embeddings=run.settings.get("embeddings", ""),
+        judge=chosen.judge,
+        embeddings=chosen.embeddings,
         find=find,
         make=lambda spec: make(spec, settings.PROVIDER_ENVIRONMENT, files),
     )
@@ -243,7 +245,7 @@ def _columns(evaluations: Sequence[Evaluation], files: RunFiles) -> list[Column]
     providers: dict[str, Provider] = {}
     columns = []
     for row in evaluations:
-        spec = spec_from_json(row.target)
+        spec = spec_from_target(Target.read(row.target))
         shared = repr((spec.kind, spec.model, spec.base_url, spec.label))
         if shared not in providers:
             providers[shared] = make(spec, settings.PROVIDER_ENVIRONMENT, files)
@@ -291,8 +293,8 @@ def finish_run(run: Run, ending: RunOutcome) -> Run:
         still_ours = rows.update(**fields)
         for row, summary in summaries.items() if still_ours else ():
             row.status = ending.status
-            row.summary = summary
-            row.overall_score = summary["mean_score"]
+            row.summary = summary.as_json()
+            row.overall_score = summary.mean_score
             row.started_at, row.finished_at = run.started_at, now
             row.error = ending.message if ending.status == "failed" else ""
             row.save(update_fields=ENDED)
@@ -302,12 +304,13 @@ def finish_run(run: Run, ending: RunOutcome) -> Run:
     return run
 
 
-def _summaries(run: Run) -> dict[Evaluation, dict[str, Any]]:
+def _summaries(run: Run) -> dict[Evaluation, Summary]:
     """Return what each column is to keep: its figures, and how it compares."""
     rows = list(run.evaluations.order_by("position"))
     found = {row: summarise_evaluation(row) for row in rows}
     for one in compare_run(run, rows) if rows else ():
-        found[one.new_column]["comparison"] = as_stored(one)
+        column = one.new_column
+        found[column] = replace(found[column], comparison=as_stored(one))
     return found
 
 
@@ -387,7 +390,7 @@ def give_to_workers(run_id: UUID | str) -> Run:
         NotFoundError: there is no such run, or it is deleted.
     """
     run = find_row(Run, run_id)
-    run.settings["background"] = True
+    run.settings["background"] = True  # not by RunSettings: keys of a newer version stay
     run.save(update_fields={"settings"})
     return run
 
@@ -421,4 +424,4 @@ def runs_to_resume() -> list[UUID]:
     begun = Q(status=Run.Status.RUNNING)
     untold = Q(status=Run.Status.PENDING, updated_at__lt=now - TOLD_WITHIN)
     rows = Run.objects.filter(begun | untold).only("worker", "worker_until", "settings")
-    return [run.pk for run in rows if run.settings.get("background") and _is_free(run)]
+    return [run.pk for run in rows if RunSettings.read(run.settings).background and _is_free(run)]

@@ -5,34 +5,38 @@ compiler limit them, and what is stored already stays (`ON CONFLICT DO NOTHING`)
 """
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from datetime import timedelta
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, Final, TypeVar
+from typing import Final, NamedTuple, Protocol, TypeAlias, TypeVar
 from uuid import UUID, uuid4
 
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, connection
 from django.db.models import OuterRef, Q, Subquery
 from django.utils import timezone
+from msgspec import UNSET
 
 from core.aggregates import JSONGroupArray
 from core.database.outages import find_outage
 from core.database.waiting import announcer
-from core.json import dump
+from core.json import JSONObject, JSONValue, dump
 from evaluations.adapters import prepare
 from evaluations.engine.formats.assertions import assertion_as_dict
 from evaluations.engine.formats.documents import case_from_document
 from evaluations.engine.protocol import Column, HeartbeatReply, LeaseLost, Task, TaskResult
-from evaluations.engine.types import UNFINISHED, Answer, CacheTokens, Message, ScoredAssertion
+from evaluations.engine.scorers import CaseGrade
+from evaluations.engine.types import UNFINISHED, Answer, Message, ScoredAssertion
 from evaluations.models import Run, RunCase, TestResult
+from evaluations.stored import AnswerDetails, Component, components_as_json
 from prompts import interface as prompts
 
 __all__ = ["LEASE", "DatabaseStore", "insert_rows", "retry_while_unavailable"]
 
 ResultT = TypeVar("ResultT")
+SQLValue: TypeAlias = str | int | float | None
 
 LEASE: Final = timedelta(seconds=30)
 # libSQL takes a value below 5 MiB; many rows go as one, as JSON.
@@ -46,22 +50,59 @@ ANSWER: Final = (
     "output", "details", "latency_ms", "input_tokens", "output_tokens", "finish_reason",
     "cost_usd",
 )  # fmt: skip
-# What stays of a row that the database refuses: what was asked, and how often.
-KEPT: Final = (
-    "id", "evaluation_id", "run_case_id", "case_id", "repeat", "request_hash", "messages",
-    "attempts",
-)  # fmt: skip
-EMPTY: Final = {
-    "output": "", "components": "[]", "details": "{}", "finish_reason": "", "cached": 0,
-    "grading_calls": 0,
-}  # fmt: skip
 NUL: Final = str.maketrans({"\0": "\ufffd"})  # no text of SQLite holds one
-COLUMNS: Final = (
-    "id", "evaluation_id", "run_case_id", "case_id", "repeat", "request_hash", "messages", "output",
-    "components", "details", "score", "passed", "finish_reason", "cached", "attempts",
-    "grading_calls", "grading_cost_usd", "latency_ms", "input_tokens", "output_tokens", "cost_usd",
-    "error",
-)  # fmt: skip
+
+
+class _NewResult(NamedTuple):
+    """A row of test_results as it is inserted: JSON as text, what is absent as the default."""
+
+    id: str
+    evaluation_id: str
+    run_case_id: int
+    case_id: str | None
+    repeat: int
+    request_hash: str
+    messages: str
+    output: str = ""
+    components: str = "[]"
+    details: str = "{}"
+    score: float | None = None
+    passed: int | None = None
+    finish_reason: str = ""
+    cached: int = 0
+    attempts: int = 0
+    grading_calls: int = 0
+    grading_cost_usd: float | None = None
+    latency_ms: int | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost_usd: float | None = None
+    error: str = ""
+
+
+class _PendingCase(Protocol):
+    """A case of the run, and which of its repeats have a result: a list, or its JSON."""
+
+    pk: int
+    position: int
+    case_id: UUID | None
+    name: str
+    document: JSONObject
+    weight: float
+    done: list[int] | str | None
+
+
+class _EarlierAnswer(Protocol):
+    """What a result keeps of an answer: `ANSWER`, and its request."""
+
+    request_hash: str
+    output: str
+    details: JSONObject
+    latency_ms: int | None
+    input_tokens: int | None
+    output_tokens: int | None
+    finish_reason: str
+    cost_usd: Decimal | None
 
 
 def retry_while_unavailable(work: Callable[[], ResultT]) -> ResultT:
@@ -97,9 +138,9 @@ def retry_while_unavailable(work: Callable[[], ResultT]) -> ResultT:
 def insert_rows(
     table: str,
     columns: Sequence[str],
-    rows: Iterable[Sequence[Any]],
+    rows: Iterable[Sequence[JSONValue]],
     *,
-    only_if: tuple[str, Sequence[Any]] = ("1", ()),
+    only_if: tuple[str, Sequence[SQLValue]] = ("1", ()),
 ) -> int:
     """Insert rows, by one statement if they are not too large for it; return how many are new.
 
@@ -128,8 +169,8 @@ def insert_rows(
 
 
 def _parts(
-    rows: Iterable[Sequence[Any]],
-) -> Iterator[tuple[list[str], Sequence[Any] | None]]:
+    rows: Iterable[Sequence[JSONValue]],
+) -> Iterator[tuple[list[str], Sequence[JSONValue] | None]]:
     """Yield what one statement takes: rows as JSON; or one row, too large to be one value of it."""
     texts: list[str] = []
     size = 0
@@ -148,7 +189,7 @@ def _parts(
         yield texts, None
 
 
-def _as_value(value: Any) -> Any:
+def _as_value(value: JSONValue) -> SQLValue:
     """Return what SQL's json_extract makes of a value."""
     if isinstance(value, list | dict):
         return _storable(dump(value))
@@ -180,7 +221,7 @@ class DatabaseStore:
         self._prepare = lru_cache(lambda key, *around: prepare(self._templates[key], *around))
         self._places = places or {key: place for place, key in enumerate(templates)}
 
-    def page(self, column: Column, after: Any, limit: int) -> tuple[Sequence[Task], Any]:
+    def page(self, column: Column, after: int, limit: int) -> tuple[Sequence[Task], int | None]:
         """Return tasks of the next cases that have no result yet, and where to go on."""
         count = max(1, limit // self._run.repeats)
         done = (
@@ -203,7 +244,7 @@ class DatabaseStore:
                 return tasks, rows[place].position
         return tasks, rows[count].position if len(rows) > count else None
 
-    def _tasks(self, column: Column, row: Any) -> Iterable[Task]:
+    def _tasks(self, column: Column, row: _PendingCase) -> Iterable[Task]:
         done = set(row.done if isinstance(row.done, list) else json.loads(row.done or "[]"))
         missing = [repeat for repeat in range(self._run.repeats) if repeat not in done]
         if not missing:
@@ -246,9 +287,11 @@ class DatabaseStore:
         ours = "EXISTS (SELECT 1 FROM evaluation_runs WHERE id = %s AND worker = %s)"
         params = (self._run.pk.hex, self._run.worker)
 
-        def insert(some: Sequence[tuple[Any, ...]]) -> int:
+        def insert(some: Sequence[_NewResult]) -> int:
             return retry_while_unavailable(
-                lambda: insert_rows("test_results", COLUMNS, some, only_if=(ours, params))
+                lambda: insert_rows(
+                    "test_results", _NewResult._fields, some, only_if=(ours, params)
+                )
             )
 
         try:
@@ -258,17 +301,24 @@ class DatabaseStore:
         if new < len(rows) and not retry_while_unavailable(self._is_ours):
             raise LeaseLost
 
-    def _insert_one(
-        self, insert: Callable[[Sequence[tuple[Any, ...]]], int], row: tuple[Any, ...]
-    ) -> int:
+    def _insert_one(self, insert: Callable[[Sequence[_NewResult]], int], row: _NewResult) -> int:
         """Store one of a group that the database refused; the wrong one becomes an error."""
         try:
             return insert([row])
         except (IntegrityError, DataError) as error:
-            why = f"the database rejected the answer: {error}"
-            kept = dict(zip(COLUMNS, row, strict=True))
-            bare = dict.fromkeys(COLUMNS) | {name: kept[name] for name in KEPT}
-            return insert([tuple((bare | EMPTY | {"error": why})[name] for name in COLUMNS)])
+            # What was asked stays, and how often.
+            bare = _NewResult(
+                id=row.id,
+                evaluation_id=row.evaluation_id,
+                run_case_id=row.run_case_id,
+                case_id=row.case_id,
+                repeat=row.repeat,
+                request_hash=row.request_hash,
+                messages=row.messages,
+                attempts=row.attempts,
+                error=f"the database rejected the answer: {error}",
+            )
+            return insert([bare])
 
     def _is_ours(self) -> bool:
         return Run.objects.filter(pk=self._run.pk, worker=self._run.worker).exists()
@@ -289,18 +339,17 @@ class DatabaseStore:
         return HeartbeatReply(cancel=bool(cancel))
 
 
-def _build_answer(row: Any) -> Answer:
-    details = row.details
-    logprobs, cache = details.get("logprobs"), details.get("cache_tokens")
+def _build_answer(row: _EarlierAnswer) -> Answer:
+    details = AnswerDetails.read(row.details)
     return Answer(
         text=row.output,
-        data=details.get("data"),
-        refused=bool(details.get("refused")),
-        flagged=details.get("flagged"),
-        logprobs=tuple(logprobs) if logprobs else None,
-        cache=CacheTokens(**cache) if cache else None,
-        reasoning_tokens=details.get("reasoning_tokens"),
-        service_reason=details.get("service_reason"),
+        data=details.data,
+        refused=bool(details.refused),
+        flagged=details.flagged,
+        logprobs=_read_logprobs(details),
+        cache=details.cache_tokens,
+        reasoning_tokens=details.reasoning_tokens,
+        service_reason=details.service_reason,
         latency_ms=row.latency_ms,
         input_tokens=row.input_tokens,
         output_tokens=row.output_tokens,
@@ -309,20 +358,24 @@ def _build_answer(row: Any) -> Answer:
     )
 
 
-def _build_details(answer: Answer | None) -> dict[str, Any]:
+def _read_logprobs(details: AnswerDetails) -> tuple[float, ...] | None:
+    if not details.logprobs:
+        return None
+    # JSON has no infinity: the logarithm of a probability of 0 was written as null.
+    return tuple(-math.inf if value is None else value for value in details.logprobs)
+
+
+def _build_details(answer: Answer) -> AnswerDetails:
     """Return what `_build_answer` needs to make the same answer again; mostly nothing."""
-    if answer is None:
-        return {}
-    found = {
-        "data": answer.data,
-        "refused": answer.refused or None,
-        "flagged": answer.flagged,
-        "logprobs": answer.logprobs,
-        "cache_tokens": answer.cache and asdict(answer.cache),
-        "reasoning_tokens": answer.reasoning_tokens,
-        "service_reason": answer.service_reason,
-    }
-    return {name: value for name, value in found.items() if value is not None}
+    return AnswerDetails(
+        data=answer.data,
+        refused=answer.refused or None,
+        flagged=answer.flagged,
+        logprobs=answer.logprobs,
+        cache_tokens=answer.cache,
+        reasoning_tokens=answer.reasoning_tokens,
+        service_reason=answer.service_reason,
+    )
 
 
 def _money(value: Decimal | None) -> float | None:
@@ -333,48 +386,60 @@ def _paid(answer: Answer) -> float | None:
     return 0.0 if answer.cached else _money(answer.cost_usd)
 
 
-def _row(one: TaskResult) -> tuple[Any, ...]:
-    answer, graded = one.answer, one.graded
-    messages = [{"role": part.role, "content": part.content} for part in one.task.messages]
-    case_key, case_id = one.task.case_key
-    return (
-        uuid4().hex,
-        UUID(one.column.key).hex,
-        case_key,
-        None if case_id is None else case_id.hex,
-        one.task.repeat,
-        one.request_hash,
-        dump(messages),
-        (answer.text if answer else "").translate(NUL),
-        dump([_component(part) for part in graded.grades] if graded else []),
-        dump(_build_details(answer)).replace("\\u0000", "\\ufffd"),
-        graded.score if graded else None,
-        None if graded is None or graded.passed is None else int(graded.passed),
-        ((answer.finish_reason if answer else None) or "")[:50],
-        int(answer.cached) if answer else 0,
-        one.attempts,
-        one.grading_calls,
-        _money(one.grading_cost_usd),
-        answer.latency_ms if answer else None,
-        answer.input_tokens if answer else None,
-        answer.output_tokens if answer else None,
-        _paid(answer) if answer else None,
-        one.error.translate(NUL),
+def _row(finished: TaskResult) -> _NewResult:
+    messages = [{"role": part.role, "content": part.content} for part in finished.task.messages]
+    case_key, case_id = finished.task.case_key
+    asked = _NewResult(
+        id=uuid4().hex,
+        evaluation_id=UUID(finished.column.key).hex,
+        run_case_id=case_key,
+        case_id=None if case_id is None else case_id.hex,
+        repeat=finished.task.repeat,
+        request_hash=finished.request_hash,
+        messages=dump(messages),
+        attempts=finished.attempts,
+        grading_calls=finished.grading_calls,
+        grading_cost_usd=_money(finished.grading_cost_usd),
+        error=finished.error.translate(NUL),
+    )
+    return _with_grade(_with_answer(asked, finished.answer), finished.graded)
+
+
+def _with_answer(row: _NewResult, answer: Answer | None) -> _NewResult:
+    if answer is None:
+        return row
+    return row._replace(
+        output=answer.text.translate(NUL),
+        details=dump(_build_details(answer).as_json()).replace("\\u0000", "\\ufffd"),
+        finish_reason=(answer.finish_reason or "")[:50],
+        cached=int(answer.cached),
+        latency_ms=answer.latency_ms,
+        input_tokens=answer.input_tokens,
+        output_tokens=answer.output_tokens,
+        cost_usd=_paid(answer),
     )
 
 
-def _component(part: ScoredAssertion) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "assertion": assertion_as_dict(part.assertion),
-        "pass": part.outcome.passed,
-        "score": part.outcome.score,
-        "reason": part.outcome.reason,
-        "normalisation": part.semantics.normalisation,
-        "direction": part.semantics.direction,
-        "threshold": part.semantics.threshold,
-    }
-    if part.error:
-        found["error"] = part.error
-    if part.outcome.components:
-        found["components"] = [_component(inner) for inner in part.outcome.components]
-    return found
+def _with_grade(row: _NewResult, graded: CaseGrade | None) -> _NewResult:
+    if graded is None:
+        return row
+    return row._replace(
+        components=dump(components_as_json([_component(part) for part in graded.grades])),
+        score=graded.score,
+        passed=None if graded.passed is None else int(graded.passed),
+    )
+
+
+def _component(part: ScoredAssertion) -> Component:
+    members = [_component(member) for member in part.outcome.components]
+    return Component(
+        assertion=assertion_as_dict(part.assertion),
+        passed=part.outcome.passed,
+        score=part.outcome.score,
+        reason=part.outcome.reason,
+        normalisation=part.semantics.normalisation,
+        direction=part.semantics.direction,
+        threshold=part.semantics.threshold,
+        error=part.error or UNSET,
+        components=members or UNSET,
+    )

@@ -12,6 +12,7 @@ from evaluations.selectors.comparisons import (
     remarks_on,
     verdict_text,
 )
+from evaluations.stored import StoredComparison, Summary
 
 pytestmark = pytest.mark.django_db
 
@@ -43,7 +44,7 @@ def store(run):
     """Keep the verdicts, as a run does when it ends."""
     rows = rows_of(run)
     for one in compare_run(run, rows):
-        one.new_column.summary = {"comparison": as_stored(one)}
+        one.new_column.summary = Summary(comparison=as_stored(one)).as_json()
         one.new_column.save()
     return rows_of(run)
 
@@ -84,18 +85,18 @@ def test_what_is_kept_of_a_comparison():
     run = run_of("-" * 51 + "++", "+" * 51 + "--")
     (one,) = compare_run(run, rows := rows_of(run))
     kept = as_stored(one)
-    assert kept["old"] == str(rows[0].pk)
-    assert (kept["code"], kept["params"]) == ("better", dict(one.verdict.params))
-    assert kept["params"]["fixed"] == 51
-    assert kept["difference"] == pytest.approx(49 / 53)
-    assert kept["interval"] == [one.comparison.interval.low, one.comparison.interval.high]
-    assert kept["interval"][0] < kept["difference"] < kept["interval"][1]
-    assert kept["p_value"] == one.adjusted_p < 0.001
-    assert kept["fixed"] == [f"case {place}" for place in range(50)]  # the first 50 by name
-    assert kept["broken"] == ["case 51", "case 52"]
+    assert kept.old == str(rows[0].pk)
+    assert (kept.code, kept.params) == ("better", dict(one.verdict.params))
+    assert kept.params["fixed"] == 51
+    assert kept.difference == pytest.approx(49 / 53)
+    assert kept.interval == (one.comparison.interval.low, one.comparison.interval.high)
+    assert kept.interval[0] < kept.difference < kept.interval[1]
+    assert kept.p_value == one.adjusted_p < 0.001
+    assert kept.fixed == [f"case {place}" for place in range(50)]  # the first 50 by name
+    assert kept.broken == ["case 51", "case 52"]
     (nothing,) = compare_run(empty := run_of("", ""), rows_of(empty))
-    assert (as_stored(nothing)["interval"], as_stored(nothing)["p_value"]) == (None, None)
-    assert as_stored(nothing)["code"] == "nothing"
+    assert (as_stored(nothing).interval, as_stored(nothing).p_value) == (None, None)
+    assert as_stored(nothing).code == "nothing"
 
 
 def test_a_run_that_ended_is_judged_by_what_it_kept():
@@ -131,7 +132,7 @@ def test_a_run_without_columns_says_nothing():
 
 
 def test_a_sentence_is_in_its_reader_s_language():
-    kept = {"code": "nothing", "params": {"old": "A", "new": "B"}}
+    kept = StoredComparison(code="nothing", params={"old": "A", "new": "B"})
     assert verdict_text(kept) == "B and A cannot be compared: no case was scored in both."
     with translation.override("ja"):
         said = verdict_text(kept)

@@ -8,10 +8,11 @@ from django.utils import translation
 from evaluations import fit
 from evaluations.engine.providers import ProviderSpec
 from evaluations.engine.types import Assertion, Case
-from evaluations.fit import Misfit, Survey, misfits_from_json
+from evaluations.fit import Misfit, Survey, list_misfits
 from evaluations.models import Run
 from evaluations.services.planning import PlannedColumn
 from evaluations.services.suites import create_case, create_suite
+from evaluations.stored import StoredMisfit
 from prompts.interface import find_prompt
 from prompts.services import create_prompt
 
@@ -200,7 +201,7 @@ def test_commands_and_pages_say_it_before_anything_is_asked(admin_client, capsys
 
 def test_a_run_s_misfits_are_said_in_the_reader_s_language():
     misfit = Misfit(code="unchecked", params={"count": 1, "cases": 2})
-    (again,) = misfits_from_json([misfit.as_json(), {"code": "of a later version", "params": {}}])
+    (again,) = list_misfits([misfit.as_stored(), StoredMisfit(code="of a later version")])
     assert again == misfit
     with translation.override("ja"):
         assert "2 件" in str(again)

@@ -13,7 +13,7 @@ from django.db import connection
 from django.utils import timezone
 
 from core.errors import InvalidInputError, NotFoundError
-from evaluations.adapters import spec_from_json, spec_from_profile, spec_to_json
+from evaluations.adapters import spec_from_profile, spec_from_target, target_from_spec
 from evaluations.engine.protocol import LeaseLost
 from evaluations.engine.providers import Limits, Price, ProviderSpec
 from evaluations.engine.types import Assertion, Case
@@ -38,6 +38,7 @@ from evaluations.services.runs import (
 )
 from evaluations.services.store import DatabaseStore
 from evaluations.services.suites import create_case, create_suite
+from evaluations.stored import RunSettings
 from prompts.interface import get_prompt
 from prompts.services import create_prompt
 from tests.support.fake_models import FakeModels, Step
@@ -285,7 +286,7 @@ def test_what_cannot_be_planned(fake):
 
 def test_leases(fake, monkeypatch):
     column = PlannedColumn(spec=spec(fake), text="{{x}}")
-    run = create_run(plan(column, settings={"background": True}), cases(2))
+    run = create_run(plan(column, settings=RunSettings(background=True)), cases(2))
     soon = timezone.now() + timedelta(seconds=60)
     Run.objects.filter(pk=run.pk).update(
         worker="elsewhere 1 2 3", worker_until=soon, status="running"
@@ -382,10 +383,10 @@ def test_targets_keep_everything_of_a_profile(db):
         input_usd_per_million=Decimal("0.5"),
     )
     found = spec_from_profile(profile)
-    assert spec_from_json(spec_to_json(found)) == found
+    assert spec_from_target(target_from_spec(found)) == found
     assert found.name == "ours"
     bare = ProviderSpec(kind="echo")
-    assert spec_from_json(spec_to_json(bare)) == bare
+    assert spec_from_target(target_from_spec(bare)) == bare
 
 
 @pytest.mark.parametrize("seconds", [0.0, 60.0], ids=["slow templates", "quick ones"])

@@ -27,6 +27,7 @@ from evaluations.services.runs import (
     spent_on,
     update_limits,
 )
+from evaluations.stored import RunSettings
 from evaluations.tasks import run_evaluation
 from prompts.interface import get_prompt
 from prompts.services import create_prompt, delete_prompt
@@ -35,7 +36,7 @@ from tests.support.fake_models import FakeModels, Step
 pytestmark = pytest.mark.django_db(transaction=True)
 
 PRICE = Price(input_usd_per_million=Decimal(1_000_000), output_usd_per_million=Decimal(0))
-BACKGROUND = {"background": True}
+BACKGROUND = RunSettings(background=True)
 PASSES = Assertion(type="contains", negated=True, value="what no model says")
 
 

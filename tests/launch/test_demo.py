@@ -58,7 +58,7 @@ def test_runs_have_recorded_answers_and_figures_that_were_worked_out(demo):
     unmeasured = ("latency_ms", "input_tokens", "output_tokens", "cost_usd")
     rows = TestResult.objects.filter(evaluation__run=written).values_list(*unmeasured)
     assert set(rows) == {(None, None, None, None)}
-    verdicts = [verdict_text(row.summary["comparison"]) for row in real.evaluations.all()
+    verdicts = [verdict_text(row.figures.comparison) for row in real.evaluations.all()
                 if "comparison" in row.summary]  # fmt: skip
     assert len(verdicts) == 2
     assert all("No significant difference" in one for one in verdicts)

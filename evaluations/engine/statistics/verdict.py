@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from core.sentences import Sentence
 from evaluations.engine.statistics.comparison import Comparison
@@ -20,7 +20,7 @@ class Verdict:
 
     code: str
     """That of its sentence in the catalogue, without `verdict.`; stored, and in JSON reports."""
-    params: Mapping[str, Any]
+    params: Mapping[str, str | int | float | None]
     """The sentence's parameters: texts and counts."""
 
     @property

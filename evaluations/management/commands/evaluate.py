@@ -21,12 +21,12 @@ from core.atomic_file import replacing
 from core.errors import InvalidInputError, NotFoundError
 from core.sentences import Sentence
 from evaluations import reporting
-from evaluations.adapters import find_spec, spec_from_json
+from evaluations.adapters import find_spec, spec_from_target
 from evaluations.engine.files import RunFiles
 from evaluations.engine.providers import Limits, ProviderSpec, make
 from evaluations.engine.providers.families import why_unsent
 from evaluations.engine.types import Case
-from evaluations.fit import misfits_from_json
+from evaluations.fit import list_misfits
 from evaluations.management.configured import Filters, plan_columns, with_limits
 from evaluations.management.progress import Progress
 from evaluations.management.refusals import refusals
@@ -42,6 +42,7 @@ from evaluations.services.planning import (
     with_full_name,
 )
 from evaluations.services.runs import clear_errors, discard_run, execute_run, update_limits
+from evaluations.stored import RunSettings, StoredEstimate, Target
 from evaluations.suite_files import folder_beside
 from evaluations.tasks import enqueue_run
 from prompts import interface as prompts
@@ -198,7 +199,7 @@ class Command(BaseCommand):
     def _warn_of_misfits(self, run: Run) -> None:
         """Before anything is asked, say what of the cases and the prompts does not fit."""
         if run.status != Run.Status.COMPLETED:
-            for misfit in misfits_from_json(run.settings.get("misfits", ())):
+            for misfit in list_misfits(RunSettings.read(run.settings).misfits):
                 self.stderr.write(f"Warning: {misfit}")
 
     def _enqueue(self, run: Run) -> None:
@@ -337,9 +338,9 @@ def _recorded_files(run: Run | None) -> frozenset[str]:
     """Return the files of recorded answers of a run that a command made: they were checked then."""
     if run is None:
         return frozenset()
-    targets = [row.target for row in run.evaluations.all()]
-    targets += run.settings.get("models", {}).values()
-    return frozenset(target["model"] for target in targets if target["kind"] == "replay")
+    targets = [Target.read(row.target) for row in run.evaluations.all()]
+    targets += RunSettings.read(run.settings).models.values()
+    return frozenset(target.model for target in targets if target.kind == "replay")
 
 
 def _refuse_unwritable(path: Path) -> None:
@@ -358,7 +359,8 @@ def _choose_model(
     if not model and config is not None:
         model = config.models.get(use)
     if not model and rescored is not None:
-        model = rescored.settings.get(use)
+        chosen = RunSettings.read(rescored.settings)
+        model = chosen.judge if use == "judge" else chosen.embeddings
     return str(model or "")
 
 
@@ -452,7 +454,7 @@ def _rebuild_columns(run: Run) -> Iterator[PlannedColumn]:
         prompt = None
         if row.prompt_id is not None and row.version is not None:
             prompt = prompts.get_prompt_text(prompt_id=row.prompt_id, number=row.version.number)
-        spec = spec_from_json(row.target)
+        spec = spec_from_target(Target.read(row.target))
         yield PlannedColumn(spec=spec, prompt=prompt, text=row.prompt_text, label=row.label)
 
 
@@ -468,9 +470,9 @@ def _find_run(text: str) -> Run:
 
 
 def _say_estimate(run: Run) -> str:
-    estimate = run.estimate
-    cost = "unknown" if estimate["cost_usd"] is None else f"${estimate['cost_usd']:.4f}"
+    estimate = StoredEstimate.read(run.estimate)
+    cost = "unknown" if estimate.cost_usd is None else f"${estimate.cost_usd:.4f}"
     return (
-        f"{estimate['calls']:,} calls, about {estimate['input_tokens']:,} tokens in and "
-        f"{estimate['output_tokens']:,} out at most, cost {cost}"
+        f"{estimate.calls:,} calls, about {estimate.input_tokens:,} tokens in and "
+        f"{estimate.output_tokens:,} out at most, cost {cost}"
     )

@@ -3,11 +3,12 @@
 import csv
 import io
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from evaluations.reporting.report import Report
 from evaluations.reporting.report_format import ReportFormat
-from evaluations.reporting.rows import result_as_json, results
+from evaluations.reporting.rows import plain_cells, results
+from evaluations.stored import read_components
 
 __all__ = ["FORMAT"]
 
@@ -24,8 +25,8 @@ def _as_csv(report: Report) -> Iterator[str]:
     writer = csv.DictWriter(stream, CSV_COLUMNS, extrasaction="ignore")
     writer.writeheader()
     for position, row in results(report):
-        reasons = [f"{part['assertion']['type']}: {part['reason']}" for part in row.components]
-        cells = result_as_json(position, row)
+        reasons = [f"{part.type}: {part.reason}" for part in read_components(row.components_text)]
+        cells = plain_cells(position, row)
         cells["column"] = report.columns[position].label
         cells["reasons"] = "\n".join(reasons)
         writer.writerow({name: _harmless(value) for name, value in cells.items()})
@@ -35,7 +36,7 @@ def _as_csv(report: Report) -> Iterator[str]:
     yield stream.getvalue()
 
 
-def _harmless(value: Any) -> Any:
+def _harmless(value: object) -> object:
     """Return a cell that a spreadsheet takes for text, not for a formula."""
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 

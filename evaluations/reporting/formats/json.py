@@ -1,8 +1,9 @@
 """A report as JSON: figures, comparisons, every answer."""
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
+from core.json import JSONObject
 from evaluations.reporting.report import Report
 from evaluations.reporting.report_format import ReportFormat
 from evaluations.reporting.rows import json_with_results, result_as_json, results
@@ -20,8 +21,8 @@ def _as_json(report: Report) -> Iterator[str]:
         "message": run.message,
         "estimate": run.estimate,
         "columns": [
-            {"label": column.label, "evaluation": str(column.evaluation.pk), **column.summary}
-            for column in report.columns
+            {"label": row.label, "evaluation": str(row.pk), **row.summary}  # as it is stored
+            for row in (column.evaluation for column in report.columns)
         ],
         "comparisons": [_comparison_as_json(column) for column in report.comparisons],
         "remarks": list(report.remarks),
@@ -31,7 +32,7 @@ def _as_json(report: Report) -> Iterator[str]:
     yield from json_with_results(document, rows)
 
 
-def _comparison_as_json(column: ColumnComparison) -> dict[str, Any]:
+def _comparison_as_json(column: ColumnComparison) -> JSONObject:
     comparison = column.comparison
     interval = comparison.interval
     return {

@@ -1,13 +1,14 @@
 """A report as JUnit XML, written element by element."""
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 from xml.etree import ElementTree as ET  # written, never read
 
 from evaluations.models import result_state
 from evaluations.reporting.report import NOT_CHECKED, ColumnReport, Report
 from evaluations.reporting.report_format import ReportFormat
-from evaluations.reporting.rows import column_results, find_note, first_failure
+from evaluations.reporting.rows import ResultRow, column_results, find_note, first_failure
+from evaluations.stored import read_components
 
 __all__ = ["FORMAT"]
 
@@ -16,13 +17,6 @@ HEAD: Final = "<?xml version='1.0' encoding='utf-8'?>\n"
 UNFIT_FOR_XML: Final = dict.fromkeys(
     (*range(9), 11, 12, *range(14, 32), *range(55296, 57344), 65534, 65535)
 )
-# JUnit's names of counts → ours. "skipped" is its word for a case that says neither yes nor no.
-COUNTS: Final = {
-    "tests": "answers",
-    "failures": "failed",
-    "errors": "errors",
-    "skipped": "unchecked",
-}
 
 
 def _as_junit(report: Report) -> Iterator[str]:
@@ -35,9 +29,15 @@ def _as_junit(report: Report) -> Iterator[str]:
 
 
 def _suite(column: ColumnReport) -> Iterator[str]:
-    attributes = {"name": _clean(column.label)}
-    for name, key in COUNTS.items():
-        attributes[name] = str(column.summary.get(key, 0))
+    summary = column.summary
+    attributes = {
+        "name": _clean(column.label),
+        "tests": str(summary.answers or 0),
+        "failures": str(summary.failed or 0),
+        "errors": str(summary.errors or 0),
+        # JUnit's word for a case that says neither yes nor no.
+        "skipped": str(summary.unchecked or 0),
+    }
     begin, end = _around(ET.Element("testsuite", attributes))
     yield begin
     for row in column_results(column):
@@ -45,7 +45,7 @@ def _suite(column: ColumnReport) -> Iterator[str]:
     yield end
 
 
-def _case(row: Any) -> ET.Element:
+def _case(row: ResultRow) -> ET.Element:
     seconds = f"{(row.latency_ms or 0) / 1000:.3f}"
     case = ET.Element("testcase", name=_clean(row.case_name), time=seconds)
     note = _clean(find_note(row))
@@ -55,7 +55,7 @@ def _case(row: Any) -> ET.Element:
     elif state == "unchecked":
         ET.SubElement(case, "skipped", message=NOT_CHECKED)
     elif state == "fail":
-        message = _clean(first_failure(row.components))
+        message = _clean(first_failure(read_components(row.components_text)))
         if note:
             message = f"{message} ({note})"
         ET.SubElement(case, "failure", message=message).text = _clean(row.output)

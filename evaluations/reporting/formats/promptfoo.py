@@ -1,34 +1,37 @@
 """A report as promptfoo's own result, version 3."""
 
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Final, Protocol, cast
 
+from core.json import JSONObject
 from evaluations.models import result_state
-from evaluations.reporting.report import NOT_CHECKED, Report
+from evaluations.reporting.report import NOT_CHECKED, ColumnReport, Report
 from evaluations.reporting.report_format import ReportFormat
-from evaluations.reporting.rows import find_note, first_failure, json_with_results, results
+from evaluations.reporting.rows import (
+    ResultRow,
+    find_note,
+    first_failure,
+    json_with_results,
+    results,
+)
+from evaluations.stored import AnswerDetails, Component, read_components
 
 __all__ = ["FORMAT"]
 
 # Numbers of promptfoo's own; it has none for what was not checked, and counts it as passed.
 FAILURE_REASONS: Final = {"pass": 0, "unchecked": 0, "fail": 1, "error": 2}
-# Its names of counts → ours. "unchecked" is not one of its own; readers skip what they do not know.
-STATS: Final = {
-    "successes": "passed",
-    "failures": "failed",
-    "errors": "errors",
-    "unchecked": "unchecked",
-}
-GRADING_KEYS: Final = ("pass", "score", "reason", "assertion")
 
 
 def _as_promptfoo(report: Report) -> Iterator[str]:
-    stats = dict.fromkeys(STATS, 0)
+    # "unchecked" is not one of its own counts; readers skip what they do not know.
+    stats = dict.fromkeys(("successes", "failures", "errors", "unchecked"), 0)
     prompts = []
     for column in report.columns:
-        for name, key in STATS.items():
-            stats[name] += column.summary.get(key, 0)
+        stats["successes"] += column.summary.passed or 0
+        stats["failures"] += column.summary.failed or 0
+        stats["errors"] += column.summary.errors or 0
+        stats["unchecked"] += column.summary.unchecked or 0
         raw, provider = column.evaluation.prompt_text, _provider(column)
         prompts.append({"raw": raw, "label": column.label, "provider": provider})
     document = {
@@ -46,19 +49,26 @@ def _as_promptfoo(report: Report) -> Iterator[str]:
     rows = results(
         report, position="run_case__position", document="run_case__document", sent="messages"
     )
-    yield from json_with_results(
-        document, (_promptfoo_result(report, position, row) for position, row in rows)
-    )
+    answers = (_promptfoo_result(report, position, cast("_Row", row)) for position, row in rows)
+    yield from json_with_results(document, answers)
 
 
-def _provider(column: Any) -> str:
+def _provider(column: ColumnReport) -> str:
     row = column.evaluation
     return f"{row.provider}:{row.model}" if row.model else str(row.provider)
 
 
-def _promptfoo_result(report: Report, position: int, row: Any) -> dict[str, Any]:
+class _Row(ResultRow, Protocol):
+    """With what was asked."""
+
+    position: int
+    document: JSONObject
+    sent: list[JSONObject]
+
+
+def _promptfoo_result(report: Report, position: int, row: _Row) -> JSONObject:
     state = result_state(row.passed, row.error)
-    document: Mapping[str, Any] = row.document
+    document = row.document
     column = report.columns[position]
     # A prompt of one message is its text; a conversation is JSON, as promptfoo itself writes it.
     raw = json.dumps(row.sent, ensure_ascii=False)
@@ -86,33 +96,44 @@ def _promptfoo_result(report: Report, position: int, row: Any) -> dict[str, Any]
     }
 
 
-def _response(row: Any) -> dict[str, Any]:
-    response = {"output": row.output, "cached": row.cached}
+def _response(row: _Row) -> JSONObject:
+    response: JSONObject = {"output": row.output, "cached": row.cached}
     if row.finish_reason:
         response["finishReason"] = row.finish_reason
-    if row.details.get("flagged") is not None:
-        response["guardrails"] = {"flagged": row.details["flagged"]}
+    flagged = AnswerDetails.read(row.details_text).flagged
+    if flagged is not None:
+        response["guardrails"] = {"flagged": flagged}
     note = find_note(row)
     if note:
         response["metadata"] = {"note": note}
     return response
 
 
-def _grading(row: Any) -> dict[str, Any]:
+def _grading(row: _Row) -> JSONObject:
     """Return what the assertions say together; of an unchecked answer only what they recorded."""
+    components = read_components(row.components_text)
     if row.passed is None:
         reason = NOT_CHECKED
     else:
-        reason = first_failure(row.components) or "All assertions passed"
+        reason = first_failure(components) or "All assertions passed"
     # promptfoo's list is flat: the members of an assertion set come after it.
-    results: list[dict[str, Any]] = []
-    for component in row.components:
-        results += [component, *component.get("components", ())]
+    flat: list[Component] = []
+    for component in components:
+        flat += [component, *(component.components or ())]
     return {
         "pass": row.passed is True,
         "score": row.score or 0,
         "reason": reason,
-        "componentResults": [{key: result[key] for key in GRADING_KEYS} for result in results],
+        "componentResults": [_component_result(component) for component in flat],
+    }
+
+
+def _component_result(component: Component) -> JSONObject:
+    return {
+        "pass": component.passed,
+        "score": component.score,
+        "reason": component.reason,
+        "assertion": component.assertion,
     }
 
 
