@@ -149,8 +149,8 @@ def make_policy(environment: Mapping[str, str]) -> Policy:
             networks.append(ipaddress.ip_network(text, strict=False))
         except ValueError:
             named.add(text)
-    own = (environment.get(variable, "") for variable in ADDRESSES.values())
-    hosts = {urlsplit(url).hostname or "" for url in own}
+    urls = [environment.get(variable, "") for variable in ADDRESSES.values()]
+    hosts = {urlsplit(url).hostname or "" for url in urls}
     return Policy(
         kinds=frozenset(kinds),
         networks=tuple(networks),

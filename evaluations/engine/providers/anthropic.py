@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from evaluations.engine.errors import BrokenAnswerError, SetupError
 from evaluations.engine.providers.addresses import make_policy
@@ -15,6 +15,7 @@ from evaluations.engine.providers.replies import (
     normalise_reason,
     read_count,
     read_object,
+    read_objects,
 )
 from evaluations.engine.types import Answer, CacheTokens, Message, Request, Vector
 
@@ -47,40 +48,9 @@ class AnthropicProvider:
         Raises:
             ProviderError: the most specific kind.
         """
-        body = _body(request)
+        body = _build_body(request)
         reply, milliseconds = await self._client.post("/messages", body)
-        return self._answer(reply, milliseconds, structured="tool_choice" in body)
-
-    def _answer(self, reply: Mapping[str, Any], milliseconds: int, *, structured: bool) -> Answer:
-        blocks = reply.get("content")
-        if not isinstance(blocks, list) or not all(isinstance(one, dict) for one in blocks):
-            raise BrokenAnswerError("anthropic.empty-answer")
-        calls = [block for block in blocks if block.get("type") == "tool_use"]
-        text = "".join(extract_text(one.get("text")) for one in blocks if one.get("type") == "text")
-        if structured and calls:
-            text = json.dumps(calls[0].get("input"), ensure_ascii=False)
-        elif calls and not text:
-            text = json.dumps(calls, ensure_ascii=False)
-        usage = read_object(reply.get("usage"))
-        output_tokens = read_count(usage.get("output_tokens"))
-        reason, own_reason = normalise_reason(reply.get("stop_reason"))
-        cache = _cache(usage)
-        refused = own_reason == "refusal"
-        thought = any(block.get("type") in THINKING for block in blocks)
-        return Answer(
-            text=text,
-            data=None if structured or not calls else calls,
-            latency_ms=milliseconds,
-            input_tokens=_prompt_tokens(usage, cache),
-            output_tokens=output_tokens,
-            cache=cache,
-            # Not counted apart: where there is no other text, all tokens were thinking.
-            reasoning_tokens=output_tokens if thought and not text else None,
-            finish_reason=reason,
-            service_reason=own_reason,
-            refused=refused,
-            flagged=True if refused else None,
-        )
+        return _read_answer(reply, milliseconds, structured="tool_choice" in body)
 
     async def embed(self, texts: Sequence[str]) -> list[Vector]:
         """Refuse.
@@ -95,7 +65,41 @@ class AnthropicProvider:
         await self._client.close()
 
 
-def _cache(usage: Mapping[str, Any]) -> CacheTokens | None:
+def _read_answer(reply: Mapping[str, object], milliseconds: int, *, structured: bool) -> Answer:
+    content = reply.get("content")
+    blocks = read_objects(content)
+    if not isinstance(content, list) or len(blocks) < len(content):
+        raise BrokenAnswerError("anthropic.empty-answer")
+    calls = [block for block in blocks if block.get("type") == "tool_use"]
+    texts = [extract_text(block.get("text")) for block in blocks if block.get("type") == "text"]
+    text = "".join(texts)
+    if structured and calls:
+        text = json.dumps(calls[0].get("input"), ensure_ascii=False)
+    elif calls and not text:
+        text = json.dumps(calls, ensure_ascii=False)
+    usage = read_object(reply.get("usage"))
+    output_tokens = read_count(usage.get("output_tokens"))
+    reason, own_reason = normalise_reason(reply.get("stop_reason"))
+    cache = _read_cache(usage)
+    refused = own_reason == "refusal"
+    thought = any(block.get("type") in THINKING for block in blocks)
+    return Answer(
+        text=text,
+        data=None if structured or not calls else calls,
+        latency_ms=milliseconds,
+        input_tokens=_count_prompt_tokens(usage, cache),
+        output_tokens=output_tokens,
+        cache=cache,
+        # Not counted apart: where there is no other text, all tokens were thinking.
+        reasoning_tokens=output_tokens if thought and not text else None,
+        finish_reason=reason,
+        service_reason=own_reason,
+        refused=refused,
+        flagged=True if refused else None,
+    )
+
+
+def _read_cache(usage: Mapping[str, object]) -> CacheTokens | None:
     """Return which tokens of the prompt came from the cache or went into it.
 
     `cache_creation` divides what was written by how long it lives; without it all live five
@@ -113,7 +117,7 @@ def _cache(usage: Mapping[str, Any]) -> CacheTokens | None:
     return CacheTokens(read=read, written=for_minutes, written_for_an_hour=for_an_hour)
 
 
-def _prompt_tokens(usage: Mapping[str, Any], cache: CacheTokens | None) -> int | None:
+def _count_prompt_tokens(usage: Mapping[str, object], cache: CacheTokens | None) -> int | None:
     """Return the tokens of the whole prompt; `input_tokens` leaves those of the cache out."""
     rest = read_count(usage.get("input_tokens"))
     if rest is None or cache is None:
@@ -121,21 +125,26 @@ def _prompt_tokens(usage: Mapping[str, Any], cache: CacheTokens | None) -> int |
     return rest + cache.read + cache.written + cache.written_for_an_hour
 
 
-def _body(request: Request) -> dict[str, Any]:
-    system = [one.content for one in request.messages if one.role in SYSTEM_ROLES]
-    others = [one for one in request.messages if one.role not in SYSTEM_ROLES]
-    if not others:
+def _build_body(request: Request) -> dict[str, object]:
+    # Instructions are no message here but a parameter of their own.
+    instructions = [message.content for message in request.messages if message.role in SYSTEM_ROLES]
+    system = "\n\n".join(instructions)
+    messages = [message for message in request.messages if message.role not in SYSTEM_ROLES]
+    if not messages:
         # A chat of instructions alone: the API asks for a message, so they are the user's.
-        others, system = [Message(role="user", content="\n\n".join(system))], []
+        messages, system = [Message(role="user", content=system)], ""
     parameters = fit_parameters("anthropic", request.model, request.parameters)
-    body: dict[str, Any] = {
+    body: dict[str, object] = {
         "model": request.model,
-        "max_tokens": MAX_TOKENS + _budget(parameters),
-        "messages": [{"role": _role(one), "content": one.content} for one in others],
+        # The budget of thoughts counts towards it (`families.THINKING_GUIDE`).
+        "max_tokens": MAX_TOKENS + _read_budget(parameters),
+        "messages": [
+            {"role": _find_role(message), "content": message.content} for message in messages
+        ],
         **parameters,
     }
     if system:
-        body["system"] = "\n\n".join(system)
+        body["system"] = system
     if request.response_schema is not None and not thinks(parameters):
         # While it thinks no tool may be forced; the judge's words ask for JSON all the same.
         tool = {"name": STRUCTURED, "input_schema": dict(request.response_schema)}
@@ -143,12 +152,12 @@ def _body(request: Request) -> dict[str, Any]:
     return body
 
 
-def _role(message: Message) -> str:
+def _find_role(message: Message) -> str:
     """Return a message's role as the API knows it: what tools answer comes from the user there."""
     return "assistant" if message.role == "assistant" else "user"
 
 
-def _budget(parameters: Mapping[str, Any]) -> int:
+def _read_budget(parameters: Mapping[str, object]) -> int:
     """Return how many tokens of the answer are for thinking."""
     thinking = read_object(parameters.get("thinking"))
     return read_count(thinking.get("budget_tokens")) or 0

@@ -10,7 +10,7 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 from core.sentences import Sentence
 from evaluations.engine.errors import (
@@ -35,7 +35,7 @@ __all__ = [
     "shorten",
 ]
 
-SHOWN: Final = 300  # characters of a service's own message
+LONGEST_MESSAGE: Final = 300  # characters of a service's own message
 ANY: Final = range(1000)
 ERROR_STATUSES: Final = range(400, 600)
 
@@ -52,7 +52,8 @@ class _Meaning:
 
 
 FILTER_SIGNS: Final = ("content_filter", "content_policy", "content management policy")
-# The first that fits counts.
+# The first that fits counts. 402 is OpenRouter's and DeepSeek's, `insufficient_quota` stands in a
+# 429 of OpenAI's, the credit balance in a 400 of Anthropic's; 524 is Cloudflare's.
 MEANINGS: Final = (
     _Meaning(kind=AuthenticationError, statuses=(401,), code="http.unauthorized"),
     _Meaning(
@@ -136,39 +137,41 @@ class Embedded:
     """All of it, to look for signs in."""
 
 
-def find_embedded(body: Mapping[str, Any]) -> Embedded | None:
+def find_embedded(body: Mapping[str, object]) -> Embedded | None:
     """Return the error that a body holds, None where it holds none.
 
     Known shapes: {"error": {…}} of OpenAI and OpenRouter, {"type": "error", "error": {…}} of
     Anthropic, {"object": "error", …} of vLLM, {"errors": [{…}]}, {"error": "…"}.
     """
     error = body.get("error")
+    errors = body.get("errors")
     if not error and body.get("object") == "error":
         error = body
-    if not error and isinstance(body.get("errors"), list) and body["errors"]:
-        error = body["errors"][0]
+    if not error and isinstance(errors, list) and errors:
+        error = errors[0]
     if isinstance(error, str) and error.strip():
-        return Embedded(status=_status_of(body), message=shorten(error), text=error)
+        return Embedded(status=_find_status(body), message=shorten(error), text=error)
+    # An answer that is good may have `error` as well: null, or an object without a value.
     if not isinstance(error, Mapping) or not any(error.values()):
         return None
-    message = error.get("message") or error.get("detail") or json.dumps(dict(error))
+    text = json.dumps(dict(error))
+    message = str(error.get("message") or error.get("detail") or text)
     metadata = error.get("metadata")
     if isinstance(metadata, Mapping) and isinstance(metadata.get("raw"), str):
+        # OpenRouter's own message is a general one; here is what the model's provider said.
         message = f"{message}: {metadata['raw']}"
-    status = _status_of(error)
-    return Embedded(
-        status=_status_of(body) if status is None else status,
-        message=shorten(str(message)),
-        text=json.dumps(dict(error)),
-    )
+    status = _find_status(error)
+    if status is None:
+        status = _find_status(body)
+    return Embedded(status=status, message=shorten(message), text=text)
 
 
-def _status_of(error: Mapping[str, Any]) -> int | None:
+def _find_status(error: Mapping[str, object]) -> int | None:
     """Return the status that an error's numbers or words stand for."""
     for name in ("status", "status_code", "code", "type"):
         value = error.get(name)
         if isinstance(value, str) and value.isdecimal() and len(value) == len("429"):
-            value = int(value)
+            value = int(value)  # LiteLLM writes its codes as texts
         if isinstance(value, int) and value in ERROR_STATUSES:
             return value
         if isinstance(value, str) and value.lower() in STATUS_OF_WORD:
@@ -179,32 +182,31 @@ def _status_of(error: Mapping[str, Any]) -> int | None:
 def find_embedded_error(name: str, embedded: Embedded, headers: Mapping[str, str]) -> ProviderError:
     """Return the error that a body of a good status holds."""
     status = embedded.status or HTTPStatus.OK
-    kind, code = _meaning_of(status, embedded.text)
+    kind, code = _find_meaning(status, embedded.text)
     what = Sentence(code, name=name)
     if embedded.status:
         what = Sentence("http.status", what=what, status=embedded.status)
-    return _built(kind, Sentence.verbatim(embedded.message, at=what), headers, status)
+    return _build_error(kind, Sentence.verbatim(embedded.message, at=what), headers, status)
 
 
 def find_status_error(
     name: str, status: int, headers: Mapping[str, str], text: str
 ) -> ProviderError:
     """Return the error that an answer with another status than a good one stands for."""
-    kind, code = _meaning_of(status, text)
+    kind, code = _find_meaning(status, text)
     what = Sentence("http.status", what=Sentence(code, name=name), status=status)
-    return _built(kind, Sentence.verbatim(_message(text), at=what), headers, status)
+    return _build_error(kind, Sentence.verbatim(_read_message(text), at=what), headers, status)
 
 
-def _meaning_of(status: int, text: str) -> tuple[type[ProviderError], str]:
+def _find_meaning(status: int, text: str) -> tuple[type[ProviderError], str]:
     lower = text.lower()
-    return next(
-        (meaning.kind, meaning.code)
-        for meaning in MEANINGS
-        if status in meaning.statuses or any(sign in lower for sign in meaning.signs)
-    )
+    for meaning in MEANINGS:
+        if status in meaning.statuses or any(sign in lower for sign in meaning.signs):
+            return meaning.kind, meaning.code
+    raise AssertionError("unreachable")  # the last one fits every status
 
 
-def _built(
+def _build_error(
     kind: type[ProviderError], sentence: Sentence, headers: Mapping[str, str], status: int
 ) -> ProviderError:
     wait = _wait_seconds(headers) if kind.may_retry else None
@@ -213,14 +215,16 @@ def _built(
     return kind(sentence, retry_after_seconds=wait, status=status)
 
 
-def _message(text: str) -> str:
+def _read_message(text: str) -> str:
     """Return what a body says, whatever it is: JSON of some shape, a web page, a text."""
     try:
-        body = json.loads(text)
+        body: object = json.loads(text)
     except (ValueError, RecursionError):
-        return f"a web page, “{shorten(read_page_text(text))}”" if is_page(text) else shorten(text)
+        if is_page(text):
+            return f"a web page, “{shorten(read_page_text(text))}”"
+        return shorten(text)
     if isinstance(body, list) and body:
-        body = body[0]
+        body = body[0]  # Gemini's compatible API puts an error into a list
     if isinstance(body, Mapping):
         embedded = find_embedded(body)
         if embedded is not None:
@@ -234,7 +238,8 @@ def _message(text: str) -> str:
 def read_page_text(text: str) -> str:
     """Return what a web page says, without its tags; for people, so it need not be exact."""
     parts = text[:10_000].replace("<", "\0<").replace(">", ">\0").split("\0")
-    return " ".join(part.strip() for part in parts if part.strip() and part[0] != "<")
+    texts = [part.strip() for part in parts if not part.startswith("<")]
+    return " ".join(filter(None, texts))
 
 
 def is_page(text: str) -> bool:
@@ -246,15 +251,18 @@ def shorten(text: str) -> str:
     """Return a service's own words on one line, not too long, fit for a terminal."""
     printable = "".join(letter if letter.isprintable() else " " for letter in text)
     line = " ".join(printable.split()) or "no message"
-    return line if len(line) <= SHOWN else f"{line[: SHOWN - 1]}…"
+    if len(line) <= LONGEST_MESSAGE:
+        return line
+    return f"{line[: LONGEST_MESSAGE - 1]}…"
 
 
 def _wait_seconds(headers: Mapping[str, str]) -> float | None:
     """Return what Retry-After says (RFC 9110, 10.2.3): seconds or a date."""
-    if "retry-after-ms" in headers:
-        return _float(headers["retry-after-ms"], 1000)
+    if "retry-after-ms" in headers:  # OpenAI's and Azure's, more exact than whole seconds
+        milliseconds = _read_number(headers["retry-after-ms"])
+        return None if milliseconds is None else milliseconds / 1000
     value = headers.get("retry-after", headers.get("Retry-After", ""))
-    seconds = _float(value, 1)
+    seconds = _read_number(value)
     if seconds is not None or not value:
         return seconds
     try:
@@ -263,8 +271,9 @@ def _wait_seconds(headers: Mapping[str, str]) -> float | None:
         return None
 
 
-def _float(text: str, unit: float) -> float | None:
+def _read_number(text: str) -> float | None:
+    """Return a number of 0 or more, None for what is none."""
     try:
-        return max(0.0, float(text) / unit)
+        return max(0.0, float(text))
     except ValueError:
         return None

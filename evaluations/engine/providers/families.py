@@ -5,9 +5,9 @@ configuration sets one is warned. Models that no row fits take whatever they are
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 __all__ = ["FAMILIES", "Family", "find_family", "fit_parameters", "thinks", "why_unsent"]
 
@@ -99,15 +99,17 @@ AROUND: Final = re.compile(r"(?:ft:)?(?:[\w.-]+/)*(?P<name>[^:/]+)(?::.*)?")
 
 def find_family(kind: str, model: str) -> Family | None:
     """Return the row that a model belongs to, None where it is not known."""
-    around = AROUND.fullmatch(model.lower())
-    name = around["name"] if around else model.lower()
+    name = model.lower()
+    around = AROUND.fullmatch(name)
+    if around:
+        name = around["name"]
     for family in FAMILIES:
         if kind in family.kinds and family.names.fullmatch(name):
             return family
     return None
 
 
-def fit_parameters(kind: str, model: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+def fit_parameters(kind: str, model: str, parameters: Mapping[str, object]) -> dict[str, object]:
     """Return the parameters as a model takes them: without what it refuses, by its own names."""
     family = find_family(kind, model)
     unsent = _unsent(kind, family, parameters)
@@ -124,7 +126,7 @@ def fit_parameters(kind: str, model: str, parameters: Mapping[str, Any]) -> dict
     return fitted
 
 
-def why_unsent(kind: str, model: str, parameters: Mapping[str, Any]) -> dict[str, str]:
+def why_unsent(kind: str, model: str, parameters: Mapping[str, object]) -> dict[str, str]:
     """Return what of the parameters is not sent as it stands: its name and one sentence."""
     family = find_family(kind, model)
     sentences = _unsent(kind, family, parameters)
@@ -140,7 +142,7 @@ def why_unsent(kind: str, model: str, parameters: Mapping[str, Any]) -> dict[str
     return sentences
 
 
-def _unsent(kind: str, family: Family | None, parameters: Mapping[str, Any]) -> dict[str, str]:
+def _unsent(kind: str, family: Family | None, parameters: Mapping[str, object]) -> dict[str, str]:
     """Return the names that are not sent, each with its sentence."""
     sentences: dict[str, str] = {}
     if family is not None:
@@ -148,38 +150,36 @@ def _unsent(kind: str, family: Family | None, parameters: Mapping[str, Any]) -> 
         if family.one_of_sampling and parameters.keys() >= SAMPLING:
             sentences["top_p"] = f"“top_p” is not sent: {family.title} take it or temperature"
     if kind == "anthropic" and thinks(parameters):
-        for name, accepts in THINKING_ACCEPTS.items():
-            if name in parameters and not accepts(parameters[name]):
+        for name, value in parameters.items():
+            if name in CLAUDE_SAMPLING and not _fits_thinking(name, value):
                 sentences[name] = f"“{name}” is not sent as it is: no Claude takes it with thinking"
     return sentences
 
 
-# What may stand beside `thinking` (source: THINKING_GUIDE).
-THINKING_ACCEPTS: Final[Mapping[str, Callable[[Any], bool]]] = {
-    "temperature": lambda value: value == 1,
-    "top_k": lambda _value: False,
-    "top_p": lambda value: isinstance(value, int | float) and 0.95 <= value <= 1,
-}
+def _fits_thinking(name: str, value: object) -> bool:
+    """Whether a parameter may stand beside `thinking` (source: THINKING_GUIDE)."""
+    if name == "temperature":
+        return value == 1
+    if name == "top_p":
+        return isinstance(value, int | float) and 0.95 <= value <= 1
+    return False  # top_k
 
 
-def _refused(family: Family, parameters: Mapping[str, Any]) -> dict[str, str]:
+def _refused(family: Family, parameters: Mapping[str, object]) -> dict[str, str]:
     switch, value = family.accepts_sampling_with
     if switch and parameters.get(switch) == value:
         return {}
     hint = f" unless {switch} is {value}" if switch else ""
-    return {
-        name: f"“{name}” is not sent: {family.title} do not take it{hint}"
-        for name in parameters
-        if name in family.refused
-    }
+    names = [name for name in parameters if name in family.refused]
+    return {name: f"“{name}” is not sent: {family.title} do not take it{hint}" for name in names}
 
 
-def thinks(parameters: Mapping[str, Any]) -> bool:
+def thinks(parameters: Mapping[str, object]) -> bool:
     """Whether parameters ask a Claude to think before it answers."""
     thinking = parameters.get("thinking")
     return isinstance(thinking, Mapping) and thinking.get("type") in ("enabled", "adaptive")
 
 
-def _has_budget(parameters: Mapping[str, Any]) -> bool:
+def _has_budget(parameters: Mapping[str, object]) -> bool:
     thinking = parameters.get("thinking")
     return isinstance(thinking, Mapping) and thinking.get("type") == "enabled"

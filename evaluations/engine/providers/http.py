@@ -8,12 +8,13 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 
+from core.json import JSONObject
 from core.language import gettext as _
 from core.sentences import Sentence
 from evaluations.engine.errors import (
@@ -103,7 +104,7 @@ class Client:
     def __repr__(self) -> str:
         return f"Client(name={self.name!r}, base_url={self.base_url!r})"
 
-    async def post(self, path: str, body: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
+    async def post(self, path: str, body: Mapping[str, object]) -> tuple[JSONObject, int]:
         """Return the answer's JSON object and how many milliseconds it took.
 
         Raises:
@@ -142,7 +143,7 @@ class Client:
             which = _("last") if self._has_answered else _("first")
             raise SetupError("http.all-refused", which=which, most=most, error=error)
 
-    async def _exchange(self, url: str, body: Mapping[str, Any]) -> _Reply:
+    async def _exchange(self, url: str, body: Mapping[str, object]) -> _Reply:
         try:
             return await self._send(url, body)
         except TimeoutError:
@@ -156,7 +157,7 @@ class Client:
             reason = self._mask(str(error))
             raise RefusedError("http.not-sent", name=self.name, reason=reason) from None
 
-    async def _send(self, url: str, body: Mapping[str, Any]) -> _Reply:
+    async def _send(self, url: str, body: Mapping[str, object]) -> _Reply:
         session = self._session or self._open()
         raw = bytearray()
         # Redirects are not followed: the key would go along, and the address would be unchecked.
@@ -221,7 +222,7 @@ class Client:
         cause = Sentence("http.no-host", host=host)
         return RefusedError("http.unreachable", name=self.name, where=where, cause=cause)
 
-    def _read(self, reply: _Reply, url: str) -> dict[str, Any]:
+    def _read(self, reply: _Reply, url: str) -> JSONObject:
         """Return the object that a reply holds; every 2xx with one is an answer.
 
         Raises:
@@ -252,7 +253,7 @@ class Client:
             status=reply.status,
         )
 
-    def _object(self, reply: _Reply) -> dict[str, Any]:
+    def _object(self, reply: _Reply) -> JSONObject:
         try:
             body = clean(json.loads(reply.text), self._masked_in_answers, MASK)
         except (ValueError, RecursionError):

@@ -34,17 +34,17 @@ def find_secret(value: object) -> str:
     Args:
         value: settings, of any depth.
     """
-    return next(_secrets(value, "", named=False), "")
+    return next(_find_secrets(value, "", named=False), "")
 
 
-def _secrets(value: object, path: str, *, named: bool) -> Iterator[str]:
+def _find_secrets(value: object, path: str, *, named: bool) -> Iterator[str]:
     if isinstance(value, Mapping):
         for name, inner in value.items():
             below = f"{path}.{name}" if path else str(name)
-            yield from _secrets(inner, below, named=_names_secret(str(name)))
+            yield from _find_secrets(inner, below, named=_names_secret(str(name)))
     elif isinstance(value, list | tuple):
-        for place, inner in enumerate(value):
-            yield from _secrets(inner, f"{path}[{place}]", named=named)
+        for index, inner in enumerate(value):
+            yield from _find_secrets(inner, f"{path}[{index}]", named=named)
     elif isinstance(value, str):
         if value.strip() and (named or SECRET_VALUE.fullmatch(value.strip())):
             yield path or "a string"
@@ -64,13 +64,13 @@ def _origin(url: str) -> tuple[str, str]:
     return parts.scheme, parts.netloc.rpartition("@")[2].lower()
 
 
-def address(wanted: str, environment: Environment, variable: str, default: str) -> str:
+def address(chosen: str, environment: Environment, variable: str, default: str) -> str:
     """Return the address to use: the chosen one, the environment's, the usual one.
 
     Raises:
         SetupError: there is none, or `check_address` refuses it.
     """
-    url = wanted or environment.get(variable, "") or default
+    url = chosen or environment.get(variable, "") or default
     if not url:
         raise SetupError("address.missing", variable=variable)
     check_address(url)
@@ -108,5 +108,7 @@ def key_for(url: str, environment: Environment, variable: str, trusted: tuple[st
         variable: the key's.
         trusted: addresses that the key belongs to.
     """
-    origins = {_origin(one) for one in trusted if one}
-    return environment.get(variable, "") if _origin(url) in origins else ""
+    origins = {_origin(base) for base in trusted if base}
+    if _origin(url) not in origins:
+        return ""
+    return environment.get(variable, "")

@@ -8,7 +8,7 @@ import asyncio
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from evaluations.engine.errors import ServiceError, SetupError
 from evaluations.engine.providers.addresses import LOOPBACK, Policy
@@ -121,13 +121,13 @@ def find_model(environment: Environment) -> Path:
         SetupError: it is not there.
     """
     chosen = environment.get("LOCAL_MODEL", "")
-    found = [Path(chosen)] if chosen else sorted(FOLDER.glob("*.gguf"))
-    if not found or not found[0].is_file():
+    files = [Path(chosen)] if chosen else sorted(FOLDER.glob("*.gguf"))
+    if not files or not files[0].is_file():
         raise SetupError("local.no-model")
-    return found[0]
+    return files[0]
 
 
-def make_local(spec: ProviderSpec, environment: Environment) -> Any:
+def make_local(spec: ProviderSpec, environment: Environment) -> LocalProvider:
     """Return the provider of the model on this machine.
 
     Raises:

@@ -41,12 +41,12 @@ class _Model:
         import numpy  # noqa: ICN001 (comes with onnxruntime, which is optional)
 
         ids = numpy.array([self.tokenizer.ids(text)], dtype=numpy.int64)
-        given = {
+        inputs = {
             "input_ids": ids,
             "attention_mask": numpy.ones_like(ids),
             "token_type_ids": numpy.zeros_like(ids),
         }
-        (tokens,) = self.session.run(["last_hidden_state"], given)
+        (tokens,) = self.session.run(["last_hidden_state"], inputs)
         mean = tokens[0].mean(axis=0)
         return [float(part) for part in mean / numpy.linalg.norm(mean)]
 
@@ -86,7 +86,9 @@ class LocalEmbeddings:
 
     def _embed(self, texts: Sequence[str]) -> list[Vector]:
         with self._loading:
-            model = self._model = self._model or _load(self._folder)
+            if self._model is None:
+                self._model = _load(self._folder)
+            model = self._model
         return [model.vector(text) for text in texts]
 
     async def close(self) -> None:

@@ -18,7 +18,7 @@ from evaluations.engine.types import Answer, Message, Request, Vector
 
 __all__ = ["EchoProvider", "ReplayProvider", "make_echo", "make_replay", "prompt_key"]
 
-WHOLE: Final = ("latency_ms", "input_tokens", "output_tokens")
+INTEGERS: Final = ("latency_ms", "input_tokens", "output_tokens")
 COSTS: Final = ("cost_usd", "cost")
 MOST_USD: Final = 1_000_000
 AT_ONCE: Final = Limits(concurrency=1024, retries=0)
@@ -59,7 +59,7 @@ class ReplayProvider(_Offline):
         answers: key of a prompt → the recorded entry.
     """
 
-    def __init__(self, spec: ProviderSpec, answers: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(self, spec: ProviderSpec, answers: Mapping[str, Mapping[str, object]]) -> None:
         super().__init__(spec)
         self._answers = answers
 
@@ -69,16 +69,17 @@ class ReplayProvider(_Offline):
         Raises:
             ProviderError: nothing was recorded for this prompt.
         """
-        found = self._answers.get(prompt_key(request.messages))
-        if found is None:
+        entry = self._answers.get(prompt_key(request.messages))
+        if entry is None:
             raise ProviderError("replay.no-answer")
-        cost = found.get("cost_usd", found.get("cost"))
+        cost = entry.get("cost_usd", entry.get("cost"))
         return Answer(
-            text=str(found["output"]),
-            latency_ms=found.get("latency_ms"),
-            input_tokens=found.get("input_tokens"),
-            output_tokens=found.get("output_tokens"),
-            finish_reason=read_reason(found.get("finish_reason")),
+            text=str(entry["output"]),
+            latency_ms=read_count(entry.get("latency_ms")),
+            input_tokens=read_count(entry.get("input_tokens")),
+            output_tokens=read_count(entry.get("output_tokens")),
+            finish_reason=read_reason(entry.get("finish_reason")),
+            # Its text: Decimal(0.1) would have 55 digits.
             cost_usd=None if cost is None else Decimal(str(cost)),
         )
 
@@ -104,7 +105,7 @@ def make_replay(spec: ProviderSpec, files: RunFiles) -> ReplayProvider:
     """
     path = Path(spec.model).name
     try:
-        rows = _rows(files.read(spec.model).decode("utf-8-sig"))
+        rows = _read_rows(files.read(spec.model).decode("utf-8-sig"))
     except SuiteError as error:
         raise SetupError("replay.file", error=error) from None
     except (ValueError, RecursionError):
@@ -114,32 +115,33 @@ def make_replay(spec: ProviderSpec, files: RunFiles) -> ReplayProvider:
         raise SetupError("replay.shape", path=path, sentence=sentence) from None
     answers = {}
     for number, row in enumerate(rows, start=1):
-        answers[_key(row, path, number)] = row
+        at = Sentence("file.entry", path=path, number=number)
+        if not isinstance(row, dict) or "output" not in row:
+            raise SetupError("replay.entry", at=at)
+        if "prompt" not in row and "messages" not in row:
+            raise SetupError("replay.entry", at=at)
+        answers[prompt_key(_read_messages(row, at))] = row
         _check_numbers(row, path, number)
     return ReplayProvider(spec, answers)
 
 
-def _rows(text: str) -> list[Any]:
+def _read_rows(text: str) -> list[object]:
     if text.lstrip().startswith("["):
-        found = json.loads(text)
-        return found if isinstance(found, list) else []
+        rows = json.loads(text)
+        return rows if isinstance(rows, list) else []
     return [json.loads(line) for line in text.splitlines() if line.strip()]
 
 
-def _key(row: Any, path: str, number: int) -> str:
-    if not isinstance(row, dict) or "output" not in row or not {"prompt", "messages"} & row.keys():
-        raise SetupError("replay.entry", at=Sentence("file.entry", path=path, number=number))
-    given = row.get("messages") or [{"role": "user", "content": row.get("prompt")}]
+def _read_messages(row: Mapping[str, Any], at: Sentence) -> list[Message]:
+    messages = row.get("messages") or [{"role": "user", "content": row.get("prompt")}]
     try:
-        return prompt_key([Message(role=one["role"], content=one["content"]) for one in given])
+        return [Message(role=message["role"], content=message["content"]) for message in messages]
     except (TypeError, KeyError):
-        raise SetupError(
-            "replay.message", at=Sentence("file.entry", path=path, number=number)
-        ) from None
+        raise SetupError("replay.message", at=at) from None
 
 
-def _check_numbers(row: Mapping[str, Any], path: str, number: int) -> None:
-    for name in WHOLE:
+def _check_numbers(row: Mapping[str, object], path: str, number: int) -> None:
+    for name in INTEGERS:
         if row.get(name) is not None and read_count(row[name]) is None:
             sentence = _("%(name)s must be an integer from 0 to %(limit)s") % {
                 "name": name,

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from core.language import gettext as _
@@ -20,6 +20,7 @@ from evaluations.engine.providers.replies import (
     order_vectors,
     read_count,
     read_object,
+    read_objects,
 )
 from evaluations.engine.types import Answer, CacheTokens, Request, Vector
 
@@ -49,10 +50,11 @@ class OpenAIProvider:
         Raises:
             ProviderError: the most specific kind.
         """
-        body: dict[str, Any] = {
+        messages = request.messages
+        body = {
             "model": request.model,
             "messages": [
-                {"role": message.role, "content": message.content} for message in request.messages
+                {"role": message.role, "content": message.content} for message in messages
             ],
             **fit_parameters(self.spec.kind, request.model, request.parameters),
         }
@@ -62,18 +64,19 @@ class OpenAIProvider:
         elif request.as_json:
             body["response_format"] = {"type": "json_object"}
         reply, milliseconds = await self._client.post("/chat/completions", body)
-        return self._answer(reply, milliseconds)
+        return self._read_answer(reply, milliseconds)
 
-    def _answer(self, reply: Mapping[str, Any], milliseconds: int) -> Answer:
-        choice, message = self._choice(reply)
+    def _read_answer(self, reply: Mapping[str, object], milliseconds: int) -> Answer:
+        choice, message = self._find_choice(reply)
         content, calls = message.get("content"), message.get("tool_calls")
         if not isinstance(content, str | list | None) or not isinstance(calls, list | None):
             raise BrokenAnswerError("openai.not-text", name=self._client.name)
-        refusal = extract_text(message.get("refusal")) or _refusal(content)
+        refusal = extract_text(message.get("refusal")) or _join_parts(content, "refusal")
         reason, own_reason = normalise_reason(choice.get("finish_reason"))
-        text = _text(content, calls) or refusal
-        broken_off = self._broken_off(choice, reason, text)
+        text = _read_text(content, calls) or refusal
+        broken_off = self._explain_break(choice, reason, text)
         usage = read_object(reply.get("usage"))
+        # Ollama's own API counts tokens beside the message, not in `usage`.
         output_tokens = read_count(usage.get("completion_tokens", reply.get("eval_count")))
         return Answer(
             text=text,
@@ -81,17 +84,19 @@ class OpenAIProvider:
             latency_ms=milliseconds,
             input_tokens=read_count(usage.get("prompt_tokens", reply.get("prompt_eval_count"))),
             output_tokens=output_tokens,
-            cache=_cache(usage),
-            reasoning_tokens=_reasoning_tokens(usage, message, text, output_tokens),
+            cache=_read_cache(usage),
+            reasoning_tokens=_read_reasoning_tokens(usage, message, text, output_tokens),
             finish_reason=reason,
             service_reason=own_reason,
             broken_off=broken_off,
             refused=bool(refusal),
-            flagged=True if reason == "content_filter" else _flagged(reply, choice),
-            logprobs=_logprobs(read_object(choice.get("logprobs")).get("content")),
+            flagged=True if reason == "content_filter" else _read_flag(reply, choice),
+            logprobs=_read_logprobs(read_object(choice.get("logprobs")).get("content")),
         )
 
-    def _choice(self, reply: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    def _find_choice(
+        self, reply: Mapping[str, object]
+    ) -> tuple[Mapping[str, object], Mapping[str, object]]:
         """Return an answer's choice and its message, of the shapes that there are.
 
         Raises:
@@ -100,20 +105,21 @@ class OpenAIProvider:
         choices = reply.get("choices")
         if choices == []:
             raise BrokenAnswerError("openai.no-choices", name=self._client.name)
+        message = reply.get("message")
+        if isinstance(message, dict) and not isinstance(choices, list):
+            # Ollama's own API: https://docs.ollama.com/api/chat
+            return {"finish_reason": reply.get("done_reason")}, message
         choice = choices[0] if isinstance(choices, list) else None
-        if choice is None and isinstance(reply.get("message"), dict):
-            # Ollama's own shape.
-            choice = {"message": reply["message"], "finish_reason": reply.get("done_reason")}
         if isinstance(choice, dict):
             message = choice.get("message")
             if isinstance(message, dict):
                 return choice, message
             if message is None and isinstance(choice.get("text"), str):
-                # The shape of completions before there were chats.
+                # The API of completions before there were chats, which proxies still answer with.
                 return choice, {"content": choice["text"]}
         raise BrokenAnswerError("openai.no-message", name=self._client.name)
 
-    def _broken_off(self, choice: Mapping[str, Any], reason: str | None, text: str) -> str:
+    def _explain_break(self, choice: Mapping[str, object], reason: str | None, text: str) -> str:
         """Return what went wrong while the service answered, "" where nothing did.
 
         Raises:
@@ -136,8 +142,8 @@ class OpenAIProvider:
         body = {"model": self.spec.model, "input": list(texts)}
         reply, _headers = await self._client.post("/embeddings", body)
         try:
-            vectors = order_vectors(reply["data"])
-        except (KeyError, TypeError, ValueError):
+            vectors = order_vectors(reply.get("data"))
+        except ValueError:
             raise BrokenAnswerError("openai.no-vectors", name=self._client.name) from None
         if len(vectors) != len(texts):
             counts = _("%(vectors)s embeddings for %(texts)s texts") % {
@@ -154,39 +160,35 @@ class OpenAIProvider:
         await self._client.close()
 
 
-def _text(content: str | list[Any] | None, calls: list[Any] | None) -> str:
+def _read_text(content: str | list[object] | None, calls: list[object] | None) -> str:
     if isinstance(content, list):
-        # Reasoning and refusals are parts of other kinds.
-        texts = [extract_text(part.get("text")) for part in content if isinstance(part, dict)]
-        return "".join(texts)
-    return content or (json.dumps(calls, ensure_ascii=False) if calls else "")
+        # As Mistral's reasoning models answer: thoughts and refusals are parts of other kinds.
+        return _join_parts(content, "text")
+    if not content and calls:
+        return json.dumps(calls, ensure_ascii=False)
+    return content or ""
 
 
-def _refusal(content: object) -> str:
-    """Return the refusal among the parts of a message, "" where there is none."""
-    parts = content if isinstance(content, list) else []
-    texts = [extract_text(part.get("refusal")) for part in parts if isinstance(part, dict)]
-    return "".join(texts)
+def _join_parts(content: object, key: str) -> str:
+    """Return the texts under a key of a message's parts, "" where it has no such parts."""
+    return "".join(extract_text(part.get(key)) for part in read_objects(content))
 
 
-def _flagged(reply: Mapping[str, Any], choice: Mapping[str, Any]) -> bool | None:
+def _read_flag(reply: Mapping[str, object], choice: Mapping[str, object]) -> bool | None:
     """Return whether Azure's filters found something, None where there are none.
 
-    They look at the answer (`content_filter_results`) and at the prompt (`prompt_filter_results`).
+    They look at the answer (`content_filter_results`) and at the prompt (`prompt_filter_results`):
+    https://learn.microsoft.com/azure/ai-foundry/openai/concepts/content-filter
     """
-    prompts = reply.get("prompt_filter_results")
-    holders = [choice, *map(read_object, prompts if isinstance(prompts, list) else [])]
-    results = [
-        read_object(result)
-        for holder in holders
-        for result in read_object(holder.get("content_filter_results")).values()
-    ]
-    if not results:
+    categories: list[object] = []
+    for part in (choice, *read_objects(reply.get("prompt_filter_results"))):
+        categories += read_object(part.get("content_filter_results")).values()
+    if not categories:
         return None
-    return any(result.get("filtered") is True for result in results)
+    return any(read_object(category).get("filtered") is True for category in categories)
 
 
-def _cache(usage: Mapping[str, Any]) -> CacheTokens | None:
+def _read_cache(usage: Mapping[str, object]) -> CacheTokens | None:
     """Return which tokens of the prompt came from a cache or went into one.
 
     OpenAI and OpenRouter count them in `prompt_tokens_details`, DeepSeek beside the others.
@@ -197,30 +199,32 @@ def _cache(usage: Mapping[str, Any]) -> CacheTokens | None:
     return CacheTokens(read=read, written=written) if read or written else None
 
 
-def _reasoning_tokens(
-    usage: Mapping[str, Any], message: Mapping[str, Any], text: str, output_tokens: int | None
+def _read_reasoning_tokens(
+    usage: Mapping[str, object], message: Mapping[str, object], text: str, output_tokens: int | None
 ) -> int | None:
     details = read_object(usage.get("completion_tokens_details"))
     counted = read_count(details.get("reasoning_tokens"))
     if counted is not None:
         return counted
-    reasoning = extract_text(message.get("reasoning_content")) or extract_text(
-        message.get("reasoning")
-    )
+    # DeepSeek and vLLM have `reasoning_content`, OpenRouter and Ollama `reasoning`.
+    names = ("reasoning_content", "reasoning")
+    reasoning = any(extract_text(message.get(name)) for name in names)
     # Not counted apart: where there is no other text, all tokens were reasoning.
     return output_tokens if reasoning and not text else None
 
 
-def _logprobs(entries: object) -> tuple[float, ...] | None:
+def _read_logprobs(entries: object) -> tuple[float, ...] | None:
     """Return the tokens' logarithms; None where one of them is missing: a part means nothing."""
     if not isinstance(entries, list):
         return None
     numbers = [finite(read_object(entry).get("logprob")) for entry in entries]
-    found = tuple(one for one in numbers if one is not None)
-    return found if found and len(found) == len(numbers) else None
+    logprobs = tuple(number for number in numbers if number is not None)
+    if not logprobs or len(logprobs) < len(numbers):
+        return None
+    return logprobs
 
 
-def _client(
+def _make_client(
     name: str, url: str, key: str, spec: ProviderSpec, limits: Limits, policy: Policy
 ) -> Client:
     headers = {"Authorization": f"Bearer {key}"} if key else {}
@@ -259,7 +263,7 @@ def make_openai(spec: ProviderSpec, environment: Environment) -> OpenAIProvider:
     )
     limits = Limits(concurrency=8)
     policy = make_policy(environment)
-    client = _client("OpenAI", url, key, spec, limits, policy)
+    client = _make_client("OpenAI", url, key, spec, limits, policy)
     return OpenAIProvider(spec, client, abilities=abilities, limits=limits)
 
 
@@ -286,5 +290,5 @@ def make_compatible(spec: ProviderSpec, environment: Environment) -> OpenAIProvi
     )
     limits = Limits(concurrency=4, timeout_seconds=300)
     policy = make_policy(environment)
-    client = _client(spec.name, url, key, spec, limits, policy)
+    client = _make_client(spec.name, url, key, spec, limits, policy)
     return OpenAIProvider(spec, client, abilities=abilities, limits=limits)

@@ -42,11 +42,10 @@ def find_price(spec: ProviderSpec) -> Price | None:
 
 def _with_cache(price: Price) -> Price:
     """Return a team's own price with what Anthropic takes for its cache by that price."""
-    usual: dict[str, Any] = {
-        name: price.input_usd_per_million * factor
-        for name, factor in ANTHROPIC_CACHE.items()
-        if getattr(price, name) is None
-    }
+    usual: dict[str, Any] = {}
+    for name, factor in ANTHROPIC_CACHE.items():
+        if getattr(price, name) is None:
+            usual[name] = price.input_usd_per_million * factor
     return replace(price, **usual)
 
 
@@ -59,12 +58,15 @@ def _published(kind: str, model: str) -> Price | None:
     except LookupError:
         return None
     rates = {name: getattr(prices, key) for name, key in PUBLISHED_RATES.items()}
-    starts = {tier.start for rate in rates.values() for tier in getattr(rate, "tiers", ())}
-    tiers = tuple(
+    # Each rate has tiers of its own, or is one number; ours have all rates together.
+    starts: set[int] = set()
+    for rate in rates.values():
+        starts.update(tier.start for tier in getattr(rate, "tiers", ()))
+    tiers = [
         PriceTier(above_input_tokens=start, **_rates_beyond(rates, start))
         for start in sorted(starts)
-    )
-    return Price(**_rates_beyond(rates, 0), tiers=tiers)
+    ]
+    return Price(**_rates_beyond(rates, 0), tiers=tuple(tiers))
 
 
 def _rates_beyond(rates: dict[str, Any], tokens: int) -> dict[str, Any]:

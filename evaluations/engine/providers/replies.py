@@ -17,6 +17,7 @@ __all__ = [
     "order_vectors",
     "read_count",
     "read_object",
+    "read_objects",
     "read_reason",
     "read_vector",
 ]
@@ -50,9 +51,16 @@ REASONS: Final = {
 KNOWN: Final = frozenset({"stop", "length", "content_filter", "tool_calls", "error"})
 
 
-def read_object(value: object) -> Mapping[str, Any]:
+def read_object(value: object) -> Mapping[str, object]:
     """Return a JSON object, an empty one for anything else."""
     return value if isinstance(value, dict) else {}
+
+
+def read_objects(value: object) -> list[Mapping[str, object]]:
+    """Return the objects of a JSON list, none for anything else."""
+    if not isinstance(value, list):
+        return []
+    return [item for item in value if isinstance(item, dict)]
 
 
 def read_count(value: object) -> int | None:
@@ -66,7 +74,9 @@ def read_count(value: object) -> int | None:
 
 def read_reason(value: object) -> str | None:
     """Return why an answer ended, None where that is no text or an empty one."""
-    return value[:LONGEST_REASON] or None if isinstance(value, str) else None
+    if not isinstance(value, str) or not value:
+        return None
+    return value[:LONGEST_REASON]
 
 
 def normalise_reason(value: object) -> tuple[str | None, str | None]:
@@ -103,27 +113,29 @@ def clean(value: Any, secrets: Sequence[str], mask: str) -> Any:
     if isinstance(value, list):
         return [clean(inner, secrets, mask) for inner in value]
     if isinstance(value, dict):
-        return {
-            clean(name, secrets, mask): clean(inner, secrets, mask) for name, inner in value.items()
-        }
+        members = value.items()
+        return {clean(name, secrets, mask): clean(inner, secrets, mask) for name, inner in members}
     return value
 
 
-def order_vectors(rows: Any) -> list[Vector]:
+def order_vectors(rows: object) -> list[Vector]:
     """Return the embeddings of an answer in the order of their texts.
 
     Args:
         rows: objects with `embedding` and mostly `index`; without any index they are in order.
 
     Raises:
-        TypeError, KeyError, ValueError: they are not what was promised.
+        ValueError: they are not what was promised.
     """
-    indices = [row.get("index") for row in rows if isinstance(row, dict)]
-    if any(index is not None for index in indices):
-        rows = sorted(rows, key=lambda row: row["index"])
-        if [row["index"] for row in rows] != list(range(len(rows))):
-            raise ValueError("the indices are no numbers from 0")
-    return [read_vector(row["embedding"]) for row in rows]
+    objects = read_objects(rows)
+    if not isinstance(rows, list) or len(objects) < len(rows):
+        raise ValueError("no list of objects")
+    if all(row.get("index") is None for row in objects):
+        return [read_vector(row.get("embedding")) for row in objects]
+    by_index = {read_count(row.get("index")): read_vector(row.get("embedding")) for row in objects}
+    if by_index.keys() != set(range(len(objects))):
+        raise ValueError("the indices are not the numbers from 0")
+    return [by_index[index] for index in range(len(objects))]
 
 
 def read_vector(value: object) -> list[float]:
@@ -133,15 +145,19 @@ def read_vector(value: object) -> list[float]:
         ValueError: it is neither, holds a number that is not finite, or is empty.
     """
     if isinstance(value, str):
-        value = _unpacked(value)
-    numbers = [finite(number) for number in value] if isinstance(value, list) else []
-    vector = [number for number in numbers if number is not None]
-    if not vector or len(vector) < len(numbers):
-        raise ValueError("no list of finite numbers")
+        value = _unpack_floats(value)
+    if not isinstance(value, list) or not value:
+        raise ValueError("no list of numbers")
+    vector = []
+    for item in value:
+        number = finite(item)
+        if number is None:
+            raise ValueError("no finite number")
+        vector.append(number)
     return vector
 
 
-def _unpacked(text: str) -> list[float]:
+def _unpack_floats(text: str) -> list[float]:
     try:
         raw = base64.b64decode(text, validate=True)
     except binascii.Error as error:

@@ -30,12 +30,15 @@ __all__ = ["GROUP", "PROVIDERS", "list_left_out", "make", "parse_spec"]
 
 logger = logging.getLogger(__name__)
 
+LeftOut = tuple[tuple[str, ...], str]
+"""The path to something in an object, and one sentence about it."""
+
 
 def _lazy(module: str, name: str) -> MakeProvider:
     # An HTTP client is 10 MB and 0.1 s: only those who use it pay for it.
     def make_provider(spec: ProviderSpec, environment: Environment) -> Provider:
-        found: MakeProvider = getattr(import_module(f"{PACKAGE}.{module}"), name)
-        return found(spec, environment)
+        make: MakeProvider = getattr(import_module(f"{PACKAGE}.{module}"), name)
+        return make(spec, environment)
 
     return make_provider
 
@@ -78,6 +81,7 @@ RUNS_CODE: Final = ("exec", "python", "javascript", "ruby", "golang", "file", "w
 PROVIDER_PARTS: Final = ("abilities", "limits", "complete", "embed", "close")
 # Words before a colon that mean something else.
 RESERVED: Final = frozenset({*RUNS_CODE, "ollama"})
+# Promptfoo writes some parameters its own way, and max_output_tokens is that of OpenAI's responses.
 RENAMED: Final = {"maxTokens": "max_tokens", "topP": "top_p", "max_output_tokens": "max_tokens"}
 ADDRESSES: Final = ("apiBaseUrl", "baseUrl", "base_url")
 HOST: Final = "apiHost"  # a host without a scheme, as promptfoo has it
@@ -97,6 +101,7 @@ CLIENT_SETTINGS: Final = frozenset(
     showThinking extra_headers stream streaming verbose audioInputCost audioOutputCost
     """.split()  # noqa: SIM905 (a table of words)
 )
+NOT_PARAMETERS: Final = CLIENT_SETTINGS | {*ADDRESSES, HOST, "passthrough"}
 OBJECT_KEYS: Final = frozenset({"id", "label", "config", "prompts", "concurrency"})
 
 
@@ -146,7 +151,7 @@ def _make_plugin(plugin: Plugin, spec: ProviderSpec, environment: Environment) -
 PROVIDERS: Final = Registry(GROUP, OURS, _read)
 
 
-def parse_spec(given: object) -> ProviderSpec:
+def parse_spec(value: object) -> ProviderSpec:
     """Return the spec that a text, or an object with `id` and `config`, means.
 
     Raises:
@@ -159,62 +164,45 @@ def parse_spec(given: object) -> ProviderSpec:
         >>> parse_spec({"id": "openai:gpt-4.1-mini", "config": {"temperature": 0}}).parameters
         {'temperature': 0}
     """
-    if isinstance(given, str):
-        return _parse_text(given)
-    if not isinstance(given, Mapping):
+    if isinstance(value, str):
+        return _parse_text(value)
+    if not isinstance(value, Mapping):
         raise SetupError("provider.shape")
-    given = _with_id(given)
-    if not isinstance(given.get("id"), str):
+    provider = _with_id(value)
+    if not isinstance(provider.get("id"), str):
         raise SetupError("provider.no-id")
-    return _parse_object(given)
+    return _parse_object(provider)
 
 
-def list_left_out(given: object) -> list[tuple[tuple[str, ...], str]]:
+def list_left_out(value: object) -> list[LeftOut]:
     """Return what of a provider is not carried out: the path to it, and one sentence.
 
     Args:
-        given: what `parse_spec` takes.
+        value: what `parse_spec` takes.
     """
-    if isinstance(given, str):
-        return _left_out_of_id(given)
-    if not isinstance(given, Mapping):
+    if isinstance(value, str):
+        return _explain_id(value)
+    if not isinstance(value, Mapping):
         return []
-    given = _with_id(given)
-    found = _left_out_of_id(str(given.get("id", "")))
-    found += [((key,), _left_out(key)) for key in given if key not in OBJECT_KEYS]
-    config = given.get("config")
-    names = config if isinstance(config, Mapping) else ()
-    unsent = [name for name in names if name in CLIENT_SETTINGS]
-    found += [
-        (("config", name), _("“%(name)s” is not sent to the model") % {"name": name})
-        for name in unsent
-    ]
-    return found + _changed_parameters(given, names)
+    provider = _with_id(value)
+    left_out = _explain_id(str(provider.get("id", "")))
+    left_out += [((key,), _explain_key(key)) for key in provider if key not in OBJECT_KEYS]
+    config = provider.get("config")
+    names = list(config) if isinstance(config, Mapping) else []
+    for name in names:
+        if name in CLIENT_SETTINGS:
+            sentence = _("“%(name)s” is not sent to the model") % {"name": name}
+            left_out.append((("config", name), sentence))
+    return left_out + _explain_parameters(provider, names)
 
 
-def _changed_parameters(
-    given: Mapping[str, Any], config: Iterable[Any]
-) -> list[tuple[tuple[str, ...], str]]:
-    """Return which parameters the model does not take as they stand; see `families`."""
-    try:
-        spec = parse_spec(given)
-    except SetupError:
-        return []  # refused elsewhere
-    changed = why_unsent(spec.kind, spec.model, spec.parameters)
-    written = {RENAMED.get(str(name), str(name)): str(name) for name in config}
-    return [
-        (("config", written[name]) if name in written else ("config",), sentence)
-        for name, sentence in changed.items()
-    ]
+def _explain_id(text: str) -> list[LeftOut]:
+    if text.startswith("openai:responses:"):
+        return [((), _("the Chat Completions API is used instead of the Responses API"))]
+    return []
 
 
-def _left_out_of_id(text: str) -> list[tuple[tuple[str, ...], str]]:
-    if not text.startswith("openai:responses:"):
-        return []
-    return [((), _("the Chat Completions API is used instead of the Responses API"))]
-
-
-def _left_out(key: str) -> str:
+def _explain_key(key: str) -> str:
     if key == "transform":
         return _(
             "“transform” would run code, which AutoForge never does; the answer is scored unchanged"
@@ -222,22 +210,40 @@ def _left_out(key: str) -> str:
     return _("“%(key)s” of a provider is ignored") % {"key": key}
 
 
-def _with_id(given: Mapping[Any, Any]) -> Mapping[Any, Any]:
+def _explain_parameters(provider: Mapping[str, object], names: Iterable[object]) -> list[LeftOut]:
+    """Return which parameters the model does not take as they stand; see `families`."""
+    try:
+        spec = parse_spec(provider)
+    except SetupError:
+        return []  # refused elsewhere
+    written = {RENAMED.get(str(name), str(name)): str(name) for name in names}
+    left_out: list[LeftOut] = []
+    for name, sentence in why_unsent(spec.kind, spec.model, spec.parameters).items():
+        # One that came through `passthrough` has no place of its own in the config.
+        path = ("config", written[name]) if name in written else ("config",)
+        left_out.append((path, sentence))
+    return left_out
+
+
+def _with_id(provider: Mapping[str, object]) -> Mapping[str, object]:
     """Return {name: {…}} as {id: name, …}."""
-    if len(given) != 1 or "id" in given:
-        return given
-    (name, inner), *_ = given.items()
-    return {"id": name, **(inner if isinstance(inner, Mapping) else {})}
+    if len(provider) != 1 or "id" in provider:
+        return provider
+    [(name, settings)] = provider.items()
+    if not isinstance(settings, Mapping):
+        return {"id": name}
+    return {"id": name, **settings}
 
 
 def _parse_text(text: str) -> ProviderSpec:
     kind, _colon, model = text.strip().partition(":")
+    middles = MIDDLES.get(kind, ())
     middle, _colon, rest = model.partition(":")
     if middle in OTHER_SERVICES.get(kind, ()):
         raise SetupError("provider.not-chat", text=text, kind=kind)
-    if middle in MIDDLES.get(kind, ()):
-        model = rest or middle
-    if kind in EXAMPLES and (not model or model in MIDDLES.get(kind, ())):
+    if middle in middles:
+        model = rest
+    if kind in EXAMPLES and (not model or model in middles):
         what = _("a file") if kind == "replay" else _("a model")
         raise SetupError("provider.needs", kind=kind, what=what, examples=EXAMPLES[kind])
     if kind == "ollama":
@@ -268,49 +274,59 @@ def _check_kind(kind: str) -> None:
     raise SetupError("provider.unknown", kind=kind, hint=hint + PROVIDERS.hint)
 
 
-def _parse_object(given: Mapping[str, Any]) -> ProviderSpec:
-    spec = _parse_text(str(given["id"]))
-    config = given.get("config") or {}
+def _parse_object(provider: Mapping[str, Any]) -> ProviderSpec:
+    spec = _parse_text(provider["id"])
+    config = provider.get("config") or {}
     if not isinstance(config, Mapping):
         raise SetupError("provider.config-object", spec=spec.name)
-    secret = find_secret({name: value for name, value in given.items() if name != "id"})
+    secret = find_secret({name: value for name, value in provider.items() if name != "id"})
     if secret:
         path = secret.removeprefix("config.")
         raise SetupError("provider.secret", spec=spec.name, path=path)
-    base = _base_url(config) or spec.base_url
-    through = config.get("passthrough")
-    parameters = {
-        RENAMED.get(str(name), str(name)): value
-        for name, value in (dict(config) | (through if isinstance(through, dict) else {})).items()
-        if name not in (*ADDRESSES, HOST, "passthrough") and name not in CLIENT_SETTINGS
-    }
-    prompts = given.get("prompts") or ()
+    prompts = provider.get("prompts") or ()
+    if isinstance(prompts, str):
+        prompts = [prompts]
     return ProviderSpec(
         kind=spec.kind,
         model=spec.model,
-        label=str(given.get("label") or spec.label),
-        parameters=parameters,
-        base_url=base,
-        prompts=tuple(map(str, [prompts] if isinstance(prompts, str) else prompts)),
-        limits=_limits(given),
+        label=str(provider.get("label") or spec.label),
+        parameters=_read_parameters(config),
+        base_url=_read_address(config) or spec.base_url,
+        prompts=tuple(map(str, prompts)),
+        limits=_read_limits(provider.get("concurrency")),
     )
 
 
-def _base_url(config: Mapping[str, Any]) -> str:
+def _read_parameters(config: Mapping[str, object]) -> dict[str, object]:
+    """Return what of a config goes to the model."""
+    settings = dict(config)
+    passthrough = config.get("passthrough")
+    if isinstance(passthrough, dict):
+        settings |= passthrough  # in promptfoo it wins over what it passes through
+    parameters = {}
+    for name, value in settings.items():
+        if name not in NOT_PARAMETERS:
+            parameters[RENAMED.get(str(name), str(name))] = value
+    return parameters
+
+
+def _read_address(config: Mapping[str, object]) -> str:
     """Return the address that a config names, "" where it names none."""
     for name in ADDRESSES:
         if config.get(name):
             return str(config[name])
     host = str(config.get(HOST) or "")
-    return host if not host or "://" in host else f"https://{host}/v1"
+    if not host or "://" in host:
+        return host
+    return f"https://{host}/v1"
 
 
-def _limits(given: Mapping[str, Any]) -> Limits | None:
-    concurrency = given.get("concurrency")
+def _read_limits(concurrency: object) -> Limits | None:
     if concurrency is None:
         return None
-    is_whole = isinstance(concurrency, int) and not isinstance(concurrency, bool)
-    if not is_whole or not 1 <= concurrency <= MOST_AT_A_TIME:
+    if isinstance(concurrency, bool) or not isinstance(concurrency, int):
+        raise SetupError("provider.concurrency", limit=MOST_AT_A_TIME)
+    if not 1 <= concurrency <= MOST_AT_A_TIME:
         raise SetupError("provider.concurrency", limit=MOST_AT_A_TIME)
     return Limits(concurrency=concurrency)
 

@@ -58,30 +58,31 @@ class WordPiece:
 
     def pieces(self, text: str) -> list[str]:
         """Return the text's pieces, with the marks of start and end."""
-        room = self._longest - 2
-        found: list[str] = []
+        room = self._longest - 2  # both marks
+        pieces: list[str] = []
         for word in words(text):
-            if len(found) >= room:
+            if len(pieces) >= room:
                 break
-            found += self._cut(word)
-        return [START, *found[:room], END]
+            pieces += self._cut(word)
+        return [START, *pieces[:room], END]
 
     def _cut(self, word: str) -> list[str]:
         """Return the longest pieces from the left, or [UNK] where any part is not known."""
         if len(word) > LONGEST_WORD:
             return [UNKNOWN]
-        found: list[str] = []
+        pieces: list[str] = []
         start = 0
         while start < len(word):
-            piece = self._piece(word, start)
+            mark = INSIDE if start else ""
+            piece = self._find_piece(word, start, mark)
             if piece is None:
                 return [UNKNOWN]
-            start += len(piece) - (len(INSIDE) if start else 0)
-            found.append(piece)
-        return found
+            pieces.append(piece)
+            start += len(piece) - len(mark)
+        return pieces
 
-    def _piece(self, word: str, start: int) -> str | None:
-        mark = INSIDE if start else ""
+    def _find_piece(self, word: str, start: int, mark: str) -> str | None:
+        """Return the longest piece at a place of a word, None where there is none."""
         for end in range(min(len(word), start + self._longest_piece), start, -1):
             piece = mark + word[start:end]
             if piece in self._vocabulary:
@@ -91,11 +92,11 @@ class WordPiece:
 
 def words(text: str) -> list[str]:
     """Return the words: in lower case, without accents, each sign and Chinese character alone."""
-    return "".join(map(_written, text)).split()
+    return "".join(map(_normalise, text)).split()
 
 
 @lru_cache(maxsize=65536)
-def _written(character: str) -> str:
+def _normalise(character: str) -> str:
     """Return what a character becomes; one at a time, so that Σ is σ at a word's end too."""
     category = unicodedata.category(character)
     if character in SPACES or category.startswith("Z"):
@@ -104,9 +105,13 @@ def _written(character: str) -> str:
         return ""
     if any(ord(character) in block for block in CHINESE):
         return f" {unicodedata.normalize('NFD', character)} "
-    parts = unicodedata.normalize("NFD", character)
-    bare = "".join(part for part in parts if unicodedata.category(part) != "Mn").lower()
-    return "".join(f" {part} " if _is_sign(part) else part for part in bare)
+    letters = [
+        part
+        for part in unicodedata.normalize("NFD", character)
+        if unicodedata.category(part) != "Mn"  # an accent
+    ]
+    lower = "".join(letters).lower()
+    return "".join([f" {part} " if _is_sign(part) else part for part in lower])
 
 
 def _is_sign(character: str) -> bool:
