@@ -214,6 +214,13 @@ class Suite:
     cases: tuple[Case, ...] = ()
     warnings: tuple[ImportNotice, ...] = ()
 
+    def list_variables(self) -> list[str]:
+        """Return the names of all cases' variables, each once, the first case's first."""
+        names: dict[str, None] = {}
+        for case in self.cases:
+            names |= dict.fromkeys(case.variables)
+        return list(names)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Semantics:

@@ -38,7 +38,7 @@ class ConfiguredTest:
 
     @property
     def location(self) -> Location:
-        """Its place."""
+        """Where it stands."""
         return self.document.location(*self.path)
 
 

@@ -191,14 +191,16 @@ def _warn_of_chat(source: Source, raw: str, location: Location) -> None:
         return
     if not all(map(_is_message, messages)):
         sentence = _(
-            "a message has keys besides role and content, so the chat is sent as a single message"
+            "a message is not a role and a string as content, so the chat is sent as a single "
+            "message"
         )
         source.warn(sentence, location)
         return
-    roles = dict.fromkeys(message["role"] for message in messages)
+    # A role may be any JSON value, of which a list has no hash.
+    roles = dict.fromkeys(str(message["role"]) for message in messages)
     unknown = [role for role in roles if role not in CHAT_ROLES]
     if unknown:
-        names = ", ".join(f"“{str(role)[:SHOWN]}”" for role in unknown)
+        names = ", ".join(f"“{role[:SHOWN]}”" for role in unknown)
         allowed = ", ".join(CHAT_ROLES)
         sentence = _(
             "unknown role %(names)s, so the chat is sent as a single message; allowed roles: "
@@ -227,6 +229,7 @@ def _parts(path: PurePosixPath, whole: str) -> Iterator[Part]:
 
 
 def _split_text(text: str) -> Iterator[Part]:
+    # promptfoo separates the prompts of a text file with lines of three dashes.
     lines: list[str] = []
     for line in [*LINE_END.split(text), "---"]:  # one more, so that the last prompt ends as well
         if line.strip() != "---":

@@ -29,6 +29,7 @@ def read_providers(source: Source, document: Document) -> list[ProviderSource]:
         SuiteError: one is unknown, would run code, or holds a key; names the place.
     """
     config = document.mapping
+    # promptfoo has two names for the same list.
     key = "providers" if "providers" in config else "targets"
     providers: list[ProviderSource] = []
     seen: list[object] = []  # a list: objects have no hash

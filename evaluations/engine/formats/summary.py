@@ -46,11 +46,11 @@ def describe_checks(suite: Suite) -> list[str]:
 
 
 def _describe_variables(suite: Suite) -> str:
-    names = list(dict.fromkeys(name for case in suite.cases for name in case.variables))
+    names = suite.list_variables()
     if not names:
         return _("Variables: none.")
-    shown = ", ".join(name[:60] for name in names[:NAMES_SHOWN])
+    text = ", ".join(name[:60] for name in names[:NAMES_SHOWN])
     if len(names) > NAMES_SHOWN:
         sentence = _("Variables: %(names)s and %(more)d more.")
-        return sentence % {"names": shown, "more": len(names) - NAMES_SHOWN}
-    return _("Variables: %(names)s.") % {"names": shown}
+        return sentence % {"names": text, "more": len(names) - NAMES_SHOWN}
+    return _("Variables: %(names)s.") % {"names": text}

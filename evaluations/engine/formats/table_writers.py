@@ -23,7 +23,7 @@ RARE: Final = frozenset({"metadata", "given_answer"})  # columns only where a ca
 def write_csv(suite: Suite) -> str:
     """Return a suite as a table: a column for each part, and one for each variable."""
     parts = [name for name in COLUMNS if name not in RARE or _is_used(suite, name)]
-    variables = _list_variables(suite)
+    variables = suite.list_variables()
     header = [*parts, *(_column(name) for name in variables)]
     stream = io.StringIO()
     writer = csv.writer(stream)
@@ -38,14 +38,6 @@ def write_csv(suite: Suite) -> str:
 
 def _is_used(suite: Suite, name: str) -> bool:
     return any(getattr(case, name) not in (None, {}) for case in suite.cases)
-
-
-def _list_variables(suite: Suite) -> list[str]:
-    """Return the names of all cases' variables, each once, in the order of their first case."""
-    names: dict[str, None] = {}
-    for case in suite.cases:
-        names |= dict.fromkeys(case.variables)
-    return list(names)
 
 
 def _column(name: str) -> str:

@@ -19,6 +19,7 @@ from evaluations.engine.types import FileLocation
 
 __all__ = ["Document", "KeyPath", "LazyLocation", "Marks", "dump_document", "load_document"]
 
+CONTAINERS: Final = (dict, list)  # a tuple: `dict | list` is made anew for every value
 MAX_CHARACTERS: Final = 50 * 1024 * 1024
 MAX_NODES: Final = 2_000_000
 MAX_REPEATED: Final = 100_000  # values that aliases may add to those of a file
@@ -169,7 +170,7 @@ def _refuse_depth(value: list[object] | dict[str, object]) -> None:
         below: list[list[object] | dict[str, object]] = []
         for parent in level:
             children = parent.values() if isinstance(parent, dict) else parent
-            below += [child for child in children if isinstance(child, list | dict)]
+            below += [child for child in children if isinstance(child, CONTAINERS)]
         level = below
     if depth > MAX_DEPTH:
         raise ValueError(depth)

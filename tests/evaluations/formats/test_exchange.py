@@ -214,7 +214,7 @@ def test_the_commands(tmp_path, capsys):
     path = tmp_path / "s.yaml"
     path.write_text(write_suite_file(Suite(name="S", description="d", cases=(CASE, OFF))))
     call_command("import_suite", str(path), dry_run=True)
-    assert "nothing was kept" in capsys.readouterr().out
+    assert "nothing was saved (dry run)" in capsys.readouterr().out
     assert not TestSuite.objects.exists()
     call_command("import_suite", str(path))
     assert "Imported “S” with 2 cases." in capsys.readouterr().out

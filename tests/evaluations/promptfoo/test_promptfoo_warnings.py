@@ -85,7 +85,15 @@ NAMED = [
     ('prompts: ["- role: user\\n  content: x"]', "a chat in YAML is sent as a single message"),
     (
         """prompts: ['[{"role": "user", "content": [{"type": "text"}]}]']""",
-        "a message has keys besides role and content",
+        "a message is not a role and a string as content",
+    ),
+    (
+        """prompts: ['[{"role": "boss", "content": "x"}]']""",
+        "unknown role “boss”, so the chat is sent as a single message; allowed roles: system,",
+    ),
+    (
+        """prompts: ['[{"role": ["boss"], "content": "x"}]']""",
+        "unknown role “['boss']”, so the chat is sent as a single message",
     ),
     ('prompts: ["key {{ env.REGION }}"]', "prompts[0]: environment variables are not read"),
     ("tests:\n- assert: [{type: contains, value: '{{ x | nope }}'}]", "cannot be rendered"),
