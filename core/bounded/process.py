@@ -37,7 +37,7 @@ PROGRAM: Final = str(Path(__file__).with_name("worker.py"))
 class _Plain(pickle.Unpickler):
     """Reads plain data alone: a worker that was taken over must not make us run anything."""
 
-    def find_class(self, module: str, name: str) -> Any:
+    def find_class(self, module: str, name: str) -> object:
         raise pickle.UnpicklingError(f"{module}.{name} is not plain data")
 
 

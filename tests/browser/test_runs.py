@@ -267,7 +267,7 @@ def test_what_changed_and_the_exports(view):
 HEADINGS = {
     "change/": [
         "完了",
-        "合格率と95%信頼区間",
+        "合格率、95% 信頼区間",
         "スコアの分布",
         "応答時間",
         "費用",
@@ -275,7 +275,7 @@ HEADINGS = {
         "回答",
     ],
     "case/{case}/": ["ケース", "アサーション", "理由", "あなたの評価"],
-    "compare/": ["変わったケース", "改善"],
+    "compare/": ["変化したケース", "改善"],
 }
 ENGLISH = re.compile(r"^\s*(Passed|Failed|Errors|Score|Latency|Export|Search|What|Reason|Nobody)\b")
 
