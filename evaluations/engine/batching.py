@@ -1,8 +1,8 @@
 """Results are stored in a thread of their own, and those that wait at the same time together."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 from evaluations.engine.protocol import TaskResult
 
@@ -19,7 +19,7 @@ class StoreThread:
 
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
 
-    async def __call__(self, function: Callable[..., ResultT], *args: Any) -> ResultT:
+    async def __call__(self, function: Callable[..., ResultT], *args: object) -> ResultT:
         """Return what a function returns that blocks."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, function, *args)
 
@@ -32,7 +32,7 @@ class StoreThread:
 class BatchWriter:
     """Group commit: whatever waits when the store is free goes in together."""
 
-    def __init__(self, save: Callable[[Sequence[TaskResult]], Any]) -> None:
+    def __init__(self, save: Callable[[Sequence[TaskResult]], Awaitable[None]]) -> None:
         self._save = save
         self._waiting: list[tuple[TaskResult, asyncio.Future[None]]] = []
         self._wake = asyncio.Event()

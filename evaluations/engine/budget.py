@@ -60,7 +60,8 @@ class Budget:
         """Return which limit leaves no room for so many calls, "" where none does."""
         caps = self._caps
         if caps.calls is not None and self.calls + calls > caps.calls:
-            return f"the limit of {caps.calls} calls is reached"
+            noun = "call" if caps.calls == 1 else "calls"
+            return f"the limit of {caps.calls} {noun} is reached"
         if caps.cost_usd is not None and self.cost_usd >= caps.cost_usd:
             return f"the limit of {caps.cost_usd:f} US dollars is reached"
         return self.time_sentence if self.seconds_left <= 0 else ""

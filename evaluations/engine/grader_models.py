@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from evaluations.engine.costs import find_answer_cost
 from evaluations.engine.errors import (
@@ -31,7 +31,7 @@ from evaluations.engine.types import Answer, Request, Vector
 __all__ = ["ModelServices", "UsageMeter"]
 
 REPLY_TOKENS: Final = 256
-DETERMINISTIC: Final[Mapping[str, Any]] = {"temperature": 0}
+DETERMINISTIC: Final[Mapping[str, object]] = {"temperature": 0}
 # How services refuse a parameter, some of them within a 200 or as if there were no such model.
 OF_THE_REQUEST: Final = (200, 400, 404, 422)
 SCHEMA, OBJECT, PLAIN = "schema", "object", "plain"
@@ -49,15 +49,18 @@ class _Model:
     pace: RateLimiter
     form: int = 0
     """Which of `forms` the service takes; those before it were refused in this run."""
-    defaults: Mapping[str, Any] = field(default_factory=lambda: DETERMINISTIC)
+    defaults: Mapping[str, object] = field(default_factory=lambda: DETERMINISTIC)
     """Parameters that nobody set; none after the service has refused them."""
 
     @property
     def forms(self) -> list[str]:
         """How a judge may be asked for JSON, the strictest first."""
-        abilities = self.provider.abilities
-        offered = {SCHEMA: abilities.supports_schema, OBJECT: abilities.supports_json, PLAIN: True}
-        return [form for form, is_offered in offered.items() if is_offered]
+        forms = []
+        if self.provider.abilities.supports_schema:
+            forms.append(SCHEMA)
+        if self.provider.abilities.supports_json:
+            forms.append(OBJECT)
+        return [*forms, PLAIN]
 
 
 class ModelServices:
@@ -85,7 +88,7 @@ class ModelServices:
         self.sleep: Sleep = asyncio.sleep
         """Waits so many seconds; the run's own, which ends with it."""
 
-    def _model(self, need: str, name: str) -> _Model:
+    def _find_model(self, need: str, name: str) -> _Model:
         name = name or self._names[need]
         if not name:
             raise ScoringError("run.no-grader", need=need)
@@ -108,16 +111,13 @@ class ModelServices:
             ProviderError: it did not answer.
             ScoringError: there is none.
         """
-        model = self._model("judge", provider)
+        model = self._find_model("judge", provider)
         form, defaults = model.form, model.defaults
         while True:
             shaped = _shape(request, model, form, defaults)
             try:
-                answer = await self._asked(
-                    model,
-                    estimate_tokens(request.messages) + REPLY_TOKENS,
-                    partial(model.provider.complete, shaped),
-                )
+                tokens = estimate_tokens(request.messages) + REPLY_TOKENS
+                answer = await self._ask(model, tokens, partial(model.provider.complete, shaped))
             except RefusedError as error:
                 if type(error) is not RefusedError or error.status not in OF_THE_REQUEST:
                     raise  # the key, the length, the content: no other form would be taken
@@ -128,7 +128,8 @@ class ModelServices:
                 else:
                     raise
                 continue
-            # It stays so for the run: what was refused once is refused always.
+            # It stays so for the run: what was refused once is refused always. Another call may
+            # have come further meanwhile.
             model.form, model.defaults = max(form, model.form), defaults
             break
         if answer.cost_usd is not None:
@@ -144,20 +145,20 @@ class ModelServices:
             ProviderError: none came.
             ScoringError: there is no model for them.
         """
-        model = self._model("embeddings", provider)
+        model = self._find_model("embeddings", provider)
         if not model.provider.abilities.supports_embeddings:
             raise SetupError("provider.no-embeddings", name=model.spec.name)
         tokens = sum(map(len, texts)) // CHARACTERS_PER_TOKEN + 1
-        vectors = await self._asked(model, tokens, lambda: model.provider.embed(texts))
+        vectors = await self._ask(model, tokens, partial(model.provider.embed, texts))
         return vectors, calculate_cost(model.price, tokens, 0)
 
-    async def _asked(
+    async def _ask(
         self, model: _Model, tokens: int, call: Callable[[], Awaitable[ResultT]]
     ) -> ResultT:
         async with model.slots:
             await model.pace.wait(tokens)
-            found, _attempts = await with_retries(call, model.provider.limits, sleep=self.sleep)
-            return found
+            result, _attempts = await with_retries(call, model.provider.limits, sleep=self.sleep)
+            return result
 
     async def close(self) -> None:
         """Close all connections."""
@@ -166,16 +167,17 @@ class ModelServices:
                 await model.provider.close()
 
 
-def _shape(request: Request, model: _Model, form: int, defaults: Mapping[str, Any]) -> Request:
+def _shape(request: Request, model: _Model, form: int, defaults: Mapping[str, object]) -> Request:
     """Return a request as a judge takes it."""
-    own = dict(model.spec.parameters)
-    # Services advise against both, and some refuse them together.
-    added = {} if "top_p" in own else defaults
+    parameters = model.spec.parameters
+    if "top_p" not in parameters:
+        # OpenAI advises against temperature beside it, and newer Claudes refuse the two together.
+        parameters = {**defaults, **parameters}
     name = model.forms[form]
     return replace(
         request,
         model=model.spec.model,
-        parameters={**added, **own},
+        parameters=parameters,
         response_schema=request.response_schema if name == SCHEMA else None,
         as_json=name == OBJECT,
     )
@@ -198,7 +200,7 @@ class UsageMeter:
             EngineError: it did not answer, or there is none.
         """
         self.calls += 1
-        with self._noted():
+        with self._note_setup_error():
             answer = await self._services.judge(request, provider=provider)
         self._pay(answer.cost_usd)
         return answer
@@ -210,7 +212,7 @@ class UsageMeter:
             EngineError: none came, or there is no model for them.
         """
         self.calls += 1
-        with self._noted():
+        with self._note_setup_error():
             vectors, cost = await self._services.embed(texts, provider=provider)
         self._pay(cost)
         return vectors
@@ -220,7 +222,7 @@ class UsageMeter:
             self.cost_usd = (self.cost_usd or Decimal(0)) + cost
 
     @contextlib.contextmanager
-    def _noted(self) -> Iterator[None]:
+    def _note_setup_error(self) -> Iterator[None]:
         try:
             yield
         except (SetupError, AuthenticationError) as error:

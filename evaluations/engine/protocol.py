@@ -8,7 +8,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
+from uuid import UUID
 
 from evaluations.engine.budget import Caps, Spent
 from evaluations.engine.grader_models import ModelServices
@@ -31,6 +32,7 @@ __all__ = [
 ]
 
 BEAT_SECONDS: Final = 2.0
+# Stored with results, which are found by it when the run is resumed: its words stay as they are.
 INTERRUPTED: Final = "the run stopped while its judge was waited for"
 
 
@@ -48,7 +50,7 @@ class Column:
     """Display name."""
     model: str
     """The model's name at its provider."""
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, object] = field(default_factory=dict)
     """What goes into every request."""
     provider: Provider
     """Who is asked; columns may share one, and then share its slots."""
@@ -64,8 +66,8 @@ class Column:
 class Task:
     """One case to ask once."""
 
-    case_key: Any
-    """What the store knows the case by."""
+    case_key: tuple[int, UUID | None]
+    """What the store knows the case by: its copy in the run, and the case that was copied."""
     case: Case
     repeat: int
     """From 0."""
@@ -133,10 +135,13 @@ class RunOutcome:
 class Store(Protocol):
     """Where tasks come from and answers go; its methods block and are called one at a time."""
 
-    def page(self, column: Column, after: Any, limit: int) -> tuple[Sequence[Task], Any]:
-        """Return the next tasks of a column without a result, and what to pass as `after` next.
+    def page(self, column: Column, after: int, limit: int) -> tuple[Sequence[Task], int | None]:
+        """Return the next tasks of a column without a result, and where the next page begins.
 
-        No more where that is None.
+        Args:
+            column: whose tasks.
+            after: 0, or what the page before returned; None there means that it was the last.
+            limit: about how many tasks.
         """
 
     def find_answers(
@@ -174,5 +179,6 @@ def request_hash(column: Column, task: Task) -> str:
         "messages": [[message.role, message.content] for message in task.messages],
         "repeat": task.repeat,
     }
+    # The form is part of every stored hash: whatever changes it forgets all stored answers.
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()

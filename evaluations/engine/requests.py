@@ -22,7 +22,9 @@ def cached_answer(task: Task, known: Answer | None) -> Answer | None:
     """Return an answer for which nobody has to be asked: a given one, or an earlier one."""
     if task.case.given_answer is not None:
         return Answer(text=task.case.given_answer)
-    return known and replace(known, cached=True)
+    if known is None:
+        return None
+    return replace(known, cached=True)
 
 
 async def completed(provider: Provider, request: Request) -> Answer:

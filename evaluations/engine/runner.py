@@ -11,7 +11,7 @@ import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from evaluations.engine.batching import BatchWriter, StoreThread
 from evaluations.engine.budget import Budget
@@ -50,13 +50,13 @@ from evaluations.engine.types import Answer
 __all__ = ["run"]
 
 PAGE: Final = (64, 1000)  # tasks that are read at a time: at least, at most
-PAGE_PER_SLOT: Final = 4
+PAGE_PER_SLOT: Final = 4  # so many answers take longer than it takes to read the next page
 SHARED: Final = 4096  # answers that the same request may still take: more than is read ahead
 MOST_WORKERS: Final = 1024  # of a column: each is a task of its own
 
 _Ready = tuple[Task, str, Answer | None]
 """A task, the hash of its request, and an earlier answer to it."""
-_Page = tuple[list[_Ready], Any]
+_Page = tuple[list[_Ready], int | None]
 """Tasks, and where the next page begins; no more where that is None."""
 
 
@@ -112,12 +112,16 @@ class _Run:
             raise _Stopped
 
     def slots(self, provider: Provider) -> asyncio.Semaphore:
-        limits = provider.limits
-        return self._slots.setdefault(id(provider), asyncio.Semaphore(limits.concurrency))
+        """Return the slots of a provider, which all its columns share."""
+        if id(provider) not in self._slots:
+            self._slots[id(provider)] = asyncio.Semaphore(provider.limits.concurrency)
+        return self._slots[id(provider)]
 
     def pace(self, provider: Provider) -> RateLimiter:
-        limits = provider.limits
-        return self._paces.setdefault(id(provider), RateLimiter(limits, sleep=self.pause))
+        """Return the pace of a provider, which all its columns share."""
+        if id(provider) not in self._paces:
+            self._paces[id(provider)] = RateLimiter(provider.limits, sleep=self.pause)
+        return self._paces[id(provider)]
 
     async def column(self, column: Column) -> None:
         """Work through one column."""
@@ -132,29 +136,30 @@ class _Run:
 
     async def _tasks(self, column: Column) -> AsyncGenerator[_Ready, None]:
         """Yield what is to be done; the next page is read while one is worked on."""
-        page: asyncio.Task[_Page] | None = asyncio.create_task(self._page(column, 0))
+        page: asyncio.Task[_Page] | None = asyncio.create_task(self._read_page(column, 0))
         try:
             while page is not None:
-                ready, after = await page
+                ready, next_page = await page
                 page = None
-                if after is not None and not self.stopping:
-                    page = asyncio.create_task(self._page(column, after))
-                for one in ready:
-                    yield one
+                if next_page is not None and not self.stopping:
+                    page = asyncio.create_task(self._read_page(column, next_page))
+                for item in ready:
+                    yield item
         finally:
             if page is not None:
                 page.cancel()
                 await asyncio.gather(page, return_exceptions=True)
 
-    async def _page(self, column: Column, after: Any) -> _Page:
+    async def _read_page(self, column: Column, after: int) -> _Page:
         least, most = PAGE
         size = min(most, max(least, PAGE_PER_SLOT * column.provider.limits.concurrency))
-        tasks, after = await self.blocking(self.store.page, column, after, size)
+        tasks, next_page = await self.blocking(self.store.page, column, after, size)
         hashes = [request_hash(column, task) for task in tasks]
-        known = await self._known(column, hashes)
-        return [(task, key, known.get(key)) for task, key in zip(tasks, hashes, strict=True)], after
+        answers = await self._find_answers(column, hashes)
+        ready = [(task, key, answers.get(key)) for task, key in zip(tasks, hashes, strict=True)]
+        return ready, next_page
 
-    async def _known(self, column: Column, hashes: list[str]) -> Mapping[str, Answer]:
+    async def _find_answers(self, column: Column, hashes: list[str]) -> Mapping[str, Answer]:
         """Return answers that were paid already; of this run itself also without the cache."""
         options = self.options
         if not hashes or not (column.cacheable or options.only_stored):
@@ -172,18 +177,18 @@ class _Run:
     ) -> None:
         slots = self.slots(column.provider)
         while not self.stopping:
-            async with lock:
-                found = await anext(tasks, None)
-            if found is None:
+            async with lock:  # a generator is not entered twice
+                ready = await anext(tasks, None)
+            if ready is None:
                 return
             async with slots:
-                finished = await self._do(column, *found)
-                if finished is None:
+                result = await self._process(column, *ready)
+                if result is None:
                     return
-                await self.committer.store(finished)
-            self.on_finished(finished)
+                await self.committer.store(result)
+            self.on_finished(result)
 
-    async def _do(
+    async def _process(
         self, column: Column, task: Task, key: str, known: Answer | None
     ) -> TaskResult | None:
         """Return what became of a task, None where no call may begin."""
@@ -192,10 +197,10 @@ class _Run:
             return replace(part, error=task.error)
         answer = cached_answer(task, known)
         if answer is None and self.options.only_stored:
-            return replace(part, error="there is no stored answer to this request")
+            return replace(part, error="no stored answer to this request")
         try:
             if answer is None:
-                answer = await self._asked_meanwhile(column, key)
+                answer = await self._share_answer(column, key)
             judged = service_calls(task.case.assertions)
             await self._begin(column, task, calls=judged + (answer is None), ask=answer is None)
             if answer is None:
@@ -211,7 +216,7 @@ class _Run:
             self.budget.give_back(judged)  # nothing came that could be judged
             return replace(part, error=str(error), attempts=error.attempts)
 
-    async def _asked_meanwhile(self, column: Column, key: str) -> Answer | None:
+    async def _share_answer(self, column: Column, key: str) -> Answer | None:
         """Return the answer to exactly the same request of this run, if one was asked for.
 
         Both were read before the first one was stored: the store does not know of it yet.
@@ -219,8 +224,11 @@ class _Run:
         pending = self._asked.get(key) if self._may_share(column) else None
         if pending is None:
             return None
+        # Shielded: where this worker is cancelled, others still wait for the same answer.
         answer = await asyncio.shield(pending)
-        return answer and replace(answer, cached=True)
+        if answer is None:
+            return None
+        return replace(answer, cached=True)
 
     def _may_share(self, column: Column) -> bool:
         return column.cacheable and self.options.use_cache
@@ -229,17 +237,17 @@ class _Run:
         """Ask, and let others with the same request wait for the answer."""
         if not self._may_share(column):
             return await self._ask(column, task)
-        answers = asyncio.get_running_loop().create_future()
-        self._asked[key] = answers
+        shared: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
+        self._asked[key] = shared
         if len(self._asked) > SHARED:
             self._asked.pop(next(iter(self._asked)))
         try:
             answer, attempts = await self._ask(column, task)
         except BaseException:
             self._asked.pop(key, None)
-            answers.set_result(None)  # who waits asks for itself
+            shared.set_result(None)  # who waits asks for itself
             raise
-        answers.set_result(answer if answer.is_whole else None)
+        shared.set_result(answer if answer.is_whole else None)
         return answer, attempts
 
     async def _begin(self, column: Column, task: Task, *, calls: int, ask: bool) -> None:
@@ -290,36 +298,33 @@ class _Run:
             self.budget.give_back(judged)
             return replace(part, answer=answer, error=answer.broken_off)
         case = part.task.case
-        tally = None if self.options.services is None else UsageMeter(self.options.services)
+        meter = None if self.options.services is None else UsageMeter(self.options.services)
         context = Context(
             messages=part.task.messages,
             variables=case.variables,
             expected=case.expected,
             provider_config=part.column.parameters,
-            services=tally,
+            services=meter,
         )
         graded = await grade(case.assertions, answer, context, case.threshold)
-        self.budget.give_back(judged - (tally.calls if tally else 0))
-        if tally is not None:
-            self.budget.add_cost(tally.cost_usd)
-            if tally.setup_error:
-                self.stop("failed", tally.setup_error)
-        return replace(
-            part,
-            answer=answer,
-            graded=graded,
-            error=graded.error,
-            grading_calls=tally.calls if tally else 0,
-            grading_cost_usd=tally.cost_usd if tally else None,
-        )
+        result = replace(part, answer=answer, graded=graded, error=graded.error)
+        if meter is None:
+            self.budget.give_back(judged)
+            return result
+        # Assertions after one that could not be scored have not asked.
+        self.budget.give_back(judged - meter.calls)
+        self.budget.add_cost(meter.cost_usd)
+        if meter.setup_error:
+            self.stop("failed", meter.setup_error)
+        return replace(result, grading_calls=meter.calls, grading_cost_usd=meter.cost_usd)
 
     async def beats(self, seconds: float) -> None:
         """Renew the lease until cancelled; do what the store says."""
         while True:
             await asyncio.sleep(seconds)
-            orders = await self.blocking(self.store.beat, self.budget.seconds)
-            if orders.cancel:
-                self.stop("cancelled", "it was cancelled")
+            reply = await self.blocking(self.store.beat, self.budget.seconds)
+            if reply.cancel:
+                self.stop("cancelled", "the run was cancelled")
 
 
 async def run(
@@ -346,9 +351,11 @@ async def run(
     try:
         await _work_through(state, columns, options.beat_seconds)
     except* LeaseLost:
-        state.status, state.stopping = "lost", "another worker has taken it over"
+        state.status, state.stopping = "lost", "another worker has taken over the run"
     finally:
-        for provider in {id(column.provider): column.provider for column in columns}.values():
+        # Once each: columns may share one. By identity, since a provider need not be hashable.
+        providers = {id(column.provider): column.provider for column in columns}
+        for provider in providers.values():
             with contextlib.suppress(EngineError, OSError):
                 await provider.close()
         if options.services is not None:

@@ -7,6 +7,7 @@ from evaluations.engine.types import Message
 
 __all__ = ["CHARACTERS_PER_TOKEN", "estimate_tokens"]
 
+# English, as OpenAI counts it: https://help.openai.com/en/articles/4936856. Japanese has fewer.
 CHARACTERS_PER_TOKEN: Final = 4
 
 

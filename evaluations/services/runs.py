@@ -325,7 +325,7 @@ def cancel_run(run_id: UUID | str) -> Run:
     if run.is_open:
         run.cancel_requested = True
         if _is_free(run):
-            run.status, run.message, run.worker = Run.Status.CANCELLED, "it was cancelled", ""
+            run.status, run.message, run.worker = Run.Status.CANCELLED, "the run was cancelled", ""
         run.save(update_fields={"cancel_requested", "status", "message", "worker"})
     return run
 

@@ -253,7 +253,7 @@ def test_missing_variables_are_errors_of_their_case(fake):
     column = PlannedColumn(spec=spec(fake), prompt=get_prompt(prompt.name, version=1))
     run = execute_run(create_run(plan(column), cases(2)).pk)
     assert run.evaluations.get().summary["errors"] == 2
-    assert "cannot be filled" in TestResult.objects.first().error
+    assert "cannot be rendered" in TestResult.objects.first().error
     assert not fake.counts
 
 

@@ -129,7 +129,8 @@ def _make_plugin(plugin: Plugin, spec: ProviderSpec, environment: Environment) -
         check_address(spec.base_url)
         make_policy(environment).check_host(urlsplit(spec.base_url).hostname or "")
     try:
-        provider: Provider = plugin.load()(spec, environment)
+        make: MakeProvider = plugin.load()
+        provider = make(spec, environment)
     except PluginFaultError as error:
         raise SetupError(error.sentence) from error
     except EngineError:
