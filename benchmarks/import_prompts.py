@@ -70,8 +70,8 @@ def write_plainly(database: Path, source: Path) -> float:
             keyed = [(uuid.uuid4().hex, *row) for row in batch]
             connection.executemany(
                 "INSERT INTO prompts (id, name, title, content, user_id, status, current_version,"
-                " tags, description, kind, syntax, variables, includes, metadata) VALUES (?, ?, ?,"
-                " ?, '', 'draft', 1, '[]', '', 'text', 'plain', '[]', '[]',"
+                " tags, description, kind, syntax, variables, config, includes, metadata)"
+                " VALUES (?, ?, ?, ?, '', 'draft', 1, '[]', '', 'text', 'plain', '[]', '{}', '[]',"
                 " json_object('lang', ?))",
                 [
                     (key, title.lower().replace(" ", "-"), title, *rest)
@@ -80,8 +80,8 @@ def write_plainly(database: Path, source: Path) -> float:
             )
             connection.executemany(
                 "INSERT INTO prompt_versions (id, prompt_id, number, content, content_hash, author,"
-                " change_note, kind, syntax, variables, includes)"
-                " VALUES (?, ?, 1, ?, ?, '', '', 'text', 'plain', '[]', '[]')",
+                " change_note, kind, syntax, variables, config, includes)"
+                " VALUES (?, ?, 1, ?, ?, '', '', 'text', 'plain', '[]', '{}', '[]')",
                 [
                     (uuid.uuid4().hex, key, text, hashlib.sha256(text.encode()).hexdigest())
                     for key, _, text, _ in keyed

@@ -19,6 +19,7 @@ from core.admin import (
     TagsFormField,
 )
 from core.errors import InvalidInputError
+from core.json import is_same
 from prompts import services
 from prompts.models import Prompt, PromptTemplate
 
@@ -36,6 +37,14 @@ class PromptForm(ModelForm):
         label=_("Variables"),
         empty=[],
         help_text=_("The variables of the prompt. The editor below fills this in."),
+    )
+    config = DocumentFormField(
+        label=_("Configuration"),
+        empty={},
+        help_text=_(
+            "The model and parameters that the text is meant for: a JSON object, such as "
+            '{"model": "…", "temperature": 0.2}. Saved with the version.'
+        ),
     )
     tags = TagsFormField(label=_("Tags"), required=False, help_text=_("Comma-separated."))
     metadata = DocumentFormField(
@@ -63,6 +72,7 @@ class PromptForm(ModelForm):
             "syntax",
             "content",
             "variables",
+            "config",
             "status",
             "tags",
             "user_id",
@@ -137,7 +147,9 @@ class PromptForm(ModelForm):
         raise forms.ValidationError(text, code="stale", params=params)
 
     def _differs(self, cleaned: dict[str, object], newest: Prompt) -> bool:
-        return any(cleaned.get(name) != getattr(newest, name) for name in PromptForm.Meta.fields)
+        return any(
+            not is_same(cleaned.get(name), getattr(newest, name)) for name in PromptForm.Meta.fields
+        )
 
     def _check_contract(self, cleaned: dict[str, object]) -> None:
         wording: dict[str, Any] = {}

@@ -78,6 +78,8 @@ class PromptText:
     """"text" or "chat"."""
     syntax: str
     """"plain", "mustache" or "jinja"."""
+    config: Mapping[str, object]
+    """The model, parameters, tools and schema that it is meant for, see `prompts.config`."""
     template: Template
     """The text with its variables and includes, ready to be rendered."""
 
@@ -294,5 +296,6 @@ def _freeze(version: PromptVersion) -> PromptText:
         content_hash=version.content_hash,
         kind=version.kind,
         syntax=version.syntax,
+        config=version.config,
         template=as_template(version),
     )

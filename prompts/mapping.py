@@ -37,6 +37,7 @@ class HasWording(Protocol):
     syntax: Any
     content: Any
     variables: Any
+    config: Any
     includes: Any
 
 
@@ -60,9 +61,10 @@ def content_hash(row: HasWording) -> str:
     """Return the SHA-256 of all that decides what is rendered, as 64 hexadecimal characters.
 
     Of a plain text it is that of the content in UTF-8. Everything else has its contract after the
-    content, as canonical JSON behind a NUL, which no content holds.
+    content, as canonical JSON behind a NUL, which no content holds. A configuration is named there
+    only where there is one, so that versions from before there were any keep their hash.
     """
-    contract = {
+    contract: dict[str, object] = {
         "kind": str(row.kind),
         "syntax": str(row.syntax),
         "variables": row.variables,
@@ -70,6 +72,8 @@ def content_hash(row: HasWording) -> str:
             {name: entry[name] for name in ("reference", "content_hash")} for entry in row.includes
         ],
     }
+    if row.config:
+        contract["config"] = row.config
     text = row.content
     if contract != PLAIN_CONTRACT:
         canonical = json.dumps(contract, ensure_ascii=False, sort_keys=True, separators=(",", ":"))

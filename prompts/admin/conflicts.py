@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core import diffing
+from core.json import is_same
 from prompts.admin.reading import content_as_text
 from prompts.forms import TAKE_OVER, PromptForm
 from prompts.models import Prompt, PromptVersion
@@ -78,7 +79,7 @@ def _merge(base: PromptVersion | None, theirs: Prompt, typed: str) -> tuple[str,
 def _other_fields(form: PromptForm, theirs: Prompt) -> Any:
     for name in PromptForm.Meta.fields:
         mine, other = form.cleaned_data.get(name), getattr(theirs, name)
-        if name != "content" and name in form.cleaned_data and mine != other:
+        if name != "content" and name in form.cleaned_data and not is_same(mine, other):
             label = str(form.fields[name].label or name)
             yield label, _shown(form, name, other), _shown(form, name, mine)
 

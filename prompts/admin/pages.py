@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from core import diffing
 from core.admin import Admin
 from core.errors import ApplicationError
+from core.json import is_same
 from prompts import services
 from prompts.admin.reading import content_as_text
 from prompts.models import WORDING_FIELDS, LabelRule, Prompt, PromptVersion
@@ -66,7 +67,7 @@ class PromptPages(Admin):
         """Compare two versions."""
         prompt = self._prompt(request, key)
         versions = list(
-            prompt.versions.order_by("-number").defer("content", "variables", "includes")
+            prompt.versions.order_by("-number").defer("content", "variables", "config", "includes")
         )
         numbers = [version.number for version in versions]
         left = _number(request, "from", max(numbers[0] - 1, 1))
@@ -318,7 +319,7 @@ def _contract_changes(left: PromptVersion, right: PromptVersion) -> list[dict[st
     changes = []
     for name in WORDING_FIELDS:
         before, after = getattr(left, name), getattr(right, name)
-        if name != "content" and before != after:
+        if name != "content" and not is_same(before, after):
             field: Any = PromptVersion._meta.get_field(name)
             rows = diffing.compare(_as_text(before), _as_text(after))
             changes.append({"title": field.verbose_name, "rows": rows})
@@ -328,6 +329,8 @@ def _contract_changes(left: PromptVersion, right: PromptVersion) -> list[dict[st
 def _as_text(value: Any) -> str:
     if isinstance(value, str):
         return value
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True)
     shown = [
         {name: entry[name] for name in entry if name in {"reference", "number"} or "type" in entry}
         for entry in value

@@ -42,6 +42,7 @@ WRITING: Final = (
     ("kind", "syntax"),
     "content",
     "variables",
+    "config",
     "change_note",
     "expected_version",
     "expected_updated",
@@ -185,7 +186,7 @@ class PromptAdmin(PromptPages, ImportPage, SoftDeleteAdmin):
         labels = sorted(_labels(prompt))
         rules = {rule.label: rule for rule in LabelRule.objects.all()}
         versions = list(
-            selectors.list_versions(prompt.pk).defer("content", "variables", "includes")[
+            selectors.list_versions(prompt.pk).defer("content", "variables", "config", "includes")[
                 :VERSIONS_SHOWN
             ]
         )

@@ -35,6 +35,7 @@ class PromptVersionAdmin(BaseAdmin):
         "syntax",
         "content",
         "variables",
+        "config",
         "content_hash",
         "author",
         "change_note",

@@ -30,6 +30,7 @@ COLUMNS: Final = (
     "kind",
     "syntax",
     "variables",
+    "config",
     "tags",
     "status",
     "user_id",

@@ -30,6 +30,7 @@ OF_VERSION: Final = (
     "kind",
     "syntax",
     "variables",
+    "config",
     "includes",
 )
 OF_PROMPT: Final = (
@@ -45,7 +46,7 @@ OF_PROMPT: Final = (
 )
 KINDS_OF: Final[Mapping[str, tuple[type, str]]] = {
     **dict.fromkeys(("variables", "includes", "tags"), (list, "a list")),
-    **dict.fromkeys(("labels", "metadata"), (dict, "names with values")),
+    **dict.fromkeys(("config", "labels", "metadata"), (dict, "names with values")),
 }
 
 
@@ -66,6 +67,7 @@ class ArchivedVersion:
     kind: str = "text"
     syntax: str = "plain"
     variables: list[Any] = field(default_factory=list)
+    config: dict[str, object] = field(default_factory=dict)
     includes: list[Any] = field(default_factory=list)
 
 

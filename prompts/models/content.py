@@ -9,11 +9,12 @@ from django.utils.translation import gettext_lazy as _
 from core.constraints import is_json, not_blank
 from core.fields import JSONDocumentField
 from core.validators import validate_json_list, validate_not_blank, validate_storable
+from prompts.config import validate_config
 
 __all__ = ["TEXT", "WORDING_FIELDS", "Wording"]
 
 TEXT: Final = (validate_not_blank, validate_storable)
-WORDING_FIELDS: Final = ("kind", "syntax", "content", "variables", "includes")
+WORDING_FIELDS: Final = ("kind", "syntax", "content", "variables", "config", "includes")
 
 
 class Wording(models.Model):
@@ -60,6 +61,16 @@ class Wording(models.Model):
             "The variables of the text: name, type, required, default, description, example."
         ),
     )
+    config = JSONDocumentField(
+        _("configuration"),
+        default=dict,
+        blank=True,
+        validators=[validate_config],
+        help_text=_(
+            "The model, parameters, tools and response schema that the text is meant for: a JSON "
+            'object, such as {"model": "…", "temperature": 0.2}.'
+        ),
+    )
     includes = JSONDocumentField(
         _("includes"),
         default=list,
@@ -95,6 +106,11 @@ class Wording(models.Model):
                 name=f"{table}_variables_is_list",
                 condition=is_json("variables", "array"),
                 violation_error_message=_("Variables must be a JSON list."),
+            ),
+            models.CheckConstraint(
+                name=f"{table}_config_is_object",
+                condition=is_json("config", "object"),
+                violation_error_message=_("The configuration must be a JSON object."),
             ),
             models.CheckConstraint(
                 name=f"{table}_includes_is_list",

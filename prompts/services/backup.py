@@ -10,6 +10,7 @@ from django.db.models import Prefetch, QuerySet
 from django.utils.dateparse import parse_datetime
 
 from core.errors import InvalidInputError
+from core.json import is_same
 from core.sentences import Sentence
 from core.services import check_fields
 from prompts.exporting import Archived, ArchivedVersion
@@ -30,7 +31,7 @@ FIELDS = ("name", "title", "description", "status", "tags", "user_id", "metadata
 
 def list_records(prompts: QuerySet[Prompt]) -> Generator[dict[str, Any], None, None]:
     """Yield a record for each prompt: its fields and its newest version."""
-    wording = ("content", "kind", "syntax", "variables")
+    wording = ("content", "kind", "syntax", "variables", "config")
     for prompt in prompts.iterator(chunk_size=AT_ONCE):
         yield {name: getattr(prompt, name) for name in (*FIELDS, *wording)}
 
@@ -54,6 +55,7 @@ def archive_rows(prompts: QuerySet[Prompt]) -> Generator[Archived, None, None]:
                     kind=version.kind,
                     syntax=version.syntax,
                     variables=version.variables,
+                    config=version.config,
                     includes=version.includes,
                 )
                 for version in prompt.versions.all()
@@ -148,7 +150,9 @@ def _update(prompt: Prompt, row: Archived, author: str) -> bool:
         Prompt.objects.filter(pk=prompt.pk).update(current_version=newest.number, **wording)
         prompt.refresh_from_db()
     before = {name: getattr(prompt, name) for name in FIELDS}
-    changes = {name: getattr(row, name) for name in FIELDS if getattr(row, name) != before[name]}
+    changes = {
+        name: getattr(row, name) for name in FIELDS if not is_same(getattr(row, name), before[name])
+    }
     if changes:
         edit_prompt(prompt_id=prompt.pk, author=author, **changes)
     return bool(new or changes)
@@ -160,6 +164,7 @@ def _wording(version: ArchivedVersion) -> dict[str, Any]:
         "syntax": version.syntax,
         "content": version.content,
         "variables": version.variables,
+        "config": version.config,
         "includes": version.includes,
     }
 

@@ -1,6 +1,8 @@
 """Which columns of an imported row are fields of a prompt; the rest stays metadata."""
 
 import json
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final, cast
 
 from django.db.models import Field
@@ -33,12 +35,11 @@ def split_fields(row: Row) -> dict[str, object]:
             del metadata[name]
             if value:
                 fields[name] = _choose(name, value) if name in CHOICES else value
-    if "tags" in metadata:
-        fields["tags"] = _tags(metadata.pop("tags"))
-    if "variables" in metadata:
-        fields["variables"] = _variables(metadata.pop("variables"))
+    for name, read in READERS.items():
+        if name in metadata:
+            fields[name] = read(metadata.pop(name))
     if isinstance(metadata.get("metadata"), str | dict):
-        metadata |= _metadata(metadata.pop("metadata"))
+        metadata |= _object("metadata", metadata.pop("metadata"))
     if fields.get("variables") and "syntax" not in fields:
         fields["syntax"] = "mustache"
     return fields | {"metadata": metadata}
@@ -70,17 +71,30 @@ def _variables(value: object) -> object:
     return _read("variables", value) if value.strip() else []
 
 
-def _metadata(value: Any) -> dict[str, object]:
-    if isinstance(value, dict):
-        return value
-    document = _read("metadata", value) if value.strip() else {}
+def _object(name: str, value: object) -> dict[str, object]:
+    """Return a JSON object of a cell, or of a format with types; null is an empty one."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return {}
+    document = value
+    if isinstance(value, str):
+        try:
+            document = json.loads(value)
+        except (ValueError, RecursionError):
+            document = None
     if not isinstance(document, dict):
-        raise InvalidInputError({"metadata": Sentence("import.object")})
+        raise InvalidInputError({name: Sentence("import.object")})
     return document
 
 
-def _read(name: str, text: str) -> Any:
+def _read(name: str, text: str) -> object:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
         raise InvalidInputError({name: Sentence("import.list")}) from None
+
+
+READERS: Final[Mapping[str, Callable[[object], object]]] = {
+    "tags": _tags,
+    "variables": _variables,
+    "config": partial(_object, "config"),
+}

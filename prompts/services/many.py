@@ -77,7 +77,9 @@ def label_newest(
     check_reason(reason)
     listed = list(prompts)
     newest = PromptVersion.objects.filter(prompt__in=listed, number=F("prompt__current_version"))
-    versions = {row.prompt_id: row for row in newest.defer("content", "variables", "includes")}
+    versions = {
+        row.prompt_id: row for row in newest.defer("content", "variables", "config", "includes")
+    }
     labels = PromptLabel.objects.filter(prompt__in=listed, name=label).select_related("version")
     standing = {row.prompt_id: row for row in labels}
     events: list[PromptEvent] = []

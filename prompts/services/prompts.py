@@ -13,6 +13,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from core.errors import InvalidInputError, NotFoundError, StaleEditError
+from core.json import is_same
 from core.sentences import Sentence
 from core.services import check_fields, find_row, refuse_unknown
 from prompts.mapping import content_hash
@@ -94,8 +95,8 @@ def create_prompt(*, title: str, content: str, author: str = "", **fields: Any) 
         content: kept exactly as it is, white space included; not blank.
         author: who writes it, recorded with the version.
         **fields: `name` (made of the title if not given), `description`, `kind`, `syntax`,
-            `variables`, `user_id`, `status`, `tags`, `metadata` of the prompt, and the version's
-            `change_note`.
+            `variables`, `config`, `user_id`, `status`, `tags`, `metadata` of the prompt, and the
+            version's `change_note`.
 
     Raises:
         InvalidInputError: with one sentence for each field that is wrong.
@@ -151,7 +152,7 @@ def edit_prompt(
         change_note: why, recorded with the version.
         expected_version: the current version when the editor began, where that is known.
         **changes: any of `title`, `name`, `description`, `content`, `kind`, `syntax`,
-            `variables`, `user_id`, `status`, `tags`, `metadata`.
+            `variables`, `config`, `user_id`, `status`, `tags`, `metadata`.
 
     Raises:
         InvalidInputError: with one sentence for each field that is wrong.
@@ -170,11 +171,11 @@ def edit_prompt(
     before = {name: getattr(prompt, name) for name in EDITABLE | {"includes"}}
     for name, value in changes.items():
         setattr(prompt, name, value)
-    changed = {name for name in changes if getattr(prompt, name) != before[name]}
+    changed = {name for name in changes if not is_same(getattr(prompt, name), before[name])}
     if changed & WORDING or "content" in changes:
         # Settled even where nothing seems to change: what is included may have moved.
         _check(prompt)
-        changed = {name for name in before if getattr(prompt, name) != before[name]}
+        changed = {name for name in before if not is_same(getattr(prompt, name), before[name])}
     elif changed:
         check_fields(prompt)
     if changed:

@@ -94,7 +94,7 @@ REFUSED = [
         {"colour": "red"},
         {
             "colour": (
-                "unknown field; allowed fields: content, description, kind, metadata, "
+                "unknown field; allowed fields: config, content, description, kind, metadata, "
                 "name, status, syntax, tags, title, user_id, variables"
             )
         },

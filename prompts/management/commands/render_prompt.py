@@ -83,6 +83,7 @@ class Command(BaseCommand):
                 "name": prompt.name,
                 "version": prompt.number,
                 "content_hash": prompt.content_hash,
+                "config": prompt.config,
                 **({"text": result} if is_text else {"messages": messages}),
             }
             self.stdout.write(json.dumps(document, ensure_ascii=False))
