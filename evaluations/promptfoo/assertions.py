@@ -1,6 +1,6 @@
 """The assertions of a test: read, their files loaded, their texts filled with the variables."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -114,7 +114,7 @@ def _prepare(source: Source, entry: object, location: Location, judge: object) -
     if judge is not None and "provider" not in prepared and _needs_judge(prepared.get("type")):
         prepared["provider"] = judge
     if "value" in prepared:
-        prepared["value"] = _load_value(source, value, location)
+        prepared["value"] = _map_texts(value, lambda text: _load_value(source, text, location))
     return prepared
 
 
@@ -137,23 +137,27 @@ def _needs_judge(kind: object) -> bool:
     return name in SCORERS and "judge" in SCORERS[name].needs
 
 
-def _load_value(source: Source, value: object, location: Location) -> object:
+def _map_texts(value: object, change: Callable[[str], object]) -> object:
+    """Return a text changed, or a list whose texts are; as in promptfoo no list within it."""
+    if isinstance(value, str):
+        return change(value)
     if isinstance(value, list):
-        # promptfoo loads the texts of a list, and none of a list within it.
-        return [
-            _load_value(source, entry, location) if isinstance(entry, str) else entry
-            for entry in value
-        ]
-    if not isinstance(value, str) or not value.startswith("file://"):
-        return value
-    path = source.path(value, location)
-    text = source.load_text(path)
+        return [change(entry) if isinstance(entry, str) else entry for entry in value]
+    return value
+
+
+def _load_value(source: Source, text: str, location: Location) -> object:
+    """Return what the file contains that a text names; any other text as it is."""
+    if not text.startswith("file://"):
+        return text
+    path = source.path(text, location)
+    content = source.load_text(path)
     suffix = path.suffix.lower()
     if suffix in (".json", ".yaml", ".yml"):
-        return _escape_tags(load_document(text, path.name).value)
+        return _escape_tags(load_document(content, path.name).value)
     if suffix != ".txt":
-        raise SuiteError("promptfoo.value-file", at=location, value=value)
-    return _escape_tags(text.strip())
+        raise SuiteError("promptfoo.value-file", at=location, value=text)
+    return _escape_tags(content.strip())
 
 
 def _escape_tags(value: object) -> object:
@@ -180,13 +184,7 @@ def fill_assertion(
 
 
 def _fill(source: Source, assertion: Assertion, variables: Mapping[str, object]) -> Assertion:
-    value = assertion.value
-    if isinstance(value, str):
-        value = source.render(value, variables)
-    elif isinstance(value, list):
-        value = [
-            source.render(entry, variables) if isinstance(entry, str) else entry for entry in value
-        ]
+    value = _map_texts(assertion.value, lambda text: source.render(text, variables))
     metric = source.render(assertion.metric, variables)
     members = tuple(_fill(source, member, variables) for member in assertion.assertions)
     same = value == assertion.value and metric == assertion.metric
