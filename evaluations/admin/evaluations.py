@@ -17,19 +17,19 @@ from core.admin import (
 )
 from core.bulk.jobs import BulkResult
 from evaluations.admin.cells import PAGE_MEDIA
-from evaluations.models import Evaluation
+from evaluations.models import Evaluation, Outcome
 from evaluations.services import results
 
 STATUS_COLOURS = {
-    "pending": "info",
-    "running": "info",
-    "completed": "success",
-    "failed": "danger",
-    "cancelled": "warning",
-    "stopped": "warning",
-    "only-errors": "danger",
-    "some-errors": "warning",
-    "nothing-checked": "warning",
+    Evaluation.Status.PENDING: "info",
+    Evaluation.Status.RUNNING: "info",
+    Evaluation.Status.COMPLETED: "success",
+    Evaluation.Status.FAILED: "danger",
+    Evaluation.Status.CANCELLED: "warning",
+    Evaluation.Status.STOPPED: "warning",
+    Outcome.ONLY_ERRORS: "danger",
+    Outcome.SOME_ERRORS: "warning",
+    Outcome.NOTHING_CHECKED: "warning",
 }
 
 

@@ -192,7 +192,7 @@ class RunAdmin(SoftDeleteAdmin):
         answers = grid.build_grid(
             run,
             columns,
-            chosen=request.GET.get("show", "all"),
+            chosen=request.GET.get("show", grid.GridFilter.ALL),
             text=request.GET.get("q", "").strip(),
             start=_number(request.GET.get("from")),
         )
@@ -205,7 +205,7 @@ class RunAdmin(SoftDeleteAdmin):
             "run": run,
             "columns": columns,
             "grid": answers,
-            "filters": [(name, FILTER_NAMES[name]) for name in grid.FILTERS],
+            "filters": grid.GridFilter.choices,
             "verdicts": grid.list_verdicts(columns),
             "outcome": grid.describe_outcome(run, columns),
             "remarks": remarks_on(run, columns),
@@ -382,15 +382,6 @@ class RunAdmin(SoftDeleteAdmin):
         except (ApplicationError, ValidationError) as error:
             self.message_user(request, _list_messages(error)[0], messages.ERROR)
         return redirect("admin:evaluations_run_change", key)
-
-
-FILTER_NAMES: Final = {
-    "all": _("All cases"),
-    "failed": _("Failed"),
-    "errors": _("Errors"),
-    "unchecked": _("Not checked"),
-    "different": _("Differing between columns"),
-}
 
 
 def _list_messages(error: ApplicationError | EngineError | ValidationError) -> list[str]:

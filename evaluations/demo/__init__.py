@@ -15,7 +15,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from evaluations.engine.protocol import Column, RunOutcome, TaskResult, request_hash
+from evaluations.engine.protocol import Column, EndStatus, RunOutcome, TaskResult, request_hash
 from evaluations.engine.providers import ProviderSpec
 from evaluations.engine.scorers import Context, grade
 from evaluations.engine.types import Answer
@@ -69,7 +69,7 @@ def _load(recorded: Mapping[str, Any], prompt_id: UUID) -> int:
     store = DatabaseStore(run, {str(row.pk): find_template(row) for row in rows})
     for row, column in zip(rows, recorded["columns"], strict=True):
         _answer(store, build_column(row, spec, provider=None), column["answers"])
-    finish_run(run, RunOutcome(status="completed", message="", seconds=_seconds(recorded)))
+    finish_run(run, RunOutcome(status=EndStatus.COMPLETED, message="", seconds=_seconds(recorded)))
     return len(rows)
 
 

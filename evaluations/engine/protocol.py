@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from enum import StrEnum
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -21,6 +22,7 @@ __all__ = [
     "BEAT_SECONDS",
     "INTERRUPTED",
     "Column",
+    "EndStatus",
     "HeartbeatReply",
     "LeaseLost",
     "Options",
@@ -120,12 +122,23 @@ class Options:
     """How often the lease is renewed."""
 
 
+class EndStatus(StrEnum):
+    """How the work on a run ended; all but LOST are a status of the run itself."""
+
+    COMPLETED = "completed"
+    STOPPED = "stopped"
+    """At one of its limits."""
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    LOST = "lost"
+    """Another worker took it over, and will say how it ends."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunOutcome:
     """How a run ended here."""
 
-    status: str
-    """"completed", "stopped", "cancelled", "failed" or "lost"."""
+    status: EndStatus
     message: str
     """Why, where it is not completed."""
     seconds: float

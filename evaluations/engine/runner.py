@@ -28,6 +28,7 @@ from evaluations.engine.grader_models import UsageMeter
 from evaluations.engine.protocol import (
     INTERRUPTED,
     Column,
+    EndStatus,
     LeaseLost,
     Options,
     RunOutcome,
@@ -82,17 +83,17 @@ class _Run:
         self.stopping = ""
         self.stopped = asyncio.Event()
         self.abandoned = asyncio.Event()
-        self.status = "completed"
+        self.status = EndStatus.COMPLETED
         self._asked: dict[str, asyncio.Future[Answer | None]] = {}
         self._slots: dict[int, asyncio.Semaphore] = {}
         self._paces: dict[int, RateLimiter] = {}
 
-    def stop(self, status: str, message: str) -> None:
+    def stop(self, status: EndStatus, message: str) -> None:
         """Begin no more calls; the first reason is the one that is told."""
         if not self.stopping:
             self.status, self.stopping = status, message
             self.stopped.set()
-            if status != "stopped":
+            if status != EndStatus.STOPPED:
                 self.abandoned.set()
 
     async def pause(self, seconds: float, *, until: asyncio.Event | None = None) -> None:
@@ -103,7 +104,7 @@ class _Run:
         """
         until = until or self.stopped
         if seconds >= self.budget.seconds_left:
-            self.stop("stopped", self.budget.time_sentence)
+            self.stop(EndStatus.STOPPED, self.budget.time_sentence)
             raise _Stopped
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -210,7 +211,7 @@ class _Run:
         except _Stopped:
             return None
         except (SetupError, AuthenticationError) as error:
-            self.stop("failed", str(error))  # no other call would fare better
+            self.stop(EndStatus.FAILED, str(error))  # no other call would fare better
             return None
         except ProviderError as error:
             self.budget.give_back(judged)  # nothing came that could be judged
@@ -261,7 +262,7 @@ class _Run:
             await pace.wait(estimated_tokens(build_request(column, task)))
         why = self.stopping or (self.budget.begin_calls(calls) if calls else "")
         if why:
-            self.stop("stopped", why)
+            self.stop(EndStatus.STOPPED, why)
             raise _Stopped
 
     async def _ask(self, column: Column, task: Task) -> tuple[Answer, int]:
@@ -315,7 +316,7 @@ class _Run:
         self.budget.give_back(judged - meter.calls)
         self.budget.add_cost(meter.cost_usd)
         if meter.setup_error:
-            self.stop("failed", meter.setup_error)
+            self.stop(EndStatus.FAILED, meter.setup_error)
         return replace(result, grading_calls=meter.calls, grading_cost_usd=meter.cost_usd)
 
     async def beats(self, seconds: float) -> None:
@@ -324,7 +325,7 @@ class _Run:
             await asyncio.sleep(seconds)
             reply = await self.blocking(self.store.beat, self.budget.seconds)
             if reply.cancel:
-                self.stop("cancelled", "the run was cancelled")
+                self.stop(EndStatus.CANCELLED, "the run was cancelled")
 
 
 async def run(
@@ -351,7 +352,7 @@ async def run(
     try:
         await _work_through(state, columns, options.beat_seconds)
     except* LeaseLost:
-        state.status, state.stopping = "lost", "another worker has taken over the run"
+        state.status, state.stopping = EndStatus.LOST, "another worker has taken over the run"
     finally:
         # Once each: columns may share one. By identity, since a provider need not be hashable.
         providers = {id(column.provider): column.provider for column in columns}

@@ -3,18 +3,19 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any, Final
 
 from core.language import gettext as _
 
 __all__ = [
-    "DIRECTIONS",
     "UNFINISHED",
     "Answer",
     "Assertion",
     "AssertionResult",
     "CacheTokens",
     "Case",
+    "Direction",
     "FileLocation",
     "ImportNotice",
     "Message",
@@ -26,9 +27,19 @@ __all__ = [
     "parse_type",
 ]
 
-DIRECTIONS: Final = ("higher", "lower", "exact")
 # Why an answer ended that is not all the model had to say.
 UNFINISHED: Final = ("length", "content_filter", "error")
+
+
+class Direction(StrEnum):
+    """Which scores pass: results store it, and documents name it."""
+
+    HIGHER = "higher"
+    """Those from the threshold up."""
+    LOWER = "lower"
+    """Those up to the threshold."""
+    EXACT = "exact"
+    """Only equality counts."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -228,8 +239,7 @@ class Semantics:
 
     normalisation: str
     """What is done to both texts first, "none" where nothing is."""
-    direction: str
-    """One of DIRECTIONS: whether more is better, less is, or only equality counts."""
+    direction: Direction
     threshold: float | None = None
     """What was needed."""
 

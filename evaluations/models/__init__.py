@@ -13,7 +13,14 @@ from evaluations.models.evaluations import Evaluation
 from evaluations.models.gates import GateEvent, ReleaseGate
 from evaluations.models.outcomes import Outcome, completed_outcome
 from evaluations.models.profiles import ModelProfile
-from evaluations.models.results import ERRORS, UNCHECKED, Rating, TestResult, result_state
+from evaluations.models.results import (
+    ERRORS,
+    UNCHECKED,
+    Rating,
+    ResultState,
+    TestResult,
+    result_state,
+)
 from evaluations.models.runs import Run, RunCase
 from evaluations.models.suites import TestCase, TestSuite
 
@@ -26,6 +33,7 @@ __all__ = [
     "Outcome",
     "Rating",
     "ReleaseGate",
+    "ResultState",
     "Run",
     "RunCase",
     "TestCase",

@@ -1,5 +1,6 @@
 """What models answered, how it was scored, and what people say of it."""
 
+from enum import StrEnum
 from typing import Final
 
 from django.conf import settings
@@ -17,11 +18,22 @@ from evaluations.models.ranges import SCORE_RANGE
 from evaluations.models.runs import RunCase
 from evaluations.models.suites import TestCase
 
-__all__ = ["ERRORS", "UNCHECKED", "Rating", "TestResult", "result_state"]
+__all__ = ["ERRORS", "UNCHECKED", "Rating", "ResultState", "TestResult", "result_state"]
 
 # Two kinds of results have neither passed nor failed; the sentence tells them apart.
 ERRORS: Final = Q(passed__isnull=True) & ~Q(error="")
 UNCHECKED: Final = Q(passed__isnull=True, error="")
+
+
+class ResultState(StrEnum):
+    """What became of an answer, as reports and the classes of pages call it."""
+
+    PASS = "pass"  # noqa: S105  # nosec B105 (no password)
+    FAIL = "fail"
+    ERROR = "error"
+    """It could not be asked for or scored, which says nothing of the answer."""
+    UNCHECKED = "unchecked"
+    """The case has no assertion that can fail."""
 
 
 class TestResult(UUIDModel, TimestampedModel):
@@ -212,16 +224,16 @@ class TestResult(UUIDModel, TimestampedModel):
         return str(self.pk)[:8]
 
     @property
-    def state(self) -> str:
-        """One of pass, fail, error and unchecked."""
+    def state(self) -> ResultState:
+        """What became of the answer."""
         return result_state(self.passed, self.error)
 
 
-def result_state(passed: bool | None, error: str) -> str:  # noqa: FBT001 (a column of a row)
-    """Return what became of an answer: pass, fail, error or unchecked."""
+def result_state(passed: bool | None, error: str) -> ResultState:  # noqa: FBT001 (a row's column)
+    """Return what became of an answer."""
     if passed is None:
-        return "error" if error else "unchecked"
-    return "pass" if passed else "fail"
+        return ResultState.ERROR if error else ResultState.UNCHECKED
+    return ResultState.PASS if passed else ResultState.FAIL
 
 
 class Rating(SerialModel, TimestampedModel):

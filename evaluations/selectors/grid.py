@@ -7,11 +7,13 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import reduce
 from operator import or_
 from typing import Any, Final, TypedDict
 from uuid import UUID
 
+from django.db import models
 from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet, Sum
 from django.db.models.functions import Left
 from django.utils.translation import gettext as _
@@ -19,13 +21,14 @@ from django.utils.translation import gettext_lazy
 
 from core.diffing import Row, compare
 from evaluations.engine.statistics import Agreement, cohen_kappa, judge_comparison
-from evaluations.engine.types import UNFINISHED
+from evaluations.engine.types import UNFINISHED, Direction
 from evaluations.finish_reasons import explain_finish
 from evaluations.models import (
     ERRORS,
     UNCHECKED,
     Evaluation,
     Rating,
+    ResultState,
     Run,
     RunCase,
     TestResult,
@@ -37,13 +40,14 @@ from evaluations.selectors.summaries import compare_columns
 from evaluations.stored import Component, read_components
 
 __all__ = [
-    "FILTERS",
     "FLIPS",
     "PAGE",
     "Cell",
+    "CellState",
     "Flip",
     "Flips",
     "Grid",
+    "GridFilter",
     "GridRow",
     "build_answers",
     "build_grid",
@@ -60,11 +64,33 @@ __all__ = [
 PAGE: Final = 50  # cases on a page of the grid
 SHOWN: Final = 160  # characters of an answer in the grid
 FLIPS: Final = 20  # flipped cases on a page, with their answers
-FILTERS: Final = ("all", "failed", "errors", "unchecked", "different")
-LIMITS: Final = {
-    "higher": gettext_lazy("at least %(limit)s"),
-    "lower": gettext_lazy("at most %(limit)s"),
+LIMITS: Final[Mapping[str, object]] = {
+    Direction.HIGHER: gettext_lazy("at least %(limit)s"),
+    Direction.LOWER: gettext_lazy("at most %(limit)s"),
 }
+
+
+class GridFilter(models.TextChoices):
+    """Which cases a page of the grid shows: those with such an answer."""
+
+    ALL = "all", gettext_lazy("All cases")
+    FAILED = "failed", gettext_lazy("Failed")
+    ERRORS = "errors", gettext_lazy("Errors")
+    UNCHECKED = "unchecked", gettext_lazy("Not checked")
+    DIFFERENT = "different", gettext_lazy("Differing between columns")
+
+
+class CellState(StrEnum):
+    """What became of a column's answers to one case, which may be several; a page's class."""
+
+    PASS = ResultState.PASS.value
+    FAIL = ResultState.FAIL.value
+    ERROR = ResultState.ERROR.value
+    UNCHECKED = ResultState.UNCHECKED.value
+    MIXED = "mixed"
+    """Repeats differ."""
+    WAITING = "waiting"
+    """There is no answer yet."""
 
 
 def list_columns(run_id: UUID) -> list[Evaluation]:
@@ -142,15 +168,15 @@ class Cell:
     """id, passed, score, output, error, cached, latency of each repeat."""
 
     @property
-    def state(self) -> str:
-        """One of pass, fail, error, unchecked, mixed (repeats differ) and waiting."""
+    def state(self) -> CellState:
+        """What became of its answers; an error or an unchecked one says more than the others."""
         states = {result_state(row["passed"], row["wrong"]) for row in self.results}
         if not states:
-            return "waiting"
-        for state in ("error", "unchecked"):
+            return CellState.WAITING
+        for state in (ResultState.ERROR, ResultState.UNCHECKED):
             if state in states:
-                return state
-        return "mixed" if len(states) > 1 else states.pop()
+                return CellState(state)
+        return CellState.MIXED if len(states) > 1 else CellState(states.pop())
 
     @property
     def text(self) -> str:
@@ -194,7 +220,7 @@ class Grid:
     """Where the page begins, from 0."""
     has_next: bool
     chosen: str
-    """One of FILTERS."""
+    """A value of `GridFilter`; any other shows all cases."""
     text: str = ""
     """What a case's name or one of its answers holds."""
 
@@ -210,7 +236,12 @@ class Grid:
 
 
 def build_grid(
-    run: Run, columns: Sequence[Evaluation], *, chosen: str = "all", text: str = "", start: int = 0
+    run: Run,
+    columns: Sequence[Evaluation],
+    *,
+    chosen: str = GridFilter.ALL,
+    text: str = "",
+    start: int = 0,
 ) -> Grid:
     """Return a page of the results; two queries."""
     cases = _filtered(RunCase.objects.filter(run=run), columns, chosen)
@@ -238,13 +269,13 @@ def _filtered(
 ) -> QuerySet[RunCase]:
     results = TestResult.objects.filter(run_case=OuterRef("pk"), evaluation__in=columns)
     passed, failed = Exists(results.filter(passed=True)), Exists(results.filter(passed=False))
-    wanted = {
-        "failed": failed,
-        "errors": Exists(results.filter(ERRORS)),
-        "unchecked": Exists(results.filter(UNCHECKED)),
-        "different": Q(passed) & Q(failed),
+    conditions: dict[str, Q | Exists] = {
+        GridFilter.FAILED: failed,
+        GridFilter.ERRORS: Exists(results.filter(ERRORS)),
+        GridFilter.UNCHECKED: Exists(results.filter(UNCHECKED)),
+        GridFilter.DIFFERENT: Q(passed) & Q(failed),
     }
-    return cases.filter(wanted[chosen]) if chosen in wanted else cases
+    return cases.filter(conditions[chosen]) if chosen in conditions else cases
 
 
 def _cells(columns: Sequence[Evaluation], cases: Sequence[RunCase]) -> dict[Any, Cell]:

@@ -30,7 +30,14 @@ from evaluations.engine.budget import Caps, Spent
 from evaluations.engine.errors import EngineError, SetupError
 from evaluations.engine.files import NO_FILES, RunFiles
 from evaluations.engine.grader_models import ModelServices
-from evaluations.engine.protocol import INTERRUPTED, Column, Options, RunOutcome, TaskResult
+from evaluations.engine.protocol import (
+    INTERRUPTED,
+    Column,
+    EndStatus,
+    Options,
+    RunOutcome,
+    TaskResult,
+)
 from evaluations.engine.providers import (
     Provider,
     ProviderSpec,
@@ -117,7 +124,7 @@ def execute_run(
             )
         )
     except (EngineError, ApplicationError) as error:
-        ending = RunOutcome(status="failed", message=str(error), seconds=run.seconds_used)
+        ending = RunOutcome(status=EndStatus.FAILED, message=str(error), seconds=run.seconds_used)
     except Exception as error:  # noqa: BLE001 (it is logged, and ends the run)
         ending = _find_outcome(run, _first_error(error))
     except BaseException:
@@ -149,9 +156,9 @@ def _find_outcome(run: Run, error: BaseException) -> RunOutcome:
         message = f"the database rejected a statement ({cause or error})"
         if cause is not None:  # the remedy is known: no traceback tells more
             logger.error("Run %s failed: %s", run.pk, message)
-            return RunOutcome(status="failed", message=message, seconds=run.seconds_used)
+            return RunOutcome(status=EndStatus.FAILED, message=message, seconds=run.seconds_used)
     logger.error("A run failed unexpectedly", exc_info=error)
-    return RunOutcome(status="failed", message=message, seconds=run.seconds_used)
+    return RunOutcome(status=EndStatus.FAILED, message=message, seconds=run.seconds_used)
 
 
 def _claim(run: Run, *, only_open: bool) -> Run:
@@ -279,9 +286,9 @@ def finish_run(run: Run, ending: RunOutcome) -> Run:
     """Write how it ended, and the figures of its columns; a lost run is another worker's."""
     rows = Run.objects.filter(pk=run.pk, worker=run.worker)
     now = timezone.now()
-    lost = ending.status == "lost"
+    lost = ending.status == EndStatus.LOST
     fields = {
-        "status": Run.Status.RUNNING if lost else ending.status,
+        "status": Run.Status.RUNNING if lost else Run.Status(ending.status),
         "message": ending.message,
         "seconds_used": ending.seconds,
         "worker": "",
@@ -292,11 +299,11 @@ def finish_run(run: Run, ending: RunOutcome) -> Run:
     with transaction.atomic():
         still_ours = rows.update(**fields)
         for row, summary in summaries.items() if still_ours else ():
-            row.status = ending.status
+            row.status = Evaluation.Status(ending.status)
             row.summary = summary.as_json()
             row.overall_score = summary.mean_score
             row.started_at, row.finished_at = run.started_at, now
-            row.error = ending.message if ending.status == "failed" else ""
+            row.error = ending.message if ending.status == EndStatus.FAILED else ""
             row.save(update_fields=ENDED)
     if still_ours:
         return _with(run, fields)

@@ -16,13 +16,20 @@ from evaluations.engine.scorers.base import Context, Scorer
 from evaluations.engine.scorers.deciding import is_checked
 from evaluations.engine.scorers.effort import score_within
 from evaluations.engine.scorers.registry import SET, UNSUPPORTED, find
-from evaluations.engine.types import Answer, Assertion, AssertionResult, ScoredAssertion, Semantics
+from evaluations.engine.types import (
+    Answer,
+    Assertion,
+    AssertionResult,
+    Direction,
+    ScoredAssertion,
+    Semantics,
+)
 
 __all__ = ["CaseGrade", "apply", "grade"]
 
 logger = logging.getLogger(__name__)
 
-NOTHING = Semantics(normalisation="none", direction="higher")
+NOTHING = Semantics(normalisation="none", direction=Direction.HIGHER)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

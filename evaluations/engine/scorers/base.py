@@ -4,7 +4,15 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from evaluations.engine.types import Answer, Assertion, AssertionResult, Message, Request, Vector
+from evaluations.engine.types import (
+    Answer,
+    Assertion,
+    AssertionResult,
+    Direction,
+    Message,
+    Request,
+    Vector,
+)
 
 __all__ = [
     "Context",
@@ -112,8 +120,8 @@ class Scorer:
     """Returns what is wrong with an assertion of this type, one sentence each."""
     normalisation: str = "none"
     """What is done to both texts before they are compared."""
-    direction: str = "exact"
-    """One of types.DIRECTIONS."""
+    direction: Direction = Direction.EXACT
+    """Whether more is better, less is, or only equality counts."""
     default_threshold: float | None = None
     """Where the assertion has none."""
     cost: Callable[[Assertion, Answer, Context], float] = linear_cost

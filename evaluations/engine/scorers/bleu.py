@@ -13,7 +13,7 @@ from evaluations.engine.scorers.base import Context, Scorer
 from evaluations.engine.scorers.javascript import SPACE, text_list, toward_words
 from evaluations.engine.scorers.thresholds import at_least, find_threshold
 from evaluations.engine.scorers.tokenizing import count_grams, overlap, tokenize
-from evaluations.engine.types import Answer, Assertion, AssertionResult
+from evaluations.engine.types import Answer, Assertion, AssertionResult, Direction
 
 __all__ = ["SCORERS"]
 
@@ -105,7 +105,7 @@ SCORERS: Final = (
         title="n-grams of a reference (BLEU)",
         score=partial(_score, measure=_promptfoo_bleu, name="BLEU"),
         normalisation="lower-cased, words between white space; n = 1 to 4; 0 becomes 1e-7",
-        direction="higher",
+        direction=Direction.HIGHER,
         default_threshold=DEFAULT_THRESHOLD,
         decides_by_threshold=True,
         graded=True,
@@ -115,7 +115,7 @@ SCORERS: Final = (
         title="n-grams of a reference (GLEU)",
         score=partial(_score, measure=_promptfoo_gleu, name="GLEU"),
         normalisation="lower-cased, words between white space without dots at their ends",
-        direction="higher",
+        direction=Direction.HIGHER,
         default_threshold=DEFAULT_THRESHOLD,
         decides_by_threshold=True,
         graded=True,
@@ -125,7 +125,7 @@ SCORERS: Final = (
         title="n-grams of a reference (BLEU), any script",
         score=partial(_score, measure=_paper_bleu, name="BLEU-4"),
         normalisation="NFC; words between white space, characters of scripts without spaces",
-        direction="higher",
+        direction=Direction.HIGHER,
         default_threshold=DEFAULT_THRESHOLD,
         decides_by_threshold=True,
         graded=True,

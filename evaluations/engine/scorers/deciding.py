@@ -7,7 +7,7 @@ without checks never looks like a good prompt.
 from collections.abc import Iterable
 
 from evaluations.engine.scorers.registry import SCORERS, SET
-from evaluations.engine.types import Assertion
+from evaluations.engine.types import Assertion, Direction
 
 __all__ = ["can_fail", "is_checked"]
 
@@ -40,6 +40,7 @@ def can_fail(assertion: Assertion) -> bool:
     limit = scorer.default_threshold if assertion.threshold is None else assertion.threshold
     if limit is None:
         return not scorer.decides_by_threshold
-    if scorer.decides_by_threshold and scorer.direction == "higher" and not assertion.negated:
-        return limit > 0
-    return True
+    if not scorer.decides_by_threshold or assertion.negated:
+        return True
+    # No score is below 0, so a threshold of 0 lets all of them pass.
+    return limit > 0 or scorer.direction != Direction.HIGHER

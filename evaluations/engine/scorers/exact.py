@@ -14,7 +14,7 @@ from evaluations.engine.scorers.javascript import as_text, shortened
 from evaluations.engine.scorers.rouge import f_measure
 from evaluations.engine.scorers.thresholds import at_least, find_threshold
 from evaluations.engine.scorers.tokenizing import tokenize
-from evaluations.engine.types import Answer, Assertion, AssertionResult
+from evaluations.engine.types import Answer, Assertion, AssertionResult, Direction
 
 __all__ = ["SCORERS"]
 
@@ -157,7 +157,7 @@ SCORERS: Final = (
         title="words of the expected answer (SQuAD F1)",
         score=_f1,
         normalisation="NFKC, lower-cased, no punctuation, no articles; words of any script",
-        direction="higher",
+        direction=Direction.HIGHER,
         default_threshold=F1_THRESHOLD,
         decides_by_threshold=True,
         graded=True,

@@ -7,7 +7,7 @@ from rapidfuzz.distance import Levenshtein
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.base import Context, Scorer, product_cost
 from evaluations.engine.scorers.thresholds import at_most, find_threshold
-from evaluations.engine.types import Answer, Assertion, AssertionResult
+from evaluations.engine.types import Answer, Assertion, AssertionResult, Direction
 
 __all__ = ["SCORERS"]
 
@@ -65,7 +65,7 @@ SCORERS: Final = (
         title="few edits away from the value",
         score=_score,
         normalisation="none; edits of UTF-16 units",
-        direction="lower",
+        direction=Direction.LOWER,
         cost=product_cost,
         default_threshold=DEFAULT_THRESHOLD,
     ),

@@ -7,7 +7,7 @@ from typing import Final
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.base import Context, Scorer
 from evaluations.engine.scorers.thresholds import at_least, at_most
-from evaluations.engine.types import Answer, Assertion, AssertionResult
+from evaluations.engine.types import Answer, Assertion, AssertionResult, Direction
 
 __all__ = ["SCORERS"]
 
@@ -97,7 +97,7 @@ SCORERS: Final = (
         score=_latency,
         check=_check_limit,
         normalisation="milliseconds from the request to the whole answer",
-        direction="lower",
+        direction=Direction.LOWER,
     ),
     Scorer(
         name="cost",
@@ -105,7 +105,7 @@ SCORERS: Final = (
         score=_cost,
         check=_check_limit,
         normalisation="US dollars of the answer",
-        direction="lower",
+        direction=Direction.LOWER,
     ),
     Scorer(
         name="perplexity",
@@ -113,7 +113,7 @@ SCORERS: Final = (
         score=_perplexity,
         normalisation="exp of the mean negative log probability",
         decides_by_threshold=True,
-        direction="lower",
+        direction=Direction.LOWER,
         handles_negation=True,
     ),
     Scorer(
@@ -122,7 +122,7 @@ SCORERS: Final = (
         score=_perplexity_score,
         normalisation="1 / (1 + perplexity)",
         decides_by_threshold=True,
-        direction="higher",
+        direction=Direction.HIGHER,
         graded=True,
         handles_negation=True,
     ),

@@ -14,7 +14,7 @@ from evaluations.engine.scorers.javascript import text_list
 from evaluations.engine.scorers.stems import stem
 from evaluations.engine.scorers.thresholds import at_least, find_threshold
 from evaluations.engine.scorers.tokenizing import tokenize
-from evaluations.engine.types import Answer, Assertion, AssertionResult
+from evaluations.engine.types import Answer, Assertion, AssertionResult, Direction
 
 __all__ = ["SCORERS"]
 
@@ -78,7 +78,7 @@ SCORERS: Final = (
         title="words of a reference, in their order (METEOR)",
         score=_score,
         normalisation="lower-cased; exact words, then Porter stems; no synonyms",
-        direction="higher",
+        direction=Direction.HIGHER,
         default_threshold=DEFAULT_THRESHOLD,
         decides_by_threshold=True,
         graded=True,

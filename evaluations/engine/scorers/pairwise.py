@@ -11,7 +11,7 @@ from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.base import Context, Scorer
 from evaluations.engine.scorers.judge import ask_judge, fenced, quote_question
 from evaluations.engine.scorers.thresholds import find_threshold
-from evaluations.engine.types import Answer, Assertion, AssertionResult
+from evaluations.engine.types import Answer, Assertion, AssertionResult, Direction
 
 __all__ = ["SCORERS"]
 
@@ -84,7 +84,7 @@ SCORERS: Final = (
         ask=_score,
         check=_check,
         normalisation="none; a model compares in both orders",
-        direction="higher",
+        direction=Direction.HIGHER,
         default_threshold=NOT_WORSE,
         graded=True,
         needs=frozenset({"judge"}),

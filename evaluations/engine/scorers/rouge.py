@@ -16,7 +16,7 @@ from evaluations.engine.scorers.base import Context, Scorer, product_cost
 from evaluations.engine.scorers.javascript import SPACES, text_list
 from evaluations.engine.scorers.thresholds import at_least, find_threshold
 from evaluations.engine.scorers.tokenizing import count_grams, overlap, tokenize
-from evaluations.engine.types import Answer, Assertion, AssertionResult
+from evaluations.engine.types import Answer, Assertion, AssertionResult, Direction
 
 __all__ = ["SCORERS", "f_measure", "treebank_words"]
 
@@ -113,7 +113,7 @@ SCORERS: Final = (
         title="words of the reference (ROUGE-1)",
         score=_promptfoo,
         normalisation="lower-cased, Penn Treebank words, F-measure of clipped counts",
-        direction="higher",
+        direction=Direction.HIGHER,
         default_threshold=DEFAULT_THRESHOLD,
         decides_by_threshold=True,
         graded=True,
@@ -124,7 +124,7 @@ SCORERS: Final = (
             title=title,
             score=partial(_best, measure=measure),
             normalisation="lower-cased NFC; words between white space, characters without spaces",
-            direction="higher",
+            direction=Direction.HIGHER,
             default_threshold=DEFAULT_THRESHOLD,
             decides_by_threshold=True,
             graded=True,

@@ -12,7 +12,7 @@ from evaluations.engine.scorers.judge import (
     unit_score,
     yes_or_no,
 )
-from evaluations.engine.types import Answer, Assertion, AssertionResult
+from evaluations.engine.types import Answer, Assertion, AssertionResult, Direction
 
 __all__ = ["SCORERS"]
 
@@ -104,7 +104,7 @@ SCORERS: Final = (
         ask=_rubric,
         check=_check,
         normalisation="none; a model judges",
-        direction="higher",
+        direction=Direction.HIGHER,
         graded=True,
         needs=frozenset({"judge"}),
         calls=1,

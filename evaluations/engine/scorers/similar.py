@@ -10,7 +10,7 @@ from evaluations.engine.numbers import finite
 from evaluations.engine.scorers.base import Context, Scorer
 from evaluations.engine.scorers.judge import find_provider
 from evaluations.engine.scorers.thresholds import at_least, at_most, find_threshold
-from evaluations.engine.types import Answer, Assertion, AssertionResult, Vector
+from evaluations.engine.types import Answer, Assertion, AssertionResult, Direction, Vector
 
 __all__ = ["SCORERS"]
 
@@ -75,7 +75,7 @@ async def _ask(
     context: Context,
     *,
     measure: Measure,
-    direction: str,
+    direction: Direction,
     title: str,
 ) -> AssertionResult:
     texts = _read_texts(assertion, context)
@@ -87,7 +87,7 @@ async def _ask(
     )
     measures = [_compare(measure, own, other) for other in others]
     threshold = find_threshold(assertion, DEFAULT_THRESHOLD)
-    if direction == "lower":
+    if direction == Direction.LOWER:
         nearest = min(measures)
         # A distance has no upper end: 0 becomes 1, and what is far away comes near to 0.
         score = 1 / (1 + nearest)
@@ -98,10 +98,10 @@ async def _ask(
     return at_least(f"{title} {nearest:.4f}", nearest, threshold, score=score)
 
 
-MEASURES: Final[tuple[tuple[str, Measure, str, str], ...]] = (
-    ("similar", _cosine, "higher", "cosine"),
-    ("similar:dot", _dot_product, "higher", "dot product"),
-    ("similar:euclidean", _distance, "lower", "distance"),
+MEASURES: Final[tuple[tuple[str, Measure, Direction, str], ...]] = (
+    ("similar", _cosine, Direction.HIGHER, "cosine"),
+    ("similar:dot", _dot_product, Direction.HIGHER, "dot product"),
+    ("similar:euclidean", _distance, Direction.LOWER, "distance"),
 )
 SCORERS: Final = tuple(
     Scorer(

@@ -12,7 +12,7 @@ from evaluations.engine.scorers.equals import parse_json
 from evaluations.engine.scorers.json_schema import why_invalid
 from evaluations.engine.scorers.rouge import f_measure
 from evaluations.engine.scorers.thresholds import at_least, find_threshold
-from evaluations.engine.types import Answer, Assertion, AssertionResult
+from evaluations.engine.types import Answer, Assertion, AssertionResult, Direction
 
 __all__ = ["SCORERS"]
 
@@ -114,7 +114,7 @@ SCORERS: Final = (
         title="the expected tools were called",
         score=_tool_f1,
         normalisation="sets of names; order and number do not count; not- keeps the score",
-        direction="higher",
+        direction=Direction.HIGHER,
         default_threshold=1.0,
         graded=False,
     ),

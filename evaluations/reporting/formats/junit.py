@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 from xml.etree import ElementTree as ET  # written, never read
 
-from evaluations.models import result_state
+from evaluations.models import ResultState, result_state
 from evaluations.reporting.report import NOT_CHECKED, ColumnReport, Report
 from evaluations.reporting.report_format import ReportFormat
 from evaluations.reporting.rows import ResultRow, column_results, find_note, first_failure
@@ -50,11 +50,11 @@ def _case(row: ResultRow) -> ET.Element:
     case = ET.Element("testcase", name=_clean(row.case_name), time=seconds)
     note = _clean(find_note(row))
     state = result_state(row.passed, row.error)
-    if state == "error":
+    if state == ResultState.ERROR:
         ET.SubElement(case, "error", message=_clean(row.error))
-    elif state == "unchecked":
+    elif state == ResultState.UNCHECKED:
         ET.SubElement(case, "skipped", message=NOT_CHECKED)
-    elif state == "fail":
+    elif state == ResultState.FAIL:
         message = _clean(first_failure(read_components(row.components_text)))
         if note:
             message = f"{message} ({note})"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Final, Protocol, cast
 
 from core.json import JSONObject
-from evaluations.models import result_state
+from evaluations.models import ResultState, result_state
 from evaluations.reporting.report import NOT_CHECKED, ColumnReport, Report
 from evaluations.reporting.report_format import ReportFormat
 from evaluations.reporting.rows import (
@@ -20,7 +20,12 @@ from evaluations.stored import AnswerDetails, Component, read_components
 __all__ = ["FORMAT"]
 
 # Numbers of promptfoo's own; it has none for what was not checked, and counts it as passed.
-FAILURE_REASONS: Final = {"pass": 0, "unchecked": 0, "fail": 1, "error": 2}
+FAILURE_REASONS: Final = {
+    ResultState.PASS: 0,
+    ResultState.UNCHECKED: 0,
+    ResultState.FAIL: 1,
+    ResultState.ERROR: 2,
+}
 
 
 def _as_promptfoo(report: Report) -> Iterator[str]:
@@ -80,7 +85,7 @@ def _promptfoo_result(report: Report, position: int, row: _Row) -> JSONObject:
         "success": row.passed is True,
         "score": row.score or 0,
         "failureReason": FAILURE_REASONS[state],
-        "error": NOT_CHECKED if state == "unchecked" else row.error or None,
+        "error": NOT_CHECKED if state == ResultState.UNCHECKED else row.error or None,
         "provider": {"id": _provider(column), "label": column.label},
         "prompt": {"raw": raw, "label": column.label},
         "vars": document.get("variables", {}),
@@ -92,7 +97,7 @@ def _promptfoo_result(report: Report, position: int, row: _Row) -> JSONObject:
         "response": _response(row),
         "latencyMs": row.latency_ms or 0,
         "cost": float(row.cost_usd or 0),
-        "gradingResult": None if state == "error" else _grading(row),
+        "gradingResult": None if state == ResultState.ERROR else _grading(row),
     }
 
 
