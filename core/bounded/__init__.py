@@ -4,7 +4,7 @@
     result = await call_async("package.module:function", argument)    # lets others work meanwhile
 
 The function runs in a worker: a Python process without our environment, files and connections,
-killed when a call takes more than its processor time or memory. What it gets is pickled, what it
+killed when a call takes more than its CPU time or memory. What it gets is pickled, what it
 returns is plain data (texts, numbers, lists, tuples, objects, None). It must be safe to run again.
 
 A call costs about 0.2 ms, the first one of a worker half a second: what is known to be cheap is

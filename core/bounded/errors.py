@@ -1,7 +1,7 @@
 """Why a call did not come back.
 
 BoundedError
-├── TookTooLongError      it took more processor time than it may
+├── TookTooLongError      it took more CPU time than it may
 ├── TooMuchMemoryError    it needed more memory than it may
 ├── WorkerDiedError       its process ended for another reason
 └── BusyError             every worker is busy: the same call may succeed in a moment
@@ -21,7 +21,7 @@ class BoundedError(Exception):
 
 
 class TookTooLongError(BoundedError):
-    """It took more processor time than it may."""
+    """It took more CPU time than it may."""
 
 
 class TooMuchMemoryError(BoundedError):

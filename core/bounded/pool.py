@@ -39,7 +39,7 @@ def set_patience(seconds: float) -> Iterator[None]:
 
 @contextlib.contextmanager
 def limit_allowance(seconds: float) -> Iterator[None]:
-    """Give all calls within so much processor time together.
+    """Give all calls within so much CPU time together.
 
     A file may hold ten thousand templates, each of which takes almost its whole time.
     """
@@ -58,7 +58,7 @@ def check_allowance() -> None:
     """
     left = _allowance.get()
     if left is not None and left[0] <= 0:
-        raise TookTooLongError(_("came after the time for all of them was used up"))
+        raise TookTooLongError(_("came after the total time limit was used up"))
 
 
 def use_up(seconds: float) -> None:
@@ -107,7 +107,9 @@ class _Pool:
     def run(self, call: _Call, patience: float, *what: object) -> Any:
         """Do a call by a worker of ours."""
         if not self._turns.acquire(timeout=patience):
-            raise BusyError(_("has to wait: others are being worked on; try again in a moment"))
+            raise BusyError(
+                _("has to wait because other calls are being processed; try again in a moment")
+            )
         try:
             while True:
                 worker = self._take()
@@ -197,7 +199,7 @@ def call(target: str, *arguments: object, seconds: float = SECONDS) -> Any:
     Args:
         target: module and name, such as "package.module:function".
         arguments: what it gets; anything that can be pickled.
-        seconds: its processor time.
+        seconds: its CPU time.
 
     Raises:
         BoundedError: it did not come back; see `errors`.

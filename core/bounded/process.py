@@ -25,11 +25,11 @@ MEGABYTES: Final = 200
 CODE_MEGABYTES: Final = 25
 """Part of that memory for what is no data: programs and libraries."""
 WALL_SECONDS: Final = 30.0
-"""A machine that is busy gives a call its processor time slowly; longer is longer than it is worth.
+"""A machine that is busy gives a call its CPU time slowly; longer is longer than it is worth.
 """
 # What a program needs to start, and nothing that could hold a secret.
 ENVIRONMENT: Final = ("LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TZ")
-# Of signals that end a worker, those that its limit of processor time sends.
+# Of signals that end a worker, those that its limit of CPU time sends.
 OUT_OF_TIME: Final = (signal.SIGPROF, signal.SIGXCPU)
 PROGRAM: Final = str(Path(__file__).with_name("worker.py"))
 
@@ -65,7 +65,7 @@ class Worker:
     def call(
         self, module: str, name: str, seconds: float, arguments: tuple[object, ...]
     ) -> tuple[Any, float]:
-        """Return what a function returns, and the seconds of processor time that it took.
+        """Return what a function returns, and the seconds of CPU time that it took.
 
         Raises:
             BoundedError: it took too long, needed too much memory, or its process ended. The worker
@@ -104,15 +104,17 @@ class Worker:
         """Return the error that says why the process has ended."""
         status = self._wait()
         if status == 0:
-            return EOFError("the worker gave up before it was called")
+            return EOFError("the worker stopped before it was called")
         if -status in OUT_OF_TIME:
             return TookTooLongError(
-                _("took longer than %(seconds)g s of processor time") % {"seconds": seconds}
+                _("took longer than %(seconds)g s of CPU time") % {"seconds": seconds}
             )
         if -status in (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS):
             # Libraries in C end like this where they get no memory.
             return self._too_large()
-        return WorkerDiedError(_("ended its process (status %(status)d)") % {"status": status})
+        return WorkerDiedError(
+            _("ended the worker process (status %(status)d)") % {"status": status}
+        )
 
     def _too_large(self) -> TooMuchMemoryError:
         return TooMuchMemoryError(

@@ -74,7 +74,7 @@ def _answer(message: bytes) -> tuple[str, bytes]:
 
 
 def _begin(seconds: float) -> None:
-    """End the process after so much processor time; 0: not any more.
+    """End the process after so much CPU time; 0: not any more.
 
     The signal's own action ends it, also in the middle of an operation that Python never interrupts
     (a sort, a regular expression).

@@ -39,11 +39,11 @@ def test_plain_data_comes_back_as_it_went(value):
 @pytest.mark.parametrize(
     ("name", "error", "sentence"),
     [
-        ("spin", bounded.TookTooLongError, "took longer than 0.2 s of processor time"),
-        ("sum_without_end", bounded.TookTooLongError, "took longer than 0.2 s of processor time"),
+        ("spin", bounded.TookTooLongError, "took longer than 0.2 s of CPU time"),
+        ("sum_without_end", bounded.TookTooLongError, "took longer than 0.2 s of CPU time"),
         ("fill_memory", bounded.TooMuchMemoryError, "needed more than 200 MB of memory"),
         ("abort", bounded.TooMuchMemoryError, "needed more than 200 MB of memory"),
-        ("leave", bounded.WorkerDiedError, "ended its process (status 7)"),
+        ("leave", bounded.WorkerDiedError, "ended the worker process (status 7)"),
         ("fail", RuntimeError, "ValueError: no"),
         ("return_object", RuntimeError, "PicklingError|AttributeError|UnpicklingError"),
     ],
@@ -188,7 +188,7 @@ def test_calls_share_an_allowance():
             call("spin", seconds=0.2)
         assert "0.2 s" not in str(caught.value)  # it had what the others left
         for refused in (lambda: call("echo", 1), bounded.check_allowance):
-            with pytest.raises(bounded.TookTooLongError, match="time for all of them was used up"):
+            with pytest.raises(bounded.TookTooLongError, match="total time limit was used up"):
                 refused()
     assert call("echo", 1) == 1
     bounded.check_allowance()
