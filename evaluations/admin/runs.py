@@ -34,8 +34,9 @@ from evaluations.admin.run_form import OFFERED, StartForm, find_choices
 from evaluations.engine.errors import EngineError
 from evaluations.fit import list_misfits
 from evaluations.models import Evaluation, Run, RunCase, TestResult
-from evaluations.selectors import charts, grid
-from evaluations.selectors.comparisons import remarks_on
+from evaluations.selectors import answers, charts, comparisons, grid
+from evaluations.selectors.flips import FLIPS, list_flips
+from evaluations.selectors.progress import build_progress
 from evaluations.services import runs as run_services
 from evaluations.services.ratings import rate_answer
 from evaluations.stored import RunSettings
@@ -189,7 +190,7 @@ class RunAdmin(SoftDeleteAdmin):
     ) -> HttpResponse:
         """Show a run: live while it runs, then its figures, verdicts, plots and answers."""
         run, columns = self._run(request, object_id)
-        answers = grid.build_grid(
+        page = grid.build_grid(
             run,
             columns,
             chosen=request.GET.get("show", grid.GridFilter.ALL),
@@ -204,11 +205,11 @@ class RunAdmin(SoftDeleteAdmin):
             "opts": self.opts,
             "run": run,
             "columns": columns,
-            "grid": answers,
+            "grid": page,
             "filters": grid.GridFilter.choices,
-            "verdicts": grid.list_verdicts(columns),
+            "verdicts": comparisons.list_verdicts(columns),
             "outcome": grid.describe_outcome(run, columns),
-            "remarks": remarks_on(run, columns),
+            "remarks": comparisons.remarks_on(run, columns),
             "misfits": misfits,
             "plots": charts.build_plots(columns),
             "agreement": grid.measure_agreement(run),
@@ -239,7 +240,7 @@ class RunAdmin(SoftDeleteAdmin):
         """Answer the page that watches: how far the run is, as JSON."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        return JsonResponse(grid.build_progress(get_object_or_404(Run, pk=key)))
+        return JsonResponse(build_progress(get_object_or_404(Run, pk=key)))
 
     def case(self, request: HttpRequest, key: UUID, case: int) -> HttpResponse:
         """Show one case: what was asked, each answer, each scorer's reason."""
@@ -251,7 +252,7 @@ class RunAdmin(SoftDeleteAdmin):
             .prefetch_related("ratings__user")
         )
         labels = {column.pk: column.label for column in columns}
-        before, after = grid.find_neighbours(run_case)
+        before, after = answers.find_neighbours(run_case)
         context = {
             **self.admin_site.each_context(request),
             "title": run_case.name,
@@ -260,7 +261,7 @@ class RunAdmin(SoftDeleteAdmin):
             "case": run_case,
             "before": before,
             "after": after,
-            "answers": grid.build_answers(results, labels, request.user),
+            "answers": answers.build_answers(results, labels, request.user.pk),
             "can_rate": request.user.has_perm("evaluations.add_rating"),
         }
         return TemplateResponse(request, "admin/evaluations/run/case.html", context)
@@ -279,7 +280,7 @@ class RunAdmin(SoftDeleteAdmin):
         except ValueError:
             raise Http404 from None
         start = _number(request.GET.get("from"))
-        flips = grid.list_flips(old, new, start=start)
+        flips = list_flips(old, new, start=start)
         end = start + len(flips.page)
         context = {
             **self.admin_site.each_context(request),
@@ -289,10 +290,10 @@ class RunAdmin(SoftDeleteAdmin):
             "columns": columns,
             "old": old,
             "new": new,
-            "verdict": grid.verdict_between(old, new),
+            "verdict": comparisons.verdict_between(old, new),
             "flips": flips,
             "start": start,
-            "before": max(0, start - grid.FLIPS),
+            "before": max(0, start - FLIPS),
             "next": end if end < flips.count else None,
         }
         return TemplateResponse(request, "admin/evaluations/run/compare.html", context)

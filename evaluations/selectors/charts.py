@@ -178,10 +178,11 @@ def _latency(summary: Summary, end: float) -> LatencyPlot | None:
     box = summary.latency_ms_box
     if not box:
         return None
+    _fastest, first_quartile, median, third_quartile, _slowest = box
     return {
         "box": [_at(value / end) for value in box],
-        "width": _at((box[3] - box[1]) / end),
-        "median_ms": box[2],
+        "width": _at((third_quartile - first_quartile) / end),
+        "median_ms": median,
         "slow_ms": summary.latency_ms_95,
         "half_ms": end / 2,
         "end_ms": end,

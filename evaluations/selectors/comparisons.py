@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypedDict
 from uuid import UUID
 
 from django.utils.translation import gettext as _
@@ -21,13 +21,17 @@ from evaluations.stored import StoredComparison
 
 __all__ = [
     "ColumnComparison",
+    "ColumnVerdict",
     "ComparisonSummary",
     "Pairing",
+    "ShownVerdict",
     "as_stored",
     "compare_run",
     "judge_run",
+    "list_verdicts",
     "pair_columns",
     "remarks_on",
+    "verdict_between",
     "verdict_text",
 ]
 
@@ -259,3 +263,36 @@ def as_stored(one: ColumnComparison) -> StoredComparison:
 def verdict_text(stored: StoredComparison) -> str:
     """Return a stored comparison's verdict, in the language of the reader."""
     return str(Verdict(code=stored.code, params=stored.params))
+
+
+class ShownVerdict(TypedDict):
+    """A verdict in the reader's language; its code is for its colour."""
+
+    code: str
+    sentence: str
+
+
+def verdict_between(old: Evaluation, new: Evaluation) -> ShownVerdict:
+    """Return the stored verdict of two columns, else one made now; none or two queries."""
+    stored = new.figures.comparison
+    if stored is not None and stored.old == str(old.pk):
+        return {"code": stored.code, "sentence": verdict_text(stored)}
+    verdict = judge_comparison(compare_columns(old, new), old=old.label, new=new.label)
+    return {"code": verdict.code, "sentence": str(verdict)}
+
+
+class ColumnVerdict(ShownVerdict):
+    """The verdict that a column keeps."""
+
+    column: Evaluation
+
+
+def list_verdicts(columns: Sequence[Evaluation]) -> list[ColumnVerdict]:
+    """Return the stored verdicts of the columns that were compared; no query."""
+    verdicts: list[ColumnVerdict] = []
+    for column in columns:
+        kept = column.figures.comparison
+        if kept is not None:
+            sentence = verdict_text(kept)
+            verdicts.append({"column": column, "code": kept.code, "sentence": sentence})
+    return verdicts

@@ -7,7 +7,7 @@ from decimal import Decimal
 from functools import lru_cache, partial
 from hashlib import sha256
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
@@ -62,7 +62,6 @@ NEEDED: Final = {
 }
 JUDGE_TOKENS: Final = 600  # rules, question, answer and rubric, about
 REPLY_TOKENS: Final = 100
-CASE_COLUMNS: Final = ("run_id", "position", "case_id", "key", "name", "weight", "document")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -264,8 +263,8 @@ def create_run(plan: Plan, cases: Iterable[tuple[UUID | None, Case]]) -> Run:
     check_fields(run, exclude={"suite", "baseline", "user"})
     run.save(force_insert=True)
     survey = Survey()
-    count, asked, sample, needs = _copy_cases(run, cases, len(plan.columns), survey)
-    models = _models(plan, needs)
+    copied = _copy_cases(run, cases, len(plan.columns), survey)
+    models = _models(plan, copied.needs)
     chosen = replace_fields(
         plan.settings,
         models=models,
@@ -273,10 +272,10 @@ def create_run(plan: Plan, cases: Iterable[tuple[UUID | None, Case]]) -> Run:
         embeddings=plan.embeddings if models else "",
         misfits=tuple(misfit.as_stored() for misfit in survey.misfits(plan.columns)),
     )
-    estimate = estimate_run(plan, sample, count)
+    estimate = estimate_run(plan, copied.sample, copied.cases)
     _check_cap(plan, estimate, models)
     run.settings = chosen.as_json()
-    run.planned = asked * plan.repeats
+    run.planned = copied.answers * plan.repeats
     run.estimate = estimate.as_stored().as_json()
     run.save(update_fields={"planned", "estimate", "settings"})
     _write_columns(run, plan.columns)
@@ -324,42 +323,65 @@ def _models(plan: Plan, needs: Iterable[tuple[str, str]]) -> dict[str, Target]:
     return models
 
 
-Copied = tuple[int, int, Sequence[Case], set[tuple[str, str]]]
+class NewCase(NamedTuple):
+    """A row of evaluation_run_cases as it is inserted; its document is JSON as text."""
+
+    run_id: str
+    position: int
+    case_id: str | None
+    key: str
+    name: str
+    weight: float
+    document: str
+
+
+class _Copied(NamedTuple):
+    """What was written of the cases."""
+
+    cases: int
+    answers: int
+    """How many one repeat asks for: a case may name the columns that ask it."""
+    sample: Sequence[Case]
+    needs: set[tuple[str, str]]
+    """See `required_models`."""
 
 
 def _copy_cases(
     run: Run, cases: Iterable[tuple[UUID | None, Case]], columns: int, survey: Survey
-) -> Copied:
-    """Write the cases page by page.
-
-    Returns how many, how many answers they ask for, some of them, and what they need.
-    """
+) -> _Copied:
+    """Write the cases page by page."""
     count, asked, sample, needs = 0, 0, list[Case](), set[tuple[str, str]]()
     keys = _Keys()
     pending = iter(cases)
     while page := list(islice(pending, PAGE)):
         rows = []
-        for place, (key, case) in enumerate(page, start=count):
+        for position, (case_id, case) in enumerate(page, start=count):
             document = case_as_document(case)
-            text = dump(document)
-            hexed = None if key is None else key.hex
-            found = keys.next(case_key(document))
-            rows.append((run.pk.hex, place, hexed, found, case.name[:255], case.weight, text))
+            row = NewCase(
+                run_id=run.pk.hex,
+                position=position,
+                case_id=None if case_id is None else case_id.hex,
+                key=keys.next(case_key(document)),
+                name=case.name[:255],
+                weight=case.weight,
+                document=dump(document),
+            )
+            rows.append(row)
             needs |= required_models(case.assertions)
             survey.add(case)
             asked += columns if case.columns is None else len(case.columns)
         try:
-            insert_rows(RunCase._meta.db_table, CASE_COLUMNS, rows)
+            insert_rows(RunCase._meta.db_table, NewCase._fields, rows)
         except DataError as error:
-            name = max(page, key=lambda entry: len(dump(case_as_document(entry[1]))))[1].name
+            largest = max(rows, key=lambda row: len(row.document))
             raise InvalidInputError(
-                {"cases": Sentence("run.case-too-large", name=name[:255], reason=error)}
+                {"cases": Sentence("run.case-too-large", name=largest.name, reason=error)}
             ) from error
         sample += [case for _, case in page[: SAMPLE - len(sample)]]
         count += len(page)
     if not count:
         raise InvalidInputError({"cases": Sentence("run.no-cases")})
-    return count, asked, sample, needs
+    return _Copied(cases=count, answers=asked, sample=sample, needs=needs)
 
 
 class _Keys:

@@ -7,7 +7,7 @@ import pytest
 from evaluations.engine.providers import ProviderSpec
 from evaluations.engine.types import Case
 from evaluations.models import RunCase, TestResult
-from evaluations.selectors.grid import FLIPS, list_flips
+from evaluations.selectors.flips import FLIPS, list_flips
 from evaluations.selectors.summaries import compare_columns
 from evaluations.services.planning import Plan, PlannedColumn, create_run
 

@@ -13,7 +13,7 @@ from evaluations.engine.providers import ProviderSpec
 from evaluations.engine.types import Case
 from evaluations.models import Run, RunCase, TestCase, TestResult
 from evaluations.services.planning import (
-    CASE_COLUMNS,
+    NewCase,
     Plan,
     PlannedColumn,
     create_run,
@@ -117,10 +117,10 @@ def test_a_case_beyond_the_limit_of_a_connection_is_named(suite):
 @pytest.mark.skipif(IS_LIBSQL, reason="it takes no value of this size")
 def test_a_document_of_megabytes_is_stored_as_a_small_one_is(suite):
     run = create_run(plan_of(suite), [(None, Case(name="small", variables={"x": "1"}))])
-    assert insert_rows(RunCase._meta.db_table, CASE_COLUMNS, []) == 0
+    assert insert_rows(RunCase._meta.db_table, NewCase._fields, []) == 0
     for position, size in enumerate((10, 5 * MEBIBYTE), start=1):
         document = {"variables": {"y": "y" * size}}
         row = (run.pk.hex, position, None, f"key {position}", "a case", 1.0, document)
-        assert insert_rows(RunCase._meta.db_table, CASE_COLUMNS, [row]) == 1
+        assert insert_rows(RunCase._meta.db_table, NewCase._fields, [row]) == 1
         stored = RunCase.objects.get(run=run, position=position)
         assert (stored.document, stored.name, stored.case) == (document, "a case", None)

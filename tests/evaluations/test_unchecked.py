@@ -19,6 +19,7 @@ from evaluations.models import Evaluation, ReleaseGate, Run, TestResult
 from evaluations.release_gates import check_release
 from evaluations.reporting import FORMATS, build_report, exit_code, write
 from evaluations.selectors import grid
+from evaluations.selectors.progress import build_progress
 from evaluations.selectors.sql_summaries import large_figures
 from evaluations.selectors.summaries import small_figures
 from evaluations.services.planning import Plan, PlannedColumn, create_run, load_cases
@@ -70,7 +71,7 @@ def test_a_run_counts_what_it_did_not_check_by_itself(checks, expected, status):
         assert tuple(figures[name] for name in names) == expected
         assert figures["answers"] == len(checks)
     assert exit_code(build_report(run)) == status
-    progress = grid.build_progress(run)
+    progress = build_progress(run)
     assert tuple(progress[name] for name in names[:4]) == expected[:4]
     if expected[4] is None:
         assert column.overall_score is None
