@@ -367,6 +367,9 @@ SENTENCES: Final = register(
         "provider.not-chat": gettext_noop(
             "“%(text)s” is not a chat model; use %(kind)s:MODEL with a model that answers messages"
         ),
+        "provider.prompts": gettext_noop(
+            "the prompts of %(spec)s must be a string or a list of strings"
+        ),
         "provider.secret": gettext_noop(
             "%(spec)s: %(path)s is never read from a file; set it in the environment"
         ),

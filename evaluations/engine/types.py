@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 from core.language import gettext as _
 
@@ -60,9 +60,9 @@ class Request:
     """The model's name at its provider; empty where the provider has only one."""
     messages: tuple[Message, ...]
     """At least one, in their order."""
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, object] = field(default_factory=dict)
     """Such as temperature, max_tokens, seed, tools; what the provider's own API calls them."""
-    response_schema: Mapping[str, Any] | None = None
+    response_schema: Mapping[str, object] | None = None
     """A JSON Schema that the answer is asked to keep, where the provider can."""
     as_json: bool = False
     """Whether any JSON object is asked for, where no schema is and the provider can."""
@@ -86,7 +86,7 @@ class Answer:
 
     text: str
     """The answer; of a call of tools their JSON."""
-    data: Any = None
+    data: object = None
     """The answer as a JSON value where it is not a text, such as a list of tool calls."""
     latency_ms: int | None = None
     """From the request to the whole answer; None for an answer that was given, not measured."""
@@ -132,7 +132,7 @@ class Assertion:
     """A name in `scorers`, without `not-`; or "assert-set"."""
     negated: bool = False
     """Whether `not-` stood before the type."""
-    value: Any = None
+    value: object = None
     """What the answer is compared with; its kind depends on the type."""
     threshold: float | None = None
     """What the score or measure is held against; None: the type's default."""
@@ -140,7 +140,7 @@ class Assertion:
     """How much it counts; 0: recorded, never decisive."""
     metric: str = ""
     """The named metric that it feeds."""
-    config: Mapping[str, Any] = field(default_factory=dict)
+    config: Mapping[str, object] = field(default_factory=dict)
     """Settings of the type, such as the rubric's judge."""
     assertions: tuple["Assertion", ...] = ()
     """The members of an assert-set."""
@@ -152,7 +152,7 @@ class Case:
 
     name: str
     """Unique in its suite."""
-    variables: Mapping[str, Any] = field(default_factory=dict)
+    variables: Mapping[str, object] = field(default_factory=dict)
     """Values of the prompt variables, by name."""
     expected: str = ""
     """The expected answer, for comparison."""
@@ -166,7 +166,7 @@ class Case:
     """Words to find it by."""
     enabled: bool = True
     """Only enabled cases are run."""
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, object] = field(default_factory=dict)
     """Anything else that belongs to it."""
     given_answer: str | None = None
     """An answer to score instead of asking a model."""

@@ -129,8 +129,9 @@ def _number(entry: Mapping[str, Any], key: str, default: float) -> float:
 
 def assertion_as_dict(assertion: Assertion) -> dict[str, Any]:
     """Return an assertion as an object, without what is empty or the default."""
+    original = assertion.config.get("original")
     if assertion.type == UNSUPPORTED and "why" not in assertion.config:
-        return dict(assertion.config.get("original", {}))
+        return dict(original) if isinstance(original, Mapping) else {}
     kind = f"not-{assertion.type}" if assertion.negated else assertion.type
     entry: dict[str, Any] = {"type": kind}
     if assertion.value is not None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from evaluations.engine.types import Answer, Request, Vector
 
@@ -107,7 +107,7 @@ class ProviderSpec:
     """Name of the model at the provider."""
     label: str = ""
     """What people call it; empty: kind:model."""
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, object] = field(default_factory=dict)
     """Such as temperature; goes into every request."""
     base_url: str = ""
     """Another address than the kind's own."""

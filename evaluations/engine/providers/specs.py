@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import partial
 from importlib import import_module
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from core.language import gettext as _
@@ -275,8 +275,8 @@ def _check_kind(kind: str) -> None:
     raise SetupError("provider.unknown", kind=kind, hint=hint + PROVIDERS.hint)
 
 
-def _parse_object(provider: Mapping[str, Any]) -> ProviderSpec:
-    spec = _parse_text(provider["id"])
+def _parse_object(provider: Mapping[str, object]) -> ProviderSpec:
+    spec = _parse_text(str(provider["id"]))
     config = provider.get("config") or {}
     if not isinstance(config, Mapping):
         raise SetupError("provider.config-object", spec=spec.name)
@@ -284,18 +284,26 @@ def _parse_object(provider: Mapping[str, Any]) -> ProviderSpec:
     if secret:
         path = secret.removeprefix("config.")
         raise SetupError("provider.secret", spec=spec.name, path=path)
-    prompts = provider.get("prompts") or ()
-    if isinstance(prompts, str):
-        prompts = [prompts]
     return ProviderSpec(
         kind=spec.kind,
         model=spec.model,
         label=str(provider.get("label") or spec.label),
         parameters=_read_parameters(config),
         base_url=_read_address(config) or spec.base_url,
-        prompts=tuple(map(str, prompts)),
+        prompts=_read_labels(provider.get("prompts"), spec),
         limits=_read_limits(provider.get("concurrency")),
     )
+
+
+def _read_labels(prompts: object, spec: ProviderSpec) -> tuple[str, ...]:
+    """Return the labels of the prompts that go to a provider, none for all of them."""
+    if not prompts:
+        return ()
+    if isinstance(prompts, str):
+        prompts = [prompts]
+    if not isinstance(prompts, list | tuple):
+        raise SetupError("provider.prompts", spec=spec.name)
+    return tuple(map(str, prompts))
 
 
 def _read_parameters(config: Mapping[str, object]) -> dict[str, object]:

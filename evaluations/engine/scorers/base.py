@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from evaluations.engine.types import (
     Answer,
@@ -52,11 +52,11 @@ class Context:
 
     messages: tuple[Message, ...] = ()
     """Messages sent to the model."""
-    variables: Mapping[str, Any] = field(default_factory=dict)
+    variables: Mapping[str, object] = field(default_factory=dict)
     """Values of the case."""
     expected: str = ""
     """The case's expected answer."""
-    provider_config: Mapping[str, Any] = field(default_factory=dict)
+    provider_config: Mapping[str, object] = field(default_factory=dict)
     """Parameters of the call, such as `tools` and `functions`."""
     services: Services | None = None
     """Models to ask, None where there are none."""
@@ -67,9 +67,10 @@ def no_problems(assertion: Assertion) -> Iterable[str]:
     return ()
 
 
-def estimate_length(value: Any) -> int:
+def estimate_length(value: object) -> int:
     """Return about how many characters a value has; of one that is large only that it is."""
-    length, waiting = 0, [value]
+    length = 0
+    waiting = [value]  # a list and no recursion: how deep it is nested, nobody knows yet
     while waiting and length <= MOST:
         part = waiting.pop()
         if isinstance(part, str):

@@ -5,7 +5,7 @@ import string
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.numbers import finite
@@ -60,7 +60,7 @@ def _exact(assertion: Assertion, answer: Answer, context: Context) -> AssertionR
     )
 
 
-def _fold(text: str, settings: Mapping[str, Any]) -> str:
+def _fold(text: str, settings: Mapping[str, object]) -> str:
     if settings.get("unicode", True):
         # Full-width letters and digits, as Japanese keyboards write them, equal the usual ones.
         text = unicodedata.normalize("NFKC", text)

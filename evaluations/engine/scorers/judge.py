@@ -61,7 +61,7 @@ async def ask_judge(
     assertion: Assertion,
     context: Context,
     parts: Sequence[str],
-    schema: Mapping[str, Any],
+    schema: Mapping[str, object],
     judged: Sequence[str],
 ) -> dict[str, Any]:
     """Return the judge's reply, as the schema's properties.
@@ -133,7 +133,7 @@ def find_provider(assertion: Assertion) -> str:
     return str(assertion.config.get("provider") or "")
 
 
-def parse_reply(text: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+def parse_reply(text: str, schema: Mapping[str, object]) -> dict[str, Any]:
     """Return a judge's reply; one code block around the whole of it is taken off.
 
     Raises:
@@ -175,7 +175,7 @@ def _shorten(text: str) -> str:
     return shortened(line) or "it is empty"
 
 
-def yes_or_no(reply: Mapping[str, Any], key: str) -> bool:
+def yes_or_no(reply: Mapping[str, object], key: str) -> bool:
     """Return a reply's true or false.
 
     Raises:
@@ -187,7 +187,7 @@ def yes_or_no(reply: Mapping[str, Any], key: str) -> bool:
     return value
 
 
-def unit_score(reply: Mapping[str, Any], key: str) -> float:
+def unit_score(reply: Mapping[str, object], key: str) -> float:
     """Return a reply's score.
 
     Raises:

@@ -17,7 +17,7 @@ __all__ = ["SCORERS"]
 
 NOT_WORSE: Final = 0.5
 POINTS: Final = {"first": 1.0, "tie": 0.5, "second": 0.0}
-REPLY: Final[Mapping[str, Any]] = {
+REPLY: Final[Mapping[str, object]] = {
     "reason": {"type": "string", "description": "one or two sentences"},
     "better": {"type": "string", "enum": list(POINTS)},
 }

@@ -44,17 +44,20 @@ class InvalidPatternError(CodedError, ValueError):
     """The pattern is no regular expression of JavaScript."""
 
 
-def _engine(seconds: float) -> Any:
+def _find_engine(seconds: float) -> Any:
+    """Return the function `search` of PROGRAM, which gives up after so many seconds."""
+    engines = _engines.__dict__
     name = f"within {seconds:g} s"
-    if name not in _engines.__dict__:
+    if name not in engines:
         import quickjs  # only where an expression is used
 
         context = quickjs.Context()
         context.set_memory_limit(BYTES)
         context.set_time_limit(seconds)
         context.eval(PROGRAM)
-        _engines.__dict__[name] = context.get("search"), context
-    return _engines.__dict__[name][0]
+        engines[name] = context.get("search"), context
+    search_function, _context = engines[name]
+    return search_function
 
 
 def search(pattern: str, text: str, *, flags: str = "") -> bool:
@@ -73,7 +76,7 @@ def search(pattern: str, text: str, *, flags: str = "") -> bool:
     here = is_here()
     if here and len(pattern) > LONGEST_HERE:
         raise TooExpensiveError
-    run = _engine(SECONDS_HERE if here else SECONDS)
+    run = _find_engine(SECONDS_HERE if here else SECONDS)
     try:
         result = run(_without_surrogates(pattern), _without_surrogates(text), flags)
     except Exception as error:  # the engine raises nothing more specific

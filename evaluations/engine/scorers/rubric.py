@@ -1,7 +1,7 @@
 """llm-rubric, factuality, model-graded-closedqa: a judge's opinion of one answer."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.base import Context, Scorer
@@ -18,12 +18,12 @@ __all__ = ["SCORERS"]
 
 REASON: Final = {"type": "string", "description": "one or two sentences"}
 YES_OR_NO: Final = {"type": "boolean"}
-RUBRIC_REPLY: Final[Mapping[str, Any]] = {
+RUBRIC_REPLY: Final[Mapping[str, object]] = {
     "reason": REASON,
     "pass": YES_OR_NO,
     "score": {"type": "number", "description": "from 0 (not at all) to 1 (fully)"},
 }
-CRITERION_REPLY: Final[Mapping[str, Any]] = {"reason": REASON, "pass": YES_OR_NO}
+CRITERION_REPLY: Final[Mapping[str, object]] = {"reason": REASON, "pass": YES_OR_NO}
 RELATIONS: Final[Mapping[str, tuple[str, bool]]] = {
     "A": ("the answer's facts are a part of the reference's, and agree with it", True),
     "B": ("the answer holds all of the reference's facts and more, and agrees with it", True),
@@ -31,7 +31,7 @@ RELATIONS: Final[Mapping[str, tuple[str, bool]]] = {
     "D": ("the answer contradicts the reference", False),
     "E": ("they differ, and the difference does not matter for the facts", True),
 }
-RELATION_REPLY: Final[Mapping[str, Any]] = {
+RELATION_REPLY: Final[Mapping[str, object]] = {
     "reason": REASON,
     "category": {"type": "string", "enum": list(RELATIONS)},
 }

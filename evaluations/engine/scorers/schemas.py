@@ -1,4 +1,4 @@
-"""JSON Schemas: whether one can be used, and whether a document keeps to it.
+"""JSON Schemas: whether one can be used, and whether a document matches it.
 
 Nothing is fetched, and regular expressions are ECMAScript's, as JSON Schema asks for (2020-12 core,
 6.4), run by the engine of `regex` and within its limits. Loaded only where a schema is used.
@@ -7,7 +7,7 @@ Nothing is fetched, and regular expressions are ECMAScript's, as JSON Schema ask
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache, lru_cache
@@ -40,48 +40,49 @@ MISFITS: Final = (
 )
 
 
-class _Held:
-    """What is known while one document is held against one schema."""
+class _Validation:
+    """What is known while one document is validated against one schema."""
 
     def __init__(self, schema: str) -> None:
         self.until = time.monotonic() + SECONDS
-        self.remembers = not any(name in schema for name in DYNAMIC)
-        self.kept: set[tuple[int, int]] = set()
-        """Schema and value, by identity, of references that hold: each is looked at once."""
-        self.members: dict[int, frozenset[Any]] = {}
+        # A dynamic reference means what the way to it says, so another way may have another result.
+        self.may_remember = not any(name in schema for name in DYNAMIC)
+        self.valid: set[tuple[int, int]] = set()
+        """Schema and value, by identity, of references that matched: each is looked at once."""
+        self.members: dict[int, frozenset[Hashable]] = {}
         """List of an enum, by identity → its members, comparable."""
 
 
-_held: ContextVar[_Held] = ContextVar("_held")
+_validation: ContextVar[_Validation] = ContextVar("_validation")
 
 
 def first_fault(schema: Any, document: Any) -> str | None:
-    """Return where a document does not keep to a schema, None where it does.
+    """Return where a document does not match a schema, None where it does.
 
     Raises:
         ScoringError: the schema cannot be used, or not on this document.
     """
     with _translated(_("the JSON Schema cannot be used")):
         text = _as_text(schema)
-        _held.set(_Held(text))
+        _validation.set(_Validation(text))
         validator = _validator(text)
     with _translated(_("the answer cannot be validated against the JSON Schema")):
         error = next(validator.iter_errors(document), None)
         if error is None:
             return None
-        where = "".join(f"[{part!r}]" for part in error.absolute_path)
-        return shortened(f"{where or 'the document'}: {error.message}", 300)
+        path = "".join(f"[{part!r}]" for part in error.absolute_path)
+        return shortened(f"{path or 'the document'}: {error.message}", 300)
 
 
 def refuse_unusable(schema: Any) -> None:
-    """Refuse a schema that no document could be held against.
+    """Refuse a schema that no document could be validated against.
 
     Raises:
         ScoringError: one sentence: what is wrong with it.
     """
     with _translated(_("the JSON Schema cannot be used")):
         text = _as_text(schema)
-        _held.set(_Held(text))
+        _validation.set(_Validation(text))
         _validator(text)
 
 
@@ -106,24 +107,24 @@ def _as_text(schema: Any) -> str:
 @lru_cache(maxsize=256)
 def _validator(text: str) -> Any:
     schema = json.loads(text)
-    named = schema.get("$schema", "") if isinstance(schema, dict) else ""
-    if not isinstance(named, str):
+    if isinstance(schema, dict) and not isinstance(schema.get("$schema", ""), str):
         raise ScoringError("schema.dialect")
+    # Draft 7 is what Ajv takes, and so promptfoo, where a schema names none.
     kind = validator_for(schema, default=Draft7Validator)
     # Its regular expressions are checked below: the validator's own check is Python's.
     _check_schema(kind, schema)
-    _look_through(schema, kind)
-    return _kind(kind)(schema, format_checker=_formats(), registry=Registry())
+    _check_subschemas(schema, kind)
+    return _build_validator(kind)(schema, format_checker=_formats(), registry=Registry())
 
 
 def _check_schema(kind: Any, schema: Any) -> None:
     """Refuse what is no schema, as `kind.check_schema` does, with our own keywords."""
-    own = _kind(kind)(kind.META_SCHEMA)
+    own = _build_validator(kind)(kind.META_SCHEMA)
     for error in own.iter_errors(schema):
         raise SchemaError.create_from(error)
 
 
-def _look_through(schema: Any, kind: Any) -> None:
+def _check_subschemas(schema: Any, kind: Any) -> None:
     """Refuse what only some documents would come upon, in every schema within a schema."""
     specification = specification_with(kind.META_SCHEMA["$schema"], default=DRAFT7)
     resource = specification.create_resource(schema)
@@ -131,19 +132,22 @@ def _look_through(schema: Any, kind: Any) -> None:
     while waiting:
         resource, resolver = waiting.pop()
         if isinstance(resource.contents, dict):
-            _check_one(resource.contents, resolver)
-        waiting += [(one, resolver.in_subresource(one)) for one in resource.subresources()]
+            _check_keywords(resource.contents, resolver)
+        below = [(inner, resolver.in_subresource(inner)) for inner in resource.subresources()]
+        waiting += below
 
 
-def _check_one(schema: Mapping[str, Any], resolver: Any) -> None:
+def _check_keywords(schema: Mapping[str, Any], resolver: Any) -> None:
     for name in REFERENCES:
         if isinstance(schema.get(name), str):
             _look_up(schema[name], resolver)
     patterns = schema.get("patternProperties", {})
     if patterns and "unevaluatedProperties" in schema:
         raise ScoringError("schema.unevaluated")
-    for pattern in [*patterns, *([schema["pattern"]] if "pattern" in schema else [])]:
-        _is_found(pattern, "")
+    for pattern in patterns:
+        _matches(pattern, "")
+    if "pattern" in schema:
+        _matches(schema["pattern"], "")
 
 
 def _look_up(reference: str, resolver: Any) -> None:
@@ -153,14 +157,14 @@ def _look_up(reference: str, resolver: Any) -> None:
         raise ScoringError("schema.no-target", reference=shortened(reference)) from None
 
 
-def _is_found(pattern: str, text: str) -> bool:
-    """Whether an expression is found; read with the flag u, as Ajv does, else without.
+def _matches(pattern: str, text: str) -> bool:
+    """Whether an expression is found in a text; read with the flag u, as Ajv does, else without.
 
     Raises:
         InvalidPatternError: it is none of ECMAScript's.
         ScoringError: it, or all of one document's, took too long.
     """
-    if time.monotonic() > _held.get().until:
+    if time.monotonic() > _validation.get().until:
         raise ScoringError("schema.regex-effort", seconds=SECONDS)
     try:
         return search(pattern, text, flags="u")
@@ -173,7 +177,7 @@ def _is_found(pattern: str, text: str) -> bool:
 
 
 def _pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) -> Iterator[Any]:
-    if isinstance(instance, str) and not _is_found(pattern, instance):
+    if isinstance(instance, str) and not _matches(pattern, instance):
         yield ValidationError(
             _("%(instance)s does not match %(pattern)s")
             % {"instance": f"{instance!r}", "pattern": f"{pattern!r}"}
@@ -183,24 +187,27 @@ def _pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) -> Iter
 def _pattern_properties(
     validator: Any, patterns: Mapping[str, Any], instance: Any, _schema: Any
 ) -> Iterator[Any]:
-    for pattern, schema in patterns.items() if isinstance(instance, dict) else ():
+    if not isinstance(instance, dict):
+        return
+    for pattern, schema in patterns.items():
         for name, value in instance.items():
-            if _is_found(pattern, name):
+            if _matches(pattern, name):
                 yield from validator.descend(value, schema, path=name, schema_path=pattern)
 
 
 @cache
-def _kind(kind: Any) -> Any:
-    """Return a validator that leaves regular expressions to us."""
+def _build_validator(kind: Any) -> Any:
+    """Return the class of a validator that leaves regular expressions to us."""
     usual = kind.VALIDATORS["additionalProperties"]
 
     def additional(validator: Any, allowed: Any, instance: Any, schema: Any) -> Iterator[Any]:
         patterns = schema.get("patternProperties")
         if patterns and isinstance(instance, dict):
+            # What a pattern matches is none of this keyword's: the usual one looks at the rest.
             instance = {
                 name: value
                 for name, value in instance.items()
-                if not any(_is_found(pattern, name) for pattern in patterns)
+                if not any(_matches(pattern, name) for pattern in patterns)
             }
             schema = {key: value for key, value in schema.items() if key != "patternProperties"}
         yield from usual(validator, allowed, instance, schema)
@@ -214,9 +221,9 @@ def _kind(kind: Any) -> Any:
         "additionalProperties": additional,
     }
     every = {**kind.VALIDATORS, **own}
-    found = extend(kind, {name: _counted(keyword) for name, keyword in every.items()})
-    found.evolve = _evolve
-    return found
+    validator = extend(kind, {name: _limit_effort(keyword) for name, keyword in every.items()})
+    validator.evolve = _evolve
+    return validator
 
 
 def _evolve(self: Any, **changes: Any) -> Any:
@@ -246,14 +253,14 @@ def _check_depth() -> None:
     raise RecursionError
 
 
-def _counted(keyword: Any) -> Any:
+def _limit_effort(keyword: Any) -> Any:
     """Return a keyword that gives up where its schema takes too long here."""
 
-    def counted(validator: Any, value: Any, instance: Any, schema: Any) -> Any:
+    def limited(validator: Any, value: Any, instance: Any, schema: Any) -> Any:
         check_effort()
         return keyword(validator, value, instance, schema)
 
-    return counted
+    return limited
 
 
 def _once(reference: Any) -> Any:
@@ -264,33 +271,37 @@ def _once(reference: Any) -> Any:
     """
 
     def once(validator: Any, name: Any, instance: Any, schema: Any) -> Iterator[Any]:
-        held, key = _held.get(), (id(schema), id(instance))
-        if key in held.kept:
+        validation = _validation.get()
+        key = (id(schema), id(instance))
+        if key in validation.valid:
             return
-        is_kept = True
+        is_valid = True
         for error in reference(validator, name, instance, schema) or ():
-            is_kept = False
+            is_valid = False
             yield error
-        if is_kept and held.remembers:
-            held.kept.add(key)
+        if is_valid and validation.may_remember:
+            validation.valid.add(key)
 
     return once
 
 
-def _comparable(value: Any) -> Any:
+def _comparable(value: Any) -> Hashable:
     """Return what is equal, and has the same hash, where JSON values are the same."""
     if isinstance(value, bool):
-        return "boolean", value
+        return "boolean", value  # Python's True equals 1, JSON's does not
     if isinstance(value, dict):
-        return "object", frozenset((name, _comparable(part)) for name, part in value.items())
+        members = [(name, _comparable(member)) for name, member in value.items()]
+        return "object", frozenset(members)
     if isinstance(value, list):
         return "list", tuple(map(_comparable, value))
-    return value
+    hashable: Hashable = value
+    return hashable
 
 
 def _unique_items(_validator: Any, unique: Any, instance: Any, _schema: Any) -> Iterator[Any]:
     if not unique or not isinstance(instance, list):
         return
+    # The usual one compares each with each: too slow for a long list.
     if len(set(map(_comparable, instance))) < len(instance):
         yield ValidationError(
             _("%(instance)s has non-unique elements") % {"instance": f"{instance!r}"}
@@ -298,7 +309,7 @@ def _unique_items(_validator: Any, unique: Any, instance: Any, _schema: Any) -> 
 
 
 def _enum(_validator: Any, allowed: Any, instance: Any, _schema: Any) -> Iterator[Any]:
-    members = _held.get().members
+    members = _validation.get().members
     if id(allowed) not in members:
         members[id(allowed)] = frozenset(map(_comparable, allowed))
     if _comparable(instance) not in members[id(allowed)]:
@@ -317,5 +328,5 @@ def _formats() -> FormatChecker:
 
 def _is_expression(instance: object) -> bool:
     if isinstance(instance, str):
-        _is_found(instance, "")
+        _matches(instance, "")
     return True

@@ -57,8 +57,9 @@ def _read_texts(assertion: Assertion, context: Context) -> list[str]:
     value = assertion.value
     if value is None or value == "":
         value = context.expected
-    texts = value if isinstance(value, list) else [value]
-    if not texts or not all(isinstance(text, str) and text for text in texts):
+    values = value if isinstance(value, list) else [value]
+    texts = [text for text in values if isinstance(text, str) and text]
+    if not texts or len(texts) < len(values):
         raise ScoringError("scorer.texts", type=assertion.type)
     return texts
 

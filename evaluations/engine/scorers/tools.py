@@ -17,7 +17,7 @@ from evaluations.engine.types import Answer, Assertion, AssertionResult, Directi
 __all__ = ["SCORERS"]
 
 
-def _list_calls(answer: Answer) -> list[Mapping[str, Any]]:
+def _list_calls(answer: Answer) -> list[Mapping[str, object]]:
     """Return the objects by which an answer calls tools: its data, else its text read as JSON."""
     data = answer.data
     if data is None:
@@ -68,15 +68,18 @@ def _join(names: Iterable[str]) -> str:
     return ", ".join(sorted(names)) or "none"
 
 
-def _list_declared(config: Mapping[str, Any], *, tools: bool) -> dict[str, Any]:
+def _list_declared(config: Mapping[str, object], *, tools: bool) -> dict[str, dict[str, Any]]:
     """Return the functions of a request by name; each of its tools holds one."""
-    functions = config.get("functions") or ()
-    if tools:
-        functions = [tool.get("function") or {} for tool in config.get("tools") or ()]
-    return {str(function.get("name")): function for function in functions}
+    entries = config.get("tools" if tools else "functions")
+    declared = {}
+    for entry in entries if isinstance(entries, list | tuple) else ():
+        function = entry.get("function") if tools and isinstance(entry, dict) else entry
+        if isinstance(function, dict):
+            declared[str(function.get("name"))] = function
+    return declared
 
 
-def _why_wrong(call: object, functions: Mapping[str, Any]) -> str | None:
+def _why_wrong(call: object, functions: Mapping[str, dict[str, Any]]) -> str | None:
     """Return why a call does not fit the functions that are declared, None where it does."""
     if not isinstance(call, dict) or not isinstance(call.get("name"), str):
         return "the answer is not a function call"

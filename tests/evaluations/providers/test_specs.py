@@ -37,6 +37,7 @@ GOOD = [
     ({"openai:gpt-4o": {"config": {"maxTokens": 3}}}, "openai", "gpt-4o"),
 ]
 BAD = [
+    ({"id": "echo", "prompts": 5}, "the prompts of echo must be a string or a list of strings"),
     ("opnai:x", "unknown provider “opnai”; did you mean “openai”?"),
     ("exec:rm", "“exec:rm” would run code, which AutoForge never does"),
     ("file://provider.js", "would run code"),
