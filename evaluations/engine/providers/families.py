@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from core.language import gettext as _
+
 __all__ = ["FAMILIES", "Family", "find_family", "fit_parameters", "thinks", "why_unsent"]
 
 SAMPLING: Final = frozenset({"temperature", "top_p"})
@@ -53,7 +55,7 @@ class Family:
 # The first that fits counts. Names are matched whole; a date or a fine-tuner's name may follow.
 FAMILIES: Final = (
     Family(
-        title="OpenAI's chat models of GPT-5",
+        title="GPT-5 chat models",
         names=re.compile(r"gpt-5(\.\d+)?-chat.*"),
         kinds=OPENAI_KINDS,
         source="https://platform.openai.com/docs/models/gpt-5-chat-latest",
@@ -70,7 +72,7 @@ FAMILIES: Final = (
         renamed=RENAMED,
     ),
     Family(
-        title="OpenAI's reasoning models (o1, o3, o4, GPT-5)",
+        title="OpenAI reasoning models (o1, o3, o4, GPT-5)",
         names=re.compile(r"(o\d+(-.*)?|gpt-5(-.*)?|codex-mini.*)"),
         kinds=OPENAI_KINDS,
         source=REASONING_GUIDE,
@@ -112,7 +114,7 @@ def find_family(kind: str, model: str) -> Family | None:
 def fit_parameters(kind: str, model: str, parameters: Mapping[str, object]) -> dict[str, object]:
     """Return the parameters as a model takes them: without what it refuses, by its own names."""
     family = find_family(kind, model)
-    unsent = _unsent(kind, family, parameters)
+    unsent = _explain_unsent(kind, family, parameters)
     fitted = {name: value for name, value in parameters.items() if name not in unsent}
     if family is None:
         return fitted
@@ -129,30 +131,40 @@ def fit_parameters(kind: str, model: str, parameters: Mapping[str, object]) -> d
 def why_unsent(kind: str, model: str, parameters: Mapping[str, object]) -> dict[str, str]:
     """Return what of the parameters is not sent as it stands: its name and one sentence."""
     family = find_family(kind, model)
-    sentences = _unsent(kind, family, parameters)
+    sentences = _explain_unsent(kind, family, parameters)
     if family is None:
         return sentences
     for name, own in family.renamed.items():
         if name in parameters:
-            sentences[name] = f"“{name}” is sent as {own}, as {family.title} call it"
+            sentences[name] = _("“%(name)s” is sent as %(own)s, its name for %(models)s") % {
+                "name": name,
+                "own": own,
+                "models": family.title,
+            }
     if not family.budget_thinking and _has_budget(parameters):
-        sentences["thinking"] = (
-            f"“thinking” is sent as adaptive: {family.title} take no budget of tokens for it"
-        )
+        sentences["thinking"] = _(
+            "“thinking” is sent as adaptive: %(models)s do not accept a token budget for it"
+        ) % {"models": family.title}
     return sentences
 
 
-def _unsent(kind: str, family: Family | None, parameters: Mapping[str, object]) -> dict[str, str]:
+def _explain_unsent(
+    kind: str, family: Family | None, parameters: Mapping[str, object]
+) -> dict[str, str]:
     """Return the names that are not sent, each with its sentence."""
     sentences: dict[str, str] = {}
     if family is not None:
-        sentences |= _refused(family, parameters)
+        sentences |= _explain_refused(family, parameters)
         if family.one_of_sampling and parameters.keys() >= SAMPLING:
-            sentences["top_p"] = f"“top_p” is not sent: {family.title} take it or temperature"
+            sentences["top_p"] = _(
+                "“top_p” is not sent: %(models)s accept either it or temperature, not both"
+            ) % {"models": family.title}
     if kind == "anthropic" and thinks(parameters):
         for name, value in parameters.items():
             if name in CLAUDE_SAMPLING and not _fits_thinking(name, value):
-                sentences[name] = f"“{name}” is not sent as it is: no Claude takes it with thinking"
+                sentences[name] = _(
+                    "“%(name)s” is not sent: Claude models do not accept this value with thinking"
+                ) % {"name": name}
     return sentences
 
 
@@ -165,13 +177,18 @@ def _fits_thinking(name: str, value: object) -> bool:
     return False  # top_k
 
 
-def _refused(family: Family, parameters: Mapping[str, object]) -> dict[str, str]:
+def _explain_refused(family: Family, parameters: Mapping[str, object]) -> dict[str, str]:
     switch, value = family.accepts_sampling_with
     if switch and parameters.get(switch) == value:
         return {}
-    hint = f" unless {switch} is {value}" if switch else ""
+    sentence = _("“%(name)s” is not sent: %(models)s do not accept it")
+    if switch:
+        sentence = _(
+            "“%(name)s” is not sent: %(models)s do not accept it unless %(switch)s is %(value)s"
+        )
     names = [name for name in parameters if name in family.refused]
-    return {name: f"“{name}” is not sent: {family.title} do not take it{hint}" for name in names}
+    words = {"models": family.title, "switch": switch, "value": value}
+    return {name: sentence % {**words, "name": name} for name in names}
 
 
 def thinks(parameters: Mapping[str, object]) -> bool:

@@ -25,9 +25,9 @@ RUBRIC_REPLY: Final[Mapping[str, object]] = {
 }
 CRITERION_REPLY: Final[Mapping[str, object]] = {"reason": REASON, "pass": YES_OR_NO}
 RELATIONS: Final[Mapping[str, tuple[str, bool]]] = {
-    "A": ("the answer's facts are a part of the reference's, and agree with it", True),
-    "B": ("the answer holds all of the reference's facts and more, and agrees with it", True),
-    "C": ("the answer holds the same facts as the reference", True),
+    "A": ("the answer contains some of the reference's facts, and agrees with it", True),
+    "B": ("the answer contains all of the reference's facts and more, and agrees with it", True),
+    "C": ("the answer contains the same facts as the reference", True),
     "D": ("the answer contradicts the reference", False),
     "E": ("they differ, and the difference does not matter for the facts", True),
 }
