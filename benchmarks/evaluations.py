@@ -139,10 +139,10 @@ def memory(_options: argparse.Namespace) -> None:
             manage(environment, "migrate", "--verbosity=0")
             # One by one: a program's peak begins at the memory of the process that starts it.
             with (place / "suite.jsonl").open("w") as stream:
-                stream.writelines(
-                    json.dumps({"variables": one["vars"], "assertions": one["assert"]}) + "\n"
-                    for one in tests(count)
-                )
+                for case in tests(count):
+                    # Two assertions: a file holds a million values, and a third would be more.
+                    row = {"variables": case["vars"], "assertions": case["assert"][:2]}
+                    stream.write(json.dumps(row) + "\n")
             manage(environment, "import_suite", str(place / "suite.jsonl"), "--name", "S")
             own = [sys.executable, str(ROOT / "manage.py"), "evaluate", "--suite", "S"]
             own += ["--prompt", "p", "--provider", "echo"]
