@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 from evaluations.engine.errors import SetupError, SuiteError
 from evaluations.engine.formats.yaml_document import Document, KeyPath
-from evaluations.engine.providers import ProviderSpec, list_left_out, parse_spec
+from evaluations.engine.providers import Kind, ProviderSpec, list_left_out, parse_spec
 from evaluations.promptfoo.files import CODE, Location, Source
 
 __all__ = ["ProviderSource", "list_models", "read_providers"]
@@ -72,7 +72,7 @@ def _read_provider(
         spec = parse_spec(loaded)
     except SetupError as error:
         raise SuiteError(error.sentence, at=location) from None
-    if spec.kind == "replay":
+    if spec.kind == Kind.REPLAY:
         source.path(spec.model, location)  # refuses a file outside, whether it is there or not
     for inside, sentence in list_left_out(entry):
         source.warn(sentence, document.location(*path, *inside))

@@ -27,7 +27,7 @@ from evaluations.engine.formats.documents import (
     case_from_document,
     case_key,
 )
-from evaluations.engine.providers import ProviderSpec, calculate_cost, find_price, make
+from evaluations.engine.providers import Kind, ProviderSpec, calculate_cost, find_price, make
 from evaluations.engine.scorers import required_models, service_calls
 from evaluations.engine.tokens import CHARACTERS_PER_TOKEN
 from evaluations.engine.types import Case
@@ -288,7 +288,7 @@ def with_full_name(spec: ProviderSpec, files: RunFiles) -> ProviderSpec:
     Raises:
         SetupError: they may not be read.
     """
-    if spec.kind != "replay":
+    if spec.kind != Kind.REPLAY:
         return spec
     try:
         return replace(spec, model=files.full_name(spec.model), label=spec.name)

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from core.errors import InvalidInputError
 from core.services import check_row, find_row, refuse_unknown
 from evaluations.engine.errors import SetupError
-from evaluations.engine.providers import PROVIDERS
+from evaluations.engine.providers import PROVIDERS, Kind
 from evaluations.engine.providers.addresses import make_policy
 from evaluations.engine.providers.base import MOST_AT_A_TIME
 from evaluations.engine.providers.keys import check_address, find_secret
@@ -34,7 +34,7 @@ FIELDS: Final = frozenset(
     {"name", "provider", "model", "base_url", "parameters", "concurrency", "requests_per_minute"}
     | {"tokens_per_minute", "timeout_seconds", "input_usd_per_million", "output_usd_per_million"}
 )
-NEEDS_MODEL: Final = ("openai", "anthropic", "openai-compatible")
+NEEDS_MODEL: Final = (Kind.OPENAI, Kind.ANTHROPIC, Kind.OPENAI_COMPATIBLE)
 
 
 @transaction.atomic
@@ -87,7 +87,7 @@ def delete_profiles(profile_ids: Iterable[UUID | str]) -> int:
 def list_providers() -> list[str]:
     """Return the kinds of providers that a profile may name, those of packages included."""
     # Recorded answers are files of the machine that a command runs on; no profile opens one.
-    return [name for name in PROVIDERS if name != "replay"]
+    return [name for name in PROVIDERS if name != Kind.REPLAY]
 
 
 def check_profile(fields: Mapping[str, Any]) -> dict[str, str]:

@@ -39,6 +39,7 @@ from evaluations.engine.protocol import (
     TaskResult,
 )
 from evaluations.engine.providers import (
+    Kind,
     Provider,
     ProviderSpec,
     find_price,
@@ -75,7 +76,7 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-UNCACHED: Final = ("echo", "replay")  # as fast as looking it up
+UNCACHED: Final = (Kind.ECHO, Kind.REPLAY)  # as fast as looking it up
 ENDED: Final = {"status", "summary", "overall_score", "started_at", "finished_at", "error"}
 TOLD_WITHIN: Final = timedelta(seconds=30)
 TO_RESUME: Final = (Run.Status.STOPPED, Run.Status.CANCELLED, Run.Status.FAILED)

@@ -7,6 +7,7 @@ contract ◀── openai, anthropic, local, offline ◀── specs (by name)
 from evaluations.engine.providers.base import (
     Capabilities,
     Environment,
+    Kind,
     Limits,
     Price,
     Provider,
@@ -21,6 +22,7 @@ __all__ = [
     "PROVIDERS",
     "Capabilities",
     "Environment",
+    "Kind",
     "Limits",
     "Price",
     "Provider",

@@ -6,7 +6,7 @@ from typing import Final
 
 from evaluations.engine.errors import BrokenAnswerError, SetupError
 from evaluations.engine.providers.addresses import make_policy
-from evaluations.engine.providers.base import Capabilities, Environment, Limits, ProviderSpec
+from evaluations.engine.providers.base import Capabilities, Environment, Kind, Limits, ProviderSpec
 from evaluations.engine.providers.families import fit_parameters, thinks
 from evaluations.engine.providers.http import Client
 from evaluations.engine.providers.keys import address, key_for
@@ -133,7 +133,7 @@ def _build_body(request: Request) -> dict[str, object]:
     if not messages:
         # A chat of instructions alone: the API asks for a message, so they are the user's.
         messages, system = [Message(role="user", content=system)], ""
-    parameters = fit_parameters("anthropic", request.model, request.parameters)
+    parameters = fit_parameters(Kind.ANTHROPIC, request.model, request.parameters)
     body: dict[str, object] = {
         "model": request.model,
         # The budget of thoughts counts towards it (`families.THINKING_GUIDE`).

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from enum import StrEnum
 from typing import Final, Protocol
 
 from evaluations.engine.types import Answer, Request, Vector
@@ -12,6 +13,7 @@ __all__ = [
     "MOST_AT_A_TIME",
     "Capabilities",
     "Environment",
+    "Kind",
     "Limits",
     "MakeProvider",
     "Price",
@@ -22,13 +24,31 @@ __all__ = [
 ]
 
 
-ADDRESSES: Final = {
-    "openai": "OPENAI_BASE_URL",
-    "anthropic": "ANTHROPIC_BASE_URL",
-    "openai-compatible": "OPENAI_COMPATIBLE_BASE_URL",
+MOST_AT_A_TIME: Final = 1024  # calls of one model; each is a connection and a task
+
+
+class Kind(StrEnum):
+    """The kinds of providers that are ours; a spec's is a string, since packages add others."""
+
+    ANTHROPIC = "anthropic"
+    ECHO = "echo"
+    """It answers with the prompt."""
+    LOCAL = "local"
+    """A small model on this machine."""
+    LOCAL_EMBEDDINGS = "local-embeddings"
+    OPENAI = "openai"
+    OPENAI_COMPATIBLE = "openai-compatible"
+    """Any service that speaks OpenAI's protocol."""
+    REPLAY = "replay"
+    """Recorded answers, from a file."""
+
+
+ADDRESSES: Final[Mapping[str, str]] = {
+    Kind.OPENAI: "OPENAI_BASE_URL",
+    Kind.ANTHROPIC: "ANTHROPIC_BASE_URL",
+    Kind.OPENAI_COMPATIBLE: "OPENAI_COMPATIBLE_BASE_URL",
 }
 """The variable that holds a service's address, by the kind of its provider."""
-MOST_AT_A_TIME: Final = 1024  # calls of one model; each is a connection and a task
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,7 +122,7 @@ class ProviderSpec:
     """What to ask, as a person chose it. It holds no key."""
 
     kind: str
-    """A name in `providers`, such as "openai"."""
+    """A `Kind`, or the kind of a package's provider."""
     model: str = ""
     """Name of the model at the provider."""
     label: str = ""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from core.language import gettext as _
+from evaluations.engine.providers.base import Kind
 
 __all__ = ["FAMILIES", "Family", "find_family", "fit_parameters", "thinks", "why_unsent"]
 
@@ -18,7 +19,7 @@ OPENAI_SAMPLING: Final = SAMPLING | {
     "presence_penalty", "frequency_penalty", "logit_bias", "logprobs", "top_logprobs",
 }  # fmt: skip
 CLAUDE_SAMPLING: Final = SAMPLING | {"top_k"}
-OPENAI_KINDS: Final = ("openai", "openai-compatible")
+OPENAI_KINDS: Final = (Kind.OPENAI, Kind.OPENAI_COMPATIBLE)
 RENAMED: Final = {"max_tokens": "max_completion_tokens"}
 REASONING_GUIDE: Final = (
     "https://learn.microsoft.com/azure/ai-foundry/openai/how-to/reasoning (not supported: "
@@ -82,7 +83,7 @@ FAMILIES: Final = (
     Family(
         title="Claude Opus 4.7 and later, Claude 5 and later",
         names=re.compile(r"claude-(opus-4-([7-9]|\d\d)(?!\d)|[a-z]+-([5-9]|\d\d)(?!\d)|mythos).*"),
-        kinds=("anthropic",),
+        kinds=(Kind.ANTHROPIC,),
         source=MIGRATION_GUIDE,
         refused=CLAUDE_SAMPLING,
         budget_thinking=False,
@@ -90,7 +91,7 @@ FAMILIES: Final = (
     Family(
         title="Claude 4.1 to 4.6",
         names=re.compile(r"claude-[a-z]+-4-[1-6](?!\d).*"),
-        kinds=("anthropic",),
+        kinds=(Kind.ANTHROPIC,),
         source=MIGRATION_GUIDE,
         one_of_sampling=True,
     ),
@@ -159,7 +160,7 @@ def _explain_unsent(
             sentences["top_p"] = _(
                 "“top_p” is not sent: %(models)s accept either it or temperature, not both"
             ) % {"models": family.title}
-    if kind == "anthropic" and thinks(parameters):
+    if kind == Kind.ANTHROPIC and thinks(parameters):
         for name, value in parameters.items():
             if name in CLAUDE_SAMPLING and not _fits_thinking(name, value):
                 sentences[name] = _(

@@ -1,7 +1,7 @@
 """Which service answers: what makes the answers of two models interchangeable, or not."""
 
 from evaluations.engine.errors import SetupError
-from evaluations.engine.providers.base import ADDRESSES, Environment, ProviderSpec
+from evaluations.engine.providers.base import ADDRESSES, Environment, Kind, ProviderSpec
 
 __all__ = ["provider_fingerprint"]
 
@@ -9,7 +9,7 @@ __all__ = ["provider_fingerprint"]
 def provider_fingerprint(spec: ProviderSpec, environment: Environment) -> str:
     """Return the kind of a provider and where it is: its address, or the file of a local model."""
     where = spec.base_url or environment.get(ADDRESSES.get(spec.kind, ""), "")
-    if spec.kind == "local":
+    if spec.kind == Kind.LOCAL:
         where = _file_of(environment)
     return f"{spec.kind} {where.rstrip('/')}"
 

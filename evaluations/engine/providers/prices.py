@@ -5,14 +5,14 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final
 
-from evaluations.engine.providers.base import Price, PriceTier, ProviderSpec, Rates
+from evaluations.engine.providers.base import Kind, Price, PriceTier, ProviderSpec, Rates
 from evaluations.engine.types import CacheTokens
 
 __all__ = ["calculate_cost", "find_price"]
 
 MILLION: Final = Decimal(1_000_000)
-PUBLISHED: Final = ("openai", "anthropic")
-FREE: Final = ("echo", "replay", "local", "local-embeddings")
+PUBLISHED: Final = (Kind.OPENAI, Kind.ANTHROPIC)
+FREE: Final = (Kind.ECHO, Kind.REPLAY, Kind.LOCAL, Kind.LOCAL_EMBEDDINGS)
 NO_CACHE: Final = CacheTokens()
 # What Anthropic's cache costs, in prices of its input: https://platform.claude.com/docs/en/
 # build-with-claude/prompt-caching#pricing. It holds for a team's own price of such a model.
@@ -34,7 +34,7 @@ PUBLISHED_RATES: Final = {
 def find_price(spec: ProviderSpec) -> Price | None:
     """Return the price of a model, None where it is not known."""
     if spec.price is not None:
-        return _with_cache(spec.price) if spec.kind == "anthropic" else spec.price
+        return _with_cache(spec.price) if spec.kind == Kind.ANTHROPIC else spec.price
     if spec.kind in FREE:
         return Price(input_usd_per_million=Decimal(0), output_usd_per_million=Decimal(0))
     return _published(spec.kind, spec.model) if spec.kind in PUBLISHED else None

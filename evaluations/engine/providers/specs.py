@@ -17,6 +17,7 @@ from evaluations.engine.providers.addresses import make_policy
 from evaluations.engine.providers.base import (
     MOST_AT_A_TIME,
     Environment,
+    Kind,
     Limits,
     MakeProvider,
     Provider,
@@ -53,13 +54,13 @@ PACKAGE: Final = "evaluations.engine.providers"
 GROUP: Final = "autoforge.providers"
 """The entry points of packages that add providers: the kind, and what makes one."""
 OURS: Final[Mapping[str, MakeProvider]] = {
-    "openai": _lazy("openai", "make_openai"),
-    "anthropic": _lazy("anthropic", "make_anthropic"),
-    "openai-compatible": _lazy("openai", "make_compatible"),
-    "local": _lazy("local", "make_local"),
-    "local-embeddings": _lazy("local_embeddings", "make_local_embeddings"),
-    "replay": _without_files,
-    "echo": _lazy("offline", "make_echo"),
+    Kind.OPENAI: _lazy("openai", "make_openai"),
+    Kind.ANTHROPIC: _lazy("anthropic", "make_anthropic"),
+    Kind.OPENAI_COMPATIBLE: _lazy("openai", "make_compatible"),
+    Kind.LOCAL: _lazy("local", "make_local"),
+    Kind.LOCAL_EMBEDDINGS: _lazy("local_embeddings", "make_local_embeddings"),
+    Kind.REPLAY: _without_files,
+    Kind.ECHO: _lazy("offline", "make_echo"),
 }
 KIND: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 MIDDLES: Final = {
@@ -245,11 +246,11 @@ def _parse_text(text: str) -> ProviderSpec:
     if middle in middles:
         model = rest
     if kind in EXAMPLES and (not model or model in middles):
-        what = _("a file") if kind == "replay" else _("a model")
+        what = _("a file") if kind == Kind.REPLAY else _("a model")
         raise SetupError("provider.needs", kind=kind, what=what, examples=EXAMPLES[kind])
     if kind == "ollama":
         return ProviderSpec(
-            kind="openai-compatible", model=model, base_url=OLLAMA, label=f"ollama:{model}"
+            kind=Kind.OPENAI_COMPATIBLE, model=model, base_url=OLLAMA, label=f"ollama:{model}"
         )
     if kind == "file" and text.endswith((".yaml", ".yml", ".json")):
         raise SetupError("provider.list", text=text)
@@ -361,7 +362,7 @@ def make(spec: ProviderSpec, environment: Environment, files: RunFiles = NO_FILE
         >>> asyncio.run(ask())
         'Hi'
     """
-    if spec.kind == "replay":
+    if spec.kind == Kind.REPLAY:
         return make_replay(spec, files)
     _check_kind(spec.kind)
     return PROVIDERS[spec.kind](spec, environment)

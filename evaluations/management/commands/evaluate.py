@@ -23,7 +23,7 @@ from core.sentences import Sentence
 from evaluations import reporting
 from evaluations.adapters import find_spec, spec_from_target
 from evaluations.engine.files import RunFiles
-from evaluations.engine.providers import Limits, ProviderSpec, make
+from evaluations.engine.providers import Kind, Limits, ProviderSpec, make
 from evaluations.engine.providers.families import why_unsent
 from evaluations.engine.types import Case
 from evaluations.fit import list_misfits
@@ -326,7 +326,7 @@ def _typed_files(options: dict[str, Any]) -> frozenset[str]:
 def _refuse_recorded(columns: Sequence[PlannedColumn], options: dict[str, Any]) -> None:
     """Refuse to leave recorded answers to a worker, which opens no files."""
     judges = (options["judge"], options["embeddings"])
-    recorded = [column.spec.name for column in columns if column.spec.kind == "replay"]
+    recorded = [column.spec.name for column in columns if column.spec.kind == Kind.REPLAY]
     recorded += [text for text in judges if text.startswith("replay:")]
     if recorded:
         raise InvalidInputError(
@@ -340,7 +340,7 @@ def _recorded_files(run: Run | None) -> frozenset[str]:
         return frozenset()
     targets = [Target.read(row.target) for row in run.evaluations.all()]
     targets += RunSettings.read(run.settings).models.values()
-    return frozenset(target.model for target in targets if target.kind == "replay")
+    return frozenset(target.model for target in targets if target.kind == Kind.REPLAY)
 
 
 def _refuse_unwritable(path: Path) -> None:
