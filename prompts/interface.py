@@ -1,11 +1,11 @@
-"""The only door to prompts for other apps and programs: it hands out frozen values, never models.
+"""The interface to prompts for other apps and programs: immutable values, never models.
 
-    text = get_prompt("support-reply")                   # where the label production stands
+    text = get_prompt("support-reply")                   # the version labelled production
     text = get_prompt("support-reply", label="staging")
     text = get_prompt("support-reply", version=3)
     render("support-reply", {"customer": "…"})
 
-Apps add release checks, panels and scores by what is imported from `prompts.extensions` here.
+Apps add release checks, panels and scores with the functions imported from `prompts.extensions`.
 """
 
 from collections.abc import Mapping
@@ -58,70 +58,70 @@ PRODUCTION: Final = "production"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PromptText:
-    """What one version of a prompt says."""
+    """One version of a prompt."""
 
     prompt_id: UUID
     """Key of the prompt."""
     version_id: UUID
     """Key of the version."""
     name: str
-    """What programs call the prompt."""
+    """Name of the prompt, as used in code."""
     title: str
-    """What people call the prompt."""
+    """Display title of the prompt."""
     number: int
     """Number of the version, from 1."""
     content: str
-    """The text, exactly as it was saved; of a chat its messages as JSON."""
+    """The text exactly as it was saved; for a chat, its messages as JSON."""
     content_hash: str
-    """SHA-256 of all that decides what is rendered, 64 hexadecimal characters."""
+    """SHA-256 of everything that determines the rendered text, 64 hexadecimal characters."""
     kind: str
     """"text" or "chat"."""
     syntax: str
     """"plain", "mustache" or "jinja"."""
     config: Mapping[str, object]
-    """The model, parameters, tools and schema that it is meant for, see `prompts.config`."""
+    """The model, parameters, tools and schema that it is meant for; see `prompts.config`."""
     template: Template
     """The text with its variables and includes, ready to be rendered."""
 
     @property
     def variables(self) -> tuple[Variable, ...]:
-        """What the text asks for."""
+        """The variables of the text."""
         return self.template.variables
 
     def render(self, values: Mapping[str, object]) -> str | tuple[Message, ...]:
-        """Return the text, or the messages of a chat, with the values in their places.
+        """Return the text, or the messages of a chat, with the values inserted.
 
         Raises:
-            TemplateError: values are missing, unknown or of wrong types; each is named.
+            TemplateError: values are missing, unknown or of the wrong type; all of them are named.
         """
         return render_template(self.template, values)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rendered:
-    """A rendered prompt and the version it is of."""
+    """A rendered prompt with its version."""
 
     prompt: PromptText
-    """What was rendered."""
+    """The version that was rendered."""
     text: str
-    """The text; of a chat empty."""
+    """The text; empty for a chat."""
     messages: tuple[Message, ...]
-    """The messages of a chat; of a text one of the user."""
+    """The messages of a chat; for a text, a single user message."""
 
 
 def get_prompt(name: str, *, label: str = PRODUCTION, version: int | None = None) -> PromptText:
-    """Return the version of a prompt that a label stands at, or that of a number.
+    """Return the version of a prompt that a label points to, or the version with a number.
 
-    Kept in memory where that is safe (see `prompts.releases_cache`): a label that moves is seen by
-    the next call of every process. Without memory it is one query.
+    Cached where that is safe (see `prompts.releases_cache`): when a label moves, the next call in
+    every process returns the new version. Without the cache, it takes one query.
 
     Args:
-        name: the prompt's name, or a title that no other prompt in use has.
-        label: `production` unless said otherwise; `latest` is the newest version.
-        version: a version's number, instead of a label.
+        name: the name of the prompt, or a title that is unique among prompts in use.
+        label: default `production`; `latest` is the newest version.
+        version: a version number, instead of a label.
 
     Raises:
-        NotFoundError: there is no such prompt, label or version; says what there is.
+        NotFoundError: there is no such prompt, label or version; the message lists them.
 
     Examples:
         >>> prompt = get_prompt("support-reply")
@@ -137,10 +137,10 @@ def get_prompt(name: str, *, label: str = PRODUCTION, version: int | None = None
 
 
 def find_prompt(text: str) -> PromptText:
-    """Return the version that NAME, NAME@LABEL or NAME:N means; NAME alone is the newest.
+    """Return the version that NAME, NAME@LABEL or NAME:N refers to; NAME alone is the newest.
 
     Raises:
-        NotFoundError: there is no such prompt, label or version; says what there is.
+        NotFoundError: there is no such prompt, label or version; the message lists them.
 
     Examples:
         >>> find_prompt("support-reply@production").number
@@ -164,11 +164,11 @@ def render(
     label: str = PRODUCTION,
     version: int | None = None,
 ) -> Rendered:
-    """Return a prompt with the values in their places.
+    """Return a prompt with the values inserted.
 
     Raises:
         NotFoundError: there is no such prompt, label or version.
-        TemplateError: values are missing, unknown or of wrong types; each is named.
+        TemplateError: values are missing, unknown or of the wrong type; all of them are named.
 
     Examples:
         >>> render("support-reply", {"customer": "Aiko"}).text
@@ -187,7 +187,7 @@ def render(
 
 
 def get_prompt_text(*, prompt_id: UUID | str, number: int | None = None) -> PromptText:
-    """Return version `number` of a prompt by its key, or its current one.
+    """Return version `number` of the prompt with this key, or its current version.
 
     Raises:
         NotFoundError: there is no such prompt or version, or the prompt is deleted.
@@ -204,22 +204,22 @@ def get_prompt_text(*, prompt_id: UUID | str, number: int | None = None) -> Prom
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PromptChoice:
-    """A prompt to choose, with what its versions are called."""
+    """A prompt to choose from, with its versions and labels."""
 
     prompt_id: UUID
     """Key of the prompt."""
     name: str
-    """What programs call it."""
+    """Its name, as used in code."""
     title: str
     """Display name."""
     newest: int
-    """Number of its newest version; the others are 1 up to it."""
+    """Number of its newest version; its versions are 1 to this number."""
     labels: Mapping[str, int]
-    """Label → number of the version where it stands."""
+    """Label → number of the version it points to."""
 
 
 def list_prompts(limit: int = 200) -> list[PromptChoice]:
-    """Return prompts to choose from, the ones changed last first; two queries.
+    """Return prompts to choose from, the most recently changed first; two queries.
 
     Examples:
         >>> [(choice.name, choice.newest) for choice in list_prompts()]
@@ -230,7 +230,7 @@ def list_prompts(limit: int = 200) -> list[PromptChoice]:
 
 
 def search_prompts(text: str, limit: int = 20) -> list[PromptChoice]:
-    """Return prompts in use that hold every word of `text`, the best match first; two queries.
+    """Return prompts in use that contain every word of `text`, the best match first; two queries.
 
     Examples:
         >>> [choice.title for choice in search_prompts("thank")]
@@ -241,7 +241,7 @@ def search_prompts(text: str, limit: int = 20) -> list[PromptChoice]:
 
 
 def get_choice(prompt_id: UUID | str) -> PromptChoice:
-    """Return one prompt to choose versions of.
+    """Return one prompt to choose a version of.
 
     Raises:
         NotFoundError: there is no such prompt, or it is deleted.
@@ -255,7 +255,7 @@ def get_choice(prompt_id: UUID | str) -> PromptChoice:
 
 
 def list_checked_labels() -> list[str]:
-    """Return the labels that move only to a version that passes every check, by name.
+    """Return the labels that only move to a version that passes every release check, by name.
 
     Examples:
         >>> list_checked_labels()
@@ -276,7 +276,7 @@ def _choice(prompt: Any) -> PromptChoice:
 
 
 def _key(name: str, label: str, version: int | None) -> str:
-    # Names of prompts may hold what a cache's key must not.
+    # Names of prompts may contain characters that are not allowed in cache keys.
     text = f"{version or ''}:{label}:{name}"
     return text.encode("utf-8", "surrogatepass").hex()
 

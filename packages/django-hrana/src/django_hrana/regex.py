@@ -1,14 +1,13 @@
-"""Regular expressions without REGEXP: Python's patterns as automata that SQL runs.
+"""Regular expressions without REGEXP: Python patterns compiled to automata that run in SQL.
 
-The server has no REGEXP and takes no functions of ours. A pattern is parsed by Python's own parser
-and becomes a nondeterministic automaton; a recursive query carries the set of its states from
-character to character, so that its time grows with the length of the text and never explodes. The
-answer equals `re.search`: categories and case follow Unicode as `re` does. What remembers what it
-matched is no regular language and is refused: backreferences, lookaround, conditions, atomic
-groups.
+libSQL servers have no REGEXP and cannot call Python functions. A pattern is parsed with Python's
+own parser and compiled to a nondeterministic finite automaton. A recursive query advances the set
+of its active states one character at a time, so the run time is proportional to the length of the
+text and cannot explode. The result is that of `re.search`: character classes and case-insensitive
+matching follow Unicode as in `re`. Constructs that are not regular in the formal sense are
+rejected: backreferences, lookaround, conditions and atomic groups.
 
-Limits: text behind a NUL character is not seen; patterns that need more than 5000 states are
-refused.
+Limits: text after a NUL character is ignored; patterns with more than 5000 states are rejected.
 
 Source: K. Thompson, "Regular Expression Search Algorithm", 1968.
 """
@@ -36,14 +35,16 @@ Edge = tuple[int, int | None, int, int | None, int]
 
 __all__ = ["MAX_STATES", "Automaton", "UnsupportedRegex", "compile_regex"]
 
-MAX_STATES: Final = 5000  # each is a few edges in a parameter of the query, and work in each step
-BLOCK_BITS: Final = 9  # of 512 characters: the server looks at the few ranges of one block
-ANYTHING: Final = -1  # the class of everything beyond ASCII
+MAX_STATES: Final = 5000  # each adds a few edges to a query parameter, and work to each step
+BLOCK_BITS: Final = (
+    9  # blocks of 512 characters: the server only checks the few ranges of one block
+)
+ANYTHING: Final = -1  # the class of all characters beyond ASCII
 BEYOND_ASCII: Final = ((128, sys.maxunicode),)
 NEWLINE: Final = 10
 ASSERTIONS: Final = {
-    # The number that stands for it: in SQL, p is how many characters were read, c is the next one,
-    # n is the length.
+    # Name → number in the edges. In SQL, p is the number of characters read, c the next character
+    # and n the length of the text.
     "start": 1,
     "end": 2,
     "very end": 3,
@@ -65,7 +66,7 @@ REFUSED: Final = {
 
 
 class UnsupportedRegex(ValueError):
-    """A pattern that cannot be run on the server; `str()` says which part, and what to do."""
+    """A pattern that the server cannot run; `str()` names the construct and the alternatives."""
 
     def __init__(self, construct: str) -> None:
         super().__init__(
@@ -76,27 +77,28 @@ class UnsupportedRegex(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Automaton:
-    """A pattern, ready to become SQL."""
+    """A compiled pattern that can be converted to SQL."""
 
     literal: str | None
-    """The text to look for, where the pattern is nothing else."""
+    """The string to search for, if the pattern is a plain string; otherwise None."""
     edges: str
-    """JSON: [from, bits, bits, class, to] for each way from state to state. The bits say which of
-    the characters 0 to 63 and 64 to 127 may be read, the class which others. Where no character is
-    read, the first bits are null, and the second are the assertion that must hold."""
+    """JSON list of [from, bits, bits, class, to], one per edge. The bits are masks of the
+    characters 0 to 63 and 64 to 127 that the edge accepts, and the class selects the others. For
+    an edge that reads no character, the first bits are null and the second are the assertion that
+    must hold."""
     classes: str
-    """JSON: [class, block, low, high] for sets beyond ASCII; a block is 512 characters."""
+    """JSON list of [class, block, low, high] for sets beyond ASCII; a block has 512 characters."""
     end: int
-    """The state in which the pattern has matched; 0 is the first."""
+    """The accepting state; state 0 is the initial one."""
     assertions: frozenset[int]
-    """Assertions in it."""
+    """Numbers of the assertions in the pattern."""
 
     def sql(self, operand: str, params: Sequence[object]) -> tuple[str, tuple[Any, ...]]:
-        """Return an expression that is 1, 0, or NULL where the operand is.
+        """Return a SQL expression and its parameters; it is 1 or 0, or NULL if the operand is NULL.
 
         Args:
-            operand: SQL of the text; it comes once.
-            params: its parameters.
+            operand: SQL expression of the text; it is used once.
+            params: the parameters of the operand.
         """
         if self.literal is not None:
             return f"(INSTR(CAST({operand} AS TEXT), %s) > 0)", (*params, self.literal)
@@ -107,9 +109,9 @@ class Automaton:
 
 NEXT: Final = "UNICODE(SUBSTR(s, p + 1, 1))"
 PREVIOUS: Final = "UNICODE(SUBSTR(s, p, 1))"
-# r_x: the text and its length. r_e: the edges. r_k: the classes. r_run: each state q that is
-# reached when p characters are read, c being the next one. UNION drops what is there already, so
-# that a text of n characters makes at most a row for each character and state.
+# r_x: the text and its length. r_e: the edges. r_k: the classes. r_run: each state q that is active
+# after p characters, with the next character c. UNION drops duplicates, so a text of n characters
+# produces at most one row per character and state.
 SQL: Final = (
     "(WITH RECURSIVE "
     "r_x(s, n) AS MATERIALIZED (SELECT r_t, LENGTH(r_t) FROM "
@@ -159,7 +161,7 @@ CONDITIONS: Final = {
 
 
 def _assertions_sql(assertions: Iterable[int]) -> str:
-    """Return the SQL that says whether the assertion e.b holds; 0 always does."""
+    """Return SQL that checks whether the assertion e.b holds; 0 always does."""
     cases = []
     for name, number in ASSERTIONS.items():
         if number in assertions:
@@ -169,11 +171,11 @@ def _assertions_sql(assertions: Iterable[int]) -> str:
 
 @lru_cache(maxsize=512)
 def compile_regex(pattern: str, *, ignore_case: bool = False) -> Automaton:
-    """Return the automaton of one of Python's regular expressions.
+    """Return the automaton of a Python regular expression.
 
     Raises:
         re.error: the pattern is not valid.
-        UnsupportedRegex: it is no regular language, or too large.
+        UnsupportedRegex: it is not regular in the formal sense, or too large.
     """
     tree = _parser.parse(pattern, re.IGNORECASE if ignore_case else 0)
     literal = _literal(tree)
@@ -182,7 +184,7 @@ def compile_regex(pattern: str, *, ignore_case: bool = False) -> Automaton:
         return Automaton(literal=literal, edges="[]", classes="[]", end=0, assertions=frozenset())
     start, flags = builder.new_state(), tree.state.flags
     if not _is_anchored(tree):
-        builder.read(start, ALL, start)  # `re.search` may begin anywhere
+        builder.read(start, ALL, start)  # `re.search` can match anywhere
     first = builder.new_state()
     builder.skip(start, first)
     end = builder.sequence(tree, first, flags)
@@ -197,9 +199,9 @@ def compile_regex(pattern: str, *, ignore_case: bool = False) -> Automaton:
 
 
 def _without_skips(edges: Sequence[Edge], end: int) -> list[Edge]:
-    """Return the same automaton in which nearly every edge reads a character.
+    """Return an equivalent automaton in which almost every edge reads a character.
 
-    What is left without reading: assertions, and the last step to the end.
+    Only assertions, and the last step to the accepting state, read none.
     """
     leaving: dict[int, list[Edge]] = {}
     for edge in edges:
@@ -224,7 +226,7 @@ def _without_skips(edges: Sequence[Edge], end: int) -> list[Edge]:
 
 
 def _reached(state: int, leaving: dict[int, list[Edge]]) -> set[int]:
-    """Return the states that can be reached without reading and without assertions."""
+    """Return the states that are reachable without reading a character or checking an assertion."""
     reached, todo = {state}, [state]
     while todo:
         for _from, low, assertion, _number, to in leaving.get(todo.pop(), ()):
@@ -242,7 +244,7 @@ def _literal(tree: Any) -> str | None:
 
 
 def _is_anchored(tree: Any) -> bool:
-    """Whether it can match at the beginning of the text only."""
+    """Return whether the pattern can only match at the beginning of the text."""
     if not len(tree):
         return False
     operation, argument = tree[0]
@@ -252,7 +254,7 @@ def _is_anchored(tree: Any) -> bool:
 
 @dataclass(slots=True)
 class _Builder:
-    """Builds the automaton from the parser's tree; methods take a state and return the next."""
+    """Builds an automaton from the parse tree; methods take a state and return the next one."""
 
     edges: list[Edge] = field(default_factory=list)
     assertions: set[int] = field(default_factory=set)
@@ -266,26 +268,26 @@ class _Builder:
         return self.states - 1
 
     def read(self, state: int, ranges: Ranges, following: int) -> None:
-        """Go on when the next character is in the set."""
+        """Add an edge that reads one character of the set."""
         low, high, others = _split(ranges)
         number: int | None = None
         if others == BEYOND_ASCII:
-            number = ANYTHING  # as for a dot: over two thousand rows of blocks are saved
+            number = ANYTHING  # such as a dot: saves over two thousand rows of blocks
         elif others:
             number = self.classes.setdefault(others, len(self.classes))
         self.edges.append((state, low, high, number, following))
 
     def skip(self, state: int, following: int, assertion: int = 0) -> None:
-        """Go on without reading, if an assertion holds."""
+        """Add an edge that reads no character, with an assertion that must hold, if any."""
         if assertion:
             self.assertions.add(assertion)
         self.edges.append((state, None, assertion, None, following))
 
     def class_rows(self) -> list[tuple[int, int, int, int]]:
-        """Return the sets of many ranges, by blocks: the server finds one by its number."""
+        """Return the rows of the character classes, split into blocks for a fast lookup."""
         numbered = [(number, ranges) for ranges, number in self.classes.items()]
         for is_ascii in (False, True):
-            # What a word boundary compares is no edge: its characters are needed besides.
+            # Word boundaries are assertions, not edges, so their characters are added separately.
             suffix = ", ASCII" if is_ascii else ""
             boundaries = {
                 ASSERTIONS[f"word boundary{suffix}"],
@@ -348,26 +350,26 @@ class _Builder:
 
 @lru_cache(maxsize=64)
 def _split(ranges: Ranges) -> tuple[int, int, Ranges]:
-    """Return a set as the bits of its ASCII characters, twice 64 of them, and the others."""
+    """Return two 64-bit masks of the ASCII characters in a set, and its other characters."""
     return _bits(ranges, 0), _bits(ranges, 64), union(_beyond_ascii(ranges))
 
 
 def _beyond_ascii(ranges: Ranges) -> Iterator[tuple[int, int]]:
-    """Yield the part of a set that is not ASCII."""
+    """Yield the ranges of a set beyond ASCII."""
     for low, high in ranges:
         if high >= BEYOND_ASCII[0][0]:
             yield max(low, BEYOND_ASCII[0][0]), high
 
 
 def _bits(ranges: Ranges, first: int) -> int:
-    """Return which of the 64 characters from `first` on are in the set, as a signed integer."""
+    """Return a mask of the 64 characters from `first` that are in the set, as a signed integer."""
     bits = 0
     for low, high in ranges:
         if low >= first + 64:
             break  # they are sorted
         for code in range(max(low, first), min(high, first + 63) + 1):
             bits |= 1 << (code - first)
-    # SQL's integers are signed: the last of the 64 bits is the sign.
+    # SQL integers are signed: bit 63 is the sign.
     return bits - (1 << 64) if bits >> 63 else bits
 
 
@@ -386,7 +388,7 @@ def _assertion(code: object, flags: int) -> int:
 
 
 def _characters(operation: object, argument: Any, flags: int) -> Ranges:
-    """Return the characters that one element of a pattern matches."""
+    """Return the characters that a single element of a pattern matches."""
     if operation is sre.ANY:
         return ALL if flags & re.DOTALL else complement(((NEWLINE, NEWLINE),))
     if operation is sre.LITERAL:
