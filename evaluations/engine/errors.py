@@ -1,7 +1,7 @@
 """Errors of the engine.
 
     EngineError
-    ├── SuiteError            a file or a definition is wrong: mend the input (it names the place)
+    ├── SuiteError            a file or a definition is wrong: fix the input (it names the place)
     ├── ScoringError          an answer could not be scored: an error of the case, never a failure
     └── ProviderError         a model did not answer
         ├── SetupError        a key, an address or a package is missing, or the name is unknown
@@ -15,7 +15,7 @@
         └── UnansweredError   no answer in time; the service may have worked on it all the same
 
 `may_retry` says whether the same request can be sent again without the risk of paying twice: where
-the service said that it did not do the work. No message holds a key.
+the service said that it did not do the work. No message contains a key.
 """
 
 from typing import Any, ClassVar

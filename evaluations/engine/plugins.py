@@ -73,7 +73,7 @@ class Plugin:
 
 
 def shorten_reason(error: Exception) -> str:
-    """Return what an error of somebody else's code says, on one line."""
+    """Return the message of an error in a package's code, on one line."""
     return " ".join(f"{type(error).__name__}: {error}".split())[:LONGEST_REASON]
 
 
@@ -149,12 +149,13 @@ class Registry(Mapping[str, T], Generic[T]):
                 faults.append(error.sentence)
         added: dict[str, T] = {}
         for name, candidates in offers.items():
-            (first, item), *others = candidates
+            (plugin, item), *others = candidates
             if name in self._ours:
-                faults.append(first.fault("plugin.ours", name=name).sentence)
+                faults.append(plugin.fault("plugin.ours", name=name).sentence)
             elif others:
-                other = others[0][0].package
-                faults.append(first.fault("plugin.twice", name=name, other=other).sentence)
+                other_plugin, _other_item = others[0]
+                other = other_plugin.package
+                faults.append(plugin.fault("plugin.twice", name=name, other=other).sentence)
             else:
                 added[name] = item
         for fault in faults:

@@ -1,6 +1,6 @@
 """What the runner and its store hand to each other: columns, tasks, results, orders, and the store.
 
-Left to others: who asks and scores (`runner`), and where results are kept (`services.store`).
+Left to others: who asks and scores (`runner`), and where results are stored (`services.store`).
 """
 
 import hashlib

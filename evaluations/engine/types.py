@@ -249,7 +249,7 @@ class AssertionResult:
     """What one assertion says of one answer."""
 
     passed: bool
-    """Whether it holds."""
+    """Whether the answer satisfies it."""
     score: float
     """From 0 to 1."""
     reason: str

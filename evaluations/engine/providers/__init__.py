@@ -1,7 +1,7 @@
 """Providers of models: one file each.
 
-contract ◀── openai, anthropic, local, offline ◀── specs (by name)
-             http, keys                            calling (pace, retries)   prices
+base ◀── openai, anthropic, local, offline ◀── specs (by name)
+         http, keys, families, replies         retry (pace, retries)   prices
 """
 
 from evaluations.engine.providers.base import (

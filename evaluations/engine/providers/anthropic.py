@@ -23,9 +23,9 @@ __all__ = ["AnthropicProvider", "make_anthropic"]
 
 USUAL: Final = "https://api.anthropic.com"
 VERSION: Final = "2023-06-01"
-MAX_TOKENS: Final = 1024  # the API asks for a number; this where nothing is said
+MAX_TOKENS: Final = 1024  # the API requires a number; this where no parameter sets one
 SYSTEM_ROLES: Final = ("system", "developer")  # both stand in `system` here
-STRUCTURED: Final = "answer"  # the tool by which a schema is kept
+STRUCTURED: Final = "answer"  # the tool whose input is the answer, where a schema is asked for
 THINKING: Final = ("thinking", "redacted_thinking")
 
 

@@ -48,7 +48,7 @@ ADDRESSES: Final[Mapping[str, str]] = {
     Kind.ANTHROPIC: "ANTHROPIC_BASE_URL",
     Kind.OPENAI_COMPATIBLE: "OPENAI_COMPATIBLE_BASE_URL",
 }
-"""The variable that holds a service's address, by the kind of its provider."""
+"""The variable with a service's address, by the kind of its provider."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,7 +58,7 @@ class Capabilities:
     supports_seed: bool = False
     """The same seed gives the same answer, as far as the service promises it."""
     supports_schema: bool = False
-    """It keeps to a JSON Schema."""
+    """It can be told to answer with JSON that matches a schema."""
     supports_json: bool = False
     """It can be told to answer with some JSON object."""
     supports_embeddings: bool = False
@@ -119,7 +119,7 @@ class Price(Rates):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProviderSpec:
-    """What to ask, as a person chose it. It holds no key."""
+    """What to ask, as a person chose it. It contains no key."""
 
     kind: str
     """A `Kind`, or the kind of a package's provider."""

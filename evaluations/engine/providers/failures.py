@@ -42,7 +42,7 @@ ERROR_STATUSES: Final = range(400, 600)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Meaning:
-    """What an answer without success means, by its status or by what its body holds."""
+    """What an answer without success means, by its status or by words in its body."""
 
     kind: type[ProviderError]
     code: str
@@ -138,7 +138,7 @@ class Embedded:
 
 
 def find_embedded(body: Mapping[str, object]) -> Embedded | None:
-    """Return the error that a body holds, None where it holds none.
+    """Return the error in a body, None where there is none.
 
     Known shapes: {"error": {…}} of OpenAI and OpenRouter, {"type": "error", "error": {…}} of
     Anthropic, {"object": "error", …} of vLLM, {"errors": [{…}]}, {"error": "…"}.
@@ -180,7 +180,7 @@ def _find_status(error: Mapping[str, object]) -> int | None:
 
 
 def find_embedded_error(name: str, embedded: Embedded, headers: Mapping[str, str]) -> ProviderError:
-    """Return the error that a body of a good status holds."""
+    """Return the error in the body of an answer with a good status."""
     status = embedded.status or HTTPStatus.OK
     kind, code = _find_meaning(status, embedded.text)
     what = Sentence(code, name=name)

@@ -223,10 +223,10 @@ class Client:
         return RefusedError("http.unreachable", name=self.name, where=where, cause=cause)
 
     def _read(self, reply: _Reply, url: str) -> JSONObject:
-        """Return the object that a reply holds; every 2xx with one is an answer.
+        """Return the JSON object of a reply; every 2xx with one is an answer.
 
         Raises:
-            ProviderError: it holds none, or an error.
+            ProviderError: there is none, or it is an error.
         """
         if HTTPStatus.MULTIPLE_CHOICES <= reply.status < HTTPStatus.BAD_REQUEST:
             raise self._redirected(reply)

@@ -81,7 +81,7 @@ def check_address(url: str) -> None:
     """Refuse what no model is asked at, and what would keep a secret.
 
     Raises:
-        SetupError: it is none of HTTP, or holds a user name, a password or a key.
+        SetupError: it is none of HTTP, or contains a user name, a password or a key.
     """
     try:
         parts = urlsplit(url)

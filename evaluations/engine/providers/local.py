@@ -23,7 +23,7 @@ FOLDER: Final = Path("data") / "models"
 START_SECONDS: Final = 60
 THIS_MACHINE: Final = Policy(kinds=frozenset({LOOPBACK}))
 LIMITS: Final = Limits(concurrency=2, timeout_seconds=120, retries=1)
-# Without the cache of prompts: what a slot has kept changes the last digits, and so the answer.
+# Without the cache of prompts: what a slot remembers changes the last digits, and so the answer.
 REPEATABLE: Final = {"temperature": 0, "seed": 1, "max_tokens": 128, "cache_prompt": False}
 
 

@@ -15,7 +15,7 @@ PUBLISHED: Final = (Kind.OPENAI, Kind.ANTHROPIC)
 FREE: Final = (Kind.ECHO, Kind.REPLAY, Kind.LOCAL, Kind.LOCAL_EMBEDDINGS)
 NO_CACHE: Final = CacheTokens()
 # What Anthropic's cache costs, in prices of its input: https://platform.claude.com/docs/en/
-# build-with-claude/prompt-caching#pricing. It holds for a team's own price of such a model.
+# build-with-claude/prompt-caching#pricing. So is the cache of a team's own price of such a model.
 ANTHROPIC_CACHE: Final = {
     "cache_read_usd_per_million": Decimal("0.1"),
     "cache_write_usd_per_million": Decimal("1.25"),
@@ -103,16 +103,16 @@ def calculate_cost(
     cache = cache or NO_CACHE
     usual = rates.input_usd_per_million
     apart = cache.read + cache.written + cache.written_for_an_hour
-    written = _or(rates.cache_write_usd_per_million, usual)
+    written = _rate_or(rates.cache_write_usd_per_million, usual)
     dollars = (
         usual * max(0, input_tokens - apart)
-        + _or(rates.cache_read_usd_per_million, usual) * cache.read
+        + _rate_or(rates.cache_read_usd_per_million, usual) * cache.read
         + written * cache.written
-        + _or(rates.cache_write_1h_usd_per_million, written) * cache.written_for_an_hour
+        + _rate_or(rates.cache_write_1h_usd_per_million, written) * cache.written_for_an_hour
         + rates.output_usd_per_million * output_tokens
     )
     return dollars / MILLION
 
 
-def _or(rate: Decimal | None, usual: Decimal) -> Decimal:
+def _rate_or(rate: Decimal | None, usual: Decimal) -> Decimal:
     return usual if rate is None else rate

@@ -142,7 +142,7 @@ def read_vector(value: object) -> list[float]:
     """Return an embedding: a list of numbers, or 32-bit floats as base64.
 
     Raises:
-        ValueError: it is neither, holds a number that is not finite, or is empty.
+        ValueError: it is neither, has a number that is not finite, or is empty.
     """
     if isinstance(value, str):
         value = _unpack_floats(value)

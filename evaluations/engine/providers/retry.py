@@ -74,24 +74,29 @@ class RateLimiter:
         clock: Callable[[], float] = time.monotonic,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
-        self._per_minute = (limits.requests_per_minute, limits.tokens_per_minute)
-        self._next = [0.0, 0.0]
+        self._requests_per_minute = limits.requests_per_minute
+        self._tokens_per_minute = limits.tokens_per_minute
+        # When the next request may be sent, as each of the two limits has it.
+        self._next_request = 0.0
+        self._next_tokens = 0.0
         self._clock = clock
         self._sleep = sleep
 
     @property
     def is_limited(self) -> bool:
         """Whether there is anything to wait for."""
-        return self._per_minute != (None, None)
+        return self._requests_per_minute is not None or self._tokens_per_minute is not None
 
     async def wait(self, tokens: int) -> None:
         """Wait until a request of so many tokens may be sent."""
         if not self.is_limited:
             return
         now = self._clock()
-        start = max(now, *self._next)
-        for place, (most, amount) in enumerate(zip(self._per_minute, (1, tokens), strict=True)):
-            if most:
-                self._next[place] = start + MINUTE * amount / most
+        start = max(now, self._next_request, self._next_tokens)
+        # Spread over the minute: a burst at its beginning is what services refuse.
+        if self._requests_per_minute:
+            self._next_request = start + MINUTE / self._requests_per_minute
+        if self._tokens_per_minute:
+            self._next_tokens = start + MINUTE * tokens / self._tokens_per_minute
         if start > now:
             await self._sleep(start - now)

@@ -1,6 +1,6 @@
 """Scorers: one file for each type of assertion, or family of types.
 
-contract ◀── the types' modules ◀── registry (by name) ◀── deciding ◀── aggregate (a whole case)
+base ◀── the types' modules ◀── registry (by name) ◀── deciding ◀── aggregate (a whole case)
 """
 
 from evaluations.engine.scorers.aggregate import CaseGrade, apply, grade

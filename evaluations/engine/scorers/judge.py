@@ -68,10 +68,10 @@ async def ask_judge(
 
     Args:
         assertion: names the judge in its config's `provider`; none: the run's.
-        context: holds the models that may be asked.
+        context: has the models that may be asked.
         parts: what the judge is told, a paragraph each; answers stand in them `fenced`.
         schema: the reply's properties, each with its JSON Schema.
-        judged: the texts that are judged; a reply that one of them holds is no verdict.
+        judged: the texts that are judged; a reply that one of them contains is no verdict.
 
     Raises:
         ScoringError: there is no judge, or its reply is not what was asked for.

@@ -1,7 +1,7 @@
 """What workers do of scoring by a scorer of an installed package.
 
 Packages are imported with this module, before a call begins: their imports are no part of the
-processor time that the scoring of one answer may take.
+CPU time that the scoring of one answer may take.
 """
 
 from evaluations.engine.scorers.in_worker import check, score

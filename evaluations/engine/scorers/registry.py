@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 
 GROUP: Final = "autoforge.scorers"
 """The entry points of packages that add scorers."""
-# Modules of this folder that others stand on; every other one holds scorers.
+# Modules of this folder that others stand on; every other one has scorers.
 WITHOUT_SCORERS: Final = frozenset(
     {
         *("aggregate", "base", "deciding", "effort", "embedded_json", "in_worker", "javascript"),
@@ -86,7 +86,7 @@ SCORERS: Final = Registry(GROUP, MappingProxyType(_load_ours()), _read)
 
 
 def nearest(name: str) -> str | None:
-    """Return the type that somebody may have meant."""
+    """Return the type that may have been meant, None where none is near."""
     matches = difflib.get_close_matches(name, [*SCORERS, SET], n=1, cutoff=0.6)
     return matches[0] if matches else None
 

@@ -69,7 +69,7 @@ def _join(names: Iterable[str]) -> str:
 
 
 def _list_declared(config: Mapping[str, object], *, tools: bool) -> dict[str, dict[str, Any]]:
-    """Return the functions of a request by name; each of its tools holds one."""
+    """Return the functions of a request by name; each of its tools has one."""
     entries = config.get("tools" if tools else "functions")
     declared = {}
     for entry in entries if isinstance(entries, list | tuple) else ():
