@@ -9,7 +9,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any, Final
+from typing import Final
 
 import yaml
 
@@ -52,7 +52,7 @@ class _Span:
     """How many braces stand within each other."""
 
 
-def find_objects(text: str) -> Iterator[Any]:
+def find_objects(text: str) -> Iterator[object]:
     """Yield the objects in a text, read as tolerantly as people write them.
 
     Raises:
@@ -119,7 +119,7 @@ class _Reader:
         self._json_left = MOST_AS_JSON
         self._yaml_left = MOST_AS_YAML
 
-    def read(self, text: str, height: int) -> Any:
+    def read(self, text: str, height: int) -> object:
         """Return the object that a text is, None where it is none.
 
         Raises:
@@ -153,7 +153,7 @@ def _measure_depth(text: str) -> int:
     return deepest
 
 
-def _parse_yaml(text: str) -> dict[Any, Any] | list[Any] | None:
+def _parse_yaml(text: str) -> object:
     uncommented = TEXT_OR_COMMENT.sub(_without_comments, text)
     try:
         if has_aliases(uncommented):

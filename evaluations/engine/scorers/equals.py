@@ -1,8 +1,9 @@
 """equals: the answer is the value; a JSON value is compared as JSON."""
 
 import json
-from typing import Any, Final
+from typing import Final, NoReturn
 
+from core.json import JSONValue
 from evaluations.engine.scorers.base import Context, Scorer
 from evaluations.engine.scorers.javascript import as_text, shortened
 from evaluations.engine.types import Answer, Assertion, AssertionResult
@@ -10,11 +11,11 @@ from evaluations.engine.types import Answer, Assertion, AssertionResult
 __all__ = ["SCORERS", "parse_json", "same_json"]
 
 
-def _refuse_constant(name: str) -> Any:
+def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-def parse_json(text: str) -> Any:
+def parse_json(text: str) -> JSONValue:
     """Return the JSON value that the whole text is.
 
     Raises:
@@ -22,9 +23,10 @@ def parse_json(text: str) -> Any:
     """
     try:
         # JSON's own white space (RFC 8259, 2), and no NaN or Infinity, which Python would read.
-        return json.loads(text.strip(" \t\n\r"), parse_constant=_refuse_constant)
+        value: JSONValue = json.loads(text.strip(" \t\n\r"), parse_constant=_refuse_constant)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    return value
 
 
 def same_json(left: object, right: object) -> bool:

@@ -4,7 +4,7 @@ import json
 import math
 import re
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.types import Assertion
@@ -78,7 +78,7 @@ def text_list(assertion: Assertion) -> list[str]:
     raise ScoringError("scorer.texts", type=assertion.type)
 
 
-def split_values(assertion: Assertion) -> Sequence[Any]:
+def split_values(assertion: Assertion) -> Sequence[object]:
     """Return the members of a list, or of a text with commas between its fields.
 
     Raises:

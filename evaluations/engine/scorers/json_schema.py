@@ -2,7 +2,7 @@
 
 import json
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 import yaml
 
@@ -16,7 +16,7 @@ from evaluations.engine.types import Answer, Assertion, AssertionResult
 __all__ = ["SCORERS", "why_invalid"]
 
 
-def _read_schema(assertion: Assertion) -> Any:
+def _read_schema(assertion: Assertion) -> dict[str, object] | bool | None:
     """Return the schema, None where none is asked for."""
     value = assertion.value
     if value is None or value == "" or value is False:
@@ -29,7 +29,7 @@ def _read_schema(assertion: Assertion) -> Any:
 
 
 @lru_cache(maxsize=256)
-def _parse_schema(text: str) -> Any:
+def _parse_schema(text: str) -> dict[str, object] | bool:
     try:
         schema = json.loads(text)
     except (ValueError, RecursionError):
@@ -39,7 +39,7 @@ def _parse_schema(text: str) -> Any:
     return schema
 
 
-def _parse_yaml(text: str) -> Any:
+def _parse_yaml(text: str) -> object:
     try:
         if has_aliases(text):
             raise ScoringError("scorer.schema-aliases")
@@ -51,7 +51,7 @@ def _parse_yaml(text: str) -> Any:
         raise ScoringError("scorer.schema-syntax", reason=shortened(message, 300)) from None
 
 
-def why_invalid(schema: Any, document: Any) -> str | None:
+def why_invalid(schema: object, document: object) -> str | None:
     """Return why a document does not match a schema, None where it does.
 
     Raises:

@@ -56,7 +56,7 @@ class _Validation:
 _validation: ContextVar[_Validation] = ContextVar("_validation")
 
 
-def first_fault(schema: Any, document: Any) -> str | None:
+def first_fault(schema: object, document: object) -> str | None:
     """Return where a document does not match a schema, None where it does.
 
     Raises:
@@ -74,7 +74,7 @@ def first_fault(schema: Any, document: Any) -> str | None:
         return shortened(f"{path or 'the document'}: {error.message}", 300)
 
 
-def refuse_unusable(schema: Any) -> None:
+def refuse_unusable(schema: object) -> None:
     """Refuse a schema that no document could be validated against.
 
     Raises:
@@ -100,7 +100,7 @@ def _translated(what: str) -> Iterator[None]:
         raise ScoringError(Sentence.verbatim(shortened(str(error), 300), at=what)) from error
 
 
-def _as_text(schema: Any) -> str:
+def _as_text(schema: object) -> str:
     return json.dumps(schema, default=str)
 
 
