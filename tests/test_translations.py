@@ -1,5 +1,6 @@
 """Catalogues are complete, compiled, and in step with the sources."""
 
+import ast
 import gettext
 import re
 from pathlib import Path
@@ -59,6 +60,25 @@ def test_every_text_of_the_sources_is_in_the_catalogue():
     unescaped = {text.replace('\\"', '"') for text in texts}
     assert len(unescaped) > 150
     assert sorted(unescaped - set(known)) == []
+
+
+def test_every_text_of_the_catalogue_is_used():
+    strings = set()
+    for package in ("autoforge", "core", "evaluations", "prompts"):
+        for path in (ROOT / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    # How scorers compare is translated without the word that nothing is changed.
+                    strings.add(node.value.removeprefix("none; "))
+    pages = "".join(path.read_text("utf-8") for path in (ROOT / "templates").rglob("*.html"))
+    quoted = pages.replace("'", '"')
+    unused = []
+    for text in entries("locale/ja").keys() - strings:
+        # Django's templates write a parameter as {{ name }}, and a % once.
+        block = re.sub(r"%\((\w+)\)s", r"{{ \1 }}", text).replace("%%", "%")
+        if f'"{text}"'.replace("%%", "%") not in quoted and f"}}{block}{{%" not in pages:
+            unused.append(text)
+    assert unused == []
 
 
 @pytest.mark.parametrize("folder", ["locale_theme/ja", "locale_theme/en"])
