@@ -76,17 +76,22 @@ def environment(contender: Contender) -> Path:
         return Path(sys.executable)
     folder = ROOT / f".venv-bench-{contender.name}"
     python = folder / "bin" / "python"
-    done = folder / "installed.txt"
-    wanted = "\n".join(contender.packages)
-    if done.exists() and done.read_text() == wanted:
+    # Written last: an installation that was interrupted is repeated.
+    marker = folder / "installed.txt"
+    packages = "\n".join(contender.packages)
+    if marker.exists() and marker.read_text() == packages:
         return python
-    uv = Path(sys.prefix) / "bin" / "uv"
-    for command in (
-        [str(uv), "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)],
-        [str(uv), "pip", "install", "--quiet", "--python", str(python), *contender.packages],
-    ):
-        result = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 (our own)
-        if result.returncode:
-            raise RuntimeError((result.stderr.strip().splitlines() or ["uv said nothing"])[-1])
-    done.write_text(wanted)
+    _run_uv("venv", "--quiet", "--clear", "--python", sys.executable, str(folder))
+    _run_uv("pip", "install", "--quiet", "--python", str(python), *contender.packages)
+    marker.write_text(packages)
     return python
+
+
+def _run_uv(*arguments: str) -> None:
+    uv = Path(sys.prefix) / "bin" / "uv"
+    result = subprocess.run(  # noqa: S603 (our own)
+        [str(uv), *arguments], capture_output=True, text=True, check=False
+    )
+    if result.returncode:
+        lines = result.stderr.strip().splitlines()
+        raise RuntimeError(lines[-1] if lines else "uv printed no reason")

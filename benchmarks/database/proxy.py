@@ -14,7 +14,7 @@ class DelayProxy:
 
     Attributes:
         url: its address.
-        round_trips: how often somebody sent something after an answer, or first of all.
+        round_trips: how often a client sent something after an answer, or first of all.
         connections: how many were opened; each costs one more round trip, and more with TLS.
     """
 
@@ -41,8 +41,9 @@ class DelayProxy:
         self.connections += 1
         time.sleep(2 * self._delay_seconds)  # the handshake
         server = socket.create_connection(("127.0.0.1", self._target))
-        for one in (client, server):
-            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # Nagle's algorithm would wait for an acknowledgement and add its own delay to ours.
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         asks = threading.Event()  # the last bytes were the client's
         self._pump(client, server, asks, from_client=True)
         self._pump(server, client, asks, from_client=False)
@@ -55,6 +56,8 @@ class DelayProxy:
         *,
         from_client: bool,
     ) -> None:
+        # Received by one thread and sent by another: a delay in a single one would also limit the
+        # throughput to one piece per delay.
         waiting: queue.Queue[tuple[float, bytes]] = queue.Queue()
 
         def receive() -> None:
