@@ -197,7 +197,7 @@ def _time(worker: Worker, cell: Cell, operation: str, times: int) -> None:
 
 
 def _count_round_trips(competitor: Competitor, operation: str) -> None:
-    """Count the round trips of an operation, but not those of its first execution, which connects."""
+    """Count an operation's round trips, after a first execution that also connects."""
     proxy, worker = competitor.proxy, competitor.delayed
     if proxy is None or worker is None:
         return
