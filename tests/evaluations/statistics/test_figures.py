@@ -271,6 +271,13 @@ def test_a_summary_by_hand():
     assert summarise(seen("+" * 6)).smallest_difference == 1.0
 
 
+def test_an_interval_of_scores_ends_at_0_and_1():
+    nearly_all, nearly_none = seen("+" * 999 + "-"), seen("-" * 999 + "+")
+    assert summarise(nearly_all).score_interval.method == "t"  # which knows no ends
+    assert summarise(nearly_all).score_interval.high == 1.0
+    assert summarise(nearly_none).score_interval.low == 0.0
+
+
 def test_a_verdict_without_a_score_is_an_error():
     found = summarise([*seen("+"), Observation(case="x", passed=True, score=None)])
     assert (found.answers, found.passed, found.errors, found.cases) == (2, 1, 1, 1)
@@ -424,6 +431,8 @@ def test_means_of_few_and_of_many_values():
     assert t_mean([1.0]) is None
     assert bootstrap_mean([0.5]) is None
     assert t_of_sums(1, 1.0, 1.0) is None
+    assert bootstrap_mean([0.0, 1.0]).method == "bootstrap"
+    assert t_of_sums(2, 1.0, 1.0) == t_mean([0.0, 1.0])
     pair = t_mean([0.0, 1.0])
     reach = stats.t.ppf(0.975, 1) * stats.sem([0.0, 1.0])
     assert (pair.low, pair.high) == pytest.approx((0.5 - reach, 0.5 + reach))
