@@ -18,7 +18,7 @@ from typing import Final, Self
 
 from core.language import gettext
 
-__all__ = ["CATALOGUE", "CodedError", "Sentence", "register"]
+__all__ = ["CATALOGUE", "CodedError", "Sentence", "register", "with_period"]
 
 _CODE: Final = re.compile(r"[a-z][a-z0-9-]*\.[a-z0-9-]+")
 
@@ -99,6 +99,18 @@ class Sentence:
 
     def __hash__(self) -> int:
         return hash(str(self))
+
+
+def with_period(sentence: object) -> str:
+    """Return an English sentence with its mark; one that asks “did you mean …?” has it already.
+
+    >>> with_period("unknown provider “opnai”; did you mean “openai”?")
+    'unknown provider “opnai”; did you mean “openai”?'
+    >>> with_period("suite.yaml: cases must be a list")
+    'suite.yaml: cases must be a list.'
+    """
+    text = str(sentence)
+    return text if text.endswith(("?", ".")) else f"{text}."
 
 
 class CodedError(Exception):

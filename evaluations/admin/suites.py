@@ -221,7 +221,7 @@ class TestCaseForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class
             try:
                 parse_assertion(document)
             except SuiteError as error:
-                sentence = _("Assertion %(number)d: %(problem)s.")
+                sentence = _("Assertion %(number)d: %(problem)s")
                 problems.append(sentence % {"number": number, "problem": error})
         if problems:
             raise forms.ValidationError(problems)

@@ -267,7 +267,7 @@ def test_assertions_of_a_case_are_checked_with_their_places(admin, suite):
             "metadata": "{}", "tags": "a、b", "threshold": "0.5",
             "assertions": '[{"type": "is-json"}, {"type": "contians"}, 7]'}  # fmt: skip
     page = admin.post(url("testcase_change", case.pk), sent).content.decode()
-    assert "Assertion 2: unknown assertion type “contians”; did you mean “contains”?." in page
+    assert "Assertion 2: unknown assertion type “contians”; did you mean “contains”?" in page
     assert "Assertion 3: an assertion must be an object" in page
     sent["assertions"] = '[{"type": "contains", "value": "a"}]'
     assert admin.post(url("testcase_change", case.pk), sent).status_code == 302

@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, no_translatio
 from django.db.models import Q, QuerySet
 
 from core.atomic_file import replacing
+from core.sentences import with_period
 from prompts import services
 from prompts.exporting import WRITERS, Archived, TooLongError, serialise
 from prompts.models import Prompt
@@ -70,7 +71,7 @@ class Command(BaseCommand):
                 f"{target} cannot be written: {error.strerror}.", returncode=WRONG_INPUT
             ) from error
         except TooLongError as error:
-            raise CommandError(f"{error}.", returncode=WRONG_INPUT) from error
+            raise CommandError(with_period(error), returncode=WRONG_INPUT) from error
         self._report(target, counts, options["output"])
 
     def _report(self, target: str, counts: dict[str, int], form: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from django.core.management.base import BaseCommand, CommandError, CommandParser, no_translations
 
 from core.errors import NotFoundError
+from core.sentences import with_period
 from core.tables import Limits, UnreadableError
 from core.typed_files import read_typed
 from prompts import interface
@@ -66,13 +67,14 @@ class Command(BaseCommand):
                 options["name"], label=options["label"], version=options["number"]
             )
         except NotFoundError as error:
-            raise CommandError(f"{error}.", returncode=WRONG_INPUT) from error
+            raise CommandError(with_period(error), returncode=WRONG_INPUT) from error
         values = _read_file(options["vars"]) if options["vars"] else {}
         try:
             values |= coerce_values(prompt.variables, _split(options["var"]))
             result = prompt.render(values)
         except TemplateError as error:
-            raise CommandError(f"“{prompt.name}”: {error}.", returncode=REFUSED) from error
+            sentence = with_period(f"“{prompt.name}”: {error}")
+            raise CommandError(sentence, returncode=REFUSED) from error
         self._print(prompt, result, options["format"])
 
     def _print(self, prompt: interface.PromptText, result: Any, chosen: str) -> None:
