@@ -22,11 +22,14 @@ from typing import Final
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
+from core.json import dump
+
 __all__ = ["validate_config"]
 
 NAME_MAX_LENGTH: Final = 255
 TOOL_NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")  # what OpenAI and Anthropic both take
 RESPONSE_FORMATS: Final = ("text", "json_object", "json_schema")
+LONGEST: Final = 131_072  # characters as JSON; to check a schema of so many takes about a second
 MOST_FAULTS: Final = 10  # the rest shows when these are mended
 
 Check = Callable[[object, str], Iterator[ValidationError]]
@@ -37,7 +40,8 @@ def validate_config(value: object) -> None:
     """Refuse anything but a JSON object whose known names hold what they mean.
 
     Raises:
-        ValidationError: code "type" if it is no object, else one of code "config" for each fault.
+        ValidationError: code "type" if it is no object, "size" if it is too long, else one of code
+            "config" for each fault.
 
     Examples:
         >>> validate_config({"model": "gpt-5-mini", "temperature": 0.2})
@@ -48,6 +52,13 @@ def validate_config(value: object) -> None:
     """
     if not isinstance(value, dict):
         raise ValidationError(_('must be a JSON object, such as {"model": "…"}'), code="type")
+    size = len(dump(value))
+    if size > LONGEST:
+        raise ValidationError(
+            _("has %(size)d characters; the limit is %(limit)d"),
+            code="size",
+            params={"size": size, "limit": LONGEST},
+        )
     faults: list[ValidationError] = []
     for name, member in value.items():
         check = CHECKS.get(name)
@@ -120,7 +131,11 @@ def _schema(value: object, place: str) -> Iterator[ValidationError]:
             code="config",
             params={"place": f"{place}{where}", "reason": str(error.message)[:200]},
         )
-    except (TypeError, ValueError, LookupError, AttributeError, RecursionError):
+    except RecursionError:
+        yield ValidationError(
+            _("%(place)s is nested too deeply"), code="config", params={"place": place}
+        )
+    except (TypeError, ValueError, LookupError, AttributeError):
         # The validator itself trips over a few shapes, such as a $schema that is a list.
         yield _fault(place, _("a JSON Schema (an object)"))
 

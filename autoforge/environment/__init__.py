@@ -95,9 +95,9 @@ class Environment:
     local_model: str | None
     """The local model's file."""
     langfuse_public_key: str | None
-    """LangFuse's public key."""
+    """Langfuse's public key."""
     langfuse_secret_key: str | None = field(repr=False)
-    """LangFuse's secret key."""
+    """Langfuse's secret key."""
     file: Path | None
     """The file that was read, if any."""
     missing_file: Path | None

@@ -176,7 +176,7 @@ def _system() -> list[tuple[str, str]]:
     services = {
         "OpenAI": settings.OPENAI_API_KEY,
         "Anthropic": settings.ANTHROPIC_API_KEY,
-        "LangFuse": settings.LANGFUSE_SECRET_KEY,
+        "Langfuse": settings.LANGFUSE_SECRET_KEY,
         "Clerk": settings.CLERK_SECRET_KEY,
     }
     engine = settings.DATABASES["default"]["ENGINE"]

@@ -118,6 +118,27 @@ def test_what_no_service_takes_is_refused_with_its_place(config, sentences):
         assert said.startswith(sentence)
 
 
+def nest(schema, levels):
+    for _level in range(levels):
+        schema = {"anyOf": [schema]}
+    return schema
+
+
+def test_a_schema_as_deep_as_a_document_may_be_is_checked():
+    validate_config({"response_schema": nest({}, 40)})
+    with pytest.raises(ValidationError) as caught:
+        validate_config({"response_schema": nest({"type": 1}, 40)})
+    assert caught.value.messages[0].endswith("is not valid under any of the given schemas")
+    with pytest.raises(ValidationError, match="response_schema is nested too deeply"):
+        validate_config({"response_schema": nest({}, 400)})
+
+
+def test_what_takes_long_to_check_is_refused_at_once():
+    tools = [FUNCTION | {"description": "x" * 1000}] * 200
+    with pytest.raises(ValidationError, match=r"has 2[0-9]{5} characters; the limit is 131072"):
+        validate_config({"tools": tools})
+
+
 def test_a_hundred_faults_are_cut():
     with pytest.raises(ValidationError) as caught:
         validate_config({"tools": ["no tool"] * 100})
