@@ -306,7 +306,7 @@ MEASURED = [
     ("guardrails", {"flagged": True}, None, (False, 0.0, "the provider's guardrails flagged the answer")),
     ("guardrails", {"flagged": True, "finish_reason": "content_filter"}, None, (False, 0.0, "the provider's content filter intervened (finish reason content_filter)")),
     ("guardrails", {"finish_reason": "content_filter"}, None, (False, 0.0, "the provider's content filter intervened (finish reason content_filter)")),
-    ("is-refusal", {"refused": True}, None, (True, 1.0, "the provider marked it as a refusal")),
+    ("is-refusal", {"refused": True}, None, (True, 1.0, "the provider marked the answer as a refusal")),
     ("is-refusal", {"flagged": True}, None, (True, 1.0, "the provider's content filter intervened")),
     ("is-refusal", {"finish_reason": "content_filter"}, None, (True, 1.0, "the provider's content filter intervened")),
 ]  # fmt: skip
@@ -316,6 +316,21 @@ MEASURED = [
 def test_what_is_measured(kind, fields, threshold, expected):
     answer = Answer(text="x", **fields)
     assert said(kind, threshold=threshold, answer=answer) == expected
+
+
+FINISHED = [
+    ("stop", "STOP", yes("the finish reason is “stop”")),
+    ("length", "stop", no("the finish reason is “length”")),
+    ("", "stop", no("the provider reported no finish reason")),
+    (None, "stop", no("the provider reported no finish reason")),
+    ("stop", 5, "finish-reason needs a string as its value, such as stop"),
+]
+
+
+@pytest.mark.parametrize(("reason", "value", "expected"), FINISHED)
+def test_why_the_model_stopped(reason, value, expected):
+    answer = Answer(text="x", finish_reason=reason)
+    assert said("finish-reason", value=value, answer=answer) == expected
 
 
 def test_perplexity_without_a_limit_is_only_shown():
