@@ -21,7 +21,7 @@ from core.language import gettext as _
 from prompts.rendering.effort import metered, spend, weigh
 from prompts.rendering.problems import Problem, RenderError, SourceLocation
 from prompts.rendering.syntaxes import jinja_filters, jinja_guard
-from prompts.rendering.syntaxes.parsed import Parsed, Reference, Use
+from prompts.rendering.syntaxes.parsed import Parsed, Reference
 
 __all__ = [
     "Dialect",
@@ -65,7 +65,7 @@ class Environment(ImmutableSandboxedEnvironment):
             jinja_filters.check_size(len(left) + len(right))
         elif not isinstance(left, int | float) or not isinstance(right, int | float):
             raise SecurityError(_("“%(operator)s” is for two numbers") % {"operator": operator})
-        elif any(isinstance(n, int) and n.bit_length() > LONGEST_BITS for n in (left, right)):
+        elif _is_too_long(left) or _is_too_long(right):
             raise SecurityError(_("the number is too large"))
         return super().call_binop(context, operator, left, right)
 
@@ -89,25 +89,35 @@ class Environment(ImmutableSandboxedEnvironment):
             if isinstance(argument, str) and argument in obj:
                 return obj[argument]
             return self.missing(obj, argument)
-        is_number = isinstance(argument, int) and not isinstance(argument, bool)
-        if is_number and isinstance(obj, list | tuple | str) and -len(obj) <= argument < len(obj):
+        is_index = isinstance(argument, int) and not isinstance(argument, bool)
+        # [-1] is the last member, as in Jinja.
+        if is_index and isinstance(obj, list | tuple | str) and -len(obj) <= argument < len(obj):
             return obj[argument]
         return self.missing(obj, argument)
 
     def missing(self, obj: object, name: object) -> Undefined:
         """Return what stands for an entry that is not there: an error where it is used."""
-        shown = str(name)[:100] if isinstance(name, str | int | float | Undefined) else "…"
-        problem = Problem(code=_kind_of(obj), params={"entry": shown})
+        entry = "…"
+        if isinstance(name, str | int | float | Undefined):  # a list could be of any size
+            entry = str(name)[:100]
+        problem = Problem(code=_choose_code(obj), params={"entry": entry})
         return self.undefined(obj=obj, name=name, exc=lambda _message: RenderError([problem]))  # type: ignore[arg-type]  # Jinja calls it with a sentence
 
 
-def _kind_of(obj: object) -> str:
+def _is_too_long(number: float) -> bool:
+    # A float never is: it overflows instead.
+    return isinstance(number, int) and number.bit_length() > LONGEST_BITS
+
+
+def _choose_code(obj: object) -> str:
     """Return the code of the problem that such a value has no entry of some name."""
     if isinstance(obj, dict):
         return "no-entry"
     if isinstance(obj, list | tuple):
         return "no-member"
-    return "no-entry-of-text" if isinstance(obj, str) else "no-entry-of-value"
+    if isinstance(obj, str):
+        return "no-entry-of-text"
+    return "no-entry-of-value"
 
 
 def count_rounds(items: Iterable[object], parts: int) -> Iterator[Any]:
@@ -140,27 +150,31 @@ def _join_texts(parts: Iterable[object]) -> str:
 
 def _finalize(value: object) -> object:
     spend(weigh(value))
-    # An undefined one raises its own, better sentence when it is written.
-    return value if isinstance(value, Undefined) else jinja_filters.checked_text(value)
+    if isinstance(value, Undefined):
+        return value  # raises its own, better sentence when it is written
+    return jinja_filters.checked_text(value)
 
 
 ENVIRONMENT: Final = Environment(
     undefined=StrictUndefined,
-    optimized=False,
-    autoescape=False,
-    keep_trailing_newline=True,
+    optimized=False,  # else constants are computed while a template is compiled, uncounted
+    autoescape=False,  # a prompt is no HTML
+    keep_trailing_newline=True,  # Jinja would drop the last line end of a content
     finalize=_finalize,
-    cache_size=0,
+    cache_size=0,  # it caches templates of loaders, of which there are none
 )
+# Jinja's globals (range, lipsum, cycler …) make texts and lists of any size.
 ENVIRONMENT.globals.clear()
 ENVIRONMENT.filters.clear()
 ENVIRONMENT.filters.update(jinja_filters.FILTERS)
 ENVIRONMENT.filters.update(
     {"_rounds": count_rounds, "_texts": metered(_join_texts), "_looked_at": looked_at}
 )
-ENVIRONMENT.tests = {
-    name: metered(cast("Callable[..., Any]", ENVIRONMENT.tests[name])) for name in jinja_guard.TESTS
-}
+for _name, _test in list(ENVIRONMENT.tests.items()):
+    if _name in jinja_guard.TESTS:
+        ENVIRONMENT.tests[_name] = metered(cast("Callable[..., Any]", _test))
+    else:
+        del ENVIRONMENT.tests[_name]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -189,28 +203,20 @@ def parse_as(text: str, dialect: Dialect) -> Parsed:
     """Do the same for another dialect."""
     if is_too_large(text):
         return _refused(jinja_guard.too_deep())
+    source = _hide_returns(dialect.respell(text))
     try:
-        tree = dialect.environment.parse(_hide_returns(dialect.respell(text)))
+        tree = dialect.environment.parse(source)
     except TemplateSyntaxError as error:
         location = SourceLocation(line=error.lineno)
         reason = (error.message or "").rstrip(".").replace(MARK, " ")
         return _refused(Problem(code="jinja-syntax", params={"reason": reason}, place=location))
-    except (*UNFIT, ValueError):
+    except (*UNFIT, ValueError):  # ValueError: Python reads no integer of more than 4,300 digits
         return _refused(jinja_guard.too_deep())
     report = jinja_guard.inspect(tree, text, dialect.filters)
     if report.problems:
         return Parsed(
             fill=_never, uses=report.uses, references=report.references, problems=report.problems
         )
-    return _compiled(tree, dialect, report.uses, report.references)
-
-
-def _compiled(
-    tree: nodes.Template,
-    dialect: Dialect,
-    uses: tuple[Use, ...],
-    references: tuple[Reference, ...],
-) -> Parsed:
     dialect.rewrite(tree)
     names = _rewrite(tree)
     try:
@@ -223,13 +229,15 @@ def _compiled(
         texts = {name: included[reference] for name, reference in names.items()}
         return _fill(template, {**values, **texts})
 
-    return Parsed(fill=fill, uses=uses, references=references)
+    return Parsed(fill=fill, uses=report.uses, references=report.references)
 
 
 def _fill(template: Template, values: dict[str, object]) -> str:
     token = rounds.set([ROUNDS])
-    pieces, size = [], 0
+    pieces = []
+    size = 0
     try:
+        # Not render(): what is too long is to end while it is written, not afterwards.
         for piece in template.root_render_func(template.new_context(values)):
             size += len(piece)
             jinja_filters.check_size(size)
@@ -239,7 +247,7 @@ def _fill(template: Template, values: dict[str, object]) -> str:
     except (TemplateError, SecurityError) as error:
         raise _cannot(error.message or type(error).__name__) from None
     except (ArithmeticError, TypeError, ValueError, LookupError, AttributeError) as error:
-        if isinstance(error, RenderError):
+        if isinstance(error, RenderError):  # is a ValueError too, and says it better
             raise
         raise _cannot(str(error)) from None
     except UNFIT:
@@ -278,18 +286,17 @@ def is_too_large(text: str) -> bool:
     for piece, is_tag in split_pieces(text):
         if is_tag and not piece.startswith("{#"):  # a comment is skipped in one step
             tags.append(len(piece))
-    return (
-        len(tags) > jinja_guard.MOST_TAGS
-        or max(tags, default=0) > jinja_guard.LONGEST_TAG
-        or sum(tags) > MOST_IN_TAGS
-    )
+    if len(tags) > jinja_guard.MOST_TAGS or sum(tags) > MOST_IN_TAGS:
+        return True
+    return max(tags, default=0) > jinja_guard.LONGEST_TAG
 
 
 def _hide_returns(text: str) -> str:
     """Keep carriage returns out of Jinja's sight, which would make line feeds of them."""
     pieces = []
     for piece, is_tag in split_pieces(text):
-        pieces.append(piece.replace("\r", " " if is_tag else MARK))
+        substitute = " " if is_tag else MARK
+        pieces.append(piece.replace("\r", substitute))
     return "".join(pieces)
 
 
@@ -305,6 +312,7 @@ def _rewrite(tree: nodes.Template) -> dict[str, str]:
         for operand in comparison.ops:
             operand.expr = _filtered(operand.expr, "_looked_at")
     for item in list(tree.find_all(nodes.Getitem)):
+        # A slice copies; one member costs the same of a list of any length.
         if isinstance(item.arg, nodes.Slice):
             item.node = _filtered(item.node, "_looked_at")
     included: dict[str, str] = {}

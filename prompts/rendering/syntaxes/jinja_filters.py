@@ -17,7 +17,7 @@ from prompts.rendering.values import as_json, as_text, estimate_size
 __all__ = ["FILTERS", "check_size", "checked_text"]
 
 WIDEST: Final = 100  # columns of an indent
-MOST_DIGITS: Final = 20
+MOST_DIGITS: Final = 20  # of a rounded number: 10 to the power of more takes its time
 
 
 def check_size(size: int) -> None:
@@ -53,16 +53,18 @@ def _round(value: Any, precision: int = 0, method: str = "common") -> object:
 
 def _replace(value: object, old: str, new: str, count: int = -1) -> str:
     text, old, new = checked_text(value), checked_text(old), checked_text(new)
-    times = text.count(old) if count < 0 else min(count, text.count(old))
+    times = text.count(old)
+    if count >= 0:  # as of str.replace, a negative one is no limit
+        times = min(count, times)
     check_size(len(text) + times * (len(new) - len(old)))
     return text.replace(old, new, count)
 
 
 def _join(items: Any, between: str = "") -> str:
     texts = [checked_text(item) for item in items]
-    between = checked_text(between)
-    check_size(sum(map(len, texts)) + len(between) * len(texts))
-    return between.join(texts)
+    separator = checked_text(between)
+    check_size(sum(map(len, texts)) + len(separator) * len(texts))
+    return separator.join(texts)
 
 
 def _indent(value: object, width: int = 4, first: bool = False, blank: bool = False) -> str:
@@ -70,12 +72,13 @@ def _indent(value: object, width: int = 4, first: bool = False, blank: bool = Fa
         raise SecurityError(_("indent takes 0 to %(widest)s columns") % {"widest": WIDEST})
     text = checked_text(value)
     check_size(len(text) + width * (text.count("\n") + 1))
-    lines = text.split("\n")
     margin = " " * width
-    return "\n".join(
-        margin + line if (number or first) and (line.strip() or blank) else line
-        for number, line in enumerate(lines)
-    )
+    lines = text.split("\n")
+    for number, line in enumerate(lines):
+        is_skipped = number == 0 and not first
+        if not is_skipped and (blank or line.strip()):
+            lines[number] = margin + line
+    return "\n".join(lines)
 
 
 def _tojson(value: object, indent: int | None = None) -> str:
@@ -87,11 +90,15 @@ def _tojson(value: object, indent: int | None = None) -> str:
 
 def _truncate(value: object, length: int = 255, end: str = "…") -> str:
     text = checked_text(value)
-    return text if len(text) <= length else text[: max(length - len(end), 0)] + end
+    if len(text) <= length:
+        return text
+    end_of_text = max(length - len(end), 0)
+    return text[:end_of_text] + end
 
 
 def _sum(items: Any) -> object:
-    return sum(item for item in items if isinstance(item, int | float))
+    numbers = [item for item in items if isinstance(item, int | float)]
+    return sum(numbers)
 
 
 def _text(apply: Callable[[str], object]) -> Callable[[object], object]:
@@ -104,7 +111,9 @@ def _listed(apply: Callable[..., Any]) -> Callable[..., object]:
     @wraps(apply)  # keeps what Jinja has written on it: that it takes the context
     def listed(*args: object, **kwargs: Any) -> object:
         result = apply(*args, **kwargs)
-        return result if isinstance(result, str) else list(result)
+        if isinstance(result, str):
+            return result
+        return list(result)
 
     return listed
 
@@ -149,7 +158,15 @@ _FILTERS: Final[Mapping[str, Callable[..., object]]] = {
 # What they look at of their value is the same however large it is.
 AT_ONCE: Final = frozenset({"count", "d", "default", "first", "last", "length"})
 ORDERING: Final = dict.fromkeys(("dictsort", "max", "min", "sort", "unique"), 10)
-FILTERS: Final[Mapping[str, Callable[..., object]]] = {
-    name: apply if name in AT_ONCE else metered(apply, ORDERING.get(name, 1))
-    for name, apply in _FILTERS.items()
-}
+
+
+def _build_filters() -> dict[str, Callable[..., object]]:
+    filters = {}
+    for name, apply in _FILTERS.items():
+        filters[name] = apply
+        if name not in AT_ONCE:
+            filters[name] = metered(apply, ORDERING.get(name, 1))
+    return filters
+
+
+FILTERS: Final[Mapping[str, Callable[..., object]]] = _build_filters()

@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any, Final, cast
+from typing import Any, Final, TypeGuard, cast
 
 from jinja2 import ChainableUndefined, Undefined, nodes
 from jinja2.runtime import LoopContext
@@ -21,6 +21,7 @@ from jinja2.utils import Namespace
 from prompts.rendering.effort import metered, spend, weigh, within_limits
 from prompts.rendering.problems import Problem, RenderError
 from prompts.rendering.syntaxes import jinja, jinja_filters
+from prompts.rendering.syntaxes.nunjucks_arguments import list_members
 from prompts.rendering.syntaxes.nunjucks_filters import FILTERS
 from prompts.rendering.syntaxes.nunjucks_values import (
     add,
@@ -31,7 +32,6 @@ from prompts.rendering.syntaxes.nunjucks_values import (
     compare,
     is_same,
     is_true,
-    present,
 )
 from prompts.rendering.syntaxes.parsed import Parsed, Reference, Use
 
@@ -61,6 +61,7 @@ SHARED: Final = "_shared"  # a variable that no template can name: it begins wit
 class Environment(jinja.Environment):
     """The sandbox with JavaScript's operators."""
 
+    # Jinja computes both signs by itself unless they are named here.
     intercepted_unops = frozenset({"+", "-"})
 
     def parse(
@@ -69,6 +70,7 @@ class Environment(jinja.Environment):
         """Read a text; the key of an object is a text, with quotes or without."""
         tree = super().parse(source, name, filename)
         for pair in tree.find_all(nodes.Pair):
+            # Jinja reads {name: 1} as Python does, where name is a variable.
             if isinstance(pair.key, nodes.Name):
                 pair.key = nodes.Const(pair.key.name, lineno=pair.lineno)
         for comparison in tree.find_all(nodes.Compare):
@@ -79,11 +81,15 @@ class Environment(jinja.Environment):
         """Compute as JavaScript does; nothing can grow beyond the limits."""
         spend(weigh(left) + weigh(right))
         if operator == "+":
-            total = add(left, right)
-            if isinstance(total, str):
-                jinja_filters.check_size(len(total))
-            return _bounded(total)
-        return _bounded(_compute(operator, as_number(left), as_number(right)))
+            result = add(left, right)
+        else:
+            result = _compute(operator, as_number(left), as_number(right))
+        if isinstance(result, str):
+            jinja_filters.check_size(len(result))
+        # Python's integers grow without end, and with them the time that each operation takes.
+        elif isinstance(result, int) and result.bit_length() > jinja.LONGEST_BITS:
+            return math.inf
+        return result
 
     def call_unop(self, context: object, operator: str, arg: object) -> Any:
         """Take a sign as JavaScript does: of a text that is a number too."""
@@ -94,9 +100,11 @@ class Environment(jinja.Environment):
         """Read an entry of an object, or the length of a text or a list."""
         if isinstance(obj, Namespace):
             return getattr(obj, attribute)  # a name of `_share_names`
-        if isinstance(obj, LoopContext):
-            return getattr(obj, attribute) if attribute in jinja.LOOP_FACTS else self.undefined()
-        return self.getitem(obj, attribute)
+        if not isinstance(obj, LoopContext):
+            return self.getitem(obj, attribute)
+        if attribute not in jinja.LOOP_FACTS:
+            return self.undefined()
+        return getattr(obj, attribute)
 
     def getitem(self, obj: object, argument: object) -> Any:
         """Read an entry; what is not there is not defined, and so on below it."""
@@ -131,12 +139,6 @@ def _compute(operator: str, left: float, right: float) -> float:
     return math.floor(quotient) if operator == "//" else quotient
 
 
-def _bounded(value: object) -> Any:
-    # Python's whole numbers grow without end, and with them the time that each operation takes.
-    is_too_long = isinstance(value, int) and value.bit_length() > jinja.LONGEST_BITS
-    return math.inf if is_too_long else value
-
-
 def _finalize(value: object) -> str:
     spend(weigh(value))
     text = as_text(value)
@@ -146,30 +148,30 @@ def _finalize(value: object) -> str:
 
 def _members(value: object, names: int) -> list[Any]:
     """Return what a loop over a value goes through, with so many names for each member."""
-    value = present(value)
-    if isinstance(value, dict):
-        if names == 1:
-            return []  # Nunjucks goes through an object only by pairs
-        return [_padded(pair, names) for pair in value.items()]
-    members = list(value) if isinstance(value, str | list | tuple) else []
+    members = list_members(value)
+    if isinstance(value, dict) and names > 1:  # Nunjucks goes through an object only by pairs
+        members = list(value.items())
     if names == 1:
         return members
-    return [_padded(member, names) for member in members]
+    unpacked = []
+    for member in members:
+        # As JavaScript unpacks: what is missing is null, what is too much is left out.
+        parts = list_members(member) + [None] * names
+        unpacked.append(parts[:names])
+    return unpacked
 
 
-def _padded(member: object, names: int) -> list[Any]:
-    parts = list(member) if isinstance(member, str | list | tuple) else []
-    return (parts + [None] * names)[:names]
-
-
-def _texts(parts: Any) -> str:
+def _concatenate(parts: Any) -> str:
     texts = [as_word(part) for part in parts]
     jinja_filters.check_size(sum(map(len, texts)))
     return "".join(texts)
 
 
 def _with_strict(operands: list[nodes.Operand]) -> Iterator[nodes.Operand]:
-    """Yield the operands without the words of STRICT; those behind one say so."""
+    """Yield the operands without the words of STRICT; those behind one say so.
+
+    a === b is spelled a == _strict == b, which Jinja parses into two operands.
+    """
     operator = ""
     for operand in operands:
         if isinstance(operand.expr, nodes.Name) and operand.expr.name == STRICT:
@@ -192,11 +194,12 @@ class _Box:
         return is_true(self.value)
 
 
-def _boxed(value: object) -> Any:
+def _box(value: object) -> Any:
+    # Few values differ (an empty list, NaN): the others need no object around them.
     return value if bool(value) == is_true(value) else _Box(value)
 
 
-def _unboxed(value: object) -> Any:
+def _unbox(value: object) -> Any:
     return value.value if isinstance(value, _Box) else value
 
 
@@ -214,27 +217,36 @@ def _share_names(tree: nodes.Template) -> None:
         target = cast("nodes.Name", assignment.target)  # the guard lets nothing else through
         depths.setdefault(target.name, set()).add(loops_around[id(assignment)])
     shared = {name for name, levels in depths.items() if len(levels) > 1}
-    shared -= _targets(loops)  # a loop's own name is new in each round
+    shared -= _list_loop_names(loops)  # a loop's own name is new in each round
     if not shared:
         return
     _replace_names(tree, shared)
-    values = [nodes.Pair(nodes.Const(name), nodes.Name(name, "load")) for name in sorted(shared)]
-    start = _call("_shared_names", nodes.Dict(values))
-    tree.body.insert(0, nodes.Assign(nodes.Name(SHARED, "store"), start))
+    # The first statement makes a namespace of the values that the names come in with.
+    values = []
+    for name in sorted(shared):
+        values.append(nodes.Pair(nodes.Const(name), nodes.Name(name, "load")))
+    namespace = _call("_shared_names", nodes.Dict(values))
+    tree.body.insert(0, nodes.Assign(nodes.Name(SHARED, "store"), namespace))
 
 
-def _targets(loops: list[nodes.For]) -> set[str]:
-    """Return the names that loops give their members."""
+def _list_loop_names(loops: list[nodes.For]) -> set[str]:
     names: set[str] = set()
     for loop in loops:
-        target = loop.target
-        parts = target.items if isinstance(target, nodes.Tuple) else [target]
-        names |= {part.name for part in parts if isinstance(part, nodes.Name)}
+        for target in _list_targets(loop):
+            if isinstance(target, nodes.Name):
+                names.add(target.name)
     return names
 
 
+def _list_targets(loop: nodes.For) -> list[Any]:
+    """Return what a loop gives its members to: {% for key, value in pairs %} has two."""
+    if isinstance(loop.target, nodes.Tuple):
+        return loop.target.items
+    return [loop.target]
+
+
 def _replace_names(tree: nodes.Template, names: set[str]) -> None:
-    def replaced(node: object) -> Any:
+    def replace(node: object) -> Any:
         if not isinstance(node, nodes.Name) or node.name not in names:
             return node
         if node.ctx == "store":
@@ -242,7 +254,7 @@ def _replace_names(tree: nodes.Template, names: set[str]) -> None:
         return nodes.Getattr(nodes.Name(SHARED, "load"), node.name, "load")
 
     for parent in [tree, *tree.find_all(nodes.Node)]:
-        _change_children(parent, replaced)
+        _change_children(parent, replace)
 
 
 def _change_children(parent: nodes.Node, change: Callable[[object], object]) -> None:
@@ -256,25 +268,25 @@ def _change_children(parent: nodes.Node, change: Callable[[object], object]) -> 
 def _rewrite(tree: nodes.Template) -> None:
     _share_names(tree)
     for loop in list(tree.find_all(nodes.For)):
-        names = len(loop.target.items) if isinstance(loop.target, nodes.Tuple) else 1
+        names = nodes.Const(len(_list_targets(loop)))
         members = cast("nodes.Expr", loop.iter)  # Jinja declares a node
-        loop.iter = _call("_members", members, nodes.Const(names))
+        loop.iter = _call("_members", members, names)
     branches: list[Any] = [*tree.find_all(nodes.If), *tree.find_all(nodes.CondExpr)]
     for branch in branches:
         branch.test = _call("_true", branch.test)
     for negation in list(tree.find_all(nodes.Not)):
         negation.node = _call("_true", negation.node)
     for choice in [*tree.find_all(nodes.And), *tree.find_all(nodes.Or)]:
-        choice.left = _call("_boxed", choice.left)
+        choice.left = _call("_box", choice.left)
     # What is inside first: a comparison that has become a call is looked into no more.
     for parent in reversed([tree, *tree.find_all(nodes.Node)]):
-        _change_children(parent, _computed)
+        _change_children(parent, _rewrite_operator)
 
 
-def _computed(node: object) -> Any:
+def _rewrite_operator(node: object) -> Any:
     """Return a comparison as a call of ours, (a < b) < c where there are several; and, or bare."""
     if isinstance(node, nodes.And | nodes.Or):
-        return _call("_unboxed", node)
+        return _call("_unbox", node)
     if not isinstance(node, nodes.Compare):
         return node
     result: nodes.Expr = node.expr
@@ -300,11 +312,11 @@ def _call(name: str, value: nodes.Expr, *arguments: nodes.Expr) -> nodes.Filter:
 def _environment() -> Environment:
     environment = Environment(
         undefined=ChainableUndefined,
-        optimized=False,
+        optimized=False,  # else Jinja computes constants by itself, as Python and uncounted
         autoescape=False,
         keep_trailing_newline=True,
         finalize=_finalize,
-        cache_size=0,
+        cache_size=0,  # it caches templates of loaders, of which there are none
     )
     environment.globals.clear()
     environment.filters.clear()
@@ -312,11 +324,11 @@ def _environment() -> Environment:
     environment.filters.update(
         {
             "_rounds": jinja.count_rounds,
-            "_texts": metered(_texts),
+            "_texts": metered(_concatenate),
             "_members": metered(_members),
             "_true": is_true,
-            "_boxed": _boxed,
-            "_unboxed": _unboxed,
+            "_box": _box,
+            "_unbox": _unbox,
             "_shared_names": Namespace,
             "_compare": metered(compare),
             "_compare_types": metered(_compare_types),
@@ -361,15 +373,16 @@ def parse_value(text: str) -> Parsed:
     return jinja.parse_as(text, NUNJUCKS)
 
 
-def _respelled(text: str) -> str:
+def _respell(text: str) -> str:
     """Return the text with Nunjucks' words in Jinja's spelling."""
     pieces = []
     for piece, is_tag in jinja.split_pieces(text):
-        pieces.append(_respelled_tag(piece) if is_tag else piece)
+        spelling = _respell_tag(piece) if is_tag else piece
+        pieces.append(spelling)
     return "".join(pieces)
 
 
-def _respelled_tag(tag: str) -> str:
+def _respell_tag(tag: str) -> str:
     parts = QUOTED.split(tag)
     for index in range(0, len(parts), 2):  # every other one is a text in quotes, which stays
         for pattern, spelling in SPELLINGS:
@@ -378,26 +391,26 @@ def _respelled_tag(tag: str) -> str:
 
 
 NUNJUCKS: Final = jinja.Dialect(
-    environment=_environment(), filters=frozenset(FILTERS), respell=_respelled, rewrite=_rewrite
+    environment=_environment(), filters=frozenset(FILTERS), respell=_respell, rewrite=_rewrite
 )
 
 
 def parse_json(text: str) -> Parsed:
     """Read a prompt that is JSON: each text in it is filled by itself, so it stays JSON."""
     document = json.loads(text)
-    templates = {part: parse_value(part) for part in _texts_in(document) if TAG.search(part)}
+    templates = {part: parse_value(part) for part in filter(TAG.search, _find_strings(document))}
 
     def fill(values: Mapping[str, object], included: Mapping[str, str]) -> str:
-        def filled(part: object) -> Any:
+        def fill_part(part: object) -> Any:
             if isinstance(part, dict):
-                return {key: filled(inner) for key, inner in part.items()}
+                return {key: fill_part(inner) for key, inner in part.items()}
             if isinstance(part, list):
-                return [filled(inner) for inner in part]
+                return [fill_part(inner) for inner in part]
             if part in templates:
                 return templates[part].fill(values, included)
             return part
 
-        return as_json(filled(document), indent=2)
+        return as_json(fill_part(document), indent=2)  # promptfoo writes two blanks as well
 
     uses: dict[str, Use] = {}
     references: list[Reference] = []
@@ -415,15 +428,15 @@ def parse_json(text: str) -> Parsed:
     )
 
 
-def _texts_in(value: object) -> Iterator[str]:
+def _find_strings(value: object) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
         for inner in value.values():
-            yield from _texts_in(inner)
+            yield from _find_strings(inner)
     elif isinstance(value, list):
         for inner in value:
-            yield from _texts_in(inner)
+            yield from _find_strings(inner)
 
 
 def fill_values(values: Mapping[str, object]) -> dict[str, Any]:
@@ -438,7 +451,7 @@ def fill_values(values: Mapping[str, object]) -> dict[str, Any]:
         >>> fill_free_values({"name": "Aiko", "greeting": "Dear {{ name }}"})
         {'name': 'Aiko', 'greeting': 'Dear Aiko'}
     """
-    if not any(isinstance(value, str) and TAG.search(value) for value in values.values()):
+    if not any(map(_is_template, values.values())):
         return dict(values)
     return within_limits(lambda: fill_values_here(values), "fill_values", dict(values))
 
@@ -447,26 +460,34 @@ def fill_values_here(values: Mapping[str, object]) -> dict[str, Any]:
     """Do the same in this process, whatever it takes."""
     filled = dict(values)
     for name, value in values.items():
-        if isinstance(value, str) and TAG.search(value) and _has_all_it_reads(value, values):
+        if _is_template(value) and _has_all_it_reads(value, values):
             filled[name] = _fill_alone(parse(value), values)
     return filled
 
 
+def _is_template(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and TAG.search(value) is not None
+
+
 def _has_all_it_reads(text: str, values: Mapping[str, object]) -> bool:
-    # Each tag reads one name: in {{ … }} the first group has it, in an if or a for the second.
-    names = {match[1] or match[2] for match in READS.finditer(text)}
-    return all(values.get(name) is not None for name in names)
+    for match in READS.finditer(text):
+        # Each tag reads one name: in {{ … }} the first group has it, in an if or a for the second.
+        name = match[1] or match[2]
+        if values.get(name) is None:
+            return False
+    return True
 
 
 def _fill_alone(parsed: Parsed, values: Mapping[str, object]) -> str:
     """Fill a text that belongs to no prompt: there is nothing that it could include."""
-    missing = [
-        Problem(code="include-missing", params={"reference": str(reference)}, place=reference.place)
-        for reference in parsed.references
-    ]
-    problems = parsed.problems or missing
-    if problems:
-        raise RenderError(problems)
+    if parsed.problems:
+        raise RenderError(parsed.problems)
+    missing = []
+    for reference in parsed.references:
+        params = {"reference": str(reference)}
+        missing.append(Problem(code="include-missing", params=params, place=reference.place))
+    if missing:
+        raise RenderError(missing)
     return parsed.fill(values, {})
 
 

@@ -18,6 +18,7 @@ __all__ = [
     "as_word",
     "compare",
     "is_number",
+    "is_plain_number",
     "is_same",
     "is_true",
     "present",
@@ -29,6 +30,7 @@ BLANKS: Final = (
 )
 """What JavaScript takes for blanks: Python's own set has others besides, and no byte order mark."""
 
+# Number.prototype.toString writes 1e21 and more, and less than 1e-6, with an exponent.
 DIGITS_BEFORE_EXPONENT: Final = 1e21
 LEAST_IN_DIGITS: Final = 1e-6
 NUMBER: Final = re.compile(
@@ -63,9 +65,12 @@ def _number_text(value: float) -> str:
         return "NaN"
     if math.isinf(value):
         return "Infinity" if value > 0 else "-Infinity"
-    if not value or LEAST_IN_DIGITS <= abs(value) < DIGITS_BEFORE_EXPONENT:
-        return f"{Decimal(repr(value)):f}".removesuffix(".0").removeprefix("-" * (not value))
-    return re.sub(r"e([+-])0+", r"e\1", repr(value))
+    if value == 0:
+        return "0"  # also -0
+    if LEAST_IN_DIGITS <= abs(value) < DIGITS_BEFORE_EXPONENT:
+        # By way of Decimal: repr has an exponent from 1e16 on and below 1e-4 already.
+        return f"{Decimal(repr(value)):f}".removesuffix(".0")
+    return re.sub(r"e([+-])0+", r"e\1", repr(value))  # 1e-07 is 1e-7
 
 
 def as_json(value: object, indent: int | str | None = None) -> str:
@@ -80,11 +85,13 @@ def _plain(value: object) -> object:
         return {str(key): _plain(member) for key, member in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(member) for member in value]
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            return None
-        is_whole = value.is_integer() and abs(value) < DIGITS_BEFORE_EXPONENT
-        return int(Decimal(repr(value))) if is_whole else value
+    if not isinstance(value, float):
+        return value
+    if not math.isfinite(value):
+        return None
+    if value.is_integer() and abs(value) < DIGITS_BEFORE_EXPONENT:
+        # By its shortest digits, as JavaScript writes it: int(1e17 + 16) has others at its end.
+        return int(Decimal(repr(value)))
     return value
 
 
@@ -109,12 +116,19 @@ def as_number(value: object) -> float | int:
     if not NUMBER.fullmatch(text):
         return math.nan
     number = float(text.replace("Infinity", "inf"))
-    return int(number) if number.is_integer() and abs(number) < DIGITS_BEFORE_EXPONENT else number
+    if number.is_integer() and abs(number) < DIGITS_BEFORE_EXPONENT:
+        return int(number)
+    return number
 
 
 def is_number(value: object) -> bool:
     """Whether a sum with it is a sum of numbers: all but texts, lists and objects."""
     return value is None or isinstance(value, bool | int | float | Undefined)
+
+
+def is_plain_number(value: object) -> bool:
+    """Whether `typeof` says number: true and false are none there, as they are in Python."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def add(left: object, right: object) -> object:
@@ -128,11 +142,16 @@ def as_word(value: object) -> str:
     """Return a value as it stands in a longer text: null and undefined in so many letters."""
     if isinstance(value, Undefined):
         return "undefined"
-    return "null" if value is None else as_text(value)
+    if value is None:
+        return "null"
+    return as_text(value)
 
 
 def compare(left: object, operator: str, right: object) -> bool:
-    """Return what a comparison says; texts and numbers are compared as numbers."""
+    """Return what a comparison says; texts and numbers are compared as numbers.
+
+    Two texts are compared as texts, as in JavaScript: "10" is less than "9".
+    """
     if operator in ("in", "notin"):
         return _contains(right, left) == (operator == "in")
     if operator in ("eq", "ne"):
@@ -143,32 +162,29 @@ def compare(left: object, operator: str, right: object) -> bool:
 
 
 def _equal(left: object, right: object) -> bool:
+    """Whether JavaScript's == holds."""
     left, right = present(left), present(right)
     if left is None or right is None:
-        return left is right
+        return left is right  # null == undefined, and neither equals 0 or ""
     if isinstance(left, str) and isinstance(right, str):
         return left == right
-    boxes = (list, tuple, dict)
-    if isinstance(left, boxes) and isinstance(right, boxes):
-        return left is right
-    if isinstance(left, boxes) or isinstance(right, boxes):
-        return _equal(_unboxed(left), _unboxed(right))
+    if isinstance(left, list | tuple | dict):
+        if isinstance(right, list | tuple | dict):
+            return left is right
+        return _equal(as_text(left), right)  # an object becomes a text: [1] == "1"
+    if isinstance(right, list | tuple | dict):
+        return _equal(left, as_text(right))
     return as_number(left) == as_number(right)
 
 
-def _unboxed(value: object) -> object:
-    return as_text(value) if isinstance(value, list | tuple | dict) else value
-
-
 def _contains(whole: object, part: object) -> bool:
-    if isinstance(whole, str):
-        return as_word(part) in whole
-    if isinstance(whole, dict):
+    if isinstance(whole, str | dict):
         return as_word(part) in whole
     if not isinstance(whole, list | tuple):
         return False
-    # Python finds at once that there is none; of what it finds, true is no 1.
-    return part in whole and any(is_same(member, part) for member in whole)
+    if part not in whole:  # in C, where the loop below takes its time
+        return False
+    return any(is_same(member, part) for member in whole)  # true is no 1, as it is in Python
 
 
 def is_same(left: object, right: object) -> bool:

@@ -253,7 +253,7 @@ GROWING = [
     (lambda more: mustache.parse("x{{ a }}").fill({"a": "x" * (LIMIT - 1 + more)}, {})),
     (lambda more: nunjucks_filters._join(["x", "x"], "-" * (HALF - 1 + more))),
     (lambda more: nunjucks_filters._indent("\n" * (1047 + more), 1000)),
-    (lambda more: nunjucks._texts(["x" * HALF, "x" * (HALF + more)])),
+    (lambda more: nunjucks._concatenate(["x" * HALF, "x" * (HALF + more)])),
     (lambda more: nunjucks._finalize("x" * (LIMIT + more))),
     (lambda more: fill_text("{{ a + b }}", {"a": "x" * HALF, "b": "x" * (HALF + more)})),
 ]
