@@ -107,8 +107,10 @@ def check_within(scorer: Scorer, assertion: Assertion) -> Iterable[str]:
         except bounded.BoundedError as error:
             return _cannot_be_read(error)
     # A case is read more often than once, and of one suite many cases have the same assertion.
+    # Its name and weight are no part of what is checked.
+    checked = (assertion.type, assertion.value, assertion.threshold, dict(assertion.config))
     try:
-        key = sha256(pickle.dumps((assertion.type, assertion.value))).digest()
+        key = sha256(pickle.dumps(checked)).digest()
     except RecursionError:
         return (_("the value is nested too deeply"),)
     if key not in _checked:

@@ -517,6 +517,13 @@ def test_what_is_wrong_with_an_assertion(assertion, problems):
     assert check_assertion(assertion) == problems
 
 
+def test_settings_beside_a_large_value_are_checked_each_time():
+    large = "x" * 30_000  # checked in a worker, and remembered
+    assert check_assertion(Assertion(type="exact", value=large)) == []
+    wrong = check_assertion(Assertion(type="exact", value=large, config={"trims": True}))
+    assert wrong == ["exact: unknown setting “trims”; allowed settings: trim, ignore_case, unicode"]
+
+
 def test_types_are_found_by_name():
     assert find("contains").name == "contains"
     assert nearest("assertset") == "assert-set"
