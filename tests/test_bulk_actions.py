@@ -8,7 +8,7 @@ from django.contrib import admin as django_admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, User
 from django.contrib.sessions.models import Session
-from django.urls import reverse
+from django.urls import resolve, reverse
 
 from core.bulk import jobs
 from core.bulk.actions import BulkAction
@@ -372,6 +372,7 @@ def test_what_cannot_be_deleted_is_refused_on_the_page(
     admin, monkeypatch, denied, protected, sentence
 ):
     other = User.objects.create(username="other")
+    resolve("/admin/")  # the admin's pages are read with its first address
     user_admin = django_admin.site._registry[User]
     answer = ([], {}, denied, protected)  # as Django gives it where other rows hang on these
     monkeypatch.setattr(user_admin, "get_deleted_objects", lambda _rows, _request: answer)

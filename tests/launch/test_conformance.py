@@ -192,7 +192,7 @@ def test_the_document_says_what_is_wrong_and_what_fails_on_both():
     text = document(judge(ours, {both: outcome("failed")}, {}, MODULES), ours)
 
     assert f"- fails: {NAME}: Boom" in text
-    assert f"- `{both}`" in text.partition("## Fails on SQLite too")[2]
+    assert f"- `{both}`" in text.partition("## Also fails on SQLite")[2]
 
 
 @pytest.mark.parametrize(
