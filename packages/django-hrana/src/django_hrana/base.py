@@ -44,7 +44,9 @@ def _text(value: object) -> str:
 @lru_cache(maxsize=512)
 def _qmark(query: str) -> str:
     """Return a query with Django's %s as ?, %% as %."""
-    return "%".join(part.replace("%s", "?") for part in query.split("%%"))
+    # Split first: the second half of "%%s" is no placeholder.
+    parts = query.split("%%")
+    return "%".join(part.replace("%s", "?") for part in parts)
 
 
 class Cursor(driver.Cursor):
@@ -67,7 +69,8 @@ class Cursor(driver.Cursor):
 
 def _converted(sql: str, parameters: object) -> str:
     if isinstance(parameters, Mapping):
-        return sql % {name: f":{name}" for name in parameters}
+        placeholders = {name: f":{name}" for name in parameters}
+        return sql % placeholders
     return _qmark(sql)
 
 
@@ -94,13 +97,14 @@ class DatabaseWrapper(sqlite3.DatabaseWrapper):
         if fault is not None:
             raise ImproperlyConfigured(fault)
         options = dict(self.settings_dict["OPTIONS"])
-        mode = options.pop("transaction_mode", None)
-        self.transaction_mode = mode.upper() if mode and mode.lower() != "auto" else None
-        return {
-            **options,
-            "url": self.settings_dict["NAME"],
-            "transaction_mode": self.transaction_mode or "auto",
-        }
+        mode = options.pop("transaction_mode", None) or "auto"
+        if mode.lower() == "auto":
+            # Django then sends a plain BEGIN, and the driver adds its mode.
+            self.transaction_mode = None
+            options["transaction_mode"] = "auto"
+        else:
+            self.transaction_mode = options["transaction_mode"] = mode.upper()
+        return {**options, "url": self.settings_dict["NAME"]}
 
     @async_unsafe
     def get_new_connection(self, conn_params: dict[str, Any]) -> driver.Connection:
@@ -120,6 +124,7 @@ class DatabaseWrapper(sqlite3.DatabaseWrapper):
 
     def close(self) -> None:
         """Close the connection; what is open is rolled back."""
+        # Not SQLite's, which keeps a database in memory open.
         self.validate_thread_sharing()
         BaseDatabaseWrapper.close(self)
 

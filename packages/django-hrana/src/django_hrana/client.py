@@ -25,12 +25,17 @@ class DatabaseClient(sqlite3.DatabaseClient):
         read it: a database with a token gets our shell, which takes it from its environment.
         """
         options = settings_dict["OPTIONS"]
-        token = options.get("auth_token") or ""
+        token = options.get("auth_token")
         namespace = options.get("namespace")
         url = str(settings_dict["NAME"])
-        if shutil.which(cls.executable_name) and not token and not namespace:
+        if not token and not namespace and shutil.which(cls.executable_name):
             return [cls.executable_name, "db", "shell", url, *parameters], None
         command = [sys.executable, "-m", "django_hrana.driver.shell", url]
-        command += ["--namespace", namespace] if namespace else []
-        secret = token() if callable(token) else token
-        return [*command, *parameters], {"LIBSQL_AUTH_TOKEN": secret} if secret else None
+        if namespace:
+            command += ["--namespace", namespace]
+        command += parameters
+        if callable(token):
+            token = token()
+        if not token:
+            return command, None
+        return command, {"LIBSQL_AUTH_TOKEN": token}

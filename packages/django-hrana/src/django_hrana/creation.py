@@ -9,11 +9,13 @@ from django.db.backends.base.creation import BaseDatabaseCreation
 from django.db.backends.sqlite3 import creation as sqlite3
 
 from django_hrana import driver
+from django_hrana.driver.connection import DEFAULT_TIMEOUT_SECONDS
 
 __all__ = ["MARKER", "DatabaseCreation"]
 
 MARKER: Final = "_libsql_test_database"
 MAX_NAME: Final = 63  # a namespace travels as one label of a host name (RFC 1035, 2.3.4)
+# Without SQLite's own tables, which cannot be dropped; indexes and triggers go with their tables.
 OBJECTS: Final = (
     "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'view') "
     "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
@@ -122,9 +124,14 @@ class DatabaseCreation(sqlite3.DatabaseCreation):
         BaseDatabaseCreation.setup_worker_connection(self, _worker_id)
 
     def _connect(self, url: str) -> driver.Connection:
+        # Not the namespace: the URL of a test database has its own.
         options = self.connection.settings_dict["OPTIONS"]
-        known = {name: options[name] for name in ("auth_token", "timeout") if name in options}
-        return driver.connect(url, autocommit=True, **known)
+        return driver.connect(
+            url,
+            auth_token=options.get("auth_token"),
+            timeout=options.get("timeout", DEFAULT_TIMEOUT_SECONDS),
+            autocommit=True,
+        )
 
     def _exists(self, url: str) -> bool:
         connection = self._connect(url)
@@ -171,9 +178,10 @@ def _namespace(name: str) -> str:
 
 def _with_namespace(url: str, namespace: str) -> str:
     base, _, query = str(url).partition("?")
-    pairs = [pair for pair in query.split("&") if pair and not pair.startswith("namespace=")]
-    pairs.append(f"namespace={namespace}")
-    return f"{base}?{'&'.join(pairs)}"
+    options = [option for option in query.split("&") if option]
+    options = [option for option in options if not option.startswith("namespace=")]
+    options.append(f"namespace={namespace}")
+    return f"{base}?{'&'.join(options)}"
 
 
 def _namespace_of(url: object) -> str:

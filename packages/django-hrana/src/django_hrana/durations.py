@@ -23,8 +23,9 @@ def compile_duration(node: DurationExpression, compiler: Any) -> Compiled:
         compiled: Compiled = compiler.compile_for_sqlite(node)
         return compiled
     sql, params, kind = _microseconds(node, compiler)
-    format_it = FORMATS.get(kind or "")
-    return (format_it(sql) if format_it else sql), params
+    if kind is None:  # a duration: microseconds, as Django stores it
+        return sql, params
+    return FORMATS[kind](sql), params
 
 
 def _microseconds(node: Any, compiler: Any) -> tuple[str, tuple[object, ...], str | None]:

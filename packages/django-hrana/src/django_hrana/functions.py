@@ -37,8 +37,10 @@ def find_implementation(kind: type) -> Implementation | None:
 
 
 def _is_same(kind: type, parent: type) -> bool:
-    names = ("as_sqlite", "as_sql", "template", "function")
-    return all(getattr(kind, name, None) == getattr(parent, name, None) for name in names)
+    for name in ("as_sqlite", "as_sql", "template", "function"):
+        if getattr(kind, name, None) != getattr(parent, name, None):
+            return False
+    return True
 
 
 def _implements(*kinds: type) -> Callable[[Implementation], Implementation]:
@@ -67,12 +69,14 @@ def _duration(node: Any, compiler: object, connection: Any) -> Compiled:
 
 @_implements(functions.Random)
 def _random(_node: object, _compiler: object, _connection: object) -> Compiled:
-    """From 0 to below 1, of 53 random bits."""
+    """From 0 to below 1, of 53 random bits: as many as a float holds."""
+    # 2**53 - 1 keeps the lower 53 of RANDOM()'s 64 bits, and drops its sign.
     return "((RANDOM() & 9007199254740991) / 9007199254740992.0)", []
 
 
 @_implements(functions.Cot)
 def _cot(node: Any, compiler: Any, _connection: object) -> Compiled:
+    # SQLite's mathematics has no COT.
     compiled: Compiled = compiler.compile_for_sqlite(node, template="(1 / TAN(%(expressions)s))")
     return compiled
 
@@ -88,11 +92,14 @@ def _hash(node: Any, compiler: object, _connection: Any) -> Compiled:
 def _sha2(node: Any, compiler: object, _connection: Any) -> Compiled:
     """The server has no sha224, and its sha256 is wrong."""
     (operand,), params = _operands(node, compiler)
-    return sha2.sha2_sql(operand, bits=224 if node.function == "SHA224" else 256), params
+    if node.function == "SHA224":
+        return sha2.sha2_sql(operand, bits=224), params
+    return sha2.sha2_sql(operand, bits=256), params
 
 
 @_implements(functions.LPad, functions.RPad)
 def _pad(node: Any, compiler: object, _connection: Any) -> Compiled:
+    # The server's LPAD and RPAD raise an error for NULL, where Django expects NULL.
     (text, length, fill), params = _operands(node, compiler)
     # HEX(ZEROBLOB(n)) is '00' n times: replaced, the only way to repeat a text in the server's SQL.
     filled = "SUBSTR(REPLACE(HEX(ZEROBLOB(p_n)), '00', p_f), 1, p_n - LENGTH(p_t))"
@@ -115,6 +122,8 @@ def _repeat(node: object, compiler: object, _connection: object) -> Compiled:
 
 @_implements(functions.Reverse)
 def _reverse(node: object, compiler: object, _connection: object) -> Compiled:
+    # The server's REVERSE raises an error for NULL. The subquery names the operand, so that its
+    # parameters come once.
     (text,), params = _operands(node, compiler)
     return (
         f"(SELECT CASE WHEN p_t IS NOT NULL THEN REVERSE(p_t) END FROM (SELECT {text} AS p_t))",

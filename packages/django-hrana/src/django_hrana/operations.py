@@ -130,7 +130,8 @@ class DatabaseOperations(FlushesGuardedTables, sqlite3.DatabaseOperations):
         if not params:
             return sql
         if isinstance(params, Mapping):
-            return sql % {name: self._quoted(value) for name, value in params.items()}
+            literals = {name: self._quoted(value) for name, value in params.items()}
+            return sql % literals
         return sql % tuple(map(self._quoted, params))
 
     def _quoted(self, value: object) -> str:
@@ -181,21 +182,23 @@ class DatabaseOperations(FlushesGuardedTables, sqlite3.DatabaseOperations):
     def _referring_tables(self, table: str) -> list[str]:
         with self.connection.cursor() as cursor:
             cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'")
-            tables = [(name, sql or "") for name, sql in cursor.fetchall()]
+            tables = cursor.fetchall()
         # From the stored CREATE TABLEs: PRAGMA foreign_key_list would be a request for each table.
-        related, todo = [table], [table]
+        related = [table]
+        todo = [table]
         while todo:
-            refers = re.compile(
-                rf"\sreferences\s+[\"']?{re.escape(todo.pop())}[\"']?\s*\(", re.IGNORECASE
-            )
-            new = [name for name, sql in tables if name not in related and refers.search(sql)]
-            related += new
-            todo += new
+            target = re.escape(todo.pop())
+            refers = re.compile(rf"\sreferences\s+[\"']?{target}[\"']?\s*\(", re.IGNORECASE)
+            for name, sql in tables:
+                if name not in related and refers.search(sql or ""):
+                    related.append(name)
+                    todo.append(name)
         return related
 
 
 def _parts(items: list[Any], size: int) -> Iterator[list[Any]]:
-    return (items[start : start + size] for start in range(0, len(items), size))
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
 
 
 def _literal(text: str) -> str:

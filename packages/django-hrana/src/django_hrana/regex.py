@@ -36,9 +36,8 @@ Edge = tuple[int, int | None, int, int | None, int]
 __all__ = ["MAX_STATES", "Automaton", "UnsupportedRegex", "compile_regex"]
 
 MAX_STATES: Final = 5000  # each adds a few edges to a query parameter, and work to each step
-BLOCK_BITS: Final = (
-    9  # blocks of 512 characters: the server only checks the few ranges of one block
-)
+# Blocks of 512 characters: the server only checks the few ranges of one block.
+BLOCK_BITS: Final = 9
 ANYTHING: Final = -1  # the class of all characters beyond ASCII
 BEYOND_ASCII: Final = ((128, sys.maxunicode),)
 NEWLINE: Final = 10
@@ -179,9 +178,9 @@ def compile_regex(pattern: str, *, ignore_case: bool = False) -> Automaton:
     """
     tree = _parser.parse(pattern, re.IGNORECASE if ignore_case else 0)
     literal = _literal(tree)
-    builder = _Builder()
     if literal is not None:
         return Automaton(literal=literal, edges="[]", classes="[]", end=0, assertions=frozenset())
+    builder = _Builder()
     start, flags = builder.new_state(), tree.state.flags
     if not _is_anchored(tree):
         builder.read(start, ALL, start)  # `re.search` can match anywhere
@@ -369,22 +368,26 @@ def _bits(ranges: Ranges, first: int) -> int:
             break  # they are sorted
         for code in range(max(low, first), min(high, first + 63) + 1):
             bits |= 1 << (code - first)
-    # SQL integers are signed: bit 63 is the sign.
-    return bits - (1 << 64) if bits >> 63 else bits
+    if bits >> 63:  # SQL integers are signed: bit 63 is the sign
+        bits -= 1 << 64
+    return bits
 
 
 def _assertion(code: object, flags: int) -> int:
-    is_multiline = bool(flags & re.MULTILINE)
-    suffix = ", ASCII" if flags & re.ASCII else ""
     names = {
-        sre.AT_BEGINNING: "start of line" if is_multiline else "start",
+        sre.AT_BEGINNING: "start",
         sre.AT_BEGINNING_STRING: "start",
-        sre.AT_END: "end of line" if is_multiline else "end",
+        sre.AT_END: "end",
         sre.AT_END_STRING: "very end",
-        sre.AT_BOUNDARY: f"word boundary{suffix}",
-        sre.AT_NON_BOUNDARY: f"no word boundary{suffix}",
+        sre.AT_BOUNDARY: "word boundary",
+        sre.AT_NON_BOUNDARY: "no word boundary",
     }
-    return ASSERTIONS[names[code]]
+    name = names[code]
+    if flags & re.MULTILINE and code in (sre.AT_BEGINNING, sre.AT_END):
+        name += " of line"
+    elif flags & re.ASCII and code in (sre.AT_BOUNDARY, sre.AT_NON_BOUNDARY):
+        name += ", ASCII"
+    return ASSERTIONS[name]
 
 
 def _characters(operation: object, argument: Any, flags: int) -> Ranges:
@@ -416,7 +419,9 @@ def _set(items: Any, flags: int) -> Ranges:
         else:
             raise UnsupportedRegex(f"the element {str(operation).lower()} in a set")
     ranges = _folded(union(*parts), flags)
-    return complement(ranges) if is_negated else ranges
+    if is_negated:
+        return complement(ranges)
+    return ranges
 
 
 def _folded(ranges: Ranges, flags: int) -> Ranges:

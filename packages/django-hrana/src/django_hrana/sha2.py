@@ -35,8 +35,8 @@ def sha2_sql(operand_sql: str, *, bits: Literal[224, 256]) -> str:
 
 @lru_cache(maxsize=2)
 def _template(bits: int) -> str:
-    words = bits // 32  # of the state, SHA-224 shows one less
-    shown = ", ".join(_number("s_s", index) for index in range(words))
+    words = bits // 32  # SHA-224's digest leaves out the last of the state's eight numbers
+    digest = ", ".join(_number("s_s", index) for index in range(words))
     form = "%%08x" * words  # % is doubled since Django formats the SQL
     # s_x: the text as hexadecimal digits. s_m: those padded, and the number of blocks. s_b: the
     # state after each block. MATERIALIZED keeps the planner from computing them again in each row.
@@ -49,7 +49,7 @@ def _template(bits: int) -> str:
         f"(LENGTH(h) / 2 + 8) / 64 + 1 FROM s_x), "
         f"s_b(i, s_s) AS (SELECT 0, '{_initial(bits)}' UNION ALL "
         f"SELECT i + 1, ({_block()}) FROM s_b, s_m WHERE i < n) "
-        f"SELECT CASE WHEN m IS NOT NULL THEN PRINTF('{form}', {shown}) END "
+        f"SELECT CASE WHEN m IS NOT NULL THEN PRINTF('{form}', {digest}) END "
         "FROM s_b, s_m WHERE i = n OR (m IS NULL AND i = 0))"
     )
 
@@ -141,7 +141,10 @@ def _cube_root_fraction(prime: int) -> int:
     scaled, low, high = prime << 96, 0, 1 << 40
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if middle**3 <= scaled else (low, middle)
+        if middle**3 <= scaled:
+            low = middle
+        else:
+            high = middle
     return low & MASK
 
 

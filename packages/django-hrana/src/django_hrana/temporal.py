@@ -33,7 +33,9 @@ Sql = tuple[str, tuple[object, ...]]
 
 # {x} is the operand, up to its seconds; % is doubled since Django formats the SQL.
 WHOLE: Final = "SUBSTR({x}, 1, 19)"
-THURSDAY: Final = "DATE(SUBSTR({x}, 1, 10), '-3 days', 'weekday 4')"  # of the same ISO week
+# Of the same ISO week: the year of its Thursday is the week's year. STRFTIME's %G and %V would say
+# it, but came with SQLite 3.46, and the server has 3.45.
+THURSDAY: Final = "DATE(SUBSTR({x}, 1, 10), '-3 days', 'weekday 4')"
 NUMBER: Final = "CAST(STRFTIME('%%{code}', SUBSTR({x}, 1, 19)) AS INTEGER)"
 PARTS: Final = {
     "year": NUMBER.replace("{code}", "Y"),
@@ -43,7 +45,7 @@ PARTS: Final = {
     "minute": NUMBER.replace("{code}", "M"),
     "second": NUMBER.replace("{code}", "S"),
     "quarter": f"(({NUMBER.replace('{code}', 'm')} + 2) / 3)",
-    "week_day": f"({NUMBER.replace('{code}', 'w')} + 1)",
+    "week_day": f"({NUMBER.replace('{code}', 'w')} + 1)",  # Django's Sunday is 1, SQLite's is 0
     "iso_week_day": f"(({NUMBER.replace('{code}', 'w')} + 6) %% 7 + 1)",
     "week": f"((CAST(STRFTIME('%%j', {THURSDAY}) AS INTEGER) - 1) / 7 + 1)",
     "iso_year": f"CAST(STRFTIME('%%Y', {THURSDAY}) AS INTEGER)",
@@ -65,7 +67,8 @@ DATES: Final = {
     "week": f"DATE({DAY}, '-6 days', 'weekday 1')",
     "day": f"DATE({DAY})",
 }
-DATETIMES: Final = {kind: f"({sql} || ' 00:00:00')" for kind, sql in DATES.items()} | {
+MIDNIGHTS: Final = {kind: f"({sql} || ' 00:00:00')" for kind, sql in DATES.items()}
+DATETIMES: Final = MIDNIGHTS | {
     "hour": f"STRFTIME('%%Y-%%m-%%d %%H:00:00', {WHOLE})",
     "minute": f"STRFTIME('%%Y-%%m-%%d %%H:%%M:00', {WHOLE})",
     "second": f"STRFTIME('%%Y-%%m-%%d %%H:%%M:%%S', {WHOLE})",
@@ -139,6 +142,7 @@ def time_to_microseconds(sql: str, params: Sequence[object]) -> Sql:
 
 def format_datetime(sql: str) -> str:
     """Return microseconds since 1970 as the text of a datetime."""
+    # SQL's % has the sign of its left side, so that d_f is brought above 0 for years before 1970.
     return (
         "(SELECT DATETIME((d_t - d_f) / 1000000, 'unixepoch') || "
         "CASE d_f WHEN 0 THEN '' ELSE PRINTF('.%%06d', d_f) END FROM "

@@ -64,8 +64,9 @@ def shift(from_zone: str, to_zone: str) -> Shift:
         seconds = _difference(clock, source, target, constant)
         if not steps or steps[-1][1] != seconds:
             steps.append((clock.isoformat(" "), seconds))
-    is_late = bool(steps) and steps[-1][0] >= str(last)
-    return Shift(steps=tuple(steps), cycle=(end - 1, years) if is_late else None)
+    if steps[-1][0] < str(last):  # nothing changes any more
+        return Shift(steps=tuple(steps), cycle=None)
+    return Shift(steps=tuple(steps), cycle=(end - 1, years))
 
 
 def _seconds(sign: str | None, offset: str | None) -> int:
@@ -73,7 +74,9 @@ def _seconds(sign: str | None, offset: str | None) -> int:
         return 0
     hours, minutes = map(int, offset.split(":"))
     seconds = hours * 3600 + minutes * 60
-    return seconds if sign == "+" else -seconds
+    if sign == "-":
+        return -seconds
+    return seconds
 
 
 def _difference(

@@ -41,15 +41,16 @@ class Trigger(NamedTuple):
     def occasion(self) -> str:
         """A statement that sets it off and touches no row."""
         match = EVENT.search(self.sql)
-        event = match[1].upper() if match else "DELETE"
-        if event == "INSERT":
-            return f'INSERT INTO "{self.table}" DEFAULT VALUES'
-        if event == "DELETE":
+        if match is None or match[1].upper() == "DELETE":
             return f'DELETE FROM "{self.table}"'
-        columns = (match[2] if match else None) or "rowid"  # without OF, any column does
-        names = [name.strip() for name in columns.split(",")]
-        changes = ", ".join(f"{name} = {name}" for name in names)
-        return f'UPDATE "{self.table}" SET {changes}'
+        if match[1].upper() == "INSERT":
+            return f'INSERT INTO "{self.table}" DEFAULT VALUES'
+        columns = match[2] or "rowid"  # without OF, any column does
+        changes = []
+        for column in columns.split(","):
+            name = column.strip()
+            changes.append(f"{name} = {name}")
+        return f'UPDATE "{self.table}" SET {", ".join(changes)}'
 
 
 @contextmanager
@@ -68,7 +69,8 @@ def set_aside(connection: Any, triggers: Iterable[Trigger]) -> Iterator[None]:
         for trigger in aside:
             try:
                 cursor.execute(trigger.sql)
-                # SQLite takes a trigger as it is and reads it when a statement sets it off.
+                # SQLite takes a trigger as it is and reads it when a statement sets it off, which
+                # EXPLAIN makes it do without running the statement.
                 cursor.execute(f"EXPLAIN {trigger.occasion}")
             except DatabaseError as error:
                 raise DatabaseError(
@@ -111,10 +113,7 @@ class FlushesGuardedTables:
         """Set aside what would refuse the DELETEs; the caller holds a transaction."""
         text = "\n".join(statements)
         quote = self.connection.ops.quote_name
-        guards = [
-            trigger
-            for trigger in _find(self.connection)
-            if trigger.is_guard and quote(trigger.table) in text
-        ]
-        with set_aside(self.connection, guards):
+        guards = [trigger for trigger in _find(self.connection) if trigger.is_guard]
+        concerned = [guard for guard in guards if quote(guard.table) in text]
+        with set_aside(self.connection, concerned):
             yield

@@ -33,7 +33,6 @@ from django_hrana.driver.errors import (
     Overloaded,
     ProgrammingError,
     TransactionLost,
-    from_server,
 )
 from django_hrana.driver.messages import BatchResult, StatementRequest, StatementResult
 from django_hrana.driver.results import ArrivingRows
@@ -43,17 +42,20 @@ from django_hrana.driver.transaction import Transaction
 from django_hrana.driver.transport import TransportError
 from django_hrana.driver.values import Converter
 
-__all__ = ["DEFAULT_TIMEOUT_SECONDS", "MODES", "TOO_LARGE", "Connection", "connect"]
+__all__ = ["DEFAULT_TIMEOUT_SECONDS", "MODES", "Connection", "connect"]
 
 Answer = TypeVar("Answer")
 AnyCursor = TypeVar("AnyCursor", bound=Cursor)
 
 MODES: Final = ("auto", "DEFERRED", "IMMEDIATE", "EXCLUSIVE")
 DEFAULT_TIMEOUT_SECONDS: Final = 60.0  # a writer may wait 5 s for each one in front of it
-# Before trying again where the server has no room: it ends streams that nobody uses in ten seconds.
+# Before trying again where the server has no room: it ends streams that nobody uses after ten
+# seconds, so that the last attempt, after 9.5 s and the time of the requests, finds theirs.
 PAUSES_SECONDS: Final = (0.1, 0.4, 1.0, 3.0, 5.0)
+# A proxy's own answers: the server behind it may or may not have executed the request.
 GATEWAY_STATUSES: Final = frozenset({502, 503, 504})
-TOO_LARGE: Final = "RESPONSE_TOO_LARGE"
+# Foreign keys are on by default in every stream, and the server ignores this inside a transaction:
+# it must be the first statement of a stream. A read-only token may not send it at all.
 FOREIGN_KEYS_OFF: Final = "PRAGMA foreign_keys=0"
 WRITE_LOCK: Final = "BEGIN IMMEDIATE"
 FAILURES: Final = (TransportError, InterfaceError, DatabaseError)
@@ -348,8 +350,12 @@ class Connection:
 
     def _prefix(self, transaction: Transaction | None) -> list[str]:
         """Return what must go in front of the next statement."""
-        is_told = self._foreign_keys or self._stream.is_open
-        return ([] if is_told else [FOREIGN_KEYS_OFF]) + (transaction.prefix if transaction else [])
+        prefix: list[str] = []
+        if not self._foreign_keys and not self._stream.is_open:
+            prefix.append(FOREIGN_KEYS_OFF)
+        if transaction is not None:
+            prefix += transaction.prefix
+        return prefix
 
     # In a transaction
 
@@ -380,7 +386,7 @@ class Connection:
         try:
             return self._with_room(lambda: self._run_from_begin(request, before, close=False))
         except TransactionLost as error:
-            if not error.status:
+            if not error.status:  # Hrana's error, not HTTP's: the stream is there
                 raise
         return self._run_from_begin(request, before, close=False)
 
@@ -394,8 +400,8 @@ class Connection:
                 processor time: nothing was begun.
         """
         result = self._stream.run_batch(request, close=close)
-        position, error = _first_error(result)
-        if isinstance(error, Busy) and position < before:
+        step, error = result.first_error()
+        if isinstance(error, Busy) and step < before:
             raise error
         return result
 
@@ -403,11 +409,11 @@ class Connection:
         self, transaction: Transaction, error: Exception, *, is_read: bool = True
     ) -> NoReturn:
         """Raise what a request that failed as a whole means for its transaction."""
-        if isinstance(error, DatabaseError) and error.code == TOO_LARGE:
+        if isinstance(error, DatabaseError) and error.code == messages.TOO_LARGE:
             transaction.sent()
-            if not is_read:
+            if not is_read:  # it was executed, and nobody can see what it returned
                 transaction.lost = failures.lost(self._endpoint, error)
-                raise _too_large_in() from error
+                raise failures.too_large_in_transaction() from error
             raise error
         if isinstance(error, DatabaseError) and not error.status:
             raise error  # refused before its first step: the stream and the transaction stay
@@ -425,29 +431,31 @@ class Connection:
         self, transaction: Transaction, result: BatchResult, before: int, count: int
     ) -> list[StatementResult]:
         """Return the statements' results; the steps before them were the prefix."""
-        _check_length(result, count)
-        position, error = _first_error(result)
+        result.check_length(count)
+        step, error = result.first_error()
         if error is None and None in result.step_results:  # the guard found no open transaction
-            position, error = 0, failures.ended()
-        if error is None or (position >= before and not isinstance(error, TransactionLost)):
-            transaction.sent()
+            error = failures.ended()
         if isinstance(error, TransactionLost):
             transaction.lost = error
             self._stream.end()
+        elif error is None or step >= before:  # an error of a statement leaves the prefix done
+            transaction.sent()
         if error is not None:
             raise error
-        return [step for step in result.step_results[before:] if step is not None]
+        return result.completed(before, count)
 
     def _commit(self, transaction: Transaction) -> None:
-        steps = [StatementRequest(sql) for sql in (*transaction.prefix, "COMMIT")]
+        # A COMMIT that a deferred constraint refuses leaves the transaction open, with its lock:
+        # the same request rolls it back.
+        steps = [*map(StatementRequest, transaction.prefix), StatementRequest("COMMIT")]
         request = messages.batch(steps, is_begun=True, finally_rollback=True)
         try:
             result = self._stream.run_batch(request, close=self._closes)
         except FAILURES as error:
             self._fail_commit(transaction, error)
             return
-        _check_length(result, len(steps) + 1)
-        _position, refused = _first_error(result)
+        result.check_length(len(steps) + 1)
+        _step, refused = result.first_error()
         if refused is not None:
             raise refused
         if None in result.step_results[: len(steps)]:
@@ -466,32 +474,34 @@ class Connection:
         self, statements: Sequence[StatementRequest], *, is_read: bool
     ) -> list[StatementResult]:
         prefix = self._prefix(None)
+        close = self._closes
         if len(statements) == 1 and not prefix:
             request = messages.execute(statements[0])
-            close = self._closes
 
             def run_one() -> StatementResult:
                 return self._stream.run_one(request, close=close)
 
             return [self._try(run_one, is_read=is_read)]
-        suffix = []
-        if len(statements) > 1:  # all or none: in a transaction, which takes its lock at once
+        is_transaction = len(statements) > 1  # all of them or none
+        if is_transaction:
             prefix.append(WRITE_LOCK)
-            suffix.append("COMMIT")
-        steps = [*map(StatementRequest, prefix), *statements, *map(StatementRequest, suffix)]
-        request = messages.batch(steps, is_begun=False, finally_rollback=bool(suffix))
-        close = self._closes
-        result = self._try(
-            lambda: self._run_from_begin(request, len(prefix), close=close), is_read=is_read
-        )
-        _check_length(result, len(steps) + len(suffix))
-        _position, error = _first_error(result)
+        steps = [*map(StatementRequest, prefix), *statements]
+        end = len(steps)
+        if is_transaction:
+            steps.append(StatementRequest("COMMIT"))
+        request = messages.batch(steps, is_begun=False, finally_rollback=is_transaction)
+
+        def run_all() -> BatchResult:
+            return self._run_from_begin(request, len(prefix), close=close)
+
+        result = self._try(run_all, is_read=is_read)
+        result.check_length(len(steps) + 1 if is_transaction else len(steps))
+        _step, error = result.first_error()
         if error is not None:
             raise error
-        mine = result.step_results[len(prefix) : len(prefix) + len(statements)]
-        if None in mine:
+        if None in result.step_results[len(prefix) : end]:
             raise failures.ended()
-        return [result for result in mine if result is not None]
+        return result.completed(len(prefix), end)
 
     @property
     def _closes(self) -> bool:
@@ -523,8 +533,8 @@ class Connection:
         status = getattr(error, "status", 0)
         if isinstance(error, TransactionLost) and status:
             return  # the stream that was kept is gone: refused before anything was done
-        if isinstance(error, DatabaseError) and error.code == TOO_LARGE and not is_read:
-            raise _too_large_outside() from error
+        if isinstance(error, DatabaseError) and error.code == messages.TOO_LARGE and not is_read:
+            raise failures.too_large_outside() from error
         if not is_read and not failures.was_not_done(error):
             raise failures.unknown(self._endpoint, error, "a statement that writes") from error
         if status in GATEWAY_STATUSES:
@@ -568,40 +578,17 @@ def _begin(mode: str) -> str:
     "auto" takes the write lock at once: a transaction that reads first and takes it later fails
     when somebody else wrote in between, and who modifies what was read cannot go on.
     """
-    return {"auto": WRITE_LOCK, "DEFERRED": "BEGIN"}.get(mode, f"BEGIN {mode}")
-
-
-def _check_length(result: BatchResult, count: int) -> None:
-    if not len(result.step_results) == len(result.step_errors) == count:
-        raise InterfaceError(messages.NOT_HRANA)
-
-
-def _first_error(result: BatchResult) -> tuple[int, DatabaseError | None]:
-    """Return the first step that failed, and why."""
-    for position, error in enumerate(result.step_errors):
-        if error is not None:
-            return position, from_server(error.message, error.code)
-    return len(result.step_errors), None
+    if mode == "auto":
+        return WRITE_LOCK
+    if mode == "DEFERRED":  # what SQLite does anyway
+        return "BEGIN"
+    return f"BEGIN {mode}"
 
 
 def _ending(stream: Stream, lines: Iterator[bytes]) -> Iterator[bytes]:
     """Yield the lines, then end the stream that they came from, also when nobody wants more."""
     try:
         yield from lines
-        stream.end()
+        stream.end()  # the request for lines has no "close": the server would keep it for 10 s
     finally:
         stream.close()
-
-
-def _too_large_in() -> DataError:
-    return DataError(
-        "the result is larger than the 10 MB that the server sends, so the transaction was "
-        "rolled back: return fewer columns or rows"
-    )
-
-
-def _too_large_outside() -> DataError:
-    return DataError(
-        "the statement was executed, but its result is larger than the 10 MB that the server "
-        "sends: return fewer columns or rows"
-    )

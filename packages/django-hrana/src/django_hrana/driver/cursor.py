@@ -5,7 +5,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from django_hrana.driver.errors import DatabaseError, NotSupportedError, ProgrammingError
-from django_hrana.driver.messages import NamedArgument, StatementRequest, StatementResult
+from django_hrana.driver.messages import (
+    TOO_LARGE,
+    NamedArgument,
+    StatementRequest,
+    StatementResult,
+)
 from django_hrana.driver.results import decode_in_parts
 from django_hrana.driver.statements import Kind, Statement, classify, with_literals
 from django_hrana.driver.values import Cell, Column, Literal, decode_rows, encode
@@ -18,7 +23,9 @@ __all__ = ["Cursor"]
 Parameters = Sequence[object] | Mapping[str, object]
 Row = tuple[Any, ...]
 
-STEPS_AT_ONCE: Final = 500  # statements of executemany() in one request
+# Statements of executemany() in one request: enough that the way there hardly counts, and few
+# enough that the answer stays far below the 10 MB that the server sends.
+STEPS_AT_ONCE: Final = 500
 ON: Final = frozenset({"on", "1", "true", "yes"})
 NO_ROWS: Final = -1
 
@@ -73,15 +80,15 @@ class Cursor:
         if statement.is_read or statement.is_control:
             raise ProgrammingError("executemany() can only execute statements that change data.")
         requests = (_request(sql, parameters) for parameters in many)
-        parts = iter(lambda: list(itertools.islice(requests, STEPS_AT_ONCE)), [])
-        first, second = next(parts, []), next(parts, [])
-        if not second:
+        first = list(itertools.islice(requests, STEPS_AT_ONCE))
+        second = list(itertools.islice(requests, STEPS_AT_ONCE))
+        if not second:  # one request is all or nothing by itself
             self._run_many(first)
         elif self.connection.in_transaction or not self.connection.autocommit:
-            self._run_all([first, second], parts)
+            self._run_all(first, second, requests)
         else:
             with self.connection.transaction():
-                self._run_all([first, second], parts)
+                self._run_all(first, second, requests)
         return self
 
     def executescript(self, _script: str) -> Self:
@@ -102,7 +109,9 @@ class Cursor:
     def fetchmany(self, size: int | None = None) -> list[Row]:
         """Return the next `size` rows, fewer at the end."""
         self._check_open()
-        return list(itertools.islice(self._rows, self.arraysize if size is None else size))
+        if size is None:
+            size = self.arraysize
+        return list(itertools.islice(self._rows, size))
 
     def fetchall(self) -> list[Row]:
         """Return all rows that are left."""
@@ -132,8 +141,10 @@ class Cursor:
         try:
             result = self.connection.run([request], is_read=statement.is_read)[0]
         except DatabaseError as error:
-            if error.code != "RESPONSE_TOO_LARGE" or not statement.is_read:
+            if error.code != TOO_LARGE or not statement.is_read:
                 raise
+            # /v3/cursor has no limit of size. It takes ten times as long for small rows, so that
+            # it is only used where it must be.
             arriving = self.connection.arriving(request)
             self._describe(arriving.columns)
             self._rows = iter(arriving)
@@ -155,19 +166,29 @@ class Cursor:
 
     def _describe(self, columns: Sequence[Column]) -> None:
         if columns:
-            self.description = tuple((column.name, *[None] * 6) for column in columns)
+            # PEP 249's other six fields, such as a type code, SQLite's columns do not have.
+            nothing_known = (None,) * 6
+            self.description = tuple((column.name, *nothing_known) for column in columns)
 
     def _run_all(
-        self, first: list[list[StatementRequest]], rest: Iterator[list[StatementRequest]]
+        self,
+        first: list[StatementRequest],
+        second: list[StatementRequest],
+        rest: Iterator[StatementRequest],
     ) -> None:
-        for part in itertools.chain(first, rest):
+        self._run_many(first)
+        part = second
+        while part:
             self._run_many(part)
+            part = list(itertools.islice(rest, STEPS_AT_ONCE))
 
     def _run_many(self, part: list[StatementRequest]) -> None:
-        if part:
-            results = self.connection.run(part, is_read=False)
-            count = sum(result.affected_row_count for result in results)
-            self.rowcount = max(self.rowcount, 0) + count
+        if not part:
+            return
+        results = self.connection.run(part, is_read=False)
+        self.rowcount = max(self.rowcount, 0)
+        for result in results:
+            self.rowcount += result.affected_row_count
 
     def _foreign_keys(self, statement: Statement) -> None:
         """Answer PRAGMA foreign_keys, whose state the connection keeps."""
@@ -197,24 +218,28 @@ class Cursor:
 
 
 def _request(sql: str, parameters: Parameters) -> StatementRequest:
+    """Return the statement with its parameters; those that cannot be sent are put into the SQL."""
+    literals: dict[int | str, str] = {}
     if isinstance(parameters, Mapping):
-        named = {name: encode(value) for name, value in parameters.items()}
-        sql = _inlined(sql, named)
-        arguments = [
-            NamedArgument(name, value)
-            for name, value in named.items()
-            if not isinstance(value, Literal)
-        ]
-        return StatementRequest(sql, named_args=arguments)
-    values = list(map(encode, parameters))
-    if Literal in set(map(type, values)):
-        sql = _inlined(sql, dict(enumerate(values)))
-    return StatementRequest(sql, [value for value in values if not isinstance(value, Literal)])
+        named_arguments = []
+        for name, parameter in parameters.items():
+            value = encode(parameter)
+            if isinstance(value, Literal):
+                literals[name] = value.sql
+            else:
+                named_arguments.append(NamedArgument(name, value))
+        return StatementRequest(_with_literals(sql, literals), named_args=named_arguments)
+    arguments: list[Cell] = []
+    for index, parameter in enumerate(parameters):
+        value = encode(parameter)
+        if isinstance(value, Literal):
+            literals[index] = value.sql
+        else:
+            arguments.append(value)
+    return StatementRequest(_with_literals(sql, literals), arguments)
 
 
-def _inlined(sql: str, values: Mapping[Any, Cell | Literal]) -> str:
-    """Return the statement with those values in it that cannot be parameters."""
-    literals = {key: value.sql for key, value in values.items() if isinstance(value, Literal)}
+def _with_literals(sql: str, literals: Mapping[int | str, str]) -> str:
     if not literals:
         return sql
     try:

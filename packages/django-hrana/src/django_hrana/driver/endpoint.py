@@ -10,8 +10,9 @@ from django_hrana.driver.errors import InterfaceError
 
 __all__ = ["Endpoint"]
 
-SCHEMES: Final = {"libsql": True, "https": True, "http": False}
+SCHEMES: Final = {"libsql": True, "https": True, "http": False}  # and whether they mean TLS
 PORTS: Final = {True: 443, False: 80}
+# One label of a host name (RFC 1035 allows 63 characters): the Host header carries it.
 NAMESPACE: Final = re.compile(r"[A-Za-z0-9_-]{1,63}")
 ALLOWED: Final = "write libsql://host, https://host or http://host:port"
 
@@ -48,7 +49,9 @@ class Endpoint:
             host, port = parts.hostname, parts.port
         except ValueError as error:
             raise InterfaceError(f"the database URL is not valid: {ALLOWED}") from error
-        if parts.scheme not in SCHEMES or not host or port == 0 or re.search(r"[\s\0]", host):
+        is_valid = parts.scheme in SCHEMES and port != 0
+        # White space would end the Host header's line, and begin one of the URL's author.
+        if not is_valid or not host or re.search(r"[\s\0]", host):
             raise InterfaceError(f"the database URL has no valid scheme or host: {ALLOWED}")
         if "@" in parts.netloc or parts.fragment:
             raise InterfaceError(
@@ -76,12 +79,15 @@ class Endpoint:
         An IP address has no such label: its first number would be taken for a database.
         """
         name = "localhost" if _is_address(self.host) else self.host
-        name = f"{self.namespace}.{name}" if self.namespace else name
+        if self.namespace:
+            name = f"{self.namespace}.{name}"
         return f"{name}{self._suffix}"
 
     @property
     def _suffix(self) -> str:
-        return "" if self.port == PORTS[self.is_tls] else f":{self.port}"
+        if self.port == PORTS[self.is_tls]:
+            return ""
+        return f":{self.port}"
 
     @property
     def is_local(self) -> bool:
@@ -94,17 +100,22 @@ class Endpoint:
     def __str__(self) -> str:
         """Return the address for messages."""
         scheme = "https" if self.is_tls else "http"
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        shown = f" (namespace {self.namespace})" if self.namespace else ""
-        return f"{scheme}://{host}{self._suffix}{self.path}{shown}"
+        host = f"[{self.host}]" if ":" in self.host else self.host  # IPv6
+        address = f"{scheme}://{host}{self._suffix}{self.path}"
+        if self.namespace:
+            address += f" (namespace {self.namespace})"
+        return address
 
 
 def _options(query: str, scheme: str) -> dict[str, str]:
     """Return what stands behind the ? of the URL."""
     pairs = parse_qsl(query, keep_blank_values=True)
     options = dict(pairs)
-    allowed = {"namespace", "tls"} if scheme == "libsql" else {"namespace"}
-    if len(options) != len(pairs) or set(options) - allowed or options.get("tls", "0") not in "01":
+    allowed = {"namespace"}
+    if scheme == "libsql":  # http and https say it themselves
+        allowed.add("tls")
+    is_repeated = len(options) != len(pairs)
+    if is_repeated or set(options) - allowed or options.get("tls", "0") not in "01":
         raise InterfaceError(
             "the database URL has a parameter other than namespace= (and tls=0 after libsql://): "
             "set the token in auth_token"

@@ -1,17 +1,30 @@
 """What it means for the caller that a request failed: lost, unknown, unreachable. No I/O here."""
 
+from typing import Final
+
 from django_hrana.driver.endpoint import Endpoint
 from django_hrana.driver.errors import (
     DatabaseError,
+    DataError,
     OutcomeUnknown,
     TransactionLost,
     Unreachable,
 )
 from django_hrana.driver.transport import TransportError
 
-__all__ = ["again", "ended", "is_server_fault", "lost", "unknown", "unreachable", "was_not_done"]
+__all__ = [
+    "again",
+    "ended",
+    "is_server_fault",
+    "lost",
+    "too_large_in_transaction",
+    "too_large_outside",
+    "unknown",
+    "unreachable",
+    "was_not_done",
+]
 
-SERVER_FAULTS = 500
+SERVER_FAULTS: Final = 500  # and above: HTTP's statuses for a server that failed
 
 
 def unreachable(endpoint: Endpoint, error: Exception) -> Unreachable:
@@ -48,6 +61,22 @@ def unknown(endpoint: Endpoint, error: Exception, what: str) -> OutcomeUnknown:
     return OutcomeUnknown(
         f"{endpoint} did not answer {what} ({error}), so it is unknown whether it was executed: "
         "check the data before you run it again"
+    )
+
+
+def too_large_in_transaction() -> DataError:
+    """Return the error for a write in a transaction whose result the server cannot send."""
+    return DataError(
+        "the result is larger than the 10 MB that the server sends, so the transaction was "
+        "rolled back: return fewer columns or rows"
+    )
+
+
+def too_large_outside() -> DataError:
+    """Return the error for such a write outside of a transaction, where it stays done."""
+    return DataError(
+        "the statement was executed, but its result is larger than the 10 MB that the server "
+        "sends: return fewer columns or rows"
     )
 
 

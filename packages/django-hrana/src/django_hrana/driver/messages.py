@@ -14,10 +14,11 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta, Struct, field
 
-from django_hrana.driver.errors import InterfaceError
+from django_hrana.driver.errors import DatabaseError, InterfaceError, from_server
 from django_hrana.driver.values import Cell, Column
 
 __all__ = [
+    "TOO_LARGE",
     "BatchResult",
     "CursorError",
     "CursorHead",
@@ -40,7 +41,10 @@ __all__ = [
 ]
 
 CLOSE: Final = {"type": "close"}
+# After it has taken a transaction away the server goes on in autocommit, and a statement that was
+# meant for the transaction would be stored for good. With this condition it is skipped.
 IN_TRANSACTION: Final = {"type": "not", "cond": {"type": "is_autocommit"}}
+TOO_LARGE: Final = "RESPONSE_TOO_LARGE"  # code for a result of more than 10 MB; it was executed
 MAX_SHOWN: Final = 300  # characters of an answer that is repeated in a message
 
 
@@ -67,7 +71,7 @@ class ServerError(Struct):
     code: str | None = None
 
 
-# The number of a state is a u64; what is none makes the answer no Hrana.
+# The number of a state is a u64, sent as text or as a number.
 StateNumber = Annotated[str, Meta(pattern="^[0-9]{1,20}$")] | Annotated[int, Meta(ge=0)]
 
 
@@ -97,6 +101,26 @@ class BatchResult(Struct):
     step_results: list[StatementResult | None]
     step_errors: list[ServerError | None]
     replication_index: StateNumber | None = None
+
+    def check_length(self, count: int) -> None:
+        """Check that it speaks of `count` steps.
+
+        Raises:
+            InterfaceError: it does not.
+        """
+        if not len(self.step_results) == len(self.step_errors) == count:
+            raise InterfaceError(NOT_HRANA)
+
+    def first_error(self) -> tuple[int, DatabaseError | None]:
+        """Return the first step that failed, and why; without one, the number of steps."""
+        for step, error in enumerate(self.step_errors):
+            if error is not None:
+                return step, from_server(error.message, error.code)
+        return len(self.step_errors), None
+
+    def completed(self, start: int, end: int) -> list[StatementResult]:
+        """Return the results of the steps from `start` to before `end` that were run."""
+        return [result for result in self.step_results[start:end] if result is not None]
 
 
 class ExecuteAnswer(Struct, tag_field="type", tag="execute"):
@@ -210,22 +234,21 @@ def batch(
         finally_rollback: whatever is still open after the last one is rolled back.
     """
     steps: list[dict[str, Any]] = []
-    for position, statement in enumerate(statements):
-        conditions: list[dict[str, Any]] = [{"type": "ok", "step": position - 1}][: bool(position)]
+    for number, statement in enumerate(statements):
+        conditions: list[dict[str, Any]] = []
+        if number > 0:
+            conditions.append({"type": "ok", "step": number - 1})
         if is_begun:
             conditions.append(IN_TRANSACTION)
-        steps.append({"stmt": statement} | _condition(conditions))
+        step: dict[str, Any] = {"stmt": statement}
+        if len(conditions) == 1:
+            step["condition"] = conditions[0]
+        elif conditions:
+            step["condition"] = {"type": "and", "conds": conditions}
+        steps.append(step)
     if finally_rollback:
-        steps.append({"stmt": StatementRequest("ROLLBACK")} | _condition([IN_TRANSACTION]))
+        steps.append({"stmt": StatementRequest("ROLLBACK"), "condition": IN_TRANSACTION})
     return {"type": "batch", "batch": {"steps": steps}}
-
-
-def _condition(conditions: list[dict[str, Any]]) -> dict[str, Any]:
-    if not conditions:
-        return {}
-    if len(conditions) == 1:
-        return {"condition": conditions[0]}
-    return {"condition": {"type": "and", "conds": conditions}}
 
 
 def pipeline(baton: str | None, requests: Iterable[dict[str, Any]]) -> bytes:
@@ -259,8 +282,9 @@ def decode_cursor_line(line: bytes, *, is_head: bool = False) -> Any:
     Raises:
         InterfaceError: it is not Hrana.
     """
+    decoder: msgspec.json.Decoder[Any] = HEAD if is_head else ENTRY
     try:
-        return (HEAD if is_head else ENTRY).decode(line)
+        return decoder.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InterfaceError(NOT_HRANA) from error
 

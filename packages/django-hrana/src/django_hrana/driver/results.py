@@ -25,7 +25,7 @@ __all__ = ["ArrivingRows", "decode_in_parts"]
 
 Row = tuple[Any, ...]
 
-ROWS_AT_ONCE: Final = 1000
+ROWS_AT_ONCE: Final = 1000  # what `decode_rows` decodes, and a reader holds, at a time
 MEMORY_BYTES: Final = 8_000_000  # what is read ahead of the caller beyond it goes to a file
 
 
@@ -33,7 +33,7 @@ def decode_in_parts(
     columns: Sequence[Column], rows: list[list[Cell]], converters: Mapping[str, Converter]
 ) -> Iterator[Row]:
     """Yield the rows, decoded a part at a time; each part is forgotten before the next."""
-    rows.reverse()
+    rows.reverse()  # a list gives up its end at no cost, and its beginning only by moving the rest
     while rows:
         part = rows[-ROWS_AT_ONCE:]
         del rows[-ROWS_AT_ONCE:]
@@ -72,7 +72,10 @@ class ArrivingRows:
     def __iter__(self) -> Iterator[Row]:
         """Yield the rows, decoded a part at a time."""
         entries = self._rows()
-        while part := list(itertools.islice(entries, ROWS_AT_ONCE)):
+        while True:
+            part = list(itertools.islice(entries, ROWS_AT_ONCE))
+            if not part:
+                return
             yield from decode_rows(self.columns, part, self._converters)
 
     def read_ahead(self) -> None:
@@ -110,16 +113,16 @@ class ArrivingRows:
 
     def _entries(self) -> Iterator[object]:
         try:
-            while (line := next(self._lines, None)) is not None:
-                if line:
-                    yield _checked(decode_cursor_line(line))
+            while True:
+                line = next(self._lines, None)  # `read_ahead` may have replaced them meanwhile
+                if line is None:
+                    return
+                if line:  # the last one is empty
+                    entry = decode_cursor_line(line)
+                    if isinstance(entry, CursorError | CursorStepError):
+                        raise from_server(entry.error.message, entry.error.code)
+                    yield entry
         except TransportError as error:
             raise OperationalError(
                 f"the result was cut off while it was received ({error})"
             ) from error
-
-
-def _checked(entry: object) -> object:
-    if isinstance(entry, CursorError | CursorStepError):
-        raise from_server(entry.error.message, entry.error.code)
-    return entry

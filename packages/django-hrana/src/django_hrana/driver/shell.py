@@ -51,9 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"Error: {error}", file=sys.stderr)
         return 1
     with contextlib.closing(connection):
-        if options.command is not None:
-            return int(not _run(connection, options.command))
-        return _converse(connection, sys.stdin)
+        if options.command is None:
+            return _converse(connection, sys.stdin)
+        succeeded = _run(connection, options.command)
+        return 0 if succeeded else 1
 
 
 def _converse(connection: Connection, source: TextIO) -> int:
@@ -67,9 +68,9 @@ def _converse(connection: Connection, source: TextIO) -> int:
         if statement == ".quit":
             break
         succeeded = _run(connection, statement)
-        if not succeeded and not is_terminal:
-            break
-    return int(not succeeded and not is_terminal)
+        if not succeeded and not is_terminal:  # a script stops; a person goes on
+            return 1
+    return 0
 
 
 def _statements(source: TextIO, *, is_terminal: bool) -> Iterator[str]:
@@ -89,7 +90,8 @@ def _statements(source: TextIO, *, is_terminal: bool) -> Iterator[str]:
 
 def _lines(source: TextIO, *, is_terminal: bool) -> Iterator[str]:
     if not is_terminal:
-        yield from (line.rstrip("\n") for line in source)
+        for line in source:
+            yield line.rstrip("\n")
         return
     with contextlib.suppress(EOFError, KeyboardInterrupt):
         while True:
@@ -129,22 +131,25 @@ def _show(connection: Connection, statement: str) -> None:
 
 
 def _print_table(names: list[str], rows: Iterator[tuple[object, ...]]) -> None:
-    shown = [list(map(_shown, row)) for row in islice(rows, MAX_ROWS)]
-    widths = [max(map(_width, column)) for column in zip(names, *shown, strict=True)]
-    print("  ".join(map(_padded, names, widths)).rstrip())
-    print("  ".join("-" * width for width in widths))
-    for row in shown:
-        print("  ".join(map(_padded, row, widths)).rstrip())
-    more = f", only the first {MAX_ROWS} shown" if next(rows, None) is not None else ""
-    print(f"({len(shown)} rows{more})")
+    table = [list(map(_format_value, row)) for row in islice(rows, MAX_ROWS)]
+    widths = [max(map(_width, column)) for column in zip(names, *table, strict=True)]
+    rules = ["-" * width for width in widths]
+    for line in (names, rules, *table):
+        print("  ".join(map(_padded, line, widths)).rstrip())
+    if next(rows, None) is None:
+        print(f"({len(table)} rows)")
+    else:
+        print(f"({len(table)} rows, only the first {MAX_ROWS} shown)")
 
 
-def _shown(value: object) -> str:
+def _format_value(value: object) -> str:
     if value is None:
         return "NULL"
     text = f"x'{value.hex()}'" if isinstance(value, bytes) else str(value)
     text = " ".join(text.split())
-    return text if len(text) <= MAX_WIDTH else f"{text[: MAX_WIDTH - 1]}…"
+    if len(text) > MAX_WIDTH:
+        return f"{text[: MAX_WIDTH - 1]}…"
+    return text
 
 
 def _width(text: str) -> int:

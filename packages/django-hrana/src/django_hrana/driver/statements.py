@@ -44,26 +44,34 @@ WORDS: Final = {
     "UPDATE": Kind.CHANGE,
     "VALUES": Kind.READ,
 }
+# SQLite's white space includes comments, also one that is not ended.
 SPACE: Final = r"(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z))*"
 FIRST_WORD: Final = re.compile(rf"[;\s]*{SPACE}\(*([A-Za-z]+)", re.DOTALL)
+# SQLite quotes names as SQL does, and also as MySQL and SQL Server do.
 NAME: Final = r"""("(?:[^"]|"")*"|'(?:[^']|'')*'|`(?:[^`]|``)*`|\[[^\]]*\]|[^\s;]+)"""
 END: Final = rf"{SPACE};?{SPACE}\Z"
-CONTROLS: Final = tuple(
-    (kind, re.compile(SPACE + pattern.replace(" ", rf"\s{SPACE}") + END, re.DOTALL | re.IGNORECASE))
-    for kind, pattern in (
-        (Kind.BEGIN, r"BEGIN(?: (DEFERRED|IMMEDIATE|EXCLUSIVE))?(?: TRANSACTION)?"),
-        (Kind.COMMIT, r"(?:COMMIT|END)(?: TRANSACTION)?"),
-        (Kind.ROLLBACK_TO, rf"ROLLBACK(?: TRANSACTION)? TO(?: SAVEPOINT)? {NAME}"),
-        (Kind.ROLLBACK, r"ROLLBACK(?: TRANSACTION)?"),
-        (Kind.SAVEPOINT, rf"SAVEPOINT {NAME}"),
-        (Kind.RELEASE, rf"RELEASE(?: SAVEPOINT)? {NAME}"),
-    )
+
+
+def _control_pattern(words: str) -> re.Pattern[str]:
+    """Return the pattern of a statement, in which a space stands for any white space."""
+    words = words.replace(" ", rf"\s{SPACE}")
+    return re.compile(SPACE + words + END, re.DOTALL | re.IGNORECASE)
+
+
+CONTROLS: Final = (
+    (Kind.BEGIN, _control_pattern(r"BEGIN(?: (DEFERRED|IMMEDIATE|EXCLUSIVE))?(?: TRANSACTION)?")),
+    (Kind.COMMIT, _control_pattern(r"(?:COMMIT|END)(?: TRANSACTION)?")),
+    (Kind.ROLLBACK_TO, _control_pattern(rf"ROLLBACK(?: TRANSACTION)? TO(?: SAVEPOINT)? {NAME}")),
+    (Kind.ROLLBACK, _control_pattern(r"ROLLBACK(?: TRANSACTION)?")),
+    (Kind.SAVEPOINT, _control_pattern(rf"SAVEPOINT {NAME}")),
+    (Kind.RELEASE, _control_pattern(rf"RELEASE(?: SAVEPOINT)? {NAME}")),
 )
 CONTROL_WORDS: Final = frozenset({"BEGIN", "COMMIT", "END", "RELEASE", "ROLLBACK", "SAVEPOINT"})
 FOREIGN_KEYS: Final = re.compile(
     rf"{SPACE}PRAGMA\s+foreign_keys\s*(?:=\s*(\w+)|\(\s*(\w+)\s*\))?{END}",
     re.DOTALL | re.IGNORECASE,
 )
+# What counts outside of texts, quoted names and comments, which these patterns match as a whole.
 TOKENS: Final = re.compile(
     r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]|--[^\n]*|/\*.*?\*/|[()]|\w+""", re.DOTALL
 )
@@ -71,7 +79,7 @@ PARAMETERS: Final = re.compile(
     r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]|--[^\n]*|/\*.*?\*/|\?\d*|[:@$]\w+""",
     re.DOTALL,
 )
-MAX_CACHED_LENGTH: Final = 4000  # characters; the cache then holds 4 MB of texts at most
+MAX_CACHED_LENGTH: Final = 4000  # characters; 1024 of them in the cache are 4 MB at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +115,9 @@ def classify(sql: str) -> Statement:
 
 def _classify(sql: str) -> Statement:
     match = FIRST_WORD.match(sql)
-    word = match[1].upper() if match else ""
+    if match is None:
+        return Statement(Kind.WRITE)  # the server says what is wrong with it
+    word = match[1].upper()
     if word in CONTROL_WORDS:
         return _control(sql)
     if word == "PRAGMA":
@@ -148,9 +158,13 @@ def with_literals(sql: str, literals: Mapping[int | str, str]) -> str:
 def _control(sql: str) -> Statement:
     for kind, pattern in CONTROLS:
         match = pattern.match(sql)
-        if match:
-            argument = (match[1] or "") if pattern.groups else ""
-            return Statement(kind, argument if kind is Kind.BEGIN else _unquoted(argument))
+        if match is None:
+            continue
+        if kind is Kind.BEGIN:
+            return Statement(kind, match[1] or "")
+        if pattern.groups:  # a savepoint's name
+            return Statement(kind, _unquoted(match[1]))
+        return Statement(kind)
     return Statement(Kind.WRITE)  # the server says what is wrong with it
 
 
@@ -164,7 +178,8 @@ def _unquoted(name: str) -> str:
 def _pragma(sql: str) -> Statement:
     match = FOREIGN_KEYS.match(sql)
     if match:
-        return Statement(Kind.FOREIGN_KEYS, (match[1] or match[2] or "").lower())
+        value = match[1] or match[2] or ""  # after =, in brackets, or none: then it reads
+        return Statement(Kind.FOREIGN_KEYS, value.lower())
     return Statement(Kind.WRITE if "=" in sql else Kind.READ)
 
 

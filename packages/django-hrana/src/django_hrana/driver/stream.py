@@ -39,9 +39,11 @@ Token = str | Callable[[], str] | None
 
 PIPELINE: Final = "/v3/pipeline"
 CURSOR: Final = "/v3/cursor"
+# A kept stream saves the server half a millisecond of opening the database, but takes one of its
+# 128 places: it is only worth that while statements follow each other closely.
 BURST_SECONDS: Final = 0.1
-KEPT_SECONDS: Final = 2.0  # the server ends a stream after ten
-NEAR_SECONDS: Final = 0.005
+KEPT_SECONDS: Final = 2.0  # the server ends a stream after ten; far enough from that for slow links
+NEAR_SECONDS: Final = 0.005  # a request faster than this is hardly noticed
 OK: Final = 200
 UNAUTHORIZED: Final = 401
 
@@ -217,6 +219,7 @@ class Stream:
         return lines
 
     def _demand_freshness(self, request: dict[str, Any]) -> None:
+        # Not part of Hrana 3: sqld takes it in a statement or a batch, as text.
         index = self.freshness.index
         if index is None:
             return
@@ -229,7 +232,8 @@ class Stream:
         """Send a request; return an answer that has status 200."""
         response = self._send(body)
         if response.status == UNAUTHORIZED and callable(self._token_source):
-            self._token = None  # it may have expired since; nothing was executed
+            # It may have expired since. Nothing was executed, and the baton is still valid.
+            self._token = None
             response = self._send(body)
         if response.status != OK:
             raise self._failure(response)
@@ -251,7 +255,9 @@ class Stream:
     def _current_token(self) -> str:
         if self._token is None:
             source = self._token_source
-            token = (source() if callable(source) else source) or ""
+            token = source() if callable(source) else source
+            token = token or ""
+            # Else it could end its header and begin another.
             if not token.isascii() or any(character.isspace() for character in token):
                 raise AccessDenied(
                     "the auth_token contains white space or characters that no token has: copy "
@@ -263,7 +269,7 @@ class Stream:
     def _failure(self, response: Response) -> DatabaseError:
         """Return the error for a status; the stream is gone but for 401."""
         message, code = messages.describe_failure(response.body)
-        if self._token:
+        if self._token:  # a proxy may repeat the request in its answer
             message = message.replace(self._token, "(token)")
         error = from_status(response.status, message, code, str(self.home.endpoint))
         if response.status != UNAUTHORIZED:
@@ -279,6 +285,7 @@ class Stream:
             return
         endpoint = Endpoint.parse(base_url)
         if self.home.endpoint.is_tls and not endpoint.is_tls:
+            # It would send the token in plain text.
             raise InterfaceError(
                 "the server asked to continue without encryption, which is not allowed"
             )

@@ -50,7 +50,8 @@ class Transaction:
         position = self._position(name)
         del self._savepoints[position:]
         unsent = self._unsent(name)
-        if unsent is None:  # all that waits is inside of it, and gone with it; undone stays undone
+        if unsent is None:
+            # All that waits is inside of it, and gone with it; but what was undone stays undone.
             undone = [sql for sql in self._waiting if sql.startswith("ROLLBACK TO")]
             self._waiting = [*undone, f"RELEASE {_quoted(name)}"]
         else:
@@ -73,7 +74,9 @@ class Transaction:
     @property
     def prefix(self) -> list[str]:
         """What must go in front of the next statement."""
-        return [*([] if self.is_begun else [self.begin]), *self._waiting]
+        if self.is_begun:
+            return list(self._waiting)
+        return [self.begin, *self._waiting]
 
     def sent(self) -> None:
         """Note that the server has done all of `prefix`."""
@@ -81,7 +84,7 @@ class Transaction:
         self._waiting.clear()
 
     def _position(self, name: str) -> int:
-        """Return the place of the newest savepoint of this name."""
+        """Return the index of the newest savepoint of this name: SQLite allows several."""
         for position in reversed(range(len(self._savepoints))):
             if self._savepoints[position] == name:
                 return position

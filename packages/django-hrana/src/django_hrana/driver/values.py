@@ -44,8 +44,8 @@ __all__ = [
 Converter = Callable[[object], object]
 
 INTEGER_LIMIT: Final = 1 << 63
-SHORT: Final = 16  # characters: at most 15 digits and a point
-LARGEST_POWER: Final = 308
+SHORT: Final = 16  # characters: at most 15 digits and a point, which every parser reads exactly
+LARGEST_POWER: Final = 308  # of ten, in a 64-bit float
 LARGEST_SHIFT: Final = 62  # a power of two that is still an integer to the server
 
 
@@ -97,7 +97,11 @@ class Column(Struct, frozen=True):
     @property
     def type_name(self) -> str:
         """Declared type in lower case without its length: "varchar(20)" is "varchar"."""
-        return (self.decltype or "").partition("(")[0].partition(" ")[0].lower()
+        if self.decltype is None:  # an expression's
+            return ""
+        name, _, _length = self.decltype.partition("(")
+        first_word, _, _rest = name.partition(" ")
+        return first_word.lower()
 
 
 NULL: Final = Null()
@@ -135,6 +139,7 @@ def _encode_float(value: float) -> Cell | Literal:
     if math.isnan(value):
         return NULL  # as SQLite does
     if not math.isfinite(value):
+        # JSON has no infinity. SQL has none either, but a number that overflows becomes it.
         return Literal("9e999" if value > 0 else "(-9e999)")
     number = float(value)
     text = repr(number)
@@ -153,12 +158,15 @@ def _exact(number: float) -> str:
     fraction, exponent = math.frexp(number)
     integer = int(math.ldexp(fraction, sys.float_info.mant_dig))
     exponent -= sys.float_info.mant_dig
-    zeros = (integer & -integer).bit_length() - 1
-    integer, exponent = integer >> zeros, exponent + zeros
+    zeros = (integer & -integer).bit_length() - 1  # those at the end, in binary
+    integer >>= zeros
+    exponent += zeros
     sign = "*" if exponent > 0 else "/"
-    largest, rest = divmod(abs(exponent), LARGEST_SHIFT)
-    factors = [1 << LARGEST_SHIFT] * largest + [1 << rest]
-    return f"({integer}.0" + "".join(f"{sign}{factor}" for factor in factors) + ")"
+    whole_shifts, remaining_shift = divmod(abs(exponent), LARGEST_SHIFT)
+    sql = f"{integer}.0"
+    sql += f"{sign}{1 << LARGEST_SHIFT}" * whole_shifts
+    sql += f"{sign}{1 << remaining_shift}"
+    return f"({sql})"
 
 
 def _as_read(text: str) -> float:
@@ -172,8 +180,11 @@ def _as_read(text: str) -> float:
     power = int(exponent or 0) - len(fraction)
     number = float(int(whole + fraction))
     if power < -LARGEST_POWER:
-        number, power = number / 1e308, power + LARGEST_POWER
-    return number / float(f"1e{-power}") if power < 0 else number * float(f"1e{power}")
+        number /= 1e308
+        power += LARGEST_POWER
+    if power < 0:
+        return number / float(f"1e{-power}")
+    return number * float(f"1e{power}")
 
 
 def _encode_text(value: str) -> Cell:
@@ -241,11 +252,11 @@ def decode_rows(
         raise InterfaceError("the server sent rows that do not fit their columns")
     if not columns:
         return [()] * len(rows)
+    decoded = []
     try:
-        decoded = [
-            _decode_column(cells, converters.get(column.type_name))
-            for column, cells in zip(columns, zip(*rows, strict=True), strict=True)
-        ]
+        for column, cells in zip(columns, zip(*rows, strict=True), strict=True):
+            converter = converters.get(column.type_name)
+            decoded.append(_decode_column(cells, converter))
     except (ValueError, binascii.Error) as error:
         raise InterfaceError("the server sent a value that is not valid") from error
     return list(zip(*decoded, strict=True))
@@ -256,6 +267,7 @@ AS_THEY_ARE: Final = frozenset({Text, Null})
 
 
 def _decode_column(cells: Iterable[Cell], converter: Converter | None) -> Iterable[object]:
+    # map() runs in C, which is faster than a loop where all cells are of one kind.
     kinds = set(map(type, cells))
     if kinds <= AS_THEY_ARE:
         values: Iterable[object] = list(map(VALUE, cells))
@@ -287,8 +299,9 @@ def _decode_float(cell: Float) -> float:
 
 
 def _decode_blob(cell: Blob) -> bytes:
-    text = cell.base64
-    return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    # The server leaves out the padding, which Python asks for.
+    padding = "=" * (-len(cell.base64) % 4)
+    return base64.b64decode(cell.base64 + padding, validate=True)
 
 
 DECODERS: Final[dict[type, Callable[[Any], Any]]] = {
