@@ -22,7 +22,7 @@ from evaluations.engine.types import Answer, CacheTokens, Message, Request, Vect
 __all__ = ["AnthropicProvider", "make_anthropic"]
 
 USUAL: Final = "https://api.anthropic.com"
-VERSION: Final = "2023-06-01"
+VERSION: Final = "2023-06-01"  # each request has to name one; this is still the newest
 MAX_TOKENS: Final = 1024  # the API requires a number; this where no parameter sets one
 SYSTEM_ROLES: Final = ("system", "developer")  # both stand in `system` here
 STRUCTURED: Final = "answer"  # the tool whose input is the answer, where a schema is asked for

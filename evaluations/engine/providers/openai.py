@@ -59,9 +59,13 @@ class OpenAIProvider:
             **fit_parameters(self.spec.kind, request.model, request.parameters),
         }
         if request.response_schema is not None:
+            # Without `strict` a schema is only advice; who does not know it refuses the request, and
+            # the judge asks in another form.
+            # https://platform.openai.com/docs/guides/structured-outputs
             schema = {"name": "answer", "strict": True, "schema": dict(request.response_schema)}
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
         elif request.as_json:
+            # OpenAI refuses it unless the messages say JSON; those of judges do.
             body["response_format"] = {"type": "json_object"}
         reply, milliseconds = await self._client.post("/chat/completions", body)
         return self._read_answer(reply, milliseconds)
@@ -288,6 +292,7 @@ def make_compatible(spec: ProviderSpec, environment: Environment) -> OpenAIProvi
     abilities = Capabilities(
         supports_seed=True, supports_schema=True, supports_json=True, supports_embeddings=True
     )
+    # A model on one's own hardware may first have to be loaded, and answers slowly.
     limits = Limits(concurrency=4, timeout_seconds=300)
     policy = make_policy(environment)
     client = _make_client(spec.name, url, key, spec, limits, policy)
