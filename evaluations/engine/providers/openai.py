@@ -59,8 +59,8 @@ class OpenAIProvider:
             **fit_parameters(self.spec.kind, request.model, request.parameters),
         }
         if request.response_schema is not None:
-            # Without `strict` a schema is only advice; who does not know it refuses the request, and
-            # the judge asks in another form.
+            # Without `strict` a schema is only advice. Services that do not know it refuse the
+            # request, and the judge asks in another form.
             # https://platform.openai.com/docs/guides/structured-outputs
             schema = {"name": "answer", "strict": True, "schema": dict(request.response_schema)}
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
