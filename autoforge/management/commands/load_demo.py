@@ -10,8 +10,8 @@ class Command(BaseCommand):
 
     help = (
         "Loads the demo content: prompts in English and Japanese with their "
-        "versions, templates, test suites with evaluations. Refused if any of it "
-        "is already in the database."
+        "versions, templates, and test suites with evaluations. Fails if any of it is already in "
+        "the database."
     )
 
     def handle(self, *_args: object, **_options: object) -> None:

@@ -17,7 +17,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take names and addresses."""
-        parser.add_argument("names", nargs="*", metavar="NAME", help="a user's name")
+        parser.add_argument("names", nargs="*", metavar="NAME", help="user name")
         parser.add_argument(
             "--address",
             action="append",

@@ -44,8 +44,9 @@ class Command(BaseCommand):
 
     help = (
         "Imports prompts from a file, all of them or none. Columns title/name/act and "
-        "content/prompt/text are recognised; name, description, kind, syntax, variables, tags, "
-        "status, user_id and metadata fill the fields of that name, all others go to metadata. "
+        "content/prompt/text are recognised; name, description, kind, syntax, variables, config, "
+        "tags, status, user_id and metadata fill the fields of that name; all others go to "
+        "metadata. "
         "Exit status: 0 all imported, 1 rows rejected, 2 the input could not be read."
     )
     requires_system_checks: list[str] = []

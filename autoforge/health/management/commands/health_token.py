@@ -9,7 +9,7 @@ from autoforge.health import tokens
 class Command(BaseCommand):
     """Print a token."""
 
-    help = "Prints a token that opens /health/report until it expires."
+    help = "Prints a token for /health/report."
     requires_system_checks: list[str] = []
 
     def handle(self, *args: object, **options: object) -> None:
