@@ -38,12 +38,13 @@ class InvalidInputError(ApplicationError):
     """
 
     def __init__(self, problems: Mapping[str, Sentence | str]) -> None:
-        self.problems = {
-            field: text if isinstance(text, Sentence) else Sentence.verbatim(text)
-            for field, text in problems.items()
-        }
+        self.problems: dict[str, Sentence] = {}
+        for field, text in problems.items():
+            sentence = text if isinstance(text, Sentence) else Sentence.verbatim(text)
+            self.problems[field] = sentence
         super().__init__("input.invalid", problems=_Joined(self.problems))
 
+    # Pickled by its problems: BaseException would call __init__ with the sentence.
     def __reduce__(self) -> tuple[type["InvalidInputError"], tuple[Mapping[str, Sentence]]]:
         return type(self), (self.problems,)
 
@@ -54,9 +55,11 @@ class InvalidInputError(ApplicationError):
 
     def renamed(self, names: Mapping[str, str]) -> "InvalidInputError":
         """Return the same with other names for fields, such as those of a command's options."""
-        return InvalidInputError(
-            {names.get(field, field): sentence for field, sentence in self.problems.items()}
-        )
+        problems = {}
+        for field, sentence in self.problems.items():
+            name = names.get(field, field)
+            problems[name] = sentence
+        return InvalidInputError(problems)
 
 
 class _Joined:
@@ -66,9 +69,10 @@ class _Joined:
         self._problems = problems
 
     def __str__(self) -> str:
-        return "; ".join(
-            f"{_name(field, sentence)}: {sentence}" for field, sentence in self._problems.items()
-        )
+        parts = []
+        for field, sentence in self._problems.items():
+            parts.append(f"{_name(field, sentence)}: {sentence}")
+        return "; ".join(parts)
 
 
 def _name(field: str, sentence: Sentence) -> str:
@@ -76,7 +80,9 @@ def _name(field: str, sentence: Sentence) -> str:
     if sentence.code == "field.unknown":
         return field
     translated = gettext(field)
-    return translated if translated != field else field.replace("_", " ")
+    if translated == field:  # the catalogue has none: English, or no field of a form
+        return field.replace("_", " ")
+    return translated
 
 
 class NotFoundError(ApplicationError):

@@ -60,24 +60,30 @@ def parse(sql: str) -> Statement | None:
     head = HEAD.match(" ".join(tokens))
     if head is None:
         return None
-    kind, name = head["kind"], head["name"]
+    kind = head["kind"]
+    name = head["name"]
     # Everything behind the head, whose words stand between single spaces.
     rest = tokens[head[0].count(" ") + 1 :]
     if kind == "table":
-        return _table(name, rest)
-    # Of a trigger the table stands behind the event: BEFORE UPDATE OF status ON prompts.
-    table = name if kind == "virtual table" else rest[rest.index("on") + 1]
+        return _parse_table(name, rest)
+    table = name
+    if kind != "virtual table":
+        # Of a trigger the table stands behind the event: BEFORE UPDATE OF status ON prompts.
+        table = rest[rest.index("on") + 1]
     body = _render(_nest(iter(rest)))
     return Statement(
         kind=kind, name=name, table=table, body=body, is_unique=head["unique"] is not None
     )
 
 
-def _table(name: str, tokens: Sequence[str]) -> Statement:
-    tree = _nest(iter(tokens))
-    parts = next((part for part in tree if isinstance(part, list)), [])
+def _parse_table(name: str, tokens: Sequence[str]) -> Statement:
+    definitions: Tree = []
+    for part in _nest(iter(tokens)):
+        if isinstance(part, list):  # STRICT or WITHOUT ROWID may stand behind it
+            definitions = part
+            break
     columns, rules = {}, {}
-    for part in _split(parts):
+    for part in _split(definitions):
         first = part[0]
         text = _render(part)
         if first not in RULES:
@@ -95,7 +101,7 @@ def _tokenise(sql: str) -> Iterator[str]:
         if match.lastgroup == "space":
             continue
         if match.lastgroup == "text":
-            yield text
+            yield text  # case counts in a text alone: names and words have none in SQL
         elif match.lastgroup == "name":
             yield text[1:-1].lower()
         else:
@@ -108,9 +114,9 @@ def _nest(tokens: Iterator[str]) -> Tree:
     for item in tokens:
         if item == "(":
             inner = _nest(tokens)
-            # ((x)) says no more than (x).
-            is_doubled = len(inner) == 1 and isinstance(inner[0], list)
-            tree.append(inner[0] if is_doubled else inner)
+            if len(inner) == 1 and isinstance(inner[0], list):
+                inner = inner[0]  # ((x)) says no more than (x)
+            tree.append(inner)
         elif item == ")":
             break
         else:
@@ -132,4 +138,8 @@ def _split(tree: Tree) -> Iterator[Tree]:
 
 
 def _render(tree: Tree) -> str:
-    return " ".join(part if isinstance(part, str) else f"({_render(part)})" for part in tree)
+    texts = []
+    for part in tree:
+        text = part if isinstance(part, str) else f"({_render(part)})"
+        texts.append(text)
+    return " ".join(texts)

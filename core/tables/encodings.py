@@ -21,6 +21,8 @@ MARKS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+NOT_ASCII: Final = re.compile("[^\x00-\x7f]")
+CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # other than tabs and line ends
 SAMPLE_BYTES: Final = 2048  # even, so that UTF-16 is not cut in two
 KANA: Final = re.compile("[\u3040-\u30ff]")
 LETTERS_OF_EAST_ASIA: Final = re.compile("[\u3000-\u30ff\u4e00-\u9fff\uff01-\uff60]")
@@ -65,15 +67,17 @@ def _guess_utf16(raw: bytes) -> str:
     The Latin letters, delimiters and line ends of a header have a NUL as every second byte.
     """
     sample = raw[:SAMPLE_BYTES]
+    # One NUL or two may be an accident in a text of another encoding.
     if len(raw) % 2 or sample.count(0) < 3:
         return ""
     first, second = sample[0::2].count(0), sample[1::2].count(0)
     if first and second:
-        return ""
+        return ""  # NULs on both sides: a binary file
     encoding = "utf-16-be" if first else "utf-16-le"
     text = sample.decode(encoding, "replace")
-    has_controls = any(character < " " and character not in "\t\r\n" for character in text)
-    return "" if has_controls else encoding
+    if CONTROL.search(text):
+        return ""
+    return encoding
 
 
 def _decode_japanese(raw: bytes, first_error: int) -> str | None:
@@ -86,13 +90,16 @@ def _decode_japanese(raw: bytes, first_error: int) -> str | None:
         return None
     if KANA.search(text):
         return text
-    foreign = [character for character in text if character > "\x7f"]
-    east_asian = LETTERS_OF_EAST_ASIA.findall("".join(foreign))
-    # Windows-1252 read as CP932 joins an accented letter and the ASCII letter after it to a sign.
-    plausible = [
-        character for character in east_asian if character.encode("cp932", "replace")[-1] >= 0x80
-    ]
-    return text if len(plausible) * 2 >= len(foreign) else None
+    foreign = NOT_ASCII.findall(text)
+    plausible = 0
+    for letter in LETTERS_OF_EAST_ASIA.findall(text):
+        # Windows-1252 read as CP932 joins an accented letter and the ASCII letter after it to a
+        # sign whose second byte is ASCII.
+        if letter.encode("cp932", "replace")[-1] >= 0x80:
+            plausible += 1
+    if plausible * 2 < len(foreign):
+        return None
+    return text
 
 
 def _line_of(raw: bytes, position: int) -> int:

@@ -37,6 +37,7 @@ def build_table(
     records: list[Record] = []
     cells_left = limits.values
     for line, cells in iterator:
+        # Counted while reading: a file that is too large must not fill the memory first.
         if len(records) == limits.records:
             raise UnreadableError("header.too-many-rows", limit=f"{limits.records:,}")
         cells_left -= len(cells)
@@ -69,27 +70,32 @@ def _name_columns(cells: Sequence[Cell], line: int, unit: str) -> tuple[tuple[st
     while names and not names[-1].strip():
         names.pop()
     escaped = names[-1].strip() == ESCAPED
-    if escaped:  # ours keep the blanks in a name
-        names = [*map(unescape_formula, names[:-1]), ESCAPED]
-    else:
-        names = [name.strip() or f"column {number}" for number, name in enumerate(names, start=1)]
-    name, count = Counter(names).most_common(1)[0]
+    columns: list[str] = []
+    for number, name in enumerate(names, start=1):
+        if not escaped:
+            columns.append(name.strip() or f"column {number}")
+        elif number < len(names):
+            columns.append(unescape_formula(name))  # ours keep the blanks in a name
+        else:
+            columns.append(ESCAPED)
+    name, count = Counter(columns).most_common(1)[0]
     if count > 1:
         raise UnreadableError("header.column-twice", place=position, column=quoted(name))
-    return tuple(names), escaped
+    return tuple(columns), escaped
 
 
 def _build_record(
     number: int, line: int, cells: list[Cell], columns: tuple[str, ...], *, escaped: bool
 ) -> Record:
+    # Spreadsheets write blank cells behind the last column; anything else would be lost unseen.
     if len(cells) > len(columns) and not is_blank(cells[len(columns) :]):
         while is_blank(cells[-1:]):
             cells.pop()
         reason = Sentence("header.row-too-long", cells=len(cells), columns=len(columns))
         return Record(number=number, line=line, value=InvalidValue(reason=reason))
     if escaped:
-        cells = [
-            cell if isinstance(cell, InvalidValue) else unescape_formula(cell) for cell in cells
-        ]
+        for index, cell in enumerate(cells):
+            if isinstance(cell, str):
+                cells[index] = unescape_formula(cell)
     value = dict(zip(columns, cells, strict=False))
     return Record(number=number, line=line, value=value, missing=columns[len(cells) :])

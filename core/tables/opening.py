@@ -79,7 +79,9 @@ READERS: Final[Mapping[str, TableFormat]] = {
 }
 """One more format is one more module with a reader, and its entry here."""
 FORMATS: Final = tuple(READERS)
-SUFFIXES: Final = {suffix: name for name, item in READERS.items() for suffix in item.suffixes}
+SUFFIXES: Final[dict[str, str]] = {}
+for _name, _format in READERS.items():
+    SUFFIXES.update(dict.fromkeys(_format.suffixes, _name))
 # How files begin that are often given a wrong ending, and what they are.
 OTHER_KINDS: Final = {
     b"PK\x03\x04": "file.is-archive",
@@ -100,6 +102,7 @@ def read_bytes(stream: BinaryIO, limits: Limits) -> bytes:
         UnreadableError: the system cannot read it, or it is larger than the limit.
     """
     try:
+        # One byte more tells a file that is too large without reading all of it.
         raw = stream.read(limits.size_bytes + 1)
     except OSError as error:
         raise UnreadableError(Sentence.verbatim(error.strerror or str(error))) from error

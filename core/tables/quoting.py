@@ -18,9 +18,15 @@ class UnreadableError(CodedError):
 
 def clean(text: str) -> str:
     """Return `text` without line ends and control characters, which a terminal would obey."""
-    return "".join(
-        character if character.isprintable() else ascii(character)[1:-1] for character in text
-    )
+    if text.isprintable():
+        return text
+    characters = []
+    for character in text:
+        if character.isprintable():
+            characters.append(character)
+        else:
+            characters.append(ascii(character)[1:-1])  # \n or \x1b, without the quotes around it
+    return "".join(characters)
 
 
 def quoted(text: str) -> str:
@@ -33,5 +39,8 @@ def listed(names: Collection[str]) -> str:
     """Return the names in quotes, the first 20 of them; "nothing" if there are none."""
     if not names:
         return "nothing"
-    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-    return ", ".join(quoted(name) for name in islice(names, MOST_NAMES)) + more
+    names_in_quotes = [quoted(name) for name in islice(names, MOST_NAMES)]
+    text = ", ".join(names_in_quotes)
+    if len(names) > MOST_NAMES:
+        text += f" and {len(names) - MOST_NAMES} more"
+    return text

@@ -25,16 +25,19 @@ LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # parsed in C whe
 NODE_WEIGHT: Final = 16  # what a node weighs besides its characters
 VALUES_SHARE: Final = 8  # YAML takes this much longer than the other formats, value for value
 HEAVIEST: Final = 64 * 1024 * 1024  # characters of a file with its aliases written out
-LONGEST_NUMBER: Final = 400  # digits; a longer one is a text
+LONGEST_NUMBER: Final = 400  # digits, more than the largest float has; a longer one is a text
 INTEGER: Final = re.compile(r"[-+]?[0-9]+\Z")
 OCTAL_OR_HEX: Final = re.compile(r"0o[0-7]+\Z|0x[0-9a-fA-F]+\Z")
 FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
-INFINITE: Final = re.compile(r"([-+]?)\.(?:inf|Inf|INF)\Z")
+NO_DIGITS: Final = {
+    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), math.inf),
+    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), -math.inf),
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), math.nan),
+}
 NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
 BOOLEANS: Final = {
-    spelling: word == "true"
-    for word in ("true", "false")
-    for spelling in (word, word.capitalize(), word.upper())
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
 }
 PREFIX: Final = "tag:yaml.org,2002:"
 # What YAML calls printable, section 5.1: the parser itself would name no line.
@@ -47,23 +50,20 @@ def plain_scalar(text: str) -> Any:
         return None
     if text in BOOLEANS:
         return BOOLEANS[text]
-    number = _number(text)
+    number = _read_number(text)
     return text if number is None else number
 
 
-def _number(text: str) -> float | int | None:
+def _read_number(text: str) -> float | int | None:
     if len(text) > LONGEST_NUMBER:
         return None
     if INTEGER.match(text):
         return int(text)
     if OCTAL_OR_HEX.match(text):
-        return int(text, 0)
+        return int(text, 0)  # which takes 0o and 0x as YAML 1.2 writes them
     if FLOAT.match(text):
         return float(text)
-    if text in (".nan", ".NaN", ".NAN"):
-        return math.nan
-    infinite = INFINITE.match(text)
-    return math.copysign(math.inf, -1 if infinite[1] == "-" else 1) if infinite else None
+    return NO_DIGITS.get(text)
 
 
 def read_yaml(
@@ -87,7 +87,7 @@ def read_yaml(
         raise _error_at(mark, Sentence("yaml.syntax", reason=error.problem)) from None
     except yaml.YAMLError as error:
         raise UnreadableError("yaml.syntax", reason=str(error).partition("\n")[0]) from None
-    if not records and not builder.has_list:
+    if not records and not builder.has_list:  # an empty list is a table without rows
         raise UnreadableError("yaml.empty-file")
     return Table(records=records, numbered=True, notes=notes)
 
@@ -100,7 +100,7 @@ def _refuse_control_characters(text: str) -> None:
 
 
 def _line_of(event: Any) -> int:
-    return int(event.start_mark.line) + 1
+    return int(event.start_mark.line) + 1  # PyYAML counts from 0
 
 
 def _error_at(mark: Any, what: Sentence) -> UnreadableError:
@@ -150,18 +150,26 @@ class _Builder:
 
     def _record(self) -> tuple[int, Any]:
         event = self._next()
+        line = self._begin_record(event)
+        value, _ = self._value(event, 1)
+        return line, self._end_record(value)
+
+    def _begin_record(self, event: Any) -> int:
         self._line = _line_of(event)
         self._fault = None
-        line = self._line
-        value, _ = self._value(event, 1)
-        return line, (InvalidValue(reason=self._fault) if self._fault else value)
+        return self._line
+
+    def _end_record(self, value: object) -> object:
+        """Return the value of a record, or what is wrong with it."""
+        if self._fault is not None:
+            return InvalidValue(reason=self._fault)
+        return value
 
     def _members(
         self, start: yaml.MappingStartEvent, lists: Collection[str]
     ) -> Iterator[tuple[int, Any]]:
         """Yield the records of a mapping's list; without such a list it is a record itself."""
-        line = _line_of(start)
-        self._line, self._fault = line, None
+        line = self._begin_record(start)
         has_list = False
         members: dict[str, Any] = {}
         merged: dict[str, Any] = {}
@@ -174,7 +182,7 @@ class _Builder:
             else:
                 self._member(key, members, merged, 1)
         if not has_list:
-            yield line, (InvalidValue(reason=self._fault) if self._fault else {**merged, **members})
+            yield line, self._end_record(merged | members)
 
     def _next(self) -> Any:
         return self._loader.get_event()
@@ -185,7 +193,9 @@ class _Builder:
             raise UnreadableError("file.too-many-values", limit=f"{self._most:,}")
 
     def _refuse(self, sentence: Sentence) -> None:
-        self._fault = self._fault or sentence
+        """Note what is wrong with the record, unless something has been wrong before."""
+        if self._fault is None:
+            self._fault = sentence
 
     def _value(self, event: Any, depth: int) -> tuple[Any, int]:
         """Return the value that begins with `event`, and its weight with aliases written out."""
@@ -215,8 +225,9 @@ class _Builder:
             return self._mapping(depth)
         self._check_tag(event.tag, "seq")
         items = []
-        while not isinstance(item := self._next(), yaml.SequenceEndEvent):
-            items.append(self._value(item, depth + 1)[0])
+        while not isinstance(event := self._next(), yaml.SequenceEndEvent):
+            value, _ = self._value(event, depth + 1)
+            items.append(value)
         return items
 
     def _mapping(self, depth: int) -> dict[str, Any]:
@@ -224,7 +235,9 @@ class _Builder:
         merged: dict[str, Any] = {}
         while not isinstance(key := self._next(), yaml.MappingEndEvent):
             self._member(key, members, merged, depth)
-        return {**merged, **members} if merged else members
+        if merged:
+            return merged | members
+        return members
 
     def _member(
         self, key: object, members: dict[str, object], merged: dict[str, object], depth: int
@@ -235,14 +248,17 @@ class _Builder:
             if key.anchor is not None:
                 self._anchors[key.anchor] = (name, NODE_WEIGHT + len(name))
         else:
-            named, _ = self._value(key, depth + 1)
-            name = named if isinstance(named, str) else ""
-            if not isinstance(named, str):
+            name, _ = self._value(key, depth + 1)
+            if not isinstance(name, str):  # YAML has lists and mappings as keys, JSON has none
                 self._refuse(Sentence("yaml.complex-key"))
+                name = ""
         value, _ = self._value(self._next(), depth + 1)
+        # Merge keys are YAML 1.1's, but what people write has them; a quoted one is a name.
         if name == "<<" and not getattr(key, "style", None):
-            for part in reversed(value if isinstance(value, list) else [value]):
-                merged.update(part if isinstance(part, dict) else {})
+            parts = value if isinstance(value, list) else [value]
+            for part in reversed(parts):  # of several mappings the first has the last word
+                if isinstance(part, dict):
+                    merged.update(part)
             return
         if name in members:
             self._refuse(Sentence("yaml.key-twice", name=quoted(name)))
@@ -267,8 +283,9 @@ class _Builder:
     def _scalar(self, event: yaml.ScalarEvent) -> Any:
         text, tag = event.value, event.tag
         if tag in (None, "!", f"{PREFIX}str"):
+            is_plain = event.implicit[0] and not event.style
             # Quoted, a block or called a text, it is a text whatever it looks like.
-            return plain_scalar(text) if event.implicit[0] and not event.style else text
+            return plain_scalar(text) if is_plain else text
         value = plain_scalar(text)
         if tag == f"{PREFIX}int" and isinstance(value, int):
             return value
@@ -289,8 +306,10 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    style = "|" if "\n" in text else None
-    if not isinstance(plain_scalar(text), str):
+    style = None
+    if "\n" in text:
+        style = "|"
+    elif not isinstance(plain_scalar(text), str):
         style = "'"  # 0E0 is a text for PyYAML and a number for everybody who reads YAML 1.2
     return dumper.represent_scalar(f"{PREFIX}str", text, style=style)
 
@@ -300,4 +319,5 @@ _Dumper.add_representer(str, _represent_text)
 
 def dump_yaml(value: object, width: int = 100) -> str:
     """Return YAML that this reader and js-yaml read as the same value."""
+    # PyYAML would escape Japanese, sort keys and break lines at 80 columns.
     return yaml.dump(value, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=width)

@@ -5,7 +5,6 @@ import keyword
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from itertools import islice
 from typing import Any, Final
 
 from core.language import gettext_noop
@@ -39,7 +38,7 @@ LARGEST: Final = 10_000_000  # characters of all values together
 MOST_PROBLEMS: Final = 20  # of unknown names; the rest shows when these are mended
 MOST_DECLARED: Final = 500  # each is compared with the names of the others
 LONGEST_NAME: Final = 100
-SHOWN: Final = 100  # characters of what was sent, in a problem
+EXCERPT: Final = 100  # characters of what was sent, in a problem
 DEEPEST: Final = 50  # levels
 LONGEST_NUMBER_BITS: Final = 4096
 
@@ -72,14 +71,12 @@ class Variable:
 
 def is_variable_name(name: object) -> bool:
     """Whether a variable can be called so."""
-    return (
-        isinstance(name, str)
-        and name.isidentifier()
-        and not name.startswith("_")
-        and name.lower() not in RESERVED
-        and name not in keyword.kwlist
-        and len(name) <= LONGEST_NAME
-    )
+    if not isinstance(name, str) or len(name) > LONGEST_NAME or not name.isidentifier():
+        return False
+    if name.startswith("_"):
+        return False  # the sandbox's own names
+    # Jinja's words in any case: True and TRUE read as if they were the value.
+    return name.lower() not in RESERVED and name not in keyword.kwlist
 
 
 def parse_variables(value: object) -> tuple[Variable, ...]:
@@ -96,6 +93,7 @@ def parse_variables(value: object) -> tuple[Variable, ...]:
         raise ContractError([Problem(code="too-many-declared", params={"limit": MOST_DECLARED})])
     problems: list[Problem] = []
     seen: set[str] = set()
+    # All problems at once: who edits declarations fixes them in one go.
     for entry in value:
         problems += _faults(entry)
         name = entry.get("name")
@@ -118,9 +116,11 @@ def _build(entry: dict[str, Any]) -> Variable:
 def _faults(entry: dict[str, object]) -> list[Problem]:
     name = entry.get("name")
     if not is_variable_name(name):
-        return [Problem(code="declaration-name", params={"name": str(name or "")[:SHOWN]})]
-    faults = [*_wrong_keys(entry), *_wrong_texts(entry), *_wrong_values(entry)]
-    return [Problem(code=code, params={"name": name, **params}) for code, params in faults]
+        return [Problem(code="declaration-name", params={"name": str(name or "")[:EXCERPT]})]
+    problems = []
+    for code, params in (*_wrong_keys(entry), *_wrong_texts(entry), *_wrong_values(entry)):
+        problems.append(Problem(code=code, params={"name": name, **params}))
+    return problems
 
 
 Fault = tuple[str, dict[str, object]]  # a code and its parameters
@@ -129,7 +129,7 @@ Fault = tuple[str, dict[str, object]]  # a code and its parameters
 def _wrong_keys(entry: dict[str, object]) -> Iterator[Fault]:
     for key in entry:
         if key not in KEYS:
-            yield "declaration-key", {"key": str(key)[:SHOWN], "allowed": ", ".join(KEYS)}
+            yield "declaration-key", {"key": str(key)[:EXCERPT], "allowed": ", ".join(KEYS)}
 
 
 def _wrong_texts(entry: dict[str, object]) -> Iterator[Fault]:
@@ -142,24 +142,24 @@ def _wrong_texts(entry: dict[str, object]) -> Iterator[Fault]:
 def _wrong_values(entry: dict[str, object]) -> Iterator[Fault]:
     kind = entry.get("type") or "text"
     if kind not in list(TYPES):
-        yield "declaration-type", {"type": str(kind)[:SHOWN], "allowed": ", ".join(TYPES)}
+        yield "declaration-type", {"type": str(kind)[:EXCERPT], "allowed": ", ".join(TYPES)}
         return
     for key in ("default", "example"):
-        if entry.get(key) is not None and not _fits(entry[key], kind):
+        value = entry.get(key)
+        if value is not None and not _fits(value, kind):
             yield "declaration-value", {"key": key, "expected": TYPES[kind]}
     if entry.get("required") is True and entry.get("default") is not None:
         yield "declaration-default", {}
 
 
 def take_values(variables: Iterable[Variable], values: Mapping[str, object]) -> dict[str, object]:
-    """Return a value for each variable: the one given, its default, or an empty one.
+    """Return a value for each variable: the one in `values`, its default, or an empty one.
 
     Raises:
         ValuesError: with a problem for each value that is missing, unknown or of a wrong type.
     """
     declared = {variable.name: variable for variable in variables}
-    unknown = (name for name in values if name not in declared)
-    problems = [_unknown(name, declared) for name in islice(unknown, MOST_PROBLEMS)]
+    problems = _list_unknown(values, declared)
     taken: dict[str, object] = {}
     for name, variable in declared.items():
         value = values.get(name)
@@ -168,8 +168,10 @@ def take_values(variables: Iterable[Variable], values: Mapping[str, object]) -> 
         if value is None and not is_null:
             if variable.required:
                 problems.append(_missing(variable))
-            else:
-                taken[name] = variable.empty() if variable.default is None else variable.default
+                continue
+            taken[name] = variable.default
+            if variable.default is None:
+                taken[name] = variable.empty()
         elif not _fits(value, variable.type):
             problems.append(_wrong_type(variable, value))
         else:
@@ -191,8 +193,7 @@ def coerce_values(variables: Iterable[Variable], texts: Mapping[str, str]) -> di
         ValuesError: with a problem for each text that is no value of its type.
     """
     declared = {variable.name: variable for variable in variables}
-    unknown = (name for name in texts if name not in declared)
-    problems = [_unknown(name, declared) for name in islice(unknown, MOST_PROBLEMS)]
+    problems = _list_unknown(texts, declared)
     values: dict[str, object] = {}
     for name, text in texts.items():
         if name not in declared:
@@ -211,6 +212,7 @@ _UNREADABLE: Final = object()
 
 
 def _read_number(text: str) -> object:
+    # An integer first: a float would lose the digits of a long one.
     for read in (int, float):
         try:
             value = read(text.strip())
@@ -224,7 +226,9 @@ def _read_boolean(text: str) -> object:
     word = text.strip().lower()
     if word in {"true", "yes", "1", "on"}:
         return True
-    return False if word in {"false", "no", "0", "off", ""} else _UNREADABLE
+    if word in {"false", "no", "0", "off", ""}:  # an empty one is an unchecked box of a form
+        return False
+    return _UNREADABLE
 
 
 def _read_json(text: str) -> object:
@@ -251,14 +255,20 @@ _READERS: Final = {
 }
 
 
+def _list_unknown(names: Iterable[str], declared: Mapping[str, Variable]) -> list[Problem]:
+    unknown = [name for name in names if name not in declared]
+    # Not of all: each is compared with every name that is declared, to find the nearest.
+    return [_unknown(name, declared) for name in unknown[:MOST_PROBLEMS]]
+
+
 def _unknown(name: str, declared: Mapping[str, Variable]) -> Problem:
-    shown = str(name)[:SHOWN]
+    name = str(name)[:EXCERPT]
     if not declared:
-        return Problem(code="none-known", params={"name": shown})
-    near = nearest(shown, declared)
+        return Problem(code="none-known", params={"name": name})
+    near = nearest(name, declared)
     if near:
-        return Problem(code="unknown-near", params={"name": shown, "near": near})
-    return Problem(code="unknown", params={"name": shown, "allowed": ", ".join(declared)})
+        return Problem(code="unknown-near", params={"name": name, "near": near})
+    return Problem(code="unknown", params={"name": name, "allowed": ", ".join(declared)})
 
 
 def _missing(variable: Variable) -> Problem:
@@ -267,10 +277,10 @@ def _missing(variable: Variable) -> Problem:
 
 
 def _wrong_type(variable: Variable, value: object) -> Problem:
-    shown = repr(value)
-    if len(shown) > 40:  # enough to see which value it is
-        shown = f"{shown[:40]}…"
-    params = {"name": variable.name, "expected": TYPES[variable.type], "found": shown}
+    excerpt = repr(value)
+    if len(excerpt) > 40:  # enough to see which value it is
+        excerpt = f"{excerpt[:40]}…"
+    params = {"name": variable.name, "expected": TYPES[variable.type], "found": excerpt}
     return Problem(code="value-type", params=params)
 
 
@@ -294,11 +304,16 @@ def _is_plain(value: object, depth: int = 0) -> bool:
         return _is_number(value)
     if depth >= DEEPEST:
         return False
+    parts: Iterable[object]
     if isinstance(value, list):
-        return all(_is_plain(item, depth + 1) for item in value)
-    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
-        return False  # JSON has no other keys than texts
-    return all(_is_plain(item, depth + 1) for item in value.values())
+        parts = value
+    elif isinstance(value, dict):
+        if not all(isinstance(key, str) for key in value):
+            return False  # JSON has no other keys than texts
+        parts = value.values()
+    else:
+        return False
+    return all(_is_plain(part, depth + 1) for part in parts)
 
 
 _FITS: Final[Mapping[str, Callable[[object], bool]]] = {

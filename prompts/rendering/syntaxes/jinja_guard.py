@@ -12,7 +12,7 @@ from prompts.rendering.problems import Problem, SourceLocation, nearest
 from prompts.rendering.syntaxes.jinja_types import collect_hints
 from prompts.rendering.syntaxes.parsed import MOST_PROBLEMS, MOST_VARIABLES, Reference, Use
 
-__all__ = ["LONGEST_TAG", "MOST_TAGS", "TESTS", "Found", "inspect", "too_deep"]
+__all__ = ["LONGEST_TAG", "MOST_TAGS", "TESTS", "Report", "inspect", "too_deep"]
 
 DEEPEST: Final = 60  # levels of nodes
 MOST_NODES: Final = 8_000  # each is a step of the code that Jinja writes and Python compiles
@@ -52,7 +52,7 @@ CONSTRUCTS: Final = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
+class Report:
     """What a tree reads and what is wrong with it."""
 
     uses: tuple[Use, ...] = ()
@@ -67,17 +67,18 @@ def too_deep() -> Problem:
     )
 
 
-def inspect(tree: nodes.Template, text: str, filters: Collection[str]) -> Found:
+def inspect(tree: nodes.Template, text: str, filters: Collection[str]) -> Report:
     """Hold every node against what is allowed."""
     lines = text.split("\n")  # as Jinja counts them: it is shown no carriage returns
     problems: list[Problem] = []
     references: list[Reference] = []
     first_line: dict[str, int] = {}
+    # What is inside of a refused node is looked at too: people fix all problems in one go.
     for count, (node, depth, loops) in enumerate(_walk(tree), start=1):
         if len(problems) >= MOST_PROBLEMS:
             break
         if depth > DEEPEST or count > MOST_NODES:
-            return Found(problems=(*problems, too_deep()))
+            return Report(problems=(*problems, too_deep()))
         view = _View(lines=lines, filters=filters, loops=loops)
         problem = _fault(node, view)
         if problem is not None:
@@ -89,7 +90,7 @@ def inspect(tree: nodes.Template, text: str, filters: Collection[str]) -> Found:
         elif isinstance(node, nodes.Name) and node.ctx == "load":
             first_line.setdefault(node.name, node.lineno)
     if problems:
-        return Found(problems=tuple(problems))
+        return Report(problems=tuple(problems))
     return _with_uses(tree, lines, first_line, tuple(references))
 
 
@@ -98,16 +99,16 @@ def _with_uses(
     lines: list[str],
     first_line: dict[str, int],
     references: tuple[Reference, ...],
-) -> Found:
+) -> Report:
     try:
         names = _undeclared(tree)
     except TemplateSyntaxError as error:
         location = SourceLocation(line=error.lineno)
         params = {"reason": (error.message or "").rstrip(".")}
-        return Found(problems=(Problem(code="jinja-syntax", params=params, place=location),))
+        return Report(problems=(Problem(code="jinja-syntax", params=params, place=location),))
     if len(names) > MOST_VARIABLES:
         many = Problem(code="too-many-variables", params={"limit": MOST_VARIABLES})
-        return Found(problems=(many,))
+        return Report(problems=(many,))
     hints = collect_hints(tree)
     uses = []
     for name in names:
@@ -115,7 +116,7 @@ def _with_uses(
         uses.append(Use(name=name, place=location, hints=hints.get(name, frozenset())))
     # In the text's order, whatever order Jinja's set of names has.
     uses.sort(key=lambda use: (use.place.line or 0, use.place.column or 0, use.name))
-    return Found(uses=tuple(uses), references=references)
+    return Report(uses=tuple(uses), references=references)
 
 
 def _undeclared(tree: nodes.Template) -> set[str]:
@@ -138,7 +139,7 @@ def _walk(tree: nodes.Node) -> Iterator[tuple[nodes.Node, int, int]]:
         yield node, depth, loops
         inner = loops + isinstance(node, nodes.For)
         children = [(child, depth + 1, inner) for child in node.iter_child_nodes()]
-        todo.extend(reversed(children))
+        todo.extend(reversed(children))  # the last one comes out first
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -162,7 +163,9 @@ def _fault(node: nodes.Node, view: _View) -> Problem | None:
         kind = type(node).__name__
         return view.refuse(node, CONSTRUCTS.get(kind, kind))
     rule = RULES.get(type(node))
-    return rule(node, view) if rule else None
+    if rule is None:
+        return None
+    return rule(node, view)
 
 
 def _filter(node: nodes.Filter, view: _View) -> Problem | None:
@@ -178,11 +181,12 @@ def _unknown(
 ) -> Problem | None:
     if node.name in known:
         return None
-    words = [name for name in sorted(known) if name.isalpha()]
+    words = sorted(filter(str.isalpha, known))  # without the tests ==, < …, that nobody mistypes
     near = nearest(node.name, words)
+    if near:
+        code = f"{code}-near"
     params = {"name": node.name, "near": near, "allowed": ", ".join(words)}
-    location = view.at(node, node.name)
-    return Problem(code=f"{code}-near" if near else code, params=params, place=location)
+    return Problem(code=code, params=params, place=view.at(node, node.name))
 
 
 def _attribute(node: nodes.Getattr, view: _View) -> Problem | None:
@@ -198,12 +202,14 @@ def _name(node: nodes.Name, view: _View) -> Problem | None:
 
 
 def _closed(node: nodes.Node, name: object, view: _View) -> Problem | None:
+    # Names with _ lead from any value to its class and on, and to names of ours.
     if not isinstance(name, str) or not name.startswith("_"):
         return None
     return Problem(code="jinja-attribute", params={"name": name}, place=view.at(node, name))
 
 
 def _product(node: nodes.Mul | nodes.Mod, view: _View) -> Problem | None:
+    # "x" * 10**9 is a text of a gigabyte, and "%1000000000d" % 1 another.
     if _is_text(node.left) or _is_text(node.right):
         return view.refuse(node, f"{node.operator} on a text or a list")
     return None
@@ -221,18 +227,16 @@ def _assignment(node: nodes.Assign, view: _View) -> Problem | None:
     if not isinstance(node.target, nodes.Name):
         return view.refuse(node, "{% set %} of more than one name")
     # A list of a list of …, each twice the last, would be written out when it is shown.
-    if isinstance(node.node, CONTAINERS) or any(node.node.find(kind) for kind in CONTAINERS):
+    is_container = isinstance(node.node, CONTAINERS)
+    if is_container or next(node.node.find_all(CONTAINERS), None):
         return view.refuse(node, "{% set %} with a list or an object")
     return None
 
 
 def _include(node: nodes.Include, view: _View) -> Problem | None:
     text = _constant(node.template)
-    if (
-        not isinstance(text, str)
-        or node.ignore_missing
-        or Reference.read(text, SourceLocation()) is None
-    ):
+    is_reference = isinstance(text, str) and Reference.read(text, SourceLocation()) is not None
+    if node.ignore_missing or not is_reference:
         return Problem(code="include-form", place=view.at(node, "include"))
     return None
 
@@ -269,4 +273,6 @@ def _locate(lineno: int, lines: list[str], word: str) -> SourceLocation:
     match = opening
     if word:
         match = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)").search(line, start)
-    return SourceLocation(line=lineno, column=match.start() + 1 if match else None)
+    if match is None:
+        return SourceLocation(line=lineno)  # the word stands on another line of its tag
+    return SourceLocation(line=lineno, column=match.start() + 1)
