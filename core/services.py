@@ -1,5 +1,6 @@
 """What services check before they write: every refusal names its field."""
 
+from collections.abc import Mapping
 from typing import TypeVar
 from uuid import UUID
 
@@ -47,7 +48,7 @@ def _refusal(row: models.Model, error: ValidationError) -> InvalidInputError:
     return InvalidInputError(messages)
 
 
-def refuse_unknown(fields: dict[str, object], allowed: frozenset[str]) -> None:
+def refuse_unknown(fields: Mapping[str, object], allowed: frozenset[str]) -> None:
     """Refuse names that are not in `allowed`.
 
     Raises:

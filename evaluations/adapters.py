@@ -27,7 +27,7 @@ RATES: Final = (
 
 def prepare(
     template: prompts.Template, before: str = "", after: str = ""
-) -> Callable[[Mapping[str, Any]], tuple[Message, ...]]:
+) -> Callable[[Mapping[str, object]], tuple[Message, ...]]:
     """Return what makes messages of a template and a case's variables, for many cases.
 
     Variables that the template does not ask for are left out: a suite serves several versions. It
@@ -47,7 +47,7 @@ def prepare(
     # As in promptfoo, values of a text that came with a file may contain tags themselves.
     has_tags_in_values = template.syntax == "nunjucks"
 
-    def fill_case(values: Mapping[str, Any]) -> tuple[Message, ...]:
+    def fill_case(values: Mapping[str, object]) -> tuple[Message, ...]:
         if has_tags_in_values:
             values = fill_free_values(values)
         rendered = render({name: value for name, value in values.items() if name in names})

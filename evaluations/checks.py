@@ -1,7 +1,5 @@
 """System checks of evaluations: packages that add scorers or providers and cannot be used."""
 
-from typing import Any
-
 from django.core import checks
 
 from evaluations.engine import plugins
@@ -14,7 +12,7 @@ HINT = "Fix, upgrade or remove the package; until then, what it provides is not 
 
 
 @checks.register()
-def check_plugins(app_configs: Any = None, **kwargs: Any) -> list[checks.CheckMessage]:
+def check_plugins(app_configs: object = None, **kwargs: object) -> list[checks.CheckMessage]:
     """Name what is left out of installed packages."""
     if not plugins.are_installed(SCORER_GROUP, PROVIDER_GROUP):
         return []  # most have none, and then no scorer has to be imported for this

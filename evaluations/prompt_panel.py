@@ -1,6 +1,6 @@
 """What evaluations add to the pages of prompts: a tab, and scores in the list."""
 
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from django.db.models import CharField, F, OuterRef, Subquery, Value
@@ -17,7 +17,7 @@ __all__ = ["latest_scores", "render_panel"]
 SHOWN: Final = 20  # evaluations; the newest, which the trend is drawn of as well
 
 
-def latest_scores() -> Any:
+def latest_scores() -> Subquery:
     """Return the expression "time and score of each completed evaluation of the prompt".
 
     A JSON list of texts such as "2026-03-01 12:00:00|0.9"; whoever reads it picks the latest.

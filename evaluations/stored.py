@@ -24,7 +24,7 @@ Which rows are read and written is left to selectors and services.
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Final, Self, TypeVar
+from typing import ClassVar, Final, Self, TypeVar
 
 import msgspec
 
@@ -298,7 +298,8 @@ class Component(msgspec.Struct, frozen=True, kw_only=True, gc=False):  # JSON ha
 class AnswerDetails(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What an answer is besides its text; mostly nothing. See `types.Answer`."""
 
-    data: Any = None  # any JSON value: what the service sent
+    data: object = None
+    """What the service sent instead of a text."""
     refused: bool | None = None
     flagged: bool | None = None
     logprobs: Sequence[float | None] | None = None

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django import forms
@@ -63,7 +63,8 @@ class ModelProfileForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's c
     def clean(self) -> dict[str, Any]:
         """Refuse what no profile may hold, each at its field."""
         values: dict[str, object] = super().clean() or self.cleaned_data
-        for name, sentence in profiles.check_profile(values).items():
+        fields = cast("profiles.ProfileFields", values)
+        for name, sentence in profiles.check_profile(fields).items():
             self.add_error(name, sentence)
         return values
 

@@ -398,14 +398,14 @@ def _number(text: str | None) -> int:
     return int(text) if len(text) < 10 else 0
 
 
-def _limits(request: HttpRequest) -> dict[str, object]:
+def _limits(request: HttpRequest) -> run_services.RunLimits:
     """Return the limits of a form; an empty field is no limit.
 
     Raises:
         ValidationError: one is no number from 0 up.
     """
-    limits = {}
+    limits: dict[str, object] = {}
     for name in ("max_cost_usd", "max_calls", "max_seconds"):
         if name in request.POST:  # a form without the field leaves the limit as it is
             limits[name] = StartForm.base_fields[name].clean(request.POST[name])
-    return limits
+    return cast("run_services.RunLimits", limits)  # a form's fields say their types to nobody

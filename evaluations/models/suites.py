@@ -1,7 +1,5 @@
 """Suites of test cases."""
 
-from typing import Any
-
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
@@ -9,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core.constraints import is_json, not_blank
 from core.fields import JSONDocumentField
+from core.json import JSONObject
 from core.models import SoftDeleteModel, TimestampedModel, UUIDModel
 from core.validators import (
     validate_json_list,
@@ -185,7 +184,7 @@ class TestCase(UUIDModel, TimestampedModel):
     def __str__(self) -> str:
         return self.name
 
-    def as_document(self) -> dict[str, Any]:
+    def as_document(self) -> JSONObject:
         """Return what is asked and checked, as `case_from_document` reads it."""
         names = ("variables", "expected", "assertions", "threshold", "tags", "metadata")
         return {name: getattr(self, name) for name in names}

@@ -5,7 +5,7 @@ checked would let every content through, so no gate stands on one.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, cast
+from typing import Final, TypedDict, Unpack, cast
 from uuid import UUID
 
 from django.db import transaction
@@ -30,12 +30,27 @@ __all__ = [
     "list_events",
 ]
 
-RULES: Final = frozenset({"suite_id", "pass_rate", "lower_bound"})
 EVENTS_SHOWN: Final = 50
 
 
+class GateRules(TypedDict, total=False):
+    """What a gate asks for."""
+
+    suite_id: UUID
+    pass_rate: float
+    """From 0 to 1."""
+    lower_bound: float | None
+    """Of the pass rate's interval; None: it is not looked at."""
+
+
+class GateFields(GateRules, total=False):
+    """The same, and whose versions have to pass."""
+
+    prompt_id: UUID
+
+
 @transaction.atomic
-def create_gate(*, actor: str = "", **fields: Any) -> ReleaseGate:
+def create_gate(*, actor: str = "", **fields: Unpack[GateFields]) -> ReleaseGate:
     """Create a gate.
 
     Args:
@@ -45,7 +60,7 @@ def create_gate(*, actor: str = "", **fields: Any) -> ReleaseGate:
     Raises:
         InvalidInputError: a field is wrong, or the suite checks nothing.
     """
-    refuse_unknown(fields, RULES | {"prompt_id"})
+    refuse_unknown(fields, frozenset(GateFields.__annotations__))
     gate = ReleaseGate(**fields)
     _check(gate)
     gate.save(force_insert=True)
@@ -56,7 +71,7 @@ def create_gate(*, actor: str = "", **fields: Any) -> ReleaseGate:
 
 
 @transaction.atomic
-def edit_gate(*, gate_id: UUID | str, actor: str = "", **fields: Any) -> ReleaseGate:
+def edit_gate(*, gate_id: UUID | str, actor: str = "", **fields: Unpack[GateRules]) -> ReleaseGate:
     """Change a gate, which stays with its prompt; nothing is written where nothing differs.
 
     Args:
@@ -68,7 +83,7 @@ def edit_gate(*, gate_id: UUID | str, actor: str = "", **fields: Any) -> Release
         NotFoundError: there is no such gate.
         InvalidInputError: a field is wrong, or the suite checks nothing.
     """
-    refuse_unknown(fields, RULES)
+    refuse_unknown(fields, frozenset(GateRules.__annotations__))
     gate = _find(gate_id)
     before = _values(gate)
     for name, value in fields.items():

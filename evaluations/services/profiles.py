@@ -4,8 +4,9 @@ Addresses and parameters are shown to everybody who may see profiles, and kept i
 is refused wherever it is put. Keys come from the environment alone.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Final, TypedDict, Unpack, cast
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from core.errors import InvalidInputError
+from core.json import JSONObject
 from core.services import check_row, find_row, refuse_unknown
 from evaluations.engine.errors import SetupError
 from evaluations.engine.providers import PROVIDERS, Kind
@@ -30,15 +32,32 @@ __all__ = [
     "list_providers",
 ]
 
-FIELDS: Final = frozenset(
-    {"name", "provider", "model", "base_url", "parameters", "concurrency", "requests_per_minute"}
-    | {"tokens_per_minute", "timeout_seconds", "input_usd_per_million", "output_usd_per_million"}
-)
+
+class ProfileFields(TypedDict, total=False):
+    """What a profile holds."""
+
+    name: str
+    provider: str
+    model: str
+    base_url: str
+    parameters: JSONObject
+    concurrency: int
+    """Calls at a time."""
+    requests_per_minute: int | None
+    tokens_per_minute: int | None
+    timeout_seconds: float
+    input_usd_per_million: Decimal | None
+    """US dollars for a million tokens of prompts."""
+    output_usd_per_million: Decimal | None
+    """The same of answers."""
+
+
+FIELDS: Final = frozenset(ProfileFields.__annotations__)
 NEEDS_MODEL: Final = (Kind.OPENAI, Kind.ANTHROPIC, Kind.OPENAI_COMPATIBLE)
 
 
 @transaction.atomic
-def create_profile(**fields: Any) -> ModelProfile:
+def create_profile(**fields: Unpack[ProfileFields]) -> ModelProfile:
     """Create a profile.
 
     Args:
@@ -57,7 +76,7 @@ def create_profile(**fields: Any) -> ModelProfile:
 
 
 @transaction.atomic
-def edit_profile(*, profile_id: UUID | str, **changes: Any) -> ModelProfile:
+def edit_profile(*, profile_id: UUID | str, **changes: Unpack[ProfileFields]) -> ModelProfile:
     """Change a profile; runs keep the settings that they were made with.
 
     Args:
@@ -90,7 +109,7 @@ def list_providers() -> list[str]:
     return [name for name in PROVIDERS if name != Kind.REPLAY]
 
 
-def check_profile(fields: Mapping[str, Any]) -> dict[str, str]:
+def check_profile(fields: ProfileFields) -> dict[str, str]:
     """Return field → sentence of what no profile may hold; what is not named is not checked.
 
     Args:
@@ -108,7 +127,8 @@ def check_profile(fields: Mapping[str, Any]) -> dict[str, str]:
 
 def _check(profile: ModelProfile) -> None:
     check_row(profile)
-    problems = check_profile({name: getattr(profile, name) for name in FIELDS})
+    fields = {name: getattr(profile, name) for name in FIELDS}
+    problems = check_profile(cast("ProfileFields", fields))
     if problems:
         raise InvalidInputError(problems)
 
@@ -147,7 +167,7 @@ def _check_address(address: str | None) -> str:
     return ""
 
 
-def _check_parameters(parameters: Any) -> str:
+def _check_parameters(parameters: object) -> str:
     """Refuse a key: keys come from the environment alone."""
     secret = find_secret(parameters)
     if not secret:

@@ -4,12 +4,14 @@ What a run found is written by the engine's store, and stays as it was found.
 """
 
 from collections.abc import Iterable
-from typing import Any, Final
+from datetime import datetime
+from typing import Final, TypedDict, Unpack
 from uuid import UUID
 
 from django.db import transaction
 
 from core.errors import InvalidInputError
+from core.json import JSONObject
 from core.sentences import Sentence
 from core.services import check_row, find_row, refuse_unknown
 from evaluations.models import Evaluation, TestResult, TestSuite
@@ -23,14 +25,30 @@ __all__ = [
     "restore_evaluations",
 ]
 
-FIELDS: Final = frozenset(
-    {"prompt_id", "version_id", "suite_id", "status", "overall_score", "provider", "model"}
-    | {"parameters", "started_at", "finished_at", "error"}
-)
+
+class EvaluationFields(TypedDict, total=False):
+    """What people write of an evaluation that belongs to no run."""
+
+    prompt_id: UUID | None
+    version_id: UUID | None
+    suite_id: UUID | None
+    status: str
+    """An `Evaluation.Status`."""
+    overall_score: float | None
+    """From 0 to 1."""
+    provider: str
+    model: str
+    parameters: JSONObject
+    started_at: datetime | None
+    finished_at: datetime | None
+    error: str
+
+
+FIELDS: Final = frozenset(EvaluationFields.__annotations__)
 
 
 @transaction.atomic
-def create_evaluation(**fields: Any) -> Evaluation:
+def create_evaluation(**fields: Unpack[EvaluationFields]) -> Evaluation:
     """Create an evaluation that belongs to no run.
 
     Args:
@@ -49,7 +67,9 @@ def create_evaluation(**fields: Any) -> Evaluation:
 
 
 @transaction.atomic
-def edit_evaluation(*, evaluation_id: UUID | str, **changes: Any) -> Evaluation:
+def edit_evaluation(
+    *, evaluation_id: UUID | str, **changes: Unpack[EvaluationFields]
+) -> Evaluation:
     """Change an evaluation that belongs to no run.
 
     Args:

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final, TypedDict, Unpack
 from uuid import UUID
 
 from django.conf import settings
@@ -197,7 +197,7 @@ def _is_free(run: Run) -> bool:
     return not run.worker or until is None or until < timezone.now() or is_dead(run.worker)
 
 
-def _with(run: Run, fields: Mapping[str, Any]) -> Run:
+def _with(run: Run, fields: Mapping[str, object]) -> Run:
     for field, value in fields.items():
         setattr(run, field, value)
     return run
@@ -338,8 +338,16 @@ def cancel_run(run_id: UUID | str) -> Run:
     return run
 
 
+class RunLimits(TypedDict, total=False):
+    """Where a run stops; None: there is no such limit."""
+
+    max_cost_usd: Decimal | None
+    max_calls: int | None
+    max_seconds: float | None
+
+
 @transaction.atomic
-def update_limits(run_id: UUID | str, **limits: Any) -> Run:
+def update_limits(run_id: UUID | str, **limits: Unpack[RunLimits]) -> Run:
     """Set a run's limits anew and open it, so that it can be taken up again.
 
     Args:

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final, TypedDict, Unpack
 from uuid import UUID
 
 from django.db import transaction
 
 from core.errors import InvalidInputError
+from core.json import JSONObject
 from core.sentences import Sentence
 from core.services import check_fields, find_row, refuse_unknown
 from evaluations.engine.errors import SuiteError
@@ -29,12 +30,35 @@ __all__ = [
     "store_suite",
 ]
 
-SUITE_FIELDS: Final = frozenset({"name", "description"})
-CASE_FIELDS: Final = frozenset(
-    {"variables", "expected", "assertions", "threshold", "weight", "tags", "metadata"}
-    | {"position", "enabled"}
-)
 BATCH: Final = 500
+
+
+class SuiteFields(TypedDict, total=False):
+    """What people write of a suite."""
+
+    name: str
+    description: str
+
+
+class CaseFields(TypedDict, total=False):
+    """What people write of a case besides its name."""
+
+    variables: JSONObject
+    expected: str
+    assertions: list[JSONObject]
+    threshold: float | None
+    """From 0 to 1; None: each assertion decides."""
+    weight: float
+    tags: list[str]
+    metadata: JSONObject
+    position: int
+    enabled: bool
+
+
+class CaseChanges(CaseFields, total=False):
+    """The same with its name."""
+
+    name: str
 
 
 @transaction.atomic
@@ -56,14 +80,14 @@ def create_suite(*, name: str, description: str = "") -> TestSuite:
 
 
 @transaction.atomic
-def edit_suite(*, suite_id: UUID | str, **changes: Any) -> TestSuite:
+def edit_suite(*, suite_id: UUID | str, **changes: Unpack[SuiteFields]) -> TestSuite:
     """Change any of `name`, `description`; the cases stay.
 
     Raises:
         InvalidInputError: with one sentence for each field that is wrong.
         NotFoundError: there is no such suite, or it is deleted.
     """
-    refuse_unknown(changes, SUITE_FIELDS)
+    refuse_unknown(changes, frozenset(SuiteFields.__annotations__))
     suite = find_row(TestSuite, suite_id)
     for name, value in changes.items():
         setattr(suite, name, value)
@@ -81,7 +105,7 @@ def delete_suites(suite_ids: Iterable[UUID | str]) -> int:
 
 
 @transaction.atomic
-def create_case(*, suite_id: UUID | str, name: str, **fields: Any) -> TestCase:
+def create_case(*, suite_id: UUID | str, name: str, **fields: Unpack[CaseFields]) -> TestCase:
     """Add a case to a suite.
 
     Args:
@@ -94,7 +118,7 @@ def create_case(*, suite_id: UUID | str, name: str, **fields: Any) -> TestCase:
         InvalidInputError: with one sentence for each field that is wrong.
         NotFoundError: there is no such suite, or it is deleted.
     """
-    refuse_unknown(fields, CASE_FIELDS)
+    refuse_unknown(fields, frozenset(CaseFields.__annotations__))
     suite = find_row(TestSuite, suite_id)
     case = TestCase(suite=suite, name=name, **fields)
     _check_case(case)
@@ -103,7 +127,9 @@ def create_case(*, suite_id: UUID | str, name: str, **fields: Any) -> TestCase:
 
 
 @transaction.atomic
-def edit_case(*, case_id: UUID | str, suite_id: UUID | str, **changes: Any) -> TestCase:
+def edit_case(
+    *, case_id: UUID | str, suite_id: UUID | str, **changes: Unpack[CaseChanges]
+) -> TestCase:
     """Change a case; runs keep the copy that they were made with.
 
     Args:
@@ -115,7 +141,7 @@ def edit_case(*, case_id: UUID | str, suite_id: UUID | str, **changes: Any) -> T
         InvalidInputError: with one sentence for each field that is wrong.
         NotFoundError: there is no such case or suite, or the suite is deleted.
     """
-    refuse_unknown(changes, CASE_FIELDS | {"name"})
+    refuse_unknown(changes, frozenset(CaseChanges.__annotations__))
     case = find_row(TestCase, case_id)
     case.suite = find_row(TestSuite, suite_id)
     for name, value in changes.items():
