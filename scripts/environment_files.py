@@ -7,7 +7,7 @@ somebody has worded it by hand. A test fails while a file lacks one.
 
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,14 +40,21 @@ def add_missing(listing: Listing, text: str) -> str:
     for variable in VARIABLES:
         if listing.app_env and listing.app_env not in variable.environments:
             continue
-        pattern = re.compile(listing.pattern(variable))
-        index = next((n for n, line in enumerate(lines) if pattern.match(line)), None)
+        index = find_entry(lines, listing.pattern(variable))
         if index is None:
             added = listing.entry(variable).splitlines()
             lines[position + 1 : position + 1] = added
             index = position + len(added)
         position = index
     return "\n".join(lines) + "\n"
+
+
+def find_entry(lines: Sequence[str], pattern: str) -> int | None:
+    """Return the index of the first line that begins with the pattern, or None."""
+    for index, line in enumerate(lines):
+        if re.match(pattern, line):
+            return index
+    return None
 
 
 def list_files() -> Iterator[Listing]:
@@ -99,11 +106,10 @@ def list_deployment(app_env: str, prefix: str) -> Iterator[Listing]:
 
 def describe_row(variable: Variable) -> str:
     """Return the row of the guide's table."""
-    default = f"`{variable.default}`" if variable.default else "–"
+    default = f"`{variable.default}`" if variable.default else ""
     if variable.local_default is not None and not variable.secret:
-        elsewhere = default if variable.default else "none"
-        default = f"`{variable.local_default}` in local, {elsewhere} elsewhere"
-    cells = (f"`{variable.name}`", default, variable.allowed, variable.description)
+        default = f"`{variable.local_default}` in local, {default or 'none'} elsewhere"
+    cells = (f"`{variable.name}`", default or "–", variable.allowed, variable.description)
     return f"| {' | '.join(cells)} |\n"
 
 

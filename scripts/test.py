@@ -26,17 +26,19 @@ COMPLETE: Final = ("prompts/services/*", "evaluations/services/*", "autoforge/en
 
 # What has a server of its own is not run twice; tests/conftest.py leaves out what asks no database.
 ON_LIBSQL: Final = (
-    *(
-        "tests/prompts",
-        "tests/evaluations",
-        "tests/integration",
-        "tests/autoforge",
-        "tests/core",
-        "tests/browser",
-    ),
-    *("tests/test_admin.py", "tests/test_constraints.py", "tests/test_migrations.py"),
-    *("tests/test_query_plans.py", "--ignore=tests/django_hrana/driver"),
-    *("--ignore=tests/django_hrana/backend", "--ignore=tests/integration/test_libsql_staging.py"),
+    "tests/prompts",
+    "tests/evaluations",
+    "tests/integration",
+    "tests/autoforge",
+    "tests/core",
+    "tests/browser",
+    "tests/test_admin.py",
+    "tests/test_constraints.py",
+    "tests/test_migrations.py",
+    "tests/test_query_plans.py",
+    "--ignore=tests/django_hrana/driver",
+    "--ignore=tests/django_hrana/backend",
+    "--ignore=tests/integration/test_libsql_staging.py",
 )
 
 
@@ -84,8 +86,12 @@ def main() -> int:
         "Django's tests on libSQL": conformance_passed,
     }
     for name, passed in outcomes.items():
-        (step if passed else warn)(f"{name} {'passed' if passed else 'failed'}")
-    return 0 if all((*outcomes.values(), *gates_passed)) else 1
+        if passed:
+            step(f"{name} passed")
+        else:
+            warn(f"{name} failed")
+    all_passed = all(outcomes.values()) and all(gates_passed)
+    return 0 if all_passed else 1
 
 
 def _test() -> bool:
@@ -107,7 +113,8 @@ def _test_on_libsql() -> bool:
 def _measure(gate: Gate) -> bool:
     """Print the coverage of a part, and its gaps where it is too low."""
     command = ["python", "-m", "coverage", "report", "--precision=2"]
-    command += [f"--include={gate.include}"] if gate.include else []
+    if gate.include:
+        command.append(f"--include={gate.include}")
     report = run(command, capture=True).stdout
     total = run([*command, "--format=total"], capture=True).stdout.strip()
     try:

@@ -10,6 +10,7 @@ from autoforge.environment.values import Found, is_host, must_be, parse, refuse
 __all__ = ["cache_settings", "queue_kind", "redis_url"]
 
 MAX_LOCAL_ENTRIES = 10_000  # some tens of MB at most, in a process without Redis
+# A page works without its cache: it must not wait for one that does not answer.
 SOCKET_SECONDS = 0.5
 
 
@@ -24,18 +25,17 @@ def redis_url(layers: Layers) -> str | None:
     password = layers.find(BY_NAME["REDIS_PASSWORD"])
     if password is not None:
         parse(password)
-    if url is None:
-        return _from_parts(layers, host, password) if host else None
-    parse(url)
-    return _complete(layers, url, host, password)
-
-
-def _from_parts(layers: Layers, host: Found, password: Found | None) -> str:
+    if url is not None:
+        parse(url)
+        return _complete(layers, url, host, password)
+    if host is None:
+        return None
     name = str(parse(host))
-    return (
-        f"redis://{_credentials(password)}{f'[{name}]' if ':' in name else name}"
-        f":{_number(layers, 'REDIS_PORT')}/{_number(layers, 'REDIS_DB')}"
-    )
+    if ":" in name:  # IPv6
+        name = f"[{name}]"
+    port = _number(layers, "REDIS_PORT")
+    database = _number(layers, "REDIS_DB")
+    return f"redis://{_credentials(password)}{name}:{port}/{database}"
 
 
 def _complete(layers: Layers, url: Found, host: Found | None, password: Found | None) -> str:
@@ -60,24 +60,32 @@ def _complete(layers: Layers, url: Found, host: Found | None, password: Found | 
         parts = parts._replace(netloc=f"{user}{_credentials(password)}{server}")
     if is_server and database and not database.group(1):
         parts = parts._replace(path=f"/{_number(layers, 'REDIS_DB')}")
-    # urllib drops the empty host of unix:///path.
-    return parts.geturl().replace("unix:/", "unix:///") if not parts.netloc else parts.geturl()
+    if not parts.netloc:  # urllib drops the empty host of unix:///path
+        return parts.geturl().replace("unix:/", "unix:///")
+    return parts.geturl()
 
 
 def _credentials(password: Found | None) -> str:
-    return f":{quote(password.text, safe='')}@" if password else ""
+    if password is None:
+        return ""
+    return f":{quote(password.text, safe='')}@"
 
 
 def _number(layers: Layers, name: str) -> int:
     setting = layers.find(BY_NAME[name])
-    return int(parse(setting)) if setting else 0
+    if setting is None:
+        return 0
+    return int(parse(setting))
 
 
 def cache_settings(
     *, url: str | None, app_name: str, app_env: str, timeout_seconds: int
 ) -> dict[str, Any]:
     """Return Django's CACHES: Redis where there is one, else this process's memory."""
-    slug = re.sub(r"[^a-z0-9]+", "-", app_name.lower()).strip("-") or "autoforge"
+    slug = re.sub(r"[^a-z0-9]+", "-", app_name.lower()).strip("-")
+    if not slug:  # a name in Japanese, for example
+        slug = "autoforge"
+    # Several installations may share a Redis server.
     common = {"TIMEOUT": timeout_seconds, "KEY_PREFIX": f"{slug}:{app_env}"}
     if url is None:
         local = {

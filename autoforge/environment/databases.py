@@ -37,11 +37,14 @@ def database_settings(layers: Layers) -> dict[str, object]:
     Raises:
         ConfigurationError: there is no URL, or it is wrong.
     """
+    setting, token = None, None
     prefix = {"staging": "TURSO_STAGING", "production": "TURSO"}.get(layers.app_env)
-    turso = layers.find(BY_NAME[f"{prefix}_DATABASE_URL"]) if prefix else None
-    token = layers.find(BY_NAME[f"{prefix}_AUTH_TOKEN"]) if prefix else None
-    setting = turso or layers.find(BY_NAME["DATABASE_URL"])
+    if prefix is not None:
+        setting = layers.find(BY_NAME[f"{prefix}_DATABASE_URL"])
+        token = layers.find(BY_NAME[f"{prefix}_AUTH_TOKEN"])
     if setting is None:
+        setting = layers.find(BY_NAME["DATABASE_URL"])
+    if setting is None:  # local has a default
         raise ConfigurationError(
             f"{prefix}_DATABASE_URL is not set: {layers.app_env} needs a database. Set it to "
             f"libsql://host with {prefix}_AUTH_TOKEN, or set DATABASE_URL."
@@ -62,10 +65,11 @@ def _sqlite(setting: Found, text: str, root: Path) -> dict[str, Any]:
     if rest in {"//:memory:", "///:memory:"}:
         return entry | {"NAME": ":memory:"}
     if not rest.startswith("///"):
+        file = rest.lstrip("/") or "data/autoforge_dev.db"
         raise refuse(
             setting,
             "a SQLite file needs three slashes before its path; "
-            f"set {setting.variable.name}=sqlite:///{rest.lstrip('/') or 'data/autoforge_dev.db'}.",
+            f"set {setting.variable.name}=sqlite:///{file}.",
         )
     if "?" in rest or "#" in rest:
         raise refuse(
@@ -84,24 +88,29 @@ def _sqlite(setting: Found, text: str, root: Path) -> dict[str, Any]:
 
 def _libsql(setting: Found, text: str, token: Token, app_env: str) -> dict[str, object]:
     host, in_url = _take_apart(setting, text)
+    auth_token = in_url
     if token is not None:
         parse(token)
-    if token is not None and in_url and token.text != in_url:
-        raise refuse(
-            setting,
-            f"its authToken differs from {token.variable.name}; keep one of them.",
-        )
-    auth_token = in_url or (token.text if token else "")
+        if in_url and token.text != in_url:
+            raise refuse(
+                setting,
+                f"its authToken differs from {token.variable.name}; keep one of them.",
+            )
+        auth_token = token.text
     if not auth_token and app_env != "local" and is_remote(host):
         name = "TURSO_AUTH_TOKEN" if app_env == "production" else "TURSO_STAGING_AUTH_TOKEN"
         raise refuse(
             setting, f"a remote libSQL server requires a token in {app_env}; set {name} as well."
         )
     name = text.partition("?")[0].rstrip("/")
+    options = {}
+    if auth_token:
+        options["auth_token"] = auth_token
     return {
         "ENGINE": "django_hrana",
         "NAME": name,
-        "OPTIONS": {"auth_token": auth_token} if auth_token else {},
+        "OPTIONS": options,
+        # Seconds. A new connection costs a round trip, and two more with TLS.
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
     }
@@ -124,11 +133,13 @@ def _take_apart(setting: Found, text: str) -> tuple[str, str]:
             setting,
             "it contains a user name or password, which libSQL does not support; use a token.",
         )
-    query = [pair.partition("=") for pair in parts.query.split("&") if pair]
-    if parts.fragment or any(key != "authToken" for key, _, _ in query) or len(query) > 1:
+    query = parts.query.strip("&")
+    name, _, value = query.partition("=")
+    is_allowed = not query or (name == "authToken" and "&" not in value)
+    if parts.fragment or not is_allowed:
         raise refuse(setting, "the only parameter allowed is ?authToken=; remove the others.")
-    in_url = unquote(query[0][2]) if query else ""
-    if any(character.isspace() for character in in_url):
+    in_url = unquote(value)
+    if any(map(str.isspace, in_url)):
         raise refuse(setting, "its authToken contains white space; copy the token again.")
     return host, in_url
 

@@ -29,4 +29,6 @@ def shown_url(value: str) -> str:
 def shown(value: str) -> str:
     """Return `value` in quotes on one line, cut after 80 characters."""
     text = repr(value)
-    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…'"
+    if len(text) > LONGEST_SHOWN:
+        return f"{text[:LONGEST_SHOWN]}…'"
+    return text

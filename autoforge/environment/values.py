@@ -57,16 +57,21 @@ def refuse(setting: Found, why: str) -> ConfigurationError:
     variable = setting.variable
     if variable.secret or variable.kind in MAY_HOLD_A_SECRET:
         value = mask(setting.text)
+    elif variable.kind in URL_KINDS:
+        value = shown_url(setting.text)
     else:
-        value = shown_url(setting.text) if variable.kind in URL_KINDS else shown(setting.text)
+        value = shown(setting.text)
     return ConfigurationError(f"{variable.name} is {value} ({setting.place}): {why}")
 
 
 def must_be(setting: Found, remedy: str = "") -> ConfigurationError:
     """Return the error that says what the variable must be, and how to fix it."""
     variable = setting.variable
-    example = f"set {variable.name}={variable.example}" if variable.example else "set another one"
-    return refuse(setting, f"it must be {variable.allowed}; {remedy or example}.")
+    if not remedy:
+        remedy = "set another one"
+        if variable.example:
+            remedy = f"set {variable.name}={variable.example}"
+    return refuse(setting, f"it must be {variable.allowed}; {remedy}.")
 
 
 def parse(setting: Found) -> Any:
@@ -83,7 +88,9 @@ def parse(setting: Found) -> Any:
             "it is a placeholder that was not replaced; "
             f"set {variable.name} to {variable.allowed}.",
         )
-    text = setting.text if variable.secret else setting.text.strip()
+    text = setting.text
+    if not variable.secret:  # the white space of a secret may be a slip: its parser refuses it
+        text = text.strip()
     try:
         return PARSERS[variable.kind](text)
     except Refusal as refusal:
@@ -108,8 +115,10 @@ SECRET_PLACEHOLDERS = re.compile(
 
 def find_placeholder(text: str, *, secret: bool) -> str | None:
     """Return the first piece of `text` that stands for something else, or None."""
-    match = PLACEHOLDERS.search(text) or (SECRET_PLACEHOLDERS.search(text) if secret else None)
-    return match.group() if match else None
+    match = PLACEHOLDERS.search(text)
+    if match is None and secret:
+        match = SECRET_PLACEHOLDERS.search(text)
+    return None if match is None else match.group()
 
 
 # --- Parsers --------------------------------------------------------------------------------------
@@ -129,9 +138,11 @@ def one_of(*choices: str, fold: Callable[[str], str] = str) -> Callable[[str], s
         word = fold(text)
         if word in choices:
             return word
-        near = get_close_matches(text.lower(), [choice.lower() for choice in choices], n=1)
-        meant = next((choice for choice in choices if near and choice.lower() == near[0]), None)
-        raise Refusal(f"did you mean {meant}?".removesuffix("?") if meant else "")
+        by_lower_case = {choice.lower(): choice for choice in choices}
+        near = get_close_matches(text.lower(), by_lower_case, n=1)
+        if not near:
+            raise Refusal
+        raise Refusal(f"did you mean {by_lower_case[near[0]]}")
 
     return parser
 
@@ -173,7 +184,8 @@ def parse_host(text: str) -> str:
 
 def split_list(text: str) -> tuple[str, ...]:
     """Return the parts between commas, without white space, empty ones left out."""
-    return tuple(part.strip() for part in text.split(",") if part.strip())
+    parts = [part.strip() for part in text.split(",")]
+    return tuple(part for part in parts if part)
 
 
 def parse_hosts(text: str) -> tuple[str, ...]:
@@ -205,15 +217,13 @@ def is_origin(text: str) -> bool:
         port = parts.port
     except ValueError:
         return False
+    if parts.scheme not in {"http", "https"} or port == 0 or "@" in parts.netloc:
+        return False
+    # An origin is compared letter by letter with what a browser sends: no path, no final slash.
+    if text != f"{parts.scheme}://{parts.netloc}":
+        return False
     host = parts.hostname or ""
-    exact = f"{parts.scheme}://{parts.netloc}"
-    return (
-        parts.scheme in {"http", "https"}
-        and is_host(host.removeprefix("*."))
-        and "@" not in parts.netloc
-        and port != 0
-        and text == exact
-    )
+    return is_host(host.removeprefix("*."))
 
 
 def parse_csrf_origins(text: str) -> tuple[str, ...]:
@@ -240,13 +250,16 @@ def parse_time_zone(text: str) -> str:
     """Return the name of a time zone that this machine knows."""
     if text not in available_timezones():
         near = get_close_matches(text, available_timezones(), n=1)
-        raise Refusal(f"did you mean {near[0]}" if near else "")
+        if not near:
+            raise Refusal
+        raise Refusal(f"did you mean {near[0]}")
     return ZoneInfo(text).key
 
 
 def parse_secret(text: str) -> str:
     """Return a secret of visible characters."""
-    if any(character.isspace() or not character.isprintable() for character in text):
+    # isprintable() is true of the blank alone among white space.
+    if " " in text or not text.isprintable():
         raise Refusal("remove the white space or control characters")
     return text
 
@@ -278,9 +291,9 @@ def parse_api_url(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
         raise Refusal
-    names = [name for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
-    if any(SECRET_NAME.search(name) for name in names):
-        raise Refusal
+    for name, _value in parse_qsl(parts.query, keep_blank_values=True):
+        if SECRET_NAME.search(name):  # a key in a URL ends up in logs
+            raise Refusal
     return text.rstrip("/")
 
 

@@ -32,7 +32,7 @@ class Check:
     detail: str
     """What it saw, without secrets."""
     hint: str
-    """How to mend it; empty where there is nothing to mend."""
+    """How to fix it; empty where there is nothing to fix."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,7 +48,9 @@ class Report:
 
     def as_dict(self) -> dict[str, object]:
         """Return the report as JSON documents are made of."""
-        return asdict(self) | {"checks": [asdict(check) for check in self.checks]}
+        document = asdict(self)
+        document["checks"] = list(document["checks"])  # JSON knows no tuples
+        return document
 
 
 def run_probes(
@@ -61,17 +63,22 @@ def run_probes(
 
     Each runs in a thread of its own: one that hangs is reported, and left behind.
     """
-    runs = [_Run(name, probes[name]) for name in (probes if names is None else names)]
+    if names is None:
+        names = probes
+    runs = [_Run(name, probes[name]) for name in names]
     deadline = time.monotonic() + timeout_seconds
     for run in runs:
         run.thread.start()
     for run in runs:
         run.thread.join(max(0.0, deadline - time.monotonic()))
-    checks = tuple(run.check or run.late(timeout_seconds) for run in runs)
-    well = all(check.status == HEALTHY for check in checks)
-    return Report(
-        status=HEALTHY if well else UNHEALTHY, environment=settings.APP_ENV, checks=checks
-    )
+    status = HEALTHY
+    checks = []
+    for run in runs:
+        check = run.check or run.late(timeout_seconds)
+        checks.append(check)
+        if check.status != HEALTHY:
+            status = UNHEALTHY
+    return Report(status=status, environment=settings.APP_ENV, checks=tuple(checks))
 
 
 class _Run:

@@ -62,19 +62,26 @@ def fill(request: HttpRequest, context: dict[str, object]) -> dict[str, Any]:
     """Add what the front page shows to `context`."""
     may_prompts = request.user.has_perm("prompts.view_prompt")
     may_evaluations = request.user.has_perm("evaluations.view_evaluation")
-    cards = (_prompt_cards() if may_prompts else []) + (
-        _evaluation_cards() if may_evaluations else []
-    )
+    cards: list[Card] = []
+    versions: list[dict[str, Any]] = []
+    recent: list[dict[str, Any]] = []
+    if may_prompts:
+        cards += _prompt_cards()
+        versions = _versions()
+    if may_evaluations:
+        cards += _evaluation_cards()
+        recent = _evaluations()
+    chart = ""
+    if cards:  # else the person may see nothing that it could show
+        data = _chart(may_prompts=may_prompts, may_evaluations=may_evaluations)
+        chart = json.dumps(data, default=str)
+    has_content = any(card.count for card in cards)
     return context | {
         "cards": cards,
-        "is_empty": bool(cards) and not any(card.count for card in cards),
-        "versions": _versions() if may_prompts else [],
-        "evaluations": _evaluations() if may_evaluations else [],
-        "chart": json.dumps(
-            _chart(may_prompts=may_prompts, may_evaluations=may_evaluations), default=str
-        )
-        if cards
-        else "",
+        "is_empty": bool(cards) and not has_content,
+        "versions": versions,
+        "evaluations": recent,
+        "chart": chart,
         "chart_options": json.dumps(CHART_OPTIONS),
         "system": _system(),
     }
@@ -124,8 +131,9 @@ def _list(name: str) -> str:
 
 
 def _versions() -> list[dict[str, Any]]:
-    return [
-        {
+    rows = []
+    for version in prompts.recent_versions(ROWS):
+        row = {
             "url": reverse("admin:prompts_promptversion_change", args=[version.pk]),
             "title": version.prompt.title,
             "number": version.number,
@@ -133,30 +141,32 @@ def _versions() -> list[dict[str, Any]]:
             "note": version.change_note,
             "at": version.created_at,
         }
-        for version in prompts.recent_versions(ROWS)
-    ]
+        rows.append(row)
+    return rows
 
 
 def _evaluations() -> list[dict[str, Any]]:
-    return [
-        {
+    rows = []
+    for evaluation in evaluations.recent_evaluations(ROWS):
+        version = evaluation.version  # None where the prompt came from a file
+        _state, status = evaluation.outcome
+        row = {
             "url": reverse("admin:evaluations_evaluation_change", args=[evaluation.pk]),
             "title": evaluation.title,
-            "number": evaluation.version.number if evaluation.version else None,
-            "status": evaluation.outcome[1],
+            "number": version.number if version else None,
+            "status": status,
             "score": evaluation.overall_score,
             "at": evaluation.created_at,
         }
-        for evaluation in evaluations.recent_evaluations(ROWS)
-    ]
+        rows.append(row)
+    return rows
 
 
 def _chart(*, may_prompts: bool, may_evaluations: bool) -> dict[str, Any]:
     today = timezone.localdate()
-    days = [today - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
-    since = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(
-        days=DAYS - 1
-    )
+    days = [today - timedelta(days=back) for back in reversed(range(DAYS))]
+    midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+    since = midnight - timedelta(days=DAYS - 1)
     series: list[tuple[str, str, Callable[[], dict[date, int]]]] = []
     if may_prompts:
         series.append((_("New versions"), "#9333ea", lambda: prompts.daily_versions(since)))
@@ -167,7 +177,8 @@ def _chart(*, may_prompts: bool, may_evaluations: bool) -> dict[str, Any]:
         counts = read()
         data = [counts.get(day, 0) for day in days]
         datasets.append({"label": label, "data": data, "backgroundColor": colour})
-    return {"labels": [date_format(day, "MONTH_DAY_FORMAT") for day in days], "datasets": datasets}
+    labels = [date_format(day, "MONTH_DAY_FORMAT") for day in days]
+    return {"labels": labels, "datasets": datasets}
 
 
 def _system() -> list[tuple[str, str]]:
@@ -180,8 +191,9 @@ def _system() -> list[tuple[str, str]]:
         "Clerk": settings.CLERK_SECRET_KEY,
     }
     engine = settings.DATABASES["default"]["ENGINE"]
-    return [
-        (_("Database"), ENGINES.get(engine, engine)),
-        (_("Cache"), "Redis" if settings.HAS_REDIS else _("in this process")),
-        *((name, yes if key else no) for name, key in services.items()),
-    ]
+    cache = "Redis" if settings.HAS_REDIS else _("in this process")
+    rows = [(_("Database"), ENGINES.get(engine, engine)), (_("Cache"), cache)]
+    for name, key in services.items():
+        state = yes if key else no
+        rows.append((name, state))
+    return rows

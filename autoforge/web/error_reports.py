@@ -50,7 +50,10 @@ class HideSecrets(SafeExceptionReporterFilter):
         if isinstance(value, str):
             return hide_text(value)
         if isinstance(value, dict):
-            return {inner: self.cleanse_setting(inner, content) for inner, content in value.items()}
+            cleansed = {}
+            for inner, content in value.items():
+                cleansed[inner] = self.cleanse_setting(inner, content)
+            return cleansed
         if isinstance(value, list | tuple):
             return type(value)(self.cleanse_setting("", content) for content in value)
         return super().cleanse_setting("", value)
@@ -58,7 +61,9 @@ class HideSecrets(SafeExceptionReporterFilter):
     def get_safe_request_meta(self, request: HttpRequest) -> dict[str, Any]:
         """Return the headers; a development server mixes the process's environment into them."""
         meta = super().get_safe_request_meta(request)
-        return {name: value for name, value in meta.items() if name not in os.environ}
+        for name in os.environ:
+            meta.pop(name, None)
+        return meta
 
     def is_active(self, request: HttpRequest | None) -> bool:
         """Return that it hides, with DEBUG too."""
@@ -78,11 +83,13 @@ class HideSecrets(SafeExceptionReporterFilter):
 
 
 def _cleanse(fields: Any, substitute: str) -> QueryDict:
-    shown = QueryDict(mutable=True)
+    cleansed = QueryDict(mutable=True)
     for name, values in fields.lists():
-        hidden = HIDDEN.search(name) or is_telling(name)
-        shown.setlist(name, [substitute if hidden else hide_text(value) for value in values])
-    return shown
+        if HIDDEN.search(name) or is_telling(name):
+            cleansed.setlist(name, [substitute] * len(values))
+        else:
+            cleansed.setlist(name, list(map(hide_text, values)))
+    return cleansed
 
 
 class TechnicalPagesMiddleware(MiddlewareMixin):

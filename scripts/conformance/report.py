@@ -10,7 +10,7 @@ from conformance.verdict import MAX_EXCEPTIONS, Verdict
 
 __all__ = ["documented_exceptions", "write_report"]
 
-SHOWN: Final = ("passed", "skipped", "expected failure", "failed")
+OUTCOMES: Final = ("passed", "skipped", "expected failure", "failed")
 EXCEPTIONS: Final = "## Differences from SQLite"
 LEGEND: Final = (
     "Each cell: SQLite / libSQL. A test with subtests counts once. Expected failures on SQLite are "
@@ -80,20 +80,23 @@ def _failures(verdict: Verdict) -> list[str]:
 
 
 def _modules(ours: Mapping[str, Outcome], sqlite: Mapping[str, Outcome]) -> list[str]:
-    counts = [_by_module(sqlite), _by_module(ours)]
-    modules = sorted(set(counts[0]) | set(counts[1]))
-    total = [sum(count.values(), Counter()) for count in counts]
-    return [
+    sqlite_counts = _by_module(sqlite)
+    our_counts = _by_module(ours)
+    lines = [
         "## By module",
         "",
         LEGEND,
         "",
-        f"| module | run | {' | '.join(SHOWN)} |",
-        f"|---|{'---:|' * (len(SHOWN) + 1)}",
-        *(_row(name, *(count.get(name, Counter()) for count in counts)) for name in modules),
-        _row("**all**", *total),
-        "",
+        f"| module | run | {' | '.join(OUTCOMES)} |",
+        f"|---|{'---:|' * (len(OUTCOMES) + 1)}",
     ]
+    nothing: Counter[str] = Counter()  # a module that only one of them has
+    for name in sorted(set(sqlite_counts) | set(our_counts)):
+        row = _row(name, sqlite_counts.get(name, nothing), our_counts.get(name, nothing))
+        lines.append(row)
+    sqlite_total = sum(sqlite_counts.values(), Counter())
+    our_total = sum(our_counts.values(), Counter())
+    return [*lines, _row("**all**", sqlite_total, our_total), ""]
 
 
 def _by_module(outcomes: Mapping[str, Outcome]) -> dict[str, Counter[str]]:
@@ -106,13 +109,15 @@ def _by_module(outcomes: Mapping[str, Outcome]) -> dict[str, Counter[str]]:
 
 def _row(module: str, sqlite: Counter[str], ours: Counter[str]) -> str:
     cells = [f"{sqlite.total()} / {ours.total()}"]
-    cells += [f"{_count(sqlite, outcome)} / {_count(ours, outcome)}" for outcome in SHOWN]
+    cells += [f"{_count(sqlite, outcome)} / {_count(ours, outcome)}" for outcome in OUTCOMES]
     return f"| {module} | {' | '.join(cells)} |"
 
 
 def _count(counts: Counter[str], outcome: str) -> int:
     """Count; a test that passes in spite of being declared to fail is a failure."""
-    return counts[outcome] + (counts["unexpected success"] if outcome == "failed" else 0)
+    if outcome == "failed":
+        return counts[outcome] + counts["unexpected success"]
+    return counts[outcome]
 
 
 def _cell(text: str) -> str:

@@ -22,7 +22,7 @@ def ensure() -> str | None:
     Packages are installed only on Debian, only as root or with a sudo that asks nothing, and not
     with `CHROMIUM=no` in the environment.
     """
-    if _find():
+    if _is_installed():
         return None
     if os.environ.get("CHROMIUM") == "no":
         return "Chromium is not installed, and CHROMIUM=no prevents installing it"
@@ -35,11 +35,13 @@ def ensure() -> str | None:
             progress.clear()
             return f"Chromium is not installed, and “{' '.join(command)}” failed"
     progress.clear()
-    return None if _find() else "Chromium cannot be found, although its package was installed"
+    if not _is_installed():
+        return "Chromium cannot be found, although its package was installed"
+    return None
 
 
-def _find() -> str | None:
-    return next((path for name in NAMES if (path := shutil.which(name))), None)
+def _is_installed() -> bool:
+    return any(shutil.which(name) for name in NAMES)
 
 
 def _is_debian() -> bool:
@@ -59,7 +61,9 @@ def _root_prefix() -> list[str] | None:
     if sudo is None:
         return None
     asked = subprocess.run([sudo, "-n", "true"], capture_output=True, check=False)  # noqa: S603 (a fixed command)
-    return [sudo, "-n"] if asked.returncode == 0 else None
+    if asked.returncode != 0:  # it would ask for a password
+        return None
+    return [sudo, "-n"]
 
 
 def _run(command: list[str], progress: Progress) -> bool:
@@ -71,4 +75,4 @@ def _run(command: list[str], progress: Progress) -> bool:
             try:
                 return process.wait(timeout=1) == 0
             except subprocess.TimeoutExpired:
-                progress.update(command[-len(PACKAGES)] if command[-1] in PACKAGES else "lists")
+                progress.update(PACKAGES[0] if "install" in command else "lists")

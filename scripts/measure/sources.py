@@ -51,12 +51,10 @@ def open_checkout(root: Path, name: str) -> Source:
     except (OSError, KeyError) as error:
         raise LaunchError(f"{name} has no pyproject.toml that names our packages.") from error
     search_path = [root, *sorted(root.glob("packages/*/src"))]
-    folders = [
-        parent / package
-        for package in packages
-        for parent in search_path
-        if (parent / package).is_dir()
-    ]
+    folders = []
+    for package in packages:
+        candidates = [parent / package for parent in search_path]
+        folders += [folder for folder in candidates if folder.is_dir()]
     return Source(name=name, folders=folders, search_path=search_path, packages=packages)
 
 
@@ -73,8 +71,9 @@ def unpack_revision(root: Path, revision: str, folder: Path) -> Source:
         check=False,
     )
     if archived.returncode != 0:
-        reason = archived.stderr.decode(errors="replace").strip().splitlines() or ["git failed"]
-        raise LaunchError(f"Revision {revision} cannot be read: {reason[-1]}")
+        lines = archived.stderr.decode(errors="replace").strip().splitlines()
+        reason = lines[-1] if lines else "git failed"
+        raise LaunchError(f"Revision {revision} cannot be read: {reason}")
     with zipfile.ZipFile(io.BytesIO(archived.stdout)) as archive:
         archive.extractall(folder)
     return open_checkout(folder, revision)
