@@ -2,13 +2,17 @@
 
 from decimal import Decimal
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, TYPE_CHECKING, Self, cast
 
+from django.core.management.base import OutputWrapper
 from django.db.models import Count, Q
 
 from evaluations.engine.protocol import TaskResult
 from evaluations.models import Run, TestResult
 from evaluations.services.runs import spent_on
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
 
 __all__ = ["Progress"]
 
@@ -21,12 +25,12 @@ class Progress:
         stream: where the bar is; it is drawn on a terminal only.
     """
 
-    def __init__(self, run: Run, stream: Any) -> None:
+    def __init__(self, run: Run, stream: OutputWrapper) -> None:
         self._run = run
         self._stream = stream
         self._errors = 0
         self._cost = Decimal(0)
-        self._bar: Any = None
+        self._bar: Bar | None = None
 
     def __enter__(self) -> Self:
         if self._stream.isatty():
@@ -65,7 +69,7 @@ class Progress:
         return f"${self._cost:.4f}, {self._errors} errors"
 
 
-def _bar(stream: Any) -> Any:
+def _bar(stream: OutputWrapper) -> "Bar":
     """Return a bar with cost, errors, answers, answers a second and the time that is left."""
     from rich import progress  # only on a terminal
     from rich.console import Console
@@ -83,6 +87,6 @@ def _bar(stream: Any) -> Any:
         progress.MofNCompleteColumn(),
         Rate(),
         progress.TimeRemainingColumn(),
-        console=Console(file=stream),
+        console=Console(file=cast("IO[str]", stream)),  # it writes as a text stream does
         transient=True,
     )

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, cast
 from uuid import UUID
 
 from django.conf import settings
@@ -28,6 +28,7 @@ from evaluations.engine.providers.families import why_unsent
 from evaluations.engine.types import Case
 from evaluations.fit import list_misfits
 from evaluations.management.configured import Filters, plan_columns, with_limits
+from evaluations.management.options import EvaluateOptions
 from evaluations.management.progress import Progress
 from evaluations.management.refusals import refusals
 from evaluations.models import Run, TestSuite
@@ -41,7 +42,13 @@ from evaluations.services.planning import (
     load_cases,
     with_full_name,
 )
-from evaluations.services.runs import clear_errors, discard_run, execute_run, update_limits
+from evaluations.services.runs import (
+    RunLimits,
+    clear_errors,
+    discard_run,
+    execute_run,
+    update_limits,
+)
 from evaluations.stored import RunSettings, StoredEstimate, Target
 from evaluations.suite_files import folder_beside
 from evaluations.tasks import enqueue_run
@@ -69,6 +76,7 @@ OPTIONS: Final = {
 """What a refusal calls a field, and the option that sets it."""
 
 Cases = Iterable[tuple[UUID | None, Case]]
+Use = Literal["judge", "embeddings"]
 
 
 class Command(BaseCommand):
@@ -138,8 +146,9 @@ class Command(BaseCommand):
         parser.add_argument("--output", metavar="F", help="write the report to a file")
 
     @no_translations
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *_args: Any, **parsed: Any) -> None:
         """Run, report, exit."""
+        options = cast("EvaluateOptions", parsed)
         try:
             with refusals(OPTIONS):
                 if options["output"]:
@@ -162,14 +171,14 @@ class Command(BaseCommand):
         if code:
             sys.exit(code)
 
-    def _say_remarks(self, report: reporting.Report, options: dict[str, Any]) -> None:
+    def _say_remarks(self, report: reporting.Report, options: EvaluateOptions) -> None:
         """Say what was not checked or not compared, where the report on the terminal does not."""
         if options["format"] == "table" and not options["output"]:
             return  # the table on standard output ends with them
         for remark in report.remarks:
             self.stderr.write(remark)
 
-    def _run(self, options: dict[str, Any]) -> Run | None:
+    def _run(self, options: EvaluateOptions) -> Run | None:
         if options["background"] and settings.HUEY is None:
             raise InvalidInputError({"background": Sentence("option.background-queue")})
         if options["estimate"] and (options["resume"] or options["retry_errors"]):
@@ -207,10 +216,11 @@ class Command(BaseCommand):
             self.stderr.write("The queue cannot be reached. A worker will pick up the run later.")
         self.stdout.write(f"Run {run.pk}")
 
-    def _chosen_run(self, options: dict[str, Any]) -> Run:
-        if not (options["resume"] or options["retry_errors"]):
+    def _chosen_run(self, options: EvaluateOptions) -> Run:
+        chosen = options["resume"] or options["retry_errors"]
+        if not chosen:
             return self._new_run(options)
-        run = _find_run(options["resume"] or options["retry_errors"])
+        run = _find_run(chosen)
         limits = _limits(options)  # wrong ones are refused before an error is cleared
         if options["retry_errors"]:
             clear_errors(run.pk)
@@ -219,9 +229,9 @@ class Command(BaseCommand):
         typed = {name: value for name, value in limits.items() if value is not None}
         if not typed:
             return run
-        return update_limits(run.pk, **typed)
+        return update_limits(run.pk, **cast("RunLimits", typed))
 
-    def _new_run(self, options: dict[str, Any]) -> Run:
+    def _new_run(self, options: EvaluateOptions) -> Run:
         specs = [find_spec(text) for text in options["provider"]]
         self._warn_of_parameters(specs)
         rescored = _find_run(options["rescore"]) if options["rescore"] else None
@@ -317,13 +327,13 @@ def _prepare_models(
     return prepared
 
 
-def _typed_files(options: dict[str, Any]) -> frozenset[str]:
+def _typed_files(options: EvaluateOptions) -> frozenset[str]:
     """Return the files of recorded answers that were typed: those may lie anywhere."""
     texts = [*options["provider"], options["judge"], options["embeddings"]]
     return frozenset(text.partition(":")[2] for text in texts if text.startswith("replay:"))
 
 
-def _refuse_recorded(columns: Sequence[PlannedColumn], options: dict[str, Any]) -> None:
+def _refuse_recorded(columns: Sequence[PlannedColumn], options: EvaluateOptions) -> None:
     """Refuse to leave recorded answers to a worker, which opens no files."""
     judges = (options["judge"], options["embeddings"])
     recorded = [column.spec.name for column in columns if column.spec.kind == Kind.REPLAY]
@@ -352,10 +362,10 @@ def _refuse_unwritable(path: Path) -> None:
 
 
 def _choose_model(
-    use: str, options: dict[str, Any], config: PromptfooConfig | None, rescored: Run | None
+    use: Use, options: EvaluateOptions, config: PromptfooConfig | None, rescored: Run | None
 ) -> str:
-    """Return the model for a use, "judge" or "embeddings": the option, the file's, the run's."""
-    model = options[use]
+    """Return the model for a use: the option, the file's, the run's."""
+    model: str | None = options[use]
     if not model and config is not None:
         model = config.models.get(use)
     if not model and rescored is not None:
@@ -380,7 +390,7 @@ def _cases(
 
 
 def _choose_repeats(
-    options: dict[str, Any], config: PromptfooConfig | None, rescored: Run | None
+    options: EvaluateOptions, config: PromptfooConfig | None, rescored: Run | None
 ) -> int:
     repeats = options["repeat"]
     if repeats is None and rescored is not None:
@@ -396,7 +406,7 @@ def _choose_repeats(
     return int(repeats)
 
 
-def _limits(options: dict[str, Any], config: PromptfooConfig | None = None) -> dict[str, Any]:
+def _limits(options: EvaluateOptions, config: PromptfooConfig | None = None) -> RunLimits:
     seconds = _seconds(options["max_seconds"])
     if seconds is None and config is not None:
         seconds = config.options.max_seconds
@@ -428,7 +438,7 @@ def _money(text: str | None) -> Decimal | None:
 
 
 def _choose_columns(
-    options: dict[str, Any],
+    options: EvaluateOptions,
     config: PromptfooConfig | None,
     specs: list[ProviderSpec],
     rescored: Run | None,

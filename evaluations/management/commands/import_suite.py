@@ -74,14 +74,15 @@ class Command(BaseCommand):
             more = len(suite.warnings) - WARNINGS_SHOWN
             if more > 0:
                 self.stderr.write(f"… and {more} more warnings.")
-            outcome = self._store(suite, options)
+            outcome = _store(suite, replace=options["replace"], dry_run=options["dry_run"])
         for sentence in (*describe_checks(suite), outcome):
             self.stdout.write(sentence)
 
-    def _store(self, suite: Suite, options: dict[str, Any]) -> str:
-        """Store the suite, or only try it; return what became of it."""
-        if options["dry_run"]:
-            check_suite(suite, replace_cases=options["replace"])
-            return f"“{suite.name}”: {len(suite.cases)} cases; nothing was saved (dry run)."
-        row, count = store_suite(suite, replace_cases=options["replace"])
-        return f"Imported “{row.name}” with {count} cases."
+
+def _store(suite: Suite, *, replace: bool, dry_run: bool) -> str:
+    """Store the suite, or only check it; return what became of it."""
+    if dry_run:
+        check_suite(suite, replace_cases=replace)
+        return f"“{suite.name}”: {len(suite.cases)} cases; nothing was saved (dry run)."
+    row, count = store_suite(suite, replace_cases=replace)
+    return f"Imported “{row.name}” with {count} cases."
