@@ -208,7 +208,7 @@ def _dump(messages: list[object]) -> Any:
 def _not_a_text(value: object) -> str:
     if isinstance(value, InvalidValue):
         return str(value.reason)
-    sentence = _("must be a text, not %(kind)s") % {"kind": kind(value)}
+    sentence = _("must be a string, not %(kind)s") % {"kind": kind(value)}
     if value is None or isinstance(value, list | dict):
         return sentence
     return _("%(what)s; put it in quotes") % {"what": sentence}

@@ -55,7 +55,7 @@ def dump_messages(messages: Iterable[Message]) -> str:
 
 def _find_problem(entry: object, location: SourceLocation) -> Problem | None:
     if not isinstance(entry, dict):
-        return Problem(code="chat-message", params={"found": "no names"}, place=location)
+        return Problem(code="chat-message", params={"found": "no keys"}, place=location)
     if set(entry) != {"role", "content"}:
         names = ", ".join(map(str, entry))[:100] or "nothing"
         return Problem(code="chat-message", params={"found": names}, place=location)
@@ -63,6 +63,6 @@ def _find_problem(entry: object, location: SourceLocation) -> Problem | None:
         params = {"name": str(entry["role"])[:100], "allowed": ", ".join(ROLES)}
         return Problem(code="chat-role", params=params, place=location)
     if not isinstance(entry["content"], str):
-        params = {"found": "a content that is none"}
+        params = {"found": "a content that is not a string"}
         return Problem(code="chat-message", params=params, place=location)
     return None

@@ -317,14 +317,18 @@ REJECTED = [
     (
         "json",
         '[\n{"title": 1, "content": "b"}]',
-        "line 2, column title: must be a text, not a number; put it in quotes",
+        "line 2, column title: must be a string, not a number; put it in quotes",
     ),
     (
         "json",
         '[{"title": "a", "text": null}]',
-        "line 1, column text: must be a text, not empty (null)",
+        "line 1, column text: must be a string, not empty (null)",
     ),
-    ("json", '[{"title": ["a"], "text": ""}]', "line 1, column title: must be a text, not a list"),
+    (
+        "json",
+        '[{"title": ["a"], "text": ""}]',
+        "line 1, column title: must be a string, not a list",
+    ),
     ("json", "[[]]", "line 1: must be an object with names and values, not a list"),
     (
         "json",

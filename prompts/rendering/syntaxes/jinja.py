@@ -64,7 +64,7 @@ class Environment(ImmutableSandboxedEnvironment):
         if operator == "+" and isinstance(left, str | list) and isinstance(right, str | list):
             jinja_filters.check_size(len(left) + len(right))
         elif not isinstance(left, int | float) or not isinstance(right, int | float):
-            raise SecurityError(_("“%(operator)s” is for two numbers") % {"operator": operator})
+            raise SecurityError(_("“%(operator)s” requires two numbers") % {"operator": operator})
         elif _is_too_long(left) or _is_too_long(right):
             raise SecurityError(_("the number is too large"))
         return super().call_binop(context, operator, left, right)

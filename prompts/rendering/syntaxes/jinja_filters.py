@@ -46,7 +46,7 @@ def checked_text(value: object) -> str:
 def _round(value: Any, precision: int = 0, method: str = "common") -> object:
     if not isinstance(precision, int) or abs(precision) > MOST_DIGITS:
         raise SecurityError(
-            _("round takes at most %(most_digits)s digits") % {"most_digits": MOST_DIGITS}
+            _("round supports at most %(most_digits)s digits") % {"most_digits": MOST_DIGITS}
         )
     return jinja.do_round(value, precision, cast("Any", method))  # Jinja checks the method itself
 
@@ -69,7 +69,7 @@ def _join(items: Any, between: str = "") -> str:
 
 def _indent(value: object, width: int = 4, first: bool = False, blank: bool = False) -> str:
     if not isinstance(width, int) or not 0 <= width <= WIDEST:
-        raise SecurityError(_("indent takes 0 to %(widest)s columns") % {"widest": WIDEST})
+        raise SecurityError(_("indent must be 0 to %(widest)s columns") % {"widest": WIDEST})
     text = checked_text(value)
     check_size(len(text) + width * (text.count("\n") + 1))
     margin = " " * width
@@ -84,7 +84,7 @@ def _indent(value: object, width: int = 4, first: bool = False, blank: bool = Fa
 def _tojson(value: object, indent: int | None = None) -> str:
     check_size(estimate_size(value))
     if indent is not None and not 0 <= indent <= WIDEST:
-        raise SecurityError(_("tojson takes an indent of 0 to %(widest)s") % {"widest": WIDEST})
+        raise SecurityError(_("the indent of tojson must be 0 to %(widest)s") % {"widest": WIDEST})
     return as_json(value, indent)
 
 

@@ -211,7 +211,7 @@ def _closed(node: nodes.Node, name: object, view: _View) -> Problem | None:
 def _product(node: nodes.Mul | nodes.Mod, view: _View) -> Problem | None:
     # "x" * 10**9 is a text of a gigabyte, and "%1000000000d" % 1 another.
     if _is_text(node.left) or _is_text(node.right):
-        return view.refuse(node, f"{node.operator} on a text or a list")
+        return view.refuse(node, f"{node.operator} on a string or a list")
     return None
 
 

@@ -34,7 +34,7 @@ def require_text(value: object) -> str:
     if value is None or value is False:
         return ""
     if not isinstance(value, str):
-        raise SecurityError(_("this filter is for a text; write | string before it"))
+        raise SecurityError(_("this filter requires a string; put | string before it"))
     return value
 
 
@@ -45,7 +45,7 @@ def require_list(value: object) -> list[object]:
         SecurityError: it is none.
     """
     if not isinstance(value, list | tuple):
-        raise SecurityError(_("this filter is for a list"))
+        raise SecurityError(_("this filter requires a list"))
     return list(value)
 
 

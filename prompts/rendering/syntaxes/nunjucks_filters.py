@@ -329,7 +329,7 @@ def _load(value: object) -> object:
     try:
         return json.loads(as_text(value))
     except (ValueError, RecursionError):
-        raise SecurityError(_("load is for a text that is JSON")) from None
+        raise SecurityError(_("load requires a string that contains JSON")) from None
 
 
 def _count_words(value: object) -> int | None:

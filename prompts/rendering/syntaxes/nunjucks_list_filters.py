@@ -95,9 +95,9 @@ def dictsort(value: object, cased: object = False, by: object = "key") -> list[l
     """Return the pairs of an object in the order of their keys or values."""
     value = present(value)
     if not isinstance(value, dict):
-        raise SecurityError(_("dictsort is for an object"))
+        raise SecurityError(_("dictsort requires an object"))
     if not isinstance(by, str) or by not in {"key", "value"}:
-        raise SecurityError(_("dictsort sorts by key or by value"))
+        raise SecurityError(_("dictsort can only sort by key or by value"))
     index = 1 if by == "value" else 0
 
     def key(pair: list[Any]) -> Any:
@@ -160,7 +160,7 @@ def make_select(*, expected: bool) -> Callable[..., list[object]]:
         test = TESTS.get(as_text(name))
         if test is None:
             known = ", ".join(TESTS)
-            raise SecurityError(_("there are the tests %(allowed)s") % {"allowed": known})
+            raise SecurityError(_("available tests: %(allowed)s") % {"allowed": known})
         return [member for member in list_members(items) if test(member, argument) == expected]
 
     return select

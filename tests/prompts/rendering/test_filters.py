@@ -48,19 +48,19 @@ def test_what_nunjucks_itself_answers(text, answer):
 
 
 NUNJUCKS_REFUSED = [
-    ("{{ n | upper }}", "this filter is for a text; write | string before it"),
-    ("{{ t | join }}", "this filter is for a list"),
+    ("{{ n | upper }}", "this filter requires a string; put | string before it"),
+    ("{{ t | join }}", "this filter requires a list"),
     ("{{ t | center(1001) }}", "a width must be an integer from 0 to 1000"),
     ("{{ t | indent(1001) }}", "a width must be an integer from 0 to 1000"),
     ("{{ l | batch(1001) }}", "a width must be an integer from 0 to 1000"),
     ("{{ l | slice(1001) }}", "a width must be an integer from 0 to 1000"),
-    ("{{ 'x' | load }}", "load is for a text that is JSON"),
-    ("{{ l | dictsort }}", "dictsort is for an object"),
-    ("{{ o | dictsort(false, 'x') }}", "dictsort sorts by key or by value"),
-    ("{{ o | dictsort(false, 1) }}", "dictsort sorts by key or by value"),
+    ("{{ 'x' | load }}", "load requires a string that contains JSON"),
+    ("{{ l | dictsort }}", "dictsort requires an object"),
+    ("{{ o | dictsort(false, 'x') }}", "dictsort can only sort by key or by value"),
+    ("{{ o | dictsort(false, 1) }}", "dictsort can only sort by key or by value"),
     (
         "{{ l | select('no') }}",
-        "there are the tests truthy, falsy, defined, undefined, string, number, odd, even, divisibleby, eq, ne, gt, ge, lt, le",
+        "available tests: truthy, falsy, defined, undefined, string, number, odd, even, divisibleby, eq, ne, gt, ge, lt, le",
     ),
 ]
 
@@ -213,13 +213,13 @@ def test_filters_of_jinja(content, filled):
 
 
 JINJA_REFUSED = [
-    ("{{ n | round(21) }}", "round takes at most 20 digits"),
-    ("{{ n | round(-21) }}", "round takes at most 20 digits"),
-    ("{{ n | round('x') }}", "round takes at most 20 digits"),
-    ("{{ 'a' | indent(101 + n - n) }}", "indent takes 0 to 100 columns"),
-    ("{{ 'a' | indent(0 - n) }}", "indent takes 0 to 100 columns"),
-    ("{{ [1] | tojson(101 + n - n) }}", "tojson takes an indent of 0 to 100"),
-    ("{{ [1] | tojson(0 - n) }}", "tojson takes an indent of 0 to 100"),
+    ("{{ n | round(21) }}", "round supports at most 20 digits"),
+    ("{{ n | round(-21) }}", "round supports at most 20 digits"),
+    ("{{ n | round('x') }}", "round supports at most 20 digits"),
+    ("{{ 'a' | indent(101 + n - n) }}", "indent must be 0 to 100 columns"),
+    ("{{ 'a' | indent(0 - n) }}", "indent must be 0 to 100 columns"),
+    ("{{ [1] | tojson(101 + n - n) }}", "the indent of tojson must be 0 to 100"),
+    ("{{ [1] | tojson(0 - n) }}", "the indent of tojson must be 0 to 100"),
 ]
 
 
@@ -298,13 +298,13 @@ CHATS = [
     ("[" * 5000, ("a chat must be a JSON list of at least one message, each with role and "
 "content")),
     ("[1]", ("message 1: a message must have only a role and a content that is a "
-"string; this one has no names")),
+"string; this one has no keys")),
     ('[{"role": "user", "content": "a"}, {}]', ("message 2: a message must have only a role and a content that is a "
 "string; this one has nothing")),
     ('[{"role": "user"}]', ("message 1: a message must have only a role and a content that is a "
 "string; this one has role")),
     ('[{"role": "user", "content": 1}]', ("message 1: a message must have only a role and a content that is a "
-"string; this one has a content that is none")),
+"string; this one has a content that is not a string")),
     ('[{"role": "bot", "content": ""}]', ("message 1: unknown role “bot”; allowed roles: system, developer, user, "
 "assistant, tool")),
 ]  # fmt: skip

@@ -24,11 +24,11 @@ FILLED = [
 WRONG = [
     ("{{ x.toUpperCase() }}", "a call is not allowed; a"),
     ("{{ x | no_such }}", "unknown filter “no_such”; available"),
-    ("{{ x | join }}", "this filter is for a list"),
-    ("{{ l | upper }}", "this filter is for a text"),
+    ("{{ x | join }}", "this filter requires a list"),
+    ("{{ l | upper }}", "this filter requires a string"),
     ("{% for %}", "invalid Jinja"),
     ("{{ 'a' | center(100000) }}", "a width must be an integer from 0 to 1000"),
-    ("{{ x | load }}", "load is for a text that is JSON"),
+    ("{{ x | load }}", "load requires a string that contains JSON"),
     ("{{ __class__ }}", "cannot be accessed: names that start with _"),
 ]
 

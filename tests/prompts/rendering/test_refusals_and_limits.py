@@ -39,10 +39,10 @@ def problems(content, syntax="jinja"):
 
 
 REFUSED = [
-    ("a {{ 'a' * 3 }}", "line 1, column 3", "* on a text or a list"),
-    ("{{ 3 % 'a' }}", "line 1, column 1", "% on a text or a list"),
-    ("{{ 2 * [1] }}", "line 1, column 1", "* on a text or a list"),
-    ("{{ (x ~ 'a') * 2 }}", "line 1, column 1", "* on a text or a list"),
+    ("a {{ 'a' * 3 }}", "line 1, column 3", "* on a string or a list"),
+    ("{{ 3 % 'a' }}", "line 1, column 1", "% on a string or a list"),
+    ("{{ 2 * [1] }}", "line 1, column 1", "* on a string or a list"),
+    ("{{ (x ~ 'a') * 2 }}", "line 1, column 1", "* on a string or a list"),
     ("\n {% for a in x recursive %}{% endfor %}", "line 2, column 2", "a recursive loop"),
     ("a\n{% set a, b = x %}", "line 2, column 1", "{% set %} of more than one name"),
     ("{% set a = [1] %}", "line 1, column 1", "{% set %} with a list or an object"),
@@ -162,7 +162,7 @@ FAILING = [
     ("{{ [] | first }}", "No first item, sequence was empty"),
     ("{{ 1 / 0 }}", "division by zero"),
     ("{{ 'a' | round }}", "type str doesn't define __round__ method"),
-    ("{{ 1 + 'a' }}", "“+” is for two numbers"),
+    ("{{ 1 + 'a' }}", "“+” requires two numbers"),
 ]
 
 
