@@ -61,10 +61,11 @@ class BulkMixin(Admin):
         self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **kwargs: Any
     ) -> HttpResponse | None:
         """Carry an action out; Django's answer to a key that is none would be an error page."""
-        is_named = request.POST.get("select_across", "0") == "0"
-        keys = request.POST.getlist(ACTION_CHECKBOX_NAME) if is_named else []
+        keys = request.POST.getlist(ACTION_CHECKBOX_NAME)
+        if request.POST.get("select_across", "0") != "0":
+            keys = []  # all rows of the list: Django reads no keys then
         try:
-            queryset.filter(pk__in=keys)
+            queryset.filter(pk__in=keys)  # lazy: keys are converted, the database is not asked
         except (ValidationError, ValueError):
             text = _("The selection contains an invalid row. Select the rows in the list again.")
             messages.error(request, text)
@@ -80,7 +81,7 @@ class BaseAdmin(BulkMixin, CheckedListMixin, ModelAdmin):
     """
 
     list_per_page = ROWS_A_PAGE
-    show_full_result_count = False
+    show_full_result_count = False  # else Django counts the whole table for each filtered list
     list_fullwidth = True
     warn_unsaved_form = True
     change_form_before_template = "admin/keep_typed.html"
@@ -212,19 +213,24 @@ class SoftDeleteAdmin(BaseAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Say no for a deleted row: it is shown, and restored from the list."""
-        allowed = bool(super().has_change_permission(request, obj))
-        return allowed and (obj is None or obj.deleted_at is None)
+        if obj is not None and obj.deleted_at is not None:
+            return False
+        return bool(super().has_change_permission(request, obj))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Say no for a deleted row."""
-        allowed = bool(super().has_delete_permission(request, obj))
-        return allowed and (obj is None or obj.deleted_at is None)
+        if obj is not None and obj.deleted_at is not None:
+            return False
+        return bool(super().has_delete_permission(request, obj))
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Name the rows alone: what hangs on them stays."""
         rows = [str(obj) for obj in objs]
-        denied = set() if self.has_delete_permission(request) else {self.opts.verbose_name}
-        return rows, {str(self.opts.verbose_name_plural): len(rows)}, denied, []
+        counts = {str(self.opts.verbose_name_plural): len(rows)}
+        denied = set()
+        if not self.has_delete_permission(request):
+            denied.add(self.opts.verbose_name)
+        return rows, counts, denied, []
 
     def restore_rows(self, rows: QuerySet[Any]) -> BulkResult:
         """Take deleted rows back by their service.
@@ -241,9 +247,8 @@ class SoftDeleteAdmin(BaseAdmin):
     def render_delete_form(self, request: HttpRequest, context: dict[str, Any]) -> Any:
         """Say on the page what deleting means."""
         rows = self.model.all_objects.filter(pk=context["object"].pk)
-        return super().render_delete_form(
-            request, {**context, "sentences": self.describe_deletion(rows)}
-        )
+        context = {**context, "sentences": self.describe_deletion(rows)}
+        return super().render_delete_form(request, context)
 
     def response_delete(self, request: HttpRequest, obj_display: str, obj_id: Any) -> Any:
         """Say where the row is now: Django would say that it is gone."""
@@ -293,7 +298,9 @@ class ExactTextFormField(forms.CharField):
     def clean(self, value: object) -> Any:
         """Return the text as it is to be stored."""
         text = super().clean(value).replace("\r\n", "\n")
-        return self.stored if text == self.stored.replace("\r\n", "\n") else text
+        if text == self.stored.replace("\r\n", "\n"):
+            return self.stored
+        return text
 
 
 class TagsFormField(forms.CharField):
@@ -305,12 +312,19 @@ class TagsFormField(forms.CharField):
 
     def prepare_value(self, value: object) -> Any:
         """Return the text of the input."""
-        return ", ".join(map(str, value)) if isinstance(value, list) else value
+        if isinstance(value, list):
+            return ", ".join(map(str, value))
+        return value  # what was typed, of a form with errors
 
     def to_python(self, value: object) -> Any:
         """Return the list of tags, each once."""
         text = str(value or "").replace("、", ",").replace("，", ",")
-        return list(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+        tags = []
+        for word in text.split(","):
+            tag = word.strip()
+            if tag and tag not in tags:
+                tags.append(tag)
+        return tags
 
     def has_changed(self, initial: object, data: object) -> bool:
         """Compare lists."""
@@ -334,7 +348,9 @@ class DocumentFormField(forms.JSONField):
 
     def prepare_value(self, value: object) -> Any:
         """Return the text of the input; what was left empty shows the empty document."""
-        return super().prepare_value(self.empty if value is None else value)
+        if value is None:
+            value = self.empty
+        return super().prepare_value(value)
 
     def to_python(self, value: object) -> Any:
         """Return the document, the empty one where nothing was written."""
@@ -360,10 +376,14 @@ class DocumentFormField(forms.JSONField):
                     code="digits",
                 ) from None
         document = super().to_python(value)
-        return self.empty if document is None else document
+        if document is None:
+            return self.empty
+        return document
 
 
 def first_line(text: str, length: int = 80) -> str:
     """Return the beginning of `text` on one line, for a list."""
     line = " ".join(text[: length * 2].split())
-    return line if len(line) <= length else f"{line[: length - 1]}…"
+    if len(line) <= length:
+        return line
+    return f"{line[: length - 1]}…"

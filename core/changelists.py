@@ -40,7 +40,7 @@ MAX_SEARCH: Final = 1000  # characters of what is searched for
 MAX_WORDS: Final = 32  # each is a condition on every field that is searched; SQLite takes few
 MAX_VALUE: Final = 300  # characters of one value
 MAX_PARAMETERS: Final = 50  # far more than a list has filters; each one is looked at
-SHOWN: Final = 60  # characters of a name or a value in a message
+EXCERPT: Final = 60  # characters of a name or a value in a message
 CONTROL: Final = re.compile(r"[\0-\x08\x0e-\x1f]")
 # What Django's own parameters look like where the list wrote them.
 SHAPES: Final = {
@@ -122,11 +122,13 @@ class CheckedListMixin(Admin):
         """Return what filters, the dates' navigation and our own links send, with the values."""
         lookups: dict[str, Values] = dict.fromkeys(self.linked_lookups)
         if self.date_hierarchy:
-            lookups |= {f"{self.date_hierarchy}__{unit}": DATES[unit] for unit in DATES}
+            for unit, pattern in DATES.items():
+                lookups[f"{self.date_hierarchy}__{unit}"] = pattern
         for list_filter in self.get_list_filter(request):
             if isinstance(list_filter, type) and issubclass(list_filter, SimpleListFilter):
-                choices = list_filter(request, {}, self.model, cast("Any", self)).lookup_choices
-                lookups[str(list_filter.parameter_name)] = {str(value) for value, _label in choices}
+                instance = list_filter(request, {}, self.model, cast("Any", self))
+                values = {str(value) for value, _label in instance.lookup_choices}
+                lookups[str(list_filter.parameter_name)] = values
             else:
                 lookups.update(_list_lookups(list_filter, self.model))
         return lookups
@@ -149,22 +151,38 @@ class CheckedListMixin(Admin):
         if name == SEARCH_VAR:
             return _find_search_problem(value)
         if name in SHAPES:
-            is_allowed = bool(SHAPES[name].match(value))
-            if name == TO_FIELD_VAR:
-                is_allowed = is_allowed and self.to_field_allowed(request, value)
-            if name == ORDER_VAR and is_allowed:
-                columns = [int(column) for column in re.findall(r"\d+", value)]
-                is_allowed = max(columns, default=0) <= len(self.get_list_display(request))
-            return "" if is_allowed else _describe(name, value)
-        if name not in lookups:
+            is_allowed = self._is_allowed_by_django(request, name, value)
+        elif name in lookups:
+            is_allowed = _is_value(value, lookups[name]) and self._has_larger_unit(request, name)
+        else:
             return _("This list has no filter “%(name)s”.") % {"name": _shorten(name)}
-        is_allowed = _is_value(value, lookups[name])
-        if self.date_hierarchy and name.startswith(f"{self.date_hierarchy}__"):
-            # A month stands below a year, a day below a month: alone each is another lookup.
-            date, unit = name.rsplit("__", 1)
-            above = {"month": "year", "day": "month"}.get(unit)
-            is_allowed = is_allowed and (above is None or f"{date}__{above}" in request.GET)
         return "" if is_allowed else _describe(name, value)
+
+    def _is_allowed_by_django(self, request: HttpRequest, name: str, value: str) -> bool:
+        """Whether one of Django's own parameters has a value that this list could have written."""
+        if not SHAPES[name].match(value):
+            return False
+        if name == TO_FIELD_VAR:
+            return self.to_field_allowed(request, value)
+        if name == ORDER_VAR:
+            # Django passes over a column that is not there, and would sort by the others.
+            columns = [int(column) for column in re.findall(r"\d+", value)]
+            return max(columns, default=0) <= len(self.get_list_display(request))
+        return True
+
+    def _has_larger_unit(self, request: HttpRequest, name: str) -> bool:
+        """Whether a month of the dates' navigation has its year, a day its month.
+
+        Alone each would be another lookup: every May of all years.
+        """
+        date, _separator, unit = name.rpartition("__")
+        if date != self.date_hierarchy:
+            return True
+        if unit == "month":
+            return f"{date}__year" in request.GET
+        if unit == "day":
+            return f"{date}__month" in request.GET
+        return True
 
 
 class _UnusableError(Exception):
@@ -177,21 +195,26 @@ def _is_value(value: str, values: Values) -> bool:
         return False
     if not value or values is None:
         return True
-    return bool(values.match(value)) if isinstance(values, re.Pattern) else value in values
+    if isinstance(values, re.Pattern):
+        return values.match(value) is not None
+    return value in values
 
 
 def _list_lookups(list_filter: Any, model: Any) -> Iterator[tuple[str, Values]]:
     """Yield the parameters of a field in `list_filter`, without asking the database."""
-    path, kind = list_filter, None
-    if isinstance(list_filter, tuple | list):
+    path: Any = list_filter
+    kind: Any = None
+    if isinstance(list_filter, tuple | list):  # a field with its class of filter
         path, kind = list_filter
     field: Any = get_fields_from_path(model, path)[-1]
-    kind = kind or _find_filter_class(field)
+    if kind is None:
+        kind = _find_filter_class(field)
     yield f"{path}__isnull", TRUTHS
     if issubclass(kind, filters.RelatedFieldListFilter):
         yield f"{path}__{field.target_field.name}__exact", None
     elif issubclass(kind, filters.DateFieldListFilter):
-        yield from ((f"{path}__gte", None), (f"{path}__lt", None))
+        yield f"{path}__gte", None
+        yield f"{path}__lt", None
     elif issubclass(kind, filters.AllValuesFieldListFilter):
         yield path, None
     elif issubclass(kind, filters.EmptyFieldListFilter):
@@ -217,18 +240,23 @@ def _find_search_problem(text: str) -> str:
 
 
 def _describe(name: str, value: str) -> str:
-    shown = {"name": _shorten(name), "value": _shorten(value)}
-    return _("“%(value)s” is not a valid value for “%(name)s”.") % shown
+    excerpts = {"name": _shorten(name), "value": _shorten(value)}
+    return _("“%(value)s” is not a valid value for “%(name)s”.") % excerpts
 
 
 def _shorten(text: str) -> str:
-    plain = "".join(sign if sign.isprintable() else "�" for sign in text[:SHOWN])
-    return plain if len(text) <= SHOWN else f"{plain}…"
+    signs = [sign if sign.isprintable() else "�" for sign in text[:EXCERPT]]
+    plain = "".join(signs)
+    if len(text) > EXCERPT:
+        return f"{plain}…"
+    return plain
 
 
 def _lead_to_whole_list(request: HttpRequest, problem: str) -> HttpResponse:
     """Say what was wrong, and go to the list without parameters."""
     text = _("%(problem)s Showing the whole list.") % {"problem": problem}
     messages.error(request, text)
-    popup = f"?{IS_POPUP_VAR}=1" if request.GET.get(IS_POPUP_VAR) == "1" else ""
-    return HttpResponseRedirect(f"{request.path}{popup}")
+    address = request.path
+    if request.GET.get(IS_POPUP_VAR) == "1":  # else the popup would become a whole page
+        address += f"?{IS_POPUP_VAR}=1"
+    return HttpResponseRedirect(address)

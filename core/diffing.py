@@ -83,14 +83,22 @@ def _blocks(left: Sequence[str], right: Sequence[str]) -> Iterator[_Block]:
         if step.tag != "equal":
             continue
         if done_left < step.src_start or done_right < step.dest_start:
-            changed = range(done_left, step.src_start), range(done_right, step.dest_start)
-            yield _Block(same=False, left=changed[0], right=changed[1])
-        done_left, done_right = step.src_end, step.dest_end
-        same = range(step.src_start, done_left), range(step.dest_start, done_right)
-        yield _Block(same=True, left=same[0], right=same[1])
+            yield _Block(
+                same=False,
+                left=range(done_left, step.src_start),
+                right=range(done_right, step.dest_start),
+            )
+        done_left = step.src_end
+        done_right = step.dest_end
+        yield _Block(
+            same=True,
+            left=range(step.src_start, done_left),
+            right=range(step.dest_start, done_right),
+        )
     if done_left < len(left) or done_right < len(right):
-        rest = range(done_left, len(left)), range(done_right, len(right))
-        yield _Block(same=False, left=rest[0], right=rest[1])
+        yield _Block(
+            same=False, left=range(done_left, len(left)), right=range(done_right, len(right))
+        )
 
 
 def _blocks_of_lines(left: list[str], right: list[str]) -> list[_Block]:
@@ -127,13 +135,20 @@ def _rows(left: list[str], right: list[str], context: int | None) -> Iterator[Ro
             for a, b in zip_longest(block.left, block.right):
                 yield from _changed(left, right, a, b, words)
             continue
-        for offset in _shown(block, context, first=not number, last=number == len(blocks) - 1):
-            yield Row(kind="gap") if offset is None else _unchanged(left, block, offset)
+        is_last = number == len(blocks) - 1
+        for offset in _select_lines(block, context, first=number == 0, last=is_last):
+            if offset is None:
+                yield Row(kind="gap")
+            else:
+                yield _unchanged(left, block, offset)
 
 
-def _shown(block: _Block, context: int | None, *, first: bool, last: bool) -> Iterator[int | None]:
+def _select_lines(
+    block: _Block, context: int | None, *, first: bool, last: bool
+) -> Iterator[int | None]:
     """Yield which lines of an unchanged part are shown; None for those between."""
     count = len(block.left)
+    # Nothing changed before the first part or behind the last one: there they are no context.
     head = 0 if first else context
     tail = 0 if last else context
     if context is None or head is None or tail is None or head + tail >= count:
@@ -189,19 +204,22 @@ class _Words:
         self._pairs_left -= len(left) * len(right)
         if self._pairs_left < 0:
             return whole
-        pieces: tuple[list[Piece], list[Piece]] = ([], [])
+        before_pieces: list[Piece] = []
+        after_pieces: list[Piece] = []
         common = 0
         for block in _blocks(left, right):
             if block.same:
                 common += len(block.left)
-            texts = "".join(left[n] for n in block.left), "".join(right[n] for n in block.right)
-            for side, text in zip(pieces, texts, strict=True):
-                if text:
-                    side.append((not block.same, text))
+            before_text = "".join(left[block.left.start : block.left.stop])
+            if before_text:
+                before_pieces.append((not block.same, before_text))
+            after_text = "".join(right[block.right.start : block.right.stop])
+            if after_text:
+                after_pieces.append((not block.same, after_text))
         # Dice's coefficient: the words that both have, of all words of both.
-        words = len(left) + len(right)
-        likeness = 2 * common / words if words else 1.0
-        return tuple(pieces[0]), tuple(pieces[1]), likeness
+        total = len(left) + len(right)
+        likeness = 2 * common / total if total else 1.0
+        return tuple(before_pieces), tuple(after_pieces), likeness
 
 
 def merge(base: str, mine: str, theirs: str) -> tuple[str, int]:

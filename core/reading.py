@@ -29,10 +29,9 @@ def text_as_html(text: str) -> SafeString | str:
 
 def messages_as_html(messages: Iterable[tuple[str, str]]) -> SafeString:
     """Return a chat: role and text of each message."""
+    cells = [(role, text_as_html(text)) for role, text in messages]
     parts = format_html_join(
-        "",
-        '<div class="af-message"><strong class="af-role">{}</strong>{}</div>',
-        ((role, text_as_html(text)) for role, text in messages),
+        "", '<div class="af-message"><strong class="af-role">{}</strong>{}</div>', cells
     )
     return format_html('<div class="af-chat">{}</div>', parts)
 
@@ -53,14 +52,14 @@ def document_as_html(value: object, depth: int = 0) -> SafeString | str:
 
 
 def _pairs(value: Mapping[str, object], depth: int) -> SafeString:
-    pairs = ((name, document_as_html(part, depth)) for name, part in value.items())
+    pairs = [(name, document_as_html(part, depth)) for name, part in value.items()]
     rows = format_html_join("", "<dt>{}</dt><dd>{}</dd>", pairs)
     return format_html('<dl class="af-pairs">{}</dl>', rows)
 
 
 def _items(values: Sequence[object], depth: int) -> SafeString:
-    shown = ((document_as_html(part, depth),) for part in values[:LONGEST_LIST])
-    items = format_html_join("", "<li>{}</li>", shown)
+    cells = [(document_as_html(part, depth),) for part in values[:LONGEST_LIST]]
+    items = format_html_join("", "<li>{}</li>", cells)
     more: SafeString | str = ""
     if len(values) > LONGEST_LIST:
         more = format_html("<li>… ({})</li>", len(values))
@@ -71,14 +70,17 @@ def _table(values: Sequence[Any], depth: int) -> SafeString | None:
     """Return objects as a table: a row each, a column for each name that any of them has."""
     if len(values) > LONGEST_LIST or not all(isinstance(entry, dict) for entry in values):
         return None
-    names = list(dict.fromkeys(chain.from_iterable(values)))
+    names = list(dict.fromkeys(chain.from_iterable(values)))  # in the order of their first row
     if not 0 < len(names) <= MOST_COLUMNS:
         return None
-    head = format_html_join("", '<th scope="col">{}</th>', ((name,) for name in names))
+    head = format_html_join("", '<th scope="col">{}</th>', [(name,) for name in names])
     rows = []
     for entry in values:
-        shown = {name: document_as_html(part, depth) for name, part in entry.items()}
-        cells = [(shown.get(name, ""),) for name in names]
+        cells = []
+        for name in names:
+            # Empty where there is no such name; a dash is for a value that is empty.
+            cell = document_as_html(entry[name], depth) if name in entry else ""
+            cells.append((cell,))
         rows.append((format_html_join("", "<td>{}</td>", cells),))
     body = format_html_join("", "<tr>{}</tr>", rows)
     # tabindex and a label: what scrolls sideways must be reached by the keyboard, and be named.

@@ -62,10 +62,11 @@ class Sentence:
     params: Mapping[str, object]
 
     def __init__(self, text: str, /, *, at: object = None, **params: object) -> None:
+        self.code = ""
+        self.params = {"text": text}
         if text in CATALOGUE:
-            self.code, self.params = text, params
-        else:
-            self.code, self.params = "", {"text": text}
+            self.code = text
+            self.params = params
         self.at = at
 
     @classmethod
@@ -78,7 +79,9 @@ class Sentence:
     def within(self, at: object) -> "Sentence":
         """Return the same, said of a place that holds the one it names now."""
         wider = copy(self)
-        wider.at = at if self.at is None else Sentence("place.nested", outer=at, inner=self.at)
+        wider.at = at
+        if self.at is not None:
+            wider.at = Sentence("place.nested", outer=at, inner=self.at)
         return wider
 
     @property
@@ -89,13 +92,17 @@ class Sentence:
         return gettext(CATALOGUE[self.code]) % self.params
 
     def __str__(self) -> str:
-        return self.text if self.at is None else f"{self.at}: {self.text}"
+        if self.at is None:
+            return self.text
+        return f"{self.at}: {self.text}"
 
     def __repr__(self) -> str:
         return f"Sentence({str(self)!r})"
 
     def __eq__(self, other: object) -> bool:
-        return str(self) == str(other) if isinstance(other, Sentence) else NotImplemented
+        if not isinstance(other, Sentence):
+            return NotImplemented
+        return str(self) == str(other)
 
     def __hash__(self) -> int:
         return hash(str(self))
@@ -121,10 +128,11 @@ class CodedError(Exception):
     """
 
     def __init__(self, sentence: Sentence | str, /, *, at: object = None, **params: object) -> None:
-        if isinstance(sentence, Sentence):
-            self.sentence = sentence if at is None else sentence.within(at)
-        else:
-            self.sentence = Sentence(sentence, at=at, **params)
+        if not isinstance(sentence, Sentence):
+            sentence = Sentence(sentence, at=at, **params)
+        elif at is not None:
+            sentence = sentence.within(at)
+        self.sentence = sentence
         super().__init__(self.sentence)
 
     def __str__(self) -> str:

@@ -1,6 +1,7 @@
 """Validators of single fields, used by forms, services and imports alike."""
 
 import math
+from typing import TypeGuard
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
@@ -72,11 +73,15 @@ def validate_json_document(value: object) -> None:
     Raises:
         ValidationError: code "number", "digits", "depth", "nul" or "surrogate".
     """
+    # Level by level, not by recursion: what is too deep must not end Python's stack first.
     level = [value]
     for _depth in range(JSON_MAX_DEPTH):
-        level = [part for container in level for part in _parts(container)]
-        if not level:
+        below: list[object] = []
+        for part in level:
+            below += _parts(part)
+        if not below:
             return
+        level = below
     raise ValidationError(
         _("is nested more than %(limit)d levels deep"),
         code="depth",
@@ -122,7 +127,7 @@ def validate_tags(value: object) -> None:
     Raises:
         ValidationError: codes "type", "tag", "separator" and "duplicate".
     """
-    if not isinstance(value, list) or not all(isinstance(tag, str) for tag in value):
+    if not _is_list_of_strings(value):
         raise ValidationError(
             _('must be a list of strings, such as ["support", "日本語"]'), code="type"
         )
@@ -142,8 +147,14 @@ def validate_tags(value: object) -> None:
                 code="separator",
                 params={"tag": " ".join(tag.split())},
             )
-    if len(set(value)) < len(value):
-        twice = next(tag for tag in value if value.count(tag) > 1)
-        raise ValidationError(
-            _("contains the tag “%(tag)s” twice"), code="duplicate", params={"tag": twice}
-        )
+    seen = set()
+    for tag in value:
+        if tag in seen:
+            raise ValidationError(
+                _("contains the tag “%(tag)s” twice"), code="duplicate", params={"tag": tag}
+            )
+        seen.add(tag)
+
+
+def _is_list_of_strings(value: object) -> TypeGuard[list[str]]:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)

@@ -109,8 +109,10 @@ def _integer(least: int | None = None) -> Check:
 
 def _stop(value: object, place: str) -> Iterator[ValidationError]:
     texts = value if isinstance(value, list) else [value]
-    if not all(isinstance(text, str) and text for text in texts):
-        yield _fault(place, _("a string or a list of strings, none of them empty"))
+    for text in texts:
+        if not isinstance(text, str) or not text:
+            yield _fault(place, _("a string or a list of strings, none of them empty"))
+            return
 
 
 def _schema(value: object, place: str) -> Iterator[ValidationError]:
@@ -152,8 +154,11 @@ def _tools(value: object, place: str) -> Iterator[ValidationError]:
             continue
         yield from _tool(tool, where)
         name = _find_tool_name(tool)
-        first = first_of.setdefault(name, where) if name is not None else where
+        if name is None:
+            continue  # a tool of the service itself, or one that is refused above
+        first = first_of.setdefault(name, where)
         if first != where:
+            # An answer calls a tool by its name alone.
             yield ValidationError(
                 _("%(place)s has the same name as %(first)s: “%(name)s”"),
                 code="config",
@@ -171,7 +176,8 @@ def _tool(tool: Mapping[str, object], place: str) -> Iterator[ValidationError]:
         yield from _text(tool.get("type"), f"{place}.type")
         return
     # OpenAI's chat API has the function in an object of its own, its responses API has not.
-    function, where = tool.get("function", tool), place
+    function = tool.get("function", tool)
+    where = place
     if "function" in tool:
         where = f"{place}.function"
     if not isinstance(function, dict):
@@ -186,7 +192,9 @@ def _find_tool_name(tool: Mapping[str, object]) -> str | None:
     function = tool.get("function")
     holder = function if isinstance(function, dict) else tool
     name = holder.get("name")
-    return name if isinstance(name, str) else None
+    if not isinstance(name, str):
+        return None
+    return name
 
 
 def _tool_name(value: object, place: str) -> Iterator[ValidationError]:
@@ -200,15 +208,15 @@ def _tool_choice(value: object, place: str) -> Iterator[ValidationError]:
 
 
 def _response_format(value: object, place: str) -> Iterator[ValidationError]:
-    kind = value.get("type") if isinstance(value, dict) else None
-    if not isinstance(value, dict) or kind not in RESPONSE_FORMATS:
+    if not isinstance(value, dict) or value.get("type") not in RESPONSE_FORMATS:
         expected = _("an object whose type is one of %(allowed)s")
         yield _fault(place, expected % {"allowed": ", ".join(RESPONSE_FORMATS)})
         return
-    if kind != "json_schema":
+    if value["type"] != "json_schema":
         return
     # As for tools: the schema stands in an object of its own, or beside the type.
-    holder, where = value.get("json_schema", value), place
+    holder = value.get("json_schema", value)
+    where = place
     if "json_schema" in value:
         where = f"{place}.json_schema"
     if not isinstance(holder, dict) or "schema" not in holder:
@@ -217,6 +225,7 @@ def _response_format(value: object, place: str) -> Iterator[ValidationError]:
     yield from _schema(holder["schema"], f"{where}.schema")
 
 
+# The ranges are the widest that any of the services takes: OpenAI's temperature goes to 2.
 CHECKS: Final[Mapping[str, Check]] = {
     "model": _text,
     "temperature": _number(0, 2),

@@ -47,13 +47,20 @@ def as_template(row: HasWording | Mapping[str, Any]) -> Template:
     Raises:
         ContractError: its variables are not declared as they must be.
     """
-    read = row.__getitem__ if isinstance(row, Mapping) else lambda name: getattr(row, name)
+    if isinstance(row, Mapping):
+        fields = row
+    else:
+        names = ("kind", "syntax", "content", "variables", "includes")
+        fields = {name: getattr(row, name) for name in names}
+    includes = {}
+    for entry in fields["includes"]:
+        includes[entry["reference"]] = as_template(entry)
     return Template(
-        kind=read("kind"),
-        syntax=read("syntax"),
-        content=read("content"),
-        variables=parse_variables(read("variables")),
-        includes={entry["reference"]: as_template(entry) for entry in read("includes")},
+        kind=fields["kind"],
+        syntax=fields["syntax"],
+        content=fields["content"],
+        variables=parse_variables(fields["variables"]),
+        includes=includes,
     )
 
 
@@ -64,13 +71,14 @@ def content_hash(row: HasWording) -> str:
     content, as canonical JSON behind a NUL, which no content holds. A configuration is named there
     only where there is one, so that versions from before there were any keep their hash.
     """
+    includes = []
+    for entry in row.includes:
+        includes.append({"reference": entry["reference"], "content_hash": entry["content_hash"]})
     contract: dict[str, object] = {
         "kind": str(row.kind),
         "syntax": str(row.syntax),
         "variables": row.variables,
-        "includes": [
-            {name: entry[name] for name in ("reference", "content_hash")} for entry in row.includes
-        ],
+        "includes": includes,
     }
     if row.config:
         contract["config"] = row.config

@@ -23,7 +23,11 @@ LATEST: Final = "latest"  # the label that always stands at the newest version
 FITTING: Final = re.compile(r"\w(?:[\w.-]*\w)?")
 # Windows opens a device instead of a file that is called so.
 DEVICES: Final = frozenset(
-    {"con", "prn", "aux", "nul", *(f"{kind}{n}" for kind in ("com", "lpt") for n in range(1, 10))}
+    {
+        *("con", "prn", "aux", "nul"),
+        *("com1", "com2", "com3", "com4", "com5", "com6", "com7", "com8", "com9"),
+        *("lpt1", "lpt2", "lpt3", "lpt4", "lpt5", "lpt6", "lpt7", "lpt8", "lpt9"),
+    }
 )
 UNNAMED: Final = "prompt"
 
@@ -69,20 +73,27 @@ def validate_label(value: str) -> None:
 def make_name(title: str, taken: Collection[str] = ()) -> str:
     """Return a name for a title that is not among `taken`."""
     folded = unicodedata.normalize("NFKC", title).lower()
+    # Once more: lower case may take letters apart that NFKC composes.
     words = re.findall(r"\w+(?:\.\w+)*", unicodedata.normalize("NFKC", folded))
-    base = "-".join(words)[:NAME_MAX_LENGTH].strip("-._") or UNNAMED
-    base = base if _is_fitting(base) else UNNAMED
-    name, number = base, 1
+    base = "-".join(words)[:NAME_MAX_LENGTH].strip("-._")
+    if not _is_fitting(base):
+        base = UNNAMED
+    name = base
+    number = 1
     while name in taken:
         number += 1
-        name = f"{base[: NAME_MAX_LENGTH - len(str(number)) - 1].rstrip('-._')}-{number}"
+        suffix = f"-{number}"
+        stem = base[: NAME_MAX_LENGTH - len(suffix)].rstrip("-._")
+        name = f"{stem}{suffix}"
     return name
 
 
 def _is_fitting(name: str) -> bool:
-    stem = name.partition(".")[0]
-    return (
-        FITTING.fullmatch(name) is not None
-        and name == unicodedata.normalize("NFKC", name).lower()
-        and stem not in DEVICES
-    )
+    if not FITTING.fullmatch(name):
+        return False
+    # Also nul.txt is a device to Windows: what stands behind the first dot does not count.
+    stem, _dot, _suffix = name.partition(".")
+    if stem in DEVICES:
+        return False
+    # Two names that a file system takes for one (case, full width) must not be two of ours.
+    return name == unicodedata.normalize("NFKC", name).lower()

@@ -34,20 +34,25 @@ def preview(sent: Mapping[str, Any]) -> dict[str, object]:
         `problems` (text, field, place, variable), `proposed` variables, `messages` (one without a
         role for a text), `missing` (problems of the values), `characters`, `tokens`.
     """
+    prompt_id = None
+    if sent.get("prompt_id"):
+        prompt_id = UUID(sent["prompt_id"])
+    # A browser sends every line end as CR LF; what is saved has LF.
+    content = str(sent["content"])
     report = services.examine(
         kind=str(sent["kind"]),
         syntax=str(sent["syntax"]),
-        content=str(sent["content"]).replace("\r\n", "\n"),
+        content=content.replace("\r\n", "\n"),
         variables=sent.get("variables") or [],
-        prompt_id=UUID(sent["prompt_id"]) if sent.get("prompt_id") else None,
+        prompt_id=prompt_id,
     )
     answer: dict[str, object] = {
         "problems": [_problem(problem) for problem in report.problems],
         "proposed": [variable.as_json() for variable in report.proposed],
         "messages": [],
         "missing": [],
-        "characters": len(str(sent["content"])),
-        "tokens": estimate_tokens(str(sent["content"])),
+        "characters": len(content),
+        "tokens": estimate_tokens(content),
     }
     if report.template is not None and not report.problems:
         answer |= _rendered(report.template, sent.get("values") or {})
@@ -94,8 +99,14 @@ def _stand_in(variable: Variable) -> object:
     """Return the variable's example, or something of its type that shows where it would stand."""
     if variable.example is not None:
         return variable.example
-    shown = f"[{variable.name}]"
-    return {"text": shown, "list": [shown], "json": {}}.get(variable.type, variable.empty())
+    name = f"[{variable.name}]"
+    if variable.type == "text":
+        return name
+    if variable.type == "list":
+        return [name]
+    if variable.type == "json":
+        return {}
+    return variable.empty()
 
 
 def _problem(problem: Problem) -> dict[str, object]:

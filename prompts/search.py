@@ -22,7 +22,7 @@ __all__ = ["MOST_MATCHES", "excerpt", "highlight", "matching", "split_words"]
 MOST_WORDS: Final = 10
 MOST_MATCHES: Final = 10_000  # are listed (LIMIT below); the list says where there are more
 TRIGRAM: Final = 3
-LAST: Final = "\U0010ffff"
+LAST: Final = "\U0010ffff"  # no term sorts behind it
 QUOTED: Final = re.compile(r'"([^"]+)"|(\S+)')
 AROUND: Final = 60  # characters before and after a match
 NOTHING: Final = "'\"' || char(30, 31, 30) || '\"'"  # a trigram that no text has
@@ -71,7 +71,8 @@ def split_words(text: str) -> list[str]:
     """Return the words to look for, folded; "several in quotes" are one."""
     folded = fold(text.replace("\0", " "))  # a NUL would end the text within SQLite's functions
     words = [quoted or word for quoted, word in QUOTED.findall(folded)]
-    return list(dict.fromkeys(words))[:MOST_WORDS]
+    unique = list(dict.fromkeys(words))
+    return unique[:MOST_WORDS]
 
 
 def matching(rows: QuerySet[Any], text: str) -> QuerySet[Any]:
@@ -115,11 +116,13 @@ def _condition(words: list[str], *, in_titles: bool = False) -> tuple[str, list[
     conditions: list[str] = []
     params: list[str] = []
     if others:
-        expression, params = _expression(others)
-        query = TITLES.format(expression=expression) if in_titles else expression
+        query, params = _expression(others)
+        if in_titles:
+            query = TITLES.format(expression=query)
         conditions.append(f"prompt_search MATCH {query}")
-    reads = [READ_TITLES if in_titles else READ] * len(frequent)
-    return " AND ".join([*conditions, *reads]), [*params, *frequent]
+    read = READ_TITLES if in_titles else READ
+    conditions += [read] * len(frequent)
+    return " AND ".join(conditions), [*params, *frequent]
 
 
 def _expression(words: list[str]) -> tuple[str, list[str]]:
@@ -128,8 +131,10 @@ def _expression(words: list[str]) -> tuple[str, list[str]]:
     params: list[str] = []
     for word in words:
         if len(word) >= TRIGRAM:
+            # In quotes a word is no operator (AND, NEAR) and no column of FTS5.
+            quoted = word.replace('"', '""')
             parts.append("%s")
-            params.append('"{}"'.format(word.replace('"', '""')))
+            params.append(f'"{quoted}"')
         else:
             variants = _variants(word)
             ranges = " OR ".join(["(term >= %s AND term < %s)"] * len(variants))
@@ -146,7 +151,9 @@ def _variants(word: str) -> list[str]:
         lowered += letter.lower()[0]
         # "ß" would become two letters, which no trigram has in place of one.
         fold_of_letter = letter.casefold()
-        folded += fold_of_letter if len(fold_of_letter) == 1 else letter
+        if len(fold_of_letter) > 1:
+            fold_of_letter = letter
+        folded += fold_of_letter
     return sorted({word, lowered, folded})
 
 
@@ -158,7 +165,11 @@ def excerpt(text: str, words: list[str]) -> str:
     start = max(match.start() - AROUND, 0)
     end = match.end() + AROUND
     line = " ".join(text[start:end].split())
-    return f"{'…' if start else ''}{line}{'…' if end < len(text) else ''}"
+    if start > 0:
+        line = f"…{line}"
+    if end < len(text):
+        line = f"{line}…"
+    return line
 
 
 def highlight(text: str, words: list[str]) -> SafeString:
@@ -167,11 +178,13 @@ def highlight(text: str, words: list[str]) -> SafeString:
         return format_html("{}", text)
     pieces: list[SafeString | str] = list(_pattern(words).split(text))
     # The pattern is one group: every other piece is a match.
-    pieces[1::2] = [format_html("<mark>{}</mark>", piece) for piece in pieces[1::2]]
-    return format_html_join("", "{}", ((piece,) for piece in pieces))
+    for index in range(1, len(pieces), 2):
+        pieces[index] = format_html("<mark>{}</mark>", pieces[index])
+    return format_html_join("", "{}", [(piece,) for piece in pieces])
 
 
 def _pattern(words: list[str]) -> re.Pattern[str]:
     """Return what finds the words, however wide their letters are."""
     longest_first = sorted(words, key=len, reverse=True)  # `re` takes the first that fits
-    return re.compile(f"({'|'.join(map(make_pattern, longest_first))})", re.IGNORECASE)
+    alternatives = "|".join(map(make_pattern, longest_first))
+    return re.compile(f"({alternatives})", re.IGNORECASE)

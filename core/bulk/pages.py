@@ -63,8 +63,10 @@ def begin(
         back=request.get_full_path(),
     )
     work = Work(request=request, admin=admin, action=action, job=job)
-    is_confirmed = any(name in request.POST for name in CONFIRMED)
-    return start(work) if is_confirmed or not action.has_page else ask(work)
+    is_confirmed = not request.POST.keys().isdisjoint(CONFIRMED)
+    if is_confirmed or not action.has_page:
+        return start(work)
+    return ask(work)
 
 
 def start(work: Work) -> HttpResponse:
@@ -105,7 +107,9 @@ def go_on(work: Work) -> HttpResponse:
 def _report(work: Work) -> None:
     job = work.job
     form = work.build_form(jobs.as_data(job.values))
-    values = form.cleaned_data if form is not None and form.is_valid() else {}
+    values = {}
+    if form is not None and form.is_valid():
+        values = form.cleaned_data
     sentences = [work.action.done(job.changed, values)]
     same = len(job.keys) - job.changed - job.failed
     if same:
@@ -125,10 +129,10 @@ def _describe_failures(job: Job) -> str:
         "%(count)d were not changed: %(rows)s",
         job.failed,
     )
-    named = [f"“{name}”: {reason}" for name, reason in job.failures]
-    if job.failed > len(named):
-        named.append(_("and %(count)d more") % {"count": job.failed - len(named)})
-    return text % {"count": job.failed, "rows": "; ".join(named)}
+    rows = [f"“{name}”: {reason}" for name, reason in job.failures]
+    if job.failed > len(rows):
+        rows.append(_("and %(count)d more") % {"count": job.failed - len(rows)})
+    return text % {"count": job.failed, "rows": "; ".join(rows)}
 
 
 def ask(work: Work, form: forms.Form | None = None) -> HttpResponse:
@@ -136,15 +140,16 @@ def ask(work: Work, form: forms.Form | None = None) -> HttpResponse:
     if work.token is None:
         work.token = work.job.save()
     first = work.job.keys[:NAMED]
-    order = {key: number for number, key in enumerate(first)}
-    named = sorted(jobs.find_rows(work.admin, first), key=lambda row: order[str(row.pk)])
+    # The database returns them in any order; the list showed them in this one.
+    by_key = {str(row.pk): row for row in jobs.find_rows(work.admin, first)}
+    names = [str(by_key[key]) for key in first if key in by_key]
     rows = work.rows
     context = {
         **_context(work),
         "form": form or work.build_form(None, rows),
         "question": work.action.ask(work.admin, work.request, rows),
-        "names": [str(row) for row in named],
-        "more": len(work.job.keys) - len(named),
+        "names": names,
+        "more": len(work.job.keys) - len(names),
     }
     return TemplateResponse(work.request, "admin/bulk_question.html", context)
 

@@ -20,6 +20,7 @@ from core.database.ddl import Statement, parse
 __all__ = ["Difference", "count_expected", "find_differences"]
 
 KINDS: Final = ("table", "column", "constraint", "index", "trigger")
+# An index that SQLite makes by itself, for UNIQUE or PRIMARY KEY, has no SQL.
 SCHEMA: Final = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL"
 
 
@@ -60,8 +61,12 @@ def find_differences() -> tuple[Difference, ...]:
     """
     with connection.cursor() as cursor:
         cursor.execute(SCHEMA)
-        parsed = [parse(sql) for (sql,) in cursor.fetchall()]
-    actual = [statement for statement in parsed if statement is not None]
+        rows = cursor.fetchall()
+    actual = []
+    for (sql,) in rows:
+        statement = parse(sql)
+        if statement is not None:
+            actual.append(statement)
     differences = _compare(_expected(), actual)
     return tuple(sorted(differences, key=_rank))
 
@@ -73,8 +78,11 @@ def _rank(difference: Difference) -> tuple[int, str, str]:
 
 def count_expected() -> Mapping[str, int]:
     """Return how many tables, indexes and triggers are expected."""
-    kinds = [item.statement.kind.removeprefix("virtual ") for item in _expected()]
-    return {kind: kinds.count(kind) for kind in ("table", "index", "trigger")}
+    counts = {"table": 0, "index": 0, "trigger": 0}
+    for item in _expected():
+        kind = item.statement.kind.removeprefix("virtual ")
+        counts[kind] += 1
+    return counts
 
 
 # --- what is expected
@@ -109,8 +117,9 @@ def _models() -> Iterator[type[models.Model]]:
     # The table of a many-to-many field comes with the model that has the field.
     for model in apps.get_models():
         options = model._meta
-        is_ours_to_make = options.can_migrate(connection) and not options.swapped
-        if is_ours_to_make and router.allow_migrate_model(connection.alias, model):
+        if options.swapped or not options.can_migrate(connection):
+            continue
+        if router.allow_migrate_model(connection.alias, model):
             yield model
 
 
@@ -131,9 +140,11 @@ def _statements_of(operations: Iterable[object]) -> Iterator[str]:
             yield from _statements_of(operation.database_operations)
         if not isinstance(operation, migrations.RunSQL):
             continue
-        parts = [operation.sql] if isinstance(operation.sql, str) else operation.sql
-        for part in parts:
-            sql = part if isinstance(part, str) else part[0]
+        if isinstance(operation.sql, str):
+            yield operation.sql.strip()
+            continue
+        for part in operation.sql:
+            sql = part if isinstance(part, str) else part[0]  # else with its parameters
             yield sql.strip()
 
 
@@ -163,9 +174,10 @@ def _is_other(
 ) -> bool:
     if current is not None:
         return current.body != statement.body or current.is_unique != statement.is_unique
+    if statement.kind != "index":
+        return True
     # Django makes up names of some indexes: one that does the same under another name will do.
-    is_replaced = (statement.kind, statement.table, statement.body) in bodies
-    return not (statement.kind == "index" and is_replaced)
+    return ("index", statement.table, statement.body) not in bodies
 
 
 def _difference(statement: Statement, current: Statement | None, sql: str = "") -> Difference:
@@ -212,7 +224,9 @@ def _unexpected_unique_indexes(
     tables = {item.name for item in statements if item.kind == "table"}
     known = {(item.table, item.body) for item in statements if item.is_unique}
     names = {item.name for item in statements}
+    # Others only take time: those that an administrator has added are left in peace.
     for item in actual:
-        is_new = (item.table, item.body) not in known and item.name not in names
-        if item.is_unique and item.table in tables and is_new:
+        if not item.is_unique or item.table not in tables:
+            continue
+        if (item.table, item.body) not in known and item.name not in names:
             yield Difference(kind="index", name=item.name, table=item.table, state="unexpected")

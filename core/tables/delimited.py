@@ -27,18 +27,16 @@ SEPARATOR_LINE: Final = re.compile(
 )
 QUOTED_CELL: Final = re.compile(r'"[^"]*+(?:""[^"]*+)*+"')
 # A quoted cell (1) or a bare one (2), and what ends it (3). Possessive: linear in any text.
-CELLS: Final = {
-    delimiter: re.compile(
-        rf'(?:"([^"]*+(?:""[^"]*+)*+)"|([^"\r\n{re.escape(delimiter)}]'
-        rf"[^\r\n{re.escape(delimiter)}]*+)?)({re.escape(delimiter)}|\r\n|\r|\n|\Z)"
-    )
-    for delimiter in DELIMITERS
-}
+CELLS: Final[dict[str, re.Pattern[str]]] = {}
 # Lines of nothing but blanks and delimiters, passed over at once however many there are.
-BLANK_LINES: Final = {
-    delimiter: re.compile(rf"(?:[ {re.escape(delimiter)}]*+(?:\r\n|\r|\n))*+")
-    for delimiter in DELIMITERS
-}
+BLANK_LINES: Final[dict[str, re.Pattern[str]]] = {}
+for _delimiter in DELIMITERS:
+    _sign = re.escape(_delimiter)
+    CELLS[_delimiter] = re.compile(
+        rf'(?:"([^"]*+(?:""[^"]*+)*+)"|([^"\r\n{_sign}][^\r\n{_sign}]*+)?)'
+        rf"({_sign}|\r\n|\r|\n|\Z)"
+    )
+    BLANK_LINES[_delimiter] = re.compile(rf"(?:[ {_sign}]*+(?:\r\n|\r|\n))*+")
 
 
 def read_delimited(
@@ -120,7 +118,10 @@ class _Scanner:
             if match is None:
                 raise self._explain(position, line)
             quoted_text, bare, ended_by = match.groups()
-            cell = bare or "" if quoted_text is None else quoted_text.replace('""', '"')
+            if quoted_text is None:
+                cell = bare or ""
+            else:
+                cell = quoted_text.replace('""', '"')
             if len(cell) > longest:
                 raise UnreadableError("delimited.long-cell", line=line, limit=f"{longest:,}")
             cells.append(cell)
@@ -151,12 +152,17 @@ def _find_delimiter(sample: str, known: Collection[str], limits: Limits) -> str:
         if not rows:
             return 0, 0.0, 0
         header, *below = rows
-        names = [cell.strip().casefold() for cell in header if isinstance(cell, str)]
-        recognised = sum(name in known for name in names)
+        recognised = 0
+        for name in header:
+            if isinstance(name, str) and name.strip().casefold() in known:
+                recognised += 1
         if len(header) == 1:
-            return recognised, 0.0, 1
-        alike = sum(len(cells) == len(header) for cells in below)
-        return recognised, alike / len(below) if below else 1.0, len(header)
+            return recognised, 0.0, 1  # a delimiter that the file has not splits all rows alike
+        share = 1.0
+        if below:
+            widths = [len(cells) for cells in below]
+            share = widths.count(len(header)) / len(below)
+        return recognised, share, len(header)
 
     return max(DELIMITERS, key=worth)
 

@@ -26,7 +26,7 @@ EPOCH_1904: Final = datetime(1904, 1, 1)  # noqa: DTZ001 (as above)
 LAST_DAY: Final = 2_958_466  # 31 December 9999, and one
 SIGNIFICANT_DIGITS: Final = 15  # what spreadsheets show of a number
 ROWS_OF_A_SHEET: Final = 1_048_576
-COLUMNS_OF_A_SHEET: Final = 16_384
+COLUMNS_OF_A_SHEET: Final = 16_384  # as many as Excel has, to XFD
 MOST_STYLES: Final = 65_490  # of cells; Excel takes no more
 
 
@@ -126,7 +126,9 @@ class Styles:
 
     def is_day(self, style: str) -> bool:
         """Whether a cell of a style is a day or a time."""
-        number = int(style) if style.isdecimal() and len(style) < 6 else len(self._of_days)
+        if not style.isdecimal() or len(style) > 5:  # more digits than MOST_STYLES has
+            return False
+        number = int(style)
         return number < len(self._of_days) and self._of_days[number]
 
 
@@ -134,7 +136,9 @@ def _is_of_days(number: str, formats: dict[str, str]) -> bool:
     if number in formats:
         # [h] and [mm] count hours and minutes; other brackets are colours and conditions.
         code = re.sub(r"\[([hms]+)\]", r"\1", formats[number][:255], flags=re.IGNORECASE)
-        return bool(DAY.search(NOT_A_DAY.sub("", code.partition(";")[0])))
+        # The parts behind a semicolon are for negative numbers, zero and texts.
+        positive, _, _ = code.partition(";")
+        return DAY.search(NOT_A_DAY.sub("", positive)) is not None
     return number.isdecimal() and len(number) < 4 and int(number) in DAYS
 
 
@@ -167,9 +171,11 @@ class CellReader:
         return _unescape(value)  # a formula's text, an error, a text, or a day in ISO 8601
 
     def _shared(self, value: str) -> Cell:
-        number = int(value) if value.strip().isdecimal() and len(value) < 20 else -1
-        if 0 <= number < len(self._strings):
-            return self._strings[number]
+        # Not of more digits: to read a million of them takes seconds.
+        if value.strip().isdecimal() and len(value) < 20:
+            number = int(value)
+            if number < len(self._strings):
+                return self._strings[number]
         return InvalidValue(reason=Sentence("workbook.no-text"))
 
     def _number(self, text: str, style: str) -> str:
@@ -188,14 +194,16 @@ class CellReader:
         seconds = round((number % 1) * SECONDS_A_DAY)
         if number < 1:
             return str((EPOCH + timedelta(seconds=seconds)).time())
-        if self._styles.is_1904:
-            moment = EPOCH_1904
-        else:
+        epoch = EPOCH
+        if self._styles.is_1904:  # of files from old Macs
+            epoch = EPOCH_1904
+        elif number < 61:
             # Excel counts a 29 February 1900 that never was: days before it are one later.
-            moment = EPOCH if number >= 61 else EPOCH + timedelta(days=1)
-        moment += timedelta(days=int(number), seconds=seconds)
-        has_time = moment.hour or moment.minute or moment.second
-        return str(moment) if has_time else str(moment.date())
+            epoch += timedelta(days=1)
+        moment = epoch + timedelta(days=int(number), seconds=seconds)
+        if moment.hour or moment.minute or moment.second:
+            return str(moment)
+        return str(moment.date())
 
 
 class SheetHandler:
@@ -221,15 +229,16 @@ class SheetHandler:
     def start(self, name: str, attributes: dict[str, str]) -> None:
         """Begin a row, a cell, or a value of a cell."""
         if name == "c":
-            reference = attributes.get("r")
-            self._column = (reference and _column_number(reference)) or self._column + 1
-            self._kind, self._style = attributes.get("t", "n"), attributes.get("s", "")
+            # A reference is optional (18.3.1.4): a cell without one follows the cell before.
+            self._column = _read_column(attributes.get("r", "")) or self._column + 1
+            self._kind = attributes.get("t", "n")
+            self._style = attributes.get("s", "")
             self._has_value = self._has_formula = False
         elif name in ("v", "t"):
             self._collects = not self._aids
             self._has_value = True
         elif name == "row":
-            self._line = _row_number(attributes.get("r", ""), self._line + 1)
+            self._line = _read_row(attributes.get("r", ""), self._line + 1)
             self._column = 0
             self._cells = []
         elif name == "f":
@@ -263,21 +272,27 @@ class SheetHandler:
         if value == "":
             return  # styled and empty, as whole columns are in some sheets
         if self._column > self._limits.columns:
-            column, limit = f"{self._column:,}", f"{self._limits.columns:,}"
-            raise UnreadableError("workbook.far-column", row=self._line, column=column, limit=limit)
+            raise UnreadableError(
+                "workbook.far-column",
+                row=self._line,
+                column=f"{self._column:,}",
+                limit=f"{self._limits.columns:,}",
+            )
         self._cells.extend([""] * (self._column - len(self._cells)))
         self._cells[self._column - 1] = value
 
 
-def _row_number(text: str, following: int) -> int:
+def _read_row(text: str, following: int) -> int:
     """Return a row's number: what it says where that can be, else the one after the row before."""
-    number = int(text) if text.isdecimal() and len(text) < 20 else following
+    number = following
+    if text.isdecimal() and len(text) < 20:
+        number = int(text)
     if number > ROWS_OF_A_SHEET:
         raise UnreadableError("workbook.far-row", row=f"{number:,}", limit=f"{ROWS_OF_A_SHEET:,}")
     return max(number, following)
 
 
-def _column_number(reference: str) -> int:
+def _read_column(reference: str) -> int:
     """Return the number of a column such as AB in AB12; 0 where there is no reference."""
     number = 0
     for character in reference:

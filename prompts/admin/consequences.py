@@ -14,9 +14,10 @@ __all__ = ["describe_labels", "describe_losses", "has_protected_label"]
 NAMED: Final = 3  # prompts that a sentence names
 
 
-def _standing(rows: QuerySet[Prompt]) -> tuple[list[PromptLabel], set[str]]:
-    """Return the labels that stand at the prompts, protected ones first, and which those are."""
+def _list_labels(rows: QuerySet[Prompt]) -> tuple[list[PromptLabel], set[str]]:
+    """Return the labels of the prompts, protected ones first, and the names of protected labels."""
     labels = list(
+        # Without an order: SQLite would sort the rows of the subquery for nothing.
         PromptLabel.objects.filter(prompt__in=rows.order_by().values("pk"))
         .select_related("prompt", "version")
         .order_by("name", "prompt__title")
@@ -28,19 +29,21 @@ def _standing(rows: QuerySet[Prompt]) -> tuple[list[PromptLabel], set[str]]:
 
 def has_protected_label(rows: QuerySet[Prompt]) -> bool:
     """Whether a protected label stands at one of the prompts."""
-    labels, protected = _standing(rows)
+    labels, protected = _list_labels(rows)
     return any(label.name in protected for label in labels)
 
 
 def describe_labels(rows: QuerySet[Prompt]) -> list[str]:
     """Return which labels stand at the prompts, and what programs will see."""
-    labels, protected = _standing(rows)
+    labels, protected = _list_labels(rows)
     by_name: dict[str, list[PromptLabel]] = {}
     for label in labels:
         by_name.setdefault(label.name, []).append(label)
-    sentences = [_where(name, stands, protected) for name, stands in by_name.items()]
+    sentences = []
+    for name, labels_of_name in by_name.items():
+        sentences.append(_describe_label(labels_of_name, is_protected=name in protected))
     if labels:
-        names = _listed([label.prompt.name for label in labels])
+        names = _join_names([label.prompt.name for label in labels])
         sentence = _(
             "Programs that request %(names)s will get the error “there is no such "
             "prompt”. If you restore it, its labels point to the same versions as now."
@@ -49,28 +52,29 @@ def describe_labels(rows: QuerySet[Prompt]) -> list[str]:
     return sentences
 
 
-def _where(name: str, stands: Sequence[PromptLabel], protected: set[str]) -> str:
-    if name in protected:
+def _describe_label(labels: Sequence[PromptLabel], *, is_protected: bool) -> str:
+    if is_protected:
         text = _("The protected label “%(label)s” points to %(places)s.")
     else:
         text = _("The label “%(label)s” points to %(places)s.")
     version = _("version %(number)d of “%(title)s”")
-    places = [
-        version % {"number": label.version.number, "title": label.prompt.title}
-        for label in stands[:NAMED]
-    ]
-    return text % {"label": name, "places": _with_rest(places, len(stands))}
+    versions = []
+    for label in labels[:NAMED]:
+        versions.append(version % {"number": label.version.number, "title": label.prompt.title})
+    return text % {"label": labels[0].name, "places": _join_some(versions, len(labels))}
 
 
-def _listed(names: Sequence[str]) -> str:
-    different = list(dict.fromkeys(names))
-    return _with_rest([f"“{name}”" for name in different[:NAMED]], len(different))
+def _join_names(names: Sequence[str]) -> str:
+    unique = list(dict.fromkeys(names))
+    quoted = [f"“{name}”" for name in unique[:NAMED]]
+    return _join_some(quoted, len(unique))
 
 
-def _with_rest(shown: list[str], count: int) -> str:
-    if count > len(shown):
-        shown = [*shown, _("%(count)d more") % {"count": count - len(shown)}]
-    return ", ".join(shown)
+def _join_some(texts: list[str], count: int) -> str:
+    """Return the texts in one, and how many more of `count` there are."""
+    if count > len(texts):
+        texts = [*texts, _("%(count)d more") % {"count": count - len(texts)}]
+    return ", ".join(texts)
 
 
 def describe_losses(rows: QuerySet[Prompt]) -> list[str]:
@@ -94,9 +98,9 @@ def describe_losses(rows: QuerySet[Prompt]) -> list[str]:
     sentences = [sentence % {"count": count}]
     if hanging:
         sentences.append(_("This also deletes: %(rows)s.") % {"rows": ", ".join(hanging)})
-    labels, protected = _standing(rows)
-    named = list(dict.fromkeys(label.name for label in labels if label.name in protected))
-    if named:
+    labels, protected = _list_labels(rows)
+    names = {label.name: None for label in labels if label.name in protected}
+    if names:
         text = _("A protected label still points to one of them (%(labels)s): enter a reason.")
-        sentences.append(text % {"labels": ", ".join(named)})
+        sentences.append(text % {"labels": ", ".join(names)})
     return sentences

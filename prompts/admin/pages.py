@@ -35,7 +35,6 @@ class PromptPages(Admin):
 
     def get_urls(self) -> list[Any]:
         """Add the pages."""
-        view = self.admin_site.admin_view
         pages = (
             ("preview/", self.preview, "preview"),
             ("<uuid:key>/diff/", self.diff, "diff"),
@@ -46,10 +45,11 @@ class PromptPages(Admin):
             ("<uuid:key>/status/", self.change_status, "status"),
             ("<uuid:key>/restore/", self.restore_from_trash, "restore"),
         )
-        own = [
-            path(route, view(page), name=f"prompts_prompt_{name}") for route, page, name in pages
-        ]
-        return [*own, *super().get_urls()]  # before Django's, which take any text for a key
+        urls = []
+        for route, page, name in pages:
+            view = self.admin_site.admin_view(page)
+            urls.append(path(route, view, name=f"prompts_prompt_{name}"))
+        return urls + super().get_urls()  # before Django's, which take any text for a key
 
     def preview(self, request: HttpRequest) -> HttpResponse:
         """Answer the editor: problems, proposals and the rendered text, as JSON."""
@@ -70,18 +70,22 @@ class PromptPages(Admin):
             prompt.versions.order_by("-number").defer("content", "variables", "config", "includes")
         )
         numbers = [version.number for version in versions]
-        left = _number(request, "from", max(numbers[0] - 1, 1))
-        right = _number(request, "to", numbers[0])
+        left = _read_number(request, "from", max(numbers[0] - 1, 1))
+        right = _read_number(request, "to", numbers[0])
         # The list above leaves out the texts: of a long history they are megabytes.
-        compared = {
-            version.number: version for version in prompt.versions.filter(number__in=(left, right))
-        }
+        with_texts = prompt.versions.filter(number__in=(left, right))
+        compared = {version.number: version for version in with_texts}
         if left not in compared or right not in compared:
             self.message_user(request, _("This version does not exist."), messages.ERROR)
             return redirect("admin:prompts_prompt_change", key)
         before, after = compared[left], compared[right]
         inline = request.GET.get("view") == "inline"
         whole = request.GET.get("context") == "all"
+        rows = diffing.compare(
+            content_as_text(before.kind, before.content),
+            content_as_text(after.kind, after.content),
+            context=None if whole else diffing.CONTEXT,
+        )
         context = {
             **self.admin_site.each_context(request),
             "title": _("Versions %(left)d and %(right)d") % {"left": left, "right": right},
@@ -90,11 +94,7 @@ class PromptPages(Admin):
             "versions": versions,
             "left": before,
             "right": after,
-            "rows": diffing.compare(
-                content_as_text(before.kind, before.content),
-                content_as_text(after.kind, after.content),
-                context=None if whole else 3,
-            ),
+            "rows": rows,
             "contract": _contract_changes(before, after),
             "inline": inline,
             "whole": whole,
@@ -108,7 +108,7 @@ class PromptPages(Admin):
         def restore(prompt: Prompt) -> str | Promise:
             edited = services.restore_version(
                 prompt_id=prompt.pk,
-                number=_number(request, "number", 0),
+                number=_read_number(request, "number", 0),
                 author=request.user.get_username(),
             )
             return _("“%(title)s” is now at version %(number)d.") % {
@@ -126,7 +126,7 @@ class PromptPages(Admin):
             standing = services.move_label(
                 prompt_id=prompt.pk,
                 label=label,
-                number=_number(request, "number", prompt.current_version),
+                number=_read_number(request, "number", prompt.current_version),
                 mover=services.Actor.from_user(request.user),
                 reason=request.POST.get("reason", ""),
                 override="override" in request.POST,
@@ -148,7 +148,8 @@ class PromptPages(Admin):
                 label=label,
                 mover=services.Actor.from_user(request.user),
                 reason=request.POST.get("reason", ""),
-                expected=_shown_step(request) or step,
+                # What the person agreed to: somebody else may have moved the label since.
+                expected=_read_step(request) or step,
             )
             return _("Label “%(label)s” now points to version %(number)d.") % {
                 "label": label,
@@ -200,8 +201,11 @@ class PromptPages(Admin):
         prompt = self._prompt(request, key)
         if not request.user.has_perm("prompts.move_label"):
             raise PermissionDenied
-        label = (request.POST.get("label") or request.GET.get("label") or "").strip()
-        rule = LabelRule.objects.filter(label=label).first() or LabelRule(label=label)
+        label = request.POST.get("label") or request.GET.get("label") or ""
+        label = label.strip()
+        rule = LabelRule.objects.filter(label=label).first()
+        if rule is None:
+            rule = LabelRule(label=label)  # with the defaults of the model
         return prompt, label, rule
 
     def _confirm(
@@ -298,20 +302,27 @@ class PromptPages(Admin):
 
 def _back_to(prompt: Prompt, tab: str) -> HttpResponse:
     """Return the way back to a tab of the prompt's page."""
-    address = redirect("admin:prompts_prompt_change", prompt.pk)
-    address["Location"] += f"#{tab}" if tab.isidentifier() else ""
-    return address
+    response = redirect("admin:prompts_prompt_change", prompt.pk)
+    if tab.isidentifier():  # it comes from the browser, and goes into a header
+        response["Location"] += f"#{tab}"
+    return response
 
 
-def _shown_step(request: HttpRequest) -> services.RollBack | None:
-    """Return the roll back that the person was shown, None where the request names none."""
-    current, target = _number(request, "current", 0), _number(request, "target", 0)
-    return services.RollBack(current=current, target=target) if current and target else None
+def _read_step(request: HttpRequest) -> services.RollBack | None:
+    """Return the roll back that the person was asked about, None where the request names none."""
+    current = _read_number(request, "current", 0)
+    target = _read_number(request, "target", 0)
+    if not current or not target:
+        return None
+    return services.RollBack(current=current, target=target)
 
 
-def _number(request: HttpRequest, name: str, default: int) -> int:
-    sent = request.POST.get(name) or request.GET.get(name) or ""
-    return int(sent) if sent.isascii() and sent.isdigit() and len(sent) < 10 else default
+def _read_number(request: HttpRequest, name: str, default: int) -> int:
+    text = request.POST.get(name) or request.GET.get(name) or ""
+    # isdigit alone is true of ² too; SQLite has no integers of more than 19 digits.
+    if text.isascii() and text.isdigit() and len(text) < 10:
+        return int(text)
+    return default
 
 
 def _contract_changes(left: PromptVersion, right: PromptVersion) -> list[dict[str, Any]]:
@@ -319,10 +330,11 @@ def _contract_changes(left: PromptVersion, right: PromptVersion) -> list[dict[st
     changes = []
     for name in WORDING_FIELDS:
         before, after = getattr(left, name), getattr(right, name)
-        if name != "content" and not is_same(before, after):
-            field: Any = PromptVersion._meta.get_field(name)
-            rows = diffing.compare(_as_text(before), _as_text(after))
-            changes.append({"title": field.verbose_name, "rows": rows})
+        if name == "content" or is_same(before, after):
+            continue
+        field: Any = PromptVersion._meta.get_field(name)
+        rows = diffing.compare(_as_text(before), _as_text(after))
+        changes.append({"title": field.verbose_name, "rows": rows})
     return changes
 
 
@@ -331,8 +343,10 @@ def _as_text(value: Any) -> str:
         return value
     if isinstance(value, dict):
         return json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True)
-    shown = [
-        {name: entry[name] for name in entry if name in {"reference", "number"} or "type" in entry}
-        for entry in value
-    ]
-    return "\n".join(json.dumps(entry, ensure_ascii=False) for entry in shown)
+    lines = []
+    for entry in value:
+        part = entry
+        if "type" not in entry:  # an include, whose copy of the other prompt is long
+            part = {name: entry[name] for name in entry if name in {"reference", "number"}}
+        lines.append(json.dumps(part, ensure_ascii=False))
+    return "\n".join(lines)

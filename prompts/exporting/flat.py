@@ -37,6 +37,7 @@ COLUMNS: Final = (
     "metadata",
 )
 CELL_MAX: Final = 32_767  # characters; Excel holds no more
+# Characters that XML cannot hold, and what would be read as the escape of one.
 UNFIT_FOR_XML: Final = re.compile(r"[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
 
 
@@ -45,10 +46,13 @@ class TooLongError(CodedError, ValueError):
 
 
 def _as_cells(record: Record) -> list[str]:
-    return [
-        value if isinstance(value := record[name], str) else json.dumps(value, ensure_ascii=False)
-        for name in COLUMNS
-    ]
+    cells = []
+    for name in COLUMNS:
+        value = record[name]
+        if not isinstance(value, str):
+            value = json.dumps(value, ensure_ascii=False)
+        cells.append(value)
+    return cells
 
 
 def write_csv(records: Iterable[Record], stream: BinaryIO) -> None:
@@ -57,8 +61,9 @@ def write_csv(records: Iterable[Record], stream: BinaryIO) -> None:
     writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writerow([*COLUMNS, ESCAPED])
     for record in records:
-        writer.writerow([*map(escape_formula, _as_cells(record)), "1"])
-    text.detach()
+        cells = [escape_formula(cell) for cell in _as_cells(record)]
+        writer.writerow([*cells, "1"])
+    text.detach()  # else it would close the stream, which is the caller's
 
 
 def write_json(records: Iterable[Record], stream: BinaryIO) -> None:
@@ -73,9 +78,9 @@ def write_json(records: Iterable[Record], stream: BinaryIO) -> None:
 
 def write_json_lines(records: Iterable[Record], stream: BinaryIO) -> None:
     """Write an object a line."""
-    stream.writelines(
-        f"{json.dumps(dict(record), ensure_ascii=False)}\n".encode() for record in records
-    )
+    for record in records:
+        line = json.dumps(dict(record), ensure_ascii=False)
+        stream.write(f"{line}\n".encode())
 
 
 def write_yaml(records: Iterable[Record], stream: BinaryIO) -> None:
@@ -83,7 +88,7 @@ def write_yaml(records: Iterable[Record], stream: BinaryIO) -> None:
     empty = True
     for record in records:
         empty = False
-        text = dump_yaml([dict(record)], width=10**9)
+        text = dump_yaml([dict(record)], width=10**9)  # a folded line is hard to compare
         stream.write(text.encode())
     if empty:
         stream.write(b"[]\n")
@@ -102,14 +107,15 @@ def write_xlsx(records: Iterable[Record], stream: BinaryIO) -> None:
     sheet.append(list(COLUMNS))
     try:
         for record in records:
-            sheet.append([_cell(sheet, record, text) for text in _as_cells(record)])
+            cells = [_build_cell(sheet, record, text) for text in _as_cells(record)]
+            sheet.append(cells)
     except TooLongError:
         sheet.close()  # else openpyxl's writer complains when it is collected
         raise
     book.save(stream)
 
 
-def _cell(sheet: Any, record: Record, text: str) -> Any:
+def _build_cell(sheet: Any, record: Record, text: str) -> Any:
     escaped = UNFIT_FOR_XML.sub(lambda match: f"_x{ord(match[0]):04X}_", text)
     if len(escaped) > CELL_MAX:
         raise TooLongError(
@@ -122,7 +128,7 @@ def _cell(sheet: Any, record: Record, text: str) -> Any:
 
     cell = WriteOnlyCell(sheet, value=escaped)
     cell.data_type = "s"  # also where it begins with "="
-    cell.quotePrefix = True
+    cell.quotePrefix = True  # so it stays a text when somebody edits it in Excel
     return cell
 
 

@@ -29,25 +29,33 @@ class ColumnNames:
         """The names of columns that tell the right delimiter of a table, in lower case."""
         titles = TITLES if self.title is None else (self.title,)
         contents = CONTENTS if self.content is None else (self.content,)
-        return frozenset(name.strip().casefold() for name in (*titles, *contents))
+        names = [name.strip().casefold() for name in (*titles, *contents)]
+        return frozenset(names)
 
     def pick(self, columns: Iterable[str]) -> tuple[str | None, str | None]:
         """Return the columns of title and content, None for one that is not there.
 
         A column that is named for one of the two is not recognised as the other.
         """
-        present = list(columns)
-        title = find_column(present, [self.title]) if self.title is not None else None
-        content = find_column(present, [self.content]) if self.content is not None else None
+        columns = list(columns)
+        title = content = None
+        # The named ones first, so that the other is not recognised in their columns.
+        if self.title is not None:
+            title = find_column(columns, [self.title])
+        if self.content is not None:
+            content = find_column(columns, [self.content])
         if self.title is None:
-            title = find_column([name for name in present if name != content], TITLES)
+            others = [name for name in columns if name != content]
+            title = find_column(others, TITLES)
         if self.content is None:
-            content = find_column([name for name in present if name != title], CONTENTS)
+            others = [name for name in columns if name != title]
+            content = find_column(others, CONTENTS)
         return title, content
 
 
 def find_column(columns: list[str], names: Iterable[str]) -> str | None:
     """Return the first of `names` that `columns` has, whatever its case and outer spaces."""
+    # Backwards, so that of two columns that differ in case alone the first one counts.
     folded = {column.strip().casefold(): column for column in reversed(columns)}
     for name in names:
         if name in columns:

@@ -78,10 +78,12 @@ def _check_columns(table: Table, names: ColumnNames) -> None:
     One sentence about the file then says more than one for each record.
     """
     columns = table.columns
-    if columns is None:
-        values = [record.value for record in islice(table, LOOK_AHEAD)]
-        entries = [value for value in values if isinstance(value, dict)]
-        columns = tuple(dict.fromkeys(name for entry in entries for name in entry))
+    if columns is None:  # of JSON and YAML, where each record has names of its own
+        names_of_records: dict[str, None] = {}
+        for record in islice(table, LOOK_AHEAD):
+            if isinstance(record.value, dict):
+                names_of_records.update(dict.fromkeys(record.value))
+        columns = tuple(names_of_records)
         if not columns:
             return
     fault = find_fault(columns, names)
@@ -104,11 +106,7 @@ def _in_order(rows: Iterable[Row | Rejection]) -> Iterator[Row | Rejection]:
         if isinstance(row, Rejection) or row.version is None:
             yield row
         elif row.title in versions:
-            yield from sorted(versions.pop(row.title), key=_number_of)
-
-
-def _number_of(row: Row) -> int:
-    return row.version or 0
+            yield from sorted(versions.pop(row.title), key=lambda row: row.version or 0)
 
 
 class _RowMaker:
@@ -135,7 +133,9 @@ class _RowMaker:
         notes: list[str] = []
         if is_langfuse(value):
             try:
-                version = _version_of(value)
+                version = value.get("version")
+                if isinstance(version, bool) or not isinstance(version, int):
+                    version = None
                 value, notes = read_langfuse(value)
             except UnsupportedValueError as error:
                 return self._reject(record, "prompt", str(error))
@@ -153,7 +153,8 @@ class _RowMaker:
         title, content = self._names.pick(value)
         if title is None or content is None:
             names = self._names
-            column = names.title or "title" if title is None else names.content or "content"
+            role, named = ("title", names.title) if title is None else ("content", names.content)
+            column = named or role
             reason = _("is missing; the record has %(columns)s") % {"columns": listed(value)}
             return self._reject(record, column, reason)
         if title == content:
@@ -164,7 +165,7 @@ class _RowMaker:
                 return self._reject(record, column, _not_a_text(value[column]))
         metadata: dict[str, Any] = {}
         for key, cell in value.items():
-            if key in {title, content, self._table.escaped and ESCAPED}:
+            if key in (title, content) or (key == ESCAPED and self._table.escaped):
                 continue
             try:
                 metadata[storable(key)] = plain(cell)
@@ -184,25 +185,17 @@ class _RowMaker:
         )
 
 
-def _version_of(record: dict[str, object]) -> int | None:
-    version = record.get("version")
-    return version if isinstance(version, int) and not isinstance(version, bool) else None
-
-
 def _as_chat(record: dict[str, object], content: str) -> dict[str, Any]:
     """Return a record whose content, if it is a list, is the messages of a chat."""
     messages = record[content]
     if not isinstance(messages, list) or record.get("kind", "chat") != "chat":
         return record
-    return {**record, content: _dump(messages), "kind": "chat"}
-
-
-def _dump(messages: list[object]) -> Any:
-    """Return a list of messages as the JSON of a chat; what JSON cannot hold stays as it is."""
+    chat: str | InvalidValue
     try:
-        return json.dumps(plain(messages), ensure_ascii=False, indent=2)
+        chat = json.dumps(plain(messages), ensure_ascii=False, indent=2)
     except UnsupportedValueError as error:
-        return InvalidValue(reason=error.sentence)
+        chat = InvalidValue(reason=error.sentence)
+    return {**record, content: chat, "kind": "chat"}
 
 
 def _not_a_text(value: object) -> str:

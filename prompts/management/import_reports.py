@@ -88,7 +88,7 @@ class TextReport(Report):
 
     def finish(self, counts: ImportCounts) -> None:
         """Say it in one line."""
-        rows = f"{counts.rows} row{'' if counts.rows == 1 else 's'}"
+        rows = "1 row" if counts.rows == 1 else f"{counts.rows} rows"
         style = self.style.ERROR if counts.rejected else self.style.SUCCESS
         if counts.rejected and not self.options["partial"]:
             would = "would be" if self.options["dry_run"] else "was"
@@ -103,7 +103,8 @@ class TextReport(Report):
         self.out.write(text.encode("utf-8", "backslashreplace").decode(), style)
 
     def _numbers(self, counts: ImportCounts) -> str:
-        parts = [f"{'Would import' if self.options['dry_run'] else 'Imported'} {counts.imported}"]
+        verb = "Would import" if self.options["dry_run"] else "Imported"
+        parts = [f"{verb} {counts.imported}"]
         if self.options["on_duplicate"] == "update" or counts.updated:
             parts.append(f"updated {counts.updated}, unchanged {counts.unchanged}")
         parts.append(f"skipped {counts.skipped}, rejected {counts.rejected}")
@@ -177,7 +178,8 @@ class JsonReport(Report):
         self._print(asdict(ImportCounts(kept=False)), sentence)
 
     def _print(self, counts: dict[str, Any], error: str | None) -> None:
-        told = counts | {
+        # Written by hand, member by member: the rejections may be more than fit into memory.
+        facts = counts | {
             "file": self.options["file"],
             "format": self.options["format"],
             "dry_run": self.options["dry_run"],
@@ -185,15 +187,18 @@ class JsonReport(Report):
             "notes": self.notes,
             "error": error,
         }
-        members = [f"  {_as_json(name)}: {_as_json(value)}" for name, value in told.items()]
-        self.out.write("{\n" + ",\n".join(members) + ',\n  "rejections": [', ending="")
+        self.out.write("{\n", ending="")
+        for name, value in facts.items():
+            self.out.write(f"  {_as_json(name)}: {_as_json(value)},\n", ending="")
+        self.out.write('  "rejections": [', ending="")
         comma = ""
         self.rejections.seek(0)
         for line in self.rejections:
             self.out.write(f"{comma}\n    {line.rstrip()}", ending="")
             comma = ","
         self.rejections.close()
-        self.out.write("\n  ]\n}" if comma else "]\n}")
+        end = "\n  ]\n}" if comma else "]\n}"
+        self.out.write(end)
 
 
 def _as_json(value: object) -> str:

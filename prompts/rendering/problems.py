@@ -42,9 +42,11 @@ class SourceLocation:
             (gettext_noop("line %(number)d"), self.line),
             (gettext_noop("column %(number)d"), self.column),
         )
-        return ", ".join(
-            gettext(text) % {"number": part} for text, part in parts if part is not None
-        )
+        texts = []
+        for text, number in parts:
+            if number is not None:
+                texts.append(gettext(text) % {"number": number})
+        return ", ".join(texts)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,10 +71,15 @@ class Problem:
         return str(self.params.get("name", ""))
 
     def __str__(self) -> str:
-        where = str(self.place)
-        ours = {name: gettext(self.params[name]) for name in OUR_WORDS if self.params.get(name)}
-        sentence = gettext(self.sentence) % {**self.params, **ours}
-        return f"{where}: {sentence}" if where else sentence
+        params = dict(self.params)
+        for name in OUR_WORDS:
+            if params.get(name):
+                params[name] = gettext(params[name])
+        sentence = gettext(self.sentence) % params
+        location = str(self.place)
+        if not location:
+            return sentence
+        return f"{location}: {sentence}"
 
 
 class TemplateError(ValueError):
@@ -107,4 +114,6 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that is most like `name`, None where none is."""
     folded = {other.casefold(): other for other in known}
     matches = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
-    return folded[matches[0]] if matches else None
+    if not matches:
+        return None
+    return folded[matches[0]]

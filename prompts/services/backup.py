@@ -42,26 +42,28 @@ def archive_rows(prompts: QuerySet[Prompt]) -> Generator[Archived, None, None]:
     labels = Prefetch("labels", PromptLabel.objects.select_related("version"))
     rows = prompts.prefetch_related(versions, labels)
     for prompt in rows.iterator(chunk_size=AT_ONCE):
+        fields = {name: getattr(prompt, name) for name in FIELDS}
         yield Archived(
             id=str(prompt.pk),
-            labels={row.name: row.version.number for row in prompt.labels.all()},
-            versions=tuple(
-                ArchivedVersion(
-                    number=version.number,
-                    content=version.content,
-                    author=version.author,
-                    change_note=version.change_note,
-                    created_at=version.created_at.isoformat(),
-                    kind=version.kind,
-                    syntax=version.syntax,
-                    variables=version.variables,
-                    config=version.config,
-                    includes=version.includes,
-                )
-                for version in prompt.versions.all()
-            ),
-            **{name: getattr(prompt, name) for name in FIELDS},
+            labels={label.name: label.version.number for label in prompt.labels.all()},
+            versions=tuple(map(_archive_version, prompt.versions.all())),
+            **fields,
         )
+
+
+def _archive_version(version: PromptVersion) -> ArchivedVersion:
+    return ArchivedVersion(
+        number=version.number,
+        content=version.content,
+        author=version.author,
+        change_note=version.change_note,
+        created_at=version.created_at.isoformat(),
+        kind=version.kind,
+        syntax=version.syntax,
+        variables=version.variables,
+        config=version.config,
+        includes=version.includes,
+    )
 
 
 @transaction.atomic
@@ -88,28 +90,31 @@ def restore_archive(rows: Iterable[Archived], *, author: str = "import") -> Coun
 
 
 def _restore(row: Archived, author: str) -> str:
+    """Write one prompt; return the name of its count."""
     prompt = _find(row)
     if prompt is None:
         prompt = _create(row)
-        done = "imported"
-    else:
-        done = "updated" if _update(prompt, row, author) else "unchanged"
+        _move_labels(prompt, row, author)
+        return "imported"
+    is_changed = _update(prompt, row, author)
     moved = _move_labels(prompt, row, author)
-    return "updated" if moved and done == "unchanged" else done
+    if is_changed or moved:
+        return "updated"
+    return "unchanged"
 
 
 def _find(row: Archived) -> Prompt | None:
-    key = _key(row)
+    key = _parse_key(row)
     if key is not None:
         prompt = Prompt.all_objects.filter(pk=key).first()
+        if prompt is not None and prompt.is_deleted:
+            raise InvalidInputError({"id": Sentence("import.in-trash")})
         if prompt is not None:
-            if prompt.is_deleted:
-                raise InvalidInputError({"id": Sentence("import.in-trash")})
             return prompt
     return Prompt.objects.filter(name=row.name).first()
 
 
-def _key(row: Archived) -> UUID | None:
+def _parse_key(row: Archived) -> UUID | None:
     if not row.id:
         return None
     try:
@@ -122,7 +127,9 @@ def _create(row: Archived) -> Prompt:
     fields = {name: getattr(row, name) for name in FIELDS}
     newest = row.versions[-1]
     prompt = Prompt(**fields, **_wording(newest), current_version=newest.number)
-    prompt.pk = _key(row) or prompt.pk
+    key = _parse_key(row)
+    if key is not None:
+        prompt.pk = key
     check_fields(prompt)
     versions = [_build(prompt, version) for version in row.versions]
     prompt.variables, prompt.includes = versions[-1].variables, versions[-1].includes
@@ -135,24 +142,28 @@ def _create(row: Archived) -> Prompt:
 
 def _update(prompt: Prompt, row: Archived, author: str) -> bool:
     """Add the versions that the prompt lacks, take over the fields; return whether any did."""
-    has = dict(prompt.versions.values_list("number", "content_hash"))
-    built = [_build(prompt, version) for version in row.versions]
-    for version in built:
-        if has.get(version.number, version.content_hash) != version.content_hash:
+    hashes = dict(prompt.versions.values_list("number", "content_hash"))
+    new = []
+    for archived in row.versions:
+        version = _build(prompt, archived)
+        if version.number not in hashes:
+            new.append(version)
+        elif version.content_hash != hashes[version.number]:
+            # Versions never change, so that what ran with one can be read again.
             raise InvalidInputError(
                 {"versions": Sentence("import.version-differs", number=version.number)}
             )
-    new = [version for version in built if version.number not in has]
     if new:
         PromptVersion.objects.bulk_create(new)
         newest = new[-1]
         wording = {**_wording(row.versions[-1]), "variables": newest.variables}
         Prompt.objects.filter(pk=prompt.pk).update(current_version=newest.number, **wording)
         prompt.refresh_from_db()
-    before = {name: getattr(prompt, name) for name in FIELDS}
-    changes = {
-        name: getattr(row, name) for name in FIELDS if not is_same(getattr(row, name), before[name])
-    }
+    changes = {}
+    for name in FIELDS:
+        value = getattr(row, name)
+        if not is_same(value, getattr(prompt, name)):
+            changes[name] = value
     if changes:
         edit_prompt(prompt_id=prompt.pk, author=author, **changes)
     return bool(new or changes)
@@ -180,21 +191,22 @@ def _build(prompt: Prompt, archived: ArchivedVersion) -> PromptVersion:
     except (InvalidInputError, ValueError, LookupError, TypeError) as error:
         raise InvalidInputError({f"version {archived.number}": str(error)}) from error
     version.prompt = prompt
-    created = parse_datetime(archived.created_at) if archived.created_at else None
-    if created is not None:
-        version.created_at = created
+    created_at = parse_datetime(archived.created_at or "")
+    if created_at is not None:
+        version.created_at = created_at
     return version
 
 
 def _move_labels(prompt: Prompt, row: Archived, author: str) -> int:
-    standing: Mapping[str, int] = dict(prompt.labels.values_list("name", "version__number"))
+    # The archive decides, not the release gates: it holds what had passed them.
+    mover = type(SYSTEM)(name=author, may_move=True, may_move_protected=True, may_override=True)
+    current: Mapping[str, int] = dict(prompt.labels.values_list("name", "version__number"))
     moved = 0
     for label, number in sorted(row.labels.items()):
         if not isinstance(number, int) or isinstance(number, bool):
             raise InvalidInputError({"labels": Sentence("import.label-target", label=label)})
-        if standing.get(label) == number:
+        if current.get(label) == number:
             continue
-        mover = type(SYSTEM)(name=author, may_move=True, may_move_protected=True, may_override=True)
         move_label(
             prompt_id=prompt.pk,
             label=label,

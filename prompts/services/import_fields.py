@@ -29,20 +29,30 @@ def split_fields(row: Row) -> dict[str, object]:
     """
     metadata = dict(row.metadata)
     fields: dict[str, object] = {"title": row.title, "content": row.content}
-    for name in TEXTS:
-        value = metadata.get(name)
-        if isinstance(value, str):
-            del metadata[name]
-            if value:
-                fields[name] = _choose(name, value) if name in CHOICES else value
+    fields |= _take_texts(metadata)
     for name, read in READERS.items():
         if name in metadata:
             fields[name] = read(metadata.pop(name))
     if isinstance(metadata.get("metadata"), str | dict):
         metadata |= _object("metadata", metadata.pop("metadata"))
+    # The syntax that reads {{name}} and nothing else: what was plain text stays it.
     if fields.get("variables") and "syntax" not in fields:
         fields["syntax"] = "mustache"
     return fields | {"metadata": metadata}
+
+
+def _take_texts(metadata: dict[str, Any]) -> dict[str, str]:
+    """Take the fields out of a row's metadata that are texts."""
+    fields: dict[str, str] = {}
+    for name in TEXTS:
+        value = metadata.get(name)
+        if not isinstance(value, str):
+            continue  # of a column that happens to be called so: it stays metadata
+        del metadata[name]
+        if not value:
+            continue  # an empty cell says nothing: a table has one in every row
+        fields[name] = _choose(name, value) if name in CHOICES else value
+    return fields
 
 
 def _choose(name: str, value: str) -> str:
@@ -58,17 +68,26 @@ def _choose(name: str, value: str) -> str:
 
 
 def _tags(value: object) -> object:
+    if value is None:
+        return []
     if not isinstance(value, str):
-        return [] if value is None else value
+        return value  # checked as every field is
     if value.strip().startswith("["):
         return _read("tags", value)
-    return list(dict.fromkeys(word.strip() for word in value.split(",") if word.strip()))
+    tags = []
+    for word in value.split(","):
+        tag = word.strip()
+        if tag and tag not in tags:
+            tags.append(tag)
+    return tags
 
 
 def _variables(value: object) -> object:
-    if not isinstance(value, str):
-        return [] if value is None else value
-    return _read("variables", value) if value.strip() else []
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return []
+    if isinstance(value, str):
+        return _read("variables", value)
+    return value
 
 
 def _object(name: str, value: object) -> dict[str, object]:

@@ -5,6 +5,7 @@ them: nobody waits for the database meanwhile. What is good is then written in o
 which looks up the titles again; a dry run ends before it.
 """
 
+import re
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -35,6 +36,7 @@ __all__ = ["ON_DUPLICATE", "ImportCounts", "ImportOptions", "import_rows"]
 ON_DUPLICATE: Final = ("skip", "update", "error")
 NOTHING: Final[list[object]] = []  # one for all prompts without variables and includes
 Settled = tuple[str, list[object], list[object]]
+SURROGATE: Final = re.compile("[\ud800-\udfff]")
 BATCH_ROWS: Final = 500  # a look-up and two inserts each
 BATCH_CHARACTERS: Final = 8 * 1024 * 1024  # so that long contents do not pile up
 
@@ -107,6 +109,7 @@ def import_rows(
             writing.take(batch)
             reset_queries()
         counter = writing.counter
+        # What the check rejected has not come to the writing.
         for name in ("rows", "rejected"):
             counter[name] += checking.counter["rejected"]
         if _is_refused(counter, options):  # somebody else wrote in between
@@ -121,7 +124,7 @@ def _is_refused(counter: Counter[str], options: ImportOptions) -> bool:
 def _count(counter: Counter[str], options: ImportOptions) -> ImportCounts:
     refused = _is_refused(counter, options)
     if refused:
-        counter = Counter({name: counter[name] for name in ("rows", "rejected")})
+        counter = Counter(rows=counter["rows"], rejected=counter["rejected"])
     return ImportCounts(**counter, kept=not (refused or options.dry_run))
 
 
@@ -134,8 +137,12 @@ def _check_options(options: ImportOptions) -> None:
 
 
 def _owner_and_status(options: ImportOptions) -> dict[str, object]:
-    defaults = {"status": options.status, "user_id": options.user_id}
-    return {name: value for name, value in defaults.items() if value is not None}
+    fields: dict[str, object] = {}
+    if options.status is not None:
+        fields["status"] = options.status
+    if options.user_id is not None:
+        fields["user_id"] = options.user_id
+    return fields
 
 
 def _batches(rows: Iterable[Row | Rejection]) -> Iterator[list[Row | Rejection]]:
@@ -143,10 +150,12 @@ def _batches(rows: Iterable[Row | Rejection]) -> Iterator[list[Row | Rejection]]
     characters = 0
     for row in rows:
         batch.append(row)
-        characters += len(row.content) if isinstance(row, Row) else 0
+        if isinstance(row, Row):
+            characters += len(row.content)
         if len(batch) == BATCH_ROWS or characters > BATCH_CHARACTERS:
             yield batch
-            batch, characters = [], 0
+            batch = []
+            characters = 0
     if batch:
         yield batch
 
@@ -164,7 +173,7 @@ class _Importing(ABC):
         self.options = options
         self.on_rejection = on_rejection
         self.counter: Counter[str] = Counter()
-        self.given = _owner_and_status(options)
+        self.overrides = _owner_and_status(options)
         self.known: dict[str, list[Prompt]] = {}
         self.own: set[str] = set()
 
@@ -190,9 +199,9 @@ class _Importing(ABC):
 
     def look_up(self, titles: set[str]) -> None:
         """Learn which prompts in use have the titles."""
-        rows = Prompt.objects.filter(title__in=[title for title in titles if _has_utf8(title)])
+        rows = Prompt.objects.filter(title__in=list(filter(_has_utf8, titles)))
         if not self.needs_all_fields(titles):
-            rows = rows.only("title")
+            rows = rows.only("title")  # contents may be megabytes
         self.known = {}
         for prompt in rows:
             self.known.setdefault(prompt.title, []).append(prompt)
@@ -207,14 +216,15 @@ class _Importing(ABC):
         for row in batch:
             self.counter["rows"] += 1
             rejections = [row] if isinstance(row, Rejection) else self.take_row(row)
-            self.counter["rejected"] += bool(rejections)
+            if rejections:
+                self.counter["rejected"] += 1
             for rejection in rejections:
                 self.on_rejection(rejection)
 
     def take_row(self, row: Row) -> list[Rejection]:
         """Create, update or skip; return why not where it cannot be."""
         try:
-            fields = split_fields(row) | self.given
+            fields = split_fields(row) | self.overrides
             prompt = self.prepare(row, fields)
             if row.title in self.known:
                 return self.take_duplicate(row, fields)
@@ -247,7 +257,8 @@ class _Importing(ABC):
         [prompt] = self.known[row.title]
         changes = fields | {"metadata": prompt.metadata | fields["metadata"]}
         self.own.add(row.title)
-        if all(getattr(prompt, name) == value for name, value in changes.items()):
+        current = {name: getattr(prompt, name) for name in changes}
+        if current == changes:
             self.counter["unchanged"] += 1
             return
         self.known[row.title] = [self.change(prompt, changes)]
@@ -324,8 +335,8 @@ class _Writing(_Importing):
     def prepare(self, row: Row, fields: dict[str, object]) -> Prompt:
         """Build it of what was checked."""
         name, variables, includes = next(self._settled)
-        settled = {"name": name, "variables": variables, "includes": includes}
-        return Prompt(**fields | settled)
+        fields = fields | {"name": name, "variables": variables, "includes": includes}
+        return Prompt(**fields)
 
     def create(self, prompt: Prompt) -> None:
         """Insert it with its batch."""
@@ -340,12 +351,12 @@ class _Writing(_Importing):
         """Insert the new prompts and their versions."""
         if not self._new:
             return
-        for prompt, name in zip(self._new, free_names(p.name for p in self._new), strict=True):
+        names = free_names([prompt.name for prompt in self._new])
+        for prompt, name in zip(self._new, names, strict=True):
             prompt.name = name
         Prompt.objects.bulk_create(self._new)
-        PromptVersion.objects.bulk_create(
-            [build_version(prompt, author=self.options.author) for prompt in self._new]
-        )
+        versions = [build_version(prompt, author=self.options.author) for prompt in self._new]
+        PromptVersion.objects.bulk_create(versions)
         if self.options.status not in {None, Prompt.Status.DRAFT}:
             announce(
                 self._new,
@@ -359,19 +370,18 @@ class _Writing(_Importing):
 
 def _has_utf8(text: str) -> bool:
     # Half a surrogate pair has none, and no database can be asked for it.
-    return not any("\ud800" <= character <= "\udfff" for character in text)
+    return SURROGATE.search(text) is None
 
 
 def _in_terms_of_the_file(row: Row, error: InvalidInputError) -> list[Rejection]:
     columns = {"title": row.title_column, "content": row.content_column}
-    return [
-        row.reject(columns.get(name, name), reason)
-        for name, reason in sorted(error.messages.items(), key=_title_first)
-    ]
-
-
-def _title_first(item: tuple[str, str]) -> tuple[bool, bool]:
-    return item[0] != "title", item[0] != "content"
+    # The title first, then the content: by these a person knows the row.
+    names = sorted(error.messages, key=lambda name: (name != "title", name != "content"))
+    rejections = []
+    for name in names:
+        column = columns.get(name, name)
+        rejections.append(row.reject(column, error.messages[name]))
+    return rejections
 
 
 def _about_title(row: Row, reason: str) -> Rejection:
