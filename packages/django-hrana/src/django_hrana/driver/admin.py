@@ -1,6 +1,6 @@
-"""The admin API of a server that holds many databases: it makes, copies and removes them.
+"""The admin API of a server with several databases: creates, copies and deletes them.
 
-It has a port of its own and, as a rule, is reachable from the server's own network only.
+It has a separate port that is usually only reachable from the network of the server.
 """
 
 import json
@@ -37,10 +37,10 @@ class Admin:
         self._token = auth_token
 
     def create(self, namespace: str) -> None:
-        """Make an empty database.
+        """Create an empty database.
 
         Raises:
-            OperationalError: it exists, or the API does not answer.
+            OperationalError: it exists, or the API is not responding.
         """
         self._ask("POST", f"/v1/namespaces/{quote(namespace)}/create", {})
 
@@ -48,15 +48,15 @@ class Admin:
         """Copy a database; the copy is independent from then on.
 
         Raises:
-            OperationalError: the target exists, or the API does not answer.
+            OperationalError: the target exists, or the API is not responding.
         """
         self._ask("POST", f"/v1/namespaces/{quote(source)}/fork/{quote(target)}", {})
 
     def delete(self, namespace: str) -> None:
-        """Remove a database, if it is there.
+        """Delete a database, if it exists.
 
         Raises:
-            OperationalError: the API does not answer.
+            OperationalError: the API is not responding.
         """
         self._ask("DELETE", f"/v1/namespaces/{quote(namespace)}", {}, may_be_missing=True)
 

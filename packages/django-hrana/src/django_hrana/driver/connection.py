@@ -1,17 +1,17 @@
-"""A PEP 249 connection: transactions that cannot lie, and what to do when a request fails.
+"""A PEP 249 connection: reliable transactions, and handling of failed requests.
 
-Outside of a transaction a statement opens a stream and ends it in the same request; only in a burst
-of statements is the stream kept for the next, which saves the server opening the database again. A
-transaction keeps its stream from its first statement to its end; each of its statements runs only
-if the transaction is still open, for the server can have taken it away.
+Outside a transaction, a statement opens and closes a stream in the same request; only during a
+burst of statements is the stream kept, so that the server does not open the database again. A
+transaction keeps its stream from its first statement to its end, and each of its statements only
+runs if the transaction is still open, because the server may have ended it.
 
 | a request fails          | read, outside | write, outside | in a transaction | COMMIT          |
 |--------------------------|---------------|----------------|------------------|-----------------|
-| before it was sent whole | Unreachable   | Unreachable    | TransactionLost  | TransactionLost |
-| after it was sent        | tried again   | OutcomeUnknown | TransactionLost  | OutcomeUnknown  |
-| refused: no room (429)   | tried again   | tried again    | TransactionLost  | TransactionLost |
-| refused: no lock, BEGIN  | tried again   | tried again    | tried again      |                 |
-| refused: expired token   | with a new token, where `auth_token` is a function              |||
+| before it was fully sent | Unreachable   | Unreachable    | TransactionLost  | TransactionLost |
+| after it was fully sent  | retried       | OutcomeUnknown | TransactionLost  | OutcomeUnknown  |
+| rejected: overload (429) | retried       | retried        | TransactionLost  | TransactionLost |
+| rejected: no lock, BEGIN | retried       | retried        | retried          |                 |
+| rejected: expired token  | retried with a new token, if `auth_token` is a function          |||
 """
 
 import contextlib
@@ -75,13 +75,13 @@ def connect(
 
     Args:
         url: `libsql://host`, `https://host` or `http://host:port`.
-        auth_token: the token, or a function that returns it, which is asked again when it expired.
-        timeout: seconds to wait for an answer.
+        auth_token: the token, or a function that returns one; called again when it has expired.
+        timeout: seconds to wait for a response.
         transaction_mode: how transactions begin: "auto" (with the write lock, so that what was read
             is still true when it is written), "DEFERRED", "IMMEDIATE" or "EXCLUSIVE".
-        namespace: name of the database on a server with many.
-        autocommit: False, as PEP 249 has it: a transaction begins with the first statement.
-        converters: functions by declared type in lower case; they get a column's value.
+        namespace: name of the database on a server with several.
+        autocommit: False, as in PEP 249: a transaction begins with the first statement.
+        converters: functions by declared column type in lower case; they receive the value.
 
     Raises:
         InterfaceError: an argument is not valid.
@@ -109,7 +109,7 @@ def connect(
 
 
 class Connection:
-    """A PEP 249 connection; one thread at a time may use it."""
+    """A PEP 249 connection, for use by one thread at a time."""
 
     def __init__(
         self, stream: Stream, *, mode: str, autocommit: bool, converters: Mapping[str, Converter]
@@ -131,17 +131,17 @@ class Connection:
     # PEP 249
 
     def cursor(self, factory: type[AnyCursor] = Cursor, *, stream: bool = False) -> AnyCursor:  # type: ignore[assignment]  # PEP 696 is not in 3.11
-        """Return a cursor; with `stream`, one that holds a part of a large result at a time."""
+        """Return a cursor; with `stream`, one that keeps only part of a large result in memory."""
         self._check_open()
         return factory(self, stream=stream)
 
     def commit(self) -> None:
-        """Write what the transaction did; without one, do nothing.
+        """Commit the transaction; without one, do nothing.
 
         Raises:
             IntegrityError: a deferred constraint is violated; everything is rolled back.
-            TransactionLost: the server took the transaction away: nothing was written.
-            OutcomeUnknown: no answer came: all of it was written, or nothing.
+            TransactionLost: the server rolled the transaction back.
+            OutcomeUnknown: there was no response: either all of it was written or nothing.
         """
         self._check_open()
         transaction = self._transaction
@@ -159,7 +159,7 @@ class Connection:
             self._transaction = None
 
     def rollback(self) -> None:
-        """Undo what the transaction did; without one, do nothing. Never fails."""
+        """Roll the transaction back; without one, do nothing. Never fails."""
         self._check_open()
         transaction, self._transaction = self._transaction, None
         self._abandon_reading()
@@ -167,7 +167,7 @@ class Connection:
             self._stream.end()  # the server rolls back what is open on a stream that ends
 
     def close(self) -> None:
-        """Roll back what is open and close the network connection."""
+        """Roll back an open transaction and close the network connection."""
         if not self.closed:
             self.rollback()
             self._stream.release()
@@ -188,7 +188,7 @@ class Connection:
 
     @property
     def autocommit(self) -> bool:
-        """Whether each statement outside of BEGIN … COMMIT is a transaction of its own."""
+        """Whether each statement outside BEGIN … COMMIT is a separate transaction."""
         return self._autocommit
 
     @autocommit.setter
@@ -199,14 +199,14 @@ class Connection:
 
     @property
     def in_transaction(self) -> bool:
-        """Whether a transaction was begun, also where the server has not heard of it yet."""
+        """Whether a transaction has begun, even if the server does not know about it yet."""
         return self._transaction is not None
 
     @property
     def foreign_keys(self) -> bool:
-        """Whether the server checks foreign keys; as in SQLite, fixed while in a transaction.
+        """Whether the server checks foreign keys; as in SQLite, fixed during a transaction.
 
-        Kept here and told to each new stream, so that it costs no request.
+        Stored here and sent with each new stream, so it needs no request.
         """
         return self._foreign_keys
 
@@ -217,7 +217,7 @@ class Connection:
             self._stream.release()
 
     def release(self) -> None:
-        """Give back what is kept on the server for the next statement of a burst."""
+        """Close the stream that is kept on the server for the next statement of a burst."""
         if self._transaction is None:
             self._stream.release()
 
@@ -230,7 +230,7 @@ class Connection:
 
     @property
     def round_trips(self) -> int:
-        """How many requests were sent so far."""
+        """The number of requests sent so far."""
         return self._stream.home.requests
 
     @property
@@ -240,10 +240,10 @@ class Connection:
     # For cursors
 
     def control(self, statement: Statement) -> None:
-        """Begin, end or divide a transaction, as SQL asked for it.
+        """Begin, end or divide a transaction as requested in SQL.
 
         Raises:
-            OperationalError: it does not fit the state of the transaction.
+            OperationalError: not possible in the current state of the transaction.
         """
         self._check_open()
         name = statement.argument
@@ -266,9 +266,9 @@ class Connection:
     def run(
         self, statements: Sequence[StatementRequest], *, is_read: bool
     ) -> list[StatementResult]:
-        """Run statements one after the other, in one request.
+        """Run statements in order, in a single request.
 
-        Outside of a transaction several of them are one transaction all the same.
+        Outside a transaction, several of them still form one transaction.
 
         Raises:
             Error: see the table at the top of the module.
@@ -283,9 +283,9 @@ class Connection:
         return self._run_outside(statements, is_read=is_read)
 
     def arriving(self, statement: StatementRequest) -> ArrivingRows:
-        """Run a statement that reads; return its rows while they arrive.
+        """Run a statement that reads, and return its rows as they arrive.
 
-        Outside of a transaction they come over a network connection of their own.
+        Outside a transaction, it uses a separate network connection.
         """
         self._check_open()
         self._read_ahead()

@@ -1,4 +1,4 @@
-"""A PEP 249 cursor: parameters in, rows out. The connection brings statements to the server."""
+"""A PEP 249 cursor: converts parameters and rows. The connection sends statements to the server."""
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -34,11 +34,11 @@ class Cursor:
     """A PEP 249 cursor.
 
     Attributes:
-        description: a 7-tuple for each column of the result, only the name is known; None where
-            there is no result.
-        rowcount: rows that INSERT, UPDATE or DELETE changed; -1 for anything else.
-        lastrowid: the row that the last INSERT made, where it made one.
-        arraysize: rows that `fetchmany` returns if it is not told.
+        description: a 7-tuple for each column of the result, with only the name; None if there is
+            no result.
+        rowcount: number of rows changed by INSERT, UPDATE or DELETE; -1 for other statements.
+        lastrowid: ID of the row that the last INSERT created, if any.
+        arraysize: default number of rows for `fetchmany`.
     """
 
     def __init__(self, connection: "Connection", *, stream: bool = False) -> None:
@@ -53,7 +53,7 @@ class Cursor:
         self._closed = False
 
     def execute(self, sql: str, parameters: Parameters = ()) -> Self:
-        """Run a statement; `?` stands for a parameter, `:name` for one with a name.
+        """Run a statement; parameters are written `?`, or `:name` if they are named.
 
         Raises:
             Error: see the table in `connection`.
@@ -69,7 +69,7 @@ class Cursor:
         return self
 
     def executemany(self, sql: str, many: Iterable[Parameters]) -> Self:
-        """Run a statement with each of many parameters: all of them, or none.
+        """Run a statement once for each set of parameters: all of them, or none.
 
         Raises:
             ProgrammingError: the statement reads, or controls the transaction.
@@ -92,7 +92,7 @@ class Cursor:
         return self
 
     def executescript(self, _script: str) -> Self:
-        """Not part of Hrana's statements; run them one by one.
+        """Not supported by Hrana; run the statements one by one.
 
         Raises:
             ProgrammingError: always.
@@ -107,14 +107,14 @@ class Cursor:
         return next(self._rows, None)
 
     def fetchmany(self, size: int | None = None) -> list[Row]:
-        """Return the next `size` rows, fewer at the end."""
+        """Return the next `size` rows; fewer at the end."""
         self._check_open()
         if size is None:
             size = self.arraysize
         return list(itertools.islice(self._rows, size))
 
     def fetchall(self) -> list[Row]:
-        """Return all rows that are left."""
+        """Return all remaining rows."""
         self._check_open()
         return list(self._rows)
 
@@ -126,7 +126,7 @@ class Cursor:
         return next(self._rows)
 
     def close(self) -> None:
-        """End the cursor; what is left of its result is thrown away."""
+        """Close the cursor and discard the rest of its result."""
         self._forget_rows()
         self._closed = True
 

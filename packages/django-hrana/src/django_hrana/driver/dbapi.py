@@ -1,4 +1,4 @@
-"""Names that PEP 249 asks of every driver: constructors and type objects."""
+"""Names that PEP 249 requires of every driver: constructors and type objects."""
 
 import datetime as dt
 from typing import Final

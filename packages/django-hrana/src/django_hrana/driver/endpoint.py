@@ -1,4 +1,4 @@
-"""Where a database is: its URL taken apart. No sockets here, and no secrets."""
+"""The location of a database, parsed from its URL; without sockets and secrets."""
 
 import ipaddress
 import re
@@ -34,15 +34,15 @@ class Endpoint:
 
     @classmethod
     def parse(cls, url: str, namespace: str | None = None) -> Self:
-        """Take a database URL apart.
+        """Parse a database URL.
 
         Args:
             url: `libsql://host` (TLS; `?tls=0` for none), `https://host` or `http://host:port`;
-                `?namespace=name` says the same as the argument, and goes before it.
-            namespace: name of a database on a server with many of them.
+                `?namespace=name` has the same meaning as the argument, and takes precedence.
+            namespace: name of the database on a server with several.
 
         Raises:
-            InterfaceError: the URL or the namespace is not valid; what may be secret is not shown.
+            InterfaceError: the URL or the namespace is not valid; possible secrets are not shown.
         """
         try:
             parts = urlsplit(url)
@@ -74,9 +74,9 @@ class Endpoint:
 
     @property
     def header(self) -> str:
-        """The Host header, whose first label chooses the database on a server with many.
+        """The Host header; its first label selects the database on a server with several.
 
-        An IP address has no such label: its first number would be taken for a database.
+        An IP address has no such label; its first number would be taken for a database.
         """
         name = "localhost" if _is_address(self.host) else self.host
         if self.namespace:
@@ -91,7 +91,7 @@ class Endpoint:
 
     @property
     def is_local(self) -> bool:
-        """Whether it is on this machine, as far as its name tells."""
+        """Whether it is on this machine, judging by its name."""
         try:
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:

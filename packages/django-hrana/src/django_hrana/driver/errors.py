@@ -1,26 +1,26 @@
-"""Errors of the driver: PEP 249's tree, with a leaf where a caller would act differently.
+"""Errors of the driver: the hierarchy of PEP 249, with subclasses where callers act differently.
 
 Warning:
     Error
-    ├── InterfaceError            the driver was used wrongly, or the answer is no Hrana
+    ├── InterfaceError            the driver was used incorrectly, or the response is not Hrana
     └── DatabaseError
-        ├── DataError             a value the server cannot hold or send
-        ├── IntegrityError        a constraint
-        ├── InternalError         the server's own fault
-        ├── NotSupportedError     nothing here supports it
+        ├── DataError             a value that the server cannot store or send
+        ├── IntegrityError        a constraint is violated
+        ├── InternalError         an internal error of the server
+        ├── NotSupportedError     not supported by the server or the driver
         ├── ProgrammingError      wrong parameters, closed cursors, several statements at once
-        └── OperationalError      SQL that the server refused, and:
-            ├── Unreachable       no connection: nothing was sent
-            ├── OutcomeUnknown    a write was sent and no answer came: applied or not
-            ├── TransactionLost   the server took the transaction away: nothing of it was written
-            ├── Busy              somebody else wrote since this transaction began to read
-            ├── Overloaded        the server has no room now: nothing was executed
-            ├── AccessDenied      the token is missing, wrong, expired or may not write
+        └── OperationalError      SQL that the server rejected, and:
+            ├── Unreachable       no connection; nothing was sent
+            ├── OutcomeUnknown    a write had no response: executed or not
+            ├── TransactionLost   the server rolled the transaction back
+            ├── Busy              another connection wrote since this transaction read
+            ├── Overloaded        the server is overloaded; nothing was executed
+            ├── AccessDenied      the token is missing, wrong, expired or read-only
             ├── DatabaseNotFound  the server has no database of this name
-            └── Blocked           the account's quota is used up
+            └── Blocked           the quota of the account is exhausted
 
-Each error says whether trying again can help (`retryable`): the transaction as a whole, or the
-statement outside of one. Server errors are translated here and nowhere else.
+Each error tells whether a retry can help (`retryable`): of the whole transaction, or of the
+statement outside a transaction. Server errors are only translated here.
 
 Source: PEP 249; error codes as sqld 0.24 sends them.
 """
@@ -54,11 +54,11 @@ __all__ = [
 
 
 class Warning(Exception):  # noqa: A001 (PEP 249 names it so)
-    """Never raised; PEP 249 asks for the name."""
+    """Never raised; required by PEP 249."""
 
 
 class Error(Exception):
-    """Base of all errors of the driver."""
+    """Base class of all errors of the driver."""
 
     retryable: bool = False
     """Whether the same again can succeed with nobody mending anything in between."""
@@ -69,15 +69,15 @@ class Error(Exception):
 
 
 class InterfaceError(Error):
-    """The driver was used wrongly, or the answer is not Hrana."""
+    """The driver was used incorrectly, or the response is not Hrana."""
 
 
 class DatabaseError(Error):
-    """Base of what concerns the database."""
+    """Base class of errors of the database."""
 
 
 class DataError(DatabaseError):
-    """A value that the server cannot hold or send."""
+    """A value that the server cannot store or send."""
 
 
 class IntegrityError(DatabaseError):
@@ -85,7 +85,7 @@ class IntegrityError(DatabaseError):
 
 
 class InternalError(DatabaseError):
-    """The server is at fault."""
+    """An internal error of the server."""
 
 
 class NotSupportedError(DatabaseError):
@@ -97,39 +97,39 @@ class ProgrammingError(DatabaseError):
 
 
 class OperationalError(DatabaseError):
-    """The server refused the statement, or could not do it."""
+    """The server rejected the statement, or could not execute it."""
 
 
 class Unreachable(OperationalError):
-    """No connection could be made, or the request was not sent whole: nothing was executed."""
+    """There was no connection, or the request was not sent completely; nothing was executed."""
 
     retryable = True
 
 
 class OutcomeUnknown(OperationalError):
-    """A write was sent and no answer came: it was applied, or it was not."""
+    """A write was sent without a response; it is unknown whether it was executed."""
 
 
 class TransactionLost(OperationalError):
-    """The server ended the transaction: nothing of it was written, all of it must be done again."""
+    """The server rolled the transaction back; all of it must be repeated."""
 
     retryable = True
 
 
 class Busy(OperationalError):
-    """Somebody else wrote since this transaction began to read: do it again from its start."""
+    """Another connection wrote since this transaction began to read; repeat it from the start."""
 
     retryable = True
 
 
 class Overloaded(OperationalError):
-    """The server has no room for another stream or request: nothing was executed."""
+    """The server accepts no further stream or request; nothing was executed."""
 
     retryable = True
 
 
 class AccessDenied(OperationalError):
-    """The token is missing, wrong or expired, or does not allow it."""
+    """The token is missing, wrong or expired, or does not allow this."""
 
 
 class DatabaseNotFound(OperationalError):
@@ -137,11 +137,11 @@ class DatabaseNotFound(OperationalError):
 
 
 class Blocked(OperationalError):
-    """The account may not read or write for now, most often because a quota is used up."""
+    """The account is blocked, most likely because a quota is exhausted."""
 
 
 class TooLarge(DataError):
-    """A value, or all of a row together, is larger than the database takes."""
+    """A value or a row is larger than the database accepts."""
 
 
 CONSTRAINT: Final = re.compile(
@@ -230,7 +230,7 @@ TOO_MANY_SENTENCE: Final = (
 
 
 def from_server(message: str, code: str | None) -> DatabaseError:
-    """Return the error for a statement that the server refused."""
+    """Return the error for a statement that the server rejected."""
     code = code or ""
     text = OFFSET.sub("", WRAPPING.sub("", message))
     error: DatabaseError
@@ -252,9 +252,9 @@ def from_status(status: int, message: str, code: str, place: str) -> DatabaseErr
 
     Args:
         status: the HTTP status.
-        message: what the server says, without secrets.
+        message: the message of the server, without secrets.
         code: its error code, often empty.
-        place: the database's address, without secrets.
+        place: the address of the database, without secrets.
     """
     error = _by_status(status, message, code, place)
     error.code, error.status = code, status
