@@ -126,9 +126,12 @@ class CheckedListMixin(Admin):
                 lookups[f"{self.date_hierarchy}__{unit}"] = pattern
         for list_filter in self.get_list_filter(request):
             if isinstance(list_filter, type) and issubclass(list_filter, SimpleListFilter):
+                name = str(list_filter.parameter_name)
+                if getattr(list_filter, "takes_any_value", False):
+                    lookups[name] = None
+                    continue
                 instance = list_filter(request, {}, self.model, cast("Any", self))
-                values = {str(value) for value, _label in instance.lookup_choices}
-                lookups[str(list_filter.parameter_name)] = values
+                lookups[name] = {str(value) for value, _label in instance.lookup_choices}
             else:
                 lookups.update(_list_lookups(list_filter, self.model))
         return lookups

@@ -1,4 +1,7 @@
-"""Names of prompts and of labels: what programs, files and addresses can hold."""
+"""Names of prompts and of labels: what programs, files and addresses can hold.
+
+A prompt's name may have folders, as `support/reply/short`.
+"""
 
 import re
 import unicodedata
@@ -9,15 +12,21 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 __all__ = [
+    "FOLDER",
     "LABEL_MAX_LENGTH",
     "LATEST",
     "NAME_MAX_LENGTH",
     "make_name",
+    "number_name",
     "validate_label",
     "validate_name",
 ]
 
-NAME_MAX_LENGTH: Final = 60  # a file's name holds 255 bytes, a character takes up to 4
+NAME_MAX_LENGTH: Final = 255  # as long as Langfuse's
+MADE_MAX_LENGTH: Final = 60  # of a name that is made of a title: people type it
+FOLDER: Final = "/"
+MOST_FOLDERS: Final = 10  # one in the other: pages and paths show every one of them
+VERSIONS: Final = ".versions"  # what an export calls the folder beside a prompt's file
 LABEL_MAX_LENGTH: Final = 40
 LATEST: Final = "latest"  # the label that always stands at the newest version
 FITTING: Final = re.compile(r"\w(?:[\w.-]*\w)?")
@@ -33,19 +42,28 @@ UNNAMED: Final = "prompt"
 
 
 def validate_name(value: str) -> None:
-    """Refuse what `make_name` would not leave as it is.
+    """Refuse what no program, file or address could hold.
 
     Raises:
         ValidationError: code "name".
+
+    Examples:
+        >>> validate_name("support/reply/short")
     """
-    if not _is_fitting(value) or len(value) > NAME_MAX_LENGTH:
+    *folders, _last = parts = value.split(FOLDER)
+    is_fitting = all(map(_is_fitting, parts))
+    # Such a folder would hold the older versions of a prompt that is called like it.
+    is_taken = any(folder.endswith(VERSIONS) for folder in folders)
+    is_deep = len(folders) > MOST_FOLDERS
+    if not is_fitting or is_taken or is_deep or len(value) > NAME_MAX_LENGTH:
+        example = FOLDER.join(make_name(part.removesuffix(VERSIONS)) for part in parts[:5])
         raise ValidationError(
             _(
-                "must be 1 to %(limit)d lower-case letters of any script, digits, -, _ or "
-                "., such as %(example)s"
+                "must be 1 to %(limit)d lower-case letters of any script, digits, -, _ or ., "
+                "with / after each of up to %(folders)d folders, such as %(example)s"
             ),
             code="name",
-            params={"limit": NAME_MAX_LENGTH, "example": make_name(value)},
+            params={"limit": NAME_MAX_LENGTH, "folders": MOST_FOLDERS, "example": example},
         )
 
 
@@ -75,17 +93,24 @@ def make_name(title: str, taken: Collection[str] = ()) -> str:
     folded = unicodedata.normalize("NFKC", title).lower()
     # Once more: lower case may take letters apart that NFKC composes.
     words = re.findall(r"\w+(?:\.\w+)*", unicodedata.normalize("NFKC", folded))
-    base = "-".join(words)[:NAME_MAX_LENGTH].strip("-._")
+    base = "-".join(words)[:MADE_MAX_LENGTH].strip("-._")
     if not _is_fitting(base):
         base = UNNAMED
-    name = base
+    return number_name(base, taken)
+
+
+def number_name(name: str, taken: Collection[str] = ()) -> str:
+    """Return a name as it is where it is not among `taken`, else with a number behind it."""
+    # What was made of a title stays as short as such names are.
+    limit = NAME_MAX_LENGTH if len(name) > MADE_MAX_LENGTH else MADE_MAX_LENGTH
+    free = name
     number = 1
-    while name in taken:
+    while free in taken:
         number += 1
         suffix = f"-{number}"
-        stem = base[: NAME_MAX_LENGTH - len(suffix)].rstrip("-._")
-        name = f"{stem}{suffix}"
-    return name
+        stem = name[: limit - len(suffix)].rstrip("-._/")
+        free = f"{stem}{suffix}"
+    return free
 
 
 def _is_fitting(name: str) -> bool:

@@ -10,7 +10,7 @@ from django.db.models.functions import TruncDate
 
 from core.errors import NotFoundError
 from prompts.models import Prompt, PromptTemplate, PromptVersion
-from prompts.naming import LATEST
+from prompts.naming import FOLDER, LATEST
 from prompts.rendering import Reference, nearest
 from prompts.search import matching
 
@@ -22,6 +22,7 @@ __all__ = [
     "find_released",
     "get_prompt",
     "get_version",
+    "list_names_in_folders",
     "list_versions",
     "recent_prompts",
     "recent_versions",
@@ -169,6 +170,12 @@ def recent_prompts(limit: int) -> QuerySet[Prompt]:
     """Return the prompts in use that changed last, with their labels."""
     rows = Prompt.objects.order_by("-updated_at").prefetch_related("labels__version")
     return rows[:limit]
+
+
+def list_names_in_folders(limit: int) -> list[str]:
+    """Return the names of prompts in use that have folders, in their order."""
+    rows = Prompt.objects.order_by("name").filter(name__contains=FOLDER)
+    return list(rows.values_list("name", flat=True)[:limit])
 
 
 def recent_versions(limit: int = 10) -> QuerySet[PromptVersion]:

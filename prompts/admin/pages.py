@@ -15,10 +15,10 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from core import diffing
-from core.admin import Admin
 from core.errors import ApplicationError
 from core.json import is_same
 from prompts import services
+from prompts.admin.folders import FolderPage
 from prompts.admin.reading import content_as_text
 from prompts.models import WORDING_FIELDS, LabelRule, Prompt, PromptVersion
 from prompts.preview import preview
@@ -30,13 +30,14 @@ __all__ = ["PromptPages"]
 LONGEST_BODY = 4_000_000  # bytes of what the editor sends
 
 
-class PromptPages(Admin):
+class PromptPages(FolderPage):
     """Pages beside the change form; mixed into the admin of prompts."""
 
     def get_urls(self) -> list[Any]:
         """Add the pages."""
         pages = (
             ("preview/", self.preview, "preview"),
+            ("folders/", self.show_folders, "folders"),
             ("<uuid:key>/diff/", self.diff, "diff"),
             ("<uuid:key>/restore-version/", self.restore_version, "restore_version"),
             ("<uuid:key>/move-label/", self.move_label, "move_label"),

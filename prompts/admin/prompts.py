@@ -20,6 +20,7 @@ from prompts.admin.bulk import PROMPT_ACTIONS
 from prompts.admin.cells import WORKSHOP_MEDIA, chips, label_chips, sparkline
 from prompts.admin.conflicts import describe_conflict
 from prompts.admin.consequences import describe_labels
+from prompts.admin.folders import FolderFilter
 from prompts.admin.importing import ImportPage
 from prompts.admin.pages import PromptPages
 from prompts.admin.reading import content_as_html
@@ -64,7 +65,7 @@ class PromptAdmin(PromptPages, ImportPage, SoftDeleteAdmin):
         "user_id",
         "updated_at",
     )
-    list_filter = (StateFilter, "status")
+    list_filter = (StateFilter, FolderFilter, "status")
     search_fields = ("title",)  # shows the search box; `get_search_results` searches
     search_help_text = _("Searches the title, name, text, tags and description.")
     readonly_fields = ("created_at", "updated_at")

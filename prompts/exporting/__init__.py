@@ -7,7 +7,16 @@ To add a format: a function `write(records, stream)` and a line in `WRITERS`.
 """
 
 from prompts.exporting.flat import CONTENT_TYPES, WRITERS, Record, TooLongError
-from prompts.exporting.markdown import Archived, ArchivedVersion, BrokenFileError, parse, serialise
+from prompts.exporting.markdown import (
+    Archived,
+    ArchivedVersion,
+    BrokenFileError,
+    is_older,
+    is_ours,
+    list_files,
+    parse,
+    serialise,
+)
 
 __all__ = [
     "CONTENT_TYPES",
@@ -17,6 +26,9 @@ __all__ = [
     "BrokenFileError",
     "Record",
     "TooLongError",
+    "is_older",
+    "is_ours",
+    "list_files",
     "parse",
     "serialise",
 ]

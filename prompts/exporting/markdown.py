@@ -2,14 +2,17 @@
 
     support-reply.md                   the newest version; its front matter is the prompt's as well
     support-reply.versions/0001.md     each older one, which never changes again
+    billing/dunning/first.md           the folders of a name are folders
 
 The body is the content and one line feed. Everything is in a fixed order, so that an export of
 what has not changed is the same to the byte.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any, Final
 
 import yaml
@@ -17,11 +20,21 @@ import yaml
 from core.language import gettext as _
 from core.sentences import CodedError
 
-__all__ = ["Archived", "ArchivedVersion", "BrokenFileError", "parse", "serialise"]
+__all__ = [
+    "Archived",
+    "ArchivedVersion",
+    "BrokenFileError",
+    "is_older",
+    "is_ours",
+    "list_files",
+    "parse",
+    "serialise",
+]
 
 SUFFIX: Final = ".md"
 FOLDER: Final = ".versions"
 FENCE: Final = "---\n"
+LONGEST_PART: Final = 255 - len(FOLDER)  # bytes of a part of a path
 OF_VERSION: Final = (
     "number",
     "author",
@@ -89,16 +102,64 @@ class Archived:
     metadata: dict[str, object] = field(default_factory=dict)
 
 
+def list_files(folder: Path) -> list[Path]:
+    """Return the Markdown in a folder and below it, by name; hidden folders are left out."""
+    files = []
+    for path in sorted(folder.rglob(f"*{SUFFIX}")):
+        folders = path.relative_to(folder).parts[:-1]
+        if not any(part.startswith(".") for part in folders):
+            files.append(path)
+    return files
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a file has front matter as we write it: other Markdown may lie beside ours."""
+    with path.open("rb") as stream:
+        if stream.readline() != FENCE.encode():
+            return False
+        for line in stream:
+            if line == FENCE.encode():
+                return False
+            if line.startswith(b"number: "):
+                return True
+    return False
+
+
+def is_older(path: str) -> bool:
+    """Whether a path is that of an older version."""
+    above = path.rpartition("/")[0]
+    return above.endswith(FOLDER)
+
+
 def serialise(prompt: Archived) -> dict[str, bytes]:
     """Return path → bytes of a prompt's files."""
     *older, newest = prompt.versions
     front = _front(prompt, OF_PROMPT) | _front(newest)
-    files = {f"{prompt.name}{SUFFIX}": _file(front, newest)}
+    stem = _build_path(prompt.name)
+    files = {f"{stem}{SUFFIX}": _file(front, newest)}
     for version in older:
         # Four digits, so that a listing by name is in the versions' order.
-        path = f"{prompt.name}{FOLDER}/{version.number:04d}{SUFFIX}"
+        path = f"{stem}{FOLDER}/{version.number:04d}{SUFFIX}"
         files[path] = _file(_front(version), version)
     return files
+
+
+def _build_path(name: str) -> str:
+    """Return the path that a name stands for, without its suffix.
+
+    File systems hold 255 bytes between two slashes. A longer part is cut; what it was stands in
+    the file's front matter, and the mark, which no name holds, keeps it apart from all others.
+    """
+    parts = []
+    for part in name.split("/"):
+        raw = part.encode()
+        if len(raw) > LONGEST_PART:
+            digest = hashlib.sha256(raw).hexdigest()[:16]
+            start = raw[: LONGEST_PART - len(digest) - 1].decode(errors="ignore")
+            parts.append(f"{start}~{digest}")
+        else:
+            parts.append(part)
+    return "/".join(parts)
 
 
 def _front(row: Archived | ArchivedVersion, names: tuple[str, ...] = OF_VERSION) -> dict[str, Any]:
@@ -115,7 +176,7 @@ def parse(path: str, files: Mapping[str, bytes]) -> Archived:
     """Return the prompt whose newest version is the file `path`.
 
     Args:
-        path: of the form "name.md".
+        path: of the form "folder/name.md".
         files: path → bytes, the older versions among them.
 
     Raises:

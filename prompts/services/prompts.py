@@ -18,7 +18,7 @@ from core.sentences import Sentence
 from core.services import check_fields, find_row, refuse_unknown
 from prompts.mapping import content_hash
 from prompts.models import WORDING_FIELDS, Prompt, PromptEvent, PromptVersion
-from prompts.naming import make_name
+from prompts.naming import make_name, number_name
 from prompts.releases_cache import forget_releases
 from prompts.services.contracts import refuse_problems, resolve_includes
 from prompts.services.events import announce, describe_changes
@@ -129,7 +129,7 @@ def free_names(stems: Iterable[str], taken: Collection[str] = ()) -> list[str]:
         used |= set(beginning.values_list("name", flat=True))
     free_ones = []
     for name in names:
-        free = make_name(name, used)
+        free = number_name(name, used)
         used.add(free)  # two rows of one import may ask for the same
         free_ones.append(free)
     return free_ones

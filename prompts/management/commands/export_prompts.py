@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import shutil
 import sys
 from collections.abc import Generator, Iterable
 from contextlib import closing
@@ -15,7 +14,7 @@ from django.db.models import Q, QuerySet
 from core.atomic_file import replacing
 from core.sentences import with_period
 from prompts import services
-from prompts.exporting import WRITERS, Archived, TooLongError, serialise
+from prompts.exporting import WRITERS, Archived, TooLongError, is_ours, list_files, serialise
 from prompts.models import Prompt
 
 WRONG_INPUT: Final = 2
@@ -160,13 +159,13 @@ def _write(path: Path, raw: bytes) -> bool:
 
 def _prune(folder: Path, keep: set[Path]) -> int:
     """Remove files of our form that no prompt has any more."""
-    gone = (*folder.glob("*.md"), *folder.glob("*.versions/*.md"))
     removed = 0
-    for path in gone:
-        if path not in keep and path.read_bytes().startswith(b"---\n"):
+    for path in list_files(folder):
+        if path not in keep and is_ours(path):
             path.unlink()
             removed += 1
-    for sub in folder.glob("*.versions"):
-        if sub.is_dir() and not any(sub.iterdir()):
-            shutil.rmtree(sub)
+            # The folder of a name goes with its last file, and so do those above it.
+            for above in path.relative_to(folder).parents[:-1]:
+                if not any((folder / above).iterdir()):
+                    (folder / above).rmdir()
     return removed

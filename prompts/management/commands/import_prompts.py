@@ -18,7 +18,7 @@ from core.errors import InvalidInputError
 from core.tables import Limits
 from core.typed_files import open_typed, read_typed
 from prompts import services
-from prompts.exporting import BrokenFileError, parse
+from prompts.exporting import BrokenFileError, is_older, list_files, parse
 from prompts.importing import (
     FORMATS,
     SUFFIXES,
@@ -132,14 +132,14 @@ class Command(BaseCommand):
 def _restore(folder: Path, *, dry_run: bool) -> dict[str, int]:
     files = {
         path.relative_to(folder).as_posix(): _read_inside(path, folder)
-        for path in (*folder.glob("*.md"), *folder.glob("*.versions/*.md"))
+        for path in list_files(folder)
     }
     # Other Markdown may lie beside ours: ours has front matter, or older versions.
-    has_older = {name.split(".versions/")[0] for name in files if "/" in name}
+    has_older = {name.rpartition(".versions/")[0] for name in files if is_older(name)}
     tops = sorted(
         name
         for name in files
-        if "/" not in name
+        if not is_older(name)
         and (files[name].startswith(b"---\n") or name.removesuffix(".md") in has_older)
     )
     if not tops:

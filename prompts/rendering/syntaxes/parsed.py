@@ -23,7 +23,7 @@ DEFAULT_LABEL: Final = "production"
 OUTPUT_LIMIT: Final = 1_048_576  # characters
 MOST_VARIABLES: Final = 200
 MOST_PROBLEMS: Final = 20  # are named; the rest shows when these are mended
-REFERENCE: Final = re.compile(r"([\w.-]+)(?:@([\w.-]+))?")
+REFERENCE: Final = re.compile(r"([\w.-]+(?:/[\w.-]+)*)(?:@([\w.-]+))?")
 
 Fill = Callable[[Mapping[str, object], Mapping[str, str]], str]
 """From values by name and rendered texts by reference to the text; raises RenderError."""
