@@ -113,10 +113,12 @@ def _templates_with_values(root: Path) -> list[str]:
         path = root / name
         if not path.exists():
             continue
-        lines = path.read_text(encoding="utf-8").splitlines()
-        values = [line.partition("=")[2].strip() for line in lines if line[:1].isalpha()]
-        if not all(value.startswith("${") and value.endswith("}") for value in values):
-            names.append(name)
+        for line in path.read_text(encoding="utf-8").splitlines():
+            value = line.partition("=")[2].strip()
+            is_placeholder = value.startswith("${") and value.endswith("}")
+            if line[:1].isalpha() and not is_placeholder:
+                names.append(name)
+                break
     return names
 
 

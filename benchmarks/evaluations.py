@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,11 @@ sys.path[:0] = [str(ROOT), str(ROOT / "scripts"), str(ROOT / "benchmarks")]
 CASES = 2000
 SIZES = (2_000, 20_000, 100_000)
 DELAY_SECONDS = 0.01  # each way
+# Ten seconds of a hundred rounds: what starting and ending costs hardly counts.
 CALLS, AT_ONCE, CALL_SECONDS = 3200, 32, 0.1
+# Exit statuses of programs that did what they should: 1 (ours) and 100 (promptfoo's) mean that
+# assertions failed.
+COMPLETED = (0, 1, 100)
 WORDS = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "東京", "大阪"]
 
 
@@ -49,7 +53,7 @@ def tests(count: int) -> Iterator[dict[str, Any]]:
         }
 
 
-def measured(command: list[str], environment: Mapping[str, str], folder: Path) -> tuple[float, int]:
+def measure(command: list[str], environment: Mapping[str, str], folder: Path) -> tuple[float, int]:
     """Run a program; return its seconds and the peak of its memory in MB."""
     started = time.perf_counter()
     process = subprocess.Popen(  # noqa: S603 (our own arguments)
@@ -60,16 +64,18 @@ def measured(command: list[str], environment: Mapping[str, str], folder: Path) -
         stderr=subprocess.PIPE,
     )
     assert process.stderr is not None  # noqa: S101 (for types: it is a pipe)
-    said = process.stderr.read()
+    errors = process.stderr.read()
+    # Not process.wait(): only the system knows the peak of a process, and only once.
     _pid, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     seconds = time.perf_counter() - started
-    if process.returncode not in (0, 1, 100):  # 1 and 100: assertions failed
-        raise SystemExit(f"{command[:3]} ended with {process.returncode}: {said[-600:].decode()}")
-    return seconds, usage.ru_maxrss // 1024
+    if process.returncode not in COMPLETED:
+        reason = errors[-600:].decode()
+        raise SystemExit(f"{command[:3]} ended with {process.returncode}: {reason}")
+    return seconds, usage.ru_maxrss // 1024  # Linux counts it in KiB
 
 
-def ours(folder: Path, **variables: str) -> dict[str, str]:
+def our_environment(folder: Path, **variables: str) -> dict[str, str]:
     """Return the environment of our command, with a database in a folder."""
     (folder / "empty.env").write_text("")
     own = {
@@ -90,42 +96,48 @@ def manage(environment: Mapping[str, str], *arguments: str) -> None:
 
 def beside_promptfoo(options: argparse.Namespace) -> None:
     """Print times and memory of both programs."""
-    from differential.promptfoo import command, install
-    from differential.promptfoo import environment as environment_of
+    from differential import promptfoo
 
-    folder = install(options.promptfoo)
+    install = promptfoo.install(options.promptfoo)
+    their_runs: list[tuple[float, int]] = []
+    our_runs: list[tuple[float, int]] = []
     with tempfile.TemporaryDirectory() as name:
-        place = Path(name)
+        folder = Path(name)
         config = {"prompts": ["Say {{x}}"], "providers": ["echo"], "tests": list(tests(CASES))}
-        (place / "config.json").write_text(json.dumps(config))
-        theirs = [*command(folder), "eval", "-c", "config.json", "-o", "out.json", "--no-table"]
-        theirs += ["--no-cache", "--no-progress-bar", "-j", "4"]
-        own = [sys.executable, str(ROOT / "manage.py"), "evaluate", "config.json", "--no-cache"]
-        own += ["--format", "json", "--output", "own.json"]
-        environment = ours(place)
+        (folder / "config.json").write_text(json.dumps(config))
+        theirs = [*promptfoo.command(install), "eval", "-c", "config.json", "-o", "out.json"]
+        theirs += ["--no-table", "--no-cache", "--no-progress-bar", "-j", "4"]
+        their_environment = promptfoo.environment(folder / "home")
+        ours = [sys.executable, str(ROOT / "manage.py"), "evaluate", "config.json", "--no-cache"]
+        ours += ["--format", "json", "--output", "own.json"]
+        environment = our_environment(folder)
         manage(environment, "migrate", "--verbosity=0")
-        rows = [
-            (
-                measured(theirs, environment_of(place / "home"), place),
-                measured(own, environment, place),
-            )
-            for _round in range(options.rounds)
-        ]
-        _compare_verdicts(place)
-    times = [statistics.median(row[one][0] for row in rows) for one in (0, 1)]
-    memory = [max(row[one][1] for row in rows) for one in (0, 1)]
+        for _round in range(options.rounds):
+            their_runs.append(measure(theirs, their_environment, folder))
+            our_runs.append(measure(ours, environment, folder))
+        _compare_verdicts(folder)
+    their_seconds, their_memory = _summarize(their_runs)
+    our_seconds, our_memory = _summarize(our_runs)
+    time_ratio = their_seconds / our_seconds
+    memory_ratio = their_memory / our_memory
     print(f"{CASES:,} cases × 3 assertions, echo, 4 at a time; median of {options.rounds}")
     print(f"{'':<12}{'s':>8}{'MB':>8}")
-    print(f"{'promptfoo':<12}{times[0]:>8.2f}{memory[0]:>8}")
-    print(f"{'ours':<12}{times[1]:>8.2f}{memory[1]:>8}")
-    print(f"ratio of times 1/{times[0] / times[1]:.1f}, of memory 1/{memory[0] / memory[1]:.1f}\n")
+    print(f"{'promptfoo':<12}{their_seconds:>8.2f}{their_memory:>8}")
+    print(f"{'ours':<12}{our_seconds:>8.2f}{our_memory:>8}")
+    print(f"ratio of times 1/{time_ratio:.1f}, of memory 1/{memory_ratio:.1f}\n")
 
 
-def _compare_verdicts(place: Path) -> None:
-    found = json.loads((place / "own.json").read_text())["columns"][0]
-    stats = json.loads((place / "out.json").read_text())["results"]["stats"]
-    if found["passed"] != stats["successes"] or found["failed"] != stats["failures"]:
-        raise SystemExit(f"the outcomes differ: {found['passed']} and {stats['successes']} passed")
+def _summarize(runs: Sequence[tuple[float, int]]) -> tuple[float, int]:
+    """Return the median of the times and the highest peak of memory."""
+    seconds, peaks = zip(*runs, strict=True)
+    return statistics.median(seconds), max(peaks)
+
+
+def _compare_verdicts(folder: Path) -> None:
+    column = json.loads((folder / "own.json").read_text())["columns"][0]
+    stats = json.loads((folder / "out.json").read_text())["results"]["stats"]
+    if column["passed"] != stats["successes"] or column["failed"] != stats["failures"]:
+        raise SystemExit(f"the outcomes differ: {column['passed']} and {stats['successes']} passed")
 
 
 def memory(_options: argparse.Namespace) -> None:
@@ -134,21 +146,22 @@ def memory(_options: argparse.Namespace) -> None:
     first = 0
     for count in SIZES:
         with tempfile.TemporaryDirectory() as name:
-            place = Path(name)
-            environment = ours(place)
+            folder = Path(name)
+            environment = our_environment(folder)
             manage(environment, "migrate", "--verbosity=0")
             # One by one: a program's peak begins at the memory of the process that starts it.
-            with (place / "suite.jsonl").open("w") as stream:
+            with (folder / "suite.jsonl").open("w") as stream:
                 for case in tests(count):
                     # Two assertions: a file holds a million values, and a third would be more.
                     row = {"variables": case["vars"], "assertions": case["assert"][:2]}
                     stream.write(json.dumps(row) + "\n")
-            manage(environment, "import_suite", str(place / "suite.jsonl"), "--name", "S")
-            own = [sys.executable, str(ROOT / "manage.py"), "evaluate", "--suite", "S"]
-            own += ["--prompt", "p", "--provider", "echo"]
+            manage(environment, "import_suite", str(folder / "suite.jsonl"), "--name", "S")
+            command = [sys.executable, str(ROOT / "manage.py"), "evaluate", "--suite", "S"]
+            command += ["--prompt", "p", "--provider", "echo"]
             _make_prompt(environment)
-            seconds, peak = measured(own, environment, place)
-        first = first or peak
+            seconds, peak = measure(command, environment, folder)
+        if not first:
+            first = peak
         print(f"{count:>8,}{seconds:>8.1f}{peak:>8}{peak / first:>9.2f}", flush=True)
     print()
 
@@ -197,12 +210,16 @@ def _run(count: int, spec: Any = None, **fields: Any) -> Any:
     from evaluations.engine.types import Assertion, Case
     from evaluations.services.planning import Plan, PlannedColumn, create_run
 
-    checks = (Assertion(type="contains", value="q"),)
-    cases = (
-        (None, Case(name=str(n), variables={"x": f"q{n}"}, assertions=checks)) for n in range(count)
-    )
-    column = PlannedColumn(spec=spec or ProviderSpec(kind="echo"), text="{{x}}")
-    return create_run(Plan(columns=[column], **fields), cases)
+    def list_cases() -> Iterator[tuple[None, Case]]:
+        assertions = (Assertion(type="contains", value="q"),)
+        for number in range(count):
+            variables = {"x": f"q{number}"}
+            yield None, Case(name=str(number), variables=variables, assertions=assertions)
+
+    if spec is None:
+        spec = ProviderSpec(kind="echo")
+    column = PlannedColumn(spec=spec, text="{{x}}")
+    return create_run(Plan(columns=[column], **fields), list_cases())
 
 
 def round_trips(_options: argparse.Namespace) -> None:
@@ -256,7 +273,8 @@ def _timed_bare(url: str) -> float:
                     async with session.post(f"{url}/chat/completions", json=body) as response:
                         await response.json()
 
-            await asyncio.gather(*(work() for _ in range(AT_ONCE)))
+            workers = [work() for _ in range(AT_ONCE)]
+            await asyncio.gather(*workers)
 
     started = time.perf_counter()
     asyncio.run(ask())

@@ -35,6 +35,17 @@ WORDS = (
     "naïve",
     "façade",
 )
+INSERT_PROMPT = (
+    "INSERT INTO prompts (id, name, title, content, user_id, status, current_version,"
+    " tags, description, kind, syntax, variables, config, includes, metadata)"
+    " VALUES (?, ?, ?, ?, '', 'draft', 1, '[]', '', 'text', 'plain', '[]', '{}', '[]',"
+    " json_object('lang', ?))"
+)
+INSERT_VERSION = (
+    "INSERT INTO prompt_versions (id, prompt_id, number, content, content_hash, author,"
+    " change_note, kind, syntax, variables, config, includes)"
+    " VALUES (?, ?, 1, ?, ?, '', '', 'text', 'plain', '[]', '{}', '[]')"
+)
 
 
 def generate(path: Path, rows: int) -> None:
@@ -54,6 +65,7 @@ def manage(database: Path, *arguments: str) -> tuple[float, float]:
     command = [sys.executable, str(ROOT / "manage.py"), *arguments]
     started = time.perf_counter()
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)  # noqa: S603 (our own)
+    # Not process.wait(): only the system knows the peak of a process, and only once.
     _, status, usage = os.wait4(process.pid, 0)
     if status != 0:
         raise SystemExit(f"{' '.join(arguments)} failed")
@@ -64,29 +76,21 @@ def write_plainly(database: Path, source: Path) -> float:
     """Write the rows with sqlite3 alone; return the seconds."""
     started = time.perf_counter()
     with source.open(encoding="utf-8", newline="") as file, sqlite3.connect(database) as connection:
-        rows = csv.reader(file)
-        next(rows)
-        while batch := list(islice(rows, BATCH)):
-            keyed = [(uuid.uuid4().hex, *row) for row in batch]
-            connection.executemany(
-                "INSERT INTO prompts (id, name, title, content, user_id, status, current_version,"
-                " tags, description, kind, syntax, variables, config, includes, metadata)"
-                " VALUES (?, ?, ?, ?, '', 'draft', 1, '[]', '', 'text', 'plain', '[]', '{}', '[]',"
-                " json_object('lang', ?))",
-                [
-                    (key, title.lower().replace(" ", "-"), title, *rest)
-                    for key, title, *rest in keyed
-                ],
-            )
-            connection.executemany(
-                "INSERT INTO prompt_versions (id, prompt_id, number, content, content_hash, author,"
-                " change_note, kind, syntax, variables, config, includes)"
-                " VALUES (?, ?, 1, ?, ?, '', '', 'text', 'plain', '[]', '{}', '[]')",
-                [
-                    (uuid.uuid4().hex, key, text, hashlib.sha256(text.encode()).hexdigest())
-                    for key, _, text, _ in keyed
-                ],
-            )
+        reader = csv.reader(file)
+        next(reader)  # the head
+        while True:
+            prompts = []
+            versions = []
+            for title, text, language in islice(reader, BATCH):
+                key = uuid.uuid4().hex
+                name = title.lower().replace(" ", "-")
+                prompts.append((key, name, title, text, language))
+                content_hash = hashlib.sha256(text.encode()).hexdigest()
+                versions.append((uuid.uuid4().hex, key, text, content_hash))
+            if not prompts:
+                break
+            connection.executemany(INSERT_PROMPT, prompts)
+            connection.executemany(INSERT_VERSION, versions)
     return time.perf_counter() - started
 
 
@@ -96,10 +100,12 @@ def main() -> int:
     peaks = []
     for rows in SIZES:
         with tempfile.TemporaryDirectory() as folder:
-            source, database, plain = (Path(folder) / name for name in ("p.csv", "a.db", "b.db"))
+            source = Path(folder) / "prompts.csv"
+            database = Path(folder) / "ours.db"
+            plain = Path(folder) / "plain.db"
             generate(source, rows)
-            for path in (database, plain):
-                manage(path, "migrate", "--verbosity=0")
+            manage(database, "migrate", "--verbosity=0")
+            manage(plain, "migrate", "--verbosity=0")
             seconds, peak = manage(database, "import_prompts", str(source))
             limit = write_plainly(plain, source)
         peaks.append(peak)

@@ -85,10 +85,10 @@ def search() -> None:
     from prompts.search import matching
 
     def scan(text: str) -> Any:
-        found = Prompt.objects.all()
+        prompts = Prompt.objects.all()
         for word in text.split():
-            found = found.filter(Q(title__icontains=word) | Q(content__icontains=word))
-        return found
+            prompts = prompts.filter(Q(title__icontains=word) | Q(content__icontains=word))
+        return prompts
 
     print(f"Search on SQLite, {PROMPTS:,} prompts; median of {RUNS}, the first 50 of a page")
     print(f"{'words':<18}{'found':>7}{'ms':>8}{'LIKE ms':>9}{'ratio':>7}")
@@ -172,5 +172,9 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    parts: dict[str, Callable[[], Any]] = {"search": search, "remote": remote}
-    sys.exit(parts[sys.argv[1]]() if len(sys.argv) > 1 else main())
+    if sys.argv[1:] == ["search"]:
+        search()
+    elif sys.argv[1:] == ["remote"]:
+        remote()
+    else:
+        sys.exit(main())

@@ -10,12 +10,9 @@ TIMEOUT_SECONDS = 4
 def main() -> int:
     """Return 0 if `/health/live` answers 200, else 1."""
     port = int(os.environ.get("PORT") or 8000)
-    # Any allowed host does: the first one that is no wildcard.
-    hosts = [host.strip() for host in os.environ.get("ALLOWED_HOSTS", "").split(",")]
-    host = next((name for name in hosts if name and not name.startswith((".", "*"))), "localhost")
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)
     try:
-        connection.request("GET", "/health/live", headers={"Host": host})
+        connection.request("GET", "/health/live", headers={"Host": _find_host()})
         status = connection.getresponse().status
     except OSError as error:
         sys.stderr.write(f"no answer on port {port}: {error}\n")
@@ -26,6 +23,15 @@ def main() -> int:
         sys.stderr.write(f"/health/live answered {status}\n")
         return 1
     return 0
+
+
+def _find_host() -> str:
+    """Return a host that Django serves: the first allowed one that is no wildcard."""
+    for name in os.environ.get("ALLOWED_HOSTS", "").split(","):
+        host = name.strip()
+        if host and not host.startswith((".", "*")):
+            return host
+    return "localhost"
 
 
 if __name__ == "__main__":

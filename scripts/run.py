@@ -99,10 +99,14 @@ def _start_django(environment: Environment) -> Any:
         messages = checks.run_checks()
     except ImproperlyConfigured as error:
         raise LaunchError(f"Configuration error: {error}") from error
+    is_serious = False
     for message in messages:
-        if message.level >= checks.WARNING and not message.is_silenced():
-            warn(" ".join(str(message).replace("HINT:", "").split()))
-    if any(message.is_serious() and not message.is_silenced() for message in messages):
+        if message.level < checks.WARNING or message.is_silenced():
+            continue
+        warn(" ".join(str(message).replace("HINT:", "").split()))
+        if message.is_serious():
+            is_serious = True
+    if is_serious:
         raise LaunchError("Fix the problems above, then run the command again.")
     application = get_internal_wsgi_application()
     _quieten(environment)  # after it, for it sets up Django's logging once more
@@ -157,9 +161,8 @@ def _take_up_runs() -> None:
 
     count = resume_runs()
     if count:
-        step(
-            f"Resuming {count} run{'s' if count > 1 else ''} that the last process left unfinished"
-        )
+        runs = "1 run" if count == 1 else f"{count} runs"
+        step(f"Resuming {runs} that the last process left unfinished")
 
 
 def _announce(environment: Environment, login: database.Login) -> None:
@@ -188,7 +191,9 @@ def _python() -> str:
 
 def _shown(path: Any) -> str:
     """Return `path`, from the project's folder where it is inside."""
-    return str(Path(path).relative_to(ROOT)) if Path(path).is_relative_to(ROOT) else str(path)
+    if Path(path).is_relative_to(ROOT):
+        return str(Path(path).relative_to(ROOT))
+    return str(path)
 
 
 if __name__ == "__main__":

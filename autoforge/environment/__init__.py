@@ -126,8 +126,8 @@ class Environment:
 
     def of_providers(self) -> dict[str, str]:
         """Return the variables that providers of models read, secrets included."""
-        beginnings = ("OPENAI_", "ANTHROPIC_", "LOCAL_MODEL", "MODEL_ALLOWED_NETWORKS")
-        return {name: text for name, text in self.texts.items() if name.startswith(beginnings)}
+        prefixes = ("OPENAI_", "ANTHROPIC_", "LOCAL_MODEL", "MODEL_ALLOWED_NETWORKS")
+        return {name: text for name, text in self.texts.items() if name.startswith(prefixes)}
 
     def table_names(self) -> tuple[str, ...]:
         """Return the name of every variable there is."""
@@ -147,8 +147,9 @@ class Environment:
             return ""
         if variable.secret:
             return mask(text)
-        # What may come from a file of its own is a URL with a password in it.
-        return shown_url(text)[1:-1] if variable.takes_file else text
+        if variable.takes_file:  # what may come from a file of its own is a URL with a password
+            return shown_url(text)[1:-1]  # without its quotes
+        return text
 
 
 def load(process: Mapping[str, str], root: Path) -> Environment:
@@ -183,7 +184,7 @@ def load(process: Mapping[str, str], root: Path) -> Environment:
             app_env=layers.app_env,
             timeout_seconds=values["REDIS_CACHE_TTL"],
         ),
-        queue_file=_queue_file(values["DATABASE"], root),
+        queue_file=_find_queue_file(values["DATABASE"], root),
         file=layers.file,
         missing_file=layers.missing_file,
         sources=sources,
@@ -194,7 +195,7 @@ def load(process: Mapping[str, str], root: Path) -> Environment:
     )
 
 
-def _queue_file(database: Mapping[str, Any], root: Path) -> Path:
+def _find_queue_file(database: Mapping[str, Any], root: Path) -> Path:
     name = Path(database["NAME"])
     folder = name.parent if name.is_absolute() else root / "data"
     return folder / "queue.sqlite3"
@@ -204,24 +205,32 @@ def _values(layers: Layers) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for variable in VARIABLES:
         value = layers.find(variable)
-        values[variable.name] = parse(value) if value else EMPTY.get(variable.kind)
+        if value is not None:
+            values[variable.name] = parse(value)
+        elif variable.kind in LIST_KINDS:
+            values[variable.name] = ()
+        else:
+            values[variable.name] = None
     return values
 
 
-LISTS = ("hosts", "csrf_origins", "cors_origins", "networks")
-EMPTY: dict[str, tuple[str, ...]] = dict.fromkeys(LISTS, ())
-# Variables whose value is the field of the same name in small letters.
-PLAIN = tuple(
-    variable.name
-    for variable in VARIABLES
-    if variable.kind not in {"app_env", "database_url", "libsql_url", "redis_url", "redis_db"}
-    and variable.name
-    not in {
+LIST_KINDS = frozenset({"hosts", "csrf_origins", "cors_origins", "networks"})
+# Several of these together make one field, or theirs has another name.
+COMBINED = frozenset(
+    {
+        "APP_ENV",
+        "DATABASE_URL",
+        "TURSO_DATABASE_URL",
+        "TURSO_AUTH_TOKEN",
+        "TURSO_STAGING_DATABASE_URL",
+        "TURSO_STAGING_AUTH_TOKEN",
+        "REDIS_URL",
         "REDIS_HOST",
         "REDIS_PORT",
         "REDIS_PASSWORD",
+        "REDIS_DB",
         "REDIS_CACHE_TTL",
-        "TURSO_AUTH_TOKEN",
-        "TURSO_STAGING_AUTH_TOKEN",
     }
 )
+# Variables whose value is the field of the same name in small letters.
+PLAIN = tuple(variable.name for variable in VARIABLES if variable.name not in COMBINED)

@@ -107,10 +107,10 @@ def find_ineffective(layers: Layers, values: dict[str, Any]) -> tuple[str, ...]:
     set_names = _find_set_names(layers)
     notes = []
     if not values["REDIS_URL"]:
-        parts = [name for name in ("REDIS_PORT", "REDIS_PASSWORD", "REDIS_DB") if name in set_names]
-        notes += [
-            f"{name} has no effect: neither REDIS_URL nor REDIS_HOST is set." for name in parts
-        ]
+        for name in ("REDIS_PORT", "REDIS_PASSWORD", "REDIS_DB"):
+            if name in set_names:
+                sentence = f"{name} has no effect: neither REDIS_URL nor REDIS_HOST is set."
+                notes.append(sentence)
     for variable in VARIABLES:
         if variable.name in set_names and layers.app_env not in variable.environments:
             where = " and ".join(variable.environments)

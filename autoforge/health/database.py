@@ -46,6 +46,7 @@ def read_server_facts() -> ServerFacts:
         with connection.cursor() as cursor:
             cursor.execute("SELECT sqlite_version()")
             version = str(cursor.fetchone()[0])
+            # The version alone reads nothing of the file, which may be none of SQLite's.
             cursor.execute("SELECT COUNT(*) FROM sqlite_master")
     except DatabaseError as error:
         raise ProbeError(*_say(error)) from error
@@ -54,15 +55,16 @@ def read_server_facts() -> ServerFacts:
 
 
 def _say(error: DatabaseError) -> tuple[str, str]:
-    """Return what is wrong, and how to mend it."""
+    """Return what is wrong, and how to fix it."""
     hint = "Check the database's URL and token, and whether the server is running."
     if database_file() is not None:
         hint = "Check DATABASE_URL, and whether the file is a database that this user can open."
     outage = find_outage(error)
     if outage is None:
         return f"{_location()} is not responding: {error}", hint
-    remedy = outage.remedy
-    return outage.cause, f"{remedy[:1].upper()}{remedy[1:]}." if remedy else hint
+    if outage.remedy:
+        hint = f"{outage.remedy[:1].upper()}{outage.remedy[1:]}."
+    return outage.cause, hint
 
 
 def _location() -> str:
@@ -76,8 +78,11 @@ def size_bytes() -> int | None:
     """Return the database's size, a SQLite file's WAL included."""
     path = database_file()
     if path is not None:
-        parts = (path, path.with_name(f"{path.name}-wal"))
-        return sum(part.stat().st_size for part in parts if part.exists())
+        size = path.stat().st_size if path.exists() else 0
+        wal = path.with_name(f"{path.name}-wal")
+        if wal.exists():  # commits that are not in the file yet
+            size += wal.stat().st_size
+        return size
     with connection.cursor() as cursor:
         cursor.execute("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
         return int(cursor.fetchone()[0])
@@ -88,11 +93,12 @@ def count_rows() -> dict[str, int]:
     names = sorted(connection.introspection.table_names())
     if not names:
         return {}
-    quote = connection.ops.quote_name
-    parts = " UNION ALL ".join(
-        f"SELECT %s AS name, COUNT(*) FROM {quote(name)}"  # noqa: S608 (names are the database's own, quoted)  # nosec B608
-        for name in names
-    )
+    queries = []
+    for name in names:
+        table = connection.ops.quote_name(name)
+        query = f"SELECT %s AS name, COUNT(*) FROM {table}"  # noqa: S608 (names are the database's own, quoted)  # nosec B608
+        queries.append(query)
+    # One round trip; a compound SELECT has at most 500 terms, and we have some tens of tables.
     with connection.cursor() as cursor:
-        cursor.execute(parts, names)
+        cursor.execute(" UNION ALL ".join(queries), names)
         return dict(cursor.fetchall())

@@ -18,6 +18,7 @@ from autoforge.health.report import HEALTHY, Report, run_probes
 __all__ = ["live", "ready", "report"]
 
 READY_PROBES = ("database", "migrations", "cache")
+# A balancer asks every few seconds, and must have its answer before it gives up waiting.
 READY_TIMEOUT_SECONDS = 4.0
 REPORT_TIMEOUT_SECONDS = 10.0
 FRESH_SECONDS = 1.0

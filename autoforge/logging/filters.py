@@ -53,7 +53,8 @@ class HoldBackRepeats(logging.Filter):
             return True
         away = is_redis_away(error)
         cause = f"{type(error).__name__}: {str(error)[:LONGEST_CAUSE]}"
-        held_back = limits.take(REDIS if away else (record.name, str(record.msg), cause))
+        key = REDIS if away else (record.name, str(record.msg), cause)
+        held_back = limits.take(key)
         if held_back is None:
             return False
         words = held_back_words(held_back)
@@ -70,13 +71,10 @@ def is_redis_away(error: BaseException | None) -> bool:
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
-        kind = type(error)
         # By name: without Redis its package is not loaded, and is not to be for this.
-        if any(
-            parent.__module__.startswith(("redis.", "django_redis."))
-            and parent.__name__ in {"RedisError", "ConnectionInterrupted"}
-            for parent in kind.__mro__
-        ):
-            return True
+        for parent in type(error).__mro__:
+            is_theirs = parent.__module__.startswith(("redis.", "django_redis."))
+            if is_theirs and parent.__name__ in {"RedisError", "ConnectionInterrupted"}:
+                return True
         error = error.__cause__ or error.__context__
     return False

@@ -128,12 +128,16 @@ def _hide(key: str, value: object) -> object:
     if is_telling(str(key)):
         return REDACTED
     if isinstance(value, dict):
-        return {inner: _hide(str(inner), content) for inner, content in value.items()}
+        hidden = {}
+        for name, content in value.items():
+            hidden[name] = _hide(str(name), content)
+        return hidden
     if isinstance(value, list | tuple | set | frozenset):
         return [_hide("", content) for content in value]
     if isinstance(value, int | float):
         return value
-    return hide_text(value if isinstance(value, str) else _as_text(value))
+    text = value if isinstance(value, str) else _as_text(value)
+    return hide_text(text)
 
 
 def _as_text(value: object) -> str:
@@ -166,14 +170,20 @@ def list_request_secrets(request: Any) -> list[str]:
         return []
     pairs = [*request.COOKIES.items(), *request.META.items(), *request.GET.lists()]
     form = vars(request).get("_post")
-    pairs += form.lists() if form is not None else []
+    if form is not None:
+        pairs += form.lists()
     secrets: set[str] = set()
     for name, value in pairs:
-        if is_telling(name) or name in COOKIES_OF_LOGINS:
-            secrets.update(value if isinstance(value, list) else [str(value)])
+        if not is_telling(name) and name not in COOKIES_OF_LOGINS:
+            continue
+        if isinstance(value, list):  # a form's
+            secrets.update(value)
+        else:
+            secrets.add(str(value))
     for secret in list(secrets):
         secrets.update(secret.split())  # "Bearer x" may stand somewhere as "x" alone
-    return list_spellings(secret for secret in secrets if len(secret) >= SHORTEST_OF_REQUEST)
+    long_enough = {secret for secret in secrets if len(secret) >= SHORTEST_OF_REQUEST}
+    return list_spellings(long_enough)
 
 
 def hide_values(text: str, values: Iterable[str]) -> str:

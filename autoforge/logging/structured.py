@@ -45,11 +45,12 @@ class LastLineFormatter(structlog.stdlib.ProcessorFormatter):
 
 def _without_arguments(record: logging.LogRecord) -> logging.LogRecord:
     """Return the record as it can be written in any case: the template and what kinds it takes."""
-    plain = copy.copy(record)
     arguments = record.args if isinstance(record.args, tuple) else (record.args,)
     kinds = ", ".join(type(argument).__qualname__ for argument in arguments)
     template = record.msg if isinstance(record.msg, str) else type(record.msg).__qualname__
-    plain.msg, plain.args = f"{template} (arguments left out: {kinds})", ()
+    plain = copy.copy(record)
+    plain.msg = f"{template} (arguments left out: {kinds})"
+    plain.args = ()
     return plain
 
 
@@ -67,26 +68,25 @@ def _without_queries() -> Iterator[None]:
 
 def build_formatter(*, json_lines: bool) -> logging.Formatter:
     """Return what makes a line of each record."""
-    render: list[Any] = (
+    hide: Callable[[str], str]
+    processors: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
+    if json_lines:
         # Hidden before it is written as JSON, so that it stays JSON.
-        [
+        hide = hide_known
+        processors += [
             TRACEBACKS_AS_DATA,
             hide_secrets,
             structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
         ]
-        if json_lines
-        else [
+    else:
+        hide = hide_text
+        processors += [
             hide_secrets,
             structlog.dev.ConsoleRenderer(
                 colors=False, exception_formatter=structlog.dev.plain_traceback
             ),
         ]
-    )
-    return LastLineFormatter(
-        hide=hide_known if json_lines else hide_text,
-        foreign_pre_chain=SHARED,
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render],
-    )
+    return LastLineFormatter(hide=hide, foreign_pre_chain=SHARED, processors=processors)
 
 
 structlog.configure(

@@ -61,9 +61,10 @@ class BodyLimitMiddleware(MiddlewareMixin):
         if size <= limit and refused is None:
             return None
         if refused is None:
-            _discard(
-                request, size if _reads_the_rest(request) else _most_discarded(is_known=is_known)
-            )
+            most_bytes = _most_discarded(is_known=is_known)
+            if _reads_the_rest(request):
+                most_bytes = size
+            _discard(request, most_bytes)
         context = {
             "size": filesizeformat(size),
             "limit": filesizeformat(limit),
@@ -100,8 +101,11 @@ def _most_discarded(*, is_known: bool) -> int:
 def _discard(request: HttpRequest, most_bytes: int) -> None:
     """Read some of a body and throw it away: a browser sends everything before it reads."""
     read = 0
-    with suppress(OSError):
-        while read < most_bytes and (piece := request.read(PIECE_BYTES)):
+    with suppress(OSError):  # the browser has gone
+        while read < most_bytes:
+            piece = request.read(PIECE_BYTES)
+            if not piece:
+                return
             read += len(piece)
 
 
@@ -117,9 +121,11 @@ class LimitBodies:
             await self.application(scope, receive, send)
             return
         size = _length(_announced(scope))
-        if size > ANONYMOUS_BYTES and size > (limit := await _ask_limit(scope)):
-            await self._refuse(scope, size, _Remainder(receive, limit), send)
-            return
+        if size > ANONYMOUS_BYTES:  # anybody may send less: the session is not asked for
+            limit = await _ask_limit(scope)
+            if size > limit:
+                await self._refuse(scope, size, _Remainder(receive, limit), send)
+                return
         counting = _Counting(scope, receive)
         await self.application(scope, counting.receive, send)
         if counting.limit is not None and counting.size > counting.limit:
@@ -182,8 +188,11 @@ class _Remainder:
 
 
 def _announced(scope: Message) -> str | None:
-    values = [value for name, value in scope["headers"] if name.lower() == b"content-length"]
-    return values[-1].decode("latin-1") if values else None
+    length = None
+    for name, value in scope["headers"]:
+        if name.lower() == b"content-length":
+            length = value.decode("latin-1")
+    return length
 
 
 @sync_to_async

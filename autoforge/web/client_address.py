@@ -51,9 +51,12 @@ def _find(request: HttpRequest) -> Address | None:
     if not hops:
         return peer
     entries = request.META.get(HEADER, "").split(",")
-    believed = [address for text in entries[-hops:] if (address := _parse(text))]
-    # Fewer than there should be: it came in behind the first proxy, such as a health check.
-    return believed[0] if believed else peer
+    for text in entries[-hops:]:
+        address = _parse(text)
+        if address is not None:
+            # With fewer entries than proxies it came in behind the first one, as health checks do.
+            return address
+    return peer
 
 
 def _parse(text: str) -> Address | None:

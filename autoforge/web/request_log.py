@@ -128,7 +128,9 @@ def _log(request: HttpRequest, status: int, seconds: float) -> None:
 def _level(status: int) -> int:
     if status >= SERVER_ERROR:
         return logging.ERROR
-    return logging.WARNING if status >= CLIENT_ERROR else logging.INFO
+    if status >= CLIENT_ERROR:
+        return logging.WARNING
+    return logging.INFO
 
 
 def _explain(request: HttpRequest) -> tuple[BaseException | None, str]:
@@ -152,7 +154,9 @@ def find_user_id(request: HttpRequest) -> object:
     if user is empty or user is None:
         user = getattr(request, "_acached_user", None)
     key = getattr(user, "pk", None)
-    return key if isinstance(key, int | None) else str(key)
+    if isinstance(key, int | None):
+        return key
+    return str(key)  # a UUID, which JSON does not know
 
 
 def _remember_error(request: HttpRequest | None = None, **signal: object) -> None:

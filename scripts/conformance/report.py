@@ -40,12 +40,14 @@ def write_report(
         "",
         "| | |",
         "|---|---|",
-        *(f"| {name} | {_cell(value)} |" for name, value in facts.items()),
-        "",
-        *_exceptions(verdict),
-        *_failures(verdict),
-        *_modules(ours, sqlite),
     ]
+    for name, value in facts.items():
+        row = f"| {name} | {_cell(value)} |"
+        lines.append(row)
+    lines.append("")
+    lines += _exceptions(verdict)
+    lines += _failures(verdict)
+    lines += _modules(ours, sqlite)
     return "\n".join(lines)
 
 
@@ -57,25 +59,30 @@ def documented_exceptions(document: str) -> set[str]:
 
 def _exceptions(verdict: Verdict) -> list[str]:
     count = len(verdict.exceptions)
-    return [
+    lines = [
         EXCEPTIONS,
         "",
         f"Skipped or expected to fail here, but not on SQLite: {count} (limit: {MAX_EXCEPTIONS}).",
         "",
         "| test | reason |",
         "|---|---|",
-        *(f"| `{name}` | {_cell(reason)} |" for name, reason in verdict.exceptions.items()),
-        "",
     ]
+    for name, reason in verdict.exceptions.items():
+        row = f"| `{name}` | {_cell(reason)} |"
+        lines.append(row)
+    return [*lines, ""]
 
 
 def _failures(verdict: Verdict) -> list[str]:
     lines: list[str] = []
     if verdict.complaints:
-        lines += ["## What is wrong", "", *(f"- {text}" for text in verdict.complaints), ""]
+        lines += ["## What is wrong", ""]
+        lines += [f"- {text}" for text in verdict.complaints]
+        lines.append("")
     if verdict.failed_on_both:
         lines += ["## Also fails on SQLite on this machine", ""]
-        lines += [*(f"- `{name}`" for name in verdict.failed_on_both), ""]
+        lines += [f"- `{name}`" for name in verdict.failed_on_both]
+        lines.append("")
     return lines
 
 

@@ -81,7 +81,7 @@ def judge(
         not_run=tuple(not_run),
         unexpected=tuple(unexpected),
         without_reason=tuple(name for name, reason in exceptions.items() if not reason),
-        unknown=tuple(sorted(_unknown(ours, reasons, set(modules)))),
+        unknown=tuple(sorted(_find_unknown(ours, reasons, set(modules)))),
     )
 
 
@@ -103,11 +103,15 @@ def _exceptions(
             yield name, here.reason
 
 
-def _unknown(
+def _find_unknown(
     ours: Mapping[str, Outcome], reasons: Iterable[str], modules: set[str]
 ) -> Iterator[str]:
-    yield from (name for name, here in ours.items() if here.outcome == "no such test")
-    yield from (name for name in reasons if module_of(name) not in modules)
+    for name, here in ours.items():
+        if here.outcome == "no such test":
+            yield name
+    for name in reasons:
+        if module_of(name) not in modules:
+            yield name
 
 
 def _passes(outcome: Outcome) -> bool:

@@ -19,9 +19,8 @@ __all__ = ["FOLDERS", "Row", "differing", "our_rows", "prepare", "their_rows"]
 
 Row = dict[str, object]
 CLOSE: Final = 1e-9  # two programs add the same floats in another order
-FOLDERS: Final = tuple(
-    sorted(path for path in (Path(__file__).parent / "configs").iterdir() if path.is_dir())
-)
+CONFIGS: Final = Path(__file__).parent / "configs"
+FOLDERS: Final = tuple(path for path in sorted(CONFIGS.iterdir()) if path.is_dir())
 # Promptfoo passes what nothing checks, with the score 1; ours says so instead and has no verdict.
 UNCHECKED: Final = "not checked"
 # The table, the cache, the bar and promptfoo's own database: one file of results is read.
@@ -121,8 +120,8 @@ def differing(name: str, theirs: list[Row], ours: list[Row]) -> list[dict[str, A
         parts = _parts(their, our)
         if parts:
             why = why_row_differs(name, their, our, parts)
-            differences.append({"config": name, "row": key, "theirs": their, "ours": our,
-                                "differs": parts, "why": why})  # fmt: skip
+            difference = {"config": name, "row": key, "theirs": their, "ours": our}
+            differences.append(difference | {"differs": parts, "why": why})
     return differences
 
 

@@ -25,16 +25,22 @@ DIFFERENCES: Final[tuple[tuple[str, Callable[[Pair, Verdict, Verdict], bool]], .
 
 def why_different(pair: Pair, theirs: Verdict, ours: Verdict) -> str | None:
     """Return the reason of an intended difference, None where there is none."""
-    return next((why for why, applies in DIFFERENCES if applies(pair, theirs, ours)), None)
+    for why, applies in DIFFERENCES:
+        if applies(pair, theirs, ours):
+            return why
+    return None
 
 
 Row = Mapping[str, Any]
 
 
 def _shown_raw(_name: str, theirs: Row, ours: Row, parts: list[str]) -> bool:
-    return parts == ["vars"] and all(
-        _is_raw(value) for name, value in theirs["vars"].items() if ours["vars"].get(name) != value
-    )
+    if parts != ["vars"]:
+        return False
+    for name, value in theirs["vars"].items():
+        if ours["vars"].get(name) != value and not _is_raw(value):
+            return False
+    return True
 
 
 def _is_raw(value: object) -> bool:
@@ -77,4 +83,7 @@ def why_row_differs(
     """Return the reason why a row of a configuration differs, None where it should not."""
     if theirs is None or ours is None:
         return None
-    return next((why for why, applies in ROWS if applies(name, theirs, ours, parts)), None)
+    for why, applies in ROWS:
+        if applies(name, theirs, ours, parts):
+            return why
+    return None

@@ -186,4 +186,5 @@ def _is_empty() -> bool:
     from evaluations.models import TestSuite
     from prompts.models import Prompt, PromptTemplate
 
-    return not any(model.all_objects.exists() for model in (Prompt, PromptTemplate, TestSuite))
+    models = (Prompt, PromptTemplate, TestSuite)
+    return not any(model.all_objects.exists() for model in models)  # the trash counts too

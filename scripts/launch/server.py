@@ -18,6 +18,7 @@ __all__ = ["LOOPBACK", "LocalServer", "end_like_ctrl_c", "open_server", "url"]
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (named here, not bound)
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 KNOCK_SECONDS = 0.5
+LAST_PORT = 65535
 
 
 class LocalServer(ThreadedWSGIServer):
@@ -46,7 +47,9 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
 def url(host: str, port: int) -> str:
     """Return the address for a browser on this machine."""
     name = WILDCARDS.get(host, host)
-    return f"http://[{name}]:{port}/" if ":" in name else f"http://{name}:{port}/"
+    if ":" in name:  # IPv6
+        name = f"[{name}]"
+    return f"http://{name}:{port}/"
 
 
 def open_server(host: str, port: int) -> LocalServer:
@@ -92,7 +95,7 @@ def _explain(error: OSError, host: str, port: int) -> LaunchError:
 
 
 def _in_use(port: int) -> LaunchError:
-    other = port + 1 if port < 65535 else port - 1  # 65535 is the last port there is
+    other = port - 1 if port == LAST_PORT else port + 1
     return LaunchError(
         f"Port {port} is in use by another program. Stop that program, or choose another port, "
         f"for example: make run PORT={other}"

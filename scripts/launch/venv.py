@@ -135,8 +135,9 @@ def _make(venv: Path) -> None:
         check=False,
     )
     if made.returncode != 0:
-        lines = (made.stderr or made.stdout).strip().splitlines() or ["no reason given"]
-        raise LaunchError(f"The virtual environment {venv} could not be created: {lines[-1]}")
+        lines = (made.stderr or made.stdout).strip().splitlines()
+        reason = lines[-1] if lines else "no reason given"
+        raise LaunchError(f"The virtual environment {venv} could not be created: {reason}")
     step(f"Created {_shown(venv)} with Python {platform.python_version()}")
 
 
@@ -154,8 +155,10 @@ def _remove(venv: Path) -> None:
     """Remove what is in the way, if it is a virtual environment."""
     if not venv.exists() and not venv.is_symlink():
         return
+    is_folder = venv.is_dir() and not venv.is_symlink()
     is_venv = (venv / "pyvenv.cfg").is_file() or (venv / "bin" / "python").is_symlink()
-    if venv.is_symlink() or not venv.is_dir() or (any(venv.iterdir()) and not is_venv):
+    may_be_replaced = is_folder and (is_venv or not any(venv.iterdir()))
+    if not may_be_replaced:
         raise LaunchError(
             f"{venv} exists but is not a virtual environment that can be replaced. Move it away, "
             "then run the command again."
@@ -194,4 +197,6 @@ def _read(path: Path) -> str:
 
 
 def _shown(path: Path) -> str:
-    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+    if path.is_relative_to(ROOT):
+        return str(path.relative_to(ROOT))
+    return str(path)

@@ -50,5 +50,7 @@ def test_the_newest_python_that_a_django_supports_is_taken(monkeypatch):
 def test_no_python_for_a_django_is_one_sentence(monkeypatch):
     monkeypatch.setattr(other_django, "find_python", {"3.11": "/a"}.get)
 
-    with pytest.raises(LaunchError, match=r"^Django 6\.1 needs Python 3\.12 or newer, and none is"):
+    with pytest.raises(
+        LaunchError, match=r"^Django 6\.1 needs Python 3\.12 or newer, which is not installed\.$"
+    ):
         other_django._newest_python("6.1")

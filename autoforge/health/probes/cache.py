@@ -39,11 +39,11 @@ def _exercise_redis(url: str) -> str:
         _exercise(client)
     except (ConnectionInterrupted, RedisError, OSError) as error:
         cause = error.__cause__ or error
+        hint = "Start Redis, or correct REDIS_URL or REDIS_HOST; pages work without a cache."
+        if isinstance(cause, AuthenticationError):
+            hint = "Correct REDIS_PASSWORD, or the password in REDIS_URL."
         raise ProbeError(
-            f"Redis at {server_name(url)} is not responding ({type(cause).__name__})",
-            "Correct REDIS_PASSWORD, or the password in REDIS_URL."
-            if isinstance(cause, AuthenticationError)
-            else "Start Redis, or correct REDIS_URL or REDIS_HOST; pages work without a cache.",
+            f"Redis at {server_name(url)} is not responding ({type(cause).__name__})", hint
         ) from error
     return f"Redis at {server_name(url)}"
 

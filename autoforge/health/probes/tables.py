@@ -9,7 +9,7 @@ from autoforge.health.database import read_server_facts
 from autoforge.health.errors import ProbeError
 from core.database.drift import Difference, count_expected, find_differences
 
-SHOWN: Final = 10
+MAX_LISTED: Final = 10  # a database of another version differs in hundreds
 MIGRATE: Final = "Run `manage.py migrate`; if there is nothing to migrate, "
 RESTORE: Final = "restore the latest backup, or change the named objects to match their models."
 
@@ -37,13 +37,15 @@ def probe() -> str:
 
 
 def _describe(differences: Sequence[Difference]) -> str:
-    shown = "; ".join(str(difference) for difference in differences[:SHOWN])
-    more = len(differences) - SHOWN
-    return f"{shown}; and {more} more" if more > 0 else shown
+    text = "; ".join(map(str, differences[:MAX_LISTED]))
+    more = len(differences) - MAX_LISTED
+    if more > 0:
+        text += f"; and {more} more"
+    return text
 
 
 def _advise(differences: Sequence[Difference]) -> str:
     remedies = [difference.remedy for difference in differences]
-    if all(remedies):
+    if all(remedies):  # SQL that creates what is missing
         return f"run in `manage.py dbshell`: {' '.join(remedies)}"
     return RESTORE

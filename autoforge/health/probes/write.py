@@ -23,8 +23,9 @@ def probe() -> str:
         count = _write_and_roll_back(name)
     except DatabaseError as error:
         outage = find_outage(error)
+        cause = outage.cause if outage else error
         raise ProbeError(
-            f"a row cannot be written: {outage.cause if outage else error}",
+            f"a row cannot be written: {cause}",
             "Check that the database file and its folder are writable (or that the token is not "
             "read-only), that all migrations are applied, and that no other program holds the "
             "lock.",

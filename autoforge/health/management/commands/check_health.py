@@ -13,6 +13,7 @@ from autoforge.health.probes import PROBES
 from autoforge.health.report import HEALTHY, Report, run_probes
 
 COULD_NOT_ASK = 2
+MAX_SECONDS = 3600
 
 
 class Command(BaseCommand):
@@ -42,7 +43,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: object, **options: Any) -> None:
         """Run the probes, print what they found, and exit."""
-        names = _known(options["probe"])
+        names = _check_names(options["probe"])
         report = run_probes(names, timeout_seconds=_seconds(options["timeout"]))
         if options["format"] == "json":
             self.stdout.write(json.dumps(report.as_dict(), ensure_ascii=False, indent=2))
@@ -54,29 +55,35 @@ class Command(BaseCommand):
 
     def _print(self, report: Report) -> None:
         width = max(len(check.name) for check in report.checks)
+        healthy = 0
         for check in report.checks:
-            well = check.status == HEALTHY
-            mark = self.style.SUCCESS("ok  ") if well else self.style.ERROR("FAIL")
+            if check.status == HEALTHY:
+                healthy += 1
+                mark = self.style.SUCCESS("ok  ")
+            else:
+                mark = self.style.ERROR("FAIL")
             line = f"{mark}  {check.name:<{width}}  {check.duration_ms:>8.1f} ms  {check.detail}"
             self.stdout.write(line)
             if check.hint:
                 self.stdout.write(f"      {'':<{width}}               → {check.hint}")
-        good = sum(check.status == HEALTHY for check in report.checks)
         style = self.style.SUCCESS if report.status == HEALTHY else self.style.ERROR
-        summary = f"{report.status} ({report.environment}): {good} of {len(report.checks)} checks"
-        self.stdout.write(style(summary))
+        count = f"{healthy} of {len(report.checks)} checks"
+        self.stdout.write(style(f"{report.status} ({report.environment}): {count}"))
 
 
-def _known(names: list[str] | None) -> list[str] | None:
-    for name in names or []:
-        if name not in PROBES:
-            near = difflib.get_close_matches(name, PROBES, n=1)
-            meant = f" Did you mean {near[0]}?" if near else ""
-            raise CommandError(
-                f"Unknown probe '{name}'; available: {', '.join(PROBES)}.{meant}",
-                returncode=COULD_NOT_ASK,
-            )
-    return list(dict.fromkeys(names)) if names else None
+def _check_names(names: list[str] | None) -> list[str] | None:
+    """Return the names without repetition; None means all probes."""
+    if not names:
+        return None
+    for name in names:
+        if name in PROBES:
+            continue
+        text = f"Unknown probe '{name}'; available: {', '.join(PROBES)}."
+        near = difflib.get_close_matches(name, PROBES, n=1)
+        if near:
+            text += f" Did you mean {near[0]}?"
+        raise CommandError(text, returncode=COULD_NOT_ASK)
+    return list(dict.fromkeys(names))
 
 
 def _seconds(text: str) -> float:
@@ -84,7 +91,7 @@ def _seconds(text: str) -> float:
         seconds = float(text)
     except ValueError:
         seconds = math.nan
-    if not 0 < seconds <= 3600:
+    if not 0 < seconds <= MAX_SECONDS:  # not for NaN either
         raise CommandError(
             f"--timeout must be a number of seconds greater than 0 and at most 3600, not '{text}'.",
             returncode=COULD_NOT_ASK,

@@ -38,10 +38,9 @@ class Command(BaseCommand):
             self._print(facts)
 
     def _print(self, facts: dict[str, Any]) -> None:
-        for name in ("engine", "version", "location", "size_bytes"):
-            value = facts[name]
-            shown = f"{value:,}" if isinstance(value, int) else value
-            self.stdout.write(f"{name.replace('_bytes', ' (bytes)'):<14} {shown}")
+        for name in ("engine", "version", "location"):
+            self.stdout.write(f"{name:<14} {facts[name]}")
+        self.stdout.write(f"{'size (bytes)':<14} {facts['size_bytes']:,}")
         width = max((len(name) for name in facts["tables"]), default=0)
         self.stdout.write(f"\n{'table':<{width}} {'rows':>12}")
         for name, rows in facts["tables"].items():

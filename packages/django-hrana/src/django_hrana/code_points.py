@@ -59,7 +59,8 @@ def category(code: int, *, is_ascii: bool) -> Ranges:
     """
     if code in OPPOSITES:
         return complement(category(OPPOSITES[code], is_ascii=is_ascii))
-    return _matching(TESTS[code], ASCII_END if is_ascii else sys.maxunicode)
+    end = ASCII_END if is_ascii else sys.maxunicode
+    return _matching(TESTS[code], end)
 
 
 OPPOSITES: Final = {
@@ -122,4 +123,9 @@ def _lower_cases(*, is_ascii: bool) -> dict[int, int]:
     """Return each character that has another lower case, with it."""
     to_lower = _sre.ascii_tolower if is_ascii else _sre.unicode_tolower
     end = ASCII_END if is_ascii else sys.maxunicode
-    return {code: to_lower(code) for code in range(end + 1) if to_lower(code) != code}
+    lower_cases = {}
+    for code in range(end + 1):
+        lower = to_lower(code)
+        if lower != code:
+            lower_cases[code] = lower
+    return lower_cases

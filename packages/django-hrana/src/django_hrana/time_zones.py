@@ -165,4 +165,6 @@ def _years_by_kind(last: int) -> tuple[int, ...]:
     first: dict[tuple[int, bool], int] = {}
     for year in range(last + 60, last + 1, -1):
         first[_kind(year)] = year
-    return tuple(first[_kind(2000 + position)] for position in range(400))
+    # The calendar repeats after 400 years, and 2000 is a multiple of them.
+    kinds = map(_kind, range(2000, 2400))
+    return tuple(first[kind] for kind in kinds)

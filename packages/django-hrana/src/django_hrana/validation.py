@@ -67,8 +67,9 @@ def _faults(settings: Mapping[str, Any], alias: str) -> Iterator[CheckMessage]:
 
 
 def _url(value: object, where: str, number: str, hint: str) -> Iterator[CheckMessage]:
+    url = value if isinstance(value, str) else ""
     try:
-        driver.Endpoint.parse(value if isinstance(value, str) else "")
+        driver.Endpoint.parse(url)
     except driver.InterfaceError as error:
         yield Error(f"{where} is improperly configured: {error}.", hint=hint, id=f"libsql.{number}")
 

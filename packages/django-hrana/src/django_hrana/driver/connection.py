@@ -495,7 +495,7 @@ class Connection:
             return self._run_from_begin(request, len(prefix), close=close)
 
         result = self._try(run_all, is_read=is_read)
-        result.check_length(len(steps) + 1 if is_transaction else len(steps))
+        result.check_length(len(steps) + int(is_transaction))  # the ROLLBACK at the end
         _step, error = result.first_error()
         if error is not None:
             raise error

@@ -105,6 +105,8 @@ class Column(Struct, frozen=True):
 
 
 NULL: Final = Null()
+POSITIVE_INFINITY: Final = Literal("9e999")
+NEGATIVE_INFINITY: Final = Literal("(-9e999)")
 
 
 def encode(value: object) -> Cell | Literal:
@@ -140,7 +142,7 @@ def _encode_float(value: float) -> Cell | Literal:
         return NULL  # as SQLite does
     if not math.isfinite(value):
         # JSON has no infinity. SQL has none either, but a number that overflows becomes it.
-        return Literal("9e999" if value > 0 else "(-9e999)")
+        return POSITIVE_INFINITY if value > 0 else NEGATIVE_INFINITY
     number = float(value)
     text = repr(number)
     is_short = len(text) <= SHORT and "e" not in text
