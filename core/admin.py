@@ -151,14 +151,15 @@ def map_fields(fieldsets: Any, change: Callable[[Any], Any]) -> Any:
     def change_entry(entry: object) -> Any:
         if not isinstance(entry, list | tuple):
             return change(entry)
-        line = map(change, entry)  # several fields on one line of the form
-        return tuple(field for field in line if field is not None)
+        # Several fields on one line of the form.
+        fields = [change(field) for field in entry]
+        return tuple(filter(None, fields))
 
     mapped = []
     for title, options in fieldsets:
         # Each once: Django's checks refuse a fieldset that names a field twice.
         fields = dict.fromkeys(map(change_entry, options["fields"]))
-        remaining = tuple(field for field in fields if field not in (None, ()))
+        remaining = tuple(filter(None, fields))
         mapped.append((title, {**options, "fields": remaining}))
     return mapped
 

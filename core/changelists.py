@@ -248,8 +248,9 @@ def _describe(name: str, value: str) -> str:
 
 
 def _shorten(text: str) -> str:
-    signs = [sign if sign.isprintable() else "�" for sign in text[:EXCERPT]]
-    plain = "".join(signs)
+    plain = ""
+    for sign in text[:EXCERPT]:
+        plain += sign if sign.isprintable() else "�"
     if len(text) > EXCERPT:
         return f"{plain}…"
     return plain

@@ -17,7 +17,8 @@ WHITESPACE = (
 def not_blank(field: str) -> Q:
     """Return the condition "`field` holds more than white space"."""
     # CHAR(9, 10, …) rather than the characters themselves: a schema that every tool can print.
-    spaces = Func(*(Value(ord(space)) for space in WHITESPACE), function="CHAR")
+    codes = [Value(ord(space)) for space in WHITESPACE]
+    spaces = Func(*codes, function="CHAR")
     trimmed = Func(F(field), spaces, function="TRIM", output_field=CharField())
     return ~Q(Exact(trimmed, Value("")))
 

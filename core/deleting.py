@@ -55,22 +55,23 @@ class DeleteSelected(BulkAction):
         _objects, counts, denied, protected = admin.get_deleted_objects(rows, request)
         if denied or protected:
             return Question(refusal=_refusal(denied, protected))
-        together = ", ".join(f"{count} {name}" for name, count in counts.items())
-        lost = _("This permanently deletes: %(rows)s. It cannot be undone.") % {"rows": together}
+        parts = [f"{count} {name}" for name, count in counts.items()]
+        text = _("This permanently deletes: %(rows)s. It cannot be undone.")
+        lost = text % {"rows": ", ".join(parts)}
         return Question(sentences=[lost])
 
     def run(self, admin: Any, request: HttpRequest, rows: QuerySet[Any], values: Any) -> BulkResult:
         """Delete a chunk at once, or row by row where one of them is refused."""
         if hasattr(admin, "describe_deletion"):
             rows = rows.filter(deleted_at__isnull=True)
-        listed = list(rows)
+        chunk = list(rows)
         try:
             with transaction.atomic():
-                log_deletions(request, listed)
+                log_deletions(request, chunk)
                 admin.delete_queryset(request, rows)
         except REFUSALS:
-            return change_each(listed, lambda row: self._delete(admin, request, row))
-        return BulkResult(changed=len(listed))
+            return change_each(chunk, lambda row: self._delete(admin, request, row))
+        return BulkResult(changed=len(chunk))
 
     def _delete(self, admin: Any, request: HttpRequest, row: Any) -> bool:
         log_deletions(request, [row])
@@ -91,10 +92,9 @@ def _refusal(denied: Any, protected: Any) -> str:
             "delete: %(names)s."
         )
         return sentence % {"names": names}
-    shown = ", ".join(map(str, protected[:10]))
-    count = len(protected)
+    names = ", ".join(map(str, protected[:10]))
     sentence = _("%(count)d other rows depend on them and are protected: %(names)s.")
-    return sentence % {"count": count, "names": shown}
+    return sentence % {"count": len(protected), "names": names}
 
 
 class RestoreSelected(BulkAction):

@@ -58,10 +58,11 @@ class AlterTexts(Operation):
         model = state.models[app_label, self.model_name.lower()]
         for name, texts in self.fields.items():
             model.fields[name] = _reword(model.fields[name], texts)
-        constraints = model.options.get("constraints", ())
-        model.options["constraints"] = [
-            _reword(rule, self.constraints.get(rule.name, {})) for rule in constraints
-        ]
+        constraints = []
+        for rule in model.options.get("constraints", ()):
+            texts = self.constraints.get(rule.name, {})
+            constraints.append(_reword(rule, texts))
+        model.options["constraints"] = constraints
 
     def database_forwards(
         self,

@@ -12,13 +12,17 @@ COMMITTED_TEMPLATES = frozenset({".env.example", ".env.staging", ".env.productio
 
 def find_env_files(folder: Path) -> list[Path]:
     """Return `.env` and `.env.*` in `folder`, without the committed templates."""
-    paths = [*folder.glob(".env"), *folder.glob(".env.*")]
-    return sorted(path for path in paths if path.is_file() and path.name not in COMMITTED_TEMPLATES)
+    files = []
+    for path in (*folder.glob(".env"), *folder.glob(".env.*")):
+        if path.is_file() and path.name not in COMMITTED_TEMPLATES:
+            files.append(path)
+    return sorted(files)
 
 
 def readable_by_others(paths: Iterable[Path]) -> list[Path]:
     """Return the files that their group or everybody may read or write."""
-    return [path for path in paths if _mode(path) & (stat.S_IRWXG | stat.S_IRWXO)]
+    others = stat.S_IRWXG | stat.S_IRWXO
+    return [path for path in paths if _mode(path) & others]
 
 
 def writable_by_all(path: Path) -> bool:

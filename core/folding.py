@@ -31,8 +31,11 @@ def _marked() -> Iterator[tuple[str, str]]:
             whole = unicodedata.normalize("NFKC", base + marks[0])
             if len(whole) != 1:
                 continue
-            for letter in filter(None, (base, halves.get(base))):
-                yield from ((letter + mark, whole) for mark in marks)
+            for mark in marks:
+                yield base + mark, whole
+            if base in halves:  # letters of half width have marks of either width, too
+                for mark in marks:
+                    yield halves[base] + mark, whole
 
 
 def _singles(numbers: Iterable[int]) -> Iterator[tuple[str, str]]:
@@ -66,9 +69,10 @@ for _source, _target in FOLDS:
 
 def make_pattern(word: str) -> str:
     """Return a regular expression that finds a folded word in a text that is not folded."""
-    return "".join(_choose(_SOURCES.get(letter, [letter])) for letter in word)
-
-
-def _choose(letters: list[str]) -> str:
-    longest_first = sorted(letters, key=len, reverse=True)
-    return f"(?:{'|'.join(map(re.escape, longest_first))})"
+    parts = []
+    for letter in word:
+        spellings = _SOURCES.get(letter, [letter])
+        longest_first = sorted(spellings, key=len, reverse=True)  # `re` takes the first that fits
+        alternatives = "|".join(map(re.escape, longest_first))
+        parts.append(f"(?:{alternatives})")
+    return "".join(parts)

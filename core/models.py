@@ -141,7 +141,9 @@ class SoftDeleteQuerySet(TimestampedQuerySet[ModelT]):
     def delete(self) -> Deleted:
         """Mark the rows as deleted; return how many were not so before."""
         count = self.alive().update(deleted_at=Now())
-        return count, ({self.model._meta.label: count} if count else {})
+        if count == 0:
+            return 0, {}
+        return count, {self.model._meta.label: count}
 
     def restore(self) -> int:
         """Take the mark off; return how many rows had it."""

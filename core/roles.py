@@ -54,9 +54,9 @@ def grant(apps: Any, using: str, app_label: str, grants: Grants) -> dict[str, tu
         # Of this app alone: what somebody added from another app stays.
         current = group.permissions.filter(content_type__app_label=app_label)
         current_names = {row.codename for row in current}
-        missing = sorted(granted - current_names)
-        extra = sorted(current_names - granted)
-        group.permissions.add(*(of_app[name] for name in missing))
-        group.permissions.remove(*(of_app[name] for name in extra))
+        missing = granted - current_names
+        extra = current_names - granted
+        group.permissions.add(*[of_app[name] for name in missing])
+        group.permissions.remove(*[of_app[name] for name in extra])
         counts[role] = (len(missing), len(extra))
     return counts

@@ -42,6 +42,7 @@ def check_row(row: models.Model) -> None:
 
 def _refusal(row: models.Model, error: ValidationError) -> InvalidInputError:
     messages = {field: "; ".join(texts) for field, texts in error.message_dict.items()}
+    # Django keeps what is wrong with the whole row under __all__, which says nothing to people.
     of_the_row = messages.pop(NON_FIELD_ERRORS, "")
     if of_the_row:
         messages[row._meta.verbose_name_raw] = of_the_row

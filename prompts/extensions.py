@@ -108,12 +108,11 @@ def unregister_check(name: str) -> None:
 
 def run_checks(candidate: Candidate) -> tuple[Verdict, ...]:
     """Return what each registered check says."""
-    return tuple(_ask(name, check, candidate) for name, check in _checks.items())
-
-
-def _ask(name: str, check: ReleaseCheck, candidate: Candidate) -> Verdict:
-    verdict = check(candidate)
-    return Verdict(passed=verdict.passed, reason=verdict.reason, check=name)
+    verdicts = []
+    for name, check in _checks.items():
+        verdict = check(candidate)
+        verdicts.append(Verdict(passed=verdict.passed, reason=verdict.reason, check=name))
+    return tuple(verdicts)
 
 
 def register_panel(panel: Panel) -> None:
@@ -149,4 +148,7 @@ def register_scores(make: Callable[[], object]) -> None:
 
 def score_source() -> object | None:
     """Return the registered expression, None where there is none."""
-    return _scores[0]() if _scores else None
+    if not _scores:
+        return None
+    make = _scores[0]
+    return make()

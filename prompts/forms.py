@@ -1,6 +1,5 @@
 """The admin's forms of prompts and templates."""
 
-from collections.abc import Iterable
 from typing import Any, cast
 
 from django import forms
@@ -108,7 +107,9 @@ class PromptForm(ModelForm):
     def _get_validation_exclusions(self) -> set[str]:
         # An empty name is not the model's business: the service makes one.
         excluded: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]  # Django's own
-        return excluded if self.cleaned_data.get("name") else excluded | {"name"}
+        if not self.cleaned_data.get("name"):
+            excluded.add("name")
+        return excluded
 
     def clean(self) -> dict[str, Any]:
         """Refuse a stale edit and a broken contract; what was typed stays here."""
@@ -124,8 +125,11 @@ class PromptForm(ModelForm):
             # Nine digits: more than any prompt has versions, and no number grows without end.
             cleaned["expected_version"] = int(seen_version[:9])
             cleaned["expected_updated"] = seen_updated
-        began, updated = cleaned.get("expected_version"), cleaned.get("expected_updated")
-        newest = Prompt.all_objects.filter(pk=self.instance.pk).first() if began else None
+        began = cleaned.get("expected_version")
+        updated = cleaned.get("expected_updated")
+        if not began:
+            return  # a new prompt
+        newest = Prompt.all_objects.filter(pk=self.instance.pk).first()
         if newest is None:
             return
         is_stale = began != newest.current_version
@@ -147,9 +151,11 @@ class PromptForm(ModelForm):
         raise forms.ValidationError(text, code="stale", params=params)
 
     def _differs(self, cleaned: dict[str, object], newest: Prompt) -> bool:
-        return any(
-            not is_same(cleaned.get(name), getattr(newest, name)) for name in PromptForm.Meta.fields
-        )
+        for name in PromptForm.Meta.fields:
+            value = cleaned.get(name)
+            if not is_same(value, getattr(newest, name)):
+                return True
+        return False
 
     def _check_contract(self, cleaned: dict[str, object]) -> None:
         wording: dict[str, Any] = {}
@@ -206,16 +212,16 @@ def template_fields(template: PromptTemplate) -> type[forms.Form]:
             help_text=_("Title of the new prompt."),
         )
     }
-    for parameter in _declared(template.parameters):
-        fields[f"value_{parameter['name']}"] = _parameter_field(parameter)
+    parameters: Any = template.parameters
+    for parameter in parameters:
+        # A row from before parameters were checked may hold anything.
+        if isinstance(parameter, dict) and parameter.get("name"):
+            name = parameter["name"]
+            fields[f"value_{name}"] = _build_parameter_field(parameter)
     return type("ParametersForm", (forms.Form,), fields)
 
 
-def _declared(parameters: Any) -> Iterable[dict[str, Any]]:
-    return [entry for entry in parameters if isinstance(entry, dict) and entry.get("name")]
-
-
-def _parameter_field(parameter: dict[str, object]) -> forms.Field:
+def _build_parameter_field(parameter: dict[str, object]) -> forms.Field:
     common: dict[str, Any] = {
         "label": parameter["name"],
         "required": False,

@@ -132,7 +132,9 @@ def get_prompt(name: str, *, label: str = PRODUCTION, version: int | None = None
         >>> get_prompt("support-reply", label="latest").number
         2
     """
-    key = _key(name, label if version is None else "", version)
+    if version is not None:
+        label = ""  # it does not count: the value is kept once, whatever the label
+    key = _key(name, label, version)
     return remember(key, lambda: _load(name, label, version))
 
 

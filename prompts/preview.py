@@ -110,11 +110,13 @@ def _stand_in(variable: Variable) -> object:
 
 
 def _problem(problem: Problem) -> dict[str, object]:
-    about_variables = problem.code.startswith(services.OF_VARIABLES)
+    field = "content"
+    if problem.code.startswith(services.OF_VARIABLES):
+        field = "variables"
     return {
         "text": say(problem),
         "code": problem.code,
-        "field": "variables" if about_variables else "content",
+        "field": field,
         "line": problem.place.line,
         "column": problem.place.column,
         "message": problem.place.message,

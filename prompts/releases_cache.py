@@ -111,7 +111,8 @@ def _remember_local(key: str, load: Callable[[], ValueT]) -> ValueT:
     values: dict[str, Any] = getattr(_local, "values", {})
     if getattr(_local, "state", None) != state or len(values) > MOST_LOCAL:
         values = {}
-        _local.values, _local.state = values, state
+        _local.values = values
+        _local.state = state
     if key not in values:
         values[key] = load()
     value: ValueT = values[key]

@@ -109,7 +109,9 @@ def find_released(name: str, *, label: str = "", number: int | None = None) -> P
         rows = rows.filter(labels__name=label)
     versions = list(rows.order_by("prompt__created_at")[:3])
     # A name is unique and goes before titles, of which several prompts may have the same.
-    matches = [version for version in versions if version.prompt.name == name] or versions
+    matches = [version for version in versions if version.prompt.name == name]
+    if not matches:
+        matches = versions
     if len(matches) != 1:
         raise _why_not_released(name, label, number)
     return matches[0]
@@ -117,8 +119,10 @@ def find_released(name: str, *, label: str = "", number: int | None = None) -> P
 
 def _why_not_released(name: str, label: str, number: int | None) -> NotFoundError:
     rows = Prompt.objects.filter(Q(name=name) | Q(title=name))
-    prompts = list(rows.prefetch_related("labels")[:10])
-    prompts = [prompt for prompt in prompts if prompt.name == name] or prompts
+    candidates = list(rows.prefetch_related("labels")[:10])
+    prompts = [prompt for prompt in candidates if prompt.name == name]
+    if not prompts:
+        prompts = candidates
     if not prompts:
         names = Prompt.objects.order_by("-updated_at").values_list("name", flat=True)[:1000]
         near = nearest(name, names)
@@ -135,7 +139,8 @@ def _why_not_released(name: str, label: str, number: int | None) -> NotFoundErro
         return NotFoundError(
             "prompt.version-missing-of", name=prompt.name, number=number, newest=newest
         )
-    labels = ", ".join([LATEST, *(row.name for row in prompt.labels.all())])
+    names_of_labels = [row.name for row in prompt.labels.all()]
+    labels = ", ".join([LATEST, *names_of_labels])
     return NotFoundError("prompt.label-missing", name=prompt.name, label=label[:100], labels=labels)
 
 

@@ -208,7 +208,8 @@ def call(target: str, *arguments: object, seconds: float = SECONDS) -> Any:
     module, _, name = target.partition(":")
     left = _allowance.get()
     if left is None:
-        return _pool.run(_Call(), _patience.get(), module, name, seconds, arguments)[0]
+        result, _used = _pool.run(_Call(), _patience.get(), module, name, seconds, arguments)
+        return result
     check_allowance()
     allowed = min(seconds, left[0])
     left[0] -= allowed  # unless it comes back and says that it took less
@@ -225,4 +226,5 @@ async def call_async(target: str, *arguments: object, seconds: float = SECONDS) 
         RuntimeError: the function raised something.
     """
     module, _, name = target.partition(":")
-    return (await _pool.run_async(module, name, seconds, arguments))[0]
+    result, _used = await _pool.run_async(module, name, seconds, arguments)
+    return result

@@ -73,9 +73,8 @@ class Worker:
             EOFError: the worker had given up before the call began; another one can do it.
             RuntimeError: the function raised something; that is a bug of it.
         """
-        kind, result, used = self._exchange(
-            pickle.dumps((module, name, seconds, arguments)), seconds
-        )
+        message = pickle.dumps((module, name, seconds, arguments))
+        kind, result, used = self._exchange(message, seconds)
         if kind == MEMORY:
             raise self._too_large()
         if kind != DONE:

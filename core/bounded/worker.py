@@ -84,20 +84,25 @@ def _begin(seconds: float) -> None:
 
 def receive(channel: socket.socket) -> bytes | None:
     """Return the next message, None where the other side is gone."""
-    head = _exactly(channel, LENGTH.size)
-    return None if head is None else _exactly(channel, LENGTH.unpack(head)[0])
+    head = _receive_exactly(channel, LENGTH.size)
+    if head is None:
+        return None
+    (size,) = LENGTH.unpack(head)
+    return _receive_exactly(channel, size)
 
 
-def _exactly(channel: socket.socket, size: int) -> bytes | None:
-    held = bytearray(size)
-    view, have = memoryview(held), 0
-    while have < size:
-        count = channel.recv_into(view[have:])
+def _receive_exactly(channel: socket.socket, size: int) -> bytes | None:
+    # A socket gives what has come so far: a long message takes several reads.
+    buffer = bytearray(size)
+    view = memoryview(buffer)
+    received = 0
+    while received < size:
+        count = channel.recv_into(view[received:])
         if not count:
             return None
-        have += count
+        received += count
     view.release()
-    return bytes(held)
+    return bytes(buffer)
 
 
 def send(channel: socket.socket, message: bytes) -> None:

@@ -101,7 +101,9 @@ class BulkAction:
             request: of the person.
             rows: all that are selected; None where what was sent has been checked with them.
         """
-        return self.form_class(data) if self.form_class else None
+        if self.form_class is None:
+            return None
+        return self.form_class(data)
 
     def ask(self, admin: Any, request: HttpRequest, rows: QuerySet[Any]) -> Question:
         """Return what the page says before it is carried out."""

@@ -105,7 +105,8 @@ class Job:
         self.position += rows
         self.changed += outcome.changed
         self.failed += len(outcome.failures)
-        self.failures += list(outcome.failures)[: NAMED - len(self.failures)]
+        room = NAMED - len(self.failures)
+        self.failures += outcome.failures[:room]
 
     def save(self, token: str | None = None) -> str:
         """Keep the job; return the token it is found by.
@@ -128,7 +129,7 @@ class Job:
         if "keys" not in stored:
             return None
         values = {name: stored[name] for name in cls.__slots__}
-        values["failures"] = [(name, reason) for name, reason in values["failures"]]
+        values["failures"] = [tuple(failure) for failure in values["failures"]]  # JSON has lists
         return cls(**values)
 
     @staticmethod
@@ -147,7 +148,7 @@ def select_keys(queryset: QuerySet[Any]) -> list[object]:
     if len(keys) > MOST_ROWS:
         count = f"{queryset.count():,}"
         raise ApplicationError("bulk.too-many", count=count, most=f"{MOST_ROWS:,}")
-    return list(dict.fromkeys(keys))
+    return list(dict.fromkeys(keys))  # a filter over a join names a row several times
 
 
 def find_rows(admin: Any, keys: Iterable[Any]) -> QuerySet[Any]:
@@ -183,7 +184,9 @@ def advance(
             chunk = job.keys[job.position : job.position + CHUNK]
             if chunk:
                 form = action.build_form(as_data(job.values), admin, request)
-                values = form.cleaned_data if form is not None and form.is_valid() else {}
+                values: dict[str, Any] = {}
+                if form is not None and form.is_valid():
+                    values = form.cleaned_data
                 outcome = action.run(admin, request, find_rows(admin, chunk), values)
                 job.add(outcome, len(chunk))
             if token:
@@ -221,8 +224,10 @@ def change_each(rows: Iterable[RowT], change: Callable[[RowT], object]) -> BulkR
     failures: list[Failure] = []
     for row in rows:
         try:
+            # A savepoint: after an error the rows before are still to be committed.
             with transaction.atomic():
-                changed += bool(change(row))
+                if change(row):
+                    changed += 1
         except REFUSALS as error:
             failures.append((str(row), explain(error)))
     return BulkResult(changed=changed, failures=failures)
@@ -241,7 +246,11 @@ def explain(error: Exception) -> str:
 
 def split_trash(rows: Iterable[TrashableT]) -> tuple[list[TrashableT], list[Failure]]:
     """Return the rows that are in use, and a failure for each that is in the trash."""
-    listed = list(rows)
-    deleted = [row for row in listed if row.deleted_at is not None]
-    in_use = [row for row in listed if row.deleted_at is None]
-    return in_use, [(str(row), _("it is in the trash; restore it first")) for row in deleted]
+    in_use = []
+    failures = []
+    for row in rows:
+        if row.deleted_at is None:
+            in_use.append(row)
+        else:
+            failures.append((str(row), _("it is in the trash; restore it first")))
+    return in_use, failures

@@ -31,14 +31,19 @@ def read_migrations() -> Migrations:
     loader = executor.loader
     plan = executor.migration_plan(loader.graph.leaf_nodes())
     applied = set(loader.applied_migrations)
+    pending = {(migration.app_label, migration.name) for migration, _is_backwards in plan}
+    unknown = set()
+    for app, name in applied - set(loader.disk_migrations):
+        # The rows of an app that is installed no more stay in the table, and harm nobody.
+        if app in loader.migrated_apps:
+            unknown.add((app, name))
     return Migrations(
-        applied=_names(applied),
-        pending=_names({(migration.app_label, migration.name) for migration, _ in plan}),
-        unknown=_names(
-            key for key in applied - set(loader.disk_migrations) if key[0] in loader.migrated_apps
-        ),
+        applied=_join_names(applied),
+        pending=_join_names(pending),
+        unknown=_join_names(unknown),
     )
 
 
-def _names(keys: Iterable[tuple[str, str]]) -> tuple[str, ...]:
-    return tuple(sorted(f"{app}.{name}" for app, name in keys))
+def _join_names(keys: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    names = [f"{app}.{name}" for app, name in keys]
+    return tuple(sorted(names))

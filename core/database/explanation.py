@@ -21,7 +21,9 @@ def explain(error: BaseException) -> str | None:
         error: Django's error or the driver's.
     """
     outage = find_outage(error)
-    return outage.sentence if outage else describe_schema_fault(error)
+    if outage is None:
+        return describe_schema_fault(error)
+    return outage.sentence
 
 
 def describe_schema_fault(error: BaseException) -> str | None:
@@ -35,6 +37,7 @@ def describe_schema_fault(error: BaseException) -> str | None:
     """
     if not isinstance(error, Error) or isinstance(error, IntegrityError):
         return None
+    # After an error Django lets no query through before the transaction is rolled back.
     if connection.in_atomic_block:
         return None
     try:

@@ -112,8 +112,10 @@ def is_refusal(error: BaseException | None) -> bool:
     Args:
         error: Django's error or the driver's; one that no driver raised is no refusal.
     """
-    of_driver = any(isinstance(cause, driver.Error | sqlite3.Error) for cause in _chain(error))
-    return of_driver and find_outage(error) is None
+    for cause in _chain(error):
+        if isinstance(cause, driver.Error | sqlite3.Error):
+            return find_outage(error) is None
+    return False
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -258,10 +260,13 @@ FILE_ERRORS: Final[Mapping[int, Callable[[sqlite3.Error], Outage]]] = {
 
 
 def _of_file(error: sqlite3.Error) -> Outage | None:
-    code = getattr(error, "sqlite_errorcode", None)  # errors of Python's own module have none
-    if code is None or code & PRIMARY_CODE not in FILE_ERRORS:
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None:  # Python's own module raised it, not SQLite
         return None
-    return FILE_ERRORS[code & PRIMARY_CODE](error)
+    describe = FILE_ERRORS.get(code & PRIMARY_CODE)
+    if describe is None:
+        return None
+    return describe(error)
 
 
 # --- where it is
@@ -282,8 +287,11 @@ def show_path(path: Path | None = None) -> str:
     Args:
         path: the SQLite file if not given; "the database" where it is no file.
     """
-    path = path or database_file()
+    if path is None:
+        path = database_file()
     if path is None:
         return "the database"
     root = Path(settings.BASE_DIR)
-    return str(path.relative_to(root) if path.is_relative_to(root) else path)
+    if path.is_relative_to(root):
+        path = path.relative_to(root)
+    return str(path)

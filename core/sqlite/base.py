@@ -75,7 +75,8 @@ class Cursor(base.SQLiteCursorWrapper):
             # Inside of a transaction it would be in vain: what it read is out of date by now.
             if not _is_busy(error) or self.connection.in_transaction:
                 raise
-            return _outwait(lambda: run(query, params), error, self.limit_seconds - SILENT_SECONDS)
+            seconds = self.limit_seconds - SILENT_SECONDS  # SQLite has waited the rest already
+            return _outwait(lambda: run(query, params), error, seconds)
 
     def executemany(self, query: str, param_list: Any) -> Any:
         """Run a statement for each of many rows."""
@@ -89,6 +90,7 @@ class Cursor(base.SQLiteCursorWrapper):
 
 def _is_busy(error: sqlite3.Error) -> bool:
     code = getattr(error, "sqlite_errorcode", 0)
+    # Not SQLITE_BUSY_SNAPSHOT: what a transaction has read is out of date, and waiting is in vain.
     return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_RECOVERY)
 
 
@@ -141,6 +143,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if self._may_create or not self._is_plain_file:
             return params
         path = Path(params["database"]).absolute()
+        # SQLite makes a file that is not there, unless a URI says mode=rw.
         return params | {"database": f"{path.as_uri()}?mode=rw"}
 
     @property

@@ -15,9 +15,13 @@ FORMULA: Final = re.compile(r"'*[=+\-@\t\r]")
 
 def escape_formula(cell: object) -> object:
     """Return a cell that no spreadsheet takes for a formula."""
-    return f"'{cell}" if isinstance(cell, str) and FORMULA.match(cell) else cell
+    if isinstance(cell, str) and FORMULA.match(cell):
+        return f"'{cell}"
+    return cell
 
 
 def unescape_formula(cell: str) -> str:
     """Return a cell of a table of ours as it was."""
-    return cell[1:] if cell.startswith("'") and FORMULA.match(cell) else cell
+    if cell.startswith("'") and FORMULA.match(cell):
+        return cell[1:]
+    return cell

@@ -18,7 +18,8 @@ NOT_SPACE: Final = re.compile(r"[^ \t\r\n]")
 LINE_END: Final = re.compile(r"\r\n|\n|\r")
 LONGEST_NUMBER: Final = 4000  # characters; Python refuses to read more than 4300 digits
 
-Found = tuple[int, object]  # the line where a record begins, and what stands there
+PlacedValue = tuple[int, object]
+"""The line where a record begins, and its value."""
 
 
 def _read_integer(digits: str) -> int | InvalidValue:
@@ -78,7 +79,7 @@ def _refuse_many_values(text: str, limits: Limits) -> None:
         raise UnreadableError("file.too-many-values", limit=f"{limits.values:,}")
 
 
-def _collect(values: Iterator[Found], limits: Limits) -> list[Record]:
+def _collect(values: Iterator[PlacedValue], limits: Limits) -> list[Record]:
     records: list[Record] = []
     for line, value in values:
         if len(records) == limits.records:
@@ -87,7 +88,7 @@ def _collect(values: Iterator[Found], limits: Limits) -> list[Record]:
     return records
 
 
-def _lines(text: str) -> Iterator[Found]:
+def _lines(text: str) -> Iterator[PlacedValue]:
     start, line = 0, 1
     while begins := NOT_SPACE.search(text, start):
         line += count_lines(text, start, begins.start())
@@ -155,7 +156,7 @@ class _Cursor:
         return UnreadableError("file.at", line=line, column=column, what=what)
 
 
-def _records(cursor: _Cursor, lists: Collection[str]) -> Iterator[Found]:
+def _records(cursor: _Cursor, lists: Collection[str]) -> Iterator[PlacedValue]:
     first = cursor.peek()
     if not first:
         raise UnreadableError("json.empty-file")
@@ -167,7 +168,7 @@ def _records(cursor: _Cursor, lists: Collection[str]) -> Iterator[Found]:
         raise cursor.error(Sentence("json.trailing"))
 
 
-def _items(cursor: _Cursor) -> Iterator[Found]:
+def _items(cursor: _Cursor) -> Iterator[PlacedValue]:
     following = cursor.take("[", "json.list")
     if cursor.peek() == "]":
         following = cursor.take("]", "json.after-object")
@@ -177,7 +178,7 @@ def _items(cursor: _Cursor) -> Iterator[Found]:
         following = cursor.take(",]", "json.after-object")
 
 
-def _object(cursor: _Cursor, lists: Collection[str]) -> Iterator[Found]:
+def _object(cursor: _Cursor, lists: Collection[str]) -> Iterator[PlacedValue]:
     """Yield the records of an object's list; an object without such a list is a record itself."""
     line = cursor.line
     pairs: list[tuple[str, object]] = []

@@ -41,7 +41,9 @@ def describe_depth(template: str) -> Sentence:
 def kind(value: object) -> Sentence:
     """Return what sort of value this is, for a sentence."""
     template = KINDS.get(type(value))
-    return Sentence(template) if template else Sentence("kind.other", name=type(value).__name__)
+    if template is None:
+        return Sentence("kind.other", name=type(value).__name__)
+    return Sentence(template)
 
 
 def plain(value: object, depth: int = 0) -> object:

@@ -92,12 +92,14 @@ def read_workbook(raw: bytes, limits: Limits, sheet: str = "") -> Table:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
             _check_archive(archive, limits)
             book = _read_book(archive, limits)
-            return build_table(_rows(book, _find_sheet(book, sheet)), limits, unit="row")
+            rows = _rows(book, _find_sheet(book, sheet))
+            return build_table(rows, limits, unit="row")
     except UnreadableError:
         raise
     except DAMAGE as error:
-        is_archive = zipfile.is_zipfile(io.BytesIO(raw))
-        raise UnreadableError("workbook.damaged" if is_archive else "workbook.not-one") from error
+        if not zipfile.is_zipfile(io.BytesIO(raw)):
+            raise UnreadableError("workbook.not-one") from error
+        raise UnreadableError("workbook.damaged") from error
 
 
 def _check_archive(archive: zipfile.ZipFile, limits: Limits) -> None:
@@ -108,10 +110,13 @@ def _check_archive(archive: zipfile.ZipFile, limits: Limits) -> None:
             raise UnreadableError(sentence)
     if "xl/workbook.xml" not in names:
         raise UnreadableError("workbook.not-one")
-    if any(entry.flag_bits & 1 for entry in entries):
-        raise UnreadableError("workbook.encrypted")
+    unpacked_bytes = 0
+    for entry in entries:
+        if entry.flag_bits & 1:  # APPNOTE, 4.4.4: it is encrypted
+            raise UnreadableError("workbook.encrypted")
+        unpacked_bytes += entry.file_size
     # The archive's word is enough: no more of a part is unpacked than it says.
-    if sum(entry.file_size for entry in entries) > limits.unpacked_bytes:
+    if unpacked_bytes > limits.unpacked_bytes:
         raise UnreadableError("workbook.unpacked", limit=limits.unpacked_bytes // MEBIBYTE)
 
 
@@ -122,8 +127,10 @@ def _read_book(archive: zipfile.ZipFile, limits: Limits) -> _Book:
     book.read("xl/_rels/workbook.xml.rels", relations)
     for _, attributes in relations.tags:
         # A target is relative to the workbook's folder, or absolute in the archive.
-        part = posixpath.normpath(posixpath.join("/xl", attributes.get("Target", ""))).lstrip("/")
-        kind = attributes.get("Type", "").rpartition("/")[2]
+        target = posixpath.join("/xl", attributes.get("Target", ""))
+        part = posixpath.normpath(target).lstrip("/")
+        # Two address spaces have the same types (transitional and strict): the last word decides.
+        _space, _slash, kind = attributes.get("Type", "").rpartition("/")
         if kind == "worksheet":
             parts[attributes.get("Id", "")] = part
         elif kind == "sharedStrings":
@@ -136,20 +143,30 @@ def _read_book(archive: zipfile.ZipFile, limits: Limits) -> _Book:
         if name == "workbookPr":
             book.is_1904 = attributes.get("date1904") in ("1", "true", "on")
             continue
-        ids = [value for key, value in attributes.items() if key.endswith(":id")]
-        part = parts.get(ids[0], "") if ids else ""
+        relation = _find_relation(attributes)
+        part = parts.get(relation, "") if relation else ""
         if part:  # a chart is a sheet too, and no worksheet
             hidden = attributes.get("state", "visible") != "visible"
             book.sheets.append(_Sheet(name=attributes.get("name", ""), part=part, hidden=hidden))
     return book
 
 
+def _find_relation(attributes: dict[str, str]) -> str:
+    """Return the key of a sheet's relation, "" where it has none."""
+    for key, value in attributes.items():
+        if key.endswith(":id"):  # any prefix may stand for the namespace of relations
+            return value
+    return ""
+
+
 def _find_sheet(book: _Book, name: str) -> _Sheet:
     if not book.sheets:
         raise UnreadableError("workbook.damaged")
     if not name:
-        visible = [sheet for sheet in book.sheets if not sheet.hidden]
-        return (visible or book.sheets)[0]
+        for sheet in book.sheets:
+            if not sheet.hidden:
+                return sheet
+        return book.sheets[0]
     for sheet in book.sheets:
         if sheet.name == name:
             return sheet
@@ -168,7 +185,8 @@ def _rows(book: _Book, sheet: _Sheet) -> Iterator[Row]:
         raise UnreadableError("workbook.damaged")
     handler = SheetHandler(CellReader(strings.texts, styles), book.limits)
     for _ in book.feed(sheet.part, handler):
-        rows, handler.rows = handler.rows, []
+        rows = handler.rows
+        handler.rows = []
         for line, cells in rows:
             if not is_blank(cells):
                 yield line, cells

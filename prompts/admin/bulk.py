@@ -216,7 +216,10 @@ class Export(BulkAction):
             "%(count)d of them are in the trash and will not be exported.",
             count,
         )
-        return Question(sentences=[text % {"count": count}] if count else [])
+        sentences = []
+        if count:
+            sentences.append(text % {"count": count})
+        return Question(sentences=sentences)
 
     def respond(
         self,
@@ -265,16 +268,17 @@ class Purge(BulkAction):
 
     def run(self, admin: Any, request: HttpRequest, rows: QuerySet[Any], values: Any) -> BulkResult:
         """Remove those of the chunk that are in the trash."""
-        listed = list(rows)
-        in_use = [
-            (str(row), translate("it is in use; delete it first"))
-            for row in listed
-            if not row.is_deleted
-        ]
-        deleted = [row for row in listed if row.is_deleted]
+        deleted = []
+        failures = []
+        for row in rows:
+            if row.is_deleted:
+                deleted.append(row)
+            else:
+                failures.append((str(row), translate("it is in use; delete it first")))
+        # Before they go: the log names what is in the database.
         log_deletions(request, deleted, values.get("reason", ""))
         count = services.purge_prompts([row.pk for row in deleted])
-        return BulkResult(changed=count, failures=in_use)
+        return BulkResult(changed=count, failures=failures)
 
     def done(self, count: int, values: object) -> str:
         """Say how many are gone."""

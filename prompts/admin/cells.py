@@ -21,18 +21,22 @@ class WORKSHOP_MEDIA:  # noqa: N801 (Django calls a class of this kind Media)
 
 def chips(words: Iterable[object]) -> SafeString | str:
     """Return words as small boxes in a row."""
-    boxes = format_html_join(" ", '<span class="wk-chip">{}</span>', ((word,) for word in words))
-    return format_html('<span class="wk-chips">{}</span>', boxes) if boxes else "–"
+    cells = [(word,) for word in words]
+    if not cells:
+        return "–"
+    boxes = format_html_join(" ", '<span class="wk-chip">{}</span>', cells)
+    return format_html('<span class="wk-chips">{}</span>', boxes)
 
 
 def label_chips(labels: Iterable[tuple[str, int]]) -> SafeString | str:
     """Return labels with the numbers of their versions as small boxes."""
+    cells = [(name, name, number) for name, number in sorted(labels)]
+    if not cells:
+        return "–"
     boxes = format_html_join(
-        " ",
-        '<span class="wk-chip wk-label" data-label="{}">{} · v{}</span>',
-        ((name, name, number) for name, number in sorted(labels)),
+        " ", '<span class="wk-chip wk-label" data-label="{}">{} · v{}</span>', cells
     )
-    return format_html('<span class="wk-chips">{}</span>', boxes) if boxes else "–"
+    return format_html('<span class="wk-chips">{}</span>', boxes)
 
 
 def sparkline(scores: Sequence[float]) -> SafeString | str:
@@ -40,12 +44,14 @@ def sparkline(scores: Sequence[float]) -> SafeString | str:
     if not scores:
         return "–"
     step = WIDTH / max(len(scores) - 1, 1)
-    points = [
-        (round(number * step, 1), round((1 - score) * (HEIGHT - 4) + 2, 1))
-        for number, score in enumerate(scores)
-    ]
-    line = " ".join(f"{x},{y}" for x, y in points)
-    described = _("Scores: %(scores)s") % {"scores": ", ".join(f"{s:.2f}" for s in scores)}
+    points = []
+    for number, score in enumerate(scores):
+        x = number * step
+        y = (1 - score) * (HEIGHT - 4) + 2  # SVG counts from the top; the dot needs a margin
+        points.append((round(x, 1), round(y, 1)))
+    line = " ".join([f"{x},{y}" for x, y in points])
+    numbers = ", ".join([f"{score:.2f}" for score in scores])
+    described = _("Scores: %(scores)s") % {"scores": numbers}
     return format_html(
         '<span class="wk-spark"><svg width="{}" height="{}" role="img" aria-label="{}">'
         '<polyline points="{}" fill="none" stroke="currentColor" stroke-width="1.5"/>'

@@ -51,17 +51,17 @@ def describe_conflict(form: Any) -> Conflict | None:
     numbers = {began, theirs.current_version}
     versions = {row.number: row for row in theirs.versions.filter(number__in=numbers)}
     typed = str(form.data.get("content", "")).replace("\r\n", "\n")
-    kinds = (theirs.kind, str(form.data.get("kind", "")))
-    texts = [
-        content_as_text(kind, text)
-        for kind, text in zip(kinds, (theirs.content, typed), strict=True)
-    ]
+    their_text = content_as_text(theirs.kind, theirs.content)
+    typed_text = content_as_text(str(form.data.get("kind", "")), typed)
+    rows = []
+    if their_text != typed_text:
+        rows = diffing.compare(their_text, typed_text)
     merged, overlaps = _merge(versions.get(began), theirs, typed)
     return Conflict(
         began=began,
         newest=versions[theirs.current_version],
         content=theirs.content,
-        rows=[] if texts[0] == texts[1] else diffing.compare(*texts),
+        rows=rows,
         fields=list(_other_fields(form, theirs)),
         merged=merged,
         overlaps=overlaps,
@@ -78,13 +78,16 @@ def _merge(base: PromptVersion | None, theirs: Prompt, typed: str) -> tuple[str,
 
 def _other_fields(form: PromptForm, theirs: Prompt) -> Any:
     for name in PromptForm.Meta.fields:
-        mine, other = form.cleaned_data.get(name), getattr(theirs, name)
-        if name != "content" and name in form.cleaned_data and not is_same(mine, other):
+        if name == "content" or name not in form.cleaned_data:
+            continue
+        mine = form.cleaned_data[name]
+        other = getattr(theirs, name)
+        if not is_same(mine, other):
             label = str(form.fields[name].label or name)
-            yield label, _shown(form, name, other), _shown(form, name, mine)
+            yield label, _as_text(form, name, other), _as_text(form, name, mine)
 
 
-def _shown(form: PromptForm, name: str, value: Any) -> str:
+def _as_text(form: PromptForm, name: str, value: Any) -> str:
     choices = dict(getattr(form.fields[name], "choices", ()))
     if isinstance(value, str):
         return str(choices.get(value, value))

@@ -100,9 +100,11 @@ class PromptAdmin(PromptPages, ImportPage, SoftDeleteAdmin):
             .annotate(standing=JSONGroupArray(standing))
             .values("standing")
         )
-        annotated = queryset.annotate(label_list=Subquery(labels))
+        queryset = queryset.annotate(label_list=Subquery(labels))
         scores = extensions.score_source()
-        return annotated.annotate(score_list=scores) if scores is not None else annotated
+        if scores is not None:
+            queryset = queryset.annotate(score_list=scores)
+        return queryset
 
     def get_search_results(
         self,
@@ -151,8 +153,12 @@ class PromptAdmin(PromptPages, ImportPage, SoftDeleteAdmin):
     @display(description=_("scores"))
     def shown_scores(self, obj: Prompt) -> SafeString | str:
         """Return the latest scores as a line."""
-        dated = sorted(getattr(obj, "score_list", None) or [])[-SCORES_SHOWN:]
-        return sparkline([float(score.rpartition("|")[2]) for score in dated])
+        dated = sorted(getattr(obj, "score_list", None) or [])  # each is "time|score"
+        scores = []
+        for text in dated[-SCORES_SHOWN:]:
+            _time, _bar, score = text.rpartition("|")
+            scores.append(float(score))
+        return sparkline(scores)
 
     @display(description=_("tags"))
     def shown_tags(self, obj: Prompt) -> SafeString | str:
@@ -186,34 +192,37 @@ class PromptAdmin(PromptPages, ImportPage, SoftDeleteAdmin):
     def _tabs(self, request: HttpRequest, prompt: Prompt) -> dict[str, object]:
         labels = sorted(_labels(prompt))
         rules = {rule.label: rule for rule in LabelRule.objects.all()}
-        versions = list(
-            selectors.list_versions(prompt.pk).defer("content", "variables", "config", "includes")[
-                :VERSIONS_SHOWN
-            ]
+        # Without the texts: of many versions they are megabytes, and the tab shows none.
+        history = selectors.list_versions(prompt.pk).defer(
+            "content", "variables", "config", "includes"
         )
-        standing: dict[int, list[str]] = {prompt.current_version: [LATEST]}
+        versions = list(history[:VERSIONS_SHOWN])
+        names_by_version: dict[int, list[str]] = {prompt.current_version: [LATEST]}
         for name, number in labels:
-            standing.setdefault(number, []).append(name)
+            names_by_version.setdefault(number, []).append(name)
         for version in versions:
-            version.shown_labels = label_chips(  # type: ignore[attr-defined]  # for the template
-                (name, version.number) for name in standing.get(version.number, ())
-            )
+            chips_of_version = [
+                (name, version.number) for name in names_by_version.get(version.number, [])
+            ]
+            version.shown_labels = label_chips(chips_of_version)  # type: ignore[attr-defined]  # for the template
         refused = request.session.get("gate_refused", {})
         if refused.get("prompt") == str(prompt.pk):
             del request.session["gate_refused"]
         else:
             refused = {}
-        names = sorted({"production", "staging", *rules, *(name for name, _ in labels)})
+        names = {"production", "staging", *rules}
+        names.update(name for name, _number in labels)
+        panels = []
+        for panel in extensions.panels():
+            html = panel.render(request, prompt.pk)
+            panels.append({"name": panel.name, "title": panel.title, "html": html})
         return {
             "prompt": prompt,
             "labels": [(name, number, rules.get(name)) for name, number in labels],
-            "label_names": names,
+            "label_names": sorted(names),
             "versions": versions,
             "timeline": list(PromptEvent.objects.filter(prompt=prompt)[:EVENTS_SHOWN]),
-            "panels": [
-                {"name": p.name, "title": p.title, "html": p.render(request, prompt.pk)}
-                for p in extensions.panels()
-            ],
+            "panels": panels,
             "mover": services.Actor.from_user(request.user),
             "can_change": self.has_change_permission(request, prompt),
             "can_restore": prompt.is_deleted and request.user.has_perm("prompts.change_prompt"),
@@ -272,5 +281,8 @@ class PromptAdmin(PromptPages, ImportPage, SoftDeleteAdmin):
 
 def _labels(prompt: Prompt) -> list[tuple[str, int]]:
     """Return the labels that the list's query brought along."""
-    pairs = (standing.split(" ", 1) for standing in getattr(prompt, "label_list", None) or [])
-    return [(name, int(number)) for number, name in pairs]
+    labels = []
+    for text in getattr(prompt, "label_list", None) or []:
+        number, name = text.split(" ", 1)
+        labels.append((name, int(number)))
+    return labels

@@ -15,7 +15,9 @@ __all__ = ["content_as_html", "content_as_text"]
 def content_as_html(row: Prompt | PromptVersion) -> SafeString | str:
     """Return the content of a prompt or a version."""
     messages = _messages(row.kind, row.content)
-    return messages_as_html(messages) if messages else text_as_html(row.content)
+    if messages:
+        return messages_as_html(messages)
+    return text_as_html(row.content)
 
 
 def content_as_text(kind: str, content: str) -> str:
@@ -23,7 +25,8 @@ def content_as_text(kind: str, content: str) -> str:
     messages = _messages(kind, content)
     if not messages:
         return content
-    return "\n\n".join(f"{role}:\n{text}" for role, text in messages)
+    parts = [f"{role}:\n{text}" for role, text in messages]
+    return "\n\n".join(parts)
 
 
 def _messages(kind: str, content: str) -> list[tuple[str, str]]:

@@ -101,11 +101,10 @@ class PromptTemplateAdmin(SoftDeleteAdmin):
     def _make_prompt(
         self, request: HttpRequest, template: PromptTemplate, form: Any
     ) -> Prompt | None:
-        values = {
-            name.removeprefix("value_"): text
-            for name, text in form.cleaned_data.items()
-            if name != "title"
-        }
+        values = {}
+        for name, text in form.cleaned_data.items():
+            if name != "title":
+                values[name.removeprefix("value_")] = text
         try:
             content, variables = services.fill_template(template, values=values)
             made = services.create_prompt(

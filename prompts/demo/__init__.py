@@ -33,10 +33,10 @@ def find_loaded() -> str | None:
     names = [entry["name"] for entry in _read("templates.yaml")]
     prompts = Prompt.all_objects.filter(title__in=titles).order_by("title")
     templates = PromptTemplate.all_objects.filter(name__in=names).order_by("name")
-    return (
-        prompts.values_list("title", flat=True).first()
-        or templates.values_list("name", flat=True).first()
-    )
+    title = prompts.values_list("title", flat=True).first()
+    if title is not None:
+        return title
+    return templates.values_list("name", flat=True).first()
 
 
 @transaction.atomic
@@ -55,9 +55,11 @@ def load_templates() -> int:
 
 
 def _load_prompt(entry: Entry) -> UUID:
-    first, *later = (_with_contract(version, entry) for version in entry["versions"])
+    first, *later = [_with_contract(version, entry) for version in entry["versions"]]
     fields = {name: entry[name] for name in ("title", "status", "user_id", "tags", "metadata")}
-    fields |= {name: entry[name] for name in ("name", "description") if name in entry}
+    for name in ("name", "description"):
+        if name in entry:
+            fields[name] = entry[name]
     prompt_id: UUID = create_prompt(**fields, **first).pk
     for version in later:
         edit_prompt(prompt_id=prompt_id, **version)
@@ -69,7 +71,9 @@ def _load_prompt(entry: Entry) -> UUID:
 def _with_contract(version: Entry, entry: Entry) -> Entry:
     """Return a version with those of the entry's variables that it uses."""
     variables = entry.get("variables", [])
-    syntax = version.get("syntax") or entry.get("syntax") or ("mustache" if variables else "plain")
+    syntax = version.get("syntax") or entry.get("syntax")
+    if not syntax:
+        syntax = "mustache" if variables else "plain"
     kind = version.get("kind") or entry.get("kind", "text")
     report = examine(kind=kind, syntax=syntax, content=version["content"], variables=variables)
     used = [variable.as_json() for variable in report.proposed]

@@ -184,11 +184,14 @@ def parse(path: str, files: Mapping[str, bytes]) -> Archived:
     """
     front, content = _split(path, files[path])
     folder = f"{path.removesuffix(SUFFIX)}{FOLDER}/"
-    paths = [name for name in sorted(files) if name.startswith(folder) and name.endswith(SUFFIX)]
-    versions = [_version(name, *_split(name, files[name])) for name in paths]
+    versions = []
+    for name in sorted(files):
+        if name.startswith(folder) and name.endswith(SUFFIX):
+            older_front, older_content = _split(name, files[name])
+            versions.append(_build_version(name, older_front, older_content))
     _refuse_unknown(path, front, {*OF_PROMPT, *OF_VERSION})
     of_version: dict[str, Any] = {name: front[name] for name in OF_VERSION if name in front}
-    versions.append(_version(path, of_version, content))
+    versions.append(_build_version(path, of_version, content))
     versions.sort(key=lambda version: version.number)
     numbers = [version.number for version in versions]
     if numbers != list(range(1, len(versions) + 1)):
@@ -206,7 +209,7 @@ def parse(path: str, files: Mapping[str, bytes]) -> Archived:
     return Archived(versions=tuple(versions), **fields)
 
 
-def _version(path: str, front: dict[str, Any], content: str) -> ArchivedVersion:
+def _build_version(path: str, front: dict[str, Any], content: str) -> ArchivedVersion:
     _refuse_unknown(path, front, set(OF_VERSION))
     fields = {name: value for name, value in front.items() if value is not None}
     number = fields.setdefault("number", 1)

@@ -27,12 +27,9 @@ PLACEHOLDER: Final = "placeholder"
 
 def is_langfuse(record: Mapping[str, object]) -> bool:
     """Whether a record is a prompt of Langfuse."""
-    return (
-        record.get("type") in TYPES
-        and isinstance(record.get("name"), str)
-        and isinstance(record.get("prompt"), str | list)
-        and not SIGNS.isdisjoint(record)
-    )
+    if record.get("type") not in TYPES or SIGNS.isdisjoint(record):
+        return False
+    return isinstance(record.get("name"), str) and isinstance(record.get("prompt"), str | list)
 
 
 def read_langfuse(record: Mapping[str, Any]) -> tuple[dict[str, object], list[str]]:
@@ -46,7 +43,8 @@ def read_langfuse(record: Mapping[str, Any]) -> tuple[dict[str, object], list[st
     content = changed["prompt"]
     kind = changed.pop("type")
     if isinstance(content, list):
-        kind, content = "chat", _read_messages(content, notes)
+        kind = "chat"
+        content = _read_messages(content, notes)
     elif kind == "chat":
         raise UnsupportedValueError("langfuse.not-chat")
     changed |= {"prompt": content, "kind": kind, "syntax": "mustache"}
@@ -57,11 +55,13 @@ def read_langfuse(record: Mapping[str, Any]) -> tuple[dict[str, object], list[st
 def _read_messages(messages: list[object], notes: list[str]) -> str:
     read = []
     for number, message in enumerate(messages, start=1):
-        if isinstance(message, dict) and message.get("type") == PLACEHOLDER:
+        if not isinstance(message, dict):
+            raise UnsupportedValueError("langfuse.message", number=number)
+        if message.get("type") == PLACEHOLDER:
             read.append(_read_placeholder(message, number, notes))
             continue
-        role = message.get("role") if isinstance(message, dict) else None
-        content = message.get("content") if isinstance(message, dict) else None
+        role = message.get("role")
+        content = message.get("content")
         if not isinstance(role, str) or not isinstance(content, str):
             raise UnsupportedValueError("langfuse.message", number=number)
         read.append(Message(role=role, content=content))

@@ -149,14 +149,10 @@ def within_limits(here: Callable[[], ResultT], elsewhere: str, *arguments: objec
         raise RenderError([deep]) from None
     if kind == "done":
         return result
-    problems = [
-        Problem(
-            code=code,
-            params=params,
-            place=SourceLocation(line=line, column=column, message=message),
-        )
-        for code, params, (line, column, message) in result
-    ]
+    problems = []
+    for code, params, (line, column, message) in result:
+        location = SourceLocation(line=line, column=column, message=message)
+        problems.append(Problem(code=code, params=params, place=location))
     raise ERRORS[kind](problems)
 
 
@@ -171,6 +167,8 @@ LIMITS: Final = (
 
 
 def _limit(error: bounded.BoundedError) -> Problem:
-    code = next((code for kind, code in LIMITS if isinstance(error, kind)), "limit-ended")
     params = {"seconds": bounded.SECONDS, "megabytes": bounded.MEGABYTES}
-    return Problem(code=code, params=params)
+    for error_class, code in LIMITS:
+        if isinstance(error, error_class):
+            return Problem(code=code, params=params)
+    return Problem(code="limit-ended", params=params)

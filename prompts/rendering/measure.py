@@ -19,7 +19,9 @@ def estimate_tokens(text: str) -> int:
     count = 0
     for piece in PIECES.findall(text):
         if piece[0].isspace():
-            count += piece.count("\n") > 0
+            # A blank belongs to the word behind it; line breaks, however many, are one token.
+            if "\n" in piece:
+                count += 1
         elif piece[0].isdigit() and piece.isascii():
             count += math.ceil(len(piece) / DIGITS_A_TOKEN)
         elif piece.isascii() and piece.isalpha():

@@ -76,7 +76,9 @@ def _parsed(template: Template) -> Iterator[tuple[int | None, Parsed]]:
 
 
 def _in_message(location: SourceLocation, number: int | None) -> SourceLocation:
-    return replace(location, message=number) if number is not None else location
+    if number is None:
+        return location
+    return replace(location, message=number)
 
 
 def find_references(template: Template) -> tuple[Reference, ...]:
@@ -98,7 +100,9 @@ def find_uses(template: Template) -> tuple[Use, ...]:
     uses: dict[str, Use] = {}
     for number, text in _parsed(template):
         for use in text.uses:
-            first = uses.get(use.name) or replace(use, place=_in_message(use.place, number))
+            first = uses.get(use.name)
+            if first is None:
+                first = replace(use, place=_in_message(use.place, number))
             uses[use.name] = replace(first, hints=first.hints | use.hints)
         for reference in text.references:
             included = template.includes.get(str(reference))
@@ -118,12 +122,14 @@ def propose_variables(template: Template) -> tuple[Variable, ...]:
     """
     uses = find_uses(template)
     used_names = {use.name for use in uses}
-    proposed = {
-        variable.name: variable for variable in template.variables if variable.name in used_names
-    }
+    proposed: dict[str, Variable] = {}
+    for variable in template.variables:
+        if variable.name in used_names:
+            proposed[variable.name] = variable
     of_includes: dict[str, Variable] = {}
     for included in template.includes.values():
-        of_includes |= {variable.name: variable for variable in included.variables}
+        for variable in included.variables:
+            of_includes[variable.name] = variable
     for use in uses:
         if use.name not in proposed:
             # What an include declares is better known than what a text lets guess.
@@ -148,15 +154,17 @@ def check(template: Template) -> tuple[Problem, ...]:
         return error.problems
     problems: list[Problem] = []
     for number, text in parsed:
-        problems += (
-            replace(problem, place=_in_message(problem.place, number)) for problem in text.problems
-        )
+        for problem in text.problems:
+            location = _in_message(problem.place, number)
+            problems.append(replace(problem, place=location))
     for reference in find_references(template):
-        problem = _bad_reference(reference, template)
-        if problem is not None:
-            problems.append(problem)
-    # What a text that cannot be read uses is not known: then nothing is said of it.
-    return tuple(problems) or tuple(_contract(template))
+        bad_reference = _bad_reference(reference, template)
+        if bad_reference is not None:
+            problems.append(bad_reference)
+    if not problems:
+        # What a text that cannot be read uses is not known: then nothing is said of it.
+        problems += _contract(template)
+    return tuple(problems)
 
 
 def _bad_reference(reference: Reference, template: Template) -> Problem | None:

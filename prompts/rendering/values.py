@@ -30,5 +30,5 @@ def estimate_size(value: object) -> int:
     if isinstance(value, list | tuple):
         return sum(map(estimate_size, value)) + len(value)
     if isinstance(value, dict):
-        return sum(estimate_size(key) + estimate_size(item) for key, item in value.items())
+        return sum(map(estimate_size, value)) + sum(map(estimate_size, value.values()))
     return 1

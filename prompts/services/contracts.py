@@ -67,12 +67,13 @@ def examine(
     bare = Template(kind=kind, syntax=syntax, content=content, variables=declared)
     references = find_references(bare)
     pins, cycles = _pin(references, prompt_id)
+    included = {pin["reference"]: as_template(pin) for pin in pins}
     template = Template(
         kind=kind,
         syntax=syntax,
         content=content,
         variables=declared,
-        includes={pin["reference"]: as_template(pin) for pin in pins},
+        includes=included,
     )
     problems = (*faults, *cycles) or check(template)
     try:
@@ -108,12 +109,20 @@ def refuse_problems(problems: Iterable[Problem]) -> None:
     Raises:
         InvalidInputError: with the problems under "content" and "variables".
     """
-    by_field: dict[str, list[Problem]] = {}
+    of_content = []
+    of_variables = []
     for problem in problems:
-        about_variables = problem.code.startswith(OF_VARIABLES)
-        by_field.setdefault("variables" if about_variables else "content", []).append(problem)
-    if by_field:
-        raise InvalidInputError({name: say_all(of_field) for name, of_field in by_field.items()})
+        if problem.code.startswith(OF_VARIABLES):
+            of_variables.append(problem)
+        else:
+            of_content.append(problem)
+    refusals: dict[str, str] = {}
+    if of_content:
+        refusals["content"] = say_all(of_content)
+    if of_variables:
+        refusals["variables"] = say_all(of_variables)
+    if refusals:
+        raise InvalidInputError(refusals)
 
 
 def _pin(
@@ -121,13 +130,16 @@ def _pin(
     prompt_id: UUID | None,
 ) -> tuple[tuple[dict[str, Any], ...], tuple[Problem, ...]]:
     by_text = {str(reference): reference for reference in references}
-    versions = selectors.find_included(by_text.values()) if by_text else {}
-    pins, problems = [], []
+    versions = {}
+    if by_text:  # most prompts include none: they need no query
+        versions = selectors.find_included(by_text.values())
+    pins = []
+    problems = []
     for text, reference in by_text.items():
         version = versions.get(text)
         if version is None:
             continue  # the check says so
-        pin = _pin_of(text, version)
+        pin = _build_pin(text, version)
         if _leads_to(pin, prompt_id):
             params = {"reference": text}
             problems.append(Problem(code="include-cycle", params=params, place=reference.place))
@@ -136,7 +148,7 @@ def _pin(
     return tuple(pins), tuple(problems)
 
 
-def _pin_of(reference: str, version: PromptVersion) -> dict[str, Any]:
+def _build_pin(reference: str, version: PromptVersion) -> dict[str, Any]:
     return {
         "reference": reference,
         "prompt_id": str(version.prompt_id),
@@ -154,6 +166,6 @@ def _leads_to(pin: Mapping[str, Any], prompt_id: UUID | None, depth: int = 1) ->
     """Whether the pinned text is of the prompt, or includes one that is, or is too deep."""
     if prompt_id is not None and pin["prompt_id"] == str(prompt_id):
         return True
-    return depth > DEEPEST or any(
-        _leads_to(inner, prompt_id, depth + 1) for inner in pin["includes"]
-    )
+    if depth > DEEPEST:
+        return True
+    return any(_leads_to(inner, prompt_id, depth + 1) for inner in pin["includes"])

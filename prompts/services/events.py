@@ -10,7 +10,7 @@ from prompts.models import Prompt, PromptEvent
 __all__ = ["announce", "check_reason", "describe_changes"]
 
 REASON_MAX_LENGTH: Final = 500
-SHOWN: Final = 500  # characters of a value before and after
+EXCERPT: Final = 500  # characters of a value before and after
 
 
 def announce(
@@ -27,12 +27,10 @@ def announce(
         InvalidInputError: the reason is too long.
     """
     check_reason(reason)
-    PromptEvent.objects.bulk_create(
-        [
-            PromptEvent(prompt=prompt, kind=kind, actor=actor, reason=reason, **fields)
-            for prompt in prompts
-        ]
-    )
+    events = []
+    for prompt in prompts:
+        events.append(PromptEvent(prompt=prompt, kind=kind, actor=actor, reason=reason, **fields))
+    PromptEvent.objects.bulk_create(events)
 
 
 def check_reason(reason: str) -> None:
@@ -51,10 +49,13 @@ def describe_changes(
     before: Mapping[str, object], after: Mapping[str, object]
 ) -> dict[str, object]:
     """Return field → [before, after], long texts cut."""
-    return {name: [_shown(before[name]), _shown(after[name])] for name in sorted(after)}
+    changes: dict[str, object] = {}
+    for name in sorted(after):
+        changes[name] = [_shorten(before[name]), _shorten(after[name])]
+    return changes
 
 
-def _shown(value: object) -> Any:
-    if isinstance(value, str) and len(value) > SHOWN:
-        return f"{value[:SHOWN]}…"
+def _shorten(value: object) -> Any:
+    if isinstance(value, str) and len(value) > EXCERPT:
+        return f"{value[:EXCERPT]}…"
     return value

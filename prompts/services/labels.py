@@ -213,7 +213,9 @@ def roll_back_label(
     _need_reason(rule, reason)
     version = PromptVersion.objects.get(prompt=prompt, number=step.target)
     standing = _standing(prompt, label)
-    details = {"rolled_back": True, **({"checks_skipped": True} if rule.needs_checks else {})}
+    details = {"rolled_back": True}
+    if rule.needs_checks:
+        details["checks_skipped"] = True
     why = reason.strip() or _rolled_back_from(step.current)
     _announce(prompt, label, standing, str(step.target), mover, why, details)
     return _stand(prompt, label, standing, version)
@@ -230,7 +232,7 @@ def _history(prompt: Prompt, label: str) -> list[int]:
         if _is_roll_back(move) and number in numbers:
             while numbers[-1] != number:
                 numbers.pop()
-        elif number not in numbers[-1:]:
+        elif not numbers or numbers[-1] != number:
             numbers.append(number)
     return numbers
 
@@ -278,7 +280,9 @@ def check_mover(label: str, mover: Actor) -> LabelRule:
         validate_label(label)
     except ValidationError as error:
         raise InvalidInputError({"label": " ".join(error.messages)}) from error
-    rule = LabelRule.objects.filter(label=label).first() or LabelRule(label=label)
+    rule = LabelRule.objects.filter(label=label).first()
+    if rule is None:
+        rule = LabelRule(label=label)
     if not mover.may_move:
         raise LabelProtectedError("label.permission")
     if rule.is_protected and not mover.may_move_protected:
@@ -319,18 +323,24 @@ def pass_gate(
             label=label,
         )
     )
-    failed = [verdict for verdict in verdicts if not verdict.passed]
-    verdicts_by_check = {verdict.check: [verdict.passed, verdict.reason] for verdict in verdicts}
+    checks: dict[str, list[object]] = {}
+    failed: list[extensions.Verdict] = []
+    reasons: list[str] = []
+    for verdict in verdicts:
+        checks[verdict.check] = [verdict.passed, verdict.reason]
+        if not verdict.passed:
+            failed.append(verdict)
+            reasons.append(f"{verdict.check}: {verdict.reason}")
     if not failed:
-        return {"checks": verdicts_by_check}
-    why = "; ".join(f"{verdict.check}: {verdict.reason}" for verdict in failed)
+        return {"checks": checks}
+    why = "; ".join(reasons)
     if not override:
         raise GateRefusedError("label.gate", failed, label=label, number=version.number, why=why)
     if not mover.may_override:
         raise LabelProtectedError("label.override-permission")
     if not reason:
         raise InvalidInputError({"reason": Sentence("label.override-reason")})
-    return {"checks": verdicts_by_check, "overridden": True}
+    return {"checks": checks, "overridden": True}
 
 
 def _announce(
@@ -342,13 +352,16 @@ def _announce(
     reason: str,
     details: dict[str, Any],
 ) -> None:
+    before = ""
+    if standing is not None:
+        before = str(standing.version.number)
     announce(
         [prompt],
         kind=PromptEvent.Kind.LABEL,
         actor=mover.name,
         reason=reason.strip(),
         label=label,
-        before=str(standing.version.number) if standing else "",
+        before=before,
         after=after,
         details=details,
     )

@@ -43,16 +43,16 @@ def add_tags(prompts: Iterable[Prompt], *, tags: Iterable[str], actor: str = "")
     refused: list[tuple[Prompt, ApplicationError]] = []
     for prompt in prompts:
         before = prompt.tags
-        together = [*before, *(tag for tag in added if tag not in before)]
-        if together == before:
+        missing = [tag for tag in added if tag not in before]
+        if not missing:
             continue
-        prompt.tags = together
+        prompt.tags = [*before, *missing]
         try:
             check_fields(prompt, exclude=NOT_TAGS)
         except InvalidInputError as error:
             refused.append((prompt, error))
             continue
-        details = describe_changes({"tags": before}, {"tags": together})
+        details = describe_changes({"tags": before}, {"tags": prompt.tags})
         kind = PromptEvent.Kind.EDITED
         events.append(PromptEvent(prompt=prompt, kind=kind, actor=actor, details=details))
         changed.append(prompt)
@@ -75,20 +75,21 @@ def label_newest(
     """
     rule = check_mover(label, mover)
     check_reason(reason)
-    listed = list(prompts)
-    newest = PromptVersion.objects.filter(prompt__in=listed, number=F("prompt__current_version"))
-    versions = {
-        row.prompt_id: row for row in newest.defer("content", "variables", "config", "includes")
-    }
-    labels = PromptLabel.objects.filter(prompt__in=listed, name=label).select_related("version")
-    standing = {row.prompt_id: row for row in labels}
+    prompts = list(prompts)
+    # Without the texts, which nothing here reads.
+    newest = PromptVersion.objects.filter(
+        prompt__in=prompts, number=F("prompt__current_version")
+    ).defer("content", "variables", "config", "includes")
+    versions = {version.prompt_id: version for version in newest}
+    labels = PromptLabel.objects.filter(prompt__in=prompts, name=label).select_related("version")
+    labels_by_prompt = {row.prompt_id: row for row in labels}
     events: list[PromptEvent] = []
     new: list[PromptLabel] = []
     moved: list[PromptLabel] = []
     refused: list[tuple[Prompt, ApplicationError]] = []
-    for prompt in listed:
+    for prompt in prompts:
         version = versions[prompt.pk]
-        row = standing.get(prompt.pk)
+        row = labels_by_prompt.get(prompt.pk)
         if row is not None and row.version_id == version.pk:
             continue
         try:
@@ -119,11 +120,14 @@ def _build_move(
     reason: str,
     details: dict[str, object],
 ) -> PromptEvent:
+    before = ""
+    if standing is not None:
+        before = str(standing.version.number)
     return PromptEvent(
         prompt=prompt,
         kind=PromptEvent.Kind.LABEL,
         label=label,
-        before=str(standing.version.number) if standing else "",
+        before=before,
         after=str(version.number),
         actor=mover.name,
         reason=reason.strip(),

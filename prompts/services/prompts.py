@@ -55,23 +55,28 @@ def new_prompt(**fields: object) -> Prompt:
     Raises:
         InvalidInputError: with one sentence for each field that is wrong.
     """
-    needed = ("title", "content")
-    values = {name: value for name, value in fields.items() if value is not None or name in needed}
+    values = {}
+    for name, value in fields.items():
+        # None is "not specified", for which the model has a default; of these two it has none.
+        if value is not None or name in ("title", "content"):
+            values[name] = value
     prompt = Prompt(**values)
-    prompt.name = prompt.name or make_name(str(prompt.title))
+    if not prompt.name:
+        prompt.name = make_name(str(prompt.title))
     _check(prompt)
     return prompt
 
 
 def build_version(prompt: Prompt, *, author: str = "", change_note: str = "") -> PromptVersion:
     """Return the version of what `prompt` says now, neither checked nor in the database yet."""
+    wording = {name: getattr(prompt, name) for name in WORDING_FIELDS}
     return PromptVersion(
         prompt=prompt,
         number=prompt.current_version,
         content_hash=content_hash(prompt),
         author=author,
         change_note=change_note,
-        **{name: getattr(prompt, name) for name in WORDING_FIELDS},
+        **wording,
     )
 
 
@@ -120,10 +125,9 @@ def create_prompt(*, title: str, content: str, author: str = "", **fields: Any) 
 def free_names(stems: Iterable[str], taken: Collection[str] = ()) -> list[str]:
     """Return a free name for each stem: itself, or with a number after it."""
     names = list(stems)
-    used = set(taken) | set(
-        Prompt.objects.order_by().filter(name__in=names).values_list("name", flat=True)
-    )
-    for stem in sorted({name for name in names if name in used}):
+    in_database = Prompt.objects.order_by().filter(name__in=names)
+    used = set(taken) | set(in_database.values_list("name", flat=True))
+    for stem in sorted(used.intersection(names)):
         # All that begin so at once: the number that is free is then counted here.
         beginning = Prompt.objects.order_by().filter(name__startswith=stem[:50])
         used |= set(beginning.values_list("name", flat=True))
@@ -251,17 +255,14 @@ def restore_version(
     Raises:
         NotFoundError: there is no such prompt or version, or the prompt is deleted.
     """
-    version = PromptVersion.objects.filter(
-        prompt=find_row(Prompt, prompt_id), number=number
-    ).first()
+    prompt = find_row(Prompt, prompt_id)
+    version = PromptVersion.objects.filter(prompt=prompt, number=number).first()
     if version is None:
         raise NotFoundError("prompt.no-version", number=number)
-    return edit_prompt(
-        prompt_id=prompt_id,
-        author=author,
-        change_note=change_note or _("Restored version %(number)d") % {"number": number},
-        **{name: getattr(version, name) for name in WORDING},
-    )
+    if not change_note:
+        change_note = _("Restored version %(number)d") % {"number": number}
+    wording = {name: getattr(version, name) for name in WORDING}
+    return edit_prompt(prompt_id=prompt_id, author=author, change_note=change_note, **wording)
 
 
 @transaction.atomic
@@ -269,17 +270,21 @@ def set_status(
     prompts: Iterable[Prompt], *, status: Prompt.Status, actor: str = "", reason: str = ""
 ) -> int:
     """Give all `prompts` the status; return how many had another one."""
-    changing = [prompt for prompt in prompts if prompt.status != status]
-    for before in sorted({prompt.status for prompt in changing}):
+    by_status: dict[str, list[Prompt]] = {}
+    for prompt in prompts:
+        if prompt.status != status:
+            by_status.setdefault(prompt.status, []).append(prompt)
+    keys = []
+    for before, changing in sorted(by_status.items()):
+        keys += [prompt.pk for prompt in changing]
         announce(
-            [prompt for prompt in changing if prompt.status == before],
+            changing,
             kind=PromptEvent.Kind.STATUS,
             actor=actor,
             reason=reason,
             before=before,
             after=status,
         )
-    keys = [prompt.pk for prompt in changing]
     Prompt.objects.filter(pk__in=keys).update(status=status)
     return len(keys)
 
@@ -288,17 +293,19 @@ def set_status(
 def unarchive_prompts(prompts: Iterable[Prompt], *, actor: str = "", reason: str = "") -> int:
     """Give archived prompts back the status that they had before; return how many."""
     archived = [prompt for prompt in prompts if prompt.status == Prompt.Status.ARCHIVED]
-    before = dict(
-        PromptEvent.objects.filter(
-            prompt__in=archived, kind=PromptEvent.Kind.STATUS, after=Prompt.Status.ARCHIVED
-        )
-        .order_by("id")
-        .values_list("prompt_id", "before")
-    )
-    for status in (Prompt.Status.DRAFT, Prompt.Status.ACTIVE):
-        # One that was archived from the beginning was never in use.
-        rows = [p for p in archived if (before.get(p.pk) or Prompt.Status.DRAFT) == status]
-        set_status(rows, status=status, actor=actor, reason=reason)
+    events = PromptEvent.objects.filter(
+        prompt__in=archived, kind=PromptEvent.Kind.STATUS, after=Prompt.Status.ARCHIVED
+    ).order_by("id")
+    before = dict(events.values_list("prompt_id", "before"))  # of several the last one stays
+    drafts = []
+    active = []
+    for prompt in archived:
+        if before.get(prompt.pk) == Prompt.Status.ACTIVE:
+            active.append(prompt)
+        else:
+            drafts.append(prompt)  # one that was archived from the beginning was never in use
+    set_status(drafts, status=Prompt.Status.DRAFT, actor=actor, reason=reason)
+    set_status(active, status=Prompt.Status.ACTIVE, actor=actor, reason=reason)
     return len(archived)
 
 

@@ -129,13 +129,18 @@ def check_template(content: str, parameters: object) -> list[dict[str, object]]:
         variables = parse_variables(parameters)
     except ContractError as error:
         raise InvalidInputError({"parameters": say_all(error.problems)}) from error
-    problems = check(Template(content=content, syntax="mustache", variables=variables))
-    unused = [problem for problem in problems if problem.code == "unused"]
-    messages = {
-        "content": say_all(problem for problem in problems if problem not in unused),
-        "parameters": say_all(unused),
-    }
-    faults = {name: text for name, text in messages.items() if text}
+    of_content = []
+    of_parameters = []
+    for problem in check(Template(content=content, syntax="mustache", variables=variables)):
+        if problem.code == "unused":
+            of_parameters.append(problem)
+        else:
+            of_content.append(problem)
+    faults: dict[str, str] = {}
+    if of_content:
+        faults["content"] = say_all(of_content)
+    if of_parameters:
+        faults["parameters"] = say_all(of_parameters)
     if faults:
         raise InvalidInputError(faults)
     return [variable.as_json() for variable in variables]

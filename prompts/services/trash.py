@@ -40,6 +40,7 @@ def purge_prompts(keys: Iterable[UUID]) -> int:
     rows = Prompt.all_objects.deleted().filter(pk__in=list(keys))
     purged = list(rows.values_list("pk", flat=True))
     for start in range(0, len(purged), CHUNK):
-        Prompt.all_objects.get_queryset().filter(pk__in=purged[start : start + CHUNK]).hard_delete()
+        chunk = purged[start : start + CHUNK]
+        Prompt.all_objects.get_queryset().filter(pk__in=chunk).hard_delete()
     forget_releases()
     return len(purged)

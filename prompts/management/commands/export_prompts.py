@@ -78,7 +78,8 @@ class Command(BaseCommand):
         if form == "json":
             out.write(json.dumps({"target": target, **counts}))
             return
-        summary = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+        parts = [f"{count:,} {name}" for name, count in counts.items()]
+        summary = ", ".join(parts)
         out.write(f"Exported to {target}: {summary}.")
 
 
@@ -130,9 +131,9 @@ def _to_file(target: str, chosen: str, rows: QuerySet[Prompt]) -> int:
 
 def _to_directory(folder: Path, rows: Iterable[Archived], *, prune: bool) -> dict[str, int]:
     if folder.exists() and not folder.is_dir():
+        suffixes = ", ".join(f".{name}" for name in WRITERS)
         raise CommandError(
-            f"{folder} is a file; specify a directory, or a file that ends in "
-            f"{', '.join(f'.{name}' for name in WRITERS)}.",
+            f"{folder} is a file; specify a directory, or a file that ends in {suffixes}.",
             returncode=WRONG_INPUT,
         )
     written = unchanged = prompts = 0
@@ -140,8 +141,10 @@ def _to_directory(folder: Path, rows: Iterable[Archived], *, prune: bool) -> dic
     for row in rows:
         prompts += 1
         for name, raw in serialise(row).items():
-            changed = _write(folder / name, raw)
-            written, unchanged = written + changed, unchanged + (not changed)
+            if _write(folder / name, raw):
+                written += 1
+            else:
+                unchanged += 1
             keep.add(folder / name)
     _write(folder / ".gitattributes", ATTRIBUTES)
     removed = _prune(folder, keep) if prune else 0
@@ -150,6 +153,7 @@ def _to_directory(folder: Path, rows: Iterable[Archived], *, prune: bool) -> dic
 
 def _write(path: Path, raw: bytes) -> bool:
     """Write a file unless it says just that already; return whether it was written."""
+    # git and build tools look at a file's time first.
     if path.is_file() and path.read_bytes() == raw:
         return False
     with replacing(path) as stream:

@@ -117,8 +117,11 @@ class Command(BaseCommand):
         if options["output"] == "json":
             self.stdout.write(json.dumps({**counts, "kept": not options["dry_run"]}))
             return
-        summary = ", ".join(f"{count:,} {name}" for name, count in counts.items())
-        self.stdout.write(f"{summary}{' (dry run: nothing saved)' if options['dry_run'] else ''}.")
+        parts = [f"{count:,} {name}" for name, count in counts.items()]
+        summary = ", ".join(parts)
+        if options["dry_run"]:
+            summary += " (dry run: nothing saved)"
+        self.stdout.write(f"{summary}.")
 
     def _make_report(self, options: dict[str, object]) -> Report:
         chosen: type[Report] = TextReport
@@ -130,21 +133,20 @@ class Command(BaseCommand):
 
 
 def _restore(folder: Path, *, dry_run: bool) -> dict[str, int]:
-    files = {
-        path.relative_to(folder).as_posix(): _read_inside(path, folder)
-        for path in list_files(folder)
-    }
-    # Other Markdown may lie beside ours: ours has front matter, or older versions.
-    has_older = {name.rpartition(".versions/")[0] for name in files if is_older(name)}
-    tops = sorted(
-        name
-        for name in files
-        if not is_older(name)
-        and (files[name].startswith(b"---\n") or name.removesuffix(".md") in has_older)
-    )
-    if not tops:
+    files: dict[str, bytes] = {}
+    for path in list_files(folder):
+        name = path.relative_to(folder).as_posix()
+        files[name] = _read_inside(path, folder)
+    with_older = {name.rpartition(".versions/")[0] for name in files if is_older(name)}
+    rows = []
+    for name in sorted(files):
+        if is_older(name):
+            continue  # `parse` reads it with its prompt
+        # Other Markdown may lie beside ours: ours has front matter, or older versions.
+        if files[name].startswith(b"---\n") or name.removesuffix(".md") in with_older:
+            rows.append(parse(name, files))
+    if not rows:
         raise BrokenFileError("import.folder-empty", folder=folder)
-    rows = [parse(name, files) for name in tops]
     with transaction.atomic():
         counts = services.restore_archive(rows)
         transaction.set_rollback(dry_run)
@@ -160,21 +162,19 @@ def _read_inside(path: Path, folder: Path) -> bytes:
 
 def _import(options: dict[str, Any], report: Report) -> services.ImportCounts:
     names = ColumnNames(title=options["title_column"], content=options["content_column"])
+    import_options = services.ImportOptions(
+        status=options["status"],
+        user_id=options["user_id"],
+        on_duplicate=options["on_duplicate"],
+        partial=options["partial"],
+        dry_run=options["dry_run"],
+    )
     with _opened(options["file"]) as stream:
         source = Source(stream)
         rows = read_rows(options["format"], source, names)
+        reported = _noted(map(report.row, rows), source, report)
         with report.watch(source):
-            return services.import_rows(
-                _noted(map(report.row, rows), source, report),
-                services.ImportOptions(
-                    status=options["status"],
-                    user_id=options["user_id"],
-                    on_duplicate=options["on_duplicate"],
-                    partial=options["partial"],
-                    dry_run=options["dry_run"],
-                ),
-                report.reject,
-            )
+            return services.import_rows(reported, import_options, report.reject)
 
 
 def _noted(
@@ -195,24 +195,32 @@ def _tell(report: Report, say: Callable[[], None]) -> None:
         say()
         report.out.flush()
     except BrokenPipeError:
+        # Python flushes standard output once more when it ends, and would complain then.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(error: UnreadableError | InvalidInputError, name: str) -> str:
     if isinstance(error, UnreadableError):
-        name = "standard input" if name == STANDARD_INPUT else name
+        if name == STANDARD_INPUT:
+            name = "standard input"
         return f"{name} cannot be read: {error}. Nothing was imported."
-    options = {field: f"--{field.replace('_', '-')}" for field in error.problems}
-    return f"{str(error.renamed(options)).rstrip('.')}. Nothing was imported."
+    options = {}
+    for field in error.problems:
+        option = field.replace("_", "-")
+        options[field] = f"--{option}"
+    sentence = str(error.renamed(options)).rstrip(".")
+    return f"{sentence}. Nothing was imported."
 
 
 def _format_of(name: str) -> str:
     suffix = Path(name).suffix.lower()
-    if name == STANDARD_INPUT or suffix not in SUFFIXES:
-        known = f"its name does not end in {', '.join(SUFFIXES)}"
-        why = "its format is unknown" if name == STANDARD_INPUT else known
-        raise UnreadableError("import.format", why=why, formats="|".join(FORMATS))
-    return SUFFIXES[suffix]
+    if name != STANDARD_INPUT and suffix in SUFFIXES:
+        return SUFFIXES[suffix]
+    why = "its format is unknown"
+    if name != STANDARD_INPUT:
+        suffixes = ", ".join(SUFFIXES)
+        why = f"its name does not end in {suffixes}"
+    raise UnreadableError("import.format", why=why, formats="|".join(FORMATS))
 
 
 @contextmanager

@@ -68,7 +68,9 @@ class Command(BaseCommand):
             )
         except NotFoundError as error:
             raise CommandError(with_period(error), returncode=WRONG_INPUT) from error
-        values = _read_file(options["vars"]) if options["vars"] else {}
+        values = {}
+        if options["vars"]:
+            values = _read_file(options["vars"])
         try:
             values |= coerce_values(prompt.variables, _split(options["var"]))
             result = prompt.render(values)
@@ -79,18 +81,23 @@ class Command(BaseCommand):
 
     def _print(self, prompt: interface.PromptText, result: Any, chosen: str) -> None:
         is_text = isinstance(result, str)
-        messages = [] if is_text else [asdict(message) for message in result]
+        messages = []
+        if not is_text:
+            messages = [asdict(message) for message in result]
         if chosen == "json":
-            document = {
+            document: dict[str, object] = {
                 "name": prompt.name,
                 "version": prompt.number,
                 "content_hash": prompt.content_hash,
                 "config": prompt.config,
-                **({"text": result} if is_text else {"messages": messages}),
             }
+            if is_text:
+                document["text"] = result
+            else:
+                document["messages"] = messages
             self.stdout.write(json.dumps(document, ensure_ascii=False))
         elif is_text:
-            self.stdout.write(result, ending="" if result.endswith("\n") else "\n")
+            self.stdout.write(result)  # Django adds a line end where there is none
         else:
             self.stdout.write(json.dumps(messages, ensure_ascii=False, indent=2))
 

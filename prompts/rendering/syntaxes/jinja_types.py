@@ -111,7 +111,8 @@ def _read(node: nodes.Node, names: Names) -> Iterator[tuple[str, str]]:
 
 
 def _written(node: nodes.Output | nodes.Concat) -> Iterator[tuple[nodes.Node, str]]:
-    return ((child, "text") for child in node.nodes)
+    for child in node.nodes:
+        yield child, "text"
 
 
 def _entry(node: nodes.Getattr | nodes.Getitem) -> Iterator[tuple[nodes.Node, str]]:
@@ -144,9 +145,11 @@ def _compared(node: nodes.Compare) -> Iterator[tuple[nodes.Node, str]]:
     for operand in node.ops:
         right = operand.expr
         if operand.op in ORDERS and _is_number(left, right):
-            yield from ((left, "number"), (right, "number"))
+            yield left, "number"
+            yield right, "number"
         elif operand.op in ORDERS and _is_boolean(left, right):
-            yield from ((left, "boolean"), (right, "boolean"))
+            yield left, "boolean"
+            yield right, "boolean"
         elif operand.op in ("in", "notin"):
             yield right, "count"
         left = right
@@ -158,8 +161,10 @@ def _constants(sides: tuple[nodes.Node, ...]) -> list[object]:
 
 def _is_number(*sides: nodes.Node) -> bool:
     """Whether one of the sides is a number that stands in the text."""
-    values = [value for value in _constants(sides) if not isinstance(value, bool)]
-    return any(isinstance(value, int | float) for value in values)
+    for value in _constants(sides):
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return True
+    return False
 
 
 def _is_boolean(*sides: nodes.Node) -> bool:

@@ -23,7 +23,7 @@ __all__ = ["fill_partly", "parse"]
 # As in Handlebars: \{{ is two braces, \\{{ a backslash before a variable.
 OPENING: Final = re.compile(r"(\\{0,2})\{\{")
 LONGEST_NAME: Final = 1000  # characters, with the blanks around it
-SHOWN: Final = 40  # characters of what is wrong
+EXCERPT: Final = 40  # characters of what is wrong
 Part = str | Use | Reference
 
 
@@ -50,15 +50,18 @@ def parse(text: str) -> Parsed:
             parts.append(part)
     parts.append(text[end:])
     uses: dict[str, Use] = {}
+    references: list[Reference] = []
     for part in parts:
         if isinstance(part, Use):
             uses.setdefault(part.name, part)
+        elif isinstance(part, Reference):
+            references.append(part)
     if len(uses) > MOST_VARIABLES:
         problems.append(Problem(code="too-many-variables", params={"limit": MOST_VARIABLES}))
     return Parsed(
         fill=_filler(parts),
         uses=tuple(uses.values()),
-        references=tuple(part for part in parts if isinstance(part, Reference)),
+        references=tuple(references),
         problems=tuple(problems),
     )
 
@@ -67,15 +70,19 @@ def _read(text: str, start: int, end: int, location: SourceLocation) -> Part | P
     if not text.endswith("}}", start + 2, end):
         return Problem(code="mustache-open", place=location)
     inner = text[start + 2 : end - 2].strip()
-    third = text[end : end + 1] == "}"  # {{{ x }}} or {{ {…} }}
+    # {{{ x }}}, as Mustache writes what is not escaped, or {{ {…} }}: neither is a variable here.
+    has_third_brace = text.startswith("}", end)
     if inner.startswith(">"):
         reference = Reference.read(inner[1:], location)
-        if reference is not None and not third:
+        if reference is not None and not has_third_brace:
             return reference
-    elif is_variable_name(inner) and not third:
+    elif is_variable_name(inner) and not has_third_brace:
         return Use(name=inner, place=location)
-    tag = text[start : end + third]
-    tag = tag if len(tag) <= SHOWN else f"{tag[:SHOWN]}…"
+    tag = text[start:end]
+    if has_third_brace:
+        tag += "}"
+    if len(tag) > EXCERPT:
+        tag = f"{tag[:EXCERPT]}…"
     return Problem(code="mustache-form", params={"found": tag}, place=location)
 
 
@@ -87,8 +94,10 @@ def _filler(parts: list[Part]) -> Any:
             if isinstance(part, Use):
                 spend(weigh(values[part.name]))
                 piece = as_text(values[part.name])
+            elif isinstance(part, Reference):
+                piece = included[str(part)]
             else:
-                piece = included[str(part)] if isinstance(part, Reference) else part
+                piece = part
             size += len(piece)
             if size > OUTPUT_LIMIT:
                 raise RenderError([Problem(code="output-size", params={"limit": OUTPUT_LIMIT})])
@@ -104,15 +113,19 @@ def fill_partly(text: str, values: Mapping[str, object]) -> str:
     end = 0
     while opening := OPENING.search(text, end):
         closing = text.find("}}", opening.end(), opening.end() + LONGEST_NAME)
-        name = text[opening.end() : closing].strip() if closing >= 0 else ""
+        name = ""
+        if closing >= 0:
+            name = text[opening.end() : closing].strip()
         if opening[1] != "\\" and name in values:
             pieces += [text[end : opening.start()], opening[1][1:], _as_literal(values[name])]
             end = closing + 2
         else:
             pieces.append(text[end : opening.end()])
             end = opening.end()
-    return "".join((*pieces, text[end:]))
+    pieces.append(text[end:])
+    return "".join(pieces)
 
 
 def _as_literal(value: object) -> str:
+    # What is filled in is read once more, when the rest of the variables is: it must stay a text.
     return as_text(value).replace("{{", "\\{{")

@@ -10,9 +10,9 @@ Kept instead of the real one in QuickJS, which no limit of time stops: docs/deci
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import Any, Final, TypeGuard, cast
+from typing import Any, Final, TypeGuard
 
 from jinja2 import ChainableUndefined, Undefined, nodes
 from jinja2.runtime import LoopContext
@@ -23,6 +23,7 @@ from prompts.rendering.problems import Problem, RenderError
 from prompts.rendering.syntaxes import jinja, jinja_filters
 from prompts.rendering.syntaxes.nunjucks_arguments import list_members
 from prompts.rendering.syntaxes.nunjucks_filters import FILTERS
+from prompts.rendering.syntaxes.nunjucks_tree import STRICT, mark_strict, rewrite_tree
 from prompts.rendering.syntaxes.nunjucks_values import (
     add,
     as_json,
@@ -40,7 +41,6 @@ __all__ = ["UNDEFINED", "fill_text", "fill_values", "parse", "parse_json", "pars
 MOST_PARSED: Final = 512  # texts whose parse is kept: a suite asks for the same few again and again
 # One that does not end goes to the end: from each mark in it, it would be looked for again.
 QUOTED: Final = re.compile(r"(\"(?:[^\"\\]|\\.)*+(?:\"|\Z)|'(?:[^'\\]|\\.)*+(?:'|\Z))")
-STRICT: Final = "_strict"  # stands between a comparison's sides where it is === or !==
 # Jinja's parser has no elseif, no verbatim and no ===: they are written as what it has.
 SPELLINGS: Final = (
     (re.compile(r"^(\{%[-+]?\s*)elseif\b"), r"\1elif"),
@@ -53,9 +53,6 @@ UNDEFINED: Final = ChainableUndefined()
 """What a variable is that has no value; null is one."""
 TAG: Final = re.compile(r"\{[{%#]")
 READS: Final = re.compile(r"\{\{\s*([A-Za-z_]\w*)|\{%-?\s*(?:if|for\s+\w+\s+in)\s+([A-Za-z_]\w*)")
-
-
-SHARED: Final = "_shared"  # a variable that no template can name: it begins with _
 
 
 class Environment(jinja.Environment):
@@ -74,7 +71,7 @@ class Environment(jinja.Environment):
             if isinstance(pair.key, nodes.Name):
                 pair.key = nodes.Const(pair.key.name, lineno=pair.lineno)
         for comparison in tree.find_all(nodes.Compare):
-            comparison.ops = list(_with_strict(comparison.ops))
+            comparison.ops = list(mark_strict(comparison.ops))
         return tree
 
     def call_binop(self, context: object, operator: str, left: object, right: object) -> Any:
@@ -167,23 +164,6 @@ def _concatenate(parts: Any) -> str:
     return "".join(texts)
 
 
-def _with_strict(operands: list[nodes.Operand]) -> Iterator[nodes.Operand]:
-    """Yield the operands without the words of STRICT; those behind one say so.
-
-    a === b is spelled a == _strict == b, which Jinja parses into two operands.
-    """
-    operator = ""
-    for operand in operands:
-        if isinstance(operand.expr, nodes.Name) and operand.expr.name == STRICT:
-            operator = operand.op
-            continue
-        if operator:
-            operand.op = operator
-            operand.is_strict = True  # type: ignore[attr-defined]  # an attribute of ours
-        yield operand
-        operator = ""
-
-
 class _Box:
     """A value that is as true as in JavaScript while Python's `and` and `or` look at it."""
 
@@ -203,99 +183,6 @@ def _unbox(value: object) -> Any:
     return value.value if isinstance(value, _Box) else value
 
 
-def _share_names(tree: nodes.Template) -> None:
-    """Let {% set %} in a loop change what was set outside of it, which Jinja keeps apart."""
-    assignments = list(tree.find_all(nodes.Assign))
-    loops = list(tree.find_all(nodes.For))
-    # By identity: Jinja's nodes are equal where they say the same.
-    loops_around = dict.fromkeys(map(id, assignments), 0)
-    for loop in loops:
-        for assignment in loop.find_all(nodes.Assign):
-            loops_around[id(assignment)] += 1
-    depths: dict[str, set[int]] = {}
-    for assignment in assignments:
-        target = cast("nodes.Name", assignment.target)  # the guard lets nothing else through
-        depths.setdefault(target.name, set()).add(loops_around[id(assignment)])
-    shared = {name for name, levels in depths.items() if len(levels) > 1}
-    shared -= _list_loop_names(loops)  # a loop's own name is new in each round
-    if not shared:
-        return
-    _replace_names(tree, shared)
-    # The first statement makes a namespace of the values that the names come in with.
-    values = []
-    for name in sorted(shared):
-        values.append(nodes.Pair(nodes.Const(name), nodes.Name(name, "load")))
-    namespace = _call("_shared_names", nodes.Dict(values))
-    tree.body.insert(0, nodes.Assign(nodes.Name(SHARED, "store"), namespace))
-
-
-def _list_loop_names(loops: list[nodes.For]) -> set[str]:
-    names: set[str] = set()
-    for loop in loops:
-        for target in _list_targets(loop):
-            if isinstance(target, nodes.Name):
-                names.add(target.name)
-    return names
-
-
-def _list_targets(loop: nodes.For) -> list[Any]:
-    """Return what a loop gives its members to: {% for key, value in pairs %} has two."""
-    if isinstance(loop.target, nodes.Tuple):
-        return loop.target.items
-    return [loop.target]
-
-
-def _replace_names(tree: nodes.Template, names: set[str]) -> None:
-    def replace(node: object) -> Any:
-        if not isinstance(node, nodes.Name) or node.name not in names:
-            return node
-        if node.ctx == "store":
-            return nodes.NSRef(SHARED, node.name)
-        return nodes.Getattr(nodes.Name(SHARED, "load"), node.name, "load")
-
-    for parent in [tree, *tree.find_all(nodes.Node)]:
-        _change_children(parent, replace)
-
-
-def _change_children(parent: nodes.Node, change: Callable[[object], object]) -> None:
-    for field, value in list(parent.iter_fields()):
-        if isinstance(value, list):
-            setattr(parent, field, [change(child) for child in value])
-        else:
-            setattr(parent, field, change(value))
-
-
-def _rewrite(tree: nodes.Template) -> None:
-    _share_names(tree)
-    for loop in list(tree.find_all(nodes.For)):
-        names = nodes.Const(len(_list_targets(loop)))
-        members = cast("nodes.Expr", loop.iter)  # Jinja declares a node
-        loop.iter = _call("_members", members, names)
-    branches: list[Any] = [*tree.find_all(nodes.If), *tree.find_all(nodes.CondExpr)]
-    for branch in branches:
-        branch.test = _call("_true", branch.test)
-    for negation in list(tree.find_all(nodes.Not)):
-        negation.node = _call("_true", negation.node)
-    for choice in [*tree.find_all(nodes.And), *tree.find_all(nodes.Or)]:
-        choice.left = _call("_box", choice.left)
-    # What is inside first: a comparison that has become a call is looked into no more.
-    for parent in reversed([tree, *tree.find_all(nodes.Node)]):
-        _change_children(parent, _rewrite_operator)
-
-
-def _rewrite_operator(node: object) -> Any:
-    """Return a comparison as a call of ours, (a < b) < c where there are several; and, or bare."""
-    if isinstance(node, nodes.And | nodes.Or):
-        return _call("_unbox", node)
-    if not isinstance(node, nodes.Compare):
-        return node
-    result: nodes.Expr = node.expr
-    for operand in node.ops:
-        name = "_compare_types" if hasattr(operand, "is_strict") else "_compare"
-        result = _call(name, result, nodes.Const(operand.op), operand.expr)
-    return result
-
-
 def _compare_types(left: object, operator: str, right: object) -> bool:
     # undefined === null is false: what is not defined is the same only as what is not either.
     if isinstance(left, Undefined) or isinstance(right, Undefined):
@@ -303,10 +190,6 @@ def _compare_types(left: object, operator: str, right: object) -> bool:
     else:
         same = is_same(left, right)
     return same == (operator == "eq")
-
-
-def _call(name: str, value: nodes.Expr, *arguments: nodes.Expr) -> nodes.Filter:
-    return nodes.Filter(value, name, list(arguments), [], None, None, lineno=value.lineno)
 
 
 def _environment() -> Environment:
@@ -391,7 +274,7 @@ def _respell_tag(tag: str) -> str:
 
 
 NUNJUCKS: Final = jinja.Dialect(
-    environment=_environment(), filters=frozenset(FILTERS), respell=_respell, rewrite=_rewrite
+    environment=_environment(), filters=frozenset(FILTERS), respell=_respell, rewrite=rewrite_tree
 )
 
 
