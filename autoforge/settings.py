@@ -117,14 +117,10 @@ SESSION_ENGINE = (
 # --- Background -----------------------------------------------------------------------------------
 
 QUEUE = ENVIRONMENT.queue
-TASKS = {
-    "default": {
-        "BACKEND": "autoforge.background.InProcessBackend"
-        if QUEUE == "in-process"
-        else "huey.contrib.djhuey.tasks_backend.HueyBackend",
-        "ENQUEUE_ON_COMMIT": False,
-    }
-}
+TASK_BACKEND = "huey.contrib.djhuey.tasks_backend.HueyBackend"
+if QUEUE == "in-process":
+    TASK_BACKEND = "autoforge.background.InProcessBackend"
+TASKS = {"default": {"BACKEND": TASK_BACKEND, "ENQUEUE_ON_COMMIT": False}}
 # What a worker does by itself: dotted path → every how many minutes.
 PERIODIC_TASKS = {
     "evaluations.tasks.resume_runs": 1,
@@ -216,13 +212,12 @@ STATICFILES_DIRS = [RESOURCES / "static"]
 # On a laptop straight from the sources; elsewhere from what collectstatic has gathered.
 WHITENOISE_USE_FINDERS = IS_LOCAL
 WHITENOISE_AUTOREFRESH = DEBUG
+STATIC_STORAGE = "whitenoise.storage.CompressedManifestStaticFilesStorage"
+if IS_LOCAL:
+    STATIC_STORAGE = "django.contrib.staticfiles.storage.StaticFilesStorage"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {
-        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
-        if IS_LOCAL
-        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
-    },
+    "staticfiles": {"BACKEND": STATIC_STORAGE},
 }
 
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from autoforge.environment.caches import cache_settings, queue_kind, redis_url
 from autoforge.environment.databases import database_settings
-from autoforge.environment.errors import ConfigurationError, mask, shown_url
+from autoforge.environment.errors import ConfigurationError, mask, quote_url
 from autoforge.environment.layers import Layers, open_layers
 from autoforge.environment.rules import check_rules, find_ineffective
 from autoforge.environment.values import parse
@@ -148,7 +148,7 @@ class Environment:
         if variable.secret:
             return mask(text)
         if variable.takes_file:  # what may come from a file of its own is a URL with a password
-            return shown_url(text)[1:-1]  # without its quotes
+            return quote_url(text)[1:-1]  # without its quotes
         return text
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from autoforge.environment.layers import BY_NAME, Layers
-from autoforge.environment.values import Found, is_host, must_be, parse, refuse
+from autoforge.environment.values import Setting, is_host, must_be, parse, refuse
 
 __all__ = ["cache_settings", "queue_kind", "redis_url"]
 
@@ -38,7 +38,7 @@ def redis_url(layers: Layers) -> str | None:
     return f"redis://{_credentials(password)}{name}:{port}/{database}"
 
 
-def _complete(layers: Layers, url: Found, host: Found | None, password: Found | None) -> str:
+def _complete(layers: Layers, url: Setting, host: Setting | None, password: Setting | None) -> str:
     text = url.text.strip()
     try:
         parts = urlsplit(text)
@@ -65,7 +65,7 @@ def _complete(layers: Layers, url: Found, host: Found | None, password: Found | 
     return parts.geturl()
 
 
-def _credentials(password: Found | None) -> str:
+def _credentials(password: Setting | None) -> str:
     if password is None:
         return ""
     return f":{quote(password.text, safe='')}@"

@@ -8,13 +8,13 @@ from urllib.parse import unquote, urlsplit
 
 from autoforge.environment.errors import ConfigurationError
 from autoforge.environment.layers import BY_NAME, Layers
-from autoforge.environment.values import Found, is_host, must_be, parse, refuse
+from autoforge.environment.values import Setting, is_host, must_be, parse, refuse
 
 __all__ = ["database_settings", "is_remote"]
 
 LIBSQL_SCHEMES = ("libsql", "https", "http")
 SCHEMES = "sqlite:///path, libsql://host, https://host or http://host"
-Token = Found | None
+Token = Setting | None
 
 SQLITE_OPTIONS: dict[str, object] = {
     # A transaction that reads first and writes later fails at once with "database is locked" when
@@ -59,7 +59,7 @@ def database_settings(layers: Layers) -> dict[str, object]:
     return _libsql(setting, text, token, layers.app_env)
 
 
-def _sqlite(setting: Found, text: str, root: Path) -> dict[str, Any]:
+def _sqlite(setting: Setting, text: str, root: Path) -> dict[str, Any]:
     entry = {"ENGINE": "core.sqlite", "OPTIONS": SQLITE_OPTIONS.copy()}
     rest = text.partition(":")[2]
     if rest in {"//:memory:", "///:memory:"}:
@@ -86,7 +86,7 @@ def _sqlite(setting: Found, text: str, root: Path) -> dict[str, Any]:
     return entry | {"NAME": str(path), "CONN_MAX_AGE": 60}
 
 
-def _libsql(setting: Found, text: str, token: Token, app_env: str) -> dict[str, object]:
+def _libsql(setting: Setting, text: str, token: Token, app_env: str) -> dict[str, object]:
     host, in_url = _take_apart(setting, text)
     auth_token = in_url
     if token is not None:
@@ -116,7 +116,7 @@ def _libsql(setting: Found, text: str, token: Token, app_env: str) -> dict[str, 
     }
 
 
-def _take_apart(setting: Found, text: str) -> tuple[str, str]:
+def _take_apart(setting: Setting, text: str) -> tuple[str, str]:
     """Return the host and the authToken of a libSQL URL."""
     try:
         parts = urlsplit(text)

@@ -4,7 +4,7 @@ import re
 
 from environ.compat import ImproperlyConfigured
 
-__all__ = ["ConfigurationError", "mask", "shown", "shown_url"]
+__all__ = ["ConfigurationError", "mask", "quote_url", "quote_value"]
 
 LONGEST_SHOWN = 80  # characters; a whole file pasted into a variable is not repeated
 
@@ -18,15 +18,15 @@ def mask(value: str) -> str:
     return f"**** ({len(value)} characters)"
 
 
-def shown_url(value: str) -> str:
+def quote_url(value: str) -> str:
     """Return `value` in quotes, without credentials, query and fragment."""
     bare = re.split(r"[?#]", value, maxsplit=1)[0]
     scheme, separator, rest = bare.rpartition("://")
     host = rest.rpartition("@")[2]
-    return shown(f"{scheme}{separator}{host}")
+    return quote_value(f"{scheme}{separator}{host}")
 
 
-def shown(value: str) -> str:
+def quote_value(value: str) -> str:
     """Return `value` in quotes on one line, cut after 80 characters."""
     text = repr(value)
     if len(text) > LONGEST_SHOWN:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from autoforge.environment.errors import ConfigurationError
 from autoforge.environment.files import read_secret_file, read_variables
-from autoforge.environment.values import APP_ENVS, Found, parse
+from autoforge.environment.values import APP_ENVS, Setting, parse
 from autoforge.environment.variables import VARIABLES, Variable
 
 __all__ = ["BY_NAME", "Layers", "open_layers"]
@@ -35,7 +35,7 @@ class Layers:
     missing_file: Path | None
     """The file that ENV_FILE names, where it does not exist."""
 
-    def find(self, variable: Variable) -> Found | None:
+    def find(self, variable: Variable) -> Setting | None:
         """Return the variable's value as it was found, or None if it is not set.
 
         Raises:
@@ -49,7 +49,7 @@ class Layers:
         default = variable.default_in(self.app_env)
         if not default:
             return None
-        return Found(variable=variable, text=default, source="default", place="the default")
+        return Setting(variable=variable, text=default, source="default", origin="the default")
 
     def unknown_names(self) -> tuple[str, ...]:
         """Return the names in the file that no variable has."""
@@ -59,8 +59,8 @@ class Layers:
         return tuple(sorted(self.file_values.keys() - known))
 
     def _find_on(
-        self, values: Mapping[str, str], variable: Variable, source: str, place: str
-    ) -> Found | None:
+        self, values: Mapping[str, str], variable: Variable, source: str, origin: str
+    ) -> Setting | None:
         names = [variable.name]
         if variable.alias:
             names.append(variable.alias)
@@ -71,7 +71,7 @@ class Layers:
         texts = {values[name] for name in present}
         if len(texts) > 1 or f"{variable.name}_FILE" in present[1:]:
             raise ConfigurationError(
-                f"{' and '.join(present)} are both set ({place}) and mean the same; keep one of "
+                f"{' and '.join(present)} are both set ({origin}) and mean the same; keep one of "
                 "them."
             )
         if not present:
@@ -81,8 +81,8 @@ class Layers:
         # A variable may be called so itself, and then names no file of a secret.
         if name.endswith("_FILE") and name != variable.name:
             text = read_secret_file(name, self.root / text)
-            place, source = f"from the file in {name}", "secret file"
-        return Found(variable=variable, text=text, source=source, place=place)
+            origin, source = f"from the file in {name}", "secret file"
+        return Setting(variable=variable, text=text, source=source, origin=origin)
 
 
 def open_layers(process: Mapping[str, str], root: Path) -> Layers:
@@ -96,8 +96,13 @@ def open_layers(process: Mapping[str, str], root: Path) -> Layers:
     # A laptop's file is another one: a deployment must not start with what lies there.
     usual = ".env" if app_env in APP_ENVS[1:] else ".env.local"
     path = root / (named or usual)
-    exists = path.exists()
-    values = read_variables(path, path.name) if exists else {}
+    file, missing_file = None, None
+    values: Mapping[str, str] = {}
+    if path.exists():
+        file = path
+        values = read_variables(path, path.name)
+    elif named:  # nobody needs to have the usual one
+        missing_file = path
     in_file = _parse_app_env(values, "file", f"from {path.name}")
     if app_env is None and in_file not in {None, "local"} and not named:
         raise ConfigurationError(
@@ -109,14 +114,14 @@ def open_layers(process: Mapping[str, str], root: Path) -> Layers:
         file_values=values,
         root=root,
         app_env=app_env or in_file or "local",
-        file=path if exists else None,
-        missing_file=path if named and not exists else None,
+        file=file,
+        missing_file=missing_file,
     )
 
 
-def _parse_app_env(values: Mapping[str, str], source: str, place: str) -> str | None:
+def _parse_app_env(values: Mapping[str, str], source: str, origin: str) -> str | None:
     text = values.get("APP_ENV", "").strip()
     if not text:
         return None
-    value = Found(variable=BY_NAME["APP_ENV"], text=text, source=source, place=place)
+    value = Setting(variable=BY_NAME["APP_ENV"], text=text, source=source, origin=origin)
     return str(parse(value))

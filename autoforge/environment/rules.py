@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from autoforge.environment.errors import ConfigurationError
 from autoforge.environment.layers import BY_NAME, Layers
-from autoforge.environment.values import Found, refuse
+from autoforge.environment.values import Setting, refuse
 from autoforge.environment.variables import INSECURE_JWT_KEY, INSECURE_SECRET_KEY, VARIABLES
 
 __all__ = ["check_rules", "find_ineffective"]
@@ -98,8 +98,8 @@ def _ships_with_us(value: str, root: Path) -> bool:
     return False
 
 
-def _find_set(layers: Layers, name: str) -> Found:
-    return cast("Found", layers.find(BY_NAME[name]))  # asked only of what has a value
+def _find_set(layers: Layers, name: str) -> Setting:
+    return cast("Setting", layers.find(BY_NAME[name]))  # asked only of what has a value
 
 
 def find_ineffective(layers: Layers, values: dict[str, Any]) -> tuple[str, ...]:

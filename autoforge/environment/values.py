@@ -13,10 +13,10 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
-from autoforge.environment.errors import ConfigurationError, mask, shown, shown_url
+from autoforge.environment.errors import ConfigurationError, mask, quote_url, quote_value
 from autoforge.environment.variables import Variable
 
-__all__ = ["PARSERS", "Found", "Refusal", "find_placeholder", "parse", "refuse"]
+__all__ = ["PARSERS", "Refusal", "Setting", "find_placeholder", "parse", "refuse"]
 
 LONGEST_APP_NAME = 50
 URL_KINDS = frozenset({"api_url", "database_url", "libsql_url", "redis_url"})
@@ -39,32 +39,32 @@ class Refusal(Exception):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
-    """A value as it was found."""
+class Setting:
+    """The text of a variable, before it is parsed."""
 
     variable: Variable
     """The variable it belongs to."""
     text: str
-    """What was found, as it stood there."""
+    """Its text, as it stands there."""
     source: str
     """"process", "file", "secret file" or "default"."""
-    place: str
+    origin: str
     """Where, in words: "from the environment", "from .env.local" …"""
 
 
-def refuse(setting: Found, why: str) -> ConfigurationError:
+def refuse(setting: Setting, why: str) -> ConfigurationError:
     """Return the error "NAME is VALUE (from PLACE): WHY", with a secret masked."""
     variable = setting.variable
     if variable.secret or variable.kind in MAY_HOLD_A_SECRET:
         value = mask(setting.text)
     elif variable.kind in URL_KINDS:
-        value = shown_url(setting.text)
+        value = quote_url(setting.text)
     else:
-        value = shown(setting.text)
-    return ConfigurationError(f"{variable.name} is {value} ({setting.place}): {why}")
+        value = quote_value(setting.text)
+    return ConfigurationError(f"{variable.name} is {value} ({setting.origin}): {why}")
 
 
-def must_be(setting: Found, remedy: str = "") -> ConfigurationError:
+def must_be(setting: Setting, remedy: str = "") -> ConfigurationError:
     """Return the error that says what the variable must be, and how to fix it."""
     variable = setting.variable
     if not remedy:
@@ -74,8 +74,8 @@ def must_be(setting: Found, remedy: str = "") -> ConfigurationError:
     return refuse(setting, f"it must be {variable.allowed}; {remedy}.")
 
 
-def parse(setting: Found) -> Any:
-    """Return the value of what was found.
+def parse(setting: Setting) -> Any:
+    """Return the value of a setting.
 
     Raises:
         ConfigurationError: it is a placeholder, or not allowed.
@@ -194,7 +194,7 @@ def parse_hosts(text: str) -> tuple[str, ...]:
     for host in hosts:
         bare_ipv6 = ":" in host and not host.startswith("[")
         if host != "*" and (not is_host(host) or bare_ipv6):
-            raise Refusal(f"correct {shown(host)}")
+            raise Refusal(f"correct {quote_value(host)}")
     return hosts
 
 
@@ -206,7 +206,7 @@ def parse_networks(text: str) -> tuple[str, ...]:
             ipaddress.ip_network(entry, strict=False)
         except ValueError:
             if "/" in entry or not HOST_NAME.fullmatch(entry) or entry.startswith("."):
-                raise Refusal(f"correct {shown(entry)}") from None
+                raise Refusal(f"correct {quote_value(entry)}") from None
     return entries
 
 
@@ -231,7 +231,7 @@ def parse_csrf_origins(text: str) -> tuple[str, ...]:
     origins = split_list(text)
     for origin in origins:
         if not is_origin(origin):
-            raise Refusal(f"correct {shown(origin)}")
+            raise Refusal(f"correct {quote_value(origin)}")
     return origins
 
 
@@ -240,7 +240,7 @@ def parse_cors_origins(text: str) -> tuple[str, ...]:
     origins = split_list(text)
     for origin in origins:
         if origin != "*" and ("*" in origin or not is_origin(origin)):
-            raise Refusal(f"correct {shown(origin)}")
+            raise Refusal(f"correct {quote_value(origin)}")
     if "*" in origins and len(origins) > 1:
         raise Refusal("keep either * or the others")
     return origins
@@ -279,7 +279,7 @@ def starts_with(*prefixes: str, instead: dict[str, str]) -> Callable[[str], str]
 
 
 def parse_url(text: str) -> str:
-    """Return the text; `autoforge.environment.databases` and `.redis` take it apart."""
+    """Return the text; `databases` and `caches` take it apart."""
     return text
 
 

@@ -26,7 +26,8 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(rows, ensure_ascii=False, indent=2))
             return
         file = settings.ENVIRONMENT.file
-        self.stdout.write(f"File: {file.name if file else 'none'}\n\n")
+        file_name = file.name if file else "none"
+        self.stdout.write(f"File: {file_name}\n\n")
         name_width = max(len(row["name"]) for row in rows)
         value_width = max(len(row["value"]) for row in rows)
         for row in rows:

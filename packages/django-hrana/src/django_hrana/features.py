@@ -10,7 +10,7 @@ from django.utils.functional import cached_property
 
 __all__ = ["DatabaseFeatures"]
 
-MAX_PARAMETERS: Final = 32_766
+MAX_PARAMETERS: Final = 32_766  # SQLite's default, which the server keeps
 
 EXPECTED_FAILURES: Final[dict[str, set[str]]] = {
     (
@@ -51,17 +51,20 @@ class DatabaseFeatures(sqlite3.DatabaseFeatures):
     """SQLite's features, where the server's differ."""
 
     minimum_database_version = None  # asking costs a request, and every libSQL is new enough
+    # Django says no for a database in memory, which only its own connection sees.
     test_db_allows_multiple_connections = True
     max_query_params = MAX_PARAMETERS
+    # Django asks the sqlite3 library of this machine for these; it is the server's that counts.
     can_alter_table_drop_column = True
     can_return_columns_from_insert = True
     can_return_rows_from_bulk_insert = True
+    # Django would ask with a query; JSON is built into every libSQL server.
     supports_json_field = True
     can_introspect_json_field = True
     has_json_object_function = True
     # Regular expressions run as an automaton in SQL, which has no memory of what it matched.
     supports_regex_backreferencing = False
-    # The server's own parser stands in front of SQLite's and is older.
+    # The server's own parser stands in front of SQLite's, is older, and knows no ORDER BY there.
     supports_aggregate_order_by_clause = False
 
     @cached_property

@@ -115,8 +115,8 @@ class DatabaseOperations(FlushesGuardedTables, sqlite3.DatabaseOperations):
     def combine_expression(self, connector: str, sub_expressions: list[str]) -> str:
         """Write XOR without a function of that name, each operand once."""
         if connector == "#":
-            # The bits of either less the bits of both; the subquery names the operands, so that
-            # their parameters come once.
+            # SQLite has no operator for it: the bits of either less the bits of both. The subquery
+            # names the operands, so that their parameters come once.
             a, b = sub_expressions
             return f"(SELECT (x_a | x_b) - (x_a & x_b) FROM (SELECT {a} AS x_a, {b} AS x_b))"
         return super().combine_expression(connector, sub_expressions)

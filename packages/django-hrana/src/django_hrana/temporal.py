@@ -64,6 +64,7 @@ DATES: Final = {
         f"DATE({DAY}, 'start of month', '-' || ((STRFTIME('%%m', {DAY}) + 2) %% 3) || ' months')"
     ),
     "month": f"STRFTIME('%%Y-%%m-01', {DAY})",
+    # 'weekday 1' goes on to the next Monday, or stays: from six days before it ends on this one's.
     "week": f"DATE({DAY}, '-6 days', 'weekday 1')",
     "day": f"DATE({DAY})",
 }

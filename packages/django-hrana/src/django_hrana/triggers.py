@@ -17,6 +17,7 @@ TRIGGERS: Final = "SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 't
 EVENT: Final = re.compile(
     r"\b(INSERT|DELETE|UPDATE)\b(?:\s+OF\s+([\w\s,\"]+?))?\s+ON\b", re.IGNORECASE
 )
+# An AFTER trigger acts on what has happened; a BEFORE trigger can refuse it.
 GUARD: Final = re.compile(r"\A\s*CREATE\s+TRIGGER\s+\S+\s+BEFORE\b", re.IGNORECASE)
 
 

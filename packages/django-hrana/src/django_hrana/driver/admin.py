@@ -66,7 +66,7 @@ class Admin:
 
     def _ask(self, method: str, path: str, body: object, *, may_be_missing: bool = False) -> None:
         try:
-            content = json.dumps(body).encode()
+            content = json.dumps(body).encode()  # the API asks for a body, if an empty one
             response = self._transport.request(path, content, self._token, method)
         except TransportError as error:
             raise failures.unreachable(self._transport.endpoint, error) from error

@@ -144,6 +144,7 @@ class TooLarge(DataError):
     """A value or a row is larger than the database accepts."""
 
 
+# By SQLite's sentence: a replica passes the primary's refusal on with a code of its own.
 CONSTRAINT: Final = re.compile(
     r"(?:UNIQUE|NOT NULL|CHECK|FOREIGN KEY|PRIMARY KEY) constraint failed|datatype mismatch"
     r"|cannot store \w+ value in \w+ column"
@@ -154,6 +155,8 @@ WRAPPING: Final = re.compile(
     r"|SQL string could not be parsed: )+"
 )
 OFFSET: Final = re.compile(r" \(at offset \d+\)$")
+# As the sqlite3 module has them, for Django and its users catch these classes. What is not here,
+# such as a table that does not exist, is an OperationalError.
 CLASSES: Final[dict[str, type[DatabaseError]]] = {
     "ARGS_BOTH_POSITIONAL_AND_NAMED": ProgrammingError,
     "ARGS_INVALID": ProgrammingError,
@@ -218,6 +221,7 @@ STATUSES: Final[dict[int, tuple[type[DatabaseError], str]]] = {
         "{place} cannot accept another connection at the moment: try again, or use fewer processes",
     ),
 }
+# SQLite's sentences, which come with codes for something else: ARGS_INVALID, SQL_INPUT_ERROR.
 TOO_BIG: Final = "string or blob too big"
 TOO_BIG_SENTENCE: Final = (
     "a text, a blob or a row is too large: the server accepts less than 5 MiB (5,242,880 bytes) "
@@ -263,9 +267,11 @@ def from_status(status: int, message: str, code: str, place: str) -> DatabaseErr
 
 def _by_status(status: int, message: str, code: str, place: str) -> DatabaseError:
     lower = message.lower()
+    # One end of a stream in several shapes: sqld sends a code, Turso's servers 404 "stream not
+    # found", and a server that was restarted knows no baton of before.
     if code == "STREAM_EXPIRED" or "stream not found" in lower or "baton" in lower:
         return TransactionLost(SENTENCES["STREAM_EXPIRED"])
-    if "invalid utf-8" in lower:
+    if "invalid utf-8" in lower:  # with status 500
         return DataError(
             "a text in the result is not valid UTF-8, so the server cannot send it: read it with "
             "CAST(… AS BLOB)"

@@ -37,7 +37,7 @@ CONTROL: Final = frozenset(
 )
 WORDS: Final = {
     "DELETE": Kind.CHANGE,
-    "EXPLAIN": Kind.READ,
+    "EXPLAIN": Kind.READ,  # whatever it explains is not run
     "INSERT": Kind.INSERT,
     "REPLACE": Kind.INSERT,
     "SELECT": Kind.READ,

@@ -59,6 +59,7 @@ class Freshness:
     _lock: Final = threading.Lock()
 
     def __init__(self, endpoint: Endpoint) -> None:
+        # Each database of a server counts its states by itself, and the header names it.
         self._key = f"{endpoint} {endpoint.header}"
 
     @property
@@ -249,6 +250,7 @@ class Stream:
             return response
         except TransportError:
             self.drop()
+            # It may have waited for a state that a restored database never had.
             self.freshness.forget()
             raise
 
@@ -281,6 +283,7 @@ class Stream:
     def _follow(self, baton: str | None, base_url: str | None) -> None:
         """Take the next baton, and go where the server wants the stream to be continued."""
         self._baton, self._pid = baton, os.getpid()
+        # Without a baton the server has ended the stream: there is nothing to continue.
         if base_url is None or baton is None:
             return
         endpoint = Endpoint.parse(base_url)

@@ -141,7 +141,8 @@ class Transport:
         self._deadline = time.monotonic() + self.timeout_seconds
         with self._failing_with(was_sent=False):
             connection = self._connected()
-            connection.settimeout(self.timeout_seconds)
+            connection.settimeout(self.timeout_seconds)  # receiving has changed it
+            # Head and body at once: apart they would be two packets.
             connection.sendall(head.encode("latin-1") + body)
         self.requests += 1
 

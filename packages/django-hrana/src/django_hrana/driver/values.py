@@ -211,6 +211,7 @@ def _encode_blob(value: bytes | bytearray | memoryview) -> Cell:
 
 
 def _encode_datetime(value: dt.datetime) -> Cell:
+    # With a blank, as SQLite's own date functions write it, and as Django stores it.
     return Text(value.isoformat(" "))
 
 
