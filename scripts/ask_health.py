@@ -4,6 +4,7 @@ import http.client
 import os
 import sys
 
+# Docker waits five (HEALTHCHECK in the Dockerfile): the reason must be written before that.
 TIMEOUT_SECONDS = 4
 
 

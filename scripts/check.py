@@ -44,6 +44,7 @@ CHECKS: Final[dict[str, tuple[str, ...]]] = {
     "shell": ("python", "scripts/check_shell.py"),
     "Dockerfile": ("hadolint", "Dockerfile"),
 }
+# In this order: a fix may leave a line that has to be formatted.
 FIXES: Final[tuple[tuple[str, ...], ...]] = (
     ("ruff", "check", "--fix-only", "--quiet", "."),
     ("ruff", "format", "."),

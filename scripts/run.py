@@ -23,6 +23,7 @@ from launch.terminal import say, set_up, step, strong, warn
 from autoforge.environment import ConfigurationError, Environment, load
 
 ROOT = Path(__file__).resolve().parent.parent
+# Pages work without Redis: the start does not wait for a server that is away.
 REDIS_TIMEOUT_SECONDS = 1
 
 
@@ -54,7 +55,7 @@ def _launch() -> None:
         application = _start_django(environment)
         _look_for_redis(environment)
         # Nothing comes between this and showing the password.
-        login = database.prepare(_shown(environment.databases["default"]["NAME"]))
+        login = database.prepare(_relative_path(environment.databases["default"]["NAME"]))
         _serve(server, application, environment, login)
 
 
@@ -186,10 +187,10 @@ def _announce(environment: Environment, login: database.Login) -> None:
 
 
 def _python() -> str:
-    return _shown(sys.executable)
+    return _relative_path(sys.executable)
 
 
-def _shown(path: Any) -> str:
+def _relative_path(path: Any) -> str:
     """Return `path`, from the project's folder where it is inside."""
     if Path(path).is_relative_to(ROOT):
         return str(Path(path).relative_to(ROOT))

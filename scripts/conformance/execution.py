@@ -31,6 +31,7 @@ PROCESSES: Final = max(2, os.cpu_count() or 2)
 LOOK_EVERY_SECONDS: Final = 1
 # A parallel process that died leaves Django waiting for ever; no test takes nearly as long.
 SILENCE_SECONDS: Final = 600
+# Nothing else of the environment: DJANGO_SETTINGS_MODULE and the like would change the tests.
 PASSED_ON: Final = ("HOME", "LANG", "LC_ALL", "PATH", "TZ", "USER")
 
 

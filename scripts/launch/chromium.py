@@ -12,6 +12,7 @@ __all__ = ["NAMES", "ensure"]
 
 NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PACKAGES: Final = ("chromium", "fonts-noto-cjk")  # the fonts, so that Japanese pages show text
+# Images of Debian come without the package lists.
 UPDATE: Final = ("apt-get", "update", "-qq")
 INSTALL: Final = ("apt-get", "install", "-y", "-qq", "--no-install-recommends", *PACKAGES)
 

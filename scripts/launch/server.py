@@ -17,7 +17,7 @@ __all__ = ["LOOPBACK", "LocalServer", "end_like_ctrl_c", "open_server", "url"]
 
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (named here, not bound)
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-KNOCK_SECONDS = 0.5
+KNOCK_SECONDS = 0.5  # loopback answers at once, or refuses at once
 LAST_PORT = 65535
 
 

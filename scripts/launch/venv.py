@@ -138,7 +138,7 @@ def _make(venv: Path) -> None:
         lines = (made.stderr or made.stdout).strip().splitlines()
         reason = lines[-1] if lines else "no reason given"
         raise LaunchError(f"The virtual environment {venv} could not be created: {reason}")
-    step(f"Created {_shown(venv)} with Python {platform.python_version()}")
+    step(f"Created {_relative_path(venv)} with Python {platform.python_version()}")
 
 
 def _base_python() -> str:
@@ -163,7 +163,9 @@ def _remove(venv: Path) -> None:
             f"{venv} exists but is not a virtual environment that can be replaced. Move it away, "
             "then run the command again."
         )
-    note(f"{_shown(venv)} no longer works here (moved, or a different Python); recreating it")
+    note(
+        f"{_relative_path(venv)} no longer works here (moved, or a different Python); recreating it"
+    )
     shutil.rmtree(venv)
 
 
@@ -196,7 +198,7 @@ def _read(path: Path) -> str:
         return ""
 
 
-def _shown(path: Path) -> str:
+def _relative_path(path: Path) -> str:
     if path.is_relative_to(ROOT):
         return str(path.relative_to(ROOT))
     return str(path)

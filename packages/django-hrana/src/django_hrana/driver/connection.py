@@ -58,6 +58,8 @@ GATEWAY_STATUSES: Final = frozenset({502, 503, 504})
 # it must be the first statement of a stream. A read-only token may not send it at all.
 FOREIGN_KEYS_OFF: Final = "PRAGMA foreign_keys=0"
 WRITE_LOCK: Final = "BEGIN IMMEDIATE"
+# How a request fails as a whole: on the network, by an answer that is no Hrana, or refused. What
+# a single step of a batch says is in the batch's result.
 FAILURES: Final = (TransportError, InterfaceError, DatabaseError)
 
 

@@ -25,7 +25,7 @@ __all__ = ["Response", "Transport", "TransportError"]
 MAX_HEAD_BYTES: Final = 65_536
 MAX_BODY_BYTES: Final = 1 << 30
 MAX_LENGTH_DIGITS: Final = 16  # far more than a length within MAX_BODY_BYTES has
-RECEIVE_BYTES: Final = 262_144
+RECEIVE_BYTES: Final = 262_144  # large results take few calls, and no more memory than this
 GZIP: Final = 31  # zlib's name for "with a gzip header"
 FINAL_STATUSES: Final = 200  # and above; 1xx announces another answer
 

@@ -43,7 +43,7 @@ __all__ = [
 
 Converter = Callable[[object], object]
 
-INTEGER_LIMIT: Final = 1 << 63
+INTEGER_LIMIT: Final = 1 << 63  # the server answers 400 to the whole request beyond it
 SHORT: Final = 16  # characters: at most 15 digits and a point, which every parser reads exactly
 LARGEST_POWER: Final = 308  # of ten, in a 64-bit float
 LARGEST_SHIFT: Final = 62  # a power of two that is still an integer to the server
