@@ -42,7 +42,8 @@ def grant(apps: Any, using: str, app_label: str, grants: Grants) -> dict[str, tu
     """
     group_model = apps.get_model("auth", "Group")
     rows = apps.get_model("auth", "Permission").objects.using(using)
-    of_app = {row.codename: row for row in rows.filter(content_type__app_label=app_label)}
+    permissions = rows.filter(content_type__app_label=app_label)
+    of_app = {permission.codename: permission for permission in permissions}
     counts: dict[str, tuple[int, int]] = {}
     granted: set[str] = set()  # grows from role to role: each has what those before it have
     for role in ROLES:

@@ -143,7 +143,7 @@ def register_scores(make: Callable[[], object]) -> None:
         ...     return Value(["2026-11-30T09:00|0.75"], output_field=JSONField())
         >>> register_scores(make_scores)
     """
-    _scores[:] = [make]
+    _scores[:] = [make]  # in a list, so that no `global` is needed
 
 
 def score_source() -> object | None:

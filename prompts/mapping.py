@@ -74,6 +74,7 @@ def content_hash(row: HasWording) -> str:
     includes = []
     for entry in row.includes:
         includes.append({"reference": entry["reference"], "content_hash": entry["content_hash"]})
+    # `str`: kind and syntax may be members of an enum, which JSON has not.
     contract: dict[str, object] = {
         "kind": str(row.kind),
         "syntax": str(row.syntax),
@@ -84,6 +85,7 @@ def content_hash(row: HasWording) -> str:
         contract["config"] = row.config
     text = row.content
     if contract != PLAIN_CONTRACT:
+        # Sorted and without blanks, so that the same contract has the same hash on every machine.
         canonical = json.dumps(contract, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
         text = f"{text}\0{canonical}"
     return hashlib.sha256(text.encode("utf-8")).hexdigest()

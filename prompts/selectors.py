@@ -124,6 +124,7 @@ def _why_not_released(name: str, label: str, number: int | None) -> NotFoundErro
     if not prompts:
         prompts = candidates
     if not prompts:
+        # Each is compared letter by letter: of a large site the newest will do.
         names = Prompt.objects.order_by("-updated_at").values_list("name", flat=True)[:1000]
         near = nearest(name, names)
         if near:

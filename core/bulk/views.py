@@ -17,7 +17,7 @@ def bulk_view(request: HttpRequest, token: str) -> HttpResponse:
     job = Job.load(token)
     if job is None:
         raise Http404
-    if job.owner != str(request.user.pk):
+    if job.owner != str(request.user.pk):  # a token may be seen in a log or over a shoulder
         raise PermissionDenied
     admin = django_admin.site._registry[apps.get_model(job.model)]  # noqa: SLF001 (Django 5.2 has no public way)
     # Asked again: the person may have lost a permission since.
@@ -28,5 +28,10 @@ def bulk_view(request: HttpRequest, token: str) -> HttpResponse:
     work = pages.Work(request=request, admin=admin, action=action, job=job, token=token)
     has_begun = job.position > 0 or not action.has_page
     if request.method == "POST":
-        return pages.go_on(work) if has_begun else pages.start(work)
-    return pages.show_progress(work) if has_begun else pages.ask(work)
+        if has_begun:
+            return pages.go_on(work)
+        return pages.start(work)
+    # A GET changes nothing: somebody loads the page again, or comes back to it.
+    if has_begun:
+        return pages.show_progress(work)
+    return pages.ask(work)

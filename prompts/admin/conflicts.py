@@ -71,7 +71,10 @@ def describe_conflict(form: Any) -> Conflict | None:
 
 
 def _merge(base: PromptVersion | None, theirs: Prompt, typed: str) -> tuple[str, int]:
-    if base is None or typed in (theirs.content, base.content) or theirs.content == base.content:
+    if base is None:  # nobody knows what was changed on either side
+        return "", 0
+    # Where one side alone changed the text, that one is the result.
+    if typed in (theirs.content, base.content) or theirs.content == base.content:
         return "", 0
     return diffing.merge(base.content, typed, theirs.content)
 

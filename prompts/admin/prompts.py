@@ -248,6 +248,7 @@ class PromptAdmin(PromptPages, ImportPage, SoftDeleteAdmin):
         else:
             saved = services.create_prompt(**common, **values)
             obj.pk = saved.pk
+        # Django goes on with this instance (its log, its messages), not with that of the service.
         obj.current_version = saved.current_version
         obj._state.adding = False
 

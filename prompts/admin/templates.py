@@ -47,7 +47,7 @@ class PromptTemplateAdmin(SoftDeleteAdmin):
             services.edit_template(template_id=obj.pk, **values)
         else:
             obj.pk = services.create_template(**values).pk
-        obj._state.adding = False
+        obj._state.adding = False  # Django goes on with this instance, not with the service's
 
     def delete_rows(self, request: HttpRequest, keys: Sequence[Any]) -> None:
         """Put them into the trash through the service."""

@@ -29,6 +29,7 @@ Entry = Mapping[str, Any]
 
 def find_loaded() -> str | None:
     """Return the title of a demo prompt or template that is here already, deleted ones too."""
+    # In the trash too: whoever deleted the demo does not want it again.
     titles = [entry["title"] for entry in _read("prompts.yaml")]
     names = [entry["name"] for entry in _read("templates.yaml")]
     prompts = Prompt.all_objects.filter(title__in=titles).order_by("title")
@@ -42,7 +43,10 @@ def find_loaded() -> str | None:
 @transaction.atomic
 def load_prompts() -> dict[str, UUID]:
     """Write every demo prompt with its versions; return its key in the file → its id."""
-    return {entry["key"]: _load_prompt(entry) for entry in _read("prompts.yaml")}
+    keys = {}
+    for entry in _read("prompts.yaml"):
+        keys[entry["key"]] = _load_prompt(entry)
+    return keys
 
 
 @transaction.atomic

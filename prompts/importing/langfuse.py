@@ -27,6 +27,7 @@ PLACEHOLDER: Final = "placeholder"
 
 def is_langfuse(record: Mapping[str, object]) -> bool:
     """Whether a record is a prompt of Langfuse."""
+    # A type and a prompt may stand in a table of anybody's: one of the other names is needed, too.
     if record.get("type") not in TYPES or SIGNS.isdisjoint(record):
         return False
     return isinstance(record.get("name"), str) and isinstance(record.get("prompt"), str | list)
@@ -74,7 +75,7 @@ def _read_placeholder(message: Mapping[str, object], number: int, notes: list[st
     if not isinstance(name, str) or not name:
         raise UnsupportedValueError("langfuse.placeholder", number=number)
     notes.append(str(Sentence("langfuse.became-message", name=name, number=number)))
-    return Message(role="user", content=f"{{{{{name}}}}}")
+    return Message(role="user", content="{{" + name + "}}")
 
 
 def _propose(kind: str, content: str) -> list[dict[str, object]]:

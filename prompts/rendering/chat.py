@@ -50,7 +50,8 @@ def parse_messages(content: str) -> tuple[Message, ...]:
 
 def dump_messages(messages: Iterable[Message]) -> str:
     """Return the content of a chat: JSON with an indent of two."""
-    return json.dumps([asdict(message) for message in messages], ensure_ascii=False, indent=2)
+    entries = [asdict(message) for message in messages]
+    return json.dumps(entries, ensure_ascii=False, indent=2)
 
 
 def _find_problem(entry: object, location: SourceLocation) -> Problem | None:

@@ -25,7 +25,7 @@ from prompts.services.prompts import edit_prompt, new_version
 
 __all__ = ["archive_rows", "list_records", "restore_archive"]
 
-AT_ONCE = 200  # prompts in memory
+AT_ONCE = 200  # prompts in memory, each with all its versions
 FIELDS = ("name", "title", "description", "status", "tags", "user_id", "metadata")
 
 
@@ -157,6 +157,7 @@ def _update(prompt: Prompt, row: Archived, author: str) -> bool:
         PromptVersion.objects.bulk_create(new)
         newest = new[-1]
         wording = {**_wording(row.versions[-1]), "variables": newest.variables}
+        # Not `edit_prompt`: it would make one version more of the newest one's wording.
         Prompt.objects.filter(pk=prompt.pk).update(current_version=newest.number, **wording)
         prompt.refresh_from_db()
     changes = {}
@@ -183,6 +184,7 @@ def _wording(version: ArchivedVersion) -> dict[str, Any]:
 def _build(prompt: Prompt, archived: ArchivedVersion) -> PromptVersion:
     """Return a version as it is archived, checked with the includes that it was saved with."""
     stand_in = Prompt(pk=prompt.pk, current_version=archived.number, **_wording(archived))
+    # Checked with the includes of then: the prompts that it includes have other versions by now.
     try:
         template = as_template(stand_in)
         refuse_problems(check(template))

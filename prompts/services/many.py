@@ -103,6 +103,7 @@ def label_newest(
         else:
             row.version = version
             moved.append(row)
+    # The events first: a trigger refuses a label that moves without one.
     PromptEvent.objects.bulk_create(events)
     PromptLabel.objects.bulk_create(new)
     PromptLabel.objects.bulk_update(moved, ["version"])
@@ -158,9 +159,10 @@ def restore_prompts(prompts: Iterable[Prompt], *, actor: str = "") -> Changes:
             taken_name = Sentence("prompt.name-taken", name=prompt.name)
             refused.append((prompt, InvalidInputError({"name": taken_name})))
             continue
-        taken.add(prompt.name)
+        taken.add(prompt.name)  # two in the trash may have the same name: the first one gets it
         free.append(prompt)
     announce(free, kind=PromptEvent.Kind.RESTORED, actor=actor)
+    # By keys: the rows may come from a filter on `deleted_at`, which they leave now.
     keys = [prompt.pk for prompt in free]
     Prompt.all_objects.get_queryset().filter(pk__in=keys).restore()
     if free:

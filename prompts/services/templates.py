@@ -104,6 +104,7 @@ def fill_template(
     """
     try:
         variables = parse_variables(template.parameters)
+        # A form sends an empty text for each field that nobody filled in.
         filled_in = {name: text for name, text in values.items() if text}
         filled = coerce_values(variables, filled_in)
         content = fill_partly(template.content, filled)
