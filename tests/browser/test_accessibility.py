@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from autoforge.demo import load_demo
 from evaluations.models import Run, TestCase, TestResult, TestSuite
+from prompts import services
 from prompts.models import Prompt, PromptTemplate, PromptVersion
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.once]
@@ -84,6 +85,7 @@ def own_pages() -> Iterator[str]:
         f"/admin/prompts/prompt/{prompt.pk}/change/#history",
         "/admin/prompts/prompt/?state=deleted",
         "/admin/prompts/prompttemplate/gallery/",
+        "/admin/prompts/prompt/folders/",
         f"/admin/prompts/prompttemplate/{PromptTemplate.objects.first().pk}/use/",
         "/admin/evaluations/testsuite/import/",
         f"/admin/evaluations/run/add/?suite={TestSuite.objects.first().pk}",
@@ -132,6 +134,7 @@ def test_the_rules_see_what_they_should(open_browser):
 def test_every_page_is_whole_and_axe_finds_nothing_serious(owner, open_browser):
     """Under the policy every attribute of the theme is carried out, and nothing is refused."""
     load_demo()
+    services.create_prompt(title="In folders", name="support/reply/short", content="Text")
     view = open_browser()
     view.go("/admin/")
     faults = violations(view.page, "login")
