@@ -5,7 +5,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import TruncDate
 
 from core.errors import NotFoundError
@@ -98,8 +98,13 @@ def find_released(name: str, *, label: str = "", number: int | None = None) -> P
     Raises:
         NotFoundError: there is no such prompt, label or version; says what there is.
     """
+    # A title counts only where it leads to one prompt, whichever of them the label stands at: else
+    # moving a label of one prompt would change what another is found by.
+    has_the_name = Exists(Prompt.objects.filter(name=name))
+    has_the_title = Exists(Prompt.objects.filter(title=name).exclude(pk=OuterRef("prompt")))
+    by_title = Q(prompt__title=name) & ~has_the_name & ~has_the_title
     rows = PromptVersion.objects.select_related("prompt").filter(
-        Q(prompt__name=name) | Q(prompt__title=name), prompt__deleted_at__isnull=True
+        Q(prompt__name=name) | by_title, prompt__deleted_at__isnull=True
     )
     if number is not None:
         rows = rows.filter(number=number)
@@ -107,22 +112,17 @@ def find_released(name: str, *, label: str = "", number: int | None = None) -> P
         rows = rows.filter(number=F("prompt__current_version"))
     else:
         rows = rows.filter(labels__name=label)
-    versions = list(rows.order_by("prompt__created_at")[:3])
-    # A name is unique and goes before titles, of which several prompts may have the same.
-    matches = [version for version in versions if version.prompt.name == name]
-    if not matches:
-        matches = versions
-    if len(matches) != 1:
+    versions = list(rows.order_by())  # at most one: names of prompts in use are unique
+    if not versions:
         raise _why_not_released(name, label, number)
-    return matches[0]
+    return versions[0]
 
 
 def _why_not_released(name: str, label: str, number: int | None) -> NotFoundError:
-    rows = Prompt.objects.filter(Q(name=name) | Q(title=name))
-    candidates = list(rows.prefetch_related("labels")[:10])
-    prompts = [prompt for prompt in candidates if prompt.name == name]
+    rows = Prompt.objects.prefetch_related("labels")
+    prompts = list(rows.filter(name=name))
     if not prompts:
-        prompts = candidates
+        prompts = list(rows.filter(title=name)[:10])
     if not prompts:
         # Each is compared letter by letter: of a large site the newest will do.
         names = Prompt.objects.order_by("-updated_at").values_list("name", flat=True)[:1000]

@@ -61,6 +61,39 @@ def test_what_there_is_not(prompt, name, options, sentence):
         interface.get_prompt(name, **options)
 
 
+def release(**fields):
+    made = services.create_prompt(**fields)
+    services.move_label(prompt_id=made.pk, label="production", number=1)
+    return made
+
+
+def test_a_name_goes_before_any_number_of_titles():
+    for _number in range(12):
+        release(title="reply", name=f"other-{_number}", content="not this")
+    release(title="Named", name="reply", content="this")
+    assert interface.get_prompt("reply").content == "this"
+    with pytest.raises(NotFoundError, match="“reply” has no version 7"):
+        interface.get_prompt("reply", version=7)
+
+
+def test_a_title_does_not_stand_in_for_a_name_without_that_label():
+    services.create_prompt(title="Named", name="reply", content="not released")
+    release(title="reply", name="other", content="never this")
+    with pytest.raises(NotFoundError, match="“reply” has no label “production”"):
+        interface.get_prompt("reply")
+    with pytest.raises(NotFoundError, match="“reply” has no label “production”"):
+        interface.find_prompt("reply@production")
+
+
+def test_which_of_two_titles_is_meant_does_not_hang_on_their_labels():
+    release(title="Same", name="first", content="one")
+    second = services.create_prompt(title="Same", name="second", content="two")
+    with pytest.raises(NotFoundError, match="2 prompts have the title “Same”"):
+        interface.get_prompt("Same")
+    services.delete_prompt(prompt_id=second.pk)
+    assert interface.get_prompt("Same").content == "one"
+
+
 def test_a_title_of_two_prompts_needs_a_name(prompt):
     services.create_prompt(title="Other", name="other", content="x")
     services.create_prompt(title="Other", content="x")
