@@ -5,8 +5,8 @@ from datetime import date, datetime
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
-from django.db.models.functions import TruncDate
+from django.db.models import Count, F, Min, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce, TruncDate
 
 from core.errors import NotFoundError
 from prompts.models import Prompt, PromptTemplate, PromptVersion
@@ -100,12 +100,12 @@ def find_released(name: str, *, label: str = "", number: int | None = None) -> P
     """
     # A title counts only where it leads to one prompt, whichever of them the label stands at: else
     # moving a label of one prompt would change what another is found by.
-    has_the_name = Exists(Prompt.objects.filter(name=name))
-    has_the_title = Exists(Prompt.objects.filter(title=name).exclude(pk=OuterRef("prompt")))
-    by_title = Q(prompt__title=name) & ~has_the_name & ~has_the_title
-    rows = PromptVersion.objects.select_related("prompt").filter(
-        Q(prompt__name=name) | by_title, prompt__deleted_at__isnull=True
-    )
+    by_name = Prompt.objects.order_by().filter(name=name)
+    titles = Prompt.objects.order_by().filter(title=name).values("title")
+    by_title = titles.annotate(count=Count("pk"), only=Min("pk")).filter(count=1)
+    # One key, found by indexes before any version is read: with OR every version would be.
+    key = Coalesce(Subquery(by_name.values("pk")[:1]), Subquery(by_title.values("only")))
+    rows = PromptVersion.objects.select_related("prompt").filter(prompt_id=key)
     if number is not None:
         rows = rows.filter(number=number)
     elif label == LATEST:

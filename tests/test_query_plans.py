@@ -24,6 +24,10 @@ PLANS: dict[str, tuple[QuerySet, str]] = {
         Prompt.all_objects.filter(status="draft").order_by(),
         "idx_prompts_status",
     ),
+    "a prompt by its name": (
+        Prompt.objects.filter(name="support-reply").order_by(),
+        "idx_prompts_name",
+    ),
     "duplicate titles of an import": (
         Prompt.objects.filter(title__in=["a", "b"]).order_by(),
         "idx_prompts_title",

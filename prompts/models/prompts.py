@@ -96,6 +96,8 @@ class Prompt(UUIDModel, Wording, SoftDeleteModel):
             models.Index(fields=["user_id"], name="idx_prompts_user_id"),
             models.Index(fields=["status"], name="idx_prompts_status"),
             models.Index(fields=["title"], name="idx_prompts_title"),
+            # The unique one serves only queries that repeat its condition.
+            models.Index(fields=["name"], name="idx_prompts_name"),
             models.Index(fields=["-updated_at", "title"], name="idx_prompts_updated_at"),
             models.Index(fields=["created_at"], name="idx_prompts_created_at"),
         )

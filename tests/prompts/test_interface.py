@@ -94,6 +94,17 @@ def test_which_of_two_titles_is_meant_does_not_hang_on_their_labels():
     assert interface.get_prompt("Same").content == "one"
 
 
+@pytest.mark.parametrize("asked", [{}, {"label": "latest"}, {"version": 1}])
+@pytest.mark.parametrize("name", ["support-reply", "Support reply"])
+def test_no_table_is_read_through_for_a_prompt(prompt, name, asked):
+    [statement] = queries(lambda: interface.get_prompt(name, **asked))
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {statement}")
+        plan = [row[3] for row in cursor.fetchall()]
+    assert len(plan) >= 4
+    assert not [step for step in plan if step.startswith("SCAN") and "SCALAR" not in step], plan
+
+
 def test_a_title_of_two_prompts_needs_a_name(prompt):
     services.create_prompt(title="Other", name="other", content="x")
     services.create_prompt(title="Other", content="x")
