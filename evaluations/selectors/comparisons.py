@@ -72,50 +72,58 @@ def judge_run(run: Run, rows: Sequence[Evaluation]) -> list[ComparisonSummary]:
     They are read from the columns where the run has ended; else all its outcomes are compared now.
     """
     pairs = pair_columns(run, rows).pairs
-    stored = [_find_stored(old, new) for old, new in pairs]
-    comparisons = [kept for kept in stored if kept is not None]
+    comparisons = []
+    for old, new in pairs:
+        stored = _find_stored(old, new)
+        if stored is not None:
+            comparisons.append(stored)
     if run.is_open or len(comparisons) < len(pairs):
-        comparisons = [as_stored(one) for one in compare_run(run, rows)]
-    return [
-        ComparisonSummary(
-            verdict=Verdict(code=kept.code, params=kept.params),
-            fixed=kept.fixed,
-            broken=kept.broken,
+        comparisons = list(map(as_stored, compare_run(run, rows)))
+    summaries = []
+    for comparison in comparisons:
+        verdict = Verdict(code=comparison.code, params=comparison.params)
+        summary = ComparisonSummary(
+            verdict=verdict, fixed=comparison.fixed, broken=comparison.broken
         )
-        for kept in comparisons
-    ]
+        summaries.append(summary)
+    return summaries
 
 
 def _find_stored(old: Evaluation, new: Evaluation) -> StoredComparison | None:
     """Return what the new column keeps of these two; None where that is of another one."""
-    kept = new.figures.comparison
-    return kept if kept is not None and kept.old == str(old.pk) else None
+    stored = new.figures.comparison
+    if stored is None or stored.old != str(old.pk):
+        return None
+    return stored
 
 
 def compare_run(run: Run, rows: Sequence[Evaluation]) -> list[ColumnComparison]:
     """Return the comparisons of a run, its columns given in their order."""
     pairs = pair_columns(run, rows).pairs
-    compared = [(old, new, compare_columns(old, new)) for old, new in pairs]
-    p_values = {
-        place: p_value
-        for place, (_old, _new, found) in enumerate(compared)
-        if (p_value := deciding_p(found)) is not None
-    }
+    comparisons = [compare_columns(old, new) for old, new in pairs]
+    p_values = {}
+    for index, comparison in enumerate(comparisons):
+        p_value = deciding_p(comparison)
+        if p_value is not None:
+            p_values[index] = p_value
+    # Every pair is one more chance to see a difference that is none: corrected for all together.
     adjusted = holm(p_values)
-    return [
-        ColumnComparison(
-            old=_name(old, run),
-            new=new.label,
-            old_column=old,
-            new_column=new,
-            comparison=found,
-            verdict=judge_comparison(
-                found, old=_name(old, run), new=new.label, p_value=adjusted.get(place)
-            ),
-            adjusted_p=adjusted.get(place),
+    compared = []
+    for index, (old, new) in enumerate(pairs):
+        name, p_value = _name(old, run), adjusted.get(index)
+        verdict = judge_comparison(comparisons[index], old=name, new=new.label, p_value=p_value)
+        compared.append(
+            ColumnComparison(
+                old=name,
+                new=new.label,
+                old_column=old,
+                new_column=new,
+                comparison=comparisons[index],
+                verdict=verdict,
+                adjusted_p=p_value,
+            )
         )
-        for place, (old, new, found) in enumerate(compared)
-    ]
+    return compared
 
 
 def _name(row: Evaluation, run: Run) -> str:
@@ -149,15 +157,26 @@ def pair_columns(run: Run, rows: Sequence[Evaluation]) -> Pairing:
         for row in new:
             if row.pk in partners:
                 continue
-            partner = next((one for one in old if _alike(one, row, likeness)), None)
+            partner = _find_alike(old, row, likeness)
             if partner is not None:
                 partners[row.pk] = partner
                 old.remove(partner)
-    return Pairing(
-        pairs=[(partners[row.pk], row) for row in new if row.pk in partners],
-        only_new=[row for row in new if row.pk not in partners],
-        only_old=old,
-    )
+    pairs, only_new = [], []
+    for row in new:
+        if row.pk in partners:
+            pairs.append((partners[row.pk], row))
+        else:
+            only_new.append(row)
+    return Pairing(pairs=pairs, only_new=only_new, only_old=old)
+
+
+def _find_alike(
+    old: Sequence[Evaluation], new: Evaluation, likeness: Likeness
+) -> Evaluation | None:
+    for row in old:
+        if _alike(row, new, likeness):
+            return row
+    return None
 
 
 def _alike(old: Evaluation, new: Evaluation, likeness: Likeness) -> bool:
@@ -205,16 +224,12 @@ def remarks_on(run: Run, rows: Sequence[Evaluation]) -> list[str]:
     remarks = _unchecked_remarks(rows)
     if run.baseline is not None:
         pairing = pair_columns(run, rows)
-        remarks += [
-            _("“%(column)s” has no matching column in the baseline run and is not compared.")
-            % {"column": row.label}
-            for row in pairing.only_new
-        ]
-        remarks += [
-            _("“%(column)s” of the baseline run has no matching column in this run.")
-            % {"column": row.label}
-            for row in pairing.only_old
-        ]
+        for row in pairing.only_new:
+            text = _("“%(column)s” has no matching column in the baseline run and is not compared.")
+            remarks.append(text % {"column": row.label})
+        for row in pairing.only_old:
+            text = _("“%(column)s” of the baseline run has no matching column in this run.")
+            remarks.append(text % {"column": row.label})
     return remarks
 
 
@@ -244,17 +259,19 @@ def _unchecked_remarks(rows: Sequence[Evaluation]) -> list[str]:
     return remarks
 
 
-def as_stored(one: ColumnComparison) -> StoredComparison:
+def as_stored(compared: ColumnComparison) -> StoredComparison:
     """Return a comparison as its new column keeps it."""
-    comparison = one.comparison
-    interval = comparison.interval
+    comparison = compared.comparison
+    interval = None
+    if comparison.interval is not None:
+        interval = (comparison.interval.low, comparison.interval.high)
     return StoredComparison(
-        old=str(one.old_column.pk),
-        code=one.verdict.code,
-        params=dict(one.verdict.params),
+        old=str(compared.old_column.pk),
+        code=compared.verdict.code,
+        params=dict(compared.verdict.params),
         difference=comparison.difference,
-        interval=None if interval is None else (interval.low, interval.high),
-        p_value=one.adjusted_p,
+        interval=interval,
+        p_value=compared.adjusted_p,
         fixed=[pair.name for pair in comparison.fixed[:NAMED]],
         broken=[pair.name for pair in comparison.broken[:NAMED]],
     )
@@ -274,8 +291,8 @@ class ShownVerdict(TypedDict):
 
 def verdict_between(old: Evaluation, new: Evaluation) -> ShownVerdict:
     """Return the stored verdict of two columns, else one made now; none or two queries."""
-    stored = new.figures.comparison
-    if stored is not None and stored.old == str(old.pk):
+    stored = _find_stored(old, new)
+    if stored is not None:
         return {"code": stored.code, "sentence": verdict_text(stored)}
     verdict = judge_comparison(compare_columns(old, new), old=old.label, new=new.label)
     return {"code": verdict.code, "sentence": str(verdict)}
@@ -291,8 +308,8 @@ def list_verdicts(columns: Sequence[Evaluation]) -> list[ColumnVerdict]:
     """Return the stored verdicts of the columns that were compared; no query."""
     verdicts: list[ColumnVerdict] = []
     for column in columns:
-        kept = column.figures.comparison
-        if kept is not None:
-            sentence = verdict_text(kept)
-            verdicts.append({"column": column, "code": kept.code, "sentence": sentence})
+        stored = column.figures.comparison
+        if stored is not None:
+            sentence = verdict_text(stored)
+            verdicts.append({"column": column, "code": stored.code, "sentence": sentence})
     return verdicts

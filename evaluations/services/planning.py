@@ -178,33 +178,46 @@ def estimate_run(plan: Plan, cases: Sequence[Case], count: int) -> Estimate:
         count: how many cases it has.
     """
     calls = input_tokens = output_tokens = 0
-    cost: Decimal | None = Decimal(0)
+    cost = Decimal(0)
     unpriced: list[str] = []
-    for place, column in enumerate(plan.columns):
-        asked = round(count * plan.repeats * _share(cases, place))
+    for position, column in enumerate(plan.columns):
+        asked = round(count * plan.repeats * _share(cases, position))
         sent = _mean_tokens(column, cases)
         answered = answer_limit(column.spec.parameters, ANSWER_TOKENS)
-        each = calculate_cost(find_price(column.spec), sent, answered)
-        if each is None:
+        price = calculate_cost(find_price(column.spec), sent, answered)
+        if price is None:
             unpriced.append(column.spec.name)
-        cost = None if cost is None or each is None else cost + asked * each
-        calls, input_tokens = calls + asked, input_tokens + asked * sent
+        else:
+            cost += asked * price
+        calls += asked
+        input_tokens += asked * sent
         output_tokens += asked * answered
     judged = _judge_calls(plan, cases, count)
-    needs = required_models(one for case in cases for one in case.assertions)
-    chosen = {"judge": plan.judge, "embeddings": plan.embeddings}
-    for name in {named or chosen[need] for need, named in needs} - {""}:
-        each = calculate_cost(find_price(find_spec(name)), JUDGE_TOKENS, REPLY_TOKENS)
-        if each is None:
+    for name in _list_judges(plan, cases):
+        price = calculate_cost(find_price(find_spec(name)), JUDGE_TOKENS, REPLY_TOKENS)
+        if price is None:
             unpriced.append(name)
-        cost = None if cost is None or each is None else cost + judged * each
+        else:
+            cost += judged * price
     return Estimate(
         calls=calls + judged,
         input_tokens=input_tokens,
         output_tokens=output_tokens,
-        cost_usd=cost,
+        # A sum without one of its parts would be taken for the whole.
+        cost_usd=None if unpriced else cost,
         unpriced=tuple(dict.fromkeys(unpriced)),
     )
+
+
+def _list_judges(plan: Plan, cases: Iterable[Case]) -> set[str]:
+    """Return the names of the judges and embeddings that the cases ask."""
+    chosen = {"judge": plan.judge, "embeddings": plan.embeddings}
+    names = set()
+    for case in cases:
+        for need, named in required_models(case.assertions):
+            names.add(named or chosen[need])
+    # Nobody chose one: `create_run` refuses that with a sentence.
+    return names - {""}
 
 
 def _judge_calls(plan: Plan, cases: Sequence[Case], count: int) -> int:
@@ -215,10 +228,12 @@ def _judge_calls(plan: Plan, cases: Sequence[Case], count: int) -> int:
     return round(mean * count * plan.repeats * len(plan.columns))
 
 
-def _share(cases: Sequence[Case], place: int) -> float:
+def _share(cases: Sequence[Case], position: int) -> float:
     """Return which part of the cases a column asks."""
-    asked = [case.columns is None or place in case.columns for case in cases]
-    return sum(asked) / len(asked) if asked else 1.0
+    if not cases:
+        return 1.0
+    asked = [case for case in cases if case.columns is None or position in case.columns]
+    return len(asked) / len(cases)
 
 
 def _mean_tokens(column: PlannedColumn, cases: Sequence[Case]) -> int:
@@ -230,7 +245,10 @@ def _mean_tokens(column: PlannedColumn, cases: Sequence[Case]) -> int:
         except prompts.TemplateError:
             continue  # it will be an error of the case, and costs nothing
         sizes.append(sum(len(message.content) for message in messages))
-    return round(sum(sizes) / len(sizes) / CHARACTERS_PER_TOKEN) + 1 if sizes else 0
+    if not sizes:
+        return 0
+    mean = sum(sizes) / len(sizes)
+    return round(mean / CHARACTERS_PER_TOKEN) + 1  # not even an empty text is for nothing
 
 
 @transaction.atomic
@@ -350,7 +368,9 @@ def _copy_cases(
     run: Run, cases: Iterable[tuple[UUID | None, Case]], columns: int, survey: Survey
 ) -> _Copied:
     """Write the cases page by page."""
-    count, asked, sample, needs = 0, 0, list[Case](), set[tuple[str, str]]()
+    count = asked = 0
+    sample: list[Case] = []
+    needs: set[tuple[str, str]] = set()
     keys = _Keys()
     pending = iter(cases)
     while page := list(islice(pending, PAGE)):
@@ -402,20 +422,22 @@ class _Keys:
 
 
 def _write_columns(run: Run, columns: Sequence[PlannedColumn]) -> None:
-    rows = [
-        Evaluation(
+    rows = []
+    for position, column in enumerate(columns):
+        row = Evaluation(
             run=run,
-            position=place,
+            position=position,
             label=column.name[:255],
             suite=run.suite,
-            prompt_id=column.prompt.prompt_id if column.prompt else None,
-            version_id=column.prompt.version_id if column.prompt else None,
-            prompt_text="" if column.prompt else column.text,
             provider=column.spec.kind,
             model=column.spec.model[:255],
             parameters=dict(column.spec.parameters),
             target=target_from_spec(column.spec).as_json(),
         )
-        for place, column in enumerate(columns)
-    ]
+        if column.prompt is not None:
+            row.prompt_id = column.prompt.prompt_id
+            row.version_id = column.prompt.version_id
+        else:
+            row.prompt_text = column.text
+        rows.append(row)
     Evaluation.objects.bulk_create(rows)
