@@ -163,6 +163,10 @@ SENTENCES: Final = register(
         "template.include-cycle": gettext_noop(
             "“%(reference)s” includes this prompt; remove one of the two includes"
         ),
+        "template.include-depth": gettext_noop(
+            "“%(reference)s” has includes nested more than %(limit)d levels deep; include one of "
+            "the inner prompts directly"
+        ),
         "template.include-form": gettext_noop(
             "an include must contain a single prompt name in quotes, such as {%% include "
             '"tone@production" %%}'

@@ -73,8 +73,7 @@ def _credentials(password: Setting | None) -> str:
 
 def _number(layers: Layers, name: str) -> int:
     setting = layers.find(BY_NAME[name])
-    if setting is None:
-        return 0
+    assert setting is not None  # noqa: S101 (for the types: these have defaults)
     return int(parse(setting))
 
 

@@ -178,46 +178,33 @@ def estimate_run(plan: Plan, cases: Sequence[Case], count: int) -> Estimate:
         count: how many cases it has.
     """
     calls = input_tokens = output_tokens = 0
-    cost = Decimal(0)
+    cost: Decimal | None = Decimal(0)
     unpriced: list[str] = []
-    for position, column in enumerate(plan.columns):
-        asked = round(count * plan.repeats * _share(cases, position))
+    for place, column in enumerate(plan.columns):
+        asked = round(count * plan.repeats * _share(cases, place))
         sent = _mean_tokens(column, cases)
         answered = answer_limit(column.spec.parameters, ANSWER_TOKENS)
-        price = calculate_cost(find_price(column.spec), sent, answered)
-        if price is None:
+        each = calculate_cost(find_price(column.spec), sent, answered)
+        if each is None:
             unpriced.append(column.spec.name)
-        else:
-            cost += asked * price
-        calls += asked
-        input_tokens += asked * sent
+        cost = None if cost is None or each is None else cost + asked * each
+        calls, input_tokens = calls + asked, input_tokens + asked * sent
         output_tokens += asked * answered
     judged = _judge_calls(plan, cases, count)
-    for name in _list_judges(plan, cases):
-        price = calculate_cost(find_price(find_spec(name)), JUDGE_TOKENS, REPLY_TOKENS)
-        if price is None:
+    needs = required_models(one for case in cases for one in case.assertions)
+    chosen = {"judge": plan.judge, "embeddings": plan.embeddings}
+    for name in {named or chosen[need] for need, named in needs} - {""}:
+        each = calculate_cost(find_price(find_spec(name)), JUDGE_TOKENS, REPLY_TOKENS)
+        if each is None:
             unpriced.append(name)
-        else:
-            cost += judged * price
+        cost = None if cost is None or each is None else cost + judged * each
     return Estimate(
         calls=calls + judged,
         input_tokens=input_tokens,
         output_tokens=output_tokens,
-        # A sum without one of its parts would be taken for the whole.
-        cost_usd=None if unpriced else cost,
+        cost_usd=cost,
         unpriced=tuple(dict.fromkeys(unpriced)),
     )
-
-
-def _list_judges(plan: Plan, cases: Iterable[Case]) -> set[str]:
-    """Return the names of the judges and embeddings that the cases ask."""
-    chosen = {"judge": plan.judge, "embeddings": plan.embeddings}
-    names = set()
-    for case in cases:
-        for need, named in required_models(case.assertions):
-            names.add(named or chosen[need])
-    # Nobody chose one: `create_run` refuses that with a sentence.
-    return names - {""}
 
 
 def _judge_calls(plan: Plan, cases: Sequence[Case], count: int) -> int:
@@ -228,12 +215,10 @@ def _judge_calls(plan: Plan, cases: Sequence[Case], count: int) -> int:
     return round(mean * count * plan.repeats * len(plan.columns))
 
 
-def _share(cases: Sequence[Case], position: int) -> float:
+def _share(cases: Sequence[Case], place: int) -> float:
     """Return which part of the cases a column asks."""
-    if not cases:
-        return 1.0
-    asked = [case for case in cases if case.columns is None or position in case.columns]
-    return len(asked) / len(cases)
+    asked = [case.columns is None or place in case.columns for case in cases]
+    return sum(asked) / len(asked) if asked else 1.0
 
 
 def _mean_tokens(column: PlannedColumn, cases: Sequence[Case]) -> int:
@@ -245,10 +230,7 @@ def _mean_tokens(column: PlannedColumn, cases: Sequence[Case]) -> int:
         except prompts.TemplateError:
             continue  # it will be an error of the case, and costs nothing
         sizes.append(sum(len(message.content) for message in messages))
-    if not sizes:
-        return 0
-    mean = sum(sizes) / len(sizes)
-    return round(mean / CHARACTERS_PER_TOKEN) + 1  # not even an empty text is for nothing
+    return round(sum(sizes) / len(sizes) / CHARACTERS_PER_TOKEN) + 1 if sizes else 0
 
 
 @transaction.atomic
@@ -368,9 +350,7 @@ def _copy_cases(
     run: Run, cases: Iterable[tuple[UUID | None, Case]], columns: int, survey: Survey
 ) -> _Copied:
     """Write the cases page by page."""
-    count = asked = 0
-    sample: list[Case] = []
-    needs: set[tuple[str, str]] = set()
+    count, asked, sample, needs = 0, 0, list[Case](), set[tuple[str, str]]()
     keys = _Keys()
     pending = iter(cases)
     while page := list(islice(pending, PAGE)):
@@ -422,22 +402,20 @@ class _Keys:
 
 
 def _write_columns(run: Run, columns: Sequence[PlannedColumn]) -> None:
-    rows = []
-    for position, column in enumerate(columns):
-        row = Evaluation(
+    rows = [
+        Evaluation(
             run=run,
-            position=position,
+            position=place,
             label=column.name[:255],
             suite=run.suite,
+            prompt_id=column.prompt.prompt_id if column.prompt else None,
+            version_id=column.prompt.version_id if column.prompt else None,
+            prompt_text="" if column.prompt else column.text,
             provider=column.spec.kind,
             model=column.spec.model[:255],
             parameters=dict(column.spec.parameters),
             target=target_from_spec(column.spec).as_json(),
         )
-        if column.prompt is not None:
-            row.prompt_id = column.prompt.prompt_id
-            row.version_id = column.prompt.version_id
-        else:
-            row.prompt_text = column.text
-        rows.append(row)
+        for place, column in enumerate(columns)
+    ]
     Evaluation.objects.bulk_create(rows)

@@ -140,9 +140,12 @@ def _pin(
         if version is None:
             continue  # the check says so
         pin = _build_pin(text, version)
+        params: dict[str, object] = {"reference": text}
         if _leads_to(pin, prompt_id):
-            params = {"reference": text}
             problems.append(Problem(code="include-cycle", params=params, place=reference.place))
+        elif _count_levels(pin) > DEEPEST:
+            params["limit"] = DEEPEST
+            problems.append(Problem(code="include-depth", params=params, place=reference.place))
         else:
             pins.append(pin)
     return tuple(pins), tuple(problems)
@@ -162,10 +165,13 @@ def _build_pin(reference: str, version: PromptVersion) -> dict[str, Any]:
     }
 
 
-def _leads_to(pin: Mapping[str, Any], prompt_id: UUID | None, depth: int = 1) -> bool:
-    """Whether the pinned text is of the prompt, or includes one that is, or is too deep."""
+def _leads_to(pin: Mapping[str, Any], prompt_id: UUID | None) -> bool:
+    """Whether the pinned text is of the prompt, or includes one that is."""
     if prompt_id is not None and pin["prompt_id"] == str(prompt_id):
         return True
-    if depth > DEEPEST:
-        return True
-    return any(_leads_to(inner, prompt_id, depth + 1) for inner in pin["includes"])
+    return any(_leads_to(inner, prompt_id) for inner in pin["includes"])
+
+
+def _count_levels(pin: Mapping[str, Any]) -> int:
+    """Return how many texts stand in one another, the pinned one among them."""
+    return 1 + max(map(_count_levels, pin["includes"]), default=0)

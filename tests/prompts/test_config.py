@@ -219,6 +219,13 @@ def test_a_cell_that_is_no_object_is_refused(tmp_path, cell, capsys):
     assert not Prompt.objects.exists()
 
 
+def test_tags_of_a_cell_are_words_once(tmp_path):
+    source = tmp_path / "prompts.csv"
+    source.write_text('title,content,tags\na,b,"x, ,y,x,"\n', encoding="utf-8")
+    call_command("import_prompts", str(source))
+    assert Prompt.objects.get().tags == ["x", "y"]
+
+
 def test_langfuse_brings_its_own(tmp_path):
     source = tmp_path / "langfuse.json"
     record = {"name": "r", "prompt": "Hi", "type": "text", "version": 1, "config": {"top_p": 0.5}}

@@ -131,6 +131,7 @@ def test_many_at_once():
     prompts = [services.create_prompt(title=name, content=name, tags=["x"]) for name in "abc"]
     services.edit_prompt(prompt_id=prompts[0].pk, status="active")
     assert services.set_status(Prompt.objects.all(), status=Prompt.Status.ARCHIVED) == 3
+    assert services.set_status(Prompt.objects.all(), status=Prompt.Status.ARCHIVED) == 0
     assert services.unarchive_prompts(Prompt.objects.all(), actor="aiko") == 3
     assert list(Prompt.objects.order_by("name").values_list("status", flat=True)) == [
         "active",

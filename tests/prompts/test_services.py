@@ -191,6 +191,17 @@ def test_restoring_a_version_copies_it_forward(prompt):
     assert prompt.versions.get(number=3).change_note == "Restored version 1"
 
 
+def test_restoring_keeps_a_reason_that_is_given(prompt):
+    services.edit_prompt(prompt_id=prompt.pk, content="two")
+    services.restore_version(prompt_id=prompt.pk, number=1, change_note="it was better")
+    assert prompt.versions.get(number=3).change_note == "it was better"
+
+
+def test_what_is_not_given_has_the_default(prompt):
+    made = services.create_prompt(title="T", content="c", description=None, tags=None, config=None)
+    assert (made.description, made.tags, made.config) == ("", [], {})
+
+
 def test_restoring_what_is_current_changes_nothing(prompt):
     assert services.restore_version(prompt_id=prompt.pk, number=1).current_version == 1
 

@@ -69,6 +69,20 @@ def test_cycles_are_refused():
     assert b.current_version == 1
 
 
+def test_includes_end_at_five_levels():
+    make("p0", "inmost")
+    for number in range(1, 6):
+        made = make(f"p{number}", f"{number} {{{{> p{number - 1}@latest }}}}")
+    rendered = interface.render("p5", {}, label="latest").text
+    assert rendered == "5 4 3 2 1 inmost"
+    sentence = "“p5@latest” has includes nested more than 5 levels deep; include one of"
+    with pytest.raises(InvalidInputError, match=sentence):
+        make("p6", "6 {{> p5@latest }}")
+    with pytest.raises(InvalidInputError, match="includes this prompt"):
+        services.edit_prompt(prompt_id=Prompt.objects.get(name="p0").pk, content="{{> p4@latest }}")
+    assert made.current_version == 1
+
+
 def test_a_chat():
     content = '[{"role": "system", "content": "Be {{ x }}"}, {"role": "user", "content": "Hi"}]'
     make("chat", content, "x", kind="chat")
