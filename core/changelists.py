@@ -127,9 +127,8 @@ class CheckedListMixin(Admin):
         for list_filter in self.get_list_filter(request):
             if isinstance(list_filter, type) and issubclass(list_filter, SimpleListFilter):
                 name = str(list_filter.parameter_name)
-                if getattr(list_filter, "takes_any_value", False):
-                    lookups[name] = None
-                    continue
+                if name in self.linked_lookups:
+                    continue  # our own links send what the filter does not offer by itself
                 instance = list_filter(request, {}, self.model, cast("Any", self))
                 lookups[name] = {str(value) for value, _label in instance.lookup_choices}
             else:

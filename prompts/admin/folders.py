@@ -48,8 +48,6 @@ class FolderFilter(admin.SimpleListFilter):
 
     title = _("folder")
     parameter_name = "folder"
-    takes_any_value = True
-    """Its choices follow from the value, so that no value is wrong by them."""
 
     def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
         """Return the chosen folder and those above it."""

@@ -66,6 +66,7 @@ class PromptAdmin(PromptPages, ImportPage, SoftDeleteAdmin):
         "updated_at",
     )
     list_filter = (StateFilter, FolderFilter, "status")
+    linked_lookups = ("folder",)  # of the page of folders
     search_fields = ("title",)  # shows the search box; `get_search_results` searches
     search_help_text = _("Searches the title, name, text, tags and description.")
     readonly_fields = ("created_at", "updated_at")
