@@ -10,6 +10,7 @@ from evaluations.models import ModelProfile
 from evaluations.promptfoo.templates import fill_free_values, with_affixes
 from evaluations.stored import Target, TargetLimits
 from prompts import interface as prompts
+from prompts.rendering import find_placeholders
 from prompts.rendering import prepare as prepare_template
 
 __all__ = ["find_spec", "prepare", "spec_from_profile", "spec_from_target", "target_from_spec"]
@@ -30,8 +31,9 @@ def prepare(
 ) -> Callable[[Mapping[str, object]], tuple[Message, ...]]:
     """Return what makes messages of a template and a case's variables, for many cases.
 
-    Variables that the template does not ask for are left out: a suite serves several versions. It
-    raises prompts.TemplateError where values are missing or of wrong types; each is named.
+    Variables that the template does not ask for are left out: a suite serves several versions. A
+    case's messages for a placeholder stand among its variables, as a list. It raises
+    prompts.TemplateError where values are missing or of wrong types; each is named.
 
     Args:
         template: a stored prompt's, or one of a text that came with a file.
@@ -44,12 +46,13 @@ def prepare(
     template = with_affixes(template, before, after)
     render = prepare_template(template)
     names = {variable.name for variable in template.variables}
+    names.update(find_placeholders(template))
     # As in promptfoo, values of a text that came with a file may contain tags themselves.
     has_tags_in_values = template.syntax == "nunjucks"
 
     def fill_case(values: Mapping[str, object]) -> tuple[Message, ...]:
         if has_tags_in_values:
-            values = fill_free_values(values)
+            values = fill_free_values(values)  # texts alone: messages stay as they are
         rendered = render({name: value for name, value in values.items() if name in names})
         if isinstance(rendered, str):
             return (Message(role="user", content=rendered),)

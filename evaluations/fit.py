@@ -16,6 +16,7 @@ from evaluations.engine.scorers import is_checked
 from evaluations.engine.types import Case
 from evaluations.stored import Parameter, StoredMisfit
 from prompts import interface as prompts
+from prompts.rendering import find_placeholders
 
 __all__ = ["Misfit", "Survey", "list_misfits"]
 
@@ -137,6 +138,7 @@ class Survey:
             params = _params(column, missing) | {"count": count, "cases": cases}
             misfits.append(Misfit(code="missing", params=params))
         used = {variable.name for variable in variables} | self._asserted
+        used.update(find_placeholders(column.template))
         unused = sorted(name for name in provided if name not in used)
         if unused:
             misfits.append(Misfit(code="unused", params=_params(column, unused)))

@@ -86,10 +86,6 @@ SENTENCES: Final = register(
         ),
         "label.reason": gettext_noop("the label “%(label)s” is protected; enter a reason"),
         "label.version-missing": gettext_noop("“%(name)s” has no version %(number)d"),
-        "langfuse.became-message": gettext_noop(
-            "in Langfuse, the placeholder “%(name)s” stands for messages; here, message "
-            "%(number)d is a user message whose text is the variable “%(name)s”"
-        ),
         "langfuse.message": gettext_noop(
             "has an invalid message %(number)d; it needs a role and a content, both strings"
         ),
@@ -120,6 +116,9 @@ SENTENCES: Final = register(
         ),
         "role.content": gettext_noop("content"),
         "role.title": gettext_noop("title"),
+        "template.chat-empty": gettext_noop(
+            "the chat has no messages; provide at least one for the placeholders (%(names)s)"
+        ),
         "template.chat-json": gettext_noop(
             "a chat must be a JSON list of messages, each with role and content: %(reason)s"
         ),
@@ -129,7 +128,7 @@ SENTENCES: Final = register(
         "template.chat-message": gettext_noop(
             "a message must have only a role and a content that is a string; this one has %(found)s"
         ),
-        "template.chat-role": gettext_noop("unknown role “%(name)s”; allowed roles: %(allowed)s"),
+        "template.chat-role": gettext_noop("unknown role “%(role)s”; allowed roles: %(allowed)s"),
         "template.declaration-default": gettext_noop(
             "the variable “%(name)s” is required and has a default; remove one of the two"
         ),
@@ -156,6 +155,21 @@ SENTENCES: Final = register(
         ),
         "template.declaration-value": gettext_noop(
             "the %(key)s of the variable “%(name)s” must be %(expected)s"
+        ),
+        "template.history-list": gettext_noop(
+            "the placeholder “%(name)s” needs a list of messages, each with role and content, "
+            "not %(found)s"
+        ),
+        "template.history-message": gettext_noop(
+            "message %(number)d for the placeholder “%(name)s” must have only a role and a "
+            "content that is a string; it has %(found)s"
+        ),
+        "template.history-role": gettext_noop(
+            "message %(number)d for the placeholder “%(name)s” has the unknown role “%(role)s”; "
+            "allowed roles: %(allowed)s"
+        ),
+        "template.history-size": gettext_noop(
+            "the placeholder “%(name)s” has more than %(limit)d messages; provide fewer"
         ),
         "template.include-chat": gettext_noop(
             "“%(reference)s” is a chat; only text prompts can be included"
@@ -248,6 +262,20 @@ SENTENCES: Final = register(
         "template.output-size": gettext_noop(
             "the result has more than %(limit)d characters; shorten the values or simplify "
             "the template"
+        ),
+        "template.placeholder-keys": gettext_noop(
+            "a placeholder must have only a type and a name; this one has %(found)s"
+        ),
+        "template.placeholder-name": gettext_noop(
+            "“%(name)s” is not a valid placeholder name; use letters of any script, digits and "
+            "_, do not start with a digit or _, and avoid reserved words of the template "
+            "language"
+        ),
+        "template.placeholder-twice": gettext_noop(
+            "the placeholder “%(name)s” stands in the chat twice; rename one of the two"
+        ),
+        "template.placeholder-variable": gettext_noop(
+            "the placeholder “%(name)s” has the name of a variable; rename one of the two"
         ),
         "template.plain-variables": gettext_noop(
             "plain text cannot have variables, but “%(name)s” is declared; choose mustache "

@@ -26,7 +26,7 @@ from prompts.extensions import (
 from prompts.mapping import as_template
 from prompts.models import LabelRule, PromptVersion
 from prompts.releases_cache import remember
-from prompts.rendering import Message, Template, TemplateError, Variable
+from prompts.rendering import Message, Template, TemplateError, Variable, find_placeholders
 from prompts.rendering import render as render_template
 
 __all__ = [
@@ -88,8 +88,16 @@ class PromptText:
         """The variables of the text."""
         return self.template.variables
 
+    @property
+    def placeholders(self) -> tuple[str, ...]:
+        """The names of a chat's placeholders, in their order."""
+        return find_placeholders(self.template)
+
     def render(self, values: Mapping[str, object]) -> str | tuple[Message, ...]:
         """Return the text, or the messages of a chat, with the values inserted.
+
+        Args:
+            values: by name; for a placeholder, a list of messages with role and content.
 
         Raises:
             TemplateError: values are missing, unknown or of the wrong type; all of them are named.
@@ -167,6 +175,13 @@ def render(
     version: int | None = None,
 ) -> Rendered:
     """Return a prompt with the values inserted.
+
+    Args:
+        name: the name of the prompt, or a title that is unique among prompts in use.
+        values: by name; for a placeholder of a chat, a list of messages with role and content,
+            which are inserted as they are. Without one, the placeholder is left out.
+        label: default `production`; `latest` is the newest version.
+        version: a version number, instead of a label.
 
     Raises:
         NotFoundError: there is no such prompt, label or version.

@@ -17,6 +17,7 @@ from prompts.rendering import (
     as_text,
     coerce_values,
     estimate_tokens,
+    find_placeholders,
     render,
 )
 
@@ -27,7 +28,8 @@ def preview(sent: Mapping[str, Any]) -> dict[str, object]:
     """Return what the editor needs to know of an unsaved wording.
 
     Args:
-        sent: `kind`, `syntax`, `content`, `variables`, `values` (texts by name) and, of a prompt
+        sent: `kind`, `syntax`, `content`, `variables`, `values` (texts by name; for a
+            placeholder, its messages as JSON) and, of a prompt
             that is saved, `prompt_id`.
 
     Returns:
@@ -61,20 +63,10 @@ def preview(sent: Mapping[str, Any]) -> dict[str, object]:
 
 def _rendered(template: Template, texts: Mapping[str, str]) -> dict[str, object]:
     """Return the rendered text, with names in brackets where values are still missing."""
-    declared = {variable.name: variable for variable in template.variables}
-    missing: list[dict[str, object]] = []
-    values: dict[str, object] = {}
-    for name, text in texts.items():
-        if name not in declared or text == "":
-            continue  # a field of a variable that was just removed, or one that nobody filled in
-        try:
-            # One by one: a value that cannot be read does not take the others along.
-            values |= coerce_values([declared[name]], {name: str(text)})
-        except ValuesError as error:
-            missing += map(_problem, error.problems)
-    for name, variable in declared.items():
-        if name not in values and (variable.required or variable.example is not None):
-            values[name] = _stand_in(variable)
+    values, missing = _read_values(template, texts)
+    for variable in template.variables:
+        if variable.name not in values and (variable.required or variable.example is not None):
+            values[variable.name] = _stand_in(variable)
     try:
         result = render(template, values)
     except TemplateError as error:
@@ -87,6 +79,26 @@ def _rendered(template: Template, texts: Mapping[str, str]) -> dict[str, object]
         "characters": len(text),
         "tokens": estimate_tokens(text),
     }
+
+
+def _read_values(
+    template: Template, texts: Mapping[str, str]
+) -> tuple[dict[str, object], list[dict[str, object]]]:
+    """Return the values that were typed, and what is wrong with those that cannot be read."""
+    placeholders = find_placeholders(template)
+    known = {*placeholders, *(variable.name for variable in template.variables)}
+    values: dict[str, object] = {}
+    missing: list[dict[str, object]] = []
+    for name, text in texts.items():
+        if name not in known or text == "":
+            continue  # a field of a variable that was just removed, or one that nobody filled in
+        variables = [variable for variable in template.variables if variable.name == name]
+        try:
+            # One by one: a value that cannot be read does not take the others along.
+            values |= coerce_values(variables, {name: str(text)}, placeholders)
+        except ValuesError as error:
+            missing += map(_problem, error.problems)
+    return values, missing
 
 
 def _as_messages(result: str | Iterable[Message]) -> list[dict[str, str]]:

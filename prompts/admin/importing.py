@@ -1,6 +1,5 @@
 """The page that takes a file of prompts."""
 
-from collections.abc import Iterator
 from pathlib import PurePath
 from typing import Any, Final
 
@@ -25,7 +24,6 @@ from prompts.importing import (
     ColumnNames,
     Limits,
     Rejection,
-    Row,
     Source,
     UnreadableError,
     read_rows,
@@ -137,15 +135,7 @@ def _import(
     )
     source = Source(file.file, LIMITS)
     rows = read_rows(file_format, source, ColumnNames())
-    counts = services.import_rows(_noted(rows, notes), options, rejections.append)
+    counts = services.import_rows(rows, options, rejections.append)
     if source.table is not None:
-        notes[:0] = [str(note) for note in source.table.notes]
+        notes += [str(note) for note in source.table.notes]
     return counts
-
-
-def _noted(rows: Iterator[Row | Rejection], notes: list[str]) -> Iterator[Row | Rejection]:
-    """Yield the rows; keep what is to be said of each."""
-    for row in rows:
-        if isinstance(row, Row):
-            notes += [str(row.reject("", note)) for note in row.notes]
-        yield row

@@ -6,7 +6,7 @@ from unfold.decorators import display
 
 from core.reading import messages_as_html, text_as_html
 from prompts.models import Prompt, PromptVersion
-from prompts.rendering import ContractError, parse_messages
+from prompts.rendering import PLACEHOLDER, ContractError, Placeholder, parse_messages
 
 __all__ = ["content_as_html", "content_as_text"]
 
@@ -21,7 +21,10 @@ def content_as_html(row: Prompt | PromptVersion) -> SafeString | str:
 
 
 def content_as_text(kind: str, content: str) -> str:
-    """Return the content for a comparison line by line: of a chat the role, then its lines."""
+    """Return the content for a comparison line by line: of a chat the role, then its lines.
+
+    A placeholder stands there as a message would, with its name as the only line.
+    """
     messages = _messages(kind, content)
     if not messages:
         return content
@@ -33,6 +36,13 @@ def _messages(kind: str, content: str) -> list[tuple[str, str]]:
     if kind != Prompt.Kind.CHAT:
         return []
     try:
-        return [(message.role, message.content) for message in parse_messages(content)]
+        entries = parse_messages(content)
     except ContractError:
         return []
+    messages = []
+    for entry in entries:
+        if isinstance(entry, Placeholder):
+            messages.append((PLACEHOLDER, entry.name))
+        else:
+            messages.append((entry.role, entry.content))
+    return messages

@@ -7,11 +7,13 @@ it. Its variables are written {{name}}, which is mustache here (langfuse.com/doc
 from collections.abc import Mapping
 from typing import Any, Final
 
-from core.sentences import Sentence
 from core.tables.values import UnsupportedValueError
 from prompts.rendering import (
+    PLACEHOLDER,
+    ChatEntry,
     ContractError,
     Message,
+    Placeholder,
     Template,
     TemplateError,
     dump_messages,
@@ -22,7 +24,6 @@ __all__ = ["is_langfuse", "read_langfuse"]
 
 TYPES: Final = ("text", "chat")
 SIGNS: Final = frozenset({"version", "labels", "config", "commitMessage", "projectId"})
-PLACEHOLDER: Final = "placeholder"
 
 
 def is_langfuse(record: Mapping[str, object]) -> bool:
@@ -33,49 +34,42 @@ def is_langfuse(record: Mapping[str, object]) -> bool:
     return isinstance(record.get("name"), str) and isinstance(record.get("prompt"), str | list)
 
 
-def read_langfuse(record: Mapping[str, Any]) -> tuple[dict[str, object], list[str]]:
-    """Return a record in our own words, and what was read otherwise than it stands there.
+def read_langfuse(record: Mapping[str, Any]) -> dict[str, object]:
+    """Return a record in our own words.
 
     Raises:
         UnsupportedValueError: a message of a chat is none.
     """
-    notes: list[str] = []
     changed = dict(record)
     content = changed["prompt"]
     kind = changed.pop("type")
     if isinstance(content, list):
         kind = "chat"
-        content = _read_messages(content, notes)
+        content = _read_messages(content)
     elif kind == "chat":
         raise UnsupportedValueError("langfuse.not-chat")
     changed |= {"prompt": content, "kind": kind, "syntax": "mustache"}
     changed.setdefault("variables", _propose(kind, content))
-    return changed, notes
+    return changed
 
 
-def _read_messages(messages: list[object], notes: list[str]) -> str:
-    read = []
+def _read_messages(messages: list[object]) -> str:
+    entries: list[ChatEntry] = []
     for number, message in enumerate(messages, start=1):
         if not isinstance(message, dict):
             raise UnsupportedValueError("langfuse.message", number=number)
         if message.get("type") == PLACEHOLDER:
-            read.append(_read_placeholder(message, number, notes))
+            name = message.get("name")
+            if not isinstance(name, str) or not name:
+                raise UnsupportedValueError("langfuse.placeholder", number=number)
+            entries.append(Placeholder(name=name))
             continue
         role = message.get("role")
         content = message.get("content")
         if not isinstance(role, str) or not isinstance(content, str):
             raise UnsupportedValueError("langfuse.message", number=number)
-        read.append(Message(role=role, content=content))
-    return dump_messages(read)
-
-
-def _read_placeholder(message: Mapping[str, object], number: int, notes: list[str]) -> Message:
-    """Return a message whose text is what the placeholder stands for, and note it."""
-    name = message.get("name")
-    if not isinstance(name, str) or not name:
-        raise UnsupportedValueError("langfuse.placeholder", number=number)
-    notes.append(str(Sentence("langfuse.became-message", name=name, number=number)))
-    return Message(role="user", content="{{" + name + "}}")
+        entries.append(Message(role=role, content=content))
+    return dump_messages(entries)
 
 
 def _propose(kind: str, content: str) -> list[dict[str, object]]:

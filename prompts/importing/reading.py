@@ -130,16 +130,15 @@ class _RowMaker:
             columns = cells + len(record.missing)
             return self._reject(record, "", reason % {"cells": cells, "columns": columns})
         version = None
-        notes: list[str] = []
         if is_langfuse(value):
             try:
                 version = value.get("version")
                 if isinstance(version, bool) or not isinstance(version, int):
                     version = None
-                value, notes = read_langfuse(value)
+                value = read_langfuse(value)
             except UnsupportedValueError as error:
                 return self._reject(record, "prompt", str(error))
-        return self._split(record, value, version, notes)
+        return self._split(record, value, version)
 
     def _reject(self, record: Record, column: str, reason: str) -> Rejection:
         number = record.number if self._table.numbered else 0
@@ -147,9 +146,7 @@ class _RowMaker:
             line=record.line, column=column, reason=reason, record=number, unit=self._table.unit
         )
 
-    def _split(
-        self, record: Record, value: dict[str, Any], version: int | None, notes: list[str]
-    ) -> Row | Rejection:
+    def _split(self, record: Record, value: dict[str, Any], version: int | None) -> Row | Rejection:
         title, content = self._names.pick(value)
         if title is None or content is None:
             names = self._names
@@ -181,7 +178,6 @@ class _RowMaker:
             record=record.number if self._table.numbered else 0,
             unit=self._table.unit,
             version=version,
-            notes=tuple(notes),
         )
 
 

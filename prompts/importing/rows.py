@@ -32,8 +32,6 @@ class Row:
     """What `line` counts: "line" or "row"."""
     version: int | None = None
     """Which version of its prompt it is, where the file holds several; None: the only one."""
-    notes: tuple[str, ...] = ()
-    """What was read otherwise than it stands in the file; one sentence each."""
 
     def reject(self, column: str, reason: str) -> "Rejection":
         """Return why this row cannot go in."""

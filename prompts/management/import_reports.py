@@ -48,9 +48,6 @@ class Report(ABC):
         """Hear of a row that was read; return it."""
         if not self.columns and isinstance(row, Row):
             self.columns = {"title": row.title_column, "content": row.content_column}
-        if isinstance(row, Row):
-            for note in row.notes:
-                self.note(str(row.reject("", note)))
         return row
 
     @abstractmethod

@@ -7,7 +7,15 @@
 Nothing here knows Django or a database.
 """
 
-from prompts.rendering.chat import ROLES, Message, dump_messages, parse_messages
+from prompts.rendering.chat import (
+    PLACEHOLDER,
+    ROLES,
+    ChatEntry,
+    Message,
+    Placeholder,
+    dump_messages,
+    parse_messages,
+)
 from prompts.rendering.measure import estimate_tokens
 from prompts.rendering.problems import (
     ContractError,
@@ -27,6 +35,7 @@ from prompts.rendering.templates import (
     LONGEST,
     Template,
     check,
+    find_placeholders,
     find_references,
     find_uses,
     prepare,
@@ -39,12 +48,15 @@ from prompts.rendering.variables import TYPES, Variable, coerce_values, parse_va
 __all__ = [
     "KINDS",
     "LONGEST",
+    "PLACEHOLDER",
     "ROLES",
     "SYNTAXES",
     "TYPES",
     "UNDEFINED",
+    "ChatEntry",
     "ContractError",
     "Message",
+    "Placeholder",
     "Problem",
     "Reference",
     "RenderError",
@@ -62,6 +74,7 @@ __all__ = [
     "fill_free_values",
     "fill_partly",
     "fill_text",
+    "find_placeholders",
     "find_references",
     "find_uses",
     "nearest",

@@ -1,13 +1,19 @@
 """A template with its contract: checked, then filled. Pure functions, compiled texts are kept."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Final
 
-from prompts.rendering.chat import Message, parse_messages
+from prompts.rendering.chat import ChatEntry, Message, Placeholder, parse_messages, take_histories
 from prompts.rendering.effort import spend, weigh, within_limits
-from prompts.rendering.problems import ContractError, Problem, SourceLocation, nearest
+from prompts.rendering.problems import (
+    ContractError,
+    Problem,
+    SourceLocation,
+    ValuesError,
+    nearest,
+)
 from prompts.rendering.syntaxes import PARSERS, Parsed, Reference, Use
 from prompts.rendering.syntaxes.jinja_types import TYPE_OF_HINT
 from prompts.rendering.syntaxes.parsed import MOST_PROBLEMS
@@ -19,6 +25,7 @@ __all__ = [
     "Template",
     "check",
     "fill_here",
+    "find_placeholders",
     "find_references",
     "find_uses",
     "prepare",
@@ -27,6 +34,7 @@ __all__ = [
 ]
 
 Filler = Callable[[Mapping[str, object]], "str | tuple[Message, ...]"]
+Histories = Mapping[str, tuple[Message, ...]]
 KINDS: Final = ("text", "chat")
 LONGEST: Final = 131_072  # characters of a template; plain text has no limit
 MOST_PARSED: Final = 512  # compiled texts that are kept: the busy ones of a site
@@ -66,8 +74,9 @@ def _texts(template: Template) -> Iterator[tuple[int | None, str]]:
     if template.kind != "chat":
         yield None, template.content
         return
-    for number, message in enumerate(parse_messages(template.content), start=1):
-        yield number, message.content
+    for number, entry in enumerate(parse_messages(template.content), start=1):
+        if isinstance(entry, Message):
+            yield number, entry.content
 
 
 def _parsed(template: Template) -> Iterator[tuple[int | None, Parsed]]:
@@ -79,6 +88,23 @@ def _in_message(location: SourceLocation, number: int | None) -> SourceLocation:
     if number is None:
         return location
     return replace(location, message=number)
+
+
+def find_placeholders(template: Template) -> tuple[str, ...]:
+    """Return the names of a chat's placeholders, in their order; none of a text.
+
+    Raises:
+        ContractError: a chat's content is no list of messages.
+    """
+    return tuple(name for _number, name in _placeholders(template))
+
+
+def _placeholders(template: Template) -> Iterator[tuple[int, str]]:
+    if template.kind != "chat":
+        return
+    for number, entry in enumerate(parse_messages(template.content), start=1):
+        if isinstance(entry, Placeholder):
+            yield number, entry.name
 
 
 def find_references(template: Template) -> tuple[Reference, ...]:
@@ -180,12 +206,13 @@ def _bad_reference(reference: Reference, template: Template) -> Problem | None:
 
 def _contract(template: Template) -> Iterator[Problem]:
     declared = [variable.name for variable in template.variables]
+    uses = find_uses(template)
+    used = {use.name for use in uses}
+    yield from _list_clashes(template, used.union(declared))
     if template.syntax == "plain":
         for name in declared:
             yield Problem(code="plain-variables", params={"name": name})
         return
-    uses = find_uses(template)
-    used = {use.name for use in uses}
     unused = [name for name in declared if name not in used]
     undeclared = [use for use in uses if use.name not in declared]
     for number, use in enumerate(undeclared):
@@ -202,8 +229,20 @@ def _contract(template: Template) -> Iterator[Problem]:
         yield Problem(code="unused", params={"name": name})
 
 
+def _list_clashes(template: Template, variables: Collection[str]) -> Iterator[Problem]:
+    for number, name in _placeholders(template):
+        if name in variables:  # a value could not be told from messages
+            location = SourceLocation(message=number)
+            yield Problem(code="placeholder-variable", params={"name": name}, place=location)
+
+
 def render(template: Template, values: Mapping[str, object]) -> str | tuple[Message, ...]:
     """Return the text, or the messages of a chat, with the values in their places.
+
+    Args:
+        template: what is filled.
+        values: by name. The messages for a placeholder are a list, inserted as they are; without
+            one, the placeholder holds none.
 
     Raises:
         ContractError: the template itself is wrong.
@@ -251,26 +290,65 @@ def _prepare_here(template: Template) -> Filler:
     problems = check(template)
     if problems:
         raise ContractError(problems)
-    is_chat = template.kind == "chat"
-    roles = []
-    if is_chat:
-        roles = [message.role for message in parse_messages(template.content)]
+    entries: tuple[ChatEntry, ...] = ()
+    if template.kind == "chat":
+        entries = parse_messages(template.content)
+    placeholders = find_placeholders(template)
     # Not `_parse_checked`: `check` has refused what is too long.
     texts = [_parse(template.syntax, text) for _number, text in _texts(template)]
 
     def fill(values: Mapping[str, object]) -> str | tuple[Message, ...]:
         spend(sum(map(weigh, values.values())))
-        taken = take_values(template.variables, values)
+        taken, histories = _take(template, values, placeholders)
         included = {}
         for name, inner in template.includes.items():
             included[name] = str(_render_part(inner, taken))
         filled = [text.fill(taken, included) for text in texts]
-        if not is_chat:
+        if template.kind != "chat":
             return filled[0]
-        messages = zip(roles, filled, strict=True)
-        return tuple(Message(role=role, content=content) for role, content in messages)
+        return _build_chat(entries, filled, histories)
 
     return fill
+
+
+def _take(
+    template: Template, values: Mapping[str, object], placeholders: Collection[str]
+) -> tuple[dict[str, object], Histories]:
+    """Return values of the variables and messages for the placeholders.
+
+    Raises:
+        ValuesError: with everything that is wrong with either.
+    """
+    taken: dict[str, object] = {}
+    histories: Histories = {}
+    problems: list[Problem] = []
+    try:
+        taken = take_values(template.variables, values, placeholders)
+    except ValuesError as error:
+        problems += error.problems
+    try:
+        histories = take_histories(placeholders, values)
+    except ValuesError as error:
+        problems += error.problems
+    if problems:
+        raise ValuesError(problems)
+    return taken, histories
+
+
+def _build_chat(
+    entries: Iterable[ChatEntry], filled: Iterable[str], histories: Histories
+) -> tuple[Message, ...]:
+    texts = iter(filled)
+    messages: list[Message] = []
+    for entry in entries:
+        if isinstance(entry, Placeholder):
+            messages += histories[entry.name]
+        else:
+            messages.append(Message(role=entry.role, content=next(texts)))
+    if not messages:
+        names = ", ".join(histories)
+        raise ValuesError([Problem(code="chat-empty", params={"names": names})])
+    return tuple(messages)
 
 
 def _render_part(template: Template, values: Mapping[str, object]) -> str | tuple[Message, ...]:

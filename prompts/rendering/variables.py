@@ -3,7 +3,7 @@
 import json
 import keyword
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from prompts.rendering.problems import ContractError, Problem, ValuesError, near
 from prompts.rendering.values import estimate_size
 
 __all__ = [
+    "LARGEST",
     "TYPES",
     "Variable",
     "coerce_values",
@@ -152,14 +153,23 @@ def _wrong_values(entry: dict[str, object]) -> Iterator[Fault]:
         yield "declaration-default", {}
 
 
-def take_values(variables: Iterable[Variable], values: Mapping[str, object]) -> dict[str, object]:
+def take_values(
+    variables: Iterable[Variable],
+    values: Mapping[str, object],
+    placeholders: Collection[str] = (),
+) -> dict[str, object]:
     """Return a value for each variable: the one in `values`, its default, or an empty one.
+
+    Args:
+        variables: the declared ones.
+        values: by name; those of placeholders may stand among them.
+        placeholders: names of a chat's placeholders, whose values are looked at elsewhere.
 
     Raises:
         ValuesError: with a problem for each value that is missing, unknown or of a wrong type.
     """
     declared = {variable.name: variable for variable in variables}
-    problems = _list_unknown(values, declared)
+    problems = _list_unknown(values, (*declared, *placeholders))
     taken: dict[str, object] = {}
     for name, variable in declared.items():
         value = values.get(name)
@@ -183,19 +193,32 @@ def take_values(variables: Iterable[Variable], values: Mapping[str, object]) -> 
     return taken
 
 
-def coerce_values(variables: Iterable[Variable], texts: Mapping[str, str]) -> dict[str, object]:
+def coerce_values(
+    variables: Iterable[Variable],
+    texts: Mapping[str, str],
+    placeholders: Collection[str] = (),
+) -> dict[str, object]:
     """Return values of the declared types from texts, as a command line or a form has them.
 
     A number is written in digits, a boolean as true or false (yes, no, 1, 0), a list as JSON or
-    one item a line, JSON as JSON.
+    one item a line, JSON as JSON. So are the messages for a placeholder, which are looked at
+    when they are inserted.
 
     Raises:
         ValuesError: with a problem for each text that is no value of its type.
     """
     declared = {variable.name: variable for variable in variables}
-    problems = _list_unknown(texts, declared)
+    problems = _list_unknown(texts, (*declared, *placeholders))
     values: dict[str, object] = {}
     for name, text in texts.items():
+        if name in placeholders:
+            value = _read_json(text)
+            if value is _UNREADABLE:
+                params = {"name": name, "found": _excerpt(text)}
+                problems.append(Problem(code="history-list", params=params))
+            else:
+                values[name] = value
+            continue
         if name not in declared:
             continue
         value = _READERS[declared[name].type](text)
@@ -255,20 +278,21 @@ _READERS: Final = {
 }
 
 
-def _list_unknown(names: Iterable[str], declared: Mapping[str, Variable]) -> list[Problem]:
-    unknown = [name for name in names if name not in declared]
-    # Not of all: each is compared with every name that is declared, to find the nearest.
-    return [_unknown(name, declared) for name in unknown[:MOST_PROBLEMS]]
+def _list_unknown(names: Iterable[str], known: Collection[str]) -> list[Problem]:
+    allowed = dict.fromkeys(known)
+    unknown = [name for name in names if name not in allowed]
+    # Not of all: each is compared with every name that is known, to find the nearest.
+    return [_unknown(name, allowed) for name in unknown[:MOST_PROBLEMS]]
 
 
-def _unknown(name: str, declared: Mapping[str, Variable]) -> Problem:
+def _unknown(name: str, known: Collection[str]) -> Problem:
     name = str(name)[:EXCERPT]
-    if not declared:
+    if not known:
         return Problem(code="none-known", params={"name": name})
-    near = nearest(name, declared)
+    near = nearest(name, known)
     if near:
         return Problem(code="unknown-near", params={"name": name, "near": near})
-    return Problem(code="unknown", params={"name": name, "allowed": ", ".join(declared)})
+    return Problem(code="unknown", params={"name": name, "allowed": ", ".join(known)})
 
 
 def _missing(variable: Variable) -> Problem:
@@ -277,11 +301,19 @@ def _missing(variable: Variable) -> Problem:
 
 
 def _wrong_type(variable: Variable, value: object) -> Problem:
-    excerpt = repr(value)
-    if len(excerpt) > 40:  # enough to see which value it is
-        excerpt = f"{excerpt[:40]}…"
-    params = {"name": variable.name, "expected": TYPES[variable.type], "found": excerpt}
+    params = {
+        "name": variable.name,
+        "expected": TYPES[variable.type],
+        "found": _excerpt(value),
+    }
     return Problem(code="value-type", params=params)
+
+
+def _excerpt(value: object) -> str:
+    text = repr(value)
+    if len(text) > 40:  # enough to see which value it is
+        return f"{text[:40]}…"
+    return text
 
 
 def _fits(value: object, kind: str) -> bool:

@@ -1,5 +1,7 @@
 """What does not fit between cases and prompts is said before anything is asked."""
 
+import json
+
 import pytest
 from django.core.management import call_command
 from django.urls import reverse
@@ -51,6 +53,19 @@ STORED = [
 @pytest.mark.parametrize(("variables", "cases", "expected"), STORED)
 def test_variables_of_a_stored_prompt(variables, cases, expected):
     assert told(stored(*variables), *cases) == expected
+
+
+@pytest.mark.django_db
+def test_messages_for_a_placeholder_are_used_and_not_required():
+    placeholder = {"type": "placeholder", "name": "history"}
+    content = json.dumps([placeholder, {"role": "user", "content": "{{ name }}"}])
+    create_prompt(
+        title="P", name="p", content=content, kind="chat", syntax="mustache", variables=[NAME]
+    )
+    column = PlannedColumn(spec=ECHO, prompt=find_prompt("p:1"))
+    case = {"name": "x", "history": []}
+    assert told(column, case, {"name": "x"}) == []
+    assert told(column, case | {"hsitory": []}) == [("unused", "“hsitory”")]
 
 
 FILE = [

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from pathlib import Path
 
 import pytest
@@ -202,3 +203,41 @@ def test_errors_of_the_command(workshop, tmp_path):
 def test_an_unknown_include_is_refused():
     with pytest.raises((BrokenFileError, InvalidInputError)):
         parse("x.md", {"x.md": b"---\nlabels: [1]\n---\nx\n"})
+
+
+CONVERSATION = [
+    {"role": "system", "content": 'Say "{{ x }}".\n---\n'},
+    {"type": "placeholder", "name": "履歴"},
+]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "json", "jsonl", "yaml", "xlsx", ""])
+def test_placeholders_come_back_from_every_format(tmp_path, suffix):
+    prompt = services.create_prompt(
+        title="Chat",
+        content=json.dumps(CONVERSATION),
+        kind="chat",
+        syntax="mustache",
+        variables=[{"name": "x"}],
+    )
+    [version] = prompt.versions.all()
+    path = tmp_path / (f"prompts.{suffix}" if suffix else "prompts")
+    export(path)
+    Prompt.objects.all().hard_delete()
+    load(path)
+    [back] = Prompt.objects.get().versions.all()
+    assert (back.content, back.content_hash) == (version.content, version.content_hash)
+    messages = interface.render(
+        "chat", {"x": "y", "履歴": [{"role": "user", "content": "{{ x }}"}]}, label="latest"
+    ).messages
+    assert [message.content for message in messages] == ['Say "y".\n---\n', "{{ x }}"]
+
+
+@pytest.mark.parametrize("suffix", ["json", "yaml"])
+def test_a_list_of_messages_and_placeholders_is_a_chat(tmp_path, suffix):
+    path = tmp_path / f"prompts.{suffix}"
+    record = {"title": "Chat", "content": CONVERSATION, "syntax": "plain"}
+    path.write_text(json.dumps([record]), encoding="utf-8")
+    load(path)
+    prompt = Prompt.objects.get()
+    assert (prompt.kind, json.loads(prompt.content)) == ("chat", CONVERSATION)

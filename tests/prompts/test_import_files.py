@@ -72,13 +72,13 @@ def test_a_chat_of_langfuse_with_a_placeholder(tmp_path, capsys):
     assert load(tmp_path, json.dumps([CHAT]), "p.json") == 0
     prompt = Prompt.objects.get(title="support-chat")
     assert (prompt.kind, prompt.syntax, prompt.tags) == ("chat", "mustache", ["a"])
-    messages = json.loads(prompt.content)
-    assert [message["role"] for message in messages] == ["system", "user", "user"]
-    assert [variable["name"] for variable in prompt.variables] == ["history", "question"]
-    assert (
-        "record 1, line 1: in Langfuse, the placeholder “history” stands for messages"
-        in capsys.readouterr().err
-    )
+    assert json.loads(prompt.content) == [
+        {"role": "system", "content": "You help."},
+        {"type": "placeholder", "name": "history"},
+        {"role": "user", "content": "{{question}}"},
+    ]
+    assert [variable["name"] for variable in prompt.variables] == ["question"]
+    assert capsys.readouterr().err == ""
 
 
 def test_versions_of_langfuse_go_in_in_their_order(tmp_path):
@@ -99,6 +99,15 @@ BAD_CHATS = [
     ({"prompt": "text"}, "is a string, although its type is chat"),
     ({"prompt": [{"role": "user"}]}, "has an invalid message 1"),
     ({"prompt": [{"type": "placeholder"}]}, "has a placeholder without a name (message 1)"),
+    ({"prompt": [{"type": "placeholder", "name": 3}]}, "has a placeholder without a name (mess"),
+    (
+        {"prompt": [{"type": "placeholder", "name": "chat-history"}]},
+        "“chat-history” is not a valid placeholder name",
+    ),
+    (
+        {"prompt": [*CHAT["prompt"], {"type": "placeholder", "name": "question"}]},
+        "the placeholder “question” has the name of a variable",
+    ),
     ({"prompt": [{"role": "robot", "content": "x"}]}, "robot"),
 ]
 

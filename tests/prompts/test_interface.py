@@ -242,6 +242,24 @@ def test_the_command_refuses(prompt, arguments, code, sentence):
     assert caught.value.returncode == code
 
 
+def test_the_command_fills_a_placeholder(capsys, tmp_path):
+    history = {"type": "placeholder", "name": "history"}
+    question = {"role": "user", "content": "Why?"}
+    services.create_prompt(title="chat", content=json.dumps([history, question]), kind="chat")
+    turns = json.dumps([{"role": "assistant", "content": "{{ x }}"}])
+    arguments = ("chat", "--label", "latest", "--format", "json")
+    answer = json.loads(run(capsys, *arguments, "--var", f"history={turns}"))
+    assert answer["messages"] == [{"role": "assistant", "content": "{{ x }}"}, question]
+    file = tmp_path / "values.json"
+    file.write_text(f'{{"history": {turns}}}', encoding="utf-8")
+    assert json.loads(run(capsys, *arguments, "--vars", str(file))) == answer
+    assert json.loads(run(capsys, *arguments))["messages"] == [question]
+    for wrong, sentence in (("[", "needs a list of messages"), ("[{}]", "it has nothing")):
+        with pytest.raises(CommandError, match=sentence) as caught:
+            call_command("render_prompt", *arguments, "--var", f"history={wrong}")
+        assert caught.value.returncode == 1
+
+
 def test_values_are_held_against_the_contract(prompt):
     with pytest.raises(ValuesError, match="“name” must be a string"):
         interface.render("support-reply", {"name": 3})

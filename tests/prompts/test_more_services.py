@@ -1,5 +1,7 @@
 """Services at their edges: archives that are wrong, columns of rows, templates, bulk writes."""
 
+import json
+
 import pytest
 
 from core import diffing
@@ -193,6 +195,38 @@ def test_the_preview():
         ("content", "a"),
         ("variables", ""),
     ]
+
+
+PLACEHOLDER = {"type": "placeholder", "name": "history"}
+TURN = {"role": "assistant", "content": "Hi {{ x }}"}
+
+
+def preview_of(*entries, **values):
+    content = json.dumps(entries)
+    sent = {"kind": "chat", "syntax": "mustache", "content": content, "values": values}
+    return preview(sent)
+
+
+def test_the_preview_fills_a_placeholder_with_messages_in_json():
+    question = {"role": "user", "content": "Why?"}
+    answer = preview_of(PLACEHOLDER, question, history=json.dumps([TURN]))
+    assert (answer["messages"], answer["missing"]) == ([TURN, question], [])
+    answer = preview_of(PLACEHOLDER, question, history="")
+    assert (answer["messages"], answer["missing"]) == ([question], [])
+    answer = preview_of(PLACEHOLDER, question, history="[{")
+    assert answer["messages"] == [question]
+    [problem] = answer["missing"]
+    assert (problem["code"], problem["variable"]) == ("history-list", "history")
+    answer = preview_of(PLACEHOLDER, question, history='[{"role": "user"}]')
+    assert [problem["code"] for problem in answer["missing"]] == ["history-message"]
+    [problem] = preview_of(PLACEHOLDER)["missing"]
+    assert problem["code"] == "chat-empty"
+    [problem] = preview_of(question, PLACEHOLDER | {"name": "{{x}}"})["problems"]
+    assert (problem["code"], problem["field"], problem["message"]) == (
+        "placeholder-name",
+        "content",
+        2,
+    )
 
 
 def text_of(side):

@@ -1,5 +1,7 @@
 """Contracts at save, includes, names."""
 
+import json
+
 import pytest
 
 from core.errors import InvalidInputError
@@ -93,6 +95,39 @@ def test_a_chat():
     ]
     with pytest.raises(InvalidInputError, match="message 1: unknown role “boss”; allowed"):
         make("bad", '[{"role": "boss", "content": "x"}]', kind="chat")
+
+
+HISTORY = {"type": "placeholder", "name": "history"}
+CONVERSATION = json.dumps([HISTORY, {"role": "user", "content": "{{ x }}"}])
+
+
+def test_a_chat_with_a_placeholder():
+    make("chat", CONVERSATION, "x", kind="chat")
+    history = [{"role": "user", "content": "Hi {{ x }}"}, {"role": "assistant", "content": "?"}]
+    rendered = interface.render("chat", {"x": "Why", "history": history}, label="latest")
+    texts = [(message.role, message.content) for message in rendered.messages]
+    assert texts == [("user", "Hi {{ x }}"), ("assistant", "?"), ("user", "Why")]
+    assert len(interface.render("chat", {"x": "Why"}, label="latest").messages) == 1
+    prompt = interface.get_prompt("chat", label="latest")
+    assert prompt.placeholders == ("history",)
+    assert [variable.name for variable in prompt.variables] == ["x"]
+    with pytest.raises(interface.TemplateError, match="did you mean “history”"):
+        prompt.render({"x": "Why", "histories": []})
+    with pytest.raises(InvalidInputError) as caught:
+        make("clash", CONVERSATION.replace("history", "x"), "x", kind="chat")
+    sentence = "message 1: the placeholder “x” has the name of a variable; rename one of the two"
+    assert caught.value.messages == {"content": sentence}
+
+
+def test_a_chat_from_before_there_were_placeholders_keeps_its_hash():
+    content = '[{"role": "user", "content": "Hi {{ x }}"}]'
+    prompt = make("chat", content, "x", kind="chat")
+    [version] = prompt.versions.all()
+    # As it was stored before.
+    old = "f377bd542b5af407e5eeda3fdcf6e9e1ef8f84b5432fd8ebe1b82b38f34ccbc8"
+    assert version.content_hash == old
+    [message] = interface.render("chat", {"x": "you"}, label="latest").messages
+    assert (message.role, message.content) == ("user", "Hi you")
 
 
 @pytest.mark.parametrize(

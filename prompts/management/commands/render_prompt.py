@@ -72,7 +72,7 @@ class Command(BaseCommand):
         if options["vars"]:
             values = _read_file(options["vars"])
         try:
-            values |= coerce_values(prompt.variables, _split(options["var"]))
+            values |= coerce_values(prompt.variables, _split(options["var"]), prompt.placeholders)
             result = prompt.render(values)
         except TemplateError as error:
             sentence = with_period(f"“{prompt.name}”: {error}")
