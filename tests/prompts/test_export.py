@@ -211,6 +211,7 @@ CONVERSATION = [
 ]
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize("suffix", ["csv", "json", "jsonl", "yaml", "xlsx", ""])
 def test_placeholders_come_back_from_every_format(tmp_path, suffix):
     prompt = services.create_prompt(
@@ -233,6 +234,7 @@ def test_placeholders_come_back_from_every_format(tmp_path, suffix):
     assert [message.content for message in messages] == ['Say "y".\n---\n', "{{ x }}"]
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize("suffix", ["json", "yaml"])
 def test_a_list_of_messages_and_placeholders_is_a_chat(tmp_path, suffix):
     path = tmp_path / f"prompts.{suffix}"
