@@ -308,6 +308,9 @@ CORS_URLS_REGEX = r"^/(api|health)/"  # the admin is for people of this origin
 
 CLERK_SECRET_KEY = ENVIRONMENT.clerk_secret_key
 CLERK_PUBLIC_KEY = ENVIRONMENT.clerk_public_key
+CLERK_AUTHORIZED_PARTIES = ENVIRONMENT.clerk_authorized_parties
+CLERK_ROLES = ENVIRONMENT.clerk_roles
+CLERK_DEFAULT_ROLE = ENVIRONMENT.clerk_default_role
 JWT_SECRET_KEY = ENVIRONMENT.jwt_secret_key
 JWT_ALGORITHM = ENVIRONMENT.jwt_algorithm
 JWT_ACCESS_TOKEN_EXPIRE_MINUTES = ENVIRONMENT.jwt_access_token_expire_minutes

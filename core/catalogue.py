@@ -13,6 +13,16 @@ SENTENCES: Final = register(
             "%(count)s rows are selected, but at most %(most)s can be processed at once. "
             "Narrow the list with a filter or search. Nothing was changed."
         ),
+        "clerk.not-configured": gettext_noop(
+            "sign-in with Clerk is not configured; set CLERK_PUBLIC_KEY"
+        ),
+        "clerk.publishable-key": gettext_noop(
+            "CLERK_PUBLIC_KEY is not a publishable key of Clerk; copy it from the API keys of the "
+            "Clerk dashboard (pk_live_… or pk_test_…)"
+        ),
+        "clerk.role": gettext_noop(
+            "CLERK_ROLES or CLERK_DEFAULT_ROLE names an unknown role; roles are %(roles)s"
+        ),
         "delimited.lone-return": gettext_noop(
             "the record that begins on line %(line)d contains a carriage return outside "
             "quotes; quote cells that contain one"
@@ -107,6 +117,48 @@ SENTENCES: Final = register(
         "row.missing-deleted": gettext_noop("there is no deleted %(kind)s %(key)s"),
         "row.unchangeable": gettext_noop("%(name)s cannot be changed; add a new row instead"),
         "suite.cases-list": gettext_noop("cases must be a list"),
+        "token.algorithm": gettext_noop("the token must be signed with %(algorithm)s"),
+        "token.claim-invalid": gettext_noop("the token's claim “%(name)s” has an invalid value"),
+        "token.claim-missing": gettext_noop("the token lacks the claim “%(name)s”"),
+        "token.critical": gettext_noop(
+            "the token's header requires extensions that are not supported (crit)"
+        ),
+        "token.expired": gettext_noop("the token has expired; get a new one"),
+        "token.issuer": gettext_noop(
+            "the token was issued by another service, or by another Clerk instance than the one "
+            "of CLERK_PUBLIC_KEY"
+        ),
+        "token.key-id": gettext_noop("the token does not name the key that signed it (kid)"),
+        "token.malformed": gettext_noop("the token is not a valid JSON Web Token"),
+        "token.no-keys": gettext_noop(
+            "the token cannot be checked now, because Clerk's keys are not available; try again "
+            "later"
+        ),
+        "token.no-parties": gettext_noop(
+            "no origin is allowed to use session tokens of Clerk; set CLERK_AUTHORIZED_PARTIES to "
+            "the origins of the front end, such as https://app.example.com"
+        ),
+        "token.no-secret": gettext_noop("there are no access tokens; set JWT_SECRET_KEY"),
+        "token.not-ours": gettext_noop("the token is not an access token of this API"),
+        "token.not-yet-issued": gettext_noop(
+            "the token was issued in the future; check the clock of this server"
+        ),
+        "token.not-yet-valid": gettext_noop(
+            "the token is not valid yet; check the clock of this server"
+        ),
+        "token.party": gettext_noop(
+            "the token was issued for an origin that is not allowed; add the origin to "
+            "CLERK_AUTHORIZED_PARTIES if it is yours"
+        ),
+        "token.signature": gettext_noop("the token's signature is not valid"),
+        "token.status": gettext_noop(
+            "the session is not active; finish signing in, and get a new token"
+        ),
+        "token.too-long": gettext_noop("the token is longer than %(limit)d characters"),
+        "token.type": gettext_noop("the token is not a session token (typ)"),
+        "token.unknown-key": gettext_noop(
+            "the token was signed with a key that is not among Clerk's keys; get a new one"
+        ),
         "value.depth": gettext_noop("is nested deeper than %(limit)d levels"),
         "value.key-type": gettext_noop(
             "contains a key that is %(kind)s, not a string; put it in quotes"

@@ -68,6 +68,12 @@ class Environment:
     """Clerk's secret key."""
     clerk_public_key: str | None
     """Clerk's publishable key."""
+    clerk_authorized_parties: tuple[str, ...]
+    """Origins whose session tokens are accepted."""
+    clerk_roles: dict[str, str]
+    """Role of an organization at Clerk → role here."""
+    clerk_default_role: str | None
+    """Role of a person without an organization; None: none."""
     jwt_secret_key: str | None = field(repr=False)
     """Signs access tokens; None: there are none."""
     jwt_algorithm: str
@@ -166,6 +172,7 @@ def load(process: Mapping[str, str], root: Path) -> Environment:
     values = _values(layers)
     check_rules(layers, values)
     values |= {"REDIS_URL": redis_url(layers), "DATABASE": database_settings(layers)}
+    values["CLERK_AUTHORIZED_PARTIES"] = _find_parties(values)
     values["QUEUE"] = queue_kind(layers, values["QUEUE"], values["REDIS_URL"])
     sources, texts = {}, {}
     for variable in VARIABLES:
@@ -195,6 +202,15 @@ def load(process: Mapping[str, str], root: Path) -> Environment:
     )
 
 
+def _find_parties(values: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the origins of the front end: those that may call the API, unless others are set."""
+    parties: tuple[str, ...] = values["CLERK_AUTHORIZED_PARTIES"]
+    if parties:
+        return parties
+    # A session of any site is not to be good here, though any site may call.
+    return tuple(origin for origin in values["CORS_ORIGINS"] if origin != "*")
+
+
 def _find_queue_file(database: Mapping[str, Any], root: Path) -> Path:
     name = Path(database["NAME"])
     folder = name.parent if name.is_absolute() else root / "data"
@@ -214,7 +230,7 @@ def _values(layers: Layers) -> dict[str, Any]:
     return values
 
 
-LIST_KINDS = frozenset({"hosts", "csrf_origins", "cors_origins", "networks"})
+LIST_KINDS = frozenset({"hosts", "csrf_origins", "cors_origins", "networks", "origins"})
 # Several of these together make one field, or theirs has another name.
 COMBINED = frozenset(
     {

@@ -26,6 +26,7 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 LANGUAGES = ("en", "ja")
 QUEUES = ("in-process", "sqlite", "redis")
 JWT_ALGORITHMS = ("HS256", "HS384", "HS512")
+ROLES = ("Viewer", "Editor", "Publisher", "Administrator")
 BOOLEANS: Final = {
     **dict.fromkeys(("true", "1", "yes", "on"), True),
     **dict.fromkeys(("false", "0", "no", "off"), False),
@@ -235,6 +236,29 @@ def parse_csrf_origins(text: str) -> tuple[str, ...]:
     return origins
 
 
+def parse_origins(text: str) -> tuple[str, ...]:
+    """Return exact origins."""
+    origins = split_list(text)
+    for origin in origins:
+        if "*" in origin or not is_origin(origin):
+            raise Refusal(f"correct {quote_value(origin)}")
+    return origins
+
+
+def parse_clerk_roles(text: str) -> dict[str, str]:
+    """Return role of an organization at Clerk, without org: before it → role here."""
+    roles: dict[str, str] = {}
+    for pair in split_list(text):
+        theirs, _, ours = (part.strip() for part in pair.partition("="))
+        theirs = theirs.removeprefix("org:")
+        if not theirs or theirs in roles:
+            raise Refusal(f"correct {quote_value(pair)}")
+        if ours not in ROLES:
+            raise Refusal(f"correct {quote_value(pair)}: roles are {', '.join(ROLES)}")
+        roles[theirs] = ours
+    return roles
+
+
 def parse_cors_origins(text: str) -> tuple[str, ...]:
     """Return exact origins, or `*` alone for all."""
     origins = split_list(text)
@@ -302,6 +326,7 @@ PARSERS: Final[dict[str, Callable[[str], object]]] = {
     "app_env": one_of(*APP_ENVS),
     "boolean": parse_boolean,
     "clerk_public": starts_with("pk_test_", "pk_live_", instead={"sk_": "CLERK_SECRET_KEY"}),
+    "clerk_roles": parse_clerk_roles,
     "clerk_secret": starts_with("sk_test_", "sk_live_", instead={"pk_": "CLERK_PUBLIC_KEY"}),
     "cors_origins": parse_cors_origins,
     "csrf_origins": parse_csrf_origins,
@@ -316,12 +341,14 @@ PARSERS: Final[dict[str, Callable[[str], object]]] = {
     "log_level": one_of(*LOG_LEVELS, fold=str.upper),
     "minutes": integer(1, 7 * 24 * 60),
     "networks": parse_networks,
+    "origins": parse_origins,
     "password": str,
     "port": integer(1, 65535),
     "proxies": integer(0, 10),
     "queue": one_of(*QUEUES),
     "redis_db": integer(0, 15),
     "redis_url": parse_url,
+    "role": one_of(*ROLES),
     "seconds": integer(1, 365 * 24 * 60 * 60),
     "secret": parse_secret,
     "text": parse_text,

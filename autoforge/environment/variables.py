@@ -307,6 +307,36 @@ SIGN_IN = (
         group="Sign-in",
     ),
     Variable(
+        name="CLERK_AUTHORIZED_PARTIES",
+        kind="origins",
+        allowed="comma-separated origins such as https://app.example.com",
+        example="https://app.example.com",
+        description=(
+            "Origins whose Clerk sessions are accepted, comma-separated; if not set, CORS_ORIGINS."
+        ),
+        group="Sign-in",
+    ),
+    Variable(
+        name="CLERK_ROLES",
+        kind="clerk_roles",
+        default="admin=Administrator,publisher=Publisher,editor=Editor,member=Editor,viewer=Viewer",
+        allowed="comma-separated pairs such as admin=Administrator,member=Viewer",
+        example="admin=Administrator,member=Viewer",
+        description=(
+            "Which role a role of a Clerk organization has: Viewer, Editor, Publisher or "
+            "Administrator."
+        ),
+        group="Sign-in",
+    ),
+    Variable(
+        name="CLERK_DEFAULT_ROLE",
+        kind="role",
+        allowed="Viewer, Editor, Publisher or Administrator",
+        example="Viewer",
+        description="Role of Clerk's users without an organization; if not set, they have none.",
+        group="Sign-in",
+    ),
+    Variable(
         name="JWT_SECRET_KEY",
         kind="secret",
         secret=True,

@@ -73,6 +73,32 @@ GOOD = [
     ({"CLERK_PUBLIC_KEY": "pk_test_abc"}, "clerk_public_key", "pk_test_abc"),
     ({"CLERK_PUBLISHABLE_KEY": "pk_live_abc"}, "clerk_public_key", "pk_live_abc"),
     ({"CLERK_SECRET_KEY": "sk_live_abc"}, "clerk_secret_key", "sk_live_abc"),
+    ({}, "clerk_authorized_parties", ()),
+    ({"CORS_ORIGINS": "https://a.io"}, "clerk_authorized_parties", ("https://a.io",)),
+    ({"CORS_ORIGINS": "*"}, "clerk_authorized_parties", ()),
+    (
+        {"CORS_ORIGINS": "*", "CLERK_AUTHORIZED_PARTIES": "https://a.io, http://localhost:3000,"},
+        "clerk_authorized_parties",
+        ("https://a.io", "http://localhost:3000"),
+    ),
+    (
+        {},
+        "clerk_roles",
+        {
+            "admin": "Administrator",
+            "publisher": "Publisher",
+            "editor": "Editor",
+            "member": "Editor",
+            "viewer": "Viewer",
+        },
+    ),
+    (
+        {"CLERK_ROLES": "org:boss=Administrator, member = Viewer,"},
+        "clerk_roles",
+        {"boss": "Administrator", "member": "Viewer"},
+    ),
+    ({}, "clerk_default_role", None),
+    ({"CLERK_DEFAULT_ROLE": "Viewer"}, "clerk_default_role", "Viewer"),
     ({"OPENAI_API_KEY": "sk-proj-1"}, "openai_api_key", "sk-proj-1"),
     ({"ANTHROPIC_API_KEY": "sk-ant-1"}, "anthropic_api_key", "sk-ant-1"),
     ({"OPENAI_BASE_URL": "http://h:1/v1/"}, "openai_base_url", "http://h:1/v1"),
@@ -325,6 +351,37 @@ BAD = [
         {"CLERK_PUBLIC_KEY": "sk_live_topsecret"},
         "CLERK_PUBLIC_KEY is **** (17 characters) (from the environment): it must be a key that "
         "starts with pk_test_ or pk_live_; a key that starts with sk_ belongs in CLERK_SECRET_KEY.",
+    ),
+    (
+        {"CLERK_AUTHORIZED_PARTIES": "https://*.a.io"},
+        "CLERK_AUTHORIZED_PARTIES is 'https://*.a.io' (from the environment): it must be "
+        "comma-separated origins such as https://app.example.com; correct 'https://*.a.io'.",
+    ),
+    (
+        {"CLERK_AUTHORIZED_PARTIES": "https://a.io,b.io"},
+        "CLERK_AUTHORIZED_PARTIES is 'https://a.io,b.io' (from the environment): it must be "
+        "comma-separated origins such as https://app.example.com; correct 'b.io'.",
+    ),
+    (
+        {"CLERK_ROLES": "admin=Administrator,admin=Viewer"},
+        "CLERK_ROLES is 'admin=Administrator,admin=Viewer' (from the environment): it must be "
+        "comma-separated pairs such as admin=Administrator,member=Viewer; correct 'admin=Viewer'.",
+    ),
+    (
+        {"CLERK_ROLES": "=Viewer"},
+        "CLERK_ROLES is '=Viewer' (from the environment): it must be comma-separated pairs such as "
+        "admin=Administrator,member=Viewer; correct '=Viewer'.",
+    ),
+    (
+        {"CLERK_ROLES": "admin=Root"},
+        "CLERK_ROLES is 'admin=Root' (from the environment): it must be comma-separated pairs such "
+        "as admin=Administrator,member=Viewer; correct 'admin=Root': roles are Viewer, Editor, "
+        "Publisher, Administrator.",
+    ),
+    (
+        {"CLERK_DEFAULT_ROLE": "viewer"},
+        "CLERK_DEFAULT_ROLE is 'viewer' (from the environment): it must be Viewer, Editor, "
+        "Publisher or Administrator; did you mean Viewer.",
     ),
     (
         {"CLERK_SECRET_KEY": "abc"},
@@ -762,3 +819,10 @@ def test_a_libsql_url_chooses_the_libsql_backend():
     )
     assert (done.returncode, done.stdout) == (0, "libSQL sqlite\n")
     assert "hush-hush" not in done.stderr
+
+
+def test_roles_are_those_of_the_application():
+    from autoforge.environment.values import ROLES
+    from core import roles
+
+    assert roles.ROLES == ROLES
