@@ -105,6 +105,26 @@ def test_a_chat_is_read_as_messages(viewer, rows):
         assert "丁寧に。\n短く。" in html
 
 
+def test_placeholders_are_read_and_compared(viewer):
+    entries = [
+        {"role": "system", "content": "丁寧に。"},
+        {"type": "placeholder", "name": "履歴"},
+        {"role": "user", "content": "なぜ"},
+    ]
+    chat = services.create_prompt(title="相談", content=json.dumps(entries), kind="chat")
+    html = page_of(viewer, chat)
+    assert html.count('class="af-message"') == 3
+    assert '<strong class="af-role">placeholder</strong>' in html
+    assert "履歴" in html
+    entries[1]["name"] = "会話"
+    services.edit_prompt(prompt_id=chat.pk, content=json.dumps(entries))
+    url = reverse("admin:prompts_prompt_diff", args=[chat.pk])
+    compared = viewer.get(url).content.decode()
+    assert "placeholder:" in compared
+    assert "<del>履歴</del>" in compared
+    assert "<ins>会話</ins>" in compared
+
+
 def test_line_breaks_are_kept_and_signs_are_escaped(viewer, rows):
     assert "一行目\n  二行目 &lt;b&gt;" in page_of(viewer, rows[1])
     for row in (rows[4], rows[5], rows[7]):

@@ -16,7 +16,7 @@ class WORKSHOP_MEDIA:  # noqa: N801 (Django calls a class of this kind Media)
     """What the pages of the workshop load besides the theme's."""
 
     css = {"all": ["prompts/workshop.css"]}
-    js = ["prompts/workshop.js"]
+    js = ["prompts/chat.js", "prompts/workshop.js"]
 
 
 def chips(words: Iterable[object]) -> SafeString | str:

@@ -5,44 +5,7 @@
 
   const WAIT_MS = 300;
   const TYPES = ["text", "number", "boolean", "list", "json"];
-  const ROLES = ["system", "developer", "user", "assistant", "tool"];
-
-  function make(tag, attributes, ...children) {
-    const element = document.createElement(tag);
-    for (const [name, value] of Object.entries(attributes || {})) {
-      if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-      else if (value === true) element.setAttribute(name, "");
-      else if (value !== false && value != null) element.setAttribute(name, value);
-    }
-    element.append(...children);
-    return element;
-  }
-
-  function parse(text, otherwise) {
-    try {
-      return text.trim() ? JSON.parse(text) : otherwise;
-    } catch {
-      return otherwise;
-    }
-  }
-
-  function messagesOf(text) {
-    const list = parse(text, null);
-    const isChat = Array.isArray(list) && list.length && list.every((one) => one && typeof one.content === "string");
-    return isChat ? list : null;
-  }
-
-  function asChat(text) {
-    return messagesOf(text) ? text : JSON.stringify([{ role: "user", content: text }], null, 2);
-  }
-
-  // One message of a user is its text; of several, each begins with its role.
-  function asText(value) {
-    const list = messagesOf(value);
-    if (!list) return value;
-    if (list.length === 1 && list[0].role === "user") return list[0].content;
-    return list.map((one) => `${one.role}: ${one.content}`).join("\n\n");
-  }
+  const { ChatEditor, asChat, asText, make, parse, placeholdersOf } = window.autoforgeChat;
 
   class Editor {
     constructor(root) {
@@ -53,15 +16,17 @@
       this.syntax = field("syntax");
       this.content = field("content");
       this.declarations = field("variables");
-      this.values = {};
+      this.values = Object.create(null); // a variable may be called constructor
       this.timer = null;
       this.asked = 0;
       this.proposed = [];
       this.left = null; // what the other kind held
       if (!this.content || !this.declarations) return;
       this.hide(this.declarations);
-      this.chat = make("div", { id: "wk-chat" });
-      this.content.after(this.chat);
+      const rows = make("div", { id: "wk-chat" });
+      this.content.after(rows);
+      this.chat = new ChatEditor(rows, this.content, this.words, () => this.chatChanged());
+      this.placeholders = [];
       for (const input of [this.kind, this.syntax, this.content]) {
         input.addEventListener("input", () => this.changed());
         input.addEventListener("change", () => this.changed());
@@ -105,6 +70,10 @@
     changed() {
       this.kindChanged();
       this.showChat();
+      this.askSoon();
+    }
+
+    askSoon() {
       clearTimeout(this.timer);
       this.timer = setTimeout(() => this.ask(), WAIT_MS);
     }
@@ -227,8 +196,7 @@
       if (key === "default" && value !== undefined) list[index].required = false;
       if (key === "required" && value) delete list[index].default;
       this.variables = list;
-      clearTimeout(this.timer);
-      this.timer = setTimeout(() => this.ask(), WAIT_MS);
+      this.askSoon();
     }
 
     // What is typed for a default or an example, as a value of the declared type.
@@ -293,8 +261,7 @@
         placeholder: this.shown(variable.example),
         oninput: (event) => {
           this.values[variable.name] = event.target.value;
-          clearTimeout(this.timer);
-          this.timer = setTimeout(() => this.ask(), WAIT_MS);
+          this.askSoon();
         },
       });
       return make(
@@ -335,75 +302,43 @@
 
     // A chat is a list of messages; the text area holds it as JSON and stays the one that is sent.
     showChat(always = false) {
-      const isChat = this.kind.value === "chat";
-      this.content.style.display = isChat ? "none" : "";
-      if (!isChat) {
-        this.chat.replaceChildren();
-        return;
-      }
-      if (!always && this.chat.contains(document.activeElement)) return;
-      let messages = parse(this.content.value, null);
-      if (!Array.isArray(messages)) {
-        messages = [{ role: "user", content: this.content.value }];
-        this.writeChat(messages);
-      }
-      const rows = messages.map((message, index) => this.message(messages, message, index));
-      const add = make(
-        "button",
-        {
-          type: "button",
-          class: "wk-button",
-          onclick: () => {
-            this.writeChat([...messages, { role: "user", content: "" }]);
-            this.showChat(true);
-          },
-        },
-        this.words.message,
-      );
-      this.chat.replaceChildren(...rows, add);
+      if (this.kind.value !== "chat") this.chat.hide();
+      else if (always || !this.chat.isBusy) this.chat.show();
+      this.showPlaceholders();
     }
 
-    writeChat(messages) {
-      this.content.value = JSON.stringify(messages, null, 2);
-      clearTimeout(this.timer);
-      this.timer = setTimeout(() => this.ask(), WAIT_MS);
+    chatChanged() {
+      this.showPlaceholders();
+      this.askSoon();
     }
 
-    message(messages, message, index) {
-      const role = make(
-        "select",
-        {
-          "aria-label": this.words.role,
-          onchange: (event) => {
-            message.role = event.target.value;
-            this.writeChat(messages);
-          },
-        },
-        ...ROLES.map((name) => make("option", { value: name, selected: name === message.role }, name)),
+    // A field for each placeholder: what is typed there fills it in the preview.
+    showPlaceholders() {
+      const names = this.kind.value === "chat" ? placeholdersOf(this.content.value) : [];
+      if (String(names) === String(this.placeholders)) return;
+      this.placeholders = names;
+      document.getElementById("wk-placeholders").replaceChildren(
+        ...names.map((name) => this.placeholder(name)),
       );
-      const text = make("textarea", {
-        rows: 4,
-        "aria-label": `${this.words.text} ${index + 1}`,
+    }
+
+    placeholder(name) {
+      const messages = make("textarea", {
+        rows: 3,
+        "data-value": name,
+        placeholder: '[{"role": "user", "content": "…"}]',
         oninput: (event) => {
-          message.content = event.target.value;
-          this.writeChat(messages);
+          this.values[name] = event.target.value;
+          this.askSoon();
         },
       });
-      text.value = message.content || "";
-      const remove = make(
-        "button",
-        {
-          type: "button",
-          class: "wk-link",
-          onclick: () => {
-            messages.splice(index, 1);
-            this.writeChat(messages);
-            this.showChat(true);
-          },
-        },
-        this.words.remove,
+      messages.value = this.values[name] || "";
+      return make(
+        "div",
+        { class: "wk-var", "data-placeholder": name },
+        make("strong", {}, name),
+        make("label", {}, this.words.messages, messages),
       );
-      return make("div", { class: "wk-message" }, role, text, remove);
     }
   }
 

@@ -1,5 +1,7 @@
 """The prompt workshop from the first draft to the trash and back, in a real browser."""
 
+import json
+
 import pytest
 from playwright.sync_api import expect
 
@@ -79,6 +81,57 @@ def test_a_chat_is_edited_as_messages(view):
     page.wait_for_url("**/admin/prompts/prompt/")
     messages = interface.get_prompt("chat", label="latest").render({})
     assert [(m.role, m.content) for m in messages] == [("user", "Hello"), ("assistant", "Hi!")]
+
+
+def test_a_placeholder_is_added_moved_filled_and_removed(view):
+    page = view.page
+    view.go("/admin/prompts/prompt/add/")
+    page.fill("[name=title]", "Chat")
+    page.fill("[name=content]", "Why?")
+    page.select_option("[name=kind]", "chat")
+    page.get_by_role("button", name="Add placeholder").click()
+    page.get_by_role("button", name="Add placeholder").click()
+    name = page.get_by_label("Placeholder 2")
+    expect(name).to_have_value("history")
+    expect(page.get_by_label("Placeholder 3")).to_have_value("history_2")
+    page.get_by_role("button", name="Remove 3").click()
+    name.fill("{{ turns }}")
+    problem = page.locator("#wk-problems li")
+    expect(problem).to_contain_text("message 2: “{{ turns }}” is not a valid placeholder name")
+    name.fill("constructor")
+    expect(page.locator("#wk-problems li")).to_have_count(0)
+    expect(page.locator("[data-value=constructor]")).to_have_value("")
+    name.fill("turns")
+    page.get_by_role("button", name="Move up 2").click()
+    expect(page.get_by_role("button", name="Move down 1")).to_be_focused()
+    expect(page.get_by_role("button", name="Move up 1")).to_be_disabled()
+    page.fill("[data-value=turns]", '[{"role": "assistant", "content": "{{ Hi }}"}]')
+    expect(rendered(page)).to_have_text("assistant{{ Hi }}userWhy?")
+    page.fill("[data-value=turns]", "[3]")
+    expect(problem).to_contain_text("message 1 for the placeholder “turns” must have only a role")
+    page.click("[name=_save]")
+    page.wait_for_url("**/admin/prompts/prompt/")
+    stored = [{"type": "placeholder", "name": "turns"}, {"role": "user", "content": "Why?"}]
+    assert json.loads(prompt().content) == stored
+    view.go(f"/admin/prompts/prompt/{prompt().pk}/change/")
+    page.get_by_role("button", name="Remove 1").click()
+    expect(page.locator("[data-placeholder]")).to_have_count(0)
+    page.select_option("[name=kind]", "text")
+    assert page.input_value("[name=content]") == "Why?"
+
+
+def test_a_chat_that_cannot_be_shown_as_messages_is_edited_as_json(view):
+    page = view.page
+    view.go("/admin/prompts/prompt/add/")
+    page.select_option("[name=kind]", "chat")
+    content = '[{"role": "user", "content": "Hi"}, {"role": "user", "content": 3}]'
+    page.evaluate("text => (document.querySelector('[name=content]').value = text)", content)
+    page.dispatch_event("[name=content]", "input")
+    expect(page.locator("#wk-problems li")).to_contain_text("message 2: a message must have only")
+    expect(page.locator("[name=content]")).to_be_visible()
+    page.fill("[name=content]", content.replace("3", '"you"'))
+    page.locator("[name=title]").focus()
+    expect(page.get_by_label("text 2")).to_have_value("you")
 
 
 def test_compare_release_override_and_roll_back(view):
