@@ -27,7 +27,7 @@ from core.sentences import Sentence
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-__all__ = ["ClerkClaims", "ClerkVerifier", "make_verifier", "read_host"]
+__all__ = ["ClerkClaims", "ClerkVerifier", "get_verifier", "read_host"]
 
 Claims = Mapping[str, object]
 
@@ -192,7 +192,7 @@ def read_host(publishable_key: str) -> str:
     return host.lower()
 
 
-def make_verifier() -> ClerkVerifier:
+def get_verifier() -> ClerkVerifier:
     """Return the verifier of this installation; always the same one, since it keeps the keys.
 
     Raises:

@@ -10,8 +10,9 @@ Source: RFC 7519; the profile follows RFC 8725 (one algorithm, an issuer and an 
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Annotated, Final
 
+import msgspec
 from django.conf import settings
 
 from core.access.token_errors import TokenRefused, TokensNotConfigured
@@ -42,6 +43,20 @@ class AccessClaims:
     """In UTC, whole seconds."""
 
 
+# Seconds since 1970; datetime knows no later ones.
+_Seconds = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799)]
+
+
+class _Claims(msgspec.Struct, frozen=True):
+    """The claims of a token that are handed on."""
+
+    sub: str
+    scope: str
+    jti: str
+    iat: _Seconds
+    exp: _Seconds
+
+
 def issue(key_id: str, role: str, *, latest: datetime | None = None) -> tuple[str, datetime]:
     """Return a new access token and when it expires, in UTC.
 
@@ -62,7 +77,7 @@ def issue(key_id: str, role: str, *, latest: datetime | None = None) -> tuple[st
     now = datetime.now(UTC).replace(microsecond=0)
     expires_at = now + timedelta(minutes=settings.JWT_ACCESS_TOKEN_EXPIRE_MINUTES)
     if latest is not None:
-        expires_at = min(expires_at, latest)
+        expires_at = min(expires_at, latest.replace(microsecond=0))
     claims = {
         "iss": ACCESS_TOKEN_ISSUER,
         "aud": AUDIENCE,
@@ -88,7 +103,7 @@ def verify(token: str) -> AccessClaims:
     secret = _read_secret()
     read_unverified(token)  # bounds its length, and says what is wrong with its form
     try:
-        claims = jwt.decode(
+        payload = jwt.decode(
             token,
             secret,
             algorithms=[settings.JWT_ALGORITHM],  # never the token's own word for it
@@ -102,14 +117,18 @@ def verify(token: str) -> AccessClaims:
     # was made for something else.
     except jwt.InvalidTokenError:
         raise TokenRefused(Sentence("token.not-ours")) from None
-    if claims["scope"] not in ROLES:
+    try:
+        claims = msgspec.convert(payload, type=_Claims)
+    except msgspec.ValidationError:
+        raise TokenRefused(Sentence("token.not-ours")) from None
+    if claims.scope not in ROLES:
         raise TokenRefused(Sentence("token.not-ours"))
     return AccessClaims(
-        key_id=claims["sub"],
-        role=claims["scope"],
-        token_id=claims["jti"],
-        issued_at=datetime.fromtimestamp(claims["iat"], UTC),
-        expires_at=datetime.fromtimestamp(claims["exp"], UTC),
+        key_id=claims.sub,
+        role=claims.scope,
+        token_id=claims.jti,
+        issued_at=datetime.fromtimestamp(claims.iat, UTC),
+        expires_at=datetime.fromtimestamp(claims.exp, UTC),
     )
 
 

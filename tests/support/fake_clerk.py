@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import json
 import threading
+import time
 from collections.abc import Mapping
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -126,6 +127,7 @@ class FakeClerk:
         headers: more headers of the answers.
         asked: set when a request comes in.
         go_on: cleared, an answer stops after its head until this is set again.
+        pause_seconds: how long it waits after each byte of an answer.
         requests: how many were answered or begun.
     """
 
@@ -134,6 +136,7 @@ class FakeClerk:
         self.body: bytes | None = None
         self.status = 200
         self.headers: dict[str, str] = {}
+        self.pause_seconds = 0.0
         self.requests = 0
         self.asked = threading.Event()
         self.go_on = threading.Event()
@@ -185,8 +188,11 @@ class FakeClerk:
         handler.send_header("Content-Length", str(len(body)))
         handler.end_headers()
         self.go_on.wait(10)
+        step = 1 if self.pause_seconds else 65536
         with contextlib.suppress(OSError):  # whoever asked has gone
-            handler.wfile.write(body)
+            for start in range(0, len(body), step):
+                handler.wfile.write(body[start : start + step])
+                time.sleep(self.pause_seconds)
 
 
 class Clock:
