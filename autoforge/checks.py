@@ -20,6 +20,7 @@ from core.jwt_claims import expiry, is_read_only
 from django_hrana.validation import ENGINE, check_settings
 
 __all__ = [
+    "check_clerk",
     "check_data_folder",
     "check_databases",
     "check_env_files",
@@ -149,6 +150,28 @@ def check_origins(app_configs: object = None, **kwargs: object) -> Messages:
             text = f"{name} is a test key in production."
             hint = "Use the live key of the Clerk instance."
             problems.append(checks.Warning(text, hint=hint, id="autoforge.W005"))
+    return problems
+
+
+@checks.register(checks.Tags.security)
+def check_clerk(app_configs: object = None, **kwargs: object) -> Messages:
+    """Check that people can sign in with Clerk, where its publishable key is set."""
+    if not settings.CLERK_PUBLIC_KEY:
+        return []
+    from core.access.clerk import read_host  # it brings an HTTP client, which few commands need
+    from core.access.token_errors import TokensNotConfigured
+
+    problems: Messages = []
+    try:
+        read_host(settings.CLERK_PUBLIC_KEY)
+    except TokensNotConfigured:
+        text = "CLERK_PUBLIC_KEY is not a publishable key: no session token of Clerk is accepted."
+        hint = "Copy it from the API keys of the Clerk dashboard."
+        problems.append(checks.Warning(text, hint=hint, id="autoforge.W009"))
+    if not settings.CLERK_AUTHORIZED_PARTIES:
+        text = "No origin may use session tokens of Clerk: none is accepted."
+        hint = "Set CLERK_AUTHORIZED_PARTIES to the origins of the front end."
+        problems.append(checks.Warning(text, hint=hint, id="autoforge.W010"))
     return problems
 
 

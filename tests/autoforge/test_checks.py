@@ -96,6 +96,22 @@ def test_production(settings, app_env, changes, expected):
 
 
 @pytest.mark.parametrize(
+    ("key", "parties", "expected"),
+    [
+        (None, (), []),
+        ("pk_live_Y2xlcmsuZXhhbXBsZS5jb20k", ("https://a.io",), []),
+        ("pk_live_Y2xlcmsuZXhhbXBsZS5jb20k", (), ["autoforge.W010"]),
+        ("pk_live_public", ("https://a.io",), ["autoforge.W009"]),
+        ("pk_live_public", (), ["autoforge.W009", "autoforge.W010"]),
+    ],
+)
+def test_sign_in_with_clerk(settings, key, parties, expected):
+    settings.CLERK_PUBLIC_KEY = key
+    settings.CLERK_AUTHORIZED_PARTIES = parties
+    assert ids(checks.check_clerk()) == expected
+
+
+@pytest.mark.parametrize(
     ("changes", "expected"),
     [
         ({"cors_origins": ("https://a.io",)}, []),
