@@ -54,6 +54,7 @@ INSTALLED_APPS = [
     "django_tasks",
     "autoforge",
     "core",
+    "core.events",
     "autoforge.health",
     "prompts",
     "evaluations",
@@ -124,6 +125,8 @@ TASKS = {"default": {"BACKEND": TASK_BACKEND, "ENQUEUE_ON_COMMIT": False}}
 # What a worker does by itself: dotted path → every how many minutes.
 PERIODIC_TASKS = {
     "evaluations.tasks.resume_runs": 1,
+    "core.events.tasks.resume_deliveries": 1,
+    "core.events.tasks.forget_old_deliveries": 60,
     "autoforge.background.forget_sessions": 60,
 }
 
@@ -320,6 +323,7 @@ ANTHROPIC_API_KEY = ENVIRONMENT.anthropic_api_key
 PROVIDER_ENVIRONMENT = ENVIRONMENT.of_providers()
 LANGFUSE_PUBLIC_KEY = ENVIRONMENT.langfuse_public_key
 LANGFUSE_SECRET_KEY = ENVIRONMENT.langfuse_secret_key
+WEBHOOK_ALLOWED_NETWORKS = ",".join(ENVIRONMENT.webhook_allowed_networks)
 
 # --- Logs -----------------------------------------------------------------------------------------
 

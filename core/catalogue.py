@@ -9,6 +9,9 @@ __all__ = ["SENTENCES"]
 
 SENTENCES: Final = register(
     {
+        "address.link-local": gettext_noop("a link-local or metadata address"),
+        "address.loopback": gettext_noop("an address of this machine itself"),
+        "address.private": gettext_noop("a private address"),
         "bulk.too-many": gettext_noop(
             "%(count)s rows are selected, but at most %(most)s can be processed at once. "
             "Narrow the list with a filter or search. Nothing was changed."
@@ -173,6 +176,26 @@ SENTENCES: Final = register(
         "value.nul": gettext_noop("contains a NUL character; remove it"),
         "value.surrogate": gettext_noop(
             "contains half of a surrogate pair, which is not a character"
+        ),
+        "webhook.event-types": gettext_noop("choose at least one of these events: %(names)s"),
+        "webhook.needs-https": gettext_noop(
+            "the address must start with https://; http:// is for private networks that "
+            "WEBHOOK_ALLOWED_NETWORKS allows"
+        ),
+        "webhook.no-answer": gettext_noop("no answer (%(why)s)"),
+        "webhook.refused-address": gettext_noop(
+            "%(address)s is not allowed: it is %(kind)s; to send events there, add it to "
+            "%(setting)s"
+        ),
+        "webhook.timeout": gettext_noop("no answer within %(seconds)d seconds"),
+        "webhook.unreadable-secret": gettext_noop(
+            "the secret cannot be read because SECRET_KEY has changed; rotate the secret"
+        ),
+        "webhook.url-credentials": gettext_noop(
+            "the address must not contain a user name or password"
+        ),
+        "webhook.url-form": gettext_noop(
+            "the address must start with https:// and include a host, without blanks"
         ),
         "workbook.damaged": gettext_noop(
             "the workbook is damaged; open it in a spreadsheet and save it again"

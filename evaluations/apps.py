@@ -11,8 +11,13 @@ class EvaluationsConfig(AppConfig):
     verbose_name = _("Evaluations")
 
     def ready(self) -> None:
-        """Add our release check, our tab and our scores to prompts."""
+        """Add our release check, our tab and our scores to prompts, our events to webhooks."""
+        from core.events.types import register_event_type
         from evaluations import checks  # noqa: F401 (registers itself)
+        from evaluations.event_types import EVENT_TYPES
+
+        for name, description in EVENT_TYPES.items():
+            register_event_type(name, description)
 
         # They need the models, which are ready now.
         from evaluations.prompt_panel import latest_scores, render_panel

@@ -18,10 +18,7 @@ SENTENCES: Final = register(
         "address.key": gettext_noop(
             "a model's URL must not contain a key; set %(secret)s in the environment"
         ),
-        "address.link-local": gettext_noop("a link-local or metadata address"),
-        "address.loopback": gettext_noop("an address of this machine itself"),
         "address.missing": gettext_noop("no URL: set %(variable)s, or give the model one"),
-        "address.private": gettext_noop("a private address"),
         "address.refused": gettext_noop(
             "%(address)s is not allowed: it is %(kind)s, where services of this machine may "
             "listen; if a model runs there, add it to %(setting)s"

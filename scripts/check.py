@@ -24,7 +24,7 @@ PACKAGES: Final = (
 )
 NO_SQL: Final = (
     "-x",
-    "packages,prompts/migrations,evaluations/migrations",
+    "packages,core/events/migrations,prompts/migrations,evaluations/migrations",
     "-r",
     "manage.py",
 )

@@ -21,7 +21,12 @@ WHOLE_PERCENT: Final = 90
 # One more than there are cores: tests wait for servers, browsers and programs that they start.
 PROCESSES: Final = (os.cpu_count() or 1) + 1
 # What decides over data and start-up is tested branch by branch.
-COMPLETE: Final = ("prompts/services/*", "evaluations/services/*", "autoforge/environment/*")
+COMPLETE: Final = (
+    "autoforge/environment/*",
+    "core/events/services/*",
+    "evaluations/services/*",
+    "prompts/services/*",
+)
 
 
 # What has a server of its own is not run twice; tests/conftest.py leaves out what asks no database.

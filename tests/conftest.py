@@ -5,6 +5,7 @@ test process starts for itself.
 """
 
 import atexit
+import math
 import os
 import shutil
 import tempfile
@@ -171,6 +172,14 @@ def _fresh_cache() -> Iterator[None]:
 
     yield
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _nobody_is_subscribed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a test begin without webhooks, and without the query that finds none."""
+    from core.events import subscriptions
+
+    monkeypatch.setattr(subscriptions, "_memory", (math.inf, frozenset()))
 
 
 @pytest.fixture

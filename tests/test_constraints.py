@@ -8,6 +8,7 @@ from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models, transaction
 
+from core.events.models import WebhookDelivery, WebhookEndpoint
 from evaluations.models import (
     Evaluation,
     GateEvent,
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.django_db
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 EARLIER = datetime(2026, 11, 24, 11, tzinfo=UTC)
-OURS = ("prompts", "evaluations")
+OURS = ("events", "prompts", "evaluations")
 BLANKS = ["", " ", "\t\r\n", "\u3000", "\xa0\u2003", "\x1c\x85\u2028"]
 
 
@@ -45,7 +46,12 @@ def rows(owner):
     evaluation = Evaluation.objects.create(prompt=prompt, version=version, suite=suite, run=run)
     run_case = RunCase.objects.create(run=run, position=0, name="c", key="0" * 64)
     result = TestResult.objects.create(evaluation=evaluation, case=case, run_case=run_case)
+    endpoint = WebhookEndpoint.objects.create(name="w", url="https://h", secret="s")
     return {
+        WebhookEndpoint: endpoint,
+        WebhookDelivery: WebhookDelivery.objects.create(
+            endpoint=endpoint, event_type="webhook.test", body="{}"
+        ),
         Run: run,
         RunCase: run_case,
         ModelProfile: ModelProfile.objects.create(name="m", provider="echo"),
@@ -105,6 +111,10 @@ BROKEN = [
     (TestCase, {"name": "d", "threshold": 1.5}, "test_cases_threshold_0_to_1"),
     (TestCase, {"name": "d", "tags": {}}, "test_cases_tags_is_list"),
     (TestCase, {"name": "d", "metadata": []}, "test_cases_metadata_is_object"),
+    (WebhookEndpoint, {"name": " "}, "webhook_endpoints_name_not_blank"),
+    (WebhookEndpoint, {"name": "x", "event_types": {}}, "webhook_endpoints_event_types_is_list"),
+    (WebhookDelivery, {"status": "lost"}, "webhook_deliveries_status_known"),
+    (WebhookDelivery, {"body": "[]"}, "webhook_deliveries_body_is_object"),
     (Run, {"status": "done"}, "evaluation_runs_status_known"),
     (Run, {"repeats": 0}, "evaluation_runs_repeats_from_1"),
     (Run, {"max_cost_usd": Decimal(-1)}, "evaluation_runs_limits_not_negative"),

@@ -20,7 +20,7 @@ from evaluations.models import Run
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("autoforge", "core", "prompts", "evaluations")
-SERVICES = ("prompts/services/", "evaluations/services/")
+SERVICES = ("core/events/services/", "prompts/services/", "evaluations/services/")
 # The bases of all models: here the ORM's methods get their meaning.
 BASES = ("core/models.py",)
 
@@ -222,7 +222,7 @@ def test_every_admin_says_which_service_writes(admin_user):
     request.user = admin_user
     silent = []
     for model, page in django_admin.site._registry.items():
-        if model._meta.app_label not in {"prompts", "evaluations"}:
+        if model._meta.app_label not in {"events", "prompts", "evaluations"}:
             continue
         assert isinstance(page, BaseAdmin)
         may_save = page.has_add_permission(request) or page.has_change_permission(request)

@@ -94,7 +94,7 @@ def test_every_text_of_the_theme_is_still_in_its_sources(folder):
 def test_every_model_and_field_speaks_japanese():
     models = [
         model
-        for app in ("prompts", "evaluations")
+        for app in ("events", "prompts", "evaluations")
         for model in apps.get_app_config(app).get_models()
     ]
     with override("ja"):

@@ -104,6 +104,8 @@ class Environment:
     """Langfuse's public key."""
     langfuse_secret_key: str | None = field(repr=False)
     """Langfuse's secret key."""
+    webhook_allowed_networks: tuple[str, ...]
+    """Where webhooks may go besides public addresses."""
     file: Path | None
     """The file that was read, if any."""
     missing_file: Path | None

@@ -477,6 +477,20 @@ SERVICES = (
         group="Models and traces",
     ),
 )
+WEBHOOKS = (
+    Variable(
+        name="WEBHOOK_ALLOWED_NETWORKS",
+        kind="networks",
+        default="",
+        local_default="loopback,private",
+        allowed="comma-separated networks such as 10.0.0.0/8, host names, loopback or private",
+        example="10.0.0.0/8,hooks.internal",
+        description=(
+            "Where webhooks may go, besides public addresses: networks, hosts, loopback, private."
+        ),
+        group="Webhooks",
+    ),
+)
 VARIABLES: Final[tuple[Variable, ...]] = (
     *APPLICATION,
     *DATABASE,
@@ -484,4 +498,5 @@ VARIABLES: Final[tuple[Variable, ...]] = (
     *SIGN_IN,
     *BROWSERS,
     *SERVICES,
+    *WEBHOOKS,
 )

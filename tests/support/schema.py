@@ -17,4 +17,6 @@ TABLES = {
     "release_gates",
     "gate_events",
     "ratings",
+    "webhook_endpoints",
+    "webhook_deliveries",
 }

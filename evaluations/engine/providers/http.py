@@ -16,6 +16,7 @@ import aiohttp
 
 from core.json import JSONObject
 from core.language import gettext as _
+from core.resolving import GuardedResolver
 from core.sentences import Sentence
 from evaluations.engine.errors import (
     BrokenAnswerError,
@@ -37,7 +38,6 @@ from evaluations.engine.providers.failures import (
     shorten,
 )
 from evaluations.engine.providers.replies import clean
-from evaluations.engine.providers.resolving import GuardedResolver
 
 __all__ = ["Client"]
 
@@ -174,7 +174,7 @@ class Client:
         proxy = _proxy_for(self.base_url)
         # The machine's own settings name the proxy, and it resolves the name of the service.
         free = frozenset({urlsplit(proxy).hostname or ""}) if proxy else frozenset[str]()
-        resolver = GuardedResolver(self._policy, free)
+        resolver = GuardedResolver(self._policy.check, free)
         self._session = aiohttp.ClientSession(
             timeout=self._timeout,
             headers=self._headers,

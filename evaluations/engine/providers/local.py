@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from core.addresses import LOOPBACK, AddressPolicy
 from evaluations.engine.errors import ServiceError, SetupError
-from evaluations.engine.providers.addresses import LOOPBACK, Policy
+from evaluations.engine.providers.addresses import Policy
 from evaluations.engine.providers.base import Capabilities, Environment, Limits, ProviderSpec
 from evaluations.engine.providers.http import Client
 from evaluations.engine.providers.openai import OpenAIProvider
@@ -21,7 +22,7 @@ __all__ = ["LocalProvider", "find_model", "make_local"]
 
 FOLDER: Final = Path("data") / "models"
 START_SECONDS: Final = 60
-THIS_MACHINE: Final = Policy(kinds=frozenset({LOOPBACK}))
+THIS_MACHINE: Final = Policy(allowed=AddressPolicy(kinds=frozenset({LOOPBACK})))
 LIMITS: Final = Limits(concurrency=2, timeout_seconds=120, retries=1)
 # Without the cache of prompts: what a slot remembers changes the last digits, and so the answer.
 REPEATABLE: Final = {"temperature": 0, "seed": 1, "max_tokens": 128, "cache_prompt": False}

@@ -6,10 +6,10 @@ from contextlib import closing
 
 import pytest
 
+from core.resolving import GuardedResolver
 from evaluations.engine.errors import ProviderError, RefusedError, ServiceError, SetupError
 from evaluations.engine.providers import Limits, ProviderSpec, make, with_retries
 from evaluations.engine.providers.addresses import join_url, make_policy
-from evaluations.engine.providers.resolving import GuardedResolver
 from evaluations.engine.types import Message, Request
 from tests.support.fake_models import FakeModels, Step
 
@@ -148,7 +148,7 @@ def test_a_name_that_changes_its_address_is_checked_at_each_resolution(monkeypat
 
     async def run():
         monkeypatch.setattr("aiohttp.resolver.ThreadedResolver.resolve", resolve)
-        resolver = GuardedResolver(make_policy({SETTING: ""}))
+        resolver = GuardedResolver(make_policy({SETTING: ""}).check)
         assert (await resolver.resolve("rebound.example"))[0]["host"] == "93.184.216.34"
         with pytest.raises(SetupError, match=r"rebound\.example \(169\.254\.169\.254\)"):
             await resolver.resolve("rebound.example")

@@ -1,26 +1,29 @@
-"""Names of hosts, resolved to addresses that may be connected to."""
+"""Names of hosts, resolved to addresses that may be connected to; for aiohttp's connector."""
 
 import ipaddress
 import socket
+from collections.abc import Callable
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 
-from evaluations.engine.providers.addresses import Policy
+from core.addresses import IPAddress
 
 __all__ = ["GuardedResolver"]
 
 
 class GuardedResolver(AbstractResolver):
-    """Resolves names, and refuses what the policy refuses: what it returns is what is connected to.
+    """Resolves names, and refuses what `check` refuses: what it returns is what is connected to.
 
     Args:
-        policy: which addresses are allowed.
+        check: called with the host and each of its addresses; raises for one that is refused.
         free: hosts that are not checked: proxies, which the machine's own settings name.
     """
 
-    def __init__(self, policy: Policy, free: frozenset[str] = frozenset()) -> None:
-        self._policy = policy
+    def __init__(
+        self, check: Callable[[str, IPAddress], None], free: frozenset[str] = frozenset()
+    ) -> None:
+        self._check = check
         self._free = free
         self._resolver = ThreadedResolver()
 
@@ -30,15 +33,15 @@ class GuardedResolver(AbstractResolver):
         """Return the addresses of a host.
 
         Raises:
-            SetupError: one of them is refused. A name with a good and a bad address is not tried:
-                which of them is connected to would be chance.
             OSError: the name is not known.
+            Exception: what `check` raises, for the first address that is refused. A name with a
+                good and a bad address is not tried: which of them is connected to would be chance.
         """
         results: list[ResolveResult] = await self._resolver.resolve(host, port, family)
         if host not in self._free:
             for result in results:
                 without_zone = result["host"].partition("%")[0]
-                self._policy.check(host, ipaddress.ip_address(without_zone))
+                self._check(host, ipaddress.ip_address(without_zone))
         return results
 
     async def close(self) -> None:
