@@ -52,9 +52,11 @@ INSTALLED_APPS = [
     "corsheaders",
     "csp",
     "django_tasks",
+    "dmr",
     "autoforge",
     "core",
     "core.events",
+    "core.access",
     "autoforge.health",
     "prompts",
     "evaluations",
@@ -114,6 +116,9 @@ SESSION_ENGINE = (
     if HAS_REDIS
     else "django.contrib.sessions.backends.db"
 )
+
+# Files whose change tells every process of this machine that what it remembers is old.
+MARKS_FOLDER = BASE_DIR / "data"
 
 # --- Background -----------------------------------------------------------------------------------
 
@@ -306,6 +311,11 @@ CORS_ALLOWED_ORIGINS = [origin for origin in ENVIRONMENT.cors_origins if origin 
 CORS_ALLOW_ALL_ORIGINS = "*" in ENVIRONMENT.cors_origins
 CORS_ALLOW_CREDENTIALS = ENVIRONMENT.cors_credentials
 CORS_URLS_REGEX = r"^/(api|health)/"  # the admin is for people of this origin
+
+# --- HTTP API -------------------------------------------------------------------------------------
+
+# Answers are made of typed structs; tests hold them to the OpenAPI document (schemathesis).
+DMR_SETTINGS = {"validate_responses": False}
 
 # --- Services -------------------------------------------------------------------------------------
 

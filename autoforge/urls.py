@@ -40,6 +40,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
     path("health/", include("autoforge.health.urls")),
+    path("api/", include("autoforge.api.mount")),
 ]
 
 handler500 = "autoforge.web.error_pages.server_error"

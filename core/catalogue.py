@@ -12,6 +12,77 @@ SENTENCES: Final = register(
         "address.link-local": gettext_noop("a link-local or metadata address"),
         "address.loopback": gettext_noop("an address of this machine itself"),
         "address.private": gettext_noop("a private address"),
+        "access.basic-broken": gettext_noop(
+            "the Authorization header is not valid Basic authentication; send Base64 of "
+            "“user:key” with the API key as the password"
+        ),
+        "access.key-mistyped": gettext_noop(
+            "the API key is incomplete or mistyped; copy the whole key, which begins with af_"
+        ),
+        "access.key-unknown": gettext_noop(
+            "the API key is unknown, revoked or expired; create one with “manage.py api_key "
+            "create” or in the admin"
+        ),
+        "access.may-not": gettext_noop(
+            "the role %(role)s does not have the permission %(permission)s"
+        ),
+        "access.no-credentials": gettext_noop(
+            "this request needs an API key; send it as “Authorization: Bearer af_…”"
+        ),
+        "access.scheme": gettext_noop(
+            "the Authorization header must be “Bearer” with an API key or a token, or “Basic” "
+            "with an API key as the password"
+        ),
+        "access.unknown-credentials": gettext_noop(
+            "the Authorization header contains neither an API key, which begins with af_, nor a "
+            "token that is known here"
+        ),
+        "api.bad-request": gettext_noop("the request cannot be read: %(what)s"),
+        "api.body-too-large": gettext_noop("the body of the request is too large"),
+        "api.cursor": gettext_noop(
+            "the cursor does not belong to this list; use next_cursor of the page before, "
+            "unchanged, or leave it out to begin again"
+        ),
+        "api.database-away": gettext_noop(
+            "the database cannot be used at the moment; nothing was changed; try again later"
+        ),
+        "api.field-missing": gettext_noop("%(name)s is required"),
+        "api.field-type": gettext_noop("must be %(wanted)s, not %(got)s"),
+        "api.field-unknown": gettext_noop("%(name)s is not a field here"),
+        "api.field-value": gettext_noop("is not allowed: %(what)s"),
+        "api.idempotency-key": gettext_noop(
+            "the Idempotency-Key must be 1 to %(limit)d printable characters"
+        ),
+        "api.idempotency-reused": gettext_noop(
+            "this Idempotency-Key was already used for another request; use a new key"
+        ),
+        "api.if-match": gettext_noop(
+            "this has changed since you read it; look at what is there now and send your change "
+            "with its ETag in If-Match"
+        ),
+        "api.if-match-missing": gettext_noop(
+            "send the ETag of what you read in If-Match, or expected_version, so that nobody "
+            "else's change is overwritten"
+        ),
+        "api.latest-label": gettext_noop(
+            "“latest” always points to the newest version and cannot be moved"
+        ),
+        "api.label-and-version": gettext_noop("give either label or version, not both"),
+        "api.limit-reached": gettext_noop(
+            "the limit of %(limit)d requests per minute is reached; try again in %(seconds)d "
+            "seconds"
+        ),
+        "api.method": gettext_noop("%(method)s is not allowed here; allowed methods: %(allowed)s"),
+        "api.no-operation": gettext_noop(
+            "there is no such operation; /api/openapi.json lists them all"
+        ),
+        "api.not-acceptable": gettext_noop(
+            "the answer is application/json, which the Accept header excludes"
+        ),
+        "api.not-json": gettext_noop(
+            "the body is not valid JSON (line %(line)d, column %(column)d), or its Content-Type "
+            "is not application/json"
+        ),
         "bulk.too-many": gettext_noop(
             "%(count)s rows are selected, but at most %(most)s can be processed at once. "
             "Narrow the list with a filter or search. Nothing was changed."
@@ -116,6 +187,19 @@ SENTENCES: Final = register(
         "place.row": gettext_noop("row %(number)d"),
         "row.append-only": gettext_noop("%(name)s cannot be changed; add a new one"),
         "row.kept-with-owner": gettext_noop("%(name)s is kept as long as the object it belongs to"),
+        "key.expires-in-the-past": gettext_noop("must be in the future"),
+        "key.missing": gettext_noop("there is no API key %(key)s"),
+        "key.name-taken": gettext_noop(
+            "there is already a key %(name)s in use; rotate it, revoke it or use another name"
+        ),
+        "key.not-usable": gettext_noop(
+            "the key %(name)s is revoked or expired; create a new one instead"
+        ),
+        "key.overlap-negative": gettext_noop("must not be negative"),
+        "key.role": gettext_noop("must be one of %(roles)s"),
+        "key.role-above-maker": gettext_noop(
+            "the role %(role)s has permissions that you do not have, so you cannot give it to a key"
+        ),
         "row.missing": gettext_noop("there is no %(kind)s %(key)s"),
         "row.missing-deleted": gettext_noop("there is no deleted %(kind)s %(key)s"),
         "row.unchangeable": gettext_noop("%(name)s cannot be changed; add a new row instead"),

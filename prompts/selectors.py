@@ -5,7 +5,17 @@ from datetime import date, datetime
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db.models import Count, F, Min, Q, QuerySet, Subquery
+from django.db.models import (
+    BooleanField,
+    Count,
+    ExpressionWrapper,
+    F,
+    Min,
+    Q,
+    QuerySet,
+    Subquery,
+)
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce, TruncDate
 
 from core.errors import NotFoundError
@@ -18,10 +28,13 @@ __all__ = [
     "count_prompts_by_status",
     "count_templates",
     "daily_versions",
+    "explain_missing",
     "find_included",
+    "find_named",
     "find_released",
     "get_prompt",
     "get_version",
+    "having_tag",
     "list_names_in_folders",
     "list_versions",
     "recent_prompts",
@@ -118,10 +131,54 @@ def find_released(name: str, *, label: str = "", number: int | None = None) -> P
     return versions[0]
 
 
-def _why_not_released(name: str, label: str, number: int | None) -> NotFoundError:
+def find_named(
+    name: str, *, labels: Subquery, label: str = "", number: int | None = None
+) -> PromptVersion:
+    """Return the version of the prompt of that name, with `label_names`: one query.
+
+    Args:
+        name: the prompt's name, never its title.
+        labels: gives `label_names` of the version, as a JSON list.
+        label: a label; `latest` is the newest version.
+        number: a version's number, instead of a label.
+
+    Raises:
+        NotFoundError: there is no such prompt, label or version; says what there is.
+    """
+    rows = PromptVersion.objects.select_related("prompt").annotate(label_names=labels)
+    rows = rows.filter(prompt__name=name, prompt__deleted_at__isnull=True)
+    if number is not None:
+        rows = rows.filter(number=number)
+    elif label == LATEST:
+        rows = rows.filter(number=F("prompt__current_version"))
+    else:
+        rows = rows.filter(labels__name=label)
+    version: PromptVersion | None = rows.order_by().first()
+    if version is None:
+        raise explain_missing(name, label, number)
+    return version
+
+
+def having_tag(rows: QuerySet[Prompt], tag: str) -> QuerySet[Prompt]:
+    """Return those of the rows that have exactly this tag."""
+    # Compared as a value: in the JSON text a tag of another script is written in escapes.
+    condition = RawSQL(
+        "EXISTS (SELECT 1 FROM json_each(prompts.tags) WHERE json_each.value = %s)", [tag]
+    )
+    return rows.filter(ExpressionWrapper(condition, output_field=BooleanField()))
+
+
+def explain_missing(name: str, label: str = "", number: int | None = None) -> NotFoundError:
+    """Return the error of a name that leads to no version: it says what there is instead."""
+    return _why_not_released(name, label, number, by_title=False)
+
+
+def _why_not_released(
+    name: str, label: str, number: int | None, *, by_title: bool = True
+) -> NotFoundError:
     rows = Prompt.objects.prefetch_related("labels")
     prompts = list(rows.filter(name=name))
-    if not prompts:
+    if not prompts and by_title:
         prompts = list(rows.filter(title=name)[:10])
     if not prompts:
         # Each is compared letter by letter: of a large site the newest will do.

@@ -1,1 +1,1 @@
-"""Who may call the API: its keys, its own access tokens, and the session tokens of Clerk."""
+"""Who calls the API and what they may: API keys, people of Clerk, access tokens."""

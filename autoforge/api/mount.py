@@ -1,0 +1,51 @@
+"""Everything under /api/: the operations of the apps, the OpenAPI document and its page."""
+
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Final
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import include, re_path
+from django.urls import path as django_path
+from dmr.openapi import OpenAPIConfig, build_schema
+from dmr.routing import Router, path
+from msgspec import json
+
+from autoforge import __version__
+from autoforge.api.me import Me
+from core.api.problems import make_problem
+from core.sentences import Sentence
+from prompts.api import ROUTES as PROMPT_ROUTES
+
+__all__ = ["ROUTER", "urlpatterns"]
+
+ROUTER: Final = Router("api/v1/", [path("me", Me.as_view(), name="me"), *PROMPT_ROUTES])
+
+
+def not_found(request: HttpRequest) -> HttpResponse:
+    """Answer what is under /api/ and no operation with a problem."""
+    problem = make_problem(HTTPStatus.NOT_FOUND, Sentence("api.no-operation"))
+    return HttpResponse(
+        json.encode(problem),
+        status=HTTPStatus.NOT_FOUND,
+        content_type="application/problem+json",
+    )
+
+
+@lru_cache(maxsize=1)
+def document() -> bytes:
+    """Return the OpenAPI document as JSON; made when it is first asked for."""
+    config = OpenAPIConfig(title="AutoForge", version=__version__)
+    return json.encode(build_schema(ROUTER, config=config).convert())
+
+
+def openapi(_request: HttpRequest) -> HttpResponse:
+    """Answer the OpenAPI document: what is offered is no secret."""
+    return HttpResponse(document(), content_type="application/json")
+
+
+urlpatterns = [
+    django_path("openapi.json", openapi, name="openapi"),
+    django_path("v1/", include((ROUTER.urls, "v1"))),
+    re_path(r"^", not_found),
+]

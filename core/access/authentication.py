@@ -1,0 +1,135 @@
+"""Who sent a request: read from its `Authorization` header.
+
+Authorization: Bearer af_…                     an API key
+Authorization: Bearer eyJ…                     a session token of Clerk, or an access token
+Authorization: Basic base64("autoforge:af_…")  an API key as the password; the user name is free
+"""
+
+import base64
+import binascii
+import logging
+import threading
+import time
+from typing import Final
+from uuid import UUID
+
+from django.db import Error as DatabaseError
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.http import HttpRequest
+from django.utils import timezone
+
+from core.access.callers import Caller
+from core.access.known import remember_caller
+from core.access.models import ApiKey
+from core.access.secrets import PREFIX, hash_key, is_well_formed
+from core.errors import ApplicationError
+
+__all__ = ["NotAuthenticatedError", "authenticate", "find_caller_of_key"]
+
+LAST_USED_SECONDS: Final = 60.0
+
+logger = logging.getLogger(__name__)
+_used: dict[UUID, float] = {}
+_used_lock = threading.Lock()
+
+
+class NotAuthenticatedError(ApplicationError):
+    """The request does not prove who sent it; the sentence never repeats what it held."""
+
+
+def authenticate(request: HttpRequest) -> Caller:
+    """Return who sent the request.
+
+    Raises:
+        NotAuthenticatedError: nobody that is known.
+    """
+    secret = _read_secret(request.META.get("HTTP_AUTHORIZATION", ""))
+    if not secret.startswith(PREFIX):
+        raise NotAuthenticatedError("access.unknown-credentials")
+    if not is_well_formed(secret):
+        raise NotAuthenticatedError("access.key-mistyped")
+    digest = hash_key(secret)
+    caller = remember_caller(digest, lambda: _load_caller(Q(digest=digest)))
+    if caller is None or _is_over(caller):
+        raise NotAuthenticatedError("access.key-unknown")
+    _record_use(caller)
+    return caller
+
+
+def find_caller_of_key(key_id: UUID) -> Caller | None:
+    """Return the caller of an API key in use; None where it is revoked, expired or gone."""
+    caller = remember_caller(str(key_id), lambda: _load_caller(Q(pk=key_id)))
+    if caller is None or _is_over(caller):
+        return None
+    return caller
+
+
+def _read_secret(header: str) -> str:
+    """Return what the header carries.
+
+    Raises:
+        NotAuthenticatedError: it carries nothing that could be checked.
+    """
+    if not header:
+        raise NotAuthenticatedError("access.no-credentials")
+    scheme, _, value = header.partition(" ")
+    value = value.strip()
+    if scheme.lower() == "bearer" and value:
+        return value
+    if scheme.lower() == "basic":
+        try:
+            text = base64.b64decode(value, validate=True).decode()
+        except (binascii.Error, ValueError):
+            raise NotAuthenticatedError("access.basic-broken") from None
+        return text.partition(":")[2]
+    raise NotAuthenticatedError("access.scheme")
+
+
+def _load_caller(condition: Q) -> Caller | None:
+    """Return the caller of a key with the permissions of its role: one query."""
+    in_time = Q(expires_at__isnull=True) | Q(expires_at__gt=timezone.now())
+    rows = ApiKey.objects.order_by().filter(condition, in_time, revoked_at__isnull=True)
+    # One row for each permission of the role; a role without any still gives one.
+    keys = list(
+        rows.select_related("role").annotate(
+            app=F("role__permissions__content_type__app_label"),
+            codename=F("role__permissions__codename"),
+        )
+    )
+    if not keys:
+        return None
+    key = keys[0]
+    permissions = {f"{row.app}.{row.codename}" for row in keys if row.codename}
+    return Caller(
+        kind="key",
+        identity=f"key:{key.pk}",
+        name=key.name,
+        role=key.role.name,
+        permissions=frozenset(permissions),
+        requests_per_minute=key.requests_per_minute,
+        usd_per_day=key.usd_per_day,
+        key_id=key.pk,
+        expires=key.expires_at.timestamp() if key.expires_at else None,
+    )
+
+
+def _is_over(caller: Caller) -> bool:
+    return caller.expires is not None and caller.expires <= time.time()
+
+
+def _record_use(caller: Caller) -> None:
+    """Write when a key was last used, once a minute and process; nobody is refused for it."""
+    key_id = caller.key_id
+    if key_id is None:
+        return
+    now = time.monotonic()
+    with _used_lock:
+        last = _used.get(key_id)
+        if last is not None and now - last < LAST_USED_SECONDS:
+            return
+        _used[key_id] = now
+    try:
+        ApiKey.objects.filter(pk=key_id).update(last_used_at=Now(), updated_at=F("updated_at"))
+    except DatabaseError as error:
+        logger.warning("the last use of an API key was not recorded: %s", type(error).__name__)
