@@ -175,7 +175,8 @@ class ClerkKeys:
                     if time.monotonic() > deadline:
                         raise _ReadError("the answer takes too long")
         except (OSError, HTTPException) as error:
-            raise _ReadError(f"there is no answer ({error!r})") from error
+            reason = getattr(error, "reason", error)  # a URLError wraps what happened
+            raise _ReadError(f"there is no answer ({reason})") from error
         return bytes(body)
 
 

@@ -110,4 +110,20 @@ TARGETS: Final = (
             "tests/django_hrana/driver/test_transaction.py",
         ),
     ),
+    Target(
+        name="tokens",
+        files=(
+            "core/access/clerk.py",
+            "core/access/clerk_keys.py",
+            "core/access/tokens.py",
+            "core/access/unverified.py",
+        ),
+        tests=(
+            "tests/core/access/test_clerk.py",
+            "tests/core/access/test_clerk_keys.py",
+            "tests/core/access/test_clerk_tokens.py",
+            "tests/core/access/test_tokens.py",
+        ),
+        leave_out=("test_nothing_shows_a_token", "test_an_answer_that_drips"),
+    ),
 )

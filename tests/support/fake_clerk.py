@@ -187,7 +187,7 @@ class FakeClerk:
             handler.send_header(name, value)
         handler.send_header("Content-Length", str(len(body)))
         handler.end_headers()
-        self.go_on.wait(10)
+        self.go_on.wait()  # a stop ends it as well
         step = 1 if self.pause_seconds else 65536
         with contextlib.suppress(OSError):  # whoever asked has gone
             for start in range(0, len(body), step):

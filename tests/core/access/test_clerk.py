@@ -113,6 +113,29 @@ def test_permissions_that_are_no_numbers(world, number):
         world.verifier.verify(sign(claims))
 
 
+@pytest.mark.parametrize(
+    ("token", "sentence"),
+    [
+        (sign(make_claims(sid=None)), "the token lacks the claim “sid”"),
+        (sign(make_claims(exp="soon")), "the token's claim “exp” has an invalid value"),
+        (sign(make_claims(sub="")), "the token's claim “sub” has an invalid value"),
+        (sign(make_claims(sub="a\n")), "the token's claim “sub” has an invalid value"),
+        (sign(make_claims(v=3)), "the token's claim “v” has an invalid value"),
+        (sign(make_claims(o=[])), "the token's claim “o” has an invalid value"),
+        (
+            sign(make_claims_v1(org_permissions="all")),
+            "the token's claim “org_permissions” has an invalid value",
+        ),
+        (sign(make_claims(), algorithm="PS256"), "the token must be signed with RS256"),
+        ("x" * 8193, "the token is longer than 8192 characters"),
+    ],
+)
+def test_sentences_name_what_is_wrong(world, token, sentence):
+    with pytest.raises(TokenRefused) as caught:
+        world.verifier.verify(token)
+    assert str(caught.value) == sentence
+
+
 def test_no_token_is_accepted_without_a_list_of_origins(world):
     verifier = world.make_verifier(authorized_parties=())
     with pytest.raises(TokenRefused, match="set CLERK_AUTHORIZED_PARTIES to the origins") as caught:
@@ -165,6 +188,9 @@ def test_publishable_keys(key, host):
         "pk_test_",
         "pk_test_abc",
         "pk_test_%%%",
+        PUBLISHABLE_KEY.replace("pk_test_", "pk_test_!"),
+        PUBLISHABLE_KEY + "\n",
+        "pk_test_=" + encoded("clerk.example.com$"),
         "pk_test_é",
         encoded("clerk.example.com$"),
         "sk_test_" + encoded("clerk.example.com$"),

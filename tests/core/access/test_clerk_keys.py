@@ -25,6 +25,11 @@ def key_set(*entries: object) -> bytes:
     return json.dumps({"keys": entries}).encode()
 
 
+def padded(size: int) -> bytes:
+    """Return a good key set of this many bytes."""
+    return key_set(public_jwk("first")).ljust(size)
+
+
 def ask(world: World, answer: str, key_id: str = "ins_first") -> None:
     """Show a token that was signed with the key of this id."""
     assert world.answer(sign(make_claims(), header={"kid": key_id})) == answer
@@ -161,6 +166,8 @@ STORIES = [
     story("not UTF-8", ("answer", 200, b'{"keys": ["\xff"]}'), answer=AWAY, requests=1),
     story("a list", ("answer", 200, b"[]"), answer=AWAY, requests=1),
     story("deep", ("answer", 200, b'{"keys":' + b"[" * 100_000), answer=AWAY, requests=1),
+    story("as large as can be", ("answer", 200, padded(256 * 1024)), answer=GOOD, requests=1),
+    story("too large by one", ("answer", 200, padded(256 * 1024 + 1)), answer=AWAY, requests=1),
     story("no keys", ("answer", 200, b'{"keys": []}'), answer=AWAY, requests=1),
     story("keys are null", ("answer", 200, b'{"keys": null}'), answer=AWAY, requests=1),
     story("too large", ("answer", 200, b" " * 300_000), answer=AWAY, requests=1),
@@ -242,16 +249,31 @@ def test_an_answer_that_drips_is_given_up(world, caplog):
     ]
 
 
-def test_the_log_says_why_the_keys_cannot_be_read(world, caplog):
-    world.clerk.status = 503
-    assert world.answer(sign(make_claims())) == AWAY
-    url = world.clerk.url
+@pytest.mark.parametrize(
+    ("status", "body", "reason"),
+    [
+        (503, None, "the answer has the status 503"),
+        (200, b"<html>", "the answer is not a JSON document with a list of keys"),
+        (200, b'{"keys": []}', "the answer holds no key that can be used"),
+        (200, padded(300_000), "the answer is larger than 262144 bytes"),
+    ],
+)
+def test_the_log_says_why_the_keys_cannot_be_read(world, caplog, status, body, reason):
+    change_answer(world, status, body)
+    ask(world, AWAY)
+    sentence = f"Clerk's keys cannot be read from {world.clerk.url}: {reason}."
     assert [(record.levelno, record.getMessage()) for record in caplog.records] == [
-        (
-            logging.WARNING,
-            f"Clerk's keys cannot be read from {url}: the answer has the status 503.",
-        ),
+        (logging.WARNING, sentence)
     ]
+
+
+def test_the_log_says_that_nobody_answers(world, caplog):
+    world.clerk.stop()
+    ask(world, AWAY)
+    assert caplog.messages[0] == (
+        f"Clerk's keys cannot be read from {world.clerk.url}: "
+        "there is no answer ([Errno 111] Connection refused)."
+    )
 
 
 def test_threads_wait_for_one_reading(world):
@@ -266,15 +288,18 @@ def test_threads_wait_for_one_reading(world):
 
 
 def test_nobody_with_a_key_at_hand_waits_for_a_reading(world):
-    token = sign(make_claims())
-    assert world.answer(token) == GOOD
+    patient = ClerkKeys(
+        world.clerk.url, clock=world.uptime, timeout_seconds=60, allow_loopback_http=True
+    )
+    assert patient.find("ins_first") is not None
     world.uptime.now += HOUR
     world.clerk.asked.clear()
     world.clerk.go_on.clear()
-    reader = threading.Thread(target=world.answer, args=(token,))
+    reader = threading.Thread(target=patient.find, args=("ins_first",))
     reader.start()
     assert world.clerk.asked.wait(5)
-    assert world.answer(token) == GOOD  # while the other thread still reads
+    assert patient.find("ins_first") is not None
+    assert reader.is_alive()  # it still reads
     world.clerk.go_on.set()
     reader.join(5)
     assert world.clerk.requests == 2

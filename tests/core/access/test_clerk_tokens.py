@@ -60,6 +60,7 @@ TOKENS = [
     claims(GOOD, "good"),
     claims(GOOD, "good, another origin of the list", azp="https://other.example.com:8443"),
     claims(GOOD, "good, with more claims", act={"sub": "user_2"}, email="a@example.com", aud="x"),
+    claims(GOOD, "good, with both letters of base64url", note="~~~~~~~ ???????"),
     claims(GOOD, "good, fractions of seconds", exp=NOW + 59.5, iat=NOW - 0.5, nbf=NOW - 9.5),
     claims_v1(GOOD, "v1, good"),
     claims_v1(GOOD, "v1, with a status", sts="active"),
@@ -151,7 +152,8 @@ TOKENS = [
     claims("token.claim-invalid", "exp is text", exp=str(NOW + 60)),
     claims("token.claim-invalid", "exp is true", exp=True),
     claims("token.claim-invalid", "exp is negative", exp=-1),
-    claims("token.claim-invalid", "exp after year 9999", exp=10**18),
+    claims("token.claim-invalid", "exp after year 9999", exp=253_402_300_800),
+    claims(GOOD, "exp at the end of year 9999", exp=253_402_300_799),
     claims("token.claim-invalid", "nbf is a list", nbf=[NOW]),
     made(
         "token.malformed",
@@ -167,6 +169,8 @@ TOKENS = [
     claims("token.claim-invalid", "sub empty", sub=""),
     claims("token.claim-invalid", "sub is a number", sub=7),
     claims("token.claim-invalid", "sub too long", sub="u" * 256),
+    claims(GOOD, "sub as long as can be", sub="u" * 255),
+    claims(GOOD, "sub of one letter", sub="u"),
     claims("token.claim-invalid", "sub with a line break", sub="user_1\nroot"),
     # The session
     claims("token.status", "pending", sts="pending"),
@@ -207,6 +211,8 @@ TOKENS = [
     made("token.malformed", "claims are no JSON", lambda: sign(b"sub=user_1")),
     made("token.malformed", "claims are nested deeply", lambda: sign(b"[" * 5000)),
     made("token.too-long", "huge", lambda: sign(make_claims(note="x" * 9000))),
+    made("token.too-long", "too long by one", lambda: "x" * 8193),
+    made("token.malformed", "as long as can be", lambda: "x" * 8192),
     made("token.malformed", "API key", lambda: "af_0123456789abcdef"),
     made("token.algorithm", "own access token", api_access_token),
 ]

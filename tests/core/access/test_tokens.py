@@ -167,6 +167,8 @@ def test_without_a_secret_there_are_no_tokens(settings):
         (lambda: health_tokens.issue()[0], "unknown"),
         (lambda: sign(make_claims(x="x" * 9000)), "unknown"),
         (lambda: sign([]), "unknown"),
+        (lambda: "!" + sign(make_claims()), "unknown"),
+        (lambda: sign(make_claims(note="~~~~~~~ ???????")), "clerk"),
         (lambda: "AF_0123", "unknown"),
         (lambda: "sk-live-0123", "unknown"),
         (lambda: "a.b.c", "unknown"),
