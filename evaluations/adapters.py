@@ -1,11 +1,12 @@
 """From rows of the database to what the engine works with: prompts to messages, JSON to specs."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from decimal import Decimal
 from typing import Any, Final
 
 from evaluations.engine.providers import Limits, Price, ProviderSpec, parse_spec
-from evaluations.engine.types import Message
+from evaluations.engine.types import Message, Part
 from evaluations.models import ModelProfile
 from evaluations.promptfoo.templates import fill_free_values, with_affixes
 from evaluations.stored import Target, TargetLimits
@@ -56,9 +57,16 @@ def prepare(
         rendered = render({name: value for name, value in values.items() if name in names})
         if isinstance(rendered, str):
             return (Message(role="user", content=rendered),)
-        return tuple(Message(role=message.role, content=message.content) for message in rendered)
+        return tuple(map(_message_from_prompt, rendered))
 
     return fill_case
+
+
+def _message_from_prompt(message: prompts.Message) -> Message:
+    if isinstance(message.content, str):
+        return Message(role=message.role, content=message.content)
+    parts = tuple(Part(**asdict(part)) for part in message.content)
+    return Message(role=message.role, content=message.text, parts=parts)
 
 
 def spec_from_profile(profile: ModelProfile) -> ProviderSpec:

@@ -33,6 +33,10 @@ SENTENCES: Final = register(
             "Anthropic does not offer embeddings; choose another provider for them"
         ),
         "anthropic.no-key": gettext_noop("ANTHROPIC_API_KEY is not set; add it to the environment"),
+        "anthropic.system-parts": gettext_noop(
+            "Anthropic takes images and files only in messages of the user and the assistant, "
+            "not in instructions (system, developer)"
+        ),
         "anthropic.no-model": gettext_noop(
             "anthropic needs a model, such as anthropic:claude-sonnet-4-5"
         ),
@@ -252,6 +256,21 @@ SENTENCES: Final = register(
         ),
         "option.timeout": gettext_noop("must be 0 or more seconds, not %(number)s"),
         "option.workers": gettext_noop("must be an integer from 1 to 1000"),
+        "parts.file-address": gettext_noop(
+            "OpenAI's chat API takes files only as data (data:application/pdf;base64,…), not by "
+            "address"
+        ),
+        "parts.no-files": gettext_noop(
+            "the prompt has a file, which this model does not take; choose another model, or "
+            "leave the file out"
+        ),
+        "parts.no-images": gettext_noop(
+            "the prompt has an image, which this model does not take; choose another model, or "
+            "leave the image out"
+        ),
+        "parts.unencrypted": gettext_noop(
+            "the address of an image or a file at %(host)s must begin with https://"
+        ),
         "plugin.failed": gettext_noop(
             "%(package)s failed to build a provider for %(kind)s (%(name)s)"
         ),

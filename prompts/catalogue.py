@@ -126,7 +126,8 @@ SENTENCES: Final = register(
             "a chat must be a JSON list of at least one message, each with role and content"
         ),
         "template.chat-message": gettext_noop(
-            "a message must have only a role and a content that is a string; this one has %(found)s"
+            "a message must have only a role and a content that is a string or a list of parts; "
+            "this one has %(found)s"
         ),
         "template.chat-role": gettext_noop("unknown role “%(role)s”; allowed roles: %(allowed)s"),
         "template.declaration-default": gettext_noop(
@@ -159,14 +160,6 @@ SENTENCES: Final = register(
         "template.history-list": gettext_noop(
             "the placeholder “%(name)s” needs a list of messages, each with role and content, "
             "not %(found)s"
-        ),
-        "template.history-message": gettext_noop(
-            "message %(number)d for the placeholder “%(name)s” must have only a role and a "
-            "content that is a string; it has %(found)s"
-        ),
-        "template.history-role": gettext_noop(
-            "message %(number)d for the placeholder “%(name)s” has the unknown role “%(role)s”; "
-            "allowed roles: %(allowed)s"
         ),
         "template.history-size": gettext_noop(
             "the placeholder “%(name)s” has more than %(limit)d messages; provide fewer"
@@ -262,6 +255,31 @@ SENTENCES: Final = register(
         "template.output-size": gettext_noop(
             "the result has more than %(limit)d characters; shorten the values or simplify "
             "the template"
+        ),
+        "template.part-address": gettext_noop(
+            "the address of an image or a file must begin with https:// and a host, or with data:; "
+            "“%(found)s” does not"
+        ),
+        "template.part-address-length": gettext_noop(
+            "the address of an image or a file has more than %(limit)d characters; use a shorter "
+            "one"
+        ),
+        "template.part-count": gettext_noop(
+            "a content that is a list must have from 1 to %(limit)d parts"
+        ),
+        "template.part-data": gettext_noop(
+            "data must be written as data:TYPE;base64, and base64 after it; “%(found)s” is not"
+        ),
+        "template.part-form": gettext_noop(
+            'a part must be {"type": "text", "text": "…"}, {"type": "image", "url": "…"} or '
+            '{"type": "file", "name": "…", "url": "…"}; this one has %(found)s'
+        ),
+        "template.part-media-type": gettext_noop(
+            "data of the type “%(found)s” cannot be sent; allowed here: %(allowed)s"
+        ),
+        "template.part-size": gettext_noop(
+            "the data of an image or a file is larger than %(limit)d MB; make it smaller, or "
+            "provide an https:// address"
         ),
         "template.placeholder-keys": gettext_noop(
             "a placeholder must have only a type and a name; this one has %(found)s"

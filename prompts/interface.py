@@ -26,13 +26,14 @@ from prompts.extensions import (
 from prompts.mapping import as_template
 from prompts.models import LabelRule, PromptVersion
 from prompts.releases_cache import remember
-from prompts.rendering import Message, Template, TemplateError, Variable, find_placeholders
+from prompts.rendering import Message, Part, Template, TemplateError, Variable, find_placeholders
 from prompts.rendering import render as render_template
 
 __all__ = [
     "Candidate",
     "Message",
     "Panel",
+    "Part",
     "PromptChoice",
     "PromptText",
     "Rendered",

@@ -1,7 +1,6 @@
 """What the editor shows while somebody writes: problems in place, proposals, the rendered text."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
@@ -104,7 +103,8 @@ def _read_values(
 def _as_messages(result: str | Iterable[Message]) -> list[dict[str, str]]:
     if isinstance(result, str):
         return [{"role": "", "content": result}]
-    return [asdict(message) for message in result]
+    # Data of images is named and not sent back: the editor has it already.
+    return [{"role": message.role, "content": message.text} for message in result]
 
 
 def _stand_in(variable: Variable) -> object:

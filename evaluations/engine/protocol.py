@@ -16,7 +16,7 @@ from evaluations.engine.budget import Caps, Spent
 from evaluations.engine.grader_models import ModelServices
 from evaluations.engine.providers import Price, Provider
 from evaluations.engine.scorers import CaseGrade
-from evaluations.engine.types import Answer, Case, Message
+from evaluations.engine.types import Answer, Case, Message, identify_message
 
 __all__ = [
     "BEAT_SECONDS",
@@ -189,7 +189,7 @@ def request_hash(column: Column, task: Task) -> str:
         "to": column.identity,
         "model": column.model,
         "parameters": dict(column.parameters),
-        "messages": [[message.role, message.content] for message in task.messages],
+        "messages": list(map(identify_message, task.messages)),
         "repeat": task.repeat,
     }
     # The form is part of every stored hash: whatever changes it forgets all stored answers.

@@ -21,6 +21,7 @@ from evaluations.engine.errors import (
     ContentFilterError,
     EngineError,
     ProviderError,
+    RefusedError,
     ScoringError,
     SetupError,
 )
@@ -37,7 +38,7 @@ from evaluations.engine.protocol import (
     TaskResult,
     request_hash,
 )
-from evaluations.engine.providers import Provider, RateLimiter, with_retries
+from evaluations.engine.providers import Provider, RateLimiter, check_parts, with_retries
 from evaluations.engine.requests import (
     build_refusal,
     build_request,
@@ -194,11 +195,10 @@ class _Run:
     ) -> TaskResult | None:
         """Return what became of a task, None where no call may begin."""
         part = TaskResult(column=column, task=task, request_hash=key)
-        if task.error:
-            return replace(part, error=task.error)
         answer = cached_answer(task, known)
-        if answer is None and self.options.only_stored:
-            return replace(part, error="no stored answer to this request")
+        refusal = task.error or self._find_refusal(column, task, answer)
+        if refusal:
+            return replace(part, error=refusal)
         try:
             if answer is None:
                 answer = await self._share_answer(column, key)
@@ -216,6 +216,18 @@ class _Run:
         except ProviderError as error:
             self.budget.give_back(judged)  # nothing came that could be judged
             return replace(part, error=str(error), attempts=error.attempts)
+
+    def _find_refusal(self, column: Column, task: Task, answer: Answer | None) -> str:
+        """Return why a task may not be asked, "" where it may or has an answer already."""
+        if answer is not None:
+            return ""
+        if self.options.only_stored:
+            return "no stored answer to this request"
+        try:
+            check_parts(column.provider.abilities, task.messages)
+        except RefusedError as error:
+            return str(error)
+        return ""
 
     async def _share_answer(self, column: Column, key: str) -> Answer | None:
         """Return the answer to exactly the same request of this run, if one was asked for.

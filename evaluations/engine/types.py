@@ -1,7 +1,7 @@
 """Values that the parts of the engine hand to each other. All are frozen."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
@@ -19,11 +19,13 @@ __all__ = [
     "FileLocation",
     "ImportNotice",
     "Message",
+    "Part",
     "Request",
     "ScoredAssertion",
     "Semantics",
     "Suite",
     "Vector",
+    "identify_message",
     "parse_type",
 ]
 
@@ -43,13 +45,48 @@ class Direction(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
+    """One part of a message that is more than a text."""
+
+    type: str
+    """"text", "image" or "file"."""
+    text: str = ""
+    """What a text says."""
+    url: str = ""
+    """Where an image or a file is: https, http or data with base64."""
+    name: str = ""
+    """What a file is called."""
+    media_type: str = ""
+    """What a file is; empty: as its data says."""
+    detail: str = ""
+    """How closely OpenAI's models look at an image."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Message:
     """One message of a conversation."""
 
     role: str
     """"system", "user" or "assistant"."""
     content: str
-    """The text."""
+    """The text; of a message of parts what people read of it, with images and files by name."""
+    parts: tuple[Part, ...] = ()
+    """What is sent instead, where it is more than a text."""
+
+
+def identify_message(message: Message) -> list[object]:
+    """Return what makes two messages the same, as JSON has it.
+
+    The form is part of every stored hash and of recorded answers. Messages without parts, which are
+    older, have none.
+    """
+    if not message.parts:
+        return [message.role, message.content]
+    parts = []
+    for part in message.parts:
+        # As a chat stores them: what a part has not is not there.
+        parts.append({name: value for name, value in asdict(part).items() if value})
+    return [message.role, parts]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,6 +15,7 @@ from evaluations.engine.formats.yaml_document import Document, load_document
 from evaluations.engine.types import FileLocation
 from evaluations.promptfoo.files import CODE, Location, Source, find_environment
 from evaluations.promptfoo.values import stringify
+from prompts.rendering import ROLES, ContractError, parse_messages
 
 __all__ = ["PromptSource", "matches", "read_prompts"]
 
@@ -22,8 +23,6 @@ FILES: Final = (".txt", ".md", ".j2", ".json", ".jsonl", ".yaml", ".yml", ".csv"
 SHOWN: Final = 60  # characters of a label: a column's heading has no room for more
 MAX_REFERENCE: Final = 1000  # characters; what is longer is a prompt and no path
 LINE_END: Final = re.compile(r"\r?\n")
-# The roles of a stored chat (prompts.rendering); with any other the text is no chat.
-CHAT_ROLES: Final = ("system", "developer", "user", "assistant", "tool")
 CHAT_IN_YAML: Final = re.compile(r"\s*- role:")
 KEYS: Final = frozenset({"id", "label", "raw"})
 
@@ -189,30 +188,24 @@ def _warn_of_chat(source: Source, raw: str, location: Location) -> None:
         return  # tags may make it JSON later; until then it is one text
     if not messages or not isinstance(messages[0], dict) or "role" not in messages[0]:
         return
-    if not all(map(_is_message, messages)):
-        sentence = _(
-            "a message is not a role and a string as content, so the chat is sent as a single "
-            "message"
-        )
-        source.warn(sentence, location)
+    try:
+        parse_messages(raw)
+    except ContractError as error:
+        problems = error.problems
+    else:
         return
-    # A role may be any JSON value, of which a list has no hash.
-    roles = dict.fromkeys(str(message["role"]) for message in messages)
-    unknown = [role for role in roles if role not in CHAT_ROLES]
-    if unknown:
-        names = ", ".join(f"“{role[:SHOWN]}”" for role in unknown)
-        allowed = ", ".join(CHAT_ROLES)
+    if any(problem.code != "chat-role" for problem in problems):
         sentence = _(
-            "unknown role %(names)s, so the chat is sent as a single message; allowed roles: "
-            "%(allowed)s"
+            "the chat is sent as a single message, because it cannot be read as one: %(why)s"
         )
-        source.warn(sentence % {"names": names, "allowed": allowed}, location)
-
-
-def _is_message(value: object) -> bool:
-    if not isinstance(value, dict) or set(value) != {"role", "content"}:
-        return False
-    return isinstance(value["content"], str)
+        source.warn(sentence % {"why": problems[0]}, location)
+        return
+    names = ", ".join(dict.fromkeys(f"“{problem.params['role']}”" for problem in problems))
+    sentence = _(
+        "unknown role %(names)s, so the chat is sent as a single message; allowed roles: "
+        "%(allowed)s"
+    )
+    source.warn(sentence % {"names": names, "allowed": ", ".join(ROLES)}, location)
 
 
 Part = tuple[str, str]  # a text, and its own label or ""

@@ -29,7 +29,7 @@ from evaluations.engine.formats.documents import (
 )
 from evaluations.engine.providers import Kind, ProviderSpec, calculate_cost, find_price, make
 from evaluations.engine.scorers import required_models, service_calls
-from evaluations.engine.tokens import CHARACTERS_PER_TOKEN
+from evaluations.engine.tokens import CHARACTERS_PER_TOKEN, estimate_characters
 from evaluations.engine.types import Case
 from evaluations.fit import Survey
 from evaluations.models import Evaluation, Run, RunCase, TestCase, TestSuite
@@ -229,7 +229,7 @@ def _mean_tokens(column: PlannedColumn, cases: Sequence[Case]) -> int:
             messages = prepared(case.prefix, case.suffix)(case.variables)
         except prompts.TemplateError:
             continue  # it will be an error of the case, and costs nothing
-        sizes.append(sum(len(message.content) for message in messages))
+        sizes.append(estimate_characters(messages))
     return round(sum(sizes) / len(sizes) / CHARACTERS_PER_TOKEN) + 1 if sizes else 0
 
 

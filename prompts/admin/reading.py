@@ -44,5 +44,5 @@ def _messages(kind: str, content: str) -> list[tuple[str, str]]:
         if isinstance(entry, Placeholder):
             messages.append((PLACEHOLDER, entry.name))
         else:
-            messages.append((entry.role, entry.content))
+            messages.append((entry.role, entry.text))
     return messages

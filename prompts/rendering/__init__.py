@@ -11,12 +11,15 @@ from prompts.rendering.chat import (
     PLACEHOLDER,
     ROLES,
     ChatEntry,
+    Content,
     Message,
     Placeholder,
+    content_as_json,
     dump_messages,
     parse_messages,
 )
 from prompts.rendering.measure import estimate_tokens
+from prompts.rendering.parts import Part
 from prompts.rendering.problems import (
     ContractError,
     Problem,
@@ -54,8 +57,10 @@ __all__ = [
     "TYPES",
     "UNDEFINED",
     "ChatEntry",
+    "Content",
     "ContractError",
     "Message",
+    "Part",
     "Placeholder",
     "Problem",
     "Reference",
@@ -69,6 +74,7 @@ __all__ = [
     "as_text",
     "check",
     "coerce_values",
+    "content_as_json",
     "dump_messages",
     "estimate_tokens",
     "fill_free_values",

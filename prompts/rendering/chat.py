@@ -1,16 +1,18 @@
 """A chat as its content holds it: a JSON list of messages and of placeholders for more of them.
 
     {"role": "user", "content": "…"}            a message; Langfuse's "type": "chatmessage" is read
+    {"role": "user", "content": [{"type": "text", "text": "…"}, …]}     parts: see `parts`
     {"type": "placeholder", "name": "history"}  messages that whoever renders the chat provides
 
 What fills a placeholder is data: it is inserted as it is and never read as a template.
 """
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from prompts.rendering.parts import Fault, Part, find_address_fault, parse_parts, show_part
 from prompts.rendering.problems import ContractError, Problem, SourceLocation, ValuesError
 from prompts.rendering.variables import LARGEST, is_variable_name
 
@@ -18,9 +20,14 @@ __all__ = [
     "PLACEHOLDER",
     "ROLES",
     "ChatEntry",
+    "Content",
     "Message",
     "Placeholder",
+    "content_as_json",
+    "content_from_json",
     "dump_messages",
+    "fill_message",
+    "find_address_problems",
     "parse_messages",
     "take_histories",
 ]
@@ -33,10 +40,8 @@ MOST_PROBLEMS: Final = 20  # of the messages for one placeholder
 EXCERPT: Final = 100  # characters of what was sent, in a problem
 
 Params = dict[str, object]
-Fault = tuple[str, Params]  # a code and its parameters
 
-IN_HISTORY: Final = {"chat-message": "history-message", "chat-role": "history-role"}
-"""What a fault of a message is called where the message fills a placeholder."""
+Content = str | tuple[Part, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,8 +50,26 @@ class Message:
 
     role: str
     """One of ROLES."""
-    content: str
-    """What it says."""
+    content: Content
+    """What it says: a text, or parts in their order."""
+
+    @property
+    def templates(self) -> tuple[str, ...]:
+        """What is filled with values: the text, or that of each part."""
+        if isinstance(self.content, str):
+            return (self.content,)
+        return tuple(part.template for part in self.content)
+
+    @property
+    def text(self) -> str:
+        """What it says as people read it; data of images and files is named, not written out."""
+        if isinstance(self.content, str):
+            return self.content
+        return "\n\n".join(map(show_part, self.content))
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the message as a chat stores it."""
+        return {"role": self.role, "content": content_as_json(self.content)}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,6 +78,10 @@ class Placeholder:
 
     name: str
     """An identifier; no other placeholder and no variable of the chat has it."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the placeholder as a chat stores it."""
+        return {"type": PLACEHOLDER, "name": self.name}
 
 
 ChatEntry = Message | Placeholder
@@ -68,23 +95,24 @@ def parse_messages(content: str) -> tuple[ChatEntry, ...]:
     """
     value = _parse_list(content)
     problems = []
+    entries: list[ChatEntry] = []
     names: set[str] = set()
-    for number, entry in enumerate(value, start=1):
+    for number, item in enumerate(value, start=1):
         location = SourceLocation(message=number)
-        fault = _find_fault(entry)
-        if fault is not None:
-            code, params = fault
-            problems.append(Problem(code=code, params=params, place=location))
+        entry = _parse_entry(item)
+        if isinstance(entry, Fault):
+            problems.append(_build_problem(entry, location))
             continue
-        name = entry.get("name")
-        if name in names:
-            params = {"name": name}
+        entries.append(entry)
+        if not isinstance(entry, Placeholder):
+            continue
+        if entry.name in names:
+            params = {"name": entry.name}
             problems.append(Problem(code="placeholder-twice", params=params, place=location))
-        elif name is not None:
-            names.add(name)
+        names.add(entry.name)
     if problems:
         raise ContractError(problems)
-    return tuple(map(_build, value))
+    return tuple(entries)
 
 
 def _parse_list(content: str) -> list[Any]:
@@ -103,13 +131,50 @@ def _parse_list(content: str) -> list[Any]:
 
 def dump_messages(entries: Iterable[ChatEntry]) -> str:
     """Return the content of a chat: JSON with an indent of two."""
-    values = []
-    for entry in entries:
-        value = asdict(entry)
-        if isinstance(entry, Placeholder):
-            value = {"type": PLACEHOLDER, **value}
-        values.append(value)
+    values = [entry.as_json() for entry in entries]
     return json.dumps(values, ensure_ascii=False, indent=2)
+
+
+def content_as_json(content: Content) -> str | list[dict[str, str]]:
+    """Return what a message says as a chat stores it: a text, or a list of parts."""
+    if isinstance(content, str):
+        return content
+    return [part.as_json() for part in content]
+
+
+def content_from_json(value: str | list[dict[str, str]]) -> Content:
+    """Return what `content_as_json` was given."""
+    if isinstance(value, str):
+        return value
+    return tuple(Part(**fields) for fields in value)
+
+
+def fill_message(message: Message, filled: Iterator[str]) -> Message:
+    """Return a message with texts instead of its templates; it takes as many as it has."""
+    if isinstance(message.content, str):
+        return replace(message, content=next(filled))
+    parts = []
+    for part in message.content:
+        if part.type == "text":
+            parts.append(replace(part, text=next(filled)))
+        else:
+            parts.append(replace(part, url=next(filled)))
+    return replace(message, content=tuple(parts))
+
+
+def find_address_problems(message: Message, location: SourceLocation) -> Iterator[Problem]:
+    """Yield what is wrong with the addresses of a message's images and files.
+
+    Args:
+        message: its addresses are filled in.
+        location: that of the message.
+    """
+    if isinstance(message.content, str):
+        return
+    for number, part in enumerate(message.content, start=1):
+        fault = find_address_fault(part)
+        if fault is not None:
+            yield _build_problem(replace(fault, part=number), location)
 
 
 def take_histories(
@@ -134,7 +199,8 @@ def take_histories(
             problems += error.problems
             continue
         histories[name] = history
-        size += sum(len(message.content) for message in history)
+        for message in history:
+            size += sum(map(len, message.templates))
     if size > LARGEST:
         problems.append(Problem(code="value-size", params={"limit": LARGEST}))
     if problems:
@@ -154,17 +220,24 @@ def _parse_history(name: str, value: object) -> tuple[Message, ...]:
     problems: list[Problem] = []
     messages = []
     for number, entry in enumerate(value, start=1):
-        fields = asdict(entry) if isinstance(entry, Message) else entry
-        fault = _find_fault_of_message(fields)
-        if fault is None:
-            messages.append(Message(role=fields["role"], content=fields["content"]))
-        elif len(problems) < MOST_PROBLEMS:
-            code, params = fault
-            params = {**params, "name": name, "number": number}
-            problems.append(Problem(code=IN_HISTORY[code], params=params))
+        fields = entry.as_json() if isinstance(entry, Message) else entry
+        message = _parse_message(fields)
+        location = SourceLocation(placeholder=name, message=number)
+        if isinstance(message, Fault):
+            problems.append(_build_problem(message, location))
+        else:
+            messages.append(message)
+            problems += find_address_problems(message, location)
+        if len(problems) >= MOST_PROBLEMS:
+            break  # the rest shows when these are fixed
     if problems:
-        raise ValuesError(problems)
+        raise ValuesError(problems[:MOST_PROBLEMS])
     return tuple(messages)
+
+
+def _build_problem(fault: Fault, location: SourceLocation) -> Problem:
+    location = replace(location, part=fault.part)
+    return Problem(code=fault.code, params=fault.params, place=location)
 
 
 def _excerpt(value: object) -> str:
@@ -174,42 +247,45 @@ def _excerpt(value: object) -> str:
     return text
 
 
-def _build(entry: Mapping[str, str]) -> ChatEntry:
-    if entry.get("type") == PLACEHOLDER:
-        return Placeholder(name=entry["name"])
-    return Message(role=entry["role"], content=entry["content"])
-
-
-def _find_fault(entry: object) -> Fault | None:
+def _parse_entry(entry: object) -> ChatEntry | Fault:
     if isinstance(entry, dict) and entry.get("type") == PLACEHOLDER:
-        return _find_fault_of_placeholder(entry)
-    return _find_fault_of_message(entry)
+        return _find_fault_of_placeholder(entry) or Placeholder(name=entry["name"])
+    return _parse_message(entry)
 
 
 def _find_fault_of_placeholder(entry: Mapping[str, object]) -> Fault | None:
     if set(entry) != {"type", "name"}:
-        return "placeholder-keys", {"found": _list_keys(entry)}
+        return Fault("placeholder-keys", {"found": _list_keys(entry)})
     name = entry["name"]
     if not is_variable_name(name):
-        return "placeholder-name", {"name": str(name)[:EXCERPT]}
+        return Fault("placeholder-name", {"name": str(name)[:EXCERPT]})
     return None
 
 
-def _find_fault_of_message(entry: object) -> Fault | None:
+def _parse_message(entry: object) -> Message | Fault:
     if not isinstance(entry, dict):
-        return "chat-message", {"found": "no keys"}
+        return Fault("chat-message", {"found": "no keys"})
     # Langfuse writes a type; without one, it is a message all the same.
     keys = set(entry)
     if entry.get("type") == CHAT_MESSAGE:
         keys.discard("type")
     if keys != {"role", "content"}:
-        return "chat-message", {"found": _list_keys(entry)}
-    role = entry["role"]
+        return Fault("chat-message", {"found": _list_keys(entry)})
+    role, content = entry["role"], entry["content"]
     if role not in ROLES:
-        return "chat-role", {"role": str(role)[:EXCERPT], "allowed": ", ".join(ROLES)}
-    if not isinstance(entry["content"], str):
-        return "chat-message", {"found": "a content that is not a string"}
-    return None
+        return Fault("chat-role", {"role": str(role)[:EXCERPT], "allowed": ", ".join(ROLES)})
+    parsed = _parse_content(content)
+    if isinstance(parsed, Fault):
+        return parsed
+    return Message(role=role, content=parsed)
+
+
+def _parse_content(content: object) -> Content | Fault:
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, list):
+        return Fault("chat-message", {"found": "a content that is neither"})
+    return parse_parts(content)
 
 
 def _list_keys(entry: Mapping[str, object]) -> str:

@@ -150,9 +150,9 @@ def within_limits(here: Callable[[], ResultT], elsewhere: str, *arguments: objec
     if kind == "done":
         return result
     problems = []
-    for code, params, (line, column, message) in result:
-        location = SourceLocation(line=line, column=column, message=message)
-        problems.append(Problem(code=code, params=params, place=location))
+    for code, params, location in result:
+        place = SourceLocation(**location)
+        problems.append(Problem(code=code, params=params, place=place))
     raise ERRORS[kind](problems)
 
 

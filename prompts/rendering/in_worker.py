@@ -4,7 +4,9 @@ A result is ("done", text, messages or values), or the kind of error and its pro
 """
 
 from collections.abc import Mapping
+from dataclasses import asdict
 
+from prompts.rendering.chat import content_as_json
 from prompts.rendering.problems import RenderError, TemplateError
 from prompts.rendering.syntaxes import nunjucks
 from prompts.rendering.templates import Template, fill_here
@@ -22,7 +24,7 @@ def fill_template(template: Template, values: Mapping[str, object]) -> Result:
         return _failed(error)
     if isinstance(filled, str):
         return "done", filled
-    return "done", [(message.role, message.content) for message in filled]
+    return "done", [(message.role, content_as_json(message.content)) for message in filled]
 
 
 def fill_text(text: str, values: Mapping[str, object]) -> Result:
@@ -42,12 +44,11 @@ def fill_values(values: Mapping[str, object]) -> Result:
 
 
 def _failed(error: TemplateError) -> Result:
-    # As tuples of plain values: `core.bounded` takes no objects from a process that ran a template.
+    # As plain values: `core.bounded` takes no objects from a process that ran a template.
     problems = []
     for problem in error.problems:
         params = {name: _plain(value) for name, value in problem.params.items()}
-        location = (problem.place.line, problem.place.column, problem.place.message)
-        problems.append((problem.code, params, location))
+        problems.append((problem.code, params, asdict(problem.place)))
     return type(error).__name__, problems
 
 

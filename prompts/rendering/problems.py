@@ -35,14 +35,21 @@ class SourceLocation:
     column: int | None = None
     message: int | None = None
     """Number of a chat's message; line and column are then within its content."""
+    part: int | None = None
+    """Number of the message's part, where it has several; line and column are then within it."""
+    placeholder: str | None = None
+    """Name of the placeholder that the message was provided for."""
 
     def __str__(self) -> str:
         parts = (
             (gettext_noop("message %(number)d"), self.message),
+            (gettext_noop("part %(number)d"), self.part),
             (gettext_noop("line %(number)d"), self.line),
             (gettext_noop("column %(number)d"), self.column),
         )
         texts = []
+        if self.placeholder is not None:
+            texts.append(gettext("placeholder “%(name)s”") % {"name": self.placeholder})
         for text, number in parts:
             if number is not None:
                 texts.append(gettext(text) % {"number": number})

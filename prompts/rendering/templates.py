@@ -1,23 +1,34 @@
 """A template with its contract: checked, then filled. Pure functions, compiled texts are kept."""
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
-from prompts.rendering.chat import ChatEntry, Message, Placeholder, parse_messages, take_histories
+from prompts.rendering.chat import (
+    ChatEntry,
+    Message,
+    Placeholder,
+    content_from_json,
+    fill_message,
+    find_address_problems,
+    parse_messages,
+    take_histories,
+)
 from prompts.rendering.effort import spend, weigh, within_limits
 from prompts.rendering.problems import (
     ContractError,
     Problem,
+    RenderError,
     SourceLocation,
     ValuesError,
     nearest,
 )
 from prompts.rendering.syntaxes import PARSERS, Parsed, Reference, Use
 from prompts.rendering.syntaxes.jinja_types import TYPE_OF_HINT
-from prompts.rendering.syntaxes.parsed import MOST_PROBLEMS
-from prompts.rendering.variables import Variable, take_values
+from prompts.rendering.syntaxes.parsed import MOST_PROBLEMS, Fill
+from prompts.rendering.variables import LARGEST, Variable, take_values
 
 __all__ = [
     "KINDS",
@@ -37,6 +48,7 @@ Filler = Callable[[Mapping[str, object]], "str | tuple[Message, ...]"]
 Histories = Mapping[str, tuple[Message, ...]]
 KINDS: Final = ("text", "chat")
 LONGEST: Final = 131_072  # characters of a template; plain text has no limit
+LONE_VARIABLE: Final = re.compile(r"([^{}]*)\{\{\s*([^\W\d]\w*)\s*\}\}")
 MOST_PARSED: Final = 512  # compiled texts that are kept: the busy ones of a site
 
 
@@ -65,29 +77,37 @@ def _parse_checked(syntax: str, text: str) -> Parsed:
     return _parse(syntax, text)
 
 
-def _texts(template: Template) -> Iterator[tuple[int | None, str]]:
-    """Yield the texts of a template with the numbers of their messages.
+def _texts(template: Template) -> Iterator[tuple[SourceLocation, str]]:
+    """Yield the texts of a template, each with the message and the part that it is of.
 
     Raises:
         ContractError: a chat's content is no list of messages.
     """
     if template.kind != "chat":
-        yield None, template.content
+        yield SourceLocation(), template.content
         return
     for number, entry in enumerate(parse_messages(template.content), start=1):
-        if isinstance(entry, Message):
-            yield number, entry.content
+        if not isinstance(entry, Message):
+            continue
+        is_whole = isinstance(entry.content, str)
+        for part, text in enumerate(entry.templates, start=1):
+            yield SourceLocation(message=number, part=None if is_whole else part), text
 
 
-def _parsed(template: Template) -> Iterator[tuple[int | None, Parsed]]:
-    for number, text in _texts(template):
-        yield number, _parse_checked(template.syntax, text)
+def _parsed(template: Template) -> Iterator[tuple[SourceLocation, Parsed]]:
+    for location, text in _texts(template):
+        yield location, _parse_checked(_find_syntax(template, text), text)
 
 
-def _in_message(location: SourceLocation, number: int | None) -> SourceLocation:
-    if number is None:
-        return location
-    return replace(location, message=number)
+def _find_syntax(template: Template, text: str) -> str:
+    # Data has no tags, and is longer than templates may be.
+    if text.startswith("data:") and "{" not in text:
+        return "plain"
+    return template.syntax
+
+
+def _within(outer: SourceLocation, inner: SourceLocation) -> SourceLocation:
+    return replace(inner, message=outer.message, part=outer.part)
 
 
 def find_placeholders(template: Template) -> tuple[str, ...]:
@@ -114,9 +134,9 @@ def find_references(template: Template) -> tuple[Reference, ...]:
     except ContractError:
         return ()
     references = []
-    for number, text in parsed:
+    for outer, text in parsed:
         for reference in text.references:
-            location = _in_message(reference.place, number)
+            location = _within(outer, reference.place)
             references.append(replace(reference, place=location))
     return tuple(references)
 
@@ -124,18 +144,18 @@ def find_references(template: Template) -> tuple[Reference, ...]:
 def find_uses(template: Template) -> tuple[Use, ...]:
     """Return each variable that the template or an include of it reads, with its first place."""
     uses: dict[str, Use] = {}
-    for number, text in _parsed(template):
+    for outer, text in _parsed(template):
         for use in text.uses:
             first = uses.get(use.name)
             if first is None:
-                first = replace(use, place=_in_message(use.place, number))
+                first = replace(use, place=_within(outer, use.place))
             uses[use.name] = replace(first, hints=first.hints | use.hints)
         for reference in text.references:
             included = template.includes.get(str(reference))
             if included is None:
                 continue  # `check` reports it
             for variable in included.variables:
-                use = Use(name=variable.name, place=_in_message(reference.place, number))
+                use = Use(name=variable.name, place=_within(outer, reference.place))
                 uses.setdefault(variable.name, use)
     return tuple(uses.values())
 
@@ -179,18 +199,34 @@ def check(template: Template) -> tuple[Problem, ...]:
     except ContractError as error:
         return error.problems
     problems: list[Problem] = []
-    for number, text in parsed:
+    for outer, text in parsed:
         for problem in text.problems:
-            location = _in_message(problem.place, number)
-            problems.append(replace(problem, place=location))
+            problems.append(replace(problem, place=_within(outer, problem.place)))
     for reference in find_references(template):
         bad_reference = _bad_reference(reference, template)
         if bad_reference is not None:
             problems.append(bad_reference)
+    problems += _list_bad_addresses(template)
     if not problems:
         # What a text that cannot be read uses is not known: then nothing is said of it.
         problems += _contract(template)
     return tuple(problems)
+
+
+def _list_bad_addresses(template: Template) -> Iterator[Problem]:
+    """Yield what is wrong with addresses that have no tags: the others are not known yet."""
+    if template.kind != "chat":
+        return
+    for number, entry in enumerate(parse_messages(template.content), start=1):
+        if isinstance(entry, Message):
+            problems = find_address_problems(entry, SourceLocation(message=number))
+            texts = entry.templates
+            for problem in problems:
+                is_known = (
+                    template.syntax == "plain" or "{" not in texts[(problem.place.part or 1) - 1]
+                )
+                if is_known:
+                    yield problem
 
 
 def _bad_reference(reference: Reference, template: Template) -> Problem | None:
@@ -275,10 +311,14 @@ def prepare(template: Template) -> Filler:
     def fill(values: Mapping[str, object]) -> str | tuple[Message, ...]:
         filled = within_limits(lambda: here(values), "fill_template", template, dict(values))
         if isinstance(filled, list):  # of a worker
-            return tuple(Message(role=role, content=text) for role, text in filled)
+            return tuple(_unpack(role, content) for role, content in filled)
         return filled
 
     return fill
+
+
+def _unpack(role: str, content: Any) -> Message:
+    return Message(role=role, content=content_from_json(content))
 
 
 def fill_here(template: Template, values: Mapping[str, object]) -> str | tuple[Message, ...]:
@@ -294,8 +334,7 @@ def _prepare_here(template: Template) -> Filler:
     if template.kind == "chat":
         entries = parse_messages(template.content)
     placeholders = find_placeholders(template)
-    # Not `_parse_checked`: `check` has refused what is too long.
-    texts = [_parse(template.syntax, text) for _number, text in _texts(template)]
+    fillers = [_find_filler(template, text) for _location, text in _texts(template)]
 
     def fill(values: Mapping[str, object]) -> str | tuple[Message, ...]:
         spend(sum(map(weigh, values.values())))
@@ -303,12 +342,46 @@ def _prepare_here(template: Template) -> Filler:
         included = {}
         for name, inner in template.includes.items():
             included[name] = str(_render_part(inner, taken))
-        filled = [text.fill(taken, included) for text in texts]
+        filled = _fill_all(fillers, taken, included)
         if template.kind != "chat":
             return filled[0]
         return _build_chat(entries, filled, histories)
 
     return fill
+
+
+def _find_filler(template: Template, text: str) -> Fill:
+    """Return what fills a text; of data that is one variable's, without the limit of templates.
+
+    An image in a variable is longer than what templates write, and nothing is done to it.
+    """
+    # Not `_parse_checked`: `check` has refused what is too long.
+    parsed = _parse(_find_syntax(template, text), text)
+    match = LONE_VARIABLE.fullmatch(text)
+    if match is None:
+        return parsed.fill
+    before, name = match.groups()
+
+    def fill(values: Mapping[str, object], included: Mapping[str, str]) -> str:
+        value = values.get(name)
+        if isinstance(value, str) and (before + value[:5]).startswith("data:"):
+            return before + value
+        return parsed.fill(values, included)
+
+    return fill
+
+
+def _fill_all(
+    fillers: Iterable[Fill], values: Mapping[str, object], included: Mapping[str, str]
+) -> list[str]:
+    filled = []
+    size = 0
+    for fill in fillers:
+        filled.append(fill(values, included))
+        size += len(filled[-1])
+        if size > LARGEST:  # many messages may hold one large value each
+            raise RenderError([Problem(code="output-size", params={"limit": LARGEST})])
+    return filled
 
 
 def _take(
@@ -340,11 +413,16 @@ def _build_chat(
 ) -> tuple[Message, ...]:
     texts = iter(filled)
     messages: list[Message] = []
-    for entry in entries:
+    problems: list[Problem] = []
+    for number, entry in enumerate(entries, start=1):
         if isinstance(entry, Placeholder):
             messages += histories[entry.name]
-        else:
-            messages.append(Message(role=entry.role, content=next(texts)))
+            continue
+        message = fill_message(entry, texts)
+        messages.append(message)
+        problems += find_address_problems(message, SourceLocation(message=number))
+    if problems:
+        raise RenderError(problems)
     if not messages:
         names = ", ".join(histories)
         raise ValuesError([Problem(code="chat-empty", params={"names": names})])

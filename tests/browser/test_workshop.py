@@ -108,7 +108,7 @@ def test_a_placeholder_is_added_moved_filled_and_removed(view):
     page.fill("[data-value=turns]", '[{"role": "assistant", "content": "{{ Hi }}"}]')
     expect(rendered(page)).to_have_text("assistant{{ Hi }}userWhy?")
     page.fill("[data-value=turns]", "[3]")
-    expect(problem).to_contain_text("message 1 for the placeholder “turns” must have only a role")
+    expect(problem).to_contain_text("placeholder “turns”, message 1: a message must have only")
     page.click("[name=_save]")
     page.wait_for_url("**/admin/prompts/prompt/")
     stored = [{"type": "placeholder", "name": "turns"}, {"role": "user", "content": "Why?"}]

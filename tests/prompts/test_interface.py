@@ -254,10 +254,22 @@ def test_the_command_fills_a_placeholder(capsys, tmp_path):
     file.write_text(f'{{"history": {turns}}}', encoding="utf-8")
     assert json.loads(run(capsys, *arguments, "--vars", str(file))) == answer
     assert json.loads(run(capsys, *arguments))["messages"] == [question]
-    for wrong, sentence in (("[", "needs a list of messages"), ("[{}]", "it has nothing")):
+    for wrong, sentence in (("[", "needs a list of messages"), ("[{}]", "this one has nothing")):
         with pytest.raises(CommandError, match=sentence) as caught:
             call_command("render_prompt", *arguments, "--var", f"history={wrong}")
         assert caught.value.returncode == 1
+
+
+def test_the_command_writes_parts(capsys):
+    parts = [{"type": "text", "text": "{{ x }}"}, {"type": "image", "url": "https://x.org/a"}]
+    content = json.dumps([{"role": "user", "content": parts}])
+    services.create_prompt(
+        title="look", content=content, kind="chat", syntax="mustache", variables=[{"name": "x"}]
+    )
+    written = json.loads(run(capsys, "look", "--label", "latest", "--var", "x=What?"))
+    assert written == [{"role": "user", "content": [parts[0] | {"text": "What?"}, parts[1]]}]
+    [message] = interface.render("look", {"x": "y"}, label="latest").messages
+    assert message.content[1] == interface.Part(type="image", url="https://x.org/a")
 
 
 def test_values_are_held_against_the_contract(prompt):

@@ -218,7 +218,7 @@ def test_the_preview_fills_a_placeholder_with_messages_in_json():
     [problem] = answer["missing"]
     assert (problem["code"], problem["variable"]) == ("history-list", "history")
     answer = preview_of(PLACEHOLDER, question, history='[{"role": "user"}]')
-    assert [problem["code"] for problem in answer["missing"]] == ["history-message"]
+    assert [problem["code"] for problem in answer["missing"]] == ["chat-message"]
     [problem] = preview_of(PLACEHOLDER)["missing"]
     assert problem["code"] == "chat-empty"
     [problem] = preview_of(question, PLACEHOLDER | {"name": "{{x}}"})["problems"]
@@ -227,6 +227,15 @@ def test_the_preview_fills_a_placeholder_with_messages_in_json():
         "content",
         2,
     )
+
+
+def test_the_preview_names_images():
+    image = {"type": "image", "url": "data:image/png;base64,iVBORw=="}
+    parts = [{"type": "text", "text": "What?"}, image]
+    [message] = preview_of({"role": "user", "content": parts})["messages"]
+    assert message["content"].startswith("What?\n\n[image data:image/png, 6 bytes, sha256 ")
+    [problem] = preview_of({"role": "user", "content": [image | {"url": "x"}]})["problems"]
+    assert problem["text"].startswith("message 1, part 1: the address of an image or a file must")
 
 
 def text_of(side):

@@ -79,6 +79,8 @@ class FakeModels:
 
     def serve(self, handler: Any, body: dict[str, Any]) -> None:
         prompt = body["messages"][-1]["content"] if "messages" in body else str(body["input"])
+        if isinstance(prompt, list):  # parts
+            prompt = "".join(part.get("text", "") for part in prompt)
         with self.lock:
             self.requests.append((handler.path, dict(handler.headers), body))
             self.counts[prompt] += 1

@@ -14,6 +14,7 @@ from evaluations.engine.providers.base import (
     ProviderSpec,
 )
 from evaluations.engine.providers.identity import provider_fingerprint
+from evaluations.engine.providers.parts import check_parts
 from evaluations.engine.providers.prices import calculate_cost, find_price
 from evaluations.engine.providers.retry import RateLimiter, with_retries
 from evaluations.engine.providers.specs import PROVIDERS, list_left_out, make, parse_spec
@@ -29,6 +30,7 @@ __all__ = [
     "ProviderSpec",
     "RateLimiter",
     "calculate_cost",
+    "check_parts",
     "find_price",
     "list_left_out",
     "make",

@@ -56,6 +56,18 @@ class Policy:
         if kind is not None:
             raise _refuse(host, kind)
 
+    def may_be_unencrypted(self, host: str) -> bool:
+        """Whether http:// may stand before a host: on our own networks, where we allow them."""
+        name = host.lower().rstrip(".")
+        if name in self.hosts or name in self.named_hosts:
+            return True
+        try:
+            address = _unwrapped(ipaddress.ip_address(host.strip("[]").partition("%")[0]))
+        except ValueError:
+            return name == "localhost" and LOOPBACK in self.kinds
+        # `check_host` has looked at the address: what is not public is allowed by name.
+        return _kind_of(address) != PUBLIC
+
     def check(self, host: str, address: IPAddress) -> None:
         """Refuse an address that may not be connected to.
 

@@ -4,12 +4,13 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from evaluations.engine.errors import BrokenAnswerError, SetupError
+from evaluations.engine.errors import BrokenAnswerError, RefusedError, SetupError
 from evaluations.engine.providers.addresses import make_policy
 from evaluations.engine.providers.base import Capabilities, Environment, Kind, Limits, ProviderSpec
 from evaluations.engine.providers.families import fit_parameters, thinks
 from evaluations.engine.providers.http import Client
 from evaluations.engine.providers.keys import address, key_for
+from evaluations.engine.providers.parts import check_addresses, content_for_anthropic
 from evaluations.engine.providers.replies import (
     extract_text,
     normalise_reason,
@@ -32,7 +33,9 @@ THINKING: Final = ("thinking", "redacted_thinking")
 class AnthropicProvider:
     """Asks Anthropic's messages API."""
 
-    abilities = Capabilities(supports_schema=True, costs_money=True)
+    abilities = Capabilities(
+        supports_schema=True, supports_images=True, supports_files=True, costs_money=True
+    )
 
     def __init__(self, spec: ProviderSpec, client: Client, limits: Limits) -> None:
         self.spec = spec
@@ -48,6 +51,7 @@ class AnthropicProvider:
         Raises:
             ProviderError: the most specific kind.
         """
+        check_addresses(self._client.policy, request.messages)
         body = _build_body(request)
         reply, milliseconds = await self._client.post("/messages", body)
         return _read_answer(reply, milliseconds, structured="tool_choice" in body)
@@ -126,9 +130,9 @@ def _count_prompt_tokens(usage: Mapping[str, object], cache: CacheTokens | None)
 
 
 def _build_body(request: Request) -> dict[str, object]:
-    # Instructions are no message here but a parameter of their own.
-    instructions = [message.content for message in request.messages if message.role in SYSTEM_ROLES]
-    system = "\n\n".join(instructions)
+    # Instructions are no message here but a parameter of their own, which is a text.
+    instructions = [message for message in request.messages if message.role in SYSTEM_ROLES]
+    system = "\n\n".join(map(_read_instructions, instructions))
     messages = [message for message in request.messages if message.role not in SYSTEM_ROLES]
     if not messages:
         # A chat of instructions alone: the API asks for a message, so they are the user's.
@@ -139,7 +143,8 @@ def _build_body(request: Request) -> dict[str, object]:
         # The budget of thoughts counts towards it (`families.THINKING_GUIDE`).
         "max_tokens": MAX_TOKENS + _read_budget(parameters),
         "messages": [
-            {"role": _find_role(message), "content": message.content} for message in messages
+            {"role": _find_role(message), "content": content_for_anthropic(message)}
+            for message in messages
         ],
         **parameters,
     }
@@ -150,6 +155,19 @@ def _build_body(request: Request) -> dict[str, object]:
         tool = {"name": STRUCTURED, "input_schema": dict(request.response_schema)}
         body |= {"tools": [tool], "tool_choice": {"type": "tool", "name": STRUCTURED}}
     return body
+
+
+def _read_instructions(message: Message) -> str:
+    """Return the text of a message that is an instruction.
+
+    Raises:
+        RefusedError: it has an image or a file.
+    """
+    if not message.parts:
+        return message.content
+    if any(part.type != "text" for part in message.parts):
+        raise RefusedError("anthropic.system-parts")
+    return "\n\n".join(part.text for part in message.parts)
 
 
 def _find_role(message: Message) -> str:

@@ -65,6 +65,10 @@ class Capabilities:
     """It has `embed`."""
     supports_logprobs: bool = False
     """It reports the tokens' probabilities."""
+    supports_images: bool = False
+    """It is sent images; without, a prompt that has one is refused before it is asked."""
+    supports_files: bool = False
+    """It is sent files; without, as above."""
     costs_money: bool = False
     """A call without a known price cannot be held under a cap."""
 

@@ -94,7 +94,7 @@ class Client:
         self._secrets = tuple(filter(None, secrets))
         self._masked_in_answers = [key for key in self._secrets if len(key) >= SHORTEST_MASKED]
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
-        self._policy = policy
+        self.policy = policy
         self._session: aiohttp.ClientSession | None = None
         self._refused_in_a_row = 0
         self._has_answered = False
@@ -174,7 +174,7 @@ class Client:
         proxy = _proxy_for(self.base_url)
         # The machine's own settings name the proxy, and it resolves the name of the service.
         free = frozenset({urlsplit(proxy).hostname or ""}) if proxy else frozenset[str]()
-        resolver = GuardedResolver(self._policy.check, free)
+        resolver = GuardedResolver(self.policy.check, free)
         self._session = aiohttp.ClientSession(
             timeout=self._timeout,
             headers=self._headers,

@@ -14,7 +14,7 @@ from evaluations.engine.files import RunFiles
 from evaluations.engine.numbers import finite
 from evaluations.engine.providers.base import Capabilities, Environment, Limits, ProviderSpec
 from evaluations.engine.providers.replies import LARGEST_COUNT, read_count, read_reason
-from evaluations.engine.types import Answer, Message, Request, Vector
+from evaluations.engine.types import Answer, Message, Part, Request, Vector, identify_message
 
 __all__ = ["EchoProvider", "ReplayProvider", "make_echo", "make_replay", "prompt_key"]
 
@@ -25,7 +25,7 @@ AT_ONCE: Final = Limits(concurrency=1024, retries=0)
 
 
 class _Offline:
-    abilities = Capabilities(supports_seed=True)
+    abilities = Capabilities(supports_seed=True, supports_images=True, supports_files=True)
 
     def __init__(self, spec: ProviderSpec) -> None:
         self.spec = spec
@@ -86,7 +86,7 @@ class ReplayProvider(_Offline):
 
 def prompt_key(messages: Sequence[Message]) -> str:
     """Return what recorded answers are found by: a hash of roles and texts."""
-    rows = [[message.role, message.content] for message in messages]
+    rows = list(map(identify_message, messages))
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
@@ -135,9 +135,17 @@ def _read_rows(text: str) -> list[object]:
 def _read_messages(row: Mapping[str, Any], at: Sentence) -> list[Message]:
     messages = row.get("messages") or [{"role": "user", "content": row.get("prompt")}]
     try:
-        return [Message(role=message["role"], content=message["content"]) for message in messages]
-    except (TypeError, KeyError):
+        return [_read_message(message) for message in messages]
+    except (TypeError, KeyError, AttributeError):
         raise SetupError("replay.message", at=at) from None
+
+
+def _read_message(message: Mapping[str, Any]) -> Message:
+    content = message["content"]
+    if not isinstance(content, list):
+        return Message(role=message["role"], content=content)
+    parts = tuple(Part(**part) for part in content)
+    return Message(role=message["role"], content="", parts=parts)
 
 
 def _check_numbers(row: Mapping[str, object], path: str, number: int) -> None:

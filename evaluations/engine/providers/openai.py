@@ -14,6 +14,7 @@ from evaluations.engine.providers.failures import find_embedded, find_embedded_e
 from evaluations.engine.providers.families import fit_parameters
 from evaluations.engine.providers.http import Client
 from evaluations.engine.providers.keys import address, key_for
+from evaluations.engine.providers.parts import check_addresses, check_parts, content_for_openai
 from evaluations.engine.providers.replies import (
     extract_text,
     normalise_reason,
@@ -50,12 +51,14 @@ class OpenAIProvider:
         Raises:
             ProviderError: the most specific kind.
         """
-        messages = request.messages
+        check_parts(self.abilities, request.messages)
+        check_addresses(self._client.policy, request.messages)
+        messages = []
+        for message in request.messages:
+            messages.append({"role": message.role, "content": content_for_openai(message)})
         body = {
             "model": request.model,
-            "messages": [
-                {"role": message.role, "content": message.content} for message in messages
-            ],
+            "messages": messages,
             **fit_parameters(self.spec.kind, request.model, request.parameters),
         }
         if request.response_schema is not None:
@@ -263,6 +266,8 @@ def make_openai(spec: ProviderSpec, environment: Environment) -> OpenAIProvider:
         supports_json=True,
         supports_embeddings=True,
         supports_logprobs=True,
+        supports_images=True,
+        supports_files=True,
         costs_money=True,
     )
     limits = Limits(concurrency=8)
@@ -290,7 +295,12 @@ def make_compatible(spec: ProviderSpec, environment: Environment) -> OpenAIProvi
     trusted = (environment.get(variable, ""),)
     key = key_for(url, environment, "OPENAI_COMPATIBLE_API_KEY", trusted)
     abilities = Capabilities(
-        supports_seed=True, supports_schema=True, supports_json=True, supports_embeddings=True
+        supports_seed=True,
+        supports_schema=True,
+        supports_json=True,
+        supports_embeddings=True,
+        supports_images=True,
+        supports_files=True,
     )
     # A model on one's own hardware may first have to be loaded, and answers slowly.
     limits = Limits(concurrency=4, timeout_seconds=300)

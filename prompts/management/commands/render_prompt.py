@@ -3,7 +3,6 @@
 import argparse
 import json
 from collections.abc import Iterable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -83,7 +82,7 @@ class Command(BaseCommand):
         is_text = isinstance(result, str)
         messages = []
         if not is_text:
-            messages = [asdict(message) for message in result]
+            messages = [message.as_json() for message in result]
         if chosen == "json":
             document: dict[str, object] = {
                 "name": prompt.name,

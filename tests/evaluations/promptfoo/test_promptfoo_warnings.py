@@ -85,7 +85,7 @@ NAMED = [
     ('prompts: ["- role: user\\n  content: x"]', "a chat in YAML is sent as a single message"),
     (
         """prompts: ['[{"role": "user", "content": [{"type": "text"}]}]']""",
-        "a message is not a role and a string as content",
+        "the chat is sent as a single message, because it cannot be read as one: message 1, part 1",
     ),
     (
         """prompts: ['[{"role": "boss", "content": "x"}]']""",

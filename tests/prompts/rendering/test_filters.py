@@ -298,13 +298,13 @@ CHATS = [
     ("[" * 5000, ("a chat must be a JSON list of at least one message, each with role and "
 "content")),
     ("[1]", ("message 1: a message must have only a role and a content that is a "
-"string; this one has no keys")),
+"string or a list of parts; this one has no keys")),
     ('[{"role": "user", "content": "a"}, {}]', ("message 2: a message must have only a role and a content that is a "
-"string; this one has nothing")),
+"string or a list of parts; this one has nothing")),
     ('[{"role": "user"}]', ("message 1: a message must have only a role and a content that is a "
-"string; this one has role")),
+"string or a list of parts; this one has role")),
     ('[{"role": "user", "content": 1}]', ("message 1: a message must have only a role and a content that is a "
-"string; this one has a content that is not a string")),
+"string or a list of parts; this one has a content that is neither")),
     ('[{"role": "bot", "content": ""}]', ("message 1: unknown role “bot”; allowed roles: system, developer, user, "
 "assistant, tool")),
 ]  # fmt: skip
@@ -382,13 +382,14 @@ def test_what_a_worker_says_of_a_template():
         "ValuesError",
         "missing",
         "a",
-        (None, None, None),
+        {"line": None, "column": None, "message": None, "part": None, "placeholder": None},
     )
+    place_of_message = {"line": 1, "column": 1, "message": 1, "part": None, "placeholder": None}
     chat = Template(
         content='[{"role": "user", "content": "{{ a b }}"}]', kind="chat", syntax="mustache"
     )
     kind, [(code, params, place)] = in_worker.fill_template(chat, {})
-    assert (kind, code, place) == ("ContractError", "mustache-form", (1, 1, 1))
+    assert (kind, code, place) == ("ContractError", "mustache-form", place_of_message)
     plain = Template(content='[{"role": "user", "content": "x"}]', kind="chat")
     assert in_worker.fill_template(plain, {}) == ("done", [("user", "x")])
     assert in_worker.fill_text("{{ a }}", {"a": 1}) == ("done", "1")

@@ -119,7 +119,7 @@ BAD_ENTRIES = [
     (SYSTEM | {"type": "chat"}, "this one has role, content, type"),
     (SYSTEM | {"role": ["system"]}, "message 1: unknown role “['system']”; allowed roles"),
     (SYSTEM | {"role": {}}, "unknown role “{}”"),
-    (SYSTEM | {"content": None}, "a content that is not a string"),
+    (SYSTEM | {"content": None}, "a content that is neither"),
     ([HISTORY], "this one has no keys"),
 ]
 BAD_NAMES = [
@@ -181,14 +181,14 @@ BAD_HISTORIES = [
     (False, "not False"),
     ({}, "not {}"),
     ("x" * 1000, "x…"),
-    ([3], "message 1 for the placeholder “history” must have only a role and a content that is a"),
-    ([QUESTION, None], "message 2 for the placeholder “history” must have only"),
-    ([HISTORY], "it has type, name"),
-    ([QUESTION | {"name": "x"}], "it has role, content, name"),
-    ([{"role": "user"}], "it has role"),
-    ([{}], "it has nothing"),
-    ([QUESTION | {"content": 3}], "it has a content that is not a string"),
-    ([QUESTION | {"role": "boss"}], "message 1 for the placeholder “history” has the unknown role"),
+    ([3], "placeholder “history”, message 1: a message must have only a role and a content that"),
+    ([QUESTION, None], "placeholder “history”, message 2: a message must have only"),
+    ([HISTORY], "this one has type, name"),
+    ([QUESTION | {"name": "x"}], "this one has role, content, name"),
+    ([{"role": "user"}], "this one has role"),
+    ([{}], "this one has nothing"),
+    ([QUESTION | {"content": 3}], "this one has a content that is neither"),
+    ([QUESTION | {"role": "boss"}], "placeholder “history”, message 1: unknown role “boss”; allow"),
     ([QUESTION | {"role": None}], "unknown role “None”"),
     ([QUESTION] * 1001, "the placeholder “history” has more than 1000 messages; provide fewer"),
     ([{"role": "user", "content": "x" * 10_000_001}], "the values have more than 10000000"),
@@ -208,7 +208,7 @@ def test_everything_that_is_wrong_is_said_at_once():
     with pytest.raises(ValuesError) as caught:
         render(CHAT, {"name": 3, "history": [3], "hsitory": []})
     codes = {problem.code: str(problem) for problem in caught.value.problems}
-    assert codes.keys() == {"unknown-near", "value-type", "missing", "history-message"}
+    assert codes.keys() == {"unknown-near", "value-type", "missing", "chat-message"}
     assert codes["unknown-near"] == "unknown variable “hsitory”; did you mean “history”?"
     with pytest.raises(ValuesError) as caught:
         fill(history=[3] * 1000)

@@ -1,0 +1,113 @@
+"""Images and files of a message: who takes them, and how each service's API writes them.
+
+Nothing is fetched here: an address goes to the service, which fetches it. A part that a service
+does not take is refused before anything is sent; none is left out.
+"""
+
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from evaluations.engine.errors import RefusedError, SetupError
+from evaluations.engine.providers.addresses import Policy
+from evaluations.engine.providers.base import Capabilities
+from evaluations.engine.types import Message, Part
+
+__all__ = ["check_addresses", "check_parts", "content_for_anthropic", "content_for_openai"]
+
+
+def check_parts(abilities: Capabilities, messages: Sequence[Message]) -> None:
+    """Refuse what a provider does not take.
+
+    Raises:
+        RefusedError: a message has an image or a file, and the provider takes none.
+    """
+    kinds = {part.type for message in messages for part in message.parts}
+    if "image" in kinds and not abilities.supports_images:
+        raise RefusedError("parts.no-images")
+    if "file" in kinds and not abilities.supports_files:
+        raise RefusedError("parts.no-files")
+
+
+def check_addresses(policy: Policy, messages: Sequence[Message]) -> None:
+    """Refuse addresses where requests may not go: a service on our own network would go there.
+
+    Raises:
+        RefusedError: an address is not encrypted and public, or may not be asked; says what would
+            allow it.
+    """
+    for message in messages:
+        for part in message.parts:
+            if part.url and not _is_data(part):
+                _check_address(policy, part.url)
+
+
+def _check_address(policy: Policy, url: str) -> None:
+    address = urlsplit(url)
+    host = address.hostname or ""
+    try:
+        policy.check_host(host)
+    except SetupError as error:
+        # Of one request and no more: other cases name other addresses.
+        raise RefusedError(error.sentence) from None
+    if address.scheme != "https" and not policy.may_be_unencrypted(host):
+        raise RefusedError("parts.unencrypted", host=host)
+
+
+def _is_data(part: Part) -> bool:
+    return part.url[:5].lower() == "data:"
+
+
+def _split_data(part: Part) -> tuple[str, str]:
+    """Return the type and the base64 of a part's data."""
+    head, _comma, data = part.url.partition(",")
+    return head[len("data:") :].partition(";")[0].lower(), data
+
+
+def content_for_openai(message: Message) -> str | list[dict[str, object]]:
+    """Return a message's content as chat completions take it.
+
+    https://platform.openai.com/docs/api-reference/chat/create
+
+    Raises:
+        RefusedError: a file has an address, which that API does not take.
+    """
+    if not message.parts:
+        return message.content
+    return [_part_for_openai(part) for part in message.parts]
+
+
+def _part_for_openai(part: Part) -> dict[str, object]:
+    if part.type == "text":
+        return {"type": "text", "text": part.text}
+    if part.type == "image":
+        image = {"url": part.url}
+        if part.detail:
+            image["detail"] = part.detail
+        return {"type": "image_url", "image_url": image}
+    if not _is_data(part):
+        raise RefusedError("parts.file-address")
+    return {"type": "file", "file": {"filename": part.name, "file_data": part.url}}
+
+
+def content_for_anthropic(message: Message) -> str | list[dict[str, object]]:
+    """Return a message's content as Anthropic's messages take it.
+
+    https://platform.claude.com/docs/en/build-with-claude/vision and …/pdf-support. How closely an
+    image is looked at cannot be said there.
+    """
+    if not message.parts:
+        return message.content
+    return [_part_for_anthropic(part) for part in message.parts if part.type != "text" or part.text]
+
+
+def _part_for_anthropic(part: Part) -> dict[str, object]:
+    if part.type == "text":
+        return {"type": "text", "text": part.text}
+    if _is_data(part):
+        media_type, data = _split_data(part)
+        source = {"type": "base64", "media_type": media_type, "data": data}
+    else:
+        source = {"type": "url", "url": part.url}
+    if part.type == "image":
+        return {"type": "image", "source": source}
+    return {"type": "document", "source": source, "title": part.name}
