@@ -4,6 +4,7 @@ An address of a model may come from a configuration in a pull request, or from a
 of networks there are, and what is refused, is in `core.addresses`.
 """
 
+import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -59,14 +60,14 @@ class Policy:
     def may_be_unencrypted(self, host: str) -> bool:
         """Whether http:// may stand before a host: on our own networks, where we allow them."""
         name = host.lower().rstrip(".")
-        if name in self.hosts or name in self.named_hosts:
+        if name in self.allowed.hosts or name in self.allowed.named_hosts:
             return True
         try:
-            address = _unwrapped(ipaddress.ip_address(host.strip("[]").partition("%")[0]))
+            address = ipaddress.ip_address(host.strip("[]").partition("%")[0])
         except ValueError:
-            return name == "localhost" and LOOPBACK in self.kinds
+            return name == "localhost" and LOOPBACK in self.allowed.kinds
         # `check_host` has looked at the address: what is not public is allowed by name.
-        return _kind_of(address) != PUBLIC
+        return not self.allowed.is_public(address)
 
     def check(self, host: str, address: IPAddress) -> None:
         """Refuse an address that may not be connected to.
