@@ -15,11 +15,14 @@ from autoforge import __version__
 from autoforge.api.me import Me
 from core.api.problems import make_problem
 from core.sentences import Sentence
+from evaluations.api import ROUTES as EVALUATION_ROUTES
 from prompts.api import ROUTES as PROMPT_ROUTES
 
 __all__ = ["ROUTER", "urlpatterns"]
 
-ROUTER: Final = Router("api/v1/", [path("me", Me.as_view(), name="me"), *PROMPT_ROUTES])
+ROUTER: Final = Router(
+    "api/v1/", [path("me", Me.as_view(), name="me"), *PROMPT_ROUTES, *EVALUATION_ROUTES]
+)
 
 
 def not_found(request: HttpRequest) -> HttpResponse:

@@ -202,12 +202,27 @@ def _build_event(
     return event
 
 
-def list_events(*, gate_id: UUID | str = "", prompt_id: UUID | str = "") -> list[GateEvent]:
-    """Return the newest events of a gate, or of all gates that a prompt has or had."""
+def list_events(
+    *,
+    gate_id: UUID | str = "",
+    prompt_id: UUID | str = "",
+    before: int | str | None = None,
+    limit: int = EVENTS_SHOWN,
+) -> list[GateEvent]:
+    """Return the newest events of a gate, or of all gates that a prompt has or had.
+
+    Args:
+        gate_id: the gate.
+        prompt_id: the prompt.
+        before: only events with a smaller ID; None: all.
+        limit: most events.
+    """
     rows = GateEvent.objects.filter(gate=gate_id) if gate_id else GateEvent.objects
     if prompt_id:
         rows = rows.filter(prompt_id=prompt_id)
-    return list(rows.order_by("-id")[:EVENTS_SHOWN])
+    if before is not None:
+        rows = rows.filter(pk__lt=before)
+    return list(rows.order_by("-id")[:limit])
 
 
 def describe_event(event: GateEvent) -> str:

@@ -1,0 +1,138 @@
+"""Pages of lists: each is one query, and begins after the last row of the page before."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Annotated, Any, Final, TypeVar
+from uuid import UUID
+
+from django.db.models import (
+    DateTimeField,
+    Field,
+    IntegerField,
+    Model,
+    Q,
+    QuerySet,
+    TextField,
+    UUIDField,
+    Value,
+)
+from django.db.models.functions import Cast
+from msgspec import Meta, Struct
+
+from core.api.cursors import DEFAULT_LIMIT, MOST_ROWS, read_cursor, write_cursor
+from core.api.problems import RequestError
+
+__all__ = [
+    "CHANGES",
+    "READS",
+    "ById",
+    "Cursor",
+    "Limit",
+    "PageQuery",
+    "Search",
+    "take_page",
+]
+
+Limit = Annotated[int, Meta(ge=1, le=MOST_ROWS)]
+Cursor = Annotated[str, Meta(max_length=2000)]
+Search = Annotated[str, Meta(max_length=500)]
+RowT = TypeVar("RowT", bound=Model)
+
+# What an operation may answer beside what every operation may.
+READS: Final = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+)
+CHANGES: Final = (*READS, HTTPStatus.CONFLICT)
+
+
+class ById(Struct, kw_only=True):
+    """A row by its ID."""
+
+    id: UUID
+
+
+class PageQuery(Struct, kw_only=True, forbid_unknown_fields=True):
+    """Which part of a list."""
+
+    cursor: Cursor = ""
+    """`next_cursor` of the page before."""
+    limit: Limit = DEFAULT_LIMIT
+
+
+def take_page(
+    rows: "QuerySet[RowT, RowT]",
+    *,
+    by: Sequence[str],
+    cursor: str,
+    limit: int,
+    newest_first: bool = False,
+) -> tuple[list[RowT], str | None]:
+    """Return a page of rows and the cursor of the next one; one query.
+
+    Args:
+        rows: the list, in any order.
+        by: the columns that it is ordered by; together they are unique.
+        cursor: where the page begins; empty: at the first row.
+        limit: most rows.
+        newest_first: whether the order is turned round.
+
+    Raises:
+        RequestError: the cursor is none of this list's.
+    """
+    fields = [_find_field(rows.model, name) for name in by]
+    for name, field in zip(by, fields, strict=True):
+        if isinstance(field, DateTimeField):
+            # The database writes milliseconds and Django compares with microseconds: as text,
+            # ".123" stands before ".123000". What is compared is the text that is stored.
+            rows = rows.annotate(**{f"{name}_text": Cast(name, TextField())})
+    if cursor:
+        kinds: list[type] = [int if isinstance(field, IntegerField) else str for field in fields]
+        values = read_cursor(cursor, kinds)
+        rows = rows.filter(_after(by, fields, values, "lt" if newest_first else "gt"))
+    sign = "-" if newest_first else ""
+    found = list(rows.order_by(*[f"{sign}{name}" for name in by])[: limit + 1])
+    page = found[:limit]
+    if len(found) == len(page):
+        return page, None
+    return page, write_cursor(
+        [_value(page[-1], name, field) for name, field in zip(by, fields, strict=True)]
+    )
+
+
+def _find_field(model: type[Model], name: str) -> "Field[Any, Any]":
+    field: Field[Any, Any] = model._meta.pk if name == "pk" else model._meta.get_field(name)  # type: ignore[assignment]  # columns alone are named
+    return field
+
+
+def _value(row: Model, name: str, field: "Field[Any, Any]") -> str | int:
+    if isinstance(field, DateTimeField):
+        return str(getattr(row, f"{name}_text"))
+    value = getattr(row, name)
+    return value if isinstance(value, int) else str(value)
+
+
+def _after(
+    names: Sequence[str], fields: "Sequence[Field[Any, Any]]", values: Sequence[str | int], how: str
+) -> Q:
+    """Return what holds of rows after the one with these values."""
+    bounds = [_bound(field, value) for field, value in zip(fields, values, strict=True)]
+    # The first column alone bounds the part of an index that is read.
+    after = Q()
+    same = Q()
+    for name, bound in zip(names, bounds, strict=True):
+        after |= same & Q(**{f"{name}__{how}": bound})
+        same &= Q(**{name: bound})
+    return Q(**{f"{names[0]}__{how}e": bounds[0]}) & after
+
+
+def _bound(field: "Field[Any, Any]", value: str | int) -> object:
+    if isinstance(field, DateTimeField):
+        return Value(value, output_field=TextField())
+    if isinstance(field, UUIDField):
+        try:
+            return UUID(str(value))
+        except ValueError:
+            raise RequestError("api.cursor") from None
+    return value
