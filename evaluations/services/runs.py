@@ -55,6 +55,7 @@ from evaluations.promptfoo.templates import free_template
 from evaluations.selectors.comparisons import as_stored, compare_run
 from evaluations.selectors.summaries import summarise_evaluation
 from evaluations.services.store import LEASE, DatabaseStore, retry_while_unavailable
+from evaluations.services.webhooks import tell_of_end
 from evaluations.stored import RunSettings, Summary, Target
 from prompts import interface as prompts
 
@@ -306,6 +307,8 @@ def finish_run(run: Run, ending: RunOutcome) -> Run:
             row.started_at, row.finished_at = run.started_at, now
             row.error = ending.message if ending.status == EndStatus.FAILED else ""
             row.save(update_fields=ENDED)
+        if still_ours and not lost:
+            tell_of_end(run, str(fields["status"]))
     if still_ours:
         return _with(run, fields)
     run.refresh_from_db()
@@ -332,9 +335,12 @@ def cancel_run(run_id: UUID | str) -> Run:
     run = find_row(Run, run_id)
     if run.is_open:
         run.cancel_requested = True
-        if _is_free(run):
+        is_free = _is_free(run)
+        if is_free:
             run.status, run.message, run.worker = Run.Status.CANCELLED, "the run was cancelled", ""
         run.save(update_fields={"cancel_requested", "status", "message", "worker"})
+        if is_free:
+            tell_of_end(run, str(run.status))
     return run
 
 

@@ -22,6 +22,7 @@ from prompts.services.contracts import refuse_problems
 from prompts.services.events import announce
 from prompts.services.labels import SYSTEM, move_label
 from prompts.services.prompts import edit_prompt, new_version
+from prompts.services.webhooks import tell_of_versions
 
 __all__ = ["archive_rows", "list_records", "restore_archive"]
 
@@ -135,6 +136,7 @@ def _create(row: Archived) -> Prompt:
     prompt.variables, prompt.includes = versions[-1].variables, versions[-1].includes
     prompt.save(force_insert=True)
     PromptVersion.objects.bulk_create(versions)
+    tell_of_versions(versions, actor="import")
     if prompt.status != Prompt.Status.DRAFT:
         announce([prompt], kind=PromptEvent.Kind.STATUS, actor="import", after=prompt.status)
     return prompt
@@ -155,6 +157,7 @@ def _update(prompt: Prompt, row: Archived, author: str) -> bool:
             )
     if new:
         PromptVersion.objects.bulk_create(new)
+        tell_of_versions(new, actor=author)
         newest = new[-1]
         wording = {**_wording(row.versions[-1]), "variables": newest.variables}
         # Not `edit_prompt`: it would make one version more of the newest one's wording.

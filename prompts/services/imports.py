@@ -30,6 +30,7 @@ from prompts.services.prompts import (
     free_names,
     new_prompt,
 )
+from prompts.services.webhooks import tell_of_versions
 
 __all__ = ["ON_DUPLICATE", "ImportCounts", "ImportOptions", "import_rows"]
 
@@ -357,6 +358,7 @@ class _Writing(_Importing):
         Prompt.objects.bulk_create(self._new)
         versions = [build_version(prompt, author=self.options.author) for prompt in self._new]
         PromptVersion.objects.bulk_create(versions)
+        tell_of_versions(versions, actor=self.options.author)
         if self.options.status not in {None, Prompt.Status.DRAFT}:
             announce(
                 self._new,

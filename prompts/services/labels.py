@@ -24,6 +24,7 @@ from prompts.models import LabelRule, Prompt, PromptEvent, PromptLabel, PromptVe
 from prompts.naming import validate_label
 from prompts.releases_cache import forget_releases
 from prompts.services.events import announce
+from prompts.services.webhooks import describe_move, tell_of_moves, tell_of_refusals
 
 __all__ = [
     "SYSTEM",
@@ -76,17 +77,22 @@ class GateRefusedError(ApplicationError):
     """Checks did not pass.
 
     Attributes:
+        candidate: the version that was to be released.
         verdicts: what each of them said.
     """
 
     def __init__(
-        self, code: str, verdicts: Iterable[extensions.Verdict] = (), **params: Any
+        self,
+        code: str,
+        candidate: extensions.Candidate,
+        verdicts: Iterable[extensions.Verdict],
+        **params: Any,
     ) -> None:
         super().__init__(code, **params)
+        self.candidate = candidate
         self.verdicts = tuple(verdicts)
 
 
-@transaction.atomic
 def move_label(
     *,
     prompt_id: UUID | str,
@@ -112,6 +118,18 @@ def move_label(
         LabelProtectedError: the mover may not.
         GateRefusedError: a check fails.
     """
+    try:
+        with transaction.atomic():
+            return _move(prompt_id, label, number, mover, reason.strip(), override=override)
+    except GateRefusedError as error:
+        # After what was begun is undone: what is told of the refusal would be undone with it.
+        tell_of_refusals([(error.candidate, error.verdicts)], actor=mover.name)
+        raise
+
+
+def _move(
+    prompt_id: UUID | str, label: str, number: int, mover: Actor, reason: str, *, override: bool
+) -> PromptLabel:
     prompt = find_row(Prompt, prompt_id)
     rule = check_mover(label, mover)
     version = PromptVersion.objects.filter(prompt=prompt, number=number).first()
@@ -120,8 +138,8 @@ def move_label(
     standing = _standing(prompt, label)
     if standing is not None and standing.version_id == version.pk:
         return standing
-    details = pass_gate(prompt, version, label, rule, mover, reason.strip(), override=override)
-    _announce(prompt, label, standing, str(number), mover, reason, details)
+    details = pass_gate(prompt, version, label, rule, mover, reason, override=override)
+    _announce(prompt, label, standing, version, mover, reason, details)
     return _stand(prompt, label, standing, version)
 
 
@@ -148,7 +166,7 @@ def remove_label(
     if standing is None:
         raise NotFoundError("label.missing", name=prompt.name, label=label)
     _need_reason(rule, reason)
-    _announce(prompt, label, standing, "", mover, reason, {})
+    _announce(prompt, label, standing, None, mover, reason, {})
     standing.delete()
     forget_releases()
 
@@ -217,7 +235,7 @@ def roll_back_label(
     if rule.needs_checks:
         details["checks_skipped"] = True
     why = reason.strip() or _rolled_back_from(step.current)
-    _announce(prompt, label, standing, str(step.target), mover, why, details)
+    _announce(prompt, label, standing, version, mover, why, details)
     return _stand(prompt, label, standing, version)
 
 
@@ -313,16 +331,15 @@ def pass_gate(
     """
     if not rule.needs_checks:
         return {}
-    verdicts = extensions.run_checks(
-        extensions.Candidate(
-            prompt_id=prompt.pk,
-            version_id=version.pk,
-            name=prompt.name,
-            number=version.number,
-            content_hash=version.content_hash,
-            label=label,
-        )
+    candidate = extensions.Candidate(
+        prompt_id=prompt.pk,
+        version_id=version.pk,
+        name=prompt.name,
+        number=version.number,
+        content_hash=version.content_hash,
+        label=label,
     )
+    verdicts = extensions.run_checks(candidate)
     checks: dict[str, list[object]] = {}
     failed: list[extensions.Verdict] = []
     reasons: list[str] = []
@@ -335,7 +352,9 @@ def pass_gate(
         return {"checks": checks}
     why = "; ".join(reasons)
     if not override:
-        raise GateRefusedError("label.gate", failed, label=label, number=version.number, why=why)
+        raise GateRefusedError(
+            "label.gate", candidate, failed, label=label, number=version.number, why=why
+        )
     if not mover.may_override:
         raise LabelProtectedError("label.override-permission")
     if not reason:
@@ -347,14 +366,14 @@ def _announce(
     prompt: Prompt,
     label: str,
     standing: PromptLabel | None,
-    after: str,
+    version: PromptVersion | None,
     mover: Actor,
     reason: str,
     details: dict[str, Any],
 ) -> None:
-    before = ""
-    if standing is not None:
-        before = str(standing.version.number)
+    """Write a move into the history, and tell webhooks of it; without a version it is a removal."""
+    before = str(standing.version.number) if standing else ""
+    after = str(version.number) if version else ""
     announce(
         [prompt],
         kind=PromptEvent.Kind.LABEL,
@@ -365,3 +384,5 @@ def _announce(
         after=after,
         details=details,
     )
+    move = describe_move(prompt, label, standing, version, details)
+    tell_of_moves([move], actor=mover.name)

@@ -3,7 +3,7 @@
 What one prompt is refused stops none of the others; who calls shows the refusals.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -17,7 +17,8 @@ from core.services import check_fields
 from prompts.models import Prompt, PromptEvent, PromptLabel, PromptVersion
 from prompts.releases_cache import forget_releases
 from prompts.services.events import announce, check_reason, describe_changes
-from prompts.services.labels import SYSTEM, Actor, check_mover, pass_gate
+from prompts.services.labels import SYSTEM, Actor, GateRefusedError, check_mover, pass_gate
+from prompts.services.webhooks import Refusal, describe_move, tell_of_moves, tell_of_refusals
 
 __all__ = ["Changes", "add_tags", "delete_prompts", "label_newest", "restore_prompts"]
 
@@ -86,6 +87,7 @@ def label_newest(
     events: list[PromptEvent] = []
     new: list[PromptLabel] = []
     moved: list[PromptLabel] = []
+    told: list[dict[str, object]] = []
     refused: list[tuple[Prompt, ApplicationError]] = []
     for prompt in prompts:
         version = versions[prompt.pk]
@@ -98,6 +100,7 @@ def label_newest(
             refused.append((prompt, error))
             continue
         events.append(_build_move(prompt, row, version, label, mover, reason, details))
+        told.append(describe_move(prompt, label, row, version, details))
         if row is None:
             new.append(PromptLabel(prompt=prompt, name=label, version=version))
         else:
@@ -107,9 +110,17 @@ def label_newest(
     PromptEvent.objects.bulk_create(events)
     PromptLabel.objects.bulk_create(new)
     PromptLabel.objects.bulk_update(moved, ["version"])
+    tell_of_moves(told, actor=mover.name)
+    tell_of_refusals(_list_refusals(error for _prompt, error in refused), actor=mover.name)
     if events:
         forget_releases()
     return Changes(changed=len(events), refused=refused)
+
+
+def _list_refusals(errors: Iterable[ApplicationError]) -> Iterator[Refusal]:
+    for error in errors:
+        if isinstance(error, GateRefusedError):
+            yield error.candidate, error.verdicts
 
 
 def _build_move(

@@ -22,6 +22,7 @@ from prompts.naming import make_name, number_name
 from prompts.releases_cache import forget_releases
 from prompts.services.contracts import refuse_problems, resolve_includes
 from prompts.services.events import announce, describe_changes
+from prompts.services.webhooks import tell_of_versions
 
 __all__ = [
     "EDITABLE",
@@ -116,6 +117,7 @@ def create_prompt(*, title: str, content: str, author: str = "", **fields: Any) 
     version = new_version(prompt, author=author, change_note=change_note)
     prompt.save(force_insert=True)
     version.save(force_insert=True)
+    tell_of_versions([version], actor=author)
     if prompt.status != Prompt.Status.DRAFT:
         announce([prompt], kind=PromptEvent.Kind.STATUS, actor=author, after=prompt.status)
     forget_releases()
@@ -216,7 +218,9 @@ def _save_changes(
         check_name_is_free(prompt)
     if changed & set(WORDING_FIELDS):
         prompt.current_version += 1
-        new_version(prompt, author=author, change_note=change_note).save(force_insert=True)
+        version = new_version(prompt, author=author, change_note=change_note)
+        version.save(force_insert=True)
+        tell_of_versions([version], actor=author)
         changed = changed | {"current_version"}
     _announce_changes(prompt, before, changed, actor=author, reason=change_note)
     prompt.save(update_fields=changed)

@@ -35,10 +35,13 @@ def announce(*, event_type: str, data: Mapping[str, object]) -> None:
 
 
 def announce_many(*, event_type: str, data: Iterable[Mapping[str, object]]) -> None:
-    """Tell the endpoints of several events of one type, with as few statements as possible."""
-    events = list(data)
-    if not events or not is_anybody_subscribed(event_type):
+    """Tell the endpoints of several events of one type, with as few statements as possible.
+
+    `data` is read only where somebody is subscribed.
+    """
+    if not is_anybody_subscribed(event_type):
         return
+    events = list(data)
     endpoints = []
     for endpoint in WebhookEndpoint.objects.filter(enabled=True).only("event_types"):
         if event_type in endpoint.event_types:
