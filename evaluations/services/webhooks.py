@@ -36,7 +36,8 @@ def tell_of_end(run: Run, status: str) -> None:
 def _describe_column(row: Evaluation) -> dict[str, object]:
     figures = row.figures
     return {
-        "label": row.label,
+        # Of a file's prompt the label begins with its text.
+        "label": row.label if row.prompt_id else None,
         "prompt_id": str(row.prompt_id) if row.prompt_id else None,
         "version": row.version.number if row.version else None,
         "model": Target.read(row.target).model,
