@@ -52,7 +52,6 @@ INSTALLED_APPS = [
     "corsheaders",
     "csp",
     "django_tasks",
-    "dmr",
     "autoforge",
     "core",
     "core.events",
@@ -310,11 +309,22 @@ PERMISSIONS_POLICY: dict[str, list[str]] = {
 CORS_ALLOWED_ORIGINS = [origin for origin in ENVIRONMENT.cors_origins if origin != "*"]
 CORS_ALLOW_ALL_ORIGINS = "*" in ENVIRONMENT.cors_origins
 CORS_ALLOW_CREDENTIALS = ENVIRONMENT.cors_credentials
-CORS_URLS_REGEX = r"^/(api|health)/"  # the admin is for people of this origin
+CORS_URLS_REGEX = r"^/((api|health|v1)/|mcp$)"  # the admin is for people of this origin
+CORS_ALLOW_HEADERS = [
+    *("accept", "accept-language", "authorization", "content-type", "x-request-id"),
+    *("if-match", "if-none-match", "idempotency-key", "last-event-id"),
+    *("mcp-protocol-version", "mcp-method", "mcp-name", "mcp-session-id"),
+    *("x-langfuse-public-key", "x-langfuse-sdk-name", "x-langfuse-sdk-version"),
+]
+CORS_EXPOSE_HEADERS = [
+    *("ETag", "Location", "Retry-After", "X-Request-ID", "Content-Disposition"),
+    *("RateLimit", "RateLimit-Policy", "Idempotency-Replayed"),
+]
 
 # --- HTTP API -------------------------------------------------------------------------------------
 
 # Answers are made of typed structs; tests hold them to the OpenAPI document (schemathesis).
+API_PATHS = ("/api/", "/v1/", "/mcp")  # what is answered here is for programs
 DMR_SETTINGS = {"validate_responses": False}
 
 # --- Services -------------------------------------------------------------------------------------
@@ -324,6 +334,7 @@ CLERK_PUBLIC_KEY = ENVIRONMENT.clerk_public_key
 CLERK_AUTHORIZED_PARTIES = ENVIRONMENT.clerk_authorized_parties
 CLERK_ROLES = ENVIRONMENT.clerk_roles
 CLERK_DEFAULT_ROLE = ENVIRONMENT.clerk_default_role
+CLERK_ORGANIZATION = ENVIRONMENT.clerk_organization
 JWT_SECRET_KEY = ENVIRONMENT.jwt_secret_key
 JWT_ALGORITHM = ENVIRONMENT.jwt_algorithm
 JWT_ACCESS_TOKEN_EXPIRE_MINUTES = ENVIRONMENT.jwt_access_token_expire_minutes

@@ -16,12 +16,20 @@ SENTENCES: Final = register(
             "the Authorization header is not valid Basic authentication; send Base64 of "
             "“user:key” with the API key as the password"
         ),
+        "access.inactive": gettext_noop("your account is deactivated here; ask an administrator"),
         "access.key-mistyped": gettext_noop(
             "the API key is incomplete or mistyped; copy the whole key, which begins with af_"
+        ),
+        "access.key-of-token": gettext_noop(
+            "the API key of this access token is revoked or expired; get a new token with "
+            "another key"
         ),
         "access.key-unknown": gettext_noop(
             "the API key is unknown, revoked or expired; create one with “manage.py api_key "
             "create” or in the admin"
+        ),
+        "access.long-subject": gettext_noop(
+            "the ID of your account is longer than %(limit)d characters"
         ),
         "access.may-not": gettext_noop(
             "the role %(role)s does not have the permission %(permission)s"
@@ -29,6 +37,16 @@ SENTENCES: Final = register(
         "access.no-credentials": gettext_noop(
             "this request needs an API key; send it as “Authorization: Bearer af_…”"
         ),
+        "access.no-role": gettext_noop(
+            "you have no role here; ask an administrator to add you to the organization, or to "
+            "set CLERK_DEFAULT_ROLE"
+        ),
+        "access.only-keys": gettext_noop("an access token can only be issued to an API key"),
+        "access.organization-not-set": gettext_noop(
+            "this installation belongs to no organization; set CLERK_ORGANIZATION to the ID of "
+            "yours, or switch to your personal account"
+        ),
+        "access.other-organization": gettext_noop("there is nothing here for your organization"),
         "access.scheme": gettext_noop(
             "the Authorization header must be “Bearer” with an API key or a token, or “Basic” "
             "with an API key as the password"
@@ -38,13 +56,13 @@ SENTENCES: Final = register(
             "token that is known here"
         ),
         "api.bad-request": gettext_noop("the request cannot be read: %(what)s"),
+        "api.body-over-limit": gettext_noop(
+            "the body of the request is larger than %(limit)s, which is the limit here"
+        ),
         "api.body-too-large": gettext_noop("the body of the request is too large"),
         "api.cursor": gettext_noop(
             "the cursor does not belong to this list; use next_cursor of the page before, "
             "unchanged, or leave it out to begin again"
-        ),
-        "api.database-away": gettext_noop(
-            "the database cannot be used at the moment; nothing was changed; try again later"
         ),
         "api.field-missing": gettext_noop("%(name)s is required"),
         "api.field-type": gettext_noop("must be %(wanted)s, not %(got)s"),
@@ -75,6 +93,10 @@ SENTENCES: Final = register(
         "api.method": gettext_noop("%(method)s is not allowed here; allowed methods: %(allowed)s"),
         "api.no-operation": gettext_noop(
             "there is no such operation; /api/openapi.json lists them all"
+        ),
+        "api.error": gettext_noop(
+            "an error occurred on the server; its cause is in the log, under the X-Request-ID of "
+            "this answer"
         ),
         "api.not-acceptable": gettext_noop(
             "the answer is application/json, which the Accept header excludes"

@@ -13,26 +13,27 @@ from msgspec import json
 
 from autoforge import __version__
 from autoforge.api.me import Me
-from core.api.problems import make_problem
+from autoforge.api.tokens import Tokens
+from core.api.problems import make_problem, send_problem
 from core.sentences import Sentence
 from evaluations.api import ROUTES as EVALUATION_ROUTES
 from prompts.api import ROUTES as PROMPT_ROUTES
 
 __all__ = ["ROUTER", "urlpatterns"]
 
-ROUTER: Final = Router(
-    "api/v1/", [path("me", Me.as_view(), name="me"), *PROMPT_ROUTES, *EVALUATION_ROUTES]
-)
+ROUTES = [
+    path("me", Me.as_view(), name="me"),
+    path("tokens", Tokens.as_view(), name="tokens"),
+    *PROMPT_ROUTES,
+    *EVALUATION_ROUTES,
+]
+ROUTER: Final = Router("api/v1/", ROUTES)
 
 
 def not_found(request: HttpRequest) -> HttpResponse:
     """Answer what is under /api/ and no operation with a problem."""
     problem = make_problem(HTTPStatus.NOT_FOUND, Sentence("api.no-operation"))
-    return HttpResponse(
-        json.encode(problem),
-        status=HTTPStatus.NOT_FOUND,
-        content_type="application/problem+json",
-    )
+    return send_problem(problem)
 
 
 @lru_cache(maxsize=1)

@@ -74,6 +74,8 @@ class Environment:
     """Role of an organization at Clerk → role here."""
     clerk_default_role: str | None
     """Role of a person without an organization; None: none."""
+    clerk_organization: str | None
+    """ID of the organization at Clerk that this installation belongs to; None: of none."""
     jwt_secret_key: str | None = field(repr=False)
     """Signs access tokens; None: there are none."""
     jwt_algorithm: str

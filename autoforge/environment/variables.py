@@ -337,6 +337,17 @@ SIGN_IN = (
         group="Sign-in",
     ),
     Variable(
+        name="CLERK_ORGANIZATION",
+        kind="text",
+        allowed="the ID of an organization at Clerk",
+        example="org_2abc",
+        description=(
+            "The organization that this installation belongs to. Users of others see nothing; "
+            "if not set, nobody can use an organization."
+        ),
+        group="Sign-in",
+    ),
+    Variable(
         name="JWT_SECRET_KEY",
         kind="secret",
         secret=True,

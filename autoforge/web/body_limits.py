@@ -9,6 +9,7 @@ it is not (ASGI, and there also as the pieces come, for who does not say a lengt
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
+from http import HTTPStatus
 from io import BytesIO
 from typing import Any, Final
 
@@ -23,6 +24,10 @@ from django.template.defaultfilters import filesizeformat
 from django.urls import resolve
 from django.utils.deprecation import MiddlewareMixin
 
+from core.access.authentication import authenticate
+from core.api.problems import is_api, make_problem, send_problem
+from core.errors import ApplicationError
+from core.sentences import Sentence
 from core.uploads import ANONYMOUS_BYTES, FORM_BYTES, LARGEST_BYTES, MEBIBYTE
 
 __all__ = [
@@ -56,7 +61,7 @@ class BodyLimitMiddleware(MiddlewareMixin):
         size = int(refused or _length(request.META.get("CONTENT_LENGTH")))
         if size <= ANONYMOUS_BYTES:  # the user is not asked for: it may cost two queries
             return None
-        is_known = request.user.is_authenticated
+        is_known = _is_known(request)
         limit = find_limit(view, is_known=is_known)
         if size <= limit and refused is None:
             return None
@@ -65,6 +70,9 @@ class BodyLimitMiddleware(MiddlewareMixin):
             if _reads_the_rest(request):
                 most_bytes = size
             _discard(request, most_bytes)
+        if is_api(request):
+            sentence = Sentence("api.body-over-limit", limit=filesizeformat(limit))
+            return send_problem(make_problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, sentence))
         context = {
             "size": filesizeformat(size),
             "limit": filesizeformat(limit),
@@ -79,6 +87,17 @@ def find_limit(view: object, *, is_known: bool) -> int:
     if not is_known:
         return ANONYMOUS_BYTES
     return int(getattr(view, "body_limit_bytes", FORM_BYTES))
+
+
+def _is_known(request: HttpRequest) -> bool:
+    """Whether the person has logged in, or the program has a key that is good."""
+    if not is_api(request):
+        return bool(request.user.is_authenticated)
+    try:
+        authenticate(request)
+    except ApplicationError:
+        return False
+    return True
 
 
 def _length(text: str | None) -> int:
@@ -204,4 +223,5 @@ def _ask_limit(scope: Message) -> int:
     except Http404:
         return ANONYMOUS_BYTES
     SessionMiddleware(lambda _request: HttpResponse()).process_request(request)
-    return find_limit(match.func, is_known=get_user(request).is_authenticated)
+    request.user = get_user(request)
+    return find_limit(match.func, is_known=_is_known(request))

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from http import HTTPStatus
 from typing import Final
 
 from django.db import Error as DatabaseError
@@ -10,8 +11,9 @@ from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 from django.views.defaults import server_error as django_server_error
 
-from autoforge.web.body_limits import CONTENT_TOO_LARGE
+from core.api.problems import is_api, make_problem, send_problem
 from core.database.outages import Outage, OutageKind, find_outage
+from core.sentences import Sentence
 from django_hrana import driver
 
 __all__ = ["content_too_large", "database_unavailable", "server_error"]
@@ -59,13 +61,16 @@ TOO_LARGE: Final = _(
     "The database accepts less than 5 MiB for all fields of an entry together; "
     "nothing was saved. Go back and split it."
 )
-UNAVAILABLE: Final = 503
 RETRY_AFTER_SECONDS: Final = 10
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer 503 with one sentence where the database has a bad day, else 500."""
-    return database_unavailable(request, sys.exc_info()[1]) or django_server_error(request)
+    answer = database_unavailable(request, sys.exc_info()[1])
+    if answer is None and is_api(request):
+        sentence = Sentence("api.error")
+        answer = send_problem(make_problem(HTTPStatus.INTERNAL_SERVER_ERROR, sentence))
+    return answer or django_server_error(request)
 
 
 def database_unavailable(request: HttpRequest, error: BaseException | None) -> HttpResponse | None:
@@ -78,7 +83,7 @@ def database_unavailable(request: HttpRequest, error: BaseException | None) -> H
     if not cause:
         return None
     logger.error("The database cannot be used: %s", cause)
-    response = render(request, "503.html", {"sentence": sentence}, status=UNAVAILABLE)
+    response = _say(request, "503.html", sentence, HTTPStatus.SERVICE_UNAVAILABLE)
     response["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
 
@@ -91,7 +96,14 @@ def content_too_large(request: HttpRequest, error: DatabaseError) -> HttpRespons
     """
     if not isinstance(error.__cause__, driver.TooLarge):
         return None
-    return render(request, "413.html", {"sentence": TOO_LARGE}, status=CONTENT_TOO_LARGE)
+    return _say(request, "413.html", TOO_LARGE, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+
+
+def _say(request: HttpRequest, template: str, sentence: object, status: HTTPStatus) -> HttpResponse:
+    """Answer with a sentence: on a page for people, as a problem for programs."""
+    if is_api(request):
+        return send_problem(make_problem(status, Sentence.verbatim(str(sentence))))
+    return render(request, template, {"sentence": sentence}, status=status)
 
 
 def _sentence_for(error: BaseException | None) -> tuple[object, str]:

@@ -17,6 +17,7 @@ from django.utils.deprecation import MiddlewareMixin
 
 from autoforge.web.error_pages import content_too_large, database_unavailable
 from core import bounded
+from core.api.problems import is_api
 
 __all__ = [
     "ContentSecurityPolicyMiddleware",
@@ -71,7 +72,10 @@ class LanguageMiddleware(LocaleMiddleware):
     """The language that the person chose, else LANGUAGE_CODE where set, else the browser's."""
 
     def process_request(self, request: HttpRequest) -> None:
-        """Activate the language of `request`."""
+        """Activate the language of `request`; a program is answered in the one that it asks for."""
+        if is_api(request):
+            super().process_request(request)
+            return
         if settings.LANGUAGE_IS_SET and settings.LANGUAGE_COOKIE_NAME not in request.COOKIES:
             translation.activate(settings.LANGUAGE_CODE)
             request.LANGUAGE_CODE = translation.get_language()

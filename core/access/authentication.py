@@ -10,6 +10,7 @@ import binascii
 import logging
 import threading
 import time
+from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
@@ -20,9 +21,13 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from core.access.callers import Caller
+from core.access.clerk import get_verifier
 from core.access.known import remember_caller
 from core.access.models import ApiKey
-from core.access.secrets import PREFIX, hash_key, is_well_formed
+from core.access.people import find_person
+from core.access.secrets import hash_key, is_well_formed
+from core.access.tokens import verify as verify_token
+from core.access.unverified import kind as kind_of_token
 from core.errors import ApplicationError
 
 __all__ = ["NotAuthenticatedError", "authenticate", "find_caller_of_key"]
@@ -43,10 +48,24 @@ def authenticate(request: HttpRequest) -> Caller:
 
     Raises:
         NotAuthenticatedError: nobody that is known.
+        NotFoundError: a person who works in another organization.
+        PersonRefusedError: a person without a role here.
+        TokenCannotBeChecked: the identity provider is away.
+        TokenRefused: a token that is not accepted.
+        TokensNotConfigured: a setting is missing, so that no token can be checked.
     """
     secret = _read_secret(request.META.get("HTTP_AUTHORIZATION", ""))
-    if not secret.startswith(PREFIX):
-        raise NotAuthenticatedError("access.unknown-credentials")
+    kind = kind_of_token(secret)
+    if kind == "key":
+        return _authenticate_key(secret)
+    if kind == "access":
+        return _authenticate_token(secret)
+    if kind == "clerk":
+        return find_person(get_verifier().verify(secret))
+    raise NotAuthenticatedError("access.unknown-credentials")
+
+
+def _authenticate_key(secret: str) -> Caller:
     if not is_well_formed(secret):
         raise NotAuthenticatedError("access.key-mistyped")
     digest = hash_key(secret)
@@ -55,6 +74,15 @@ def authenticate(request: HttpRequest) -> Caller:
         raise NotAuthenticatedError("access.key-unknown")
     _record_use(caller)
     return caller
+
+
+def _authenticate_token(token: str) -> Caller:
+    """Return the caller of an access token: what its key may now, as long as there is the key."""
+    claims = verify_token(token)
+    caller = find_caller_of_key(UUID(claims.key_id))
+    if caller is None:
+        raise NotAuthenticatedError("access.key-of-token")
+    return replace(caller, kind="token")
 
 
 def find_caller_of_key(key_id: UUID) -> Caller | None:

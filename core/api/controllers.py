@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar, Final, Self, TypeVar, cast
 
-import msgspec
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from dmr import Controller, HeaderSpec, ResponseSpec, validate
@@ -32,6 +31,7 @@ from core.access.authentication import authenticate
 from core.access.callers import Caller
 from core.api.limits import count_request
 from core.api.problems import (
+    PROBLEM_JSON,
     FieldProblem,
     ForbiddenError,
     Problem,
@@ -39,13 +39,14 @@ from core.api.problems import (
     find_byte,
     make_problem,
     problem_of,
+    send_problem,
 )
 from core.sentences import Sentence
 
 __all__ = ["ETAG", "PERMISSION", "BaseController", "caller_of", "operation"]
 
 PERMISSION: Final = "x-permission"
-PROBLEM_JSON: Final = MsgspecJsonRenderer("application/problem+json")
+PROBLEM_RENDERER: Final = MsgspecJsonRenderer(PROBLEM_JSON)
 RETRY_SECONDS: Final = 10
 # What every operation may answer. Pages of other statuses are named by the operation.
 COMMON: Final = (
@@ -84,7 +85,7 @@ def operation(
             ResponseSpec(
                 Problem,
                 status_code=problem,
-                limit_to_content_types={PROBLEM_JSON.content_type},
+                limit_to_content_types={PROBLEM_JSON},
                 description=problem.phrase,
             )
         )
@@ -164,7 +165,7 @@ class BaseController(Controller[MsgspecSerializer]):
     error_model: ClassVar[Any] = Problem
     auth: ClassVar[Sequence[SyncAuth]] = (CallerAuth(),)
     parsers: ClassVar[Any] = (StrictJsonParser(),)
-    renderers: ClassVar[Any] = (MsgspecJsonRenderer(), PROBLEM_JSON)
+    renderers: ClassVar[Any] = (MsgspecJsonRenderer(), PROBLEM_RENDERER)
 
     @property
     def caller(self) -> Caller:
@@ -200,12 +201,7 @@ class BaseController(Controller[MsgspecSerializer]):
         allowed = ", ".join(sorted(self.api_endpoints))
         sentence = Sentence("api.method", method=method, allowed=allowed)
         problem = make_problem(HTTPStatus.METHOD_NOT_ALLOWED, sentence)
-        return HttpResponse(
-            msgspec.json.encode(problem),
-            status=HTTPStatus.METHOD_NOT_ALLOWED,
-            content_type=PROBLEM_JSON.content_type,
-            headers={"Allow": allowed},
-        )
+        return send_problem(problem, {"Allow": allowed})
 
     def handle_error(
         self, endpoint: Endpoint, controller: Controller[BaseSerializer], exc: Exception
@@ -218,16 +214,14 @@ class BaseController(Controller[MsgspecSerializer]):
 
     def answer_problem(self, problem: Problem) -> HttpResponse:
         """Return the answer that carries a problem."""
-        headers = {"Cache-Control": "no-store"}
+        headers = {}
         if problem.status == HTTPStatus.UNAUTHORIZED:
             headers["WWW-Authenticate"] = CallerAuth().www_authenticate_challenge
         if problem.status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
             allowance = getattr(self.request, "allowance", None)
             seconds = allowance.reset_seconds if allowance else RETRY_SECONDS
             headers["Retry-After"] = str(seconds)
-        return self.to_error(
-            problem, status_code=HTTPStatus(problem.status), headers=headers, renderer=PROBLEM_JSON
-        )
+        return send_problem(problem, headers)
 
     def _library_problem(self, error: str | Exception) -> Problem | None:
         if isinstance(error, ValidationError):

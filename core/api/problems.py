@@ -12,11 +12,13 @@ from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
+from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
-from django.db import Error as DatabaseError
+from django.http import HttpRequest, HttpResponse
 
 from core.access.authentication import NotAuthenticatedError
-from core.database.outages import find_outage
+from core.access.people import PersonRefusedError
+from core.access.token_errors import TokenCannotBeChecked, TokenRefused, TokensNotConfigured
 from core.errors import (
     ApplicationError,
     ImmutableRowError,
@@ -27,6 +29,7 @@ from core.errors import (
 from core.sentences import CodedError, Sentence
 
 __all__ = [
+    "PROBLEM_JSON",
     "FieldProblem",
     "ForbiddenError",
     "LimitReachedError",
@@ -36,11 +39,14 @@ __all__ = [
     "RequestError",
     "describe_mismatch",
     "find_byte",
+    "is_api",
     "make_problem",
     "problem_of",
     "register_problem",
+    "send_problem",
 ]
 
+PROBLEM_JSON: Final = "application/problem+json"
 TYPE: Final = "tag:autoforge,2026:"
 # What msgspec says of a value that does not fit its type, always in English: taken apart here, so
 # that it is said in the reader's language and with the field's name apart.
@@ -127,6 +133,10 @@ class LimitReachedError(ApplicationError):
 
 STATUSES: Final[dict[type[BaseException], HTTPStatus]] = {
     NotAuthenticatedError: HTTPStatus.UNAUTHORIZED,
+    TokenRefused: HTTPStatus.UNAUTHORIZED,
+    TokenCannotBeChecked: HTTPStatus.SERVICE_UNAVAILABLE,
+    TokensNotConfigured: HTTPStatus.UNAUTHORIZED,
+    PersonRefusedError: HTTPStatus.FORBIDDEN,
     ForbiddenError: HTTPStatus.FORBIDDEN,
     NotFoundError: HTTPStatus.NOT_FOUND,
     StaleEditError: HTTPStatus.CONFLICT,
@@ -168,9 +178,6 @@ def problem_of(error: BaseException) -> Problem | None:
         status = STATUSES.get(kind)
         if status is not None:
             return _describe(error, status)
-    if isinstance(error, DatabaseError) and find_outage(error) is not None:
-        sentence = Sentence("api.database-away")
-        return make_problem(HTTPStatus.SERVICE_UNAVAILABLE, sentence)
     if isinstance(error, RequestDataTooBig):
         sentence = Sentence("api.body-too-large")
         return make_problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, sentence)
@@ -194,6 +201,21 @@ def make_problem(
         code=code,
         errors=errors or [],
         extra=dict(extra or {}),
+    )
+
+
+def is_api(request: HttpRequest) -> bool:
+    """Whether a request is for programs, who read problems and no pages."""
+    return request.path_info.startswith(settings.API_PATHS)
+
+
+def send_problem(problem: Problem, headers: Mapping[str, str] | None = None) -> HttpResponse:
+    """Return the answer that carries a problem."""
+    return HttpResponse(
+        msgspec.json.encode(problem),
+        status=problem.status,
+        content_type=PROBLEM_JSON,
+        headers={"Cache-Control": "no-store", **(headers or {})},
     )
 
 
