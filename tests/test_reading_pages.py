@@ -125,6 +125,25 @@ def test_placeholders_are_read_and_compared(viewer):
     assert "<ins>会話</ins>" in compared
 
 
+def test_parts_are_read_and_compared(viewer):
+    image = {"type": "image", "url": "data:image/png;base64,iVBORw=="}
+    parts = [{"type": "text", "text": "これは"}, image]
+    chat = services.create_prompt(
+        title="写真", content=json.dumps([{"role": "user", "content": parts}]), kind="chat"
+    )
+    html = page_of(viewer, chat)
+    assert "これは\n\n[image data:image/png, 6 bytes, sha256 " in html
+    assert "iVBORw" not in html
+    image["url"] = "https://example.com/<b>.png"
+    services.edit_prompt(
+        prompt_id=chat.pk, content=json.dumps([{"role": "user", "content": parts}])
+    )
+    compared = viewer.get(reverse("admin:prompts_prompt_diff", args=[chat.pk])).content.decode()
+    assert "https://example.com/&lt;b&gt;.png" in compared.replace("<ins>", "").replace(
+        "</ins>", ""
+    )
+
+
 def test_line_breaks_are_kept_and_signs_are_escaped(viewer, rows):
     assert "一行目\n  二行目 &lt;b&gt;" in page_of(viewer, rows[1])
     for row in (rows[4], rows[5], rows[7]):

@@ -1,6 +1,5 @@
 """Rendering over HTTP: released versions with values, and wordings that are not saved."""
 
-from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any, Literal
 
@@ -43,7 +42,7 @@ class Render(BaseController):
             content_hash=prompt.content_hash,
             kind=prompt.kind,  # type: ignore[arg-type]  # text or chat
             text=rendered.text,
-            messages=[asdict(message) for message in rendered.messages],
+            messages=[message.as_json() for message in rendered.messages],
             config=dict(prompt.config),
         )
         return self.to_response(body, status_code=HTTPStatus.OK)

@@ -279,6 +279,34 @@ def test_a_chat_goes_over_the_wire_as_messages(admin):
     assert problem(broken, 422)["errors"][0]["field"] == "content"
 
 
+def test_placeholders_and_parts_go_over_the_wire(admin):
+    image = {"type": "image", "url": "https://example.com/{{ name }}.png"}
+    messages = [
+        {"type": "placeholder", "name": "history"},
+        {"role": "user", "content": [{"type": "text", "text": "Look:"}, image]},
+    ]
+    contract = [{"name": "name", "type": "text"}]
+    made = admin.post(
+        "prompts",
+        {"name": "look", "content": messages, "syntax": "mustache", "variables": contract},
+    )
+    assert made.status_code == 201, made.content
+    assert made.json()["content"] == messages
+    turn = {"role": "assistant", "content": "{{ name }}"}
+    values = {"name": "cat", "history": [turn]}
+    path = "prompts/look/-/render"
+    rendered = admin.post(path, {"label": "latest", "variables": values})
+    filled = [messages[1]["content"][0], image | {"url": "https://example.com/cat.png"}]
+    assert rendered.json()["messages"] == [turn, {"role": "user", "content": filled}]
+    for wrong, sentence in (
+        ({"history": [3]}, "placeholder “history”, message 1: a message must have only"),
+        ({"name": " "}, "message 2, part 2: the address of an image or a file must begin"),
+        ({"hist": []}, "unknown variable “hist”"),
+    ):
+        refused = admin.post(path, {"label": "latest", "variables": values | wrong})
+        assert sentence in str(problem(refused, 422))
+
+
 @pytest.mark.parametrize(
     ("body", "field", "code"),
     [

@@ -3,6 +3,7 @@
 The packages are real: a module and its metadata in a folder on the path, as pip leaves them.
 """
 
+import json
 import os
 import re
 import subprocess
@@ -16,7 +17,10 @@ from evaluations.engine.errors import SetupError, SuiteError
 from evaluations.engine.formats.assertions import parse_assertion
 from evaluations.engine.providers import PROVIDERS, ProviderSpec, make, parse_spec
 from evaluations.engine.scorers import SCORERS, check_assertion, find
-from evaluations.engine.types import Assertion
+from evaluations.engine.types import Assertion, Case
+from evaluations.models import TestResult
+from evaluations.services.planning import Plan, PlannedColumn, create_run
+from evaluations.services.runs import execute_run
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -201,6 +205,28 @@ def test_a_provider_of_a_package_is_a_kind(install):
     spec = parse_spec({"id": "shout:loud", "config": {"temperature": 1}})
     assert (spec.kind, spec.model) == ("shout", "loud")
     assert make(spec, {}).limits.concurrency == 4
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_provider_that_says_nothing_of_images_is_sent_none(install):
+    install("nice", PROVIDER, "providers", "shout = make")
+    image = {"type": "image", "url": "{{ picture }}"}
+    text = {"type": "text", "text": "what?"}
+    content = json.dumps([{"role": "user", "content": [text, image]}])
+    columns = (
+        PlannedColumn(spec=ProviderSpec(kind="shout"), text=content),
+        PlannedColumn(
+            spec=ProviderSpec(kind="shout"),
+            text=json.dumps([{"role": "user", "content": [text]}]),
+        ),
+    )
+    case = Case(name="a", variables={"picture": "https://example.com/a.png"})
+    run = execute_run(create_run(Plan(columns=columns), [(None, case)]).pk)
+    refused, answered = TestResult.objects.order_by("evaluation__position")
+    sentence = "the prompt has an image, which this model does not take; choose another model, or "
+    assert (refused.error, refused.attempts) == (f"{sentence}leave the image out", 0)
+    assert (answered.output, answered.attempts) == ("WHAT?", 1)
+    assert run.status == "completed"
 
 
 @pytest.mark.parametrize(

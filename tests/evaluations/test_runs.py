@@ -1,5 +1,6 @@
 """Runs from plan to figures: limits, resuming, errors, earlier answers, leases."""
 
+import json
 import threading
 import time
 from contextlib import closing
@@ -14,6 +15,7 @@ from django.utils import timezone
 
 from core.errors import InvalidInputError, NotFoundError
 from evaluations.adapters import spec_from_profile, spec_from_target, target_from_spec
+from evaluations.engine.files import RunFiles
 from evaluations.engine.protocol import LeaseLost
 from evaluations.engine.providers import Limits, Price, ProviderSpec
 from evaluations.engine.types import Assertion, Case
@@ -255,6 +257,77 @@ def test_missing_variables_are_errors_of_their_case(fake):
     assert run.evaluations.get().summary["errors"] == 2
     assert "cannot be rendered" in TestResult.objects.first().error
     assert not fake.counts
+
+
+LOOK = [
+    {"type": "placeholder", "name": "history"},
+    {
+        "role": "user",
+        "content": [
+            {"type": "text", "text": "What is {{ thing }}?"},
+            {"type": "image", "url": "{{ picture }}"},
+        ],
+    },
+]
+PNG = "data:image/png;base64,iVBORw=="
+
+
+def looking(name, **variables):
+    return None, Case(name=name, variables={"thing": "this", "picture": PNG} | variables)
+
+
+def test_cases_bring_images_and_conversations(fake):
+    names = ("thing", "picture")
+    prompt = create_prompt(title="Look", content=json.dumps(LOOK), kind="chat", syntax="mustache",
+                           variables=[{"name": name} for name in names])  # fmt: skip
+    column = PlannedColumn(spec=spec(fake), prompt=get_prompt(prompt.name, version=1))
+    turn = {"role": "assistant", "content": "{{ thing }}"}
+    cases = [
+        looking("with", history=[turn]),
+        looking("without"),
+        looking("bad", history="x"),
+        looking("elsewhere", picture="https://169.254.169.254/latest"),
+    ]
+    run = execute_run(create_run(plan(column), cases).pk)
+    results = {row.run_case.name: row for row in TestResult.objects.all()}
+    sent = sorted((body["messages"] for _path, _headers, body in fake.requests), key=len)
+    image = {"type": "image_url", "image_url": {"url": PNG}}
+    question = {"role": "user", "content": [{"type": "text", "text": "What is this?"}, image]}
+    assert sent == [[question], [turn, question]]
+    assert "needs a list of messages" in results["bad"].error
+    assert "169.254.169.254" in results["elsewhere"].error
+    stored = results["with"].messages
+    assert stored[0] == turn
+    assert stored[1]["content"].startswith("What is this?\n\n[image data:image/png, 6 bytes")
+    assert run.evaluations.get().summary["errors"] == 2
+    # The same request again: its answer is known.
+    again = execute_run(create_run(plan(column), cases[:2]).pk)
+    assert all(again.evaluations.get().results.values_list("cached", flat=True))
+    assert len(fake.requests) == 2
+
+
+def test_recorded_answers_are_found_by_parts(tmp_path):
+    recorded = {
+        "messages": [
+            {
+                "role": "user",
+                "content": [
+                    {"type": "text", "text": "What is this?"},
+                    {"type": "image", "url": PNG},
+                ],
+            }
+        ],
+        "output": "a cat",
+    }
+    path = tmp_path / "answers.json"
+    path.write_text(json.dumps([recorded]), encoding="utf-8")
+    target = ProviderSpec(kind="replay", model=str(path))
+    column = PlannedColumn(spec=target, text=json.dumps(LOOK))
+    execute_run(
+        create_run(plan(column), [looking("a")]).pk, files=RunFiles(typed=frozenset({str(path)}))
+    )
+    result = TestResult.objects.get()
+    assert (result.output, result.error) == ("a cat", "")
 
 
 def test_a_suite_s_cases_are_copied(fake):

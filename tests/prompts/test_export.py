@@ -208,12 +208,20 @@ def test_an_unknown_include_is_refused():
 CONVERSATION = [
     {"role": "system", "content": 'Say "{{ x }}".\n---\n'},
     {"type": "placeholder", "name": "履歴"},
+    {
+        "role": "user",
+        "content": [
+            {"type": "text", "text": "= {{ x }}"},
+            {"type": "image", "url": "data:image/png;base64,iVBORw=="},
+            {"type": "file", "name": "報告.pdf", "url": "https://example.com/{{ x }}"},
+        ],
+    },
 ]
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("suffix", ["csv", "json", "jsonl", "yaml", "xlsx", ""])
-def test_placeholders_come_back_from_every_format(tmp_path, suffix):
+def test_placeholders_and_parts_come_back_from_every_format(tmp_path, suffix):
     prompt = services.create_prompt(
         title="Chat",
         content=json.dumps(CONVERSATION),
@@ -231,15 +239,18 @@ def test_placeholders_come_back_from_every_format(tmp_path, suffix):
     messages = interface.render(
         "chat", {"x": "y", "履歴": [{"role": "user", "content": "{{ x }}"}]}, label="latest"
     ).messages
-    assert [message.content for message in messages] == ['Say "y".\n---\n', "{{ x }}"]
+    assert [message.content for message in messages[:2]] == ['Say "y".\n---\n', "{{ x }}"]
+    texts = [part.template for part in messages[2].content]
+    assert texts == ["= y", "data:image/png;base64,iVBORw==", "https://example.com/y"]
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("suffix", ["json", "yaml"])
 def test_a_list_of_messages_and_placeholders_is_a_chat(tmp_path, suffix):
     path = tmp_path / f"prompts.{suffix}"
-    record = {"title": "Chat", "content": CONVERSATION, "syntax": "plain"}
+    content = CONVERSATION[:2]
+    record = {"title": "Chat", "content": content, "syntax": "plain"}
     path.write_text(json.dumps([record]), encoding="utf-8")
     load(path)
     prompt = Prompt.objects.get()
-    assert (prompt.kind, json.loads(prompt.content)) == ("chat", CONVERSATION)
+    assert (prompt.kind, json.loads(prompt.content)) == ("chat", content)

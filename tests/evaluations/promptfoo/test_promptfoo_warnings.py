@@ -1,12 +1,15 @@
 """What of a configuration is not carried out is named with its place; what cannot be is refused."""
 
+import json
+
 import pytest
 
+from evaluations.adapters import prepare
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.files import Folder
 from evaluations.engine.types import Assertion
 from evaluations.promptfoo.config import read_config
-from evaluations.promptfoo.templates import fill_text
+from evaluations.promptfoo.templates import fill_text, free_template
 
 
 def read(tmp_path, text, **files):
@@ -226,6 +229,28 @@ def test_files_that_are_named_have_warnings_of_their_own(tmp_path):
         "“options”?",
         "p.txt, line 2, column 5: environment variables are not read; they render as empty text",
         "p.json: files that a prompt file refers to are not read",
+    ]
+
+
+def test_chats_with_parts_and_placeholders_are_chats(tmp_path):
+    parts = [
+        {"type": "text", "text": "{{ question }}"},
+        {"type": "image_url", "image_url": {"url": "{{ picture }}"}},
+    ]
+    chat = [{"type": "placeholder", "name": "history"}, {"role": "user", "content": parts}]
+    turn = {"role": "user", "content": "Hi {{ question }}"}
+    variables = {"question": "What?", "picture": "https://example.com/a.png", "history": [turn]}
+    test = {"vars": variables, "assert": [{"type": "contains", "value": "x"}]}
+    config = {"prompts": ["file://chat.json"], "providers": ["echo"], "tests": [test]}
+    # YAML has JSON in it.
+    found = read(tmp_path, json.dumps(config), chat__json=json.dumps(chat))
+    assert found.warnings == ()
+    [case] = found.suite.cases  # a list of objects is one value
+    assert case.variables["history"] == [turn]
+    messages = prepare(free_template(found.prompts[0].raw))(case.variables)
+    assert [message.content for message in messages] == [
+        "Hi {{ question }}",
+        "What?\n\n[image https://example.com/a.png]",
     ]
 
 
