@@ -27,7 +27,7 @@ Change = Callable[[Prompt], str | Promise]  # changes a prompt and returns the s
 
 __all__ = ["PromptPages"]
 
-LONGEST_BODY = 4_000_000  # bytes of what the editor sends
+LONGEST_BODY = 16_000_000  # bytes of what the editor sends; images as data among them
 
 
 class PromptPages(FolderPage):
@@ -57,7 +57,7 @@ class PromptPages(FolderPage):
         if not (self.has_add_permission(request) or self.has_change_permission(request)):
             raise PermissionDenied
         if request.method != "POST" or len(request.body) > LONGEST_BODY:
-            return JsonResponse({"error": "POST up to 4 MB of JSON"}, status=400)
+            return JsonResponse({"error": "POST up to 16 MB of JSON"}, status=400)
         try:
             sent = json.loads(request.body)
             return JsonResponse(preview(sent))

@@ -28,9 +28,27 @@
     return entry.type === PLACEHOLDER && typeof entry.name === "string";
   }
 
+  // Parts in other forms, such as OpenAI's, are not shown as rows: their JSON stays as it is.
+  function isPart(part) {
+    if (part === null || typeof part !== "object") return false;
+    if (part.type === "text") return typeof part.text === "string";
+    if (typeof part.url !== "string") return false;
+    return part.type === "image" || (part.type === "file" && typeof part.name === "string");
+  }
+
+  function isContent(content) {
+    if (typeof content === "string") return true;
+    return Array.isArray(content) && content.length > 0 && content.every(isPart);
+  }
+
   function isEntry(entry) {
     if (entry === null || typeof entry !== "object") return false;
-    return isPlaceholder(entry) || (typeof entry.role === "string" && typeof entry.content === "string");
+    return isPlaceholder(entry) || (typeof entry.role === "string" && isContent(entry.content));
+  }
+
+  function textOf(content) {
+    if (typeof content === "string") return content;
+    return content.map((part) => (part.type === "text" ? part.text : `[${part.type} ${part.url}]`)).join("\n\n");
   }
 
   // The entries of a chat; null of a text that is none.
@@ -52,9 +70,9 @@
   function asText(value) {
     const list = entriesOf(value);
     if (!list) return value;
-    if (list.length === 1 && list[0].role === "user") return list[0].content;
+    if (list.length === 1 && list[0].role === "user") return textOf(list[0].content);
     const lines = (entry) =>
-      isPlaceholder(entry) ? `${PLACEHOLDER}: ${entry.name}` : `${entry.role}: ${entry.content}`;
+      isPlaceholder(entry) ? `${PLACEHOLDER}: ${entry.name}` : `${entry.role}: ${textOf(entry.content)}`;
     return list.map(lines).join("\n\n");
   }
 
@@ -197,17 +215,119 @@
         },
         ...ROLES.map((name) => make("option", { value: name, selected: name === entry.role }, name)),
       );
-      const text = make("textarea", {
+      const buttons = make(
+        "div",
+        { class: "wk-part-buttons" },
+        ...["text", "image", "file"].map((type) => this.adder(entry, index, type)),
+      );
+      return [role, make("div", { class: "wk-parts" }, ...this.contents(entry, index), buttons)];
+    }
+
+    contents(entry, index) {
+      if (typeof entry.content !== "string") {
+        return entry.content.map((part, number) => this.part(entry, index, part, number));
+      }
+      const change = (value) => {
+        entry.content = value;
+      };
+      return [this.area(`${this.words.text} ${index + 1}`, entry.content, change)];
+    }
+
+    area(label, value, change) {
+      const area = make("textarea", {
         rows: 4,
-        "aria-label": `${this.words.text} ${index + 1}`,
+        "aria-label": label,
         "data-field": "content",
         oninput: (event) => {
-          entry.content = event.target.value;
+          change(event.target.value);
           this.write();
         },
       });
-      text.value = entry.content;
-      return [role, text];
+      area.value = value;
+      return area;
+    }
+
+    // A message of one text is a string; with more, it is a list of parts.
+    adder(entry, index, type) {
+      const word = this.words[`add_${type}`];
+      const act = () => {
+        const part = { text: { type, text: "" }, image: { type, url: "" }, file: { type, name: "", url: "" } }[type];
+        if (typeof entry.content === "string") {
+          entry.content = entry.content || type === "text" ? [{ type: "text", text: entry.content }] : [];
+        }
+        entry.content.push(part);
+        this.write();
+        this.draw();
+        this.focus(index, `[data-part="${entry.content.length - 1}"] [data-field]`);
+      };
+      return make("button", { type: "button", class: "wk-link", "aria-label": `${word} ${index + 1}`, onclick: act }, word);
+    }
+
+    part(entry, index, part, number) {
+      const place = `${index + 1}.${number + 1}`;
+      const remove = make(
+        "button",
+        {
+          type: "button",
+          class: "wk-link",
+          "aria-label": `${this.words.remove} ${place}`,
+          onclick: () => this.removePart(entry, number),
+        },
+        this.words.remove,
+      );
+      const fields =
+        part.type === "text"
+          ? [this.area(`${this.words.text} ${place}`, part.text, (value) => (part.text = value))]
+          : this.attachment(part, place);
+      return make("div", { class: "wk-part", "data-part": number }, ...fields, remove);
+    }
+
+    removePart(entry, number) {
+      entry.content.splice(number, 1);
+      const [only] = entry.content;
+      if (!only) entry.content = "";
+      else if (entry.content.length === 1 && only.type === "text") entry.content = only.text;
+      this.write();
+      this.draw();
+    }
+
+    attachment(part, place) {
+      const field = (name) => {
+        const input = make("input", {
+          "aria-label": `${this.words[`${part.type}_${name}`]} ${place}`,
+          placeholder: this.words[`${part.type}_${name}`],
+          "data-field": name,
+          oninput: (event) => {
+            part[name] = event.target.value;
+            this.write();
+          },
+        });
+        input.value = part[name];
+        return input;
+      };
+      const chooser = make("input", {
+        type: "file",
+        accept: part.type === "image" ? "image/png,image/jpeg,image/gif,image/webp" : "application/pdf",
+        "aria-label": `${this.words.choose} ${place}`,
+        onchange: (event) => this.attach(part, event.target.files[0]),
+      });
+      // The theme listens to every field for files, and looks for a text field of its own beside it.
+      chooser.hasChangeListener = true;
+      const fields = [field("url"), chooser];
+      return part.type === "file" ? [field("name"), ...fields] : fields;
+    }
+
+    // What was chosen becomes a part of the text: data: with its bytes in base64.
+    attach(part, file) {
+      if (!file) return;
+      const reader = new FileReader();
+      reader.addEventListener("load", () => {
+        part.url = reader.result;
+        if (part.type === "file" && !part.name) part.name = file.name;
+        this.write();
+        this.draw();
+      });
+      reader.readAsDataURL(file);
     }
   }
 

@@ -120,6 +120,42 @@ def test_a_placeholder_is_added_moved_filled_and_removed(view):
     assert page.input_value("[name=content]") == "Why?"
 
 
+def test_images_and_files_are_parts_of_a_message(view, tmp_path):
+    page = view.page
+    view.go("/admin/prompts/prompt/add/")
+    page.fill("[name=title]", "Look")
+    page.fill("[name=content]", "What is this?")
+    page.select_option("[name=kind]", "chat")
+    page.get_by_role("button", name="Add image 1").click()
+    address = page.get_by_label("Image address 1.2")
+    expect(address).to_be_focused()
+    address.fill("example.com/a.png")
+    problem = page.locator("#wk-problems li")
+    expect(problem).to_contain_text("message 1, part 2: the address of an image or a file must")
+    address.fill("https://example.com/a.png")
+    expect(rendered(page)).to_have_text("userWhat is this? [image https://example.com/a.png]")
+    page.get_by_role("button", name="Add file 1").click()
+    report = tmp_path / "report.pdf"
+    report.write_bytes(b"%PDF-1.7")
+    page.get_by_label("Choose a file 1.3").set_input_files(report)
+    expect(page.get_by_label("File name 1.3")).to_have_value("report.pdf")
+    expect(rendered(page)).to_contain_text("[file report.pdf data:application/pdf, ")
+    page.get_by_role("button", name="Remove 1.2").click()
+    page.click("[name=_save]")
+    page.wait_for_url("**/admin/prompts/prompt/")
+    data = "data:application/pdf;base64,JVBERi0xLjc="
+    [message] = json.loads(prompt().content)
+    assert message["content"] == [
+        {"type": "text", "text": "What is this?"},
+        {"type": "file", "name": "report.pdf", "url": data},
+    ]
+    view.go(f"/admin/prompts/prompt/{prompt().pk}/change/")
+    page.get_by_role("button", name="Remove 1.2").click()
+    expect(page.get_by_label("text 1", exact=True)).to_have_value("What is this?")
+    page.select_option("[name=kind]", "text")
+    assert page.input_value("[name=content]") == "What is this?"
+
+
 def test_a_chat_that_cannot_be_shown_as_messages_is_edited_as_json(view):
     page = view.page
     view.go("/admin/prompts/prompt/add/")
@@ -131,7 +167,7 @@ def test_a_chat_that_cannot_be_shown_as_messages_is_edited_as_json(view):
     expect(page.locator("[name=content]")).to_be_visible()
     page.fill("[name=content]", content.replace("3", '"you"'))
     page.locator("[name=title]").focus()
-    expect(page.get_by_label("text 2")).to_have_value("you")
+    expect(page.get_by_label("text 2", exact=True)).to_have_value("you")
 
 
 def test_compare_release_override_and_roll_back(view):
