@@ -86,13 +86,33 @@ SENTENCES: Final = register(
         ),
         "label.reason": gettext_noop("the label “%(label)s” is protected; enter a reason"),
         "label.version-missing": gettext_noop("“%(name)s” has no version %(number)d"),
+        "langfuse.braces": gettext_noop(
+            "this version contains literal {{, which the clients of Langfuse would fill; read it "
+            "from /api/v1, or let AutoForge render it"
+        ),
+        "langfuse.delete-version": gettext_noop(
+            "versions are never deleted one by one; leave out version and label to move the whole "
+            "prompt to the trash"
+        ),
+        "langfuse.field": gettext_noop("%(name)s %(what)s"),
+        "langfuse.json": gettext_noop("the body is not valid JSON: %(what)s"),
+        "langfuse.logic": gettext_noop(
+            "this version uses Jinja's logic, which the clients of Langfuse cannot fill; let "
+            "AutoForge render it with POST /api/v1/prompts/NAME/-/render"
+        ),
         "langfuse.message": gettext_noop(
             "has an invalid message %(number)d; it needs a role and a content, both strings"
         ),
         "langfuse.not-chat": gettext_noop("is a string, although its type is chat"),
+        "langfuse.number": gettext_noop("%(name)s must be a number from 1 to %(most)s"),
+        "langfuse.parts": gettext_noop(
+            "message %(number)d contains images or files, which the clients of Langfuse cannot "
+            "read; read this version from /api/v1"
+        ),
         "langfuse.placeholder": gettext_noop(
             "has a placeholder without a name (message %(number)d)"
         ),
+        "langfuse.time": gettext_noop("%(name)s must be a time such as 2026-11-30T12:00:00Z"),
         "prompt.ambiguous": gettext_noop(
             "%(count)d prompts have the title “%(name)s”: use a name (%(choice)s)"
         ),

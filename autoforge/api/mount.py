@@ -50,6 +50,7 @@ def openapi(_request: HttpRequest) -> HttpResponse:
 
 urlpatterns = [
     django_path("openapi.json", openapi, name="openapi"),
+    django_path("public/", include("prompts.api.langfuse")),
     django_path("v1/", include((ROUTER.urls, "v1"))),
     re_path(r"^", not_found),
 ]

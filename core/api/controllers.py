@@ -43,7 +43,7 @@ from core.api.problems import (
 )
 from core.sentences import Sentence
 
-__all__ = ["ETAG", "PERMISSION", "BaseController", "caller_of", "operation"]
+__all__ = ["ETAG", "PERMISSION", "RETRY_SECONDS", "BaseController", "caller_of", "operation"]
 
 PERMISSION: Final = "x-permission"
 PROBLEM_RENDERER: Final = MsgspecJsonRenderer(PROBLEM_JSON)

@@ -1,0 +1,92 @@
+"""Operations in formats that others have defined: their clients read their own errors.
+
+@foreign(permission="prompts.view_prompt", say=as_langfuse)
+def projects(request): ...
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from http import HTTPStatus
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.views.decorators.csrf import csrf_exempt
+
+from core.access.authentication import authenticate
+from core.api.controllers import RETRY_SECONDS
+from core.api.limits import count_request
+from core.api.problems import (
+    ForbiddenError,
+    Problem,
+    RequestError,
+    problem_of,
+    register_problem,
+)
+
+__all__ = ["foreign"]
+
+View = Callable[..., HttpResponseBase]
+Say = Callable[[Problem], HttpResponse]
+
+
+def foreign(
+    *, say: Say, permission: str | None, methods: tuple[str, ...] = ("GET",)
+) -> Callable[[View], View]:
+    """Let a view be called by those who may, and answer what goes wrong in its own format.
+
+    Args:
+        say: makes the answer of a problem.
+        permission: such as `prompts.view_prompt`; empty: every caller; None: everybody.
+        methods: that the view knows.
+    """
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            try:
+                _check(request, permission, methods)
+                response = view(request, *args, **kwargs)
+            except Exception as error:
+                problem = problem_of(error)
+                if problem is None:
+                    raise
+                response = _retry_later(say(problem))
+            return _with_limits(request, response)
+
+        return csrf_exempt(answer)
+
+    return decorate
+
+
+class MethodError(RequestError):
+    """The address does not know this method."""
+
+
+register_problem(MethodError, HTTPStatus.METHOD_NOT_ALLOWED)
+
+
+def _check(request: HttpRequest, permission: str | None, methods: tuple[str, ...]) -> None:
+    if request.method not in methods:
+        raise MethodError("api.method", method=request.method, allowed=", ".join(methods))
+    if permission is None:
+        return
+    caller = authenticate(request)
+    request.caller = caller  # type: ignore[attr-defined]  # ours: see `controllers.caller_of`
+    request.allowance = count_request(caller)  # type: ignore[attr-defined]  # as above
+    if permission and not caller.may(permission):
+        raise ForbiddenError("access.may-not", permission=permission, role=caller.role)
+
+
+def _with_limits(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    allowance = getattr(request, "allowance", None)
+    if allowance is not None:
+        for name, value in allowance.as_headers().items():
+            response.headers[name] = value
+    return response
+
+
+def _retry_later(response: HttpResponse) -> HttpResponse:
+    if response.status_code in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
+        response.headers["Retry-After"] = str(RETRY_SECONDS)
+    return response
