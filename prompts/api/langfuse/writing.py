@@ -96,6 +96,6 @@ def put_labels(prompt: Prompt, number: int, labels: list[str], caller: Caller) -
         NotFoundError: there is no such version.
     """
     if LATEST in labels:
-        raise InvalidInputError({"newLabels": Sentence("api.latest-label")})
+        raise InvalidInputError({"labels": Sentence("api.latest-label")})
     for label in labels:
         services.move_label(prompt_id=prompt.pk, label=label, number=number, mover=actor_of(caller))
