@@ -527,6 +527,7 @@ SENTENCES: Final = register(
             "the stored %(kind)s has version %(version)s, of a newer AutoForge; update this one"
         ),
         "stored.unreadable": gettext_noop("the stored %(kind)s cannot be read: %(error)s"),
+        "suite.assertion": gettext_noop("Assertion %(number)d: %(problem)s"),
         "suite.case-exists": gettext_noop("this suite already has a case “%(name)s”"),
         "suite.case-name": gettext_noop("a case needs a name of 1 to %(limit)s characters"),
         "suite.case-object": gettext_noop("a case must be an object"),
@@ -535,6 +536,10 @@ SENTENCES: Final = register(
         "suite.empty": gettext_noop("no tests: the file contains no cases"),
         "suite.exists": gettext_noop(
             "a suite with the name “%(name)s” already exists; rename this one or replace its cases"
+        ),
+        "suite.file-reference": gettext_noop(
+            "“%(name)s” refers to a file, and files are not read here. Paste its text, "
+            "or import the suite together with its files."
         ),
         "suite.file-too-large": gettext_noop("the file is larger than 50 MiB; split it"),
         "suite.key-twice": gettext_noop("duplicate key “%(key)s”"),
@@ -553,6 +558,9 @@ SENTENCES: Final = register(
             "too many values, or nested too deeply (aliases can multiply values)"
         ),
         "suite.unknown-key": gettext_noop("unknown key “%(key)s”; allowed keys: %(there)s"),
+        "suite.upload-format": gettext_noop(
+            "the format is unknown: send its content type or format=…, one of %(names)s"
+        ),
         "suite.value-type": gettext_noop("%(key)s must be %(names)s"),
         "table.case-twice": gettext_noop(
             "two cases are named “%(name)s”; map a different column to name"

@@ -13,6 +13,7 @@ from core.errors import InvalidInputError
 from core.sentences import Sentence
 from core.tables import SUFFIXES, Limits, Table, UnreadableError, detect_format
 from core.tables.encodings import decode
+from core.uploads import MEBIBYTE
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.files import Files, Folder
 from evaluations.engine.formats.suite_file import is_suite_file, read_suite_file, write_suite_file
@@ -28,6 +29,7 @@ from evaluations.promptfoo.templates import fill_text
 
 __all__ = [
     "FORMATS",
+    "UPLOAD_LIMITS",
     "SuiteFormat",
     "folder_beside",
     "read_suite",
@@ -36,6 +38,8 @@ __all__ = [
 ]
 
 
+# What is sent is answered within a request's time; whoever has more uses the command.
+UPLOAD_LIMITS: Final = Limits(size_bytes=20 * MEBIBYTE, records=10_000, values=500_000)
 LONGEST_NAME: Final = 240  # of a case; the column holds 255, and a number may follow
 
 

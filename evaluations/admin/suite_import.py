@@ -18,7 +18,6 @@ from unfold.widgets import (
 )
 
 from core.errors import ApplicationError, InvalidInputError
-from core.tables import Limits
 from core.uploads import MEBIBYTE, accepts_upload
 from evaluations.admin.uploads import FilesField, unpack_uploads
 from evaluations.engine.errors import EngineError
@@ -28,13 +27,11 @@ from evaluations.engine.formats.tables import parse_check, parse_mapping
 from evaluations.engine.types import Suite
 from evaluations.models import TestSuite
 from evaluations.services.suites import check_suite, load_suite, store_suite
-from evaluations.suite_files import FORMATS, read_suite_in, write_suite
+from evaluations.suite_files import FORMATS, UPLOAD_LIMITS, read_suite_in, write_suite
 
 __all__ = ["SuiteFiles"]
 
-LARGEST: Final = 20 * MEBIBYTE  # of the file, and of what comes with it
-# A page answers within a request's time; whoever has more uses the command.
-LIMITS: Final = Limits(size_bytes=LARGEST, records=10_000, values=500_000)
+LARGEST: Final = UPLOAD_LIMITS.size_bytes  # of the file, and of what comes with it
 MAX_NAME_BYTES: Final = 100  # of a file's name, which sentences repeat; file systems allow 255
 
 
@@ -123,7 +120,7 @@ class ImportForm(forms.Form):
             default_name=upload.stem,
             mapping=parse_mapping(lines) or None,
             assertion=parse_check(data["assertion"]),
-            limits=LIMITS,
+            limits=UPLOAD_LIMITS,
         )
 
 

@@ -29,9 +29,6 @@ from core.admin import (
 from core.bulk.jobs import BulkResult, change_each
 from evaluations.admin.cells import PAGE_MEDIA, named
 from evaluations.admin.suite_import import SuiteFiles
-from evaluations.engine.errors import SuiteError
-from evaluations.engine.files import find_reference
-from evaluations.engine.formats.assertions import parse_assertion
 from evaluations.models import ReleaseGate, TestCase, TestSuite
 from evaluations.services import suites
 
@@ -39,7 +36,6 @@ __all__ = ["TestCaseAdmin", "TestSuiteAdmin"]
 
 GATES_NAMED: Final = 3  # of those that a deletion leaves without a suite; the count says the rest
 CHECKS_NAMED: Final = 4  # types of assertions in the list
-MAX_REFERENCE: Final = 100  # characters of a file's name that a sentence repeats
 
 
 class TestSuiteForm(NamedForm):
@@ -215,31 +211,18 @@ class TestCaseForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class
     def clean_assertions(self) -> Any:
         """Refuse what no scorer understands; each wrong one is named by its number."""
         assertions = self.cleaned_data["assertions"]
-        problems = []
         # What is no list at all is refused by the model, with a sentence of its own.
-        for number, document in enumerate(assertions if isinstance(assertions, list) else (), 1):
-            try:
-                parse_assertion(document)
-            except SuiteError as error:
-                sentence = _("Assertion %(number)d: %(problem)s")
-                problems.append(sentence % {"number": number, "problem": error})
+        problems = suites.check_assertions(assertions)
         if problems:
-            raise forms.ValidationError(problems)
+            raise forms.ValidationError([str(sentence) for sentence in problems.values()])
         _refuse_files(assertions)
         return assertions
 
 
-def _refuse_files(value: Any) -> None:
-    """Refuse a text that names a file: it would be taken as it stands."""
-    reference = find_reference(value)
-    if reference:
-        raise forms.ValidationError(
-            _(
-                "“%(name)s” refers to a file, and files are not read here. Paste its text, "
-                "or import the suite together with its files."
-            ),
-            params={"name": reference[:MAX_REFERENCE]},
-        )
+def _refuse_files(value: object) -> None:
+    refusal = suites.check_files(value)
+    if refusal is not None:
+        raise forms.ValidationError(str(refusal))
 
 
 @admin.register(TestCase)

@@ -5,15 +5,27 @@ from http import HTTPStatus
 from dmr.routing import path
 
 from core.api.problems import register_problem
-from evaluations.api import gates, profiles
+from core.uploads import accepts_upload
+from evaluations.api import cases, gates, profiles, suite_files, suites
 from evaluations.engine.errors import EngineError
+from evaluations.suite_files import UPLOAD_LIMITS
 
 __all__ = ["ROUTES"]
 
 # A file, a model or a limit is not what it has to be: the sentence says what is.
 register_problem(EngineError, HTTPStatus.UNPROCESSABLE_ENTITY)
 
+TAKE_FILES = accepts_upload(2 * UPLOAD_LIMITS.size_bytes, command="import_suite")
+
 ROUTES = [
+    path("suites", suites.Suites.as_view(), name="suites"),
+    path("suites/import", TAKE_FILES(suite_files.SuiteImport.as_view()), name="suite-import"),
+    path("suites/<uuid:id>", suites.OneSuite.as_view(), name="suite"),
+    path("suites/<uuid:id>/export", suite_files.SuiteExport.as_view(), name="suite-export"),
+    path("suites/<uuid:id>/cases", cases.Cases.as_view(), name="cases"),
+    path("cases/<uuid:id>", cases.OneCase.as_view(), name="case"),
+    path("trash/suites", suites.TrashedSuites.as_view(), name="trashed-suites"),
+    path("trash/suites/<uuid:id>", suites.TrashedSuite.as_view(), name="trashed-suite"),
     path("profiles", profiles.Profiles.as_view(), name="profiles"),
     path("profiles/<uuid:id>", profiles.OneProfile.as_view(), name="profile"),
     path("gates", gates.Gates.as_view(), name="gates"),

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from uuid import UUID
 
-from django.db.models import Avg, Count, QuerySet
-from django.db.models.functions import TruncDate
+from django.db.models import Avg, Count, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce, TruncDate
 
 from core.errors import NotFoundError
-from evaluations.models import Evaluation, TestResult, TestSuite
+from evaluations.models import Evaluation, TestCase, TestResult, TestSuite
 
 __all__ = [
     "DailyScore",
@@ -17,6 +18,8 @@ __all__ = [
     "daily_counts",
     "daily_scores",
     "find_suite",
+    "list_cases",
+    "list_suites",
     "recent_evaluations",
 ]
 
@@ -60,6 +63,48 @@ def find_suite(name: str) -> TestSuite:
         names = ", ".join(TestSuite.objects.values_list("name", flat=True)[:10]) or "none yet"
         raise NotFoundError("suite.missing", name=name, names=names)
     return found
+
+
+def list_suites(
+    *, search: str = "", name: str = "", deleted: bool = False
+) -> "QuerySet[TestSuite, TestSuite]":
+    """Return suites with `case_count` and `enabled_count`, in no order.
+
+    Args:
+        search: a part of name or description; empty: all.
+        name: the whole name; empty: all.
+        deleted: those in the trash instead of those in use.
+    """
+    rows = TestSuite.all_objects.deleted() if deleted else TestSuite.objects.all()
+    if search:
+        rows = rows.filter(Q(name__icontains=search) | Q(description__icontains=search))
+    if name:
+        rows = rows.filter(name=name)
+    # Counted for the rows of a page alone, where a join would count those of all suites first.
+    counted = TestCase.objects.order_by().filter(suite=OuterRef("pk")).values("suite")
+    every = Subquery(counted.values(number=Count("pk")), output_field=IntegerField())
+    enabled = Subquery(
+        counted.filter(enabled=True).values(number=Count("pk")), output_field=IntegerField()
+    )
+    return rows.annotate(case_count=Coalesce(every, 0), enabled_count=Coalesce(enabled, 0))
+
+
+def list_cases(
+    suite_id: UUID, *, search: str = "", enabled: bool | None = None
+) -> "QuerySet[TestCase, TestCase]":
+    """Return cases of a suite, in no order.
+
+    Args:
+        suite_id: the suite.
+        search: a part of name or expected answer; empty: all.
+        enabled: whether runs ask them; None: all.
+    """
+    rows = TestCase.objects.filter(suite=suite_id)
+    if search:
+        rows = rows.filter(Q(name__icontains=search) | Q(expected__icontains=search))
+    if enabled is not None:
+        rows = rows.filter(enabled=enabled)
+    return rows
 
 
 def daily_scores(since: datetime) -> list[DailyScore]:

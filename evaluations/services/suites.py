@@ -12,12 +12,15 @@ from core.json import JSONObject
 from core.sentences import Sentence
 from core.services import check_fields, find_row, refuse_unknown
 from evaluations.engine.errors import SuiteError
-from evaluations.engine.formats.assertions import assertion_as_dict
+from evaluations.engine.files import find_reference
+from evaluations.engine.formats.assertions import assertion_as_dict, parse_assertion
 from evaluations.engine.formats.documents import case_from_document
 from evaluations.engine.types import Case, Suite
 from evaluations.models import TestCase, TestSuite
 
 __all__ = [
+    "check_assertions",
+    "check_files",
     "check_suite",
     "create_case",
     "create_suite",
@@ -31,6 +34,7 @@ __all__ = [
 ]
 
 BATCH: Final = 500
+MAX_REFERENCE: Final = 100  # characters of a file's name that a sentence repeats
 
 
 class SuiteFields(TypedDict, total=False):
@@ -159,8 +163,44 @@ def delete_cases(case_ids: Iterable[UUID | str]) -> int:
     return per_model.get(TestCase._meta.label, 0)
 
 
+def check_assertions(assertions: object) -> dict[str, Sentence]:
+    """Return what no scorer understands, by its place such as `assertions[0]`.
+
+    Args:
+        assertions: what is to be the assertions of a case; what is no list is refused elsewhere.
+    """
+    problems = {}
+    entries = assertions if isinstance(assertions, list) else []
+    for index, entry in enumerate(entries):
+        try:
+            parse_assertion(entry)
+        except SuiteError as error:
+            sentence = Sentence("suite.assertion", number=index + 1, problem=error)
+            problems[f"assertions[{index}]"] = sentence
+    return problems
+
+
+def check_files(value: object) -> Sentence | None:
+    """Return the refusal of a text that names a file: none is read, so it would stay a name."""
+    reference = find_reference(value)
+    if not reference:
+        return None
+    return Sentence("suite.file-reference", name=reference[:MAX_REFERENCE])
+
+
+def _check_content(case: TestCase) -> None:
+    problems: dict[str, Sentence | str] = dict(check_assertions(case.assertions))
+    for name in ("variables", "assertions"):
+        refusal = check_files(getattr(case, name))
+        if refusal is not None:
+            problems[name] = refusal
+    if problems:
+        raise InvalidInputError(problems)
+
+
 def _check_case(case: TestCase) -> None:
     check_fields(case, exclude={"suite"})
+    _check_content(case)
     twins = TestCase.objects.filter(suite=case.suite, name=case.name).exclude(pk=case.pk)
     if twins.exists():
         raise InvalidInputError({"name": Sentence("suite.case-exists", name=case.name)})

@@ -20,7 +20,7 @@ from evaluations.engine.protocol import LeaseLost
 from evaluations.engine.providers import Limits, Price, ProviderSpec
 from evaluations.engine.types import Assertion, Case
 from evaluations.leases import is_dead, worker_name
-from evaluations.models import ModelProfile, Run, TestResult
+from evaluations.models import ModelProfile, Run, TestCase, TestResult
 from evaluations.reporting import build_report, exit_code
 from evaluations.services import runs
 from evaluations.services.planning import Plan, PlannedColumn, create_run, load_cases
@@ -341,7 +341,7 @@ def test_a_suite_s_cases_are_copied(fake):
     one.save()
     execute_run(run.pk)
     assert list(fake.counts) == ["q"]
-    create_case(suite_id=suite.pk, name="bad", assertions=[{"type": "contians"}])
+    TestCase(suite=suite, name="bad", assertions=[{"type": "contians"}]).save()
     with pytest.raises(InvalidInputError, match=r"case “bad”: .*did you mean “contains”"):
         list(load_cases(suite.pk))
 

@@ -127,6 +127,6 @@ def test_a_file_s_case_that_does_not_fit_is_named(suite):
 
 
 def test_a_stored_case_that_is_wrong_is_named(suite):
-    suites.create_case(suite_id=suite.pk, name="bad", assertions=[{"type": "contians"}])
+    TestCase(suite=suite, name="bad", assertions=[{"type": "contians"}]).save()
     with pytest.raises(SuiteError, match=r"case “bad”: .*did you mean “contains”"):
         suites.load_suite(suite.pk)
