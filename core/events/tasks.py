@@ -24,10 +24,13 @@ SHORTEST_WAIT: Final = timedelta(seconds=1)
 # A worker looks every minute anyway (settings.PERIODIC_TASKS).
 LONGEST_WAIT: Final = timedelta(minutes=1)
 LONGEST_TIMER: Final = timedelta(hours=1)
+CLEANED_EVERY: Final = timedelta(days=1)
 
 _lock = threading.Lock()
 _returns: list[datetime] = []
 """When this process delivers next, where that is arranged; one entry at most."""
+_cleaned: list[datetime] = []
+"""When this process last deleted old deliveries; one entry at most."""
 
 
 @task()
@@ -35,6 +38,8 @@ def deliver_webhooks() -> int:
     """Send what is due; return how many attempts were made."""
     attempts = deliver_due()
     _arrange_next()
+    if settings.QUEUE == "in-process":
+        _forget_daily()
     return attempts
 
 
@@ -52,6 +57,14 @@ def resume_deliveries() -> None:
 def forget_old_deliveries() -> None:
     """Delete what is older than the log is kept."""
     forget_old()
+
+
+def _forget_daily() -> None:
+    """Do what no worker does at its hour where there is none."""
+    now = timezone.now()
+    if not _cleaned or now - _cleaned[0] >= CLEANED_EVERY:
+        _cleaned[:] = [now]
+        forget_old()
 
 
 def _enqueue(when: datetime | None) -> bool:

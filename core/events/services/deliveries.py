@@ -101,12 +101,11 @@ def _claim_next(rows: QuerySet[WebhookDelivery], clock: Clock) -> WebhookDeliver
 def _claim(delivery: WebhookDelivery, now: datetime) -> bool:
     """Take a delivery, unless somebody was quicker: one statement decides."""
     claim = uuid4().hex
-    unchanged = WebhookDelivery.objects.filter(
-        pk=delivery.pk,
-        status=WebhookDelivery.Status.PENDING,
-        next_attempt_at=delivery.next_attempt_at,
+    # Whoever was quicker has moved it on: it is not due any more.
+    still_due = WebhookDelivery.objects.filter(
+        pk=delivery.pk, status=WebhookDelivery.Status.PENDING, next_attempt_at__lte=now
     )
-    if not unchanged.update(claim=claim, next_attempt_at=now + CLAIMED_FOR):
+    if not still_due.update(claim=claim, next_attempt_at=now + CLAIMED_FOR):
         return False
     delivery.claim = claim
     return True
