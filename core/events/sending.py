@@ -73,10 +73,10 @@ def post(*, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
 def _explain(error: Exception) -> str:
     """Return why there is no answer, without the URL, which errors repeat and may be secret."""
     cause = error
-    if isinstance(error, aiohttp.ClientConnectorError):
-        cause = error.os_error
-    elif isinstance(error, aiohttp.ClientConnectorCertificateError):
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
         cause = error.certificate_error
+    elif isinstance(error, aiohttp.ClientConnectorError):
+        cause = error.os_error
     if not isinstance(cause, OSError) or not cause.strerror:
         return type(error).__name__
     # asyncio puts the address into its text; TLS and resolving have numbers of their own.

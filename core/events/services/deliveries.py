@@ -201,8 +201,8 @@ def _note(endpoint: WebhookEndpoint, answer: Answer, now: datetime) -> None:
 
 def _disable(endpoint: WebhookEndpoint, reason: str) -> None:
     rows = WebhookEndpoint.objects.filter(pk=endpoint.pk, enabled=True)
-    if rows.update(enabled=False, disabled_reason=reason):
-        logger.warning("The webhook endpoint %s was disabled: %s", endpoint.name, reason)
+    rows.update(enabled=False, disabled_reason=reason)
+    logger.warning("The webhook endpoint %s was disabled: %s", endpoint.name, reason)
     forget_subscriptions()
 
 

@@ -332,6 +332,24 @@ def test_nobody_listens(create):
     assert one().last_answer == "no answer (Connection refused)"
 
 
+def test_a_certificate_that_nobody_vouches_for(create, tmp_path):
+    with closing(Receiver()) as receiver:
+        receiver.speak_tls(tmp_path)
+        create(url=receiver.url.replace("http:", "https:"))
+        announce()
+        deliveries.deliver_due()
+        assert "certificate verify failed: self-signed certificate" in one().last_answer
+        assert receiver.received == []
+
+
+def test_a_name_that_nobody_knows(create):
+    create(url="https://name.that.is.not.known.invalid/hook")
+    announce()
+    deliveries.deliver_due()
+    assert one().last_answer.startswith("no answer (")
+    assert one().last_status_code is None
+
+
 def test_an_address_that_came_to_be_refused_gets_nothing(receiver, create):
     create()
     create("named", url=receiver.url.replace("127.0.0.1", "localhost"))

@@ -12,7 +12,6 @@ from core.errors import InvalidInputError, NotFoundError
 from core.events import secrets
 from core.events.models import WebhookDelivery, WebhookEndpoint
 from core.events.services import endpoints, outbox
-from core.events.types import register_event_type
 
 FIELDS = {"name": "team", "url": "https://127.0.0.1:9/hook", "event_types": ["label.moved"]}
 REFUSED = [
@@ -27,11 +26,6 @@ REFUSED = [
     ({"event_types": "label.moved"}, "event_types", "must be a JSON list"),
     ({"secret": "mine"}, "secret", "unknown field; allowed fields: enabled, event_types, name"),
 ]
-
-
-@pytest.fixture(autouse=True)
-def _types():
-    register_event_type("label.moved", "label.moved")
 
 
 @pytest.mark.django_db

@@ -11,15 +11,9 @@ from django.test.utils import CaptureQueriesContext
 from core.events import subscriptions
 from core.events.models import WebhookDelivery
 from core.events.services import endpoints, outbox
-from core.events.types import list_event_types, register_event_type
+from core.events.types import list_event_types
 
 TYPES = ["prompt.version.created", "label.moved"]
-
-
-@pytest.fixture(autouse=True)
-def _types():
-    for name in TYPES:
-        register_event_type(name, name)
 
 
 def create(name="team", **fields):

@@ -101,6 +101,12 @@ def test_nothing_waits(monkeypatch, settings):
     assert queue.enqueued == []
 
 
+def test_a_worker_leaves_cleaning_to_its_hour(settings):
+    settings.QUEUE = "redis"
+    tasks.deliver_webhooks.call()
+    assert tasks._cleaned == []
+
+
 def test_a_queue_that_is_away_loses_nothing(create, monkeypatch, settings, caplog):
     Queue(monkeypatch, settings, fails=True)
     create()
