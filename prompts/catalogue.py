@@ -301,6 +301,10 @@ SENTENCES: Final = register(
             "the data of an image or a file is larger than %(limit)d MB; make it smaller, or "
             "provide an https:// address"
         ),
+        "template.part-stored-size": gettext_noop(
+            "a prompt itself holds data of at most %(limit)d KB per image or file; provide larger "
+            "ones as a variable, such as {{ picture }}, or by an https:// address"
+        ),
         "template.placeholder-keys": gettext_noop(
             "a placeholder must have only a type and a name; this one has %(found)s"
         ),

@@ -39,6 +39,7 @@ __all__ = [
     "find_placeholders",
     "find_references",
     "find_uses",
+    "list_large_data",
     "prepare",
     "propose_variables",
     "render",
@@ -227,6 +228,22 @@ def _list_bad_addresses(template: Template) -> Iterator[Problem]:
                 )
                 if is_known:
                     yield problem
+
+
+def list_large_data(template: Template) -> tuple[Problem, ...]:
+    """Return the images and files whose data is longer than a prompt should hold itself.
+
+    Every version is a copy of all of it, and the search indexes it: what is larger is provided
+    when a prompt is rendered.
+    """
+    problems = []
+    for location, text in _texts(template):
+        if location.part is not None and text.startswith("data:") and len(text) > LONGEST:
+            params = {
+                "limit": LONGEST // 4 * 3 // 1024
+            }  # base64 has four characters for three bytes
+            problems.append(Problem(code="part-stored-size", params=params, place=location))
+    return tuple(problems)
 
 
 def _bad_reference(reference: Reference, template: Template) -> Problem | None:

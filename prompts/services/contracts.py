@@ -17,6 +17,7 @@ from prompts.rendering import (
     Variable,
     check,
     find_references,
+    list_large_data,
     parse_variables,
     propose_variables,
 )
@@ -75,7 +76,7 @@ def examine(
         variables=declared,
         includes=included,
     )
-    problems = (*faults, *cycles) or check(template)
+    problems = (*faults, *cycles) or check(template) or list_large_data(template)
     try:
         proposed = propose_variables(template)
     except ContractError:

@@ -119,6 +119,23 @@ def test_a_chat_with_a_placeholder():
     assert caught.value.messages == {"content": sentence}
 
 
+def test_large_data_comes_as_a_variable():
+    def look(url):
+        return json.dumps([{"role": "user", "content": [{"type": "image", "url": url}]}])
+
+    picture = "data:image/png;base64," + "A" * 200_000
+    for syntax in ("plain", "mustache", "jinja"):
+        with pytest.raises(InvalidInputError) as caught:
+            make("large", look(picture), kind="chat", syntax=syntax)
+        assert caught.value.messages["content"].startswith(
+            "message 1, part 1: a prompt itself holds data of at most 96 KB per image or file;"
+        )
+    make("look", look("{{ picture }}"), "picture", kind="chat")
+    [message] = interface.render("look", {"picture": picture}, label="latest").messages
+    assert message.content[0].url == picture
+    make("small", look(picture[:100_022]), kind="chat", syntax="plain")
+
+
 def test_a_chat_from_before_there_were_placeholders_keeps_its_hash():
     content = '[{"role": "user", "content": "Hi {{ x }}"}]'
     prompt = make("chat", content, "x", kind="chat")
