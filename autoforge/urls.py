@@ -10,6 +10,7 @@ from django.urls import include, path
 from django.utils.functional import lazy
 from django.views.generic import RedirectView
 
+from autoforge.api.mcp.views import mcp
 from autoforge.site.session_state import session_state
 from core.bulk.views import bulk_view
 
@@ -41,6 +42,7 @@ urlpatterns = [
     path("i18n/", include("django.conf.urls.i18n")),
     path("health/", include("autoforge.health.urls")),
     path("api/", include("autoforge.api.mount")),
+    path("mcp", mcp, name="mcp"),
 ]
 
 handler500 = "autoforge.web.error_pages.server_error"

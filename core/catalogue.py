@@ -207,6 +207,11 @@ SENTENCES: Final = register(
         "place.line": gettext_noop("line %(number)d"),
         "place.nested": gettext_noop("%(outer)s: %(inner)s"),
         "place.row": gettext_noop("row %(number)d"),
+        "mcp.header": gettext_noop("a header of MCP is not valid Base64"),
+        "mcp.messages": gettext_noop("%(name)s must be a list of messages as JSON"),
+        "mcp.origin": gettext_noop(
+            "pages of this origin may not call AutoForge; add it to CORS_ORIGINS if it is yours"
+        ),
         "row.append-only": gettext_noop("%(name)s cannot be changed; add a new one"),
         "row.kept-with-owner": gettext_noop("%(name)s is kept as long as the object it belongs to"),
         "key.expires-in-the-past": gettext_noop("must be in the future"),

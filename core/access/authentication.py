@@ -30,7 +30,7 @@ from core.access.tokens import verify as verify_token
 from core.access.unverified import kind as kind_of_token
 from core.errors import ApplicationError
 
-__all__ = ["NotAuthenticatedError", "authenticate", "find_caller_of_key"]
+__all__ = ["NotAuthenticatedError", "authenticate", "authenticate_secret", "find_caller_of_key"]
 
 LAST_USED_SECONDS: Final = 60.0
 
@@ -54,7 +54,11 @@ def authenticate(request: HttpRequest) -> Caller:
         TokenRefused: a token that is not accepted.
         TokensNotConfigured: a setting is missing, so that no token can be checked.
     """
-    secret = _read_secret(request.META.get("HTTP_AUTHORIZATION", ""))
+    return authenticate_secret(_read_secret(request.META.get("HTTP_AUTHORIZATION", "")))
+
+
+def authenticate_secret(secret: str) -> Caller:
+    """Return who a key or a token stands for; raises what `authenticate` raises."""
     kind = kind_of_token(secret)
     if kind == "key":
         return _authenticate_key(secret)

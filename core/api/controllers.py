@@ -43,11 +43,20 @@ from core.api.problems import (
 )
 from core.sentences import Sentence
 
-__all__ = ["ETAG", "PERMISSION", "RETRY_SECONDS", "BaseController", "caller_of", "operation"]
+__all__ = [
+    "CHALLENGE",
+    "ETAG",
+    "PERMISSION",
+    "RETRY_SECONDS",
+    "BaseController",
+    "caller_of",
+    "operation",
+]
 
 PERMISSION: Final = "x-permission"
 PROBLEM_RENDERER: Final = MsgspecJsonRenderer(PROBLEM_JSON)
 RETRY_SECONDS: Final = 10
+CHALLENGE: Final = 'Bearer realm="AutoForge"'
 # What every operation may answer. Pages of other statuses are named by the operation.
 COMMON: Final = (
     HTTPStatus.UNAUTHORIZED,
@@ -131,7 +140,7 @@ class CallerAuth(SyncAuth):
     @property
     def www_authenticate_challenge(self) -> str:
         """Say how to authenticate."""
-        return 'Bearer realm="AutoForge"'
+        return CHALLENGE
 
     def __call__(self, endpoint: Endpoint, controller: Controller[BaseSerializer]) -> Self:
         """Let the caller in, or refuse.
@@ -216,7 +225,7 @@ class BaseController(Controller[MsgspecSerializer]):
         """Return the answer that carries a problem."""
         headers = {}
         if problem.status == HTTPStatus.UNAUTHORIZED:
-            headers["WWW-Authenticate"] = CallerAuth().www_authenticate_challenge
+            headers["WWW-Authenticate"] = CHALLENGE
         if problem.status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
             allowance = getattr(self.request, "allowance", None)
             seconds = allowance.reset_seconds if allowance else RETRY_SECONDS

@@ -230,7 +230,7 @@ def describe_mismatch(message: str) -> FieldProblem:
     field = ""
     if match is not None:
         what = match["what"]
-        field = PARSED.sub("", match["path"] or "")
+        field = PARSED.sub("", match["path"] or "").lstrip(".")
     missing = MISSING.fullmatch(what)
     unknown = UNKNOWN.fullmatch(what)
     expected = EXPECTED.fullmatch(what)
