@@ -6,8 +6,7 @@ was asked in all.
 
 import json
 import logging
-import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 
@@ -295,13 +294,36 @@ def test_nobody_with_a_key_at_hand_waits_for_a_reading(world):
     world.uptime.now += HOUR
     world.clerk.asked.clear()
     world.clerk.go_on.clear()
-    reader = threading.Thread(target=patient.find, args=("ins_first",))
-    reader.start()
-    assert world.clerk.asked.wait(5)
-    assert patient.find("ins_first") is not None
-    assert reader.is_alive()  # it still reads
-    world.clerk.go_on.set()
-    reader.join(5)
+    with ThreadPoolExecutor(2) as pool:
+        reader = pool.submit(patient.find, "ins_first")
+        try:
+            assert world.clerk.asked.wait(5)
+            other = pool.submit(patient.find, "ins_first")
+            assert other.result(5) is not None
+            assert not reader.done()
+        finally:
+            world.clerk.go_on.set()
+        assert reader.result(5) is not None
+    assert world.clerk.requests == 2
+
+
+def test_an_unknown_id_waits_for_the_thread_that_reads(world):
+    token = sign(make_claims(), key="second")
+    ask(world, GOOD)
+    world.clerk.rotate("first", "second")
+    world.uptime.now += 30
+    world.keys._timeout_seconds = 60
+    world.clerk.asked.clear()
+    world.clerk.go_on.clear()
+    with ThreadPoolExecutor(2) as pool:
+        reader = pool.submit(world.answer, token)
+        try:
+            assert world.clerk.asked.wait(5)
+            other = pool.submit(world.answer, token)
+            assert wait([other], timeout=0.2).not_done == {other}
+        finally:
+            world.clerk.go_on.set()
+        assert (reader.result(5), other.result(5)) == (GOOD, GOOD)
     assert world.clerk.requests == 2
 
 
