@@ -3,9 +3,12 @@
 docs/database.md shows the plans; `QuerySet.explain()` prints each.
 """
 
+from datetime import UTC, datetime
+
 import pytest
 from django.db.models import QuerySet
 
+from core.events.models import WebhookDelivery
 from evaluations.models import Evaluation, Run, RunCase, TestCase, TestResult
 from prompts.models import Prompt, PromptTemplate, PromptVersion
 
@@ -13,6 +16,7 @@ pytestmark = pytest.mark.django_db
 
 KEY = "0123456789abcdef0123456789abcdef"
 ADMIN_PAGE = 50
+NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
 
 PLANS: dict[str, tuple[QuerySet, str]] = {
     "prompt list": (
@@ -83,6 +87,20 @@ PLANS: dict[str, tuple[QuerySet, str]] = {
     "result list": (
         TestResult.objects.order_by("-created_at", "-pk")[:ADMIN_PAGE],
         "idx_test_results_created_at",
+    ),
+    "webhooks that are due": (
+        WebhookDelivery.objects.filter(
+            status="pending", next_attempt_at__lte=NOON, endpoint_id=KEY
+        ).order_by("next_attempt_at"),
+        "idx_webhook_due",
+    ),
+    "webhook log": (
+        WebhookDelivery.objects.order_by("-created_at", "-pk")[:ADMIN_PAGE],
+        "idx_webhook_newest",
+    ),
+    "webhook log of an endpoint": (
+        WebhookDelivery.objects.filter(endpoint_id=KEY).order_by("-created_at", "-pk"),
+        "idx_webhook_endpoint",
     ),
     "results of an evaluation": (
         TestResult.objects.filter(evaluation_id=KEY).order_by(),

@@ -170,11 +170,9 @@ class WebhookDelivery(UUIDModel, TimestampedModel):
         verbose_name_plural = _("webhook deliveries")
         ordering = ("-created_at",)
         indexes = (
-            models.Index(
-                fields=["next_attempt_at"],
-                name="idx_webhook_due",
-                condition=Q(status="pending"),
-            ),
+            # Not of pending rows alone: SQLite uses such an index for constants, and Django's
+            # values are parameters.
+            models.Index(fields=["status", "next_attempt_at"], name="idx_webhook_due"),
             models.Index(fields=["endpoint", "-created_at"], name="idx_webhook_endpoint"),
             models.Index(fields=["-created_at"], name="idx_webhook_newest"),
         )

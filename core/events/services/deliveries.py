@@ -8,7 +8,7 @@ all: its id tells the receiver.
 import logging
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -76,39 +76,42 @@ def _due(now: datetime) -> QuerySet[WebhookDelivery]:
 
 def _deliver_to(endpoint_id: UUID, clock: Clock, deadline: float) -> int:
     attempts = 0
-    while time.monotonic() < deadline:
-        delivery = _claim_next(_due(clock()).filter(endpoint=endpoint_id), clock)
-        if delivery is None:
-            break
+    for delivery in _claim_each(endpoint_id, clock, deadline):
         attempts += 1
         if not _attempt(delivery, clock):
             break
     return attempts
 
 
-def _claim_next(rows: QuerySet[WebhookDelivery], clock: Clock) -> WebhookDelivery | None:
-    """Return a delivery that nobody else sends, and its endpoint; None: there is none."""
-    rows = rows.select_related("endpoint").order_by("next_attempt_at", "pk")
+def _claim_each(endpoint_id: UUID, clock: Clock, deadline: float) -> Iterator[WebhookDelivery]:
+    """Yield what is due to an endpoint, each as it is when it is this worker's."""
     while True:
-        candidates = list(rows[:CANDIDATES])
-        for delivery in candidates:
-            if _claim(delivery, clock()):
-                return delivery
-        if not candidates:
-            return None
+        rows = _due(clock()).filter(endpoint=endpoint_id).order_by("next_attempt_at")
+        keys = list(rows.values_list("pk", flat=True)[:CANDIDATES])
+        if not keys:
+            return
+        for key in keys:
+            if time.monotonic() >= deadline:
+                return
+            delivery = _claim(key, clock())
+            if delivery is not None:
+                yield delivery
 
 
-def _claim(delivery: WebhookDelivery, now: datetime) -> bool:
-    """Take a delivery, unless somebody was quicker: one statement decides."""
+def _claim(key: UUID, now: datetime) -> WebhookDelivery | None:
+    """Take a delivery and return it, with its endpoint; None: somebody was quicker.
+
+    One statement decides. Whoever was quicker has moved it on, so that it is not due any more.
+    """
     claim = uuid4().hex
-    # Whoever was quicker has moved it on: it is not due any more.
     still_due = WebhookDelivery.objects.filter(
-        pk=delivery.pk, status=WebhookDelivery.Status.PENDING, next_attempt_at__lte=now
+        pk=key, status=WebhookDelivery.Status.PENDING, next_attempt_at__lte=now
     )
     if not still_due.update(claim=claim, next_attempt_at=now + CLAIMED_FOR):
-        return False
-    delivery.claim = claim
-    return True
+        return None
+    # Read afterwards: what others have written about it and its endpoint counts.
+    rows = WebhookDelivery.objects.select_related("endpoint")
+    return rows.filter(pk=key, claim=claim).first()
 
 
 def _attempt(delivery: WebhookDelivery, clock: Clock) -> bool:
@@ -211,9 +214,8 @@ def deliver_now(*, delivery: WebhookDelivery, clock: Clock = timezone.now) -> bo
 
     One that another worker has taken in the meantime is left to it, and is not accepted yet.
     """
-    accepted = False
-    if _claim(delivery, clock()):
-        accepted = _attempt(delivery, clock)
+    claimed = _claim(delivery.pk, clock())
+    accepted = claimed is not None and _attempt(claimed, clock)
     delivery.refresh_from_db()
     return accepted
 

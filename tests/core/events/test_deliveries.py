@@ -161,7 +161,7 @@ def test_a_worker_that_dies_between_claim_and_sending_loses_nothing(receiver, cr
     create()
     announce()
     clock.now = one().next_attempt_at
-    assert deliveries._claim(one(), clock.now)
+    assert deliveries._claim(one().pk, clock.now)
     assert deliveries.deliver_due(clock=clock) == 0
     clock.pass_by(seconds=61)
     assert deliveries.deliver_due(clock=clock) == 1
@@ -173,10 +173,9 @@ def test_a_worker_whose_claim_ran_out_writes_nothing(create, clock):
     create()
     announce()
     clock.now = one().next_attempt_at
-    slow = one()
-    assert deliveries._claim(slow, clock.now)
+    slow = deliveries._claim(one().pk, clock.now)
     clock.pass_by(seconds=61)
-    assert deliveries._claim(one(), clock.now)
+    assert deliveries._claim(one().pk, clock.now)
     deliveries._record(slow, deliveries.Answer(status=410, text=""), clock.now)
     assert (one().status, one().attempts) == ("pending", 0)
     assert WebhookEndpoint.objects.get().enabled
@@ -186,7 +185,7 @@ def test_what_was_claimed_meanwhile_is_left_alone(receiver, create):
     create()
     announce()
     stale = one()
-    assert deliveries._claim(one(), stale.next_attempt_at)
+    assert deliveries._claim(stale.pk, stale.next_attempt_at)
     assert not deliveries.deliver_now(delivery=stale)
     assert receiver.received == []
 
