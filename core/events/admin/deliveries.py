@@ -42,7 +42,7 @@ class RedeliverSelected(BulkAction):
 
     name = "redeliver"
     title = _("Send again")
-    permissions = ("change",)
+    permissions = ("redeliver",)
 
     def run(self, admin: Any, request: HttpRequest, rows: QuerySet[Any], values: Any) -> BulkResult:
         """Make those of the chunk due."""
@@ -78,7 +78,7 @@ class WebhookDeliveryAdmin(BaseAdmin):
         "endpoint",
         "event_type",
         "body",
-        "shown_status",
+        "status",
         "attempts",
         "shown_next",
         "last_attempt_at",
@@ -96,8 +96,13 @@ class WebhookDeliveryAdmin(BaseAdmin):
         """Say no: they go with their endpoint, or with time."""
         return False
 
-    def save_model(self, request: HttpRequest, obj: object, form: object, change: bool) -> None:
-        """Keep the row as it is: no field of it can be edited."""
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Say no: what was sent is as it is."""
+        return False
+
+    def has_redeliver_permission(self, request: HttpRequest) -> bool:
+        """Say who may send again."""
+        return request.user.has_perm("events.change_webhookdelivery")
 
     @display(description=_("status"), ordering="status", label=STATUS_COLOURS)
     def shown_status(self, obj: WebhookDelivery) -> tuple[str, str]:
