@@ -418,10 +418,15 @@ SENTENCES: Final = register(
         "run.needs-judge": gettext_noop(
             "some cases need a judge; choose a model, such as --judge openai:gpt-4.1-mini"
         ),
+        "run.no-baseline": gettext_noop("there is no completed run %(key)s to compare with"),
         "run.no-cases": gettext_noop("there are no enabled cases to run"),
         "run.no-grader": gettext_noop("this run has no model for: %(need)s"),
         "run.no-model": gettext_noop(
             "this run was created without the model %(name)s; create a new run"
+        ),
+        "run.no-suite": gettext_noop(
+            "the cases of this run came from a file or their suite is deleted; rescore it with "
+            "manage.py evaluate --rescore"
         ),
         "run.nothing-to-ask": gettext_noop("a run needs a prompt and a model"),
         "run.price-unknown": gettext_noop(

@@ -251,6 +251,8 @@ class RunSettings(Document, frozen=True, kw_only=True, omit_defaults=True):
     """What did not fit, the gravest first."""
     background: bool = False
     """Whether workers take it up by themselves."""
+    actor: str = ""
+    """Who started it, where that is no user of the admin: a key of the API."""
 
 
 class StoredEstimate(Document, frozen=True, kw_only=True):

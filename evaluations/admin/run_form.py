@@ -1,14 +1,12 @@
 """The page that starts a run: what is asked of whom, what it will take, within which limits."""
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, cast
-from uuid import UUID
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from django import forms
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
@@ -23,23 +21,18 @@ from unfold.widgets import (
 )
 
 from core.changelists import is_searchable
-from core.errors import ApplicationError, NotFoundError
-from evaluations.adapters import find_spec
-from evaluations.engine.errors import EngineError
-from evaluations.engine.providers import ProviderSpec, make
-from evaluations.engine.statistics import smallest_difference
-from evaluations.engine.types import Case
-from evaluations.fit import Misfit, Survey
+from core.errors import NotFoundError
+from evaluations.engine.providers import ProviderSpec
 from evaluations.models import ModelProfile, Run, TestSuite
-from evaluations.services.planning import (
-    SAMPLE,
-    Estimate,
-    Plan,
-    PlannedColumn,
-    create_run,
-    estimate_run,
-    load_cases,
+from evaluations.services.choosing import (
+    MAX_REPEATS,
+    Preview,
+    find_each,
+    find_model,
+    preview_run,
+    start_run,
 )
+from evaluations.services.planning import Plan, PlannedColumn
 from prompts import interface as prompts
 
 if TYPE_CHECKING:
@@ -47,6 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Preview", "StartForm", "find_choices"]
 
+ValueT = TypeVar("ValueT")
 OFFERED: Final = 20  # prompts to choose from; a search finds any other
 VERSIONS: Final = 20  # the newest, which are offered as boxes besides those with a label
 BASELINES: Final = 30  # the newest runs to compare with
@@ -78,19 +72,6 @@ def find_choices(text: str) -> list[prompts.PromptChoice]:
     # Whoever types a whole title means that prompt, whatever else holds its words.
     exact = [match for match in matches if text in (match.name, match.title)]
     return exact if len(exact) == 1 else matches
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Preview:
-    """What a run will take, before it starts."""
-
-    cases: int
-    columns: Sequence[str]
-    estimate: Estimate
-    smallest: float | None
-    """The difference of pass rates that so many cases show four times out of five."""
-    misfits: Sequence[Misfit] = ()
-    """What does not fit between cases and prompts, and what nothing checks."""
 
 
 class StartForm(forms.Form):
@@ -156,7 +137,7 @@ class StartForm(forms.Form):
         label=_("Repeats"),
         initial=1,
         min_value=1,
-        max_value=1000,
+        max_value=MAX_REPEATS,
         widget=UnfoldAdminIntegerFieldWidget(),
         help_text=_(
             "How many times each case is run. More repeats show how consistent the answers are."
@@ -237,7 +218,7 @@ class StartForm(forms.Form):
         specs = self._find_models(data)
         for name in ("judge", "embeddings"):
             if data.get(name):
-                self._find_model(name, data[name])
+                self._find(name, [data[name]], find_model)
         if not texts and "others" not in self.errors:
             self.add_error("others", _("Choose at least one version of a prompt."))
         if not specs and "providers" not in self.errors:
@@ -268,29 +249,20 @@ class StartForm(forms.Form):
             # The oldest version first: a run compares its columns with the first one.
             numbers = sorted(data.get("versions", ()), key=int)
             names = [*(f"{self.choice.name}:{number}" for number in numbers), *names]
-        texts = []
-        for name in filter(None, names):
-            try:
-                texts.append(prompts.find_prompt(name))
-            except ApplicationError as error:
-                self.add_error("others", str(error))
-        return texts
+        return self._find("others", filter(None, names), prompts.find_prompt)
 
     def _find_models(self, data: dict[str, Any]) -> list[ProviderSpec]:
         names = [profile.name for profile in data.get("profiles", ())]
         names += [text.strip() for text in data.get("providers", "").split(",")]
-        specs = [self._find_model("providers", name) for name in names if name]
-        return [spec for spec in specs if spec is not None]
+        return self._find("providers", filter(None, names), find_model)
 
-    def _find_model(self, field: str, name: str) -> ProviderSpec | None:
-        try:
-            spec = find_spec(name)
-            # A missing key is said before anything runs.
-            make(spec, settings.PROVIDER_ENVIRONMENT)
-        except (ApplicationError, EngineError) as error:
-            self.add_error(field, str(error))
-            return None
-        return spec
+    def _find(
+        self, field: str, names: Iterable[str], find: Callable[[str], ValueT]
+    ) -> list[ValueT]:
+        values, problems = find_each(field, names, find)
+        for sentence in problems.values():
+            self.add_error(field, str(sentence))
+        return values
 
     def preview(self) -> Preview:
         """Return what the run will take.
@@ -298,24 +270,7 @@ class StartForm(forms.Form):
         Raises:
             ApplicationError: a case is wrong, or there is none.
         """
-        plan = self._planned()
-        survey = Survey()
-        sample: list[Case] = []
-        count = 0
-        for _key, case in self._load_cases():  # read one by one: a suite may hold 100,000
-            survey.add(case)
-            count += 1
-            if len(sample) < SAMPLE:
-                sample.append(case)
-        if not count:
-            raise ValidationError(_("This suite has no enabled cases."))
-        return Preview(
-            cases=count,
-            columns=[column.name for column in plan.columns],
-            estimate=estimate_run(plan, sample, count),
-            smallest=smallest_difference(count),
-            misfits=survey.misfits(plan.columns),
-        )
+        return preview_run(self._planned())
 
     def create_run(self, user: "User") -> Run:
         """Write the run, pending.
@@ -324,11 +279,7 @@ class StartForm(forms.Form):
             ApplicationError: a case is wrong, a judge or a price is missing.
             EngineError: a model is wrong.
         """
-        plan = self._planned()
-        return create_run(replace(plan, user=user), self._load_cases())
-
-    def _load_cases(self) -> Iterable[tuple[UUID | None, Case]]:
-        return load_cases(self.cleaned_data["suite"].pk)
+        return start_run(replace(self._planned(), user=user))
 
     def _planned(self) -> Plan:
         if self.plan is None:

@@ -6,7 +6,7 @@ from dmr.routing import path
 
 from core.api.problems import register_problem
 from core.uploads import accepts_upload
-from evaluations.api import cases, gates, profiles, suite_files, suites
+from evaluations.api import cases, gates, profiles, runs, suite_files, suites
 from evaluations.engine.errors import EngineError
 from evaluations.suite_files import UPLOAD_LIMITS
 
@@ -24,6 +24,15 @@ ROUTES = [
     path("suites/<uuid:id>/export", suite_files.SuiteExport.as_view(), name="suite-export"),
     path("suites/<uuid:id>/cases", cases.Cases.as_view(), name="cases"),
     path("cases/<uuid:id>", cases.OneCase.as_view(), name="case"),
+    path("runs", runs.Runs.as_view(), name="runs"),
+    path("runs/estimate", runs.Estimate.as_view(), name="run-estimate"),
+    path("runs/<uuid:id>", runs.OneRun.as_view(), name="run"),
+    path("runs/<uuid:id>/cancel", runs.CancelledRun.as_view(), name="cancelled-run"),
+    path("runs/<uuid:id>/resume", runs.ResumedRun.as_view(), name="resumed-run"),
+    path("runs/<uuid:id>/retry", runs.RetriedRun.as_view(), name="retried-run"),
+    path("runs/<uuid:id>/rescore", runs.RescoredRun.as_view(), name="rescored-run"),
+    path("trash/runs", runs.TrashedRuns.as_view(), name="trashed-runs"),
+    path("trash/runs/<uuid:id>", runs.TrashedRun.as_view(), name="trashed-run"),
     path("trash/suites", suites.TrashedSuites.as_view(), name="trashed-suites"),
     path("trash/suites/<uuid:id>", suites.TrashedSuite.as_view(), name="trashed-suite"),
     path("profiles", profiles.Profiles.as_view(), name="profiles"),

@@ -71,9 +71,11 @@ class CellState(StrEnum):
 
 
 def list_columns(run_id: UUID) -> list[Evaluation]:
-    """Return a run's columns with the run itself, its suite and its baseline; one query."""
+    """Return a run's columns with the run, its suite, baseline and user; one query."""
     rows = Evaluation.objects.filter(run=run_id).order_by("position")
-    return list(rows.select_related("run__suite", "run__baseline", "prompt", "version"))
+    return list(
+        rows.select_related("run__suite", "run__baseline", "run__user", "prompt", "version")
+    )
 
 
 def describe_outcome(run: Run, columns: Iterable[Evaluation]) -> tuple[str, str]:

@@ -5,7 +5,7 @@ import itertools
 import math
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -21,7 +21,7 @@ from core.atomic_file import replacing
 from core.errors import InvalidInputError, NotFoundError
 from core.sentences import Sentence
 from evaluations import reporting
-from evaluations.adapters import find_spec, spec_from_target
+from evaluations.adapters import find_spec
 from evaluations.engine.files import RunFiles
 from evaluations.engine.providers import Kind, Limits, ProviderSpec, make
 from evaluations.engine.providers.families import why_unsent
@@ -35,6 +35,7 @@ from evaluations.models import Run, TestSuite
 from evaluations.promptfoo.config import PromptfooConfig, read_config
 from evaluations.promptfoo.templates import fill_text
 from evaluations.selectors.overview import find_suite
+from evaluations.services.choosing import MAX_REPEATS, rebuild_columns
 from evaluations.services.planning import (
     Plan,
     PlannedColumn,
@@ -57,7 +58,6 @@ from prompts import interface as prompts
 INTERRUPTED: Final = 130  # what a shell reports of a program that Ctrl-C (signal 2) ended: 128 + 2
 WARNINGS_SHOWN: Final = 20  # of a file; a generated one may repeat its mistake in every test
 ID_LENGTH: Final = 8  # characters of a run's ID that have to be typed; the pages show as many
-MAX_REPEATS: Final = 1000  # as in the form that starts a run
 NAME_LENGTH: Final = 255  # of a run's name in the database
 OPTIONS: Final = {
     "background": "--background",
@@ -445,7 +445,7 @@ def _choose_columns(
 ) -> list[PlannedColumn]:
     """Return a column for each prompt and model; a run that is scored again keeps its own."""
     if rescored is not None and not options["prompt"]:
-        return list(_rebuild_columns(rescored))
+        return rebuild_columns(rescored)
     if not specs and config is not None:
         specs = [provider.spec for provider in config.providers]
     if not specs:
@@ -457,15 +457,6 @@ def _choose_columns(
     if config is None:
         raise InvalidInputError({"prompt": Sentence("option.no-prompt")})
     return plan_columns(config, specs)
-
-
-def _rebuild_columns(run: Run) -> Iterator[PlannedColumn]:
-    for row in run.evaluations.select_related("version").order_by("position"):
-        prompt = None
-        if row.prompt_id is not None and row.version is not None:
-            prompt = prompts.get_prompt_text(prompt_id=row.prompt_id, number=row.version.number)
-        spec = spec_from_target(Target.read(row.target))
-        yield PlannedColumn(spec=spec, prompt=prompt, text=row.prompt_text, label=row.label)
 
 
 def _find_run(text: str) -> Run:
