@@ -12,7 +12,9 @@ services do that.
 import base64
 import binascii
 import hashlib
+import ipaddress
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -32,6 +34,8 @@ LONGEST_ADDRESS: Final = 8192  # characters of one that is not data: as servers 
 MOST_BYTES: Final = 5 * 1024 * 1024  # of data: what Anthropic takes as one image
 EXCERPT: Final = 100  # characters of what was sent, in a problem
 DATA: Final = re.compile(r"data:([^;,]*);base64,(.*)", re.DOTALL | re.IGNORECASE)
+NUMBER: Final = re.compile(r"\d+|0[xX][0-9a-fA-F]*")
+PASSWORD: Final = re.compile(r"//[^/?#]*@")
 # Control characters, blanks and backslashes: programs read an address with them differently.
 UNFIT: Final = re.compile(r"[\x00-\x20\x7f-\xa0\\]")
 
@@ -162,15 +166,38 @@ def find_address_fault(part: Part) -> Fault | None:
         return _wrong_media(part, part.media_type)
     if len(part.url) > LONGEST_ADDRESS:
         return Fault("part-address-length", {"limit": LONGEST_ADDRESS})
-    try:
-        address = urlsplit(part.url)
-        is_address = bool(address.hostname) and not UNFIT.search(part.url)
-        is_address = is_address and address.port != 0  # asks for the port, which may be no number
-    except ValueError:
-        is_address = False
-    if not is_address or address.scheme not in ("https", "http"):
-        return Fault("part-address", {"found": part.url[:EXCERPT]})
+    if not _is_address(part.url):
+        shown = PASSWORD.sub("//…@", part.url)
+        return Fault("part-address", {"found": shown[:EXCERPT]})
     return None
+
+
+def _is_address(url: str) -> bool:
+    """Whether everybody reads the same host in an address, and finds no password in it."""
+    try:
+        address = urlsplit(url)
+        host, port = address.hostname or "", address.port  # a port may be no number
+    except ValueError:
+        return False
+    if address.scheme not in ("https", "http") or port == 0 or UNFIT.search(url):
+        return False
+    return address.username is None and _is_host(host)
+
+
+def _is_host(host: str) -> bool:
+    """Whether a host is a name, or a number as everybody writes it.
+
+    Browsers and services also read 2130706433, 0x7f.1 and ①②⑦.1 as 127.0.0.1; who checks where an
+    address leads must not take those for names (https://url.spec.whatwg.org/#ends-in-a-number-checker).
+    """
+    folded = unicodedata.normalize("NFKC", host).replace("。", ".").rstrip(".")
+    if ":" in host or not NUMBER.fullmatch(folded.rpartition(".")[2]):
+        return bool(folded)
+    try:
+        ipaddress.IPv4Address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _find_data_fault(part: Part) -> Fault | None:
