@@ -7,6 +7,7 @@ names them: when an endpoint is saved, and for the very address that is connecte
 
 import ipaddress
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -18,6 +19,7 @@ from core.sentences import CodedError, Sentence
 __all__ = ["RefusedURLError", "check_address", "check_url", "read_url"]
 
 ALLOWED_NETWORKS: Final = "WEBHOOK_ALLOWED_NETWORKS"
+RESOLVED_WITHIN_SECONDS: Final = 3
 
 
 class RefusedURLError(CodedError):
@@ -92,9 +94,14 @@ def _policy() -> AddressPolicy:
 
 
 def _resolve(host: str) -> list[IPAddress]:
-    """Return what a host's name stands for; nothing where it is not known."""
+    """Return what a host's name stands for; nothing where that is not known soon enough."""
+    # In a thread: the system's resolver has no limit of its own, and the caller may hold a
+    # transaction. One that is late ends by itself.
+    pool = ThreadPoolExecutor(1, thread_name_prefix="resolving")
+    future = pool.submit(socket.getaddrinfo, host, None, type=socket.SOCK_STREAM)
+    pool.shutdown(wait=False)
     try:
-        answers = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        answers = future.result(timeout=RESOLVED_WITHIN_SECONDS)
     except (OSError, UnicodeError):  # UnicodeError: a label that is empty or too long
         return []
     addresses = []

@@ -41,6 +41,7 @@ JITTER: Final = 0.2  # so that what failed together does not come back together
 LONGEST_WAIT: Final = timedelta(hours=24)  # that a receiver may ask for
 DISABLED_AFTER: Final = timedelta(days=5)  # of failures alone
 KEPT: Final = timedelta(days=30)
+RESTS_FOR: Final = timedelta(minutes=1)
 PASS_SECONDS: Final = 30  # then other work of the queue has its turn
 ENDPOINTS_AT_A_TIME: Final = 8
 CANDIDATES: Final = 20
@@ -51,7 +52,7 @@ def deliver_due(*, clock: Clock = timezone.now) -> int:
     """Send what is due; return how many attempts were made.
 
     Each endpoint has a thread of its own: one that does not answer keeps no other waiting. After
-    a failure the rest of its deliveries wait for the next pass.
+    a failure the rest of its deliveries wait for a minute.
     """
     endpoint_ids = list(_due(clock()).order_by().values_list("endpoint", flat=True).distinct())
     deadline = time.monotonic() + PASS_SECONDS
@@ -79,8 +80,17 @@ def _deliver_to(endpoint_id: UUID, clock: Clock, deadline: float) -> int:
     for delivery in _claim_each(endpoint_id, clock, deadline):
         attempts += 1
         if not _attempt(delivery, clock):
+            _let_rest(endpoint_id, clock())
             break
     return attempts
+
+
+def _let_rest(endpoint_id: UUID, now: datetime) -> None:
+    """Move on what is due to an endpoint that has just failed; no attempt is counted."""
+    rows = WebhookDelivery.objects.filter(
+        endpoint=endpoint_id, status=WebhookDelivery.Status.PENDING, next_attempt_at__lte=now
+    )
+    rows.update(next_attempt_at=now + RESTS_FOR)
 
 
 def _claim_each(endpoint_id: UUID, clock: Clock, deadline: float) -> Iterator[WebhookDelivery]:

@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from core.errors import InvalidInputError
 from core.events.addresses import RefusedURLError, check_url
-from core.events.models import WebhookEndpoint
+from core.events.models import WebhookDelivery, WebhookEndpoint
 from core.events.secrets import encrypt_secret, make_secret
+from core.events.services.outbox import wake_after_commit
 from core.events.subscriptions import forget_subscriptions
 from core.events.types import list_event_types
 from core.sentences import Sentence
@@ -75,7 +76,7 @@ def create_endpoint(**fields: Unpack[EndpointFields]) -> NewSecret:
 
 @transaction.atomic
 def edit_endpoint(*, endpoint_id: UUID | str, **changes: Unpack[EndpointFields]) -> WebhookEndpoint:
-    """Change an endpoint; one that is enabled again begins with a clean record.
+    """Change an endpoint; one that is enabled again begins anew, and gets what has waited.
 
     Args:
         endpoint_id: the endpoint.
@@ -96,6 +97,9 @@ def edit_endpoint(*, endpoint_id: UUID | str, **changes: Unpack[EndpointFields])
         endpoint.disabled_reason = ""
         endpoint.failing_since = None
         changed |= {"disabled_reason", "failing_since"}
+        pending = endpoint.deliveries.filter(status=WebhookDelivery.Status.PENDING)
+        pending.update(next_attempt_at=timezone.now())
+        wake_after_commit()
     endpoint.save(update_fields=changed)
     _forget()
     return endpoint

@@ -4,10 +4,12 @@ Names are resolved by this machine's own resolver; it needs no network for those
 """
 
 import ipaddress
+import threading
 
 import pytest
 from django.test import override_settings
 
+from core.events import addresses
 from core.events.addresses import RefusedURLError, check_address, check_url
 
 LINK_LOCAL, PRIVATE, OWN = "a link-local or metadata address", "a private address", "this machine"
@@ -119,6 +121,14 @@ def test_a_url_that_is_none_for_a_webhook(url, message):
     with pytest.raises(RefusedURLError, match=message) as refusal:
         check_url(url)
     assert "secret" not in str(refusal.value)
+
+
+def test_a_resolver_that_hangs_is_not_waited_for(monkeypatch):
+    ended = threading.Event()
+    monkeypatch.setattr(addresses, "RESOLVED_WITHIN_SECONDS", 0.05)
+    monkeypatch.setattr(addresses.socket, "getaddrinfo", lambda *_args, **_named: ended.wait(10))
+    check_url("https://hooks.example.com/")
+    ended.set()
 
 
 @override_settings(WEBHOOK_ALLOWED_NETWORKS="")

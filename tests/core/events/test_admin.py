@@ -210,4 +210,4 @@ def test_the_pages_in_japanese(administrator, receiver):
         endpoint = WebhookEndpoint.objects.get()
         page = administrator.get(change(endpoint), headers=headers).content.decode()
         assert "テストイベントを送信" in page
-        assert "ラベルが移動、ロールバック、または削除されたとき" in page
+        assert "ラベルを移動した、戻した、または外したとき" in page

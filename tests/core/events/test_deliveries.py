@@ -118,6 +118,19 @@ def test_a_receiver_may_ask_for_a_longer_wait(receiver, create, clock, header, s
     assert (one().next_attempt_at - NOON).total_seconds() == seconds
 
 
+def test_one_that_has_failed_rests_for_a_minute(receiver, create, clock):
+    create()
+    announce(3)
+    clock.now = WebhookDelivery.objects.first().next_attempt_at
+    receiver.script = [Reply(status=500)]
+    assert deliveries.deliver_due(clock=clock) == 1
+    clock.pass_by(seconds=59)
+    assert deliveries.deliver_due(clock=clock) == 1  # the one that failed, after 5 seconds
+    clock.pass_by(seconds=1)
+    assert deliveries.deliver_due(clock=clock) == 2
+    assert sorted(WebhookDelivery.objects.values_list("attempts", flat=True)) == [1, 1, 2]
+
+
 def test_gone_is_gone(receiver, create):
     create()
     announce(2)
