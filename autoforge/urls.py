@@ -43,6 +43,7 @@ urlpatterns = [
     path("health/", include("autoforge.health.urls")),
     path("api/", include("autoforge.api.mount")),
     path("mcp", mcp, name="mcp"),
+    path("v1/", include("evaluations.api.openai")),
 ]
 
 handler500 = "autoforge.web.error_pages.server_error"

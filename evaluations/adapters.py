@@ -14,7 +14,14 @@ from prompts import interface as prompts
 from prompts.rendering import find_placeholders
 from prompts.rendering import prepare as prepare_template
 
-__all__ = ["find_spec", "prepare", "spec_from_profile", "spec_from_target", "target_from_spec"]
+__all__ = [
+    "find_spec",
+    "message_from_prompt",
+    "prepare",
+    "spec_from_profile",
+    "spec_from_target",
+    "target_from_spec",
+]
 
 
 # The order of a stored price: a new rate is only ever added at the end, as old rows are shorter.
@@ -57,16 +64,34 @@ def prepare(
         rendered = render({name: value for name, value in values.items() if name in names})
         if isinstance(rendered, str):
             return (Message(role="user", content=rendered),)
-        return tuple(map(_message_from_prompt, rendered))
+        return tuple(map(message_from_prompt, rendered))
 
     return fill_case
 
 
-def _message_from_prompt(message: prompts.Message) -> Message:
-    if isinstance(message.content, str):
-        return Message(role=message.role, content=message.content)
-    parts = tuple(Part(**asdict(part)) for part in message.content)
-    return Message(role=message.role, content=message.text, parts=parts)
+def message_from_prompt(
+    message: prompts.Message,
+    *,
+    tool_calls: tuple[Mapping[str, object], ...] = (),
+    tool_call_id: str = "",
+) -> Message:
+    """Return a rendered message as the engine sends it.
+
+    Args:
+        message: of a prompt.
+        tool_calls: what an assistant's message calls, in OpenAI's form.
+        tool_call_id: the call that a tool's message answers.
+    """
+    parts: tuple[Part, ...] = ()
+    if not isinstance(message.content, str):
+        parts = tuple(Part(**asdict(part)) for part in message.content)
+    return Message(
+        role=message.role,
+        content=message.text,
+        parts=parts,
+        tool_calls=tool_calls,
+        tool_call_id=tool_call_id,
+    )
 
 
 def spec_from_profile(profile: ModelProfile) -> ProviderSpec:

@@ -126,6 +126,54 @@ SENTENCES: Final = register(
         "gate.missing": gettext_noop("release gate %(key)s does not exist"),
         "gate.no-suite": gettext_noop("this suite does not exist or has been deleted"),
         "gate.twice": gettext_noop("This prompt already has a gate for this suite."),
+        "gateway.broken-off": gettext_noop("%(reason)s; the rest of the answer is missing"),
+        "gateway.field": gettext_noop("%(name)s: %(problem)s"),
+        "gateway.json-for-anthropic": gettext_noop(
+            "Anthropic has no JSON mode; use a response_format of the type json_schema"
+        ),
+        "gateway.model-and-prompt": gettext_noop(
+            "with prompt_id, model must be “prompt” (the model of the version's configuration) "
+            "or profile:NAME"
+        ),
+        "gateway.no-messages": gettext_noop("messages must contain at least one message"),
+        "gateway.no-model": gettext_noop(
+            'version %(number)d of “%(name)s” has no model; add {"profile": "NAME"} (a model '
+            'profile), or {"provider": "openai", "model": "…"}, to its configuration'
+        ),
+        "gateway.no-profile": gettext_noop("there is no model profile “%(name)s”"),
+        "gateway.no-provider": gettext_noop(
+            "version %(number)d of “%(name)s” has the model “%(model)s” but no provider; add "
+            '"provider" to its configuration, such as openai'
+        ),
+        "gateway.not-for-anthropic": gettext_noop(
+            "“%(name)s” has no equivalent in Anthropic's API; leave it out"
+        ),
+        "gateway.one-answer": gettext_noop("n must be 1: one answer is returned for each request"),
+        "gateway.schema-and-tools": gettext_noop(
+            "Anthropic's models cannot be given tools and a response_format at once; leave one "
+            "of them out"
+        ),
+        "gateway.tool-answer": gettext_noop(
+            "message %(number)d: the role tool requires a tool_call_id, and no other role may "
+            "have one"
+        ),
+        "gateway.tool-calls": gettext_noop(
+            "message %(number)d: tool_calls must be a list of functions with id, name and "
+            "arguments, in a message of the assistant"
+        ),
+        "gateway.tool-choice": gettext_noop(
+            "tool_choice must be none, auto, required or a function"
+        ),
+        "gateway.unknown-model": gettext_noop(
+            "there is no model “%(model)s”; use prompt:NAME, prompt:NAME@LABEL, "
+            "prompt:NAME:VERSION or profile:NAME"
+        ),
+        "gateway.variables-of-profile": gettext_noop(
+            "a model profile has no variables; leave out prompt_variables, or name a prompt"
+        ),
+        "gateway.without-prompt-id": gettext_noop(
+            "%(name)s requires prompt_id; in model, write prompt:NAME@LABEL or prompt:NAME:VERSION"
+        ),
         "http.all-refused": gettext_noop(
             "the %(which)s %(most)s requests were all rejected; the last error was: %(error)s"
         ),
@@ -267,6 +315,9 @@ SENTENCES: Final = register(
         "parts.no-images": gettext_noop(
             "the prompt has an image, which this model does not take; choose another model, or "
             "leave the image out"
+        ),
+        "parts.tool-arguments": gettext_noop(
+            "the arguments of the call of %(name)s must be a JSON object"
         ),
         "parts.unencrypted": gettext_noop(
             "the address of an image or a file at %(host)s must begin with https://"

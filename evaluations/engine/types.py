@@ -67,11 +67,15 @@ class Message:
     """One message of a conversation."""
 
     role: str
-    """"system", "user" or "assistant"."""
+    """"system", "user" or "assistant"; "tool" for what a tool answered."""
     content: str
     """The text; of a message of parts what people read of it, with images and files by name."""
     parts: tuple[Part, ...] = ()
     """What is sent instead, where it is more than a text."""
+    tool_calls: tuple[Mapping[str, object], ...] = ()
+    """The calls of tools that an assistant's message consists of, in OpenAI's form."""
+    tool_call_id: str = ""
+    """Of a tool's answer: the call that it answers."""
 
 
 def identify_message(message: Message) -> list[object]:
@@ -80,6 +84,9 @@ def identify_message(message: Message) -> list[object]:
     The form is part of every stored hash and of recorded answers. Messages without parts, which are
     older, have none.
     """
+    if message.tool_calls or message.tool_call_id:
+        calls = list(message.tool_calls)
+        return [message.role, message.content, calls, message.tool_call_id]
     if not message.parts:
         return [message.role, message.content]
     parts = []

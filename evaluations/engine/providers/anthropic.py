@@ -10,7 +10,7 @@ from evaluations.engine.providers.base import Capabilities, Environment, Kind, L
 from evaluations.engine.providers.families import fit_parameters, thinks
 from evaluations.engine.providers.http import Client
 from evaluations.engine.providers.keys import address, key_for
-from evaluations.engine.providers.parts import check_addresses, content_for_anthropic
+from evaluations.engine.providers.parts import check_addresses, message_for_anthropic
 from evaluations.engine.providers.replies import (
     extract_text,
     normalise_reason,
@@ -27,6 +27,7 @@ VERSION: Final = "2023-06-01"  # each request has to name one; this is still the
 MAX_TOKENS: Final = 1024  # the API requires a number; this where no parameter sets one
 SYSTEM_ROLES: Final = ("system", "developer")  # both stand in `system` here
 STRUCTURED: Final = "answer"  # the tool whose input is the answer, where a schema is asked for
+FORCED: Final = {"type": "tool", "name": STRUCTURED}
 THINKING: Final = ("thinking", "redacted_thinking")
 
 
@@ -54,7 +55,7 @@ class AnthropicProvider:
         check_addresses(self._client.policy, request.messages)
         body = _build_body(request)
         reply, milliseconds = await self._client.post("/messages", body)
-        return _read_answer(reply, milliseconds, structured="tool_choice" in body)
+        return _read_answer(reply, milliseconds, structured=_is_structured(body))
 
     async def embed(self, texts: Sequence[str]) -> list[Vector]:
         """Refuse.
@@ -67,6 +68,11 @@ class AnthropicProvider:
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()
+
+
+def _is_structured(body: Mapping[str, object]) -> bool:
+    """Whether the answer is the input of the one tool that a schema became."""
+    return body.get("tool_choice") == FORCED
 
 
 def _read_answer(reply: Mapping[str, object], milliseconds: int, *, structured: bool) -> Answer:
@@ -142,10 +148,7 @@ def _build_body(request: Request) -> dict[str, object]:
         "model": request.model,
         # The budget of thoughts counts towards it (`families.THINKING_GUIDE`).
         "max_tokens": MAX_TOKENS + _read_budget(parameters),
-        "messages": [
-            {"role": _find_role(message), "content": content_for_anthropic(message)}
-            for message in messages
-        ],
+        "messages": list(map(message_for_anthropic, messages)),
         **parameters,
     }
     if system:
@@ -153,7 +156,7 @@ def _build_body(request: Request) -> dict[str, object]:
     if request.response_schema is not None and not thinks(parameters):
         # While it thinks no tool may be forced; the judge's words ask for JSON all the same.
         tool = {"name": STRUCTURED, "input_schema": dict(request.response_schema)}
-        body |= {"tools": [tool], "tool_choice": {"type": "tool", "name": STRUCTURED}}
+        body |= {"tools": [tool], "tool_choice": FORCED}
     return body
 
 
@@ -168,11 +171,6 @@ def _read_instructions(message: Message) -> str:
     if any(part.type != "text" for part in message.parts):
         raise RefusedError("anthropic.system-parts")
     return "\n\n".join(part.text for part in message.parts)
-
-
-def _find_role(message: Message) -> str:
-    """Return a message's role as the API knows it: what tools answer comes from the user there."""
-    return "assistant" if message.role == "assistant" else "user"
 
 
 def _read_budget(parameters: Mapping[str, object]) -> int:

@@ -14,7 +14,7 @@ from evaluations.engine.providers.failures import find_embedded, find_embedded_e
 from evaluations.engine.providers.families import fit_parameters
 from evaluations.engine.providers.http import Client
 from evaluations.engine.providers.keys import address, key_for
-from evaluations.engine.providers.parts import check_addresses, check_parts, content_for_openai
+from evaluations.engine.providers.parts import check_addresses, check_parts, message_for_openai
 from evaluations.engine.providers.replies import (
     extract_text,
     normalise_reason,
@@ -53,12 +53,9 @@ class OpenAIProvider:
         """
         check_parts(self.abilities, request.messages)
         check_addresses(self._client.policy, request.messages)
-        messages = []
-        for message in request.messages:
-            messages.append({"role": message.role, "content": content_for_openai(message)})
         body = {
             "model": request.model,
-            "messages": messages,
+            "messages": list(map(message_for_openai, request.messages)),
             **fit_parameters(self.spec.kind, request.model, request.parameters),
         }
         if request.response_schema is not None:

@@ -1,18 +1,27 @@
-"""Images and files of a message: who takes them, and how each service's API writes them.
+"""Images, files and calls of tools in messages: how each service's API writes them.
 
 Nothing is fetched here: an address goes to the service, which fetches it. A part that a service
 does not take is refused before anything is sent; none is left out.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 from evaluations.engine.errors import RefusedError, SetupError
 from evaluations.engine.providers.addresses import Policy
 from evaluations.engine.providers.base import Capabilities
+from evaluations.engine.providers.replies import read_object
 from evaluations.engine.types import Message, Part
 
-__all__ = ["check_addresses", "check_parts", "content_for_anthropic", "content_for_openai"]
+__all__ = [
+    "check_addresses",
+    "check_parts",
+    "content_for_anthropic",
+    "content_for_openai",
+    "message_for_anthropic",
+    "message_for_openai",
+]
 
 
 def check_parts(abilities: Capabilities, messages: Sequence[Message]) -> None:
@@ -111,3 +120,61 @@ def _part_for_anthropic(part: Part) -> dict[str, object]:
     if part.type == "image":
         return {"type": "image", "source": source}
     return {"type": "document", "source": source, "title": part.name}
+
+
+def message_for_openai(message: Message) -> dict[str, object]:
+    """Return a message as OpenAI's chat completions take it, with calls of tools.
+
+    Raises:
+        RefusedError: a file has an address, which that API does not take.
+    """
+    body: dict[str, object] = {"role": message.role, "content": content_for_openai(message)}
+    if message.tool_calls:
+        body["tool_calls"] = list(message.tool_calls)
+        body["content"] = body["content"] or None  # an empty text is refused by some services
+    if message.tool_call_id:
+        body["tool_call_id"] = message.tool_call_id
+    return body
+
+
+def message_for_anthropic(message: Message) -> dict[str, object]:
+    """Return a message as Anthropic's messages take it; calls of tools are blocks there.
+
+    https://platform.claude.com/docs/en/agents-and-tools/tool-use/implement-tool-use. What tools
+    answer comes from the user there.
+    """
+    role = "assistant" if message.role == "assistant" else "user"
+    content = content_for_anthropic(message)
+    if message.tool_call_id:
+        result = {
+            "type": "tool_result",
+            "tool_use_id": message.tool_call_id,
+            "content": content,
+        }
+        return {"role": role, "content": [result]}
+    if not message.tool_calls:
+        return {"role": role, "content": content}
+    blocks: list[dict[str, object]] = []
+    if isinstance(content, list):
+        blocks += content
+    elif content:
+        blocks.append({"type": "text", "text": content})
+    blocks += map(_call_for_anthropic, message.tool_calls)
+    return {"role": role, "content": blocks}
+
+
+def _call_for_anthropic(call: Mapping[str, object]) -> dict[str, object]:
+    function = read_object(call.get("function"))
+    try:
+        arguments = json.loads(str(function.get("arguments") or "{}"))
+    except (ValueError, RecursionError):
+        arguments = None
+    if not isinstance(arguments, dict):
+        # What the API takes here is an object.
+        raise RefusedError("parts.tool-arguments", name=function.get("name"))
+    return {
+        "type": "tool_use",
+        "id": call.get("id"),
+        "name": function.get("name"),
+        "input": arguments,
+    }

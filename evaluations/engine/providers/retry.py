@@ -24,13 +24,14 @@ async def with_retries(
     call: Callable[[], Awaitable[ResultT]],
     limits: Limits,
     *,
+    longest_wait_seconds: float = LONGEST_ASKED_SECONDS,
     sleep: Sleep = asyncio.sleep,
     draw: Callable[[], float] = random.random,
 ) -> tuple[ResultT, int]:
     """Return what `call` returns, and how many requests it took.
 
     Only errors that say so are tried again: those after which nothing has been paid. The wait is
-    what the service asks for (up to ten minutes), else twice as long each time, less a random part,
+    what the service asks for (up to the longest), else twice as long each time, less a random part,
     so that many callers do not come back at once.
 
     Raises:
@@ -45,7 +46,7 @@ async def with_retries(
             most = limits.retries
             if error.most_retries is not None:
                 most = min(most, error.most_retries)
-            if not error.may_retry or attempt >= most or asked > LONGEST_ASKED_SECONDS:
+            if not error.may_retry or attempt >= most or asked > longest_wait_seconds:
                 raise
             await sleep(_wait_seconds(error, attempt, draw()))
     raise AssertionError("unreachable")  # the loop ends by return or raise
