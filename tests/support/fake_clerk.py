@@ -211,10 +211,15 @@ class World:
     def __init__(self) -> None:
         self.clerk = FakeClerk()
         self.uptime = Clock(1000)
+        # Long: a busy machine takes its time to make a key and to answer.
         self.keys = ClerkKeys(
-            self.clerk.url, clock=self.uptime, timeout_seconds=0.5, allow_loopback_http=True
+            self.clerk.url, clock=self.uptime, timeout_seconds=60, allow_loopback_http=True
         )
         self.verifier = self.make_verifier()
+
+    def lose_patience(self) -> None:
+        """Wait little for the keys from now on, where they do not come anyway."""
+        self.keys._timeout_seconds = 0.2
 
     def make_verifier(self, **changes: Any) -> ClerkVerifier:
         """Return a verifier that differs in these arguments."""
