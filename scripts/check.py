@@ -19,6 +19,7 @@ PACKAGES: Final = (
     "autoforge",
     "core",
     "evaluations",
+    "packages/autoforge-client/src/autoforge_client",
     "packages/django-hrana/src/django_hrana",
     "prompts",
 )
