@@ -10,6 +10,8 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 
 from autoforge.demo import load_demo
+from core.events.services.endpoints import create_endpoint, edit_endpoint
+from core.events.services.outbox import send_test_event
 from evaluations.models import Run, TestCase, TestResult, TestSuite
 from prompts import services
 from prompts.models import Prompt, PromptTemplate, PromptVersion
@@ -135,6 +137,10 @@ def test_every_page_is_whole_and_axe_finds_nothing_serious(owner, open_browser):
     """Under the policy every attribute of the theme is carried out, and nothing is refused."""
     load_demo()
     services.create_prompt(title="In folders", name="support/reply/short", content="Text")
+    # Switched off again, so that nothing goes anywhere.
+    made = create_endpoint(name="team", url="https://127.0.0.1:9/", event_types=["label.moved"])
+    send_test_event(endpoint=made.endpoint, wake=False)
+    edit_endpoint(endpoint_id=made.endpoint.pk, enabled=False)
     view = open_browser()
     view.go("/admin/")
     faults = violations(view.page, "login")
