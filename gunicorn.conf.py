@@ -3,14 +3,25 @@
 A wrong environment ends the server with one sentence in this log (`autoforge.web.app_loader`).
 """
 
+import ctypes
 import multiprocessing
 import os
+from typing import Any
+
+# glibc gives threads heaps of their own, eight for each core, and each keeps the most that it ever
+# had. Python runs one thread at a time, so two are enough: hundreds of watchers take less.
+if hasattr(libc := ctypes.CDLL(None), "mallopt"):
+    libc.mallopt(-8, 2)  # M_ARENA_MAX
 
 _host = os.environ.get("HOST") or "127.0.0.1"
 bind = f"{f'[{_host}]' if ':' in _host else _host}:{os.environ.get('PORT') or '8000'}"
 workers = int(os.environ.get("WEB_CONCURRENCY") or min(2 * multiprocessing.cpu_count() + 1, 9))
 worker_class = "gthread"
-threads = 4
+# Four requests work at a time (`post_worker_init`); the other threads are for clients that watch a
+# run and wait. A thread is made when none is idle, so a site that nobody watches has four or so.
+_requests = 4
+_watchers = 256
+threads = _requests + _watchers
 timeout = 60  # seconds; an import through the web would be the longest request
 graceful_timeout = 30  # seconds
 keepalive = 5  # seconds; longer than most proxies wait between two requests
@@ -20,6 +31,16 @@ max_requests = 10_000  # a slow leak never grows old
 max_requests_jitter = 1_000
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: PTH112, S108 (gunicorn's heartbeat; no disk)
 forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1")
+
+
+def post_worker_init(worker: Any) -> None:
+    """Let a few requests work at a time, and watchers go when the worker is to end."""
+    from core.api.streams import LimitRequests, watchers
+
+    worker.wsgi = LimitRequests(worker.wsgi, _requests)
+    watchers.most = _watchers
+    watchers.is_stopping = lambda: not worker.alive
+
 
 logconfig_dict = {
     "version": 1,

@@ -101,6 +101,9 @@ SENTENCES: Final = register(
         "api.not-acceptable": gettext_noop(
             "the answer is application/json, which the Accept header excludes"
         ),
+        "api.too-many-watchers": gettext_noop(
+            "%(limit)s clients are watching here already; ask for the state itself, with its ETag"
+        ),
         "api.not-json": gettext_noop(
             "the body is not valid JSON (line %(line)d, column %(column)d), or its Content-Type "
             "is not application/json"

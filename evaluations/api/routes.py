@@ -5,8 +5,9 @@ from http import HTTPStatus
 from dmr.routing import path
 
 from core.api.problems import register_problem
+from core.api.streams import TooManyWatchersError
 from core.uploads import accepts_upload
-from evaluations.api import cases, gates, profiles, runs, suite_files, suites
+from evaluations.api import cases, events, gates, profiles, runs, suite_files, suites
 from evaluations.engine.errors import EngineError
 from evaluations.suite_files import UPLOAD_LIMITS
 
@@ -14,6 +15,7 @@ __all__ = ["ROUTES"]
 
 # A file, a model or a limit is not what it has to be: the sentence says what is.
 register_problem(EngineError, HTTPStatus.UNPROCESSABLE_ENTITY)
+register_problem(TooManyWatchersError, HTTPStatus.SERVICE_UNAVAILABLE)
 
 TAKE_FILES = accepts_upload(2 * UPLOAD_LIMITS.size_bytes, command="import_suite")
 
@@ -27,6 +29,7 @@ ROUTES = [
     path("runs", runs.Runs.as_view(), name="runs"),
     path("runs/estimate", runs.Estimate.as_view(), name="run-estimate"),
     path("runs/<uuid:id>", runs.OneRun.as_view(), name="run"),
+    path("runs/<uuid:id>/events", events.RunEvents.as_view(), name="run-events"),
     path("runs/<uuid:id>/cancel", runs.CancelledRun.as_view(), name="cancelled-run"),
     path("runs/<uuid:id>/resume", runs.ResumedRun.as_view(), name="resumed-run"),
     path("runs/<uuid:id>/retry", runs.RetriedRun.as_view(), name="retried-run"),

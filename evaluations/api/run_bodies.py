@@ -122,7 +122,6 @@ class ProgressRead(ColumnProgressRead, kw_only=True):
     """How far a run is."""
 
     status: RunStatus
-    status_text: str
     message: str
     """Why it stopped or failed."""
     planned: int
