@@ -45,7 +45,8 @@ Syntax = Literal["plain", "mustache", "jinja"]
 Status = Literal["draft", "active", "archived"]
 Entry = dict[str, Any]
 Content = str | list[Entry]
-"""The text; or the messages of a chat, such as {"role": "user", "content": "…"}."""
+"""The text; or the entries of a chat: messages, such as {"role": "user", "content": "…"}, whose
+content may be a list of parts, and placeholders, {"type": "placeholder", "name": "history"}."""
 Reason = Annotated[str, Meta(max_length=500)]
 
 
@@ -151,7 +152,7 @@ class RenderBody(_Input):
     """Values for the variables of a version."""
 
     variables: Entry = {}
-    """Name → value."""
+    """Name → value; for a placeholder of a chat, a list of messages with role and content."""
     label: str | UnsetType = UNSET
     """A label; `production` if neither label nor version is given."""
     version: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
@@ -167,7 +168,7 @@ class PreviewBody(_Input):
     variables: list[Entry] = []
     """The contract."""
     values: Entry = {}
-    """Name → value; variables without one are filled with their example."""
+    """Name → value; variables without one are filled with their example, placeholders left out."""
 
 
 class MessageBody(Struct, kw_only=True):
