@@ -450,6 +450,10 @@ SENTENCES: Final = register(
         "replay.no-answer": gettext_noop("no response was recorded for this prompt"),
         "replay.shape": gettext_noop("%(path)s %(sentence)s with prompt (or messages) and output"),
         "result.read-only": gettext_noop("run results are read-only"),
+        "rating.people": gettext_noop(
+            "ratings are what people say: send a person's session token instead of a key"
+        ),
+        "report.format": gettext_noop("there is no such format of reports; formats: %(names)s"),
         "run.busy": gettext_noop(
             "a worker is processing this run; wait until it finishes, or cancel it"
         ),

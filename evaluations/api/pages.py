@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar, cast
 from uuid import UUID
 
 from django.db.models import (
@@ -73,7 +73,8 @@ def take_page(
 
     Args:
         rows: the list, in any order.
-        by: the columns that it is ordered by; together they are unique.
+        by: the columns that it is ordered by; together they are unique. One of another table is
+            named with its relation, which has to be loaded with the rows.
         cursor: where the page begins; empty: at the first row.
         limit: most rows.
         newest_first: whether the order is turned round.
@@ -101,15 +102,22 @@ def take_page(
     )
 
 
-def _find_field(model: type[Model], name: str) -> "Field[Any, Any]":
-    field: Field[Any, Any] = model._meta.pk if name == "pk" else model._meta.get_field(name)  # type: ignore[assignment]  # columns alone are named
-    return field
+def _find_field(model: type[Model], path: str) -> "Field[Any, Any]":
+    """Return the column that a name means; `run_case__position` is one of another table."""
+    *relations, name = path.split("__")
+    for relation in relations:
+        model = cast("type[Model]", model._meta.get_field(relation).related_model)
+    if name == "pk":
+        name = model._meta.pk.name
+    return cast("Field[Any, Any]", model._meta.get_field(name))
 
 
-def _value(row: Model, name: str, field: "Field[Any, Any]") -> str | int:
+def _value(row: Model, path: str, field: "Field[Any, Any]") -> str | int:
     if isinstance(field, DateTimeField):
-        return str(getattr(row, f"{name}_text"))
-    value = getattr(row, name)
+        return str(getattr(row, f"{path}_text"))
+    value: Any = row
+    for name in path.split("__"):
+        value = getattr(value, name)
     return value if isinstance(value, int) else str(value)
 
 

@@ -7,7 +7,17 @@ from dmr.routing import path
 from core.api.problems import register_problem
 from core.api.streams import TooManyWatchersError
 from core.uploads import accepts_upload
-from evaluations.api import cases, events, gates, profiles, runs, suite_files, suites
+from evaluations.api import (
+    cases,
+    events,
+    gates,
+    profiles,
+    reports,
+    results,
+    runs,
+    suite_files,
+    suites,
+)
 from evaluations.engine.errors import EngineError
 from evaluations.suite_files import UPLOAD_LIMITS
 
@@ -30,6 +40,11 @@ ROUTES = [
     path("runs/estimate", runs.Estimate.as_view(), name="run-estimate"),
     path("runs/<uuid:id>", runs.OneRun.as_view(), name="run"),
     path("runs/<uuid:id>/events", events.RunEvents.as_view(), name="run-events"),
+    path("runs/<uuid:id>/results", results.Results.as_view(), name="results"),
+    path("runs/<uuid:id>/report", reports.RunReport.as_view(), name="run-report"),
+    path("runs/<uuid:id>/compare", reports.ColumnComparison.as_view(), name="run-comparison"),
+    path("results/<uuid:id>", results.OneResult.as_view(), name="result"),
+    path("results/<uuid:id>/rating", results.OwnRating.as_view(), name="own-rating"),
     path("runs/<uuid:id>/cancel", runs.CancelledRun.as_view(), name="cancelled-run"),
     path("runs/<uuid:id>/resume", runs.ResumedRun.as_view(), name="resumed-run"),
     path("runs/<uuid:id>/retry", runs.RetriedRun.as_view(), name="retried-run"),

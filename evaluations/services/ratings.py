@@ -11,7 +11,7 @@ from evaluations.models import Rating, TestResult
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-__all__ = ["rate_answer"]
+__all__ = ["delete_rating", "rate_answer"]
 
 COMMENT_LENGTH: Final = 2000  # characters that are kept
 
@@ -35,3 +35,15 @@ def rate_answer(*, result_id: UUID | str, user: "User", passed: bool, comment: s
     check_fields(Rating(result=result, user=user, **said), exclude={"result", "user"})
     rating, _is_new = Rating.objects.update_or_create(result=result, user=user, defaults=said)
     return rating
+
+
+@transaction.atomic
+def delete_rating(*, result_id: UUID | str, user: "User") -> bool:
+    """Take back what somebody said of an answer; return whether they had said anything.
+
+    Raises:
+        NotFoundError: there is no such result.
+    """
+    result = find_row(TestResult, result_id)
+    count, _models = Rating.objects.filter(result=result, user=user).delete()
+    return count > 0
