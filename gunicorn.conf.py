@@ -27,6 +27,7 @@ graceful_timeout = 30  # seconds
 keepalive = 5  # seconds; longer than most proxies wait between two requests
 # Loaded once, before the workers: a wrong environment is said once, and memory is shared.
 preload_app = True
+limit_request_line = 8190  # bytes; a cursor of a long name in its percents
 max_requests = 10_000  # a slow leak never grows old
 max_requests_jitter = 1_000
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: PTH112, S108 (gunicorn's heartbeat; no disk)

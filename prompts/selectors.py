@@ -140,7 +140,7 @@ def find_named(
         name: the prompt's name, never its title.
         labels: gives `label_names` of the version, as a JSON list.
         label: a label; `latest` is the newest version.
-        number: a version's number, instead of a label.
+        number: a version's number; with a label too, both must hold.
 
     Raises:
         NotFoundError: there is no such prompt, label or version; says what there is.
@@ -149,9 +149,9 @@ def find_named(
     rows = rows.filter(prompt__name=name, prompt__deleted_at__isnull=True)
     if number is not None:
         rows = rows.filter(number=number)
-    elif label == LATEST:
+    if label == LATEST:
         rows = rows.filter(number=F("prompt__current_version"))
-    else:
+    elif label or number is None:
         rows = rows.filter(labels__name=label)
     version: PromptVersion | None = rows.order_by().first()
     if version is None:

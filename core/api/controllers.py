@@ -161,6 +161,13 @@ class CallerAuth(SyncAuth):
         return self
 
 
+def empty(status: HTTPStatus) -> HttpResponse:
+    """Return an answer without a body, which is of no type either."""
+    answer = HttpResponse(status=status)
+    del answer.headers["Content-Type"]
+    return answer
+
+
 def caller_of(request: HttpRequest) -> Caller:
     """Return who sent the request; it was let in before."""
     caller: Caller = request.caller  # type: ignore[attr-defined]  # set by CallerAuth

@@ -10,7 +10,8 @@ from typing import Final
 
 import msgspec
 
-from core.api.problems import RequestError
+from core.errors import InvalidInputError
+from core.sentences import Sentence
 
 __all__ = ["DEFAULT_LIMIT", "MOST_ROWS", "read_cursor", "write_cursor"]
 
@@ -32,7 +33,7 @@ def read_cursor(text: str, kinds: Sequence[type]) -> list[str | int]:
     """Return the values of a cursor.
 
     Raises:
-        RequestError: it is none of this list's.
+        InvalidInputError: it is none of this list's.
     """
     try:
         padded = text + "=" * (-len(text) % 4)
@@ -41,5 +42,5 @@ def read_cursor(text: str, kinds: Sequence[type]) -> list[str | int]:
     except (binascii.Error, UnicodeEncodeError, msgspec.MsgspecError, UnicodeDecodeError):
         values = []
     if [type(value) for value in values] != list(kinds):
-        raise RequestError("api.cursor")
+        raise InvalidInputError({"cursor": Sentence("api.cursor")})
     return values

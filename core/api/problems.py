@@ -271,8 +271,8 @@ def _describe(error: BaseException, status: HTTPStatus) -> Problem:
         code = error.sentence.code
     errors = _field_problems(error)
     problem = make_problem(status, sentence, errors=errors, extra=_find_extra(error))
-    if not code and errors:
-        code = errors[0].code
+    if len(errors) == 1 and errors[0].code:
+        code = errors[0].code  # the sentence of the error only joins those of the fields
     if code:
         problem.set_code(code)
     return problem

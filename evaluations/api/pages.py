@@ -20,7 +20,8 @@ from django.db.models.functions import Cast
 from msgspec import Meta, Struct
 
 from core.api.cursors import DEFAULT_LIMIT, MOST_ROWS, read_cursor, write_cursor
-from core.api.problems import RequestError
+from core.errors import InvalidInputError
+from core.sentences import Sentence
 
 __all__ = [
     "CHANGES",
@@ -80,7 +81,7 @@ def take_page(
         newest_first: whether the order is turned round.
 
     Raises:
-        RequestError: the cursor is none of this list's.
+        InvalidInputError: the cursor is none of this list's.
     """
     fields = [_find_field(rows.model, name) for name in by]
     for name, field in zip(by, fields, strict=True):
@@ -142,5 +143,5 @@ def _bound(field: "Field[Any, Any]", value: str | int) -> object:
         try:
             return UUID(str(value))
         except ValueError:
-            raise RequestError("api.cursor") from None
+            raise InvalidInputError({"cursor": Sentence("api.cursor")}) from None
     return value

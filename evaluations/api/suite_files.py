@@ -136,7 +136,7 @@ class SuiteExport(BaseController):
         *[MsgspecJsonRenderer(content_type) for content_type in PLAIN_TYPES],
     )
 
-    @operation(str, permission="evaluations.view_testsuite", problems=[*READS, HTTPStatus.CONFLICT])
+    @operation(Any, permission="evaluations.view_testsuite", problems=[*READS, HTTPStatus.CONFLICT])
     def get(self, parsed_path: Path[ById], parsed_query: Query[ExportQuery]) -> HttpResponse:
         """Export a suite with its cases."""
         kind = parsed_query.format

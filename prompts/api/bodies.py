@@ -156,7 +156,7 @@ class RenderBody(_Input):
     label: str | UnsetType = UNSET
     """A label; `production` if neither label nor version is given."""
     version: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
-    """A version's number, instead of a label."""
+    """A version's number; with a label too, only if the label stands at it."""
 
 
 class PreviewBody(_Input):

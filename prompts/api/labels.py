@@ -4,10 +4,11 @@ from http import HTTPStatus
 from typing import Annotated
 
 from django.http import HttpResponse
-from dmr import Body, Path, Query
+from dmr import Path, Query
+from dmr.plugins.msgspec import BodyMsgspec
 from msgspec import Meta, Struct
 
-from core.api.controllers import BaseController, operation
+from core.api.controllers import BaseController, empty, operation
 from core.api.cursors import DEFAULT_LIMIT, read_cursor, write_cursor
 from core.api.repeats import answer_once
 from prompts import selectors, services
@@ -54,7 +55,9 @@ class OneLabel(BaseController):
     """A label of a prompt."""
 
     @operation(bodies.LabelItem, permission="prompts.move_label", problems=MOVES)
-    def put(self, parsed_path: Path[ByLabel], parsed_body: Body[bodies.LabelBody]) -> HttpResponse:
+    def put(
+        self, parsed_path: Path[ByLabel], parsed_body: BodyMsgspec[bodies.LabelBody]
+    ) -> HttpResponse:
         """Let a label stand at a version.
 
         A release check that fails is answered with 409 and the verdicts of all failed checks.
@@ -83,7 +86,7 @@ class OneLabel(BaseController):
             mover=writing.actor_of(self.caller),
             reason=parsed_query.reason,
         )
-        return HttpResponse(status=HTTPStatus.NO_CONTENT)
+        return empty(HTTPStatus.NO_CONTENT)
 
 
 class RolledBackLabel(BaseController):
@@ -91,7 +94,7 @@ class RolledBackLabel(BaseController):
 
     @operation(bodies.LabelItem, permission="prompts.move_label", problems=MOVES)
     def post(
-        self, parsed_path: Path[ByLabel], parsed_body: Body[bodies.RollBackBody]
+        self, parsed_path: Path[ByLabel], parsed_body: BodyMsgspec[bodies.RollBackBody]
     ) -> HttpResponse:
         """Let a label stand where it stood before."""
 

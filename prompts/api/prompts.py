@@ -6,12 +6,12 @@ from typing import Annotated, Literal, cast
 from uuid import UUID
 
 from django.http import HttpResponse
-from dmr import Body, Path, Query, ResponseSpec
+from dmr import Path, Query, ResponseSpec
+from dmr.plugins.msgspec import BodyMsgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from core.api.controllers import ETAG, BaseController, operation
+from core.api.controllers import ETAG, BaseController, empty, operation
 from core.api.cursors import DEFAULT_LIMIT, MOST_ROWS, read_cursor, write_cursor
-from core.api.problems import RequestError
 from core.api.repeats import answer_once
 from core.errors import NotFoundError
 from prompts import services
@@ -66,7 +66,7 @@ class WhichQuery(Struct, kw_only=True, forbid_unknown_fields=True):
     label: Annotated[str, Meta(min_length=1, max_length=40)] | UnsetType = UNSET
     """A label; `production` if neither label nor version is given."""
     version: Number | UnsetType = UNSET
-    """A version's number, instead of a label."""
+    """A version's number; with a label too, only if the label stands at it."""
 
 
 class ReasonQuery(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -84,15 +84,9 @@ class PageQuery(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 def which_version(label: str | UnsetType, version: int | UnsetType) -> tuple[str, int | None]:
-    """Return label and number of what was asked for.
-
-    Raises:
-        RequestError: both were given.
-    """
-    if label is not UNSET and version is not UNSET:
-        raise RequestError("api.label-and-version")
+    """Return label and number of what was asked for; where both were, both must hold."""
     if version is not UNSET:
-        return "", version
+        return ("" if label is UNSET else label), version
     return ("production" if label is UNSET else label), None
 
 
@@ -100,7 +94,7 @@ def send(controller: BaseController, answer: reading.Answer, status: HTTPStatus)
     """Return a version with its ETag; 304 where the caller has it already."""
     seen = controller.request.META.get("HTTP_IF_NONE_MATCH", "")
     if status == HTTPStatus.OK and seen and _matches(seen, answer.etag):
-        response = HttpResponse(status=HTTPStatus.NOT_MODIFIED)
+        response = empty(HTTPStatus.NOT_MODIFIED)
     else:
         response = HttpResponse(answer.body, status=status, content_type="application/json")
     response.headers["ETag"] = answer.etag
@@ -145,7 +139,7 @@ class Prompts(BaseController):
         ],
         headers=ETAG,
     )
-    def post(self, parsed_body: Body[bodies.PromptBody]) -> HttpResponse:
+    def post(self, parsed_body: BodyMsgspec[bodies.PromptBody]) -> HttpResponse:
         """Create a prompt with its version 1."""
 
         def work() -> HttpResponse:
@@ -188,7 +182,9 @@ class OnePrompt(BaseController):
         ],
         headers=ETAG,
     )
-    def patch(self, parsed_path: Path[ByName], parsed_body: Body[bodies.EditBody]) -> HttpResponse:
+    def patch(
+        self, parsed_path: Path[ByName], parsed_body: BodyMsgspec[bodies.EditBody]
+    ) -> HttpResponse:
         """Change a prompt; another wording becomes the next version.
 
         Send the ETag of its newest version (`?label=latest`) in If-Match, or `expected_version`.
@@ -213,7 +209,7 @@ class OnePrompt(BaseController):
             actor=self.caller.name,
             reason=parsed_query.reason,
         )
-        return HttpResponse(status=HTTPStatus.NO_CONTENT)
+        return empty(HTTPStatus.NO_CONTENT)
 
 
 class TrashItem(Struct, kw_only=True):
@@ -306,4 +302,4 @@ class TrashedPrompt(BaseController):
         if not services.purge_prompts([parsed_path.id]):
             kind = Prompt._meta.verbose_name
             raise NotFoundError("row.missing-deleted", kind=kind, key=parsed_path.id)
-        return HttpResponse(status=HTTPStatus.NO_CONTENT)
+        return empty(HTTPStatus.NO_CONTENT)

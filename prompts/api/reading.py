@@ -39,8 +39,7 @@ def read_version(name: str, *, label: str = PRODUCTION, number: int | None = Non
     Raises:
         NotFoundError: there is no such prompt, label or version; the message lists them.
     """
-    which = f"label {label}" if number is None else f"version {number}"
-    key = f"api {which} {name}".encode("utf-8", "surrogatepass").hex()
+    key = f"api {number} {label} {name}".encode("utf-8", "surrogatepass").hex()
     return remember(key, lambda: load_version(name, label=label, number=number))
 
 

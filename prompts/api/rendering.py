@@ -4,12 +4,13 @@ from http import HTTPStatus
 from typing import Any, Literal
 
 from django.http import HttpResponse
-from dmr import Body, Path
+from dmr import Path
+from dmr.plugins.msgspec import BodyMsgspec
 from msgspec import UNSET, Struct
 
 from core.api.controllers import BaseController, operation
 from prompts import interface
-from prompts.api import bodies
+from prompts.api import bodies, reading
 from prompts.api.prompts import ByName, which_version
 from prompts.preview import preview
 from prompts.rendering.values import as_json
@@ -29,9 +30,13 @@ class Render(BaseController):
             HTTPStatus.UNPROCESSABLE_ENTITY,
         ],
     )
-    def post(self, parsed_path: Path[ByName], parsed_body: Body[bodies.RenderBody]) -> HttpResponse:
+    def post(
+        self, parsed_path: Path[ByName], parsed_body: BodyMsgspec[bodies.RenderBody]
+    ) -> HttpResponse:
         """Insert values into a version; nothing is changed."""
         label, number = which_version(parsed_body.label, parsed_body.version)
+        if label and number is not None:
+            reading.read_version(parsed_path.name, label=label, number=number)  # both must hold
         rendered = interface.render(
             parsed_path.name, parsed_body.variables, label=label, version=number
         )
@@ -88,7 +93,7 @@ class Preview(BaseController):
         permission="prompts.view_prompt",
         problems=[HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY],
     )
-    def post(self, parsed_body: Body[bodies.PreviewBody]) -> HttpResponse:
+    def post(self, parsed_body: BodyMsgspec[bodies.PreviewBody]) -> HttpResponse:
         """Check and render a wording that is not saved; nothing is changed."""
         kind = parsed_body.kind
         if kind is UNSET:

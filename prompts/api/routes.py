@@ -4,13 +4,30 @@ A prompt's name has folders, so what belongs to a prompt stands behind `/-/`, wh
 `prompts/support/reply/-/versions` can be no prompt of its own.
 """
 
+from django.urls import register_converter
 from dmr.routing import path
 
 from prompts.api import labels, prompts, rendering, versions
 
 __all__ = ["ROUTES"]
 
-ONE = "prompts/<path:name>"
+
+class NameConverter:
+    """A prompt's name with its folders; what stands behind `/-/` is no part of it."""
+
+    regex = r"(?:(?!/-/).)+"
+
+    def to_python(self, value: str) -> str:
+        """Return the name."""
+        return value
+
+    def to_url(self, value: str) -> str:
+        """Return the name."""
+        return value
+
+
+register_converter(NameConverter, "prompt")
+ONE = "prompts/<prompt:name>"
 
 ROUTES = [
     path("prompts", prompts.Prompts.as_view(), name="prompts"),

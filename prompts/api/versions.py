@@ -6,7 +6,8 @@ from typing import Annotated, cast
 
 from django.db.models import OuterRef, Subquery
 from django.http import HttpResponse
-from dmr import Body, Path, Query, ResponseSpec
+from dmr import Path, Query, ResponseSpec
+from dmr.plugins.msgspec import BodyMsgspec
 from msgspec import Meta, Struct
 
 from core.aggregates import JSONGroupArray
@@ -86,7 +87,7 @@ class Versions(BaseController):
         headers=ETAG,
     )
     def post(
-        self, parsed_path: Path[ByName], parsed_body: Body[bodies.VersionBody]
+        self, parsed_path: Path[ByName], parsed_body: BodyMsgspec[bodies.VersionBody]
     ) -> HttpResponse:
         """Save the next version, after whichever is the newest.
 
@@ -126,7 +127,9 @@ class RestoredVersion(BaseController):
         problems=FOUND_OR_NOT,
         headers=ETAG,
     )
-    def post(self, parsed_path: Path[ByNumber], parsed_body: Body[RestoreBody]) -> HttpResponse:
+    def post(
+        self, parsed_path: Path[ByNumber], parsed_body: BodyMsgspec[RestoreBody]
+    ) -> HttpResponse:
         """Make the wording of an old version current, as a new version."""
 
         def work() -> HttpResponse:

@@ -101,7 +101,7 @@ def test_gates_are_listed_newest_first_and_filtered(api, suite, django_assert_ma
     assert [item["suite"] for item in walk(client, "gates", limit=9, prompt="p51")] == ["T", "S"]
     assert len(walk(client, "gates", limit=9, suite_id=other.pk)) == 1
     for cursor in ("x", write_cursor(["2026", "x"]), write_cursor([1, 2])):
-        assert read_problem(client.get("gates", cursor=cursor), 400)["code"] == "api.cursor"
+        assert read_problem(client.get("gates", cursor=cursor), 422)["code"] == "api.cursor"
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def test_profiles_are_listed_by_name_and_filtered(api, django_assert_max_num_que
     assert len(walk(client, "profiles", limit=4, search="M1")) == 10
     with django_assert_max_num_queries(2):
         assert len(client.get("profiles", limit=50).json()["items"]) == 50
-    assert read_problem(client.get("profiles", cursor="x"), 400)["code"] == "api.cursor"
+    assert read_problem(client.get("profiles", cursor="x"), 422)["code"] == "api.cursor"
     read_problem(client.get("profiles", limit=0), 422)
     read_problem(client.get("profiles", order="name"), 422)
 

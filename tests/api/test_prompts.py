@@ -205,7 +205,17 @@ def test_rendering_inserts_values_and_says_what_is_wrong(admin):
         "template.missing",
     }
     assert {entry["field"] for entry in wrong["errors"]} == {"variables"}
-    problem(admin.post(path, {"label": "production", "version": 1}), 400)
+    assert admin.post(path, {"label": "production", "version": 1, "variables": {"name": ""}})
+    problem(admin.post(path, {"label": "beta", "version": 1}), 404)
+
+
+def test_label_and_number_together_must_both_hold(admin):
+    admin.post("prompts/support/reply/-/versions", {"content": "Hello {{ name }}"})
+    path = "prompts/support/reply"
+    assert admin.get(path, label="production", version=1).status_code == 200
+    problem(admin.get(path, label="production", version=2), 404)
+    assert admin.get(path, label="latest", version=2).status_code == 200
+    problem(admin.get(path, label="latest", version=1), 404)
 
 
 def test_a_preview_names_the_place(admin):
@@ -237,7 +247,8 @@ def test_lists_are_searched_filtered_and_paged(admin):
     assert rest["next_cursor"] is None
     assert first["items"][0]["labels"] == {"latest": 1}
     for cursor in ("x", "e30", "WzFd", "日本", "A" * 2000):
-        assert problem(admin.get("prompts", cursor=cursor), 400)["code"] == "api.cursor"
+        [entry] = problem(admin.get("prompts", cursor=cursor), 422)["errors"]
+        assert (entry["field"], entry["code"]) == ("cursor", "api.cursor")
     assert problem(admin.get("prompts", limit=101), 422)["errors"][0]["field"] == "limit"
     problem(admin.get("prompts", limit="many"), 422)
     assert problem(admin.get("prompts", serch="x"), 422)["errors"][0]["code"] == "api.field-unknown"

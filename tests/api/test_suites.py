@@ -143,7 +143,7 @@ def test_suites_are_listed_by_name_searched_and_paged(api, django_assert_max_num
     assert [item["name"] for item in walk(client, "suites", limit=10, name="s07")] == ["s07"]
     with django_assert_max_num_queries(2):
         assert len(client.get("suites", limit=50).json()["items"]) == 50
-    read_problem(client.get("suites", cursor="e30"), 400)
+    read_problem(client.get("suites", cursor="e30"), 422)
 
 
 def test_cases_are_listed_in_their_order(api, suite, django_assert_max_num_queries):
@@ -161,7 +161,7 @@ def test_cases_are_listed_in_their_order(api, suite, django_assert_max_num_queri
     with django_assert_max_num_queries(3):  # the key, the suite, the cases
         assert len(client.get(path, limit=50).json()["items"]) == 50
     for cursor in ("x", write_cursor(["a", 1])):
-        assert read_problem(client.get(path, cursor=cursor), 400)["code"] == "api.cursor"
+        assert read_problem(client.get(path, cursor=cursor), 422)["code"] == "api.cursor"
 
 
 @pytest.mark.parametrize(

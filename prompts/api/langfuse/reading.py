@@ -38,9 +38,9 @@ def load_version(
         .annotate(names=JSONGroupArray("name"))
         .values("names")
     )
-    version = selectors.find_named(
-        name, labels=Subquery(labels), label=label or PRODUCTION, number=number
-    )
+    if not label and number is None:
+        label = PRODUCTION
+    version = selectors.find_named(name, labels=Subquery(labels), label=label, number=number)
     names = getattr(version, "label_names", None)
     return as_version(version, names, is_resolved=is_resolved)
 
