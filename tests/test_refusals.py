@@ -208,7 +208,7 @@ COMMANDS = ("prompts/management", "evaluations/management")
 """What a terminal alone shows is English."""
 FIELDS = re.compile(r'InvalidInputError\(\s*\{\s*"(\w+)"')
 """Fields that refusals begin with; names of a command's options have a hyphen."""
-COMMANDS_ALONE = {"background", "evaluate", "max_seconds", "overlap"}
+COMMANDS_ALONE = {"background", "cursor", "evaluate", "max_seconds", "overlap"}
 
 
 @cache

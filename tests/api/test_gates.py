@@ -1,6 +1,7 @@
 """Release gates over HTTP: written by publishers, each change with its actor."""
 
 import uuid
+from datetime import datetime
 
 import pytest
 
@@ -90,7 +91,7 @@ def test_gates_are_listed_newest_first_and_filtered(api, suite, django_assert_ma
     # Rows of the same millisecond stand by their IDs: none is left out, none comes twice.
     items = walk(client, "gates", limit=7)
     assert len({item["id"] for item in items}) == len(items) == 53
-    made = [item["created_at"] for item in items]
+    made = [datetime.fromisoformat(item["created_at"]) for item in items]
     assert made == sorted(made, reverse=True)
     with django_assert_max_num_queries(3):  # the key, the gates, the labels
         page = client.get("gates", limit=50).json()

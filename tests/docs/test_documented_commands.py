@@ -11,7 +11,15 @@ import pytest
 from django.core.management import get_commands, load_command_class
 
 ROOT = Path(__file__).resolve().parents[2]
-OURS = {"autoforge", "autoforge.health", "core", "core.events", "evaluations", "prompts"}
+OURS = {
+    "autoforge",
+    "autoforge.health",
+    "core",
+    "core.access",
+    "core.events",
+    "evaluations",
+    "prompts",
+}
 PAGES = [
     *(ROOT / name for name in ("README.md", "README.ja.md", "CONTRIBUTING.md")),
     *sorted((ROOT / "docs").glob("*.md")),
