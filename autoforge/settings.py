@@ -132,6 +132,7 @@ PERIODIC_TASKS = {
     "core.events.tasks.resume_deliveries": 1,
     "core.events.tasks.forget_old_deliveries": 60,
     "autoforge.background.forget_sessions": 60,
+    "core.access.tasks.forget_answers": 60,
 }
 
 

@@ -20,7 +20,12 @@ from evaluations.models import Run
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("autoforge", "core", "prompts", "evaluations")
-SERVICES = ("core/events/services/", "prompts/services/", "evaluations/services/")
+SERVICES = (
+    "core/access/services/",
+    "core/events/services/",
+    "prompts/services/",
+    "evaluations/services/",
+)
 # The bases of all models: here the ORM's methods get their meaning.
 BASES = ("core/models.py",)
 

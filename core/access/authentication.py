@@ -7,16 +7,11 @@ Authorization: Basic base64("autoforge:af_…")  an API key as the password; the
 
 import base64
 import binascii
-import logging
-import threading
 import time
 from dataclasses import replace
-from typing import Final
 from uuid import UUID
 
-from django.db import Error as DatabaseError
 from django.db.models import F, Q
-from django.db.models.functions import Now
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -24,19 +19,13 @@ from core.access.callers import Caller
 from core.access.clerk import get_verifier
 from core.access.known import remember_caller
 from core.access.models import ApiKey
-from core.access.people import find_person
 from core.access.secrets import hash_key, is_well_formed
+from core.access.services import find_person, record_use
 from core.access.tokens import verify as verify_token
 from core.access.unverified import kind as kind_of_token
 from core.errors import ApplicationError
 
 __all__ = ["NotAuthenticatedError", "authenticate", "authenticate_secret", "find_caller_of_key"]
-
-LAST_USED_SECONDS: Final = 60.0
-
-logger = logging.getLogger(__name__)
-_used: dict[UUID, float] = {}
-_used_lock = threading.Lock()
 
 
 class NotAuthenticatedError(ApplicationError):
@@ -76,7 +65,8 @@ def _authenticate_key(secret: str) -> Caller:
     caller = remember_caller(digest, lambda: _load_caller(Q(digest=digest)))
     if caller is None or _is_over(caller):
         raise NotAuthenticatedError("access.key-unknown")
-    _record_use(caller)
+    if caller.key_id is not None:
+        record_use(key_id=caller.key_id)
     return caller
 
 
@@ -148,20 +138,3 @@ def _load_caller(condition: Q) -> Caller | None:
 
 def _is_over(caller: Caller) -> bool:
     return caller.expires is not None and caller.expires <= time.time()
-
-
-def _record_use(caller: Caller) -> None:
-    """Write when a key was last used, once a minute and process; nobody is refused for it."""
-    key_id = caller.key_id
-    if key_id is None:
-        return
-    now = time.monotonic()
-    with _used_lock:
-        last = _used.get(key_id)
-        if last is not None and now - last < LAST_USED_SECONDS:
-            return
-        _used[key_id] = now
-    try:
-        ApiKey.objects.filter(pk=key_id).update(last_used_at=Now(), updated_at=F("updated_at"))
-    except DatabaseError as error:
-        logger.warning("the last use of an API key was not recorded: %s", type(error).__name__)

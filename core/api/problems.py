@@ -17,7 +17,7 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 
 from core.access.authentication import NotAuthenticatedError
-from core.access.people import PersonRefusedError
+from core.access.services import PersonRefusedError
 from core.access.token_errors import TokenCannotBeChecked, TokenRefused, TokensNotConfigured
 from core.errors import (
     ApplicationError,

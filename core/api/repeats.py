@@ -7,22 +7,20 @@ was refused is not stored, so the same key may be used again when the request wa
 import hashlib
 import json
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Final
 
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 
 from core.access.callers import Caller
 from core.access.models import IdempotentAnswer
+from core.access.services import find_answer, store_answer
 from core.api.problems import RequestError
 
-__all__ = ["KEPT", "LONGEST_KEY", "answer_once", "forget_answers"]
+__all__ = ["LONGEST_KEY", "answer_once"]
 
 HEADER: Final = "HTTP_IDEMPOTENCY_KEY"
 LONGEST_KEY: Final = 255
-KEPT: Final = timedelta(hours=24)
 KEPT_HEADERS: Final = ("ETag", "Location")
 
 
@@ -46,10 +44,7 @@ def answer_once(
     fingerprint = _fingerprint(request)
     # A write lock is taken first (IMMEDIATE): the second of two at once waits and finds the answer.
     with transaction.atomic():
-        row = IdempotentAnswer.objects.filter(caller=caller.identity, key=key).first()
-        if row is not None and row.created_at < timezone.now() - KEPT:
-            row.delete()
-            row = None
+        row = find_answer(caller=caller.identity, key=key)
         if row is not None:
             if row.fingerprint != fingerprint:
                 raise KeyReusedError("api.idempotency-reused")
@@ -57,13 +52,6 @@ def answer_once(
         answer = work()
         _store(caller, key, fingerprint, answer)
     return answer
-
-
-def forget_answers() -> int:
-    """Remove answers that are too old to be repeated; return how many."""
-    rows = IdempotentAnswer.objects.filter(created_at__lt=timezone.now() - KEPT)
-    count, _by_model = rows.delete()
-    return count
 
 
 def _fingerprint(request: HttpRequest) -> str:
@@ -76,12 +64,12 @@ def _store(caller: Caller, key: str, fingerprint: str, answer: HttpResponse) -> 
     for name in KEPT_HEADERS:
         if name in answer.headers:
             headers[name] = answer.headers[name]
-    IdempotentAnswer.objects.create(
+    store_answer(
         caller=caller.identity,
         key=key,
         fingerprint=fingerprint,
         status=answer.status_code,
-        headers=json.dumps(headers),
+        headers=headers,
         body=answer.content.decode(),
     )
 

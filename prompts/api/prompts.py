@@ -143,7 +143,7 @@ class Prompts(BaseController):
         """Create a prompt with its version 1."""
 
         def work() -> HttpResponse:
-            answer = writing.create(parsed_body, self.caller)
+            answer = writing.create_prompt(parsed_body, self.caller)
             return send(self, answer, HTTPStatus.CREATED)
 
         return answer_once(self.request, self.caller, work)

@@ -24,7 +24,7 @@ from prompts.api.reading import Answer, load_version
 from prompts.naming import FOLDER, LATEST
 from prompts.rendering import TemplateError, ValuesError
 
-__all__ = ["actor_of", "create", "edit", "make_version", "need_state"]
+__all__ = ["actor_of", "create_prompt", "edit", "make_version", "need_state"]
 
 NOT_OF_PROMPTS: Final = {"expected_version", "change_note", "labels"}
 
@@ -40,7 +40,7 @@ def actor_of(caller: Caller) -> services.Actor:
 
 
 @transaction.atomic
-def create(body: bodies.PromptBody, caller: Caller) -> Answer:
+def create_prompt(body: bodies.PromptBody, caller: Caller) -> Answer:
     """Create a prompt, and put labels on its version 1.
 
     Raises:

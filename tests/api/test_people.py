@@ -5,7 +5,8 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 
 from autoforge.api.mount import ROUTER
-from core.access import people, services
+from core.access import services
+from core.access.services import people
 from prompts.services import create_prompt
 from tests.support.fake_clerk import (
     PUBLISHABLE_KEY,

@@ -1,13 +1,18 @@
 """Every write to API keys: keyword-only, checked, atomic."""
 
+import logging
+import threading
+import time
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple
 from uuid import UUID
 
 from django.contrib.auth.models import Group, Permission
+from django.db import Error as DatabaseError
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from core.access.known import forget_callers
@@ -19,6 +24,7 @@ from core.sentences import Sentence
 from core.services import check_fields
 
 __all__ = [
+    "DEFAULT_REQUESTS",
     "OVERLAP",
     "KeyRefusedError",
     "NewKey",
@@ -26,12 +32,18 @@ __all__ = [
     "create_key",
     "edit_key",
     "find_key",
+    "record_use",
     "revoke_key",
     "rotate_key",
 ]
 
 OVERLAP: Final = timedelta(hours=24)
 DEFAULT_REQUESTS: Final = 600
+LAST_USED_SECONDS: Final = 60.0
+
+logger = logging.getLogger(__name__)
+_used: dict[UUID, float] = {}
+_used_lock = threading.Lock()
 
 
 class KeyRefusedError(ApplicationError):
@@ -189,6 +201,21 @@ def edit_key(
     row.save(update_fields=["requests_per_minute", "usd_per_day"])
     forget_callers()
     return row
+
+
+def record_use(*, key_id: UUID) -> None:
+    """Write when a key was last used, once a minute and process; nobody is refused for it."""
+    now = time.monotonic()
+    with _used_lock:
+        last = _used.get(key_id)
+        if last is not None and now - last < LAST_USED_SECONDS:
+            return
+        _used[key_id] = now
+    try:
+        # The row itself did not change: its time of change stays.
+        ApiKey.objects.filter(pk=key_id).update(last_used_at=Now(), updated_at=F("updated_at"))
+    except DatabaseError as error:
+        logger.warning("the last use of an API key was not recorded: %s", type(error).__name__)
 
 
 def find_key(text: UUID | str) -> ApiKey:
