@@ -24,7 +24,7 @@ BIN := $(VENV)/bin
 # Makes $(VENV) where it is missing or broken and installs what has changed; else takes a moment.
 BOOTSTRAP = python=$$(sh scripts/find_python.sh "$(PYTHON)") && "$$python" scripts/bootstrap.py
 
-.PHONY: run test check fmt help setup test-only test-matrix lock local-model local-embeddings differential mutants measure env-files docs crash-test bench-db bench-eval bench-prompts bench-import conformance conformance-fast shell clean
+.PHONY: run test check fmt help setup test-only test-matrix lock local-model local-embeddings differential clients mutants measure env-files docs crash-test bench-db bench-eval bench-prompts bench-import conformance conformance-fast shell clean
 
 ##@ Use
 
@@ -66,6 +66,9 @@ conformance-fast: setup ## The database-related ones of them, in a few minutes
 
 differential: setup ## Compare scorers and configurations with the real promptfoo (npm): ARGS="--seed 7"
 	@exec $(BIN)/python scripts/differential $(ARGS)
+
+clients: setup ## Run the real clients (langfuse, mcp, openai, our own) against a live server: ARGS="--only mcp"
+	@$(BOOTSTRAP) requirements-clients.txt --venv .venv-clients && exec $(BIN)/python scripts/clients $(ARGS)
 
 mutants: setup ## Mutation testing: small changes to critical code; do its tests notice? ARGS="budget labels --show"
 	@exec $(BIN)/python scripts/mutants $(ARGS)

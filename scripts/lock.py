@@ -1,8 +1,8 @@
 """`make lock`: resolve requirements*.in into requirements*.txt, pinned and hashed.
 
 One resolution for every supported Python; neither an index nor a machine's paths get into a file.
-The Django 6.1 file is for `make test-matrix` alone, that of the documentation for `make docs`, and
-that of the measures for `make measure`.
+The Django 6.1 file is for `make test-matrix` alone, that of the documentation for `make docs`,
+that of other people's clients for `make clients`, that of the measures for `make measure`.
 """
 
 import os
@@ -36,6 +36,7 @@ LOCKS: Final[dict[str, tuple[str, ...]]] = {
     "requirements-libsql.txt": ("requirements-libsql.in", OLDEST, SAME),
     "requirements-dev.txt": ("requirements-dev.in", OLDEST, SAME),
     "requirements-docs.txt": ("requirements-docs.in", OLDEST),
+    "requirements-clients.txt": ("requirements-clients.in", OLDEST),
     "requirements-django61.txt": (
         "requirements-dev.in",
         "--override=requirements-django61.in",

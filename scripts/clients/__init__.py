@@ -1,0 +1,1 @@
+"""The real clients of others, and our own, against a live server (`make clients`)."""

@@ -1,0 +1,144 @@
+"""`make clients`: real clients, from their registries, against a live server.
+
+--only langfuse,mcp      some of them; --list names all
+--database libsql        on a real libSQL server instead of a SQLite file
+--record                 keep requests and answers as data for `make test`
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # launch, and this package
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the project's packages
+
+from launch.tools import BIN, ROOT
+
+from clients.recorder import Recorder
+from clients.site import Site, open_site
+
+PROGRAMS: Final = Path(__file__).parent / "programs"
+RECORDINGS: Final = ROOT / "tests" / "data" / "clients"
+VENV: Final = ROOT / os.environ.get("CLIENTS_VENV", ".venv-clients")
+SKIPPED: Final = 77  # the status by which a program says that there is nothing to test yet
+SECONDS: Final = 300
+
+
+@dataclass(frozen=True, kw_only=True)
+class Client:
+    """A client and how it is run."""
+
+    name: str
+    command: Callable[[], list[str]]
+    """The program that uses it; it prints a line for each check."""
+
+
+def _python(program: str) -> Callable[[], list[str]]:
+    return lambda: [str(VENV / "bin" / "python"), str(PROGRAMS / program)]
+
+
+CLIENTS: Final = (
+    Client(name="langfuse", command=_python("langfuse_sdk.py")),
+    Client(name="mcp", command=_python("mcp_sdk.py")),
+    Client(name="openai", command=_python("openai_sdk.py")),
+    Client(name="autoforge", command=_python("autoforge_sdk.py")),
+)
+
+
+def main() -> int:
+    """Run the clients, print a table; return 1 if one fails."""
+    options = _options()
+    if options.list:
+        print("\n".join(client.name for client in CLIENTS))
+        return 0
+    names = [name for name in options.only.split(",") if name]
+    unknown = set(names) - {client.name for client in CLIENTS}
+    if unknown:
+        print(f"unknown: {', '.join(sorted(unknown))}; --list names all", file=sys.stderr)
+        return 2
+    chosen = [client for client in CLIENTS if not names or client.name in names]
+    rows = []
+    for client in chosen:
+        # A new database for each: what is written down is repeated on an empty one.
+        with open_site(options.database) as site:
+            rows.append((client.name, *_run(client, site, record=options.record)))
+    width = max(len(name) for name, *_ in rows)
+    print()
+    for name, outcome, checks, seconds in rows:
+        print(f"{name:{width}}  {outcome:8} {checks:3} checks  {seconds:5.1f} s")
+    return 1 if any(outcome == "FAILED" for _, outcome, *_ in rows) else 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="", metavar="NAMES")
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--database", choices=("sqlite", "libsql"), default="sqlite")
+    parser.add_argument("--record", action="store_true")
+    return parser.parse_args()
+
+
+def _run(client: Client, site: Site, *, record: bool) -> tuple[str, int, float]:
+    """Return the outcome, how many checks passed, and the seconds that it took."""
+    print(f"{client.name}:", flush=True)
+    recorder = Recorder(site.url, {"Administrator": site.admin_key, "Viewer": site.viewer_key})
+    started = time.monotonic()
+    try:
+        done = subprocess.run(  # noqa: S603 (our own programs)
+            client.command(),
+            cwd=ROOT,
+            env=_environment(site, recorder.url),
+            stdout=subprocess.PIPE,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+    finally:
+        recorder.close()
+    print(done.stdout, end="", flush=True)
+    seconds = time.monotonic() - started
+    checks = sum(line.startswith("  ok ") for line in done.stdout.splitlines())
+    if done.returncode == SKIPPED:
+        return "skipped", checks, seconds
+    if done.returncode != 0:
+        return "FAILED", checks, seconds
+    if record:
+        _record(client.name, recorder, site)
+    return "passed", checks, seconds
+
+
+def _environment(site: Site, url: str) -> dict[str, str]:
+    environment = {
+        name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ
+    }
+    # For `manage.py mcp`, which a client starts itself.
+    environment["MANAGE"] = json.dumps([str(BIN / "python"), str(ROOT / "manage.py")])
+    environment["MANAGE_ENVIRONMENT"] = json.dumps(site.environment)
+    source = ROOT / "packages" / "autoforge-client" / "src"
+    return environment | {
+        "AUTOFORGE_URL": url,
+        "AUTOFORGE_API_KEY": site.admin_key,
+        "VIEWER_KEY": site.viewer_key,
+        "PYTHONPATH": str(source),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _record(name: str, recorder: Recorder, site: Site) -> None:
+    text = json.dumps(recorder.exchanges, ensure_ascii=False, indent=1)
+    for key in (site.admin_key, site.viewer_key):
+        if key in text:
+            raise RuntimeError(f"{name}: a key would be written down")
+    RECORDINGS.mkdir(parents=True, exist_ok=True)
+    (RECORDINGS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
