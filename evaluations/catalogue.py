@@ -127,6 +127,15 @@ SENTENCES: Final = register(
         "gate.no-suite": gettext_noop("this suite does not exist or has been deleted"),
         "gate.twice": gettext_noop("This prompt already has a gate for this suite."),
         "gateway.broken-off": gettext_noop("%(reason)s; the rest of the answer is missing"),
+        "gateway.daily-limit": gettext_noop(
+            "this key may spend %(limit)s US dollars a day, which are used up; calls are "
+            "accepted again tomorrow (UTC)"
+        ),
+        "gateway.no-price": gettext_noop(
+            "this key may spend %(limit)s US dollars a day, but the price of the model is not "
+            "known; set it in a model profile"
+        ),
+        "gateway.stream-options": gettext_noop("stream_options requires stream: true"),
         "gateway.field": gettext_noop("%(name)s: %(problem)s"),
         "gateway.json-for-anthropic": gettext_noop(
             "Anthropic has no JSON mode; use a response_format of the type json_schema"

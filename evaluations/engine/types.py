@@ -15,6 +15,7 @@ __all__ = [
     "AssertionResult",
     "CacheTokens",
     "Case",
+    "Delta",
     "Direction",
     "FileLocation",
     "ImportNotice",
@@ -166,6 +167,18 @@ class Answer:
     def is_whole(self) -> bool:
         """Whether it ended by itself: not cut, not filtered, not broken off."""
         return not self.broken_off and self.finish_reason not in UNFINISHED
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Delta:
+    """What of an answer has come since the piece before, where it is streamed."""
+
+    text: str = ""
+    """More of its text."""
+    refusal: str = ""
+    """More of what is said instead of an answer."""
+    tool_calls: tuple[Mapping[str, object], ...] = ()
+    """More of the calls of tools, in OpenAI's form of a stream: `index` says of which."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,6 +1,7 @@
 """Tables of evaluations.
 
     suites (TestSuite ─▶ TestCase)     profiles (ModelProfile)     gates (ReleaseGate, GateEvent)
+    spending (KeySpending: what callers of the API spend in a day)
     runs (Run ─▶ RunCase) ─▶ evaluations (Evaluation) ─▶ results (TestResult ─▶ Rating)
 
 A run asks cases (copied when it is made, so that it can go on although the suite changes) of one
@@ -22,6 +23,7 @@ from evaluations.models.results import (
     result_state,
 )
 from evaluations.models.runs import Run, RunCase
+from evaluations.models.spending import KeySpending
 from evaluations.models.suites import TestCase, TestSuite
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "UNCHECKED",
     "Evaluation",
     "GateEvent",
+    "KeySpending",
     "ModelProfile",
     "Outcome",
     "Rating",

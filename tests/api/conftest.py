@@ -8,6 +8,9 @@ from django.http import HttpResponse
 from django.test import Client
 
 from core.access import services
+from prompts.models import Prompt
+from tests.api.gateway import KEY, OpenAI, make_prompt
+from tests.support.fake_models import FakeModels
 
 JSON = "application/json"
 
@@ -70,3 +73,27 @@ def api(db: None) -> Callable[..., Api]:
         return made[role]
 
     return make
+
+
+@pytest.fixture
+def models(settings):
+    fake = FakeModels(answer="Hello Aiko!")
+    settings.PROVIDER_ENVIRONMENT = {
+        "OPENAI_API_KEY": KEY,
+        "OPENAI_BASE_URL": f"{fake.url}/v1",
+        "ANTHROPIC_API_KEY": KEY,
+        "ANTHROPIC_BASE_URL": fake.url,
+        "MODEL_ALLOWED_NETWORKS": "loopback",
+    }
+    yield fake
+    fake.close()
+
+
+@pytest.fixture
+def openai(db):
+    return OpenAI("Editor")
+
+
+@pytest.fixture
+def prompt(db) -> Prompt:
+    return make_prompt({"provider": "openai", "model": "gpt-4.1-mini", "temperature": 0.2})

@@ -5,14 +5,13 @@ import json
 import pytest
 from django.test import Client
 
-from core.access import services as keys
 from evaluations.services import profiles
 from prompts import services
 from prompts.models import Prompt
-from tests.support.fake_models import FakeModels, Step
+from tests.api.gateway import ASK, KEY, OpenAI, make_prompt
+from tests.support.fake_models import Step
 
 pytestmark = pytest.mark.django_db
-KEY = "sk-a-key-that-nobody-may-see"
 QUESTION = [{"role": "user", "content": "And now?"}]
 CALL = {
     "id": "call_1",
@@ -28,74 +27,6 @@ TOOL = {
     },
 }
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}}
-
-
-class OpenAI:
-    """Sends requests as OpenAI's clients do."""
-
-    def __init__(self, role: str, **limits: object) -> None:
-        new = keys.create_key(
-            name=f"gateway {role} {len(limits)}", role=role, requests_per_minute=0, **limits
-        )
-        self.key = new.row
-        self.client = Client(headers={"Authorization": f"Bearer {new.text}"})
-
-    def chat(self, **body: object):
-        """Ask for a completion."""
-        return self.send(body)
-
-    def send(self, body: object):
-        """Post a body, which may be no JSON."""
-        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return self.client.post("/v1/chat/completions", raw, content_type="application/json")
-
-    def get(self, path: str):
-        """Read."""
-        return self.client.get(f"/v1/{path}")
-
-
-@pytest.fixture
-def models(settings):
-    fake = FakeModels(answer="Hello Aiko!")
-    settings.PROVIDER_ENVIRONMENT = {
-        "OPENAI_API_KEY": KEY,
-        "OPENAI_BASE_URL": f"{fake.url}/v1",
-        "ANTHROPIC_API_KEY": KEY,
-        "ANTHROPIC_BASE_URL": fake.url,
-        "MODEL_ALLOWED_NETWORKS": "loopback",
-    }
-    yield fake
-    fake.close()
-
-
-@pytest.fixture
-def openai(db):
-    return OpenAI("Editor")
-
-
-def make_prompt(
-    config: object, *, name: str = "support/reply", content: str = "Greet {{ customer }}."
-) -> Prompt:
-    prompt = services.create_prompt(
-        title=name,
-        name=name,
-        content=content,
-        kind="text",
-        syntax="mustache",
-        variables=[{"name": "customer"}] if "customer" in content else [],
-        status=Prompt.Status.ACTIVE,
-        config=config,
-    )
-    services.move_label(prompt_id=prompt.pk, label="production", number=1, mover=services.SYSTEM)
-    return prompt
-
-
-@pytest.fixture
-def prompt(db) -> Prompt:
-    return make_prompt({"provider": "openai", "model": "gpt-4.1-mini", "temperature": 0.2})
-
-
-ASK = {"model": "prompt:support/reply", "messages": [], "prompt_variables": {"customer": "Aiko"}}
 
 
 def error(answer, status: int, code: str, param: str | None = None) -> str:

@@ -24,6 +24,8 @@ class Step:
     body: Any = None  # None: a good answer; a text or bytes as they are; else JSON
     delay_seconds: float = 0.0
     cut: bool = False
+    events: list[Any] | None = None  # of a stream: bytes as they are; else JSON
+    pause_seconds: float = 0.0  # before each event
 
 
 class FakeModels:
@@ -41,6 +43,7 @@ class FakeModels:
         self.delay_seconds = delay_seconds
         self.requests: list[tuple[str, dict[str, str], dict[str, Any]]] = []
         self.counts: Counter[str] = Counter()
+        self.gone = threading.Event()  # a client has gone while an answer was streamed to it
         self.lock = threading.Lock()
         fake = self
 
@@ -87,6 +90,14 @@ class FakeModels:
             step = self.script.pop(0) if self.script else Step()
         time.sleep(step.delay_seconds or self.delay_seconds)
         content = step.body
+        is_streamed = body.get("stream") and content is None and step.status == 200
+        if step.events is not None or is_streamed:
+            events = step.events
+            if events is None:
+                answer = self.answer(body) if callable(self.answer) else self.answer
+                events = self._stream(handler.path, answer or f"answer to {prompt}")
+            self._send_events(handler, step, events)
+            return
         if content is None:
             answer = self.answer(body) if callable(self.answer) else self.answer
             content = self._good(handler.path, answer or f"answer to {prompt}", body)
@@ -120,6 +131,61 @@ class FakeModels:
             "choices": [{"message": {"content": text}, "finish_reason": "stop"}],
             "usage": {"prompt_tokens": 10, "completion_tokens": 5},
         }
+
+    def _stream(self, path: str, text: str) -> list[Any]:
+        words = [f"{word} " for word in text.split(" ")]
+        words[-1] = words[-1][:-1]
+        if path.endswith("/messages"):
+            usage = {"input_tokens": 10, "output_tokens": 1}
+            block = {"type": "text", "text": ""}
+            return [
+                {"type": "message_start", "message": {"usage": usage}},
+                {"type": "content_block_start", "index": 0, "content_block": block},
+                {"type": "ping"},
+                *(
+                    {
+                        "type": "content_block_delta",
+                        "index": 0,
+                        "delta": {"type": "text_delta", "text": word},
+                    }
+                    for word in words
+                ),
+                {"type": "content_block_stop", "index": 0},
+                {
+                    "type": "message_delta",
+                    "delta": {"stop_reason": "end_turn"},
+                    "usage": {"output_tokens": 5},
+                },
+                {"type": "message_stop"},
+            ]
+        return [
+            {"choices": [{"delta": {"role": "assistant", "content": ""}}]},
+            *({"choices": [{"delta": {"content": word}}]} for word in words),
+            {"choices": [{"delta": {}, "finish_reason": "stop"}]},
+            {"choices": [], "usage": {"prompt_tokens": 10, "completion_tokens": 5}},
+            b"data: [DONE]\n\n",
+        ]
+
+    def _send_events(self, handler: Any, step: Step, events: list[Any]) -> None:
+        try:
+            handler.send_response(step.status)
+            handler.send_header("Content-Type", "text/event-stream")
+            handler.send_header("Transfer-Encoding", "chunked")
+            handler.end_headers()
+            for event in events:
+                time.sleep(step.pause_seconds)
+                raw = event
+                if not isinstance(event, bytes):
+                    name = f"event: {event['type']}\r\n" if "type" in event else ""
+                    raw = f"{name}data: {json.dumps(event)}\r\n\r\n".encode()
+                handler.wfile.write(b"%x\r\n%s\r\n" % (len(raw), raw))
+                handler.wfile.flush()
+            if step.cut:
+                handler.close_connection = True
+                return
+            handler.wfile.write(b"0\r\n\r\n")
+        except OSError:
+            self.gone.set()
 
     def close(self) -> None:
         self.server.shutdown()

@@ -1,6 +1,5 @@
 """What OpenAI's clients are told: completions, models and errors in their shapes."""
 
-import json
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ import msgspec
 from django.http import HttpResponse
 
 from core.api.problems import Problem
+from core.errors import ApplicationError
 from evaluations.api.openai.calls import Outcome
 from evaluations.api.openai.targets import Target
 from evaluations.engine.errors import (
@@ -23,7 +23,7 @@ from evaluations.engine.errors import (
     RefusedError,
     UnansweredError,
 )
-from evaluations.engine.providers.replies import read_object
+from evaluations.engine.providers.streams import has_own_text, list_tool_calls
 from evaluations.engine.types import Answer
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "read_provider_error",
     "say",
     "say_provider_error",
+    "say_spending_limit",
     "send",
 ]
 
@@ -105,6 +106,20 @@ def say_provider_error(error: ProviderError) -> HttpResponse:
     return response
 
 
+def say_spending_limit(error: ApplicationError, seconds: int) -> HttpResponse:
+    """Return the answer where the caller may not spend more today.
+
+    Args:
+        error: says what the limit is.
+        seconds: until the next day begins.
+    """
+    body = _error(str(error), "insufficient_quota", None, "insufficient_quota")
+    response = send(body, HTTPStatus.TOO_MANY_REQUESTS)
+    response.headers["Retry-After"] = str(seconds)
+    response.headers["x-should-retry"] = "false"
+    return response
+
+
 def _error(message: str, kind: str, param: str | None, code: str) -> dict[str, Any]:
     return {"error": {"message": message, "type": kind, "param": param, "code": code}}
 
@@ -118,11 +133,10 @@ def as_completion(target: Target, outcome: Outcome) -> dict[str, Any]:
     """Return an answer as a chat completion."""
     answer = outcome.answer
     message: dict[str, Any] = {"role": "assistant", "content": answer.text, "refusal": None}
-    calls = as_tool_calls(answer)
+    calls = list_tool_calls(answer)
     if calls:
         message["tool_calls"] = calls
-        if answer.text == json.dumps(answer.data, ensure_ascii=False):
-            # What the engine takes for the text where there was none.
+        if not has_own_text(answer):
             message["content"] = None
     elif answer.refused:
         message |= {"content": None, "refusal": answer.text}
@@ -140,22 +154,6 @@ def as_completion(target: Target, outcome: Outcome) -> dict[str, Any]:
         "choices": [choice],
         "usage": as_usage(answer),
     }
-
-
-def as_tool_calls(answer: Answer) -> list[dict[str, Any]]:
-    """Return the calls of tools of an answer in OpenAI's form."""
-    if not isinstance(answer.data, list):
-        return []
-    calls = []
-    for value in answer.data:
-        call = read_object(value)
-        if call.get("type") == "tool_use":  # Anthropic's
-            arguments = json.dumps(call.get("input") or {}, ensure_ascii=False)
-            function = {"name": call.get("name"), "arguments": arguments}
-            calls.append({"id": call.get("id"), "type": "function", "function": function})
-        else:
-            calls.append({"type": "function", **call})
-    return calls
 
 
 def as_finish_reason(answer: Answer) -> str:

@@ -1,28 +1,66 @@
-"""Asking a model once, in an event loop of this thread's own."""
+"""Asking a model, in an event loop of this thread's own; what a call costs is reserved before."""
 
 import asyncio
+import logging
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
 from django.conf import settings
 
-from evaluations.engine.costs import find_answer_cost
-from evaluations.engine.errors import BrokenAnswerError
+from core.access.callers import Caller
+from evaluations.engine.costs import answer_limit, find_answer_cost
+from evaluations.engine.errors import (
+    BrokenAnswerError,
+    EngineError,
+    ProviderError,
+    UnansweredError,
+)
 from evaluations.engine.providers import (
+    Price,
+    Provider,
     ProviderSpec,
+    Streaming,
+    calculate_cost,
     check_parts,
     find_price,
     make,
     with_retries,
 )
-from evaluations.engine.requests import completed
-from evaluations.engine.types import Answer, Request
+from evaluations.engine.providers.streams import as_delta
+from evaluations.engine.requests import ANSWER_TOKENS, completed
+from evaluations.engine.tokens import estimate_tokens
+from evaluations.engine.types import Answer, Delta, Request
+from evaluations.services import spending
 
-__all__ = ["Outcome", "ask"]
+__all__ = ["Call", "Outcome", "Stream", "ask", "prepare"]
+
+logger = logging.getLogger(__name__)
 
 LONGEST_WAIT_SECONDS: Final = 20.0
 """Somebody waits for the answer: a service that asks for more is not waited for."""
+HEARTBEAT_SECONDS: Final = 2.0
+"""How often a stream without news says so: that is how a client is missed that has gone."""
+MAYBE_PAID: Final = (BrokenAnswerError, UnansweredError)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Call:
+    """What is about to be asked."""
+
+    request: Request
+    provider: Provider
+    price: Price | None
+    """Of the model; None: it is not known."""
+    reservation: spending.Reservation
+
+    def find_cost(self, answer: Answer) -> Decimal | None:
+        """Return what an answer cost, None where that is not known."""
+        if answer.cost_usd is not None:
+            return answer.cost_usd
+        return find_answer_cost(self.price, self.request.messages, answer)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,34 +72,189 @@ class Outcome:
     """In US dollars; None: the price is not known."""
 
 
-def ask(spec: ProviderSpec, request: Request) -> Outcome:
+def prepare(spec: ProviderSpec, request: Request, caller: Caller) -> Call:
+    """Return a call whose cost is reserved: it must be asked, or streamed and closed.
+
+    Raises:
+        SetupError: a key or an address is missing.
+        SpendingLimitError: the caller may not spend more today.
+    """
+    provider = make(spec, settings.PROVIDER_ENVIRONMENT)
+    price = find_price(spec)
+    cost = calculate_cost(
+        price, estimate_tokens(request.messages), answer_limit(request.parameters, ANSWER_TOKENS)
+    )
+    reservation = spending.reserve(
+        caller=caller.identity,
+        usd_per_day=caller.usd_per_day,
+        cost_usd=cost,
+        is_paid=provider.abilities.costs_money,
+    )
+    return Call(request=request, provider=provider, price=price, reservation=reservation)
+
+
+def ask(call: Call) -> Outcome:
     """Return a model's answer, and what it cost.
 
     Raises:
         ProviderError: it did not answer.
     """
-    answer = asyncio.run(_ask(spec, request))
+    try:
+        answer = asyncio.run(_ask(call))
+    except ProviderError as error:
+        _settle_failure(call, error)
+        raise
+    cost = call.find_cost(answer)
+    spending.settle(call.reservation, cost_usd=cost)
+    refuse_broken(answer)
+    return Outcome(answer=answer, cost_usd=cost)
+
+
+def refuse_broken(answer: Answer) -> None:
+    """Refuse an answer that the service broke off.
+
+    Raises:
+        BrokenAnswerError: it did.
+    """
     if answer.broken_off:
         raise BrokenAnswerError("gateway.broken-off", reason=answer.broken_off)
-    return Outcome(answer=answer, cost_usd=find_cost(spec, request, answer))
 
 
-def find_cost(spec: ProviderSpec, request: Request, answer: Answer) -> Decimal | None:
-    """Return what an answer cost, None where that is not known."""
-    if answer.cost_usd is not None:
-        return answer.cost_usd
-    return find_answer_cost(find_price(spec), request.messages, answer)
+def _settle_failure(call: Call, error: ProviderError) -> None:
+    # What a service may have worked on may be paid: its reservation stays.
+    if not isinstance(error, MAYBE_PAID):
+        spending.settle(call.reservation, cost_usd=Decimal(0))
 
 
-async def _ask(spec: ProviderSpec, request: Request) -> Answer:
-    provider = make(spec, settings.PROVIDER_ENVIRONMENT)
+async def _ask(call: Call) -> Answer:
+    provider = call.provider
     try:
-        check_parts(provider.abilities, request.messages)
+        check_parts(provider.abilities, call.request.messages)
         answer, _attempts = await with_retries(
-            lambda: completed(provider, request),
+            lambda: completed(provider, call.request),
             provider.limits,
             longest_wait_seconds=LONGEST_WAIT_SECONDS,
         )
         return answer
     finally:
         await provider.close()
+
+
+async def _pieces(call: Call) -> AsyncGenerator[Delta | Answer]:
+    """Yield the pieces of an answer; of a provider that does not stream all of it as one."""
+    provider = call.provider
+    if not isinstance(provider, Streaming):
+        answer = await completed(provider, call.request)
+        yield as_delta(answer)
+        yield answer
+        return
+    pieces = provider.stream(call.request)
+    try:
+        async for piece in pieces:
+            yield piece
+    except EngineError:
+        raise
+    except Exception as error:
+        logger.exception("A provider failed unexpectedly")
+        raise BrokenAnswerError("answer.unreadable", name=type(error).__name__) from error
+    finally:
+        await pieces.aclose()
+
+
+class Stream:
+    """An answer while it comes: opened, gone through once, and closed whatever happens.
+
+    Args:
+        call: what is asked.
+    """
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._runner = asyncio.Runner()
+        self._pieces: AsyncGenerator[Delta | Answer] | None = None
+        self._next_piece: asyncio.Task[Delta | Answer] | None = None
+        self._first: Delta | Answer | None = None
+        self._texts: list[str] = []
+        self._is_settled = False
+        self._is_closed = False
+
+    def open(self) -> None:
+        """Wait for the first piece; until then it is tried again where that is safe.
+
+        Raises:
+            ProviderError: there is none.
+        """
+        try:
+            self._first = self._runner.run(self._open())
+        except ProviderError as error:
+            _settle_failure(self._call, error)
+            self._is_settled = True
+            raise
+        finally:
+            if self._first is None:
+                self.close()
+
+    async def _open(self) -> Delta | Answer:
+        provider = self._call.provider
+        check_parts(provider.abilities, self._call.request.messages)
+        first, _attempts = await with_retries(
+            self._begin, provider.limits, longest_wait_seconds=LONGEST_WAIT_SECONDS
+        )
+        return first
+
+    async def _begin(self) -> Delta | Answer:
+        self._pieces = _pieces(self._call)
+        return await anext(self._pieces)
+
+    def __iter__(self) -> Iterator[Delta | Answer | None]:
+        """Yield the pieces and at last the whole answer; None where nothing has come for a while.
+
+        Raises:
+            ProviderError: the answer is cut, or the service says that something is wrong.
+        """
+        piece: Delta | Answer | None = self._first
+        while True:
+            if isinstance(piece, Answer):
+                spending.settle(self._call.reservation, cost_usd=self._call.find_cost(piece))
+                self._is_settled = True
+                refuse_broken(piece)
+                yield piece
+                return
+            if piece is not None:
+                self._texts.append(piece.text + piece.refusal)
+                self._texts += map(str, piece.tool_calls)
+            yield piece
+            piece = self._runner.run(self._wait())
+
+    async def _wait(self) -> Delta | Answer | None:
+        if self._next_piece is None:
+            assert self._pieces is not None  # noqa: S101  # nosec B101 (for types: it is open)
+            self._next_piece = asyncio.ensure_future(anext(self._pieces))
+        done, _waiting = await asyncio.wait({self._next_piece}, timeout=HEARTBEAT_SECONDS)
+        if not done:
+            return None
+        task, self._next_piece = self._next_piece, None
+        return task.result()
+
+    def close(self) -> None:
+        """End the call to the service, if it still runs, and settle what it cost."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        try:
+            self._runner.run(self._end())
+        finally:
+            self._runner.close()
+            if not self._is_settled:
+                # What has come until now is paid, about.
+                answer = Answer(text="".join(self._texts))
+                spending.settle(self._call.reservation, cost_usd=self._call.find_cost(answer))
+
+    async def _end(self) -> None:
+        if self._next_piece is not None:
+            self._next_piece.cancel()
+            with suppress(asyncio.CancelledError, EngineError):
+                await self._next_piece
+        if self._pieces is not None:
+            await self._pieces.aclose()
+        await self._call.provider.close()

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.urls import path
 
 from core.api.controllers import caller_of
@@ -12,16 +13,19 @@ from core.errors import NotFoundError
 from core.sentences import Sentence
 from evaluations.api.openai import answers, calls
 from evaluations.api.openai.bodies import (
+    ChatBody,
     FieldError,
     read_body,
     read_messages,
     read_parameters,
 )
 from evaluations.api.openai.parameters import merge_parameters
+from evaluations.api.openai.streaming import send_stream
 from evaluations.api.openai.targets import PROFILE, PROMPT, Target, find_prompt_of, find_target
 from evaluations.engine.errors import ProviderError
 from evaluations.engine.types import Request
 from evaluations.models import ModelProfile
+from evaluations.services.spending import SpendingLimitError, seconds_until_tomorrow
 from prompts import interface as prompts
 
 __all__ = ["urlpatterns"]
@@ -34,22 +38,35 @@ READ: Final = "prompts.view_prompt"
 
 
 @foreign(say=answers.say, permission=SPEND, methods=("POST",))
-def chat_completions(request: HttpRequest) -> HttpResponse:
+def chat_completions(request: HttpRequest) -> HttpResponseBase:
     """Render a prompt, ask its model, and answer as OpenAI does."""
     _need(request, READ)
     body = read_body(request.body)
     own = read_parameters(body)
     messages = read_messages(body.messages)
+    if body.stream_options is not None and not body.stream:
+        raise FieldError("stream_options", Sentence("gateway.stream-options"))
     try:
         target = find_target(body)
-        call = _build_call(target, messages, own)
-        outcome = calls.ask(target.spec, call)
+        call = calls.prepare(target.spec, _build_call(target, messages, own), caller_of(request))
+        if body.stream:
+            return _stream(target, call, body)
+        outcome = calls.ask(call)
     except ProviderError as error:
         return answers.say_provider_error(error)
+    except SpendingLimitError as error:
+        return answers.say_spending_limit(error, seconds_until_tomorrow())
     response = answers.send(answers.as_completion(target, outcome))
     for name, value in answers.describe_call(target, outcome).items():
         response.headers[name] = value
     return response
+
+
+def _stream(target: Target, call: calls.Call, body: ChatBody) -> HttpResponseBase:
+    stream = calls.Stream(call)
+    stream.open()
+    options = body.stream_options
+    return send_stream(target, stream, with_usage=bool(options and options.include_usage))
 
 
 def _build_call(target: Target, messages: tuple[Any, ...], own: dict[str, Any]) -> Request:

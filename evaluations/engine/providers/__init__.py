@@ -12,6 +12,7 @@ from evaluations.engine.providers.base import (
     Price,
     Provider,
     ProviderSpec,
+    Streaming,
 )
 from evaluations.engine.providers.identity import provider_fingerprint
 from evaluations.engine.providers.parts import check_parts
@@ -29,6 +30,7 @@ __all__ = [
     "Provider",
     "ProviderSpec",
     "RateLimiter",
+    "Streaming",
     "calculate_cost",
     "check_parts",
     "find_price",

@@ -1,7 +1,9 @@
 """Anthropic's messages."""
 
 import json
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from typing import Final
 
 from evaluations.engine.errors import BrokenAnswerError, RefusedError, SetupError
@@ -18,7 +20,8 @@ from evaluations.engine.providers.replies import (
     read_object,
     read_objects,
 )
-from evaluations.engine.types import Answer, CacheTokens, Message, Request, Vector
+from evaluations.engine.providers.streams import StreamedMessage, as_delta
+from evaluations.engine.types import Answer, CacheTokens, Delta, Message, Request, Vector
 
 __all__ = ["AnthropicProvider", "make_anthropic"]
 
@@ -56,6 +59,28 @@ class AnthropicProvider:
         body = _build_body(request)
         reply, milliseconds = await self._client.post("/messages", body)
         return _read_answer(reply, milliseconds, structured=_is_structured(body))
+
+    async def stream(self, request: Request) -> AsyncGenerator[Delta | Answer]:
+        """Yield the pieces of an answer, and at last the whole of it.
+
+        Raises:
+            ProviderError: the most specific kind.
+        """
+        check_addresses(self._client.policy, request.messages)
+        body = _build_body(request)
+        structured = _is_structured(body)
+        started = time.perf_counter()
+        collected = StreamedMessage(self._client.name, structured=structured)
+        async with aclosing(self._client.stream("/messages", body | {"stream": True})) as events:
+            async for event in events:
+                delta = collected.add(event)
+                if delta is not None:
+                    yield delta
+        milliseconds = round((time.perf_counter() - started) * 1000)
+        answer = _read_answer(collected.build_reply(), milliseconds, structured=structured)
+        if collected.whole is not None:
+            yield as_delta(answer)
+        yield answer
 
     async def embed(self, texts: Sequence[str]) -> list[Vector]:
         """Refuse.

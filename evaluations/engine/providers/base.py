@@ -1,12 +1,12 @@
 """What a provider is: something that answers requests."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
-from evaluations.engine.types import Answer, Request, Vector
+from evaluations.engine.types import Answer, Delta, Request, Vector
 
 __all__ = [
     "ADDRESSES",
@@ -21,6 +21,7 @@ __all__ = [
     "Provider",
     "ProviderSpec",
     "Rates",
+    "Streaming",
 ]
 
 
@@ -170,6 +171,18 @@ class Provider(Protocol):
 
     async def close(self) -> None:
         """Let go of connections and processes."""
+
+
+@runtime_checkable
+class Streaming(Protocol):
+    """What a provider has besides that can give an answer while it comes."""
+
+    def stream(self, request: Request) -> AsyncGenerator[Delta | Answer]:
+        """Yield the pieces of an answer, and at last the whole of it.
+
+        Raises:
+            ProviderError: as `complete`; once the first piece came it is not to be asked again.
+        """
 
 
 Environment = Mapping[str, str]

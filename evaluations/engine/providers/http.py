@@ -5,7 +5,8 @@ import json
 import re
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
@@ -29,6 +30,7 @@ from evaluations.engine.errors import (
     UnansweredError,
 )
 from evaluations.engine.providers.addresses import Policy, join_url
+from evaluations.engine.providers.events import TooLongError, read_events
 from evaluations.engine.providers.failures import (
     find_embedded,
     find_embedded_error,
@@ -42,6 +44,7 @@ from evaluations.engine.providers.replies import clean
 __all__ = ["Client"]
 
 LARGEST_ANSWER: Final = 32 * 1024 * 1024
+LAST_EVENT: Final = b"[DONE]"  # of OpenAI's, no JSON
 MASK: Final = "[key masked]"
 # A shorter key, such as “test”, is a word that answers hold anyway; a real key is longer.
 SHORTEST_MASKED: Final = 8
@@ -143,9 +146,38 @@ class Client:
             which = _("last") if self._has_answered else _("first")
             raise SetupError("http.all-refused", which=which, most=most, error=error)
 
+    async def stream(self, path: str, body: Mapping[str, object]) -> AsyncGenerator[JSONObject]:
+        """Yield the JSON object of each event of an answer; of one in one piece the only one.
+
+        Raises:
+            ProviderError: the most specific kind; also while it answers.
+        """
+        url = join_url(self.base_url, path, version=self._version)
+        session = self._session or self._open()
+        with self._translated():
+            async with session.post(url, json=body, allow_redirects=False) as response:
+                if response.content_type != "text/event-stream" or not response.ok:
+                    yield self._read(await self._receive(response), url)
+                    return
+                async with aclosing(read_events(response.content.iter_any())) as events:
+                    async for event in events:
+                        if event == LAST_EVENT:
+                            return
+                        text = event.decode("utf-8", "replace")
+                        yield self._read(_Reply(status=HTTPStatus.OK, headers={}, text=text), url)
+
     async def _exchange(self, url: str, body: Mapping[str, object]) -> _Reply:
-        try:
+        with self._translated():
             return await self._send(url, body)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Turn what goes wrong on the way into errors of the engine."""
+        try:
+            yield
+        except TooLongError:
+            size = LARGEST_ANSWER // 1024**2
+            raise BrokenAnswerError("http.too-long", name=self.name, size=size) from None
         except TimeoutError:
             seconds = self._timeout.total
             raise UnansweredError("http.timeout", name=self.name, seconds=f"{seconds:g}") from None
@@ -159,16 +191,18 @@ class Client:
 
     async def _send(self, url: str, body: Mapping[str, object]) -> _Reply:
         session = self._session or self._open()
-        raw = bytearray()
         # Redirects are not followed: the key would go along, and the address would be unchecked.
         async with session.post(url, json=body, allow_redirects=False) as response:
-            while chunk := await response.content.read(LARGEST_ANSWER):
-                raw += chunk
-                if len(raw) > LARGEST_ANSWER:
-                    size = LARGEST_ANSWER // 1024**2
-                    raise BrokenAnswerError("http.too-long", name=self.name, size=size)
-            text = self._decode(raw, response)
-            return _Reply(status=response.status, headers=response.headers, text=text)
+            return await self._receive(response)
+
+    async def _receive(self, response: aiohttp.ClientResponse) -> _Reply:
+        raw = bytearray()
+        while chunk := await response.content.read(LARGEST_ANSWER):
+            raw += chunk
+            if len(raw) > LARGEST_ANSWER:
+                raise TooLongError
+        text = self._decode(raw, response)
+        return _Reply(status=response.status, headers=response.headers, text=text)
 
     def _open(self) -> aiohttp.ClientSession:
         proxy = _proxy_for(self.base_url)

@@ -1,7 +1,9 @@
 """OpenAI's chat completions and embeddings, and everything that speaks the same (compatible)."""
 
 import json
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -23,10 +25,12 @@ from evaluations.engine.providers.replies import (
     read_object,
     read_objects,
 )
-from evaluations.engine.types import Answer, CacheTokens, Request, Vector
+from evaluations.engine.providers.streams import StreamedAnswer, as_delta
+from evaluations.engine.types import Answer, CacheTokens, Delta, Request, Vector
 
 __all__ = ["OpenAIProvider", "make_compatible", "make_openai"]
 
+CHAT: Final = "/chat/completions"
 USUAL: Final = "https://api.openai.com/v1"
 AZURE: Final = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
 
@@ -51,9 +55,33 @@ class OpenAIProvider:
         Raises:
             ProviderError: the most specific kind.
         """
+        reply, milliseconds = await self._client.post(CHAT, self._build_body(request))
+        return self._read_answer(reply, milliseconds)
+
+    async def stream(self, request: Request) -> AsyncGenerator[Delta | Answer]:
+        """Yield the pieces of an answer, and at last the whole of it.
+
+        Raises:
+            ProviderError: the most specific kind.
+        """
+        options = {"stream": True, "stream_options": {"include_usage": True}}
+        body = self._build_body(request) | options
+        started = time.perf_counter()
+        collected = StreamedAnswer(self._client.name)
+        async with aclosing(self._client.stream(CHAT, body)) as events:
+            async for event in events:
+                for delta in collected.add(event):
+                    yield delta
+        milliseconds = round((time.perf_counter() - started) * 1000)
+        answer = self._read_answer(collected.build_reply(), milliseconds)
+        if collected.whole is not None:
+            yield as_delta(answer)
+        yield answer
+
+    def _build_body(self, request: Request) -> dict[str, object]:
         check_parts(self.abilities, request.messages)
         check_addresses(self._client.policy, request.messages)
-        body = {
+        body: dict[str, object] = {
             "model": request.model,
             "messages": list(map(message_for_openai, request.messages)),
             **fit_parameters(self.spec.kind, request.model, request.parameters),
@@ -67,8 +95,7 @@ class OpenAIProvider:
         elif request.as_json:
             # OpenAI refuses it unless the messages say JSON; those of judges do.
             body["response_format"] = {"type": "json_object"}
-        reply, milliseconds = await self._client.post("/chat/completions", body)
-        return self._read_answer(reply, milliseconds)
+        return body
 
     def _read_answer(self, reply: Mapping[str, object], milliseconds: int) -> Answer:
         choice, message = self._find_choice(reply)
