@@ -3,6 +3,7 @@
 from http import HTTPStatus
 from typing import Any, ClassVar, Final
 
+from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpResponse, StreamingHttpResponse
 from dmr import Path, ResponseSpec
 from dmr.plugins.msgspec import MsgspecJsonRenderer
@@ -10,7 +11,7 @@ from dmr.plugins.msgspec import MsgspecJsonRenderer
 from core.api.controllers import BaseController, operation
 from evaluations.api import run_reading as reading
 from evaluations.api.pages import READS, ById
-from evaluations.api.watching import ENDED_ID, Watch
+from evaluations.api.watching import ENDED_ID, Watch, WatchLater
 
 __all__ = ["RunEvents"]
 
@@ -46,9 +47,10 @@ class RunEvents(BaseController):
         run, _columns = reading.find_columns(parsed_path.id)
         if not run.is_open and self.request.META.get("HTTP_LAST_EVENT_ID") == ENDED_ID:
             return HttpResponse(status=HTTPStatus.NO_CONTENT)
+        watch = Watch(self.request, parsed_path.id)
         # The controller answers with any response of Django's.
         return StreamingHttpResponse(  # type: ignore[return-value]
-            Watch(self.request, parsed_path.id),
+            WatchLater(watch) if isinstance(self.request, ASGIRequest) else watch,
             content_type=EVENT_STREAM,
             headers={
                 "Cache-Control": "no-store, no-transform",

@@ -4,10 +4,11 @@ Whoever watches waits in a thread of their own for what that thread has found, a
 bytes as everybody else: the database is asked as often for one watcher as for hundreds.
 """
 
+import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -21,14 +22,14 @@ from evaluations.api import run_reading as reading
 from evaluations.models import Run
 from evaluations.selectors.progress import build_progress
 
-__all__ = ["HUB", "Frame", "Hub", "Watch", "load_frame"]
+__all__ = ["HUB", "Frame", "Hub", "Watch", "WatchLater", "load_frame"]
 
 logger = logging.getLogger(__name__)
 
 INTERVAL_SECONDS: Final = 1.0
 HEARTBEAT_SECONDS: Final = 15.0  # shorter than the patience of most proxies
 LIFETIME_SECONDS: Final = 600.0  # then the client connects again, perhaps with another key
-RETRY_MS: Final = 2000
+RETRY: Final = b"retry: 2000\n\n"  # milliseconds until a client connects again
 ENDED_ID: Final = "ended"
 
 
@@ -199,16 +200,18 @@ class Watch:
         """Return what is sent next, at the latest after a heartbeat's time."""
         if not self._sent_at:
             self._begin()
-            return self._note(f"retry: {RETRY_MS}\n\n".encode())
+            return self._note(RETRY)
         while not self._has_ended():
-            found = self._hub.wait(self._channel, self._seen, INTERVAL_SECONDS)
-            if found is not None:
-                self._seen, frame = found
-                self._is_over = frame.is_last
-                return self._note(frame.data)
-            if time.monotonic() - self._sent_at >= HEARTBEAT_SECONDS:
-                return self._note(b": heartbeat\n\n")
+            data = self._find_next(INTERVAL_SECONDS)
+            if data:
+                return data
         raise StopIteration
+
+    def look(self) -> bytes | None:
+        """Return what there is to send now; empty: nothing yet, None: nothing more."""
+        if not self._sent_at:
+            return self._note(RETRY)
+        return None if self._has_ended() else self._find_next(0)
 
     def close(self) -> None:
         """Let the watcher go."""
@@ -225,6 +228,17 @@ class Watch:
                 connection.close()
                 del connections[connection.alias]
 
+    def _find_next(self, seconds: float) -> bytes:
+        """Return what there is to send, after so many seconds at most; empty: nothing."""
+        found = self._hub.wait(self._channel, self._seen, seconds)
+        if found is not None:
+            self._seen, frame = found
+            self._is_over = frame.is_last
+            return self._note(frame.data)
+        if time.monotonic() - self._sent_at >= HEARTBEAT_SECONDS:
+            return self._note(b": heartbeat\n\n")
+        return b""
+
     def _note(self, data: bytes) -> bytes:
         self._sent_at = time.monotonic()
         return data
@@ -233,3 +247,24 @@ class Watch:
         if self._is_over or self._counter.is_stopping() or time.monotonic() >= self._until:
             return True
         return is_gone(self._environment)
+
+
+class WatchLater:
+    """The same answer for a server that has no thread for each watcher."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        self.close = watch.close
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        """Return what is sent next."""
+        while True:
+            data = self._watch.look()
+            if data is None:
+                raise StopAsyncIteration
+            if data:
+                return data
+            await asyncio.sleep(INTERVAL_SECONDS / 4)

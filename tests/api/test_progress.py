@@ -8,11 +8,18 @@ import uuid
 from contextlib import closing
 
 import pytest
+from asgiref.sync import async_to_sync, sync_to_async
 from django.core.management import call_command
 from django.db import connections
-from django.test import RequestFactory
+from django.test import AsyncClient, RequestFactory
 
-from core.api.streams import LimitRequests, TooManyWatchersError, Watchers, give_turn_back
+from core.api.streams import (
+    LimitRequests,
+    TooManyWatchersError,
+    Watchers,
+    give_turn_back,
+    watchers,
+)
 from evaluations.api.watching import HUB, Frame, Hub, Watch, load_frame
 from evaluations.models import Run
 from evaluations.services.choosing import RunChoice, choose_run, start_run
@@ -83,6 +90,29 @@ def test_a_run_is_watched_until_it_is_cancelled(api, run):
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_run_is_watched_over_asgi(api, run):
+    key = api("Viewer").key
+    headers = {"Authorization": f"Bearer {key}"}
+
+    async def watch() -> list[bytes]:
+        answer = await AsyncClient().get(f"/api/v1/runs/{run.pk}/events", headers=headers)
+        assert getattr(answer, "is_async", False), answer.content
+        parts = []
+        async for part in answer.streaming_content:
+            parts.append(part)
+            if b"pending" in part:
+                await sync_to_async(cancel_run)(run.pk)
+        await sync_to_async(answer.close)()
+        return parts
+
+    parts = async_to_sync(watch)()
+    assert parts[0] == b"retry: 2000\n\n"
+    names = [name for name, _data in events(parts)]
+    assert names == ["progress", "progress", "end"]
+    assert watchers.count == 0
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_run_that_is_thrown_away_ends(run):
     delete_runs([run.pk])
     frame = load_frame(run.pk)
@@ -99,8 +129,6 @@ def test_who_may_watch(api, run):
 
 
 def test_too_many_watchers_are_sent_away(api, run, monkeypatch):
-    from core.api.streams import watchers
-
     monkeypatch.setattr(watchers, "most", 0)
     answer = api("Viewer").get(f"runs/{run.pk}/events")
     assert read_problem(answer, 503)["code"] == "api.too-many-watchers"
