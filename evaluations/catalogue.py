@@ -136,6 +136,7 @@ SENTENCES: Final = register(
             "known; set it in a model profile"
         ),
         "gateway.stream-options": gettext_noop("stream_options requires stream: true"),
+        "gateway.client-gone": gettext_noop("the client has gone before there was an answer"),
         "gateway.field": gettext_noop("%(name)s: %(problem)s"),
         "gateway.json-for-anthropic": gettext_noop(
             "Anthropic has no JSON mode; use a response_format of the type json_schema"

@@ -6,6 +6,8 @@ from decimal import Decimal
 import pytest
 from django.db import connection
 
+from core.api.streams import watchers
+from evaluations.api.openai import calls
 from evaluations.models import KeySpending
 from evaluations.services import profiles
 from tests.api.gateway import ASK, OpenAI, make_prompt
@@ -105,6 +107,47 @@ def test_a_stream_that_fails_pays_for_what_came(models, prompt):
     b"".join(client.send(ASK | {"stream": True}))
     # 2 tokens of the prompt and about 101 of the answer.
     assert spent(client) == pytest.approx(Decimal("0.000162"), rel=Decimal("0.05"))
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+def test_only_so_many_calls_wait_at_a_time(models, prompt, monkeypatch, is_stream):
+    client = OpenAI("Editor", usd_per_day=Decimal(1))
+    monkeypatch.setattr(watchers, "most", 0)
+    answer = client.send(ASK | {"stream": is_stream})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "service_unavailable")
+    assert (models.requests, spent(client), watchers.count) == ([], 0, 0)
+    monkeypatch.setattr(watchers, "most", 1)
+    for _number in range(2):  # the second only begins when the first has ended
+        answer = client.send(ASK | {"stream": is_stream})
+        b"".join(answer)
+        assert answer.status_code == 200
+        for close in answer._resource_closers:
+            close()
+    assert watchers.count == 0
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+def test_a_call_ends_when_nobody_waits_for_it(models, monkeypatch, is_stream):
+    make_prompt(FEW)
+    client = OpenAI("Editor", usd_per_day=Decimal(1))
+    monkeypatch.setattr(calls, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(calls, "is_gone", lambda _environment: True)
+    models.delay_seconds = 5
+    answer = client.send(ASK | {"stream": is_stream})
+    assert answer.status_code == 504
+    # It may be paid: what was reserved stays.
+    assert spent(client) > 0
+
+
+def test_a_stream_ends_when_nobody_reads_it(models, prompt, monkeypatch):
+    client = OpenAI("Editor", usd_per_day=Decimal(1))
+    first = {"choices": [{"delta": {"content": "x"}}]}
+    models.script = [Step(events=[first] * 100, pause_seconds=0.2)]
+    answer = client.send(ASK | {"stream": True})
+    monkeypatch.setattr(calls, "HEARTBEAT_SECONDS", 0.05)
+    monkeypatch.setattr(calls, "is_gone", lambda _environment: True)
+    assert b"the client has gone" in b"".join(answer)
+    assert models.gone.wait(10)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -80,8 +80,10 @@ def say(problem: Problem) -> HttpResponse:
     status = HTTPStatus(problem.status)
     if status in (HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.CONFLICT):
         status = HTTPStatus.BAD_REQUEST  # the clients send again what is answered with 409
-    kind, code = ERRORS.get(status, (INVALID, problem.code))
-    param = problem.errors[0].field if problem.errors else None
+    own_code, param = problem.code, None
+    if problem.errors:  # there is room for the first of them alone
+        own_code, param = problem.errors[0].code or own_code, problem.errors[0].field
+    kind, code = ERRORS.get(status, (INVALID, own_code))
     if status == HTTPStatus.NOT_FOUND:
         param = "model"
     return send(_error(problem.detail, kind, param, code), status)

@@ -2,15 +2,17 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Coroutine, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from django.conf import settings
+from django.db import connections
 
 from core.access.callers import Caller
+from core.api.streams import TooManyWatchersError, give_turn_back, is_gone, watchers
 from evaluations.engine.costs import answer_limit, find_answer_cost
 from evaluations.engine.errors import (
     BrokenAnswerError,
@@ -37,12 +39,16 @@ from evaluations.services import spending
 
 __all__ = ["Call", "Outcome", "Stream", "ask", "prepare"]
 
+ResultT = TypeVar("ResultT")
+
 logger = logging.getLogger(__name__)
 
 LONGEST_WAIT_SECONDS: Final = 20.0
 """Somebody waits for the answer: a service that asks for more is not waited for."""
 HEARTBEAT_SECONDS: Final = 2.0
 """How often a stream without news says so: that is how a client is missed that has gone."""
+LOOK_SECONDS: Final = 1.0
+"""How often it is looked whether the client is still there, before the first piece."""
 MAYBE_PAID: Final = (BrokenAnswerError, UnansweredError)
 
 
@@ -55,6 +61,8 @@ class Call:
     price: Price | None
     """Of the model; None: it is not known."""
     reservation: spending.Reservation
+    environment: dict[str, Any]
+    """Of the request: it tells whether the client is still there."""
 
     def find_cost(self, answer: Answer) -> Decimal | None:
         """Return what an answer cost, None where that is not known."""
@@ -72,8 +80,16 @@ class Outcome:
     """In US dollars; None: the price is not known."""
 
 
-def prepare(spec: ProviderSpec, request: Request, caller: Caller) -> Call:
+def prepare(
+    spec: ProviderSpec, request: Request, caller: Caller, environment: dict[str, Any]
+) -> Call:
     """Return a call whose cost is reserved: it must be asked, or streamed and closed.
+
+    Args:
+        spec: the model.
+        request: what it is sent.
+        caller: who pays.
+        environment: of the request over HTTP.
 
     Raises:
         SetupError: a key or an address is missing.
@@ -90,7 +106,48 @@ def prepare(spec: ProviderSpec, request: Request, caller: Caller) -> Call:
         cost_usd=cost,
         is_paid=provider.abilities.costs_money,
     )
-    return Call(request=request, provider=provider, price=price, reservation=reservation)
+    return Call(
+        request=request,
+        provider=provider,
+        price=price,
+        reservation=reservation,
+        environment=environment,
+    )
+
+
+def _begin_waiting(call: Call) -> None:
+    """Count a call among those that wait: they take no turn of requests, and no connection.
+
+    Raises:
+        TooManyWatchersError: too many wait already.
+    """
+    try:
+        watchers.enter()
+    except TooManyWatchersError:
+        spending.settle(call.reservation, cost_usd=Decimal(0))
+        raise
+    give_turn_back(call.environment)
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:
+            connection.close()
+
+
+async def _wait_for(call: Call, answer: Coroutine[Any, Any, ResultT]) -> ResultT:
+    """Return what comes, unless the client goes meanwhile: then the call is ended.
+
+    Raises:
+        ProviderError: of the call, or because nobody waits for it.
+    """
+    task = asyncio.ensure_future(answer)
+    while True:
+        done, _waiting = await asyncio.wait({task}, timeout=LOOK_SECONDS)
+        if done:
+            return task.result()
+        if is_gone(call.environment):
+            task.cancel()
+            with suppress(asyncio.CancelledError, EngineError):
+                await task
+            raise UnansweredError("gateway.client-gone")
 
 
 def ask(call: Call) -> Outcome:
@@ -98,12 +155,16 @@ def ask(call: Call) -> Outcome:
 
     Raises:
         ProviderError: it did not answer.
+        TooManyWatchersError: too many calls wait already.
     """
+    _begin_waiting(call)
     try:
-        answer = asyncio.run(_ask(call))
+        answer = asyncio.run(_wait_for(call, _ask(call)))
     except ProviderError as error:
         _settle_failure(call, error)
         raise
+    finally:
+        watchers.leave()
     cost = call.find_cost(answer)
     spending.settle(call.reservation, cost_usd=cost)
     refuse_broken(answer)
@@ -175,6 +236,7 @@ class Stream:
         self._next_piece: asyncio.Task[Delta | Answer] | None = None
         self._first: Delta | Answer | None = None
         self._texts: list[str] = []
+        self._is_counted = False
         self._is_settled = False
         self._is_closed = False
 
@@ -183,9 +245,12 @@ class Stream:
 
         Raises:
             ProviderError: there is none.
+            TooManyWatchersError: too many calls wait already.
         """
+        _begin_waiting(self._call)
+        self._is_counted = True
         try:
-            self._first = self._runner.run(self._open())
+            self._first = self._runner.run(_wait_for(self._call, self._open()))
         except ProviderError as error:
             _settle_failure(self._call, error)
             self._is_settled = True
@@ -225,6 +290,8 @@ class Stream:
                 self._texts += map(str, piece.tool_calls)
             yield piece
             piece = self._runner.run(self._wait())
+            if piece is None and is_gone(self._call.environment):
+                raise UnansweredError("gateway.client-gone")
 
     async def _wait(self) -> Delta | Answer | None:
         if self._next_piece is None:
@@ -245,6 +312,8 @@ class Stream:
             self._runner.run(self._end())
         finally:
             self._runner.close()
+            if self._is_counted:
+                watchers.leave()
             if not self._is_settled:
                 # What has come until now is paid, about.
                 answer = Answer(text="".join(self._texts))

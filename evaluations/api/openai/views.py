@@ -48,7 +48,9 @@ def chat_completions(request: HttpRequest) -> HttpResponseBase:
         raise FieldError("stream_options", Sentence("gateway.stream-options"))
     try:
         target = find_target(body)
-        call = calls.prepare(target.spec, _build_call(target, messages, own), caller_of(request))
+        call = calls.prepare(
+            target.spec, _build_call(target, messages, own), caller_of(request), request.META
+        )
         if body.stream:
             return _stream(target, call, body)
         outcome = calls.ask(call)
