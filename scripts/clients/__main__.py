@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the project's pa
 
 from launch.tools import BIN, ROOT
 
+from clients import npm
 from clients.recorder import Recorder
 from clients.site import Site, open_site
 
@@ -44,11 +45,23 @@ def _python(program: str) -> Callable[[], list[str]]:
     return lambda: [str(VENV / "bin" / "python"), str(PROGRAMS / program)]
 
 
+def _langfuse_js() -> list[str]:
+    return ["node", str(npm.install() / "langfuse_sdk.mjs")]
+
+
+def _autoforge_js() -> list[str]:
+    folder = npm.install()
+    npm.build(folder)
+    return ["node", "--test", "--test-reporter=tap", str(folder / npm.OURS / "test")]
+
+
 CLIENTS: Final = (
     Client(name="langfuse", command=_python("langfuse_sdk.py")),
     Client(name="mcp", command=_python("mcp_sdk.py")),
     Client(name="openai", command=_python("openai_sdk.py")),
     Client(name="autoforge", command=_python("autoforge_sdk.py")),
+    Client(name="langfuse-js", command=_langfuse_js),
+    Client(name="autoforge-js", command=_autoforge_js),
 )
 
 
@@ -104,7 +117,7 @@ def _run(client: Client, site: Site, *, record: bool) -> tuple[str, int, float]:
         recorder.close()
     print(done.stdout, end="", flush=True)
     seconds = time.monotonic() - started
-    checks = sum(line.startswith("  ok ") for line in done.stdout.splitlines())
+    checks = sum(line.strip().startswith("ok ") for line in done.stdout.splitlines())
     if done.returncode == SKIPPED:
         return "skipped", checks, seconds
     if done.returncode != 0:
