@@ -499,3 +499,57 @@ def test_models_are_prompts_and_profiles(openai, prompt):
     }
     assert openai.get("models/prompt:support%2Freply").json() == body["data"][0]
     assert openai.get("models/profile:ours").json() == body["data"][1]
+
+
+def test_what_a_profile_says_in_anthropics_words_is_sent(openai, models):
+    profiles.create_profile(
+        name="ours",
+        provider="anthropic",
+        model="claude-3-5-haiku-latest",
+        parameters={"service_tier": "standard_only", "max_tokens": 9},
+    )
+    make_prompt({"profile": "ours"})
+    assert openai.send(ASK | {"max_completion_tokens": 7}).status_code == 200
+    sent = models.requests[0][2]
+    assert (sent["service_tier"], sent["max_tokens"]) == ("standard_only", 7)
+
+
+DEEP = b"[" * 5000 + b"]" * 5000
+HOSTILE = [
+    b'{"model":"prompt:support/reply","temperature":NaN}',
+    b'{"model":"prompt:support/reply","temperature":1e999}',
+    b'{"model":"prompt:support/reply","seed":' + b"9" * 5000 + b"}",
+    b'{"model":"prompt:support/reply","prompt_variables":{"customer":"\\ud800"}}',
+    b'{"model":"prompt:support/reply","prompt_variables":{"customer":' + DEEP + b"}}",
+    b'{"model":"prompt:support/reply","metadata":' + DEEP + b',"prompt_variables":{}}',
+    b'{"model":"prompt:support/reply","tools":' + DEEP + b"}",
+    b'{"model":"prompt:support/reply","prompt_variables":{"customer":["x"]}}',
+    b'{"model":"prompt:support/reply","prompt_variables":{"__class__":"x"}}',
+    b'{"model":"prompt:support/reply","messages":[{}]}',
+    b'{"model":"prompt:support/reply","messages":[{"role":[],"content":[[]]}]}',
+    b'{"model":"prompt:support/reply","stop":[""]}',
+    b'{"model":"prompt:support/reply@' + b"x" * 400 + b'"}',
+    b'{"model":"prompt:..\\/..\\/etc"}',
+    b'{"model":"profile:\\u0000"}',
+]
+
+
+@pytest.mark.parametrize("raw", HOSTILE)
+def test_hostile_bodies_are_answered_in_openais_format(openai, models, prompt, raw):
+    answer = openai.send(raw)
+    assert answer.status_code in (400, 404), answer.content
+    assert answer.json()["error"]["message"]
+    assert models.requests == []
+
+
+def test_texts_are_sent_as_they_are(openai, models, prompt):
+    text = "{{ customer }} \x00 \u2028 </script> data: [DONE]\n\n"
+    models.answer = text
+    values = {"prompt_variables": {"customer": text.replace("\x00", "")}}
+    answer = openai.send(ASK | values)
+    assert answer.json()["choices"][0]["message"]["content"] == text
+    assert models.requests[0][2]["messages"][0]["content"].startswith("Greet {{ customer }}")
+    events = b"".join(openai.send(ASK | values | {"stream": True})).decode().split("\n\n")
+    pieces = [json.loads(event.removeprefix("data: ")) for event in events[:-2]]
+    joined = "".join(piece["choices"][0]["delta"].get("content", "") for piece in pieces)
+    assert joined == text

@@ -123,7 +123,9 @@ def _parameter_for_anthropic(name: str, value: Any) -> tuple[str, Any]:
         return "stop_sequences", [value] if isinstance(value, str) else value
     if name == "tools":
         return name, list(map(_tool_for_anthropic, value))
-    raise FieldError(name, Sentence("gateway.not-for-anthropic", name=name))
+    if name in PARAMETERS:
+        raise FieldError(name, Sentence("gateway.not-for-anthropic", name=name))
+    return name, value  # of a profile: in Anthropic's own words
 
 
 def _tool_for_anthropic(tool: Mapping[str, Any]) -> Mapping[str, Any]:
