@@ -8,6 +8,7 @@ Nothing else of ours is imported here: everything below is named by its dotted p
 import os
 from collections.abc import Callable
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
 
 from csp.constants import NONE, SELF, UNSAFE_INLINE
@@ -132,7 +133,7 @@ PERIODIC_TASKS = {
     "core.events.tasks.resume_deliveries": 1,
     "core.events.tasks.forget_old_deliveries": 60,
     "autoforge.background.forget_sessions": 60,
-    "core.access.tasks.forget_answers": 60,
+    "core.access.tasks.forget_old_answers": 60,
 }
 
 
@@ -214,9 +215,19 @@ USE_TZ = True
 # A list's rows may be named one by one: as many as one action takes, and its form.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 11_000
 
+
+def _find_swagger() -> Path:
+    """Return the folder of Swagger UI, which the API's library carries; without importing it."""
+    package = find_spec("dmr")
+    if package is None or package.origin is None:  # an installation without its dependencies
+        return PACKAGE
+    [folder] = (Path(package.origin).parent / "static" / "dmr" / "swagger").glob("[0-9]*")
+    return folder
+
+
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
-STATICFILES_DIRS = [RESOURCES / "static"]
+STATICFILES_DIRS = [RESOURCES / "static", ("swagger", _find_swagger())]
 # On a laptop straight from the sources; elsewhere from what collectstatic has gathered.
 WHITENOISE_USE_FINDERS = IS_LOCAL
 WHITENOISE_AUTOREFRESH = DEBUG
@@ -302,6 +313,11 @@ ADMIN_CONTENT_SECURITY_POLICY: dict[str, list[str]] = {
     "base-uri": [NONE],
     "form-action": [SELF],
     "frame-ancestors": [NONE],
+}
+# The page of the API's documentation: Swagger UI, whose files are served from here.
+DOCS_CONTENT_SECURITY_POLICY: dict[str, list[str]] = {
+    **ADMIN_CONTENT_SECURITY_POLICY,
+    "font-src": [SELF, "data:"],
 }
 PERMISSIONS_POLICY: dict[str, list[str]] = {
     name: [] for name in ("camera", "geolocation", "microphone", "payment", "usb")

@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.urls import include, re_path
 from django.urls import path as django_path
 from django.views.decorators.csrf import csrf_exempt
@@ -45,9 +46,11 @@ def document() -> bytes:
     """Return the OpenAPI document as JSON; made when it is first asked for."""
     config = OpenAPIConfig(title="AutoForge", version=__version__)
     schema: dict[str, Any] = build_schema(ROUTER, config=config).convert()
-    for methods in schema["paths"].values():
+    for address, methods in schema["paths"].items():
+        tag = address.removeprefix("/api/v1/").partition("/")[0].capitalize()
         for operation in methods.values():
             if isinstance(operation, dict):
+                operation["tags"] = [tag]
                 _leave_out_bodies(operation.get("responses", {}))
     return json.encode(schema)
 
@@ -64,8 +67,14 @@ def openapi(_request: HttpRequest) -> HttpResponse:
     return HttpResponse(document(), content_type="application/json")
 
 
+def docs(request: HttpRequest) -> HttpResponse:
+    """Answer the page on which the document can be read, and tried with a key."""
+    return render(request, "api/docs.html")
+
+
 urlpatterns = [
     django_path("openapi.json", openapi, name="openapi"),
+    django_path("docs", docs, name="api-docs"),
     django_path("public/", include("prompts.api.langfuse")),
     django_path("v1/", include((ROUTER.urls, "v1"))),
     re_path(r"^", not_found),

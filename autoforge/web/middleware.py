@@ -46,15 +46,19 @@ def bounded_patience(
 
 
 class ContentSecurityPolicyMiddleware(CSPMiddleware):
-    """The strict policy everywhere, the admin's own below the admin."""
+    """The strict policy everywhere, the pages' own on pages with scripts."""
 
     def get_policy_parts(
         self, request: HttpRequest, response: HttpResponseBase, *args: Any, **kwargs: Any
     ) -> PolicyParts:
         """Return the policy for the answer to `request`."""
         parts = super().get_policy_parts(request, response, *args, **kwargs)
-        if request.path_info.startswith(reverse("admin:index")) and not kwargs.get("report_only"):
+        if kwargs.get("report_only"):
+            return parts
+        if request.path_info.startswith(reverse("admin:index")):
             parts.config = settings.ADMIN_CONTENT_SECURITY_POLICY
+        elif request.path_info == reverse("api-docs"):
+            parts.config = settings.DOCS_CONTENT_SECURITY_POLICY
         return parts
 
 

@@ -2,9 +2,9 @@
 
 from core.access import services
 
-__all__ = ["forget_answers"]
+__all__ = ["forget_old_answers"]
 
 
-def forget_answers() -> None:
+def forget_old_answers() -> None:
     """Remove answers that are too old to be repeated."""
     services.forget_answers()
