@@ -271,8 +271,9 @@ def _describe(error: BaseException, status: HTTPStatus) -> Problem:
         code = error.sentence.code
     errors = _field_problems(error)
     problem = make_problem(status, sentence, errors=errors, extra=_find_extra(error))
-    if len(errors) == 1 and errors[0].code:
-        code = errors[0].code  # the sentence of the error only joins those of the fields
+    is_joined = isinstance(error, InvalidInputError)  # its sentence only joins those of fields
+    if errors and (not code or (is_joined and len(errors) == 1)):
+        code = errors[0].code or code
     if code:
         problem.set_code(code)
     return problem

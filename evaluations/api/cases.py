@@ -6,10 +6,11 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from django.http import HttpResponse
-from dmr import Body, Path, Query
+from dmr import Path, Query
+from dmr.plugins.msgspec import BodyMsgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from core.api.controllers import BaseController, operation
+from core.api.controllers import BaseController, empty, operation
 from core.api.cursors import DEFAULT_LIMIT
 from core.api.repeats import answer_once
 from core.errors import NotFoundError
@@ -129,7 +130,7 @@ class Cases(BaseController):
         status=HTTPStatus.CREATED,
         problems=CHANGES,
     )
-    def post(self, parsed_path: Path[ById], parsed_body: Body[CaseBody]) -> HttpResponse:
+    def post(self, parsed_path: Path[ById], parsed_body: BodyMsgspec[CaseBody]) -> HttpResponse:
         """Add a case to a suite."""
 
         def work() -> HttpResponse:
@@ -148,7 +149,7 @@ class OneCase(BaseController):
         return self.to_response(_as_body(_find(parsed_path.id)))
 
     @operation(CaseRead, permission="evaluations.change_testcase", problems=CHANGES)
-    def patch(self, parsed_path: Path[ById], parsed_body: Body[CaseChanges]) -> HttpResponse:
+    def patch(self, parsed_path: Path[ById], parsed_body: BodyMsgspec[CaseChanges]) -> HttpResponse:
         """Change a case; runs keep the copy that they were made with."""
         fields = _as_fields(parsed_body)
         suite_id = fields.pop("suite_id", None) or _find(parsed_path.id).suite_id
@@ -164,7 +165,7 @@ class OneCase(BaseController):
     def delete(self, parsed_path: Path[ById]) -> HttpResponse:
         """Remove a case for good; what runs have found of it stays."""
         suites.delete_cases([_find(parsed_path.id).pk])
-        return HttpResponse(status=HTTPStatus.NO_CONTENT)
+        return empty(HTTPStatus.NO_CONTENT)
 
 
 def _find(case_id: UUID) -> TestCase:

@@ -8,7 +8,7 @@ from django.http import HttpResponse, StreamingHttpResponse
 from dmr import Path, ResponseSpec
 from dmr.plugins.msgspec import MsgspecJsonRenderer
 
-from core.api.controllers import BaseController, operation
+from core.api.controllers import BaseController, empty, operation
 from evaluations.api import run_reading as reading
 from evaluations.api.pages import READS, ById
 from evaluations.api.watching import ENDED_ID, Watch, WatchLater
@@ -46,7 +46,7 @@ class RunEvents(BaseController):
         """
         run, _columns = reading.find_columns(parsed_path.id)
         if not run.is_open and self.request.META.get("HTTP_LAST_EVENT_ID") == ENDED_ID:
-            return HttpResponse(status=HTTPStatus.NO_CONTENT)
+            return empty(HTTPStatus.NO_CONTENT)
         watch = Watch(self.request, parsed_path.id)
         # The controller answers with any response of Django's.
         return StreamingHttpResponse(  # type: ignore[return-value]

@@ -6,10 +6,11 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from django.http import HttpResponse
-from dmr import Body, Path, Query
+from dmr import Path, Query
+from dmr.plugins.msgspec import BodyMsgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from core.api.controllers import BaseController, operation
+from core.api.controllers import BaseController, empty, operation
 from core.api.cursors import DEFAULT_LIMIT, read_cursor, write_cursor
 from core.api.repeats import answer_once
 from core.errors import NotFoundError
@@ -156,7 +157,7 @@ class Gates(BaseController):
         status=HTTPStatus.CREATED,
         problems=CHANGES,
     )
-    def post(self, parsed_body: Body[GateBody]) -> HttpResponse:
+    def post(self, parsed_body: BodyMsgspec[GateBody]) -> HttpResponse:
         """Create a release gate; a suite that checks nothing is refused."""
 
         def work() -> HttpResponse:
@@ -182,7 +183,7 @@ class OneGate(BaseController):
         return self.to_response(_as_body(_find(parsed_path.id)))
 
     @operation(GateRead, permission="evaluations.change_releasegate", problems=CHANGES)
-    def patch(self, parsed_path: Path[ById], parsed_body: Body[GateChanges]) -> HttpResponse:
+    def patch(self, parsed_path: Path[ById], parsed_body: BodyMsgspec[GateChanges]) -> HttpResponse:
         """Change a release gate, which stays with its prompt."""
         changes: dict[str, Any] = {}
         for name in parsed_body.__struct_fields__:
@@ -201,7 +202,7 @@ class OneGate(BaseController):
     def delete(self, parsed_path: Path[ById]) -> HttpResponse:
         """Remove a release gate; its history stays with its prompt."""
         gates.delete_gate(gate_id=parsed_path.id, actor=self.caller.name)
-        return HttpResponse(status=HTTPStatus.NO_CONTENT)
+        return empty(HTTPStatus.NO_CONTENT)
 
 
 class GateHistory(BaseController):

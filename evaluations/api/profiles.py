@@ -6,10 +6,11 @@ from http import HTTPStatus
 from typing import Annotated, Any, Final
 
 from django.http import HttpResponse
-from dmr import Body, Path, Query
+from dmr import Path, Query
+from dmr.plugins.msgspec import BodyMsgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from core.api.controllers import BaseController, operation
+from core.api.controllers import BaseController, empty, operation
 from core.api.cursors import DEFAULT_LIMIT
 from core.api.repeats import answer_once
 from core.errors import NotFoundError
@@ -132,7 +133,7 @@ class Profiles(BaseController):
         status=HTTPStatus.CREATED,
         problems=CHANGES,
     )
-    def post(self, parsed_body: Body[ProfileBody]) -> HttpResponse:
+    def post(self, parsed_body: BodyMsgspec[ProfileBody]) -> HttpResponse:
         """Create a model profile."""
 
         def work() -> HttpResponse:
@@ -151,7 +152,9 @@ class OneProfile(BaseController):
         return self.to_response(_as_body(find_row(ModelProfile, parsed_path.id)))
 
     @operation(ProfileRead, permission="evaluations.change_modelprofile", problems=CHANGES)
-    def patch(self, parsed_path: Path[ById], parsed_body: Body[ProfileChanges]) -> HttpResponse:
+    def patch(
+        self, parsed_path: Path[ById], parsed_body: BodyMsgspec[ProfileChanges]
+    ) -> HttpResponse:
         """Change a model profile; runs keep the settings that they were made with."""
         profile = profiles.edit_profile(profile_id=parsed_path.id, **_as_fields(parsed_body))
         return self.to_response(_as_body(profile))
@@ -167,7 +170,7 @@ class OneProfile(BaseController):
         if not profiles.delete_profiles([parsed_path.id]):
             kind = ModelProfile._meta.verbose_name
             raise NotFoundError("row.missing", kind=kind, key=parsed_path.id)
-        return HttpResponse(status=HTTPStatus.NO_CONTENT)
+        return empty(HTTPStatus.NO_CONTENT)
 
 
 def _as_fields(body: ProfileBody | ProfileChanges) -> Any:

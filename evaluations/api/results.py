@@ -7,11 +7,12 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.http import HttpResponse
-from dmr import Body, Path, Query
+from dmr import Path, Query
+from dmr.plugins.msgspec import BodyMsgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from core.access.callers import Caller
-from core.api.controllers import BaseController, operation
+from core.api.controllers import BaseController, empty, operation
 from core.api.cursors import DEFAULT_LIMIT
 from core.api.problems import ForbiddenError
 from evaluations.api import run_reading as reading
@@ -158,7 +159,7 @@ class OwnRating(BaseController):
     """What the caller says of an answer."""
 
     @operation(RatingRead, permission="evaluations.add_rating", problems=CHANGES)
-    def put(self, parsed_path: Path[ById], parsed_body: Body[RatingBody]) -> HttpResponse:
+    def put(self, parsed_path: Path[ById], parsed_body: BodyMsgspec[RatingBody]) -> HttpResponse:
         """Rate an answer; rating it again replaces it. People rate, API keys do not."""
         user = _find_user(self.caller)
         rating = ratings.rate_answer(
@@ -171,7 +172,7 @@ class OwnRating(BaseController):
 
     @operation(
         None,
-        permission="evaluations.change_rating",
+        permission="evaluations.add_rating",
         status=HTTPStatus.NO_CONTENT,
         problems=CHANGES,
     )
@@ -179,7 +180,7 @@ class OwnRating(BaseController):
         """Take the caller's rating back; nothing happens where there is none."""
         user = _find_user(self.caller)
         ratings.delete_rating(result_id=answers.find_result(parsed_path.id).pk, user=user)
-        return HttpResponse(status=HTTPStatus.NO_CONTENT)
+        return empty(HTTPStatus.NO_CONTENT)
 
 
 def _find_user(caller: Caller) -> User:

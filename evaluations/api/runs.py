@@ -5,10 +5,11 @@ from http import HTTPStatus
 from typing import Any, Final, cast
 
 from django.http import HttpResponse
-from dmr import Body, HeaderSpec, Path, Query, ResponseSpec
+from dmr import HeaderSpec, Path, Query, ResponseSpec
+from dmr.plugins.msgspec import BodyMsgspec
 from msgspec import UNSET
 
-from core.api.controllers import ETAG, BaseController, operation
+from core.api.controllers import ETAG, BaseController, empty, operation
 from core.api.repeats import answer_once
 from core.errors import NotFoundError
 from evaluations.api import run_bodies as bodies
@@ -39,7 +40,7 @@ class Estimate(BaseController):
     """What a run would take."""
 
     @operation(bodies.PreviewRead, permission="evaluations.add_run", problems=READS)
-    def post(self, parsed_body: Body[bodies.RunBody]) -> HttpResponse:
+    def post(self, parsed_body: BodyMsgspec[bodies.RunBody]) -> HttpResponse:
         """Estimate calls, tokens and cost of a run, and say what does not fit; nothing is saved."""
         plan = choosing.choose_run(_as_choice(parsed_body, self.caller.name))
         preview = choosing.preview_run(plan)
@@ -69,7 +70,7 @@ class Runs(BaseController):
         problems=CHANGES,
         headers=LOCATION,
     )
-    def post(self, parsed_body: Body[bodies.RunBody]) -> HttpResponse:
+    def post(self, parsed_body: BodyMsgspec[bodies.RunBody]) -> HttpResponse:
         """Start a run in the background.
 
         Send an Idempotency-Key: a request that is repeated with it does not pay twice.
@@ -117,7 +118,7 @@ class OneRun(BaseController):
         """Put a run into the trash, with what it found."""
         if not services.delete_runs([parsed_path.id]):
             raise NotFoundError("row.missing", kind=Run._meta.verbose_name, key=parsed_path.id)
-        return HttpResponse(status=HTTPStatus.NO_CONTENT)
+        return empty(HTTPStatus.NO_CONTENT)
 
 
 class CancelledRun(BaseController):
@@ -134,7 +135,9 @@ class ResumedRun(BaseController):
     """A run that goes on."""
 
     @operation(bodies.RunRead, permission="evaluations.change_run", problems=CHANGES)
-    def post(self, parsed_path: Path[ById], parsed_body: Body[bodies.ResumeBody]) -> HttpResponse:
+    def post(
+        self, parsed_path: Path[ById], parsed_body: BodyMsgspec[bodies.ResumeBody]
+    ) -> HttpResponse:
         """Go on with a run where it was, within new limits; what is stored is not asked again."""
         limits: dict[str, Any] = {}
         for name in parsed_body.__struct_fields__:

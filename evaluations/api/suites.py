@@ -6,10 +6,11 @@ from typing import Any
 from uuid import UUID
 
 from django.http import HttpResponse
-from dmr import Body, Path, Query
+from dmr import Path, Query
+from dmr.plugins.msgspec import BodyMsgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from core.api.controllers import BaseController, operation
+from core.api.controllers import BaseController, empty, operation
 from core.api.cursors import DEFAULT_LIMIT
 from core.api.repeats import answer_once
 from core.errors import NotFoundError
@@ -90,7 +91,7 @@ class Suites(BaseController):
         status=HTTPStatus.CREATED,
         problems=CHANGES,
     )
-    def post(self, parsed_body: Body[SuiteBody]) -> HttpResponse:
+    def post(self, parsed_body: BodyMsgspec[SuiteBody]) -> HttpResponse:
         """Create a test suite without cases."""
 
         def work() -> HttpResponse:
@@ -109,7 +110,9 @@ class OneSuite(BaseController):
         return self.to_response(read_suite_row(parsed_path.id))
 
     @operation(SuiteRead, permission="evaluations.change_testsuite", problems=CHANGES)
-    def patch(self, parsed_path: Path[ById], parsed_body: Body[SuiteChanges]) -> HttpResponse:
+    def patch(
+        self, parsed_path: Path[ById], parsed_body: BodyMsgspec[SuiteChanges]
+    ) -> HttpResponse:
         """Change name or description of a test suite; its cases stay."""
         changes: dict[str, Any] = {}
         for name in parsed_body.__struct_fields__:
@@ -130,7 +133,7 @@ class OneSuite(BaseController):
         if not suites.delete_suites([parsed_path.id]):
             kind = TestSuite._meta.verbose_name
             raise NotFoundError("row.missing", kind=kind, key=parsed_path.id)
-        return HttpResponse(status=HTTPStatus.NO_CONTENT)
+        return empty(HTTPStatus.NO_CONTENT)
 
 
 class TrashedSuites(BaseController):

@@ -70,7 +70,7 @@ def test_answers_are_listed_in_order_and_filtered(api, run, django_assert_max_nu
     with django_assert_max_num_queries(3):  # the key, the run, its answers
         assert len(viewer.get(path, limit=50).json()["items"]) == 50
     for cursor in ("x", write_cursor(["a", 1, 2])):
-        assert read_problem(viewer.get(path, cursor=cursor), 400)["code"] == "api.cursor"
+        assert read_problem(viewer.get(path, cursor=cursor), 422)["code"] == "api.cursor"
     read_problem(viewer.get(path, state="good"), 422)
     read_problem(viewer.get(f"runs/{uuid.uuid4()}/results"), 404)
 

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from autoforge.api.mcp.protocol import answer
-from core.api.controllers import CHALLENGE, caller_of
+from core.api.controllers import CHALLENGE, caller_of, empty
 from core.api.foreign import foreign
 from core.api.problems import ForbiddenError, Problem, RequestError, send_problem
 
@@ -43,7 +43,7 @@ def mcp(request: HttpRequest) -> HttpResponse:
         headers[key] = _decode(request.headers.get(name, ""))
     reply = answer(request.body, caller_of(request), headers)
     if reply.body is None:
-        return HttpResponse(status=reply.status)
+        return empty(reply.status)
     return HttpResponse(reply.body, status=reply.status, content_type="application/json")
 
 

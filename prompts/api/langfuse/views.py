@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import path
 
-from core.api.controllers import caller_of
+from core.api.controllers import caller_of, empty
 from core.api.foreign import foreign
 from core.api.problems import ForbiddenError, RequestError, describe_mismatch
 from prompts import services
@@ -98,7 +98,7 @@ def _delete(request: HttpRequest, name: str, *, is_part: bool) -> HttpResponse:
     if is_part:
         raise RequestError("langfuse.delete-version")
     services.delete_prompt(prompt_id=find_prompt_id(name), actor=caller.name)
-    return HttpResponse(status=HTTPStatus.NO_CONTENT)
+    return empty(HTTPStatus.NO_CONTENT)
 
 
 def _which(request: HttpRequest) -> tuple[str, int | None]:
