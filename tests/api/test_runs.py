@@ -308,7 +308,7 @@ def test_runs_are_listed_newest_first_and_filtered(
     with django_assert_max_num_queries(3):  # the key, the runs, their columns
         assert len(viewer.get("runs", limit=50).json()["items"]) == 50
     read_problem(viewer.get("runs", status="done"), 422)
-    read_problem(viewer.get("runs", cursor="e30"), 400)
+    read_problem(viewer.get("runs", cursor="e30"), 422)
 
 
 def test_a_run_is_thrown_away_and_taken_back(api, suite, prompt):
