@@ -44,7 +44,6 @@ def open_site(database: str) -> Iterator[Site]:
         address = f"sqlite:///{folder / 'db.sqlite3'}"
         if database == "libsql":
             address = stack.enter_context(Server(folder / "libsql")).url
-            address = address.replace("http://", "libsql://") + "?tls=0"
         port = free_port()
         environment = tool_environment() | {
             "DATABASE_URL": address,
