@@ -126,24 +126,30 @@ class ResultRead(Struct, kw_only=True):
     created_at: datetime
 
 
+def list_results(run_id: UUID, query: ResultQuery) -> ResultPage:
+    """Return a page of the answers of a run, in the order of its cases.
+
+    Raises:
+        InvalidInputError: the cursor is of another list.
+        NotFoundError: there is no such run.
+    """
+    run, _columns = reading.find_columns(run_id)
+    column_id = None
+    if query.column_id is not UNSET:
+        column_id = query.column_id
+    rows = answers.list_results(run.pk, state=query.state, column_id=column_id, search=query.search)
+    page, next_cursor = take_page(rows, by=ORDER, cursor=query.cursor, limit=query.limit)
+    items = [_as_item(row) for row in page]
+    return ResultPage(items=items, next_cursor=next_cursor)
+
+
 class Results(BaseController):
     """Answers of a run."""
 
     @operation(ResultPage, permission="evaluations.view_testresult", problems=READS)
     def get(self, parsed_path: Path[ById], parsed_query: Query[ResultQuery]) -> HttpResponse:
         """List the answers of a run in the order of its cases."""
-        run, _columns = reading.find_columns(parsed_path.id)
-        column_id = None
-        if parsed_query.column_id is not UNSET:
-            column_id = parsed_query.column_id
-        rows = answers.list_results(
-            run.pk, state=parsed_query.state, column_id=column_id, search=parsed_query.search
-        )
-        page, next_cursor = take_page(
-            rows, by=ORDER, cursor=parsed_query.cursor, limit=parsed_query.limit
-        )
-        items = [_as_item(row) for row in page]
-        return self.to_response(ResultPage(items=items, next_cursor=next_cursor))
+        return self.to_response(list_results(parsed_path.id, parsed_query))
 
 
 class OneResult(BaseController):

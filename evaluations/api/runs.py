@@ -14,9 +14,9 @@ from core.api.repeats import answer_once
 from core.errors import NotFoundError
 from evaluations.api import run_bodies as bodies
 from evaluations.api import run_reading as reading
+from evaluations.api import run_starting as starting
 from evaluations.api.pages import CHANGES, READS, ById, PageQuery, take_page
 from evaluations.models import Run
-from evaluations.services import choosing
 from evaluations.services import runs as services
 from evaluations.tasks import enqueue_run
 
@@ -42,9 +42,8 @@ class Estimate(BaseController):
     @operation(bodies.PreviewRead, permission="evaluations.add_run", problems=READS)
     def post(self, parsed_body: BodyMsgspec[bodies.RunBody]) -> HttpResponse:
         """Estimate calls, tokens and cost of a run, and say what does not fit; nothing is saved."""
-        plan = choosing.choose_run(_as_choice(parsed_body, self.caller.name))
-        preview = choosing.preview_run(plan)
-        return self.to_response(reading.as_preview(preview), status_code=HTTPStatus.OK)
+        preview = starting.preview(parsed_body, self.caller.name)
+        return self.to_response(preview, status_code=HTTPStatus.OK)
 
 
 class Runs(BaseController):
@@ -77,8 +76,7 @@ class Runs(BaseController):
         """
 
         def work() -> HttpResponse:
-            plan = choosing.choose_run(_as_choice(parsed_body, self.caller.name))
-            return _start(self, plan)
+            return _say_started(self, starting.start(parsed_body, self.caller.name))
 
         return answer_once(self.request, self.caller, work)
 
@@ -177,8 +175,8 @@ class RescoredRun(BaseController):
         """Score a run's stored answers by its suite as it is now, as a new run; none is asked."""
 
         def work() -> HttpResponse:
-            plan = choosing.plan_rescoring(parsed_path.id, actor=self.caller.name)
-            return _start(self, plan)
+            run = starting.start_rescoring(parsed_path.id, self.caller.name)
+            return _say_started(self, run)
 
         return answer_once(self.request, self.caller, work)
 
@@ -213,32 +211,10 @@ class TrashedRun(BaseController):
         return self.to_response(reading.read_run(parsed_path.id), status_code=HTTPStatus.OK)
 
 
-def _start(controller: BaseController, plan: choosing.Plan) -> HttpResponse:
-    run = choosing.start_run(plan)
-    # A message that is lost loses no run: workers look for runs that wait.
-    enqueue_run(run.pk)
+def _say_started(controller: BaseController, run: Run) -> HttpResponse:
     address = controller.request.build_absolute_uri(f"/api/v1/runs/{run.pk}")
     return controller.to_response(
         reading.read_run(run.pk),
         status_code=HTTPStatus.CREATED,
         headers={"Location": address},
-    )
-
-
-def _as_choice(body: bodies.RunBody, actor: str) -> choosing.RunChoice:
-    cost = body.max_cost_usd
-    return choosing.RunChoice(
-        suite_id=body.suite_id,
-        prompts=body.prompts,
-        models=body.models,
-        name=body.name,
-        repeats=body.repeats,
-        use_cache=body.use_cache,
-        judge=body.judge,
-        embeddings=body.embeddings,
-        baseline_id=body.baseline_id,
-        max_cost_usd=None if cost is None else Decimal(str(cost)),
-        max_calls=body.max_calls,
-        max_seconds=body.max_seconds,
-        actor=actor,
     )

@@ -83,9 +83,7 @@ def test_edits_of_one_state_let_one_through(client):
 
     def work(number: int) -> None:
         change = {"content": f"edit {number}"}
-        answer = Api(client.key).send(
-            "PATCH", "prompts/busy", change, headers={"If-Match": etag}
-        )
+        answer = Api(client.key).send("PATCH", "prompts/busy", change, headers={"If-Match": etag})
         statuses.append(answer.status_code)
 
     at_once(work)

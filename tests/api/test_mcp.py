@@ -7,14 +7,25 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+from django.contrib.auth.models import Group
 from django.core.management import CommandError, call_command
 from django.test import Client
 
 from core.access import services as keys
+from evaluations.models import Run
+from evaluations.services.runs import execute_run
+from evaluations.services.suites import create_case, create_suite
 from prompts import services
 
 pytestmark = pytest.mark.django_db
 MODERN = {"Mcp-Protocol-Version": "2026-07-28"}
+
+
+@pytest.fixture(autouse=True)
+def roles(db):
+    """Have the roles, which tests that empty the tables leave behind without permissions."""
+    if not Group.objects.filter(name="Viewer", permissions__isnull=False).exists():
+        call_command("sync_roles", verbosity=0)
 
 
 class Assistant:
@@ -327,3 +338,60 @@ def test_a_key_that_is_revoked_ends_the_command(editor, monkeypatch):
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=Lines()))
     with pytest.raises(CommandError, match="revoked"):
         call_command("mcp")
+
+
+@pytest.fixture
+def suite(editor):
+    made = create_suite(name="Suite")
+    create_case(
+        suite_id=made.pk,
+        name="Aiko",
+        variables={"name": "Aiko"},
+        assertions=[{"type": "contains", "value": "Aiko"}],
+    )
+    return made
+
+
+@pytest.mark.django_db(transaction=True)  # a run works in threads of its own
+def test_a_run_is_estimated_started_and_read(editor, suite):
+    chosen = {"suite_id": str(suite.pk), "prompts": ["support/reply"], "models": ["echo"]}
+    estimate = editor.tool("estimate_run", **chosen)
+    assert estimate["isError"] is False, estimate
+    assert estimate["structuredContent"]["estimate"]["calls"] == 1
+    assert not Run.objects.exists()
+    started = editor.tool("start_run", **chosen)["structuredContent"]
+    run = Run.objects.get()
+    assert started["id"] == str(run.pk)
+    execute_run(run.pk)
+    read = editor.tool("read_run", run_id=str(run.pk))["structuredContent"]
+    assert read["status"] == "completed"
+    listed = editor.tool("list_answers", run_id=str(run.pk))["structuredContent"]
+    assert [item["state"] for item in listed["items"]] == ["pass"]
+    assert editor.tool("list_answers", run_id=str(run.pk), state="fail")["structuredContent"] == {
+        "items": [],
+        "next_cursor": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "part"),
+    [
+        ({"models": ["nobody:nothing"]}, "models"),
+        ({"prompts": ["none"]}, "there is no prompt"),
+        ({"suite_id": "x"}, "suite_id"),
+        ({"models": []}, "models"),
+    ],
+)
+def test_a_run_that_cannot_be_is_refused(editor, suite, changes, part):
+    chosen = {"suite_id": str(suite.pk), "prompts": ["support/reply"], "models": ["echo"]}
+    result = editor.tool("start_run", **(chosen | changes))
+    assert result["isError"] is True
+    assert part in result["content"][0]["text"]
+    assert not Run.objects.exists()
+
+
+def test_viewers_start_no_runs(suite):
+    viewer = Assistant("Viewer")
+    names = [tool["name"] for tool in viewer.result("tools/list")["tools"]]
+    assert "read_run" in names
+    assert "start_run" not in names

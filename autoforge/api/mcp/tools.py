@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
+from uuid import UUID
 
 import msgspec
 from msgspec import Meta, Struct
@@ -11,6 +12,10 @@ from autoforge.api.mcp.prompts import find_version
 from core.access.callers import Caller
 from core.api.problems import describe_mismatch, problem_of
 from core.diffing import compare
+from evaluations.api import run_starting
+from evaluations.api.results import ResultQuery, list_results
+from evaluations.api.run_bodies import RunBody
+from evaluations.api.run_reading import read_run
 from prompts import services
 from prompts.api.reading import find_prompt_id, list_prompts
 from prompts.api.writing import actor_of
@@ -33,7 +38,7 @@ class Tool:
     """For people."""
     description: str
     """For the model."""
-    arguments: type[_Arguments]
+    arguments: type[Struct]
     """What it takes."""
     permission: str
     """Which permission the caller needs."""
@@ -80,6 +85,18 @@ class MoveLabel(_Arguments):
     label: str
     version: Number
     reason: str = ""
+
+
+class ReadRun(_Arguments):
+    """Which run."""
+
+    run_id: UUID
+
+
+class ListAnswers(ResultQuery, kw_only=True, forbid_unknown_fields=True):
+    """Which answers of which run."""
+
+    run_id: UUID
 
 
 def _search(arguments: SearchPrompts, _caller: Caller) -> Any:
@@ -141,6 +158,22 @@ def _move(arguments: MoveLabel, caller: Caller) -> Any:
     return {"name": arguments.name, "label": arguments.label, "version": arguments.version}
 
 
+def _estimate(arguments: RunBody, caller: Caller) -> Any:
+    return run_starting.preview(arguments, caller.name)
+
+
+def _start(arguments: RunBody, caller: Caller) -> Any:
+    return read_run(run_starting.start(arguments, caller.name).pk)
+
+
+def _read_run(arguments: ReadRun, _caller: Caller) -> Any:
+    return read_run(arguments.run_id)
+
+
+def _list_answers(arguments: ListAnswers, _caller: Caller) -> Any:
+    return list_results(arguments.run_id, arguments)
+
+
 TOOLS: Final[dict[str, Tool]] = {
     "search_prompts": Tool(
         title="Search prompts",
@@ -177,6 +210,35 @@ TOOLS: Final[dict[str, Tool]] = {
         permission="prompts.move_label",
         work=_move,
         is_reading=False,
+    ),
+    "estimate_run": Tool(
+        title="Estimate a run",
+        description="Say what calls, tokens and cost a run would take; nothing is saved.",
+        arguments=RunBody,
+        permission="evaluations.add_run",
+        work=_estimate,
+    ),
+    "start_run": Tool(
+        title="Start a run",
+        description="Ask models the cases of a suite; it costs what estimate_run says.",
+        arguments=RunBody,
+        permission="evaluations.add_run",
+        work=_start,
+        is_reading=False,
+    ),
+    "read_run": Tool(
+        title="Read a run",
+        description="Say how far a run is and what it found.",
+        arguments=ReadRun,
+        permission="evaluations.view_run",
+        work=_read_run,
+    ),
+    "list_answers": Tool(
+        title="List answers of a run",
+        description="List the answers of a run with their scores, such as those that failed.",
+        arguments=ListAnswers,
+        permission="evaluations.view_testresult",
+        work=_list_answers,
     ),
 }
 
