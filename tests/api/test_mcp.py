@@ -11,9 +11,9 @@ from django.contrib.auth.models import Group
 from django.core.management import CommandError, call_command
 from django.test import Client
 
+from autoforge.background import wait_until_idle
 from core.access import services as keys
 from evaluations.models import Run
-from evaluations.services.runs import execute_run
 from evaluations.services.suites import create_case, create_suite
 from prompts import services
 
@@ -362,7 +362,7 @@ def test_a_run_is_estimated_started_and_read(editor, suite):
     started = editor.tool("start_run", **chosen)["structuredContent"]
     run = Run.objects.get()
     assert started["id"] == str(run.pk)
-    execute_run(run.pk)
+    wait_until_idle()
     read = editor.tool("read_run", run_id=str(run.pk))["structuredContent"]
     assert read["status"] == "completed"
     listed = editor.tool("list_answers", run_id=str(run.pk))["structuredContent"]
