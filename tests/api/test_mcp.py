@@ -362,7 +362,7 @@ def test_a_run_is_estimated_started_and_read(editor, suite):
     started = editor.tool("start_run", **chosen)["structuredContent"]
     run = Run.objects.get()
     assert started["id"] == str(run.pk)
-    wait_until_idle()
+    wait_until_idle(60)
     read = editor.tool("read_run", run_id=str(run.pk))["structuredContent"]
     assert read["status"] == "completed"
     listed = editor.tool("list_answers", run_id=str(run.pk))["structuredContent"]
