@@ -70,6 +70,9 @@ SHAPES: Final = (
     # a signed token, a key of a model service
     (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"), REDACTED),
     (re.compile(r"\b(?:sk|rk)[-_][A-Za-z0-9_-]{16,}"), REDACTED),
+    # an API key of ours, beyond the prefix by which people tell it; the secret of a webhook
+    (re.compile(r"\b(af_[A-Za-z0-9]{8})_[A-Za-z0-9]{8,}"), rf"\1_{REDACTED}"),
+    (re.compile(r"\bwhsec_[A-Za-z0-9+/=]{8,}"), REDACTED),
     # name=value of a query or a form
     (
         re.compile(rf"(?i)(?<![A-Za-z0-9_.-])({TELLING}=)[^&\s'\"<>;,]+"),

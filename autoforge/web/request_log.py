@@ -112,6 +112,9 @@ def _log(request: HttpRequest, status: int, seconds: float) -> None:
         "user_id": find_user_id(request),
         "ip": find_client_address(request),
     }
+    caller = getattr(request, "caller", None)  # of the API: a key, a token or a person
+    if caller is not None:
+        fields["caller"] = caller.identity
     if reason:
         fields["reason"] = reason
     if held_back:

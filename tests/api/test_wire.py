@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import structlog
 from django.db import OperationalError
 from django.test import Client
 
@@ -111,3 +112,17 @@ def test_nothing_is_kept_by_caches_that_are_shared(api):
 
 def test_no_session_is_opened(api):
     assert not api().get("me").cookies
+
+
+def test_the_log_names_the_caller_and_never_the_key(api, monkeypatch):
+    lines = []
+
+    def log(*_arguments: object, **_named: object) -> None:
+        lines.append(structlog.contextvars.get_contextvars())
+
+    client = api("Viewer")
+    monkeypatch.setattr("autoforge.web.request_log.logger.log", log)
+    client.get("me")
+    [line] = lines
+    assert line["caller"].startswith("key:")
+    assert client.key[12:] not in str(line)

@@ -98,6 +98,8 @@ def test_telling_names_are_hidden_at_any_depth():
         ("{'password': b'a'}", "{'password': \"****\"}"),
         ("key sk-ant-0123456789abcdef refused", "key **** refused"),
         ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln", "****"),
+        ("key af_k3Jd9aQx_Tq0vYwXz12345678901234", "key af_k3Jd9aQx_****"),
+        ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "****"),
         ("The token of the database has expired", "The token of the database has expired"),
         ("primary key=7", "primary key=7"),
     ],
