@@ -19,7 +19,7 @@ from prompts import services as prompts
 pytestmark = pytest.mark.django_db
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-EXAMPLES = 4
+EXAMPLES = 3
 schema = schemathesis.openapi.from_wsgi("/api/openapi.json", application)
 existing: dict[str, str] = {}
 
