@@ -11,6 +11,7 @@ from django.db.models import (
     ExpressionWrapper,
     F,
     Min,
+    OuterRef,
     Q,
     QuerySet,
     Subquery,
@@ -18,8 +19,9 @@ from django.db.models import (
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce, TruncDate
 
+from core.aggregates import JSONGroupArray
 from core.errors import NotFoundError
-from prompts.models import Prompt, PromptTemplate, PromptVersion
+from prompts.models import Prompt, PromptLabel, PromptTemplate, PromptVersion
 from prompts.naming import FOLDER, LATEST
 from prompts.rendering import Reference, nearest
 from prompts.search import matching
@@ -35,6 +37,7 @@ __all__ = [
     "get_prompt",
     "get_version",
     "having_tag",
+    "label_names",
     "list_names_in_folders",
     "list_versions",
     "recent_prompts",
@@ -131,21 +134,29 @@ def find_released(name: str, *, label: str = "", number: int | None = None) -> P
     return versions[0]
 
 
-def find_named(
-    name: str, *, labels: Subquery, label: str = "", number: int | None = None
-) -> PromptVersion:
+def label_names() -> Subquery:
+    """Return what annotates versions with the names of their labels, as a JSON list."""
+    labels = (
+        PromptLabel.objects.order_by()
+        .filter(version=OuterRef("pk"))
+        .values("version")
+        .annotate(names=JSONGroupArray("name"))
+    )
+    return Subquery(labels.values("names"))
+
+
+def find_named(name: str, *, label: str = "", number: int | None = None) -> PromptVersion:
     """Return the version of the prompt of that name, with `label_names`: one query.
 
     Args:
         name: the prompt's name, never its title.
-        labels: gives `label_names` of the version, as a JSON list.
         label: a label; `latest` is the newest version.
         number: a version's number; with a label too, both must hold.
 
     Raises:
         NotFoundError: there is no such prompt, label or version; says what there is.
     """
-    rows = PromptVersion.objects.select_related("prompt").annotate(label_names=labels)
+    rows = PromptVersion.objects.select_related("prompt").annotate(label_names=label_names())
     rows = rows.filter(prompt__name=name, prompt__deleted_at__isnull=True)
     if number is not None:
         rows = rows.filter(number=number)

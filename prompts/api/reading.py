@@ -5,9 +5,8 @@ from collections.abc import Iterable
 from typing import NamedTuple, cast
 from uuid import UUID
 
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import Q
 
-from core.aggregates import JSONGroupArray
 from core.api.cursors import read_cursor, write_cursor
 from prompts import selectors
 from prompts.api import bodies
@@ -49,14 +48,7 @@ def load_version(name: str, *, label: str = PRODUCTION, number: int | None = Non
     Raises:
         NotFoundError: there is no such prompt, label or version; the message lists them.
     """
-    labels = (
-        PromptLabel.objects.order_by()
-        .filter(version=OuterRef("pk"))
-        .values("version")
-        .annotate(names=JSONGroupArray("name"))
-        .values("names")
-    )
-    version = selectors.find_named(name, label=label, number=number, labels=Subquery(labels))
+    version = selectors.find_named(name, label=label, number=number)
     return _as_answer(version, getattr(version, "label_names", None))
 
 

@@ -4,13 +4,11 @@ import json
 from http import HTTPStatus
 from typing import Annotated, cast
 
-from django.db.models import OuterRef, Subquery
 from django.http import HttpResponse
 from dmr import Path, Query, ResponseSpec
 from dmr.plugins.msgspec import BodyMsgspec
 from msgspec import Meta, Struct
 
-from core.aggregates import JSONGroupArray
 from core.api.controllers import ETAG, BaseController, operation
 from core.api.cursors import read_cursor, write_cursor
 from core.api.repeats import answer_once
@@ -18,7 +16,7 @@ from core.diffing import Row, compare
 from prompts import selectors, services
 from prompts.api import bodies, reading, writing
 from prompts.api.prompts import ByName, Name, Number, PageQuery, send
-from prompts.models import PromptLabel, PromptVersion
+from prompts.models import PromptVersion
 from prompts.models.content import WORDING_FIELDS
 from prompts.naming import LATEST
 
@@ -60,14 +58,7 @@ class Versions(BaseController):
     def get(self, parsed_path: Path[ByName], parsed_query: Query[PageQuery]) -> HttpResponse:
         """List the versions of a prompt, the newest first."""
         prompt_id = reading.find_prompt_id(parsed_path.name)
-        labels = (
-            PromptLabel.objects.order_by()
-            .filter(version=OuterRef("pk"))
-            .values("version")
-            .annotate(names=JSONGroupArray("name"))
-            .values("names")
-        )
-        rows = selectors.list_versions(prompt_id).annotate(label_names=Subquery(labels))
+        rows = selectors.list_versions(prompt_id).annotate(label_names=selectors.label_names())
         if parsed_query.cursor:
             [after] = read_cursor(parsed_query.cursor, [int])
             rows = rows.filter(number__lt=after)

@@ -4,14 +4,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import QuerySet
 from django.utils.dateparse import parse_datetime
 
-from core.aggregates import JSONGroupArray
 from core.api.problems import RequestError
 from prompts import selectors
 from prompts.api.langfuse.answers import as_version
-from prompts.models import Prompt, PromptLabel, PromptVersion
+from prompts.models import Prompt, PromptVersion
 from prompts.naming import LATEST
 
 __all__ = ["list_prompts", "load_version", "read_number"]
@@ -31,16 +30,9 @@ def load_version(
         NotFoundError: there is no such prompt, label or version.
         NotForLangfuseError: their clients would fill it wrongly.
     """
-    labels = (
-        PromptLabel.objects.order_by()
-        .filter(version=OuterRef("pk"))
-        .values("version")
-        .annotate(names=JSONGroupArray("name"))
-        .values("names")
-    )
     if not label and number is None:
         label = PRODUCTION
-    version = selectors.find_named(name, labels=Subquery(labels), label=label, number=number)
+    version = selectors.find_named(name, label=label, number=number)
     names = getattr(version, "label_names", None)
     return as_version(version, names, is_resolved=is_resolved)
 
