@@ -3,7 +3,7 @@
 What one prompt is refused stops none of the others; who calls shows the refusals.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -89,6 +89,7 @@ def label_newest(
     moved: list[PromptLabel] = []
     told: list[dict[str, object]] = []
     refused: list[tuple[Prompt, ApplicationError]] = []
+    refusals: list[Refusal] = []
     for prompt in prompts:
         version = versions[prompt.pk]
         row = labels_by_prompt.get(prompt.pk)
@@ -96,8 +97,9 @@ def label_newest(
             continue
         try:
             details = pass_gate(prompt, version, label, rule, mover)
-        except ApplicationError as error:
+        except GateRefusedError as error:  # nothing else: no check is overridden here
             refused.append((prompt, error))
+            refusals.append((error.candidate, error.verdicts))
             continue
         events.append(_build_move(prompt, row, version, label, mover, reason, details))
         told.append(describe_move(prompt, label, row, version, details))
@@ -111,16 +113,10 @@ def label_newest(
     PromptLabel.objects.bulk_create(new)
     PromptLabel.objects.bulk_update(moved, ["version"])
     tell_of_moves(told, actor=mover.name)
-    tell_of_refusals(_list_refusals(error for _prompt, error in refused), actor=mover.name)
+    tell_of_refusals(refusals, actor=mover.name)
     if events:
         forget_releases()
     return Changes(changed=len(events), refused=refused)
-
-
-def _list_refusals(errors: Iterable[ApplicationError]) -> Iterator[Refusal]:
-    for error in errors:
-        if isinstance(error, GateRefusedError):
-            yield error.candidate, error.verdicts
 
 
 def _build_move(
