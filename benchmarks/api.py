@@ -26,8 +26,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
 PARTS: Final = ("ratios", "steady", "remote", "key")
 CLIENTS: Final = 4
-ROUNDS: Final = 12
-REQUESTS: Final = 150  # of each client in a round
+ROUNDS: Final = 8
+REQUESTS: Final = 100  # of each client in a round
 RATE: Final = 200  # requests per second, steady
 PROMPTS: Final = 60
 DELAY_SECONDS: Final = 0.01  # each way
