@@ -49,8 +49,13 @@ __all__ = [
     "PERMISSION",
     "RETRY_SECONDS",
     "BaseController",
+    "answer_unless_seen",
     "caller_of",
+    "empty",
+    "let_in",
+    "need_permission",
     "operation",
+    "say_allowance",
 ]
 
 PERMISSION: Final = "x-permission"
@@ -150,14 +155,8 @@ class CallerAuth(SyncAuth):
             LimitReachedError: it sends too much.
             ForbiddenError: its role lacks the permission.
         """
-        request = controller.request
-        caller = authenticate(request)
-        request.caller = caller  # type: ignore[attr-defined]  # ours: see `caller_of`
-        request.allowance = count_request(caller)  # type: ignore[attr-defined]  # as above
         extensions = endpoint.metadata.x_extensions or {}
-        permission = extensions.get(PERMISSION, "")
-        if permission and not caller.may(permission):
-            raise ForbiddenError("access.may-not", permission=permission, role=caller.role)
+        let_in(controller.request, extensions.get(PERMISSION, ""))
         return self
 
 
@@ -168,9 +167,61 @@ def empty(status: HTTPStatus) -> HttpResponse:
     return answer
 
 
+def answer_unless_seen(
+    request: HttpRequest, body: bytes, etag: str, status: HTTPStatus = HTTPStatus.OK
+) -> HttpResponse:
+    """Return JSON with its ETag; 304 where it was asked for by who has it already."""
+    # Compared weakly: a proxy that compresses may have marked the tag so.
+    header = request.META.get("HTTP_IF_NONE_MATCH", "")
+    tags = [tag.strip().removeprefix("W/") for tag in header.split(",")]
+    if status == HTTPStatus.OK and (etag in tags or "*" in tags):
+        answer = empty(HTTPStatus.NOT_MODIFIED)
+    else:
+        answer = HttpResponse(body, status=status, content_type="application/json")
+    answer.headers["ETag"] = etag
+    return answer
+
+
+def let_in(request: HttpRequest, permission: str) -> None:
+    """Let the caller of a request in, or refuse; afterwards `caller_of` knows it.
+
+    Args:
+        request: with credentials.
+        permission: such as `prompts.view_prompt`; empty: every caller may.
+
+    Raises:
+        NotAuthenticatedError: nobody that is known.
+        LimitReachedError: it sends too much.
+        ForbiddenError: its role lacks the permission.
+    """
+    caller = authenticate(request)
+    request.caller = caller  # type: ignore[attr-defined]  # ours: see `caller_of`
+    request.allowance = count_request(caller)  # type: ignore[attr-defined]  # as above
+    if permission:
+        need_permission(caller, permission)
+
+
+def need_permission(caller: Caller, permission: str) -> None:
+    """Refuse a caller whose role lacks a permission.
+
+    Raises:
+        ForbiddenError: it does.
+    """
+    if not caller.may(permission):
+        raise ForbiddenError("access.may-not", permission=permission, role=caller.role)
+
+
+def say_allowance(request: HttpRequest, answer: HttpResponseBase) -> None:
+    """Write what is left of the caller's limit into an answer's headers."""
+    allowance = getattr(request, "allowance", None)
+    if allowance is not None:
+        for name, value in allowance.as_headers().items():
+            answer.headers[name] = value
+
+
 def caller_of(request: HttpRequest) -> Caller:
     """Return who sent the request; it was let in before."""
-    caller: Caller = request.caller  # type: ignore[attr-defined]  # set by CallerAuth
+    caller: Caller = request.caller  # type: ignore[attr-defined]  # set by `let_in`
     return caller
 
 
@@ -191,10 +242,7 @@ class BaseController(Controller[MsgspecSerializer]):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Answer, and say what is left of the caller's limit."""
         answer = super().dispatch(request, *args, **kwargs)
-        allowance = getattr(request, "allowance", None)
-        if allowance is not None:
-            for name, value in allowance.as_headers().items():
-                answer.headers[name] = value
+        say_allowance(request, answer)
         answer.headers.setdefault("Cache-Control", "private, no-cache")
         return answer
 

@@ -13,11 +13,8 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
-from core.access.authentication import authenticate
-from core.api.controllers import RETRY_SECONDS
-from core.api.limits import count_request
+from core.api.controllers import RETRY_SECONDS, let_in, say_allowance
 from core.api.problems import (
-    ForbiddenError,
     Problem,
     RequestError,
     problem_of,
@@ -52,7 +49,8 @@ def foreign(
                 if problem is None:
                     raise
                 response = _retry_later(say(problem))
-            return _with_limits(request, response)
+            say_allowance(request, response)
+            return response
 
         return csrf_exempt(answer)
 
@@ -69,21 +67,8 @@ register_problem(MethodError, HTTPStatus.METHOD_NOT_ALLOWED)
 def _check(request: HttpRequest, permission: str | None, methods: tuple[str, ...]) -> None:
     if request.method not in methods:
         raise MethodError("api.method", method=request.method, allowed=", ".join(methods))
-    if permission is None:
-        return
-    caller = authenticate(request)
-    request.caller = caller  # type: ignore[attr-defined]  # ours: see `controllers.caller_of`
-    request.allowance = count_request(caller)  # type: ignore[attr-defined]  # as above
-    if permission and not caller.may(permission):
-        raise ForbiddenError("access.may-not", permission=permission, role=caller.role)
-
-
-def _with_limits(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-    allowance = getattr(request, "allowance", None)
-    if allowance is not None:
-        for name, value in allowance.as_headers().items():
-            response.headers[name] = value
-    return response
+    if permission is not None:
+        let_in(request, permission)
 
 
 def _retry_later(response: HttpResponse) -> HttpResponse:

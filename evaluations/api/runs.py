@@ -9,7 +9,7 @@ from dmr import HeaderSpec, Path, Query, ResponseSpec
 from dmr.plugins.msgspec import BodyMsgspec
 from msgspec import UNSET
 
-from core.api.controllers import ETAG, BaseController, empty, operation
+from core.api.controllers import ETAG, BaseController, answer_unless_seen, empty, operation
 from core.api.repeats import answer_once
 from core.errors import NotFoundError
 from evaluations.api import run_bodies as bodies
@@ -97,14 +97,7 @@ class OneRun(BaseController):
         To poll, send the ETag in If-None-Match: 304 says that nothing has changed.
         """
         answer = reading.encode_run(parsed_path.id)
-        seen = self.request.META.get("HTTP_IF_NONE_MATCH", "")
-        tags = [tag.strip().removeprefix("W/") for tag in seen.split(",")]
-        if answer.etag in tags or "*" in tags:
-            response = HttpResponse(status=HTTPStatus.NOT_MODIFIED)
-        else:
-            response = HttpResponse(answer.body, content_type="application/json")
-        response.headers["ETag"] = answer.etag
-        return response
+        return answer_unless_seen(self.request, answer.body, answer.etag)
 
     @operation(
         None,

@@ -10,7 +10,7 @@ from dmr import Path, Query, ResponseSpec
 from dmr.plugins.msgspec import BodyMsgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from core.api.controllers import ETAG, BaseController, empty, operation
+from core.api.controllers import ETAG, BaseController, answer_unless_seen, empty, operation
 from core.api.cursors import DEFAULT_LIMIT, MOST_ROWS, read_cursor, write_cursor
 from core.api.repeats import answer_once
 from core.errors import NotFoundError
@@ -92,19 +92,7 @@ def which_version(label: str | UnsetType, version: int | UnsetType) -> tuple[str
 
 def send(controller: BaseController, answer: reading.Answer, status: HTTPStatus) -> HttpResponse:
     """Return a version with its ETag; 304 where the caller has it already."""
-    seen = controller.request.META.get("HTTP_IF_NONE_MATCH", "")
-    if status == HTTPStatus.OK and seen and _matches(seen, answer.etag):
-        response = empty(HTTPStatus.NOT_MODIFIED)
-    else:
-        response = HttpResponse(answer.body, status=status, content_type="application/json")
-    response.headers["ETag"] = answer.etag
-    return response
-
-
-def _matches(header: str, etag: str) -> bool:
-    # Compared weakly: a proxy that compresses may have marked the tag so.
-    tags = [tag.strip().removeprefix("W/") for tag in header.split(",")]
-    return etag in tags or "*" in tags
+    return answer_unless_seen(controller.request, answer.body, answer.etag, status)
 
 
 class Prompts(BaseController):

@@ -8,9 +8,9 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import path
 
-from core.api.controllers import caller_of, empty
+from core.api.controllers import caller_of, empty, need_permission
 from core.api.foreign import foreign
-from core.api.problems import ForbiddenError, RequestError, describe_mismatch
+from core.api.problems import RequestError, describe_mismatch
 from prompts import services
 from prompts.api.langfuse.answers import PROJECT, say, send
 from prompts.api.langfuse.reading import (
@@ -55,8 +55,7 @@ def prompts(request: HttpRequest) -> HttpResponse:
     caller = caller_of(request)
     body = _read_body(request, NewVersion)
     for permission in ("prompts.add_prompt", "prompts.change_prompt"):
-        if not caller.may(permission):
-            raise ForbiddenError("access.may-not", permission=permission, role=caller.role)
+        need_permission(caller, permission)
     name, number = save_version(body, caller)
     version = load_version(name, number=number, is_resolved=False)
     return send(version, HTTPStatus.CREATED)
@@ -93,8 +92,7 @@ def label_version(request: HttpRequest, name: str, number: int) -> HttpResponse:
 
 def _delete(request: HttpRequest, name: str, *, is_part: bool) -> HttpResponse:
     caller = caller_of(request)
-    if not caller.may("prompts.delete_prompt"):
-        raise ForbiddenError("access.may-not", permission="prompts.delete_prompt", role=caller.role)
+    need_permission(caller, "prompts.delete_prompt")
     if is_part:
         raise RequestError("langfuse.delete-version")
     services.delete_prompt(prompt_id=find_prompt_id(name), actor=caller.name)
