@@ -9,8 +9,8 @@ from dmr import Path, ResponseSpec
 from dmr.plugins.msgspec import MsgspecJsonRenderer
 
 from core.api.controllers import BaseController, empty, operation
+from core.api.pages import READS, ById
 from evaluations.api import run_reading as reading
-from evaluations.api.pages import READS, ById
 from evaluations.api.watching import ENDED_ID, Watch, WatchLater
 
 __all__ = ["RunEvents"]

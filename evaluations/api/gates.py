@@ -12,9 +12,9 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from core.api.controllers import BaseController, empty, operation
 from core.api.cursors import DEFAULT_LIMIT, read_cursor, write_cursor
+from core.api.pages import CHANGES, READS, ById, Cursor, Limit, PageQuery, take_page
 from core.api.repeats import answer_once
 from core.errors import NotFoundError
-from evaluations.api.pages import CHANGES, READS, ById, Cursor, Limit, PageQuery, take_page
 from evaluations.models import GateEvent, ReleaseGate
 from evaluations.services import gates
 from evaluations.stored import GateValue, read_changes

@@ -12,10 +12,10 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from core.api.controllers import BaseController, empty, operation
 from core.api.cursors import DEFAULT_LIMIT
+from core.api.pages import CHANGES, READS, ById, Cursor, Limit, Search, take_page
 from core.api.repeats import answer_once
 from core.errors import NotFoundError
 from core.services import find_row
-from evaluations.api.pages import CHANGES, READS, ById, Cursor, Limit, Search, take_page
 from evaluations.engine.providers.families import why_unsent
 from evaluations.models import ModelProfile
 from evaluations.services import profiles

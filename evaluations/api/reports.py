@@ -10,11 +10,11 @@ from dmr.plugins.msgspec import MsgspecJsonRenderer
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from core.api.controllers import BaseController, operation
+from core.api.pages import READS, ById
 from core.errors import InvalidInputError, NotFoundError
 from core.sentences import Sentence
 from evaluations import reporting
 from evaluations.api import run_reading as reading
-from evaluations.api.pages import READS, ById
 from evaluations.api.run_bodies import VerdictRead
 from evaluations.models import Evaluation
 from evaluations.selectors import columns as kept

@@ -14,9 +14,9 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from core.access.callers import Caller
 from core.api.controllers import BaseController, empty, operation
 from core.api.cursors import DEFAULT_LIMIT
+from core.api.pages import CHANGES, READS, ById, Cursor, Limit, Search, take_page
 from core.api.problems import ForbiddenError
 from evaluations.api import run_reading as reading
-from evaluations.api.pages import CHANGES, READS, ById, Cursor, Limit, Search, take_page
 from evaluations.models import Rating, TestResult, result_state
 from evaluations.selectors import answers
 from evaluations.services import ratings

@@ -7,7 +7,7 @@ from uuid import UUID
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from core.api.cursors import DEFAULT_LIMIT
-from evaluations.api.pages import Cursor, Limit, Search
+from core.api.pages import Cursor, Limit, Search
 from evaluations.services.choosing import MAX_REPEATS
 
 __all__ = [

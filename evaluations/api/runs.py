@@ -10,12 +10,12 @@ from dmr.plugins.msgspec import BodyMsgspec
 from msgspec import UNSET
 
 from core.api.controllers import ETAG, BaseController, answer_unless_seen, empty, operation
+from core.api.pages import CHANGES, READS, ById, PageQuery, take_page
 from core.api.repeats import answer_once
 from core.errors import NotFoundError
 from evaluations.api import run_bodies as bodies
 from evaluations.api import run_reading as reading
 from evaluations.api import run_starting as starting
-from evaluations.api.pages import CHANGES, READS, ById, PageQuery, take_page
 from evaluations.models import Run
 from evaluations.services import runs as services
 from evaluations.tasks import enqueue_run

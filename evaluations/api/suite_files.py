@@ -10,11 +10,11 @@ from dmr.plugins.msgspec import MsgspecJsonRenderer
 from msgspec import Meta, Struct
 
 from core.api.controllers import BaseController, operation
+from core.api.pages import CHANGES, READS, ById
 from core.api.problems import ForbiddenError
 from core.api.repeats import answer_once
 from core.errors import InvalidInputError
 from core.sentences import Sentence
-from evaluations.api.pages import CHANGES, READS, ById
 from evaluations.api.suites import SuiteRead, read_suite_row
 from evaluations.engine.files import Uploads
 from evaluations.engine.formats.summary import describe_checks

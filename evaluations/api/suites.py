@@ -12,9 +12,9 @@ from msgspec import UNSET, Struct, UnsetType
 
 from core.api.controllers import BaseController, empty, operation
 from core.api.cursors import DEFAULT_LIMIT
+from core.api.pages import CHANGES, READS, ById, Cursor, Limit, PageQuery, Search, take_page
 from core.api.repeats import answer_once
 from core.errors import NotFoundError
-from evaluations.api.pages import CHANGES, READS, ById, Cursor, Limit, PageQuery, Search, take_page
 from evaluations.models import TestSuite
 from evaluations.selectors import overview
 from evaluations.services import suites

@@ -9,11 +9,12 @@ from dmr.plugins.msgspec import BodyMsgspec
 from msgspec import Meta, Struct
 
 from core.api.controllers import BaseController, empty, operation
-from core.api.cursors import DEFAULT_LIMIT, read_cursor, write_cursor
+from core.api.cursors import DEFAULT_LIMIT
+from core.api.pages import PageQuery, take_page
 from core.api.repeats import answer_once
 from prompts import selectors, services
 from prompts.api import bodies, reading, writing
-from prompts.api.prompts import ByName, Name, PageQuery, ReasonQuery
+from prompts.api.prompts import ByName, Name, ReasonQuery
 from prompts.models import PromptEvent, PromptLabel
 from prompts.naming import LABEL_MAX_LENGTH, LATEST
 
@@ -138,17 +139,10 @@ class Events(BaseController):
 def _list_events(
     name: str, *, label: str = "", cursor: str = "", limit: int = DEFAULT_LIMIT
 ) -> bodies.EventPage:
-    rows = PromptEvent.objects.filter(prompt=reading.find_prompt_id(name)).order_by("-id")
+    rows = PromptEvent.objects.filter(prompt=reading.find_prompt_id(name))
     if label:
         rows = rows.filter(label=label, kind=PromptEvent.Kind.LABEL)
-    if cursor:
-        [after] = read_cursor(cursor, [int])
-        rows = rows.filter(id__lt=after)
-    events = list(rows[: limit + 1])
-    page = events[:limit]
-    next_cursor = None
-    if len(events) > len(page):
-        next_cursor = write_cursor([page[-1].pk])
+    page, next_cursor = take_page(rows, by=["id"], cursor=cursor, limit=limit, newest_first=True)
     items = []
     for event in page:
         items.append(

@@ -3,7 +3,6 @@
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Literal, cast
-from uuid import UUID
 
 from django.http import HttpResponse
 from dmr import Path, Query, ResponseSpec
@@ -11,7 +10,8 @@ from dmr.plugins.msgspec import BodyMsgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from core.api.controllers import ETAG, BaseController, answer_unless_seen, empty, operation
-from core.api.cursors import DEFAULT_LIMIT, MOST_ROWS, read_cursor, write_cursor
+from core.api.cursors import DEFAULT_LIMIT
+from core.api.pages import ById, Limit, PageQuery, take_page
 from core.api.repeats import answer_once
 from core.errors import NotFoundError
 from prompts import services
@@ -24,7 +24,6 @@ __all__ = [
     "Name",
     "Number",
     "OnePrompt",
-    "PageQuery",
     "Prompts",
     "ReasonQuery",
     "Trash",
@@ -34,7 +33,6 @@ __all__ = [
 ]
 
 Name = Annotated[str, Meta(min_length=1, max_length=NAME_MAX_LENGTH)]
-Limit = Annotated[int, Meta(ge=1, le=MOST_ROWS)]
 Number = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 
 
@@ -73,14 +71,6 @@ class ReasonQuery(Struct, kw_only=True, forbid_unknown_fields=True):
     """Why."""
 
     reason: bodies.Reason = ""
-
-
-class PageQuery(Struct, kw_only=True, forbid_unknown_fields=True):
-    """Which part of a list."""
-
-    cursor: Annotated[str, Meta(max_length=2000)] = ""
-    """`next_cursor` of the page before."""
-    limit: Limit = DEFAULT_LIMIT
 
 
 def which_version(label: str | UnsetType, version: int | UnsetType) -> tuple[str, int | None]:
@@ -218,12 +208,6 @@ class TrashPage(Struct, kw_only=True):
     """For the next page; null on the last one."""
 
 
-class ById(Struct, kw_only=True):
-    """A prompt by its ID."""
-
-    id: UUID
-
-
 class Trash(BaseController):
     """Prompts in the trash."""
 
@@ -234,12 +218,12 @@ class Trash(BaseController):
     )
     def get(self, parsed_query: Query[PageQuery]) -> HttpResponse:
         """List prompts in the trash."""
-        rows = Prompt.all_objects.deleted().order_by("pk")
-        if parsed_query.cursor:
-            [after] = read_cursor(parsed_query.cursor, [str])
-            rows = rows.filter(pk__gt=after)
-        prompts = list(rows[: parsed_query.limit + 1])
-        page = prompts[: parsed_query.limit]
+        page, next_cursor = take_page(
+            Prompt.all_objects.deleted(),
+            by=["pk"],
+            cursor=parsed_query.cursor,
+            limit=parsed_query.limit,
+        )
         items = []
         for prompt in page:
             items.append(
@@ -251,9 +235,6 @@ class Trash(BaseController):
                     deleted_at=cast("datetime", prompt.deleted_at),
                 )
             )
-        next_cursor = None
-        if len(prompts) > len(page):
-            next_cursor = write_cursor([str(page[-1].pk)])
         return self.to_response(TrashPage(items=items, next_cursor=next_cursor))
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from core.api.cursors import read_cursor, write_cursor
+from core.api.pages import take_page
 from prompts import selectors
 from prompts.api import bodies
 from prompts.models import Prompt, PromptLabel, PromptVersion
@@ -121,16 +121,9 @@ def list_prompts(
         conditions &= Q(labels__name=label)
     if folder:
         conditions &= Q(name__startswith=folder.rstrip(FOLDER) + FOLDER)
-    if cursor:
-        [after] = read_cursor(cursor, [str])
-        conditions &= Q(name__gt=after)
-    prompts = list(rows.filter(conditions).order_by("name")[: limit + 1])
-    page = prompts[:limit]
+    page, next_cursor = take_page(rows.filter(conditions), by=["name"], cursor=cursor, limit=limit)
     labels = _labels_of(page)
     items = [_as_item(prompt, labels.get(str(prompt.pk), {})) for prompt in page]
-    next_cursor = None
-    if len(prompts) > limit:
-        next_cursor = write_cursor([page[-1].name])
     return bodies.PromptPage(items=items, next_cursor=next_cursor)
 
 

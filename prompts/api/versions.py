@@ -10,12 +10,12 @@ from dmr.plugins.msgspec import BodyMsgspec
 from msgspec import Meta, Struct
 
 from core.api.controllers import ETAG, BaseController, operation
-from core.api.cursors import read_cursor, write_cursor
+from core.api.pages import PageQuery, take_page
 from core.api.repeats import answer_once
 from core.diffing import Row, compare
 from prompts import selectors, services
 from prompts.api import bodies, reading, writing
-from prompts.api.prompts import ByName, Name, Number, PageQuery, send
+from prompts.api.prompts import ByName, Name, Number, send
 from prompts.models import PromptVersion
 from prompts.models.content import WORDING_FIELDS
 from prompts.naming import LATEST
@@ -59,15 +59,14 @@ class Versions(BaseController):
         """List the versions of a prompt, the newest first."""
         prompt_id = reading.find_prompt_id(parsed_path.name)
         rows = selectors.list_versions(prompt_id).annotate(label_names=selectors.label_names())
-        if parsed_query.cursor:
-            [after] = read_cursor(parsed_query.cursor, [int])
-            rows = rows.filter(number__lt=after)
-        versions = list(rows.select_related("prompt")[: parsed_query.limit + 1])
-        page = versions[: parsed_query.limit]
+        page, next_cursor = take_page(
+            rows.select_related("prompt"),
+            by=["number"],
+            cursor=parsed_query.cursor,
+            limit=parsed_query.limit,
+            newest_first=True,
+        )
         items = [_as_item(version) for version in page]
-        next_cursor = None
-        if len(versions) > len(page):
-            next_cursor = write_cursor([page[-1].number])
         return self.to_response(bodies.VersionPage(items=items, next_cursor=next_cursor))
 
     @operation(

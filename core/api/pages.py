@@ -94,9 +94,9 @@ def take_page(
         values = read_cursor(cursor, kinds)
         rows = rows.filter(_after(by, fields, values, "lt" if newest_first else "gt"))
     sign = "-" if newest_first else ""
-    found = list(rows.order_by(*[f"{sign}{name}" for name in by])[: limit + 1])
-    page = found[:limit]
-    if len(found) == len(page):
+    fetched = list(rows.order_by(*[f"{sign}{name}" for name in by])[: limit + 1])
+    page = fetched[:limit]
+    if len(fetched) == len(page):
         return page, None
     return page, write_cursor(
         [_value(page[-1], name, field) for name, field in zip(by, fields, strict=True)]
