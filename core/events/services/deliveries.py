@@ -80,17 +80,20 @@ def _deliver_to(endpoint_id: UUID, clock: Clock, deadline: float) -> int:
     for delivery in _claim_each(endpoint_id, clock, deadline):
         attempts += 1
         if not _attempt(delivery, clock):
-            _let_rest(endpoint_id, clock())
+            _let_rest(delivery, clock())
             break
     return attempts
 
 
-def _let_rest(endpoint_id: UUID, now: datetime) -> None:
-    """Move on what is due to an endpoint that has just failed; no attempt is counted."""
+def _let_rest(failed: WebhookDelivery, now: datetime) -> None:
+    """Move on what else is due to an endpoint that has just failed; no attempt is counted."""
     rows = WebhookDelivery.objects.filter(
-        endpoint=endpoint_id, status=WebhookDelivery.Status.PENDING, next_attempt_at__lte=now
+        endpoint=failed.endpoint_id,
+        status=WebhookDelivery.Status.PENDING,
+        next_attempt_at__lte=now,
     )
-    rows.update(next_attempt_at=now + RESTS_FOR)
+    # The one that failed has its own time, which may have come by now.
+    rows.exclude(pk=failed.pk).update(next_attempt_at=now + RESTS_FOR)
 
 
 def _claim_each(endpoint_id: UUID, clock: Clock, deadline: float) -> Iterator[WebhookDelivery]:

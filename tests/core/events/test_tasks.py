@@ -39,8 +39,6 @@ def test_a_commit_wakes_this_process(receiver, create):
 
 def test_a_retry_comes_by_itself(receiver, create, monkeypatch):
     monkeypatch.setattr(deliveries, "DELAYS_SECONDS", (0.01, 0.01))
-    # On a slow machine the delivery itself is due again by the time that others are moved on.
-    monkeypatch.setattr(deliveries, "RESTS_FOR", timedelta(milliseconds=10))
     monkeypatch.setattr(tasks, "SHORTEST_WAIT", timedelta(milliseconds=10))
     receiver.script = [Reply(status=500), Reply(status=500)]
     create()
