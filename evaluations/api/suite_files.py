@@ -9,9 +9,8 @@ from dmr import Path, Query, ResponseSpec
 from dmr.plugins.msgspec import MsgspecJsonRenderer
 from msgspec import Meta, Struct
 
-from core.api.controllers import BaseController, operation
+from core.api.controllers import BaseController, need_permission, operation
 from core.api.pages import CHANGES, READS, ById
-from core.api.problems import ForbiddenError
 from core.api.repeats import answer_once
 from core.errors import InvalidInputError
 from core.sentences import Sentence
@@ -108,12 +107,7 @@ class SuiteImport(BaseController):
         The body is the file itself, up to 20 MB: YAML of AutoForge or promptfoo, JSON, JSON Lines,
         CSV or XLSX. Files that it names with file:// are refused.
         """
-        if not self.caller.may("evaluations.change_testsuite"):
-            raise ForbiddenError(
-                "access.may-not",
-                permission="evaluations.change_testsuite",
-                role=self.caller.role,
-            )
+        need_permission(self.caller, "evaluations.change_testsuite")
 
         def work() -> HttpResponse:
             suite = _read(self.request, parsed_query)

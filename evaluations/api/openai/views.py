@@ -6,9 +6,8 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import path
 
-from core.api.controllers import caller_of
+from core.api.controllers import caller_of, need_permission
 from core.api.foreign import foreign
-from core.api.problems import ForbiddenError
 from core.errors import NotFoundError
 from core.sentences import Sentence
 from evaluations.api.openai import answers, calls
@@ -114,9 +113,7 @@ def one_model(request: HttpRequest, model: str) -> HttpResponse:
 
 
 def _need(request: HttpRequest, permission: str) -> None:
-    caller = caller_of(request)
-    if not caller.may(permission):
-        raise ForbiddenError("access.may-not", permission=permission, role=caller.role)
+    need_permission(caller_of(request), permission)
 
 
 urlpatterns: list[Any] = [
