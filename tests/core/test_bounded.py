@@ -37,20 +37,21 @@ def test_plain_data_comes_back_as_it_went(value):
 
 
 @pytest.mark.parametrize(
-    ("name", "error", "sentence"),
+    ("name", "seconds", "error", "sentence"),
     [
-        ("spin", bounded.TookTooLongError, "took longer than 0.2 s of CPU time"),
-        ("sum_without_end", bounded.TookTooLongError, "took longer than 0.2 s of CPU time"),
-        ("fill_memory", bounded.TooMuchMemoryError, "needed more than 200 MB of memory"),
-        ("abort", bounded.TooMuchMemoryError, "needed more than 200 MB of memory"),
-        ("leave", bounded.WorkerDiedError, "ended the worker process (status 7)"),
-        ("fail", RuntimeError, "ValueError: no"),
-        ("return_object", RuntimeError, "PicklingError|AttributeError|UnpicklingError"),
+        ("spin", 0.2, bounded.TookTooLongError, "took longer than 0.2 s of CPU time"),
+        ("sum_without_end", 0.2, bounded.TookTooLongError, "took longer than 0.2 s of CPU time"),
+        # So much time that a slow machine does not come to its end before the memory's.
+        ("fill_memory", 20, bounded.TooMuchMemoryError, "needed more than 200 MB of memory"),
+        ("abort", 20, bounded.TooMuchMemoryError, "needed more than 200 MB of memory"),
+        ("leave", 20, bounded.WorkerDiedError, "ended the worker process (status 7)"),
+        ("fail", 20, RuntimeError, "ValueError: no"),
+        ("return_object", 20, RuntimeError, "PicklingError|AttributeError|UnpicklingError"),
     ],
 )
-def test_what_does_not_come_back_says_why(name, error, sentence):
+def test_what_does_not_come_back_says_why(name, seconds, error, sentence):
     with pytest.raises(error, match=None) as caught:
-        call(name, seconds=0.2)
+        call(name, seconds=seconds)
     assert any(part in str(caught.value) for part in sentence.split("|"))
     assert call("echo", 1) == 1  # the next one finds a worker as well
 
