@@ -361,6 +361,12 @@ ANTHROPIC_API_KEY = ENVIRONMENT.anthropic_api_key
 PROVIDER_ENVIRONMENT = ENVIRONMENT.of_providers()
 LANGFUSE_PUBLIC_KEY = ENVIRONMENT.langfuse_public_key
 LANGFUSE_SECRET_KEY = ENVIRONMENT.langfuse_secret_key
+LANGFUSE_HOST = ENVIRONMENT.langfuse_host
+OTEL_EXPORTER_OTLP_ENDPOINT = ENVIRONMENT.otel_exporter_otlp_endpoint
+OTEL_EXPORTER_OTLP_TRACES_ENDPOINT = ENVIRONMENT.otel_exporter_otlp_traces_endpoint
+OTEL_EXPORTER_OTLP_HEADERS = ENVIRONMENT.otel_exporter_otlp_headers
+OTEL_SERVICE_NAME = ENVIRONMENT.otel_service_name
+TRACE_MESSAGES = ENVIRONMENT.trace_messages
 WEBHOOK_ALLOWED_NETWORKS = ",".join(ENVIRONMENT.webhook_allowed_networks)
 
 # --- Logs -----------------------------------------------------------------------------------------

@@ -106,6 +106,18 @@ class Environment:
     """Langfuse's public key."""
     langfuse_secret_key: str | None = field(repr=False)
     """Langfuse's secret key."""
+    langfuse_host: str | None
+    """Where Langfuse is; None: nothing is sent there."""
+    otel_exporter_otlp_endpoint: str | None
+    """A collector; traces go to /v1/traces below it."""
+    otel_exporter_otlp_traces_endpoint: str | None
+    """The whole URL for traces, where it is another one."""
+    otel_exporter_otlp_headers: tuple[tuple[str, str], ...] = field(repr=False)
+    """Names and values of headers for the collector."""
+    otel_service_name: str
+    """What traces call this installation."""
+    trace_messages: bool
+    """Whether traces contain prompts and answers."""
     webhook_allowed_networks: tuple[str, ...]
     """Where webhooks may go besides public addresses."""
     file: Path | None
@@ -149,6 +161,9 @@ class Environment:
         # These two may stand inside of a URL, which is no secret as a whole.
         texts.append(self.databases["default"]["OPTIONS"].get("auth_token"))
         texts.append(urlsplit(self.redis_url or "").password)
+        for _name, value in self.otel_exporter_otlp_headers:
+            texts.append(value)  # one may be told without the others
+            texts.append(value.partition(" ")[2])  # what stands behind "Bearer"
         return [text for text in texts if text]
 
     def _shown(self, variable: Variable) -> str:
@@ -234,7 +249,9 @@ def _values(layers: Layers) -> dict[str, Any]:
     return values
 
 
-LIST_KINDS = frozenset({"hosts", "csrf_origins", "cors_origins", "networks", "origins"})
+LIST_KINDS = frozenset(
+    {"hosts", "csrf_origins", "cors_origins", "networks", "origins", "otlp_headers"}
+)
 # Several of these together make one field, or theirs has another name.
 COMBINED = frozenset(
     {

@@ -111,6 +111,7 @@ def find_ineffective(layers: Layers, values: dict[str, Any]) -> tuple[str, ...]:
             if name in set_names:
                 sentence = f"{name} has no effect: neither REDIS_URL nor REDIS_HOST is set."
                 notes.append(sentence)
+    notes += _find_ineffective_traces(set_names)
     for variable in VARIABLES:
         if variable.name in set_names and layers.app_env not in variable.environments:
             where = " and ".join(variable.environments)
@@ -122,6 +123,24 @@ def find_ineffective(layers: Layers, values: dict[str, Any]) -> tuple[str, ...]:
         if token in set_names and in_use and not is_libsql:
             notes.append(f"{token} has no effect: {url} is not set, and the database is a file.")
     return tuple(notes)
+
+
+def _find_ineffective_traces(set_names: set[str]) -> list[str]:
+    """Return a sentence for each variable of traces that lacks another one."""
+    notes = []
+    has_langfuse = "LANGFUSE_HOST" in set_names
+    has_keys = "LANGFUSE_PUBLIC_KEY" in set_names  # both, or neither
+    if has_langfuse and not has_keys:
+        notes.append("LANGFUSE_HOST has no effect: LANGFUSE_PUBLIC_KEY is not set.")
+    if has_keys and not has_langfuse:
+        notes.append("LANGFUSE_PUBLIC_KEY has no effect: LANGFUSE_HOST is not set.")
+    endpoints = {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"}
+    if "OTEL_EXPORTER_OTLP_HEADERS" in set_names and not endpoints & set_names:
+        name = "OTEL_EXPORTER_OTLP_HEADERS"
+        notes.append(f"{name} has no effect: OTEL_EXPORTER_OTLP_ENDPOINT is not set.")
+    if "TRACE_MESSAGES" in set_names and not (has_langfuse and has_keys or endpoints & set_names):
+        notes.append("TRACE_MESSAGES has no effect: no collector of traces is set.")
+    return notes
 
 
 def _find_set_names(layers: Layers) -> set[str]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from autoforge.environment.errors import ConfigurationError, mask, quote_url, quote_value
@@ -32,6 +32,7 @@ BOOLEANS: Final = {
     **dict.fromkeys(("false", "0", "no", "off"), False),
 }
 SECRET_NAME = re.compile(r"key|token|secret|password|passwd|pwd|sig|auth|cred", re.IGNORECASE)
+HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # a token of RFC 9110, 5.6.2
 HOST_NAME = re.compile(r"\.?(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?")
 
 
@@ -321,6 +322,19 @@ def parse_api_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def parse_otlp_headers(text: str) -> tuple[tuple[str, str], ...]:
+    """Return names and values of HTTP headers, as OpenTelemetry writes them: a=1,b=2%2C3."""
+    headers = []
+    for entry in split_list(text):
+        name, _, value = entry.partition("=")
+        name, value = name.strip(), unquote(value.strip())
+        is_value = bool(value) and value.isascii() and value.isprintable()
+        if not HEADER_NAME.fullmatch(name) or not is_value:
+            raise Refusal
+        headers.append((name, value))
+    return tuple(headers)
+
+
 PARSERS: Final[dict[str, Callable[[str], object]]] = {
     "api_url": parse_api_url,
     "app_env": one_of(*APP_ENVS),
@@ -342,6 +356,7 @@ PARSERS: Final[dict[str, Callable[[str], object]]] = {
     "minutes": integer(1, 7 * 24 * 60),
     "networks": parse_networks,
     "origins": parse_origins,
+    "otlp_headers": parse_otlp_headers,
     "password": str,
     "port": integer(1, 65535),
     "proxies": integer(0, 10),

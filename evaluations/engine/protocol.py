@@ -25,6 +25,7 @@ __all__ = [
     "EndStatus",
     "HeartbeatReply",
     "LeaseLost",
+    "Observer",
     "Options",
     "RunOutcome",
     "Store",
@@ -95,6 +96,17 @@ class TaskResult:
     """How many calls of judges and embeddings it took."""
     grading_cost_usd: Decimal | None = None
     """What those cost, None where none was made or no price is known."""
+    asked_at: float | None = None
+    """When the first request began, in seconds since 1970; None where nobody was asked."""
+    answered_at: float | None = None
+    """When the answer or the last error had come, in the same seconds."""
+
+
+class Observer(Protocol):
+    """Is told of the calls of a run, in its event loop: it returns at once and raises nothing."""
+
+    def call_finished(self, result: TaskResult) -> None:
+        """Take note of a result that is stored and that a model was asked for."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,6 +130,8 @@ class Options:
     """Whether nobody is asked: what has no earlier answer becomes an error."""
     services: ModelServices | None = None
     """Models that scorers may ask; the run closes them."""
+    observer: Observer | None = None
+    """Who is told of each call; None: nobody."""
     beat_seconds: float = BEAT_SECONDS
     """How often the lease is renewed."""
 

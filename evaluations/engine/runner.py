@@ -8,6 +8,7 @@ most what was in flight. Answers that wait at the same time are stored together.
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -188,6 +189,9 @@ class _Run:
                 if result is None:
                     return
                 await self.committer.store(result)
+            observer = self.options.observer
+            if observer is not None and result.attempts:
+                observer.call_finished(result)
             self.on_finished(result)
 
     async def _process(
@@ -205,8 +209,9 @@ class _Run:
             judged = service_calls(task.case.assertions)
             await self._begin(column, task, calls=judged + (answer is None), ask=answer is None)
             if answer is None:
+                part = replace(part, asked_at=time.time())
                 answer, attempts = await self._ask_once(column, task, key)
-                part = replace(part, attempts=attempts)
+                part = replace(part, attempts=attempts, answered_at=time.time())
             return await self._score(part, answer, judged)
         except _Stopped:
             return None
@@ -215,7 +220,7 @@ class _Run:
             return None
         except ProviderError as error:
             self.budget.give_back(judged)  # nothing came that could be judged
-            return replace(part, error=str(error), attempts=error.attempts)
+            return replace(part, error=str(error), attempts=error.attempts, answered_at=time.time())
 
     def _find_refusal(self, column: Column, task: Task, answer: Answer | None) -> str:
         """Return why a task may not be asked, "" where it may or has an answer already."""

@@ -34,6 +34,7 @@ from evaluations.engine.protocol import (
     INTERRUPTED,
     Column,
     EndStatus,
+    Observer,
     Options,
     RunOutcome,
     TaskResult,
@@ -51,6 +52,7 @@ from evaluations.engine.runner import run as run_engine
 from evaluations.leases import is_dead, worker_name
 from evaluations.models import Evaluation, Run, TestResult
 from evaluations.models.runs import OPEN
+from evaluations.observing import find_run_observer, tell_run_finished
 from evaluations.promptfoo.templates import free_template
 from evaluations.selectors.comparisons import as_stored, compare_run
 from evaluations.selectors.summaries import summarise_evaluation
@@ -120,7 +122,7 @@ def execute_run(
             run_engine(
                 DatabaseStore(run, templates, {str(row.pk): row.position for row in evaluations}),
                 columns,
-                _options(run, files),
+                _options(run, files, find_run_observer(run, evaluations)),
                 on_finished=on_finished,
                 last=connections.close_all,  # of its own thread
             )
@@ -133,7 +135,9 @@ def execute_run(
         # The lease goes, so that whoever mends it can go on at once.
         _release(run)
         raise
-    return retry_while_unavailable(lambda: finish_run(run, ending))
+    run = retry_while_unavailable(lambda: finish_run(run, ending))
+    tell_run_finished(run)
+    return run
 
 
 def _first_error(error: BaseException) -> BaseException:
@@ -209,7 +213,7 @@ def _release(run: Run) -> None:
         Run.objects.filter(pk=run.pk, worker=run.worker).update(worker="", worker_until=None)
 
 
-def _options(run: Run, files: RunFiles) -> Options:
+def _options(run: Run, files: RunFiles, observer: Observer | None) -> Options:
     caps = Caps(cost_usd=run.max_cost_usd, calls=run.max_calls, seconds=run.max_seconds)
     return Options(
         caps=caps,
@@ -217,6 +221,7 @@ def _options(run: Run, files: RunFiles) -> Options:
         use_cache=run.use_cache,
         only_stored=run.only_stored,
         services=_services(run, files),
+        observer=observer,
     )
 
 

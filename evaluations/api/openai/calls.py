@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncGenerator, Coroutine, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final, TypeVar
 
@@ -35,7 +36,9 @@ from evaluations.engine.providers.streams import as_delta
 from evaluations.engine.requests import ANSWER_TOKENS, completed
 from evaluations.engine.tokens import estimate_tokens
 from evaluations.engine.types import Answer, Delta, Request
+from evaluations.observing import ObservedCall, ObservedPrompt, has_observers, tell_call
 from evaluations.services import spending
+from prompts import interface as prompts
 
 __all__ = ["Call", "Outcome", "Stream", "ask", "prepare"]
 
@@ -49,6 +52,7 @@ HEARTBEAT_SECONDS: Final = 2.0
 """How often a stream without news says so: that is how a client is missed that has gone."""
 LOOK_SECONDS: Final = 1.0
 """How often it is looked whether the client is still there, before the first piece."""
+NOT_READ: Final = "the stream ended before the whole answer had come"
 MAYBE_PAID: Final = (BrokenAnswerError, UnansweredError)
 
 
@@ -63,12 +67,41 @@ class Call:
     reservation: spending.Reservation
     environment: dict[str, Any]
     """Of the request: it tells whether the client is still there."""
+    kind: str
+    """The provider, such as openai."""
+    prompt: prompts.PromptText | None
+    """The version that was rendered; None: a model profile is asked directly."""
+    asked_at: float = field(default_factory=time.time)
+    """Seconds since 1970."""
 
     def find_cost(self, answer: Answer) -> Decimal | None:
         """Return what an answer cost, None where that is not known."""
         if answer.cost_usd is not None:
             return answer.cost_usd
         return find_answer_cost(self.price, self.request.messages, answer)
+
+    def tell(self, answer: Answer | None, *, error: str = "") -> None:
+        """Tell those who observe calls what came of it."""
+        if not has_observers():
+            return
+        prompt = None
+        if self.prompt is not None:
+            prompt = ObservedPrompt(name=self.prompt.name, number=self.prompt.number)
+        tell_call(
+            ObservedCall(
+                provider=self.kind,
+                model=self.request.model,
+                asked_at=self.asked_at,
+                answered_at=time.time(),
+                parameters=self.request.parameters,
+                messages=self.request.messages,
+                answer=answer,
+                cost_usd=None if answer is None else self.find_cost(answer),
+                error=error or ("" if answer is None else answer.broken_off),
+                prompt=prompt,
+                traceparent=str(self.environment.get("HTTP_TRACEPARENT", "")),
+            )
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,7 +114,12 @@ class Outcome:
 
 
 def prepare(
-    spec: ProviderSpec, request: Request, caller: Caller, environment: dict[str, Any]
+    spec: ProviderSpec,
+    request: Request,
+    caller: Caller,
+    environment: dict[str, Any],
+    *,
+    prompt: prompts.PromptText | None = None,
 ) -> Call:
     """Return a call whose cost is reserved: it must be asked, or streamed and closed.
 
@@ -90,6 +128,7 @@ def prepare(
         request: what it is sent.
         caller: who pays.
         environment: of the request over HTTP.
+        prompt: the version that was rendered, if one was.
 
     Raises:
         SetupError: a key or an address is missing.
@@ -112,6 +151,8 @@ def prepare(
         price=price,
         reservation=reservation,
         environment=environment,
+        kind=spec.kind,
+        prompt=prompt,
     )
 
 
@@ -162,9 +203,11 @@ def ask(call: Call) -> Outcome:
         answer = asyncio.run(_wait_for(call, _ask(call)))
     except ProviderError as error:
         _settle_failure(call, error)
+        call.tell(None, error=str(error))
         raise
     finally:
         watchers.leave()
+    call.tell(answer)
     cost = call.find_cost(answer)
     spending.settle(call.reservation, cost_usd=cost)
     refuse_broken(answer)
@@ -253,6 +296,7 @@ class Stream:
             self._first = self._runner.run(_wait_for(self._call, self._open()))
         except ProviderError as error:
             _settle_failure(self._call, error)
+            self._call.tell(None, error=str(error))
             self._is_settled = True
             raise
         finally:
@@ -282,6 +326,7 @@ class Stream:
             if isinstance(piece, Answer):
                 spending.settle(self._call.reservation, cost_usd=self._call.find_cost(piece))
                 self._is_settled = True
+                self._call.tell(piece)
                 refuse_broken(piece)
                 yield piece
                 return
@@ -318,6 +363,7 @@ class Stream:
                 # What has come until now is paid, about.
                 answer = Answer(text="".join(self._texts))
                 spending.settle(self._call.reservation, cost_usd=self._call.find_cost(answer))
+                self._call.tell(answer, error=NOT_READ)
 
     async def _end(self) -> None:
         if self._next_piece is not None:

@@ -48,7 +48,11 @@ def chat_completions(request: HttpRequest) -> HttpResponseBase:
     try:
         target = find_target(body)
         call = calls.prepare(
-            target.spec, _build_call(target, messages, own), caller_of(request), request.META
+            target.spec,
+            _build_call(target, messages, own),
+            caller_of(request),
+            request.META,
+            prompt=target.prompt,
         )
         if body.stream:
             return _stream(target, call, body)
