@@ -13,7 +13,7 @@ from core.database.statements_log import keep_on_demand
 
 
 class AutoforgeConfig(AppConfig):
-    """Registers the system checks, tells the log what to hide and Django what not to keep."""
+    """Registers the system checks and traces; tells the log what to hide, Django what to forget."""
 
     name = "autoforge"
     verbose_name = _("AutoForge")
@@ -25,3 +25,10 @@ class AutoforgeConfig(AppConfig):
         connection_created.connect(keep_on_demand, dispatch_uid="statements_log")
         set_secrets(settings.ENVIRONMENT.secrets())
         logging.setLogRecordFactory(Record)
+        from autoforge.tracing.destinations import find_destinations
+
+        destinations = find_destinations()
+        if destinations:  # else nothing more of it is loaded
+            from autoforge.tracing.observer import install
+
+            install(destinations)

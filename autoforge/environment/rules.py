@@ -138,7 +138,7 @@ def _find_ineffective_traces(set_names: set[str]) -> list[str]:
     if "OTEL_EXPORTER_OTLP_HEADERS" in set_names and not endpoints & set_names:
         name = "OTEL_EXPORTER_OTLP_HEADERS"
         notes.append(f"{name} has no effect: OTEL_EXPORTER_OTLP_ENDPOINT is not set.")
-    if "TRACE_MESSAGES" in set_names and not (has_langfuse and has_keys or endpoints & set_names):
+    if "TRACE_MESSAGES" in set_names and not ((has_langfuse and has_keys) or endpoints & set_names):
         notes.append("TRACE_MESSAGES has no effect: no collector of traces is set.")
     return notes
 
