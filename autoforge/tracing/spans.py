@@ -341,7 +341,7 @@ def _as_value(value: Value) -> AnyValue:
     if isinstance(value, int) and -(2**63) <= value < 2**63:
         return AnyValue(int_value=value)
     if isinstance(value, int):
-        return AnyValue(double_value=float(value))
+        return AnyValue(string_value=str(value))
     if isinstance(value, float):
         return AnyValue(double_value=value)
     if isinstance(value, str):

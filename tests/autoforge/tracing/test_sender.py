@@ -1,4 +1,4 @@
-"""The queue in front of a collector: nothing blocks, what is lost is counted, the end is bounded."""
+"""The queue before a collector: nothing blocks, what is lost is counted, the end is bounded."""
 
 import logging
 import os
