@@ -126,6 +126,19 @@ GOOD = [
         "langfuse_secret_key",
         "sk-lf-1",
     ),
+    ({}, "langfuse_host", None),
+    ({"LANGFUSE_HOST": "https://l.example.com/"}, "langfuse_host", "https://l.example.com"),
+    ({"LANGFUSE_BASE_URL": "https://l.example.com"}, "langfuse_host", "https://l.example.com"),
+    ({}, "otel_exporter_otlp_endpoint", None),
+    ({}, "otel_exporter_otlp_headers", ()),
+    (
+        {"OTEL_EXPORTER_OTLP_HEADERS": "api-key=a%20b, x=%2C=1,,"},
+        "otel_exporter_otlp_headers",
+        (("api-key", "a b"), ("x", ",=1")),
+    ),
+    ({}, "otel_service_name", "autoforge"),
+    ({}, "trace_messages", False),
+    ({"TRACE_MESSAGES": "true"}, "trace_messages", True),
     ({}, "redis_url", None),
     ({"REDIS_PORT": "7"}, "redis_url", None),
     ({"REDIS_HOST": "r"}, "redis_url", "redis://r:6379/0"),
@@ -397,6 +410,20 @@ BAD = [
         {"LANGFUSE_SECRET_KEY": "sk-lf-1"},
         "LANGFUSE_SECRET_KEY is set and LANGFUSE_PUBLIC_KEY is not: Langfuse needs both; set "
         "LANGFUSE_PUBLIC_KEY, or remove LANGFUSE_SECRET_KEY.",
+    ),
+    *(
+        (
+            {"OTEL_EXPORTER_OTLP_HEADERS": text},
+            f"OTEL_EXPORTER_OTLP_HEADERS is **** ({len(text)} characters) (from the environment): "
+            "it must be comma-separated headers such as api-key=value, percent-encoded; set "
+            "another one.",
+        )
+        for text in ("api-key", "=value", "a b=value", "api-key=", "a=b%0D%0Ac: d", "a=%C3%A9")
+    ),
+    (
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "grpc://c:4317"},
+        "OTEL_EXPORTER_OTLP_ENDPOINT is 'grpc://c:4317' (from the environment): it must be a URL "
+        "such as http://127.0.0.1:4318; set OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318.",
     ),
     # Placeholders
     *(
@@ -725,6 +752,22 @@ def test_a_secret_file_of_the_process_beats_the_files_own_value(tmp_path):
 @pytest.mark.parametrize(
     ("variables", "note"),
     [
+        (
+            {"LANGFUSE_HOST": "https://l.example.com"},
+            "LANGFUSE_HOST has no effect: LANGFUSE_PUBLIC_KEY is not set.",
+        ),
+        (
+            {"LANGFUSE_PUBLIC_KEY": "pk-lf-1", "LANGFUSE_SECRET_KEY": "sk-lf-1"},
+            "LANGFUSE_PUBLIC_KEY has no effect: LANGFUSE_HOST is not set.",
+        ),
+        (
+            {"OTEL_EXPORTER_OTLP_HEADERS": "a=b"},
+            "OTEL_EXPORTER_OTLP_HEADERS has no effect: OTEL_EXPORTER_OTLP_ENDPOINT is not set.",
+        ),
+        (
+            {"TRACE_MESSAGES": "true"},
+            "TRACE_MESSAGES has no effect: no collector of traces is set.",
+        ),
         ({"REDIS_DB": "1"}, "REDIS_DB has no effect: neither REDIS_URL nor REDIS_HOST is set."),
         ({"TURSO_AUTH_TOKEN": "t"}, "TURSO_AUTH_TOKEN has no effect in local, only in production."),
         (
@@ -748,6 +791,16 @@ def test_describe_names_every_variable_and_masks(tmp_path):
     assert rows["REDIS_URL"]["value"] == "redis://r:1/0"
     assert rows["CLERK_SECRET_KEY"]["source"] == "not set"
     assert {"sk-topsecret", "hush"} <= set(environment.secrets())
+
+
+def test_values_of_headers_are_secrets_of_their_own(tmp_path):
+    text = "authorization=Bearer%20a-token,x=another"
+    environment = read(
+        tmp_path, {"OTEL_EXPORTER_OTLP_HEADERS": text, "OTEL_EXPORTER_OTLP_ENDPOINT": "http://c"}
+    )
+    assert {text, "Bearer a-token", "a-token", "another"} <= set(environment.secrets())
+    assert "another" not in repr(environment)
+    assert environment.notes == ()
 
 
 SECRETS = [variable.name for variable in VARIABLES if variable.secret]
