@@ -23,6 +23,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
+from autoforge.logging.secrets import hide_text
 from evaluations.engine.types import Answer, Message
 from evaluations.observing import ObservedCall, ObservedRun, ObservedScore, PlaceInRun
 
@@ -115,7 +116,7 @@ def _build_run(run: ObservedRun) -> Span:
         "langfuse.trace.name": run.name,
         "langfuse.observation.type": "span",
         "langfuse.observation.level": "ERROR" if is_failed else None,
-        "langfuse.observation.status_message": _cut(run.message, LONGEST_ERROR) or None,
+        "langfuse.observation.status_message": _write_error(run.message) or None,
         "autoforge.run.id": str(run.run_id),
         "autoforge.run.name": run.name,
         "autoforge.run.status": run.status,
@@ -159,7 +160,7 @@ def _build_call(call: ObservedCall, *, with_messages: bool) -> Span:
 
 def _build_status(error: str) -> Status:
     if error:
-        return Status(code=Status.STATUS_CODE_ERROR, message=_as_utf8(_cut(error, LONGEST_ERROR)))
+        return Status(code=Status.STATUS_CODE_ERROR, message=_as_utf8(_write_error(error)))
     return Status(code=Status.STATUS_CODE_UNSET)
 
 
@@ -213,7 +214,7 @@ def _list_attributes(call: ObservedCall) -> dict[str, Value]:
     if call.error:
         attributes["error.type"] = "_OTHER"
         attributes["langfuse.observation.level"] = "ERROR"
-        attributes["langfuse.observation.status_message"] = _cut(call.error, LONGEST_ERROR)
+        attributes["langfuse.observation.status_message"] = _write_error(call.error)
     return attributes
 
 
@@ -313,6 +314,11 @@ def _write_input(messages: Sequence[Message]) -> str:
 def _as_message(role: str, text: str, longest: int = LONGEST_TEXT) -> dict[str, object]:
     content = _cut(text, longest)
     return {"role": role or UNKNOWN_ROLE, "parts": [{"type": "text", "content": content}]}
+
+
+def _write_error(text: str) -> str:
+    # A service may repeat the key that it refuses.
+    return _cut(hide_text(text), LONGEST_ERROR)
 
 
 def _cut(text: str, longest: int) -> str:

@@ -403,6 +403,13 @@ class TestSpans:
         assert len(span.message) == 1001
         assert "gen_ai.response.finish_reasons" not in span.attributes
 
+    def test_a_key_that_a_service_repeats_is_hidden(self, tracing):
+        key = "sk-proj-0123456789abcdefghij"
+        tracing.observer.call_finished(make_call(error=f"openai: wrong key {key}"))
+        [span] = tracing.spans()
+        assert span.message == "openai: wrong key ****"
+        assert key not in repr(span)
+
     def test_images_are_told_by_name_alone(self, tracing_messages):
         image = Part(type="image", url="data:image/png;base64,AAAA")
         message = Message(role="user", content="[image]", parts=(image,))
