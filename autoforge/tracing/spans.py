@@ -151,10 +151,12 @@ def _build_call(call: ObservedCall, *, with_messages: bool) -> Span:
         status=_build_status(call.error),
     )
     for score in call.scores:
-        event = span.events.add()
-        event.name = "gen_ai.evaluation.result"
-        event.time_unix_nano = end
-        event.attributes.extend(_as_attributes(_list_score(score, with_reason=with_messages)))
+        event = Span.Event(
+            name="gen_ai.evaluation.result",
+            time_unix_nano=end,
+            attributes=_as_attributes(_list_score(score, with_reason=with_messages)),
+        )
+        span.events.append(event)
     return span
 
 
