@@ -1,9 +1,11 @@
 """Traces of whole processes: off nothing is loaded, at its end a process sends what is left."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+import urllib.request
 from contextlib import closing
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 
 from tests.support.fake_collector import FakeCollector, Reply
 from tests.support.fake_models import FakeModels
+from tests.support.gunicorn_server import GunicornServer
 
 pytestmark = pytest.mark.once  # each process has a SQLite file of its own
 
@@ -125,3 +128,33 @@ def test_a_collector_that_is_away_is_told_of_in_one_sentence(fake, database):
     variables = database | {"OTEL_EXPORTER_OTLP_ENDPOINT": url}
     done = run_process(RUN.format(url=fake.url, count=300), variables)
     assert done.stderr.count("Traces cannot be sent to the collector") == 1
+
+
+def test_workers_of_a_server_that_forks_send_theirs_and_what_is_left(
+    collector, migrated_file, tmp_path
+):
+    with closing(
+        GunicornServer(
+            tmp_path,
+            migrated_file,
+            WEB_CONCURRENCY="2",
+            OTEL_EXPORTER_OTLP_ENDPOINT=collector.url,
+        )
+    ) as server:
+        status, body = server.ask("POST", "profiles", {"name": "Echo", "provider": "echo"})
+        assert status == 201, body
+        for number in range(20):
+            question = {"role": "user", "content": str(number)}
+            request = urllib.request.Request(
+                f"http://127.0.0.1:{server.port}/v1/chat/completions",
+                data=json.dumps({"model": "profile:Echo", "messages": [question]}).encode(),
+                headers={
+                    "Authorization": f"Bearer {server.key}",
+                    "Content-Type": "application/json",
+                },
+            )
+            with urllib.request.urlopen(request, timeout=20) as response:
+                assert response.status == 200
+        # At once: the last ones still wait for others, to be sent with them.
+    assert len(collector.spans) == 20
+    assert {span.attributes["gen_ai.system"] for span in collector.spans} == {"echo"}
