@@ -187,7 +187,9 @@ def _system() -> list[tuple[str, str]]:
     services = {
         "OpenAI": settings.OPENAI_API_KEY,
         "Anthropic": settings.ANTHROPIC_API_KEY,
-        "Langfuse": settings.LANGFUSE_SECRET_KEY,
+        "Langfuse": settings.LANGFUSE_HOST and settings.LANGFUSE_SECRET_KEY,
+        "OpenTelemetry": settings.OTEL_EXPORTER_OTLP_ENDPOINT
+        or settings.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT,
         "Clerk": settings.CLERK_SECRET_KEY,
     }
     engine = settings.DATABASES["default"]["ENGINE"]
