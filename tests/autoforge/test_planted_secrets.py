@@ -17,7 +17,11 @@ from tests.support import ports
 
 ROOT = Path(__file__).resolve().parents[2]
 PLANTED = "PLANTEDq7Zk"
-BEGINNINGS = {"clerk_secret": "sk_live_", "langfuse_secret": "sk-lf-"}
+BEGINNINGS = {
+    "clerk_secret": "sk_live_",
+    "langfuse_secret": "sk-lf-",
+    "otlp_headers": "api-key=",
+}
 SPECIAL = {"REDIS_PASSWORD": 'pa/ss%w@rd"q+'}  # every spelling of it differs
 
 
