@@ -182,6 +182,8 @@ def test_one_sentence_while_it_is_away_and_one_when_it_is_back(silent_port, capl
     [record] = caplog.records
     assert record.levelname == "WARNING"
     assert "Connection refused; 0 waiting, 0 dropped so far" in record.getMessage()
+    close_all([sender])
+    assert counts(sender) == (0, 1)
 
 
 def test_it_is_said_when_the_collector_is_back(collector, caplog):
