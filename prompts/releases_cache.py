@@ -103,9 +103,10 @@ def _first_generation() -> str:
 
 
 def _remember_local(key: str, load: Callable[[], ValueT]) -> ValueT:
-    with connection.cursor() as cursor:
-        cursor.execute("PRAGMA data_version")
-        (commits,) = cursor.fetchone()
+    connection.ensure_connection()
+    with connection.wrap_database_errors:
+        # SQLite's own cursor: Django's takes ten times as long, on the way of every request.
+        (commits,) = connection.connection.execute("PRAGMA data_version").fetchone()
     # data_version counts the commits of other connections; our own are counted besides.
     state = (id(connection.connection), commits, _own_writes)
     values: dict[str, Any] = getattr(_local, "values", {})

@@ -103,6 +103,9 @@ def _log(request: HttpRequest, status: int, seconds: float) -> None:
         if taken is None:
             return
         held_back = taken
+    level = _level(status)
+    if not logger.isEnabledFor(level):
+        return
     error, reason = _explain(request)
     fields: dict[str, object] = {
         "method": (request.method or "")[:LONGEST_METHOD],
@@ -121,7 +124,7 @@ def _log(request: HttpRequest, status: int, seconds: float) -> None:
         fields["held_back"] = held_back
     with structlog.contextvars.bound_contextvars(**fields):
         logger.log(
-            _level(status),
+            level,
             "request_finished",
             exc_info=error,
             extra={"is_request_line": True},

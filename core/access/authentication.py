@@ -59,15 +59,20 @@ def authenticate_secret(secret: str) -> Caller:
 
 
 def _authenticate_key(secret: str) -> Caller:
-    if not is_well_formed(secret):
-        raise NotAuthenticatedError("access.key-mistyped")
     digest = hash_key(secret)
-    caller = remember_caller(digest, lambda: _load_caller(Q(digest=digest)))
+    caller = remember_caller(digest, lambda: _load_caller_of(secret, digest))
     if caller is None or _is_over(caller):
         raise NotAuthenticatedError("access.key-unknown")
     if caller.key_id is not None:
         record_use(key_id=caller.key_id)
     return caller
+
+
+def _load_caller_of(secret: str, digest: str) -> Caller | None:
+    # Only what could be a key is worth a query.
+    if not is_well_formed(secret):
+        raise NotAuthenticatedError("access.key-mistyped")
+    return _load_caller(Q(digest=digest))
 
 
 def _authenticate_token(token: str) -> Caller:

@@ -30,6 +30,8 @@ register_converter(NameConverter, "prompt")
 ONE = "prompts/<prompt:name>"
 
 ROUTES = [
+    # The one that programs ask most stands first: each address above it costs a match.
+    path(ONE, prompts.OnePrompt.as_view(), name="prompt"),
     path("prompts", prompts.Prompts.as_view(), name="prompts"),
     path("preview", rendering.Preview.as_view(), name="preview"),
     path("trash/prompts", prompts.Trash.as_view(), name="trash"),
@@ -54,5 +56,4 @@ ROUTES = [
     path(
         f"{ONE}/-/labels/<str:label>/history", labels.LabelHistory.as_view(), name="label-history"
     ),
-    path(ONE, prompts.OnePrompt.as_view(), name="prompt"),
 ]

@@ -13,6 +13,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import RequestFactory
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 from core.access import authentication, known, secrets, services
 from core.access.authentication import NotAuthenticatedError, authenticate
@@ -348,3 +349,12 @@ def test_many_threads_with_one_key():
     for thread in threads:
         thread.join()
     assert names == ["busy"] * 160
+
+
+@pytest.mark.parametrize("secret_key", ["one", "two", "鍵"])
+def test_the_hash_is_the_one_that_django_makes(settings, secret_key):
+    settings.SECRET_KEY = secret_key
+    text = secrets.make_key()
+    expected = salted_hmac("autoforge.access.key", text, algorithm="sha256").hexdigest()
+    assert secrets.hash_key(text) == expected
+    assert secrets.hash_key("\ud800") != expected  # nothing that a header may hold is an error
