@@ -134,6 +134,7 @@ PERIODIC_TASKS = {
     "core.events.tasks.forget_old_deliveries": 60,
     "autoforge.background.forget_sessions": 60,
     "core.access.tasks.forget_old_answers": 60,
+    "evaluations.tasks.forget_old_records": 60,
 }
 
 
@@ -367,6 +368,8 @@ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT = ENVIRONMENT.otel_exporter_otlp_traces_endpo
 OTEL_EXPORTER_OTLP_HEADERS = ENVIRONMENT.otel_exporter_otlp_headers
 OTEL_SERVICE_NAME = ENVIRONMENT.otel_service_name
 TRACE_MESSAGES = ENVIRONMENT.trace_messages
+GATEWAY_RECORDS_DAYS = ENVIRONMENT.gateway_records_days
+TRACES_KEPT_DAYS = ENVIRONMENT.traces_kept_days
 WEBHOOK_ALLOWED_NETWORKS = ",".join(ENVIRONMENT.webhook_allowed_networks)
 
 # --- Logs -----------------------------------------------------------------------------------------

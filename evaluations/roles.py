@@ -17,6 +17,9 @@ PERMISSIONS: Final = {
         "view_testsuite",
     ),
     "Editor": (
+        # Records hold what people write in production: a Viewer does not see them.
+        "add_callrecord",
+        "view_callrecord",
         "add_evaluation",
         "change_evaluation",
         "add_rating",
@@ -29,6 +32,7 @@ PERMISSIONS: Final = {
         "change_testsuite",
     ),
     "Publisher": (
+        "delete_callrecord",
         "add_releasegate",
         "change_releasegate",
         "delete_releasegate",

@@ -8,7 +8,7 @@
 Apps add release checks, panels and scores with the functions imported from `prompts.extensions`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -41,6 +41,7 @@ __all__ = [
     "TemplateError",
     "Verdict",
     "find_prompt",
+    "find_version_keys",
     "get_choice",
     "get_prompt",
     "get_prompt_text",
@@ -218,6 +219,19 @@ def get_prompt_text(*, prompt_id: UUID | str, number: int | None = None) -> Prom
     if number is None:
         number = selectors.get_prompt(prompt_id).current_version
     return _freeze(selectors.get_version(prompt_id, number))
+
+
+def find_version_keys(references: Iterable[tuple[str, int]]) -> Mapping[tuple[str, int], UUID]:
+    """Return name and number → key of that version; one query for all of them.
+
+    What no prompt in use has is left out.
+
+    Examples:
+        >>> keys = find_version_keys([("support-reply", 1), ("support-reply", 9)])
+        >>> keys[("support-reply", 1)] == find_prompt("support-reply:1").version_id, len(keys)
+        (True, 1)
+    """
+    return selectors.find_version_keys(references)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -72,6 +72,22 @@ def get_version(prompt_id: UUID | str, number: int) -> PromptVersion:
         raise NotFoundError("prompt.version-missing", number=number, key=prompt_id) from error
 
 
+def find_version_keys(references: Iterable[tuple[str, int]]) -> dict[tuple[str, int], UUID]:
+    """Return (name, number) → key of that version, of those that prompts in use have: one query."""
+    asked = set(references)
+    names = {name for name, _number in asked}
+    numbers = {number for _name, number in asked}
+    # More than is asked for, where two references cross: still one query, and sorted out below.
+    rows = PromptVersion.objects.filter(
+        prompt__name__in=names, prompt__deleted_at__isnull=True, number__in=numbers
+    )
+    keys = {}
+    for name, number, key in rows.order_by().values_list("prompt__name", "number", "pk"):
+        if (name, number) in asked:
+            keys[name, number] = key
+    return keys
+
+
 def list_versions(prompt_id: UUID | str) -> QuerySet[PromptVersion]:
     """Return the prompt's versions, the newest first."""
     return PromptVersion.objects.filter(prompt_id=prompt_id).order_by("-number")

@@ -10,6 +10,7 @@ from django.db import IntegrityError, models, transaction
 
 from core.events.models import WebhookDelivery, WebhookEndpoint
 from evaluations.models import (
+    CallRecord,
     Evaluation,
     GateEvent,
     KeySpending,
@@ -55,6 +56,9 @@ def rows(owner):
         ),
         Run: run,
         RunCase: run_case,
+        CallRecord: CallRecord.objects.create(
+            source="trace", trace_id="a" * 32, span_id="b" * 16, asked_at=NOON, answered_at=NOON
+        ),
         KeySpending: KeySpending.objects.create(caller="key:1", day=NOON.date()),
         ModelProfile: ModelProfile.objects.create(name="m", provider="echo"),
         ReleaseGate: ReleaseGate.objects.create(prompt=prompt, suite=suite),
@@ -125,6 +129,13 @@ BROKEN = [
     (Run, {"estimate": []}, "evaluation_runs_estimate_is_object"),
     (RunCase, {}, "evaluation_run_cases_position_unique"),
     (RunCase, {"position": 1, "document": []}, "evaluation_run_cases_document_is_object"),
+    (CallRecord, {}, "call_records_span_once"),
+    (CallRecord, {"span_id": "", "source": "rumour"}, "call_records_source_known"),
+    (CallRecord, {"span_id": "", "messages": {}}, "call_records_messages_is_list"),
+    (CallRecord, {"span_id": "", "parameters": []}, "call_records_parameters_is_object"),
+    (CallRecord, {"span_id": "", "variables": []}, "call_records_variables_is_object"),
+    (CallRecord, {"span_id": "", "metadata": []}, "call_records_metadata_is_object"),
+    (CallRecord, {"span_id": "", "cost_usd": -1}, "call_records_cost_not_negative"),
     (KeySpending, {}, "key_spending_unique"),
     (KeySpending, {"caller": "key:2", "nano_usd": -1}, "key_spending_not_negative"),
     (ModelProfile, {"name": " "}, "model_profiles_name_not_blank"),
@@ -192,6 +203,7 @@ def violates(constraint: str, message: str) -> bool:
         "test_suites_name_unique": "test_suites.name",
         "test_cases_name_unique": "test_cases.suite_id, test_cases.name",
         "evaluation_run_cases_position_unique": "evaluation_run_cases.run_id, evaluation_run_cases",
+        "call_records_span_once": "call_records.trace_id, call_records.span_id",
         "key_spending_unique": "key_spending.caller, key_spending.day",
         "release_gates_once": "release_gates.prompt_id, release_gates.suite_id",
         "ratings_once": "ratings.result_id, ratings.user_id",

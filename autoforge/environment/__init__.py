@@ -118,6 +118,10 @@ class Environment:
     """What traces call this installation."""
     trace_messages: bool
     """Whether traces contain prompts and answers."""
+    gateway_records_days: int
+    """How long calls of the gateway are kept; 0: none is."""
+    traces_kept_days: int
+    """How long calls in traces of other programs are kept; 0: none is accepted."""
     webhook_allowed_networks: tuple[str, ...]
     """Where webhooks may go besides public addresses."""
     file: Path | None

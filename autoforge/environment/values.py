@@ -345,6 +345,7 @@ PARSERS: Final[dict[str, Callable[[str], object]]] = {
     "cors_origins": parse_cors_origins,
     "csrf_origins": parse_csrf_origins,
     "database_url": parse_url,
+    "days": integer(0, 3650),
     "host": parse_host,
     "hosts": parse_hosts,
     "jwt_algorithm": one_of(*JWT_ALGORITHMS),

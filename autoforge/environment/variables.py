@@ -539,6 +539,26 @@ SERVICES = (
         description="Whether traces contain prompts and answers: true or false.",
         group="Models and traces",
     ),
+    Variable(
+        name="GATEWAY_RECORDS_DAYS",
+        kind="days",
+        default="0",
+        allowed="an integer (days) from 0 to 3650",
+        example="30",
+        description="How many days calls of the gateway are kept as records; 0: none are kept.",
+        group="Models and traces",
+    ),
+    Variable(
+        name="TRACES_KEPT_DAYS",
+        kind="days",
+        default="30",
+        allowed="an integer (days) from 0 to 3650",
+        example="30",
+        description=(
+            "How many days calls in traces of other programs are kept; 0: no traces are accepted."
+        ),
+        group="Models and traces",
+    ),
 )
 WEBHOOKS = (
     Variable(

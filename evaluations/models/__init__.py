@@ -2,6 +2,7 @@
 
     suites (TestSuite ─▶ TestCase)     profiles (ModelProfile)     gates (ReleaseGate, GateEvent)
     spending (KeySpending: what callers of the API spend in a day)
+    records (CallRecord: calls of the gateway, and of programs that send their traces)
     runs (Run ─▶ RunCase) ─▶ evaluations (Evaluation) ─▶ results (TestResult ─▶ Rating)
 
 A run asks cases (copied when it is made, so that it can go on although the suite changes) of one
@@ -14,6 +15,7 @@ from evaluations.models.evaluations import Evaluation
 from evaluations.models.gates import GateEvent, ReleaseGate
 from evaluations.models.outcomes import Outcome, completed_outcome
 from evaluations.models.profiles import ModelProfile
+from evaluations.models.records import CallRecord
 from evaluations.models.results import (
     ERRORS,
     UNCHECKED,
@@ -29,6 +31,7 @@ from evaluations.models.suites import TestCase, TestSuite
 __all__ = [
     "ERRORS",
     "UNCHECKED",
+    "CallRecord",
     "Evaluation",
     "GateEvent",
     "KeySpending",

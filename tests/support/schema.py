@@ -13,6 +13,7 @@ TABLES = {
     "test_cases",
     "evaluation_runs",
     "evaluation_run_cases",
+    "call_records",
     "key_spending",
     "model_profiles",
     "release_gates",

@@ -3,17 +3,19 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Coroutine, Iterator
+from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final, TypeVar
 
 from django.conf import settings
+from django.db import Error as DatabaseError
 from django.db import connections
 
 from core.access.callers import Caller
 from core.api.streams import TooManyWatchersError, give_turn_back, is_gone, watchers
+from evaluations.api.openai.recording import keep_call
 from evaluations.engine.costs import answer_limit, find_answer_cost
 from evaluations.engine.errors import (
     BrokenAnswerError,
@@ -71,6 +73,10 @@ class Call:
     """The provider, such as openai."""
     prompt: prompts.PromptText | None
     """The version that was rendered; None: a model profile is asked directly."""
+    variables: Mapping[str, object]
+    """What filled it."""
+    caller: str
+    """Name of who calls."""
     asked_at: float = field(default_factory=time.time)
     """Seconds since 1970."""
 
@@ -81,7 +87,10 @@ class Call:
         return find_answer_cost(self.price, self.request.messages, answer)
 
     def tell(self, answer: Answer | None, *, error: str = "") -> None:
-        """Tell those who observe calls what came of it."""
+        """Keep what came of it, if calls are kept, and tell those who observe calls."""
+        answered_at = time.time()
+        error = error or ("" if answer is None else answer.broken_off)
+        keep_call(self, answer, error=error, answered_at=answered_at)
         if not has_observers():
             return
         prompt = None
@@ -92,12 +101,12 @@ class Call:
                 provider=self.kind,
                 model=self.request.model,
                 asked_at=self.asked_at,
-                answered_at=time.time(),
+                answered_at=answered_at,
                 parameters=self.request.parameters,
                 messages=self.request.messages,
                 answer=answer,
                 cost_usd=None if answer is None else self.find_cost(answer),
-                error=error or ("" if answer is None else answer.broken_off),
+                error=error,
                 prompt=prompt,
                 traceparent=str(self.environment.get("HTTP_TRACEPARENT", "")),
             )
@@ -120,6 +129,7 @@ def prepare(
     environment: dict[str, Any],
     *,
     prompt: prompts.PromptText | None = None,
+    variables: Mapping[str, object] | None = None,
 ) -> Call:
     """Return a call whose cost is reserved: it must be asked, or streamed and closed.
 
@@ -129,6 +139,7 @@ def prepare(
         caller: who pays.
         environment: of the request over HTTP.
         prompt: the version that was rendered, if one was.
+        variables: what filled it.
 
     Raises:
         SetupError: a key or an address is missing.
@@ -153,6 +164,8 @@ def prepare(
         environment=environment,
         kind=spec.kind,
         prompt=prompt,
+        variables=variables or {},
+        caller=caller.name,
     )
 
 
@@ -207,9 +220,9 @@ def ask(call: Call) -> Outcome:
         raise
     finally:
         watchers.leave()
-    call.tell(answer)
     cost = call.find_cost(answer)
-    spending.settle(call.reservation, cost_usd=cost)
+    _settle(call, cost)
+    call.tell(answer)
     refuse_broken(answer)
     return Outcome(answer=answer, cost_usd=cost)
 
@@ -227,7 +240,16 @@ def refuse_broken(answer: Answer) -> None:
 def _settle_failure(call: Call, error: ProviderError) -> None:
     # What a service may have worked on may be paid: its reservation stays.
     if not isinstance(error, MAYBE_PAID):
-        spending.settle(call.reservation, cost_usd=Decimal(0))
+        _settle(call, Decimal(0))
+
+
+def _settle(call: Call, cost_usd: Decimal | None) -> None:
+    """Count what a call cost; a database that is away now does not take the answer from anybody."""
+    try:
+        spending.settle(call.reservation, cost_usd=cost_usd)
+    except DatabaseError:
+        # What was reserved stays in its place.
+        logger.exception("What a call of the gateway cost could not be counted")
 
 
 async def _ask(call: Call) -> Answer:
@@ -324,7 +346,7 @@ class Stream:
         piece: Delta | Answer | None = self._first
         while True:
             if isinstance(piece, Answer):
-                spending.settle(self._call.reservation, cost_usd=self._call.find_cost(piece))
+                _settle(self._call, self._call.find_cost(piece))
                 self._is_settled = True
                 self._call.tell(piece)
                 refuse_broken(piece)
@@ -362,7 +384,7 @@ class Stream:
             if not self._is_settled:
                 # What has come until now is paid, about.
                 answer = Answer(text="".join(self._texts))
-                spending.settle(self._call.reservation, cost_usd=self._call.find_cost(answer))
+                _settle(self._call, self._call.find_cost(answer))
                 self._call.tell(answer, error=NOT_READ)
 
     async def _end(self) -> None:

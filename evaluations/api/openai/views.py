@@ -53,6 +53,7 @@ def chat_completions(request: HttpRequest) -> HttpResponseBase:
             caller_of(request),
             request.META,
             prompt=target.prompt,
+            variables=body.prompt_variables,
         )
         if body.stream:
             return _stream(target, call, body)

@@ -2,14 +2,22 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
 from evaluations.engine.errors import SetupError
 from evaluations.engine.providers.base import Environment
 
-__all__ = ["address", "check_address", "find_secret", "key_for"]
+__all__ = [
+    "address",
+    "check_address",
+    "find_secret",
+    "hide_secrets",
+    "hide_secrets_in_text",
+    "key_for",
+]
 
+HIDDEN: Final = "****"
 SECRET_ENDS: Final = (
     *("apikey", "apitoken", "accesskey", "accesskeyid", "privatekey", "subscriptionkey"),
     *("secret", "password", "passwd", "passphrase", "authorization", "bearer", "credential"),
@@ -24,6 +32,8 @@ SECRET_VALUE: Final = re.compile(
     r"|https?://\S*[?&](?:api[-_]?key|key|token|sig|secret)=\S+",
     re.IGNORECASE | re.DOTALL,
 )
+BEARER: Final = re.compile(r"\b(bearer)\s+\S{6,}", re.IGNORECASE)
+WORD: Final = re.compile(r"[^\s\"'`<>(){},;]+")  # as they stand in a sentence, or in JSON
 
 
 def find_secret(value: object) -> str:
@@ -45,11 +55,42 @@ def _find_secrets(value: object, path: str, *, named: bool) -> Iterator[str]:
     elif isinstance(value, list | tuple):
         for index, inner in enumerate(value):
             yield from _find_secrets(inner, f"{path}[{index}]", named=named)
-    elif isinstance(value, str):
-        if value.strip() and (named or SECRET_VALUE.fullmatch(value.strip())):
-            yield path or "a string"
-    elif named and isinstance(value, int | float) and not isinstance(value, bool):
-        yield path
+    elif _is_secret(value, named=named):
+        yield path or "a string"
+
+
+def _is_secret(value: object, *, named: bool) -> bool:
+    """Whether a value without others inside is a secret; named: by what it stands under."""
+    if isinstance(value, str):
+        text = value.strip()
+        return bool(text) and (named or SECRET_VALUE.fullmatch(text) is not None)
+    return named and isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def hide_secrets(value: object) -> Any:
+    """Return a value with asterisks where `find_secret` would find a secret.
+
+    Args:
+        value: settings, of no more levels than Python's stack holds.
+    """
+    return _hide_secrets(value, named=False)
+
+
+def _hide_secrets(value: object, *, named: bool) -> Any:
+    if isinstance(value, Mapping):
+        hidden = {}
+        for name, inner in value.items():
+            hidden[name] = _hide_secrets(inner, named=_names_secret(str(name)))
+        return hidden
+    if isinstance(value, list | tuple):
+        return [_hide_secrets(inner, named=named) for inner in value]
+    return HIDDEN if _is_secret(value, named=named) else value
+
+
+def hide_secrets_in_text(text: str) -> str:
+    """Return a sentence with asterisks for each word that looks like a secret."""
+    text = BEARER.sub(rf"\1 {HIDDEN}", text)
+    return WORD.sub(lambda match: HIDDEN if SECRET_VALUE.fullmatch(match[0]) else match[0], text)
 
 
 def _names_secret(name: str) -> bool:
