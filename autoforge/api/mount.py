@@ -2,19 +2,18 @@
 
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import include, re_path
 from django.urls import path as django_path
 from django.views.decorators.csrf import csrf_exempt
-from dmr.openapi import OpenAPIConfig, build_schema
 from dmr.routing import Router, path
 from msgspec import json
 
-from autoforge import __version__
 from autoforge.api.me import Me
+from autoforge.api.openapi import build_document
 from autoforge.api.tokens import Tokens
 from core.api.problems import make_problem, send_problem
 from core.sentences import Sentence
@@ -22,8 +21,6 @@ from evaluations.api import ROUTES as EVALUATION_ROUTES
 from prompts.api import ROUTES as PROMPT_ROUTES
 
 __all__ = ["ROUTER", "document", "urlpatterns"]
-
-BODILESS: Final = ("204", "304")
 
 ROUTES = [
     path("me", Me.as_view(), name="me"),
@@ -44,22 +41,7 @@ def not_found(_request: HttpRequest) -> HttpResponse:
 @lru_cache(maxsize=1)
 def document() -> bytes:
     """Return the OpenAPI document as JSON; made when it is first asked for."""
-    config = OpenAPIConfig(title="AutoForge", version=__version__)
-    schema: dict[str, Any] = build_schema(ROUTER, config=config).convert()
-    for address, methods in schema["paths"].items():
-        tag = address.removeprefix("/api/v1/").partition("/")[0].capitalize()
-        for operation in methods.values():
-            if isinstance(operation, dict):
-                operation["tags"] = [tag]
-                _leave_out_bodies(operation.get("responses", {}))
-    return json.encode(schema)
-
-
-def _leave_out_bodies(responses: dict[str, Any]) -> None:
-    """Take the type off answers that have no body; the library writes one for each."""
-    for status in BODILESS:
-        if status in responses:
-            responses[status].pop("content", None)
+    return json.encode(build_document(ROUTER))
 
 
 def openapi(_request: HttpRequest) -> HttpResponse:

@@ -46,6 +46,7 @@ from core.sentences import Sentence
 __all__ = [
     "CHALLENGE",
     "ETAG",
+    "FILE_TYPES",
     "PERMISSION",
     "RETRY_SECONDS",
     "BaseController",
@@ -59,6 +60,8 @@ __all__ = [
 ]
 
 PERMISSION: Final = "x-permission"
+FILE_TYPES: Final = "x-file-types"
+"""Where the body is a file: content types that it may have."""
 PROBLEM_RENDERER: Final = MsgspecJsonRenderer(PROBLEM_JSON)
 RETRY_SECONDS: Final = 10
 CHALLENGE: Final = 'Bearer realm="AutoForge"'
@@ -82,6 +85,7 @@ def operation(
     problems: Sequence[HTTPStatus] = (),
     headers: dict[str, HeaderSpec] | None = None,
     also: Sequence[ResponseSpec] = (),
+    file_types: Sequence[str] = (),
 ) -> Callable[[MethodT], MethodT]:
     """Declare what an operation answers and which permission it needs.
 
@@ -92,6 +96,7 @@ def operation(
         problems: statuses of problems, beside those that every operation may answer.
         headers: of its answer.
         also: other answers that are no problems.
+        file_types: content types of the body, where that is a file and no JSON of a model.
     """
     responses = [ResponseSpec(model, status_code=status, headers=headers), *also]
     for problem in sorted({*COMMON, *problems}):
@@ -103,7 +108,10 @@ def operation(
                 description=problem.phrase,
             )
         )
-    declare = validate(*responses, x_extensions={PERMISSION: permission})
+    extensions: dict[str, Any] = {PERMISSION: permission}
+    if file_types:
+        extensions[FILE_TYPES] = list(file_types)
+    declare = validate(*responses, x_extensions=extensions)
     return cast("Callable[[MethodT], MethodT]", declare)
 
 

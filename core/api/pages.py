@@ -34,7 +34,7 @@ __all__ = [
     "take_page",
 ]
 
-Limit = Annotated[int, Meta(ge=1, le=MOST_ROWS)]
+Limit = Annotated[int, Meta(ge=1, le=MOST_ROWS, description="How many rows at most.")]
 Cursor = Annotated[str, Meta(max_length=2000)]
 Search = Annotated[str, Meta(max_length=500)]
 RowT = TypeVar("RowT", bound=Model)
@@ -52,6 +52,7 @@ class ById(Struct, kw_only=True):
     """A row by its ID."""
 
     id: UUID
+    """Its ID, as lists name it."""
 
 
 class PageQuery(Struct, kw_only=True, forbid_unknown_fields=True):

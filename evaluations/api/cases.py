@@ -101,6 +101,7 @@ class CaseQuery(Struct, kw_only=True, forbid_unknown_fields=True):
     search: Search = ""
     """A part of name or expected answer."""
     enabled: bool | UnsetType = UNSET
+    """Only cases that are run, or only those that are not."""
     cursor: Cursor = ""
     """`next_cursor` of the page before."""
     limit: Limit = DEFAULT_LIMIT

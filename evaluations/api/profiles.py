@@ -105,6 +105,7 @@ class ProfileQuery(Struct, kw_only=True, forbid_unknown_fields=True):
     search: Search = ""
     """A part of the name."""
     provider: Annotated[str, Meta(max_length=100)] = ""
+    """Only profiles of this provider."""
     cursor: Cursor = ""
     """`next_cursor` of the page before."""
     limit: Limit = DEFAULT_LIMIT

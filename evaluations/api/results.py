@@ -67,7 +67,9 @@ class ResultQuery(Struct, kw_only=True, forbid_unknown_fields=True):
     """Which answers."""
 
     state: Literal["", "pass", "fail", "error", "unchecked"] = ""
+    """Only results of this state."""
     column_id: UUID | UnsetType = UNSET
+    """Only results of this column."""
     search: Search = ""
     """A part of the answer or of the case's name."""
     cursor: Cursor = ""

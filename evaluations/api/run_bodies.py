@@ -199,7 +199,9 @@ class RunQuery(Struct, kw_only=True, forbid_unknown_fields=True):
     search: Search = ""
     """A part of the name."""
     status: Literal["", "pending", "running", "completed", "stopped", "cancelled", "failed"] = ""
+    """Only runs of this status."""
     suite_id: UUID | UnsetType = UNSET
+    """Only runs of this suite."""
     prompt: Annotated[str, Meta(max_length=255)] = ""
     """Only runs that ask the prompt with this name."""
     cursor: Cursor = ""

@@ -76,6 +76,7 @@ class ExportQuery(Struct, kw_only=True, forbid_unknown_fields=True):
     """How the file is written."""
 
     format: Literal["yaml", "promptfoo", "csv", "jsonl"] = "yaml"
+    """Format of the file."""
 
 
 class Imported(Struct, kw_only=True):
@@ -100,6 +101,7 @@ class SuiteImport(BaseController):
         status=HTTPStatus.CREATED,
         problems=[*CHANGES, HTTPStatus.REQUEST_ENTITY_TOO_LARGE],
         also=[ResponseSpec(Imported, status_code=HTTPStatus.OK, description="After a dry run")],
+        file_types=list(OF_TYPES),
     )
     def post(self, parsed_query: Query[ImportQuery]) -> HttpResponse:
         """Import the suite that the body holds, all or nothing; code in it is never executed.

@@ -34,6 +34,7 @@ class ByLabel(Struct, kw_only=True):
 
     name: Name
     label: Annotated[str, Meta(min_length=1, max_length=LABEL_MAX_LENGTH)]
+    """Such as `production`."""
 
 
 class Labels(BaseController):

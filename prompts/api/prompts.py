@@ -32,8 +32,15 @@ __all__ = [
     "which_version",
 ]
 
-Name = Annotated[str, Meta(min_length=1, max_length=NAME_MAX_LENGTH)]
-Number = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+Name = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=NAME_MAX_LENGTH,
+        description="Name with its folders, such as `support/reply`.",
+    ),
+]
+Number = Annotated[int, Meta(ge=1, le=2**31 - 1, description="Number of a version, from 1.")]
 
 
 class ByName(Struct, kw_only=True):
@@ -48,7 +55,9 @@ class ListQuery(Struct, kw_only=True, forbid_unknown_fields=True):
     search: Annotated[str, Meta(max_length=500)] = ""
     """Words that title, name, text, tags or description contain."""
     status: Literal["", "draft", "active", "archived"] = ""
+    """Only prompts of this status."""
     tag: Annotated[str, Meta(max_length=255)] = ""
+    """Only prompts with this tag."""
     label: Annotated[str, Meta(max_length=40)] = ""
     """Only prompts that have this label."""
     folder: Annotated[str, Meta(max_length=NAME_MAX_LENGTH)] = ""
@@ -71,6 +80,7 @@ class ReasonQuery(Struct, kw_only=True, forbid_unknown_fields=True):
     """Why."""
 
     reason: bodies.Reason = ""
+    """Kept with the change."""
 
 
 def which_version(label: str | UnsetType, version: int | UnsetType) -> tuple[str, int | None]:

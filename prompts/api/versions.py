@@ -40,7 +40,9 @@ class DiffQuery(Struct, kw_only=True, forbid_unknown_fields=True):
     """Which two versions."""
 
     before: Number
+    """Number of the version on the left."""
     after: Number
+    """Number of the version on the right."""
     context: Annotated[int, Meta(ge=0, le=1000)] = 3
     """How many unchanged lines to keep around changes."""
 

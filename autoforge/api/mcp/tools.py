@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 
 from autoforge.api.mcp.prompts import find_version
 from core.access.callers import Caller
+from core.api.docstrings import describe_members
 from core.api.problems import describe_mismatch, problem_of
 from core.diffing import compare
 from evaluations.api import run_starting
@@ -51,52 +52,68 @@ class Tool:
 class SearchPrompts(_Arguments):
     """Which prompts."""
 
-    search: Annotated[str, Meta(description="Words that the prompt contains; empty: all.")] = ""
-    folder: Annotated[str, Meta(description="Only prompts inside this folder.")] = ""
+    search: str = ""
+    """Words that the prompt contains; empty: all."""
+    folder: str = ""
+    """Only prompts inside this folder."""
     limit: Annotated[int, Meta(ge=1, le=50)] = 20
-    cursor: Annotated[str, Meta(description="next_cursor of the page before.")] = ""
+    """How many at most."""
+    cursor: str = ""
+    """`next_cursor` of the page before."""
 
 
 class ReadPrompt(_Arguments):
     """Which version."""
 
-    name: Annotated[str, Meta(description="NAME, NAME@LABEL or NAME:NUMBER.")]
+    name: str
+    """NAME, NAME@LABEL or NAME:NUMBER."""
 
 
 class RenderPrompt(_Arguments):
     """Which version, and its values."""
 
-    name: Annotated[str, Meta(description="NAME, NAME@LABEL or NAME:NUMBER.")]
+    name: str
+    """NAME, NAME@LABEL or NAME:NUMBER."""
     variables: dict[str, Any] = {}
+    """Values by the names of the prompt's variables."""
 
 
 class DiffVersions(_Arguments):
     """Which two versions."""
 
     name: str
+    """The prompt's name."""
     before: Number
+    """Number of the older one."""
     after: Number
+    """Number of the newer one."""
 
 
 class MoveLabel(_Arguments):
     """Where a label shall stand."""
 
     name: str
+    """The prompt's name."""
     label: str
+    """Such as `production`."""
     version: Number
+    """Number of the version that it shall stand at."""
     reason: str = ""
+    """Why; it is kept in the history."""
 
 
 class ReadRun(_Arguments):
     """Which run."""
 
     run_id: UUID
+    """ID of the run."""
 
 
 class ListAnswers(ResultQuery, kw_only=True, forbid_unknown_fields=True):
     """Which answers of which run."""
 
     run_id: UUID
+    """ID of the run."""
 
 
 def _search(arguments: SearchPrompts, _caller: Caller) -> Any:
@@ -251,6 +268,7 @@ def list_tools(caller: Caller) -> list[dict[str, Any]]:
             continue
         (reference,), components = msgspec.json.schema_components([tool.arguments])
         schema = components[reference["$ref"].rpartition("/")[2]]
+        describe_members(schema, tool.arguments)
         listed.append(
             {
                 "name": name,
