@@ -51,7 +51,8 @@ def build_document(router: Router) -> dict[str, Any]:
 def _list_operations(router: Router, paths: dict[str, Any]) -> Iterator[tuple[str, _Operation]]:
     for route in router.urls:
         address = ROOT + PARAMETER.sub(r"{\1}", str(route.pattern))
-        for method, endpoint in route.callback.view_class.api_endpoints.items():
+        view: Any = route.callback
+        for method, endpoint in view.view_class.api_endpoints.items():
             yield address, _Operation(endpoint, paths[address][method.lower()])
 
 
