@@ -1,8 +1,8 @@
 import { CompileError } from "./errors.js";
-import type { Content, Prompt } from "./models.js";
+import type { Content, Prompt } from "./types.js";
 
 const TAG = /(\\{0,2})\{\{(?:([^{}]*)\}\})?/g;
-const SIMPLE: Record<string, string> = { text: "string", number: "number", boolean: "boolean" };
+/** The types that are filled in here, and what an optional one without value is. */
 const EMPTY: Record<string, unknown> = { text: "", number: 0, boolean: false };
 
 /**
@@ -10,54 +10,39 @@ const EMPTY: Record<string, unknown> = { text: "", number: 0, boolean: false };
  * is plain texts, and Mustache's `{{ names }}` with strings, whole numbers, booleans and null.
  */
 export function compile(prompt: Prompt, values: Record<string, unknown> = {}): Content {
-  if (prompt.includes.length) throw needsServer("it includes other prompts");
-  if (prompt.syntax === "jinja") throw needsServer("its syntax is jinja");
-  const texts = take(prompt.variables, values);
-  if (typeof prompt.content === "string") return insert(prompt.syntax, prompt.content, texts);
-  return prompt.content.map((message) => {
-    if (!("role" in message) || typeof message.content !== "string") {
-      throw needsServer("it has placeholders or messages of several parts");
+  const { content, syntax, variables, includes } = prompt;
+  if (includes.length) throw needsServer("it includes other prompts");
+  if (syntax === "jinja") throw needsServer("its syntax is jinja");
+  const names = variables.map((variable) => String(variable.name));
+  const unknown = Object.keys(values).filter((name) => !names.includes(name));
+  if (unknown.length) throw new CompileError(`Unknown variables: ${unknown.join(", ")}.`, "client.unknown");
+  const texts = new Map(variables.map((variable, index) => [names[index], asText(variable, values)]));
+  if (typeof content === "string") return insert(syntax, content, texts);
+  return content.map((message) => {
+    if ("role" in message && typeof message.content === "string") {
+      return { role: message.role, content: insert(syntax, message.content, texts) };
     }
-    return { role: message.role, content: insert(prompt.syntax, message.content, texts) };
+    throw needsServer("it has placeholders or messages of several parts");
   });
 }
 
-function take(variables: Prompt["variables"], values: Record<string, unknown>) {
-  const texts = new Map<string, string>();
-  const names = new Set(variables.map((variable) => variable.name));
-  const unknown = Object.keys(values).filter((name) => !names.has(name));
-  if (unknown.length) {
-    throw new CompileError(`Unknown variables: ${unknown.join(", ")}.`, "client.unknown");
-  }
-  for (const variable of variables) {
-    const name = String(variable.name);
-    const value = Object.hasOwn(values, name) ? values[name] : undefined;
-    texts.set(name, asText(name, variable, value));
-  }
-  return texts;
-}
-
-function asText(name: string, variable: Record<string, unknown>, given: unknown): string {
+function asText(variable: Record<string, unknown>, values: Record<string, unknown>): string {
+  const name = String(variable.name);
   const kind = String(variable.type ?? "text");
-  if (!Object.hasOwn(SIMPLE, kind)) throw needsServer(`the variable ${name} is a ${kind}`);
-  let value = given ?? null;
-  if (value === null) {
-    const fallback = variable.default ?? null;
-    if (variable.required ?? fallback === null) {
-      throw new CompileError(`The variable ${name} has no value.`, "client.missing");
-    }
-    value = fallback ?? EMPTY[kind];
-  }
-  if (typeof value !== SIMPLE[kind]) {
-    throw new CompileError(`The variable ${name} must be a ${kind}.`, "client.wrong-type");
-  }
-  if (kind === "number" && !Number.isSafeInteger(value)) {
-    throw needsServer(`the variable ${name} has a fraction or is very large`);
-  }
+  if (!Object.hasOwn(EMPTY, kind)) throw needsServer(`the variable ${name} is a ${kind}`);
+  const given = Object.hasOwn(values, name) ? values[name] : undefined;
+  const fallback = variable.default ?? undefined;
+  const isMissing = (given ?? undefined) === undefined && (variable.required ?? fallback === undefined);
+  if (isMissing) throw new CompileError(`The variable ${name} has no value.`, "client.missing");
+  const value = given ?? fallback ?? EMPTY[kind];
+  const isRight = typeof value === typeof EMPTY[kind];
+  if (!isRight) throw new CompileError(`The variable ${name} must be a ${kind}.`, "client.wrong-type");
+  const isExact = kind !== "number" || Number.isSafeInteger(value);
+  if (!isExact) throw needsServer(`the variable ${name} has a fraction or is very large`);
   return Object.is(value, -0) ? "0" : String(value);
 }
 
-function insert(syntax: string, text: string, texts: Map<string, string>): string {
+function insert(syntax: string, text: string, texts: Map<string | undefined, string>): string {
   if (syntax === "plain") return text;
   return text.replace(TAG, (tag: string, slashes: string, inner?: string) => {
     // As in Handlebars: \{{ is two braces, \\{{ a backslash before a variable.

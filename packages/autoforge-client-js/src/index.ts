@@ -1,4 +1,5 @@
-export { AutoForge, type Options, type Which } from "./client.js";
+export { AutoForge } from "./client.js";
 export * from "./errors.js";
 export { compile } from "./filling.js";
-export type * from "./models.js";
+export type { Options, Sent } from "./requests.js";
+export type * from "./types.js";
