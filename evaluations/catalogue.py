@@ -314,6 +314,38 @@ SENTENCES: Final = register(
         ),
         "option.timeout": gettext_noop("must be 0 or more seconds, not %(number)s"),
         "option.workers": gettext_noop("must be an integer from 1 to 1000"),
+        "otlp.cut": gettext_noop("%(count)s spans beyond the first %(most)s were not read"),
+        "otlp.cut-off": gettext_noop("the body is cut off: it is no OTLP request in protobuf"),
+        "otlp.encoding": gettext_noop("Content-Encoding must be one of: %(encodings)s"),
+        "otlp.field": gettext_noop("the body is no OTLP request: %(what)s"),
+        "otlp.form": gettext_noop("Content-Type must be one of: %(forms)s"),
+        "otlp.ids": gettext_noop(
+            "%(count)s spans have no traceId of 32 or no spanId of 16 hexadecimal digits"
+        ),
+        "otlp.large-spans": gettext_noop(
+            "%(count)s spans are larger than %(mebibytes)s MiB and were not read"
+        ),
+        "otlp.length": gettext_noop("send the body with a Content-Length header"),
+        "otlp.later": gettext_noop(
+            "the database cannot be used at the moment; send it again later"
+        ),
+        "otlp.not-compressed": gettext_noop(
+            "the body is cut off, or not compressed with %(encoding)s"
+        ),
+        "otlp.not-json": gettext_noop("the body is not JSON"),
+        "otlp.not-protobuf": gettext_noop("the body is no OTLP request in protobuf"),
+        "otlp.number": gettext_noop("%(what)s must be a number, or a string that contains one"),
+        "otlp.off": gettext_noop("traces are not accepted here: TRACES_KEPT_DAYS is 0"),
+        "otlp.too-deep": gettext_noop("the body has too many levels of lists and objects"),
+        "otlp.too-large": gettext_noop(
+            "the body is larger than %(mebibytes)s MiB, decompressed; send less at once"
+        ),
+        "otlp.too-many-objects": gettext_noop(
+            "the body has more than %(most)s lists and objects; send less at once"
+        ),
+        "otlp.too-many-spans": gettext_noop(
+            "the body has more than %(most)s spans; send less at once"
+        ),
         "parts.file-address": gettext_noop(
             "OpenAI's chat API takes files only as data (data:application/pdf;base64,…), not by "
             "address"
