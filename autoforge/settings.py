@@ -333,6 +333,7 @@ CORS_ALLOW_HEADERS = [
     *("if-match", "if-none-match", "idempotency-key", "last-event-id"),
     *("mcp-protocol-version", "mcp-method", "mcp-name", "mcp-session-id"),
     *("x-langfuse-public-key", "x-langfuse-sdk-name", "x-langfuse-sdk-version"),
+    *("content-encoding", "x-langfuse-ingestion-version"),  # of traces
 ]
 CORS_EXPOSE_HEADERS = [
     *("ETag", "Location", "Retry-After", "X-Request-ID", "Content-Disposition"),

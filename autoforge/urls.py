@@ -13,6 +13,7 @@ from django.views.generic import RedirectView
 from autoforge.api.mcp.views import mcp
 from autoforge.site.session_state import session_state
 from core.bulk.views import bulk_view
+from evaluations.api.otlp import traces
 
 admin.autodiscover()
 
@@ -43,6 +44,7 @@ urlpatterns = [
     path("health/", include("autoforge.health.urls")),
     path("api/", include("autoforge.api.mount")),
     path("mcp", mcp, name="mcp"),
+    path("v1/traces", traces, name="traces"),
     path("v1/", include("evaluations.api.openai")),
 ]
 

@@ -18,6 +18,7 @@ from autoforge.api.tokens import Tokens
 from core.api.problems import make_problem, send_problem
 from core.sentences import Sentence
 from evaluations.api import ROUTES as EVALUATION_ROUTES
+from evaluations.api.otlp import traces
 from prompts.api import ROUTES as PROMPT_ROUTES
 
 __all__ = ["ROUTER", "document", "urlpatterns"]
@@ -57,6 +58,7 @@ def docs(request: HttpRequest) -> HttpResponse:
 urlpatterns = [
     django_path("openapi.json", openapi, name="openapi"),
     django_path("docs", docs, name="api-docs"),
+    django_path("public/otel/v1/traces", traces),  # where Langfuse's clients send them
     django_path("public/", include("prompts.api.langfuse")),
     django_path("v1/", include((ROUTER.urls, "v1"))),
     re_path(r"^", not_found),

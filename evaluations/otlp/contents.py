@@ -74,6 +74,8 @@ def _add(content: Content, part: Value) -> None:
         content.texts.append(_as_text(part))
         return
     kind = part.get("type")
+    if not isinstance(kind, str):
+        kind = ""
     if kind in THOUGHTS:
         return
     if kind in CALLS:
@@ -87,7 +89,7 @@ def _add(content: Content, part: Value) -> None:
     text = _first(part, "text", "refusal", *(("content", "value") if kind in VALUES else ()))
     if text is not None:
         content.texts.append(_as_text(text))
-    elif isinstance(kind, str):
+    elif kind:
         content.texts.append(_name_part(part, kind))
     else:
         content.texts.append(dump(part))
