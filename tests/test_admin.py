@@ -8,10 +8,12 @@ import pytest
 from django.contrib import admin as django_admin
 from django.contrib.auth.models import Permission
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from autoforge import settings as product_settings
 from evaluations.models import (
+    CallRecord,
     Evaluation,
     ModelProfile,
     ReleaseGate,
@@ -37,6 +39,7 @@ LISTS = [
     "evaluations_run",
     "evaluations_modelprofile",
     "evaluations_releasegate",
+    "evaluations_callrecord",
     "auth_user",
     "auth_group",
 ]
@@ -57,6 +60,8 @@ def fill(count: int) -> None:
         Evaluation.objects.create(run=run, prompt=prompt, label="column", suite=suite)
         ModelProfile.objects.create(name=f"Model {number}", provider="echo")
         ReleaseGate.objects.create(prompt=prompt, suite=suite)
+        asked_at = timezone.now()
+        CallRecord.objects.create(source="trace", asked_at=asked_at, answered_at=asked_at)
 
 
 @pytest.fixture

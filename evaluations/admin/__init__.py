@@ -1,5 +1,5 @@
-"""The admin of evaluations: suites and cases, runs, single results, model profiles, gates."""
+"""The admin of evaluations: suites, cases, runs, results, model profiles, gates, records."""
 
-from evaluations.admin import evaluations, profiles, results, runs, suites
+from evaluations.admin import evaluations, profiles, records, results, runs, suites
 
-__all__ = ["evaluations", "profiles", "results", "runs", "suites"]
+__all__ = ["evaluations", "profiles", "records", "results", "runs", "suites"]

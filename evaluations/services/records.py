@@ -17,7 +17,7 @@ from evaluations.recorded import KeptRecord, NewRecord, keep
 from evaluations.services.store import insert_rows
 from prompts import interface as prompts
 
-__all__ = ["delete_old_records", "keep_records"]
+__all__ = ["delete_old_records", "delete_records", "keep_records"]
 
 ROWS_A_STATEMENT: Final = 500
 CLEANED_EVERY_SECONDS: Final = 3600.0
@@ -129,6 +129,15 @@ def _build_row(one: KeptRecord, versions: dict[tuple[str, int], UUID], caller: s
 
 def _write_time(value: datetime) -> str:
     return str(connection.ops.adapt_datetimefield_value(value))
+
+
+def delete_records(record_ids: Iterable[int | str]) -> int:
+    """Delete records; return how many there were."""
+    keys = list(record_ids)
+    count = 0
+    for start in range(0, len(keys), ROWS_A_STATEMENT):
+        count += _delete_keys(keys[start : start + ROWS_A_STATEMENT])
+    return count
 
 
 def delete_old_records(*, now: datetime | None = None, limit: int | None = None) -> int:

@@ -174,7 +174,13 @@ def test_a_database_that_is_away_spoils_no_answer(
 
 @pytest.mark.django_db(transaction=True)
 def test_calls_at_the_same_time_are_all_kept(openai, models, prompt):
-    threads = [threading.Thread(target=ask, args=(openai,)) for _thread in range(5)]
+    def ask_once() -> None:
+        try:
+            ask(openai)
+        finally:
+            connection.close()  # of this thread
+
+    threads = [threading.Thread(target=ask_once) for _thread in range(5)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -317,3 +317,10 @@ def test_where_no_worker_cleans_writing_does_once_an_hour(settings, monkeypatch)
         services._next_cleaning.clear()
         keep_one()
     assert CallRecord.objects.count() == 7
+
+
+def test_records_are_deleted_by_their_keys(monkeypatch):
+    monkeypatch.setattr(services, "ROWS_A_STATEMENT", 2)
+    keys = [keep_one().pk for _row in range(5)]
+    assert services.delete_records([*keys[:3], 10**9]) == 3
+    assert CallRecord.objects.count() == 2
