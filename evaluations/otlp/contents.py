@@ -14,7 +14,15 @@ import msgspec
 
 from evaluations.otlp.spans import MOST_DEPTH, Value
 
-__all__ = ["Content", "dump", "list_parts", "read_calls", "read_content", "read_json"]
+__all__ = [
+    "Content",
+    "dump",
+    "list_parts",
+    "read_any_json",
+    "read_calls",
+    "read_content",
+    "read_json",
+]
 
 LONGEST_NAME: Final = 200  # characters of what stands for an image or a file
 MOST_CALLS: Final = 100
@@ -165,10 +173,15 @@ def _first(values: Mapping[str, Value], *names: str) -> Value:
 
 
 def read_json(value: Value) -> Value:
-    """Return the JSON that a text holds, else the value as it is: senders write either."""
+    """Return the list or the object that a text holds as JSON, else the value as it is."""
+    if isinstance(value, str) and value.lstrip().startswith(("{", "[")):
+        return read_any_json(value)
+    return value
+
+
+def read_any_json(value: Value) -> Value:
+    """Return the JSON that a text holds, also a number or a text in quotes; else the value."""
     if not isinstance(value, str):
-        return value
-    if not value.lstrip().startswith(("{", "[")):
         return value
     try:
         read: Value = msgspec.json.decode(value)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from evaluations.otlp.contents import dump, read_json
+from evaluations.otlp.contents import dump, read_any_json, read_json
 from evaluations.otlp.messages import read_messages, read_output
 from evaluations.otlp.spans import Span, Value
 from evaluations.recorded import NewRecord
@@ -101,8 +101,9 @@ METADATA: Final[Mapping[str, Names]] = {
     "column": ("autoforge.column",),
     "score": ("autoforge.score",),
 }
+LANGFUSE_METADATA: Final = "langfuse.observation.metadata."
 METADATA_BELOW: Final[Names] = (
-    *("langfuse.observation.metadata.", "ai.telemetry.metadata."),
+    *(LANGFUSE_METADATA, "ai.telemetry.metadata."),
     *("traceloop.association.properties.", "metadata."),
 )
 SERVICE: Final[Mapping[str, Names]] = {
@@ -246,7 +247,9 @@ def _read_metadata(span: Span) -> dict[str, Value]:
     for name, value in span.attributes.items():
         for prefix in METADATA_BELOW:
             if name.startswith(prefix) and name != VERCEL_PROMPT:
-                metadata.setdefault(name.removeprefix(prefix), value)
+                # Langfuse's SDK writes each of its values as JSON, texts too.
+                read = read_any_json(value) if prefix == LANGFUSE_METADATA else value
+                metadata.setdefault(name.removeprefix(prefix), read)
     small: dict[str, Value] = {}
     for name, value in metadata.items():
         if value not in (None, "") and len(small) < MOST_DETAILS:

@@ -45,8 +45,8 @@ def _python(program: str) -> Callable[[], list[str]]:
     return lambda: [str(VENV / "bin" / "python"), str(PROGRAMS / program)]
 
 
-def _langfuse_js() -> list[str]:
-    return ["node", str(npm.install() / "langfuse_sdk.mjs")]
+def _node(program: str) -> Callable[[], list[str]]:
+    return lambda: ["node", str(npm.install() / program)]
 
 
 def _autoforge_js() -> list[str]:
@@ -57,10 +57,13 @@ def _autoforge_js() -> list[str]:
 
 CLIENTS: Final = (
     Client(name="langfuse", command=_python("langfuse_sdk.py")),
+    Client(name="langfuse-traces", command=_python("langfuse_traces.py")),
     Client(name="mcp", command=_python("mcp_sdk.py")),
     Client(name="openai", command=_python("openai_sdk.py")),
+    Client(name="otel", command=_python("otel_sdk.py")),
     Client(name="autoforge", command=_python("autoforge_sdk.py")),
-    Client(name="langfuse-js", command=_langfuse_js),
+    Client(name="langfuse-js", command=_node("langfuse_sdk.mjs")),
+    Client(name="otel-js", command=_node("otel_sdk.mjs")),
     Client(name="autoforge-js", command=_autoforge_js),
 )
 
@@ -122,7 +125,7 @@ def _run(client: Client, site: Site, *, record: bool) -> tuple[str, int, float]:
         return "skipped", checks, seconds
     if done.returncode != 0:
         return "FAILED", checks, seconds
-    if record:
+    if record and recorder.exchanges:
         _record(client.name, recorder, site)
     return "passed", checks, seconds
 
@@ -137,6 +140,7 @@ def _environment(site: Site, url: str) -> dict[str, str]:
     source = ROOT / "packages" / "autoforge-client" / "src"
     return environment | {
         "AUTOFORGE_URL": url,
+        "AUTOFORGE_DIRECT_URL": site.url,  # nothing of it is written down
         "AUTOFORGE_API_KEY": site.admin_key,
         "VIEWER_KEY": site.viewer_key,
         "PYTHONPATH": str(source),

@@ -18,7 +18,7 @@ __all__ = ["Recorder"]
 KEPT: Final = frozenset(
     {
         *("accept", "accept-language", "content-type", "idempotency-key", "if-match"),
-        *("if-none-match", "mcp-protocol-version", "mcp-method", "mcp-name"),
+        *("if-none-match", "mcp-protocol-version", "mcp-method", "mcp-name", "content-encoding"),
     }
 )
 NOT_PASSED_ON: Final = frozenset(
@@ -80,7 +80,7 @@ class Recorder:
             "path": path,
             "headers": kept,
             "caller": self._find_caller(headers.get("Authorization", "")),
-            "body": _read(body),
+            **_write_body(body),
         }
         answered = {
             "status": response.status,
@@ -104,6 +104,15 @@ class Recorder:
             if value == key:
                 return f"{scheme} {role}"
         return f"{scheme} -" if scheme else ""
+
+
+def _write_body(body: bytes) -> dict[str, Any]:
+    """Return a body as JSON, as text, or as base64 where it is neither (protobuf, gzip)."""
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(body).decode()}
+    return {"body": _read(body)}
 
 
 def _read(body: bytes) -> Any:

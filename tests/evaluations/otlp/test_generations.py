@@ -117,7 +117,7 @@ def test_langfuse():
     assert (reply.output, reply.parameters) == ("Hello Aiko!", {"temperature": 0.2})
     assert (reply.input_tokens, reply.output_tokens) == (10, 5)
     assert reply.cost_usd == Decimal("0.000012")
-    assert reply.metadata["ticket"] == "7"
+    assert reply.metadata["ticket"] == 7
     assert (bad.messages, bad.error) == ([{"role": "user", "content": "text"}], "it broke")
     assert json.loads(bad.output)[0]["function"] == {"name": "f", "arguments": "{}"}
 
@@ -493,10 +493,11 @@ def test_files_within_other_json_are_not_kept():
                 "langfuse.trace.name": "t",
                 "user.id": "u",
                 "langfuse.observation.metadata.a": "x" * 1000,
+                "langfuse.observation.metadata.quoted": '"7"',
                 "metadata": '{"b": [1]}',
             },
             "metadata",
-            {"trace": "t", "user": "u", "a": "x" * 300 + "…", "b": [1]},
+            {"trace": "t", "user": "u", "a": "x" * 300 + "…", "quoted": "7", "b": [1]},
         ),
     ],
 )
