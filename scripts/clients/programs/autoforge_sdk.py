@@ -28,15 +28,19 @@ def a_prompt_is_created_read_and_rendered() -> None:
 
 @check
 def versions_labels_and_differences() -> None:
-    assert client.create_version("support/返信", content="Hello {{ name }}").version == 2
+    read = client.get_prompt("support/返信", label="latest")
+    second = client.edit_prompt("support/返信", if_match=read.etag, content="Hello {{ name }}")
+    assert second.version == 2
     assert client.move_label("support/返信", "production", 2).version == 2
     assert client.get_prompt("support/返信").version == 2
     assert client.roll_back_label("support/返信", "production", reason="x").version == 1
     assert client.diff("support/返信", 1, 2).changed == ["content"]
-    assert [version.version for version in client.versions("support/返信")] == [2, 1]
+    assert [version.version for version in client.list_versions("support/返信")] == [2, 1]
     read = client.get_prompt("support/返信", label="latest")
     assert client.edit_prompt("support/返信", if_match=read.etag, tags=["a"]).tags == ["a"]
-    client.remove_label("support/返信", "production", reason="x")
+    labels = [(item.label, item.version) for item in client.list_labels("support/返信")]
+    assert labels == [("production", 1), ("latest", 2)]
+    client.request("DELETE", "prompts/support/返信/-/labels/production", params={"reason": "x"})
     assert [item.name for item in client.list_prompts(folder="support")] == ["support/返信"]
 
 

@@ -12,10 +12,11 @@ from tests.support.front import Front
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
     """Wait a moment where a program would wait seconds."""
-    from autoforge_client import cache, requests
+    from autoforge_client import client, connection
 
-    monkeypatch.setattr(requests, "FIRST_WAIT", 0.002)
-    monkeypatch.setattr(cache, "RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(client, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(connection, "FIRST_WAIT", 0.002)
+    monkeypatch.setattr(connection, "RETRY_SECONDS", 0.0)
 
 
 @pytest.fixture

@@ -2,12 +2,16 @@
 
 import asyncio
 import stat
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
+import autoforge_client
 from autoforge_client import (
     AsyncAutoForge,
     AutoForge,
@@ -67,7 +71,9 @@ def test_a_fresh_prompt_is_not_asked_for_again(client, connect, front):
 
 def test_a_stale_prompt_is_used_at_once_and_refreshed_behind(client, connect, front):
     client.get_prompt("reply")
-    connect().create_version("reply", content="second", labels=["production"])
+    writer = connect()
+    writer.edit_prompt("reply", if_match="*", content="second")
+    writer.move_label("reply", "production", 2)
     front.seen.clear()
     front.fail(seconds=0.2, after_work=True, status=503)  # slow, and of no use
     started = time.monotonic()
@@ -105,7 +111,8 @@ def test_what_was_read_once_is_used_while_the_server_is_away(client, front):
         client.get_prompt("other")
     assert (refused.value.status, refused.value.is_temporary) == (0, True)
     front.start()
-    client.create_version("reply", content="second", labels=["production"])
+    client.edit_prompt("reply", if_match="*", content="second")
+    client.move_label("reply", "production", 2)
     assert client.get_prompt("reply").content == "second"
 
 
@@ -147,7 +154,7 @@ def test_only_a_404_of_autoforge_evicts(client, front):
     assert client.get_prompt("reply").content == "first"
     wait_until(lambda: front.statuses()[-1:] == [404])
     front.stop()
-    wait_until(lambda: not client._core._cache._entries)
+    wait_until(lambda: not client._slots["reply", "production"].prompt)
     with pytest.raises(ConnectionFailed):
         client.get_prompt("reply")
 
@@ -194,12 +201,14 @@ def test_retry_after_is_honoured(client, front):
 def test_a_lost_answer_makes_one_version(client, front):
     front.fail(is_cut=True, after_work=True)
     front.fail(status=504, after_work=True)
-    assert client.create_version("reply", content="second").version == 2
+    path = "prompts/reply/-/versions"
+    second = client.request("POST", path, json={"content": "second"})
+    assert second.json()["version"] == 2
     keys = {request.headers["Idempotency-Key"] for request in front.seen}
     assert (len(front.seen), len(keys)) == (3, 1)
     assert PromptVersion.objects.count() == 2
     first = keys.pop()
-    client.create_version("reply", content="third")
+    client.request("POST", path, json={"content": "third"})
     assert front.seen[-1].headers["Idempotency-Key"] != first
 
 
@@ -225,9 +234,9 @@ def test_a_slow_server_is_not_waited_for(client, connect, front):
 
 
 def test_fallbacks_stand_in_where_there_is_nothing(client, front, monkeypatch):
-    from autoforge_client import cache
+    from autoforge_client import connection
 
-    monkeypatch.setattr(cache, "RETRY_SECONDS", 60.0)
+    monkeypatch.setattr(connection, "RETRY_SECONDS", 60.0)
     assert client.get_prompt("reply", fallback="else").content == "first"
     front.stop()
     assert client.get_prompt("reply", fallback="else").content == "first"
@@ -285,7 +294,7 @@ def test_memory_is_bounded(client, connect):
     for number in range(10):
         small.create_prompt(f"p{number}", "x")
         small.get_prompt(f"p{number}", label="latest")
-    assert len(small._core._cache._entries) == 3
+    assert len(small._slots) == 3
 
 
 def test_bad_days_without_blocking(client, front, new_key):
@@ -330,3 +339,91 @@ def test_what_is_no_autoforge_is_said(front, new_key):
     front.fail(status=200, body=b"<h1>It works!</h1>")
     with pytest.raises(InvalidAnswer, match="Check the address"):
         AutoForge(front.url, new_key()).me()
+
+
+def test_many_threads_that_ask_first_make_one_request(client, front):
+    front.fail(seconds=0.3, status=503)
+    with ThreadPoolExecutor(50) as pool:
+        contents = set(pool.map(lambda _: client.get_prompt("reply").content, range(50)))
+    assert contents == {"first"}
+    assert front.statuses() == [503, 200]
+
+
+def test_many_threads_get_one_refusal(client, front):
+    def ask(_number):
+        with pytest.raises(NotFound) as refused:
+            client.get_prompt("none")
+        return refused.value.code
+
+    front.fail(seconds=0.3, status=503)
+    with ThreadPoolExecutor(50) as pool:
+        assert set(pool.map(ask, range(50))) == {"prompt.missing-name"}
+    assert front.statuses() == [503, 404]
+
+
+def test_many_tasks_that_ask_first_make_one_request(client, front, new_key):
+    key = new_key()
+
+    async def work():
+        async with AsyncAutoForge(front.url, key) as quick:
+            first, *others = [asyncio.create_task(quick.get_prompt("reply")) for _ in range(50)]
+            await asyncio.sleep(0.1)
+            first.cancel()  # the next one asks in its place
+            return {(await other).content for other in others}
+
+    front.fail(seconds=0.3, status=503)
+    assert asyncio.run(work()) == {"first"}
+    assert len(front.seen) == 2
+
+
+def test_what_was_asked_before_a_change_is_asked_again(client, connect, front):
+    slow = connect(fresh_seconds=60.0)
+    slow.get_prompt("reply", label="latest")
+    front.fail(seconds=0.4, after_work=True, status=503)
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(slow.get_prompt, "reply")
+        wait_until(lambda: len(front.seen) == 2)
+        slow.edit_prompt("reply", if_match="*", content="second")
+        slow.move_label("reply", "production", 2)
+        reading.result()
+    assert slow.get_prompt("reply").content == "second"
+    assert slow.get_prompt("reply", label="latest").content == "second"
+
+
+FORKED = """
+import os, sys, threading
+from autoforge_client import AutoForge
+
+client = AutoForge(fresh_seconds=0.0)
+assert client.get_prompt("reply").content == "first"  # the connection stays open
+lock = client._slots["reply", "production"].locks[os.getpid()]
+lock.acquire()  # as if another thread was asking
+children = []
+for _ in range(4):
+    child = os.fork()
+    if child == 0:
+        for _ in range(20):
+            assert client.get_prompt("reply").content == "first"
+            assert client.get_prompt("reply", label="latest").content == "first"
+            assert client.me().role == "Administrator"
+        os._exit(0)
+    children.append(child)
+lock.release()
+for _ in range(20):
+    assert client.me().role == "Administrator"
+statuses = [os.waitpid(child, 0)[1] for child in children]
+assert statuses == [0] * 4, statuses
+"""
+
+
+def test_processes_that_were_forked_share_no_connection(front, new_key, client):
+    environment = {
+        "AUTOFORGE_URL": f"http://127.0.0.1:{front.target.port}",
+        "AUTOFORGE_API_KEY": new_key(),
+        "PYTHONPATH": str(Path(autoforge_client.__file__).parents[1]),
+    }
+    command = [sys.executable, "-c", FORKED]
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -1,70 +1,43 @@
-"""What the server answers, as values; members that this version does not know are left out."""
+"""What the server answers, as values; members that are not listed here are left out."""
 
-import json
-from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any
 
-from autoforge_client.errors import InvalidAnswer
+from msgspec import Struct
+
 from autoforge_client.filling import fill
 
 __all__ = [
-    "Caller",
-    "Diff",
-    "DiffRow",
-    "LabelItem",
-    "Message",
-    "Prompt",
-    "PromptSummary",
-    "Rendered",
-    "VersionSummary",
-    "read",
-    "read_json",
-    "read_list",
-    "read_prompt",
-]
+    "Caller", "Diff", "DiffRow", "LabelItem", "Message", "Prompt", "PromptSummary", "Rendered",
+    "Result", "Run", "RunColumn", "RunEstimate", "RunPreview", "RunProgress", "VersionSummary",
+]  # fmt: skip
 
-Message = dict[str, Any]
-"""{"role": …, "content": …}, or {"type": "placeholder", "name": …}."""
-T = TypeVar("T")
+Message = dict[str, Any]  # {"role": …, "content": …}, or {"type": "placeholder", "name": …}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Prompt:
-    """A version of a prompt."""
-
-    name: str
-    version: int = 0
-    """Its number, from 1; 0 for a fallback."""
-    kind: str = "text"
-    """`text` or `chat`."""
-    syntax: str = "plain"
-    """How variables are written: `plain`, `mustache` or `jinja`."""
-    content: str | list[Message]
-    """The text; or the messages of a chat."""
-    variables: list[dict[str, Any]] = field(default_factory=list)
-    """The contract: name, type, required, default, description and example of each."""
-    config: dict[str, Any] = field(default_factory=dict)
-    """Model, parameters, tools and response schema that the text is meant for."""
-    labels: list[str] = field(default_factory=list)
-    """Labels that stand at this version; the newest one also has `latest`."""
+# fmt: off
+# A table of members, with one empty line between two classes.
+class VersionSummary(Struct, frozen=True, kw_only=True):
+    """A version in a list."""
+    version: int = 0  # from 1; 0 for a fallback
+    kind: str = "text"  # or chat
+    syntax: str = "plain"  # or mustache, jinja
+    labels: list[str] = []
     content_hash: str = ""
-    """SHA-256 of everything that determines the rendered text."""
-    includes: list[dict[str, Any]] = field(default_factory=list)
-    """Versions of other prompts that this one includes."""
-    title: str = ""
-    description: str = ""
-    status: str = ""
-    tags: list[str] = field(default_factory=list)
-    newest_version: int = 0
-    change_note: str = ""
     author: str = ""
+    change_note: str = ""
     created_at: datetime | None = None
-    """When the version was saved; None for a fallback."""
-    etag: str = ""
-    """Of this answer: for `edit_prompt(if_match=…)`, with the label `latest`."""
+
+class Prompt(VersionSummary, frozen=True, kw_only=True):
+    """A version of a prompt."""
+    name: str
+    content: str | list[Message]
+    variables: list[dict[str, Any]] = []  # name, type, required, default, … of each
+    config: dict[str, Any] = {}  # model, parameters and tools that the text is meant for
+    includes: list[dict[str, Any]] = []
+    tags: list[str] = []
+    etag: str = ""  # for `edit_prompt(if_match=…)`, where the label is `latest`
     is_fallback: bool = False
-    """Whether this is the `fallback` of `get_prompt` and not the server's."""
 
     @property
     def text(self) -> str:
@@ -79,177 +52,100 @@ class Prompt:
         return self.content
 
     def compile(self, **variables: object) -> str | list[Message]:
-        """Fill in values without asking the server.
+        """Fill in values without the server; a CompileError says where only `render` can."""
+        filled: str | list[Message] = fill(self, variables)
+        return filled
 
-        Only what comes out exactly as the server's own is filled: plain texts, and Mustache's
-        `{{ names }}` with strings, whole numbers, booleans and None. Jinja, includes,
-        placeholders, parts of messages and other values need `render`.
-
-        Raises:
-            CompileError: this needs `render`; or a value is missing, unknown or of a wrong type.
-        """
-        return fill(self, variables)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Rendered:
+class Rendered(Struct, frozen=True):
     """A prompt with the values inserted by the server."""
-
     name: str
     version: int
-    content_hash: str
-    kind: str
     text: str
-    """The text; empty for a chat."""
     messages: list[Message]
-    """The messages; for a text, a single one of the user."""
     config: dict[str, Any]
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PromptSummary:
+class PromptSummary(Struct, frozen=True):
     """A prompt in a list."""
-
     name: str
     title: str
-    description: str
     kind: str
-    syntax: str
     status: str
     tags: list[str]
-    labels: dict[str, int]
-    """Label → number of the version it stands at."""
+    labels: dict[str, int]  # label → number of the version that it stands at
     newest_version: int
-    created_at: datetime
     updated_at: datetime
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class VersionSummary:
-    """A version in a list."""
-
-    version: int
-    content_hash: str
-    kind: str
-    syntax: str
-    labels: list[str]
-    author: str
-    change_note: str
-    created_at: datetime
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LabelItem:
-    """Where a label stands."""
-
+class LabelItem(Struct, frozen=True):
+    """Where a label stands; `latest` moves by itself, at no time."""
     label: str
     version: int
     updated_at: datetime | None = None
-    """When it was moved; None for `latest`, which moves by itself."""
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DiffRow:
-    """One line of a comparison."""
-
+class DiffRow(Struct, frozen=True):
+    """A line of a comparison: same, changed, removed, added, gap or cut."""
     kind: str
-    """`same`, `changed`, `removed`, `added`, `gap` (lines left out) or `cut` (the rest is)."""
     left_line: int = 0
     left: str = ""
     right_line: int = 0
     right: str = ""
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Diff:
+class Diff(Struct, frozen=True):
     """What changed between two versions."""
-
-    name: str
-    before: int
-    after: int
-    changed: list[str]
-    """Which of content, kind, syntax, variables, config and includes differ."""
+    changed: list[str]  # which of content, kind, syntax, variables, config and includes
     content: list[DiffRow]
     variables: list[DiffRow]
     config: list[DiffRow]
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Caller:
+class Caller(Struct, frozen=True):
     """Who a key is."""
-
     name: str
     role: str
 
+class RunEstimate(Struct, frozen=True):
+    """What a run will probably take."""
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float | None  # None where a price is not known
 
-def read(kind: type[T], data: object) -> T:
-    """Return a value of a kind from an answer's JSON.
+class RunPreview(Struct, frozen=True):
+    """What a run would ask, and what does not fit."""
+    cases: int
+    columns: list[str]
+    estimate: RunEstimate
+    misfits: list[dict[str, str]]
 
-    Raises:
-        InvalidAnswer: it is not what this kind is made of.
-    """
-    if not isinstance(data, dict):
-        raise _unreadable(kind, "is no object")
-    hints = get_type_hints(kind)
-    values: dict[str, Any] = {}
-    for member in fields(kind):  # type: ignore[arg-type]  # every kind is a dataclass
-        name = member.name
-        if name in data:
-            values[name] = _convert(kind, name, hints[name], data[name])
-    try:
-        return kind(**values)
-    except TypeError as error:  # a member is missing
-        raise _unreadable(kind, str(error)) from None
+class RunProgress(Struct, frozen=True):
+    """How far a run is."""
+    planned: int
+    done: int
+    passed: int
+    failed: int
+    errors: int
+    cost: float  # US dollars
+    active: bool  # whether more is to come
 
+class RunColumn(Struct, frozen=True):
+    """A prompt's version asked of a model."""
+    label: str
+    score: float | None
+    summary: dict[str, Any]  # once the run has ended: pass rate, errors, cost, latency
 
-def read_list(kind: type[T], data: object) -> list[T]:
-    """Return the values of a JSON list.
+class Run(Struct, frozen=True):
+    """A run: pending, running, completed, stopped, cancelled or failed."""
+    id: str
+    name: str
+    status: str
+    message: str  # why it stopped or failed
+    columns: list[RunColumn]
+    progress: RunProgress
+    etag: str = ""
 
-    Raises:
-        InvalidAnswer: it is no list of this kind.
-    """
-    if not isinstance(data, list):
-        raise _unreadable(kind, "is no list")
-    return [read(kind, item) for item in data]
-
-
-def _convert(kind: type, name: str, hint: Any, value: object) -> object:
-    options = get_args(hint) if get_origin(hint) not in (list, dict) else (hint,)
-    for option in options or (hint,):
-        if option is datetime and isinstance(value, str):
-            try:
-                return datetime.fromisoformat(value)
-            except ValueError:
-                continue
-        if get_origin(option) is list and get_args(option) == (DiffRow,):
-            return read_list(DiffRow, value)
-        if type(value) is (get_origin(option) or option):
-            return value
-    raise _unreadable(kind, f"{name} is of a wrong type")
-
-
-def _unreadable(kind: type, why: str) -> InvalidAnswer:
-    detail = f"The answer is not AutoForge's: {kind.__name__} {why}. Check the address."
-    return InvalidAnswer(detail, code="client.unreadable")
-
-
-def read_json(content: bytes) -> Any:
-    """Return the JSON of an answer.
-
-    Raises:
-        InvalidAnswer: it is none.
-    """
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError):
-        detail = "The answer is no JSON. Check the address."
-        raise InvalidAnswer(detail, code="client.unreadable") from None
-
-
-def read_prompt(content: bytes, etag: str) -> Prompt:
-    """Return the prompt of an answer.
-
-    Raises:
-        InvalidAnswer: it holds none.
-    """
-    return replace(read(Prompt, read_json(content)), etag=etag)
+class Result(Struct, frozen=True):
+    """An answer of a run: its state is pass, fail, error or unchecked."""
+    case: str
+    column: str
+    state: str
+    score: float | None
+    output: str  # the first 2,000 characters
+    error: str
