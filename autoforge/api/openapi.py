@@ -22,6 +22,7 @@ __all__ = ["build_document"]
 
 ROOT: Final = "/api/v1/"
 BODILESS: Final = ("204", "304")
+TOO_LONG: Final = {"description": "The address is longer than the server reads: 8,190 bytes."}
 FIRST_PROBLEM: Final = "400"
 PARAMETER: Final = re.compile(r"<(?:\w+:)?(\w+)>")  # of Django's addresses
 
@@ -41,6 +42,8 @@ def build_document(router: Router) -> dict[str, Any]:
         operation.spec["tags"] = [address.removeprefix(ROOT).partition("/")[0].capitalize()]
         _correct_answers(operation.spec["responses"])
         _describe_parameters(operation)
+        if any(parameter["in"] == "query" for parameter in operation.spec.get("parameters", [])):
+            operation.spec["responses"]["414"] = TOO_LONG
         _add_file(operation.spec)
         models |= {model.__name__: model for model in _find_models(_types_of(operation.endpoint))}
     for name, schema in document["components"]["schemas"].items():

@@ -34,8 +34,11 @@ __all__ = [
     "take_page",
 ]
 
+# What `write_cursor` makes. That it is said keeps addresses short: elsewhere a character may take
+# twelve bytes in one.
+CURSOR: Final = r"^[A-Za-z0-9_\-]*$"
 Limit = Annotated[int, Meta(ge=1, le=MOST_ROWS, description="How many rows at most.")]
-Cursor = Annotated[str, Meta(max_length=2000)]
+Cursor = Annotated[str, Meta(max_length=2000, pattern=CURSOR)]
 Search = Annotated[str, Meta(max_length=500)]
 RowT = TypeVar("RowT", bound=Model)
 

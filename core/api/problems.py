@@ -242,6 +242,8 @@ def describe_mismatch(message: str) -> FieldProblem:
         field = _join(field, unknown["name"])
     elif expected is not None:
         sentence = Sentence("api.field-type", wanted=expected["wanted"], got=expected["got"])
+    elif field == "cursor":
+        sentence = Sentence("api.cursor")
     else:
         sentence = Sentence("api.field-value", what=what)
     return FieldProblem(detail=str(sentence), field=field, code=sentence.code)

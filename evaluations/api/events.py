@@ -25,7 +25,7 @@ class RunEvents(BaseController):
     renderers: ClassVar[Any] = (*BaseController.renderers, MsgspecJsonRenderer(EVENT_STREAM))
 
     @operation(
-        str,
+        Any,
         permission="evaluations.view_run",
         problems=READS,
         also=[

@@ -24,7 +24,7 @@ __all__ = ["OneProfile", "Profiles"]
 
 PRICES: Final = ("input_usd_per_million", "output_usd_per_million")
 Entry = dict[str, Any]
-Whole = Annotated[int, Meta(ge=0)]
+Whole = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Price = Annotated[float, Meta(ge=0)]
 """US dollars."""
 

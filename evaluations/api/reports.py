@@ -87,7 +87,7 @@ class RunReport(BaseController):
         ],
     )
 
-    @operation(str, permission="evaluations.view_run", problems=READS)
+    @operation(Any, permission="evaluations.view_run", problems=READS)
     def get(self, parsed_path: Path[ById], parsed_query: Query[ReportQuery]) -> HttpResponse:
         """Write a report of a run, in parts: a run may have a hundred thousand answers."""
         run, _columns = reading.find_columns(parsed_path.id)

@@ -11,7 +11,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from core.api.controllers import ETAG, BaseController, answer_unless_seen, empty, operation
 from core.api.cursors import DEFAULT_LIMIT
-from core.api.pages import ById, Limit, PageQuery, take_page
+from core.api.pages import ById, Cursor, Limit, PageQuery, take_page
 from core.api.repeats import answer_once
 from core.errors import NotFoundError
 from prompts import services
@@ -62,7 +62,7 @@ class ListQuery(Struct, kw_only=True, forbid_unknown_fields=True):
     """Only prompts that have this label."""
     folder: Annotated[str, Meta(max_length=NAME_MAX_LENGTH)] = ""
     """Only prompts inside this folder, such as `support`."""
-    cursor: Annotated[str, Meta(max_length=2000)] = ""
+    cursor: Cursor = ""
     """`next_cursor` of the page before."""
     limit: Limit = DEFAULT_LIMIT
 

@@ -163,7 +163,9 @@ def test_what_succeeds_is_no_problem():
         for method in set(methods) & {"get", "post", "put", "patch", "delete"}:
             for status, answer in methods[method]["responses"].items():
                 is_problem = "application/problem+json" in answer.get("content", {})
-                assert is_problem == (status >= "400"), (method, path, status)
+                # 414 comes from the server in front, which has no sentences.
+                should_be = status >= "400" and status != "414"
+                assert is_problem == should_be, (method, path, status)
 
 
 def test_a_file_is_a_body():
