@@ -486,6 +486,17 @@ SENTENCES: Final = register(
             "a provider must be a string such as openai:gpt-4.1-mini, or an object with an id"
         ),
         "provider.unknown": gettext_noop("unknown provider “%(kind)s”; %(hint)s"),
+        "record.no-cases": gettext_noop(
+            "none of the records says what was asked, so there is nothing to test"
+        ),
+        "record.none-chosen": gettext_noop("choose at least one record"),
+        "record.suite-or-name": gettext_noop("choose a test suite, or name a new one"),
+        "record.too-many": gettext_noop(
+            "%(count)s records are chosen; choose %(most)s at most at a time"
+        ),
+        "record.variable-name": gettext_noop(
+            "must be a name of letters, digits and underscores that does not begin with a digit"
+        ),
         "replay.entry": gettext_noop("needs prompt (or messages) and output"),
         "replay.file": gettext_noop("replay: %(error)s"),
         "replay.message": gettext_noop("a message must have a role and a content"),

@@ -6,9 +6,9 @@ from typing import Any
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import path, reverse
 from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -16,9 +16,12 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from core.admin import BaseAdmin, first_line
+from core.bulk import pages
+from core.bulk.jobs import Job
 from core.changelists import is_searchable
 from core.reading import document_as_html
 from evaluations.admin.cells import PAGE_MEDIA, named
+from evaluations.admin.record_cases import MakeCases
 from evaluations.models import CallRecord
 from evaluations.selectors import records as selectors
 from evaluations.services.records import delete_records
@@ -93,6 +96,7 @@ class CallRecordAdmin(BaseAdmin):
         "shown_cost",
         "shown_latency",
     )
+    actions = (MakeCases(),)
     list_filter = ("source", ModelFilter, PromptFilter, ErrorFilter, "asked_at")
     # Any value: there may be more models and prompts than the filters offer.
     linked_lookups = ("model", "prompt")
@@ -107,9 +111,19 @@ class CallRecordAdmin(BaseAdmin):
         """Say no: a call is what it was."""
         return False
 
+    def has_make_cases_permission(self, request: HttpRequest) -> bool:
+        """Say who may make test cases: whoever may write them."""
+        return request.user.has_perm("evaluations.add_testcase")
+
     def delete_rows(self, request: HttpRequest, keys: Sequence[Any]) -> None:
         """Remove them through the service."""
         delete_records(keys)
+
+    def get_urls(self) -> list[Any]:
+        """Add what the button of a record's page sends."""
+        view = self.admin_site.admin_view(self.make_cases)
+        name = "evaluations_callrecord_make_cases"
+        return [path("<int:key>/make-cases/", view, name=name), *super().get_urls()]
 
     # --- the list
 
@@ -200,9 +214,29 @@ class CallRecordAdmin(BaseAdmin):
             "variables": document_as_html(record.variables) if record.variables else "",
             "parameters": document_as_html(record.parameters) if record.parameters else "",
             "metadata": document_as_html(record.metadata) if record.metadata else "",
+            "can_make_cases": self.has_make_cases_permission(request),
             "can_delete": self.has_delete_permission(request, record),
         }
         return TemplateResponse(request, "admin/evaluations/callrecord/record.html", context)
+
+    def make_cases(self, request: HttpRequest, key: int) -> HttpResponse:
+        """Ask what the list's action asks, about one record."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not (self.has_view_permission(request) and self.has_make_cases_permission(request)):
+            raise PermissionDenied
+        record = self.get_object(request, str(key))
+        if record is None:
+            raise Http404
+        job = Job(
+            owner=str(request.user.pk),
+            model=self.opts.label,
+            action=MakeCases.name,
+            keys=[str(record.pk)],
+            back=reverse("admin:evaluations_callrecord_change", args=[record.pk]),
+        )
+        work = pages.Work(request=request, admin=self, action=MakeCases(), job=job)
+        return pages.ask(work)
 
 
 def _list_facts(record: CallRecord) -> list[tuple[Promise | str, object]]:

@@ -1,11 +1,12 @@
 """Suites and their cases: written one by one, or as a file holds them, all or nothing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final, TypedDict, Unpack
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Max
 
 from core.errors import InvalidInputError
 from core.json import JSONObject
@@ -19,6 +20,7 @@ from evaluations.engine.types import Case, Suite
 from evaluations.models import TestCase, TestSuite
 
 __all__ = [
+    "add_cases",
     "check_assertions",
     "check_files",
     "check_suite",
@@ -283,6 +285,35 @@ def _row(suite: TestSuite, case: Case, position: int) -> TestCase:
             {"cases": Sentence("run.case", name=case.name, error=error)}
         ) from error
     return row
+
+
+@transaction.atomic
+def add_cases(*, suite: TestSuite, cases: Sequence[Case]) -> int:
+    """Add cases at the end of a suite, all or none; return how many.
+
+    Raises:
+        InvalidInputError: a case does not fit, or has the name of another; names the case.
+    """
+    of_suite = TestCase.objects.filter(suite=suite)
+    last = of_suite.aggregate(last=Max("position"))["last"]
+    start = 0 if last is None else last + 1
+    names = of_suite.filter(name__in=[case.name for case in cases])
+    taken = set(names.values_list("name", flat=True))
+    rows = []
+    for position, case in enumerate(cases, start=start):
+        if case.name in taken:
+            raise InvalidInputError({"cases": Sentence("suite.case-exists", name=case.name)})
+        taken.add(case.name)
+        row = _row(suite, case, position)
+        try:
+            _check_content(row)
+        except InvalidInputError as error:
+            raise InvalidInputError(
+                {"cases": Sentence("run.case", name=case.name, error=error)}
+            ) from error
+        rows.append(row)
+    TestCase.objects.bulk_create(rows, batch_size=BATCH)
+    return len(rows)
 
 
 def load_suite(suite_id: UUID | str) -> Suite:

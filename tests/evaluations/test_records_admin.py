@@ -4,16 +4,14 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
 from evaluations.models import CallRecord
-from evaluations.recorded import NewRecord
-from evaluations.services.records import keep_records
 from prompts import services as prompt_services
+from tests.support.records import keep, log_in
 
 pytestmark = pytest.mark.django_db
 LIST = reverse("admin:evaluations_callrecord_changelist")
@@ -26,31 +24,6 @@ def _records_are_kept(settings):
 
 def page(row: CallRecord, name: str = "change") -> str:
     return reverse(f"admin:evaluations_callrecord_{name}", args=[row.pk])
-
-
-def keep(**fields) -> CallRecord:
-    asked = timezone.now() - timedelta(seconds=90)
-    values = {
-        "source": "trace",
-        "provider": "openai",
-        "model": "gpt-5-mini",
-        "asked_at": asked,
-        "answered_at": asked + timedelta(seconds=2.25),
-        "messages": [
-            {"role": "system", "content": "Be short."},
-            {"role": "user", "content": "Where is my parcel?\nNumber 5."},
-        ],
-        "output": "On its way.",
-    }
-    keep_records(records=[NewRecord(**(values | fields))], caller="shop")
-    return CallRecord.objects.latest("pk")
-
-
-def log_in(client, role: str):
-    user = User.objects.create_user(role, password="a-good-password", is_staff=True)
-    user.groups.add(Group.objects.get(name=role))
-    client.force_login(user)
-    return client
 
 
 @pytest.fixture
