@@ -183,8 +183,8 @@ def test_many_spans_cost_as_many_queries_as_a_few(send):
     few = count_queries(send, range(1, 3))
     many = count_queries(send, range(10, 510))
     assert CallRecord.objects.count() == 502
-    assert many <= few + 5
-    assert many <= 10
+    assert many <= few + 1  # of a large body the key is looked at before it is read
+    assert many <= 6
 
 
 # --- Taken in part --------------------------------------------------------------------------------
