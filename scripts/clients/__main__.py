@@ -21,12 +21,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the project's pa
 
 from launch.tools import BIN, ROOT
 
-from clients import npm
+from clients import npm, promptfoo
 from clients.recorder import Recorder
+from clients.recordings import write_recording
 from clients.site import Site, open_site
+from tests.support.fake_models import FakeModels
 
 PROGRAMS: Final = Path(__file__).parent / "programs"
-RECORDINGS: Final = ROOT / "tests" / "data" / "clients"
 VENV: Final = ROOT / os.environ.get("CLIENTS_VENV", ".venv-clients")
 SKIPPED: Final = 77  # the status by which a program says that there is nothing to test yet
 SECONDS: Final = 300
@@ -55,6 +56,10 @@ def _autoforge_js() -> list[str]:
     return ["node", "--test", "--test-reporter=tap", str(folder / npm.OURS / "test")]
 
 
+def _promptfoo() -> list[str]:
+    return [*_python("promptfoo_eval.py")(), *promptfoo.command()]
+
+
 CLIENTS: Final = (
     Client(name="langfuse", command=_python("langfuse_sdk.py")),
     Client(name="langfuse-traces", command=_python("langfuse_traces.py")),
@@ -64,6 +69,7 @@ CLIENTS: Final = (
     Client(name="autoforge", command=_python("autoforge_sdk.py")),
     Client(name="langfuse-js", command=_node("langfuse_sdk.mjs")),
     Client(name="otel-js", command=_node("otel_sdk.mjs")),
+    Client(name="promptfoo", command=_promptfoo),
     Client(name="autoforge-js", command=_autoforge_js),
 )
 
@@ -104,13 +110,15 @@ def _options() -> argparse.Namespace:
 def _run(client: Client, site: Site, *, record: bool) -> tuple[str, int, float]:
     """Return the outcome, how many checks passed, and the seconds that it took."""
     print(f"{client.name}:", flush=True)
-    recorder = Recorder(site.url, {"Administrator": site.admin_key, "Viewer": site.viewer_key})
+    keys = {"Administrator": site.admin_key, "Viewer": site.viewer_key}
+    recorder = Recorder(site.url, keys)
+    models = FakeModels()
     started = time.monotonic()
     try:
         done = subprocess.run(  # noqa: S603 (our own programs)
             client.command(),
             cwd=ROOT,
-            env=_environment(site, recorder.url),
+            env=_environment(site, recorder.url) | {"MODELS_URL": models.url},
             stdout=subprocess.PIPE,
             text=True,
             timeout=SECONDS,
@@ -118,6 +126,7 @@ def _run(client: Client, site: Site, *, record: bool) -> tuple[str, int, float]:
         )
     finally:
         recorder.close()
+        models.close()
     print(done.stdout, end="", flush=True)
     seconds = time.monotonic() - started
     checks = sum(line.strip().startswith("ok ") for line in done.stdout.splitlines())
@@ -126,7 +135,9 @@ def _run(client: Client, site: Site, *, record: bool) -> tuple[str, int, float]:
     if done.returncode != 0:
         return "FAILED", checks, seconds
     if record and recorder.exchanges:
-        _record(client.name, recorder, site)
+        write_recording(
+            client.name, recorder.exchanges, models_url=models.url, secrets=keys.values()
+        )
     return "passed", checks, seconds
 
 
@@ -146,15 +157,6 @@ def _environment(site: Site, url: str) -> dict[str, str]:
         "PYTHONPATH": str(source),
         "PYTHONUNBUFFERED": "1",
     }
-
-
-def _record(name: str, recorder: Recorder, site: Site) -> None:
-    text = json.dumps(recorder.exchanges, ensure_ascii=False, indent=1)
-    for key in (site.admin_key, site.viewer_key):
-        if key in text:
-            raise RuntimeError(f"{name}: a key would be written down")
-    RECORDINGS.mkdir(parents=True, exist_ok=True)
-    (RECORDINGS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
