@@ -9,7 +9,7 @@ import pytest
 from django.db.models import QuerySet
 
 from core.events.models import WebhookDelivery
-from evaluations.models import Evaluation, Run, RunCase, TestCase, TestResult
+from evaluations.models import CallRecord, Evaluation, Run, RunCase, TestCase, TestResult
 from prompts.models import Prompt, PromptTemplate, PromptVersion
 
 pytestmark = pytest.mark.django_db
@@ -101,6 +101,22 @@ PLANS: dict[str, tuple[QuerySet, str]] = {
     "webhook log of an endpoint": (
         WebhookDelivery.objects.filter(endpoint_id=KEY).order_by("-created_at", "-pk"),
         "idx_webhook_endpoint",
+    ),
+    "record list": (
+        CallRecord.objects.order_by("-asked_at", "-pk")[:ADMIN_PAGE],
+        "idx_call_records_asked_at",
+    ),
+    "records of a model": (
+        CallRecord.objects.filter(model="m").order_by("-asked_at", "-pk")[:ADMIN_PAGE],
+        "idx_call_records_model",
+    ),
+    "records of a prompt": (
+        CallRecord.objects.filter(prompt_name="p").order_by("-asked_at", "-pk")[:ADMIN_PAGE],
+        "idx_call_records_prompt",
+    ),
+    "records that are too old": (
+        CallRecord.objects.filter(source="trace", received_at__lt=NOON).order_by("received_at"),
+        "idx_call_records_received",
     ),
     "results of an evaluation": (
         TestResult.objects.filter(evaluation_id=KEY).order_by(),

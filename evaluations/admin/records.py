@@ -93,7 +93,6 @@ class CallRecordAdmin(BaseAdmin):
         "shown_input",
         "shown_output",
         "shown_tokens",
-        "shown_cost",
         "shown_latency",
     )
     actions = (MakeCases(),)
@@ -176,14 +175,10 @@ class CallRecordAdmin(BaseAdmin):
         return format_html("{} {}", error, first_line(obj.answered or obj.error))
 
     @display(description=_("tokens"))
-    def shown_tokens(self, obj: CallRecord) -> str:
-        """Return the tokens of the prompt and of the answer."""
-        return _write_tokens(obj)
-
-    @display(description=_("cost"), ordering="cost_usd")
-    def shown_cost(self, obj: CallRecord) -> str:
-        """Return what the call cost."""
-        return _write_cost(obj)
+    def shown_tokens(self, obj: CallRecord) -> SafeString | str:
+        """Return the tokens of the prompt and of the answer, and what they cost."""
+        cost = "" if obj.cost_usd is None else _write_cost(obj)
+        return named(_write_tokens(obj), cost)
 
     @display(description=_("latency"))
     def shown_latency(self, obj: CallRecord) -> str:
