@@ -13,12 +13,23 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pyte
 def records(settings):
     settings.GATEWAY_RECORDS_DAYS = 30
     prompt_services.create_prompt(title="support/reply", name="support/reply", content="Be kind.")
-    keep(source="gateway", prompt_name="support/reply", prompt_number=1, input_tokens=1200,
-         output_tokens=35, parameters={"temperature": 0.2}, variables={"customer": "Aiko"})  # fmt: skip
+    keep(
+        source="gateway",
+        prompt_name="support/reply",
+        prompt_number=1,
+        input_tokens=1200,
+        output_tokens=35,
+        parameters={"temperature": 0.2},
+        variables={"customer": "Aiko"},
+    )
     keep(output="Hel", error="the stream ended before the whole answer had come")
-    keep(messages=[{"role": "user", "content": "x" * 3000}], output="荷物は明日届きます。\n" * 20,
-         model="anthropic/claude-sonnet-with-a-rather-long-name", trace_id="a" * 32,
-         metadata={"session": "s1", "tags": ["a", "b"]})  # fmt: skip
+    keep(
+        messages=[{"role": "user", "content": "x" * 3000}],
+        output="荷物は明日届きます。\n" * 20,
+        model="anthropic/claude-sonnet-with-a-rather-long-name",
+        trace_id="a" * 32,
+        metadata={"session": "s1", "tags": ["a", "b"]},
+    )
 
 
 def test_from_the_list_to_a_test_case(owner, records, open_browser):
