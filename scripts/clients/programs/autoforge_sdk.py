@@ -45,6 +45,22 @@ def versions_labels_and_differences() -> None:
 
 
 @check
+def a_run_is_estimated_started_and_waited_for() -> None:
+    suite = client.request("POST", "suites", json={"name": "Questions"}).json()
+    case = {"name": "one", "assertions": [{"type": "contains", "value": "Hello"}]}
+    case["variables"] = {"name": "愛子"}
+    client.request("POST", f"suites/{suite['id']}/cases", json=case)
+    choice = {"suite_id": suite["id"], "prompts": ["support/返信"], "models": ["echo"]}
+    assert client.estimate_run(**choice).estimate.calls == 1
+    run = client.wait_for_run(client.start_run(**choice).id, timeout=60)
+    assert (run.status, run.progress.passed) == ("completed", 1)
+    assert client.get_run(run.id, run) is run
+    [result] = client.list_results(run.id, state="pass")
+    assert (result.case, result.output) == ("one", "Hello 愛子")
+    assert client.cancel_run(run.id).status == "completed"  # one that has ended stays
+
+
+@check
 def refusals() -> None:
     for key, error in ((os.environ["VIEWER_KEY"], Forbidden), ("af_wrong", AuthenticationError)):
         try:

@@ -52,7 +52,7 @@ class AsyncAutoForge(Connection):
         self._tasks.add(task)  # else it may be collected before it ends
         task.add_done_callback(self._tasks.discard)
 
-    request = Connection.write
+    request = Connection.ask
 
     async def get_prompt(
         self, name: str, label: str = DEFAULT, version: int | None = None, fallback: Fallback = None
@@ -86,9 +86,7 @@ class AsyncAutoForge(Connection):
         """Return a prompt with values inserted by the server."""
         which = {"label": label} if version is None else {"version": version}
         body = {"variables": variables or {}, **which}
-        return read(
-            models.Rendered, await self._ask("POST", prompt_path(name, "render"), json=body)
-        )
+        return read(models.Rendered, await self.ask("POST", prompt_path(name, "render"), json=body))
 
     def list_prompts(self, /, **filters: str | int) -> AsyncIterator[models.PromptSummary]:
         """Give prompts by name; filters are `search`, `status`, `tag`, `label` and `folder`."""
@@ -101,17 +99,17 @@ class AsyncAutoForge(Connection):
     async def diff(self, name: str, before: int, after: int) -> models.Diff:
         """Return what changed between two versions."""
         params = {"before": before, "after": after}
-        return read(models.Diff, await self._ask("GET", prompt_path(name, "diff"), params=params))
+        return read(models.Diff, await self.ask("GET", prompt_path(name, "diff"), params=params))
 
     async def create_prompt(self, /, name: str, content: Content, **fields: Any) -> Prompt:
         """Create a prompt with its version 1; the fields are those of `POST /api/v1/prompts`."""
         body = {"name": name, "content": content, **fields}
-        return read(Prompt, await self.write("POST", "prompts", json=body))
+        return read(Prompt, await self.ask("POST", "prompts", json=body))
 
     async def edit_prompt(self, name: str, /, *, if_match: str, **fields: Any) -> Prompt:
         """Change a prompt that is as it was read (its `etag`); a new wording is a new version."""
         headers, path = {"If-Match": if_match}, prompt_path(name)
-        return read(Prompt, await self.write("PATCH", path, json=fields, headers=headers))
+        return read(Prompt, await self.ask("PATCH", path, json=fields, headers=headers))
 
     def list_labels(self, name: str) -> AsyncIterator[models.LabelItem]:
         """Give the labels of a prompt."""
@@ -123,30 +121,30 @@ class AsyncAutoForge(Connection):
         """Let a label stand at a version; a gate that refuses is a Conflict with `verdicts`."""
         body = {"version": version, "reason": reason, "override": override}
         path = prompt_path(name, "labels", label)
-        return read(models.LabelItem, await self.write("PUT", path, json=body))
+        return read(models.LabelItem, await self.ask("PUT", path, json=body))
 
     async def roll_back_label(self, name: str, label: str, reason: str = "") -> models.LabelItem:
         """Let a label stand where it stood before."""
         path = prompt_path(name, "labels", label, "roll-back")
-        return read(models.LabelItem, await self.write("POST", path, json={"reason": reason}))
+        return read(models.LabelItem, await self.ask("POST", path, json={"reason": reason}))
 
     async def me(self) -> models.Caller:
         """Return who the key is."""
-        return read(models.Caller, await self._ask("GET", "me"))
+        return read(models.Caller, await self.ask("GET", "me"))
 
     async def estimate_run(self, /, **fields: Any) -> models.RunPreview:
         """Return what a run would take; the fields are those of `start_run`."""
-        return read(models.RunPreview, await self._ask("POST", "runs/estimate", json=fields))
+        return read(models.RunPreview, await self.ask("POST", "runs/estimate", json=fields))
 
     async def start_run(self, /, *, idempotency_key: str = "", **fields: Any) -> Run:
         """Start a run, once for a key; the fields are those of `POST /api/v1/runs`."""
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
-        return read(Run, await self._ask("POST", "runs", json=fields, headers=headers))
+        return read(Run, await self.ask("POST", "runs", json=fields, headers=headers))
 
     async def get_run(self, run_id: str, known: Run | None = None) -> Run:
         """Return a run; the known one itself if nothing has changed since it was read."""
         headers = {"If-None-Match": known.etag} if known is not None else {}
-        response = await self._ask("GET", f"runs/{run_id}", headers=headers)
+        response = await self.ask("GET", f"runs/{run_id}", headers=headers)
         return read(Run, response) if known is None or response.content else known
 
     async def wait_for_run(
@@ -177,7 +175,7 @@ class AsyncAutoForge(Connection):
 
     async def cancel_run(self, run_id: str) -> Run:
         """Ask a run to stop; what it has found stays."""
-        return read(Run, await self._ask("POST", f"runs/{run_id}/cancel"))
+        return read(Run, await self.ask("POST", f"runs/{run_id}/cancel"))
 
     def list_results(self, run_id: str, /, **filters: str | int) -> AsyncIterator[models.Result]:
         """Give the answers of a run; filters are `state`, `column_id` and `search`."""
@@ -219,8 +217,6 @@ def _iterate(
 class AutoForge(Connection):
     """AutoForge's API, for programs without asyncio; its threads may share one."""
 
-    _make_http, _make_lock, _pause = httpx.Client, threading.Lock, staticmethod(time.sleep)
-
     def __enter__(self) -> Self:
         return self
 
@@ -233,7 +229,7 @@ class AutoForge(Connection):
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         threading.Thread(target=_finish, args=(work,), name="autoforge", daemon=True).start()
 
-    request = _run(Connection.write)
+    request = _run(Connection.ask)
     get_prompt = _run(AsyncAutoForge.get_prompt)
     render = _run(AsyncAutoForge.render)
     list_prompts = _iterate(AsyncAutoForge.list_prompts)

@@ -7,12 +7,13 @@ import os
 import random
 import re
 import tempfile
+import threading
 import time
 import uuid
 from collections.abc import AsyncIterator
 from inspect import isawaitable
 from pathlib import Path
-from typing import Any, Final, Generic, TypeVar, cast
+from typing import Any, Final, Generic, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -22,8 +23,9 @@ from autoforge_client import errors
 from autoforge_client.models import Prompt
 
 S = TypeVar("S", bound=Struct)
+GOOD: Final = frozenset({*range(200, 300), 304})
 RETRIED: Final = frozenset({0, 429, 502, 503, 504})  # 0: nobody answered
-FIRST_WAIT: Final = 0.5  # seconds; each further one is twice as long
+FIRST_WAIT: Final = 0.25  # seconds, doubled before each wait
 LONGEST_WAIT: Final = 30.0
 RETRY_SECONDS: Final = 5.0  # after a failed refresh: a server that comes back is not overrun
 NEVER_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
@@ -49,12 +51,11 @@ class Slot:
         self.prompt: Prompt | None = None
         digest = hashlib.sha256(repr((origin, name, which)).encode()).hexdigest()
         self.file = Path(folder, f"{digest}.json") if folder else None
-        try:
-            self.prompt = json.decode(self.file.read_bytes(), type=Prompt) if self.file else None
-        except FileNotFoundError:
-            pass
-        except (OSError, ValueError) as error:
-            log.warning("A file of the prompt cache cannot be read: %s", type(error).__name__)
+        if self.file is not None and self.file.is_file():
+            try:
+                self.prompt = json.decode(self.file.read_bytes(), type=Prompt)
+            except (OSError, ValueError) as error:
+                log.warning("A file of the prompt cache cannot be read: %s", type(error).__name__)
 
     def store(self, prompt: Prompt | None) -> None:
         """Keep what the server answered; None: there is no such prompt."""
@@ -75,9 +76,9 @@ class Slot:
 class Connection:
     """A server, and the prompts that it answered."""
 
-    _make_http: Any  # of httpx
-    _make_lock: Any
-    _pause: Any
+    _make_http: Any = httpx.Client
+    _make_lock: Any = threading.Lock
+    _pause: Any = staticmethod(time.sleep)
 
     def __init__(
         self,
@@ -111,52 +112,43 @@ class Connection:
         self._changes = 0  # that this client made
         self._tasks: set[Any] = set()
 
-    async def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """Send a request, several times if that is safe and may help; return its good answer."""
+    async def ask(self, method: str, path: str, /, **options: Any) -> httpx.Response:
+        """Send any request below /api/v1, with httpx's options; return its good answer, or 304.
+
+        It is sent again where that may help, and where nothing can happen twice.
+        """
         http = self._http_of(os.getpid())
         if method == "POST":  # the server does it once, however often it is sent
             key = {"Idempotency-Key": uuid.uuid4().hex}
             options["headers"] = {**key, **options.get("headers", {})}
         attempt = 0
         while True:
+            attempt += 1
+            if http.is_closed:
+                raise errors.ConnectionFailed("The client is closed.", code="client.closed")
             try:
                 outcome = await settle(http.request(method, path, **options))
-                if outcome.is_success or outcome.status_code == httpx.codes.NOT_MODIFIED:
-                    return cast("httpx.Response", outcome)
             except httpx.RequestError as failure:
                 outcome = failure
-            except RuntimeError:
-                if not http.is_closed:
-                    raise
-                raise errors.ConnectionFailed(
-                    "The client is closed.", code="client.closed"
-                ) from None
+            finally:  # it may have been done, also after a failure
+                self._changes += method != "GET" and not path.endswith("/render")
+            if isinstance(outcome, httpx.Response) and outcome.status_code in GOOD:
+                return outcome
             error = _as_error(outcome)
-            # After 429, and without a connection, nothing was done yet, whatever the request is.
-            is_safe = (
-                method in {"GET", "POST"} or error.status == 429 or type(outcome) in NEVER_SENT
-            )
+            # After 429, or without a connection, nothing was done yet, whatever the method is.
+            is_untouched = error.status == 429 or isinstance(outcome, NEVER_SENT)
+            may_help = error.status in RETRIED and (is_untouched or method in {"GET", "POST"})
             longest = min(LONGEST_WAIT, FIRST_WAIT * 2**attempt)
             wait = error.retry_after or random.uniform(longest / 2, longest)  # noqa: S311
-            attempt += 1
-            is_last = attempt >= self._attempts or wait > LONGEST_WAIT
-            if is_last or not is_safe or error.status not in RETRIED:
+            if not may_help or wait > LONGEST_WAIT or attempt == self._attempts:
                 raise error
             await settle(self._pause(wait))
-
-    async def write(self, method: str, path: str, /, **options: Any) -> httpx.Response:
-        """Send any request below /api/v1, with httpx's options; return its good answer, or 304."""
-        try:
-            return await self._ask(method, path, **options)
-        finally:
-            if method != "GET":  # it may have been done, also after a failure
-                self._changes += 1
 
     async def _walk(self, kind: type[S], path: str, **params: str | int) -> AsyncIterator[S]:
         """Give the items of a list, page by page."""
         cursor: str | int | None = params.get("cursor", "")
         while cursor is not None:
-            response = await self._ask("GET", path, params={**params, "cursor": cursor})
+            response = await self.ask("GET", path, params={**params, "cursor": cursor})
             page = read(_Page[kind], response)  # type: ignore[valid-type]  # known when it runs
             for item in page.items:
                 yield item
@@ -168,7 +160,7 @@ class Connection:
             new = Slot(self.base_url, name, which, self._folder)
             slot = self._slots.setdefault((name, which), new)
             if len(self._slots) > self._most:
-                del self._slots[next(iter(self._slots))]
+                self._slots.pop(next(iter(self._slots)), None)
         return slot
 
     async def _refresh(self, slot: Slot) -> None:
@@ -187,7 +179,7 @@ class Connection:
         headers = {"If-None-Match": known.etag} if known is not None else {}
         slot.error = None
         try:
-            response = await self._ask("GET", slot.url, params=slot.params, headers=headers)
+            response = await self.ask("GET", slot.url, params=slot.params, headers=headers)
             if known is None or response.status_code != httpx.codes.NOT_MODIFIED:
                 slot.store(read(Prompt, response))
         except errors.AutoForgeError as error:

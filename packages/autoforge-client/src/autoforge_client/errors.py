@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
 
-import msgspec
+from msgspec import Meta, Struct
 
 __all__ = [
     "AuthenticationError", "AutoForgeError", "CompileError", "Conflict", "ConnectionFailed",
@@ -12,7 +12,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class FieldError(msgspec.Struct, frozen=True):
+class FieldError(Struct, frozen=True):
     """One thing that is wrong with what was sent, and where; line and column count from 1."""
 
     detail: str
@@ -22,10 +22,10 @@ class FieldError(msgspec.Struct, frozen=True):
     column: int = 0
 
 
-class Problem(msgspec.Struct):
-    """A refusal of the server (RFC 9457)."""
+class Problem(Struct):
+    """A refusal (RFC 9457); that of another server is of another type."""
 
-    type: Annotated[str, msgspec.Meta(pattern="^tag:autoforge,")]  # another server has another
+    type: Annotated[str, Meta(pattern="^tag:autoforge,")]
     detail: str
     code: str
     errors: list[FieldError] = []
@@ -45,16 +45,15 @@ class AutoForgeError(Exception):
         self.retry_after: float | None = None  # seconds that the server asks to wait
 
 
-class TemporaryError(AutoForgeError):
-    """The same call may work later."""
-
-    is_temporary = True
-
-
 # A table, one line for each.
 # fmt: off
+class TemporaryError(AutoForgeError):
+    """The same call may work later."""
+    is_temporary = True
 class ConnectionFailed(TemporaryError): """Nobody answered, or not in time."""
 class InvalidAnswer(TemporaryError): """Who answered was no AutoForge: a proxy, half an answer."""
+class LimitReached(TemporaryError): """429: the key sends more requests than it may."""
+class Unavailable(TemporaryError): """5xx: the server has a bad day."""
 class CompileError(AutoForgeError): """Only the server can fill this prompt, or values are wrong."""
 class RunNotEnded(AutoForgeError): """A run takes longer than was to be waited; it goes on."""
 class InvalidRequest(AutoForgeError): """400, 422 and others: what was sent is wrong."""
@@ -62,12 +61,8 @@ class AuthenticationError(AutoForgeError): """401: the key is missing, wrong, ex
 class Forbidden(AutoForgeError): """403: the key's role may not do this."""
 class NotFound(AutoForgeError): """404: there is no such prompt, version, label or run."""
 class Conflict(AutoForgeError): """409, 412, 428: it has changed meanwhile, or a gate refuses."""
-class LimitReached(TemporaryError): """429: the key sends more requests than it may."""
-class Unavailable(TemporaryError): """5xx: the server has a bad day."""
-# fmt: on
 
-
-KINDS: Final[dict[int, type[AutoForgeError]]] = {
+KINDS: Final[Mapping[int, type[AutoForgeError]]] = {
     401: AuthenticationError, 403: Forbidden, 404: NotFound, 409: Conflict, 412: Conflict,
     428: Conflict, 429: LimitReached,
-}  # fmt: skip
+}

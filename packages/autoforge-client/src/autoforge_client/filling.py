@@ -4,28 +4,40 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from autoforge_client.errors import AutoForgeError, CompileError
+from autoforge_client.errors import CompileError
 
 TAG: Final = re.compile(r"(\\{0,2})\{\{(?:([^{}]*)\}\})?")
 EMPTY: Final[Mapping[str, object]] = {"text": "", "number": 0, "boolean": False}
+ONLY: Final = (
+    "Use render(): only texts, whole numbers and booleans are filled in here, by {{ name }}."
+)
 
 
 def fill(prompt: Any, values: Mapping[str, object]) -> Any:
     """Return the text or the messages of a `Prompt` with the values inserted."""
     if prompt.includes or prompt.syntax == "jinja":
-        raise _needs_server("it includes other prompts, or has logic")
+        raise CompileError(ONLY, code="client.needs-render")
     texts = {variable["name"]: _as_text(variable, values) for variable in prompt.variables}
-    unknown = sorted(values.keys() - texts.keys())
+    unknown = ", ".join(sorted(values.keys() - texts.keys()))
     if unknown:
-        raise CompileError(f"Unknown variables: {', '.join(unknown)}.", code="client.unknown")
+        raise CompileError(f"Unknown variables: {unknown}.", code="client.unknown")
+
+    def insert(tag: re.Match[str]) -> str:
+        # As in Handlebars: \{{ is two braces, \\{{ a backslash before a variable.
+        if tag[1] == "\\":
+            return tag[0][1:]
+        name = (tag[2] or "").strip()
+        if name not in texts:
+            raise CompileError(ONLY, code="client.needs-render")
+        return tag[1][1:] + texts[name]
+
     messages = []
     for message in prompt.messages:
-        text = message.get("content")
-        if "role" not in message or not isinstance(text, str):
-            raise _needs_server("it has placeholders or messages of several parts")
-        if prompt.syntax == "mustache":
-            text = TAG.sub(lambda tag: _insert(tag, texts), text)
-        messages.append({"role": message["role"], "content": text})
+        text, role = message.get("content"), message.get("role")
+        if role is None or not isinstance(text, str):
+            raise CompileError(ONLY, code="client.needs-render")
+        text = text if prompt.syntax == "plain" else TAG.sub(insert, text)
+        messages.append({"role": role, "content": text})
     return messages[0]["content"] if isinstance(prompt.content, str) else messages
 
 
@@ -34,7 +46,7 @@ def _as_text(variable: Mapping[str, Any], values: Mapping[str, object]) -> str:
     name, kind, default = variable["name"], variable.get("type") or "text", variable.get("default")
     value = values.get(name)
     if kind not in EMPTY or isinstance(value, float):
-        raise _needs_server(f"the variable {name} is a {kind}, or has a fraction")
+        raise CompileError(ONLY, code="client.needs-render")
     if value is None and variable.get("required", default is None):
         raise CompileError(f"The variable {name} has no value.", code="client.missing")
     if value is None:
@@ -42,17 +54,3 @@ def _as_text(variable: Mapping[str, Any], values: Mapping[str, object]) -> str:
     if type(value) is not type(EMPTY[kind]):
         raise CompileError(f"The variable {name} must be a {kind}.", code="client.wrong-type")
     return str(value).lower() if kind == "boolean" else str(value)
-
-
-def _insert(tag: re.Match[str], texts: Mapping[str, str]) -> str:
-    # As in Handlebars: \{{ is two braces, \\{{ a backslash before a variable.
-    if tag[1] == "\\":
-        return tag[0][1:]
-    name = (tag[2] or "").strip()
-    if name not in texts:
-        raise _needs_server(f"it holds {tag[0]}")
-    return tag[1][1:] + texts[name]
-
-
-def _needs_server(why: str) -> AutoForgeError:
-    return CompileError(f"Use render(): {why}.", code="client.needs-render")
