@@ -341,10 +341,10 @@ SENTENCES: Final = register(
             "the body is larger than %(mebibytes)s MiB, decompressed; send less at once"
         ),
         "otlp.too-many-objects": gettext_noop(
-            "the body has more than %(most)s lists and objects; send less at once"
+            "the body has more than %(most)s objects; send less at once"
         ),
         "otlp.too-many-spans": gettext_noop(
-            "the body has more than %(most)s spans; send less at once"
+            "the body has more than %(most)s spans, groups and fields; send less at once"
         ),
         "parts.file-address": gettext_noop(
             "OpenAI's chat API takes files only as data (data:application/pdf;base64,…), not by "

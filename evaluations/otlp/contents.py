@@ -26,6 +26,7 @@ __all__ = [
 
 LONGEST_NAME: Final = 200  # characters of what stands for an image or a file
 MOST_CALLS: Final = 100
+MOST_VALUES: Final = 200_000  # of a text's JSON, about; one of more is not longer kept either
 DATA_URL: Final = "data:"
 # Types of parts by their family. OpenTelemetry: text, tool_call, tool_call_response, reasoning,
 # blob, uri, file. OpenAI: text, input_text, output_text, image_url, refusal. Anthropic: tool_use,
@@ -181,7 +182,7 @@ def read_json(value: Value) -> Value:
 
 def read_any_json(value: Value) -> Value:
     """Return the JSON that a text holds, also a number or a text in quotes; else the value."""
-    if not isinstance(value, str):
+    if not isinstance(value, str) or sum(map(value.count, "[{,")) > MOST_VALUES:
         return value
     try:
         read: Value = msgspec.json.decode(value)

@@ -8,19 +8,17 @@ says nothing, and what is not known is passed over.
 
 import re
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from msgspec import Struct
 
 from evaluations.otlp.spans import (
-    LARGEST_SPAN,
     MOST_ATTRIBUTES,
     MOST_DEPTH,
     MOST_EVENTS,
     MOST_ITEMS,
     MOST_SPANS,
-    MOST_SPANS_COUNTED,
     Decoded,
     Event,
     MalformedError,
@@ -31,16 +29,17 @@ from evaluations.otlp.spans import (
 
 __all__ = ["decode"]
 
-MOST_BRACES: Final = 1_000_000  # that open, in a body: each may become an object
+MOST_OBJECTS: Final = 1_000_000  # of a body; braces in texts count too
 LARGEST_INT: Final = 2**63
 LARGEST_TIME: Final = 2**64
 STATUS_ERROR: Final = 2
 WHOLE: Final = re.compile(r"-?[0-9]{1,20}")
-# A backslash with what it stands before: a pair of surrogates, half of one, or anything else.
-ESCAPE: Final = re.compile(
-    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-    rb"|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
-    re.DOTALL,
+MOST_HALVES: Final = 10_000  # that are mended
+# Half of a pair of surrogates, behind an even number of backslashes: those are of the text.
+HALF: Final = re.compile(
+    rb"(?<!\\)((?:\\\\){0,100})\\u[dD](?:"
+    rb"[89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
+    rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD])[c-fC-F][0-9a-fA-F]{2})"
 )
 
 Number = int | float | str | None
@@ -94,7 +93,7 @@ class _Span(_Form):
 
 
 class _Scope(_Form):
-    spans: list[msgspec.Raw] | None = None
+    spans: list[_Span] | None = None
 
 
 class _Resource(_Form):
@@ -110,8 +109,7 @@ class _Request(_Form):
     resource_spans: list[_Group] | None = None
 
 
-REQUEST: Final = msgspec.json.Decoder(_Request)
-SPAN: Final = msgspec.json.Decoder(_Span)
+DECODER: Final = msgspec.json.Decoder(_Request)
 
 
 def decode(body: bytes) -> Decoded:
@@ -121,38 +119,33 @@ def decode(body: bytes) -> Decoded:
         MalformedError: the body is no ExportTraceServiceRequest.
         TooManySpansError: there are so many spans that they are not even counted.
     """
-    if body.count(b"{") + body.count(b"[") > MOST_BRACES:
-        raise TooManySpansError("otlp.too-many-objects", most=MOST_BRACES)
+    # What is decoded has a type: objects alone can be many, and each begins with a brace.
+    if body.count(b"{") > MOST_OBJECTS:
+        raise TooManySpansError("otlp.too-many-objects", most=MOST_OBJECTS)
     spans: list[Span] = []
-    count = too_large = 0
-    for raw, resource in _list_spans(body):
-        count += 1
-        if count > MOST_SPANS:
-            continue
-        content = bytes(raw)
-        if len(content) > LARGEST_SPAN:
-            too_large += 1
+    too_many = 0
+    for span, resource in _list_spans(_decode(body)):
+        if len(spans) < MOST_SPANS:
+            spans.append(_as_span(span, resource))
         else:
-            spans.append(_as_span(_decode(SPAN, content), resource))
-    if count > MOST_SPANS_COUNTED:
-        raise TooManySpansError("otlp.too-many-spans", most=MOST_SPANS_COUNTED)
-    return Decoded(spans=spans, too_many=max(0, count - MOST_SPANS), too_large=too_large)
+            too_many += 1
+    return Decoded(spans=spans, too_many=too_many)
 
 
-def _list_spans(body: bytes) -> Iterator[tuple[msgspec.Raw, dict[str, Value]]]:
-    """Yield each span as it is written, with the attributes of who sent it."""
-    for group in _decode(REQUEST, body).resource_spans or ():
+def _list_spans(request: _Request) -> Iterator[tuple[_Span, dict[str, Value]]]:
+    """Yield each span with the attributes of who sent it."""
+    for group in request.resource_spans or ():
         resource: dict[str, Value] = {}
         if group.resource is not None:
             resource = _Reader().read_attributes(group.resource.attributes)
         for scope in group.scope_spans or ():
-            for raw in scope.spans or ():
-                yield raw, resource
+            for span in scope.spans or ():
+                yield span, resource
 
 
-def _decode(decoder: "msgspec.json.Decoder[Any]", content: bytes) -> Any:
+def _decode(body: bytes) -> _Request:
     try:
-        return decoder.decode(content)
+        return DECODER.decode(body)
     except msgspec.ValidationError as error:
         raise MalformedError("otlp.field", what=str(error)) from None
     except UnicodeDecodeError:
@@ -160,15 +153,11 @@ def _decode(decoder: "msgspec.json.Decoder[Any]", content: bytes) -> Any:
     except RecursionError:
         raise MalformedError("otlp.too-deep") from None
     except msgspec.DecodeError:
-        mended = ESCAPE.sub(_replace_half, content)
-    if mended == content:
+        # JavaScript writes a text that was cut within a character so: the rest of it is good.
+        mended, count = HALF.subn(rb"\1\\ufffd", body, count=MOST_HALVES)
+    if count in (0, MOST_HALVES):
         raise MalformedError("otlp.not-json")
-    return _decode(decoder, mended)
-
-
-def _replace_half(match: "re.Match[bytes]") -> bytes:
-    # JavaScript writes a text that was cut within a character so: the rest of it is good.
-    return rb"\ufffd" if match["half"] else match[0]
+    return _decode(mended)
 
 
 def _as_span(span: _Span, resource: dict[str, Value]) -> Span:

@@ -23,7 +23,6 @@ from evaluations.otlp.spans import (
     MOST_EVENTS,
     MOST_ITEMS,
     MOST_SPANS,
-    MOST_SPANS_COUNTED,
     Decoded,
     Event,
     MalformedError,
@@ -34,6 +33,8 @@ from evaluations.otlp.spans import (
 
 __all__ = ["decode"]
 
+MOST_FIELDS: Final = 200_000  # above spans: the spans themselves, and all that is beside them
+LARGEST_RESOURCE: Final = 1024 * 1024  # bytes; a larger one is passed over
 # Wire types: how long a field is.
 VARINT: Final = 0
 FIXED64: Final = 1
@@ -59,15 +60,16 @@ def decode(body: bytes) -> Decoded:
 
 
 class _Reader:
+    """Reads one request, and counts what is in it."""
+
     def __init__(self) -> None:
         self._spans: list[Span] = []
-        self._count = 0
+        self._fields = 0
         self._too_many = 0
         self._too_large = 0
 
     def read(self, body: bytes) -> Decoded:
-        whole = memoryview(body)
-        for number, group in _walk(whole):
+        for number, group in self._walk(memoryview(body)):
             if number == RESOURCE_SPANS:
                 self._read_group(group)
         return Decoded(spans=self._spans, too_many=self._too_many, too_large=self._too_large)
@@ -75,30 +77,51 @@ class _Reader:
     def _read_group(self, group: memoryview) -> None:
         # The resource may stand behind its spans: the order of fields is free.
         resource: dict[str, Value] = {}
-        for number, field in _walk(group):
-            if number == RESOURCE:
+        scopes = []
+        for number, content in self._walk(group):
+            if number == SCOPE_SPANS:
+                scopes.append(content)
+            elif number == RESOURCE and len(content) <= LARGEST_RESOURCE:
                 message = Resource()
-                _parse(message, field)
+                _parse(message, content)
                 resource |= _read_attributes(message.attributes, _Budget())
-        for number, scope in _walk(group):
-            if number != SCOPE_SPANS:
-                continue
-            for inner, span in _walk(scope):
-                if inner == SPANS:
+        for scope in scopes:
+            for number, span in self._walk(scope):
+                if number == SPANS:
                     self._read_span(span, resource)
 
     def _read_span(self, content: memoryview, resource: dict[str, Value]) -> None:
-        self._count += 1
-        if self._count > MOST_SPANS_COUNTED:
-            raise TooManySpansError("otlp.too-many-spans", most=MOST_SPANS_COUNTED)
-        if self._count > MOST_SPANS:
-            self._too_many += 1
-        elif len(content) > LARGEST_SPAN:
+        if len(content) > LARGEST_SPAN:
             self._too_large += 1
+        elif len(self._spans) == MOST_SPANS:
+            self._too_many += 1
         else:
             message = Message()
             _parse(message, content)
             self._spans.append(_as_span(message, resource))
+
+    def _walk(self, content: memoryview) -> Iterator[tuple[int, memoryview]]:
+        """Yield the fields of a message that have a length: number and content.
+
+        Raises:
+            MalformedError: this is no message.
+            TooManySpansError: there are more fields than are read.
+        """
+        at = 0
+        while at < len(content):
+            self._fields += 1
+            if self._fields > MOST_FIELDS:
+                raise TooManySpansError("otlp.too-many-spans", most=MOST_FIELDS)
+            tag, at = _read_varint(content, at)
+            number, kind = tag >> 3, tag & 7
+            if number == 0:
+                raise MalformedError("otlp.not-protobuf")
+            at, length = _measure(content, at, kind)
+            if at + length > len(content):
+                raise MalformedError("otlp.cut-off")
+            if kind == BYTES:
+                yield number, content[at : at + length]
+            at += length
 
 
 def _as_span(message: Message, resource: dict[str, Value]) -> Span:
@@ -176,33 +199,18 @@ def _parse(message: Any, content: memoryview) -> None:
         raise MalformedError("otlp.not-protobuf") from None
 
 
-def _walk(content: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """Yield the fields of a message that have a length: number and content.
-
-    Raises:
-        MalformedError: this is no message.
-    """
-    at = 0
-    end = len(content)
-    while at < end:
-        tag, at = _read_varint(content, at)
-        number, kind = tag >> 3, tag & 7
-        if number == 0:
-            raise MalformedError("otlp.not-protobuf")
-        if kind == BYTES:
-            length, at = _read_varint(content, at)
-            if length > end - at:
-                raise MalformedError("otlp.cut-off")
-            yield number, content[at : at + length]
-            at += length
-        elif kind == VARINT:
-            _number, at = _read_varint(content, at)
-        elif kind in FIXED_BYTES:
-            at += FIXED_BYTES[kind]
-        else:  # groups are of protobuf's second version: no field of OTLP was ever one
-            raise MalformedError("otlp.not-protobuf")
-    if at != end:
-        raise MalformedError("otlp.cut-off")
+def _measure(content: memoryview, at: int, kind: int) -> tuple[int, int]:
+    """Return where the content of a field begins, and how long it is."""
+    if kind == BYTES:
+        length, at = _read_varint(content, at)
+        return at, length
+    if kind == VARINT:
+        _number, at = _read_varint(content, at)
+        return at, 0
+    if kind in FIXED_BYTES:
+        return at, FIXED_BYTES[kind]
+    # Groups are of protobuf's second version: no field of OTLP was ever one.
+    raise MalformedError("otlp.not-protobuf")
 
 
 def _read_varint(content: memoryview, at: int) -> tuple[int, int]:

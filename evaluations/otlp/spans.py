@@ -18,7 +18,6 @@ __all__ = [
     "MOST_EVENTS",
     "MOST_ITEMS",
     "MOST_SPANS",
-    "MOST_SPANS_COUNTED",
     "Decoded",
     "Event",
     "MalformedError",
@@ -30,8 +29,7 @@ __all__ = [
 ]
 
 MOST_SPANS: Final = 10_000  # that are read; a collector sends 8,192 at once
-MOST_SPANS_COUNTED: Final = 100_000  # beyond, the request is refused instead of being counted
-LARGEST_SPAN: Final = 4 * 1024 * 1024  # bytes
+LARGEST_SPAN: Final = 4 * 1024 * 1024  # bytes, in protobuf
 MOST_ATTRIBUTES: Final = 2000  # of a span: some write one for each part of each message
 MOST_EVENTS: Final = 1000  # of a span
 MOST_ITEMS: Final = 10_000  # of a span's lists and objects, all together

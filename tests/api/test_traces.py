@@ -191,26 +191,26 @@ def test_many_spans_cost_as_many_queries_as_a_few(send):
 
 
 def test_what_a_limit_cuts_is_told(send, monkeypatch):
-    monkeypatch.setattr("evaluations.otlp.json_form.MOST_SPANS", 4)
-    monkeypatch.setattr("evaluations.otlp.json_form.LARGEST_SPAN", 1000)
-    spans = [
-        span(1),
-        span(2, name="x" * 1000),
-        span(3, traceId="0" * 32),
-        span(4, spanId="xyz"),
-        span(5),
-        span(6),
-    ]
-    answer = send(in_json(*spans))
+    monkeypatch.setattr("evaluations.otlp.json_form.MOST_SPANS", 3)
+    ids = [{}, {"traceId": "0" * 32}, {"spanId": "xyz"}, {}, {}]
+    answer = send(in_json(*(span(number, **fields) for number, fields in enumerate(ids, 1))))
     assert answer.status_code == 200
     partial = answer.json()["partialSuccess"]
-    assert partial["rejectedSpans"] == "5"
+    assert partial["rejectedSpans"] == "4"
     assert partial["errorMessage"] == (
         "2 spans beyond the first 10000 were not read; "
-        "1 spans are larger than 4 MiB and were not read; "
         "2 spans have no traceId of 32 or no spanId of 16 hexadecimal digits"
     )
     assert CallRecord.objects.get().span_id == f"{1:016x}"
+
+
+def test_a_span_that_is_too_large_is_told(send, monkeypatch):
+    monkeypatch.setattr("evaluations.otlp.protobuf.LARGEST_SPAN", 1000)
+    answer = send(in_protobuf(span(1, name="x" * 1000), span(2)), PROTOBUF)
+    partial = ExportTraceServiceResponse.FromString(answer.content).partial_success
+    assert partial.rejected_spans == 1
+    assert partial.error_message == "1 spans are larger than 4 MiB and were not read"
+    assert CallRecord.objects.get().span_id == f"{2:016x}"
 
 
 def test_a_partial_success_in_protobuf(send):
@@ -237,6 +237,11 @@ def test_other_spans_need_no_ids(send):
         ({"encoding": "gzip"}, 400, 3, "the body is cut off, or not compressed with gzip"),
         (
             {"body": gzip.compress(b"{}" * 1000)[:-9], "encoding": "gzip"},
+            *(400, 3, "the body is cut off, or not compressed with gzip"),
+        ),
+        # Each part of gzip would cost a copy of what is behind it.
+        (
+            {"body": gzip.compress(b"") * 50_000, "encoding": "gzip"},
             *(400, 3, "the body is cut off, or not compressed with gzip"),
         ),
         ({"encoding": "br"}, 415, 3, "Content-Encoding must be one of: gzip, deflate, identity"),

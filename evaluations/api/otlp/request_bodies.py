@@ -25,6 +25,7 @@ WINDOWS: Final[Mapping[str, int]] = {
     "x-gzip": 16 + zlib.MAX_WBITS,
     "deflate": zlib.MAX_WBITS,
 }
+MOST_PARTS: Final = 100  # each costs a copy of what is behind it
 PLAIN: Final = ("", "identity")
 
 
@@ -78,12 +79,12 @@ def _read_pieces(request: HttpRequest) -> bytes:
 
 def _decompress(body: bytes, encoding: str) -> bytes:
     encoding = encoding.strip().lower()
-    if encoding in PLAIN:
+    if encoding in PLAIN or not body:
         return body
     if encoding not in WINDOWS:
         raise EncodingError("otlp.encoding", encodings="gzip, deflate, identity")
     opened = bytearray()
-    while body:  # gzip may have several parts behind each other
+    for _part in range(MOST_PARTS):  # gzip may have several behind each other
         stream = zlib.decompressobj(WINDOWS[encoding])
         try:
             # One byte more than allowed tells that there is more.
@@ -95,4 +96,6 @@ def _decompress(body: bytes, encoding: str) -> bytes:
         if not stream.eof:
             raise MalformedError("otlp.not-compressed", encoding=encoding)
         body = stream.unused_data
-    return bytes(opened)
+        if not body:
+            return bytes(opened)
+    raise MalformedError("otlp.not-compressed", encoding=encoding)

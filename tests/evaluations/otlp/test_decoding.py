@@ -3,6 +3,8 @@
 import base64
 import json
 import random
+import resource
+import time
 from functools import lru_cache
 from pathlib import Path
 
@@ -262,27 +264,77 @@ def test_spans_beyond_the_limit_are_counted(monkeypatch):
     assert ([span.name for span in decoded.spans], decoded.too_many) == (["0", "1", "2"], 2)
     spans = [{"name": str(number)} for number in range(5)]
     body = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}).encode()
-    assert decode(body, JSON).too_many == 2
+    decoded = decode(body, JSON)
+    assert ([span.name for span in decoded.spans], decoded.too_many) == (["0", "1", "2"], 2)
 
 
-@pytest.mark.parametrize("form", [PROTOBUF, JSON])
-def test_millions_of_empty_spans_are_refused(form):
-    if form == PROTOBUF:
-        body = field(1, field(2, b"\x12\x00" * 3_000_000))
-        sentence = "the body has more than 100000 spans; send less at once"
-    else:
-        body = b'{"resourceSpans":[{"scopeSpans":[{"spans":[' + b"{}," * 3_000_000 + b"{}]}]}]}"
-        sentence = "the body has more than 1000000 lists and objects; send less at once"
+def in_spans(content):
+    """Return a body in protobuf with these spans."""
+    return field(1, field(2, content))
+
+
+MILLION = 1_000_000
+FIELDS = "the body has more than 200000 spans, groups and fields; send less at once"
+OBJECTS = "the body has more than 1000000 objects; send less at once"
+
+
+@pytest.mark.parametrize(
+    ("make", "form", "sentence"),
+    [
+        (lambda: in_spans(b"\x12\x00" * MILLION), PROTOBUF, FIELDS),
+        (lambda: b"\x0a\x00" * MILLION, PROTOBUF, FIELDS),
+        (lambda: b"\x08\x01" * MILLION, PROTOBUF, FIELDS),
+        (lambda: b'{"resourceSpans":[' + b"{}," * MILLION + b"{}]}", JSON, OBJECTS),
+    ],
+    ids=["spans", "groups", "fields", "objects"],
+)
+def test_millions_of_small_things_are_refused_before_they_are_made(make, form, sentence):
+    # Objects for them would be seen: the library takes 150 bytes for each empty span.
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(TooManySpansError, match=sentence):
+        decode(make(), form)
+    kibibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert kibibytes < 64 * 1024
+
+
+@pytest.mark.parametrize(
+    ("body", "form"),
+    [
+        (b'{"resourceSpans":[{"scopeSpans":[{"spans":[' + b"1," * 1_000_000, JSON),
+        (b'{"resourceSpans": "' + b"\\" * 4_000_000 + b"\\ud800", JSON),
+        (b'{"resourceSpans": "' + b"\\ud800" * 1_000_000, JSON),
+    ],
+    ids=["numbers", "backslashes", "halves"],
+)
+def test_what_would_take_long_is_refused_soon(body, form):
+    started = time.process_time()
+    with pytest.raises(MalformedError):
         decode(body, form)
+    assert time.process_time() - started < 5
 
 
-def test_more_spans_than_are_counted_in_json(monkeypatch):
-    monkeypatch.setattr("evaluations.otlp.json_form.MOST_SPANS_COUNTED", 3)
-    spans = [{}] * 4
-    body = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}).encode()
-    with pytest.raises(TooManySpansError):
-        decode(body, JSON)
+def test_a_resource_that_is_too_large_is_passed_over():
+    large = b"\x0a\x00" * 1_000_000
+    body = field(1, field(1, large) + field(2, field(2, b"")))
+    [span] = decode(body, PROTOBUF).spans
+    assert span.resource == {}
+
+
+def test_a_resource_may_follow_its_spans():
+    service = KeyValue(key="service.name", value=AnyValue(string_value="shop"))
+    sender = field(1, service.SerializeToString())
+    body = field(1, field(2, field(2, b"")) + field(1, sender))
+    [span] = decode(body, PROTOBUF).spans
+    assert span.resource == {"service.name": "shop"}
+
+
+def test_json_of_a_text_with_too_many_values_stays_a_text():
+    text = "[" + "[]," * 100_000 + "[]]"
+    attribute = KeyValue(key="gen_ai.input.messages", value=AnyValue(string_value=text))
+    [record] = read_generations(
+        decode(request(SpanMessage(attributes=[attribute])), PROTOBUF).spans, now=NOW
+    )
+    assert record.messages == [{"role": "user", "content": text}]
 
 
 def field(number, content):
@@ -304,7 +356,6 @@ def test_a_span_that_is_too_large_costs_itself_alone():
     body = request(SpanMessage(name="large", attributes=[attribute]), SpanMessage(name="small"))
     decoded = decode(body, PROTOBUF)
     assert ([span.name for span in decoded.spans], decoded.too_large) == (["small"], 1)
-    assert decode(in_json(name=large), JSON).too_large == 1
 
 
 @pytest.mark.parametrize("form", [PROTOBUF, JSON])
