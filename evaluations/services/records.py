@@ -67,6 +67,8 @@ def keep_records(*, records: Sequence[NewRecord], caller: str) -> int:
         records: the calls.
         caller: name of the API key or person that tells of them.
     """
+    if not records:
+        return 0
     kept = [keep(record) for record in records]
     versions = _find_versions(kept)
     rows = [_build_row(one, versions, caller) for one in kept]

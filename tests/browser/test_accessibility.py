@@ -15,6 +15,7 @@ from core.events.services.outbox import send_test_event
 from evaluations.models import Run, TestCase, TestResult, TestSuite
 from prompts import services
 from prompts.models import Prompt, PromptTemplate, PromptVersion
+from tests.support.records import keep
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.once]
 
@@ -141,6 +142,7 @@ def test_every_page_is_whole_and_axe_finds_nothing_serious(owner, open_browser):
     made = create_endpoint(name="team", url="https://127.0.0.1:9/", event_types=["label.moved"])
     send_test_event(endpoint=made.endpoint, wake=False)
     edit_endpoint(endpoint_id=made.endpoint.pk, enabled=False)
+    keep(messages=[{"role": "user", "content": "line\n" * 300}], error="cut", metadata={"a": [1]})
     view = open_browser()
     view.go("/admin/")
     faults = violations(view.page, "login")
