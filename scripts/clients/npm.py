@@ -38,6 +38,9 @@ def install() -> Path:
 
 
 def build(folder: Path) -> None:
-    """Compile our client, with its types checked."""
+    """Compile our client, with its types checked; programs import it by its name."""
     compiler = folder / "node_modules" / ".bin" / "tsc"
     subprocess.run([str(compiler), "-p", OURS], cwd=folder, check=True)  # noqa: S603 (as above)
+    link = folder / "node_modules" / "autoforge-client"
+    if not link.is_symlink():
+        link.symlink_to(folder / OURS)

@@ -60,8 +60,8 @@ export class AutoForge {
 
   /** A prompt with values inserted by the server: every syntax, includes, histories. */
   render(name: string, variables: Record<string, unknown> = {}, which: types.Which = {}) {
-    const sent = { body: { variables, ...which }, repeatable: true };
-    return this.#json<types.Rendered>("POST", pathOf(name, "render"), "messages", sent);
+    const body = { variables, ...which };
+    return this.#json<types.Rendered>("POST", pathOf(name, "render"), "messages", { body });
   }
 
   /** All prompts by name; filters are search, status, tag, label and folder. */
@@ -82,8 +82,8 @@ export class AutoForge {
 
   /** Create a prompt with its version 1. */
   createPrompt(name: string, content: types.Content, fields: Record<string, unknown> = {}) {
-    const sent = { body: { name, content, ...fields }, headers: once() };
-    return this.#json<types.Prompt>("POST", "prompts", "content", sent);
+    const body = { name, content, ...fields };
+    return this.#json<types.Prompt>("POST", "prompts", "content", { body });
   }
 
   /** Change a prompt that is as it was read: `ifMatch` is the `etag` of its label `latest`. */
@@ -105,8 +105,8 @@ export class AutoForge {
 
   /** Let a label stand where it stood before. */
   rollBackLabel(name: string, label: string, reason = "") {
-    const sent = { body: { reason }, headers: once() };
-    return this.#json<types.LabelItem>("POST", pathOf(name, "labels", label, "roll-back"), "version", sent);
+    const path = pathOf(name, "labels", label, "roll-back");
+    return this.#json<types.LabelItem>("POST", path, "version", { body: { reason } });
   }
 
   /** Who the key is. */
@@ -116,13 +116,13 @@ export class AutoForge {
 
   /** What a run would take; nothing is saved. */
   estimateRun(choice: types.RunChoice) {
-    const sent = { body: choice, repeatable: true };
-    return this.#json<types.RunEstimate>("POST", "runs/estimate", "estimate", sent);
+    return this.#json<types.RunEstimate>("POST", "runs/estimate", "estimate", { body: choice });
   }
 
   /** Start a run in the background; the same key twice starts one run. */
   startRun(choice: types.RunChoice, idempotencyKey?: string) {
-    return this.#json<types.Run>("POST", "runs", "progress", { body: choice, headers: once(idempotencyKey) });
+    const headers: Record<string, string> = idempotencyKey ? { "Idempotency-Key": idempotencyKey } : {};
+    return this.#json<types.Run>("POST", "runs", "progress", { body: choice, headers });
   }
 
   /** A run; with one that was read before, it is only asked whether that has changed. */
@@ -153,7 +153,7 @@ export class AutoForge {
 
   /** Let a run stop; what is stored stays, and so does a run that has ended. */
   cancelRun(id: string) {
-    return this.#json<types.Run>("POST", `runs/${id}/cancel`, "progress", { repeatable: true });
+    return this.#json<types.Run>("POST", `runs/${id}/cancel`, "progress");
   }
 
   /** The answers of a run in the order of its cases; filters are state, column_id and search. */
@@ -178,9 +178,4 @@ function pathOf(name: string, ...rest: string[]): string {
   if (isWrong) throw new TypeError(`no name of a prompt or a label: ${[name, ...rest].join(" ")}`);
   const path = rest.length ? ["prompts", ...parts, "-", ...rest] : ["prompts", ...parts];
   return path.map(encodeURIComponent).join("/");
-}
-
-/** Not of `randomUUID`, which pages without TLS do not have. */
-function once(key?: string): Record<string, string> {
-  return { "Idempotency-Key": key ?? crypto.getRandomValues(new Uint32Array(4)).join("-") };
 }

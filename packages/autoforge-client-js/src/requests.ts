@@ -22,8 +22,6 @@ export interface Sent extends Pick<Options, "timeout" | "attempts"> {
   /** Sent as JSON; strings and bytes as they are, with the Content-Type of `headers`. */
   body?: unknown;
   headers?: Record<string, string>;
-  /** Whether it does the same if it is sent twice, as a GET and what has an Idempotency-Key. */
-  repeatable?: boolean;
 }
 
 const RETRIED = [0, 429, 502, 503, 504];
@@ -33,7 +31,10 @@ export const sleep = (wait: number) => new Promise((resolve) => setTimeout(resol
 /** A browser has none. */
 const { process } = globalThis as { process?: { env: Record<string, string | undefined> } };
 
-/** Sends requests, again where that is safe and may help, and turns refusals into errors. */
+/**
+ * Sends requests, again where that may help and nothing can happen twice, and turns refusals into
+ * errors. A POST has an Idempotency-Key: the server does once what is sent several times with it.
+ */
 export class Requests {
   // The engine keeps what begins with # from `console.log` and `JSON.stringify`: no log holds the key.
   readonly #options: Options;
@@ -55,13 +56,16 @@ export class Requests {
 
   async ask(method: string, path: string, sent: Sent = {}): Promise<Response> {
     const attempts = sent.attempts ?? this.#options.attempts ?? 3;
-    const isRepeatable = sent.repeatable || method === "GET" || "Idempotency-Key" in (sent.headers ?? {});
+    const headers = { ...sent.headers };
+    // Not of `randomUUID`, which pages without TLS do not have.
+    if (method === "POST") headers["Idempotency-Key"] ??= crypto.getRandomValues(new Uint32Array(4)).join("-");
+    const isRepeatable = method === "GET" || "Idempotency-Key" in headers;
     const url = new URL(this.#root + path);
     if (!url.href.startsWith(new URL(this.#root).href)) throw new TypeError(`no path of the API: ${path}`);
     for (const [name, value] of Object.entries(sent.query ?? {})) url.searchParams.set(name, String(value));
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.#send(method, url, sent);
+        return await this.#send(method, url, { ...sent, headers });
       } catch (error) {
         const wait = findWait(error as AutoForgeError, attempt, isRepeatable);
         if (wait > LONGEST_WAIT || attempt >= attempts) throw error;
