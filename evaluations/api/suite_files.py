@@ -68,7 +68,7 @@ class ImportQuery(Struct, kw_only=True, forbid_unknown_fields=True):
     """Whether everything is checked and nothing saved."""
     mapping: list[str] = []
     """For plain tables: `expected=Answer`, `variables.question=Question`; may be repeated."""
-    assertion: Annotated[str, Meta(max_length=10_000)] = ""
+    assertion: Annotated[str, Meta(max_length=2000)] = ""
     """For plain tables: how answers are compared with the expected one, such as `exact`."""
 
 
