@@ -21,6 +21,7 @@ from core.api.problems import PROBLEM_JSON
 __all__ = ["build_document"]
 
 ROOT: Final = "/api/v1/"
+VALUES: Final = ("application/json", "application/yaml", "application/x-yaml", "text/yaml")
 BODILESS: Final = ("204", "304")
 TOO_LONG: Final = {"description": "The address is longer than the server reads: 8,190 bytes."}
 FIRST_PROBLEM: Final = "400"
@@ -71,8 +72,15 @@ def _correct_answers(responses: dict[str, Any]) -> None:
 def _add_file(spec: dict[str, Any]) -> None:
     types = spec.pop(FILE_TYPES, [])
     if types:
-        content = {name: {"schema": {"type": "string", "format": "binary"}} for name in types}
+        content = {name: {"schema": _schema_of_file(name)} for name in types}
         spec["requestBody"] = {"required": True, "description": "The file.", "content": content}
+
+
+def _schema_of_file(content_type: str) -> dict[str, Any]:
+    # JSON and YAML are any value; other formats are none to whoever reads the document.
+    if content_type in VALUES:
+        return {}
+    return {"type": "string", "format": "binary"}
 
 
 # --- Docstrings of members ------------------------------------------------------------------------
