@@ -72,7 +72,10 @@ class BodyLimitMiddleware(MiddlewareMixin):
             _discard(request, most_bytes)
         if is_api(request):
             sentence = Sentence("api.body-over-limit", limit=filesizeformat(limit))
-            return send_problem(make_problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, sentence))
+            problem = make_problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, sentence)
+            say = getattr(view, "say_problem", None)  # in the format of other clients
+            answer: HttpResponse = say(request, problem) if say else send_problem(problem)
+            return answer
         context = {
             "size": filesizeformat(size),
             "limit": filesizeformat(limit),

@@ -52,6 +52,8 @@ def foreign(
             say_allowance(request, response)
             return response
 
+        # For who refuses a request before the view has it: `autoforge.web.body_limits`.
+        vars(answer)["say_problem"] = lambda _request, problem: say(problem)
         return csrf_exempt(answer)
 
     return decorate

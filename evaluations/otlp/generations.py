@@ -62,7 +62,10 @@ PROMPT_NUMBER: Final[Names] = (
     "llm.prompt_template.version",
 )
 VERCEL_PROMPT: Final = "ai.telemetry.metadata.langfusePrompt"
-VARIABLES: Final = "llm.prompt_template.variables"
+VARIABLES: Final[Names] = (
+    "llm.prompt_template.variables",  # OpenInference's
+    *("langfuse.observation.metadata.variables", "ai.telemetry.metadata.variables"),
+)
 # JSON objects that hold several values, and what these are called there.
 USAGE_DETAILS: Final = "langfuse.observation.usage_details"
 # Names of attributes, and of members of the usage details.
@@ -110,6 +113,7 @@ SERVICE: Final[Mapping[str, Names]] = {
     "service": ("service.name",),
     "environment": ("deployment.environment.name", "deployment.environment"),
 }
+READ_ELSEWHERE: Final = frozenset({*VARIABLES, VERCEL_PROMPT})
 MOST_DETAILS: Final = 50  # entries of the metadata, and of the parameters
 LONGEST_DETAIL: Final = 300  # characters of one of them
 LONGEST_NUMBER: Final = 20  # digits of a version
@@ -155,7 +159,7 @@ def _read(span: Span, now: datetime) -> NewRecord:
         answered_at=max(asked_at, _as_moment(span.end_ns, asked_at)),
         parameters=_read_parameters(span.attributes),
         messages=read_messages(span),
-        variables=_read_object(span.attributes.get(VARIABLES)),
+        variables=_read_object(_find(span.attributes, VARIABLES)),
         output=read_output(span),
         input_tokens=tokens["input"],
         output_tokens=tokens["output"],
@@ -246,7 +250,7 @@ def _read_metadata(span: Span) -> dict[str, Value]:
     metadata |= _read_object(span.attributes.get("metadata"))
     for name, value in span.attributes.items():
         for prefix in METADATA_BELOW:
-            if name.startswith(prefix) and name != VERCEL_PROMPT:
+            if name.startswith(prefix) and name not in READ_ELSEWHERE:
                 # Langfuse's SDK writes each of its values as JSON, texts too.
                 read = read_any_json(value) if prefix == LANGFUSE_METADATA else value
                 metadata.setdefault(name.removeprefix(prefix), read)

@@ -553,3 +553,8 @@ def test_texts_are_sent_as_they_are(openai, models, prompt):
     pieces = [json.loads(event.removeprefix("data: ")) for event in events[:-2]]
     joined = "".join(piece["choices"][0]["delta"].get("content", "") for piece in pieces)
     assert joined == text
+
+
+def test_a_body_that_is_too_large_is_refused_in_openais_format(openai):
+    message = error(openai.send(b" " * (17 * 1024 * 1024)), 413, "api.body-over-limit")
+    assert "16.0" in message

@@ -9,6 +9,7 @@ import pytest
 from django.db import OperationalError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
@@ -140,6 +141,17 @@ def test_langfuses_clients_send_the_key_as_a_password(key):
 def test_a_request_without_spans_is_good(send):
     for body in (b"", in_protobuf()):
         assert send(gzip.compress(body), PROTOBUF, encoding="gzip").status_code == 200
+
+
+def test_calls_are_seen_in_the_admin(send, admin_client):
+    assert send(in_protobuf(span()), PROTOBUF).status_code == 200
+    row = CallRecord.objects.get()
+    address = reverse("admin:evaluations_callrecord_change", args=[row.pk])
+    records = admin_client.get(reverse("admin:evaluations_callrecord_changelist"))
+    assert address in records.content.decode()
+    page = admin_client.get(address).content.decode()
+    for text in ("question 1", "answer", "reply", TRACE):
+        assert text in page
 
 
 def test_what_is_sent_again_is_kept_once(send):
@@ -337,6 +349,15 @@ def test_a_bomb_is_refused_at_constant_memory(send, encoding):
         "the body is larger than 16 MiB, decompressed; send less at once",
     )
     assert peak < 64 * 1024 * 1024
+
+
+@pytest.mark.parametrize("content_type", [PROTOBUF, JSON])
+def test_a_body_that_is_too_large_is_refused_unread(send, content_type):
+    answer = send(b" " * (17 * 1024 * 1024), content_type)
+    assert answer.status_code == 413
+    assert answer.headers["Content-Type"] == content_type
+    code, message = read_status(answer)
+    assert (code, "16.0" in message) == (3, True)
 
 
 def test_browsers_of_listed_origins_may_send(client, settings):

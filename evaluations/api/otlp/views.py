@@ -13,7 +13,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from core.api.controllers import RETRY_SECONDS, caller_of
 from core.api.foreign import foreign
-from core.api.problems import make_problem, register_problem
+from core.api.problems import Problem, make_problem, register_problem
 from core.database.outages import find_outage
 from core.errors import ApplicationError, NotFoundError
 from core.sentences import Sentence
@@ -99,16 +99,25 @@ def traces(request: HttpRequest) -> HttpResponseBase:
     An error of the database that will pass is answered with 503: exporters keep what they have and
     send it again, while they drop what is answered with 4xx or 500.
     """
-    is_protobuf = _find_form(request) == PROTOBUF
+    receive = _as_protobuf if _find_form(request) == PROTOBUF else _as_json
     try:
-        return _as_protobuf(request) if is_protobuf else _as_json(request)
+        return receive(request)
     except DatabaseError as error:
         outage = find_outage(error)
         if outage is None:
             raise
     logger.error("The database cannot be used: %s", outage.sentence)
     problem = make_problem(HTTPStatus.SERVICE_UNAVAILABLE, Sentence("otlp.later"))
-    say = answers.say_as_protobuf if is_protobuf else answers.say_as_json
-    response = say(problem)
+    response = _say(request, problem)
     response.headers["Retry-After"] = str(RETRY_SECONDS)
     return response
+
+
+def _say(request: HttpRequest, problem: Problem) -> HttpResponse:
+    if _find_form(request) == PROTOBUF:
+        return answers.say_as_protobuf(problem)
+    return answers.say_as_json(problem)
+
+
+# For who refuses a request before the view has it.
+vars(traces)["say_problem"] = _say

@@ -477,6 +477,12 @@ def test_files_within_other_json_are_not_kept():
         ),
         ({"llm.prompt_template.variables": "[1]"}, "variables", {}),
         (
+            {"langfuse.observation.metadata.variables": '{"city": "Kyoto"}'},
+            "variables",
+            {"city": "Kyoto"},
+        ),
+        ({"ai.telemetry.metadata.variables": '{"city": "Kyoto"}'}, "metadata", {}),
+        (
             {
                 "gen_ai.request.model": "m",
                 "gen_ai.request.top_p": 0.5,
