@@ -339,3 +339,16 @@ def test_nothing_but_httpx_msgspec_and_python_is_imported():
             elif isinstance(node, ast.ImportFrom):
                 names.add(node.module.partition(".")[0])
     assert names - set(sys.stdlib_module_names) == {"autoforge_client", "httpx", "msgspec"}
+
+
+def test_the_package_stays_small():
+    """All lines count: blank ones, docstrings and comments too."""
+    assert sum(len(path.read_text(encoding="utf-8").splitlines()) for path in SOURCES) < 770
+
+
+def test_an_id_is_no_path(client):
+    for call in (client.get_run, client.cancel_run, client.wait_for_run):
+        with pytest.raises(ValueError, match="UUID"):
+            call("../me")
+    with pytest.raises(ValueError, match="UUID"):
+        list(client.list_results("../me"))

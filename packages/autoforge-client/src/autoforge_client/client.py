@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar
+from uuid import UUID
 
 import httpx
 
@@ -24,6 +25,7 @@ __all__ = ["AsyncAutoForge", "AutoForge"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Method = Callable[Concatenate[Any, P], T]
 Content = str | list[Message]
 Fallback = Prompt | Content | None
 Values = Mapping[str, Any] | None
@@ -144,7 +146,7 @@ class AsyncAutoForge(Connection):
     async def get_run(self, run_id: str, known: Run | None = None) -> Run:
         """Return a run; the known one itself if nothing has changed since it was read."""
         headers = {"If-None-Match": known.etag} if known is not None else {}
-        response = await self.ask("GET", f"runs/{run_id}", headers=headers)
+        response = await self.ask("GET", f"runs/{UUID(run_id)}", headers=headers)
         return read(Run, response) if known is None or response.content else known
 
     async def wait_for_run(
@@ -175,11 +177,11 @@ class AsyncAutoForge(Connection):
 
     async def cancel_run(self, run_id: str) -> Run:
         """Ask a run to stop; what it has found stays."""
-        return read(Run, await self.ask("POST", f"runs/{run_id}/cancel"))
+        return read(Run, await self.ask("POST", f"runs/{UUID(run_id)}/cancel"))
 
     def list_results(self, run_id: str, /, **filters: str | int) -> AsyncIterator[models.Result]:
         """Give the answers of a run; filters are `state`, `column_id` and `search`."""
-        return self._walk(models.Result, f"runs/{run_id}/results", **filters)
+        return self._walk(models.Result, f"runs/{UUID(run_id)}/results", **filters)
 
 
 def _finish(work: Awaitable[T]) -> T:
@@ -192,21 +194,17 @@ def _finish(work: Awaitable[T]) -> T:
     raise RuntimeError("a coroutine of AutoForge was suspended")
 
 
-def _run(
-    method: Callable[Concatenate[Any, P], Coroutine[Any, Any, T]],
-) -> Callable[Concatenate["AutoForge", P], T]:
+def _run(method: Method[P, Coroutine[Any, Any, T]]) -> Method[P, T]:
     @functools.wraps(method)
-    def call(self: "AutoForge", /, *args: P.args, **kwargs: P.kwargs) -> T:
+    def call(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return _finish(method(self, *args, **kwargs))
 
     return call
 
 
-def _iterate(
-    method: Callable[Concatenate[Any, P], AsyncIterator[T]],
-) -> Callable[Concatenate["AutoForge", P], Iterator[T]]:
+def _iterate(method: Method[P, AsyncIterator[T]]) -> Method[P, Iterator[T]]:
     @functools.wraps(method)
-    def iterate(self: "AutoForge", /, *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
+    def iterate(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
         items = method(self, *args, **kwargs)
         while (item := _finish(anext(items, None))) is not None:
             yield item
