@@ -213,7 +213,7 @@ class CallRecord(SerialModel):
         )
 
     def __str__(self) -> str:
-        return f"{self.model or self.name} {self.asked_at:%Y-%m-%d %H:%M:%S}"
+        return f"{self.model or self.name or self.provider} {self.asked_at:%Y-%m-%d %H:%M:%S}"
 
     @property
     def latency(self) -> timedelta:
