@@ -1,5 +1,6 @@
 """Records of calls that did not come from a run: kept for some days."""
 
+import logging
 import threading
 import time
 from collections.abc import Iterable, Sequence
@@ -8,7 +9,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
-from django.db import IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.utils import timezone
 
 from core.json import dump
@@ -18,6 +19,8 @@ from evaluations.services.store import insert_rows
 from prompts import interface as prompts
 
 __all__ = ["delete_old_records", "delete_records", "keep_records"]
+
+logger = logging.getLogger(__name__)
 
 ROWS_A_STATEMENT: Final = 500
 CLEANED_EVERY_SECONDS: Final = 3600.0
@@ -193,5 +196,8 @@ def _clean_sometimes() -> None:
         _next_cleaning[:] = [now + CLEANED_EVERY_SECONDS]
         if delete_old_records(limit=ROWS_A_STATEMENT) >= ROWS_A_STATEMENT:
             _next_cleaning[:] = [now + BUSY_SECONDS]
+    except DatabaseError:
+        # The new records are stored; the old ones can wait.
+        logger.warning("Old records could not be deleted", exc_info=True)
     finally:
         _cleaning.release()

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, connection
+from django.db import IntegrityError, OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -317,6 +317,23 @@ def test_where_no_worker_cleans_writing_does_once_an_hour(settings, monkeypatch)
         services._next_cleaning.clear()
         keep_one()
     assert CallRecord.objects.count() == 7
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_cannot_be_deleted_now_disturbs_no_new_record(settings, caplog):
+    settings.TRACES_KEPT_DAYS = 1
+    age(2)
+
+    def fail(execute, sql, params, many, context):
+        if sql.startswith("DELETE"):
+            raise OperationalError("disk I/O error")
+        return execute(sql, params, many, context)
+
+    services._next_cleaning.clear()
+    with connection.execute_wrapper(fail):
+        keep_one()
+    assert CallRecord.objects.count() == 2
+    assert [record.message for record in caplog.records] == ["Old records could not be deleted"]
 
 
 def test_records_are_deleted_by_their_keys(monkeypatch):
