@@ -1,6 +1,6 @@
-"""The HTTP API's speed: against a bare view of the same server, steady load, round trips.
+"""The HTTP API's speed: against a bare view of the same server, steady load, watchers, round trips.
 
-    make bench-api [ARGS="--only ratios,steady,remote,key --seconds 60"]
+    make bench-api [ARGS="--only ratios,steady,watchers,remote,key --seconds 60"]
 
 A gunicorn with one worker serves a fresh SQLite database. The bare view is `/health/live`, which
 passes the same middleware and asks nobody. The remote part runs on a real libSQL server behind a
@@ -24,13 +24,15 @@ from typing import Final
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
-PARTS: Final = ("ratios", "steady", "remote", "key")
+PARTS: Final = ("ratios", "steady", "watchers", "remote", "key")
 CLIENTS: Final = 4
 ROUNDS: Final = 8
 REQUESTS: Final = 100  # of each client in a round
 RATE: Final = 200  # requests per second, steady
 PROMPTS: Final = 60
 DELAY_SECONDS: Final = 0.01  # each way
+WATCHERS: Final = 200
+MOST_MEGABYTES: Final = 60  # that they may take together
 LIMITS: Final = {"cached": 0.70, "not modified": 0.80}
 
 
@@ -196,6 +198,59 @@ def measure_steady(server: Gunicorn, key: str, seconds: float) -> bool:
     return not errors and p99 <= 5 * p50 and after - before < 10
 
 
+def start_run() -> str:
+    """Have a run that waits for a worker; return its ID."""
+    from evaluations.services.choosing import RunChoice, choose_run
+    from evaluations.services.choosing import start_run as start
+    from evaluations.services.suites import create_case, create_suite
+
+    suite = create_suite(name="Bench")
+    create_case(suite_id=suite.pk, name="case", assertions=[{"type": "contains", "value": "x"}])
+    choice = RunChoice(suite_id=suite.pk, prompts=["bench/prompt-1"], models=["echo"])
+    return str(start(choose_run(choice)).pk)
+
+
+class Watcher:
+    """A client that watches a run."""
+
+    def __init__(self, port: int, key: str, path: str) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=30)
+        head = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {key}\r\n\r\n"
+        self._socket.sendall(head.encode())
+        read = b""
+        while b"event: progress" not in read:
+            part = self._socket.recv(65536)
+            if not part:
+                raise SystemExit(f"{path} answers {read[:200]!r}")
+            read += part
+
+    def close(self) -> None:
+        """Go away."""
+        self._socket.close()
+
+
+def measure_watchers(server: Gunicorn, key: str, run_id: str) -> bool:
+    """Print what watchers of a run take; return whether the limit is reached."""
+    path = f"/api/v1/runs/{run_id}/events"
+    caller = Caller(server.port, key)
+    for _ in range(20):  # warm
+        caller.get(f"/api/v1/runs/{run_id}", 200)
+    Watcher(server.port, key, path).close()
+    before = server.memory_mib()
+    watchers = [Watcher(server.port, key, path) for _ in range(WATCHERS)]
+    more = (server.memory_mib() - before) * 2**20 / 1e6
+    caller = Caller(server.port, key)  # the server closes connections that are idle
+    started = time.perf_counter()
+    for _ in range(20):
+        caller.get(f"/api/v1/runs/{run_id}", 200)
+    taken = (time.perf_counter() - started) / 20 * 1000
+    for watcher in watchers:
+        watcher.close()
+    print(f"\n{WATCHERS} watchers of a run take {more:.1f} MB more (limit {MOST_MEGABYTES})")
+    print(f"Meanwhile others are answered in {taken:.1f} ms")
+    return more <= MOST_MEGABYTES
+
+
 def measure_key() -> bool:
     """Print what the check of a known key takes; return whether the limit is reached."""
     key = make_content()
@@ -272,12 +327,15 @@ def serve(parts: list[str], seconds: float) -> bool:
         }
         os.environ.update(environment)
         key = make_content()
+        run_id = start_run()
         server = Gunicorn(folder, environment)
         try:
             if "ratios" in parts:
                 is_reached &= measure_ratios(server, key)
             if "steady" in parts:
                 is_reached &= measure_steady(server, key, seconds)
+            if "watchers" in parts:
+                is_reached &= measure_watchers(server, key, run_id)
         finally:
             server.stop()
     return is_reached
@@ -300,7 +358,7 @@ def main() -> int:
             is_reached &= run_part("key", DATABASE_URL=f"sqlite:///{Path(name) / 'key.db'}")
     if "remote" in parts:
         is_reached &= remote()
-    if {"ratios", "steady"} & set(parts):
+    if {"ratios", "steady", "watchers"} & set(parts):
         is_reached &= serve(parts, options.seconds)
     print("\nEvery limit is reached." if is_reached else "\nA limit is not reached.")
     return 0 if is_reached else 1
