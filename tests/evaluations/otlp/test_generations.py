@@ -323,6 +323,12 @@ def test_an_event_with_an_answer_is_a_sign_too():
             '[[["deep"]]]',
             id="what is no message at all",
         ),
+        pytest.param(
+            {"input.value": "[" * 100 + "]" * 100},
+            [{"role": "user", "content": "[" * 100 + "]" * 100}],
+            "",
+            id="JSON that is too deep stays a text",
+        ),
         pytest.param({"gen_ai.input.messages": "[]", "input.value": ""}, [], "", id="nothing"),
     ],
 )
