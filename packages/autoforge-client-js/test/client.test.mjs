@@ -1,5 +1,9 @@
-// Run by `make clients`, which starts a server: AUTOFORGE_URL, AUTOFORGE_API_KEY, VIEWER_KEY.
+// Run by `make clients`, which starts a server: AUTOFORGE_URL, AUTOFORGE_API_KEY, VIEWER_KEY; MANAGE
+// and MANAGE_ENVIRONMENT start another one on its database.
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:net";
 import { test } from "node:test";
 import * as library from "../dist/index.js";
 
@@ -227,4 +231,38 @@ test("who waits for a run outlasts a server that restarts, but not a run that is
   await assert.rejects(missing, library.NotFound);
   const away = new AutoForge({ baseUrl: "http://127.0.0.1:9" });
   await assert.rejects(away.waitForRun(id, { timeoutMs: 50 }), library.RunNotEnded);
+});
+
+/** Start a second server on the same database; return what stops it. */
+async function startServer(port) {
+  const [python] = JSON.parse(process.env.MANAGE);
+  const env = { ...JSON.parse(process.env.MANAGE_ENVIRONMENT), PORT: String(port) };
+  const server = spawn(python, ["-m", "gunicorn", "-c", "gunicorn.conf.py", "autoforge.wsgi"], { env });
+  const health = `http://127.0.0.1:${port}/api/public/health`;
+  await until(() => fetch(health).then((response) => response.ok, () => false));
+  return async () => {
+    server.kill("SIGQUIT"); // SIGTERM would wait for connections that are kept open
+    await once(server, "exit");
+  };
+}
+
+test("a real server is stopped and started again while a run is waited for", async () => {
+  const { id } = await connect().client.startRun(await prepareRun(connect().client));
+  const listener = createServer().listen(0, "127.0.0.1");
+  await once(listener, "listening");
+  const { port } = listener.address();
+  await new Promise((resolve) => listener.close(resolve));
+  const client = new AutoForge({ baseUrl: `http://127.0.0.1:${port}`, attempts: 1 });
+  const stop = await startServer(port);
+  const prompt = await client.getPrompt("js/返信");
+  await stop();
+  await assert.rejects(client.me(), library.ConnectionFailed);
+  assert.equal(await client.getPrompt("js/返信"), prompt, "the last answer");
+  const waiting = client.waitForRun(id, { timeoutMs: 120_000 });
+  const stopAgain = await startServer(port);
+  try {
+    assert.equal((await waiting).status, "completed");
+  } finally {
+    await stopAgain();
+  }
 });
