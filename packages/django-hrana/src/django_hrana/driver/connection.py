@@ -5,6 +5,8 @@ burst of statements is the stream kept, so that the server does not open the dat
 transaction keeps its stream from its first statement to its end, and each of its statements only
 runs if the transaction is still open, because the server may have ended it.
 
+What takes the write lock first waits for its turn among the connections of this process (`turns`).
+
 | a request fails          | read, outside | write, outside | in a transaction | COMMIT          |
 |--------------------------|---------------|----------------|------------------|-----------------|
 | before it was fully sent | Unreachable   | Unreachable    | TransactionLost  | TransactionLost |
@@ -40,6 +42,7 @@ from django_hrana.driver.statements import Kind, Statement
 from django_hrana.driver.stream import Stream, Token
 from django_hrana.driver.transaction import Transaction
 from django_hrana.driver.transport import TransportError
+from django_hrana.driver.turns import Turn
 from django_hrana.driver.values import Converter
 
 __all__ = ["DEFAULT_TIMEOUT_SECONDS", "MODES", "Connection", "connect"]
@@ -121,6 +124,7 @@ class Connection:
         self.closed = False
         self._foreign_keys = True
         self._stream = stream
+        self._turn = Turn(stream.home.endpoint, stream.home.timeout_seconds)
         self._begin = _begin(mode)
         self._autocommit = autocommit
         self._transaction: Transaction | None = None
@@ -159,14 +163,19 @@ class Connection:
             raise
         finally:
             self._transaction = None
+            self._turn.give_back()
 
     def rollback(self) -> None:
         """Roll the transaction back; without one, do nothing. Never fails."""
         self._check_open()
         transaction, self._transaction = self._transaction, None
         self._abandon_reading()
-        if transaction is not None:
+        if transaction is None:
+            return
+        try:
             self._stream.end()  # the server rolls back what is open on a stream that ends
+        finally:
+            self._turn.give_back()
 
     def close(self) -> None:
         """Roll back an open transaction and close the network connection."""
@@ -278,11 +287,15 @@ class Connection:
         self._check_open()
         self._read_ahead()
         transaction = self._current_transaction()
-        if transaction is None or not transaction.is_begun:
-            self._stream.drop_if_idle()
         if transaction is not None:
-            return self._run_in(transaction, statements, is_read=is_read)
-        return self._run_outside(statements, is_read=is_read)
+            with self._turn_in(transaction, is_read=is_read):
+                if not transaction.is_begun:
+                    self._stream.drop_if_idle()
+                return self._run_in(transaction, statements, is_read=is_read)
+        is_one_read = is_read and len(statements) == 1
+        with contextlib.nullcontext() if is_one_read else self._turn.taken():
+            self._stream.drop_if_idle()
+            return self._run_outside(statements, is_read=is_read)
 
     def arriving(self, statement: StatementRequest) -> ArrivingRows:
         """Run a statement that reads, and return its rows as they arrive.
@@ -292,24 +305,15 @@ class Connection:
         self._check_open()
         self._read_ahead()
         transaction = self._current_transaction()
-        prefix = self._prefix(transaction)
-        is_begun = transaction is not None and transaction.is_begun
+        if transaction is not None:
+            with self._turn_in(transaction, is_read=True):
+                return self._arriving_in(transaction, statement)
+        prefix = self._prefix(None)
         steps = [*map(StatementRequest, prefix), statement]
-        request = messages.batch(steps, is_begun=is_begun)
-        if transaction is None:
-            stream = self._stream.sibling()
-            lines = self._try(lambda: stream.lines(request), is_read=True)
-            return ArrivingRows(_ending(stream, lines), len(prefix), self.converters)
-
-        def arrive() -> ArrivingRows:
-            return ArrivingRows(self._stream.lines(request), len(prefix), self.converters)
-
-        try:
-            self._arriving = arrive() if is_begun else self._with_room(arrive)
-        except FAILURES as error:
-            self._fail_in(transaction, error)
-        transaction.sent()
-        return self._arriving
+        request = messages.batch(steps, is_begun=False)
+        stream = self._stream.sibling()
+        lines = self._try(lambda: stream.lines(request), is_read=True)
+        return ArrivingRows(_ending(stream, lines), len(prefix), self.converters)
 
     # The state of the transaction
 
@@ -360,6 +364,35 @@ class Connection:
         return prefix
 
     # In a transaction
+
+    @contextlib.contextmanager
+    def _turn_in(self, transaction: Transaction, *, is_read: bool) -> Iterator[None]:
+        """Wait for a turn where the request takes the write lock; the transaction keeps it."""
+        if not is_read or (transaction.takes_lock and not transaction.is_begun):
+            self._turn.take()
+        try:
+            yield
+        finally:
+            if transaction.is_begun and transaction.lost is None:
+                self._turn.hold()
+            else:
+                self._turn.give_back()
+
+    def _arriving_in(self, transaction: Transaction, statement: StatementRequest) -> ArrivingRows:
+        prefix = self._prefix(transaction)
+        is_begun = transaction.is_begun
+        steps = [*map(StatementRequest, prefix), statement]
+        request = messages.batch(steps, is_begun=is_begun)
+
+        def arrive() -> ArrivingRows:
+            return ArrivingRows(self._stream.lines(request), len(prefix), self.converters)
+
+        try:
+            self._arriving = arrive() if is_begun else self._with_room(arrive)
+        except FAILURES as error:
+            self._fail_in(transaction, error)
+        transaction.sent()
+        return self._arriving
 
     def _run_in(
         self, transaction: Transaction, statements: Sequence[StatementRequest], *, is_read: bool

@@ -13,7 +13,7 @@ Warning:
             ├── Unreachable       no connection; nothing was sent
             ├── OutcomeUnknown    a write had no response: executed or not
             ├── TransactionLost   the server rolled the transaction back
-            ├── Busy              another connection wrote since this transaction read
+            ├── Busy              others write, or wrote since this transaction read
             ├── Overloaded        the server is overloaded; nothing was executed
             ├── AccessDenied      the token is missing, wrong, expired or read-only
             ├── DatabaseNotFound  the server has no database of this name
@@ -117,7 +117,10 @@ class TransactionLost(OperationalError):
 
 
 class Busy(OperationalError):
-    """Another connection wrote since this transaction began to read; repeat it from the start."""
+    """Another connection wrote since this transaction began to read, or keeps the write lock.
+
+    Nothing of the statement was executed; repeat the transaction from its start.
+    """
 
     retryable = True
 

@@ -32,6 +32,11 @@ class Transaction:
         self._ends_with_savepoints = ends_with_savepoints
 
     @property
+    def takes_lock(self) -> bool:
+        """Whether its BEGIN takes the write lock."""
+        return self.begin not in ("BEGIN", "BEGIN DEFERRED")
+
+    @property
     def is_over(self) -> bool:
         """Whether releasing its outermost savepoint has ended it."""
         return self._ends_with_savepoints and not self._savepoints

@@ -1,0 +1,164 @@
+"""Turns of the connections of this process that want the write lock of one database.
+
+A libSQL server lets writers wait in a queue of its own. One that has waited there for longer than a
+transaction may keep the lock (5 s), while the server moves its log into the database, is refused
+and stays in the queue all the same. Is its stream closed by then, the server gives the lock to
+nobody, and each write waits until the server is started again. So only as many of this process ask
+the server at once as keep the lock in use: one that has it, and one that waits for it. The others
+wait here, in the order in which they came.
+
+A turn is not the lock. Nobody loses a transaction by it: one that keeps the lock for so long that
+the server may take it away no longer counts, and neither does one whose connection was forgotten.
+
+No network here, no SQL.
+"""
+
+import contextlib
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from typing import Final
+
+from django_hrana.driver.endpoint import Endpoint
+from django_hrana.driver.errors import Busy
+
+__all__ = ["Turn"]
+
+# With one, the lock would be free for a round trip between two transactions.
+AT_ONCE: Final = 2
+# As long as the server leaves the lock with a transaction that others wait for.
+LOCK_SECONDS: Final = 5.0
+# How long the next in line sleeps before it looks whether a turn counts for less than it did: that
+# somebody begins its five seconds is told to nobody, for it would cost each write a wake-up.
+LOOK_SECONDS: Final = 0.5
+
+
+class Line:
+    """Who has a turn on one database, and who waits for one."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._ends: dict[Turn, float] = {}
+        """Those that have a turn, and until when it counts, in seconds of `time.monotonic`."""
+        self._waiting: deque[threading.Event] = deque()
+
+    def take(self, turn: "Turn", seconds: float) -> bool:
+        """Wait at most `seconds` for a turn, and take it; return whether there was one."""
+        deadline = time.monotonic() + seconds
+        with self._lock:
+            if not self._waiting and self._admit(turn, seconds):
+                return True
+            called = threading.Event()
+            self._waiting.append(called)
+        try:
+            return self._wait(turn, called, seconds, deadline)
+        finally:  # also after Ctrl-C
+            with self._lock:
+                self._waiting.remove(called)
+                self._call()
+
+    def extend(self, turn: "Turn", seconds: float) -> None:
+        """Let a turn count for `seconds` from now on, if there is one."""
+        with self._lock:
+            if turn in self._ends:
+                self._ends[turn] = time.monotonic() + seconds
+
+    def give_back(self, turn: "Turn") -> None:
+        """End a turn, if there is one."""
+        with self._lock:
+            if self._ends.pop(turn, None) is not None:
+                self._call()
+
+    def _wait(self, turn: "Turn", called: threading.Event, seconds: float, deadline: float) -> bool:
+        while True:
+            with self._lock:
+                now = time.monotonic()
+                is_next = self._waiting[0] is called
+                if is_next and self._admit(turn, seconds):
+                    return True
+                if now >= deadline:
+                    return False
+                wake = deadline
+                if is_next:
+                    wake = min(deadline, now + LOOK_SECONDS, *self._ends.values())
+                called.clear()
+            called.wait(wake - now)
+
+    def _admit(self, turn: "Turn", seconds: float) -> bool:
+        """Give a turn if there is one; from one that no longer counts, if need be."""
+        now = time.monotonic()
+        if len(self._ends) >= AT_ONCE:
+            oldest = min(self._ends, key=self._ends.__getitem__)
+            if self._ends[oldest] > now:
+                return False
+            del self._ends[oldest]
+        self._ends[turn] = now + seconds
+        return True
+
+    def _call(self) -> None:
+        """Wake the next in line."""
+        if self._waiting:
+            self._waiting[0].set()
+
+
+LINES: Final[dict[str, Line]] = {}  # by database
+# A child would wait for threads that only the parent has.
+os.register_at_fork(after_in_child=LINES.clear)
+
+
+class Turn:
+    """The turn of one connection; it has none at first."""
+
+    def __init__(self, endpoint: Endpoint, timeout_seconds: float) -> None:
+        # Each database of a server has a lock of its own, and the header names it.
+        self._key = f"{endpoint} {endpoint.header}"
+        self._endpoint = endpoint
+        self._timeout_seconds = timeout_seconds
+        self._pid = 0
+        """The process that has it, 0 for none: after a fork, it is the parent's."""
+        self._is_held = False
+
+    def take(self) -> None:
+        """Wait for the turn, unless it is there; `hold` and `give_back` say how it goes on.
+
+        Raises:
+            Busy: it did not come within the connection's timeout; nothing was sent.
+        """
+        if self._pid == os.getpid():
+            return
+        # The request that it is for can take as long as the timeout, once more.
+        if not self._line.take(self, self._timeout_seconds):
+            raise Busy(
+                f"{self._endpoint} is busy: other connections of this process were writing for "
+                f"{self._timeout_seconds:g} s; run it again"
+            )
+        self._pid = os.getpid()
+        self._is_held = False
+
+    def hold(self) -> None:
+        """Keep it for a transaction that is open, from the first time on: so counts the server."""
+        if self._pid == os.getpid() and not self._is_held:
+            self._is_held = True
+            self._line.extend(self, LOCK_SECONDS)
+
+    def give_back(self) -> None:
+        """End it; without one, do nothing."""
+        has_turn = self._pid == os.getpid()
+        self._pid = 0
+        if has_turn:
+            self._line.give_back(self)
+
+    @contextlib.contextmanager
+    def taken(self) -> Iterator[None]:
+        """Take it for one request."""
+        self.take()
+        try:
+            yield
+        finally:
+            self.give_back()
+
+    @property
+    def _line(self) -> Line:
+        return LINES.setdefault(self._key, Line())
