@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import urllib.request
 from contextlib import closing
 from pathlib import Path
@@ -126,8 +127,10 @@ def test_a_collector_that_is_away_is_told_of_in_one_sentence(fake, database):
     with closing(FakeCollector()) as gone:
         url = gone.url
     variables = database | {"OTEL_EXPORTER_OTLP_ENDPOINT": url}
+    started = time.monotonic()
     done = run_process(RUN.format(url=fake.url, count=300), variables)
-    assert done.stderr.count("Traces cannot be sent to the collector") == 1
+    minutes = (time.monotonic() - started) // 60  # it is told once in each
+    assert 1 <= done.stderr.count("Traces cannot be sent to the collector") <= 1 + minutes
 
 
 def test_workers_of_a_server_that_forks_send_theirs_and_what_is_left(
