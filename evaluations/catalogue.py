@@ -315,6 +315,7 @@ SENTENCES: Final = register(
         "option.timeout": gettext_noop("must be 0 or more seconds, not %(number)s"),
         "option.workers": gettext_noop("must be an integer from 1 to 1000"),
         "otlp.cut": gettext_noop("%(count)s spans beyond the first %(most)s were not read"),
+        "otlp.chunks": gettext_noop("the chunks of the body are malformed, or end early"),
         "otlp.cut-off": gettext_noop("the body is cut off: it is no OTLP request in protobuf"),
         "otlp.encoding": gettext_noop("Content-Encoding must be one of: %(encodings)s"),
         "otlp.field": gettext_noop("the body is no OTLP request: %(what)s"),

@@ -28,6 +28,8 @@ MOST_OF_VARIABLES: Final = 200_000
 MOST_OF_DETAILS: Final = 20_000
 """Characters of parameters, and of metadata, as JSON."""
 MOST_OF_ERROR: Final = 5_000
+MOST_SEARCHED: Final = 4 * MOST_OF_ERROR
+"""Characters of an error in which secrets are looked for: one may begin before the cut."""
 MOST_OF_LINE: Final = 255
 MOST_OF_PROVIDER: Final = 100
 DEEPEST: Final = 50
@@ -35,8 +37,8 @@ DEEPEST: Final = 50
 MOST_BITS: Final = 64
 """Of a whole number in JSON; a larger one is kept as a text."""
 MOST_TOKENS: Final = 2**31 - 1
-MOST_USD: Final = Decimal(10) ** 8
-"""The column has 8 digits before the point."""
+MOST_USD: Final = Decimal(10) ** 8 - 1
+"""The column has 8 digits before the point: nothing may be rounded up to a ninth."""
 MESSAGE_EXTRAS: Final = ("name", "tool_calls", "tool_call_id")
 TRACE_ID: Final = re.compile(r"[0-9a-f]{32}")
 SPAN_ID: Final = re.compile(r"[0-9a-f]{16}")
@@ -117,11 +119,11 @@ def keep(record: NewRecord) -> KeptRecord:
     variables, variables_cut = _keep_document(record.variables, MOST_OF_VARIABLES)
     parameters, parameters_cut = _keep_document(record.parameters, MOST_OF_DETAILS)
     metadata, metadata_cut = _keep_document(record.metadata, MOST_OF_DETAILS)
-    error = _storable(hide_secrets_in_text(record.error))
+    error = _storable(hide_secrets_in_text(record.error[:MOST_SEARCHED]))
     cuts = (
         *(name_cut, provider_cut, model_cut, prompt_cut),
         *(texts_cut, messages_cut, variables_cut, parameters_cut, metadata_cut),
-        len(error) > MOST_OF_ERROR,
+        len(record.error) > MOST_SEARCHED or len(error) > MOST_OF_ERROR,
     )
     kept = replace(
         record,
@@ -251,7 +253,7 @@ def _keep_count(value: int | None) -> int | None:
 
 
 def _keep_cost(value: Decimal | None) -> Decimal | None:
-    if value is None or not value.is_finite() or not 0 <= value < MOST_USD:
+    if value is None or not value.is_finite() or not 0 <= value <= MOST_USD:
         return None
     return value
 

@@ -49,6 +49,8 @@ def foreign(
                 if problem is None:
                     raise
                 response = _retry_later(say(problem))
+                if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+                    response.headers["Allow"] = ", ".join(methods)
             say_allowance(request, response)
             return response
 

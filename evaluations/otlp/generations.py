@@ -5,7 +5,6 @@ attributes (langfuse.*), OpenLLMetry (llm.*, gen_ai.prompt.N.*), OpenInference (
 Vercel's AI SDK (ai.*), and autoforge.tracing (autoforge.*).
 """
 
-import math
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -117,6 +116,7 @@ READ_ELSEWHERE: Final = frozenset({*VARIABLES, VERCEL_PROMPT})
 MOST_DETAILS: Final = 50  # entries of the metadata, and of the parameters
 LONGEST_DETAIL: Final = 300  # characters of one of them
 LONGEST_NUMBER: Final = 20  # digits of a version
+LARGEST_COST: Final = 10**12  # US dollars; also refuses what is infinite, or not a number
 
 
 def is_generation(span: Span) -> bool:
@@ -216,15 +216,25 @@ def _read_cost(attributes: Mapping[str, Value]) -> Decimal | None:
     if cost is None:
         details = _read_object(attributes.get(COST_DETAILS))
         cost = details.get("total")
-        if cost is None and details:
-            cost = math.fsum(filter(_is_number, details.values()))  # type: ignore[arg-type]
-    if not _is_number(cost):
+        if cost is None:
+            return _add_costs(details.values())
+    return _as_decimal(cost)
+
+
+def _add_costs(values: Iterable[Value]) -> Decimal | None:
+    """Return the sum of what is a number; None where nothing is."""
+    costs = [cost for cost in map(_as_decimal, values) if cost is not None]
+    return sum(costs, Decimal(0)) if costs else None
+
+
+def _as_decimal(value: Value) -> Decimal | None:
+    """Return a number that can be calculated with; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return Decimal(str(cost))
-
-
-def _is_number(value: Value) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    # An integer of JSON may have thousands of digits, and a float be infinite.
+    if not -LARGEST_COST < value < LARGEST_COST:
+        return None
+    return Decimal(str(value))
 
 
 def _read_error(span: Span) -> str:

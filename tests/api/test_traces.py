@@ -181,6 +181,20 @@ def test_a_body_in_pieces_is_read(send, key):
     answer = post(**{"wsgi.input": stream, "wsgi.input_terminated": True})
     assert answer.status_code == 413
 
+    class Broken(BytesIO):
+        def read(self, size=-1):
+            raise OSError("Invalid chunk size")  # gunicorn's errors of chunks are such ones
+
+    answer = post(**{"wsgi.input": Broken(), "wsgi.input_terminated": True})
+    assert answer.status_code == 400
+    assert read_status(answer) == (3, "the chunks of the body are malformed, or end early")
+
+
+@pytest.mark.parametrize("path", [PATH, LANGFUSE_PATH, "/v1/chat/completions"])
+def test_who_uses_another_method_is_told_which_there_are(send, path):
+    answer = send(b"", path=path, method="PUT")
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
+
 
 def count_queries(send, numbers):
     with CaptureQueriesContext(

@@ -200,6 +200,10 @@ KEPT: list[tuple[dict[str, Any], dict[str, Any], bool]] = [
      {"input_tokens": None, "output_tokens": None, "cost_usd": None}, False),
     ({"cost_usd": Decimal(-1)}, {"cost_usd": None}, False),
     ({"cost_usd": Decimal(10) ** 9}, {"cost_usd": None}, False),
+    # The column would round it up to nine digits, and then nobody could read the row.
+    ({"cost_usd": Decimal("99999999.99999999")}, {"cost_usd": None}, False),
+    ({"cost_usd": Decimal("99999998.999")}, {"cost_usd": Decimal("99999998.999")}, False),
+    ({"cost_usd": Decimal("1e-300")}, {"cost_usd": Decimal(0)}, False),
     ({"asked_at": datetime(2026, 1, 2)}, {"asked_at": datetime(2026, 1, 2, tzinfo=UTC)}, False),
     # What is too long
     ({"model": "m" * 256}, {"model": "m" * 255}, True),

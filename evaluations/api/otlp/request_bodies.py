@@ -71,7 +71,10 @@ def _read_pieces(request: HttpRequest) -> bytes:
         return b""
     if not request.META.get("wsgi.input_terminated"):
         raise LengthError("otlp.length")
-    body: bytes = request.META["wsgi.input"].read(LARGEST_BODY + 1)
+    try:
+        body: bytes = request.META["wsgi.input"].read(LARGEST_BODY + 1)
+    except OSError:  # the pieces are not what their lengths say, or end early
+        raise MalformedError("otlp.chunks") from None
     if len(body) > LARGEST_BODY:
         raise BodyTooLargeError("otlp.too-large", mebibytes=LARGEST_BODY // MEBIBYTE)
     return body

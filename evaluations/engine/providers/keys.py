@@ -32,8 +32,25 @@ SECRET_VALUE: Final = re.compile(
     r"|https?://\S*[?&](?:api[-_]?key|key|token|sig|secret)=\S+",
     re.IGNORECASE | re.DOTALL,
 )
-BEARER: Final = re.compile(r"\b(bearer)\s+\S{6,}", re.IGNORECASE)
-WORD: Final = re.compile(r"[^\s\"'`<>(){},;]+")  # as they stand in a sentence, or in JSON
+# In a sentence or in JSON; each repeats within bounds, or to the end: linear in the text.
+SCHEME: Final = re.compile(
+    r"\b(bearer|basic)\s{1,5}(?=\S{0,500}[0-9=])[^\s\"'`<>(){},;]{6,}|\b(bearer)\s{1,5}\S{6,}",
+    re.IGNORECASE,
+)
+USER: Final = re.compile(r"(?<=://)[^/?#\s@'\"]{1,500}@")
+PRIVATE_KEY: Final = re.compile(
+    r"-----begin [a-z ]{0,40}-----.*?(?:-----end [a-z ]{0,40}-----|\Z)", re.IGNORECASE | re.DOTALL
+)
+NAME: Final = re.compile(r"(?<![\w.-])([\w.-]{1,60})(\\{0,3}[\"'])?\s{0,5}([:=])\s{0,5}")
+VALUE: Final = re.compile(
+    r"\"(?:[^\"\\]|\\.)*\"?|'(?:[^'\\]|\\.)*'?|\\{1,3}\"[^\"\\]*(?:\\{1,3}\")?"
+    r"|(?:(?:bearer|basic)\s{1,5})?[^\s\"'<>(){},;&\\]+",
+    re.IGNORECASE | re.DOTALL,
+)
+WORD: Final = re.compile(r"[^\s\"'`<>(){}\[\],;:=&\\]+")
+ENDS_OF_SENTENCES: Final = ".!?"
+LONG: Final = 20  # characters of a value that is no word
+SIGNATURE: Final = "sig"
 
 
 def find_secret(value: object) -> str:
@@ -68,7 +85,7 @@ def _is_secret(value: object, *, named: bool) -> bool:
 
 
 def hide_secrets(value: object) -> Any:
-    """Return a value with asterisks where `find_secret` would find a secret.
+    """Return a value with asterisks where `find_secret` would find a secret, and within its texts.
 
     Args:
         value: settings, of no more levels than Python's stack holds.
@@ -84,13 +101,49 @@ def _hide_secrets(value: object, *, named: bool) -> Any:
         return hidden
     if isinstance(value, list | tuple):
         return [_hide_secrets(inner, named=named) for inner in value]
-    return HIDDEN if _is_secret(value, named=named) else value
+    if _is_secret(value, named=named):
+        return HIDDEN
+    return hide_secrets_in_text(value) if isinstance(value, str) else value
 
 
 def hide_secrets_in_text(text: str) -> str:
-    """Return a sentence with asterisks for each word that looks like a secret."""
-    text = BEARER.sub(rf"\1 {HIDDEN}", text)
-    return WORD.sub(lambda match: HIDDEN if SECRET_VALUE.fullmatch(match[0]) else match[0], text)
+    """Return a text with asterisks for what looks like a secret, or stands behind its name.
+
+    Examples:
+        >>> hide_secrets_in_text("Refused: api_key=abc, sk-0123456789.")
+        'Refused: api_key=****, ****.'
+    """
+    text = PRIVATE_KEY.sub(HIDDEN, text)
+    text = USER.sub(f"{HIDDEN}@", text)
+    text = _hide_named(text)
+    text = SCHEME.sub(lambda match: f"{match[1] or match[2]} {HIDDEN}", text)
+    return WORD.sub(_hide_word, text)
+
+
+def _hide_named(text: str) -> str:
+    """Hide what stands behind a telling name: `name=value`, `name: value`, `"name": "value"`."""
+    pieces = []
+    end = 0
+    for name in NAME.finditer(text):
+        if name.start() < end or not (_names_secret(name[1]) or name[1].lower() == SIGNATURE):
+            continue
+        value = VALUE.match(text, name.end())
+        if value is None or not _is_value(name, value[0]):
+            continue
+        pieces += [text[end : name.end()], HIDDEN]
+        end = value.end()
+    return "".join([*pieces, text[end:]])
+
+
+def _is_value(name: re.Match[str], value: str) -> bool:
+    """Whether this is what a name stands for: "unexpected token: end" goes on in words."""
+    is_quoted = name[2] is not None
+    return is_quoted or name[3] == "=" or len(value) >= LONG or any(map(str.isdigit, value))
+
+
+def _hide_word(match: re.Match[str]) -> str:
+    word = match[0].rstrip(ENDS_OF_SENTENCES)
+    return HIDDEN + match[0][len(word) :] if SECRET_VALUE.fullmatch(word) else match[0]
 
 
 def _names_secret(name: str) -> bool:

@@ -560,3 +560,22 @@ def test_metadata_and_parameters_are_bounded():
     many |= {f"gen_ai.request.p{number}": number for number in range(1000)}
     record = read(many)
     assert (len(record.metadata), len(record.parameters)) == (50, 50)
+
+
+@pytest.mark.parametrize(
+    ("details", "cost"),
+    [
+        ({"input": 0.1, "output": 0.2}, Decimal("0.3")),
+        ('{"input": 0.25, "note": "x", "is": true, "none": null}', Decimal("0.25")),
+        ('{"input": 1e308, "output": 1e308}', None),
+        ('{"input": 1%s, "output": 0.5}' % ("0" * 400), Decimal("0.5")),
+        ('{"total": 1%s}' % ("0" * 5000), None),
+        ({"input": float("inf"), "output": float("-inf")}, None),
+        ({"input": float("nan"), "output": 1}, Decimal(1)),
+        ({"total": float("inf")}, None),
+        ({"total": True}, None),
+        ({}, None),
+    ],
+)
+def test_no_cost_is_too_odd_to_be_read(details, cost):
+    assert read({"langfuse.observation.cost_details": details}).cost_usd == cost
