@@ -65,12 +65,23 @@ class BulkMixin(Admin):
         if request.POST.get("select_across", "0") != "0":
             keys = []  # all rows of the list: Django reads no keys then
         try:
-            queryset.filter(pk__in=keys)  # lazy: keys are converted, the database is not asked
+            _check_keys(queryset, keys)
         except (ValidationError, ValueError):
             text = _("The selection contains an invalid row. Select the rows in the list again.")
             messages.error(request, text)
             return None
         return super().response_action(request, queryset, *args, **kwargs)
+
+
+def _check_keys(queryset: QuerySet[Any], keys: list[str]) -> None:
+    """Refuse keys that the model cannot have, without asking the database.
+
+    Raises:
+        ValidationError, ValueError: one is no key, or a number that no column holds.
+    """
+    field = queryset.model._meta.pk
+    for key in keys:
+        field.run_validators(field.to_python(key))
 
 
 class BaseAdmin(BulkMixin, CheckedListMixin, ModelAdmin):

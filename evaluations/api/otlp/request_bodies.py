@@ -73,8 +73,9 @@ def _read_pieces(request: HttpRequest) -> bytes:
         raise LengthError("otlp.length")
     try:
         body: bytes = request.META["wsgi.input"].read(LARGEST_BODY + 1)
-    except OSError:  # the pieces are not what their lengths say, or end early
-        raise MalformedError("otlp.chunks") from None
+    except Exception as error:
+        # The pieces are not what their lengths say, or end early: servers have errors of their own.
+        raise MalformedError("otlp.chunks") from error
     if len(body) > LARGEST_BODY:
         raise BodyTooLargeError("otlp.too-large", mebibytes=LARGEST_BODY // MEBIBYTE)
     return body
