@@ -50,7 +50,7 @@ def test_a_database_as_its_migrations_made_it_has_no_difference():
         tables.probe(),
     )
     assert counts is not None
-    assert [int(count) for count in counts.groups()] >= [30, 30, 5]
+    assert min(map(int, counts.groups())) > 5
     assert "match the models and migrations" in tables.probe()
 
 
