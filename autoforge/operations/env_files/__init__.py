@@ -1,0 +1,1 @@
+"""Files of variables: made, checked, filled and compared; nothing of it loads the settings."""
