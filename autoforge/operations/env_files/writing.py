@@ -1,0 +1,184 @@
+"""Writing files that hold secrets: whole or not at all, and for their owner alone.
+
+`write_variable` is for programs that renew one secret, such as the rotation of a database's token.
+"""
+
+import errno
+import fcntl
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from autoforge.operations.env_files.errors import EnvFileError, UnsupportedValueError
+from autoforge.operations.env_files.lines import NAME, list_assignments
+from autoforge.operations.env_files.quoting import quote_for_file
+
+__all__ = ["write_private", "write_secret_file", "write_variable"]
+
+OWNER_ONLY = 0o600
+
+
+def write_variable(path: Path, name: str, value: str) -> None:
+    """Set one variable in a file of variables; every other line stays as it is, byte for byte.
+
+    The line that sets the variable is replaced; of several, the last one (a shell and Compose
+    follow that one), and the others are taken out. Otherwise the new line is put behind a comment
+    `# NAME=`, as `.env.example` has them, or at the end. A file that does not exist is made. The
+    file appears whole (written beside it, flushed, renamed), with mode 600 and its former owner.
+    Two programs that write to files of one folder wait for each other.
+
+    Args:
+        path: the file; of a symbolic link, the file that it points to is replaced.
+        name: any name that a variable can have, also of a placeholder such as `STAGING_SECRET_KEY`.
+        value: its value as the process shall get it, without quotes.
+
+    Raises:
+        EnvFileError: the name is no name, the file sets `<NAME>_FILE`, or it cannot be read or
+            written.
+        UnsupportedValueError: the value cannot stand in such a file, a line break for example.
+    """
+    if not NAME.fullmatch(name):
+        raise EnvFileError(f"{name!r} is not the name of a variable; use letters, digits and _.")
+    try:
+        line = f"{name}={quote_for_file(value)}"
+    except UnsupportedValueError as error:
+        raise UnsupportedValueError(f"{name} cannot be written to {path}: {error}.") from None
+    target = Path(os.path.realpath(path))
+    with _locked(target.parent):
+        text = _read(target)
+        for assignment in list_assignments(text):
+            if assignment.name == f"{name}_FILE" and assignment.raw:
+                raise EnvFileError(
+                    f"{path}, line {assignment.line} sets {name}_FILE: {name} is in the file that "
+                    f"it names. Write the value there, or remove the line."
+                )
+        write_private(target, _set_line(text, name, line))
+
+
+def write_secret_file(path: Path, value: str) -> None:
+    """Write the file that `<NAME>_FILE` names: the value and nothing else, whole, mode 600.
+
+    Raises:
+        EnvFileError: it cannot be written.
+    """
+    write_private(Path(os.path.realpath(path)), value)
+
+
+def write_private(path: Path, text: str, *, replace: bool = True) -> None:
+    """Write a file for its owner alone: beside the old one, flushed, then in its place.
+
+    Args:
+        path: where; a file that is there keeps its owner, if this process may give it away.
+        text: the whole content.
+        replace: whether a file that is there may be replaced.
+
+    Raises:
+        EnvFileError: it is there and may not be replaced, or it cannot be written.
+    """
+    try:
+        _write(path, text.encode(), replace=replace)
+    except FileExistsError:
+        raise EnvFileError(f"{path} exists; use --replace to write a new one.") from None
+    except OSError as error:
+        raise EnvFileError(_explain(path, error)) from error
+
+
+def _write(path: Path, content: bytes, *, replace: bool) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.", suffix=".writing")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            os.fchmod(handle, OWNER_ONLY)  # whatever the umask is
+            if path.exists() and os.geteuid() == 0:  # else a service could not read its file
+                former = path.stat()
+                os.fchown(handle, former.st_uid, former.st_gid)
+            stream.write(content)
+            stream.flush()
+            os.fsync(handle)  # else a rename may outlive the content, after a power cut
+        if not replace:
+            path.touch(mode=OWNER_ONLY, exist_ok=False)  # of two programs, one gets the name
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _flush_folder(path.parent)
+
+
+def _flush_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _explain(path: Path, error: OSError) -> str:
+    if error.errno == errno.EBUSY:
+        return (
+            f"{path} cannot be replaced, because it is a mount point: mount the folder instead of "
+            "the file, or write to the file that is mounted."
+        )
+    return (
+        f"{path} cannot be written ({error.strerror}); make {path.parent} a folder that you may "
+        "write to, or choose another file."
+    )
+
+
+def _read(path: Path) -> str:
+    """Return the text of a file with its own line ends; empty where there is no file."""
+    try:
+        return path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        return ""
+    except UnicodeDecodeError as error:
+        raise EnvFileError(
+            f"{path} is not valid UTF-8 at byte {error.start + 1}; save it as UTF-8."
+        ) from None
+    except OSError as error:
+        raise EnvFileError(
+            f"{path} cannot be read ({error.strerror}); correct its permissions."
+        ) from error
+
+
+def _set_line(text: str, name: str, line: str) -> str:
+    lines = text.splitlines(keepends=True)
+    end = "\r\n" if lines and lines[0].endswith("\r\n") else "\n"
+    positions = [found.line - 1 for found in list_assignments(text) if found.name == name]
+    if positions:
+        lines[positions[-1]] = line + _find_end(lines[positions[-1]])
+        for position in reversed(positions[:-1]):
+            del lines[position]
+        return "".join(lines)
+    comment = re.compile(rf"#\s*{name}=")
+    for position, former in enumerate(lines):
+        if comment.match(former):
+            if not _find_end(former):  # the last line of a file without a final line break
+                lines[position] = former + end
+            lines.insert(position + 1, line + end)
+            return "".join(lines)
+    if lines and not _find_end(lines[-1]):
+        lines[-1] += end
+    return "".join([*lines, line + end])
+
+
+def _find_end(line: str) -> str:
+    """Return the line break at the end of a line; empty where it has none."""
+    return line[len(line.rstrip("\r\n")) :]
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the folder, so that nobody changes between our reading and our writing."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise EnvFileError(
+            f"{folder} cannot be opened ({error.strerror}); correct the path."
+        ) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)  # gives the lock back
