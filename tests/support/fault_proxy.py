@@ -34,6 +34,7 @@ class FaultProxy:
     Attributes:
         requests: bodies that arrived, in order.
         connections: how many connections were opened.
+        statuses: of the answers that the server gave, whether they were passed on or not.
         delay_seconds: each way.
     """
 
@@ -41,6 +42,7 @@ class FaultProxy:
         self.target = port
         self.requests: list[bytes] = []
         self.connections = 0
+        self.statuses: set[int] = set()
         self.delay_seconds = 0.0
         self._rules: list[Rule] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -87,6 +89,7 @@ class FaultProxy:
                     return
                 server.sendall(head + body)
                 head, body = _read_message(server)
+                self.statuses.add(int(head.split()[1]))
                 time.sleep(self.delay_seconds)
                 if fault == "cut after":
                     return

@@ -181,7 +181,7 @@ class Connection:
         """Roll back an open transaction and close the network connection."""
         if not self.closed:
             self.rollback()
-            self._stream.release()
+            self._stream.end()
             self._stream.close()
             self.closed = True
 
@@ -225,12 +225,12 @@ class Connection:
     def foreign_keys(self, value: bool) -> None:
         if self._transaction is None and value != self._foreign_keys:
             self._foreign_keys = value
-            self._stream.release()
+            self._stream.end()
 
     def release(self) -> None:
         """Close the stream that is kept on the server for the next statement of a burst."""
         if self._transaction is None:
-            self._stream.release()
+            self._stream.end()
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
@@ -621,9 +621,16 @@ def _begin(mode: str) -> str:
 
 
 def _ending(stream: Stream, lines: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield the lines, then end the stream that they came from, also when nobody wants more."""
+    """Yield the lines, then end the stream that they came from, also when nobody wants more.
+
+    The request for lines has no "close": the server would keep the stream for ten seconds.
+    """
     try:
         yield from lines
-        stream.end()  # the request for lines has no "close": the server would keep it for 10 s
+        stream.end()
+    except GeneratorExit:
+        stream.home.close()  # the rest of the lines would be taken for the next answer
+        stream.end()
+        raise
     finally:
         stream.close()

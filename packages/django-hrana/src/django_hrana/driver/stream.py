@@ -40,10 +40,12 @@ Token = str | Callable[[], str] | None
 PIPELINE: Final = "/v3/pipeline"
 CURSOR: Final = "/v3/cursor"
 # A kept stream saves the server half a millisecond of opening the database, but takes one of its
-# 128 places: it is only worth that while statements follow each other closely.
+# 128 places: it is only worth that while statements follow each other closely, and where half a
+# millisecond counts. On a server that is far away each statement ends its stream, in the same
+# request: to end it later would cost a round trip, and not to end it a place for ten seconds.
 BURST_SECONDS: Final = 0.1
+NEAR_SECONDS: Final = 0.005  # an answer that took longer comes from far away, or was much work
 KEPT_SECONDS: Final = 2.0  # the server ends a stream after ten; far enough from that for slow links
-NEAR_SECONDS: Final = 0.005  # a request faster than this is hardly noticed
 OK: Final = 200
 UNAUTHORIZED: Final = 401
 
@@ -111,22 +113,21 @@ class Stream:
 
     @property
     def is_in_burst(self) -> bool:
-        """Whether the last answer came just now, so that the next request is likely to follow."""
-        return time.monotonic() - self._answered < BURST_SECONDS
+        """Whether the last answer came just now and quickly: the next request is likely to follow.
+
+        Quickly, since keeping a stream for it is worth its place only on a server that is near.
+        """
+        is_near = self._duration_seconds < NEAR_SECONDS
+        return is_near and time.monotonic() - self._answered < BURST_SECONDS
 
     def drop_if_idle(self) -> None:
-        """Forget a stream without a transaction that the server may have ended by now."""
+        """Forget a stream without a transaction that the server may have ended by now.
+
+        It is not ended: that would cost the next statement a request. Django's requests and tasks
+        release theirs.
+        """
         if time.monotonic() - self._answered > KEPT_SECONDS:
             self.drop()
-
-    def release(self) -> None:
-        """Give back the place of a stream without a transaction, where that costs next to nothing.
-
-        On a server that is far away it is left to the server, which ends it within ten seconds.
-        """
-        if self._duration_seconds < NEAR_SECONDS:
-            self.end()
-        self.drop()
 
     def drop(self) -> None:
         """Forget the stream; the server rolls back what is open on it and ends it by itself."""
