@@ -8,7 +8,7 @@ from django.db.backends.signals import connection_created
 from django.utils.translation import gettext_lazy as _
 
 from autoforge.logging.formatters import Record
-from autoforge.logging.secrets import set_secrets
+from autoforge.logging.secrets import add_secret, set_secrets
 from core.database.statements_log import keep_on_demand
 
 
@@ -24,6 +24,9 @@ class AutoforgeConfig(AppConfig):
 
         connection_created.connect(keep_on_demand, dispatch_uid="statements_log")
         set_secrets(settings.ENVIRONMENT.secrets())
+        token = settings.DATABASES["default"].get("OPTIONS", {}).get("auth_token")
+        if hasattr(token, "observe"):  # it is read again when its file changes
+            token.observe(add_secret)
         logging.setLogRecordFactory(Record)
         from autoforge.tracing.destinations import find_destinations
 

@@ -8,7 +8,6 @@ import ipaddress
 import os
 import subprocess
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,7 +15,7 @@ from django.conf import settings
 from django.core import checks
 
 from core.file_modes import find_env_files, readable_by_others
-from core.jwt_claims import expiry, is_read_only
+from core.token_expiry import REMEDY, read_token_expiry
 from django_hrana.validation import ENGINE, check_settings
 
 __all__ = [
@@ -29,9 +28,7 @@ __all__ = [
     "check_variables",
 ]
 
-SOON = timedelta(days=14)  # to renew a token takes a person and a deployment
 GIT_SECONDS = 5  # a check must not hang where git does: a repository on a network drive
-RENEW = "Create a new one with `turso db tokens create`, and set it."
 Messages = list[checks.CheckMessage]
 
 
@@ -48,19 +45,17 @@ def check_databases(app_configs: object = None, **kwargs: object) -> Messages:
 @checks.register(checks.Tags.security)
 def check_token(app_configs: object = None, **kwargs: object) -> Messages:
     """Check how long the database's token lives and whether it may write."""
-    token = settings.DATABASES["default"].get("OPTIONS", {}).get("auth_token")
-    if not isinstance(token, str):
+    token = read_token_expiry()
+    if token is None:
         return []
     problems: Messages = []
-    ends = expiry(token)
-    now = datetime.now(UTC)
-    if ends and ends <= now:
-        text = f"The database's auth token expired at {ends:%Y-%m-%d %H:%M} UTC."
-        problems.append(checks.Error(text, hint=RENEW, id="autoforge.E001"))
-    elif ends and ends - now < SOON:
-        text = f"The database's auth token expires at {ends:%Y-%m-%d %H:%M} UTC."
-        problems.append(checks.Warning(text, hint=RENEW, id="autoforge.W001"))
-    if is_read_only(token):
+    if token.has_expired:
+        text = f"The database's auth token expired at {token.ends:%Y-%m-%d %H:%M} UTC."
+        problems.append(checks.Error(text, hint=REMEDY, id="autoforge.E001"))
+    elif token.is_soon:
+        text = f"The database's auth token expires at {token.ends:%Y-%m-%d %H:%M} UTC."
+        problems.append(checks.Warning(text, hint=REMEDY, id="autoforge.W001"))
+    if token.is_read_only:
         text = "The database's auth token is read-only: nothing can be saved."
         hint = "Use a token with write access, unless this installation is meant to be read-only."
         problems.append(checks.Warning(text, hint=hint, id="autoforge.W002"))

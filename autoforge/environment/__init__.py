@@ -163,7 +163,8 @@ class Environment:
         """Return every secret in effect, for the log to hide."""
         texts = [self.texts.get(variable.name) for variable in VARIABLES if variable.secret]
         # These two may stand inside of a URL, which is no secret as a whole.
-        texts.append(self.databases["default"]["OPTIONS"].get("auth_token"))
+        token = self.databases["default"]["OPTIONS"].get("auth_token")
+        texts.append(token() if callable(token) else token)
         texts.append(urlsplit(self.redis_url or "").password)
         for _name, value in self.otel_exporter_otlp_headers:
             texts.append(value)  # one may be told without the others

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from autoforge.environment.errors import ConfigurationError
-from autoforge.environment.layers import BY_NAME, Layers
+from autoforge.environment.layers import BY_NAME, Layers, open_layers
 from autoforge.environment.values import Setting, is_host, must_be, parse, refuse
 
 __all__ = ["database_settings", "is_remote"]
@@ -31,7 +31,7 @@ SQLITE_OPTIONS: dict[str, object] = {
 }
 
 
-def database_settings(layers: Layers) -> dict[str, object]:
+def database_settings(layers: Layers) -> dict[str, Any]:
     """Return Django's DATABASES["default"] for the environment.
 
     Raises:
@@ -56,11 +56,11 @@ def database_settings(layers: Layers) -> dict[str, object]:
         return _sqlite(setting, text, layers.root)
     if scheme not in LIBSQL_SCHEMES or "://" not in text:
         raise must_be(setting)
-    return _libsql(setting, text, token, layers.app_env)
+    return _libsql(setting, text, token, layers)
 
 
 def _sqlite(setting: Setting, text: str, root: Path) -> dict[str, Any]:
-    entry = {"ENGINE": "core.sqlite", "OPTIONS": SQLITE_OPTIONS.copy()}
+    entry: dict[str, Any] = {"ENGINE": "core.sqlite", "OPTIONS": SQLITE_OPTIONS.copy()}
     rest = text.partition(":")[2]
     if rest in {"//:memory:", "///:memory:"}:
         return entry | {"NAME": ":memory:"}
@@ -86,9 +86,10 @@ def _sqlite(setting: Setting, text: str, root: Path) -> dict[str, Any]:
     return entry | {"NAME": str(path), "CONN_MAX_AGE": 60}
 
 
-def _libsql(setting: Setting, text: str, token: Token, app_env: str) -> dict[str, object]:
+def _libsql(setting: Setting, text: str, token: Token, layers: Layers) -> dict[str, Any]:
+    app_env = layers.app_env
     host, in_url = _take_apart(setting, text)
-    auth_token = in_url
+    auth_token, file = in_url, setting.file
     if token is not None:
         parse(token)
         if in_url and token.text != in_url:
@@ -96,16 +97,18 @@ def _libsql(setting: Setting, text: str, token: Token, app_env: str) -> dict[str
                 setting,
                 f"its authToken differs from {token.variable.name}; keep one of them.",
             )
-        auth_token = token.text
+        auth_token, file = token.text, token.file
     if not auth_token and app_env != "local" and is_remote(host):
         name = "TURSO_AUTH_TOKEN" if app_env == "production" else "TURSO_STAGING_AUTH_TOKEN"
         raise refuse(
             setting, f"a remote libSQL server requires a token in {app_env}; set {name} as well."
         )
     name = text.partition("?")[0].rstrip("/")
-    options = {}
+    options: dict[str, object] = {}
     if auth_token:
         options["auth_token"] = auth_token
+    if auth_token and file is not None:
+        options["auth_token"] = _watch(auth_token, file, name, layers)
     return {
         "ENGINE": "django_hrana",
         "NAME": name,
@@ -114,6 +117,23 @@ def _libsql(setting: Setting, text: str, token: Token, app_env: str) -> dict[str
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
     }
+
+
+def _watch(token: str, file: Path, name: str, layers: Layers) -> object:
+    """Return a token that is read again when its file changes: a new one needs no restart."""
+    from django_hrana.driver import FileToken  # only where the database is a server
+
+    def read_again() -> str | None:
+        try:
+            entry = database_settings(open_layers(layers.process, layers.root))
+        except ConfigurationError:  # somebody is writing: the token in use stays
+            return None
+        if entry["NAME"] != name:
+            return None  # of another database, which a restart turns to
+        found = entry["OPTIONS"].get("auth_token")
+        return str(found()) if callable(found) else found
+
+    return FileToken(read_again, [file], first=token)
 
 
 def _take_apart(setting: Setting, text: str) -> tuple[str, str]:

@@ -78,11 +78,13 @@ class Layers:
             return None
         name = present[0]
         text = values[name]
+        file = self.file if source == "file" else None
         # A variable may be called so itself, and then names no file of a secret.
         if name.endswith("_FILE") and name != variable.name:
-            text = read_secret_file(name, self.root / text)
+            file = self.root / text
+            text = read_secret_file(name, file)
             origin, source = f"from the file in {name}", "secret file"
-        return Setting(variable=variable, text=text, source=source, origin=origin)
+        return Setting(variable=variable, text=text, source=source, origin=origin, file=file)
 
 
 def open_layers(process: Mapping[str, str], root: Path) -> Layers:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
@@ -52,6 +53,8 @@ class Setting:
     """"process", "file", "secret file" or "default"."""
     origin: str
     """Where, in words: "from the environment", "from .env.local" …"""
+    file: Path | None = None
+    """The file that it stands in; None where it stands in none."""
 
 
 def refuse(setting: Setting, why: str) -> ConfigurationError:

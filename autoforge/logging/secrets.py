@@ -15,6 +15,7 @@ from urllib.parse import quote, quote_plus, unquote
 __all__ = [
     "REDACTED",
     "TELLING_NAMES",
+    "add_secret",
     "current_request",
     "hide_known",
     "hide_secrets",
@@ -97,6 +98,13 @@ def set_secrets(values: Iterable[str]) -> None:
     """Set the texts that no line may hold; longer ones are hidden first."""
     secrets = {value for value in values if len(value) >= SHORTEST_SECRET}
     _secrets[:] = list_spellings(secrets)
+
+
+def add_secret(value: str) -> None:
+    """Hide one more text: a token that has taken the place of another, which stays hidden too."""
+    if len(value) >= SHORTEST_SECRET:
+        spellings = {*_secrets, *list_spellings([value])}
+        _secrets[:] = sorted(spellings, key=len, reverse=True)
 
 
 def list_spellings(secrets: Iterable[str]) -> list[str]:

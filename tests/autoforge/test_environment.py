@@ -879,3 +879,61 @@ def test_roles_are_those_of_the_application():
     from core import roles
 
     assert roles.ROLES == ROLES
+
+
+TOKENS = TURSO | {"TURSO_DATABASE_URL": "libsql://p.io"}
+WATCHED = [
+    # Where the token stands: variables of the process, files, the file that is written, its text.
+    (TOKENS | {"TURSO_AUTH_TOKEN_FILE": "token"}, {"token": "first"}, "token", "{}\n"),
+    (
+        {**TOKENS, "TURSO_DATABASE_URL": ""},
+        {".env": "TURSO_DATABASE_URL=libsql://p.io\nTURSO_AUTH_TOKEN=first\n"},
+        ".env",
+        "TURSO_DATABASE_URL=libsql://p.io\nTURSO_AUTH_TOKEN='{}'\n",
+    ),
+    (
+        TOKENS,
+        {".env": "TURSO_AUTH_TOKEN_FILE=token\n", "token": "first"},
+        "token",
+        "{}",
+    ),
+    (
+        {},
+        {".env.local": "DATABASE_URL=https://p.io?authToken=first\n"},
+        ".env.local",
+        "DATABASE_URL=https://p.io?authToken={}\n",
+    ),
+]
+
+
+@pytest.mark.parametrize(("process", "files", "name", "text"), WATCHED)
+def test_a_token_in_a_file_is_read_again(tmp_path, process, files, name, text):
+    environment = read(tmp_path, process, files)
+    token = environment.databases["default"]["OPTIONS"]["auth_token"]
+    assert token() == "first"
+    assert "first" in environment.secrets()
+    assert "first" not in repr(token)
+    (tmp_path / name).write_text(text.format("second"))
+    assert token.replace("first", wait=False) == "second"
+    (tmp_path / name).write_text("half a line")
+    if name != "token":
+        assert token.replace("second", wait=False) is None
+        assert token() == "second"
+
+
+def test_a_token_of_another_database_is_not_taken(tmp_path):
+    lines = "TURSO_DATABASE_URL={}\nTURSO_AUTH_TOKEN={}\n"
+    files = {".env": lines.format("libsql://p.io", "first")}
+    environment = read(tmp_path, {**TURSO, "TURSO_DATABASE_URL": ""}, files)
+    token = environment.databases["default"]["OPTIONS"]["auth_token"]
+    (tmp_path / ".env").write_text(lines.format("libsql://other.io", "second"))
+    assert token.replace("first", wait=False) is None
+    assert token() == "first"
+
+
+def test_a_token_that_is_taken_out_of_its_file_stays(tmp_path):
+    files = {".env": "TURSO_DATABASE_URL=http://127.0.0.1:1\nTURSO_AUTH_TOKEN=first\n"}
+    environment = read(tmp_path, {**TURSO, "TURSO_DATABASE_URL": ""}, files)
+    token = environment.databases["default"]["OPTIONS"]["auth_token"]
+    (tmp_path / ".env").write_text("TURSO_DATABASE_URL=http://127.0.0.1:1\n")
+    assert token.replace("first", wait=False) is None

@@ -258,3 +258,10 @@ def fail_and_log(text: str) -> None:
         raise OSError(text)  # noqa: TRY301 (an error with a traceback)
     except OSError:
         logging.getLogger("x").exception("%s%% failed", 100)
+
+
+def test_a_token_that_takes_another_s_place_is_hidden_as_well(line):
+    secrets.add_secret("the-new/token")
+    secrets.add_secret("tiny")
+    text = line("hunter2-hunter2 the-new/token the-new%2Ftoken tiny", json_lines=False)
+    assert "**** **** **** tiny" in text

@@ -205,7 +205,7 @@ def token(**claims) -> str:
         (
             {"exp": (datetime.now(UTC) + timedelta(days=3)).timestamp()},
             "the token is valid until",
-            "It expires within 14 days. Create a new one",
+            "It expires within 14 days. Renew it with",
         ),
     ],
 )

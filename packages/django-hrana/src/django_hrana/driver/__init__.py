@@ -49,6 +49,7 @@ from django_hrana.driver.errors import (
     Unreachable,
     Warning,  # noqa: A004 (PEP 249 names it so)
 )
+from django_hrana.driver.tokens import FileToken
 
 __all__ = [
     "BINARY",
@@ -70,6 +71,7 @@ __all__ = [
     "DateFromTicks",
     "Endpoint",
     "Error",
+    "FileToken",
     "IntegrityError",
     "InterfaceError",
     "InternalError",

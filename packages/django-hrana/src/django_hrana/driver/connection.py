@@ -13,7 +13,7 @@ What takes the write lock first waits for its turn among the connections of this
 | after it was fully sent  | retried       | OutcomeUnknown | TransactionLost  | OutcomeUnknown  |
 | rejected: overload (429) | retried       | retried        | TransactionLost  | TransactionLost |
 | rejected: no lock, BEGIN | retried       | retried        | retried          |                 |
-| rejected: expired token  | retried with a new token, if `auth_token` is a function          |||
+| rejected: token (401)    | repeated with another token, if `auth_token` has one (`tokens`)  ||||
 """
 
 import contextlib
@@ -39,7 +39,8 @@ from django_hrana.driver.errors import (
 from django_hrana.driver.messages import BatchResult, StatementRequest, StatementResult
 from django_hrana.driver.results import ArrivingRows
 from django_hrana.driver.statements import Kind, Statement
-from django_hrana.driver.stream import Stream, Token
+from django_hrana.driver.stream import Stream
+from django_hrana.driver.tokens import Token
 from django_hrana.driver.transaction import Transaction
 from django_hrana.driver.transport import TransportError
 from django_hrana.driver.turns import Turn
@@ -80,7 +81,8 @@ def connect(
 
     Args:
         url: `libsql://host`, `https://host` or `http://host:port`.
-        auth_token: the token, or a function that returns one; called again when it has expired.
+        auth_token: the token; a function that returns one, called again when it is refused; or a
+            `FileToken`, which takes the next one from a file.
         timeout: seconds to wait for a response.
         transaction_mode: how transactions begin: "auto" (with the write lock, so that what was read
             is still true when it is written), "DEFERRED", "IMMEDIATE" or "EXCLUSIVE".
@@ -498,6 +500,8 @@ class Connection:
 
     def _fail_commit(self, transaction: Transaction, error: Exception) -> None:
         """Raise what it means that a COMMIT has no good answer; return if it means nothing."""
+        if isinstance(error, AccessDenied):
+            raise error  # to run it again would not help
         if failures.was_not_done(error):
             raise failures.lost(self._endpoint, error) from error
         if transaction.has_written:

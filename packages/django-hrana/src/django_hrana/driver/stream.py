@@ -10,7 +10,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final
 
 from django_hrana.driver import messages
@@ -31,11 +31,10 @@ from django_hrana.driver.messages import (
     Failed,
     StatementResult,
 )
+from django_hrana.driver.tokens import Token, open_source
 from django_hrana.driver.transport import Response, Transport, TransportError
 
-__all__ = ["Freshness", "Stream", "Token"]
-
-Token = str | Callable[[], str] | None
+__all__ = ["Freshness", "Stream"]
 
 PIPELINE: Final = "/v3/pipeline"
 CURSOR: Final = "/v3/cursor"
@@ -95,8 +94,9 @@ class Stream:
         self.freshness = Freshness(endpoint)
         self.home = Transport(endpoint, timeout_seconds)
         self._transport = self.home
-        self._token_source = token
-        self._token: str | None = None
+        self._given = token
+        self._tokens = open_source(token)
+        self._token = ""  # the one that was sent last
 
     @property
     def baton(self) -> str | None:
@@ -144,7 +144,7 @@ class Stream:
     def sibling(self) -> "Stream":
         """Return another stream to the same database, over a network connection of its own."""
         home = self.home
-        return Stream(home.endpoint, home.timeout_seconds, self._token_source)
+        return Stream(home.endpoint, home.timeout_seconds, self._given)
 
     def run_one(self, request: dict[str, object], *, close: bool) -> StatementResult:
         """Run a statement.
@@ -194,7 +194,8 @@ class Stream:
         """End the stream, if there is one: its place on the server is free at once."""
         if self.is_open:
             try:
-                self._post(messages.pipeline(self.baton, [messages.CLOSE]))
+                # Nobody waits for this: neither does it for another token.
+                self._post(messages.pipeline(self.baton, [messages.CLOSE]), wait=False)
             except (Error, TransportError):
                 pass  # the server ends it after ten seconds
             finally:
@@ -212,8 +213,12 @@ class Stream:
         """
         self._demand_freshness(request)
         body = messages.cursor_request(self.baton, request)
-        token = self._current_token()
-        status, lines = self._transport.post_for_lines(CURSOR, body, token)
+        status, lines = self._transport.post_for_lines(CURSOR, body, self._current_token())
+        if status == UNAUTHORIZED:
+            refusal = b"\n".join(lines)  # all of it, before the next request is sent
+            if not self._has_another(wait=True):
+                raise self._failure(Response(status, refusal))
+            status, lines = self._transport.post_for_lines(CURSOR, body, self._current_token())
         if status != OK:
             raise self._failure(Response(status, b"\n".join(lines)))
         head = messages.decode_cursor_line(next(lines, b""), is_head=True)
@@ -230,16 +235,19 @@ class Stream:
         else:
             request["batch"]["replication_index"] = str(index)
 
-    def _post(self, body: bytes) -> Response:
+    def _post(self, body: bytes, *, wait: bool = True) -> Response:
         """Send a request; return an answer that has status 200."""
         response = self._send(body)
-        if response.status == UNAUTHORIZED and callable(self._token_source):
-            # It may have expired since. Nothing was executed, and the baton is still valid.
-            self._token = None
+        # Nothing was executed, and the baton is still valid.
+        if response.status == UNAUTHORIZED and self._has_another(wait=wait):
             response = self._send(body)
         if response.status != OK:
             raise self._failure(response)
         return response
+
+    def _has_another(self, *, wait: bool) -> bool:
+        """Whether there is another token than the one that was refused; it is sent from now on."""
+        return self._tokens.replace(self._token, wait=wait) is not None
 
     def _send(self, body: bytes) -> Response:
         token = self._current_token()
@@ -256,10 +264,8 @@ class Stream:
             raise
 
     def _current_token(self) -> str:
-        if self._token is None:
-            source = self._token_source
-            token = source() if callable(source) else source
-            token = token or ""
+        token = self._tokens.current()
+        if token != self._token:
             # Else it could end its header and begin another.
             if not token.isascii() or any(character.isspace() for character in token):
                 raise AccessDenied(
@@ -267,7 +273,7 @@ class Stream:
                     "it again"
                 )
             self._token = token
-        return self._token
+        return token
 
     def _failure(self, response: Response) -> DatabaseError:
         """Return the error for a status; the stream is gone but for 401."""
