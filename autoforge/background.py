@@ -12,7 +12,6 @@ from functools import lru_cache, wraps
 from typing import Any
 from uuid import uuid4
 
-from django.core.management import call_command
 from django.db import Error as DatabaseError
 from django.db import close_old_connections, connections, transaction
 from django.utils import timezone
@@ -22,7 +21,7 @@ from django_tasks.base import Task
 
 from core.database.explanation import explain
 
-__all__ = ["InProcessBackend", "calmly", "forget_sessions", "wait_until_idle"]
+__all__ = ["InProcessBackend", "calmly", "wait_until_idle"]
 
 logger = logging.getLogger(__name__)
 
@@ -99,8 +98,3 @@ def wait_until_idle(seconds: float) -> None:
         TimeoutError: it took longer.
     """
     _pool().submit(lambda: None).result(timeout=seconds)
-
-
-def forget_sessions() -> None:
-    """Delete sessions that have expired."""
-    call_command("clearsessions")

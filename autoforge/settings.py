@@ -131,10 +131,14 @@ TASKS = {"default": {"BACKEND": TASK_BACKEND, "ENQUEUE_ON_COMMIT": False}}
 PERIODIC_TASKS = {
     "evaluations.tasks.resume_runs": 1,
     "core.events.tasks.resume_deliveries": 1,
-    "core.events.tasks.forget_old_deliveries": 60,
-    "autoforge.background.forget_sessions": 60,
-    "core.access.tasks.forget_old_answers": 60,
-    "evaluations.tasks.forget_old_records": 60,
+    "autoforge.operations.retention.tasks.delete_old_rows": 60,
+}
+# How many days rows are kept; None: for ever. `manage.py data_retention` shows what would go.
+RETENTION_DAYS = {
+    "runs": ENVIRONMENT.retention_runs_days,
+    "results": ENVIRONMENT.retention_results_days,
+    "logs": ENVIRONMENT.retention_logs_days,
+    "trash": ENVIRONMENT.retention_trash_days,
 }
 
 

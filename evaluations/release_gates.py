@@ -3,20 +3,12 @@
 from collections.abc import Iterator
 from typing import Final
 
-from django.db.models import (
-    Count,
-    Exists,
-    OuterRef,
-    Q,
-    QuerySet,
-    Subquery,
-)
-from django.db.models.functions import Coalesce
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from core.errors import InvalidInputError
-from evaluations.models import UNCHECKED, Evaluation, ReleaseGate, Run, RunCase, TestCase
-from evaluations.selectors.columns import list_completed
+from evaluations.models import UNCHECKED, Evaluation, ReleaseGate, RunCase, TestCase
+from evaluations.selectors.columns import is_whole, list_gate_columns, list_of_completed_runs
 from evaluations.stored import Summary
 from prompts.interface import Candidate, Verdict
 
@@ -27,14 +19,8 @@ LOOKED_AT: Final = 20  # newest runs of a suite among which a gate looks for one
 
 
 def _of_runs(candidate: Candidate) -> QuerySet[Evaluation]:
-    """Return what completed runs found of this very content, the newest first.
-
-    What people and programs write themselves releases nothing: nobody saw the answers.
-    """
-    columns = list_completed().filter(
-        run__status=Run.Status.COMPLETED, version__content_hash=candidate.content_hash
-    )
-    return columns.order_by("-created_at")
+    """Return what completed runs found of this very content, the newest first."""
+    return list_of_completed_runs().filter(version__content_hash=candidate.content_hash)
 
 
 def check_release(candidate: Candidate) -> Verdict:
@@ -74,29 +60,13 @@ def _check_gate(gate: ReleaseGate, candidate: Candidate) -> Verdict:
 
 
 def _find_newest(gate: ReleaseGate, candidate: Candidate) -> Evaluation | None:
-    """Return the newest column that asked every case that is enabled in the suite.
-
-    A file's run may bear the suite's name and ask other cases, and a column may ask a part only.
-    """
-    # SQL has no "for all": no enabled case may exist of which the run has no copy. A suite without
-    # cases would pass that, so one copy has to exist. The doubled OuterRef passes the query of the
-    # cases and means the column's.
-    copies = RunCase.objects.filter(run=OuterRef(OuterRef("run")), case=OuterRef("pk"))
-    enabled = TestCase.objects.filter(suite=gate.suite, enabled=True)
-    missing = enabled.filter(~Exists(copies))
-    of_suite = RunCase.objects.filter(run=OuterRef("run"), case__suite=gate.suite)
-    cases = RunCase.objects.filter(run=OuterRef("run")).order_by().values("run")
-    count = cases.annotate(n=Count("pk")).values("n")
-    columns = (
-        _of_runs(candidate)
-        .filter(~Exists(missing), Exists(of_suite), suite=gate.suite)
-        .annotate(cases=Coalesce(Subquery(count), 0))
-        .select_related("run")
+    """Return the newest column that asked every case that is enabled in the suite."""
+    columns = list_gate_columns().filter(
+        version__content_hash=candidate.content_hash, suite=gate.suite
     )
-    for column in columns[:LOOKED_AT]:
-        # Beyond the gate's cases the column may have asked a part only of what its run holds.
-        repeats = column.run.repeats if column.run is not None else 1
-        if column.figures.answers == column.cases * repeats:
+    column: Evaluation
+    for column in columns.select_related("run")[:LOOKED_AT]:
+        if is_whole(column):
             return column
     return None
 

@@ -9,10 +9,9 @@ from django_tasks import task
 
 from core.database.explanation import explain
 from core.errors import InvalidInputError, NotFoundError
-from evaluations.services.records import delete_old_records
 from evaluations.services.runs import execute_run, give_to_workers, runs_to_resume
 
-__all__ = ["enqueue_run", "forget_old_records", "resume_runs", "run_evaluation"]
+__all__ = ["enqueue_run", "resume_runs", "run_evaluation"]
 
 logger = logging.getLogger(__name__)
 
@@ -65,8 +64,3 @@ def resume_runs() -> int:
     for run_id in run_ids:
         _enqueue(run_id)
     return len(run_ids)
-
-
-def forget_old_records() -> None:
-    """Delete records of calls that are older than they are kept."""
-    delete_old_records()

@@ -46,6 +46,7 @@ __all__ = [
     "get_prompt",
     "get_prompt_text",
     "list_checked_labels",
+    "list_labelled_hashes",
     "list_prompts",
     "register_check",
     "register_panel",
@@ -295,6 +296,16 @@ def list_checked_labels() -> list[str]:
     """
     rules = LabelRule.objects.filter(needs_checks=True)
     return list(rules.order_by("label").values_list("label", flat=True))
+
+
+def list_labelled_hashes() -> frozenset[str]:
+    """Return the content hashes of the versions that labels point to: what programs may get.
+
+    Examples:
+        >>> get_prompt("support-reply").content_hash in list_labelled_hashes()
+        True
+    """
+    return selectors.list_labelled_hashes()
 
 
 def _choice(prompt: Any) -> PromptChoice:

@@ -38,6 +38,7 @@ __all__ = [
     "get_version",
     "having_tag",
     "label_names",
+    "list_labelled_hashes",
     "list_names_in_folders",
     "list_versions",
     "recent_prompts",
@@ -70,6 +71,12 @@ def get_version(prompt_id: UUID | str, number: int) -> PromptVersion:
         )
     except (PromptVersion.DoesNotExist, ValidationError) as error:
         raise NotFoundError("prompt.version-missing", number=number, key=prompt_id) from error
+
+
+def list_labelled_hashes() -> frozenset[str]:
+    """Return the content hashes of the versions that labels point to, of deleted prompts too."""
+    hashes = PromptLabel.objects.order_by().values_list("version__content_hash", flat=True)
+    return frozenset(hashes.distinct())
 
 
 def find_version_keys(references: Iterable[tuple[str, int]]) -> dict[tuple[str, int], UUID]:

@@ -69,6 +69,7 @@ EXCEPTIONS = {
     ("core/bulk/jobs.py", "SessionStore(session_key=token).delete()"): SESSION,
     ("core/bulk/pages.py", "work.job.save(work.token)"): SESSION,
     ("core/bulk/pages.py", "work.job.save()"): SESSION,
+    ("core/services.py", "chosen._raw_delete("): "how services delete many rows",
     ("core/roles.py", "group_model.objects.using(using).get_or_create("): GROUPS,
     ("core/roles.py", "group.permissions.add("): GROUPS,
     ("core/roles.py", "group.permissions.remove("): GROUPS,

@@ -124,6 +124,14 @@ class Environment:
     """How long calls in traces of other programs are kept; 0: none is accepted."""
     webhook_allowed_networks: tuple[str, ...]
     """Where webhooks may go besides public addresses."""
+    retention_runs_days: int | None
+    """How long runs are kept after their end; None: for ever."""
+    retention_results_days: int | None
+    """How long answers of completed runs are kept; None: as long as the run."""
+    retention_logs_days: int | None
+    """How long the admin's log and failed logins are kept; None: for ever."""
+    retention_trash_days: int | None
+    """How long what lies in the trash is kept; None: for ever."""
     file: Path | None
     """The file that was read, if any."""
     missing_file: Path | None

@@ -352,6 +352,7 @@ PARSERS: Final[dict[str, Callable[[str], object]]] = {
     "host": parse_host,
     "hosts": parse_hosts,
     "jwt_algorithm": one_of(*JWT_ALGORITHMS),
+    "kept_days": integer(1, 3650),
     "langfuse_public": starts_with("pk-lf-", instead={"sk-lf-": "LANGFUSE_SECRET_KEY"}),
     "langfuse_secret": starts_with("sk-lf-", instead={"pk-lf-": "LANGFUSE_PUBLIC_KEY"}),
     "language": one_of(*LANGUAGES),

@@ -574,6 +574,49 @@ WEBHOOKS = (
         group="Webhooks",
     ),
 )
+KEPT_DAYS = "an integer (days) from 1 to 3650"
+RETENTION = (
+    Variable(
+        name="RETENTION_RUNS_DAYS",
+        kind="kept_days",
+        allowed=KEPT_DAYS,
+        example="365",
+        description="How many days runs are kept after their end; if not set, for ever.",
+        group="Retention",
+    ),
+    Variable(
+        name="RETENTION_RESULTS_DAYS",
+        kind="kept_days",
+        allowed=KEPT_DAYS,
+        example="90",
+        description=(
+            "How many days the answers of completed runs are kept; their figures stay. If not "
+            "set, as long as the run."
+        ),
+        group="Retention",
+    ),
+    Variable(
+        name="RETENTION_LOGS_DAYS",
+        kind="kept_days",
+        allowed=KEPT_DAYS,
+        example="365",
+        description=(
+            "How many days the admin's log and failed logins are kept; if not set, for ever."
+        ),
+        group="Retention",
+    ),
+    Variable(
+        name="RETENTION_TRASH_DAYS",
+        kind="kept_days",
+        allowed=KEPT_DAYS,
+        example="30",
+        description=(
+            "How many days deleted prompts, templates, suites and runs can be restored; if not "
+            "set, for ever."
+        ),
+        group="Retention",
+    ),
+)
 VARIABLES: Final[tuple[Variable, ...]] = (
     *APPLICATION,
     *DATABASE,
@@ -582,4 +625,5 @@ VARIABLES: Final[tuple[Variable, ...]] = (
     *BROWSERS,
     *SERVICES,
     *WEBHOOKS,
+    *RETENTION,
 )

@@ -14,7 +14,6 @@ from core.events.services.deliveries import deliver_due, find_next_due, forget_o
 __all__ = [
     "deliver_webhooks",
     "enqueue_deliveries",
-    "forget_old_deliveries",
     "resume_deliveries",
 ]
 
@@ -52,11 +51,6 @@ def resume_deliveries() -> None:
     """Send what is due although nobody was told of it: retries, and what a dead worker left."""
     deliver_due()
     _arrange_next()
-
-
-def forget_old_deliveries() -> None:
-    """Delete what is older than the log is kept."""
-    forget_old()
 
 
 def _forget_daily() -> None:

@@ -3,13 +3,14 @@
 import logging
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
 from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from core.json import dump
@@ -18,7 +19,7 @@ from evaluations.recorded import KeptRecord, NewRecord, keep
 from evaluations.services.store import insert_rows
 from prompts import interface as prompts
 
-__all__ = ["delete_old_records", "delete_records", "keep_records"]
+__all__ = ["delete_old_records", "delete_records", "keep_records", "list_old_records"]
 
 logger = logging.getLogger(__name__)
 
@@ -145,20 +146,29 @@ def delete_records(record_ids: Iterable[int | str]) -> int:
     return count
 
 
-def delete_old_records(*, now: datetime | None = None, limit: int | None = None) -> int:
-    """Delete records that are older than their source is kept; return how many there were.
+def list_old_records(source: str, *, before: datetime) -> QuerySet[CallRecord]:
+    """Return the records of a source that were received before then, the oldest first."""
+    old = CallRecord.objects.filter(source=source, received_at__lt=before)
+    return old.order_by("received_at")
 
-    The settings say how long: `GATEWAY_RECORDS_DAYS`, `TRACES_KEPT_DAYS`; 0 deletes all of them.
+
+def delete_old_records(
+    *, now: datetime | None = None, limit: int | None = None, days: Mapping[str, int] | None = None
+) -> int:
+    """Delete records that are older than their source is kept; return how many there were.
 
     Args:
         now: the time; default the present.
         limit: most that are deleted of each source; default no limit.
+        days: source → how many days its records are kept; 0 deletes all of them. Default: as the
+            settings say, `GATEWAY_RECORDS_DAYS` and `TRACES_KEPT_DAYS`.
     """
     now = now or timezone.now()
-    days = {
-        CallRecord.Source.GATEWAY: settings.GATEWAY_RECORDS_DAYS,
-        CallRecord.Source.TRACE: settings.TRACES_KEPT_DAYS,
-    }
+    if days is None:
+        days = {
+            CallRecord.Source.GATEWAY: settings.GATEWAY_RECORDS_DAYS,
+            CallRecord.Source.TRACE: settings.TRACES_KEPT_DAYS,
+        }
     count = 0
     for source, kept_days in days.items():
         count += _delete_before(source, now - timedelta(days=kept_days), limit)
@@ -166,8 +176,7 @@ def delete_old_records(*, now: datetime | None = None, limit: int | None = None)
 
 
 def _delete_before(source: str, time_limit: datetime, limit: int | None) -> int:
-    old = CallRecord.objects.filter(source=source, received_at__lt=time_limit)
-    old = old.order_by("received_at")
+    old = list_old_records(source, before=time_limit)
     count = 0
     while limit is None or count < limit:
         size = ROWS_A_STATEMENT if limit is None else min(ROWS_A_STATEMENT, limit - count)

@@ -55,6 +55,7 @@ from evaluations.models.runs import OPEN
 from evaluations.observing import find_run_observer, tell_run_finished
 from evaluations.promptfoo.templates import free_template
 from evaluations.selectors.comparisons import as_stored, compare_run
+from evaluations.selectors.expired import BEING_DELETED
 from evaluations.selectors.summaries import summarise_evaluation
 from evaluations.services.store import LEASE, DatabaseStore, retry_while_unavailable
 from evaluations.services.webhooks import tell_of_end
@@ -431,8 +432,12 @@ def delete_runs(run_ids: Iterable[UUID | str]) -> int:
 
 @transaction.atomic
 def restore_runs(run_ids: Iterable[UUID | str]) -> int:
-    """Take runs out of the trash; return how many were there."""
-    return Run.all_objects.get_queryset().filter(pk__in=list(run_ids)).restore()
+    """Take runs out of the trash; return how many were there.
+
+    One that is being deleted for good may lack rows already, and stays there.
+    """
+    rows = Run.all_objects.get_queryset().filter(pk__in=list(run_ids))
+    return rows.exclude(message=BEING_DELETED).restore()
 
 
 @transaction.atomic

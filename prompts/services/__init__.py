@@ -52,7 +52,12 @@ from prompts.services.templates import (
     fill_template,
     restore_template,
 )
-from prompts.services.trash import find_purgeable, purge_prompts
+from prompts.services.trash import (
+    find_first_deletion,
+    find_purgeable,
+    purge_prompts,
+    purge_templates,
+)
 
 __all__ = [
     "OF_VARIABLES",
@@ -82,6 +87,7 @@ __all__ = [
     "edit_template",
     "examine",
     "fill_template",
+    "find_first_deletion",
     "find_purgeable",
     "find_roll_back",
     "import_rows",
@@ -89,6 +95,7 @@ __all__ = [
     "list_records",
     "move_label",
     "purge_prompts",
+    "purge_templates",
     "refuse_problems",
     "remove_label",
     "restore_archive",

@@ -1,7 +1,7 @@
 """What is in the trash for long enough goes for good."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -10,10 +10,11 @@ from django.utils import timezone
 
 from core.errors import InvalidInputError
 from core.sentences import Sentence
-from prompts.models import Prompt
+from core.services import delete_in_batches
+from prompts.models import Prompt, PromptTemplate
 from prompts.releases_cache import forget_releases
 
-__all__ = ["find_purgeable", "purge_prompts"]
+__all__ = ["find_first_deletion", "find_purgeable", "purge_prompts", "purge_templates"]
 
 CHUNK: Final = 100  # prompts that are removed by one statement a table
 
@@ -31,6 +32,12 @@ def find_purgeable(*, older_than_days: int) -> list[UUID]:
     return list(rows.values_list("pk", flat=True))
 
 
+def find_first_deletion(keys: Iterable[UUID]) -> datetime | None:
+    """Return when the first of these prompts was put into the trash; None: none of them was."""
+    rows = Prompt.all_objects.deleted().filter(pk__in=list(keys)).order_by("deleted_at")
+    return rows.values_list("deleted_at", flat=True).first()
+
+
 @transaction.atomic
 def purge_prompts(keys: Iterable[UUID]) -> int:
     """Remove deleted prompts with all that hangs on them; return how many there were.
@@ -44,3 +51,9 @@ def purge_prompts(keys: Iterable[UUID]) -> int:
         Prompt.all_objects.get_queryset().filter(pk__in=chunk).hard_delete()
     forget_releases()
     return len(purged)
+
+
+def purge_templates(*, before: datetime) -> int:
+    """Remove templates that were put into the trash before then; return how many there were."""
+    rows = PromptTemplate.all_objects.deleted().filter(deleted_at__lt=before)
+    return delete_in_batches(rows.order_by())

@@ -21,7 +21,6 @@ from evaluations.recorded import (
     keep,
 )
 from evaluations.services import records as services
-from evaluations.tasks import forget_old_records
 from prompts import services as prompt_services
 
 pytestmark = pytest.mark.django_db
@@ -283,7 +282,7 @@ def test_each_source_is_kept_for_its_own_time(settings):
     assert set(CallRecord.objects.values_list("pk", flat=True)) == young
     assert services.delete_old_records() == 0
     settings.GATEWAY_RECORDS_DAYS = 0
-    forget_old_records()
+    services.delete_old_records()
     assert CallRecord.objects.get().source == "trace"
 
 

@@ -1,6 +1,11 @@
 """Every write to the tables of access: keys, people at first sight, answers to repeat."""
 
-from core.access.services.answers import find_answer, forget_answers, store_answer
+from core.access.services.answers import (
+    find_answer,
+    forget_answers,
+    list_old_answers,
+    store_answer,
+)
 from core.access.services.keys import (
     DEFAULT_REQUESTS,
     OVERLAP,
@@ -29,6 +34,7 @@ __all__ = [
     "find_key",
     "find_person",
     "forget_answers",
+    "list_old_answers",
     "record_use",
     "revoke_key",
     "rotate_key",

@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from core.access.models import IdempotentAnswer
+from core.services import delete_in_batches
 
-__all__ = ["KEPT", "find_answer", "forget_answers", "store_answer"]
+__all__ = ["KEPT", "find_answer", "forget_answers", "list_old_answers", "store_answer"]
 
 KEPT: Final = timedelta(hours=24)
 
@@ -43,8 +45,11 @@ def store_answer(
     )
 
 
+def list_old_answers() -> QuerySet[IdempotentAnswer]:
+    """Return the answers that are too old to be repeated."""
+    return IdempotentAnswer.objects.filter(created_at__lt=timezone.now() - KEPT).order_by()
+
+
 def forget_answers() -> int:
     """Remove answers that are too old to be repeated; return how many."""
-    rows = IdempotentAnswer.objects.filter(created_at__lt=timezone.now() - KEPT)
-    count, _by_model = rows.delete()
-    return count
+    return delete_in_batches(list_old_answers())

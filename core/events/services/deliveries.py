@@ -28,7 +28,15 @@ from core.events.services.outbox import wake_after_commit
 from core.events.signing import make_headers
 from core.events.subscriptions import forget_subscriptions
 
-__all__ = ["deliver_due", "deliver_now", "find_next_due", "forget_old", "redeliver"]
+__all__ = [
+    "KEPT",
+    "deliver_due",
+    "deliver_now",
+    "find_next_due",
+    "forget_old",
+    "list_old",
+    "redeliver",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -261,9 +269,14 @@ def redeliver(delivery_ids: Iterable[UUID | str]) -> int:
     return count
 
 
-def forget_old(*, clock: Clock = timezone.now) -> int:
-    """Delete deliveries of more than 30 days ago; return how many there were."""
-    old = WebhookDelivery.objects.filter(created_at__lt=clock() - KEPT).order_by()
+def list_old(*, before: datetime) -> QuerySet[WebhookDelivery]:
+    """Return the deliveries of events before then, whatever became of them."""
+    return WebhookDelivery.objects.filter(created_at__lt=before).order_by()
+
+
+def forget_old(*, clock: Clock = timezone.now, kept: timedelta = KEPT) -> int:
+    """Delete deliveries that are older than they are kept; return how many there were."""
+    old = list_old(before=clock() - kept)
     count = 0
     while keys := list(old.values_list("pk", flat=True)[:ROWS_A_STATEMENT]):
         # A few at a time: others write in between.

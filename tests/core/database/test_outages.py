@@ -189,6 +189,7 @@ OTHERS = {
     "createsuperuser --noinput --username x --email x@example.org": 1,
     "clearsessions": 1,
     "purge_prompts": 1,
+    "data_retention --apply": 1,
     "sync_roles": 1,
 }
 

@@ -129,5 +129,5 @@ def test_old_deliveries_go_also_where_there_is_no_worker(create, monkeypatch):
     rows.update(created_at=old)
     tasks.deliver_webhooks.call()  # once a day is enough
     assert rows.exists()
-    tasks.forget_old_deliveries()
+    deliveries.forget_old()
     assert not rows.exists()
