@@ -1,4 +1,4 @@
-"""Statements that make tables, indexes and triggers, taken apart so that they can be compared.
+"""Statements that make tables, indexes, triggers and views, taken apart to be compared.
 
 Two statements that mean the same may differ in white space, quotes, case, doubled parentheses and
 the order of a table's columns: Django builds tables anew, and SQLite keeps the text as it came.
@@ -21,8 +21,8 @@ TOKEN: Final = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 HEAD: Final = re.compile(
-    r"create (?P<unique>unique )?(?:temp |temporary )?(?P<kind>table|virtual table|index|trigger)"
-    r"(?: if not exists)? (?P<name>\S+)"
+    r"create (?P<unique>unique )?(?:temp |temporary )?"
+    r"(?P<kind>table|virtual table|index|trigger|view)(?P<exists> if not exists)? "
 )
 # What a table's part begins with when it is no column.
 RULES: Final = ("constraint", "check", "unique", "primary", "foreign")
@@ -35,17 +35,17 @@ class Statement:
     """What makes one thing in a database; every text in a form that can be compared."""
 
     kind: str
-    """table, virtual table, index or trigger."""
+    """table, virtual table, index, trigger or view."""
     name: str
     """Its name, in small letters."""
     table: str
-    """The table that it belongs to, in small letters; of a table its own name."""
+    """The table that it belongs to, in small letters; of a table or view its own name."""
     columns: Mapping[str, str] = field(default_factory=dict)
     """Of a table: a column's name → type, NULL or NOT NULL, default, checks, reference."""
     rules: Mapping[str, str] = field(default_factory=dict)
     """Of a table: a constraint's name, or its text where it has none → its text."""
     body: str = ""
-    """Of an index or trigger: what it does, without its name."""
+    """Of an index, trigger or view: what it does, without its name; of a table: STRICT and such."""
     is_unique: bool = False
     """Of an index: whether it refuses a second row."""
 
@@ -57,17 +57,20 @@ def parse(sql: str) -> Statement | None:
         sql: one statement, as it is run or as `sqlite_master` shows it.
     """
     tokens = list(_tokenise(sql))
-    head = HEAD.match(" ".join(tokens))
+    # Six words at most stand before the name, which may hold spaces itself.
+    head = HEAD.match(" ".join(tokens[:7]) + " ")
     if head is None:
         return None
     kind = head["kind"]
-    name = head["name"]
-    # Everything behind the head, whose words stand between single spaces.
-    rest = tokens[head[0].count(" ") + 1 :]
+    position = head[0].count(" ")
+    if tokens[position + 1 : position + 2] == ["."]:  # main.prompts
+        position += 2
+    name = tokens[position]
+    rest = tokens[position + 1 :]
     if kind == "table":
         return _parse_table(name, rest)
     table = name
-    if kind != "virtual table":
+    if kind in ("index", "trigger"):
         # Of a trigger the table stands behind the event: BEFORE UPDATE OF status ON prompts.
         table = rest[rest.index("on") + 1]
     body = _render(_nest(iter(rest)))
@@ -78,10 +81,12 @@ def parse(sql: str) -> Statement | None:
 
 def _parse_table(name: str, tokens: Sequence[str]) -> Statement:
     definitions: Tree = []
+    options: Tree = []
     for part in _nest(iter(tokens)):
-        if isinstance(part, list):  # STRICT or WITHOUT ROWID may stand behind it
+        if isinstance(part, list):
             definitions = part
-            break
+        else:  # STRICT or WITHOUT ROWID may stand behind it
+            options.append(part)
     columns, rules = {}, {}
     for part in _split(definitions):
         first = part[0]
@@ -92,7 +97,9 @@ def _parse_table(name: str, tokens: Sequence[str]) -> Statement:
             rules[str(part[1])] = _render(part[2:])
         else:
             rules[text] = text
-    return Statement(kind="table", name=name, table=name, columns=columns, rules=rules)
+    return Statement(
+        kind="table", name=name, table=name, columns=columns, rules=rules, body=_render(options)
+    )
 
 
 def _tokenise(sql: str) -> Iterator[str]:

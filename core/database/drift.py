@@ -17,9 +17,9 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from core.database.ddl import Statement, parse
 
-__all__ = ["Difference", "count_expected", "find_differences"]
+__all__ = ["Difference", "count_expected", "find_differences", "rank"]
 
-KINDS: Final = ("table", "column", "constraint", "index", "trigger")
+KINDS: Final = ("table", "column", "constraint", "index", "trigger", "view")
 # An index that SQLite makes by itself, for UNIQUE or PRIMARY KEY, has no SQL.
 SCHEMA: Final = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL"
 
@@ -29,7 +29,7 @@ class Difference:
     """One thing that is not as it is expected."""
 
     kind: str
-    """table, column, constraint, index or trigger."""
+    """table, column, constraint, index, trigger or view."""
     name: str
     """Its name; of a constraint without one its text."""
     table: str
@@ -38,10 +38,14 @@ class Difference:
     """missing, other, or unexpected."""
     remedy: str = ""
     """SQL that mends it, where no row can be in the way; else empty."""
+    expected: str = ""
+    """What it should be, as `core.database.ddl` writes it; empty where it should not be."""
+    actual: str = ""
+    """What it is; empty where it is missing."""
 
     def __str__(self) -> str:
-        if self.kind == "table":
-            return f"the table {self.name} is {self.state}"
+        if self.kind in ("table", "view"):
+            return f"the {self.kind} {self.name} is {self.state}"
         return f"the {self.kind} {self.name} of {self.table} is {self.state}"
 
 
@@ -68,11 +72,11 @@ def find_differences() -> tuple[Difference, ...]:
         if statement is not None:
             actual.append(statement)
     differences = _compare(_expected(), actual)
-    return tuple(sorted(differences, key=_rank))
+    return tuple(sorted(differences, key=rank))
 
 
-def _rank(difference: Difference) -> tuple[int, str, str]:
-    """Put first what the rest may follow from."""
+def rank(difference: Difference) -> tuple[int, str, str]:
+    """Return a key that sorts first what the rest may follow from."""
     return KINDS.index(difference.kind), difference.table, difference.name
 
 
@@ -81,7 +85,7 @@ def count_expected() -> Mapping[str, int]:
     counts = {"table": 0, "index": 0, "trigger": 0}
     for item in _expected():
         kind = item.statement.kind.removeprefix("virtual ")
-        counts[kind] += 1
+        counts[kind] = counts.get(kind, 0) + 1
     return counts
 
 
