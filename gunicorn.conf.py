@@ -1,21 +1,35 @@
-"""Settings of gunicorn. HOST and PORT are the product's own variables.
+"""Settings of gunicorn. HOST, PORT and APP_ENV are the product's own variables.
 
-A wrong environment ends the server with one sentence in this log (`autoforge.web.app_loader`).
+They may stand in the process or in the file of variables, as all others. A wrong environment ends
+the server with one sentence in this log (`autoforge.web.app_loader`).
 """
 
 import ctypes
 import gc
 import multiprocessing
 import os
+import sys
+from pathlib import Path
 from typing import Any
+
+_root = Path(__file__).resolve().parent
+sys.path.insert(0, str(_root))
+
+from autoforge.environment import ConfigurationError, load  # noqa: E402 (found by its path)
 
 # glibc gives threads heaps of their own, eight for each core, and each keeps the most that it ever
 # had. Python runs one thread at a time, so two are enough: hundreds of watchers take less.
 if hasattr(libc := ctypes.CDLL(None), "mallopt"):
     libc.mallopt(-8, 2)  # M_ARENA_MAX
 
-_host = os.environ.get("HOST") or "127.0.0.1"
-bind = f"{f'[{_host}]' if ':' in _host else _host}:{os.environ.get('PORT') or '8000'}"
+try:
+    _environment = load(os.environ, _root)
+except ConfigurationError:  # the application says it, in one sentence, as soon as it is loaded
+    _host, _port, _is_local = "127.0.0.1", 8000, os.environ.get("APP_ENV", "local") == "local"
+else:
+    _host, _port = _environment.host, _environment.port
+    _is_local = _environment.app_env == "local"
+bind = f"[{_host}]:{_port}" if ":" in _host else f"{_host}:{_port}"
 workers = int(os.environ.get("WEB_CONCURRENCY") or min(2 * multiprocessing.cpu_count() + 1, 9))
 worker_class = "gthread"
 # Four requests work at a time (`post_worker_init`); the other threads are for clients that watch a
@@ -62,7 +76,7 @@ logconfig_dict = {
     "formatters": {
         "default": {
             "()": "autoforge.logging.formatters.make_formatter",
-            "json_lines": os.environ.get("APP_ENV", "local") != "local",
+            "json_lines": not _is_local,
         }
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "default"}},

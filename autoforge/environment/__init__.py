@@ -4,7 +4,7 @@
 
 Files: `variables` the table · `values` one parser a kind · `files` reading · `layers` which level
 a value comes from · `databases`, `caches` URLs to settings · `rules` over several variables ·
-`errors` the refusal.
+`reading` all values, or all that is wrong · `errors` the refusal.
 """
 
 from collections.abc import Mapping
@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 from autoforge.environment.caches import cache_settings, queue_kind, redis_url
 from autoforge.environment.databases import database_settings
 from autoforge.environment.errors import ConfigurationError, mask, quote_url
-from autoforge.environment.layers import Layers, open_layers
+from autoforge.environment.layers import open_layers
+from autoforge.environment.reading import read_values
 from autoforge.environment.rules import check_rules, find_ineffective
-from autoforge.environment.values import parse
 from autoforge.environment.variables import VARIABLES, Variable
 
 __all__ = ["VARIABLES", "ConfigurationError", "Environment", "Variable", "load"]
@@ -201,7 +201,7 @@ def load(process: Mapping[str, str], root: Path) -> Environment:
         ConfigurationError: with one sentence for the first thing that is wrong.
     """
     layers = open_layers(process, root)
-    values = _values(layers)
+    values = read_values(layers)
     check_rules(layers, values)
     values |= {"REDIS_URL": redis_url(layers), "DATABASE": database_settings(layers)}
     values["CLERK_AUTHORIZED_PARTIES"] = _find_parties(values)
@@ -249,22 +249,6 @@ def _find_queue_file(database: Mapping[str, Any], root: Path) -> Path:
     return folder / "queue.sqlite3"
 
 
-def _values(layers: Layers) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for variable in VARIABLES:
-        value = layers.find(variable)
-        if value is not None:
-            values[variable.name] = parse(value)
-        elif variable.kind in LIST_KINDS:
-            values[variable.name] = ()
-        else:
-            values[variable.name] = None
-    return values
-
-
-LIST_KINDS = frozenset(
-    {"hosts", "csrf_origins", "cors_origins", "networks", "origins", "otlp_headers"}
-)
 # Several of these together make one field, or theirs has another name.
 COMBINED = frozenset(
     {

@@ -47,7 +47,8 @@ def database_settings(layers: Layers) -> dict[str, Any]:
     if setting is None:  # local has a default
         raise ConfigurationError(
             f"{prefix}_DATABASE_URL is not set: {layers.app_env} needs a database. Set it to "
-            f"libsql://host with {prefix}_AUTH_TOKEN, or set DATABASE_URL."
+            f"libsql://host with {prefix}_AUTH_TOKEN, or set DATABASE_URL.",
+            f"{prefix}_DATABASE_URL",
         )
     parse(setting)
     text = setting.text.strip()

@@ -12,6 +12,11 @@ LONGEST_SHOWN = 80  # characters; a whole file pasted into a variable is not rep
 class ConfigurationError(ImproperlyConfigured):  # type: ignore[misc]  # environ has no types
     """The environment is not what it must be; `str()` is one sentence for the user."""
 
+    def __init__(self, sentence: str, *names: str) -> None:
+        super().__init__(sentence)
+        self.names = names
+        """The variables it is about, the one to change first; none if it is about a file."""
+
 
 def mask(value: str) -> str:
     """Return what may be said of a secret: that it is there, and how long it is."""

@@ -9,13 +9,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autoforge.environment.errors import ConfigurationError
-from autoforge.environment.files import read_secret_file, read_variables
+from autoforge.environment.files import (
+    parse_variables,
+    read_secret_file,
+    read_text,
+    read_variables,
+)
 from autoforge.environment.values import APP_ENVS, Setting, parse
-from autoforge.environment.variables import VARIABLES, Variable
+from autoforge.environment.variables import READ_BY_COMPOSE, VARIABLES, Variable
 
 __all__ = ["BY_NAME", "Layers", "open_layers"]
 
 BY_NAME = {variable.name: variable for variable in VARIABLES}
+DEPLOYED = APP_ENVS[1:]
+LOCAL_FILE = ".env.local"
+DEPLOYED_FILE = ".env"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +61,7 @@ class Layers:
 
     def unknown_names(self) -> tuple[str, ...]:
         """Return the names in the file that no variable has."""
-        known = {"ENV_FILE"}
+        known = {"ENV_FILE", *READ_BY_COMPOSE}
         for variable in VARIABLES:
             known |= {variable.name, variable.alias, f"{variable.name}_FILE"}
         return tuple(sorted(self.file_values.keys() - known))
@@ -72,7 +80,9 @@ class Layers:
         if len(texts) > 1 or f"{variable.name}_FILE" in present[1:]:
             raise ConfigurationError(
                 f"{' and '.join(present)} are both set ({origin}) and mean the same; keep one of "
-                "them."
+                "them.",
+                variable.name,
+                *present,
             )
         if not present:
             return None
@@ -95,9 +105,7 @@ def open_layers(process: Mapping[str, str], root: Path) -> Layers:
     """
     app_env = _parse_app_env(process, "process", "from the environment")
     named = process.get("ENV_FILE", "").strip()
-    # A laptop's file is another one: a deployment must not start with what lies there.
-    usual = ".env" if app_env in APP_ENVS[1:] else ".env.local"
-    path = root / (named or usual)
+    path = root / (named or _choose_file(app_env, root))
     file, missing_file = None, None
     values: Mapping[str, str] = {}
     if path.exists():
@@ -106,10 +114,11 @@ def open_layers(process: Mapping[str, str], root: Path) -> Layers:
     elif named:  # nobody needs to have the usual one
         missing_file = path
     in_file = _parse_app_env(values, "file", f"from {path.name}")
-    if app_env is None and in_file not in {None, "local"} and not named:
+    if app_env is None and in_file in DEPLOYED and path.name == LOCAL_FILE and not named:
         raise ConfigurationError(
             f"APP_ENV is '{in_file}' (from {path.name}), but that file is only read in local. "
-            f"Set APP_ENV={in_file} in the environment, or remove the line."
+            f"Set APP_ENV={in_file} in the environment, or remove the line.",
+            "APP_ENV",
         )
     return Layers(
         process=process,
@@ -119,6 +128,30 @@ def open_layers(process: Mapping[str, str], root: Path) -> Layers:
         file=file,
         missing_file=missing_file,
     )
+
+
+def _choose_file(app_env: str | None, root: Path) -> str:
+    """Return the name of the file to read where ENV_FILE names none.
+
+    A laptop's file is another one than a deployment's: neither must start with the other's. Where
+    the process does not say which of them it is, a `.env` with APP_ENV=staging or production does;
+    without that line it is somebody else's (Docker Compose reads that name too).
+    """
+    if app_env is not None:
+        return DEPLOYED_FILE if app_env in DEPLOYED else LOCAL_FILE
+    path = root / DEPLOYED_FILE
+    if not path.is_file():
+        return LOCAL_FILE
+    in_file = parse_variables(read_text(path, path.name)).get("APP_ENV", "").strip()
+    if in_file not in DEPLOYED:
+        return LOCAL_FILE
+    if (root / LOCAL_FILE).exists():
+        raise ConfigurationError(
+            f"APP_ENV is '{in_file}' (from {DEPLOYED_FILE}), and there is a {LOCAL_FILE} too, "
+            "which is for local. Set APP_ENV in the environment, or remove one of the two files.",
+            "APP_ENV",
+        )
+    return DEPLOYED_FILE
 
 
 def _parse_app_env(values: Mapping[str, str], source: str, origin: str) -> str | None:

@@ -1,5 +1,6 @@
 """Rules over several variables, and over a variable and where it runs."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -8,7 +9,7 @@ from autoforge.environment.layers import BY_NAME, Layers
 from autoforge.environment.values import Setting, refuse
 from autoforge.environment.variables import INSECURE_JWT_KEY, INSECURE_SECRET_KEY, VARIABLES
 
-__all__ = ["check_rules", "find_ineffective"]
+__all__ = ["check_rules", "find_ineffective", "is_published", "list_broken_rules"]
 
 SHORTEST_SECRET_KEY = 50  # characters, as Django's own check for deployments asks
 SHORTEST_JWT_KEY = 32  # bytes of HS256's hash: a shorter key is easier to guess (RFC 7518, 3.2)
@@ -34,32 +35,41 @@ def check_rules(layers: Layers, values: dict[str, object]) -> None:
     Raises:
         ConfigurationError: the first rule that is broken.
     """
-    _check_pairs(values, layers)
+    for error in list_broken_rules(layers, values):
+        raise error
+
+
+def list_broken_rules(layers: Layers, values: dict[str, Any]) -> Iterator[ConfigurationError]:
+    """Yield an error for each rule over several variables that is broken."""
+    yield from _check_pairs(values, layers)
     if layers.app_env == "local":
         return
     if values["DEBUG"]:
-        raise refuse(
+        yield refuse(
             _find_set(layers, "DEBUG"),
             f"{layers.app_env} must not show tracebacks; set DEBUG=false or remove it.",
         )
-    if not values["SECRET_KEY"]:
-        raise ConfigurationError(
+    if values["SECRET_KEY"]:
+        yield from _check_secret(layers, "SECRET_KEY", SHORTEST_SECRET_KEY)
+    else:
+        yield ConfigurationError(
             f"SECRET_KEY is not set: {layers.app_env} needs {SHORTEST_SECRET_KEY} or more random "
-            f"characters; {_how_to_make()}."
+            f"characters; {_how_to_make()}.",
+            "SECRET_KEY",
         )
-    _check_secret(layers, "SECRET_KEY", SHORTEST_SECRET_KEY)
-    if values["JWT_SECRET_KEY"]:
-        _check_secret(layers, "JWT_SECRET_KEY", SHORTEST_JWT_KEY)
+    if not values["JWT_SECRET_KEY"]:
+        return
+    yield from _check_secret(layers, "JWT_SECRET_KEY", SHORTEST_JWT_KEY)
     if values["JWT_SECRET_KEY"] == values["SECRET_KEY"]:
-        raise refuse(
+        yield refuse(
             _find_set(layers, "JWT_SECRET_KEY"),
             f"it is the same as SECRET_KEY; use another one ({_how_to_make()}).",
         )
 
 
-def _check_pairs(values: dict[str, Any], layers: Layers) -> None:
+def _check_pairs(values: dict[str, Any], layers: Layers) -> Iterator[ConfigurationError]:
     if values["CORS_CREDENTIALS"] and "*" in values["CORS_ORIGINS"]:
-        raise refuse(
+        yield refuse(
             _find_set(layers, "CORS_ORIGINS"),
             "with CORS_CREDENTIALS=true, each origin must be listed; list them, or set "
             "CORS_CREDENTIALS=false.",
@@ -68,27 +78,30 @@ def _check_pairs(values: dict[str, Any], layers: Layers) -> None:
     missing = [name for name in names if not values[name]]
     if len(missing) == 1:
         present = next(name for name in names if name not in missing)
-        raise ConfigurationError(
+        yield ConfigurationError(
             f"{present} is set and {missing[0]} is not: Langfuse needs both; set {missing[0]}, "
-            f"or remove {present}."
+            f"or remove {present}.",
+            present,
+            missing[0],
         )
 
 
-def _check_secret(layers: Layers, name: str, shortest: int) -> None:
+def _check_secret(layers: Layers, name: str, shortest: int) -> Iterator[ConfigurationError]:
     secret = _find_set(layers, name)
     if len(secret.text) < shortest:
-        raise refuse(
+        yield refuse(
             secret, f"{layers.app_env} needs {shortest} or more characters; {_how_to_make()}."
         )
-    if _ships_with_us(secret.text, layers.root):
-        raise refuse(secret, f"it is published in the repository; {_how_to_make()}.")
+    elif is_published(secret.text, layers.root):
+        yield refuse(secret, f"it is published in the repository; {_how_to_make()}.")
 
 
 def _how_to_make() -> str:
     return "`python3 -c 'import secrets; print(secrets.token_urlsafe(50))'` generates one"
 
 
-def _ships_with_us(value: str, root: Path) -> bool:
+def is_published(value: str, root: Path) -> bool:
+    """Whether a secret stands in a file that everybody who has the source can read."""
     if value in {INSECURE_SECRET_KEY, INSECURE_JWT_KEY} or value.startswith("django-insecure-"):
         return True
     for pattern in COMMITTED:

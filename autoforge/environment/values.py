@@ -66,7 +66,8 @@ def refuse(setting: Setting, why: str) -> ConfigurationError:
         value = quote_url(setting.text)
     else:
         value = quote_value(setting.text)
-    return ConfigurationError(f"{variable.name} is {value} ({setting.origin}): {why}")
+    sentence = f"{variable.name} is {value} ({setting.origin}): {why}"
+    return ConfigurationError(sentence, variable.name)
 
 
 def must_be(setting: Setting, remedy: str = "") -> ConfigurationError:

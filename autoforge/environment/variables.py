@@ -1,13 +1,24 @@
 """The table of variables: one row each, which drives reading, refusing and documenting.
 
-`.env.example`, the deployment templates, the workflows and docs/environment.md are held against
-this table by a test.
+`.env.example`, the deployment templates, the workflows and docs/environment.md are generated from
+this table (`make env-files`); a test fails while one of them is out of date.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["INSECURE_JWT_KEY", "INSECURE_SECRET_KEY", "VARIABLES", "Variable"]
+__all__ = [
+    "INSECURE_JWT_KEY",
+    "INSECURE_SECRET_KEY",
+    "READ_BY_COMPOSE",
+    "VARIABLES",
+    "Variable",
+]
+
+# What Docker Compose reads from the same file; no variable of AutoForge, and not unknown.
+READ_BY_COMPOSE: Final = frozenset(
+    {"COMPOSE_FILE", "COMPOSE_PROFILES", "COMPOSE_PROJECT_NAME", "IMAGE"}
+)
 
 # Good for a look on one laptop, refused everywhere else; `make run` writes real ones.
 INSECURE_SECRET_KEY: Final = "django-insecure-for-a-laptop-only-run-make-run-to-get-a-fresh-one"  # noqa: S105 (public on purpose)
@@ -40,6 +51,12 @@ class Variable:
     """Another name that is read as well."""
     environments: tuple[str, ...] = ("local", "staging", "production")
     """Where it can have an effect."""
+    required: bool = False
+    """Whether a deployment's template demands it; all others may be left empty there."""
+    generated: bool = False
+    """Whether any strong random text will do: `manage.py env secrets` makes one."""
+    default_note: str = ""
+    """What counts where it is not set, if that depends on other variables."""
 
     @property
     def takes_file(self) -> bool:
@@ -71,6 +88,7 @@ APPLICATION = (
         example="local",
         description="Deployment environment: local, staging or production.",
         group="Application",
+        required=True,
     ),
     Variable(
         name="DEBUG",
@@ -118,6 +136,8 @@ APPLICATION = (
         example="",
         description="Signs sessions and forms; 50 or more random characters.",
         group="Application",
+        required=True,
+        generated=True,
     ),
     Variable(
         name="ALLOWED_HOSTS",
@@ -128,6 +148,7 @@ APPLICATION = (
         example="autoforge.example.com",
         description="Host names to serve, comma-separated.",
         group="Application",
+        required=True,
     ),
     Variable(
         name="CSRF_TRUSTED_ORIGINS",
@@ -192,6 +213,7 @@ DATABASE = (
         description="The database in production; takes precedence over DATABASE_URL there.",
         group="Database",
         environments=("production",),
+        required=True,
     ),
     Variable(
         name="TURSO_AUTH_TOKEN",
@@ -202,6 +224,7 @@ DATABASE = (
         description="The token of the database in production.",
         group="Database",
         environments=("production",),
+        required=True,
     ),
     Variable(
         name="TURSO_STAGING_DATABASE_URL",
@@ -211,6 +234,7 @@ DATABASE = (
         description="The database in staging; takes precedence over DATABASE_URL there.",
         group="Database",
         environments=("staging",),
+        required=True,
     ),
     Variable(
         name="TURSO_STAGING_AUTH_TOKEN",
@@ -221,6 +245,7 @@ DATABASE = (
         description="The token of the database in staging.",
         group="Database",
         environments=("staging",),
+        required=True,
     ),
 )
 REDIS = (
@@ -259,6 +284,7 @@ REDIS = (
         example="",
         description="Password of the Redis server, if REDIS_URL has none.",
         group="Redis",
+        generated=True,
     ),
     Variable(
         name="REDIS_DB",
@@ -283,8 +309,14 @@ REDIS = (
         kind="queue",
         allowed="in-process, sqlite or redis",
         example="in-process",
-        description="Where queued runs wait: in this process, or for `manage.py run_huey`.",
+        description=(
+            "Where queued runs wait: in this process, or in SQLite or Redis for "
+            "`manage.py run_huey`."
+        ),
         group="Redis",
+        default_note=(
+            "`in-process` in local; elsewhere `redis` if a Redis server is set, else `sqlite`"
+        ),
     ),
 )
 SIGN_IN = (
@@ -358,6 +390,7 @@ SIGN_IN = (
             "Signs access tokens; 32 or more random characters. If not set, there are no tokens."
         ),
         group="Sign-in",
+        generated=True,
     ),
     Variable(
         name="JWT_ALGORITHM",

@@ -12,8 +12,11 @@ EXPANDED = "\N{REPLACEMENT CHARACTER}expanded\N{REPLACEMENT CHARACTER}"
 # escapeSeqRegex of dotenv/parser.go
 ESCAPE = re.compile(r'(\\(?:[abcfnrtv$"\\]|0\d{0,3}))')
 SIMPLE = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
-# Of template.go: "$$", a name, or braces; anything else behind a dollar is an error there.
-SUBSTITUTION = re.compile(r"\$(?:(?P<escaped>\$)|(?P<named>[_a-zA-Z][_a-zA-Z0-9]*|\{[^}]*\}))")
+# Of template.go: "$$", a name, or braces; a dollar before anything else stays as it is.
+SUBSTITUTION = re.compile(
+    r"\$(?:(?P<escaped>\$)|(?P<named>[_a-z][_a-z0-9]*|\{[_a-z][^}]*\})|(?P<wrong>\{))",
+    re.IGNORECASE,
+)
 BLANKS = "\t\v\f\r \x85\xa0"  # isSpace: no line break
 
 
@@ -33,14 +36,18 @@ def read_env_file(text: str) -> dict[str, str]:
             rest = rest.partition("\n")[2]
             continue
         name, rest = _read_name(rest)
-        values[name], rest = _read_value(rest)
+        if name is not None:
+            values[name], rest = _read_value(rest)
 
 
-def _read_name(text: str) -> tuple[str, str]:
+def _read_name(text: str) -> tuple[str | None, str]:
+    """Return the name and what stands behind it; None for a name alone, taken from the process."""
     text = re.sub(r"\Aexport\s+", "", text)
-    match = re.match(r"([\w.\-\[\]\t\v\f\r \x85\xa0]*)[=:]", text)
+    match = re.match(r"([\w.\-\[\]\t\v\f\r \x85\xa0]*)([=:\n])", text)
     if match is None:
         raise ComposeError("unexpected character in variable name")
+    if match[2] == "\n":
+        return None, text[match.end() :]
     return match[1].rstrip(), text[match.end() :].lstrip(BLANKS)
 
 
@@ -84,8 +91,7 @@ def _unescape(match: re.Match[str]) -> str:
 
 
 def _substitute(value: str) -> str:
-    pieces = SUBSTITUTION.sub(lambda match: "" if match["escaped"] else EXPANDED, value)
-    bare = SUBSTITUTION.sub("", value)
-    if "$" in bare:
-        raise ComposeError("invalid template")
-    return pieces if EXPANDED in pieces else SUBSTITUTION.sub("$", value)
+    for match in SUBSTITUTION.finditer(value):
+        if match["wrong"]:
+            raise ComposeError("invalid template")
+    return SUBSTITUTION.sub(lambda match: "$" if match["escaped"] else EXPANDED, value)

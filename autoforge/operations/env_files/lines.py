@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-__all__ = ["NAME", "Assignment", "list_assignments"]
+__all__ = ["NAME", "PLACEHOLDER", "Assignment", "list_assignments"]
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+PLACEHOLDER = re.compile(r"\$\{(?P<name>[A-Z][A-Z0-9_]*)\}")
 ASSIGNMENT = re.compile(rf"\s*(?:export\s+)?(?P<name>{NAME.pattern})=(?P<raw>.*)", re.DOTALL)
 
 

@@ -10,13 +10,22 @@ import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from autoforge.operations.env_files.errors import EnvFileError, UnsupportedValueError
 from autoforge.operations.env_files.lines import NAME, list_assignments
 from autoforge.operations.env_files.quoting import quote_for_file
 
-__all__ = ["write_private", "write_secret_file", "write_variable"]
+__all__ = [
+    "Change",
+    "changing",
+    "read_file",
+    "set_line",
+    "write_private",
+    "write_secret_file",
+    "write_variable",
+]
 
 OWNER_ONLY = 0o600
 
@@ -46,16 +55,41 @@ def write_variable(path: Path, name: str, value: str) -> None:
         line = f"{name}={quote_for_file(value)}"
     except UnsupportedValueError as error:
         raise UnsupportedValueError(f"{name} cannot be written to {path}: {error}.") from None
-    target = Path(os.path.realpath(path))
-    with _locked(target.parent):
-        text = _read(target)
-        for assignment in list_assignments(text):
+    with changing(path) as change:
+        for assignment in list_assignments(change.text):
             if assignment.name == f"{name}_FILE" and assignment.raw:
                 raise EnvFileError(
                     f"{path}, line {assignment.line} sets {name}_FILE: {name} is in the file that "
                     f"it names. Write the value there, or remove the line."
                 )
-        write_private(target, _set_line(text, name, line))
+        change.text = set_line(change.text, name, line)
+
+
+@dataclass(slots=True)
+class Change:
+    """The text of a file while it is changed."""
+
+    text: str
+    """What is in it; what it is to be when the block ends."""
+
+
+@contextmanager
+def changing(path: Path) -> Iterator[Change]:
+    """Give the text of a file of secrets, and write what it is at the end of the block.
+
+    Others who change files of the same folder this way wait. Nothing is written where the block
+    fails or changes nothing. A file that does not exist is empty, and is made.
+
+    Raises:
+        EnvFileError: it cannot be read or written.
+    """
+    target = Path(os.path.realpath(path))
+    with _locked(target.parent):
+        before = read_file(target)
+        change = Change(text=before)
+        yield change
+        if change.text != before:
+            write_private(target, change.text)
 
 
 def write_secret_file(path: Path, value: str) -> None:
@@ -126,8 +160,12 @@ def _explain(path: Path, error: OSError) -> str:
     )
 
 
-def _read(path: Path) -> str:
-    """Return the text of a file with its own line ends; empty where there is no file."""
+def read_file(path: Path) -> str:
+    """Return the text of a file with its own line ends; empty where there is no file.
+
+    Raises:
+        EnvFileError: it cannot be read, or is not UTF-8.
+    """
     try:
         return path.read_bytes().decode("utf-8")
     except FileNotFoundError:
@@ -142,7 +180,8 @@ def _read(path: Path) -> str:
         ) from error
 
 
-def _set_line(text: str, name: str, line: str) -> str:
+def set_line(text: str, name: str, line: str) -> str:
+    """Return the text of a file with `line` as the one that sets the variable."""
     lines = text.splitlines(keepends=True)
     end = "\r\n" if lines and lines[0].endswith("\r\n") else "\n"
     positions = [found.line - 1 for found in list_assignments(text) if found.name == name]
