@@ -33,6 +33,12 @@ def main() -> int:
     # Migrations are written without a database too; none is made for it.
     warnings.filterwarnings("ignore", message="Got an error checking .*unable to open database")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "autoforge.settings")
+    if sys.argv[1:2] == ["env"]:  # it mends an environment that no settings could be made of
+        return _run_env()
+    return _run_django()
+
+
+def _run_django() -> int:
     try:
         import django  # may be missing
         from django.core.exceptions import ImproperlyConfigured
@@ -68,6 +74,12 @@ def _collect_less_garbage() -> None:
     if sys.argv[1:2] not in [[name] for name in SERVERS]:
         gc.set_threshold(GARBAGE_THRESHOLD)
     atexit.register(gc.freeze)  # nor once more at the end
+
+
+def _run_env() -> int:
+    from autoforge.operations.env_files.command import main as run_env  # seldom needed
+
+    return run_env(sys.argv[2:], f"{Path(sys.argv[0]).name} env")
 
 
 def _make_data_folder() -> None:

@@ -57,9 +57,9 @@ def list_problems(layers: Layers) -> tuple[list[ConfigurationError], tuple[str, 
             errors.append(error)
             values[variable.name] = _find_empty(variable)
     wrong = {name for error in errors for name in error.names}
-    for error in _list_combined(layers, values):
-        if not wrong.intersection(error.names):
-            errors.append(error)
+    for broken in _list_combined(layers, values):
+        if not wrong.intersection(broken.names):
+            errors.append(broken)
     if errors:
         return errors, ()
     values |= {"REDIS_URL": redis_url(layers), "DATABASE": database_settings(layers)}

@@ -14,11 +14,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from autoforge.environment import VARIABLES, load
-from autoforge.environment.files import read_variables
+from autoforge.operations.env_files.generating import list_outdated
 from tests.support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,18 +40,12 @@ def test_the_example_names_every_variable_with_its_comment(tmp_path):
         )
     (tmp_path / ".env.local").write_text(text, encoding="utf-8")
     environment = load({}, tmp_path)
-    assert (environment.app_env, environment.unknown, environment.notes[2:]) == ("local", (), ())
+    assert (environment.app_env, environment.unknown, environment.notes) == ("local", (), ())
 
 
 def test_what_names_every_variable_is_up_to_date():
-    sys.path.insert(0, str(ROOT / "scripts"))
-    try:
-        import environment_files
-    finally:
-        sys.path.pop(0)
-    for listing in environment_files.list_files():
-        text = read(listing.path)
-        assert environment_files.add_missing(listing, text) == text, "run `make env-files`"
+    outdated = [path.relative_to(ROOT) for path, _text in list_outdated(ROOT)]
+    assert not outdated, "run `make env-files`"
 
 
 def test_the_guide_names_every_variable():
@@ -77,7 +69,7 @@ def test_the_workflow_gives_each_placeholder_its_value(app_env, prefix):
     steps = yaml.safe_load(read(f".github/workflows/deploy-{app_env}.yml"))["jobs"]["deploy"][
         "steps"
     ]
-    [render] = [step for step in steps if "render_env.py" in step.get("run", "")]
+    [render] = [step for step in steps if "env render" in step.get("run", "")]
     places = [place for _, place in PLACEHOLDER.findall(read(f".env.{app_env}"))]
     assert list(render["env"]) == places
     assert render["env"].pop(f"{prefix}_APP_ENV") == app_env
@@ -88,7 +80,7 @@ def test_the_workflow_gives_each_placeholder_its_value(app_env, prefix):
         if variables[name].secret:
             assert render["env"][place].startswith("${{ secrets.")
     order = [step.get("run", "") for step in steps]
-    kinds = ("render_env", "check --deploy", "docker build", "migrate", "deploy.sh", "READY_URL")
+    kinds = ("env render", "check --deploy", "docker build", "migrate", "deploy.sh", "READY_URL")
     found = [next(n for n, run in enumerate(order) if kind in run) for kind in kinds]
     assert found == sorted(found)
 
@@ -162,72 +154,6 @@ def test_git_keeps_rendered_files_out():
         check=False,
     )
     assert len(done.stdout.split()) == 4
-
-
-# --- Rendering ------------------------------------------------------------------------------------
-
-
-def render(tmp_path: Path, template: str, values: dict[str, str]):
-    (tmp_path / "t").write_text(template, encoding="utf-8")
-    return subprocess.run(
-        [sys.executable, str(ROOT / "scripts" / "render_env.py"), "t", "out"],
-        cwd=tmp_path,
-        env={"PATH": os.environ["PATH"]} | values,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def test_rendering_writes_for_the_owner_alone(tmp_path):
-    done = render(tmp_path, "# c\nA=${P_A}\n# optional\nB=${P_B}\n", {"P_A": 'x"\\$ #y'})
-    assert (done.returncode, done.stderr) == (0, "")
-    assert (tmp_path / "out").read_text() == 'A="x\\"\\\\$ #y"\n'
-    assert (tmp_path / "out").stat().st_mode & 0o777 == 0o600
-    assert "#y" not in done.stdout
-
-
-@pytest.mark.parametrize(
-    ("template", "values", "sentence"),
-    [
-        ("A=${P_A}\nB=${P_B}\n", {}, "empty or not set: P_A, P_B."),
-        ("A=${P_A}\n", {"P_A": "  "}, "empty or not set: P_A."),
-        ("A=${P_A}\n", {"P_A": "x\ny"}, "has a line break: P_A."),
-        ("A=plain\n", {}, "line 1 of the template is not of the form NAME=${PLACEHOLDER}."),
-    ],
-)
-def test_rendering_refuses_by_name_and_writes_nothing(tmp_path, template, values, sentence):
-    done = render(tmp_path, template, values)
-    assert (done.returncode, done.stderr) == (1, f"t cannot be filled: {sentence}\n")
-    assert not (tmp_path / "out").exists()
-
-
-def test_rendering_with_wrong_usage():
-    script = str(ROOT / "scripts" / "render_env.py")
-    assert (
-        subprocess.run([sys.executable, script], capture_output=True, check=False).returncode == 2
-    )
-    done = subprocess.run([sys.executable, script, "/no", "/x"], capture_output=True, check=False)
-    assert (done.returncode, done.stderr) == (2, b"/no: No such file or directory.\n")
-
-
-VALUE = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1).filter(
-    lambda text: text.strip() == text and len(text) <= 50 and text.isprintable()
-)
-
-
-@settings(max_examples=200)
-@given(value=VALUE)
-def test_what_is_rendered_reads_back_the_same(tmp_path_factory, value):
-    sys.path.insert(0, str(ROOT / "scripts"))
-    try:
-        import render_env
-    finally:
-        sys.path.pop(0)
-    folder = tmp_path_factory.mktemp("render")
-    text = render_env.render("REDIS_PASSWORD=${P}\nREDIS_HOST=${H}\n", {"P": value, "H": "r"})
-    (folder / ".env.local").write_text(text, encoding="utf-8")
-    assert read_variables(folder / ".env.local", ".env.local")["REDIS_PASSWORD"] == value
 
 
 # --- Serving --------------------------------------------------------------------------------------

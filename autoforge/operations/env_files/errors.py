@@ -1,10 +1,19 @@
-"""The errors of env files; `str()` of each is one sentence for the person at the keyboard."""
+"""The errors of env files; `str()` of each is one sentence for the person at the keyboard.
 
-__all__ = ["EnvFileError", "UnsupportedValueError"]
+EnvFileError                a file cannot be read or written: nothing was done
+├── RefusedError            something must be changed by a person first
+└── UnsupportedValueError   a value that such a file cannot hold
+"""
+
+__all__ = ["EnvFileError", "RefusedError", "UnsupportedValueError"]
 
 
 class EnvFileError(Exception):
     """A file of variables cannot be read or written as asked."""
+
+
+class RefusedError(EnvFileError):
+    """What was asked for is not done: a file is there already, a placeholder is empty."""
 
 
 class UnsupportedValueError(EnvFileError):

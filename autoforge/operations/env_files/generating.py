@@ -59,8 +59,8 @@ def generate_example() -> str:
         pieces.append(_write_heading(group))
         for variable in variables:
             value = variable.example
-            if variable.default_in("local") and not variable.secret:
-                value = variable.default_in("local")
+            if not variable.secret:
+                value = variable.default_in("local") or value
             pieces.append(f"\n# {variable.description}\n# {variable.name}={value}\n")
     return "".join(pieces)
 

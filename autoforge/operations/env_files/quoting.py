@@ -21,7 +21,7 @@ import re
 
 from autoforge.operations.env_files.errors import UnsupportedValueError
 
-__all__ = ["find_unquotable", "quote_for_file"]
+__all__ = ["find_unquotable", "is_read_alike", "quote_for_file"]
 
 # Without "~", which a shell replaces behind "=" and ":", and without "#", a comment behind a blank.
 BARE = re.compile(r"[A-Za-z0-9_@%+=:,./-]*")
@@ -65,3 +65,21 @@ def _fits_single_quotes(value: str) -> bool:
         return False
     # django-environ would take these off as well, once the single quotes are gone.
     return not (value.startswith('"') and value.endswith('"'))
+
+
+# As it stands in the file: no blank, and nothing that a shell or Compose would act upon.
+ALIKE_BARE = re.compile(r"""[^\s'"\\$`;&|<>()~]*""")
+ALIKE_DOUBLE = re.compile(r'"(?:[^"\\$`]|\\["\\$])*"')
+
+
+def is_read_alike(raw: str) -> bool:
+    """Whether AutoForge, a shell and Compose see the same in what stands behind `NAME=`.
+
+    Rather False than wrongly True: a form that only happens to be read alike is not looked for.
+    """
+    if find_unquotable(raw) == "a line break":
+        return False
+    if ALIKE_BARE.fullmatch(raw) or ALIKE_DOUBLE.fullmatch(raw):
+        return True
+    inner = raw[1:-1]
+    return len(raw) >= 2 and raw[0] == raw[-1] == "'" and _fits_single_quotes(inner)

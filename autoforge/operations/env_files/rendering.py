@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from autoforge.operations.env_files.errors import EnvFileError
+from autoforge.operations.env_files.errors import RefusedError
 from autoforge.operations.env_files.generating import OPTIONAL, PREFIXES
 from autoforge.operations.env_files.lines import PLACEHOLDER, list_assignments
 from autoforge.operations.env_files.quoting import find_unquotable, quote_for_file
@@ -56,7 +56,7 @@ def render(
         values: what a file of values holds.
 
     Raises:
-        EnvFileError: naming every placeholder that is empty or unfit at once.
+        RefusedError: naming every placeholder that is empty or unfit at once.
     """
     entries = list(list_entries(template))
     filled = {name: text for name, text in values.items() if text.strip()}
@@ -68,7 +68,7 @@ def render(
         faults.append(f"{app_env_name} is not {app_env}")
     faults += _find_unknown(entries, values)
     if faults:
-        raise EnvFileError("; ".join(faults))
+        raise RefusedError("; ".join(faults))
     lines = [HEADER.format(app_env=app_env)]
     for entry in entries:
         if entry.placeholder in filled:

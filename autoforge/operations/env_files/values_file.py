@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from autoforge.environment import VARIABLES, Variable
 from autoforge.environment.files import parse_variables
-from autoforge.operations.env_files.errors import EnvFileError
+from autoforge.operations.env_files.errors import RefusedError
 from autoforge.operations.env_files.generating import OPTIONAL, find_placeholder_name
 from autoforge.operations.env_files.strength import make_secret
 from autoforge.operations.env_files.writing import changing, set_line, write_private
@@ -46,7 +46,8 @@ def write_local_file(path: Path, *, replace: bool = False) -> None:
     """Write a `.env.local` with fresh secrets, for its owner alone.
 
     Raises:
-        EnvFileError: it is there and may not be replaced, or it cannot be written.
+        RefusedError: it is there and may not be replaced.
+        EnvFileError: it cannot be written.
     """
     lines = [f"{name}={make_secret()}\n" for name in LOCAL_SECRETS]
     write_private(path, LOCAL_HEADER + "".join(lines), replace=replace)
@@ -61,7 +62,8 @@ def fill_values_file(path: Path, app_env: str, rotate: str = "") -> Filled:
         rotate: a name whose secret is made anew, with or without the prefix of the environment.
 
     Raises:
-        EnvFileError: `rotate` is nothing that can be made here, or the file cannot be written.
+        RefusedError: `rotate` is nothing that can be made here.
+        EnvFileError: the file cannot be read or written.
     """
     wanted = _find_rotated(rotate, app_env)
     done: dict[str, list[str]] = {"generate": [], "rotate": [], "keep": [], "ask": [], "leave": []}
@@ -126,7 +128,7 @@ def _find_rotated(name: str, app_env: str) -> Variable | None:
             names.append(variable.name)
             if name in {full_name, variable.name}:
                 return variable
-    raise EnvFileError(
+    raise RefusedError(
         f"{name} cannot be made here; what can be is {', '.join(names)}. The database's token: "
         "`manage.py turso token rotate`. All others come from the service that they belong to."
     )

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from autoforge.operations.env_files.errors import EnvFileError, UnsupportedValueError
+from autoforge.operations.env_files.errors import EnvFileError, RefusedError, UnsupportedValueError
 from autoforge.operations.env_files.lines import NAME, list_assignments
 from autoforge.operations.env_files.quoting import quote_for_file
 
@@ -24,6 +24,7 @@ __all__ = [
     "set_line",
     "write_private",
     "write_secret_file",
+    "write_template",
     "write_variable",
 ]
 
@@ -110,14 +111,26 @@ def write_private(path: Path, text: str, *, replace: bool = True) -> None:
         replace: whether a file that is there may be replaced.
 
     Raises:
-        EnvFileError: it is there and may not be replaced, or it cannot be written.
+        RefusedError: it is there and may not be replaced.
+        EnvFileError: it cannot be written.
     """
     try:
         _write(path, text.encode(), replace=replace)
     except FileExistsError:
-        raise EnvFileError(f"{path} exists; use --replace to write a new one.") from None
+        raise RefusedError(f"{path} exists; use --replace to write a new one.") from None
     except OSError as error:
         raise EnvFileError(_explain(path, error)) from error
+
+
+def write_template(path: Path, text: str, *, replace: bool) -> None:
+    """Write a file that holds no secret and is committed, whole, readable by all.
+
+    Raises:
+        RefusedError: it is there and may not be replaced.
+        EnvFileError: it cannot be written.
+    """
+    write_private(path, text, replace=replace)
+    path.chmod(0o644)
 
 
 def _write(path: Path, content: bytes, *, replace: bool) -> None:
@@ -169,7 +182,7 @@ def read_file(path: Path) -> str:
     try:
         return path.read_bytes().decode("utf-8")
     except FileNotFoundError:
-        return ""
+        return ""  # a program that sets a variable makes the file
     except UnicodeDecodeError as error:
         raise EnvFileError(
             f"{path} is not valid UTF-8 at byte {error.start + 1}; save it as UTF-8."
