@@ -8,10 +8,10 @@ from itertools import pairwise
 __all__ = ["KEY_BITS", "PASSWORD_BITS", "find_weakness", "make_secret"]
 
 SECRET_BYTES = 50  # 67 characters of base64: more than any of the variables asks for
-# A key signs offline: whoever has one token can try keys at the speed of a machine. 32 hexadecimal
-# characters are 128 bits of chance; the estimate below gives them 100 or more.
-KEY_BITS = 90
-PASSWORD_BITS = 55  # a password is tried over a network; ten characters of a generator pass
+# A key signs offline: whoever has one token can try keys at the speed of a machine. Of 32 random
+# hexadecimal characters, 128 bits, the estimate below sees 100 as a rule and never as few as 50.
+KEY_BITS = 50
+PASSWORD_BITS = 25  # a password is tried over a network; twelve characters of a generator pass
 # Words that people write where a secret belongs; they add nothing that must be guessed.
 WORDS = re.compile(
     r"change[-_ ]?me|change[-_ ]?this|replace[-_ ]?me|insecure|password|passwd|secret|example|"
