@@ -105,6 +105,10 @@ TEMPLATES = [
 # --- Data -----------------------------------------------------------------------------------------
 
 DATABASES = ENVIRONMENT.databases
+# For `manage.py turso`: creates databases and their tokens. A server that only uses one has none.
+TURSO_PLATFORM_TOKEN = ENVIRONMENT.turso_platform_token
+TURSO_ORGANIZATION = ENVIRONMENT.turso_organization
+TURSO_API_URL = ENVIRONMENT.turso_api_url
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Cache ----------------------------------------------------------------------------------------

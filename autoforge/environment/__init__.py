@@ -54,6 +54,12 @@ class Environment:
     """Name of an IANA time zone."""
     databases: dict[str, dict[str, Any]] = field(repr=False)
     """Django's DATABASES."""
+    turso_platform_token: str | None = field(repr=False)
+    """Platform token of Turso, for its commands alone."""
+    turso_organization: str | None
+    """Organization at Turso that its commands work on."""
+    turso_api_url: str | None
+    """Where Turso's Platform API is; None: where Turso has it."""
     redis_url: str | None = field(repr=False)
     """The Redis server with password and database, or None."""
     redis_cache_ttl_seconds: int

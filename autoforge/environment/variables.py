@@ -219,7 +219,7 @@ DATABASE = (
         name="TURSO_AUTH_TOKEN",
         kind="secret",
         secret=True,
-        allowed="the token that `turso db tokens create` prints",
+        allowed="the token that `manage.py turso token create` makes",
         example="",
         description="The token of the database in production.",
         group="Database",
@@ -240,12 +240,41 @@ DATABASE = (
         name="TURSO_STAGING_AUTH_TOKEN",
         kind="secret",
         secret=True,
-        allowed="the token that `turso db tokens create` prints",
+        allowed="the token that `manage.py turso token create` makes",
         example="",
         description="The token of the database in staging.",
         group="Database",
         environments=("staging",),
         required=True,
+    ),
+)
+TURSO = (
+    Variable(
+        name="TURSO_PLATFORM_TOKEN",
+        kind="secret",
+        secret=True,
+        allowed="a platform token of Turso (app.turso.tech, API tokens)",
+        example="",
+        description=(
+            "Platform token for `manage.py turso`, instead of its `login`; a server needs none."
+        ),
+        group="Database",
+    ),
+    Variable(
+        name="TURSO_ORGANIZATION",
+        kind="text",
+        allowed="the slug of an organization at Turso",
+        example="my-team",
+        description="Organization at Turso that `manage.py turso` works on.",
+        group="Database",
+    ),
+    Variable(
+        name="TURSO_API_URL",
+        kind="api_url",
+        allowed="a URL such as https://api.turso.tech",
+        example="https://api.turso.tech",
+        description="Turso's Platform API, if not the default; the platform token is sent there.",
+        group="Database",
     ),
 )
 REDIS = (
@@ -653,6 +682,7 @@ RETENTION = (
 VARIABLES: Final[tuple[Variable, ...]] = (
     *APPLICATION,
     *DATABASE,
+    *TURSO,
     *REDIS,
     *SIGN_IN,
     *BROWSERS,

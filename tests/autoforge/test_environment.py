@@ -431,7 +431,7 @@ BAD = [
             {"TURSO_AUTH_TOKEN": text},
             f"TURSO_AUTH_TOKEN is **** ({len(text)} characters) (from the environment): it is a "
             "placeholder that was not replaced; set TURSO_AUTH_TOKEN to the token that "
-            "`turso db tokens create` prints.",
+            "`manage.py turso token create` makes.",
         )
         for text in ("${TOKEN}", "$TOKEN", "<token>", "xxxxx", "eyJ...", "eyJ…", "change-me")
     ),

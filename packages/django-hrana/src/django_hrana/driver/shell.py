@@ -35,14 +35,19 @@ MAX_WIDTH: Final = 60  # columns of the terminal for one value
 MAX_ROWS: Final = 10_000  # all are held, to know how wide the columns are
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the shell; return 0, or 1 if a statement from a file or a pipe failed."""
+def main(arguments: Sequence[str] | None = None, *, token: str | None = None) -> int:
+    """Run the shell; return 0, or 1 if a statement from a file or a pipe failed.
+
+    Args:
+        arguments: those of the command line, if not this process's.
+        token: the token, if not the one in LIBSQL_AUTH_TOKEN.
+    """
     parser = argparse.ArgumentParser(prog="libsql shell", description="A shell for SQL.")
     parser.add_argument("url", help="libsql://host, https://host or http://host:port")
     parser.add_argument("--namespace", help="database on a server with many")
     parser.add_argument("-c", "--command", help="run this SQL and exit")
     options = parser.parse_args(arguments)
-    token = os.environ.get("LIBSQL_AUTH_TOKEN") or None
+    token = token or os.environ.get("LIBSQL_AUTH_TOKEN") or None
     try:
         connection = connect(
             options.url, auth_token=token, namespace=options.namespace, autocommit=True

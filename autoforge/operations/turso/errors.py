@@ -1,0 +1,51 @@
+"""The errors of the commands for Turso; `str()` of each is one sentence for the person who typed.
+
+TursoError (exit 1)             Turso refused, or something is not as it must be
+├── TursoInputError (exit 2)    what was typed is not valid; nothing was sent
+├── TursoAccessError (exit 3)   not logged in, or not allowed: 401, 402, 403
+├── TursoNotFoundError (exit 1) there is no such database or group: 404
+├── TursoExistsError (exit 1)   the name is taken: 409, 422
+└── TursoUnavailable (exit 4)   no answer, or none of Turso's; the same again can succeed
+"""
+
+__all__ = [
+    "TursoAccessError",
+    "TursoError",
+    "TursoExistsError",
+    "TursoInputError",
+    "TursoNotFoundError",
+    "TursoUnavailable",
+]
+
+
+class TursoError(Exception):
+    """Turso refused, or something is not as it must be."""
+
+    exit_status = 1
+    """What the command ends with."""
+
+
+class TursoInputError(TursoError):
+    """What was typed is not valid; nothing was sent."""
+
+    exit_status = 2
+
+
+class TursoAccessError(TursoError):
+    """Nobody is logged in, or the platform token does not allow this."""
+
+    exit_status = 3
+
+
+class TursoNotFoundError(TursoError):
+    """There is no such database, group or organization."""
+
+
+class TursoExistsError(TursoError):
+    """The name is taken, or is not available."""
+
+
+class TursoUnavailable(TursoError):
+    """There was no answer, or one that is not Turso's; the same again can succeed."""
+
+    exit_status = 4
