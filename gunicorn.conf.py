@@ -6,6 +6,7 @@ the server with one sentence in this log (`autoforge.web.app_loader`).
 
 import ctypes
 import gc
+import logging
 import multiprocessing
 import os
 import sys
@@ -38,7 +39,7 @@ _requests = 4
 _watchers = 256
 threads = _requests + _watchers
 timeout = 60  # seconds; an import through the web would be the longest request
-graceful_timeout = 30  # seconds
+graceful_timeout = 25  # seconds; orchestrators kill after 30, which is for the end itself
 keepalive = 5  # seconds; longer than most proxies wait between two requests
 # Loaded once, before the workers: a wrong environment is said once, and memory is shared.
 preload_app = True
@@ -62,12 +63,26 @@ def when_ready(_server: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Let a few requests work at a time, and watchers go when the worker is to end."""
+    """Let a few requests work at a time; watchers and runs stop when the worker is to end."""
+    from autoforge.background import resume_left
     from core.api.streams import LimitRequests, watchers
+    from core.stopping import stop_request
 
     worker.wsgi = LimitRequests(worker.wsgi, _requests)
     watchers.most = _watchers
     watchers.is_stopping = lambda: not worker.alive
+    stop_request.watch(lambda: not worker.alive)
+    resume_left()
+
+
+def worker_exit(_server: Any, _worker: Any) -> None:
+    """Wait until the run in progress (QUEUE=in-process) is stored and given back."""
+    from autoforge.background import stop_background
+
+    if not stop_background():
+        # Python would wait for the thread without an end.
+        logging.getLogger("gunicorn.error").warning("A run could not be stored and given back")
+        os._exit(0)
 
 
 logconfig_dict = {

@@ -6,24 +6,36 @@ a queue only rings the bell.
 """
 
 import logging
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, wraps
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
+from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import close_old_connections, connections, transaction
 from django.utils import timezone
+from django.utils.module_loading import import_string
 from django_tasks import TaskResult, TaskResultStatus
 from django_tasks.backends.base import BaseTaskBackend
 from django_tasks.base import Task
 
 from core.database.explanation import explain
+from core.stopping import stop_request
 
-__all__ = ["InProcessBackend", "calmly", "wait_until_idle"]
+__all__ = [
+    "InProcessBackend",
+    "calmly",
+    "resume_left",
+    "stop_background",
+    "wait_until_idle",
+]
 
 logger = logging.getLogger(__name__)
+
+LEFT_SECONDS: Final = 40.0  # a run that nobody has begun for 30 s waits for whoever looks
 
 
 @lru_cache(maxsize=1)
@@ -43,7 +55,7 @@ class InProcessBackend(BaseTaskBackend):
     ) -> TaskResult[Any]:
         """Have a task run soon; its result is for whoever keeps rows of it."""
         self.validate_task(task)
-        transaction.on_commit(lambda: _pool().submit(_run, task, args, kwargs))
+        transaction.on_commit(lambda: _submit(task, args, kwargs))
         return TaskResult(
             task=task,
             id=str(uuid4()),
@@ -58,6 +70,14 @@ class InProcessBackend(BaseTaskBackend):
             errors=[],
             worker_ids=[],
         )
+
+
+def _submit(task: Task[Any, Any], args: Sequence[object], kwargs: Mapping[str, object]) -> None:
+    if stop_request.is_asked:
+        # Its rows say what there is to do; the next process looks for them.
+        logger.info("%s waits for the next process: this one is stopping", task.name)
+        return
+    _pool().submit(_run, task, args, kwargs)
 
 
 def _run(task: Task[Any, Any], args: Sequence[object], kwargs: Mapping[str, object]) -> None:
@@ -89,6 +109,51 @@ def calmly(work: Callable[..., object]) -> Callable[..., object]:
             return None
 
     return attempt
+
+
+def resume_left() -> None:
+    """Go on with what earlier processes left, where there is no worker to do so (in-process).
+
+    Once more a little later: what the last process had not begun counts as left only then.
+    """
+    if settings.QUEUE != "in-process":
+        return
+    for seconds in (0.0, LEFT_SECONDS):
+        timer = threading.Timer(seconds, _resume)
+        timer.daemon = True
+        timer.start()
+
+
+def _resume() -> None:
+    if stop_request.is_asked:
+        return
+    for path in settings.RESUMED_AT_START:
+        try:
+            calmly(import_string(path))()
+        except Exception:
+            # Nobody waits for the thread: whatever is raised would be lost but for this line.
+            logger.exception("Could not look for work that was left: %s", path)
+        finally:
+            connections.close_all()  # of this thread
+
+
+def stop_background() -> bool:
+    """Let the task under way come to its end, and begin no other; return whether it did in time.
+
+    The process must have been asked to stop (`core.stopping`), which is what tasks look at.
+    """
+    if not _pool.cache_info().currsize:  # nothing was ever enqueued
+        return True
+    pool = _pool()
+    pool.shutdown(wait=False, cancel_futures=True)
+    done = threading.Event()
+
+    def wait() -> None:
+        pool.shutdown(wait=True)
+        done.set()
+
+    threading.Thread(target=wait, name="background-end", daemon=True).start()
+    return done.wait(stop_request.seconds_left)
 
 
 def wait_until_idle(seconds: float) -> None:

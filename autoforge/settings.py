@@ -144,6 +144,8 @@ RETENTION_DAYS = {
     "logs": ENVIRONMENT.retention_logs_days,
     "trash": ENVIRONMENT.retention_trash_days,
 }
+# What looks for work that a process left behind, at the start of one with QUEUE=in-process.
+RESUMED_AT_START = ("evaluations.tasks.resume_runs", "core.events.tasks.enqueue_deliveries")
 
 
 def _huey() -> object:

@@ -9,7 +9,13 @@ from django_tasks import task
 
 from core.database.explanation import explain
 from core.errors import InvalidInputError, NotFoundError
-from evaluations.services.runs import execute_run, give_to_workers, runs_to_resume
+from evaluations.models import Run
+from evaluations.services.runs import (
+    cancel_left_runs,
+    execute_run,
+    give_to_workers,
+    runs_to_resume,
+)
 
 __all__ = ["enqueue_run", "resume_runs", "run_evaluation"]
 
@@ -30,6 +36,10 @@ def run_evaluation(run_id: str) -> str:
             raise
         logger.error("Run %s was interrupted and will be resumed: %s", run_id, cause)  # noqa: TRY400 (a sentence, no traceback)
         return "interrupted"
+    if run.status == Run.Status.RUNNING and not run.worker:
+        # This worker has to end. The next one need not wait until it looks by itself.
+        _enqueue(run_id)
+        return "given back"
     return str(run.status)
 
 
@@ -60,6 +70,7 @@ def _enqueue(run_id: UUID | str) -> bool:
 
 def resume_runs() -> int:
     """Enqueue runs whose worker died, and those that nobody was told of; return how many."""
+    cancel_left_runs()
     run_ids = runs_to_resume()
     for run_id in run_ids:
         _enqueue(run_id)

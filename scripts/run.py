@@ -37,17 +37,20 @@ def main() -> int:
     try:
         _refuse_deployed(os.environ.get("APP_ENV", "").strip())  # before it asks for their secrets
         with local_server(ROOT):
-            _launch()
+            is_at_rest = _launch()
     except LaunchError as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         say("\nStopped.")
         return 130
+    if not is_at_rest:
+        os._exit(0)  # Python would wait for the thread of the run without an end
     return 0
 
 
-def _launch() -> None:
+def _launch() -> bool:
+    """Serve until Ctrl-C; return whether all work in the background has come to its end."""
     environment = _read_environment()
     with open_server(environment.host, environment.port) as server:
         database.check_file(environment.databases["default"], ROOT)
@@ -56,7 +59,7 @@ def _launch() -> None:
         _look_for_redis(environment)
         # Nothing comes between this and showing the password.
         login = database.prepare(_relative_path(environment.databases["default"]["NAME"]))
-        _serve(server, application, environment, login)
+        return _serve(server, application, environment, login)
 
 
 def _read_environment() -> Environment:
@@ -147,13 +150,31 @@ def _look_for_redis(environment: Environment) -> None:
 
 def _serve(
     server: LocalServer, application: object, environment: Environment, login: database.Login
-) -> None:
+) -> bool:
     with suppress(KeyboardInterrupt):
         _announce(environment, login)
         _take_up_runs()
         server.run(application)
+    is_at_rest = _stop_runs()
     database.close()
     say("\nStopped.")
+    return is_at_rest
+
+
+def _stop_runs() -> bool:
+    """Store what runs have in flight and leave them to the next start; Ctrl-C again does not wait.
+
+    Returns:
+        Whether they could be stored in time.
+    """
+    from autoforge.background import stop_background  # needs Django's settings
+    from core.stopping import stop_request
+
+    stop_request.ask()
+    try:
+        return stop_background()
+    except KeyboardInterrupt:
+        return False
 
 
 def _take_up_runs() -> None:

@@ -21,6 +21,7 @@ from evaluations.engine.types import Answer, Case, Message, identify_message
 __all__ = [
     "BEAT_SECONDS",
     "INTERRUPTED",
+    "UNANSWERED",
     "Column",
     "EndStatus",
     "HeartbeatReply",
@@ -28,6 +29,7 @@ __all__ = [
     "Observer",
     "Options",
     "RunOutcome",
+    "Stopping",
     "Store",
     "Task",
     "TaskResult",
@@ -37,6 +39,7 @@ __all__ = [
 BEAT_SECONDS: Final = 2.0
 # Stored with results, which are found by it when the run is resumed: its words stay as they are.
 INTERRUPTED: Final = "the run stopped while its judge was waited for"
+UNANSWERED: Final = "the worker stopped while the answer was waited for; it may have been paid"
 
 
 class LeaseLost(Exception):
@@ -109,6 +112,18 @@ class Observer(Protocol):
         """Take note of a result that is stored and that a model was asked for."""
 
 
+class Stopping(Protocol):
+    """Says whether the process has to end."""
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether no other call may begin."""
+
+    @property
+    def seconds_for_calls(self) -> float:
+        """How long the calls in flight may still be waited for."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HeartbeatReply:
     """What the store says at each heartbeat."""
@@ -134,10 +149,12 @@ class Options:
     """Who is told of each call; None: nobody."""
     beat_seconds: float = BEAT_SECONDS
     """How often the lease is renewed."""
+    stopping: Stopping | None = None
+    """Who says that the process has to end; None: it goes on to the end of the run."""
 
 
 class EndStatus(StrEnum):
-    """How the work on a run ended; all but LOST are a status of the run itself."""
+    """How the work on a run ended; all but LOST and RELEASED are a status of the run itself."""
 
     COMPLETED = "completed"
     STOPPED = "stopped"
@@ -146,6 +163,8 @@ class EndStatus(StrEnum):
     FAILED = "failed"
     LOST = "lost"
     """Another worker took it over, and will say how it ends."""
+    RELEASED = "released"
+    """The process had to end; another one goes on."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,6 +4,11 @@
 
 A worker keeps its provider's slot until its answer is stored, so what is lost with a process is at
 most what was in flight. Answers that wait at the same time are stored together.
+
+A process that is asked to stop begins no case and no scoring that asks a model, waits for what is
+in flight, and stores it. An answer without its score is stored as it is, and scored by whoever goes
+on. What has not answered at the limit is stored as asked, for it may have been paid, and asked
+again.
 """
 
 import asyncio
@@ -29,11 +34,13 @@ from evaluations.engine.errors import (
 from evaluations.engine.grader_models import UsageMeter
 from evaluations.engine.protocol import (
     INTERRUPTED,
+    UNANSWERED,
     Column,
     EndStatus,
     LeaseLost,
     Options,
     RunOutcome,
+    Stopping,
     Store,
     Task,
     TaskResult,
@@ -56,6 +63,7 @@ PAGE: Final = (64, 1000)  # tasks that are read at a time: at least, at most
 PAGE_PER_SLOT: Final = 4  # so many answers take longer than it takes to read the next page
 SHARED: Final = 4096  # answers that the same request may still take: more than is read ahead
 MOST_WORKERS: Final = 1024  # of a column: each is a task of its own
+LOOK_SECONDS: Final = 0.1  # how often it is looked whether the process has to end
 
 _Ready = tuple[Task, str, Answer | None]
 """A task, the hash of its request, and an earlier answer to it."""
@@ -65,6 +73,10 @@ _Page = tuple[list[_Ready], int | None]
 
 class _Stopped(Exception):
     """The run stops: what waits to be sent is not sent any more."""
+
+
+class _GivenUpError(Exception):
+    """The process has to end now: what was asked has not answered in time."""
 
 
 class _Run:
@@ -89,6 +101,7 @@ class _Run:
         self._asked: dict[str, asyncio.Future[Answer | None]] = {}
         self._slots: dict[int, asyncio.Semaphore] = {}
         self._paces: dict[int, RateLimiter] = {}
+        self._limits: set[asyncio.Timeout] = set()
 
     def stop(self, status: EndStatus, message: str) -> None:
         """Begin no more calls; the first reason is the one that is told."""
@@ -113,6 +126,35 @@ class _Run:
                 await until.wait()
         if until.is_set():
             raise _Stopped
+
+    async def heed(self, stopping: Stopping) -> None:
+        """Stop when the process has to end; give up what has not answered at its limit."""
+        while not stopping.is_asked:
+            await asyncio.sleep(LOOK_SECONDS)
+        self.stop(EndStatus.RELEASED, "the worker was asked to stop")
+        await asyncio.sleep(stopping.seconds_for_calls)
+        now = asyncio.get_running_loop().time()
+        for limit in self._limits:
+            limit.reschedule(now)
+
+    @contextlib.asynccontextmanager
+    async def _limited(self) -> AsyncIterator[None]:
+        """Wait for a model inside, but no longer than the process may live.
+
+        Raises:
+            _GivenUpError: it has to end.
+        """
+        limit = asyncio.timeout(None)  # `heed` moves it
+        try:
+            async with limit:
+                self._limits.add(limit)
+                yield
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise _GivenUpError from None
+        finally:
+            self._limits.discard(limit)
 
     def slots(self, provider: Provider) -> asyncio.Semaphore:
         """Return the slots of a provider, which all its columns share."""
@@ -210,11 +252,16 @@ class _Run:
             await self._begin(column, task, calls=judged + (answer is None), ask=answer is None)
             if answer is None:
                 part = replace(part, asked_at=time.time())
-                answer, attempts = await self._ask_once(column, task, key)
+                async with self._limited():
+                    answer, attempts = await self._ask_once(column, task, key)
                 part = replace(part, attempts=attempts, answered_at=time.time())
             return await self._score(part, answer, judged)
         except _Stopped:
             return None
+        except _GivenUpError:
+            self.budget.give_back(judged)
+            # Counted as a call, and no answer: whoever goes on asks again.
+            return replace(part, error=UNANSWERED, attempts=1, answered_at=time.time())
         except (SetupError, AuthenticationError) as error:
             self.stop(EndStatus.FAILED, str(error))  # no other call would fare better
             return None
@@ -315,6 +362,9 @@ class _Run:
         if answer.broken_off:
             self.budget.give_back(judged)
             return replace(part, answer=answer, error=answer.broken_off)
+        if judged and self.status == EndStatus.RELEASED:
+            self.budget.give_back(judged)
+            return replace(part, answer=answer, error=INTERRUPTED)
         case = part.task.case
         meter = None if self.options.services is None else UsageMeter(self.options.services)
         context = Context(
@@ -324,8 +374,13 @@ class _Run:
             provider_config=part.column.parameters,
             services=meter,
         )
-        graded = await grade(case.assertions, answer, context, case.threshold)
-        result = replace(part, answer=answer, graded=graded, error=graded.error)
+        try:
+            # What asks a judge twice goes on to its end: else the first would be paid again.
+            async with self._limited():
+                graded = await grade(case.assertions, answer, context, case.threshold)
+            result = replace(part, answer=answer, graded=graded, error=graded.error)
+        except _GivenUpError:
+            result = replace(part, answer=answer, error=INTERRUPTED)
         if meter is None:
             self.budget.give_back(judged)
             return result
@@ -367,7 +422,7 @@ async def run(
     if options.services is not None:
         options.services.sleep = state.judge_pause
     try:
-        await _work_through(state, columns, options.beat_seconds)
+        await _work_through(state, columns)
     except* LeaseLost:
         state.status, state.stopping = EndStatus.LOST, "another worker has taken over the run"
     finally:
@@ -382,12 +437,14 @@ async def run(
     return RunOutcome(status=state.status, message=state.stopping, seconds=state.budget.seconds)
 
 
-async def _work_through(state: _Run, columns: Sequence[Column], beat_seconds: float) -> None:
+async def _work_through(state: _Run, columns: Sequence[Column]) -> None:
     async with asyncio.TaskGroup() as group:
         helpers = [
             group.create_task(state.committer.work()),
-            group.create_task(state.beats(beat_seconds)),
+            group.create_task(state.beats(state.options.beat_seconds)),
         ]
+        if state.options.stopping is not None:
+            helpers.append(group.create_task(state.heed(state.options.stopping)))
         async with asyncio.TaskGroup() as work:
             for column in columns:
                 work.create_task(state.column(column))

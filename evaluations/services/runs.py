@@ -25,6 +25,7 @@ from core.database.outages import is_refusal
 from core.errors import ApplicationError, InvalidInputError
 from core.sentences import Sentence
 from core.services import check_fields, find_row
+from core.stopping import stop_request
 from evaluations.adapters import spec_from_target
 from evaluations.engine.budget import Caps, Spent
 from evaluations.engine.errors import EngineError, SetupError
@@ -32,6 +33,7 @@ from evaluations.engine.files import NO_FILES, RunFiles
 from evaluations.engine.grader_models import ModelServices
 from evaluations.engine.protocol import (
     INTERRUPTED,
+    UNANSWERED,
     Column,
     EndStatus,
     Observer,
@@ -64,6 +66,7 @@ from prompts import interface as prompts
 
 __all__ = [
     "build_column",
+    "cancel_left_runs",
     "cancel_run",
     "clear_errors",
     "delete_runs",
@@ -95,7 +98,8 @@ def execute_run(
 ) -> Run:
     """Work on a run until it is done, a limit is reached, or somebody cancels it.
 
-    A run that was begun goes on where it was: what is stored is neither asked nor paid again.
+    A run that was begun goes on where it was: what is stored is neither asked nor paid again. Where
+    the process is asked to stop, the run is given back within its time: it stays RUNNING, nobody's.
 
     Args:
         run_id: the run.
@@ -115,7 +119,7 @@ def execute_run(
     run = _claim(run, only_open=only_open)
     try:
         if was_begun:
-            _forget(_results(run).filter(error=INTERRUPTED))
+            _forget(_results(run).filter(error__in=(INTERRUPTED, UNANSWERED)))
         evaluations = list(run.evaluations.select_related("prompt", "version").order_by("position"))
         columns = _columns(evaluations, files)
         templates = {str(row.pk): find_template(row) for row in evaluations}
@@ -223,6 +227,7 @@ def _options(run: Run, files: RunFiles, observer: Observer | None) -> Options:
         only_stored=run.only_stored,
         services=_services(run, files),
         observer=observer,
+        stopping=stop_request,
     )
 
 
@@ -293,6 +298,8 @@ def find_template(row: Evaluation) -> prompts.Template:
 def finish_run(run: Run, ending: RunOutcome) -> Run:
     """Write how it ended, and the figures of its columns; a lost run is another worker's."""
     rows = Run.objects.filter(pk=run.pk, worker=run.worker)
+    if ending.status == EndStatus.RELEASED:
+        return _give_back(run, rows, ending)
     now = timezone.now()
     lost = ending.status == EndStatus.LOST
     fields = {
@@ -317,6 +324,17 @@ def finish_run(run: Run, ending: RunOutcome) -> Run:
             tell_of_end(run, str(fields["status"]))
     if still_ours:
         return _with(run, fields)
+    run.refresh_from_db()
+    return run
+
+
+def _give_back(run: Run, rows: QuerySet[Run], ending: RunOutcome) -> Run:
+    """Leave a run to whoever comes next; one that is to be cancelled needs nobody for that."""
+    if rows.update(worker="", worker_until=None, seconds_used=ending.seconds):
+        run.refresh_from_db()
+        if run.cancel_requested:
+            return cancel_run(run.pk)
+        return run
     run.refresh_from_db()
     return run
 
@@ -450,10 +468,20 @@ def discard_run(run_id: UUID | str) -> None:
     find_row(Run, run_id).hard_delete()
 
 
+def cancel_left_runs() -> int:
+    """Cancel runs whose worker died before it could do so; return how many."""
+    rows = Run.objects.filter(status__in=OPEN, cancel_requested=True)
+    left = [run.pk for run in rows.only("worker", "worker_until") if _is_free(run)]
+    for run_id in left:
+        cancel_run(run_id)
+    return len(left)
+
+
 def runs_to_resume() -> list[UUID]:
     """Return the background's runs that nobody works on: their worker died, or was never told."""
     now = timezone.now()
     begun = Q(status=Run.Status.RUNNING)
     untold = Q(status=Run.Status.PENDING, updated_at__lt=now - TOLD_WITHIN)
-    rows = Run.objects.filter(begun | untold).only("worker", "worker_until", "settings")
+    rows = Run.objects.filter(begun | untold, cancel_requested=False)
+    rows = rows.only("worker", "worker_until", "settings")
     return [run.pk for run in rows if RunSettings.read(run.settings).background and _is_free(run)]

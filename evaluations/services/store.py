@@ -23,10 +23,18 @@ from core.aggregates import JSONGroupArray
 from core.database.outages import find_outage
 from core.database.waiting import announcer
 from core.json import JSONObject, JSONValue, dump
+from core.stopping import stop_request
 from evaluations.adapters import prepare
 from evaluations.engine.formats.assertions import assertion_as_dict
 from evaluations.engine.formats.documents import case_from_document
-from evaluations.engine.protocol import Column, HeartbeatReply, LeaseLost, Task, TaskResult
+from evaluations.engine.protocol import (
+    INTERRUPTED,
+    Column,
+    HeartbeatReply,
+    LeaseLost,
+    Task,
+    TaskResult,
+)
 from evaluations.engine.scorers import CaseGrade
 from evaluations.engine.types import UNFINISHED, Answer, Message, ScoredAssertion
 from evaluations.models import Run, RunCase, TestResult
@@ -45,6 +53,7 @@ PATIENCE_SECONDS: Final = 300.0  # how long a database may be away before a run 
 FILLING_SECONDS: Final = 1.0  # that templates are filled for before others have their turn
 FIRST_WAIT_SECONDS: Final = 0.1
 LONGEST_WAIT_SECONDS: Final = 3.0
+STOPPING_WAIT_SECONDS: Final = 0.5  # in a process that is to stop: it has little time
 ANSWERED: Final = Q(attempts__gt=0, latency_ms__isnull=False)  # a model was asked, and answered
 ANSWER: Final = (
     "output", "details", "latency_ms", "input_tokens", "output_tokens", "finish_reason",
@@ -111,7 +120,8 @@ def retry_while_unavailable(work: Callable[[], ResultT]) -> ResultT:
     `work` must be safe to repeat. Slots stay taken meanwhile, so nobody is asked in vain.
 
     Raises:
-        DatabaseError: the database was away for five minutes, or refuses what no waiting mends.
+        DatabaseError: the database was away for five minutes (in a process that is to stop: for as
+            long as that has time), or refuses what no waiting mends.
     """
     deadline = time.monotonic() + PATIENCE_SECONDS
     wait = FIRST_WAIT_SECONDS
@@ -122,14 +132,15 @@ def retry_while_unavailable(work: Callable[[], ResultT]) -> ResultT:
             outage = find_outage(error)
             if outage is None or not outage.may_pass or connection.in_atomic_block:
                 raise
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline or not stop_request.seconds_for_storing:
                 announcer.gives_up()
                 raise
             if wait > FIRST_WAIT_SECONDS:  # the first may be over before anybody has read of it
                 announcer.waits(outage.sentence)
             connection.close()
-            time.sleep(wait)
-            wait = min(LONGEST_WAIT_SECONDS, wait * 2)
+            time.sleep(min(wait, stop_request.seconds_for_storing))
+            longest = STOPPING_WAIT_SECONDS if stop_request.is_asked else LONGEST_WAIT_SECONDS
+            wait = min(longest, wait * 2)
         else:
             announcer.goes_on()
             return result
@@ -268,10 +279,15 @@ class DatabaseStore:
         """Return earlier answers to the same requests, the newest of each."""
         rows = TestResult.objects.filter(ANSWERED, request_hash__in=list(hashes))
         # What a service broke off is an error, never an answer.
-        rows = rows.exclude(finish_reason__in=UNFINISHED if whole else ["error"])
+        rows = rows.exclude(finish_reason="error")
+        # Those that were kept aside when their errors were forgotten.
+        aside = Q(evaluation__run=self._run, run_case__isnull=True)
         if own:
-            # Those that were kept aside when their errors were forgotten.
-            rows = rows.filter(evaluation__run=self._run, run_case__isnull=True)
+            rows = rows.filter(aside)
+        if whole:
+            # What was cut is asked again; but not where only its score is missing.
+            unscored = aside & Q(error=INTERRUPTED)
+            rows = rows.filter(~Q(finish_reason__in=UNFINISHED) | unscored)
         found = rows.order_by("created_at").values_list("request_hash", *ANSWER, named=True)
         return retry_while_unavailable(
             lambda: {row.request_hash: _build_answer(row) for row in found.all()}

@@ -1,7 +1,8 @@
-"""`make crash-test`: kill -9 at random moments of runs, and nothing is lost or paid twice.
+"""`make crash-test`: end runs at random moments, and nothing is lost or paid twice.
 
     --kills 50              how often
     --victim worker|server  what is killed: `manage.py evaluate`, or the libSQL server
+    --signal KILL|TERM|INT  how a worker is ended; TERM and INT must repeat no call
     --database sqlite|libsql
     --cases 500 --seed 1
 
@@ -15,6 +16,7 @@ import json
 import os
 import random
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -190,7 +192,7 @@ class Crashes:
         else:
             return False
         if self.options.victim == "worker" or self.server is None:
-            process.kill()
+            process.send_signal(getattr(signal, f"SIG{self.options.signal}"))
             return True
         self.server.kill()
         time.sleep(self.random.uniform(0.0, 0.5))
@@ -211,7 +213,8 @@ class Crashes:
         calls = [counts.get(name, 0) for name in names]
         repeated = sum(calls) - len(names)
         allowed = kills * CONCURRENCY
-        if self.options.victim == "server":  # its worker keeps the answers until they are stored
+        # A server's worker keeps the answers until they are stored, and who is asked to end too.
+        if self.options.victim == "server" or self.options.signal != "KILL":
             allowed = 0
         if min(calls) < 1 or repeated > allowed:
             self.errors.append(f"{where}: {repeated} calls repeated, {allowed} were in flight")
@@ -223,6 +226,7 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--victim", choices=("worker", "server"), default="worker")
+    parser.add_argument("--signal", choices=("KILL", "TERM", "INT"), default="KILL")
     parser.add_argument("--database", choices=("sqlite", "libsql"), default="sqlite")
     parser.add_argument("--cases", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)
@@ -238,7 +242,8 @@ def main() -> int:
     for error in crashes.errors:
         print(f"! {error}")
     print(
-        f"{options.victim} of {options.database}: {crashes.kills} kills, {crashes.runs} runs of "
+        f"{options.victim} of {options.database}: {crashes.kills} × SIG{options.signal}, "
+        f"{crashes.runs} runs of "
         f"{options.cases} cases, {len(crashes.errors)} faults"
     )
     return 1 if crashes.errors else 0

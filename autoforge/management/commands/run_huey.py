@@ -1,22 +1,30 @@
 """`manage.py run_huey`: a worker of the queue."""
 
+import argparse
+import os
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.module_loading import autodiscover_modules, import_string
 
 from autoforge.background import calmly
+from core.stopping import SHORTEST_STOP_SECONDS, STOP_SECONDS
+
+UNFINISHED: Final = 1  # some work did not come to its end in time
+LONGEST_STOP_SECONDS: Final = 3600
 
 
 class Command(BaseCommand):
-    """Work through the queue until SIGINT (what is under way is finished) or SIGTERM."""
+    """Work through the queue until SIGTERM or SIGINT; exit 0 stopped well, 1 not all in time."""
 
     help = (
-        "Processes queued runs until it is stopped. SIGINT "
-        "finishes the work in progress first. Runs whose worker died are resumed. "
-        "Any number of workers can run at the same time."
+        "Processes queued runs until it is stopped. SIGTERM and SIGINT (Ctrl-C) begin no new call "
+        "of a model, wait for those in flight, store their answers and give the runs back, so "
+        "that another worker can resume them at once; a second signal ends the worker "
+        "immediately. Runs whose worker died are resumed. Any number of workers can run at the "
+        "same time. Exit status: 0 stopped, 1 not everything could be finished in time."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -27,6 +35,16 @@ class Command(BaseCommand):
             default=2,
             metavar="N",
             help="number of simultaneous runs (default: 2)",
+        )
+        parser.add_argument(
+            "--stop-seconds",
+            type=_read_seconds,
+            default=STOP_SECONDS,
+            metavar="S",
+            help=(
+                f"stop within S seconds, {SHORTEST_STOP_SECONDS:g} to {LONGEST_STOP_SECONDS} "
+                f"(default: {STOP_SECONDS:g}); a call that takes longer is repeated"
+            ),
         )
 
     def handle(self, *_args: object, **options: Any) -> None:
@@ -40,14 +58,26 @@ class Command(BaseCommand):
             raise CommandError("--workers must be an integer of at least 1")
         from huey.contrib.djhuey import HUEY, close_db  # only where there is one
 
+        from autoforge.workers.consumer import QueueConsumer
+
+        consumer = QueueConsumer(
+            HUEY, workers=options["workers"], stop_seconds=options["stop_seconds"]
+        )
         autodiscover_modules("tasks")
         for path, minutes in settings.PERIODIC_TASKS.items():
             work = close_db(calmly(import_string(path)))
             HUEY.periodic_task(_every(minutes), name=path)(work)
             HUEY.on_startup(name=path)(work)
         self.stderr.write(f"Processing the queue ({settings.QUEUE}); press Ctrl-C to stop")
-        consumer = HUEY.create_consumer(workers=options["workers"], check_worker_health=True)
         consumer.run()
+        if not consumer.is_at_rest:
+            self.stderr.write(
+                "Not everything could be finished in time; what was stored stays, and another "
+                "worker does the rest."
+            )
+            self.stderr.flush()
+            # Python would wait for the threads without an end.
+            os._exit(UNFINISHED)
 
 
 def _every(minutes: int) -> Callable[..., bool]:
@@ -59,3 +89,20 @@ def _every(minutes: int) -> Callable[..., bool]:
         else crontab(minute=f"*/{minutes}")
     )
     return schedule
+
+
+def _read_seconds(text: str) -> float:
+    """Return the number that `--stop-seconds` has; "nan" and "inf" are none.
+
+    Raises:
+        argparse.ArgumentTypeError: it is no number, or out of range.
+    """
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not SHORTEST_STOP_SECONDS <= seconds <= LONGEST_STOP_SECONDS:
+        raise argparse.ArgumentTypeError(
+            f"must be a number of seconds from {SHORTEST_STOP_SECONDS:g} to {LONGEST_STOP_SECONDS}"
+        )
+    return seconds

@@ -27,6 +27,7 @@ from core.events.sending import Answer, post
 from core.events.services.outbox import wake_after_commit
 from core.events.signing import make_headers
 from core.events.subscriptions import forget_subscriptions
+from core.stopping import stop_request
 
 __all__ = [
     "KEPT",
@@ -112,7 +113,7 @@ def _claim_each(endpoint_id: UUID, clock: Clock, deadline: float) -> Iterator[We
         if not keys:
             return
         for key in keys:
-            if time.monotonic() >= deadline:
+            if time.monotonic() >= deadline or stop_request.is_asked:
                 return
             delivery = _claim(key, clock())
             if delivery is not None:

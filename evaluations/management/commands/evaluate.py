@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from core.atomic_file import replacing
 from core.errors import InvalidInputError, NotFoundError
 from core.sentences import Sentence
+from core.stopping import SIGNALLED, STOP_SECONDS, stop_on_signals
 from evaluations import reporting
 from evaluations.adapters import find_spec
 from evaluations.engine.files import RunFiles
@@ -55,7 +56,10 @@ from evaluations.suite_files import folder_beside
 from evaluations.tasks import enqueue_run
 from prompts import interface as prompts
 
-INTERRUPTED: Final = 130  # what a shell reports of a program that Ctrl-C (signal 2) ended: 128 + 2
+STOPPING: Final = (
+    f"Stopping: answers in flight are stored, for {STOP_SECONDS:g} s at most; "
+    "press Ctrl-C again to end at once, without them."
+)
 WARNINGS_SHOWN: Final = 20  # of a file; a generated one may repeat its mistake in every test
 ID_LENGTH: Final = 8  # characters of a run's ID that have to be typed; the pages show as many
 NAME_LENGTH: Final = 255  # of a run's name in the database
@@ -80,14 +84,18 @@ Use = Literal["judge", "embeddings"]
 
 
 class Command(BaseCommand):
-    """Evaluate; exit 0 pass, 1 fail, 2 wrong input, 3 stopped by a limit, 4 errors in the run."""
+    """Evaluate; exit 0 pass, 1 fail, 2 wrong input, 3 stopped by a limit, 4 errors in the run.
+
+    130 and 143 where Ctrl-C or SIGTERM stopped it: it can be resumed.
+    """
 
     help = (
         "Runs the cases of a suite or of a promptfoo configuration (YAML or JSON), scores every "
         "answer, compares versions and shows, with statistics, which one is better. Stored "
         "answers "
         "are not requested again: --resume continues a run. Exit status: 0 passed, "
-        "1 failed, 2 wrong usage or input, 3 stopped by a limit, 4 errors in the run."
+        "1 failed, 2 wrong usage or input, 3 stopped by a limit, 4 errors in the run, 130 and 143 "
+        "stopped by Ctrl-C and SIGTERM (a second one ends at once)."
     )
     requires_system_checks: list[str] = []
 
@@ -196,14 +204,15 @@ class Command(BaseCommand):
         if run.status == Run.Status.COMPLETED:
             return run  # resumed, and nothing is left to do: it is reported
         with Progress(run, self.stderr) as progress:
-            try:
-                files = RunFiles(typed=_recorded_files(run))
-                return execute_run(run.pk, on_finished=progress.step, files=files)
-            except KeyboardInterrupt:
-                sentence = _("Stopped. Resume with: manage.py evaluate --resume %(pk)s") % {
-                    "pk": run.pk
-                }
-                raise CommandError(sentence, returncode=INTERRUPTED) from None
+            files = RunFiles(typed=_recorded_files(run))
+            with stop_on_signals(STOPPING) as signals:
+                run = execute_run(run.pk, on_finished=progress.step, files=files)
+        if run.status == Run.Status.RUNNING and signals:
+            sentence = _("Stopped. Resume with: manage.py evaluate --resume %(pk)s") % {
+                "pk": run.pk
+            }
+            raise CommandError(sentence, returncode=SIGNALLED + signals[0])
+        return run
 
     def _warn_of_misfits(self, run: Run) -> None:
         """Before anything is asked, say what of the cases and the prompts does not fit."""
