@@ -382,6 +382,10 @@ TRACE_MESSAGES = ENVIRONMENT.trace_messages
 GATEWAY_RECORDS_DAYS = ENVIRONMENT.gateway_records_days
 TRACES_KEPT_DAYS = ENVIRONMENT.traces_kept_days
 WEBHOOK_ALLOWED_NETWORKS = ",".join(ENVIRONMENT.webhook_allowed_networks)
+BACKUP_TO = ENVIRONMENT.backup_to
+BACKUP_EVERY_HOURS = ENVIRONMENT.backup_every_hours
+BACKUP_KEEP = ENVIRONMENT.backup_keep
+BACKUP_AGE_RECIPIENTS = ENVIRONMENT.backup_age_recipients
 
 # --- Logs -----------------------------------------------------------------------------------------
 

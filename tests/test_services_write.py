@@ -51,16 +51,25 @@ STATEMENT = re.compile(
     r"\s*(INSERT\s+(OR\s|INTO\s)|UPDATE\s+\S+\s+SET\s|DELETE\s+FROM\s|REPLACE\s+INTO\s)"
 )
 
+COPY = "a copy of a whole database, or one that is replaced as a whole"
 SESSION = "a session of Django's"
 GROUPS = "groups of Django's, which migrations make with the tables of their own time"
 CACHE = "a key of the cache"
 LOGINS = "failed logins, in a table of django-axes"
+OBJECT = "an object in S3"
 STORE = "the engine's store, which is in the services"
 # File and what its line holds → why it is no write of our rows. Each is one line, and still there.
 EXCEPTIONS = {
     ("autoforge/cache.py", "super(RedisCache, self).delete("): CACHE,
     ("autoforge/health/probes/cache.py", "client.delete(key)"): CACHE,
     ("autoforge/health/probes/write.py", "rows.create("): "it asks for a write, and rolls it back",
+    ("autoforge/operations/backups/keeping.py", "bucket.delete("): OBJECT,
+    ("autoforge/operations/backups/snapshots.py", 'return f"INSERT INTO {quote(name)}'): COPY,
+    ("autoforge/operations/backups/snapshots.py", 'copy.execute("DELETE FROM'): COPY,
+    ("autoforge/operations/backups/snapshots.py", 'copy.executemany("INSERT'): COPY,
+    ("autoforge/operations/backups/staging.py", "COUNT_ON: Final"): COPY,
+    ("autoforge/operations/backups/staging.py", 'StatementRequest("DELETE'): COPY,
+    ("autoforge/operations/backups/storage.py", "self._obstore.delete("): OBJECT,
     ("autoforge/web/lockout.py", "of_name.delete()"): LOGINS,
     ("autoforge/web/lockout.py", "attempts.delete()"): LOGINS,
     ("core/bulk/jobs.py", "store.create()"): SESSION,

@@ -138,6 +138,14 @@ class Environment:
     """How long the admin's log and failed logins are kept; None: for ever."""
     retention_trash_days: int | None
     """How long what lies in the trash is kept; None: for ever."""
+    backup_to: str | None
+    """Where backups are kept, with a slash at the end; None: nowhere."""
+    backup_every_hours: int
+    """How often a worker makes one; 0: never."""
+    backup_keep: int
+    """How many of them are kept."""
+    backup_age_recipients: tuple[str, ...]
+    """Whom backups are encrypted for; (): nobody, they are not encrypted."""
     file: Path | None
     """The file that was read, if any."""
     missing_file: Path | None

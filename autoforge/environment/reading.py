@@ -17,7 +17,15 @@ from autoforge.environment.variables import VARIABLES, Variable
 __all__ = ["list_problems", "read_value", "read_values"]
 
 LIST_KINDS = frozenset(
-    {"hosts", "csrf_origins", "cors_origins", "networks", "origins", "otlp_headers"}
+    {
+        "age_recipients",
+        "cors_origins",
+        "csrf_origins",
+        "hosts",
+        "networks",
+        "origins",
+        "otlp_headers",
+    }
 )
 
 

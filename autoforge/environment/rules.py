@@ -125,6 +125,7 @@ def find_ineffective(layers: Layers, values: dict[str, Any]) -> tuple[str, ...]:
                 sentence = f"{name} has no effect: neither REDIS_URL nor REDIS_HOST is set."
                 notes.append(sentence)
     notes += _find_ineffective_traces(set_names)
+    notes += _find_ineffective_backups(set_names)
     for variable in VARIABLES:
         if variable.name in set_names and layers.app_env not in variable.environments:
             where = " and ".join(variable.environments)
@@ -154,6 +155,13 @@ def _find_ineffective_traces(set_names: set[str]) -> list[str]:
     if "TRACE_MESSAGES" in set_names and not ((has_langfuse and has_keys) or endpoints & set_names):
         notes.append("TRACE_MESSAGES has no effect: no collector of traces is set.")
     return notes
+
+
+def _find_ineffective_backups(set_names: set[str]) -> list[str]:
+    """Return a sentence where backups are scheduled, and there is no place for them."""
+    if "BACKUP_EVERY_HOURS" in set_names and "BACKUP_TO" not in set_names:
+        return ["BACKUP_EVERY_HOURS has no effect: BACKUP_TO is not set."]
+    return []
 
 
 def _find_set_names(layers: Layers) -> set[str]:

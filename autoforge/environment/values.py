@@ -21,7 +21,9 @@ __all__ = ["PARSERS", "Refusal", "Setting", "find_placeholder", "parse", "refuse
 
 LONGEST_APP_NAME = 50
 URL_KINDS = frozenset({"api_url", "database_url", "libsql_url", "redis_url"})
-MAY_HOLD_A_SECRET = frozenset({"clerk_public", "langfuse_public"})  # by a slip of the hand
+MAY_HOLD_A_SECRET = frozenset(
+    {"age_recipients", "clerk_public", "langfuse_public"}
+)  # by a slip of the hand
 APP_ENVS = ("local", "staging", "production")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 LANGUAGES = ("en", "ja")
@@ -34,6 +36,7 @@ BOOLEANS: Final = {
 }
 SECRET_NAME = re.compile(r"key|token|secret|password|passwd|pwd|sig|auth|cred", re.IGNORECASE)
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # a token of RFC 9110, 5.6.2
+AGE_RECIPIENT = re.compile(r"age1[02-9ac-hj-np-z]{58}")  # X25519, in Bech32's alphabet
 HOST_NAME = re.compile(r"\.?(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?")
 
 
@@ -339,9 +342,33 @@ def parse_otlp_headers(text: str) -> tuple[tuple[str, str], ...]:
     return tuple(headers)
 
 
+def parse_backup_target(text: str) -> str:
+    """Return a folder for backups: a path that ends with a slash, or s3://bucket/folder/."""
+    scheme, separator, rest = text.partition("://")
+    is_place = not separator or (scheme == "s3" and not rest.startswith("/"))
+    if not text.isprintable() or not text.endswith("/") or not is_place:
+        raise Refusal
+    return text
+
+
+def parse_age_recipients(text: str) -> tuple[str, ...]:
+    """Return the public keys of age."""
+    recipients = split_list(text)
+    for recipient in recipients:
+        if recipient.upper().startswith("AGE-SECRET-KEY"):
+            raise Refusal("it is a secret key; use its public key")
+        if not AGE_RECIPIENT.fullmatch(recipient):
+            raise Refusal  # it is not repeated: it may be a secret key with a slip
+    return recipients
+
+
 PARSERS: Final[dict[str, Callable[[str], object]]] = {
+    "age_recipients": parse_age_recipients,
     "api_url": parse_api_url,
     "app_env": one_of(*APP_ENVS),
+    "backup_count": integer(1, 1000),
+    "backup_hours": integer(0, 31 * 24),
+    "backup_target": parse_backup_target,
     "boolean": parse_boolean,
     "clerk_public": starts_with("pk_test_", "pk_live_", instead={"sk_": "CLERK_SECRET_KEY"}),
     "clerk_roles": parse_clerk_roles,

@@ -679,6 +679,43 @@ RETENTION = (
         group="Retention",
     ),
 )
+BACKUPS = (
+    Variable(
+        name="BACKUP_TO",
+        kind="backup_target",
+        allowed="a folder such as data/backups/, or s3://bucket/folder/",
+        example="data/backups/",
+        description="Folder for backups, or s3://bucket/folder/; a name that ends with /.",
+        group="Backups",
+    ),
+    Variable(
+        name="BACKUP_EVERY_HOURS",
+        kind="backup_hours",
+        default="0",
+        allowed="an integer (hours) from 0 to 744",
+        example="24",
+        description="How often a worker makes a backup, in hours; 0: never. Requires BACKUP_TO.",
+        group="Backups",
+    ),
+    Variable(
+        name="BACKUP_KEEP",
+        kind="backup_count",
+        default="14",
+        allowed="an integer from 1 to 1000",
+        example="14",
+        description="How many backups the worker keeps; older ones are deleted.",
+        group="Backups",
+    ),
+    Variable(
+        name="BACKUP_AGE_RECIPIENTS",
+        kind="age_recipients",
+        default="",
+        allowed="comma-separated age recipients that begin with age1",
+        example="age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p",
+        description="Public keys (age1…) that backups are encrypted for, comma-separated.",
+        group="Backups",
+    ),
+)
 VARIABLES: Final[tuple[Variable, ...]] = (
     *APPLICATION,
     *DATABASE,
@@ -689,4 +726,5 @@ VARIABLES: Final[tuple[Variable, ...]] = (
     *SERVICES,
     *WEBHOOKS,
     *RETENTION,
+    *BACKUPS,
 )

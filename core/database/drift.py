@@ -17,7 +17,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from core.database.ddl import Statement, parse
 
-__all__ = ["Difference", "count_expected", "find_differences", "rank"]
+__all__ = ["Difference", "compare_schema", "count_expected", "find_differences", "rank"]
 
 KINDS: Final = ("table", "column", "constraint", "index", "trigger", "view")
 # An index that SQLite makes by itself, for UNIQUE or PRIMARY KEY, has no SQL.
@@ -66,8 +66,17 @@ def find_differences() -> tuple[Difference, ...]:
     with connection.cursor() as cursor:
         cursor.execute(SCHEMA)
         rows = cursor.fetchall()
+    return compare_schema(sql for (sql,) in rows)
+
+
+def compare_schema(statements: Iterable[str]) -> tuple[Difference, ...]:
+    """Return what is missing or other in a schema, as `find_differences` does for the database.
+
+    Args:
+        statements: the SQL of its tables, indexes and triggers.
+    """
     actual = []
-    for (sql,) in rows:
+    for sql in statements:
         statement = parse(sql)
         if statement is not None:
             actual.append(statement)

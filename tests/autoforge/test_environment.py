@@ -33,7 +33,16 @@ def database(environment: Environment) -> tuple[str, str, dict]:
     return entry["ENGINE"], entry["NAME"], options
 
 
+RECIPIENT = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
 GOOD = [
+    ({"BACKUP_TO": "data/backups/"}, "backup_to", "data/backups/"),
+    ({"BACKUP_TO": "s3://bucket/team/"}, "backup_to", "s3://bucket/team/"),
+    ({}, "backup_to", None),
+    ({}, "backup_every_hours", 0),
+    ({"BACKUP_EVERY_HOURS": "24"}, "backup_every_hours", 24),
+    ({}, "backup_keep", 14),
+    ({}, "backup_age_recipients", ()),
+    ({"BACKUP_AGE_RECIPIENTS": RECIPIENT}, "backup_age_recipients", (RECIPIENT,)),
     ({}, "app_env", "local"),
     ({"APP_ENV": ""}, "app_env", "local"),
     ({"APP_ENV": "local"}, "app_env", "local"),
@@ -223,6 +232,31 @@ def test_a_url_becomes_a_database(tmp_path, variables, engine, name, options):
 INT = "it must be an integer from 1 to 65535"
 HOSTS = "it must be comma-separated host names without scheme, port or path"
 BAD = [
+    *(
+        (
+            {"BACKUP_TO": text},
+            f"BACKUP_TO is '{text}' (from the environment): it must be a folder such as "
+            "data/backups/, or s3://bucket/folder/; set BACKUP_TO=data/backups/.",
+        )
+        for text in ("data/backups", "ftp://host/", "s3:///key/")
+    ),
+    (
+        {"BACKUP_KEEP": "0"},
+        "BACKUP_KEEP is '0' (from the environment): it must be an integer from 1 to 1000; set "
+        "BACKUP_KEEP=14.",
+    ),
+    (
+        {"BACKUP_AGE_RECIPIENTS": "age1x"},
+        "BACKUP_AGE_RECIPIENTS is **** (5 characters) (from the environment): it must be "
+        "comma-separated age recipients that begin with age1; set BACKUP_AGE_RECIPIENTS="
+        "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p.",
+    ),
+    (
+        {"BACKUP_AGE_RECIPIENTS": "AGE-SECRET-KEY-1QQQ"},
+        "BACKUP_AGE_RECIPIENTS is **** (19 characters) (from the environment): it must be "
+        "comma-separated age recipients that begin with age1; it is a secret key; use its public "
+        "key.",
+    ),
     (
         {"APP_ENV": "prodution"},
         "APP_ENV is 'prodution' (from the environment): it must be local, staging or production; "
@@ -767,6 +801,10 @@ def test_a_secret_file_of_the_process_beats_the_files_own_value(tmp_path):
         (
             {"TRACE_MESSAGES": "true"},
             "TRACE_MESSAGES has no effect: no collector of traces is set.",
+        ),
+        (
+            {"BACKUP_EVERY_HOURS": "24"},
+            "BACKUP_EVERY_HOURS has no effect: BACKUP_TO is not set.",
         ),
         ({"REDIS_DB": "1"}, "REDIS_DB has no effect: neither REDIS_URL nor REDIS_HOST is set."),
         ({"TURSO_AUTH_TOKEN": "t"}, "TURSO_AUTH_TOKEN has no effect in local, only in production."),

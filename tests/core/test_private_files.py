@@ -8,8 +8,6 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-import pytest
-
 from core.private_files import keep_private
 from core.sqlite.base import DatabaseWrapper
 
@@ -85,59 +83,3 @@ def test_opening_tightens(tmp_path):
         assert modes(tmp_path).keys() == {"db.sqlite3", "db.sqlite3-wal", "db.sqlite3-shm"}
         assert set(modes(tmp_path).values()) == {OWNER_ONLY}
         opened.close()
-
-
-@pytest.fixture
-def database(tmp_path, settings, monkeypatch):
-    path = tmp_path / "db.sqlite3"
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("CREATE TABLE t (x)")
-    entry = {"ENGINE": "core.sqlite", "NAME": str(path)}
-    monkeypatch.setitem(settings.DATABASES, "default", entry)
-    return path
-
-
-@pytest.mark.parametrize(
-    ("target", "message"),
-    [
-        (".", "is a folder; specify a file in it."),
-        ("none/copy.db", "does not exist; create it first."),
-        ("db.sqlite3", "is the database itself; specify another file."),
-        ("taken", "already exists; specify another file, or add --replace."),
-    ],
-)
-def test_copies_that_are_refused(database, tmp_path, target, message):
-    from django.core.management import CommandError, call_command
-
-    (tmp_path / "taken").write_text("x")
-    with pytest.raises(CommandError, match=message):
-        call_command("backup_database", str(tmp_path / target))
-    assert (tmp_path / "taken").read_text() == "x"
-
-
-def test_a_copy_takes_the_place_of_an_older_one(database, tmp_path, capsys):
-    from django.core.management import call_command
-
-    (tmp_path / "taken").write_text("x")
-    (tmp_path / "taken").chmod(0o644)
-    call_command("backup_database", str(tmp_path / "taken"), "--replace")
-    assert capsys.readouterr().out.startswith(f"Copied db.sqlite3 to {tmp_path}/taken (")
-    assert modes(tmp_path)["taken"] == OWNER_ONLY
-    with closing(sqlite3.connect(tmp_path / "taken")) as copy:
-        assert copy.execute("SELECT count(*) FROM t").fetchone() == (0,)
-    assert not [name for name in modes(tmp_path) if name.startswith(".backup")]
-
-
-@pytest.mark.parametrize(
-    ("entry", "message"),
-    [
-        ({"ENGINE": "django_hrana", "NAME": "libsql://x"}, "turso db shell NAME .dump"),
-        ({"ENGINE": "core.sqlite", "NAME": "/nowhere/x"}, "There is no database at"),
-    ],
-)
-def test_databases_that_cannot_be_copied(settings, monkeypatch, tmp_path, entry, message):
-    from django.core.management import CommandError, call_command
-
-    monkeypatch.setitem(settings.DATABASES, "default", entry)
-    with pytest.raises(CommandError, match=message):
-        call_command("backup_database", str(tmp_path / "copy"))

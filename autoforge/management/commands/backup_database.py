@@ -1,82 +1,103 @@
-"""`manage.py backup_database`: a whole copy of a SQLite database, while it is in use."""
+"""`manage.py backup_database`: a backup of the whole database, while it is in use."""
 
-import os
-import sqlite3
-import tempfile
-from argparse import ArgumentParser
-from contextlib import closing, suppress
-from pathlib import Path
-from typing import Any, Final
+import argparse
+import json
+from typing import Any
 
+import msgspec
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, no_translations
 
-from core.private_files import list_database_files
-
-PAGES_AT_A_TIME: Final = 1_000  # so that writers get their turn
+from autoforge.management.progress_bar import ProgressBar
+from autoforge.operations.backups.errors import BackupError
+from autoforge.operations.backups.keeping import Kept, back_up_to, default_target
 
 
 class Command(BaseCommand):
-    """Copies the database into a file that only its owner may read."""
+    """Back up; exit 0 written and good, 1 not written."""
 
     help = (
-        "Copies the whole SQLite database to a file, even while it is in use. Only you can read "
-        "the copy."
+        "Writes a backup of the whole database, even while it is in use: a compressed SQLite file "
+        "with a manifest, checked before it is said to be written. Only you can read it. "
+        "Exit status: 0 written, 1 not written."
     )
+    requires_system_checks: list[str] = []
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the file."""
-        parser.add_argument("file", type=Path, help="path of the copy")
-        parser.add_argument("--replace", action="store_true", help="overwrite an existing file")
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Add the options."""
+        parser.add_argument("file", nargs="?", metavar="FILE", help="the same as --output FILE")
+        parser.add_argument(
+            "--output",
+            metavar="FILE|FOLDER|URL",
+            help=(
+                "a file, a folder (the name is chosen), s3://bucket/key, or s3://bucket/folder/ "
+                "(default: BACKUP_TO, or data/backups/)"
+            ),
+        )
+        parser.add_argument(
+            "--replace", action="store_true", help="overwrite an existing file with the new backup"
+        )
+        parser.add_argument(
+            "--keep",
+            type=int,
+            metavar="N",
+            help="keep the N newest backups of this database in the folder, delete older ones",
+        )
+        parser.add_argument(
+            "--recipient",
+            action="append",
+            default=[],
+            metavar="AGE",
+            help=(
+                "encrypt for this age recipient (age1…); can be repeated "
+                "(default: BACKUP_AGE_RECIPIENTS)"
+            ),
+        )
+        parser.add_argument("--format", choices=("text", "json"), default="text")
 
+    @no_translations
     def handle(self, *_arguments: object, **options: Any) -> None:
-        """Write the copy beside its place and move it there when it is whole."""
-        entry = settings.DATABASES["default"]
-        if entry["ENGINE"] != "core.sqlite":
-            raise CommandError(
-                "The database is on a libSQL server; use `turso db shell NAME .dump`, or the "
-                "server's replication."
-            )
-        source, target = Path(entry["NAME"]), options["file"]
-        if not source.is_file():
-            raise CommandError(f"There is no database at {source}; run `manage.py migrate` first.")
-        _check_target(target, source, replace=options["replace"])
+        """Back up, and say what was checked."""
+        if options["file"] and options["output"]:
+            raise CommandError("Name one place: FILE, or --output.")
+        target = options["file"] or options["output"] or default_target()
+        recipients = options["recipient"] or list(settings.BACKUP_AGE_RECIPIENTS)
         try:
-            size = _copy(source, target)
-        except (OSError, sqlite3.Error) as error:
-            raise CommandError(f"The copy could not be written to {target}: {error}.") from error
-        self.stdout.write(f"Copied {source.name} to {target} ({size:,} bytes)")
+            with ProgressBar(self.stderr) as bar:
+                kept = back_up_to(
+                    target,
+                    keep=options["keep"],
+                    recipients=recipients,
+                    replace=options["replace"],
+                    on_progress=bar.show,
+                )
+        except BackupError as error:
+            raise CommandError(str(error)) from error
+        if options["format"] == "json":
+            self.stdout.write(json.dumps(_as_json(kept), ensure_ascii=False, indent=2))
+            return
+        manifest = kept.manifest
+        rows = sum(table.rows for table in manifest.tables.values())
+        self.stdout.write(
+            f"Wrote {kept.place} ({kept.size_bytes:,} bytes): {manifest.engine}, "
+            f"{len(manifest.tables)} tables, {rows:,} rows, {manifest.size_bytes:,} bytes."
+        )
+        for check in kept.checks:
+            self.stdout.write(f"  checked {check}")
+        if kept.is_encrypted:
+            self.stdout.write(
+                "  encrypted; checked before that: verify_backup with the identity checks it whole"
+            )
+        for name in kept.deleted:
+            self.stdout.write(f"  deleted {name}")
 
 
-def _check_target(target: Path, source: Path, *, replace: bool) -> None:
-    if target.is_dir():
-        raise CommandError(f"{target} is a folder; specify a file in it.")
-    if not target.parent.is_dir():
-        raise CommandError(f"The folder {target.parent} does not exist; create it first.")
-    if target.exists() and any(target.samefile(file) for file in list_database_files(source)):
-        raise CommandError(f"{target} is the database itself; specify another file.")
-    if target.exists() and not replace:
-        raise CommandError(f"{target} already exists; specify another file, or add --replace.")
-
-
-def _copy(source: Path, target: Path) -> int:
-    """Copy the database; return its size in bytes."""
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".backup-")  # mode 600, always
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        with (
-            closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as reading,
-            closing(sqlite3.connect(temporary)) as writing,
-        ):
-            reading.backup(writing, pages=PAGES_AT_A_TIME, sleep=0.01)
-            # One file, not one and a -wal beside it.
-            writing.execute("PRAGMA journal_mode=DELETE")
-            [verdict] = writing.execute("PRAGMA quick_check(1)").fetchone()
-            if verdict != "ok":
-                raise sqlite3.DatabaseError(f"the copy is damaged ({verdict})")
-        temporary.replace(target)
-        return target.stat().st_size
-    finally:
-        with suppress(FileNotFoundError):
-            temporary.unlink()
+def _as_json(kept: Kept) -> dict[str, object]:
+    return {
+        "path": kept.place,
+        "size_bytes": kept.size_bytes,
+        "encrypted": kept.is_encrypted,
+        "checks": list(kept.checks),
+        "deleted": list(kept.deleted),
+        "manifest": msgspec.to_builtins(kept.manifest),
+    }

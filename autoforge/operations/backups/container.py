@@ -1,0 +1,209 @@
+"""The file of a backup: one that strangers can open.
+
+    [ zstd skippable frame: the manifest, as JSON ] [ zstd stream: a SQLite database ]
+
+`zstd -d` skips the first frame, so that `zstd -d backup.zst -o copy.db && sqlite3 copy.db` works
+without AutoForge. With recipients, all of it is inside of an age file (https://age-encryption.org):
+`age -d -i identity.txt backup.zst.age | zstd -d -o copy.db`.
+
+Source: RFC 8878, sections 3.1.1 and 3.1.2 (frames, skippable frames).
+"""
+
+import hashlib
+import os
+import struct
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import msgspec
+import zstandard
+
+from autoforge.operations.backups.encryption import AGE, decrypt_file
+from autoforge.operations.backups.errors import BackupError, DamagedBackup
+from autoforge.operations.backups.manifest import FORMAT, Manifest, MinimalManifest
+from autoforge.operations.backups.progress import OnProgress, Progress, ignore_progress
+
+__all__ = ["check_content", "hash_file", "pack", "read_manifest", "unpacked"]
+
+SKIPPABLE: Final = 0x184D2A5B  # of the sixteen numbers for skippable frames, this one is ours
+ZSTD: Final = 0xFD2FB528
+HEAD: Final = struct.Struct("<II")
+MANIFEST_BYTES: Final = 4_000_000  # a hundred bytes a table
+NUMBER_DIGITS: Final = 20  # room for the size of the largest file
+LEVEL: Final = 3  # zstd's own default
+CHUNK: Final = 1 << 20
+
+
+def hash_file(path: Path, *, stage: str, on_progress: OnProgress = ignore_progress) -> str:
+    """Return the SHA-256 of a file."""
+    digest = hashlib.sha256()
+    total = path.stat().st_size
+    done = 0
+    with path.open("rb") as stream:
+        while chunk := stream.read(CHUNK):
+            digest.update(chunk)
+            done += len(chunk)
+            on_progress(Progress(stage=stage, done=done, total=total))
+    return digest.hexdigest()
+
+
+def pack(
+    database: Path, manifest: Manifest, out: BinaryIO, *, on_progress: OnProgress = ignore_progress
+) -> None:
+    """Write a backup.
+
+    Args:
+        database: a SQLite file.
+        manifest: what is in it.
+        out: where to; at its beginning.
+        on_progress: told after each megabyte.
+    """
+    # How long the file becomes is known at the end: the manifest is written again, over itself.
+    length = len(msgspec.json.encode(manifest)) + NUMBER_DIGITS
+    start = HEAD.size + length
+    out.seek(start)
+    total = database.stat().st_size
+    # Two threads: compressing takes longer than the disk, and memory stays at some tens of MB.
+    compressor = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True, threads=2)
+    with (
+        database.open("rb") as stream,
+        compressor.stream_writer(out, size=total, closefd=False) as writer,
+    ):
+        done = 0
+        while chunk := stream.read(CHUNK):
+            writer.write(chunk)
+            done += len(chunk)
+            on_progress(Progress(stage="compressing", done=done, total=total))
+    complete = msgspec.structs.replace(manifest, packed_bytes=out.tell() - start)
+    out.seek(0)
+    out.write(HEAD.pack(SKIPPABLE, length) + msgspec.json.encode(complete).ljust(length))
+
+
+def read_manifest(stream: BinaryIO, name: str) -> Manifest:
+    """Read the manifest; the stream stands at the database then.
+
+    Args:
+        stream: a backup that is not encrypted, at its beginning.
+        name: what the file is called in messages.
+
+    Raises:
+        BackupError: it is no backup, or one of a newer AutoForge.
+        DamagedBackup: it ends within the manifest, or this cannot be read.
+    """
+    head = stream.read(HEAD.size)
+    if len(head) < HEAD.size:
+        raise BackupError(f"{name} is empty or only a few bytes long: it is not a backup.")
+    magic, length = HEAD.unpack(head)
+    if magic == ZSTD:
+        raise BackupError(
+            f"{name} is compressed with zstd, but has no manifest: it is not a backup that "
+            "backup_database wrote."
+        )
+    if magic != SKIPPABLE or length > MANIFEST_BYTES:
+        raise BackupError(f"{name} is not a backup that backup_database wrote.")
+    body = stream.read(length)
+    if len(body) < length:
+        raise DamagedBackup(f"{name} is truncated: it ends within its manifest.")
+    try:
+        minimal = msgspec.json.decode(body, type=MinimalManifest)
+        if minimal.product != "AutoForge":
+            raise BackupError(f"{name} is not a backup of AutoForge, but of {minimal.product}.")
+        if minimal.format > FORMAT:
+            raise BackupError(
+                f"{name} has format {minimal.format} of AutoForge {minimal.version}; this version "
+                f"reads format {FORMAT}: install that version to open it."
+            )
+        return msgspec.json.decode(body, type=Manifest)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise DamagedBackup(f"{name} is damaged: its manifest cannot be read.") from error
+
+
+@contextmanager
+def unpacked(
+    path: Path,
+    folder: Path,
+    *,
+    identities: Sequence[Path] = (),
+    on_progress: OnProgress = ignore_progress,
+) -> Iterator[tuple[Manifest, Path]]:
+    """Give the manifest of a backup and its database, as a file that is removed afterwards.
+
+    Args:
+        path: the backup.
+        folder: where there is room for the database.
+        identities: files of age identities, where it is encrypted.
+        on_progress: told after each megabyte.
+
+    Raises:
+        BackupError: it cannot be opened.
+        DamagedBackup: it is not what was written.
+    """
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".backup-") as scratch:
+        plain = path
+        try:
+            with path.open("rb") as stream:
+                is_encrypted = stream.read(len(AGE)) == AGE
+        except OSError as error:
+            raise BackupError(f"{path} cannot be read: {error.strerror}.") from error
+        if is_encrypted:
+            plain = Path(scratch) / "decrypted"
+            decrypt_file(path, plain, identities)
+        database = Path(scratch) / "database.sqlite3"
+        manifest = _decompress(plain, database, path.name, on_progress)
+        if plain != path:
+            plain.unlink()
+        yield manifest, database
+
+
+def _decompress(plain: Path, target: Path, name: str, on_progress: OnProgress) -> Manifest:
+    handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as out:
+        return _read_content(plain, name, out.write, on_progress)
+
+
+def check_content(path: Path, name: str, *, on_progress: OnProgress = ignore_progress) -> Manifest:
+    """Decompress a backup that is not encrypted, and compare its checksum; nothing is kept.
+
+    Raises:
+        BackupError: it is no backup, or one of a newer AutoForge.
+        DamagedBackup: it is not what was written.
+    """
+    return _read_content(path, name, len, on_progress)
+
+
+def _read_content(
+    path: Path, name: str, take: Callable[[bytes], object], on_progress: OnProgress
+) -> Manifest:
+    digest = hashlib.sha256()
+    done = 0
+    with path.open("rb") as stream:
+        manifest = read_manifest(stream, name)
+        _check_length(path.stat().st_size - stream.tell(), manifest.packed_bytes, name)
+        total = manifest.size_bytes
+        try:
+            with zstandard.ZstdDecompressor().stream_reader(stream, closefd=False) as reader:
+                while chunk := reader.read(CHUNK):
+                    done += len(chunk)
+                    if done > total:
+                        raise DamagedBackup(f"{name} is damaged: it is longer than it says.")
+                    digest.update(chunk)
+                    take(chunk)
+                    on_progress(Progress(stage="decompressing", done=done, total=total))
+        except zstandard.ZstdError as error:
+            raise DamagedBackup(f"{name} is damaged: {error}.") from error
+    if digest.hexdigest() != manifest.sha256:
+        raise DamagedBackup(f"{name} is damaged: its content does not have the checksum it had.")
+    return manifest
+
+
+def _check_length(actual: int, expected: int, name: str) -> None:
+    """Check that nothing is missing at the end, where the compression's own checksum is."""
+    if actual < expected:
+        raise DamagedBackup(
+            f"{name} is truncated: of {expected:,} bytes after its manifest, {actual:,} are there."
+        )
+    if actual > expected:
+        raise DamagedBackup(f"{name} is damaged: something follows after its end.")

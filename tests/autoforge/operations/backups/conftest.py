@@ -1,0 +1,74 @@
+"""A migrated database with odd tables, and a real libSQL server for backups to go to."""
+
+import itertools
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from launch.sqld import Server
+
+from autoforge.operations.backups.locations import Location
+from tests.support import migrated
+from tests.support.odd_database import add_odd_tables
+
+numbers = itertools.count(1)
+PROMPT = """
+INSERT INTO prompts (id, title, name, content, kind, syntax, status, description, tags, metadata,
+                     variables, config, includes, current_version, user_id)
+VALUES (?, ?, ?, ?, 'text', 'plain', 'draft', '', '[]', '{}', '[]', '{}', '[]', 1, 'someone')
+"""
+
+
+@pytest.fixture(scope="session")
+def _made_once(tmp_path_factory, django_db_blocker) -> Path:
+    """A migrated file with a prompt in its search index."""
+    path = tmp_path_factory.mktemp("made") / "team.sqlite3"
+    with django_db_blocker.unblock():
+        migrated.copy_file(path)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for number in range(40):
+            connection.execute(
+                PROMPT,
+                (
+                    f"{number:032x}",
+                    f"Prompt {number}",
+                    f"prompt-{number}",
+                    f"ＡＢＣ こんにちは {number}",
+                ),
+            )
+    return path
+
+
+@pytest.fixture
+def plain_file(_made_once, tmp_path) -> Location:
+    """A database as AutoForge has it."""
+    path = tmp_path / "team.sqlite3"
+    shutil.copy(_made_once, path)
+    return Location(engine="SQLite", name="team", path=path)
+
+
+@pytest.fixture
+def odd_file(_made_once, tmp_path) -> Location:
+    """One with odd tables beside ours."""
+    path = tmp_path / "odd.sqlite3"
+    shutil.copy(_made_once, path)
+    add_odd_tables(path)
+    return Location(engine="SQLite", name="odd", path=path)
+
+
+@pytest.fixture(scope="session")
+def libsql_server(tmp_path_factory) -> Iterator[Server]:
+    """A real server with many databases."""
+    with Server(tmp_path_factory.mktemp("sqld"), namespaces=True) as server:
+        yield server
+
+
+@pytest.fixture
+def on_server(libsql_server) -> Location:
+    """An empty database on it."""
+    name = f"backups{next(numbers)}"
+    libsql_server.create(name)
+    return Location(engine="libSQL", name=name, url=libsql_server.url, namespace=name)
