@@ -24,7 +24,7 @@ BIN := $(VENV)/bin
 # Makes $(VENV) where it is missing or broken and installs what has changed; else takes a moment.
 BOOTSTRAP = python=$$(sh scripts/find_python.sh "$(PYTHON)") && "$$python" scripts/bootstrap.py
 
-.PHONY: run test check fmt help setup test-only test-matrix lock local-model local-embeddings differential clients mutants measure env-files docs crash-test bench-db bench-eval bench-prompts bench-api bench-import conformance conformance-fast shell clean
+.PHONY: run test check fmt help setup test-only test-matrix lock local-model local-embeddings differential clients mutants measure env-files docs crash-test bench-db bench-eval bench-prompts bench-api bench-metrics bench-import conformance conformance-fast shell clean
 
 ##@ Use
 
@@ -97,6 +97,9 @@ bench-prompts: setup ## Search, released prompts and admin pages: times and roun
 
 bench-api: setup ## The HTTP API: speed beside a bare view, steady load, round trips: ARGS="--only ratios"
 	@exec $(BIN)/python benchmarks/api.py $(ARGS)
+
+bench-metrics: setup ## What counting for Prometheus adds to a request, and what a scrape takes
+	@exec $(BIN)/python benchmarks/metrics.py
 
 bench-import: setup ## Import 50,000 generated rows; prints time and memory
 	@exec $(BIN)/python benchmarks/import_prompts.py

@@ -10,6 +10,7 @@ import logging
 import multiprocessing
 import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ _root = Path(__file__).resolve().parent
 sys.path.insert(0, str(_root))
 
 from autoforge.environment import ConfigurationError, load  # noqa: E402 (found by its path)
+from autoforge.metrics import folder  # noqa: E402 (as above)
 
 # glibc gives threads heaps of their own, eight for each core, and each keeps the most that it ever
 # had. Python runs one thread at a time, so two are enough: hundreds of watchers take less.
@@ -49,6 +51,8 @@ limit_request_line = 8190  # bytes; a cursor of a long name in its percents
 max_requests = 100_000
 max_requests_jitter = 20_000
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: PTH112, S108 (gunicorn's heartbeat; no disk)
+# Where the workers count for Prometheus; made before anything is loaded that would look for it.
+_metrics = folder.prepare(Path(worker_tmp_dir or tempfile.gettempdir()))
 forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1")
 
 
@@ -83,6 +87,22 @@ def worker_exit(_server: Any, _worker: Any) -> None:
         # Python would wait for the thread without an end.
         logging.getLogger("gunicorn.error").warning("A run could not be stored and given back")
         os._exit(0)
+
+
+def child_exit(_server: Any, worker: Any) -> None:
+    """Keep what a worker has counted when it is replaced."""
+    folder.absorb(_metrics, worker.pid)
+
+
+def pre_exec(server: Any) -> None:
+    """Let a server that replaces this one without a pause count on in the same folder."""
+    server.cfg.env_orig[folder.VARIABLE] = str(_metrics)
+
+
+def on_exit(server: Any) -> None:
+    """Remove the folder of the numbers, unless a server that replaces this one counts on in it."""
+    if not server.reexec_pid:
+        folder.discard(_metrics)
 
 
 logconfig_dict = {

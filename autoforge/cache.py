@@ -17,12 +17,14 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from autoforge.cache_counts import NOTHING, tell
 from autoforge.logging.limits import REDIS, held_back_words, limits
 
 __all__ = ["RedisCache", "server_name"]
 
 REST_SECONDS = 1.0
 SCAN_SIZE = 1000
+AWAY = object()  # instead of a value: Redis has not answered
 
 logger = logging.getLogger(__name__)
 ResultT = TypeVar("ResultT")
@@ -84,13 +86,30 @@ class RedisCache(DjangoRedisCache):  # type: ignore[misc]  # django-redis has no
 
     def get(self, key: Any, default: Any = None, version: Any = None, client: Any = None) -> Any:
         """Return the value, or `default` while Redis is away."""
-        return self._attempt(
-            lambda: super(RedisCache, self).get(key, default, version, client), instead=default
+        value = self._attempt(
+            lambda: super(RedisCache, self).get(key, NOTHING, version, client), instead=AWAY
         )
+        if value is AWAY:
+            tell("error")
+            return default
+        if value is NOTHING:
+            tell("miss")
+            return default
+        tell("hit")
+        return value
 
-    def get_many(self, *args: Any, **kwargs: Any) -> Any:
+    def get_many(self, keys: Any, *args: Any, **kwargs: Any) -> Any:
         """Return the values that are there; none while Redis is away."""
-        return self._attempt(lambda: super(RedisCache, self).get_many(*args, **kwargs), instead={})
+        keys = list(keys)
+        values = self._attempt(
+            lambda: super(RedisCache, self).get_many(keys, *args, **kwargs), instead=None
+        )
+        if values is None:
+            tell("error", len(keys))
+            return {}
+        tell("hit", len(values))
+        tell("miss", len(keys) - len(values))
+        return values
 
     def set(self, *args: Any, **kwargs: Any) -> Any:
         """Store the value; return whether it was stored."""

@@ -64,6 +64,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "autoforge.web.request_log.RequestLogMiddleware",  # first: it sees every answer
+    "autoforge.metrics.middleware.MetricsMiddleware",  # before what checks host and scheme
     "autoforge.web.error_reports.TechnicalPagesMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -379,6 +380,9 @@ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT = ENVIRONMENT.otel_exporter_otlp_traces_endpo
 OTEL_EXPORTER_OTLP_HEADERS = ENVIRONMENT.otel_exporter_otlp_headers
 OTEL_SERVICE_NAME = ENVIRONMENT.otel_service_name
 TRACE_MESSAGES = ENVIRONMENT.trace_messages
+METRICS_TOKEN = ENVIRONMENT.metrics_token
+METRICS_HOST = ENVIRONMENT.metrics_host
+METRICS_PORT = ENVIRONMENT.metrics_port
 GATEWAY_RECORDS_DAYS = ENVIRONMENT.gateway_records_days
 TRACES_KEPT_DAYS = ENVIRONMENT.traces_kept_days
 WEBHOOK_ALLOWED_NETWORKS = ",".join(ENVIRONMENT.webhook_allowed_networks)

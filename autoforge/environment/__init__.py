@@ -146,6 +146,12 @@ class Environment:
     """How many of them are kept."""
     backup_age_recipients: tuple[str, ...]
     """Whom backups are encrypted for; (): nobody, they are not encrypted."""
+    metrics_token: str | None = field(repr=False)
+    """What Prometheus has to send; None: it is answered in local alone."""
+    metrics_host: str
+    """Where a worker answers Prometheus; IPv6 without brackets."""
+    metrics_port: int | None
+    """The TCP port for that; None: it does not."""
     file: Path | None
     """The file that was read, if any."""
     missing_file: Path | None

@@ -88,7 +88,7 @@ def cache_settings(
     common = {"TIMEOUT": timeout_seconds, "KEY_PREFIX": f"{slug}:{app_env}"}
     if url is None:
         local = {
-            "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+            "BACKEND": "autoforge.cache_counts.CountedMemoryCache",
             "LOCATION": "autoforge",
             "OPTIONS": {"MAX_ENTRIES": MAX_LOCAL_ENTRIES},
         }

@@ -1,5 +1,6 @@
 """Rules over several variables, and over a variable and where it runs."""
 
+import ipaddress
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -13,6 +14,7 @@ __all__ = ["check_rules", "find_ineffective", "is_published", "list_broken_rules
 
 SHORTEST_SECRET_KEY = 50  # characters, as Django's own check for deployments asks
 SHORTEST_JWT_KEY = 32  # bytes of HS256's hash: a shorter key is easier to guess (RFC 7518, 3.2)
+SHORTEST_METRICS_TOKEN = 32  # characters: nobody types it
 # Committed files that could carry a secret somebody copies.
 COMMITTED = (
     ".env.example",
@@ -42,6 +44,7 @@ def check_rules(layers: Layers, values: dict[str, object]) -> None:
 def list_broken_rules(layers: Layers, values: dict[str, Any]) -> Iterator[ConfigurationError]:
     """Yield an error for each rule over several variables that is broken."""
     yield from _check_pairs(values, layers)
+    yield from _check_metrics(values, layers)
     if layers.app_env == "local":
         return
     if values["DEBUG"]:
@@ -84,6 +87,29 @@ def _check_pairs(values: dict[str, Any], layers: Layers) -> Iterator[Configurati
             present,
             missing[0],
         )
+
+
+def _check_metrics(values: dict[str, Any], layers: Layers) -> Iterator[ConfigurationError]:
+    """Yield an error where numbers are told to a network without a token, or for one to be guessed.
+
+    They are no secret of the kind that keys are, but they tell what is used, how much, and when.
+    """
+    if values["METRICS_TOKEN"]:
+        if layers.app_env != "local":
+            yield from _check_secret(layers, "METRICS_TOKEN", SHORTEST_METRICS_TOKEN)
+    elif values["METRICS_PORT"] and not _is_loopback(values["METRICS_HOST"]):
+        yield refuse(
+            _find_set(layers, "METRICS_HOST"),
+            "other machines could read the metrics without a token; set METRICS_TOKEN, or "
+            "METRICS_HOST=127.0.0.1.",
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _check_secret(layers: Layers, name: str, shortest: int) -> Iterator[ConfigurationError]:

@@ -1,7 +1,7 @@
 """One line for each request, with how long it took; it asks neither the session nor the database.
 
-The path stands in it without its query: what is in a query may be a secret. Health checks have no
-line unless they fail, files that WhiteNoise serves have none either.
+The path stands in it without its query: what is in a query may be a secret. Health checks and
+Prometheus' requests have no line unless they fail, files that WhiteNoise serves have none either.
 """
 
 import logging
@@ -30,7 +30,8 @@ __all__ = ["RequestLogMiddleware"]
 
 logger = logging.getLogger("autoforge.requests")
 
-HEALTH: Final = "/health/"
+# Whoever watches asks these every few seconds, and is told by the answer.
+WATCHED: Final = ("/health/", "/metrics")
 LONGEST_PATH: Final = 500  # characters
 LONGEST_METHOD: Final = 20
 CLIENT_ERROR: Final = 400
@@ -95,10 +96,9 @@ def _end(request: HttpRequest, response: HttpResponseBase, started: float) -> Ht
 
 def _log(request: HttpRequest, status: int, seconds: float) -> None:
     held_back = 0
-    if status < CLIENT_ERROR and request.path.startswith((HEALTH, settings.STATIC_URL)):
+    if status < CLIENT_ERROR and request.path.startswith((*WATCHED, settings.STATIC_URL)):
         return
-    if request.path.startswith(HEALTH):
-        # Whoever watches asks every few seconds, and is told by the answer.
+    if request.path.startswith(WATCHED):
         taken = limits.take((request.path[:LONGEST_PATH], status))
         if taken is None:
             return

@@ -626,7 +626,41 @@ BAD += [
         "JWT_SECRET_KEY is **** (60 characters) (from the environment): it is the same as "
         f"SECRET_KEY; use another one ({HOW}).",
     ),
+    (
+        PRODUCTION | {"METRICS_TOKEN": "guess-me"},
+        "METRICS_TOKEN is **** (8 characters) (from the environment): production needs 32 or "
+        f"more characters; {HOW}.",
+    ),
+    (
+        {"METRICS_PORT": "9464", "METRICS_HOST": "0.0.0.0"},
+        "METRICS_HOST is '0.0.0.0' (from the environment): other machines could read the metrics "
+        "without a token; set METRICS_TOKEN, or METRICS_HOST=127.0.0.1.",
+    ),
+    (
+        {"METRICS_PORT": "9464", "METRICS_HOST": "web.internal"},
+        "METRICS_HOST is 'web.internal' (from the environment): other machines could read the "
+        "metrics without a token; set METRICS_TOKEN, or METRICS_HOST=127.0.0.1.",
+    ),
 ]
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"METRICS_PORT": "9464"},
+        {"METRICS_PORT": "9464", "METRICS_HOST": "::1"},
+        {"METRICS_PORT": "9464", "METRICS_HOST": "localhost"},
+        {"METRICS_HOST": "0.0.0.0"},  # no worker listens anywhere
+        {"METRICS_PORT": "9464", "METRICS_HOST": "0.0.0.0", "METRICS_TOKEN": "local-is-free"},
+        PRODUCTION | {"METRICS_TOKEN": "m" * 32, "METRICS_PORT": "1", "METRICS_HOST": "0.0.0.0"},
+    ],
+)
+def test_a_worker_may_answer_prometheus_where_nobody_else_can_ask(tmp_path, variables):
+    environment = read(tmp_path, variables)
+    assert environment.metrics_token == variables.get("METRICS_TOKEN")
+    assert environment.metrics_host == variables.get("METRICS_HOST", "127.0.0.1")
+    if "METRICS_TOKEN" in variables:
+        assert environment.metrics_token in environment.secrets()
 
 
 @pytest.mark.parametrize(("variables", "sentence"), BAD)
@@ -657,7 +691,7 @@ def test_sqlite_is_opened_for_several_writers(tmp_path):
 @pytest.mark.parametrize(
     ("variables", "backend", "location"),
     [
-        ({}, "django.core.cache.backends.locmem.LocMemCache", "autoforge"),
+        ({}, "autoforge.cache_counts.CountedMemoryCache", "autoforge"),
         ({"REDIS_HOST": "r"}, "autoforge.cache.RedisCache", "redis://r:6379/0"),
     ],
 )

@@ -38,7 +38,8 @@ class GunicornServer:
         ).splitlines()[-1]
         self.log = (folder / "log.txt").open("w+")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "autoforge.wsgi"],
+            # The command itself: `python -m gunicorn` cannot start itself again (SIGUSR2).
+            [str(Path(sys.executable).with_name("gunicorn")), "autoforge.wsgi"],
             cwd=ROOT,
             env=self.environment,
             stdout=self.log,

@@ -68,6 +68,7 @@ class Command(BaseCommand):
             work = close_db(calmly(import_string(path)))
             HUEY.periodic_task(_every(minutes), name=path)(work)
             HUEY.on_startup(name=path)(work)
+        _answer_prometheus(HUEY)
         self.stderr.write(f"Processing the queue ({settings.QUEUE}); press Ctrl-C to stop")
         consumer.run()
         if not consumer.is_at_rest:
@@ -78,6 +79,26 @@ class Command(BaseCommand):
             self.stderr.flush()
             # Python would wait for the threads without an end.
             os._exit(UNFINISHED)
+
+
+def _answer_prometheus(queue: object) -> None:
+    """Answer Prometheus on METRICS_PORT, where it is set, as long as this process lives."""
+    host, port = settings.METRICS_HOST, settings.METRICS_PORT
+    if port is None:
+        return
+    from autoforge.metrics import recording  # only where somebody asks
+    from autoforge.metrics.listener import Listener
+
+    recording.install()
+    recording.count_tasks(queue)
+    try:
+        Listener(host, port)
+    except OSError as error:
+        raise CommandError(
+            f"The worker cannot listen on METRICS_HOST {host}, METRICS_PORT {port} "
+            f"({error.strerror}): give each worker of a machine a port of its own, or remove "
+            "METRICS_PORT."
+        ) from error
 
 
 def _every(minutes: int) -> Callable[..., bool]:

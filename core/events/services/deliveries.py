@@ -18,6 +18,7 @@ from uuid import UUID, uuid4
 
 from django.db import connections, transaction
 from django.db.models import QuerySet
+from django.dispatch import Signal
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -31,6 +32,7 @@ from core.stopping import stop_request
 
 __all__ = [
     "KEPT",
+    "attempt_recorded",
     "deliver_due",
     "deliver_now",
     "find_next_due",
@@ -55,6 +57,13 @@ PASS_SECONDS: Final = 30  # then other work of the queue has its turn
 ENDPOINTS_AT_A_TIME: Final = 8
 CANDIDATES: Final = 20
 ROWS_A_STATEMENT: Final = 500
+
+attempt_recorded: Final = Signal()
+"""Sent after each attempt that counts, with its `outcome`: delivered, retried or failed."""
+OUTCOMES: Final[dict[object, str]] = {
+    WebhookDelivery.Status.DELIVERED: "delivered",
+    WebhookDelivery.Status.FAILED: "failed",
+}
 
 
 def deliver_due(*, clock: Clock = timezone.now) -> int:
@@ -186,6 +195,10 @@ def _record(delivery: WebhookDelivery, answer: Answer, now: datetime) -> None:
     claimed = WebhookDelivery.objects.filter(pk=delivery.pk, claim=delivery.claim)
     if claimed.update(**fields):
         _note(delivery.endpoint, answer, now)
+        outcome = OUTCOMES.get(fields.get("status"), "retried")
+        transaction.on_commit(
+            lambda: attempt_recorded.send_robust(WebhookDelivery, outcome=outcome)
+        )
 
 
 def _find_wait(failures: int, retry_after: str, now: datetime) -> timedelta:

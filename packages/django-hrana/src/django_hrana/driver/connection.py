@@ -247,6 +247,11 @@ class Connection:
         return self._stream.home.requests
 
     @property
+    def waited_seconds(self) -> float:
+        """How long the answers to them were waited for."""
+        return self._stream.home.waited_seconds
+
+    @property
     def _endpoint(self) -> Endpoint:
         return self._stream.home.endpoint
 

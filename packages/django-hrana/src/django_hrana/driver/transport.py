@@ -66,6 +66,8 @@ class Transport:
         self.timeout_seconds = timeout_seconds
         self.requests = 0
         """How many requests were sent: round trips."""
+        self.waited_seconds = 0.0
+        """How long their answers were waited for, connecting included."""
         self._socket: socket.socket | None = None
         self._buffer = bytearray()
         self._deadline = 0.0
@@ -83,13 +85,17 @@ class Transport:
         Raises:
             TransportError: there is none.
         """
-        self._send(method, path, body, token, accept=self._accept)
-        with self._failing_with(was_sent=True):
-            status, headers = self._read_head()
-            content = self._read_all(headers)
-            if headers.get(b"content-encoding") == b"gzip":
-                content = _unzip(content)
-            self._after(headers)
+        started = time.perf_counter()
+        try:
+            self._send(method, path, body, token, accept=self._accept)
+            with self._failing_with(was_sent=True):
+                status, headers = self._read_head()
+                content = self._read_all(headers)
+                if headers.get(b"content-encoding") == b"gzip":
+                    content = _unzip(content)
+                self._after(headers)
+        finally:
+            self.waited_seconds += time.perf_counter() - started
         return Response(status, content)
 
     def post_for_lines(self, path: str, body: bytes, token: str) -> tuple[int, Iterator[bytes]]:
@@ -98,9 +104,14 @@ class Transport:
         Raises:
             TransportError: there is no answer, or (from the iterator) it broke off.
         """
-        self._send("POST", path, body, token, accept="")
-        with self._failing_with(was_sent=True):
-            status, headers = self._read_head()
+        started = time.perf_counter()
+        try:
+            self._send("POST", path, body, token, accept="")
+            with self._failing_with(was_sent=True):
+                status, headers = self._read_head()
+        finally:
+            # What comes later arrives while the caller works on the lines before it.
+            self.waited_seconds += time.perf_counter() - started
         return status, self._lines(headers)
 
     def _lines(self, headers: dict[bytes, bytes]) -> Iterator[bytes]:
