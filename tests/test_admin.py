@@ -2,8 +2,10 @@
 
 import html
 import json
+from datetime import timedelta
 from decimal import Decimal
 
+import jwt
 import pytest
 from django.contrib import admin as django_admin
 from django.contrib.auth.models import Permission
@@ -12,6 +14,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from autoforge import settings as product_settings
+from core.token_expiry import read_token_expiry
 from evaluations.models import (
     CallRecord,
     Evaluation,
@@ -118,6 +121,27 @@ def test_the_dashboard_empty_and_full(admin, django_assert_max_num_queries):
     chart = json.loads(html.unescape(page.split('data-value="')[1].split('"')[0]))
     assert len(chart["labels"]) == 30
     assert [series["data"][-1] for series in chart["datasets"]] == [3, 6]
+
+
+@pytest.mark.parametrize(
+    ("days", "english", "japanese"),
+    [
+        (30, "", ""),
+        (13, "token expires on", "期限切れになります。"),
+        (-1, "token expired on", "期限切れになりました。"),
+    ],
+)
+def test_the_dashboard_sees_a_token_expire(admin, monkeypatch, days, english, japanese):
+    ends = (timezone.now() + timedelta(days=days)).timestamp()
+    options = {"auth_token": jwt.encode({"exp": ends}, "k" * 32)}
+    monkeypatch.setattr(
+        "autoforge.site.dashboard.read_token_expiry",
+        lambda: read_token_expiry({"OPTIONS": options}),
+    )
+    for language, expected in (("en", english), ("ja", japanese)):
+        page = admin.get("/admin/", headers={"accept-language": language}).content.decode()
+        assert ("manage.py turso token rotate" in page) is bool(expected)
+        assert expected in html.unescape(page)
 
 
 def form(prompt: Prompt | None = None, **changes) -> dict[str, str]:

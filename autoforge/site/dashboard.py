@@ -14,10 +14,11 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from core.token_expiry import read_token_expiry
 from evaluations.selectors import overview as evaluations
 from prompts import selectors as prompts
 
-__all__ = ["Card", "environment_badge", "fill"]
+__all__ = ["Card", "Notice", "environment_badge", "fill"]
 
 DAYS = 30
 ROWS = 6
@@ -52,6 +53,16 @@ class Card:
     """The list of them."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Notice:
+    """What somebody should do before it becomes an outage."""
+
+    text: str
+    """What it is, and how to mend it."""
+    is_urgent: bool
+    """Whether it is one already."""
+
+
 def environment_badge(request: HttpRequest) -> list[str]:
     """Return name and colour of the environment, for the page's head."""
     colours = {"local": "info", "staging": "warning", "production": "danger"}
@@ -84,7 +95,21 @@ def fill(request: HttpRequest, context: dict[str, object]) -> dict[str, Any]:
         "chart": chart,
         "chart_options": json.dumps(CHART_OPTIONS),
         "system": _system(),
+        "notices": _notices(),
     }
+
+
+def _notices() -> list[Notice]:
+    """Return what to renew; to whoever sees this page: an outage would be everybody's."""
+    token = read_token_expiry()
+    if token is None or not token.is_soon:
+        return []
+    ends = date_format(timezone.localtime(token.ends), "SHORT_DATETIME_FORMAT")
+    sentence = _("The database's token expires on %(time)s.")
+    if token.has_expired:
+        sentence = _("The database's token expired on %(time)s.")
+    remedy = _("Renew it with %(command)s.") % {"command": "manage.py turso token rotate"}
+    return [Notice(text=f"{sentence % {'time': ends}} {remedy}", is_urgent=token.has_expired)]
 
 
 def _prompt_cards() -> list[Card]:

@@ -21,8 +21,8 @@ class KeyedServer:
         key: the private key.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.key = Ed25519PrivateKey.generate()
+    def __init__(self, folder: Path, *, key: Ed25519PrivateKey | None = None) -> None:
+        self.key = key or Ed25519PrivateKey.generate()
         file = folder / "jwt_key"
         file.write_text(encode_public_key(self.key))
         self.server = Server(
