@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from uuid import uuid4
 
-__all__ = ["is_dead", "worker_name"]
+__all__ = ["describe_worker", "is_dead", "is_here", "worker_name"]
 
 
 @lru_cache(maxsize=1)
@@ -45,3 +45,17 @@ def is_dead(name: str) -> bool:
     if not Path("/proc").is_dir():  # no way to tell a new process of the same number
         return False
     return _began(pid) != parts[2]
+
+
+def is_here(name: str) -> bool:
+    """Whether the process of that name is or was on this machine: in a container, in this one."""
+    return name.rsplit(" ", 3)[0] == _host()
+
+
+def describe_worker(name: str) -> str:
+    """Return host and process of a name for people, "" for none."""
+    parts = name.rsplit(" ", 3)
+    if len(parts) != 4:
+        return name
+    host, _, _boot = parts[0].partition("/")
+    return f"{host}, process {parts[1]}"

@@ -55,6 +55,7 @@ COPY = "a copy of a whole database, or one that is replaced as a whole"
 SESSION = "a session of Django's"
 GROUPS = "groups of Django's, which migrations make with the tables of their own time"
 CACHE = "a key of the cache"
+QUEUE = "a table in the queue's file"
 LOGINS = "failed logins, in a table of django-axes"
 OBJECT = "an object in S3"
 STORE = "the engine's store, which is in the services"
@@ -70,6 +71,8 @@ EXCEPTIONS = {
     ("autoforge/operations/backups/staging.py", "COUNT_ON: Final"): COPY,
     ("autoforge/operations/backups/staging.py", 'StatementRequest("DELETE'): COPY,
     ("autoforge/operations/backups/storage.py", "self._obstore.delete("): OBJECT,
+    ("autoforge/workers/heartbeats.py", '"INSERT OR REPLACE INTO'): QUEUE,
+    ("autoforge/workers/heartbeats.py", '"DELETE FROM workers'): QUEUE,
     ("autoforge/web/lockout.py", "of_name.delete()"): LOGINS,
     ("autoforge/web/lockout.py", "attempts.delete()"): LOGINS,
     ("core/bulk/jobs.py", "store.create()"): SESSION,

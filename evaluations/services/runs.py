@@ -58,6 +58,7 @@ from evaluations.observing import find_run_observer, tell_run_finished
 from evaluations.promptfoo.templates import free_template
 from evaluations.selectors.comparisons import as_stored, compare_run
 from evaluations.selectors.expired import BEING_DELETED
+from evaluations.selectors.runs import is_free
 from evaluations.selectors.summaries import summarise_evaluation
 from evaluations.services.store import LEASE, DatabaseStore, retry_while_unavailable
 from evaluations.services.webhooks import tell_of_end
@@ -199,12 +200,6 @@ def _claim(run: Run, *, only_open: bool) -> Run:
     # What was written, without asking for it.
     run.started_at = run.started_at or now
     return _with(run, fields)
-
-
-def _is_free(run: Run) -> bool:
-    """Whether nobody works on a run, as far as can be told."""
-    until = run.worker_until
-    return not run.worker or until is None or until < timezone.now() or is_dead(run.worker)
 
 
 def _with(run: Run, fields: Mapping[str, object]) -> Run:
@@ -359,11 +354,11 @@ def cancel_run(run_id: UUID | str) -> Run:
     run = find_row(Run, run_id)
     if run.is_open:
         run.cancel_requested = True
-        is_free = _is_free(run)
-        if is_free:
+        free = is_free(run)
+        if free:
             run.status, run.message, run.worker = Run.Status.CANCELLED, "the run was cancelled", ""
         run.save(update_fields={"cancel_requested", "status", "message", "worker"})
-        if is_free:
+        if free:
             tell_of_end(run, str(run.status))
     return run
 
@@ -407,7 +402,7 @@ def clear_errors(run_id: UUID | str) -> int:
         InvalidInputError: a worker is at it.
     """
     run = find_row(Run, run_id)
-    if not _is_free(run):
+    if not is_free(run):
         raise InvalidInputError({"run": Sentence("run.busy")})
     count = _forget(_results(run).exclude(error=""))
     if count:
@@ -471,7 +466,7 @@ def discard_run(run_id: UUID | str) -> None:
 def cancel_left_runs() -> int:
     """Cancel runs whose worker died before it could do so; return how many."""
     rows = Run.objects.filter(status__in=OPEN, cancel_requested=True)
-    left = [run.pk for run in rows.only("worker", "worker_until") if _is_free(run)]
+    left = [run.pk for run in rows.only("worker", "worker_until") if is_free(run)]
     for run_id in left:
         cancel_run(run_id)
     return len(left)
@@ -484,4 +479,4 @@ def runs_to_resume() -> list[UUID]:
     untold = Q(status=Run.Status.PENDING, updated_at__lt=now - TOLD_WITHIN)
     rows = Run.objects.filter(begun | untold, cancel_requested=False)
     rows = rows.only("worker", "worker_until", "settings")
-    return [run.pk for run in rows if RunSettings.read(run.settings).background and _is_free(run)]
+    return [run.pk for run in rows if RunSettings.read(run.settings).background and is_free(run)]

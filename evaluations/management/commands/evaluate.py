@@ -18,7 +18,7 @@ from django.db import Error as DatabaseError
 from django.utils.translation import gettext as _
 
 from core.atomic_file import replacing
-from core.errors import InvalidInputError, NotFoundError
+from core.errors import InvalidInputError
 from core.sentences import Sentence
 from core.stopping import SIGNALLED, STOP_SECONDS, stop_on_signals
 from evaluations import reporting
@@ -36,6 +36,7 @@ from evaluations.models import Run, TestSuite
 from evaluations.promptfoo.config import PromptfooConfig, read_config
 from evaluations.promptfoo.templates import fill_text
 from evaluations.selectors.overview import find_suite
+from evaluations.selectors.runs import find_run
 from evaluations.services.choosing import MAX_REPEATS, rebuild_columns
 from evaluations.services.planning import (
     Plan,
@@ -61,7 +62,6 @@ STOPPING: Final = (
     "press Ctrl-C again to end at once, without them."
 )
 WARNINGS_SHOWN: Final = 20  # of a file; a generated one may repeat its mistake in every test
-ID_LENGTH: Final = 8  # characters of a run's ID that have to be typed; the pages show as many
 NAME_LENGTH: Final = 255  # of a run's name in the database
 OPTIONS: Final = {
     "background": "--background",
@@ -229,7 +229,7 @@ class Command(BaseCommand):
         chosen = options["resume"] or options["retry_errors"]
         if not chosen:
             return self._new_run(options)
-        run = _find_run(chosen)
+        run = find_run(chosen)
         limits = _limits(options)  # wrong ones are refused before an error is cleared
         if options["retry_errors"]:
             clear_errors(run.pk)
@@ -243,7 +243,7 @@ class Command(BaseCommand):
     def _new_run(self, options: EvaluateOptions) -> Run:
         specs = [find_spec(text) for text in options["provider"]]
         self._warn_of_parameters(specs)
-        rescored = _find_run(options["rescore"]) if options["rescore"] else None
+        rescored = find_run(options["rescore"]) if options["rescore"] else None
         folder, config = None, None
         if options["file"]:
             file = Path(options["file"])
@@ -273,7 +273,7 @@ class Command(BaseCommand):
             suite=suite,
             use_cache=use_cache,
             only_stored=rescored is not None,
-            baseline=_find_run(options["baseline"]) if options["baseline"] else None,
+            baseline=find_run(options["baseline"]) if options["baseline"] else None,
             files=files,
             judge=_choose_model("judge", options, config, rescored),
             embeddings=_choose_model("embeddings", options, config, rescored),
@@ -466,17 +466,6 @@ def _choose_columns(
     if config is None:
         raise InvalidInputError({"prompt": Sentence("option.no-prompt")})
     return plan_columns(config, specs)
-
-
-def _find_run(text: str) -> Run:
-    """Return a run by its ID or the first eight characters of it."""
-    digits = text.replace("-", "").lower()  # SQLite stores an ID as 32 digits without hyphens
-    if len(digits) < ID_LENGTH:
-        raise NotFoundError("run.missing", text=text)
-    runs = list(Run.objects.filter(pk__startswith=digits)[:2])  # two: the text is ambiguous
-    if len(runs) != 1:
-        raise NotFoundError("run.missing", text=text)
-    return runs[0]
 
 
 def _say_estimate(run: Run) -> str:
