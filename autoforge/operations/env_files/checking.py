@@ -5,7 +5,7 @@ It is about the file alone: what this process has in its own environment does no
 
 import stat
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -15,6 +15,7 @@ from autoforge.environment.files import list_invalid_lines, parse_variables
 from autoforge.environment.layers import Layers
 from autoforge.environment.reading import list_problems
 from autoforge.environment.rules import is_published
+from autoforge.environment.values import APP_ENVS
 from autoforge.operations.env_files.lines import list_assignments
 from autoforge.operations.env_files.quoting import is_read_alike
 from autoforge.operations.env_files.strength import KEY_BITS, PASSWORD_BITS, find_weakness
@@ -61,6 +62,15 @@ class _File:
         self.lines: dict[str, int] = {}
         for assignment in list_assignments(self.text):
             self.lines[assignment.name] = assignment.line  # the last one counts
+        self.layers = Layers(
+            process={},
+            file_values=self.values,
+            root=root,
+            app_env=app_env,
+            file=path,
+            missing_file=None,
+        )
+        self.errors, self.notes = list_problems(self.layers)
 
     def find_line(self, variable: Variable) -> int | None:
         """Return the line that sets a variable under one of its names."""
@@ -138,9 +148,8 @@ def _check_lines(file: _File) -> Iterator[Problem]:
 
 
 def _check_names(file: _File) -> Iterator[Problem]:
-    layers = _build_layers(file)
     known = [variable.name for variable in VARIABLES]
-    for name in layers.unknown_names():
+    for name in file.layers.unknown_names():
         near = get_close_matches(name, known, n=1)
         remedy = f"did you mean {near[0]}?" if near else "remove the line; .env.example lists all."
         yield file.report("unknown", f"{name} is not a variable of AutoForge: {remedy}", name=name)
@@ -151,13 +160,11 @@ def _check_names(file: _File) -> Iterator[Problem]:
             f"APP_ENV is not set: without it the file is not read; add APP_ENV={file.app_env}.",
             name="APP_ENV",
         )
-    elif in_file and in_file != file.app_env:
+    elif in_file in APP_ENVS and in_file != file.app_env:
         yield file.report(
             "other-environment",
             f"APP_ENV is '{in_file}', but this file is checked for {file.app_env}; set "
-            f"APP_ENV={file.app_env}, or check it with `manage.py env check {in_file}`."
-            if in_file in {"local", "staging", "production"}
-            else f"APP_ENV is '{in_file}'; set APP_ENV={file.app_env}.",
+            f"APP_ENV={file.app_env}, or check it with `manage.py env check {in_file}`.",
             name="APP_ENV",
         )
     if file.app_env != "local" and not file.values.get("ALLOWED_HOSTS", "").strip():
@@ -170,14 +177,13 @@ def _check_names(file: _File) -> Iterator[Problem]:
 
 
 def _check_values(file: _File) -> Iterator[Problem]:
-    errors, notes = list_problems(_build_layers(file))
     by_name = {variable.name: variable for variable in VARIABLES}
-    for error in errors:
+    for error in file.errors:
         name = error.names[0] if error.names else ""
         line = file.find_line(by_name[name]) if name in by_name else None
         code = "missing" if name and line is None else "not-allowed"
         yield file.report(code, str(error), name=name, line=line)
-    for note in notes:
+    for note in file.notes:
         name = note.partition(" ")[0]
         line = file.lines.get(name)
         yield Problem(
@@ -186,7 +192,7 @@ def _check_values(file: _File) -> Iterator[Problem]:
 
 
 def _check_secrets(file: _File) -> Iterator[Problem]:
-    refused = {name for error in list_problems(_build_layers(file))[0] for name in error.names}
+    refused = {name for error in file.errors for name in error.names}
     names_by_value: dict[str, list[str]] = defaultdict(list)
     for variable in VARIABLES:
         value = file.values.get(variable.name, "")
@@ -225,15 +231,3 @@ def _check_access(file: _File) -> Iterator[Problem]:
             f"it is tracked by git; run `git rm --cached {file.shown}`, and replace every secret "
             "that was in it.",
         )
-
-
-def _build_layers(file: _File) -> Layers:
-    values: Mapping[str, str] = file.values
-    return Layers(
-        process={},
-        file_values=values,
-        root=file.root,
-        app_env=file.app_env,
-        file=file.path,
-        missing_file=None,
-    )
