@@ -10,6 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from autoforge.environment import VARIABLES, ConfigurationError, Environment, load
+from autoforge.environment.layers import open_layers
+from autoforge.environment.reading import list_problems
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "k3y-" * 15
@@ -741,6 +743,73 @@ def test_app_env_may_stand_in_the_named_file_only(tmp_path):
         "APP_ENV is 'staging' (from .env.local), but that file is only read in local. Set "
         "APP_ENV=staging in the environment, or remove the line."
     )
+
+
+LIVE_FILE = f"SECRET_KEY={KEY}\nDATABASE_URL=sqlite:////a.db\nPORT=7\n"
+
+
+@pytest.mark.parametrize(
+    ("process", "files", "app_env", "file"),
+    [
+        ({}, {".env": "APP_ENV=staging\n" + LIVE_FILE}, "staging", ".env"),
+        ({}, {".env": "APP_ENV='production'\n" + LIVE_FILE}, "production", ".env"),
+        ({}, {".env": "PORT=7\n"}, "local", None),
+        (
+            {},
+            {".env": "APP_ENV=local\nnonsense\n", ".env.local": "PORT=8\n"},
+            "local",
+            ".env.local",
+        ),
+        ({"APP_ENV": "local"}, {".env": "APP_ENV=staging\n"}, "local", None),
+        (
+            {"APP_ENV": "staging"},
+            {".env": LIVE_FILE, ".env.local": "PORT=8\n"},
+            "staging",
+            ".env",
+        ),
+    ],
+)
+def test_a_deployments_file_says_where_it_is(tmp_path, process, files, app_env, file):
+    environment = read(tmp_path, process, files)
+    assert environment.app_env == app_env
+    assert environment.file == (tmp_path / file if file else None)
+
+
+def test_a_laptop_does_not_act_on_staging_by_mistake(tmp_path):
+    files = {".env": "APP_ENV=staging\n" + LIVE_FILE, ".env.local": "PORT=8\n"}
+    with pytest.raises(ConfigurationError) as refusal:
+        read(tmp_path, {}, files)
+    assert str(refusal.value) == (
+        "APP_ENV is 'staging' (from .env), and there is a .env.local too, which is for local. Set "
+        "APP_ENV in the environment, or remove one of the two files."
+    )
+
+
+def test_everything_that_is_wrong_is_listed(tmp_path):
+    process = {
+        "APP_ENV": "production",
+        "PORT": "x",
+        "DEBUG": "true",
+        "LANGFUSE_PUBLIC_KEY": "pk-lf-1",
+        "QUEUE": "redis",
+    }
+    errors, notes = list_problems(open_layers(process, tmp_path))
+    names = ["PORT", "LANGFUSE_PUBLIC_KEY", "DEBUG", "SECRET_KEY", "TURSO_DATABASE_URL", "QUEUE"]
+    assert [error.names[0] for error in errors] == names
+    assert notes == ()
+    with pytest.raises(ConfigurationError) as first:
+        load(process, tmp_path)
+    assert str(first.value) == str(errors[0])
+
+
+def test_nothing_wrong_leaves_what_has_no_effect(tmp_path):
+    errors, notes = list_problems(open_layers({"REDIS_PORT": "7"}, tmp_path))
+    assert errors == []
+    assert notes == ("REDIS_PORT has no effect: neither REDIS_URL nor REDIS_HOST is set.",)
+
+
+def test_of_two_lines_the_last_counts(tmp_path):
+    assert read(tmp_path, {}, {".env.local": "PORT=1\nPORT=2\n"}).port == 2
 
 
 @pytest.mark.parametrize(

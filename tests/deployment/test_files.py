@@ -175,6 +175,55 @@ def test_gunicorn_refuses_a_wrong_environment_in_one_sentence():
     assert "Traceback" not in done.stderr
 
 
+def test_host_port_and_app_env_may_stand_in_the_file(tmp_path, migrated_file):
+    """gunicorn, the container's health check and the settings read the same file."""
+    shutil.copy(migrated_file, tmp_path / "db.sqlite3")
+    port = free_port()
+    file = tmp_path / "staging.env"
+    file.write_text(
+        "APP_ENV=staging\n"
+        f"SECRET_KEY={''.join(f'{n:02x}' for n in range(40))}\n"
+        "ALLOWED_HOSTS=.example.com,shop.example.com\n"
+        f"DATABASE_URL=sqlite:///{tmp_path}/db.sqlite3\n"
+        f"HOST=0.0.0.0\nPORT={port}\n"
+    )
+    file.chmod(0o600)
+    environment = {"PATH": os.environ["PATH"], "ENV_FILE": str(file), "WEB_CONCURRENCY": "1"}
+    ask = [sys.executable, "scripts/ask_health.py"]
+    early = subprocess.run(
+        ask, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (early.returncode, early.stderr.split(":")[0]) == (1, f"no answer on port {port}")
+    server = subprocess.Popen(
+        [sys.executable, "-m", "gunicorn", "autoforge.wsgi"],
+        cwd=ROOT,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        wait(port)
+        assert subprocess.run(ask, cwd=ROOT, env=environment, check=False).returncode == 0
+    finally:
+        server.terminate()
+        log = server.communicate(timeout=30)[1]
+    events = [json.loads(line)["event"] for line in log.splitlines()]  # JSON: it is not local
+    assert f"Listening at: http://0.0.0.0:{port}" in "\n".join(events)
+
+
+def test_the_health_check_says_that_the_environment_is_wrong():
+    done = subprocess.run(
+        [sys.executable, "scripts/ask_health.py"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "PORT": "x"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("Configuration error: PORT is 'x' (from the environment): it mu")
+
+
 def test_gunicorn_serves_production_with_static_files(tmp_path, migrated_file):
     shutil.copy(migrated_file, tmp_path / "db.sqlite3")
     port = free_port()

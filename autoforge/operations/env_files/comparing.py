@@ -151,11 +151,10 @@ def compare(left: Side, right: Side) -> list[Difference]:
         if name in right.optional:
             kind = ""
         if kind:
-            differences.append(
-                Difference(
-                    name=name, kind=kind, left=_show(before, variable), right=_show(after, variable)
-                )
-            )
+            shown = _show(before, variable), _show(after, variable)
+            if kind == "differs" and shown[0] == shown[1]:
+                shown = None, None  # they differ in what is not shown, such as a password
+            differences.append(Difference(name=name, kind=kind, left=shown[0], right=shown[1]))
     return differences
 
 
