@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the project's pa
 
 from launch.tools import BIN, ROOT
 
-from clients import npm, promptfoo
+from clients import npm, promptfoo, turso
 from clients.recorder import Recorder
 from clients.recordings import write_recording
 from clients.site import Site, open_site
@@ -42,6 +42,8 @@ class Client:
     """The program that uses it; it prints a line for each check."""
     is_recorded: bool = True
     """Whether what it asks may become data of `make test`."""
+    is_of_turso: bool = False
+    """Whether it asks the fake of Turso, not this product."""
 
 
 def _python(program: str) -> Callable[[], list[str]]:
@@ -79,6 +81,7 @@ CLIENTS: Final = (
     Client(name="otel-js", command=_node("otel_sdk.mjs")),
     Client(name="promptfoo", command=_promptfoo),
     Client(name="autoforge-js", command=_autoforge_js),
+    Client(name="turso-js", command=_node("turso_api.mjs"), is_of_turso=True),
     Client(name="guide", command=_guide, is_recorded=False),  # by the clients above
 )
 
@@ -97,6 +100,9 @@ def main() -> int:
     chosen = [client for client in CLIENTS if not names or client.name in names]
     rows = []
     for client in chosen:
+        if client.is_of_turso:
+            rows.append((client.name, *_run_against_turso(client, record=options.record)))
+            continue
         # A new database for each: what is written down is repeated on an empty one.
         with open_site(options.database) as site:
             rows.append((client.name, *_run(client, site, record=options.record)))
@@ -148,6 +154,16 @@ def _run(client: Client, site: Site, *, record: bool) -> tuple[str, int, float]:
             client.name, recorder.exchanges, models_url=models.url, secrets=keys.values()
         )
     return "passed", checks, seconds
+
+
+def _run_against_turso(client: Client, *, record: bool) -> tuple[str, int, float]:
+    print(f"{client.name}:", flush=True)
+    started = time.monotonic()
+    done = turso.run(client.command(), record=record)
+    print(done.stdout, end="", flush=True)
+    checks = sum(line.strip().startswith("ok ") for line in done.stdout.splitlines())
+    outcome = "FAILED" if done.returncode else "passed"
+    return outcome, checks, time.monotonic() - started
 
 
 def _environment(site: Site, url: str) -> dict[str, str]:
