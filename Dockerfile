@@ -1,7 +1,7 @@
 # syntax=docker/dockerfile:1
 # One image for web and worker. Built in two stages: the compiler and pip stay behind.
 
-FROM python:3.12-slim-bookworm AS build
+FROM python:3.12-slim-bookworm@sha256:782412e85d0f0984994c290652577d4018aff08145c85b262bb63dc0c7522254 AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /app
 RUN python -m venv /venv
@@ -10,7 +10,7 @@ RUN /venv/bin/pip install --require-hashes -r requirements.txt
 COPY . .
 RUN /venv/bin/python scripts/collect_static.py
 
-FROM python:3.12-slim-bookworm
+FROM python:3.12-slim-bookworm@sha256:782412e85d0f0984994c290652577d4018aff08145c85b262bb63dc0c7522254
 ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -21,9 +21,9 @@ RUN groupadd --gid 10001 autoforge \
 WORKDIR /app
 COPY --from=build /venv /venv
 COPY --from=build --chown=root:root /app /app
-RUN install -d -o autoforge -g autoforge /app/data
+RUN install -d -o autoforge -g autoforge /app/data /app/backups
 USER 10001:10001
-VOLUME /app/data
+VOLUME /app/data /app/backups
 EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=20s --retries=3 \
     CMD ["python", "scripts/ask_health.py"]

@@ -24,7 +24,7 @@ BIN := $(VENV)/bin
 # Makes $(VENV) where it is missing or broken and installs what has changed; else takes a moment.
 BOOTSTRAP = python=$$(sh scripts/find_python.sh "$(PYTHON)") && "$$python" scripts/bootstrap.py
 
-.PHONY: run test check fmt help setup test-only test-matrix lock local-model local-embeddings differential clients mutants measure env-files docs crash-test bench-db bench-eval bench-prompts bench-api bench-metrics bench-import conformance conformance-fast shell clean
+.PHONY: run test check fmt help setup test-only test-matrix lock local-model local-embeddings differential clients mutants measure env-files docs crash-test bench-db bench-eval bench-prompts bench-api bench-metrics bench-import audit sbom conformance conformance-fast shell clean
 
 ##@ Use
 
@@ -105,6 +105,16 @@ bench-import: setup ## Import 50,000 generated rows; prints time and memory
 	@exec $(BIN)/python benchmarks/import_prompts.py
 
 ##@ Maintain
+
+audit: ## Look for known holes in the pinned packages (asks PyPI)
+	@$(BOOTSTRAP) requirements-scans.txt --venv .venv-scans && for file in requirements.txt requirements-dev.txt; do \
+		.venv-scans/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off --requirement $$file || exit 1; done
+
+sbom: ## List what an installation contains, as CycloneDX, in dist/sbom.cdx.json (no network after setup)
+	@$(BOOTSTRAP) requirements-scans.txt --venv .venv-scans
+	@$(BOOTSTRAP) requirements.txt --venv .venv-release
+	@mkdir -p dist && .venv-scans/bin/cyclonedx-py environment .venv-release --pyproject pyproject.toml \
+		--mc-type application --output-reproducible --validate --output-file dist/sbom.cdx.json
 
 setup: ## Create .venv with everything needed for development
 	@$(BOOTSTRAP) requirements-dev.txt

@@ -44,6 +44,11 @@ CHECKS: Final[dict[str, tuple[str, ...]]] = {
     "template lint": ("djlint", "--lint", "--quiet", "templates"),
     "shell": ("python", "scripts/check_shell.py"),
     "Dockerfile": ("hadolint", "Dockerfile"),
+    "workflows": ("actionlint",),
+    "workflow security": ("zizmor", "--offline", "--quiet", ".github"),
+    "compose": ("python", "scripts/check_compose.py"),
+    "images": ("python", "scripts/pin_images.py"),
+    "proxy": ("python", "scripts/check_proxy.py"),
 }
 # In this order: a fix may leave a line that has to be formatted.
 FIXES: Final[tuple[tuple[str, ...], ...]] = (

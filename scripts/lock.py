@@ -2,7 +2,8 @@
 
 One resolution for every supported Python; neither an index nor a machine's paths get into a file.
 The Django 6.1 file is for `make test-matrix` alone, that of the documentation for `make docs`,
-that of other people's clients for `make clients`, that of the measures for `make measure`.
+that of other people's clients for `make clients`, that of the measures for `make measure`, those of
+load and scans for `make load`, `make audit` and `make sbom`.
 """
 
 import os
@@ -37,6 +38,8 @@ LOCKS: Final[dict[str, tuple[str, ...]]] = {
     "requirements-dev.txt": ("requirements-dev.in", OLDEST, SAME),
     "requirements-docs.txt": ("requirements-docs.in", OLDEST),
     "requirements-clients.txt": ("requirements-clients.in", OLDEST),
+    "requirements-load.txt": ("requirements-load.in", OLDEST),
+    "requirements-scans.txt": ("requirements-scans.in", OLDEST),
     "requirements-django61.txt": (
         "requirements-dev.in",
         "--override=requirements-django61.in",

@@ -11,7 +11,6 @@ import time
 import urllib.request
 from pathlib import Path
 
-import jsonschema
 import pytest
 import yaml
 
@@ -64,12 +63,20 @@ def test_a_template_holds_placeholders_for_what_counts_there(app_env, prefix):
         assert place == f"{prefix}_{name.replace('TURSO_STAGING_', 'TURSO_')}"
 
 
+def read_deployment():
+    return yaml.safe_load(read(".github/workflows/deploy.yml"))["jobs"]["deploy"]["steps"]
+
+
 @pytest.mark.parametrize(("app_env", "prefix"), DEPLOYED)
 def test_the_workflow_gives_each_placeholder_its_value(app_env, prefix):
-    steps = yaml.safe_load(read(f".github/workflows/deploy-{app_env}.yml"))["jobs"]["deploy"][
-        "steps"
+    steps = read_deployment()
+    condition = f"inputs.environment == '{app_env}'"
+    [render] = [
+        step
+        for step in steps
+        if "env render" in step.get("run", "") and step.get("if") == condition
     ]
-    [render] = [step for step in steps if "env render" in step.get("run", "")]
+    assert f"env render {app_env}" in render["run"]
     places = [place for _, place in PLACEHOLDER.findall(read(f".env.{app_env}"))]
     assert list(render["env"]) == places
     assert render["env"].pop(f"{prefix}_APP_ENV") == app_env
@@ -79,18 +86,50 @@ def test_the_workflow_gives_each_placeholder_its_value(app_env, prefix):
     for name, place in PLACEHOLDER.findall(read(f".env.{app_env}")):
         if variables[name].secret:
             assert render["env"][place].startswith("${{ secrets.")
-    order = [step.get("run", "") for step in steps]
-    kinds = ("env render", "check --deploy", "docker build", "migrate", "deploy.sh", "READY_URL")
+    others = [step for step in steps if step.get("if", condition) == condition]
+    order = [step.get("run", "") for step in others]
+    kinds = (
+        *("env render", "check --deploy", "docker build", "scripts/deployment deploy"),
+        *("scripts/smoke.py", "scripts/deployment rollback"),
+    )
     found = [next(n for n, run in enumerate(order) if kind in run) for kind in kinds]
     assert found == sorted(found)
 
 
+@pytest.mark.parametrize(("app_env", "prefix"), DEPLOYED)
+def test_no_step_of_one_environment_reads_what_is_the_others(app_env, prefix):
+    [other] = {name for _, name in DEPLOYED} - {prefix}
+    steps = [step for step in read_deployment() if app_env in step.get("if", "")]
+    assert len(steps) == 2
+    for step in steps:
+        assert f"{other}_" not in json.dumps(step)
+        # A value that is missing stays missing: nothing else takes its place.
+        assert "||" not in json.dumps(step["env"])
+
+
+def test_what_a_deployment_asks_for_is_given():
+    text = read("scripts/deployment/__main__.py")
+    asked = set(re.findall(r'"((?:DEPLOY|SITE|REGISTRY)_[A-Z_]+)"', text))
+    asked -= {"DEPLOY_RETRY_SECONDS"}  # of tests
+    for step in read_deployment():
+        if "scripts/deployment" in step.get("run", ""):
+            assert asked <= set(step["env"])
+
+
 def test_production_is_deployed_by_tags_in_its_environment():
-    production = yaml.safe_load(read(".github/workflows/deploy-production.yml"))
-    assert production[True] == {"push": {"tags": ["v*"]}}  # YAML 1.1 reads "on" as true
-    assert production["jobs"]["deploy"]["environment"] == "production"
-    staging = yaml.safe_load(read(".github/workflows/deploy-staging.yml"))
-    assert staging[True] == {"push": {"branches": ["develop"]}}
+    expected = {
+        "production": {"push": {"tags": ["v*"]}},
+        "staging": {"push": {"branches": ["develop"]}},
+    }
+    for app_env, on in expected.items():
+        workflow = yaml.safe_load(read(f".github/workflows/deploy-{app_env}.yml"))
+        assert workflow[True] == on  # YAML 1.1 reads "on" as true
+        [job] = workflow["jobs"].values()
+        assert job["uses"] == "./.github/workflows/deploy.yml"
+        assert job["with"] == {"environment": app_env}
+    shared = yaml.safe_load(read(".github/workflows/deploy.yml"))
+    assert shared["jobs"]["deploy"]["environment"] == "${{ inputs.environment }}"
+    assert shared["jobs"]["deploy"]["needs"] == "test"
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
@@ -100,31 +139,16 @@ def test_workflows_are_pinned_modest_and_keep_secrets_off_command_lines(path):
     assert workflow["permissions"] == {"contents": "read"}
     assert "concurrency" in workflow
     for use in re.findall(r"uses: (.*)", text):
-        assert re.fullmatch(r"[\w-]+/[\w-]+(/\w+)?@[0-9a-f]{40} # v\d+\.\d+\.\d+", use)
+        pinned = r"[\w-]+/[\w-]+(/\w+)?@[0-9a-f]{40} # v\d+\.\d+\.\d+"
+        assert re.fullmatch(pinned, use) or use == "./.github/workflows/deploy.yml"
     for job in workflow["jobs"].values():
+        if "uses" in job:
+            continue
         assert job["timeout-minutes"] <= 40
         for step in job["steps"]:
             assert "${{" not in step.get("run", "")
             for script in re.findall(r"(?:scripts|\.ci)/[\w.]+", step.get("run", "")):
-                assert (ROOT / script).is_file()
-
-
-@pytest.mark.parametrize("name", ["docker-compose.yml", "docker-compose.prod.yml"])
-def test_compose_files_follow_the_specification(name):
-    schema = json.loads(read("tests/deployment/schemas/compose-spec.json"))
-    jsonschema.Draft7Validator(schema).validate(yaml.safe_load(read(name)))
-
-
-def test_compose_waits_for_health():
-    services = yaml.safe_load(read("docker-compose.yml"))["services"]
-    assert {"web", "worker", "redis", "libsql"} <= set(services)
-    for name, service in services.items():
-        assert "healthcheck" in service or name == "migrate"
-        for needed, how in service.get("depends_on", {}).items():
-            finished = "service_completed_successfully"
-            assert how["condition"] == (finished if needed == "migrate" else "service_healthy")
-        for script in re.findall(r"scripts/\w+\.py", json.dumps(service)):
-            assert (ROOT / script).is_file()
+                assert (ROOT / script).exists()
 
 
 def test_the_dockerfile_is_sound():
@@ -136,7 +160,8 @@ def test_the_dockerfile_is_sound():
     }
     assert set(instructions) <= known
     assert instructions.count("FROM") == 2
-    assert re.search(r"^FROM \S+:\d[\w.-]+( AS \w+)?$", text, re.MULTILINE)
+    bases = re.findall(r"^FROM \S+:\d[\w.-]+@sha256:[0-9a-f]{64}( AS \w+)?$", text, re.MULTILINE)
+    assert len(bases) == 2
     assert ":latest" not in text
     assert text.index("USER 10001:10001") < text.index('CMD ["gunicorn')
     assert "--require-hashes" in text
