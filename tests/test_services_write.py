@@ -21,6 +21,7 @@ from evaluations.models import Run
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("autoforge", "core", "prompts", "evaluations")
 SERVICES = (
+    "autoforge/operations/backups/services/",
     "core/access/services/",
     "core/events/services/",
     "prompts/services/",

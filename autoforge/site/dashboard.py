@@ -9,11 +9,12 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timesince, timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from autoforge.operations.backups.newest import newest_good_backup, scheduled_every
 from core.token_expiry import read_token_expiry
 from evaluations.selectors import overview as evaluations
 from prompts import selectors as prompts
@@ -206,6 +207,15 @@ def _chart(*, may_prompts: bool, may_evaluations: bool) -> dict[str, Any]:
     return {"labels": labels, "datasets": datasets}
 
 
+def _backup_age() -> str:
+    """Return how old the newest good backup is; empty where nobody makes any."""
+    newest = newest_good_backup()
+    if newest is None:
+        return "" if scheduled_every() is None else _("none yet")
+    age = _("%(age)s ago") % {"age": timesince.timesince(newest.made_at, depth=1)}
+    return _("%(age)s, overdue") % {"age": age} if newest.is_overdue else age
+
+
 def _system() -> list[tuple[str, str]]:
     """Return facts of the installation: which, never what the secrets are."""
     yes, no = _("configured"), _("not configured")
@@ -220,6 +230,9 @@ def _system() -> list[tuple[str, str]]:
     engine = settings.DATABASES["default"]["ENGINE"]
     cache = "Redis" if settings.HAS_REDIS else _("in this process")
     rows = [(_("Database"), ENGINES.get(engine, engine)), (_("Cache"), cache)]
+    backup = _backup_age()
+    if backup:
+        rows.append((_("Newest backup"), backup))
     for name, key in services.items():
         state = yes if key else no
         rows.append((name, state))

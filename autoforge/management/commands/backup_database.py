@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, no_translatio
 
 from autoforge.management.progress_bar import ProgressBar
 from autoforge.operations.backups.errors import BackupError
-from autoforge.operations.backups.keeping import Kept, back_up_to, default_target
+from autoforge.operations.backups.keeping import Kept, back_up_to, default_target, note_backup
 
 
 class Command(BaseCommand):
@@ -73,6 +73,7 @@ class Command(BaseCommand):
                 )
         except BackupError as error:
             raise CommandError(str(error)) from error
+        note_backup(kept)
         if options["format"] == "json":
             self.stdout.write(json.dumps(_as_json(kept), ensure_ascii=False, indent=2))
             return

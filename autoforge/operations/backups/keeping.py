@@ -33,7 +33,14 @@ from autoforge.operations.backups.snapshots import explained
 from autoforge.operations.backups.storage import S3, Bucket, is_s3
 from core.private_files import list_database_files
 
-__all__ = ["Kept", "back_up_to", "default_target", "fetched", "forget_what_is_cached"]
+__all__ = [
+    "Kept",
+    "back_up_to",
+    "default_target",
+    "fetched",
+    "forget_what_is_cached",
+    "note_backup",
+]
 
 MOMENT: Final = r"\d{8}T\d{12}Z"
 
@@ -215,6 +222,19 @@ def fetched(file: str) -> Iterator[Path]:
         path = Path(scratch) / Path(s3.key).name
         Bucket(s3).get(s3.key, path)
         yield path
+
+
+def note_backup(kept: Kept) -> None:
+    """Record a good backup of the database of the settings, where it has a table for that."""
+    if "backup_records" not in kept.manifest.tables:  # migrations are pending
+        return
+    from autoforge.operations.backups.services.records import record_backup  # needs the apps
+
+    record_backup(
+        started_at=datetime.fromisoformat(kept.manifest.made_at),
+        place=kept.place,
+        size_bytes=kept.size_bytes,
+    )
 
 
 def forget_what_is_cached(target: Location) -> None:

@@ -7,8 +7,10 @@ Files are sent and received in parts, so that memory does not depend on their si
 
 import os
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Self
+from urllib.parse import urlsplit
 
 from autoforge.operations.backups.errors import BackupError
 from autoforge.operations.backups.progress import OnProgress, Progress, ignore_progress
@@ -18,6 +20,7 @@ __all__ = ["S3", "Bucket", "is_s3"]
 SCHEME: Final = "s3://"
 PART_BYTES: Final = 8 << 20  # of 10,000 parts: 80 GB
 PARTS_AT_ONCE: Final = 2
+RETRY_SECONDS: Final = 60
 ENDPOINTS: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 
 
@@ -78,8 +81,10 @@ class Bucket:
         self._obstore = obstore
         self._name = f"{SCHEME}{s3.bucket}"
         endpoint = next((os.environ[name] for name in ENDPOINTS if os.environ.get(name)), "")
-        options: dict[str, Any] = {}
+        retry = {"max_retries": 3, "retry_timeout": timedelta(seconds=RETRY_SECONDS)}
+        options: dict[str, Any] = {"retry_config": retry}
         if endpoint:
+            _check_endpoint(endpoint)
             # A service of one's own has its buckets behind its host's name, and may be in a
             # network where nobody encrypts.
             options["endpoint"] = endpoint
@@ -142,6 +147,18 @@ class Bucket:
 
     def _explained(self, what: str) -> "_Explained":
         return _Explained(self._obstore, f"{self._name} cannot be {what}")
+
+
+def _check_endpoint(endpoint: str) -> None:
+    """Check an address, with which the library would end the process.
+
+    Raises:
+        BackupError: it is none.
+    """
+    parts = urlsplit(endpoint)
+    has_space = any(character.isspace() for character in endpoint)
+    if parts.scheme not in ("http", "https") or not parts.hostname or has_space:
+        raise BackupError("AWS_ENDPOINT_URL must be a URL such as https://s3.example.com.")
 
 
 class _Explained:
