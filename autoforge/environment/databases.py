@@ -1,6 +1,7 @@
 """From a database URL to Django's DATABASES entry."""
 
 import ipaddress
+import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from autoforge.environment.layers import BY_NAME, Layers, open_layers
 from autoforge.environment.values import Setting, is_host, must_be, parse, refuse
 
 __all__ = ["database_settings", "is_remote"]
+
+log = logging.getLogger(__name__)
 
 LIBSQL_SCHEMES = ("libsql", "https", "http")
 SCHEMES = "sqlite:///path, libsql://host, https://host or http://host"
@@ -127,7 +130,8 @@ def _watch(token: str, file: Path, name: str, layers: Layers) -> object:
     def read_again() -> str | None:
         try:
             entry = database_settings(open_layers(layers.process, layers.root))
-        except ConfigurationError:  # somebody is writing: the token in use stays
+        except ConfigurationError as error:  # somebody is writing, or it is not for this user
+            log.warning("The database's token in use stays, because the new one fails: %s", error)
             return None
         if entry["NAME"] != name:
             return None  # of another database, which a restart turns to

@@ -1048,7 +1048,7 @@ WATCHED = [
 
 
 @pytest.mark.parametrize(("process", "files", "name", "text"), WATCHED)
-def test_a_token_in_a_file_is_read_again(tmp_path, process, files, name, text):
+def test_a_token_in_a_file_is_read_again(tmp_path, caplog, process, files, name, text):
     environment = read(tmp_path, process, files)
     token = environment.databases["default"]["OPTIONS"]["auth_token"]
     assert token() == "first"
@@ -1060,6 +1060,7 @@ def test_a_token_in_a_file_is_read_again(tmp_path, process, files, name, text):
     if name != "token":
         assert token.replace("second", wait=False) is None
         assert token() == "second"
+        assert "The database's token in use stays" in caplog.text
 
 
 def test_a_token_of_another_database_is_not_taken(tmp_path):

@@ -21,6 +21,7 @@ from autoforge.operations.turso.trial import build_url, wait_for_token
 
 __all__ = ["CreatedDatabase", "create_database", "destroy_database", "find_in_use"]
 
+TURSO_DOMAIN: Final = ".turso.io"
 WAIT_SECONDS: Final = 60.0  # until a new database answers; Turso needs one or two
 Say = Callable[[str], None]
 
@@ -170,7 +171,7 @@ def find_in_use(api: PlatformAPI) -> Database:
             "rotate NAME`."
         )
     for database in api.list_databases():
-        if _find_host(f"//{database.hostname}") == host:
+        if _is_same_host(host, database.hostname):
             return database
     raise TursoNotFoundError(
         f"{api.organization} has no database at {host}, which this installation uses: add "
@@ -181,7 +182,16 @@ def find_in_use(api: PlatformAPI) -> Database:
 def _is_in_use(database: Database) -> bool:
     entry = settings.DATABASES["default"]
     host = _find_host(str(entry["NAME"]))
-    return entry["ENGINE"] == "django_hrana" and host == _find_host(f"//{database.hostname}")
+    return entry["ENGINE"] == "django_hrana" and _is_same_host(host, database.hostname)
+
+
+def _is_same_host(host: str, hostname: str) -> bool:
+    """Whether two host names are of one database: Turso's have got the region with the years."""
+    hostname = hostname.lower()
+    are_of_turso = host.endswith(TURSO_DOMAIN) and hostname.endswith(TURSO_DOMAIN)
+    if are_of_turso:  # db-org.turso.io, db-org.aws-ap-northeast-1.turso.io
+        return host.partition(".")[0] == hostname.partition(".")[0]
+    return host == hostname
 
 
 def _find_host(url: str) -> str:

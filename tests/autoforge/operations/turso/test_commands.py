@@ -338,6 +338,28 @@ def test_destroy_leaves_what_is_in_use(turso, fake, settings, monkeypatch):
     assert turso("destroy", "stage", "--yes", "stage", "--even-if-in-use").status == 0
 
 
+@pytest.mark.parametrize(
+    ("name", "hostname", "is_the_same"),
+    [
+        ("libsql://db-me.turso.io", "db-me.aws-ap-northeast-1.turso.io", True),
+        ("libsql://DB-me.aws-eu-west-1.turso.io", "db-me.aws-eu-west-1.turso.io", True),
+        ("libsql://db2-me.turso.io", "db-me.aws-ap-northeast-1.turso.io", False),
+        ("libsql://db-me.example.com", "db-me.aws-ap-northeast-1.turso.io", False),
+        ("http://localhost:1", "localhost:2", False),
+    ],
+)
+def test_a_database_is_known_by_its_host(
+    turso, fake, settings, monkeypatch, name, hostname, is_the_same
+):
+    fake.add_database("stage")
+    rows = [{"Name": "stage", "DbId": "1", "Hostname": hostname, "group": "default"}]
+    fake.fail("GET", "/databases$", 200, {"databases": rows})
+    entry = settings.DATABASES["default"]
+    monkeypatch.setitem(entry, "ENGINE", "django_hrana")
+    monkeypatch.setitem(entry, "NAME", name)
+    assert turso("show").status == (0 if is_the_same else 1)
+
+
 def test_a_file_that_names_another_one(turso, fake, home):
     fake.add_database("stage")
     path = home / "x.env"
