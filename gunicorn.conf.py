@@ -14,6 +14,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from gunicorn.arbiter import Arbiter
+
 _root = Path(__file__).resolve().parent
 sys.path.insert(0, str(_root))
 
@@ -33,6 +35,10 @@ else:
     _host, _port = _environment.host, _environment.port
     _is_local = _environment.app_env == "local"
 bind = f"[{_host}]:{_port}" if ":" in _host else f"{_host}:{_port}"
+# Below scripts/serve_web.py: it holds the port, and waits for the workers of a new server.
+if _listener := os.environ.get("AUTOFORGE_LISTEN_FD"):
+    bind = f"fd://{_listener}"
+_ready = os.environ.pop("AUTOFORGE_READY_FD", None)
 workers = int(os.environ.get("WEB_CONCURRENCY") or min(2 * multiprocessing.cpu_count() + 1, 9))
 worker_class = "gthread"
 # Four requests work at a time (`post_worker_init`); the other threads are for clients that watch a
@@ -76,7 +82,24 @@ def post_worker_init(worker: Any) -> None:
     watchers.most = _watchers
     watchers.is_stopping = lambda: not worker.alive
     stop_request.watch(lambda: not worker.alive)
+    if _ready is not None and worker.age <= workers:  # those that come later replace good ones
+        _say_ready(worker, int(_ready))
     resume_left()
+
+
+def _say_ready(worker: Any, pipe: int) -> None:
+    """Say whether this worker could answer; one that could not ends its server before it serves."""
+    from autoforge.web.readiness import wait_until_ready
+
+    try:
+        problem = wait_until_ready(worker.wsgi)
+    except Exception as error:
+        logging.getLogger("gunicorn.error").critical("Not ready", exc_info=error)
+        problem = f"{type(error).__name__}; its log says more"
+    os.write(pipe, f"{workers} {problem}\n".encode())
+    os.close(pipe)
+    if problem:
+        sys.exit(Arbiter.WORKER_BOOT_ERROR)
 
 
 def worker_exit(_server: Any, _worker: Any) -> None:
