@@ -27,4 +27,4 @@ VOLUME /app/data /app/backups
 EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=20s --retries=3 \
     CMD ["python", "scripts/ask_health.py"]
-CMD ["gunicorn", "autoforge.wsgi"]
+CMD ["python", "scripts/serve_web.py"]
