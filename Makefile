@@ -76,7 +76,7 @@ mutants: setup ## Mutation testing: small changes to critical code; do its tests
 measure: setup ## Code metrics, next to those of similar projects: ARGS="--against main --format json"
 	@exec $(BIN)/python scripts/measure $(ARGS)
 
-env-files: setup ## Add missing variables to .env.example, the templates, the workflows and the guide
+env-files: setup ## Write .env.example, the templates, and the variables of workflows and guide from the table
 	@exec $(BIN)/python scripts/environment_files.py
 
 docs: ## Build the documentation site into site/ (strict); ARGS=serve previews it as you write

@@ -67,16 +67,18 @@ def _read_environment() -> Environment:
         environment = load(os.environ, ROOT)
     except ConfigurationError as error:
         raise LaunchError(f"Configuration error: {error}") from error
-    _refuse_deployed(environment.app_env)
+    _refuse_deployed(environment.app_env, environment.file)
     return environment
 
 
-def _refuse_deployed(app_env: str) -> None:
-    if app_env in {"staging", "production"}:
-        raise LaunchError(
-            f"make run is for development, but APP_ENV is '{app_env}'. Unset APP_ENV, or deploy "
-            "with gunicorn as described in docs/deployment.md."
-        )
+def _refuse_deployed(app_env: str, file: Path | None = None) -> None:
+    if app_env not in {"staging", "production"}:
+        return
+    remedy = f"Set APP_ENV=local, or remove {file.name}" if file else "Unset APP_ENV"
+    raise LaunchError(
+        f"make run is for development, but APP_ENV is '{app_env}'. {remedy}, or deploy "
+        "with gunicorn as described in docs/deployment.md."
+    )
 
 
 def _write_secrets(environment: Environment) -> None:

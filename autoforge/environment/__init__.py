@@ -172,7 +172,7 @@ class Environment:
             row = {
                 "name": variable.name,
                 "value": self._shown(variable),
-                "source": self.sources.get(variable.name, "not set"),
+                "source": self.sources.get(variable.name, self._find_source(variable)),
                 "description": variable.description,
             }
             rows.append(row)
@@ -199,8 +199,14 @@ class Environment:
             texts.append(value.partition(" ")[2])  # what stands behind "Bearer"
         return [text for text in texts if text]
 
+    def _find_source(self, variable: Variable) -> str:
+        """Return the source of a variable that has no text of its own."""
+        return "default" if variable.default_note else "not set"
+
     def _shown(self, variable: Variable) -> str:
         text = self.texts.get(variable.name, "")
+        if not text and variable.default_note:  # a default that depends on others
+            text = str(getattr(self, variable.name.lower()))
         if not text:
             return ""
         if variable.secret:

@@ -36,7 +36,7 @@ class Variable:
     generated: bool = False
     """Whether any strong random text will do: `manage.py env secrets` makes one."""
     default_note: str = ""
-    """What counts where it is not set, if that depends on other variables."""
+    """What counts where it is not set, if that depends on others: in words, for the guide."""
 
     @property
     def takes_file(self) -> bool:

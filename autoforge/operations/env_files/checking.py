@@ -16,6 +16,7 @@ from autoforge.environment.layers import Layers
 from autoforge.environment.reading import list_problems
 from autoforge.environment.rules import is_published
 from autoforge.environment.values import APP_ENVS
+from autoforge.operations.env_files.deployed import find_in_deployment
 from autoforge.operations.env_files.lines import list_assignments
 from autoforge.operations.env_files.quoting import is_read_alike
 from autoforge.operations.env_files.strength import KEY_BITS, PASSWORD_BITS, find_weakness
@@ -106,6 +107,7 @@ def check_file(path: Path, app_env: str, root: Path, shown: str) -> list[Problem
         *_check_names(file),
         *_check_values(file),
         *_check_secrets(file),
+        *_check_deployed(file),
         *_check_access(file),
     ]
     return sort_problems(problems)
@@ -215,6 +217,20 @@ def _check_secrets(file: _File) -> Iterator[Problem]:
                 "learns one has the other; use another one."
             )
             yield file.report("same-secret", message, name=name)
+
+
+def _check_deployed(file: _File) -> Iterator[Problem]:
+    refused = {name for error in file.errors for name in error.names}
+    for finding in find_in_deployment(file.values, file.app_env):
+        if finding.name not in refused:
+            yield Problem(
+                file=file.shown,
+                line=file.lines.get(finding.name),
+                name=finding.name,
+                code=finding.code,
+                message=finding.message,
+                is_error=finding.is_error,
+            )
 
 
 def _check_access(file: _File) -> Iterator[Problem]:

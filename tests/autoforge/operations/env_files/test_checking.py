@@ -4,8 +4,10 @@ import json
 import os
 import secrets
 import subprocess
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import jwt
 import pytest
 import yaml
 
@@ -162,3 +164,64 @@ def test_the_processs_own_variables_do_not_count(tmp_path, monkeypatch):
     text = "".join(f"{name}={value}\n" for name, value in GOOD.items() if name != "SECRET_KEY")
     [sentence] = check(write(tmp_path / ".env", text))
     assert sentence.startswith(".env: SECRET_KEY is not set")
+
+
+def make_token(**claims: object) -> str:
+    return jwt.encode(claims, OTHER_KEY, algorithm="HS256")
+
+
+NOW = datetime.now(UTC)
+PAST, SOON, LATER = NOW - timedelta(days=1), NOW + timedelta(days=3), NOW + timedelta(days=90)
+LIVE = {
+    "APP_ENV": "production",
+    "SECRET_KEY": KEY,
+    "ALLOWED_HOSTS": "a.example.com",
+    "TURSO_DATABASE_URL": "libsql://a.turso.io",
+    "TURSO_AUTH_TOKEN": make_token(exp=LATER),
+}
+RENEW = "renew it with `manage.py turso token rotate`."
+STARTS = [
+    ({}, []),
+    (
+        {"TURSO_AUTH_TOKEN": make_token(exp=PAST)},
+        [f".env:5: TURSO_AUTH_TOKEN expired at {PAST:%Y-%m-%d %H:%M} UTC; {RENEW}"],
+    ),
+    (
+        {"TURSO_AUTH_TOKEN": make_token(exp=SOON, a="ro")},
+        [
+            f".env:5: warning: TURSO_AUTH_TOKEN expires at {SOON:%Y-%m-%d %H:%M} UTC; {RENEW}",
+            ".env:5: warning: TURSO_AUTH_TOKEN is read-only: nothing can be saved; use a token "
+            "with write access, unless this installation is meant to be read-only.",
+        ],
+    ),
+    (
+        {"ALLOWED_HOSTS": "a.example.com,*"},
+        [".env:3: ALLOWED_HOSTS is '*': any host name is served; list the hosts."],
+    ),
+    (
+        {"CORS_ORIGINS": "https://a.io,http://b.io"},
+        [
+            ".env:6: CORS_ORIGINS contains 'http://b.io' in production, which is not https; list "
+            "each origin, starting with https://."
+        ],
+    ),
+    (
+        {"CLERK_PUBLISHABLE_KEY": "pk_test_abc"},
+        [
+            ".env:6: warning: CLERK_PUBLISHABLE_KEY is a test key in production; use the live key "
+            "of the instance."
+        ],
+    ),
+    ({"CORS_ORIGINS": "http://["}, None),
+]
+
+
+@pytest.mark.parametrize(("changes", "sentences"), STARTS, ids=range(len(STARTS)))
+def test_what_starts_and_is_still_not_right(tmp_path, changes, sentences):
+    text = "".join(f"{name}={value}\n" for name, value in (LIVE | changes).items())
+    found = check(write(tmp_path / ".env", text), "production")
+    if sentences is None:  # what is refused anyway is told once
+        assert len(found) == 1
+        assert "it must be" in found[0]
+    else:
+        assert found == sentences
