@@ -17,9 +17,15 @@ __all__ = [
     "Variable",
 ]
 
-# What Docker Compose reads from the same file; no variable of AutoForge, and not unknown.
+# What only Docker Compose reads, from a .env of the same name; no variable of AutoForge, and not
+# unknown in a file that is for both. A test holds it against the compose files.
 READ_BY_COMPOSE: Final = frozenset(
-    {"COMPOSE_FILE", "COMPOSE_PROFILES", "COMPOSE_PROJECT_NAME", "IMAGE"}
+    {
+        *("COMPOSE_FILE", "COMPOSE_PROFILES", "COMPOSE_PROJECT_NAME"),
+        *("IMAGE", "IMAGE_BLUE", "IMAGE_GREEN", "IMAGE_NEXT"),
+        *("METRICS_KEPT", "METRICS_SIZE", "REDIS_MEMORY", "SITE_ADDRESS", "TRUSTED_RANGES"),
+        *("WEB_CONCURRENCY", "WEB_CPUS", "WEB_MEMORY", "WORKER_CPUS", "WORKER_MEMORY"),
+    }
 )
 
 # Good for a look on one laptop, refused everywhere else; `make run` writes real ones.

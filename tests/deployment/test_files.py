@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from autoforge.environment import VARIABLES, load
+from autoforge.environment.variables import READ_BY_COMPOSE
 from autoforge.operations.env_files.generating import list_outdated
 from tests.support.ports import free_port
 
@@ -45,6 +46,16 @@ def test_the_example_names_every_variable_with_its_comment(tmp_path):
 def test_what_names_every_variable_is_up_to_date():
     outdated = [path.relative_to(ROOT) for path, _text in list_outdated(ROOT)]
     assert not outdated, "run `make env-files`"
+
+
+def test_what_the_compose_files_read_is_known():
+    names = set()
+    for path in ROOT.glob("docker-compose*.yml"):
+        names |= set(re.findall(r"\$\{([A-Z0-9_]+)", path.read_text(encoding="utf-8")))
+    known = {variable.name for variable in VARIABLES}
+    known |= {f"{variable.name}_FILE" for variable in VARIABLES if variable.takes_file}
+    of_compose_itself = {name for name in READ_BY_COMPOSE if name.startswith("COMPOSE_")}
+    assert names - known == READ_BY_COMPOSE - of_compose_itself
 
 
 def test_the_guide_names_every_variable():
