@@ -11,6 +11,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.urls import get_resolver
 from django.utils.module_loading import import_string
 
+from autoforge.packages import explain_missing
+
 __all__ = ["load_application"]
 
 # gunicorn stops for good, instead of starting the worker again, when one exits with this status
@@ -31,4 +33,10 @@ def load_application(factory: str) -> object:
         return application
     except ImproperlyConfigured as error:
         logging.getLogger("gunicorn.error").critical("Configuration error: %s", error)
+        sys.exit(APP_LOAD_ERROR)
+    except ModuleNotFoundError as error:
+        sentence = explain_missing(error)
+        if sentence is None:
+            raise
+        logging.getLogger("gunicorn.error").critical("%s", sentence)
         sys.exit(APP_LOAD_ERROR)
