@@ -98,9 +98,21 @@ def _execute() -> None:
 
     if sys.argv[1:2] == ["migrate"]:
         _make_data_folder()
-    if sys.argv[1:2] == ["runserver"]:
-        django.setup()  # else what is wrong is said by its reloader, which then waits
+    if sys.argv[1:2] == ["runserver"] and not {"-h", "--help"} & set(sys.argv):
+        # Its reloader would show what is wrong with a traceback, and then wait for a change.
+        django.setup()
+        _try_services()
     execute_from_command_line(sys.argv)
+
+
+def _try_services() -> None:
+    from django.core.cache import caches
+    from django.db import connection
+
+    caches["default"]  # its package may be missing; Redis itself may be away
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    connection.close()
 
 
 def _collect_less_garbage() -> None:

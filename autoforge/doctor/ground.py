@@ -52,14 +52,21 @@ def check_environment(options: Options) -> Iterator[Finding]:
     try:
         settings.INSTALLED_APPS  # noqa: B018 (asking for one reads them all)
     except ImproperlyConfigured as error:
-        cause, remedy = _split(str(error))
-        yield problem("environment", cause, remedy)
+        for sentence in _list_problems(options.root) or [str(error)]:
+            yield problem("environment", *_split(sentence))
         return
     except ImportError as error:
         raise NotCheckedError(_say_missing(error)) from error
     file: Path | None = settings.ENVIRONMENT.file
     where = "no file is read" if file is None else f"with {file.name}"
     yield fine("environment", f"{settings.APP_ENV}, {where}")
+
+
+def _list_problems(root: Path) -> list[str]:
+    """Return all that is wrong; the settings stop at the first."""
+    from autoforge.operations.env_files.process import list_process_problems
+
+    return list_process_problems(os.environ, root)
 
 
 def check_program(_options: Options) -> Iterator[Finding]:
@@ -87,5 +94,7 @@ def _say_missing(error: ImportError) -> str:
 
 def _split(sentence: str) -> tuple[str, str]:
     """Return cause and remedy of a sentence that has both."""
-    cause, _, remedy = sentence.rstrip(".").partition("; ")
+    sentence = sentence.rstrip(".")
+    mark = "; " if "; " in sentence else ". "
+    cause, _, remedy = sentence.partition(mark)
     return cause, f"{remedy[:1].upper()}{remedy[1:]}." if remedy else ""

@@ -124,37 +124,42 @@ def in_file(folder: Path, *lines: str) -> dict[str, str]:
     return {"ENV_FILE": str(path)}
 
 
-ENVIRONMENTS = {
-    "a placeholder": (
-        {"SECRET_KEY": "${STAGING_SECRET_KEY}"},
-        "SECRET_KEY",
-        "placeholder that was not replaced",
-    ),
-    "no secret": ({"SECRET_KEY": ""}, "SECRET_KEY", "SECRET_KEY is not set"),
-    "no database": ({}, "DATABASE", "TURSO_STAGING_DATABASE_URL"),
-    "a wrong port": ({"PORT": "eight"}, "PORT", "it must be an integer from 1 to 65535"),
-}
-
-
-@pytest.mark.parametrize("name", ENVIRONMENTS)
-def test_the_environment_is_wrong(name):
-    values, variable, words = ENVIRONMENTS[name]
-    env = staging(**values)
-    if name != "no database":
-        env |= {
-            "TURSO_STAGING_DATABASE_URL": "libsql://a.example",
-            "TURSO_STAGING_AUTH_TOKEN": "a.b",
-        }
+def test_everything_that_is_wrong_with_the_environment_is_said(tmp_path):
+    lines = ("PORT=eight", "SECRET_KEY=${STAGING_SECRET_KEY}", "CORS_ORIGINS=a.example")
+    env = staging() | in_file(tmp_path, *lines)
+    del env["SECRET_KEY"]
     day = visit("--only", "program", env=env)
-    check, text, remedy = day.first_problem
-    assert check == "environment"
-    assert variable in text
-    assert words in f"{text}; {remedy}"
-    assert day.of("program")[0] == (
-        "not checked",
-        "whether the program can be loaded: environment did not pass",
-        "",
-    )
+    assert day.of("environment") == [
+        (
+            "problem",
+            ".env.day:1: PORT is 'eight' (from .env.day): it must be an integer from 1 to 65535",
+            "Set PORT=8000.",
+        ),
+        (
+            "problem",
+            ".env.day:2: SECRET_KEY is **** (21 characters) (from .env.day): it is a placeholder "
+            "that was not replaced",
+            "Set SECRET_KEY to 50 or more random characters.",
+        ),
+        (
+            "problem",
+            ".env.day:3: CORS_ORIGINS is 'a.example' (from .env.day): it must be comma-separated "
+            "origins such as https://app.example.com, or *",
+            "Correct 'a.example'.",
+        ),
+        (
+            "problem",
+            "TURSO_STAGING_DATABASE_URL is not set: staging needs a database",
+            "Set it to libsql://host with TURSO_STAGING_AUTH_TOKEN, or set DATABASE_URL.",
+        ),
+    ]
+    assert day.of("program") == [
+        (
+            "not checked",
+            "whether the program can be loaded: environment did not pass",
+            "",
+        )
+    ]
 
 
 def test_a_file_of_variables_that_is_not_there(tmp_path, file):
