@@ -86,7 +86,8 @@ def check_port(options: Options) -> Iterator[Finding]:
     """Look whether the port is free, or a server of ours listens there."""
     host, port = settings.ENVIRONMENT.host, settings.ENVIRONMENT.port
     # What listens everywhere is asked for on this machine.
-    target = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (nothing binds)
+    everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # nosec B104 (nothing binds)
+    target = everywhere.get(host, host)
     try:
         with socket.create_connection((target, port), timeout=options.seconds):
             pass

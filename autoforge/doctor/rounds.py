@@ -128,7 +128,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     ),
     Check(
         name="queue",
-        looks_at="runs that no worker takes",
+        looks_at="whether workers live, and runs that nobody takes",
         function="services:check_queue",
         needs=("schema",),
     ),

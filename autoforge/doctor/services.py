@@ -28,7 +28,7 @@ __all__ = [
     "check_webhooks",
 ]
 
-# A worker looks every minute for what nobody was told of.
+# A server that starts goes on with what is left within a minute.
 WAITED: Final = timedelta(minutes=5)
 LATE: Final = timedelta(hours=1)
 ANTHROPIC_VERSION: Final = "2023-06-01"
@@ -49,19 +49,24 @@ def check_cache(options: Options) -> Iterator[Finding]:
     yield ask_probe("cache", "cache", options)
 
 
-def check_queue(_options: Options) -> Iterator[Finding]:
-    """Look for runs that nobody has taken for some minutes."""
+def check_queue(options: Options) -> Iterator[Finding]:
+    """Look for workers, and for runs that nobody takes."""
+    if settings.QUEUE != "in-process":
+        yield ask_probe("queue", "worker", options)
+        yield ask_probe("queue", "queue", options)
+        return
     rows = Run.objects.filter(pk__in=runs_to_resume(), updated_at__lt=timezone.now() - WAITED)
     count = rows.count()
     if not count:
-        yield fine("queue", f"no run waits for a worker (QUEUE is {settings.QUEUE})")
+        yield fine("queue", "no run is waiting (QUEUE=in-process)")
         return
     oldest: datetime = rows.order_by("updated_at").values_list("updated_at", flat=True)[0]
     runs = "1 run has" if count == 1 else f"{count} runs have"
-    remedy = "Start a worker: `manage.py run_huey`."
-    if settings.QUEUE == "in-process":
-        remedy = "Restart the server, or resume them in the admin."
-    yield problem("queue", f"{runs} waited for a worker since {oldest:%Y-%m-%d %H:%M} UTC", remedy)
+    yield problem(
+        "queue",
+        f"{runs} waited for the server since {oldest:%Y-%m-%d %H:%M} UTC",
+        "Restart the server, which goes on with what is left, or resume them in the admin.",
+    )
 
 
 def check_models(_options: Options) -> Iterator[Finding]:

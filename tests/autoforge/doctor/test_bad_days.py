@@ -369,19 +369,27 @@ def insert_run(connection: sqlite3.Connection, **values: object) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("queue", "remedy"),
-    [
-        ("in-process", "Restart the server, or resume them in the admin."),
-        ("sqlite", "Start a worker: `manage.py run_huey`."),
-    ],
-)
-def test_no_worker_takes_the_runs(file, queue, remedy):
+def test_no_server_goes_on_with_the_runs(file):
     with change(file) as connection:
         insert_run(connection)
-    day = visit("--only", "queue", env=local(file, QUEUE=queue))
-    text = "1 run has waited for a worker since 2026-01-01 00:00 UTC"
+    day = visit("--only", "queue", env=local(file))
+    text = "1 run has waited for the server since 2026-01-01 00:00 UTC"
+    remedy = "Restart the server, which goes on with what is left, or resume them in the admin."
     assert day.of("queue") == [("problem", text, remedy)]
+
+
+def test_no_worker_takes_the_runs(file):
+    with change(file) as connection:
+        insert_run(connection)
+    day = visit("--only", "queue", env=local(file, QUEUE="sqlite"))
+    worker, queue = day.of("queue")
+    assert worker == (
+        "problem",
+        "no worker is running",
+        "Start one with `manage.py run_huey`, with the same database and the same queue.",
+    )
+    assert (queue[0], queue[2]) == ("problem", "Start a worker with `manage.py run_huey`.")
+    assert re.fullmatch(r"1 run is waiting, for \d+ s at most, and no worker is running", queue[1])
 
 
 def test_a_role_has_lost_a_permission(file):
