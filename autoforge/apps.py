@@ -35,3 +35,7 @@ class AutoforgeConfig(AppConfig):
             from autoforge.tracing.observer import install
 
             install(destinations)
+        if settings.SENTRY_DSN:
+            from autoforge.sentry.handler import install as report_errors
+
+            report_errors(settings.SENTRY_DSN)

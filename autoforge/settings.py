@@ -85,6 +85,9 @@ MIDDLEWARE = [
     "autoforge.web.middleware.DatabaseOutageMiddleware",  # last: the first to hear of an error
 ]
 
+if ENVIRONMENT.trace_requests:  # second: it sees the request's id; without it nothing is loaded
+    MIDDLEWARE.insert(1, "autoforge.tracing.requests.TraceMiddleware")
+
 ROOT_URLCONF = "autoforge.urls"
 WSGI_APPLICATION = "autoforge.wsgi.application"
 ASGI_APPLICATION = "autoforge.asgi.application"
@@ -159,8 +162,6 @@ def _huey() -> object:
 
     serializer = SignedSerializer(secret=SECRET_KEY, salt="huey")
     if QUEUE == "redis":
-        import redis  # noqa: F401 (huey hides that it is missing behind an error of its own)
-
         return PriorityRedisExpireHuey(
             APP_NAME, url=ENVIRONMENT.redis_url, serializer=serializer, immediate=False
         )
@@ -384,6 +385,10 @@ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT = ENVIRONMENT.otel_exporter_otlp_traces_endpo
 OTEL_EXPORTER_OTLP_HEADERS = ENVIRONMENT.otel_exporter_otlp_headers
 OTEL_SERVICE_NAME = ENVIRONMENT.otel_service_name
 TRACE_MESSAGES = ENVIRONMENT.trace_messages
+TRACE_REQUESTS = ENVIRONMENT.trace_requests
+OTEL_TRACES_SAMPLER = ENVIRONMENT.otel_traces_sampler
+OTEL_TRACES_SAMPLER_ARG = ENVIRONMENT.otel_traces_sampler_arg
+SENTRY_DSN = ENVIRONMENT.sentry_dsn
 METRICS_TOKEN = ENVIRONMENT.metrics_token
 METRICS_HOST = ENVIRONMENT.metrics_host
 METRICS_PORT = ENVIRONMENT.metrics_port

@@ -146,6 +146,14 @@ class Environment:
     """How many of them are kept."""
     backup_age_recipients: tuple[str, ...]
     """Whom backups are encrypted for; (): nobody, they are not encrypted."""
+    trace_requests: bool
+    """Whether requests and their SQL are traced, to the collector."""
+    otel_traces_sampler: str
+    """Which requests are: the name of a sampler of OpenTelemetry."""
+    otel_traces_sampler_arg: float
+    """Its ratio, from 0 to 1."""
+    sentry_dsn: str | None = field(repr=False)
+    """Where errors are reported; None: nowhere."""
     metrics_token: str | None = field(repr=False)
     """What Prometheus has to send; None: it is answered in local alone."""
     metrics_host: str

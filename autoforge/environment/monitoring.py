@@ -36,4 +36,43 @@ MONITORING: Final = (
         description="TCP port on which a worker answers Prometheus, at /metrics; if not set, none.",
         group=GROUP,
     ),
+    Variable(
+        name="TRACE_REQUESTS",
+        kind="boolean",
+        default="false",
+        allowed="true or false",
+        example="true",
+        description="Whether requests and their SQL are traced, to the OpenTelemetry collector.",
+        group=GROUP,
+    ),
+    Variable(
+        name="OTEL_TRACES_SAMPLER",
+        kind="sampler",
+        default="parentbased_always_on",
+        allowed=(
+            "always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off "
+            "or parentbased_traceidratio"
+        ),
+        example="parentbased_traceidratio",
+        description="Which requests are traced, with TRACE_REQUESTS: a sampler of OpenTelemetry.",
+        group=GROUP,
+    ),
+    Variable(
+        name="OTEL_TRACES_SAMPLER_ARG",
+        kind="ratio",
+        default="1.0",
+        allowed="a number from 0 to 1",
+        example="0.1",
+        description="Share of requests that a traceidratio sampler chooses, from 0 to 1.",
+        group=GROUP,
+    ),
+    Variable(
+        name="SENTRY_DSN",
+        kind="sentry_dsn",
+        secret=True,
+        allowed="a DSN such as https://key@sentry.example.com/42",
+        example="",
+        description="Where unhandled errors are reported: the DSN of a project at Sentry.",
+        group=GROUP,
+    ),
 )

@@ -180,6 +180,11 @@ def _find_ineffective_traces(set_names: set[str]) -> list[str]:
         notes.append(f"{name} has no effect: OTEL_EXPORTER_OTLP_ENDPOINT is not set.")
     if "TRACE_MESSAGES" in set_names and not ((has_langfuse and has_keys) or endpoints & set_names):
         notes.append("TRACE_MESSAGES has no effect: no collector of traces is set.")
+    if "TRACE_REQUESTS" in set_names and not endpoints & set_names:
+        notes.append("TRACE_REQUESTS has no effect: OTEL_EXPORTER_OTLP_ENDPOINT is not set.")
+    for name in ("OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG"):
+        if name in set_names and "TRACE_REQUESTS" not in set_names:
+            notes.append(f"{name} has no effect: TRACE_REQUESTS is not set.")
     return notes
 
 

@@ -27,6 +27,10 @@ MAY_HOLD_A_SECRET = frozenset(
 APP_ENVS = ("local", "staging", "production")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 LANGUAGES = ("en", "ja")
+SAMPLERS: Final = (
+    *("always_on", "always_off", "traceidratio"),
+    *("parentbased_always_on", "parentbased_always_off", "parentbased_traceidratio"),
+)
 QUEUES = ("in-process", "sqlite", "redis")
 JWT_ALGORITHMS = ("HS256", "HS384", "HS512")
 ROLES = ("Viewer", "Editor", "Publisher", "Administrator")
@@ -310,6 +314,28 @@ def starts_with(*prefixes: str, instead: dict[str, str]) -> Callable[[str], str]
     return parser
 
 
+def parse_ratio(text: str) -> float:
+    """Return a number from 0 to 1 in decimal digits."""
+    if not re.fullmatch(r"[0-9]{0,3}\.?[0-9]{1,10}", text) or not 0 <= float(text) <= 1:
+        raise Refusal
+    return float(text)
+
+
+def parse_sentry_dsn(text: str) -> str:
+    """Return the address of a project at Sentry: http(s)://key@host[/path]/number."""
+    parse_secret(text)
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise Refusal from None
+    project = parts.path.rpartition("/")[2]
+    is_complete = parts.scheme in {"http", "https"} and parts.hostname and parts.username
+    if not is_complete or not project.isdigit() or port == 0 or parts.query or parts.fragment:
+        raise Refusal
+    return text
+
+
 def parse_url(text: str) -> str:
     """Return the text; `databases` and `caches` take it apart."""
     return text
@@ -394,9 +420,12 @@ PARSERS: Final[dict[str, Callable[[str], object]]] = {
     "port": integer(1, 65535),
     "proxies": integer(0, 10),
     "queue": one_of(*QUEUES),
+    "ratio": parse_ratio,
     "redis_db": integer(0, 15),
     "redis_url": parse_url,
     "role": one_of(*ROLES),
+    "sentry_dsn": parse_sentry_dsn,
+    "sampler": one_of(*SAMPLERS),
     "seconds": integer(1, 365 * 24 * 60 * 60),
     "secret": parse_secret,
     "text": parse_text,

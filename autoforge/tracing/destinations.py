@@ -7,7 +7,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from django.conf import settings
 
-__all__ = ["Destination", "find_destinations"]
+__all__ = ["Destination", "find_collector", "find_destinations"]
 
 LANGFUSE_PATH: Final = "/api/public/otel/v1/traces"
 COLLECTOR_PATH: Final = "/v1/traces"
@@ -25,6 +25,10 @@ class Destination:
     """Whole, without credentials."""
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     """Names and values; credentials among them."""
+    content_type: str = "application/x-protobuf"
+    """Of requests, and of answers that are read."""
+    subject: str = "Traces"
+    """What is sent, as the log calls it; in the plural."""
 
 
 def find_destinations() -> list[Destination]:
@@ -39,13 +43,21 @@ def find_destinations() -> list[Destination]:
             headers=(("Authorization", f"Basic {credentials}"), LANGFUSE_VERSION),
         )
         destinations.append(langfuse)
+    collector = find_collector()
+    if collector is not None:
+        destinations.append(collector)
+    return destinations
+
+
+def find_collector() -> Destination | None:
+    """Return the collector of OpenTelemetry; None where there is none."""
     url = settings.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT
     if not url and settings.OTEL_EXPORTER_OTLP_ENDPOINT:
         url = _join(settings.OTEL_EXPORTER_OTLP_ENDPOINT, COLLECTOR_PATH)
-    if url:
-        headers = settings.OTEL_EXPORTER_OTLP_HEADERS
-        destinations.append(Destination(name="the collector", url=url, headers=headers))
-    return destinations
+    if not url:
+        return None
+    headers = settings.OTEL_EXPORTER_OTLP_HEADERS
+    return Destination(name="the collector", url=url, headers=headers)
 
 
 def _join(base: str, path: str) -> str:

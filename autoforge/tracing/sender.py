@@ -27,7 +27,6 @@ FormatItemT_contra = TypeVar("FormatItemT_contra", contravariant=True)
 
 logger = logging.getLogger(__name__)
 
-CONTENT_TYPE: Final = "application/x-protobuf"
 ENDED: Final = "the process has ended"
 ANSWER_BYTES: Final = 64 * 1024
 # What may be tried again, by OTLP's specification; a time-out of the connection as well.
@@ -192,7 +191,10 @@ class Sender(Generic[ItemT]):
     def _start(self, queue: _Queue[ItemT]) -> threading.Thread:
         # A daemon: the end of the process waits for it at `close`, and no longer.
         thread = threading.Thread(
-            target=self._work, args=(queue,), name=f"traces to {self.destination.name}", daemon=True
+            target=self._work,
+            args=(queue,),
+            name=f"{self.destination.subject.lower()} to {self.destination.name}",
+            daemon=True,
         )
         thread.start()
         return thread
@@ -205,7 +207,7 @@ class Sender(Generic[ItemT]):
                 self._deliver(queue, batch)
             except Exception:
                 # A fault of ours costs this batch, never the thread.
-                logger.exception("Traces could not be written")
+                logger.exception("%s could not be written", self.destination.subject)
                 self._count(dropped=len(batch))
 
     def _take(self, queue: _Queue[ItemT]) -> list[ItemT]:
@@ -254,7 +256,7 @@ class Sender(Generic[ItemT]):
             self._drop(rejected, "it did not take all of a batch")
         elif self._is_away:
             self._is_away = False
-            logger.info("Traces are sent to %s again", self.destination.name)
+            logger.info("%s are sent to %s again", self.destination.subject, self.destination.name)
 
     def _count(self, *, sent: int = 0, dropped: int = 0) -> None:
         with self._queue.ready:  # as `put`, which counts as well
@@ -273,7 +275,8 @@ class Sender(Generic[ItemT]):
             return
         self._told_at = now
         logger.warning(
-            "Traces cannot be sent to %s (%s): %s; %d waiting, %d dropped so far",
+            "%s cannot be sent to %s (%s): %s; %d waiting, %d dropped so far",
+            self.destination.subject,
             self.destination.name,
             self.destination.url,
             why,
@@ -290,9 +293,9 @@ class Sender(Generic[ItemT]):
             data=body,
             headers={
                 **dict(self.destination.headers),
-                "Content-Type": CONTENT_TYPE,
+                "Content-Type": self.destination.content_type,
                 "Content-Encoding": "gzip",
-                "User-Agent": "AutoForge-Traces",
+                "User-Agent": f"AutoForge-{self.destination.subject}",
             },
         )
         timeout = min(self.limits.timeout_seconds, left)
@@ -305,7 +308,7 @@ class Sender(Generic[ItemT]):
                 return _read_status(error)
         except (OSError, http.client.HTTPException) as error:
             return _Reply(error=_explain(error), may_pass=True)
-        return _Reply(content=content if kind == CONTENT_TYPE else b"")
+        return _Reply(content=content if kind == self.destination.content_type else b"")
 
 
 def close_all(senders: Sequence[Sender[Any]]) -> None:

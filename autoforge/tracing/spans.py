@@ -10,34 +10,32 @@ import json
 import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
-from google.protobuf.message import DecodeError
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
-    ExportTraceServiceRequest,
-    ExportTraceServiceResponse,
-)
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from autoforge.logging.secrets import hide_text
+from autoforge.tracing.protobuf import (
+    Resource,
+    Value,
+    as_attributes,
+    as_nanoseconds,
+    as_utf8,
+    count_rejected,
+    encode_spans,
+)
 from evaluations.engine.types import Answer, Message
 from evaluations.observing import ObservedCall, ObservedRun, ObservedScore, PlaceInRun
 
 __all__ = ["Resource", "Value", "count_rejected", "encode"]
-
-Value = bool | int | float | str | Sequence[str] | None
-"""What an attribute may be; None: it is left out."""
 
 TRACEPARENT: Final = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
 NO_TRACE: Final = bytes(16)
 NO_SPAN: Final = bytes(8)
 LONGEST_TEXT: Final = 200_000  # characters of the messages of a call, and of its answer
 LONGEST_ERROR: Final = 1000  # characters
-NANOSECONDS: Final = 1_000_000_000
 UNKNOWN_ROLE: Final = "user"
 # Parameters that the conventions have a name for; the others stand in Langfuse's JSON.
 PARAMETERS: Final = {
@@ -55,18 +53,6 @@ PARAMETERS: Final = {
 PROVIDERS: Final = {"openai-compatible": "openai"}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Resource:
-    """Who sends the spans."""
-
-    service: str
-    """service.name."""
-    version: str
-    """service.version."""
-    environment: str
-    """deployment.environment.name; Langfuse's environment."""
-
-
 def encode(
     items: Iterable[ObservedCall | ObservedRun], resource: Resource, *, with_messages: bool
 ) -> bytes:
@@ -77,34 +63,13 @@ def encode(
         resource: who sends them.
         with_messages: whether prompts, answers and what quotes them are among the attributes.
     """
-    request = ExportTraceServiceRequest()
-    group = request.resource_spans.add()
-    of_service: dict[str, Value] = {
-        "service.name": resource.service,
-        "service.version": resource.version,
-        "deployment.environment.name": resource.environment,
-        "langfuse.environment": resource.environment,
-    }
-    group.resource.attributes.extend(_as_attributes(of_service))
-    scope = group.scope_spans.add()
-    scope.scope.name = "autoforge"
-    scope.scope.version = resource.version
+    spans = []
     for item in items:
         if isinstance(item, ObservedRun):
-            scope.spans.append(_build_run(item))
+            spans.append(_build_run(item))
         else:
-            scope.spans.append(_build_call(item, with_messages=with_messages))
-    return bytes(request.SerializeToString())
-
-
-def count_rejected(content: bytes) -> int:
-    """Return how many spans were not taken, as far as the answer of a collector says so."""
-    answer = ExportTraceServiceResponse()
-    try:
-        answer.ParseFromString(content)
-    except DecodeError:
-        return 0
-    return int(answer.partial_success.rejected_spans)
+            spans.append(_build_call(item, with_messages=with_messages))
+    return encode_spans(spans, resource)
 
 
 # --- Spans ----------------------------------------------------------------------------------------
@@ -124,11 +89,11 @@ def _build_run(run: ObservedRun) -> Span:
     return Span(
         trace_id=run.run_id.bytes,
         span_id=_find_root(run.run_id),
-        name=_as_utf8(f"run {run.name}"),
+        name=as_utf8(f"run {run.name}"),
         kind=Span.SPAN_KIND_INTERNAL,
-        start_time_unix_nano=_as_nanoseconds(run.started_at),
-        end_time_unix_nano=_as_nanoseconds(max(run.started_at, run.finished_at)),
-        attributes=_as_attributes(attributes),
+        start_time_unix_nano=as_nanoseconds(run.started_at),
+        end_time_unix_nano=as_nanoseconds(max(run.started_at, run.finished_at)),
+        attributes=as_attributes(attributes),
         status=_build_status(run.message or run.status if is_failed else ""),
     )
 
@@ -138,23 +103,23 @@ def _build_call(call: ObservedCall, *, with_messages: bool) -> Span:
     attributes = _list_attributes(call)
     if with_messages:
         attributes |= _list_messages(call)
-    end = _as_nanoseconds(max(call.asked_at, call.answered_at))
+    end = as_nanoseconds(max(call.asked_at, call.answered_at))
     span = Span(
         trace_id=trace_id,
         span_id=secrets.token_bytes(8),
         parent_span_id=parent_id,
-        name=_as_utf8(f"chat {call.model}".rstrip()),
+        name=as_utf8(f"chat {call.model}".rstrip()),
         kind=Span.SPAN_KIND_CLIENT,
-        start_time_unix_nano=_as_nanoseconds(call.asked_at),
+        start_time_unix_nano=as_nanoseconds(call.asked_at),
         end_time_unix_nano=end,
-        attributes=_as_attributes(attributes),
+        attributes=as_attributes(attributes),
         status=_build_status(call.error),
     )
     for score in call.scores:
         event = Span.Event(
             name="gen_ai.evaluation.result",
             time_unix_nano=end,
-            attributes=_as_attributes(_list_score(score, with_reason=with_messages)),
+            attributes=as_attributes(_list_score(score, with_reason=with_messages)),
         )
         span.events.append(event)
     return span
@@ -162,7 +127,7 @@ def _build_call(call: ObservedCall, *, with_messages: bool) -> Span:
 
 def _build_status(error: str) -> Status:
     if error:
-        return Status(code=Status.STATUS_CODE_ERROR, message=_as_utf8(_write_error(error)))
+        return Status(code=Status.STATUS_CODE_ERROR, message=as_utf8(_write_error(error)))
     return Status(code=Status.STATUS_CODE_UNSET)
 
 
@@ -325,41 +290,3 @@ def _write_error(text: str) -> str:
 
 def _cut(text: str, longest: int) -> str:
     return text if len(text) <= longest else f"{text[:longest]}…"
-
-
-# --- Protobuf -------------------------------------------------------------------------------------
-
-
-def _as_nanoseconds(seconds: float) -> int:
-    return int(seconds * NANOSECONDS)
-
-
-def _as_attributes(values: Mapping[str, Value]) -> list[KeyValue]:
-    attributes = []
-    for name, value in values.items():
-        if value is not None:
-            attributes.append(KeyValue(key=name, value=_as_value(value)))
-    return attributes
-
-
-def _as_value(value: Value) -> AnyValue:
-    # Before int: True is one.
-    if isinstance(value, bool):
-        return AnyValue(bool_value=value)
-    if isinstance(value, int) and -(2**63) <= value < 2**63:
-        return AnyValue(int_value=value)
-    if isinstance(value, int):
-        return AnyValue(string_value=str(value))
-    if isinstance(value, float):
-        return AnyValue(double_value=value)
-    if isinstance(value, str):
-        return AnyValue(string_value=_as_utf8(value))
-    array = AnyValue()
-    for part in value or ():
-        array.array_value.values.add().string_value = _as_utf8(part)
-    return array
-
-
-def _as_utf8(text: str) -> str:
-    # Half of a surrogate pair is no character: protobuf takes none.
-    return text.encode("utf-8", "replace").decode()

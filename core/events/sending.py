@@ -19,6 +19,7 @@ from yarl import URL
 
 from core.addresses import IPAddress
 from core.events.addresses import RefusedURLError, check_address, read_url
+from core.outgoing import outgoing
 from core.resolving import GuardedResolver
 from core.sentences import Sentence
 
@@ -100,18 +101,22 @@ async def _post(url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         resolver=GuardedResolver(check), use_dns_cache=False, force_close=True
     )
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
-    async with (
-        aiohttp.ClientSession(
-            connector=connector,
-            timeout=timeout,
-            auto_decompress=False,
-            cookie_jar=aiohttp.DummyCookieJar(),
-        ) as session,
-        session.post(target, data=body, headers=headers, allow_redirects=False) as response,
-    ):
-        text = await _read_beginning(response)
-        retry_after = response.headers.get("Retry-After", "")
-        return Answer(status=response.status, text=text, retry_after=retry_after)
+    with outgoing("POST", url) as exchange:
+        async with (
+            aiohttp.ClientSession(
+                connector=connector,
+                timeout=timeout,
+                auto_decompress=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
+            ) as session,
+            session.post(
+                target, data=body, headers={**headers, **exchange.headers}, allow_redirects=False
+            ) as response,
+        ):
+            exchange.status = response.status
+            text = await _read_beginning(response)
+            retry_after = response.headers.get("Retry-After", "")
+            return Answer(status=response.status, text=text, retry_after=retry_after)
 
 
 def _read_number(host: str) -> IPAddress | None:

@@ -9,7 +9,6 @@ from django.conf import settings
 from django.utils import timezone
 from django_tasks import task
 
-from core.database.outages import find_outage
 from core.events.services.deliveries import deliver_due, find_next_due, forget_old
 
 __all__ = [
@@ -68,11 +67,7 @@ def _enqueue(when: datetime | None) -> bool:
         work = deliver_webhooks.using(run_after=when)
     try:
         work.enqueue()
-    except Exception as error:  # the queue's own, of whichever kind
-        outage = find_outage(error)  # the thread of a process asks the database first
-        if outage is not None:
-            logger.warning("Webhooks wait: %s", outage.sentence)
-            return False
+    except Exception:  # the queue's own, of whichever kind
         logger.warning("The queue cannot be reached; webhooks wait for a worker", exc_info=True)
         return False
     return True

@@ -629,6 +629,22 @@ BAD += [
         f"SECRET_KEY; use another one ({HOW}).",
     ),
     (
+        {"OTEL_TRACES_SAMPLER": "always"},
+        "OTEL_TRACES_SAMPLER is 'always' (from the environment): it must be always_on, "
+        "always_off, traceidratio, parentbased_always_on, parentbased_always_off or "
+        "parentbased_traceidratio; did you mean always_on.",
+    ),
+    (
+        {"OTEL_TRACES_SAMPLER_ARG": "1.5"},
+        "OTEL_TRACES_SAMPLER_ARG is '1.5' (from the environment): it must be a number from 0 to "
+        "1; set OTEL_TRACES_SAMPLER_ARG=0.1.",
+    ),
+    (
+        {"OTEL_TRACES_SAMPLER_ARG": "-1"},
+        "OTEL_TRACES_SAMPLER_ARG is '-1' (from the environment): it must be a number from 0 to 1; "
+        "set OTEL_TRACES_SAMPLER_ARG=0.1.",
+    ),
+    (
         PRODUCTION | {"METRICS_TOKEN": "guess-me"},
         "METRICS_TOKEN is **** (8 characters) (from the environment): production needs 32 or "
         f"more characters; {HOW}.",
@@ -644,6 +660,45 @@ BAD += [
         "metrics without a token; set METRICS_TOKEN, or METRICS_HOST=127.0.0.1.",
     ),
 ]
+
+
+@pytest.mark.parametrize(
+    ("dsn", "is_valid"),
+    [
+        ("https://key@sentry.example.com/42", True),
+        ("http://key@127.0.0.1:9000/a/b/1", True),
+        ("https://key:old@o1.ingest.sentry.io/1", True),
+        ("https://sentry.example.com/42", False),
+        ("https://key@/42", False),
+        ("https://key@sentry.example.com", False),
+        ("https://key@sentry.example.com/", False),
+        ("https://key@sentry.example.com/project", False),
+        ("https://key@sentry.example.com/42?a=b", False),
+        ("https://key@sentry.example.com/42#a", False),
+        ("https://key@sentry.example.com:0/42", False),
+        ("https://key@sentry.example.com:port/42", False),
+        ("https://key@[sentry/42", False),
+        ("ftp://key@sentry.example.com/42", False),
+        ("key@sentry.example.com/42", False),
+        ("https://key@sentry.example.com/4 2", False),
+    ],
+)
+def test_errors_are_reported_to_the_dsn_of_a_project(tmp_path, dsn, is_valid):
+    if is_valid:
+        environment = read(tmp_path, {"SENTRY_DSN": dsn})
+        assert environment.sentry_dsn == dsn
+        assert dsn not in repr(environment)
+        return
+    with pytest.raises(ConfigurationError, match="it must be a DSN such as") as refusal:
+        read(tmp_path, {"SENTRY_DSN": dsn})
+    assert "key@sentry.example.com:port" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "ratio"), [("0", 0.0), ("1", 1.0), ("0.25", 0.25), (".5", 0.5), ("1.0", 1.0)]
+)
+def test_a_share_of_requests_is_a_number(tmp_path, text, ratio):
+    assert read(tmp_path, {"OTEL_TRACES_SAMPLER_ARG": text}).otel_traces_sampler_arg == ratio
 
 
 @pytest.mark.parametrize(
@@ -904,6 +959,18 @@ def test_a_secret_file_of_the_process_beats_the_files_own_value(tmp_path):
         (
             {"TRACE_MESSAGES": "true"},
             "TRACE_MESSAGES has no effect: no collector of traces is set.",
+        ),
+        (
+            {"TRACE_REQUESTS": "true"},
+            "TRACE_REQUESTS has no effect: OTEL_EXPORTER_OTLP_ENDPOINT is not set.",
+        ),
+        (
+            {"OTEL_TRACES_SAMPLER": "always_off"},
+            "OTEL_TRACES_SAMPLER has no effect: TRACE_REQUESTS is not set.",
+        ),
+        (
+            {"OTEL_TRACES_SAMPLER_ARG": "0.5"},
+            "OTEL_TRACES_SAMPLER_ARG has no effect: TRACE_REQUESTS is not set.",
         ),
         (
             {"BACKUP_EVERY_HOURS": "24"},

@@ -181,3 +181,31 @@ def test_prometheus_asks_servers_and_workers_where_they_answer():
         assert scrape["authorization"]["credentials_file"] == "/etc/metrics/token"
     used = {name for rule in list_rules() for name in re.findall(r'job="([^"]+)"', rule["expr"])}
     assert used == set(jobs)
+
+
+def test_the_containers_are_where_prometheus_looks_for_them():
+    scrapes = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))["scrape_configs"]
+    looked_for = {}
+    for scrape in scrapes:
+        [discovery] = scrape["dns_sd_configs"]
+        for name in discovery["names"]:
+            looked_for[name] = discovery["port"]
+    production = read_compose("docker-compose.prod.yml")
+    monitoring = read_compose("docker-compose.monitoring.yml")
+    assert looked_for == {"web-blue": 8000, "web-green": 8000, "worker": 9464}
+    assert set(looked_for) <= set(production)
+    variables = monitoring["worker"]["environment"]
+    assert variables == {"METRICS_HOST": "0.0.0.0", "METRICS_PORT": str(looked_for["worker"])}
+    mounts = [mount.partition(":")[2] for mount in monitoring["prometheus"]["volumes"]]
+    assert "/etc/prometheus:ro" in mounts
+    assert "/etc/metrics:ro" in mounts
+    # Where Grafana is told to look for dashboards, they are.
+    provider = yaml.safe_load(
+        (FOLDER / "grafana/provisioning/dashboards/autoforge.yml").read_text(encoding="utf-8")
+    )
+    [path] = [entry["options"]["path"] for entry in provider["providers"]]
+    assert f"./monitoring/grafana/dashboards:{path}:ro" in monitoring["grafana"]["volumes"]
+
+
+def read_compose(name: str) -> dict[str, Any]:
+    return yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))["services"]

@@ -17,6 +17,7 @@ import aiohttp
 
 from core.json import JSONObject
 from core.language import gettext as _
+from core.outgoing import outgoing
 from core.resolving import GuardedResolver
 from core.sentences import Sentence
 from evaluations.engine.errors import (
@@ -154,8 +155,11 @@ class Client:
         """
         url = join_url(self.base_url, path, version=self._version)
         session = self._session or self._open()
-        with self._translated():
-            async with session.post(url, json=body, allow_redirects=False) as response:
+        with self._translated(), outgoing("POST", url) as exchange:
+            async with session.post(
+                url, json=body, headers=exchange.headers, allow_redirects=False
+            ) as response:
+                exchange.status = response.status
                 if response.content_type != "text/event-stream" or not response.ok:
                     yield self._read(await self._receive(response), url)
                     return
@@ -192,8 +196,12 @@ class Client:
     async def _send(self, url: str, body: Mapping[str, object]) -> _Reply:
         session = self._session or self._open()
         # Redirects are not followed: the key would go along, and the address would be unchecked.
-        async with session.post(url, json=body, allow_redirects=False) as response:
-            return await self._receive(response)
+        with outgoing("POST", url) as exchange:
+            async with session.post(
+                url, json=body, headers=exchange.headers, allow_redirects=False
+            ) as response:
+                exchange.status = response.status
+                return await self._receive(response)
 
     async def _receive(self, response: aiohttp.ClientResponse) -> _Reply:
         raw = bytearray()

@@ -8,9 +8,11 @@ from uuid import UUID
 import pytest
 from django.test import override_settings
 
+from autoforge.tracing import requests
 from autoforge.tracing.destinations import Destination, find_destinations
 from autoforge.tracing.observer import TraceObserver
 from autoforge.tracing.sender import Limits, close_all
+from core.outgoing import set_tracer
 from evaluations import observing
 from evaluations.engine.providers import Limits as ModelLimits
 from evaluations.engine.providers import Price, ProviderSpec
@@ -24,7 +26,7 @@ from tests.support.fake_collector import FakeCollector, Reply
 from tests.support.fake_models import FakeModels, Step
 
 ERROR, UNSET = 2, 0
-INTERNAL, CLIENT = 1, 3
+INTERNAL, SERVER, CLIENT = 1, 2, 3
 PRICE = Price(input_usd_per_million=Decimal(1), output_usd_per_million=Decimal(2))
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -332,6 +334,30 @@ class TestGateway:
         [call] = tracing.spans()
         assert call.trace_id.hex() == "0af7651916cd43dd8448eb211c80319c"
         assert call.parent_id.hex() == "b7ad6b7169203331"
+
+    def test_where_requests_are_traced_the_call_is_below_its_request(
+        self, tracing, openai, fake, settings
+    ):
+        with closing(FakeCollector()) as collector:
+            settings.OTEL_EXPORTER_OTLP_ENDPOINT = collector.url
+            name = "autoforge.tracing.requests.TraceMiddleware"
+            settings.MIDDLEWARE = [settings.MIDDLEWARE[0], name, *settings.MIDDLEWARE[1:]]
+            requests._find_sender.cache_clear()
+            openai.client.defaults["HTTP_TRACEPARENT"] = TRACEPARENT
+            assert openai.send(ASK).status_code == 200
+            close_all([requests._find_sender()])
+            requests._find_sender.cache_clear()
+            set_tracer(None)
+            [root] = [span for span in collector.spans if span.kind == SERVER]
+            [exchange] = [span for span in collector.spans if span.name == "POST"]
+        [call] = tracing.spans()
+        assert root.parent_id.hex() == "b7ad6b7169203331"
+        assert {root.trace_id, exchange.trace_id, call.trace_id} == {root.trace_id}
+        assert (call.parent_id, exchange.parent_id) == (root.span_id, root.span_id)
+        assert exchange.attributes["server.address"] == "127.0.0.1"
+        assert fake.requests[-1][1]["traceparent"] == (
+            f"00-{root.trace_id.hex()}-{exchange.span_id.hex()}-01"
+        )
 
     @pytest.mark.parametrize(
         "header",
