@@ -3,6 +3,7 @@
 import errno
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,35 @@ def test_two_programs_at_once_lose_nothing(tmp_path):
     ]
     assert [one.wait(60) for one in running] == [0, 0, 0]
     assert len(read_variables(path, ".env")) == 75
+
+
+def test_a_program_that_is_killed_leaves_the_old_file_or_the_new_one(tmp_path):
+    path = tmp_path / ".env"
+    text = "".join(f"V{n}='{n} $'\n" for n in range(2000))
+    path.write_text(text + "T=0\n")
+    program = (
+        "import sys, itertools; from pathlib import Path;"
+        "from autoforge.operations.env_files.writing import write_variable\n"
+        "print('ready', flush=True)\n"
+        "for n in itertools.count(): write_variable(Path(sys.argv[1]), 'T', str(n))"
+    )
+    for moment in range(10):
+        running = subprocess.Popen(
+            [sys.executable, "-c", program, str(path)], cwd=ROOT, stdout=subprocess.PIPE
+        )
+        assert running.stdout.readline() == b"ready\n"
+        time.sleep(0.011 * moment)
+        running.kill()
+        running.wait(10)
+        running.stdout.close()
+        before, _, value = path.read_text().rpartition("T=")
+        assert (before, value.strip().isdigit()) == (text, True)
+    left = [file.name for file in tmp_path.iterdir() if file != path]
+    command = ["git", "check-ignore", "--", *left]
+    ignored = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert sorted(ignored.stdout.split()) == sorted(
+        left
+    )  # what a killed program leaves, no commit takes
 
 
 def test_a_variable_is_located(tmp_path):
