@@ -51,6 +51,7 @@ graceful_timeout = 25  # seconds; orchestrators kill after 30, which is for the 
 keepalive = 5  # seconds; longer than most proxies wait between two requests
 # Loaded once, before the workers: a wrong environment is said once, and memory is shared.
 preload_app = True
+control_socket_disable = True  # nobody asks there, and two servers would have one file
 limit_request_line = 8190  # bytes; a cursor of a long name in its percents
 # A slow leak never grows old. To replace a worker takes about a second, in which a server of one
 # answers nobody: at 200 requests per second that is now and then in ten minutes.

@@ -22,8 +22,10 @@ __all__ = [
     "SHORTEST_STOP_SECONDS",
     "SIGNALLED",
     "STOP_SECONDS",
+    "StopAskedError",
     "StopRequest",
     "end_at_once",
+    "give_way",
     "stop_on_signals",
     "stop_request",
 ]
@@ -82,6 +84,20 @@ class StopRequest:
 
 stop_request: Final = StopRequest()
 """The request of this process."""
+
+
+class StopAskedError(Exception):
+    """The process has been asked to stop, and what can wait for the next one waits."""
+
+
+def give_way() -> None:
+    """Go on, unless the process has been asked to stop: for long work, between two steps.
+
+    Raises:
+        StopAskedError: it has.
+    """
+    if stop_request.is_asked:
+        raise StopAskedError
 
 
 def end_at_once(signal_number: int) -> None:

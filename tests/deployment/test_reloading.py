@@ -298,3 +298,54 @@ def test_a_port_that_is_taken_is_one_sentence(tmp_path, migrated_file, site):
 def test_what_a_state_file_says(site):
     state = json.loads(next(site.database.parent.glob("autoforge-web-*.json")).read_text())
     assert state == {"pid": site.process.pid, "reloads": 0}
+
+
+# --- the first process of a container, which gets no signal that it has no handler for
+
+UNSHARE = ("unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc")
+
+
+def can_be_first() -> bool:
+    """Whether this machine lets us make a process the first one of a namespace."""
+    if shutil.which("unshare") is None:
+        return False
+    return subprocess.run([*UNSHARE, "true"], capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.skipif(not can_be_first(), reason="the kernel lets us make no PID namespace")
+@pytest.mark.parametrize(
+    ("command", "sign"),
+    [
+        (("scripts/serve_web.py",), "Booting worker"),
+        (("manage.py", "run_huey"), "Processing the queue"),
+    ],
+    ids=["web", "worker"],
+)
+def test_the_first_process_of_a_container_stops_at_sigterm(tmp_path, migrated_file, command, sign):
+    shutil.copy(migrated_file, tmp_path / "db.sqlite3")
+    environment = os.environ | {
+        "DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3",
+        "QUEUE": "sqlite",
+        "PORT": str(free_port()),
+        "WEB_CONCURRENCY": "1",
+        "TMPDIR": str(tmp_path),
+    }
+    process = subprocess.Popen(
+        [*UNSHARE, sys.executable, *command],
+        cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if sign in line:
+                break
+        time.sleep(1)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        [first] = map(int, children)
+        assert Path(f"/proc/{first}/status").read_text().count("\t1\n") >= 1  # NSpid
+        os.kill(first, signal.SIGTERM)
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()

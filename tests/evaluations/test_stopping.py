@@ -21,7 +21,7 @@ from core.stopping import (
     stop_on_signals,
     stop_request,
 )
-from evaluations.engine.protocol import UNANSWERED
+from evaluations.engine.protocol import UNANSWERED, EndStatus, RunOutcome
 from evaluations.engine.providers import Limits, Price, ProviderSpec
 from evaluations.engine.types import Assertion, Case
 from evaluations.models import ModelProfile, Run, TestResult
@@ -29,6 +29,7 @@ from evaluations.services.planning import Plan, PlannedColumn, create_run
 from evaluations.services.runs import (
     cancel_left_runs,
     execute_run,
+    finish_run,
     give_to_workers,
     runs_to_resume,
     spent_on,
@@ -249,6 +250,14 @@ def test_a_run_that_another_worker_took_is_left_to_it(fake):
     run = execute_run(run.pk)
     thread.join()
     assert (run.status, run.worker) == ("running", "somebody else")
+
+
+def test_a_run_that_was_taken_at_the_last_moment_is_not_given_back(fake):
+    run = make_run(fake)
+    run.worker = "this one"
+    Run.objects.filter(pk=run.pk).update(status="running", worker="somebody else")
+    ending = RunOutcome(status=EndStatus.RELEASED, message="", seconds=1.0)
+    assert finish_run(run, ending).worker == "somebody else"
 
 
 def test_a_run_whose_worker_died_before_it_could_cancel_is_cancelled_by_the_next(fake):

@@ -16,6 +16,7 @@ from autoforge.operations.backups.services.records import (
     fail_backup,
     finish_backup,
 )
+from core.stopping import StopAskedError, give_way
 
 __all__ = ["back_up_if_due"]
 
@@ -41,6 +42,10 @@ def back_up_if_due() -> None:
             recipients=settings.BACKUP_AGE_RECIPIENTS,
             on_progress=_SignsOfLife(number),
         )
+    except StopAskedError:
+        fail_backup(number, error="the worker was asked to stop")
+        logger.info("The backup waits for the next worker: this one is stopping")
+        return
     except BackupError as error:
         fail_backup(number, error=str(error))
         logger.error("No backup was made: %s", error)  # noqa: TRY400 (a sentence, no traceback)
@@ -50,13 +55,14 @@ def back_up_if_due() -> None:
 
 
 class _SignsOfLife:
-    """Tells the other workers once a minute that this one is at it."""
+    """Tells the other workers once a minute that this one is at it; ends it with the process."""
 
     def __init__(self, number: int) -> None:
         self._number = number
         self._next = time.monotonic() + SIGN_OF_LIFE_SECONDS
 
     def __call__(self, _progress: Progress) -> None:
+        give_way()
         now = time.monotonic()
         if now >= self._next:
             self._next = now + SIGN_OF_LIFE_SECONDS

@@ -11,6 +11,7 @@ from django.db import Error as DatabaseError
 from autoforge.operations.retention.ages import read_ages
 from autoforge.operations.retention.kinds import list_kinds
 from core.database.explanation import explain
+from core.stopping import StopAskedError, give_way
 
 __all__ = ["delete_old_rows"]
 
@@ -27,7 +28,10 @@ def delete_old_rows() -> int:
         if kind.age.days is None:
             continue
         try:
-            count += kind.remove(_ignore)
+            count += kind.remove(_give_way)
+        except StopAskedError:
+            logger.info("Old rows wait for the next worker: this one is stopping")
+            break
         except DatabaseError as error:
             cause = explain(error)
             if cause is None:
@@ -36,5 +40,6 @@ def delete_old_rows() -> int:
     return count
 
 
-def _ignore(_count: int) -> None:
-    """Report nothing."""
+def _give_way(_count: int) -> None:
+    """Go on after a batch, unless the process is to stop: what is left has its turn later."""
+    give_way()

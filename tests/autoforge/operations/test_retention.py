@@ -24,6 +24,7 @@ from core.access.models import IdempotentAnswer
 from core.access.services import store_answer
 from core.events.models import WebhookDelivery, WebhookEndpoint
 from core.services import delete_in_batches
+from core.stopping import stop_request
 from evaluations.models import (
     CallRecord,
     Evaluation,
@@ -366,6 +367,21 @@ def test_records_have_an_age_for_each_source(settings):
     assert report["records-gateway"]["bytes"] > 100
     assert retain("--records", "5", "--apply")["records-trace"]["deleted"] == 1
     assert not CallRecord.objects.exists()
+
+
+def test_a_worker_that_is_asked_to_stop_leaves_the_rest_to_the_next_one(monkeypatch, settings):
+    settings.RETENTION_DAYS = settings.RETENTION_DAYS | {"runs": 30}
+    monkeypatch.setattr(retention, "RUNS_AT_A_TIME", 1)
+    for _number in range(3):
+        make_run(days=100)
+    stop_request.ask()
+    try:
+        delete_old_rows()
+    finally:
+        stop_request.forget()
+    assert Run.all_objects.count() == 2  # what was begun is complete
+    delete_old_rows()
+    assert not Run.all_objects.exists()
 
 
 def test_deliveries_are_kept_for_30_days():

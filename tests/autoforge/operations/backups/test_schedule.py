@@ -21,6 +21,7 @@ from autoforge.operations.backups.services.records import (
 )
 from autoforge.operations.backups.verifying import verify
 from autoforge.site.dashboard import _backup_age
+from core.stopping import stop_request
 
 DAY = timedelta(days=1)
 
@@ -117,6 +118,19 @@ def test_a_failure_is_recorded_and_told(scheduled, settings, caplog):
     assert record.error
     assert "No backup was made: " in caplog.text
     assert newest_good_backup() is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_is_asked_to_stop_leaves_it_to_the_next_one(scheduled):
+    stop_request.ask()
+    try:
+        back_up_if_due()
+    finally:
+        stop_request.forget()
+    assert BackupRecord.objects.get().error == "the worker was asked to stop"
+    assert not list(scheduled.glob("*"))
+    back_up_if_due()
+    assert newest_good_backup() is not None
 
 
 @pytest.mark.django_db
