@@ -24,7 +24,7 @@ BIN := $(VENV)/bin
 # Makes $(VENV) where it is missing or broken and installs what has changed; else takes a moment.
 BOOTSTRAP = python=$$(sh scripts/find_python.sh "$(PYTHON)") && "$$python" scripts/bootstrap.py
 
-.PHONY: run test check fmt help setup test-only test-matrix lock local-model local-embeddings differential clients mutants measure env-files docs crash-test crash-restore bench-backup bench-db bench-eval bench-prompts bench-api bench-metrics bench-import audit sbom conformance conformance-fast shell clean
+.PHONY: run test check fmt help setup test-only test-matrix lock local-model local-embeddings differential clients mutants measure env-files docs crash-test crash-restore bench-backup bench-db bench-eval bench-prompts bench-api bench-metrics bench-import audit sbom cloudflare conformance conformance-fast shell clean
 
 ##@ Use
 
@@ -82,6 +82,9 @@ env-files: setup ## Write .env.example, the templates, and the variables of work
 docs: ## Build the documentation site into site/ (strict); ARGS=serve previews it as you write
 	@$(BOOTSTRAP) requirements-docs.txt --venv .venv-docs \
 		&& NO_MKDOCS_2_WARNING=1 exec .venv-docs/bin/python -m mkdocs $(or $(ARGS),build --quiet)
+
+cloudflare: ## Test the Cloudflare Worker (Node.js from PyPI, wrangler from npm); deploys nothing
+	@$(BOOTSTRAP) requirements-node.txt --venv .venv-node && exec .venv-node/bin/python scripts/cloudflare.py
 
 crash-test: setup ## Kill runs at random moments; do they recover? ARGS="--kills 50 --victim server --database libsql"
 	@exec $(BIN)/python scripts/crashes $(ARGS)

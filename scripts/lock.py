@@ -3,7 +3,7 @@
 One resolution for every supported Python; neither an index nor a machine's paths get into a file.
 The Django 6.1 file is for `make test-matrix` alone, that of the documentation for `make docs`,
 that of other people's clients for `make clients`, that of the measures for `make measure`, those of
-load and scans for `make load`, `make audit` and `make sbom`.
+load, scans and Node.js for `make load`, `make audit`, `make sbom` and `make cloudflare`.
 """
 
 import os
@@ -39,6 +39,7 @@ LOCKS: Final[dict[str, tuple[str, ...]]] = {
     "requirements-docs.txt": ("requirements-docs.in", OLDEST),
     "requirements-clients.txt": ("requirements-clients.in", OLDEST),
     "requirements-load.txt": ("requirements-load.in", OLDEST),
+    "requirements-node.txt": ("requirements-node.in", OLDEST),
     "requirements-scans.txt": ("requirements-scans.in", OLDEST),
     "requirements-django61.txt": (
         "requirements-dev.in",

@@ -91,25 +91,30 @@ def make_order(settings: Mapping[str, str], environment: Mapping[str, str], *, r
     return json.dumps(order)
 
 
-def find_redis_password(env_file: Path, app_env: str) -> str | None:
-    """Return the password of the Redis server that the host is to run; None: it runs none.
+def find_secrets(env_file: Path, app_env: str) -> dict[str, str]:
+    """Return what other services of the host have to know: file → its text.
+
+    The password of Redis, where the host is to run it, and the token of /metrics, if there is one.
 
     Raises:
-        DeployError: the settings are wrong, or that server would have no password.
+        DeployError: the settings are wrong, or that Redis would have no password.
     """
     try:
-        url = load({"APP_ENV": app_env, "ENV_FILE": str(env_file)}, ROOT).redis_url
+        environment = load({"APP_ENV": app_env, "ENV_FILE": str(env_file)}, ROOT)
     except ConfigurationError as error:
         raise DeployError(str(error).rstrip(".")) from None
-    parts = urlsplit(url or "")
-    if parts.hostname != "redis":  # the name of the service: any other server is somebody else's
-        return None
-    if not parts.password:
-        raise DeployError("REDIS_URL names the Redis of the host (redis) without a password")
-    return unquote(parts.password)
+    secrets = {}
+    if environment.metrics_token:
+        secrets["metrics/token"] = environment.metrics_token
+    parts = urlsplit(environment.redis_url or "")
+    if parts.hostname == "redis":  # the name of the service: any other server is somebody else's
+        if not parts.password:
+            raise DeployError("REDIS_URL names the Redis of the host (redis) without a password")
+        secrets["redis/password"] = unquote(parts.password)
+    return secrets
 
 
-def pack(env_file: Path, order: str, password: str | None) -> bytes:
+def pack(env_file: Path, order: str, secrets: Mapping[str, str]) -> bytes:
     """Return a tar archive of all that the host needs; secrets in it have mode 600."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
@@ -122,8 +127,8 @@ def pack(env_file: Path, order: str, password: str | None) -> bytes:
                     add(archive, name, file.read_bytes(), 0o644)
         add(archive, "config/.env", env_file.read_bytes(), 0o600)
         add(archive, "order.json", order.encode(), 0o644)
-        if password is not None:
-            add(archive, "redis/password", password.encode(), 0o600)
+        for name, text in secrets.items():
+            add(archive, name, text.encode(), 0o600)
     return buffer.getvalue()
 
 
@@ -228,9 +233,9 @@ def deploy(environment: Mapping[str, str], env_file: Path) -> int:
     settings = read_settings(environment, [*REQUIRED, *FOR_DEPLOY])
     if not env_file.is_file():
         raise DeployError(f"{env_file} is missing: render it first")
-    password = find_redis_password(env_file, settings["APP_ENV"])
-    order = make_order(settings, environment, redis=password is not None)
-    archive = pack(env_file, order, password)
+    secrets = find_secrets(env_file, settings["APP_ENV"])
+    order = make_order(settings, environment, redis="redis/password" in secrets)
+    archive = pack(env_file, order, secrets)
     name = f"incoming-{time.time_ns():x}"
     with connect(settings) as connection:
         return connection.bring(archive, name, environment.get("REGISTRY_TOKEN", ""))

@@ -35,18 +35,24 @@ COLOURS: Final = ("blue", "green")
 PROD: Final = "docker-compose.prod.yml"
 # What a deployment brings and replaces, and a failed one puts back.
 FILES: Final = (PROD, "docker-compose.monitoring.yml", ".env")
-FOLDERS: Final = ("caddy", "redis", "monitoring", "config")
-# User and group in our image, and in Redis's.
-OWNERS: Final = {"config": (10001, 10001), "backups": (10001, 10001), "redis": (999, 1000)}
+FOLDERS: Final = ("caddy", "redis", "monitoring", "metrics", "config")
+SECRETS: Final = ("config/.env", "redis/password", "metrics/token")
+# User and group in our image, in Redis's and in Prometheus'.
+OWNERS: Final = {
+    "config": (10001, 10001),
+    "backups": (10001, 10001),
+    "redis": (999, 1000),
+    "metrics": (65534, 65534),
+}
 BEFORE: Final = "before"
 PREVIOUS: Final = "previous"
 KEPT_IMAGES: Final = 3
 FREE_BYTES: Final = 2 * 1024**3  # an image unpacked, and a backup
 START_SECONDS: Final = 180
 RELEASES_SHOWN: Final = 20
-BACKUP: Final[tuple[str, ...]] = ()
-CHECK: Final[tuple[str, ...]] = ("check", "--deploy", "--fail-level", "ERROR")
-MIGRATE: Final[tuple[str, ...]] = ("migrate", "--noinput")
+BACKUP: Final = ("backup_database", "--output", "/app/backups/", "--keep", "10")
+CHECK: Final = ("check", "--deploy", "--fail-level", "ERROR")
+MIGRATE: Final = ("migrate", "--noinput")
 
 DONE, USAGE, LOCKED, REFUSED, ROLLED_BACK, BROKEN = 0, 2, 3, 4, 5, 6
 
@@ -225,9 +231,9 @@ class Host:
             for path in [folder, *folder.iterdir()]:
                 if os.geteuid() == 0:
                     os.chown(path, user, group)
-        for secret in (base / "config" / ".env", base / "redis" / "password"):
-            if secret.exists():
-                secret.chmod(0o600)
+        for secret in SECRETS:
+            if (base / secret).exists():
+                (base / secret).chmod(0o600)
 
     def remember_files(self) -> Path:
         """Copy what a failure puts back; return the folder, there while a change is made."""
@@ -392,7 +398,7 @@ def bring_up(host: Host, order: Order, incoming: Path, image: str, colour: str) 
         host.compose("up", "--detach", "--wait", "redis")
     host.say("Checking the settings")
     host.manage(image, *CHECK)
-    if BACKUP:
+    if host.read_state().colour:  # the first one may find no database at all
         host.say("Backing up the database")
         host.say(host.manage(image, *BACKUP).rstrip())
     host.say("Migrating the database")

@@ -149,8 +149,15 @@ def test_an_image_that_is_not_named_is_refused():
 
 
 def test_monitoring_keeps_the_rest_as_it_is(prod, monitored):
+    worker = monitored["services"]["worker"]["environment"]
+    assert (worker.pop("METRICS_HOST"), worker.pop("METRICS_PORT")) == ("0.0.0.0", "9464")
     for name, service in prod["services"].items():
         assert monitored["services"][name] == service
+    # Names and port are those that Prometheus asks.
+    asked = (ROOT / "deploy/monitoring/prometheus/prometheus.yml").read_text(encoding="utf-8")
+    assert "names: [web-blue, web-green]" in asked
+    assert "names: [worker]" in asked
+    assert "port: 9464" in asked
     assert set(monitored["services"]) - set(prod["services"]) == {"prometheus", "grafana"}
 
 

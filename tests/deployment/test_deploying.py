@@ -16,11 +16,13 @@ pytestmark = pytest.mark.skipif(
 )
 
 PASSWORD = "pass w#rd$"
+TOKEN = secrets.token_urlsafe(50)
 SETTINGS = f"""APP_ENV="staging"
 SECRET_KEY="{secrets.token_urlsafe(50)}"
 ALLOWED_HOSTS="staging.example"
 TURSO_STAGING_DATABASE_URL="libsql://db.example.turso.io"
 TURSO_STAGING_AUTH_TOKEN="database-token-of-the-test"
+METRICS_TOKEN="{TOKEN}"
 REDIS_URL="redis://:pass%20w%23rd%24@redis:6379/0"
 """
 APP = "registry.example/team/app"
@@ -92,7 +94,8 @@ def test_what_lies_on_the_host_can_be_operated_and_read_by_its_user_alone(host):
     } <= files
     assert (host.folder / "config" / ".env").read_text() == SETTINGS
     assert (host.folder / "redis" / "password").read_text() == PASSWORD
-    for name in ("config/.env", "redis/password"):
+    assert (host.folder / "metrics" / "token").read_text() == TOKEN
+    for name in ("config/.env", "redis/password", "metrics/token"):
         assert (host.folder / name).stat().st_mode & 0o777 == 0o600
     assert not list(host.folder.glob("incoming-*"))
     status, output = host.operate("status")
@@ -108,7 +111,7 @@ def test_no_secret_is_on_a_command_line_or_in_a_log(host):
     shown = output + (host.base / "ssh.log").read_text()
     shown += (host.folder / "deploy.log").read_text() + (host.folder / ".env").read_text()
     shown += json.dumps([call["arguments"] for call in host.calls])
-    for secret in ("registry-token", PASSWORD, "database-token", "PRIVATE KEY"):
+    for secret in ("registry-token", PASSWORD, "database-token", TOKEN, "PRIVATE KEY"):
         assert secret not in shown
 
 
@@ -123,6 +126,8 @@ def test_the_next_version_comes_up_beside_the_old_one(deployed):
     commands = deployed.commands
     # The old one stops when the new one has answered through the proxy, and not before.
     assert position(commands, "https://staging.example") < position(commands, "stop web-blue")
+    assert position(commands, "manage check") < position(commands, "manage backup_database")
+    assert position(commands, "manage backup_database") < position(commands, "manage migrate")
     migrate = deployed.calls[position(commands, "manage migrate")]
     assert migrate["env"]["IMAGE_NEXT"] == digest(f"{APP}:two")
     assert migrate["env"]["IMAGE"] == digest(f"{APP}:one")
@@ -150,7 +155,7 @@ def assert_version_one_serves(host, before):
     "step",
     [
         "compose config",
-        "manage check",
+        "manage backup_database",
         "manage migrate",
         "--wait-timeout 180 web-green",
         "smoke.py http://127.0.0.1:8000",
