@@ -140,7 +140,7 @@ TASKS = {"default": {"BACKEND": TASK_BACKEND, "ENQUEUE_ON_COMMIT": False}}
 PERIODIC_TASKS = {
     "evaluations.tasks.resume_runs": 1,
     "core.events.tasks.resume_deliveries": 1,
-    "autoforge.operations.backups.schedule.back_up_if_due": 15,
+    "autoforge.operations.backups.tasks.enqueue_due_backup": 15,
     "autoforge.operations.retention.tasks.delete_old_rows": 60,
 }
 # How many days rows are kept; None: for ever. `manage.py data_retention` shows what would go.

@@ -34,6 +34,7 @@ from launch.sqld import Server
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 ROWS: Final = 3_000
 TEXT_BYTES: Final = 2_000  # some megabytes in all: the work takes as long as the program's start
+LATE: Final = 0.7  # how often a kill is meant for the moment of the switch
 INTEGRITY: Final = "PRAGMA integrity_check"
 
 
@@ -45,6 +46,7 @@ class Target:
         from autoforge.operations.backups.making import write_backup
 
         self.server: Server | None = None
+        self._before: object = None
         source = folder / "source.sqlite3"
         url = f"sqlite:///{folder / 'team.sqlite3'}"
         if kind == "libsql":
@@ -108,12 +110,34 @@ class Target:
         with open_reader(self.location) as reader:
             return {**hash_tables(reader)}
 
+    def find_state(self) -> str:
+        """Return which content is there: old, new or half."""
+        content = self.hashes()
+        if content == self.old:
+            return "old"
+        return "new" if content == self.new else "half"
+
     def integrity(self) -> str:
         """Return "ok", or what is wrong with the database."""
         from autoforge.operations.backups.reading import open_reader
 
         with open_reader(self.location) as reader:
             return str(reader.query(INTEGRITY)[0][0])
+
+    def mark(self) -> None:
+        """Remember what the database looks like before the next restoration."""
+        self._before = self._sign()
+
+    def has_begun(self) -> bool:
+        """Whether the restoration has begun to change the database since then."""
+        return self._sign() != self._before
+
+    def _sign(self) -> object:
+        if self.location.path is None:
+            # Its last table is there: it reads all of them back, and switches.
+            return any(name.endswith("_backup_records") for name in self.leftovers())
+        log = self.location.path.with_name(f"{self.location.path.name}-wal")
+        return log.stat().st_mtime_ns if log.exists() else 0
 
     def leftovers(self) -> list[str]:
         """Return what is left of restorations."""
@@ -144,17 +168,33 @@ def _fill(path: Path, letter: str) -> None:
         )
 
 
-def kill_at(target: Target, process: subprocess.Popen[str], *, victim: str, seconds: float) -> None:
-    """Kill after so many seconds, unless the program has ended by then; wait for its end."""
+def kill_at(
+    target: Target, process: subprocess.Popen[str], *, victim: str, seconds: float, is_late: bool
+) -> bool:
+    """Kill after so many seconds; return whether it was killed before it had ended by itself.
+
+    Args:
+        target: what is restored into.
+        process: the restoration.
+        victim: "command" or "server".
+        seconds: from its start, or from when it has begun to change the database.
+        is_late: whether from the latter.
+    """
+    while is_late and process.poll() is None and not target.has_begun():
+        time.sleep(0.005)
     try:
         process.wait(seconds)
     except subprocess.TimeoutExpired:
+        was_killed = True
         if victim == "server" and target.server is not None:
             target.server.kill()
             target.server.start()
         else:
             process.kill()
+    else:
+        was_killed = False
     process.communicate()
+    return was_killed
 
 
 def kill_often(
@@ -164,16 +204,24 @@ def kill_often(
     seen: Counter[str] = Counter()
     errors = []
     target.restore("old")
+    latest = target.seconds / 4  # after it has begun to change the database, it is as good as done
     while seen.total() < kills:
+        is_late = moments.random() < LATE
+        seconds = moments.uniform(0, latest if is_late else target.seconds)
+        target.mark()
         process = target.start("new")
-        kill_at(target, process, victim=victim, seconds=moments.uniform(0.1, 1.1) * target.seconds)
-        content = target.hashes()
-        state = "old" if content == target.old else "new" if content == target.new else "half"
-        seen[state] += 1
-        if state == "half" or target.integrity() != "ok":
-            errors.append(f"{victim}: {state} after kill {seen.total()}: {target.integrity()}")
-        if process.returncode == 0 and state != "new":
-            errors.append(f"{victim}: it said that it was restored, and is {state}")
+        was_killed = kill_at(target, process, victim=victim, seconds=seconds, is_late=is_late)
+        state = target.find_state()
+        if is_late:  # towards the moment at which it ends, however busy the machine is
+            latest *= 1.2 if state == "old" else 0.9
+        is_wrong = state == "half" or (process.returncode == 0 and state != "new")
+        if is_wrong or target.integrity() != "ok":
+            errors.append(
+                f"{victim}: {state} after kill {seen.total()}, status {process.returncode}, "
+                f"integrity {target.integrity()}"
+            )
+        if was_killed:
+            seen[state] += 1
         if state != "old":
             target.restore("old")
     target.restore("new")

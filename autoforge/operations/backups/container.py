@@ -12,7 +12,6 @@ Source: RFC 8878, sections 3.1.1 and 3.1.2 (frames, skippable frames).
 import hashlib
 import os
 import struct
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +24,7 @@ from autoforge.operations.backups.encryption import AGE, decrypt_file
 from autoforge.operations.backups.errors import BackupError, DamagedBackup
 from autoforge.operations.backups.manifest import FORMAT, Manifest, MinimalManifest
 from autoforge.operations.backups.progress import OnProgress, Progress, ignore_progress
+from autoforge.operations.backups.scratch import scratch_folder
 
 __all__ = ["check_content", "hash_file", "pack", "read_manifest", "unpacked"]
 
@@ -141,7 +141,7 @@ def unpacked(
         BackupError: it cannot be opened.
         DamagedBackup: it is not what was written.
     """
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".backup-") as scratch:
+    with scratch_folder(folder) as scratch:
         plain = path
         try:
             with path.open("rb") as stream:
@@ -149,9 +149,9 @@ def unpacked(
         except OSError as error:
             raise BackupError(f"{path} cannot be read: {error.strerror}.") from error
         if is_encrypted:
-            plain = Path(scratch) / "decrypted"
+            plain = scratch / "decrypted"
             decrypt_file(path, plain, identities)
-        database = Path(scratch) / "database.sqlite3"
+        database = scratch / "database.sqlite3"
         manifest = _decompress(plain, database, path.name, on_progress)
         if plain != path:
             plain.unlink()

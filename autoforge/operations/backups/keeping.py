@@ -29,6 +29,7 @@ from autoforge.operations.backups.making import (
 )
 from autoforge.operations.backups.manifest import Manifest
 from autoforge.operations.backups.progress import OnProgress, ignore_progress
+from autoforge.operations.backups.scratch import scratch_folder
 from autoforge.operations.backups.snapshots import explained
 from autoforge.operations.backups.storage import S3, Bucket, is_s3
 from core.private_files import list_database_files
@@ -187,8 +188,8 @@ def _back_up_to_bucket(
     key = s3.key + name if s3.is_folder else s3.key
     if keep is not None and not s3.is_folder:
         raise BackupError(f"--keep needs a folder; write {s3}/ for one.")
-    with tempfile.TemporaryDirectory(prefix=".backup-") as scratch:
-        path = Path(scratch) / name
+    with explained(s3), scratch_folder(Path(tempfile.gettempdir())) as scratch:
+        path = scratch / name
         written = write_backup(location, path, recipients=recipients, on_progress=on_progress)
         bucket.put(key, path, on_progress=on_progress)
         deleted = []
@@ -218,8 +219,8 @@ def fetched(file: str) -> Iterator[Path]:
     s3 = S3.parse(file)
     if s3.is_folder:
         raise BackupError(f"{file} is a folder; name a backup in it.")
-    with tempfile.TemporaryDirectory(prefix=".backup-") as scratch:
-        path = Path(scratch) / Path(s3.key).name
+    with scratch_folder(Path(tempfile.gettempdir())) as scratch:
+        path = scratch / Path(s3.key).name
         Bucket(s3).get(s3.key, path)
         yield path
 

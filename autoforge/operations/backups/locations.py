@@ -100,7 +100,7 @@ def parse_location(url: str, *, token_file: Path | None = None) -> Location:
     if "authtoken" in parts.query.lower() or "@" in parts.netloc:
         raise BackupError(
             "A token in a URL can be read by every user of this machine; leave it out, and put it "
-            "into a file that only you can read (--token-file FILE)."
+            "into a file that only you can read, which an option names (see --help)."
         )
     token = None if token_file is None else _read_token(token_file)
     location = _at_server(url.rstrip("/"), token=token)

@@ -2,7 +2,6 @@
 
 import os
 import re
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from autoforge.operations.backups.locations import Location, find_location
 from autoforge.operations.backups.manifest import FORMAT, Manifest
 from autoforge.operations.backups.progress import OnProgress, ignore_progress
 from autoforge.operations.backups.reading import SqliteReader
+from autoforge.operations.backups.scratch import scratch_folder
 from autoforge.operations.backups.snapshots import explained, take_snapshot
 from autoforge.operations.backups.verifying import check_database, read_migrations
 
@@ -74,9 +74,9 @@ def write_backup(
     made_at = datetime.now(UTC)
     with (
         explained(path),
-        tempfile.TemporaryDirectory(dir=path.parent, prefix=".backup-") as scratch,
+        scratch_folder(path.parent) as scratch,
     ):
-        database = Path(scratch) / "database.sqlite3"
+        database = scratch / "database.sqlite3"
         snapshot = take_snapshot(location, database, on_progress=on_progress)
         with SqliteReader(database) as reader:
             migrations = read_migrations(reader, snapshot.schema)
@@ -94,7 +94,7 @@ def write_backup(
             sha256=hash_file(database, stage="checksum", on_progress=on_progress),
         )
         checks = _check_source(database, manifest, location, on_progress)
-        finished = Path(scratch) / "backup"
+        finished = scratch / "backup"
         handle = os.open(finished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "wb") as out:
             pack(database, manifest, out, on_progress=on_progress)
@@ -102,7 +102,7 @@ def write_backup(
             os.fsync(out.fileno())
         check_content(finished, path.name, on_progress=on_progress)
         if recipients:
-            encrypted = Path(scratch) / "encrypted"
+            encrypted = scratch / "encrypted"
             encrypt_file(finished, encrypted, recipients)
             finished = encrypted
         _put(finished, path)

@@ -5,11 +5,18 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.conf import settings
+from django.db.models import Q
 from django.utils import timezone
 
 from autoforge.operations.backups.models import BackupRecord
 
-__all__ = ["NewestBackup", "find_last_error", "newest_good_backup", "scheduled_every"]
+__all__ = [
+    "NewestBackup",
+    "find_last_error",
+    "is_backup_due",
+    "newest_good_backup",
+    "scheduled_every",
+]
 
 LATE: Final = 2
 """After so many times the interval a backup is overdue: one attempt may fail."""
@@ -55,6 +62,17 @@ def find_last_error() -> str:
     """Return why the newest attempt failed; empty if it did not."""
     record = BackupRecord.objects.order_by("-started_at").first()
     return "" if record is None else record.error
+
+
+def is_backup_due() -> bool:
+    """Whether a backup is scheduled, and neither there nor being made."""
+    every = scheduled_every()
+    if every is None:
+        return False
+    now = timezone.now()
+    is_good = Q(status=BackupRecord.Status.GOOD, started_at__gt=now - every)
+    is_running = Q(status=BackupRecord.Status.RUNNING, alive_until__gt=now)
+    return not BackupRecord.objects.filter(is_good | is_running).exists()
 
 
 def scheduled_every() -> timedelta | None:

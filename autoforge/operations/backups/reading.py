@@ -145,7 +145,7 @@ class SqliteReader:
         self._factory = source.text_factory
         source.text_factory = _decode
         if self._owns:
-            self.connection.execute("BEGIN")
+            self.connection.execute("BEGIN")  # nothing is read yet, so that this cannot fail
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
         """Return all rows of a query."""
@@ -210,7 +210,11 @@ class LibsqlReader:
             transaction_mode="DEFERRED",  # never the write lock: nobody waits for us
         )
         self._connection.cursor().execute("BEGIN DEFERRED")
-        self.version = str(self.query("SELECT sqlite_version()")[0][0])
+        try:
+            self.version = str(self.query("SELECT sqlite_version()")[0][0])
+        except driver.Error:
+            self.close()
+            raise
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
         """Return all rows of a query."""

@@ -188,5 +188,6 @@ def _match_page_size(new: sqlite3.Connection, live: sqlite3.Connection) -> None:
     [size] = live.execute("PRAGMA page_size").fetchone()
     [current] = new.execute("PRAGMA page_size").fetchone()
     if size != current:
+        new.execute("PRAGMA journal_mode = DELETE")  # else the next has no effect
         new.execute(f"PRAGMA page_size = {int(size)}")
         new.execute("VACUUM")

@@ -115,13 +115,17 @@ def read_schema(query: Query) -> Schema:
             empty[name] = sql
         elif name not in shadows:
             tables.append(_describe(name, sql, columns[name], is_virtual=name in modules))
+    # The table is there for ever once a table has counted, also when that is gone.
+    has_sequences = any(name == "sqlite_sequence" for _kind, name, *_rest in objects) and any(
+        "AUTOINCREMENT" in table.sql.upper() for table in tables
+    )
     return Schema(
         tables=tuple(tables),
         empty_tables=empty,
         indexes=others["index"],
         views=others["view"],
         triggers=others["trigger"],
-        has_sequences=any(name == "sqlite_sequence" for _kind, name, *_rest in objects),
+        has_sequences=has_sequences,
     )
 
 

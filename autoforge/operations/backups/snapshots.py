@@ -147,6 +147,9 @@ def _copy_server(location: Location, target: Path, on_progress: OnProgress) -> S
 def _copy_rows(reader: LibsqlReader, target: Path, on_progress: OnProgress) -> Snapshot:
     schema = read_schema(reader.query)
     counts = _count_rows(reader, schema)
+    # All that is asked comes before the indexes are built: that may take minutes, and the server
+    # ends a transaction that asks nothing for ten seconds.
+    numbers = [(name, int(reader.query(f"PRAGMA {name}")[0][0])) for name in HEADER_NUMBERS]
     tables = {}
     with closing(sqlite3.connect(target, isolation_level=None)) as copy:
         for sql in QUICK:
@@ -171,12 +174,13 @@ def _copy_rows(reader: LibsqlReader, target: Path, on_progress: OnProgress) -> S
             hashed = TableHash()
             hashed.add(sequences)
             tables["sqlite_sequence"] = hashed.digest()
+        reader.close()  # the server's log can shrink again
+        on_progress(Progress(stage="creating indexes", done=0, total=0))
         for statements in (schema.indexes, schema.views, schema.triggers):
             for sql in statements.values():
                 copy.execute(sql)
-        for name in HEADER_NUMBERS:
-            [(number,)] = reader.query(f"PRAGMA {name}")
-            copy.execute(f"PRAGMA {name} = {int(number)}")
+        for name, number in numbers:
+            copy.execute(f"PRAGMA {name} = {number}")
         copy.execute("COMMIT")
     return Snapshot(engine="libSQL", version=reader.version, schema=schema, tables=tables)
 

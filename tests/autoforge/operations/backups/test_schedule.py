@@ -7,6 +7,7 @@ import pytest
 from django.db import connection, connections
 from django.utils import timezone, translation
 
+from autoforge.background import wait_until_idle
 from autoforge.health.errors import ProbeError
 from autoforge.health.probes import backups as probe_backups
 from autoforge.operations.backups.models import BackupRecord
@@ -19,6 +20,7 @@ from autoforge.operations.backups.services.records import (
     fail_backup,
     finish_backup,
 )
+from autoforge.operations.backups.tasks import enqueue_due_backup
 from autoforge.operations.backups.verifying import verify
 from autoforge.site.dashboard import _backup_age
 from core.stopping import stop_request
@@ -121,6 +123,18 @@ def test_a_failure_is_recorded_and_told(scheduled, settings, caplog):
 
 
 @pytest.mark.django_db(transaction=True)
+def test_it_is_a_task_of_the_queue(scheduled, settings):
+    enqueue_due_backup()
+    wait_until_idle(60)
+    [path] = scheduled.iterdir()
+    assert newest_good_backup().place == str(path)
+    enqueue_due_backup()
+    wait_until_idle(60)
+    assert [path] == list(scheduled.iterdir())
+    assert "autoforge.operations.backups.tasks.enqueue_due_backup" in settings.PERIODIC_TASKS
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_worker_that_is_asked_to_stop_leaves_it_to_the_next_one(scheduled):
     stop_request.ask()
     try:
@@ -137,6 +151,7 @@ def test_a_worker_that_is_asked_to_stop_leaves_it_to_the_next_one(scheduled):
 def test_without_a_schedule_nothing_is_done(settings):
     settings.BACKUP_TO, settings.BACKUP_EVERY_HOURS = None, 24
     back_up_if_due()
+    enqueue_due_backup()
     assert not BackupRecord.objects.exists()
     assert probe_backups.probe() == "no backups are scheduled (BACKUP_TO and BACKUP_EVERY_HOURS)"
 
