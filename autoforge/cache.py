@@ -9,18 +9,26 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from django_redis.cache import RedisCache as DjangoRedisCache
 from django_redis.exceptions import ConnectionInterrupted
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import (
+    AuthenticationError,
+    BusyLoadingError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+)
 from redis.retry import Retry
 
 from autoforge.cache_counts import NOTHING, tell
 from autoforge.logging.limits import REDIS, held_back_words, limits
 
-__all__ = ["RedisCache", "server_name"]
+__all__ = ["RedisCache", "explain_failure", "server_name"]
 
 REST_SECONDS = 1.0
 SCAN_SIZE = 1000
@@ -33,6 +41,64 @@ ResultT = TypeVar("ResultT")
 def server_name(url: str) -> str:
     """Return host, port and database of a Redis URL, without user and password."""
     return url.rpartition("@")[2].rpartition("://")[2]
+
+
+def explain_failure(url: str, error: BaseException) -> tuple[str, str]:
+    """Return why Redis cannot be used, and how to mend it.
+
+    Args:
+        url: the server's; user and password are not shown.
+        error: of redis, or django-redis's with it as its cause.
+    """
+    cause = error.__cause__ or error
+    name = server_name(url)
+    for kind, start, fault, remedy in FAULTS:
+        if isinstance(cause, kind) and str(cause).startswith(start):
+            return f"Redis at {name} {fault}", remedy
+    return f"Redis at {name} is not responding ({type(cause).__name__})", START
+
+
+START: Final = "Start Redis, or correct REDIS_URL or REDIS_HOST; pages work without a cache."
+# The error, how its text begins where the class says too little, what it means, and what to do.
+FAULTS: Final[tuple[tuple[type[Exception], str, str, str], ...]] = (
+    (
+        AuthenticationError,
+        "",
+        "is not responding (AuthenticationError)",
+        "Correct REDIS_PASSWORD, or the password in REDIS_URL.",
+    ),
+    (
+        NoPermissionError,
+        "",
+        "lets this user do less than is needed",
+        "Give the user of REDIS_URL all keys and commands, or use another one.",
+    ),
+    (
+        OutOfMemoryError,
+        "",
+        "has no memory left and takes nothing more",
+        "Raise its maxmemory, or set maxmemory-policy to allkeys-lru.",
+    ),
+    (
+        ReadOnlyError,
+        "",
+        "is a replica, which can only be read",
+        "Correct REDIS_URL or REDIS_HOST: name the primary server.",
+    ),
+    (BusyLoadingError, "", "is still loading its data", "Wait until it has started."),
+    (
+        ResponseError,
+        "DB index is out of range",
+        "has no database of that number",
+        "Correct REDIS_DB, or the number at the end of REDIS_URL.",
+    ),
+    (
+        ResponseError,
+        "MISCONF",
+        "cannot save to its disk and takes nothing more",
+        "Free space on its disk, and look at its log.",
+    ),
+)
 
 
 class Circuit:

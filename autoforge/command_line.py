@@ -9,9 +9,12 @@ import os
 import sys
 import warnings
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
+from typing import Final
 
 from autoforge import __version__
+from autoforge.packages import explain_missing, find_remedy
 
 __all__ = ["main"]
 
@@ -21,44 +24,63 @@ GARBAGE_THRESHOLD = 500_000
 SERVERS = ("runserver", "run_huey")  # they live long, and requests leave garbage: as Python does
 
 
+# They tell of packages that are missing, or of an environment that no settings can be made of.
+BEFORE_DJANGO: Final = {
+    "doctor": "autoforge.doctor.command",
+    "env": "autoforge.operations.env_files.command",
+}
+
+
 def main() -> int:
     """Run the command and return its exit status.
 
     Returns:
-        1 with one line on standard error where the environment or the settings are wrong, or the
-        database does not answer or refuses what we ask (a command for which 1 means something else
-        names another as `exit_status` of the error); what the command itself chose otherwise.
+        1 with one line on standard error where a package is missing, the environment or the
+        settings are wrong, or the database does not answer or refuses what we ask (a command for
+        which 1 means something else names another as `exit_status` of the error); what the command
+        itself chose otherwise.
     """
     _collect_less_garbage()
     # Migrations are written without a database too; none is made for it.
     warnings.filterwarnings("ignore", message="Got an error checking .*unable to open database")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "autoforge.settings")
-    if sys.argv[1:2] == ["env"]:  # it mends an environment that no settings could be made of
-        return _run_env()
+    name = sys.argv[1] if len(sys.argv) > 1 else ""
+    if name in BEFORE_DJANGO:
+        return _run_before_django(name)
     return _run_django()
+
+
+def _run_before_django(name: str) -> int:
+    try:
+        command = import_module(BEFORE_DJANGO[name])
+    except ModuleNotFoundError as error:
+        sentence = explain_missing(error)
+        if sentence is None:
+            raise
+        sys.stderr.write(f"{sentence}\n")
+        return 1
+    return int(command.main(sys.argv[2:], f"{Path(sys.argv[0]).name} {name}"))
 
 
 def _run_django() -> int:
     try:
         import django  # may be missing
-        from django.core.exceptions import ImproperlyConfigured
-        from django.core.management import execute_from_command_line
-        from django.db import Error
     except ImportError:
-        sys.stderr.write(
-            "Django is not installed for this Python; run `make setup`, then use "
-            ".venv/bin/python.\n"
-        )
+        sys.stderr.write(f"Django is not installed for this Python; {find_remedy()}.\n")
         return 1
     if sys.argv[1:] == ["--version"]:
         sys.stdout.write(f"AutoForge {__version__} on Django {django.get_version()}\n")
         return 0
+    from django.core.exceptions import ImproperlyConfigured
+    from django.db import Error
+
     try:
-        if sys.argv[1:2] == ["migrate"]:
-            _make_data_folder()
-        execute_from_command_line(sys.argv)
-    except ImproperlyConfigured as error:
-        sys.stderr.write(f"Configuration error: {error}\n")
+        _execute()
+    except (ModuleNotFoundError, ImproperlyConfigured) as error:
+        sentence = explain_missing(error)
+        if sentence is None and isinstance(error, ModuleNotFoundError):
+            raise
+        sys.stderr.write(f"{sentence or f'Configuration error: {error}'}\n")
         return 1
     except Error as error:
         if "--traceback" in sys.argv:
@@ -70,16 +92,33 @@ def _run_django() -> int:
     return 0
 
 
+def _execute() -> None:
+    import django
+    from django.core.management import execute_from_command_line
+
+    if sys.argv[1:2] == ["migrate"]:
+        _make_data_folder()
+    if sys.argv[1:2] == ["runserver"] and not {"-h", "--help"} & set(sys.argv):
+        # Its reloader would show what is wrong with a traceback, and then wait for a change.
+        django.setup()
+        _try_services()
+    execute_from_command_line(sys.argv)
+
+
+def _try_services() -> None:
+    from django.core.cache import caches
+    from django.db import connection
+
+    caches["default"]  # its package may be missing; Redis itself may be away
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    connection.close()
+
+
 def _collect_less_garbage() -> None:
     if sys.argv[1:2] not in [[name] for name in SERVERS]:
         gc.set_threshold(GARBAGE_THRESHOLD)
     atexit.register(gc.freeze)  # nor once more at the end
-
-
-def _run_env() -> int:
-    from autoforge.operations.env_files.command import main as run_env  # seldom needed
-
-    return run_env(sys.argv[2:], f"{Path(sys.argv[0]).name} env")
 
 
 def _make_data_folder() -> None:

@@ -162,6 +162,8 @@ def _huey() -> object:
 
     serializer = SignedSerializer(secret=SECRET_KEY, salt="huey")
     if QUEUE == "redis":
+        import redis  # noqa: F401 (huey hides that it is missing behind an error of its own)
+
         return PriorityRedisExpireHuey(
             APP_NAME, url=ENVIRONMENT.redis_url, serializer=serializer, immediate=False
         )

@@ -8,6 +8,7 @@ from django.db import connection, transaction
 from django_tasks import task
 
 from core.database.explanation import explain
+from core.database.outages import find_outage
 from core.errors import InvalidInputError, NotFoundError
 from evaluations.models import Run
 from evaluations.services.runs import (
@@ -60,7 +61,11 @@ def enqueue_run(run_id: UUID | str) -> bool:
 def _enqueue(run_id: UUID | str) -> bool:
     try:
         run_evaluation.enqueue(str(run_id))
-    except Exception:  # the queue's own, of whichever kind
+    except Exception as error:  # the queue's own, of whichever kind
+        outage = find_outage(error)  # the thread of a process asks the database first
+        if outage is not None:
+            logger.warning("The run is waiting for a worker: %s", outage.sentence)
+            return False
         logger.warning(
             "The queue cannot be reached; the run is waiting for a worker", exc_info=True
         )

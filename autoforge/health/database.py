@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from django.db import connection
-from django.db.utils import DatabaseError
+from django.db import Error, connection
 
 from autoforge.health.errors import ProbeError
 from core.database.outages import database_file, find_outage, show_path
@@ -48,13 +47,13 @@ def read_server_facts() -> ServerFacts:
             version = str(cursor.fetchone()[0])
             # The version alone reads nothing of the file, which may be none of SQLite's.
             cursor.execute("SELECT COUNT(*) FROM sqlite_master")
-    except DatabaseError as error:
+    except Error as error:  # also what answers and is no database (InterfaceError)
         raise ProbeError(*_say(error)) from error
     engine = ENGINES.get(connection.settings_dict["ENGINE"], connection.vendor)
     return ServerFacts(engine=engine, version=version, location=_location())
 
 
-def _say(error: DatabaseError) -> tuple[str, str]:
+def _say(error: Error) -> tuple[str, str]:
     """Return what is wrong, and how to fix it."""
     hint = "Check the database's URL and token, and whether the server is running."
     if database_file() is not None:

@@ -7,9 +7,7 @@ Left to others: reading the environment (`autoforge.environment`), the server's 
 import logging
 import sys
 
-from django.core.exceptions import ImproperlyConfigured
-from django.urls import get_resolver
-from django.utils.module_loading import import_string
+from autoforge.packages import explain_missing
 
 __all__ = ["load_application"]
 
@@ -22,13 +20,37 @@ def load_application(factory: str) -> object:
     """Return the WSGI or ASGI application that `factory` ("module:name") makes.
 
     Raises:
-        SystemExit: the environment or the settings are wrong; the sentence is in the log.
+        SystemExit: the environment or the settings are wrong, or a package is missing; the
+            sentence is in the log.
     """
     try:
-        application = import_string(factory.replace(":", "."))()
-        # Read before there are workers, not by the first request of each.
-        get_resolver().url_patterns  # noqa: B018 (it is read by being asked for)
-        return application
-    except ImproperlyConfigured as error:
-        logging.getLogger("gunicorn.error").critical("Configuration error: %s", error)
-        sys.exit(APP_LOAD_ERROR)
+        return _load(factory)
+    except ModuleNotFoundError as error:
+        sentence = explain_missing(error)
+        if sentence is None:
+            raise
+    except Exception as error:
+        # Its class cannot be named before Django is there, which may be what is missing.
+        if not _is_configuration(error):
+            raise
+        sentence = explain_missing(error) or f"Configuration error: {error}"
+    logging.getLogger("gunicorn.error").critical("%s", sentence)
+    sys.exit(APP_LOAD_ERROR)
+
+
+def _load(factory: str) -> object:
+    from django.core.cache import caches
+    from django.urls import get_resolver
+    from django.utils.module_loading import import_string
+
+    application: object = import_string(factory.replace(":", "."))()
+    caches["default"]  # its package may be missing: every page would fail
+    # Read before there are workers, not by the first request of each.
+    get_resolver().url_patterns  # noqa: B018 (it is read by being asked for)
+    return application
+
+
+def _is_configuration(error: Exception) -> bool:
+    from django.core.exceptions import ImproperlyConfigured
+
+    return isinstance(error, ImproperlyConfigured)

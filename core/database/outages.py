@@ -153,7 +153,9 @@ SERVER_CODES: Final[tuple[tuple[str, OutageKind, str, str], ...]] = (
 def _of_server(error: driver.Error) -> Outage | None:
     for error_class, kind in SERVER_ERRORS:
         if isinstance(error, error_class):
-            return Outage(kind=kind, cause=str(error))
+            # The driver's sentences are "cause: remedy"; a cause may hold a colon of its own.
+            cause, _, remedy = str(error).rpartition(": ")
+            return Outage(kind=kind, cause=cause or remedy, remedy=remedy if cause else "")
     for code, kind, cause, remedy in SERVER_CODES:
         if error.code.startswith(code):
             return Outage(kind=kind, cause=f"{cause} ({error})", remedy=remedy)

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.utils import timezone
 from django_tasks import task
 
+from core.database.outages import find_outage
 from core.events.services.deliveries import deliver_due, find_next_due, forget_old
 
 __all__ = [
@@ -67,7 +68,11 @@ def _enqueue(when: datetime | None) -> bool:
         work = deliver_webhooks.using(run_after=when)
     try:
         work.enqueue()
-    except Exception:  # the queue's own, of whichever kind
+    except Exception as error:  # the queue's own, of whichever kind
+        outage = find_outage(error)  # the thread of a process asks the database first
+        if outage is not None:
+            logger.warning("Webhooks wait: %s", outage.sentence)
+            return False
         logger.warning("The queue cannot be reached; webhooks wait for a worker", exc_info=True)
         return False
     return True

@@ -29,22 +29,16 @@ def probe() -> str:
 def _exercise_redis(url: str) -> str:
     # Here, not above: a tenth of what a start without Redis would import is Redis's client.
     from django_redis.exceptions import ConnectionInterrupted
-    from redis.exceptions import AuthenticationError, RedisError
+    from redis.exceptions import RedisError
 
-    from autoforge.cache import RedisCache, server_name
+    from autoforge.cache import RedisCache, explain_failure, server_name
 
     # The client below the cache: the cache itself would hide that the server is away.
     client = RedisCache(url, settings.CACHES["default"]).client
     try:
         _exercise(client)
     except (ConnectionInterrupted, RedisError, OSError) as error:
-        cause = error.__cause__ or error
-        hint = "Start Redis, or correct REDIS_URL or REDIS_HOST; pages work without a cache."
-        if isinstance(cause, AuthenticationError):
-            hint = "Correct REDIS_PASSWORD, or the password in REDIS_URL."
-        raise ProbeError(
-            f"Redis at {server_name(url)} is not responding ({type(cause).__name__})", hint
-        ) from error
+        raise ProbeError(*explain_failure(url, error)) from error
     return f"Redis at {server_name(url)}"
 
 
