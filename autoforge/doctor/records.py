@@ -1,21 +1,24 @@
 """What lies in the database and beside it: roles, accounts, what interrupted operations left."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.db import DEFAULT_DB_ALIAS, transaction
+from django.db import DEFAULT_DB_ALIAS, connection, transaction
 
+from autoforge.doctor.asking import ask_probe
 from autoforge.doctor.findings import Finding, Options, fine, problem, warn
+from autoforge.operations.backups.newest import scheduled_every
+from autoforge.operations.backups.schema import list_leftovers
 from core.database.outages import database_file
 from core.roles import declared_permissions, grant
 from evaluations.models import Run
 from evaluations.selectors.expired import BEING_DELETED
 
-__all__ = ["check_accounts", "check_leftovers", "check_roles"]
+__all__ = ["check_accounts", "check_backups", "check_leftovers", "check_roles"]
 
 # Written beside a file, and renamed when they are whole: one that stays belongs to nobody.
 UNFINISHED: Final = (".backup-*", "*.writing")
@@ -52,6 +55,18 @@ def check_accounts(_options: Options) -> Iterator[Finding]:
     )
 
 
+def check_backups(options: Options) -> Iterator[Finding]:
+    """Look how old the newest good backup is, where a worker makes them."""
+    if scheduled_every() is None and not settings.IS_LOCAL:
+        yield warn(
+            "backups",
+            f"no backups are scheduled in {settings.APP_ENV}",
+            "Set BACKUP_TO and BACKUP_EVERY_HOURS, or make them by `manage.py backup_database`.",
+        )
+        return
+    yield ask_probe("backups", "backups", options)
+
+
 def check_leftovers(_options: Options) -> Iterator[Finding]:
     """Look for what was begun and not finished."""
     count = 0
@@ -63,6 +78,15 @@ def check_leftovers(_options: Options) -> Iterator[Finding]:
             f"deleting {runs} old runs was interrupted",
             "Run `manage.py data_retention --apply`, which goes on.",
         )
+    tables = list_leftovers(_query)
+    if tables:
+        count += 1
+        yield warn(
+            "leftovers",
+            f"restoring or copying a database was interrupted: {tables[0]} and "
+            f"{len(tables) - 1} more tables of it are left",
+            "Run the command again, which goes on or removes them.",
+        )
     for path in _list_unfinished():
         count += 1
         yield warn(
@@ -72,6 +96,12 @@ def check_leftovers(_options: Options) -> Iterator[Finding]:
         )
     if not count:
         yield fine("leftovers", "nothing was left half done")
+
+
+def _query(statement: str, parameters: Sequence[Any]) -> list[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return list(cursor.fetchall())
 
 
 def _list_unfinished() -> list[str]:

