@@ -127,8 +127,14 @@ def stop_on_signals(message: str, seconds: float = STOP_SECONDS) -> Iterator[lis
             end_at_once(number)
         stop_request.ask(seconds)
         signals.append(number)
+        # A database that hangs would hold this process up: no error comes, nothing ends.
+        signal.setitimer(signal.ITIMER_REAL, seconds)
         # Not by a stream: the signal may have come while the main thread writes to the same one.
         os.write(2, f"\n{message}\n".encode())
+
+    def give_up(_number: int, _frame: FrameType | None) -> None:
+        os.write(2, b"Not everything could be stored in time.\n")
+        end_at_once(signals[0])
 
     if threading.current_thread() is not threading.main_thread():
         yield signals
@@ -140,9 +146,11 @@ def stop_on_signals(message: str, seconds: float = STOP_SECONDS) -> Iterator[lis
         if signal.getsignal(number) != signal.SIG_IGN
     ]
     before = {number: signal.signal(number, handle) for number in numbers}
+    before[signal.SIGALRM] = signal.signal(signal.SIGALRM, give_up)
     try:
         yield signals
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in before.items():
             signal.signal(number, handler)
         stop_request.forget()

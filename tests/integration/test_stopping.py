@@ -248,6 +248,31 @@ def test_a_database_that_comes_back_in_time_takes_what_came(
         assert site.query(STORED) == CASES
 
 
+@pytest.mark.parametrize("what", ["worker", "evaluate"])
+def test_a_database_that_hangs_does_not_hold_a_process(
+    tmp_path, migrated_folder, redis_server, fake, what
+):
+    """It takes what is sent and answers nothing, as a machine does whose disk is stuck."""
+    variables = {"QUEUE": "redis", "REDIS_URL": redis_server.url}
+    with closing(WorkerSite(tmp_path, migrated_folder, **variables)) as site:
+        config = write_config(fake, tmp_path / "config.json", cases=CASES, concurrency=4)
+        if what == "worker":
+            site.manage("evaluate", str(config), "--background")
+            process = site.start_worker("--stop-seconds", "10")
+        else:
+            process = site.start("evaluate", str(config))
+        wait_for_calls(fake, 8)
+        assert site.server is not None
+        assert site.server.process is not None
+        site.server.process.send_signal(signal.SIGSTOP)
+        time.sleep(1)
+        started = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=STOP_SECONDS + 5) in {1, 128 + signal.SIGTERM}
+        assert time.monotonic() - started < STOP_SECONDS + 1
+        site.server.process.send_signal(signal.SIGCONT)
+
+
 # --- the server that runs evaluations itself
 
 

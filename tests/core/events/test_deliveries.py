@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -14,6 +15,7 @@ from django.test import override_settings
 
 from core.events.models import WebhookDelivery, WebhookEndpoint
 from core.events.services import deliveries, endpoints, outbox
+from core.stopping import stop_request
 from tests.support import ports
 from tests.support.webhook_receiver import Receiver, Reply
 
@@ -295,6 +297,27 @@ def test_what_is_old_goes(create, clock):
     clock.pass_by(days=2)
     assert deliveries.forget_old(clock=clock) == 599
     assert one() == one_of
+
+
+def test_a_process_that_is_to_stop_ends_what_it_has_begun_and_leaves_the_rest(receiver, create):
+    create()
+    announce(count=4)
+    receiver.script = [Reply(delay_seconds=0.5)]
+
+    def ask() -> None:
+        while not receiver.received:
+            time.sleep(0.01)
+        stop_request.ask()
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        assert deliveries.deliver_due() == 1
+    finally:
+        thread.join()
+        stop_request.forget()
+    assert len(receiver.received) == 1
+    assert deliveries.deliver_due() == 3  # by the next one, each once
 
 
 def test_a_pass_ends_so_that_other_work_has_its_turn(receiver, create, monkeypatch):
