@@ -67,7 +67,7 @@ conformance-fast: setup ## The database-related ones of them, in a few minutes
 differential: setup ## Compare scorers and configurations with the real promptfoo (npm): ARGS="--seed 7"
 	@exec $(BIN)/python scripts/differential $(ARGS)
 
-clients: setup ## Run the real clients (langfuse, promptfoo, mcp, openai, OpenTelemetry, our own) against a live server: ARGS="--only mcp"
+clients: setup ## Run the real clients (langfuse, promptfoo, mcp, openai, OpenTelemetry, our own) against a live server, and Turso's against its fake: ARGS="--only mcp"
 	@$(BOOTSTRAP) requirements-clients.txt --venv .venv-clients && exec $(BIN)/python scripts/clients $(ARGS)
 
 mutants: setup ## Mutation testing: small changes to critical code; do its tests notice? ARGS="budget labels --show"
