@@ -209,3 +209,10 @@ def test_the_containers_are_where_prometheus_looks_for_them():
 
 def read_compose(name: str) -> dict[str, Any]:
     return yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))["services"]
+
+
+@pytest.mark.parametrize("page", ["docs/metrics.md", "docs/metrics.ja.md"])
+def test_the_guide_lists_every_number_and_none_that_does_not_exist(known, page):
+    named = set(NAME.findall((ROOT / page).read_text(encoding="utf-8")))
+    families = {re.sub(r"_(bucket|count|sum)$", "", name) for name in known}
+    assert named == families

@@ -3,6 +3,7 @@
 A line's arguments are read by the command's own parser; of a line with […] or …, the options alone.
 """
 
+import argparse
 import re
 import shlex
 from pathlib import Path
@@ -44,12 +45,22 @@ def list_lines(path: Path) -> list[tuple[str, str]]:
 SHOWN = sorted({(path.name, *line) for path in PAGES for line in list_lines(path)})
 
 
+def list_options(parser: argparse.ArgumentParser) -> set[str]:
+    """Return the options of a command and of its subcommands."""
+    options = set(parser._option_string_actions)
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for subparser in action.choices.values():
+                options |= list_options(subparser)
+    return options
+
+
 @pytest.mark.parametrize(("page", "name", "arguments"), SHOWN)
 def test_a_line_that_is_shown_can_be_typed(page, name, arguments):
     parser = load_command_class(COMMANDS[name], name).create_parser("manage.py", name)
     if SYNOPSIS.search(arguments):
         options = set(re.findall(r"--[a-z-]+", arguments))
-        assert options <= set(parser._option_string_actions)
+        assert options <= list_options(parser)
         return
     words = shlex.split(arguments, comments=True)
     if words:  # a bare name only speaks of the command
