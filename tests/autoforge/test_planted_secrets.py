@@ -21,7 +21,9 @@ BEGINNINGS = {
     "clerk_secret": "sk_live_",
     "langfuse_secret": "sk-lf-",
     "otlp_headers": "api-key=",
+    "sentry_dsn": "http://",
 }
+ENDINGS = {"sentry_dsn": "@127.0.0.1:9/1"}  # nobody answers there
 SPECIAL = {"REDIS_PASSWORD": 'pa/ss%w@rd"q+'}  # every spelling of it differs
 
 
@@ -31,6 +33,7 @@ def plant(app_env: str, folder: Path) -> dict[str, str]:
         variable.name: (
             f"{BEGINNINGS.get(variable.kind, '')}{PLANTED}-{variable.name}-"
             f"{SPECIAL.get(variable.name, '')}{'0123456789' * 5}"
+            f"{ENDINGS.get(variable.kind, '')}"
         )
         for variable in VARIABLES
         if variable.secret

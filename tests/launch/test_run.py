@@ -4,6 +4,7 @@ import errno
 import http.cookiejar
 import os
 import re
+import secrets
 import select
 import shutil
 import signal
@@ -250,6 +251,21 @@ def test_what_cannot_work_is_one_sentence_and_nothing_is_written(
     assert (refused.returncode, refused.stdout, refused.stderr) == (1, "", f"{expected}\n")
     assert not (project / ".env.local").exists()
     assert not list((project / "data").iterdir())
+
+
+def test_a_deployments_file_is_not_run_on_a_laptop(project, clean_environ):
+    key = secrets.token_urlsafe(50)
+    file = project / ".env"
+    file.write_text(f"APP_ENV=staging\nSECRET_KEY={key}\nDATABASE_URL=sqlite:///a.db\n")
+    refused = run_python(project, clean_environ, "scripts/run.py")
+    file.unlink()  # the folder is that of all tests here
+    assert (refused.returncode, refused.stdout, refused.stderr) == (
+        1,
+        "",
+        "make run is for development, but APP_ENV is 'staging'. Set APP_ENV=local, or remove .env, "
+        "or deploy with gunicorn as described in docs/deployment.md.\n",
+    )
+    assert not (project / ".env.local").exists()
 
 
 def test_a_data_folder_without_permission_is_one_sentence(project, clean_environ):
