@@ -1,8 +1,9 @@
 """What is read when Prometheus asks: the state of database, queue, Redis, token and backups.
 
-A scrape costs one statement, which is one round trip on libSQL, and has its answer within seconds
-whatever is away: database and Redis are asked in a thread that is left behind where it hangs, and
-none is started while one hangs. What cannot be read is left out, and a number says so.
+A scrape costs one statement, which is one round trip on libSQL (where backups are scheduled, one
+more in another thread), and has its answer within seconds whatever is away: database and Redis are
+asked in a thread that is left behind where it hangs, and none is started while one hangs. What
+cannot be read is left out, and a number says so.
 """
 
 import logging
@@ -248,6 +249,13 @@ def set_backup_reader(read: Callable[[], datetime | None] | None) -> None:
     _find_newest_backup[:] = [] if read is None else [read]
 
 
+def _list_readers() -> list[Callable[[], datetime | None]]:
+    """Return who knows of the backups that a worker makes; nobody where none are scheduled."""
+    from autoforge.operations.backups.newest import find_newest_date, scheduled_every
+
+    return [] if scheduled_every() is None else [find_newest_date]
+
+
 def read_dates() -> list[Metric]:
     """Return dates as they are: how far away they are is for Prometheus to say."""
     families: list[Metric] = []
@@ -255,7 +263,7 @@ def read_dates() -> list[Metric]:
     if token is not None and token.ends is not None:
         text = "When the database's token expires, in seconds since 1970."
         families.append(GaugeMetricFamily(EXPIRY, text, token.ends.timestamp()))
-    for read in _find_newest_backup:
+    for read in _find_newest_backup or _list_readers():
         made = read()
         text = "When the newest good backup was made, in seconds since 1970; 0: there is none."
         seconds = 0.0 if made is None else made.timestamp()

@@ -32,6 +32,7 @@ __all__ = [
     "find_key",
     "hash_rows",
     "hash_tables",
+    "measure",
     "open_reader",
     "read_sequences",
 ]
@@ -158,7 +159,7 @@ class SqliteReader:
         size = FIRST_ROWS
         while rows := cursor.fetchmany(size):
             yield rows
-            size = _next_size(size, _measure(rows))
+            size = _next_size(size, measure(rows))
 
     def close(self) -> None:
         """End the transaction."""
@@ -173,7 +174,7 @@ class SqliteReader:
         self.close()
 
 
-def _measure(rows: Sequence[Row]) -> int:
+def measure(rows: Sequence[Row]) -> int:
     """Return about how many bytes rows take."""
     total = 0
     for row in rows:
@@ -245,7 +246,7 @@ class LibsqlReader:
                 after = find_key(table, rows[-1])
             if len(rows) < size:
                 return
-            size = _next_size(size, _measure(rows))
+            size = _next_size(size, measure(rows))
 
     def close(self) -> None:
         """End the transaction."""

@@ -26,6 +26,7 @@ from autoforge.operations.backups.reading import (
     SqliteReader,
     UnreadableText,
     hash_tables,
+    measure,
     read_sequences,
 )
 from autoforge.operations.backups.schema import (
@@ -49,6 +50,7 @@ __all__ = ["Staging", "rename_in_sql"]
 
 COUNT_ON: Final = "INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)"
 MAX_PARAMETERS: Final = 32_766
+REQUEST_BYTES: Final = 2_000_000  # of values; a page is that large only where its rows are
 TOKEN: Final = re.compile(
     r"""(?P<space> \s+ | --[^\n]* | /\*.*?\*/ )
     | (?P<text> '(?:[^']|'')*' )
@@ -283,8 +285,16 @@ class Staging:
 
 
 def _split(table: Table, page: Sequence[Row]) -> Iterator[list[Row]]:
-    """Yield the rows of a page as they are written, no more at once than have parameters."""
+    """Yield the rows of a page as they are written: no more at once than a request may hold."""
     rows = [inserted_row(table, row) for row in page]
     at_once = max(1, MAX_PARAMETERS // len(rows[0]))
-    for start in range(0, len(rows), at_once):
-        yield rows[start : start + at_once]
+    part: list[Row] = []
+    size = 0
+    for row in rows:
+        row_bytes = measure([row])
+        if part and (len(part) == at_once or size + row_bytes > REQUEST_BYTES):
+            yield part
+            part, size = [], 0
+        part.append(row)
+        size += row_bytes
+    yield part

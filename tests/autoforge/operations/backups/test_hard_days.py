@@ -1,6 +1,7 @@
 """What goes wrong while a database is replaced, and the rarer ways of tables and servers."""
 
 import io
+import os
 import shutil
 import sqlite3
 import stat
@@ -135,6 +136,19 @@ def test_a_switch_without_an_answer(is_done, answers, plain_file, on_server, tmp
             with pytest.raises(BackupError, match="did not answer, and has changed nothing"):
                 staging.switch(into_empty=True)
     assert hashes(on_server) == (hashes(plain_file) if is_done else {})
+
+
+def test_rows_of_megabytes_go_up_and_come_down(on_server, tmp_path):
+    """More at once than an answer of the server may have, and than a request should."""
+    path = tmp_path / "large.sqlite3"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE large (a INTEGER PRIMARY KEY, b BLOB)")
+        rows = [(number, os.urandom(3_000_000)) for number in range(9)]
+        connection.executemany("INSERT INTO large VALUES (?, ?)", rows)
+    before = hashes(Location(engine="SQLite", name="large", path=path))
+    put_database(path, before, on_server, replace=False)
+    assert hashes(on_server) == before
+    assert write_backup(on_server, tmp_path / "b.zst").manifest.tables == before
 
 
 def test_a_transaction_that_the_server_takes_away(plain_file, on_server, tmp_path, monkeypatch):
