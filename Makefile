@@ -24,7 +24,7 @@ BIN := $(VENV)/bin
 # Makes $(VENV) where it is missing or broken and installs what has changed; else takes a moment.
 BOOTSTRAP = python=$$(sh scripts/find_python.sh "$(PYTHON)") && "$$python" scripts/bootstrap.py
 
-.PHONY: run test check fmt help setup test-only test-matrix lock local-model local-embeddings differential clients mutants measure env-files docs crash-test crash-restore bench-backup bench-db bench-eval bench-prompts bench-api bench-metrics bench-import audit sbom cloudflare conformance conformance-fast shell clean
+.PHONY: run test check fmt help setup test-only test-matrix lock local-model local-embeddings differential clients mutants measure env-files docs crash-test crash-restore bench-backup bench-db bench-eval bench-prompts bench-api bench-metrics bench-import load audit sbom cloudflare conformance conformance-fast shell clean
 
 ##@ Use
 
@@ -114,6 +114,10 @@ bench-import: setup ## Import 50,000 generated rows; prints time and memory
 	@exec $(BIN)/python benchmarks/import_prompts.py
 
 ##@ Maintain
+
+load: ## Users over admin, API and health (Locust): HOST=http://127.0.0.1:8000 ARGS="--users 64 --run-time 60s"
+	@$(BOOTSTRAP) requirements-load.txt --venv .venv-load && exec .venv-load/bin/locust --headless --only-summary \
+		--locustfile deploy/load/locustfile.py --host $(or $(HOST),http://127.0.0.1:8000) $(or $(ARGS),--users 64 --spawn-rate 16 --run-time 60s)
 
 audit: ## Look for known holes in the pinned packages (asks PyPI)
 	@$(BOOTSTRAP) requirements-scans.txt --venv .venv-scans && for file in requirements.txt requirements-dev.txt; do \

@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 # Programs, tests, examples and clients beside the product: nothing of it may import them.
-OUTSIDE = {"autoforge_client", "benchmarks", "docs", "scripts", "tests"}
+OUTSIDE = {"deploy", "autoforge_client", "benchmarks", "docs", "scripts", "tests"}
 LINTER = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"][
     "importlinter"
 ]

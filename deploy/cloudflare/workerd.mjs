@@ -2,12 +2,13 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import http from "node:http";
 import net from "node:net";
 import { test } from "node:test";
 
-const FILE = "/static/app.0123456789ab.css";
+// wrangler keeps its cache from run to run: another name each time.
+const FILE = `/static/app.${randomBytes(6).toString("hex")}.css`;
 const WEBSOCKET_ID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"; // RFC 6455
 
 /** Return a port of loopback that nobody listens on now. */
