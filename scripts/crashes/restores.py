@@ -204,7 +204,7 @@ def kill_often(
     seen: Counter[str] = Counter()
     errors = []
     target.restore("old")
-    latest = target.seconds / 4  # after it has begun to change the database, it is as good as done
+    latest = 0.5  # seconds after it has begun to change the database; adapted below
     while seen.total() < kills:
         is_late = moments.random() < LATE
         seconds = moments.uniform(0, latest if is_late else target.seconds)
@@ -213,7 +213,7 @@ def kill_often(
         was_killed = kill_at(target, process, victim=victim, seconds=seconds, is_late=is_late)
         state = target.find_state()
         if is_late:  # towards the moment at which it ends, however busy the machine is
-            latest *= 1.2 if state == "old" else 0.9
+            latest *= 1.2 if state == "old" else 0.6
         is_wrong = state == "half" or (process.returncode == 0 and state != "new")
         if is_wrong or target.integrity() != "ok":
             errors.append(
