@@ -24,7 +24,7 @@ BIN := $(VENV)/bin
 # Makes $(VENV) where it is missing or broken and installs what has changed; else takes a moment.
 BOOTSTRAP = python=$$(sh scripts/find_python.sh "$(PYTHON)") && "$$python" scripts/bootstrap.py
 
-.PHONY: run test check fmt help setup test-only test-matrix lock local-model local-embeddings differential clients mutants measure env-files docs crash-test crash-restore bench-backup bench-db bench-eval bench-prompts bench-api bench-metrics bench-import load audit sbom cloudflare conformance conformance-fast shell clean
+.PHONY: run test check fmt help setup test-only test-matrix lock local-model local-embeddings differential clients mutants measure env-files docs crash-test crash-restore crash-migrate bench-backup bench-db bench-eval bench-prompts bench-api bench-metrics bench-import load audit sbom cloudflare conformance conformance-fast shell clean
 
 ##@ Use
 
@@ -91,6 +91,9 @@ crash-test: setup ## Kill runs at random moments; do they recover? ARGS="--kills
 
 crash-restore: setup ## Kill restorations at random moments; is a database ever half? ARGS="--kills 30 --database libsql"
 	@exec $(BIN)/python scripts/crashes/restores.py $(ARGS)
+
+crash-migrate: setup ## Kill migrate_safely at random moments; is anything half done? ARGS="--kills 30 --victim server --database libsql"
+	@exec $(BIN)/python scripts/migration_crashes $(ARGS)
 
 bench-backup: setup ## Back up and restore 1 GB on SQLite and libSQL: time, memory, equal tables: ARGS="--size 20"
 	@exec $(BIN)/python benchmarks/backups.py $(ARGS)

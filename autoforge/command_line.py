@@ -96,7 +96,7 @@ def _execute() -> None:
     import django
     from django.core.management import execute_from_command_line
 
-    if sys.argv[1:2] == ["migrate"]:
+    if sys.argv[1:2] in (["migrate"], ["migrate_safely"]):
         _make_data_folder()
     if sys.argv[1:2] == ["runserver"] and not {"-h", "--help"} & set(sys.argv):
         # Its reloader would show what is wrong with a traceback, and then wait for a change.

@@ -59,6 +59,8 @@ CACHE = "a key of the cache"
 QUEUE = "a table in the queue's file"
 LOGINS = "failed logins, in a table of django-axes"
 OBJECT = "an object in S3"
+JOURNAL = "the lock and journal of migrate_safely, in a table without a model"
+SHOWN = "SQL that is shown or recognized, and not run"
 STORE = "the engine's store, which is in the services"
 # File and what its line holds → why it is no write of our rows. Each is one line, and still there.
 EXCEPTIONS = {
@@ -72,6 +74,12 @@ EXCEPTIONS = {
     ("autoforge/operations/backups/staging.py", "COUNT_ON: Final"): COPY,
     ("autoforge/operations/backups/staging.py", 'StatementRequest("DELETE'): COPY,
     ("autoforge/operations/backups/storage.py", "self._obstore.delete("): OBJECT,
+    ("autoforge/operations/migrating/effects.py", 'rf"INSERT INTO'): SHOWN,
+    ("autoforge/operations/migrating/reports.py", '"INSERT INTO {table}'): SHOWN,
+    ("autoforge/operations/migrating/reports.py", "RECORD_BACKWARDS: Final"): SHOWN,
+    ("autoforge/operations/migrating/runs.py", 'end = f"UPDATE'): JOURNAL,
+    ("autoforge/operations/migrating/runs.py", 'insert = f"""'): JOURNAL,
+    ("autoforge/operations/migrating/runs.py", 'sql = f"UPDATE'): JOURNAL,
     ("autoforge/workers/heartbeats.py", '"INSERT OR REPLACE INTO'): QUEUE,
     ("autoforge/workers/heartbeats.py", '"DELETE FROM workers'): QUEUE,
     ("autoforge/web/lockout.py", "of_name.delete()"): LOGINS,

@@ -5,6 +5,7 @@ strict in both directions, for whoever has to know that two databases were made 
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 from core.database.ddl import Statement, parse
@@ -30,7 +31,7 @@ def read_schema(rows: Iterable[tuple[str, str]]) -> Schema:
     schema = {}
     shadows = set()
     for name, sql in rows:
-        statement = parse(sql)
+        statement = _parse_once(sql)
         if statement is None or name.lower().startswith(INTERNAL):
             continue
         if statement.kind == "virtual table":
@@ -49,7 +50,13 @@ def compare_schemas(expected: Schema, actual: Schema) -> tuple[Difference, ...]:
 
 
 def _parsed(schema: Schema, key: tuple[str, str]) -> Statement | None:
-    return parse(schema[key]) if key in schema else None
+    return _parse_once(schema[key]) if key in schema else None
+
+
+@lru_cache(maxsize=2_000)
+def _parse_once(sql: str) -> Statement | None:
+    """Parse a statement; a run of migrations compares most of them many times."""
+    return parse(sql)
 
 
 def _compare_tables(expected: Schema, actual: Schema) -> Iterator[Difference]:

@@ -100,7 +100,7 @@ class Command(BaseCommand):
             return
         parts = []
         if state.pending:
-            parts.append(f"{len(state.pending)} pending (manage.py migrate)")
+            parts.append(f"{len(state.pending)} pending (manage.py migrate_safely)")
         if state.unknown:
             parts.append(f"{len(state.unknown)} unknown (deploy the code that has them)")
         differences = len(state.drift) + len(state.disorder)
@@ -115,7 +115,7 @@ def _read(ignored: Sequence[str]) -> MigrationState:
     path = database_file()
     if path is not None and not path.exists():
         raise CommandError(
-            f"There is no database at {show_path()}; run `manage.py migrate`, or correct "
+            f"There is no database at {show_path()}; run `manage.py migrate_safely`, or correct "
             "DATABASE_URL.",
             returncode=COULD_NOT_ASK,
         )

@@ -19,7 +19,7 @@ from django.db.migrations.state import ProjectState
 
 from core.database.applied import Key
 
-__all__ = ["Step", "build_state", "list_in_order", "run_step"]
+__all__ = ["Step", "build_state", "list_in_order", "record_step", "run_step"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,7 +108,7 @@ def run_step(
             editor.execute(statement, None)
         editor.deferred_sql.clear()
         with _transaction(connection, step):
-            _record(recorder, step)
+            record_step(recorder, step)
             connection.check_constraints()
             after()
     return state
@@ -119,7 +119,8 @@ def _transaction(connection: Any, step: Step) -> AbstractContextManager[Any]:
     return nullcontext() if step.is_atomic else transaction.atomic(connection.alias)
 
 
-def _record(recorder: MigrationRecorder, step: Step) -> None:
+def record_step(recorder: MigrationRecorder, step: Step) -> None:
+    """Write down that a migration is applied, or no longer."""
     keys = [*step.migration.replaces]
     if step.is_backwards or not keys:
         keys.append(step.key)

@@ -1,0 +1,1 @@
+"""`migrate_safely`, killed at random moments (`make crash-migrate`)."""

@@ -1,0 +1,1 @@
+"""A migration that takes rows away, and does not say so."""

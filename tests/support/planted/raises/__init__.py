@@ -1,0 +1,1 @@
+"""An atomic migration that raises at its end, where there are rows."""
