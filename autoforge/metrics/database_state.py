@@ -10,6 +10,7 @@ from django.db import Error as DatabaseError
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 
+from autoforge.operations.backups.models import BackupRecord
 from core.database.outages import database_file, find_outage
 from core.events.models import WebhookDelivery, WebhookEndpoint
 from evaluations.models import Run
@@ -34,6 +35,8 @@ class DatabaseState:
     """Age of the oldest of them."""
     pending_migrations: int = 0
     """That the code has and the database has not."""
+    newest_backup_seconds: float | None = None
+    """When the newest good backup was made, in seconds since 1970; None: there is none."""
 
 
 # Rows of (what, name, number, seconds). Ages are the database's: it has set the dates by its own
@@ -49,6 +52,9 @@ SELECT 'deliveries', '', COUNT(*),
     86400 * (julianday('now') - julianday(MIN(delivery.created_at)))
     FROM {deliveries} AS delivery JOIN {endpoints} AS endpoint ON endpoint.id = delivery.endpoint_id
     WHERE delivery.status = %s AND endpoint.enabled
+UNION ALL
+SELECT 'backup', '', 0, CAST(strftime('%%s', MAX(started_at)) AS INTEGER)
+    FROM {backups} WHERE status = %s
 UNION ALL
 SELECT 'migration', app || '.' || name, 0, 0 FROM {migrations}
 """
@@ -66,12 +72,18 @@ def read_database() -> DatabaseState | None:
         "runs": Run,
         "deliveries": WebhookDelivery,
         "endpoints": WebhookEndpoint,
+        "backups": BackupRecord,
         "migrations": MigrationRecorder.Migration,
     }
     names = {}
     for key, model in tables.items():
         names[key] = connection.ops.quote_name(model._meta.db_table)
-    parameters = [*OPEN, Run.Status.RUNNING, WebhookDelivery.Status.PENDING]
+    parameters = [
+        *OPEN,
+        Run.Status.RUNNING,
+        WebhookDelivery.Status.PENDING,
+        BackupRecord.Status.GOOD,
+    ]
     try:
         with connection.cursor() as cursor:
             cursor.execute(QUERY.format(**names), parameters)
@@ -101,6 +113,8 @@ def _build_state(rows: list[tuple[str, str, int, float | None]]) -> DatabaseStat
             state.abandoned_runs = count
         elif kind == "deliveries":
             state.pending_deliveries, state.oldest_delivery_seconds = count, age
+        elif kind == "backup":
+            state.newest_backup_seconds = seconds
         else:
             missing.discard(name)
     state.pending_migrations = len(missing)

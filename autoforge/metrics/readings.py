@@ -11,7 +11,6 @@ import platform
 import threading
 import time
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any, Final
 
 import django
@@ -22,6 +21,7 @@ from prometheus_client.core import GaugeMetricFamily
 
 from autoforge import __version__
 from autoforge.metrics.database_state import DatabaseState, read_database
+from autoforge.operations.backups.newest import scheduled_every
 from core.token_expiry import read_token_expiry
 
 __all__ = [
@@ -34,7 +34,6 @@ __all__ = [
     "read_redis",
     "read_state",
     "reader",
-    "set_backup_reader",
 ]
 
 logger = logging.getLogger(__name__)
@@ -130,6 +129,8 @@ def _gauge(name: str, documentation: str, value: float) -> Metric:
     return GaugeMetricFamily(f"autoforge_{name}", documentation, value)
 
 
+NEWEST_BACKUP: Final = "autoforge_backup_newest_good_timestamp_seconds"
+
 # --- Database -------------------------------------------------------------------------------------
 
 
@@ -183,7 +184,17 @@ def read_state(state: DatabaseState, seconds: float) -> list[Metric]:
             "Migrations that the code has and the database has not.",
             state.pending_migrations,
         ),
+        *_list_backup(state),
     ]
+
+
+def _list_backup(state: DatabaseState) -> list[Metric]:
+    """Return when the newest good backup was made; nothing where none is made or scheduled."""
+    if state.newest_backup_seconds is None and scheduled_every() is None:
+        return []
+    text = "When the newest good backup was made, in seconds since 1970; 0: there is none."
+    seconds = state.newest_backup_seconds or 0.0  # so that an alert on its age fires
+    return [GaugeMetricFamily(NEWEST_BACKUP, text, seconds)]
 
 
 # --- Queue and Redis ------------------------------------------------------------------------------
@@ -238,22 +249,7 @@ def read_redis() -> list[Metric]:
 # --- Dates ----------------------------------------------------------------------------------------
 
 EXPIRY: Final = "autoforge_database_token_expiry_timestamp_seconds"
-NEWEST_BACKUP: Final = "autoforge_backup_newest_good_timestamp_seconds"
-DATES: Final = (EXPIRY, NEWEST_BACKUP)
-
-_find_newest_backup: list[Callable[[], datetime | None]] = []
-
-
-def set_backup_reader(read: Callable[[], datetime | None] | None) -> None:
-    """Have somebody asked when the newest good backup was made; None: nothing is told of it."""
-    _find_newest_backup[:] = [] if read is None else [read]
-
-
-def _list_readers() -> list[Callable[[], datetime | None]]:
-    """Return who knows of the backups that a worker makes; nobody where none are scheduled."""
-    from autoforge.operations.backups.newest import find_newest_date, scheduled_every
-
-    return [] if scheduled_every() is None else [find_newest_date]
+DATES: Final = (EXPIRY,)
 
 
 def read_dates() -> list[Metric]:
@@ -263,11 +259,6 @@ def read_dates() -> list[Metric]:
     if token is not None and token.ends is not None:
         text = "When the database's token expires, in seconds since 1970."
         families.append(GaugeMetricFamily(EXPIRY, text, token.ends.timestamp()))
-    for read in _find_newest_backup or _list_readers():
-        made = read()
-        text = "When the newest good backup was made, in seconds since 1970; 0: there is none."
-        seconds = 0.0 if made is None else made.timestamp()
-        families.append(GaugeMetricFamily(NEWEST_BACKUP, text, seconds))
     return families
 
 

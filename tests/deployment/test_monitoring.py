@@ -59,7 +59,7 @@ def known(settings, tmp_path, redis_server) -> set[str]:
     families = [
         *REGISTRY.collect(),
         describe_build(),
-        *readings.read_state(DatabaseState(), 0.1),
+        *readings.read_state(DatabaseState(newest_backup_seconds=1.0), 0.1),
         *readings.read_queue(),
         *readings.read_redis(),
         *readings.DATES,

@@ -17,6 +17,7 @@ from prometheus_client.core import GaugeMetricFamily
 from autoforge.metrics import readings
 from autoforge.metrics.database_state import DatabaseState, _list_migrations, read_database
 from autoforge.metrics.readings import Reader
+from autoforge.operations.backups.models import BackupRecord
 from core.database.applied import read_migrations
 from core.events.models import WebhookDelivery, WebhookEndpoint
 from evaluations.models import Run
@@ -176,17 +177,26 @@ def test_the_token_tells_when_it_expires(settings):
         options.update(before)
 
 
-def test_the_newest_good_backup_tells_when_it_was_made():
-    made = datetime(2031, 1, 2, tzinfo=UTC)
-    try:
-        readings.set_backup_reader(lambda: made)
-        values = read(readings.read_dates())
-        assert values["backup_newest_good_timestamp_seconds",] == made.timestamp()
-        readings.set_backup_reader(lambda: None)  # an alert on its age fires
-        assert read(readings.read_dates())["backup_newest_good_timestamp_seconds",] == 0
-    finally:
-        readings.set_backup_reader(None)
-    assert ("backup_newest_good_timestamp_seconds",) not in read(readings.read_dates())
+def test_the_newest_good_backup_tells_when_it_was_made(settings):
+    name = ("backup_newest_good_timestamp_seconds",)
+    settings.BACKUP_TO = None
+    assert name not in read(readings.read_state(read_database(), 0.1))
+    settings.BACKUP_TO, settings.BACKUP_EVERY_HOURS = "/backups/", 24
+    assert read(readings.read_state(read_database(), 0.1))[name] == 0  # an alert fires
+    made = datetime(2025, 1, 2, tzinfo=UTC)
+    for status, days in (("good", 0), ("good", -1), ("failed", 1), ("running", 2)):
+        add_backup(status, made + timedelta(days=days))
+    settings.BACKUP_TO = None
+    assert read(readings.read_state(read_database(), 0.1))[name] == made.timestamp()
+
+
+def add_backup(status: str, started_at: datetime) -> None:
+    fields = {"status": status, "started_at": started_at, "alive_until": started_at}
+    if status == "good":
+        fields |= {"place": "/backups/x", "size_bytes": 1}
+    if status != "running":
+        fields |= {"finished_at": started_at}
+    BackupRecord.objects.create(**fields)
 
 
 def gauge(value: float) -> list:
