@@ -24,7 +24,7 @@ BIN := $(VENV)/bin
 # Makes $(VENV) where it is missing or broken and installs what has changed; else takes a moment.
 BOOTSTRAP = python=$$(sh scripts/find_python.sh "$(PYTHON)") && "$$python" scripts/bootstrap.py
 
-.PHONY: run test check fmt help setup test-only test-matrix lock local-model local-embeddings differential clients mutants measure env-files docs crash-test crash-restore crash-migrate bench-backup bench-db bench-eval bench-prompts bench-api bench-metrics bench-import load audit sbom cloudflare conformance conformance-fast shell clean
+.PHONY: run test check fmt help setup test-only test-matrix lock local-model local-embeddings differential clients mutants measure env-files docs rehearse crash-test crash-restore crash-migrate bench-backup bench-db bench-eval bench-prompts bench-api bench-metrics bench-import load audit sbom cloudflare conformance conformance-fast shell clean
 
 ##@ Use
 
@@ -86,6 +86,9 @@ docs: ## Build the documentation site into site/ (strict); ARGS=serve previews i
 cloudflare: ## Test the Cloudflare Worker (Node.js from PyPI, wrangler from npm); deploys nothing
 	@$(BOOTSTRAP) requirements-node.txt --venv .venv-node && exec .venv-node/bin/python scripts/cloudflare.py
 
+rehearse: setup ## An installation like staging's lives through a bad week: tokens, backups, deployments
+	@exec $(BIN)/python scripts/rehearse
+
 crash-test: setup ## Kill runs at random moments; do they recover? ARGS="--kills 50 --victim server --database libsql"
 	@exec $(BIN)/python scripts/crashes $(ARGS)
 
@@ -118,9 +121,11 @@ bench-import: setup ## Import 50,000 generated rows; prints time and memory
 
 ##@ Maintain
 
-load: ## Users over admin, API and health (Locust): HOST=http://127.0.0.1:8000 ARGS="--users 64 --run-time 60s"
-	@$(BOOTSTRAP) requirements-load.txt --venv .venv-load && exec .venv-load/bin/locust --headless --only-summary \
-		--locustfile deploy/load/locustfile.py --host $(or $(HOST),http://127.0.0.1:8000) $(or $(ARGS),--users 64 --spawn-rate 16 --run-time 60s)
+load: setup ## Users over admin, API and health (Locust), on a server of its own or at HOST=http://…: ARGS="--users 64"
+	@$(BOOTSTRAP) requirements-load.txt --venv .venv-load && if [ -z "$(HOST)" ]; then \
+		exec $(BIN)/python benchmarks/load.py $(ARGS); else \
+		exec .venv-load/bin/locust --headless --only-summary --locustfile deploy/load/locustfile.py \
+			--host $(HOST) $(or $(ARGS),--users 64 --spawn-rate 16 --run-time 60s); fi
 
 audit: ## Look for known holes in the pinned packages (asks PyPI)
 	@$(BOOTSTRAP) requirements-scans.txt --venv .venv-scans && for file in requirements.txt requirements-dev.txt; do \

@@ -1,5 +1,6 @@
 """Load: people in the admin, programs at the API, and machines that ask for health. `make load`.
 
+    make load                                      a server of its own, benchmarks/load.py
     make load HOST=http://127.0.0.1:8000 ARGS="--users 64 --spawn-rate 16 --run-time 60s"
 
 From the environment: LOAD_API_KEY, a key of `manage.py api_key` (without it there are no programs);
@@ -63,7 +64,8 @@ class Program(HttpUser):
     def fetch_prompt(self) -> None:
         """Fetch one prompt."""
         if self.prompt:
-            self.client.get(f"/api/v1/prompts/{self.prompt}", name="/api/v1/prompts/NAME")
+            address = f"/api/v1/prompts/{self.prompt}?label=latest"
+            self.client.get(address, name="/api/v1/prompts/NAME")
 
     @task
     def list_prompts(self) -> None:
