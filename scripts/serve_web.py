@@ -34,8 +34,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
-# Not resolved: a link in it is followed anew by each gunicorn that is started.
-ROOT: Final = Path(os.path.abspath(__file__)).parent.parent  # noqa: PTH100 (resolve() follows links)
 APPLICATION: Final = "autoforge.wsgi"
 BACKLOG: Final = 2048  # connections that wait while nobody accepts them, as gunicorn has it
 LOOK_SECONDS: Final = 0.1
@@ -45,6 +43,25 @@ LISTEN_FD: Final = "AUTOFORGE_LISTEN_FD"  # read by gunicorn.conf.py
 READY_FD: Final = "AUTOFORGE_READY_FD"
 
 logger = logging.getLogger("gunicorn.error")
+
+
+def _find_root() -> Path:
+    """Return the project's folder by the name that was typed, where that leads through a link.
+
+    The link is then followed anew by each gunicorn that is started. Python itself knows only where
+    it led at first; of a name that begins in the working folder, a shell knows it (PWD).
+    """
+    typed = Path(sys.argv[0])
+    if not typed.exists() or not typed.samefile(__file__):  # imported, or run by another program
+        typed = Path(__file__)
+    if not typed.is_absolute():
+        shown = os.environ.get("PWD", "")
+        is_here = bool(shown) and Path(shown).is_dir() and Path(shown).samefile(Path.cwd())
+        typed = Path(shown if is_here else Path.cwd()) / typed
+    return Path(os.path.abspath(typed)).parent.parent  # noqa: PTH100 (resolve() follows links)
+
+
+ROOT: Final = _find_root()
 
 
 class Server:

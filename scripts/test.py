@@ -78,6 +78,7 @@ def main() -> int:
     libsql_passed = _test_on_libsql()
     say(strong("Django's own tests on libSQL"))
     conformance_passed = run(["python", "scripts/conformance", "--fast"]).returncode == 0
+    rehearsal_passed = run(["python", "scripts/rehearse"]).returncode == 0
     say(strong("Summary"))
     gates_passed = [_measure(gate) for gate in GATES]
     if (ROOT / "htmlcov" / "index.html").exists():
@@ -89,6 +90,7 @@ def main() -> int:
         "tests": tests_passed,
         "tests on libSQL": libsql_passed,
         "Django's tests on libSQL": conformance_passed,
+        "rehearsal of operation": rehearsal_passed,
     }
     for name, passed in outcomes.items():
         if passed:
@@ -102,6 +104,7 @@ def main() -> int:
 def _test() -> bool:
     run(["python", "-m", "coverage", "erase"])
     command = ["python", "-m", "pytest", "-n", str(PROCESSES), "--cov", "--cov-report=html"]
+    command += ["--durations=20", "--durations-min=5"]  # where the time goes
     return run([*command, *shlex.split(os.environ.get("ARGS", ""))]).returncode == 0
 
 

@@ -9,6 +9,7 @@ document and its own clients contradict each other, both are served.
 import json
 import re
 import secrets
+import shutil
 import threading
 import time
 import uuid
@@ -348,6 +349,7 @@ class FakeTurso:
     def delete_database(self, *, database_name: str, **_: Any) -> Any:
         database = self._find(database_name)
         database.server.kill()
+        shutil.rmtree(database.server.folder)  # else one of the same name would find its data
         del self.databases[database_name]
         return {"database": database_name}
 

@@ -1,0 +1,1 @@
+"""A rehearsal of operation: an installation like staging's lives through a bad week in minutes."""
