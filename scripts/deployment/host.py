@@ -52,7 +52,7 @@ START_SECONDS: Final = 180
 RELEASES_SHOWN: Final = 20
 BACKUP: Final = ("backup_database", "--output", "/app/backups/", "--keep", "10")
 CHECK: Final = ("check", "--deploy", "--fail-level", "ERROR")
-MIGRATE: Final = ("migrate", "--noinput")
+MIGRATE: Final = ("migrate_safely", "--no-input", "--wait", "60", "--backup-to", "/app/backups/")
 
 DONE, USAGE, LOCKED, REFUSED, ROLLED_BACK, BROKEN = 0, 2, 3, 4, 5, 6
 

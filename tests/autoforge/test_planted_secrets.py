@@ -1,6 +1,6 @@
 """Secrets in every variable, header, cookie, form and address; every error; nobody may read one.
 
-One process for each kind of installation does all of it (`tests/support/planted.py`).
+One process for each kind of installation does all of it (`tests/support/planted_secrets.py`).
 """
 
 import os
@@ -59,7 +59,7 @@ def plant(app_env: str, folder: Path) -> dict[str, str]:
 def test_no_secret_is_shown_anywhere(app_env, tmp_path):
     environment = plant(app_env, tmp_path)
     done = subprocess.run(
-        [sys.executable, "-m", "tests.support.planted"],
+        [sys.executable, "-m", "tests.support.planted_secrets"],
         cwd=ROOT,
         env=os.environ | environment,
         capture_output=True,
@@ -80,5 +80,5 @@ def test_no_secret_is_shown_anywhere(app_env, tmp_path):
         assert not [text for text in spellings if text in shown]
     # It is shown that it failed, and where: nothing is simply left out.
     assert "RuntimeError" in done.stderr
-    assert "planted.py" in done.stderr
+    assert "planted_secrets.py" in done.stderr
     assert "Redis" in done.stderr

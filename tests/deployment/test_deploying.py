@@ -65,7 +65,7 @@ def test_the_first_deployment_starts_everything(host):
         "compose config --quiet",
         "up --detach --wait redis",
         "manage check --deploy",
-        "manage migrate",
+        "manage migrate_safely",
         "up --detach --no-deps --wait --wait-timeout 180 web-blue",
         "scripts/smoke.py http://127.0.0.1:8000 --inside",
         "up --detach --no-deps --wait proxy",
@@ -127,8 +127,10 @@ def test_the_next_version_comes_up_beside_the_old_one(deployed):
     # The old one stops when the new one has answered through the proxy, and not before.
     assert position(commands, "https://staging.example") < position(commands, "stop web-blue")
     assert position(commands, "manage check") < position(commands, "manage backup_database")
-    assert position(commands, "manage backup_database") < position(commands, "manage migrate")
-    migrate = deployed.calls[position(commands, "manage migrate")]
+    assert position(commands, "manage backup_database") < position(
+        commands, "manage migrate_safely"
+    )
+    migrate = deployed.calls[position(commands, "manage migrate_safely")]
     assert migrate["env"]["IMAGE_NEXT"] == digest(f"{APP}:two")
     assert migrate["env"]["IMAGE"] == digest(f"{APP}:one")
 
@@ -156,7 +158,7 @@ def assert_version_one_serves(host, before):
     [
         "compose config",
         "manage backup_database",
-        "manage migrate",
+        "manage migrate_safely",
         "--wait-timeout 180 web-green",
         "smoke.py http://127.0.0.1:8000",
         "caddy reload",
@@ -262,7 +264,7 @@ def test_a_connection_that_is_lost_ends_nothing(deployed):
 
 def test_a_lost_connection_does_not_hide_a_failure(deployed):
     (deployed.base / "lose").touch()
-    deployed.fail("manage migrate", "no such table: x")
+    deployed.fail("manage migrate_safely", "no such table: x")
     status, output = deployed.deploy("two")
     assert status == 5
     assert "no such table: x" in output

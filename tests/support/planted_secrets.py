@@ -1,8 +1,8 @@
 """A process of the product in whose every pocket is a secret; it provokes each error and shows all.
 
-`python -m tests.support.planted` with the environment of `tests/autoforge/test_planted_secrets.py`:
-what anybody outside could read (answers, their headers, mails, output of commands) goes to standard
-output, the log to standard error, as it does in use.
+`python -m tests.support.planted_secrets` with the environment of
+`tests/autoforge/test_planted_secrets.py`: what anybody outside could read (answers, their headers,
+mails, output of commands) goes to standard output, the log to standard error, as it does in use.
 """
 
 import asyncio
