@@ -13,11 +13,17 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from autoforge.health import tokens
+from autoforge.health.probes import PROBES
+from autoforge.health.probes.migrations import probe_pending
 from autoforge.health.report import HEALTHY, Report, run_probes
 
 __all__ = ["live", "ready", "report"]
 
-READY_PROBES = ("database", "migrations", "cache")
+READY_PROBES = {
+    "database": PROBES["database"],
+    "migrations": probe_pending,
+    "cache": PROBES["cache"],
+}
 # A balancer asks every few seconds, and must have its answer before it gives up waiting.
 READY_TIMEOUT_SECONDS = 4.0
 REPORT_TIMEOUT_SECONDS = 10.0
@@ -35,7 +41,9 @@ class _Recent:
     def get(self) -> Report:
         with self._lock:
             if self._report is None or time.monotonic() - self._made_at > FRESH_SECONDS:
-                self._report = run_probes(READY_PROBES, timeout_seconds=READY_TIMEOUT_SECONDS)
+                self._report = run_probes(
+                    timeout_seconds=READY_TIMEOUT_SECONDS, probes=READY_PROBES
+                )
                 self._made_at = time.monotonic()
             return self._report
 

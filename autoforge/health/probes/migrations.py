@@ -4,7 +4,9 @@ from django.db.utils import DatabaseError
 
 from autoforge.health.database import read_server_facts
 from autoforge.health.errors import ProbeError
-from core.database.applied import read_migrations
+from core.database.applied import Migrations, read_migrations
+
+__all__ = ["probe", "probe_pending"]
 
 
 def probe() -> str:
@@ -13,6 +15,29 @@ def probe() -> str:
     Raises:
         ProbeError: some are pending, or the database has some that the code has not.
     """
+    state = _read_without_pending()
+    if state.unknown:
+        raise ProbeError(
+            f"applied but not in this code: {', '.join(state.unknown)}",
+            "The database is newer than the code. Deploy the newer code, or use it to migrate "
+            "back.",
+        )
+    return f"{len(state.applied)} applied, none pending"
+
+
+def probe_pending() -> str:
+    """Return how many migrations are applied, also those of a newer version.
+
+    A deployment migrates while the version before it still serves. Were that one not ready by then,
+    a balancer would take out everything that serves.
+
+    Raises:
+        ProbeError: some are pending.
+    """
+    return f"{len(_read_without_pending().applied)} applied, none pending"
+
+
+def _read_without_pending() -> Migrations:
     read_server_facts()
     try:
         state = read_migrations()
@@ -22,10 +47,4 @@ def probe() -> str:
         ) from error
     if state.pending:
         raise ProbeError(f"pending: {', '.join(state.pending)}", "Run `manage.py migrate`.")
-    if state.unknown:
-        raise ProbeError(
-            f"applied but not in this code: {', '.join(state.unknown)}",
-            "The database is newer than the code. Deploy the newer code, or use it to migrate "
-            "back.",
-        )
-    return f"{len(state.applied)} applied, none pending"
+    return state

@@ -5,6 +5,7 @@ import jwt
 import pytest
 from django.conf import settings as django_settings
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from autoforge.health import tokens, views
 from autoforge.health.errors import ProbeError
@@ -40,6 +41,33 @@ def test_ready_names_states_and_nothing_else(client):
             {"name": "cache", "status": "healthy"},
         ],
     }
+
+
+NEWER = (
+    "INSERT INTO django_migrations (app, name, applied) "
+    "VALUES ('prompts', '9999_next', '2026-01-01')"
+)
+PENDING = "DELETE FROM django_migrations WHERE app = 'evaluations'"
+
+
+@pytest.mark.parametrize(
+    ("change", "status"), [(NEWER, 200), (PENDING, 503)], ids=["newer", "pending"]
+)
+def test_ready_while_a_deployment_migrates(client, change, status):
+    """The version before still serves: a balancer must not take it out for what is newer."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT app, name, applied FROM django_migrations")
+        rows = cursor.fetchall()
+        cursor.execute(change)
+    try:
+        assert client.get("/health/ready").status_code == status
+        [check] = run_probes(["migrations"], timeout_seconds=10).checks
+        assert check.status == "unhealthy"  # people are told of both
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM django_migrations")
+            insert = "INSERT INTO django_migrations (app, name, applied) VALUES (%s, %s, %s)"
+            cursor.executemany(insert, rows)
 
 
 def test_ready_is_503_where_redis_is_away(client, settings, redis_server):
