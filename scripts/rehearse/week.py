@@ -192,7 +192,7 @@ class Week:
         self._follow("back-up")
         self._follow("try-a-backup")
         token_file = self.installation.shared / "token"
-        token_file.write_text(self.turso.databases[DATABASE].mint(access="rw", seconds=60))
+        token_file.write_text(self.turso.databases[DATABASE].mint(access="ro", seconds=60))
         self._follow("copy", DATABASE_URL=self._database_url, TOKEN_FILE=str(token_file))
         count = sum(map(len, self.rows.values()))
         return f"{len(self.rows)} tables with {count} rows are backed up, tried and copied"

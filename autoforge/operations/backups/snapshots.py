@@ -149,7 +149,7 @@ def _copy_rows(reader: LibsqlReader, target: Path, on_progress: OnProgress) -> S
     counts = _count_rows(reader, schema)
     # All that is asked comes before the indexes are built: that may take minutes, and the server
     # ends a transaction that asks nothing for ten seconds.
-    numbers = [(name, int(reader.query(f"PRAGMA {name}")[0][0])) for name in HEADER_NUMBERS]
+    numbers = [(name, _read_header_number(reader, name)) for name in HEADER_NUMBERS]
     tables = {}
     with closing(sqlite3.connect(target, isolation_level=None)) as copy:
         for sql in QUICK:
@@ -183,6 +183,12 @@ def _copy_rows(reader: LibsqlReader, target: Path, on_progress: OnProgress) -> S
             copy.execute(f"PRAGMA {name} = {number}")
         copy.execute("COMMIT")
     return Snapshot(engine="libSQL", version=reader.version, schema=schema, tables=tables)
+
+
+def _read_header_number(reader: LibsqlReader, name: str) -> int:
+    # As a table: the pragma itself is refused to a token that may only read.
+    [(number,)] = reader.query(f"SELECT {name} FROM pragma_{name}")  # noqa: S608 (ours)  # nosec B608
+    return int(number)
 
 
 def _count_rows(reader: LibsqlReader, schema: Schema) -> dict[str, int]:

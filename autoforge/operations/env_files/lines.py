@@ -4,7 +4,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-__all__ = ["NAME", "PLACEHOLDER", "Assignment", "list_assignments"]
+from autoforge.environment.files import parse_variables
+
+__all__ = ["NAME", "PLACEHOLDER", "Assignment", "list_assignments", "read_values"]
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 PLACEHOLDER = re.compile(r"\$\{(?P<name>[A-Z][A-Z0-9_]*)\}")
@@ -29,3 +31,8 @@ def list_assignments(text: str) -> Iterator[Assignment]:
         match = ASSIGNMENT.fullmatch(line)
         if match:
             yield Assignment(line=number, name=match["name"], raw=match["raw"].rstrip())
+
+
+def read_values(text: str) -> dict[str, str]:
+    """Return name → value of a file's text, quotes and escapes taken off as the settings do."""
+    return parse_variables(text)

@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote
 from django.conf import settings
 
 from autoforge.operations.env_files.errors import EnvFileError
-from autoforge.operations.env_files.lines import list_assignments
+from autoforge.operations.env_files.lines import read_values
 from autoforge.operations.env_files.locating import locate_variable
 from autoforge.operations.env_files.writing import write_secret_file, write_variable
 from autoforge.operations.turso.errors import TursoInputError
@@ -171,9 +171,9 @@ def find_current() -> Destination:
 
 
 def _read_assignments(path: Path) -> dict[str, str]:
-    """Return name → value of an env file, without quotes; nothing where it cannot be read."""
+    """Return name → value of an env file, as the settings do; nothing if it cannot be read."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError):
         return {}
-    return {found.name: found.raw.strip("'\"") for found in list_assignments(text)}
+    return read_values(text)

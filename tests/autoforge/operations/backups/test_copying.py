@@ -17,6 +17,7 @@ from autoforge.operations.backups.errors import BackupError
 from autoforge.operations.backups.locations import Location
 from autoforge.operations.backups.reading import open_reader
 from autoforge.operations.backups.schema import list_leftovers
+from tests.support.keyed_server import start_keyed_server
 from tests.support.odd_database import hashes
 
 pytestmark = pytest.mark.once
@@ -175,3 +176,14 @@ def count_sessions(target: Location) -> int:
             return 0
         [(count,)] = reader.query(f'SELECT count(*) FROM "{names[0]}"')
         return int(count)
+
+
+def test_a_token_that_may_only_read_is_enough_for_the_source(odd_file, tmp_path):
+    target = Location(engine="SQLite", name="t", path=tmp_path / "t.sqlite3")
+    with start_keyed_server(tmp_path) as server:
+        url = server.url
+        there = Location(engine="libSQL", name="odd", url=url, token=server.token())
+        copy_database(odd_file, there, tmp_path / "work")
+        reading = Location(engine="libSQL", name="odd", url=url, token=server.token(access="ro"))
+        copied = copy_database(reading, target, tmp_path / "work")
+    assert copied.tables == hashes(odd_file) == hashes(target)
