@@ -72,9 +72,11 @@ def _list_problems(root: Path) -> list[str]:
 def check_program(_options: Options) -> Iterator[Finding]:
     """Load the program with all its apps."""
     import django
+    from django.apps import apps
 
     try:
-        django.setup()
+        if not apps.ready:  # else logging would be set up once more, under whoever asks
+            django.setup()
     except ImportError as error:
         missing = explain_missing(error)
         if missing is None:

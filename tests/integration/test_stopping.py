@@ -113,7 +113,9 @@ def test_the_other_worker_goes_on_at_once(tmp_path, migrated_file, redis_server,
         site.start_worker("--workers", "1")
         end(first)
         stored = site.query(STORED)
-        assert stored == len(fake.requests) < CASES
+        # The other one may have asked its first already.
+        assert stored in {len(fake.requests), len(fake.requests) - 1}
+        assert stored < CASES
         fake.delay_seconds = 0.0
         site.wait_for(STATUS, "completed", seconds=20)
         assert set(fake.counts.values()) == {1}
@@ -159,10 +161,11 @@ def test_a_model_that_does_not_answer_in_time_does_not_hold_the_worker(
 def test_evaluate_in_a_terminal_stores_what_is_in_flight_and_says_how_to_resume(
     tmp_path, migrated_file, fake, number
 ):
+    fake.delay_seconds = 1.0  # a busy machine must not see the run's end before the signal
     with closing(WorkerSite(tmp_path, migrated_file)) as site:
         config = write_config(fake, tmp_path / "config.json", cases=CASES, concurrency=4)
         command = site.start("evaluate", str(config))
-        site.wait_for("SELECT count(*) > 8 FROM test_results", 1)
+        site.wait_for("SELECT count(*) >= 4 FROM test_results", 1)
         command.send_signal(number)
         _, errors = command.communicate(timeout=STOP_SECONDS)
         assert command.returncode == 128 + number, errors

@@ -10,7 +10,6 @@ from django.utils import timezone, translation
 from autoforge.background import wait_until_idle
 from autoforge.health.errors import ProbeError
 from autoforge.health.probes import backups as probe_backups
-from autoforge.metrics import readings
 from autoforge.operations.backups.models import BackupRecord
 from autoforge.operations.backups.newest import newest_good_backup
 from autoforge.operations.backups.progress import Progress
@@ -174,24 +173,6 @@ def test_what_health_says(scheduled):
     with pytest.raises(ProbeError, match="and one is made every 24 h") as refusal:
         probe_backups.probe()
     assert refusal.value.hint == "The last attempt failed: The disk is full."
-
-
-@pytest.mark.django_db
-def test_what_prometheus_is_told(scheduled, settings):
-    def read() -> list[float]:
-        return [
-            sample.value
-            for family in readings.read_dates()
-            for sample in family.samples
-            if sample.name == readings.NEWEST_BACKUP
-        ]
-
-    assert read() == [0]
-    finish_backup(claim_backup(every=DAY), place="p", size_bytes=1)
-    made_at = BackupRecord.objects.get().started_at
-    assert read() == [made_at.timestamp()]
-    settings.BACKUP_EVERY_HOURS = 0
-    assert read() == []
 
 
 @pytest.mark.django_db

@@ -16,6 +16,11 @@ from tests.conftest import LIBSQL
 from tests.support import migrated
 
 numbers = itertools.count(1)
+# The shared database may have been migrated back and forth by other tests: the order is made anew.
+LAST_APPLIED = (
+    "UPDATE django_migrations SET id = (SELECT max(id) + 1 FROM django_migrations)"
+    " WHERE app = 'sessions' AND name = '0001_initial'"
+)
 PROMPTS = [
     "INSERT INTO prompts (id, title, name, content, kind, syntax, status, description, tags,"
     " metadata, variables, config, includes, current_version, user_id)"
@@ -53,7 +58,7 @@ def own_database(django_db_blocker, django_db_setup, tmp_path: Path) -> Iterator
             LIBSQL.admin("POST", f"/v1/namespaces/{migrated.NAMESPACE}/fork/{namespace}")
             settings["NAME"] = f"{LIBSQL.url}?namespace={namespace}"
         try:
-            run_sql(*PROMPTS)
+            run_sql(LAST_APPLIED, *PROMPTS)
             yield
         finally:
             connection.close()
