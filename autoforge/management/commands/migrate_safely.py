@@ -88,9 +88,8 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--backup-to",
-            type=Path,
             metavar="PATH",
-            help="folder or file of the backup (default: data/backups)",
+            help="folder of the backup, or a new file with an ending (default: data/backups)",
         )
         parser.add_argument(
             "--wait",
@@ -155,7 +154,7 @@ class Command(BaseCommand):
             is_agreed=options["yes"],
             ask=self._ask if may_ask else None,
             with_backup=not options["no_backup"],
-            backup_to=options["backup_to"],
+            backup_to=_path(options["backup_to"]),
             take_over=options["take_over"],
             wait_seconds=_seconds(options["wait"]),
         )
@@ -221,6 +220,19 @@ def _read_target(options: dict[str, Any]) -> Target:
     return Target(
         to=".".join(to), count=int(text) if text else 0, apps=tuple(dict.fromkeys(options["app"]))
     )
+
+
+def _path(text: str | Path | None) -> Path | None:
+    """Return where the backup goes; None: where it usually does."""
+    if text is None:
+        return None
+    if not str(text).strip() or str(text).startswith("s3://"):
+        raise CommandError(
+            "--backup-to must be a folder or a new file on this machine; to keep backups in S3, "
+            "run `manage.py backup_database --output s3://…` before, and add --no-backup.",
+            returncode=2,
+        )
+    return Path(text)
 
 
 def _seconds(text: str) -> float:

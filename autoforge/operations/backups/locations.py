@@ -4,6 +4,7 @@ A token is never part of a URL on a command line, which every user of the machin
 comes from a file, or from the settings where the URL is theirs.
 """
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,6 +48,16 @@ class Location:
 
     def __str__(self) -> str:
         return str(self.path) if self.path is not None else self.url
+
+    @property
+    def identity(self) -> str:
+        """Six hexadecimal digits that tell databases of one name apart, by where they are."""
+        if self.path is not None:
+            address = str(self.path.resolve())
+        else:
+            endpoint = _endpoint(self)
+            address = f"{endpoint} {endpoint.header}"
+        return hashlib.sha256(address.encode()).hexdigest()[:6]
 
     def is_same(self, other: "Location") -> bool:
         """Whether both are one database, as far as their addresses tell."""

@@ -41,8 +41,9 @@ class Written:
 
 
 def clean_name(location: Location) -> str:
-    """Return a database's name as names of files have it."""
-    return UNUSABLE.sub("-", location.name).strip("-") or "database"
+    """Return a database's name as names of files have it, with what tells it from its namesakes."""
+    name = UNUSABLE.sub("-", location.name).strip("-") or "database"
+    return f"{name}-{location.identity}"
 
 
 def name_backup(location: Location, when: datetime, *, is_encrypted: bool) -> str:

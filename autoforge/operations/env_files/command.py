@@ -183,6 +183,7 @@ def _render(options: argparse.Namespace, streams: Streams) -> int:
     app_env = options.environment
     template = options.template or streams.root / f".env.{app_env}"
     output = options.output or streams.root / ".env"
+    _refuse_committed(output)
     values = {}
     if options.values:
         if not options.values.is_file():
@@ -200,10 +201,23 @@ def _render(options: argparse.Namespace, streams: Streams) -> int:
     return 0
 
 
+def _refuse_committed(path: Path) -> None:
+    """Refuse to write secrets where a committed file is.
+
+    Raises:
+        RefusedError: the name is that of a template or of the example.
+    """
+    if path.name in {*TEMPLATES, ".env.example"}:
+        raise RefusedError(
+            f"{path.name} is committed and contains no secrets; choose another file with --output."
+        )
+
+
 def _make_secrets(options: argparse.Namespace, streams: Streams) -> int:
     app_env = options.environment
     usual = ".env.local" if app_env == "local" else f".env.{app_env}.secrets"
     path = options.output or streams.root / usual
+    _refuse_committed(path)
     filled = fill_values_file(path, app_env, options.rotate)
     if options.format == "json":
         _write_json(streams.out, {"file": str(path), **asdict(filled)})

@@ -1,11 +1,13 @@
 """What a run has done, for people and for machines."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from django.db.migrations.recorder import MigrationRecorder
 
+from autoforge.operations.backups.locations import find_location
 from autoforge.operations.migrating.preparing import PlannedStep, Prepared
 
 __all__ = [
@@ -13,6 +15,7 @@ __all__ = [
     "Report",
     "StepReport",
     "describe_plan",
+    "how_to_restore",
     "plan_as_dict",
     "plan_as_sql",
 ]
@@ -96,7 +99,7 @@ class Report:
                 for step in self.steps
             ],
             "backup": self.backup or None,
-            "restore": _how_to_restore(self.backup) if self.backup else None,
+            "restore": how_to_restore(self.backup) if self.backup else None,
             "checks": self.checks,
             "warnings": self.warnings,
             "rows": rows,
@@ -104,8 +107,10 @@ class Report:
         }
 
 
-def _how_to_restore(backup: str) -> str:
-    return f"manage.py restore_database {backup} --to DATABASE_URL"
+def how_to_restore(backup: str) -> str:
+    """Return the command that puts a backup in the place of the database in use."""
+    name = shlex.quote(find_location().name)
+    return f"manage.py restore_database {shlex.quote(backup)} --replace {name}"
 
 
 def _direction(*, is_backwards: bool) -> str:

@@ -8,7 +8,6 @@ backup before it goes on.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,8 +19,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 
 from autoforge.operations.backups.errors import BackupError
-from autoforge.operations.backups.locations import find_location
-from autoforge.operations.backups.making import name_backup, write_backup
+from autoforge.operations.backups.keeping import back_up_to
 from autoforge.operations.migrating import runs
 from autoforge.operations.migrating.applying import Applier, describe_error, read_current_schema
 from autoforge.operations.migrating.errors import (
@@ -32,7 +30,7 @@ from autoforge.operations.migrating.errors import (
     StepFailedError,
 )
 from autoforge.operations.migrating.preparing import Prepared, Target, prepare
-from autoforge.operations.migrating.reports import Report, StepReport
+from autoforge.operations.migrating.reports import Report, StepReport, how_to_restore
 from autoforge.operations.migrating.restoring import restore
 from autoforge.operations.migrating.state import read_facts
 from autoforge.operations.migrating.steps import build_state
@@ -262,24 +260,28 @@ def _back_up(request: Request, tell: Callable[[str], None]) -> Path:
     Raises:
         RefusedError: that was not possible.
     """
-    location = find_location()
-    target = request.backup_to or settings.BASE_DIR / FOLDER
     try:
-        if request.backup_to is None:
-            target.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if target.is_dir():
-            target /= name_backup(location, datetime.now(UTC), is_encrypted=False)
-        written = write_backup(location, target)
+        kept = back_up_to(
+            _name_target(request.backup_to), recipients=settings.BACKUP_AGE_RECIPIENTS
+        )
     except (BackupError, OSError) as error:
         raise RefusedError(
             f"No backup could be made: {str(error).rstrip('.')}. Nothing was changed."
         ) from error
-    rows = sum(table.rows for table in written.manifest.tables.values())
+    rows = sum(table.rows for table in kept.manifest.tables.values())
+    secrecy = ", encrypted" if kept.is_encrypted else ""
     tell(
-        f"Backup: {written.path} ({written.size_bytes:,} bytes, {rows:,} rows, verified).\n"
-        f"  To go back: manage.py restore_database {written.path} --to DATABASE_URL"
+        f"Backup: {kept.place} ({kept.size_bytes:,} bytes, {rows:,} rows, verified{secrecy}).\n"
+        f"  To go back: {how_to_restore(kept.place)}"
     )
-    return written.path
+    return Path(kept.place)
+
+
+def _name_target(backup_to: Path | None) -> str:
+    """Return the file or the folder of the backup: what has no ending is a folder, with a slash."""
+    target = settings.BASE_DIR / FOLDER if backup_to is None else backup_to
+    is_file = bool(target.suffix) and not target.is_dir()
+    return str(target) if is_file else f"{target}/"
 
 
 def _warn(prepared: Prepared, report: Report) -> None:

@@ -160,7 +160,13 @@ def revoke_tokens(api: PlatformAPI, database: Database, request: TokenRequest) -
         wait_for_token(url, text, is_read_only=request.is_read_only, seconds=TRIAL_SECONDS)
     except TursoError as error:
         failure_text = str(error)
-    return _write(describe_token(text, failure=failure_text), database, request.destination)
+    try:
+        return _write(describe_token(text, failure=failure_text), database, request.destination)
+    except TursoError as error:
+        raise TursoError(
+            f"All tokens of {database.name} are revoked, and the new one is nowhere: {error} Mend "
+            f"that, and run `manage.py turso token create {database.name} --write-to FILE` at once."
+        ) from error
 
 
 def _write(new: NewToken, database: Database, destination: Destination | None) -> NewToken:

@@ -14,6 +14,7 @@ import zstandard
 from django.core.management import CommandError, call_command
 
 from autoforge.operations.backups.container import HEAD, SKIPPABLE
+from autoforge.operations.backups.keeping import back_up_to
 from autoforge.operations.backups.making import write_backup
 from tests.support.odd_database import hashes
 
@@ -63,7 +64,7 @@ def test_a_backup_into_a_folder_and_its_restoration(in_use, tmp_path, capsys):
     assert answer["path"] == str(path)
     assert answer["manifest"]["tables"]["prompts"]["rows"] == 40
     assert answer["encrypted"] is False
-    assert path.name.startswith("team-20")
+    assert path.name.startswith(f"team-{in_use.identity}-20")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert run("verify_backup", path, "--format", "json") == (0, "")
     verified = json.loads(capsys.readouterr().out)
@@ -416,3 +417,16 @@ def test_the_manifest_is_plain_json(backup):
     assert manifest["product"] == "AutoForge"
     assert manifest["format"] == 1
     assert len(manifest["tables"]["prompts"]["sha256"]) == 64
+
+
+def test_a_namesake_keeps_its_backups(plain_file, tmp_path):
+    """Two databases of one name, one folder: each counts its own."""
+    other = replace(plain_file, path=tmp_path / "elsewhere" / plain_file.path.name)
+    other.path.parent.mkdir()
+    other.path.write_bytes(plain_file.path.read_bytes())
+    folder = f"{tmp_path}/shared/"
+    first = back_up_to(folder, source=plain_file, keep=1)
+    second = back_up_to(folder, source=other, keep=1)
+    third = back_up_to(folder, source=other, keep=1)
+    assert third.deleted == (second.place,)
+    assert sorted(map(str, Path(folder).iterdir())) == sorted([first.place, third.place])

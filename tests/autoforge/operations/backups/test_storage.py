@@ -38,7 +38,7 @@ def in_use(plain_file, monkeypatch):
 def test_written_listed_kept_and_restored(s3, in_use, tmp_path, capsys):
     call_command("backup_database", "--output", "s3://team/folder/", "--keep", "2")
     [first] = s3.objects
-    assert first.startswith("folder/team-20")
+    assert first.startswith(f"folder/team-{in_use.identity}-20")
     s3.objects["folder/notes.txt"] = b"mine"
     s3.objects["folder/sub/team-20200101T000000000000Z.backup.zst"] = b"elsewhere"
     call_command("backup_database", "--output", "s3://team/folder/", "--keep", "2")

@@ -148,6 +148,16 @@ def test_render_and_secrets_name_files_that_are_not_there(env, tmp_path):
     assert env("secrets", "staging", "--rotate", "OPENAI_API_KEY")[0] == 1
 
 
+@pytest.mark.parametrize("name", [".env.staging", ".env.production", ".env.example"])
+def test_no_secret_goes_where_a_committed_file_is(env, tmp_path, name):
+    path = tmp_path / name
+    before = path.read_bytes() if path.exists() else None
+    sentence = f"{name} is committed and contains no secrets; choose another file with --output.\n"
+    assert env("secrets", "staging", "--output", path) == (1, "", sentence)
+    assert env("render", "staging", "--output", path) == (1, "", sentence)
+    assert (path.read_bytes() if path.exists() else None) == before
+
+
 def test_secrets_in_json_are_names(env, tmp_path):
     report = json.loads(env("secrets", "production", "--format", "json")[1])
     values = parse_variables((tmp_path / ".env.production.secrets").read_text())

@@ -3,9 +3,11 @@
 import importlib
 import socket
 
+import pyrage
 import pytest
 from django.db import connection, migrations
 
+from autoforge.operations.backups.locations import find_location
 from autoforge.operations.backups.verifying import verify
 from autoforge.operations.migrating import runs
 from autoforge.operations.migrating.applying import read_current_schema
@@ -384,6 +386,45 @@ def test_an_unknown_migration_stops_the_way_back(migrate):
     assert said.status == 2
     assert "prompts.9999_later is applied, and this code does not have it" in said.errors
     assert migrate("--to", "prompts.zero").status == 2
+
+
+def test_a_backup_replaces_nothing(migrate, tmp_path):
+    notes = tmp_path / "notes.txt"
+    notes.write_text("mine")
+    said = migrate("--steps", "-1", "--yes", "--backup-to", str(notes))
+    assert said.status == 2
+    assert f"{notes} already exists" in said.errors
+    assert notes.read_text() == "mine"
+    assert "sessions.0001_initial" in applied()
+
+
+def test_a_name_without_an_ending_is_a_folder_of_backups(migrate, tmp_path):
+    folder = tmp_path / "new" / "backups"
+    said = migrate("--steps", "-1", "--yes", "--backup-to", str(folder))
+    assert said.status == 0
+    assert f"--replace {find_location().name}" in said.out
+    [first] = folder.iterdir()
+    content = first.read_bytes()
+    assert migrate("--yes", "--backup-to", f"{folder}/").status == 0
+    assert len(list(folder.iterdir())) == 2
+    assert first.read_bytes() == content
+    assert verify(first).manifest.tables["prompts"].rows == 3
+
+
+@pytest.mark.parametrize("place", ["", "s3://bucket/folder/"])
+def test_a_place_that_is_none_is_refused(migrate, place):
+    said = migrate("--steps", "-1", "--yes", "--backup-to", place)
+    assert said.status == 2
+    assert "--backup-to must be a folder or a new file on this machine" in said.errors
+
+
+def test_the_backup_is_encrypted_as_all_backups_are(migrate, tmp_path, settings):
+    settings.BACKUP_AGE_RECIPIENTS = (str(pyrage.x25519.Identity.generate().to_public()),)
+    said = migrate("--steps", "-1", "--yes")
+    assert said.status == 0
+    [backup] = (tmp_path / "backups").iterdir()
+    assert backup.read_bytes().startswith(b"age-encryption.org/")
+    assert "encrypted" in said.out
 
 
 def test_a_backup_that_cannot_be_made_is_a_refusal(migrate, tmp_path):

@@ -226,6 +226,21 @@ def test_a_successor_that_cannot_be_tried_is_written_all_the_same(turso, staging
     assert find_token(path) != staging.old
 
 
+def test_a_successor_that_cannot_be_written_is_said(turso, staging, fake):
+    """The disk is full only when the old tokens are dead already."""
+    path = staging.put_into_env_file(staging.old)
+
+    def take_the_file_away():
+        path.unlink()
+        path.mkdir()
+
+    fake.on_rotate = take_the_file_away
+    said = turso("token", "revoke", "--yes", "stage")
+    assert said.status == 1
+    assert "All tokens of stage are revoked, and the new one is nowhere: " in said.errors
+    assert said.errors.endswith("run `manage.py turso token create stage --write-to FILE` at once.")
+
+
 def test_the_answer_of_a_revocation_is_never_read(turso, staging, fake):
     path = staging.put_into_env_file(staging.old)
     fake.fail("POST", "/auth/rotate$", 200, b"not json at all", after=True)
