@@ -11,7 +11,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connections
 from django.utils import timezone
 
 from core.stopping import (
@@ -92,8 +92,11 @@ def ask_when(condition, seconds: float = 20.0) -> threading.Thread:
 
     def wait() -> None:
         deadline = time.monotonic() + 20
-        while not condition() and time.monotonic() < deadline:
-            time.sleep(0.005)
+        try:
+            while not condition() and time.monotonic() < deadline:
+                time.sleep(0.005)
+        finally:
+            connections.close_all()  # of this thread: some conditions ask the database
         stop_request.ask(seconds)
 
     thread = threading.Thread(target=wait)
