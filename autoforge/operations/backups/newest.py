@@ -13,7 +13,6 @@ from autoforge.operations.backups.models import BackupRecord
 __all__ = [
     "NewestBackup",
     "find_last_error",
-    "find_newest_date",
     "is_backup_due",
     "newest_good_backup",
     "scheduled_every",
@@ -57,16 +56,6 @@ def newest_good_backup() -> NewestBackup | None:
     if record is None:
         return None
     return NewestBackup(made_at=record.started_at, place=record.place, size_bytes=record.size_bytes)
-
-
-def find_newest_date() -> datetime | None:
-    """Return the moment of the newest good backup; None if there is none.
-
-    Raises:
-        DatabaseError: as in `newest_good_backup`.
-    """
-    newest = newest_good_backup()
-    return None if newest is None else newest.made_at
 
 
 def find_last_error() -> str:

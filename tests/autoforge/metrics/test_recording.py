@@ -11,28 +11,11 @@ from django.core.cache.backends.base import BaseCache
 from autoforge.cache import RedisCache
 from autoforge.cache_counts import CountedMemoryCache, set_listener
 from autoforge.metrics import recording
-from autoforge.metrics.definitions import REGISTRY, Names
+from autoforge.metrics.definitions import Names
 from autoforge.metrics.recording import CallCounter, ErrorCounter
 from evaluations.engine.types import Answer
 from evaluations.observing import ObservedCall, ObservedRun, PlaceInRun
-
-
-class Change:
-    """How much numbers have grown since it was made."""
-
-    def __init__(self) -> None:
-        self._before = self._read()
-
-    def _read(self) -> dict[tuple, float]:
-        return {
-            (sample.name.removeprefix("autoforge_"), *sample.labels.values()): sample.value
-            for family in REGISTRY.collect()
-            for sample in family.samples
-        }
-
-    def __getitem__(self, key: tuple) -> float:
-        return self._read().get(key, 0.0) - self._before.get(key, 0.0)
-
+from tests.support.counted import Change
 
 PLACE = PlaceInRun(
     run_id=uuid4(), run_name="r", column="c", case="k", repeat=0,

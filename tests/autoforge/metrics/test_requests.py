@@ -12,27 +12,11 @@ from autoforge.metrics.database_use import Meter, _find_counter, count_statement
 from autoforge.metrics.definitions import REGISTRY
 from autoforge.metrics.middleware import MetricsMiddleware
 from prompts.models import PromptTemplate
+from tests.support.counted import Change
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 IS_LIBSQL = connection.settings_dict["ENGINE"] == "django_hrana"
-
-
-class Change:
-    """How much numbers have grown since it was made."""
-
-    def __init__(self) -> None:
-        self._before = self._read()
-
-    def _read(self) -> dict[tuple, float]:
-        return {
-            (sample.name.removeprefix("autoforge_"), *sample.labels.values()): sample.value
-            for family in REGISTRY.collect()
-            for sample in family.samples
-        }
-
-    def __getitem__(self, key: tuple) -> float:
-        return self._read().get(key, 0.0) - self._before.get(key, 0.0)
 
 
 def test_a_request_is_counted_by_its_view_never_by_its_path():
