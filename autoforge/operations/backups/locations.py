@@ -15,7 +15,8 @@ from django.conf import settings
 from django.db import connections
 
 from autoforge.operations.backups.errors import BackupError
-from django_hrana.driver import Endpoint, InterfaceError
+from django_hrana import driver
+from django_hrana.driver import Connection, Endpoint, InterfaceError
 
 __all__ = ["Location", "find_location", "parse_location"]
 
@@ -58,6 +59,17 @@ class Location:
             endpoint = _endpoint(self)
             address = f"{endpoint} {endpoint.header}"
         return hashlib.sha256(address.encode()).hexdigest()[:6]
+
+    def connect(self, *, transaction_mode: str = "auto") -> Connection:
+        """Return a connection of its own to the server; each statement is a transaction."""
+        return driver.connect(
+            self.url,
+            auth_token=self.token,
+            namespace=self.namespace,
+            timeout=self.timeout_seconds,
+            autocommit=True,
+            transaction_mode=transaction_mode,
+        )
 
     def is_same(self, other: "Location") -> bool:
         """Whether both are one database, as far as their addresses tell."""

@@ -202,14 +202,8 @@ class LibsqlReader:
     def __init__(self, location: Location, *, careful: frozenset[str] = frozenset()) -> None:
         """Begin to read; nothing is sent before the first query."""
         self._careful = set(careful)
-        self._connection = driver.connect(
-            location.url,
-            auth_token=location.token,
-            namespace=location.namespace,
-            timeout=location.timeout_seconds,
-            autocommit=True,
-            transaction_mode="DEFERRED",  # never the write lock: nobody waits for us
-        )
+        # Never the write lock: nobody waits for us.
+        self._connection = location.connect(transaction_mode="DEFERRED")
         self._connection.cursor().execute("BEGIN DEFERRED")
         try:
             self.version = str(self.query("SELECT sqlite_version()")[0][0])

@@ -105,13 +105,7 @@ class Staging:
         self._source = SqliteReader(database)
         self._schema = read_schema(self._source.query)
         self._names = {table.name: f"{self._prefix}{table.name}" for table in self._schema.tables}
-        self._connection = driver.connect(
-            location.url,
-            auth_token=location.token,
-            namespace=location.namespace,
-            timeout=location.timeout_seconds,
-            autocommit=True,
-        )
+        self._connection = location.connect()
         # The old tables go in any order, and the new ones come in any order.
         self._connection.foreign_keys = False
 
