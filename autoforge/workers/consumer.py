@@ -99,14 +99,17 @@ class QueueConsumer(Consumer):  # type: ignore[misc]  # huey has no types
         # signal that it has no handler for.
         self._set_signal_handlers()
 
+    def start(self) -> None:
+        """Start the threads, then say that they live: one that has not begun is not a lost one."""
+        super().start()
+        self._beats.start()
+
     def run(self) -> None:
         """Work until a signal comes."""
-        self._beats.start()
         try:
             super().run()
         finally:
-            self._has_ended.set()
-            self._beats.join(ENDING_SECONDS / 2)
+            self._end_beats()
 
     @property
     def is_at_rest(self) -> bool:
@@ -144,6 +147,11 @@ class QueueConsumer(Consumer):  # type: ignore[misc]  # huey has no types
                 store.remove(self._name)
             except QueueError as error:
                 logger.debug("The heartbeat could not be removed: %s", error)
+
+    def _end_beats(self) -> None:
+        self._has_ended.set()
+        if self._beats.is_alive():
+            self._beats.join(ENDING_SECONDS / 2)
 
     def _handle_signal(self, signum: int, _frame: FrameType | None) -> None:
         if stop_request.is_asked:

@@ -15,6 +15,7 @@ from autoforge.health.errors import ProbeError
 from autoforge.health.probes import queue as queue_probe
 from autoforge.health.probes import worker as worker_probe
 from autoforge.workers import heartbeats
+from autoforge.workers.consumer import QueueConsumer
 from autoforge.workers.heartbeats import (
     QueueError,
     ThreadState,
@@ -30,6 +31,7 @@ from tests.support.worker_site import WorkerSite
 ELSEWHERE = "elsewhere/0a1b2c3d 12 345 abcdef00"
 IDLE = ThreadState(name="Worker-1", is_alive=True, task="", seconds=1.0)
 BUSY = ThreadState(name="Worker-1", is_alive=True, task="run_evaluation", seconds=40.0)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # which a consumer takes for itself
 SCHEDULER = ThreadState(name="Scheduler", is_alive=True, task="", seconds=0.5)
 
 
@@ -234,6 +236,25 @@ def test_runs_wait_and_the_queue_is_away(settings, tmp_path):
 
 
 # --- a real worker
+
+
+def test_nothing_is_said_before_the_threads_live(queue):
+    """A worker that has only begun is no worker that has lost its threads."""
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    consumer = QueueConsumer(queue, workers=2)
+    try:
+        assert list_workers() == []
+        consumer.start()
+        wait_until(list_workers)
+        (worker,) = list_workers()
+        assert [thread.is_alive for thread in worker.threads] == [True, True, True]
+        assert worker.problem == ""
+    finally:
+        consumer.stop(graceful=True)
+        consumer._end_beats()
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    assert list_workers() == []
 
 
 @pytest.mark.once
