@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the tests' own s
 
 from launch.terminal import say, set_up, step, strong, warn
 
+from autoforge.logging.secrets import hide_text
 from rehearse.installation import Installation, RehearsalError
 from rehearse.servers import CountingModel
 from rehearse.week import Week
@@ -46,7 +47,8 @@ def main() -> int:
             for event in week.events():
                 _do(event)
         except RehearsalError as error:
-            warn(str(error))
+            # Commands show a new key once, to their caller; a log of CI is read by many.
+            warn(hide_text(str(error)))
             return 1
         if week.boxes:
             warn(f"The guide has boxes that nobody follows: {', '.join(week.boxes)}")
