@@ -14,7 +14,11 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from autoforge.operations.backups.newest import newest_good_backup, scheduled_every
+from autoforge.operations.backups.newest import (
+    NewestBackup,
+    newest_good_backup,
+    scheduled_every,
+)
 from core.token_expiry import read_token_expiry
 from evaluations.selectors import overview as evaluations
 from prompts import selectors as prompts
@@ -88,6 +92,7 @@ def fill(request: HttpRequest, context: dict[str, object]) -> dict[str, Any]:
         data = _chart(may_prompts=may_prompts, may_evaluations=may_evaluations)
         chart = json.dumps(data, default=str)
     has_content = any(card.count for card in cards)
+    newest = newest_good_backup()
     return context | {
         "cards": cards,
         "is_empty": bool(cards) and not has_content,
@@ -95,13 +100,15 @@ def fill(request: HttpRequest, context: dict[str, object]) -> dict[str, Any]:
         "evaluations": recent,
         "chart": chart,
         "chart_options": json.dumps(CHART_OPTIONS),
-        "system": _system(),
-        "notices": _notices(),
+        "system": _system(newest),
+        "notices": [*_token_notices(), *_backup_notices(newest)],
     }
 
 
-def _notices() -> list[Notice]:
-    """Return what to renew; to whoever sees this page: an outage would be everybody's."""
+# Notices are for whoever sees this page: an outage, or lost work, would be everybody's.
+
+
+def _token_notices() -> list[Notice]:
     token = read_token_expiry()
     if token is None or not token.is_soon:
         return []
@@ -111,6 +118,15 @@ def _notices() -> list[Notice]:
         sentence = _("The database's token expired on %(time)s.")
     remedy = _("Renew it with %(command)s.") % {"command": "manage.py turso token rotate"}
     return [Notice(text=f"{sentence % {'time': ends}} {remedy}", is_urgent=token.has_expired)]
+
+
+def _backup_notices(newest: NewestBackup | None) -> list[Notice]:
+    if newest is None or not newest.is_overdue:
+        return []
+    age = timesince.timesince(newest.made_at, depth=1)
+    sentence = _("The newest good backup was made %(age)s ago: the next one is overdue.")
+    remedy = _("See why with %(command)s.") % {"command": "manage.py check_health --probe backups"}
+    return [Notice(text=f"{sentence % {'age': age}} {remedy}", is_urgent=True)]
 
 
 def _prompt_cards() -> list[Card]:
@@ -207,16 +223,15 @@ def _chart(*, may_prompts: bool, may_evaluations: bool) -> dict[str, Any]:
     return {"labels": labels, "datasets": datasets}
 
 
-def _backup_age() -> str:
+def _backup_age(newest: NewestBackup | None) -> str:
     """Return how old the newest good backup is; empty where nobody makes any."""
-    newest = newest_good_backup()
     if newest is None:
         return "" if scheduled_every() is None else _("none yet")
     age = _("%(age)s ago") % {"age": timesince.timesince(newest.made_at, depth=1)}
     return _("%(age)s, overdue") % {"age": age} if newest.is_overdue else age
 
 
-def _system() -> list[tuple[str, str]]:
+def _system(newest: NewestBackup | None) -> list[tuple[str, str]]:
     """Return facts of the installation: which, never what the secrets are."""
     yes, no = _("configured"), _("not configured")
     services = {
@@ -230,7 +245,7 @@ def _system() -> list[tuple[str, str]]:
     engine = settings.DATABASES["default"]["ENGINE"]
     cache = "Redis" if settings.HAS_REDIS else _("in this process")
     rows = [(_("Database"), ENGINES.get(engine, engine)), (_("Cache"), cache)]
-    backup = _backup_age()
+    backup = _backup_age(newest)
     if backup:
         rows.append((_("Newest backup"), backup))
     for name, key in services.items():
