@@ -112,21 +112,32 @@ def _token_notices() -> list[Notice]:
     token = read_token_expiry()
     if token is None or not token.is_soon:
         return []
-    ends = date_format(timezone.localtime(token.ends), "SHORT_DATETIME_FORMAT")
-    sentence = _("The database's token expires on %(time)s.")
+    ends = timezone.localtime(token.ends)
+    sentence = _("The database's token expires on %(time)s (%(zone)s). Renew it with %(command)s.")
     if token.has_expired:
-        sentence = _("The database's token expired on %(time)s.")
-    remedy = _("Renew it with %(command)s.") % {"command": "manage.py turso token rotate"}
-    return [Notice(text=f"{sentence % {'time': ends}} {remedy}", is_urgent=token.has_expired)]
+        sentence = _(
+            "The database's token expired on %(time)s (%(zone)s). Renew it with %(command)s."
+        )
+    facts = {
+        "time": date_format(ends, "SHORT_DATETIME_FORMAT"),
+        "zone": ends.tzname(),
+        "command": "manage.py turso token rotate",
+    }
+    return [Notice(text=sentence % facts, is_urgent=token.has_expired)]
 
 
 def _backup_notices(newest: NewestBackup | None) -> list[Notice]:
     if newest is None or not newest.is_overdue:
         return []
-    age = timesince.timesince(newest.made_at, depth=1)
-    sentence = _("The newest good backup was made %(age)s ago: the next one is overdue.")
-    remedy = _("See why with %(command)s.") % {"command": "manage.py check_health --probe backups"}
-    return [Notice(text=f"{sentence % {'age': age}} {remedy}", is_urgent=True)]
+    sentence = _(
+        "The newest good backup was made %(age)s ago: the next one is overdue. "
+        "See why with %(command)s."
+    )
+    facts = {
+        "age": timesince.timesince(newest.made_at, depth=1),
+        "command": "manage.py check_health --probe backups",
+    }
+    return [Notice(text=sentence % facts, is_urgent=True)]
 
 
 def _prompt_cards() -> list[Card]:
