@@ -8,7 +8,7 @@ __all__ = ["ANONYMOUS_BYTES", "FORM_BYTES", "LARGEST_BYTES", "MEBIBYTE", "accept
 MEBIBYTE: Final = 1024 * 1024
 # Who has not logged in sends a name and a password.
 ANONYMOUS_BYTES: Final = 64 * 1024
-# A form with the longest text that a database takes (5 MiB), each byte written as %XX.
+# A form with the longest text that a database takes (5 MB), each byte written as %XX.
 FORM_BYTES: Final = 16 * MEBIBYTE
 # No page takes more; what Django counts itself (fields without their files) is never less.
 LARGEST_BYTES: Final = 64 * MEBIBYTE

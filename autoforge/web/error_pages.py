@@ -58,7 +58,7 @@ NOT_AS_EXPECTED: Final = _(
     "Contact your administrator."
 )
 TOO_LARGE: Final = _(
-    "The database accepts less than 5 MiB for all fields of an entry together; "
+    "The database accepts at most 5,000,000 bytes for all fields of an entry together; "
     "nothing was saved. Go back and split it."
 )
 RETRY_AFTER_SECONDS: Final = 10

@@ -47,7 +47,7 @@ ResultT = TypeVar("ResultT")
 SQLValue: TypeAlias = str | int | float | None
 
 LEASE: Final = timedelta(seconds=30)
-# libSQL takes a value below 5 MiB; many rows go as one, as JSON.
+# libSQL takes a value of up to 5,000,000 bytes; many rows go as one, as JSON.
 STATEMENT_BYTES: Final = 4 * 1024 * 1024
 PATIENCE_SECONDS: Final = 300.0  # how long a database may be away before a run gives up
 FILLING_SECONDS: Final = 1.0  # that templates are filled for before others have their turn

@@ -77,7 +77,7 @@ def test_a_case_of_a_file_that_the_database_does_not_take_is_named(suite):
     assert Run.objects.exists() is not IS_LIBSQL
     if caught:
         assert "the case “too large” is too large" in str(caught.value)
-        assert "less than 5 MiB" in str(caught.value)
+        assert "at most 5,000,000 bytes" in str(caught.value)
 
 
 def test_a_form_with_more_than_the_database_takes_is_refused_in_one_sentence(client, owner, suite):
@@ -96,7 +96,7 @@ def test_a_form_with_more_than_the_database_takes_is_refused_in_one_sentence(cli
     answer = client.post(reverse("admin:evaluations_testcase_add"), form)
     if IS_LIBSQL:
         assert answer.status_code == 413
-        assert "The database accepts less than 5 MiB for all" in answer.content.decode()
+        assert "The database accepts at most 5,000,000 bytes for all" in answer.content.decode()
     assert TestCase.objects.exists() is not IS_LIBSQL
 
 

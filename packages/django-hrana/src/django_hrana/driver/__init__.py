@@ -4,7 +4,7 @@
     connection.cursor().execute("SELECT ?", [1]).fetchall()
 
 Layers, each knowing only those to its right:
-connection → cursor → results → stream → transport | messages → endpoint | values → errors
+connection → cursor → results → stream → limits → transport | messages → endpoint | values → errors
 """
 
 from django_hrana.driver.admin import Admin

@@ -4,7 +4,13 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from django_hrana.driver.errors import DatabaseError, NotSupportedError, ProgrammingError
+from django_hrana.driver.errors import (
+    DatabaseError,
+    NotSupportedError,
+    ProgrammingError,
+    TooLarge,
+)
+from django_hrana.driver.limits import check_depth, with_sizes
 from django_hrana.driver.messages import (
     TOO_LARGE,
     NamedArgument,
@@ -59,6 +65,7 @@ class Cursor:
             Error: see the table in `connection`.
         """
         self._reset()
+        check_depth(sql)
         statement = classify(sql)
         if statement.is_control:
             self.connection.control(statement)
@@ -76,6 +83,7 @@ class Cursor:
             Error: see the table in `connection`.
         """
         self._reset()
+        check_depth(sql)
         statement = classify(sql)
         if statement.is_read or statement.is_control:
             raise ProgrammingError("executemany() can only execute statements that change data.")
@@ -140,6 +148,8 @@ class Cursor:
         request = _request(sql, parameters)
         try:
             result = self.connection.run([request], is_read=statement.is_read)[0]
+        except TooLarge as error:
+            raise with_sizes(error, [request]) from error
         except DatabaseError as error:
             if error.code != TOO_LARGE or not statement.is_read:
                 raise
@@ -185,7 +195,10 @@ class Cursor:
     def _run_many(self, part: list[StatementRequest]) -> None:
         if not part:
             return
-        results = self.connection.run(part, is_read=False)
+        try:
+            results = self.connection.run(part, is_read=False)
+        except TooLarge as error:
+            raise with_sizes(error, part) from error
         self.rowcount = max(self.rowcount, 0)
         for result in results:
             self.rowcount += result.affected_row_count

@@ -227,8 +227,8 @@ STATUSES: Final[dict[int, tuple[type[DatabaseError], str]]] = {
 # SQLite's sentences, which come with codes for something else: ARGS_INVALID, SQL_INPUT_ERROR.
 TOO_BIG: Final = "string or blob too big"
 TOO_BIG_SENTENCE: Final = (
-    "a text, a blob or a row is too large: the server accepts less than 5 MiB (5,242,880 bytes) "
-    "per row; store it in parts, or raise the database's max_row_size"
+    "a text, a blob or a row is too large: the server accepts at most 5,000,000 bytes for a value, "
+    "and for all values of a row together; store it in parts, or raise the database's max_row_size"
 )
 TOO_MANY: Final = "too many SQL variables"
 TOO_MANY_SENTENCE: Final = (

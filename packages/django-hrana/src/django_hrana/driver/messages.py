@@ -9,7 +9,7 @@ server's own addition.
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, get_args
 
 import msgspec
 from msgspec import Meta, Struct, field
@@ -71,6 +71,11 @@ class ServerError(Struct):
     code: str | None = None
 
 
+# 64 bits with a sign: as text by the specification, as a number from sqld's cursors.
+RowNumber = (
+    Annotated[str, Meta(pattern="^-?[0-9]{1,19}$")]
+    | Annotated[int, Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
+)
 # The number of a state is a u64, sent as text or as a number.
 StateNumber = Annotated[str, Meta(pattern="^[0-9]{1,20}$")] | Annotated[int, Meta(ge=0)]
 
@@ -81,7 +86,7 @@ class StatementResult(Struct):
     cols: list[Column]
     rows: list[list[Cell]]
     affected_row_count: int = 0
-    last_insert_rowid: str | None = None
+    last_insert_rowid: RowNumber | None = None
     replication_index: StateNumber | None = None
 
 
@@ -91,7 +96,7 @@ class RawResult(Struct):
     cols: list[Column]
     rows: msgspec.Raw
     affected_row_count: int = 0
-    last_insert_rowid: str | None = None
+    last_insert_rowid: RowNumber | None = None
     replication_index: StateNumber | None = None
 
 
@@ -169,7 +174,7 @@ class CursorStepEnd(Struct, tag_field="type", tag="step_end"):
     """The step is done."""
 
     affected_row_count: int = 0
-    last_insert_rowid: str | None = None
+    last_insert_rowid: RowNumber | None = None
 
 
 class CursorStepError(Struct, tag_field="type", tag="step_error"):
@@ -191,23 +196,23 @@ class CursorError(Struct, tag_field="type", tag="error"):
     error: ServerError
 
 
-class CursorReplicationIndex(Struct, tag_field="type", tag="replication_index"):
-    """The server's own addition, the last line."""
+class CursorOther(Struct):
+    """An entry that is not in the specification, such as the server's own `replication_index`.
+
+    It is skipped, as the specification asks for with fields that it does not know.
+    """
+
+    type: str
 
 
-CursorEntry = (
-    CursorStepBegin
-    | CursorStepEnd
-    | CursorStepError
-    | CursorRow
-    | CursorError
-    | CursorReplicationIndex
-)
+CursorEntry = CursorStepBegin | CursorStepEnd | CursorStepError | CursorRow | CursorError
+CURSOR_TYPES: Final = frozenset(kind.__struct_config__.tag for kind in get_args(CursorEntry))
 
 ENCODER: Final = msgspec.json.Encoder()
 PIPELINE: Final = msgspec.json.Decoder(PipelineResponse)
 HEAD: Final = msgspec.json.Decoder(CursorHead)
 ENTRY: Final = msgspec.json.Decoder(CursorEntry)
+OTHER_ENTRY: Final = msgspec.json.Decoder(CursorOther)
 NOT_HRANA: Final = (
     "the server's response is not Hrana 3: check that the URL points to a libSQL server, and "
     "that nothing in between responds instead"
@@ -286,7 +291,19 @@ def decode_cursor_line(line: bytes, *, is_head: bool = False) -> Any:
     try:
         return decoder.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise InterfaceError(NOT_HRANA) from error
+        other = None if is_head else _decode_other(line)
+        if other is None:
+            raise InterfaceError(NOT_HRANA) from error
+        return other
+
+
+def _decode_other(line: bytes) -> CursorOther | None:
+    """Return an entry of a type that the specification does not have, else None."""
+    try:
+        entry = OTHER_ENTRY.decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    return entry if entry.type not in CURSOR_TYPES else None
 
 
 def describe_failure(body: bytes) -> tuple[str, str]:
