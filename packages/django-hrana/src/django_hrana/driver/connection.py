@@ -37,6 +37,7 @@ from django_hrana.driver.errors import (
     TransactionLost,
 )
 from django_hrana.driver.messages import BatchResult, StatementRequest, StatementResult
+from django_hrana.driver.pragmas import DEFER_FOREIGN_KEYS, FOREIGN_KEYS, QUERY_ONLY
 from django_hrana.driver.results import ArrivingRows
 from django_hrana.driver.statements import Kind, Statement
 from django_hrana.driver.stream import Stream
@@ -62,6 +63,7 @@ GATEWAY_STATUSES: Final = frozenset({502, 503, 504})
 # it must be the first statement of a stream. A read-only token may not send it at all.
 FOREIGN_KEYS_OFF: Final = "PRAGMA foreign_keys=0"
 WRITE_LOCK: Final = "BEGIN IMMEDIATE"
+READ_ONLY: Final = "attempt to write a readonly database: PRAGMA query_only is on"
 # How a request fails as a whole: on the network, by an answer that is no Hrana, or refused. What
 # a single step of a batch says is in the batch's result.
 FAILURES: Final = (TransportError, InterfaceError, DatabaseError)
@@ -125,6 +127,7 @@ class Connection:
         self.converters = converters
         self.closed = False
         self._foreign_keys = True
+        self._switches: dict[str, bool] = {}
         self._stream = stream
         self._turn = Turn(stream.home.endpoint, stream.home.timeout_seconds)
         self._begin = _begin(mode)
@@ -229,6 +232,24 @@ class Connection:
             self._foreign_keys = value
             self._stream.end()
 
+    def is_on(self, switch: str) -> bool:
+        """Whether a switch of `pragmas` is on."""
+        if switch == FOREIGN_KEYS:
+            return self._foreign_keys
+        if switch == DEFER_FOREIGN_KEYS and self._transaction is not None:
+            return self._transaction.defers_foreign_keys
+        return self._switches.get(switch, False)
+
+    def turn(self, switch: str, *, is_on: bool) -> None:
+        """Turn a switch of `pragmas` on or off; costs no request."""
+        self._check_open()
+        if switch == FOREIGN_KEYS:
+            self.foreign_keys = is_on
+        elif switch == DEFER_FOREIGN_KEYS and self._transaction is not None:
+            self._transaction.defers_foreign_keys = is_on
+        else:
+            self._switches[switch] = is_on
+
     def release(self) -> None:
         """Close the stream that is kept on the server for the next statement of a burst."""
         if self._transaction is None:
@@ -292,6 +313,8 @@ class Connection:
             Error: see the table at the top of the module.
         """
         self._check_open()
+        if not is_read and self.is_on(QUERY_ONLY):
+            raise OperationalError(READ_ONLY)
         self._read_ahead()
         transaction = self._current_transaction()
         if transaction is not None:
@@ -299,6 +322,7 @@ class Connection:
                 if not transaction.is_begun:
                     self._stream.drop_if_idle()
                 return self._run_in(transaction, statements, is_read=is_read)
+        self._take_deferral()  # it counts for the next transaction, which this statement is
         is_one_read = is_read and len(statements) == 1
         with contextlib.nullcontext() if is_one_read else self._turn.taken():
             self._stream.drop_if_idle()
@@ -315,6 +339,7 @@ class Connection:
         if transaction is not None:
             with self._turn_in(transaction, is_read=True):
                 return self._arriving_in(transaction, statement)
+        self._take_deferral()
         prefix = self._prefix(None)
         steps = [*map(StatementRequest, prefix), statement]
         request = messages.batch(steps, is_begun=False)
@@ -327,7 +352,18 @@ class Connection:
     def _begin_explicitly(self, mode: str) -> None:
         if self._transaction is not None:
             raise OperationalError("cannot start a transaction within a transaction")
-        self._transaction = Transaction(f"BEGIN {mode}" if mode else self._begin)
+        self._transaction = self._new_transaction(f"BEGIN {mode}" if mode else self._begin)
+
+    def _new_transaction(self, begin: str, *, ends_with_savepoints: bool = False) -> Transaction:
+        return Transaction(
+            begin,
+            ends_with_savepoints=ends_with_savepoints,
+            defers_foreign_keys=self._take_deferral(),
+        )
+
+    def _take_deferral(self) -> bool:
+        """Return whether the next transaction defers foreign keys; the one after it does not."""
+        return self._switches.pop(DEFER_FOREIGN_KEYS, False)
 
     def _demand_transaction(self, what: str) -> None:
         if self._transaction is None:
@@ -335,7 +371,7 @@ class Connection:
 
     def _current_transaction(self) -> Transaction | None:
         if self._transaction is None and not self._autocommit:
-            self._transaction = Transaction(self._begin)
+            self._transaction = self._new_transaction(self._begin)
         if self._transaction is not None:
             self._check_not_lost(self._transaction)
         return self._transaction
@@ -347,7 +383,9 @@ class Connection:
     def _transaction_for_savepoint(self) -> Transaction:
         """Return the transaction; as in SQLite, a savepoint begins one where there is none."""
         if self._transaction is None:
-            self._transaction = Transaction(self._begin, ends_with_savepoints=self._autocommit)
+            self._transaction = self._new_transaction(
+                self._begin, ends_with_savepoints=self._autocommit
+            )
         return self._transaction
 
     def _transaction_with_savepoint(self, name: str) -> Transaction:

@@ -17,6 +17,7 @@ from django_hrana.driver.messages import (
     StatementRequest,
     StatementResult,
 )
+from django_hrana.driver.pragmas import LEGACY_ALTER_TABLE, Pragma, Reply, check_rename
 from django_hrana.driver.results import decode_in_parts
 from django_hrana.driver.statements import Kind, Statement, classify, with_literals
 from django_hrana.driver.values import Cell, Column, Literal, decode_rows, encode
@@ -32,7 +33,6 @@ Row = tuple[Any, ...]
 # Statements of executemany() in one request: enough that the way there hardly counts, and few
 # enough that the answer stays far below the 10 MB that the server sends.
 STEPS_AT_ONCE: Final = 500
-ON: Final = frozenset({"on", "1", "true", "yes"})
 NO_ROWS: Final = -1
 
 
@@ -67,10 +67,12 @@ class Cursor:
         self._reset()
         check_depth(sql)
         statement = classify(sql)
-        if statement.is_control:
+        reply = None if statement.pragma is None else self._reply(statement.pragma)
+        if reply is not None:
+            self._describe([Column(name) for name in reply.columns])
+            self._rows = iter(reply.rows)
+        elif statement.is_control:
             self.connection.control(statement)
-        elif statement.kind is Kind.FOREIGN_KEYS:
-            self._foreign_keys(statement)
         else:
             self._run(sql, parameters, statement)
         return self
@@ -85,7 +87,7 @@ class Cursor:
         self._reset()
         check_depth(sql)
         statement = classify(sql)
-        if statement.is_read or statement.is_control:
+        if statement.is_read or statement.is_control or statement.pragma is not None:
             raise ProgrammingError("executemany() can only execute statements that change data.")
         requests = (_request(sql, parameters) for parameters in many)
         first = list(itertools.islice(requests, STEPS_AT_ONCE))
@@ -145,6 +147,8 @@ class Cursor:
         """Do nothing, as PEP 249 allows."""
 
     def _run(self, sql: str, parameters: Parameters, statement: Statement) -> None:
+        if self.connection.is_on(LEGACY_ALTER_TABLE):
+            check_rename(sql)
         request = _request(sql, parameters)
         try:
             result = self.connection.run([request], is_read=statement.is_read)[0]
@@ -203,13 +207,15 @@ class Cursor:
         for result in results:
             self.rowcount += result.affected_row_count
 
-    def _foreign_keys(self, statement: Statement) -> None:
-        """Answer PRAGMA foreign_keys, whose state the connection keeps."""
-        if statement.argument:
-            self.connection.foreign_keys = statement.argument in ON
-            return
-        self._describe([Column("foreign_keys")])
-        self._rows = iter([(int(self.connection.foreign_keys),)])
+    def _reply(self, pragma: Pragma) -> Reply | None:
+        """Return the answer of a PRAGMA that is not sent; None: the server answers it."""
+        if not pragma.is_switch:
+            return pragma.reply()
+        if pragma.value is not None:
+            self.connection.turn(pragma.name, is_on=pragma.is_on)
+            return Reply()
+        is_on = self.connection.is_on(pragma.name)
+        return Reply((pragma.name,), ((int(is_on),),))
 
     def _reset(self) -> None:
         self._check_open()

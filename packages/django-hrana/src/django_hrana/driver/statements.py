@@ -1,6 +1,6 @@
 """What kind of statement a SQL text is, as far as the driver must know.
 
-Does it write, does it control the transaction, is it the PRAGMA whose state the driver keeps?
+Does it write, does it control the transaction, is it a PRAGMA (`pragmas`)?
 
 Everything else about SQL is the server's business.
 """
@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from typing import Final
+
+from django_hrana.driver import pragmas
+from django_hrana.driver.lexical import END, NAME, SPACE, unquote
+from django_hrana.driver.pragmas import Pragma
 
 __all__ = ["Kind", "Statement", "classify", "with_literals"]
 
@@ -29,7 +33,6 @@ class Kind(Enum):
     SAVEPOINT = "savepoint"
     RELEASE = "release"
     ROLLBACK_TO = "rollback to"
-    FOREIGN_KEYS = "foreign keys"
 
 
 CONTROL: Final = frozenset(
@@ -44,12 +47,7 @@ WORDS: Final = {
     "UPDATE": Kind.CHANGE,
     "VALUES": Kind.READ,
 }
-# SQLite's white space includes comments, also one that is not ended.
-SPACE: Final = r"(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z))*"
 FIRST_WORD: Final = re.compile(rf"[;\s]*{SPACE}\(*([A-Za-z]+)", re.DOTALL)
-# SQLite quotes names as SQL does, and also as MySQL and SQL Server do.
-NAME: Final = r"""("(?:[^"]|"")*"|'(?:[^']|'')*'|`(?:[^`]|``)*`|\[[^\]]*\]|[^\s;]+)"""
-END: Final = rf"{SPACE};?{SPACE}\Z"
 
 
 def _control_pattern(words: str) -> re.Pattern[str]:
@@ -67,10 +65,6 @@ CONTROLS: Final = (
     (Kind.RELEASE, _control_pattern(rf"RELEASE(?: SAVEPOINT)? {NAME}")),
 )
 CONTROL_WORDS: Final = frozenset({"BEGIN", "COMMIT", "END", "RELEASE", "ROLLBACK", "SAVEPOINT"})
-FOREIGN_KEYS: Final = re.compile(
-    rf"{SPACE}PRAGMA\s+foreign_keys\s*(?:=\s*(\w+)|\(\s*(\w+)\s*\))?{END}",
-    re.DOTALL | re.IGNORECASE,
-)
 # What counts outside of texts, quoted names and comments, which these patterns match as a whole.
 TOKENS: Final = re.compile(
     r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]|--[^\n]*|/\*.*?\*/|[()]|\w+""", re.DOTALL
@@ -88,7 +82,9 @@ class Statement:
 
     kind: Kind
     argument: str = ""
-    """BEGIN's mode, the savepoint's name in lower case without quotes, or the PRAGMA's value."""
+    """BEGIN's mode, or the savepoint's name in lower case without quotes."""
+    pragma: Pragma | None = None
+    """What a PRAGMA sets or asks."""
 
     @property
     def is_control(self) -> bool:
@@ -163,24 +159,16 @@ def _control(sql: str) -> Statement:
         if kind is Kind.BEGIN:
             return Statement(kind, match[1] or "")
         if pattern.groups:  # a savepoint's name
-            return Statement(kind, _unquoted(match[1]))
+            return Statement(kind, unquote(match[1]).lower())
         return Statement(kind)
     return Statement(Kind.WRITE)  # the server says what is wrong with it
 
 
-def _unquoted(name: str) -> str:
-    for opening, closing in (('"', '"'), ("'", "'"), ("`", "`"), ("[", "]")):
-        if name.startswith(opening) and name.endswith(closing):
-            return name[1:-1].replace(closing * 2, closing).lower()
-    return name.lower()
-
-
 def _pragma(sql: str) -> Statement:
-    match = FOREIGN_KEYS.match(sql)
-    if match:
-        value = match[1] or match[2] or ""  # after =, in brackets, or none: then it reads
-        return Statement(Kind.FOREIGN_KEYS, value.lower())
-    return Statement(Kind.WRITE if "=" in sql else Kind.READ)
+    pragma = pragmas.parse(sql)
+    if pragma is None:
+        return Statement(Kind.WRITE)  # the server says what is wrong with it
+    return Statement(Kind.READ if pragma.is_read else Kind.WRITE, pragma=pragma)
 
 
 def _after_with(sql: str) -> Kind:

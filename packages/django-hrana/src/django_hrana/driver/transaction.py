@@ -13,14 +13,19 @@ __all__ = ["Transaction"]
 class Transaction:
     """A transaction from its BEGIN, which may not be sent yet, to its end."""
 
-    def __init__(self, begin: str, *, ends_with_savepoints: bool = False) -> None:
+    def __init__(
+        self, begin: str, *, ends_with_savepoints: bool = False, defers_foreign_keys: bool = False
+    ) -> None:
         """Begin.
 
         Args:
             begin: the statement that begins it, as it will be sent.
             ends_with_savepoints: a savepoint began it: releasing the outermost one commits.
+            defers_foreign_keys: they are checked at its end only.
         """
         self.begin = begin
+        self._defers_foreign_keys = defers_foreign_keys
+        self._unsent_deferral = defers_foreign_keys
         self.is_begun = False
         """The server has confirmed the BEGIN."""
         self.has_written = False
@@ -40,6 +45,17 @@ class Transaction:
     def is_over(self) -> bool:
         """Whether releasing its outermost savepoint has ended it."""
         return self._ends_with_savepoints and not self._savepoints
+
+    @property
+    def defers_foreign_keys(self) -> bool:
+        """Whether all foreign keys are checked at its end only, whatever the tables say."""
+        return self._defers_foreign_keys
+
+    @defers_foreign_keys.setter
+    def defers_foreign_keys(self, value: bool) -> None:
+        # Apart from what waits in order: savepoints do not bring the old state back.
+        self._unsent_deferral |= value != self._defers_foreign_keys
+        self._defers_foreign_keys = value
 
     def save(self, name: str) -> None:
         """Note a savepoint."""
@@ -79,13 +95,15 @@ class Transaction:
     @property
     def prefix(self) -> list[str]:
         """What must go in front of the next statement."""
-        if self.is_begun:
-            return list(self._waiting)
-        return [self.begin, *self._waiting]
+        prefix = [] if self.is_begun else [self.begin]
+        if self._unsent_deferral:
+            prefix.append(f"PRAGMA defer_foreign_keys={int(self._defers_foreign_keys)}")
+        return [*prefix, *self._waiting]
 
     def sent(self) -> None:
         """Note that the server has done all of `prefix`."""
         self.is_begun = True
+        self._unsent_deferral = False
         self._waiting.clear()
 
     def _position(self, name: str) -> int:
