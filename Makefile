@@ -101,7 +101,7 @@ crash-migrate: setup ## Kill migrate_safely at random moments; is anything half 
 bench-backup: setup ## Back up and restore 1 GB on SQLite and libSQL: time, memory, equal tables: ARGS="--size 20"
 	@exec $(BIN)/python benchmarks/backups.py $(ARGS)
 
-bench-db: setup ## Compare the libSQL backend with SQLite and other clients: times and round trips
+bench-db: setup ## Compare the libSQL backend with SQLite and other clients, also with many threads: ARGS="--only crowds"
 	@exec $(BIN)/python benchmarks/database $(ARGS)
 
 bench-eval: setup ## Compare the evaluation engine with the real promptfoo (npm): ARGS="--only memory,libsql"

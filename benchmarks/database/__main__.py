@@ -1,7 +1,11 @@
 """`make bench-db`: time and round trips of the libSQL backend, beside SQLite and other clients.
 
 Everything is measured in this one run: on loopback, and through a proxy with 20 ms each way. A
-fresh server for each contender, rounds that alternate between them, medians.
+fresh server for each contender, rounds that alternate between them, medians. Then crowds of threads
+through the proxy, beside clients that never wait.
+
+    --only orm,dbapi,crowds   what is measured
+    --crowd-seconds 60        how long the crowds ask in each round
 """
 
 import argparse
@@ -9,17 +13,20 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this package
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))  # launch
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the project's packages
 
 from database.contenders import DBAPI, DJANGO, Contender
-from database.measurement import Competitor, measure
+from database.crowd import Crowd, list_missed, measure_crowds, print_crowds
+from database.measurement import DELAY_SECONDS, Competitor, measure
 from database.report import list_missed_targets, print_table, print_targets, to_json
 
+PARTS: Final = ("orm", "dbapi", "crowds")
 ROUNDS: Final = 3
+CROWD_SECONDS: Final = 10.0
 # How often an operation is run in a round: on loopback, and through the proxy. Slow ones seldom,
 # so that all of it takes minutes.
 DJANGO_OPERATIONS: Final = {
@@ -49,6 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--quick", action="store_true", help="a single round, with only our backend and SQLite"
     )
+    parser.add_argument("--only", default=",".join(PARTS), type=_read_parts)
+    parser.add_argument("--crowd-seconds", type=float, default=CROWD_SECONDS)
     parser.add_argument("--format", choices=("text", "json"), default="text")
     options = parser.parse_args(arguments)
     django, dbapi = DJANGO, DBAPI
@@ -56,21 +65,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.quick:
         django, dbapi = _without_packages(django), _without_packages(dbapi)
         rounds = 1
-    tables: dict[str, list[Competitor]] = {
-        "Django's ORM": measure("django", django, DJANGO_OPERATIONS, rounds),
-        "DB-API": measure("dbapi", dbapi, DBAPI_OPERATIONS, rounds),
-    }
-    missed = list_missed_targets(tables["Django's ORM"])
+    tables: dict[str, list[Competitor]] = {}
+    crowds: list[Crowd] = []
+    missed: list[str] = []
+    if "orm" in options.only:
+        tables["Django's ORM"] = measure("django", django, DJANGO_OPERATIONS, rounds)
+        missed += list_missed_targets(tables["Django's ORM"])
+    if "dbapi" in options.only:
+        tables["DB-API"] = measure("dbapi", dbapi, DBAPI_OPERATIONS, rounds)
+    if "crowds" in options.only:
+        crowds = measure_crowds(options.crowd_seconds, DELAY_SECONDS, rounds=rounds)
+        missed += list_missed(crowds)
     if options.format == "json":
-        measurements = {}
+        measurements: dict[str, Any] = {}
         for title, competitors in tables.items():
             measurements[title] = to_json(competitors)
+        measurements["crowds"] = [crowd.to_json() for crowd in crowds]
         print(json.dumps(measurements, indent=2))
     else:
         for title, competitors in tables.items():
             print_table(title, competitors)
+        print_crowds(crowds)
         print_targets(missed)
     return 1 if missed else 0
+
+
+def _read_parts(text: str) -> list[str]:
+    parts = text.split(",")
+    unknown = set(parts) - set(PARTS)
+    if unknown:
+        raise argparse.ArgumentTypeError(f"{sorted(unknown)} is none of {', '.join(PARTS)}")
+    return parts
 
 
 def _without_packages(contenders: Sequence[Contender]) -> tuple[Contender, ...]:

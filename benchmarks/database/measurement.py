@@ -17,7 +17,7 @@ from launch.tools import BACKEND, ROOT
 from database.contenders import DBAPI, DJANGO, OURS, SQLITE, Contender, environment
 from database.proxy import DelayProxy
 
-__all__ = ["DELAYED", "LOOPBACK", "Cell", "Competitor", "measure"]
+__all__ = ["DELAYED", "DELAY_SECONDS", "LOOPBACK", "Cell", "Competitor", "measure"]
 
 LOOPBACK: Final = "near"
 DELAYED: Final = "far"

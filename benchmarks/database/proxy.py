@@ -16,11 +16,13 @@ class DelayProxy:
         url: its address.
         round_trips: how often a client sent something after an answer, or first of all.
         connections: how many were opened; each costs one more round trip, and more with TLS.
+        refused: answers that say 429, too many requests.
     """
 
     def __init__(self, port: int, delay_seconds: float) -> None:
         self.round_trips = 0
         self.connections = 0
+        self.refused = 0
         self._target = port
         self._delay_seconds = delay_seconds
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -63,16 +65,17 @@ class DelayProxy:
         def receive() -> None:
             with contextlib.suppress(OSError):
                 while data := source.recv(262_144):
-                    self._count(asks, from_client=from_client)
+                    self._count(asks, data, from_client=from_client)
                     waiting.put((time.monotonic() + self._delay_seconds, data))
             waiting.put((0.0, b""))
 
         threading.Thread(target=receive, daemon=True).start()
         threading.Thread(target=_send, args=(waiting, sink), daemon=True).start()
 
-    def _count(self, asks: threading.Event, *, from_client: bool) -> None:
+    def _count(self, asks: threading.Event, data: bytes, *, from_client: bool) -> None:
         if not from_client:
             asks.clear()
+            self.refused += data.startswith(b"HTTP/1.1 429")
         elif not asks.is_set():
             self.round_trips += 1
             asks.set()

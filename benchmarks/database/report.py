@@ -154,7 +154,8 @@ def print_targets(missed: Sequence[str]) -> None:
     print("\n(n+m) round trips and new connections; * not the same work: no transaction.")
     count = len(MAX_ROUND_TRIPS) + len(MAX_RATIOS)
     print(
-        f"targets: {count} of round trips and of ratios to SQLite, and no peer faster by over 5 %"
+        f"targets: {count} of round trips and of ratios to SQLite; no peer faster by over 5 %; of "
+        "crowds: no error, no stream more than threads, 90 % of the limit"
     )
     for sentence in missed:
         print(f"  missed: {sentence}")
