@@ -12,9 +12,11 @@ from typing import Any, Final
 from django.db import NotSupportedError
 from django.db.models import Count, StdDev, Variance, functions, lookups
 from django.db.models.expressions import DurationExpression
+from django.db.models.fields.tuple_lookups import TupleIn
 
 from django_hrana import regex, sha2
 from django_hrana.durations import compile_duration
+from django_hrana.tuples import compile_tuple_in
 
 __all__ = ["find_implementation"]
 
@@ -49,6 +51,9 @@ def _implements(*kinds: type) -> Callable[[Implementation], Implementation]:
         return implementation
 
     return register
+
+
+_implements(TupleIn)(compile_tuple_in)
 
 
 def _operands(node: Any, compiler: Any) -> tuple[list[str], list[object]]:

@@ -16,6 +16,7 @@ from django_hrana.triggers import FlushesGuardedTables
 
 __all__ = ["DatabaseOperations"]
 
+UPDATES_AT_ONCE: Final = 300  # rows of a `bulk_update()`
 STATEMENTS_AT_ONCE: Final = 400  # of a flush: a few round trips, and no request of any size
 TABLES_AT_ONCE: Final = 400  # a compound SELECT has at most 500 terms
 DELETE_ALL: Final = re.compile(r'DELETE FROM ("[^"]+");\Z')
@@ -102,15 +103,21 @@ class DatabaseOperations(FlushesGuardedTables, sqlite3.DatabaseOperations):
     # Everything else
 
     def bulk_batch_size(self, fields: Sequence[Any], objs: Sequence[object]) -> int:
-        """Return how many rows one INSERT may hold: as many as the server takes parameters for."""
-        columns = 0
-        for field in fields:
-            # A composite key is one field, and a parameter for each of its columns.
-            is_composite = isinstance(field, models.CompositePrimaryKey)
-            columns += len(field.fields) if is_composite else 1
-        if not columns:
+        """Return how many rows one INSERT, or one UPDATE of `bulk_update()`, may hold.
+
+        As many as the server takes parameters for.
+        """
+        if not fields:
             return len(objs)
-        return max(1, MAX_PARAMETERS // columns)
+        # What `bulk_update()` asks for: the key twice, and the fields to update. It writes a CASE
+        # for each of them, with the key and the value of each row.
+        is_update = len(fields) > 2 and fields[0] is fields[1]
+        if is_update:
+            key, values = _count_columns(fields[:1]), _count_columns(fields[2:])
+            parameters = key + values * (key + 1)
+            # The server goes through the CASE for each row, up to the row's own value.
+            return max(1, min(UPDATES_AT_ONCE, MAX_PARAMETERS // parameters))
+        return max(1, MAX_PARAMETERS // _count_columns(fields))
 
     def combine_expression(self, connector: str, sub_expressions: list[str]) -> str:
         """Write XOR without a function of that name, each operand once."""
@@ -194,6 +201,15 @@ class DatabaseOperations(FlushesGuardedTables, sqlite3.DatabaseOperations):
                     related.append(name)
                     todo.append(name)
         return related
+
+
+def _count_columns(fields: Sequence[Any]) -> int:
+    """Return how many columns some fields have: a composite key has several."""
+    columns = 0
+    for field in fields:
+        is_composite = isinstance(field, models.CompositePrimaryKey)
+        columns += len(field.fields) if is_composite else 1
+    return columns
 
 
 def _parts(items: list[Any], size: int) -> Iterator[list[Any]]:
