@@ -5,7 +5,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 FAULTS = (
@@ -35,6 +35,7 @@ class FaultProxy:
         requests: bodies that arrived, in order.
         connections: how many connections were opened.
         statuses: of the answers that the server gave, whether they were passed on or not.
+        most_at_a_time: how many requests were with the server at once, at most.
         delay_seconds: each way.
     """
 
@@ -43,7 +44,10 @@ class FaultProxy:
         self.requests: list[bytes] = []
         self.connections = 0
         self.statuses: set[int] = set()
+        self.most_at_a_time = 0
         self.delay_seconds = 0.0
+        self._lock = threading.Lock()
+        self._under_way = 0
         self._rules: list[Rule] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
@@ -87,8 +91,9 @@ class FaultProxy:
                 if fault == "cut during":
                     server.sendall(head + body[: len(body) // 2])
                     return
-                server.sendall(head + body)
-                head, body = _read_message(server)
+                with self._count():
+                    server.sendall(head + body)
+                    head, body = _read_message(server)
                 self.statuses.add(int(head.split()[1]))
                 time.sleep(self.delay_seconds)
                 if fault == "cut after":
@@ -97,6 +102,17 @@ class FaultProxy:
                     client.sendall(head + body[: len(body) // 2])
                     return
                 client.sendall(head + body)
+
+    @contextlib.contextmanager
+    def _count(self) -> Iterator[None]:
+        with self._lock:
+            self._under_way += 1
+            self.most_at_a_time = max(self.most_at_a_time, self._under_way)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._under_way -= 1
 
     def _fault(self, body: bytes) -> str:
         for rule in self._rules:
