@@ -49,8 +49,16 @@ class Command(BaseCommand):
         """Copy, and say how much that was."""
         work = options["work"] or Path(settings.BASE_DIR) / "data" / "copies"
         try:
-            source = parse_location(options["source"], token_file=options["from_token_file"])
-            target = parse_location(options["target"], token_file=options["to_token_file"])
+            source = parse_location(
+                options["source"],
+                token_file=options["from_token_file"],
+                token_option="--from-token-file",  # noqa: S106 (the option's name)  # nosec B106
+            )
+            target = parse_location(
+                options["target"],
+                token_file=options["to_token_file"],
+                token_option="--to-token-file",  # noqa: S106 (the option's name)  # nosec B106
+            )
             with ProgressBar(self.stderr) as bar:
                 copied = copy_database(source, target, work, on_progress=bar.show)
         except SwitchUnknown as error:

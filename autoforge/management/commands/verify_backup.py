@@ -24,7 +24,7 @@ class Command(BaseCommand):
         "Checks everything about a backup: checksum, compression, integrity, foreign keys, count "
         "and hash of every table, and whether the schema is that of its migrations. "
         "Exit status: 0 good, 1 damaged, 2 it cannot be opened (no backup, another key, a newer "
-        "format)."
+        "format, no room to unpack it)."
     )
     requires_system_checks: list[str] = []
 

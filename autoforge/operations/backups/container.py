@@ -11,22 +11,28 @@ Source: RFC 8878, sections 3.1.1 and 3.1.2 (frames, skippable frames).
 
 import hashlib
 import os
+import sqlite3
 import struct
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, Final
 
 import msgspec
 import zstandard
 
-from autoforge.operations.backups.encryption import AGE, decrypt_file
+from autoforge.operations.backups.database_file import DatabaseFile
+from autoforge.operations.backups.encryption import AGE, decrypt_stream
 from autoforge.operations.backups.errors import BackupError, DamagedBackup
+from autoforge.operations.backups.failures import explained
 from autoforge.operations.backups.manifest import FORMAT, Manifest, MinimalManifest
 from autoforge.operations.backups.progress import OnProgress, Progress, ignore_progress
-from autoforge.operations.backups.scratch import scratch_folder
+from autoforge.operations.backups.room import temporary_room
+from autoforge.operations.backups.scratch import remove_abandoned, scratch_folder
 
-__all__ = ["check_content", "hash_file", "pack", "read_manifest", "unpacked"]
+__all__ = ["check_content", "hash_stream", "pack", "read_manifest", "unpacked"]
 
 SKIPPABLE: Final = 0x184D2A5B  # of the sixteen numbers for skippable frames, this one is ours
 ZSTD: Final = 0xFD2FB528
@@ -37,21 +43,25 @@ LEVEL: Final = 3  # zstd's own default
 CHUNK: Final = 1 << 20
 
 
-def hash_file(path: Path, *, stage: str, on_progress: OnProgress = ignore_progress) -> str:
-    """Return the SHA-256 of a file."""
+def hash_stream(stream: BinaryIO, *, stage: str, on_progress: OnProgress = ignore_progress) -> str:
+    """Return the SHA-256 of all of a file."""
     digest = hashlib.sha256()
-    total = path.stat().st_size
+    total = stream.seek(0, os.SEEK_END)
+    stream.seek(0)
     done = 0
-    with path.open("rb") as stream:
-        while chunk := stream.read(CHUNK):
-            digest.update(chunk)
-            done += len(chunk)
-            on_progress(Progress(stage=stage, done=done, total=total))
+    while chunk := stream.read(CHUNK):
+        digest.update(chunk)
+        done += len(chunk)
+        on_progress(Progress(stage=stage, done=done, total=total))
     return digest.hexdigest()
 
 
 def pack(
-    database: Path, manifest: Manifest, out: BinaryIO, *, on_progress: OnProgress = ignore_progress
+    database: BinaryIO,
+    manifest: Manifest,
+    out: BinaryIO,
+    *,
+    on_progress: OnProgress = ignore_progress,
 ) -> None:
     """Write a backup.
 
@@ -65,15 +75,13 @@ def pack(
     length = len(msgspec.json.encode(manifest)) + NUMBER_DIGITS
     start = HEAD.size + length
     out.seek(start)
-    total = database.stat().st_size
+    total = database.seek(0, os.SEEK_END)
+    database.seek(0)
     # Two threads: compressing takes longer than the disk, and memory stays at some tens of MB.
     compressor = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True, threads=2)
-    with (
-        database.open("rb") as stream,
-        compressor.stream_writer(out, size=total, closefd=False) as writer,
-    ):
+    with compressor.stream_writer(out, size=total, closefd=False) as writer:
         done = 0
-        while chunk := stream.read(CHUNK):
+        while chunk := database.read(CHUNK):
             writer.write(chunk)
             done += len(chunk)
             on_progress(Progress(stage="compressing", done=done, total=total))
@@ -124,76 +132,86 @@ def read_manifest(stream: BinaryIO, name: str) -> Manifest:
 @contextmanager
 def unpacked(
     path: Path,
-    folder: Path,
+    folder: Path | None = None,
     *,
     identities: Sequence[Path] = (),
     on_progress: OnProgress = ignore_progress,
-) -> Iterator[tuple[Manifest, Path]]:
-    """Give the manifest of a backup and its database, as a file that is removed afterwards.
+) -> Iterator[tuple[Manifest, sqlite3.Connection]]:
+    """Give the manifest of a backup and its database, in a file that is gone afterwards.
 
     Args:
         path: the backup.
-        folder: where there is room for the database.
+        folder: where there is room for the database; else the system's folder for such files.
         identities: files of age identities, where it is encrypted.
         on_progress: told after each megabyte.
 
     Raises:
         BackupError: it cannot be opened.
         DamagedBackup: it is not what was written.
+        NoRoom: the folder is full.
     """
-    with scratch_folder(folder) as scratch:
-        plain = path
+    remove_abandoned(path.parent)
+    room = temporary_room(f"the unpacked backup {path.name}", folder)
+    with ExitStack() as stack:
+        stack.enter_context(explained(path, room=room))
         try:
-            with path.open("rb") as stream:
-                is_encrypted = stream.read(len(AGE)) == AGE
+            packed: BinaryIO = stack.enter_context(path.open("rb"))
         except OSError as error:
             raise BackupError(f"{path} cannot be read: {error.strerror}.") from error
-        if is_encrypted:
-            plain = scratch / "decrypted"
-            decrypt_file(path, plain, identities)
-        database = scratch / "database.sqlite3"
-        manifest = _decompress(plain, database, path.name, on_progress)
-        if plain != path:
-            plain.unlink()
-        yield manifest, database
+        scratch = stack.enter_context(scratch_folder(room.folder))
+        if packed.read(len(AGE)) == AGE:
+            packed.seek(0)
+            plain = stack.enter_context(tempfile.TemporaryFile(dir=scratch))
+            decrypt_stream(packed, plain, identities, name=path.name)
+            packed = plain
+        database = stack.enter_context(DatabaseFile.unnamed(scratch))
+        packed.seek(0)
+        manifest = read_manifest(packed, path.name)
+        needed = replace(room, needed_bytes=manifest.size_bytes)
+        stack.enter_context(explained(path, room=needed))
+        check_content(packed, path.name, take=database.stream.write, on_progress=on_progress)
+        database.stream.flush()
+        database.seal()
+        yield manifest, database.connection
 
 
-def _decompress(plain: Path, target: Path, name: str, on_progress: OnProgress) -> Manifest:
-    handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as out:
-        return _read_content(plain, name, out.write, on_progress)
+def check_content(
+    stream: BinaryIO,
+    name: str,
+    *,
+    take: Callable[[bytes], object] = len,
+    on_progress: OnProgress = ignore_progress,
+) -> Manifest:
+    """Decompress a backup that is not encrypted, and compare its checksum.
 
-
-def check_content(path: Path, name: str, *, on_progress: OnProgress = ignore_progress) -> Manifest:
-    """Decompress a backup that is not encrypted, and compare its checksum; nothing is kept.
+    Args:
+        stream: the backup.
+        name: what it is called in messages.
+        take: given each part of the database; else nothing is kept.
+        on_progress: told after each megabyte.
 
     Raises:
         BackupError: it is no backup, or one of a newer AutoForge.
         DamagedBackup: it is not what was written.
     """
-    return _read_content(path, name, len, on_progress)
-
-
-def _read_content(
-    path: Path, name: str, take: Callable[[bytes], object], on_progress: OnProgress
-) -> Manifest:
     digest = hashlib.sha256()
     done = 0
-    with path.open("rb") as stream:
-        manifest = read_manifest(stream, name)
-        _check_length(path.stat().st_size - stream.tell(), manifest.packed_bytes, name)
-        total = manifest.size_bytes
-        try:
-            with zstandard.ZstdDecompressor().stream_reader(stream, closefd=False) as reader:
-                while chunk := reader.read(CHUNK):
-                    done += len(chunk)
-                    if done > total:
-                        raise DamagedBackup(f"{name} is damaged: it is longer than it says.")
-                    digest.update(chunk)
-                    take(chunk)
-                    on_progress(Progress(stage="decompressing", done=done, total=total))
-        except zstandard.ZstdError as error:
-            raise DamagedBackup(f"{name} is damaged: {error}.") from error
+    size = stream.seek(0, os.SEEK_END)
+    stream.seek(0)
+    manifest = read_manifest(stream, name)
+    _check_length(size - stream.tell(), manifest.packed_bytes, name)
+    total = manifest.size_bytes
+    try:
+        with zstandard.ZstdDecompressor().stream_reader(stream, closefd=False) as reader:
+            while chunk := reader.read(CHUNK):
+                done += len(chunk)
+                if done > total:
+                    raise DamagedBackup(f"{name} is damaged: it is longer than it says.")
+                digest.update(chunk)
+                take(chunk)
+                on_progress(Progress(stage="decompressing", done=done, total=total))
+    except zstandard.ZstdError as error:
+        raise DamagedBackup(f"{name} is damaged: {error}.") from error
     if digest.hexdigest() != manifest.sha256:
         raise DamagedBackup(f"{name} is damaged: its content does not have the checksum it had.")
     return manifest

@@ -19,7 +19,9 @@ from typing import Final
 
 import msgspec
 
-from autoforge.operations.backups.errors import BackupError
+from autoforge.operations.backups.database_file import DatabaseFile
+from autoforge.operations.backups.errors import BackupError, SwitchUnknown
+from autoforge.operations.backups.failures import explained
 from autoforge.operations.backups.hashing import TableDigest
 from autoforge.operations.backups.locations import Location
 from autoforge.operations.backups.progress import OnProgress, ignore_progress
@@ -29,10 +31,12 @@ from autoforge.operations.backups.reading import (
     open_reader,
 )
 from autoforge.operations.backups.restoring import check_target, put_database
-from autoforge.operations.backups.snapshots import explained, take_snapshot
+from autoforge.operations.backups.room import Room
+from autoforge.operations.backups.snapshots import take_snapshot
 
 __all__ = ["Copied", "copy_database"]
 
+LOCK: Final = "lock"
 STATE: Final = "state.json"
 SNAPSHOT: Final = "snapshot.sqlite3"
 UNFINISHED: Final = "unfinished.sqlite3"
@@ -77,41 +81,68 @@ def copy_database(
     pair = f"{source} {source.namespace} {target} {target.namespace}"
     folder = work / hashlib.sha256(pair.encode()).hexdigest()[:16]
     with explained(folder), _locked(folder):
-        state = _read_state(folder)
-        was_resumed = state is not None
-        if state is None:
-            check_target(target, replace=False)
-            state = _begin(source, folder, on_progress)
-        if not (was_resumed and _has_arrived(target, state)):
-            check_target(target, replace=False)
-            put_database(
-                folder / SNAPSHOT,
-                state.tables,
-                target,
-                replace=False,
-                identifier=state.identifier,
-                on_progress=on_progress,
-            )
-        if target.path is not None and not _has_arrived(target, state):
-            raise BackupError(f"{target} has other rows than {source} had; copy it again.")
-        shutil.rmtree(folder)
+        try:
+            copied = _copy(source, target, folder, on_progress)
+        except SwitchUnknown:
+            raise
+        except BackupError as error:
+            if _read_state(folder) is None:
+                raise
+            raise BackupError(
+                f"{error} What was read of {source} is kept in {folder}: the same command goes on "
+                "with it; delete that folder to begin anew."
+            ) from error
+    return copied
+
+
+def _copy(source: Location, target: Location, folder: Path, on_progress: OnProgress) -> Copied:
+    instead = (
+        f"Copy to an empty database, or replace what is in it: write a backup of {source} with "
+        f"backup_database, and give it to restore_database --to {target} --replace {target.name}."
+    )
+    state = _read_state(folder)
+    was_resumed = state is not None
+    if state is None:
+        check_target(target, replace=False, instead=instead)
+        state = _begin(source, folder, on_progress)
+    if not (was_resumed and _has_arrived(target, state)):
+        check_target(target, replace=False, instead=instead)
+        put_database(
+            folder / SNAPSHOT,
+            state.tables,
+            target,
+            replace=False,
+            identifier=state.identifier,
+            on_progress=on_progress,
+        )
+    if target.path is not None and not _has_arrived(target, state):
+        raise BackupError(f"{target} has other rows than {source} had.")
+    (folder / STATE).unlink()  # what is left is nothing to go on with
     return Copied(tables=state.tables, was_resumed=was_resumed)
 
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Keep a second copy of the same pair out.
+    """Keep a second copy of the same pair out; a folder that nobody can go on with is removed.
 
     Raises:
         BackupError: there is one.
     """
+    is_new = not folder.parent.exists()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
+    with (folder / LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise BackupError("This copy is being made by another process already.") from error
-        yield
+        try:
+            yield
+        finally:
+            if _read_state(folder) is None:
+                shutil.rmtree(folder, ignore_errors=True)
+                if is_new:
+                    with suppress(OSError):  # another copy has begun
+                        folder.parent.rmdir()
 
 
 def _read_state(folder: Path) -> CopyState | None:
@@ -127,10 +158,15 @@ def _begin(source: Location, folder: Path, on_progress: OnProgress) -> CopyState
     unfinished = folder / UNFINISHED
     for leftover in (unfinished, folder / SNAPSHOT, folder / STATE):
         leftover.unlink(missing_ok=True)
-    snapshot = take_snapshot(source, unfinished, on_progress=on_progress)
+    room = Room(
+        folder=folder,
+        purpose=f"a snapshot of {source}",
+        remedy="Free some, or name a folder on another disk with --work.",
+    )
+    with explained(folder, room=room), DatabaseFile(unfinished) as file:
+        snapshot = take_snapshot(source, file, room, on_progress=on_progress)
+        os.fsync(file.stream.fileno())
     state = CopyState(identifier=secrets.token_hex(4), tables=snapshot.tables)
-    with unfinished.open("rb") as stream:
-        os.fsync(stream.fileno())
     unfinished.rename(folder / SNAPSHOT)
     # Last: with it, the snapshot is complete.
     written = folder / f"{STATE}.new"
@@ -145,7 +181,8 @@ def _has_arrived(target: Location, state: CopyState) -> bool:
     with suppress(BackupError):  # a file that is not there yet
         while True:
             try:
-                with open_reader(target, careful=frozenset(careful)) as reader:
+                reading = open_reader(target, careful=frozenset(careful))
+                with explained(target), reading as reader:
                     return hash_tables(reader) == state.tables
             except UnreadableText as error:
                 careful.add(error.table)

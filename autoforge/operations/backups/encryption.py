@@ -4,14 +4,13 @@ Who makes a backup needs a recipient alone (`age1…`, public); who reads one ne
 (`AGE-SECRET-KEY-1…`) in a file. A worker that makes backups can therefore not read them.
 """
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from autoforge.operations.backups.errors import BackupError, DamagedBackup
 
-__all__ = ["AGE", "check_recipients", "decrypt_file", "encrypt_file"]
+__all__ = ["AGE", "check_recipients", "decrypt_stream", "encrypt_stream"]
 
 AGE: Final = b"age-encryption.org/v1\n"
 
@@ -56,49 +55,96 @@ def _parse_recipients(recipients: Sequence[str]) -> list[Any]:
     return parsed
 
 
-def encrypt_file(source: Path, target: Path, recipients: Sequence[str]) -> None:
-    """Encrypt a file; the other one must not be there yet, and only its owner can read it.
+def encrypt_stream(plain: BinaryIO, out: BinaryIO, recipients: Sequence[str]) -> None:
+    """Encrypt one file into another, from where both stand.
 
     Raises:
-        BackupError: a recipient is not valid, or it cannot be written.
+        BackupError: a recipient is not valid, or the library fails.
+        OSError: it cannot be read or written.
     """
     parsed = _parse_recipients(recipients)
     pyrage = _load()
-    handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    reader, writer = _Remembering(plain), _Remembering(out)
     try:
-        with source.open("rb") as plain, os.fdopen(handle, "wb") as out:
-            pyrage.encrypt_io(plain, out, parsed)
+        pyrage.encrypt_io(reader, writer, parsed)
     except (pyrage.EncryptError, OSError) as error:
-        raise BackupError(f"{target.name} cannot be encrypted: {error}.") from error
+        reader.raise_again()
+        writer.raise_again()
+        raise BackupError(f"The backup cannot be encrypted: {error}.") from error
 
 
-def decrypt_file(source: Path, target: Path, identities: Sequence[Path]) -> None:
-    """Decrypt a file into one that is not there yet.
+def decrypt_stream(
+    source: BinaryIO, out: BinaryIO, identities: Sequence[Path], *, name: str
+) -> None:
+    """Decrypt one file into another, from where both stand.
+
+    Args:
+        source: an age file.
+        out: what is in it.
+        identities: files of age identities.
+        name: what the file is called in messages.
 
     Raises:
         BackupError: no identity opens it.
         DamagedBackup: it is not what was written.
+        OSError: it cannot be read or written.
     """
     if not identities:
         raise BackupError(
-            f"{source.name} is encrypted; name the file of the identity that opens it "
-            "(--identity FILE)."
+            f"{name} is encrypted; name the file of the identity that opens it (--identity FILE)."
         )
     parsed = _read_identities(identities)
     pyrage = _load()
-    handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    reader, writer = _Remembering(source), _Remembering(out)
     try:
-        with source.open("rb") as stream, os.fdopen(handle, "wb") as out:
-            pyrage.decrypt_io(stream, out, parsed)
+        pyrage.decrypt_io(reader, writer, parsed)
     except (pyrage.DecryptError, OSError) as error:
-        if target.stat().st_size == 0:
+        reader.raise_again()
+        writer.raise_again()
+        if not writer.has_bytes:
             # The first 64 kB are checked before any of them is handed out, so that this may be
             # either; the library has one error for both.
             raise BackupError(
-                f"{source.name} cannot be decrypted: it is for another identity, or damaged at its "
+                f"{name} cannot be decrypted: it is for another identity, or damaged at its "
                 f"beginning ({error})."
             ) from error
-        raise DamagedBackup(f"{source.name} is damaged or truncated ({error}).") from error
+        raise DamagedBackup(f"{name} is damaged or truncated ({error}).") from error
+
+
+class _Remembering:
+    """A file that the library reads or writes, which turns every error into one of its own."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._error: BaseException | None = None
+        self.has_bytes = False
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            return self._stream.read(size)
+        except BaseException as error:  # Ctrl-C, too
+            self._error = error
+            raise
+
+    def write(self, content: bytes) -> int:
+        try:
+            self.has_bytes = True
+            return self._stream.write(content)
+        except BaseException as error:
+            self._error = error
+            raise
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except BaseException as error:
+            self._error = error
+            raise
+
+    def raise_again(self) -> None:
+        """Raise what has happened here, if something has."""
+        if self._error is not None:
+            raise self._error
 
 
 def _read_identities(paths: Sequence[Path]) -> list[Any]:

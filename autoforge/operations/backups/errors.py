@@ -3,10 +3,13 @@
 Exception:
     BackupError          nothing was changed; the text is one sentence: what, where, how to mend it
     ├── DamagedBackup    a backup of ours, but not what was written
+    ├── NoRoom           a disk is full; whether the backup is good is not known
     └── SwitchUnknown    the server did not say whether it has switched: look before you go on
 """
 
-__all__ = ["BackupError", "DamagedBackup", "SwitchUnknown"]
+from autoforge.operations.backups.room import Room
+
+__all__ = ["BackupError", "DamagedBackup", "NoRoom", "SwitchUnknown"]
 
 
 class BackupError(Exception):
@@ -15,6 +18,19 @@ class BackupError(Exception):
 
 class DamagedBackup(BackupError):
     """The file is a backup, and something in it is not as it was written."""
+
+
+class NoRoom(BackupError):
+    """A folder takes no more: a full disk, a quota, or a limit on the size of files."""
+
+    def __init__(self, room: Room, reason: str) -> None:
+        super().__init__(room, reason)
+        self.room = room
+        self.reason = reason
+
+    def __str__(self) -> str:
+        # How much is free is asked when it is shown: what was half done is removed by then.
+        return self.room.explain(self.reason)
 
 
 class SwitchUnknown(BackupError):

@@ -5,7 +5,6 @@ was verified, and only those that bear our name for this database.
 """
 
 import re
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from django.core.cache import cache
 from autoforge.operations.backups.container import read_manifest
 from autoforge.operations.backups.encryption import AGE
 from autoforge.operations.backups.errors import BackupError
+from autoforge.operations.backups.failures import explained
 from autoforge.operations.backups.locations import Location, find_location
 from autoforge.operations.backups.making import (
     ENDING,
@@ -29,8 +29,8 @@ from autoforge.operations.backups.making import (
 )
 from autoforge.operations.backups.manifest import Manifest
 from autoforge.operations.backups.progress import OnProgress, ignore_progress
+from autoforge.operations.backups.room import temporary_room
 from autoforge.operations.backups.scratch import scratch_folder
-from autoforge.operations.backups.snapshots import explained
 from autoforge.operations.backups.storage import S3, Bucket, is_s3
 from core.private_files import list_database_files
 
@@ -98,7 +98,9 @@ def back_up_to(
     location = find_location(source) if isinstance(source, str) else source
     name = name_backup(location, datetime.now(UTC), is_encrypted=bool(recipients))
     if is_s3(target):
-        return _back_up_to_bucket(S3.parse(target), location, name, keep, recipients, on_progress)
+        return _back_up_to_bucket(
+            S3.parse(target), location, name, keep, recipients, on_progress, replace=replace
+        )
     path = Path(target)
     is_folder = target.endswith("/") or path.is_dir()
     if is_folder:
@@ -108,7 +110,9 @@ def back_up_to(
     elif keep is not None:
         raise BackupError(f"--keep needs a folder; {target} is a file. Write {target}/ for one.")
     _check_path(path, location, replace=replace)
-    written = write_backup(location, path, recipients=recipients, on_progress=on_progress)
+    written = write_backup(
+        location, path, recipients=recipients, replace=replace, on_progress=on_progress
+    )
     deleted: tuple[str, ...] = ()
     if keep is not None:
         deleted = _delete_old_files(path.parent, location, keep)
@@ -183,14 +187,23 @@ def _back_up_to_bucket(
     keep: int | None,
     recipients: Sequence[str],
     on_progress: OnProgress,
+    *,
+    replace: bool,
 ) -> Kept:
     bucket = Bucket(s3)
     key = s3.key + name if s3.is_folder else s3.key
     if keep is not None and not s3.is_folder:
         raise BackupError(f"--keep needs a folder; write {s3}/ for one.")
-    with explained(s3), scratch_folder(Path(tempfile.gettempdir())) as scratch:
+    if not replace:
+        _check_key(bucket, s3, key)
+    room = temporary_room(f"a backup of {location}")
+    with explained(s3, room=room), scratch_folder(room.folder) as scratch:
         path = scratch / name
-        written = write_backup(location, path, recipients=recipients, on_progress=on_progress)
+        written = write_backup(
+            location, path, recipients=recipients, room=room, on_progress=on_progress
+        )
+        if not replace:  # not all services can refuse it themselves
+            _check_key(bucket, s3, key)
         bucket.put(key, path, on_progress=on_progress)
         deleted = []
         if keep is not None:
@@ -199,6 +212,13 @@ def _back_up_to_bucket(
                 bucket.delete(folder[old])
                 deleted.append(f"s3://{s3.bucket}/{folder[old]}")
         return _kept(written, f"s3://{s3.bucket}/{key}", recipients, tuple(deleted))
+
+
+def _check_key(bucket: Bucket, s3: S3, key: str) -> None:
+    if bucket.find_size(key) is not None:
+        raise BackupError(
+            f"s3://{s3.bucket}/{key} already exists; specify another key, or add --replace."
+        )
 
 
 @contextmanager
@@ -219,7 +239,8 @@ def fetched(file: str) -> Iterator[Path]:
     s3 = S3.parse(file)
     if s3.is_folder:
         raise BackupError(f"{file} is a folder; name a backup in it.")
-    with scratch_folder(Path(tempfile.gettempdir())) as scratch:
+    room = temporary_room(f"a copy of {file}")
+    with explained(file, room=room), scratch_folder(room.folder) as scratch:
         path = scratch / Path(s3.key).name
         Bucket(s3).get(s3.key, path)
         yield path

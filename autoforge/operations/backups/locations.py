@@ -44,6 +44,8 @@ class Location:
     """The database on a server with several."""
     token: str | Callable[[], str] | None = field(default=None, repr=False)
     """What the server asks for."""
+    token_option: str = ""
+    """Option of the command that names the file of the token; empty: it is in the environment."""
     timeout_seconds: float = 60.0
     """How long to wait for an answer."""
 
@@ -59,6 +61,13 @@ class Location:
             endpoint = _endpoint(self)
             address = f"{endpoint} {endpoint.header}"
         return hashlib.sha256(address.encode()).hexdigest()[:6]
+
+    @property
+    def token_remedy(self) -> str:
+        """What helps where the server refuses the token."""
+        if self.token_option:
+            return f"put a token that is valid for it into a file, and add {self.token_option} FILE"
+        return "correct the token of the environment (TURSO_AUTH_TOKEN)"
 
     def connect(self, *, transaction_mode: str = "auto") -> Connection:
         """Return a connection of its own to the server; each statement is a transaction."""
@@ -102,12 +111,18 @@ def find_location(alias: str = "default") -> Location:
     return _at_path(Path(name))
 
 
-def parse_location(url: str, *, token_file: Path | None = None) -> Location:
+def parse_location(
+    url: str,
+    *,
+    token_file: Path | None = None,
+    token_option: str = "--token-file",  # noqa: S107 (the option's name)  # nosec B107
+) -> Location:
     """Return the database of a URL.
 
     Args:
         url: as DATABASE_URL takes it, without a token.
         token_file: a file that contains the token, and nothing else.
+        token_option: the command's option for this file.
 
     Raises:
         BackupError: the URL or the file cannot be used.
@@ -123,10 +138,10 @@ def parse_location(url: str, *, token_file: Path | None = None) -> Location:
     if "authtoken" in parts.query.lower() or "@" in parts.netloc:
         raise BackupError(
             "A token in a URL can be read by every user of this machine; leave it out, and put it "
-            "into a file that only you can read, which an option names (see --help)."
+            f"into a file that only you can read: {token_option} FILE."
         )
     token = None if token_file is None else _read_token(token_file)
-    location = _at_server(url.rstrip("/"), token=token)
+    location = _at_server(url.rstrip("/"), token=token, token_option=token_option)
     current = _find_current()
     if token is None and current is not None and location.is_same(current):
         return current
@@ -150,6 +165,7 @@ def _at_server(
     url: str,
     *,
     token: str | Callable[[], str] | None = None,
+    token_option: str = "",
     namespace: str | None = None,
     timeout_seconds: float = 60.0,
 ) -> Location:
@@ -166,6 +182,7 @@ def _at_server(
         url=url,
         namespace=namespace,
         token=token,
+        token_option=token_option,
         timeout_seconds=timeout_seconds,
     )
 

@@ -2,27 +2,33 @@
 
 import os
 import re
+import sqlite3
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import autoforge
-from autoforge.operations.backups.container import check_content, hash_file, pack
-from autoforge.operations.backups.encryption import check_recipients, encrypt_file
+from autoforge.operations.backups.container import check_content, hash_stream, pack
+from autoforge.operations.backups.database_file import DatabaseFile
+from autoforge.operations.backups.encryption import check_recipients, encrypt_stream
 from autoforge.operations.backups.errors import BackupError, DamagedBackup
+from autoforge.operations.backups.failures import explained
 from autoforge.operations.backups.locations import Location, find_location
 from autoforge.operations.backups.manifest import FORMAT, Manifest
 from autoforge.operations.backups.progress import OnProgress, ignore_progress
 from autoforge.operations.backups.reading import SqliteReader
+from autoforge.operations.backups.room import Room
 from autoforge.operations.backups.scratch import scratch_folder
-from autoforge.operations.backups.snapshots import explained, take_snapshot
+from autoforge.operations.backups.snapshots import take_snapshot
 from autoforge.operations.backups.verifying import check_database, read_migrations
 
 __all__ = ["ENDING", "Written", "clean_name", "name_backup", "write_backup"]
 
 ENDING: Final = ".backup.zst"
+FINISHED: Final = "backup"
 UNUSABLE: Final = re.compile(r"[^A-Za-z0-9_-]+")  # in a file's name
 
 
@@ -57,29 +63,35 @@ def write_backup(
     path: Path,
     *,
     recipients: Sequence[str] = (),
+    replace: bool = False,
+    room: Room | None = None,
     on_progress: OnProgress = ignore_progress,
 ) -> Written:
     """Make a backup; whoever writes to the database meanwhile is not disturbed.
 
     Args:
         source: an alias of the settings, or a database.
-        path: the file; one that is there is replaced once the new one is good.
+        path: the file.
         recipients: age recipients, each of whom can read it; none: it is not encrypted.
+        replace: whether a file that is there is replaced, once the new one is good.
+        room: what the folder of the file is called where it is full.
         on_progress: told how far it is.
 
     Raises:
         BackupError: it could not be made; there is no file then, or the one from before.
+        NoRoom: it does not fit there.
     """
     location = find_location(source) if isinstance(source, str) else source
     check_recipients(recipients)
     made_at = datetime.now(UTC)
+    room = room or _describe_room(path, location)
     with (
-        explained(path),
+        explained(path, room=room),
         scratch_folder(path.parent) as scratch,
+        DatabaseFile.unnamed(scratch) as database,
     ):
-        database = scratch / "database.sqlite3"
-        snapshot = take_snapshot(location, database, on_progress=on_progress)
-        with SqliteReader(database) as reader:
+        snapshot = take_snapshot(location, database, room, on_progress=on_progress)
+        with SqliteReader(database.connection) as reader:
             migrations = read_migrations(reader, snapshot.schema)
         manifest = Manifest(
             product="AutoForge",
@@ -91,27 +103,41 @@ def write_backup(
             engine_version=snapshot.version,
             migrations=migrations,
             tables=snapshot.tables,
-            size_bytes=database.stat().st_size,
-            sha256=hash_file(database, stage="checksum", on_progress=on_progress),
+            size_bytes=database.size_bytes,
+            sha256=hash_stream(database.stream, stage="checksum", on_progress=on_progress),
         )
-        checks = _check_source(database, manifest, location, on_progress)
-        finished = scratch / "backup"
-        handle = os.open(finished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "wb") as out:
-            pack(database, manifest, out, on_progress=on_progress)
-            out.flush()
-            os.fsync(out.fileno())
-        check_content(finished, path.name, on_progress=on_progress)
-        if recipients:
-            encrypted = scratch / "encrypted"
-            encrypt_file(finished, encrypted, recipients)
-            finished = encrypted
-        _put(finished, path)
+        checks = _check_source(database.connection, manifest, location, on_progress)
+        # What is not encrypted yet has no name, as the database has none.
+        with tempfile.TemporaryFile(dir=scratch) if recipients else _create(scratch) as packed:
+            pack(database.stream, manifest, packed, on_progress=on_progress)
+            packed.flush()
+            check_content(packed, path.name, on_progress=on_progress)
+            if recipients:
+                packed.seek(0)
+                with _create(scratch) as encrypted:
+                    encrypt_stream(packed, encrypted, recipients)
+        _put(scratch / FINISHED, path, replace=replace)
     return Written(path=path, manifest=manifest, size_bytes=path.stat().st_size, checks=checks)
 
 
+def _describe_room(path: Path, location: Location) -> Room:
+    size = location.path.stat().st_size if location.path and location.path.is_file() else 0
+    return Room(
+        folder=path.parent,
+        purpose=f"a backup of {location}",
+        remedy="Free some, or write it to another disk.",
+        needed_bytes=size,
+    )
+
+
+def _create(scratch: Path) -> BinaryIO:
+    """Return the file that becomes the backup."""
+    handle = os.open(scratch / FINISHED, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    return os.fdopen(handle, "w+b")
+
+
 def _check_source(
-    database: Path, manifest: Manifest, location: Location, on_progress: OnProgress
+    database: sqlite3.Connection, manifest: Manifest, location: Location, on_progress: OnProgress
 ) -> tuple[str, ...]:
     """Check the snapshot: what is wrong with it is wrong with the database."""
     try:
@@ -125,13 +151,37 @@ def _check_source(
     return verified.checks
 
 
-def _put(finished: Path, path: Path) -> None:
+def _put(finished: Path, path: Path, *, replace: bool) -> None:
     """Move a file to its place, so that a power failure leaves it whole or not there."""
     with finished.open("rb") as stream:
         os.fsync(stream.fileno())
-    finished.replace(path)
+    if replace:
+        finished.replace(path)
+    else:
+        _put_as_new(finished, path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _put_as_new(finished: Path, path: Path) -> None:
+    """Give a file its name, unless another process has taken that meanwhile.
+
+    Raises:
+        BackupError: it has.
+    """
+    try:
+        try:
+            path.hardlink_to(finished)
+        except FileExistsError:
+            raise
+        except OSError:  # a disk without links (FAT, some network disks): an empty file claims it
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+            finished.replace(path)
+    except FileExistsError as error:
+        raise BackupError(
+            f"{path} was made by another process meanwhile, and stays as it is; specify another "
+            "file, or add --replace."
+        ) from error

@@ -5,12 +5,13 @@ nor wait for it. libSQL: its schema made anew and its rows copied, of one transa
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from autoforge.operations.backups.database_file import DatabaseFile
 from autoforge.operations.backups.errors import BackupError
+from autoforge.operations.backups.failures import explained
 from autoforge.operations.backups.hashing import InvalidText, Row, TableDigest, TableHash
 from autoforge.operations.backups.locations import Location
 from autoforge.operations.backups.progress import OnProgress, Progress, ignore_progress
@@ -22,13 +23,11 @@ from autoforge.operations.backups.reading import (
     hash_tables,
     read_sequences,
 )
+from autoforge.operations.backups.room import Room
 from autoforge.operations.backups.schema import Schema, Table, quote, read_schema
-from core.private_files import keep_private
-from django_hrana import driver
 
 __all__ = [
     "Snapshot",
-    "explained",
     "has_invalid_text",
     "insert_sql",
     "inserted_row",
@@ -37,8 +36,6 @@ __all__ = [
 ]
 
 PAGES_AT_A_TIME: Final = 2_000  # 8 MB: often enough for a progress bar
-# The file is nobody's yet: should the machine fail, it is made again.
-QUICK: Final = ("PRAGMA journal_mode=OFF", "PRAGMA synchronous=OFF", "PRAGMA foreign_keys=OFF")
 HEADER_NUMBERS: Final = ("user_version", "application_id")
 
 
@@ -58,32 +55,26 @@ class Snapshot:
         """Name → count and hash."""
 
 
-@contextmanager
-def explained(what: object) -> Iterator[None]:
-    """Turn errors of databases and disks into one sentence.
+def take_snapshot(
+    location: Location,
+    target: DatabaseFile,
+    room: Room,
+    *,
+    on_progress: OnProgress = ignore_progress,
+) -> Snapshot:
+    """Copy a database into a new file, which is sealed then.
 
     Args:
-        what: which database or file is worked on, without secrets.
-
-    Raises:
-        BackupError: instead of them.
-    """
-    try:
-        yield
-    except (sqlite3.Error, driver.Error, OSError) as error:
-        raise BackupError(f"{what}: {str(error).rstrip('.')}.") from error
-
-
-def take_snapshot(
-    location: Location, target: Path, *, on_progress: OnProgress = ignore_progress
-) -> Snapshot:
-    """Copy a database into a file that is not there yet; only its owner can read it.
+        location: the database.
+        target: the file.
+        room: where this file is.
+        on_progress: told how far it is.
 
     Raises:
         BackupError: it cannot be read, or the copy is not the same.
+        NoRoom: it does not fit.
     """
-    keep_private(target)
-    with explained(location):
+    with explained(location, room=room):
         if location.path is not None:
             return _copy_file(location.path, target, on_progress)
         return _copy_server(location, target, on_progress)
@@ -92,8 +83,8 @@ def take_snapshot(
 # --- SQLite
 
 
-def _copy_file(source: Path, target: Path, on_progress: OnProgress) -> Snapshot:
-    with SqliteReader(source) as reader, closing(sqlite3.connect(target)) as copy:
+def _copy_file(source: Path, target: DatabaseFile, on_progress: OnProgress) -> Snapshot:
+    with SqliteReader(source) as reader:
         # Reading begins the transaction: from here on the backup sees this moment alone. Without
         # one, each commit of another process would make it begin again, for ever.
         reader.query("SELECT count(*) FROM sqlite_master")
@@ -102,13 +93,13 @@ def _copy_file(source: Path, target: Path, on_progress: OnProgress) -> Snapshot:
             done = total - remaining
             on_progress(Progress(stage="copying", done=done, total=total))
 
-        reader.connection.backup(copy, pages=PAGES_AT_A_TIME, progress=tell)
-        copy.execute("PRAGMA journal_mode=DELETE")  # one file, not one and a -wal beside it
+        reader.connection.backup(target.writer, pages=PAGES_AT_A_TIME, progress=tell)
+    target.seal()
     return _inspect(target, engine="SQLite", version=sqlite3.sqlite_version, progress=on_progress)
 
 
-def _inspect(file: Path, *, engine: str, version: str, progress: OnProgress) -> Snapshot:
-    with SqliteReader(file) as reader:
+def _inspect(file: DatabaseFile, *, engine: str, version: str, progress: OnProgress) -> Snapshot:
+    with SqliteReader(file.connection) as reader:
         schema = read_schema(reader.query)
         tables = hash_tables(reader, schema, on_progress=progress)
     return Snapshot(engine=engine, version=version, schema=schema, tables=tables)
@@ -117,21 +108,21 @@ def _inspect(file: Path, *, engine: str, version: str, progress: OnProgress) -> 
 # --- libSQL
 
 
-def _copy_server(location: Location, target: Path, on_progress: OnProgress) -> Snapshot:
+def _copy_server(location: Location, target: DatabaseFile, on_progress: OnProgress) -> Snapshot:
     careful: set[str] = set()
     while True:
         try:
             with LibsqlReader(location, careful=frozenset(careful)) as reader:
-                read = _copy_rows(reader, target, on_progress)
+                read = _copy_rows(reader, target.writer, on_progress)
         except UnreadableText as error:
             if error.table in careful:
                 raise BackupError(
                     f"{location}: a key of the table {error.table} is text that is not UTF-8."
                 ) from error
             careful.add(error.table)
-            target.unlink()
-            keep_private(target)
+            target.restart()
             continue
+        target.seal()
         written = _inspect(target, engine="libSQL", version=read.version, progress=on_progress)
         if written.tables != read.tables:
             names = sorted(
@@ -144,44 +135,39 @@ def _copy_server(location: Location, target: Path, on_progress: OnProgress) -> S
         return written
 
 
-def _copy_rows(reader: LibsqlReader, target: Path, on_progress: OnProgress) -> Snapshot:
+def _copy_rows(reader: LibsqlReader, copy: sqlite3.Connection, on_progress: OnProgress) -> Snapshot:
     schema = read_schema(reader.query)
     counts = _count_rows(reader, schema)
     # All that is asked comes before the indexes are built: that may take minutes, and the server
     # ends a transaction that asks nothing for ten seconds.
     numbers = [(name, _read_header_number(reader, name)) for name in HEADER_NUMBERS]
     tables = {}
-    with closing(sqlite3.connect(target, isolation_level=None)) as copy:
-        for sql in QUICK:
+    copy.execute("BEGIN")
+    _create_tables(copy, schema)
+    for table in schema.tables:
+        hashed = TableHash()
+        done = 0
+        for page in reader.pages(table):
+            _insert(copy, table, page)
+            hash_rows(hashed, table, page)
+            done += len(page)
+            progress = Progress(stage=f"reading {table.name}", done=done, total=counts[table.name])
+            on_progress(progress)
+        tables[table.name] = hashed.digest()
+    if schema.has_sequences:
+        sequences = read_sequences(reader, schema)
+        _write_sequences(copy, sequences)
+        hashed = TableHash()
+        hashed.add(sequences)
+        tables["sqlite_sequence"] = hashed.digest()
+    reader.close()  # the server's log can shrink again
+    on_progress(Progress(stage="creating indexes", done=0, total=0))
+    for statements in (schema.indexes, schema.views, schema.triggers):
+        for sql in statements.values():
             copy.execute(sql)
-        copy.execute("BEGIN")
-        _create_tables(copy, schema)
-        for table in schema.tables:
-            hashed = TableHash()
-            done = 0
-            for page in reader.pages(table):
-                _insert(copy, table, page)
-                hash_rows(hashed, table, page)
-                done += len(page)
-                progress = Progress(
-                    stage=f"reading {table.name}", done=done, total=counts[table.name]
-                )
-                on_progress(progress)
-            tables[table.name] = hashed.digest()
-        if schema.has_sequences:
-            sequences = read_sequences(reader, schema)
-            _write_sequences(copy, sequences)
-            hashed = TableHash()
-            hashed.add(sequences)
-            tables["sqlite_sequence"] = hashed.digest()
-        reader.close()  # the server's log can shrink again
-        on_progress(Progress(stage="creating indexes", done=0, total=0))
-        for statements in (schema.indexes, schema.views, schema.triggers):
-            for sql in statements.values():
-                copy.execute(sql)
-        for name, number in numbers:
-            copy.execute(f"PRAGMA {name} = {number}")
-        copy.execute("COMMIT")
+    for name, number in numbers:
+        copy.execute(f"PRAGMA {name} = {number}")
+    copy.execute("COMMIT")
     return Snapshot(engine="libSQL", version=reader.version, schema=schema, tables=tables)
 
 

@@ -12,6 +12,7 @@ check them, and refuse to delete a row that only the backup refers to. SQLite re
 """
 
 import re
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -90,12 +91,14 @@ def rename_in_sql(sql: str, names: Mapping[str, str]) -> str:
 class Staging:
     """A database on a server, and what is to replace its content."""
 
-    def __init__(self, location: Location, database: Path, identifier: str) -> None:
+    def __init__(
+        self, location: Location, database: Path | sqlite3.Connection, identifier: str
+    ) -> None:
         """Connect; nothing is sent yet.
 
         Args:
             location: the database.
-            database: a SQLite file with the content that it is to have.
+            database: a SQLite file with the content that it is to have, or a connection to one.
             identifier: eight hexadecimal digits, other ones for each restoration.
         """
         if not ID.fullmatch(identifier):

@@ -13,6 +13,7 @@ from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 from autoforge.operations.backups.errors import BackupError
+from autoforge.operations.backups.failures import FULL
 from autoforge.operations.backups.progress import OnProgress, Progress, ignore_progress
 
 __all__ = ["S3", "Bucket", "is_s3"]
@@ -124,6 +125,18 @@ class Bucket:
             for part in self._obstore.get(self._store, key).stream(min_chunk_size=PART_BYTES):
                 out.write(part)
 
+    def find_size(self, key: str) -> int | None:
+        """Return how many bytes an object has; None where there is none, or no such bucket.
+
+        Raises:
+            BackupError: it cannot be asked.
+        """
+        with self._explained(f"asked ({key})"):
+            try:
+                return int(self._obstore.head(self._store, key)["size"])
+            except (FileNotFoundError, self._obstore.exceptions.NotFoundError):
+                return None
+
     def list(self, prefix: str) -> list[str]:
         """Return the keys in a folder.
 
@@ -173,6 +186,8 @@ class _Explained:
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if error is None or not isinstance(error, self._errors.BaseError | OSError | ValueError):
+            return
+        if isinstance(error, OSError) and error.errno in FULL:  # of this machine, not of S3
             return
         refused = (self._errors.PermissionDeniedError, self._errors.UnauthenticatedError)
         if isinstance(error, FileNotFoundError | self._errors.NotFoundError):

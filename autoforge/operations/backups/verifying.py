@@ -4,9 +4,7 @@ What was not checked is said too: it has not passed.
 """
 
 import sqlite3
-import tempfile
 from collections.abc import Iterable, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -82,9 +80,9 @@ def verify(
     Raises:
         BackupError: it cannot be opened: no backup, another key, a newer format.
         DamagedBackup: it is not what was written.
+        NoRoom: it does not fit where it is unpacked, and was not checked.
     """
-    room = folder or Path(tempfile.gettempdir())
-    with unpacked(path, room, identities=identities, on_progress=on_progress) as (
+    with unpacked(path, folder, identities=identities, on_progress=on_progress) as (
         manifest,
         database,
     ):
@@ -92,7 +90,7 @@ def verify(
 
 
 def check_database(
-    database: Path,
+    database: sqlite3.Connection,
     manifest: Manifest,
     name: str,
     *,
@@ -102,7 +100,7 @@ def check_database(
     """Check a database that came out of a backup, or goes into one; its checksum is right.
 
     Args:
-        database: the file.
+        database: what is in it.
         manifest: what it has to be.
         name: what it is called in messages.
         with_schema: compare the schema with the migrations too; a database that was changed by
@@ -116,9 +114,8 @@ def check_database(
         f"checksum: {manifest.size_bytes:,} bytes, SHA-256 {manifest.sha256[:16]}…",
     ]
     on_progress(Progress(stage="checking integrity", done=0, total=0))
-    with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as plain:
-        checks.append(_check_integrity(plain, name))
-        checks.append(_check_foreign_keys(plain, name))
+    checks.append(_check_integrity(database, name))
+    checks.append(_check_foreign_keys(database, name))
     with SqliteReader(database) as reader:
         schema = read_schema(reader.query)
         _compare_tables(manifest.tables, hash_tables(reader, schema, on_progress=on_progress), name)

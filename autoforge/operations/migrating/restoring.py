@@ -1,6 +1,5 @@
 """Going back to the backup of before, in the database that is in use: all of it or nothing."""
 
-import tempfile
 from pathlib import Path
 
 from django.db import connection
@@ -40,7 +39,7 @@ def restore(backup: str, reason: str) -> None:
         )
     connection.close()  # so that nothing of ours is in the way
     try:
-        with unpacked(path, Path(tempfile.gettempdir())) as (manifest, database):
+        with unpacked(path) as (manifest, database):
             put_database(database, manifest.tables, find_location(), replace=True)
     except BackupError as error:
         raise AttentionError(

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import pyrage
 import pytest
 from launch.sqld import Server
 
 from autoforge.operations.backups.locations import Location
+from autoforge.operations.backups.making import write_backup
 from tests.support import migrated
 from tests.support.odd_database import add_odd_tables
 
@@ -72,3 +74,32 @@ def on_server(libsql_server) -> Location:
     name = f"backups{next(numbers)}"
     libsql_server.create(name)
     return Location(engine="libSQL", name=name, url=libsql_server.url, namespace=name)
+
+
+@pytest.fixture
+def in_use(plain_file, settings, monkeypatch):
+    """Make the database that of the settings, as far as commands look."""
+    from django.db import connections
+
+    monkeypatch.setitem(connections["default"].settings_dict, "NAME", str(plain_file.path))
+    return plain_file
+
+
+@pytest.fixture(scope="session")
+def identity():
+    """Who can read encrypted backups."""
+    return pyrage.x25519.Identity.generate()
+
+
+@pytest.fixture
+def identity_file(identity, tmp_path) -> Path:
+    """The file of who can."""
+    path = tmp_path / "identity.txt"
+    path.write_text(f"# created: today\n# public key: {identity.to_public()}\n{identity}\n")
+    return path
+
+
+@pytest.fixture
+def backup(plain_file, tmp_path) -> Path:
+    """A good backup."""
+    return write_backup(plain_file, tmp_path / "good.zst").path

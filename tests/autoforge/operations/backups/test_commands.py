@@ -15,36 +15,9 @@ from django.core.management import CommandError, call_command
 
 from autoforge.operations.backups.container import HEAD, SKIPPABLE
 from autoforge.operations.backups.keeping import back_up_to
-from autoforge.operations.backups.making import write_backup
 from tests.support.odd_database import hashes
 
 pytestmark = [pytest.mark.once, pytest.mark.django_db]
-
-
-@pytest.fixture
-def in_use(plain_file, settings, monkeypatch):
-    """Make the database that of the settings, as far as commands look."""
-    from django.db import connections
-
-    monkeypatch.setitem(connections["default"].settings_dict, "NAME", str(plain_file.path))
-    return plain_file
-
-
-@pytest.fixture(scope="session")
-def identity():
-    return pyrage.x25519.Identity.generate()
-
-
-@pytest.fixture
-def identity_file(identity, tmp_path) -> Path:
-    path = tmp_path / "identity.txt"
-    path.write_text(f"# created: today\n# public key: {identity.to_public()}\n{identity}\n")
-    return path
-
-
-@pytest.fixture
-def backup(plain_file, tmp_path) -> Path:
-    return write_backup(plain_file, tmp_path / "good.zst").path
 
 
 def run(*arguments: object) -> tuple[int, str]:
@@ -137,7 +110,7 @@ def test_only_the_name_of_the_database_lets_it_be_replaced(in_use, backup, tmp_p
     status, problem = run("restore_database", backup)
     assert (
         status,
-        "is not empty; to replace all that is in it, add --replace team." in problem,
+        "is not empty. To replace all that is in it, add --replace team." in problem,
     ) == (1, True)
     status, problem = run("restore_database", backup, "--replace", "prod")
     assert status == 1

@@ -56,7 +56,7 @@ def test_there_and_back(way, odd_file, on_server, libsql_server, tmp_path):
     copied = copy_database(source, target, tmp_path / "work")
     assert not copied.was_resumed
     assert copied.tables == before == hashes(target)
-    assert list((tmp_path / "work").iterdir()) == []
+    assert not (tmp_path / "work").exists()
 
 
 def test_it_goes_on_where_it_was(odd_file, on_server, tmp_path):
@@ -108,7 +108,7 @@ def test_it_may_be_killed_when_all_is_done(odd_file, on_server, tmp_path):
 def test_what_is_refused(odd_file, plain_file, tmp_path):
     with pytest.raises(BackupError, match="cannot be copied to itself"):
         copy_database(odd_file, odd_file, tmp_path / "work")
-    with pytest.raises(BackupError, match="is not empty; to replace all"):
+    with pytest.raises(BackupError, match=r"is not empty\. Copy to an empty database"):
         copy_database(odd_file, plain_file, tmp_path / "work")
 
 

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 from django.core.management.base import OutputWrapper
@@ -175,11 +176,28 @@ def test_a_server_that_asks_for_a_token(plain_file, tmp_path):
         before = hashes(plain_file)
         put_database(copy(plain_file, tmp_path), before, good, replace=False)
         assert write_backup(good, tmp_path / "b.zst").manifest.tables == before
-        with pytest.raises(BackupError, match="rejected the token") as refusal:
+        with pytest.raises(
+            BackupError, match=r"rejected the token.* add --token-file FILE"
+        ) as refusal:
             write_backup(bad, tmp_path / "c.zst")
         assert "eyJ" not in str(refusal.value)
-        with pytest.raises(BackupError, match="requires a token"):
-            check_target(parse_location(server.url), replace=False)
+        (tmp_path / "reading").write_text(server.token(access="ro"))
+        (tmp_path / "blank").write_text("a b")
+        for name, cause in (
+            (None, "requires a token"),
+            ("reading", f"the token for {server.url} is read-only"),
+            ("blank", "the token contains white space"),
+        ):
+            file = None if name is None else tmp_path / name
+            there = parse_location(server.url, token_file=file, token_option="--to-token-file")
+            with pytest.raises(
+                BackupError, match=f"{cause}.*; .* add --to-token-file FILE"
+            ) as told:
+                put_database(copy(plain_file, tmp_path), before, there, replace=True)
+            assert "auth_token" not in str(told.value)
+        by_environment = replace(parse_location(server.url), token_option="")
+        with pytest.raises(BackupError, match=r"correct the token .*TURSO_AUTH_TOKEN"):
+            check_target(by_environment, replace=False)
 
 
 # --- schemas

@@ -101,7 +101,7 @@ def test_a_backup_is_good_and_says_what_was_checked(plain_file, on_server, tmp_p
     restored = restore_into(written.path, on_server)
     assert restored.age.is_current
     assert hashes(on_server) == written.manifest.tables
-    with pytest.raises(BackupError, match=f"is not empty; .* add --replace {on_server.name}"):
+    with pytest.raises(BackupError, match=rf"is not empty\. .* add --replace {on_server.name}"):
         restore_into(written.path, on_server)
 
 

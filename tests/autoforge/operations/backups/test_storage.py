@@ -55,7 +55,13 @@ def test_written_listed_kept_and_restored(s3, in_use, tmp_path, capsys):
     call_command("restore_database", answer["path"], "--to", f"sqlite:///{target}")
     assert "Restored" in capsys.readouterr().out
     call_command("backup_database", "s3://team/one.zst")
-    assert "one.zst" in s3.objects
+    before = s3.objects["one.zst"]
+    s3.objects["one.zst"] = b"theirs"
+    with pytest.raises(CommandError, match=r"one\.zst already exists; .* add --replace"):
+        call_command("backup_database", "s3://team/one.zst")
+    assert s3.objects["one.zst"] == b"theirs"
+    call_command("backup_database", "s3://team/one.zst", "--replace")
+    assert len(s3.objects["one.zst"]) >= len(before) - 1000
     assert hashes(in_use)["prompts"].rows == 40
 
 
