@@ -14,13 +14,19 @@ from django.core.management.base import BaseCommand, CommandError, no_translatio
 from django.db import DatabaseError
 from django.db.migrations.loader import MigrationLoader
 
+from autoforge.operations.migrating.earlier import list_earlier
 from autoforge.operations.migrating.errors import (
     AttentionError,
     MigrationError,
     RefusedError,
     StepFailedError,
 )
-from autoforge.operations.migrating.preparing import Prepared, Target, prepare
+from autoforge.operations.migrating.preparing import (
+    Prepared,
+    Target,
+    check_obstacles,
+    prepare,
+)
 from autoforge.operations.migrating.reports import Report, describe_plan, plan_as_sql
 from autoforge.operations.migrating.running import Request, migrate
 from autoforge.operations.migrating.stamping import stamp
@@ -121,7 +127,7 @@ class Command(BaseCommand):
         signal.signal(signal.SIGTERM, _interrupt)
         try:
             if options["plan"]:
-                self._plan(target, report)
+                self._plan(target, report, self._teller(options))
             elif options["stamp"]:
                 stamp(target, report, tell=self._teller(options))
             else:
@@ -139,8 +145,15 @@ class Command(BaseCommand):
         self._print(report, options["format"])
         sys.exit(report.exit_status)
 
-    def _plan(self, target: Target, report: Report) -> None:
-        report.plan = prepare(MigrationLoader(None), target)
+    def _plan(self, target: Target, report: Report, tell: Callable[[str], None]) -> None:
+        loader = MigrationLoader(None)
+        report.plan = prepare(loader, target)
+        report.earlier = list_earlier(report.plan.facts)
+        for earlier in report.earlier:
+            tell(f"-- {earlier}")
+        if not any(earlier.row.unfinished for earlier in report.earlier):
+            report.plan = check_obstacles(loader, report.plan)
+            report.warnings += report.plan.notes
         report.outcome = "planned" if report.plan.steps else "nothing to do"
         report.message = "This is only the plan; nothing was run."
         if not report.plan.steps:
@@ -179,14 +192,14 @@ class Command(BaseCommand):
         if form == "json":
             self.stdout.write(json.dumps(report.as_dict(), ensure_ascii=False, indent=2))
             return
+        for warning in report.warnings:
+            self.stderr.write(self.style.WARNING(f"Warning: {warning}"))
         if form == "sql" and report.plan is not None and report.outcome == "planned":
             self.stdout.write(plan_as_sql(report.plan))
             self._warn_of_python(report.plan)
             return
         if report.outcome == "planned" and report.plan is not None:
             self.stdout.write(describe_plan(report.plan))
-        for warning in report.warnings:
-            self.stderr.write(self.style.WARNING(f"Warning: {warning}"))
         for table, (before, after) in sorted(report.rows.items()):
             self.stdout.write(f"  {table}: {before:,} rows → {after:,}")
         for check in report.checks:

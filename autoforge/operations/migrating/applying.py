@@ -12,11 +12,15 @@ from autoforge.operations.migrating import runs
 from autoforge.operations.migrating.errors import RefusedError, StepFailedError
 from autoforge.operations.migrating.preparing import PlannedStep
 from autoforge.operations.migrating.steps import Step, build_state, run_step
-from autoforge.operations.migrating.verifying import count_rows, find_lost_rows, may_shrink
+from autoforge.operations.migrating.verifying import (
+    count_rows,
+    find_deviations,
+    find_lost_rows,
+    may_shrink,
+)
 from core.database.applied import Key, read_history
-from core.database.drift import Difference
 from core.database.outages import OutageKind, find_outage
-from core.database.schemas import SCHEMA, Schema, compare_schemas, read_schema
+from core.database.schemas import SCHEMA, Schema, read_schema
 
 __all__ = ["Applier", "describe_error", "read_current_schema"]
 
@@ -142,11 +146,7 @@ class _Checks:
         """
         rehearsed = self._planned.rehearsed
         schema = read_current_schema()
-        known = set(compare_schemas(rehearsed.before, self._schema))
-        differences = [
-            each for each in compare_schemas(rehearsed.after, schema) if each not in known
-        ]
-        differences += self._find_unplanned(schema)
+        differences = find_deviations(rehearsed, self._schema, schema)
         if differences:
             raise StepFailedError(
                 f"it does something else here than on an empty copy of the schema: "
@@ -162,19 +162,6 @@ class _Checks:
         if not rehearsed.step.is_atomic:
             runs.note_step(self._number, "")
         runs.renew(self._number)
-
-    def _find_unplanned(self, schema: Schema) -> list[Difference]:
-        """Return what vanishes though the plan does not say so: somebody has added it by hand."""
-        rehearsed = self._planned.rehearsed
-        planned = set()
-        for each in compare_schemas(rehearsed.before, rehearsed.after):
-            planned.add((each.kind, each.table, each.name))
-        unplanned = []
-        for each in compare_schemas(self._schema, schema):
-            is_data = each.state == "missing" and each.kind in ("table", "column")
-            if is_data and (each.kind, each.table, each.name) not in planned:
-                unplanned.append(each)
-        return unplanned
 
 
 def read_current_schema() -> Schema:

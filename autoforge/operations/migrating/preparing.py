@@ -1,11 +1,12 @@
 """What a run would do: its steps, their SQL, what they lose and whom they disturb."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db.migrations.loader import MigrationLoader
 
 from autoforge.operations.migrating.effects import Loss, list_conflicts, list_losses
+from autoforge.operations.migrating.obstacles import check_real_schema
 from autoforge.operations.migrating.plans import choose_steps
 from autoforge.operations.migrating.rehearsal import Rehearsed, rehearse
 from autoforge.operations.migrating.state import Facts, read_facts
@@ -13,7 +14,15 @@ from autoforge.operations.migrating.verifying import count_rows
 from core.database.outages import database_file
 from core.database.schemas import Schema
 
-__all__ = ["PlannedLoss", "PlannedStep", "Prepared", "Target", "prepare"]
+__all__ = [
+    "PlannedLoss",
+    "PlannedStep",
+    "Prepared",
+    "Target",
+    "check_obstacles",
+    "list_all_conflicts",
+    "prepare",
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,6 +81,8 @@ class Prepared:
     """What the database had when the plan was made."""
     steps: tuple[PlannedStep, ...]
     """What is to be run, in order."""
+    notes: tuple[str, ...] = ()
+    """What could not be tried before, each as a sentence."""
 
     @property
     def is_first(self) -> bool:
@@ -113,6 +124,27 @@ def prepare(loader: MigrationLoader, target: Target) -> Prepared:
             for each, found in zip(rehearsed, losses, strict=True)
         ),
     )
+
+
+def check_obstacles(loader: MigrationLoader, prepared: Prepared) -> Prepared:
+    """Try a plan on the schema that is really there, without its rows; return it with notes.
+
+    What an interrupted migration has left half done is to be undone before.
+
+    Raises:
+        RefusedError: something that was made by hand is in its way.
+    """
+    rehearsed = [planned.rehearsed for planned in prepared.steps]
+    return replace(prepared, notes=check_real_schema(loader, prepared.facts, rehearsed))
+
+
+def list_all_conflicts(prepared: Prepared) -> list[str]:
+    """Return where the code that is running fails after a plan, each with its first migration."""
+    steps: dict[str, str] = {}
+    for planned in prepared.steps:
+        for conflict in planned.conflicts:
+            steps.setdefault(conflict, str(planned))
+    return [f"{conflict} ({step})" for conflict, step in steps.items()]
 
 
 def _read_facts() -> Facts:

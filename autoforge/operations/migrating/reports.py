@@ -8,6 +8,7 @@ from typing import Any, Final
 from django.db.migrations.recorder import MigrationRecorder
 
 from autoforge.operations.backups.locations import find_location
+from autoforge.operations.migrating.earlier import EarlierRun
 from autoforge.operations.migrating.preparing import PlannedStep, Prepared
 
 __all__ = [
@@ -62,6 +63,8 @@ class Report:
     """What happened, a sentence."""
     plan: Prepared | None = None
     """What was planned."""
+    earlier: list[EarlierRun] = field(default_factory=list)
+    """Runs before this one that were interrupted or failed."""
     steps: list[StepReport] = field(default_factory=list)
     """What was run."""
     backup: str = ""
@@ -90,6 +93,7 @@ class Report:
             "exit_status": self.exit_status,
             "message": self.message,
             "plan": plan_as_dict(self.plan) if self.plan else [],
+            "earlier_runs": [earlier.as_dict() for earlier in self.earlier],
             "steps": [
                 {
                     "migration": step.migration,

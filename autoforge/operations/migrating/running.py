@@ -22,6 +22,7 @@ from autoforge.operations.backups.errors import BackupError
 from autoforge.operations.backups.keeping import back_up_to
 from autoforge.operations.migrating import runs
 from autoforge.operations.migrating.applying import Applier, describe_error, read_current_schema
+from autoforge.operations.migrating.earlier import list_earlier
 from autoforge.operations.migrating.errors import (
     AttentionError,
     ConsentError,
@@ -29,7 +30,13 @@ from autoforge.operations.migrating.errors import (
     RefusedError,
     StepFailedError,
 )
-from autoforge.operations.migrating.preparing import Prepared, Target, prepare
+from autoforge.operations.migrating.preparing import (
+    Prepared,
+    Target,
+    check_obstacles,
+    list_all_conflicts,
+    prepare,
+)
 from autoforge.operations.migrating.reports import Report, StepReport, how_to_restore
 from autoforge.operations.migrating.restoring import restore
 from autoforge.operations.migrating.state import read_facts
@@ -46,6 +53,7 @@ __all__ = ["Request", "migrate"]
 
 POLL_SECONDS: Final = 1.0
 ATTEMPTS: Final = 3
+MAX_LISTED: Final = 3
 FOLDER: Final = Path("data", "backups")
 
 
@@ -111,6 +119,9 @@ def _attempt(
         report.outcome = "nothing to do"
         report.message = "All migrations are applied."
         return True
+    _tell_earlier(prepared, request, report, tell)
+    prepared = check_obstacles(loader, prepared)
+    report.plan = prepared
     _check_request(prepared, request)
     try:
         return _run(loader, prepared, request, report, tell)
@@ -139,6 +150,17 @@ def _wait(before: runs.RunRow, deadline: float, tell: Callable[[str], None]) -> 
         row = runs.read_open()
 
 
+def _tell_earlier(
+    prepared: Prepared, request: Request, report: Report, tell: Callable[[str], None]
+) -> None:
+    """Say once what runs before this one have left."""
+    if report.earlier:
+        return
+    report.earlier = list_earlier(prepared.facts, take_over=request.take_over)
+    for earlier in report.earlier:
+        tell(f"{earlier} This run goes on from there.")
+
+
 def _check_request(prepared: Prepared, request: Request) -> None:
     if prepared.not_atomic and not request.with_backup and not prepared.is_first:
         raise RefusedError(
@@ -159,6 +181,9 @@ def _check_request(prepared: Prepared, request: Request) -> None:
 
 def _restore_left(before: runs.RunRow, report: Report, tell: Callable[[str], None]) -> None:
     """Undo what a dead run has left half done."""
+    report.earlier = list_earlier(read_facts(), take_over=True)
+    for earlier in report.earlier:
+        tell(str(earlier))
     number, _before = runs.acquire([], take_over=True)
     tell(f"Restoring {before.backup}: {before.unfinished} was left half done.")
     try:
@@ -188,7 +213,8 @@ def _run(
     """Carry a plan out; return False where somebody else has migrated since it was made."""
     began = time.monotonic()
     names = [str(step) for step in prepared.steps]
-    number, _before = runs.acquire(names, take_over=request.take_over)
+    is_backwards = any(planned.rehearsed.step.is_backwards for planned in prepared.steps)
+    number, _before = runs.acquire(names, is_backwards=is_backwards, take_over=request.take_over)
     try:
         with runs.Heartbeat(number) as heartbeat:
             facts = read_facts()
@@ -285,18 +311,25 @@ def _name_target(backup_to: Path | None) -> str:
 
 
 def _warn(prepared: Prepared, report: Report) -> None:
-    for planned in prepared.steps:
-        for conflict in planned.conflicts:
-            report.warnings.append(
-                f"{planned} does not fit the code that runs now: {conflict}. Restart web and "
-                "workers right after this."
-            )
+    report.warnings += prepared.notes
+    conflicts = list_all_conflicts(prepared)
+    if conflicts:
+        report.warnings.append(
+            f"The code that runs now does not fit the schema afterwards: {_shorten(conflicts)}. "
+            "Restart web and workers right after this."
+        )
     drift = _drift_before(prepared)
     if drift:
-        listed = "; ".join(map(str, drift[:5]))
         report.warnings.append(
-            f"The database had differences before: {listed} (see `manage.py migration_status`)."
+            f"The database had differences before: {_shorten(list(map(str, drift)))} (see "
+            "`manage.py migration_status`)."
         )
+
+
+def _shorten(texts: list[str]) -> str:
+    listed = "; ".join(texts[:MAX_LISTED])
+    more = len(texts) - MAX_LISTED
+    return f"{listed}; and {more} more" if more > 0 else listed
 
 
 def _drift_before(prepared: Prepared) -> list[Any]:

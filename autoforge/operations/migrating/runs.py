@@ -36,6 +36,7 @@ __all__ = [
     "note_backup",
     "note_step",
     "read_open",
+    "read_unfinished",
     "renew",
     "stop",
 ]
@@ -63,25 +64,38 @@ INDEX: Final = (
     f"CREATE UNIQUE INDEX IF NOT EXISTS {MIGRATION_RUNS}_one "
     f"ON {MIGRATION_RUNS} ((ended_at IS NULL)) WHERE ended_at IS NULL"
 )
-OPEN: Final = f"""
-SELECT id, holder, plan, backup, unfinished, began_at, lease_until, {NOW}
-FROM {MIGRATION_RUNS} WHERE ended_at IS NULL"""  # noqa: S608 (a constant name)  # nosec B608
+COLUMNS: Final = (
+    f"id, holder, plan, backup, unfinished, outcome, ended_at, began_at, lease_until, {NOW}"
+)
+OPEN: Final = f"SELECT {COLUMNS} FROM {MIGRATION_RUNS} WHERE ended_at IS NULL"  # noqa: S608 (constants)  # nosec B608
+# Since a run that ended well, or whose changes were undone, nothing of those before it is left.
+UNFINISHED: Final = f"""
+SELECT {COLUMNS} FROM {MIGRATION_RUNS}
+WHERE plan <> '' AND outcome NOT IN ('refused', 'superseded') AND id > COALESCE(
+    (SELECT max(id) FROM {MIGRATION_RUNS} WHERE outcome IN ('done', 'restored', 'stamped')), 0
+) ORDER BY id"""  # noqa: S608 (constants)  # nosec B608
+BACKWARDS: Final = "take back "
+"""What a plan begins with in the journal if its migrations are taken back."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunRow:
-    """A run that has not ended, as the database has it."""
+    """A run, as the database has it."""
 
     id: int
     """Its number."""
     holder: str
     """Host, process and its begin, as `evaluations.leases` writes them."""
     plan: str
-    """The migrations that it runs, with commas."""
+    """The migrations that it runs, with commas; behind "take back" where it does that."""
     backup: str
     """Where the backup of before is; empty where there is none yet."""
     unfinished: str
     """A migration that is not atomic and has begun: half of it may be there; else empty."""
+    outcome: str
+    """How it ended; empty where it has not."""
+    is_open: bool
+    """Whether it has not ended."""
     began_at: datetime
     """When it began, UTC."""
     seconds_left: int
@@ -91,6 +105,17 @@ class RunRow:
     def is_abandoned(self) -> bool:
         """Whether its holder is known to be gone, or has said nothing for too long."""
         return self.seconds_left < 0 or is_dead(self.holder)
+
+    @property
+    def is_backwards(self) -> bool:
+        """Whether its migrations are taken back."""
+        return self.plan.startswith(BACKWARDS)
+
+    @property
+    def migrations(self) -> tuple[str, ...]:
+        """Its migrations, in order."""
+        names = self.plan.removeprefix(BACKWARDS)
+        return tuple(names.split(", ")) if names else ()
 
     @property
     def holder_name(self) -> str:
@@ -112,15 +137,30 @@ def read_open() -> RunRow | None:
     with connection.cursor() as cursor:
         cursor.execute(OPEN, [])
         row = cursor.fetchone()
-    if row is None:
-        return None
-    number, holder, plan, backup, unfinished, began_at, lease_until, now = row
+    return None if row is None else _as_row(row)
+
+
+def read_unfinished() -> list[RunRow]:
+    """Return the runs since the last one that ended well, the oldest first.
+
+    Raises:
+        DatabaseError: the database does not answer, or nobody has ever migrated it in this way.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(UNFINISHED, [])
+        return [_as_row(row) for row in cursor.fetchall()]
+
+
+def _as_row(row: Sequence[Any]) -> RunRow:
+    number, holder, plan, backup, unfinished, outcome, ended_at, began_at, lease_until, now = row
     return RunRow(
         id=number,
         holder=holder,
         plan=plan,
         backup=backup,
         unfinished=unfinished,
+        outcome=outcome,
+        is_open=ended_at is None,
         began_at=datetime.fromtimestamp(began_at, UTC),
         seconds_left=lease_until - now,
     )
@@ -134,11 +174,14 @@ def describe_holder(row: RunRow) -> str:
     )
 
 
-def acquire(plan: Sequence[str], *, take_over: bool = False) -> tuple[int, RunRow | None]:
+def acquire(
+    plan: Sequence[str], *, is_backwards: bool = False, take_over: bool = False
+) -> tuple[int, RunRow | None]:
     """Take the lock.
 
     Args:
         plan: the migrations that will be run.
+        is_backwards: whether they will be taken back.
         take_over: take it from whoever holds it: somebody knows that the holder is gone.
 
     Returns:
@@ -164,7 +207,7 @@ def acquire(plan: Sequence[str], *, take_over: bool = False) -> tuple[int, RunRo
         half = before if before is not None and before.unfinished else None
         values: list[Any] = [
             worker_name(),
-            ", ".join(plan),
+            (BACKWARDS if is_backwards else "") + ", ".join(plan),
             half.backup if half else "",
             half.unfinished if half else "",
             LEASE_SECONDS,

@@ -4,6 +4,7 @@ What migrations make is found out by running them, in two seconds: also what the
 Python, which no model tells.
 """
 
+import sqlite3
 from collections import deque
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -55,6 +56,20 @@ class Scratch:
             state = run_step(self.wrapper, Step(migration=migration, is_backwards=False), state)
         _images.append((operations, self.wrapper.connection.serialize()))
         return state
+
+    def copy(self) -> sqlite3.Connection:
+        """Return another database in memory with the same in it."""
+        other = sqlite3.connect(":memory:")
+        self.wrapper.ensure_connection()
+        self.wrapper.connection.backup(other)
+        return other
+
+    def take_copy(self, other: sqlite3.Connection) -> None:
+        """Have what another database has, and nothing else.
+
+        By SQLite's backup: `deserialize` frees what statements of this connection still read.
+        """
+        other.backup(self.wrapper.connection)
 
     def read_schema(self) -> Schema:
         """Return what is in it now."""

@@ -55,7 +55,8 @@ def stamp(target: Target, report: Report, *, tell: Callable[[str], None]) -> Non
             f"The schema is not what {steps[-1]} leaves: {listed}{more}. Nothing was recorded; "
             "without --stamp the migrations are run."
         )
-    number, before = runs.acquire([str(step) for step in steps])
+    is_backwards = any(step.is_backwards for step in steps)
+    number, before = runs.acquire([str(step) for step in steps], is_backwards=is_backwards)
     try:
         if before is not None and before.unfinished:
             raise RefusedError(

@@ -7,10 +7,19 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 
 from autoforge.operations.migrating.effects import Loss
+from autoforge.operations.migrating.rehearsal import Rehearsed
 from core.database.ddl import parse
-from core.database.schemas import Schema
+from core.database.drift import Difference
+from core.database.schemas import Schema, compare_schemas
 
-__all__ = ["check_integrity", "check_references", "count_rows", "find_lost_rows", "may_shrink"]
+__all__ = [
+    "check_integrity",
+    "check_references",
+    "count_rows",
+    "find_deviations",
+    "find_lost_rows",
+    "may_shrink",
+]
 
 MAX_LISTED: Final = 5
 TERMS: Final = 400  # of one compound SELECT; SQLite takes 500
@@ -28,6 +37,27 @@ def check_integrity() -> str:
     if findings == ["ok"]:
         return ""
     return "; ".join(findings[:MAX_LISTED])
+
+
+def find_deviations(rehearsed: Rehearsed, before: Schema, after: Schema) -> list[Difference]:
+    """Return where a migration did something else than on an empty copy of the schema.
+
+    Args:
+        rehearsed: what it did there.
+        before: what was in this database before it; what differed already is no deviation.
+        after: what is in it now.
+    """
+    known = set(compare_schemas(rehearsed.before, before))
+    deviations = [each for each in compare_schemas(rehearsed.after, after) if each not in known]
+    # What vanishes though the plan does not say so: somebody has added it by hand.
+    planned = set()
+    for each in compare_schemas(rehearsed.before, rehearsed.after):
+        planned.add((each.kind, each.table, each.name))
+    for each in compare_schemas(before, after):
+        is_data = each.state == "missing" and each.kind in ("table", "column")
+        if is_data and (each.kind, each.table, each.name) not in planned:
+            deviations.append(each)
+    return deviations
 
 
 def check_references() -> str:

@@ -1,5 +1,6 @@
 """A migrated database of its own for a test that migrates, on SQLite and on libSQL."""
 
+import importlib
 import itertools
 import json
 import shutil
@@ -15,6 +16,7 @@ from django.db import connection
 from tests.conftest import LIBSQL
 from tests.support import migrated
 
+LAST = "0010_name_index"
 numbers = itertools.count(1)
 # The shared database may have been migrated back and forth by other tests: the order is made anew.
 LAST_APPLIED = (
@@ -98,3 +100,18 @@ def migrate(own_database, tmp_path: Path) -> Callable[..., Said]:
         raise AssertionError("it says how it ended")
 
     return run
+
+
+@pytest.fixture
+def plant(monkeypatch):
+    """Return what gives the last migration of prompts other operations."""
+    module = importlib.import_module(f"prompts.migrations.{LAST}")
+
+    def change(*operations, **attributes):
+        monkeypatch.setattr(
+            module.Migration, "operations", [*module.Migration.operations, *operations]
+        )
+        for name, value in attributes.items():
+            monkeypatch.setattr(module.Migration, name, value, raising=False)
+
+    return change

@@ -1,6 +1,5 @@
 """`migrate_safely` on databases of its own: forwards, back, refused, failed, taken over."""
 
-import importlib
 import socket
 
 import pyrage
@@ -15,25 +14,9 @@ from autoforge.operations.migrating.state import read_state
 from core.database.applied import read_history
 from core.database.schemas import compare_schemas
 from evaluations.leases import worker_name
-from tests.autoforge.operations.migrating.conftest import run_sql
+from tests.autoforge.operations.migrating.conftest import LAST, run_sql
 
 pytestmark = pytest.mark.django_db(transaction=True)
-LAST = "0010_name_index"
-
-
-@pytest.fixture
-def plant(monkeypatch):
-    """Return what gives the last migration of prompts other operations."""
-    module = importlib.import_module(f"prompts.migrations.{LAST}")
-
-    def change(*operations, **attributes):
-        monkeypatch.setattr(
-            module.Migration, "operations", [*module.Migration.operations, *operations]
-        )
-        for name, value in attributes.items():
-            monkeypatch.setattr(module.Migration, name, value, raising=False)
-
-    return change
 
 
 def applied() -> set[str]:
@@ -92,7 +75,10 @@ def test_each_run_is_in_the_journal(migrate):
     migrate("--steps", "-1")
     migrate("--no-backup", "--steps", "1")
     rows = run_sql("SELECT plan, outcome, backup <> '' FROM migration_runs ORDER BY id")
-    assert rows == [("sessions.0001_initial", "done", 1), ("sessions.0001_initial", "done", 0)]
+    assert rows == [
+        ("take back sessions.0001_initial", "done", 1),
+        ("sessions.0001_initial", "done", 0),
+    ]
 
 
 def test_the_plan_runs_nothing(migrate):
@@ -247,8 +233,11 @@ def test_a_column_of_somebody_else_is_not_dropped_by_the_way(migrate, plant):
     run_sql("ALTER TABLE prompts ADD COLUMN theirs text NULL")
     plant(migrations.AlterField("prompt", "title", models_text()))
     said = migrate()
-    assert said.status == 1, said
-    assert "the column theirs of prompts is missing" in said.errors
+    assert said.status == 2, said
+    assert (
+        "The column theirs of prompts, which no migration has made, is in the way of prompts."
+        f"{LAST} (the column theirs of prompts is missing afterwards): drop it" in said.errors
+    )
     assert run_sql("SELECT theirs FROM prompts")[0] == (None,)
 
 
