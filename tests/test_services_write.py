@@ -59,6 +59,7 @@ CACHE = "a key of the cache"
 QUEUE = "a table in the queue's file"
 LOGINS = "failed logins, in a table of django-axes"
 OBJECT = "an object in S3"
+MEMORY = "a database in memory, on which migrations are tried"
 JOURNAL = "the lock and journal of migrate_safely, in a table without a model"
 SHOWN = "SQL that is shown or recognized, and not run"
 STORE = "the engine's store, which is in the services"
@@ -74,6 +75,7 @@ EXCEPTIONS = {
     ("autoforge/operations/backups/staging.py", "COUNT_ON: Final"): COPY,
     ("autoforge/operations/backups/staging.py", 'StatementRequest("DELETE'): COPY,
     ("autoforge/operations/backups/storage.py", "self._obstore.delete("): OBJECT,
+    ("autoforge/operations/migrating/copies.py", "INSERT OR IGNORE INTO"): MEMORY,
     ("autoforge/operations/migrating/effects.py", 'rf"INSERT INTO'): SHOWN,
     ("autoforge/operations/migrating/reports.py", '"INSERT INTO {table}'): SHOWN,
     ("autoforge/operations/migrating/reports.py", "RECORD_BACKWARDS: Final"): SHOWN,
