@@ -11,6 +11,7 @@ from functools import cached_property, lru_cache
 from typing import Any, Final
 
 from django.core.exceptions import ImproperlyConfigured
+from django.db import NotSupportedError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.sqlite3 import base as sqlite3
 from django.utils.asyncio import async_unsafe
@@ -35,6 +36,10 @@ CONVERTERS: Final[Mapping[str, Callable[[object], object]]] = {
     "time": lambda value: parse_time(_text(value)),
     "timestamp": lambda value: parse_datetime(_text(value)),
 }
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
 
 
 def _text(value: object) -> str:
@@ -153,8 +158,26 @@ class DatabaseWrapper(sqlite3.DatabaseWrapper):
             (text,) = cursor.fetchone()
         return tuple(map(int, text.split(".")))
 
+    def init_connection_state(self) -> None:
+        """Ask nothing: Django would ask each new process's first connection for the version.
+
+        Every libSQL server has a newer SQLite than Django wants, and `check --database`, which
+        `migrate` runs too, makes sure of it.
+        """
+
     def check_database_version_supported(self) -> None:
-        """Ask nothing: every libSQL server has a newer SQLite than Django wants."""
+        """Ask the server for the version of its SQLite, once.
+
+        Raises:
+            NotSupportedError: it is older than Django wants.
+        """
+        wanted = self.features.minimum_database_version
+        version = self.get_database_version()
+        if wanted is not None and version < wanted:
+            raise NotSupportedError(
+                f"A libSQL server with SQLite {_dotted(wanted)} or later is required "
+                f"(found {_dotted(version)})."
+            )
 
     def _set_autocommit(self, autocommit: bool) -> None:  # noqa: FBT001 (Django's signature)
         with self.wrap_database_errors:

@@ -1,4 +1,4 @@
-"""Compilers that look into `functions` before they ask a node for its SQL for SQLite.
+"""Compilers that look for our own SQL before they ask a node for its SQL for SQLite.
 
 Django finds these classes through `DatabaseOperations.compiler_module`.
 """
@@ -7,7 +7,8 @@ from typing import Any
 
 from django.db.models.sql import compiler
 
-from django_hrana.functions import find_implementation
+from django_hrana import aggregates, functions  # noqa: F401 (they register their SQL)
+from django_hrana.implementations import find_implementation
 
 __all__ = [
     "SQLAggregateCompiler",

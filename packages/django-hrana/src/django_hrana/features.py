@@ -5,13 +5,16 @@
 
 from typing import Final
 
+import django
+from django.db import OperationalError
 from django.db.backends.sqlite3 import features as sqlite3
 from django.utils.functional import cached_property
 
+from django_hrana.driver.sqlite_limits import MAX_PARAMETERS, VARIABLE_NUMBER
+
 __all__ = ["DatabaseFeatures"]
 
-MAX_PARAMETERS: Final = 32_766  # SQLite's default, which the server keeps
-
+FILE_NAMES: Final = "It expects file names; a test database here is a URL."
 EXPECTED_FAILURES: Final[dict[str, set[str]]] = {
     (
         "Raw SQL with REGEXP calls a function of that name, which cannot be registered on a "
@@ -19,22 +22,7 @@ EXPECTED_FAILURES: Final[dict[str, set[str]]] = {
     ): {
         "backends.sqlite.tests.Tests.test_regexp_function",
     },
-    "It expects 500 and 999 parameters; the server accepts 32766.": {
-        "backends.sqlite.test_operations.SQLiteOperationsTests.test_bulk_batch_size",
-    },
-    (
-        "It expects a query for the server's version on each first connection, which this backend "
-        "omits: every libSQL server is newer than Django requires."
-    ): {
-        "backends.sqlite.tests.Tests.test_check_database_version_supported",
-    },
-    (
-        "It expects a query that checks for JSON support, which this backend omits: every libSQL "
-        "server has it."
-    ): {
-        "backends.sqlite.test_features.FeaturesTests.test_supports_json_field_operational_error",
-    },
-    "It expects file names; a test database here is a URL.": {
+    FILE_NAMES: {
         "backends.sqlite.test_creation.TestDbSignatureTests.test_custom_test_name",
         "backends.sqlite.test_creation.TestDbSignatureTests.test_get_test_db_clone_settings_name",
     },
@@ -46,26 +34,59 @@ EXPECTED_FAILURES: Final[dict[str, set[str]]] = {
     },
 }
 
+# Django's tests of different versions are different tests.
+if django.VERSION < (6, 0):
+    EXPECTED_FAILURES["It expects 500 and 999 parameters; the server accepts 32766."] = {
+        "backends.sqlite.test_operations.SQLiteOperationsTests.test_bulk_batch_size",
+    }
+else:
+    EXPECTED_FAILURES[FILE_NAMES].add(
+        "backends.sqlite.test_creation.TestDbSignatureTests."
+        "test_setup_worker_connection_respects_test_database_name"
+    )
+
 
 class DatabaseFeatures(sqlite3.DatabaseFeatures):
     """SQLite's features, where the server's differ."""
 
-    minimum_database_version = None  # asking costs a request, and every libSQL is new enough
     # Django says no for a database in memory, which only its own connection sees.
     test_db_allows_multiple_connections = True
-    max_query_params = MAX_PARAMETERS
     # Django asks the sqlite3 library of this machine for these; it is the server's that counts.
     can_alter_table_drop_column = True
     can_return_columns_from_insert = True
     can_return_rows_from_bulk_insert = True
-    # Django would ask with a query; JSON is built into every libSQL server.
-    supports_json_field = True
+    # Django would ask with a query, in the middle of others; every libSQL server has JSON.
     can_introspect_json_field = True
     has_json_object_function = True
     # Regular expressions run as an automaton in SQL, which has no memory of what it matched.
     supports_regex_backreferencing = False
     # The server's own parser stands in front of SQLite's, is older, and knows no ORDER BY there.
     supports_aggregate_order_by_clause = False
+
+    # SQL that the server has, whatever Python this is.
+    supports_uuid4_function = True
+    supports_uuid4_function_in_default = True
+    supports_uuid7_function = True
+    supports_uuid7_function_shift = True
+
+    @cached_property
+    def supports_json_field(self) -> bool:  # type: ignore[override]  # Django's types say attribute
+        """Whether the server has JSON: checks of models ask, and queries do not."""
+        with self.connection.cursor() as cursor:
+            try:
+                cursor.execute("SELECT JSON('[]')")
+            except OperationalError:
+                return False
+        return True
+
+    @property
+    def max_query_params(self) -> int:  # type: ignore[override]  # Django's types say attribute
+        """How many parameters a statement may have; a connection can lower it by `setlimit`."""
+        connection = self.connection.connection
+        if connection is None:  # opening one costs no request, but a thread may not be allowed to
+            return MAX_PARAMETERS
+        limit: int = connection.getlimit(VARIABLE_NUMBER)
+        return limit
 
     @cached_property
     def can_clone_databases(self) -> bool:  # type: ignore[override]  # Django's types say attribute

@@ -1,59 +1,27 @@
 """Functions and lookups whose SQL differs from Django's for SQLite.
 
-Django registers Python functions inside of the sqlite3 library; on a server there are only SQL and
-what the server has built in. Nothing here changes Django's classes: `compiler` looks them up.
-Dates are `operations`' business.
+Dates are `operations`' business, aggregates that of `aggregates`.
 """
 
-from collections.abc import Callable
-from functools import lru_cache
 from typing import Any, Final
 
 from django.db import NotSupportedError
-from django.db.models import Count, StdDev, Variance, functions, lookups
-from django.db.models.expressions import DurationExpression
+from django.db.models import functions, lookups
+from django.db.models.expressions import DurationExpression, Func
 from django.db.models.fields.tuple_lookups import TupleIn
 
 from django_hrana import regex, sha2
 from django_hrana.durations import compile_duration
+from django_hrana.implementations import Compiled, implements, known
 from django_hrana.tuples import compile_tuple_in
 
-__all__ = ["find_implementation"]
+__all__ = ["uuid4", "uuid7"]
 
-Compiled = tuple[str, object]
-Implementation = Callable[[object, object, object], Compiled]
-
-IMPLEMENTATIONS: Final[dict[type, Implementation]] = {}
+# Of a UUID: the digit whose upper two bits are 10, and its lower two are random.
+VARIANT: Final = "SUBSTR('89AB', 1 + (RANDOM() & 3), 1)"
 
 
-@lru_cache(maxsize=1024)
-def find_implementation(kind: type) -> Implementation | None:
-    """Return our SQL for nodes of a class; None where Django's is right.
-
-    A subclass that brings SQL of its own keeps it.
-    """
-    for parent in kind.__mro__:
-        if parent in IMPLEMENTATIONS:
-            return IMPLEMENTATIONS[parent] if _is_same(kind, parent) else None
-    return None
-
-
-def _is_same(kind: type, parent: type) -> bool:
-    for name in ("as_sqlite", "as_sql", "template", "function"):
-        if getattr(kind, name, None) != getattr(parent, name, None):
-            return False
-    return True
-
-
-def _implements(*kinds: type) -> Callable[[Implementation], Implementation]:
-    def register(implementation: Implementation) -> Implementation:
-        IMPLEMENTATIONS.update(dict.fromkeys(kinds, implementation))
-        return implementation
-
-    return register
-
-
-_implements(TupleIn)(compile_tuple_in)
+implements(TupleIn)(compile_tuple_in)
 
 
 def _operands(node: Any, compiler: Any) -> tuple[list[str], list[object]]:
@@ -66,34 +34,64 @@ def _operands(node: Any, compiler: Any) -> tuple[list[str], list[object]]:
     return operands, params
 
 
-@_implements(DurationExpression)
+@implements(DurationExpression)
 def _duration(node: Any, compiler: object, connection: Any) -> Compiled:
     connection.ops.check_expression_support(node)
     return compile_duration(node, compiler)
 
 
-@_implements(functions.Random)
+@implements(functions.Random)
 def _random(_node: object, _compiler: object, _connection: object) -> Compiled:
     """From 0 to below 1, of 53 random bits: as many as a float holds."""
     # 2**53 - 1 keeps the lower 53 of RANDOM()'s 64 bits, and drops its sign.
     return "((RANDOM() & 9007199254740991) / 9007199254740992.0)", []
 
 
-@_implements(functions.Cot)
+@implements(*known(functions, "UUID4"))
+def uuid4(_node: object, _compiler: object, _connection: object) -> Compiled:
+    """122 random bits, the version and the variant, as Django stores a UUID: RFC 9562, 5.4."""
+    # Not one blob taken apart in a subquery: SQLite would compute that once for all rows.
+    version = f"'4' || {_random_digits(3)}"
+    return f"LOWER(HEX(RANDOMBLOB(6)) || {version} || {VARIANT} || {_random_digits(15)})", []
+
+
+@implements(*known(functions, "UUID7"))
+def uuid7(node: object, compiler: object, _connection: object) -> Compiled:
+    """The milliseconds since 1970, then random bits, in the same form: RFC 9562, 5.7.
+
+    All rows of a statement have the same time, and so no order among themselves.
+    """
+    # Not UNIXEPOCH's "subsec", which only newer servers know.
+    now = "UNIXEPOCH('now') * 1000 + SUBSTR(STRFTIME('%%f', 'now'), 4)"
+    rest = f"'7' || {_random_digits(3)} || {VARIANT} || {_random_digits(15)}"
+    shifts, params = _operands(node, compiler)
+    if not shifts:
+        return f"LOWER(PRINTF('%%012x', {now}) || {rest})", []
+    (shift,) = shifts  # a duration, in microseconds
+    time = f"PRINTF('%%012x', {now} + {shift} / 1000 & 281474976710655)"  # the lower 48 bits
+    return f"(CASE WHEN {shift} IS NOT NULL THEN LOWER({time} || {rest}) END)", [*params, *params]
+
+
+def _random_digits(number: int) -> str:
+    """Return SQL of an odd number of random hexadecimal digits."""
+    return f"SUBSTR(HEX(RANDOMBLOB({(number + 1) // 2})), 2)"
+
+
+@implements(functions.Cot)
 def _cot(node: Any, compiler: Any, _connection: object) -> Compiled:
     # SQLite's mathematics has no COT.
     compiled: Compiled = compiler.compile_for_sqlite(node, template="(1 / TAN(%(expressions)s))")
     return compiled
 
 
-@_implements(functions.MD5, functions.SHA1, functions.SHA384, functions.SHA512)
+@implements(functions.MD5, functions.SHA1, functions.SHA384, functions.SHA512)
 def _hash(node: Any, compiler: object, _connection: Any) -> Compiled:
     """The server's functions give a blob, and an empty one for NULL."""
     (operand,), params = _operands(node, compiler)
     return f"NULLIF(LOWER(HEX({node.function}(CAST({operand} AS TEXT)))), '')", params
 
 
-@_implements(functions.SHA224, functions.SHA256)
+@implements(functions.SHA224, functions.SHA256)
 def _sha2(node: Any, compiler: object, _connection: Any) -> Compiled:
     """The server has no sha224, and its sha256 is wrong."""
     (operand,), params = _operands(node, compiler)
@@ -102,7 +100,14 @@ def _sha2(node: Any, compiler: object, _connection: Any) -> Compiled:
     return sha2.sha2_sql(operand, bits=256), params
 
 
-@_implements(functions.LPad, functions.RPad)
+@implements(functions.JSONArray)
+def _json_array(node: Any, compiler: Any, connection: Any) -> Compiled:
+    """Django's, which would first ask the server whether it has JSON."""
+    compiled: Compiled = Func.as_sql(node, compiler, connection)
+    return compiled
+
+
+@implements(functions.LPad, functions.RPad)
 def _pad(node: Any, compiler: object, _connection: Any) -> Compiled:
     # The server's LPAD and RPAD raise an error for NULL, where Django expects NULL.
     (text, length, fill), params = _operands(node, compiler)
@@ -116,7 +121,7 @@ def _pad(node: Any, compiler: object, _connection: Any) -> Compiled:
     ), params
 
 
-@_implements(functions.Repeat)
+@implements(functions.Repeat)
 def _repeat(node: object, compiler: object, _connection: object) -> Compiled:
     (text, count), params = _operands(node, compiler)
     return (
@@ -125,7 +130,7 @@ def _repeat(node: object, compiler: object, _connection: object) -> Compiled:
     ), params
 
 
-@_implements(functions.Reverse)
+@implements(functions.Reverse)
 def _reverse(node: object, compiler: object, _connection: object) -> Compiled:
     # The server's REVERSE raises an error for NULL. The subquery names the operand, so that its
     # parameters come once.
@@ -136,19 +141,7 @@ def _reverse(node: object, compiler: object, _connection: object) -> Compiled:
     )
 
 
-@_implements(StdDev, Variance)
-def _spread(node: Any, compiler: Any, _connection: object) -> Compiled:
-    """The server says 0 where there are too few values to say anything."""
-    sql, params = compiler.compile_for_sqlite(node)
-    expression = node.get_source_expressions()[0]
-    count = Count(expression, filter=node.filter, distinct=node.distinct)
-    count_sql, count_params = compiler.compile(count)
-    # Of a sample two values are needed: it divides by one less than there are.
-    too_few = 1 if node.function.endswith("_SAMP") else 0
-    return f"(CASE WHEN {count_sql} > {too_few} THEN {sql} END)", (*count_params, *params)
-
-
-@_implements(lookups.Regex, lookups.IRegex)
+@implements(lookups.Regex, lookups.IRegex)
 def _regex(node: Any, compiler: Any, connection: object) -> Compiled:
     operand, params = node.process_lhs(compiler, connection)
     pattern_sql, patterns = node.process_rhs(compiler, connection)

@@ -11,7 +11,6 @@ from django.db.backends.sqlite3 import operations as sqlite3
 
 from django_hrana import temporal
 from django_hrana.driver.messages import StatementRequest
-from django_hrana.features import MAX_PARAMETERS
 from django_hrana.triggers import FlushesGuardedTables
 
 __all__ = ["DatabaseOperations"]
@@ -109,6 +108,7 @@ class DatabaseOperations(FlushesGuardedTables, sqlite3.DatabaseOperations):
         """
         if not fields:
             return len(objs)
+        most: int = self.connection.features.max_query_params
         # What `bulk_update()` asks for: the key twice, and the fields to update. It writes a CASE
         # for each of them, with the key and the value of each row.
         is_update = len(fields) > 2 and fields[0] is fields[1]
@@ -116,8 +116,8 @@ class DatabaseOperations(FlushesGuardedTables, sqlite3.DatabaseOperations):
             key, values = _count_columns(fields[:1]), _count_columns(fields[2:])
             parameters = key + values * (key + 1)
             # The server goes through the CASE for each row, up to the row's own value.
-            return max(1, min(UPDATES_AT_ONCE, MAX_PARAMETERS // parameters))
-        return max(1, MAX_PARAMETERS // _count_columns(fields))
+            return max(1, min(UPDATES_AT_ONCE, most // parameters))
+        return max(1, most // _count_columns(fields))
 
     def combine_expression(self, connector: str, sub_expressions: list[str]) -> str:
         """Write XOR without a function of that name, each operand once."""

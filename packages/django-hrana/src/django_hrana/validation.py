@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from django.core import checks
 from django.core.checks import CheckMessage, Error
+from django.db import DatabaseError, NotSupportedError
 from django.db.backends.base.validation import BaseDatabaseValidation
 
 from django_hrana import driver
@@ -22,9 +23,22 @@ class DatabaseValidation(BaseDatabaseValidation):
     """Checks of `manage.py check --database`."""
 
     def check(self, **kwargs: object) -> list[CheckMessage]:
-        """Return what is wrong with the settings."""
+        """Return what is wrong with the settings, and with the server that they lead to."""
         messages = super().check(**kwargs)
-        return [*messages, *check_settings(self.connection.settings_dict, self.connection.alias)]
+        settings, alias = self.connection.settings_dict, self.connection.alias
+        faults = check_settings(settings, alias)
+        if first_fault(settings, alias) is None:
+            faults += self._check_version()
+        return [*messages, *faults]
+
+    def _check_version(self) -> list[CheckMessage]:
+        try:
+            self.connection.check_database_version_supported()
+        except NotSupportedError as error:
+            return [Error(str(error), id="libsql.E009")]
+        except DatabaseError:
+            pass  # the server cannot be asked: the command that needs it says why
+        return []
 
 
 def first_fault(settings: Mapping[str, object], alias: str) -> str | None:

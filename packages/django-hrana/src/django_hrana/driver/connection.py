@@ -39,6 +39,7 @@ from django_hrana.driver.errors import (
 from django_hrana.driver.messages import BatchResult, StatementRequest, StatementResult
 from django_hrana.driver.pragmas import DEFER_FOREIGN_KEYS, FOREIGN_KEYS, QUERY_ONLY
 from django_hrana.driver.results import ArrivingRows
+from django_hrana.driver.sqlite_limits import HasSqliteLimits
 from django_hrana.driver.statements import Kind, Statement
 from django_hrana.driver.stream import Stream
 from django_hrana.driver.tokens import Token
@@ -117,13 +118,14 @@ def connect(
     )
 
 
-class Connection:
+class Connection(HasSqliteLimits):
     """A PEP 249 connection, for use by one thread at a time."""
 
     def __init__(
         self, stream: Stream, *, mode: str, autocommit: bool, converters: Mapping[str, Converter]
     ) -> None:
         """Use `connect` instead."""
+        super().__init__()
         self.converters = converters
         self.closed = False
         self._foreign_keys = True
@@ -315,6 +317,7 @@ class Connection:
         self._check_open()
         if not is_read and self.is_on(QUERY_ONLY):
             raise OperationalError(READ_ONLY)
+        self._check_parameters(statements)
         self._read_ahead()
         transaction = self._current_transaction()
         if transaction is not None:
@@ -334,6 +337,7 @@ class Connection:
         Outside a transaction, it uses a separate network connection.
         """
         self._check_open()
+        self._check_parameters([statement])
         self._read_ahead()
         transaction = self._current_transaction()
         if transaction is not None:
