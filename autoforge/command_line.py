@@ -1,6 +1,6 @@
 """The command line: `autoforge` where it is installed, `manage.py` in a checkout.
 
-Django's own, but that a wrong environment or a database out of reach gets one sentence.
+Django's own; how it ends, and what it says then, is in `autoforge.command_ending`.
 """
 
 import atexit
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from autoforge import __version__
-from autoforge.packages import explain_missing, find_remedy
+from autoforge.command_ending import run_to_end
 
 __all__ = ["main"]
 
@@ -35,60 +35,29 @@ def main() -> int:
     """Run the command and return its exit status.
 
     Returns:
-        1 with one line on standard error where a package is missing, the environment or the
+        2 with one line on standard error where a package is missing, the environment or the
         settings are wrong, or the database does not answer or refuses what we ask (a command for
-        which 1 means something else names another as `exit_status` of the error); what the command
-        itself chose otherwise.
+        which another status means that names it as `exit_status` of the error); 130 after Ctrl-C,
+        143 after SIGTERM; what the command itself chose otherwise.
     """
     _collect_less_garbage()
     # Migrations are written without a database too; none is made for it.
     warnings.filterwarnings("ignore", message="Got an error checking .*unable to open database")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "autoforge.settings")
+    return run_to_end(sys.argv[1:], _run)
+
+
+def _run() -> int:
     name = sys.argv[1] if len(sys.argv) > 1 else ""
     if name in BEFORE_DJANGO:
-        return _run_before_django(name)
-    return _run_django()
-
-
-def _run_before_django(name: str) -> int:
-    try:
         command = import_module(BEFORE_DJANGO[name])
-    except ModuleNotFoundError as error:
-        sentence = explain_missing(error)
-        if sentence is None:
-            raise
-        sys.stderr.write(f"{sentence}\n")
-        return 1
-    return int(command.main(sys.argv[2:], f"{Path(sys.argv[0]).name} {name}"))
+        return int(command.main(sys.argv[2:], f"{Path(sys.argv[0]).name} {name}"))
+    import django  # may be missing
 
-
-def _run_django() -> int:
-    try:
-        import django  # may be missing
-    except ImportError:
-        sys.stderr.write(f"Django is not installed for this Python; {find_remedy()}.\n")
-        return 1
     if sys.argv[1:] == ["--version"]:
         sys.stdout.write(f"AutoForge {__version__} on Django {django.get_version()}\n")
         return 0
-    from django.core.exceptions import ImproperlyConfigured
-    from django.db import Error
-
-    try:
-        _execute()
-    except (ModuleNotFoundError, ImproperlyConfigured) as error:
-        sentence = explain_missing(error)
-        if sentence is None and isinstance(error, ModuleNotFoundError):
-            raise
-        sys.stderr.write(f"{sentence or f'Configuration error: {error}'}\n")
-        return 1
-    except Error as error:
-        if "--traceback" in sys.argv:
-            raise
-        sys.stderr.write(f"Database error: {_explain(error)}.\n")
-        return int(getattr(error, "exit_status", 1))
-    except BrokenPipeError:  # the reader has seen enough, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _execute()
     return 0
 
 
@@ -133,13 +102,3 @@ def _make_data_folder() -> None:
     if Path(settings.DATABASES["default"]["NAME"]).parent == folder:
         with suppress(OSError):  # a system check says it in a sentence
             folder.mkdir(mode=0o700, exist_ok=True)
-
-
-def _explain(error: Exception) -> str:
-    """Return what is wrong with the database, or with the program, in one sentence."""
-    from core.database.explanation import explain  # seldom needed
-
-    sentence = explain(error)
-    if sentence is not None:
-        return sentence
-    return f"{error}; this is a bug in AutoForge; run it again with --traceback and report it"

@@ -11,7 +11,7 @@ from core.database.applied import read_migrations
 from core.database.drift import find_differences
 from core.database.outages import find_outage
 
-__all__ = ["describe_schema_fault", "explain"]
+__all__ = ["describe_schema_fault", "explain", "find_code"]
 
 
 def explain(error: BaseException) -> str | None:
@@ -24,6 +24,19 @@ def explain(error: BaseException) -> str | None:
     if outage is None:
         return describe_schema_fault(error)
     return outage.sentence
+
+
+def find_code(error: BaseException) -> str:
+    """Return what happened as a code for programs, such as `database.unreachable`.
+
+    Args:
+        error: Django's error or the driver's; a statement that was refused is `database.refused`.
+    """
+    outage = find_outage(error)
+    if outage is None:
+        return "database.refused"
+    kind = outage.kind.name.lower().replace("_", "-")
+    return f"database.{kind}"
 
 
 def describe_schema_fault(error: BaseException) -> str | None:

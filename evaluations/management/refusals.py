@@ -3,16 +3,14 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
-from typing import Final
 
 from django.core.management.base import CommandError
 
 from core.errors import ApplicationError, InvalidInputError
+from core.exit_status import NOT_ASKED
 from evaluations.engine.errors import EngineError
 
-__all__ = ["WRONG_INPUT", "refusals"]
-
-WRONG_INPUT: Final = 2  # as argparse ends a command that was typed wrongly
+__all__ = ["refusals"]
 
 
 @contextmanager
@@ -28,6 +26,6 @@ def refusals(options: Mapping[str, str] = MappingProxyType({})) -> Iterator[None
     try:
         yield
     except InvalidInputError as error:
-        raise CommandError(str(error.renamed(options)), returncode=WRONG_INPUT) from error
+        raise CommandError(str(error.renamed(options)), returncode=NOT_ASKED) from error
     except (ApplicationError, EngineError, OSError) as error:
-        raise CommandError(str(error), returncode=WRONG_INPUT) from error
+        raise CommandError(str(error), returncode=NOT_ASKED) from error

@@ -59,11 +59,13 @@ def write_csv(records: Iterable[Record], stream: BinaryIO) -> None:
     """Write CSV with a header; cells that look like formulae begin with an apostrophe."""
     text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True)
     writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
-    writer.writerow([*COLUMNS, ESCAPED])
-    for record in records:
-        cells = [escape_formula(cell) for cell in _as_cells(record)]
-        writer.writerow([*cells, "1"])
-    text.detach()  # else it would close the stream, which is the caller's
+    try:
+        writer.writerow([*COLUMNS, ESCAPED])
+        for record in records:
+            cells = [escape_formula(cell) for cell in _as_cells(record)]
+            writer.writerow([*cells, "1"])
+    finally:
+        text.detach()  # else it would close the stream, which is the caller's
 
 
 def write_json(records: Iterable[Record], stream: BinaryIO) -> None:

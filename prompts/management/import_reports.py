@@ -7,7 +7,7 @@ import json
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import IO, Any, Final
 
@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from core.exit_status import describe_error
 from prompts.importing import Rejection, Row, Source
 from prompts.services import ImportCounts
 
@@ -63,8 +64,14 @@ class Report(ABC):
         """Say what became of the rows."""
 
     @abstractmethod
-    def fail(self, sentence: str) -> None:
-        """Hear why nothing was imported."""
+    def fail(self, code: str, sentence: str, status: int) -> None:
+        """Hear why nothing was imported.
+
+        Args:
+            code: for programs.
+            sentence: for people.
+            status: what the command exits with.
+        """
 
 
 class TextReport(Report):
@@ -72,15 +79,13 @@ class TextReport(Report):
 
     def note(self, sentence: str) -> None:
         """Say it at once."""
-        with suppress(BrokenPipeError):
-            self.err.write(f"Note: {sentence}")
+        self.err.write(f"Note: {sentence}")
 
     def reject(self, rejection: Rejection) -> None:
         """Say it at once."""
-        with suppress(BrokenPipeError):  # who listened has gone, as `head` does; the import has not
-            self.err.write(str(rejection), self.style.ERROR)
+        self.err.write(str(rejection), self.style.ERROR)
 
-    def fail(self, sentence: str) -> None:
+    def fail(self, code: str, sentence: str, status: int) -> None:
         """Say nothing: the command does, on standard error."""
 
     def finish(self, counts: ImportCounts) -> None:
@@ -170,11 +175,11 @@ class JsonReport(Report):
         """Print the object."""
         self._print(asdict(counts), None)
 
-    def fail(self, sentence: str) -> None:
-        """Print the object with the sentence as its error."""
-        self._print(asdict(ImportCounts(kept=False)), sentence)
+    def fail(self, code: str, sentence: str, status: int) -> None:
+        """Print the object with its error."""
+        self._print(asdict(ImportCounts(kept=False)), describe_error(code, sentence, status))
 
-    def _print(self, counts: dict[str, Any], error: str | None) -> None:
+    def _print(self, counts: dict[str, Any], error: dict[str, object] | None) -> None:
         # Written by hand, member by member: the rejections may be more than fit into memory.
         facts = counts | {
             "file": self.options["file"],

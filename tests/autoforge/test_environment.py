@@ -1033,7 +1033,7 @@ def test_loading_leaves_the_process_alone(tmp_path):
 
 
 @pytest.mark.parametrize("command", [["check"], ["migrate"], ["import_prompts", "x"]])
-def test_manage_py_says_one_sentence_and_exits_1(command):
+def test_manage_py_says_one_sentence_and_exits_2(command):
     done = subprocess.run(
         [sys.executable, "manage.py", *command],
         cwd=ROOT,
@@ -1043,7 +1043,7 @@ def test_manage_py_says_one_sentence_and_exits_1(command):
         check=False,
         timeout=60,
     )
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr == (
         "Configuration error: PORT is 'abc' (from the environment): it must be an integer from 1 "
         "to 65535; set PORT=8000.\n"
@@ -1061,7 +1061,7 @@ def test_manage_py_says_that_migrations_are_missing(tmp_path):
         check=False,
         timeout=60,
     )
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.startswith("Database error: there is no database at ")
     assert "run `manage.py migrate` to create it" in done.stderr
     assert done.stderr.count("\n") == 1

@@ -128,7 +128,7 @@ def test_a_run_that_no_queue_was_told_of_is_found(tmp_path, migrated_file, redis
 def test_without_a_queue_there_is_no_worker(tmp_path, migrated_file):
     with closing(Place(tmp_path, migrated_file, QUEUE="in-process")) as place:
         said = place.manage("run_huey")
-        assert said.returncode == 1
+        assert said.returncode == 2
         assert "QUEUE is in-process" in said.stderr
         assert "Traceback" not in said.stderr
         config = tmp_path / "c.json"
@@ -144,5 +144,5 @@ def test_redis_is_needed_for_its_queue(tmp_path):
         [sys.executable, "manage.py", "check"],
         cwd=ROOT, env=os.environ | {"QUEUE": "redis"}, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "Redis is not configured; set REDIS_URL, or QUEUE=sqlite." in done.stderr

@@ -327,7 +327,8 @@ def test_json_says_why_nothing_could_be_read(write, capsys):
     output = capsys.readouterr()
     result = json.loads(output.out)
     assert (result["imported"], result["kept"], result["rejections"]) == (0, False, [])
-    assert output.err == f"{result['error']}\n"
+    assert output.err == f"{result['error']['message']}\n"
+    assert (result["error"]["code"], result["error"]["exit_status"]) == ("import.header", 2)
 
 
 # --- What cannot be read --------------------------------------------------------------------------

@@ -11,15 +11,16 @@ from django.core.management.base import BaseCommand, CommandError, no_translatio
 from autoforge.management.progress_bar import ProgressBar
 from autoforge.operations.backups.errors import BackupError
 from autoforge.operations.backups.keeping import Kept, back_up_to, default_target, note_backup
+from core.exit_status import NOT_ASKED
 
 
 class Command(BaseCommand):
-    """Back up; exit 0 written and good, 1 not written."""
+    """Back up; exit 0 written and good, 1 not written, 2 not asked for rightly."""
 
     help = (
         "Writes a backup of the whole database, even while it is in use: a compressed SQLite file "
         "with a manifest, checked before it is said to be written. Only you can read it. "
-        "Exit status: 0 written, 1 not written."
+        "Exit status: 0 written, 1 not written, 2 wrong usage or environment."
     )
     requires_system_checks: list[str] = []
 
@@ -59,7 +60,7 @@ class Command(BaseCommand):
     def handle(self, *_arguments: object, **options: Any) -> None:
         """Back up, and say what was checked."""
         if options["file"] and options["output"]:
-            raise CommandError("Name one place: FILE, or --output.")
+            raise CommandError("Name one place: FILE, or --output.", returncode=NOT_ASKED)
         target = options["file"] or options["output"] or default_target()
         recipients = options["recipient"] or list(settings.BACKUP_AGE_RECIPIENTS)
         try:

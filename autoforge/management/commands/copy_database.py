@@ -12,17 +12,17 @@ from autoforge.management.progress_bar import ProgressBar
 from autoforge.operations.backups.copying import copy_database
 from autoforge.operations.backups.errors import BackupError, SwitchUnknown
 from autoforge.operations.backups.locations import parse_location
-
-UNKNOWN = 2
+from core.exit_status import PERSON_NEEDED
 
 
 class Command(BaseCommand):
-    """Copy; exit 0 copied, 1 not (start again to go on), 2 nobody knows yet."""
+    """Copy; exit 0 copied, 1 not (start again to go on), 3 nobody knows yet."""
 
     help = (
         "Copies all of a database into another, empty one: from a laptop to Turso, or back. "
         " If it is interrupted, the same command goes on where it was. Exit status: 0 copied "
-        "and equal, 1 not copied, 2 the server did not say (start it again)."
+        "and equal, 1 not copied, 2 wrong usage or environment, 3 the server did not say (start it "
+        "again)."
     )
     requires_system_checks: list[str] = []
 
@@ -62,7 +62,7 @@ class Command(BaseCommand):
             with ProgressBar(self.stderr) as bar:
                 copied = copy_database(source, target, work, on_progress=bar.show)
         except SwitchUnknown as error:
-            raise CommandError(str(error), returncode=UNKNOWN) from error
+            raise CommandError(str(error), returncode=PERSON_NEEDED) from error
         except BackupError as error:
             raise CommandError(str(error)) from error
         rows = sum(table.rows for table in copied.tables.values())

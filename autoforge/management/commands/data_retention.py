@@ -9,8 +9,8 @@ from django.core.management.base import BaseCommand, CommandError, no_translatio
 
 from autoforge.operations.retention.ages import GROUPS, AgeError, read_ages
 from autoforge.operations.retention.kinds import Finding, Kind, list_kinds
+from core.exit_status import INTERRUPTED, NOT_ASKED
 
-REFUSED: Final = 2
 # Whoever reads the plan sees what each group is; the keys are in the JSON.
 REASONS: Final = {
     "open": "not finished",
@@ -25,7 +25,7 @@ KIBIBYTE: Final = 1024
 
 
 class Command(BaseCommand):
-    """Show the plan, or carry it out; exit 0 done, 1 interrupted or no database, 2 refused."""
+    """Show the plan, or carry it out; exit 0 done, 2 refused or no database, 130 interrupted."""
 
     help = (
         "Shows what is older than it is kept: runs, answers, records, webhook deliveries, logs and "
@@ -60,7 +60,7 @@ class Command(BaseCommand):
         try:
             ages = read_ages({group: options[group] for group in GROUPS})
         except AgeError as error:
-            raise CommandError(f"{error}. Nothing was deleted.", returncode=REFUSED) from error
+            raise CommandError(f"{error}. Nothing was deleted.", returncode=NOT_ASKED) from error
         kinds = _choose(list_kinds(ages), options["only"])
         findings = {kind.name: kind.find() for kind in kinds if kind.age.days is not None}
         deleted: dict[str, int] = {}
@@ -93,7 +93,8 @@ class Command(BaseCommand):
             except KeyboardInterrupt as interrupt:
                 count = sum(deleted.values())
                 raise CommandError(
-                    f"Interrupted after {count} rows; run it again to go on."
+                    f"Interrupted after {count} rows; run it again to go on.",
+                    returncode=INTERRUPTED,
                 ) from interrupt
             if self.stderr.isatty() and total:
                 self.stderr.write("")

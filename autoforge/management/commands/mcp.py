@@ -10,6 +10,7 @@ from django.db import close_old_connections
 from autoforge.api.mcp.protocol import answer
 from core.access.authentication import authenticate_secret
 from core.errors import ApplicationError
+from core.exit_status import NOT_ASKED
 
 KEY: Final = "AUTOFORGE_API_KEY"
 LONGEST_LINE: Final = 4 * 1024 * 1024  # bytes; longer than any text that the database takes
@@ -29,11 +30,11 @@ class Command(BaseCommand):
         key = os.environ.get(KEY, "")
         if not key:
             message = f"Set {KEY} to an API key; create one with “manage.py api_key create”."
-            raise CommandError(message, returncode=2)
+            raise CommandError(message, returncode=NOT_ASKED)
         try:
             authenticate_secret(key)
         except ApplicationError as error:
-            raise CommandError(f"{KEY}: {error}.", returncode=2) from error
+            raise CommandError(f"{KEY}: {error}.", returncode=NOT_ASKED) from error
         while line := sys.stdin.buffer.readline(LONGEST_LINE):
             if not line.strip():
                 continue
@@ -44,7 +45,7 @@ class Command(BaseCommand):
         try:
             caller = authenticate_secret(key)  # anew: it may have been revoked meanwhile
         except ApplicationError as error:
-            raise CommandError(f"{KEY}: {error}.", returncode=2) from error
+            raise CommandError(f"{KEY}: {error}.", returncode=NOT_ASKED) from error
         reply = answer(line, caller)
         if reply.body is not None:
             sys.stdout.buffer.write(reply.body + b"\n")

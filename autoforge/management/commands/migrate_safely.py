@@ -4,7 +4,6 @@ import argparse
 import json
 import math
 import re
-import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -31,10 +30,10 @@ from autoforge.operations.migrating.reports import Report, describe_plan, plan_a
 from autoforge.operations.migrating.running import Request, migrate
 from autoforge.operations.migrating.stamping import stamp
 from core.database.explanation import explain
+from core.exit_status import NOT_ASKED, Terminated
 
 STEPS: Final = re.compile(r"[+-]?[1-9][0-9]{0,3}")
 MAX_WAIT_SECONDS: Final = 86_400
-INTERRUPTED: Final = 130
 
 
 class Command(BaseCommand):
@@ -45,7 +44,7 @@ class Command(BaseCommand):
         "runner, tries the plan on an empty copy of the schema, makes a backup, applies one "
         "migration at a time and checks each before it is committed. Without a terminal it asks "
         "nothing. Exit status: 0 done, or nothing to do; 1 a migration failed and was undone; 2 "
-        "refused, nothing was changed; 3 a person has to look."
+        "refused, nothing was changed; 3 a person has to look; 130, 143 interrupted and undone."
     )
     requires_system_checks: list[str] = []
 
@@ -121,10 +120,9 @@ class Command(BaseCommand):
         target = _read_target(options)
         if options["format"] == "sql" and not options["plan"]:
             raise CommandError(
-                "--format sql is for --plan, which runs nothing; add --plan.", returncode=2
+                "--format sql is for --plan, which runs nothing; add --plan.", returncode=NOT_ASKED
             )
         report = Report()
-        signal.signal(signal.SIGTERM, _interrupt)
         try:
             if options["plan"]:
                 self._plan(target, report, self._teller(options))
@@ -139,8 +137,8 @@ class Command(BaseCommand):
             # Nothing was begun: what a migration raises comes as an error of ours.
             report.outcome = "refused"
             report.message = f"The database cannot be asked: {explain(error) or error}."
-        except KeyboardInterrupt:
-            report.outcome = "interrupted"
+        except (KeyboardInterrupt, Terminated) as stop:
+            report.outcome = "terminated" if isinstance(stop, Terminated) else "interrupted"
             report.message = "Interrupted; what was not finished is undone. Run it again."
         self._print(report, options["format"])
         sys.exit(report.exit_status)
@@ -222,13 +220,13 @@ def _read_target(options: dict[str, Any]) -> Target:
         raise CommandError(
             f"--to takes one migration, such as prompts.0012 or prompts 0012_name, not "
             f"{len(to)} words.",
-            returncode=2,
+            returncode=NOT_ASKED,
         )
     text = options["steps"]
     if text is not None and not STEPS.fullmatch(text):
         raise CommandError(
             f"--steps must be a whole number other than 0, such as 1 or -1, not '{text}'.",
-            returncode=2,
+            returncode=NOT_ASKED,
         )
     return Target(
         to=".".join(to), count=int(text) if text else 0, apps=tuple(dict.fromkeys(options["app"]))
@@ -243,7 +241,7 @@ def _path(text: str | Path | None) -> Path | None:
         raise CommandError(
             "--backup-to must be a folder or a new file on this machine; to keep backups in S3, "
             "run `manage.py backup_database --output s3://…` before, and add --no-backup.",
-            returncode=2,
+            returncode=NOT_ASKED,
         )
     return Path(text)
 
@@ -256,14 +254,9 @@ def _seconds(text: str) -> float:
     if not 0 <= seconds <= MAX_WAIT_SECONDS:  # not for NaN either
         raise CommandError(
             f"--wait must be a number of seconds from 0 to {MAX_WAIT_SECONDS}, not '{text}'.",
-            returncode=2,
+            returncode=NOT_ASKED,
         )
     return seconds
-
-
-def _interrupt(_number: int, _frame: object) -> None:
-    """End as with Ctrl-C, so that the lock is given back."""
-    raise KeyboardInterrupt
 
 
 def _fill(report: Report, error: MigrationError) -> None:

@@ -15,8 +15,7 @@ from autoforge.operations.migrating.state import MigrationState, read_state
 from core.database.drift import Difference
 from core.database.explanation import explain
 from core.database.outages import database_file, show_path
-
-COULD_NOT_ASK = 2
+from core.exit_status import NO, NOT_ASKED
 
 
 class Command(BaseCommand):
@@ -56,7 +55,7 @@ class Command(BaseCommand):
             self._print(state, with_history=options["history"])
         self.stdout.flush()
         if not state.is_current:
-            sys.exit(1)
+            sys.exit(NO)
 
     def _print(self, state: MigrationState, *, with_history: bool) -> None:
         width = max((len(app.label) for app in state.apps), default=0)
@@ -117,13 +116,13 @@ def _read(ignored: Sequence[str]) -> MigrationState:
         raise CommandError(
             f"There is no database at {show_path()}; run `manage.py migrate_safely`, or correct "
             "DATABASE_URL.",
-            returncode=COULD_NOT_ASK,
+            returncode=NOT_ASKED,
         )
     try:
         state = read_state()
     except DatabaseError as error:
         raise CommandError(
-            f"The database cannot be asked: {explain(error) or error}.", returncode=COULD_NOT_ASK
+            f"The database cannot be asked: {explain(error) or error}.", returncode=NOT_ASKED
         ) from error
     drift = [each for each in state.drift if not _is_ignored(each, ignored)]
     return replace(state, drift=tuple(drift))

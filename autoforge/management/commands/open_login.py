@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from autoforge.web.client_address import find_network
 from autoforge.web.lockout import open_logins
+from core.exit_status import NOT_ASKED
 
 
 class Command(BaseCommand):
@@ -29,7 +30,9 @@ class Command(BaseCommand):
     def handle(self, *_arguments: object, **options: Any) -> None:
         """Open them and say how many failures were forgotten."""
         if not options["names"] and not options["address"]:
-            raise CommandError("Specify a user, or an address with --address.")
+            raise CommandError(
+                "Specify a user, or an address with --address.", returncode=NOT_ASKED
+            )
         addresses = [_parse(text) for text in options["address"]]
         count = open_logins(names=options["names"], addresses=addresses)
         what = "failed login" if count == 1 else "failed logins"
@@ -45,5 +48,6 @@ def _parse(text: str) -> str:
         return find_network(ipaddress.ip_address(text.strip()))
     except ValueError:
         raise CommandError(
-            f"{text!r} is not an IP address, such as 203.0.113.7 or 2001:db8::1."
+            f"{text!r} is not an IP address, such as 203.0.113.7 or 2001:db8::1.",
+            returncode=NOT_ASKED,
         ) from None

@@ -13,18 +13,18 @@ from autoforge.operations.backups.errors import BackupError, SwitchUnknown
 from autoforge.operations.backups.keeping import fetched, forget_what_is_cached
 from autoforge.operations.backups.locations import Location, find_location, parse_location
 from autoforge.operations.backups.restoring import restore_into
-
-UNKNOWN = 2
+from core.exit_status import PERSON_NEEDED
 
 
 class Command(BaseCommand):
-    """Restore; exit 0 restored, 1 nothing was changed, 2 nobody knows yet."""
+    """Restore; exit 0 restored, 1 nothing was changed, 3 nobody knows yet."""
 
     help = (
         "Restores a backup into an empty database; into one with tables only with --replace and "
         "the database's name. The backup is verified first, and the switch is one transaction: "
         "whatever happens, the database is as before or restored. Exit status: 0 restored, 1 "
-        "nothing was changed, 2 the server did not say (look, or run it again)."
+        "nothing was changed, 2 wrong usage or environment, 3 the server did not say (look, or run "
+        "it again)."
     )
     requires_system_checks: list[str] = []
 
@@ -59,7 +59,7 @@ class Command(BaseCommand):
                     on_progress=bar.show,
                 )
         except SwitchUnknown as error:
-            raise CommandError(str(error), returncode=UNKNOWN) from error
+            raise CommandError(str(error), returncode=PERSON_NEEDED) from error
         except BackupError as error:
             raise CommandError(str(error)) from error
         forget_what_is_cached(target)

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.module_loading import autodiscover_modules, import_string
 
 from autoforge.background import calmly
+from core.exit_status import NOT_ASKED
 from core.stopping import SHORTEST_STOP_SECONDS, STOP_SECONDS
 
 UNFINISHED: Final = 1  # some work did not come to its end in time
@@ -24,7 +25,8 @@ class Command(BaseCommand):
         "of a model, wait for those in flight, store their answers and give the runs back, so "
         "that another worker can resume them at once; a second signal ends the worker "
         "immediately. Runs whose worker died are resumed. Any number of workers can run at the "
-        "same time. Exit status: 0 stopped, 1 not everything could be finished in time."
+        "same time. Exit status: 0 stopped, 1 not everything could be finished in time, 2 wrong "
+        "usage or environment."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -52,10 +54,11 @@ class Command(BaseCommand):
         if settings.HUEY is None:
             raise CommandError(
                 "QUEUE is in-process: the server runs evaluations itself, so there is no queue "
-                "to process. Set QUEUE=sqlite (one machine) or QUEUE=redis (any number)."
+                "to process. Set QUEUE=sqlite (one machine) or QUEUE=redis (any number).",
+                returncode=NOT_ASKED,
             )
         if options["workers"] < 1:
-            raise CommandError("--workers must be an integer of at least 1")
+            raise CommandError("--workers must be an integer of at least 1", returncode=NOT_ASKED)
         from huey.contrib.djhuey import HUEY, close_db  # only where there is one
 
         from autoforge.workers.consumer import QueueConsumer
@@ -97,7 +100,8 @@ def _answer_prometheus(queue: object) -> None:
         raise CommandError(
             f"The worker cannot listen on METRICS_HOST {host}, METRICS_PORT {port} "
             f"({error.strerror}): give each worker of a machine a port of its own, or remove "
-            "METRICS_PORT."
+            "METRICS_PORT.",
+            returncode=NOT_ASKED,
         ) from error
 
 

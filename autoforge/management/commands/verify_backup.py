@@ -12,9 +12,7 @@ from autoforge.management.progress_bar import ProgressBar
 from autoforge.operations.backups.errors import BackupError, DamagedBackup
 from autoforge.operations.backups.keeping import fetched
 from autoforge.operations.backups.verifying import Verified, verify
-
-DAMAGED = 1
-UNOPENED = 2
+from core.exit_status import NO, NOT_ASKED
 
 
 class Command(BaseCommand):
@@ -41,17 +39,21 @@ class Command(BaseCommand):
             with ProgressBar(self.stderr) as bar, fetched(options["file"]) as path:
                 verified = verify(path, identities=options["identity"], on_progress=bar.show)
         except BackupError as error:
-            status = DAMAGED if isinstance(error, DamagedBackup) else UNOPENED
-            if options["format"] == "json":
-                answer = {"good": False, "status": status, "problem": str(error)}
+            is_damaged = isinstance(error, DamagedBackup)
+            if is_damaged and options["format"] == "json":
+                answer = {"good": False, "status": NO, "problem": str(error)}
                 self.stdout.write(json.dumps(answer, ensure_ascii=False, indent=2))
+            status = NO if is_damaged else NOT_ASKED
             raise CommandError(str(error), returncode=status) from error
         if options["format"] == "json":
             self.stdout.write(json.dumps(_as_json(verified), ensure_ascii=False, indent=2))
             return
+        self._print(options["file"], verified)
+
+    def _print(self, file: str, verified: Verified) -> None:
         manifest = verified.manifest
         self.stdout.write(
-            f"{options['file']} is good: {manifest.database} ({manifest.engine}) as of "
+            f"{file} is good: {manifest.database} ({manifest.engine}) as of "
             f"{manifest.made_at}, AutoForge {manifest.version}."
         )
         for check in verified.checks:

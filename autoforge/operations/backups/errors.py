@@ -15,9 +15,15 @@ __all__ = ["BackupError", "DamagedBackup", "NoRoom", "SwitchUnknown"]
 class BackupError(Exception):
     """What was asked for was not done; the text says why, without secrets."""
 
+    code = "backup.refused"
+    """For programs."""
+
 
 class DamagedBackup(BackupError):
     """The file is a backup, and something in it is not as it was written."""
+
+    code = "backup.damaged"
+    """For programs."""
 
 
 class NoRoom(BackupError):
@@ -35,3 +41,6 @@ class NoRoom(BackupError):
 
 class SwitchUnknown(BackupError):
     """No answer came to the one transaction that replaces a database."""
+
+    code = "backup.outcome-unknown"
+    """For programs."""

@@ -34,6 +34,7 @@ from autoforge.operations.env_files.rendering import render
 from autoforge.operations.env_files.templates import check_template, read_template
 from autoforge.operations.env_files.values_file import fill_values_file, write_local_file
 from autoforge.operations.env_files.writing import read_file, write_private, write_template
+from core.exit_status import NO, NOT_ASKED, describe_error
 
 __all__ = ["HELP", "add_arguments", "find_root", "main", "run"]
 
@@ -114,9 +115,10 @@ def run(options: Mapping[str, object], out: TextIO, err: TextIO) -> int:
         return ACTIONS[arguments.action](arguments, streams)
     except EnvFileError as error:
         err.write(f"{error}\n")
+        status = NO if isinstance(error, RefusedError) else NOT_ASKED
         if getattr(arguments, "format", "text") == "json":
-            _write_json(out, {"error": str(error)})
-        return 1 if isinstance(error, RefusedError) else 2
+            _write_json(out, {"error": describe_error(error.code, str(error), status)})
+        return status
 
 
 def find_root() -> Path:

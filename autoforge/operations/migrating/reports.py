@@ -10,6 +10,14 @@ from django.db.migrations.recorder import MigrationRecorder
 from autoforge.operations.backups.locations import find_location
 from autoforge.operations.migrating.earlier import EarlierRun
 from autoforge.operations.migrating.preparing import PlannedStep, Prepared
+from core.exit_status import (
+    INTERRUPTED,
+    NO,
+    NOT_ASKED,
+    PERSON_NEEDED,
+    TERMINATED,
+    describe_error,
+)
 
 __all__ = [
     "EXIT_STATUS",
@@ -25,11 +33,12 @@ EXIT_STATUS: Final[Mapping[str, int]] = {
     "nothing to do": 0,
     "planned": 0,
     "done": 0,
-    "failed": 1,
-    "restored": 1,
-    "interrupted": 1,
-    "refused": 2,
-    "needs attention": 3,
+    "failed": NO,
+    "restored": NO,
+    "refused": NOT_ASKED,
+    "needs attention": PERSON_NEEDED,
+    "interrupted": INTERRUPTED,
+    "terminated": TERMINATED,
 }
 """Outcome → exit status."""
 
@@ -88,9 +97,15 @@ class Report:
         rows = {}
         for table, (before, after) in sorted(self.rows.items()):
             rows[table] = {"before": before, "after": after}
+        status = self.exit_status
+        error = None
+        if status:
+            kind = self.outcome.replace(" ", "-")
+            error = describe_error(f"migration.{kind}", self.message, status)
         return {
             "outcome": self.outcome,
-            "exit_status": self.exit_status,
+            "exit_status": status,
+            "error": error,
             "message": self.message,
             "plan": plan_as_dict(self.plan) if self.plan else [],
             "earlier_runs": [earlier.as_dict() for earlier in self.earlier],

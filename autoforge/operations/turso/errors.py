@@ -21,6 +21,9 @@ __all__ = [
 class TursoError(Exception):
     """Turso refused, or something is not as it must be."""
 
+    code = "turso.refused"
+    """For programs."""
+
     exit_status = 1
     """What the command ends with."""
 
@@ -28,11 +31,17 @@ class TursoError(Exception):
 class TursoInputError(TursoError):
     """What was typed is not valid; nothing was sent."""
 
+    code = "turso.input"
+    """For programs."""
+
     exit_status = 2
 
 
 class TursoAccessError(TursoError):
     """Nobody is logged in, or the platform token does not allow this."""
+
+    code = "turso.access"
+    """For programs."""
 
     exit_status = 3
 
@@ -40,12 +49,21 @@ class TursoAccessError(TursoError):
 class TursoNotFoundError(TursoError):
     """There is no such database, group or organization."""
 
+    code = "turso.not-found"
+    """For programs."""
+
 
 class TursoExistsError(TursoError):
     """The name is taken, or is not available."""
 
+    code = "turso.exists"
+    """For programs."""
+
 
 class TursoUnavailable(TursoError):
     """There was no answer, or one that is not Turso's; the same again can succeed."""
+
+    code = "turso.unavailable"
+    """For programs."""
 
     exit_status = 4

@@ -6,6 +6,7 @@ from django.apps import apps
 from django.core.management.base import BaseCommand
 from django.db import DEFAULT_DB_ALIAS, transaction
 
+from core.exit_status import NO
 from core.roles import ROLES, declared_permissions, grant
 
 
@@ -34,4 +35,4 @@ class Command(BaseCommand):
         if not changed:
             self.stdout.write("Every role has exactly the permissions declared for it.")
         elif options["check"]:
-            raise SystemExit(1)
+            raise SystemExit(NO)

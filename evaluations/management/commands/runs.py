@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from django.utils.timezone import localtime
 
+from core.exit_status import NO, NOT_ASKED
 from evaluations.leases import describe_worker
 from evaluations.management.refusals import refusals
 from evaluations.models import Run
@@ -18,7 +19,6 @@ from evaluations.selectors.progress import RunProgress, build_progress
 from evaluations.selectors.runs import count_errors, find_run, is_free, list_runs
 from evaluations.services.runs import cancel_run
 
-NOT_CANCELLED: Final = 1
 LONGEST_LIST: Final = 1000
 LOOK_SECONDS: Final = 0.5
 ID_LENGTH: Final = 8
@@ -85,7 +85,9 @@ class Command(BaseCommand):
     def _list(self, options: dict[str, Any]) -> None:
         limit = options["limit"]
         if not 1 <= limit <= LONGEST_LIST:
-            raise CommandError(f"--limit must be an integer from 1 to {LONGEST_LIST}", returncode=2)
+            raise CommandError(
+                f"--limit must be an integer from 1 to {LONGEST_LIST}", returncode=NOT_ASKED
+            )
         rows = list_runs(
             statuses=options["status"], suite=options["suite"], prompt=options["prompt"]
         )
@@ -126,7 +128,7 @@ class Command(BaseCommand):
         still_open = self._wait(asked, wait_seconds) if wait_seconds > 0 else []
         if ended or still_open:
             self.stdout.flush()
-            sys.exit(NOT_CANCELLED)
+            sys.exit(NO)
 
     def _wait(self, runs: Sequence[Run], seconds: float) -> list[Run]:
         """Return the runs whose workers have not stopped in time."""

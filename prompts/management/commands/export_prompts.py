@@ -12,12 +12,12 @@ from django.core.management.base import BaseCommand, CommandError, no_translatio
 from django.db.models import Q, QuerySet
 
 from core.atomic_file import replacing
+from core.exit_status import NOT_ASKED
 from core.sentences import with_period
 from prompts import services
 from prompts.exporting import WRITERS, Archived, TooLongError, is_ours, list_files, serialise
 from prompts.models import Prompt
 
-WRONG_INPUT: Final = 2
 STANDARD_OUTPUT: Final = "-"
 ATTRIBUTES: Final = b"# Contents are kept to the byte.\n*.md -text\n"
 
@@ -65,12 +65,14 @@ class Command(BaseCommand):
                     counts = _to_directory(Path(target), archived, prune=options["prune"])
             else:
                 counts = {"prompts": _to_file(target, chosen, rows)}
+        except BrokenPipeError:  # of standard output, whose reader has seen enough
+            raise
         except OSError as error:
             raise CommandError(
-                f"{target} cannot be written: {error.strerror}.", returncode=WRONG_INPUT
+                f"{target} cannot be written: {error.strerror}.", returncode=NOT_ASKED
             ) from error
         except TooLongError as error:
-            raise CommandError(with_period(error), returncode=WRONG_INPUT) from error
+            raise CommandError(with_period(error), returncode=NOT_ASKED) from error
         self._report(target, counts, options["output"])
 
     def _report(self, target: str, counts: dict[str, int], form: str) -> None:
@@ -95,7 +97,7 @@ def _choose(options: dict[str, Any]) -> QuerySet[Prompt]:
             known.update(row)
         for name in names:
             if name not in known:
-                raise CommandError(f"There is no prompt “{name}”.", returncode=WRONG_INPUT)
+                raise CommandError(f"There is no prompt “{name}”.", returncode=NOT_ASKED)
     return rows
 
 
@@ -106,7 +108,7 @@ def _format_of(target: str) -> str | None:
     if suffix in WRITERS and not Path(target).is_dir():
         return suffix
     if target == STANDARD_OUTPUT:
-        raise CommandError("Specify the format with --format.", returncode=WRONG_INPUT)
+        raise CommandError("Specify the format with --format.", returncode=NOT_ASKED)
     return None
 
 
@@ -134,7 +136,7 @@ def _to_directory(folder: Path, rows: Iterable[Archived], *, prune: bool) -> dic
         suffixes = ", ".join(f".{name}" for name in WRITERS)
         raise CommandError(
             f"{folder} is a file; specify a directory, or a file that ends in {suffixes}.",
-            returncode=WRONG_INPUT,
+            returncode=NOT_ASKED,
         )
     written = unchanged = prompts = 0
     keep: set[Path] = set()

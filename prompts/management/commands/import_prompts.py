@@ -2,9 +2,8 @@
 
 import argparse
 import json
-import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -13,8 +12,9 @@ from django.core.management.base import BaseCommand, CommandError, no_translatio
 from django.db import transaction
 from django.db.utils import DatabaseError
 
-from core.database.explanation import explain
+from core.database.explanation import explain, find_code
 from core.errors import InvalidInputError
+from core.exit_status import INTERRUPTED, NO, NOT_ASKED, TERMINATED, Terminated
 from core.tables import Limits
 from core.typed_files import open_typed, read_typed
 from prompts import services
@@ -32,15 +32,15 @@ from prompts.importing import (
 from prompts.management.import_reports import JsonReport, Report, TerminalReport, TextReport
 from prompts.models import Prompt
 
-REJECTED: Final = 1
-COULD_NOT_READ: Final = 2
-INTERRUPTED: Final = 130  # as a shell reports a program that Ctrl-C has ended
 STANDARD_INPUT: Final = "-"
 STOPPED: Final = "Stopped. Nothing was imported."
 
 
 class Command(BaseCommand):
-    """Import; exit 0 all imported, 1 rows rejected, 2 the input could not be read."""
+    """Import; exit 0 all imported, 1 rows rejected, 2 the input could not be read.
+
+    130 and 143 where Ctrl-C or SIGTERM stopped it: nothing is imported then.
+    """
 
     help = (
         "Imports prompts from a file, all of them or none. Columns title/name/act and "
@@ -87,18 +87,19 @@ class Command(BaseCommand):
             counts = _import(options, report)
         except (UnreadableError, InvalidInputError) as error:
             sentence = _say(error, options["file"])
-            _tell(report, lambda: report.fail(sentence))
-            raise CommandError(sentence, returncode=COULD_NOT_READ) from error
+            report.fail(error.code, sentence, NOT_ASKED)
+            raise CommandError(sentence, returncode=NOT_ASKED) from error
         except DatabaseError as error:
             sentence = f"{explain(error) or error}. Nothing was imported."
-            _tell(report, lambda: report.fail(sentence))
+            report.fail(find_code(error), sentence, NOT_ASKED)
             raise  # manage.py says it, as for every command
-        except KeyboardInterrupt:
-            _tell(report, lambda: report.fail(STOPPED))
-            raise CommandError(STOPPED, returncode=INTERRUPTED) from None
-        _tell(report, lambda: report.finish(counts))
+        except (KeyboardInterrupt, Terminated) as stop:
+            status = TERMINATED if isinstance(stop, Terminated) else INTERRUPTED
+            report.fail("command.interrupted", STOPPED, status)
+            raise CommandError(STOPPED, returncode=status) from None
+        report.finish(counts)
         if counts.rejected:
-            sys.exit(REJECTED)
+            sys.exit(NO)
 
     def _import_directory(self, folder: Path, options: dict[str, Any]) -> None:
         """Take over a directory that `export_prompts` wrote: every version, label and field."""
@@ -106,14 +107,7 @@ class Command(BaseCommand):
             counts = _restore(folder, dry_run=options["dry_run"])
         except (BrokenFileError, InvalidInputError, OSError) as error:
             sentence = f"{error}. Nothing was imported."
-            if options["output"] == "json":
-                self.stdout.write(json.dumps({"error": sentence}, ensure_ascii=False))
-            raise CommandError(sentence, returncode=COULD_NOT_READ) from error
-        except DatabaseError as error:
-            if options["output"] == "json":
-                sentence = f"{explain(error) or error}. Nothing was imported."
-                self.stdout.write(json.dumps({"error": sentence}, ensure_ascii=False))
-            raise  # as above
+            raise CommandError(sentence, returncode=NOT_ASKED) from error
         if options["output"] == "json":
             self.stdout.write(json.dumps({**counts, "kept": not options["dry_run"]}))
             return
@@ -187,16 +181,6 @@ def _noted(
             for note in source.table.notes:
                 report.note(str(note))
         yield row
-
-
-def _tell(report: Report, say: Callable[[], None]) -> None:
-    """Let the report speak; a reader that has gone, as `head` does, changes no exit status."""
-    try:
-        say()
-        report.out.flush()
-    except BrokenPipeError:
-        # Python flushes standard output once more when it ends, and would complain then.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(error: UnreadableError | InvalidInputError, name: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, no_translations
 
 from core.errors import ApplicationError
+from core.exit_status import NOT_ASKED
 from prompts import services
 
 
@@ -33,6 +34,6 @@ class Command(BaseCommand):
             keys = services.find_purgeable(older_than_days=options["older_than"])
             count = len(keys) if options["dry_run"] else services.purge_prompts(keys)
         except ApplicationError as error:
-            raise CommandError(f"{error}. Nothing was deleted.", returncode=2) from error
+            raise CommandError(f"{error}. Nothing was deleted.", returncode=NOT_ASKED) from error
         done = "would be permanently deleted" if options["dry_run"] else "permanently deleted"
         self.stdout.write(f"{count} {done}.")

@@ -4,19 +4,17 @@ import argparse
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser, no_translations
 
 from core.errors import NotFoundError
+from core.exit_status import NO, NOT_ASKED
 from core.sentences import with_period
 from core.tables import Limits, UnreadableError
 from core.typed_files import read_typed
 from prompts import interface
 from prompts.rendering import TemplateError, coerce_values
-
-REFUSED: Final = 1
-WRONG_INPUT: Final = 2
 
 
 class Command(BaseCommand):
@@ -66,7 +64,7 @@ class Command(BaseCommand):
                 options["name"], label=options["label"], version=options["number"]
             )
         except NotFoundError as error:
-            raise CommandError(with_period(error), returncode=WRONG_INPUT) from error
+            raise CommandError(with_period(error), returncode=NOT_ASKED) from error
         values = {}
         if options["vars"]:
             values = _read_file(options["vars"])
@@ -75,7 +73,7 @@ class Command(BaseCommand):
             result = prompt.render(values)
         except TemplateError as error:
             sentence = with_period(f"“{prompt.name}”: {error}")
-            raise CommandError(sentence, returncode=REFUSED) from error
+            raise CommandError(sentence, returncode=NO) from error
         self._print(prompt, result, options["format"])
 
     def _print(self, prompt: interface.PromptText, result: Any, chosen: str) -> None:
@@ -107,7 +105,7 @@ def _split(pairs: Iterable[str]) -> dict[str, str]:
         name, equals, value = pair.partition("=")
         if not equals or not name:
             raise CommandError(
-                f"--var {pair!r} has no value; write --var name=value.", returncode=WRONG_INPUT
+                f"--var {pair!r} has no value; write --var name=value.", returncode=NOT_ASKED
             )
         values[name] = value
     return values
@@ -118,16 +116,16 @@ def _read_file(name: str) -> dict[str, object]:
         raw = read_typed(Path(name), most_bytes=Limits().size_bytes)
         values = json.loads(raw.decode("utf-8"))
     except UnreadableError as error:
-        raise CommandError(f"{name} cannot be read: {error}.", returncode=WRONG_INPUT) from error
+        raise CommandError(f"{name} cannot be read: {error}.", returncode=NOT_ASKED) from error
     except UnicodeDecodeError as error:
         raise CommandError(
-            f"{name} is not UTF-8; save it as UTF-8.", returncode=WRONG_INPUT
+            f"{name} is not UTF-8; save it as UTF-8.", returncode=NOT_ASKED
         ) from error
     except (ValueError, RecursionError) as error:
-        raise CommandError(f"{name} is not JSON: {error}.", returncode=WRONG_INPUT) from error
+        raise CommandError(f"{name} is not JSON: {error}.", returncode=NOT_ASKED) from error
     if not isinstance(values, dict):
         raise CommandError(
             f'{name} must contain a JSON object of values, such as {{"name": "Aiko"}}.',
-            returncode=WRONG_INPUT,
+            returncode=NOT_ASKED,
         )
     return values

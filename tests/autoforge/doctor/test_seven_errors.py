@@ -38,7 +38,7 @@ def file(migrated_file, tmp_path) -> Path:
 
 def commands() -> dict[tuple[str, ...], int]:
     """Return what is tried, and the exit status with which it ends."""
-    return {("migrate",): 1, ("runserver", str(free_port())): 1, EVALUATE: 4}
+    return {("migrate",): 2, ("runserver", str(free_port())): 2, EVALUATE: 4}
 
 
 def say(command: Sequence[str], env: Mapping[str, str], python=THIS_PYTHON) -> tuple[int, str]:
@@ -90,7 +90,7 @@ def test_1_a_package_is_missing(file, tmp_path):
     env = {"DATABASE_URL": f"sqlite:///{file}", **packages}
     sentence = f"The package axes is not installed for this Python; {SETUP}."
     for command in commands():
-        assert say(command, env, python) == (1, f"{sentence}\n"), command
+        assert say(command, env, python) == (2, f"{sentence}\n"), command
     status, log = serve(env, python, until=sentence)
     assert (status, sentence in log) == (4, True)
 
@@ -102,7 +102,7 @@ def test_1_django_itself_is_missing(file, tmp_path):
     env = {"DATABASE_URL": f"sqlite:///{file}", **packages}
     sentence = f"Django is not installed for this Python; {SETUP}.\n"
     for command in commands():
-        assert say(command, env, python) == (1, sentence), command
+        assert say(command, env, python) == (2, sentence), command
 
 
 def test_2_the_path_is_wrong(tmp_path):
@@ -183,7 +183,7 @@ def test_6_a_client_library_is_missing(file, tmp_path):
     }
     sentence = f"The package redis is not installed for this Python; {SETUP}."
     for command in (("migrate",), ("runserver", str(free_port())), ("run_huey",)):
-        assert say(command, env | {"QUEUE": "redis"}, python) == (1, f"{sentence}\n"), command
+        assert say(command, env | {"QUEUE": "redis"}, python) == (2, f"{sentence}\n"), command
     status, log = serve(env, python, until=sentence)
     assert (status, sentence in log) == (4, True)
 
@@ -195,6 +195,6 @@ def test_7_a_placeholder_was_left():
         "placeholder that was not replaced; set SECRET_KEY to 50 or more random characters."
     )
     for command in commands():
-        assert say(command, env) == (1, f"{sentence}\n"), command
+        assert say(command, env) == (2, f"{sentence}\n"), command
     status, log = serve(env, until=sentence)
     assert (status, sentence in log) == (4, True)

@@ -257,7 +257,7 @@ def test_database_info(database):
 
 def test_database_info_without_a_database(tmp_path):
     done = manage(["database_info"], tmp_path / "none.sqlite3")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.startswith("CommandError: The database cannot be queried: there is no data")
     assert done.stderr.count("\n") == 1
 

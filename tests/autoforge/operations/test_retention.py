@@ -323,7 +323,7 @@ def test_ctrl_c_says_how_far_it_came(monkeypatch):
     with pytest.raises(CommandError) as error:
         retain("--runs", "30", "--apply")
     assert str(error.value) == "Interrupted after 1 rows; run it again to go on."
-    assert error.value.returncode == 1
+    assert error.value.returncode == 130
 
 
 def test_many_rows_go_in_a_few_round_trips(monkeypatch):

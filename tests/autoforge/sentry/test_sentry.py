@@ -347,7 +347,7 @@ def test_a_wrong_dsn_is_refused_in_one_sentence():
         cwd=ROOT, env=os.environ | {"SENTRY_DSN": "https://sentry.example.com/42"},
         capture_output=True, text=True, check=False, timeout=100,
     )  # fmt: skip
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr == (
         "Configuration error: SENTRY_DSN is **** (29 characters) (from the environment): it must "
         "be a DSN such as https://key@sentry.example.com/42; set another one.\n"

@@ -172,25 +172,25 @@ ONLY_WRITES = (locked, read_only, query_only, disk_full)  # who only reads goes 
 # The others leave its tables alone, or room for its row.
 IN_THE_WAY_OF_A_LOGIN = [fault for fault in FAULTS if fault not in (behind, drifted, disk_full)]
 READS = {
-    "export_prompts {folder}/out.json": 1,
-    "export_prompts {folder}/out": 1,
-    "render_prompt name": 1,
+    "export_prompts {folder}/out.json": 2,
+    "export_prompts {folder}/out": 2,
+    "render_prompt name": 2,
     "evaluate --suite s --prompt p --provider echo": 4,
-    "export_suite s": 1,
+    "export_suite s": 2,
 }
 WRITES = {
-    "import_prompts {folder}/prompts.csv": 1,
-    "import_prompts {folder}/prompts.csv --output json": 1,
-    "import_suite {folder}/suite.csv --assert exact": 1,
+    "import_prompts {folder}/prompts.csv": 2,
+    "import_prompts {folder}/prompts.csv --output json": 2,
+    "import_suite {folder}/suite.csv --assert exact": 2,
     "evaluate {folder}/config.yaml": 4,
-    "load_demo": 1,
+    "load_demo": 2,
 }
 OTHERS = {
-    "createsuperuser --noinput --username x --email x@example.org": 1,
-    "clearsessions": 1,
-    "purge_prompts": 1,
-    "data_retention --apply": 1,
-    "sync_roles": 1,
+    "createsuperuser --noinput --username x --email x@example.org": 2,
+    "clearsessions": 2,
+    "purge_prompts": 2,
+    "data_retention --apply": 2,
+    "sync_roles": 2,
 }
 
 

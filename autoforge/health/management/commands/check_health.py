@@ -11,8 +11,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from autoforge.health.probes import PROBES
 from autoforge.health.report import HEALTHY, Report, run_probes
+from core.exit_status import NO, NOT_ASKED
 
-COULD_NOT_ASK = 2
 MAX_SECONDS = 3600
 
 
@@ -51,7 +51,7 @@ class Command(BaseCommand):
             self._print(report)
         self.stdout.flush()
         if report.status != HEALTHY:
-            sys.exit(1)
+            sys.exit(NO)
 
     def _print(self, report: Report) -> None:
         width = max(len(check.name) for check in report.checks)
@@ -82,7 +82,7 @@ def _check_names(names: list[str] | None) -> list[str] | None:
         near = difflib.get_close_matches(name, PROBES, n=1)
         if near:
             text += f" Did you mean {near[0]}?"
-        raise CommandError(text, returncode=COULD_NOT_ASK)
+        raise CommandError(text, returncode=NOT_ASKED)
     return list(dict.fromkeys(names))
 
 
@@ -94,6 +94,6 @@ def _seconds(text: str) -> float:
     if not 0 < seconds <= MAX_SECONDS:  # not for NaN either
         raise CommandError(
             f"--timeout must be a number of seconds greater than 0 and at most 3600, not '{text}'.",
-            returncode=COULD_NOT_ASK,
+            returncode=NOT_ASKED,
         )
     return seconds

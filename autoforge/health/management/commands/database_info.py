@@ -11,10 +11,11 @@ from autoforge.health.database import count_rows, read_server_facts, size_bytes
 from autoforge.health.errors import ProbeError
 from core.database.applied import read_migrations
 from core.database.explanation import explain
+from core.exit_status import NOT_ASKED
 
 
 class Command(BaseCommand):
-    """Print engine, version, place, size, tables and migrations."""
+    """Print engine, version, place, size, tables and migrations; exit 0, or 2 could not ask."""
 
     help = "Shows the database: engine, version, location, size, rows per table, migrations."
     requires_system_checks: list[str] = []
@@ -28,10 +29,14 @@ class Command(BaseCommand):
         try:
             facts = gather()
         except ProbeError as error:
-            raise CommandError(f"The database cannot be queried: {error}. {error.hint}") from error
+            raise CommandError(
+                f"The database cannot be queried: {error}. {error.hint}", returncode=NOT_ASKED
+            ) from error
         except DatabaseError as error:
             reason = explain(error) or error
-            raise CommandError(f"The database cannot be queried: {reason}.") from error
+            raise CommandError(
+                f"The database cannot be queried: {reason}.", returncode=NOT_ASKED
+            ) from error
         if options["format"] == "json":
             self.stdout.write(json.dumps(facts, ensure_ascii=False, indent=2))
         else:

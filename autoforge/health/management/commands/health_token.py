@@ -4,6 +4,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from autoforge.health import tokens
+from core.exit_status import NOT_ASKED
 
 
 class Command(BaseCommand):
@@ -16,7 +17,8 @@ class Command(BaseCommand):
         """Print the token alone, so that a script can take it; say on stderr how long it lives."""
         if not settings.JWT_SECRET_KEY:
             raise CommandError(
-                "JWT_SECRET_KEY is not set; tokens are signed with it, so set it first."
+                "JWT_SECRET_KEY is not set; tokens are signed with it, so set it first.",
+                returncode=NOT_ASKED,
             )
         token, ends = tokens.issue()
         self.stdout.write(token)

@@ -13,6 +13,7 @@ from django.utils import timezone
 from core.access import services
 from core.access.models import ApiKey
 from core.errors import ApplicationError
+from core.exit_status import NOT_ASKED
 from core.roles import ROLES
 
 DURATION: Final = re.compile(r"([1-9][0-9]{0,4})([mhdw])")
@@ -70,7 +71,7 @@ class Command(BaseCommand):
         try:
             action(options)
         except ApplicationError as error:
-            raise CommandError(f"{error}. Nothing was changed.", returncode=2) from error
+            raise CommandError(f"{error}. Nothing was changed.", returncode=NOT_ASKED) from error
 
     def create(self, options: dict[str, Any]) -> None:
         """Make a key and write it as the last line."""

@@ -8,10 +8,14 @@ from django.utils.timezone import localtime
 from core.events.models import WebhookDelivery, WebhookEndpoint
 from core.events.services.deliveries import deliver_due, deliver_now, forget_old, redeliver
 from core.events.services.outbox import send_test_event
+from core.exit_status import NOT_ASKED
 
 
 class Command(BaseCommand):
-    """List endpoints, send a test event, send failed deliveries again, or deliver what is due."""
+    """List endpoints, send a test event, send failed deliveries again, or deliver what is due.
+
+    Exit 0 done, 1 a test event was not accepted, 2 no such endpoint.
+    """
 
     help = "Lists webhook endpoints, tests one, sends failed deliveries again, or delivers."
 
@@ -67,5 +71,5 @@ class Command(BaseCommand):
 def _find(name: str) -> WebhookEndpoint:
     endpoint = WebhookEndpoint.objects.filter(name=name).first()
     if endpoint is None:
-        raise CommandError(f"there is no webhook endpoint named {name}")
+        raise CommandError(f"there is no webhook endpoint named {name}", returncode=NOT_ASKED)
     return endpoint

@@ -215,8 +215,11 @@ def test_each_damage_is_one_sentence(name, backup, tmp_path, capsys):
     assert (actual, problem.count("\n")) == (status, 0)
     assert sentence in problem
     assert run("verify_backup", path, "--format", "json")[0] == status
-    answer = json.loads(capsys.readouterr().out)
-    assert answer == {"good": False, "status": status, "problem": problem}
+    out = capsys.readouterr().out
+    if status == 1:  # the answer; of what cannot be asked, `manage.py` says it
+        assert json.loads(out) == {"good": False, "status": status, "problem": problem}
+    else:
+        assert out == ""
     target = tmp_path / "t.sqlite3"
     assert run("restore_database", path, "--to", f"sqlite:///{target}") == (1, problem)
     assert not target.exists()
@@ -307,7 +310,7 @@ def test_places_that_are_refused(in_use, tmp_path, arguments, sentence):
     (tmp_path / "taken").write_text("x")
     filled = [argument.format(tmp_path) for argument in arguments]
     status, problem = run("backup_database", *filled)
-    assert status == 1
+    assert status == (2 if sentence.startswith("Name one place") else 1)
     assert sentence.format(tmp_path) in problem
     assert (tmp_path / "taken").read_text() == "x"
 

@@ -102,7 +102,8 @@ def test_check(env, tmp_path):
         f"There is no {path}; `manage.py env render production` writes one, and --file names "
         "another."
     )
-    assert (status, json.loads(out), err) == (2, {"error": sentence}, sentence + "\n")
+    error = {"code": "env.unusable", "message": sentence, "exit_status": 2}
+    assert (status, json.loads(out), err) == (2, {"error": error}, sentence + "\n")
     assert env("check", "local")[2] == (
         f"There is no {path}.local; `manage.py env init local` writes one, and --file names "
         "another.\n"
