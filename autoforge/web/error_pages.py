@@ -84,7 +84,10 @@ def database_unavailable(request: HttpRequest, error: BaseException | None) -> H
         return None
     logger.error("The database cannot be used: %s", cause)
     response = _say(request, "503.html", sentence, HTTPStatus.SERVICE_UNAVAILABLE)
-    response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    outage = find_outage(error)
+    # A client that obeys would do once more what may have been done already.
+    if outage is None or outage.kind is not OutageKind.OUTCOME_UNKNOWN:
+        response["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import socket
 import threading
 import time
@@ -18,12 +19,27 @@ FAULTS = (
     "429",
 )
 
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What the client gets in place of the server's answer."""
+
+    status: int
+    body: bytes = b'{"error":"made up by the proxy"}'
+    is_carried_out: bool = False
+    """The request is passed on first, and the server's answer swallowed."""
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.body[:40]!r} {self.is_carried_out}"
+
+
+UNAUTHORIZED = 401
 LOCKED = "locked"  # the first statement is refused with SQLITE_BUSY; no status says so
 
 
 @dataclass
 class Rule:
-    fault: str
+    fault: str | Answer
     when: Callable[[bytes], bool]
     times: int
 
@@ -33,19 +49,24 @@ class FaultProxy:
 
     Attributes:
         requests: bodies that arrived, in order.
+        passed_on: those of them that the server got.
         connections: how many connections were opened.
         statuses: of the answers that the server gave, whether they were passed on or not.
         most_at_a_time: how many requests were with the server at once, at most.
         delay_seconds: each way.
+        ends_streams: a stream whose baton a cut has swallowed is ended at once, as the server does
+            after a while, with the lock taken until then.
     """
 
     def __init__(self, port: int) -> None:
         self.target = port
         self.requests: list[bytes] = []
+        self.passed_on: list[bytes] = []
         self.connections = 0
         self.statuses: set[int] = set()
         self.most_at_a_time = 0
         self.delay_seconds = 0.0
+        self.ends_streams = False
         self._lock = threading.Lock()
         self._under_way = 0
         self._rules: list[Rule] = []
@@ -55,10 +76,14 @@ class FaultProxy:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def fail(
-        self, fault: str, when: Callable[[bytes], bool] = lambda body: True, times: int = 1
+        self, fault: str | Answer, when: Callable[[bytes], bool] = lambda body: True, times: int = 1
     ) -> None:
         """Break the next `times` requests whose body is so."""
         self._rules.append(Rule(fault, when, times))
+
+    def forgive(self) -> None:
+        """Break nothing any more."""
+        self._rules.clear()
 
     def close(self) -> None:
         self._listener.close()
@@ -80,28 +105,24 @@ class FaultProxy:
                 self.requests.append(body)
                 fault = self._fault(body)
                 time.sleep(self.delay_seconds)
-                if fault == "cut before":
-                    return
                 if fault == LOCKED:
                     client.sendall(_refuse_the_lock(json.loads(body)))
                     continue
                 if fault in {"500", "502", "429"}:
                     client.sendall(_answer(fault))
                     continue
+                if isinstance(fault, Answer):
+                    self._answer_otherwise(fault, client, server, head, body)
+                    continue
+                if fault == "cut before":
+                    self._end_stream(server, head, _find_baton(body))
+                    return
                 if fault == "cut during":
                     server.sendall(head + body[: len(body) // 2])
+                    self._end_stream(None, head, _find_baton(body))
                     return
-                with self._count():
-                    server.sendall(head + body)
-                    head, body = _read_message(server)
-                self.statuses.add(int(head.split()[1]))
-                time.sleep(self.delay_seconds)
-                if fault == "cut after":
+                if not self._pass_on(fault, client, server, head, body):
                     return
-                if fault == "truncate":
-                    client.sendall(head + body[: len(body) // 2])
-                    return
-                client.sendall(head + body)
 
     @contextlib.contextmanager
     def _count(self) -> Iterator[None]:
@@ -114,7 +135,59 @@ class FaultProxy:
             with self._lock:
                 self._under_way -= 1
 
-    def _fault(self, body: bytes) -> str:
+    def _pass_on(
+        self, fault: str | Answer, client: socket.socket, server: socket.socket, *request: bytes
+    ) -> bool:
+        """Have the server do it; return whether the client got all of the answer."""
+        head, body = request
+        self.passed_on.append(body)
+        with self._count():
+            server.sendall(head + body)
+            answer_head, answer = _read_message(server)
+        self.statuses.add(int(answer_head.split()[1]))
+        time.sleep(self.delay_seconds)
+        if fault not in {"cut after", "truncate"}:
+            client.sendall(answer_head + answer)
+            return True
+        self._end_stream(server, head, _find_baton(answer))
+        if fault == "truncate":
+            client.sendall(answer_head + answer[: len(answer) // 2])
+        return False
+
+    def _answer_otherwise(
+        self, answer: Answer, client: socket.socket, server: socket.socket, head: bytes, body: bytes
+    ) -> None:
+        """Say something else than the server, which may have done it or not."""
+        baton = _find_baton(body)
+        if answer.is_carried_out:
+            self.passed_on.append(body)
+            server.sendall(head + body)
+            _head, answered = _read_message(server)
+            baton = _find_baton(answered)
+        client.sendall(
+            b"HTTP/1.1 %d Otherwise\r\nContent-Length: %d\r\n\r\n%b"
+            % (answer.status, len(answer.body), answer.body)
+        )
+        if answer.status != UNAUTHORIZED or answer.is_carried_out:  # it leaves the stream as it is
+            self._end_stream(server, head, baton)
+
+    def _end_stream(self, server: socket.socket | None, head: bytes, baton: str | None) -> None:
+        """End a stream whose baton the client has not got; over another connection without one."""
+        if baton is None or not self.ends_streams:
+            return
+        body = json.dumps({"baton": baton, "requests": [{"type": "close"}]}).encode()
+        length = b"Content-Length: %d" % len(body)
+        fields = re.sub(rb"(?i)content-length: \d+", length, head.partition(b"\r\n")[2])
+        request = b"POST /v3/pipeline HTTP/1.1\r\n" + fields + body
+        if server is not None:
+            server.sendall(request)
+            _read_message(server)
+            return
+        with socket.create_connection(("127.0.0.1", self.target)) as another:
+            another.sendall(request)
+            _read_message(another)
+
+    def _fault(self, body: bytes) -> str | Answer:
         for rule in self._rules:
             if rule.times and rule.when(body):
                 rule.times -= 1
@@ -144,6 +217,12 @@ def _receive(source: socket.socket) -> bytes:
     if not data:
         raise EOFError
     return data
+
+
+def _find_baton(body: bytes) -> str | None:
+    """Return the baton in an answer of either endpoint."""
+    match = re.search(rb'"baton":"([^"]+)"', body)
+    return match[1].decode() if match else None
 
 
 def _answer(status: str) -> bytes:

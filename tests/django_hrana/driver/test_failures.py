@@ -13,6 +13,11 @@ CUT = TransportError("connection reset", was_sent=True)
 REFUSED = TransportError("connection refused", was_sent=False)
 
 
+def refused(error):
+    error.was_refused = True
+    return error
+
+
 @pytest.mark.parametrize(
     ("make", "kind", "sentence", "retryable"),
     [
@@ -39,7 +44,7 @@ REFUSED = TransportError("connection refused", was_sent=False)
         (
             lambda: failures.unknown(SERVER, CUT, "COMMIT"),
             OutcomeUnknown,
-            f"{WHERE} did not answer COMMIT (connection reset), so it is unknown whether it was "
+            f"{WHERE} did not confirm COMMIT (connection reset), so it is unknown whether it was "
             "executed: check the data before you run it again",
             False,
         ),
@@ -67,9 +72,13 @@ def test_a_lost_transaction_says_the_same_each_time_and_keeps_its_cause():
         (CUT, False),
         (TransportError("timed out", was_sent=True, timed_out=True), False),
         (from_server("UNIQUE constraint failed: t.x", "SQLITE_CONSTRAINT"), True),
-        (from_status(400, "bad request", "", "http://db"), True),
-        (from_status(429, "Timed out", "", "http://db"), True),
-        (from_status(499, "closed", "", "http://db"), True),
+        (from_server("Response is too large", "RESPONSE_TOO_LARGE"), False),
+        (from_status(400, "bad request", "", "http://db"), False),
+        (from_status(401, "Unauthorized", "", "http://db"), False),
+        (refused(from_status(401, "Unauthorized", "", "http://db")), True),
+        (from_status(404, "stream not found: 1", "", "http://db"), False),
+        (from_status(429, "Timed out", "", "http://db"), False),
+        (from_status(499, "closed", "", "http://db"), False),
         (from_status(500, "internal error", "", "http://db"), False),
         (from_status(502, "Bad gateway", "", "http://db"), False),
         (KeyboardInterrupt(), False),
@@ -78,3 +87,48 @@ def test_a_lost_transaction_says_the_same_each_time_and_keeps_its_cause():
 )
 def test_only_what_certainly_was_not_done_may_be_done_again(error, not_done):
     assert failures.was_not_done(error) is not_done
+
+
+EXPIRED = b'{"error":"Unauthorized: `The JWT has expired`"}'
+NO_DATABASE = b'{"error":"Namespace `x` doesn\'t exist"}'
+READ_ONLY = (
+    b'{"error":"Authorization forbidden: Current session doesn\'t not have Write permission to '
+    b'namespace default"}'
+)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
+    [
+        (401, EXPIRED, True),
+        (401, b'{"error":"token expired"}', True),  # the sentence is the server's own business
+        (403, READ_ONLY, True),
+        (403, b'{"error":"Namespace `a` doesn\'t allow attach"}', True),
+        (404, NO_DATABASE, True),
+        (401, b"", False),
+        (401, b"<h1>401 Authorization Required</h1>", False),
+        (401, b'{"error":""}', False),
+        (401, b'{"error":1}', False),
+        (401, b'["error"]', False),
+        (401, b'{"error":"Unauth', False),
+        (401, b"\xff", False),
+        (401, b"[" * 100_000, False),
+        (403, b'{"error":"blocked by rule 942100"}', False),
+        (404, b'{"error":"stream not found: 1"}', False),
+        (404, b'{"error":"no route"}', False),
+        (400, EXPIRED, False),
+        (429, b'{"error":"Too many concurrent requests"}', False),
+        (500, NO_DATABASE, False),
+    ],
+)
+def test_only_the_servers_own_sentence_refuses_a_request(status, body, expected):
+    assert failures.is_refusal(status, body) is expected
+
+
+def test_an_unknown_outcome_repeats_no_advice_for_what_was_not_done():
+    overloaded = from_status(429, "Timed out", "BUSY", "http://db")
+    assert "try again" in str(overloaded)
+    error = failures.unknown(SERVER, overloaded, "COMMIT")
+    assert "COMMIT (HTTP status 429), so it is unknown" in str(error)
+    assert "try again" not in str(error)
+    assert (error.status, error.code, error.retryable) == (429, "BUSY", False)

@@ -11,14 +11,17 @@ What takes the write lock first waits for its turn among the connections of this
 |--------------------------|---------------|----------------|------------------|-----------------|
 | before it was fully sent | Unreachable   | Unreachable    | TransactionLost  | TransactionLost |
 | after it was fully sent  | retried       | OutcomeUnknown | TransactionLost  | OutcomeUnknown  |
-| rejected: overload (429) | retried       | retried        | TransactionLost  | TransactionLost |
-| rejected: no lock, BEGIN | retried       | retried        | retried          |                 |
-| rejected: token (401)    | repeated with another token, if `auth_token` has one (`tokens`)  ||||
+| any status but 200       | retried ¹     | OutcomeUnknown | TransactionLost  | OutcomeUnknown  |
+| no Hrana, or half of it  | raised        | OutcomeUnknown | TransactionLost  | OutcomeUnknown  |
+| refused: no lock, BEGIN  | retried       | retried        | retried          |                 |
+| refused: token (401)     | repeated with another token, if `auth_token` has one (`tokens`)  ||||
+
+¹ 408, 425, 429, 499, 502, 503, 504 and a stream that is gone; others are raised. `outcomes` says
+why a status proves nothing.
 """
 
 import contextlib
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NoReturn, Self, TypeVar
 
 from django_hrana.driver import failures, messages
@@ -26,48 +29,46 @@ from django_hrana.driver.cursor import Cursor
 from django_hrana.driver.endpoint import Endpoint
 from django_hrana.driver.errors import (
     AccessDenied,
-    Busy,
     DatabaseError,
     DatabaseNotFound,
     DataError,
     InterfaceError,
     OperationalError,
-    Overloaded,
+    OutcomeUnknown,
     ProgrammingError,
     TransactionLost,
 )
 from django_hrana.driver.messages import BatchResult, StatementRequest, StatementResult
+from django_hrana.driver.outcomes import (
+    FAILURES,
+    check_done,
+    run_alone,
+    run_from_begin,
+    send_alone,
+    with_room,
+)
 from django_hrana.driver.pragmas import DEFER_FOREIGN_KEYS, FOREIGN_KEYS, QUERY_ONLY
 from django_hrana.driver.results import ArrivingRows
 from django_hrana.driver.sqlite_limits import HasSqliteLimits
 from django_hrana.driver.statements import Kind, Statement
 from django_hrana.driver.stream import Stream
 from django_hrana.driver.tokens import Token
-from django_hrana.driver.transaction import Transaction
+from django_hrana.driver.transaction import MODES, Transaction, find_begin
 from django_hrana.driver.transport import TransportError
 from django_hrana.driver.turns import Turn
 from django_hrana.driver.values import Converter
 
-__all__ = ["DEFAULT_TIMEOUT_SECONDS", "MODES", "Connection", "connect"]
+__all__ = ["DEFAULT_TIMEOUT_SECONDS", "Connection", "connect"]
 
-Answer = TypeVar("Answer")
 AnyCursor = TypeVar("AnyCursor", bound=Cursor)
 
-MODES: Final = ("auto", "DEFERRED", "IMMEDIATE", "EXCLUSIVE")
 DEFAULT_TIMEOUT_SECONDS: Final = 60.0  # a writer may wait 5 s for each one in front of it
-# Before trying again where the server has no room: it ends streams that nobody uses after ten
-# seconds, so that the last attempt, after 9.5 s and the time of the requests, finds theirs.
-PAUSES_SECONDS: Final = (0.1, 0.4, 1.0, 3.0, 5.0)
-# A proxy's own answers: the server behind it may or may not have executed the request.
-GATEWAY_STATUSES: Final = frozenset({502, 503, 504})
 # Foreign keys are on by default in every stream, and the server ignores this inside a transaction:
 # it must be the first statement of a stream. A read-only token may not send it at all.
 FOREIGN_KEYS_OFF: Final = "PRAGMA foreign_keys=0"
-WRITE_LOCK: Final = "BEGIN IMMEDIATE"
 READ_ONLY: Final = "attempt to write a readonly database: PRAGMA query_only is on"
-# How a request fails as a whole: on the network, by an answer that is no Hrana, or refused. What
-# a single step of a batch says is in the batch's result.
-FAILURES: Final = (TransportError, InterfaceError, DatabaseError)
+# Asks nothing but whether the transaction is still open.
+LOOK: Final = StatementRequest("SELECT 1")
 
 
 def connect(
@@ -132,7 +133,7 @@ class Connection(HasSqliteLimits):
         self._switches: dict[str, bool] = {}
         self._stream = stream
         self._turn = Turn(stream.home.endpoint, stream.home.timeout_seconds)
-        self._begin = _begin(mode)
+        self._begin = find_begin(mode)
         self._autocommit = autocommit
         self._transaction: Transaction | None = None
         self._arriving: ArrivingRows | None = None
@@ -154,7 +155,7 @@ class Connection(HasSqliteLimits):
         Raises:
             IntegrityError: a deferred constraint is violated; everything is rolled back.
             TransactionLost: the server rolled the transaction back.
-            OutcomeUnknown: there was no response: either all of it was written or nothing.
+            OutcomeUnknown: it was not confirmed: either all of it was written or nothing.
         """
         self._check_open()
         transaction = self._transaction
@@ -348,8 +349,14 @@ class Connection(HasSqliteLimits):
         steps = [*map(StatementRequest, prefix), statement]
         request = messages.batch(steps, is_begun=False)
         stream = self._stream.sibling()
-        lines = self._try(lambda: stream.lines(request), is_read=True)
-        return ArrivingRows(_ending(stream, lines), len(prefix), self.converters)
+        try:
+            lines = send_alone(
+                lambda: stream.lines(request), self._endpoint, is_read=True, is_all_or_nothing=False
+            )
+            return ArrivingRows(stream.ending_with(lines), len(prefix), self.converters)
+        except BaseException:
+            stream.abandon()
+            raise
 
     # The state of the transaction
 
@@ -437,7 +444,7 @@ class Connection(HasSqliteLimits):
             return ArrivingRows(self._stream.lines(request), len(prefix), self.converters)
 
         try:
-            self._arriving = arrive() if is_begun else self._with_room(arrive)
+            self._arriving = arrive() if is_begun else with_room(arrive, may_repeat=True)
         except FAILURES as error:
             self._fail_in(transaction, error)
         transaction.sent()
@@ -458,7 +465,7 @@ class Connection(HasSqliteLimits):
             transaction.lost = failures.lost(self._endpoint, error)
             self._stream.drop()
             raise
-        return self._results_in(transaction, result, len(prefix), len(steps))
+        return self._results_in(transaction, result, len(prefix))
 
     def _send_in(
         self, transaction: Transaction, request: dict[str, object], before: int
@@ -466,28 +473,15 @@ class Connection(HasSqliteLimits):
         if transaction.is_begun:
             return self._stream.run_batch(request, close=False)
         # Nothing is lost yet: a server without room is asked again, and a stream that was kept for
-        # this and is gone is replaced.
+        # this and is gone is replaced. If the request was carried out after all, nobody commits it.
         try:
-            return self._with_room(lambda: self._run_from_begin(request, before, close=False))
+            return with_room(
+                lambda: run_from_begin(self._stream, request, before, close=False), may_repeat=True
+            )
         except TransactionLost as error:
             if not error.status:  # Hrana's error, not HTTP's: the stream is there
                 raise
-        return self._run_from_begin(request, before, close=False)
-
-    def _run_from_begin(
-        self, request: dict[str, object], before: int, *, close: bool
-    ) -> BatchResult:
-        """Run a batch whose first steps, as many as `before`, begin a transaction.
-
-        Raises:
-            Busy: the server refused the lock at BEGIN, as it does now and then when it has little
-                processor time: nothing was begun.
-        """
-        result = self._stream.run_batch(request, close=close)
-        step, error = result.first_error()
-        if isinstance(error, Busy) and step < before:
-            raise error
-        return result
+        return run_from_begin(self._stream, request, before, close=False)
 
     def _fail_in(
         self, transaction: Transaction, error: Exception, *, is_read: bool = True
@@ -502,9 +496,11 @@ class Connection(HasSqliteLimits):
         if isinstance(error, DatabaseError) and not error.status:
             raise error  # refused before its first step: the stream and the transaction stay
         self._stream.drop()
-        if not transaction.is_begun and failures.was_not_done(error):
-            if isinstance(error, TransportError):
-                raise failures.unreachable(self._endpoint, error) from error
+        # It can still begin: with another stream, and nobody commits what is left on the old one.
+        if not transaction.is_begun and isinstance(error, TransportError) and not error.was_sent:
+            raise failures.unreachable(self._endpoint, error) from error
+        is_answer = isinstance(error, DatabaseError) and not failures.is_server_fault(error)
+        if is_answer and not transaction.is_begun:
             raise error
         transaction.lost = failures.lost(self._endpoint, error)
         if isinstance(error, InterfaceError | AccessDenied | DatabaseNotFound | DataError):
@@ -512,10 +508,9 @@ class Connection(HasSqliteLimits):
         raise transaction.lost from error
 
     def _results_in(
-        self, transaction: Transaction, result: BatchResult, before: int, count: int
+        self, transaction: Transaction, result: BatchResult, before: int
     ) -> list[StatementResult]:
         """Return the statements' results; the steps before them were the prefix."""
-        result.check_length(count)
         step, error = result.first_error()
         if error is None and None in result.step_results:  # the guard found no open transaction
             error = failures.ended()
@@ -526,33 +521,31 @@ class Connection(HasSqliteLimits):
             transaction.sent()
         if error is not None:
             raise error
-        return result.completed(before, count)
+        return result.completed(before, len(result.step_results))
 
     def _commit(self, transaction: Transaction) -> None:
+        if transaction.has_written and self._stream.is_doubtful:
+            # One request more, and it is known that nothing was written.
+            self._run_in(transaction, [LOOK], is_read=True)
         # A COMMIT that a deferred constraint refuses leaves the transaction open, with its lock:
         # the same request rolls it back.
         steps = [*map(StatementRequest, transaction.prefix), StatementRequest("COMMIT")]
         request = messages.batch(steps, is_begun=True, finally_rollback=True)
         try:
             result = self._stream.run_batch(request, close=self._closes)
+            check_done(result, len(steps) - 1, is_guarded=True)
         except FAILURES as error:
             self._fail_commit(transaction, error)
-            return
-        result.check_length(len(steps) + 1)
-        _step, refused = result.first_error()
-        if refused is not None:
-            raise refused
-        if None in result.step_results[: len(steps)]:
-            raise failures.ended()
 
     def _fail_commit(self, transaction: Transaction, error: Exception) -> None:
-        """Raise what it means that a COMMIT has no good answer; return if it means nothing."""
-        if isinstance(error, AccessDenied):
-            raise error  # to run it again would not help
+        """Raise what it means that a COMMIT was not confirmed; return if it means nothing."""
         if failures.was_not_done(error):
+            if isinstance(error, DatabaseError) and (error.was_refused or not error.status):
+                raise error  # says more than that the transaction is lost
             raise failures.lost(self._endpoint, error) from error
         if transaction.has_written:
             raise failures.unknown(self._endpoint, error, "COMMIT") from error
+        self._stream.drop()
 
     # Outside of transactions
 
@@ -560,75 +553,17 @@ class Connection(HasSqliteLimits):
         self, statements: Sequence[StatementRequest], *, is_read: bool
     ) -> list[StatementResult]:
         prefix = self._prefix(None)
-        close = self._closes
-        if len(statements) == 1 and not prefix:
-            request = messages.execute(statements[0])
-
-            def run_one() -> StatementResult:
-                return self._stream.run_one(request, close=close)
-
-            return [self._try(run_one, is_read=is_read)]
-        is_transaction = len(statements) > 1  # all of them or none
-        if is_transaction:
-            prefix.append(WRITE_LOCK)
-        steps = [*map(StatementRequest, prefix), *statements]
-        end = len(steps)
-        if is_transaction:
-            steps.append(StatementRequest("COMMIT"))
-        request = messages.batch(steps, is_begun=False, finally_rollback=is_transaction)
-
-        def run_all() -> BatchResult:
-            return self._run_from_begin(request, len(prefix), close=close)
-
-        result = self._try(run_all, is_read=is_read)
-        result.check_length(len(steps) + int(is_transaction))  # the ROLLBACK at the end
-        _step, error = result.first_error()
-        if error is not None:
-            raise error
-        if None in result.step_results[len(prefix) : end]:
-            raise failures.ended()
-        return result.completed(len(prefix), end)
+        try:
+            return run_alone(self._stream, prefix, statements, is_read=is_read, close=self._closes)
+        except (DataError, InterfaceError, OutcomeUnknown):
+            # The next statement must not run within what this one may have left open.
+            self._stream.end()
+            raise
 
     @property
     def _closes(self) -> bool:
         """Whether a stream ends with the statement or the COMMIT that is sent now."""
         return not (self._foreign_keys and self._stream.is_in_burst)
-
-    def _try(self, send: Callable[[], Answer], *, is_read: bool) -> Answer:
-        """Send, and a second time if nothing came back and it only reads."""
-        try:
-            return self._with_room(send)
-        except FAILURES as error:
-            self._judge(error, is_read=is_read)
-        try:
-            return self._with_room(send)
-        except TransportError as error:
-            raise failures.unreachable(self._endpoint, error) from error
-
-    def _with_room(self, send: Callable[[], Answer]) -> Answer:
-        """Send; where the server has no room or no lock, nothing was done, and it is sent again."""
-        for pause_seconds in PAUSES_SECONDS:
-            try:
-                return send()
-            except (Overloaded, Busy):
-                time.sleep(pause_seconds)
-        return send()
-
-    def _judge(self, error: Exception, *, is_read: bool) -> None:
-        """Raise what a failure means; return where the same can be sent again."""
-        status = getattr(error, "status", 0)
-        if isinstance(error, TransactionLost) and status:
-            return  # the stream that was kept is gone: refused before anything was done
-        if isinstance(error, DatabaseError) and error.code == messages.TOO_LARGE and not is_read:
-            raise failures.too_large_outside() from error
-        if not is_read and not failures.was_not_done(error):
-            raise failures.unknown(self._endpoint, error, "a statement that writes") from error
-        if status in GATEWAY_STATUSES:
-            return
-        if not isinstance(error, TransportError):
-            raise error
-        if not error.was_sent or error.timed_out:
-            raise failures.unreachable(self._endpoint, error) from error
 
     # Results that arrive in parts
 
@@ -656,32 +591,3 @@ class Connection(HasSqliteLimits):
     def _check_open(self) -> None:
         if self.closed:
             raise ProgrammingError("Cannot operate on a closed database.")
-
-
-def _begin(mode: str) -> str:
-    """Return the statement that begins transactions.
-
-    "auto" takes the write lock at once: a transaction that reads first and takes it later fails
-    when somebody else wrote in between, and who modifies what was read cannot go on.
-    """
-    if mode == "auto":
-        return WRITE_LOCK
-    if mode == "DEFERRED":  # what SQLite does anyway
-        return "BEGIN"
-    return f"BEGIN {mode}"
-
-
-def _ending(stream: Stream, lines: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield the lines, then end the stream that they came from, also when nobody wants more.
-
-    The request for lines has no "close": the server would keep the stream for ten seconds.
-    """
-    try:
-        yield from lines
-        stream.end()
-    except GeneratorExit:
-        stream.home.close()  # the rest of the lines would be taken for the next answer
-        stream.end()
-        raise
-    finally:
-        stream.close()

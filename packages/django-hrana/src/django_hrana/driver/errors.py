@@ -11,10 +11,10 @@ Warning:
         ├── ProgrammingError      wrong parameters, closed cursors, several statements at once
         └── OperationalError      SQL that the server rejected, and:
             ├── Unreachable       no connection; nothing was sent
-            ├── OutcomeUnknown    a write had no response: executed or not
+            ├── OutcomeUnknown    a write was not confirmed: executed or not
             ├── TransactionLost   the server rolled the transaction back
             ├── Busy              others write, or wrote since this transaction read
-            ├── Overloaded        the server is overloaded; nothing was executed
+            ├── Overloaded        the server is overloaded; nothing was written
             ├── AccessDenied      the token is missing, wrong, expired or read-only
             ├── DatabaseNotFound  the server has no database of this name
             └── Blocked           the quota of the account is exhausted
@@ -66,6 +66,8 @@ class Error(Exception):
     """The server's own error code, where it sent one."""
     status: int = 0
     """HTTP status of the answer, 0 where there was none."""
+    was_refused: bool = False
+    """Whether the server refused the request by this status before it began with it."""
 
 
 class InterfaceError(Error):
@@ -107,7 +109,10 @@ class Unreachable(OperationalError):
 
 
 class OutcomeUnknown(OperationalError):
-    """A write was sent without a response; it is unknown whether it was executed."""
+    """A write was sent and not confirmed; it is unknown whether it was executed.
+
+    `status` and `code` are those of the answer that confirmed nothing, if there was one.
+    """
 
 
 class TransactionLost(OperationalError):
@@ -126,7 +131,10 @@ class Busy(OperationalError):
 
 
 class Overloaded(OperationalError):
-    """The server accepts no further stream or request; nothing was executed."""
+    """The server accepts no further stream or request; nothing was written.
+
+    A write that would have been kept at once is an `OutcomeUnknown` instead.
+    """
 
     retryable = True
 
@@ -208,6 +216,8 @@ REFUSED: Final = (
     "new one for this database, and set it as auth_token"
 )
 READ_ONLY: Final = "the token for {place} is read-only: set an auth_token with write access"
+# Of reads, and of what begins a transaction: whoever waits a little may get another answer.
+PASSING_STATUSES: Final = frozenset({408, 425, 499, 502, 503, 504})
 FORBIDDEN: Final = "{place} does not allow this: {message}"
 STATUSES: Final[dict[int, tuple[type[DatabaseError], str]]] = {
     401: (AccessDenied, ""),
@@ -285,7 +295,9 @@ def _by_status(status: int, message: str, code: str, place: str) -> DatabaseErro
         kind, sentence = STATUSES[status]
         sentence = sentence or _denied(status, lower)
         return kind(sentence.format(place=place, message=message))
-    return OperationalError(f"{place} answered with HTTP status {status}: {message}")
+    error = OperationalError(f"{place} answered with HTTP status {status}: {message}")
+    error.retryable = status in PASSING_STATUSES
+    return error
 
 
 def _denied(status: int, message: str) -> str:

@@ -1,5 +1,8 @@
 """What it means for the caller that a request failed: lost, unknown, unreachable. No I/O here."""
 
+import json
+import re
+from collections.abc import Mapping
 from typing import Final
 
 from django_hrana.driver.endpoint import Endpoint
@@ -10,11 +13,13 @@ from django_hrana.driver.errors import (
     TransactionLost,
     Unreachable,
 )
+from django_hrana.driver.messages import TOO_LARGE
 from django_hrana.driver.transport import TransportError
 
 __all__ = [
     "again",
     "ended",
+    "is_refusal",
     "is_server_fault",
     "lost",
     "too_large_in_transaction",
@@ -25,6 +30,16 @@ __all__ = [
 ]
 
 SERVER_FAULTS: Final = 500  # and above: HTTP's statuses for a server that failed
+# By these sentences a libSQL server refuses a request before it looks at the first statement. They
+# depend on the token and the address alone, so that the same request cannot have been carried out
+# a moment before. 401 means so in HTTP too, whatever the sentence (RFC 9110, 15.5.2). An overloaded
+# server (429) and one that does not know the stream (400, 404) are not here: a copy of the request
+# may have come first, and found room and its stream.
+REFUSALS: Final[Mapping[int, re.Pattern[str]]] = {
+    401: re.compile(r"."),
+    403: re.compile(r"Authorization forbidden: |Namespace `[^`]*` doesn't allow attach"),
+    404: re.compile(r"Namespace `[^`]*` doesn't exist"),
+}
 
 
 def unreachable(endpoint: Endpoint, error: Exception) -> Unreachable:
@@ -57,11 +72,19 @@ def again(error: Exception) -> TransactionLost:
 
 
 def unknown(endpoint: Endpoint, error: Exception, what: str) -> OutcomeUnknown:
-    """Return the error for a write that was sent and has no answer."""
-    return OutcomeUnknown(
-        f"{endpoint} did not answer {what} ({error}), so it is unknown whether it was executed: "
+    """Return the error for a write that was sent and has no answer that counts."""
+    reason = str(error)
+    code, status = "", 0
+    if isinstance(error, DatabaseError) and error.status:
+        # Its own sentence may advise what only holds where nothing was done.
+        code, status = error.code, error.status
+        reason = f"HTTP status {status}"
+    unknown = OutcomeUnknown(
+        f"{endpoint} did not confirm {what} ({reason}), so it is unknown whether it was executed: "
         "check the data before you run it again"
     )
+    unknown.code, unknown.status = code, status
+    return unknown
 
 
 def too_large_in_transaction() -> DataError:
@@ -80,13 +103,35 @@ def too_large_outside() -> DataError:
     )
 
 
+def is_refusal(status: int, body: bytes) -> bool:
+    """Whether the server itself refused a request, and has not begun with it.
+
+    Args:
+        status: the HTTP status.
+        body: of the answer. A server's is a JSON object with a sentence; the page of a proxy, which
+            may have passed the request on before, is none.
+    """
+    pattern = REFUSALS.get(status)
+    if pattern is None:
+        return False
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    sentence = content.get("error") if isinstance(content, dict) else None
+    return isinstance(sentence, str) and pattern.match(sentence) is not None
+
+
 def is_server_fault(error: DatabaseError) -> bool:
-    """Whether the HTTP status says nothing about what was done."""
+    """Whether the HTTP status is one of a server that failed."""
     return error.status >= SERVER_FAULTS
 
 
 def was_not_done(error: Exception) -> bool:
-    """Whether the server cannot have carried the request out."""
+    """Whether it is proven that the server has carried nothing of the request out."""
     if isinstance(error, TransportError):
         return not error.was_sent
-    return isinstance(error, DatabaseError) and not is_server_fault(error)
+    if not isinstance(error, DatabaseError) or error.code == TOO_LARGE:
+        return False
+    # Without a status, it stands in a proper answer, or nothing was sent.
+    return error.was_refused or not error.status

@@ -107,14 +107,17 @@ class BatchResult(Struct):
     step_errors: list[ServerError | None]
     replication_index: StateNumber | None = None
 
-    def check_length(self, count: int) -> None:
-        """Check that it speaks of `count` steps.
+    def check_shape(self, count: int) -> None:
+        """Check that it speaks of `count` steps, and of none as both done and refused.
 
         Raises:
             InterfaceError: it does not.
         """
         if not len(self.step_results) == len(self.step_errors) == count:
             raise InterfaceError(NOT_HRANA)
+        for result, error in zip(self.step_results, self.step_errors, strict=True):
+            if result is not None and error is not None:
+                raise InterfaceError(NOT_HRANA)
 
     def first_error(self) -> tuple[int, DatabaseError | None]:
         """Return the first step that failed, and why; without one, the number of steps."""

@@ -123,6 +123,6 @@ class ArrivingRows:
                         raise from_server(entry.error.message, entry.error.code)
                     yield entry
         except TransportError as error:
-            raise OperationalError(
-                f"the result was cut off while it was received ({error})"
-            ) from error
+            cut = OperationalError(f"the result was cut off while it was received ({error})")
+            cut.retryable = True  # nothing but reading was broken off
+            raise cut from error

@@ -47,13 +47,17 @@ WORDS: Final = {
     "UPDATE": Kind.CHANGE,
     "VALUES": Kind.READ,
 }
-FIRST_WORD: Final = re.compile(rf"[;\s]*{SPACE}\(*([A-Za-z]+)", re.DOTALL)
+# Without EXPLAIN, which is a name there: WITH explain AS (…) DELETE …
+AFTER_WITH: Final = frozenset(WORDS) - {"EXPLAIN"}
+# Statements without a word are nothing to SQLite, also in front of one.
+BEFORE: Final = rf"(?:{SPACE};)*{SPACE}"
+FIRST_WORD: Final = re.compile(rf"{BEFORE}\(*([A-Za-z]+)", re.DOTALL)
 
 
 def _control_pattern(words: str) -> re.Pattern[str]:
     """Return the pattern of a statement, in which a space stands for any white space."""
     words = words.replace(" ", rf"\s{SPACE}")
-    return re.compile(SPACE + words + END, re.DOTALL | re.IGNORECASE)
+    return re.compile(BEFORE + words + END, re.DOTALL | re.IGNORECASE)
 
 
 CONTROLS: Final = (
@@ -179,6 +183,6 @@ def _after_with(sql: str) -> Kind:
             depth += 1
         elif word == ")":
             depth -= 1
-        elif depth == 0 and word.upper() in WORDS:  # what stands in brackets is a table's SELECT
+        elif depth == 0 and word.upper() in AFTER_WITH:  # in brackets stands a table's SELECT
             return WORDS[word.upper()]
     return Kind.WRITE

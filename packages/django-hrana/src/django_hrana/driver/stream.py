@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from typing import Any, Final
 
-from django_hrana.driver import messages
+from django_hrana.driver import failures, messages
 from django_hrana.driver.endpoint import Endpoint
 from django_hrana.driver.errors import (
     AccessDenied,
@@ -45,6 +45,7 @@ CURSOR: Final = "/v3/cursor"
 BURST_SECONDS: Final = 0.1
 NEAR_SECONDS: Final = 0.005  # an answer that took longer comes from far away, or was much work
 KEPT_SECONDS: Final = 2.0  # the server ends a stream after ten; far enough from that for slow links
+DOUBTFUL_SECONDS: Final = 8.0  # from here on it may have ended when the next request arrives
 OK: Final = 200
 UNAUTHORIZED: Final = 401
 
@@ -126,8 +127,18 @@ class Stream:
         It is not ended: that would cost the next statement a request. Django's requests and tasks
         release theirs.
         """
-        if time.monotonic() - self._answered > KEPT_SECONDS:
+        is_old = time.monotonic() - self._answered > KEPT_SECONDS
+        if self.is_open and (is_old or self._transport.was_cut):
             self.drop()
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether the server may have ended the stream: after a long silence, or a new start.
+
+        Worth a look before a COMMIT: "unknown stream" would not tell whether it was carried out.
+        """
+        silence = time.monotonic() - self._answered
+        return silence > DOUBTFUL_SECONDS or self._transport.was_cut
 
     def drop(self) -> None:
         """Forget the stream; the server rolls back what is open on it and ends it by itself."""
@@ -164,11 +175,16 @@ class Stream:
         self.freshness.saw(answer.result.replication_index)
         return answer.result
 
-    def run_batch(self, request: dict[str, object], *, close: bool) -> BatchResult:
+    def run_batch(self, request: dict[str, Any], *, close: bool) -> BatchResult:
         """Run a batch, made by `messages.batch`; otherwise as `run_one`."""
         answer = self._run(request, close=close)
         if not isinstance(answer, BatchAnswer):
             raise InterfaceError(messages.NOT_HRANA)
+        try:
+            answer.result.check_shape(len(request["batch"]["steps"]))
+        except InterfaceError:
+            self.close()
+            raise
         self.freshness.saw(answer.result.replication_index)
         return answer.result
 
@@ -215,15 +231,35 @@ class Stream:
         body = messages.cursor_request(self.baton, request)
         status, lines = self._transport.post_for_lines(CURSOR, body, self._current_token())
         if status == UNAUTHORIZED:
-            refusal = b"\n".join(lines)  # all of it, before the next request is sent
-            if not self._has_another(wait=True):
-                raise self._failure(Response(status, refusal))
+            refusal = Response(status, b"\n".join(lines))  # all of it, before the next request
+            if not self._may_renew(refusal, wait=True):
+                raise self._failure(refusal)
             status, lines = self._transport.post_for_lines(CURSOR, body, self._current_token())
         if status != OK:
             raise self._failure(Response(status, b"\n".join(lines)))
         head = messages.decode_cursor_line(next(lines, b""), is_head=True)
         self._follow(head.baton, head.base_url)
         return lines
+
+    def ending_with(self, lines: Iterator[bytes]) -> Iterator[bytes]:
+        """Yield the lines, then end the stream that they came from, also when nobody wants more.
+
+        The request for lines has no "close": the server would keep the stream for ten seconds.
+        """
+        try:
+            yield from lines
+            self.end()
+        except TransportError:
+            self.drop()  # another request would only wait as long once more
+            raise
+        finally:
+            self.abandon()
+
+    def abandon(self) -> None:
+        """End the stream, whatever is still arriving from it, and close the network connection."""
+        self._transport.close()  # the rest of the lines would be taken for the next answer
+        self.end()
+        self.close()
 
     def _demand_freshness(self, request: dict[str, Any]) -> None:
         # Not part of Hrana 3: sqld takes it in a statement or a batch, as text.
@@ -238,15 +274,22 @@ class Stream:
     def _post(self, body: bytes, *, wait: bool = True) -> Response:
         """Send a request; return an answer that has status 200."""
         response = self._send(body)
-        # Nothing was executed, and the baton is still valid.
-        if response.status == UNAUTHORIZED and self._has_another(wait=wait):
+        if self._may_renew(response, wait=wait):
             response = self._send(body)
         if response.status != OK:
             raise self._failure(response)
         return response
 
-    def _has_another(self, *, wait: bool) -> bool:
-        """Whether there is another token than the one that was refused; it is sent from now on."""
+    def _may_renew(self, response: Response, *, wait: bool) -> bool:
+        """Whether the same request may be sent again with another token, which is then in use.
+
+        Only where the server itself did not accept the token: nothing was executed then, and the
+        baton is still valid. What answers 401 in its place may have passed the request on.
+        """
+        if response.status != UNAUTHORIZED:
+            return False
+        if not failures.is_refusal(response.status, response.body):
+            return False
         return self._tokens.replace(self._token, wait=wait) is not None
 
     def _send(self, body: bytes) -> Response:
@@ -262,6 +305,9 @@ class Stream:
             # It may have waited for a state that a restored database never had.
             self.freshness.forget()
             raise
+        except BaseException:  # such as Ctrl-C: the server may be at work with this baton
+            self.drop()
+            raise
 
     def _current_token(self) -> str:
         token = self._tokens.current()
@@ -276,12 +322,13 @@ class Stream:
         return token
 
     def _failure(self, response: Response) -> DatabaseError:
-        """Return the error for a status; the stream is gone but for 401."""
+        """Return the error for a status; but for a refused token, the stream is gone."""
         message, code = messages.describe_failure(response.body)
         if self._token:  # a proxy may repeat the request in its answer
             message = message.replace(self._token, "(token)")
         error = from_status(response.status, message, code, str(self.home.endpoint))
-        if response.status != UNAUTHORIZED:
+        error.was_refused = failures.is_refusal(response.status, response.body)
+        if not (error.was_refused and response.status == UNAUTHORIZED):
             self.drop()
         if isinstance(error, TransactionLost):
             self.freshness.forget()

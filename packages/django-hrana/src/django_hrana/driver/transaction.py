@@ -5,9 +5,27 @@ of the next statement, in the same request. Pairs that nothing came between are 
 network here, no SQL beyond these words.
 """
 
+from typing import Final
+
 from django_hrana.driver.errors import OperationalError
 
-__all__ = ["Transaction"]
+__all__ = ["MODES", "WRITE_LOCK", "Transaction", "find_begin"]
+
+MODES: Final = ("auto", "DEFERRED", "IMMEDIATE", "EXCLUSIVE")
+WRITE_LOCK: Final = "BEGIN IMMEDIATE"
+
+
+def find_begin(mode: str) -> str:
+    """Return the statement that begins transactions.
+
+    "auto" takes the write lock at once: a transaction that reads first and takes it later fails
+    when somebody else wrote in between, and who modifies what was read cannot go on.
+    """
+    if mode == "auto":
+        return WRITE_LOCK
+    if mode == "DEFERRED":  # what SQLite does anyway
+        return "BEGIN"
+    return f"BEGIN {mode}"
 
 
 class Transaction:

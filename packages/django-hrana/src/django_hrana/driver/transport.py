@@ -79,6 +79,11 @@ class Transport:
         # takes five seconds for what gzip does in fifty milliseconds.
         self._accept = "" if endpoint.is_local else "Accept-Encoding: gzip\r\n"
 
+    @property
+    def was_cut(self) -> bool:
+        """Whether the server has closed the connection since its last answer, unannounced."""
+        return self._socket is not None and _is_dead(self._socket)
+
     def request(self, path: str, body: bytes, token: str, method: str = "POST") -> Response:
         """Send a request and return its answer, whatever its status.
 
