@@ -13,6 +13,7 @@ from typing import Final, TextIO
 from autoforge.doctor.examination import examine, is_healthy
 from autoforge.doctor.findings import Finding, Options, State
 from autoforge.doctor.rounds import CHECKS, Check
+from core.option_types import number
 
 __all__ = ["HELP", "add_options", "main", "run"]
 
@@ -60,19 +61,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--timeout",
-        type=_read_seconds,
+        type=number(least=0, most=LONGEST_SECONDS, unit="seconds", excludes_least=True),
         default=10.0,
         metavar="SECONDS",
         help="how long a server may take to answer (default: 10)",
     )
     parser.add_argument("--format", choices=("text", "json"), default="text")
-
-
-def _read_seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 < seconds <= LONGEST_SECONDS:  # nor NaN
-        raise argparse.ArgumentTypeError(f"{text} is not from 0 to {LONGEST_SECONDS} seconds")
-    return seconds
 
 
 def run(arguments: argparse.Namespace, out: TextIO) -> int:

@@ -170,9 +170,15 @@ CHECKS: Final[tuple[Check, ...]] = (
         needs=("schema",),
     ),
     Check(
+        name="unfinished",
+        looks_at="files that interrupted operations have left",
+        function="records:check_unfinished",
+        needs=("program",),
+    ),
+    Check(
         name="leftovers",
-        looks_at="what interrupted operations have left",
+        looks_at="what interrupted operations have left in the database",
         function="records:check_leftovers",
-        needs=("schema",),
+        needs=("database",),
     ),
 )

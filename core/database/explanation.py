@@ -60,7 +60,7 @@ def describe_schema_fault(error: BaseException) -> str | None:
         return None
     if pending:
         count = "a migration is" if len(pending) == 1 else f"{len(pending)} migrations are"
-        return f"{error}: {count} not applied; run `manage.py migrate`"
+        return f"{error}: {count} not applied; run `manage.py migrate_safely`"
     if differences:
         return (
             f"{error}: the database does not match its migrations ({differences[0]}); `manage.py "

@@ -32,7 +32,7 @@ def probe() -> str:
         waited = _find_age_of_table()
     except DatabaseError as problem:
         raise ProbeError(
-            f"the record of backups cannot be read: {problem}", "Run `manage.py migrate`."
+            f"the record of backups cannot be read: {problem}", "Run `manage.py migrate_safely`."
         ) from problem
     hint = f"The last attempt failed: {error}" if error else WORKER
     if newest is None:

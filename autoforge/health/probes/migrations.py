@@ -46,5 +46,5 @@ def _read_without_pending() -> Migrations:
             f"the migrations cannot be read: {error}", "See the database probe."
         ) from error
     if state.pending:
-        raise ProbeError(f"pending: {', '.join(state.pending)}", "Run `manage.py migrate`.")
+        raise ProbeError(f"pending: {', '.join(state.pending)}", "Run `manage.py migrate_safely`.")
     return state

@@ -10,7 +10,7 @@ from autoforge.health.errors import ProbeError
 from core.database.drift import Difference, count_expected, find_differences
 
 MAX_LISTED: Final = 10  # a database of another version differs in hundreds
-MIGRATE: Final = "Run `manage.py migrate`; if there is nothing to migrate, "
+MIGRATE: Final = "Run `manage.py migrate_safely`; if there is nothing to migrate, "
 RESTORE: Final = "restore the latest backup, or change the named objects to match their models."
 
 

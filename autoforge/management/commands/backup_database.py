@@ -12,6 +12,7 @@ from autoforge.management.progress_bar import ProgressBar
 from autoforge.operations.backups.errors import BackupError
 from autoforge.operations.backups.keeping import Kept, back_up_to, default_target, note_backup
 from core.exit_status import NOT_ASKED
+from core.option_types import whole_number
 
 
 class Command(BaseCommand):
@@ -40,7 +41,7 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--keep",
-            type=int,
+            type=whole_number(),
             metavar="N",
             help="keep the N newest backups of this database in the folder, delete older ones",
         )

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, no_translatio
 from autoforge.operations.retention.ages import GROUPS, AgeError, read_ages
 from autoforge.operations.retention.kinds import Finding, Kind, list_kinds
 from core.exit_status import INTERRUPTED, NOT_ASKED
+from core.option_types import whole_number
 
 # Whoever reads the plan sees what each group is; the keys are in the JSON.
 REASONS: Final = {
@@ -43,7 +44,7 @@ class Command(BaseCommand):
         for group in GROUPS:
             parser.add_argument(
                 f"--{group}",
-                type=int,
+                type=whole_number(),
                 metavar="DAYS",
                 help=f"how many days {HELP[group]} are kept, instead of what the environment says",
             )

@@ -1,6 +1,5 @@
 """`manage.py run_huey`: a worker of the queue."""
 
-import argparse
 import os
 from collections.abc import Callable
 from typing import Any, Final
@@ -11,6 +10,7 @@ from django.utils.module_loading import autodiscover_modules, import_string
 
 from autoforge.background import calmly
 from core.exit_status import NOT_ASKED
+from core.option_types import number, whole_number
 from core.stopping import SHORTEST_STOP_SECONDS, STOP_SECONDS
 
 UNFINISHED: Final = 1  # some work did not come to its end in time
@@ -33,14 +33,14 @@ class Command(BaseCommand):
         """Add the options."""
         parser.add_argument(
             "--workers",
-            type=int,
+            type=whole_number(),
             default=2,
             metavar="N",
             help="number of simultaneous runs (default: 2)",
         )
         parser.add_argument(
             "--stop-seconds",
-            type=_read_seconds,
+            type=number(least=SHORTEST_STOP_SECONDS, most=LONGEST_STOP_SECONDS, unit="seconds"),
             default=STOP_SECONDS,
             metavar="S",
             help=(
@@ -114,20 +114,3 @@ def _every(minutes: int) -> Callable[..., bool]:
         else crontab(minute=f"*/{minutes}")
     )
     return schedule
-
-
-def _read_seconds(text: str) -> float:
-    """Return the number that `--stop-seconds` has; "nan" and "inf" are none.
-
-    Raises:
-        argparse.ArgumentTypeError: it is no number, or out of range.
-    """
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not SHORTEST_STOP_SECONDS <= seconds <= LONGEST_STOP_SECONDS:
-        raise argparse.ArgumentTypeError(
-            f"must be a number of seconds from {SHORTEST_STOP_SECONDS:g} to {LONGEST_STOP_SECONDS}"
-        )
-    return seconds

@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 
 from core.atomic_file import replacing
 from core.errors import InvalidInputError
+from core.option_types import number, whole_number
 from core.sentences import Sentence
 from core.stopping import SIGNALLED, STOP_SECONDS, stop_on_signals
 from evaluations import reporting
@@ -127,10 +128,16 @@ class Command(BaseCommand):
             metavar="P",
             help="the embedding model, for assertions of type similar",
         )
-        parser.add_argument("--repeat", type=int, metavar="N", help="run each case N times")
+        parser.add_argument(
+            "--repeat", type=whole_number(), metavar="N", help="run each case N times"
+        )
         parser.add_argument("--max-cost", metavar="X", help="stop at X US dollars")
-        parser.add_argument("--max-calls", type=int, metavar="N", help="stop after N calls")
-        parser.add_argument("--max-seconds", type=float, metavar="S", help="stop after S seconds")
+        parser.add_argument(
+            "--max-calls", type=whole_number(), metavar="N", help="stop after N calls"
+        )
+        parser.add_argument(
+            "--max-seconds", type=number(), metavar="S", help="stop after S seconds"
+        )
         parser.add_argument("--resume", metavar="ID", help="resume a run, with new limits")
         parser.add_argument("--retry-errors", metavar="ID", help="retry the errors of a run")
         parser.add_argument(

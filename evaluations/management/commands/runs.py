@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.timezone import localtime
 
 from core.exit_status import NO, NOT_ASKED
+from core.option_types import whole_number
 from evaluations.leases import describe_worker
 from evaluations.management.refusals import refusals
 from evaluations.models import Run
@@ -50,7 +51,7 @@ class Command(BaseCommand):
         )
         listing.add_argument(
             "--limit",
-            type=int,
+            type=whole_number(),
             default=20,
             metavar="N",
             help=f"so many at most, 1 to {LONGEST_LIST} (default: 20)",
@@ -65,7 +66,7 @@ class Command(BaseCommand):
         cancelling.add_argument("run", nargs="+", metavar="ID", help="ID, or its first characters")
         cancelling.add_argument(
             "--wait",
-            type=int,
+            type=whole_number(),
             default=0,
             metavar="SECONDS",
             help="wait until their workers have stopped, so many seconds at most (default: 0)",

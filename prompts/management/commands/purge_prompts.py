@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, no_translatio
 
 from core.errors import ApplicationError
 from core.exit_status import NOT_ASKED
+from core.option_types import whole_number
 from prompts import services
 
 
@@ -21,7 +22,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Add the options."""
         parser.add_argument(
-            "--older-than", type=int, default=30, metavar="DAYS", help="default: 30"
+            "--older-than", type=whole_number(), default=30, metavar="DAYS", help="default: 30"
         )
         parser.add_argument(
             "--dry-run", action="store_true", help="show how many there are, without deleting them"

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from core.errors import NotFoundError
 from core.exit_status import NO, NOT_ASKED
+from core.option_types import whole_number
 from core.sentences import with_period
 from core.tables import Limits, UnreadableError
 from core.typed_files import read_typed
@@ -38,7 +39,7 @@ class Command(BaseCommand):
         which.add_argument("--label", default="production", help="default: production")
         which.add_argument(
             "--version",
-            type=int,
+            type=whole_number(),
             metavar="N",
             dest="number",
             help="a version number, instead of a label",

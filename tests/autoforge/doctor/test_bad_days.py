@@ -26,7 +26,7 @@ from tests.support.redis_server import RedisServer
 pytestmark = pytest.mark.once  # each day has a database of its own
 
 RESTORE = "Stop AutoForge and restore the latest backup (see docs/database.md)."
-MIGRATE = "Run `manage.py migrate`."
+MIGRATE = "Run `manage.py migrate_safely`."
 SETUP = "Run `make setup`, then use .venv/bin/python."
 DAY = 24 * 3600
 
@@ -296,7 +296,8 @@ def test_a_trigger_was_dropped(file):
     assert state == "problem"
     assert text == "the trigger prompt_versions_no_replace of prompt_versions is missing"
     assert remedy.startswith(
-        "Run `manage.py migrate`; if there is nothing to migrate, run in `manage.py dbshell`: "
+        "Run `manage.py migrate_safely`; if there is nothing to migrate, run in `manage.py "
+        "dbshell`: "
         "CREATE TRIGGER prompt_versions_no_replace BEFORE INSERT ON prompt_versions"
     )
 
@@ -341,8 +342,8 @@ def test_an_operation_was_interrupted(file):
     (file.parent / ".backup-abc").touch()
     with change(file) as connection:
         insert_run(connection, message="being deleted for good", deleted_at="2026-01-01")
-    day = visit("--only", "leftovers", env=local(file))
-    assert day.of("leftovers") == [
+    day = visit("--only", "leftovers", "--only", "unfinished", env=local(file))
+    assert [*day.of("leftovers"), *day.of("unfinished")] == [
         (
             "warning",
             "deleting 1 old runs was interrupted",
@@ -370,17 +371,67 @@ def test_a_restoration_was_interrupted(file):
     assert day.of("leftovers") == [("warning", text, remedy)]
 
 
-def test_a_migration_was_interrupted(file):
+def interrupt_migration(file: Path) -> None:
+    """Leave the journal of `migrate_safely` as a process leaves it that was killed."""
     with change(file) as connection:
         connection.execute(
-            f"CREATE TABLE {MIGRATION_RUNS} (id integer PRIMARY KEY, lease_until integer NOT NULL, "
-            "ended_at integer)"
+            f"CREATE TABLE {MIGRATION_RUNS} (id integer PRIMARY KEY, holder text NOT NULL, plan "
+            "text NOT NULL, backup text NOT NULL DEFAULT '', unfinished text NOT NULL DEFAULT '', "
+            "began_at integer NOT NULL, lease_until integer NOT NULL, ended_at integer NULL, "
+            "outcome text NOT NULL DEFAULT '')"
         )
-        connection.execute(f"INSERT INTO {MIGRATION_RUNS} (lease_until) VALUES (1000)")
+        connection.execute(
+            f"INSERT INTO {MIGRATION_RUNS} (holder, plan, began_at, lease_until) VALUES "
+            "('build-7/abc 4711 1 x', 'prompts.0010_name_index, evaluations.0011_roles_of_records',"
+            " 1700000000, 1000)"
+        )
+
+
+INTERRUPTED = (
+    "migrating was interrupted: An earlier run, by process 4711 on build-7 since 2023-11-14 "
+    "22:13:20 UTC (number 1 in migration_runs), was interrupted: {} of its 2 migrations are "
+    "applied ({}); {}. It has noted no backup"
+)
+GOES_ON = "Run `manage.py migrate_safely`, which goes on or takes it back."
+
+
+def test_a_migration_was_interrupted(file):
+    interrupt_migration(file)
     day = visit("--only", "leftovers", env=local(file))
-    text = "a migration was interrupted, and its runner is not heard from any more"
-    remedy = "Run `manage.py migrate_safely`, which goes on or takes it back."
-    assert day.of("leftovers") == [("problem", text, remedy)]
+    names = "prompts.0010_name_index, evaluations.0011_roles_of_records"
+    text = INTERRUPTED.format(2, names, "nothing is left of it")
+    assert day.of("leftovers") == [("problem", text, GOES_ON)]
+
+
+def test_what_is_left_is_looked_at_behind_pending_migrations(file):
+    (file.parent / ".backup-abc").touch()
+    interrupt_migration(file)
+    with change(file) as connection:
+        connection.execute("DELETE FROM django_migrations WHERE name = '0011_roles_of_records'")
+        connection.execute(f"CREATE TABLE {STAGING}prompts (a)")
+        connection.execute("ALTER TABLE evaluation_runs RENAME COLUMN message TO another")
+    day = visit("--only", "leftovers", "--only", "unfinished", "--only", "schema", env=local(file))
+    assert [row[0] for row in day.of("unfinished")] == ["warning"]
+    assert day.of("schema")[0][0] == "not checked"
+    text = INTERRUPTED.format(
+        1, "prompts.0010_name_index", "left: evaluations.0011_roles_of_records"
+    )
+    migration, tables, runs = day.of("leftovers")
+    assert migration == ("problem", text, GOES_ON)
+    assert tables[0] == "warning"
+    assert runs == (
+        "not checked",
+        "runs whose deletion was interrupted: the table of runs is of another version",
+        "",
+    )
+
+
+def test_unfinished_files_are_looked_for_without_a_database(file):
+    (file.parent / ".backup-abc").touch()
+    file.write_bytes(b"no database" * 1000)
+    day = visit("--only", "leftovers", "--only", "unfinished", env=local(file))
+    assert day.of("unfinished")[0][0] == "warning"
+    assert day.of("leftovers")[0][0] == "not checked"
 
 
 def test_the_newest_backup_is_too_old(file, tmp_path):

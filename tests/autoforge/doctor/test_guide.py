@@ -35,10 +35,24 @@ def test_the_command_explains_itself_with_and_without_django():
         assert "--online" in done.stdout
 
 
-@pytest.mark.parametrize("option", [("--only", "moon"), ("--timeout", "0"), ("--timeout", "x")])
-def test_a_wrong_option_is_refused(option):
+@pytest.mark.parametrize(
+    ("option", "sentence"),
+    [
+        (("--only", "moon"), "argument --only: invalid choice: 'moon'"),
+        (
+            ("--timeout", "0"),
+            "argument --timeout: must be a number of seconds above 0 and at most 600, not '0'",
+        ),
+        (
+            ("--timeout", "abc"),
+            "argument --timeout: must be a number of seconds above 0 and at most 600, not 'abc'",
+        ),
+    ],
+)
+def test_a_wrong_option_is_refused(option, sentence):
     done = manage("doctor", *option, env={})
     assert done.returncode == 2
+    assert sentence in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -37,6 +37,7 @@ CHECKS = [
     "providers",
     "webhooks",
     "backups",
+    "unfinished",
     "leftovers",
 ]
 

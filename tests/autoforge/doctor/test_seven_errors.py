@@ -149,7 +149,7 @@ def test_4_the_database_is_not_up_to_date(file):
     assert code == 4
     assert re.fullmatch(
         r"Database error: no such table: test_suites: \d+ migrations are not applied; run "
-        r"`manage.py migrate`\.\n",
+        r"`manage.py migrate_safely`\.\n",
         error,
     )
 

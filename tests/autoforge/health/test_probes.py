@@ -104,7 +104,7 @@ def test_migrations_pending_and_unknown(database):
         1,
         "pending: " + ", ".join(f"evaluations.{name}" for name in found),
     )
-    assert check["hint"] == "Run `manage.py migrate`."
+    assert check["hint"] == "Run `manage.py migrate_safely`."
     with sqlite3.connect(database) as connection:
         connection.executemany(
             "INSERT INTO django_migrations (app, name, applied) VALUES (?, ?, '2026-01-01')",

@@ -164,8 +164,8 @@ FAULTS = {
     missing: "there is no database at",
     no_folder: "create the folder and run `manage.py migrate`, or correct DATABASE_URL",
     a_folder: "cannot be opened: give this user read and write access to the file and its folder",
-    empty: "migrations are not applied; run `manage.py migrate`",
-    behind: "are not applied; run `manage.py migrate`",
+    empty: "migrations are not applied; run `manage.py migrate_safely`",
+    behind: "are not applied; run `manage.py migrate_safely`",
     drifted: "the database does not match its migrations (the column deleted_at of",
 }
 ONLY_WRITES = (locked, read_only, query_only, disk_full)  # who only reads goes on

@@ -14,6 +14,7 @@ from core.access import services
 from core.access.models import ApiKey
 from core.errors import ApplicationError
 from core.exit_status import NOT_ASKED
+from core.option_types import shorten, whole_number
 from core.roles import ROLES
 
 DURATION: Final = re.compile(r"([1-9][0-9]{0,4})([mhdw])")
@@ -40,7 +41,7 @@ class Command(BaseCommand):
         )
         create.add_argument(
             "--requests-per-minute",
-            type=int,
+            type=whole_number(),
             default=services.DEFAULT_REQUESTS,
             metavar="N",
             help=f"default: {services.DEFAULT_REQUESTS}; 0 means no limit",
@@ -155,7 +156,9 @@ def _time(moment: Any) -> str:
 def _duration(text: str) -> timedelta:
     match = DURATION.fullmatch(text)
     if match is None:
-        message = f"{text!r} is not a duration; write a number with m, h, d or w, such as 90d"
+        message = (
+            f"{shorten(text)} is not a duration; write a number with m, h, d or w, such as 90d"
+        )
         raise argparse.ArgumentTypeError(message)
     return timedelta(**{UNITS[match[2]]: int(match[1])})
 
@@ -166,6 +169,6 @@ def _amount(text: str) -> Decimal:
     except InvalidOperation:
         amount = Decimal("NaN")
     if not amount.is_finite() or amount < 0:
-        message = f"{text!r} is not an amount in USD, such as 5 or 0.50"
+        message = f"{shorten(text)} is not an amount in USD, such as 5 or 0.50"
         raise argparse.ArgumentTypeError(message)
     return amount
