@@ -15,7 +15,7 @@ __all__ = ["database_settings", "is_remote"]
 
 log = logging.getLogger(__name__)
 
-LIBSQL_SCHEMES = ("libsql", "https", "http")
+LIBSQL_SCHEMES = ("libsql", "turso", "https", "wss", "http", "ws")
 SCHEMES = "sqlite:///path, libsql://host, https://host or http://host"
 Token = Setting | None
 

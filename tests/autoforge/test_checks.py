@@ -168,12 +168,14 @@ def test_each_wrong_setting_of_a_libsql_database_is_named(settings, monkeypatch)
             "transaction_mode": "sometimes",
             "namespace": "a.b",
             "pool": True,
+            "keepalive": -1,
         },
         "TEST": {"ADMIN_URL": "nowhere"},
     }
     monkeypatch.setitem(settings.DATABASES, "other", entry)
     found = checks.check_databases()
-    assert ids(found) == [f"libsql.E00{number}" for number in range(1, 8)]
+    numbers = (1, 2, 3, 4, 5, 10, 6, 7)
+    assert ids(found) == [f"libsql.E{number:03}" for number in numbers]
     assert all(message.hint for message in found)
     assert "s3cret" not in str(found)
 
@@ -186,6 +188,9 @@ def test_each_wrong_setting_of_a_libsql_database_is_named(settings, monkeypatch)
         ({"ATOMIC_REQUESTS": True}, ["libsql.W001"]),
         ({"ATOMIC_REQUESTS": True, "OPTIONS": {"transaction_mode": "deferred"}}, []),
         ({"NAME": "http://10.0.0.1", "OPTIONS": {"auth_token": "t"}}, ["libsql.W002"]),
+        ({"NAME": "ws://10.0.0.1?authToken=t"}, ["libsql.W002"]),
+        ({"NAME": "turso://h?authToken=t", "OPTIONS": {"proxy": "h:1", "keepalive": 0}}, []),
+        ({"OPTIONS": {"ca_file": "/nowhere"}}, ["libsql.E010"]),
         ({"NAME": "http://localhost:1", "OPTIONS": {"auth_token": lambda: "t"}}, []),
         ({"OPTIONS": {"transaction_mode": None, "timeout": 0.5, "namespace": "a-b_1"}}, []),
     ],

@@ -141,3 +141,27 @@ def test_dbshell_takes_the_token_from_the_environment(wrapper):
     assert "s3cret" not in " ".join(command)
     assert environment == {"LIBSQL_AUTH_TOKEN": "s3cret"}
     assert command[1:] == ["-m", "django_hrana.driver.shell", "libsql://h.io", "--namespace", "a"]
+
+
+def test_a_token_in_the_name_goes_where_nothing_prints_it(libsql_server):
+    def make(name: str, **options):
+        entry = {"ENGINE": "django_hrana", "NAME": name, "OPTIONS": options}
+        return ConnectionHandler({"default": entry})["default"]
+
+    connection = make("libsql://h.io?authToken=s3cret&namespace=a")
+    assert connection.settings_dict["NAME"] == "libsql://h.io?namespace=a"
+    assert connection.settings_dict["OPTIONS"] == {"auth_token": "s3cret"}
+    assert connection.get_connection_params()["auth_token"] == "s3cret"
+    command, environment = connection.client.settings_to_cmd_args_env(connection.settings_dict, [])
+    assert "s3cret" not in " ".join(command)
+    assert environment == {"LIBSQL_AUTH_TOKEN": "s3cret"}
+    assert (
+        make("libsql://h?authToken=a", auth_token="b").get_connection_params()["url"]
+        == "libsql://h"
+    )
+    assert make("libsql://h?authToken=a", auth_token="b").settings_dict["OPTIONS"] == {
+        "auth_token": "b"
+    }
+    with pytest.raises(ImproperlyConfigured, match="has authToken= twice") as caught:
+        make("libsql://h?authToken=s3cret&authToken=s3cret").get_connection_params()
+    assert "s3cret" not in str(caught.value)

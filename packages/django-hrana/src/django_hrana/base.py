@@ -5,13 +5,14 @@ SQL is SQLite's, so that almost all of Django's SQLite backend holds; the connec
 there: `compiler` and `operations` write them as SQL.
 """
 
+import contextlib
 import itertools
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property, lru_cache
 from typing import Any, Final
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import NotSupportedError
+from django.db import DEFAULT_DB_ALIAS, NotSupportedError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.sqlite3 import base as sqlite3
 from django.utils.asyncio import async_unsafe
@@ -20,6 +21,7 @@ from django.utils.dateparse import parse_date, parse_datetime, parse_time
 from django_hrana import driver
 from django_hrana.client import DatabaseClient
 from django_hrana.creation import DatabaseCreation
+from django_hrana.driver.endpoint import split_token
 from django_hrana.features import DatabaseFeatures
 from django_hrana.introspection import DatabaseIntrospection
 from django_hrana.operations import DatabaseOperations
@@ -91,6 +93,19 @@ class DatabaseWrapper(sqlite3.DatabaseWrapper):
     introspection_class = DatabaseIntrospection
     ops_class = DatabaseOperations
     validation_class = DatabaseValidation
+
+    def __init__(self, settings_dict: dict[str, Any], alias: str = DEFAULT_DB_ALIAS) -> None:
+        """Nothing is opened yet.
+
+        A token in NAME goes where Django does not print it.
+        """
+        name = settings_dict.get("NAME")
+        with contextlib.suppress(driver.InterfaceError):  # the checks say it
+            url, token = split_token(name if isinstance(name, str) else "")
+            if token:
+                settings_dict["NAME"] = url
+                settings_dict["OPTIONS"].setdefault("auth_token", token)
+        super().__init__(settings_dict, alias)
 
     def get_connection_params(self) -> dict[str, Any]:
         """Return the arguments of `driver.connect`.

@@ -9,7 +9,6 @@ from django.db.backends.base.creation import BaseDatabaseCreation
 from django.db.backends.sqlite3 import creation as sqlite3
 
 from django_hrana import driver
-from django_hrana.driver.connection import DEFAULT_TIMEOUT_SECONDS
 
 __all__ = ["MARKER", "DatabaseCreation"]
 
@@ -125,13 +124,10 @@ class DatabaseCreation(sqlite3.DatabaseCreation):
 
     def _connect(self, url: str) -> driver.Connection:
         # Not the namespace: the URL of a test database has its own.
-        options = self.connection.settings_dict["OPTIONS"]
-        return driver.connect(
-            url,
-            auth_token=options.get("auth_token"),
-            timeout=options.get("timeout", DEFAULT_TIMEOUT_SECONDS),
-            autocommit=True,
-        )
+        options = dict(self.connection.settings_dict["OPTIONS"])
+        options.pop("namespace", None)
+        options.pop("transaction_mode", None)
+        return driver.connect(url, autocommit=True, **options)
 
     def _exists(self, url: str) -> bool:
         connection = self._connect(url)

@@ -8,16 +8,14 @@ before `dj_database_url.config()`.
 
 from collections.abc import Callable
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import urlencode, urlunsplit
 
-from django_hrana.driver.endpoint import Endpoint
+from django_hrana.driver.endpoint import SCHEMES, Endpoint, split_token
 from django_hrana.driver.errors import InterfaceError
 
 __all__ = ["SCHEMES", "database", "is_libsql", "register"]
 
-SCHEMES: Final = ("http", "https", "libsql")
 ENGINE: Final = "django_hrana"
-IN_QUERY: Final = "authToken"  # what Turso's own clients call the token there
 CONN_MAX_AGE: Final = 60  # seconds; a new connection costs a round trip, and two more with TLS
 
 
@@ -45,8 +43,8 @@ def database(url: str, **entry: Any) -> dict[str, Any]:
         >>> database("libsql://team.turso.io?authToken=abc")["NAME"]
         'libsql://team.turso.io'
     """
-    name, token = _split_token(url)
     try:
+        name, token = split_token(url)
         Endpoint.parse(name)
     except InterfaceError as error:
         raise ValueError(str(error)) from None
@@ -60,19 +58,6 @@ def database(url: str, **entry: Any) -> dict[str, Any]:
         "CONN_HEALTH_CHECKS": True,
         **entry,
     }
-
-
-def _split_token(url: str) -> tuple[str, str]:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        raise ValueError("the database URL is not valid: write libsql://host") from None
-    pairs = parse_qsl(parts.query, keep_blank_values=True)
-    tokens = [value for name, value in pairs if name == IN_QUERY]
-    if len(tokens) > 1:
-        raise ValueError(f"the database URL has {IN_QUERY}= twice")
-    rest = urlencode([pair for pair in pairs if pair[0] != IN_QUERY])
-    return urlunsplit(parts._replace(query=rest)), "".join(tokens)
 
 
 def register() -> None:

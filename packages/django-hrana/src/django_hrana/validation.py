@@ -10,12 +10,16 @@ from django.db import DatabaseError, NotSupportedError
 from django.db.backends.base.validation import BaseDatabaseValidation
 
 from django_hrana import driver
+from django_hrana.driver.endpoint import split_token
 
 __all__ = ["ENGINE", "DatabaseValidation", "check_settings", "first_fault"]
 
 ENGINE: Final = "django_hrana"
 MODES: Final = ("AUTO", "DEFERRED", "EXCLUSIVE", "IMMEDIATE")
-OPTIONS: Final = ("auth_token", "namespace", "timeout", "transaction_mode")
+NETWORK_OPTIONS: Final = tuple(sorted(driver.NetworkOptions.__annotations__))
+OPTIONS: Final = tuple(
+    sorted(("auth_token", "namespace", "timeout", "transaction_mode", *NETWORK_OPTIONS))
+)
 URLS: Final = "libsql://host, https://host or http://host:port"
 
 
@@ -35,7 +39,7 @@ class DatabaseValidation(BaseDatabaseValidation):
         try:
             self.connection.check_database_version_supported()
         except NotSupportedError as error:
-            return [Error(str(error), id="libsql.E009")]
+            return [Error(str(error), id="libsql.E010")]
         except DatabaseError:
             pass  # the server cannot be asked: the command that needs it says why
         return []
@@ -66,6 +70,7 @@ def _faults(settings: Mapping[str, Any], alias: str) -> Iterator[CheckMessage]:
     yield from _timeout(options.get("timeout"), where)
     yield from _mode(options.get("transaction_mode"), where)
     yield from _namespace(options.get("namespace"), where)
+    yield from _network(options, where)
     for name in sorted(set(options) - set(OPTIONS), key=str):
         yield Error(
             f"{where}['OPTIONS'] contains {name!r}, which is not an option of the libSQL backend.",
@@ -83,7 +88,7 @@ def _faults(settings: Mapping[str, Any], alias: str) -> Iterator[CheckMessage]:
 def _url(value: object, where: str, number: str, hint: str) -> Iterator[CheckMessage]:
     url = value if isinstance(value, str) else ""
     try:
-        driver.Endpoint.parse(url)
+        driver.Endpoint.parse(split_token(url)[0])
     except driver.InterfaceError as error:
         yield Error(f"{where} is improperly configured: {error}.", hint=hint, id=f"libsql.{number}")
 
@@ -144,6 +149,18 @@ def _namespace(value: object, where: str) -> Iterator[CheckMessage]:
         )
 
 
+def _network(options: Mapping[str, Any], where: str) -> Iterator[CheckMessage]:
+    values: Any = {name: options[name] for name in NETWORK_OPTIONS if name in options}
+    try:
+        driver.Network.of(**values)
+    except driver.InterfaceError as error:
+        yield Error(
+            f"{where}['OPTIONS'] is improperly configured: {error}.",
+            hint="See the settings in the package's README.",
+            id="libsql.E010",
+        )
+
+
 def _doubts(settings: Mapping[str, Any], alias: str) -> Iterator[CheckMessage]:
     options = settings.get("OPTIONS") or {}
     mode = str(options.get("transaction_mode") or "auto").upper()
@@ -155,10 +172,12 @@ def _doubts(settings: Mapping[str, Any], alias: str) -> Iterator[CheckMessage]:
             id="libsql.W001",
         )
     try:
-        endpoint = driver.Endpoint.parse(str(settings.get("NAME")))
+        url, token = split_token(str(settings.get("NAME")))
+        endpoint = driver.Endpoint.parse(url)
     except driver.InterfaceError:
         return
-    if options.get("auth_token") and not endpoint.is_tls and not endpoint.is_local:
+    has_token = bool(options.get("auth_token") or token)
+    if has_token and not endpoint.is_tls and not endpoint.is_local:
         yield checks.Warning(
             f"settings.DATABASES[{alias!r}] sends its token without encryption to another machine.",
             hint="Use libsql:// or https:// in NAME.",

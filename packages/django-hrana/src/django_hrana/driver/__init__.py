@@ -49,6 +49,7 @@ from django_hrana.driver.errors import (
     Unreachable,
     Warning,  # noqa: A004 (PEP 249 names it so)
 )
+from django_hrana.driver.network import Network, NetworkOptions
 from django_hrana.driver.tokens import FileToken
 
 __all__ = [
@@ -75,6 +76,8 @@ __all__ = [
     "IntegrityError",
     "InterfaceError",
     "InternalError",
+    "Network",
+    "NetworkOptions",
     "NotSupportedError",
     "OperationalError",
     "OutcomeUnknown",

@@ -22,11 +22,11 @@ why a status proves nothing.
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, NoReturn, Self, TypeVar
+from typing import Final, NoReturn, Self, TypeVar, Unpack
 
 from django_hrana.driver import failures, messages
 from django_hrana.driver.cursor import Cursor
-from django_hrana.driver.endpoint import Endpoint
+from django_hrana.driver.endpoint import Endpoint, split_token
 from django_hrana.driver.errors import (
     AccessDenied,
     DatabaseError,
@@ -39,6 +39,7 @@ from django_hrana.driver.errors import (
     TransactionLost,
 )
 from django_hrana.driver.messages import BatchResult, StatementRequest, StatementResult
+from django_hrana.driver.network import Network, NetworkOptions
 from django_hrana.driver.outcomes import (
     FAILURES,
     check_done,
@@ -80,11 +81,13 @@ def connect(
     namespace: str | None = None,
     autocommit: bool = False,
     converters: Mapping[str, Converter] | None = None,
+    **network: Unpack[NetworkOptions],
 ) -> "Connection":
     """Return a connection to a libSQL server; nothing is sent before the first statement.
 
     Args:
-        url: `libsql://host`, `https://host` or `http://host:port`.
+        url: `libsql://host`, `https://host` or `http://host:port`; with `?authToken=`, it has the
+            token, which is shown nowhere.
         auth_token: the token; a function that returns one, called again when it is refused; or a
             `FileToken`, which takes the next one from a file.
         timeout: seconds to wait for a response.
@@ -93,6 +96,7 @@ def connect(
         namespace: name of the database on a server with several.
         autocommit: False, as in PEP 249: a transaction begins with the first statement.
         converters: functions by declared column type in lower case; they receive the value.
+        network: how to open network connections, such as `ca_file` and `proxy`.
 
     Raises:
         InterfaceError: an argument is not valid.
@@ -113,7 +117,9 @@ def connect(
         raise InterfaceError(f"transaction_mode is not valid: use one of {', '.join(MODES)}")
     if not timeout > 0:
         raise InterfaceError("timeout is not valid: use a number of seconds greater than 0")
-    stream = Stream(Endpoint.parse(url, namespace), timeout, auth_token)
+    url, token_in_url = split_token(url)
+    endpoint = Endpoint.parse(url, namespace)
+    stream = Stream(endpoint, timeout, auth_token or token_in_url, Network.of(**network))
     return Connection(
         stream, mode=transaction_mode, autocommit=autocommit, converters=converters or {}
     )

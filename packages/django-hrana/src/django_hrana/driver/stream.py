@@ -31,6 +31,7 @@ from django_hrana.driver.messages import (
     Failed,
     StatementResult,
 )
+from django_hrana.driver.network import Network
 from django_hrana.driver.tokens import Token, open_source
 from django_hrana.driver.transport import Response, Transport, TransportError
 
@@ -87,13 +88,19 @@ class Freshness:
 class Stream:
     """One stream at a time; the first request opens it."""
 
-    def __init__(self, endpoint: Endpoint, timeout_seconds: float, token: Token) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        timeout_seconds: float,
+        token: Token,
+        network: Network | None = None,
+    ) -> None:
         self._baton: str | None = None
         self._pid = os.getpid()
         self._answered = -math.inf
         self._duration_seconds = math.inf
         self.freshness = Freshness(endpoint)
-        self.home = Transport(endpoint, timeout_seconds)
+        self.home = Transport(endpoint, timeout_seconds, network)
         self._transport = self.home
         self._given = token
         self._tokens = open_source(token)
@@ -155,7 +162,7 @@ class Stream:
     def sibling(self) -> "Stream":
         """Return another stream to the same database, over a network connection of its own."""
         home = self.home
-        return Stream(home.endpoint, home.timeout_seconds, self._given)
+        return Stream(home.endpoint, home.timeout_seconds, self._given, home.network)
 
     def run_one(self, request: dict[str, object], *, close: bool) -> StatementResult:
         """Run a statement.
@@ -340,11 +347,13 @@ class Stream:
         # Without a baton the server has ended the stream: there is nothing to continue.
         if base_url is None or baton is None:
             return
-        endpoint = Endpoint.parse(base_url)
-        if self.home.endpoint.is_tls and not endpoint.is_tls:
-            # It would send the token in plain text.
-            raise InterfaceError(
-                "the server asked to continue without encryption, which is not allowed"
-            )
-        if endpoint != self._transport.endpoint:
-            self._transport = Transport(endpoint, self.home.timeout_seconds)
+        home = self.home
+        endpoint = home.endpoint.continued_at(base_url)
+        if endpoint == self._transport.endpoint:
+            return
+        if self._transport is not home:
+            self._transport.close()
+        is_home = endpoint == home.endpoint
+        self._transport = (
+            home if is_home else Transport(endpoint, home.timeout_seconds, home.network)
+        )

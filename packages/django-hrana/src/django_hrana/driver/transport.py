@@ -16,8 +16,10 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlsplit
 
 from django_hrana.driver.endpoint import Endpoint
+from django_hrana.driver.network import SHORTEST_SECONDS, Network
 
 __all__ = ["Response", "Transport", "TransportError"]
 
@@ -28,6 +30,10 @@ MAX_LENGTH_DIGITS: Final = 16  # far more than a length within MAX_BODY_BYTES ha
 RECEIVE_BYTES: Final = 262_144  # large results take few calls, and no more memory than this
 GZIP: Final = 31  # zlib's name for "with a gzip header"
 FINAL_STATUSES: Final = 200  # and above; 1xx announces another answer
+REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+# The same request to another address, and nothing was done; the others would make it a GET.
+REPEATED: Final = frozenset({307, 308})
+MAX_REDIRECTS: Final = 3
 
 
 class TransportError(Exception):
@@ -61,9 +67,12 @@ class MalformedError(Exception):
 class Transport:
     """One connection to a server, opened when it is needed, and again when it broke."""
 
-    def __init__(self, endpoint: Endpoint, timeout_seconds: float) -> None:
+    def __init__(
+        self, endpoint: Endpoint, timeout_seconds: float, network: Network | None = None
+    ) -> None:
         self.endpoint = endpoint
         self.timeout_seconds = timeout_seconds
+        self.network = network or Network()
         self.requests = 0
         """How many requests were sent: round trips."""
         self.waited_seconds = 0.0
@@ -74,7 +83,8 @@ class Transport:
         self._pid = os.getpid()
         self._tls: ssl.SSLContext | None = None
         self._tls_session: ssl.SSLSession | None = None
-        self._head = f"Host: {endpoint.header}\r\nContent-Type: application/json\r\n"
+        self._target = endpoint
+        self._turn_to(endpoint)
         # Compression saves time on a network, and costs some on this machine. Never br: the server
         # takes five seconds for what gzip does in fifty milliseconds.
         self._accept = "" if endpoint.is_local else "Accept-Encoding: gzip\r\n"
@@ -92,9 +102,8 @@ class Transport:
         """
         started = time.perf_counter()
         try:
-            self._send(method, path, body, token, accept=self._accept)
+            status, headers = self._ask(method, path, body, token, accept=self._accept)
             with self._failing_with(was_sent=True):
-                status, headers = self._read_head()
                 content = self._read_all(headers)
                 if headers.get(b"content-encoding") == b"gzip":
                     content = _unzip(content)
@@ -111,9 +120,7 @@ class Transport:
         """
         started = time.perf_counter()
         try:
-            self._send("POST", path, body, token, accept="")
-            with self._failing_with(was_sent=True):
-                status, headers = self._read_head()
+            status, headers = self._ask("POST", path, body, token, accept="")
         finally:
             # What comes later arrives while the caller works on the lines before it.
             self.waited_seconds += time.perf_counter() - started
@@ -144,19 +151,58 @@ class Transport:
                 self._socket.close()
         self._socket = None
         self._buffer.clear()
+        if self._target is not self.endpoint:
+            self._turn_to(self.endpoint)
+
+    def _turn_to(self, target: Endpoint) -> None:
+        """Let connections go to the endpoint from now on, or to where that has redirected them."""
+        self._target = target
+        self._head = f"Host: {target.header}\r\nContent-Type: application/json\r\n"
+        self._tls_session = None  # it is another server's
 
     # Sending
+
+    def _ask(
+        self, method: str, path: str, body: bytes, token: str, *, accept: str
+    ) -> tuple[int, dict[bytes, bytes]]:
+        """Send a request, also where it is redirected to; return the head of the answer."""
+        redirects = 0
+        while True:
+            self._send(method, path, body, token, accept=accept)
+            with self._failing_with(was_sent=True):
+                status, headers = self._read_head()
+                if status not in REDIRECTS:
+                    return status, headers
+                self._read_all(headers)
+            location = headers.get(b"location", b"").decode("latin-1")
+            target = self._target.redirected_to(location, path)
+            self.close()
+            redirects += 1
+            if status not in REPEATED or target is None or redirects > MAX_REDIRECTS:
+                return status, self._explain(location)
+            self._turn_to(target)
+
+    def _explain(self, location: str) -> dict[bytes, bytes]:
+        """Put a sentence in the place of the answer that redirects to where we do not go."""
+        try:
+            parts = urlsplit(location)
+            where = f"{parts.scheme}://{parts.hostname}" if parts.hostname else "another path"
+        except ValueError:
+            where = "another address"
+        sentence = f"it redirects to {where}: if you trust that, set it in the URL"
+        self._buffer += sentence.encode("ascii", "replace")
+        return {b"content-length": b"%d" % len(self._buffer), b"connection": b"close"}
 
     def _send(self, method: str, path: str, body: bytes, token: str, *, accept: str) -> None:
         """Send all of a request."""
         authorization = f"Authorization: Bearer {token}\r\n" if token else ""
-        head = (
-            f"{method} {self.endpoint.path}{path} HTTP/1.1\r\n{self._head}{authorization}{accept}"
-            f"Content-Length: {len(body)}\r\n\r\n"
-        )
         self._deadline = time.monotonic() + self.timeout_seconds
         with self._failing_with(was_sent=False):
             connection = self._connected()
+            head = (
+                f"{method} {self._target.path}{path} HTTP/1.1\r\n{self._head}{authorization}"
+                f"{accept}Content-Length: {len(body)}\r\n\r\n"
+            )
             connection.settimeout(self.timeout_seconds)  # receiving has changed it
             # Head and body at once: apart they would be two packets.
             connection.sendall(head.encode("latin-1") + body)
@@ -173,23 +219,28 @@ class Transport:
         return self._socket
 
     def _open(self) -> socket.socket:
-        address = (self.endpoint.host, self.endpoint.port)
-        connection = socket.create_connection(address, timeout=self.timeout_seconds)
+        seconds = min(self.network.connect_timeout_seconds, self.timeout_seconds)
+        deadline = time.monotonic() + seconds
         try:
-            # Else a request that takes two packets waits for the first one's acknowledgement.
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if self.endpoint.is_tls:
+            connection = self.network.open(self._target, seconds)
+            try:
+                if not self._target.is_tls:
+                    return connection
+                connection.settimeout(max(SHORTEST_SECONDS, deadline - time.monotonic()))
                 return self._encrypt(connection)
-            return connection
-        except BaseException:
-            connection.close()
-            raise
+            except BaseException:
+                connection.close()
+                raise
+        except TimeoutError as error:
+            raise TransportError(
+                f"no connection within {seconds:g} s", was_sent=False, timed_out=True
+            ) from error
 
     def _encrypt(self, connection: socket.socket) -> socket.socket:
         if self._tls is None:
-            self._tls = ssl.create_default_context()
+            self._tls = self.network.make_tls_context()
         encrypted = self._tls.wrap_socket(
-            connection, server_hostname=self.endpoint.host, session=self._tls_session
+            connection, server_hostname=self._target.host, session=self._tls_session
         )
         self._tls_session = encrypted.session  # saves a round trip when it is opened again
         return encrypted
