@@ -19,6 +19,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from django_hrana.driver.endpoint import Endpoint
+from django_hrana.driver.errors import InterfaceError
 from django_hrana.driver.network import SHORTEST_SECONDS, Network
 
 __all__ = ["Response", "Transport", "TransportError"]
@@ -231,6 +232,8 @@ class Transport:
             except BaseException:
                 connection.close()
                 raise
+        except InterfaceError as error:  # HTTPS_PROXY is not valid
+            raise TransportError(str(error), was_sent=False) from error
         except TimeoutError as error:
             raise TransportError(
                 f"no connection within {seconds:g} s", was_sent=False, timed_out=True
