@@ -1,7 +1,7 @@
 """`make conformance`: Django's own test suite on a real libSQL server, compared with SQLite.
 
 Status 1 if a test fails that is not declared in the backend's features.py, passes that is, or does
-not exist; and if more than twenty tests do not run as on SQLite. The whole suite writes a document
+not exist; and if more than eight tests do not run as on SQLite. The whole suite writes a document
 in docs/; a part of it is held against that document instead.
 """
 

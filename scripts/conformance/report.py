@@ -46,6 +46,7 @@ def write_report(
         lines.append(row)
     lines.append("")
     lines += _exceptions(verdict)
+    lines += _abilities(verdict)
     lines += _failures(verdict)
     lines += _modules(ours, sqlite)
     return "\n".join(lines)
@@ -68,6 +69,23 @@ def _exceptions(verdict: Verdict) -> list[str]:
         "|---|---|",
     ]
     for name, reason in verdict.exceptions.items():
+        row = f"| `{name}` | {_cell(reason)} |"
+        lines.append(row)
+    return [*lines, ""]
+
+
+def _abilities(verdict: Verdict) -> list[str]:
+    if not verdict.abilities:
+        return []
+    lines = [
+        "## More than SQLite",
+        "",
+        f"Tests of what SQLite refuses, skipped as libSQL does it: {len(verdict.abilities)}.",
+        "",
+        "| test | reason |",
+        "|---|---|",
+    ]
+    for name, reason in verdict.abilities.items():
         row = f"| `{name}` | {_cell(reason)} |"
         lines.append(row)
     return [*lines, ""]

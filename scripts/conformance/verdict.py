@@ -8,7 +8,9 @@ from conformance.outcomes import Outcome, module_of
 
 __all__ = ["MAX_EXCEPTIONS", "Verdict", "compare_with_document", "judge"]
 
-MAX_EXCEPTIONS: Final = 20  # tests; more would be a backend that does not do what Django promises
+MAX_EXCEPTIONS: Final = 8  # tests; more would be a backend that does not do what Django promises
+# How Django's `skipIfDBFeature` begins: the test is that something is refused, and it is not.
+IS_ABLE: Final = "Database has feature(s) "
 DID_NOT_RUN: Final = Outcome(outcome="did not run")
 
 
@@ -18,6 +20,9 @@ class Verdict:
 
     exceptions: Mapping[str, str]
     """Tests that are skipped or expected to fail here and not on SQLite, each with its reason."""
+    abilities: Mapping[str, str]
+    """Tests of SQLite's refusals that are skipped here because nothing is refused, each with the
+    features that this needs."""
     failed: Mapping[str, str]
     """Tests that fail here and not on SQLite, with the first line of the error."""
     failed_on_both: tuple[str, ...]
@@ -62,7 +67,9 @@ def judge(
     pairs = [
         (name, _find(name, ours), _find(name, sqlite)) for name in sorted(set(ours) | set(sqlite))
     ]
-    exceptions = dict(_exceptions(pairs, reasons))
+    differences = dict(_differences(pairs, reasons))
+    abilities = {name: text for name, text in differences.items() if text.startswith(IS_ABLE)}
+    exceptions = {name: text for name, text in differences.items() if name not in abilities}
     failed: dict[str, str] = {}
     failed_on_both, not_run, unexpected = [], [], []
     for name, here, there in pairs:
@@ -76,6 +83,7 @@ def judge(
             unexpected.append(name)
     return Verdict(
         exceptions=exceptions,
+        abilities=abilities,
         failed=failed,
         failed_on_both=tuple(failed_on_both),
         not_run=tuple(not_run),
@@ -91,7 +99,7 @@ def _find(name: str, outcomes: Mapping[str, Outcome]) -> Outcome:
     return outcomes.get(name) or outcomes.get(whole_class) or DID_NOT_RUN
 
 
-def _exceptions(
+def _differences(
     pairs: Iterable[tuple[str, Outcome, Outcome]], reasons: Mapping[str, str]
 ) -> Iterator[tuple[str, str]]:
     for name, here, there in pairs:

@@ -4,8 +4,9 @@ import statistics
 from decimal import Decimal
 
 import pytest
-from django.db import NotSupportedError, OperationalError
-from django.db.models import Avg, F, Q, StdDev, Sum, Value, Variance, Window
+from django.db import NotSupportedError, OperationalError, models
+from django.db.models import Avg, F, OuterRef, Q, StdDev, Subquery, Sum, Value, Variance, Window
+from django.db.models.functions import Collate
 from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -17,6 +18,7 @@ from tests.django_hrana.backend.side_by_side import (
     BitAnd,
     BitOr,
     BitXor,
+    Sample,
     answers,
     both,
     fill,
@@ -203,3 +205,65 @@ def test_as_window_functions_neither_has_them(kind):
         answers(lambda rows: rows.db == LIBSQL or list(rows.annotate(a=window)))
     with pytest.raises((NotSupportedError, OperationalError), match=r"window function|OVER"):
         answers(lambda rows: rows.db == SQLITE or list(rows.annotate(a=window)))
+
+
+ORDERS = {
+    "a text": ["text"],
+    "backwards": ["-text"],
+    "two keys": ["-group", "number"],
+    "NULLs last": [F("number").asc(nulls_last=True), "id"],
+    "NULLs first, backwards": [F("number").desc(nulls_first=True), "id"],
+    "an expression": [(F("number") * Value(-1)).asc(nulls_first=True), "-id"],
+    "a real": ["real", "id"],
+    "a collation": [Collate("text", "NOCASE"), "-id"],
+}
+
+
+@pytest.mark.skipif(not hasattr(models, "StringAgg"), reason="this Django has no StringAgg")
+@pytest.mark.parametrize("name", ORDERS)
+def test_texts_in_order(name):
+    """Beside Python: SQLite itself has it from 3.44 on only."""
+    fill(
+        group=[1, 1, 1, 2, 2, 3, 3],
+        number=[3, 1, None, 2**53 + 1, 2**53, None, 5],
+        text=["b", "A", "ä 'quoted' \\ \"", "[1, 2]", "{}", None, "z\n"],
+        real=[0.5, -1e300, 2.0, 1.25, 1e-9, 7.0, None],
+    )
+    rows = Sample.objects.using(LIBSQL)
+    order = ORDERS[name]
+
+    def join(condition=None):
+        return models.StringAgg("text", Value("; "), order_by=order, filter=condition)
+
+    def expect(condition, **which):
+        texts = rows.filter(condition, **which).order_by(*order).values_list("text", flat=True)
+        return "; ".join(text for text in texts if text is not None) or None
+
+    some = Q(group__lt=3) & ~Q(text="b")
+    found = rows.values("group").annotate(all=join(), some=join(some), none=join(Q(group=9)))
+    for row in found.filter(all__gt="").order_by("-all"):
+        group = row["group"]
+        assert row["all"] == expect(Q(), group=group)
+        assert row["some"] == expect(some, group=group)
+        assert row["none"] is None
+    assert rows.aggregate(all=join())["all"] == expect(Q())
+    assert rows.filter(group=9).aggregate(all=join())["all"] is None
+    inner = rows.filter(group=OuterRef("group")).values("group").annotate(all=join()).values("all")
+    for sample in rows.annotate(all=Subquery(inner)):
+        assert sample.all == expect(Q(), group=sample.group)
+
+
+@pytest.mark.skipif(not hasattr(models, "StringAgg"), reason="this Django has no StringAgg")
+def test_texts_without_an_order():
+    fill(text=["b", "a", None, "b"])
+
+    def ask(rows):
+        plain = rows.aggregate(a=models.StringAgg("text", Value("-")))["a"]
+        different = rows.aggregate(a=models.StringAgg("text", Value(","), distinct=True))["a"]
+        return sorted(plain.split("-")), sorted(different.split(","))
+
+    sqlite, libsql = answers(ask)
+    assert libsql == sqlite == (["a", "b", "b"], ["a", "b"])
+    with pytest.raises(NotSupportedError):
+        kind = models.StringAgg("text", Value(","), distinct=True, order_by="text")
+        Sample.objects.using(LIBSQL).aggregate(a=kind)

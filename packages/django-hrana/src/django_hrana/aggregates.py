@@ -9,6 +9,9 @@ from typing import Any, Final
 
 from django.db import NotSupportedError, models
 from django.db.models import Count, StdDev, Variance, Window
+from django.db.models import aggregates as model_aggregates
+from django.db.models.expressions import Col, OrderBy
+from django.db.models.functions import Collate
 
 from django_hrana.implementations import Compiled, implements, known
 
@@ -98,10 +101,70 @@ def _of_integers(node: Any, compiler: Any, terms: list[str]) -> Compiled:
 
 
 @implements(*known(models, "StringAgg"))
-def string_agg(node: Any, compiler: Any, connection: Any) -> Compiled:
-    """The same as Django's, which would first ask the server for its version."""
+def string_agg(node: Any, compiler: Any, _connection: object) -> Compiled:
+    """The same as Django's, which would first ask the server for its version; and in order."""
     if node.distinct:  # of which SQLite has only the one with a comma
         compiled: Compiled = compiler.compile_for_sqlite(node)
+    elif node.order_by is None:
+        compiled = node.as_sql(compiler, compiler.connection, function="GROUP_CONCAT")
     else:
-        compiled = node.as_sql(compiler, connection, function="GROUP_CONCAT")
+        compiled = _string_agg_in_order(node, compiler)
     return compiled
+
+
+def _string_agg_in_order(node: Any, compiler: Any) -> Compiled:
+    """Collect texts, separators and keys as JSON, then put them in order and together.
+
+    The server's own parser stands in front of SQLite's, is older, and knows no ORDER BY inside of
+    an aggregate. An aggregate whose columns are all of the outer query belongs to that query.
+    """
+    text, separator = node.source_expressions
+    keys = []
+    for key in node.order_by.get_source_expressions():
+        keys.append(key if isinstance(key, OrderBy) else OrderBy(key))
+    collected = []
+    params: list[object] = []
+    for expression in (text, separator, *(key.expression for key in keys)):
+        sql, expression_params = compiler.compile(expression)
+        collected.append(sql)
+        params += expression_params
+    # As text, and not as JSON where it is that already, which would become a part of this.
+    collected[0] = f"({collected[0]}) || ''"
+    filter_sql = ""
+    if node.filter is not None:
+        filter_sql, filter_params = compiler.compile(node.filter)
+        params += filter_params
+    order = ", ".join(_order_sql(key, place) for place, key in enumerate(keys, start=2))
+    rows = f"JSON_GROUP_ARRAY(JSON_ARRAY({', '.join(collected)})){filter_sql}"
+    return (
+        "(SELECT (SELECT GROUP_CONCAT(value ->> 0, value ->> 1) FROM "
+        f"(SELECT value FROM JSON_EACH(a_rows) ORDER BY {order})) FROM (SELECT {rows} AS a_rows))"
+    ), tuple(params)
+
+
+def _order_sql(key: Any, place: int) -> str:
+    """Return the ORDER BY of a key that is at a place of the JSON."""
+    words = [f"value ->> {place}"]
+    collation = None  # which does not go into the JSON with the text
+    if isinstance(key.expression, Collate):
+        collation = getattr(key.expression, "collation", None)
+    elif isinstance(key.expression, Col):
+        collation = getattr(key.expression.target, "db_collation", None)
+    if collation:
+        words.append(f"COLLATE {collation}")
+    if key.descending:
+        words.append("DESC")
+    if key.nulls_first:
+        words.append("NULLS FIRST")
+    if key.nulls_last:
+        words.append("NULLS LAST")
+    return " ".join(words)
+
+
+@implements(*known(model_aggregates, "AggregateOrderBy"))
+def _order_by(_node: object, _compiler: object, _connection: object) -> Compiled:
+    """Refuse it in every other aggregate, before the server's parser does."""
+    raise NotSupportedError(
+        "On libSQL only StringAgg without DISTINCT can have an order: the server does not know "
+        "ORDER BY inside of an aggregate."
+    )

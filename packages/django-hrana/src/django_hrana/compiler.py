@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models.sql import compiler
 
-from django_hrana import aggregates, functions  # noqa: F401 (they register their SQL)
+from django_hrana import aggregates, functions, patterns  # noqa: F401 (they register their SQL)
 from django_hrana.implementations import find_implementation
 
 __all__ = [

@@ -60,8 +60,7 @@ class DatabaseFeatures(sqlite3.DatabaseFeatures):
     has_json_object_function = True
     # Regular expressions run as an automaton in SQL, which has no memory of what it matched.
     supports_regex_backreferencing = False
-    # The server's own parser stands in front of SQLite's, is older, and knows no ORDER BY there.
-    supports_aggregate_order_by_clause = False
+    supports_aggregate_order_by_clause = True  # of `StringAgg`, written in another way
 
     # SQL that the server has, whatever Python this is.
     supports_uuid4_function = True

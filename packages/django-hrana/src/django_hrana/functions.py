@@ -1,16 +1,15 @@
-"""Functions and lookups whose SQL differs from Django's for SQLite.
+"""Functions whose SQL differs from Django's for SQLite.
 
-Dates are `operations`' business, aggregates that of `aggregates`.
+Dates are `operations`' business; `aggregates` and `patterns` have what their names say.
 """
 
 from typing import Any, Final
 
-from django.db import NotSupportedError
-from django.db.models import functions, lookups
+from django.db.models import functions
 from django.db.models.expressions import DurationExpression, Func
 from django.db.models.fields.tuple_lookups import TupleIn
 
-from django_hrana import regex, sha2
+from django_hrana import sha2
 from django_hrana.durations import compile_duration
 from django_hrana.implementations import Compiled, implements, known
 from django_hrana.tuples import compile_tuple_in
@@ -139,19 +138,3 @@ def _reverse(node: object, compiler: object, _connection: object) -> Compiled:
         f"(SELECT CASE WHEN p_t IS NOT NULL THEN REVERSE(p_t) END FROM (SELECT {text} AS p_t))",
         params,
     )
-
-
-@implements(lookups.Regex, lookups.IRegex)
-def _regex(node: Any, compiler: Any, connection: object) -> Compiled:
-    operand, params = node.process_lhs(compiler, connection)
-    pattern_sql, patterns = node.process_rhs(compiler, connection)
-    if pattern_sql != "%s":
-        raise NotSupportedError(
-            "libSQL has no regular expressions, so this backend translates them to SQL: the "
-            "pattern must be a constant, not a database expression."
-        )
-    try:
-        automaton = regex.compile_regex(str(patterns[0]), ignore_case=node.lookup_name == "iregex")
-    except regex.UnsupportedRegex as error:
-        raise NotSupportedError(str(error)) from error
-    return automaton.sql(operand, params)
