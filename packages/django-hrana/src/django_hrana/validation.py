@@ -39,7 +39,7 @@ class DatabaseValidation(BaseDatabaseValidation):
         try:
             self.connection.check_database_version_supported()
         except NotSupportedError as error:
-            return [Error(str(error), id="libsql.E010")]
+            return [Error(str(error), id="libsql.E009")]
         except DatabaseError:
             pass  # the server cannot be asked: the command that needs it says why
         return []
