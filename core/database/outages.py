@@ -53,7 +53,8 @@ class OutageKind(Enum):
 
 
 # What may be over in a minute by itself, or with somebody's help: it is worth waiting, since
-# answers that were paid for are not stored yet.
+# answers that were paid for are not stored yet. Whoever then does the same again must be sure that
+# it can be done twice: what has an unknown outcome may have been done.
 PASSING: Final = frozenset(
     {
         OutageKind.BUSY,
@@ -85,7 +86,7 @@ class Outage:
 
     @property
     def may_pass(self) -> bool:
-        """Whether waiting and doing the same again can help."""
+        """Whether waiting can help, and doing the same again, if that may be done twice."""
         return self.kind in PASSING
 
 

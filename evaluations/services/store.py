@@ -117,7 +117,8 @@ class _EarlierAnswer(Protocol):
 def retry_while_unavailable(work: Callable[[], ResultT]) -> ResultT:
     """Return what `work` returns; while the database is away, wait, say so, and do it again.
 
-    `work` must be safe to repeat. Slots stay taken meanwhile, so nobody is asked in vain.
+    `work` must be safe to repeat, also where it was done already: a write whose answer was lost may
+    have been. Slots stay taken meanwhile, so nobody is asked in vain.
 
     Raises:
         DatabaseError: the database was away for five minutes (in a process that is to stop: for as

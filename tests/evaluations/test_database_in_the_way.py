@@ -5,17 +5,27 @@ from contextlib import contextmanager
 
 import pytest
 from django.core.management import call_command
-from django.db import DatabaseError, IntegrityError, OperationalError, connection
+from django.db import (
+    DEFAULT_DB_ALIAS,
+    DatabaseError,
+    IntegrityError,
+    OperationalError,
+    connection,
+    connections,
+)
 
 from autoforge.background import calmly
 from core.database.explanation import explain
 from core.database.waiting import Announcer
+from core.events.models import WebhookDelivery
+from core.events.services import endpoints
 from django_hrana import driver
 from evaluations import tasks
+from evaluations.engine.protocol import RunOutcome
 from evaluations.engine.providers import ProviderSpec
 from evaluations.engine.types import Case
 from evaluations.models import Run, TestResult
-from evaluations.services import store
+from evaluations.services import runs, store
 from evaluations.services.planning import Plan, PlannedColumn, create_run
 from evaluations.services.runs import execute_run, runs_to_resume
 
@@ -130,6 +140,46 @@ def test_a_quiet_log_still_tells_the_person_at_the_terminal(monkeypatch, capsys)
 
 
 # --- whole runs
+
+
+def done_but_unknown(work):
+    """Return `work`, which is done at each call, and raises at the first as if nobody knew."""
+    errors = [raised(driver.OutcomeUnknown("the server did not confirm: check the data"))]
+
+    def attempt(*args, **options):
+        result = work(*args, **options)
+        if errors:
+            raise errors.pop()
+        return result
+
+    return attempt
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("quick")
+def test_what_was_written_without_a_word_of_it_is_there_once(monkeypatch, caplog):
+    """Results are paid for: each write of a run can be done twice, and counts once."""
+    monkeypatch.setattr("core.events.services.outbox._wakers", [])
+    endpoints.create_endpoint(
+        name="team", url="https://127.0.0.1:9/hook", event_types=["run.finished"]
+    )
+    run = make_run()
+    monkeypatch.setattr(store, "insert_rows", done_but_unknown(store.insert_rows))
+    beat = done_but_unknown(store.DatabaseStore._beat)
+    monkeypatch.setattr(store.DatabaseStore, "_beat", beat)
+    finish_run = runs.finish_run
+
+    def finish(run: Run, ending: RunOutcome) -> Run:
+        if "_commit" not in vars(connections[DEFAULT_DB_ALIAS]):
+            commit = done_but_unknown(connection._commit)
+            monkeypatch.setattr(connection, "_commit", commit, raising=False)
+        return finish_run(run, ending)
+
+    monkeypatch.setattr(runs, "finish_run", finish)
+    assert execute_run(run.pk).status == "completed"
+    assert TestResult.objects.count() == 1
+    assert WebhookDelivery.objects.count() == 1
+    assert "Traceback" not in caplog.text
 
 
 @contextmanager

@@ -9,15 +9,17 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import InvalidInputError
+from django_hrana import driver
 from prompts import services
 from prompts.importing import READERS, ColumnNames, Row, Source
+from prompts.management.commands import import_prompts
 from prompts.models import Prompt, PromptVersion
 
 DATA = Path(__file__).parent / "data" / "prompts.csv"
@@ -329,6 +331,26 @@ def test_json_says_why_nothing_could_be_read(write, capsys):
     assert (result["imported"], result["kept"], result["rejections"]) == (0, False, [])
     assert output.err == f"{result['error']['message']}\n"
     assert (result["error"]["code"], result["error"]["exit_status"]) == ("import.header", 2)
+
+
+@pytest.mark.parametrize(
+    ("cause", "said"),
+    [
+        (
+            driver.OutcomeUnknown("x: look"),
+            "x: look. Either all of it was imported or nothing: look",
+        ),
+        (driver.TransactionLost("x: again"), "x: again. Nothing was imported."),
+    ],
+)
+def test_json_does_not_promise_what_nobody_knows(monkeypatch, write, capsys, cause, said):
+    def refuse(*_args: object) -> None:
+        raise OperationalError("x") from cause
+
+    monkeypatch.setattr(import_prompts, "_import", refuse)
+    with pytest.raises(OperationalError):
+        run(write(FILE), "--output", "json")
+    assert json.loads(capsys.readouterr().out)["error"]["message"].startswith(said)
 
 
 # --- What cannot be read --------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.utils import DatabaseError
 
 from core.database.explanation import explain, find_code
+from core.database.outages import OutageKind, find_outage
 from core.errors import InvalidInputError
 from core.exit_status import INTERRUPTED, NO, NOT_ASKED, TERMINATED, Terminated
 from core.tables import Limits
@@ -33,7 +34,9 @@ from prompts.management.import_reports import JsonReport, Report, TerminalReport
 from prompts.models import Prompt
 
 STANDARD_INPUT: Final = "-"
-STOPPED: Final = "Stopped. Nothing was imported."
+NONE: Final = "Nothing was imported."
+MAYBE: Final = "Either all of it was imported or nothing: look before you import it again."
+STOPPED: Final = f"Stopped. {NONE}"
 
 
 class Command(BaseCommand):
@@ -90,7 +93,9 @@ class Command(BaseCommand):
             report.fail(error.code, sentence, NOT_ASKED)
             raise CommandError(sentence, returncode=NOT_ASKED) from error
         except DatabaseError as error:
-            sentence = f"{explain(error) or error}. Nothing was imported."
+            outage = find_outage(error)
+            is_unknown = outage is not None and outage.kind is OutageKind.OUTCOME_UNKNOWN
+            sentence = f"{explain(error) or error}. {MAYBE if is_unknown else NONE}"
             report.fail(find_code(error), sentence, NOT_ASKED)
             raise  # manage.py says it, as for every command
         except (KeyboardInterrupt, Terminated) as stop:

@@ -187,3 +187,13 @@ def test_errors_of_http(status, message, kind, said):
     assert type(error) is kind
     assert said in str(error)
     assert error.status == status
+
+
+def test_404_on_a_stream_is_the_end_of_it_whatever_is_said():
+    """The specification leaves the body open; only a server says that a database is not there."""
+    place = "https://db.example"
+    error = from_status(404, "not found", "", place, had_stream=True)
+    assert type(error) is driver.TransactionLost
+    error = from_status(404, "Namespace `x` doesn't exist", "", place, had_stream=True)
+    assert type(error) is driver.DatabaseNotFound
+    assert type(from_status(404, "not found", "", place)) is driver.DatabaseNotFound

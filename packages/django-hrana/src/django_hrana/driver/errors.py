@@ -218,6 +218,7 @@ REFUSED: Final = (
 READ_ONLY: Final = "the token for {place} is read-only: set an auth_token with write access"
 # Of reads, and of what begins a transaction: whoever waits a little may get another answer.
 PASSING_STATUSES: Final = frozenset({408, 425, 499, 502, 503, 504})
+NOT_FOUND: Final = 404
 FORBIDDEN: Final = "{place} does not allow this: {message}"
 STATUSES: Final[dict[int, tuple[type[DatabaseError], str]]] = {
     401: (AccessDenied, ""),
@@ -264,7 +265,9 @@ def from_server(message: str, code: str | None) -> DatabaseError:
     return error
 
 
-def from_status(status: int, message: str, code: str, place: str) -> DatabaseError:
+def from_status(
+    status: int, message: str, code: str, place: str, *, had_stream: bool = False
+) -> DatabaseError:
     """Return the error for an HTTP status that is not 200.
 
     Args:
@@ -272,17 +275,22 @@ def from_status(status: int, message: str, code: str, place: str) -> DatabaseErr
         message: the message of the server, without secrets.
         code: its error code, often empty.
         place: the address of the database, without secrets.
+        had_stream: the request continued a stream.
     """
-    error = _by_status(status, message, code, place)
+    error = _by_status(status, message, code, place, had_stream=had_stream)
     error.code, error.status = code, status
     return error
 
 
-def _by_status(status: int, message: str, code: str, place: str) -> DatabaseError:
+def _by_status(
+    status: int, message: str, code: str, place: str, *, had_stream: bool
+) -> DatabaseError:
     lower = message.lower()
     # One end of a stream in several shapes: sqld sends a code, Turso's servers 404 "stream not
-    # found", and a server that was restarted knows no baton of before.
-    if code == "STREAM_EXPIRED" or "stream not found" in lower or "baton" in lower:
+    # found", and a server that was restarted knows no baton of before. Whatever it says, the
+    # database was there a moment ago.
+    is_unknown = had_stream and status == NOT_FOUND and not lower.startswith("namespace")
+    if is_unknown or code == "STREAM_EXPIRED" or "stream not found" in lower or "baton" in lower:
         return TransactionLost(SENTENCES["STREAM_EXPIRED"])
     if "invalid utf-8" in lower:  # with status 500
         return DataError(

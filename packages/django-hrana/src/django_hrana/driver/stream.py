@@ -333,7 +333,8 @@ class Stream:
         message, code = messages.describe_failure(response.body)
         if self._token:  # a proxy may repeat the request in its answer
             message = message.replace(self._token, "(token)")
-        error = from_status(response.status, message, code, str(self.home.endpoint))
+        place, had_stream = str(self.home.endpoint), self.is_open
+        error = from_status(response.status, message, code, place, had_stream=had_stream)
         error.was_refused = failures.is_refusal(response.status, response.body)
         if not (error.was_refused and response.status == UNAUTHORIZED):
             self.drop()
