@@ -24,7 +24,7 @@ BIN := $(VENV)/bin
 # Makes $(VENV) where it is missing or broken and installs what has changed; else takes a moment.
 BOOTSTRAP = python=$$(sh scripts/find_python.sh "$(PYTHON)") && "$$python" scripts/bootstrap.py
 
-.PHONY: run test check fmt help setup test-only test-matrix lock local-model local-embeddings differential clients mutants measure env-files docs rehearse crash-test crash-restore crash-migrate bench-backup bench-db bench-eval bench-prompts bench-api bench-metrics bench-import load audit sbom cloudflare conformance conformance-fast shell clean
+.PHONY: run test check fmt help setup test-only test-matrix lock local-model local-embeddings differential clients mutants measure env-files docs rehearse crash-test crash-restore crash-migrate crash-replica bench-backup bench-db bench-eval bench-prompts bench-api bench-metrics bench-import load audit sbom cloudflare conformance conformance-fast shell clean
 
 ##@ Use
 
@@ -97,6 +97,9 @@ crash-restore: setup ## Kill restorations at random moments; is a database ever 
 
 crash-migrate: setup ## Kill migrate_safely at random moments; is anything half done? ARGS="--kills 30 --victim server --database libsql"
 	@exec $(BIN)/python scripts/migration_crashes $(ARGS)
+
+crash-replica: setup ## Kill processes that share a replica of a libSQL database; does one read the past? ARGS="--kills 50 --sequences 1000"
+	@exec $(BIN)/python scripts/crashes/replicas.py $(ARGS)
 
 bench-backup: setup ## Back up and restore 1 GB on SQLite and libSQL: time, memory, equal tables: ARGS="--size 20"
 	@exec $(BIN)/python benchmarks/backups.py $(ARGS)

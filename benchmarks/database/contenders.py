@@ -9,9 +9,10 @@ from typing import Final
 
 from launch.tools import ROOT
 
-__all__ = ["DBAPI", "DJANGO", "OURS", "SQLITE", "Contender", "environment"]
+__all__ = ["DBAPI", "DJANGO", "OURS", "REPLICA", "SQLITE", "Contender", "environment"]
 
 OURS: Final = "ours"
+REPLICA: Final = "ours, replica"
 SQLITE: Final = "SQLite"
 HTTP: Final = "http"
 
@@ -30,6 +31,8 @@ class Contender:
     """Of the address that it takes."""
     has_transactions: bool = True
     """Whether atomic() really is a transaction of the database's."""
+    has_replica: bool = False
+    """Whether it reads from a copy beside it."""
     note: str = ""
     """What to know when reading its numbers."""
 
@@ -37,6 +40,12 @@ class Contender:
 DJANGO: Final = (
     Contender(name=SQLITE, engine="django.db.backends.sqlite3", note="a file: the limit"),
     Contender(name=OURS, engine="django_hrana"),
+    Contender(
+        name=REPLICA,
+        engine="django_hrana",
+        has_replica=True,
+        note="reads from a file beside it where that is fresh; round trips with its own questions",
+    ),
     Contender(
         name="django-libsql-backend",
         packages=("django-libsql-backend==0.1.3", "django==5.2.19"),

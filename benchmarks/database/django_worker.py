@@ -98,6 +98,17 @@ def expect_rows(count):
         raise AssertionError(f"{count} rows came, {ROWS} are there")
 
 
+def follow():
+    """Wait until reads come from the replica."""
+    is_remote = True
+    while is_remote:
+        connection.ensure_connection()
+        before = connection.connection.round_trips
+        get_by_key()
+        is_remote = connection.connection.round_trips > before
+        time.sleep(0.01)
+
+
 def get_by_key():
     Item.objects.get(pk=ROWS // 2)
 
@@ -156,6 +167,7 @@ def changelist():
 
 OPERATIONS = {
     "prepare": prepare,
+    "follow": follow,
     "get by key": get_by_key,
     "empty atomic()": empty_atomic,
     "write outside of atomic()": single_write,

@@ -58,7 +58,13 @@ class Worker:
         else:
             if address.startswith("http"):
                 address = address.replace("http", contender.scheme, 1)
-            entry = {"ENGINE": contender.engine, "NAME": address, "CONN_MAX_AGE": None}
+            entry: dict[str, Any] = {
+                "ENGINE": contender.engine,
+                "NAME": address,
+                "CONN_MAX_AGE": None,
+            }
+            if contender.has_replica:
+                entry["OPTIONS"] = {"replica": str(log.with_suffix(".db"))}
             command.append(json.dumps(entry))
         command.append(str(BACKEND))
         self._log = log.open("w")
@@ -166,6 +172,9 @@ def _start(kind: str, contender: Contender, folder: Path) -> Iterator[Competitor
         stack.callback(loopback.close)
         delayed = Worker(kind, contender, proxy.url, folder / "delayed.log")
         stack.callback(delayed.close)
+        if contender.has_replica:
+            loopback.run("follow", 1)
+            delayed.run("follow", 1)
         yield Competitor(contender, loopback, delayed, proxy)
 
 

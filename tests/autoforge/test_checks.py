@@ -192,6 +192,15 @@ def test_each_wrong_setting_of_a_libsql_database_is_named(settings, monkeypatch)
         ({"NAME": "turso://h?authToken=t", "OPTIONS": {"proxy": "h:1", "keepalive": 0}}, []),
         ({"OPTIONS": {"ca_file": "/nowhere"}}, ["libsql.E010"]),
         ({"NAME": "http://localhost:1", "OPTIONS": {"auth_token": lambda: "t"}}, []),
+        ({"OPTIONS": {"replica": ""}}, ["libsql.E011"]),
+        ({"OPTIONS": {"replica": 5}}, ["libsql.E011", "libsql.W003"]),
+        (
+            {"OPTIONS": {"replica": "r.db", "replica_sync_seconds": 0}},
+            ["libsql.E012", "libsql.W003"],
+        ),
+        ({"OPTIONS": {"replica_max_age_seconds": "9"}}, ["libsql.E012"]),
+        ({"OPTIONS": {"replica_sync_seconds": 10}}, ["libsql.E013"]),
+        ({"OPTIONS": {"replica": Path("r.db")}}, ["libsql.W003"]),
         ({"OPTIONS": {"transaction_mode": None, "timeout": 0.5, "namespace": "a-b_1"}}, []),
     ],
 )

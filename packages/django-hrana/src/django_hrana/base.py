@@ -7,9 +7,9 @@ there: `compiler` and `operations` write them as SQL.
 
 import contextlib
 import itertools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property, lru_cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, NotSupportedError
@@ -22,11 +22,16 @@ from django_hrana import driver
 from django_hrana.client import DatabaseClient
 from django_hrana.creation import DatabaseCreation
 from django_hrana.driver.endpoint import split_token
+from django_hrana.driver.statements import classify
 from django_hrana.features import DatabaseFeatures
 from django_hrana.introspection import DatabaseIntrospection
 from django_hrana.operations import DatabaseOperations
+from django_hrana.replica.options import REPLICA_OPTIONS, open_reader
 from django_hrana.schema import DatabaseSchemaEditor
 from django_hrana.validation import DatabaseValidation, first_fault
+
+if TYPE_CHECKING:
+    from django_hrana.replica.reader import Reader
 
 __all__ = ["DatabaseWrapper"]
 
@@ -57,13 +62,23 @@ def _qmark(query: str) -> str:
 
 
 class Cursor(driver.Cursor):
-    """The driver's cursor with Django's placeholders."""
+    """The driver's cursor with Django's placeholders; it reads from a replica where there is one.
+
+    Attributes:
+        reader: the replica's reader.
+    """
+
+    reader: "Reader | None" = None
 
     def execute(self, sql: str, parameters: Any = None) -> "Cursor":
         """Run a statement; without parameters % is just a %."""
         if parameters is None:
-            return super().execute(sql)
-        return super().execute(_converted(sql, parameters), parameters)
+            parameters = ()
+        else:
+            sql = _converted(sql, parameters)
+        if self.reader is None:
+            return super().execute(sql, parameters)
+        return self._execute_beside(self.reader, sql, parameters)
 
     def executemany(self, sql: str, many: Iterable[Any]) -> "Cursor":
         """Run a statement with each of many parameters."""
@@ -71,7 +86,33 @@ class Cursor(driver.Cursor):
         first = next(parameters, None)
         if first is None:
             return self
-        return super().executemany(_converted(sql, first), itertools.chain([first], parameters))
+        many = itertools.chain([first], parameters)
+        try:
+            return super().executemany(_converted(sql, first), many)
+        finally:
+            self._tell(self.reader)
+
+    def _execute_beside(self, reader: "Reader", sql: str, parameters: Any) -> "Cursor":
+        """Read from the replica what can be read there; all else is the server's."""
+        is_read = classify(sql).is_read
+        if is_read and self.connection.autocommit and not self.connection.in_transaction:
+            self._reset()
+            result = reader.read(sql, parameters, is_streamed=self._stream)
+            if result is None:
+                return super().execute(sql, parameters)
+            self.description = result.description
+            self._rows = iter(result.rows)
+            return self
+        try:
+            return super().execute(sql, parameters)
+        finally:  # also after an error: nobody knows what was written
+            if not is_read:
+                self._tell(reader)
+
+    def _tell(self, reader: "Reader | None") -> None:
+        """Tell the replica of a write, which a transaction does at its end."""
+        if reader is not None and not self.connection.in_transaction:
+            reader.wrote()
 
 
 def _converted(sql: str, parameters: object) -> str:
@@ -93,6 +134,7 @@ class DatabaseWrapper(sqlite3.DatabaseWrapper):
     introspection_class = DatabaseIntrospection
     ops_class = DatabaseOperations
     validation_class = DatabaseValidation
+    _reader: "Reader | None" = None
 
     def __init__(self, settings_dict: dict[str, Any], alias: str = DEFAULT_DB_ALIAS) -> None:
         """Nothing is opened yet.
@@ -117,6 +159,8 @@ class DatabaseWrapper(sqlite3.DatabaseWrapper):
         if fault is not None:
             raise ImproperlyConfigured(fault)
         options = dict(self.settings_dict["OPTIONS"])
+        for name in REPLICA_OPTIONS:
+            options.pop(name, None)
         mode = options.pop("transaction_mode", None) or "auto"
         if mode.lower() == "auto":
             # Django then sends a plain BEGIN, and the driver adds its mode.
@@ -129,13 +173,16 @@ class DatabaseWrapper(sqlite3.DatabaseWrapper):
     @async_unsafe
     def get_new_connection(self, conn_params: dict[str, Any]) -> driver.Connection:
         """Return a connection of the driver's; nothing is sent before the first statement."""
+        self._reader = open_reader(conn_params["url"], self.settings_dict["OPTIONS"])
         with self.wrap_database_errors:
             return driver.connect(**conn_params, autocommit=True, converters=CONVERTERS)
 
     def create_cursor(self, name: str | None = None) -> Cursor:
         """Return a cursor; one with a name holds a part of a large result at a time."""
         connection: driver.Connection = self.connection
-        return connection.cursor(Cursor, stream=name is not None)
+        cursor = connection.cursor(Cursor, stream=name is not None)
+        cursor.reader = self._reader
+        return cursor
 
     @async_unsafe
     def chunked_cursor(self) -> Any:
@@ -147,6 +194,8 @@ class DatabaseWrapper(sqlite3.DatabaseWrapper):
         # Not SQLite's, which keeps a database in memory open.
         self.validate_thread_sharing()
         BaseDatabaseWrapper.close(self)
+        if self._reader is not None:
+            self._reader.close()
 
     def close_if_unusable_or_obsolete(self) -> None:
         """Do what Django asks for at the end of a request; keep no place on the server after it."""
@@ -195,5 +244,28 @@ class DatabaseWrapper(sqlite3.DatabaseWrapper):
             )
 
     def _set_autocommit(self, autocommit: bool) -> None:  # noqa: FBT001 (Django's signature)
-        with self.wrap_database_errors:
+        with self._ending_transaction(), self.wrap_database_errors:
             self.connection.autocommit = autocommit
+
+    def _commit(self) -> None:
+        with self._ending_transaction():
+            super()._commit()  # type: ignore[misc]  # Django's own
+
+    def _rollback(self) -> None:
+        with self._ending_transaction():
+            super()._rollback()  # type: ignore[misc]  # Django's own
+
+    @contextlib.contextmanager
+    def _ending_transaction(self) -> Iterator[None]:
+        """Tell the replica of a transaction that ends.
+
+        Also of one that failed, which may be written all the same; and of one that only read, or
+        was refused: it has seen what may be newer than the replica. `get_or_create` reads again
+        after somebody else's row has refused its own.
+        """
+        has_transaction = self.connection is not None and self.connection.in_transaction
+        try:
+            yield
+        finally:
+            if has_transaction and self._reader is not None:
+                self._reader.wrote()

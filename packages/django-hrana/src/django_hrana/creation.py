@@ -66,6 +66,8 @@ class DatabaseCreation(sqlite3.DatabaseCreation):
 
     def _create_test_db(self, verbosity: int, autoclobber: bool, keepdb: bool = False) -> str:  # noqa: FBT001, FBT002 (Django's signature)
         """Make the test database, or empty it; return its URL."""
+        # Its files would be made anew with each run, and tests look at what the server does.
+        self.connection.settings_dict["OPTIONS"].pop("replica", None)
         url = self._get_test_db_name()
         if self._admin_url is None:
             if not keepdb:

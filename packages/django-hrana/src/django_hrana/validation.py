@@ -1,9 +1,12 @@
 """Are the settings of a libSQL database valid? As system checks, and before one connects."""
 
+import importlib.util
 import math
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from django.conf import settings as django_settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error
 from django.db import DatabaseError, NotSupportedError
@@ -11,15 +14,20 @@ from django.db.backends.base.validation import BaseDatabaseValidation
 
 from django_hrana import driver
 from django_hrana.driver.endpoint import split_token
+from django_hrana.replica.options import (
+    DEFAULT_MAX_AGE_SECONDS,
+    DEFAULT_SYNC_SECONDS,
+    REPLICA_OPTIONS,
+)
 
 __all__ = ["ENGINE", "DatabaseValidation", "check_settings", "first_fault"]
 
 ENGINE: Final = "django_hrana"
 MODES: Final = ("AUTO", "DEFERRED", "EXCLUSIVE", "IMMEDIATE")
 NETWORK_OPTIONS: Final = tuple(sorted(driver.NetworkOptions.__annotations__))
-OPTIONS: Final = tuple(
-    sorted(("auth_token", "namespace", "timeout", "transaction_mode", *NETWORK_OPTIONS))
-)
+CONNECTION_OPTIONS: Final = ("auth_token", "namespace", "timeout", "transaction_mode")
+OPTIONS: Final = tuple(sorted((*CONNECTION_OPTIONS, *NETWORK_OPTIONS, *REPLICA_OPTIONS)))
+READ_OWN_WRITES: Final = "django_hrana.replica.middleware.read_own_writes"
 URLS: Final = "libsql://host, https://host or http://host:port"
 
 
@@ -71,6 +79,7 @@ def _faults(settings: Mapping[str, Any], alias: str) -> Iterator[CheckMessage]:
     yield from _mode(options.get("transaction_mode"), where)
     yield from _namespace(options.get("namespace"), where)
     yield from _network(options, where)
+    yield from _replica(options, where)
     for name in sorted(set(options) - set(OPTIONS), key=str):
         yield Error(
             f"{where}['OPTIONS'] contains {name!r}, which is not an option of the libSQL backend.",
@@ -109,9 +118,7 @@ def _token(value: object, where: str) -> Iterator[CheckMessage]:
 def _timeout(value: Any, where: str) -> Iterator[CheckMessage]:
     if value is None:
         return
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    is_valid = is_number and math.isfinite(value) and value > 0
-    if not is_valid:
+    if not _is_positive(value):
         yield Error(
             f"{where}['OPTIONS']['timeout'] is improperly configured to {value!r}.",
             hint=(
@@ -161,6 +168,47 @@ def _network(options: Mapping[str, Any], where: str) -> Iterator[CheckMessage]:
         )
 
 
+def _replica(options: Mapping[str, Any], where: str) -> Iterator[CheckMessage]:
+    path = options.get("replica")
+    if path is not None and not (isinstance(path, str | os.PathLike) and str(path)):
+        yield Error(
+            f"{where}['OPTIONS']['replica'] is improperly configured to {path!r}.",
+            hint="Use the path of a file on a disk of this machine, such as data/replica.db.",
+            id="libsql.E011",
+        )
+    if path and importlib.util.find_spec("fcntl") is None:
+        yield Error(
+            f"{where}['OPTIONS']['replica'] needs the file locks of a POSIX system.",
+            hint="Remove it on this system: the server answers all reads.",
+            id="libsql.E014",
+        )
+    sync_seconds = options.get("replica_sync_seconds")
+    max_age_seconds = options.get("replica_max_age_seconds")
+    for name, value in (
+        ("replica_sync_seconds", sync_seconds),
+        ("replica_max_age_seconds", max_age_seconds),
+    ):
+        if value is not None and not _is_positive(value):
+            yield Error(
+                f"{where}['OPTIONS'][{name!r}] is improperly configured to {value!r}.",
+                hint="Use a number of seconds greater than 0.",
+                id="libsql.E012",
+            )
+            return
+    if (max_age_seconds or DEFAULT_MAX_AGE_SECONDS) <= (sync_seconds or DEFAULT_SYNC_SECONDS):
+        yield Error(
+            f"{where}['OPTIONS']['replica_max_age_seconds'] is not more than "
+            "replica_sync_seconds, so that the replica would be too old most of the time.",
+            hint="Use several times as much.",
+            id="libsql.E013",
+        )
+
+
+def _is_positive(value: Any) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and math.isfinite(value) and bool(value > 0)
+
+
 def _doubts(settings: Mapping[str, Any], alias: str) -> Iterator[CheckMessage]:
     options = settings.get("OPTIONS") or {}
     mode = str(options.get("transaction_mode") or "auto").upper()
@@ -170,6 +218,14 @@ def _doubts(settings: Mapping[str, Any], alias: str) -> Iterator[CheckMessage]:
             "single write lock of the database.",
             hint="Remove it and use atomic() where it is needed, or set transaction_mode DEFERRED.",
             id="libsql.W001",
+        )
+    if options.get("replica") and READ_OWN_WRITES not in django_settings.MIDDLEWARE:
+        yield checks.Warning(
+            f"settings.DATABASES[{alias!r}] has a replica, and MIDDLEWARE does not contain "
+            f"{READ_OWN_WRITES!r}: what one request has written, the next may not find in another "
+            "process.",
+            hint="Put it at the top of MIDDLEWARE, in front of the sessions.",
+            id="libsql.W003",
         )
     try:
         url, token = split_token(str(settings.get("NAME")))
