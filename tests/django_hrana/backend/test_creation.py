@@ -1,5 +1,10 @@
 """Test databases: namespaces where there is an admin API, else a scratch database with a marker."""
 
+import re
+import subprocess
+import sys
+import textwrap
+
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db import ConnectionHandler
@@ -40,10 +45,12 @@ def run(url: str, *statements: str) -> None:
     connection.close()
 
 
-def test_with_an_admin_api_each_run_has_its_own(wrapper, libsql_server):
+def test_with_an_admin_api_each_run_has_its_own(wrapper, libsql_server, namespace):
     connection = wrapper(ADMIN_URL=libsql_server.admin_url)
     url = connection.creation._create_test_db(verbosity=0, autoclobber=True)
-    assert url.startswith(f"{libsql_server.url}?namespace=test-default-")
+    assert re.fullmatch(
+        rf"{re.escape(libsql_server.url)}\?namespace=test-{namespace}-[0-9a-f]{{10}}", url
+    )
     run(url, "CREATE TABLE t (x)")
     connection.settings_dict["NAME"] = url
     connection.creation._clone_test_db("1", verbosity=0)
@@ -62,7 +69,7 @@ def test_with_an_admin_api_each_run_has_its_own(wrapper, libsql_server):
     ("name", "namespace_of"),
     [
         ("autoforge-tests", "autoforge-tests"),
-        ("test_http://127.0.0.1:8080_gw0", "test_http-127-0-0-1-8080_gw0"),
+        ("test_http://127.0.0.1:80_gw0", "test_http-127-0-0-1-80_gw0"),
         ("テスト", "test"),
         ("x" * 100, "x" * 63),
     ],
@@ -70,6 +77,51 @@ def test_with_an_admin_api_each_run_has_its_own(wrapper, libsql_server):
 def test_names_become_namespaces(wrapper, libsql_server, name, namespace_of):
     creation = wrapper(ADMIN_URL=libsql_server.admin_url, NAME=name).creation
     assert creation._get_test_db_name() == f"{libsql_server.url}?namespace={namespace_of}"
+
+
+RUN_OF_ANOTHER_MACHINE = """
+    import sys
+    from django.conf import settings
+    name, admin_url, process_suffix = sys.argv[1:]
+    test = {"ADMIN_URL": admin_url}
+    if process_suffix:  # as pytest-django names the databases of pytest-xdist's processes
+        test["NAME"] = f"test_{name}_{process_suffix}"
+    settings.configure(
+        DATABASES={"default": {"ENGINE": "django_hrana", "NAME": name, "TEST": test}}
+    )
+    import django
+    django.setup()
+    from django.db import connection
+    url = connection.creation._create_test_db(verbosity=0, autoclobber=True)
+    connection.settings_dict["NAME"] = url
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE t (x)")
+    print(url, flush=True)
+    sys.stdin.readline()
+"""
+
+
+@pytest.mark.parametrize("process_suffix", ["", "gw0"])
+def test_two_machines_use_one_server_and_leave_nothing(libsql_server, process_suffix):
+    """They end without having removed their databases, as after Ctrl-C in the wrong moment."""
+    code = textwrap.dedent(RUN_OF_ANOTHER_MACHINE)
+    arguments = [libsql_server.url, libsql_server.admin_url, process_suffix]
+    command = [sys.executable, "-c", code, *arguments]
+    runs = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    urls = [run.stdout.readline().strip() for run in runs]
+    assert len(set(urls)) == 2
+    for url in urls:
+        assert url.endswith(process_suffix)
+        assert tables(url) == {"t"}
+    for run in runs:
+        run.communicate("\n")
+        assert run.returncode == 0
+    for url in urls:
+        with pytest.raises(driver.DatabaseNotFound):
+            tables(url)
 
 
 def test_somebodys_data_is_never_wiped(wrapper, libsql_server, namespace):

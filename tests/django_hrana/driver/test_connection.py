@@ -2,6 +2,7 @@
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -235,7 +236,9 @@ class TestStolen:
         cursor.execute("BEGIN")
         cursor.execute("INSERT INTO t (x) VALUES ('victim')")
         time.sleep(1.1)
-        thief.cursor().execute("INSERT INTO t (x) VALUES ('thief')")
+        with ThreadPoolExecutor(1) as pool:
+            steal = "INSERT INTO t (x) VALUES ('thief')"
+            pool.submit(thief.cursor().execute, steal).result()
         with pytest.raises(driver.TransactionLost, match="rolled the transaction back") as caught:
             if then == "execute":
                 cursor.execute("INSERT INTO t (x) VALUES ('later')")

@@ -20,6 +20,7 @@ WRITE = "INSERT INTO t (x) VALUES ('a')"
 def lines(monkeypatch):
     """Begin with nobody in line."""
     monkeypatch.setattr(turns, "LINES", {})
+    monkeypatch.setattr(turns, "HELD", turns.Held())
 
 
 @pytest.fixture
@@ -28,8 +29,10 @@ def one_at_once(monkeypatch):
 
 
 def take(endpoint: Endpoint = HERE, timeout_seconds: float = 60) -> Turn:
+    """Return a turn that a thread of its own has waited for."""
     turn = Turn(endpoint, timeout_seconds)
-    turn.take()
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(turn.take).result()
     return turn
 
 
@@ -288,3 +291,78 @@ class TestManyWriters:
             list(pool.map(write, range(25)))
         assert connect().cursor().execute("SELECT count(*) FROM t").fetchone() == (75,)
         connect(timeout=10).cursor().execute("DELETE FROM t")
+
+
+class TestOneThreadWithTwoConnections:
+    """Whoever waits for the other one's lock would wait for itself."""
+
+    @pytest.fixture
+    def pair(self, connect):
+        one, other = connect(), connect()
+        one.cursor().execute("CREATE TABLE t (x)")
+        one.cursor().execute("BEGIN")
+        one.cursor().execute("INSERT INTO t VALUES (1)")
+        return one, other
+
+    SENTENCE = r"^another connection of this thread has the write lock of http://127\.0\.0\.1:\d+ "
+
+    @pytest.mark.parametrize("begin", ["BEGIN", "BEGIN IMMEDIATE"])
+    def test_a_transaction_that_reads_does_not_wait(self, pair, begin):
+        one, other = pair
+        started = time.monotonic()
+        other.cursor().execute(begin)
+        assert other.cursor().execute("SELECT count(*) FROM t").fetchone() == (0,)
+        assert other.cursor().execute("SELECT count(*) FROM t").fetchone() == (0,)
+        other.commit()
+        one.cursor().execute("INSERT INTO t VALUES (2)")
+        one.commit()
+        assert other.cursor().execute("SELECT count(*) FROM t").fetchone() == (2,)
+        assert time.monotonic() - started < turns.LOCK_SECONDS - 1
+
+    @pytest.mark.parametrize("is_in_transaction", [False, True])
+    def test_what_writes_is_refused_at_once(self, pair, is_in_transaction):
+        one, other = pair
+        before = other.round_trips
+        if is_in_transaction:
+            other.cursor().execute("BEGIN")
+        with pytest.raises(driver.Busy, match=self.SENTENCE) as caught:
+            other.cursor().execute("INSERT INTO t VALUES (3)")
+        assert not caught.value.retryable
+        assert other.round_trips == before
+        one.commit()
+        other.cursor().execute("INSERT INTO t VALUES (4)")
+        if is_in_transaction:
+            other.commit()
+        assert rows(one) == [1, 4]
+
+    def test_one_that_has_read_may_write_once_the_lock_is_free(self, pair):
+        one, other = pair
+        one.rollback()
+        one.cursor().execute("BEGIN")
+        one.cursor().execute("INSERT INTO t VALUES (5)")
+        other.cursor().execute("BEGIN")
+        assert other.cursor().execute("SELECT count(*) FROM t").fetchone() == (0,)
+        one.rollback()
+        other.cursor().execute("INSERT INTO t VALUES (6)")
+        other.commit()
+        assert rows(one) == [6]
+
+    def test_another_thread_waits_as_ever(self, pair):
+        one, other = pair
+        thread = threading.Thread(target=lambda: other.cursor().execute("INSERT INTO t VALUES (7)"))
+        thread.start()
+        one.cursor().execute("INSERT INTO t VALUES (8)")
+        one.commit()
+        thread.join()
+        assert rows(one) == [1, 7, 8]
+
+    @pytest.mark.parametrize("end", ["close", "rollback"])
+    def test_nothing_is_left_behind(self, pair, end):
+        one, other = pair
+        getattr(one, end)()
+        other.cursor().execute("INSERT INTO t VALUES (9)")
+        assert rows(other) == [9]
+
+
+def rows(connection) -> list[int]:
+    return [x for (x,) in connection.cursor().execute("SELECT x FROM t ORDER BY x")]

@@ -1,7 +1,10 @@
 """Test databases: namespaces of a server with an admin API, or one scratch database without it."""
 
+import atexit
+import contextlib
 import os
 import re
+import secrets
 from typing import Any, Final
 
 from django.core.exceptions import ImproperlyConfigured
@@ -13,6 +16,9 @@ from django_hrana import driver
 __all__ = ["MARKER", "DatabaseCreation"]
 
 MARKER: Final = "_libsql_test_database"
+RUN: Final = secrets.token_hex(5)  # what tells the test databases of this run from all others
+MAX_DATABASE: Final = 30  # characters of a database's name that its test database repeats
+DELETE_SECONDS: Final = 5.0  # that the end of the process may wait for a server
 MAX_NAME: Final = 63  # a namespace travels as one label of a host name (RFC 1035, 2.3.4)
 # Without SQLite's own tables, which cannot be dropped; indexes and triggers go with their tables.
 OBJECTS: Final = (
@@ -46,7 +52,11 @@ class DatabaseCreation(sqlite3.DatabaseCreation):
                     "creates its own database, or NAME to the URL of an empty database."
                 )
             return str(name)
-        return _with_namespace(settings["NAME"], _namespace(name or self._default_name()))
+        # What pytest-django makes of NAME, for each of its processes, is the same on all machines.
+        made_of_name = f"test_{settings['NAME']}"
+        if not name or str(name).startswith(made_of_name):
+            name = self._default_name() + str(name or "").removeprefix(made_of_name)
+        return _with_namespace(settings["NAME"], _namespace(name))
 
     @property
     def _admin_url(self) -> str | None:
@@ -54,7 +64,16 @@ class DatabaseCreation(sqlite3.DatabaseCreation):
         return url
 
     def _default_name(self) -> str:
-        return f"test-{self.connection.alias}-{os.getpid()}"
+        """Return a name that no other run has, on whatever machine.
+
+        Aliases of one database share it, as they share the database.
+        """
+        settings = self.connection.settings_dict
+        endpoint = driver.Endpoint.parse(settings["NAME"], settings["OPTIONS"].get("namespace"))
+        database = endpoint.namespace or endpoint.host.partition(".")[0]
+        if database.endswith(RUN):  # it is the test database already
+            return database
+        return f"test-{_namespace(database)[:MAX_DATABASE]}-{RUN}"
 
     def _admin(self) -> driver.Admin:
         if self._admin_url is None:
@@ -78,9 +97,25 @@ class DatabaseCreation(sqlite3.DatabaseCreation):
             if not keepdb or not self._exists(url):
                 admin.delete(name)  # what a run that was killed has left
                 admin.create(name)
+                if not keepdb:
+                    self._delete_at_exit(name)
         finally:
             admin.close()
         return url
+
+    def _delete_at_exit(self, name: str) -> None:
+        """Delete a database of this run at the latest when the process ends."""
+        admin_url, process = str(self._admin_url), os.getpid()
+
+        def delete() -> None:
+            if os.getpid() == process:  # a fork's end is not the run's
+                with (
+                    contextlib.suppress(driver.Error),
+                    contextlib.closing(driver.Admin(admin_url, timeout=DELETE_SECONDS)) as admin,
+                ):
+                    admin.delete(name)
+
+        atexit.register(delete)
 
     def get_test_db_clone_settings(self, suffix: str) -> dict[str, Any]:
         """Return the settings of the copy for one of the parallel processes."""
@@ -118,7 +153,17 @@ class DatabaseCreation(sqlite3.DatabaseCreation):
         settings = self.connection.settings_dict
         if self._admin_url is None:
             return (settings["NAME"], settings["TEST"]["NAME"])
-        return (settings["NAME"], self._get_test_db_name())
+        return (self._admin_url, _namespace_of(self._get_test_db_name()))
+
+    def set_as_test_mirror(self, primary_settings_dict: dict[str, Any]) -> None:
+        """Turn to the test database of another alias, to read.
+
+        In a `TestCase` both have a transaction, in one thread: this one never asks for the write
+        lock before it writes, for the other one could not give it back.
+        """
+        super().set_as_test_mirror(primary_settings_dict)
+        options = {**primary_settings_dict["OPTIONS"], "transaction_mode": "DEFERRED"}
+        self.connection.settings_dict["OPTIONS"] = options
 
     def setup_worker_connection(self, _worker_id: Any) -> None:
         """Turn to the copy of one of the parallel processes."""

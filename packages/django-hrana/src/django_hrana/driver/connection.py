@@ -430,8 +430,7 @@ class Connection(HasSqliteLimits):
     @contextlib.contextmanager
     def _turn_in(self, transaction: Transaction, *, is_read: bool) -> Iterator[None]:
         """Wait for a turn where the request takes the write lock; the transaction keeps it."""
-        if not is_read or (transaction.takes_lock and not transaction.is_begun):
-            self._turn.take()
+        self._turn.take_for(transaction, is_read=is_read)
         try:
             yield
         finally:

@@ -59,6 +59,10 @@ class Transaction:
         """Whether its BEGIN takes the write lock."""
         return self.begin not in ("BEGIN", "BEGIN DEFERRED")
 
+    def begin_without_lock(self) -> None:
+        """Note that the lock is not to be had for its BEGIN; a statement that writes asks again."""
+        self.begin = "BEGIN"
+
     @property
     def is_over(self) -> bool:
         """Whether releasing its outermost savepoint has ended it."""

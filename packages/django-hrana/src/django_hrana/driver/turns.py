@@ -7,6 +7,9 @@ nobody, and each write waits until the server is started again. So only as many 
 the server at once as keep the lock in use: one that has it, and one that waits for it. The others
 wait here, in the order in which they came.
 
+A thread with two connections (two aliases of Django's, for example) would wait for itself: while
+one of them has the lock, the other one reads without it, and is refused at once where it writes.
+
 A turn is not the lock. Nobody loses a transaction by it: one that keeps the lock for so long that
 the server may take it away no longer counts, and neither does one whose connection was forgotten.
 
@@ -23,6 +26,7 @@ from typing import Final
 
 from django_hrana.driver.endpoint import Endpoint
 from django_hrana.driver.errors import Busy
+from django_hrana.driver.transaction import Transaction
 
 __all__ = ["Turn"]
 
@@ -103,6 +107,18 @@ class Line:
             self._waiting[0].set()
 
 
+# The server has ended a transaction without a statement for so long, and the lock is free.
+IDLE_SECONDS: Final = 10.0
+
+
+class Held(threading.local):
+    """The turns of this thread's transactions that are open, by database."""
+
+    def __init__(self) -> None:
+        self.turns: dict[str, Turn] = {}
+
+
+HELD: Final = Held()
 LINES: Final[dict[str, Line]] = {}  # by database
 # A child would wait for threads that only the parent has.
 os.register_at_fork(after_in_child=LINES.clear)
@@ -119,15 +135,37 @@ class Turn:
         self._pid = 0
         """The process that has it, 0 for none: after a fork, it is the parent's."""
         self._is_held = False
+        self._last_held = 0.0
+        """When its transaction was heard of last."""
+
+    def take_for(self, transaction: Transaction, *, is_read: bool) -> None:
+        """Take it for a statement of a transaction, where that takes the write lock.
+
+        Raises:
+            Busy: as `take`.
+        """
+        begins_with_lock = transaction.takes_lock and not transaction.is_begun
+        if is_read and begins_with_lock and self._is_kept_by_this_thread:
+            transaction.begin_without_lock()
+        elif not is_read or begins_with_lock:
+            self.take()
 
     def take(self) -> None:
         """Wait for the turn, unless it is there; `hold` and `give_back` say how it goes on.
 
         Raises:
-            Busy: it did not come within the connection's timeout; nothing was sent.
+            Busy: it did not come within the connection's timeout, or another connection of this
+                thread has it, and would have to wait for this one; nothing was sent.
         """
         if self._pid == os.getpid():
             return
+        if self._is_kept_by_this_thread:
+            error = Busy(
+                f"another connection of this thread has the write lock of {self._endpoint}: commit "
+                "its transaction first, or use one connection (in Django, one alias) for both"
+            )
+            error.retryable = False  # it would wait for itself each time
+            raise error
         # The request that it is for can take as long as the timeout, once more.
         if not self._line.take(self, self._timeout_seconds):
             raise Busy(
@@ -139,14 +177,20 @@ class Turn:
 
     def hold(self) -> None:
         """Keep it for a transaction that is open, from the first time on: so counts the server."""
-        if self._pid == os.getpid() and not self._is_held:
+        if self._pid != os.getpid():
+            return
+        self._last_held = time.monotonic()
+        if not self._is_held:
             self._is_held = True
+            HELD.turns[self._key] = self
             self._line.extend(self, LOCK_SECONDS)
 
     def give_back(self) -> None:
         """End it; without one, do nothing."""
         has_turn = self._pid == os.getpid()
         self._pid = 0
+        if HELD.turns.get(self._key) is self:
+            del HELD.turns[self._key]
         if has_turn:
             self._line.give_back(self)
 
@@ -158,6 +202,14 @@ class Turn:
             yield
         finally:
             self.give_back()
+
+    @property
+    def _is_kept_by_this_thread(self) -> bool:
+        """Whether a transaction of another connection of this thread has the lock."""
+        other = HELD.turns.get(self._key)
+        if other is None or other is self or other._pid != os.getpid():  # noqa: SLF001 (its twin)
+            return False
+        return time.monotonic() - other._last_held < IDLE_SECONDS  # noqa: SLF001 (as above)
 
     @property
     def _line(self) -> Line:
