@@ -1,6 +1,8 @@
 """What lies in the database and beside it: roles, accounts, what interrupted operations left."""
 
+import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,8 +13,12 @@ from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, transaction
 
 from autoforge.doctor.asking import ask_probe
 from autoforge.doctor.findings import Finding, Options, State, fine, problem, warn
-from autoforge.operations.backups.newest import scheduled_every
+from autoforge.operations.backups.copying import WORK, list_unfinished_copies
+from autoforge.operations.backups.newest import list_good_backups, scheduled_every
+from autoforge.operations.backups.presence import AGAIN, find_problem
 from autoforge.operations.backups.schema import list_leftovers
+from autoforge.operations.backups.scratch import list_abandoned
+from autoforge.operations.backups.storage import default_target, is_s3
 from autoforge.operations.migrating.earlier import list_earlier
 from autoforge.operations.migrating.state import read_facts
 from core.database.outages import database_file, find_outage
@@ -23,6 +29,7 @@ from evaluations.selectors.expired import BEING_DELETED
 __all__ = ["check_accounts", "check_backups", "check_leftovers", "check_roles", "check_unfinished"]
 
 # Written beside a file, and renamed when they are whole: one that stays belongs to nobody.
+BACKUPS: Final = Path("data", "backups")
 UNFINISHED: Final = (".backup-*", "*.writing")
 
 
@@ -65,21 +72,81 @@ def check_backups(options: Options) -> Iterator[Finding]:
             f"no backups are scheduled in {settings.APP_ENV}",
             "Set BACKUP_TO and BACKUP_EVERY_HOURS, or make them by `manage.py backup_database`.",
         )
-        return
-    yield ask_probe("backups", "backups", options)
+    else:
+        yield ask_probe("backups", "backups", options)
+    if scheduled_every() is None:  # the probe looks at files only where a worker makes them
+        yield from _look_for_newest()
+
+
+def _look_for_newest() -> Iterator[Finding]:
+    for record in list_good_backups(1):
+        text = find_problem(record)
+        if text:
+            yield warn("backups", f"the newest backup is recorded as good, and {text}", AGAIN)
 
 
 def check_unfinished(_options: Options) -> Iterator[Finding]:
     """Look for files that were begun and not finished; this needs no database."""
-    paths = _list_unfinished()
-    for path in paths:
+    findings = [*_find_abandoned_backups(), *_find_unfinished_copies(), *_find_unfinished_files()]
+    yield from findings
+    if not findings:
+        yield fine("unfinished", "no file was left half written")
+
+
+def _find_abandoned_backups() -> Iterator[Finding]:
+    """Look for what killed backups have left where backups are made and read."""
+    folders = {
+        *_list_data_folders(),
+        Path(settings.BASE_DIR) / BACKUPS,
+        Path(tempfile.gettempdir()),
+    }
+    if not is_s3(default_target()):
+        folders.add(Path(default_target()))
+    for folder in sorted({folder.resolve() for folder in folders}):
+        for path in list_abandoned(folder):
+            yield warn(
+                "unfinished",
+                f"{path} was left by a backup that was interrupted: {_measure(path):,} bytes, "
+                "which may hold the database in plain text",
+                "Delete it; the next backup, verification or restoration in that folder does, too.",
+            )
+
+
+def _find_unfinished_copies() -> Iterator[Finding]:
+    for path in list_unfinished_copies(Path(settings.BASE_DIR) / WORK):
         yield warn(
             "unfinished",
-            f"{path} was left by an operation that was interrupted",
+            f"{path} was left by a copy that was interrupted: {_measure(path):,} bytes, the "
+            "database in plain text",
+            "Run the same `manage.py copy_database` again, which goes on, or delete the folder.",
+        )
+
+
+def _find_unfinished_files() -> Iterator[Finding]:
+    for name in _list_unfinished():
+        yield warn(
+            "unfinished",
+            f"{name} was left by an operation that was interrupted",
             "Delete it, unless that operation is still running.",
         )
-    if not paths:
-        yield fine("unfinished", "no file was left half written")
+
+
+def _measure(folder: Path) -> int:
+    """Return how many bytes the files of a folder have."""
+    size = 0
+    for path in folder.iterdir():
+        with suppress(OSError):  # it goes at this moment
+            size += path.stat().st_size
+    return size
+
+
+def _list_data_folders() -> set[Path]:
+    root = Path(settings.BASE_DIR)
+    folders = {root, root / "data"}
+    file = database_file()
+    if file is not None:
+        folders.add(file.parent)
+    return folders
 
 
 def check_leftovers(_options: Options) -> Iterator[Finding]:
@@ -141,10 +208,7 @@ def _query(statement: str, parameters: Sequence[Any]) -> list[Any]:
 
 def _list_unfinished() -> list[str]:
     root = Path(settings.BASE_DIR)
-    folders = {root, root / "data"}
-    file = database_file()
-    if file is not None:
-        folders.add(file.parent)
+    folders = _list_data_folders()
     names = set()
     for folder in folders:
         for pattern in UNFINISHED:

@@ -165,13 +165,13 @@ CHECKS: Final[tuple[Check, ...]] = (
     ),
     Check(
         name="backups",
-        looks_at="how old the newest good backup is",
+        looks_at="how old the newest good backup is, and whether its file is there",
         function="records:check_backups",
         needs=("schema",),
     ),
     Check(
         name="unfinished",
-        looks_at="files that interrupted operations have left",
+        looks_at="files that interrupted operations have left: backups, copies, changes of files",
         function="records:check_unfinished",
         needs=("program",),
     ),

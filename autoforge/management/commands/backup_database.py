@@ -10,7 +10,8 @@ from django.core.management.base import BaseCommand, CommandError, no_translatio
 
 from autoforge.management.progress_bar import ProgressBar
 from autoforge.operations.backups.errors import BackupError
-from autoforge.operations.backups.keeping import Kept, back_up_to, default_target, note_backup
+from autoforge.operations.backups.keeping import Kept, back_up_to, note_backup
+from autoforge.operations.backups.storage import default_target
 from core.exit_status import NOT_ASKED
 from core.option_types import whole_number
 

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, no_translations
 
 from autoforge.management.progress_bar import ProgressBar
-from autoforge.operations.backups.copying import copy_database
+from autoforge.operations.backups.copying import WORK, copy_database
 from autoforge.operations.backups.errors import BackupError, SwitchUnknown
 from autoforge.operations.backups.locations import parse_location
 from core.exit_status import PERSON_NEEDED
@@ -47,7 +47,7 @@ class Command(BaseCommand):
     @no_translations
     def handle(self, *_arguments: object, **options: Any) -> None:
         """Copy, and say how much that was."""
-        work = options["work"] or Path(settings.BASE_DIR) / "data" / "copies"
+        work = options["work"] or Path(settings.BASE_DIR) / WORK
         try:
             source = parse_location(
                 options["source"],

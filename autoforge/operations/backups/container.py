@@ -32,7 +32,7 @@ from autoforge.operations.backups.progress import OnProgress, Progress, ignore_p
 from autoforge.operations.backups.room import temporary_room
 from autoforge.operations.backups.scratch import remove_abandoned, scratch_folder
 
-__all__ = ["check_content", "hash_stream", "pack", "read_manifest", "unpacked"]
+__all__ = ["begins_as_backup", "check_content", "hash_stream", "pack", "read_manifest", "unpacked"]
 
 SKIPPABLE: Final = 0x184D2A5B  # of the sixteen numbers for skippable frames, this one is ours
 ZSTD: Final = 0xFD2FB528
@@ -88,6 +88,12 @@ def pack(
     complete = msgspec.structs.replace(manifest, packed_bytes=out.tell() - start)
     out.seek(0)
     out.write(HEAD.pack(SKIPPABLE, length) + msgspec.json.encode(complete).ljust(length))
+
+
+def begins_as_backup(stream: BinaryIO) -> bool:
+    """Whether a file begins as backups do, encrypted or not."""
+    head = stream.read(len(AGE))
+    return head == AGE or head.startswith(HEAD.pack(SKIPPABLE, 0)[:4])
 
 
 def read_manifest(stream: BinaryIO, name: str) -> Manifest:

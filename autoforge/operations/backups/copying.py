@@ -34,8 +34,10 @@ from autoforge.operations.backups.restoring import check_target, put_database
 from autoforge.operations.backups.room import Room
 from autoforge.operations.backups.snapshots import take_snapshot
 
-__all__ = ["Copied", "copy_database"]
+__all__ = ["WORK", "Copied", "copy_database", "list_unfinished_copies"]
 
+WORK: Final = Path("data", "copies")
+"""Where the snapshots of copies are, from the project's folder."""
 LOCK: Final = "lock"
 STATE: Final = "state.json"
 SNAPSHOT: Final = "snapshot.sqlite3"
@@ -143,6 +145,17 @@ def _locked(folder: Path) -> Iterator[None]:
                 if is_new:
                     with suppress(OSError):  # another copy has begun
                         folder.parent.rmdir()
+
+
+def list_unfinished_copies(work: Path) -> list[Path]:
+    """Return the folders of copies that nobody works at, sorted; empty where none can be seen."""
+    folders = []
+    with suppress(OSError):
+        for lock_file in work.glob(f"*/{LOCK}"):
+            with suppress(OSError), lock_file.open("r+") as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                folders.append(lock_file.parent)
+    return sorted(folders)
 
 
 def _read_state(folder: Path) -> CopyState | None:

@@ -29,6 +29,9 @@ class DamagedBackup(BackupError):
 class NoRoom(BackupError):
     """A folder takes no more: a full disk, a quota, or a limit on the size of files."""
 
+    code = "backup.no-room"
+    """For programs."""
+
     def __init__(self, room: Room, reason: str) -> None:
         super().__init__(room, reason)
         self.room = room

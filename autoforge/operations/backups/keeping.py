@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from django.conf import settings
 from django.core.cache import cache
 
 from autoforge.operations.backups.container import read_manifest
@@ -37,7 +36,6 @@ from core.private_files import list_database_files
 __all__ = [
     "Kept",
     "back_up_to",
-    "default_target",
     "fetched",
     "forget_what_is_cached",
     "note_backup",
@@ -62,12 +60,6 @@ class Kept:
     """Whether only its recipients can read it."""
     deleted: tuple[str, ...]
     """Older backups that were deleted."""
-
-
-def default_target() -> str:
-    """Return where backups go unless somebody says otherwise: BACKUP_TO, or data/backups/."""
-    target: str = settings.BACKUP_TO or "data/backups/"
-    return target if is_s3(target) else f"{Path(settings.BASE_DIR) / target}/"
 
 
 def back_up_to(
@@ -254,7 +246,8 @@ def note_backup(kept: Kept) -> None:
 
     record_backup(
         started_at=datetime.fromisoformat(kept.manifest.made_at),
-        place=kept.place,
+        # Whoever looks for it later may be in another folder.
+        place=kept.place if is_s3(kept.place) else str(Path(kept.place).absolute()),
         size_bytes=kept.size_bytes,
     )
 

@@ -14,6 +14,7 @@ __all__ = [
     "NewestBackup",
     "find_last_error",
     "is_backup_due",
+    "list_good_backups",
     "newest_good_backup",
     "scheduled_every",
 ]
@@ -24,7 +25,7 @@ LATE: Final = 2
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewestBackup:
-    """The newest good backup."""
+    """A good backup, as it is recorded."""
 
     made_at: datetime
     """The moment that it contains, UTC."""
@@ -51,11 +52,24 @@ def newest_good_backup() -> NewestBackup | None:
     Raises:
         DatabaseError: the database does not answer, or has no such table yet.
     """
+    records = list_good_backups(1)
+    return records[0] if records else None
+
+
+def list_good_backups(count: int) -> list[NewestBackup]:
+    """Return the newest good backups, the newest first, as they are recorded.
+
+    Raises:
+        DatabaseError: the database does not answer, or has no such table yet.
+    """
     good = BackupRecord.objects.filter(status=BackupRecord.Status.GOOD)
-    record = good.order_by("-started_at").first()
-    if record is None:
-        return None
-    return NewestBackup(made_at=record.started_at, place=record.place, size_bytes=record.size_bytes)
+    backups = []
+    for record in good.order_by("-started_at")[:count]:
+        backup = NewestBackup(
+            made_at=record.started_at, place=record.place, size_bytes=record.size_bytes
+        )
+        backups.append(backup)
+    return backups
 
 
 def find_last_error() -> str:

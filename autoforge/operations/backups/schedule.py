@@ -7,7 +7,7 @@ from typing import Final
 from django.conf import settings
 
 from autoforge.operations.backups.errors import BackupError
-from autoforge.operations.backups.keeping import back_up_to, default_target
+from autoforge.operations.backups.keeping import back_up_to
 from autoforge.operations.backups.newest import scheduled_every
 from autoforge.operations.backups.progress import Progress
 from autoforge.operations.backups.services.records import (
@@ -16,6 +16,7 @@ from autoforge.operations.backups.services.records import (
     fail_backup,
     finish_backup,
 )
+from autoforge.operations.backups.storage import default_target
 from core.stopping import StopAskedError, give_way
 
 __all__ = ["back_up_if_due"]

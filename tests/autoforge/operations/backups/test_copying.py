@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from autoforge.operations.backups.copying import STATE, copy_database
+from autoforge.operations.backups.copying import STATE, copy_database, list_unfinished_copies
 from autoforge.operations.backups.errors import BackupError
 from autoforge.operations.backups.locations import Location
 from autoforge.operations.backups.reading import open_reader
@@ -90,6 +90,7 @@ def test_it_may_be_killed_when_all_is_done(odd_file, on_server, tmp_path):
     with pytest.raises(Interrupted):
         copy_database(odd_file, on_server, work, on_progress=interrupt_at("switching", 1))
     [folder] = work.iterdir()
+    assert list_unfinished_copies(work) == [folder]
     kept = tmp_path / "kept"
     shutil.copytree(folder, kept)
     copy_database(odd_file, on_server, work)
@@ -101,15 +102,26 @@ def test_it_may_be_killed_when_all_is_done(odd_file, on_server, tmp_path):
     with closing(sqlite3.connect(odd_file.path)) as connection, connection:
         connection.execute("CREATE TABLE later (x)")
     (folder / STATE).write_text((folder / STATE).read_text().replace('"rows":40', '"rows":41'))
-    with pytest.raises(BackupError, match="is not empty"):
+    with pytest.raises(BackupError, match="is not empty") as told:
         copy_database(odd_file, on_server, work)
+    assert f"is kept in {folder}: the same command goes on with it" in str(told.value)
+    assert folder.is_dir()
 
 
 def test_what_is_refused(odd_file, plain_file, tmp_path):
     with pytest.raises(BackupError, match="cannot be copied to itself"):
         copy_database(odd_file, odd_file, tmp_path / "work")
-    with pytest.raises(BackupError, match=r"is not empty\. Copy to an empty database"):
+    with pytest.raises(BackupError, match=r"is not empty\. Copy to an empty database") as told:
         copy_database(odd_file, plain_file, tmp_path / "work")
+    assert f"restore_database --to {plain_file} --replace team" in str(told.value)
+    missing = Location(engine="SQLite", name="none", path=tmp_path / "none.sqlite3")
+    target = Location(engine="SQLite", name="t", path=tmp_path / "t.sqlite3")
+    with pytest.raises(BackupError, match="There is no database at"):
+        copy_database(missing, target, tmp_path / "work")
+    with pytest.raises(Interrupted):
+        copy_database(odd_file, target, tmp_path / "work", on_progress=interrupt_at("hashing", 1))
+    # Nobody could go on with any of these: nothing is left of them.
+    assert not (tmp_path / "work").exists()
 
 
 @pytest.mark.django_db

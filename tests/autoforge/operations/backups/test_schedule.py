@@ -11,6 +11,7 @@ from django.utils import timezone
 from autoforge.background import wait_until_idle
 from autoforge.health.errors import ProbeError
 from autoforge.health.probes import backups as probe_backups
+from autoforge.operations.backups.encryption import AGE
 from autoforge.operations.backups.models import BackupRecord
 from autoforge.operations.backups.newest import newest_good_backup
 from autoforge.operations.backups.progress import Progress
@@ -48,7 +49,10 @@ def test_a_worker_makes_one_when_it_is_due(scheduled):
     assert newest.place == str(path)
     assert newest.size_bytes == path.stat().st_size
     assert not newest.is_overdue
-    assert probe_backups.probe().endswith(f" UTC: {path}")
+    assert probe_backups.probe().endswith(
+        f" UTC: {path}, as large as recorded ({path.stat().st_size:,} bytes); not checked: its "
+        "content (`manage.py verify_backup` checks it)"
+    )
     verified = verify(path)
     assert verified.manifest.tables["backup_records"].rows == 1  # its own, which is being made
     for _number in range(3):
@@ -167,7 +171,9 @@ def test_what_health_says(scheduled):
         probe_backups.probe()
     assert "run_huey" in refusal.value.hint
     number = claim_backup(every=DAY)
-    finish_backup(number, place="p", size_bytes=1)
+    scheduled.mkdir()
+    (scheduled / "p").write_bytes(AGE)
+    finish_backup(number, place=f"{scheduled}/p", size_bytes=len(AGE))
     BackupRecord.objects.update(started_at=timezone.now() - 3 * DAY)
     fail_backup(claim_backup(every=DAY), error="The disk is full.")
     with pytest.raises(ProbeError, match="and one is made every 24 h") as refusal:
