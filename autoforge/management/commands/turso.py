@@ -219,8 +219,10 @@ class Command(BaseCommand):
         """Delete a database."""
         name = check_name(options["name"], "database")
         api = open_api(options["organization"])
-        self._confirm(name, options["yes"], f"The database {name} and all that is in it is deleted")
-        destroy_database(api, name, even_if_in_use=options["even_if_in_use"])
+        self._confirm(
+            name, options["yes"], f"This deletes the database {name} with all that is in it"
+        )
+        destroy_database(api, name, even_if_in_use=options["even_if_in_use"], say=self._say)
         self.stdout.write(f"The database {name} is deleted.")
 
     def do_shell(self, options: dict[str, Any]) -> None:
@@ -274,11 +276,11 @@ class Command(BaseCommand):
         self._confirm(
             database.name,
             options["yes"],
-            f"Every token of {database.name} is invalidated, of every program. Until the new one "
-            "is written, which takes a second or two, its requests are refused; processes that "
-            "read their token from the file wait for it. Others stop until they get a new one",
+            f"This revokes every token of {database.name}, of every program. Until the new one is "
+            "written, which takes a second or two, requests are refused; processes that read "
+            "their token from the file wait for it. Others stop until they get a new one",
         )
-        new = revoke_tokens(api, database, request)
+        new = revoke_tokens(api, database, request, say=self._say)
         self._report_token(new, options)
         if new.failure:
             raise TursoError(f"{new.failure} Every older token is revoked.")

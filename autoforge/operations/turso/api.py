@@ -291,7 +291,10 @@ class PlatformAPI:
             content = json.dumps(body).encode()
             headers["Content-Type"] = "application/json"
         connection = self._connect()
+        was_sent = False
         try:
+            connection.connect()
+            was_sent = True
             # No redirect is followed: the token is for this host alone.
             connection.request(method, self._base + path, content, headers)
             response = connection.getresponse()
@@ -299,18 +302,21 @@ class PlatformAPI:
         except TimeoutError:
             raise TursoUnavailable(
                 f"Turso ({self._host}) did not answer within {self._timeout:g} s; check with "
-                "`manage.py turso list` what was done, then try again."
+                "`manage.py turso list` what was done, then try again.",
+                was_sent=was_sent,
             ) from None
         except ssl.SSLError as error:
             raise TursoUnavailable(
                 f"The connection to Turso ({self._host}) is not secure ({error.reason}); check "
-                "TURSO_API_URL and the certificates of this machine."
+                "TURSO_API_URL and the certificates of this machine.",
+                was_sent=was_sent,
             ) from None
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
             raise TursoUnavailable(
                 f"Turso ({self._host}) cannot be reached ({reason}); check the network, and "
-                "TURSO_API_URL if it is set."
+                "TURSO_API_URL if it is set.",
+                was_sent=was_sent,
             ) from None
         finally:
             connection.close()

@@ -8,7 +8,12 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from autoforge.operations.turso.api import Database, Group, PlatformAPI
-from autoforge.operations.turso.errors import TursoError, TursoInputError, TursoNotFoundError
+from autoforge.operations.turso.errors import (
+    TursoError,
+    TursoInputError,
+    TursoNotFoundError,
+    TursoUnavailable,
+)
 from autoforge.operations.turso.locations import translate_location
 from autoforge.operations.turso.names import check_name
 from autoforge.operations.turso.tokens import (
@@ -122,16 +127,22 @@ def _create_group(
     say(f"The group {name} is created in {region}.")
 
 
-def destroy_database(api: PlatformAPI, name: str, *, even_if_in_use: bool = False) -> Database:
+def destroy_database(
+    api: PlatformAPI, name: str, *, even_if_in_use: bool = False, say: Say = print
+) -> Database:
     """Delete a database with all that is in it; return what it was.
+
+    Where Turso does not say whether it did, it is asked whether the database is still there.
 
     Args:
         api: for whom.
         name: of the database.
         even_if_in_use: also where it is the database of this installation.
+        say: is told when Turso had to be asked again, in a sentence.
 
     Raises:
         TursoInputError: it is the database in use.
+        TursoUnavailable: Turso did not answer; the sentence says what is known.
         TursoError: it is protected, or Turso refused; nothing was deleted.
     """
     database = api.find_database(check_name(name, "database"))
@@ -152,8 +163,34 @@ def destroy_database(api: PlatformAPI, name: str, *, even_if_in_use: bool = Fals
             f"The database {name} is the one that this installation uses; add --even-if-in-use to "
             "destroy it. Nothing was deleted."
         )
-    api.delete_database(name)
+    try:
+        api.delete_database(name)
+    except TursoUnavailable as error:
+        if not error.was_sent:
+            raise TursoUnavailable(f"{error} Nothing was deleted.", was_sent=False) from error
+        _ask_again(api, name, error)
+        say(f"Turso did not answer as it should, and was asked again: it has no {name} any more.")
     return database
+
+
+def _ask_again(api: PlatformAPI, name: str, failure: TursoUnavailable) -> None:
+    """Find out whether a database is gone after a deletion without an answer.
+
+    Raises:
+        TursoUnavailable: it is still there, or Turso does not say.
+    """
+    try:
+        api.find_database(name)
+    except TursoNotFoundError:
+        return
+    except TursoError as error:
+        raise TursoUnavailable(
+            f"Whether the database {name} is deleted is not known: {failure} Asked again: {error}"
+        ) from error
+    raise TursoUnavailable(
+        f"The database {name} was still there when Turso was asked again: {failure} The deletion "
+        "may still be under way; look with `manage.py turso list` before you repeat it."
+    ) from failure
 
 
 def find_in_use(api: PlatformAPI) -> Database:

@@ -61,9 +61,17 @@ class TursoExistsError(TursoError):
 
 
 class TursoUnavailable(TursoError):
-    """There was no answer, or one that is not Turso's; the same again can succeed."""
+    """There was no answer, or one that is not Turso's; the same again can succeed.
+
+    Attributes:
+        was_sent: whether Turso may have got the request, and done what it asks for.
+    """
 
     code = "turso.unavailable"
     """For programs."""
 
     exit_status = 4
+
+    def __init__(self, sentence: str, *, was_sent: bool = True) -> None:
+        super().__init__(sentence)
+        self.was_sent = was_sent

@@ -13,6 +13,8 @@ Processes that read the token from a file take the new one by themselves; one th
 between waits for it (`django_hrana.driver.FileToken`).
 """
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -20,7 +22,7 @@ from typing import Final
 from autoforge.logging.secrets import add_secret
 from autoforge.operations.turso.api import Database, PlatformAPI
 from autoforge.operations.turso.destinations import Destination
-from autoforge.operations.turso.errors import TursoError
+from autoforge.operations.turso.errors import TursoError, TursoUnavailable
 from autoforge.operations.turso.names import check_expiration
 from autoforge.operations.turso.trial import build_url, try_token, wait_for_token
 from core.jwt_claims import expiry, is_read_only
@@ -37,6 +39,8 @@ __all__ = [
 
 # After all tokens were invalidated: the new one is written in any case, since the old one is dead.
 TRIAL_SECONDS: Final = 3.0
+PAUSE_SECONDS: Final = 1.0
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -136,17 +140,21 @@ def rotate_token(api: PlatformAPI, database: Database, request: TokenRequest) ->
     return _write(new, database, request.destination)
 
 
-def revoke_tokens(api: PlatformAPI, database: Database, request: TokenRequest) -> NewToken:
+def revoke_tokens(
+    api: PlatformAPI, database: Database, request: TokenRequest, *, say: Say = print
+) -> NewToken:
     """Invalidate every token of a database, make a new one, try it and write it down.
 
-    Arguments as of `create_token`.
+    Arguments as of `create_token`; `say` is told when the tokens are revoked, in a sentence.
 
     Raises:
+        TursoUnavailable: Turso did not answer; the sentence says what is known.
         TursoError: Turso refused; the sentence says whether the old tokens are dead.
     """
     request.check()
     url = build_url(database.hostname)
-    api.revoke_tokens(database.name)
+    _revoke(api, database.name)
+    say(f"Every token of {database.name} is revoked.")
     try:
         text = mint_token(api, database.name, request)
     except TursoError as error:
@@ -167,6 +175,28 @@ def revoke_tokens(api: PlatformAPI, database: Database, request: TokenRequest) -
             f"All tokens of {database.name} are revoked, and the new one is nowhere: {error} Mend "
             f"that, and run `manage.py turso token create {database.name} --write-to FILE` at once."
         ) from error
+
+
+def _revoke(api: PlatformAPI, name: str) -> None:
+    """Invalidate every token; where there is no answer, once more: that does no further harm.
+
+    Raises:
+        TursoUnavailable: nothing was revoked, or nobody knows whether it was.
+        TursoError: Turso refused; nothing was revoked.
+    """
+    try:
+        api.revoke_tokens(name)
+    except TursoUnavailable as error:
+        if not error.was_sent:
+            raise TursoUnavailable(f"{error} Nothing was revoked.", was_sent=False) from error
+        time.sleep(PAUSE_SECONDS)
+        try:
+            api.revoke_tokens(name)
+        except TursoError as second:
+            raise TursoUnavailable(
+                f"Whether the tokens of {name} are revoked is not known: {error} Asked again: "
+                f"{second} No new token was made; run this command again."
+            ) from second
 
 
 def _write(new: NewToken, database: Database, destination: Destination | None) -> NewToken:

@@ -191,7 +191,8 @@ def test_revoking_ends_every_token_and_writes_a_new_one(turso, staging, place):
     path = getattr(staging, place)(staging.old)
     said = turso("token", "revoke", "--yes", "stage")
     assert said.status == 0, said.errors
-    assert "Every token of stage is invalidated" in said.errors
+    assert "This revokes every token of stage, " in said.errors
+    assert said.errors.endswith("Every token of stage is revoked.\n")
     assert not staging.is_good(staging.old)
     assert staging.is_good(find_token(path))
 
@@ -201,6 +202,7 @@ def test_revoking_asks_first(turso, staging, fake, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     said = turso("token", "revoke")
     assert (said.status, "Nothing was done" in said.errors) == (2, True)
+    assert "revoked" not in said.errors
     assert staging.is_good(staging.old)
     assert find_token(path) == staging.old
 
