@@ -15,7 +15,8 @@ import re
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from enum import Enum
+from functools import cache, lru_cache
 from typing import IO, Any, Final
 
 from django_hrana.driver.errors import Error
@@ -45,8 +46,19 @@ READS: Final = re.compile(r"\s*(?:SELECT|VALUES|WITH)\b", re.IGNORECASE)
 ELSEWHERE: Final = re.compile(
     r"\b(?:changes|current_date|current_time|current_timestamp|last_insert_rowid|load_extension"
     r"|now|pragma_\w+|sqlite_\w*version|sqlite_compileoption_\w+|sqlite_source_id|sqlite_offset"
-    r"|total_changes)\b",
+    r"|total_changes|fts5_source_id"
+    # What versions of SQLite answer differently: NULL to json_valid(NULL), digits to quote(), the
+    # last bit of logarithms; and the server refuses soundex() of what is not ASCII.
+    r"|json_valid|log|log2|log10|quote|soundex)\b",
     re.IGNORECASE,
+)
+LIKES: Final = re.compile(r"\b(?:glob|like)\b", re.IGNORECASE)
+BLOBS: Final = re.compile(r"\bblob\b|\bx'", re.IGNORECASE)
+# A table whose columns can hold blobs. Views hold what tables do.
+BLOB_COLUMNS: Final = (
+    "SELECT EXISTS (SELECT 1 FROM sqlite_master AS t, pragma_table_xinfo(t.name) AS c WHERE "
+    "t.type = 'table' AND t.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND "
+    "(c.type = '' OR c.type LIKE '%blob%'))"
 )
 
 Parameters = Sequence[object] | Mapping[str, object]
@@ -63,6 +75,14 @@ class Result:
     """All rows."""
 
 
+class Place(Enum):
+    """Where a statement can be answered."""
+
+    HERE = "here"
+    WITHOUT_BLOBS = "here, if the database has no blobs"
+    SERVER = "server"
+
+
 class StaleError(Exception):
     """The file is not the one that the state speaks of."""
 
@@ -76,6 +96,8 @@ class Reader:
         self._connection: sqlite3.Connection | None = None
         self._stamp = 0
         self._generation = replica.generation
+        self._schema: int | None = None
+        self._has_blobs = True
         self._refused: set[str] = set()
 
     def wrote(self) -> None:
@@ -90,21 +112,19 @@ class Reader:
             parameters: its parameters.
             is_streamed: nobody wants all rows in memory.
         """
-        if not _is_for_here(sql) or sql in self._refused:
+        place = _find_place(sql)
+        if place is Place.SERVER or sql in self._refused:
             return None
         state = self.replica.usable_state()
         if state is None:
             return None
         try:
-            plain = _as_plain(parameters)
-            return self._read(state, sql, plain, is_streamed=is_streamed)
-        except StaleError:
-            return None
+            return self._read(state, sql, _as_plain(parameters), place, is_streamed=is_streamed)
         except FAILURES as error:
             self._judge(error, state, sql)
-            return None
-        except Error:  # of the parameters, which the server's way will refuse as well
-            return None
+        except (StaleError, Error):  # an error of the parameters, which the server's way names
+            pass
+        return None
 
     def close(self) -> None:
         """Close the files."""
@@ -113,11 +133,15 @@ class Reader:
             self._close_file(index)
 
     def _read(
-        self, state: State, sql: str, parameters: Parameters, *, is_streamed: bool
+        self, state: State, sql: str, parameters: Parameters, place: Place, *, is_streamed: bool
     ) -> Result | None:
+        if place is Place.WITHOUT_BLOBS and _has_blobs(parameters):
+            return None
         file = self._lock(state)
         try:
             connection = self._connect(state, file)
+            if place is Place.WITHOUT_BLOBS and self._has_blob_columns(connection):
+                return None
             cursor = connection.execute(sql, parameters)
             if is_streamed:
                 rows = cursor.fetchmany(MAX_STREAMED_ROWS + 1)
@@ -176,6 +200,14 @@ class Reader:
         self._connection, self._stamp = connection, stamp
         return connection
 
+    def _has_blob_columns(self, connection: sqlite3.Connection) -> bool:
+        """Whether the database can hold blobs; looked up once for each of its schemas."""
+        (schema,) = connection.execute("PRAGMA schema_version").fetchone()
+        if self._schema != schema:
+            (self._has_blobs,) = connection.execute(BLOB_COLUMNS).fetchone()
+            self._schema = schema
+        return bool(self._has_blobs)
+
     def _judge(self, error: Exception, state: State, sql: str) -> None:
         """Take note of what an error says about the statement or the file."""
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
@@ -225,14 +257,31 @@ def _plain(value: Any) -> object:
     return cell.value
 
 
-def _is_for_here(sql: str) -> bool:
+def _has_blobs(parameters: Parameters) -> bool:
+    values = parameters.values() if isinstance(parameters, Mapping) else parameters
+    return any(isinstance(value, bytes) for value in values)
+
+
+def _find_place(sql: str) -> Place:
     if len(sql) > MAX_CACHED_LENGTH:
-        return _reads_tables(sql)
-    return _reads_tables_cached(sql)
+        return _classify(sql)
+    return _classify_cached(sql)
 
 
-def _reads_tables(sql: str) -> bool:
-    return READS.match(sql) is not None and ELSEWHERE.search(sql) is None
+def _classify(sql: str) -> Place:
+    if READS.match(sql) is None or ELSEWHERE.search(sql) is not None:
+        return Place.SERVER
+    if LIKES.search(sql) is None or _like_finds_blobs():
+        return Place.HERE
+    return Place.SERVER if BLOBS.search(sql) else Place.WITHOUT_BLOBS
 
 
-_reads_tables_cached = lru_cache(maxsize=1024)(_reads_tables)
+_classify_cached = lru_cache(maxsize=1024)(_classify)
+
+
+@cache
+def _like_finds_blobs() -> bool:
+    """Whether LIKE and GLOB look into blobs here, as they do on the server; Debian's do not."""
+    with contextlib.closing(sqlite3.connect(":memory:")) as connection:
+        (found,) = connection.execute("SELECT x'41' LIKE 'a'").fetchone()
+    return bool(found)
