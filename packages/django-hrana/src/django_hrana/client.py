@@ -33,6 +33,8 @@ class DatabaseClient(sqlite3.DatabaseClient):
         command = [sys.executable, "-m", "django_hrana.driver.shell", url]
         if namespace:
             command += ["--namespace", namespace]
+        if options.get("ca_file"):
+            command += ["--ca-file", str(options["ca_file"])]
         command += parameters
         if callable(token):
             token = token()

@@ -9,30 +9,17 @@ import contextlib
 import os
 import sqlite3  # for its test whether a statement is complete
 import sys
-import unicodedata
 from collections.abc import Iterator, Sequence
-from itertools import islice
-from typing import Final, TextIO
+from pathlib import Path
+from typing import TextIO
 
 from django_hrana.driver.connection import Connection, connect
 from django_hrana.driver.cursor import Cursor
 from django_hrana.driver.errors import Error
+from django_hrana.driver.shell_commands import CommandError, Settings, run_command
+from django_hrana.driver.shell_output import show
 
 __all__ = ["main"]
-
-HELP: Final = """\
-SQL statements end with a semicolon.
-  .tables          names of the tables and views
-  .schema [TABLE]  their definitions
-  .help            this text
-  .quit            leave (or Ctrl-D)"""
-TABLES: Final = (
-    "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') "
-    "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name"
-)
-SCHEMA: Final = "SELECT sql || ';' FROM sqlite_master WHERE sql IS NOT NULL"
-MAX_WIDTH: Final = 60  # columns of the terminal for one value
-MAX_ROWS: Final = 10_000  # all are held, to know how wide the columns are
 
 
 def main(arguments: Sequence[str] | None = None, *, token: str | None = None) -> int:
@@ -45,37 +32,81 @@ def main(arguments: Sequence[str] | None = None, *, token: str | None = None) ->
     parser = argparse.ArgumentParser(prog="libsql shell", description="A shell for SQL.")
     parser.add_argument("url", help="libsql://host, https://host or http://host:port")
     parser.add_argument("--namespace", help="database on a server with many")
-    parser.add_argument("-c", "--command", help="run this SQL and exit")
+    parser.add_argument("--ca-file", help="PEM file of the certificate authorities to trust")
+    parser.add_argument("-c", "--command", help="run this SQL or command and exit")
     options = parser.parse_args(arguments)
     token = token or os.environ.get("LIBSQL_AUTH_TOKEN") or None
     try:
         connection = connect(
-            options.url, auth_token=token, namespace=options.namespace, autocommit=True
+            options.url,
+            auth_token=token,
+            namespace=options.namespace,
+            ca_file=options.ca_file,
+            autocommit=True,
         )
     except Error as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
     with contextlib.closing(connection):
+        shell = Shell(connection)
         if options.command is None:
-            return _converse(connection, sys.stdin)
-        succeeded = _run(connection, options.command)
-        return 0 if succeeded else 1
+            return shell.converse(sys.stdin)
+        return 0 if shell.run(options.command) else 1
 
 
-def _converse(connection: Connection, source: TextIO) -> int:
-    is_terminal = source.isatty()
-    if is_terminal:
-        with contextlib.suppress(ImportError):
-            import readline  # noqa: F401 (gives input() history, where Python has it)
-        print(f"{connection!r}\n.help lists the commands")
-    succeeded = True
-    for statement in _statements(source, is_terminal=is_terminal):
-        if statement == ".quit":
-            break
-        succeeded = _run(connection, statement)
-        if not succeeded and not is_terminal:  # a script stops; a person goes on
-            return 1
-    return 0
+class Shell:
+    """Statements and commands, one after the other, on one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._settings = Settings()
+        self._has_ended = False
+
+    def converse(self, source: TextIO) -> int:
+        """Run what `source` has; return 0, or 1 if a statement of a file or a pipe failed."""
+        is_terminal = source.isatty()
+        if is_terminal:
+            with contextlib.suppress(ImportError):
+                import readline  # noqa: F401 (gives input() history, where Python has it)
+            print(f"{self._connection!r}\n.help lists the commands")
+        for statement in _statements(source, is_terminal=is_terminal):
+            succeeded = self.run(statement)
+            if self._has_ended:
+                break
+            if not succeeded and not is_terminal:  # a script stops; a person goes on
+                return 1
+        return 0
+
+    def run(self, statement: str) -> bool:
+        """Run a statement or a command; return whether it succeeded."""
+        try:
+            if statement.startswith("."):
+                goes_on = run_command(self._connection, self._settings, statement, self._run_file)
+                self._has_ended |= not goes_on
+            else:
+                self._execute(statement)
+        except (Error, CommandError) as error:
+            print(f"Error: {error}", file=sys.stderr)
+            return False
+        return True
+
+    def _run_file(self, path: Path) -> bool:
+        with path.open(encoding="utf-8") as file:
+            for statement in _statements(file, is_terminal=False):
+                if not self.run(statement):
+                    return False
+                if self._has_ended:
+                    break
+        return True
+
+    def _execute(self, statement: str) -> None:
+        cursor: Cursor = self._connection.cursor(stream=True)
+        cursor.execute(statement)
+        if cursor.description:
+            names = [column[0] or "" for column in cursor.description]
+            show(self._settings.mode, names, cursor, headers=self._settings.headers)
+        elif cursor.rowcount >= 0:
+            print(f"{cursor.rowcount} rows changed")
 
 
 def _statements(source: TextIO, *, is_terminal: bool) -> Iterator[str]:
@@ -101,71 +132,6 @@ def _lines(source: TextIO, *, is_terminal: bool) -> Iterator[str]:
     with contextlib.suppress(EOFError, KeyboardInterrupt):
         while True:
             yield input("libsql> ")
-
-
-def _run(connection: Connection, statement: str) -> bool:
-    """Run a statement or a command; return whether it succeeded."""
-    try:
-        _show(connection, statement)
-    except Error as error:
-        print(f"Error: {error}", file=sys.stderr)
-        return False
-    return True
-
-
-def _show(connection: Connection, statement: str) -> None:
-    command, _, argument = statement.partition(" ")
-    cursor: Cursor = connection.cursor()
-    if command == ".tables":
-        cursor.execute(TABLES)
-        print("\n".join(name for (name,) in cursor))
-    elif command == ".schema":
-        if argument:
-            cursor.execute(f"{SCHEMA} AND tbl_name = ?", [argument.strip()])
-        else:
-            cursor.execute(SCHEMA)
-        print("\n".join(sql for (sql,) in cursor))
-    elif command.startswith("."):
-        print(HELP)
-    else:
-        cursor.execute(statement)
-        if cursor.description:
-            _print_table([column[0] or "" for column in cursor.description], cursor)
-        elif cursor.rowcount >= 0:
-            print(f"{cursor.rowcount} rows changed")
-
-
-def _print_table(names: list[str], rows: Iterator[tuple[object, ...]]) -> None:
-    table = [list(map(_format_value, row)) for row in islice(rows, MAX_ROWS)]
-    widths = [max(map(_width, column)) for column in zip(names, *table, strict=True)]
-    rules = ["-" * width for width in widths]
-    for line in (names, rules, *table):
-        print("  ".join(map(_padded, line, widths)).rstrip())
-    if next(rows, None) is None:
-        print(f"({len(table)} rows)")
-    else:
-        print(f"({len(table)} rows, only the first {MAX_ROWS} shown)")
-
-
-def _format_value(value: object) -> str:
-    if value is None:
-        return "NULL"
-    text = f"x'{value.hex()}'" if isinstance(value, bytes) else str(value)
-    text = " ".join(text.split())
-    if len(text) > MAX_WIDTH:
-        return f"{text[: MAX_WIDTH - 1]}…"
-    return text
-
-
-def _width(text: str) -> int:
-    """Return the columns that a text takes in a terminal."""
-    # Wide and full-width characters take two columns (Unicode Standard Annex 11).
-    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
-    return len(text) + wide
-
-
-def _padded(text: str, width: int) -> str:
-    return text + " " * (width - _width(text))
 
 
 if __name__ == "__main__":
