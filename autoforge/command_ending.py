@@ -24,7 +24,15 @@ from types import FrameType
 from typing import Any, Final, TextIO, cast
 
 from autoforge.packages import explain_missing, find_remedy
-from core.exit_status import INTERRUPTED, NO, NOT_ASKED, TERMINATED, Terminated, describe_error
+from core.exit_status import (
+    INTERRUPTED,
+    NO,
+    NOT_ASKED,
+    TERMINATED,
+    Terminated,
+    describe_error,
+    find_command_code,
+)
 from core.stopping import end_at_once
 
 __all__ = ["Outlet", "asks_for_json", "run_to_end"]
@@ -228,7 +236,7 @@ def _explain_exit(exit_: SystemExit, arguments: Sequence[str]) -> Ending:
         return Ending(status=status, code="environment.check", message=str(reason))
     return Ending(
         status=status,
-        code=_find_code(reason) or ("command.invalid" if status == NOT_ASKED else "command.failed"),
+        code=_find_code(reason) or find_command_code(status),
         message=str(reason),
         errors=_list_errors(reason),
     )

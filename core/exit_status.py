@@ -17,9 +17,12 @@ __all__ = [
     "NO",
     "NOT_ASKED",
     "PERSON_NEEDED",
+    "STOPS",
     "TERMINATED",
     "Terminated",
     "describe_error",
+    "find_command_code",
+    "find_stop_status",
 ]
 
 NO: Final = 1
@@ -34,6 +37,31 @@ class Terminated(SystemExit):
 
     def __init__(self) -> None:
         super().__init__(TERMINATED)
+
+
+STOPS: Final = (KeyboardInterrupt, Terminated)
+"""What SIGINT and SIGTERM raise, for commands that have more to say then."""
+
+
+def find_stop_status(stop: BaseException) -> int:
+    """Return the exit status of one of `STOPS`."""
+    return TERMINATED if isinstance(stop, Terminated) else INTERRUPTED
+
+
+def find_command_code(status: int) -> str:
+    """Return the code of a command's error that has none of its own.
+
+    >>> find_command_code(130)
+    'command.interrupted'
+    """
+    return _CODES.get(status, "command.failed")
+
+
+_CODES: Final = {
+    NOT_ASKED: "command.invalid",
+    INTERRUPTED: "command.interrupted",
+    TERMINATED: "command.terminated",
+}
 
 
 def describe_error(

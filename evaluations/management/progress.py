@@ -2,17 +2,15 @@
 
 from decimal import Decimal
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Self, cast
+from typing import Self
 
 from django.core.management.base import OutputWrapper
 from django.db.models import Count, Q
 
+from core.management.progress_bar import ProgressBar
 from evaluations.engine.protocol import TaskResult
 from evaluations.models import Run, TestResult
 from evaluations.services.runs import spent_on
-
-if TYPE_CHECKING:
-    from rich.progress import Progress as Bar
 
 __all__ = ["Progress"]
 
@@ -27,22 +25,20 @@ class Progress:
 
     def __init__(self, run: Run, stream: OutputWrapper) -> None:
         self._run = run
-        self._stream = stream
+        self._bar = ProgressBar(stream, counts=True)
+        self._done = 0
         self._errors = 0
         self._cost = Decimal(0)
-        self._bar: Bar | None = None
 
     def __enter__(self) -> Self:
-        if self._stream.isatty():
+        self._bar.__enter__()
+        if self._bar.is_shown:
+            # A run that is resumed begins with what it has.
             rows = TestResult.objects.filter(evaluation__run=self._run, run_case__isnull=False)
             stored = rows.aggregate(done=Count("pk"), errors=Count("pk", filter=~Q(error="")))
-            self._errors, self._cost = stored["errors"], spent_on(self._run).cost_usd
-            self._bar = _bar(self._stream)
-            self._bar.start()
-            # A run that is resumed begins with what it has.
-            self._task = self._bar.add_task(
-                self._describe(), total=self._run.planned, completed=stored["done"]
-            )
+            self._done, self._errors = stored["done"], stored["errors"]
+            self._cost = spent_on(self._run).cost_usd
+            self._show()
         return self
 
     def __exit__(
@@ -51,42 +47,18 @@ class Progress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+        self._bar.__exit__(kind, error, trace)
 
     def step(self, finished: TaskResult) -> None:
         """Count one answer."""
-        if self._bar is None:
-            return
+        self._done += 1
         self._errors += bool(finished.error)
         answer = finished.answer
         if answer is not None and not answer.cached:  # a stored answer was paid for before
             self._cost += answer.cost_usd or 0
         self._cost += finished.grading_cost_usd or 0
-        self._bar.update(self._task, advance=1, description=self._describe())
+        self._show()
 
-    def _describe(self) -> str:
-        return f"${self._cost:.4f}, {self._errors} errors"
-
-
-def _bar(stream: OutputWrapper) -> "Bar":
-    """Return a bar with cost, errors, answers, answers a second and the time that is left."""
-    from rich import progress  # only on a terminal
-    from rich.console import Console
-
-    class Rate(progress.ProgressColumn):
-        """Answers a second."""
-
-        def render(self, task: progress.Task) -> str:
-            """Return the rate of the last half minute."""
-            return "" if task.speed is None else f"{task.speed:.1f}/s"
-
-    return progress.Progress(
-        progress.TextColumn("{task.description}"),
-        progress.BarColumn(),
-        progress.MofNCompleteColumn(),
-        Rate(),
-        progress.TimeRemainingColumn(),
-        console=Console(file=cast("IO[str]", stream)),  # it writes as a text stream does
-        transient=True,
-    )
+    def _show(self) -> None:
+        text = f"${self._cost:.4f}, {self._errors} errors"
+        self._bar.update(text, self._done, self._run.planned)

@@ -301,6 +301,7 @@ def test_an_error_of_a_service_keeps_its_code_and_its_fields(capsys):
     [
         (CommandError("no"), 1, "command.failed", ""),
         (CommandError("no", returncode=2), 2, "command.invalid", ""),
+        (CommandError("stopped", returncode=130), 130, "command.interrupted", ""),
         (SystemExit("gone"), 1, "command.failed", "gone\n"),
         (KeyboardInterrupt(), 130, "command.interrupted", "Interrupted.\n"),
         (Terminated(), 143, "command.terminated", "Stopped by SIGTERM.\n"),

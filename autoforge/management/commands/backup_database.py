@@ -8,11 +8,11 @@ import msgspec
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, no_translations
 
-from autoforge.management.progress_bar import ProgressBar
 from autoforge.operations.backups.errors import BackupError
 from autoforge.operations.backups.keeping import Kept, back_up_to, note_backup
 from autoforge.operations.backups.storage import default_target
 from core.exit_status import NOT_ASKED
+from core.management.progress_bar import ProgressBar
 from core.option_types import whole_number
 
 

@@ -8,11 +8,11 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, no_translations
 
-from autoforge.management.progress_bar import ProgressBar
 from autoforge.operations.backups.copying import WORK, copy_database
 from autoforge.operations.backups.errors import BackupError, SwitchUnknown
 from autoforge.operations.backups.locations import parse_location
 from core.exit_status import PERSON_NEEDED
+from core.management.progress_bar import ProgressBar
 
 
 class Command(BaseCommand):

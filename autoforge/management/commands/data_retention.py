@@ -2,14 +2,15 @@
 
 import json
 from argparse import ArgumentParser
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError, no_translations
 
 from autoforge.operations.retention.ages import GROUPS, AgeError, read_ages
 from autoforge.operations.retention.kinds import Finding, Kind, list_kinds
-from core.exit_status import INTERRUPTED, NOT_ASKED
+from core.exit_status import NOT_ASKED, STOPS, find_stop_status
+from core.management.progress_bar import ProgressBar
 from core.option_types import whole_number
 
 # Whoever reads the plan sees what each group is; the keys are in the JSON.
@@ -78,27 +79,32 @@ class Command(BaseCommand):
     def _delete(
         self, kinds: Iterable[Kind], findings: dict[str, Finding], deleted: dict[str, int]
     ) -> None:
-        for kind in kinds:
-            if kind.age.days is None:
-                continue
-            total = findings[kind.name].rows
-            deleted[kind.name] = 0
+        try:
+            with ProgressBar(self.stderr) as bar:
+                for kind in kinds:
+                    if kind.age.days is None:
+                        continue
+                    deleted[kind.name] = 0
+                    report = _make_report(bar, kind.name, findings[kind.name].rows, deleted)
+                    deleted[kind.name] = kind.remove(report)
+        except STOPS as stop:
+            count = sum(deleted.values())
+            raise CommandError(
+                f"Interrupted after {count} rows; run it again to go on.",
+                returncode=find_stop_status(stop),
+            ) from stop
 
-            def report(count: int, kind: Kind = kind, total: int = total) -> None:
-                deleted[kind.name] += count
-                if self.stderr.isatty():
-                    self.stderr.write(f"\r{kind.name}: {deleted[kind.name]} of {total}", ending="")
 
-            try:
-                deleted[kind.name] = kind.remove(report)
-            except KeyboardInterrupt as interrupt:
-                count = sum(deleted.values())
-                raise CommandError(
-                    f"Interrupted after {count} rows; run it again to go on.",
-                    returncode=INTERRUPTED,
-                ) from interrupt
-            if self.stderr.isatty() and total:
-                self.stderr.write("")
+def _make_report(
+    bar: ProgressBar, name: str, total: int, deleted: dict[str, int]
+) -> Callable[[int], None]:
+    """Return what counts and shows deleted rows of a kind."""
+
+    def report(count: int) -> None:
+        deleted[name] += count
+        bar.update(name, deleted[name], total)
+
+    return report
 
 
 HELP: Final = {

@@ -30,7 +30,7 @@ from autoforge.operations.migrating.reports import Report, describe_plan, plan_a
 from autoforge.operations.migrating.running import Request, migrate
 from autoforge.operations.migrating.stamping import stamp
 from core.database.explanation import explain
-from core.exit_status import NOT_ASKED, Terminated
+from core.exit_status import NOT_ASKED, STOPS, Terminated
 
 STEPS: Final = re.compile(r"[+-]?[1-9][0-9]{0,3}")
 MAX_WAIT_SECONDS: Final = 86_400
@@ -137,7 +137,7 @@ class Command(BaseCommand):
             # Nothing was begun: what a migration raises comes as an error of ours.
             report.outcome = "refused"
             report.message = f"The database cannot be asked: {explain(error) or error}."
-        except (KeyboardInterrupt, Terminated) as stop:
+        except STOPS as stop:
             report.outcome = "terminated" if isinstance(stop, Terminated) else "interrupted"
             report.message = "Interrupted; what was not finished is undone. Run it again."
         self._print(report, options["format"])

@@ -8,12 +8,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, no_translations
 
 from autoforge.management.backup_options import add_identity
-from autoforge.management.progress_bar import ProgressBar
 from autoforge.operations.backups.errors import BackupError, SwitchUnknown
 from autoforge.operations.backups.keeping import fetched, forget_what_is_cached
 from autoforge.operations.backups.locations import Location, find_location, parse_location
 from autoforge.operations.backups.restoring import restore_into
 from core.exit_status import PERSON_NEEDED
+from core.management.progress_bar import ProgressBar
 
 
 class Command(BaseCommand):

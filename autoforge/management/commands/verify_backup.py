@@ -8,11 +8,11 @@ import msgspec
 from django.core.management.base import BaseCommand, CommandError, no_translations
 
 from autoforge.management.backup_options import add_identity
-from autoforge.management.progress_bar import ProgressBar
 from autoforge.operations.backups.errors import BackupError, DamagedBackup
 from autoforge.operations.backups.keeping import fetched
 from autoforge.operations.backups.verifying import Verified, verify
 from core.exit_status import NO, NOT_ASKED
+from core.management.progress_bar import ProgressBar
 
 
 class Command(BaseCommand):

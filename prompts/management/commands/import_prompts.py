@@ -15,7 +15,7 @@ from django.db.utils import DatabaseError
 from core.database.explanation import explain, find_code
 from core.database.outages import OutageKind, find_outage
 from core.errors import InvalidInputError
-from core.exit_status import INTERRUPTED, NO, NOT_ASKED, TERMINATED, Terminated
+from core.exit_status import NO, NOT_ASKED, STOPS, find_command_code, find_stop_status
 from core.tables import Limits
 from core.typed_files import open_typed, read_typed
 from prompts import services
@@ -98,9 +98,9 @@ class Command(BaseCommand):
             sentence = f"{explain(error) or error}. {MAYBE if is_unknown else NONE}"
             report.fail(find_code(error), sentence, NOT_ASKED)
             raise  # manage.py says it, as for every command
-        except (KeyboardInterrupt, Terminated) as stop:
-            status = TERMINATED if isinstance(stop, Terminated) else INTERRUPTED
-            report.fail("command.interrupted", STOPPED, status)
+        except STOPS as stop:
+            status = find_stop_status(stop)
+            report.fail(find_command_code(status), STOPPED, status)
             raise CommandError(STOPPED, returncode=status) from None
         report.finish(counts)
         if counts.rejected:

@@ -13,7 +13,6 @@ from dataclasses import replace
 import pytest
 from django.core.management.base import OutputWrapper
 
-from autoforge.management.progress_bar import ProgressBar
 from autoforge.operations.backups import restoring
 from autoforge.operations.backups.errors import BackupError, SwitchUnknown
 from autoforge.operations.backups.locations import Location, find_location, parse_location
@@ -24,6 +23,7 @@ from autoforge.operations.backups.restoring import check_target, put_database
 from autoforge.operations.backups.schema import list_leftovers, read_schema
 from autoforge.operations.backups.scratch import PREFIX, scratch_folder
 from autoforge.operations.backups.staging import Staging, rename_in_sql
+from core.management.progress_bar import ProgressBar
 from django_hrana import driver
 from tests.support.keyed_server import start_keyed_server
 from tests.support.odd_database import hashes
