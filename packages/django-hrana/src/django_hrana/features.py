@@ -10,6 +10,7 @@ from django.db import OperationalError
 from django.db.backends.sqlite3 import features as sqlite3
 from django.utils.functional import cached_property
 
+from django_hrana import driver
 from django_hrana.driver.sqlite_limits import MAX_PARAMETERS, VARIABLE_NUMBER
 
 __all__ = ["DatabaseFeatures"]
@@ -74,7 +75,10 @@ class DatabaseFeatures(sqlite3.DatabaseFeatures):
         with self.connection.cursor() as cursor:
             try:
                 cursor.execute("SELECT JSON('[]')")
-            except OperationalError:
+            except OperationalError as error:
+                # A server that may not be asked, or does not answer, says nothing about JSON.
+                if type(error.__cause__) is not driver.OperationalError:
+                    raise
                 return False
         return True
 
