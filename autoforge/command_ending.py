@@ -28,6 +28,7 @@ from core.exit_status import (
     INTERRUPTED,
     NO,
     NOT_ASKED,
+    PERSON_NEEDED,
     TERMINATED,
     Terminated,
     describe_error,
@@ -43,6 +44,7 @@ STANDARD_OUTPUT: Final = "-"
 SHORTEST_OPTION: Final = 4  # argparse takes --fo for --format
 USAGE_ERROR: Final = re.compile(r".*?: error: ", re.DOTALL)
 COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
+OUTCOME_UNKNOWN: Final = "database.outcome-unknown"  # a write that may have been done
 CODE: Final = re.compile(r"[a-z][a-z0-9-]*\.[a-z0-9-]+")
 
 
@@ -277,10 +279,12 @@ def _explain_database(error: Exception) -> Ending:
         sentence = (
             f"{error}; this is a bug in AutoForge; run it again with --traceback and report it"
         )
+    code = _find_code(error)
+    status = PERSON_NEEDED if code == OUTCOME_UNKNOWN else NOT_ASKED
     return Ending(
-        status=int(getattr(error, "exit_status", NOT_ASKED)),
+        status=int(getattr(error, "exit_status", status)),
         line=f"Database error: {sentence}.",
-        code=_find_code(error),
+        code=code,
         message=f"{sentence}.",
     )
 

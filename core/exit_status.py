@@ -3,6 +3,7 @@
     0          done, or the answer is good
     1          the answer is no (unhealthy, damaged, pending, a gate failed), or it was not done
     2          could not be asked, or was asked wrongly: options, environment, no database
+    3          a person has to look: the server did not say whether it has written
     130, 143   stopped by SIGINT (Ctrl-C), by SIGTERM
 
 What a command says beyond these stands in its help. Standard library alone: this is also needed
@@ -27,7 +28,7 @@ __all__ = [
 
 NO: Final = 1
 NOT_ASKED: Final = 2
-PERSON_NEEDED: Final = 3  # of what changes a whole database: it may not be as it should
+PERSON_NEEDED: Final = 3
 INTERRUPTED: Final = 130  # as a shell reports a program that Ctrl-C has ended
 TERMINATED: Final = 143  # as a shell reports a program that SIGTERM has ended
 

@@ -172,7 +172,7 @@ def test_junit_and_html_go_into_files(config, tmp_path, capsys):
         (("{config}", "--provider", "ehco"), "did you mean “echo”?"),
         (("{config}", "--max-cost", "dear"), "max-cost: must be an amount in US dollars"),
         (("{config}", "--repeat", "0"), "repeat: must be an integer from 1 to 1000"),
-        (("{config}", "--max-seconds", "nan"), "max-seconds: must be 0 or more seconds, not nan"),
+        (("{config}", "--max-seconds", "-1"), "max-seconds: must be 0 or more seconds, not -1"),
         (("{config}", "--max-calls", "-1"), "--max-calls: Ensure this value is greater"),
         (("{config}", "--prompt", "nothing"), "there is no prompt"),
         (("{config}", "--provider", "openai:gpt-4o"), "OPENAI_API_KEY is not set"),

@@ -15,7 +15,14 @@ from django.db.utils import DatabaseError
 from core.database.explanation import explain, find_code
 from core.database.outages import OutageKind, find_outage
 from core.errors import InvalidInputError
-from core.exit_status import NO, NOT_ASKED, STOPS, find_command_code, find_stop_status
+from core.exit_status import (
+    NO,
+    NOT_ASKED,
+    PERSON_NEEDED,
+    STOPS,
+    find_command_code,
+    find_stop_status,
+)
 from core.tables import Limits
 from core.typed_files import open_typed, read_typed
 from prompts import services
@@ -96,7 +103,7 @@ class Command(BaseCommand):
             outage = find_outage(error)
             is_unknown = outage is not None and outage.kind is OutageKind.OUTCOME_UNKNOWN
             sentence = f"{explain(error) or error}. {MAYBE if is_unknown else NONE}"
-            report.fail(find_code(error), sentence, NOT_ASKED)
+            report.fail(find_code(error), sentence, PERSON_NEEDED if is_unknown else NOT_ASKED)
             raise  # manage.py says it, as for every command
         except STOPS as stop:
             status = find_stop_status(stop)
