@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, no_translatio
 from django.db import DatabaseError
 from django.db.migrations.loader import MigrationLoader
 
+from autoforge.management.backup_options import add_identity
 from autoforge.operations.migrating.earlier import list_earlier
 from autoforge.operations.migrating.errors import (
     AttentionError,
@@ -27,7 +28,7 @@ from autoforge.operations.migrating.preparing import (
     prepare,
 )
 from autoforge.operations.migrating.reports import Report, describe_plan, plan_as_sql
-from autoforge.operations.migrating.running import Request, migrate
+from autoforge.operations.migrating.running import Request, find_unrestorable, migrate
 from autoforge.operations.migrating.stamping import stamp
 from core.database.explanation import explain
 from core.exit_status import NOT_ASKED, STOPS, Terminated
@@ -96,6 +97,15 @@ class Command(BaseCommand):
             metavar="PATH",
             help="folder of the backup, or a new file with an ending (default: data/backups)",
         )
+        add_identity(parser)
+        parser.add_argument(
+            "--restore-by-hand",
+            action="store_true",
+            help=(
+                "agree to an encrypted backup that cannot be opened here, before a migration that "
+                "is not atomic"
+            ),
+        )
         parser.add_argument(
             "--wait",
             default="0",
@@ -125,7 +135,7 @@ class Command(BaseCommand):
         report = Report()
         try:
             if options["plan"]:
-                self._plan(target, report, self._teller(options))
+                self._plan(target, report, options)
             elif options["stamp"]:
                 stamp(target, report, tell=self._teller(options))
             else:
@@ -143,7 +153,8 @@ class Command(BaseCommand):
         self._print(report, options["format"])
         sys.exit(report.exit_status)
 
-    def _plan(self, target: Target, report: Report, tell: Callable[[str], None]) -> None:
+    def _plan(self, target: Target, report: Report, options: dict[str, Any]) -> None:
+        tell = self._teller(options)
         loader = MigrationLoader(None)
         report.plan = prepare(loader, target)
         report.earlier = list_earlier(report.plan.facts)
@@ -152,6 +163,10 @@ class Command(BaseCommand):
         if not any(earlier.row.unfinished for earlier in report.earlier):
             report.plan = check_obstacles(loader, report.plan)
             report.warnings += report.plan.notes
+        problem = find_unrestorable(
+            report.plan, options["identity"], restores_by_hand=options["restore_by_hand"]
+        )
+        report.warnings += filter(None, [problem])
         report.outcome = "planned" if report.plan.steps else "nothing to do"
         report.message = "This is only the plan; nothing was run."
         if not report.plan.steps:
@@ -166,6 +181,8 @@ class Command(BaseCommand):
             ask=self._ask if may_ask else None,
             with_backup=not options["no_backup"],
             backup_to=_path(options["backup_to"]),
+            identities=tuple(options["identity"]),
+            restores_by_hand=options["restore_by_hand"],
             take_over=options["take_over"],
             wait_seconds=_seconds(options["wait"]),
         )

@@ -6,7 +6,7 @@ backup before it goes on.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -38,7 +38,7 @@ from autoforge.operations.migrating.preparing import (
     prepare,
 )
 from autoforge.operations.migrating.reports import Report, StepReport, how_to_restore
-from autoforge.operations.migrating.restoring import restore
+from autoforge.operations.migrating.restoring import check_identities, restore
 from autoforge.operations.migrating.state import read_facts
 from autoforge.operations.migrating.steps import build_state
 from autoforge.operations.migrating.verifying import (
@@ -49,7 +49,7 @@ from autoforge.operations.migrating.verifying import (
 from core.database.outages import OutageKind, find_outage
 from core.database.schemas import compare_schemas
 
-__all__ = ["Request", "migrate"]
+__all__ = ["Request", "find_unrestorable", "migrate"]
 
 POLL_SECONDS: Final = 1.0
 ATTEMPTS: Final = 3
@@ -71,6 +71,10 @@ class Request:
     """Whether a backup is made before."""
     backup_to: Path | None = None
     """A folder or a new file for it; None: `data/backups`."""
+    identities: tuple[Path, ...] = ()
+    """Files of age identities, which open the backup if it has to be restored."""
+    restores_by_hand: bool = False
+    """Whether somebody has agreed that a backup may be one that cannot be opened here."""
     take_over: bool = False
     """Whether the lock is taken from whoever holds it."""
     wait_seconds: float = 0.0
@@ -113,7 +117,7 @@ def _attempt(
             return False
         before = None  # it only ends
     if before is not None and before.unfinished:
-        _restore_left(before, report, tell)
+        _restore_left(before, request, report, tell)
         return False
     if not prepared.steps and before is None:
         report.outcome = "nothing to do"
@@ -167,6 +171,11 @@ def _check_request(prepared: Prepared, request: Request) -> None:
             f"{', '.join(prepared.not_atomic)} cannot be undone by the database if it fails: leave "
             "out --no-backup."
         )
+    problem = find_unrestorable(
+        prepared, request.identities, restores_by_hand=request.restores_by_hand
+    )
+    if problem:
+        raise RefusedError(f"{problem} Nothing was changed.")
     if not prepared.needs_consent or request.is_agreed:
         return
     losses = [f"{step} {loss}" for step, loss in prepared.needs_consent]
@@ -179,7 +188,41 @@ def _check_request(prepared: Prepared, request: Request) -> None:
         raise ConsentError("Not agreed: nothing was changed.")
 
 
-def _restore_left(before: runs.RunRow, report: Report, tell: Callable[[str], None]) -> None:
+def find_unrestorable(
+    prepared: Prepared, identities: Sequence[Path], *, restores_by_hand: bool = False
+) -> str:
+    """Return why a migration that the database cannot undo could not be undone by its backup.
+
+    Backups are encrypted where BACKUP_AGE_RECIPIENTS says so, and who makes one cannot read it.
+
+    Args:
+        prepared: the plan.
+        identities: files of age identities.
+        restores_by_hand: whether somebody has agreed to restore it where the identity is.
+    """
+    recipients = settings.BACKUP_AGE_RECIPIENTS
+    if not prepared.not_atomic or not recipients or (restores_by_hand and not identities):
+        return ""
+    names = ", ".join(prepared.not_atomic)
+    if not identities:
+        return (
+            f"{names} cannot be undone by the database if it fails, and the backup that would be "
+            "restored then is encrypted (BACKUP_AGE_RECIPIENTS) and cannot be opened here: add "
+            "--identity FILE, or --restore-by-hand if you will restore it yourself."
+        )
+    try:
+        check_identities(recipients, identities)
+    except (BackupError, OSError) as error:
+        return (
+            f"{names} cannot be undone by the database if it fails, and --identity does not open "
+            f"what is encrypted for BACKUP_AGE_RECIPIENTS: {str(error).rstrip('.')}."
+        )
+    return ""
+
+
+def _restore_left(
+    before: runs.RunRow, request: Request, report: Report, tell: Callable[[str], None]
+) -> None:
     """Undo what a dead run has left half done."""
     report.earlier = list_earlier(read_facts(), take_over=True)
     for earlier in report.earlier:
@@ -187,7 +230,11 @@ def _restore_left(before: runs.RunRow, report: Report, tell: Callable[[str], Non
     number, _before = runs.acquire([], take_over=True)
     tell(f"Restoring {before.backup}: {before.unfinished} was left half done.")
     try:
-        restore(before.backup, f"{before.unfinished} was left half done")
+        restore(
+            before.backup,
+            f"{before.unfinished} was left half done",
+            identities=request.identities,
+        )
     except AttentionError:
         runs.stop(number, "needs attention")  # the note stays, for the next run
         raise
@@ -227,7 +274,7 @@ def _run(
                 runs.note_backup(number, report.backup)
             _warn(prepared, report)
             counts = count_rows(facts.schema)
-            _apply(loader, prepared, report, number, heartbeat, tell)
+            _apply(loader, prepared, request, report, number, heartbeat, tell)
             _verify(prepared, report, counts)
     except BaseException as error:
         report.seconds = time.monotonic() - began
@@ -342,6 +389,7 @@ def _drift_before(prepared: Prepared) -> list[Any]:
 def _apply(
     loader: MigrationLoader,
     prepared: Prepared,
+    request: Request,
     report: Report,
     number: int,
     heartbeat: runs.Heartbeat,
@@ -361,7 +409,7 @@ def _apply(
         except StepFailedError as error:
             if step.is_atomic:
                 raise
-            _undo(number, planned, report, error)
+            _undo(number, planned, request, report, error)
         report.steps.append(
             StepReport(migration=str(step), is_backwards=step.is_backwards, seconds=seconds)
         )
@@ -371,9 +419,11 @@ def _apply(
     runs.renew(number)
 
 
-def _undo(number: int, planned: Any, report: Report, error: StepFailedError) -> None:
+def _undo(
+    number: int, planned: Any, request: Request, report: Report, error: StepFailedError
+) -> None:
     """Restore the backup after a migration that is not atomic has failed."""
-    restore(report.backup, str(error))
+    restore(report.backup, str(error), identities=request.identities)
     runs.note_step(number, "")
     report.outcome = "restored"
     report.steps.clear()

@@ -416,6 +416,73 @@ def test_the_backup_is_encrypted_as_all_backups_are(migrate, tmp_path, settings)
     assert "encrypted" in said.out
 
 
+@pytest.fixture
+def identity(tmp_path, settings):
+    """Let backups be encrypted, and return the file of the identity that opens them."""
+    identity = pyrage.x25519.Identity.generate()
+    settings.BACKUP_AGE_RECIPIENTS = (str(identity.to_public()),)
+    path = tmp_path / "identity.txt"
+    path.write_text(f"{identity}\n")
+    return path
+
+
+@pytest.fixture
+def fragile(migrate, plant):
+    """Make the last migration one that is not atomic and fails where there are rows."""
+    migrate("--to", "prompts.0009", "--yes", "--no-backup")
+    plant(migrations.RunPython(raise_where_rows_are, migrations.RunPython.noop), atomic=False)
+
+
+def test_a_backup_that_could_not_be_opened_is_refused_before(migrate, identity, fragile, tmp_path):
+    before = look()
+    said = migrate()
+    assert said.status == 2
+    assert (
+        f"refused: prompts.{LAST} cannot be undone by the database if it fails, and the backup "
+        "that would be restored then is encrypted (BACKUP_AGE_RECIPIENTS) and cannot be opened "
+        "here: add --identity FILE, or --restore-by-hand if you will restore it yourself. Nothing "
+        "was changed." in said.errors
+    )
+    other = tmp_path / "other.txt"
+    other.write_text(f"{pyrage.x25519.Identity.generate()}\n")
+    for wrong in (other, tmp_path / "missing.txt", tmp_path):
+        said = migrate("--identity", str(wrong))
+        assert said.status == 2
+        assert "--identity does not open what is encrypted for BACKUP_AGE_RECIPIENTS: " in (
+            said.errors
+        )
+    assert look() == before
+    assert list((tmp_path / "backups").iterdir()) == []
+    plan = migrate("--plan")
+    assert (plan.status, "Warning: prompts." in plan.errors) == (0, True)
+    assert migrate("--plan", "--restore-by-hand").errors == ""
+
+
+def test_an_identity_restores_an_encrypted_backup(migrate, identity, fragile):
+    before = look()
+    said = migrate("--identity", str(identity))
+    assert said.status == 1
+    assert "restored: " in said.errors
+    assert look()[1] == before[1]
+    assert f"prompts.{LAST}" not in applied()
+
+
+def test_who_restores_by_hand_is_told_what_to_do(migrate, identity, fragile):
+    before = look()
+    said = migrate("--restore-by-hand")
+    assert said.status == 3
+    assert "could not be restored: " in said.errors
+    assert "(--identity FILE). Run this command again" in said.errors
+    said = migrate("--restore-by-hand", "--identity", str(identity), "--to", "prompts.0009")
+    assert said.status == 0, said
+    assert "was left half done" in said.errors
+    assert look()[1] == before[1]
+
+
+def test_what_the_database_can_undo_needs_no_identity(migrate, identity):
+    assert migrate("--steps", "-1", "--yes").status == 0
+
+
 def test_a_backup_that_cannot_be_made_is_a_refusal(migrate, tmp_path):
     said = migrate("--steps", "-1", "--backup-to", str(tmp_path / "nowhere" / "x.zst"))
     assert said.status == 2
