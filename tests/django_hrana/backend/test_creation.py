@@ -217,3 +217,13 @@ def test_a_token_in_the_name_goes_where_nothing_prints_it(libsql_server):
     with pytest.raises(ImproperlyConfigured, match="has authToken= twice") as caught:
         make("libsql://h?authToken=s3cret&authToken=s3cret").get_connection_params()
     assert "s3cret" not in str(caught.value)
+
+
+def test_tests_read_no_replica(wrapper, libsql_server, django_db_blocker, tmp_path):
+    """Its files would be made anew with each run, and tests look at what the server does."""
+    connection = wrapper(ADMIN_URL=libsql_server.admin_url)
+    connection.settings_dict["OPTIONS"]["replica"] = tmp_path / "replica.db"
+    with django_db_blocker.unblock():
+        url = connection.creation._create_test_db(0, autoclobber=True)
+        connection.creation._destroy_test_db(url, 0)
+    assert "replica" not in connection.settings_dict["OPTIONS"]

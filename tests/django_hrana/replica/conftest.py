@@ -1,5 +1,7 @@
 """Replicas of real libSQL servers."""
 
+import contextlib
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -38,9 +40,6 @@ class Follower:
 
     def query(self, sql: str) -> list[tuple[object, ...]]:
         """Return what SQLite reads in each of the two files, which must be the same."""
-        import contextlib
-        import sqlite3
-
         answers = []
         for path in self.store.files:
             uri = f"{path.as_uri()}?mode=ro&immutable=1"

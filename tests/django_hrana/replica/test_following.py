@@ -1,14 +1,17 @@
 """A replica follows a real server: whatever happens there, its files are equal, or not used."""
 
+import fcntl
 import os
 import shutil
+import time
 
 import pytest
 from launch.sqld import Server
 
 from django_hrana.replica.client import LogUnavailableError
 from django_hrana.replica.files import DatabaseFile
-from django_hrana.replica.state import NO_FRAME
+from django_hrana.replica.process import REGISTRY
+from django_hrana.replica.state import LOCKED, NO_FRAME, BusyError, locking
 from tests.django_hrana.replica.conftest import run
 from tests.support.keyed_server import start_keyed_server
 
@@ -247,13 +250,9 @@ def test_an_end_at_any_moment_is_mended(libsql_server, namespace, follower, monk
 
 
 def test_a_file_that_somebody_reads_is_not_changed(libsql_server, namespace, follower):
-    from django_hrana.replica.state import BusyError
-
     run(libsql_server.url, TABLE, namespace=namespace)
     replica = follower(libsql_server.url, namespace)
     state = replica.follow()
-    import fcntl
-
     with replica.store.files[1 - state.current].open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_SH)
         with (
@@ -270,3 +269,16 @@ def test_a_file_that_somebody_reads_is_not_changed(libsql_server, namespace, fol
     run(libsql_server.url, "INSERT INTO note VALUES (2, 'y')", namespace=namespace)
     replica.follow()
     assert replica.query("SELECT count(*) FROM note") == [(2,)]
+
+
+def test_a_child_holds_no_lock_of_its_parent(tmp_path):
+    """A lock belongs to the open file, which a child inherits: it would outlive the parent."""
+    assert not REGISTRY.replicas
+    with (tmp_path / "file").open("wb") as file, locking(file, time.monotonic()):
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if file.closed and not LOCKED else 1)
+        _pid, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    with (tmp_path / "file").open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

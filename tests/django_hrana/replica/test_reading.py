@@ -1,9 +1,11 @@
 """Django reads from the replica what the server would answer, and all else from the server."""
 
 import datetime as dt
+import http.server
 import logging
 import os
 import sqlite3
+import threading
 import time
 from decimal import Decimal
 
@@ -82,6 +84,19 @@ def until_local(wrapper, sql="SELECT 1", params=None):
         return None if is_remote else (rows,)
 
     return wait_for(local)[0]
+
+
+def settle(wrapper):
+    """Wait until both files are there, and return the replica."""
+    until_local(wrapper, "SELECT count(*) FROM item")
+    replica = wrapper._reader.replica
+
+    def is_settled():
+        first, second = replica._state_file.read().files
+        return first.frame_no == second.frame_no
+
+    wait_for(is_settled)
+    return replica
 
 
 LOCAL = (
@@ -394,8 +409,7 @@ def test_tokens_of_this_machine():
 
 def test_a_damaged_file_is_made_anew(database, caplog):
     caplog.set_level(logging.WARNING, "django_hrana.replica")
-    until_local(database, "SELECT count(*) FROM item")
-    for path in database._reader.replica.files:
+    for path in settle(database).files:
         with path.open("r+b") as file:
             file.seek(100)
             file.write(b"\xff" * (path.stat().st_size - 100))
@@ -407,8 +421,7 @@ def test_a_damaged_file_is_made_anew(database, caplog):
 
 
 def test_files_that_are_removed_while_they_are_read(database):
-    until_local(database, "SELECT count(*) FROM item")
-    replica = database._reader.replica
+    replica = settle(database)
     for path in (*replica.files, replica._state_file.path):
         path.unlink()
     assert ask(database, "SELECT count(*) FROM item")[0] == [(3,)]
@@ -433,9 +446,6 @@ def test_a_schema_that_sqlite_here_does_not_know(open_reader, libsql_server, nam
 
 def test_a_server_without_a_log(open_reader, caplog, tmp_path):
     """Any web server: the replica says so once, and nothing is read from it."""
-    import http.server
-    import threading
-
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:

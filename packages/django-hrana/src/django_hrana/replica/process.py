@@ -163,39 +163,40 @@ class Replica:
         with self._lock:
             if self._thread is not None:
                 return
+            name = f"replica of {self.endpoint}"
+            thread = threading.Thread(target=self._work, name=name, daemon=True)
             try:
                 if self._state_file is None:
                     self._state_file = StateFile(state_path(self._path))
-            except OSError as error:
+                self._thread = thread
+                thread.start()
+            except (OSError, RuntimeError) as error:  # no thread starts while Python ends
+                self._thread = None
                 self._report(error)
-                return
-            name = f"replica of {self.endpoint}"
-            self._thread = threading.Thread(target=self._work, name=name, daemon=True)
-            self._thread.start()
 
     def _work(self) -> None:
         client = LogClient(self.endpoint, self._token, self._timeout_seconds, self._network)
         failures = 0
-        while not self._ends():
-            if self._run_round(client):
-                failures = 0
-                self._wake.wait(self._sync_ns / SECOND)
-                self._wake.clear()
-                time.sleep(SHORTEST_PAUSE_SECONDS)
-            else:
-                client.close()
-                failures += 1
-                pause_seconds = self._sync_ns / SECOND * 2 ** min(failures, 5)
-                time.sleep(min(pause_seconds, LONGEST_PAUSE_SECONDS))
-        client.close()
+        try:
+            while not self._is_idle:
+                if self._run_round(client):
+                    failures = 0
+                    self._wake.wait(self._sync_ns / SECOND)
+                    self._wake.clear()
+                    time.sleep(SHORTEST_PAUSE_SECONDS)
+                else:
+                    client.close()
+                    failures += 1
+                    pause_seconds = self._sync_ns / SECOND * 2 ** min(failures, 5)
+                    time.sleep(min(pause_seconds, LONGEST_PAUSE_SECONDS))
+        finally:
+            client.close()
+            self._thread = None  # the next reader starts another
 
-    def _ends(self) -> bool:
-        """Whether nobody has read for so long that the thread ends; the next reader starts one."""
-        if time.monotonic_ns() - self._wanted_ns < IDLE_NS:
-            return False
-        with self._lock:
-            self._thread = None
-        return True
+    @property
+    def _is_idle(self) -> bool:
+        """Whether nobody has read for so long that nobody needs to know what is new."""
+        return time.monotonic_ns() - self._wanted_ns >= IDLE_NS
 
     def _run_round(self, client: LogClient) -> bool:
         """Run a round; return whether it was one."""
@@ -213,6 +214,9 @@ class Replica:
         except Exception as error:  # noqa: BLE001 (also what the function for the token raises)
             self._report(error)
             return False
+        if damaged_stamp:
+            self._repaired_at = time.monotonic()
+            self._damaged_stamp = 0
         self._report(None)
         return True
 
@@ -221,11 +225,9 @@ class Replica:
 
         Not time and again: what the server has damaged is damaged after that as well.
         """
-        stamp, self._damaged_stamp = self._damaged_stamp, 0
-        now = time.monotonic()
-        if stamp == 0 or now - self._repaired_at < REPAIR_SECONDS:
+        stamp = self._damaged_stamp
+        if stamp == 0 or time.monotonic() - self._repaired_at < REPAIR_SECONDS:
             return 0
-        self._repaired_at = now
         LOGGER.warning("the replica %s is damaged, and made anew", self._path)
         return stamp
 
