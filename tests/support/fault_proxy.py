@@ -33,7 +33,7 @@ class Answer:
         return f"{self.status} {self.body[:40]!r} {self.is_carried_out}"
 
 
-UNAUTHORIZED = 401
+REPLAY = "replay"  # the server gets the request twice, and the client the second answer
 LOCKED = "locked"  # the first statement is refused with SQLITE_BUSY; no status says so
 
 
@@ -54,8 +54,8 @@ class FaultProxy:
         statuses: of the answers that the server gave, whether they were passed on or not.
         most_at_a_time: how many requests were with the server at once, at most.
         delay_seconds: each way.
-        ends_streams: a stream whose baton a cut has swallowed is ended at once, as the server does
-            after a while, with the lock taken until then.
+        ends_streams: a stream whose baton was swallowed is ended at once, as the server does after
+            a while, with its place and the lock taken until then.
     """
 
     def __init__(self, port: int) -> None:
@@ -115,11 +115,9 @@ class FaultProxy:
                     self._answer_otherwise(fault, client, server, head, body)
                     continue
                 if fault == "cut before":
-                    self._end_stream(server, head, _find_baton(body))
                     return
                 if fault == "cut during":
                     server.sendall(head + body[: len(body) // 2])
-                    self._end_stream(None, head, _find_baton(body))
                     return
                 if not self._pass_on(fault, client, server, head, body):
                     return
@@ -144,6 +142,9 @@ class FaultProxy:
         with self._count():
             server.sendall(head + body)
             answer_head, answer = _read_message(server)
+            if fault == REPLAY:
+                server.sendall(head + body)
+                answer_head, answer = _read_message(server)
         self.statuses.add(int(answer_head.split()[1]))
         time.sleep(self.delay_seconds)
         if fault not in {"cut after", "truncate"}:
@@ -158,34 +159,27 @@ class FaultProxy:
         self, answer: Answer, client: socket.socket, server: socket.socket, head: bytes, body: bytes
     ) -> None:
         """Say something else than the server, which may have done it or not."""
-        baton = _find_baton(body)
+        answered = b""
         if answer.is_carried_out:
             self.passed_on.append(body)
             server.sendall(head + body)
             _head, answered = _read_message(server)
-            baton = _find_baton(answered)
         client.sendall(
             b"HTTP/1.1 %d Otherwise\r\nContent-Length: %d\r\n\r\n%b"
             % (answer.status, len(answer.body), answer.body)
         )
-        if answer.status != UNAUTHORIZED or answer.is_carried_out:  # it leaves the stream as it is
-            self._end_stream(server, head, baton)
+        if answer.is_carried_out:
+            self._end_stream(server, head, _find_baton(answered))
 
-    def _end_stream(self, server: socket.socket | None, head: bytes, baton: str | None) -> None:
-        """End a stream whose baton the client has not got; over another connection without one."""
+    def _end_stream(self, server: socket.socket, head: bytes, baton: str | None) -> None:
+        """End a stream whose baton the client has not got."""
         if baton is None or not self.ends_streams:
             return
         body = json.dumps({"baton": baton, "requests": [{"type": "close"}]}).encode()
         length = b"Content-Length: %d" % len(body)
         fields = re.sub(rb"(?i)content-length: \d+", length, head.partition(b"\r\n")[2])
-        request = b"POST /v3/pipeline HTTP/1.1\r\n" + fields + body
-        if server is not None:
-            server.sendall(request)
-            _read_message(server)
-            return
-        with socket.create_connection(("127.0.0.1", self.target)) as another:
-            another.sendall(request)
-            _read_message(another)
+        server.sendall(b"POST /v3/pipeline HTTP/1.1\r\n" + fields + body)
+        _read_message(server)
 
     def _fault(self, body: bytes) -> str | Answer:
         for rule in self._rules:

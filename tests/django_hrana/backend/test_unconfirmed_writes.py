@@ -51,18 +51,22 @@ def test_of_a_transaction(connection, proxy, answer, nested):
     called = []
     proxy.fail(answer, lambda body: b"COMMIT" in body)
     around = transaction.atomic(using=ALIAS)
-    with pytest.raises(OperationalError, match="check the data before") as caught, around:
+    with pytest.raises(OperationalError) as caught, around:
         transaction.on_commit(lambda: called.append("commit"), using=ALIAS)
+        insert(connection, "first")
         with transaction.atomic(using=ALIAS) if nested else contextlib.nullcontext():
-            insert(connection, "a")
-    assert type(caught.value.__cause__) is driver.OutcomeUnknown
-    assert not caught.value.__cause__.retryable
+            insert(connection, "second")
+    cause = caught.value.__cause__
+    assert type(cause) is (
+        driver.OutcomeUnknown if answer.is_carried_out else driver.TransactionLost
+    )
+    assert cause.retryable is not answer.is_carried_out
     assert called == []
     assert not connection.in_atomic_block
-    assert read(connection) == (["a"] if answer.is_carried_out else [])
+    assert read(connection) == (["first", "second"] if answer.is_carried_out else [])
     with transaction.atomic(using=ALIAS):
-        insert(connection, "b")
-    assert read(connection)[-1] == "b"
+        insert(connection, "third")
+    assert read(connection)[-1] == "third"
 
 
 @pytest.mark.parametrize("answer", ANSWERS, ids=str)

@@ -289,10 +289,19 @@ class TestRedirections:
             connect(redirector.url).cursor().execute("SELECT 1")
 
     def test_without_an_end(self, connect, redirector):
-        redirector.location = "{path}"
+        redirector.location = "/a{path}"
         with pytest.raises(driver.OperationalError, match="HTTP status 307: it redirects to anoth"):
             connect(redirector.url).cursor().execute("SELECT 1")
         assert len(redirector.requests) == 4
+
+    @pytest.mark.parametrize("location", ["", "{path}"])
+    def test_to_nowhere_or_to_where_it_came_from_would_send_a_write_twice(
+        self, connect, redirector, location
+    ):
+        redirector.location = location
+        with pytest.raises(driver.OutcomeUnknown, match="HTTP status 307"):
+            connect(redirector.url).cursor().execute("INSERT INTO t VALUES (1)")
+        assert len(redirector.requests) == 1
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,14 @@ answer. Whether the row is there is asked through another connection that knows 
 import itertools
 import json
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 import pytest
 
 from django_hrana import driver
 from django_hrana.driver.messages import StatementRequest
-from tests.support.fault_proxy import Answer
+from tests.support.fault_proxy import REPLAY, Answer
 from tests.support.ports import free_port
 
 NUMBERS = itertools.count()
@@ -215,6 +216,13 @@ def no_pauses(monkeypatch) -> None:
     monkeypatch.setattr("django_hrana.driver.outcomes.PAUSES_SECONDS", (0, 0))
 
 
+def learn_of_batons(connection: driver.Connection) -> None:
+    """As each process does in its first transaction of more than one request."""
+    with connection.transaction():
+        for _ in range(2):
+            connection.cursor().execute("SELECT 1")
+
+
 class Table:
     """A table, as others see it."""
 
@@ -237,7 +245,8 @@ def table(connect) -> Table:
 def ask(connect, proxy):
     """Return a function that asks for something and gets another answer; it returns the error."""
     connection = connect(proxy.url)
-    proxy.ends_streams = True
+    learn_of_batons(connection)
+    proxy.ends_streams = True  # a server has room for 128
 
     def ask(request: Request, fault: str | Answer) -> tuple[driver.Error | None, str]:
         text = f"text-{next(NUMBERS)}"
@@ -264,19 +273,101 @@ def was_passed_on(proxy, text: str) -> int:
     return sum(text.encode() in body for body in proxy.passed_on)
 
 
+def is_carried_out(fault: str | Answer) -> bool:
+    if isinstance(fault, Answer):
+        return fault.is_carried_out
+    return fault in {"cut after", "truncate"}
+
+
 @pytest.mark.parametrize("name", FINAL)
-def test_what_makes_a_write_count_is_unknown_and_never_sent_twice(ask, proxy, table, name):
+def test_what_makes_a_write_count_is_never_sent_twice_nor_denied(ask, proxy, table, name):
     request = FINAL[name]
+    is_commit = name.startswith("COMMIT")
     for fault in EVERY:
         error, text = ask(request, fault)
         rows = table.count(text)
+        assert rows == (request.rows if is_carried_out(fault) else 0), fault
+        assert was_passed_on(proxy, request.holds.format(text=text)) <= 1, fault
+        if is_commit and not is_carried_out(fault):
+            assert type(error) is driver.TransactionLost, fault
+            assert error.retryable, fault
+            continue
         assert type(error) is driver.OutcomeUnknown, fault
         assert not error.retryable, fault
-        assert rows in (0, request.rows), fault
-        assert was_passed_on(proxy, request.holds.format(text=text)) <= 1, fault
         if isinstance(fault, Answer):
-            assert rows == (request.rows if fault.is_carried_out else 0), fault
             assert error.status == (0 if fault.status == 200 else fault.status), fault
+
+
+@pytest.mark.parametrize("name", [name for name in FINAL if "burst" in name or "COMMIT" in name])
+@pytest.mark.parametrize("is_far", [False, True])
+def test_a_copy_of_the_request_is_refused_and_proves_nothing(ask, table, name, is_far):
+    """A proxy sent it again: the server knows the baton, or the stream, no more."""
+    request = FINAL[name]
+    if is_far:  # the request ends its stream
+        keep = request.before
+
+        def go_far(connection: driver.Connection, text: str) -> None:
+            keep(connection, text)
+            connection._stream._duration_seconds = 1
+
+        request = replace(request, before=go_far)
+    error, text = ask(request, REPLAY)
+    assert type(error) is driver.OutcomeUnknown
+    assert error.status == 400
+    assert table.count(text) == request.rows
+
+
+class TestTakingBack:
+    """The baton of a COMMIT without an answer tells whether it was carried out."""
+
+    def begin(self, connection):
+        begin_and_insert(connection, "a")
+        connection.cursor().execute("SELECT 1")
+
+    def test_a_commit_that_is_still_on_its_way_comes_too_late(self, connect, proxy, table):
+        connection = connect(proxy.url)
+        self.begin(connection)
+        proxy.fail(Answer(status=504), lambda body: b"COMMIT" in body)
+        with pytest.raises(driver.TransactionLost):
+            connection.commit()
+        late = next(body for body in proxy.requests if b"COMMIT" in body)
+        transport = connection._stream.home
+        assert transport.request("/v3/pipeline", late, "").status == 400
+        assert table.count("a") == 0
+
+    def test_the_lock_is_free_at_once(self, connect, proxy, table):
+        connection = connect(proxy.url)
+        self.begin(connection)
+        proxy.fail(Answer(status=502), lambda body: b"'b'" in body)
+        with pytest.raises(driver.TransactionLost):
+            connection.cursor().execute("INSERT INTO t VALUES ('b')")
+        with closing(driver.connect(proxy.url, namespace="outcomes", autocommit=True)) as other:
+            other._stream.home.timeout_seconds = 0.7  # the server would take it after one second
+            insert(other, "c")
+        assert (table.count("a"), table.count("c")) == (0, 1)
+
+    @pytest.mark.parametrize("closes", [False, True])
+    def test_a_server_whose_batons_stay_proves_only_that_the_stream_is_there(
+        self, connect, proxy, table, closes
+    ):
+        connection = connect(proxy.url)
+        self.begin(connection)
+        connection._stream._gives_new_batons[connection._stream._place] = False
+        connection._stream._duration_seconds = 1 if closes else 0
+        proxy.fail(Answer(status=502), lambda body: b"COMMIT" in body)
+        with pytest.raises(driver.TransactionLost if closes else driver.OutcomeUnknown):
+            connection.commit()
+        assert table.count("a") == 0
+
+    @pytest.mark.parametrize("answer", [Answer(status=200, body=b"{}"), "cut before"])
+    def test_without_an_answer_to_that_either_it_stays_unknown(self, connect, proxy, table, answer):
+        connection = connect(proxy.url)
+        self.begin(connection)
+        proxy.fail(Answer(status=502), lambda body: b"COMMIT" in body)
+        proxy.fail(answer, lambda body: b"COMMIT" not in body)
+        with pytest.raises(driver.OutcomeUnknown):
+            connection.commit()
+        assert connection._stream.home.timeout_seconds == 20
 
 
 @pytest.mark.parametrize("name", FINAL)

@@ -17,7 +17,7 @@ What takes the write lock first waits for its turn among the connections of this
 | refused: token (401)     | repeated with another token, if `auth_token` has one (`tokens`)  ||||
 
 ¹ 408, 425, 429, 499, 502, 503, 504 and a stream that is gone; others are raised. `outcomes` says
-why a status proves nothing.
+why a status proves nothing, and `Stream.is_undone` how a COMMIT turns out to be lost all the same.
 """
 
 import contextlib
@@ -510,7 +510,7 @@ class Connection(HasSqliteLimits):
         transaction.lost = failures.lost(self._endpoint, error)
         if isinstance(error, InterfaceError | AccessDenied | DatabaseNotFound | DataError):
             raise error  # says more than that the transaction is lost
-        raise transaction.lost from error
+        raise transaction.lost
 
     def _results_in(
         self, transaction: Transaction, result: BatchResult, before: int
@@ -530,7 +530,6 @@ class Connection(HasSqliteLimits):
 
     def _commit(self, transaction: Transaction) -> None:
         if transaction.has_written and self._stream.is_doubtful:
-            # One request more, and it is known that nothing was written.
             self._run_in(transaction, [LOOK], is_read=True)
         # A COMMIT that a deferred constraint refuses leaves the transaction open, with its lock:
         # the same request rolls it back.
@@ -544,15 +543,14 @@ class Connection(HasSqliteLimits):
 
     def _fail_commit(self, transaction: Transaction, error: Exception) -> None:
         """Raise what it means that a COMMIT was not confirmed; return if it means nothing."""
-        if failures.was_not_done(error):
-            if isinstance(error, DatabaseError) and (error.was_refused or not error.status):
-                raise error  # says more than that the transaction is lost
-            raise failures.lost(self._endpoint, error) from error
+        was_not_done = failures.was_not_done(error)
+        if was_not_done and isinstance(error, DatabaseError):
+            raise error  # says more than that the transaction is lost
+        if was_not_done or (transaction.has_written and self._stream.is_undone):
+            raise failures.lost(self._endpoint, error)
         if transaction.has_written:
             raise failures.unknown(self._endpoint, error, "COMMIT") from error
         self._stream.drop()
-
-    # Outside of transactions
 
     def _run_outside(
         self, statements: Sequence[StatementRequest], *, is_read: bool

@@ -54,9 +54,11 @@ def lost(endpoint: Endpoint, error: BaseException) -> TransactionLost:
     """Return the error for a transaction whose stream ended with a failed request."""
     if isinstance(error, TransactionLost):
         return error
-    return TransactionLost(
+    lost = TransactionLost(
         f"the transaction on {endpoint} was interrupted ({error}) and rolled back: run it again"
     )
+    lost.__cause__ = error
+    return lost
 
 
 def ended() -> TransactionLost:

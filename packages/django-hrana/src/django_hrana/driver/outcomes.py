@@ -7,7 +7,8 @@ COMMIT, has done is known only
 
 - from a proper answer, which has a result for each step;
 - if the request did not leave whole;
-- if the server itself refused it before the first statement (`failures.is_refusal`).
+- if the server itself refused it before the first statement (`failures.is_refusal`);
+- if the baton of a COMMIT can still be used (`Stream.is_undone`).
 
 Anything else is `OutcomeUnknown`, and never sent again. What only reads, or what nobody has
 committed yet, can be repeated: then the status only says whether that is likely to help.

@@ -11,7 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from django_hrana.driver import failures, messages
 from django_hrana.driver.endpoint import Endpoint
@@ -28,7 +28,6 @@ from django_hrana.driver.messages import (
     BatchAnswer,
     BatchResult,
     ExecuteAnswer,
-    Failed,
     StatementResult,
 )
 from django_hrana.driver.network import Network
@@ -36,6 +35,8 @@ from django_hrana.driver.tokens import Token, open_source
 from django_hrana.driver.transport import Response, Transport, TransportError
 
 __all__ = ["Freshness", "Stream"]
+
+AnswerT = TypeVar("AnswerT", ExecuteAnswer, BatchAnswer)
 
 PIPELINE: Final = "/v3/pipeline"
 CURSOR: Final = "/v3/cursor"
@@ -47,6 +48,7 @@ BURST_SECONDS: Final = 0.1
 NEAR_SECONDS: Final = 0.005  # an answer that took longer comes from far away, or was much work
 KEPT_SECONDS: Final = 2.0  # the server ends a stream after ten; far enough from that for slow links
 DOUBTFUL_SECONDS: Final = 8.0  # from here on it may have ended when the next request arrives
+TAKE_BACK_SECONDS: Final = 5.0  # at most so much longer takes what has failed already
 OK: Final = 200
 UNAUTHORIZED: Final = 401
 
@@ -88,6 +90,9 @@ class Freshness:
 class Stream:
     """One stream at a time; the first request opens it."""
 
+    # Whether a database gives another baton with each answer, as far as this process has seen.
+    _gives_new_batons: Final[dict[str, bool]] = {}
+
     def __init__(
         self,
         endpoint: Endpoint,
@@ -105,6 +110,9 @@ class Stream:
         self._given = token
         self._tokens = open_source(token)
         self._token = ""  # the one that was sent last
+        self._place = f"{endpoint} {endpoint.header}"
+        self.is_undone = False
+        """The last request had no proper answer, was not carried out, and never will be."""
 
     @property
     def baton(self) -> str | None:
@@ -176,42 +184,42 @@ class Stream:
             TransportError: no answer came.
             InterfaceError: the answer is no Hrana.
         """
-        answer = self._run(request, close=close)
-        if not isinstance(answer, ExecuteAnswer):
-            raise InterfaceError(messages.NOT_HRANA)
+        answer = self._run(request, ExecuteAnswer, close=close)
         self.freshness.saw(answer.result.replication_index)
         return answer.result
 
     def run_batch(self, request: dict[str, Any], *, close: bool) -> BatchResult:
         """Run a batch, made by `messages.batch`; otherwise as `run_one`."""
-        answer = self._run(request, close=close)
-        if not isinstance(answer, BatchAnswer):
-            raise InterfaceError(messages.NOT_HRANA)
-        try:
-            answer.result.check_shape(len(request["batch"]["steps"]))
-        except InterfaceError:
-            self.close()
-            raise
+        answer = self._run(request, BatchAnswer, close=close)
         self.freshness.saw(answer.result.replication_index)
         return answer.result
 
-    def _run(self, request: dict[str, Any], *, close: bool) -> Any:
+    def _run(self, request: dict[str, Any], kind: type[AnswerT], *, close: bool) -> AnswerT:
         self._demand_freshness(request)
         requests = [request, messages.CLOSE] if close else [request]
+        baton, self.is_undone = self.baton, False
         try:
-            response = self._post(messages.pipeline(self.baton, requests))
+            response = self._post(messages.pipeline(baton, requests))
             answer = messages.decode_pipeline(response.body, len(requests))
-            self._follow(answer.baton, answer.base_url)
+            self._follow(baton, answer.baton, answer.base_url)
+            result = answer.results[0]
+            if isinstance(result, messages.Ok):
+                return _check_answer(result.response, kind, request)
+            refused = result.error
         except InterfaceError:
+            if self.baton != baton:
+                self.end()
             self.close()
+            self._take_back(baton, closes=close)
+            raise
+        except (DatabaseError, TransportError):
+            if not self.is_open:
+                self._take_back(baton, closes=close)
             raise
         finally:
             if close:
                 self.drop()
-        first = answer.results[0]
-        if isinstance(first, Failed):
-            raise from_server(first.error.message, first.error.code)
-        return first.response
+        raise from_server(refused.message, refused.code)
 
     def end(self) -> None:
         """End the stream, if there is one: its place on the server is free at once."""
@@ -224,6 +232,35 @@ class Stream:
             finally:
                 self.drop()
 
+    def _take_back(self, baton: str | None, *, closes: bool) -> None:
+        """End the stream of a request without a proper answer, by the baton that it carried.
+
+        Its place and its lock are free at once. And it proves something: a server takes a baton
+        once. Whoever is the first to use it makes the other one fail, whether it came before or is
+        still on its way.
+
+        Args:
+            baton: what the request carried; without one there is nothing to do.
+            closes: the request was to end the stream. Where the baton stays the same, only that
+                tells before from after.
+        """
+        if baton is None or self._pid != os.getpid():
+            return
+        timeout_seconds = self.home.timeout_seconds
+        self.home.timeout_seconds = min(timeout_seconds, TAKE_BACK_SECONDS)
+        try:
+            body = messages.pipeline(baton, [messages.CLOSE])
+            response = self.home.request(PIPELINE, body, self._token)
+            if response.status != OK:
+                return
+            results = messages.decode_pipeline(response.body, 1).results
+        except (InterfaceError, TransportError):
+            return
+        finally:
+            self.home.timeout_seconds = timeout_seconds
+        is_proof = closes or self._gives_new_batons.get(self._place, False)
+        self.is_undone = is_proof and isinstance(results[0], messages.Ok)
+
     def lines(self, request: dict[str, object]) -> Iterator[bytes]:
         """Run a batch and return its answer line by line, while it arrives.
 
@@ -235,7 +272,16 @@ class Stream:
             InterfaceError: the answer is no Hrana.
         """
         self._demand_freshness(request)
-        body = messages.cursor_request(self.baton, request)
+        baton, self.is_undone = self.baton, False
+        try:
+            return self._begin_lines(messages.cursor_request(baton, request))
+        except (DatabaseError, InterfaceError, TransportError) as error:
+            if not getattr(error, "was_refused", False):
+                self.close()
+                self._take_back(baton, closes=False)
+            raise
+
+    def _begin_lines(self, body: bytes) -> Iterator[bytes]:
         status, lines = self._transport.post_for_lines(CURSOR, body, self._current_token())
         if status == UNAUTHORIZED:
             refusal = Response(status, b"\n".join(lines))  # all of it, before the next request
@@ -245,7 +291,7 @@ class Stream:
         if status != OK:
             raise self._failure(Response(status, b"\n".join(lines)))
         head = messages.decode_cursor_line(next(lines, b""), is_head=True)
-        self._follow(head.baton, head.base_url)
+        self._follow(self.baton, head.baton, head.base_url)
         return lines
 
     def ending_with(self, lines: Iterator[bytes]) -> Iterator[bytes]:
@@ -342,8 +388,11 @@ class Stream:
             self.freshness.forget()
         return error
 
-    def _follow(self, baton: str | None, base_url: str | None) -> None:
+    def _follow(self, sent: str | None, baton: str | None, base_url: str | None) -> None:
         """Take the next baton, and go where the server wants the stream to be continued."""
+        if sent is not None and baton is not None:
+            known = self._gives_new_batons
+            known[self._place] = baton != sent and known.get(self._place, True)
         self._baton, self._pid = baton, os.getpid()
         # Without a baton the server has ended the stream: there is nothing to continue.
         if base_url is None or baton is None:
@@ -358,3 +407,16 @@ class Stream:
         self._transport = (
             home if is_home else Transport(endpoint, home.timeout_seconds, home.network)
         )
+
+
+def _check_answer(answer: object, kind: type[AnswerT], request: dict[str, Any]) -> AnswerT:
+    """Return an answer to the request, checked.
+
+    Raises:
+        InterfaceError: it is an answer to another one, or not of as many steps.
+    """
+    if not isinstance(answer, kind):
+        raise InterfaceError(messages.NOT_HRANA)
+    if isinstance(answer, BatchAnswer):
+        answer.result.check_shape(len(request["batch"]["steps"]))
+    return answer

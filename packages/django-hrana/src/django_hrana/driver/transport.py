@@ -176,7 +176,9 @@ class Transport:
                     return status, headers
                 self._read_all(headers)
             location = headers.get(b"location", b"").decode("latin-1")
-            target = self._target.redirected_to(location, path)
+            # To nowhere, or to where it came from, is no redirection: it would only be sent twice.
+            target = self._target.redirected_to(location, path) if location else None
+            target = None if target == self._target else target
             self.close()
             redirects += 1
             if status not in REPEATED or target is None or redirects > MAX_REDIRECTS:
