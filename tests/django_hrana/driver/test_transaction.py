@@ -1,5 +1,6 @@
 """What a transaction asks of the server: as little as possible, and the same as SQLite would do."""
 
+import contextlib
 import sqlite3
 
 import pytest
@@ -158,15 +159,16 @@ class Waiting(Straight):
 def outcome(kind, steps):
     """Return what a database holds in the end, and which of the steps it refused."""
     side, refused = kind(), []
-    for position, (verb, name) in enumerate(steps):
-        if verb == "write":
-            side.write(position)
-            continue
-        try:
-            side.step(verb, name)
-        except (sqlite3.OperationalError, OperationalError):
-            refused.append(position)
-    return side.rows(), refused
+    with contextlib.closing(side.database):
+        for position, (verb, name) in enumerate(steps):
+            if verb == "write":
+                side.write(position)
+                continue
+            try:
+                side.step(verb, name)
+            except (sqlite3.OperationalError, OperationalError):
+                refused.append(position)
+        return side.rows(), refused
 
 
 WRITE = ("write", "")
