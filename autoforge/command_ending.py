@@ -204,17 +204,25 @@ def _ended_by_sigterm(arguments: Sequence[str]) -> Iterator[None]:
 
 def _run(run: Callable[[], int], arguments: Sequence[str]) -> Ending:
     try:
-        return Ending(status=run())
+        return _run_and_explain(run, arguments)
     except Terminated:
         text = "Stopped by SIGTERM."
         return Ending(status=TERMINATED, code="command.terminated", line=text, message=text)
-    except SystemExit as error:
-        return _explain_exit(error, arguments)
     except KeyboardInterrupt:
         # Threads may have to be waited for: whoever presses it again has waited enough.
         signal.signal(signal.SIGINT, lambda number, _frame: end_at_once(number))
         text = "Interrupted."
         return Ending(status=INTERRUPTED, code="command.interrupted", line=text, message=text)
+
+
+def _run_and_explain(run: Callable[[], int], arguments: Sequence[str]) -> Ending:
+    """Run a command and explain its error: both may take long, and be stopped."""
+    try:
+        return Ending(status=run())
+    except Terminated:
+        raise
+    except SystemExit as error:
+        return _explain_exit(error, arguments)
     except BrokenPipeError:  # of bytes that were written past our streams
         return Ending(status=0)
     except Exception as error:  # noqa: BLE001 (nothing is above it that could say it)
@@ -226,6 +234,8 @@ def _explain_exit(exit_: SystemExit, arguments: Sequence[str]) -> Ending:
     if isinstance(exit_.code, str):
         return Ending(status=NO, line=exit_.code, code="command.failed", message=exit_.code)
     status = int(exit_.code or 0)
+    if "django.core.management" not in sys.modules:
+        return Ending(status=status)
     reason = exit_.__context__  # Django ends a command with what it was ended by
     if isinstance(reason, KeyError) and not _is_command(arguments):
         text = f"There is no command {arguments[0]!r}."

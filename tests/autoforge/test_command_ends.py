@@ -224,6 +224,27 @@ def test_sigterm_while_the_database_does_not_answer(words, tmp_path):
     assert read_error(out, 143)["code"] == "command.terminated"
 
 
+@pytest.mark.once
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
+def test_a_migration_that_is_stopped_reports_it(number, tmp_path):
+    status, out, _err = stop(["migrate_safely", "--format", "json"], number, tmp_path)
+    report = json.loads(out)
+    kind = "interrupted" if number == signal.SIGINT else "terminated"
+    assert (status, report["outcome"], report["exit_status"]) == (SIGNALS[number], kind, status)
+    assert report["error"]["code"] == f"migration.{kind}"
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
+def test_an_import_that_is_stopped_reports_it(number, tmp_path):
+    words = ["import_prompts", "{folder}/input.csv", "--output", "json"]
+    status, out, err = stop(words, number, tmp_path)
+    assert (status, err) == (SIGNALS[number], "CommandError: Stopped. Nothing was imported.\n")
+    error = json.loads(out)["error"]
+    kind = "interrupted" if number == signal.SIGINT else "terminated"
+    assert (error["code"], error["exit_status"]) == (f"command.{kind}", status)
+
+
 def run_without_reader(*arguments: str, **env: str) -> tuple[int, str]:
     """Run a command whose reader has gone, as `head` does."""
     reader, writer = os.pipe()

@@ -1,7 +1,9 @@
 """`manage.py evaluate`: what it takes, says, writes, and how it exits."""
 
+import io
 import json
 import os
+import re
 import subprocess
 import sys
 from contextlib import closing
@@ -55,6 +57,21 @@ def test_a_table_with_its_verdict(config, capsys):
     assert "2/3 (66.7%)" in out
     assert "Too few cases" in out
     assert "Broken: 3" in out
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_shows_how_far_the_run_is(config, monkeypatch, capsys):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+    terminal = Terminal()
+    assert run(config, stderr=terminal) == 1
+    shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", terminal.getvalue())
+    assert "$0.0000, 0 errors" in shown
+    assert "6/6" in shown
 
 
 def test_machines_read_json(config, capsys):

@@ -103,6 +103,9 @@ def test_1_django_itself_is_missing(file, tmp_path):
     sentence = f"Django is not installed for this Python; {SETUP}.\n"
     for command in commands():
         assert say(command, env, python) == (2, sentence), command
+    for command in (("doctor", "--no-such-option"), ("env", "check")):  # which need no Django
+        code, error = say(command, env, python)
+        assert (code, error.startswith("usage: ")) == (2, True), command
 
 
 def test_2_the_path_is_wrong(tmp_path):
