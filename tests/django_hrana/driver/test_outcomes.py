@@ -21,7 +21,7 @@ import pytest
 
 from django_hrana import driver
 from django_hrana.driver.messages import StatementRequest
-from tests.support.fault_proxy import REPLAY, Answer
+from tests.support.fault_proxy import REPLAY, Answer, FaultProxy
 from tests.support.ports import free_port
 
 NUMBERS = itertools.count()
@@ -496,6 +496,30 @@ class TestTokens:
         with pytest.raises(driver.OutcomeUnknown):
             request.send(connection, name)
         assert table.count(name) == request.rows
+
+
+class TestAdmin:
+    @pytest.fixture
+    def proxy(self, libsql_server):
+        proxy = FaultProxy(int(libsql_server.admin_url.rpartition(":")[2]))
+        yield proxy
+        proxy.close()
+
+    def test_a_database_that_was_made_without_a_word(self, proxy, connect):
+        with closing(driver.Admin(proxy.url)) as admin:
+            proxy.fail("cut after")
+            with pytest.raises(driver.OutcomeUnknown, match="did not confirm POST /v1/namespaces/"):
+                admin.create("made")
+            try:
+                with closing(connect(namespace="made")) as connection:
+                    connection.cursor().execute("SELECT 1")  # it is there
+                with pytest.raises(driver.OperationalError, match="already exists"):
+                    admin.create("made")
+            finally:
+                proxy.fail("cut after")
+                with pytest.raises(driver.Unreachable):  # may be tried again, and is
+                    admin.delete("made")
+                admin.delete("made")
 
 
 def answer_steps(results: list[object], errors: list[object]) -> Answer:

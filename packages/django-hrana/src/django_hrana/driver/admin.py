@@ -41,6 +41,7 @@ class Admin:
 
         Raises:
             OperationalError: it exists, or the API is not responding.
+            OutcomeUnknown: it was asked for, and no answer came.
         """
         self._ask("POST", f"/v1/namespaces/{quote(namespace)}/create", {})
 
@@ -49,6 +50,7 @@ class Admin:
 
         Raises:
             OperationalError: the target exists, or the API is not responding.
+            OutcomeUnknown: it was asked for, and no answer came.
         """
         self._ask("POST", f"/v1/namespaces/{quote(source)}/fork/{quote(target)}", {})
 
@@ -69,6 +71,10 @@ class Admin:
             content = json.dumps(body).encode()  # the API asks for a body, if an empty one
             response = self._transport.request(path, content, self._token, method)
         except TransportError as error:
+            # To delete what is gone does no harm; to create what is there is refused.
+            if error.was_sent and not may_be_missing:
+                what = f"{method} {path}"
+                raise failures.unknown(self._transport.endpoint, error, what) from error
             raise failures.unreachable(self._transport.endpoint, error) from error
         if response.status == OK or (may_be_missing and response.status == NOT_FOUND):
             return
