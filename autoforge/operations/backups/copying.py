@@ -174,7 +174,7 @@ def _begin(source: Location, folder: Path, on_progress: OnProgress) -> CopyState
     room = Room(
         folder=folder,
         purpose=f"a snapshot of {source}",
-        remedy="Free some, or name a folder on another disk with --work.",
+        elsewhere="name a folder on another disk with --work",
     )
     with explained(folder, room=room), DatabaseFile(unfinished) as file:
         snapshot = take_snapshot(source, file, room, on_progress=on_progress)

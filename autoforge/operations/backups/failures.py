@@ -8,7 +8,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, TypeGuard
 
 from autoforge.operations.backups.errors import BackupError, NoRoom
 from autoforge.operations.backups.locations import Location
@@ -20,6 +20,7 @@ __all__ = ["FULL", "explained"]
 LIBRARY: Final = "auth_token"  # what the driver calls a token
 # No space, a quota, and the largest file that the user (ulimit -f) or the file system allows.
 FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+REFUSED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 # What SQLite says where it cannot write; SQLite's own file that is only read raises none of these.
 NOT_WRITTEN: Final = frozenset(
     {
@@ -49,7 +50,16 @@ def explained(what: object, *, room: Room | None = None) -> Iterator[None]:
         reason = _find_reason(error)
         if room is not None and reason:
             raise NoRoom(room, reason) from error
+        if room is not None and _is_refused(error, room):
+            raise BackupError(room.explain_refusal(os.strerror(error.errno or 0))) from error
         raise BackupError(f"{what}: {_describe(error, what)}.") from error
+
+
+def _is_refused(error: Exception, room: Room) -> TypeGuard[OSError]:
+    """Whether the room takes no new files at all."""
+    if not isinstance(error, OSError) or error.errno not in REFUSED:
+        return False
+    return error.filename is not None and str(error.filename).startswith(f"{room.folder}/.")
 
 
 def _describe(error: Exception, what: object) -> str:

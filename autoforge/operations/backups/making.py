@@ -125,7 +125,7 @@ def _describe_room(path: Path, location: Location) -> Room:
     return Room(
         folder=path.parent,
         purpose=f"a backup of {location}",
-        remedy="Free some, or write it to another disk.",
+        elsewhere="write it to another disk",
         needed_bytes=size,
     )
 

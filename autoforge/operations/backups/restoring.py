@@ -190,7 +190,8 @@ def put_database(
         tables: its tables' hashes.
         target: the database.
         replace: whether what is in it may go.
-        identifier: of an earlier attempt that is continued, on a server; else a new one.
+        identifier: of an attempt that can be continued, on a server; without one, what was written
+            is dropped where it fails.
         on_progress: told how far it is.
 
     Raises:
@@ -201,20 +202,25 @@ def put_database(
         room = Room(
             folder=target.path.parent,
             purpose=f"the new content of {target.path.name}",
-            remedy="Nothing was changed; free some.",
         )
         with explained(target, room=room), _damage_explained(target), ExitStack() as stack:
             if isinstance(database, Path):
                 database = stack.enter_context(closing(sqlite3.connect(database)))
             _put_into_file(database, target.path, replace=replace, on_progress=on_progress)
         return
+    is_continued = bool(identifier)  # what is there is what the next attempt goes on with
     identifier = identifier or secrets.token_hex(4)
     with explained(target), Staging(target, database, identifier) as staging:
         staging.drop_leftovers(but_ours=True)
-        staging.fill(on_progress=on_progress)
-        staging.check(tables, on_progress=on_progress)
-        on_progress(Progress(stage="switching", done=0, total=0))
-        staging.switch(into_empty=not replace)
+        try:
+            staging.fill(on_progress=on_progress)
+            staging.check(tables, on_progress=on_progress)
+            on_progress(Progress(stage="switching", done=0, total=0))
+            staging.switch(into_empty=not replace)
+        except BaseException:  # Ctrl-C, too
+            if not is_continued:
+                staging.discard()
+            raise
 
 
 # --- SQLite
@@ -223,7 +229,19 @@ def put_database(
 def _put_into_file(
     new: sqlite3.Connection, target: Path, *, replace: bool, on_progress: OnProgress
 ) -> None:
+    is_new = not target.exists()
     keep_private(target)
+    try:
+        _replace_content(new, target, replace=replace, on_progress=on_progress)
+    except BaseException:  # Ctrl-C, too
+        if is_new and target.stat().st_size == 0:
+            target.unlink()
+        raise
+
+
+def _replace_content(
+    new: sqlite3.Connection, target: Path, *, replace: bool, on_progress: OnProgress
+) -> None:
     with closing(sqlite3.connect(target, timeout=LOCK_SECONDS)) as live:
         # A file in WAL mode keeps the size of its pages.
         _match_page_size(new, live)

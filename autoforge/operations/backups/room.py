@@ -17,8 +17,8 @@ class Room:
     """The folder."""
     purpose: str
     """What it is for, such as "the unpacked backup b.zst"."""
-    remedy: str
-    """What helps where it is full, a sentence."""
+    elsewhere: str = ""
+    """How to have it written to another folder, a clause; empty where it belongs here alone."""
     needed_bytes: int = 0
     """About how much is needed; 0 where nobody knows."""
 
@@ -30,7 +30,16 @@ class Room:
         with suppress(OSError):  # the disk is gone
             amounts.append(f"{shutil.disk_usage(self.folder).free:,} bytes are free")
         listed = f": {', '.join(amounts)}" if amounts else ""
-        return f"{self.folder} has no room for {self.purpose} ({reason}){listed}. {self.remedy}"
+        remedy = self._join("Free some there")
+        return f"{self.folder} has no room for {self.purpose} ({reason}){listed}. {remedy}"
+
+    def explain_refusal(self, reason: str) -> str:
+        """Return the same where nobody may write to the folder."""
+        remedy = self._join("Give this user write access")
+        return f"{self.folder} takes no files for {self.purpose} ({reason}). {remedy}"
+
+    def _join(self, remedy: str) -> str:
+        return f"{remedy}, or {self.elsewhere}." if self.elsewhere else f"{remedy}."
 
 
 def temporary_room(purpose: str, folder: Path | None = None) -> Room:
@@ -38,5 +47,5 @@ def temporary_room(purpose: str, folder: Path | None = None) -> Room:
     return Room(
         folder=folder or Path(tempfile.gettempdir()),
         purpose=purpose,
-        remedy="Set TMPDIR to a folder on a disk with more room, or free some.",
+        elsewhere="set TMPDIR to a folder on another disk",
     )

@@ -3,8 +3,8 @@
 The rows go into tables under other names in the same database, which nobody else asks for:
 `_restoring_`, eight digits of this restoration, and the name. They are read back and compared. Then
 one transaction drops the old tables, gives the new ones their names and creates indexes, views and
-triggers: until its COMMIT nothing has happened, afterwards everything has. What a killed
-restoration leaves is dropped by the next one.
+triggers: until its COMMIT nothing has happened, afterwards everything has. A restoration that fails
+or is interrupted drops what it wrote; what a killed one leaves is dropped by the next.
 
 Foreign keys of the new tables point to the new tables from the start: a live database would else
 check them, and refuse to delete a row that only the backup refers to. SQLite renames them along
@@ -14,6 +14,7 @@ check them, and refuse to delete a row that only the backup refers to. SQLite re
 import re
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Self
@@ -139,6 +140,21 @@ class Staging:
                 self._connection.cursor().execute(f"DROP TABLE IF EXISTS {quote(name)}")
                 dropped += 1
         return dropped
+
+    def discard(self) -> None:
+        """Drop what is here under the other names; where that fails, the next restoration does it.
+
+        The connection may be in the middle of an answer: this takes another one.
+        """
+        with suppress(driver.Error), closing(self.location.connect()) as connection:
+            connection.foreign_keys = False
+
+            def query(sql: str, parameters: Sequence[object] = ()) -> list[Row]:
+                return connection.cursor().execute(sql, parameters).fetchall()
+
+            for name in list_leftovers(query):
+                if name.startswith(self._prefix):
+                    connection.cursor().execute(f"DROP TABLE IF EXISTS {quote(name)}")
 
     def fill(self, *, on_progress: OnProgress = ignore_progress) -> None:
         """Write all rows under the other names; what is there already is not written again."""

@@ -9,9 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from autoforge.operations.backups import restoring
 from autoforge.operations.backups.errors import BackupError
 from autoforge.operations.backups.locations import Location
 from autoforge.operations.backups.making import write_backup
+from autoforge.operations.backups.reading import open_reader
+from autoforge.operations.backups.restoring import restore_into
+from autoforge.operations.backups.schema import list_leftovers
 from autoforge.operations.backups.scratch import PREFIX, list_abandoned
 from autoforge.operations.backups.verifying import verify
 from tests.support.odd_database import hashes
@@ -133,6 +137,44 @@ def test_who_stops_within_the_encryption_is_not_told_of_an_error(plain_file, ide
             encrypt_stream(Stopping(), out, [str(identity.to_public())])
         with pytest.raises(KeyboardInterrupt):
             decrypt_stream(Stopping(), out, [tmp_path / "identity"], name="b")
+
+
+@pytest.mark.parametrize("stage", ["hashing", "writing prompts", "switching"])
+def test_ctrl_c_within_a_restoration_leaves_nothing_on_a_server(
+    stage, plain_file, on_server, tmp_path
+):
+    backup = write_backup(plain_file, tmp_path / "b.zst").path
+
+    def stop(step) -> None:
+        if step.stage.startswith(stage):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        restore_into(backup, on_server, on_progress=stop)
+    with open_reader(on_server) as reader:
+        assert list_leftovers(reader.query) == []
+    restore_into(backup, on_server)
+    before = hashes(on_server)
+    assert before == hashes(plain_file)
+    with pytest.raises(KeyboardInterrupt):
+        restore_into(backup, on_server, replace=True, on_progress=stop)
+    with open_reader(on_server) as reader:
+        assert list_leftovers(reader.query) == []
+    assert hashes(on_server) == before
+
+
+def test_ctrl_c_within_a_restoration_leaves_no_file(plain_file, tmp_path, monkeypatch):
+    monkeypatch.setattr(restoring, "PAGES_AT_A_TIME", 10)
+    backup = write_backup(plain_file, tmp_path / "b.zst").path
+    target = Location(engine="SQLite", name="t", path=tmp_path / "t.sqlite3")
+
+    def stop(step) -> None:
+        if step.stage == "switching":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        restore_into(backup, target, on_progress=stop)
+    assert list(tmp_path.glob("t.*")) == []
 
 
 def test_a_folder_without_a_lock_goes_when_it_is_old(tmp_path):

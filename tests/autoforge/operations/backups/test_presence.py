@@ -3,7 +3,6 @@
 import os
 import socket
 import threading
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from autoforge.operations.backups.newest import NewestBackup
 from autoforge.operations.backups.presence import check_place, find_problem
 from autoforge.operations.backups.services.records import record_backup
 from tests.autoforge.operations.backups.test_commands import run
+from tests.support.disks import mounted_for_reading
 from tests.support.fake_s3 import ACCESS_KEY, FakeS3
 
 pytestmark = [pytest.mark.once, pytest.mark.django_db]
@@ -179,25 +179,8 @@ def test_health_sees_a_place_that_takes_none(scheduled, settings, tmp_path):
     assert "BACKUP_TO" in told.value.hint
 
 
-@contextmanager
-def no_writing(folder):
-    """Mount a disk that can only be read, or take the right to write away."""
-    import subprocess
-
-    if os.geteuid() != 0:
-        folder.chmod(0o500)
-        yield
-        folder.chmod(0o700)
-        return
-    command = ["mount", "-t", "tmpfs", "-o", "ro", "reading", folder]
-    if subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("this machine lets nobody mount a disk, and root may write everywhere")
-    yield
-    subprocess.run(["umount", folder], check=True)
-
-
 def test_a_disk_that_can_only_be_read(scheduled):
-    with no_writing(scheduled):
+    with mounted_for_reading(scheduled):
         assert check_place(f"{scheduled}/", 0) == f"{scheduled} cannot be written to"
 
 
