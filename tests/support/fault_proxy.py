@@ -54,6 +54,7 @@ class FaultProxy:
         statuses: of the answers that the server gave, whether they were passed on or not.
         most_at_a_time: how many requests were with the server at once, at most.
         delay_seconds: each way.
+        headers: more of them, in answers that the proxy makes up for a status; each with its end.
         ends_streams: a stream whose baton was swallowed is ended at once, as the server does after
             a while, with its place and the lock taken until then.
     """
@@ -66,6 +67,7 @@ class FaultProxy:
         self.statuses: set[int] = set()
         self.most_at_a_time = 0
         self.delay_seconds = 0.0
+        self.headers = ""
         self.ends_streams = False
         self._lock = threading.Lock()
         self._under_way = 0
@@ -109,7 +111,7 @@ class FaultProxy:
                     client.sendall(_refuse_the_lock(json.loads(body)))
                     continue
                 if fault in {"500", "502", "429"}:
-                    client.sendall(_answer(fault))
+                    client.sendall(_answer(fault, self.headers))
                     continue
                 if isinstance(fault, Answer):
                     self._answer_otherwise(fault, client, server, head, body)
@@ -219,12 +221,13 @@ def _find_baton(body: bytes) -> str | None:
     return match[1].decode() if match else None
 
 
-def _answer(status: str) -> bytes:
+def _answer(status: str, headers: str) -> bytes:
     body = b'{"error":"made up by the proxy"}'
     return (
-        b"HTTP/1.1 %b Broken\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
+        b"HTTP/1.1 %b Broken\r\nContent-Type: application/json\r\n%bContent-Length: %d\r\n\r\n%b"
         % (
             status.encode(),
+            headers.encode(),
             len(body),
             body,
         )

@@ -322,7 +322,7 @@ class TestRedirections:
         ("https://h", "https://h/elsewhere", None),
         ("https://h", "https://h:0x/v3/x", None),
         ("https://h", "ftp://h/v3/x", None),
-        ("https://h", "", "https://h"),
+        ("https://h", "", None),
     ],
 )
 def test_where_a_redirection_may_lead(url, location, followed):

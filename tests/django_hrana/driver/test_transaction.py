@@ -183,5 +183,8 @@ steps = st.one_of(
         ("save", "b"), ("save", "a"), WRITE, ("save", "b"), ("release", "a"), ("back", "b"), WRITE,
     ]
 )  # fmt: skip
+@example(  # the inner a has to be gone before the outer one is meant
+    steps=[("save", "a"), WRITE, ("save", "a"), WRITE, ("release", "a"), ("back", "a")]
+)
 def test_waiting_changes_nothing_of_what_sqlite_does(steps):
     assert outcome(Waiting, steps) == outcome(Straight, steps)

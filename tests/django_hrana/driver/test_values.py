@@ -193,6 +193,5 @@ class TestLimitsOfTheServer:
 
     def test_infinity_in_a_result(self, connect):
         cursor = connect().cursor()
-        with pytest.raises(driver.DataError, match="is infinite"):
-            cursor.execute("SELECT -9e999")
+        assert cursor.execute("SELECT -9e999").fetchone() == (-math.inf,)
         assert cursor.execute("SELECT CAST(-9e999 AS TEXT)").fetchone() == ("-Inf",)

@@ -9,7 +9,9 @@ from django_hrana.driver.errors import (
     NotSupportedError,
     ProgrammingError,
     TooLarge,
+    TransactionLost,
 )
+from django_hrana.driver.infinity import ask_for_signs, has_infinity, with_signs
 from django_hrana.driver.limits import check_depth, with_sizes
 from django_hrana.driver.messages import (
     TOO_LARGE,
@@ -20,7 +22,14 @@ from django_hrana.driver.messages import (
 from django_hrana.driver.pragmas import LEGACY_ALTER_TABLE, Pragma, Reply, check_rename
 from django_hrana.driver.results import decode_in_parts
 from django_hrana.driver.statements import Kind, Statement, classify, with_literals
-from django_hrana.driver.values import Cell, Column, Literal, decode_rows, encode
+from django_hrana.driver.values import (
+    Cell,
+    Column,
+    Literal,
+    UnsignedInfinityError,
+    decode_rows,
+    encode,
+)
 
 if TYPE_CHECKING:
     from django_hrana.driver.connection import Connection
@@ -163,7 +172,25 @@ class Cursor:
             self._describe(arriving.columns)
             self._rows = iter(arriving)
             return
-        self._take(result, statement)
+        if statement.is_read and self._stream and has_infinity(result):
+            result = self._with_signs(request, result)
+        try:
+            self._take(result, statement)
+        except UnsignedInfinityError:
+            if not statement.is_read:
+                raise
+            self._take(self._with_signs(request, result), statement)
+
+    def _with_signs(self, request: StatementRequest, result: StatementResult) -> StatementResult:
+        """Return the result with infinite numbers that have a sign, where they can be had."""
+        again = ask_for_signs(request, len(result.cols))
+        try:
+            (second,) = self.connection.run([again], is_read=True)
+        except DatabaseError as error:
+            if error.status or isinstance(error, TransactionLost):
+                raise
+            return result  # it cannot stand in another statement; the error will say what to do
+        return with_signs(result, second)
 
     def _take(self, result: StatementResult, statement: Statement) -> None:
         self._describe(result.cols)

@@ -139,6 +139,8 @@ class Endpoint:
             location: as the server says it, also relative.
             path: what was asked for below `self.path`.
         """
+        if not location:
+            return None
         scheme = "https" if self.is_tls else "http"
         try:
             parts = urlsplit(urljoin(f"{scheme}://{self.header}{self.path}{path}", location))

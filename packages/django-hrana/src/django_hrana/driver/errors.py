@@ -66,6 +66,10 @@ class Error(Exception):
     """The server's own error code, where it sent one."""
     status: int = 0
     """HTTP status of the answer, 0 where there was none."""
+    retry_after_seconds: float | None = None
+    """How long the server asks to wait before it is asked again, if it does."""
+    patience_seconds: float = 0.0
+    """How long the connection waits for that by itself: its `timeout`."""
     was_refused: bool = False
     """Whether the server refused the request by this status before it began with it."""
 

@@ -1,8 +1,10 @@
 """What it means for the caller that a request failed: lost, unknown, unreachable. No I/O here."""
 
+import datetime as dt
 import json
 import re
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from typing import Final
 
 from django_hrana.driver.endpoint import Endpoint
@@ -22,6 +24,7 @@ __all__ = [
     "is_refusal",
     "is_server_fault",
     "lost",
+    "read_retry_after",
     "too_large_in_transaction",
     "too_large_outside",
     "unknown",
@@ -122,6 +125,21 @@ def is_refusal(status: int, body: bytes) -> bool:
         return False
     sentence = content.get("error") if isinstance(content, dict) else None
     return isinstance(sentence, str) and pattern.match(sentence) is not None
+
+
+def read_retry_after(header: str) -> float | None:
+    """Return how many seconds a Retry-After header asks to wait; None where it says nothing.
+
+    Source: RFC 9110, 10.2.3: a number of seconds, or a date.
+    """
+    text = header.strip()
+    if text.isascii() and text.isdigit():
+        return float(text)
+    try:
+        moment = parsedate_to_datetime(text)
+        return max(0.0, (moment - dt.datetime.now(dt.UTC)).total_seconds())
+    except (TypeError, ValueError, OverflowError):  # it is no date, or one without a time zone
+        return None
 
 
 def is_server_fault(error: DatabaseError) -> bool:

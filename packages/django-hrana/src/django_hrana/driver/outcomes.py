@@ -56,18 +56,26 @@ PAUSES_SECONDS: Final = (0.1, 0.4, 1.0, 3.0, 5.0)
 def with_room(send: Callable[[], Answer], *, may_repeat: bool) -> Answer:
     """Send; where the server has no room or no lock, send again after a pause.
 
+    The server can ask for a longer one (Retry-After); one beyond the connection's timeout is left
+    to the caller, who reads it from the error.
+
     Args:
         send: sends the request and returns its answer.
         may_repeat: it does no harm to carry the request out twice. Else it is only sent again
             where the answer proves that it was not carried out: 429 does not.
     """
+    started = time.monotonic()
     for pause_seconds in PAUSES_SECONDS:
         try:
             return send()
         except (Overloaded, Busy) as error:
             if not may_repeat and not failures.was_not_done(error):
                 raise
-            time.sleep(pause_seconds)
+            asked_seconds = error.retry_after_seconds or 0.0
+            until_then = time.monotonic() - started + asked_seconds
+            if asked_seconds and until_then > error.patience_seconds:
+                raise  # to ask before the server wants it would only cost it more
+            time.sleep(max(pause_seconds, asked_seconds))
     return send()
 
 

@@ -382,6 +382,8 @@ class Stream:
         place, had_stream = str(self.home.endpoint), self.is_open
         error = from_status(response.status, message, code, place, had_stream=had_stream)
         error.was_refused = failures.is_refusal(response.status, response.body)
+        error.retry_after_seconds = failures.read_retry_after(self._transport.retry_after)
+        error.patience_seconds = self.home.timeout_seconds
         if not (error.was_refused and response.status == UNAUTHORIZED):
             self.drop()
         if isinstance(error, TransactionLost):

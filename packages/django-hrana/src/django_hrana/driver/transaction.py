@@ -52,6 +52,8 @@ class Transaction:
         """Why the server ended it; from then on only a rollback is possible."""
         self._waiting: list[str] = []
         self._savepoints: list[str] = []
+        self._repeated: set[str] = set()
+        """Names that two savepoints had at once: the server takes the newest for what is meant."""
         self._ends_with_savepoints = ends_with_savepoints
 
     @property
@@ -81,6 +83,8 @@ class Transaction:
 
     def save(self, name: str) -> None:
         """Note a savepoint."""
+        if name in self._savepoints:
+            self._repeated.add(name)
         self._savepoints.append(name)
         self._waiting.append(f"SAVEPOINT {_quoted(name)}")
 
@@ -95,7 +99,8 @@ class Transaction:
         unsent = self._unsent(name)
         if unsent is None:
             # All that waits is inside of it, and gone with it; but what was undone stays undone.
-            undone = [sql for sql in self._waiting if sql.startswith("ROLLBACK TO")]
+            kept = ("ROLLBACK TO", "RELEASE") if name in self._repeated else ("ROLLBACK TO",)
+            undone = [sql for sql in self._waiting if sql.startswith(kept)]
             self._waiting = [*undone, f"RELEASE {_quoted(name)}"]
         else:
             del self._waiting[unsent:]
@@ -110,7 +115,9 @@ class Transaction:
         del self._savepoints[position + 1 :]
         unsent = self._unsent(name)
         if unsent is None:  # all that waits is inside of it
-            self._waiting = [f"ROLLBACK TO {_quoted(name)}"]
+            kept = ("ROLLBACK TO", "RELEASE") if name in self._repeated else ()
+            ended = [sql for sql in self._waiting if sql.startswith(kept)]
+            self._waiting = [*ended, f"ROLLBACK TO {_quoted(name)}"]
         else:
             del self._waiting[unsent + 1 :]
 

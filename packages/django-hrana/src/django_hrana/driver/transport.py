@@ -78,6 +78,8 @@ class Transport:
         """How many requests were sent: round trips."""
         self.waited_seconds = 0.0
         """How long their answers were waited for, connecting included."""
+        self.retry_after = ""
+        """What the last answer said of when to ask again, as its header has it."""
         self._socket: socket.socket | None = None
         self._buffer = bytearray()
         self._deadline = 0.0
@@ -173,6 +175,7 @@ class Transport:
             with self._failing_with(was_sent=True):
                 status, headers = self._read_head()
                 if status not in REDIRECTS:
+                    self.retry_after = headers.get(b"retry-after", b"").decode("latin-1")
                     return status, headers
                 self._read_all(headers)
             location = headers.get(b"location", b"").decode("latin-1")
@@ -189,7 +192,8 @@ class Transport:
         """Put a sentence in the place of the answer that redirects to where we do not go."""
         try:
             parts = urlsplit(location)
-            where = f"{parts.scheme}://{parts.hostname}" if parts.hostname else "another path"
+            elsewhere = "another path" if location else "nowhere"
+            where = f"{parts.scheme}://{parts.hostname}" if parts.hostname else elsewhere
         except ValueError:
             where = "another address"
         sentence = f"it redirects to {where}: if you trust that, set it in the URL"

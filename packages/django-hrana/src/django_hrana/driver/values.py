@@ -37,6 +37,7 @@ __all__ = [
     "Literal",
     "Null",
     "Text",
+    "UnsignedInfinityError",
     "decode_rows",
     "encode",
 ]
@@ -83,6 +84,10 @@ class Literal(Struct, gc=False):
     """A number that only SQL can carry to the server: it takes the place of its parameter."""
 
     sql: str
+
+
+class UnsignedInfinityError(DataError):
+    """A number in a result is infinite, and its sign is not known."""
 
 
 Cell = Null | Integer | Float | Text | Blob
@@ -294,7 +299,7 @@ def _decode_integers(cells: Iterable[Cell]) -> list[int]:
 
 def _decode_float(cell: Float) -> float:
     if cell.value is None:
-        raise DataError(
+        raise UnsignedInfinityError(
             "a value in the result is infinite, and the server does not send its sign: read it "
             "with CAST(… AS TEXT)"
         )
