@@ -19,9 +19,9 @@ from autoforge.environment.values import APP_ENVS
 from autoforge.operations.env_files.deployed import find_in_deployment
 from autoforge.operations.env_files.lines import list_assignments
 from autoforge.operations.env_files.quoting import is_read_alike
+from autoforge.operations.env_files.reading import read_file
 from autoforge.operations.env_files.strength import KEY_BITS, PASSWORD_BITS, find_weakness
 from autoforge.operations.env_files.tracking import is_tracked
-from autoforge.operations.env_files.writing import read_file
 
 __all__ = ["Problem", "check_file", "sort_problems"]
 

@@ -30,10 +30,11 @@ from autoforge.operations.env_files.comparing import (
 )
 from autoforge.operations.env_files.errors import EnvFileError, RefusedError
 from autoforge.operations.env_files.generating import DEPLOYED, generate_template
+from autoforge.operations.env_files.reading import check_is_file, read_file
 from autoforge.operations.env_files.rendering import render
 from autoforge.operations.env_files.templates import check_template, read_template
 from autoforge.operations.env_files.values_file import fill_values_file, write_local_file
-from autoforge.operations.env_files.writing import read_file, write_private, write_template
+from autoforge.operations.env_files.writing import write_private, write_template
 from core.exit_status import NO, NOT_ASKED, describe_error
 
 __all__ = ["HELP", "add_arguments", "find_root", "main", "run"]
@@ -151,10 +152,9 @@ def _check(options: argparse.Namespace, streams: Streams) -> int:
             raise EnvFileError("local has no template; check staging or production.")
         path = (options.file or streams.root / f".env.{app_env}").absolute()
     shown = str(options.file or path.name)
-    if not path.is_file():
-        action = "init" if app_env == "local" or options.template else "render"
-        remedy = f"`manage.py env {action} {app_env}` writes one, and --file names another"
-        raise EnvFileError(f"There is no {path}; {remedy}.")
+    action = "init" if app_env == "local" or options.template else "render"
+    remedy = f"`manage.py env {action} {app_env}` writes one, and --file names another"
+    check_is_file(path, remedy)
     if options.template or path.name in TEMPLATES:
         problems = check_template(path, app_env, shown)
     else:
@@ -188,11 +188,10 @@ def _render(options: argparse.Namespace, streams: Streams) -> int:
     _refuse_committed(output)
     values = {}
     if options.values:
-        if not options.values.is_file():
-            raise EnvFileError(f"There is no {options.values}; correct the path.")
+        check_is_file(options.values)
         values = parse_variables(read_file(options.values))
-    if options.template and not template.is_file():
-        raise EnvFileError(f"There is no {template}; correct the path.")
+    if options.template:
+        check_is_file(template)
     try:
         text = render(read_template(template, app_env), app_env, streams.process, values)
     except RefusedError as error:

@@ -9,9 +9,13 @@ from autoforge.environment.errors import quote_url
 from autoforge.environment.files import parse_variables
 from autoforge.operations.env_files.errors import EnvFileError
 from autoforge.operations.env_files.generating import find_placeholder_name
+from autoforge.operations.env_files.reading import (
+    check_file_or_nothing,
+    check_is_file,
+    read_file,
+)
 from autoforge.operations.env_files.rendering import list_entries
 from autoforge.operations.env_files.templates import read_template
-from autoforge.operations.env_files.writing import read_file
 
 __all__ = [
     "Difference",
@@ -68,14 +72,16 @@ def find_file(app_env: str, root: Path) -> Path:
     """
     if app_env == "local":
         path = root / ".env.local"
-        if path.is_file():
-            return path
-        raise EnvFileError(f"There is no {path}; `manage.py env init local` writes it.")
+        check_is_file(path, "`manage.py env init local` writes it")
+        return path
     path = root / ".env"
-    if path.is_file() and parse_variables(read_file(path)).get("APP_ENV", "").strip() == app_env:
+    if (
+        check_file_or_nothing(path)
+        and parse_variables(read_file(path)).get("APP_ENV", "").strip() == app_env
+    ):
         return path
     values_file = root / f".env.{app_env}.secrets"
-    if values_file.is_file():
+    if check_file_or_nothing(values_file):
         return values_file
     raise EnvFileError(
         f"There is no .env with APP_ENV={app_env} and no {values_file.name} in {root}; "
@@ -89,8 +95,7 @@ def read_side(path: Path, app_env: str, called: str) -> Side:
     Raises:
         EnvFileError: it does not exist or cannot be read.
     """
-    if not path.is_file():
-        raise EnvFileError(f"There is no {path}; correct the path.")
+    check_is_file(path)
     names = {}
     for variable in VARIABLES:
         names[variable.name] = _find_common_name(variable)

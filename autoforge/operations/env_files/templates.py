@@ -8,8 +8,8 @@ from autoforge.environment import VARIABLES
 from autoforge.environment.files import list_invalid_lines
 from autoforge.operations.env_files.checking import Problem, sort_problems
 from autoforge.operations.env_files.generating import find_placeholder_name, generate_template
+from autoforge.operations.env_files.reading import check_file_or_nothing, read_file
 from autoforge.operations.env_files.rendering import Entry, list_entries
-from autoforge.operations.env_files.writing import read_file
 
 __all__ = ["check_template", "read_template"]
 
@@ -22,7 +22,7 @@ def read_template(path: Path, app_env: str) -> str:
     Raises:
         EnvFileError: the file cannot be read.
     """
-    if path.exists():
+    if check_file_or_nothing(path):
         return read_file(path)
     return generate_template(app_env)
 

@@ -16,11 +16,11 @@ from pathlib import Path
 from autoforge.operations.env_files.errors import EnvFileError, RefusedError, UnsupportedValueError
 from autoforge.operations.env_files.lines import NAME, list_assignments
 from autoforge.operations.env_files.quoting import quote_for_file
+from autoforge.operations.env_files.reading import check_file_or_nothing, read_file
 
 __all__ = [
     "Change",
     "changing",
-    "read_file",
     "set_line",
     "write_private",
     "write_secret_file",
@@ -84,6 +84,7 @@ def changing(path: Path) -> Iterator[Change]:
     Raises:
         EnvFileError: it cannot be read or written.
     """
+    check_file_or_nothing(path)  # by the name that somebody has given
     target = Path(os.path.realpath(path))
     with _locked(target.parent):
         before = read_file(target)
@@ -112,8 +113,9 @@ def write_private(path: Path, text: str, *, replace: bool = True) -> None:
 
     Raises:
         RefusedError: it is there and may not be replaced.
-        EnvFileError: it cannot be written.
+        EnvFileError: it cannot be written, or is there and no file: a device is not replaced.
     """
+    check_file_or_nothing(path)
     try:
         _write(path, text.encode(), replace=replace)
     except FileExistsError:
@@ -171,26 +173,6 @@ def _explain(path: Path, error: OSError) -> str:
         f"{path} cannot be written ({error.strerror}); make {path.parent} a folder that you may "
         "write to, or choose another file."
     )
-
-
-def read_file(path: Path) -> str:
-    """Return the text of a file with its own line ends; empty where there is no file.
-
-    Raises:
-        EnvFileError: it cannot be read, or is not UTF-8.
-    """
-    try:
-        return path.read_bytes().decode("utf-8")
-    except FileNotFoundError:
-        return ""  # a program that sets a variable makes the file
-    except UnicodeDecodeError as error:
-        raise EnvFileError(
-            f"{path} is not valid UTF-8 at byte {error.start + 1}; save it as UTF-8."
-        ) from None
-    except OSError as error:
-        raise EnvFileError(
-            f"{path} cannot be read ({error.strerror}); correct its permissions."
-        ) from error
 
 
 def set_line(text: str, name: str, line: str) -> str:

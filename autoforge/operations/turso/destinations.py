@@ -5,6 +5,7 @@ all and for the owner alone.
 """
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,7 @@ from django.conf import settings
 from autoforge.operations.env_files.errors import EnvFileError
 from autoforge.operations.env_files.lines import read_values
 from autoforge.operations.env_files.locating import locate_variable
+from autoforge.operations.env_files.reading import check_file_or_nothing, read_file
 from autoforge.operations.env_files.writing import write_secret_file, write_variable
 from autoforge.operations.turso.errors import TursoInputError
 
@@ -53,8 +55,12 @@ class Destination:
             raise TursoInputError(
                 f"{self.path} could not be written: {folder} is no folder that you may write to."
             )
-        if self.path.is_dir():
-            raise TursoInputError(f"{self.path} is a folder; choose a file.")
+        try:
+            check_file_or_nothing(self.path)
+            if not self.is_secret_file:  # of a secret's own file nothing is kept
+                read_file(self.path)
+        except EnvFileError as error:
+            raise TursoInputError(str(error)) from error
         if os.path.ismount(os.path.realpath(self.path)):
             raise TursoInputError(
                 f"{self.path} is a mount point, which cannot be replaced: mount its folder instead."
@@ -100,10 +106,9 @@ class Destination:
     def read_token(self) -> str:
         """Return the token that is there now; empty where there is none."""
         if self.is_secret_file:
-            try:
-                return self.path.read_text(encoding="utf-8").strip()
-            except (OSError, UnicodeDecodeError):
-                return ""
+            with suppress(EnvFileError):
+                return read_file(self.path).strip()
+            return ""
         text = _read_assignments(self.path).get(self.token_name, "")
         if self.app_env == "local":
             return unquote(text.partition("authToken=")[2])
@@ -171,9 +176,12 @@ def find_current() -> Destination:
 
 
 def _read_assignments(path: Path) -> dict[str, str]:
-    """Return name → value of an env file, as the settings do; nothing if it cannot be read."""
+    """Return name → value of an env file, as the settings do; nothing where there is no file.
+
+    Raises:
+        TursoInputError: it is no file, cannot be read, or is not text.
+    """
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError):
-        return {}
-    return read_values(text)
+        return read_values(read_file(path).removeprefix("\ufeff"))
+    except EnvFileError as error:
+        raise TursoInputError(str(error)) from error

@@ -93,7 +93,7 @@ def test_files_and_folders_that_are_not_there(tmp_path):
     with pytest.raises(EnvFileError, match=r"no cannot be opened \(No such file"):
         write_variable(tmp_path / "no" / ".env", "T", "1")
     (tmp_path / "folder").mkdir()
-    with pytest.raises(EnvFileError, match=r"folder cannot be read \(Is a directory\)"):
+    with pytest.raises(EnvFileError, match="folder is a folder, and no file"):
         write_variable(tmp_path / "folder", "T", "1")
     with pytest.raises(EnvFileError, match=r"cannot be written \(No such file or directory\); mak"):
         write_private(tmp_path / "no" / "x", "")

@@ -234,7 +234,7 @@ def test_create_for_a_laptop(turso, fake, home):
         (("stage", "--group", "other", "--show"), 2, "There is no group other (groups: default)"),
         (("stage", "--group", "other", "--location", "fra", "--show"), 3, "plan of acme does not"),
         (("stage", "--write-to", "/nowhere/x", "--for", "staging"), 2, "is no folder"),
-        (("stage", "--write-to", "/tmp", "--for", "staging"), 2, "is a folder; choose a file"),
+        (("stage", "--write-to", "/tmp", "--for", "staging"), 2, "is a folder, and no file"),
         (("stage", "--write-to", "/tmp/x.env"), 2, "does not say which environment it is for"),
         (("stage", "--write-to", "x/.env.staging"), 2, "is a template that is committed"),
     ],
