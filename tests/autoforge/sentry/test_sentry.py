@@ -315,7 +315,7 @@ raise KeyError("of the command")
         done = run(script, SENTRY_DSN=server.dsn)
         events = {event["exception"]["values"][-1]["type"]: event for event in server.events}
         assert server.faults == []
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "KeyError: 'of the command'" in done.stderr
     assert "ZeroDivisionError" in done.stderr
     assert set(events) == {"ZeroDivisionError", "LookupError", "KeyError"}
@@ -336,7 +336,7 @@ def test_a_server_that_hangs_does_not_hold_the_end_of_a_command_up_for_long(run)
         done = run("raise KeyError('x')", SENTRY_DSN=f"http://{KEY}@127.0.0.1:{port}/1")
         for connection in held:
             connection.close()
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "KeyError: 'x'" in done.stderr
 
 
