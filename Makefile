@@ -24,7 +24,7 @@ BIN := $(VENV)/bin
 # Makes $(VENV) where it is missing or broken and installs what has changed; else takes a moment.
 BOOTSTRAP = python=$$(sh scripts/find_python.sh "$(PYTHON)") && "$$python" scripts/bootstrap.py
 
-.PHONY: run test check fmt help setup test-only test-matrix lock local-model local-embeddings differential clients mutants measure env-files docs rehearse crash-test crash-restore crash-migrate crash-replica bench-backup bench-db bench-eval bench-prompts bench-api bench-metrics bench-import load audit sbom cloudflare conformance conformance-fast shell clean
+.PHONY: run test check fmt help setup test-only test-matrix lock local-model local-embeddings differential clients mutants measure env-files docs rehearse crash-test crash-restore crash-migrate crash-replica bench-backup bench-db bench-eval bench-prompts bench-api bench-metrics bench-import load audit sbom cloudflare conformance conformance-fast third-party shell clean
 
 ##@ Use
 
@@ -63,6 +63,9 @@ conformance: setup ## Django's own tests on a real libSQL server; writes docs/co
 
 conformance-fast: setup ## The database-related ones of them, in a few minutes
 	@exec $(BIN)/python scripts/conformance --fast $(ARGS)
+
+third-party: setup ## Tests of other people's Django packages on libSQL and SQLite: ARGS="wagtail filter"; writes docs/third-party.md
+	@$(BOOTSTRAP) requirements-third-party.txt --venv .venv-third-party && exec $(BIN)/python scripts/third_party $(ARGS)
 
 differential: setup ## Compare scorers and configurations with the real promptfoo (npm): ARGS="--seed 7"
 	@exec $(BIN)/python scripts/differential $(ARGS)

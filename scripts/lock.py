@@ -2,8 +2,9 @@
 
 One resolution for every supported Python; neither an index nor a machine's paths get into a file.
 The Django 6.1 file is for `make test-matrix` alone, that of the documentation for `make docs`,
-that of other people's clients for `make clients`, that of the measures for `make measure`, those of
-load, scans and Node.js for `make load`, `make audit`, `make sbom` and `make cloudflare`.
+that of other people's clients for `make clients`, that of other people's Django packages for
+`make third-party`, that of the measures for `make measure`, those of load, scans and Node.js for
+`make load`, `make audit`, `make sbom` and `make cloudflare`.
 """
 
 import os
@@ -41,6 +42,7 @@ LOCKS: Final[dict[str, tuple[str, ...]]] = {
     "requirements-load.txt": ("requirements-load.in", OLDEST),
     "requirements-node.txt": ("requirements-node.in", OLDEST),
     "requirements-scans.txt": ("requirements-scans.in", OLDEST),
+    "requirements-third-party.txt": ("requirements-third-party.in", OLDEST, SAME),
     "requirements-django61.txt": (
         "requirements-dev.in",
         "--override=requirements-django61.in",
