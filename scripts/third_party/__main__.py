@@ -65,15 +65,19 @@ def _parser() -> argparse.ArgumentParser:
 def _run(suites: Sequence[Suite]) -> int:
     folder = Path(tempfile.mkdtemp(prefix="third-party-"))
     rows: list[Row] = []
+    missing: list[str] = []
     with Guard(folder) as guard:
         bench = Bench(folder=folder, guard=guard)
+        facts = _facts(_ask_version(bench))
         for number, suite in enumerate(suites, 1):
             say(strong(f"{number}/{len(suites)} {suite.distribution}"))
             row = _compare(bench, suite)
             rows.append(row)
             _say(row)
-        version = _ask_version(bench)
-    _write(rows, _facts(version))
+            missing = _write(row, facts)  # at once: a run that is stopped has said what it knows
+    step(f"written: {DOCUMENT.relative_to(ROOT)}")
+    if missing:
+        note(f"not in it, because they did not run with these versions: {', '.join(missing)}")
     failed = [row.distribution for row in rows if row.complaints]
     tests = sum(row.verdict.total for row in rows if row.verdict)
     good = len(rows) - len(failed)
@@ -83,21 +87,18 @@ def _run(suites: Sequence[Suite]) -> int:
     return int(bool(failed))
 
 
-def _write(rows: Sequence[Row], facts: Mapping[str, str]) -> None:
-    """Renew these rows of the document; say which are missing."""
+def _write(row: Row, facts: Mapping[str, str]) -> list[str]:
+    """Renew a row of the document; return the names of the suites that have none."""
     pins: dict[str, str] = {}
     for suite in SUITES:
         pin = find_pin(suite.distribution, LOCK)
         if pin is not None:
             pins[suite.distribution] = pin[0]
-    known = read_rows(ROWS, facts, pins) | {row.distribution: row for row in rows}
+    known = read_rows(ROWS, facts, pins) | {row.distribution: row}
     ordered = [known[suite.distribution] for suite in SUITES if suite.distribution in known]
     write_rows(ROWS, facts, ordered)
     DOCUMENT.write_text(write_report(facts, ordered), encoding="utf-8")
-    step(f"written: {DOCUMENT.relative_to(ROOT)}")
-    missing = [suite.name for suite in SUITES if suite.distribution not in known]
-    if missing:
-        note(f"not in it, because they did not run with these versions: {', '.join(missing)}")
+    return [suite.name for suite in SUITES if suite.distribution not in known]
 
 
 def _compare(bench: Bench, suite: Suite) -> Row:
