@@ -27,7 +27,7 @@ The versions are those of `requirements-third-party.txt`.
 LEGEND: Final = """\
 *Passed*, *skipped* and *failed* are the same on both databases: what fails on both is the
 package's affair, or that of the versions beside it. *Only here* passes on libSQL alone; *not here*
-is what libSQL does not do as SQLite does.
+is what does not run on libSQL as on SQLite.
 """
 HEAD: Final = (
     "package",
@@ -135,7 +135,7 @@ def _numbers(verdict: Verdict) -> tuple[int, ...]:
 
 
 def _differences(rows: Sequence[Row]) -> list[str]:
-    lines = ["## What the server does not do", ""]
+    lines = ["## What is different", ""]
     table = ["| package | test | reason |", "|---|---|---|"]
     for row in rows:
         for name, reason in row.verdict.differing.items() if row.verdict else ():
