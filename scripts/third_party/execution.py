@@ -132,7 +132,7 @@ def _started(
         process = subprocess.Popen(  # noqa: S603 (the command is our own)
             _command(suite, source, configuration),
             cwd=source.folder,
-            env=_environment(bench.folder, suite, source) | settings,
+            env={**_environment(bench.folder, suite, source), **settings},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

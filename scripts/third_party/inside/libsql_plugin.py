@@ -53,7 +53,7 @@ def _configure_ours(self: ConnectionHandler, databases: dict[str, Any] | None) -
     return _configure(self, entries)
 
 
-ConnectionHandler.configure_settings = _configure_ours
+ConnectionHandler.configure_settings = _configure_ours  # type: ignore[method-assign]  # that is the purpose
 
 
 def _write(**row: object) -> None:
