@@ -8,6 +8,7 @@ import atexit
 import math
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,7 +44,18 @@ def _start_libsql() -> Server | None:
     return server
 
 
+def _take_interruptions() -> None:
+    """Let Ctrl-C reach the programs that tests start, also where a shell runs us behind itself.
+
+    A shell without job control starts what it does not wait for with SIGINT ignored, and programs
+    pass that on to theirs.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 _clean_environment()
+_take_interruptions()
 LIBSQL = _start_libsql()
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_serialized_rollback", "live_server"}
 
