@@ -65,13 +65,8 @@ def _exceptions(verdict: Verdict) -> list[str]:
         "",
         f"Skipped or expected to fail here, but not on SQLite: {count} (limit: {MAX_EXCEPTIONS}).",
         "",
-        "| test | reason |",
-        "|---|---|",
     ]
-    for name, reason in verdict.exceptions.items():
-        row = f"| `{name}` | {_cell(reason)} |"
-        lines.append(row)
-    return [*lines, ""]
+    return [*lines, *_reasons(verdict.exceptions), ""]
 
 
 def _abilities(verdict: Verdict) -> list[str]:
@@ -82,13 +77,13 @@ def _abilities(verdict: Verdict) -> list[str]:
         "",
         f"Tests of what SQLite refuses, skipped as libSQL does it: {len(verdict.abilities)}.",
         "",
-        "| test | reason |",
-        "|---|---|",
     ]
-    for name, reason in verdict.abilities.items():
-        row = f"| `{name}` | {_cell(reason)} |"
-        lines.append(row)
-    return [*lines, ""]
+    return [*lines, *_reasons(verdict.abilities), ""]
+
+
+def _reasons(tests: Mapping[str, str]) -> list[str]:
+    rows = [f"| `{name}` | {_cell(reason)} |" for name, reason in tests.items()]
+    return ["| test | reason |", "|---|---|", *rows]
 
 
 def _failures(verdict: Verdict) -> list[str]:

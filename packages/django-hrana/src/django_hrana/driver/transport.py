@@ -131,21 +131,26 @@ class Transport:
 
     def _lines(self, headers: dict[bytes, bytes]) -> Iterator[bytes]:
         rest = bytearray()
-        chunks = self._read_body(headers)
-        while True:
-            with self._failing_with(was_sent=True):
-                # For each piece: all of a large result may take longer.
-                self._deadline = time.monotonic() + self.timeout_seconds
-                chunk = next(chunks, None)
-            if chunk is None:
-                break
-            rest += chunk
+        for piece in self._pieces(headers):
+            rest += piece
             *lines, remainder = rest.split(b"\n")
             rest = bytearray(remainder)
             yield from map(bytes, lines)
         if rest:
             yield bytes(rest)
         self._after(headers)
+
+    def _pieces(self, headers: dict[bytes, bytes]) -> Iterator[bytes]:
+        """Yield the body as it arrives; whoever has used all of it calls `_after`."""
+        chunks = self._read_body(headers)
+        while True:
+            with self._failing_with(was_sent=True):
+                # For each piece: all of a large body may take longer.
+                self._deadline = time.monotonic() + self.timeout_seconds
+                chunk = next(chunks, None)
+            if chunk is None:
+                return
+            yield chunk
 
     def close(self) -> None:
         """Close the connection; the next request opens another."""

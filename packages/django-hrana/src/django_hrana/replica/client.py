@@ -2,7 +2,6 @@
 
 import base64
 import ipaddress
-import time
 from collections.abc import Callable, Generator, Iterator
 from typing import Final, TypeVar
 from urllib.parse import unquote
@@ -74,15 +73,7 @@ class LogTransport(Transport):
         return status, headers, self._chunks(headers)
 
     def _chunks(self, headers: dict[bytes, bytes]) -> Iterator[bytes]:
-        chunks = self._read_body(headers)
-        while True:
-            with self._failing_with(was_sent=True):
-                # For each piece: all of a large database may take longer.
-                self._deadline = time.monotonic() + self.timeout_seconds
-                chunk = next(chunks, None)
-            if chunk is None:
-                break
-            yield chunk
+        yield from self._pieces(headers)
         self._after(headers)
 
 
