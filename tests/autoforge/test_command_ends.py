@@ -23,6 +23,7 @@ from autoforge.command_ending import asks_for_json, run_to_end
 from core.errors import InvalidInputError
 from core.exit_status import Terminated, describe_error
 from core.sentences import Sentence
+from tests.support.processes import wait_until_asleep
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = {"autoforge", "core", "evaluations", "prompts"}
@@ -202,7 +203,8 @@ def stop(words: Sequence[str], number: signal.Signals, folder: Path) -> tuple[in
         silent.settimeout(60)
         connection, _address = silent.accept()
         with connection:
-            connection.recv(1)  # it asks, and waits from now on
+            connection.recv(1)  # it asks
+            wait_until_asleep(process.pid)
             process.send_signal(number)
             out, err = process.communicate(timeout=60)
     return process.returncode, out, err
