@@ -5,7 +5,15 @@ from dataclasses import asdict
 from decimal import Decimal
 from typing import Any, Final
 
-from evaluations.engine.providers import Limits, Price, ProviderSpec, parse_spec
+from msgspec import UNSET
+
+from evaluations.engine.providers import (
+    Limits,
+    Price,
+    ProviderSpec,
+    parse_configured,
+    parse_spec,
+)
 from evaluations.engine.types import Message, Part
 from evaluations.models import ModelProfile
 from evaluations.promptfoo.templates import fill_free_values, with_affixes
@@ -15,6 +23,7 @@ from prompts.rendering import find_placeholders
 from prompts.rendering import prepare as prepare_template
 
 __all__ = [
+    "find_configured_spec",
     "find_spec",
     "message_from_prompt",
     "prepare",
@@ -133,6 +142,18 @@ def find_spec(text: str) -> ProviderSpec:
     return spec_from_profile(profile)
 
 
+def find_configured_spec(text: str) -> ProviderSpec:
+    """Return as `find_spec` does; a text that means none is a spec that says why (`problem`).
+
+    Raises:
+        SetupError: it is written in a way that means nothing.
+    """
+    profile = ModelProfile.objects.filter(name=text).first()
+    if profile is None:
+        return parse_configured(text)
+    return spec_from_profile(profile)
+
+
 def target_from_spec(spec: ProviderSpec) -> Target:
     """Return a spec as a run's column stores it; it contains no key."""
     price = None
@@ -155,6 +176,8 @@ def target_from_spec(spec: ProviderSpec) -> Target:
         parameters=dict(spec.parameters),
         price=price,
         limits=limits,
+        settings=dict(spec.settings) or UNSET,
+        problem=spec.problem or UNSET,
     )
 
 
@@ -180,6 +203,8 @@ def spec_from_target(target: Target) -> ProviderSpec:
         parameters=target.parameters,
         price=price,
         limits=limits,
+        settings=target.settings or {},
+        problem=target.problem or "",
     )
 
 

@@ -149,6 +149,10 @@ class Target(Document, frozen=True, kw_only=True):
     price: tuple[str | None, ...] | None = None
     """Decimal numbers in the order of `adapters.RATES`; those at the end may be left out."""
     limits: TargetLimits | None = None
+    # Unset and not written where there is nothing: most rows have neither.
+    settings: JSONObject | msgspec.UnsetType = msgspec.UNSET
+    problem: str | msgspec.UnsetType = msgspec.UNSET
+    """Why it cannot be asked; unset where it can."""
 
 
 class StoredComparison(msgspec.Struct, frozen=True, kw_only=True):

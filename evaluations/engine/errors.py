@@ -4,7 +4,8 @@
     ├── SuiteError            a file or a definition is wrong: fix the input (it names the place)
     ├── ScoringError          an answer could not be scored: an error of the case, never a failure
     └── ProviderError         a model did not answer
-        ├── SetupError        a key, an address or a package is missing, or the name is unknown
+        ├── SetupError        a key, an address or a package is missing
+        │   └── UnknownProviderError  an id means no provider that there is here
         ├── RefusedError      this request is wrong for this model: trying again is no help
         │   ├── AuthenticationError   the key is wrong, may not do this, or its account is empty
         │   ├── ContextTooLongError   the prompt is longer than the model reads
@@ -36,6 +37,7 @@ __all__ = [
     "SetupError",
     "SuiteError",
     "UnansweredError",
+    "UnknownProviderError",
 ]
 
 
@@ -84,6 +86,10 @@ class ProviderError(EngineError):
 
 class SetupError(ProviderError):
     """A key, an address or a package is missing, or there is no such provider."""
+
+
+class UnknownProviderError(SetupError):
+    """An id means no provider that there is here; of a file it is an error of its column alone."""
 
 
 class RefusedError(ProviderError):

@@ -66,6 +66,8 @@ class Column:
     """Whether earlier answers are worth looking up."""
     identity: str = ""
     """What makes answers interchangeable: kind and address of the provider."""
+    problem: str = ""
+    """Why nobody can be asked; then each case without an answer is an error with this sentence."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

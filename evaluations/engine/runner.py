@@ -273,6 +273,8 @@ class _Run:
         """Return why a task may not be asked, "" where it may or has an answer already."""
         if answer is not None:
             return ""
+        if column.problem:
+            return column.problem
         if self.options.only_stored:
             return "no stored answer to this request"
         try:

@@ -6,7 +6,7 @@ Everything that is read and not carried out is a warning with its place.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,6 +25,7 @@ from evaluations.promptfoo.prompts import PromptSource, matches, read_prompts
 from evaluations.promptfoo.providers import (
     ProviderSource,
     list_models,
+    read_named_providers,
     read_providers,
 )
 from evaluations.promptfoo.tests import read_default, read_tests
@@ -69,7 +70,12 @@ class PromptfooConfig:
 
 
 def read_config(
-    files: Files, name: str, render: Render, *, tests_only: bool = False
+    files: Files,
+    name: str,
+    render: Render,
+    *,
+    tests_only: bool = False,
+    other_models: bool = False,
 ) -> PromptfooConfig:
     """Read a configuration and the files that it names.
 
@@ -78,31 +84,37 @@ def read_config(
         name: the configuration's name there; with `tests_only` that of a table of tests.
         render: fills the texts of assertions with variables; ValueError where it cannot.
         tests_only: whether the file holds tests and nothing else.
+        other_models: whether other models are asked than the file's own, which then do not matter.
 
     Raises:
         SuiteError: one sentence with file, line and column.
     """
     with bounded.limit_allowance(SECONDS):
-        return _read_within(Source(files=files, render=render), name, tests_only=tests_only)
+        source = Source(files=files, render=render)
+        read_models = read_named_providers if other_models else read_providers
+        if tests_only:
+            return _read(source, Document(value={"tests": name}, file=name), read_models)
+        return _read_within(source, name, read_models)
 
 
-def _read_within(source: Source, name: str, *, tests_only: bool) -> PromptfooConfig:
-    if tests_only:
-        return _read(source, Document(value={"tests": name}, file=name))
+ReadModels = Callable[[Source, Document], list[ProviderSource]]
+
+
+def _read_within(source: Source, name: str, read_models: ReadModels) -> PromptfooConfig:
     document = source.document(source.files.locate(name))
     if not isinstance(document.value, dict):
         raise SuiteError("promptfoo.shape", at=name)
-    return _read(source, document)
+    return _read(source, document, read_models)
 
 
-def _read(source: Source, document: Document) -> PromptfooConfig:
+def _read(source: Source, document: Document, read_models: ReadModels) -> PromptfooConfig:
     config = document.mapping
     warn_of_keys(source, config, TOP, document, ())
     options = _options(source, document)
     default = read_default(source, document)
     cases = tuple(read_tests(source, document, default))
     prompts = tuple(read_prompts(source, document))
-    providers = tuple(read_providers(source, document))
+    providers = tuple(read_models(source, document))
     _refuse_unknown(cases, "prompt", [prompt.names for prompt in prompts])
     _refuse_unknown(cases, "provider", [provider.names for provider in providers])
     # A default that every test takes over is warned of once, not once a test.

@@ -1,15 +1,24 @@
 """The models of a configuration, and what it names as judge."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
+from typing import Final
 
+from core.language import gettext as _
 from evaluations.engine.errors import SetupError, SuiteError
 from evaluations.engine.formats.yaml_document import Document, KeyPath
-from evaluations.engine.providers import Kind, ProviderSpec, list_left_out, parse_spec
+from evaluations.engine.providers import (
+    Kind,
+    ProviderSpec,
+    list_left_out,
+    parse_configured,
+)
 from evaluations.promptfoo.files import CODE, Location, Source
 
-__all__ = ["ProviderSource", "list_models", "read_providers"]
+__all__ = ["ProviderSource", "list_models", "read_named_providers", "read_providers"]
+
+NOT_LOADED: Final = ("id", "transform")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,8 +34,10 @@ class ProviderSource:
 def read_providers(source: Source, document: Document) -> list[ProviderSource]:
     """Return the models of a configuration, in their order and each once.
 
+    One that cannot be asked here is among them, with the reason.
+
     Raises:
-        SuiteError: one is unknown, would run code, or holds a key; names the place.
+        SuiteError: one holds a key, or is written in a way that means nothing; names the place.
     """
     config = document.mapping
     # promptfoo has two names for the same list.
@@ -38,6 +49,19 @@ def read_providers(source: Source, document: Document) -> list[ProviderSource]:
             providers.append(_read_provider(source, entry, where, path))
             seen.append(entry)
     return providers
+
+
+def read_named_providers(source: Source, document: Document) -> list[ProviderSource]:
+    """Return the models of a configuration that nobody will ask, since others take their place.
+
+    They are there for their names, which tests may use. What is wrong with one is nobody's trouble:
+    nothing of it is kept, and nothing is said of it.
+    """
+    silent = replace(source, warnings=[])
+    try:
+        return read_providers(silent, document)
+    except SuiteError:
+        return []
 
 
 Entry = tuple[object, Document, KeyPath]
@@ -52,7 +76,7 @@ def _list_entries(
 ) -> Iterator[Entry]:
     for number, entry in enumerate(entries if isinstance(entries, list) else [entries]):
         here = (*path, number) if isinstance(entries, list) else path
-        # Code is no list of providers: `parse_spec` refuses it by its kind.
+        # Code is no list of providers: `parse_configured` says so of its kind.
         if isinstance(entry, str) and entry.startswith("file://") and not entry.endswith(CODE):
             location = document.location(*here)
             file = source.path(entry, location)
@@ -68,14 +92,13 @@ def _read_provider(
 ) -> ProviderSource:
     location = document.location(*path)
     try:
-        loaded = _load_files(source, entry, location)
-        spec = parse_spec(loaded)
+        loaded = _load_settings(source, entry, location)
+        spec = parse_configured(loaded)
     except SetupError as error:
         raise SuiteError(error.sentence, at=location) from None
     if spec.kind == Kind.REPLAY:
         source.path(spec.model, location)  # refuses a file outside, whether it is there or not
-    for inside, sentence in list_left_out(entry):
-        source.warn(sentence, document.location(*path, *inside))
+    _warn(source, entry, spec, document, path)
     written = str(entry)
     if isinstance(entry, Mapping):
         # An object without an id has it as its one key: {openai:gpt-4.1: {…}}.
@@ -85,8 +108,32 @@ def _read_provider(
     return ProviderSource(spec=spec, names=tuple(names))
 
 
+def _warn(
+    source: Source, entry: object, spec: ProviderSpec, document: Document, path: KeyPath
+) -> None:
+    if spec.problem:
+        warning = _("%(problem)s; the cases of this model will be errors")
+        source.warn(warning % {"problem": spec.problem}, document.location(*path))
+        return
+    for inside, sentence in list_left_out(entry):
+        source.warn(sentence, document.location(*path, *inside))
+
+
+def _load_settings(source: Source, entry: object, location: Location) -> object:
+    """Return a provider whose settings are loaded from the files that they name.
+
+    Its id and its transform are code where they name a file; what becomes of that is not said here.
+    """
+    if not isinstance(entry, Mapping):
+        return entry
+    loaded: dict[str, object] = {}
+    for key, value in entry.items():
+        loaded[key] = value if key in NOT_LOADED else _load_files(source, value, location)
+    return loaded
+
+
 def _load_files(source: Source, value: object, location: Location) -> object:
-    """Return a provider whose settings are loaded from the files that they name."""
+    """Return a value with what the files contain that its texts name."""
     if isinstance(value, Mapping):
         return {key: _load_files(source, inner, location) for key, inner in value.items()}
     if isinstance(value, list):

@@ -18,7 +18,7 @@ from core.errors import InvalidInputError
 from core.json import dump
 from core.sentences import Sentence
 from core.services import check_fields, find_row
-from evaluations.adapters import find_spec, prepare, target_from_spec
+from evaluations.adapters import find_configured_spec, find_spec, prepare, target_from_spec
 from evaluations.engine.costs import answer_limit
 from evaluations.engine.errors import SetupError, SuiteError
 from evaluations.engine.files import NO_FILES, RunFiles
@@ -194,7 +194,7 @@ def estimate_run(plan: Plan, cases: Sequence[Case], count: int) -> Estimate:
     needs = required_models(one for case in cases for one in case.assertions)
     chosen = {"judge": plan.judge, "embeddings": plan.embeddings}
     for name in {named or chosen[need] for need, named in needs} - {""}:
-        each = calculate_cost(find_price(find_spec(name)), JUDGE_TOKENS, REPLY_TOKENS)
+        each = calculate_cost(find_price(_find_grader(plan, name)), JUDGE_TOKENS, REPLY_TOKENS)
         if each is None:
             unpriced.append(name)
         cost = None if cost is None or each is None else cost + judged * each
@@ -297,11 +297,23 @@ def with_full_name(spec: ProviderSpec, files: RunFiles) -> ProviderSpec:
 
 
 def _check_cap(plan: Plan, estimate: Estimate, models: Iterable[str]) -> None:
-    judges = [name for name in models if find_price(find_spec(name)) is None]
+    judges = [name for name in models if find_price(_find_grader(plan, name)) is None]
     unpriced = dict.fromkeys([*estimate.unpriced, *judges])
     if plan.max_cost_usd is not None and unpriced:
         names = ", ".join(unpriced)
         raise InvalidInputError({"max_cost_usd": Sentence("run.price-unknown", names=names)})
+
+
+def _find_grader(plan: Plan, name: str) -> ProviderSpec:
+    """Return the judge or the embeddings of a name.
+
+    A file may name what nobody here can ask, as it may for the models themselves: its cases alone
+    become errors. In a stored suite the name is refused before anything is asked.
+
+    Raises:
+        SetupError: there is no such model.
+    """
+    return find_configured_spec(name) if plan.suite is None else find_spec(name)
 
 
 def _models(plan: Plan, needs: Iterable[tuple[str, str]]) -> dict[str, Target]:
@@ -317,7 +329,7 @@ def _models(plan: Plan, needs: Iterable[tuple[str, str]]) -> dict[str, Target]:
         name = named or chosen[need]
         if not name:
             raise InvalidInputError({need: Sentence(NEEDED[need])})
-        spec = with_full_name(find_spec(name), plan.files)
+        spec = with_full_name(_find_grader(plan, name), plan.files)
         make(spec, settings.PROVIDER_ENVIRONMENT, plan.files)  # said before any answer is paid for
         models[name] = target_from_spec(spec)
     return models

@@ -84,7 +84,7 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-UNCACHED: Final = (Kind.ECHO, Kind.REPLAY)  # as fast as looking it up
+UNCACHED: Final = (Kind.ECHO, Kind.REPLAY, Kind.UNAVAILABLE)  # as fast as looking it up
 ENDED: Final = {"status", "summary", "overall_score", "started_at", "finished_at", "error"}
 TOLD_WITHIN: Final = timedelta(seconds=30)
 TO_RESUME: Final = (Run.Status.STOPPED, Run.Status.CANCELLED, Run.Status.FAILED)
@@ -261,7 +261,7 @@ def _columns(evaluations: Sequence[Evaluation], files: RunFiles) -> list[Column]
     columns = []
     for row in evaluations:
         spec = spec_from_target(Target.read(row.target))
-        shared = repr((spec.kind, spec.model, spec.base_url, spec.label))
+        shared = repr((spec.kind, spec.model, spec.base_url, spec.label, spec.settings))
         if shared not in providers:
             providers[shared] = make(spec, settings.PROVIDER_ENVIRONMENT, files)
         columns.append(build_column(row, spec, providers[shared]))
@@ -279,6 +279,7 @@ def build_column(row: Evaluation, spec: ProviderSpec, provider: Provider | None)
         price=find_price(spec),
         cacheable=spec.kind not in UNCACHED,
         identity=provider_fingerprint(spec, settings.PROVIDER_ENVIRONMENT),
+        problem=spec.problem,
     )
 
 

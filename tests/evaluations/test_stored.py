@@ -65,6 +65,7 @@ CHANGES = {"suite": [None, "smoke"], "pass_rate": [0.8, 1.0], "lower_bound": [0.
 
 OBJECTS = [
     (Target, TARGET),
+    (Target, TARGET | {"settings": {"key_variable": "X_KEY"}, "problem": "unknown provider"}),
     (Summary, SUMMARY),
     (Summary, SUMMARY | {"comparison": COMPARISON}),
     (RunSettings, SETTINGS),

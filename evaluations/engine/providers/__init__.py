@@ -18,7 +18,13 @@ from evaluations.engine.providers.identity import provider_fingerprint
 from evaluations.engine.providers.parts import check_parts
 from evaluations.engine.providers.prices import calculate_cost, find_price
 from evaluations.engine.providers.retry import RateLimiter, with_retries
-from evaluations.engine.providers.specs import PROVIDERS, list_left_out, make, parse_spec
+from evaluations.engine.providers.specs import (
+    PROVIDERS,
+    list_left_out,
+    make,
+    parse_configured,
+    parse_spec,
+)
 
 __all__ = [
     "PROVIDERS",
@@ -36,6 +42,7 @@ __all__ = [
     "find_price",
     "list_left_out",
     "make",
+    "parse_configured",
     "parse_spec",
     "provider_fingerprint",
     "with_retries",

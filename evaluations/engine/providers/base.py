@@ -42,6 +42,8 @@ class Kind(StrEnum):
     """Any service that speaks OpenAI's protocol."""
     REPLAY = "replay"
     """Recorded answers, from a file."""
+    UNAVAILABLE = "unavailable"
+    """What a configuration names and nobody here can ask; its model is the id as it is written."""
 
 
 ADDRESSES: Final[Mapping[str, str]] = {
@@ -142,6 +144,12 @@ class ProviderSpec:
     """None: the known one of the model."""
     prompts: tuple[str, ...] = ()
     """Labels of the prompts that go to it; empty: all."""
+    settings: Mapping[str, object] = field(default_factory=dict)
+    """What the client needs to know besides, such as the name of its key's variable; no key, and
+    nothing that is sent as it stands."""
+    problem: str = ""
+    """Why it cannot be asked, one sentence, with which each of its cases is an error; empty: it
+    can."""
 
     @property
     def name(self) -> str:

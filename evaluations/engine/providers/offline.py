@@ -1,4 +1,4 @@
-"""echo and replay: answers without a model."""
+"""echo, replay, and what cannot be asked: answers without a model, and none."""
 
 import hashlib
 import json
@@ -9,14 +9,21 @@ from typing import Any, Final
 
 from core.language import gettext as _
 from core.sentences import Sentence
-from evaluations.engine.errors import ProviderError, SetupError, SuiteError
+from evaluations.engine.errors import ProviderError, RefusedError, SetupError, SuiteError
 from evaluations.engine.files import RunFiles
 from evaluations.engine.numbers import finite
 from evaluations.engine.providers.base import Capabilities, Environment, Limits, ProviderSpec
 from evaluations.engine.providers.replies import LARGEST_COUNT, read_count, read_reason
 from evaluations.engine.types import Answer, Message, Part, Request, Vector, identify_message
 
-__all__ = ["EchoProvider", "ReplayProvider", "make_echo", "make_replay", "prompt_key"]
+__all__ = [
+    "EchoProvider",
+    "ReplayProvider",
+    "UnavailableProvider",
+    "make_echo",
+    "make_replay",
+    "prompt_key",
+]
 
 INTEGERS: Final = ("latency_ms", "input_tokens", "output_tokens")
 COSTS: Final = ("cost_usd", "cost")
@@ -82,6 +89,26 @@ class ReplayProvider(_Offline):
             # Its text: Decimal(0.1) would have 55 digits.
             cost_usd=None if cost is None else Decimal(str(cost)),
         )
+
+
+class UnavailableProvider(_Offline):
+    """Answers nothing: says of each request why there is nobody to ask."""
+
+    async def complete(self, request: Request) -> Answer:
+        """Refuse.
+
+        Raises:
+            RefusedError: always, and no SetupError: the other columns of the run go on.
+        """
+        raise RefusedError(Sentence.verbatim(self.spec.problem))
+
+    async def embed(self, texts: Sequence[str]) -> list[Vector]:
+        """Refuse.
+
+        Raises:
+            RefusedError: as above.
+        """
+        raise RefusedError(Sentence.verbatim(self.spec.problem))
 
 
 def prompt_key(messages: Sequence[Message]) -> str:

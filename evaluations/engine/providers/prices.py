@@ -12,7 +12,9 @@ __all__ = ["calculate_cost", "find_price"]
 
 MILLION: Final = Decimal(1_000_000)
 PUBLISHED: Final = (Kind.OPENAI, Kind.ANTHROPIC)
-FREE: Final = (Kind.ECHO, Kind.REPLAY, Kind.LOCAL, Kind.LOCAL_EMBEDDINGS)
+FREE: Final = (
+    Kind.ECHO, Kind.REPLAY, Kind.LOCAL, Kind.LOCAL_EMBEDDINGS, Kind.UNAVAILABLE
+)  # fmt: skip
 NO_CACHE: Final = CacheTokens()
 # What Anthropic's cache costs, in prices of its input: https://platform.claude.com/docs/en/
 # build-with-claude/prompt-caching#pricing. So is the cache of a team's own price of such a model.

@@ -10,7 +10,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from core.language import gettext as _
-from evaluations.engine.errors import EngineError, SetupError
+from evaluations.engine.errors import EngineError, SetupError, UnknownProviderError
 from evaluations.engine.files import NO_FILES, RunFiles
 from evaluations.engine.plugins import Plugin, PluginFaultError, Registry
 from evaluations.engine.providers.addresses import make_policy
@@ -25,9 +25,9 @@ from evaluations.engine.providers.base import (
 )
 from evaluations.engine.providers.families import why_unsent
 from evaluations.engine.providers.keys import check_address, find_secret
-from evaluations.engine.providers.offline import make_replay
+from evaluations.engine.providers.offline import UnavailableProvider, make_replay
 
-__all__ = ["GROUP", "PROVIDERS", "list_left_out", "make", "parse_spec"]
+__all__ = ["GROUP", "PROVIDERS", "list_left_out", "make", "parse_configured", "parse_spec"]
 
 logger = logging.getLogger(__name__)
 
@@ -176,6 +176,38 @@ def parse_spec(value: object) -> ProviderSpec:
     return _parse_object(provider)
 
 
+def parse_configured(value: object) -> ProviderSpec:
+    """Return the spec of a model that stands in a configuration.
+
+    An id that means no provider of ours is no reason to refuse the file: the other models can be
+    asked. It becomes a spec that says why it cannot (`problem`).
+
+    Raises:
+        SetupError: as `parse_spec`, but for that.
+    """
+    try:
+        return parse_spec(value)
+    except UnknownProviderError as error:
+        return _without_provider(value, str(error))
+
+
+def _without_provider(value: object, problem: str) -> ProviderSpec:
+    if isinstance(value, str):
+        return ProviderSpec(kind=Kind.UNAVAILABLE, model=value, label=value, problem=problem)
+    assert isinstance(value, Mapping)  # noqa: S101  # nosec B101 (`parse_spec` refuses all else)
+    provider = _with_id(value)
+    written = str(provider["id"])
+    # Its other settings are looked at all the same: labels count, and a key is refused.
+    read = _parse_object({**provider, "id": Kind.ECHO})
+    return ProviderSpec(
+        kind=Kind.UNAVAILABLE,
+        model=written,
+        label=read.label or written,
+        prompts=read.prompts,
+        problem=problem,
+    )
+
+
 def list_left_out(value: object) -> list[LeftOut]:
     """Return what of a provider is not carried out: the path to it, and one sentence.
 
@@ -242,7 +274,7 @@ def _parse_text(text: str) -> ProviderSpec:
     middles = MIDDLES.get(kind, ())
     middle, _colon, rest = model.partition(":")
     if middle in OTHER_SERVICES.get(kind, ()):
-        raise SetupError("provider.not-chat", text=text, kind=kind)
+        raise UnknownProviderError("provider.not-chat", text=text, kind=kind)
     if middle in middles:
         model = rest
     if kind in EXAMPLES and (not model or model in middles):
@@ -255,7 +287,7 @@ def _parse_text(text: str) -> ProviderSpec:
     if kind == "file" and text.endswith((".yaml", ".yml", ".json")):
         raise SetupError("provider.list", text=text)
     if kind in RUNS_CODE:
-        raise SetupError("provider.code", text=text)
+        raise UnknownProviderError("provider.code", text=text)
     _check_kind(kind)
     return ProviderSpec(kind=kind, model=model)
 
@@ -273,7 +305,7 @@ def _check_kind(kind: str) -> None:
         hint = _("did you mean “%(near)s”?") % {"near": near[0]}
     else:
         hint = _("available: %(known)s") % {"known": ", ".join(PROVIDERS)}
-    raise SetupError("provider.unknown", kind=kind, hint=hint + PROVIDERS.hint)
+    raise UnknownProviderError("provider.unknown", kind=kind, hint=hint + PROVIDERS.hint)
 
 
 def _parse_object(provider: Mapping[str, object]) -> ProviderSpec:
@@ -362,6 +394,8 @@ def make(spec: ProviderSpec, environment: Environment, files: RunFiles = NO_FILE
         >>> asyncio.run(ask())
         'Hi'
     """
+    if spec.problem:
+        return UnavailableProvider(spec)
     if spec.kind == Kind.REPLAY:
         return make_replay(spec, files)
     _check_kind(spec.kind)

@@ -255,7 +255,8 @@ class Command(BaseCommand):
         if options["file"]:
             file = Path(options["file"])
             folder = folder_beside(file)
-            config = read_config(folder, file.name, fill_text)
+            replaced = bool(options["provider"])
+            config = read_config(folder, file.name, fill_text, other_models=replaced)
             self._warn(config)
         suite = None
         if options["suite"]:
@@ -264,6 +265,8 @@ class Command(BaseCommand):
             suite = rescored.suite
         if config is None and suite is None:
             raise InvalidInputError({"evaluate": Sentence("option.no-suite")})
+        for typed in filter(None, (options["judge"], options["embeddings"])):
+            find_spec(typed)  # what is typed is refused; what a file names is an error of its cases
         files = RunFiles(folder=folder, typed=_typed_files(options) | _recorded_files(rescored))
         columns = _choose_columns(options, config, specs, rescored)
         columns = _prepare_models(columns, config, files)
