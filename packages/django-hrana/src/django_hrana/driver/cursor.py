@@ -34,7 +34,7 @@ from django_hrana.driver.values import (
 if TYPE_CHECKING:
     from django_hrana.driver.connection import Connection
 
-__all__ = ["Cursor"]
+__all__ = ["Cursor", "Parameters", "build_request"]
 
 Parameters = Sequence[object] | Mapping[str, object]
 Row = tuple[Any, ...]
@@ -98,7 +98,7 @@ class Cursor:
         statement = classify(sql)
         if statement.is_read or statement.is_control or statement.pragma is not None:
             raise ProgrammingError("executemany() can only execute statements that change data.")
-        requests = (_request(sql, parameters) for parameters in many)
+        requests = (build_request(sql, parameters) for parameters in many)
         first = list(itertools.islice(requests, STEPS_AT_ONCE))
         second = list(itertools.islice(requests, STEPS_AT_ONCE))
         if not second:  # one request is all or nothing by itself
@@ -158,7 +158,7 @@ class Cursor:
     def _run(self, sql: str, parameters: Parameters, statement: Statement) -> None:
         if self.connection.is_on(LEGACY_ALTER_TABLE):
             check_rename(sql)
-        request = _request(sql, parameters)
+        request = build_request(sql, parameters)
         try:
             result = self.connection.run([request], is_read=statement.is_read)[0]
         except TooLarge as error:
@@ -263,7 +263,7 @@ class Cursor:
             raise ProgrammingError("Cannot operate on a closed database.")
 
 
-def _request(sql: str, parameters: Parameters) -> StatementRequest:
+def build_request(sql: str, parameters: Parameters) -> StatementRequest:
     """Return the statement with its parameters; those that cannot be sent are put into the SQL."""
     literals: dict[int | str, str] = {}
     if isinstance(parameters, Mapping):

@@ -41,7 +41,17 @@ from django_hrana.driver.stream import Stream
 from django_hrana.driver.transaction import WRITE_LOCK
 from django_hrana.driver.transport import TransportError
 
-__all__ = ["FAILURES", "check_done", "run_alone", "run_from_begin", "send_alone", "with_room"]
+__all__ = [
+    "FAILURES",
+    "PAUSES_SECONDS",
+    "check_done",
+    "demand_repeat",
+    "find_pause",
+    "run_alone",
+    "run_from_begin",
+    "send_alone",
+    "with_room",
+]
 
 Answer = TypeVar("Answer")
 
@@ -69,14 +79,32 @@ def with_room(send: Callable[[], Answer], *, may_repeat: bool) -> Answer:
         try:
             return send()
         except (Overloaded, Busy) as error:
-            if not may_repeat and not failures.was_not_done(error):
-                raise
-            asked_seconds = error.retry_after_seconds or 0.0
-            until_then = time.monotonic() - started + asked_seconds
-            if asked_seconds and until_then > error.patience_seconds:
-                raise  # to ask before the server wants it would only cost it more
-            time.sleep(max(pause_seconds, asked_seconds))
+            time.sleep(find_pause(error, pause_seconds, started, may_repeat=may_repeat))
     return send()
+
+
+def find_pause(
+    error: Overloaded | Busy, pause_seconds: float, started: float, *, may_repeat: bool
+) -> float:
+    """Return how long to wait before sending again, in seconds.
+
+    Args:
+        error: why the server did not carry it out.
+        pause_seconds: how long to wait if the server asks for nothing.
+        started: when it was sent first, by `time.monotonic`.
+        may_repeat: as in `with_room`.
+
+    Raises:
+        Overloaded: it must not be sent again, or not within the connection's timeout.
+        Busy: as above.
+    """
+    if not may_repeat and not failures.was_not_done(error):
+        raise error
+    asked_seconds = error.retry_after_seconds or 0.0
+    until_then = time.monotonic() - started + asked_seconds
+    if asked_seconds and until_then > error.patience_seconds:
+        raise error  # to ask before the server wants it would only cost it more
+    return max(pause_seconds, asked_seconds)
 
 
 def send_alone(
@@ -98,13 +126,7 @@ def send_alone(
     try:
         return with_room(send, may_repeat=is_read)
     except FAILURES as error:
-        if not is_read:
-            _fail_write(endpoint, error, is_all_or_nothing=is_all_or_nothing)
-            raise
-        if not _may_help(error):
-            raise
-        if isinstance(error, TransportError) and (error.timed_out or not error.was_sent):
-            raise failures.unreachable(endpoint, error) from error
+        demand_repeat(endpoint, error, is_read=is_read, is_all_or_nothing=is_all_or_nothing)
     try:
         return with_room(send, may_repeat=True)
     except TransportError as error:
@@ -169,6 +191,29 @@ def run_from_begin(
     if isinstance(error, Busy) and step < before:
         raise error
     return result
+
+
+def demand_repeat(
+    endpoint: Endpoint, error: Exception, *, is_read: bool, is_all_or_nothing: bool
+) -> None:
+    """Return if a request that failed may and should be sent once more; else raise what it means.
+
+    Args:
+        endpoint: as in `send_alone`.
+        error: how it failed.
+        is_read: as in `send_alone`.
+        is_all_or_nothing: as in `send_alone`.
+
+    Raises:
+        Error: as `send_alone`.
+    """
+    if not is_read:
+        _fail_write(endpoint, error, is_all_or_nothing=is_all_or_nothing)
+        raise error
+    if not _may_help(error):
+        raise error
+    if isinstance(error, TransportError) and (error.timed_out or not error.was_sent):
+        raise failures.unreachable(endpoint, error) from error
 
 
 def _fail_write(endpoint: Endpoint, error: Exception, *, is_all_or_nothing: bool) -> None:

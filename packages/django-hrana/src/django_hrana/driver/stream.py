@@ -34,7 +34,7 @@ from django_hrana.driver.network import Network
 from django_hrana.driver.tokens import Token, open_source
 from django_hrana.driver.transport import Response, Transport, TransportError
 
-__all__ = ["Freshness", "Stream"]
+__all__ = ["Freshness", "Stream", "check_answer"]
 
 AnswerT = TypeVar("AnswerT", ExecuteAnswer, BatchAnswer)
 
@@ -204,7 +204,7 @@ class Stream:
             self._follow(baton, answer.baton, answer.base_url)
             result = answer.results[0]
             if isinstance(result, messages.Ok):
-                return _check_answer(result.response, kind, request)
+                return check_answer(result.response, kind, request)
             refused = result.error
         except InterfaceError:
             if self.baton != baton:
@@ -411,7 +411,7 @@ class Stream:
         )
 
 
-def _check_answer(answer: object, kind: type[AnswerT], request: dict[str, Any]) -> AnswerT:
+def check_answer(answer: object, kind: type[AnswerT], request: dict[str, Any]) -> AnswerT:
     """Return an answer to the request, checked.
 
     Raises:

@@ -183,15 +183,24 @@ class Transport:
                     self.retry_after = headers.get(b"retry-after", b"").decode("latin-1")
                     return status, headers
                 self._read_all(headers)
-            location = headers.get(b"location", b"").decode("latin-1")
-            # To nowhere, or to where it came from, is no redirection: it would only be sent twice.
-            target = self._target.redirected_to(location, path) if location else None
-            target = None if target == self._target else target
-            self.close()
             redirects += 1
-            if status not in REPEATED or target is None or redirects > MAX_REDIRECTS:
-                return status, self._explain(location)
-            self._turn_to(target)
+            explained = self._redirect(status, headers, path, redirects)
+            if explained is not None:
+                return status, explained
+
+    def _redirect(
+        self, status: int, headers: dict[bytes, bytes], path: str, redirects: int
+    ) -> dict[bytes, bytes] | None:
+        """Go where an answer redirects to; return a sentence's headers where we do not go there."""
+        location = headers.get(b"location", b"").decode("latin-1")
+        # To nowhere, or to where it came from, is no redirection: it would only be sent twice.
+        target = self._target.redirected_to(location, path) if location else None
+        target = None if target == self._target else target
+        self.close()
+        if status not in REPEATED or target is None or redirects > MAX_REDIRECTS:
+            return self._explain(location)
+        self._turn_to(target)
+        return None
 
     def _explain(self, location: str) -> dict[bytes, bytes]:
         """Put a sentence in the place of the answer that redirects to where we do not go."""
@@ -207,18 +216,21 @@ class Transport:
 
     def _send(self, method: str, path: str, body: bytes, token: str, *, accept: str) -> None:
         """Send all of a request."""
-        authorization = f"Authorization: Bearer {token}\r\n" if token else ""
         self._deadline = time.monotonic() + self.timeout_seconds
         with self._failing_with(was_sent=False):
             connection = self._connected()
-            head = (
-                f"{method} {self._target.path}{path} HTTP/1.1\r\n{self._head}{authorization}"
-                f"{accept}Content-Length: {len(body)}\r\n\r\n"
-            )
             connection.settimeout(self.timeout_seconds)  # receiving has changed it
-            # Head and body at once: apart they would be two packets.
-            connection.sendall(head.encode("latin-1") + body)
+            connection.sendall(self._compose(method, path, body, token, accept=accept))
         self.requests += 1
+
+    def _compose(self, method: str, path: str, body: bytes, token: str, *, accept: str) -> bytes:
+        """Return a request's head and body at once: apart they would be two packets."""
+        authorization = f"Authorization: Bearer {token}\r\n" if token else ""
+        head = (
+            f"{method} {self._target.path}{path} HTTP/1.1\r\n{self._head}{authorization}"
+            f"{accept}Content-Length: {len(body)}\r\n\r\n"
+        )
+        return head.encode("latin-1") + body
 
     def _connected(self) -> socket.socket:
         if self._pid != os.getpid():  # after a fork the socket is the parent's

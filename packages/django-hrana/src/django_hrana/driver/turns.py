@@ -22,7 +22,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, Protocol
 
 from django_hrana.driver.endpoint import Endpoint
 from django_hrana.driver.errors import Busy
@@ -39,6 +39,16 @@ LOCK_SECONDS: Final = 5.0
 LOOK_SECONDS: Final = 0.5
 
 
+class Called(Protocol):
+    """How one that waits is called, from whatever thread."""
+
+    def set(self) -> None:
+        """Call."""
+
+    def clear(self) -> None:
+        """Forget that it was called."""
+
+
 class Line:
     """Who has a turn on one database, and who waits for one."""
 
@@ -46,22 +56,56 @@ class Line:
         self._lock = threading.Lock()
         self._ends: dict[Turn, float] = {}
         """Those that have a turn, and until when it counts, in seconds of `time.monotonic`."""
-        self._waiting: deque[threading.Event] = deque()
+        self._waiting: deque[Called] = deque()
 
     def take(self, turn: "Turn", seconds: float) -> bool:
         """Wait at most `seconds` for a turn, and take it; return whether there was one."""
         deadline = time.monotonic() + seconds
+        called = threading.Event()
+        if self.take_or_join(turn, called, seconds):
+            return True
+        try:
+            while True:
+                wait_seconds = self.look(turn, called, seconds, deadline)
+                if wait_seconds is None:
+                    return True
+                if not wait_seconds:
+                    return False
+                called.wait(wait_seconds)
+        finally:  # also after Ctrl-C
+            self.leave(called)
+
+    def take_or_join(self, turn: "Turn", called: "Called", seconds: float) -> bool:
+        """Take a turn if there is one, and return True; else join the line, and return False."""
         with self._lock:
             if not self._waiting and self._admit(turn, seconds):
                 return True
-            called = threading.Event()
             self._waiting.append(called)
-        try:
-            return self._wait(turn, called, seconds, deadline)
-        finally:  # also after Ctrl-C
-            with self._lock:
-                self._waiting.remove(called)
-                self._call()
+            return False
+
+    def look(self, turn: "Turn", called: "Called", seconds: float, deadline: float) -> float | None:
+        """Take the turn if it has come, and return None; else how long to wait to be called.
+
+        That is 0 where the time is up.
+        """
+        with self._lock:
+            now = time.monotonic()
+            is_next = self._waiting[0] is called
+            if is_next and self._admit(turn, seconds):
+                return None
+            if now >= deadline:
+                return 0.0
+            wake = deadline
+            if is_next:
+                wake = min(deadline, now + LOOK_SECONDS, *self._ends.values())
+            called.clear()
+            return wake - now
+
+    def leave(self, called: "Called") -> None:
+        """Leave the line, with a turn or without."""
+        with self._lock:
+            self._waiting.remove(called)
+            self._call()
 
     def extend(self, turn: "Turn", seconds: float) -> None:
         """Let a turn count for `seconds` from now on, if there is one."""
@@ -74,21 +118,6 @@ class Line:
         with self._lock:
             if self._ends.pop(turn, None) is not None:
                 self._call()
-
-    def _wait(self, turn: "Turn", called: threading.Event, seconds: float, deadline: float) -> bool:
-        while True:
-            with self._lock:
-                now = time.monotonic()
-                is_next = self._waiting[0] is called
-                if is_next and self._admit(turn, seconds):
-                    return True
-                if now >= deadline:
-                    return False
-                wake = deadline
-                if is_next:
-                    wake = min(deadline, now + LOOK_SECONDS, *self._ends.values())
-                called.clear()
-            called.wait(wake - now)
 
     def _admit(self, turn: "Turn", seconds: float) -> bool:
         """Give a turn if there is one; from one that no longer counts, if need be."""
