@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Final
 
-__all__ = ["number", "shorten", "whole_number"]
+__all__ = ["number", "number_or_all", "shorten", "whole_number"]
 
 LONGEST_SHOWN: Final = 40
 
@@ -30,6 +30,28 @@ def whole_number(*, least: int | None = None, most: int | None = None) -> Callab
         except ValueError:
             raise argparse.ArgumentTypeError(f"{allowed}, not {shorten(text)}") from None
         if not _is_within(value, least, most):
+            raise argparse.ArgumentTypeError(f"{allowed}, not {shorten(text)}")
+        return value
+
+    return read
+
+
+def number_or_all(*, least: int) -> Callable[[str], int | None]:
+    """Return a type for `add_argument(type=…)` that takes whole numbers and "all", which is None.
+
+    Args:
+        least: the smallest number.
+    """
+
+    def read(text: str) -> int | None:
+        if text == "all":
+            return None
+        try:
+            value = int(text)
+        except ValueError:
+            value = least - 1
+        if value < least:
+            allowed = f'must be a whole number of at least {least}, or "all"'
             raise argparse.ArgumentTypeError(f"{allowed}, not {shorten(text)}")
         return value
 

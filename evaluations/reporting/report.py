@@ -1,6 +1,6 @@
 """What is said of a run: its columns' figures, comparisons with verdicts, flipped cases."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -19,9 +19,11 @@ __all__ = [
     "ERRORS",
     "NOT_CHECKED",
     "ColumnReport",
+    "Ending",
     "Report",
     "build_report",
     "exit_code",
+    "explain_exit",
 ]
 
 PASS, FAIL, CAP, ERRORS = 0, 1, 3, 4  # 2 is argparse's and manage.py's, for wrong usage
@@ -71,24 +73,76 @@ def build_report(run: Run) -> Report:
     return Report(run=run, columns=columns)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ending:
+    """How the process ends, and why."""
+
+    status: int
+    """Its exit status."""
+    reason: str
+    """One clause in English, for a terminal and a log."""
+
+
 def exit_code(report: Report) -> int:
     """Return how the process ends.
 
     0: all that was checked passed, and nothing is worse; 1: something failed; 3: stopped at a
     limit; 4: errors, or a column in which nothing was checked.
     """
-    if report.run.status == Run.Status.STOPPED:
-        return CAP
-    if report.run.status != Run.Status.COMPLETED:
-        return ERRORS
-    if any(column.summary.errors for column in report.columns):
-        return ERRORS
-    if not all(_is_checked(column.summary) for column in report.columns):
-        return ERRORS
-    has_failed = any(column.summary.failed for column in report.columns)
-    if report.run.baseline is not None or len(report.columns) > 1:
-        has_failed = has_failed or any(summary.verdict.worse for summary in report.verdicts)
-    return FAIL if has_failed else PASS
+    return explain_exit(report).status
+
+
+def explain_exit(report: Report) -> Ending:
+    """Return the exit status as `exit_code` does, with the reason that decided."""
+    run = report.run
+    if run.status == Run.Status.STOPPED:
+        return Ending(status=CAP, reason=f"the run was stopped: {run.message or 'a limit'}")
+    if run.status != Run.Status.COMPLETED:
+        why = f": {run.message}" if run.message else ""
+        return Ending(status=ERRORS, reason=f"the run is {run.status}, not completed{why}")
+    why = _find_missing(report)
+    if why:
+        return Ending(status=ERRORS, reason=why)
+    why = _find_failure(report)
+    if why:
+        return Ending(status=FAIL, reason=why)
+    answers = _sum(column.summary.answers for column in report.columns)
+    return Ending(status=PASS, reason=f"none of {_count(answers)} failed")
+
+
+def _find_missing(report: Report) -> str:
+    """Return what could not be asked, scored or checked; "" where that is nothing."""
+    summaries = [column.summary for column in report.columns]
+    errors = _sum(summary.errors for summary in summaries)
+    if errors:
+        answers = _sum(summary.answers for summary in summaries)
+        failed = _sum(summary.failed for summary in summaries)
+        also = f"; {failed:,} failed" if failed else ""
+        return f"{errors:,} of {_count(answers)} could not be asked for or scored{also}"
+    for column in report.columns:
+        if not _is_checked(column.summary):
+            return f"nothing was checked in the column “{column.label}”"
+    return ""
+
+
+def _find_failure(report: Report) -> str:
+    """Return what failed or is worse; "" where that is nothing."""
+    failed = _sum(column.summary.failed for column in report.columns)
+    if failed:
+        answers = _sum(column.summary.answers for column in report.columns)
+        return f"{failed:,} of {_count(answers)} failed"
+    if report.run.baseline is None and len(report.columns) == 1:
+        return ""
+    worse = [summary.verdict for summary in report.verdicts if summary.verdict.worse]
+    return str(worse[0]).rstrip(".") if worse else ""
+
+
+def _sum(counts: Iterable[int | None]) -> int:
+    return sum(count or 0 for count in counts)
+
+
+def _count(answers: int) -> str:
+    return "1 answer" if answers == 1 else f"{answers:,} answers"
 
 
 def _is_checked(summary: Summary) -> bool:

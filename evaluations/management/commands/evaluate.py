@@ -19,9 +19,9 @@ from django.utils.translation import gettext as _
 
 from core.atomic_file import replacing
 from core.errors import InvalidInputError
-from core.option_types import number, whole_number
 from core.sentences import Sentence
 from core.stopping import SIGNALLED, STOP_SECONDS, stop_on_signals
+from core.terminal_text import find_width, has_colour
 from evaluations import reporting
 from evaluations.adapters import find_spec
 from evaluations.engine.files import RunFiles
@@ -29,8 +29,9 @@ from evaluations.engine.providers import Kind, Limits, ProviderSpec, make
 from evaluations.engine.providers.families import why_unsent
 from evaluations.engine.types import Case
 from evaluations.fit import list_misfits
+from evaluations.management.closing import list_closing_lines
 from evaluations.management.configured import Filters, plan_columns, with_limits
-from evaluations.management.options import EvaluateOptions
+from evaluations.management.options import EvaluateOptions, add_options
 from evaluations.management.progress import Progress
 from evaluations.management.refusals import refusals
 from evaluations.models import Run, TestSuite
@@ -102,63 +103,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Add the options."""
-        parser.add_argument("file", nargs="?", metavar="FILE", help="a promptfoo configuration")
-        parser.add_argument("--suite", metavar="NAME", help="a stored test suite")
-        parser.add_argument(
-            "--prompt",
-            action="append",
-            default=[],
-            metavar="NAME[@LABEL|:N]",
-            help="a stored prompt, with a label or version; can be repeated",
-        )
-        parser.add_argument(
-            "--provider",
-            action="append",
-            default=[],
-            metavar="P",
-            help=(
-                "a model profile, or a model such as openai:gpt-4.1-mini, local or echo; "
-                "can be repeated"
-            ),
-        )
-        parser.add_argument("--judge", default="", metavar="P", help="the model that acts as judge")
-        parser.add_argument(
-            "--embeddings",
-            default="",
-            metavar="P",
-            help="the embedding model, for assertions of type similar",
-        )
-        parser.add_argument(
-            "--repeat", type=whole_number(), metavar="N", help="run each case N times"
-        )
-        parser.add_argument("--max-cost", metavar="X", help="stop at X US dollars")
-        parser.add_argument(
-            "--max-calls", type=whole_number(), metavar="N", help="stop after N calls"
-        )
-        parser.add_argument(
-            "--max-seconds", type=number(), metavar="S", help="stop after S seconds"
-        )
-        parser.add_argument("--resume", metavar="ID", help="resume a run, with new limits")
-        parser.add_argument("--retry-errors", metavar="ID", help="retry the errors of a run")
-        parser.add_argument(
-            "--rescore", metavar="ID", help="score the stored answers again, without calling models"
-        )
-        parser.add_argument("--baseline", metavar="RUN", help="compare with this run")
-        parser.add_argument("--no-cache", action="store_true", help="do not reuse stored answers")
-        parser.add_argument(
-            "--estimate",
-            action="store_true",
-            help="estimate calls, tokens and cost without running",
-        )
-        parser.add_argument(
-            "--background",
-            action="store_true",
-            help="let a worker process the run (manage.py run_huey)",
-        )
-        parser.add_argument(
-            "--format", choices=reporting.FORMATS, default="table", help="default: table"
-        )
-        parser.add_argument("--output", metavar="F", help="write the report to a file")
+        add_options(parser)
 
     @no_translations
     def handle(self, *_args: Any, **parsed: Any) -> None:
@@ -172,7 +117,7 @@ class Command(BaseCommand):
                 if run is None:
                     return
                 report = reporting.build_report(run)
-                self._write(reporting.write(report, options["format"]), options["output"])
+                self._write(self._write_report(report, options), options["output"])
         except DatabaseError as error:
             # Django would end with 1, which says here that the evaluation ran and failed.
             error.exit_status = reporting.ERRORS  # type: ignore[attr-defined]  # manage.py looks for it
@@ -182,9 +127,26 @@ class Command(BaseCommand):
             self.stderr.write(f"{run.get_status_display()}: {run.message}.")
         if run.status != Run.Status.COMPLETED:
             self.stderr.write(f"Continue with: manage.py evaluate --resume {run.pk}")
+        shows_all = options["format"] not in ("table", "markdown")
+        for line in list_closing_lines(report, shows_all=shows_all, file=options["file"]):
+            self.stderr.write(line)
         code = reporting.exit_code(report)
         if code:
             sys.exit(code)
+
+    def _write_report(self, report: reporting.Report, options: EvaluateOptions) -> Iterable[str]:
+        """Return the report; a table as wide as the terminal that it is for."""
+        if options["format"] != "table":
+            return reporting.write(report, options["format"])
+        stream = None if options["output"] else self.stdout
+        wants_colour = has_colour(stream) and not options["no_color"]
+        style = reporting.TableStyle(
+            width=find_width(stream),
+            has_colour=wants_colour or (options["force_color"] and stream is not None),
+            rows=options["table_rows"] if options["table"] else 0,
+            cell_length=options["table_cell_max_length"],
+        )
+        return reporting.write_table(report, style)
 
     def _say_remarks(self, report: reporting.Report, options: EvaluateOptions) -> None:
         """Say what was not checked or not compared, where the report on the terminal does not."""

@@ -1,44 +1,66 @@
-"""A report as a table for the terminal."""
+"""A report as a table for the terminal: a row for each case, then the figures and the verdicts."""
 
 import io
 from collections.abc import Iterator
 from typing import Final
 
+from core.terminal_text import make_visible
+from evaluations.reporting.case_table import TableStyle, write_cases
 from evaluations.reporting.figures import SHOWN, figures, flips, titles
 from evaluations.reporting.notes import list_notes
 from evaluations.reporting.report import Report
 from evaluations.reporting.report_format import ReportFormat
 
-__all__ = ["FORMAT"]
-
-WIDTH: Final = 100  # characters; the same in a terminal, a file and a CI log
+__all__ = ["FORMAT", "write_table"]
 
 
 def _as_table(report: Report) -> Iterator[str]:
-    """Yield the run's columns, verdicts and flipped cases."""
+    """Yield it as it is in a file: the same width everywhere, no colours."""
+    return write_table(report, TableStyle())
+
+
+def write_table(report: Report, style: TableStyle) -> Iterator[str]:
+    """Yield the run's cases, columns, verdicts and flipped cases.
+
+    Args:
+        report: the run.
+        style: how wide the table is, and how many cases it shows.
+    """
+    yield from write_cases(report, style)
+    yield _write_figures(report, style)
+
+
+def _write_figures(report: Report, style: TableStyle) -> str:
     from rich.console import Console  # only where a person reads
     from rich.table import Table
 
-    table = Table(title=report.run.name or None)
+    table = Table(title=make_visible(report.run.name) or None)
     for title in titles():
         table.add_column(title, overflow="fold")
     for column in report.columns:
-        table.add_row(column.label, *figures(column.summary))
+        table.add_row(make_visible(column.label), *figures(column.summary))
     stream = io.StringIO()
-    console = Console(file=stream, width=WIDTH, no_color=True, highlight=False, markup=False)
+    console = Console(
+        file=stream,
+        width=style.width,
+        no_color=not style.has_colour,
+        force_terminal=style.has_colour,
+        highlight=False,
+        markup=False,
+    )
     console.print(table)
     for summary in report.verdicts:
-        console.print(str(summary.verdict))
+        console.print(make_visible(str(summary.verdict)))
         for title, flipped, count in flips(summary):
-            names = ", ".join(flipped)
+            names = ", ".join(map(make_visible, flipped))
             if names:
                 more = f" … (+{count - SHOWN})" if count > SHOWN else ""
                 console.print(f"  {title}: {names}{more}")
     for remark in report.remarks:
-        console.print(remark)
+        console.print(make_visible(remark))
     for note in list_notes(report):
-        console.print(note, soft_wrap=True)
-    yield stream.getvalue()
+        console.print(make_visible(note), soft_wrap=True)
+    return stream.getvalue()
 
 
 FORMAT: Final = ReportFormat(
