@@ -41,8 +41,6 @@ ON_LIBSQL: Final = (
     "tests/test_constraints.py",
     "tests/test_migrations.py",
     "tests/test_query_plans.py",
-    "--ignore=tests/django_hrana/driver",
-    "--ignore=tests/django_hrana/backend",
     "--ignore=tests/integration/test_libsql_staging.py",
 )
 
@@ -72,6 +70,9 @@ def main() -> int:
     no_browser = chromium.ensure()
     say(strong("Checks"))
     checks_passed = check.main([]) == 0
+    run(["python", "-m", "coverage", "erase"])
+    say(strong("Tests of django-hrana"))
+    package_passed = _test_package()
     say(strong("Tests"))
     tests_passed = _test()
     say(strong("Tests of the product on libSQL"))
@@ -87,6 +88,7 @@ def main() -> int:
         warn(f"browser tests skipped: {no_browser}")
     outcomes = {
         "checks": checks_passed,
+        "tests of django-hrana": package_passed,
         "tests": tests_passed,
         "tests on libSQL": libsql_passed,
         "Django's tests on libSQL": conformance_passed,
@@ -101,9 +103,17 @@ def main() -> int:
     return 0 if all_passed else 1
 
 
+def _test_package() -> bool:
+    """Run the libSQL backend's own tests, with its settings: it is a package by itself."""
+    command = ["python", "-m", "pytest", "packages/django-hrana/tests", "-n", str(PROCESSES)]
+    # Its folder is pytest's, and coverage is to find our configuration all the same.
+    command += ["--cov", f"--cov-config={ROOT / 'pyproject.toml'}", "--cov-report="]
+    return run(command).returncode == 0
+
+
 def _test() -> bool:
-    run(["python", "-m", "coverage", "erase"])
     command = ["python", "-m", "pytest", "-n", str(PROCESSES), "--cov", "--cov-report=html"]
+    command += ["--cov-append"]  # to what the package's own tests have run
     command += ["--durations=20", "--durations-min=5"]  # where the time goes
     return run([*command, *shlex.split(os.environ.get("ARGS", ""))]).returncode == 0
 

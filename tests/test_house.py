@@ -7,7 +7,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 # Programs, tests, examples and clients beside the product: nothing of it may import them.
-OUTSIDE = {"deploy", "autoforge_client", "benchmarks", "docs", "scripts", "tests"}
+OUTSIDE = {
+    "deploy",
+    "autoforge_client",
+    "benchmarks",
+    "docs",
+    "hrana_support",
+    "scripts",
+    "tests",
+}
 LINTER = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"][
     "importlinter"
 ]
@@ -22,8 +30,10 @@ def list_python_files() -> list[Path]:
 
 def find_top_package(path: Path) -> str:
     """Return the name by which a file's package is imported: `packages/x/src/name/…` is `name`."""
-    parts = path.parts
-    return parts[parts.index("src") + 1] if parts[0] == "packages" else parts[0]
+    if path.parts[0] != "packages":
+        return path.parts[0]
+    folder, *below = path.parts[2:]
+    return below[0] if folder == "src" else folder
 
 
 def test_every_folder_of_code_is_in_a_storey():
@@ -53,6 +63,15 @@ def test_nothing_of_the_product_imports_what_stands_beside_it():
             if f"\nfrom {name}." in text or f"\nimport {name}" in text
         ]
     assert not guilty
+
+
+def test_the_backend_and_its_tests_know_nothing_of_autoforge():
+    ours = "autoforge|core|evaluations|launch|prompts|scripts|tests"
+    folder = ROOT / "packages" / "django-hrana"
+    files = [path for path in list_python_files() if (ROOT / path).is_relative_to(folder)]
+    imports = re.compile(rf"^\s*(?:from|import) (?:{ours})\b", re.MULTILINE)
+    assert len(files) > 100
+    assert [str(path) for path in files if imports.search((ROOT / path).read_text("utf-8"))] == []
 
 
 def read_layers(text: str) -> dict[str, list[list[str]]]:

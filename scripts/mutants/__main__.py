@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the project's pa
 from launch.terminal import say, set_up, step, strong, warn
 from launch.tools import tool_environment
 
-from mutants.targets import BACKEND, SOURCES, TARGETS, Target
+from mutants.targets import BACKEND, BACKEND_TESTS, SOURCES, TARGETS, Target
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 PERCENT: Final = 90.0  # of the changes that anybody could see; the rest is printed with --show
@@ -51,7 +51,7 @@ pytest_add_cli_args=
     no:cacheprovider
     -p
     mutants.quick_database
-    --timeout=600{leave_out}
+    --timeout=600{more}
 timeout_constant=10
 timeout_multiplier=6
 """  # time-outs far above what a busy machine takes: what is ended by one counts as noticed
@@ -210,22 +210,25 @@ def _prepare(folder: Path, target: Target) -> None:
             shutil.copytree(source, folder / name, ignore=unneeded)
         else:
             shutil.copy(source, folder / name)
+    shutil.copytree(ROOT / BACKEND_TESTS, folder / BACKEND_TESTS, ignore=unneeded)
     shutil.copy(ROOT / "pyproject.toml", folder)
     (folder / "data").mkdir()
     values = {
         "sources": SOURCES,
         # mutmut takes a file's path for its module's name: the backend lies beside the others here.
         "files": [file.removeprefix(f"{BACKEND}/") for file in target.files],
-        "also": (*ALSO, "data"),
+        "also": (*ALSO, "data", "packages"),
         "tests": target.tests,
     }
-    lines = {"leave_out": ""}
+    lines = {"more": ""}
     for name, rows in values.items():
         # A list in an .ini file is a line for each value, behind white space.
         lines[name] = "\n".join(f"    {value}" for value in rows)
     if target.leave_out:
         names = " or ".join(target.leave_out)
-        lines["leave_out"] = f"\n    -k\n    not ({names})"
+        lines["more"] = f"\n    -k\n    not ({names})"
+    if target.tests[0].startswith(BACKEND_TESTS):  # they have settings of their own
+        lines["more"] += "\n    --ds=hrana_support.settings"
     (folder / "setup.cfg").write_text(CONFIGURATION.format(**lines), encoding="utf-8")
 
 

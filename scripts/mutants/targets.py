@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["BACKEND", "SOURCES", "TARGETS", "Target"]
+__all__ = ["BACKEND", "BACKEND_TESTS", "SOURCES", "TARGETS", "Target"]
 
 SOURCES: Final = ("autoforge", "core", "django_hrana", "evaluations", "prompts")
 """Our packages by the names that they are imported by."""
 BACKEND: Final = "packages/django-hrana/src"
+BACKEND_TESTS: Final = "packages/django-hrana/tests"
 """Where one of them lies."""
 
 
@@ -106,8 +107,8 @@ TARGETS: Final = (
             "packages/django-hrana/src/django_hrana/driver/failures.py",
         ),
         tests=(
-            "tests/django_hrana/driver/test_failures.py",
-            "tests/django_hrana/driver/test_transaction.py",
+            "packages/django-hrana/tests/driver/test_failures.py",
+            "packages/django-hrana/tests/driver/test_transaction.py",
         ),
     ),
     Target(

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from launch.sqld import Server
 
-from tests.support.fault_proxy import FaultProxy
+from hrana_support.fault_proxy import FaultProxy
 from tests.support.gunicorn_server import GunicornServer
 from tests.support.ports import free_port
 from tests.support.prometheus import check_with_promtool, read_samples

@@ -22,9 +22,9 @@ from typing import Any
 import pytest
 
 from django_hrana import driver
+from hrana_support.keyed_server import KeyedServer
 from tests.support.fake_models import FakeModels
 from tests.support.fake_turso import FakeTurso
-from tests.support.keyed_server import KeyedServer
 from tests.support.ports import free_port
 from tests.support.redis_server import RedisServer
 

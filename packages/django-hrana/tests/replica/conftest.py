@@ -2,13 +2,11 @@
 
 import contextlib
 import sqlite3
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from django_hrana import driver
 from django_hrana.driver.endpoint import Endpoint
 from django_hrana.replica.client import LogClient
 from django_hrana.replica.files import state_path
@@ -18,7 +16,6 @@ from django_hrana.replica.state import State, StateFile
 from django_hrana.replica.syncing import Store, name_database, sync
 
 NEVER = 1 << 62  # later than any moment of the clock: everybody must ask
-FOLLOW_SECONDS = 60  # a busy machine; it takes a part of a second
 
 
 class Follower:
@@ -86,23 +83,3 @@ def open_reader(tmp_path) -> Iterator[Callable[..., Reader]]:
         reader.close()
         reader.replica.stop()
     REGISTRY.replicas.clear()
-
-
-def wait_for(condition: Callable[[], object]) -> object:
-    """Return what the condition gives as soon as it is true."""
-    deadline = time.monotonic() + FOLLOW_SECONDS
-    while time.monotonic() < deadline:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.01)
-    raise AssertionError("it did not become true")
-
-
-def run(url: str, *statements: str, namespace: str | None = None, token=None) -> None:
-    """Run statements on the server."""
-    with driver.connect(url, namespace=namespace, auth_token=token, autocommit=True) as connection:
-        cursor = connection.cursor()
-        for statement in statements:
-            cursor.execute(statement)
-    connection.close()

@@ -8,7 +8,7 @@ import pytest
 
 from django_hrana import driver
 from django_hrana.driver.failures import read_retry_after
-from tests.support.fault_proxy import FaultProxy
+from hrana_support.fault_proxy import FaultProxy
 
 
 def refuse(proxy: FaultProxy, text: str, header: str, times: int = 1) -> None:

@@ -6,14 +6,14 @@ import shutil
 import time
 
 import pytest
-from launch.sqld import Server
 
 from django_hrana.replica.client import LogUnavailableError
 from django_hrana.replica.files import DatabaseFile
 from django_hrana.replica.process import REGISTRY
 from django_hrana.replica.state import LOCKED, NO_FRAME, BusyError, locking
-from tests.django_hrana.replica.conftest import run
-from tests.support.keyed_server import start_keyed_server
+from hrana_support.keyed_server import start_keyed_server
+from hrana_support.replicas import run
+from hrana_support.sqld import Server
 
 TABLE = "CREATE TABLE note (id INTEGER PRIMARY KEY, text TEXT)"
 COUNT = "SELECT count(*), coalesce(sum(length(text)), 0) FROM note"

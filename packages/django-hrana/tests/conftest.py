@@ -1,15 +1,42 @@
-"""Real libSQL servers for the tests of the driver and the backend."""
+"""Real libSQL servers for the tests of the driver and the backend.
+
+They run from this package's folder alone (`pip install -e ".[test]" && pytest`), with settings of
+their own: hrana_support.settings.
+"""
 
 import itertools
 from collections.abc import Callable, Iterator
 
 import pytest
-from launch.sqld import Server
+from django.conf import settings
+from django.utils import translation
+from hypothesis import settings as hypothesis_settings
 
 from django_hrana import driver
-from tests.support.fault_proxy import FaultProxy
+from hrana_support.fault_proxy import FaultProxy
+from hrana_support.sqld import Server
 
 NUMBERS = itertools.count()
+
+# A busy machine is no failure.
+hypothesis_settings.register_profile("ours", deadline=None)
+hypothesis_settings.load_profile("ours")
+
+
+def pytest_configure() -> None:
+    """Refuse to run under the settings of another project, whose tests are in the same run."""
+    if settings.SETTINGS_MODULE != "hrana_support.settings":
+        raise pytest.UsageError(
+            "The tests of django-hrana have settings of their own: run them by themselves, "
+            "with the folder packages/django-hrana/tests as the only one."
+        )
+
+
+@pytest.fixture(autouse=True)
+def _english() -> Iterator[None]:
+    """Begin every test in English."""
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture(scope="session")

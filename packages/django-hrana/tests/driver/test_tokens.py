@@ -10,7 +10,7 @@ import pytest
 
 from django_hrana import driver
 from django_hrana.driver import tokens
-from tests.support.keyed_server import start_keyed_server
+from hrana_support.keyed_server import start_keyed_server
 
 
 @pytest.fixture(scope="module")

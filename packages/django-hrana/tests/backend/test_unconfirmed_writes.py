@@ -6,7 +6,7 @@ import pytest
 from django.db import ConnectionHandler, OperationalError, connections, transaction
 
 from django_hrana import driver
-from tests.support.fault_proxy import Answer
+from hrana_support.fault_proxy import Answer
 
 ALIAS = "unconfirmed"
 ANSWERS = [

@@ -4,10 +4,10 @@ import contextlib
 import threading
 
 import pytest
-from launch.sqld import Server
 
 from django_hrana import driver
-from tests.support.fault_proxy import FaultProxy
+from hrana_support.fault_proxy import FaultProxy
+from hrana_support.sqld import Server
 
 PLACES = 4
 FAR_SECONDS = 0.01  # each way

@@ -12,14 +12,14 @@ from decimal import Decimal
 import pytest
 from django.db import connections
 from django.db.utils import DatabaseError
-from launch.sqld import Server
 
 from django_hrana.base import DatabaseWrapper
 from django_hrana.replica import reader as reading
 from django_hrana.replica.process import REGISTRY, Replica
 from django_hrana.replica.reader import Reader
 from django_hrana.replica.sessions import SESSION, Session, parse_token, write_token
-from tests.django_hrana.replica.conftest import run, wait_for
+from hrana_support.replicas import run, wait_for
+from hrana_support.sqld import Server
 
 TABLE = (
     "CREATE TABLE item (id INTEGER PRIMARY KEY, name varchar(20), price decimal, active bool, "

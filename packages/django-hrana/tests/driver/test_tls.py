@@ -3,7 +3,7 @@
 import pytest
 
 from django_hrana import driver
-from tests.support.tls_proxy import TlsProxy, make_certificate
+from hrana_support.tls_proxy import TlsProxy, make_certificate
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from launch.sqld import Server
+
+from hrana_support.sqld import Server
 
 HOUR = 3600
 

@@ -11,9 +11,9 @@ import libsql_client
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from launch.sqld import Server
 
 from django_hrana import driver
+from hrana_support.sqld import Server
 
 VALUES = [
     None,

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from launch.sqld import Server, free_port
 
 from django_hrana import driver
 from django_hrana.driver.endpoint import Endpoint, split_token
 from django_hrana.driver.network import Network
-from tests.support.connect_proxy import ConnectProxy
-from tests.support.tls_proxy import TlsProxy, make_certificate
+from hrana_support.connect_proxy import ConnectProxy
+from hrana_support.sqld import Server, free_port
+from hrana_support.tls_proxy import TlsProxy, make_certificate
 
 HOST = "db.example"  # nobody resolves it but the proxy
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from tests.django_hrana.backend.side_by_side import (
+from hrana_support.side_by_side import (
     LIBSQL,
     SQLITE,
     AnyValue,

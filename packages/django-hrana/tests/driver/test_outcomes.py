@@ -21,8 +21,8 @@ import pytest
 
 from django_hrana import driver
 from django_hrana.driver.messages import StatementRequest
-from tests.support.fault_proxy import REPLAY, Answer, FaultProxy
-from tests.support.ports import free_port
+from hrana_support.fault_proxy import REPLAY, Answer, FaultProxy
+from hrana_support.sqld import free_port
 
 NUMBERS = itertools.count()
 

@@ -7,7 +7,7 @@ import pytest
 from django.db import connections
 from django.db.models import F, Value
 
-from tests.django_hrana.backend.side_by_side import LIBSQL, UUID4, UUID7, Sample, both, fill
+from hrana_support.side_by_side import LIBSQL, UUID4, UUID7, Sample, both, fill
 
 ROWS = 500
 

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from django_hrana import driver
-from tests.support.fault_proxy import FAULTS
+from hrana_support.fault_proxy import FAULTS
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from django.db.models import (
 from django.db.models.functions import Concat, Lower, Upper
 
 from django_hrana.patterns import MAX_PATTERNS
-from tests.django_hrana.backend.side_by_side import LIBSQL, SQLITE, Sample, answers, both, fill
+from hrana_support.side_by_side import LIBSQL, SQLITE, Sample, answers, both, fill
 
 TEXTS = ("abc", "ABC", "a.c", "日本語", "x1", "", None, "foo bar", "100%", "it's")
 PATTERNS = ("^abc$", "b", r"a\.c", "[ぁ-ん]|語", r"\d", "^$", "b", None, "(?i)FOO|%", "'|^ABC$")

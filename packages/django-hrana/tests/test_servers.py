@@ -14,12 +14,11 @@ import time
 from pathlib import Path
 
 import pytest
-from launch.sqld import Server
 
-from tests.support.fault_proxy import FaultProxy
-from tests.support.ports import free_port
+from hrana_support.fault_proxy import FaultProxy
+from hrana_support.sqld import Server, free_port
 
-ROOT = Path(__file__).resolve().parents[3]
+SOURCE = Path(__file__).resolve().parents[1] / "src"
 CROWD = 24
 EACH = 12  # requests of each client
 FAR_SECONDS = 0.01  # each way
@@ -82,8 +81,6 @@ SERVERS = {
     "gevent": ["--worker-class", "gevent", "--worker-connections", str(CROWD)],
 }
 
-pytestmark = pytest.mark.once
-
 
 @pytest.fixture
 def database(tmp_path):
@@ -100,17 +97,16 @@ def database(tmp_path):
 def port(request, database, tmp_path):
     """Return the port of one process of gunicorn."""
     (tmp_path / "site_of_this_test.py").write_text(SITE, encoding="utf-8")
-    source = ROOT / "packages" / "django-hrana" / "src"
     environment = os.environ | {
         "DATABASE": database.url,
-        "PYTHONPATH": os.pathsep.join([str(tmp_path), str(source)]),
+        "PYTHONPATH": os.pathsep.join([str(tmp_path), str(SOURCE)]),
     }
     environment.pop("DJANGO_SETTINGS_MODULE", None)
     command = [sys.executable, "-c", "import site_of_this_test"]
     subprocess.run(command, env=environment | {"PREPARE": "1"}, check=True, timeout=60)
     number = free_port()
     command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{number}", "--workers", "1"]
-    # gunicorn's own file, if it found one, would be AutoForge's.
+    # Not the file that gunicorn might find.
     command += ["--config", "/dev/null", *SERVERS[request.param], "site_of_this_test:application"]
     with (tmp_path / "log.txt").open("wb") as log:
         process = subprocess.Popen(
