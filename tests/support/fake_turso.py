@@ -6,6 +6,7 @@ is held to Turso's OpenAPI document (`turso_schema`); `faults` says what did not
 document and its own clients contradict each other, both are served.
 """
 
+import base64
 import json
 import re
 import secrets
@@ -24,7 +25,6 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from launch.sqld import Server
 
-from hrana_support.keyed_server import encode_public_key
 from tests.support.turso_schema import Operation, TursoSchema
 
 LOCATIONS = {
@@ -77,7 +77,7 @@ class FakeDatabase:
         """Tell the server which key signs its tokens; those of another are refused at once."""
         path = "/v1/namespaces/default/config"
         config = self.server.admin("GET", path)
-        self.server.admin("POST", path, config | {"jwt_key": encode_public_key(self.key)})
+        self.server.admin("POST", path, config | {"jwt_key": _encode_public_key(self.key)})
 
     def mint(self, *, access: str, seconds: float | None) -> str:
         claims: dict[str, Any] = {"a": access, "iat": int(time.time()), "jti": secrets.token_hex(8)}
@@ -452,3 +452,9 @@ def _make_handler(fake: FakeTurso) -> type[BaseHTTPRequestHandler]:
             """Print nothing."""
 
     return Handler
+
+
+def _encode_public_key(key: Ed25519PrivateKey) -> str:
+    """Return the public half as the server reads it: base64url without padding."""
+    public = base64.urlsafe_b64encode(key.public_key().public_bytes_raw())
+    return public.decode().rstrip("=")

@@ -25,7 +25,7 @@ class KeyedServer:
     def __init__(self, folder: Path, *, key: Ed25519PrivateKey | None = None) -> None:
         self.key = key or Ed25519PrivateKey.generate()
         file = folder / "jwt_key"
-        file.write_text(encode_public_key(self.key))
+        file.write_text(_encode_public_key(self.key))
         self.server = Server(
             folder / "sqld", idle_seconds=600, arguments=("--auth-jwt-key-file", str(file))
         )
@@ -40,7 +40,7 @@ class KeyedServer:
         return jwt.encode(claims, self.key, "EdDSA")
 
 
-def encode_public_key(key: Ed25519PrivateKey) -> str:
+def _encode_public_key(key: Ed25519PrivateKey) -> str:
     """Return the public half as the server reads it: base64url without padding."""
     public = base64.urlsafe_b64encode(key.public_key().public_bytes_raw())
     return public.decode().rstrip("=")
