@@ -16,12 +16,10 @@ from django.core import checks
 
 from core.file_modes import find_env_files, readable_by_others
 from core.token_expiry import REMEDY, read_token_expiry
-from django_hrana.validation import ENGINE, check_settings
 
 __all__ = [
     "check_clerk",
     "check_data_folder",
-    "check_databases",
     "check_env_files",
     "check_origins",
     "check_token",
@@ -30,16 +28,6 @@ __all__ = [
 
 GIT_SECONDS = 5  # a check must not hang where git does: a repository on a network drive
 Messages = list[checks.CheckMessage]
-
-
-@checks.register()
-def check_databases(app_configs: object = None, **kwargs: object) -> Messages:
-    """Check the settings of each libSQL database."""
-    problems: Messages = []
-    for alias, entry in settings.DATABASES.items():
-        if entry.get("ENGINE") == ENGINE:
-            problems += check_settings(entry, alias)
-    return problems
 
 
 @checks.register(checks.Tags.security)

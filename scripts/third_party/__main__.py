@@ -1,8 +1,8 @@
 """`make third-party`: tests of other people's Django packages on libSQL, compared with SQLite.
 
 Status 1 if a test does not run on libSQL as on SQLite, unless the reason is declared in `suites`,
-or if a suite cannot be had or breaks off. Writes docs/third-party.md; a run of some suites renews
-their rows.
+or if a suite cannot be had or breaks off. Writes docs/third-party.md and the package's own page; a
+run of some suites renews their rows.
 """
 
 import argparse
@@ -27,12 +27,13 @@ from launch.terminal import note, say, set_up, step, strong, warn
 from launch.tools import ROOT
 
 from third_party.execution import Bench, run_libsql, run_sqlite
-from third_party.report import Row, read_rows, write_report, write_rows
+from third_party.report import Row, read_rows, write_report, write_rows, write_summary
 from third_party.sources import LOCK, fetch
 from third_party.suites import SUITES, Suite, choose
 from third_party.verdict import judge
 
 DOCUMENT: Final = ROOT / "docs" / "third-party.md"
+PAGE: Final = ROOT / "packages" / "django-hrana" / "docs" / "compatibility.md"
 ROWS: Final = Path(__file__).resolve().parent / "results.json"
 IDLE_SECONDS: Final = 900  # while SQLite has its turn, nobody asks the server
 COMPLAINTS_SHOWN: Final = 40  # more of them have a common cause
@@ -98,6 +99,7 @@ def _write(row: Row, facts: Mapping[str, str]) -> list[str]:
     ordered = [known[suite.distribution] for suite in SUITES if suite.distribution in known]
     write_rows(ROWS, facts, ordered)
     DOCUMENT.write_text(write_report(facts, ordered), encoding="utf-8")
+    PAGE.write_text(write_summary(PAGE.read_text(encoding="utf-8"), ordered), encoding="utf-8")
     return [suite.name for suite in SUITES if suite.distribution not in known]
 
 

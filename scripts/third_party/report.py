@@ -13,7 +13,7 @@ from typing import Final
 
 from third_party.verdict import Verdict
 
-__all__ = ["Row", "read_rows", "write_report", "write_rows"]
+__all__ = ["Row", "read_rows", "write_report", "write_rows", "write_summary"]
 
 INTRODUCTION: Final = """\
 # Other people's Django packages on libSQL
@@ -39,6 +39,10 @@ HEAD: Final = (
     "only here",
     "not here",
 )
+# Where the package's own page has its table.
+BEGIN: Final = "<!-- third-party: written by `make third-party` -->"
+END: Final = "<!-- end -->"
+SUMMARY_HEAD: Final = ("package", "version", "tests", "passed on both", "not here")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +113,22 @@ def write_report(facts: Mapping[str, str], rows: Sequence[Row]) -> str:
     lines += _differences(rows)
     lines += _complaints(rows)
     return "\n".join(lines)
+
+
+def write_summary(page: str, rows: Sequence[Row]) -> str:
+    """Return the package's page on compatibility with its table renewed."""
+    before, _, rest = page.partition(BEGIN)
+    _old, _, after = rest.partition(END)
+    lines = [BEGIN, _line(SUMMARY_HEAD), "|---|---|---:|---:|---:|"]
+    totals = [0, 0, 0]
+    for row in rows:
+        if row.verdict is not None:
+            numbers = _numbers(row.verdict)
+            shown = [numbers[0], numbers[1], numbers[-1]]
+            totals = [total + number for total, number in zip(totals, shown, strict=True)]
+            lines.append(_line((row.distribution, row.version, *map(str, shown))))
+    lines.append(_line(("**all**", "", *(f"{total:,}" for total in totals))))
+    return f"{before}{chr(10).join([*lines, END])}{after}"
 
 
 def _row(row: Row) -> str:

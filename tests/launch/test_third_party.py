@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,8 +15,8 @@ from launch.sdists import find_pin
 from launch.sqld import Server
 from launch.tools import ROOT
 from third_party import execution
-from third_party.__main__ import main
-from third_party.report import Row, read_rows, write_report, write_rows
+from third_party.__main__ import PAGE, main
+from third_party.report import Row, read_rows, write_report, write_rows, write_summary
 from third_party.sources import LOCK, Source, fetch
 from third_party.suites import SUITES, Suite, choose
 from third_party.verdict import Verdict, judge
@@ -197,7 +198,21 @@ def test_the_document_is_what_the_results_say():
     assert len(rows) >= 15
     document = (ROOT / "docs" / "third-party.md").read_text(encoding="utf-8")
     assert document == write_report(facts, list(rows.values()))
+    page = PAGE.read_text(encoding="utf-8")
+    assert page == write_summary(page, list(rows.values()))
     assert not [row for row in rows.values() if row.complaints]
+
+
+@pytest.mark.parametrize("name", ["conformance.md", "conformance-django-6.1.md"])
+def test_the_package_says_what_djangos_own_tests_do(name):
+    document = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    [django] = re.findall(r"^\| Django \| (\S+) \|$", document, re.MULTILINE)
+    [differences] = re.findall(r"but not on SQLite: (\d+) ", document)
+    [total] = re.findall(r"^\| \*\*all\*\* \| \d+ / (\d+) \|", document, re.MULTILINE)
+    assert f"| {django} | {int(total):,} | 0 | {differences} |\n" in PAGE.read_text(
+        encoding="utf-8"
+    )
+    assert "## Failed" not in document
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from django.utils.asyncio import async_unsafe
 from django.utils.dateparse import parse_date, parse_datetime, parse_time
 
 from django_hrana import driver
+from django_hrana.checks import first_fault
 from django_hrana.client import DatabaseClient
 from django_hrana.creation import DatabaseCreation
 from django_hrana.driver.endpoint import split_token
@@ -28,7 +29,7 @@ from django_hrana.introspection import DatabaseIntrospection
 from django_hrana.operations import DatabaseOperations
 from django_hrana.replica.options import REPLICA_OPTIONS, open_reader
 from django_hrana.schema import DatabaseSchemaEditor
-from django_hrana.validation import DatabaseValidation, first_fault
+from django_hrana.validation import DatabaseValidation
 
 if TYPE_CHECKING:
     from django_hrana.replica.reader import Reader

@@ -1,0 +1,1 @@
+"""An app of the site that runs the examples."""
