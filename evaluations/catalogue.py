@@ -25,10 +25,6 @@ SENTENCES: Final = register(
         ),
         "answer.unreadable": gettext_noop("the response could not be read (%(name)s)"),
         "anthropic.empty-answer": gettext_noop("the response from Anthropic has no content"),
-        "anthropic.key-elsewhere": gettext_noop(
-            "ANTHROPIC_API_KEY is only sent to Anthropic's own address; to allow this one, "
-            "set ANTHROPIC_BASE_URL"
-        ),
         "anthropic.no-embeddings": gettext_noop(
             "Anthropic does not offer embeddings; choose another provider for them"
         ),
@@ -279,10 +275,15 @@ SENTENCES: Final = register(
         "misfit.unused": gettext_noop(
             "The cases provide %(names)s, which “%(column)s” does not use."
         ),
-        "openai.embeddings-count": gettext_noop("%(name)s returned %(counts)s"),
-        "openai.key-elsewhere": gettext_noop(
-            "%(key)s is only sent to its own address; to allow this one, set %(base)s"
+        "key.elsewhere": gettext_noop(
+            "%(name)s is only sent to its own address; to allow this one, set "
+            "%(setting)s=%(name)s=%(origin)s"
         ),
+        "key.undeclared": gettext_noop(
+            "%(name)s holds no key that may be used; set it, and %(setting)s=%(name)s=%(origin)s, "
+            "which says where it may be sent"
+        ),
+        "openai.embeddings-count": gettext_noop("%(name)s returned %(counts)s"),
         "openai.no-choices": gettext_noop(
             "the response from %(name)s has no message: choices is empty"
         ),
@@ -487,6 +488,7 @@ SENTENCES: Final = register(
             "a provider must be a string such as openai:gpt-4.1-mini, or an object with an id"
         ),
         "provider.unknown": gettext_noop("unknown provider “%(kind)s”; %(hint)s"),
+        "service.no-model": gettext_noop("%(kind)s needs a model, such as %(kind)s:MODEL"),
         "record.no-cases": gettext_noop(
             "none of the records says what was asked, so there is nothing to test"
         ),

@@ -4,7 +4,8 @@
 
 Files: `variables` the table · `values` one parser a kind · `files` reading · `layers` which level
 a value comes from · `databases`, `caches` URLs to settings · `rules` over several variables ·
-`reading` all values, or all that is wrong · `errors` the refusal.
+`reading` all values, or all that is wrong · `errors` the refusal · `model_services` names that
+others chose.
 """
 
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from autoforge.environment.caches import cache_settings, queue_kind, redis_url
 from autoforge.environment.databases import database_settings
 from autoforge.environment.errors import ConfigurationError, mask, quote_url
 from autoforge.environment.layers import open_layers
+from autoforge.environment.model_services import find_service_texts
 from autoforge.environment.reading import read_values
 from autoforge.environment.rules import check_rules, find_ineffective
 from autoforge.environment.variables import VARIABLES, Variable
@@ -106,6 +108,12 @@ class Environment:
     """Key of that service."""
     model_allowed_networks: tuple[str, ...]
     """Where models may be besides public addresses."""
+    model_keys: tuple[tuple[str, str], ...]
+    """Variables with keys of models besides the usual ones, each with the origin it may go to."""
+    service_texts: dict[str, str] = field(repr=False)
+    """What is set of other people's services: name of the variable → text, secrets included."""
+    service_secrets: tuple[str, ...] = field(repr=False)
+    """Those of them that are secrets."""
     local_model: str | None
     """The local model's file."""
     langfuse_public_key: str | None
@@ -188,8 +196,9 @@ class Environment:
 
     def of_providers(self) -> dict[str, str]:
         """Return the variables that providers of models read, secrets included."""
-        prefixes = ("OPENAI_", "ANTHROPIC_", "LOCAL_MODEL", "MODEL_ALLOWED_NETWORKS")
-        return {name: text for name, text in self.texts.items() if name.startswith(prefixes)}
+        prefixes = ("OPENAI_", "ANTHROPIC_", "LOCAL_MODEL", "MODEL_ALLOWED_NETWORKS", "MODEL_KEYS")
+        ours = {name: text for name, text in self.texts.items() if name.startswith(prefixes)}
+        return self.service_texts | ours
 
     def table_names(self) -> tuple[str, ...]:
         """Return the name of every variable there is."""
@@ -205,6 +214,7 @@ class Environment:
         for _name, value in self.otel_exporter_otlp_headers:
             texts.append(value)  # one may be told without the others
             texts.append(value.partition(" ")[2])  # what stands behind "Bearer"
+        texts += self.service_secrets
         return [text for text in texts if text]
 
     def _find_source(self, variable: Variable) -> str:
@@ -240,6 +250,10 @@ def load(process: Mapping[str, str], root: Path) -> Environment:
     values |= {"REDIS_URL": redis_url(layers), "DATABASE": database_settings(layers)}
     values["CLERK_AUTHORIZED_PARTIES"] = _find_parties(values)
     values["QUEUE"] = queue_kind(layers, values["QUEUE"], values["REDIS_URL"])
+    declared = [name for name, _origin in values["MODEL_KEYS"]]
+    service_texts, service_secrets = find_service_texts(
+        layers.process, layers.file_values, declared
+    )
     sources, texts = {}, {}
     for variable in VARIABLES:
         value = layers.find(variable)
@@ -257,6 +271,8 @@ def load(process: Mapping[str, str], root: Path) -> Environment:
             app_env=layers.app_env,
             timeout_seconds=values["REDIS_CACHE_TTL"],
         ),
+        service_texts=service_texts,
+        service_secrets=service_secrets,
         queue_file=_find_queue_file(values["DATABASE"], root),
         file=layers.file,
         missing_file=layers.missing_file,

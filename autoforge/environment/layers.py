@@ -15,6 +15,7 @@ from autoforge.environment.files import (
     read_text,
     read_variables,
 )
+from autoforge.environment.model_services import MODEL_SERVICES
 from autoforge.environment.values import APP_ENVS, Setting, parse
 from autoforge.environment.variables import READ_BY_COMPOSE, VARIABLES, Variable
 
@@ -61,10 +62,16 @@ class Layers:
 
     def unknown_names(self) -> tuple[str, ...]:
         """Return the names in the file that no variable has."""
-        known = {"ENV_FILE", *READ_BY_COMPOSE}
+        known = {"ENV_FILE", *READ_BY_COMPOSE, *MODEL_SERVICES, *self._find_declared_keys()}
         for variable in VARIABLES:
             known |= {variable.name, variable.alias, f"{variable.name}_FILE"}
         return tuple(sorted(self.file_values.keys() - known))
+
+    def _find_declared_keys(self) -> set[str]:
+        """Return the names that MODEL_KEYS declares."""
+        setting = self.find(BY_NAME["MODEL_KEYS"])
+        entries = [] if setting is None else setting.text.split(",")
+        return {entry.partition("=")[0].strip() for entry in entries}
 
     def _find_on(
         self, values: Mapping[str, str], variable: Variable, source: str, origin: str

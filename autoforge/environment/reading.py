@@ -22,6 +22,7 @@ LIST_KINDS = frozenset(
         "cors_origins",
         "csrf_origins",
         "hosts",
+        "model_keys",
         "networks",
         "origins",
         "otlp_headers",

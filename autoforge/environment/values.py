@@ -38,6 +38,7 @@ BOOLEANS: Final = {
     **dict.fromkeys(("true", "1", "yes", "on"), True),
     **dict.fromkeys(("false", "0", "no", "off"), False),
 }
+VARIABLE_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
 SECRET_NAME = re.compile(r"key|token|secret|password|passwd|pwd|sig|auth|cred", re.IGNORECASE)
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # a token of RFC 9110, 5.6.2
 AGE_RECIPIENT = re.compile(r"age1[02-9ac-hj-np-z]{58}")  # X25519, in Bech32's alphabet
@@ -239,6 +240,18 @@ def is_origin(text: str) -> bool:
     return is_host(host.removeprefix("*."))
 
 
+def parse_model_keys(text: str) -> tuple[tuple[str, str], ...]:
+    """Return names of variables, each with an origin that its key may be sent to."""
+    pairs = []
+    for entry in split_list(text):
+        name, _, origin = entry.partition("=")
+        name, origin = name.strip(), origin.strip()
+        if not VARIABLE_NAME.fullmatch(name) or "*" in origin or not is_origin(origin):
+            raise Refusal(f"correct {quote_value(entry)}")
+        pairs.append((name, origin))
+    return tuple(pairs)
+
+
 def parse_csrf_origins(text: str) -> tuple[str, ...]:
     """Return origins; `https://*.example.com` stands for every subdomain."""
     origins = split_list(text)
@@ -413,6 +426,7 @@ PARSERS: Final[dict[str, Callable[[str], object]]] = {
     "libsql_url": parse_url,
     "log_level": one_of(*LOG_LEVELS, fold=str.upper),
     "minutes": integer(1, 7 * 24 * 60),
+    "model_keys": parse_model_keys,
     "networks": parse_networks,
     "origins": parse_origins,
     "otlp_headers": parse_otlp_headers,

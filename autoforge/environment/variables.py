@@ -487,6 +487,14 @@ SERVICES = (
         group="Models and traces",
     ),
     Variable(
+        name="MODEL_KEYS",
+        kind="model_keys",
+        allowed="comma-separated pairs such as TEAM_KEY=https://llm.example.com",
+        example="TEAM_KEY=https://llm.example.com",
+        description="Keys of models that configurations may name, and where each may be sent.",
+        group="Models and traces",
+    ),
+    Variable(
         name="LOCAL_MODEL",
         kind="text",
         allowed="the path of a GGUF file",

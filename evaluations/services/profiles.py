@@ -22,6 +22,7 @@ from evaluations.engine.providers import PROVIDERS, Kind
 from evaluations.engine.providers.addresses import make_policy
 from evaluations.engine.providers.base import MOST_AT_A_TIME
 from evaluations.engine.providers.keys import check_address, find_secret
+from evaluations.engine.providers.services import SERVICES
 from evaluations.models import ModelProfile
 
 __all__ = [
@@ -53,7 +54,7 @@ class ProfileFields(TypedDict, total=False):
 
 
 FIELDS: Final = frozenset(ProfileFields.__annotations__)
-NEEDS_MODEL: Final = (Kind.OPENAI, Kind.ANTHROPIC, Kind.OPENAI_COMPATIBLE)
+NEEDS_MODEL: Final = (Kind.OPENAI, Kind.ANTHROPIC, Kind.OPENAI_COMPATIBLE, *SERVICES)
 
 
 @transaction.atomic

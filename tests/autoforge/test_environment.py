@@ -125,6 +125,12 @@ GOOD = [
         "model_allowed_networks",
         ("10.0.0.1/8", "ollama.internal", "fd00::/8", "private"),
     ),
+    ({}, "model_keys", ()),
+    (
+        {"MODEL_KEYS": "TEAM_KEY=https://llm.example.com, B=http://127.0.0.1:8000"},
+        "model_keys",
+        (("TEAM_KEY", "https://llm.example.com"), ("B", "http://127.0.0.1:8000")),
+    ),
     ({}, "queue", "in-process"),
     ({"REDIS_URL": "redis://r"}, "queue", "in-process"),
     ({"QUEUE": "sqlite"}, "queue", "sqlite"),
@@ -323,6 +329,15 @@ BAD = [
             f"correct '{entry}'.",
         )
         for entry in ("10.0.0.0/99", "a b", ".inside", "http://h")
+    ),
+    *(
+        (
+            {"MODEL_KEYS": f"A=https://a.example,{entry}"},
+            f"MODEL_KEYS is 'A=https://a.example,{entry}' (from the environment): it must be "
+            "comma-separated pairs such as TEAM_KEY=https://llm.example.com; correct "
+            f"'{entry}'.",
+        )
+        for entry in ("B", "b=https://b.example", "B=b.example", "B=https://*.example")
     ),
     *(
         (
@@ -1146,3 +1161,27 @@ def test_a_token_that_is_taken_out_of_its_file_stays(tmp_path):
     token = environment.databases["default"]["OPTIONS"]["auth_token"]
     (tmp_path / ".env").write_text("TURSO_DATABASE_URL=http://127.0.0.1:1\n")
     assert token.replace("first", wait=False) is None
+
+
+def test_variables_of_other_services(tmp_path):
+    """They are taken as they are, from the process before the file, and are no unknown names."""
+    (tmp_path / ".env.local").write_text(
+        "MISTRAL_API_KEY=mi-file-1\nGROQ_API_KEY=gr-file-1\nMODEL_KEYS=TEAM=https://l.example\n"
+        "TEAM=team-file-1\nOLLAMA_BASE_URL=http://o.example:1\nTEAMS=x\n"
+    )
+    process = {"APP_ENV": "local", "MISTRAL_API_KEY": "mi process\n", "XAI_API_KEY": " "}
+    environment = load(process, tmp_path)
+    expected = {
+        "GROQ_API_KEY": "gr-file-1",
+        "MISTRAL_API_KEY": "mi process",
+        "MODEL_KEYS": "TEAM=https://l.example",
+        "OLLAMA_BASE_URL": "http://o.example:1",
+        "TEAM": "team-file-1",
+    }
+    given = environment.of_providers()
+    assert {name: given.get(name) for name in expected} == expected
+    assert "XAI_API_KEY" not in given
+    assert environment.unknown == ("TEAMS",)
+    assert {"mi process", "gr-file-1", "team-file-1"} <= set(environment.secrets())
+    assert "http://o.example:1" not in environment.secrets()
+    assert "file-1" not in repr(environment)

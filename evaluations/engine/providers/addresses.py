@@ -14,7 +14,7 @@ from core import addresses
 from core.addresses import LOOPBACK, PRIVATE, IPAddress
 from core.sentences import Sentence
 from evaluations.engine.errors import SetupError
-from evaluations.engine.providers.base import ADDRESSES
+from evaluations.engine.providers.services import ADDRESS_VARIABLES
 
 __all__ = ["ALLOWED_NETWORKS", "Policy", "join_url", "make_policy"]
 
@@ -93,7 +93,7 @@ def make_policy(environment: Mapping[str, str]) -> Policy:
     nothing. Hosts that the operator's own variables name may be there anyway. Link-local and
     metadata addresses are refused everywhere unless a network or a host among them is named.
     """
-    urls = [environment.get(variable, "") for variable in ADDRESSES.values()]
+    urls = [environment.get(variable, "") for variable in ADDRESS_VARIABLES.values()]
     hosts = frozenset(urlsplit(url).hostname or "" for url in urls)
     text = environment.get(ALLOWED_NETWORKS, ON_A_LAPTOP)
     return Policy(allowed=addresses.make_policy(text, hosts=hosts))

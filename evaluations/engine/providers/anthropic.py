@@ -11,7 +11,7 @@ from evaluations.engine.providers.addresses import make_policy
 from evaluations.engine.providers.base import Capabilities, Environment, Kind, Limits, ProviderSpec
 from evaluations.engine.providers.families import fit_parameters, thinks
 from evaluations.engine.providers.http import Client
-from evaluations.engine.providers.keys import address, key_for
+from evaluations.engine.providers.keys import address, find_key
 from evaluations.engine.providers.parts import check_addresses, message_for_anthropic
 from evaluations.engine.providers.replies import (
     extract_text,
@@ -214,10 +214,8 @@ def make_anthropic(spec: ProviderSpec, environment: Environment) -> AnthropicPro
         raise SetupError("anthropic.no-model")
     url = address(spec.base_url, environment, "ANTHROPIC_BASE_URL", USUAL)
     trusted = (USUAL, environment.get("ANTHROPIC_BASE_URL", ""))
-    key = key_for(url, environment, "ANTHROPIC_API_KEY", trusted)
+    key = find_key(spec, url, environment, "ANTHROPIC_API_KEY", trusted)
     if not key:
-        if environment.get("ANTHROPIC_API_KEY"):
-            raise SetupError("anthropic.key-elsewhere")
         raise SetupError("anthropic.no-key")
     limits = spec.limits or Limits(concurrency=4)
     client = Client(

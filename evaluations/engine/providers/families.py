@@ -11,6 +11,7 @@ from typing import Final
 
 from core.language import gettext as _
 from evaluations.engine.providers.base import Kind
+from evaluations.engine.providers.services import SERVICES
 
 __all__ = ["FAMILIES", "Family", "find_family", "fit_parameters", "thinks", "why_unsent"]
 
@@ -107,9 +108,15 @@ def find_family(kind: str, model: str) -> Family | None:
     if around:
         name = around["name"]
     for family in FAMILIES:
-        if kind in family.kinds and family.names.fullmatch(name):
+        if _speaks(kind, family) and family.names.fullmatch(name):
             return family
     return None
+
+
+def _speaks(kind: str, family: Family) -> bool:
+    """Whether a provider's models of a name are those of a family."""
+    # A service in the table hands OpenAI's models on, as a compatible one may.
+    return kind in family.kinds or (kind in SERVICES and Kind.OPENAI_COMPATIBLE in family.kinds)
 
 
 def fit_parameters(kind: str, model: str, parameters: Mapping[str, object]) -> dict[str, object]:

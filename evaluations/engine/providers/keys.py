@@ -6,17 +6,24 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
 from evaluations.engine.errors import SetupError
-from evaluations.engine.providers.base import Environment
+from evaluations.engine.providers.base import Environment, ProviderSpec
 
 __all__ = [
+    "DECLARED",
+    "KEY_VARIABLE",
     "address",
     "check_address",
+    "find_key",
     "find_secret",
     "hide_secrets",
     "hide_secrets_in_text",
     "key_for",
 ]
 
+DECLARED: Final = "MODEL_KEYS"
+"""The variable in which an operator says where else keys may go: NAME=https://host, …"""
+KEY_VARIABLE: Final = "key_variable"
+"""What a spec's settings call the variable of its key, where it is not the service's own."""
 HIDDEN: Final = "****"
 SECRET_ENDS: Final = (
     *("apikey", "apitoken", "accesskey", "accesskeyid", "privatekey", "subscriptionkey"),
@@ -206,3 +213,46 @@ def key_for(url: str, environment: Environment, variable: str, trusted: tuple[st
     if _origin(url) not in origins:
         return ""
     return environment.get(variable, "")
+
+
+def find_key(
+    spec: ProviderSpec, url: str, environment: Environment, variable: str, trusted: tuple[str, ...]
+) -> str:
+    """Return the key that goes with a spec, "" where there is none.
+
+    A configuration may name another variable than the service's own, and another address: both may
+    come with a pull request. The operator's MODEL_KEYS says which key may go where besides.
+
+    Args:
+        spec: the model.
+        url: where the key would be sent.
+        environment: the variables.
+        variable: that of the service's own key.
+        trusted: addresses that the service's own key belongs to.
+
+    Raises:
+        SetupError: there is a key, and nobody has said that it may go there.
+    """
+    name = str(spec.settings.get(KEY_VARIABLE) or variable)
+    usual = trusted if name == variable else ()
+    key = key_for(url, environment, name, (*usual, *_list_declared(environment, name)))
+    if key:
+        return key
+    scheme, host = _origin(url)
+    origin = f"{scheme}://{host}"
+    is_set = bool(environment.get(name))
+    if name != variable and not is_set:
+        raise SetupError("key.undeclared", name=name, setting=DECLARED, origin=origin)
+    if is_set:
+        raise SetupError("key.elsewhere", name=name, setting=DECLARED, origin=origin)
+    return ""
+
+
+def _list_declared(environment: Environment, name: str) -> list[str]:
+    """Return the origins that MODEL_KEYS declares for a variable."""
+    origins = []
+    for entry in environment.get(DECLARED, "").split(","):
+        declared, _equals, origin = entry.partition("=")
+        if declared.strip() == name:
+            origins.append(origin.strip())
+    return origins

@@ -15,7 +15,7 @@ from evaluations.engine.providers.base import Capabilities, Environment, Limits,
 from evaluations.engine.providers.failures import find_embedded, find_embedded_error
 from evaluations.engine.providers.families import fit_parameters
 from evaluations.engine.providers.http import Client
-from evaluations.engine.providers.keys import address, key_for
+from evaluations.engine.providers.keys import address, find_key, key_for
 from evaluations.engine.providers.parts import check_addresses, check_parts, message_for_openai
 from evaluations.engine.providers.replies import (
     extract_text,
@@ -25,10 +25,11 @@ from evaluations.engine.providers.replies import (
     read_object,
     read_objects,
 )
+from evaluations.engine.providers.services import SERVICES
 from evaluations.engine.providers.streams import StreamedAnswer, as_delta
 from evaluations.engine.types import Answer, CacheTokens, Delta, Request, Vector
 
-__all__ = ["OpenAIProvider", "make_compatible", "make_openai"]
+__all__ = ["OpenAIProvider", "make_compatible", "make_openai", "make_service"]
 
 CHAT: Final = "/chat/completions"
 USUAL: Final = "https://api.openai.com/v1"
@@ -255,6 +256,36 @@ def _read_logprobs(entries: object) -> tuple[float, ...] | None:
     return logprobs
 
 
+def make_service(spec: ProviderSpec, environment: Environment) -> OpenAIProvider:
+    """Return a provider of a service in the table (`services`).
+
+    Raises:
+        SetupError: it has no model, its key is missing, or would go elsewhere.
+    """
+    service = SERVICES[spec.kind]
+    if not spec.model:
+        raise SetupError("service.no-model", kind=spec.kind)
+    url = address(spec.base_url, environment, service.address, service.url)
+    trusted = (service.url, environment.get(service.address, ""))
+    key = find_key(spec, url, environment, service.key, trusted)
+    # Another address may be a gateway of one's own, which asks for no key.
+    if not key and service.needs_key and not spec.base_url:
+        raise SetupError("openai.no-key", key=service.key)
+    abilities = Capabilities(
+        supports_seed=True,
+        supports_schema=service.schema,
+        supports_json=True,
+        supports_embeddings=service.embeddings,
+        supports_logprobs=True,
+        supports_images=True,
+        supports_files=True,
+        costs_money=bool(service.key),
+    )
+    limits = Limits(concurrency=4, timeout_seconds=120)
+    client = _make_client(service.title, url, key, spec, limits, make_policy(environment))
+    return OpenAIProvider(spec, client, abilities=abilities, limits=limits)
+
+
 def _make_client(
     name: str, url: str, key: str, spec: ProviderSpec, limits: Limits, policy: Policy
 ) -> Client:
@@ -281,9 +312,10 @@ def make_openai(spec: ProviderSpec, environment: Environment) -> OpenAIProvider:
         raise SetupError("openai.no-model")
     url = address(spec.base_url, environment, "OPENAI_BASE_URL", USUAL)
     trusted = (USUAL, environment.get("OPENAI_BASE_URL", ""))
-    key = key_for(url, environment, "OPENAI_API_KEY", trusted)
-    if not key:
-        raise _no_key("OPENAI_API_KEY", environment, "OPENAI_BASE_URL")
+    key = find_key(spec, url, environment, "OPENAI_API_KEY", trusted)
+    # At an address of its own it may be another service, which asks for no key.
+    if not key and not spec.base_url:
+        raise SetupError("openai.no-key", key="OPENAI_API_KEY")
     abilities = Capabilities(
         supports_seed=True,
         supports_schema=True,
@@ -298,12 +330,6 @@ def make_openai(spec: ProviderSpec, environment: Environment) -> OpenAIProvider:
     policy = make_policy(environment)
     client = _make_client("OpenAI", url, key, spec, limits, policy)
     return OpenAIProvider(spec, client, abilities=abilities, limits=limits)
-
-
-def _no_key(key: str, environment: Environment, base: str) -> SetupError:
-    if environment.get(key):
-        return SetupError("openai.key-elsewhere", key=key, base=base)
-    return SetupError("openai.no-key", key=key)
 
 
 def make_compatible(spec: ProviderSpec, environment: Environment) -> OpenAIProvider:

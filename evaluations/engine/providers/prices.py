@@ -6,12 +6,18 @@ from functools import lru_cache
 from typing import Any, Final
 
 from evaluations.engine.providers.base import Kind, Price, PriceTier, ProviderSpec, Rates
+from evaluations.engine.providers.services import SERVICES
 from evaluations.engine.types import CacheTokens
 
 __all__ = ["calculate_cost", "find_price"]
 
 MILLION: Final = Decimal(1_000_000)
-PUBLISHED: Final = (Kind.OPENAI, Kind.ANTHROPIC)
+PUBLISHED: Final = {
+    Kind.OPENAI: "openai",
+    Kind.ANTHROPIC: "anthropic",
+    **{name: service.prices for name, service in SERVICES.items() if service.prices},
+}
+"""What genai-prices calls a provider, by its kind."""
 FREE: Final = (
     Kind.ECHO, Kind.REPLAY, Kind.LOCAL, Kind.LOCAL_EMBEDDINGS, Kind.UNAVAILABLE
 )  # fmt: skip
@@ -39,7 +45,9 @@ def find_price(spec: ProviderSpec) -> Price | None:
         return _with_cache(spec.price) if spec.kind == Kind.ANTHROPIC else spec.price
     if spec.kind in FREE:
         return Price(input_usd_per_million=Decimal(0), output_usd_per_million=Decimal(0))
-    return _published(spec.kind, spec.model) if spec.kind in PUBLISHED else None
+    if spec.kind not in PUBLISHED:
+        return None
+    return _published(PUBLISHED[spec.kind], spec.model)
 
 
 def _with_cache(price: Price) -> Price:
@@ -52,11 +60,12 @@ def _with_cache(price: Price) -> Price:
 
 
 @lru_cache(maxsize=256)
-def _published(kind: str, model: str) -> Price | None:
+def _published(provider: str, model: str) -> Price | None:
     from genai_prices import Usage, calc_price  # only where something costs
 
     try:
-        prices = calc_price(Usage(input_tokens=1), model_ref=model, provider_id=kind).model_price
+        usage = Usage(input_tokens=1)
+        prices = calc_price(usage, model_ref=model, provider_id=provider).model_price
     except LookupError:
         return None
     rates = {name: getattr(prices, key) for name, key in PUBLISHED_RATES.items()}

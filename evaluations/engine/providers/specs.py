@@ -24,8 +24,9 @@ from evaluations.engine.providers.base import (
     ProviderSpec,
 )
 from evaluations.engine.providers.families import why_unsent
-from evaluations.engine.providers.keys import check_address, find_secret
+from evaluations.engine.providers.keys import KEY_VARIABLE, check_address, find_secret
 from evaluations.engine.providers.offline import UnavailableProvider, make_replay
+from evaluations.engine.providers.services import ALIASES, APIS, SERVICES, find_api
 
 __all__ = ["GROUP", "PROVIDERS", "list_left_out", "make", "parse_configured", "parse_spec"]
 
@@ -61,6 +62,7 @@ OURS: Final[Mapping[str, MakeProvider]] = {
     Kind.LOCAL_EMBEDDINGS: _lazy("local_embeddings", "make_local_embeddings"),
     Kind.REPLAY: _without_files,
     Kind.ECHO: _lazy("offline", "make_echo"),
+    **dict.fromkeys(SERVICES, _lazy("openai", "make_service")),
 }
 KIND: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 MIDDLES: Final = {
@@ -78,12 +80,15 @@ OTHER_SERVICES: Final = {
     "anthropic": ("completion", "claude-agent-sdk", "claude-code"),
 }
 OLLAMA: Final = "http://127.0.0.1:11434/v1"
+# What services do besides; a model may have a colon in its name, and none of these is one.
+NOT_CHATS: Final = ("image", "video", "audio", "voice", "tts", "realtime", "moderation")
 RUNS_CODE: Final = ("exec", "python", "javascript", "ruby", "golang", "file", "webhook")
 PROVIDER_PARTS: Final = ("abilities", "limits", "complete", "embed", "close")
 # Words before a colon that mean something else.
-RESERVED: Final = frozenset({*RUNS_CODE, "ollama"})
+RESERVED: Final = frozenset({*RUNS_CODE, *ALIASES, "ollama"})
 # Promptfoo writes some parameters its own way, and max_output_tokens is that of OpenAI's responses.
 RENAMED: Final = {"maxTokens": "max_tokens", "topP": "top_p", "max_output_tokens": "max_tokens"}
+KEY_VARIABLES: Final = ("apiKeyEnvVar", "apiKeyEnvar")
 ADDRESSES: Final = ("apiBaseUrl", "baseUrl", "base_url")
 HOST: Final = "apiHost"  # a host without a scheme, as promptfoo has it
 # What has no answer of its own without a model, and how one is named.
@@ -97,12 +102,12 @@ EXAMPLES: Final = {
 # Settings of promptfoo's own client: no model knows them, so they are not sent.
 CLIENT_SETTINGS: Final = frozenset(
     """
-    apiKeyEnvar apiKeyEnvVar apiKeyRequired organization project headers cost inputCost outputCost
+    apiKeyRequired organization project headers cost inputCost outputCost
     basePath maxRetries max_retries timeout timeoutMs retry omitDefaults functionToolCallbacks mcp
     showThinking extra_headers stream streaming verbose audioInputCost audioOutputCost
     """.split()  # noqa: SIM905 (a table of words)
 )
-NOT_PARAMETERS: Final = CLIENT_SETTINGS | {*ADDRESSES, HOST, "passthrough"}
+NOT_PARAMETERS: Final = CLIENT_SETTINGS | {*ADDRESSES, *KEY_VARIABLES, HOST, "passthrough"}
 OBJECT_KEYS: Final = frozenset({"id", "label", "config", "prompts", "concurrency"})
 
 
@@ -271,6 +276,9 @@ def _with_id(provider: Mapping[str, object]) -> Mapping[str, object]:
 
 def _parse_text(text: str) -> ProviderSpec:
     kind, _colon, model = text.strip().partition(":")
+    kind = ALIASES.get(kind, kind)
+    if kind in SERVICES:
+        return _parse_service(kind, model)
     middles = MIDDLES.get(kind, ())
     middle, _colon, rest = model.partition(":")
     if middle in OTHER_SERVICES.get(kind, ()):
@@ -289,6 +297,23 @@ def _parse_text(text: str) -> ProviderSpec:
     if kind in RUNS_CODE:
         raise UnknownProviderError("provider.code", text=text)
     _check_kind(kind)
+    return ProviderSpec(kind=kind, model=model)
+
+
+def _parse_service(kind: str, model: str) -> ProviderSpec:
+    """Return the spec of a service in the table.
+
+    Raises:
+        SetupError: no model is named.
+        UnknownProviderError: another API than that of chats is meant, which is not asked here.
+    """
+    api, model = find_api(kind, model)
+    if not model or model in APIS:
+        example = f"{kind}:MODEL"
+        raise SetupError("provider.needs", kind=kind, what=_("a model"), examples=example)
+    middle = model.partition(":")[0]
+    if api or middle in NOT_CHATS:
+        raise UnknownProviderError("provider.not-chat", text=f"{kind}:{model}", kind=kind)
     return ProviderSpec(kind=kind, model=model)
 
 
@@ -325,6 +350,7 @@ def _parse_object(provider: Mapping[str, object]) -> ProviderSpec:
         base_url=_read_address(config) or spec.base_url,
         prompts=_read_labels(provider.get("prompts"), spec),
         limits=_read_limits(provider.get("concurrency")),
+        settings=dict(spec.settings) | _read_settings(config),
     )
 
 
@@ -350,6 +376,15 @@ def _read_parameters(config: Mapping[str, object]) -> dict[str, object]:
         if name not in NOT_PARAMETERS:
             parameters[RENAMED.get(str(name), str(name))] = value
     return parameters
+
+
+def _read_settings(config: Mapping[str, object]) -> dict[str, object]:
+    """Return what of a config is for the client alone, by our names."""
+    settings: dict[str, object] = {}
+    for name in KEY_VARIABLES:
+        if config.get(name):
+            settings[KEY_VARIABLE] = str(config[name])
+    return settings
 
 
 def _read_address(config: Mapping[str, object]) -> str:

@@ -30,6 +30,13 @@ GOOD = [
     ("anthropic:messages:claude-x", "anthropic", "claude-x"),
     ("openai-compatible:llama3:8b", "openai-compatible", "llama3:8b"),
     ("ollama:chat:qwen3", "openai-compatible", "qwen3"),
+    ("mistral:mistral-small-latest", "mistral", "mistral-small-latest"),
+    ("mistral:embedding:mistral-embed", "mistral", "mistral-embed"),
+    ("groq:openai/gpt-oss-120b", "groq", "openai/gpt-oss-120b"),
+    ("openrouter:meta-llama/llama-3.3-70b:free", "openrouter", "meta-llama/llama-3.3-70b:free"),
+    ("togetherai:chat:meta-llama/L", "togetherai", "meta-llama/L"),
+    ("together:m", "togetherai", "m"),
+    ("dashscope:qwen-max", "alibaba", "qwen-max"),
     ("echo", "echo", ""),
     ("local", "local", ""),
     ("replay:answers.jsonl", "replay", "answers.jsonl"),
@@ -39,6 +46,10 @@ GOOD = [
 BAD = [
     ({"id": "echo", "prompts": 5}, "the prompts of echo must be a string or a list of strings"),
     ("opnai:x", "unknown provider “opnai”; did you mean “openai”?"),
+    ("mistral", "mistral needs a model, such as mistral:MODEL"),
+    ("mistral:", "mistral needs a model"),
+    ("mistral:embedding:", "mistral needs a model"),
+    ("xai:image:grok-2-image", "“xai:image:grok-2-image” is not a chat model; use xai:MODEL"),
     ("exec:rm", "“exec:rm” would run code, which AutoForge never does"),
     ("file://provider.js", "would run code"),
     (3, "a provider must be a string such as"),
@@ -105,12 +116,12 @@ def test_what_looks_like_a_secret(given, path):
 
 
 def test_settings_of_a_client_are_not_sent():
-    config = {"apiKeyEnvar": "K", "organization": "o", "headers": {"X-Team": "a"}, "top_p": 1}
+    config = {"stream": True, "organization": "o", "headers": {"X-Team": "a"}, "top_p": 1}
     given = {"id": "openai:m", "config": config | {"passthrough": {"store": True}}, "delay": 3}
     assert parse_spec(given).parameters == {"top_p": 1, "store": True}
     assert [path for path, _ in list_left_out(given)] == [
         ("delay",),
-        ("config", "apiKeyEnvar"),
+        ("config", "stream"),
         ("config", "organization"),
         ("config", "headers"),
     ]
