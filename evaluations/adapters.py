@@ -16,6 +16,7 @@ from evaluations.engine.providers import (
 )
 from evaluations.engine.types import Message, Part
 from evaluations.models import ModelProfile
+from evaluations.promptfoo.chats import read_messages
 from evaluations.promptfoo.templates import fill_free_values, with_affixes
 from evaluations.stored import Target, TargetLimits
 from prompts import interface as prompts
@@ -44,16 +45,18 @@ RATES: Final = (
 
 
 def prepare(
-    template: prompts.Template, before: str = "", after: str = ""
+    template: prompts.Template, kind: str = "", before: str = "", after: str = ""
 ) -> Callable[[Mapping[str, object]], tuple[Message, ...]]:
     """Return what makes messages of a template and a case's variables, for many cases.
 
     Variables that the template does not ask for are left out: a suite serves several versions. A
     case's messages for a placeholder stand among its variables, as a list. It raises
-    prompts.TemplateError where values are missing or of wrong types; each is named.
+    prompts.TemplateError where values are missing or of wrong types; each is named; and SuiteError
+    where a text of a file was meant as a chat and is none once it is filled.
 
     Args:
         template: a stored prompt's, or one of a text that came with a file.
+        kind: the provider's: a text of a file is a chat where its service reads one in it.
         before: stands before such a text, and is a part of it.
         after: stands after it.
 
@@ -66,16 +69,21 @@ def prepare(
     names.update(find_placeholders(template))
     # As in promptfoo, values of a text that came with a file may contain tags themselves.
     has_tags_in_values = template.syntax == "nunjucks"
+    is_of_file = template.syntax.startswith("nunjucks")
 
     def fill_case(values: Mapping[str, object]) -> tuple[Message, ...]:
         if has_tags_in_values:
             values = fill_free_values(values)  # texts alone: messages stay as they are
         rendered = render({name: value for name, value in values.items() if name in names})
         if isinstance(rendered, str):
-            return (Message(role="user", content=rendered),)
+            return read_messages(kind, rendered) if is_of_file else (_of_user(rendered),)
         return tuple(map(message_from_prompt, rendered))
 
     return fill_case
+
+
+def _of_user(text: str) -> Message:
+    return Message(role="user", content=text)
 
 
 def message_from_prompt(

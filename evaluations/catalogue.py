@@ -394,6 +394,13 @@ SENTENCES: Final = register(
         "plugin.unreadable": gettext_noop(
             "%(package)s cannot be used: loading %(target)s failed (%(why)s)"
         ),
+        "promptfoo.chat-json": gettext_noop(
+            "the prompt looks like JSON, and is none once it is filled: %(reason)s"
+        ),
+        "promptfoo.chat-part": gettext_noop("the chat has a part that cannot be sent: %(reason)s"),
+        "promptfoo.chat-yaml": gettext_noop(
+            "the prompt begins like a chat in YAML, and is none once it is filled: %(reason)s"
+        ),
         "promptfoo.code": gettext_noop(
             "“%(reference)s” would run code, which AutoForge never does"
         ),

@@ -68,6 +68,8 @@ class Column:
     """What makes answers interchangeable: kind and address of the provider."""
     problem: str = ""
     """Why nobody can be asked; then each case without an answer is an error with this sentence."""
+    kind: str = ""
+    """The provider's: a chat in a file's prompt is read as its service reads one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

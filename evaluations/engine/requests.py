@@ -1,17 +1,20 @@
 """One request of a run: what is sent, what it takes, what comes of it."""
 
+import json
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
 from evaluations.engine.costs import answer_limit
 from evaluations.engine.errors import BrokenAnswerError, ContentFilterError, EngineError
+from evaluations.engine.numbers import stringify
 from evaluations.engine.protocol import Column, Task
 from evaluations.engine.providers import Provider
 from evaluations.engine.tokens import estimate_tokens
 from evaluations.engine.types import Answer, Request
 
-__all__ = ["build_refusal", "build_request", "cached_answer", "completed", "estimated_tokens"]
+__all__ = ["as_evaluated", "build_refusal", "build_request", "cached_answer", "completed", "estimated_tokens"]
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +50,32 @@ async def completed(provider: Provider, request: Request) -> Answer:
 def build_request(column: Column, task: Task) -> Request:
     """Return what is sent."""
     return Request(model=column.model, messages=task.messages, parameters=column.parameters)
+
+
+def as_evaluated(answer: Answer, parameters: Mapping[str, object]) -> Answer:
+    """Return an answer with the text that assertions see; see `Answer.evaluated`.
+
+    Where a schema was asked for, promptfoo takes the answer as a value, which it writes as compact
+    JSON; what is none stays a text.
+    """
+    if answer.evaluated is not None:
+        return replace(answer, text=answer.evaluated, evaluated=None)
+    if answer.data is not None or not _asks_for_schema(parameters):
+        return answer
+    try:
+        value = json.loads(answer.text)
+    except (ValueError, RecursionError):
+        return answer
+    return replace(answer, text=value if isinstance(value, str) else stringify(value), data=value)
+
+
+def _asks_for_schema(parameters: Mapping[str, object]) -> bool:
+    config = parameters.get("output_config")
+    formats = [parameters.get("response_format"), parameters.get("output_format")]
+    formats.append(config.get("format") if isinstance(config, Mapping) else None)
+    return any(
+        isinstance(asked, Mapping) and asked.get("type") == "json_schema" for asked in formats
+    )
 
 
 def estimated_tokens(request: Request) -> int:

@@ -48,6 +48,7 @@ from evaluations.engine.protocol import (
 )
 from evaluations.engine.providers import Provider, RateLimiter, check_parts, with_retries
 from evaluations.engine.requests import (
+    as_evaluated,
     build_refusal,
     build_request,
     cached_answer,
@@ -347,7 +348,7 @@ class _Run:
         if cost is None:
             cost = find_answer_cost(column.price, request.messages, answer)
         self.budget.add_cost(cost)
-        return replace(answer, cost_usd=cost), attempts
+        return replace(as_evaluated(answer, column.parameters), cost_usd=cost), attempts
 
     async def judge_pause(self, seconds: float) -> None:
         """Wait before a judge is asked again.

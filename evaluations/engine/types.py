@@ -77,6 +77,9 @@ class Message:
     """The calls of tools that an assistant's message consists of, in OpenAI's form."""
     tool_call_id: str = ""
     """Of a tool's answer: the call that it answers."""
+    given: Mapping[str, object] | None = None
+    """The message as a file's prompt wrote it, where the fields above do not say all of it: then it
+    is sent as it stands."""
 
 
 def identify_message(message: Message) -> list[object]:
@@ -85,6 +88,8 @@ def identify_message(message: Message) -> list[object]:
     The form is part of every stored hash and of recorded answers. Messages without parts, which are
     older, have none.
     """
+    if message.given is not None:
+        return [message.role, dict(message.given)]
     if message.tool_calls or message.tool_call_id:
         calls = list(message.tool_calls)
         return [message.role, message.content, calls, message.tool_call_id]
@@ -162,6 +167,9 @@ class Answer:
     """Natural logarithm of each token's probability."""
     flagged: bool | None = None
     """Whether the provider's guardrails flagged it, None if there are none."""
+    evaluated: str | None = None
+    """The text that assertions see, where it is another one: promptfoo writes an answer that has
+    texts and calls of tools as JSON. The gateway passes `text` on."""
 
     @property
     def is_whole(self) -> bool:

@@ -9,10 +9,11 @@ from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.assertions import parse_assertion, unsupported
 from evaluations.engine.formats.numbers import number_in
 from evaluations.engine.formats.yaml_document import Document, KeyPath, load_document
+from evaluations.engine.numbers import stringify
 from evaluations.engine.types import Assertion, Case
 from evaluations.promptfoo.assertions import fill_assertion, read_assertions
 from evaluations.promptfoo.files import Location, Source
-from evaluations.promptfoo.values import combinations, resolve_variables, stringify
+from evaluations.promptfoo.values import combinations, resolve_variables
 
 __all__ = ["CaseMaker", "ConfiguredCase", "ConfiguredTest", "list_entries"]
 

@@ -12,10 +12,9 @@ from typing import Final
 from core.language import gettext as _
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.yaml_document import Document, load_document
+from evaluations.engine.numbers import stringify
 from evaluations.engine.types import FileLocation
 from evaluations.promptfoo.files import CODE, Location, Source, find_environment
-from evaluations.promptfoo.values import stringify
-from prompts.rendering import ROLES, ContractError, parse_messages
 
 __all__ = ["PromptSource", "matches", "read_prompts"]
 
@@ -23,7 +22,6 @@ FILES: Final = (".txt", ".md", ".j2", ".json", ".jsonl", ".yaml", ".yml", ".csv"
 SHOWN: Final = 60  # characters of a label: a column's heading has no room for more
 MAX_REFERENCE: Final = 1000  # characters; what is longer is a prompt and no path
 LINE_END: Final = re.compile(r"\r?\n")
-CHAT_IN_YAML: Final = re.compile(r"\s*- role:")
 KEYS: Final = frozenset({"id", "label", "raw"})
 
 
@@ -97,7 +95,6 @@ def _read_prompt(
         raise SuiteError("promptfoo.code", at=location, reference=raw)
     paths = _find_paths(source, raw, location)
     if paths is None:
-        _warn_of_chat(source, raw, location)
         yield PromptSource(label=label or raw[:SHOWN], raw=raw, names=names or (raw,))
         return
     for path in paths:
@@ -118,7 +115,6 @@ def _read_prompt(
 
 def _warn_of_file(source: Source, text: str, path: PurePosixPath) -> None:
     location = FileLocation(file=path.name)
-    _warn_of_chat(source, text, location)
     if path.suffix.lower() in (".json", ".yaml", ".yml") and '"file://' in text:
         source.warn(_("files that a prompt file refers to are not read"), location)
 
@@ -174,38 +170,6 @@ def _looks_like_a_file(raw: str) -> bool:
     if file.endswith(CODE):
         return True
     return raw.endswith((*FILES, *CODE)) or ("*" in raw and "/" in raw)
-
-
-def _warn_of_chat(source: Source, raw: str, location: Location) -> None:
-    if CHAT_IN_YAML.match(raw):
-        source.warn(_("a chat in YAML is sent as a single message; write it as JSON"), location)
-        return
-    if not raw.lstrip().startswith("["):
-        return
-    try:
-        messages = json.loads(raw)
-    except (ValueError, RecursionError):
-        return  # tags may make it JSON later; until then it is one text
-    if not messages or not isinstance(messages[0], dict) or "role" not in messages[0]:
-        return
-    try:
-        parse_messages(raw)
-    except ContractError as error:
-        problems = error.problems
-    else:
-        return
-    if any(problem.code != "chat-role" for problem in problems):
-        sentence = _(
-            "the chat is sent as a single message, because it cannot be read as one: %(why)s"
-        )
-        source.warn(sentence % {"why": problems[0]}, location)
-        return
-    names = ", ".join(dict.fromkeys(f"“{problem.params['role']}”" for problem in problems))
-    sentence = _(
-        "unknown role %(names)s, so the chat is sent as a single message; allowed roles: "
-        "%(allowed)s"
-    )
-    source.warn(sentence % {"names": names, "allowed": ", ".join(ROLES)}, location)
 
 
 Part = tuple[str, str]  # a text, and its own label or ""

@@ -1,11 +1,11 @@
 """Templates of texts that belong to no stored prompt, read as promptfoo reads its prompts."""
 
-import contextlib
 import json
 from dataclasses import replace
 
 from prompts.rendering import (
     UNDEFINED,
+    Placeholder,
     Template,
     TemplateError,
     fill_free_values,
@@ -20,8 +20,9 @@ __all__ = ["fill_free_values", "fill_text", "free_template", "with_affixes"]
 def free_template(text: str) -> Template:
     """Return the template of a text that belongs to no prompt, such as a file's.
 
-    It is read as promptfoo reads prompts: Nunjucks; a JSON list of messages is a chat, and in other
-    JSON each text is filled by itself. Its variables are all optional.
+    It is read as promptfoo reads prompts: Nunjucks, and in JSON each text is filled by itself.
+    Which messages it then means is left to `chats`; only a chat with places for more messages,
+    which promptfoo does not have, is one from the beginning. Its variables are all optional.
 
     Examples:
         >>> template = free_template("Translate {{ text }} into {{ language }}.")
@@ -31,8 +32,7 @@ def free_template(text: str) -> Template:
         'Translate hello into Japanese.'
     """
     template = Template(content=text, syntax="nunjucks-json" if _is_json(text) else "nunjucks")
-    with contextlib.suppress(TemplateError):
-        parse_messages(text)
+    if _has_placeholder(text):
         template = replace(template, kind="chat", syntax="nunjucks-value")
     # As in promptfoo, what a test does not set is undefined, and no error.
     variables = [
@@ -40,6 +40,14 @@ def free_template(text: str) -> Template:
         for variable in propose_variables(template)
     ]
     return replace(template, variables=tuple(variables))
+
+
+def _has_placeholder(text: str) -> bool:
+    try:
+        entries = parse_messages(text)
+    except TemplateError:
+        return False
+    return any(isinstance(entry, Placeholder) for entry in entries)
 
 
 def _is_json(text: str) -> bool:

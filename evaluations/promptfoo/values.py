@@ -1,7 +1,6 @@
 """Variables of a test: lists expanded, files loaded, names resolved; as promptfoo does it."""
 
 import itertools
-import json
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -9,10 +8,11 @@ from typing import Final
 
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.yaml_document import load_document
+from evaluations.engine.numbers import stringify
 from evaluations.engine.scorers.javascript import as_text
 from evaluations.promptfoo.files import Location, Source
 
-__all__ = ["MOST_CASES", "combinations", "refuse_many", "resolve_variables", "stringify"]
+__all__ = ["MOST_CASES", "combinations", "refuse_many", "resolve_variables"]
 
 # Variables may name each other in a circle: after so many rounds what is still open stays so.
 PASSES: Final = 5
@@ -22,27 +22,11 @@ MOST_CASES: Final = 100_000  # of a file
 # that a dozen lines would make gigabytes.
 LARGEST: Final = 1_000_000
 NAME: Final = re.compile(r"\{\{\s*(\w+)\s*\}\}", re.ASCII)
-EXACT: Final = 2**53  # JavaScript writes larger whole numbers otherwise
 MEDIA: Final = (
     *(".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".svg", ".tif", ".tiff", ".ico", ".avif"),
     *(".heic", ".mp3", ".wav", ".m4a", ".ogg", ".flac", ".aac", ".mp4", ".mov", ".avi", ".webm"),
     *(".mkv", ".pdf"),
 )
-
-
-def stringify(value: object) -> str:
-    """Return a value as `JSON.stringify` writes it."""
-    return json.dumps(_whole_numbers(value), ensure_ascii=False, separators=(",", ":"))
-
-
-def _whole_numbers(value: object) -> object:
-    if isinstance(value, dict):
-        return {key: _whole_numbers(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_whole_numbers(inner) for inner in value]
-    if isinstance(value, float) and value.is_integer() and abs(value) < EXACT:
-        return int(value)  # JavaScript has one kind of number: 1.0 is written as 1
-    return value
 
 
 def combinations(

@@ -222,12 +222,12 @@ def _share(cases: Sequence[Case], place: int) -> float:
 
 
 def _mean_tokens(column: PlannedColumn, cases: Sequence[Case]) -> int:
-    prepared = lru_cache(partial(prepare, column.template))
+    prepared = lru_cache(partial(prepare, column.template, column.spec.kind))
     sizes = []
     for case in cases[:SAMPLE]:
         try:
             messages = prepared(case.prefix, case.suffix)(case.variables)
-        except prompts.TemplateError:
+        except (prompts.TemplateError, SuiteError):
             continue  # it will be an error of the case, and costs nothing
         sizes.append(estimate_characters(messages))
     return round(sum(sizes) / len(sizes) / CHARACTERS_PER_TOKEN) + 1 if sizes else 0

@@ -280,6 +280,7 @@ def build_column(row: Evaluation, spec: ProviderSpec, provider: Provider | None)
         cacheable=spec.kind not in UNCACHED,
         identity=provider_fingerprint(spec, settings.PROVIDER_ENVIRONMENT),
         problem=spec.problem,
+        kind=spec.kind,
     )
 
 

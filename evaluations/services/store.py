@@ -25,6 +25,7 @@ from core.database.waiting import announcer
 from core.json import JSONObject, JSONValue, dump
 from core.stopping import stop_request
 from evaluations.adapters import prepare
+from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.assertions import assertion_as_dict
 from evaluations.engine.formats.documents import case_from_document
 from evaluations.engine.protocol import (
@@ -267,8 +268,10 @@ class DatabaseStore:
         messages: tuple[Message, ...] = ()
         error = ""
         try:
-            messages = self._prepare(column.key, case.prefix, case.suffix)(case.variables)
-        except prompts.TemplateError as problem:
+            messages = self._prepare(column.key, column.kind, case.prefix, case.suffix)(
+                case.variables
+            )
+        except (prompts.TemplateError, SuiteError) as problem:
             error = f"the prompt cannot be rendered: {problem}"
         for repeat in missing:
             key = (row.pk, row.case_id)

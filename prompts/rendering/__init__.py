@@ -19,7 +19,7 @@ from prompts.rendering.chat import (
     parse_messages,
 )
 from prompts.rendering.measure import estimate_tokens
-from prompts.rendering.parts import Part
+from prompts.rendering.parts import Part, find_address_fault, parse_parts
 from prompts.rendering.problems import (
     ContractError,
     Problem,
@@ -81,12 +81,14 @@ __all__ = [
     "fill_free_values",
     "fill_partly",
     "fill_text",
+    "find_address_fault",
     "find_placeholders",
     "find_references",
     "find_uses",
     "list_large_data",
     "nearest",
     "parse_messages",
+    "parse_parts",
     "parse_variables",
     "prepare",
     "propose_variables",

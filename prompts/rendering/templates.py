@@ -1,6 +1,5 @@
 """A template with its contract: checked, then filled. Pure functions, compiled texts are kept."""
 
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -27,7 +26,7 @@ from prompts.rendering.problems import (
 )
 from prompts.rendering.syntaxes import PARSERS, Parsed, Reference, Use
 from prompts.rendering.syntaxes.jinja_types import TYPE_OF_HINT
-from prompts.rendering.syntaxes.parsed import MOST_PROBLEMS, Fill
+from prompts.rendering.syntaxes.parsed import MOST_PROBLEMS, Fill, fill_data_whole
 from prompts.rendering.variables import LARGEST, Variable, take_values
 
 __all__ = [
@@ -49,7 +48,8 @@ Filler = Callable[[Mapping[str, object]], "str | tuple[Message, ...]"]
 Histories = Mapping[str, tuple[Message, ...]]
 KINDS: Final = ("text", "chat")
 LONGEST: Final = 131_072  # characters of a template; plain text has no limit
-LONE_VARIABLE: Final = re.compile(r"([^{}]*)\{\{\s*([^\W\d]\w*)\s*\}\}")
+# In JSON each text with tags is a template by itself; what has none may be an image's data.
+NOT_MEASURED: Final = ("plain", "nunjucks-json")
 MOST_PARSED: Final = 512  # compiled texts that are kept: the busy ones of a site
 
 
@@ -72,7 +72,7 @@ def _parse(syntax: str, text: str) -> Parsed:
 
 def _parse_checked(syntax: str, text: str) -> Parsed:
     # Looked at before anything parses: a parser's time grows with the text.
-    if syntax != "plain" and len(text) > LONGEST:
+    if syntax not in NOT_MEASURED and len(text) > LONGEST:
         problem = Problem(code="too-long", params={"size": len(text), "limit": LONGEST})
         return Parsed(fill=lambda _values, _included: "", problems=(problem,))
     return _parse(syntax, text)
@@ -374,18 +374,7 @@ def _find_filler(template: Template, text: str) -> Fill:
     """
     # Not `_parse_checked`: `check` has refused what is too long.
     parsed = _parse(_find_syntax(template, text), text)
-    match = LONE_VARIABLE.fullmatch(text)
-    if match is None:
-        return parsed.fill
-    before, name = match.groups()
-
-    def fill(values: Mapping[str, object], included: Mapping[str, str]) -> str:
-        value = values.get(name)
-        if isinstance(value, str) and (before + value[:5]).startswith("data:"):
-            return before + value
-        return parsed.fill(values, included)
-
-    return fill
+    return fill_data_whole(text, parsed.fill)
 
 
 def _fill_all(

@@ -1,12 +1,12 @@
 """Anthropic's messages."""
 
-import json
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Final
 
 from evaluations.engine.errors import BrokenAnswerError, RefusedError, SetupError
+from evaluations.engine.numbers import stringify
 from evaluations.engine.providers.addresses import make_policy
 from evaluations.engine.providers.base import Capabilities, Environment, Kind, Limits, ProviderSpec
 from evaluations.engine.providers.families import fit_parameters, thinks
@@ -109,9 +109,9 @@ def _read_answer(reply: Mapping[str, object], milliseconds: int, *, structured: 
     texts = [extract_text(block.get("text")) for block in blocks if block.get("type") == "text"]
     text = "".join(texts)
     if structured and calls:
-        text = json.dumps(calls[0].get("input"), ensure_ascii=False)
+        text = stringify(calls[0].get("input"))
     elif calls and not text:
-        text = json.dumps(calls, ensure_ascii=False)
+        text = stringify(calls)
     usage = read_object(reply.get("usage"))
     output_tokens = read_count(usage.get("output_tokens"))
     reason, own_reason = normalise_reason(reply.get("stop_reason"))
@@ -131,7 +131,21 @@ def _read_answer(reply: Mapping[str, object], milliseconds: int, *, structured: 
         service_reason=own_reason,
         refused=refused,
         flagged=True if refused else None,
+        evaluated=None if structured else _join_blocks(blocks),
     )
+
+
+def _join_blocks(blocks: Sequence[Mapping[str, object]]) -> str | None:
+    """Return what promptfoo makes of several blocks, or of a call: each by itself, calls as JSON."""
+    shown = [block for block in blocks if block.get("type") not in THINKING]
+    if len(shown) == 1 and shown[0].get("type") == "text":
+        return None
+    has_calls = any(block.get("type") == "tool_use" for block in shown)
+    pieces = []
+    for block in shown:
+        is_text = block.get("type") == "text" or not has_calls
+        pieces.append(extract_text(block.get("text")) if is_text else stringify(block))
+    return "\n\n".join(filter(None, pieces)) if pieces else None
 
 
 def _read_cache(usage: Mapping[str, object]) -> CacheTokens | None:
@@ -163,11 +177,12 @@ def _count_prompt_tokens(usage: Mapping[str, object], cache: CacheTokens | None)
 def _build_body(request: Request) -> dict[str, object]:
     # Instructions are no message here but a parameter of their own, which is a text.
     instructions = [message for message in request.messages if message.role in SYSTEM_ROLES]
-    system = "\n\n".join(map(_read_instructions, instructions))
+    system = _read_system(instructions)
     messages = [message for message in request.messages if message.role not in SYSTEM_ROLES]
     if not messages:
         # A chat of instructions alone: the API asks for a message, so they are the user's.
-        messages, system = [Message(role="user", content=system)], ""
+        texts = "\n\n".join(map(_read_instructions, instructions))
+        messages, system = [Message(role="user", content=texts)], ""
     parameters = fit_parameters(Kind.ANTHROPIC, request.model, request.parameters)
     body: dict[str, object] = {
         "model": request.model,
@@ -183,6 +198,20 @@ def _build_body(request: Request) -> dict[str, object]:
         tool = {"name": STRUCTURED, "input_schema": dict(request.response_schema)}
         body |= {"tools": [tool], "tool_choice": FORCED}
     return body
+
+
+def _read_system(instructions: Sequence[Message]) -> str | list[object]:
+    """Return what stands in `system`: a text, or blocks where a prompt of a file has some."""
+    if all(message.given is None for message in instructions):
+        return "\n\n".join(map(_read_instructions, instructions))
+    blocks: list[object] = []
+    for message in instructions:
+        content = None if message.given is None else message.given.get("content")
+        if isinstance(content, list):
+            blocks += content
+        else:
+            blocks.append({"type": "text", "text": _read_instructions(message)})
+    return blocks
 
 
 def _read_instructions(message: Message) -> str:

@@ -1,6 +1,5 @@
 """OpenAI's chat completions and embeddings, and everything that speaks the same (compatible)."""
 
-import json
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
@@ -9,7 +8,7 @@ from urllib.parse import urlsplit
 
 from core.language import gettext as _
 from evaluations.engine.errors import BrokenAnswerError, SetupError
-from evaluations.engine.numbers import finite
+from evaluations.engine.numbers import finite, stringify
 from evaluations.engine.providers.addresses import Policy, make_policy
 from evaluations.engine.providers.base import Capabilities, Environment, Limits, ProviderSpec
 from evaluations.engine.providers.failures import find_embedded, find_embedded_error
@@ -106,6 +105,8 @@ class OpenAIProvider:
         refusal = extract_text(message.get("refusal")) or _join_parts(content, "refusal")
         reason, own_reason = normalise_reason(choice.get("finish_reason"))
         text = _read_text(content, calls) or refusal
+        # Where an answer has both, assertions see the whole message, as in promptfoo.
+        evaluated = stringify(message) if content and calls and not refusal else None
         broken_off = self._explain_break(choice, reason, text)
         usage = read_object(reply.get("usage"))
         # Ollama's own API counts tokens beside the message, not in `usage`.
@@ -124,6 +125,7 @@ class OpenAIProvider:
             refused=bool(refusal),
             flagged=True if reason == "content_filter" else _read_flag(reply, choice),
             logprobs=_read_logprobs(read_object(choice.get("logprobs")).get("content")),
+            evaluated=evaluated,
         )
 
     def _find_choice(
@@ -197,7 +199,7 @@ def _read_text(content: str | list[object] | None, calls: list[object] | None) -
         # As Mistral's reasoning models answer: thoughts and refusals are parts of other kinds.
         return _join_parts(content, "text")
     if not content and calls:
-        return json.dumps(calls, ensure_ascii=False)
+        return stringify(calls)
     return content or ""
 
 

@@ -5,7 +5,8 @@ does not take is refused before anything is sent; none is left out.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 from urllib.parse import urlsplit
 
 from evaluations.engine.errors import RefusedError, SetupError
@@ -22,6 +23,9 @@ __all__ = [
     "message_for_anthropic",
     "message_for_openai",
 ]
+
+URLS: Final = ("url", "image_url", "file_url")
+"""Under what services look for an address, where it is no object."""
 
 
 def check_parts(abilities: Capabilities, messages: Sequence[Message]) -> None:
@@ -48,6 +52,23 @@ def check_addresses(policy: Policy, messages: Sequence[Message]) -> None:
         for part in message.parts:
             if part.url and not _is_data(part):
                 _check_address(policy, part.url)
+        if message.given is not None:
+            for url in _find_urls(message.given):
+                _check_address(policy, url)
+
+
+def _find_urls(value: object) -> Iterator[str]:
+    """Yield the addresses in a message that is sent as it stands."""
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            if isinstance(inner, str) and name in URLS:
+                if not inner.lower().startswith("data:"):
+                    yield inner
+            else:
+                yield from _find_urls(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _find_urls(inner)
 
 
 def _check_address(policy: Policy, url: str) -> None:
@@ -128,6 +149,8 @@ def message_for_openai(message: Message) -> dict[str, object]:
     Raises:
         RefusedError: a file has an address, which that API does not take.
     """
+    if message.given is not None:
+        return dict(message.given)
     body: dict[str, object] = {"role": message.role, "content": content_for_openai(message)}
     if message.tool_calls:
         body["tool_calls"] = list(message.tool_calls)
@@ -143,6 +166,8 @@ def message_for_anthropic(message: Message) -> dict[str, object]:
     https://platform.claude.com/docs/en/agents-and-tools/tool-use/implement-tool-use. What tools
     answer comes from the user there.
     """
+    if message.given is not None:
+        return dict(message.given)
     role = "assistant" if message.role == "assistant" else "user"
     content = content_for_anthropic(message)
     if message.tool_call_id:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from core.json import JSONObject
 from evaluations.engine.errors import BrokenAnswerError
+from evaluations.engine.numbers import stringify
 from evaluations.engine.providers.replies import (
     extract_text,
     read_count,
@@ -39,7 +40,7 @@ def list_tool_calls(answer: Answer) -> list[dict[str, Any]]:
 
 def has_own_text(answer: Answer) -> bool:
     """Whether an answer has a text beside its calls of tools, whose JSON stands there else."""
-    return not answer.data or answer.text != json.dumps(answer.data, ensure_ascii=False)
+    return not answer.data or answer.text != stringify(answer.data)
 
 
 def as_delta(answer: Answer) -> Delta:

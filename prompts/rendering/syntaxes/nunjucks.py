@@ -10,7 +10,7 @@ Kept instead of the real one in QuickJS, which no limit of time stops: docs/deci
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final, TypeGuard
 
@@ -34,7 +34,7 @@ from prompts.rendering.syntaxes.nunjucks_values import (
     is_same,
     is_true,
 )
-from prompts.rendering.syntaxes.parsed import Parsed, Reference, Use
+from prompts.rendering.syntaxes.parsed import Fill, Parsed, Reference, Use, fill_data_whole
 
 __all__ = ["UNDEFINED", "fill_text", "fill_values", "parse", "parse_json", "parse_value"]
 
@@ -281,19 +281,17 @@ NUNJUCKS: Final = jinja.Dialect(
 def parse_json(text: str) -> Parsed:
     """Read a prompt that is JSON: each text in it is filled by itself, so it stays JSON."""
     document = json.loads(text)
-    templates = {part: parse_value(part) for part in filter(TAG.search, _find_strings(document))}
+    templates: dict[str, Parsed] = {}
+    fillers: dict[str, Fill] = {}
+    for part in filter(TAG.search, _find_strings(document)):
+        templates[part] = parse_value(part)
+        fillers[part] = fill_data_whole(part, templates[part].fill)
 
     def fill(values: Mapping[str, object], included: Mapping[str, str]) -> str:
-        def fill_part(part: object) -> Any:
-            if isinstance(part, dict):
-                return {key: fill_part(inner) for key, inner in part.items()}
-            if isinstance(part, list):
-                return [fill_part(inner) for inner in part]
-            if part in templates:
-                return templates[part].fill(values, included)
-            return part
-
-        return as_json(fill_part(document), indent=2)  # promptfoo writes two blanks as well
+        filled = _change_strings(
+            document, lambda part: fillers[part](values, included) if part in fillers else part
+        )
+        return as_json(filled, indent=2)  # promptfoo writes two blanks as well
 
     uses: dict[str, Use] = {}
     references: list[Reference] = []
@@ -309,6 +307,14 @@ def parse_json(text: str) -> Parsed:
         references=tuple(references),
         problems=tuple(problems),
     )
+
+
+def _change_strings(value: object, change: Callable[[str], str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _change_strings(inner, change) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_change_strings(inner, change) for inner in value]
+    return change(value) if isinstance(value, str) else value
 
 
 def _find_strings(value: object) -> Iterator[str]:

@@ -17,12 +17,14 @@ __all__ = [
     "Places",
     "Reference",
     "Use",
+    "fill_data_whole",
 ]
 
 DEFAULT_LABEL: Final = "production"
 OUTPUT_LIMIT: Final = 1_048_576  # characters
 MOST_VARIABLES: Final = 200
 MOST_PROBLEMS: Final = 20  # are named; the rest shows when these are mended
+LONE_VARIABLE: Final = re.compile(r"([^{}]*)\{\{\s*([^\W\d]\w*)\s*\}\}")
 REFERENCE: Final = re.compile(r"([\w.-]+(?:/[\w.-]+)*)(?:@([\w.-]+))?")
 
 Fill = Callable[[Mapping[str, object], Mapping[str, str]], str]
@@ -70,6 +72,25 @@ class Parsed:
     uses: tuple[Use, ...] = ()
     references: tuple[Reference, ...] = ()
     problems: tuple[Problem, ...] = ()
+
+
+def fill_data_whole(text: str, fill: Fill) -> Fill:
+    """Return what fills a text; data that is one variable's has not the limit of templates.
+
+    An image in a variable is longer than what templates write, and nothing is done to it.
+    """
+    match = LONE_VARIABLE.fullmatch(text)
+    if match is None:
+        return fill
+    before, name = match.groups()
+
+    def fill_data(values: Mapping[str, object], included: Mapping[str, str]) -> str:
+        value = values.get(name)
+        if isinstance(value, str) and (before + value[:5]).startswith("data:"):
+            return before + value
+        return fill(values, included)
+
+    return fill_data
 
 
 class Places:
