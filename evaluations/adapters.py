@@ -186,6 +186,7 @@ def target_from_spec(spec: ProviderSpec) -> Target:
         limits=limits,
         settings=dict(spec.settings) or UNSET,
         problem=spec.problem or UNSET,
+        defaults=list(spec.defaults) or UNSET,
     )
 
 
@@ -213,6 +214,7 @@ def spec_from_target(target: Target) -> ProviderSpec:
         limits=limits,
         settings=target.settings or {},
         problem=target.problem or "",
+        defaults=tuple(target.defaults or ()),
     )
 
 

@@ -152,6 +152,7 @@ class Target(Document, frozen=True, kw_only=True):
     # Unset and not written where there is nothing: most rows have neither.
     settings: JSONObject | msgspec.UnsetType = msgspec.UNSET
     problem: str | msgspec.UnsetType = msgspec.UNSET
+    defaults: Sequence[str] | msgspec.UnsetType = msgspec.UNSET
     """Why it cannot be asked; unset where it can."""
 
 

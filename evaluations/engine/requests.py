@@ -14,7 +14,14 @@ from evaluations.engine.providers import Provider
 from evaluations.engine.tokens import estimate_tokens
 from evaluations.engine.types import Answer, Request
 
-__all__ = ["as_evaluated", "build_refusal", "build_request", "cached_answer", "completed", "estimated_tokens"]
+__all__ = [
+    "as_evaluated",
+    "build_refusal",
+    "build_request",
+    "cached_answer",
+    "completed",
+    "estimated_tokens",
+]
 
 logger = logging.getLogger(__name__)
 

@@ -1,12 +1,13 @@
 """The assertions of a test: read, their files loaded, their texts filled with the variables."""
 
+import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
 from core.language import gettext as _
 from evaluations.engine.errors import SuiteError
-from evaluations.engine.formats.assertions import parse_assertion, unsupported
+from evaluations.engine.formats.assertions import is_known, parse_assertion, unsupported
 from evaluations.engine.formats.yaml_document import Document, KeyPath, load_document
 from evaluations.engine.providers.keys import find_secret
 from evaluations.engine.scorers import SCORERS, UNSUPPORTED
@@ -49,6 +50,7 @@ def _assertion(
     location = document.location(*path)
     _warn(source, entry, document, path)
     prepared = _prepare(source, entry, location, judge)  # its errors name the place themselves
+    prepared = _keep_unknown(source, prepared, location)
     try:
         assertion = parse_assertion(prepared)
     except SuiteError as error:
@@ -58,6 +60,28 @@ def _assertion(
         sentence = _("assertion type “%(kind)s” is not supported; the assertion will be an error")
         source.warn(sentence % {"kind": entry.get("type")}, location)
     return assertion
+
+
+def _keep_unknown(source: Source, entry: object, location: Location) -> object:
+    """Return an assertion of a type that nobody knows as one that is an error of its case.
+
+    The other cases run, as in promptfoo; left out, the case might pass for want of it.
+    """
+    if not isinstance(entry, Mapping):
+        return entry
+    members = entry.get("assert")
+    if isinstance(members, list):
+        return {**entry, "assert": [_keep_unknown(source, one, location) for one in members]}
+    kind = entry.get("type")
+    if not isinstance(kind, str) or is_known(kind):
+        return entry
+    sentence = _("there is no assertion type “%(kind)s”") % {"kind": kind}
+    # A slip of the pen: a type with a colon is of a family, whose other members mean other things.
+    near = difflib.get_close_matches(parse_type(kind)[0], SCORERS, n=1, cutoff=0.85)
+    if near and ":" not in kind:
+        sentence += _("; did you mean “%(near)s”?") % {"near": near[0]}
+    source.warn(_("%(what)s; the assertion will be an error") % {"what": sentence}, location)
+    return unsupported(entry, sentence)
 
 
 def _warn(source: Source, entry: object, document: Document, path: KeyPath) -> None:

@@ -76,6 +76,7 @@ def read_config(
     *,
     tests_only: bool = False,
     other_models: bool = False,
+    variables: Mapping[str, str] | None = None,
 ) -> PromptfooConfig:
     """Read a configuration and the files that it names.
 
@@ -85,12 +86,13 @@ def read_config(
         render: fills the texts of assertions with variables; ValueError where it cannot.
         tests_only: whether the file holds tests and nothing else.
         other_models: whether other models are asked than the file's own, which then do not matter.
+        variables: of the environment, for commands alone: what was uploaded reads none.
 
     Raises:
         SuiteError: one sentence with file, line and column.
     """
     with bounded.limit_allowance(SECONDS):
-        source = Source(files=files, render=render)
+        source = Source(files=files, render=render, variables=variables or {})
         read_models = read_named_providers if other_models else read_providers
         if tests_only:
             return _read(source, Document(value={"tests": name}, file=name), read_models)

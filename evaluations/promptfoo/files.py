@@ -57,6 +57,8 @@ class Source:
     """Where the files that it names are; nothing else is opened."""
     render: Render
     """How texts are filled with values."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """What of the environment may be read: all of it from the command line, nothing elsewhere."""
     warnings: list[ImportNotice] = field(default_factory=list)
     """What has been found so far."""
     lists: list[PurePosixPath] = field(default_factory=list)

@@ -15,6 +15,7 @@ from evaluations.engine.providers import (
     parse_configured,
 )
 from evaluations.promptfoo.files import CODE, Location, Source
+from evaluations.promptfoo.requests import as_sent
 
 __all__ = ["ProviderSource", "list_models", "read_named_providers", "read_providers"]
 
@@ -99,6 +100,7 @@ def _read_provider(
     if spec.kind == Kind.REPLAY:
         source.path(spec.model, location)  # refuses a file outside, whether it is there or not
     _warn(source, entry, spec, document, path)
+    spec = _as_sent(source, spec, loaded, document, path)
     written = str(entry)
     if isinstance(entry, Mapping):
         # An object without an id has it as its one key: {openai:gpt-4.1: {…}}.
@@ -117,6 +119,21 @@ def _warn(
         return
     for inside, sentence in list_left_out(entry):
         source.warn(sentence, document.location(*path, *inside))
+
+
+def _as_sent(
+    source: Source, spec: ProviderSpec, entry: object, document: Document, path: KeyPath
+) -> ProviderSpec:
+    """Return a model with the parameters that promptfoo sends; warn of those that it does not."""
+    config: object = {}
+    if isinstance(entry, Mapping):
+        [settings] = [entry] if "id" in entry or len(entry) != 1 else entry.values()
+        config = settings.get("config") if isinstance(settings, Mapping) else {}
+    sent, unsent = as_sent(spec, config if isinstance(config, Mapping) else {}, source.variables)
+    written = path if isinstance(entry, str) else (*path, "config")
+    for sentence in unsent.values():
+        source.warn(sentence, document.location(*written))
+    return sent
 
 
 def _load_settings(source: Source, entry: object, location: Location) -> object:

@@ -17,7 +17,7 @@ from evaluations.engine.statistics import (
 )
 from evaluations.models import Evaluation, Run
 from evaluations.selectors.summaries import compare_columns
-from evaluations.stored import StoredComparison
+from evaluations.stored import StoredComparison, Target
 
 __all__ = [
     "ColumnComparison",
@@ -221,7 +221,7 @@ def remarks_on(run: Run, rows: Sequence[Evaluation]) -> list[str]:
     What was not checked, what could not be paired with the baseline, and what did not fit when the
     run was made; one query where there is a baseline.
     """
-    remarks = _unchecked_remarks(rows)
+    remarks = [*_unchecked_remarks(rows), *_list_defaults(rows)]
     if run.baseline is not None:
         pairing = pair_columns(run, rows)
         for row in pairing.only_new:
@@ -231,6 +231,18 @@ def remarks_on(run: Run, rows: Sequence[Evaluation]) -> list[str]:
             text = _("“%(column)s” of the baseline run has no matching column in this run.")
             remarks.append(text % {"column": row.label})
     return remarks
+
+
+def _list_defaults(rows: Sequence[Evaluation]) -> list[str]:
+    """Return which parameters promptfoo sends though nobody set them."""
+    models: dict[str, str] = {}
+    for row in rows:
+        target = Target.read(row.target)
+        values = [f"{name} {target.parameters.get(name)}" for name in target.defaults or ()]
+        if values:
+            models[target.label or f"{target.kind}:{target.model}"] = ", ".join(values)
+    text = _("%(model)s: sent with promptfoo's defaults, since the file sets none: %(values)s.")
+    return [text % {"model": model, "values": values} for model, values in models.items()]
 
 
 def _unchecked_remarks(rows: Sequence[Evaluation]) -> list[str]:

@@ -17,6 +17,7 @@ __all__ = [
     "RUNS_CODE",
     "UNKNOWN_HERE",
     "assertion_as_dict",
+    "is_known",
     "parse_assertion",
     "unsupported",
 ]
@@ -59,7 +60,7 @@ def parse_assertion(entry: object) -> Assertion:
     if name in RUNS_CODE or (name in UNKNOWN_HERE and name not in SCORERS):
         config = {"original": dict(entry)}
         return Assertion(type=UNSUPPORTED, config=config, weight=_number(entry, "weight", 1.0))
-    if name not in SCORERS and name != SET:
+    if not is_known(kind):
         near = nearest(name)
         hint = _("; did you mean “%(near)s”?") % {"near": near} if near else ""
         raise SuiteError("assertion.unknown", kind=kind, hint=hint + SCORERS.hint)
@@ -68,6 +69,12 @@ def parse_assertion(entry: object) -> Assertion:
     if problems:
         raise SuiteError(problems[0])
     return assertion
+
+
+def is_known(kind: str) -> bool:
+    """Whether a type means something, be it that what it means is not done here."""
+    name, _negated = parse_type(kind)
+    return name in SCORERS or name in (SET, UNSUPPORTED) or name in RUNS_CODE | UNKNOWN_HERE
 
 
 def unsupported(entry: Mapping[str, object], why: str) -> dict[str, object]:

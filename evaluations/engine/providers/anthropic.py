@@ -136,7 +136,7 @@ def _read_answer(reply: Mapping[str, object], milliseconds: int, *, structured: 
 
 
 def _join_blocks(blocks: Sequence[Mapping[str, object]]) -> str | None:
-    """Return what promptfoo makes of several blocks, or of a call: each by itself, calls as JSON."""
+    """Return what promptfoo makes of several blocks, or of a call: calls are JSON."""
     shown = [block for block in blocks if block.get("type") not in THINKING]
     if len(shown) == 1 and shown[0].get("type") == "text":
         return None

@@ -147,6 +147,8 @@ class ProviderSpec:
     settings: Mapping[str, object] = field(default_factory=dict)
     """What the client needs to know besides, such as the name of its key's variable; no key, and
     nothing that is sent as it stands."""
+    defaults: tuple[str, ...] = ()
+    """Names of parameters that nobody set and that promptfoo sends; a report says so."""
     problem: str = ""
     """Why it cannot be asked, one sentence, with which each of its cases is an error; empty: it
     can."""

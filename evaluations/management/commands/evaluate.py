@@ -36,6 +36,7 @@ from evaluations.management.progress import Progress
 from evaluations.management.refusals import refusals
 from evaluations.models import Run, TestSuite
 from evaluations.promptfoo.config import PromptfooConfig, read_config
+from evaluations.promptfoo.requests import as_sent
 from evaluations.promptfoo.templates import fill_text
 from evaluations.selectors.overview import find_suite
 from evaluations.selectors.runs import find_run
@@ -218,7 +219,10 @@ class Command(BaseCommand):
             file = Path(options["file"])
             folder = folder_beside(file)
             replaced = bool(options["provider"])
-            config = read_config(folder, file.name, fill_text, other_models=replaced)
+            config = read_config(
+                folder, file.name, fill_text, other_models=replaced, variables=os.environ
+            )
+            specs = [_as_promptfoo_sends(spec) for spec in specs]
             self._warn(config)
         suite = None
         if options["suite"]:
@@ -282,6 +286,12 @@ class Command(BaseCommand):
         for part in parts:
             self.stdout.write(part, ending="")
         self.stdout.write()
+
+
+def _as_promptfoo_sends(spec: ProviderSpec) -> ProviderSpec:
+    """Return a typed model with promptfoo's defaults; a profile says itself what it sends."""
+    is_profile = spec.limits is not None
+    return spec if is_profile else as_sent(spec, {}, os.environ)[0]
 
 
 def _prepare_models(

@@ -85,19 +85,6 @@ NAMED = [
         "prompts: [prompts/*.txt]",
         "no file matches “prompts/*.txt”, so this text is used as the prompt",
     ),
-    ('prompts: ["- role: user\\n  content: x"]', "a chat in YAML is sent as a single message"),
-    (
-        """prompts: ['[{"role": "user", "content": [{"type": "text"}]}]']""",
-        "the chat is sent as a single message, because it cannot be read as one: message 1, part 1",
-    ),
-    (
-        """prompts: ['[{"role": "boss", "content": "x"}]']""",
-        "unknown role “boss”, so the chat is sent as a single message; allowed roles: system,",
-    ),
-    (
-        """prompts: ['[{"role": ["boss"], "content": "x"}]']""",
-        "unknown role “['boss']”, so the chat is sent as a single message",
-    ),
     ('prompts: ["key {{ env.REGION }}"]', "prompts[0]: environment variables are not read"),
     ("tests:\n- assert: [{type: contains, value: '{{ x | nope }}'}]", "cannot be rendered"),
     (
@@ -107,6 +94,18 @@ NAMED = [
     (
         "tests:\n- assert: [{type: select-best, value: x}]",
         "assertion type “select-best” is not supported; the assertion will be an error",
+    ),
+    (
+        "tests:\n- assert: [{type: not-contians, value: x}]",
+        "there is no assertion type “not-contians”; did you mean “contains”?; the assertion will",
+    ),
+    (
+        "tests:\n- assert: [{type: assert-set, assert: [{type: similar:near, value: x}]}]",
+        "there is no assertion type “similar:near”; the assertion will be an error",
+    ),
+    (
+        "providers: [{id: openai:gpt-4o, config: {model: x}}]",
+        "providers[0].config: “model” is not sent to this model, as in promptfoo",
     ),
 ]
 
@@ -278,9 +277,11 @@ tests:
 
 
 def test_settings_of_models_come_from_files_too(tmp_path):
-    text = "providers: [{id: openai:m, config: {tools: 'file://t.yaml', system: 'file://s.txt'}}]"
+    text = "providers: [{id: openai:m, config: {tools: 'file://t.yaml', user: 'file://s.txt'}}]"
     found = read(tmp_path, text, t__yaml="- {type: function}", s__txt="Be kind.")
     assert found.providers[0].spec.parameters == {
         "tools": [{"type": "function"}],
-        "system": "Be kind.",
+        "user": "Be kind.",
+        "max_tokens": 1024,
+        "temperature": 0,
     }

@@ -1,6 +1,7 @@
 """Every provider over real HTTP, against a fake that counts: what is good, what goes wrong."""
 
 import asyncio
+import json
 import logging
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -226,7 +227,7 @@ def test_structured_answers():
                 await provider.close()
                 return found
 
-            assert asyncio.run(run()).text == '{"score": 1}'
+            assert json.loads(asyncio.run(run()).text) == {"score": 1}
         sent = fake.requests[0][2]
         assert ("tool_choice" in sent) or ("response_format" in sent)
 

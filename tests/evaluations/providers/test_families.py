@@ -1,7 +1,6 @@
 """What each family of models takes: which parameters are sent, and what is said of the rest."""
 
 import asyncio
-import json
 from contextlib import closing
 
 import pytest
@@ -10,8 +9,6 @@ from evaluations.engine.errors import SetupError
 from evaluations.engine.providers import ProviderSpec, list_left_out, make, parse_spec
 from evaluations.engine.providers.families import FAMILIES, find_family, fit_parameters, why_unsent
 from evaluations.engine.types import Message, Request
-from evaluations.promptfoo.templates import free_template
-from prompts.rendering import ROLES
 from tests.support.fake_models import FakeModels
 
 NAMES = [
@@ -153,11 +150,3 @@ def test_no_tool_is_forced_while_a_claude_thinks():
     )
     assert not {"tools", "tool_choice", "temperature"} & body.keys()
     assert body["max_tokens"] > THINK["budget_tokens"]
-
-
-def test_the_roles_of_a_file_are_those_of_a_stored_chat():
-    kinds = {}
-    for role in (*ROLES, "boss"):
-        text = json.dumps([{"role": role, "content": "x"}])
-        kinds[role] = free_template(text).kind
-    assert kinds == dict.fromkeys(ROLES, "chat") | {"boss": "text"}
