@@ -19,8 +19,9 @@ from django.utils.asyncio import async_unsafe
 from django.utils.dateparse import parse_date, parse_datetime, parse_time
 
 from django_hrana import driver
-from django_hrana.checks import first_fault
+from django_hrana.checks import ASYNC_CONNECTIONS, first_fault
 from django_hrana.client import DatabaseClient
+from django_hrana.contexts import note_transaction
 from django_hrana.creation import DatabaseCreation
 from django_hrana.driver.endpoint import split_token
 from django_hrana.driver.statements import classify
@@ -34,7 +35,7 @@ from django_hrana.validation import DatabaseValidation
 if TYPE_CHECKING:
     from django_hrana.replica.reader import Reader
 
-__all__ = ["DatabaseWrapper"]
+__all__ = ["CONVERTERS", "DatabaseWrapper", "to_qmark"]
 
 # As Django registers them for the sqlite3 library; columns of other types come as they are.
 CONVERTERS: Final[Mapping[str, Callable[[object], object]]] = {
@@ -76,7 +77,7 @@ class Cursor(driver.Cursor):
         if parameters is None:
             parameters = ()
         else:
-            sql = _converted(sql, parameters)
+            sql = to_qmark(sql, parameters)
         if self.reader is None:
             return super().execute(sql, parameters)
         return self._execute_beside(self.reader, sql, parameters)
@@ -89,7 +90,7 @@ class Cursor(driver.Cursor):
             return self
         many = itertools.chain([first], parameters)
         try:
-            return super().executemany(_converted(sql, first), many)
+            return super().executemany(to_qmark(sql, first), many)
         finally:
             self._tell(self.reader)
 
@@ -116,7 +117,8 @@ class Cursor(driver.Cursor):
             reader.wrote()
 
 
-def _converted(sql: str, parameters: object) -> str:
+def to_qmark(sql: str, parameters: object) -> str:
+    """Return a statement with Django's placeholders as the driver's: ? or :name."""
     if isinstance(parameters, Mapping):
         placeholders = {name: f":{name}" for name in parameters}
         return sql % placeholders
@@ -160,7 +162,7 @@ class DatabaseWrapper(sqlite3.DatabaseWrapper):
         if fault is not None:
             raise ImproperlyConfigured(fault)
         options = dict(self.settings_dict["OPTIONS"])
-        for name in REPLICA_OPTIONS:
+        for name in (*REPLICA_OPTIONS, ASYNC_CONNECTIONS):
             options.pop(name, None)
         mode = options.pop("transaction_mode", None) or "auto"
         if mode.lower() == "auto":
@@ -243,6 +245,16 @@ class DatabaseWrapper(sqlite3.DatabaseWrapper):
                 f"A libSQL server with SQLite {_dotted(wanted)} or later is required "
                 f"(found {_dotted(version)})."
             )
+
+    def set_autocommit(
+        self,
+        autocommit: bool,  # noqa: FBT001 (Django's signature)
+        force_begin_transaction_with_broken_autocommit: bool = False,  # noqa: FBT001, FBT002 (as above)
+    ) -> None:
+        """Begin a transaction, or commit what is open and none from then on."""
+        if not autocommit:
+            note_transaction(self)  # for asynchronous queries from inside of it
+        super().set_autocommit(autocommit, force_begin_transaction_with_broken_autocommit)
 
     def _set_autocommit(self, autocommit: bool) -> None:  # noqa: FBT001 (Django's signature)
         with self._ending_transaction(), self.wrap_database_errors:

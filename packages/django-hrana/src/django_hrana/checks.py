@@ -23,13 +23,17 @@ from django_hrana.replica.options import (
     REPLICA_OPTIONS,
 )
 
-__all__ = ["ENGINE", "OPTIONS", "check_databases", "check_settings", "first_fault"]
+__all__ = ["ASYNC_CONNECTIONS", "ENGINE", "OPTIONS", "check_databases", "check_settings", "first_fault"]
 
 ENGINE: Final = "django_hrana"
 MODES: Final = ("AUTO", "DEFERRED", "EXCLUSIVE", "IMMEDIATE")
 NETWORK_OPTIONS: Final = tuple(sorted(driver.NetworkOptions.__annotations__))
 CONNECTION_OPTIONS: Final = ("auth_token", "namespace", "timeout", "transaction_mode")
-OPTIONS: Final = tuple(sorted((*CONNECTION_OPTIONS, *NETWORK_OPTIONS, *REPLICA_OPTIONS)))
+ASYNC_CONNECTIONS: Final = "async_connections"
+OPTIONS: Final = tuple(
+    sorted((*CONNECTION_OPTIONS, *NETWORK_OPTIONS, *REPLICA_OPTIONS, ASYNC_CONNECTIONS))
+)
+MAX_PLACES: Final = 128  # a libSQL server has no more by default
 READ_OWN_WRITES: Final = "django_hrana.replica.middleware.read_own_writes"
 URLS: Final = "libsql://host, https://host or http://host:port"
 # What other backends have in OPTIONS, and what stands for it here.
@@ -104,6 +108,7 @@ def _faults(settings: Mapping[str, Any], alias: str) -> Iterator[CheckMessage]:
     yield from _network(options, where)
     yield from _replica(options, where)
     yield from _connections(settings, where)
+    yield from _async_connections(options.get(ASYNC_CONNECTIONS), where)
     for name in sorted(set(options) - set(OPTIONS), key=str):
         yield Error(
             f"{where}['OPTIONS'] contains {name!r}, which is not an option of the libSQL backend.",
@@ -242,6 +247,18 @@ def _connections(settings: Mapping[str, Any], where: str) -> Iterator[CheckMessa
             f"{where}['CONN_MAX_AGE'] is improperly configured to {age!r}.",
             hint="Use a number of seconds such as 60, 0 for one request, or None for ever.",
             id="libsql.E015",
+        )
+
+
+def _async_connections(value: Any, where: str) -> Iterator[CheckMessage]:
+    if value is None:
+        return
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    if not is_number or not 0 <= value <= MAX_PLACES:
+        yield Error(
+            f"{where}['OPTIONS'][{ASYNC_CONNECTIONS!r}] is improperly configured to {value!r}.",
+            hint=f"Use a whole number from 0 (asynchronous queries use threads) to {MAX_PLACES}.",
+            id="libsql.E017",
         )
 
 

@@ -172,9 +172,7 @@ class Network:
                 raise
             raise _ProxyError(f"the proxy {proxy.host}:{proxy.port} is not responding") from error
         try:
-            # Else a request that takes two packets waits for the first one's acknowledgement.
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._keep_alive(connection)
+            self.configure(connection)
             if proxy is not None:
                 _tunnel(connection, proxy, endpoint, deadline)
         except BaseException:
@@ -182,7 +180,10 @@ class Network:
             raise
         return connection
 
-    def _keep_alive(self, connection: socket.socket) -> None:
+    def configure(self, connection: socket.socket) -> None:
+        """Set the options of a TCP connection."""
+        # Else a request that takes two packets waits for the first one's acknowledgement.
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if not self.keepalive_seconds:
             return
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

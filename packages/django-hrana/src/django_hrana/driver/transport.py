@@ -29,6 +29,7 @@ MAX_HEAD_BYTES: Final = 65_536
 MAX_BODY_BYTES: Final = 1 << 30
 MAX_LENGTH_DIGITS: Final = 16  # far more than a length within MAX_BODY_BYTES has
 RECEIVE_BYTES: Final = 262_144  # large results take few calls, and no more memory than this
+GZIP_ENCODING: Final = b"gzip"
 GZIP: Final = 31  # zlib's name for "with a gzip header"
 FINAL_STATUSES: Final = 200  # and above; 1xx announces another answer
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -108,8 +109,8 @@ class Transport:
             status, headers = self._ask(method, path, body, token, accept=self._accept)
             with self._failing_with(was_sent=True):
                 content = self._read_all(headers)
-                if headers.get(b"content-encoding") == b"gzip":
-                    content = _unzip(content)
+                if headers.get(b"content-encoding") == GZIP_ENCODING:
+                    content = unzip(content)
                 self._after(headers)
         finally:
             self.waited_seconds += time.perf_counter() - started
@@ -407,7 +408,7 @@ def _length(text: bytes, base: int) -> int:
     return length
 
 
-def _unzip(content: bytes) -> bytes:
+def unzip(content: bytes) -> bytes:
     unzip = zlib.decompressobj(GZIP)
     plain = unzip.decompress(content, MAX_BODY_BYTES)  # a few bytes can stand for gigabytes
     if not unzip.eof:

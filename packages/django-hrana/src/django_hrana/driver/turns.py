@@ -188,6 +188,19 @@ class Turn:
         """
         if self._pid == os.getpid():
             return
+        self.check_own_thread()
+        # The request that it is for can take as long as the timeout, once more.
+        if not self._line.take(self, self._timeout_seconds):
+            raise self.too_late()
+        self._pid = os.getpid()
+        self._is_held = False
+
+    def check_own_thread(self) -> None:
+        """Refuse to wait for a transaction of another connection of this thread.
+
+        Raises:
+            Busy: it has the lock, and would have to wait for this one.
+        """
         if self._is_kept_by_this_thread:
             error = Busy(
                 f"another connection of this thread has the write lock of {self._endpoint}: commit "
@@ -195,14 +208,13 @@ class Turn:
             )
             error.retryable = False  # it would wait for itself each time
             raise error
-        # The request that it is for can take as long as the timeout, once more.
-        if not self._line.take(self, self._timeout_seconds):
-            raise Busy(
-                f"{self._endpoint} is busy: other connections of this process were writing for "
-                f"{self._timeout_seconds:g} s; run it again"
-            )
-        self._pid = os.getpid()
-        self._is_held = False
+
+    def too_late(self) -> Busy:
+        """Return the error for a turn that did not come."""
+        return Busy(
+            f"{self._endpoint} is busy: other connections of this process were writing for "
+            f"{self._timeout_seconds:g} s; run it again"
+        )
 
     def hold(self) -> None:
         """Keep it for a transaction that is open, from the first time on: so counts the server."""
