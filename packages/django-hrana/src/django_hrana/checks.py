@@ -23,7 +23,14 @@ from django_hrana.replica.options import (
     REPLICA_OPTIONS,
 )
 
-__all__ = ["ASYNC_CONNECTIONS", "ENGINE", "OPTIONS", "check_databases", "check_settings", "first_fault"]
+__all__ = [
+    "ASYNC_CONNECTIONS",
+    "ENGINE",
+    "OPTIONS",
+    "check_databases",
+    "check_settings",
+    "first_fault",
+]
 
 ENGINE: Final = "django_hrana"
 MODES: Final = ("AUTO", "DEFERRED", "EXCLUSIVE", "IMMEDIATE")

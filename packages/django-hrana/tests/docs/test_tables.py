@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from django_hrana import checks, driver, validation
-from django_hrana.driver import connection, errors, network, outcomes
+from django_hrana.driver import aio, connection, errors, network, outcomes
 from django_hrana.replica import options as replica
 from hrana_support.fault_proxy import Answer
 from hrana_support.pages import read_table
@@ -15,6 +15,7 @@ OPTIONS = {row["option"].strip("`"): row for row in read_table("settings", "opti
 CHECKS = {row["id"].strip("`"): row for row in read_table("checks", "id")}
 ERRORS = {row["error"].strip("`"): row for row in read_table("errors", "error")}
 DEFAULTS = {
+    "async_connections": aio.DEFAULT_MAX_CONNECTIONS,
     "connect_timeout": network.DEFAULT_CONNECT_TIMEOUT_SECONDS,
     "keepalive": network.DEFAULT_KEEPALIVE_SECONDS,
     "replica_max_age_seconds": replica.DEFAULT_MAX_AGE_SECONDS,
@@ -22,6 +23,7 @@ DEFAULTS = {
     "timeout": connection.DEFAULT_TIMEOUT_SECONDS,
 }
 WRONG = {
+    "async_connections": 129,
     "auth_token": "a b",
     "ca_file": "/nowhere",
     "connect_timeout": 0,

@@ -15,7 +15,7 @@ from contextvars import ContextVar
 from typing import Any, Final, Self, TypeVar
 
 from django.core.exceptions import SynchronousOnlyOperation
-from django.db import DataError
+from django.db import DatabaseError
 
 from django_hrana import driver
 from django_hrana.aio.connections import run_statement
@@ -148,7 +148,7 @@ class Replay:
         self._was_sent = self._is_write
         try:
             return _Answer(await run_statement(self.wrapper, sql, parameters))
-        except DataError as error:
+        except DatabaseError as error:
             if not self._is_write and getattr(error.__cause__, "code", "") == TOO_LARGE:
                 # Beyond 10 MB a result arrives in parts, which only a thread can wait for.
                 raise UseThreadError from error
