@@ -1,0 +1,3 @@
+// perf_hooks: the engine's own clock.
+"use strict";
+module.exports = { performance };
