@@ -7,6 +7,12 @@ WORKDIR /app
 RUN python -m venv /venv
 COPY requirements.txt ./
 RUN /venv/bin/pip install --require-hashes -r requirements.txt
+# The libSQL backend, a package of this repository; what builds it is pinned and stays behind, too.
+COPY requirements-uv.txt ./
+RUN python -m venv /uv && /uv/bin/pip install --require-hashes -r requirements-uv.txt
+COPY packages/django-hrana packages/django-hrana
+RUN /uv/bin/uv build --offline --wheel --out-dir /wheels packages/django-hrana \
+    && /venv/bin/pip install --no-index --no-deps /wheels/*.whl
 COPY . .
 RUN /venv/bin/python scripts/collect_static.py
 

@@ -17,8 +17,6 @@ export ARGS
 export DATABASE
 export PYTHONS
 export DJANGO
-# For tools that import our packages without Django's settings, such as the check of the layers.
-export PYTHONPATH := $(CURDIR)/packages/django-hrana/src$(if $(PYTHONPATH),:$(PYTHONPATH))
 
 BIN := $(VENV)/bin
 # Makes $(VENV) where it is missing or broken and installs what has changed; else takes a moment.

@@ -31,6 +31,9 @@ def check_packages(options: Options) -> Iterator[Finding]:
     if not file.is_file():
         raise NotCheckedError("there is no requirements.txt here, as in an installed copy")
     unmet = list_unmet(file)
+    local = options.root / "requirements-local.in"  # our own packages
+    if local.is_file():
+        unmet += list_unmet(local)
     if not unmet:
         yield fine("packages", "every package is there, in its version")
         return

@@ -13,10 +13,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from pathlib import Path
 from typing import ClassVar
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "packages" / "django-hrana" / "src"))
 
 import django
 from django.conf import settings

@@ -27,7 +27,6 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # launch
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "packages" / "django-hrana" / "src"))
 
 from launch.sqld import Server
 

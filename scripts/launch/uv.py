@@ -19,7 +19,7 @@ from launch.errors import LaunchError
 from launch.pip import describe_failure, read_settings
 from launch.terminal import Progress
 
-__all__ = ["build_arguments", "build_environment", "install", "run_uv"]
+__all__ = ["build_arguments", "build_environment", "install", "install_folder", "run_uv"]
 
 PINNED: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*(\[[^]]*\])?==", re.MULTILINE)
 # pip's option → uv's, which may be given once for each value.
@@ -62,6 +62,27 @@ def install(python: Path, requirements: Path, log: Path) -> str:
     title = f"Installing {name}, {total} packages (once)"
     seconds = run_uv(python, ["--require-hashes", "-r", str(requirements)], name, title, log)
     return f"Installed {name}: {total} pinned packages in {seconds:.0f} s"
+
+
+def install_folder(python: Path, folder: Path, log: Path) -> str:
+    """Install a package of this repository as editable, without what it needs itself.
+
+    uv builds it alone, without a network: its build backend is uv's own.
+
+    Args:
+        python: the virtual environment's interpreter; uv is beside it.
+        folder: where the package's pyproject.toml is.
+        log: where uv writes what it does.
+
+    Returns:
+        What was done, for people.
+
+    Raises:
+        LaunchError: uv failed.
+    """
+    name = folder.name
+    run_uv(python, ["--no-deps", "--editable", str(folder)], name, f"Installing {name}", log)
+    return f"Installed {name} from {folder.parent.name}/{name}"
 
 
 def run_uv(python: Path, arguments: Sequence[str], name: str, title: str, log: Path) -> float:

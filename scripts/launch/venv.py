@@ -21,12 +21,20 @@ from pathlib import Path
 from launch.errors import LaunchError
 from launch.pip import fetch_uv
 from launch.terminal import note, set_up, step
-from launch.uv import install
+from launch.uv import install, install_folder
 
 __all__ = ["ROOT", "main", "prepare"]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 UV = ROOT / "requirements-uv.txt"
+# The libSQL backend. Hashes and a folder do not go together, so no requirements file names it.
+PACKAGE = ROOT / "packages" / "django-hrana"
+RUNS_AUTOFORGE = (
+    "requirements.txt",
+    "requirements-dev.txt",
+    "requirements-django61.txt",
+    "requirements-libsql.txt",
+)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -67,6 +75,22 @@ def prepare(venv: Path, requirements: Sequence[Path]) -> None:
             _stamp(venv, UV)
         step(install(python, path, log))
         _stamp(venv, path)
+    if any(path.name in RUNS_AUTOFORGE for path in requirements):
+        _install_package(venv, log)
+
+
+def _install_package(venv: Path, log: Path) -> None:
+    """Install our package as editable: what is changed in its folder counts at once.
+
+    It is installed again where its metadata have changed, or its folder is another one.
+    """
+    stamp = venv / f".installed-{PACKAGE.name}"
+    wanted = f"{_fingerprint(venv, PACKAGE / 'pyproject.toml')} {PACKAGE}"
+    if _read(stamp) == wanted:
+        return
+    _check_permission(venv)
+    step(install_folder(venv / "bin" / "python", PACKAGE, log))
+    stamp.write_text(wanted, encoding="utf-8")
 
 
 def _is_installed(venv: Path, requirements: Path) -> bool:
@@ -185,7 +209,7 @@ def _fingerprint(venv: Path, requirements: Path) -> str:
     except OSError as error:
         raise LaunchError(
             f"{requirements} cannot be read ({error.strerror}). Restore it, for example with: "
-            f"git checkout -- {requirements.name}"
+            f"git checkout -- {_relative_path(requirements)}"
         ) from error
     libraries = sorted(path.name for path in (venv / "lib").glob("python*"))
     return f"{digest} {venv.resolve()} {' '.join(libraries)}"

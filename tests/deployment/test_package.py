@@ -1,7 +1,7 @@
 """The wheel: what is in it, and that it works in an empty folder, away from the checkout.
 
-It is built here by the pinned hatchling, without network, and installed without its dependencies,
-which this environment has.
+It is built here by the pinned hatchling, without network, and installed with the wheel of our
+libSQL backend and without its other dependencies, which this environment has.
 """
 
 import os
@@ -52,8 +52,11 @@ def wheel(tmp_path_factory):
 def installed(wheel, tmp_path_factory):
     """Return a folder that the wheel is installed in, with `bin/autoforge`."""
     folder = tmp_path_factory.mktemp("site")
+    uv = [sys.executable, "-m", "uv", "build", "--offline", "--wheel", "--out-dir", folder]
+    run([*uv, ROOT / "packages" / "django-hrana"], folder)
+    [backend] = folder.glob("*.whl")
     options = ["--no-index", "--no-deps", "--no-compile", "--quiet", "--target", folder]
-    run([sys.executable, "-m", "pip", "install", *options, wheel], folder)
+    run([sys.executable, "-m", "pip", "install", *options, wheel, backend], folder)
     return folder
 
 
@@ -63,11 +66,8 @@ def list_tracked(*folders):
 
 
 def test_the_wheel_holds_every_file_of_the_product_and_nothing_else(wheel):
-    packages = list_tracked("autoforge", "core", "evaluations", "prompts")
-    backend = list_tracked("packages/django-hrana/src")
     resources = list_tracked("locale", "locale_theme", "static", "templates")
-    expected = packages
-    expected |= {name.removeprefix("packages/django-hrana/src/") for name in backend}
+    expected = list_tracked("autoforge", "core", "evaluations", "prompts")
     expected |= {f"autoforge/resources/{name}" for name in resources}
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
@@ -77,11 +77,12 @@ def test_the_wheel_holds_every_file_of_the_product_and_nothing_else(wheel):
 
 
 def test_the_metadata_are_complete(installed):
-    [about] = metadata.distributions(path=[str(installed)])
+    [about] = metadata.distributions(name="autoforge", path=[str(installed)])
     assert about.version == autoforge.__version__
     assert about.metadata["License-Expression"] == "MIT"
     assert "version" not in PYPROJECT["project"]
-    text = (ROOT / "requirements.in").read_text(encoding="utf-8")
+    files = [ROOT / "requirements.in", ROOT / "requirements-local.in"]
+    text = "\n".join(file.read_text(encoding="utf-8") for file in files)
     asked = re.findall(r"^([a-z0-9-]+)", text, re.MULTILINE)
     needed = [re.match(r"[a-z0-9-]+", line)[0] for line in about.requires]
     assert sorted(needed) == sorted(asked)
@@ -93,7 +94,19 @@ def test_what_builds_is_what_development_pins():
         assert f"\n{pin} \\\n" in text
 
 
+def test_the_version_of_our_own_package_is_the_one_that_is_asked_for():
+    folder = ROOT / "packages" / "django-hrana"
+    project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    text = (ROOT / "requirements-local.in").read_text(encoding="utf-8")
+    assert re.findall(r"^[^#\s]+", text, re.MULTILINE) == [
+        f"{project['name']}=={project['version']}"
+    ]
+
+
 SCRIPT = """
+import django_hrana
+
+print(django_hrana.__file__)
 from django.contrib.staticfiles.finders import find
 from django.core.management import call_command
 from django.template.loader import get_template
@@ -124,6 +137,7 @@ def test_an_installed_copy_works_in_an_empty_folder(installed, tmp_path):
     shown = run([*command, *shell], tmp_path, **variables).splitlines()
     resources = installed / "autoforge" / "resources"
     assert shown == [
+        str(installed / "django_hrana" / "__init__.py"),
         "System check identified no issues (0 silenced).",
         "200",
         str(resources / "static" / "autoforge" / "admin.css"),

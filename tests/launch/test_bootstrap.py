@@ -67,8 +67,8 @@ def bootstrap(project: Path, environ: dict[str, str], requirements: str = "tiny.
     return run_python(project, environ, "scripts/bootstrap.py", requirements)
 
 
-def can_import(project: Path) -> bool:
-    command = [str(project / ".venv" / "bin" / "python"), "-c", "import tiny"]
+def can_import(project: Path, name: str = "tiny") -> bool:
+    command = [str(project / ".venv" / "bin" / "python"), "-Ic", f"import {name}"]
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
@@ -94,6 +94,33 @@ def test_it_installs_once_repairs_what_was_interrupted_and_follows_a_move(tiny):
     assert can_import(moved)
     first_line = (moved / ".venv" / "bin" / "pip").read_text().partition("\n")[0]
     assert "moved" in first_line or first_line == "#!/bin/sh"
+
+
+def test_the_libsql_backend_comes_with_what_autoforge_runs_on(tiny):
+    project, environ = tiny
+    assert not can_import(project, "django_hrana")
+    (project / "tiny.txt").rename(project / "requirements.txt")
+    environ = environ | {"UV_OFFLINE": "1"}  # what builds it is uv's own
+    first = bootstrap(project, environ, "requirements.txt")
+    assert (first.returncode, first.stderr) == (0, "")
+    assert "Installed django-hrana from packages/django-hrana" in first.stdout
+    assert can_import(project, "django_hrana")
+
+    again = bootstrap(project, environ, "requirements.txt")
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+
+    metadata = project / "packages" / "django-hrana" / "pyproject.toml"
+    metadata.write_text(metadata.read_text().replace('version = "0.1.0"', 'version = "0.1.1"'))
+    newer = bootstrap(project, environ, "requirements.txt")
+    assert newer.stdout.strip().endswith("Installed django-hrana from packages/django-hrana")
+
+    metadata.unlink()
+    broken = bootstrap(project, environ, "requirements.txt")
+    assert broken.returncode == 1
+    assert broken.stderr == (
+        f"{metadata} cannot be read (No such file or directory). Restore it, for example with: "
+        "git checkout -- packages/django-hrana/pyproject.toml\n"
+    )
 
 
 def test_a_package_that_was_tampered_with_is_refused(tiny):

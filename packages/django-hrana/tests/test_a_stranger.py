@@ -1,6 +1,6 @@
 """A new Django project, away from this folder, made by the package's README alone.
 
-The wheel is built by the pinned hatchling and installed without its dependencies, which this
+The wheel is built by uv, without network, and installed without its dependencies, which this
 environment has. The README's settings get the addresses of a server of ours; its commands are run
 as they stand.
 """
@@ -77,8 +77,9 @@ def blocks(language: str) -> list[str]:
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     folder = tmp_path_factory.mktemp("dist")
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
-    subprocess.run(command, cwd=PACKAGE, check=True, capture_output=True, timeout=100)
+    command = [sys.executable, "-m", "uv", "build", "--offline", "--wheel"]
+    command += ["--out-dir", str(folder), str(PACKAGE)]
+    subprocess.run(command, check=True, capture_output=True, timeout=100)
     [path] = folder.glob("*.whl")
     return path
 
