@@ -275,6 +275,25 @@ SENTENCES: Final = register(
         "misfit.unused": gettext_noop(
             "The cases provide %(names)s, which “%(column)s” does not use."
         ),
+        "endpoint.body-not-json": gettext_noop(
+            "the body is an object, but its content-type is “%(kind)s”; set application/json"
+        ),
+        "endpoint.error": gettext_noop("%(name)s answered with an error: %(error)s"),
+        "endpoint.key-anywhere": gettext_noop(
+            "%(name)s is a key, and the host of the address is only known with each case; write "
+            "the host into the configuration"
+        ),
+        "endpoint.no-body": gettext_noop(
+            "%(name)s needs a body or a request in its config, or method: GET"
+        ),
+        "endpoint.no-output": gettext_noop("the response from %(name)s has no output"),
+        "endpoint.request-line": gettext_noop(
+            "a raw request must begin with a line such as POST /chat HTTP/1.1, not “%(line)s”"
+        ),
+        "endpoint.template": gettext_noop("the request cannot be rendered: %(reason)s"),
+        "endpoint.unsupported": gettext_noop(
+            "“%(name)s” of an HTTP provider is not carried out here"
+        ),
         "key.elsewhere": gettext_noop(
             "%(name)s is only sent to its own address; to allow this one, set "
             "%(setting)s=%(name)s=%(origin)s"
@@ -495,6 +514,11 @@ SENTENCES: Final = register(
             "a provider must be a string such as openai:gpt-4.1-mini, or an object with an id"
         ),
         "provider.unknown": gettext_noop("unknown provider “%(kind)s”; %(hint)s"),
+        "transform.javascript": gettext_noop(
+            "%(what)s is JavaScript that is not carried out here; a path such as "
+            "json.choices[0].message.content is"
+        ),
+        "transform.nothing-there": gettext_noop("the response has nothing at %(path)s"),
         "service.no-model": gettext_noop("%(kind)s needs a model, such as %(kind)s:MODEL"),
         "record.no-cases": gettext_noop(
             "none of the records says what was asked, so there is nothing to test"

@@ -229,6 +229,8 @@ def request_hash(column: Column, task: Task) -> str:
         "messages": list(map(identify_message, task.messages)),
         "repeat": task.repeat,
     }
+    if column.provider.abilities.uses_variables:
+        content["variables"] = dict(task.case.variables)
     # The form is part of every stored hash: whatever changes it forgets all stored answers.
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()

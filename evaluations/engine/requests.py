@@ -56,7 +56,12 @@ async def completed(provider: Provider, request: Request) -> Answer:
 
 def build_request(column: Column, task: Task) -> Request:
     """Return what is sent."""
-    return Request(model=column.model, messages=task.messages, parameters=column.parameters)
+    return Request(
+        model=column.model,
+        messages=task.messages,
+        parameters=column.parameters,
+        variables=task.case.variables,
+    )
 
 
 def as_evaluated(answer: Answer, parameters: Mapping[str, object]) -> Answer:

@@ -112,6 +112,8 @@ class Request:
     """At least one, in their order."""
     parameters: Mapping[str, object] = field(default_factory=dict)
     """Such as temperature, max_tokens, seed, tools; what the provider's own API calls them."""
+    variables: Mapping[str, object] = field(default_factory=dict)
+    """The case's values, for a provider that fills its request with them."""
     response_schema: Mapping[str, object] | None = None
     """A JSON Schema that the answer is asked to keep, where the provider can."""
     as_json: bool = False

@@ -54,6 +54,9 @@ class ProfileFields(TypedDict, total=False):
 
 
 FIELDS: Final = frozenset(ProfileFields.__annotations__)
+# Recorded answers are files of the machine that a command runs on; no profile opens one. What is
+# described in a configuration has no fields here.
+OF_FILES: Final = (Kind.REPLAY, Kind.HTTP, Kind.WEBHOOK)
 NEEDS_MODEL: Final = (Kind.OPENAI, Kind.ANTHROPIC, Kind.OPENAI_COMPATIBLE, *SERVICES)
 
 
@@ -106,8 +109,7 @@ def delete_profiles(profile_ids: Iterable[UUID | str]) -> int:
 
 def list_providers() -> list[str]:
     """Return the kinds of providers that a profile may name, those of packages included."""
-    # Recorded answers are files of the machine that a command runs on; no profile opens one.
-    return [name for name in PROVIDERS if name != Kind.REPLAY]
+    return [name for name in PROVIDERS if name not in OF_FILES]
 
 
 def check_profile(fields: ProfileFields) -> dict[str, str]:

@@ -40,6 +40,10 @@ class Kind(StrEnum):
     OPENAI = "openai"
     OPENAI_COMPATIBLE = "openai-compatible"
     """Any service that speaks OpenAI's protocol."""
+    HTTP = "http"
+    """Any service over HTTP, as a configuration describes it; its model is the address."""
+    WEBHOOK = "webhook"
+    """An address that is sent the prompt; its model."""
     REPLAY = "replay"
     """Recorded answers, from a file."""
     UNAVAILABLE = "unavailable"
@@ -72,6 +76,8 @@ class Capabilities:
     """It is sent images; without, a prompt that has one is refused before it is asked."""
     supports_files: bool = False
     """It is sent files; without, as above."""
+    uses_variables: bool = False
+    """It fills its request with the case's variables, which then make it another one."""
     costs_money: bool = False
     """A call without a known price cannot be held under a cap."""
 

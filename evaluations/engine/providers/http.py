@@ -42,7 +42,7 @@ from evaluations.engine.providers.failures import (
 )
 from evaluations.engine.providers.replies import clean
 
-__all__ = ["Client"]
+__all__ = ["Client", "Reply"]
 
 LARGEST_ANSWER: Final = 32 * 1024 * 1024
 LAST_EVENT: Final = b"[DONE]"  # of OpenAI's, no JSON
@@ -59,11 +59,12 @@ TEMPORARY_DNS_RETRIES: Final = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Reply:
+class Reply:
     """An answer as it came."""
 
     status: int
     headers: Mapping[str, str]
+    """Names in any case."""
     text: str
 
 
@@ -168,9 +169,42 @@ class Client:
                         if event == LAST_EVENT:
                             return
                         text = event.decode("utf-8", "replace")
-                        yield self._read(_Reply(status=HTTPStatus.OK, headers={}, text=text), url)
+                        yield self._read(Reply(status=HTTPStatus.OK, headers={}, text=text), url)
 
-    async def _exchange(self, url: str, body: Mapping[str, object]) -> _Reply:
+    async def send(
+        self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None
+    ) -> tuple[Reply, int]:
+        """Return the answer to a request of any form, and how many milliseconds it took.
+
+        Its status is the caller's to judge; keys in its text are masked.
+
+        Args:
+            method: in capitals.
+            url: the whole address; it is held against the same rules as the client's own.
+            headers: besides the client's own.
+            body: None: none is sent.
+
+        Raises:
+            ProviderError: there was no answer, or a redirect, which is not followed.
+            SetupError: the address may not be asked.
+        """
+        self.policy.check_host(urlsplit(url).hostname or "")
+        session = self._session or self._open()
+        started = time.perf_counter()
+        with self._translated(), outgoing(method, url) as exchange:
+            sent = {**headers, **exchange.headers}
+            async with session.request(
+                method, url, data=body, headers=sent, allow_redirects=False
+            ) as response:
+                exchange.status = response.status
+                reply = await self._receive(response)
+        milliseconds = round((time.perf_counter() - started) * 1000)
+        if HTTPStatus.MULTIPLE_CHOICES <= reply.status < HTTPStatus.BAD_REQUEST:
+            raise self._redirected(reply)
+        text = clean(reply.text, self._masked_in_answers, MASK)
+        return Reply(status=reply.status, headers=reply.headers, text=text), milliseconds
+
+    async def _exchange(self, url: str, body: Mapping[str, object]) -> Reply:
         with self._translated():
             return await self._send(url, body)
 
@@ -193,7 +227,7 @@ class Client:
             reason = self._mask(str(error))
             raise RefusedError("http.not-sent", name=self.name, reason=reason) from None
 
-    async def _send(self, url: str, body: Mapping[str, object]) -> _Reply:
+    async def _send(self, url: str, body: Mapping[str, object]) -> Reply:
         session = self._session or self._open()
         # Redirects are not followed: the key would go along, and the address would be unchecked.
         with outgoing("POST", url) as exchange:
@@ -203,14 +237,14 @@ class Client:
                 exchange.status = response.status
                 return await self._receive(response)
 
-    async def _receive(self, response: aiohttp.ClientResponse) -> _Reply:
+    async def _receive(self, response: aiohttp.ClientResponse) -> Reply:
         raw = bytearray()
         while chunk := await response.content.read(LARGEST_ANSWER):
             raw += chunk
             if len(raw) > LARGEST_ANSWER:
                 raise TooLongError
         text = self._decode(raw, response)
-        return _Reply(status=response.status, headers=response.headers, text=text)
+        return Reply(status=response.status, headers=response.headers, text=text)
 
     def _open(self) -> aiohttp.ClientSession:
         proxy = _proxy_for(self.base_url)
@@ -264,7 +298,7 @@ class Client:
         cause = Sentence("http.no-host", host=host)
         return RefusedError("http.unreachable", name=self.name, where=where, cause=cause)
 
-    def _read(self, reply: _Reply, url: str) -> JSONObject:
+    def _read(self, reply: Reply, url: str) -> JSONObject:
         """Return the JSON object of a reply; every 2xx with one is an answer.
 
         Raises:
@@ -280,7 +314,7 @@ class Client:
             raise find_embedded_error(self.name, embedded, reply.headers)
         return body
 
-    def _failed(self, reply: _Reply, url: str) -> ProviderError:
+    def _failed(self, reply: Reply, url: str) -> ProviderError:
         error = find_status_error(self.name, reply.status, reply.headers, self._mask(reply.text))
         if reply.status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
             # A wrong address and an unknown model look the same: say what was asked.
@@ -288,14 +322,14 @@ class Client:
             error = type(error)(sentence, status=error.status)
         return error
 
-    def _redirected(self, reply: _Reply) -> ProviderError:
+    def _redirected(self, reply: Reply) -> ProviderError:
         location = _shown(self._mask(reply.headers.get("Location", ""))) or "nowhere"
         return RefusedError(
             Sentence("http.redirect", name=self.name, status=reply.status, location=location),
             status=reply.status,
         )
 
-    def _object(self, reply: _Reply) -> JSONObject:
+    def _object(self, reply: Reply) -> JSONObject:
         try:
             body = clean(json.loads(reply.text), self._masked_in_answers, MASK)
         except (ValueError, RecursionError):
@@ -304,7 +338,7 @@ class Client:
             raise BrokenAnswerError("http.not-an-object", name=self.name)
         return body
 
-    def _no_json(self, reply: _Reply) -> Sentence:
+    def _no_json(self, reply: Reply) -> Sentence:
         """Return what an answer is that is no JSON, as far as it can be told."""
         start = reply.text.lstrip()[:100].lower()
         kind = reply.headers.get("Content-Type", "").partition(";")[0].strip().lower()

@@ -15,6 +15,7 @@ __all__ = [
     "check_address",
     "find_key",
     "find_secret",
+    "find_variable",
     "hide_secrets",
     "hide_secrets_in_text",
     "key_for",
@@ -38,6 +39,9 @@ SECRET_VALUE: Final = re.compile(
     r"|hf_\w{16,}|akia[0-9a-z]{16}|aiza[\w-]{30,}|eyj[\w-]{10,}\.[\w-]+\.[\w-]*|-----begin .*"
     r"|https?://\S*[?&](?:api[-_]?key|key|token|sig|secret)=\S+",
     re.IGNORECASE | re.DOTALL,
+)
+ENVIRONMENT: Final = re.compile(
+    r"\{\{-?\s{0,9}env\s{0,9}(?:\.\s{0,9}(\w+)|\[\s{0,9}[\"'](\w+)[\"']\s{0,9}\])\s{0,9}-?\}\}"
 )
 # In a sentence or in JSON; each repeats within bounds, or to the end: linear in the text.
 SCHEME: Final = re.compile(
@@ -83,10 +87,24 @@ def _find_secrets(value: object, path: str, *, named: bool) -> Iterator[str]:
         yield path or "a string"
 
 
+def find_variable(value: object) -> str:
+    """Return the variable that a text such as `{{ env.NAME }}` stands for, "" for any other.
+
+    Examples:
+        >>> find_variable("{{ env.TEAM_KEY }}"), find_variable("{{ name }}")
+        ('TEAM_KEY', '')
+    """
+    match = ENVIRONMENT.fullmatch(value.strip()) if isinstance(value, str) else None
+    return "" if match is None else match[1] or match[2]
+
+
 def _is_secret(value: object, *, named: bool) -> bool:
     """Whether a value without others inside is a secret; named: by what it stands under."""
     if isinstance(value, str):
-        text = value.strip()
+        # What names a variable is no secret: it holds none.
+        text = ENVIRONMENT.sub("", value).strip()
+        if text != value.strip() and text.lower() in ("", "bearer", "basic", "token"):
+            return False
         return bool(text) and (named or SECRET_VALUE.fullmatch(text) is not None)
     return named and isinstance(value, int | float) and not isinstance(value, bool)
 

@@ -3,11 +3,11 @@
 import difflib
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from importlib import import_module
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from core.language import gettext as _
 from evaluations.engine.errors import EngineError, SetupError, UnknownProviderError
@@ -24,7 +24,12 @@ from evaluations.engine.providers.base import (
     ProviderSpec,
 )
 from evaluations.engine.providers.families import why_unsent
-from evaluations.engine.providers.keys import KEY_VARIABLE, check_address, find_secret
+from evaluations.engine.providers.keys import (
+    KEY_VARIABLE,
+    check_address,
+    find_secret,
+    find_variable,
+)
 from evaluations.engine.providers.offline import UnavailableProvider, make_replay
 from evaluations.engine.providers.services import ALIASES, APIS, SERVICES, find_api
 
@@ -61,6 +66,8 @@ OURS: Final[Mapping[str, MakeProvider]] = {
     Kind.LOCAL: _lazy("local", "make_local"),
     Kind.LOCAL_EMBEDDINGS: _lazy("local_embeddings", "make_local_embeddings"),
     Kind.REPLAY: _without_files,
+    Kind.HTTP: _lazy("endpoint", "make_endpoint"),
+    Kind.WEBHOOK: _lazy("endpoint", "make_webhook"),
     Kind.ECHO: _lazy("offline", "make_echo"),
     **dict.fromkeys(SERVICES, _lazy("openai", "make_service")),
 }
@@ -82,12 +89,19 @@ OTHER_SERVICES: Final = {
 OLLAMA: Final = "http://127.0.0.1:11434/v1"
 # What services do besides; a model may have a colon in its name, and none of these is one.
 NOT_CHATS: Final = ("image", "video", "audio", "voice", "tts", "realtime", "moderation")
-RUNS_CODE: Final = ("exec", "python", "javascript", "ruby", "golang", "file", "webhook")
+DESCRIBED: Final = (Kind.HTTP, Kind.WEBHOOK)
+"""Providers whose config is a request: nothing of it is a parameter of a model."""
+# Without these the request would be another one: such a model is not asked at all.
+NOT_CARRIED_OUT: Final = ("multipart", "session", "signatureAuth", "tls", "transformToolsFormat")
+AUTHORISATIONS: Final = (None, "bearer", "basic", "api_key")
+NOT_READ: Final = ("sessionParser", "tokenEstimation", "maxRetries")
+RUNS_CODE: Final = ("exec", "python", "javascript", "ruby", "golang", "file")
 PROVIDER_PARTS: Final = ("abilities", "limits", "complete", "embed", "close")
 # Words before a colon that mean something else.
-RESERVED: Final = frozenset({*RUNS_CODE, *ALIASES, "ollama"})
+RESERVED: Final = frozenset({*RUNS_CODE, *ALIASES, "https", "ollama"})
 # Promptfoo writes some parameters its own way, and max_output_tokens is that of OpenAI's responses.
 RENAMED: Final = {"maxTokens": "max_tokens", "topP": "top_p", "max_output_tokens": "max_tokens"}
+KEY: Final = "apiKey"  # never a key itself: `{{env.NAME}}` names its variable
 KEY_VARIABLES: Final = ("apiKeyEnvVar", "apiKeyEnvar")
 ADDRESSES: Final = ("apiBaseUrl", "baseUrl", "base_url")
 HOST: Final = "apiHost"  # a host without a scheme, as promptfoo has it
@@ -107,7 +121,7 @@ CLIENT_SETTINGS: Final = frozenset(
     showThinking extra_headers stream streaming verbose audioInputCost audioOutputCost
     """.split()  # noqa: SIM905 (a table of words)
 )
-NOT_PARAMETERS: Final = CLIENT_SETTINGS | {*ADDRESSES, *KEY_VARIABLES, HOST, "passthrough"}
+NOT_PARAMETERS: Final = CLIENT_SETTINGS | {*ADDRESSES, *KEY_VARIABLES, KEY, HOST, "passthrough"}
 OBJECT_KEYS: Final = frozenset({"id", "label", "config", "prompts", "concurrency"})
 
 
@@ -228,8 +242,10 @@ def list_left_out(value: object) -> list[LeftOut]:
     left_out += [((key,), _explain_key(key)) for key in provider if key not in OBJECT_KEYS]
     config = provider.get("config")
     names = list(config) if isinstance(config, Mapping) else []
+    kind = str(provider.get("id", "")).partition(":")[0]
+    ignored = NOT_READ if kind in (*DESCRIBED, "https") else CLIENT_SETTINGS
     for name in names:
-        if name in CLIENT_SETTINGS:
+        if name in ignored:
             sentence = _("“%(name)s” is not sent to the model") % {"name": name}
             left_out.append((("config", name), sentence))
     return left_out + _explain_parameters(provider, names)
@@ -277,8 +293,9 @@ def _with_id(provider: Mapping[str, object]) -> Mapping[str, object]:
 def _parse_text(text: str) -> ProviderSpec:
     kind, _colon, model = text.strip().partition(":")
     kind = ALIASES.get(kind, kind)
-    if kind in SERVICES:
-        return _parse_service(kind, model)
+    parse = _find_parser(kind)
+    if parse is not None:
+        return parse(kind, model)
     middles = MIDDLES.get(kind, ())
     middle, _colon, rest = model.partition(":")
     if middle in OTHER_SERVICES.get(kind, ()):
@@ -298,6 +315,31 @@ def _parse_text(text: str) -> ProviderSpec:
         raise UnknownProviderError("provider.code", text=text)
     _check_kind(kind)
     return ProviderSpec(kind=kind, model=model)
+
+
+def _find_parser(kind: str) -> Callable[[str, str], ProviderSpec] | None:
+    """Return what reads the rest of an id, None where it is read as those of old."""
+    if kind in SERVICES:
+        return _parse_service
+    if kind in (*DESCRIBED, "https"):
+        return _parse_endpoint
+    return None
+
+
+def _parse_endpoint(kind: str, rest: str) -> ProviderSpec:
+    """Return the spec of an address: https://…, webhook:https://…, or http with `config.url`.
+
+    Raises:
+        SetupError: the address holds a key.
+    """
+    url = rest if kind == Kind.WEBHOOK else f"{kind}:{rest}"
+    own = Kind.WEBHOOK if kind == Kind.WEBHOOK else Kind.HTTP
+    secret = find_secret(dict(parse_qsl(urlsplit(url).query)))
+    if secret:
+        raise SetupError("address.key", secret=secret)
+    if not rest:
+        return ProviderSpec(kind=own, model="" if own == Kind.WEBHOOK else kind, label=kind)
+    return ProviderSpec(kind=own, model=url, label=url if own == Kind.HTTP else f"{own}:{url}")
 
 
 def _parse_service(kind: str, model: str) -> ProviderSpec:
@@ -342,16 +384,34 @@ def _parse_object(provider: Mapping[str, object]) -> ProviderSpec:
     if secret:
         path = secret.removeprefix("config.")
         raise SetupError("provider.secret", spec=spec.name, path=path)
+    is_described = spec.kind in DESCRIBED
+    if is_described:
+        _check_described(config)
     return ProviderSpec(
         kind=spec.kind,
         model=spec.model,
         label=str(provider.get("label") or spec.label),
-        parameters=_read_parameters(config),
-        base_url=_read_address(config) or spec.base_url,
+        parameters=dict(config) if is_described else _read_parameters(config),
+        base_url="" if is_described else _read_address(config) or spec.base_url,
         prompts=_read_labels(provider.get("prompts"), spec),
         limits=_read_limits(provider.get("concurrency")),
         settings=dict(spec.settings) | _read_settings(config),
     )
+
+
+def _check_described(config: Mapping[str, object]) -> None:
+    """Refuse a description that is not carried out as it stands.
+
+    Raises:
+        UnknownProviderError: names the setting.
+    """
+    for name in NOT_CARRIED_OUT:
+        if config.get(name):
+            raise UnknownProviderError("endpoint.unsupported", name=name)
+    auth = config.get("auth")
+    kind = auth.get("type") if isinstance(auth, Mapping) else None
+    if kind not in AUTHORISATIONS:
+        raise UnknownProviderError("endpoint.unsupported", name=f"auth.type {kind}")
 
 
 def _read_labels(prompts: object, spec: ProviderSpec) -> tuple[str, ...]:
@@ -384,6 +444,9 @@ def _read_settings(config: Mapping[str, object]) -> dict[str, object]:
     for name in KEY_VARIABLES:
         if config.get(name):
             settings[KEY_VARIABLE] = str(config[name])
+    variable = find_variable(config.get(KEY))
+    if variable:
+        settings[KEY_VARIABLE] = variable
     return settings
 
 
