@@ -8,6 +8,7 @@ Source: RFC 9112.
 """
 
 import contextlib
+import math
 import os
 import socket
 import ssl
@@ -28,7 +29,12 @@ __all__ = ["Response", "Transport", "TransportError"]
 MAX_HEAD_BYTES: Final = 65_536
 MAX_BODY_BYTES: Final = 1 << 30
 MAX_LENGTH_DIGITS: Final = 16  # far more than a length within MAX_BODY_BYTES has
-RECEIVE_BYTES: Final = 262_144  # large results take few calls, and no more memory than this
+# What one call takes from the network: large results take few calls, and each connection keeps a
+# buffer of this size. A new one for each call would cost more than all the rest of a small answer.
+RECEIVE_BYTES: Final = 65_536
+# How long it holds that the server has not closed the connection: two looks for one request, the
+# stream's and the one before sending, are one.
+LOOK_SECONDS: Final = 0.001
 GZIP_ENCODING: Final = b"gzip"
 GZIP: Final = 31  # zlib's name for "with a gzip header"
 FINAL_STATUSES: Final = 200  # and above; 1xx announces another answer
@@ -83,7 +89,9 @@ class Transport:
         """What the last answer said of when to ask again, as its header has it."""
         self._socket: socket.socket | None = None
         self._buffer = bytearray()
+        self._landing = memoryview(b"")
         self._deadline = 0.0
+        self._looked = -math.inf
         self._pid = os.getpid()
         self._tls: ssl.SSLContext | None = None
         self._tls_session: ssl.SSLSession | None = None
@@ -96,7 +104,7 @@ class Transport:
     @property
     def was_cut(self) -> bool:
         """Whether the server has closed the connection since its last answer, unannounced."""
-        return self._socket is not None and _is_dead(self._socket)
+        return self._socket is not None and self._is_dead(self._socket)
 
     def request(self, path: str, body: bytes, token: str, method: str = "POST") -> Response:
         """Send a request and return its answer, whatever its status.
@@ -159,6 +167,7 @@ class Transport:
             with contextlib.suppress(OSError):
                 self._socket.close()
         self._socket = None
+        self._looked = -math.inf
         self._buffer.clear()
         if self._target is not self.endpoint:
             self._turn_to(self.endpoint)
@@ -166,7 +175,8 @@ class Transport:
     def _turn_to(self, target: Endpoint) -> None:
         """Let connections go to the endpoint from now on, or to where that has redirected them."""
         self._target = target
-        self._head = f"Host: {target.header}\r\nContent-Type: application/json\r\n"
+        self._head = b""
+        self._head_key: tuple[str, ...] = ()  # what it was written for
         self._tls_session = None  # it is another server's
 
     # Sending
@@ -222,26 +232,52 @@ class Transport:
             connection = self._connected()
             connection.settimeout(self.timeout_seconds)  # receiving has changed it
             connection.sendall(self._compose(method, path, body, token, accept=accept))
+        self._looked = -math.inf  # the server can close the connection with its answer
         self.requests += 1
 
     def _compose(self, method: str, path: str, body: bytes, token: str, *, accept: str) -> bytes:
         """Return a request's head and body at once: apart they would be two packets."""
-        authorization = f"Authorization: Bearer {token}\r\n" if token else ""
-        head = (
-            f"{method} {self._target.path}{path} HTTP/1.1\r\n{self._head}{authorization}"
-            f"{accept}Content-Length: {len(body)}\r\n\r\n"
-        )
-        return head.encode("latin-1") + body
+        # From one request to the next, seldom more than the length changes.
+        key = (method, path, token, accept)
+        if key != self._head_key:
+            authorization = f"Authorization: Bearer {token}\r\n" if token else ""
+            head = (
+                f"{method} {self._target.path}{path} HTTP/1.1\r\nHost: {self._target.header}\r\n"
+                f"Content-Type: application/json\r\n{authorization}{accept}Content-Length: "
+            )
+            self._head, self._head_key = head.encode("latin-1"), key
+        return b"%b%d\r\n\r\n%b" % (self._head, len(body), body)
 
     def _connected(self) -> socket.socket:
-        if self._pid != os.getpid():  # after a fork the socket is the parent's
-            self._pid = os.getpid()
+        pid = os.getpid()
+        if self._pid != pid:  # after a fork the socket is the parent's
+            self._pid = pid
             self.close()
-        if self._socket is not None and _is_dead(self._socket):
+        if self._socket is not None and self._is_dead(self._socket):
             self.close()
         if self._socket is None:
             self._socket = self._open()
+            if not self._landing:
+                self._landing = memoryview(bytearray(RECEIVE_BYTES))
         return self._socket
+
+    def _is_dead(self, connection: socket.socket) -> bool:
+        """Whether the server closed an idle connection, or sent what nobody asked for.
+
+        By reading, not by polling: TLS sends tickets that make a socket readable and say nothing.
+        """
+        now = time.monotonic()
+        if now - self._looked < LOOK_SECONDS:
+            return False
+        connection.settimeout(0)
+        try:
+            connection.recv(1)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            self._looked = now
+            return False
+        except OSError:
+            pass
+        return True
 
     def _open(self) -> socket.socket:
         seconds = min(self.network.connect_timeout_seconds, self.timeout_seconds)
@@ -272,21 +308,9 @@ class Transport:
         self._tls_session = encrypted.session  # saves a round trip when it is opened again
         return encrypted
 
-    @contextlib.contextmanager
-    def _failing_with(self, *, was_sent: bool) -> Iterator[None]:
+    def _failing_with(self, *, was_sent: bool) -> "_Failing":
         """Turn whatever goes wrong on the network into one error, and forget the connection."""
-        try:
-            yield
-        except TimeoutError as error:
-            self.close()
-            reason = f"no response within {self.timeout_seconds:g} s"
-            raise TransportError(reason, was_sent=was_sent, timed_out=True) from error
-        except (OSError, MalformedError, zlib.error, ValueError) as error:
-            self.close()
-            raise TransportError(_reason(error), was_sent=was_sent) from error
-        except BaseException:  # such as Ctrl-C: the rest of the answer would be the next one's
-            self.close()
-            raise
+        return _Failing(self, was_sent=was_sent)
 
     # Receiving
 
@@ -299,10 +323,10 @@ class Transport:
         if left <= 0:
             raise TimeoutError
         connection.settimeout(left)
-        chunk = connection.recv(RECEIVE_BYTES)
-        if not chunk:
+        count = connection.recv_into(self._landing)
+        if not count:
             raise MalformedError("the server closed the connection")
-        self._buffer += chunk
+        self._buffer += self._landing[:count]
 
     def _read_head(self) -> tuple[int, dict[bytes, bytes]]:
         while True:
@@ -312,6 +336,8 @@ class Transport:
                 return status, headers
 
     def _read_all(self, headers: dict[bytes, bytes]) -> bytes:
+        if b"transfer-encoding" not in headers and b"content-length" in headers:
+            return self._take(_length(headers[b"content-length"], 10))  # as the server does
         chunks, total = [], 0
         for chunk in self._read_body(headers):
             chunks.append(chunk)
@@ -368,19 +394,31 @@ class Transport:
             self.close()
 
 
-def _is_dead(connection: socket.socket) -> bool:
-    """Whether the server closed an idle connection, or sent what nobody asked for.
+class _Failing:
+    """What `Transport._failing_with` returns.
 
-    By reading, not by polling: TLS sends tickets that make a socket readable and say nothing.
+    A class, for a generator with `contextlib` takes as long as all else of sending.
     """
-    connection.settimeout(0)
-    try:
-        connection.recv(1)
-    except (BlockingIOError, ssl.SSLWantReadError):
-        return False
-    except OSError:
-        return True
-    return True
+
+    __slots__ = ("_transport", "_was_sent")
+
+    def __init__(self, transport: Transport, *, was_sent: bool) -> None:
+        self._transport = transport
+        self._was_sent = was_sent
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if error is None:
+            return
+        # Also after Ctrl-C: the rest of the answer would be the next one's.
+        self._transport.close()
+        if isinstance(error, TimeoutError):
+            reason = f"no response within {self._transport.timeout_seconds:g} s"
+            raise TransportError(reason, was_sent=self._was_sent, timed_out=True) from error
+        if isinstance(error, OSError | MalformedError | zlib.error | ValueError):
+            raise TransportError(_reason(error), was_sent=self._was_sent) from error
 
 
 def _parse_head(head: bytes) -> tuple[int, dict[bytes, bytes]]:
