@@ -6,6 +6,7 @@ there: `compiler` and `operations` write them as SQL.
 """
 
 import contextlib
+import datetime as dt
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property, lru_cache
@@ -37,22 +38,32 @@ if TYPE_CHECKING:
 
 __all__ = ["CONVERTERS", "DatabaseWrapper", "to_qmark"]
 
+
+def _text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _to_datetime(value: object) -> dt.datetime | None:
+    """Return what Django reads in a text."""
+    try:
+        # What `parse_datetime` tries first: without it, half of the time of 10,000 rows.
+        return dt.datetime.fromisoformat(value)  # type: ignore[arg-type]  # else a TypeError
+    except (TypeError, ValueError):
+        return parse_datetime(_text(value))
+
+
 # As Django registers them for the sqlite3 library; columns of other types come as they are.
 CONVERTERS: Final[Mapping[str, Callable[[object], object]]] = {
     "bool": lambda value: str(value) == "1",
     "date": lambda value: parse_date(_text(value)),
-    "datetime": lambda value: parse_datetime(_text(value)),
+    "datetime": _to_datetime,
     "time": lambda value: parse_time(_text(value)),
-    "timestamp": lambda value: parse_datetime(_text(value)),
+    "timestamp": _to_datetime,
 }
 
 
 def _dotted(version: tuple[int, ...]) -> str:
     return ".".join(map(str, version))
-
-
-def _text(value: object) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 @lru_cache(maxsize=512)

@@ -208,8 +208,9 @@ class Cursor:
     def _describe(self, columns: Sequence[Column]) -> None:
         if columns:
             # PEP 249's other six fields, such as a type code, SQLite's columns do not have.
-            nothing_known = (None,) * 6
-            self.description = tuple((column.name, *nothing_known) for column in columns)
+            self.description = tuple(
+                [(column.name, None, None, None, None, None, None) for column in columns]
+            )
 
     def _run_all(
         self,

@@ -41,10 +41,7 @@ def with_signs(first: StatementResult, second: StatementResult) -> StatementResu
     count = len(first.cols)
     if any(len(row) != 2 * count for row in second.rows):
         raise InterfaceError(NOT_HRANA)
-    rows = [
-        [_sign(cell, sign) for cell, sign in zip(row[:count], row[count:], strict=True)]
-        for row in second.rows
-    ]
+    rows = [tuple(map(_sign, row[:count], row[count:])) for row in second.rows]
     return StatementResult(
         first.cols, rows, first.affected_row_count, replication_index=second.replication_index
     )

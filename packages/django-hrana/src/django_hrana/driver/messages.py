@@ -84,17 +84,8 @@ class StatementResult(Struct):
     """What a statement gave."""
 
     cols: list[Column]
-    rows: list[list[Cell]]
-    affected_row_count: int = 0
-    last_insert_rowid: RowNumber | None = None
-    replication_index: StateNumber | None = None
-
-
-class RawResult(Struct):
-    """The same with its rows not decoded yet."""
-
-    cols: list[Column]
-    rows: msgspec.Raw
+    # Tuples, not lists: what holds nothing but cells, the garbage collector then no longer visits.
+    rows: list[tuple[Cell, ...]]
     affected_row_count: int = 0
     last_insert_rowid: RowNumber | None = None
     replication_index: StateNumber | None = None
@@ -190,7 +181,7 @@ class CursorStepError(Struct, tag_field="type", tag="step_error"):
 class CursorRow(Struct, tag_field="type", tag="row"):
     """A row of the step that began last."""
 
-    row: list[Cell]
+    row: tuple[Cell, ...]
 
 
 class CursorError(Struct, tag_field="type", tag="error"):

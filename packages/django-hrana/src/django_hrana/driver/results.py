@@ -30,7 +30,7 @@ MEMORY_BYTES: Final = 8_000_000  # what is read ahead of the caller beyond it go
 
 
 def decode_in_parts(
-    columns: Sequence[Column], rows: list[list[Cell]], converters: Mapping[str, Converter]
+    columns: Sequence[Column], rows: list[tuple[Cell, ...]], converters: Mapping[str, Converter]
 ) -> Iterator[Row]:
     """Yield the rows, decoded a part at a time; each part is forgotten before the next."""
     rows.reverse()  # a list gives up its end at no cost, and its beginning only by moving the rest
@@ -94,7 +94,7 @@ class ArrivingRows:
                 return entry.cols
         raise InterfaceError(NOT_HRANA)
 
-    def _rows(self) -> Iterator[list[Cell]]:
+    def _rows(self) -> Iterator[tuple[Cell, ...]]:
         for entry in self._entries():
             if isinstance(entry, CursorRow):
                 yield entry.row

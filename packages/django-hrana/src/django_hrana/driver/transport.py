@@ -175,8 +175,9 @@ class Transport:
     def _turn_to(self, target: Endpoint) -> None:
         """Let connections go to the endpoint from now on, or to where that has redirected them."""
         self._target = target
-        self._head = b""
-        self._head_key: tuple[str, ...] = ()  # what it was written for
+        self._head = f"Host: {target.header}\r\nContent-Type: application/json\r\n"
+        self._beginning = b""
+        self._beginning_key: tuple[str, ...] = ()  # what it was written for
         self._tls_session = None  # it is another server's
 
     # Sending
@@ -239,14 +240,14 @@ class Transport:
         """Return a request's head and body at once: apart they would be two packets."""
         # From one request to the next, seldom more than the length changes.
         key = (method, path, token, accept)
-        if key != self._head_key:
+        if key != self._beginning_key:
             authorization = f"Authorization: Bearer {token}\r\n" if token else ""
-            head = (
-                f"{method} {self._target.path}{path} HTTP/1.1\r\nHost: {self._target.header}\r\n"
-                f"Content-Type: application/json\r\n{authorization}{accept}Content-Length: "
+            beginning = (
+                f"{method} {self._target.path}{path} HTTP/1.1\r\n{self._head}{authorization}"
+                f"{accept}Content-Length: "
             )
-            self._head, self._head_key = head.encode("latin-1"), key
-        return b"%b%d\r\n\r\n%b" % (self._head, len(body), body)
+            self._beginning, self._beginning_key = beginning.encode("latin-1"), key
+        return b"%b%d\r\n\r\n%b" % (self._beginning, len(body), body)
 
     def _connected(self) -> socket.socket:
         pid = os.getpid()

@@ -19,8 +19,8 @@ import datetime as dt
 import decimal
 import math
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from operator import attrgetter
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from msgspec import Struct
@@ -102,13 +102,20 @@ class Column(Struct, frozen=True):
     @property
     def type_name(self) -> str:
         """Declared type in lower case without its length: "varchar(20)" is "varchar"."""
-        if self.decltype is None:  # an expression's
-            return ""
-        name, _, _length = self.decltype.partition("(")
-        first_word, _, _rest = name.partition(" ")
-        return first_word.lower()
+        return "" if self.decltype is None else _first_word(self.decltype)  # None: an expression's
 
 
+@lru_cache(maxsize=1024)
+def _first_word(decltype: str) -> str:
+    name, _, _length = decltype.partition("(")
+    first_word, _, _rest = name.partition(" ")
+    return first_word.lower()
+
+
+UNSIGNED_INFINITY: Final = (
+    "a value in the result is infinite, and the server does not send its sign: read it with "
+    "CAST(… AS TEXT)"
+)
 NULL: Final = Null()
 POSITIVE_INFINITY: Final = Literal("9e999")
 NEGATIVE_INFINITY: Final = Literal("(-9e999)")
@@ -270,17 +277,25 @@ def decode_rows(
     return list(zip(*decoded, strict=True))
 
 
-VALUE: Final = attrgetter("value")
 AS_THEY_ARE: Final = frozenset({Text, Null})
+INTEGERS: Final = frozenset({Integer, Null})
 
 
-def _decode_column(cells: Iterable[Cell], converter: Converter | None) -> Iterable[object]:
-    # map() runs in C, which is faster than a loop where all cells are of one kind.
+def _decode_column(cells: Sequence[Any], converter: Converter | None) -> Sequence[object]:
+    # Few kinds are in a column: each mixture that is common has a loop without a decision.
     kinds = set(map(type, cells))
+    values: Sequence[object]
     if kinds <= AS_THEY_ARE:
-        values: Iterable[object] = list(map(VALUE, cells))
+        values = [cell.value for cell in cells]
     elif kinds == {Integer}:
         values = _decode_integers(cells)
+    elif kinds == {Float}:
+        values = [cell.value for cell in cells]
+        if None in values:
+            raise UnsignedInfinityError(UNSIGNED_INFINITY)
+    elif kinds == INTEGERS:
+        integers = iter(_decode_integers([cell for cell in cells if type(cell) is Integer]))
+        values = [None if type(cell) is Null else next(integers) for cell in cells]
     else:
         values = [DECODERS[type(cell)](cell) for cell in cells]
     if converter is None:
@@ -290,8 +305,8 @@ def _decode_column(cells: Iterable[Cell], converter: Converter | None) -> Iterab
     return list(map(converter, values))
 
 
-def _decode_integers(cells: Iterable[Cell]) -> list[int]:
-    values = list(map(int, map(VALUE, cells)))
+def _decode_integers(cells: Sequence[Any]) -> list[int]:
+    values = list(map(int, [cell.value for cell in cells]))
     if not -INTEGER_LIMIT <= min(values) <= max(values) < INTEGER_LIMIT:
         raise ValueError("integer beyond 64 bits")
     return values
@@ -299,10 +314,7 @@ def _decode_integers(cells: Iterable[Cell]) -> list[int]:
 
 def _decode_float(cell: Float) -> float:
     if cell.value is None:
-        raise UnsignedInfinityError(
-            "a value in the result is infinite, and the server does not send its sign: read it "
-            "with CAST(… AS TEXT)"
-        )
+        raise UnsignedInfinityError(UNSIGNED_INFINITY)
     return cell.value
 
 
@@ -316,6 +328,6 @@ DECODERS: Final[dict[type, Callable[[Any], Any]]] = {
     Null: lambda _cell: None,
     Integer: lambda cell: _decode_integers((cell,))[0],
     Float: _decode_float,
-    Text: VALUE,
+    Text: lambda cell: cell.value,
     Blob: _decode_blob,
 }
