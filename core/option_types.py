@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Final
 
-__all__ = ["number", "number_or_all", "shorten", "whole_number"]
+__all__ = ["key_and_value", "number", "number_or_all", "shorten", "whole_number"]
 
 LONGEST_SHOWN: Final = 40
 
@@ -34,6 +34,21 @@ def whole_number(*, least: int | None = None, most: int | None = None) -> Callab
         return value
 
     return read
+
+
+def key_and_value(text: str) -> tuple[str, str]:
+    """Return what stands before and after the first equals sign, for `add_argument(type=…)`.
+
+    Raises:
+        argparse.ArgumentTypeError: there is none, or nothing before it.
+
+    >>> key_and_value("url=https://a.example/?b=c")
+    ('url', 'https://a.example/?b=c')
+    """
+    key, sign, value = text.partition("=")
+    if not key or not sign:
+        raise argparse.ArgumentTypeError(f"must be written NAME=VALUE, not {shorten(text)}")
+    return key, value
 
 
 def number_or_all(*, least: int) -> Callable[[str], int | None]:

@@ -86,11 +86,13 @@ SENTENCES: Final = register(
         ),
         "file.irregular": gettext_noop("%(name)s is not a regular file"),
         "file.name": gettext_noop("%(name)s is not a file name"),
+        "file.not-below-root": gettext_noop("%(name)s is not below %(root)s"),
         "file.not-uploaded": gettext_noop(
             "%(name)s was not uploaded; upload it together with the suite"
         ),
         "file.outside": gettext_noop(
-            "%(name)s is outside the configuration's folder; only files inside it are read"
+            "%(name)s is outside the configuration's folder; only files in it, in its git "
+            "repository, in the folder of --root, or uploaded with it are read"
         ),
         "file.recorded-elsewhere": gettext_noop(
             "recorded answers can only be read by manage.py evaluate, from the machine it "

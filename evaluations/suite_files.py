@@ -31,6 +31,7 @@ __all__ = [
     "FORMATS",
     "UPLOAD_LIMITS",
     "SuiteFormat",
+    "find_repository",
     "folder_beside",
     "read_suite",
     "read_suite_in",
@@ -84,12 +85,42 @@ def read_suite(
     return read_suite_in(files, path.name, name=name, mapping=mapping, assertion=assertion)
 
 
-def folder_beside(path: Path) -> Folder:
-    """Return the folder of a file that someone typed; no file in it may contain a key of ours."""
+def folder_beside(path: Path, root: Path | None = None) -> Folder:
+    """Return the folder of a file that someone typed; no file in it may contain a key of ours.
+
+    Args:
+        path: the file.
+        root: a folder above it, in which all files may be named; else that of its git repository.
+
+    Raises:
+        SuiteError: the file is not below the root.
+    """
     environment = settings.PROVIDER_ENVIRONMENT
     # The rest of it are addresses and models, which files may well name.
     keys = {name: value for name, value in environment.items() if find_secret({name: value})}
-    return Folder.beside(path, secrets={"SECRET_KEY": settings.SECRET_KEY, **keys})
+    secrets = {"SECRET_KEY": settings.SECRET_KEY, **keys}
+    return Folder.beside(path, secrets, root=root or find_repository(path))
+
+
+def find_repository(path: Path) -> Path | None:
+    """Return the git repository that a file lies in, None where it lies in none.
+
+    The root of all files and a home folder are none, though some people version those: what lies
+    there is not what belongs to a configuration.
+    """
+    try:
+        folder = path.resolve().parent
+        home = Path.home().resolve()
+    except (OSError, RuntimeError, ValueError):
+        return None
+    for candidate in (folder, *folder.parents):
+        if candidate in (home, Path(candidate.anchor)):
+            return None
+        git = candidate / ".git"
+        # In a worktree and a submodule it is a file that names the folder.
+        if git.is_file() or (git / "HEAD").is_file():
+            return candidate
+    return None
 
 
 def read_suite_in(

@@ -13,6 +13,7 @@ refusal is the same sentence whether the file outside exists or not.
 
 import fnmatch
 import os
+import posixpath
 import re
 import stat
 from collections.abc import Iterator, Mapping, Sequence
@@ -66,6 +67,9 @@ class Files(Protocol):
             SuiteError: a part of it is not inside, or it stands for too much.
         """
 
+    def refer(self, path: PurePosixPath) -> str:
+        """Return the name that `locate` takes for a path."""
+
     def exists(self, name: PurePosixPath) -> bool:
         """Whether there is a file of that name inside."""
 
@@ -109,8 +113,12 @@ def _refuse_outside(name: object) -> SuiteError:
     return SuiteError("file.outside", name=_quote(name))
 
 
-def _split(name: str) -> tuple[str, ...]:
-    """Return the parts of a relative path, without leaving the folder on the way.
+def _split(name: str, base: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the parts of a relative path, without leaving the root on the way.
+
+    Args:
+        name: the path.
+        base: the folder below the root that it begins in; a person named that one.
 
     Raises:
         SuiteError: it does leave, or is the name of no file.
@@ -119,7 +127,7 @@ def _split(name: str) -> tuple[str, ...]:
         raise SuiteError("file.name", name=_quote(name))
     if name.startswith(("/", "~")):
         raise _refuse_outside(name)
-    parts: list[str] = []
+    parts = list(base)
     for part in name.split("/"):
         if part == "..":
             if not parts:
@@ -127,9 +135,15 @@ def _split(name: str) -> tuple[str, ...]:
             parts.pop()
         elif part not in ("", "."):
             parts.append(part)
-    if any(part.startswith(".") for part in parts):
+    if _is_hidden(parts, base):
         raise _refuse_hidden(name)
     return tuple(parts)
+
+
+def _is_hidden(parts: Sequence[str], base: Sequence[str]) -> bool:
+    """Whether a path leads to what is hidden, its own folder aside, which a person named."""
+    own = tuple(parts[: len(base)]) == tuple(base)
+    return any(part.startswith(".") for part in parts[len(base) if own else 0 :])
 
 
 def _has_surrogate(text: str) -> bool:
@@ -194,42 +208,68 @@ class Folder:
     keys. A file that holds one of the secrets is refused as well: they belong in the environment.
 
     Args:
-        path: the folder; it may be reached by links, and is the border from here on.
+        path: the folder in which names begin; it may be reached by links.
+        root: a folder above it that is the border from here on; else it is one itself.
         own_name: the one file that a person typed, which may be hidden.
         secrets: names and values of variables that stand in no file.
+
+    Raises:
+        SuiteError: it is the name of no folder, or not below the root.
     """
 
     def __init__(
-        self, path: Path, *, own_name: str = "", secrets: Mapping[str, str] | None = None
+        self,
+        path: Path,
+        *,
+        root: Path | None = None,
+        own_name: str = "",
+        secrets: Mapping[str, str] | None = None,
     ) -> None:
         try:
-            self.path = Path(os.path.realpath(path))
+            start = Path(os.path.realpath(path))
+            self.path = start if root is None else Path(os.path.realpath(root))
         except ValueError:  # of NUL, and of half a character
             raise SuiteError("file.name", name=_quote(path)) from None
+        if not start.is_relative_to(self.path):
+            raise SuiteError("file.not-below-root", name=_quote(path), root=_quote(root))
+        self._base = start.relative_to(self.path).parts
         self._own_name = own_name
         self._secrets = secrets or {}
         self._steps = _Steps()
 
     @classmethod
-    def beside(cls, file: Path, secrets: Mapping[str, str] | None = None) -> "Folder":
+    def beside(
+        cls,
+        file: Path,
+        secrets: Mapping[str, str] | None = None,
+        *,
+        root: Path | None = None,
+    ) -> "Folder":
         """Return the folder that a file lies in which a person typed.
 
-        The file itself may be a link, but only to a file in its own folder: otherwise whoever can
-        change a repository could make a command read any file.
+        The file itself may be a link, but only to a file in its own folder (or below the root):
+        otherwise whoever can change a repository could make a command read any file.
         """
-        return cls(file.parent, own_name=file.name, secrets=secrets)
+        return cls(file.parent, root=root, own_name=file.name, secrets=secrets)
 
     def locate(self, name: str) -> PurePosixPath:
-        """Return the path below the folder that a name means; the file need not exist.
+        """Return the path below the root that a name means; the file need not exist.
 
         Raises:
             SuiteError: it is not inside.
         """
-        inner = name.removeprefix(f"{self.path}/") if name.startswith("/") else name
-        is_own = inner == self._own_name and "/" not in inner
-        relative = PurePosixPath(inner) if is_own else PurePosixPath(*_split(inner))
+        if name == self._own_name and "/" not in name:
+            relative = PurePosixPath(*self._base, name)
+        elif name.startswith(f"{self.path}/"):
+            relative = PurePosixPath(*_split(name.removeprefix(f"{self.path}/")))
+        else:
+            relative = PurePosixPath(*_split(name, self._base))
         self.resolve(relative, name)
         return relative
+
+    def refer(self, path: PurePosixPath) -> str:
+        """Return the name that `locate` takes for a path."""
+        return posixpath.relpath(path, PurePosixPath(*self._base))
 
     def resolve(self, relative: PurePosixPath, name: object = "") -> tuple[str, ...]:
         """Return the parts of a path below the folder once all of its links are followed.
@@ -252,8 +292,9 @@ class Folder:
         if not real.startswith(f"{root}/"):
             raise _refuse_outside(name)
         parts = tuple(real[len(root) + 1 :].split("/"))
-        is_own = parts == (self._own_name,) and str(relative) == self._own_name
-        if not is_own and any(part.startswith(".") for part in parts):
+        own = (*self._base, self._own_name)
+        is_own = parts == own and relative.parts == own
+        if not is_own and _is_hidden(parts, self._base):
             raise _refuse_hidden(name)
         for system in SYSTEM_FOLDERS:
             # A folder within one of them that a person named is read.
@@ -293,7 +334,7 @@ class Folder:
         """
         names: set[PurePosixPath] = set()
         for text in _without_braces(pattern):
-            names.update(self._find(_split(text)))
+            names.update(self._find(_split(text, self._base)))
         return sorted(names)
 
     def _find(self, segments: tuple[str, ...]) -> Iterator[PurePosixPath]:
@@ -392,10 +433,12 @@ class Uploads:
 
     Args:
         contents: name, perhaps with folders before it → what the file holds.
+        base: the folder among them in which names begin.
     """
 
-    def __init__(self, contents: Mapping[str, bytes]) -> None:
+    def __init__(self, contents: Mapping[str, bytes], *, base: str = "") -> None:
         self._contents = contents
+        self._base = PurePosixPath(base).parts
         self._steps = _Steps()
 
     def locate(self, name: str) -> PurePosixPath:
@@ -404,7 +447,11 @@ class Uploads:
         Raises:
             SuiteError: it is not inside.
         """
-        return PurePosixPath(*_split(name))
+        return PurePosixPath(*_split(name, self._base))
+
+    def refer(self, path: PurePosixPath) -> str:
+        """Return the name that `locate` takes for a path."""
+        return posixpath.relpath(path, PurePosixPath(*self._base))
 
     def exists(self, name: PurePosixPath) -> bool:
         """Whether a file of that name was sent."""
@@ -429,7 +476,7 @@ class Uploads:
         """
         names: set[PurePosixPath] = set()
         for text in _without_braces(pattern):
-            segments = _split(text)
+            segments = _split(text, self._base)
             for name in map(PurePosixPath, self._contents):
                 self._steps.add(pattern, len(name.parts) * len(segments) + 1)
                 if _matches(name.parts, segments):

@@ -1,5 +1,6 @@
 """What a promptfoo configuration says of a run: its columns, who asks which case, limits."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ from evaluations.promptfoo.config import PromptfooConfig, RunOptions
 from evaluations.promptfoo.prompts import matches
 from evaluations.services.planning import PlannedColumn
 
-__all__ = ["Filters", "plan_columns", "with_limits"]
+__all__ = ["Filters", "plan_columns", "with_limits", "with_typed_limits"]
 
 
 def plan_columns(config: PromptfooConfig, specs: Iterable[ProviderSpec]) -> list[PlannedColumn]:
@@ -41,14 +42,40 @@ def with_limits(spec: ProviderSpec, default: Limits, options: RunOptions) -> Pro
     """
     if spec.limits is not None:
         return spec
-    if options.concurrency is None and options.timeout_seconds is None:
+    values = (options.concurrency, options.timeout_seconds, options.delay_seconds)
+    if all(value is None for value in values):
         return spec
     limits = replace(
         default,
         concurrency=options.concurrency or default.concurrency,
         timeout_seconds=options.timeout_seconds or default.timeout_seconds,
     )
+    if options.delay_seconds:
+        limits = _with_delay(limits, options.delay_seconds)
     return replace(spec, limits=limits)
+
+
+def with_typed_limits(
+    spec: ProviderSpec, default: Limits, concurrency: int | None, delay_ms: float | None
+) -> ProviderSpec:
+    """Return a model with what was typed, which counts more than what it has."""
+    if concurrency is None and not delay_ms:
+        return spec
+    limits = spec.limits or default
+    if concurrency is not None:
+        limits = replace(limits, concurrency=concurrency)
+    if delay_ms:
+        limits = _with_delay(limits, delay_ms / 1000)
+    return replace(spec, limits=limits)
+
+
+def _with_delay(limits: Limits, seconds: float) -> Limits:
+    """Return limits that leave so much time between two requests, at the least."""
+    # Rounded down: the pause is never shorter. promptfoo, too, asks one after the other then.
+    each_minute = max(1, math.floor(60 / seconds))
+    allowed = limits.requests_per_minute
+    each_minute = each_minute if allowed is None else min(each_minute, allowed)
+    return replace(limits, concurrency=1, requests_per_minute=each_minute)
 
 
 class Filters:

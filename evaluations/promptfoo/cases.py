@@ -15,7 +15,7 @@ from evaluations.promptfoo.assertions import fill_assertion, read_assertions
 from evaluations.promptfoo.files import Location, Source
 from evaluations.promptfoo.values import combinations, resolve_variables
 
-__all__ = ["CaseMaker", "ConfiguredCase", "ConfiguredTest", "list_entries"]
+__all__ = ["CaseMaker", "ConfiguredCase", "ConfiguredTest", "list_entries", "read_variables"]
 
 # What a test takes over from defaultTest where it says nothing itself.
 INHERITED: Final = ("threshold", "prompts", "providers", "assertScoringFunction")
@@ -36,6 +36,10 @@ class ConfiguredTest:
     path: KeyPath
     parts: tuple[tuple[Mapping[str, object], Document, KeyPath], ...] = ()
     """What it is put together of, the first one first: default, scenario, itself."""
+    number: int = 0
+    """Its number, from 0: in its list, or in its scenario."""
+    scenario: int | None = None
+    """The number of its scenario, from 0."""
 
     @property
     def location(self) -> Location:
@@ -49,6 +53,12 @@ class ConfiguredCase:
 
     case: Case
     location: Location
+    description: str = ""
+    """What its test is called in the file; several cases of one test share it."""
+    test: int = 0
+    """The number of its test, from 0: in its list, or in its scenario."""
+    scenario: int | None = None
+    """The number of its scenario, from 0; None where it belongs to none."""
     prompts: tuple[str, ...] | None = None
     """Names of prompts; None: all of them."""
     providers: tuple[str, ...] | None = None
@@ -85,12 +95,18 @@ class CaseMaker:
         source: the configuration.
         default: its defaultTest.
         general: what the configuration says of metadata.
+        default_source: where files are that the defaultTest names; else the configuration itself.
     """
 
     def __init__(
-        self, source: Source, default: ConfiguredTest, general: Mapping[str, object]
+        self,
+        source: Source,
+        default: ConfiguredTest,
+        general: Mapping[str, object],
+        default_source: Source | None = None,
     ) -> None:
         self._source = source
+        self._default_source = default_source or source
         self._default = default
         self._general = general
         self._filled = 0
@@ -126,7 +142,15 @@ class CaseMaker:
                 prefix=str(options.get("prefix") or ""),
                 suffix=str(options.get("suffix") or ""),
             )
-            yield ConfiguredCase(case=case, location=location, prompts=prompts, providers=providers)
+            yield ConfiguredCase(
+                case=case,
+                location=location,
+                description=str(entry.get("description") or ""),
+                test=test.number,
+                scenario=test.scenario,
+                prompts=prompts,
+                providers=providers,
+            )
 
     def _count(
         self, row: Mapping[str, object], variables: Mapping[str, object], location: Location
@@ -155,7 +179,10 @@ class CaseMaker:
         general = list_entries(default, "metadata") or self._general
         return _MergedTest(
             entry=entry,
-            variables={**_variables(self._source, default), **_variables(self._source, test)},
+            variables={
+                **read_variables(self._default_source, default),
+                **read_variables(self._source, test),
+            },
             options={**list_entries(default, "options"), **options},
             metadata={**general, **list_entries(test, "metadata")},
         )
@@ -187,9 +214,13 @@ class CaseMaker:
         default = self._default
         key = repr(judge)  # a judge may be an object, which is no key of a dictionary
         if key not in self._default_assertions:
-            self._default_assertions[key] = self._read_assertions(
-                default.entry, default.document, default.path, judge
-            )
+            assertions: list[Assertion] = []
+            parts = default.parts or ((default.entry, default.document, default.path),)
+            for entry, document, path in parts:  # several files have one each
+                entries = entry.get("assert") or []
+                here = (*path, "assert")
+                assertions += read_assertions(self._default_source, entries, document, here, judge)
+            self._default_assertions[key] = tuple(assertions)
         return self._default_assertions[key]
 
     def _read_assertions(
@@ -199,7 +230,7 @@ class CaseMaker:
         return read_assertions(self._source, entries, document, (*path, "assert"), judge)
 
 
-def _variables(source: Source, test: ConfiguredTest) -> Mapping[str, object]:
+def read_variables(source: Source, test: ConfiguredTest) -> Mapping[str, object]:
     """Return the variables of a test; files of them are put together."""
     variables = test.entry.get("vars") or {}
     if isinstance(variables, Mapping):

@@ -6,8 +6,9 @@ Everything that is read and not carried out is a warning with its place.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Final
 
 from core import bounded
@@ -18,9 +19,10 @@ from evaluations.engine.formats.numbers import number_in
 from evaluations.engine.formats.yaml_document import Document
 from evaluations.engine.providers.base import MOST_AT_A_TIME
 from evaluations.engine.types import ImportNotice, Suite
-from evaluations.promptfoo.cases import ConfiguredCase, list_entries
+from evaluations.promptfoo.cases import CaseMaker, ConfiguredCase, ConfiguredTest, list_entries
 from evaluations.promptfoo.files import Location, Render, Source
 from evaluations.promptfoo.keys import COMMAND_LINE, RUN, TOP, warn_of_keys
+from evaluations.promptfoo.merging import ReadFile, merge_defaults, merge_maps
 from evaluations.promptfoo.prompts import PromptSource, matches, read_prompts
 from evaluations.promptfoo.providers import (
     ProviderSource,
@@ -28,13 +30,22 @@ from evaluations.promptfoo.providers import (
     read_named_providers,
     read_providers,
 )
-from evaluations.promptfoo.tests import read_default, read_tests
+from evaluations.promptfoo.tests import read_tests
 
-__all__ = ["PromptSource", "PromptfooConfig", "ProviderSource", "RunOptions", "read_config"]
+__all__ = [
+    "MOST_DELAY_MS",
+    "PromptSource",
+    "PromptfooConfig",
+    "ProviderSource",
+    "RunOptions",
+    "read_config",
+    "read_configs",
+]
 
 # Each such text may take a worker process (docs/decisions/0015), and a page waits for all of them.
 SECONDS: Final = 0.5
 """Processor time of all texts of a file that are expensive to fill or to check."""
+MOST_DELAY_MS: Final = 60_000  # a limit is one of requests in a minute
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,6 +62,12 @@ class RunOptions:
     """For the whole run."""
     use_cache: bool = True
     """Whether earlier answers are taken."""
+    delay_seconds: float | None = None
+    """Between two requests to a model, which are then made one after the other."""
+    shows_table: bool = True
+    """Whether a terminal shows a row for each case."""
+    cell_length: int | None = None
+    """Characters of an answer in it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,52 +108,114 @@ def read_config(
     Raises:
         SuiteError: one sentence with file, line and column.
     """
+    if not tests_only:
+        return read_configs([(files, name)], render, other_models=other_models, variables=variables)
     with bounded.limit_allowance(SECONDS):
         source = Source(files=files, render=render, variables=variables or {})
+        document = Document(value={"tests": name}, file=name)
+        return _read([ReadFile(source=source, document=document)], read_providers, {})
+
+
+def read_configs(
+    files: Sequence[tuple[Files, str]],
+    render: Render,
+    *,
+    other_models: bool = False,
+    variables: Mapping[str, str] | None = None,
+    test_variables: Mapping[str, str] = MappingProxyType({}),
+) -> PromptfooConfig:
+    """Read configurations as one, merged as promptfoo does.
+
+    Args:
+        files: for each one where it is, with everything that it may name, and its name there.
+        render: as for `read_config`.
+        other_models: as for `read_config`.
+        variables: as for `read_config`.
+        test_variables: values for tests that have none of their own by that name.
+
+    Raises:
+        SuiteError: one sentence with file, line and column.
+    """
+    with bounded.limit_allowance(SECONDS):
+        warnings: list[ImportNotice] = []
+        read = []
+        for folder, name in files:
+            source = Source(
+                files=folder, render=render, variables=variables or {}, warnings=warnings
+            )
+            document = source.document(folder.locate(name))
+            if not isinstance(document.value, dict):
+                raise SuiteError("promptfoo.shape", at=name)
+            read.append(ReadFile(source=source, document=document))
         read_models = read_named_providers if other_models else read_providers
-        if tests_only:
-            return _read(source, Document(value={"tests": name}, file=name), read_models)
-        return _read_within(source, name, read_models)
+        return _read(read, read_models, test_variables)
 
 
 ReadModels = Callable[[Source, Document], list[ProviderSource]]
 
 
-def _read_within(source: Source, name: str, read_models: ReadModels) -> PromptfooConfig:
-    document = source.document(source.files.locate(name))
-    if not isinstance(document.value, dict):
-        raise SuiteError("promptfoo.shape", at=name)
-    return _read(source, document, read_models)
-
-
-def _read(source: Source, document: Document, read_models: ReadModels) -> PromptfooConfig:
-    config = document.mapping
-    warn_of_keys(source, config, TOP, document, ())
-    options = _options(source, document)
-    default = read_default(source, document)
-    cases = tuple(read_tests(source, document, default))
-    prompts = tuple(read_prompts(source, document))
-    providers = tuple(read_models(source, document))
+def _read(
+    files: Sequence[ReadFile], read_models: ReadModels, test_variables: Mapping[str, str]
+) -> PromptfooConfig:
+    for file in files:
+        warn_of_keys(file.source, file.document.mapping, TOP, file.document, ())
+    options = _options(files)
+    default = merge_defaults(files, test_variables)
+    cases = _read_cases(files, default)
+    prompts: dict[PromptSource, None] = {}
+    providers: list[ProviderSource] = []
+    for file in files:
+        prompts |= dict.fromkeys(read_prompts(file.source, file.document))
+        for provider in read_models(file.source, file.document):
+            if provider not in providers:
+                providers.append(provider)
     _refuse_unknown(cases, "prompt", [prompt.names for prompt in prompts])
     _refuse_unknown(cases, "provider", [provider.names for provider in providers])
     # A default that every test takes over is warned of once, not once a test.
-    warnings = tuple(dict.fromkeys(source.warnings))
-    description = str(config.get("description") or "")
+    warnings = tuple(dict.fromkeys(files[0].source.warnings))
+    descriptions = [str(file.document.mapping.get("description") or "") for file in files]
+    description = ", ".join(filter(None, descriptions))
     suite = Suite(
-        name=description or document.file,
+        name=description or ", ".join(file.document.file for file in files),
         cases=tuple(entry.case for entry in cases),
         warnings=warnings,
     )
     return PromptfooConfig(
         description=description,
-        prompts=prompts,
-        providers=providers,
+        prompts=tuple(prompts),
+        providers=tuple(providers),
         suite=suite,
         options=options,
         models=list_models(list_entries(default, "options")),
-        cases=cases,
+        cases=tuple(cases),
         warnings=warnings,
     )
+
+
+def _read_cases(files: Sequence[ReadFile], default: ConfiguredTest) -> list[ConfiguredCase]:
+    """Return the cases of all files, their tests and scenarios numbered throughout."""
+    first = files[0].source
+    metadata: dict[str, object] = {}
+    for file in files:
+        value = file.document.mapping.get("metadata")
+        metadata |= value if isinstance(value, dict) else {}
+    cases: list[ConfiguredCase] = []
+    tests = scenarios = 0
+    for file in files:
+        read = read_tests(file.source, file.document, default, first, metadata, len(cases))
+        for case in read:
+            if case.scenario is None:
+                cases.append(replace(case, test=tests + case.test))
+            else:
+                cases.append(replace(case, scenario=scenarios + case.scenario))
+        alone = [case.test for case in read if case.scenario is None]
+        tests += max(alone, default=-1) + 1
+        scenarios += max((case.scenario or 0 for case in read), default=-1) + 1
+    if cases or any(file.document.mapping.get("scenarios") for file in files):
+        return cases
+    # promptfoo's too: a configuration of prompts alone asks each of them once.
+    empty = ConfiguredTest(entry={}, document=files[0].document, path=())
+    return list(CaseMaker(first, default, metadata).cases(empty, 0))
 
 
 def _refuse_unknown(
@@ -160,36 +239,42 @@ def _refuse_unknown(
             )
 
 
-def _options(source: Source, document: Document) -> RunOptions:
-    config = document.mapping
-    general = config.get("evaluateOptions")
-    command_line = config.get("commandLineOptions")
-    warn_of_keys(source, general, RUN, document, ("evaluateOptions",))
-    warn_of_keys(source, command_line, COMMAND_LINE, document, ("commandLineOptions",))
-    location = document.location("evaluateOptions")
-    merged: dict[str, object] = {}
-    for options in (general, command_line):  # the later one wins, as in promptfoo
-        if options is not None and not isinstance(options, Mapping):
-            raise SuiteError("promptfoo.evaluate-options", at=location)
-        merged |= options or {}
+def _options(files: Sequence[ReadFile]) -> RunOptions:
+    for file in files:
+        config, document = file.document.mapping, file.document
+        warn_of_keys(
+            file.source, config.get("evaluateOptions"), RUN, document, ("evaluateOptions",)
+        )
+        command_line = config.get("commandLineOptions")
+        warn_of_keys(file.source, command_line, COMMAND_LINE, document, ("commandLineOptions",))
+    location = files[-1].document.location("evaluateOptions")
+    merged = merge_maps(files, "evaluateOptions", "promptfoo.evaluate-options")
+    # The later one wins, as in promptfoo.
+    merged |= merge_maps(files, "commandLineOptions", "promptfoo.evaluate-options")
 
     # Milliseconds there, seconds here; 0 means without a limit there.
     timeout = _number(merged, "timeoutMs", location)
     longest = _number(merged, "maxEvalTimeMs", location)
+    delay = _number(merged, "delay", location, most=MOST_DELAY_MS)
     return RunOptions(
         repeat=_whole(merged, "repeat", location),
         concurrency=_whole(merged, "maxConcurrency", location, most=MOST_AT_A_TIME),
         timeout_seconds=timeout / 1000 if timeout else None,
         max_seconds=longest / 1000 if longest else None,
         use_cache=merged.get("cache") is not False,
+        delay_seconds=delay / 1000 if delay else None,
+        shows_table=merged.get("table") is not False,
+        cell_length=_whole(merged, "tableCellMaxLength", location),
     )
 
 
-def _number(options: Mapping[str, object], key: str, location: Location) -> float | None:
+def _number(
+    options: Mapping[str, object], key: str, location: Location, *, most: float = math.inf
+) -> float | None:
     value = options.get(key)
     if value is None:
         return None
-    return number_in(value, key, location, least=0, most=math.inf)
+    return number_in(value, key, location, least=0, most=most)
 
 
 def _whole(

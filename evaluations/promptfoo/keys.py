@@ -36,7 +36,6 @@ NO_SUGGESTIONS: Final = gettext_noop("“%(key)s” is ignored; suggesting promp
 NO_ENVIRONMENT: Final = gettext_noop("“%(key)s” is ignored; set variables in the environment")
 OWN_RUBRIC: Final = gettext_noop("“%(key)s” is ignored; judges get AutoForge's own prompt")
 OPTION_OUTPUT: Final = gettext_noop("“%(key)s” is ignored; use --format and --output")
-RATE_LIMIT: Final = gettext_noop("“%(key)s” is ignored; set a rate limit in a model profile")
 
 
 def _known(words: str) -> dict[str, str]:
@@ -91,18 +90,16 @@ ASSERTION: Final[Keys] = {
 }
 RUN: Final[Keys] = {
     **_known("cache maxConcurrency repeat timeoutMs maxEvalTimeMs showProgressBar silent"),
-    **_known("interactiveProviders"),
-    "delay": RATE_LIMIT,
+    **_known("interactiveProviders delay"),
     **dict.fromkeys(("generateSuggestions", "suggestionsCount"), NO_SUGGESTIONS),
     "filterRange": gettext_noop("“%(key)s” is ignored; all tests are run"),
 }
 COMMAND_LINE: Final[Keys] = {
     **_known("cache maxConcurrency repeat table tableCellMaxLength progressBar verbose write"),
-    **_known("share interactiveProviders description"),
+    **_known("share interactiveProviders description delay"),
     **dict.fromkeys(("output", "outputPath"), OPTION_OUTPUT),
     "grader": gettext_noop("“%(key)s” is ignored; use --judge"),
     **dict.fromkeys(("envFile", "envPath"), NO_ENVIRONMENT),
-    "delay": RATE_LIMIT,
 }
 
 

@@ -1,6 +1,7 @@
 """The tests of a configuration, wherever they stand."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from core.tables import detect_format
@@ -45,28 +46,39 @@ def _follow(source: Source, document: Document, key: str) -> tuple[object, Docum
     return inner.value, inner, ()
 
 
-def read_tests(source: Source, document: Document, default: ConfiguredTest) -> list[ConfiguredCase]:
-    """Return the cases of all tests and scenarios; of none one case without variables.
+def read_tests(
+    source: Source,
+    document: Document,
+    default: ConfiguredTest,
+    default_source: Source,
+    metadata: Mapping[str, object],
+    count: int = 0,
+) -> list[ConfiguredCase]:
+    """Return the cases of all tests and scenarios of a file.
+
+    Args:
+        source: the file and what it may name.
+        document: what it holds.
+        default: the defaultTest of all files together.
+        default_source: where files are that it names.
+        metadata: of all files together.
+        count: how many cases there are before these.
 
     Raises:
         SuiteError: one is wrong; names the place.
     """
     config = document.mapping
-    metadata = config.get("metadata")
-    general = metadata if isinstance(metadata, dict) else {}
-    tests = list(_read_list(source, config.get("tests") or [], document, ("tests",)))
+    listed = _read_list(source, config.get("tests") or [], document, ("tests",))
+    tests = [replace(test, number=number) for number, test in enumerate(listed)]
     if not tests and config.get("tests"):
         what = str(config["tests"])[:100]
         raise SuiteError("promptfoo.no-tests", at=document.location("tests"), what=what)
-    if not tests and not config.get("scenarios"):
-        # promptfoo's too: a configuration of prompts alone asks each of them once.
-        tests = [ConfiguredTest(entry={}, document=document, path=())]
     tests += _read_scenarios(source, document)
-    maker = CaseMaker(source, default, general)
+    maker = CaseMaker(source, default, metadata, default_source)
     cases: list[ConfiguredCase] = []
     for test in tests:
-        cases += maker.cases(test, len(cases))
-        refuse_many(len(cases), test.location, MOST_CASES)
+        cases += maker.cases(test, count + len(cases))
+        refuse_many(count + len(cases), test.location, MOST_CASES)
     return cases
 
 
@@ -93,8 +105,8 @@ def _read_scenarios(source: Source, document: Document) -> Iterator[ConfiguredTe
         # Each part with each test: refused by their number, before any of them is made.
         refuse_many(len(parts) * len(tests), document.location(*here))
         for part in parts:
-            for test in tests:
-                yield _join(part, test)
+            for index, test in enumerate(tests):
+                yield replace(_join(part, test), number=index, scenario=number)
 
 
 def _join(part: ConfiguredTest, test: ConfiguredTest) -> ConfiguredTest:

@@ -64,7 +64,7 @@ def _list_choices(source: Source, value: object, location: Location) -> list[obj
         paths = source.paths(value, location)
         if not paths:
             raise SuiteError("promptfoo.no-match", at=location, reference=value)
-        return [f"file://{path}" for path in paths]
+        return [f"file://{source.files.refer(path)}" for path in paths]
     # The first entry decides, as in promptfoo: a list of anything else is one value.
     if isinstance(value, list) and value and isinstance(value[0], str):
         return value

@@ -1,7 +1,7 @@
 """The cases of a run for a terminal: what failed first, and of each only what is shown."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, Protocol, cast
@@ -13,7 +13,15 @@ from django.db.models.functions import Cast, Left
 from core.json import JSONObject
 from evaluations.models import Evaluation, RunCase, TestResult
 
-__all__ = ["CaseRank", "FailedFirst", "ListedAnswer", "ListedCase", "list_cases", "rank_cases"]
+__all__ = [
+    "CaseRank",
+    "FailedFirst",
+    "ListedAnswer",
+    "ListedCase",
+    "list_case_inputs",
+    "list_cases",
+    "rank_cases",
+]
 
 CHUNK: Final = 200  # cases whose answers are held at once
 
@@ -66,18 +74,11 @@ class ListedCase:
 
 def rank_cases(run_id: UUID) -> FailedFirst:
     """Return the cases of a run by what became of them; one query, without any text."""
-    rank = Case(
-        When(passed=False, then=Value(CaseRank.FAILED.value)),
-        When(~Q(error=""), passed=None, then=Value(CaseRank.ERROR.value)),
-        When(passed=None, then=Value(CaseRank.UNCHECKED.value)),
-        default=Value(CaseRank.PASSED.value),
-        output_field=IntegerField(),
-    )
     rows = (
         TestResult.objects.filter(evaluation__run=run_id, run_case__isnull=False)
         .order_by()
         .values("run_case_id", position=F("run_case__position"))
-        .annotate(rank=Min(rank))
+        .annotate(rank=Min(_rank_result()))
         .order_by("rank", "position")
         .values_list("run_case_id", "rank")
     )
@@ -87,6 +88,37 @@ def rank_cases(run_id: UUID) -> FailedFirst:
         keys.append(key)
         counts[CaseRank(value)] += 1
     return FailedFirst(case_ids=keys, counts=counts)
+
+
+def _rank_result() -> Case:
+    return Case(
+        When(passed=False, then=Value(CaseRank.FAILED.value)),
+        When(~Q(error=""), passed=None, then=Value(CaseRank.ERROR.value)),
+        When(passed=None, then=Value(CaseRank.UNCHECKED.value)),
+        default=Value(CaseRank.PASSED.value),
+        output_field=IntegerField(),
+    )
+
+
+def list_case_inputs(run_id: UUID, ranks: Collection[CaseRank]) -> Iterator[tuple[str, JSONObject]]:
+    """Yield name and variables of the cases of a run with such a result in any column; one query.
+
+    Args:
+        run_id: the run.
+        ranks: the results that count.
+    """
+    results = (
+        TestResult.objects.filter(evaluation__run=run_id, run_case__isnull=False)
+        .order_by()
+        .annotate(rank=_rank_result())
+        .filter(rank__in=[rank.value for rank in ranks])
+    )
+    rows = RunCase.objects.filter(run=run_id, pk__in=results.values("run_case")).order_by(
+        "position"
+    )
+    for name, document in rows.values_list("name", "document").iterator(chunk_size=2000):
+        variables = document.get("variables")
+        yield name, variables if isinstance(variables, dict) else {}
 
 
 def list_cases(

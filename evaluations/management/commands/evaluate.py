@@ -29,15 +29,33 @@ from evaluations.engine.providers import Kind, Limits, ProviderSpec, make
 from evaluations.engine.providers.families import why_unsent
 from evaluations.engine.types import Case
 from evaluations.fit import list_misfits
+from evaluations.management.case_filters import CaseFilters, choose_stored
+from evaluations.management.choices import (
+    Written,
+    build_case_filters,
+    choose_reports,
+    list_files,
+    refuse_idle_options,
+)
 from evaluations.management.closing import list_closing_lines
-from evaluations.management.configured import Filters, plan_columns, with_limits
+from evaluations.management.configurations import (
+    choose_columns,
+    choose_specs,
+    find_configurations,
+    read_typed_configurations,
+)
+from evaluations.management.configured import (
+    Filters,
+    plan_columns,
+    with_limits,
+    with_typed_limits,
+)
 from evaluations.management.options import EvaluateOptions, add_options
 from evaluations.management.progress import Progress
 from evaluations.management.refusals import refusals
 from evaluations.models import Run, TestSuite
-from evaluations.promptfoo.config import PromptfooConfig, read_config
+from evaluations.promptfoo.config import PromptfooConfig, RunOptions
 from evaluations.promptfoo.requests import as_sent
-from evaluations.promptfoo.templates import fill_text
 from evaluations.selectors.overview import find_suite
 from evaluations.selectors.runs import find_run
 from evaluations.services.choosing import MAX_REPEATS, rebuild_columns
@@ -56,7 +74,6 @@ from evaluations.services.runs import (
     update_limits,
 )
 from evaluations.stored import RunSettings, StoredEstimate, Target
-from evaluations.suite_files import folder_beside
 from evaluations.tasks import enqueue_run
 from prompts import interface as prompts
 
@@ -101,6 +118,8 @@ class Command(BaseCommand):
         "stopped by Ctrl-C and SIGTERM (a second one ends at once)."
     )
     requires_system_checks: list[str] = []
+    _config_options = RunOptions()
+    """What the configuration says of the run and of the table."""
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Add the options."""
@@ -112,46 +131,68 @@ class Command(BaseCommand):
         options = cast("EvaluateOptions", parsed)
         try:
             with refusals(OPTIONS):
-                if options["output"]:
-                    _refuse_unwritable(Path(options["output"]))
-                run = self._run(options)
-                if run is None:
-                    return
-                report = reporting.build_report(run)
-                self._write(self._write_report(report, options), options["output"])
+                self._evaluate(options)
         except DatabaseError as error:
             # Django would end with 1, which says here that the evaluation ran and failed.
             error.exit_status = reporting.ERRORS  # type: ignore[attr-defined]  # manage.py looks for it
             raise
-        self._say_remarks(report, options)
+
+    def _evaluate(self, options: EvaluateOptions) -> None:
+        """Run once, report and exit; return where nothing was to be run or everything passed."""
+        refuse_idle_options(options)
+        written = choose_reports(options)
+        for path in {item.path for item in written if item.path}:
+            _refuse_unwritable(Path(path))
+        options["file"] = self._find_files(options)
+        run = self._run(options)
+        if run is None:
+            return
+        report = reporting.build_report(run)
+        for item in written:
+            self._write(self._write_report(report, item, options), item.path)
+        self._say_remarks(report, written)
         if run.message:
             self.stderr.write(f"{run.get_status_display()}: {run.message}.")
         if run.status != Run.Status.COMPLETED:
             self.stderr.write(f"Continue with: manage.py evaluate --resume {run.pk}")
-        shows_all = options["format"] not in ("table", "markdown")
-        for line in list_closing_lines(report, shows_all=shows_all, file=options["file"]):
+        shows_all = any(item.format not in ("table", "markdown") for item in written)
+        for line in list_closing_lines(report, shows_all=shows_all, files=options["file"]):
             self.stderr.write(line)
         code = reporting.exit_code(report)
         if code:
             sys.exit(code)
 
-    def _write_report(self, report: reporting.Report, options: EvaluateOptions) -> Iterable[str]:
+    def _find_files(self, options: EvaluateOptions) -> list[str]:
+        """Return the configurations that are meant; one is looked for where nothing was typed."""
+        typed = list_files(options)
+        others = ("suite", "rescore", "resume", "retry_errors")
+        if not typed and any(options[name] for name in others):  # type: ignore[literal-required]
+            return []
+        found = [str(path) for path in find_configurations(typed)]
+        if found and not typed:
+            self.stderr.write(f"Configuration: {found[0]}")
+        return found
+
+    def _write_report(
+        self, report: reporting.Report, item: Written, options: EvaluateOptions
+    ) -> Iterable[str]:
         """Return the report; a table as wide as the terminal that it is for."""
-        if options["format"] != "table":
-            return reporting.write(report, options["format"])
-        stream = None if options["output"] else self.stdout
+        if item.format != "table":
+            return reporting.write(report, item.format)
+        stream = None if item.path else self.stdout
         wants_colour = has_colour(stream) and not options["no_color"]
+        config = self._config_options
         style = reporting.TableStyle(
             width=find_width(stream),
             has_colour=wants_colour or (options["force_color"] and stream is not None),
-            rows=options["table_rows"] if options["table"] else 0,
-            cell_length=options["table_cell_max_length"],
+            rows=options["table_rows"] if options["table"] and config.shows_table else 0,
+            cell_length=options["table_cell_max_length"] or config.cell_length,
         )
         return reporting.write_table(report, style)
 
-    def _say_remarks(self, report: reporting.Report, options: EvaluateOptions) -> None:
+    def _say_remarks(self, report: reporting.Report, written: Iterable[Written]) -> None:
         """Say what was not checked or not compared, where the report on the terminal does not."""
-        if options["format"] == "table" and not options["output"]:
+        if any(item.format == "table" and not item.path for item in written):
             return  # the table on standard output ends with them
         for remark in report.remarks:
             self.stderr.write(remark)
@@ -216,14 +257,17 @@ class Command(BaseCommand):
         rescored = find_run(options["rescore"]) if options["rescore"] else None
         folder, config = None, None
         if options["file"]:
-            file = Path(options["file"])
-            folder = folder_beside(file)
-            replaced = bool(options["provider"])
-            config = read_config(
-                folder, file.name, fill_text, other_models=replaced, variables=os.environ
-            )
             specs = [_as_promptfoo_sends(spec) for spec in specs]
+            config, folder = read_typed_configurations(
+                [Path(name) for name in options["file"]],
+                root=options["root"],
+                other_models=bool(options["provider"]),
+                variables=options["var"],
+            )
+            of_models = None if options["provider"] else options["filter_providers"]
+            config = choose_columns(config, options["filter_prompts"], of_models)
             self._warn(config)
+            self._config_options = config.options
         suite = None
         if options["suite"]:
             suite = find_suite(options["suite"])
@@ -235,7 +279,7 @@ class Command(BaseCommand):
             find_spec(typed)  # what is typed is refused; what a file names is an error of its cases
         files = RunFiles(folder=folder, typed=_typed_files(options) | _recorded_files(rescored))
         columns = _choose_columns(options, config, specs, rescored)
-        columns = _prepare_models(columns, config, files)
+        columns = _prepare_models(columns, config, files, options)
         if options["background"]:
             _refuse_recorded(columns, options)
         use_cache = not options["no_cache"]
@@ -244,7 +288,7 @@ class Command(BaseCommand):
             use_cache = use_cache and config.options.use_cache
         plan = Plan(
             columns=columns,
-            name=_choose_name(config, suite),
+            name=(options["description"] or _choose_name(config, suite))[:NAME_LENGTH],
             repeats=_choose_repeats(options, config, rescored),
             suite=suite,
             use_cache=use_cache,
@@ -255,7 +299,7 @@ class Command(BaseCommand):
             embeddings=_choose_model("embeddings", options, config, rescored),
             **_limits(options, config),
         )
-        return create_run(plan, _cases(config, suite, columns))
+        return create_run(plan, _cases(config, suite, columns, build_case_filters(options)))
 
     def _warn_of_parameters(self, specs: Iterable[ProviderSpec]) -> None:
         """Name what of a profile's parameters its model does not take; a file warns of its own."""
@@ -295,7 +339,10 @@ def _as_promptfoo_sends(spec: ProviderSpec) -> ProviderSpec:
 
 
 def _prepare_models(
-    columns: Sequence[PlannedColumn], config: PromptfooConfig | None, files: RunFiles
+    columns: Sequence[PlannedColumn],
+    config: PromptfooConfig | None,
+    files: RunFiles,
+    options: EvaluateOptions,
 ) -> list[PlannedColumn]:
     """Return the columns with their limits.
 
@@ -314,6 +361,9 @@ def _prepare_models(
             default_limits[key] = model.limits
         if config is not None:
             spec = with_limits(spec, default_limits[key], config.options)
+        spec = with_typed_limits(
+            spec, default_limits[key], options["max_concurrency"], options["delay"]
+        )
         prepared.append(replace(column, spec=spec))
     return prepared
 
@@ -367,17 +417,25 @@ def _choose_model(
 
 def _choose_name(config: PromptfooConfig | None, suite: TestSuite | None) -> str:
     if config is not None:
-        return config.suite.name[:NAME_LENGTH]
+        return config.suite.name
     return suite.name if suite else ""
 
 
 def _cases(
-    config: PromptfooConfig | None, suite: TestSuite | None, columns: Sequence[PlannedColumn]
+    config: PromptfooConfig | None,
+    suite: TestSuite | None,
+    columns: Sequence[PlannedColumn],
+    filters: CaseFilters,
 ) -> Cases:
     if config is not None:
-        filters = Filters(config, columns)
-        return ((None, filters.with_columns(case)) for case in config.cases)
-    return load_cases(suite.pk) if suite is not None else ()
+        of_columns = Filters(config, columns)
+        return ((None, of_columns.with_columns(case)) for case in filters.choose(config.cases))
+    if suite is None:
+        return ()
+    stored = load_cases(suite.pk)
+    if filters == CaseFilters():
+        return stored  # page by page
+    return choose_stored(stored, filters)
 
 
 def _choose_repeats(
@@ -439,6 +497,8 @@ def _choose_columns(
         return rebuild_columns(rescored)
     if not specs and config is not None:
         specs = [provider.spec for provider in config.providers]
+    elif options["filter_providers"]:
+        specs = choose_specs(specs, options["filter_providers"])
     if not specs:
         raise InvalidInputError({"provider": Sentence("option.no-provider")})
     stored = [prompts.find_prompt(text) for text in options["prompt"]]
