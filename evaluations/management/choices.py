@@ -45,10 +45,7 @@ class Written(NamedTuple):
 
 def list_files(options: EvaluateOptions) -> list[str]:
     """Return the configurations that were typed, in their order."""
-    typed = list(options["file"])
-    for names in options["config"]:
-        typed += names
-    return typed
+    return [*options["file"], *options["config"]]
 
 
 def refuse_idle_options(options: EvaluateOptions) -> None:
@@ -102,9 +99,8 @@ def choose_reports(options: EvaluateOptions) -> list[Written]:
     Raises:
         CommandError: one format was typed for several files.
     """
-    paths: list[str] = []
-    for names in options["output"]:
-        paths += names
+    output = options["output"]
+    paths = [output] if isinstance(output, str) else output
     typed = options["format"]
     if typed and len(paths) > 1:
         _refuse("format", "is for one file; of several, each name says the format (.json, .html …)")

@@ -16,7 +16,7 @@ class EvaluateOptions(TypedDict):
 
     file: list[str]
     """promptfoo configurations, and folders that have one."""
-    config: list[list[str]]
+    config: list[str]
     """The same, typed with -c."""
     root: str | None
     """A folder whose files a configuration may name."""
@@ -67,8 +67,8 @@ class EvaluateOptions(TypedDict):
     no_color: bool
     """Django's own, as is the next."""
     force_color: bool
-    output: list[list[str]]
-    """Files; none: standard output."""
+    output: list[str] | str
+    """Files; none: standard output. A program that calls the command may name one as a text."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -142,7 +142,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o",
         "--output",
-        action="append",
+        action="extend",
         nargs="+",
         default=[],
         metavar="F",
@@ -166,7 +166,7 @@ def _add_file_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-c",
         "--config",
-        action="append",
+        action="extend",
         nargs="+",
         default=[],
         metavar="FILE",

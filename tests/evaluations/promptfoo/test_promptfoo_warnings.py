@@ -31,8 +31,8 @@ NAMED = [
     ("nunjucksFilters: {f: f.js}", "“nunjucksFilters” would run code"),
     ("outputPath: out.html", "“outputPath” is ignored; use --format and --output"),
     (
-        "evaluateOptions:\n  delay: 3",
-        "line 2, column 3, evaluateOptions.delay: “delay” is ignored",
+        "evaluateOptions:\n  filterRange: 0:3",
+        "line 2, column 3, evaluateOptions.filterRange: “filterRange” is ignored",
     ),
     ("evaluateOptions: {maxConcurency: 3}", "did you mean “maxConcurrency”?"),
     ("commandLineOptions: {grader: x}", "“grader” is ignored; use --judge"),
