@@ -22,7 +22,7 @@ BIN := $(VENV)/bin
 # Makes $(VENV) where it is missing or broken and installs what has changed; else takes a moment.
 BOOTSTRAP = python=$$(sh scripts/find_python.sh "$(PYTHON)") && "$$python" scripts/bootstrap.py
 
-.PHONY: run test check fmt help setup test-only test-matrix lock local-model local-embeddings differential clients mutants measure env-files docs rehearse crash-test crash-restore crash-migrate crash-replica bench-backup bench-db bench-eval bench-prompts bench-api bench-metrics bench-import load audit sbom cloudflare conformance conformance-fast third-party shell clean
+.PHONY: run test check fmt help setup test-only test-matrix matrix lock local-model local-embeddings differential clients mutants measure env-files docs rehearse crash-test crash-restore crash-migrate crash-replica bench-backup bench-db bench-eval bench-prompts bench-api bench-metrics bench-import load audit sbom cloudflare conformance conformance-fast third-party shell clean
 
 ##@ Use
 
@@ -55,6 +55,9 @@ test-only: setup ## Only the tests: make test-only ARGS="tests/prompts -k versio
 
 test-matrix: setup ## The tests on every installed Python, and on Django 6.1 with Python 3.12 or newer
 	@exec $(BIN)/python scripts/test_matrix.py
+
+matrix: setup ## The libSQL backend's own tests on each Django and Python, from its folder alone: ARGS="--python 3.12 --django 6.1"
+	@exec $(BIN)/python scripts/package_matrix.py $(ARGS)
 
 conformance: setup ## Django's own tests on a real libSQL server; writes docs/conformance.md
 	@exec $(BIN)/python scripts/conformance $(ARGS)

@@ -82,10 +82,10 @@ def prepare(venv: Path, requirements: Sequence[Path]) -> None:
 def _install_package(venv: Path, log: Path) -> None:
     """Install our package as editable: what is changed in its folder counts at once.
 
-    It is installed again where its metadata have changed, or its folder is another one.
+    It is installed again where its metadata have changed.
     """
     stamp = venv / f".installed-{PACKAGE.name}"
-    wanted = f"{_fingerprint(venv, PACKAGE / 'pyproject.toml')} {PACKAGE}"
+    wanted = _fingerprint(venv, PACKAGE / "pyproject.toml")
     if _read(stamp) == wanted:
         return
     _check_permission(venv)

@@ -27,6 +27,7 @@ def test_ci_runs_every_supported_pair_of_python_and_django():
     newer = [version for version in PYTHONS if supports(version, "6.1")]
     assert jobs["django-61"]["strategy"]["matrix"]["python"] == newer
     assert jobs["django-61"]["env"]["DJANGO"] == "6.1"
+    assert jobs["django-hrana"]["strategy"]["matrix"]["python"] == list(PYTHONS)
 
 
 def test_the_metadata_name_every_supported_python():
