@@ -9,7 +9,7 @@ from asgiref.sync import sync_to_async
 from django.db import ConnectionHandler, connections
 
 from django_hrana.aio.connections import LOOPS
-from hrana_support.library import LIBSQL, MODELS, SQLITE, Author, Book
+from hrana_support.library import LIBSQL, MODELS, SQLITE, Author, Book, forget_connection
 
 
 @pytest.fixture
@@ -62,13 +62,6 @@ def _books(_library: None) -> None:
 Ask = Callable[[], Awaitable[Any]]
 
 
-def forget() -> None:
-    """Close and forget this thread's connection: the next test's is to another database."""
-    if hasattr(connections._connections, LIBSQL):
-        connections[LIBSQL].close()
-        del connections[LIBSQL]
-
-
 async def _ask(ask: Ask) -> tuple[Any, int]:
     try:
         try:
@@ -81,7 +74,7 @@ async def _ask(ask: Ask) -> tuple[Any, int]:
             trips = sum(connection.round_trips for connection in loop._connections.values())
         return answer, trips
     finally:
-        await sync_to_async(forget)()
+        await sync_to_async(forget_connection)()
 
 
 @pytest.fixture

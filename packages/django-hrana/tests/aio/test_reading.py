@@ -189,6 +189,30 @@ def test_related_managers_are_asynchronous_too(ask_in_loop):
     assert trips == 2
 
 
+@pytest.mark.parametrize("count", [1, 99, 100, 101, 199, 200, 201, 2000, 2001])
+def test_no_row_is_lost_where_parts_meet(count, ask_in_loop):
+    Author.plain.using(LIBSQL).bulk_create(Author(name=f"n{n}", age=1000) for n in range(count))
+    rows = Author.objects.using(LIBSQL).filter(age=1000).order_by("pk")
+    expected = [
+        author.name for author in Author.plain.using(LIBSQL).filter(age=1000).order_by("pk")
+    ]
+
+    async def ask():
+        return (
+            [author.name async for author in rows],
+            [author.name async for author in rows.all().aiterator()],
+            [author.name async for author in rows.all().aiterator(100)],
+            [author.name async for author in rows.all().aiterator(201)],
+            [name async for name in rows.all().values_list("name", flat=True)],
+            [row["name"] async for row in rows.all().extra(select={"one": "1"}).values("name")],
+            len(await rows.all().ain_bulk()),
+        )
+
+    answer, _trips = ask_in_loop(ask)
+    assert answer == (*[expected] * 6, count)
+    assert len(expected) == count
+
+
 def test_a_subquery(ask_in_loop):
     plain = Author.plain.using(LIBSQL).annotate(most=Subquery(RELATED))
     expected = [str(author.most) for author in plain]

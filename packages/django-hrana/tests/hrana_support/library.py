@@ -6,7 +6,7 @@ import datetime as dt
 import uuid
 
 from django.apps.registry import Apps
-from django.db import models
+from django.db import connections, models
 
 from django_hrana import aio
 
@@ -102,3 +102,10 @@ class Tag(models.Model):
 
 
 MODELS = (Author, Book, Novel, Named, Tag)
+
+
+def forget_connection() -> None:
+    """Close and forget this thread's connection: the next test's is to another database."""
+    if hasattr(connections._connections, LIBSQL):
+        connections[LIBSQL].close()
+        del connections[LIBSQL]

@@ -12,6 +12,7 @@ No statement is ever sent a second time: what was answered is at hand in each la
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator
 from contextvars import ContextVar
+from itertools import islice
 from typing import Any, Final, Self, TypeVar
 
 from django.core.exceptions import SynchronousOnlyOperation
@@ -79,7 +80,7 @@ class _ReplayCursor:
 
     def fetchmany(self, size: int = 1) -> list[Row]:
         """Return the next `size` rows."""
-        return [row for row, _number in zip(self._rows, range(size), strict=False)]
+        return list(islice(self._rows, size))
 
     def fetchall(self) -> list[Row]:
         """Return all remaining rows."""
