@@ -111,7 +111,12 @@ def read_config(
     if not tests_only:
         return read_configs([(files, name)], render, other_models=other_models, variables=variables)
     with bounded.limit_allowance(SECONDS):
-        source = Source(files=files, render=render, variables=variables or {})
+        source = Source(
+            files=files,
+            render=render,
+            variables=variables or {},
+            reads_environment=variables is not None,
+        )
         document = Document(value={"tests": name}, file=name)
         return _read([ReadFile(source=source, document=document)], read_providers, {})
 
@@ -141,9 +146,15 @@ def read_configs(
         read = []
         for folder, name in files:
             source = Source(
-                files=folder, render=render, variables=variables or {}, warnings=warnings
+                files=folder,
+                render=render,
+                variables=variables or {},
+                reads_environment=variables is not None,
+                warnings=warnings,
             )
-            document = source.document(folder.locate(name))
+            path = folder.locate(name)
+            source = source.with_own_variables(path)
+            document = source.document(path)
             if not isinstance(document.value, dict):
                 raise SuiteError("promptfoo.shape", at=name)
             read.append(ReadFile(source=source, document=document))

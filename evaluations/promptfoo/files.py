@@ -3,9 +3,9 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
-from typing import Final
+from typing import Final, cast
 
 from core.language import gettext as _
 from core.tables import UnreadableError
@@ -13,8 +13,14 @@ from core.tables.encodings import decode
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.files import Files, is_pattern
 from evaluations.engine.formats.yaml_document import Document, KeyPath, LazyLocation, load_document
-from evaluations.engine.providers.keys import find_secret
 from evaluations.engine.types import FileLocation, ImportNotice
+from evaluations.promptfoo.environment import (
+    ADDRESSES,
+    Reader,
+    is_key_place,
+    is_secret,
+    list_readable,
+)
 from evaluations.promptfoo.references import resolve_references
 
 __all__ = [
@@ -23,7 +29,6 @@ __all__ = [
     "Location",
     "Render",
     "Source",
-    "find_environment",
 ]
 
 REMOTE: Final = (
@@ -33,17 +38,7 @@ REMOTE: Final = (
 CODE: Final = (".py", ".js", ".ts", ".mjs", ".cjs", ".mts", ".cts", ".rb", ".go", ".sh")
 RUNS: Final = re.compile(rf"(?:{'|'.join(map(re.escape, CODE))})(?::\w+)?\Z")
 
-# Without what stands around it: `{{[^}]*` before it would take the square of a long text's length.
-ENVIRONMENT: Final = re.compile(r"""\benv\s{0,9}(?:\.\s{0,9}(\w+)|\[\s{0,9}["']?(\w*))""")
 MAX_LISTS: Final = 2000  # that lists name: each may name the next one several times
-TAG_LENGTH: Final = 1000  # characters in which a tag begins before what it reads
-SECRETS: Final = frozenset(
-    """
-    AUTH COOKIE CREDENTIAL CREDENTIALS KEY KEYS PASS PASSPHRASE PASSWD PASSWORD PAT PWD SECRET
-    SECRETS TOKEN TOKENS DSN URI URL
-    """.split()  # noqa: SIM905 (a table of words; an address often holds a password)
-)
-
 Location = FileLocation | LazyLocation
 Render = Callable[[str, Mapping[str, object]], str]
 """Fills a text with values; ValueError with one sentence where it cannot."""
@@ -58,7 +53,11 @@ class Source:
     render: Render
     """How texts are filled with values."""
     variables: Mapping[str, str] = field(default_factory=dict)
-    """What of the environment may be read: all of it from the command line, nothing elsewhere."""
+    """What may be read of the environment and of the configuration's own `env`."""
+    own_variables: Mapping[str, str] = field(default_factory=dict)
+    """Those of them that the configuration sets itself."""
+    reads_environment: bool = False
+    """Whether this is a command, which reads the environment; what is uploaded never does."""
     warnings: list[ImportNotice] = field(default_factory=list)
     """What has been found so far."""
     lists: list[PurePosixPath] = field(default_factory=list)
@@ -140,65 +139,100 @@ class Source:
         document = load_document(text, path.name)
         # Most files contain neither, and to walk through thousands of tests takes a while.
         if "env" in text:
-            self.warn_of_environment(document.value, document, ())
+            document = document.with_value(self.fill_environment(document.value, document, ()))
         if "$ref" in text:
             return resolve_references(document, self._referenced)
         return document
 
-    def warn_of_environment(self, value: object, document: Document, path: KeyPath) -> None:
-        """Warn of each text that reads variables of the environment.
+    def with_own_variables(self, path: PurePosixPath) -> "Source":
+        """Return the source with the variables that a configuration sets itself.
+
+        Args:
+            path: the configuration's.
+        """
+        text = self.load_text(path)
+        own = load_document(text, path.name).value if "env" in text else None
+        entries = own.get("env") if isinstance(own, dict) else None
+        if not isinstance(entries, dict):
+            return self
+        # They may read the environment themselves, but not each other.
+        document = Document(value=entries, file=path.name, text=text)
+        settable = {
+            name: value
+            for name, value in entries.items()
+            if not is_secret(str(name), in_address=True)
+        }
+        silent = replace(self, warnings=[])
+        filled = silent.fill_environment(settable, document, ("env",))
+        own_variables = list_readable(cast("dict[str, object]", filled))
+        variables = {**self.variables, **own_variables}
+        return replace(self, variables=variables, own_variables=own_variables)
+
+    def fill_environment(self, value: object, document: Document, path: KeyPath) -> object:
+        """Return a value whose texts have what their tags read of the environment.
 
         Raises:
-            SuiteError: it is one that holds a key.
+            SuiteError: one reads what looks like a secret, and is no place of a key.
         """
         if isinstance(value, str):
-            self._warn_of_text(value, document.location(*path))
-        elif isinstance(value, dict):
-            for key, inner in value.items():
-                self.warn_of_environment(inner, document, (*path, key))
-        elif isinstance(value, list):
-            for number, inner in enumerate(value):
-                self.warn_of_environment(inner, document, (*path, number))
+            return self._fill_text(value, document, path)
+        if isinstance(value, dict):
+            return {
+                key: self.fill_environment(inner, document, (*path, key))
+                for key, inner in value.items()
+            }
+        if isinstance(value, list):
+            return [
+                self.fill_environment(inner, document, (*path, number))
+                for number, inner in enumerate(value)
+            ]
+        return value
 
-    def _warn_of_text(self, text: str, location: Location) -> None:
-        variable = find_environment(text)
-        if variable is None:
-            return
-        _start, name = variable
-        if _is_secret(name):
-            raise SuiteError("promptfoo.variable", at=location, name=name)
-        self.warn(_("environment variables are not read; they render as empty text"), location)
+    def _fill_text(self, text: str, document: Document, path: KeyPath) -> str:
+        if is_key_place(path):
+            return text  # whoever asks the model looks its variable up
+        in_address = bool(path) and path[-1] in ADDRESSES
+        return self.fill_text(text, lambda _start: document.location(*path), in_address=in_address)
+
+    def fill_text(
+        self, text: str, locate: Callable[[int], Location], *, in_address: bool = False
+    ) -> str:
+        """Return a text with what its tags read of the environment.
+
+        Args:
+            text: it may have several tags.
+            locate: says where one stands that begins at a position of the text.
+            in_address: whether it is an address.
+
+        Raises:
+            SuiteError: a tag reads what looks like a secret.
+        """
+
+        def refuse(start: int, name: str) -> None:
+            raise SuiteError("promptfoo.variable", at=locate(start), name=name)
+
+        reader = Reader(
+            variables=self.variables,
+            render=lambda tag: self.render(tag, {}),
+            on_secret=refuse,
+            on_unset=lambda start, name: self._warn_of_unset(name, locate(start)),
+            in_address=in_address,
+        )
+        return reader.fill(text)
+
+    def _warn_of_unset(self, name: str, location: Location) -> None:
+        if self.reads_environment:
+            sentence = _("the environment variable %(name)s is not set; it renders as empty text")
+        else:
+            sentence = _(
+                "%(name)s renders as empty text: of what is uploaded, only the file's own “env” "
+                "is read, never the server's environment"
+            )
+        self.warn(sentence % {"name": name}, location)
 
     def _referenced(self, reference: str, location: Location) -> object:
         path = self.path(reference, location)
         return load_document(self.load_text(path), path.name).value
-
-
-def find_environment(text: str) -> tuple[int, str] | None:
-    """Return where a tag begins that reads a variable of the environment, and which.
-
-    Of several the first one that looks like a key.
-    """
-    first: tuple[int, str] | None = None
-    for match in ENVIRONMENT.finditer(text):
-        start = max(0, match.start() - TAG_LENGTH)
-        before = text[start : match.start()]
-        opened = max(before.rfind("{{"), before.rfind("{%"))
-        closed = max(before.rfind("}}"), before.rfind("%}"))
-        if opened <= closed:
-            continue  # “env” outside of any tag is a word
-        name = match[1] or match[2] or ""
-        if _is_secret(name):
-            return start + opened, name
-        if first is None:
-            first = start + opened, name
-    return first
-
-
-def _is_secret(variable: str) -> bool:
-    """Whether a variable of the environment holds a key, or an address that may."""
-    words = variable.upper().split("_")
-    return not SECRETS.isdisjoint(words) or bool(find_secret({variable: "a string"}))
 
 
 @contextmanager

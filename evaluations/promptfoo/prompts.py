@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -14,7 +15,7 @@ from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.yaml_document import Document, load_document
 from evaluations.engine.numbers import stringify
 from evaluations.engine.types import FileLocation
-from evaluations.promptfoo.files import CODE, Location, Source, find_environment
+from evaluations.promptfoo.files import CODE, Location, Source
 
 __all__ = ["PromptSource", "matches", "read_prompts"]
 
@@ -98,11 +99,11 @@ def _read_prompt(
         yield PromptSource(label=label or raw[:SHOWN], raw=raw, names=names or (raw,))
         return
     for path in paths:
-        whole = source.load_text(path)
+        text = source.load_text(path)
+        whole = source.fill_text(text, partial(_locate_in, text, path.name))
         parts = list(_parts(path, whole))
         if not parts:
             raise SuiteError("promptfoo.no-prompt", at=location, name=path.name)
-        _warn_of_environment(source, whole, path)
         for position, (text, name) in enumerate(parts, start=1):
             _warn_of_file(source, text, path)
             default = path.name if len(parts) == 1 else f"{path.name} #{position}"
@@ -119,18 +120,11 @@ def _warn_of_file(source: Source, text: str, path: PurePosixPath) -> None:
         source.warn(_("files that a prompt file refers to are not read"), location)
 
 
-def _warn_of_environment(source: Source, whole: str, path: PurePosixPath) -> None:
-    variable = find_environment(whole)
-    if variable is not None:
-        document = _document_at(whole, variable[0], path.name)
-        source.warn_of_environment(whole, document, ())
-
-
-def _document_at(text: str, start: int, file: str) -> Document:
-    """Return a document whose one value stands where something in its text does."""
+def _locate_in(text: str, file: str, start: int) -> FileLocation:
+    """Return the place of a position in a file's text."""
     line = text.count("\n", 0, start) + 1
     column = start - text.rfind("\n", 0, start)
-    return Document(value=text, file=file, marks={(): (line, column)})
+    return FileLocation(file=file, line=line, column=column)
 
 
 def _find_paths(source: Source, raw: str, location: Location) -> list[PurePosixPath] | None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
-from typing import Final
+from typing import Any, Final
 
 from core.language import gettext as _
 from evaluations.engine.errors import SetupError, SuiteError
@@ -14,12 +14,20 @@ from evaluations.engine.providers import (
     list_left_out,
     parse_configured,
 )
+from evaluations.engine.providers.keys import find_secret
+from evaluations.promptfoo.environment import KEYS, is_key_place, name_of_key
 from evaluations.promptfoo.files import CODE, Location, Source
 from evaluations.promptfoo.requests import as_sent
 
 __all__ = ["ProviderSource", "list_models", "read_named_providers", "read_providers"]
 
 NOT_LOADED: Final = ("id", "transform")
+HEADERS: Final = "headers"
+OWN_ADDRESSES: Final[Mapping[str, tuple[str, ...]]] = {
+    Kind.OPENAI: ("OPENAI_API_BASE_URL", "OPENAI_BASE_URL"),
+    Kind.ANTHROPIC: ("ANTHROPIC_BASE_URL",),
+}
+"""What a configuration's own `env` may call the address of a service."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,14 +101,22 @@ def _read_provider(
 ) -> ProviderSource:
     location = document.location(*path)
     try:
+        entry = _name_keys(entry)
         loaded = _load_settings(source, entry, location)
+        headers, loaded = _take_headers(loaded)
         spec = parse_configured(loaded)
     except SetupError as error:
         raise SuiteError(error.sentence, at=location) from None
     if spec.kind == Kind.REPLAY:
         source.path(spec.model, location)  # refuses a file outside, whether it is there or not
+    secret = find_secret({HEADERS: headers})
+    if secret:
+        raise SuiteError("provider.secret", at=location, spec=spec.name, path=secret)
     _warn(source, entry, spec, document, path)
     spec = _as_sent(source, spec, loaded, document, path)
+    if headers:
+        spec = replace(spec, settings={**spec.settings, HEADERS: headers})
+    spec = _with_own_address(source, spec)
     written = str(entry)
     if isinstance(entry, Mapping):
         # An object without an id has it as its one key: {openai:gpt-4.1: {…}}.
@@ -117,7 +133,8 @@ def _warn(
         warning = _("%(problem)s; the cases of this model will be errors")
         source.warn(warning % {"problem": spec.problem}, document.location(*path))
         return
-    for inside, sentence in list_left_out(entry):
+    _headers, without_headers = _take_headers(entry)
+    for inside, sentence in list_left_out(without_headers):
         source.warn(sentence, document.location(*path, *inside))
 
 
@@ -125,15 +142,76 @@ def _as_sent(
     source: Source, spec: ProviderSpec, entry: object, document: Document, path: KeyPath
 ) -> ProviderSpec:
     """Return a model with the parameters that promptfoo sends; warn of those that it does not."""
-    config: object = {}
-    if isinstance(entry, Mapping):
-        [settings] = [entry] if "id" in entry or len(entry) != 1 else entry.values()
-        config = settings.get("config") if isinstance(settings, Mapping) else {}
-    sent, unsent = as_sent(spec, config if isinstance(config, Mapping) else {}, source.variables)
+    sent, unsent = as_sent(spec, _find_config(entry), source.variables)
     written = path if isinstance(entry, str) else (*path, "config")
     for sentence in unsent.values():
         source.warn(sentence, document.location(*written))
     return sent
+
+
+def _name_keys(entry: object) -> object:
+    """Return a provider whose keys are named: `{{env.NAME}}` says which variable holds one."""
+    config = _find_config(entry)
+    if not config:
+        return entry
+    changed = dict(config)
+    names = [name_of_key(changed.get(key)) for key in KEYS]
+    for key in KEYS:
+        if name_of_key(changed.get(key)):
+            del changed[key]
+    headers = changed.get(HEADERS)
+    if isinstance(headers, Mapping):
+        named = {key for key in headers if is_key_place((HEADERS, str(key)))}
+        named = {key for key in named if name_of_key(headers[key])}
+        names += [name_of_key(headers[key]) for key in named]
+        changed[HEADERS] = {key: value for key, value in headers.items() if key not in named}
+    for name in filter(None, names):
+        changed.setdefault("apiKeyEnvar", name)
+    return _with_config(entry, changed)
+
+
+def _take_headers(entry: object) -> tuple[dict[str, str], object]:
+    """Return the headers that a provider sets, and the provider without them."""
+    config = _find_config(entry)
+    headers = config.get(HEADERS)
+    if not isinstance(headers, Mapping):
+        return {}, entry
+    rest = {key: value for key, value in config.items() if key != HEADERS}
+    return {str(name): str(value) for name, value in headers.items()}, _with_config(entry, rest)
+
+
+def _find_config(entry: object) -> Mapping[str, Any]:
+    """Return the settings of a provider, {} where it has none."""
+    if isinstance(entry, Mapping) and _is_named_by_key(entry):
+        [entry] = entry.values()
+    config = entry.get("config") if isinstance(entry, Mapping) else None
+    return config if isinstance(config, Mapping) else {}
+
+
+def _with_config(entry: object, config: Mapping[str, object]) -> object:
+    """Return a provider that has settings with others."""
+    if not isinstance(entry, Mapping):
+        return entry
+    if not _is_named_by_key(entry):
+        return {**entry, "config": config}
+    [(name, settings)] = entry.items()
+    return {name: {**settings, "config": config}}
+
+
+def _is_named_by_key(entry: Mapping[str, object]) -> bool:
+    """Whether it is {openai:gpt-4.1: {…}}, without an id of its own."""
+    return len(entry) == 1 and "id" not in entry
+
+
+def _with_own_address(source: Source, spec: ProviderSpec) -> ProviderSpec:
+    """Return a model with the address that the configuration's own `env` says."""
+    if spec.base_url or spec.problem:
+        return spec
+    for variable in OWN_ADDRESSES.get(spec.kind, ()):
+        url = source.own_variables.get(variable)
+        if url:
+            return replace(spec, base_url=url)
+    return spec
 
 
 def _load_settings(source: Source, entry: object, location: Location) -> object:

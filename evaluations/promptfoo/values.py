@@ -3,7 +3,9 @@
 import itertools
 import math
 import re
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
 from evaluations.engine.errors import SuiteError
@@ -22,8 +24,21 @@ MOST_CASES: Final = 100_000  # of a file
 # that a dozen lines would make gigabytes.
 LARGEST: Final = 1_000_000
 NAME: Final = re.compile(r"\{\{\s*(\w+)\s*\}\}", re.ASCII)
+IMAGES: Final[Mapping[str, str]] = {
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".gif": "image/gif",
+    ".webp": "image/webp",
+}
+"""Images that services read; promptfoo makes data of them, with its type before it."""
+BEGINNINGS: Final[Mapping[str, bytes]] = {
+    "image/png": b"\x89PNG",
+    "image/jpeg": b"\xff\xd8\xff",
+    "image/gif": b"GIF8",
+}
 MEDIA: Final = (
-    *(".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".svg", ".tif", ".tiff", ".ico", ".avif"),
+    *(".bmp", ".svg", ".tif", ".tiff", ".ico", ".avif"),
     *(".heic", ".mp3", ".wav", ".m4a", ".ogg", ".flac", ".aac", ".mp4", ".mov", ".avi", ".webm"),
     *(".mkv", ".pdf"),
 )
@@ -79,12 +94,15 @@ def resolve_variables(
     Raises:
         SuiteError: a file cannot be read as a text; names the place.
     """
+    # What was read in a document has been warned of there.
+    silent = replace(source, warnings=[])
     values: dict[str, object] = {}
     for name, value in variables.items():
         if not isinstance(value, str):
             values[name] = value
             continue
         text = _load_text(source, value, location) if value.startswith("file://") else value
+        text = silent.fill_text(text, lambda _start: location)
         values[name] = text.removesuffix("\n")  # the line end of a file, or of a block in YAML
     for _pass_number in range(PASSES):
         if not _fill_names(values, location):
@@ -92,9 +110,20 @@ def resolve_variables(
     return values
 
 
+def _find_media_type(data: bytes, suffix: str) -> str:
+    """Return what an image is: as its first bytes say, else as it is called."""
+    for media_type, beginning in BEGINNINGS.items():
+        if data.startswith(beginning):
+            return media_type
+    return "image/webp" if data[8:12] == b"WEBP" else IMAGES[suffix]
+
+
 def _load_text(source: Source, reference: str, location: Location) -> str:
     path = source.path(reference, location)
     suffix = path.suffix.lower()
+    if suffix in IMAGES:
+        data = source.files.read(path)
+        return f"data:{_find_media_type(data, suffix)};base64,{b64encode(data).decode('ascii')}"
     if suffix in MEDIA:
         raise SuiteError("promptfoo.not-text", at=location, reference=reference)
     text = source.load_text(path)

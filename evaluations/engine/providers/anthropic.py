@@ -11,7 +11,7 @@ from evaluations.engine.providers.addresses import make_policy
 from evaluations.engine.providers.base import Capabilities, Environment, Kind, Limits, ProviderSpec
 from evaluations.engine.providers.families import fit_parameters, thinks
 from evaluations.engine.providers.http import Client
-from evaluations.engine.providers.keys import address, find_key
+from evaluations.engine.providers.keys import address, find_key, with_headers
 from evaluations.engine.providers.parts import check_addresses, message_for_anthropic
 from evaluations.engine.providers.replies import (
     extract_text,
@@ -250,7 +250,7 @@ def make_anthropic(spec: ProviderSpec, environment: Environment) -> AnthropicPro
     client = Client(
         name="Anthropic",
         base_url=url,
-        headers={"x-api-key": key, "anthropic-version": VERSION},
+        headers=with_headers(spec, {"x-api-key": key, "anthropic-version": VERSION}),
         secrets=(key,),
         timeout_seconds=limits.timeout_seconds,
         policy=make_policy(environment),

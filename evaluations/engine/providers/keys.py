@@ -19,8 +19,10 @@ __all__ = [
     "hide_secrets",
     "hide_secrets_in_text",
     "key_for",
+    "with_headers",
 ]
 
+CONNECTION: Final = frozenset({"host", "connection", "content-length", "transfer-encoding"})
 DECLARED: Final = "MODEL_KEYS"
 """The variable in which an operator says where else keys may go: NAME=https://host, …"""
 KEY_VARIABLE: Final = "key_variable"
@@ -264,6 +266,20 @@ def find_key(
     if is_set:
         raise SetupError("key.elsewhere", name=name, setting=DECLARED, origin=origin)
     return ""
+
+
+def with_headers(spec: ProviderSpec, headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers of a client with those that a configuration sets; none holds a key."""
+    given = spec.settings.get("headers")
+    own = {name.lower(): name for name in headers}
+    changed = dict(headers)
+    for name, value in given.items() if isinstance(given, Mapping) else ():
+        # A header has one name, in whatever letters; the key's and the connection's stay ours.
+        is_ours = _names_secret(str(name)) or str(name).lower() in CONNECTION
+        if not is_ours:
+            changed.pop(own.get(str(name).lower(), ""), None)
+            changed[str(name)] = str(value)
+    return changed
 
 
 def _list_declared(environment: Environment, name: str) -> list[str]:

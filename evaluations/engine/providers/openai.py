@@ -14,7 +14,7 @@ from evaluations.engine.providers.base import Capabilities, Environment, Limits,
 from evaluations.engine.providers.failures import find_embedded, find_embedded_error
 from evaluations.engine.providers.families import fit_parameters
 from evaluations.engine.providers.http import Client
-from evaluations.engine.providers.keys import address, find_key, key_for
+from evaluations.engine.providers.keys import address, find_key, key_for, with_headers
 from evaluations.engine.providers.parts import check_addresses, check_parts, message_for_openai
 from evaluations.engine.providers.replies import (
     extract_text,
@@ -297,7 +297,7 @@ def _make_client(
     return Client(
         name=name,
         base_url=url,
-        headers=headers,
+        headers=with_headers(spec, headers),
         secrets=(key,),
         timeout_seconds=(spec.limits or limits).timeout_seconds,
         policy=policy,

@@ -362,7 +362,9 @@ def test_other_variables_are_empty_and_that_is_said(tmp_path):
     path = tmp_path / "suite.json"
     path.write_text(json.dumps({"prompts": ["{{ env.HOME }}"], "tests": [{"vars": {"a": "b"}}]}))
     suite = read_suite(path)
-    assert "environment variables are not read; they render as empty text" in str(suite.warnings)
+    assert "HOME renders as empty text: of what is uploaded, only the file's own" in str(
+        suite.warnings
+    )
     assert os.environ["HOME"] not in repr(suite)
 
 

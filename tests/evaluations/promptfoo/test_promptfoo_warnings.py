@@ -25,7 +25,6 @@ def said(tmp_path, text, **files):
 
 
 NAMED = [
-    ("env: {A: b}", "c.yaml, line 1, column 1, env: “env” is ignored"),
     ("extensions: [x]", "“extensions” would run code"),
     ("derivedMetrics: []", "“derivedMetrics” is ignored; derived metrics are not supported"),
     ("nunjucksFilters: {f: f.js}", "“nunjucksFilters” would run code"),
@@ -85,7 +84,7 @@ NAMED = [
         "prompts: [prompts/*.txt]",
         "no file matches “prompts/*.txt”, so this text is used as the prompt",
     ),
-    ('prompts: ["key {{ env.REGION }}"]', "prompts[0]: environment variables are not read"),
+    ('prompts: ["key {{ env.REGION }}"]', "prompts[0]: REGION renders as empty text: of what"),
     ("tests:\n- assert: [{type: contains, value: '{{ x | nope }}'}]", "cannot be rendered"),
     (
         "tests:\n- assert: [{type: equals, value: 'file://f.py'}]",
@@ -171,7 +170,7 @@ REFUSED = [
     ("prompts: [{raw: x, function: f}]", "function would run code"),
     ("tests: [file://none*.csv]", "no file matches “file://none*.csv”"),
     ("tests: [{vars: {x: file://none.txt}}]", "none.txt cannot be read"),
-    ("tests: [{vars: {x: file://p.png}}]", "is not a text file; only text can be sent here"),
+    ("tests: [{vars: {x: file://p.mp4}}]", "is not a text file; only text can be sent here"),
     ("tests: [{vars: {x: file://p.py}}]", "would run code"),
     ("prompts: [a]\ntests: [{prompts: [b]}]", "tests[0]: there is no prompt “b”; available: a"),
     ("providers: [echo]\ntests: [{providers: [b]}]", "there is no provider “b”; available: echo"),
@@ -211,6 +210,12 @@ tests: file://t.yaml
 """
 
 
+EMPTY = (
+    "renders as empty text: of what is uploaded, only the file's own “env” is read, never the "
+    "server's environment"
+)
+
+
 def test_files_that_are_named_have_warnings_of_their_own(tmp_path):
     found = said(
         tmp_path,
@@ -220,11 +225,10 @@ def test_files_that_are_named_have_warnings_of_their_own(tmp_path):
         t__yaml="- vars:\n    x: '{{ env.X }}'\n  optoins: {}",
     )
     assert found == [
-        "t.yaml, line 2, column 5, [0].vars.x: environment variables are not read; they render "
-        "as empty text",
+        f"t.yaml, line 2, column 5, [0].vars.x: X {EMPTY}",
         "t.yaml, line 3, column 3, [0].optoins: unknown key “optoins” is ignored; did you mean "
         "“options”?",
-        "p.txt, line 2, column 5: environment variables are not read; they render as empty text",
+        f"p.txt, line 2, column 5: REGION {EMPTY}",
         "p.json: files that a prompt file refers to are not read",
     ]
 
