@@ -6,7 +6,7 @@ looks like a secret is read nowhere but in the places of keys, where its name al
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,7 +16,8 @@ __all__ = [
     "ADDRESSES",
     "KEYS",
     "Reader",
-    "is_key_place",
+    "find_secret_variable",
+    "is_key_of_header",
     "is_secret",
     "list_readable",
     "name_of_key",
@@ -52,12 +53,32 @@ def list_readable(own: Mapping[str, object]) -> dict[str, str]:
     return readable
 
 
-def is_key_place(path: tuple[str | int, ...]) -> bool:
-    """Whether the value at a path is a key, which no file may hold and every file may name."""
-    if not path:
-        return False
-    last = str(path[-1])
-    return last in KEYS or (last.lower() == AUTHORIZATION and "headers" in path)
+def find_secret_variable(settings: Mapping[str, object]) -> str:
+    """Return the first variable that looks like a secret and that settings read, "" for none."""
+    for text, in_address in _list_texts(settings, in_address=False):
+        for tag in TAG.finditer(text):
+            for read in READS.finditer(tag[0]):
+                name = read[1] or read[2]
+                if is_secret(name, in_address=in_address):
+                    return name
+    return ""
+
+
+def _list_texts(value: object, *, in_address: bool) -> Iterator[tuple[str, bool]]:
+    """Yield each text of settings, and whether it is an address."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _list_texts(inner, in_address=key in ADDRESSES)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _list_texts(inner, in_address=False)
+    elif isinstance(value, str):
+        yield value, in_address
+
+
+def is_key_of_header(name: str) -> bool:
+    """Whether a header holds the key of a service of OpenAI's form."""
+    return name.lower() == AUTHORIZATION
 
 
 def name_of_key(value: object) -> str:
@@ -93,7 +114,8 @@ class Reader:
         for name in names:
             if is_secret(name, in_address=self.in_address):
                 self.on_secret(match.start(), name)
-            elif name not in self.variables:
+                return tag  # where it may stay, whoever asks the model looks it up
+            if name not in self.variables:
                 self.on_unset(match.start(), name)
         if not names:
             return tag

@@ -17,7 +17,6 @@ from evaluations.engine.types import FileLocation, ImportNotice
 from evaluations.promptfoo.environment import (
     ADDRESSES,
     Reader,
-    is_key_place,
     is_secret,
     list_readable,
 )
@@ -189,13 +188,23 @@ class Source:
         return value
 
     def _fill_text(self, text: str, document: Document, path: KeyPath) -> str:
-        if is_key_place(path):
-            return text  # whoever asks the model looks its variable up
+        # In settings of a provider a key may be named; `providers` refuses all other names.
+        may_name = "config" in path
         in_address = bool(path) and path[-1] in ADDRESSES
-        return self.fill_text(text, lambda _start: document.location(*path), in_address=in_address)
+        return self.fill_text(
+            text,
+            lambda _start: document.location(*path),
+            in_address=in_address,
+            may_name_secrets=may_name,
+        )
 
     def fill_text(
-        self, text: str, locate: Callable[[int], Location], *, in_address: bool = False
+        self,
+        text: str,
+        locate: Callable[[int], Location],
+        *,
+        in_address: bool = False,
+        may_name_secrets: bool = False,
     ) -> str:
         """Return a text with what its tags read of the environment.
 
@@ -203,13 +212,15 @@ class Source:
             text: it may have several tags.
             locate: says where one stands that begins at a position of the text.
             in_address: whether it is an address.
+            may_name_secrets: whether a tag that reads a secret stays as it is.
 
         Raises:
             SuiteError: a tag reads what looks like a secret.
         """
 
         def refuse(start: int, name: str) -> None:
-            raise SuiteError("promptfoo.variable", at=locate(start), name=name)
+            if not may_name_secrets:
+                raise SuiteError("promptfoo.variable", at=locate(start), name=name)
 
         reader = Reader(
             variables=self.variables,

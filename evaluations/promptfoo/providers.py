@@ -15,7 +15,12 @@ from evaluations.engine.providers import (
     parse_configured,
 )
 from evaluations.engine.providers.keys import find_secret
-from evaluations.promptfoo.environment import KEYS, is_key_place, name_of_key
+from evaluations.promptfoo.environment import (
+    KEYS,
+    find_secret_variable,
+    is_key_of_header,
+    name_of_key,
+)
 from evaluations.promptfoo.files import CODE, Location, Source
 from evaluations.promptfoo.requests import as_sent
 
@@ -23,6 +28,7 @@ __all__ = ["ProviderSource", "list_models", "read_named_providers", "read_provid
 
 NOT_LOADED: Final = ("id", "transform")
 HEADERS: Final = "headers"
+DESCRIBED: Final = ("http", "https", "webhook")
 OWN_ADDRESSES: Final[Mapping[str, tuple[str, ...]]] = {
     Kind.OPENAI: ("OPENAI_API_BASE_URL", "OPENAI_BASE_URL"),
     Kind.ANTHROPIC: ("ANTHROPIC_BASE_URL",),
@@ -101,9 +107,13 @@ def _read_provider(
 ) -> ProviderSource:
     location = document.location(*path)
     try:
-        entry = _name_keys(entry)
+        headers: Mapping[str, str] = {}
+        if not _is_described(entry):
+            entry = _name_keys(entry)
+            _refuse_secrets(entry, location)
         loaded = _load_settings(source, entry, location)
-        headers, loaded = _take_headers(loaded)
+        if not _is_described(entry):
+            headers, loaded = _take_headers(loaded)
         spec = parse_configured(loaded)
     except SetupError as error:
         raise SuiteError(error.sentence, at=location) from None
@@ -133,7 +143,7 @@ def _warn(
         warning = _("%(problem)s; the cases of this model will be errors")
         source.warn(warning % {"problem": spec.problem}, document.location(*path))
         return
-    _headers, without_headers = _take_headers(entry)
+    without_headers = entry if _is_described(entry) else _take_headers(entry)[1]
     for inside, sentence in list_left_out(without_headers):
         source.warn(sentence, document.location(*path, *inside))
 
@@ -149,6 +159,20 @@ def _as_sent(
     return sent
 
 
+def _is_described(entry: object) -> bool:
+    """Whether a provider is a request that its settings describe; they are its own to read."""
+    if isinstance(entry, Mapping):
+        entry = entry.get("id") if not _is_named_by_key(entry) else next(iter(entry))
+    return isinstance(entry, str) and entry.partition(":")[0] in DESCRIBED
+
+
+def _refuse_secrets(entry: object, location: Location) -> None:
+    """Refuse what would send a secret of the environment to a model."""
+    name = find_secret_variable(_find_config(entry))
+    if name:
+        raise SuiteError("promptfoo.variable", at=location, name=name)
+
+
 def _name_keys(entry: object) -> object:
     """Return a provider whose keys are named: `{{env.NAME}}` says which variable holds one."""
     config = _find_config(entry)
@@ -161,7 +185,7 @@ def _name_keys(entry: object) -> object:
             del changed[key]
     headers = changed.get(HEADERS)
     if isinstance(headers, Mapping):
-        named = {key for key in headers if is_key_place((HEADERS, str(key)))}
+        named = {key for key in headers if is_key_of_header(str(key))}
         named = {key for key in named if name_of_key(headers[key])}
         names += [name_of_key(headers[key]) for key in named]
         changed[HEADERS] = {key: value for key, value in headers.items() if key not in named}
