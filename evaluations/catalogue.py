@@ -448,6 +448,8 @@ SENTENCES: Final = register(
         "promptfoo.not-text": gettext_noop(
             "“%(reference)s” is not a text file; only text can be sent here"
         ),
+        "promptfoo.program": gettext_noop("“%(reference)s” cannot be run: %(why)s"),
+        "promptfoo.program-files": gettext_noop("“%(reference)s” %(why)s"),
         "promptfoo.prompt-shape": gettext_noop(
             "a prompt must be a string, a file, or an object with raw or id"
         ),
@@ -596,6 +598,15 @@ SENTENCES: Final = register(
             "the JSON Schema cannot be used: unevaluatedProperties beside patternProperties "
             "is not supported"
         ),
+        "script.failed": gettext_noop("“%(script)s” cannot be run: %(error)s"),
+        "script.no-file": gettext_noop(
+            "“%(file)s” is not in the suite; import it together with the file"
+        ),
+        "script.nothing": gettext_noop("the transform “%(script)s” returned nothing"),
+        "script.shape": gettext_noop("a script must be an object of texts"),
+        "script.threw": gettext_noop("“%(script)s” threw %(error)s"),
+        "script.transform": gettext_noop("the transform “%(script)s” cannot be run: %(error)s"),
+        "script.transform-threw": gettext_noop("the transform “%(script)s” threw %(error)s"),
         "scorer.comma": gettext_noop("a quoted value in the list must be followed by a comma"),
         "scorer.effort": gettext_noop("scoring this answer by %(type)s %(error)s"),
         "scorer.finish-reason": gettext_noop(

@@ -28,6 +28,7 @@ from core.bounded.pool import (
     check_allowance,
     limit_allowance,
     set_patience,
+    share_allowance,
     use_up,
 )
 from core.bounded.process import MEGABYTES, SECONDS
@@ -45,5 +46,6 @@ __all__ = [
     "check_allowance",
     "limit_allowance",
     "set_patience",
+    "share_allowance",
     "use_up",
 ]

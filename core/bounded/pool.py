@@ -14,7 +14,15 @@ from core.bounded.errors import BusyError, TookTooLongError
 from core.bounded.process import SECONDS, Worker
 from core.language import gettext as _
 
-__all__ = ["call", "call_async", "check_allowance", "limit_allowance", "set_patience", "use_up"]
+__all__ = [
+    "call",
+    "call_async",
+    "check_allowance",
+    "limit_allowance",
+    "set_patience",
+    "share_allowance",
+    "use_up",
+]
 
 WORKERS: Final = 2
 """Calls at a time of one process; they only compute, so more would only share processors."""
@@ -44,6 +52,20 @@ def limit_allowance(seconds: float) -> Iterator[None]:
     A file may hold ten thousand templates, each of which takes almost its whole time.
     """
     token = _allowance.set([seconds])
+    try:
+        yield
+    finally:
+        _allowance.reset(token)
+
+
+@contextlib.contextmanager
+def share_allowance(left: list[float]) -> Iterator[None]:
+    """Give calls within what is left of an allowance that several such blocks share.
+
+    Args:
+        left: one number, the seconds; it is less afterwards.
+    """
+    token = _allowance.set(left)
     try:
         yield
     finally:

@@ -56,7 +56,8 @@ from evaluations.engine.requests import (
     estimated_tokens,
 )
 from evaluations.engine.scorers import Context, asks_about_refusals, grade, service_calls
-from evaluations.engine.types import Answer
+from evaluations.engine.scripts import describe_prompt
+from evaluations.engine.types import Answer, Case
 
 __all__ = ["run"]
 
@@ -376,6 +377,9 @@ class _Run:
             expected=case.expected,
             provider_config=part.column.parameters,
             services=meter,
+            prompt=describe_prompt(part.task.messages),
+            provider=part.column.model or part.column.name,
+            test=_describe_case(case),
         )
         try:
             # What asks a judge twice goes on to its end: else the first would be paid again.
@@ -401,6 +405,14 @@ class _Run:
             reply = await self.blocking(self.store.beat, self.budget.seconds)
             if reply.cancel:
                 self.stop(EndStatus.CANCELLED, "the run was cancelled")
+
+
+def _describe_case(case: Case) -> dict[str, object]:
+    """Return what code may know of a case, under promptfoo's names."""
+    known: dict[str, object] = {"description": case.name, "metadata": dict(case.metadata)}
+    if case.threshold is not None:
+        known["threshold"] = case.threshold
+    return known
 
 
 async def run(

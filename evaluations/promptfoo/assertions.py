@@ -11,18 +11,27 @@ from evaluations.engine.formats.assertions import is_known, parse_assertion, uns
 from evaluations.engine.formats.yaml_document import Document, KeyPath, load_document
 from evaluations.engine.providers.keys import find_secret
 from evaluations.engine.scorers import SCORERS, UNSUPPORTED
+from evaluations.engine.scripts import SCRIPT, TRANSFORMS
 from evaluations.engine.types import Assertion, parse_type
+from evaluations.promptfoo.code import is_javascript, is_javascript_file, read_script
 from evaluations.promptfoo.files import CODE, Location, Source
 from evaluations.promptfoo.keys import ASSERTION, NO_CODE_IN_ASSERTION, warn_of_keys
 
-__all__ = ["fill_assertion", "read_assertions", "warn_of_judge"]
+__all__ = ["Scripts", "fill_assertion", "read_assertions", "warn_of_judge"]
 
 CODE_KEYS: Final = ("transform", "contextTransform")  # JavaScript or Python in their value
+Scripts = tuple[Mapping[str, object], ...]
+"""JavaScript as it is kept, the first one first."""
 TAGS: Final = ("{{", "{%", "{#")  # what Nunjucks fills
 
 
 def read_assertions(
-    source: Source, entries: object, document: Document, path: KeyPath, judge: object
+    source: Source,
+    entries: object,
+    document: Document,
+    path: KeyPath,
+    judge: object,
+    transforms: Scripts = (),
 ) -> tuple[Assertion, ...]:
     """Return the assertions of a list.
 
@@ -32,6 +41,7 @@ def read_assertions(
         document: where it stands.
         path: and where in it.
         judge: what the test's options name as judge; for those that name none.
+        transforms: what changes the answer before each of them sees it, as it is kept.
 
     Raises:
         SuiteError: one is wrong; names the place.
@@ -40,16 +50,23 @@ def read_assertions(
         raise SuiteError("assertion.set-list", at=document.location(*path))
     assertions: list[Assertion] = []
     for index, entry in enumerate(entries):
-        assertions.append(_assertion(source, entry, document, (*path, index), judge))
+        assertions.append(_assertion(source, entry, document, (*path, index), judge, transforms))
     return tuple(assertions)
 
 
 def _assertion(
-    source: Source, entry: object, document: Document, path: KeyPath, judge: object
+    source: Source,
+    entry: object,
+    document: Document,
+    path: KeyPath,
+    judge: object,
+    transforms: Scripts,
 ) -> Assertion:
     location = document.location(*path)
     _warn(source, entry, document, path)
-    prepared = _prepare(source, entry, location, judge)  # its errors name the place themselves
+    prepared = _prepare(
+        source, entry, location, judge, transforms
+    )  # its errors name the place themselves
     prepared = _keep_unknown(source, prepared, location)
     try:
         assertion = parse_assertion(prepared)
@@ -118,28 +135,70 @@ def warn_of_judge(source: Source, provider: object, document: Document, path: Ke
             source.warn(sentence, location)
 
 
-def _prepare(source: Source, entry: object, location: Location, judge: object) -> object:
-    """Return an entry with its files loaded, and without what would run code."""
+def _prepare(
+    source: Source, entry: object, location: Location, judge: object, transforms: Scripts
+) -> object:
+    """Return an entry with its files loaded, its JavaScript kept, and without other code."""
     if not isinstance(entry, Mapping):
         return entry
     prepared = dict(entry)
+    own = prepared.get("transform")
+    if is_javascript(own):
+        script = read_script(source, str(prepared.pop("transform")), location)
+        transforms = (*transforms, script)
     members = prepared.get("assert")
     if isinstance(members, list):
-        prepared["assert"] = [_prepare(source, member, location, judge) for member in members]
+        prepared["assert"] = [
+            _prepare(source, member, location, judge, transforms) for member in members
+        ]
+    elif transforms:
+        prepared["config"] = _config(prepared) | {TRANSFORMS: list(transforms)}
+    return _prepare_value(source, prepared, location, judge)
+
+
+def _prepare_value(
+    source: Source, prepared: dict[str, object], location: Location, judge: object
+) -> object:
+    """Return an entry with what its value names loaded."""
     value = prepared.get("value")
-    code = next((key for key in CODE_KEYS if key in prepared), None)
-    if code is None and isinstance(value, str) and _is_code(value):
-        code = value
-        source.warn(_(NO_CODE_IN_ASSERTION) % {"key": value}, location)
+    if _is_function(prepared):
+        script = read_script(source, str(value), location)
+        prepared["config"] = _config(prepared) | {SCRIPT: script}
+        return prepared
+    code = _find_code(prepared)
     if code is not None:
+        if code != "contextTransform":  # which is warned of as a key
+            source.warn(_(NO_CODE_IN_ASSERTION) % {"key": code}, location)
         # Kept, not left out: without it the case might pass for want of its assertion.
         sentence = _("“%(key)s” would run code, which AutoForge never does") % {"key": code}
-        return unsupported(entry, sentence)
+        return unsupported(prepared, sentence)
     if judge is not None and "provider" not in prepared and _needs_judge(prepared.get("type")):
         prepared["provider"] = judge
     if "value" in prepared:
         prepared["value"] = _map_texts(value, lambda text: _load_value(source, text, location))
     return prepared
+
+
+def _find_code(entry: Mapping[str, object]) -> str | None:
+    """Return the key or the value that would run code elsewhere than in the sandbox."""
+    for key in CODE_KEYS:
+        if key in entry:
+            return key
+    value = entry.get("value")
+    return value if isinstance(value, str) and _is_code(value) else None
+
+
+def _is_function(entry: Mapping[str, object]) -> bool:
+    """Whether an assertion calls a function of a file."""
+    kind, value = entry.get("type"), entry.get("value")
+    if not isinstance(kind, str) or parse_type(kind)[0] != "javascript":
+        return False
+    return isinstance(value, str) and value.startswith("file://") and is_javascript_file(value)
+
+
+def _config(entry: Mapping[str, object]) -> dict[str, object]:
+    config = entry.get("config")
+    return dict(config) if isinstance(config, Mapping) else {}
 
 
 def _is_code(value: str) -> bool:

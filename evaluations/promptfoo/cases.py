@@ -1,6 +1,6 @@
 """Tests as cases: defaultTest put in, lists taken apart, variables and assertions filled."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeGuard
 
@@ -10,9 +10,12 @@ from evaluations.engine.formats.assertions import parse_assertion, unsupported
 from evaluations.engine.formats.numbers import number_in
 from evaluations.engine.formats.yaml_document import Document, KeyPath, load_document
 from evaluations.engine.numbers import stringify
+from evaluations.engine.scripts import list_scripts, script_length
 from evaluations.engine.types import Assertion, Case
-from evaluations.promptfoo.assertions import fill_assertion, read_assertions
+from evaluations.promptfoo.assertions import Scripts, fill_assertion, read_assertions
+from evaluations.promptfoo.code import is_javascript, read_script
 from evaluations.promptfoo.files import Location, Source
+from evaluations.promptfoo.keys import NO_CODE_IN_CASE
 from evaluations.promptfoo.values import combinations, resolve_variables
 
 __all__ = ["CaseMaker", "ConfiguredCase", "ConfiguredTest", "list_entries", "read_variables"]
@@ -110,6 +113,7 @@ class CaseMaker:
         self._default = default
         self._general = general
         self._filled = 0
+        self._scripts: dict[str, Mapping[str, object]] = {}
         # By the judge that they ask: a file of thousands of tests reads its defaults once.
         self._default_assertions: dict[str, tuple[Assertion, ...]] = {}
 
@@ -128,7 +132,7 @@ class CaseMaker:
         rows = combinations(self._source, merged.variables, location, expanded=expanded)
         for number, row in enumerate(rows):
             variables = resolve_variables(self._source, row, location)
-            self._count(row, variables, location)
+            self._count(row, variables, assertions, location)
             checks = [
                 fill_assertion(self._source, check, variables, location) for check in assertions
             ]
@@ -153,9 +157,16 @@ class CaseMaker:
             )
 
     def _count(
-        self, row: Mapping[str, object], variables: Mapping[str, object], location: Location
+        self,
+        row: Mapping[str, object],
+        variables: Mapping[str, object],
+        assertions: Iterable[Assertion],
+        location: Location,
     ) -> None:
         """Refuse a file whose texts, filled in, would not fit into memory."""
+        for assertion in assertions:
+            # Every stored case has the files of its code in it.
+            self._filled += sum(map(script_length, list_scripts(assertion)))
         for name, value in variables.items():
             # A text that nothing was filled into is one object in every case, and costs nothing.
             if isinstance(value, str) and value is not row.get(name):
@@ -191,14 +202,18 @@ class CaseMaker:
         options = merged.options
         # The test's own judge, not the merged one: a run's usual judge is the one of defaultTest.
         judge = list_entries(test, "options").get("provider")
+        own = list_entries(test, "options")
+        transforms = self._transforms(options, own, test.location)
         assertions: list[Assertion] = []
         # True itself, as in promptfoo (=== true): "yes" or 1 leaves the defaults in.
         if options.get("disableDefaultAsserts") is not True:
-            assertions += self._read_default(judge)
+            assertions += self._read_default(judge, transforms)
         for entry, document, path in test.parts or ((test.entry, test.document, test.path),):
-            assertions += self._read_assertions(entry, document, path, judge)
+            assertions += self._read_assertions(entry, document, path, judge, transforms)
 
-        code = [key for key in CODE_OPTIONS if options.get(key)]
+        code = [key for key in CODE_OPTIONS if options.get(key) and not is_javascript(options[key])]
+        for key in code:
+            self._source.warn(_(NO_CODE_IN_CASE) % {"key": key}, test.location)
         if merged.entry.get("assertScoringFunction"):
             code.append("assertScoringFunction")
         if not code or not assertions:
@@ -210,24 +225,53 @@ class CaseMaker:
         }
         return [*assertions, parse_assertion(unsupported({"weight": 1.0}, why))]
 
-    def _read_default(self, judge: object) -> tuple[Assertion, ...]:
+    def _transforms(
+        self, options: Mapping[str, object], own: Mapping[str, object], location: Location
+    ) -> Scripts:
+        """Return what changes the answers of a test before its assertions see them.
+
+        Args:
+            options: with those of defaultTest.
+            own: the test's.
+            location: where the test stands.
+        """
+        key = next((key for key in CODE_OPTIONS if options.get(key)), "")
+        code = options.get(key)
+        if not isinstance(code, str) or not is_javascript(code):
+            return ()
+        if code not in self._scripts:
+            source = self._source if key in own else self._default_source
+            self._scripts[code] = read_script(source, code, location)
+        return (self._scripts[code],)
+
+    def _read_default(self, judge: object, transforms: Scripts) -> tuple[Assertion, ...]:
         default = self._default
-        key = repr(judge)  # a judge may be an object, which is no key of a dictionary
+        # Neither is a key of a dictionary; scripts are kept, so that an identity stays its own.
+        key = repr((judge, *map(id, transforms)))
         if key not in self._default_assertions:
             assertions: list[Assertion] = []
             parts = default.parts or ((default.entry, default.document, default.path),)
             for entry, document, path in parts:  # several files have one each
                 entries = entry.get("assert") or []
                 here = (*path, "assert")
-                assertions += read_assertions(self._default_source, entries, document, here, judge)
+                assertions += read_assertions(
+                    self._default_source, entries, document, here, judge, transforms
+                )
             self._default_assertions[key] = tuple(assertions)
         return self._default_assertions[key]
 
     def _read_assertions(
-        self, entry: Mapping[str, object], document: Document, path: KeyPath, judge: object
+        self,
+        entry: Mapping[str, object],
+        document: Document,
+        path: KeyPath,
+        judge: object,
+        transforms: Scripts,
     ) -> tuple[Assertion, ...]:
         entries = entry.get("assert") or []
-        return read_assertions(self._source, entries, document, (*path, "assert"), judge)
+        return read_assertions(
+            self._source, entries, document, (*path, "assert"), judge, transforms
+        )
 
 
 def read_variables(source: Source, test: ConfiguredTest) -> Mapping[str, object]:

@@ -2,6 +2,7 @@
 
 from evaluations.engine.formats.assertions import assertion_as_dict
 from evaluations.engine.formats.yaml_document import dump_document
+from evaluations.engine.scripts import SCRIPT, TRANSFORMS
 from evaluations.engine.types import Assertion, Case, Suite
 
 __all__ = ["write_promptfoo"]
@@ -41,6 +42,12 @@ def _assertion(assertion: Assertion) -> dict[str, object]:
     if "value" in entry:
         entry["value"] = _escape_tags(entry["value"])
     config = dict(entry.get("config", {}))
+    code = config.pop(SCRIPT, None), config.pop(TRANSFORMS, None)
+    if any(code):
+        entry |= _restore_code(*code)
+        entry["config"] = config
+        if not config:
+            del entry["config"]
     if config.get("provider"):
         # There the judge stands beside the config, not in it.
         entry["provider"] = config.pop("provider")
@@ -48,6 +55,23 @@ def _assertion(assertion: Assertion) -> dict[str, object]:
         if config:
             entry["config"] = config
     return entry
+
+
+def _restore_code(script: object, transforms: object) -> dict[str, object]:
+    """Return the keys that an assertion had for its code: files are named, not written."""
+    entry: dict[str, object] = {}
+    if isinstance(script, dict):
+        entry["value"] = _reference(script)
+    if isinstance(transforms, list) and transforms:
+        entry["transform"] = _reference(transforms[-1])
+    return entry
+
+
+def _reference(script: dict[str, object]) -> str:
+    if not script.get("file"):
+        return str(script.get("text", ""))
+    export = f":{script['export']}" if script.get("export") else ""
+    return f"file://{script['file']}{export}"
 
 
 def _escape_tags(value: object) -> object:

@@ -37,6 +37,7 @@ REMOTE: Final = (
 CODE: Final = (".py", ".js", ".ts", ".mjs", ".cjs", ".mts", ".cts", ".rb", ".go", ".sh")
 RUNS: Final = re.compile(rf"(?:{'|'.join(map(re.escape, CODE))})(?::\w+)?\Z")
 
+PROGRAM_SECONDS: Final = 20.0  # of all programs that are run while a configuration is read
 MAX_LISTS: Final = 2000  # that lists name: each may name the next one several times
 Location = FileLocation | LazyLocation
 Render = Callable[[str, Mapping[str, object]], str]
@@ -59,6 +60,8 @@ class Source:
     """Whether this is a command, which reads the environment; what is uploaded never does."""
     warnings: list[ImportNotice] = field(default_factory=list)
     """What has been found so far."""
+    programs: list[float] = field(default_factory=lambda: [PROGRAM_SECONDS])
+    """What is left of the processor time of programs, such as generators of tests."""
     lists: list[PurePosixPath] = field(default_factory=list)
     """Files that lists in files named, each as often as it was opened."""
 
@@ -88,6 +91,24 @@ class Source:
         if isinstance(location, LazyLocation):
             location = location.find()
         self.warnings.append(ImportNotice(message=message, location=location))
+
+    def code_path(self, name: str, location: Location) -> PurePosixPath:
+        """Return the file that code stands in, which `path` refuses.
+
+        Raises:
+            SuiteError: it is elsewhere.
+        """
+        with _at(location):
+            return self.files.locate(name)
+
+    def has_file(self, name: str) -> bool:
+        """Whether there is a file of that path, as `code_path` gives them; one outside is none."""
+        if name.startswith(("/", "..")):
+            return False
+        try:
+            return self.files.exists(PurePosixPath(name))
+        except SuiteError:
+            return False
 
     def path(self, reference: str, location: Location) -> PurePosixPath:
         """Return the file that a reference means, as a path in the configuration's folder.

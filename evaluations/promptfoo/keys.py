@@ -13,6 +13,7 @@ __all__ = [
     "ASSERTION",
     "COMMAND_LINE",
     "NO_CODE_IN_ASSERTION",
+    "NO_CODE_IN_CASE",
     "OPTIONS",
     "PATH",
     "RUN",
@@ -68,7 +69,7 @@ PATH: Final[Keys] = {
 OPTIONS: Final[Keys] = {
     **_known("prefix suffix provider disableVarExpansion disableDefaultAsserts"),
     **_known("disableConversationVar"),
-    **dict.fromkeys(("transform", "postprocess"), NO_CODE_IN_CASE),
+    **_known("transform postprocess"),
     "transformVars": gettext_noop(
         "“%(key)s” would run code, which AutoForge never does; the variables stay unchanged"
     ),
@@ -84,7 +85,8 @@ OPTIONS: Final[Keys] = {
 }
 ASSERTION: Final[Keys] = {
     **_known("type value threshold weight metric provider config assert $ref"),
-    **dict.fromkeys(("transform", "contextTransform"), NO_CODE_IN_ASSERTION),
+    **_known("transform"),
+    "contextTransform": NO_CODE_IN_ASSERTION,
     "rubricPrompt": OWN_RUBRIC,
 }
 RUN: Final[Keys] = {

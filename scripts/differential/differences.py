@@ -55,8 +55,8 @@ def _chat(_name: str, theirs: Row, ours: Row, parts: list[str]) -> bool:
     return bool(json.loads(theirs["output"])[-1]["content"] == ours["output"])
 
 
-def _code(name: str, _theirs: Row, ours: Row, _parts: list[str]) -> bool:
-    return name == "code" and bool(ours["error"])
+def _transformed(name: str, _theirs: Row, _ours: Row, parts: list[str]) -> bool:
+    return name == "code" and parts == ["output"]
 
 
 def _idle_set(name: str, _theirs: Row, _ours: Row, parts: list[str]) -> bool:
@@ -69,10 +69,14 @@ RAW: Final = (
 )
 CHAT: Final = "a chat is sent as messages and echo answers the last; promptfoo echoes the JSON"
 IDLE: Final = "a set of weight 0 passes, as any assertion of weight 0 does; in promptfoo it fails"
+TRANSFORMED: Final = (
+    "the model's own answer is shown, and what transforms make of it is judged: a stored answer "
+    "can be judged again"
+)
 ROWS: Final[tuple[tuple[str, Callable[[str, Row, Row, list[str]], bool]], ...]] = (
     (RAW, _shown_raw),
     (CHAT, _chat),
-    ("what would run code is an error of the case", _code),
+    (TRANSFORMED, _transformed),
     (IDLE, _idle_set),
 )
 

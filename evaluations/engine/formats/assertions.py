@@ -24,7 +24,7 @@ __all__ = [
 
 KEYS: Final = ("type", "value", "threshold", "weight", "metric", "provider", "config", "assert")
 # Known to promptfoo, read and kept, and an error of the case where they are scored.
-RUNS_CODE: Final = frozenset({"javascript", "python", "ruby", "webhook"})
+RUNS_CODE: Final = frozenset({"python", "ruby", "webhook"})
 UNKNOWN_HERE: Final = frozenset(
     """
     is-sql contains-sql skill-used trajectory:tool-used trajectory:tool-args-match

@@ -16,6 +16,7 @@ from evaluations.engine.scorers.base import Context, Scorer
 from evaluations.engine.scorers.deciding import is_checked
 from evaluations.engine.scorers.effort import score_within
 from evaluations.engine.scorers.registry import SET, UNSUPPORTED, find
+from evaluations.engine.scripts import TRANSFORMS, transform_answer
 from evaluations.engine.types import (
     Answer,
     Assertion,
@@ -99,13 +100,17 @@ def _combine(grades: Sequence[ScoredAssertion], threshold: float | None) -> tupl
 def _average_metrics(grades: Sequence[ScoredAssertion]) -> dict[str, float]:
     sums: dict[str, tuple[float, float]] = {}
     for scored in grades:
-        metric = scored.assertion.metric
-        if not metric or scored.error:
+        if scored.error:
             continue
         # A weight of 0 keeps it out of the case's score, not out of its metric.
         weight = scored.assertion.weight or 1.0
-        score, total = sums.get(metric, (0.0, 0.0))
-        sums[metric] = (score + scored.outcome.score * weight, total + weight)
+        # What code measured besides; under the assertion's own name it is the same measure.
+        measures = dict(scored.outcome.named)
+        if scored.assertion.metric:
+            measures[scored.assertion.metric] = scored.outcome.score
+        for metric, value in measures.items():
+            score, total = sums.get(metric, (0.0, 0.0))
+            sums[metric] = (score + value * weight, total + weight)
     return {name: score / total for name, (score, total) in sums.items()}
 
 
@@ -116,6 +121,7 @@ async def _grade_one(assertion: Assertion, answer: Answer, context: Context) -> 
             outcome = await _grade_set(assertion, answer, context)
         else:
             scorer = _find_scorer(assertion)
+            answer = await _transform(assertion, answer, context)
             semantics = _semantics(scorer, assertion)
             outcome = await apply(scorer, assertion, answer, context)
     except EngineError as error:
@@ -131,6 +137,18 @@ async def _grade_one(assertion: Assertion, answer: Answer, context: Context) -> 
     if assertion.weight == 0:
         outcome = replace(outcome, passed=True)
     return ScoredAssertion(assertion=assertion, outcome=outcome, semantics=semantics)
+
+
+async def _transform(assertion: Assertion, answer: Answer, context: Context) -> Answer:
+    """Return what an assertion sees of an answer: what its transforms made of it."""
+    stored = assertion.config.get(TRANSFORMS)
+    if not isinstance(stored, list | tuple):
+        return answer
+    known = {
+        "vars": dict(context.variables),
+        "prompt": {"raw": context.prompt, "label": context.prompt},
+    }
+    return await transform_answer(stored, answer, known, context.transformed)
 
 
 def _unscored(assertion: Assertion, semantics: Semantics, why: str) -> ScoredAssertion:

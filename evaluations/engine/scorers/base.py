@@ -60,6 +60,14 @@ class Context:
     """Parameters of the call, such as `tools` and `functions`."""
     services: Services | None = None
     """Models to ask, None where there are none."""
+    prompt: str = ""
+    """What was sent, as promptfoo's code sees it."""
+    provider: str = ""
+    """Who answered, for code."""
+    test: Mapping[str, object] = field(default_factory=dict)
+    """What code may know of the case besides its variables: description, metadata, threshold."""
+    transformed: dict[object, Answer] = field(default_factory=dict)
+    """What transforms have made of the answer: assertions of a case mostly share them."""
 
 
 def no_problems(assertion: Assertion) -> Iterable[str]:

@@ -412,6 +412,7 @@ OPERATORS = {
 # Of bytes or of values, not of files.
 HARMLESS = {
     ("promptfoo/files.py", "load_workbook"),
+    ("promptfoo/files.py", "exists"),  # `Files.exists`
     ("promptfoo/prompts.py", "exists"),  # `Files.exists`
     ("engine/providers/resolving.py", "resolve"),  # names of hosts
 }

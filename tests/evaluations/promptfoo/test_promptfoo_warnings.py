@@ -44,12 +44,12 @@ NAMED = [
         "tests:\n- options:\n    storeOutputAs: y",
         "line 3, column 5, tests[0].options.storeOutputAs",
     ),
-    ("tests:\n- options: {transform: x}", "“transform” would run code"),
+    ("tests:\n- options: {transform: file://x.py}", "“transform” would run code"),
     ("tests:\n- options: {transfrom: x}", "unknown key “transfrom” is ignored"),
     ("defaultTest:\n  options: {rubricPrompt: x}", "defaultTest.options.rubricPrompt"),
     (
-        "tests:\n- assert: [{type: contains, value: x, transform: y}]",
-        "tests[0].assert[0].transform: “transform” would run code, which AutoForge never does; the "
+        "tests:\n- assert: [{type: contains, value: x, transform: file://y.py}]",
+        "tests[0].assert[0]: “transform” would run code, which AutoForge never does; the "
         "assertion will be an error",
     ),
     ("tests:\n- assert: [{type: contains, value: x, treshold: 1}]", "did you mean “threshold”?"),
@@ -196,7 +196,7 @@ def test_what_is_refused(tmp_path, text, sentence):
 def test_what_would_run_code_stays_an_error_when_it_is_stored(tmp_path):
     from evaluations.engine.formats.documents import case_as_document, case_from_document
 
-    text = "tests:\n- assert: [{type: contains, value: x, transform: y, weight: 2}]"
+    text = "tests:\n- assert: [{type: contains, value: x, transform: file://y.py, weight: 2}]"
     (case,) = read(tmp_path, text).suite.cases
     (one,) = case.assertions
     assert (one.type, one.weight) == ("unsupported", 2.0)

@@ -1,0 +1,1 @@
+module.exports = (output) => output === 'TEXT 7!';

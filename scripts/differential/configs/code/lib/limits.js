@@ -1,0 +1,1 @@
+exports.longer = (text, least) => text.length > least;

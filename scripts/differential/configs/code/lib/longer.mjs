@@ -1,0 +1,1 @@
+export const longer = (text, least) => text.length > least;
