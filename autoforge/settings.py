@@ -88,6 +88,13 @@ MIDDLEWARE = [
 if ENVIRONMENT.trace_requests:  # second: it sees the request's id; without it nothing is loaded
     MIDDLEWARE.insert(1, "autoforge.tracing.requests.TraceMiddleware")
 
+if "replica" in ENVIRONMENT.databases["default"]["OPTIONS"]:  # in front of what reads first
+    SESSIONS = MIDDLEWARE.index("django.contrib.sessions.middleware.SessionMiddleware")
+    MIDDLEWARE[SESSIONS:SESSIONS] = [
+        "django_hrana.replica.middleware.read_own_writes",
+        "autoforge.web.fresh_reads.read_pages_from_replica",
+    ]
+
 ROOT_URLCONF = "autoforge.urls"
 WSGI_APPLICATION = "autoforge.wsgi.application"
 ASGI_APPLICATION = "autoforge.asgi.application"

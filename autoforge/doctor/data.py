@@ -16,6 +16,7 @@ __all__ = [
     "check_database",
     "check_integrity",
     "check_migrations",
+    "check_replica",
     "check_schema",
     "check_token",
     "check_write",
@@ -35,6 +36,11 @@ def check_database(options: Options) -> Iterator[Finding]:
     """Ask the database for its version."""
     limit_waiting(options.seconds)
     yield ask_probe("database", "database", options)
+
+
+def check_replica(options: Options) -> Iterator[Finding]:
+    """Look how old the copy is that pages are read from."""
+    yield ask_probe("replica", "replica", options)
 
 
 def check_clock(_options: Options) -> Iterator[Finding]:

@@ -90,6 +90,12 @@ CHECKS: Final[tuple[Check, ...]] = (
         needs=("program", "token"),
     ),
     Check(
+        name="replica",
+        looks_at="how old the copy is that pages are read from",
+        function="data:check_replica",
+        needs=("program",),
+    ),
+    Check(
         name="clock",
         looks_at="whether this machine and the database agree on the time",
         function="data:check_clock",

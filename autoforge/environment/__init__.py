@@ -62,6 +62,8 @@ class Environment:
     """Organization at Turso that its commands work on."""
     turso_api_url: str | None
     """Where Turso's Platform API is; None: where Turso has it."""
+    libsql_replica: str | None
+    """Where the copy is that pages are read from, as it was given; `databases` has its path."""
     redis_url: str | None = field(repr=False)
     """The Redis server with password and database, or None."""
     redis_cache_ttl_seconds: int

@@ -113,6 +113,7 @@ def _libsql(setting: Setting, text: str, token: Token, layers: Layers) -> dict[s
         options["auth_token"] = auth_token
     if auth_token and file is not None:
         options["auth_token"] = _watch(auth_token, file, name, layers)
+    options |= _replica(layers)
     return {
         "ENGINE": "django_hrana",
         "NAME": name,
@@ -121,6 +122,21 @@ def _libsql(setting: Setting, text: str, token: Token, layers: Layers) -> dict[s
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
     }
+
+
+def _replica(layers: Layers) -> dict[str, object]:
+    """Return the options of a copy on this machine; none where nobody asks for one.
+
+    Only requests read it, and of these only pages (`autoforge.web.fresh_reads`): a worker must find
+    what it was just told of.
+    """
+    setting = layers.find(BY_NAME["LIBSQL_REPLICA"])
+    if setting is None:
+        return {}
+    path = layers.root / str(parse(setting))
+    if path.is_dir():
+        raise refuse(setting, "it is a folder, not a file; set LIBSQL_REPLICA=data/replica.db.")
+    return {"replica": str(path), "replica_reads": "requests"}
 
 
 def _watch(token: str, file: Path, name: str, layers: Layers) -> object:

@@ -156,13 +156,24 @@ def find_ineffective(layers: Layers, values: dict[str, Any]) -> tuple[str, ...]:
         if variable.name in set_names and layers.app_env not in variable.environments:
             where = " and ".join(variable.environments)
             notes.append(f"{variable.name} has no effect in {layers.app_env}, only in {where}.")
+    notes += _find_ineffective_databases(layers, values, set_names)
+    return tuple(notes)
+
+
+def _find_ineffective_databases(
+    layers: Layers, values: dict[str, Any], set_names: set[str]
+) -> list[str]:
+    """Return a sentence for each variable of a server, where the database is a file."""
+    if values["DATABASE"]["ENGINE"] == "django_hrana":
+        return []
+    notes = []
     for prefix in ("TURSO", "TURSO_STAGING"):
         token, url = f"{prefix}_AUTH_TOKEN", f"{prefix}_DATABASE_URL"
-        in_use = layers.app_env in BY_NAME[token].environments
-        is_libsql = values["DATABASE"]["ENGINE"] == "django_hrana"
-        if token in set_names and in_use and not is_libsql:
+        if token in set_names and layers.app_env in BY_NAME[token].environments:
             notes.append(f"{token} has no effect: {url} is not set, and the database is a file.")
-    return tuple(notes)
+    if "LIBSQL_REPLICA" in set_names:
+        notes.append("LIBSQL_REPLICA has no effect: the database is a file already.")
+    return notes
 
 
 def _find_ineffective_traces(set_names: set[str]) -> list[str]:

@@ -390,6 +390,13 @@ def parse_backup_target(text: str) -> str:
     return text
 
 
+def parse_file_path(text: str) -> str:
+    """Return the path of a file; a folder's has a slash at its end, and a URL's two inside."""
+    if not text.isprintable() or text.endswith("/") or "://" in text:
+        raise Refusal
+    return text
+
+
 def parse_age_recipients(text: str) -> tuple[str, ...]:
     """Return the public keys of age."""
     recipients = split_list(text)
@@ -416,6 +423,7 @@ PARSERS: Final[dict[str, Callable[[str], object]]] = {
     "csrf_origins": parse_csrf_origins,
     "database_url": parse_url,
     "days": integer(0, 3650),
+    "file_path": parse_file_path,
     "host": parse_host,
     "hosts": parse_hosts,
     "jwt_algorithm": one_of(*JWT_ALGORITHMS),

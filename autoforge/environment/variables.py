@@ -209,6 +209,14 @@ DATABASE = (
         environments=("staging",),
         required=True,
     ),
+    Variable(
+        name="LIBSQL_REPLICA",
+        kind="file_path",
+        allowed="a path on a disk of this machine, such as data/replica.db",
+        example="data/replica.db",
+        description="Where to keep a copy of a libSQL database, from which pages are read.",
+        group="Database",
+    ),
 )
 TURSO = (
     Variable(

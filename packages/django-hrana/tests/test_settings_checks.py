@@ -56,6 +56,8 @@ WARNED = [
     (options(replica="r.db", replica_sync_seconds=0), ["E012", "W003"]),
     (options(replica_max_age_seconds="9"), ["E012"]),
     (options(replica_sync_seconds=10), ["E013"]),
+    (options(async_connections=129), ["E017"]),
+    (options(replica_reads="some"), ["E018"]),
     ({"CONN_MAX_AGE": "60"}, ["E015"]),
     ({"CONN_MAX_AGE": -1}, ["E015"]),
     ({"CONN_MAX_AGE": True}, ["E015"]),
@@ -149,7 +151,7 @@ def test_every_check_of_the_code_is_tried_here():
     # E009 asks a server, E014 is for systems without POSIX's locks.
     tried = {"E009", "E014", "E016", "W006"}
     tried |= {number for _change, numbers in WARNED for number in numbers}
-    numbers = {f"E{n:03}" for n in range(1, 17)} | {f"W{n:03}" for n in range(1, 8)}
+    numbers = {f"E{n:03}" for n in range(1, 19)} | {f"W{n:03}" for n in range(1, 8)}
     assert tried == numbers
     assert all(number in source for number in numbers - {"E009"})
 

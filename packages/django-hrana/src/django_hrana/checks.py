@@ -20,6 +20,7 @@ from django_hrana.driver.endpoint import split_token
 from django_hrana.replica.options import (
     DEFAULT_MAX_AGE_SECONDS,
     DEFAULT_SYNC_SECONDS,
+    READS,
     REPLICA_OPTIONS,
 )
 
@@ -217,6 +218,13 @@ def _replica(options: Mapping[str, Any], where: str) -> Iterator[CheckMessage]:
             f"{where}['OPTIONS']['replica'] needs the file locks of a POSIX system.",
             hint="Remove it on this system: the server answers all reads.",
             id="libsql.E014",
+        )
+    reads = options.get("replica_reads")
+    if reads is not None and reads not in READS:
+        yield Error(
+            f"{where}['OPTIONS']['replica_reads'] is improperly configured to {reads!r}.",
+            hint="Use 'all', or 'requests' for those that went through the middleware.",
+            id="libsql.E018",
         )
     sync_seconds = options.get("replica_sync_seconds")
     max_age_seconds = options.get("replica_max_age_seconds")

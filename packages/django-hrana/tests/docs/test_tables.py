@@ -32,6 +32,7 @@ WRONG = {
     "proxy": "ftp://h:1",
     "replica": 5,
     "replica_max_age_seconds": 0,
+    "replica_reads": "some",
     "replica_sync_seconds": "1",
     "timeout": True,
     "transaction_mode": "sometimes",
@@ -48,7 +49,8 @@ class TestOptions:
         if name in DEFAULTS:
             assert float(default) == DEFAULTS[name]
         else:
-            assert default == ('`"auto"`' if name == "transaction_mode" else "–")
+            words = {"transaction_mode": '`"auto"`', "replica_reads": '`"all"`'}
+            assert default == words.get(name, "–")
 
     @pytest.mark.parametrize("name", sorted(OPTIONS))
     def test_what_is_not_allowed_has_this_check(self, name):

@@ -1,13 +1,14 @@
 """The cookie that carries what a person has written to the processes that answer next."""
 
 import asyncio
+import time
 
 import pytest
 from django.http import HttpResponse
 from django.test import RequestFactory
 
 from django_hrana.replica.middleware import COOKIE, read_own_writes
-from django_hrana.replica.sessions import SESSION, parse_token, write_token
+from django_hrana.replica.sessions import SESSION, parse_token, read_newest, write_token
 
 
 def view(moment):
@@ -69,3 +70,23 @@ def test_an_error_leaves_nothing():
     with pytest.raises(LookupError):
         read_own_writes(fail)(request())
     assert SESSION.get() is None
+
+
+class TestReadNewest:
+    def test_nothing_older_than_its_beginning(self):
+        before_ns = time.monotonic_ns()
+        assert SESSION.get() is None
+        with read_newest():
+            assert before_ns <= SESSION.get().required_ns <= time.monotonic_ns()
+        assert SESSION.get() is None
+
+    @pytest.mark.parametrize(("written_ns", "expected"), [(None, None), (2**62, 2**62)])
+    def test_only_what_it_writes_counts_for_the_session_around_it(self, written_ns, expected):
+        def answer(_request):
+            with read_newest():
+                if written_ns is not None:
+                    SESSION.get().required_ns = written_ns
+            return HttpResponse()
+
+        cookie = read_own_writes(answer)(request()).cookies.get(COOKIE)
+        assert (cookie and int(cookie.value.partition(".")[2], 16)) == expected

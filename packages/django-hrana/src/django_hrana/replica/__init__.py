@@ -2,5 +2,6 @@
 
 The copy is kept by this package's own small replicator, from the server's replication log. Layers,
 each knowing only those below:
-options | middleware → reader → process → syncing | sessions → client | files → protocol | state
+options | middleware | status → reader → process → syncing | sessions → client | files →
+protocol | state
 """

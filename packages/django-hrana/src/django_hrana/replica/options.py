@@ -17,11 +17,19 @@ if TYPE_CHECKING:
 __all__ = [
     "DEFAULT_MAX_AGE_SECONDS",
     "DEFAULT_SYNC_SECONDS",
+    "READS",
     "REPLICA_OPTIONS",
     "open_reader",
 ]
 
-REPLICA_OPTIONS: Final = ("replica", "replica_max_age_seconds", "replica_sync_seconds")
+REPLICA_OPTIONS: Final = (
+    "replica",
+    "replica_max_age_seconds",
+    "replica_reads",
+    "replica_sync_seconds",
+)
+# Who reads it: everybody, or requests that went through the middleware, and nobody else.
+READS: Final = ("all", "requests")
 NETWORK_OPTIONS: Final = tuple(NetworkOptions.__annotations__)
 DEFAULT_SYNC_SECONDS: Final = 1.0
 DEFAULT_MAX_AGE_SECONDS: Final = 10.0
@@ -50,4 +58,4 @@ def open_reader(url: str, options: Mapping[str, Any]) -> "Reader | None":
         max_age_seconds=options.get("replica_max_age_seconds") or DEFAULT_MAX_AGE_SECONDS,
         network=Network.of(**network),
     )
-    return Reader(replica)
+    return Reader(replica, is_for_requests=options.get("replica_reads") == "requests")

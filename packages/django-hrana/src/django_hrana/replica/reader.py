@@ -23,6 +23,7 @@ from django_hrana.driver.errors import Error
 from django_hrana.driver.values import Blob, Integer, Literal, encode
 from django_hrana.replica.files import STAMP_OFFSET, pack_stamp
 from django_hrana.replica.process import Replica
+from django_hrana.replica.sessions import SESSION
 from django_hrana.replica.state import State
 
 __all__ = ["Reader", "Result"]
@@ -90,8 +91,15 @@ class StaleError(Exception):
 class Reader:
     """Reads a replica, for use by one thread at a time."""
 
-    def __init__(self, replica: Replica) -> None:
+    def __init__(self, replica: Replica, *, is_for_requests: bool = False) -> None:
+        """Read nothing yet.
+
+        Args:
+            replica: the copy.
+            is_for_requests: outside of a session (`sessions`), the server is asked.
+        """
         self.replica = replica
+        self._is_for_requests = is_for_requests
         self._files: list[IO[bytes] | None] = [None, None]
         self._connection: sqlite3.Connection | None = None
         self._stamp = 0
@@ -112,6 +120,8 @@ class Reader:
             parameters: its parameters.
             is_streamed: nobody wants all rows in memory.
         """
+        if self._is_for_requests and SESSION.get() is None:
+            return None
         place = _find_place(sql)
         if place is Place.SERVER or sql in self._refused:
             return None

@@ -8,15 +8,17 @@ A token from another machine, or from before this one was started, says nothing 
 then read as "now": the request asks the server until the replica has asked as well.
 """
 
+import contextlib
 import re
 import time
+from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Final
 
 from django_hrana.replica.state import BOOT
 
-__all__ = ["SESSION", "Session", "parse_token", "write_token"]
+__all__ = ["SESSION", "Session", "parse_token", "read_newest", "write_token"]
 
 MACHINE: Final = BOOT.hex()[:12]
 TOKEN: Final = re.compile(r"([0-9a-f]{12})\.([0-9a-f]{1,16})")
@@ -32,6 +34,26 @@ class Session:
 
 # The request's session; its threads and tasks share the object.
 SESSION: Final[ContextVar[Session | None]] = ContextVar("django_hrana_session", default=None)
+
+
+@contextlib.contextmanager
+def read_newest() -> Iterator[None]:
+    """Read, until the block ends, what is at least as new as its beginning.
+
+    For whoever was told of a row by others: a task that gets its key, a program that calls an API.
+    Its reads go to the server until the replica has asked it once more. What the block writes
+    counts for the session around it.
+    """
+    outer = SESSION.get()
+    began_ns = time.monotonic_ns()
+    session = Session(required_ns=began_ns)
+    reset = SESSION.set(session)
+    try:
+        yield
+    finally:
+        SESSION.reset(reset)
+        if outer is not None and session.required_ns > began_ns:
+            outer.required_ns = max(outer.required_ns, session.required_ns)
 
 
 def write_token(required_ns: int) -> str:

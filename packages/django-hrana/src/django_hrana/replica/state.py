@@ -26,6 +26,7 @@ __all__ = [
     "StateFile",
     "close_locked_files",
     "locking",
+    "read_state",
 ]
 
 MAGIC: Final = b"hranarp1"
@@ -175,6 +176,18 @@ class StateFile:
         with contextlib.suppress(OSError):
             return os.path.samestat(os.fstat(file.fileno()), self.path.stat())
         return False
+
+
+def read_state(path: Path) -> State | None:
+    """Return what a state's file says, without keeping it open; None where there is none.
+
+    Raises:
+        OSError: it is there, and cannot be read.
+    """
+    try:
+        return _parse_newest(path.read_bytes())
+    except FileNotFoundError:
+        return None
 
 
 # Those that this process has locked, for a child that inherits them.
