@@ -518,10 +518,7 @@ SENTENCES: Final = register(
             "a provider must be a string such as openai:gpt-4.1-mini, or an object with an id"
         ),
         "provider.unknown": gettext_noop("unknown provider “%(kind)s”; %(hint)s"),
-        "transform.javascript": gettext_noop(
-            "%(what)s is JavaScript that is not carried out here; a path such as "
-            "json.choices[0].message.content is"
-        ),
+        "transform.failed": gettext_noop("%(what)s failed: %(error)s"),
         "transform.nothing-there": gettext_noop("the response has nothing at %(path)s"),
         "service.no-model": gettext_noop("%(kind)s needs a model, such as %(kind)s:MODEL"),
         "record.no-cases": gettext_noop(

@@ -25,6 +25,7 @@ from evaluations.promptfoo.references import resolve_references
 __all__ = [
     "CODE",
     "REMOTE",
+    "RUNS",
     "Location",
     "Render",
     "Source",

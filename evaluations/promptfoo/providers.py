@@ -6,11 +6,12 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from core.language import gettext as _
-from evaluations.engine.errors import SetupError, SuiteError
+from evaluations.engine.errors import SetupError, SuiteError, UnknownProviderError
 from evaluations.engine.formats.yaml_document import Document, KeyPath
 from evaluations.engine.providers import (
     Kind,
     ProviderSpec,
+    as_unavailable,
     list_left_out,
     parse_configured,
 )
@@ -21,7 +22,7 @@ from evaluations.promptfoo.environment import (
     is_key_of_header,
     name_of_key,
 )
-from evaluations.promptfoo.files import CODE, Location, Source
+from evaluations.promptfoo.files import CODE, RUNS, Location, Source
 from evaluations.promptfoo.requests import as_sent
 
 __all__ = ["ProviderSource", "list_models", "read_named_providers", "read_providers"]
@@ -106,6 +107,7 @@ def _read_provider(
     source: Source, entry: object, document: Document, path: KeyPath
 ) -> ProviderSource:
     location = document.location(*path)
+    loaded = entry
     try:
         headers: Mapping[str, str] = {}
         if not _is_described(entry):
@@ -115,6 +117,8 @@ def _read_provider(
         if not _is_described(entry):
             headers, loaded = _take_headers(loaded)
         spec = parse_configured(loaded)
+    except UnknownProviderError as error:
+        spec = as_unavailable(entry, str(error))
     except SetupError as error:
         raise SuiteError(error.sentence, at=location) from None
     if spec.kind == Kind.REPLAY:
@@ -259,6 +263,8 @@ def _load_files(source: Source, value: object, location: Location) -> object:
         return [_load_files(source, inner, location) for inner in value]
     if not isinstance(value, str) or not value.startswith("file://"):
         return value
+    if RUNS.search(value):
+        raise UnknownProviderError("provider.code", text=value)
     path = source.path(value, location)
     if path.suffix.lower() in (".yaml", ".yml", ".json"):
         return source.document(path).value

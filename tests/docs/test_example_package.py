@@ -61,9 +61,10 @@ def test_its_scorer_and_its_provider_are_used(installed, database):
     ]
 
 
-def test_without_the_package_it_is_refused(database):
+def test_without_the_package_its_cases_are_errors(database):
     done = manage(["evaluate", str(EXAMPLE / "reversed.yaml")], database, "")
-    assert done.returncode == 2
+    assert done.returncode == 4
+    assert "unknown provider “reverse”" in done.stderr
     assert "unknown assertion type “sentence-count”" in done.stderr
 
 

@@ -20,6 +20,7 @@ from evaluations.engine.providers.prices import calculate_cost, find_price
 from evaluations.engine.providers.retry import RateLimiter, with_retries
 from evaluations.engine.providers.specs import (
     PROVIDERS,
+    as_unavailable,
     list_left_out,
     make,
     parse_configured,
@@ -37,6 +38,7 @@ __all__ = [
     "ProviderSpec",
     "RateLimiter",
     "Streaming",
+    "as_unavailable",
     "calculate_cost",
     "check_parts",
     "find_price",

@@ -1,15 +1,16 @@
-"""The small JavaScript expressions of a provider: paths into a response, comparisons of a status.
+"""The JavaScript of a provider: transforms of requests and responses, checks of a status.
 
-Most transforms of promptfoo's configurations are no more than `json.choices[0].message.content`:
-those are read here, without an engine. What is more than that is refused by name. `evaluate` is the
-one place that all providers call.
+Most of promptfoo's configurations have no more than `json.choices[0].message.content`: such a path
+is followed here, which takes no engine. All else runs in the sandbox (`core.javascript`).
 """
 
 import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from core.javascript import JavaScriptError, Kind, Program, run_async
 from evaluations.engine.errors import RefusedError
+from evaluations.engine.providers.failures import shorten
 
 __all__ = ["UNDEFINED", "evaluate"]
 
@@ -17,6 +18,8 @@ UNDEFINED: Final[object] = object()
 """What JavaScript's undefined is here."""
 LONGEST: Final = 10_000  # characters of an expression
 ARROW: Final = re.compile(r"\(?\s*(?P<names>[\w$\s,]*?)\s*\)?\s*=>\s*(?P<body>[^{].*)", re.DOTALL)
+FUNCTION: Final = re.compile(r"(?:async\s+)?(?:\([^()]*\)\s*=>|[\w$]+\s*=>|function\b)")
+RETURNS: Final = re.compile(r"\breturn\b")
 NAME: Final = re.compile(r"[A-Za-z_$][\w$]*")
 STEP: Final = re.compile(
     r"\s*(?:\?\.\s*|\.\s*)(?P<name>[A-Za-z_$][\w$]*)"
@@ -39,7 +42,7 @@ SIGNS: Final[Mapping[str, Any]] = {
 
 
 async def evaluate(source: str, values: Mapping[str, object], *, what: str) -> object:
-    """Return the value of an expression, or of a function of one expression.
+    """Return the value of an expression, of a function, or of a body with `return`.
 
     Args:
         source: JavaScript, such as `json.output`, `(json) => json.output` or `status < 500`.
@@ -47,7 +50,7 @@ async def evaluate(source: str, values: Mapping[str, object], *, what: str) -> o
         what: the setting that it stands in, for messages.
 
     Raises:
-        RefusedError: it is more than that, or reaches into what is not there.
+        RefusedError: it throws, wants what the sandbox does not have, or comes to a limit.
     """
     text = source.strip().rstrip(";").strip()
     named = dict(values)
@@ -57,9 +60,28 @@ async def evaluate(source: str, values: Mapping[str, object], *, what: str) -> o
         named = dict(zip(names, values.values(), strict=False))
         text = function["body"].strip()
     value = _read(text, named)
-    if value is None:
-        raise RefusedError("transform.javascript", what=what)
-    return value[0]
+    return await _run(source, values, what) if value is None else value[0]
+
+
+async def _run(source: str, values: Mapping[str, object], what: str) -> object:
+    program = Program(
+        kind=Kind.BODY, source=_write_body(source, list(values)), parameters=tuple(values)
+    )
+    try:
+        returned = await run_async(program, list(values.values()))
+    except JavaScriptError as error:
+        raise RefusedError("transform.failed", what=what, error=shorten(str(error))) from None
+    return UNDEFINED if returned.type == "undefined" else returned.value
+
+
+def _write_body(source: str, names: list[str]) -> str:
+    """Return the body of a function that does what a setting says."""
+    text = source.strip()
+    if FUNCTION.match(text):
+        return f"return ({text.rstrip(';')})({', '.join(names)});"
+    if RETURNS.search(text):
+        return text
+    return f"return ({text.rstrip(';')});"
 
 
 def _read(text: str, values: Mapping[str, object]) -> tuple[object] | None:

@@ -33,7 +33,15 @@ from evaluations.engine.providers.keys import (
 from evaluations.engine.providers.offline import UnavailableProvider, make_replay
 from evaluations.engine.providers.services import ALIASES, APIS, SERVICES, find_api
 
-__all__ = ["GROUP", "PROVIDERS", "list_left_out", "make", "parse_configured", "parse_spec"]
+__all__ = [
+    "GROUP",
+    "PROVIDERS",
+    "as_unavailable",
+    "list_left_out",
+    "make",
+    "parse_configured",
+    "parse_spec",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -207,10 +215,15 @@ def parse_configured(value: object) -> ProviderSpec:
     try:
         return parse_spec(value)
     except UnknownProviderError as error:
-        return _without_provider(value, str(error))
+        return as_unavailable(value, str(error))
 
 
-def _without_provider(value: object, problem: str) -> ProviderSpec:
+def as_unavailable(value: object, problem: str) -> ProviderSpec:
+    """Return the spec of a model that nobody here can ask, with the reason.
+
+    Raises:
+        SetupError: a key stands in it, or a setting means nothing.
+    """
     if isinstance(value, str):
         return ProviderSpec(kind=Kind.UNAVAILABLE, model=value, label=value, problem=problem)
     assert isinstance(value, Mapping)  # noqa: S101  # nosec B101 (`parse_spec` refuses all else)

@@ -1,6 +1,7 @@
 """llm-rubric, factuality, model-graded-closedqa: a judge's opinion of one answer."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from evaluations.engine.errors import ScoringError
@@ -97,6 +98,15 @@ async def _facts(assertion: Assertion, answer: Answer, context: Context) -> Asse
     return AssertionResult(passed=passed, score=float(passed), reason=reason)
 
 
+FACTUALITY: Final = Scorer(
+    name="factuality",
+    title="a judge finds that its facts agree with the reference",
+    ask=_facts,
+    check=_check,
+    normalisation="none; a model judges facts, not style",
+    needs=frozenset({"judge"}),
+    calls=1,
+)
 SCORERS: Final = (
     Scorer(
         name="llm-rubric",
@@ -118,13 +128,6 @@ SCORERS: Final = (
         needs=frozenset({"judge"}),
         calls=1,
     ),
-    Scorer(
-        name="factuality",
-        title="a judge finds that its facts agree with the reference",
-        ask=_facts,
-        check=_check,
-        normalisation="none; a model judges facts, not style",
-        needs=frozenset({"judge"}),
-        calls=1,
-    ),
+    FACTUALITY,
+    replace(FACTUALITY, name="model-graded-factuality"),  # promptfoo's older name
 )

@@ -1,4 +1,4 @@
-"""similar, similar:dot, similar:euclidean: nearness in meaning, by embeddings."""
+"""similar (similar:cosine), similar:dot, similar:euclidean: nearness in meaning, by embeddings."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -101,6 +101,7 @@ async def _ask(
 
 MEASURES: Final[tuple[tuple[str, Measure, Direction, str], ...]] = (
     ("similar", _cosine, Direction.HIGHER, "cosine"),
+    ("similar:cosine", _cosine, Direction.HIGHER, "cosine"),
     ("similar:dot", _dot_product, Direction.HIGHER, "dot product"),
     ("similar:euclidean", _distance, Direction.LOWER, "distance"),
 )

@@ -244,6 +244,8 @@ VECTORS = {"a": [1.0, 0.0], "b": [0.6, 0.8], "c": [0.0, 1.0], "zero": [0.0, 0.0]
         ("similar", "b", None, False, 0.6),
         ("similar", ["c", "b"], 0.5, True, 0.6),
         ("not-similar", "b", 0.7, True, 0.4),
+        ("similar:cosine", "b", 0.6, True, 0.6),
+        ("not-similar:cosine", "b", 0.7, True, 0.4),
         ("similar:dot", "b", 0.5, True, 0.6),
         ("similar:euclidean", "a", 0.0, True, 1.0),
         ("similar:euclidean", "c", 1.0, False, 1 / (1 + 2**0.5)),

@@ -15,7 +15,7 @@ from evaluations.engine.errors import (
     SetupError,
 )
 from evaluations.engine.providers import list_left_out, make, parse_configured, parse_spec
-from evaluations.engine.providers.expressions import evaluate
+from evaluations.engine.providers.expressions import UNDEFINED, evaluate
 from evaluations.engine.types import Message, Request
 from tests.evaluations.providers.described import DESCRIBED, REPLY, VARIABLES
 from tests.support.fake_endpoint import FakeEndpoint, Reply
@@ -154,11 +154,10 @@ STATUSES = [
     (Reply(body={"output": None}), {"transformResponse": "json.output"}, "has no output"),
     (Reply(body={}), {"transformResponse": "json.a.b"}, "the response has nothing at json.a.b"),
     (Reply(body=""), {"transformResponse": "json.a"}, "the response has nothing at json.a"),
-    (
-        Reply(body={"a": {}}),
-        {"transformResponse": "json.a.map(f)"},
-        "transformResponse is JavaScript",
-    ),
+    (Reply(body={"a": 1}), {"transformResponse": "json.a.map(f)"}, "transformResponse failed: "),
+    (Reply(body={"a": 1}), {"transformResponse": "fetch('http://x')"}, "transformResponse failed"),
+    (Reply(body={}), {"transformResponse": "while (true) {} return 1"}, "transformResponse failed"),
+    (Reply(body={}), {"transformRequest": "throw new Error('odd'); return 1"}, "odd"),
 ]
 
 
@@ -238,7 +237,16 @@ EXPRESSIONS = [
     ("(json, text) => text", "raw"),
     ("json => json.a.b.c", "deep"),
 ]
-JAVASCRIPT = ["json.a.b.c.toUpperCase()", "process.exit()", "json.a + 1", "`x`", "", "x" * 20_000]
+JAVASCRIPT = [
+    ("json.a.b.c.toUpperCase()", "DEEP"),
+    ("json.a.b.c + 1", "deep1"),
+    ("({output: json.list.map((n) => n * 2)})", {"output": [2, 4]}),
+    ("(json, text) => { return text + '!'; }", "raw!"),
+    ("function (json) { return json.list.length; }", 2),
+    ("async (json) => json.a.b.c", "deep"),
+    ("const last = json.list.at(-1);\nreturn last;", 2),
+    ("json.list.find((n) => n > 5)", UNDEFINED),
+]
 
 
 @pytest.mark.parametrize(("source", "expected"), EXPRESSIONS)
@@ -247,10 +255,26 @@ def test_paths_are_read(source, expected):
     assert asyncio.run(evaluate(source, values, what="transformResponse")) == expected
 
 
-@pytest.mark.parametrize("source", JAVASCRIPT, ids=range(len(JAVASCRIPT)))
-def test_more_than_a_path_is_refused_by_name(source):
-    with pytest.raises(RefusedError, match="transformResponse is JavaScript"):
-        asyncio.run(evaluate(source, {"json": {"a": {"b": {"c": ""}}}}, what="transformResponse"))
+@pytest.mark.parametrize(("source", "expected"), JAVASCRIPT, ids=range(len(JAVASCRIPT)))
+def test_all_else_runs_in_the_sandbox(source, expected):
+    values = {"json": {"a": {"b": {"c": "deep"}}, "list": [1, 2]}, "text": "raw"}
+    assert asyncio.run(evaluate(source, values, what="transformResponse")) == expected
+
+
+def test_a_request_that_is_transformed():
+    config = {"method": "POST", "body": {"q": "{{prompt}}", "n": 1}}
+    for transform, sent in [
+        (
+            "({messages: [{role: 'user', content: prompt}]})",
+            {"q": "{{prompt}}", "n": 1, "messages": [{"role": "user", "content": "Hi"}]},
+        ),
+        ("prompt.toUpperCase() + vars.city", {"q": "HIRome", "n": 1}),
+    ]:
+        with closing(FakeEndpoint(Reply(body={"a": 1}))) as fake:
+            written = describe(fake, {**config, "transformRequest": transform})
+            ask(written, prompt="Hi", variables={"city": "Rome"})
+            [came] = fake.requests
+        assert came.json == sent
 
 
 def test_a_key_by_its_variable():
