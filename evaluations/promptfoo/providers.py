@@ -131,13 +131,17 @@ def _read_provider(
     if headers:
         spec = replace(spec, settings={**spec.settings, HEADERS: headers})
     spec = _with_own_address(source, spec)
+    return ProviderSource(spec=spec, names=_list_names(entry, spec))
+
+
+def _list_names(entry: object, spec: ProviderSpec) -> tuple[str, ...]:
+    """Return what tests may call a model."""
     written = str(entry)
     if isinstance(entry, Mapping):
         # An object without an id has it as its one key: {openai:gpt-4.1: {…}}.
         written = str(entry.get("id") or next(iter(entry)))
     short = f"{spec.kind}:{spec.model}" if spec.model else spec.kind
-    names = [name for name in (spec.label, written, short) if name]
-    return ProviderSource(spec=spec, names=tuple(names))
+    return tuple(name for name in (spec.label, written, short) if name)
 
 
 def _warn(
