@@ -47,6 +47,7 @@ ANTHROPIC_SENT: Final = frozenset(
     tool_choice thinking output_config
     """.split()  # noqa: SIM905 (a table of words)
 )
+ALIASES: Final = {"maxTokens": "max_tokens", "topP": "top_p"}
 CHOICES: Final = {"auto": {"type": "auto"}, "none": {"type": "none"}, "required": {"type": "any"}}
 
 
@@ -83,6 +84,11 @@ def as_sent(
         defaults = _for_anthropic(spec, variables)
     extra = parameters.pop("extra_body", None)
     unsent = {}
+    for alias, name in ALIASES.items():
+        # Names that are read elsewhere, and that promptfoo does not know.
+        if alias in config and name not in config and name not in passed:
+            parameters.pop(name, None)
+            unsent[alias] = _explain(alias)
     for name in [name for name in parameters if name not in sent and name not in passed]:
         del parameters[name]
         unsent[name] = _explain(name)

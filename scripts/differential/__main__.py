@@ -2,7 +2,8 @@
 
 --pairs                  scorers alone, on pairs of an answer and an assertion that a seed draws
 --configs                whole configurations, by `manage.py evaluate`
---templates              texts filled by Nunjucks; without any of the three, all of them
+--requests               what is sent for configurations, to a service of ours, and their rows
+--templates              texts filled by Nunjucks; without any of these, all of them
 --only NAME              one of the configurations
 --seed 7 --count 1500    which pairs
 --record                 keep promptfoo's answers as data for `make test`
@@ -25,6 +26,8 @@ from differential.configs import FOLDERS, differing, our_rows, their_rows
 from differential.evaluating import Refused, database, evaluate
 from differential.generate import TYPES, generate
 from differential.promptfoo import VERSION, install, judge
+from differential.requests import REQUEST_FOLDERS, asking, compare_seen, see_ours, see_theirs
+from differential.service import Service, running
 from differential.templates import fill_by_ours, fill_by_theirs
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -32,6 +35,7 @@ TESTS = ROOT / "tests" / "evaluations"
 PAIRS = TESTS / "scorers" / "promptfoo_answers.json"
 TEMPLATES = ROOT / "tests" / "prompts" / "rendering" / "nunjucks_answers.json"
 CONFIGS = TESTS / "promptfoo" / "promptfoo_configs.json"
+REQUESTS = TESTS / "promptfoo" / "promptfoo_requests.json"
 DIFFERENCES_SHOWN = 60  # more of them have a common cause, which the first ones show
 
 
@@ -39,12 +43,18 @@ def main() -> int:
     """Compare, print; return 1 where we disagree."""
     options = _options()
     promptfoo = install(options.promptfoo)
-    everything = not (options.pairs or options.configs or options.templates)
+    chosen = (options.pairs, options.configs, options.requests, options.templates)
+    everything = not any(chosen)
     wrong = 0
     if options.pairs or (everything and not options.only):
         wrong += compare_pairs(options, promptfoo)
-    if options.configs or everything:
-        wrong += compare_configs(options, promptfoo)
+    if options.configs or options.requests or everything:
+        # Before Django reads its settings, of which the service's address is one.
+        with running() as service, asking(service), database():
+            if options.configs or everything:
+                wrong += compare_configs(options, promptfoo)
+            if options.requests or everything:
+                wrong += compare_requests(options, promptfoo, service)
     if options.templates or (everything and not options.only):
         wrong += compare_templates(options, promptfoo)
     return 1 if wrong else 0
@@ -54,6 +64,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("--pairs", action="store_true")
     parser.add_argument("--configs", action="store_true")
+    parser.add_argument("--requests", action="store_true")
     parser.add_argument("--templates", action="store_true")
     parser.add_argument("--only", default="")
     parser.add_argument("--seed", type=int, default=20261124)
@@ -101,22 +112,51 @@ def compare_configs(options: argparse.Namespace, promptfoo: Path) -> int:
         _record(CONFIGS, [f"{_line(name)}: {_line(rows)}" for name, rows in theirs.items()], "{}")
     differences: list[dict[str, object]] = []
     refused = 0
-    with database():
-        for folder in folders:
-            try:
-                rows = our_rows(folder, evaluate)
-            except Refused as error:
-                print(f"{folder.name:28} refused: {error}")
-                refused += 1
-                continue
-            differing_rows = differing(folder.name, theirs[folder.name], rows)
-            wrong = sum(row["why"] is None for row in differing_rows)
-            print(f"{folder.name:28} {len(rows) - wrong:4} of {len(rows):4} rows agree")
-            differences += differing_rows
+    for folder in folders:
+        try:
+            rows = our_rows(folder, evaluate)
+        except Refused as error:
+            print(f"{folder.name:28} refused: {error}")
+            refused += 1
+            continue
+        differing_rows = differing(folder.name, theirs[folder.name], rows)
+        wrong = sum(row["why"] is None for row in differing_rows)
+        print(f"{folder.name:28} {len(rows) - wrong:4} of {len(rows):4} rows agree")
+        differences += differing_rows
     unexplained = [difference for difference in differences if difference["why"] is None]
     _print_differences(differences, unexplained)
     print(
         f"promptfoo {VERSION}: {len(folders)} configurations, {refused} refused, "
+        f"{_count_differences(differences, unexplained)}"
+    )
+    return len(unexplained) + refused
+
+
+def compare_requests(options: argparse.Namespace, promptfoo: Path, service: Service) -> int:
+    """Have both ask the service, print; return on how many requests and rows we disagree."""
+    folders = [folder for folder in REQUEST_FOLDERS if options.only in ("", folder.name)]
+    theirs = {folder.name: see_theirs(promptfoo, folder, service) for folder in folders}
+    if options.record and not options.only:  # the file holds all of them
+        _record(REQUESTS, [f"{_line(name)}: {_line(seen)}" for name, seen in theirs.items()], "{}")
+    differences: list[dict[str, object]] = []
+    refused = sent = 0
+    for folder in folders:
+        try:
+            ours = see_ours(folder, evaluate, service)
+        except Refused as error:
+            print(f"{folder.name:28} refused: {error}")
+            refused += 1
+            continue
+        seen = compare_seen(folder.name, theirs[folder.name], ours)
+        wrong = sum(difference["why"] is None for difference in seen)
+        sent += len(ours["requests"])
+        requests, rows = len(ours["requests"]), len(ours["rows"])
+        print(f"{folder.name:28} {requests:4} requests, {rows:4} rows, {wrong:4} disagreements")
+        differences += seen
+    unexplained = [difference for difference in differences if difference["why"] is None]
+    _print_differences(differences, unexplained)
+    print(
+        f"promptfoo {VERSION}: {len(folders)} configurations, {sent} requests, {refused} refused, "
         f"{_count_differences(differences, unexplained)}"
     )
     return len(unexplained) + refused

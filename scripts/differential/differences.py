@@ -1,10 +1,9 @@
 """Where we mean something else than promptfoo 0.123.1, and why. Everything else has to agree."""
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-__all__ = ["DIFFERENCES", "ROWS", "why_different", "why_row_differs"]
+__all__ = ["DIFFERENCES", "ROWS", "why_different", "why_request_differs", "why_row_differs"]
 
 Pair = Mapping[str, Any]
 Verdict = Mapping[str, Any]
@@ -49,12 +48,6 @@ def _is_raw(value: object) -> bool:
     return value.startswith(("file://", "{", "[")) or "{{" in value or value.endswith("\n")
 
 
-def _chat(_name: str, theirs: Row, ours: Row, parts: list[str]) -> bool:
-    if parts != ["output"] or not theirs["output"].startswith("["):
-        return False
-    return bool(json.loads(theirs["output"])[-1]["content"] == ours["output"])
-
-
 def _transformed(name: str, _theirs: Row, _ours: Row, parts: list[str]) -> bool:
     return name == "code" and parts == ["output"]
 
@@ -63,21 +56,30 @@ def _idle_set(name: str, _theirs: Row, _ours: Row, parts: list[str]) -> bool:
     return name == "sets" and parts == ["parts"]
 
 
+def _json_text(_name: str, theirs: Row, ours: Row, parts: list[str]) -> bool:
+    if not {"output", "vars"}.issuperset(parts) or theirs["output"] != "You asked: null":
+        return False
+    return bool(str(ours["output"]).startswith("You asked: {"))
+
+
 RAW: Final = (
     "variables are shown as they were filled in, files read and names resolved; promptfoo shows "
     "what the configuration says"
 )
-CHAT: Final = "a chat is sent as messages and echo answers the last; promptfoo echoes the JSON"
 IDLE: Final = "a set of weight 0 passes, as any assertion of weight 0 does; in promptfoo it fails"
 TRANSFORMED: Final = (
     "the model's own answer is shown, and what transforms make of it is judged: a stored answer "
     "can be judged again"
 )
+JSON_TEXT: Final = (
+    "a prompt that is JSON and no list of messages is sent as a text; promptfoo sends it where "
+    "messages belong, and services refuse that"
+)
 ROWS: Final[tuple[tuple[str, Callable[[str, Row, Row, list[str]], bool]], ...]] = (
     (RAW, _shown_raw),
-    (CHAT, _chat),
     (TRANSFORMED, _transformed),
     (IDLE, _idle_set),
+    (JSON_TEXT, _json_text),
 )
 
 
@@ -89,5 +91,24 @@ def why_row_differs(
         return None
     for why, applies in ROWS:
         if applies(name, theirs, ours, parts):
+            return why
+    return None
+
+
+def _is_json_text(_name: str, request: Row) -> bool:
+    """Whether the prompt is JSON and no list of messages."""
+    messages = request["body"].get("messages")
+    if isinstance(messages, list) and len(messages) == 1:
+        return str(messages[0].get("content")).startswith("{\n")
+    return not isinstance(messages, list)
+
+
+REQUESTS: Final[tuple[tuple[str, Callable[[str, Row], bool]], ...]] = ((JSON_TEXT, _is_json_text),)
+
+
+def why_request_differs(name: str, request: Row) -> str | None:
+    """Return the reason why only one of both sends a request, None where both should."""
+    for why, applies in REQUESTS:
+        if applies(name, request):
             return why
     return None

@@ -42,7 +42,14 @@ def evaluate(config: Path, out: Path) -> list[str]:
     from django.core.management import CommandError, call_command
 
     errors = io.StringIO()
-    fields = {"format": "promptfoo", "output": str(out), "stderr": errors, "stdout": io.StringIO()}
+    # Without earlier answers, as promptfoo is run: what is sent is compared.
+    fields = {
+        "format": "promptfoo",
+        "output": str(out),
+        "no_cache": True,
+        "stderr": errors,
+        "stdout": io.StringIO(),
+    }
     try:
         call_command("evaluate", str(config), **fields)
     except SystemExit:

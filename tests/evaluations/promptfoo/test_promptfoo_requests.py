@@ -22,6 +22,7 @@ SENT = [
     ("openai:chat:gpt-4o", {"passthrough": {"n": 2}}, {}, {"n": 2, **USUAL}),
     ("openai:chat:gpt-4o", {"max_completion_tokens": 9}, {}, USUAL),
     ("openai:chat:gpt-4o", {"omitDefaults": True}, {}, {}),
+    ("openai:chat:gpt-4o", {"maxTokens": 9, "topP": 0.5}, {}, USUAL),
     ("openai:chat:gpt-4o", {"omitDefaults": True}, {
         "OPENAI_TEMPERATURE": "1", "OPENAI_MAX_TOKENS": "7",
     }, {"temperature": 1, "max_tokens": 7}),
