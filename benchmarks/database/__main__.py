@@ -2,16 +2,16 @@
 
 Everything is measured in this one run: on loopback, and through a proxy with 20 ms each way. A
 fresh server for each contender, rounds that alternate between them, medians. Then crowds of threads
-through the proxy, beside clients that never wait.
+through the proxy, beside clients that never wait; and tasks of an event loop, beside Django's way.
 
-    --only orm,dbapi,crowds   what is measured
-    --crowd-seconds 60        how long the crowds ask in each round
+    --only orm,dbapi,crowds,async   what is measured
+    --crowd-seconds 60              how long crowds and tasks ask in each round
 """
 
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,8 +23,9 @@ from database.contenders import DBAPI, DJANGO, Contender
 from database.crowd import Crowd, list_missed, measure_crowds, print_crowds
 from database.measurement import DELAY_SECONDS, Competitor, measure
 from database.report import list_missed_targets, print_table, print_targets, to_json
+from database.tasks import Tasks, list_missed_by_tasks, measure_tasks, print_tasks
 
-PARTS: Final = ("orm", "dbapi", "crowds")
+PARTS: Final = ("orm", "dbapi", "crowds", "async")
 ROUNDS: Final = 3
 CROWD_SECONDS: Final = 10.0
 # How often an operation is run in a round: on loopback, and through the proxy. Slow ones seldom,
@@ -67,6 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rounds = 1
     tables: dict[str, list[Competitor]] = {}
     crowds: list[Crowd] = []
+    tasks: list[Tasks] = []
     missed: list[str] = []
     if "orm" in options.only:
         tables["Django's ORM"] = measure("django", django, DJANGO_OPERATIONS, rounds)
@@ -76,18 +78,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "crowds" in options.only:
         crowds = measure_crowds(options.crowd_seconds, DELAY_SECONDS, rounds=rounds)
         missed += list_missed(crowds)
+    if "async" in options.only:
+        tasks = measure_tasks(options.crowd_seconds, DELAY_SECONDS, rounds=rounds)
+        missed += list_missed_by_tasks(tasks)
     if options.format == "json":
-        measurements: dict[str, Any] = {}
-        for title, competitors in tables.items():
-            measurements[title] = to_json(competitors)
-        measurements["crowds"] = [crowd.to_json() for crowd in crowds]
-        print(json.dumps(measurements, indent=2))
+        _print_json(tables, crowds, tasks)
     else:
         for title, competitors in tables.items():
             print_table(title, competitors)
         print_crowds(crowds)
+        print_tasks(tasks)
         print_targets(missed)
     return 1 if missed else 0
+
+
+def _print_json(
+    tables: Mapping[str, Sequence[Competitor]], crowds: Sequence[Crowd], tasks: Sequence[Tasks]
+) -> None:
+    measurements: dict[str, Any] = {}
+    for title, competitors in tables.items():
+        measurements[title] = to_json(competitors)
+    measurements["crowds"] = [crowd.to_json() for crowd in crowds]
+    measurements["async"] = [part.to_json() for part in tasks]
+    print(json.dumps(measurements, indent=2))
 
 
 def _read_parts(text: str) -> list[str]:

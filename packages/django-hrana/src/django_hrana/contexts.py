@@ -31,13 +31,26 @@ def note_transaction(wrapper: BaseDatabaseWrapper) -> None:
     NOTED.set((*alive, weakref.ref(wrapper)))
 
 
-def has_open_transaction(alias: str) -> bool:
-    """Whether the code that leads here has a transaction of this alias open, in any thread."""
+def has_open_transaction(wrapper: BaseDatabaseWrapper) -> bool:
+    """Whether the code that leads here has a transaction open, in any thread, on a database.
+
+    Args:
+        wrapper: a connection to the database. The transaction may be another alias's: a write
+            would wait for it, and it for the write.
+    """
+    database = _find_database(wrapper)
     for reference in NOTED.get():
-        wrapper = reference()
-        if wrapper is not None and wrapper.alias == alias and is_in_transaction(wrapper):
+        other = reference()
+        if other is None or not is_in_transaction(other):
+            continue
+        if other.alias == wrapper.alias or _find_database(other) == database:
             return True
     return False
+
+
+def _find_database(wrapper: BaseDatabaseWrapper) -> tuple[object, object]:
+    settings = wrapper.settings_dict
+    return settings["NAME"], settings["OPTIONS"].get("namespace")
 
 
 def is_in_transaction(wrapper: BaseDatabaseWrapper) -> bool:

@@ -6,7 +6,7 @@ import unittest
 
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
-from django.db import connections, transaction
+from django.db import OperationalError, connections, transaction
 from django.test import TestCase
 
 from django_hrana.aio.connections import LOOPS
@@ -75,6 +75,19 @@ class TestSynchronousAround:
         with transaction.atomic(using=SQLITE):
             assert async_to_sync(count)() == (0, 1)
 
+    def test_a_transaction_of_another_alias_on_the_same_database(self):
+        # A write in the loop would wait for a transaction that waits for it.
+        connections.settings["twin"] = connections.settings[LIBSQL]
+        try:
+            with transaction.atomic(using=LIBSQL):
+                Author.plain.using(LIBSQL).create(name="not committed")
+                with pytest.raises(OperationalError, match="another connection of this thread"):
+                    async_to_sync(Author.objects.using("twin").acreate)(name="waits")
+        finally:
+            connections["twin"].close()
+            del connections["twin"]
+            del connections.settings["twin"]
+
     def test_a_transaction_of_another_thread_is_none_of_ours(self):
         begun, ended = threading.Event(), threading.Event()
 
@@ -139,10 +152,10 @@ class TestAsynchronousAround:
         answer, _trips = ask_in_loop(ask)
         assert answer == ((1, 0), (1, 0), (1, 1))
 
-    def test_what_is_noted_does_not_keep_a_connection(self):
+    def test_what_is_noted_counts_while_it_is_open(self):
         with transaction.atomic(using=LIBSQL):
-            assert has_open_transaction(LIBSQL)
-        assert not has_open_transaction(LIBSQL)
+            assert has_open_transaction(connections[LIBSQL])
+        assert not has_open_transaction(connections[LIBSQL])
 
 
 def test_an_asynchronous_test_of_djangos(ask_in_loop):

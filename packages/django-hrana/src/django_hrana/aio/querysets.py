@@ -92,8 +92,7 @@ class QuerySetMixin:
         transaction, in case somebody else makes it at the same time.
         """
         queryset: Any = self
-        queryset._for_write = True  # there must be no row that only a copy does not have yet
-        if self._is_plain("get_or_create"):
+        if self._find_wrapper("get_or_create", is_write=True) is not None:
             try:
                 return await self.aget(**kwargs), False
             except queryset.model.DoesNotExist:

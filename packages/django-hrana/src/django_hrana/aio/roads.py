@@ -1,5 +1,7 @@
 """Which way an asynchronous query takes: the event loop's own, or Django's, in a thread."""
 
+from typing import Final
+
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -9,7 +11,7 @@ from django_hrana.contexts import has_open_transaction, is_in_transaction
 
 __all__ = ["find_wrapper"]
 
-NO_CONNECTIONS = 0
+NO_CONNECTIONS: Final = 0
 
 
 def find_wrapper(alias: str) -> DatabaseWrapper | None:
@@ -28,7 +30,7 @@ def find_wrapper(alias: str) -> DatabaseWrapper | None:
     options = wrapper.settings_dict["OPTIONS"]
     if options.get("replica") or options.get(ASYNC_CONNECTIONS) == NO_CONNECTIONS:
         return None
-    if is_in_transaction(wrapper) or has_open_transaction(alias):
+    if is_in_transaction(wrapper) or has_open_transaction(wrapper):
         return None
     return None if _is_forbidden() else wrapper
 
