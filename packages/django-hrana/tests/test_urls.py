@@ -12,6 +12,10 @@ GOOD = [
     ("https://team.turso.io/?authToken=abc", "https://team.turso.io/", "abc"),
     ("http://127.0.0.1:8080?namespace=n&authToken=1", "http://127.0.0.1:8080?namespace=n", "1"),
     ("libsql://host:99?tls=0", "libsql://host:99?tls=0", None),
+    ("turso://team.turso.io?authToken=abc", "turso://team.turso.io", "abc"),
+    ("wss://team.turso.io?authToken=abc", "wss://team.turso.io", "abc"),
+    ("ws://127.0.0.1:8080?authToken=abc", "ws://127.0.0.1:8080", "abc"),
+    ("libsql://host?authToken=a%2Bb%3D", "libsql://host", "a+b="),
     ("http://[::1]:8080/a/path", "http://[::1]:8080/a/path", None),
 ]
 BAD = [
@@ -22,6 +26,13 @@ BAD = [
     "libsql://host?password=s3cret-value",
     "libsql://host?authToken=s3cret-value&authToken=s3cret-value",
     "libsql://host?namespace=a.b&authToken=s3cret-value",
+]
+# What dj-database-url leaves to other backends, or refuses in words of its own.
+OTHERS = [
+    "postgres://user:s3cret-value@host/database",
+    "sqlite:///s3cret-value.db",
+    "host.turso.io?authToken=s3cret-value",
+    "",
 ]
 FRAGMENT = "libsql://host?authToken=s3cret-value#fragment"  # dj-database-url drops what follows #
 
@@ -41,7 +52,7 @@ def test_an_entry(url, name, token):
     assert (entry["CONN_MAX_AGE"], entry["CONN_HEALTH_CHECKS"]) == (60, True)
 
 
-@pytest.mark.parametrize("url", [*BAD, FRAGMENT])
+@pytest.mark.parametrize("url", [*BAD, *OTHERS, FRAGMENT])
 def test_what_is_not_valid_is_refused_without_its_secrets(url):
     with pytest.raises(ValueError, match=r"the database URL|the namespace") as refusal:
         urls.database(url)
@@ -95,3 +106,17 @@ def test_beside_django_environ_as_the_readme_shows(monkeypatch, url, engine):
     url = env("DATABASE_URL")
     entry = urls.database(url) if urls.is_libsql(url) else env.db_url_config(url)
     assert entry["ENGINE"] == engine
+
+
+def test_each_scheme_is_tried():
+    assert {url.partition(":")[0] for url, _name, _token in GOOD} == set(urls.SCHEMES)
+
+
+@pytest.mark.usefixtures("registered")
+def test_a_token_is_where_django_masks_it():
+    from django.views.debug import SafeExceptionReporterFilter
+
+    for make in (urls.database, dj_database_url.parse):
+        entry = make("libsql://host?authToken=s3cret-value")
+        shown = SafeExceptionReporterFilter().cleanse_setting("DATABASES", {"default": entry})
+        assert "s3cret" not in str(shown)
