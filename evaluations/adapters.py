@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from msgspec import UNSET
 
+from evaluations.engine.errors import ScoringError, SuiteError
 from evaluations.engine.providers import (
     Limits,
     Price,
@@ -14,10 +15,11 @@ from evaluations.engine.providers import (
     parse_configured,
     parse_spec,
 )
+from evaluations.engine.scripts import Script, call_prompt, read_function_prompt
 from evaluations.engine.types import Message, Part
 from evaluations.models import ModelProfile
 from evaluations.promptfoo.chats import read_messages
-from evaluations.promptfoo.templates import fill_free_values, with_affixes
+from evaluations.promptfoo.templates import fill_free_values, free_template, with_affixes
 from evaluations.stored import Target, TargetLimits
 from prompts import interface as prompts
 from prompts.rendering import find_placeholders
@@ -63,6 +65,9 @@ def prepare(
     Raises:
         prompts.TemplateError: the template itself is wrong.
     """
+    function = read_function_prompt(template.content) if template.syntax == "plain" else None
+    if function is not None:
+        return _prepare_function(*function, kind)
     template = with_affixes(template, before, after)
     render = prepare_template(template)
     names = {variable.name for variable in template.variables}
@@ -78,6 +83,22 @@ def prepare(
         if isinstance(rendered, str):
             return read_messages(kind, rendered) if is_of_file else (_of_user(rendered),)
         return tuple(map(message_from_prompt, rendered))
+
+    return fill_case
+
+
+def _prepare_function(
+    script: Script, config: object, kind: str
+) -> Callable[[Mapping[str, object]], tuple[Message, ...]]:
+    """Return what makes messages of the text that a function makes of a case's variables."""
+
+    def fill_case(values: Mapping[str, object]) -> tuple[Message, ...]:
+        known = {"vars": dict(values), "provider": {"id": kind, "label": kind}, "config": config}
+        try:
+            text = call_prompt(script, known)
+        except ScoringError as error:
+            raise SuiteError(error.sentence) from error
+        return prepare(free_template(text), kind)(values)
 
     return fill_case
 

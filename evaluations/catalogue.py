@@ -448,6 +448,12 @@ SENTENCES: Final = register(
         "promptfoo.not-text": gettext_noop(
             "“%(reference)s” is not a text file; only text can be sent here"
         ),
+        "promptfoo.no-output": gettext_noop(
+            "“%(reference)s” must return an object with its output: %(why)s"
+        ),
+        "promptfoo.transform-vars": gettext_noop(
+            "transformVars must return an object of variables: “%(reference)s”"
+        ),
         "promptfoo.program": gettext_noop("“%(reference)s” cannot be run: %(why)s"),
         "promptfoo.program-files": gettext_noop("“%(reference)s” %(why)s"),
         "promptfoo.prompt-shape": gettext_noop(
@@ -599,7 +605,14 @@ SENTENCES: Final = register(
         "script.no-file": gettext_noop(
             "“%(file)s” is not in the suite; import it together with the file"
         ),
+        "script.no-prompt": gettext_noop(
+            "“%(script)s” must return a prompt, as a string or an object, not %(type)s"
+        ),
         "script.nothing": gettext_noop("the transform “%(script)s” returned nothing"),
+        "script.prompt-config": gettext_noop(
+            "“%(script)s” returns settings of the model with its prompt, which are not supported; "
+            "set them in the provider's config"
+        ),
         "script.shape": gettext_noop("a script must be an object of texts"),
         "script.threw": gettext_noop("“%(script)s” threw %(error)s"),
         "script.transform": gettext_noop("the transform “%(script)s” cannot be run: %(error)s"),

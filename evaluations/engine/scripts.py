@@ -22,6 +22,7 @@ from core.javascript import (
     Program,
     Returned,
     ThrownError,
+    run,
     run_async,
 )
 from evaluations.engine.errors import ScoringError
@@ -29,17 +30,23 @@ from evaluations.engine.types import Answer, Assertion, Message
 
 __all__ = [
     "PRIVATE",
+    "PROMPT",
     "SCRIPT",
     "TRANSFORMS",
     "Script",
     "call_assertion",
+    "call_prompt",
+    "call_scoring",
     "describe_prompt",
+    "export_program",
     "function_body",
     "list_scripts",
     "place",
+    "read_function_prompt",
     "script_length",
     "transform_answer",
     "transform_program",
+    "write_function_prompt",
 ]
 
 PRIVATE: Final = "$"
@@ -268,6 +275,81 @@ def describe_prompt(messages: Sequence[Message]) -> str:
         return messages[0].content
     chat = [{"role": message.role, "content": message.content} for message in messages]
     return json.dumps(chat, ensure_ascii=False, indent=2)
+
+
+PROMPT: Final = '{"$promptFunction":'
+"""How the text of a prompt begins that is made by a function for each case."""
+
+
+def write_function_prompt(script: Mapping[str, object], config: object) -> str:
+    """Return the text that keeps a function which makes a prompt, and what it is given."""
+    return json.dumps({"$promptFunction": script, "config": config}, separators=(",", ":"))
+
+
+def read_function_prompt(text: str) -> tuple[Script, object] | None:
+    """Return the function and its settings that a text keeps, None where it is a prompt itself.
+
+    Raises:
+        ScoringError: what it keeps is no script.
+    """
+    if not text.startswith(PROMPT):
+        return None
+    try:
+        kept = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return Script.read(kept["$promptFunction"]), kept.get("config")
+
+
+def call_prompt(script: Script, known: Mapping[str, object]) -> str:
+    """Return the text of a prompt that a function makes, with tags that are still to be filled.
+
+    Args:
+        script: the function.
+        known: what it is given: `vars`, `provider`, `config`.
+
+    Raises:
+        ScoringError: it cannot be run, or returns something else.
+    """
+    returned = _call(script, export_program(script), (known,))
+    value = returned.value
+    if isinstance(value, Mapping) and "prompt" in value:
+        if value.get("config"):
+            raise ScoringError("script.prompt-config", script=script.label)
+        value = value["prompt"]
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Mapping | list):
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    raise ScoringError("script.no-prompt", script=script.label, type=returned.type)
+
+
+def export_program(script: Script) -> Program:
+    """Return what calls a function of a file, which must export it."""
+    return _file_program(script, (script.export,))
+
+
+def _call(script: Script, program: Program, arguments: Sequence[object]) -> Returned:
+    try:
+        return run(program, arguments)
+    except ThrownError as error:
+        raise ScoringError(
+            "script.threw", script=script.label, error=f"{error}{place(error)}"
+        ) from error
+    except JavaScriptError as error:
+        raise ScoringError("script.failed", script=script.label, error=error) from error
+
+
+async def call_scoring(
+    script: Script, named: Mapping[str, float], known: Mapping[str, object]
+) -> object:
+    """Return what a function makes of the named scores of a case.
+
+    Raises:
+        JavaScriptError: it has no result.
+    """
+    program = _file_program(script, ("", "func") if not script.export else (script.export,))
+    return (await run_async(program, (dict(named), known))).value
 
 
 async def call_assertion(script: Script, output: object, context: Mapping[str, object]) -> Returned:

@@ -1,7 +1,7 @@
 """Tests as cases: defaultTest put in, lists taken apart, variables and assertions filled."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeGuard
 
 from core.language import gettext as _
@@ -13,9 +13,9 @@ from evaluations.engine.numbers import stringify
 from evaluations.engine.scripts import list_scripts, script_length
 from evaluations.engine.types import Assertion, Case
 from evaluations.promptfoo.assertions import Scripts, fill_assertion, read_assertions
-from evaluations.promptfoo.code import is_javascript, read_script
+from evaluations.promptfoo.code import is_javascript, read_script, transform_variables
 from evaluations.promptfoo.files import Location, Source
-from evaluations.promptfoo.keys import NO_CODE_IN_CASE
+from evaluations.promptfoo.keys import NO_CODE_IN_CASE, NO_CODE_IN_VARIABLES
 from evaluations.promptfoo.values import combinations, resolve_variables
 
 __all__ = ["CaseMaker", "ConfiguredCase", "ConfiguredTest", "list_entries", "read_variables"]
@@ -121,6 +121,7 @@ class CaseMaker:
         """Yield the cases of a test; `count` is how many there are before it."""
         location = test.location
         merged = self._merge_default(test)
+        merged = self._change_variables(test, merged)
         entry, options = merged.entry, merged.options
         assertions = self._assertions(test, merged)
         prompts = _names(entry.get("prompts"), "prompts", location)
@@ -173,6 +174,19 @@ class CaseMaker:
                 self._filled += len(value)
         if self._filled > LONGEST_FILLED:
             raise SuiteError("promptfoo.filled-too-long", at=location, most=f"{LONGEST_FILLED:,}")
+
+    def _change_variables(self, test: ConfiguredTest, merged: _MergedTest) -> _MergedTest:
+        """Return a test with what its transformVars makes of its variables."""
+        code = merged.options.get("transformVars")
+        if not code:
+            return merged
+        if not isinstance(code, str) or not is_javascript(code):
+            self._source.warn(_(NO_CODE_IN_VARIABLES) % {"key": "transformVars"}, test.location)
+            return merged
+        is_own = "transformVars" in list_entries(test, "options")
+        source = self._source if is_own else self._default_source
+        variables = transform_variables(source, code, merged.variables, test.location)
+        return replace(merged, variables=variables)
 
     def _merge_default(self, test: ConfiguredTest) -> _MergedTest:
         default = self._default

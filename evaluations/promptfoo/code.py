@@ -4,8 +4,11 @@ What is Python, TypeScript or of a package is not read here; it stays what it wa
 """
 
 import re
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any, Final
+from uuid import uuid4
 
 from core import bounded
 from core.javascript import (
@@ -18,10 +21,18 @@ from core.javascript import (
 )
 from core.sentences import Sentence
 from evaluations.engine.errors import SuiteError
-from evaluations.engine.scripts import Script, place
+from evaluations.engine.scripts import Script, export_program, place, transform_program
 from evaluations.promptfoo.files import Location, Source
 
-__all__ = ["is_javascript", "is_javascript_file", "read_script", "run_script"]
+__all__ = [
+    "is_javascript",
+    "is_javascript_file",
+    "load_value",
+    "load_variable",
+    "read_script",
+    "run_script",
+    "transform_variables",
+]
 
 FILE: Final = re.compile(r"(?:file://)?(?P<path>[^\n]+\.[cm]?js)(?::(?P<export>[\w$]+))?", re.ASCII)
 
@@ -63,6 +74,61 @@ def read_script(source: Source, value: str, location: Location) -> dict[str, Any
             "promptfoo.program-files", at=location, reference=value, why=str(error)
         ) from None
     return Script(file=path, export=match["export"] or "", files=files).as_json()
+
+
+def load_value(
+    source: Source, reference: str, arguments: tuple[object, ...], location: Location
+) -> object:
+    """Return what a file of JavaScript exports, or what its function returns where it is one.
+
+    Raises:
+        SuiteError: the file cannot be read or run; names the place.
+    """
+    script = Script.read(read_script(source, _as_file(reference), location))
+    program = export_program(script)
+    if not script.export:
+        exported = run_script(source, replace(program, exports=()), (), reference, location)
+        if exported.type != "function":
+            return exported.value
+    return run_script(source, program, arguments, reference, location).value
+
+
+def _as_file(reference: str) -> str:
+    return reference if reference.startswith("file://") else f"file://{reference}"
+
+
+def transform_variables(
+    source: Source, code: str, variables: Mapping[str, object], location: Location
+) -> dict[str, object]:
+    """Return the variables of a test with what code makes of them.
+
+    Raises:
+        SuiteError: it cannot be run, or returns no object; names the place.
+    """
+    script = Script.read(read_script(source, code, location))
+    program = transform_program(script, "vars")
+    known = {"prompt": {}, "uuid": str(uuid4())}
+    changed = run_script(source, program, (dict(variables), known), script.label, location).value
+    if not isinstance(changed, dict):
+        raise SuiteError("promptfoo.transform-vars", at=location, reference=script.label)
+    return {**variables, **changed}
+
+
+def load_variable(
+    source: Source, name: str, reference: str, variables: Mapping[str, object], location: Location
+) -> object:
+    """Return the value of a variable that a file of JavaScript makes.
+
+    Raises:
+        SuiteError: it cannot be run, or returns no {output}; names the place.
+    """
+    made = load_value(source, reference, (name, "", dict(variables), {}), location)
+    if not isinstance(made, dict) or not made.get("output"):
+        why = made.get("error") if isinstance(made, dict) else None
+        raise SuiteError(
+            "promptfoo.no-output", at=location, reference=reference, why=str(why or "{output: …}")
+        )
+    return made["output"]
 
 
 def run_script(

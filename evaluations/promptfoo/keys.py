@@ -14,6 +14,7 @@ __all__ = [
     "COMMAND_LINE",
     "NO_CODE_IN_ASSERTION",
     "NO_CODE_IN_CASE",
+    "NO_CODE_IN_VARIABLES",
     "OPTIONS",
     "PATH",
     "RUN",
@@ -31,6 +32,9 @@ NO_CODE_IN_CASE: Final = gettext_noop(
 )
 NO_CODE_IN_ASSERTION: Final = gettext_noop(
     "“%(key)s” would run code, which AutoForge never does; the assertion will be an error"
+)
+NO_CODE_IN_VARIABLES: Final = gettext_noop(
+    "“%(key)s” would run code, which AutoForge never does; the variables stay unchanged"
 )
 NO_ATTACKS: Final = gettext_noop("“%(key)s” is ignored; generating attacks is not supported")
 NO_SUGGESTIONS: Final = gettext_noop("“%(key)s” is ignored; suggesting prompts is not supported")
@@ -69,10 +73,7 @@ PATH: Final[Keys] = {
 OPTIONS: Final[Keys] = {
     **_known("prefix suffix provider disableVarExpansion disableDefaultAsserts"),
     **_known("disableConversationVar"),
-    **_known("transform postprocess"),
-    "transformVars": gettext_noop(
-        "“%(key)s” would run code, which AutoForge never does; the variables stay unchanged"
-    ),
+    **_known("transform postprocess transformVars"),
     "storeOutputAs": gettext_noop(
         "“%(key)s” is ignored; answers cannot become variables of later tests"
     ),

@@ -14,7 +14,9 @@ from core.language import gettext as _
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.yaml_document import Document, load_document
 from evaluations.engine.numbers import stringify
+from evaluations.engine.scripts import write_function_prompt
 from evaluations.engine.types import FileLocation
+from evaluations.promptfoo.code import is_javascript_file, read_script
 from evaluations.promptfoo.files import CODE, Location, Source
 
 __all__ = ["PromptSource", "matches", "read_prompts"]
@@ -24,6 +26,7 @@ SHOWN: Final = 60  # characters of a label: a column's heading has no room for m
 MAX_REFERENCE: Final = 1000  # characters; what is longer is a prompt and no path
 LINE_END: Final = re.compile(r"\r?\n")
 KEYS: Final = frozenset({"id", "label", "raw"})
+KEYS_OF_FUNCTION: Final = KEYS | {"config"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,11 +83,12 @@ def _read_entry(
         raise SuiteError("promptfoo.prompt-shape", at=location)
     if "function" in entry:
         raise SuiteError("promptfoo.function", at=location)
+    text = str(entry.get("raw") or entry.get("id") or "")
     for key in entry:
-        if key not in KEYS:
+        if key not in (KEYS_OF_FUNCTION if is_javascript_file(text) else KEYS):
             warning = _("“%(key)s” of a prompt is ignored") % {"key": key}
             source.warn(warning, document.location("prompts", number, key))
-    return _read_prompt(source, str(entry.get("raw") or entry.get("id") or ""), entry, location)
+    return _read_prompt(source, text, entry, location)
 
 
 def _read_prompt(
@@ -94,6 +98,9 @@ def _read_prompt(
     names = tuple(str(entry[key]) for key in ("label", "id") if entry.get(key))
     if raw.startswith("exec:"):
         raise SuiteError("promptfoo.code", at=location, reference=raw)
+    if is_javascript_file(raw):
+        yield _read_function(source, raw, entry, location)
+        return
     paths = _find_paths(source, raw, location)
     if paths is None:
         yield PromptSource(label=label or raw[:SHOWN], raw=raw, names=names or (raw,))
@@ -112,6 +119,19 @@ def _read_prompt(
             references += [f"{reference}: {text}" for reference in references]
             references += [raw, f"{raw}: {text}"]
             yield PromptSource(label=name or label or default, raw=text, names=tuple(references))
+
+
+def _read_function(
+    source: Source, raw: str, entry: Mapping[str, object], location: Location
+) -> PromptSource:
+    """Return a prompt that a function of a file makes for each case."""
+    reference = raw if raw.startswith("file://") else f"file://{raw}"
+    script = read_script(source, reference, location)
+    name = reference.removeprefix("file://")
+    label = str(entry.get("label") or name)
+    names = [str(entry[key]) for key in ("label", "id") if entry.get(key)]
+    text = write_function_prompt(script, entry.get("config") or {})
+    return PromptSource(label=label, raw=text, names=(*names, raw, name))
 
 
 def _warn_of_file(source: Source, text: str, path: PurePosixPath) -> None:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+from evaluations.engine.scripts import PROMPT
 from prompts.rendering import (
     UNDEFINED,
     Placeholder,
@@ -31,6 +32,8 @@ def free_template(text: str) -> Template:
         >>> render(template, {"text": "hello", "language": "Japanese"})
         'Translate hello into Japanese.'
     """
+    if text.startswith(PROMPT):
+        return Template(content=text, syntax="plain")  # a function makes the text of each case
     template = Template(content=text, syntax="nunjucks-json" if _is_json(text) else "nunjucks")
     if _has_placeholder(text):
         template = replace(template, kind="chat", syntax="nunjucks-value")

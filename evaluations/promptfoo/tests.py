@@ -16,6 +16,7 @@ from evaluations.promptfoo.cases import (
     ConfiguredTest,
     list_entries,
 )
+from evaluations.promptfoo.code import is_javascript_file, load_value
 from evaluations.promptfoo.csv import table_tests
 from evaluations.promptfoo.files import Location, Source
 from evaluations.promptfoo.keys import OPTIONS, PATH, SCENARIO, TEST, warn_of_keys
@@ -128,8 +129,14 @@ def _read_list(
     for number, test in enumerate(tests if isinstance(tests, list) else [tests]):
         here = (*path, number) if isinstance(tests, list) else path
         location = document.location(*here)
-        if isinstance(test, str):
+        if is_javascript_file(test):
+            yield from _generate(source, str(test), (), location, within)
+        elif isinstance(test, str):
             yield from _read_files(source, test, location, within)
+        elif _is_path(test) and is_javascript_file(test["path"]):
+            config = test.get("config")
+            arguments = () if config is None else (config,)
+            yield from _generate(source, test["path"], arguments, location, within)
         elif _is_path(test):
             # Its config is for code that makes tests, which is never run: the file is what counts.
             warn_of_keys(source, test, PATH, document, here)
@@ -144,6 +151,21 @@ def _read_list(
 def _is_path(value: object) -> bool:
     """Whether a value is {path: FILE, config: …} instead of a test."""
     return isinstance(value, Mapping) and isinstance(value.get("path"), str)
+
+
+def _generate(
+    source: Source,
+    reference: str,
+    arguments: tuple[object, ...],
+    location: Location,
+    within: Within,
+) -> Iterator[ConfiguredTest]:
+    """Yield the tests that a file of JavaScript makes."""
+    tests = load_value(source, reference, arguments, location)
+    if not isinstance(tests, list):
+        raise SuiteError("promptfoo.no-tests", at=location, what=reference)
+    document = Document(value=tests, file=reference.removeprefix("file://"))
+    yield from _read_list(source, tests, document, (), within)
 
 
 def _read_files(

@@ -12,6 +12,7 @@ from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.yaml_document import load_document
 from evaluations.engine.numbers import stringify
 from evaluations.engine.scorers.javascript import as_text
+from evaluations.promptfoo.code import is_javascript_file, load_variable
 from evaluations.promptfoo.files import Location, Source
 
 __all__ = ["MOST_CASES", "combinations", "refuse_many", "resolve_variables"]
@@ -75,7 +76,7 @@ def refuse_many(count: int, location: Location, most: int = MOST_COMBINATIONS) -
 
 
 def _list_choices(source: Source, value: object, location: Location) -> list[object]:
-    if isinstance(value, str) and value.startswith("file://"):
+    if isinstance(value, str) and value.startswith("file://") and not is_javascript_file(value):
         paths = source.paths(value, location)
         if not paths:
             raise SuiteError("promptfoo.no-match", at=location, reference=value)
@@ -100,6 +101,10 @@ def resolve_variables(
     for name, value in variables.items():
         if not isinstance(value, str):
             values[name] = value
+            continue
+        if value.startswith("file://") and is_javascript_file(value):
+            made = load_variable(source, name, value, variables, location)
+            values[name] = made.removesuffix("\n") if isinstance(made, str) else made
             continue
         text = _load_text(source, value, location) if value.startswith("file://") else value
         text = silent.fill_text(text, lambda _start: location)

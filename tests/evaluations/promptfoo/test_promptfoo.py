@@ -189,7 +189,7 @@ def test_a_configuration_with_everything(tmp_path):
         ({"prompts": ["file://../up.txt"]}, "outside the configuration's folder"),
         ({"prompts": ["file://none.txt"]}, "none.txt cannot be read"),
         ({"tests": ["https://x.example/t.csv"]}, "is not on this machine"),
-        ({"tests": ["file://t.js"]}, "would run code"),
+        ({"tests": ["file://t.py"]}, "would run code"),
         ({"tests": [3]}, "a test must be an object"),
         (
             {"tests": [{"assert": [{"type": "regex", "value": "("}]}]},

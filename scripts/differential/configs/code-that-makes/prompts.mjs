@@ -1,0 +1,1 @@
+export const short = ({ vars }) => vars.name + ' ' + vars.note;

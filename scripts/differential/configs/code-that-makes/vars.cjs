@@ -1,0 +1,1 @@
+exports.louder = (vars) => ({ note: vars.note + vars.note });
