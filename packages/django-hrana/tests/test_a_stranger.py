@@ -156,7 +156,8 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel, site):
     listed = {str(file.relative_to(source)) for file in source.rglob("*") if file.is_file()}
     listed = {name for name in listed if "__pycache__" not in name}
     with zipfile.ZipFile(wheel) as archive:
-        names = {name for name in archive.namelist() if ".dist-info/" not in name}
+        names = {name for name in archive.namelist() if not name.endswith("/")}
+    names = {name for name in names if ".dist-info/" not in name}
     assert names == listed
     assert all(name.startswith("django_hrana/") for name in names)
     assert "django_hrana/py.typed" in names

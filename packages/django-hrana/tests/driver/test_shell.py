@@ -1,5 +1,6 @@
 """The shell: statements, and the commands that begin with a point, against a real server."""
 
+import contextlib
 import io
 import os
 import pty
@@ -174,7 +175,8 @@ def test_a_dump_says_which_rows_it_leaves_out(shell):
 )
 def test_literals(value, sql):
     assert quote_literal(value) == sql
-    assert sqlite3.connect(":memory:").execute(f"SELECT {sql}").fetchone() == (value,)
+    with contextlib.closing(sqlite3.connect(":memory:")) as local:
+        assert local.execute(f"SELECT {sql}").fetchone() == (value,)
 
 
 def test_on_a_terminal_a_person_goes_on_after_an_error(libsql_server, namespace):
