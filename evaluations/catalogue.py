@@ -296,6 +296,14 @@ SENTENCES: Final = register(
         "endpoint.unsupported": gettext_noop(
             "“%(name)s” of an HTTP provider is not carried out here"
         ),
+        "azure.no-address": gettext_noop(
+            "azure needs the address of a resource: set %(variable)s, or apiHost in the config"
+        ),
+        "google.address": gettext_noop(
+            "Google takes images and files only as data, not as addresses"
+        ),
+        "google.blocked": gettext_noop("Google refused the content (%(reason)s)"),
+        "google.no-candidate": gettext_noop("the response from Google has no candidate"),
         "key.elsewhere": gettext_noop(
             "%(name)s is only sent to its own address; to allow this one, set "
             "%(setting)s=%(name)s=%(origin)s"

@@ -15,6 +15,10 @@ MILLION: Final = Decimal(1_000_000)
 PUBLISHED: Final = {
     Kind.OPENAI: "openai",
     Kind.ANTHROPIC: "anthropic",
+    Kind.AZURE: "azure",
+    Kind.COHERE: "cohere",
+    Kind.GOOGLE: "google",
+    Kind.VERTEX: "google",
     **{name: service.prices for name, service in SERVICES.items() if service.prices},
 }
 """What genai-prices calls a provider, by its kind."""

@@ -103,6 +103,14 @@ SERVICES: Final[Mapping[str, Service]] = {
         prices="groq",
         embeddings=False,
     ),
+    "huggingface": Service(
+        title="Hugging Face",
+        url="https://router.huggingface.co/v1",
+        source="https://huggingface.co/docs/inference-providers/tasks/chat-completion",
+        key="HF_TOKEN",
+        needs_key=False,
+        embeddings=False,
+    ),
     "hyperbolic": Service(
         title="Hyperbolic",
         url="https://api.hyperbolic.xyz/v1",
@@ -218,6 +226,9 @@ SERVICES: Final[Mapping[str, Service]] = {
 
 ALIASES: Final[Mapping[str, str]] = {
     "alicloud": "alibaba",
+    "azureopenai": "azure",
+    "hf": "huggingface",
+    "palm": "google",
     "aliyun": "alibaba",
     "dashscope": "alibaba",
     "together": "togetherai",

@@ -74,6 +74,11 @@ OURS: Final[Mapping[str, MakeProvider]] = {
     Kind.LOCAL: _lazy("local", "make_local"),
     Kind.LOCAL_EMBEDDINGS: _lazy("local_embeddings", "make_local_embeddings"),
     Kind.REPLAY: _without_files,
+    Kind.AZURE: _lazy("azure", "make_azure"),
+    Kind.COHERE: _lazy("cohere", "make_cohere"),
+    Kind.GOOGLE: _lazy("google", "make_google"),
+    Kind.HUGGING_FACE_TEXT: _lazy("huggingface", "make_huggingface"),
+    Kind.VERTEX: _lazy("google", "make_google"),
     Kind.HTTP: _lazy("endpoint", "make_endpoint"),
     Kind.WEBHOOK: _lazy("endpoint", "make_webhook"),
     Kind.ECHO: _lazy("offline", "make_echo"),
@@ -109,9 +114,21 @@ PROVIDER_PARTS: Final = ("abilities", "limits", "complete", "embed", "close")
 RESERVED: Final = frozenset({*RUNS_CODE, *ALIASES, "https", "ollama"})
 # Promptfoo writes some parameters its own way, and max_output_tokens is that of OpenAI's responses.
 RENAMED: Final = {"maxTokens": "max_tokens", "topP": "top_p", "max_output_tokens": "max_tokens"}
+# Houses with a protocol of their own, and what may stand before their models' names.
+HOUSES: Final[Mapping[str, tuple[str, ...]]] = {
+    Kind.AZURE: ("chat", "embedding", "embeddings"),
+    Kind.COHERE: ("chat",),
+    Kind.GOOGLE: (),
+    Kind.VERTEX: ("chat",),
+}
+OTHERS_OF_HOUSES: Final = (
+    *("image", "live", "video", "embedding", "embeddings", "rerank", "tts", "interactions"),
+)
+HUGGING_FACE: Final = "huggingface"
+API_VERSIONS: Final = ("apiVersion", "api_version")
 KEY: Final = "apiKey"  # never a key itself: `{{env.NAME}}` names its variable
 KEY_VARIABLES: Final = ("apiKeyEnvVar", "apiKeyEnvar")
-ADDRESSES: Final = ("apiBaseUrl", "baseUrl", "base_url")
+ADDRESSES: Final = ("apiBaseUrl", "apiEndpoint", "baseUrl", "base_url")
 HOST: Final = "apiHost"  # a host without a scheme, as promptfoo has it
 # What has no answer of its own without a model, and how one is named.
 EXAMPLES: Final = {
@@ -129,7 +146,9 @@ CLIENT_SETTINGS: Final = frozenset(
     showThinking extra_headers stream streaming verbose audioInputCost audioOutputCost
     """.split()  # noqa: SIM905 (a table of words)
 )
-NOT_PARAMETERS: Final = CLIENT_SETTINGS | {*ADDRESSES, *KEY_VARIABLES, KEY, HOST, "passthrough"}
+NOT_PARAMETERS: Final = CLIENT_SETTINGS | {
+    *(*ADDRESSES, *KEY_VARIABLES, *API_VERSIONS, KEY, HOST, "passthrough")
+}
 OBJECT_KEYS: Final = frozenset({"id", "label", "config", "prompts", "concurrency"})
 
 
@@ -332,11 +351,46 @@ def _parse_text(text: str) -> ProviderSpec:
 
 def _find_parser(kind: str) -> Callable[[str, str], ProviderSpec] | None:
     """Return what reads the rest of an id, None where it is read as those of old."""
+    if kind == HUGGING_FACE:
+        return _parse_hugging_face
     if kind in SERVICES:
         return _parse_service
     if kind in (*DESCRIBED, "https"):
         return _parse_endpoint
+    if kind in HOUSES:
+        return _parse_house
     return None
+
+
+def _parse_house(kind: str, rest: str) -> ProviderSpec:
+    """Return the spec of a model of a house with a protocol of its own: google:MODEL.
+
+    Raises:
+        SetupError: no model is named.
+        UnknownProviderError: something else than a chat is meant.
+    """
+    middle, colon, model = rest.partition(":")
+    if not colon:
+        middle, model = "", rest
+    if colon and middle not in HOUSES[kind]:
+        if middle in OTHERS_OF_HOUSES or kind == Kind.AZURE:
+            raise UnknownProviderError("provider.not-chat", text=f"{kind}:{rest}", kind=kind)
+        model = rest
+    if not model or (not colon and model in ("chat", "embedding", "embeddings")):
+        raise SetupError("provider.needs", kind=kind, what=_("a model"), examples=f"{kind}:MODEL")
+    return ProviderSpec(kind=kind, model=model)
+
+
+def _parse_hugging_face(_kind: str, rest: str) -> ProviderSpec:
+    task, _colon, model = rest.partition(":")
+    if not model:
+        example = "huggingface:chat:MODEL"
+        raise SetupError("provider.needs", kind="huggingface", what=_("a model"), examples=example)
+    kinds = {"chat": HUGGING_FACE, "text-generation": str(Kind.HUGGING_FACE_TEXT)}
+    if task not in kinds:
+        text = f"huggingface:{rest}"
+        raise UnknownProviderError("provider.not-chat", text=text, kind="huggingface:chat")
+    return ProviderSpec(kind=kinds[task], model=model, label=f"huggingface:{rest}")
 
 
 def _parse_endpoint(kind: str, rest: str) -> ProviderSpec:
@@ -405,7 +459,7 @@ def _parse_object(provider: Mapping[str, object]) -> ProviderSpec:
         model=spec.model,
         label=str(provider.get("label") or spec.label),
         parameters=dict(config) if is_described else _read_parameters(config),
-        base_url="" if is_described else _read_address(config) or spec.base_url,
+        base_url="" if is_described else _read_address(config, spec.kind) or spec.base_url,
         prompts=_read_labels(provider.get("prompts"), spec),
         limits=_read_limits(provider.get("concurrency")),
         settings=dict(spec.settings) | _read_settings(config),
@@ -457,13 +511,16 @@ def _read_settings(config: Mapping[str, object]) -> dict[str, object]:
     for name in KEY_VARIABLES:
         if config.get(name):
             settings[KEY_VARIABLE] = str(config[name])
+    for name in API_VERSIONS:
+        if config.get(name):
+            settings["api_version"] = str(config[name])
     variable = find_variable(config.get(KEY))
     if variable:
         settings[KEY_VARIABLE] = variable
     return settings
 
 
-def _read_address(config: Mapping[str, object]) -> str:
+def _read_address(config: Mapping[str, object], kind: str) -> str:
     """Return the address that a config names, "" where it names none."""
     for name in ADDRESSES:
         if config.get(name):
@@ -471,7 +528,7 @@ def _read_address(config: Mapping[str, object]) -> str:
     host = str(config.get(HOST) or "")
     if not host or "://" in host:
         return host
-    return f"https://{host}/v1"
+    return f"https://{host}" if kind in HOUSES else f"https://{host}/v1"
 
 
 def _read_limits(concurrency: object) -> Limits | None:

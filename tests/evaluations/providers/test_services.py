@@ -33,7 +33,9 @@ def ask(spec, environment):
 
 
 def spec_at(fake, name, **config):
-    return parse_spec({"id": f"{name}:m", "config": {"apiBaseUrl": f"{fake.url}/v1", **config}})
+    return parse_spec(
+        {"id": f"{name}:chat:m", "config": {"apiBaseUrl": f"{fake.url}/v1", **config}}
+    )
 
 
 @pytest.mark.parametrize("name", SERVICES)
