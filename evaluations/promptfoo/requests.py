@@ -13,6 +13,7 @@ from typing import Any, Final, TypeGuard
 
 from core.language import gettext as _
 from evaluations.engine.providers import Kind, ProviderSpec
+from evaluations.engine.providers.services import SERVICES
 
 __all__ = ["as_sent"]
 
@@ -48,6 +49,15 @@ ANTHROPIC_SENT: Final = frozenset(
     """.split()  # noqa: SIM905 (a table of words)
 )
 ALIASES: Final = {"maxTokens": "max_tokens", "topP": "top_p"}
+# Services whose clients promptfoo did not make of that for OpenAI, seen in its requests.
+OWN_DEFAULTS: Final[Mapping[str, Mapping[str, object]]] = {
+    "ai21": {},
+    "litellm": {},
+    "localai": {"temperature": 0.7},
+    "mistral": {"top_p": 1, "max_tokens": MAX_TOKENS, "random_seed": None},
+    "novita": {"max_tokens": MAX_TOKENS, "temperature": 1},
+    "voyage": {},
+}
 CHOICES: Final = {"auto": {"type": "auto"}, "none": {"type": "none"}, "required": {"type": "any"}}
 
 
@@ -57,7 +67,7 @@ def as_sent(
     """Return a spec with the parameters that promptfoo sends, and a sentence about each other one.
 
     Those that promptfoo adds are named in `defaults`. Of other services than OpenAI's and
-    Anthropic's nothing is known here.
+    Anthropic's only those are known here: everything that is set is sent.
 
     Args:
         spec: a model of a configuration.
@@ -71,7 +81,11 @@ def as_sent(
         {'max_tokens': 1024, 'temperature': 0}
     """
     if spec.kind not in (Kind.OPENAI, Kind.ANTHROPIC) or spec.problem:
-        return spec, {}
+        defaults = _for_service(spec, config, variables)
+        added = {name: value for name, value in defaults.items() if name not in spec.parameters}
+        if not added:
+            return spec, {}
+        return replace(spec, parameters={**spec.parameters, **added}, defaults=tuple(added)), {}
     parameters = dict(spec.parameters)
     passed = config.get("passthrough")
     passed = passed if isinstance(passed, Mapping) else {}
@@ -97,6 +111,20 @@ def as_sent(
     added = {name: value for name, value in defaults.items() if name not in parameters}
     parameters |= added
     return replace(spec, parameters=parameters, defaults=tuple(added)), unsent
+
+
+def _for_service(
+    spec: ProviderSpec, config: Mapping[str, object], variables: Mapping[str, str]
+) -> dict[str, object]:
+    """Return what promptfoo adds for a service that speaks OpenAI's protocol."""
+    if spec.problem or (spec.kind not in SERVICES and spec.kind != Kind.AZURE):
+        return {}
+    if spec.kind in OWN_DEFAULTS:
+        return dict(OWN_DEFAULTS[spec.kind])
+    defaults = _for_openai(spec, config, variables)
+    if spec.kind == Kind.AZURE and not config.get("omitDefaults"):
+        defaults = {"top_p": 1, "presence_penalty": 0, "frequency_penalty": 0} | defaults
+    return defaults
 
 
 def _explain(name: str) -> str:

@@ -3,7 +3,7 @@
 import pytest
 
 from evaluations.adapters import spec_from_target, target_from_spec
-from evaluations.engine.providers import ProviderSpec, parse_spec
+from evaluations.engine.providers import ProviderSpec, parse_configured, parse_spec
 from evaluations.promptfoo.requests import as_sent
 
 USUAL = {"max_tokens": 1024, "temperature": 0}
@@ -95,3 +95,39 @@ def test_what_was_added_is_named_and_stored():
     assert (spec.defaults, unsent) == (("max_tokens", "temperature"), {})
     assert spec_from_target(target_from_spec(spec)).defaults == spec.defaults
     assert spec_from_target(target_from_spec(ProviderSpec(kind="echo"))).defaults == ()
+
+
+# What promptfoo 0.123.1 sends besides the model and the messages, where nothing is set.
+SERVICES_DEFAULTS = [
+    ("groq:llama-3.3-70b-versatile", {"max_tokens": 1024, "temperature": 0}),
+    ("openrouter:meta-llama/llama-3.3-70b", {"max_tokens": 1024, "temperature": 0}),
+    ("togetherai:meta-llama/L", {"max_tokens": 1024, "temperature": 0}),
+    ("huggingface:chat:org/m", {"max_tokens": 1024, "temperature": 0}),
+    ("mistral:mistral-small-latest", {"top_p": 1, "max_tokens": 1024, "random_seed": None}),
+    ("novita:m", {"max_tokens": 1024, "temperature": 1}),
+    ("litellm:m", {}),
+    ("cohere:m", {}),
+    ("nobody:m", {}),
+    (
+        "azure:chat:gpt-4o-mini",
+        {
+            "max_tokens": 1024,
+            "temperature": 0,
+            "top_p": 1,
+            "presence_penalty": 0,
+            "frequency_penalty": 0,
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "expected"), SERVICES_DEFAULTS)
+def test_what_other_services_are_sent(name, expected):
+    sent, unsent = as_sent(parse_configured(name), {}, {})
+    assert (dict(sent.parameters), unsent) == (expected, {})
+    assert set(sent.defaults) == set(expected)
+    own = {"max_tokens": 5, "odd": 1}
+    sent, unsent = as_sent(parse_configured({"id": name, "config": own}), own, {})
+    if name != "nobody:m":
+        assert dict(sent.parameters) == expected | own
+        assert "max_tokens" not in sent.defaults
