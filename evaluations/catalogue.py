@@ -74,6 +74,15 @@ SENTENCES: Final = register(
         "embeddings.one-model": gettext_noop(
             "local-embeddings only has the model %(name)s, not “%(model)s”"
         ),
+        "expression.arguments": gettext_noop("a function has too few or too many arguments"),
+        "expression.deep": gettext_noop("brackets are nested more than %(most)s deep"),
+        "expression.expected": gettext_noop("“%(token)s” is missing before “%(found)s”"),
+        "expression.function": gettext_noop(
+            "there is no function “%(name)s”; allowed functions: %(known)s"
+        ),
+        "expression.long": gettext_noop("an expression has at most %(most)s characters"),
+        "expression.name": gettext_noop("“%(name)s” stands for nothing here"),
+        "expression.sign": gettext_noop("“%(sign)s” cannot be read here"),
         "file.changed": gettext_noop(
             "%(name)s is not a regular file, or grew while it was being read"
         ),
@@ -441,6 +450,9 @@ SENTENCES: Final = register(
             "defaultTest must be an object, or a file that contains one"
         ),
         "promptfoo.entries": gettext_noop("%(key)s must map names to values"),
+        "promptfoo.derived-metric": gettext_noop(
+            "a derived metric must be an object with “name” and “value”, an expression"
+        ),
         "promptfoo.evaluate-options": gettext_noop("evaluateOptions must be an object"),
         "promptfoo.file-cycle": gettext_noop("“%(reference)s” refers back to itself"),
         "promptfoo.filled-too-long": gettext_noop(

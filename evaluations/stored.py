@@ -36,8 +36,10 @@ __all__ = [
     "AnswerDetails",
     "Change",
     "Component",
+    "DerivedMetric",
     "GateValue",
     "Interval",
+    "NamedScore",
     "Parameter",
     "RunSettings",
     "StoredComparison",
@@ -177,6 +179,22 @@ class StoredComparison(msgspec.Struct, frozen=True, kw_only=True):
     """Names of the first cases that fail now."""
 
 
+class NamedScore(msgspec.Struct, frozen=True, kw_only=True):
+    """The sums of the assertions that feed one metric. See `named_scores`."""
+
+    total: float = 0.0
+    """Of their scores, each times its weight."""
+    weight: float = 0.0
+    """Of their weights."""
+    count: int = 0
+    """How many there are."""
+
+    @property
+    def mean(self) -> float:
+        """By weight, from 0 to 1."""
+        return self.total / self.weight if self.weight else 0.0
+
+
 class Summary(Document, frozen=True, kw_only=True):
     """A column's figures. All are None until it has ended, and where a version did not count."""
 
@@ -220,14 +238,25 @@ class Summary(Document, frozen=True, kw_only=True):
     """95 percent of the answers came within it."""
     latency_ms_box: Sequence[float] | None = None
     """Minimum, quartiles and maximum."""
+    named_scores: dict[str, NamedScore] = {}
+    """By metric; most columns have none."""
+    derived_metrics: dict[str, float | None] = {}
+    """By name; None where one could not be worked out."""
     comparison: StoredComparison | None = None
     """None for the first column, and where nothing was compared."""
 
+    @property
+    def metrics(self) -> dict[str, float | None]:
+        """Means of the named scores, then the derived metrics."""
+        means = {name: score.mean for name, score in self.named_scores.items()}
+        return {**means, **self.derived_metrics}
+
     def as_json(self) -> JSONObject:
-        """Return the object that a column keeps; without a comparison, it has no key for one."""
+        """Return the object that a column keeps; what it has none of, it has no key for."""
         document = Document.as_json(self)
-        if self.comparison is None:
-            del document["comparison"]
+        for key in ("comparison", "named_scores", "derived_metrics"):
+            if not document[key]:
+                del document[key]
         return document
 
 
@@ -239,6 +268,14 @@ class StoredMisfit(msgspec.Struct, frozen=True, kw_only=True):
 
     code: str
     params: dict[str, Parameter] = {}
+
+
+class DerivedMetric(msgspec.Struct, frozen=True, kw_only=True):
+    """A figure of a column that is worked out of its named scores."""
+
+    name: str
+    value: str
+    """An expression; see `engine.expressions`."""
 
 
 class RunSettings(Document, frozen=True, kw_only=True, omit_defaults=True):
@@ -254,6 +291,8 @@ class RunSettings(Document, frozen=True, kw_only=True, omit_defaults=True):
     """The same for embeddings."""
     misfits: Sequence[StoredMisfit] = ()
     """What did not fit, the gravest first."""
+    derived: Sequence[DerivedMetric] = ()
+    """What is worked out of the named scores."""
     background: bool = False
     """Whether workers take it up by themselves."""
     actor: str = ""

@@ -291,6 +291,7 @@ class RunAdmin(SoftDeleteAdmin):
             "old": old,
             "new": new,
             "verdict": comparisons.verdict_between(old, new),
+            "metric_changes": comparisons.describe_metric_changes(old, new, old.label),
             "flips": flips,
             "start": start,
             "before": max(0, start - FLIPS),

@@ -14,6 +14,7 @@ from typing import Final
 from core import bounded
 from core.language import gettext as _
 from evaluations.engine.errors import SuiteError
+from evaluations.engine.expressions import find_problem
 from evaluations.engine.files import Files
 from evaluations.engine.formats.numbers import number_in
 from evaluations.engine.formats.yaml_document import Document
@@ -31,6 +32,7 @@ from evaluations.promptfoo.providers import (
     read_providers,
 )
 from evaluations.promptfoo.tests import read_tests
+from evaluations.stored import DerivedMetric
 
 __all__ = [
     "MOST_DELAY_MS",
@@ -81,6 +83,8 @@ class PromptfooConfig:
     options: RunOptions
     models: Mapping[str, str]
     """What the file names as "judge" and as "embeddings" of all tests."""
+    derived: tuple[DerivedMetric, ...]
+    """What is worked out of the named scores."""
     cases: tuple[ConfiguredCase, ...]
     """The suite's cases, each with the prompts and models that it is for."""
     warnings: tuple[ImportNotice, ...]
@@ -180,6 +184,7 @@ def _read(
         for provider in read_models(file.source, file.document):
             if provider not in providers:
                 providers.append(provider)
+    derived = _read_derived(files)
     _refuse_unknown(cases, "prompt", [prompt.names for prompt in prompts])
     _refuse_unknown(cases, "provider", [provider.names for provider in providers])
     # A default that every test takes over is warned of once, not once a test.
@@ -198,6 +203,7 @@ def _read(
         suite=suite,
         options=options,
         models=list_models(list_entries(default, "options")),
+        derived=derived,
         cases=tuple(cases),
         warnings=warnings,
     )
@@ -227,6 +233,27 @@ def _read_cases(files: Sequence[ReadFile], default: ConfiguredTest) -> list[Conf
     # promptfoo's too: a configuration of prompts alone asks each of them once.
     empty = ConfiguredTest(entry={}, document=files[0].document, path=())
     return list(CaseMaker(first, default, metadata).cases(empty, 0))
+
+
+def _read_derived(files: Sequence[ReadFile]) -> tuple[DerivedMetric, ...]:
+    """Return the derived metrics of all files; one that cannot be worked out is warned of."""
+    metrics: list[DerivedMetric] = []
+    for file in files:
+        entries = file.document.mapping.get("derivedMetrics") or []
+        for number, entry in enumerate(entries if isinstance(entries, list) else [entries]):
+            location = file.document.location("derivedMetrics", number)
+            name = entry.get("name") if isinstance(entry, Mapping) else None
+            value = entry.get("value") if isinstance(entry, Mapping) else None
+            if not isinstance(name, str) or not isinstance(value, str | int | float):
+                raise SuiteError("promptfoo.derived-metric", at=location)
+            metric = DerivedMetric(name=name, value=str(value))
+            problem = find_problem(metric.value)
+            if problem is None:
+                metrics.append(metric)
+                continue
+            sentence = _("the derived metric “%(name)s” is left out: %(problem)s")
+            file.source.warn(sentence % {"name": name, "problem": problem}, location)
+    return tuple(metrics)
 
 
 def _refuse_unknown(

@@ -49,9 +49,10 @@ def _known(words: str) -> dict[str, str]:
 
 TOP: Final[Keys] = {
     **_known("$schema description tags prompts providers targets tests defaultTest scenarios env"),
-    **_known("evaluateOptions commandLineOptions assertionTemplates sharing metadata"),
+    **_known(
+        "evaluateOptions commandLineOptions assertionTemplates sharing metadata derivedMetrics"
+    ),
     "extensions": gettext_noop("“%(key)s” would run code, which AutoForge never does"),
-    "derivedMetrics": gettext_noop("“%(key)s” is ignored; derived metrics are not supported"),
     "nunjucksFilters": gettext_noop(
         "“%(key)s” would run code, which AutoForge never does; a case that uses such a filter "
         "will be an error"

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from evaluations.selectors.comparisons import ComparisonSummary
 from evaluations.stored import Parameter, Summary
 
-__all__ = ["SHOWN", "figures", "flips", "titles"]
+__all__ = ["SHOWN", "MetricRow", "figures", "flips", "list_metrics", "titles"]
 
 SHOWN: Final = 10  # flipped cases that are named
 
@@ -43,6 +43,27 @@ def flips(summary: ComparisonSummary) -> list[Flipped]:
         Flipped(_("Fixed"), summary.fixed[:SHOWN], _count(params["fixed"])),
         Flipped(_("Broken"), summary.broken[:SHOWN], _count(params["broken"])),
     ]
+
+
+class MetricRow(NamedTuple):
+    """A metric, and what each column and each comparison has of it."""
+
+    name: str
+    values: Sequence[str]
+    """One for each column; a dash where it has none."""
+
+
+def list_metrics(summaries: Sequence[Summary]) -> list[MetricRow]:
+    """Return named scores and derived metrics, a row for each, as the first column has them."""
+    names: dict[str, None] = {}
+    for summary in summaries:
+        names |= dict.fromkeys(summary.metrics)
+    return [MetricRow(name, [_show(summary, name) for summary in summaries]) for name in names]
+
+
+def _show(summary: Summary, name: str) -> str:
+    value = summary.metrics.get(name)
+    return "–" if value is None else f"{value:.3f}"
 
 
 def _count(parameter: Parameter) -> int:

@@ -11,6 +11,7 @@ from evaluations.selectors.comparisons import (
     ComparisonSummary,
     compare_run,
     judge_run,
+    list_metric_changes,
     remarks_on,
 )
 from evaluations.stored import Summary
@@ -55,6 +56,19 @@ class Report:
     def comparisons(self) -> Sequence[ColumnComparison]:
         """The same with every figure and every flipped case: all outcomes are read for it."""
         return compare_run(self.run, self._rows)
+
+    @property
+    def named(self) -> Sequence[str]:
+        """The names of the named scores alone, which single answers have as well."""
+        names: dict[str, None] = {}
+        for column in self.columns:
+            names |= dict.fromkeys(column.summary.named_scores)
+        return list(names)
+
+    @cached_property
+    def metric_changes(self) -> Sequence[str]:
+        """A sentence for each metric that is not the same in two columns that are compared."""
+        return list_metric_changes(self.run, self._rows)
 
     @cached_property
     def remarks(self) -> Sequence[str]:

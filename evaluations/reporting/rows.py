@@ -11,8 +11,9 @@ from django.db.models.functions import Cast
 from core.json import JSONObject, dump
 from evaluations.finish_reasons import explain_finish
 from evaluations.models import TestResult, result_state
+from evaluations.named_scores import mean_scores, name_scores
 from evaluations.reporting.report import ColumnReport, Report
-from evaluations.stored import Component
+from evaluations.stored import Component, read_components
 
 __all__ = [
     "PART",
@@ -22,6 +23,7 @@ __all__ = [
     "first_failure",
     "in_parts",
     "json_with_results",
+    "named_scores",
     "plain_cells",
     "result_as_json",
     "results",
@@ -88,7 +90,18 @@ def column_results(column: ColumnReport, **more: str) -> Iterator[ResultRow]:
 
 def result_as_json(position: int, row: ResultRow) -> JSONObject:
     """Return a row as JSON has it; `position` is its column's, from 0."""
-    return {**plain_cells(position, row), "components": json.loads(row.components_text)}
+    return {
+        **plain_cells(position, row),
+        "named_scores": named_scores(row),
+        "components": json.loads(row.components_text),
+    }
+
+
+def named_scores(row: ResultRow) -> dict[str, float]:
+    """Return metric → score of one answer, from 0 to 1; most answers have none."""
+    if '"metric"' not in row.components_text:
+        return {}
+    return mean_scores(name_scores(read_components(row.components_text)))
 
 
 def plain_cells(position: int, row: ResultRow) -> JSONObject:

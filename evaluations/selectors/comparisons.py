@@ -16,6 +16,7 @@ from evaluations.engine.statistics import (
     judge_comparison,
 )
 from evaluations.models import Evaluation, Run
+from evaluations.named_scores import find_changes
 from evaluations.selectors.summaries import compare_columns
 from evaluations.stored import StoredComparison, Target
 
@@ -27,7 +28,9 @@ __all__ = [
     "ShownVerdict",
     "as_stored",
     "compare_run",
+    "describe_metric_changes",
     "judge_run",
+    "list_metric_changes",
     "list_verdicts",
     "pair_columns",
     "remarks_on",
@@ -87,6 +90,39 @@ def judge_run(run: Run, rows: Sequence[Evaluation]) -> list[ComparisonSummary]:
         )
         summaries.append(summary)
     return summaries
+
+
+def list_metric_changes(run: Run, rows: Sequence[Evaluation]) -> list[str]:
+    """Return a sentence for each named score or derived metric that compared columns differ in."""
+    sentences: list[str] = []
+    for old, new in pair_columns(run, rows).pairs:
+        sentences += describe_metric_changes(old, new, _name(old, run))
+    return sentences
+
+
+def describe_metric_changes(old: Evaluation, new: Evaluation, name: str) -> list[str]:
+    """Return such sentences for two columns; `name` is what the old one is called."""
+    sentences = []
+    changes = find_changes(old.figures.metrics, new.figures.metrics)
+    for metric, (before, after) in changes.items():
+        if before == after:
+            continue
+        difference = "" if before is None or after is None else f" ({after - before:+.3f})"
+        sentence = _("%(metric)s: %(before)s → %(after)s%(difference)s, from %(old)s to %(new)s")
+        params = {
+            "metric": metric,
+            "before": _show_metric(before),
+            "after": _show_metric(after),
+            "difference": difference,
+            "old": name,
+            "new": new.label,
+        }
+        sentences.append(sentence % params)
+    return sentences
+
+
+def _show_metric(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
 
 
 def _find_stored(old: Evaluation, new: Evaluation) -> StoredComparison | None:

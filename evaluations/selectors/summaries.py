@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Final, TypedDict, cast
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Q, Sum, TextField
+from django.db.models.functions import Cast
 from msgspec.structs import replace
 
 from evaluations.engine import statistics
@@ -17,13 +18,15 @@ from evaluations.engine.statistics import (
     summarise,
 )
 from evaluations.models import UNCHECKED, Evaluation, TestResult
+from evaluations.named_scores import add_scores, derive_metrics
 from evaluations.selectors.sql_summaries import large_figures, latency_counts
-from evaluations.stored import Interval, Summary
+from evaluations.stored import Interval, NamedScore, RunSettings, Summary, read_components
 
 __all__ = ["compare_columns", "observations", "small_figures", "summarise_evaluation"]
 
 CHUNK: Final = 5000
 LARGE: Final = 5000  # answers: from here on the database works the figures out
+METRIC: Final = '"metric"'  # stands in no text that is written as JSON: a quote in it is escaped
 BOX: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -49,8 +52,14 @@ def summarise_evaluation(evaluation: Evaluation) -> Summary:
     figures = large_figures if spending["stored"] > LARGE else small_figures
     latencies = latency_counts(evaluation)
     cost, grading_cost = spending["cost"], spending["grading"]
+    summary = figures(evaluation)
+    named = _sum_named_scores(evaluation)
+    run = evaluation.run
+    metrics = RunSettings.read(run.settings).derived if run is not None else ()
     return replace(
-        figures(evaluation),
+        summary,
+        named_scores=named,
+        derived_metrics=derive_metrics(metrics, named, summary.answers or 0),
         cost_usd=None if cost is None else float(cost),
         grading_cost_usd=None if grading_cost is None else float(grading_cost),
         input_tokens=spending["input"],
@@ -60,6 +69,18 @@ def summarise_evaluation(evaluation: Evaluation) -> Summary:
         latency_ms_95=quantile_from_counts(latencies, 0.95),
         latency_ms_box=_box(latencies),
     )
+
+
+def _sum_named_scores(evaluation: Evaluation) -> dict[str, NamedScore]:
+    """Return what a column's assertions say by metric; answers without any are not read."""
+    rows = (
+        TestResult.objects.filter(evaluation=evaluation, run_case__isnull=False)
+        .annotate(components_text=Cast("components", TextField()))
+        .filter(components_text__contains=METRIC)
+        .order_by("run_case__position", "repeat")
+        .values_list("components_text", flat=True)
+    )
+    return add_scores(map(read_components, rows.iterator(chunk_size=CHUNK)))
 
 
 class _Spending(TypedDict):

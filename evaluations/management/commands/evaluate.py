@@ -294,6 +294,7 @@ class Command(BaseCommand):
             use_cache=use_cache,
             only_stored=rescored is not None,
             baseline=find_run(options["baseline"]) if options["baseline"] else None,
+            settings=RunSettings(derived=config.derived if config is not None else ()),
             files=files,
             judge=_choose_model("judge", options, config, rescored),
             embeddings=_choose_model("embeddings", options, config, rescored),

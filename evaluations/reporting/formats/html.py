@@ -6,6 +6,7 @@ from uuid import uuid4
 
 from django.template.loader import get_template, render_to_string
 
+from evaluations.reporting.figures import list_metrics
 from evaluations.reporting.report import Report
 from evaluations.reporting.report_format import ReportFormat
 from evaluations.reporting.rows import result_as_json, results
@@ -16,7 +17,9 @@ __all__ = ["FORMAT"]
 def _as_html(report: Report) -> Iterator[str]:
     """Yield the page."""
     here = uuid4().hex  # in no name and in no label
-    page = render_to_string("evaluations/report.html", {"report": report, "rows": here})
+    summaries = [column.summary for column in report.columns]
+    context = {"report": report, "rows": here, "metrics": list_metrics(summaries)}
+    page = render_to_string("evaluations/report.html", context)
     head, foot = page.split(here)
     row_template = get_template("evaluations/report_row.html")
     yield head

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from core.json import JSONObject
+from evaluations.named_scores import find_changes
 from evaluations.reporting.report import Report
 from evaluations.reporting.report_format import ReportFormat
 from evaluations.reporting.rows import json_with_results, result_as_json, results
@@ -21,8 +22,13 @@ def _as_json(report: Report) -> Iterator[str]:
         "message": run.message,
         "estimate": run.estimate,
         "columns": [
-            {"label": row.label, "evaluation": str(row.pk), **row.summary}  # as it is stored
-            for row in (column.evaluation for column in report.columns)
+            {
+                "label": column.label,
+                "evaluation": str(column.evaluation.pk),
+                **column.evaluation.summary,  # as it is stored
+                "metrics": column.summary.metrics,
+            }
+            for column in report.columns
         ],
         "comparisons": [_comparison_as_json(column) for column in report.comparisons],
         "remarks": list(report.remarks),
@@ -49,6 +55,12 @@ def _comparison_as_json(column: ColumnComparison) -> JSONObject:
         "score_difference": comparison.score_difference,
         "score_p_value": comparison.score_p_value,
         "effect_size": comparison.effect_size,
+        "metrics": {
+            name: {"old": before, "new": after}
+            for name, (before, after) in find_changes(
+                column.old_column.figures.metrics, column.new_column.figures.metrics
+            ).items()
+        },
         "fixed": [pair.name for pair in comparison.fixed],
         "broken": [pair.name for pair in comparison.broken],
     }

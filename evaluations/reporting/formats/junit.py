@@ -1,13 +1,19 @@
 """A report as JUnit XML, written element by element."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 from xml.etree import ElementTree as ET  # written, never read
 
 from evaluations.models import ResultState, result_state
 from evaluations.reporting.report import NOT_CHECKED, ColumnReport, Report
 from evaluations.reporting.report_format import ReportFormat
-from evaluations.reporting.rows import ResultRow, column_results, find_note, first_failure
+from evaluations.reporting.rows import (
+    ResultRow,
+    column_results,
+    find_note,
+    first_failure,
+    named_scores,
+)
 from evaluations.stored import read_components
 
 __all__ = ["FORMAT"]
@@ -40,6 +46,8 @@ def _suite(column: ColumnReport) -> Iterator[str]:
     }
     begin, end = _around(ET.Element("testsuite", attributes))
     yield begin
+    if summary.metrics:
+        yield _text(_properties(summary.metrics))
     for row in column_results(column):
         yield _text(_case(row))
     yield end
@@ -48,6 +56,9 @@ def _suite(column: ColumnReport) -> Iterator[str]:
 def _case(row: ResultRow) -> ET.Element:
     seconds = f"{(row.latency_ms or 0) / 1000:.3f}"
     case = ET.Element("testcase", name=_clean(row.case_name), time=seconds)
+    named = named_scores(row)
+    if named:
+        case.append(_properties(named))
     note = _clean(find_note(row))
     state = result_state(row.passed, row.error)
     if state == ResultState.ERROR:
@@ -62,6 +73,15 @@ def _case(row: ResultRow) -> ET.Element:
     if note:
         ET.SubElement(case, "system-out").text = note
     return case
+
+
+def _properties(metrics: Mapping[str, float | None]) -> ET.Element:
+    """Return named scores as the properties that readers of JUnit show beside a case."""
+    properties = ET.Element("properties")
+    for name, value in metrics.items():
+        shown = "" if value is None else f"{value:g}"
+        ET.SubElement(properties, "property", name=f"metric:{_clean(name)}", value=shown)
+    return properties
 
 
 def _around(element: ET.Element) -> tuple[str, str]:

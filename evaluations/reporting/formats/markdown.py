@@ -4,8 +4,10 @@ import itertools
 from collections.abc import Iterator
 from typing import Final
 
+from django.utils.translation import gettext as _
+
 from evaluations.engine.statistics import Verdict
-from evaluations.reporting.figures import figures, flips, titles
+from evaluations.reporting.figures import figures, flips, list_metrics, titles
 from evaluations.reporting.notes import list_notes
 from evaluations.reporting.report import Report
 from evaluations.reporting.report_format import ReportFormat
@@ -24,6 +26,7 @@ def _as_markdown(report: Report) -> Iterator[str]:
     for column in report.columns:
         cells = [_cell(text) for text in (column.label, *figures(column.summary))]
         lines.append(f"| {' | '.join(cells)} |")
+    lines += _write_metrics(report)
     for title, flipped, count in itertools.chain(*map(flips, report.verdicts)):
         if flipped:
             lines += ["", f"**{title}** ({count}): {', '.join(map(_cell, flipped))}"]
@@ -33,6 +36,22 @@ def _as_markdown(report: Report) -> Iterator[str]:
     if notes:
         lines += ["", *notes]
     yield "\n".join([*lines, ""])
+
+
+def _write_metrics(report: Report) -> Iterator[str]:
+    """Yield a table of the named scores and derived metrics, and what changed in them."""
+    rows = list_metrics([column.summary for column in report.columns])
+    if not rows:
+        return
+    labels = [_cell(column.label) for column in report.columns]
+    yield ""
+    yield f"| {_('Metric')} | {' | '.join(labels)} |"
+    yield f"|{'---|' * (len(labels) + 1)}"
+    for row in rows:
+        yield f"| {' | '.join([_cell(row.name), *row.values])} |"
+    for change in report.metric_changes:
+        yield ""
+        yield _cell(change)
 
 
 def _find_mark(verdict: Verdict) -> str:

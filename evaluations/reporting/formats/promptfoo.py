@@ -13,6 +13,7 @@ from evaluations.reporting.rows import (
     find_note,
     first_failure,
     json_with_results,
+    named_scores,
     results,
 )
 from evaluations.stored import AnswerDetails, Component, read_components
@@ -38,7 +39,8 @@ def _as_promptfoo(report: Report) -> Iterator[str]:
         stats["errors"] += column.summary.errors or 0
         stats["unchecked"] += column.summary.unchecked or 0
         raw, provider = column.evaluation.prompt_text, _provider(column)
-        prompts.append({"raw": raw, "label": column.label, "provider": provider})
+        prompt = {"raw": raw, "label": column.label, "provider": provider}
+        prompts.append({**prompt, "metrics": _metrics(column)})
     document = {
         "evalId": str(report.run.pk),
         "config": {},  # promptfoo's readers need the key, and may do without what was configured
@@ -56,6 +58,23 @@ def _as_promptfoo(report: Report) -> Iterator[str]:
     )
     answers = (_promptfoo_result(report, position, cast("_Row", row)) for position, row in rows)
     yield from json_with_results(document, answers)
+
+
+def _metrics(column: ColumnReport) -> JSONObject:
+    """Return a column's counts and sums by promptfoo's names for them."""
+    summary = column.summary
+    named = summary.named_scores
+    sums = {name: score.total for name, score in named.items()}
+    derived = {name: value or 0 for name, value in summary.derived_metrics.items()}
+    return {
+        "testPassCount": summary.passed or 0,
+        "testFailCount": summary.failed or 0,
+        "testErrorCount": summary.errors or 0,
+        "cost": summary.cost_usd or 0,
+        "namedScores": {**sums, **derived},
+        "namedScoresCount": {name: score.count for name, score in named.items()},
+        "namedScoreWeights": {name: score.weight for name, score in named.items()},
+    }
 
 
 def _provider(column: ColumnReport) -> str:
@@ -95,6 +114,7 @@ def _promptfoo_result(report: Report, position: int, row: _Row) -> JSONObject:
             "assert": document.get("assertions", []),
         },
         "response": _response(row),
+        "namedScores": named_scores(row),
         "latencyMs": row.latency_ms or 0,
         "cost": float(row.cost_usd or 0),
         "gradingResult": None if state == ResultState.ERROR else _grading(row),

@@ -2,14 +2,19 @@
 
 import io
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from django.utils.translation import gettext as _
 
 from core.terminal_text import make_visible
 from evaluations.reporting.case_table import TableStyle, write_cases
-from evaluations.reporting.figures import SHOWN, figures, flips, titles
+from evaluations.reporting.figures import SHOWN, figures, flips, list_metrics, titles
 from evaluations.reporting.notes import list_notes
 from evaluations.reporting.report import Report
 from evaluations.reporting.report_format import ReportFormat
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 __all__ = ["FORMAT", "write_table"]
 
@@ -49,6 +54,7 @@ def _write_figures(report: Report, style: TableStyle) -> str:
         markup=False,
     )
     console.print(table)
+    _print_metrics(console, report)
     for summary in report.verdicts:
         console.print(make_visible(str(summary.verdict)))
         for title, flipped, count in flips(summary):
@@ -61,6 +67,24 @@ def _write_figures(report: Report, style: TableStyle) -> str:
     for note in list_notes(report):
         console.print(make_visible(note), soft_wrap=True)
     return stream.getvalue()
+
+
+def _print_metrics(console: "Console", report: Report) -> None:
+    """Print the named scores and derived metrics, and what changed in them."""
+    from rich.table import Table
+
+    rows = list_metrics([column.summary for column in report.columns])
+    if not rows:
+        return
+    table = Table()
+    table.add_column(_("Metric"), overflow="fold")
+    for column in report.columns:
+        table.add_column(make_visible(column.label), overflow="fold")
+    for row in rows:
+        table.add_row(make_visible(row.name), *row.values)
+    console.print(table)
+    for change in report.metric_changes:
+        console.print(make_visible(change))
 
 
 FORMAT: Final = ReportFormat(

@@ -26,7 +26,10 @@ def said(tmp_path, text, **files):
 
 NAMED = [
     ("extensions: [x]", "“extensions” would run code"),
-    ("derivedMetrics: []", "“derivedMetrics” is ignored; derived metrics are not supported"),
+    (
+        "derivedMetrics: [{name: a, value: 1 + 1}, {name: b, value: '1 +'}]",
+        "derivedMetrics[1]: the derived metric “b” is left out: “the end” stands for nothing here",
+    ),
     ("nunjucksFilters: {f: f.js}", "“nunjucksFilters” would run code"),
     ("outputPath: out.html", "“outputPath” is ignored; use --format and --output"),
     (
