@@ -342,14 +342,14 @@ def _call(script: Script, program: Program, arguments: Sequence[object]) -> Retu
 
 async def call_scoring(
     script: Script, named: Mapping[str, float], known: Mapping[str, object]
-) -> object:
+) -> Returned:
     """Return what a function makes of the named scores of a case.
 
     Raises:
         JavaScriptError: it has no result.
     """
     program = _file_program(script, ("", "func") if not script.export else (script.export,))
-    return (await run_async(program, (dict(named), known))).value
+    return await run_async(program, (dict(named), known))
 
 
 async def call_assertion(script: Script, output: object, context: Mapping[str, object]) -> Returned:

@@ -10,10 +10,16 @@ from evaluations.engine.formats.assertions import parse_assertion, unsupported
 from evaluations.engine.formats.numbers import number_in
 from evaluations.engine.formats.yaml_document import Document, KeyPath, load_document
 from evaluations.engine.numbers import stringify
-from evaluations.engine.scripts import list_scripts, script_length
+from evaluations.engine.scorers import SCORING
+from evaluations.engine.scripts import SCRIPT, list_scripts, script_length
 from evaluations.engine.types import Assertion, Case
 from evaluations.promptfoo.assertions import Scripts, fill_assertion, read_assertions
-from evaluations.promptfoo.code import is_javascript, read_script, transform_variables
+from evaluations.promptfoo.code import (
+    is_javascript,
+    is_javascript_file,
+    read_script,
+    transform_variables,
+)
 from evaluations.promptfoo.files import Location, Source
 from evaluations.promptfoo.keys import NO_CODE_IN_CASE, NO_CODE_IN_VARIABLES
 from evaluations.promptfoo.values import combinations, resolve_variables
@@ -228,7 +234,12 @@ class CaseMaker:
         code = [key for key in CODE_OPTIONS if options.get(key) and not is_javascript(options[key])]
         for key in code:
             self._source.warn(_(NO_CODE_IN_CASE) % {"key": key}, test.location)
-        if merged.entry.get("assertScoringFunction"):
+        scoring = merged.entry.get("assertScoringFunction")
+        if is_javascript_file(scoring):
+            if assertions:  # without any there is nothing to decide over
+                assertions.append(self._read_scoring(str(scoring), test.location))
+        elif scoring:
+            self._source.warn(_(NO_CODE_IN_CASE) % {"key": "assertScoringFunction"}, test.location)
             code.append("assertScoringFunction")
         if not code or not assertions:
             return assertions
@@ -238,6 +249,12 @@ class CaseMaker:
             "code": code[0]
         }
         return [*assertions, parse_assertion(unsupported({"weight": 1.0}, why))]
+
+    def _read_scoring(self, reference: str, location: Location) -> Assertion:
+        if reference not in self._scripts:
+            name = reference if reference.startswith("file://") else f"file://{reference}"
+            self._scripts[reference] = read_script(self._source, name, location)
+        return Assertion(type=SCORING, config={SCRIPT: self._scripts[reference]})
 
     def _transforms(
         self, options: Mapping[str, object], own: Mapping[str, object], location: Location

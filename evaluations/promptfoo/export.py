@@ -2,6 +2,7 @@
 
 from evaluations.engine.formats.assertions import assertion_as_dict
 from evaluations.engine.formats.yaml_document import dump_document
+from evaluations.engine.scorers import SCORING
 from evaluations.engine.scripts import SCRIPT, TRANSFORMS
 from evaluations.engine.types import Assertion, Case, Suite
 
@@ -26,12 +27,21 @@ def _test(case: Case) -> dict[str, object]:
     fields = {
         "description": case.name,
         "vars": {name: _escape_tags(value) for name, value in case.variables.items()},
-        "assert": [_assertion(assertion) for assertion in case.assertions],
+        "assert": [_assertion(check) for check in case.assertions if check.type != SCORING],
+        "assertScoringFunction": _scoring(case),
         "threshold": case.threshold,
         "metadata": metadata,
         "providerOutput": case.given_answer,
     }
     return {key: value for key, value in fields.items() if value not in (None, [], {})}
+
+
+def _scoring(case: Case) -> str | None:
+    for assertion in case.assertions:
+        script = assertion.config.get(SCRIPT)
+        if assertion.type == SCORING and isinstance(script, dict):
+            return _reference(script)
+    return None
 
 
 def _assertion(assertion: Assertion) -> dict[str, object]:

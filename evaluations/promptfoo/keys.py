@@ -63,7 +63,7 @@ TOP: Final[Keys] = {
 }
 TEST: Final[Keys] = {
     **_known("description vars providers prompts assert threshold metadata options providerOutput"),
-    "assertScoringFunction": NO_CODE_IN_CASE,
+    "assertScoringFunction": "",
     "provider": gettext_noop("“%(key)s” of a test is ignored; the models of the run answer it"),
 }
 SCENARIO: Final[Keys] = _known("description config tests")

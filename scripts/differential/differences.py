@@ -67,6 +67,15 @@ RAW: Final = (
     "what the configuration says"
 )
 IDLE: Final = "a set of weight 0 passes, as any assertion of weight 0 does; in promptfoo it fails"
+
+
+def _decided(name: str, _theirs: Row, ours: Row, parts: list[str]) -> bool:
+    return name == "code-that-scores" and parts == ["parts"] and ours["parts"] != []
+
+
+DECIDED: Final = (
+    "what a scoring function decides is shown as a row of its own; promptfoo keeps its reason apart"
+)
 TRANSFORMED: Final = (
     "the model's own answer is shown, and what transforms make of it is judged: a stored answer "
     "can be judged again"
@@ -78,6 +87,7 @@ JSON_TEXT: Final = (
 ROWS: Final[tuple[tuple[str, Callable[[str, Row, Row, list[str]], bool]], ...]] = (
     (RAW, _shown_raw),
     (TRANSFORMED, _transformed),
+    (DECIDED, _decided),
     (IDLE, _idle_set),
     (JSON_TEXT, _json_text),
 )

@@ -8,7 +8,7 @@ from core.language import gettext as _
 from evaluations.engine.errors import SuiteError
 from evaluations.engine.formats.numbers import number_in
 from evaluations.engine.providers.keys import find_secret
-from evaluations.engine.scorers import SET, UNSUPPORTED, check_assertion, nearest
+from evaluations.engine.scorers import SCORING, SET, UNSUPPORTED, check_assertion, nearest
 from evaluations.engine.scorers.registry import SCORERS
 from evaluations.engine.types import Assertion, parse_type
 
@@ -74,7 +74,9 @@ def parse_assertion(entry: object) -> Assertion:
 def is_known(kind: str) -> bool:
     """Whether a type means something, be it that what it means is not done here."""
     name, _negated = parse_type(kind)
-    return name in SCORERS or name in (SET, UNSUPPORTED) or name in RUNS_CODE | UNKNOWN_HERE
+    return (
+        name in SCORERS or name in (SCORING, SET, UNSUPPORTED) or name in RUNS_CODE | UNKNOWN_HERE
+    )
 
 
 def unsupported(entry: Mapping[str, object], why: str) -> dict[str, object]:

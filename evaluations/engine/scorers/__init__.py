@@ -8,6 +8,7 @@ from evaluations.engine.scorers.base import Context, Scorer, Services
 from evaluations.engine.scorers.deciding import can_fail, is_checked
 from evaluations.engine.scorers.registry import (
     SCORERS,
+    SCORING,
     SET,
     UNSUPPORTED,
     asks_about_refusals,
@@ -20,6 +21,7 @@ from evaluations.engine.scorers.registry import (
 
 __all__ = [
     "SCORERS",
+    "SCORING",
     "SET",
     "UNSUPPORTED",
     "CaseGrade",

@@ -13,10 +13,11 @@ from core.language import gettext as _
 from core.sentences import Sentence
 from evaluations.engine.errors import EngineError, ScoringError
 from evaluations.engine.scorers.base import Context, Scorer
+from evaluations.engine.scorers.code import decide
 from evaluations.engine.scorers.deciding import is_checked
 from evaluations.engine.scorers.effort import score_within
-from evaluations.engine.scorers.registry import SET, UNSUPPORTED, find
-from evaluations.engine.scripts import TRANSFORMS, transform_answer
+from evaluations.engine.scorers.registry import SCORING, SET, UNSUPPORTED, find
+from evaluations.engine.scripts import SCRIPT, TRANSFORMS, transform_answer
 from evaluations.engine.types import (
     Answer,
     Assertion,
@@ -78,13 +79,56 @@ async def _grade_all(
     context: Context,
     threshold: float | None,
 ) -> CaseGrade:
-    grades = [await _grade_one(assertion, answer, context) for assertion in assertions]
+    checks = [assertion for assertion in assertions if assertion.type != SCORING]
+    grades = [await _grade_one(assertion, answer, context) for assertion in checks]
     named = _average_metrics(grades)
     error = next((grade.error for grade in grades if grade.error), "")
     if error:
         return CaseGrade(passed=None, score=None, grades=tuple(grades), error=error, named=named)
     passed, score = _combine(grades, threshold)
+    scoring = next((one for one in assertions if one.type == SCORING), None)
+    if scoring is not None and checks:
+        return await _decide(scoring, grades, named, threshold)
     return CaseGrade(passed=passed, score=score, grades=tuple(grades), named=named)
+
+
+async def _decide(
+    scoring: Assertion,
+    grades: Sequence[ScoredAssertion],
+    named: Mapping[str, float],
+    threshold: float | None,
+) -> CaseGrade:
+    """Return what the scoring function of a case makes of its assertions.
+
+    What it throws, or returns instead of a result, fails the case with a score of 0, as in
+    promptfoo; what cannot be run is an error of the case.
+    """
+    known = {
+        "threshold": threshold,
+        "componentResults": [
+            {
+                "pass": grade.outcome.passed,
+                "score": grade.outcome.score,
+                "reason": grade.outcome.reason,
+                "assertion": {"type": grade.assertion.type, "metric": grade.assertion.metric},
+            }
+            for grade in grades
+        ],
+    }
+    try:
+        outcome = await decide(scoring.config.get(SCRIPT), named, known)
+    except ScoringError as error:
+        unscored = _unscored(scoring, NOTHING, str(error))
+        return CaseGrade(
+            passed=None, score=None, grades=(*grades, unscored), error=str(error), named=named
+        )
+    own = ScoredAssertion(assertion=scoring, outcome=outcome, semantics=NOTHING)
+    return CaseGrade(
+        passed=outcome.passed,
+        score=min(1.0, max(0.0, outcome.score)),
+        grades=(*grades, own),
+        named={**named, **outcome.named},
+    )
 
 
 def _combine(grades: Sequence[ScoredAssertion], threshold: float | None) -> tuple[bool, float]:

@@ -12,7 +12,7 @@ from core.javascript import JavaScriptError, Returned, ThrownError
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.base import Context, Scorer
 from evaluations.engine.scorers.javascript import one_text
-from evaluations.engine.scripts import PRIVATE, SCRIPT, Script, call_assertion, place
+from evaluations.engine.scripts import PRIVATE, SCRIPT, Script, call_assertion, call_scoring, place
 from evaluations.engine.types import (
     Answer,
     Assertion,
@@ -22,7 +22,7 @@ from evaluations.engine.types import (
     Semantics,
 )
 
-__all__ = ["SCORERS", "describe_context"]
+__all__ = ["SCORERS", "decide", "describe_context"]
 
 FILE: Final = "file://"
 PLAIN: Final = Semantics(normalisation="none", direction=Direction.HIGHER)
@@ -92,6 +92,33 @@ def _describe_answer(answer: Answer) -> dict[str, object]:
         "isRefusal": answer.refused or None,
     }
     return {name: value for name, value in response.items() if value is not None}
+
+
+async def decide(
+    stored: object, named: Mapping[str, float], known: Mapping[str, object]
+) -> AssertionResult:
+    """Return what the scoring function of a case decides.
+
+    Args:
+        stored: the function, as it is kept.
+        named: the named scores of the case.
+        known: its threshold, and what its assertions found.
+
+    Raises:
+        ScoringError: it cannot be run.
+    """
+    script = Script.read(stored)
+    try:
+        value = (await call_scoring(script, named, known)).value
+    except ThrownError as error:
+        reason = f"the scoring function threw {error}{place(error)}"
+        return AssertionResult(passed=False, score=0.0, reason=reason)
+    except JavaScriptError as error:
+        raise ScoringError("script.failed", script=script.label, error=error) from error
+    if not _is_result(value):
+        reason = "the scoring function returned no {pass, score, reason}"
+        return AssertionResult(passed=False, score=0.0, reason=reason)
+    return _judge_result(Assertion(type="javascript"), value)
 
 
 def _judge(assertion: Assertion, returned: Returned) -> AssertionResult:

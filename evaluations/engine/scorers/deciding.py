@@ -6,7 +6,7 @@ without checks never looks like a good prompt.
 
 from collections.abc import Iterable
 
-from evaluations.engine.scorers.registry import SCORERS, SET
+from evaluations.engine.scorers.registry import SCORERS, SCORING, SET
 from evaluations.engine.types import Assertion, Direction
 
 __all__ = ["can_fail", "is_checked"]
@@ -19,6 +19,9 @@ def is_checked(assertions: Iterable[Assertion], threshold: float | None = None) 
         assertions: those of the case.
         threshold: the case's own; every score from 0 up reaches one of 0.
     """
+    assertions = list(assertions)
+    if any(assertion.type == SCORING for assertion in assertions):
+        return True  # its function may let nothing pass
     if threshold is not None and threshold <= 0:
         return False
     return any(map(can_fail, assertions))

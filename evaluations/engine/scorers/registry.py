@@ -25,6 +25,7 @@ from evaluations.engine.types import Assertion
 __all__ = [
     "GROUP",
     "SCORERS",
+    "SCORING",
     "SET",
     "UNSUPPORTED",
     "asks_about_refusals",
@@ -48,8 +49,10 @@ WITHOUT_SCORERS: Final = frozenset(
 )
 SET: Final = "assert-set"
 UNSUPPORTED: Final = "unsupported"
+SCORING: Final = "assert-scoring-function"
+"""Not a check of the answer: a function that decides over what the checks of a case found."""
 # What has a meaning of its own before a type is looked for.
-RESERVED: Final = frozenset({SET, UNSUPPORTED})
+RESERVED: Final = frozenset({SET, SCORING, UNSUPPORTED})
 NAME: Final = re.compile(r"(?!not-)[a-z0-9]+([:-][a-z0-9]+)*")
 
 
@@ -120,7 +123,7 @@ def check_assertion(assertion: Assertion) -> list[str]:
         >>> check_assertion(Assertion(type="iconatins", value="refund"))
         ['unknown assertion type “iconatins”; did you mean “icontains”?']
     """
-    if assertion.type == UNSUPPORTED:
+    if assertion.type in (SCORING, UNSUPPORTED):
         return []
     if assertion.type == SET:
         if not assertion.assertions:

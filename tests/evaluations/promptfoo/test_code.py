@@ -175,3 +175,22 @@ def test_other_languages_stay_errors_of_their_case():
     (check,) = config.suite.cases[0].assertions
     assert check.type == "unsupported"
     assert "the variables stay unchanged" in str(config.warnings[0])
+
+
+def test_scoring_functions():
+    text = """
+defaultTest: {assertScoringFunction: file://score.js}
+tests:
+- assert: [{type: contains, value: x}]
+- assertScoringFunction: file://other.mjs:least
+  assert: [{type: contains, value: x}]
+- vars: {a: 1}
+"""
+    config = read(text, score__js="module.exports = 1", other__mjs="export const least = 1")
+    kinds = [[check.type for check in case.assertions] for case in config.suite.cases]
+    assert kinds == [["contains", "assert-scoring-function"]] * 2 + [[]]
+    assert config.suite.cases[1].assertions[1].config[SCRIPT]["export"] == "least"
+    (case, *_others) = config.suite.cases
+    assert case_from_document(case.name, case_as_document(case)) == case
+    assert "assert-scoring-function" not in write_promptfoo(config.suite)
+    assert "assertScoringFunction: file://score.js" in write_promptfoo(config.suite)

@@ -40,7 +40,7 @@ NAMED = [
     ("commandLineOptions: {grader: x}", "“grader” is ignored; use --judge"),
     ("tests:\n- provider: openai:x", "tests[0].provider: “provider” of a test is ignored"),
     (
-        "tests:\n- assertScoringFunction: file://f.js",
+        "tests:\n- assertScoringFunction: file://f.py\n  assert: [{type: contains, value: x}]",
         "AutoForge never does; the case will be an error",
     ),
     (

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (code in tables)
 """javascript assertions and transforms: what is called, and what its answer means."""
 
 import asyncio
@@ -229,3 +230,49 @@ def test_labels():
     assert Script(text="a\n b").label == "a b"
     assert len(Script(text="x" * 100).label) == 80
     assert Script(file="a.js", export="f").label == "a.js:f"
+
+
+def scored(code: str, *checks: Assertion, threshold=None):
+    """Return what a scoring function makes of checks."""
+    scoring = Assertion(type="assert-scoring-function", config=file(code))
+    answer = Answer(text="an answer")
+    return asyncio.run(grade([*checks, scoring], answer, Context(), threshold))
+
+
+GOOD = Assertion(type="contains", value="answer", metric="good")
+BAD = Assertion(type="contains", value="nothing", metric="bad")
+
+
+def test_a_scoring_function_decides():
+    code = """module.exports = (named, {threshold, componentResults}) => ({
+        pass: named.good > named.bad, score: threshold + componentResults.length / 10,
+        reason: componentResults.map((part) => part.assertion.type).join(), namedScores: {own: 0.5}})"""
+    case = scored(code, GOOD, BAD, threshold=0.5)
+    assert (case.passed, case.score, case.error) == (True, 0.7, "")
+    assert case.named == {"good": 1.0, "bad": 0.0, "own": 0.5}
+    assert case.grades[-1].outcome.reason == "contains,contains"
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (
+            "module.exports = () => { throw new Error('no') }",
+            "the scoring function threw no (a.js:1)",
+        ),
+        ("module.exports = () => true", "the scoring function returned no {pass, score, reason}"),
+    ],
+)
+def test_a_scoring_function_that_fails(code, reason):
+    case = scored(code, GOOD)
+    assert (case.passed, case.score, case.error) == (False, 0.0, "")
+    assert case.grades[-1].outcome.reason == reason
+
+
+def test_a_scoring_function_that_cannot_be_run():
+    case = scored("module.exports = () => fetch('x')", GOOD)
+    assert case.passed is None
+    assert "fetch is not available" in case.error
+    # What cannot be scored is an error before anything is decided.
+    broken = Assertion(type="javascript", value="fetch('x')")
+    assert "fetch is not available" in scored("module.exports = () => 1", broken).error
