@@ -187,6 +187,8 @@ class Dialect:
     """Names of the filters that a text may use."""
     respell: Callable[[str], str] = lambda text: text
     """Writes a text in Jinja's words; its lines stay where they are."""
+    methods: Collection[str] = ()
+    """Names of methods that a text may call; with any, also `range` and macros."""
     rewrite: Callable[[nodes.Template], None] = lambda _tree: None
     """Changes the tree before it is compiled."""
 
@@ -212,7 +214,7 @@ def parse_as(text: str, dialect: Dialect) -> Parsed:
         return _refused(Problem(code="jinja-syntax", params={"reason": reason}, place=location))
     except (*UNFIT, ValueError):  # ValueError: Python reads no integer of more than 4,300 digits
         return _refused(jinja_guard.too_deep())
-    report = jinja_guard.inspect(tree, text, dialect.filters)
+    report = jinja_guard.inspect(tree, text, dialect.filters, dialect.methods)
     if report.problems:
         return Parsed(
             fill=_never, uses=report.uses, references=report.references, problems=report.problems

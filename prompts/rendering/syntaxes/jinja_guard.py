@@ -32,6 +32,8 @@ ALLOWED: Final = (
     *(nodes.Mod, nodes.Neg, nodes.Pos, nodes.List, nodes.Tuple, nodes.Dict, nodes.Pair),
     *(nodes.Keyword, nodes.Scope),  # a scope has no line: what stands in it is looked at
 )
+CALLED: Final = (nodes.Call, nodes.Pow, nodes.Macro)
+FUNCTION: Final = "range"
 CONTAINERS: Final = (nodes.List, nodes.Tuple, nodes.Dict)
 TEXTS: Final = (*CONTAINERS, nodes.Concat, nodes.TemplateData)
 CONSTRUCTS: Final = {
@@ -67,19 +69,29 @@ def too_deep() -> Problem:
     )
 
 
-def inspect(tree: nodes.Template, text: str, filters: Collection[str]) -> Report:
-    """Hold every node against what is allowed."""
+def inspect(
+    tree: nodes.Template, text: str, filters: Collection[str], methods: Collection[str] = ()
+) -> Report:
+    """Hold every node against what is allowed.
+
+    Args:
+        tree: the template.
+        text: its source.
+        filters: names of the filters.
+        methods: names of methods that may be called; with any, so may `range` and macros.
+    """
     lines = text.split("\n")  # as Jinja counts them: it is shown no carriage returns
     problems: list[Problem] = []
     references: list[Reference] = []
     first_line: dict[str, int] = {}
+    macros = {macro.name for macro in tree.find_all(nodes.Macro)}
     # What is inside of a refused node is looked at too: people fix all problems in one go.
     for count, (node, depth, loops) in enumerate(_walk(tree), start=1):
         if len(problems) >= MOST_PROBLEMS:
             break
         if depth > DEEPEST or count > MOST_NODES:
             return Report(problems=(*problems, too_deep()))
-        view = _View(lines=lines, filters=filters, loops=loops)
+        view = _View(lines=lines, filters=filters, loops=loops, methods=methods, macros=macros)
         problem = _fault(node, view)
         if problem is not None:
             problems.append(problem)
@@ -149,6 +161,8 @@ class _View:
     lines: list[str]
     filters: Collection[str]
     loops: int
+    methods: Collection[str]
+    macros: Collection[str]
 
     def at(self, node: nodes.Node, word: str) -> SourceLocation:
         return _locate(node.lineno, self.lines, word)
@@ -159,6 +173,8 @@ class _View:
 
 
 def _fault(node: nodes.Node, view: _View) -> Problem | None:
+    if view.methods and isinstance(node, CALLED):
+        return _call(node, view)
     if not isinstance(node, ALLOWED):
         kind = type(node).__name__
         return view.refuse(node, CONSTRUCTS.get(kind, kind))
@@ -166,6 +182,23 @@ def _fault(node: nodes.Node, view: _View) -> Problem | None:
     if rule is None:
         return None
     return rule(node, view)
+
+
+def _call(node: nodes.Node, view: _View) -> Problem | None:
+    """Return what is wrong with a call, where some are allowed; with ** and a macro nothing is."""
+    if isinstance(node, nodes.Macro):
+        return _closed(node, node.name, view)
+    if not isinstance(node, nodes.Call):
+        return None
+    called = node.node
+    name = called.attr if isinstance(called, nodes.Getattr) else getattr(called, "name", "")
+    known = view.methods if isinstance(called, nodes.Getattr) else {*view.macros, FUNCTION}
+    has_names = name in view.macros
+    is_plain = not (node.dyn_args or node.dyn_kwargs or (node.kwargs and not has_names))
+    if name in known and is_plain:
+        return None
+    params = {"construct": f"a call of {name}" if name else CONSTRUCTS["Call"]}
+    return Problem(code="jinja-refused", params=params, place=view.at(node, name))
 
 
 def _filter(node: nodes.Filter, view: _View) -> Problem | None:

@@ -1,27 +1,32 @@
 """Nunjucks, as promptfoo fills prompts: Jinja's parser and sandbox, JavaScript's meaning of values.
 
 What is not defined is empty; texts and numbers compare and add as JavaScript does; an empty list is
-true; objects are written as [object Object] (`dump` writes JSON). Where the sandbox knows less than
-Nunjucks (calls, macros, regular expressions), a sentence says so.
+true; objects are written as [object Object] (`dump` writes JSON). What may be called is in
+`nunjucks_calls`, besides macros. Where the sandbox knows less than Nunjucks (regular expressions,
+other calls), a sentence says so.
 
 Kept instead of the real one in QuickJS, which no limit of time stops: docs/decisions/0016.
 """
 
 import json
 import math
+import operator as operators
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final, TypeGuard
 
 from jinja2 import ChainableUndefined, Undefined, nodes
-from jinja2.runtime import LoopContext
+from jinja2.exceptions import SecurityError
+from jinja2.runtime import Context, LoopContext, Macro
 from jinja2.utils import Namespace
 
+from core.language import gettext as _
 from prompts.rendering.effort import metered, spend, weigh, within_limits
 from prompts.rendering.problems import Problem, RenderError
 from prompts.rendering.syntaxes import jinja, jinja_filters
 from prompts.rendering.syntaxes.nunjucks_arguments import list_members
+from prompts.rendering.syntaxes.nunjucks_calls import METHODS, call_method, count_range
 from prompts.rendering.syntaxes.nunjucks_filters import FILTERS
 from prompts.rendering.syntaxes.nunjucks_tree import STRICT, mark_strict, rewrite_tree
 from prompts.rendering.syntaxes.nunjucks_values import (
@@ -38,6 +43,8 @@ from prompts.rendering.syntaxes.parsed import Fill, Parsed, Reference, Use, fill
 
 __all__ = ["UNDEFINED", "fill_text", "fill_values", "parse", "parse_json", "parse_value"]
 
+CALL: Final = 20  # units of effort of one call of a macro, besides what it does
+EXACT: Final = 2**53  # whole numbers below are the same in both languages
 MOST_PARSED: Final = 512  # texts whose parse is kept: a suite asks for the same few again and again
 # One that does not end goes to the end: from each mark in it, it would be looked for again.
 QUOTED: Final = re.compile(r"(\"(?:[^\"\\]|\\.)*+(?:\"|\Z)|'(?:[^'\\]|\\.)*+(?:'|\Z))")
@@ -58,6 +65,7 @@ READS: Final = re.compile(r"\{\{\s*([A-Za-z_]\w*)|\{%-?\s*(?:if|for\s+\w+\s+in)\
 class Environment(jinja.Environment):
     """The sandbox with JavaScript's operators."""
 
+    intercepted_binops = jinja.Environment.intercepted_binops | {"**"}
     # Jinja computes both signs by itself unless they are named here.
     intercepted_unops = frozenset({"+", "-"})
 
@@ -93,6 +101,18 @@ class Environment(jinja.Environment):
         number = as_number(arg)
         return -number if operator == "-" else number
 
+    def call(self, context: Context, obj: object, /, *args: Any, **kwargs: Any) -> Any:
+        """Call a macro, and nothing else; what it has no names for is left out, as there.
+
+        Raises:
+            SecurityError: it is no macro.
+        """
+        if not isinstance(obj, Macro):
+            raise SecurityError(_("this cannot be called"))
+        spend(CALL + sum(map(weigh, args)))
+        named = {name: value for name, value in kwargs.items() if name in obj.arguments}
+        return super().call(context, obj, *args[: len(obj.arguments)], **named)
+
     def getattr(self, obj: object, attribute: str) -> Any:
         """Read an entry of an object, or the length of a text or a list."""
         if isinstance(obj, Namespace):
@@ -120,10 +140,9 @@ class Environment(jinja.Environment):
 
 
 def _compute(operator: str, left: float, right: float) -> float:
-    if operator == "-":
-        return left - right
-    if operator == "*":
-        return left * right
+    simple = SIMPLE.get(operator)
+    if simple is not None:
+        return simple(left, right)
     if not right:
         # Division by zero is a number in JavaScript: 1 / 0 is Infinity, 0 / 0 and 1 % 0 are NaN.
         if operator == "%" or not left:
@@ -134,6 +153,28 @@ def _compute(operator: str, left: float, right: float) -> float:
         return math.fmod(left, right)
     quotient = left / right
     return math.floor(quotient) if operator == "//" else quotient
+
+
+def _raise_to(base: float, exponent: float) -> float:
+    try:
+        power = math.pow(base, exponent)
+    except OverflowError:
+        is_negative = base < 0 and exponent % 2 == 1
+        return -math.inf if is_negative else math.inf
+    except ValueError:  # 0 to a negative power, and a root of what is negative
+        return math.inf if base == 0 else math.nan
+    if abs(base) == 1 and not math.isfinite(exponent):
+        return math.nan  # 1 in Python
+    is_whole = power.is_integer() and abs(power) < EXACT
+    return int(power) if is_whole else power
+
+
+SIMPLE: Final[Mapping[str, Callable[[float, float], float]]] = {
+    "-": operators.sub,
+    "*": operators.mul,
+    "**": _raise_to,
+}
+"""Operators of numbers that need no other look at them."""
 
 
 def _finalize(value: object) -> str:
@@ -216,6 +257,8 @@ def _environment() -> Environment:
             "_compare": metered(compare),
             "_compare_types": metered(_compare_types),
             "_looked_at": jinja.looked_at,
+            "_method": metered(call_method),
+            "_range": metered(count_range),
         }
     )
     environment.tests = jinja.ENVIRONMENT.tests
@@ -274,7 +317,11 @@ def _respell_tag(tag: str) -> str:
 
 
 NUNJUCKS: Final = jinja.Dialect(
-    environment=_environment(), filters=frozenset(FILTERS), respell=_respell, rewrite=rewrite_tree
+    environment=_environment(),
+    filters=frozenset(FILTERS),
+    methods=METHODS,
+    respell=_respell,
+    rewrite=rewrite_tree,
 )
 
 

@@ -35,6 +35,8 @@ def mark_strict(operands: list[nodes.Operand]) -> Iterator[nodes.Operand]:
 def rewrite_tree(tree: nodes.Template) -> None:
     """Let a tree mean to Jinja what it means to Nunjucks: operators become calls of ours."""
     _share_names(tree)
+    for parent in reversed([tree, *tree.find_all(nodes.Node)]):
+        _change_children(parent, _rewrite_call)
     for loop in list(tree.find_all(nodes.For)):
         names = nodes.Const(len(_list_targets(loop)))
         members = cast("nodes.Expr", loop.iter)  # Jinja declares a node
@@ -111,6 +113,18 @@ def _change_children(parent: nodes.Node, change: Callable[[object], object]) -> 
             setattr(parent, field, [change(child) for child in value])
         else:
             setattr(parent, field, change(value))
+
+
+def _rewrite_call(node: object) -> Any:
+    """Return a call of a method, or of `range`, as one of ours; that of a macro stays."""
+    if not isinstance(node, nodes.Call):
+        return node
+    called = node.node
+    if isinstance(called, nodes.Getattr):
+        name = nodes.Const(called.attr, lineno=node.lineno)
+        return _call("_method", called.node, name, *node.args)
+    is_range = isinstance(called, nodes.Name) and called.name == "range" and node.args
+    return _call("_range", node.args[0], *node.args[1:]) if is_range else node
 
 
 def _rewrite_operator(node: object) -> Any:

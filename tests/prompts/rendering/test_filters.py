@@ -44,6 +44,10 @@ VALUES, *ANSWERS = json.loads(
 @pytest.mark.parametrize(("text", "answer"), ANSWERS)
 def test_what_nunjucks_itself_answers(text, answer):
     """`make differential ARGS="--templates --record"` asks the nunjucks that promptfoo brings."""
+    if answer is None:
+        with pytest.raises(RenderError):
+            fill_text(text, VALUES)
+        return
     assert fill_text(text, VALUES) == answer
 
 

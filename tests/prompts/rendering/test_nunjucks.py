@@ -24,7 +24,7 @@ FILLED = [
     ("no tags, {one} brace", "no tags, {one} brace"),
 ]  # fmt: skip
 WRONG = [
-    ("{{ x.toUpperCase() }}", "a call is not allowed; a"),
+    ("{{ x.constructor() }}", "a call of constructor is not allowed; a"),
     ("{{ x | no_such }}", "unknown filter “no_such”; available"),
     ("{{ x | join }}", "this filter requires a list"),
     ("{{ l | upper }}", "this filter requires a string"),
