@@ -257,6 +257,7 @@ SENTENCES: Final = register(
         ),
         "judge.not-whole": gettext_noop("the judge's reply is incomplete: %(reason)s"),
         "judge.number": gettext_noop("the judge's %(key)s must be a number, not %(shown)s"),
+        "judge.question": gettext_noop("the judge's question must be a string that is not empty"),
         "judge.range": gettext_noop("the judge's %(key)s must be between 0 and 1, not %(value)s"),
         "judge.reason": gettext_noop("the judge's reason must be a string"),
         "local.no-embeddings": gettext_noop("the local model does not offer embeddings"),
@@ -649,6 +650,12 @@ SENTENCES: Final = register(
         "scorer.list": gettext_noop("%(type)s needs a list or a comma-separated string"),
         "scorer.no-cost": gettext_noop(
             "the cost of the answer is unknown; set a price for the model"
+        ),
+        "retrieval.no-context": gettext_noop(
+            "%(type)s needs the variable “context”, the texts that were retrieved"
+        ),
+        "retrieval.no-truth": gettext_noop(
+            "%(type)s needs a value: what the context should contain"
         ),
         "scorer.no-embeddings": gettext_noop(
             "%(type)s needs embeddings; choose a model with --embeddings"

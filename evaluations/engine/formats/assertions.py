@@ -27,10 +27,9 @@ KEYS: Final = ("type", "value", "threshold", "weight", "metric", "provider", "co
 RUNS_CODE: Final = frozenset({"python", "ruby", "webhook"})
 UNKNOWN_HERE: Final = frozenset(
     """
-    is-sql contains-sql skill-used trajectory:tool-used trajectory:tool-args-match
-    trajectory:tool-sequence trajectory:step-count trajectory:goal-success trace-span-count
-    trace-span-duration trace-error-spans classifier moderation g-eval answer-relevance
-    context-recall context-relevance context-faithfulness conversation-relevance search-rubric
+    skill-used trajectory:tool-used trajectory:tool-args-match trajectory:tool-sequence
+    trajectory:step-count trajectory:goal-success trace-span-count trace-span-duration
+    trace-error-spans classifier moderation conversation-relevance search-rubric
     agent-rubric pi select-best max-score
     """.split()  # noqa: SIM905 (a table of words)
 )

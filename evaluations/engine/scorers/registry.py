@@ -178,5 +178,7 @@ def required_models(assertions: Iterable[Assertion]) -> set[tuple[str, str]]:
     for assertion, scorer in _flatten(assertions):
         provider = str(assertion.config.get("provider") or "")
         for kind in scorer.needs:
-            models.add((kind, provider))
+            # An assertion that needs both names its judge.
+            is_named = kind == "judge" or "judge" not in scorer.needs
+            models.add((kind, provider if is_named else ""))
     return models

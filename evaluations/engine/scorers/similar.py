@@ -12,7 +12,7 @@ from evaluations.engine.scorers.judge import find_provider
 from evaluations.engine.scorers.thresholds import at_least, at_most, find_threshold
 from evaluations.engine.types import Answer, Assertion, AssertionResult, Direction, Vector
 
-__all__ = ["SCORERS"]
+__all__ = ["SCORERS", "compare_cosine"]
 
 DEFAULT_THRESHOLD: Final = 0.75  # promptfoo's, for all three measures
 
@@ -51,6 +51,15 @@ def _compare(measure: Measure, left: Vector, right: Vector) -> float:
     if value is None:
         raise ScoringError("embedding.too-large")
     return value
+
+
+def compare_cosine(left: Vector, right: Vector) -> float:
+    """Return the cosine of the angle between two vectors.
+
+    Raises:
+        ScoringError: they cannot be compared.
+    """
+    return _compare(_cosine, left, right)
 
 
 def _read_texts(assertion: Assertion, context: Context) -> list[str]:
