@@ -1,8 +1,8 @@
 """answer-relevance and context-*: how question, retrieved context and answer hold together.
 
-The names, the thresholds and what is measured are promptfoo's and Ragas'; the questions to the judge
-are our own. The context is the variable `context`, the question the variable `query`, or what was
-sent where there is none.
+The names, the thresholds and what is measured are promptfoo's and Ragas'; what the judge is asked is
+our own. The context is the variable `context`, the question the variable `query`, or what was sent
+where there is none.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from typing import Final
 
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.base import Context, Scorer
-from evaluations.engine.scorers.judge import ask_judge, fenced, find_provider, unit_score
+from evaluations.engine.scorers.judge import ask_judge, fenced, unit_score
 from evaluations.engine.scorers.similar import compare_cosine
 from evaluations.engine.scorers.thresholds import at_least, find_threshold
 from evaluations.engine.types import Answer, Assertion, AssertionResult, Direction
@@ -73,9 +73,11 @@ async def _faithfulness(assertion: Assertion, answer: Answer, context: Context) 
         f"This was asked:\n{fenced('question', _find_question(context))}",
         f"This is the context:\n{fenced('context', _find_context(assertion, context))}",
         f"This is the answer:\n{fenced('answer', answer.text)}",
-        "Take the answer apart into its single statements. Say in `score` which share of them "
-        "follows from the context alone, whatever you know besides, and quote in `reason` those "
-        "that do not.",
+        (
+            "Take the answer apart into its single statements. Say in `score` which share of "
+            "them follows from the context alone, whatever you know besides, and quote in "
+            "`reason` those that do not."
+        ),
     ]
     return await _measure(assertion, answer, context, parts, "faithfulness")
 
@@ -87,8 +89,10 @@ async def _recall(assertion: Assertion, answer: Answer, context: Context) -> Ass
     parts = [
         f"This is the context:\n{fenced('context', _find_context(assertion, context))}",
         f"This should be found in it:\n{fenced('truth', truth)}",
-        "Take what should be found apart into its single statements. Say in `score` which share "
-        "of them the context contains, and quote in `reason` those that it does not.",
+        (
+            "Take what should be found apart into its single statements. Say in `score` which "
+            "share of them the context contains, and quote in `reason` those that it does not."
+        ),
     ]
     return await _measure(assertion, answer, context, parts, "recall")
 
@@ -97,8 +101,10 @@ async def _relevance(assertion: Assertion, answer: Answer, context: Context) -> 
     parts = [
         f"This was asked:\n{fenced('question', _find_question(context))}",
         f"This is the context:\n{fenced('context', _find_context(assertion, context))}",
-        "Say in `score` which share of the context's sentences is needed to answer what was "
-        "asked, and in `reason` what is not.",
+        (
+            "Say in `score` which share of the context's sentences is needed to answer what was "
+            "asked, and in `reason` what is not."
+        ),
     ]
     return await _measure(assertion, answer, context, parts, "relevance")
 

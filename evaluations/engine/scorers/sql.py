@@ -121,7 +121,7 @@ class _NotSql(Exception):
     """A text is no SQL; says why."""
 
 
-def _parse(text: str, dialect: str) -> "list[exp.Expression]":
+def _parse(text: str, dialect: str) -> "list[exp.Expr]":
     """Return the statements of a text.
 
     Raises:
@@ -141,7 +141,7 @@ def _parse(text: str, dialect: str) -> "list[exp.Expression]":
         raise _NotSql(re.split(r"<Token|\n", str(error))[0].strip()[:200]) from None
     if _lacks_comma(tokens):
         raise _NotSql("a comma seems to be missing between two columns")
-    statements: list[exp.Expression] = [one for one in parsed if one is not None]
+    statements: list[exp.Expr] = [one for one in parsed if one is not None]
     # A name alone, or a comparison, is an expression and no statement; a command is what sqlglot
     # has not understood.
     known = (
@@ -159,7 +159,7 @@ def _lacks_comma(tokens: Sequence[object]) -> bool:
     Databases read the second one as an alias. Of an answer it is nearly always a mistake, and
     promptfoo refuses it as well.
     """
-    from sqlglot.tokens import Token, TokenType
+    from sqlglot.tokenizer_core import Token, TokenType
 
     names = (TokenType.VAR, TokenType.IDENTIFIER)
     depth, open_lists = 0, set[int]()
@@ -182,7 +182,7 @@ def _lacks_comma(tokens: Sequence[object]) -> bool:
     return False
 
 
-def _list_tables(statements: "Sequence[exp.Expression]") -> list[str]:
+def _list_tables(statements: "Sequence[exp.Expr]") -> list[str]:
     """Return `kind::database::table` of each table that is named; those of WITH are none."""
     from sqlglot import exp
 
@@ -195,7 +195,7 @@ def _list_tables(statements: "Sequence[exp.Expression]") -> list[str]:
     return list(found)
 
 
-def _list_columns(statements: "Sequence[exp.Expression]") -> list[str]:
+def _list_columns(statements: "Sequence[exp.Expr]") -> list[str]:
     """Return `kind::table::column` of each column that is named; all of a table is `(.*)`."""
     from sqlglot import exp
 
@@ -212,8 +212,8 @@ def _list_columns(statements: "Sequence[exp.Expression]") -> list[str]:
     return list(found)
 
 
-def _kind(statement: "exp.Expression", part: "exp.Expression") -> str:
-    """Return what is done with a table: what is written has the statement's word, the rest select."""
+def _kind(statement: "exp.Expr", part: "exp.Expr") -> str:
+    """Return what is done: the statement's own word where it writes, else select."""
     from sqlglot import exp
 
     if part.find_ancestor(exp.Select):
