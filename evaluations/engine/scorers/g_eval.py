@@ -45,8 +45,9 @@ async def _ask(assertion: Assertion, answer: Answer, context: Context) -> Assert
             f"The criteria:\n{fenced('criterion', criterion)}",
             f"This is the answer:\n{fenced('answer', answer.text)}",
             (
-                "Write in `reason` three to five steps by which the criteria can be checked, and what "
-                "each of them finds. Then say in `score` how far the answer meets them, from 0 to 1."
+                "Write in `reason` three to five steps by which the criteria can be checked, and "
+                "what each of them finds. Then say in `score` how far the answer meets them, from "
+                "0 to 1."
             ),
         ]
         reply = await ask_judge(assertion, context, parts, REPLY, [answer.text])

@@ -1,8 +1,8 @@
 """answer-relevance and context-*: how question, retrieved context and answer hold together.
 
-The names, the thresholds and what is measured are promptfoo's and Ragas'; what the judge is asked is
-our own. The context is the variable `context`, the question the variable `query`, or what was sent
-where there is none.
+The names, the thresholds and what is measured are promptfoo's and Ragas'; what the judge is asked
+is our own. The context is the variable `context`, the question the variable `query`, or what was
+sent where there is none.
 """
 
 import asyncio
