@@ -438,7 +438,7 @@ def _check_kind(kind: str) -> None:
     if near:
         hint = _("did you mean “%(near)s”?") % {"near": near[0]}
     else:
-        hint = _("available: %(known)s") % {"known": ", ".join(PROVIDERS)}
+        hint = _("docs/evaluations.md lists all")  # each case says it: forty names are too many
     raise UnknownProviderError("provider.unknown", kind=kind, hint=hint + PROVIDERS.hint)
 
 
