@@ -20,6 +20,7 @@ from evaluations.engine.providers.base import Capabilities, Environment, Kind, L
 from evaluations.engine.providers.http import Client
 from evaluations.engine.providers.json_service import JSONService
 from evaluations.engine.providers.keys import address, find_key, with_headers
+from evaluations.engine.providers.parts import check_parts
 from evaluations.engine.providers.replies import (
     extract_text,
     normalise_reason,
@@ -119,6 +120,8 @@ def _generation(settings: Mapping[str, object]) -> dict[str, object]:
 
 def _content(message: Message) -> JSONObject:
     role = "model" if message.role == "assistant" else "user"
+    if message.given is not None and isinstance(message.given.get("content"), list):
+        check_parts(Capabilities(), [message])  # of OpenAI's or Anthropic's form: nothing is lost
     if not message.parts:
         return {"role": role, "parts": [{"text": message.content}]}
     return {"role": role, "parts": list(map(_part, message.parts))}

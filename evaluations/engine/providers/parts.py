@@ -24,6 +24,10 @@ __all__ = [
     "message_for_openai",
 ]
 
+GIVEN_KINDS: Final = {
+    "image": ("image", "image_url", "input_image"),
+    "file": ("file", "document", "input_file"),
+}
 URLS: Final = ("url", "image_url", "file_url")
 """Under what services look for an address, where it is no object."""
 
@@ -35,10 +39,22 @@ def check_parts(abilities: Capabilities, messages: Sequence[Message]) -> None:
         RefusedError: a message has an image or a file, and the provider takes none.
     """
     kinds = {part.type for message in messages for part in message.parts}
+    for message in messages:
+        kinds |= _list_given_kinds(message)
     if "image" in kinds and not abilities.supports_images:
         raise RefusedError("parts.no-images")
     if "file" in kinds and not abilities.supports_files:
         raise RefusedError("parts.no-files")
+
+
+def _list_given_kinds(message: Message) -> set[str]:
+    """Return what stands in a message that is sent as it stands: images, files, or neither."""
+    content = None if message.given is None else message.given.get("content")
+    kinds: set[str] = set()
+    for part in content if isinstance(content, list) else ():
+        kind = str(part.get("type")) if isinstance(part, Mapping) else ""
+        kinds |= {name for name, words in GIVEN_KINDS.items() if kind in words}
+    return kinds
 
 
 def check_addresses(policy: Policy, messages: Sequence[Message]) -> None:
