@@ -32,7 +32,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 GOOD = Assertion(type="contains", value="q")
 BAD = Assertion(type="contains", value="z")
-BROKEN = Assertion(type="unsupported", config={"original": {"type": "javascript"}})
+BROKEN = Assertion(type="unsupported", config={"original": {"type": "python"}})
 RECORDS = Assertion(type="contains", value="z", weight=0)
 
 
@@ -212,7 +212,7 @@ PALETTE = {
             {"type": "contains", "value": "z", "weight": 0}, {"type": "contains", "value": "q"},
         ]}, True, True,
     ),
-    "code": ({"assertions": [{"type": "javascript", "value": "true"}]}, True, None),
+    "code": ({"assertions": [{"type": "python", "value": "true"}]}, True, None),
 }  # fmt: skip
 
 case_lists = st.lists(

@@ -28,11 +28,6 @@ FILE: Final = "file://"
 PLAIN: Final = Semantics(normalisation="none", direction=Direction.HIGHER)
 
 
-def _check(assertion: Assertion) -> list[str]:
-    one_text(assertion)
-    return []
-
-
 async def _ask(assertion: Assertion, answer: Answer, context: Context) -> AssertionResult:
     script = _find_script(assertion)
     output = answer.text if answer.data is None else answer.data
@@ -211,7 +206,6 @@ SCORERS: Final = (
         name="javascript",
         title="a JavaScript function accepts the answer",
         ask=_ask,
-        check=_check,
         direction=Direction.HIGHER,
         handles_negation=True,
     ),

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from evaluations.engine.formats.documents import case_from_document
 from evaluations.engine.scorers import Context, grade
 from evaluations.engine.scripts import SCRIPT, TRANSFORMS, Script, describe_prompt, function_body
 from evaluations.engine.types import Answer, Assertion, Message
@@ -183,6 +184,13 @@ def test_a_file_that_the_suite_does_not_have():
     case = together(Assertion(type="javascript", value="file://x.js"))
     assert case.error == "“x.js” is not in the suite; import it together with the file"
     assert "needs a non-empty string" in together(Assertion(type="javascript")).error
+
+
+def test_a_stored_case_without_code_is_read():
+    """Older versions kept such an assertion as one that cannot be scored: a run goes on."""
+    document = {"assertions": [{"type": "javascript"}]}
+    (check,) = case_from_document("old", document).assertions
+    assert "needs a non-empty string" in together(check).error
 
 
 def test_files():
