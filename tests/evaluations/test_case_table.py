@@ -57,9 +57,7 @@ def names(text):
 @pytest.fixture
 def config(tmp_path):
     path = tmp_path / "promptfooconfig.yaml"
-    path.write_text(
-        CASES.replace("{type: is-unknown-type}, ", "{type: javascript, value: 'no()'}, ")
-    )
+    path.write_text(CASES.replace("{type: is-unknown-type}, ", "{type: python, value: 'no()'}, "))
     return path
 
 

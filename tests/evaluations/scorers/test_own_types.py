@@ -186,7 +186,7 @@ def test_tools():
 def test_an_unknown_type_names_the_nearest():
     with pytest.raises(SuiteError, match="did you mean “contains”"):
         find("contians")
-    with pytest.raises(SuiteError, match="available: bleu"):
+    with pytest.raises(SuiteError, match="available: answer-relevance, bleu"):
         find("qqqqqq")
 
 
