@@ -149,12 +149,12 @@ def test_two_settings_of_one_model_stay_two(tmp_path, capsys):
 def test_what_is_not_carried_out_is_said(tmp_path, capsys):
     path = tmp_path / "c.yaml"
     path.write_text(
-        "prompts: [x]\nproviders: [{id: echo, delay: 5}]\nenv: {A: b}\n"
+        "prompts: [x]\nproviders: [{id: echo, delay: 5}]\noutputPath: o.json\n"
         "tests: [{assert: [{type: equals, value: x}]}]\n"
     )
     assert run(path) == 0
     said = capsys.readouterr().err
-    assert "Warning: c.yaml, line 3, column 1, env: “env” is ignored" in said
+    assert "Warning: c.yaml, line 3, column 1, outputPath: “outputPath” is ignored" in said
     assert "Warning: c.yaml, line 2, column 24, providers[0].delay: “delay” of a provider" in said
 
 
